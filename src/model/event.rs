@@ -1,0 +1,58 @@
+//! What a call tells the house while it lives. Events come up by one road: shard, driver, journal.
+
+use std::time::{Duration, Instant};
+
+use super::{CallId, DialogRecord, Heard, Outcome};
+
+/// One fact of one call's life.
+#[derive(Clone, Debug)]
+pub struct CallEvent {
+    /// Whose fact it is.
+    pub call: CallId,
+    /// When it happened.
+    pub at: Instant,
+    /// What happened.
+    pub fact: CallFact,
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum CallFact {
+    /// The INVITE left.
+    Dialing,
+    /// A provisional response came (180, 183, …).
+    Ringing {
+        /// Its status.
+        status: u16,
+    },
+    /// Audio came before the answer.
+    EarlyMedia,
+    /// The callee answered; the dialog is what recovery needs to end the call after a crash.
+    Answered {
+        /// For the journal.
+        dialog: Box<DialogRecord>,
+    },
+    /// The detector decided.
+    Verdict(Box<Heard>),
+    /// The agent's first packet left, so long after the verdict.
+    AgentSpoke {
+        /// From the verdict, or from the answer when nothing was awaited.
+        dead_air: Duration,
+    },
+    /// The callee stopped the agent by speaking.
+    BargeIn,
+    /// The callee pressed a key.
+    Dtmf {
+        /// `0`–`9`, `*`, `#`, `A`–`D`.
+        digit: char,
+    },
+    /// A SIP message of a tapped call.
+    Message {
+        /// Did we send it?
+        sent: bool,
+        /// Its start line.
+        line: String,
+    },
+    /// The call is over. Told exactly once, and nothing follows it.
+    Ended(Box<Outcome>),
+}

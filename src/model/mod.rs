@@ -1,0 +1,29 @@
+//! What every room may speak of: ids, numbers, secrets, the request, the plan, the outcome, the event.
+//!
+//! Values only. Nothing here does I/O, reads a clock or knows HTTP, SIP, SQL or a vendor's JSON.
+
+mod event;
+mod id;
+mod object;
+mod outcome;
+mod phone;
+mod plan;
+mod record;
+mod refusal;
+mod request;
+mod response;
+mod secret;
+mod time;
+
+pub use event::{CallEvent, CallFact};
+pub use id::{AgentId, CallId, KeyId, NumberId, TenantId, TrunkId};
+pub use object::{Agent, Detection, Key, Number, Trunk};
+pub use outcome::{Disposition, EndedBy, Heard, Outcome, RecordingResult};
+pub use phone::{InvalidPhoneNumber, PhoneNumber};
+pub use plan::{CallPlan, Line, LineEnd};
+pub use record::{CallRecord, CallState, DialogRecord, WebhookTarget};
+pub use refusal::Refusal;
+pub use request::{Face, Idempotency, OutboundRequest, Variable, VoicemailAction, interpolate};
+pub use response::{Accepted, Placed, StoredResponse};
+pub use secret::Secret;
+pub use time::Timestamp;

@@ -1,0 +1,131 @@
+//! What a tenant owns: trunks, numbers, agents, keys. Declared in the configuration file, later also through the API.
+
+use std::time::Duration;
+
+use super::{AgentId, Face, KeyId, NumberId, PhoneNumber, Secret, TenantId, TrunkId, VoicemailAction};
+
+/// A carrier's SIP trunk.
+#[derive(Clone, Debug)]
+pub struct Trunk {
+    /// Its id.
+    pub id: TrunkId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Its name in the configuration.
+    pub name: String,
+    /// Where INVITEs go: `sip:host[:port]`.
+    pub uri: String,
+    /// The host of the From URI; the trunk's own if absent.
+    pub from_domain: Option<String>,
+    /// Digest user (RFC 7616).
+    pub username: Option<String>,
+    /// Digest password.
+    pub password: Option<Secret<String>>,
+    /// Disabled trunks place no calls.
+    pub enabled: bool,
+    /// At most so many calls at once; `None` is unlimited.
+    pub channels: Option<u32>,
+    /// At most so many new calls a second; `None` is unlimited.
+    pub cps: Option<f64>,
+    /// Prefixes, with `+`, that this trunk may dial; empty allows every destination that is not dangerous.
+    pub allow: Vec<String>,
+}
+
+/// A telephone number of ours.
+#[derive(Clone, Debug)]
+pub struct Number {
+    /// Its id; ids grow with age, so the first is the oldest.
+    pub id: NumberId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// The number.
+    pub e164: PhoneNumber,
+    /// The trunk it dials through.
+    pub trunk: Option<TrunkId>,
+    /// The agent it belongs to.
+    pub agent: Option<AgentId>,
+    /// May it place calls?
+    pub outbound: bool,
+    /// Where its calls' events go, before the agent's.
+    pub webhook_url: Option<String>,
+}
+
+/// Who talks.
+#[derive(Clone, Debug)]
+pub struct Agent {
+    /// Its id.
+    pub id: AgentId,
+    /// Its name in the configuration, also accepted as an id.
+    pub alias: String,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Where its calls' events go.
+    pub webhook_url: Option<String>,
+    /// What it says next, each after the callee's turn, once the call's own prompt was spoken.
+    pub steps: Vec<String>,
+    /// What to leave on a voicemail when the request says `leave_message` without a text.
+    pub voicemail_message: Option<String>,
+    /// What to do with a machine when the request does not say.
+    pub voicemail: VoicemailAction,
+    /// May the callee's speech stop the agent's?
+    pub barge_in: bool,
+    /// How long it rings before the call is given up.
+    pub ring_timeout: Duration,
+    /// How long a call may last from its answer.
+    pub call_duration_max: Duration,
+    /// How long both may be silent before the call ends.
+    pub silence_hangup: Duration,
+    /// How answers are judged.
+    pub detection: Detection,
+    /// The number stored on the agent itself, used only if the agent has no number rows (seed 000, "legacy fallback").
+    pub phone_number: Option<PhoneNumber>,
+    /// That number's trunk.
+    pub trunk: Option<TrunkId>,
+}
+
+/// The detector's parameters, named as in Asterisk's `AMD()`. `None` takes the detector's own default.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Detection {
+    /// Silence before the greeting, in ms.
+    pub initial_silence: Option<u32>,
+    /// A greeting longer than this is a machine's, in ms.
+    pub greeting: Option<u32>,
+    /// Silence after the greeting that makes a human, in ms.
+    pub after_greeting_silence: Option<u32>,
+    /// The verdict falls by then, in ms.
+    pub total_analysis_time: Option<u32>,
+    /// A word is at least so long, in ms.
+    pub min_word_length: Option<u32>,
+    /// Words are parted by at least so much silence, in ms.
+    pub between_words_silence: Option<u32>,
+    /// More words than this are a machine's.
+    pub maximum_number_of_words: Option<u32>,
+    /// A word longer than this is a machine's, in ms.
+    pub maximum_word_length: Option<u32>,
+    /// Mean absolute sample value below which a frame is silent.
+    pub silence_threshold: Option<u16>,
+}
+
+/// An API key. The secret is kept as a keyed hash; what signs webhooks is kept apart.
+#[derive(Clone, Debug)]
+pub struct Key {
+    /// Its id in the store.
+    pub id: KeyId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Whose documents its owner writes against.
+    pub face: Face,
+    /// The public half, `nxf_…`.
+    pub public: String,
+    /// SHA-256 of the secret half, compared in constant time. Sufficient for a high-entropy token.
+    pub secret_hash: [u8; 32],
+    /// The secret half again, for signing webhooks, which Nixflex keys by it.
+    pub signing: Secret<String>,
+    /// At most so many calls at once; `None` is unlimited.
+    pub concurrent: Option<u32>,
+    /// Rate limits; `None` is unlimited.
+    pub reads_per_minute: Option<u32>,
+    /// See above.
+    pub writes_per_minute: Option<u32>,
+}

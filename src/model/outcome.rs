@@ -1,0 +1,176 @@
+//! How a call ended, in the switch's own words; each face projects them.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// The canonical end of a call.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Disposition {
+    /// The agent said all it had to say, or `[END_CALL]`.
+    Completed,
+    /// The callee hung up.
+    CalleeHangup,
+    /// Nobody spoke for the agent's `silence_hangup`.
+    SilenceTimeout,
+    /// The call reached its longest duration.
+    MaxDuration,
+    /// A machine answered, and was dealt with as the request asked.
+    VoicemailDetected,
+    /// Somebody asked us to end it (API, command line).
+    Cancelled,
+    /// The callee is busy.
+    Busy,
+    /// It rang and nobody answered.
+    NoAnswer,
+    /// The callee, or its network for it, declined.
+    Rejected,
+    /// The number does not exist, or cannot be reached now.
+    Unreachable,
+    /// The network blocked the call as unwanted (603+, 607, 608).
+    NetworkBlocked,
+    /// The trunk would not or could not carry the call.
+    TrunkFailed,
+    /// The media stopped or never came.
+    MediaLost,
+    /// The switch had no room for this call.
+    Overloaded,
+    /// The switch stopped before the call could start or finish.
+    Interrupted,
+    /// The switch died between writing its intent and learning the fate: it may or may not have rung.
+    Indeterminate,
+}
+
+impl Disposition {
+    /// Every value, for tables and tests.
+    pub const ALL: [Self; 16] = [
+        Self::Completed,
+        Self::CalleeHangup,
+        Self::SilenceTimeout,
+        Self::MaxDuration,
+        Self::VoicemailDetected,
+        Self::Cancelled,
+        Self::Busy,
+        Self::NoAnswer,
+        Self::Rejected,
+        Self::Unreachable,
+        Self::NetworkBlocked,
+        Self::TrunkFailed,
+        Self::MediaLost,
+        Self::Overloaded,
+        Self::Interrupted,
+        Self::Indeterminate,
+    ];
+
+    /// The word in the store, the metrics and the native API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::CalleeHangup => "callee_hangup",
+            Self::SilenceTimeout => "silence_timeout",
+            Self::MaxDuration => "max_duration",
+            Self::VoicemailDetected => "voicemail_detected",
+            Self::Cancelled => "cancelled",
+            Self::Busy => "busy",
+            Self::NoAnswer => "no_answer",
+            Self::Rejected => "rejected",
+            Self::Unreachable => "unreachable",
+            Self::NetworkBlocked => "network_blocked",
+            Self::TrunkFailed => "trunk_failed",
+            Self::MediaLost => "media_lost",
+            Self::Overloaded => "overloaded",
+            Self::Interrupted => "interrupted",
+            Self::Indeterminate => "indeterminate",
+        }
+    }
+
+    /// The value of a word; `None` if it is none of ours.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|disposition| disposition.as_str() == word)
+    }
+}
+
+/// Who ended it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EndedBy {
+    /// The far end, or the network for it.
+    Callee,
+    /// The agent.
+    Agent,
+    /// A limit, a verdict or a failure on our side.
+    Switch,
+    /// A person or program through the API or the command line.
+    Operator,
+}
+
+impl EndedBy {
+    /// The word in the store and the native API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Callee => "callee",
+            Self::Agent => "agent",
+            Self::Switch => "switch",
+            Self::Operator => "operator",
+        }
+    }
+}
+
+/// What the detector heard.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Heard {
+    /// `human`, `machine`, `voicemail`, `fax`, …
+    pub class: &'static str,
+    /// One human sentence: what was heard and which threshold decided.
+    pub reason: String,
+    /// From 0 to 1.
+    pub confidence: f32,
+    /// When it fell, since the answer.
+    pub at: Duration,
+    /// The detector's own account, a JSON object.
+    pub evidence: String,
+}
+
+/// What became of the recording.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum RecordingResult {
+    /// The file is complete.
+    Saved {
+        /// Where.
+        path: PathBuf,
+        /// How much audio it holds.
+        duration: Duration,
+    },
+    /// The disk refused; the call went on without.
+    Failed {
+        /// Why, in the system's words.
+        reason: String,
+    },
+}
+
+/// How one call ended, told exactly once.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The canonical end.
+    pub disposition: Disposition,
+    /// Who ended it.
+    pub ended_by: EndedBy,
+    /// The final SIP status of the INVITE, if one came.
+    pub sip_status: Option<u16>,
+    /// The Q.850 cause of a Reason header (RFC 3326), if one came.
+    pub q850: Option<u16>,
+    /// The phrase, Warning or Reason text that came with it.
+    pub detail: Option<String>,
+    /// For how long the trunk asked to be left alone (Retry-After).
+    pub retry_after: Option<Duration>,
+    /// The last verdict.
+    pub heard: Option<Heard>,
+    /// From the verdict to the agent's first packet.
+    pub dead_air: Option<Duration>,
+    /// The recording, if one was asked for and the call was answered.
+    pub recording: Option<RecordingResult>,
+    /// When the callee was first known to ring.
+    pub ringing_at: Option<Instant>,
+    /// When the call was answered.
+    pub answered_at: Option<Instant>,
+    /// When it ended.
+    pub ended_at: Instant,
+}

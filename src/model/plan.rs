@@ -1,0 +1,51 @@
+//! Everything a call needs to know, frozen before it starts. A change of the configuration touches the next call only.
+
+use std::sync::Arc;
+
+use super::{Agent, CallId, Key, PhoneNumber, Trunk, VoicemailAction};
+
+/// One text that the agent says.
+#[derive(Clone)]
+pub struct Line {
+    /// What is spoken; never logged, never stored.
+    pub text: Arc<str>,
+    /// What follows it.
+    pub then: LineEnd,
+}
+
+/// What the script does after a line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LineEnd {
+    /// Listen until the callee's turn ends, then say the next line, or end the call after the last.
+    Listen,
+    /// End the call (`[END_CALL]`).
+    EndCall,
+}
+
+/// A call about to be placed.
+pub struct CallPlan {
+    /// Its id.
+    pub call: CallId,
+    /// The SIP Call-ID, a UUID (RFC 3261 §8.1.1.4), fixed here so that the intent on disk already names it.
+    pub sip_call_id: String,
+    /// Whose voice, limits and webhook.
+    pub agent: Arc<Agent>,
+    /// The key that asked; `None` for calls from the command line.
+    pub key: Option<Arc<Key>>,
+    /// The way out.
+    pub trunk: Arc<Trunk>,
+    /// The number that calls.
+    pub from: PhoneNumber,
+    /// The number called.
+    pub to: PhoneNumber,
+    /// What the agent says, in order; the first line is the request's prompt.
+    pub script: Vec<Line>,
+    /// What is left after the beep, when `voicemail` is `LeaveMessage`.
+    pub voicemail_message: Option<Arc<str>>,
+    /// What happens once a machine has answered.
+    pub voicemail: VoicemailAction,
+    /// Is the call recorded?
+    pub record: bool,
+    /// Are its SIP messages shown to a listener (the ladder)?
+    pub tap: bool,
+}

@@ -1,0 +1,143 @@
+//! A call as the store keeps it, and as reads and webhooks render it.
+
+use std::time::Duration;
+
+use super::{AgentId, CallId, Disposition, Face, KeyId, TenantId, Timestamp};
+
+/// Where an attempt stands (see the store).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CallState {
+    /// Accepted, waiting for room; no INVITE has left.
+    Accepted,
+    /// The intent is on disk; the INVITE may have left.
+    Dialing,
+    /// The callee answered.
+    Answered,
+    /// Over.
+    Ended,
+}
+
+impl CallState {
+    /// The word in the store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Dialing => "dialing",
+            Self::Answered => "answered",
+            Self::Ended => "ended",
+        }
+    }
+
+    /// The value of a word; `None` if it is none of ours.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Accepted, Self::Dialing, Self::Answered, Self::Ended]
+            .into_iter()
+            .find(|state| state.as_str() == word)
+    }
+}
+
+/// What a BYE needs after a crash (RFC 3261 §12). Kept as JSON beside the attempt while the call lives.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+pub struct DialogRecord {
+    /// Call-ID.
+    pub call_id: String,
+    /// Our tag.
+    pub local_tag: String,
+    /// Theirs.
+    pub remote_tag: String,
+    /// Our URI (From).
+    pub local_uri: String,
+    /// Theirs (To).
+    pub remote_uri: String,
+    /// Where requests go: the Contact of the 2xx.
+    pub remote_target: String,
+    /// The route set, in order.
+    pub route_set: Vec<String>,
+    /// Our last CSeq.
+    pub local_cseq: u32,
+    /// The address the 2xx came from.
+    pub remote: std::net::SocketAddr,
+    /// Whose credentials answer a challenge.
+    pub trunk: String,
+}
+
+/// Where a call's events go.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WebhookTarget {
+    /// The receiver.
+    pub url: String,
+    /// Who renders and signs.
+    pub face: Face,
+    /// Whose secret signs.
+    pub key: KeyId,
+}
+
+/// One call. Everything but the prompt and the variables, which live in memory alone.
+#[derive(Clone, PartialEq, Debug)]
+pub struct CallRecord {
+    /// Its id.
+    pub call: CallId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// The key that asked; `None` for the command line.
+    pub key: Option<KeyId>,
+    /// Who talks.
+    pub agent: AgentId,
+    /// The caller's number, E.164.
+    pub from: String,
+    /// The number called, E.164.
+    pub to: String,
+    /// The trunk's name.
+    pub trunk: String,
+    /// The SIP Call-ID.
+    pub sip_call_id: String,
+    /// A campaign this call counts in.
+    pub campaign: Option<String>,
+    /// The client's own JSON object.
+    pub metadata: Option<String>,
+    /// Names that the prompt used and nobody gave.
+    pub unknown_variables: Vec<String>,
+    /// Where its events go, frozen at creation.
+    pub webhook: Option<WebhookTarget>,
+    /// Where it stands.
+    pub state: CallState,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// When the callee was first known to ring.
+    pub ringing_at: Option<Timestamp>,
+    /// When it was answered.
+    pub answered_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// How it ended.
+    pub disposition: Option<Disposition>,
+    /// Who ended it (`callee`, `agent`, `switch`, `operator`).
+    pub ended_by: Option<String>,
+    /// The INVITE's final status.
+    pub sip_status: Option<u16>,
+    /// The Q.850 cause.
+    pub q850: Option<u16>,
+    /// What was said with it.
+    pub detail: Option<String>,
+    /// The last verdict's class, sentence and evidence (JSON).
+    pub verdict: Option<String>,
+    /// One sentence.
+    pub verdict_reason: Option<String>,
+    /// A JSON object.
+    pub verdict_evidence: Option<String>,
+    /// From the verdict to the agent's first packet.
+    pub dead_air: Option<Duration>,
+    /// The recording's path below the data directory.
+    pub recording: Option<String>,
+    /// Why there is none, if one was asked for.
+    pub recording_error: Option<String>,
+}
+
+impl CallRecord {
+    /// From the answer to the end; zero for a call that nobody answered, `None` while it lives.
+    pub fn duration(&self) -> Option<Duration> {
+        let ended = self.ended_at?;
+        let talked = self.answered_at.map_or(0, |answered| (ended.0 - answered.0).max(0));
+        Some(Duration::from_millis(talked.unsigned_abs()))
+    }
+}

@@ -1,0 +1,71 @@
+//! Why a request was not accepted, in the switch's own words. Faces project it; `ApiError` alone knows HTTP.
+
+use std::time::Duration;
+
+/// A request that started nothing.
+#[derive(Clone, PartialEq, Debug, thiserror::Error)]
+pub enum Refusal {
+    /// A required field is absent or blank.
+    #[error("`{0}` is missing or empty")]
+    MissingField(&'static str),
+    /// A field has the wrong type or an impossible value.
+    #[error("`{field}` {reason}")]
+    InvalidField {
+        /// Its name in the face's own document.
+        field: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Not E.164.
+    #[error("`{field}` is not a valid E.164 number")]
+    InvalidPhone {
+        /// Its name in the face's own document.
+        field: &'static str,
+    },
+    /// No such agent, or another tenant's, which looks exactly the same.
+    #[error("the agent does not exist or does not belong to this key")]
+    AgentNotFound,
+    /// `from_number` is not an outbound-enabled number of this agent.
+    #[error("the from number is not an outbound-enabled number on this agent")]
+    FromNumberNotFound,
+    /// The agent has no outbound-enabled number.
+    #[error("the agent has no outbound-enabled phone number")]
+    AgentMissingPhoneNumber,
+    /// The chosen number has no usable trunk.
+    #[error("the chosen number has no usable trunk")]
+    NumberHasNoTrunk,
+    /// The trunk's policy forbids this destination.
+    #[error("this destination is not allowed: {reason}")]
+    DestinationForbidden {
+        /// Which rule.
+        reason: String,
+    },
+    /// No INVITE could leave.
+    #[error("the trunk cannot place this call: {reason}")]
+    TrunkDown {
+        /// Why.
+        reason: String,
+        /// What OPTIONS or REGISTER last answered, if they did.
+        sip_code: Option<u16>,
+    },
+    /// A limit is reached.
+    #[error("{limit} limit reached")]
+    Limited {
+        /// Which: `concurrent calls`, `calls per second`, `requests per minute`.
+        limit: &'static str,
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The switch has no room: its store, its ports or its queues are full.
+    #[error("the switch is overloaded: {0}")]
+    Overloaded(&'static str),
+    /// The switch is shutting down.
+    #[error("the switch is draining")]
+    Draining,
+    /// The same idempotency key came with another body.
+    #[error("this idempotency key was used with another request")]
+    IdempotencyConflict,
+    /// The store failed; nothing was started.
+    #[error("the call could not be stored")]
+    Storage,
+}
