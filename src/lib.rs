@@ -1,5 +1,8 @@
 //! Trunkline: the switch and its control plane.
 #![warn(missing_docs)]
 
+pub mod config;
 pub mod dialer;
+pub mod directory;
+pub mod face;
 pub mod model;
