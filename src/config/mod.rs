@@ -17,6 +17,7 @@ mod error;
 mod file;
 mod objects;
 mod source;
+mod uri;
 mod validate;
 
 use std::net::{IpAddr, SocketAddr};
@@ -185,8 +186,21 @@ impl Config {
     /// Reads a file, and this process's environment over it. Without a path, `trunkline.toml` in the working directory
     /// is read if there is one.
     pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
-        let _ = path;
-        todo!()
+        let default = Path::new("trunkline.toml");
+        let name = path.unwrap_or(default).display().to_string();
+        let text = match std::fs::read_to_string(path.unwrap_or(default)) {
+            Ok(text) => text,
+            Err(error) if path.is_none() && error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => {
+                let reason = format!("cannot be read: {error}");
+                return Err(ConfigError { faults: vec![Fault { place: name, key: String::new(), reason }] });
+            }
+        };
+        // Our names are ASCII, so a name that is not UTF-8 is none of ours.
+        let environment = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
+        });
+        Self::parse(&name, &text, environment)
     }
 
     /// The same from text; `name` is what errors call the file.
@@ -195,7 +209,12 @@ impl Config {
         text: &str,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        let _ = (name, text, environment.into_iter().next());
-        todo!()
+        let refused = |faults| ConfigError { faults };
+        let mut source = source::Source::read(name, text, environment).map_err(refused)?;
+        let file: file::File = source.fill().map_err(refused)?;
+        validate::config(file, &source)
     }
 }
+
+#[cfg(test)]
+mod tests;
