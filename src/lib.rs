@@ -1,6 +1,9 @@
 //! Trunkline: the switch and its control plane.
 #![warn(missing_docs)]
 
+pub mod admission;
+pub mod agent;
+pub mod call;
 pub mod config;
 pub mod dialer;
 pub mod directory;
@@ -9,4 +12,6 @@ pub mod face;
 pub mod journal;
 pub mod model;
 pub mod store;
+pub mod trunk;
+pub mod tts;
 pub mod webhook;
