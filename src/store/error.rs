@@ -1,0 +1,46 @@
+//! What can go wrong between the switch and its database.
+
+use std::sync::Arc;
+
+/// A store that could not do what it was asked. Clones, since one failed commit is told to everybody who waited for it.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another switch holds this database.
+    #[error("another switch is using {0}")]
+    Locked(String),
+    /// The database cannot be reached or opened, or its schema is not ours.
+    #[error("the database {target} cannot be opened: {reason}")]
+    Open {
+        /// Which, without credentials.
+        target: String,
+        /// Why.
+        reason: String,
+    },
+    /// The writer's queue is full. Nothing was written.
+    #[error("the store's queue is full")]
+    QueueFull,
+    /// The last commit failed, and no write is tried before the database takes one again. Nothing was written.
+    #[error("the database takes no writes at present")]
+    Unavailable,
+    /// A statement or a commit failed. Whether a commit that failed is on disk is not known.
+    #[error("the database failed: {0}")]
+    Database(Arc<sqlx::Error>),
+    /// A call with this id is already there.
+    #[error("call {0} is already stored")]
+    Duplicate(crate::model::CallId),
+    /// A row holds what no release of this switch wrote.
+    #[error("the database holds an unreadable {0}")]
+    Corrupt(&'static str),
+    /// Ids are used up (2^53).
+    #[error("no call ids are left")]
+    NoIds,
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(Arc::new(error))
+    }
+}

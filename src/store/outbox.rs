@@ -1,0 +1,99 @@
+//! The outbox: events that are owed to receivers. Rows are neutral; who renders them keeps the bytes here.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::model::{CallId, CallRecord, Timestamp, WebhookTarget};
+
+/// What happened to a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EventKind {
+    /// It is over.
+    Completed,
+}
+
+impl EventKind {
+    /// The word in the store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "call.completed",
+        }
+    }
+
+    /// The value of a word; `None` if it is none of ours.
+    pub fn from_word(word: &str) -> Option<Self> {
+        (word == Self::Completed.as_str()).then_some(Self::Completed)
+    }
+}
+
+/// Which due rows to take, and for how long.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// Rows due by then.
+    pub now: Timestamp,
+    /// Nobody else takes them for so long; past it they are due again.
+    pub lease: Duration,
+    /// At most so many.
+    pub limit: usize,
+    /// At most so many for one receiver.
+    pub per_receiver: usize,
+    /// Receivers that take fewer at present.
+    pub rooms: HashMap<String, usize>,
+}
+
+/// A claimed row: one event to be delivered to one receiver.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Delivery {
+    /// The row.
+    pub id: u64,
+    /// Whose event it is.
+    pub call: CallId,
+    /// What happened.
+    pub event: EventKind,
+    /// Where it goes, frozen when the call was accepted.
+    pub target: WebhookTarget,
+    /// Scheme, host and port of the target: whose rooms it takes.
+    pub receiver: String,
+    /// When the event was written.
+    pub created_at: Timestamp,
+    /// Which try this is, from 1.
+    pub attempt: u32,
+    /// The bytes of the first try that failed.
+    pub body: Option<String>,
+    /// The call.
+    pub record: CallRecord,
+}
+
+/// How a try went.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Settled {
+    /// The receiver has it.
+    Delivered,
+    /// To be tried again.
+    Retry {
+        /// When.
+        due_at: Timestamp,
+        /// What was sent, to be sent again.
+        body: String,
+        /// Why.
+        reason: String,
+    },
+    /// Given up.
+    Dead {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What to write about a try.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settlement {
+    /// The row.
+    pub id: u64,
+    /// The try, so that a late word about a lapsed lease changes nothing, unless it is `Delivered`.
+    pub attempt: u32,
+    /// How it went.
+    pub settled: Settled,
+    /// When.
+    pub at: Timestamp,
+}

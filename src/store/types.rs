@@ -1,0 +1,113 @@
+//! What goes into the store and what comes out of it, in no engine's words.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::model::{
+    AgentId, CallId, CallRecord, DialogRecord, Idempotency, Secret, StoredResponse, Timestamp,
+};
+
+/// Which database.
+#[derive(Clone, Debug)]
+pub enum DatabaseTarget {
+    /// The file of an embedded SQLite database; its directory is created, and locked against a second switch.
+    Sqlite(PathBuf),
+    /// `postgres://user:password@host/database`.
+    Postgres(Secret<String>),
+    /// SQLite in memory, gone with the last handle. For demonstrations and tests.
+    Memory,
+}
+
+/// A call that is about to be placed.
+#[derive(Clone, Debug)]
+pub struct Intent {
+    /// In state `Accepted` or `Dialing`.
+    pub record: CallRecord,
+    /// Present when the client may repeat itself: the promise, and the answer that a repetition gets. The scope of the
+    /// promise is the record's key; a record without one is never a repetition.
+    pub idempotency: Option<(Idempotency, StoredResponse)>,
+}
+
+/// What became of an intent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Intended {
+    /// It is on disk.
+    Committed,
+    /// The same request was accepted before; nothing was written.
+    Replay(StoredResponse),
+    /// The same idempotency key was used with another body; nothing was written.
+    Conflict,
+}
+
+/// What an earlier request with the same idempotency key left.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Replay {
+    /// The body was the same: this is the answer.
+    Same(StoredResponse),
+    /// The body was another one.
+    Conflict,
+}
+
+/// A change of a call that was committed before. Changes of one call take effect in the order they are given.
+#[derive(Clone, Debug)]
+pub enum Write {
+    /// The callee answered.
+    Answered {
+        /// Whose change it is.
+        call: CallId,
+        /// When the callee was first known to ring.
+        ringing_at: Option<Timestamp>,
+        /// When it was answered.
+        answered_at: Timestamp,
+        /// What a BYE needs after a crash.
+        dialog: Arc<DialogRecord>,
+    },
+    /// The call is over: everything that the record knows of its end, and the outbox row of `call.completed` if the
+    /// call has a webhook, in one transaction. A call ends once; a second end changes nothing.
+    Ended(Arc<CallRecord>),
+    /// The call was never started, and its client was told so: its intent, should it be on disk after all, is removed.
+    Withdrawn(CallId),
+}
+
+/// Which calls to list. `None` does not filter.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct CallFilter {
+    /// Only this agent's.
+    pub agent: Option<AgentId>,
+    /// Only these.
+    pub direction: Option<Direction>,
+    /// Created at this time or later.
+    pub since: Option<Timestamp>,
+    /// Created before this time.
+    pub until: Option<Timestamp>,
+    /// Only those that a voicemail ended, or that none did.
+    pub voicemail_detected: Option<bool>,
+}
+
+/// Who called whom.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Direction {
+    /// Somebody called us.
+    Inbound,
+    /// We called somebody.
+    Outbound,
+}
+
+impl Direction {
+    /// The word in the store and in every face.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Inbound => "inbound",
+            Self::Outbound => "outbound",
+        }
+    }
+}
+
+/// One page of a list, newest first.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct CallPage {
+    /// At most `limit` of them.
+    pub calls: Vec<CallRecord>,
+    /// How many there are in all.
+    pub count: u64,
+}
