@@ -114,6 +114,7 @@ const fn end(disposition: Disposition) -> (&'static str, &'static str) {
         Disposition::NetworkBlocked => ("network_blocked", "network_blocked"),
         Disposition::TrunkFailed => ("failed", "trunk_failed"),
         Disposition::MediaLost => ("failed", "media_lost"),
+        Disposition::AgentFailed => ("failed", "agent_failed"),
         Disposition::Overloaded => ("failed", "overloaded"),
         Disposition::Interrupted => ("failed", "interrupted"),
         Disposition::Indeterminate => ("failed", "indeterminate"),
