@@ -4,12 +4,15 @@
 pub mod admission;
 pub mod agent;
 pub mod call;
+pub mod cli;
 pub mod config;
 pub mod dialer;
 pub mod directory;
 pub mod egress;
 pub mod face;
+pub mod http;
 pub mod journal;
+pub mod metrics;
 pub mod model;
 pub mod store;
 pub mod trunk;
