@@ -184,3 +184,6 @@ impl Store {
         answer.await.map_err(|_| StoreError::Closed)?
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

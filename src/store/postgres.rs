@@ -39,7 +39,11 @@ impl Postgres {
             Some(code) if code == LOCK_NOT_AVAILABLE => StoreError::Locked(target.clone()),
             _ => StoreError::Open { target: target.clone(), reason: error.to_string() },
         };
-        // A second switch must not touch the schema either: the lock comes with the connection, before the migrations.
+        // Asked first without the pool, which would hide what is wrong behind its own patience. A second switch must not
+        // touch the schema either, so the lock comes before the migrations.
+        let mut first = options.connect().await.map_err(failed)?;
+        hold(&mut first).await.map_err(failed)?;
+        first.close().await.map_err(failed)?;
         let writer = pool(1)
             .after_connect(|connection, _| Box::pin(hold(connection)))
             .connect_with(options.clone())

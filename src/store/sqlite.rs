@@ -6,8 +6,8 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
@@ -28,7 +28,7 @@ pub(super) struct Sqlite {
     dirty: Arc<AtomicBool>,
     checkpointer: Option<tokio::task::AbortHandle>,
     /// Held while the store is open (flock), so that two switches never share a file.
-    _lock: Option<File>,
+    lock: Mutex<Option<File>>,
 }
 
 const READERS_MAX: u32 = 4;
@@ -50,7 +50,7 @@ impl Sqlite {
         let dirty = Arc::new(AtomicBool::new(false));
         let connection = options.connect().await.map_err(failed)?;
         let checkpointer = tokio::spawn(checkpoint(connection, Arc::clone(&dirty))).abort_handle();
-        Ok(Self { writer, readers, dirty, checkpointer: Some(checkpointer), _lock: Some(lock) })
+        Ok(Self { writer, readers, dirty, checkpointer: Some(checkpointer), lock: Mutex::new(Some(lock)) })
     }
 
     /// A database in memory lives in one connection, which everybody shares.
@@ -62,7 +62,7 @@ impl Sqlite {
             .await
             .map_err(|error| open_error(Path::new(":memory:"), &error.to_string()))?;
         let readers = writer.clone();
-        Ok(Self { writer, readers, dirty: Arc::default(), checkpointer: None, _lock: None })
+        Ok(Self { writer, readers, dirty: Arc::default(), checkpointer: None, lock: Mutex::new(None) })
     }
 
     /// Writes a batch in one transaction.
@@ -84,6 +84,7 @@ impl Sqlite {
         }
         self.readers.close().await;
         self.writer.close().await;
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 }
 
