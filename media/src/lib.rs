@@ -1,1 +1,21 @@
-//! skeleton
+//! trunkline-media: audio without SIP.
+
+#![warn(missing_docs)]
+
+pub mod amd;
+pub mod bridge;
+pub mod clip;
+pub mod dtmf;
+pub mod g711;
+pub mod rule;
+pub mod sdp;
+pub mod worker;
+
+pub use bridge::{
+    Bridge, BridgeSpec, Channel, Command, Event, Latch, Recorded, Stats, StereoFrame, Transmit,
+};
+pub use clip::{Clip, ClipError};
+pub use dtmf::Digits;
+pub use rule::{Rule, Then, When};
+pub use sdp::{Capabilities, Codec, Negotiated, Offer, PendingOffer, SdpError};
+pub use worker::{Counters, LegId, Media, MediaConfig, OpenError, Opened, Overloaded, RecordingSpec, Report};

@@ -32,6 +32,8 @@ pub enum Disposition {
     TrunkFailed,
     /// The media stopped or never came.
     MediaLost,
+    /// The agent could not speak, or was lost.
+    AgentFailed,
     /// The switch had no room for this call.
     Overloaded,
     /// The switch stopped before the call could start or finish.
@@ -42,7 +44,7 @@ pub enum Disposition {
 
 impl Disposition {
     /// Every value, for tables and tests.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Completed,
         Self::CalleeHangup,
         Self::SilenceTimeout,
@@ -56,6 +58,7 @@ impl Disposition {
         Self::NetworkBlocked,
         Self::TrunkFailed,
         Self::MediaLost,
+        Self::AgentFailed,
         Self::Overloaded,
         Self::Interrupted,
         Self::Indeterminate,
@@ -77,6 +80,7 @@ impl Disposition {
             Self::NetworkBlocked => "network_blocked",
             Self::TrunkFailed => "trunk_failed",
             Self::MediaLost => "media_lost",
+            Self::AgentFailed => "agent_failed",
             Self::Overloaded => "overloaded",
             Self::Interrupted => "interrupted",
             Self::Indeterminate => "indeterminate",

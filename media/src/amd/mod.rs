@@ -1,0 +1,24 @@
+//! Answering machine detection: who or what picked up, decided from the audio alone.
+//!
+//! Sans-IO and deterministic: time is the number of samples pushed (8 kHz, 16 bit, mono), so the same samples give
+//! the same verdicts, byte for byte, however they were cut into packets. Knows nothing of RTP, calls or policy.
+//!
+//! ```
+//! use trunkline_media::amd::{Class, Detector, Params};
+//!
+//! let mut detector = Detector::new(Params::default());
+//! detector.answered(); // the 200 OK: the zero of every time below
+//! let verdict = (0..500).find_map(|_| detector.push(&[0i16; 160])).expect("silence is decided too");
+//! assert_eq!(verdict.class, Class::NoSpeech);
+//! println!("{verdict}");
+//! ```
+
+mod detector;
+mod evidence;
+mod params;
+mod verdict;
+
+pub use detector::Detector;
+pub use evidence::{Evidence, Segment, SegmentKind};
+pub use params::{Params, Rule};
+pub use verdict::{Cause, Class, FaxTone, Sit, Tone, Verdict};

@@ -1,0 +1,187 @@
+//! G.711 (ITU-T G.711, RFC 3551 §4.5.14): µ-law and A-law to 16-bit samples and back, by tables.
+//!
+//! The tables are made once, at first use, from `audio-codec-algorithms`, which agrees bit for bit with ITU-T G.191.
+//! Knows nothing of packets.
+
+use std::sync::LazyLock;
+
+use audio_codec_algorithms::{
+    convert_alaw_to_ulaw, convert_ulaw_to_alaw, decode_alaw, decode_ulaw, encode_alaw, encode_ulaw,
+};
+
+/// A codec of the narrow band: 8,000 samples and bytes a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Codec {
+    /// µ-law, static payload type 0.
+    Pcmu,
+    /// A-law, static payload type 8.
+    Pcma,
+}
+
+impl Codec {
+    /// Its name in SDP.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Codec::Pcmu => "PCMU",
+            Codec::Pcma => "PCMA",
+        }
+    }
+
+    /// Its static payload type (RFC 3551 §6).
+    #[must_use]
+    pub fn static_payload_type(self) -> u8 {
+        match self {
+            Codec::Pcmu => 0,
+            Codec::Pcma => 8,
+        }
+    }
+
+    /// The byte that says nothing.
+    #[must_use]
+    pub fn silence(self) -> u8 {
+        match self {
+            Codec::Pcmu => 0xff,
+            Codec::Pcma => 0xd5,
+        }
+    }
+
+    /// Decodes as many samples as both slices hold.
+    pub fn decode(self, encoded: &[u8], samples: &mut [i16]) {
+        let table = match self {
+            Codec::Pcmu => &TABLES.from_pcmu,
+            Codec::Pcma => &TABLES.from_pcma,
+        };
+        for (sample, byte) in samples.iter_mut().zip(encoded) {
+            *sample = table[usize::from(*byte)];
+        }
+    }
+
+    /// Encodes as many samples as both slices hold.
+    pub fn encode(self, samples: &[i16], encoded: &mut [u8]) {
+        match self {
+            Codec::Pcmu => {
+                for (byte, sample) in encoded.iter_mut().zip(samples) {
+                    *byte = TABLES.to_pcmu[usize::from(*sample as u16 >> PCMU_SHIFT)];
+                }
+            }
+            Codec::Pcma => {
+                for (byte, sample) in encoded.iter_mut().zip(samples) {
+                    *byte = TABLES.to_pcma[usize::from(*sample as u16 >> PCMA_SHIFT)];
+                }
+            }
+        }
+    }
+
+    /// Turns PCMU bytes into this codec's, without a way through samples.
+    pub fn transcode_from_pcmu(self, pcmu: &[u8], encoded: &mut [u8]) {
+        let length = pcmu.len().min(encoded.len());
+        match self {
+            Codec::Pcmu => encoded[..length].copy_from_slice(&pcmu[..length]),
+            Codec::Pcma => {
+                for (byte, from) in encoded.iter_mut().zip(pcmu) {
+                    *byte = TABLES.pcmu_to_pcma[usize::from(*from)];
+                }
+            }
+        }
+    }
+
+    /// Turns this codec's bytes into PCMU.
+    pub fn transcode_to_pcmu(self, encoded: &[u8], pcmu: &mut [u8]) {
+        let length = pcmu.len().min(encoded.len());
+        match self {
+            Codec::Pcmu => pcmu[..length].copy_from_slice(&encoded[..length]),
+            Codec::Pcma => {
+                for (byte, from) in pcmu.iter_mut().zip(encoded) {
+                    *byte = TABLES.pcma_to_pcmu[usize::from(*from)];
+                }
+            }
+        }
+    }
+}
+
+/// µ-law looks at the upper 14 bits of a sample, A-law at 13: so the encoding tables fit the first-level cache.
+const PCMU_SHIFT: u32 = 2;
+const PCMA_SHIFT: u32 = 3;
+
+struct Tables {
+    from_pcmu: [i16; 256],
+    from_pcma: [i16; 256],
+    to_pcmu: [u8; 1 << (16 - PCMU_SHIFT)],
+    to_pcma: [u8; 1 << (16 - PCMA_SHIFT)],
+    pcmu_to_pcma: [u8; 256],
+    pcma_to_pcmu: [u8; 256],
+}
+
+static TABLES: LazyLock<Tables> = LazyLock::new(|| Tables {
+    from_pcmu: std::array::from_fn(|byte| decode_ulaw(byte as u8)),
+    from_pcma: std::array::from_fn(|byte| decode_alaw(byte as u8)),
+    to_pcmu: std::array::from_fn(|index| encode_ulaw(((index as u16) << PCMU_SHIFT) as i16)),
+    to_pcma: std::array::from_fn(|index| encode_alaw(((index as u16) << PCMA_SHIFT) as i16)),
+    pcmu_to_pcma: std::array::from_fn(|byte| convert_ulaw_to_alaw(byte as u8)),
+    pcma_to_pcmu: std::array::from_fn(|byte| convert_alaw_to_ulaw(byte as u8)),
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOTH: [Codec; 2] = [Codec::Pcmu, Codec::Pcma];
+
+    fn decode_one(codec: Codec, byte: u8) -> i16 {
+        let mut sample = [0];
+        codec.decode(&[byte], &mut sample);
+        sample[0]
+    }
+
+    fn encode_one(codec: Codec, sample: i16) -> u8 {
+        let mut byte = [0];
+        codec.encode(&[sample], &mut byte);
+        byte[0]
+    }
+
+    #[test]
+    fn every_sample_encodes_as_the_reference_does() {
+        for sample in i16::MIN..=i16::MAX {
+            assert_eq!(encode_one(Codec::Pcmu, sample), encode_ulaw(sample), "PCMU {sample}");
+            assert_eq!(encode_one(Codec::Pcma, sample), encode_alaw(sample), "PCMA {sample}");
+        }
+    }
+
+    #[test]
+    fn every_byte_survives_decoding_and_encoding() {
+        for codec in BOTH {
+            for byte in 0..=255 {
+                let again = encode_one(codec, decode_one(codec, byte));
+                // µ-law has two zeros, and the negative one comes back as the positive.
+                let expected = if codec == Codec::Pcmu && byte == 0x7f { 0xff } else { byte };
+                assert_eq!(again, expected, "{codec:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_sample_is_louder_than_the_codec_allows() {
+        for codec in BOTH {
+            for byte in 0..=255 {
+                assert!(decode_one(codec, byte).unsigned_abs() <= 32_256);
+            }
+            assert!(decode_one(codec, codec.silence()).unsigned_abs() <= 8);
+        }
+    }
+
+    #[test]
+    fn transcoding_stays_within_one_step() {
+        for byte in 0..=255u8 {
+            let mut there = [0];
+            let mut back = [0];
+            Codec::Pcma.transcode_from_pcmu(&[byte], &mut there);
+            Codec::Pcma.transcode_to_pcmu(&there, &mut back);
+            let (was, is) = (decode_one(Codec::Pcmu, byte), decode_one(Codec::Pcmu, back[0]));
+            assert!(
+                (i32::from(was) - i32::from(is)).abs() <= 1024.min(8 + i32::from(was).abs() / 8),
+                "{was} became {is}"
+            );
+        }
+    }
+}

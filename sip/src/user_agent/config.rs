@@ -1,0 +1,156 @@
+//! What a user agent is told at its start, and what it is asked to send.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::digest::Credentials;
+
+/// A user agent's settings. They hold for its whole life.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The address advertised in Via and Contact, and the local end of every path.
+    pub local: SocketAddr,
+    /// The `User-Agent` and `Server` headers.
+    pub user_agent: String,
+    /// The user part of our Contact.
+    pub contact_user: String,
+    /// This user agent's number: every branch and tag it mints carries it (see [`crate::shard_of`]).
+    pub shard: u8,
+    /// T1, T2, T4 and what hangs on them.
+    pub timers: Timers,
+    /// The most INVITE usages (calls, incoming and outgoing, and what lingers of them) alive at once.
+    pub invites_max: usize,
+    /// The most transactions (client and server together) alive at once.
+    pub transactions_max: usize,
+    /// Whose new requests are heard.
+    pub trust: Trust,
+}
+
+impl Config {
+    /// A configuration with RFC timers and generous maxima, hearing anyone.
+    #[must_use]
+    pub fn new(local: SocketAddr) -> Self {
+        Self {
+            local,
+            user_agent: String::from("Trunkline"),
+            contact_user: String::from("trunkline"),
+            shard: 0,
+            timers: Timers::default(),
+            invites_max: 20_000,
+            transactions_max: 100_000,
+            trust: Trust::Anyone,
+        }
+    }
+}
+
+/// The timers of RFC 3261 §17.1.1.1 and §16.6; all others derive from them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Timers {
+    /// An estimate of the round trip.
+    pub t1: Duration,
+    /// The longest interval between retransmissions of a non-INVITE request or an INVITE response.
+    pub t2: Duration,
+    /// How long a message may stay in the network.
+    pub t4: Duration,
+    /// How long an INVITE may stay without a further provisional response: then we cancel it (timer C).
+    pub c: Duration,
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self {
+            t1: Duration::from_millis(500),
+            t2: Duration::from_secs(4),
+            t4: Duration::from_secs(5),
+            c: Duration::from_secs(181),
+        }
+    }
+}
+
+impl Timers {
+    /// 64·T1: how long a transaction tries (timers B, F, H, J, L and M).
+    #[must_use]
+    pub fn give_up(&self) -> Duration {
+        self.t1 * 64
+    }
+}
+
+/// Whose requests may open something new. Responses and requests within our dialogs are matched on their own merits.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Trust {
+    /// Everybody's.
+    Anyone,
+    /// Those from these addresses; a stranger's request is dropped before a transaction exists, and counted.
+    Only(Vec<IpAddr>),
+}
+
+impl Trust {
+    /// Whether a new request from `address` is heard.
+    #[must_use]
+    pub fn admits(&self, address: IpAddr) -> bool {
+        match self {
+            Self::Anyone => true,
+            Self::Only(addresses) => addresses.contains(&address),
+        }
+    }
+}
+
+/// An outgoing call.
+#[derive(Clone, Debug)]
+pub struct Invite {
+    /// The caller's word, returned in every event.
+    pub token: u64,
+    /// The Request-URI.
+    pub uri: String,
+    /// The From name-addr, without tag.
+    pub from: String,
+    /// The To name-addr.
+    pub to: String,
+    /// The URI of an outbound proxy: it becomes the first Route, and the request goes there.
+    pub route: Option<String>,
+    /// What to answer a challenge with.
+    pub credentials: Option<Arc<Credentials>>,
+    /// Further headers, written as they are.
+    pub headers: Vec<(String, String)>,
+    /// The offer.
+    pub body: Option<Body>,
+    /// A Call-ID of the caller's choosing; without one a random one is minted.
+    pub call_id: Option<String>,
+    /// Whether every message of this call is also given as [`crate::Event::Traced`].
+    pub tap: bool,
+}
+
+/// An OPTIONS request outside any dialog: a probe of a trunk's health.
+#[derive(Clone, Debug)]
+pub struct OptionsRequest {
+    /// The caller's word, returned in the [`crate::Event::Reply`].
+    pub token: u64,
+    /// The Request-URI.
+    pub uri: String,
+    /// The From name-addr, without tag.
+    pub from: String,
+    /// The URI of an outbound proxy.
+    pub route: Option<String>,
+    /// What to answer a challenge with.
+    pub credentials: Option<Arc<Credentials>>,
+}
+
+/// A message body: opaque here.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Body {
+    /// Its Content-Type, parameters included.
+    pub content_type: String,
+    /// Its bytes.
+    pub bytes: Bytes,
+}
+
+impl Body {
+    /// A body of type `application/sdp`.
+    #[must_use]
+    pub fn sdp(bytes: impl Into<Bytes>) -> Self {
+        Self { content_type: String::from("application/sdp"), bytes: bytes.into() }
+    }
+}

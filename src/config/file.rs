@@ -1,0 +1,229 @@
+//! The file's own shape, key by key, before anything is checked. Unknown keys are refused: a typo must not pass for a
+//! default.
+
+use serde::Deserialize;
+
+use super::LogFormat;
+use crate::model::{Detection, Face, Secret, VoicemailAction};
+
+/// The whole file.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct File {
+    pub data_dir: Option<String>,
+    pub database_url: Option<Secret<String>>,
+    pub http: Http,
+    pub sip: Sip,
+    pub media: Media,
+    pub limits: Limits,
+    pub webhooks: Webhooks,
+    pub tts: Tts,
+    pub recording: Recording,
+    pub amd: Detection,
+    pub log: Log,
+    pub trunk: Vec<Trunk>,
+    pub agent: Vec<Agent>,
+    pub number: Vec<Number>,
+    pub key: Vec<Key>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Http {
+    pub listen: String,
+    pub body_max: u64,
+    pub connections_max: u64,
+    pub header_timeout_seconds: u64,
+    pub body_timeout_seconds: u64,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8080".into(),
+            body_max: 1 << 20,
+            connections_max: 4096,
+            header_timeout_seconds: 10,
+            body_timeout_seconds: 10,
+        }
+    }
+}
+
+/// The timers' defaults are RFC 3261's (table 4).
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sip {
+    pub listen: Vec<String>,
+    pub advertise: Option<String>,
+    pub user_agent: String,
+    pub t1_ms: u64,
+    pub t2_ms: u64,
+    pub t4_ms: u64,
+}
+
+impl Default for Sip {
+    fn default() -> Self {
+        Self {
+            listen: vec!["udp:127.0.0.1:5060".into()],
+            advertise: None,
+            user_agent: concat!("Trunkline/", env!("CARGO_PKG_VERSION")).into(),
+            t1_ms: 500,
+            t2_ms: 4_000,
+            t4_ms: 5_000,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Media {
+    pub address: String,
+    pub advertise: Option<String>,
+    pub ports: String,
+    pub workers: Option<u64>,
+    pub rtp_timeout_seconds: u64,
+}
+
+impl Default for Media {
+    fn default() -> Self {
+        Self {
+            address: "127.0.0.1".into(),
+            advertise: None,
+            ports: "20000-29999".into(),
+            workers: None,
+            rtp_timeout_seconds: 30,
+        }
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    pub concurrent: Option<u32>,
+    pub cps: Option<f64>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Webhooks {
+    pub allow_http: bool,
+    pub allow_addresses: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tts {
+    pub command: Vec<String>,
+}
+
+impl Default for Tts {
+    fn default() -> Self {
+        let words = ["flite", "-voice", "slt", "-f", "{text_file}", "-o", "{wav_file}"];
+        Self { command: words.map(String::from).to_vec() }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Recording {
+    pub enabled: bool,
+    pub directory: Option<String>,
+}
+
+impl Default for Recording {
+    fn default() -> Self {
+        Self { enabled: true, directory: None }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    pub format: LogFormat,
+    pub filter: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, filter: "info".into() }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trunk {
+    pub name: String,
+    pub uri: String,
+    pub username: Option<String>,
+    pub password: Option<Secret<String>>,
+    pub from_domain: Option<String>,
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    pub channels: Option<u32>,
+    pub cps: Option<f64>,
+    #[serde(default)]
+    pub allow: Vec<String>,
+}
+
+/// The call's limits default to Nixflex's own: 300 s of call, 10 s of silence.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Agent {
+    pub id: String,
+    pub webhook_url: Option<String>,
+    #[serde(default)]
+    pub steps: Vec<String>,
+    #[serde(default)]
+    pub voicemail: VoicemailAction,
+    pub voicemail_message: Option<String>,
+    #[serde(default = "yes")]
+    pub barge_in: bool,
+    #[serde(default = "ring_timeout")]
+    pub ring_timeout_seconds: u64,
+    #[serde(default = "call_duration")]
+    pub max_call_duration_seconds: u64,
+    #[serde(default = "silence_hangup")]
+    pub silence_hangup_seconds: u64,
+    #[serde(default)]
+    pub amd: Detection,
+    pub phone_number: Option<String>,
+    pub trunk: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Number {
+    pub e164: String,
+    pub trunk: Option<String>,
+    pub agent: Option<String>,
+    #[serde(default)]
+    pub outbound: bool,
+    pub webhook_url: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Key {
+    pub face: Face,
+    pub id: String,
+    pub secret: Secret<String>,
+    pub concurrent: Option<u32>,
+    pub reads_per_minute: Option<u32>,
+    pub writes_per_minute: Option<u32>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn ring_timeout() -> u64 {
+    60
+}
+
+fn call_duration() -> u64 {
+    300
+}
+
+fn silence_hangup() -> u64 {
+    10
+}

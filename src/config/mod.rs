@@ -1,0 +1,220 @@
+//! The configuration: one TOML file, then `TRUNKLINE__…` environment variables over it.
+//!
+//! Whatever is wrong is told with the place (file and line, or variable), the key and the reason; nothing is guessed and
+//! no key is ignored. What leaves this module is valid: trunks, agents, numbers and keys come as objects of the model.
+//!
+//! ```
+//! use trunkline::config::Config;
+//!
+//! let text = "[http]\nlisten = \"127.0.0.1:8081\"\n";
+//! let environment = [("TRUNKLINE__HTTP__BODY_MAX".to_owned(), "4096".to_owned())];
+//! let config = Config::parse("trunkline.toml", text, environment).expect("valid");
+//! assert_eq!(config.http.listen.port(), 8081);
+//! assert_eq!(config.http.body_max, 4096);
+//! ```
+
+mod error;
+mod file;
+mod objects;
+mod source;
+mod uri;
+mod validate;
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::model::{Agent, Key, Number, Secret, Trunk};
+
+pub use error::{ConfigError, Fault};
+
+/// Everything the house is built from. Valid by construction.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where SQLite and the recordings live.
+    pub data_dir: PathBuf,
+    /// The database, PostgreSQL if `database_url` says so, else SQLite below `data_dir`.
+    pub database: Database,
+    /// The API.
+    pub http: Http,
+    /// The SIP side.
+    pub sip: Sip,
+    /// The RTP side.
+    pub media: Media,
+    /// Limits of the whole switch.
+    pub limits: Limits,
+    /// Where events may go.
+    pub webhooks: Webhooks,
+    /// How text becomes speech.
+    pub tts: Tts,
+    /// Whether and where calls are recorded.
+    pub recording: Recording,
+    /// What is logged, and how.
+    pub log: Log,
+    /// What the file declares: trunks, agents, numbers, keys.
+    pub objects: Objects,
+}
+
+/// Which database.
+#[derive(Clone, Debug)]
+pub enum Database {
+    /// Embedded, in this file.
+    Sqlite(PathBuf),
+    /// `postgres://…`; may contain a password.
+    Postgres(Secret<String>),
+}
+
+/// `[http]`
+#[derive(Clone, Debug)]
+pub struct Http {
+    /// Where the API listens.
+    pub listen: SocketAddr,
+    /// The longest request body, in bytes.
+    pub body_max: usize,
+    /// Open connections at once; more wait in the kernel's backlog.
+    pub connections_max: usize,
+    /// How long a client may take to send a request's head, and how long a connection may idle between requests.
+    pub header_timeout: Duration,
+    /// How long a client may take to send a request's body.
+    pub body_timeout: Duration,
+}
+
+/// `[sip]`
+#[derive(Clone, Debug)]
+pub struct Sip {
+    /// UDP addresses to listen on; port 0 takes any.
+    pub listen: Vec<SocketAddr>,
+    /// What Via and Contact say instead of the address listened on; port 0 stands for the port listened on.
+    pub advertise: Option<SocketAddr>,
+    /// The User-Agent header.
+    pub user_agent: String,
+    /// T1 of RFC 3261 §17.1.1.1.
+    pub t1: Duration,
+    /// T2, likewise.
+    pub t2: Duration,
+    /// T4, likewise.
+    pub t4: Duration,
+}
+
+/// `[media]`
+#[derive(Clone, Debug)]
+pub struct Media {
+    /// Where RTP sockets are bound.
+    pub address: IpAddr,
+    /// What SDP says instead.
+    pub advertise: Option<IpAddr>,
+    /// The port pool; RTP on the even ones, RTCP on the odd ones above them.
+    pub ports: RangeInclusive<u16>,
+    /// Media threads.
+    pub workers: usize,
+    /// Without a packet for so long, an answered call has lost its media.
+    pub rtp_timeout: Duration,
+}
+
+/// `[limits]`
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Calls at once; `None` is unlimited.
+    pub concurrent: Option<u32>,
+    /// New calls a second; `None` is unlimited.
+    pub cps: Option<f64>,
+}
+
+/// `[webhooks]`
+#[derive(Clone, Debug)]
+pub struct Webhooks {
+    /// May receivers be plain `http://`?
+    pub allow_http: bool,
+    /// Networks that are not public and may be delivered to all the same.
+    pub allow_addresses: Vec<IpNet>,
+}
+
+/// `[tts]`
+#[derive(Clone, Debug)]
+pub struct Tts {
+    /// The program and its arguments; `{text_file}` and `{wav_file}` stand for the paths of its input and its output.
+    pub command: Vec<String>,
+}
+
+/// `[recording]`
+#[derive(Clone, Debug)]
+pub struct Recording {
+    /// Are calls recorded?
+    pub enabled: bool,
+    /// Where the files go.
+    pub directory: PathBuf,
+}
+
+/// `[log]`
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// How a line looks.
+    pub format: LogFormat,
+    /// Which lines: `tracing_subscriber`'s filter syntax.
+    pub filter: String,
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What the file declares, in its order. They belong to tenant 1, and their ids follow from kind and name, so that they
+/// stay the same over restarts and machines.
+#[derive(Clone, Debug, Default)]
+pub struct Objects {
+    /// `[[trunk]]`
+    pub trunks: Vec<Trunk>,
+    /// `[[agent]]`
+    pub agents: Vec<Agent>,
+    /// `[[number]]`
+    pub numbers: Vec<Number>,
+    /// `[[key]]`
+    pub keys: Vec<Key>,
+}
+
+impl Config {
+    /// Reads a file, and this process's environment over it. Without a path, `trunkline.toml` in the working directory
+    /// is read if there is one.
+    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let default = Path::new("trunkline.toml");
+        let name = path.unwrap_or(default).display().to_string();
+        let text = match std::fs::read_to_string(path.unwrap_or(default)) {
+            Ok(text) => text,
+            Err(error) if path.is_none() && error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => {
+                let reason = format!("cannot be read: {error}");
+                return Err(ConfigError { faults: vec![Fault { place: name, key: String::new(), reason }] });
+            }
+        };
+        // Our names are ASCII, so a name that is not UTF-8 is none of ours.
+        let environment = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
+        });
+        Self::parse(&name, &text, environment)
+    }
+
+    /// The same from text; `name` is what errors call the file.
+    pub fn parse(
+        name: &str,
+        text: &str,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let refused = |faults| ConfigError { faults };
+        let mut source = source::Source::read(name, text, environment).map_err(refused)?;
+        let file: file::File = source.fill().map_err(refused)?;
+        validate::config(file, &source)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,246 @@
+//! Trunks, agents, numbers and keys: from the file's tables to the model's objects.
+
+use std::collections::{HashMap, HashSet};
+
+use sha2::{Digest, Sha256};
+
+use super::file::{self, File};
+use super::validate::Checker;
+use super::{Objects, uri};
+use crate::model::{
+    Agent, AgentId, Detection, Key, KeyId, Number, NumberId, PhoneNumber, Secret, TenantId, Trunk, TrunkId,
+};
+
+/// Whose the file's objects are.
+const FILE_TENANT: TenantId = TenantId(1);
+
+/// A secret half that is shorter could be guessed over the network.
+const SECRET_LENGTH_MIN: usize = 8;
+
+/// What can be named by another object, and by which id.
+struct Names {
+    trunks: HashMap<String, TrunkId>,
+    agents: HashMap<String, AgentId>,
+    allow_http: bool,
+    detection: Detection,
+}
+
+/// Turns the tables into objects; references are by name and must meet something.
+pub fn objects(file: &File, check: &mut Checker<'_>) -> Objects {
+    let mut trunks = Ids::new("trunk", "name");
+    let mut shared = Ids::new("agent", "id");
+    let mut keys = Ids::new("key", "id");
+    let trunk_ids: Vec<_> = file.trunk.iter().map(|trunk| TrunkId(trunks.take(&trunk.name, check))).collect();
+    let agent_ids: Vec<_> = file.agent.iter().map(|agent| AgentId(shared.take(&agent.id, check))).collect();
+    // Agents and numbers share one id space.
+    let mut numbers = shared.and_now("number", "e164");
+    let number_ids: Vec<_> =
+        file.number.iter().map(|number| NumberId(numbers.take(&number.e164, check))).collect();
+    let key_ids: Vec<_> = file.key.iter().map(|key| KeyId(keys.take(&key.id, check))).collect();
+
+    let names = Names {
+        trunks: file.trunk.iter().map(|trunk| trunk.name.clone()).zip(trunk_ids.iter().copied()).collect(),
+        agents: file.agent.iter().map(|agent| agent.id.clone()).zip(agent_ids.iter().copied()).collect(),
+        allow_http: file.webhooks.allow_http,
+        detection: file.amd.clone(),
+    };
+    let (mut made, path) = (Objects::default(), |kind: &str, index: usize| format!("{kind}[{index}]"));
+    for (index, (table, id)) in file.trunk.iter().zip(trunk_ids).enumerate() {
+        made.trunks.push(trunk(table, id, &path("trunk", index), check));
+    }
+    for (index, (table, id)) in file.agent.iter().zip(agent_ids).enumerate() {
+        made.agents.push(agent(table, id, &names, &path("agent", index), check));
+    }
+    for (index, (table, id)) in file.number.iter().zip(number_ids).enumerate() {
+        made.numbers.extend(number(table, id, &names, &path("number", index), check));
+    }
+    for (index, (table, id)) in file.key.iter().zip(key_ids).enumerate() {
+        made.keys.push(key(table, id, &path("key", index), check));
+    }
+    made
+}
+
+fn trunk(table: &file::Trunk, id: TrunkId, path: &str, check: &mut Checker<'_>) -> Trunk {
+    let valid = !table.name.is_empty() && table.name.len() <= 64 && table.name.chars().all(is_name);
+    check.that(&format!("{path}.name"), valid, || {
+        format!("`{}` must be 1 to 64 letters, digits, `.`, `_` or `-`", table.name)
+    });
+    for (index, prefix) in table.allow.iter().enumerate() {
+        let digits = prefix.strip_prefix('+').unwrap_or_default();
+        let valid = (1..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+        check.that(&format!("{path}.allow[{index}]"), valid, || {
+            format!("`{prefix}` is not a prefix such as \"+44\"")
+        });
+    }
+    let credentials = table.username.is_some() == table.password.is_some();
+    check.that(path, credentials, || "username and password go together".into());
+    if let Some(domain) = &table.from_domain {
+        check.that(&format!("{path}.from_domain"), uri::is_host(domain), || {
+            format!("`{domain}` is neither a host name nor an address")
+        });
+    }
+    Trunk {
+        id,
+        tenant: FILE_TENANT,
+        name: table.name.clone(),
+        uri: check.or(&format!("{path}.uri"), uri::trunk(&table.uri), String::new()),
+        from_domain: table.from_domain.clone(),
+        username: table.username.clone(),
+        password: table.password.clone(),
+        enabled: table.enabled,
+        channels: check.limit(&format!("{path}.channels"), table.channels),
+        cps: check.rate(&format!("{path}.cps"), table.cps),
+        allow: table.allow.clone(),
+    }
+}
+
+fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check: &mut Checker<'_>) -> Agent {
+    let valid = !table.id.is_empty() && table.id.len() <= 128 && table.id.chars().all(is_name);
+    check.that(&format!("{path}.id"), valid, || {
+        format!("`{}` must be 1 to 128 letters, digits, `.`, `_` or `-`", table.id)
+    });
+    for (index, step) in table.steps.iter().enumerate() {
+        check.that(&format!("{path}.steps[{index}]"), !step.trim().is_empty(), || "must not be blank".into());
+    }
+    let phone_number =
+        table.phone_number.as_deref().and_then(|text| phone(text, &format!("{path}.phone_number"), check));
+    let seconds = |key: &str| format!("{path}.{key}");
+    Agent {
+        id,
+        alias: table.id.clone(),
+        tenant: FILE_TENANT,
+        webhook_url: webhook_url(&table.webhook_url, names, path, check),
+        steps: table.steps.clone(),
+        voicemail_message: table.voicemail_message.clone(),
+        voicemail: table.voicemail,
+        barge_in: table.barge_in,
+        ring_timeout: check.seconds(&seconds("ring_timeout_seconds"), table.ring_timeout_seconds, 1..=600),
+        call_duration_max: check.seconds(
+            &seconds("max_call_duration_seconds"),
+            table.max_call_duration_seconds,
+            60..=1_800,
+        ),
+        silence_hangup: check.seconds(
+            &seconds("silence_hangup_seconds"),
+            table.silence_hangup_seconds,
+            5..=45,
+        ),
+        detection: over(&table.amd, &names.detection),
+        phone_number,
+        trunk: trunk_named(&table.trunk, names, path, check),
+    }
+}
+
+fn number(
+    table: &file::Number,
+    id: NumberId,
+    names: &Names,
+    path: &str,
+    check: &mut Checker<'_>,
+) -> Option<Number> {
+    let trunk = trunk_named(&table.trunk, names, path, check);
+    let agent = table.agent.as_ref().and_then(|name| {
+        let known = names.agents.get(name).copied();
+        check.that(&format!("{path}.agent"), known.is_some(), || format!("there is no agent `{name}`"));
+        known
+    });
+    let webhook_url = webhook_url(&table.webhook_url, names, path, check);
+    let e164 = phone(&table.e164, &format!("{path}.e164"), check)?;
+    Some(Number { id, tenant: FILE_TENANT, e164, trunk, agent, outbound: table.outbound, webhook_url })
+}
+
+fn key(table: &file::Key, id: KeyId, path: &str, check: &mut Checker<'_>) -> Key {
+    // `KEY_ID:KEY_SECRET` is parted at the first colon.
+    let graphic = |text: &str| text.len() <= 255 && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let valid = !table.id.is_empty() && graphic(&table.id) && !table.id.contains(':');
+    check.that(&format!("{path}.id"), valid, || {
+        "must be 1 to 255 printable ASCII characters without `:`".into()
+    });
+    let secret = table.secret.reveal();
+    check.that(&format!("{path}.secret"), secret.len() >= SECRET_LENGTH_MIN && graphic(secret), || {
+        format!("must be {SECRET_LENGTH_MIN} to 255 printable ASCII characters")
+    });
+    Key {
+        id,
+        tenant: FILE_TENANT,
+        face: table.face,
+        public: table.id.clone(),
+        secret_hash: Sha256::digest(secret.as_bytes()).into(),
+        signing: Secret::new(secret.clone()),
+        concurrent: check.limit(&format!("{path}.concurrent"), table.concurrent),
+        reads_per_minute: check.limit(&format!("{path}.reads_per_minute"), table.reads_per_minute),
+        writes_per_minute: check.limit(&format!("{path}.writes_per_minute"), table.writes_per_minute),
+    }
+}
+
+fn trunk_named(name: &Option<String>, names: &Names, path: &str, check: &mut Checker<'_>) -> Option<TrunkId> {
+    let name = name.as_ref()?;
+    let known = names.trunks.get(name).copied();
+    check.that(&format!("{path}.trunk"), known.is_some(), || format!("there is no trunk `{name}`"));
+    known
+}
+
+fn webhook_url(url: &Option<String>, names: &Names, path: &str, check: &mut Checker<'_>) -> Option<String> {
+    let text = url.as_ref()?;
+    if let Err(reason) = uri::webhook(text, names.allow_http) {
+        check.fault(&format!("{path}.webhook_url"), reason);
+    }
+    Some(text.clone())
+}
+
+fn phone(text: &str, key: &str, check: &mut Checker<'_>) -> Option<PhoneNumber> {
+    text.parse().map_err(|error| check.fault(key, format!("`{text}` is {error}"))).ok()
+}
+
+/// The agent's own parameters, and `[amd]` where it has none.
+fn over(own: &Detection, common: &Detection) -> Detection {
+    Detection {
+        initial_silence: own.initial_silence.or(common.initial_silence),
+        greeting: own.greeting.or(common.greeting),
+        after_greeting_silence: own.after_greeting_silence.or(common.after_greeting_silence),
+        total_analysis_time: own.total_analysis_time.or(common.total_analysis_time),
+        min_word_length: own.min_word_length.or(common.min_word_length),
+        between_words_silence: own.between_words_silence.or(common.between_words_silence),
+        maximum_number_of_words: own.maximum_number_of_words.or(common.maximum_number_of_words),
+        maximum_word_length: own.maximum_word_length.or(common.maximum_word_length),
+        silence_threshold: own.silence_threshold.or(common.silence_threshold),
+    }
+}
+
+fn is_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
+}
+
+/// Ids that follow from kind and name: the same on every start and every node, and below 2^53.
+struct Ids {
+    kind: &'static str,
+    field: &'static str,
+    taken: HashSet<u64>,
+    names: HashSet<String>,
+    count: usize,
+}
+
+impl Ids {
+    fn new(kind: &'static str, field: &'static str) -> Self {
+        Self { kind, field, taken: HashSet::new(), names: HashSet::new(), count: 0 }
+    }
+
+    /// Another kind in the same id space.
+    fn and_now(self, kind: &'static str, field: &'static str) -> Self {
+        Self { taken: self.taken, ..Self::new(kind, field) }
+    }
+
+    fn take(&mut self, name: &str, check: &mut Checker<'_>) -> u64 {
+        let key = format!("{}[{}].{}", self.kind, self.count, self.field);
+        self.count += 1;
+        let digest: [u8; 32] = Sha256::digest(format!("{}\0{name}", self.kind)).into();
+        let word = u64::from_be_bytes(std::array::from_fn(|index| digest[index]));
+        let id = (word >> 11).max(1);
+        if !self.names.insert(name.to_owned()) {
+            check.fault(&key, format!("`{name}` is declared twice"));
+        } else if !self.taken.insert(id) {
+            check.fault(&key, format!("`{name}` has the same id as another object: choose another name"));
+        }
+        id
+    }
+}

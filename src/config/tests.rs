@@ -1,0 +1,251 @@
+//! What is accepted, and the exact words in which the rest is refused.
+
+use super::*;
+use crate::model::Face;
+
+/// Issue 2's own example.
+const EXAMPLE: &str = r#"data_dir = "./data"                            # SQLite and recordings; or database_url = "postgres://…"
+[http]
+listen = "127.0.0.1:8080"
+[sip]
+listen = ["udp:127.0.0.1:5060"]                # tcp:, tls: join it later
+[media]
+address = "127.0.0.1"
+ports = "20000-29999"
+[[trunk]]
+name = "t1"
+uri = "sip:127.0.0.1:5080"
+username = "trunkuser"
+password = "trunkpass"
+[[agent]]
+id = "agent_demo"
+webhook_url = "http://127.0.0.1:9000/hook"
+[[number]]
+e164 = "+447446466847"
+trunk = "t1"
+agent = "agent_demo"
+outbound = true
+[[key]]
+face = "nixflex"
+id = "nxf_demo"
+secret = "nxfs_demo"
+[webhooks]
+allow_http = true
+allow_addresses = ["127.0.0.0/8"]
+"#;
+
+fn parse(text: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Config::parse("t.toml", text, environment)
+}
+
+fn refused(text: &str, environment: &[(&str, &str)]) -> String {
+    parse(text, environment).expect_err("must be refused").to_string()
+}
+
+#[test]
+fn the_example_works_as_written() {
+    let config = parse(EXAMPLE, &[]).expect("valid");
+    assert_eq!(config.sip.listen, ["127.0.0.1:5060".parse().expect("an address")]);
+    assert_eq!(config.media.ports, 20_000..=29_999);
+    let objects = &config.objects;
+    assert_eq!(objects.numbers[0].trunk, Some(objects.trunks[0].id));
+    assert_eq!(objects.numbers[0].agent, Some(objects.agents[0].id));
+    assert_eq!(objects.keys[0].face, Face::Nixflex);
+    assert_eq!(objects.agents[0].call_duration_max.as_secs(), 300);
+    assert_eq!(objects.agents[0].silence_hangup.as_secs(), 10);
+    assert!(matches!(&config.database, Database::Sqlite(path) if path == Path::new("./data/trunkline.db")));
+}
+
+#[test]
+fn nothing_at_all_is_a_valid_file() {
+    let config = parse("", &[]).expect("valid");
+    assert_eq!(config.http.listen.to_string(), "127.0.0.1:8080");
+    assert!(config.limits.concurrent.is_none() && config.limits.cps.is_none());
+    assert!(config.recording.enabled);
+}
+
+#[test]
+fn ids_stay_the_same_and_fit_a_double() {
+    let [one, two] = [(); 2].map(|()| parse(EXAMPLE, &[]).expect("valid").objects);
+    assert_eq!(one.agents[0].id, two.agents[0].id);
+    assert_ne!(one.agents[0].id.0, one.numbers[0].id.0);
+    for id in [one.trunks[0].id.0, one.agents[0].id.0, one.numbers[0].id.0, one.keys[0].id.0] {
+        assert!((1..1 << 53).contains(&id));
+    }
+}
+
+#[test]
+fn no_debug_shows_a_secret() {
+    let text = format!("database_url = \"postgres://u:dbsecret@h/d\"\n{EXAMPLE}");
+    let shown = format!("{:?}", parse(&text, &[]).expect("valid"));
+    for secret in ["trunkpass", "nxfs_demo", "dbsecret"] {
+        assert!(!shown.contains(secret), "{secret}");
+    }
+}
+
+#[test]
+fn syntax_shape_and_typos_name_line_and_key() {
+    for (text, words) in [
+        ("data_dir = \n", "t.toml:1: string values must be quoted, expected literal string"),
+        ("[http]\nlisten = \"127.0.0.1:80\"\nlisten = \"127.0.0.1:81\"\n", "t.toml:3: duplicate key"),
+        (
+            "[http]\nlisten = \"127.0.0.1:80\"\nbodymax = 5\n",
+            "t.toml:3: http.bodymax: unknown field `bodymax`, expected one of `listen`, `body_max`, \
+             `connections_max`, `header_timeout_seconds`, `body_timeout_seconds`",
+        ),
+        (
+            "\n[http]\nbody_max = \"big\"\n",
+            "t.toml:3: http.body_max: invalid type: string \"big\", expected u64",
+        ),
+        (
+            "[[trunk]]\nname = \"a\"\nuri = \"sip:a\"\n\n[[trunk]]\nname = \"b\"\n",
+            "t.toml:5: trunk[1]: missing field `uri`",
+        ),
+        (
+            "[[key]]\nface = \"nixfelx\"\n",
+            "t.toml:2: key[0].face: unknown variant `nixfelx`, expected `nixflex`",
+        ),
+        ("database_url = 12345\n", "t.toml:1: database_url: must be a string"),
+        (
+            "[[agent]]\nid = \"a\"\n[agent.amd]\ngreting = 5\n",
+            "t.toml:4: agent[0].amd.greting: unknown field `greting`, expected one of `initial_silence`, `greeting`, `after_greeting_silence`, `total_analysis_time`, `min_word_length`, `between_words_silence`, `maximum_number_of_words`, `maximum_word_length`, `silence_threshold`",
+        ),
+    ] {
+        assert_eq!(refused(text, &[]), words);
+    }
+}
+
+#[test]
+fn every_fault_of_meaning_is_listed_in_the_files_order() {
+    let text = r#"[http]
+listen = "localhost:8080"
+[sip]
+listen = ["tcp:127.0.0.1:5060", "127.0.0.1:5060", "udp:0.0.0.0:5060"]
+t1_ms = 1
+[media]
+ports = "30000-20000"
+[limits]
+concurrent = 0
+cps = -1.0
+[log]
+filter = "a=b=c"
+[tts]
+command = ["say", "{text_file}"]
+[[trunk]]
+name = "t1"
+uri = "127.0.0.1:5080"
+username = "u"
+allow = ["44"]
+[[trunk]]
+name = "t1"
+uri = "sip:a.example"
+[[agent]]
+id = "a b"
+webhook_url = "http://a.example/"
+max_call_duration_seconds = 59
+silence_hangup_seconds = 46
+steps = ["Hello", " "]
+[[number]]
+e164 = "07446466847"
+trunk = "t2"
+agent = "nobody"
+[[key]]
+face = "nixflex"
+id = "a:b"
+secret = "short"
+[webhooks]
+allow_addresses = ["10.0.0.0/33"]
+"#;
+    let words = r#"t.toml:2: http.listen: `localhost:8080` is not an address such as "127.0.0.1:8080" (a name is not enough)
+t.toml:4: sip.listen[0]: `tcp:127.0.0.1:5060`: only udp: is supported so far
+t.toml:4: sip.listen[1]: `127.0.0.1:5060` must be of the form "udp:127.0.0.1:5060"
+t.toml:4: sip.listen: listens on every address, so sip.advertise must say which one Via and Contact show
+t.toml:5: sip.t1_ms: must be 10 to 60000 ms, not 1
+t.toml:7: media.ports: `30000-20000` is reversed: 30000 is above 20000
+t.toml:9: limits.concurrent: must be at least 1; leave it out for no limit
+t.toml:10: limits.cps: must be above 0 and at most 100000 calls a second; leave it out for no limit
+t.toml:12: log.filter: `a=b=c` is not a filter: error parsing level filter: expected one of "off", "error", "warn", "info", "debug", "trace", or a number 0-5
+t.toml:14: tts.command: must use {wav_file} in one of its arguments
+t.toml:15: trunk[0]: username and password go together
+t.toml:17: trunk[0].uri: `127.0.0.1:5080` is not a SIP URI: it must be of the form "sip:host[:port]"
+t.toml:19: trunk[0].allow[0]: `44` is not a prefix such as "+44"
+t.toml:21: trunk[1].name: `t1` is declared twice
+t.toml:24: agent[0].id: `a b` must be 1 to 128 letters, digits, `.`, `_` or `-`
+t.toml:25: agent[0].webhook_url: `http://a.example/` is plain HTTP, which needs webhooks.allow_http = true
+t.toml:26: agent[0].max_call_duration_seconds: must be 60 to 1800 seconds, not 59
+t.toml:27: agent[0].silence_hangup_seconds: must be 5 to 45 seconds, not 46
+t.toml:28: agent[0].steps[1]: must not be blank
+t.toml:30: number[0].e164: `07446466847` is not a number in E.164 form: `+`, then 2 to 15 digits of which the first is not 0
+t.toml:31: number[0].trunk: there is no trunk `t2`
+t.toml:32: number[0].agent: there is no agent `nobody`
+t.toml:35: key[0].id: must be 1 to 255 printable ASCII characters without `:`
+t.toml:36: key[0].secret: must be 8 to 255 printable ASCII characters
+t.toml:38: webhooks.allow_addresses[0]: `10.0.0.0/33` is neither an address nor a network such as "10.0.0.0/8""#;
+    assert_eq!(refused(text, &[]).lines().collect::<Vec<_>>(), words.lines().collect::<Vec<_>>());
+}
+
+#[test]
+fn a_port_range_holds_whole_pairs() {
+    for (ports, reason) in [
+        ("20001-29999", "`20001-29999` begins with an odd port; RTP takes even ones (RFC 3550 §11)"),
+        ("20000-20000", "`20000-20000` is too small: a call takes two ports, RTP and RTCP"),
+        ("20000", "`20000` must be of the form \"20000-29999\", each port at most 65535"),
+        ("20000-70000", "`20000-70000` must be of the form \"20000-29999\", each port at most 65535"),
+        ("80-90", "`80-90` begins below 1024, among the privileged ports"),
+    ] {
+        let text = format!("[media]\nports = \"{ports}\"\n");
+        assert_eq!(refused(&text, &[]), format!("t.toml:2: media.ports: {reason}"));
+    }
+    let text = "[media]\nports = \"20000-20003\"\n[limits]\nconcurrent = 3\n";
+    let reason = "holds 2 calls at two ports a call, but limits.concurrent is 3";
+    assert_eq!(refused(text, &[]), format!("t.toml:2: media.ports: {reason}"));
+}
+
+#[test]
+fn variables_lie_over_the_file() {
+    let environment = [
+        ("TRUNKLINE__HTTP__LISTEN", "127.0.0.1:9999"),
+        ("TRUNKLINE__SIP__LISTEN", "[\"udp:127.0.0.1:5070\", \"udp:127.0.0.1:5071\"]"),
+        ("TRUNKLINE__TRUNK__0__PASSWORD", "12345678"),
+        ("TRUNKLINE__TRUNK__0__CHANNELS", "7"),
+        ("TRUNKLINE__TRUNK__1__NAME", "t2"),
+        ("TRUNKLINE__TRUNK__1__URI", "sip:b.example"),
+        ("TRUNKLINE__AGENT__0__AMD__GREETING", "1200"),
+        ("TRUNKLINE__LIMITS__CPS", "5"),
+        ("UNRELATED", "x"),
+    ];
+    let config = parse(EXAMPLE, &environment).expect("valid");
+    assert_eq!(config.http.listen.port(), 9999);
+    assert_eq!(config.sip.listen.len(), 2);
+    assert_eq!(config.objects.trunks[0].password.as_ref().map(Secret::reveal), Some(&"12345678".to_owned()));
+    assert_eq!(config.objects.trunks[0].channels, Some(7));
+    assert_eq!(config.objects.trunks[1].name, "t2");
+    assert_eq!(config.objects.agents[0].detection.greeting, Some(1_200));
+    assert_eq!(config.limits.cps, Some(5.0));
+}
+
+#[test]
+fn a_fault_from_the_environment_names_its_variable() {
+    for (name, value, words) in [
+        (
+            "HTTP__LISTEN",
+            "nowhere",
+            "http.listen: `nowhere` is not an address such as \"127.0.0.1:8080\" (a name is not enough)",
+        ),
+        ("HTTP__BODY_MAX", "big", "http.body_max: invalid type: string \"big\", expected u64"),
+        (
+            "TRUNK__0__URI",
+            "5",
+            "trunk[0].uri: `5` is not a SIP URI: it must be of the form \"sip:host[:port]\"",
+        ),
+        ("TRUNK__5__URI", "sip:a", "`trunk` has 1 entries, so the next index is 1, not 5"),
+        ("TRUNK__URI", "sip:a", "`trunk` is a list: an index must come before `uri`"),
+        ("HTTP__LISTEN__X", "1", "`http.listen` is not a table, so it has no key `x`"),
+        ("HTTP__", "1", "the variable's name has an empty part"),
+    ] {
+        let variable = format!("TRUNKLINE__{name}");
+        let shown = refused(EXAMPLE, &[(&variable, value)]);
+        assert_eq!(shown, format!("{variable}: {words}"));
+    }
+}

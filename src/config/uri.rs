@@ -1,0 +1,129 @@
+//! The URIs a configuration holds: where a trunk is, and where events go.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// A trunk's URI, brought to the form `sip:host[:port]` (RFC 3261 §19.1.1). Whatever would silently be ignored is refused.
+pub fn trunk(text: &str) -> Result<String, String> {
+    let wrong = |reason: &str| Err(format!("`{text}` {reason}"));
+    let (scheme, rest) = text.split_once(':').unwrap_or((text, ""));
+    match scheme.to_ascii_lowercase().as_str() {
+        "sip" => {}
+        "sips" => return wrong("needs TLS, which is not supported so far"),
+        _ => return wrong("is not a SIP URI: it must be of the form \"sip:host[:port]\""),
+    }
+    if rest.contains('@') {
+        return wrong("must not name a user: that is what `username` is for");
+    }
+    let (hostport, parameters) = rest.split_once(';').unwrap_or((rest, ""));
+    match parameters.to_ascii_lowercase().as_str() {
+        "" | "transport=udp" => {}
+        "transport=tcp" | "transport=tls" => {
+            return wrong("asks for a transport other than UDP, the only one so far");
+        }
+        _ => return wrong("has parameters other than transport=udp"),
+    }
+    let (host, port) = host_and_port(hostport);
+    if !is_host(host) {
+        return wrong("has no valid host: it must be of the form \"sip:host[:port]\"");
+    }
+    match port {
+        None => Ok(format!("sip:{host}")),
+        Some(port) => match port.parse::<u16>() {
+            Ok(number) if number > 0 => Ok(format!("sip:{host}:{number}")),
+            _ => Err(format!("`{text}` has no valid port: `{port}` is not 1 to 65535")),
+        },
+    }
+}
+
+/// A webhook's receiver.
+pub fn webhook(text: &str, allow_http: bool) -> Result<(), String> {
+    let url = url::Url::parse(text).map_err(|error| format!("`{text}` is not a URL: {error}"))?;
+    match url.scheme() {
+        "https" => {}
+        "http" if allow_http => {}
+        "http" => return Err(format!("`{text}` is plain HTTP, which needs webhooks.allow_http = true")),
+        _ => return Err(format!("`{text}` must begin with https://")),
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(format!("`{text}` names no host"));
+    }
+    Ok(())
+}
+
+/// A host name, an IPv4 address, or an IPv6 address in brackets (RFC 3261 §25.1).
+pub fn is_host(text: &str) -> bool {
+    if let Some(inner) = text.strip_prefix('[') {
+        return inner.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok());
+    }
+    let labels = || text.trim_end_matches('.').split('.');
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    // Four numbers that are no address are no name either.
+    let numeric = labels().all(|label| label.bytes().all(|byte| byte.is_ascii_digit()));
+    text.len() <= 253 && labels().all(label) && (!numeric || text.parse::<Ipv4Addr>().is_ok())
+}
+
+fn host_and_port(text: &str) -> (&str, Option<&str>) {
+    let after = text.rfind(']').unwrap_or(0);
+    match text[after..].rfind(':') {
+        Some(colon) => (&text[..after + colon], Some(&text[after + colon + 1..])),
+        None => (text, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trunk_uris_are_brought_to_one_form() {
+        for (text, uri) in [
+            ("sip:127.0.0.1:5080", "sip:127.0.0.1:5080"),
+            ("SIP:carrier.example", "sip:carrier.example"),
+            ("sip:[2001:db8::1]:5060;transport=UDP", "sip:[2001:db8::1]:5060"),
+            ("sip:[::1]", "sip:[::1]"),
+        ] {
+            assert_eq!(trunk(text).as_deref(), Ok(uri));
+        }
+    }
+
+    #[test]
+    fn what_is_no_trunk_is_refused() {
+        for text in [
+            "",
+            "sip:",
+            "carrier.example",
+            "127.0.0.1:5080",
+            "tel:+44",
+            "sips:a.example",
+            "sip:user@a.example",
+            "sip::5060",
+            "sip:a.example:0",
+            "sip:a.example:65536",
+            "sip:a.example:x",
+            "sip:a b",
+            "sip:300.1.1.1",
+            "sip:-a.example",
+            "sip:2001:db8::1",
+            "sip:a.example;transport=tcp",
+            "sip:a.example;lr",
+            "sip:a.example?x=y",
+            "sip:[::1",
+        ] {
+            assert!(trunk(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn plain_http_needs_leave() {
+        assert!(webhook("https://a.example/hook", false).is_ok());
+        assert!(webhook("http://a.example/hook", true).is_ok());
+        for text in ["http://a.example/hook", "ftp://a.example", "hook", "https://", ""] {
+            assert!(webhook(text, false).is_err(), "{text}");
+        }
+    }
+}

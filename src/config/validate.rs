@@ -1,0 +1,271 @@
+//! What the keys mean: from the file's shape to a [`Config`], with every fault that there is.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::file::{self, File};
+use super::objects;
+use super::source::{Origin, Source};
+use super::{Config, ConfigError, Database, Fault, Http, Limits, Log, Media, Recording, Sip, Tts, Webhooks};
+use crate::model::Secret;
+
+/// Checks everything, so that one run names every fault.
+pub fn config(file: File, source: &Source) -> Result<Config, ConfigError> {
+    let mut check = Checker { source, faults: Vec::new() };
+    let data_dir = PathBuf::from(file.data_dir.as_deref().unwrap_or("./data"));
+    check.that("data_dir", !data_dir.as_os_str().is_empty(), || "must not be empty".into());
+    let objects = objects::objects(&file, &mut check);
+    let config = Config {
+        database: database(file.database_url, &data_dir, &mut check),
+        http: http(&file.http, &mut check),
+        sip: sip(&file.sip, &mut check),
+        media: media(&file.media, file.limits.concurrent, &mut check),
+        limits: limits(&file.limits, &mut check),
+        webhooks: webhooks(&file.webhooks, &mut check),
+        tts: tts(file.tts, &mut check),
+        recording: Recording {
+            enabled: file.recording.enabled,
+            directory: file.recording.directory.map_or_else(|| data_dir.join("recordings"), PathBuf::from),
+        },
+        log: log(file.log, &mut check),
+        objects,
+        data_dir,
+    };
+    check.finish(config)
+}
+
+/// Collects faults.
+pub struct Checker<'s> {
+    source: &'s Source,
+    faults: Vec<(Option<Origin>, Fault)>,
+}
+
+impl Checker<'_> {
+    /// Notes a fault at this key.
+    pub fn fault(&mut self, key: &str, reason: impl Into<String>) {
+        self.faults.push((self.source.origin(key).cloned(), self.source.fault(key, reason)));
+    }
+
+    /// Notes a fault unless the condition holds.
+    pub fn that(&mut self, key: &str, holds: bool, reason: impl FnOnce() -> String) {
+        if !holds {
+            self.fault(key, reason());
+        }
+    }
+
+    /// The value, or `instead` with a fault noted; what stands in is never seen, since faults refuse the whole.
+    pub fn or<T>(&mut self, key: &str, result: Result<T, String>, instead: T) -> T {
+        result.unwrap_or_else(|reason| {
+            self.fault(key, reason);
+            instead
+        })
+    }
+
+    /// A whole number of seconds within bounds.
+    pub fn seconds(&mut self, key: &str, value: u64, bounds: RangeInclusive<u64>) -> Duration {
+        self.that(key, bounds.contains(&value), || {
+            format!("must be {} to {} seconds, not {value}", bounds.start(), bounds.end())
+        });
+        Duration::from_secs(value)
+    }
+
+    /// A limit, which cannot be zero: what must not happen at all is disabled, not limited.
+    pub fn limit(&mut self, key: &str, value: Option<u32>) -> Option<u32> {
+        self.that(key, value != Some(0), || "must be at least 1; leave it out for no limit".into());
+        value
+    }
+
+    /// A rate a second.
+    pub fn rate(&mut self, key: &str, value: Option<f64>) -> Option<f64> {
+        let valid = value.is_none_or(|rate| rate.is_finite() && rate > 0.0 && rate <= 100_000.0);
+        self.that(key, valid, || {
+            "must be above 0 and at most 100000 calls a second; leave it out for no limit".into()
+        });
+        value
+    }
+
+    fn finish(mut self, config: Config) -> Result<Config, ConfigError> {
+        if self.faults.is_empty() {
+            return Ok(config);
+        }
+        self.faults.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Err(ConfigError { faults: self.faults.into_iter().map(|(_, fault)| fault).collect() })
+    }
+}
+
+fn database(url: Option<Secret<String>>, data_dir: &std::path::Path, check: &mut Checker<'_>) -> Database {
+    let Some(url) = url else { return Database::Sqlite(data_dir.join("trunkline.db")) };
+    let scheme = url.reveal().split_once("://").map(|(scheme, _)| scheme);
+    check.that("database_url", matches!(scheme, Some("postgres" | "postgresql")), || {
+        "must begin with postgres://; for SQLite leave it out and set data_dir".into()
+    });
+    Database::Postgres(url)
+}
+
+fn http(http: &file::Http, check: &mut Checker<'_>) -> Http {
+    let body = 1_024..=64 << 20;
+    check.that("http.body_max", body.contains(&http.body_max), || {
+        format!("must be {} to {} bytes, not {}", body.start(), body.end(), http.body_max)
+    });
+    check.that("http.connections_max", (1..=1_000_000).contains(&http.connections_max), || {
+        format!("must be 1 to 1000000, not {}", http.connections_max)
+    });
+    Http {
+        listen: check.or("http.listen", socket_address(&http.listen), NOWHERE),
+        body_max: usize::try_from(http.body_max).unwrap_or(usize::MAX),
+        connections_max: usize::try_from(http.connections_max).unwrap_or(usize::MAX),
+        header_timeout: check.seconds("http.header_timeout_seconds", http.header_timeout_seconds, 1..=300),
+        body_timeout: check.seconds("http.body_timeout_seconds", http.body_timeout_seconds, 1..=300),
+    }
+}
+
+fn sip(sip: &file::Sip, check: &mut Checker<'_>) -> Sip {
+    check.that("sip.listen", !sip.listen.is_empty(), || "must name at least one address".into());
+    let listen: Vec<SocketAddr> = sip
+        .listen
+        .iter()
+        .enumerate()
+        .map(|(index, text)| check.or(&format!("sip.listen[{index}]"), sip_listen(text), NOWHERE))
+        .collect();
+    let advertise = sip.advertise.as_deref().map(|text| {
+        let address = text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 0));
+        let address = address.or_else(|_| text.parse::<SocketAddr>());
+        check.or("sip.advertise", address.map_err(|_| not_address(text, "203.0.113.7")), NOWHERE)
+    });
+    check.that("sip.advertise", advertise.is_none_or(|address| !address.ip().is_unspecified()), || {
+        "must be an address that the trunk can reach".into()
+    });
+    let concrete = advertise.is_some() || listen.iter().all(|address| !address.ip().is_unspecified());
+    check.that("sip.listen", concrete, || {
+        "listens on every address, so sip.advertise must say which one Via and Contact show".into()
+    });
+    let printable = !sip.user_agent.trim().is_empty() && sip.user_agent.chars().all(|c| !c.is_control());
+    check.that("sip.user_agent", printable, || "must be one line of text".into());
+    Sip {
+        listen,
+        advertise,
+        user_agent: sip.user_agent.trim().to_owned(),
+        t1: timer("sip.t1_ms", sip.t1_ms, check),
+        t2: timer("sip.t2_ms", sip.t2_ms, check),
+        t4: timer("sip.t4_ms", sip.t4_ms, check),
+    }
+}
+
+fn timer(key: &str, value: u64, check: &mut Checker<'_>) -> Duration {
+    check.that(key, (10..=60_000).contains(&value), || format!("must be 10 to 60000 ms, not {value}"));
+    Duration::from_millis(value)
+}
+
+fn sip_listen(text: &str) -> Result<SocketAddr, String> {
+    match text.split_once(':') {
+        Some(("udp", address)) => socket_address(address),
+        Some(("tcp" | "tls", _)) => Err(format!("`{text}`: only udp: is supported so far")),
+        _ => Err(format!("`{text}` must be of the form \"udp:127.0.0.1:5060\"")),
+    }
+}
+
+fn media(media: &file::Media, concurrent: Option<u32>, check: &mut Checker<'_>) -> Media {
+    let mut address = |key: &str, text: &str| {
+        let parsed = text.parse::<IpAddr>().map_err(|_| not_address(text, "127.0.0.1"));
+        check.or(key, parsed, NOWHERE.ip())
+    };
+    let bound = address("media.address", &media.address);
+    let advertise = media.advertise.as_deref().map(|text| address("media.advertise", text));
+    check.that("media.advertise", advertise.is_none_or(|address| !address.is_unspecified()), || {
+        "must be an address that the trunk can reach".into()
+    });
+    check.that("media.address", !bound.is_unspecified() || advertise.is_some(), || {
+        "is every address, so media.advertise must say which one SDP shows".into()
+    });
+    let ports = check.or("media.ports", port_range(&media.ports), 2..=3);
+    let pairs = (u32::from(ports.end() - ports.start()) + 1) / 2;
+    if let Some(concurrent) = concurrent {
+        check.that("media.ports", concurrent <= pairs, || {
+            format!("holds {pairs} calls at two ports a call, but limits.concurrent is {concurrent}")
+        });
+    }
+    let default = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64).min(64);
+    let workers = media.workers.unwrap_or(default);
+    check.that("media.workers", (1..=64).contains(&workers), || format!("must be 1 to 64, not {workers}"));
+    Media {
+        address: bound,
+        advertise,
+        ports,
+        workers: usize::try_from(workers).unwrap_or(1),
+        rtp_timeout: check.seconds("media.rtp_timeout_seconds", media.rtp_timeout_seconds, 1..=3_600),
+    }
+}
+
+/// RTP takes the even port of each pair (RFC 3550 §11), so a range begins with an even one.
+fn port_range(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let parts = text.split_once('-').map(|(first, last)| (first.trim().parse(), last.trim().parse()));
+    let Some((Ok(first), Ok(last))) = parts else {
+        return Err(format!("`{text}` must be of the form \"20000-29999\", each port at most 65535"));
+    };
+    match (first, last) {
+        (first, last) if first > last => Err(format!("`{text}` is reversed: {first} is above {last}")),
+        (first, _) if first < 1_024 => Err(format!("`{text}` begins below 1024, among the privileged ports")),
+        (first, _) if first % 2 == 1 => {
+            Err(format!("`{text}` begins with an odd port; RTP takes even ones (RFC 3550 §11)"))
+        }
+        (first, last) if first == last => {
+            Err(format!("`{text}` is too small: a call takes two ports, RTP and RTCP"))
+        }
+        (first, last) => Ok(first..=last),
+    }
+}
+
+fn limits(limits: &file::Limits, check: &mut Checker<'_>) -> Limits {
+    Limits {
+        concurrent: check.limit("limits.concurrent", limits.concurrent),
+        cps: check.rate("limits.cps", limits.cps),
+    }
+}
+
+fn webhooks(webhooks: &file::Webhooks, check: &mut Checker<'_>) -> Webhooks {
+    let mut allow_addresses = Vec::new();
+    for (index, text) in webhooks.allow_addresses.iter().enumerate() {
+        let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        match network {
+            Ok(network) => allow_addresses.push(network),
+            Err(_) => check.fault(
+                &format!("webhooks.allow_addresses[{index}]"),
+                format!("`{text}` is neither an address nor a network such as \"10.0.0.0/8\""),
+            ),
+        }
+    }
+    Webhooks { allow_http: webhooks.allow_http, allow_addresses }
+}
+
+fn tts(tts: file::Tts, check: &mut Checker<'_>) -> Tts {
+    let program = tts.command.first().is_some_and(|program| !program.trim().is_empty());
+    check.that("tts.command", program, || "must name a program".into());
+    for placeholder in ["{text_file}", "{wav_file}"] {
+        let used = tts.command.iter().skip(1).any(|word| word.contains(placeholder));
+        check.that("tts.command", !program || used, || {
+            format!("must use {placeholder} in one of its arguments")
+        });
+    }
+    Tts { command: tts.command }
+}
+
+fn log(log: file::Log, check: &mut Checker<'_>) -> Log {
+    if let Err(error) = tracing_subscriber::EnvFilter::try_new(&log.filter) {
+        check.fault("log.filter", format!("`{}` is not a filter: {error}", log.filter));
+    }
+    Log { format: log.format, filter: log.filter }
+}
+
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+fn socket_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| not_address(text, "127.0.0.1:8080"))
+}
+
+fn not_address(text: &str, example: &str) -> String {
+    format!("`{text}` is not an address such as \"{example}\" (a name is not enough)")
+}

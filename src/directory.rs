@@ -1,0 +1,313 @@
+//! Keys, agents, numbers and trunks in memory, and how a request finds its way through them (seed 000, "How the dialing
+//! number is chosen"). Knows no vendor's JSON and does no I/O: a reload swaps one snapshot for another.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::config::Objects;
+use crate::model::{
+    Agent, AgentId, Key, KeyId, Number, OutboundRequest, PhoneNumber, Refusal, TenantId, Trunk, TrunkId,
+};
+
+/// The current snapshot. Cheap to clone.
+#[derive(Clone)]
+pub struct Directory {
+    current: Arc<RwLock<Arc<Snapshot>>>,
+}
+
+/// Everything that is declared, as it was at one moment. A call keeps what it took from its snapshot.
+pub struct Snapshot {
+    keys: HashMap<String, Arc<Key>>,
+    key_ids: HashMap<KeyId, Arc<Key>>,
+    agents: HashMap<AgentId, Listed>,
+    aliases: HashMap<(TenantId, String), AgentId>,
+    numbers: Vec<Arc<Number>>,
+    trunks: Vec<Arc<Trunk>>,
+    trunk_ids: HashMap<TrunkId, Arc<Trunk>>,
+}
+
+/// An agent and its numbers, oldest first.
+struct Listed {
+    agent: Arc<Agent>,
+    numbers: Vec<Arc<Number>>,
+}
+
+/// The way out for one request.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Who talks.
+    pub agent: Arc<Agent>,
+    /// The number that calls; `None` if it is the one stored on the agent itself.
+    pub number: Option<Arc<Number>>,
+    /// The caller's number.
+    pub from: PhoneNumber,
+    /// The trunk it dials through: enabled, and with a usable URI.
+    pub trunk: Arc<Trunk>,
+}
+
+impl Directory {
+    /// A directory of these objects.
+    pub fn new(objects: Objects) -> Self {
+        Self { current: Arc::new(RwLock::new(Arc::new(Snapshot::new(objects)))) }
+    }
+
+    /// What is declared now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts other objects in place (SIGHUP). Calls in progress keep theirs.
+    pub fn replace(&self, objects: Objects) {
+        let snapshot = Arc::new(Snapshot::new(objects));
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
+    }
+}
+
+impl Snapshot {
+    fn new(objects: Objects) -> Self {
+        let numbers: Vec<_> = objects.numbers.into_iter().map(Arc::new).collect();
+        let agents: Vec<_> = objects.agents.into_iter().map(Arc::new).collect();
+        let keys: Vec<_> = objects.keys.into_iter().map(Arc::new).collect();
+        let trunks: Vec<_> = objects.trunks.into_iter().map(Arc::new).collect();
+        let listed = |agent: &Arc<Agent>| {
+            let own = numbers.iter().filter(|number| number.agent == Some(agent.id)).cloned().collect();
+            (agent.id, Listed { agent: Arc::clone(agent), numbers: own })
+        };
+        Self {
+            aliases: agents.iter().map(|agent| ((agent.tenant, agent.alias.clone()), agent.id)).collect(),
+            agents: agents.iter().map(listed).collect(),
+            key_ids: keys.iter().map(|key| (key.id, Arc::clone(key))).collect(),
+            keys: keys.into_iter().map(|key| (key.public.clone(), key)).collect(),
+            trunk_ids: trunks.iter().map(|trunk| (trunk.id, Arc::clone(trunk))).collect(),
+            numbers,
+            trunks,
+        }
+    }
+
+    /// The key with this public half.
+    pub fn key(&self, public: &str) -> Option<&Arc<Key>> {
+        self.keys.get(public)
+    }
+
+    /// The key with this id.
+    pub fn key_by_id(&self, id: KeyId) -> Option<&Arc<Key>> {
+        self.key_ids.get(&id)
+    }
+
+    /// A tenant's agent by its alias, by `agent_` and 16 hexadecimal digits, or by its integer.
+    pub fn agent(&self, tenant: TenantId, text: &str) -> Option<&Arc<Agent>> {
+        self.listed(tenant, text).map(|listed| &listed.agent)
+    }
+
+    /// The agent with this id.
+    pub fn agent_by_id(&self, id: AgentId) -> Option<&Arc<Agent>> {
+        self.agents.get(&id).map(|listed| &listed.agent)
+    }
+
+    /// The trunk of this name.
+    pub fn trunk(&self, name: &str) -> Option<&Arc<Trunk>> {
+        self.trunks.iter().find(|trunk| trunk.name == name)
+    }
+
+    /// The trunk with this id.
+    pub fn trunk_by_id(&self, id: TrunkId) -> Option<&Arc<Trunk>> {
+        self.trunk_ids.get(&id)
+    }
+
+    /// Every trunk, in the file's order.
+    pub fn trunks(&self) -> &[Arc<Trunk>] {
+        &self.trunks
+    }
+
+    /// Every number, in the file's order.
+    pub fn numbers(&self) -> &[Arc<Number>] {
+        &self.numbers
+    }
+
+    /// Agent, then number, then trunk; the first failure wins.
+    pub fn resolve(&self, request: &OutboundRequest) -> Result<Route, Refusal> {
+        let listed = self.listed(request.tenant, &request.agent).ok_or(Refusal::AgentNotFound)?;
+        let agent = Arc::clone(&listed.agent);
+        let (number, from, trunk) = match listed.choose(request.from.as_ref())? {
+            Some(number) => (Some(Arc::clone(number)), number.e164.clone(), number.trunk),
+            None => {
+                let stored = agent.phone_number.clone().ok_or(Refusal::AgentMissingPhoneNumber)?;
+                (None, stored, agent.trunk)
+            }
+        };
+        let trunk = trunk.and_then(|id| self.trunk_by_id(id)).filter(|trunk| !trunk.uri.is_empty());
+        let trunk = Arc::clone(trunk.ok_or(Refusal::NumberHasNoTrunk)?);
+        if !trunk.enabled {
+            let reason = format!("trunk `{}` is disabled", trunk.name);
+            return Err(Refusal::TrunkDown { reason, sip_code: None });
+        }
+        Ok(Route { agent, number, from, trunk })
+    }
+
+    /// An alias goes first: it is what the owner of the configuration wrote, whatever it looks like.
+    fn listed(&self, tenant: TenantId, text: &str) -> Option<&Listed> {
+        let id = self.aliases.get(&(tenant, text.to_owned())).copied().or_else(|| agent_id(text))?;
+        self.agents.get(&id).filter(|listed| listed.agent.tenant == tenant)
+    }
+}
+
+impl Listed {
+    /// The number that calls. `None` means the one stored on the agent itself, which counts only if the agent has no
+    /// numbers at all, not even inbound ones (seed 000, "legacy fallback").
+    fn choose(&self, asked: Option<&PhoneNumber>) -> Result<Option<&Arc<Number>>, Refusal> {
+        let mut outbound = self.numbers.iter().filter(|number| number.outbound);
+        if let Some(asked) = asked {
+            if let Some(number) = outbound.find(|number| number.e164 == *asked) {
+                return Ok(Some(number));
+            }
+            let stored = self.numbers.is_empty() && self.agent.phone_number.as_ref() == Some(asked);
+            return if stored { Ok(None) } else { Err(Refusal::FromNumberNotFound) };
+        }
+        match outbound.next() {
+            Some(number) => Ok(Some(number)),
+            None if self.numbers.is_empty() => Ok(None),
+            None => Err(Refusal::AgentMissingPhoneNumber),
+        }
+    }
+}
+
+/// `agent_` and 16 hexadecimal digits, or decimal digits.
+fn agent_id(text: &str) -> Option<AgentId> {
+    let number = match text.strip_prefix("agent_") {
+        Some(hex) if hex.len() == 16 && hex.bytes().all(|b| b.is_ascii_hexdigit()) => {
+            u64::from_str_radix(hex, 16)
+        }
+        None if text.bytes().all(|b| b.is_ascii_digit()) => text.parse(),
+        _ => return None,
+    };
+    number.ok().map(AgentId)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    const FILE: &str = r#"
+        [[trunk]]
+        name = "up"
+        uri = "sip:a.example"
+        [[trunk]]
+        name = "down"
+        uri = "sip:b.example"
+        enabled = false
+        [[agent]]
+        id = "agent_a"
+        phone_number = "+15550000009"
+        trunk = "up"
+        [[agent]]
+        id = "inbound_only"
+        phone_number = "+15550000009"
+        trunk = "up"
+        [[agent]]
+        id = "legacy"
+        phone_number = "+15550000008"
+        trunk = "up"
+        [[agent]]
+        id = "bare"
+        [[agent]]
+        id = "trunkless"
+        phone_number = "+15550000007"
+        [[agent]]
+        id = "downed"
+        phone_number = "+15550000007"
+        trunk = "down"
+        [[number]]
+        e164 = "+15550000001"
+        agent = "agent_a"
+        trunk = "up"
+        [[number]]
+        e164 = "+15550000003"
+        agent = "agent_a"
+        trunk = "up"
+        outbound = true
+        [[number]]
+        e164 = "+15550000002"
+        agent = "agent_a"
+        outbound = true
+        [[number]]
+        e164 = "+15550000004"
+        agent = "inbound_only"
+        trunk = "up"
+        [[key]]
+        face = "nixflex"
+        id = "nxf_a"
+        secret = "nxfs_secret"
+    "#;
+
+    fn directory() -> Directory {
+        Directory::new(Config::parse("t", FILE, []).expect("valid").objects)
+    }
+
+    fn request(agent: &str, from: Option<&str>) -> OutboundRequest {
+        OutboundRequest {
+            tenant: TenantId(1),
+            key: KeyId(1),
+            agent: agent.into(),
+            to: "+15551234567".parse().expect("valid"),
+            from: from.map(|text| text.parse().expect("valid")),
+            prompt: "Hello".into(),
+            variables: vec![],
+            campaign: None,
+            voicemail: None,
+            voicemail_message: None,
+            metadata: None,
+            idempotency: None,
+        }
+    }
+
+    fn resolve(agent: &str, from: Option<&str>) -> Result<String, Refusal> {
+        let route = directory().snapshot().resolve(&request(agent, from))?;
+        Ok(route.from.as_str().to_owned())
+    }
+
+    #[test]
+    fn agent_then_number_then_trunk() {
+        let down = || Refusal::TrunkDown { reason: "trunk `down` is disabled".into(), sip_code: None };
+        for (agent, from, outcome) in [
+            ("nobody", Some("+15550000001"), Err(Refusal::AgentNotFound)),
+            ("agent_a", None, Ok("+15550000003")),
+            ("agent_a", Some("+15550000003"), Ok("+15550000003")),
+            ("agent_a", Some("+15550000001"), Err(Refusal::FromNumberNotFound)),
+            ("agent_a", Some("+15550000004"), Err(Refusal::FromNumberNotFound)),
+            ("agent_a", Some("+15550000009"), Err(Refusal::FromNumberNotFound)),
+            ("agent_a", Some("+15550000002"), Err(Refusal::NumberHasNoTrunk)),
+            ("inbound_only", None, Err(Refusal::AgentMissingPhoneNumber)),
+            ("legacy", None, Ok("+15550000008")),
+            ("legacy", Some("+15550000008"), Ok("+15550000008")),
+            ("legacy", Some("+15550000001"), Err(Refusal::FromNumberNotFound)),
+            ("bare", None, Err(Refusal::AgentMissingPhoneNumber)),
+            ("trunkless", None, Err(Refusal::NumberHasNoTrunk)),
+            ("downed", None, Err(down())),
+        ] {
+            assert_eq!(resolve(agent, from), outcome.map(str::to_owned), "{agent} {from:?}");
+        }
+    }
+
+    #[test]
+    fn an_agent_is_found_by_every_rendering_and_only_by_its_tenant() {
+        let snapshot = directory().snapshot();
+        let id = snapshot.agent(TenantId(1), "agent_a").expect("by alias").id;
+        for text in [id.render(), id.to_string()] {
+            assert_eq!(snapshot.agent(TenantId(1), &text).map(|agent| agent.id), Some(id), "{text}");
+            assert!(snapshot.agent(TenantId(2), &text).is_none(), "{text}");
+        }
+        for text in ["", "agent_", "agent_12", "+1", "agent_00000000000000zz", "99999999999999999999999"] {
+            assert!(snapshot.agent(TenantId(1), text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_reload_leaves_what_was_taken() {
+        let directory = directory();
+        let before = directory.snapshot();
+        directory.replace(Objects::default());
+        assert!(before.key("nxf_a").is_some() && before.trunk("up").is_some());
+        assert!(directory.snapshot().key("nxf_a").is_none());
+    }
+}

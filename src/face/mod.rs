@@ -1,0 +1,40 @@
+//! The faces: one a vendor, each pure. A face parses a request, renders an answer, an error and an event, and signs;
+//! it knows the model and nothing else, neither HTTP's types nor another face.
+
+pub mod nixflex;
+
+use crate::model::Refusal;
+
+/// Why a request gets no answer of its own. Neutral: each face has its own words for it.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Problem {
+    /// The request was understood, and nothing was started.
+    Refused(Refusal),
+    /// No key, an unknown key, a wrong secret, or another face's key.
+    InvalidApiKey,
+    /// The public half of a key came alone.
+    KeySecretRequired,
+    /// No such call, or another tenant's.
+    CallNotFound,
+    /// The call has no recording, or not yet.
+    RecordingNotFound,
+    /// No such path.
+    NoSuchPath,
+    /// The path is there, the method is not.
+    MethodNotAllowed,
+    /// The body is longer than is taken.
+    BodyTooLarge {
+        /// What is taken, in bytes.
+        limit: usize,
+    },
+    /// The body did not come in time.
+    BodyTimeout,
+    /// The switch failed in a way that nobody foresaw.
+    Internal,
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}

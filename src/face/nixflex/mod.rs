@@ -1,0 +1,55 @@
+//! Nixflex: single outbound calls, reads and events, as its documents say (seed 000).
+
+mod error;
+mod event;
+mod list;
+mod record;
+mod request;
+
+pub use error::{error, error_with_detail};
+pub use event::{SIGNATURE_HEADER, completed, sign};
+pub use list::{List, parse_list};
+pub use record::{call, calls};
+pub use request::{Outbound, parse_outbound};
+
+use crate::model::{Accepted, StoredResponse};
+
+/// The answer to an accepted call: 201 and exactly four fields.
+pub fn created(accepted: &Accepted) -> StoredResponse {
+    #[derive(serde::Serialize)]
+    struct Created<'a> {
+        call_id: String,
+        status: &'static str,
+        to: &'a str,
+        from: &'a str,
+    }
+    let created = Created {
+        call_id: accepted.call.ca(),
+        status: "initiated",
+        to: accepted.to.as_str(),
+        from: accepted.from.as_str(),
+    };
+    StoredResponse { status: 201, body: json(&created) }
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).expect("our own structs have string keys and no failing serializer")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::CallId;
+
+    #[test]
+    fn an_accepted_call_is_answered_with_exactly_four_fields() {
+        let accepted = Accepted {
+            call: CallId::new(255).expect("small"),
+            to: "+447386172392".parse().expect("valid"),
+            from: "+447446466847".parse().expect("valid"),
+        };
+        let body = "{\"call_id\":\"CA000000000000000000000000000000ff\",\"status\":\"initiated\",\
+                    \"to\":\"+447386172392\",\"from\":\"+447446466847\"}";
+        assert_eq!(created(&accepted), StoredResponse { status: 201, body: body.into() });
+    }
+}
