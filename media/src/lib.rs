@@ -5,8 +5,12 @@
 pub mod amd;
 pub mod bridge;
 pub mod clip;
+pub mod conceal;
 pub mod dtmf;
 pub mod g711;
+pub mod jitter;
+pub mod reception;
+pub mod rtp;
 pub mod rule;
 pub mod sdp;
 pub mod worker;
