@@ -245,7 +245,7 @@ impl Jitter {
         }
         let spare = self.watch.slack - self.target as i32;
         self.surplus = spare.max(0) as u32 / FRAME as u32;
-        self.caution = self.caution.saturating_sub(CAUTION_BACK);
+        self.caution = self.caution.saturating_sub(CAUTION_BACK.max(self.caution / 8));
         self.watch = Watch::BLANK;
     }
 
@@ -383,7 +383,7 @@ const LATE_MAX: u8 = 5;
 /// A gap of timestamps longer than half a second is a leap.
 const GAP_MAX: i32 = 4_000;
 const WATCH_PACKETS: u16 = 50;
-/// Samples of caution given back every 50 packets.
+/// Caution given back every 50 packets: an eighth, and at least so many samples.
 const CAUTION_BACK: u32 = 16;
 /// With so many frames to spare, skipping doesn't wait for a quiet moment.
 const IMPATIENCE: u32 = 3;
