@@ -35,6 +35,8 @@ pub struct Jitter {
     late_in_a_row: u8,
     watch: Watch,
     surplus: u32,
+    /// Seconds that the surplus has waited for a quiet moment.
+    waited: u8,
     concealer: Concealer,
     figures: Figures,
 }
@@ -103,6 +105,7 @@ impl Jitter {
             late_in_a_row: 0,
             watch: Watch::BLANK,
             surplus: 0,
+            waited: 0,
             concealer: Concealer::new(),
             figures: Figures::default(),
         }
@@ -173,16 +176,21 @@ impl Jitter {
     /// The next 20 ms.
     pub fn pull(&mut self, frame: &mut [i16; FRAME]) -> Heard {
         let heard = self.fill(frame);
-        if self.surplus > 0 && heard == Heard::Audio && (self.surplus > IMPATIENCE || is_quiet(frame)) {
+        if self.surplus > 0 && heard == Heard::Audio && (self.is_impatient() || is_quiet(frame)) {
             let skipped = *frame;
             let heard = self.fill(frame);
             blend(&skipped, frame);
             self.surplus -= 1;
+            self.waited = 0;
             self.delay = self.delay.saturating_sub(FRAME as u32).max(DELAY_MIN);
             self.figures.skipped += 1;
             return self.count(heard);
         }
         self.count(heard)
+    }
+
+    fn is_impatient(&self) -> bool {
+        self.surplus > SURPLUS_MAX || self.waited > WAIT_MAX
     }
 
     fn count(&mut self, heard: Heard) -> Heard {
@@ -245,6 +253,7 @@ impl Jitter {
         }
         let spare = self.watch.slack - self.target as i32;
         self.surplus = spare.max(0) as u32 / FRAME as u32;
+        self.waited = if self.surplus > 0 { self.waited.saturating_add(1) } else { 0 };
         self.caution = self.caution.saturating_sub(CAUTION_BACK.max(self.caution / 8));
         self.watch = Watch::BLANK;
     }
@@ -385,8 +394,9 @@ const GAP_MAX: i32 = 4_000;
 const WATCH_PACKETS: u16 = 50;
 /// Caution given back every 50 packets: an eighth, and at least so many samples.
 const CAUTION_BACK: u32 = 16;
-/// With so many frames to spare, skipping doesn't wait for a quiet moment.
-const IMPATIENCE: u32 = 3;
+/// With more frames than this to spare, or after so many seconds, skipping doesn't wait for a quiet moment.
+const SURPLUS_MAX: u32 = 3;
+const WAIT_MAX: u8 = 3;
 /// Mean absolute sample value of a quiet frame.
 const QUIET: u32 = 200;
 
