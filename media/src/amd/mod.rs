@@ -13,9 +13,16 @@
 //! println!("{verdict}");
 //! ```
 
+mod activity;
+mod asterisk;
+mod cadence;
+mod classifier;
 mod detector;
+mod estimate;
 mod evidence;
+mod features;
 mod params;
+mod tones;
 mod verdict;
 
 pub use detector::Detector;
