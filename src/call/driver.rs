@@ -9,12 +9,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use trunkline_media::{Event as MediaEvent, Media, Report};
-use trunkline_sip::transport::Endpoint;
-use trunkline_sip::{Query, QueryId, resolver};
+use trunkline_sip::{Counters, Endpoint, EndpointCounters, Query, QueryId, resolver};
 
 use super::shard::{Command, Shard, SpeechOrder};
-use crate::metrics;
-use crate::model::{CallEvent, CallFact, CallId, Disposition, EndedBy};
+use crate::model::{CallEvent, CallId, Disposition, EndedBy};
 use crate::tts::Tts;
 
 /// What reaches a shard from outside its sockets.
@@ -31,8 +29,8 @@ pub enum Input {
 const MAILBOX: usize = 8_192;
 /// Inputs taken at one turn, so that the sockets are not left waiting.
 const TURN: usize = 512;
-/// Without anything to wait for, the driver looks up so often.
-const IDLE: Duration = Duration::from_secs(3600);
+/// Without anything else to do, the driver looks up so often, and publishes its counts.
+const LOOK_UP: Duration = Duration::from_secs(1);
 
 /// The way into a shard. Cheap to clone; never waits.
 #[derive(Clone)]
@@ -114,28 +112,56 @@ pub struct DriverParts {
     pub tts: Tts,
     /// Where events go.
     pub events: Box<dyn Fn(CallEvent) + Send>,
+    /// Where counts are shown.
+    pub board: Board,
+}
+
+/// A shard's counts, at most a second old.
+#[derive(Clone, Default)]
+pub struct Counts {
+    /// The user agent's.
+    pub sip: Counters,
+    /// The sockets'.
+    pub endpoint: EndpointCounters,
+    /// Calls alive.
+    pub calls: usize,
+}
+
+/// Where a driver shows its counts to whoever asks. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Board(Arc<Mutex<Counts>>);
+
+impl Board {
+    /// The latest counts.
+    pub fn read(&self) -> Counts {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn publish(&self, counts: Counts) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = counts;
+    }
 }
 
 /// Drives one shard.
 pub struct Driver {
     parts: DriverParts,
     turn: Vec<Input>,
-    exported: Instant,
+    published: Instant,
 }
 
 impl Driver {
     /// A driver at rest.
     pub fn new(parts: DriverParts) -> Self {
-        Self { parts, turn: Vec::with_capacity(TURN), exported: Instant::now() }
+        Self { parts, turn: Vec::with_capacity(TURN), published: Instant::now() }
     }
 
     /// Runs until `stop`.
     pub async fn run(mut self, stop: CancellationToken) {
-        let timer = tokio::time::sleep(IDLE);
+        let timer = tokio::time::sleep(LOOK_UP);
         tokio::pin!(timer);
         loop {
-            let next = self.parts.shard.poll_timeout();
-            let due = next.unwrap_or_else(|| Instant::now() + IDLE).into();
+            let look_up = Instant::now() + LOOK_UP;
+            let due = self.parts.shard.poll_timeout().map_or(look_up, |next| next.min(look_up)).into();
             if timer.deadline() != due {
                 timer.as_mut().reset(due);
             }
@@ -202,9 +228,6 @@ impl Driver {
                 self.resolve(query);
             }
             while let Some(event) = self.parts.shard.poll_event() {
-                if let CallFact::Ended(outcome) = &event.fact {
-                    metrics::call_ended(outcome);
-                }
                 (self.parts.events)(event);
             }
         }
@@ -214,7 +237,7 @@ impl Driver {
         if let Err(error) = self.parts.endpoint.flush() {
             tracing::warn!(%error, "the SIP socket could not be written");
         }
-        self.export(now);
+        self.publish(now);
     }
 
     fn overload(&mut self, now: Instant, call: CallId) {
@@ -249,14 +272,17 @@ impl Driver {
         });
     }
 
-    /// Cores count, shells export: once a second.
-    fn export(&mut self, now: Instant) {
-        if now.duration_since(self.exported) < Duration::from_secs(1) {
+    /// Cores count, shells publish: once a second.
+    fn publish(&mut self, now: Instant) {
+        if now.duration_since(self.published) < LOOK_UP {
             return;
         }
-        self.exported = now;
-        metrics::sip(self.parts.shard.counters(), &self.parts.endpoint.counters());
-        metrics::calls_live(self.parts.shard.calls());
-        metrics::mailbox_dropped(self.parts.mailbox.dropped());
+        self.published = now;
+        let counts = Counts {
+            sip: self.parts.shard.counters().clone(),
+            endpoint: self.parts.endpoint.counters(),
+            calls: self.parts.shard.calls(),
+        };
+        self.parts.board.publish(counts);
     }
 }

@@ -114,7 +114,7 @@ impl Call {
             Err(error) => {
                 cx.out.media(plan.call, leg, Media::Close);
                 let disposition = match error {
-                    trunkline_sip::Error::Overloaded => Disposition::Overloaded,
+                    trunkline_sip::Error::Overloaded { .. } => Disposition::Overloaded,
                     _ => Disposition::TrunkFailed,
                 };
                 cx.out.ended(plan.call, Outcome::by_switch(disposition, cx.now, &error.to_string()));

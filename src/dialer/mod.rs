@@ -22,7 +22,7 @@ use crate::admission::{Admission, Permit};
 use crate::call::{Command, Mailbox};
 use crate::directory::{Directory, Route};
 use crate::journal::{Journal, Slot};
-use crate::metrics;
+use crate::metrics::Metrics;
 use crate::model::{
     Accepted, CallEvent, CallFact, CallId, CallPlan, CallRecord, CallState, Disposition, EndedBy,
     Idempotency, Key, OutboundRequest, Outcome, Placed, Refusal, StoredResponse, Timestamp,
@@ -48,6 +48,8 @@ pub struct DialerParts {
     pub media: Arc<Media>,
     /// The shard.
     pub mailbox: Mailbox,
+    /// Where calls are counted.
+    pub metrics: Metrics,
     /// What holds for every call.
     pub settings: Settings,
 }
@@ -272,7 +274,7 @@ impl Inner {
 
     fn launch(&self, plan: CallPlan, leg: OpenLeg, permit: Permit) {
         let call = plan.call;
-        metrics::call_started(&plan.trunk.name);
+        self.parts.metrics.call_started(&plan.trunk.name);
         let origination = leg.hand_over(plan, permit);
         if !self.parts.mailbox.command(Command::Originate(Box::new(origination))) {
             self.never_started(call, "the shard's mailbox is full");
@@ -288,7 +290,6 @@ impl Inner {
             Disposition::Overloaded
         };
         let outcome = Outcome::by_switch(disposition, now, why);
-        metrics::call_ended(&outcome);
         self.parts.journal.record(CallEvent { call, at: now, fact: CallFact::Ended(Box::new(outcome)) });
     }
 }
