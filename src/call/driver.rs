@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use trunkline_media::{Event as MediaEvent, Media, Report};
-use trunkline_sip::{Counters, Endpoint, EndpointCounters, Query, QueryId, resolver};
+use trunkline_sip::{Counters, Endpoint, Query, QueryId, UdpCounters, resolver};
 
 use super::shard::{Command, Shard, SpeechOrder};
 use crate::model::{CallEvent, CallId, Disposition, EndedBy};
@@ -122,7 +122,7 @@ pub struct Counts {
     /// The user agent's.
     pub sip: Counters,
     /// The sockets'.
-    pub endpoint: EndpointCounters,
+    pub endpoint: UdpCounters,
     /// Calls alive.
     pub calls: usize,
 }
@@ -175,6 +175,8 @@ impl Driver {
                     }
                     self.take_inputs();
                 }
+                // What the kernel would not take leaves with the drain below.
+                _ = self.parts.endpoint.writable() => {}
                 () = &mut timer => self.parts.shard.handle_timeout(Instant::now()),
             }
             self.drain();

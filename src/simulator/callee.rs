@@ -99,7 +99,9 @@ impl Callee {
                 self.waiting = Waiting::ForTurn;
                 self.due = None;
             }
-            (MediaEvent::SpeechEnded { .. }, Waiting::ForTurn) => self.wait(Waiting::TurnEnd, cx.now + TURN_SILENCE),
+            (MediaEvent::SpeechEnded { .. }, Waiting::ForTurn) => {
+                self.wait(Waiting::TurnEnd, cx.now + TURN_SILENCE)
+            }
             _ => {}
         }
     }

@@ -80,6 +80,7 @@ async fn run(
                     tracing::warn!(%error, "the simulated callees' socket could not be read");
                 }
             }
+            _ = endpoint.writable() => {}
             Some(report) = inbox.recv() => exchange.handle_media(Instant::now(), report.token, &report.event),
             () = tokio::time::sleep_until(due.into()) => exchange.handle_timeout(Instant::now()),
         }

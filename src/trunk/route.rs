@@ -32,6 +32,13 @@ pub fn credentials(trunk: &Trunk) -> Option<Arc<Credentials>> {
     Some(Arc::new(Credentials { username: username.clone(), password: password.reveal().clone() }))
 }
 
+/// Where a trunk is: a name or an address (an IPv6 one without its brackets), and a port.
+pub fn host_port(trunk: &Trunk) -> (&str, u16) {
+    let target = Target::of(&trunk.uri);
+    let port = target.host_port[target.host().len()..].strip_prefix(':').and_then(|port| port.parse().ok());
+    (target.host().trim_matches(['[', ']']), port.unwrap_or(5060))
+}
+
 /// A trunk's URI in three parts: `sip:`, host and port, parameters. The configuration has checked its form.
 struct Target<'a> {
     scheme: &'a str,
