@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use trunkline_media::{Media, MediaConfig};
-use trunkline_sip::{Config as SipConfig, Endpoint, Timers, Trust, resolver};
+use trunkline_sip::{Config as SipConfig, Endpoint, Timers, Trust};
 
 use crate::admission::{Admission, Limits};
 use crate::call::{Board, Driver, DriverParts, Mailbox, Shard};
@@ -342,7 +342,7 @@ async fn trusted(config: &Config) -> Vec<IpAddr> {
     let mut addresses = Vec::new();
     for trunk in &config.objects.trunks {
         let (host, port) = route::host_port(trunk);
-        addresses.extend(resolver::resolve(host, port).await.iter().map(SocketAddr::ip));
+        addresses.extend(trunkline_sip::resolve(host, port).await.iter().map(SocketAddr::ip));
     }
     addresses
 }

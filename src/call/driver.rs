@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use trunkline_media::{Event as MediaEvent, Media, Report};
-use trunkline_sip::{Counters, Endpoint, Query, QueryId, UdpCounters, resolver};
+use trunkline_sip::transport::UdpCounters;
+use trunkline_sip::{Counters, Endpoint, Query, QueryId};
 
 use super::shard::{Command, Shard, SpeechOrder};
 use crate::model::{CallEvent, CallId, Disposition, EndedBy};
@@ -268,7 +269,7 @@ impl Driver {
     fn resolve(&self, query: Query) {
         let inputs = self.parts.mailbox.inputs.clone();
         tokio::spawn(async move {
-            let targets = resolver::resolve(&query.host, query.port).await;
+            let targets = trunkline_sip::resolve(&query.host, query.port).await;
             // A closed mailbox means that the switch has stopped.
             let _ = inputs.send(Input::Targets(query.id, targets)).await;
         });
