@@ -1,13 +1,24 @@
-//! The sole consumer of call events: rows for the store, news for subscribers.
+//! The sole consumer of call events: it keeps the record of each live call, turns answers and ends into rows, and tells
+//! every fact to whoever listens. Nothing that it is told waits for the database: what is not written yet stays in memory,
+//! bounded by the slots that admission takes, and is tried until it is on disk.
+#![expect(clippy::disallowed_methods, reason = "a shell: it reads the clocks and runs the task that writes")]
+
+mod books;
+mod flush;
+mod slot;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
 
-use crate::model::{CallEvent, CallId, CallRecord, Idempotency, StoredResponse};
-use crate::store::{Intended, Store, StoreError};
+use crate::model::{CallEvent, CallId, CallRecord, Idempotency, StoredResponse, Timestamp};
+use crate::store::{Intended, Intent, Store, StoreError};
 use crate::webhook;
+use books::Books;
+pub use slot::Slot;
+use slot::Slots;
 
 /// The journal's bounds.
 #[derive(Clone, Debug)]
@@ -24,64 +35,174 @@ impl Default for Config {
     }
 }
 
-/// A handle to the journal. Cheap to clone.
+/// A handle to the journal. Cheap to clone. The task ends once the last handle is gone and everything is written.
 #[derive(Clone)]
-pub struct Journal {}
+pub struct Journal {
+    shared: Arc<Shared>,
+    _open: Arc<Open>,
+}
 
-/// Room for one call's end; given back when it is dropped, or when the end is on disk.
-pub struct Slot {}
+/// Facts that a slow listener may be behind with, before it loses the oldest.
+const NEWS_MAX: usize = 4096;
+
+/// What the handles and the task share.
+struct Shared {
+    store: Store,
+    webhooks: webhook::Wake,
+    data_dir: PathBuf,
+    slots: Arc<Slots>,
+    books: Mutex<Books>,
+    /// There is something to write, or the last handle is gone.
+    work: Notify,
+    news: broadcast::Sender<Arc<CallEvent>>,
+}
+
+/// Dropped with the last handle.
+struct Open(Arc<Shared>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.books().closed = true;
+        self.0.work.notify_one();
+    }
+}
+
+impl Shared {
+    /// No code that can panic runs under the lock; a poisoned one would still hold whole entries.
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Journal {
     /// Starts the journal's task on the current runtime.
     pub fn start(store: Store, config: Config, webhooks: webhook::Wake) -> Journal {
-        let _ = (store, config, webhooks);
-        todo!()
+        let shared = Arc::new(Shared {
+            store,
+            webhooks,
+            data_dir: config.data_dir,
+            slots: Slots::new(config.calls_max),
+            books: Mutex::default(),
+            work: Notify::new(),
+            news: broadcast::Sender::new(NEWS_MAX),
+        });
+        tokio::spawn(flush::run(Arc::clone(&shared)));
+        Journal { _open: Arc::new(Open(Arc::clone(&shared))), shared }
     }
+
     /// Room for one call's end; `None` when there is none, and admission refuses.
     pub fn reserve(&self) -> Option<Slot> {
-        todo!()
+        self.shared.slots.take()
     }
-    /// Commits a call that is about to be placed, and follows it from then on. Dropped before it resolves, or failed, it
-    /// leaves nothing on disk.
+
+    /// Commits a call that is about to be placed, and follows it from then on. If it fails, or is dropped before it
+    /// resolves, the call was never started: what may be on disk of it is removed.
     pub async fn intend(
         &self,
         slot: Slot,
         record: CallRecord,
         idempotency: Option<(Idempotency, StoredResponse)>,
     ) -> Result<Intended, StoreError> {
-        let _ = (slot, record, idempotency);
-        todo!()
+        let mut doubt = Doubt { shared: &self.shared, call: record.call, slot: Some(slot) };
+        let intended = self.shared.store.intend(Intent { record: record.clone(), idempotency }).await;
+        match &intended {
+            Ok(Intended::Committed) => {
+                if let Some(slot) = doubt.slot.take() {
+                    self.shared.books().follow(record, slot);
+                }
+            }
+            // Nothing of this call was written.
+            Ok(_)
+            | Err(StoreError::QueueFull | StoreError::Unavailable | StoreError::Duplicate(_) | StoreError::Closed) => {
+                doubt.slot = None;
+            }
+            // A commit that failed may be on disk all the same.
+            Err(_) => {}
+        }
+        intended
     }
+
     /// An accepted (queued) call's INVITE is about to leave; resolves when that is on disk.
     pub async fn dialing(&self, call: CallId) -> Result<(), StoreError> {
-        let _ = call;
-        todo!()
+        self.shared.store.dialing(call).await?;
+        self.shared.books().dialing(call);
+        Ok(())
     }
+
     /// Follows a call that an earlier run left in the store: recovery records its `Ended`.
     pub fn adopt(&self, slot: Slot, record: CallRecord) {
-        let _ = (slot, record);
-        todo!()
+        self.shared.books().follow(record, slot);
     }
-    /// Takes a fact. Never waits; an answer and an end always have room because of the slot.
+
+    /// Takes a fact. Never waits; an answer and an end always have room because of the slot. Facts of calls that the
+    /// journal does not follow, and whatever comes after an end, are only told to listeners.
     pub fn record(&self, event: CallEvent) {
-        let _ = event;
-        todo!()
+        let clock = Clock::read();
+        if self.shared.books().take(&event, &clock, &self.shared.data_dir) {
+            self.shared.work.notify_one();
+        }
+        if self.shared.news.receiver_count() > 0 {
+            // Whoever listened may have gone meanwhile.
+            let _ = self.shared.news.send(Arc::new(event));
+        }
     }
+
     /// Every fact from now on; who reads too slowly loses the oldest.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<CallEvent>> {
-        todo!()
+        self.shared.news.subscribe()
     }
+
     /// A call whose end is not on disk yet, as it stands now: fresher than the store's.
     pub fn find(&self, call: CallId) -> Option<CallRecord> {
-        let _ = call;
-        todo!()
+        self.shared.books().find(call)
     }
+
     /// How many calls are alive.
     pub fn live(&self) -> usize {
-        todo!()
+        self.shared.books().alive()
     }
+
     /// Resolves when every slot was given back: every end is on disk.
     pub async fn drained(&self) {
-        todo!()
+        self.shared.slots.idle().await;
     }
 }
+
+/// An intent whose fate is not known yet. Dropped with its slot, it has the intent removed from the disk.
+struct Doubt<'a> {
+    shared: &'a Shared,
+    call: CallId,
+    slot: Option<Slot>,
+}
+
+impl Drop for Doubt<'_> {
+    fn drop(&mut self) {
+        if let Some(slot) = self.slot.take() {
+            self.shared.books().withdraw(self.call, slot);
+            self.shared.work.notify_one();
+        }
+    }
+}
+
+/// Both clocks, read at once: a call's times are monotonic, a row's are civil.
+struct Clock {
+    monotonic: Instant,
+    civil: Timestamp,
+}
+
+impl Clock {
+    fn read() -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let civil = Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
+        Self { monotonic: Instant::now(), civil }
+    }
+
+    /// The civil time of a moment that was noted before, or a little after, the clocks were read.
+    fn civil(&self, at: Instant) -> Timestamp {
+        let millis = |span: std::time::Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        let ago = millis(self.monotonic.saturating_duration_since(at));
+        let ahead = millis(at.saturating_duration_since(self.monotonic));
+        Timestamp(self.civil.0.saturating_sub(ago).saturating_add(ahead))
+    }
+}
+

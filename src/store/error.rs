@@ -44,3 +44,10 @@ impl From<sqlx::Error> for StoreError {
         Self::Database(Arc::new(error))
     }
 }
+
+impl StoreError {
+    /// Would the same row fail again on a healthy database?
+    pub fn is_rows_fault(&self) -> bool {
+        matches!(self, Self::Database(error) if super::writer::is_rows_fault(error))
+    }
+}

@@ -1,21 +1,42 @@
 //! SQLite and PostgreSQL behind one `Store`: the calls, the ids, the outbox. Knows no HTTP, no SIP and no clock.
+//!
+//! Changes go through one writer (see [`Store::write`]), which groups them into transactions; what is awaited resolves
+//! after COMMIT, on a disk that was told to keep it. Reads have connections of their own. The words of both engines stand
+//! in one file each; what they share is written once.
+#![expect(clippy::disallowed_methods, reason = "a shell: it starts its writer")]
 
+mod batch;
+mod engine;
 mod error;
 mod outbox;
+mod postgres;
+mod row;
+mod schema;
+mod sqlite;
 mod types;
+mod writer;
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::sync::{mpsc, oneshot};
 
 pub use error::StoreError;
 pub use outbox::{Claim, Delivery, EventKind, Settled, Settlement};
 pub use types::{CallFilter, CallPage, DatabaseTarget, Direction, Intended, Intent, Replay, Write};
 
 use crate::model::{CallId, CallRecord, DialogRecord, Idempotency, KeyId, TenantId, Timestamp};
+use engine::Engine;
+use writer::{Gauges, Op};
 
 /// A handle to the database. Cheap to clone.
 #[derive(Clone)]
-pub struct Store {}
+pub struct Store {
+    engine: Arc<Engine>,
+    queue: mpsc::Sender<Op>,
+    gauges: Arc<Gauges>,
+}
 
 /// What the store did since it was opened; for metrics.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -26,49 +47,68 @@ pub struct StoreCounters {
     pub rows: u64,
     /// Transactions that failed.
     pub failures: u64,
-    /// Writes waiting in the queue now.
+    /// Changes waiting in the queue now.
     pub queued: u64,
 }
 
+/// Ids come in blocks, so that no call waits for one.
+const ID_BLOCK: i64 = 65_536;
+/// 2^53: see [`CallId`].
+const ID_LIMIT: i64 = 1 << 53;
+
 impl Store {
-    /// Opens the database, brings its schema up to date and starts the writer.
+    /// Opens the database, brings its schema up to date and starts the writer on the current runtime.
     pub async fn open(target: &DatabaseTarget) -> Result<Store, StoreError> {
-        let _ = target;
-        todo!()
+        let engine = Arc::new(Engine::open(target).await?);
+        let gauges = Arc::new(Gauges::default());
+        let (queue, waiting) = mpsc::channel(writer::QUEUE_MAX);
+        tokio::spawn(writer::run(Arc::clone(&engine), waiting, Arc::clone(&gauges)));
+        Ok(Store { engine, queue, gauges })
     }
+
     /// 65,536 call ids that nobody else gets.
     pub async fn lease_ids(&self) -> Result<Range<u64>, StoreError> {
-        todo!()
+        let first = self.engine.lease_ids(ID_BLOCK, ID_LIMIT).await?.ok_or(StoreError::NoIds)?;
+        Ok(first.unsigned_abs()..(first + ID_BLOCK).unsigned_abs())
     }
-    /// Commits a call that is about to be placed. Resolves when it is on disk.
+
+    /// Commits a call that is about to be placed. Resolves when it is on disk. Of several at once with the same
+    /// idempotency key exactly one is committed. Refused at once while the database takes no writes or the queue is full.
     pub async fn intend(&self, intent: Intent) -> Result<Intended, StoreError> {
-        let _ = intent;
-        todo!()
+        self.refuse_unless_healthy()?;
+        let (reply, answer) = oneshot::channel();
+        self.try_queue(Op::Intend(Box::new(intent), reply))?;
+        answer.await.map_err(|_| StoreError::Closed)?
     }
+
     /// What an earlier request with this idempotency key left, before anything is taken for a new one.
     pub async fn find_replay(
         &self,
         key: KeyId,
         idempotency: &Idempotency,
     ) -> Result<Option<Replay>, StoreError> {
-        let _ = (key, idempotency);
-        todo!()
+        self.engine.find_replay(key, idempotency).await
     }
+
     /// An accepted call's INVITE is about to leave. Resolves when that is on disk.
     pub async fn dialing(&self, call: CallId) -> Result<(), StoreError> {
-        let _ = call;
-        todo!()
+        self.refuse_unless_healthy()?;
+        let (reply, answer) = oneshot::channel();
+        self.try_queue(Op::Dialing(call, reply))?;
+        answer.await.map_err(|_| StoreError::Closed)?
     }
-    /// Commits changes, in order, in one transaction. Resolves when they are on disk, with how many outbox rows they made.
+
+    /// Commits changes, at most 1,000 at once, in one transaction, after whatever was queued before. Resolves when they
+    /// are on disk, with how many outbox rows that transaction made. Waits for room in the queue.
     pub async fn write(&self, writes: Arc<[Write]>) -> Result<u64, StoreError> {
-        let _ = writes;
-        todo!()
+        self.ask(|reply| Op::Write(writes, reply)).await
     }
+
     /// One call of a tenant.
     pub async fn call(&self, tenant: TenantId, call: CallId) -> Result<Option<CallRecord>, StoreError> {
-        let _ = (tenant, call);
-        todo!()
+        self.engine.call(tenant, call).await
     }
+
     /// A tenant's calls, newest first.
     pub async fn calls(
         &self,
@@ -77,37 +117,73 @@ impl Store {
         limit: u32,
         offset: u64,
     ) -> Result<CallPage, StoreError> {
-        let _ = (tenant, filter, limit, offset);
-        todo!()
+        self.engine.calls(tenant, filter, limit, offset).await
     }
+
     /// Calls that have not ended, as an earlier run left them, with the dialogs of the answered ones.
     pub async fn unfinished(&self) -> Result<Vec<(CallRecord, Option<DialogRecord>)>, StoreError> {
-        todo!()
+        self.engine.unfinished().await
     }
-    /// Takes due outbox rows under a lease.
+
+    /// Takes due outbox rows under a lease, oldest first; of one call only the oldest that is still owed.
     pub async fn claim(&self, claim: Claim) -> Result<Vec<Delivery>, StoreError> {
-        let _ = claim;
-        todo!()
+        self.ask(|reply| Op::Claim(claim, reply)).await
     }
+
     /// Writes how tries went.
     pub async fn settle(&self, settlements: Vec<Settlement>) -> Result<(), StoreError> {
-        let _ = settlements;
-        todo!()
+        self.ask(|reply| Op::Settle(settlements, reply)).await
     }
-    /// When the next outbox row is due.
+
+    /// When the next outbox row is due, or its lease lapses.
     pub async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        todo!()
+        self.engine.next_due().await
     }
-    /// Does the database take writes? For readiness.
+
+    /// Does the database take writes? For readiness. While it does not, the writer tries it twice a second.
     pub fn healthy(&self) -> bool {
-        todo!()
+        !self.gauges.unhealthy.load(Ordering::Relaxed)
     }
+
     /// What it did so far.
     pub fn counters(&self) -> StoreCounters {
-        todo!()
+        StoreCounters {
+            commits: self.gauges.commits.load(Ordering::Relaxed),
+            rows: self.gauges.rows.load(Ordering::Relaxed),
+            failures: self.gauges.failures.load(Ordering::Relaxed),
+            queued: (self.queue.max_capacity() - self.queue.capacity()) as u64,
+        }
     }
-    /// Commits what is queued and closes the database.
+
+    /// Commits what is queued and closes the database; whoever still holds a handle gets errors.
     pub async fn close(&self) {
-        todo!()
+        let (reply, answer) = oneshot::channel();
+        if self.queue.send(Op::Close(reply)).await.is_ok() {
+            let _ = answer.await;
+        }
+        self.engine.close().await;
+    }
+
+    fn refuse_unless_healthy(&self) -> Result<(), StoreError> {
+        if self.healthy() { Ok(()) } else { Err(StoreError::Unavailable) }
+    }
+
+    fn try_queue(&self, op: Op) -> Result<(), StoreError> {
+        self.queue.try_send(op).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StoreError::QueueFull,
+            mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+        })
+    }
+
+    async fn ask<T>(
+        &self,
+        op: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Op,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.send(op(reply)).await.map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

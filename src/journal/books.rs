@@ -1,0 +1,158 @@
+//! The records of the calls that are alive, and the rows that are not written yet. Pure: no clock, no database.
+
+use std::collections::{HashMap, VecDeque};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Clock, Slot};
+use crate::model::{CallEvent, CallFact, CallId, CallRecord, CallState, Heard, Outcome, RecordingResult};
+use crate::store::Write;
+
+/// Calls and rows.
+#[derive(Default)]
+pub(super) struct Books {
+    calls: HashMap<CallId, Entry>,
+    /// In the order in which they happened: at most two for each slot.
+    pending: VecDeque<Pending>,
+    alive: usize,
+    /// Nobody will add anything any more.
+    pub closed: bool,
+}
+
+/// A call, until its end is on disk.
+struct Entry {
+    record: Arc<CallRecord>,
+    _slot: Slot,
+}
+
+/// A row to be written.
+pub(super) struct Pending {
+    pub write: Write,
+    /// A withdrawn call has no entry that would hold its slot.
+    _slot: Option<Slot>,
+}
+
+impl Books {
+    pub fn follow(&mut self, record: CallRecord, slot: Slot) {
+        let call = record.call;
+        if self.calls.insert(call, Entry { record: Arc::new(record), _slot: slot }).is_none() {
+            self.alive += 1;
+        }
+    }
+
+    pub fn withdraw(&mut self, call: CallId, slot: Slot) {
+        self.pending.push_back(Pending { write: Write::Withdrawn(call), _slot: Some(slot) });
+    }
+
+    pub fn dialing(&mut self, call: CallId) {
+        if let Some(entry) = self.calls.get_mut(&call) {
+            began(Arc::make_mut(&mut entry.record));
+        }
+    }
+
+    pub fn find(&self, call: CallId) -> Option<CallRecord> {
+        self.calls.get(&call).map(|entry| CallRecord::clone(&entry.record))
+    }
+
+    pub fn alive(&self) -> usize {
+        self.alive
+    }
+
+    /// Takes a fact into the call's record. Is there something to write?
+    pub fn take(&mut self, event: &CallEvent, clock: &Clock, data_dir: &Path) -> bool {
+        let Some(entry) = self.calls.get_mut(&event.call) else { return false };
+        if entry.record.state == CallState::Ended {
+            return false;
+        }
+        let write = match &event.fact {
+            CallFact::Dialing => {
+                began(Arc::make_mut(&mut entry.record));
+                return false;
+            }
+            CallFact::Ringing { .. } => {
+                Arc::make_mut(&mut entry.record).ringing_at.get_or_insert(clock.civil(event.at));
+                return false;
+            }
+            CallFact::Verdict(verdict) => {
+                heard(Arc::make_mut(&mut entry.record), verdict);
+                return false;
+            }
+            CallFact::AgentSpoke { dead_air } => {
+                Arc::make_mut(&mut entry.record).dead_air.get_or_insert(*dead_air);
+                return false;
+            }
+            CallFact::EarlyMedia | CallFact::BargeIn | CallFact::Dtmf { .. } | CallFact::Message { .. } => return false,
+            CallFact::Answered { dialog } => {
+                let record = Arc::make_mut(&mut entry.record);
+                let answered_at = clock.civil(event.at);
+                record.state = CallState::Answered;
+                record.answered_at = Some(answered_at);
+                Write::Answered {
+                    call: event.call,
+                    ringing_at: record.ringing_at,
+                    answered_at,
+                    dialog: Arc::new((**dialog).clone()),
+                }
+            }
+            CallFact::Ended(outcome) => {
+                ended(Arc::make_mut(&mut entry.record), outcome, clock, data_dir);
+                self.alive -= 1;
+                Write::Ended(Arc::clone(&entry.record))
+            }
+        };
+        self.pending.push_back(Pending { write, _slot: None });
+        true
+    }
+
+    /// The oldest rows that are not written, at most so many.
+    pub fn take_pending(&mut self, count_max: usize) -> Vec<Pending> {
+        let count = self.pending.len().min(count_max);
+        self.pending.drain(..count).collect()
+    }
+
+    /// These rows are on disk, or were given up: their calls are the store's alone.
+    pub fn forget(&mut self, written: &[Pending]) {
+        for pending in written {
+            if let Write::Ended(record) = &pending.write {
+                self.calls.remove(&record.call);
+            }
+        }
+    }
+}
+
+fn began(record: &mut CallRecord) {
+    if record.state == CallState::Accepted {
+        record.state = CallState::Dialing;
+    }
+}
+
+fn heard(record: &mut CallRecord, heard: &Heard) {
+    record.verdict = Some(heard.class.to_owned());
+    record.verdict_reason = Some(heard.reason.clone());
+    record.verdict_evidence = Some(heard.evidence.clone());
+}
+
+/// All times come from one reading of the clocks, so that a step of the civil one does not stretch a call.
+fn ended(record: &mut CallRecord, outcome: &Outcome, clock: &Clock, data_dir: &Path) {
+    record.state = CallState::Ended;
+    record.ringing_at = outcome.ringing_at.map(|at| clock.civil(at)).or(record.ringing_at);
+    record.answered_at = outcome.answered_at.map(|at| clock.civil(at)).or(record.answered_at);
+    record.ended_at = Some(clock.civil(outcome.ended_at));
+    record.disposition = Some(outcome.disposition);
+    record.ended_by = Some(outcome.ended_by.as_str().to_owned());
+    record.sip_status = outcome.sip_status;
+    record.q850 = outcome.q850;
+    record.detail.clone_from(&outcome.detail);
+    record.dead_air = outcome.dead_air.or(record.dead_air);
+    if let Some(last) = &outcome.heard {
+        heard(record, last);
+    }
+    match &outcome.recording {
+        Some(RecordingResult::Saved { path, .. }) => {
+            let below = path.strip_prefix(data_dir).unwrap_or(path);
+            record.recording = Some(below.to_string_lossy().into_owned());
+        }
+        Some(RecordingResult::Failed { reason }) => record.recording_error = Some(reason.clone()),
+        None => {}
+    }
+}

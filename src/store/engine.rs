@@ -1,0 +1,232 @@
+//! The two engines behind one face, and the reads that both answer in the same words.
+
+use sqlx::{QueryBuilder, Row};
+
+use super::StoreError;
+use super::batch::{Applied, Batch};
+use super::outbox::{Claim, Delivery};
+use super::postgres::{self, Postgres};
+use super::row::{CALL_COLUMNS, read_call, read_delivery, read_dialog, read_replay};
+use super::sqlite::{self, Sqlite};
+use super::types::{CallFilter, CallPage, DatabaseTarget, Replay};
+use crate::model::{CallId, CallRecord, DialogRecord, Disposition, Idempotency, KeyId, TenantId, Timestamp};
+
+/// One of two.
+pub(super) enum Engine {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+}
+
+/// The same words to either engine's connections; a row's type is the engine's own.
+macro_rules! on {
+    ($engine:expr, $pool:ident, |$connections:ident| $body:expr) => {
+        match $engine {
+            Engine::Sqlite(engine) => {
+                let $connections = &engine.$pool;
+                $body
+            }
+            Engine::Postgres(engine) => {
+                let $connections = &engine.$pool;
+                $body
+            }
+        }
+    };
+}
+
+/// A statement over a constant's columns, put together once.
+macro_rules! over_calls {
+    ($before:expr, $after:expr) => {{
+        static SQL: std::sync::LazyLock<String> =
+            std::sync::LazyLock::new(|| format!("{} {CALL_COLUMNS} {}", $before, $after));
+        sqlx::query(sqlx::AssertSqlSafe(SQL.as_str()))
+    }};
+}
+
+/// Outbox rows with their calls.
+macro_rules! deliveries {
+    ($ids:literal) => {
+        over_calls!(
+            "SELECT o.id, o.event, o.receiver, o.created_at AS outbox_created_at, o.attempts, o.body,",
+            concat!(
+                "FROM outbox AS o JOIN calls AS c ON c.call = o.call WHERE o.id IN ",
+                $ids,
+                " ORDER BY o.id"
+            )
+        )
+    };
+}
+
+impl Engine {
+    pub async fn open(target: &DatabaseTarget) -> Result<Self, StoreError> {
+        Ok(match target {
+            DatabaseTarget::Sqlite(path) => Self::Sqlite(Sqlite::open(path).await?),
+            DatabaseTarget::Memory => Self::Sqlite(Sqlite::memory().await?),
+            DatabaseTarget::Postgres(url) => Self::Postgres(Postgres::open(url.reveal()).await?),
+        })
+    }
+
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite(engine) => engine.close().await,
+            Self::Postgres(engine) => engine.close().await,
+        }
+    }
+
+    pub async fn apply(&self, batch: &Batch) -> Result<Applied, sqlx::Error> {
+        match self {
+            Self::Sqlite(engine) => engine.apply(batch).await,
+            Self::Postgres(engine) => engine.apply(batch).await,
+        }
+    }
+
+    /// Writes something, to learn whether that can be done.
+    pub async fn probe(&self) -> Result<(), sqlx::Error> {
+        const SQL: &str = "UPDATE probe SET written = written + 1";
+        on!(self, writer, |pool| sqlx::query(SQL).execute(pool).await.map(drop))
+    }
+
+    /// The first of `count` ids below `limit`.
+    pub async fn lease_ids(&self, count: i64, limit: i64) -> Result<Option<i64>, sqlx::Error> {
+        const SQL: &str = "UPDATE call_ids SET next = next + $1 WHERE next + $1 <= $2 RETURNING next - $1";
+        on!(self, writer, |pool| {
+            let row = sqlx::query(SQL).bind(count).bind(limit).fetch_optional(pool).await?;
+            row.map(|row| row.try_get(0)).transpose()
+        })
+    }
+
+    pub async fn find_replay(
+        &self,
+        key: KeyId,
+        idempotency: &Idempotency,
+    ) -> Result<Option<Replay>, StoreError> {
+        const SQL: &str = "SELECT body_hash, response_status, response_body FROM calls
+            WHERE key_id = $1 AND idempotency_key = $2";
+        on!(self, readers, |pool| {
+            let query = sqlx::query(SQL).bind(signed(key.0)).bind(idempotency.key.as_str());
+            let row = query.fetch_optional(pool).await?;
+            row.map(|row| read_replay(&row, idempotency)).transpose()
+        })
+    }
+
+    pub async fn call(&self, tenant: TenantId, call: CallId) -> Result<Option<CallRecord>, StoreError> {
+        on!(self, readers, |pool| {
+            let query = over_calls!("SELECT", "FROM calls AS c WHERE c.call = $1 AND c.tenant = $2");
+            let row = query.bind(signed(call.get())).bind(signed(tenant.0)).fetch_optional(pool).await?;
+            row.map(|row| read_call(&row)).transpose()
+        })
+    }
+
+    pub async fn unfinished(&self) -> Result<Vec<(CallRecord, Option<DialogRecord>)>, StoreError> {
+        on!(self, readers, |pool| {
+            let query =
+                over_calls!("SELECT c.dialog,", "FROM calls AS c WHERE c.state <> 'ended' ORDER BY c.call");
+            let rows = query.fetch_all(pool).await?;
+            rows.iter().map(|row| Ok((read_call(row)?, read_dialog(row)?))).collect()
+        })
+    }
+
+    pub async fn calls(
+        &self,
+        tenant: TenantId,
+        filter: &CallFilter,
+        limit: u32,
+        offset: u64,
+    ) -> Result<CallPage, StoreError> {
+        on!(self, readers, |pool| {
+            let mut count = QueryBuilder::new("SELECT count(*) FROM calls AS c WHERE c.tenant = ");
+            let mut list = QueryBuilder::new("SELECT ");
+            list.push(CALL_COLUMNS).push(" FROM calls AS c WHERE c.tenant = ");
+            for query in [&mut count, &mut list] {
+                query.push_bind(signed(tenant.0));
+                if let Some(agent) = filter.agent {
+                    query.push(" AND c.agent = ").push_bind(signed(agent.0));
+                }
+                if let Some(direction) = filter.direction {
+                    query.push(" AND c.direction = ").push_bind(direction.as_str());
+                }
+                if let Some(since) = filter.since {
+                    query.push(" AND c.created_at >= ").push_bind(since.0);
+                }
+                if let Some(until) = filter.until {
+                    query.push(" AND c.created_at < ").push_bind(until.0);
+                }
+                if let Some(detected) = filter.voicemail_detected {
+                    query.push(if detected {
+                        " AND c.disposition = "
+                    } else {
+                        " AND coalesce(c.disposition, '') <> "
+                    });
+                    query.push_bind(Disposition::VoicemailDetected.as_str());
+                }
+            }
+            list.push(" ORDER BY c.created_at DESC, c.call DESC LIMIT ").push_bind(i64::from(limit));
+            list.push(" OFFSET ").push_bind(signed(offset));
+            let count: i64 = count.build().fetch_one(pool).await?.try_get(0)?;
+            let rows = list.build().fetch_all(pool).await?;
+            let calls = rows.iter().map(read_call).collect::<Result<_, _>>()?;
+            Ok(CallPage { calls, count: count.unsigned_abs() })
+        })
+    }
+
+    /// Leases due rows. On either engine one statement, and so one transaction.
+    pub async fn claim(&self, claim: &Claim) -> Result<Vec<Delivery>, StoreError> {
+        let sql = match self {
+            Self::Sqlite(_) => sqlite::CLAIM,
+            Self::Postgres(_) => postgres::CLAIM,
+        };
+        let lease = i64::try_from(claim.lease.as_millis()).unwrap_or(i64::MAX);
+        let rooms = serde_json::to_string(&claim.rooms).expect("strings and numbers");
+        let claimed: Vec<i64> = on!(self, writer, |pool| {
+            let query = sqlx::query(sql)
+                .bind(claim.now.0)
+                .bind(claim.now.0.saturating_add(lease))
+                .bind(signed(claim.limit as u64))
+                .bind(signed(claim.per_receiver as u64))
+                .bind(rooms);
+            let rows = tokio::time::timeout(postgres::PATIENCE, query.fetch_all(pool));
+            let rows = rows.await.map_err(|_| sqlx::Error::PoolTimedOut)??;
+            rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?
+        });
+        self.deliveries(&claimed).await
+    }
+
+    /// Claimed rows with their calls, in the order in which they were written.
+    async fn deliveries(&self, claimed: &[i64]) -> Result<Vec<Delivery>, StoreError> {
+        if claimed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids = serde_json::to_string(claimed).expect("numbers");
+        on!(self, readers, |pool| {
+            let query = match self {
+                Self::Sqlite(_) => deliveries!("(SELECT value FROM json_each($1))"),
+                Self::Postgres(_) => deliveries!(
+                    "(SELECT text::bigint FROM json_array_elements_text($1::text::json) AS r (text))"
+                ),
+            };
+            let rows = query.bind(ids).fetch_all(pool).await?;
+            rows.iter().map(read_delivery).collect()
+        })
+    }
+
+    /// When the next row is due; hops from receiver to receiver, as a claim does.
+    pub async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        const SQL: &str = "WITH RECURSIVE receivers (receiver, due_at) AS (
+              SELECT * FROM (
+                SELECT receiver, due_at FROM outbox WHERE state = 'pending' ORDER BY receiver, due_at LIMIT 1) AS first
+              UNION ALL
+              SELECT o.receiver, (SELECT min(i.due_at) FROM outbox AS i WHERE i.state = 'pending' AND i.receiver = o.receiver)
+                FROM receivers AS r JOIN outbox AS o ON o.id = (
+                  SELECT i.id FROM outbox AS i WHERE i.state = 'pending' AND i.receiver > r.receiver
+                    ORDER BY i.receiver, i.due_at LIMIT 1))
+            SELECT min(due_at) FROM receivers";
+        on!(self, readers, |pool| {
+            let due: Option<i64> = sqlx::query(SQL).fetch_one(pool).await?.try_get(0)?;
+            Ok(due.map(Timestamp))
+        })
+    }
+}
+
+/// Ids are below 2^53, page offsets are bounded by the faces; what is larger finds nothing.
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

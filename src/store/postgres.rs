@@ -1,0 +1,199 @@
+//! PostgreSQL: one connection that writes, a few that read. The writer's session holds an advisory lock, so that a second
+//! switch on the same database is refused: recovery takes every unfinished call for its own.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection, Executor, PgPool, Row};
+
+use super::StoreError;
+use super::batch::{Applied, Batch, is_none};
+use super::schema;
+
+/// One writer beside the readers.
+pub(super) struct Postgres {
+    pub writer: PgPool,
+    pub readers: PgPool,
+}
+
+const READERS_MAX: u32 = 4;
+/// For a connection, and for a whole transaction: past it the database is taken for gone.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// "trunkline" in a telephone's letters.
+const LOCK_KEY: i64 = 878_655_463;
+/// SQLSTATE `lock_not_available`.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+
+impl Postgres {
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|_| StoreError::Open {
+                target: "postgres".to_owned(),
+                reason: "its URL cannot be read".to_owned(),
+            })?
+            .application_name("trunkline")
+            .disable_statement_logging();
+        let target = format!("{}:{}", options.get_host(), options.get_port());
+        let failed = |error: sqlx::Error| match error.as_database_error().and_then(|error| error.code()) {
+            Some(code) if code == LOCK_NOT_AVAILABLE => StoreError::Locked(target.clone()),
+            _ => StoreError::Open { target: target.clone(), reason: error.to_string() },
+        };
+        // Asked first without the pool, which would hide what is wrong behind its own patience. A second switch must not
+        // touch the schema either, so the lock comes before the migrations.
+        let mut first = options.connect().await.map_err(failed)?;
+        hold(&mut first).await.map_err(failed)?;
+        first.close().await.map_err(failed)?;
+        let writer = pool(1)
+            .after_connect(|connection, _| Box::pin(hold(connection)))
+            .connect_with(options.clone())
+            .await
+            .map_err(failed)?;
+        schema::postgres()
+            .run(&writer)
+            .await
+            .map_err(|error| StoreError::Open { target: target.clone(), reason: error.to_string() })?;
+        Ok(Self { writer, readers: pool(READERS_MAX).connect_lazy_with(options) })
+    }
+
+    /// Writes a batch in one transaction.
+    pub async fn apply(&self, batch: &Batch) -> Result<Applied, sqlx::Error> {
+        let mut connection = self.writer.acquire().await?;
+        let applied = match tokio::time::timeout(PATIENCE, run(&mut connection, batch)).await {
+            Ok(applied) => applied,
+            Err(_) => Err(sqlx::Error::PoolTimedOut),
+        };
+        if applied.is_err() {
+            // Whatever state the session is in, the next batch gets a new one.
+            let _ = connection.detach().close_hard().await;
+        }
+        applied
+    }
+
+    /// Closes every connection.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+fn pool(connections_max: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(connections_max)
+        .acquire_timeout(PATIENCE)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+}
+
+/// Prepares the writer's session, and waits a little for the lock: the server may not have noticed yet that the switch
+/// which held it was killed. The session's updates join small arrays with large tables by their keys; the planner, who guesses
+/// the arrays' sizes, is kept from reading the tables instead.
+async fn hold(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    connection
+        .execute(concat!(
+            "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; ",
+            "SET synchronous_commit = on; SET jit = off; SET lock_timeout = '5s'"
+        ))
+        .await?;
+    sqlx::query("SELECT pg_advisory_lock($1)").bind(LOCK_KEY).execute(&mut *connection).await?;
+    connection.execute("SET lock_timeout = 0").await?;
+    Ok(())
+}
+
+const INTENTS: &str = "INSERT INTO calls (call, tenant, key_id, agent, direction, from_number, to_number, trunk, sip_call_id,
+    campaign, metadata, unknown_variables, webhook_url, webhook_face, webhook_key, state, created_at, idempotency_key,
+    body_hash, response_status, response_body)
+  SELECT * FROM json_to_recordset($1::text::json) AS r (call bigint, tenant bigint, key_id bigint, agent bigint,
+    direction text, from_number text, to_number text, trunk text, sip_call_id text, campaign text, metadata text,
+    unknown_variables text, webhook_url text, webhook_face text, webhook_key bigint, state text, created_at bigint,
+    idempotency_key text, body_hash text, response_status bigint, response_body text)
+  ON CONFLICT DO NOTHING RETURNING call";
+
+const DIALING: &str =
+    "UPDATE calls SET state = 'dialing' FROM json_array_elements_text($1::text::json) AS r (call)
+  WHERE calls.call = r.call::bigint AND state = 'accepted'";
+
+const ANSWERED: &str = "UPDATE calls SET state = 'answered', ringing_at = r.ringing_at, answered_at = r.answered_at,
+    dialog = r.dialog
+  FROM json_to_recordset($1::text::json) AS r (call bigint, ringing_at bigint, answered_at bigint, dialog text)
+  WHERE calls.call = r.call AND state <> 'ended'";
+
+/// Only a call's first end makes an outbox row.
+const ENDED: &str = "WITH r AS (
+    SELECT * FROM json_to_recordset($1::text::json) AS r (call bigint, event text, receiver text, ringing_at bigint,
+      answered_at bigint, ended_at bigint, disposition text, ended_by text, sip_status bigint, q850 bigint, detail text,
+      verdict text, verdict_reason text, verdict_evidence text, dead_air_ms bigint, recording text,
+      recording_error text)),
+  ended AS (
+    UPDATE calls SET state = 'ended', dialog = NULL, ringing_at = r.ringing_at, answered_at = r.answered_at,
+      ended_at = r.ended_at, disposition = r.disposition, ended_by = r.ended_by, sip_status = r.sip_status,
+      q850 = r.q850, detail = r.detail, verdict = r.verdict, verdict_reason = r.verdict_reason,
+      verdict_evidence = r.verdict_evidence, dead_air_ms = r.dead_air_ms, recording = r.recording,
+      recording_error = r.recording_error
+    FROM r WHERE calls.call = r.call AND calls.state <> 'ended'
+    RETURNING calls.call, calls.webhook_url, r.event, r.receiver, r.ended_at)
+INSERT INTO outbox (call, event, receiver, state, created_at, due_at, attempts)
+  SELECT call, event, receiver, 'pending', ended_at, ended_at, 0 FROM ended
+  WHERE receiver IS NOT NULL AND webhook_url IS NOT NULL ORDER BY ended_at, call";
+
+const WITHDRAWN: &str = "DELETE FROM calls USING json_array_elements_text($1::text::json) AS r (call)
+  WHERE calls.call = r.call::bigint AND state IN ('accepted', 'dialing')";
+
+const SETTLED: &str = "UPDATE outbox SET state = r.state, due_at = coalesce(r.due_at, outbox.due_at),
+    body = CASE r.state WHEN 'delivered' THEN NULL ELSE coalesce(outbox.body, r.body) END,
+    reason = r.reason, settled_at = r.settled_at
+  FROM json_to_recordset($1::text::json) AS r (id bigint, attempt bigint, state text, due_at bigint, body text,
+    reason text, settled_at bigint)
+  WHERE outbox.id = r.id AND outbox.state = 'pending' AND (r.state = 'delivered' OR outbox.attempts = r.attempt)";
+
+/// As SQLite's, with `SKIP LOCKED`: rows that another node is taking are its own.
+pub(super) const CLAIM: &str = "WITH RECURSIVE receivers (receiver) AS (
+    (SELECT receiver FROM outbox WHERE state = 'pending' ORDER BY receiver LIMIT 1)
+    UNION ALL
+    SELECT (SELECT o.receiver FROM outbox AS o WHERE o.state = 'pending' AND o.receiver > r.receiver
+        ORDER BY o.receiver LIMIT 1)
+      FROM receivers AS r WHERE r.receiver IS NOT NULL),
+  candidates AS (
+    SELECT o.id, o.due_at FROM receivers AS r
+      LEFT JOIN json_each_text($5::text::json) AS room (receiver, free) ON room.receiver = r.receiver
+      CROSS JOIN LATERAL (
+        SELECT i.id, i.due_at FROM outbox AS i
+          WHERE i.state = 'pending' AND i.receiver = r.receiver AND i.due_at <= $1
+            AND NOT EXISTS (SELECT 1 FROM outbox AS e WHERE e.call = i.call AND e.id < i.id AND e.state = 'pending')
+          ORDER BY i.due_at LIMIT coalesce(room.free::bigint, $4)) AS o
+      ORDER BY o.due_at, o.id LIMIT $3),
+  locked AS (
+    SELECT id FROM outbox WHERE id IN (SELECT id FROM candidates) AND state = 'pending' AND due_at <= $1
+      FOR UPDATE SKIP LOCKED)
+UPDATE outbox SET due_at = $2, attempts = attempts + 1 WHERE id IN (SELECT id FROM locked) RETURNING id";
+
+async fn run(connection: &mut PgConnection, batch: &Batch) -> Result<Applied, sqlx::Error> {
+    let mut applied = Applied::default();
+    let mut transaction = connection.begin().await?;
+    if !is_none(&batch.intents) {
+        let query = sqlx::query(INTENTS).bind(batch.intents.as_str());
+        for row in transaction.fetch_all(query).await? {
+            applied.inserted.push(row.try_get(0)?);
+        }
+    }
+    // A call's row is changed in the order of the call's life.
+    let changes = [
+        (DIALING, &batch.dialing),
+        (ANSWERED, &batch.answered),
+        (ENDED, &batch.ended),
+        (WITHDRAWN, &batch.withdrawn),
+        (SETTLED, &batch.settled),
+    ];
+    for (sql, rows) in changes {
+        if is_none(rows) {
+            continue;
+        }
+        let done = transaction.execute(sqlx::query(sql).bind(rows.as_str())).await?;
+        if sql == ENDED {
+            applied.outbox = done.rows_affected();
+        }
+    }
+    transaction.commit().await?;
+    Ok(applied)
+}

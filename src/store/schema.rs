@@ -1,0 +1,39 @@
+//! The schema's history, embedded. A migration that was released is never changed; a new one follows it.
+
+use std::borrow::Cow;
+
+use sqlx::SqlSafeStr;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+/// Versions and names are the same for both engines.
+const HISTORY: [(i64, &str, &str, &str); 1] = [(
+    1,
+    "calls and outbox",
+    include_str!("migrations/sqlite/0001_calls_and_outbox.sql"),
+    include_str!("migrations/postgres/0001_calls_and_outbox.sql"),
+)];
+
+pub(super) fn sqlite() -> Migrator {
+    migrator(|(_, _, sqlite, _)| sqlite)
+}
+
+pub(super) fn postgres() -> Migrator {
+    migrator(|(_, _, _, postgres)| postgres)
+}
+
+fn migrator(sql: impl Fn((i64, &'static str, &'static str, &'static str)) -> &'static str) -> Migrator {
+    let migrations: Vec<_> = HISTORY
+        .into_iter()
+        .map(|entry| {
+            let (version, name, ..) = entry;
+            Migration::new(
+                version,
+                Cow::Borrowed(name),
+                MigrationType::Simple,
+                sql(entry).into_sql_str(),
+                false,
+            )
+        })
+        .collect();
+    Migrator::with_migrations(migrations)
+}

@@ -1,0 +1,242 @@
+//! SQLite: WAL, `synchronous=FULL`, one connection that writes, a few that read, one that checkpoints. A transaction is one
+//! text of several statements, because each trip to sqlx's worker thread costs more than the statements do.
+#![expect(clippy::disallowed_methods, reason = "a shell: it checkpoints from a task of its own")]
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Either, Executor, Row, SqlitePool};
+
+use super::StoreError;
+use super::batch::{Applied, Batch};
+use super::schema;
+
+/// One writer beside the readers.
+pub(super) struct Sqlite {
+    pub writer: SqlitePool,
+    pub readers: SqlitePool,
+    /// Set by each commit; tells the checkpointer that there is something to do.
+    dirty: Arc<AtomicBool>,
+    checkpointer: Option<tokio::task::AbortHandle>,
+    /// Held while the store is open (flock), so that two switches never share a file.
+    lock: Mutex<Option<File>>,
+}
+
+const READERS_MAX: u32 = 4;
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
+/// Passive checkpoints never make a busy log begin anew; past so many pages (32 MB) one waits for the writer and does.
+const LOG_PAGES_MAX: i64 = 8192;
+
+impl Sqlite {
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        let lock = prepare(path)?;
+        let options = options().filename(path);
+        let failed = |error: sqlx::Error| open_error(path, &error.to_string());
+        let writer = one_connection().connect_with(options.clone()).await.map_err(failed)?;
+        schema::sqlite().run(&writer).await.map_err(|error| open_error(path, &error.to_string()))?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS_MAX)
+            .test_before_acquire(false)
+            .connect_lazy_with(options.clone().pragma("query_only", "on"));
+        let dirty = Arc::new(AtomicBool::new(false));
+        let connection = options.connect().await.map_err(failed)?;
+        let checkpointer = tokio::spawn(checkpoint(connection, Arc::clone(&dirty))).abort_handle();
+        Ok(Self { writer, readers, dirty, checkpointer: Some(checkpointer), lock: Mutex::new(Some(lock)) })
+    }
+
+    /// A database in memory lives in one connection, which everybody shares.
+    pub async fn memory() -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::from_str("sqlite::memory:")?.disable_statement_logging();
+        let writer = one_connection().connect_with(options).await?;
+        schema::sqlite()
+            .run(&writer)
+            .await
+            .map_err(|error| open_error(Path::new(":memory:"), &error.to_string()))?;
+        let readers = writer.clone();
+        Ok(Self { writer, readers, dirty: Arc::default(), checkpointer: None, lock: Mutex::new(None) })
+    }
+
+    /// Writes a batch in one transaction.
+    pub async fn apply(&self, batch: &Batch) -> Result<Applied, sqlx::Error> {
+        let mut connection = self.writer.acquire().await?;
+        let applied = run(&mut connection, batch).await;
+        match &applied {
+            Ok(_) => self.dirty.store(true, Ordering::Relaxed),
+            // The text stopped half-way and its transaction is open; without one this fails, and that is well too.
+            Err(_) => drop(connection.execute("ROLLBACK").await),
+        }
+        applied
+    }
+
+    /// Closes every connection, the log being written back by the last one.
+    pub async fn close(&self) {
+        if let Some(checkpointer) = &self.checkpointer {
+            checkpointer.abort();
+        }
+        self.readers.close().await;
+        self.writer.close().await;
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        if let Some(checkpointer) = &self.checkpointer {
+            checkpointer.abort();
+        }
+    }
+}
+
+/// The directory, the lock, and the file, which holds telephone numbers and is nobody else's to read.
+fn prepare(path: &Path) -> Result<File, StoreError> {
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let failed = |error: std::io::Error| open_error(path, &error.to_string());
+    DirBuilder::new().recursive(true).mode(0o700).create(&directory).map_err(failed)?;
+    let file = |path: &Path| {
+        OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path)
+    };
+    let lock = file(&directory.join("trunkline.lock")).map_err(failed)?;
+    lock.try_lock().map_err(|_| StoreError::Locked(directory.display().to_string()))?;
+    file(path).map_err(failed)?;
+    Ok(lock)
+}
+
+fn options() -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(5))
+        .pragma("wal_autocheckpoint", "0")
+        .pragma("cache_size", "-16000")
+        .pragma("temp_store", "memory")
+        .disable_statement_logging()
+}
+
+fn one_connection() -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(1)
+        .min_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+}
+
+fn open_error(path: &Path, reason: &str) -> StoreError {
+    StoreError::Open { target: path.display().to_string(), reason: reason.to_owned() }
+}
+
+/// Moves the log into the database, off the writer's connection. A failure (a full disk) is met again by the writer,
+/// which tells of it; the log meanwhile keeps what is committed.
+async fn checkpoint(mut connection: SqliteConnection, dirty: Arc<AtomicBool>) {
+    let mut ticks = tokio::time::interval(CHECKPOINT_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if !dirty.swap(false, Ordering::Relaxed) {
+            continue;
+        }
+        let pages = match connection.fetch_one("PRAGMA wal_checkpoint(PASSIVE)").await {
+            Ok(row) => row.try_get::<i64, _>(1).unwrap_or(0),
+            Err(_) => continue,
+        };
+        if pages > LOG_PAGES_MAX {
+            let _ = connection.execute("PRAGMA wal_checkpoint(RESTART)").await;
+        }
+    }
+}
+
+/// The place in [`TRANSACTION`] of the statement that makes outbox rows, whose count is told.
+const OUTBOX_STATEMENT: usize = 4;
+
+/// `ON CONFLICT DO NOTHING` passes over repeated requests; `RETURNING` names the others. The outbox row is written before
+/// its call ends, by the same condition, so that only a call's first end makes one. `NOT INDEXED` leaves the look-up by
+/// rowid and keeps the planner from walking the index of unfinished calls.
+const TRANSACTION: &str = "BEGIN IMMEDIATE;
+INSERT INTO calls (call, tenant, key_id, agent, direction, from_number, to_number, trunk, sip_call_id, campaign, metadata,
+    unknown_variables, webhook_url, webhook_face, webhook_key, state, created_at, idempotency_key, body_hash,
+    response_status, response_body)
+  SELECT value ->> 'call', value ->> 'tenant', value ->> 'key_id', value ->> 'agent', value ->> 'direction',
+    value ->> 'from_number', value ->> 'to_number', value ->> 'trunk', value ->> 'sip_call_id', value ->> 'campaign',
+    value ->> 'metadata', value ->> 'unknown_variables', value ->> 'webhook_url', value ->> 'webhook_face',
+    value ->> 'webhook_key', value ->> 'state', value ->> 'created_at', value ->> 'idempotency_key',
+    value ->> 'body_hash', value ->> 'response_status', value ->> 'response_body'
+  FROM json_each($1) WHERE true ON CONFLICT DO NOTHING RETURNING call AS inserted;
+UPDATE calls NOT INDEXED SET state = 'dialing' WHERE call IN (SELECT value FROM json_each($2)) AND state = 'accepted';
+UPDATE calls NOT INDEXED SET state = 'answered', ringing_at = r.value ->> 'ringing_at',
+    answered_at = r.value ->> 'answered_at', dialog = r.value ->> 'dialog'
+  FROM json_each($3) AS r WHERE calls.call = r.value ->> 'call' AND state <> 'ended';
+INSERT INTO outbox (call, event, receiver, state, created_at, due_at, attempts)
+  SELECT c.call, r.value ->> 'event', r.value ->> 'receiver', 'pending', r.value ->> 'ended_at', r.value ->> 'ended_at', 0
+  FROM json_each($4) AS r CROSS JOIN calls AS c ON c.call = r.value ->> 'call'
+  WHERE c.state <> 'ended' AND r.value ->> 'receiver' IS NOT NULL AND c.webhook_url IS NOT NULL;
+UPDATE calls NOT INDEXED SET state = 'ended', dialog = NULL,
+    ringing_at = r.value ->> 'ringing_at', answered_at = r.value ->> 'answered_at', ended_at = r.value ->> 'ended_at',
+    disposition = r.value ->> 'disposition', ended_by = r.value ->> 'ended_by', sip_status = r.value ->> 'sip_status',
+    q850 = r.value ->> 'q850', detail = r.value ->> 'detail', verdict = r.value ->> 'verdict',
+    verdict_reason = r.value ->> 'verdict_reason', verdict_evidence = r.value ->> 'verdict_evidence',
+    dead_air_ms = r.value ->> 'dead_air_ms', recording = r.value ->> 'recording',
+    recording_error = r.value ->> 'recording_error'
+  FROM json_each($4) AS r WHERE calls.call = r.value ->> 'call' AND state <> 'ended';
+DELETE FROM calls NOT INDEXED WHERE call IN (SELECT value FROM json_each($5)) AND state IN ('accepted', 'dialing');
+UPDATE outbox NOT INDEXED SET state = r.value ->> 'state', due_at = coalesce(r.value ->> 'due_at', due_at),
+    body = CASE r.value ->> 'state' WHEN 'delivered' THEN NULL ELSE coalesce(body, r.value ->> 'body') END,
+    reason = r.value ->> 'reason', settled_at = r.value ->> 'settled_at'
+  FROM json_each($6) AS r WHERE outbox.id = r.value ->> 'id' AND outbox.state = 'pending'
+    AND (r.value ->> 'state' = 'delivered' OR attempts = r.value ->> 'attempt');
+COMMIT";
+
+/// Claims due rows. `receivers` hops from receiver to receiver along the index, so that a dead receiver's backlog is
+/// never walked; of each the oldest rows are taken, up to its room, unless an earlier event of the same call is still owed.
+pub(super) const CLAIM: &str = "WITH RECURSIVE receivers (receiver) AS (
+    SELECT min(receiver) FROM outbox WHERE state = 'pending'
+    UNION ALL
+    SELECT (SELECT min(receiver) FROM outbox WHERE state = 'pending' AND receiver > r.receiver)
+      FROM receivers AS r WHERE r.receiver IS NOT NULL),
+  candidates AS (
+    SELECT o.id, o.receiver, o.due_at, row_number() OVER (PARTITION BY o.receiver ORDER BY o.due_at, o.id) AS place
+      FROM receivers AS r CROSS JOIN outbox AS o WHERE o.id IN (
+        SELECT i.id FROM outbox AS i WHERE i.state = 'pending' AND i.receiver = r.receiver AND i.due_at <= $1
+          AND NOT EXISTS (SELECT 1 FROM outbox AS e WHERE e.call = i.call AND e.id < i.id AND e.state = 'pending')
+        ORDER BY i.due_at LIMIT $4))
+UPDATE outbox SET due_at = $2, attempts = attempts + 1 WHERE id IN (
+  SELECT c.id FROM candidates AS c LEFT JOIN json_each($5) AS room ON room.key = c.receiver
+    WHERE c.place <= coalesce(room.value, $4) ORDER BY c.due_at, c.id LIMIT $3)
+RETURNING id";
+
+async fn run(connection: &mut SqliteConnection, batch: &Batch) -> Result<Applied, sqlx::Error> {
+    let mut applied = Applied::default();
+    let query = sqlx::query(TRANSACTION)
+        .bind(batch.intents.as_str())
+        .bind(batch.dialing.as_str())
+        .bind(batch.answered.as_str())
+        .bind(batch.ended.as_str())
+        .bind(batch.withdrawn.as_str())
+        .bind(batch.settled.as_str());
+    let mut results = connection.fetch_many(query);
+    let mut statement = 0;
+    while let Some(result) = results.try_next().await? {
+        match result {
+            Either::Right(row) => applied.inserted.push(row.try_get(0)?),
+            Either::Left(done) => {
+                if statement == OUTBOX_STATEMENT {
+                    applied.outbox = done.rows_affected();
+                }
+                statement += 1;
+            }
+        }
+    }
+    Ok(applied)
+}
