@@ -84,7 +84,7 @@ fn in_range(radians: f64) -> Option<f32> {
     (HZ_MIN..=HZ_MAX).contains(&hz).then_some(hz as f32)
 }
 
-/// The sum of x[n]·e^(-jwn), by Goertzel.
+/// The sum of `x[n]·e^(-jwn)`, by Goertzel.
 fn project(samples: &[f32], w: f64) -> (f64, f64) {
     let (coefficient, mut s1, mut s2) = ((2.0 * w.cos()) as f32, 0.0f32, 0.0f32);
     for &x in samples {
