@@ -25,7 +25,11 @@ mod params;
 mod tones;
 mod verdict;
 
+#[cfg(test)]
+mod tests;
+
 pub use detector::Detector;
 pub use evidence::{Evidence, Segment, SegmentKind};
 pub use params::{Params, Rule};
+pub use tones::Bank;
 pub use verdict::{Cause, Class, FaxTone, Sit, Tone, Verdict};
