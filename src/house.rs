@@ -187,16 +187,24 @@ impl House {
                 tracing::error!("a room did not stop in time");
             }
         }
-        let (media, deadline) = (Arc::clone(&self.media), Instant::now() + ROOM_DEADLINE);
-        // Joining threads blocks.
-        let stopped = tokio::task::spawn_blocking(move || media.stop(deadline)).await;
-        if !matches!(stopped, Ok(true)) {
-            tracing::error!("a recording was not finished in time");
+        let Self { dialer, media, webhooks, store, .. } = self;
+        drop(dialer);
+        let deadline = Instant::now() + ROOM_DEADLINE;
+        // Every other holder went with its task. Joining threads blocks.
+        let media = Arc::into_inner(media);
+        let ended = tokio::task::spawn_blocking(move || media.is_some_and(|media| media.shutdown(deadline))).await;
+        if !matches!(ended, Ok(true)) {
+            tracing::error!("the media threads or a recording were not finished in time");
         }
-        if tokio::time::timeout(ROOM_DEADLINE, self.webhooks.stop()).await.is_err() {
+        let delivered = async {
+            if let Some(webhooks) = Arc::into_inner(webhooks) {
+                webhooks.shutdown().await;
+            }
+        };
+        if tokio::time::timeout(ROOM_DEADLINE, delivered).await.is_err() {
             tracing::warn!("webhooks under way were left for the next start");
         }
-        self.store.close().await;
+        store.close().await;
     }
 
     fn task<F>(&mut self, run: impl FnOnce(CancellationToken) -> F)
@@ -210,18 +218,22 @@ impl House {
 
     /// Cores count; here their counts are carried to where they are shown.
     fn count(&mut self, metrics: &Metrics, board: Board, mailbox: Mailbox) {
-        let (media, store, webhooks) =
-            (Arc::clone(&self.media), self.store.clone(), Arc::clone(&self.webhooks));
-        let dialer = self.dialer.clone();
+        // Weak: what is counted must not be kept alive by the counting.
+        let (media, webhooks) = (Arc::downgrade(&self.media), Arc::downgrade(&self.webhooks));
+        let (store, queued) = (self.store.clone(), self.dialer.queue_length());
         metrics.add_source(move |metrics| {
             let counts = board.read();
             metrics.export_sip(0, &counts.sip);
             metrics.export_udp(&counts.endpoint);
             metrics.calls_live(counts.calls);
-            metrics.export_queues(dialer.queued(), mailbox.dropped());
-            metrics.export_media(&media.counters());
+            metrics.export_queues(queued(), mailbox.dropped());
             metrics.export_store(&store.counters());
-            metrics.export_webhooks(&webhooks.counters());
+            if let Some(media) = media.upgrade() {
+                metrics.export_media(&media.counters());
+            }
+            if let Some(webhooks) = webhooks.upgrade() {
+                metrics.export_webhooks(&webhooks.counters());
+            }
         });
         let metrics = metrics.clone();
         self.task(|stop| async move {

@@ -155,9 +155,10 @@ impl Dialer {
         self.0.draining.load(Ordering::Acquire)
     }
 
-    /// Calls that wait for room.
-    pub fn queued(&self) -> usize {
-        self.0.queue.len()
+    /// How many calls wait for room, asked at any time; it does not keep the dialer alive.
+    pub fn queue_length(&self) -> impl Fn() -> usize + Send + use<> {
+        let inner = Arc::downgrade(&self.0);
+        move || inner.upgrade().map_or(0, |inner| inner.queue.len())
     }
 
     /// Looked up before anything is taken. Two first requests at once are told apart by the commit.
