@@ -21,7 +21,8 @@ use std::{
 };
 
 use trunkline_media::{
-    BridgeSpec, Capabilities, Clip, Codec, Command, Media, MediaConfig, Offer, RecordingSpec, amd, sdp,
+    BridgeSpec, Capabilities, Clip, Codec, Command, Media, MediaConfig, Offer, OpenError, RecordingSpec, amd,
+    sdp,
 };
 
 const TICK: Duration = Duration::from_millis(20);
@@ -128,14 +129,19 @@ fn media_cost(legs: usize, arguments: &Arguments) -> Cost {
 
 fn start_leg(media: &Media, callee: SocketAddr, path: PathBuf, clip: &Arc<Clip>) -> SocketAddr {
     let spec = BridgeSpec { detect: Some(amd::Params::default()), ..BridgeSpec::default() };
-    let opened = media.open(spec, 0, Some(RecordingSpec { path })).expect("a leg");
+    // The mailbox is bounded, and this is faster than a worker: wait for room.
+    let opened = loop {
+        match media.open(spec.clone(), 0, Some(RecordingSpec { path: path.clone() })) {
+            Err(OpenError::Overloaded) => thread::yield_now(),
+            opened => break opened.expect("a leg"),
+        }
+    };
     let (offer, pending) = Offer::new(opened.local, 1, &Capabilities::default());
     let (answer, _) = sdp::answer(&offer.to_bytes(), callee, 2, &Capabilities::default()).expect("an answer");
     let negotiated = pending.accept(&answer).expect("agreement");
     let mut commands = vec![Command::Remote(negotiated), Command::OpenGate, Command::Answered];
     commands.extend((0..60).map(|_| Command::Play { clip: clip.clone(), mark: None }));
     for command in commands {
-        // The mailbox is bounded, and this loop is faster than a worker: wait for room.
         while media.send(opened.leg, command.clone()).is_err() {
             thread::yield_now();
         }

@@ -255,7 +255,8 @@ impl Take {
             let _ = file.write_all_at(&header(self.written), 0);
         }
         if self.written == 0 {
-            if self.file.take().is_some() {
+            // What was there before as something else than a file, a device, isn't ours to remove.
+            if self.file.take().is_some_and(|file| file.metadata().is_ok_and(|data| data.is_file())) {
                 let _ = fs::remove_file(&self.path);
             }
             return Recorded { duration: Duration::ZERO, bytes: 0, error };
@@ -343,7 +344,10 @@ mod tests {
 
     #[test]
     fn a_full_disk_fails_the_recording_once() {
-        let recorded = written("/dev/full".into(), (0..200).map(|number| frame(number, 1)).chain([end(200)]));
+        let path = temporary("full");
+        std::os::unix::fs::symlink("/dev/full", &path).expect("a link");
+        let recorded = written(path.clone(), (0..200).map(|number| frame(number, 1)).chain([end(200)]));
+        fs::remove_file(&path).expect("the link is still there");
         assert_eq!(
             recorded,
             [Recorded { duration: Duration::ZERO, bytes: 0, error: Some(ErrorKind::StorageFull) }]
