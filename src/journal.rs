@@ -113,7 +113,12 @@ impl Journal {
             }
             // Nothing of this call was written.
             Ok(_)
-            | Err(StoreError::QueueFull | StoreError::Unavailable | StoreError::Duplicate(_) | StoreError::Closed) => {
+            | Err(
+                StoreError::QueueFull
+                | StoreError::Unavailable
+                | StoreError::Duplicate(_)
+                | StoreError::Closed,
+            ) => {
                 doubt.slot = None;
             }
             // A commit that failed may be on disk all the same.
@@ -205,4 +210,3 @@ impl Clock {
         Timestamp(self.civil.0.saturating_sub(ago).saturating_add(ahead))
     }
 }
-

@@ -81,7 +81,9 @@ impl Books {
                 Arc::make_mut(&mut entry.record).dead_air.get_or_insert(*dead_air);
                 return false;
             }
-            CallFact::EarlyMedia | CallFact::BargeIn | CallFact::Dtmf { .. } | CallFact::Message { .. } => return false,
+            CallFact::EarlyMedia | CallFact::BargeIn | CallFact::Dtmf { .. } | CallFact::Message { .. } => {
+                return false;
+            }
             CallFact::Answered { dialog } => {
                 let record = Arc::make_mut(&mut entry.record);
                 let answered_at = clock.civil(event.at);
