@@ -1,9 +1,19 @@
-//! The only way out by HTTP.
+//! The only way out by HTTP. Requests go to public addresses, and to those that the configuration allows, nowhere else:
+//! a tenant's URL must not reach what stands beside the switch. Addresses are checked where the connection is made, so a
+//! name that changes its mind between check and use gains nothing.
+#![expect(clippy::disallowed_methods, reason = "a shell: a date in an answer is read against the clock")]
 
-use std::time::Duration;
+mod guard;
 
-use bytes::Bytes;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::{Bytes, BytesMut};
 use ipnet::IpNet;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use url::{Host, Url};
+
+use guard::Guard;
 
 /// Where requests may go.
 #[derive(Clone, Debug, Default)]
@@ -14,9 +24,13 @@ pub struct Policy {
     pub allow_addresses: Vec<IpNet>,
 }
 
-/// A guarded HTTP client. Cheap to clone.
+/// A guarded HTTP client with connections kept alive. Cheap to clone.
 #[derive(Clone)]
-pub struct Egress {}
+pub struct Egress {
+    client: reqwest::Client,
+    guard: Arc<Guard>,
+    allow_http: bool,
+}
 
 /// A request that got no answer.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -43,23 +57,44 @@ pub enum EgressError {
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
-    /// When to come again (RFC 9110 §10.2.3), if given in seconds.
+    /// When to come again (RFC 9110 §10.2.3).
     pub retry_after: Option<Duration>,
     /// At most the first 64 KB of the body.
     pub body: Bytes,
 }
 
+/// For the connection, its TLS handshake included.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// For everything, from the name's look-up to the last byte of the answer.
+const TIMEOUT: Duration = Duration::from_secs(10);
+const BODY_MAX: usize = 64 * 1024;
+/// Connections to one host that wait for the next request.
+const IDLE_MAX: usize = 8;
+
 impl Egress {
     /// Builds the client.
     pub fn new(policy: Policy) -> Result<Egress, EgressError> {
-        let _ = policy;
-        todo!()
+        let guard = Arc::new(Guard::new(policy.allow_addresses));
+        let client = reqwest::Client::builder()
+            .dns_resolver(Arc::clone(&guard))
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .http1_only()
+            .user_agent(concat!("trunkline/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TIMEOUT)
+            .pool_max_idle_per_host(IDLE_MAX)
+            .build()
+            .map_err(|error| EgressError::Client(chain(&error)))?;
+        Ok(Egress { client, guard, allow_http: policy.allow_http })
     }
+
     /// May a request go there, as far as the URL itself tells? For validation when a URL is configured.
     pub fn check(&self, url: &str) -> Result<(), EgressError> {
-        let _ = url;
-        todo!()
+        self.parse(url).map(drop)
     }
+
     /// Sends a POST; headers are names and values.
     pub async fn post(
         &self,
@@ -67,7 +102,75 @@ impl Egress {
         headers: &[(&'static str, String)],
         body: Bytes,
     ) -> Result<Answer, EgressError> {
-        let _ = (url, headers, body);
-        todo!()
+        let url = self.parse(url)?;
+        let mut map = HeaderMap::with_capacity(headers.len());
+        for (name, value) in headers {
+            let value = HeaderValue::from_str(value).expect("callers give printable ASCII");
+            map.insert(HeaderName::from_static(name), value);
+        }
+        let sent = self.client.post(url).headers(map).body(body).send().await;
+        let mut response = sent.map_err(failure)?;
+        let retry_after = response.headers().get(RETRY_AFTER).and_then(retry_after);
+        let status = response.status().as_u16();
+        let mut body = BytesMut::new();
+        // What is over the bound is never read: dropping the response closes its connection.
+        while let Some(chunk) = response.chunk().await.map_err(failure)? {
+            let room = BODY_MAX - body.len();
+            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            if body.len() == BODY_MAX {
+                break;
+            }
+        }
+        Ok(Answer { status, retry_after, body: body.freeze() })
+    }
+
+    /// A literal address needs no resolver, so it is checked here.
+    fn parse(&self, url: &str) -> Result<Url, EgressError> {
+        let url = Url::parse(url).map_err(|_| EgressError::Url("it cannot be read"))?;
+        match url.scheme() {
+            "https" => {}
+            "http" if self.allow_http => {}
+            "http" => return Err(EgressError::Url("its scheme must be https")),
+            _ => return Err(EgressError::Url("its scheme is neither http nor https")),
+        }
+        let allowed = match url.host() {
+            Some(Host::Ipv4(address)) => self.guard.allows(address.into()),
+            Some(Host::Ipv6(address)) => self.guard.allows(address.into()),
+            Some(Host::Domain(_)) => true,
+            None => return Err(EgressError::Url("it has no host")),
+        };
+        if allowed { Ok(url) } else { Err(EgressError::Address) }
     }
 }
+
+/// Seconds, or a date (RFC 9110 §5.6.7).
+fn retry_after(value: &HeaderValue) -> Option<Duration> {
+    let value = value.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
+    Some(SystemTime::from(date).duration_since(SystemTime::now()).unwrap_or_default())
+}
+
+/// The error in words that name no URL: its query may hold a token.
+fn failure(error: reqwest::Error) -> EgressError {
+    if error.is_timeout() {
+        return EgressError::Timeout(if error.is_connect() { CONNECT_TIMEOUT } else { TIMEOUT });
+    }
+    let error = error.without_url();
+    if guard::refused(&error) { EgressError::Address } else { EgressError::Connection(chain(&error)) }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

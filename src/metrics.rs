@@ -54,6 +54,12 @@ const WEBHOOK_TRIES: Metric = Metric(
 const WEBHOOK_IN_FLIGHT: Metric =
     Metric("trunkline_webhook_tries_in_flight", "Tries to deliver an event under way now.");
 
+const UDP_DATAGRAMS: Metric =
+    Metric("trunkline_sip_datagrams_total", "Datagrams of the SIP sockets, by what became of them.");
+const CALLS_QUEUED: Metric = Metric("trunkline_calls_queued", "Accepted calls that wait for room now.");
+const MAILBOX_DROPPED: Metric =
+    Metric("trunkline_mailbox_dropped_total", "Inputs lost because a shard's mailbox was full.");
+
 /// Where a SIP count stands in the user agent's counters.
 type SipCount = fn(&trunkline_sip::Counters) -> u64;
 
@@ -260,6 +266,25 @@ impl Metrics {
         for (metric, count) in &SIP {
             self.counter(metric, &[("shard", &shard)]).absolute(count(counters));
         }
+    }
+
+    /// The SIP sockets.
+    pub fn export_udp(&self, counters: &trunkline_sip::transport::UdpCounters) {
+        for (result, count) in [
+            ("received", counters.received),
+            ("sent", counters.sent),
+            ("send_error", counters.send_errors),
+            ("receive_error", counters.receive_errors),
+            ("queue_full", counters.queue_full),
+        ] {
+            self.counter(&UDP_DATAGRAMS, &[("result", result)]).absolute(count);
+        }
+    }
+
+    /// What waits for the dialer, and what found no room in front of a shard.
+    pub fn export_queues(&self, calls: usize, dropped: u64) {
+        gauge(&self.0.recorder, &CALLS_QUEUED, &[]).set(calls as f64);
+        self.counter(&MAILBOX_DROPPED, &[]).absolute(dropped);
     }
 
     /// The media plane.

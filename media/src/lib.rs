@@ -5,8 +5,17 @@
 pub mod amd;
 pub mod bridge;
 pub mod clip;
+pub mod conceal;
 pub mod dtmf;
 pub mod g711;
+mod hearing;
+pub mod jitter;
+mod latch;
+mod leg;
+pub mod playout;
+pub mod reception;
+pub mod rtcp;
+pub mod rtp;
 pub mod rule;
 pub mod sdp;
 pub mod worker;

@@ -1,6 +1,15 @@
-//! Delivery of events from the outbox.
+//! Delivery of events from the outbox: at least once, in order for each call, for 24 hours. An event is rendered by its
+//! key's face at the first try; should that fail, its bytes are kept for every later one. Bounded are the tries at once,
+//! and those to one receiver, so that a receiver that is down delays nobody else's events. All state is in the store, so a
+//! restart, or another node, goes on where this one stopped.
+#![expect(clippy::disallowed_methods, reason = "a shell: it runs the worker and reads the clock")]
+
+mod retry;
+mod sign;
+mod worker;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -8,6 +17,7 @@ use tokio::sync::Notify;
 use crate::egress::Egress;
 use crate::model::{KeyId, Secret};
 use crate::store::Store;
+use worker::{Context, Counters, Worker};
 
 /// Tells the worker that there is work. Cheap to clone.
 #[derive(Clone, Default)]
@@ -53,22 +63,45 @@ impl Default for Config {
     }
 }
 
-/// The running worker.
-pub struct Webhooks {}
+/// The running worker; it stops at once when this is dropped.
+pub struct Webhooks {
+    context: Arc<Context>,
+    stop: Arc<Notify>,
+    task: tokio::task::JoinHandle<()>,
+}
 
 impl Webhooks {
     /// Starts delivering on the current runtime.
     pub fn start(store: Store, egress: Egress, secrets: Secrets, wake: Wake, config: Config) -> Webhooks {
-        let _ = (store, egress, secrets, wake, config);
-        todo!()
+        let context = Arc::new(Context { store, egress, secrets, config, counters: Counters::default() });
+        let stop = Arc::new(Notify::new());
+        let worker = Worker::new(Arc::clone(&context));
+        let task = tokio::spawn(worker.run(wake, Arc::clone(&stop)));
+        Webhooks { context, stop, task }
     }
+
     /// What it did since it was started.
     pub fn counters(&self) -> WebhookCounters {
-        todo!()
+        let counters = &self.context.counters;
+        WebhookCounters {
+            delivered: counters.delivered.load(Ordering::Relaxed),
+            retried: counters.retried.load(Ordering::Relaxed),
+            dead: counters.dead.load(Ordering::Relaxed),
+            in_flight: counters.in_flight.load(Ordering::Relaxed),
+        }
     }
-    /// Claims nothing more, and waits until the tries under way are over and written.
-    pub async fn shutdown(self) {
-        todo!()
+
+    /// Claims nothing more, and waits until the tries under way are over and written: at most a try's deadline.
+    pub async fn shutdown(mut self) {
+        self.stop.notify_one();
+        // It ends by itself; a panic in it was reported by its own thread.
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for Webhooks {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }
 

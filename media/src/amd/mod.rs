@@ -13,12 +13,23 @@
 //! println!("{verdict}");
 //! ```
 
+mod activity;
+mod asterisk;
+mod cadence;
+mod classifier;
 mod detector;
+mod estimate;
 mod evidence;
+mod features;
 mod params;
+mod tones;
 mod verdict;
+
+#[cfg(test)]
+mod tests;
 
 pub use detector::Detector;
 pub use evidence::{Evidence, Segment, SegmentKind};
 pub use params::{Params, Rule};
+pub use tones::Bank;
 pub use verdict::{Cause, Class, FaxTone, Sit, Tone, Verdict};

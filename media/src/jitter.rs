@@ -1,0 +1,630 @@
+//! Jitter buffer: packets in any order go in, a frame of 20 ms comes out at each tick, with concealment for what is
+//! missing. Bounded to [`SLOTS`] packets; its time is the RTP timestamp and the number of frames pulled. Knows nothing
+//! of sockets and clocks.
+//!
+//! The playout delay starts at 20 ms and follows the interarrival jitter (RFC 3550 §6.4.1) up to 200 ms: it grows when
+//! the buffer runs dry, by repeating instead of skipping, and shrinks in quiet moments when every packet of the last
+//! second came earlier than it had to. Telephone events (RFC 4733) share the numbering of the audio, and are told to
+//! the buffer so that they aren't mistaken for loss.
+
+use crate::{conceal::Concealer, g711::Codec, rtp};
+
+/// Samples of a frame: 20 ms at 8 kHz.
+pub const FRAME: usize = 160;
+/// Packets that are kept at most.
+pub const SLOTS: usize = 64;
+/// Longest payload that is taken: 60 ms of G.711.
+pub const PAYLOAD_MAX: usize = 480;
+
+/// The buffer of one leg.
+#[derive(Clone, Debug)]
+pub struct Jitter {
+    slots: Box<[Slot]>,
+    held: usize,
+    /// Number of the packet that is due, and the highest that is held.
+    next: u16,
+    highest: u16,
+    /// Timestamp of the next sample to play. None: nothing plays, and the next packet sets it.
+    cursor: Option<u32>,
+    /// Samples between a packet's coming and its playing, as last arranged; what the network asks for is `target`.
+    delay: u32,
+    target: u32,
+    /// Added to the target after packets came too late; given back slowly.
+    caution: u32,
+    starved: u8,
+    late_in_a_row: u8,
+    watch: Watch,
+    surplus: u32,
+    /// Seconds that the surplus has waited for a quiet moment.
+    waited: u8,
+    concealer: Concealer,
+    figures: Figures,
+}
+
+/// What the buffer counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Packets that came after their time.
+    pub late: u64,
+    /// Frames that were made up, wholly or in part.
+    pub concealed: u64,
+    /// Frames skipped to shorten the delay.
+    pub skipped: u64,
+}
+
+/// What a pulled frame is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Heard {
+    /// Nothing was due.
+    Silence,
+    /// What the other side sent.
+    Audio,
+    /// Something of it was missing.
+    Concealed,
+}
+
+#[derive(Clone, Debug)]
+struct Slot {
+    content: Content,
+    sequence: u16,
+    timestamp: u32,
+    length: usize,
+    payload: [u8; PAYLOAD_MAX],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Content {
+    Empty,
+    Audio(Codec),
+    Event,
+}
+
+/// The least earliness of a second's packets.
+#[derive(Clone, Copy, Debug)]
+struct Watch {
+    packets: u16,
+    slack: i32,
+}
+
+impl Jitter {
+    /// An empty buffer.
+    #[must_use]
+    pub fn new() -> Self {
+        let empty =
+            Slot { content: Content::Empty, sequence: 0, timestamp: 0, length: 0, payload: [0; PAYLOAD_MAX] };
+        Self {
+            slots: vec![empty; SLOTS].into(),
+            held: 0,
+            next: 0,
+            highest: 0,
+            cursor: None,
+            delay: DELAY_MIN,
+            target: DELAY_MIN,
+            caution: 0,
+            starved: 0,
+            late_in_a_row: 0,
+            watch: Watch::BLANK,
+            surplus: 0,
+            waited: 0,
+            concealer: Concealer::new(),
+            figures: Figures::default(),
+        }
+    }
+
+    /// Forgets what is buffered: another source begins.
+    pub fn reset(&mut self) {
+        self.clear();
+        self.cursor = None;
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        self.figures
+    }
+
+    /// Samples of delay that are arranged at present.
+    #[must_use]
+    pub fn delay(&self) -> u32 {
+        self.delay
+    }
+
+    /// Takes an audio packet. `jitter` is the present interarrival jitter in samples. False: longer than
+    /// [`PAYLOAD_MAX`], or empty.
+    pub fn insert(
+        &mut self,
+        sequence: u16,
+        timestamp: u32,
+        codec: Codec,
+        payload: &[u8],
+        jitter: u32,
+    ) -> bool {
+        if payload.is_empty() || payload.len() > PAYLOAD_MAX {
+            return false;
+        }
+        let wanted = (jitter * 3).next_multiple_of(FRAME as u32) + self.caution;
+        self.target = wanted.clamp(DELAY_MIN, DELAY_MAX);
+        if self.is_late(timestamp, payload.len()) {
+            self.figures.late += 1;
+            self.caution = (self.caution + FRAME as u32).min(DELAY_MAX);
+            self.late_in_a_row += 1;
+            if self.late_in_a_row < LATE_MAX {
+                return true;
+            }
+            // Not late, but on another clock: start anew from here.
+            self.reset();
+        }
+        self.late_in_a_row = 0;
+        if !self.fits(sequence) {
+            self.begin(sequence, timestamp);
+        }
+        let slot = self.place(sequence, Content::Audio(codec));
+        slot.timestamp = timestamp;
+        slot.length = payload.len();
+        slot.payload[..payload.len()].copy_from_slice(payload);
+        self.observe(timestamp);
+        true
+    }
+
+    /// Takes notice of a telephone event's packet.
+    pub fn insert_event(&mut self, sequence: u16) {
+        if self.fits(sequence) && rtp::sequence_ahead(sequence, self.next) >= 0 {
+            self.place(sequence, Content::Event);
+        }
+    }
+
+    /// The next 20 ms.
+    pub fn pull(&mut self, frame: &mut [i16; FRAME]) -> Heard {
+        let heard = self.fill(frame);
+        if self.surplus > 0 && heard == Heard::Audio && (self.is_impatient() || is_quiet(frame)) {
+            let skipped = *frame;
+            let heard = self.fill(frame);
+            blend(&skipped, frame);
+            self.surplus -= 1;
+            self.waited = 0;
+            self.delay = self.delay.saturating_sub(FRAME as u32).max(DELAY_MIN);
+            self.figures.skipped += 1;
+            return self.count(heard);
+        }
+        self.count(heard)
+    }
+
+    fn is_impatient(&self) -> bool {
+        self.surplus > SURPLUS_MAX || self.waited > WAIT_MAX
+    }
+
+    fn count(&mut self, heard: Heard) -> Heard {
+        self.figures.concealed += u64::from(heard == Heard::Concealed);
+        heard
+    }
+
+    fn is_late(&self, timestamp: u32, length: usize) -> bool {
+        let end = timestamp.wrapping_add(length as u32);
+        self.cursor.is_some_and(|cursor| rtp::timestamp_ahead(end, cursor) <= 0)
+    }
+
+    fn fits(&self, sequence: u16) -> bool {
+        self.cursor.is_some()
+            && rtp::sequence_ahead(sequence, self.next) < SLOTS as i16
+            && rtp::sequence_ahead(self.highest, sequence) < SLOTS as i16
+    }
+
+    /// This packet is the first: it plays when the delay is over.
+    fn begin(&mut self, sequence: u16, timestamp: u32) {
+        self.clear();
+        self.cursor = Some(timestamp.wrapping_sub(self.target));
+        self.delay = self.target;
+        self.next = sequence;
+        self.highest = sequence;
+    }
+
+    fn place(&mut self, sequence: u16, content: Content) -> &mut Slot {
+        if rtp::sequence_ahead(sequence, self.next) < 0 {
+            self.next = sequence;
+        }
+        if rtp::sequence_ahead(sequence, self.highest) > 0 {
+            self.highest = sequence;
+        }
+        let slot = &mut self.slots[usize::from(sequence) % SLOTS];
+        self.held += usize::from(slot.content == Content::Empty);
+        slot.content = content;
+        slot.sequence = sequence;
+        slot
+    }
+
+    fn clear(&mut self) {
+        for slot in &mut self.slots {
+            slot.content = Content::Empty;
+        }
+        self.held = 0;
+        self.starved = 0;
+        self.late_in_a_row = 0;
+        self.surplus = 0;
+        self.watch = Watch::BLANK;
+    }
+
+    /// Notes how early this packet came; once a second, decides whether that was more than needed.
+    fn observe(&mut self, timestamp: u32) {
+        let Some(cursor) = self.cursor else { return };
+        self.watch.packets += 1;
+        self.watch.slack = self.watch.slack.min(rtp::timestamp_ahead(timestamp, cursor));
+        if self.watch.packets < WATCH_PACKETS {
+            return;
+        }
+        let spare = self.watch.slack - self.target as i32;
+        self.surplus = spare.max(0) as u32 / FRAME as u32;
+        self.waited = if self.surplus > 0 { self.waited.saturating_add(1) } else { 0 };
+        self.caution = self.caution.saturating_sub(CAUTION_BACK.max(self.caution / 8));
+        self.watch = Watch::BLANK;
+    }
+
+    fn fill(&mut self, frame: &mut [i16; FRAME]) -> Heard {
+        let mut heard = Heard::Silence;
+        let mut filled = 0;
+        while filled < FRAME {
+            let rest = &mut frame[filled..];
+            let Some(cursor) = self.cursor else {
+                rest.fill(0);
+                self.concealer.heard(rest);
+                break;
+            };
+            let Some((at, missing)) = self.head() else {
+                self.starve(cursor, rest);
+                return Heard::Concealed;
+            };
+            self.starved = 0;
+            let slot = &mut self.slots[at];
+            let gap = rtp::timestamp_ahead(slot.timestamp, cursor);
+            if gap > GAP_MAX {
+                self.cursor = Some(slot.timestamp);
+            } else if gap > 0 {
+                let count = rest.len().min(gap.unsigned_abs() as usize);
+                self.cursor = Some(cursor.wrapping_add(count as u32));
+                filled += count;
+                if missing {
+                    self.concealer.fill(&mut rest[..count]);
+                    heard = Heard::Concealed;
+                } else {
+                    // No number is missing: the other side paused (silence suppression).
+                    rest[..count].fill(0);
+                    self.concealer.heard(&mut rest[..count]);
+                }
+            } else {
+                let count = self.play(at, gap.unsigned_abs() as usize, rest);
+                self.cursor = Some(cursor.wrapping_add(count as u32));
+                filled += count;
+                heard = heard.max(if count > 0 { Heard::Audio } else { heard });
+            }
+        }
+        heard
+    }
+
+    /// Where the first audio packet is, and whether one before it is missing. Events at the front are taken off.
+    fn head(&mut self) -> Option<(usize, bool)> {
+        let mut missing = false;
+        let mut ahead = 0u16;
+        while self.held > 0 && usize::from(ahead) < SLOTS {
+            let sequence = self.next.wrapping_add(ahead);
+            let at = usize::from(sequence) % SLOTS;
+            match self.slots[at].content {
+                Content::Audio(_) => return Some((at, missing)),
+                Content::Event if !missing => self.take_off(at),
+                Content::Event => ahead += 1,
+                Content::Empty => {
+                    missing = true;
+                    ahead += 1;
+                }
+            }
+        }
+        None
+    }
+
+    fn take_off(&mut self, at: usize) {
+        let slot = &mut self.slots[at];
+        slot.content = Content::Empty;
+        self.next = slot.sequence.wrapping_add(1);
+        self.held -= 1;
+    }
+
+    /// Plays the packet at `at` from its sample `from`; gives the number of samples.
+    fn play(&mut self, at: usize, from: usize, out: &mut [i16]) -> usize {
+        let slot = &self.slots[at];
+        let Content::Audio(codec) = slot.content else { return 0 };
+        let encoded = slot.payload[..slot.length].get(from..).unwrap_or(&[]);
+        let count = encoded.len().min(out.len());
+        codec.decode(encoded, &mut out[..count]);
+        if count == encoded.len() {
+            self.discard_events_before(at);
+            self.take_off(at);
+        }
+        self.concealer.heard(&mut out[..count]);
+        count
+    }
+
+    fn discard_events_before(&mut self, at: usize) {
+        while usize::from(self.next) % SLOTS != at {
+            let slot = &mut self.slots[usize::from(self.next) % SLOTS];
+            self.held -= usize::from(slot.content != Content::Empty);
+            slot.content = Content::Empty;
+            self.next = self.next.wrapping_add(1);
+        }
+    }
+
+    /// The buffer ran dry. While the network asks for more delay, the cursor waits; else time goes on.
+    fn starve(&mut self, cursor: u32, rest: &mut [i16]) {
+        self.concealer.fill(rest);
+        self.starved += 1;
+        if self.starved > STARVED_MAX {
+            // A pause, not a delay: the next packet sets the cursor.
+            self.reset();
+        } else if self.delay < self.target {
+            self.delay += rest.len() as u32;
+        } else {
+            self.cursor = Some(cursor.wrapping_add(rest.len() as u32));
+        }
+    }
+}
+
+impl Watch {
+    const BLANK: Watch = Watch { packets: 0, slack: i32::MAX };
+}
+
+fn is_quiet(frame: &[i16; FRAME]) -> bool {
+    let sum: u32 = frame.iter().map(|sample| u32::from(sample.unsigned_abs())).sum();
+    sum < QUIET * FRAME as u32
+}
+
+/// From the beginning of `from` over into `to`, within 5 ms.
+fn blend(from: &[i16; FRAME], to: &mut [i16; FRAME]) {
+    const BLEND: i32 = 40;
+    for (weight, (old, new)) in (1..=BLEND).zip(from.iter().zip(to.iter_mut())) {
+        *new = ((i32::from(*old) * (BLEND + 1 - weight) + i32::from(*new) * weight) / (BLEND + 1)) as i16;
+    }
+}
+
+/// 20 ms and 200 ms.
+const DELAY_MIN: u32 = 160;
+const DELAY_MAX: u32 = 1_600;
+/// Frames made up before the buffer goes to sleep: by then the concealment is silent anyway.
+const STARVED_MAX: u8 = 3;
+/// Late packets in a row that mean another clock.
+const LATE_MAX: u8 = 5;
+/// A gap of timestamps longer than half a second is a leap.
+const GAP_MAX: i32 = 4_000;
+const WATCH_PACKETS: u16 = 50;
+/// Caution given back every 50 packets: an eighth, and at least so many samples.
+const CAUTION_BACK: u32 = 16;
+/// With more frames than this to spare, or after so many seconds, skipping doesn't wait for a quiet moment.
+const SURPLUS_MAX: u32 = 3;
+const WAIT_MAX: u8 = 3;
+/// Mean absolute sample value of a quiet frame.
+const QUIET: u32 = 200;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A sender whose sample at any timestamp is known: the packet's number, as a PCMU byte.
+    struct Line {
+        jitter: Jitter,
+        played: Vec<(Heard, i16)>,
+    }
+
+    impl Line {
+        fn new() -> Self {
+            Self { jitter: Jitter::new(), played: Vec::new() }
+        }
+
+        fn put(&mut self, number: u16) {
+            self.put_at(number, u32::from(number) * 160, 160, 0);
+        }
+
+        fn put_at(&mut self, number: u16, timestamp: u32, length: usize, jitter: u32) {
+            assert!(self.jitter.insert(number, timestamp, Codec::Pcmu, &vec![byte(number); length], jitter));
+        }
+
+        fn pull(&mut self) -> (Heard, i16) {
+            let mut frame = [0; FRAME];
+            let heard = self.jitter.pull(&mut frame);
+            self.played.push((heard, frame[FRAME - 1]));
+            (heard, frame[FRAME - 1])
+        }
+    }
+
+    fn byte(number: u16) -> u8 {
+        0x80 | (number % 100) as u8
+    }
+
+    fn sample(number: u16) -> i16 {
+        let mut sample = [0];
+        Codec::Pcmu.decode(&[byte(number)], &mut sample);
+        sample[0]
+    }
+
+    #[test]
+    fn a_steady_stream_plays_one_frame_later() {
+        let mut line = Line::new();
+        for number in 65_500..=u16::MAX {
+            line.put(number);
+            line.pull();
+        }
+        assert_eq!(line.played[0], (Heard::Silence, 0));
+        for (index, number) in (65_500..u16::MAX).enumerate() {
+            assert_eq!(line.played[index + 1], (Heard::Audio, sample(number)));
+        }
+    }
+
+    #[test]
+    fn numbers_and_timestamps_may_wrap() {
+        let mut line = Line::new();
+        for index in 0..20u16 {
+            let number = 65_530u16.wrapping_add(index);
+            line.put_at(number, (u32::MAX - 1_000).wrapping_add(u32::from(index) * 160), 160, 0);
+            let (heard, _) = line.pull();
+            assert_eq!(heard, if index == 0 { Heard::Silence } else { Heard::Audio });
+        }
+        assert_eq!(line.jitter.figures(), Figures::default());
+    }
+
+    #[test]
+    fn reordered_and_repeated_packets_play_once_in_order() {
+        let mut line = Line::new();
+        for pair in 0..10u16 {
+            line.put(pair * 2 + 1);
+            line.put(pair * 2);
+            line.put(pair * 2 + 1);
+            line.pull();
+            line.pull();
+        }
+        let audio: Vec<i16> =
+            line.played.iter().filter(|(heard, _)| *heard == Heard::Audio).map(|(_, last)| *last).collect();
+        assert!(audio.len() >= 18);
+        for pair in audio.windows(2).zip((0..19).map(|number| [sample(number), sample(number + 1)])) {
+            assert_eq!(pair.0, pair.1);
+        }
+    }
+
+    #[test]
+    fn a_lost_packet_is_concealed_and_time_goes_on() {
+        let mut line = Line::new();
+        for number in 0..20 {
+            if number != 10 {
+                line.put(number);
+            }
+            line.pull();
+        }
+        assert_eq!(line.played[11].0, Heard::Concealed);
+        assert_eq!(line.played[12], (Heard::Audio, sample(11)));
+        assert_eq!(line.jitter.figures().concealed, 1);
+    }
+
+    #[test]
+    fn packets_of_any_length_make_frames_of_twenty_milliseconds() {
+        for length in [80u32, 160, 240, 320, 480] {
+            let mut line = Line::new();
+            let (mut sent, mut number) = (0u32, 0u16);
+            for tick in 0..60u32 {
+                while sent <= tick * 160 + 320 {
+                    line.put_at(number, sent, length as usize, 0);
+                    number += 1;
+                    sent += length;
+                }
+                line.pull();
+            }
+            assert!(line.played[3..].iter().all(|(heard, _)| *heard == Heard::Audio), "{length}");
+        }
+        let mut jitter = Jitter::new();
+        assert!(!jitter.insert(1, 0, Codec::Pcmu, &[0; PAYLOAD_MAX + 1], 0));
+        assert!(!jitter.insert(1, 0, Codec::Pcmu, &[], 0));
+    }
+
+    #[test]
+    fn silence_suppression_is_silence_and_not_loss() {
+        let mut line = Line::new();
+        for number in 0..5 {
+            line.put(number);
+            line.pull();
+        }
+        // The clock of the sender goes on, its numbers don't.
+        for _ in 0..40 {
+            line.pull();
+        }
+        for number in 5..10 {
+            line.put_at(number, (u32::from(number) + 40) * 160, 160, 0);
+            line.pull();
+        }
+        assert_eq!(line.played[30], (Heard::Silence, 0));
+        assert_eq!(line.played[47], (Heard::Audio, sample(6)));
+        assert_eq!(line.jitter.figures().late, 0);
+    }
+
+    #[test]
+    fn telephone_events_are_not_loss() {
+        let mut line = Line::new();
+        for number in 0..30u16 {
+            if (10..17).contains(&number) {
+                line.jitter.insert_event(number);
+            } else {
+                line.put(number);
+            }
+            line.pull();
+        }
+        let concealed = line.played.iter().filter(|(heard, _)| *heard == Heard::Concealed).count();
+        // Without audio the buffer can't tell a pause from delay for three frames.
+        assert!(concealed <= 4, "{concealed}");
+        assert_eq!(line.played[29].0, Heard::Audio);
+    }
+
+    #[test]
+    fn a_clock_that_leaps_is_followed() {
+        for leap in [1_000_000u32, 0u32.wrapping_sub(1_000_000)] {
+            let mut line = Line::new();
+            for number in 0..40u16 {
+                let timestamp = u32::from(number) * 160;
+                line.put_at(
+                    number,
+                    if number < 20 { timestamp } else { timestamp.wrapping_add(leap) },
+                    160,
+                    0,
+                );
+                line.pull();
+            }
+            assert!(line.played[30..].iter().all(|(heard, _)| *heard == Heard::Audio), "{leap}");
+        }
+    }
+
+    #[test]
+    fn the_delay_grows_with_jitter_and_comes_back() {
+        let mut line = Line::new();
+        let mut waiting: Vec<(u32, u16)> = Vec::new();
+        let mut random = 1u32;
+        let mut run = |line: &mut Line, numbers: std::ops::Range<u16>, jitter_ticks: u32| {
+            for number in numbers {
+                random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                waiting.push((u32::from(number) + (random >> 16) % (jitter_ticks + 1), number));
+                let due: Vec<u16> = waiting
+                    .iter()
+                    .filter(|(at, _)| *at <= u32::from(number))
+                    .map(|(_, number)| *number)
+                    .collect();
+                waiting.retain(|(at, _)| *at > u32::from(number));
+                for number in due {
+                    line.put_at(number, u32::from(number) * 160, 160, jitter_ticks * 50);
+                }
+                line.pull();
+            }
+        };
+        run(&mut line, 0..500, 4);
+        let late = line.jitter.figures().late;
+        run(&mut line, 500..1_000, 4);
+        assert!(line.jitter.delay() >= 3 * 160, "{}", line.jitter.delay());
+        assert!(line.jitter.figures().late - late <= 5, "{} late", line.jitter.figures().late - late);
+        run(&mut line, 1_000..4_000, 0);
+        assert!(line.jitter.delay() <= 2 * 160, "{}", line.jitter.delay());
+        let last = &line.played[3_900..];
+        assert!(last.iter().all(|(heard, _)| *heard == Heard::Audio));
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_packets_never_panic_and_never_pile_up(
+            packets in proptest::collection::vec((any::<u16>(), any::<u32>(), 0usize..500, any::<u8>()), 0..300),
+            near in any::<bool>(),
+        ) {
+            let mut jitter = Jitter::new();
+            let mut frame = [0; FRAME];
+            for (sequence, timestamp, length, kind) in packets {
+                let (sequence, timestamp) = if near { (sequence % 200, timestamp % 40_000) } else { (sequence, timestamp) };
+                match kind % 4 {
+                    0 => jitter.insert_event(sequence),
+                    1 => { jitter.pull(&mut frame); }
+                    _ => { jitter.insert(sequence, timestamp, Codec::Pcma, &vec![kind; length], u32::from(kind)); }
+                }
+                let held = jitter.slots.iter().filter(|slot| slot.content != Content::Empty).count();
+                prop_assert_eq!(jitter.held, held);
+            }
+        }
+    }
+}

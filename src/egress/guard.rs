@@ -1,0 +1,204 @@
+//! Which addresses are public. The lists are IANA's special-purpose registries (RFC 6890) as of 2026, and what clouds hide
+//! behind public addresses.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+/// Resolves names to addresses that are public or allowed.
+pub(super) struct Guard {
+    allowed: Arc<[IpNet]>,
+}
+
+/// A name none of whose addresses is allowed.
+#[derive(Debug, thiserror::Error)]
+#[error("the address is not allowed")]
+struct Refused;
+
+const fn v4(a: u8, b: u8, c: u8, d: u8, length: u8) -> Ipv4Net {
+    Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), length)
+}
+
+const fn v6(a: u16, b: u16, length: u8) -> Ipv6Net {
+    Ipv6Net::new_assert(Ipv6Addr::new(a, b, 0, 0, 0, 0, 0, 0), length)
+}
+
+const NOT_PUBLIC_V4: [Ipv4Net; 17] = [
+    v4(0, 0, 0, 0, 8),          // this network
+    v4(10, 0, 0, 0, 8),         // private
+    v4(100, 64, 0, 0, 10),      // carrier-grade NAT; Alibaba's metadata
+    v4(127, 0, 0, 0, 8),        // loopback
+    v4(168, 63, 129, 16, 32),   // Azure's host agent
+    v4(169, 254, 0, 0, 16),     // link-local; metadata of most clouds
+    v4(172, 16, 0, 0, 12),      // private
+    v4(192, 0, 0, 0, 24),       // protocol assignments; Oracle's metadata
+    v4(192, 0, 2, 0, 24),       // documentation
+    v4(192, 88, 99, 0, 24),     // 6to4 relays
+    v4(192, 168, 0, 0, 16),     // private
+    v4(198, 18, 0, 0, 15),      // benchmarks
+    v4(198, 51, 100, 0, 24),    // documentation
+    v4(203, 0, 113, 0, 24),     // documentation
+    v4(224, 0, 0, 0, 4),        // multicast
+    v4(240, 0, 0, 0, 4),        // reserved
+    v4(255, 255, 255, 255, 32), // broadcast
+];
+
+/// Global unicast. What lies outside (loopback, link-local, unique-local, multicast, NAT64) is not public.
+const GLOBAL_V6: Ipv6Net = v6(0x2000, 0, 3);
+
+const NOT_PUBLIC_V6: [Ipv6Net; 4] = [
+    v6(0x2001, 0, 23),     // protocol assignments, Teredo, ORCHID
+    v6(0x2001, 0xdb8, 32), // documentation
+    v6(0x2002, 0, 16),     // 6to4: any IPv4 address in disguise
+    v6(0x3fff, 0, 20),     // documentation
+];
+
+impl Guard {
+    pub fn new(allowed: Vec<IpNet>) -> Self {
+        Self { allowed: allowed.into() }
+    }
+
+    pub fn allows(&self, address: IpAddr) -> bool {
+        allows(&self.allowed, address)
+    }
+}
+
+/// An IPv4-mapped address is the IPv4 address that it maps.
+fn allows(allowed: &[IpNet], address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    let public = match address {
+        IpAddr::V4(address) => !NOT_PUBLIC_V4.iter().any(|net| net.contains(&address)),
+        IpAddr::V6(address) => {
+            GLOBAL_V6.contains(&address) && !NOT_PUBLIC_V6.iter().any(|net| net.contains(&address))
+        }
+    };
+    public || allowed.iter().any(|net| net.contains(&address))
+}
+
+impl Resolve for Guard {
+    fn resolve(&self, name: Name) -> Resolving {
+        let allowed = Arc::clone(&self.allowed);
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let addresses: Vec<SocketAddr> = found.filter(|found| allows(&allowed, found.ip())).collect();
+            if addresses.is_empty() {
+                return Err(Refused.into());
+            }
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Was it this guard that said no?
+pub(super) fn refused(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.is::<Refused>() {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_special_address_is_refused_and_public_ones_are_not() {
+        let guard = Guard::new(vec![]);
+        let refused = [
+            "0.0.0.0",
+            "0.1.2.3",
+            "10.0.0.1",
+            "100.64.0.1",
+            "100.100.100.200",
+            "100.127.255.255",
+            "127.0.0.1",
+            "127.255.255.254",
+            "168.63.129.16",
+            "169.254.0.1",
+            "169.254.169.254",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.192",
+            "192.0.2.1",
+            "192.88.99.1",
+            "192.168.0.1",
+            "198.18.0.1",
+            "198.19.255.255",
+            "198.51.100.7",
+            "203.0.113.7",
+            "224.0.0.1",
+            "239.255.255.255",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::7f00:1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "::ffff:169.254.169.254",
+            "64:ff9b::7f00:1",
+            "64:ff9b::808:808",
+            "64:ff9b:1::1",
+            "100::1",
+            "2001::1",
+            "2001:20::1",
+            "2001:db8::1",
+            "2002:7f00:1::",
+            "2002:808:808::1",
+            "3fff::1",
+            "5f00::1",
+            "fc00::1",
+            "fd00:ec2::254",
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
+        ];
+        for address in refused {
+            assert!(!guard.allows(address.parse().expect("an address")), "{address}");
+        }
+        let public = [
+            "1.1.1.1",
+            "8.8.8.8",
+            "100.63.255.255",
+            "100.128.0.1",
+            "172.15.255.255",
+            "172.32.0.1",
+            "168.63.129.17",
+            "192.0.1.1",
+            "198.17.255.255",
+            "198.20.0.1",
+            "223.255.255.255",
+            "::ffff:8.8.8.8",
+            "2001:4860:4860::8888",
+            "2606:4700::1111",
+            "2a00:1450::1",
+        ];
+        for address in public {
+            assert!(guard.allows(address.parse().expect("an address")), "{address}");
+        }
+    }
+
+    #[test]
+    fn a_configured_network_is_allowed_in_every_disguise_of_its_own() {
+        let nets = ["127.0.0.0/8", "fd00::/8", "64:ff9b::/96"].map(|net| net.parse().expect("a network"));
+        let guard = Guard::new(nets.to_vec());
+        for (address, allowed) in [
+            ("127.0.0.1", true),
+            ("::ffff:127.0.0.1", true),
+            ("fd12::1", true),
+            ("64:ff9b::808:808", true),
+            ("10.0.0.1", false),
+            ("::1", false),
+            ("fc00::1", false),
+            ("2002:7f00:1::", false),
+        ] {
+            assert_eq!(guard.allows(address.parse().expect("an address")), allowed, "{address}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The headers of a try: the face's own signature, and Standard Webhooks' (<https://www.standardwebhooks.com>), whose key
+//! is the same secret, its UTF-8 bytes as they are. A Standard Webhooks library is given `whsec_` and those bytes in
+//! Base64.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+
+use crate::face::nixflex;
+use crate::model::Face;
+use crate::store::Delivery;
+
+/// Names and values. The id is the same on every try, the times and signatures are each try's own.
+pub(super) fn headers(
+    delivery: &Delivery,
+    secret: &str,
+    unix_seconds: i64,
+    body: &[u8],
+) -> [(&'static str, String); 5] {
+    let id = message_id(delivery);
+    let (face_header, face_signature) = match delivery.target.face {
+        Face::Nixflex => ("x-nixflex-signature", nixflex::sign(secret, unix_seconds, body)),
+    };
+    let signature = standard(secret, &id, unix_seconds, body);
+    [
+        ("content-type", "application/json".into()),
+        (face_header, face_signature),
+        ("webhook-id", id),
+        ("webhook-timestamp", unix_seconds.to_string()),
+        ("webhook-signature", signature),
+    ]
+}
+
+/// Unique to the event: the call and its row.
+fn message_id(delivery: &Delivery) -> String {
+    format!("evt_{}_{}", delivery.call, delivery.id)
+}
+
+/// `v1,` and the Base64 of HMAC-SHA256 over id, timestamp and body, joined by dots.
+fn standard(secret: &str, id: &str, unix_seconds: i64, body: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
+    mac.update(format!("{id}.{unix_seconds}.").as_bytes());
+    mac.update(body);
+    format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of the Standard Webhooks reference libraries: secret `whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw`. Its
+    /// key is binary, so the MAC is made here from those bytes in the same way.
+    #[test]
+    fn the_published_example_verifies() {
+        let key = STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").expect("Base64");
+        let mut mac = Hmac::<Sha256>::new_from_slice(&key).expect("any length");
+        mac.update(br#"msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.{"test": 2432232314}"#);
+        assert_eq!(
+            STANDARD.encode(mac.finalize().into_bytes()),
+            "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+        );
+    }
+
+    /// Checked against `printf 'evt_1_2.1700000000.{"a":1}' | openssl dgst -sha256 -hmac nxfs_demo -binary | base64`.
+    #[test]
+    fn a_signature_is_what_openssl_makes_of_it() {
+        assert_eq!(
+            standard("nxfs_demo", "evt_1_2", 1_700_000_000, br#"{"a":1}"#),
+            "v1,YobU+bArFsV5I92xFk2J9ELG1ZFt8jMbHoPVI292vAk="
+        );
+    }
+}

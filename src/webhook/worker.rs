@@ -1,0 +1,287 @@
+//! The worker: claims what is due, keeps the tries under way, writes how they went. One task; it waits for whatever comes
+//! first: the journal's word, the next due time, a try's end, a commit.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::Notify;
+
+use super::{Config, Secrets, Wake, retry, sign};
+use crate::egress::Egress;
+use crate::face::nixflex;
+use crate::model::{Face, Timestamp};
+use crate::store::{Claim, Delivery, EventKind, Settled, Settlement, Store, StoreError};
+
+/// Without any word, the outbox is looked at so often: another node's rows may have come due.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// After a claim or a commit that failed.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Receivers remembered while nothing is under way to them.
+const RECEIVERS_MAX: usize = 1024;
+
+/// What a try needs.
+pub(super) struct Context {
+    pub store: Store,
+    pub egress: Egress,
+    pub secrets: Secrets,
+    pub config: Config,
+    pub counters: Counters,
+}
+
+#[derive(Default)]
+pub(super) struct Counters {
+    pub delivered: AtomicU64,
+    pub retried: AtomicU64,
+    pub dead: AtomicU64,
+    pub in_flight: AtomicU64,
+}
+
+/// What is under way to a receiver, and whether its last try failed: then one try at a time is enough to learn that it is
+/// back, and dead receivers leave the room to the living.
+#[derive(Default)]
+struct Receiver {
+    in_flight: usize,
+    failing: bool,
+}
+
+/// A try that is over.
+struct Tried {
+    receiver: String,
+    settlement: Settlement,
+}
+
+/// How a commit went; what it could not write comes back.
+type Written = (Result<(), StoreError>, Vec<Settlement>);
+
+pub(super) struct Worker {
+    context: Arc<Context>,
+    tries: FuturesUnordered<BoxFuture<'static, Tried>>,
+    receivers: HashMap<String, Receiver>,
+    /// Not written yet.
+    settlements: Vec<Settlement>,
+    writing: Option<BoxFuture<'static, Written>>,
+    /// There may be rows that are due.
+    look: bool,
+    /// The last claim left due rows, for want of room.
+    left_some: bool,
+    /// When to look without any word.
+    next: Timestamp,
+}
+
+impl Worker {
+    pub fn new(context: Arc<Context>) -> Self {
+        Self {
+            context,
+            tries: FuturesUnordered::new(),
+            receivers: HashMap::new(),
+            settlements: Vec::new(),
+            writing: None,
+            look: true,
+            left_some: false,
+            next: Timestamp(0),
+        }
+    }
+
+    /// Runs until it is told to stop, and then until nothing is under way.
+    pub async fn run(mut self, wake: Wake, stop: Arc<Notify>) {
+        let mut stopping = false;
+        loop {
+            if self.look && !stopping {
+                self.claim().await;
+            }
+            self.write();
+            if stopping && self.tries.is_empty() && self.writing.is_none() {
+                return;
+            }
+            let wait = Duration::from_millis((self.next.0 - now().0).max(0).unsigned_abs());
+            tokio::select! {
+                Some(tried) = self.tries.next() => self.tried(tried),
+                (result, settlements) = written(&mut self.writing) => self.written(result, settlements, stopping),
+                () = wake.0.notified() => self.look = true,
+                () = tokio::time::sleep(wait), if !stopping => self.look = true,
+                () = stop.notified(), if !stopping => stopping = true,
+            }
+        }
+    }
+
+    /// Takes what is due, as far as there is room.
+    async fn claim(&mut self) {
+        let now = now();
+        let config = &self.context.config;
+        let room = config.concurrency.saturating_sub(self.tries.len());
+        self.look = false;
+        self.left_some = room == 0;
+        self.next = later(now, LOOK_EVERY);
+        if room == 0 {
+            return;
+        }
+        let claim = Claim {
+            now,
+            lease: config.lease,
+            limit: room,
+            per_receiver: config.per_receiver,
+            rooms: self
+                .receivers
+                .iter()
+                .map(|(name, receiver)| (name.clone(), receiver.room(config)))
+                .collect(),
+        };
+        let Ok(deliveries) = self.context.store.claim(claim).await else {
+            // The store tells of it when its writes fail too.
+            self.next = later(now, PAUSE);
+            return;
+        };
+        self.left_some = deliveries.len() == room;
+        for delivery in deliveries {
+            self.begin(delivery);
+        }
+        self.left_some |= self.receivers.values().any(|receiver| receiver.room(&self.context.config) == 0);
+        if let Ok(Some(due)) = self.context.store.next_due().await {
+            // What is due and was left is waiting for room, which the end of a try makes.
+            let floor = if self.left_some { later(now, PAUSE) } else { now };
+            self.next = self.next.min(due.max(floor));
+        }
+    }
+
+    fn begin(&mut self, delivery: Delivery) {
+        self.receivers.entry(delivery.receiver.clone()).or_default().in_flight += 1;
+        self.context.counters.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.tries.push(attempt(Arc::clone(&self.context), delivery).boxed());
+    }
+
+    fn tried(&mut self, tried: Tried) {
+        let counters = &self.context.counters;
+        counters.in_flight.fetch_sub(1, Ordering::Relaxed);
+        let (counter, failing) = match &tried.settlement.settled {
+            Settled::Delivered => (&counters.delivered, false),
+            Settled::Retry { .. } => (&counters.retried, true),
+            Settled::Dead { .. } => (&counters.dead, true),
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        if let Some(receiver) = self.receivers.get_mut(&tried.receiver) {
+            receiver.in_flight -= 1;
+            receiver.failing = failing;
+            if receiver.in_flight == 0 && !failing {
+                self.receivers.remove(&tried.receiver);
+            }
+        }
+        if self.receivers.len() > RECEIVERS_MAX {
+            self.receivers.retain(|_, receiver| receiver.in_flight > 0);
+        }
+        self.settlements.push(tried.settlement);
+        self.look |= self.left_some;
+    }
+
+    /// Starts the next commit, if none is under way.
+    fn write(&mut self) {
+        if self.writing.is_some() || self.settlements.is_empty() {
+            return;
+        }
+        let settlements = std::mem::take(&mut self.settlements);
+        let store = self.context.store.clone();
+        self.writing = Some(
+            async move {
+                let result = store.settle(settlements.clone()).await;
+                if result.is_err() {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                (result, settlements)
+            }
+            .boxed(),
+        );
+    }
+
+    /// What could not be written is written with the next; on the way out it is left to its lease, and delivered again.
+    fn written(&mut self, result: Result<(), StoreError>, settlements: Vec<Settlement>, stopping: bool) {
+        match result {
+            Ok(()) => {
+                let retries = settlements.iter().filter_map(|settlement| match &settlement.settled {
+                    Settled::Retry { due_at, .. } => Some(*due_at),
+                    Settled::Delivered | Settled::Dead { .. } => None,
+                });
+                self.next = retries.min().unwrap_or(self.next).min(self.next);
+            }
+            Err(_) if !stopping => self.settlements.extend(settlements),
+            Err(error) => {
+                tracing::warn!(%error, events = settlements.len(), "what became of these events could not be written");
+            }
+        }
+    }
+}
+
+impl Receiver {
+    fn room(&self, config: &Config) -> usize {
+        let max = if self.failing { 1 } else { config.per_receiver };
+        max.saturating_sub(self.in_flight)
+    }
+}
+
+/// Pending for ever while there is no commit under way.
+async fn written(writing: &mut Option<BoxFuture<'static, Written>>) -> Written {
+    let Some(commit) = writing else { return std::future::pending().await };
+    let written = commit.await;
+    *writing = None;
+    written
+}
+
+/// One try.
+async fn attempt(context: Arc<Context>, mut delivery: Delivery) -> Tried {
+    let body = delivery.body.take().unwrap_or_else(|| render(&delivery));
+    let started = now();
+    let settled = match (context.secrets)(delivery.target.key) {
+        Some(secret) => {
+            let headers =
+                sign::headers(&delivery, secret.reveal(), started.0.div_euclid(1000), body.as_bytes());
+            let tried = context.egress.post(&delivery.target.url, &headers, Bytes::from(body.clone())).await;
+            retry::settle(&context.config, &delivery, tried, &body, now(), rand::random())
+        }
+        // It may come back with the configuration.
+        None => {
+            let reason = "its key is gone".to_owned();
+            retry::again(&context.config, &delivery, reason, None, &body, now(), rand::random())
+        }
+    };
+    note(&delivery, &settled);
+    let settlement = Settlement { id: delivery.id, attempt: delivery.attempt, settled, at: now() };
+    Tried { receiver: delivery.receiver, settlement }
+}
+
+fn render(delivery: &Delivery) -> String {
+    match (delivery.target.face, delivery.event) {
+        (Face::Nixflex, EventKind::Completed) => nixflex::completed(&delivery.record),
+    }
+}
+
+/// An event that is given up is told once; its tries are for those who look closely.
+fn note(delivery: &Delivery, settled: &Settled) {
+    let (call, attempt, url) = (delivery.call, delivery.attempt, masked(&delivery.target.url));
+    match settled {
+        Settled::Delivered => tracing::debug!(%call, attempt, url, "event delivered"),
+        Settled::Retry { reason, due_at, .. } => {
+            tracing::debug!(%call, attempt, url, reason, %due_at, "event not delivered, to be tried again");
+        }
+        Settled::Dead { reason } => tracing::warn!(%call, attempt, url, reason, "event given up"),
+    }
+}
+
+/// The URL without what may be secret in it: user, password, query and fragment.
+fn masked(url: &str) -> String {
+    match url::Url::parse(url) {
+        Ok(url) => format!("{}{}", url.origin().ascii_serialization(), url.path()),
+        Err(_) => "unreadable".to_owned(),
+    }
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn later(now: Timestamp, span: Duration) -> Timestamp {
+    Timestamp(now.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
+}
