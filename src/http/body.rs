@@ -54,3 +54,15 @@ async fn collect(body: Body, max: usize) -> Result<Bytes, Problem> {
 fn broken() -> Problem {
     Refusal::InvalidField { field: "body".into(), reason: "was cut off".into() }.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_is_not_waited_for() {
+        let never = Body::from_stream(futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>());
+        let read = read(&HeaderMap::new(), never, 9, Duration::from_secs(10)).await;
+        assert_eq!(read, Err(Problem::BodyTimeout));
+    }
+}

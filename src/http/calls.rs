@@ -1,16 +1,16 @@
 //! `/v1/calls…`: auth, limit, body, parse, dialer, in this order; the first failure answers.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header::{HOST, HeaderName};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 
 use super::error::{ApiError, json};
-use super::limits::{Kind, Standing};
+use super::limits::Kind;
 use super::{Api, auth, body, idempotency};
 use crate::face::{Problem, nixflex};
 use crate::model::{CallId, CallRecord, Face, Key, Placed, Refusal, StoredResponse};
@@ -20,18 +20,12 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// `POST /v1/calls/outbound`
 pub async fn outbound(State(api): State<Api>, headers: HeaderMap, body: Body) -> Response {
-    let snapshot = api.directory.snapshot();
-    let key = match auth::authenticate(&headers, &snapshot) {
+    let key = match auth::authenticate(&headers, &api.directory.snapshot()) {
         Ok(key) if key.face == Face::Nixflex => key,
         Ok(_) => return ApiError::new(Face::Nixflex, Problem::InvalidApiKey).into_response(),
         Err(problem) => return ApiError::new(Face::Nixflex, problem).into_response(),
     };
-    let standing = api.limits.take(Instant::now(), &key, Kind::Write);
-    let result = async {
-        standing.as_ref().map_or(Ok(()), Standing::check)?;
-        place(&api, &key, &headers, body).await
-    };
-    answer(&key, standing, result.await)
+    within_limit(&api, &key, Kind::Write, async |key| place(&api, key, &headers, body).await).await
 }
 
 async fn place(api: &Api, key: &Key, headers: &HeaderMap, body: Body) -> Result<Response, Problem> {
@@ -63,16 +57,8 @@ fn refused<T>(api: &Api, result: Result<T, Refusal>) -> Result<T, Problem> {
 
 /// `GET /v1/calls`
 pub async fn list(State(api): State<Api>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
-    let reader = match Reader::admit(&api, &headers) {
-        Ok(reader) => reader,
-        Err(response) => return response,
-    };
-    let page = page(&api, &reader.key, query.as_deref().unwrap_or_default());
-    let page = match reader.allowed() {
-        Ok(()) => page.await,
-        Err(problem) => Err(problem),
-    };
-    reader.answer(page.map(|body| json(StoredResponse { status: 200, body })))
+    let query = query.as_deref().unwrap_or_default();
+    as_reader(&api, &headers, async |key| Ok(shown(page(&api, key, query).await?))).await
 }
 
 async fn page(api: &Api, key: &Key, query: &str) -> Result<String, Problem> {
@@ -98,22 +84,25 @@ async fn page(api: &Api, key: &Key, query: &str) -> Result<String, Problem> {
 }
 
 /// `GET /v1/calls/{id}`
-pub async fn read(State(api): State<Api>, headers: HeaderMap, Path(id): Path<String>) -> Response {
-    let reader = match Reader::admit(&api, &headers) {
-        Ok(reader) => reader,
-        Err(response) => return response,
+pub async fn read(State(api): State<Api>, headers: HeaderMap, id: CallPath) -> Response {
+    let show = async |key: &Key| {
+        let record = find(&api, key, id).await?;
+        Ok(shown(nixflex::call(&record, &base(&headers))))
     };
-    let found = match reader.allowed() {
-        Ok(()) => find(&api, &reader.key, &id).await,
-        Err(problem) => Err(problem),
-    };
-    let shown = found.map(|record| nixflex::call(&record, &base(&headers)));
-    reader.answer(shown.map(|body| json(StoredResponse { status: 200, body })))
+    as_reader(&api, &headers, show).await
 }
 
+fn shown(body: String) -> Response {
+    json(StoredResponse { status: 200, body })
+}
+
+/// What stands in a path for a call's id. What is not even UTF-8 is no id either.
+pub type CallPath = Result<Path<String>, PathRejection>;
+
 /// A tenant's call, from the journal while its end is not on disk, else from the store.
-pub async fn find(api: &Api, key: &Key, id: &str) -> Result<CallRecord, Problem> {
-    let id: CallId = id.parse().map_err(|()| Problem::CallNotFound)?;
+pub async fn find(api: &Api, key: &Key, id: CallPath) -> Result<CallRecord, Problem> {
+    let id: Option<CallId> = id.ok().and_then(|Path(text)| text.parse().ok());
+    let id = id.ok_or(Problem::CallNotFound)?;
     let record = match api.journal.find(id) {
         Some(record) => Some(record),
         None => api.store.call(key.tenant, id).await.map_err(unreadable)?,
@@ -121,34 +110,30 @@ pub async fn find(api: &Api, key: &Key, id: &str) -> Result<CallRecord, Problem>
     record.filter(|record| record.tenant == key.tenant).ok_or(Problem::CallNotFound)
 }
 
-/// Who reads a path that several vendors document.
-pub struct Reader {
-    /// The key it shows.
-    pub key: Arc<Key>,
-    standing: Option<Standing>,
-}
-
-impl Reader {
-    /// Knows the key, or has the answer for who shows none.
-    pub fn admit(api: &Api, headers: &HeaderMap) -> Result<Self, Response> {
-        let key = auth::authenticate(headers, &api.directory.snapshot())
-            .map_err(|problem| ApiError::shared(problem).into_response())?;
-        let standing = api.limits.take(Instant::now(), &key, Kind::Read);
-        Ok(Self { key, standing })
-    }
-
-    /// Has it requests left?
-    pub fn allowed(&self) -> Result<(), Problem> {
-        Ok(self.standing.as_ref().map_or(Ok(()), Standing::check)?)
-    }
-
-    /// The answer, in the key's face and with its standing.
-    pub fn answer(&self, result: Result<Response, Problem>) -> Response {
-        answer(&self.key, self.standing, result)
+/// Does a reader's work on a path that several vendors document: the key says whose face answers.
+pub async fn as_reader(
+    api: &Api,
+    headers: &HeaderMap,
+    work: impl AsyncFnOnce(&Key) -> Result<Response, Problem>,
+) -> Response {
+    match auth::authenticate(headers, &api.directory.snapshot()) {
+        Ok(key) => within_limit(api, &key, Kind::Read, work).await,
+        Err(problem) => ApiError::shared(problem).into_response(),
     }
 }
 
-fn answer(key: &Key, standing: Option<Standing>, result: Result<Response, Problem>) -> Response {
+/// Does the work if the key has requests left, and answers in its face.
+async fn within_limit(
+    api: &Api,
+    key: &Key,
+    kind: Kind,
+    work: impl AsyncFnOnce(&Key) -> Result<Response, Problem>,
+) -> Response {
+    let standing = api.limits.take(Instant::now(), key, kind);
+    let result = match standing.map_or(Ok(()), |standing| standing.check()) {
+        Ok(()) => work(key).await,
+        Err(refusal) => Err(refusal.into()),
+    };
     let mut response = result.unwrap_or_else(|problem| ApiError::new(key.face, problem).into_response());
     if let Some(standing) = standing {
         standing.write(response.headers_mut());

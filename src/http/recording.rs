@@ -3,7 +3,7 @@
 use std::io::SeekFrom;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -12,33 +12,25 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 use super::Api;
-use super::calls::{Reader, find};
+use super::calls::{CallPath, as_reader, find};
 use crate::face::Problem;
-use crate::model::CallState;
+use crate::model::{CallState, Key};
 
 /// What is read from the disk at once, in bytes.
 const CHUNK: u64 = 64 << 10;
 
 /// The recording of a call that has ended.
-pub async fn read(State(api): State<Api>, headers: HeaderMap, Path(id): Path<String>) -> Response {
-    let reader = match Reader::admit(&api, &headers) {
-        Ok(reader) => reader,
-        Err(response) => return response,
+pub async fn read(State(api): State<Api>, headers: HeaderMap, id: CallPath) -> Response {
+    let send = async |key: &Key| {
+        let (file, length) = open(&api, key, id).await?;
+        let range = headers.get(RANGE).and_then(|value| value.to_str().ok());
+        send(file, length, range).await
     };
-    let found = match reader.allowed() {
-        Ok(()) => open(&api, &reader, &id).await,
-        Err(problem) => Err(problem),
-    };
-    let range = headers.get(RANGE).and_then(|value| value.to_str().ok());
-    let response = match found {
-        Ok((file, length)) => send(file, length, range).await,
-        Err(problem) => Err(problem),
-    };
-    reader.answer(response)
+    as_reader(&api, &headers, send).await
 }
 
-async fn open(api: &Api, reader: &Reader, id: &str) -> Result<(File, u64), Problem> {
-    let record = find(api, &reader.key, id).await?;
+async fn open(api: &Api, key: &Key, id: CallPath) -> Result<(File, u64), Problem> {
+    let record = find(api, key, id).await?;
     let path = record.recording.filter(|_| record.state == CallState::Ended);
     let path = api.data_dir.join(path.ok_or(Problem::RecordingNotFound)?);
     let opened = async {

@@ -57,14 +57,13 @@ pub async fn serve(
             },
         };
         let (router, metrics, stop, cut) = (router.clone(), metrics.clone(), stop.clone(), cut.clone());
+        let counted = Counted::new(metrics);
         connections.spawn(async move {
-            metrics.http_connected();
             tokio::select! {
                 () = cut.cancelled() => {}
                 () = connection(stream, router, bounds.header_timeout, stop) => {}
             }
-            metrics.http_disconnected();
-            drop(room);
+            drop((counted, room));
         });
     }
     drop(listener);
@@ -93,5 +92,122 @@ async fn connection(stream: TcpStream, router: Router, header_timeout: Duration,
     };
     if let Err(error) = served {
         tracing::debug!(%error, "a connection failed");
+    }
+}
+
+/// A connection in the metrics, also if its task panics.
+struct Counted(Metrics);
+
+impl Counted {
+    fn new(metrics: Metrics) -> Self {
+        metrics.http_connected();
+        Self(metrics)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.http_disconnected();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::Notify;
+    use tokio::task::JoinHandle;
+
+    use super::*;
+
+    const PATIENT: Duration = Duration::from_secs(60);
+
+    async fn started(
+        router: Router,
+        header_timeout: Duration,
+        drain: Duration,
+    ) -> (SocketAddr, CancellationToken, JoinHandle<()>, Metrics) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let (address, stop, metrics) =
+            (listener.local_addr().expect("bound"), CancellationToken::new(), Metrics::new());
+        let bounds = Bounds { connections_max: 2, header_timeout, drain };
+        let server = tokio::spawn(serve(listener, router, metrics.clone(), bounds, stop.clone()));
+        (address, stop, server, metrics)
+    }
+
+    /// What a client gets that sends this and then only listens, until the server closes.
+    async fn exchange(address: SocketAddr, send: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.expect("accepted");
+        stream.write_all(send.as_bytes()).await.expect("sent");
+        let mut got = Vec::new();
+        stream.read_to_end(&mut got).await.expect("closed in order");
+        String::from_utf8(got).expect("text")
+    }
+
+    #[tokio::test]
+    async fn who_sends_no_head_is_closed_and_so_is_who_idles() {
+        let router = Router::new().route("/", get(async || "hello"));
+        let (address, _stop, _server, _) = started(router, Duration::from_millis(50), PATIENT).await;
+        assert_eq!(exchange(address, "").await, "");
+        assert!(!exchange(address, "GET / HTTP/1.1\r\nHos").await.contains("hello"));
+        assert!(exchange(address, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.ends_with("hello"));
+    }
+
+    #[tokio::test]
+    async fn connections_beyond_the_bound_wait_for_room() {
+        let router = Router::new().route("/", get(async || "hello"));
+        let (address, _stop, _server, metrics) = started(router, PATIENT, PATIENT).await;
+        let ask = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        let mut held = Vec::new();
+        for _ in 0..2 {
+            let mut stream = TcpStream::connect(address).await.expect("accepted");
+            stream.write_all(ask.as_bytes()).await.expect("sent");
+            stream.read_u8().await.expect("an answer begins");
+            held.push(stream);
+        }
+        assert!(metrics.render().contains("trunkline_http_connections 2"));
+        let third = tokio::spawn(exchange(address, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"));
+        drop(held);
+        assert!(third.await.expect("no panic").ends_with("hello"));
+    }
+
+    #[tokio::test]
+    async fn stopping_finishes_what_is_under_way_and_closes_what_idles() {
+        let (begun, go) = (std::sync::Arc::new(Notify::new()), std::sync::Arc::new(Notify::new()));
+        let slow = {
+            let (begun, go) = (begun.clone(), go.clone());
+            async move || {
+                begun.notify_one();
+                go.notified().await;
+                "finished"
+            }
+        };
+        let (address, stop, server, _) = started(Router::new().route("/", get(slow)), PATIENT, PATIENT).await;
+        let busy = tokio::spawn(exchange(address, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+        begun.notified().await;
+        let idle = tokio::spawn(exchange(address, ""));
+        stop.cancel();
+        go.notify_one();
+        assert!(busy.await.expect("no panic").ends_with("finished"));
+        server.await.expect("stopped");
+        // It was accepted or it was not: either way it is over.
+        let _ = idle.await;
+    }
+
+    #[tokio::test]
+    async fn what_is_not_finished_by_the_deadline_is_cut_off() {
+        let never = async || std::future::pending::<&'static str>().await;
+        let router = Router::new().route("/", get(never));
+        let (address, stop, server, metrics) = started(router, PATIENT, Duration::ZERO).await;
+        let mut stream = TcpStream::connect(address).await.expect("accepted");
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("sent");
+        while !metrics.render().contains("trunkline_http_connections 1") {
+            tokio::task::yield_now().await;
+        }
+        stop.cancel();
+        server.await.expect("stopped");
+        assert!(metrics.render().contains("trunkline_http_connections 0"));
     }
 }
