@@ -13,7 +13,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     ops::RangeInclusive,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     },
@@ -126,7 +126,8 @@ pub struct Media {
     pool: Arc<PortPool>,
     serial: AtomicU64,
     seeds: Mutex<StdRng>,
-    ended: Receiver<()>,
+    /// Never contended: a lock only so that the handle may be shared.
+    ended: Mutex<Receiver<()>>,
 }
 
 #[derive(Debug)]
@@ -185,7 +186,7 @@ impl Media {
             workers.push(handle);
         }
         let seeds = Mutex::new(StdRng::from_seed(config.seed));
-        Ok(Media { workers, recorder, recorder_figures, pool, serial: AtomicU64::new(1), seeds, ended })
+        Ok(Media { workers, recorder, recorder_figures, pool, serial: AtomicU64::new(1), seeds, ended: Mutex::new(ended) })
     }
 
     /// Binds a port pair and gives the leg to the least loaded worker. [`Command::Close`] ends it; its reports bear
@@ -248,6 +249,7 @@ impl Media {
         let Media { workers, recorder, ended, .. } = self;
         drop((workers, recorder));
         let patience = deadline.saturating_duration_since(Instant::now());
+        let ended = ended.into_inner().unwrap_or_else(PoisonError::into_inner);
         ended.recv_timeout(patience) == Err(RecvTimeoutError::Disconnected)
     }
 }

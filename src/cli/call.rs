@@ -13,7 +13,8 @@ use crate::config::{Config, Recording};
 use crate::directory::Route;
 use crate::house::{House, Options};
 use crate::model::{
-    Agent, CallFact, Disposition, KeyId, Number, OutboundRequest, Outcome, PhoneNumber, RecordingResult, Variable,
+    Agent, CallFact, Disposition, KeyId, Number, OutboundRequest, Outcome, PhoneNumber, RecordingResult,
+    Variable,
 };
 
 /// What the exit code says.
@@ -56,7 +57,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let scratch = tempfile::tempdir().context("a temporary folder")?;
     // A switch of its own for one call: beside a running one it needs its own port, and it keeps nothing.
     config.data_dir = scratch.path().to_owned();
-    config.recording = Recording { enabled: args.record.is_some(), directory: scratch.path().join("recordings") };
+    config.recording =
+        Recording { enabled: args.record.is_some(), directory: scratch.path().join("recordings") };
     config.sip.listen.iter_mut().for_each(|address| address.set_port(0));
     let route = route(&config, &args)?;
     let house = House::build(config, Options { ephemeral: true, ..Options::default() }).await?;
@@ -66,7 +68,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let (Some(wanted), Some(recording)) = (&args.record, &outcome.recording) {
         match recording {
             RecordingResult::Saved { path, duration } => {
-                std::fs::copy(path, wanted).with_context(|| format!("the recording, {}", wanted.display()))?;
+                std::fs::copy(path, wanted)
+                    .with_context(|| format!("the recording, {}", wanted.display()))?;
                 println!("recorded {} in {}", story::seconds(*duration), wanted.display());
             }
             RecordingResult::Failed { reason } => eprintln!("the recording failed: {reason}"),
@@ -133,14 +136,16 @@ fn route(config: &Config, args: &Args) -> anyhow::Result<Route> {
         None if objects.trunks.len() == 1 => objects.trunks.first(),
         None => bail!("which trunk? say --trunk; there are {}", objects.trunks.len()),
     };
-    let trunk = trunk.with_context(|| format!("no trunk is called {}", args.trunk.as_deref().unwrap_or_default()))?;
+    let trunk =
+        trunk.with_context(|| format!("no trunk is called {}", args.trunk.as_deref().unwrap_or_default()))?;
     let ours = |number: &&Number| match &args.from {
         Some(from) => number.e164 == *from,
         None => number.trunk == Some(trunk.id) && number.outbound,
     };
     let number = objects.numbers.iter().find(ours);
     let from = args.from.clone().or(number.map(|number| number.e164.clone()));
-    let from = from.with_context(|| format!("from which number? trunk {} has none; say --from", trunk.name))?;
+    let from =
+        from.with_context(|| format!("from which number? trunk {} has none; say --from", trunk.name))?;
     let agent = number.and_then(|number| objects.agents.iter().find(|agent| Some(agent.id) == number.agent));
     Ok(Route {
         agent: Arc::new(agent.cloned().unwrap_or_else(plain_agent)),
@@ -152,7 +157,8 @@ fn route(config: &Config, args: &Args) -> anyhow::Result<Route> {
 
 /// An agent with every default.
 fn plain_agent() -> Agent {
-    let mut config = Config::parse("built in", "[[agent]]\nid = \"command-line\"\n", []).expect("a valid configuration");
+    let mut config =
+        Config::parse("built in", "[[agent]]\nid = \"command-line\"\n", []).expect("a valid configuration");
     config.objects.agents.remove(0)
 }
 
