@@ -13,6 +13,9 @@ use super::persona::{Answer, Beat, Persona};
 /// The caller's silence that ends its turn.
 const TURN_SILENCE: Duration = Duration::from_millis(900);
 
+/// How long a phone rings that nobody comes to: a caller that died can't cancel (timer C, RFC 3261 §16.6).
+const RINGS_MAX: Duration = Duration::from_secs(181);
+
 pub struct Callee {
     invite: InviteId,
     persona: Persona,
@@ -30,6 +33,8 @@ pub struct Callee {
 enum Waiting {
     /// The time to answer.
     ToAnswer,
+    /// Nobody to come to the phone.
+    ToGiveUp,
     /// The end of a pause.
     Pause,
     /// The end of what it says.
@@ -54,7 +59,8 @@ impl Callee {
     pub fn start(invite: InviteId, persona: Persona, offer: Bytes, cx: &mut Context<'_>) -> Self {
         let (waiting, due) = match persona.answer() {
             Answer::After(ring) => (Waiting::ToAnswer, Some(cx.now + ring)),
-            Answer::Never | Answer::Refuse(_) => (Waiting::Nothing, None),
+            Answer::Never => (Waiting::ToGiveUp, Some(cx.now + RINGS_MAX)),
+            Answer::Refuse(_) => (Waiting::Nothing, None),
         };
         match persona.answer() {
             Answer::Refuse(status) => cx.agent.reject(cx.now, invite, status, Vec::new()),
@@ -111,6 +117,10 @@ impl Callee {
         self.due = None;
         match self.waiting {
             Waiting::ToAnswer => self.pick_up(cx),
+            Waiting::ToGiveUp => {
+                cx.agent.reject(cx.now, self.invite, 480, Vec::new());
+                self.stop();
+            }
             Waiting::Pause | Waiting::TurnEnd => self.next_beat(cx),
             Waiting::Saying | Waiting::ForTurn | Waiting::Nothing => {}
         }

@@ -85,7 +85,7 @@ impl World {
             rtp_timeout: Duration::from_secs(30),
             ..BridgeSpec::default()
         };
-        let (leg, local) = self.ours.open(spec, call.get());
+        let (leg, local) = self.ours.open(self.now, spec, call.get());
         let permit = self.admission.admit(self.now, None, &self.trunk).expect("the world has no limits");
         let origination = Origination { plan, leg, local, recording: None, permit };
         self.shard.handle_command(self.now, Command::Originate(Box::new(origination)));
@@ -222,7 +222,7 @@ impl World {
             moved = true;
             match order {
                 Order::Open { token } => {
-                    let (leg, local) = self.theirs.open(BridgeSpec::default(), token);
+                    let (leg, local) = self.theirs.open(self.now, BridgeSpec::default(), token);
                     self.exchange.handle_opened(self.now, token, leg, local);
                 }
                 Order::Command { leg, command } => self.theirs.handle_command(self.now, leg, command),

@@ -33,12 +33,14 @@ impl Legs {
         self.legs.len()
     }
 
-    pub fn open(&mut self, spec: BridgeSpec, token: u64) -> (LegId, SocketAddr) {
+    /// A leg that ticks from now on.
+    pub fn open(&mut self, now: Instant, spec: BridgeSpec, token: u64) -> (LegId, SocketAddr) {
         self.opened += 1;
         let port = 10_000 + 2 * (self.opened % 20_000);
         let rtp: SocketAddr = format!("{}:{port}", self.host).parse().expect("an address");
         let leg = super::leg(self.opened);
-        let bridge = Bridge::new(spec, self.seed ^ self.opened);
+        let mut bridge = Bridge::new(spec, self.seed ^ self.opened);
+        bridge.handle_timeout(now);
         self.legs.insert(leg, Leg { bridge, token, rtp, closed: false });
         (leg, rtp)
     }
