@@ -192,7 +192,8 @@ impl House {
         let deadline = Instant::now() + ROOM_DEADLINE;
         // Every other holder went with its task. Joining threads blocks.
         let media = Arc::into_inner(media);
-        let ended = tokio::task::spawn_blocking(move || media.is_some_and(|media| media.shutdown(deadline))).await;
+        let ended =
+            tokio::task::spawn_blocking(move || media.is_some_and(|media| media.shutdown(deadline))).await;
         if !matches!(ended, Ok(true)) {
             tracing::error!("the media threads or a recording were not finished in time");
         }
