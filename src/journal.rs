@@ -9,7 +9,7 @@ mod slot;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{Notify, broadcast};
 
@@ -192,21 +192,24 @@ impl Drop for Doubt<'_> {
 /// Both clocks, read at once: a call's times are monotonic, a row's are civil.
 struct Clock {
     monotonic: Instant,
-    civil: Timestamp,
+    since_epoch: Duration,
 }
 
 impl Clock {
     fn read() -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let civil = Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
-        Self { monotonic: Instant::now(), civil }
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { monotonic: Instant::now(), since_epoch }
     }
 
-    /// The civil time of a moment that was noted before, or a little after, the clocks were read.
+    /// The civil time of a moment noted before, or a little after, the clocks were read. Rounded once, at the end, so
+    /// that the spans between two such times stay what they were.
     fn civil(&self, at: Instant) -> Timestamp {
-        let millis = |span: std::time::Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
-        let ago = millis(self.monotonic.saturating_duration_since(at));
-        let ahead = millis(at.saturating_duration_since(self.monotonic));
-        Timestamp(self.civil.0.saturating_sub(ago).saturating_add(ahead))
+        let ago = self.monotonic.saturating_duration_since(at);
+        let ahead = at.saturating_duration_since(self.monotonic);
+        let since_epoch = (self.since_epoch + ahead).saturating_sub(ago);
+        Timestamp(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,10 +14,12 @@ mod latch;
 mod leg;
 pub mod playout;
 pub mod reception;
+mod recording;
 pub mod rtcp;
 pub mod rtp;
 pub mod rule;
 pub mod sdp;
+mod sockets;
 pub mod worker;
 
 pub use bridge::{

@@ -3,7 +3,9 @@
 pub mod call;
 pub mod check;
 pub mod demo;
+mod log;
 pub mod serve;
+mod story;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

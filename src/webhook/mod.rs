@@ -28,6 +28,11 @@ impl Wake {
     pub fn wake(&self) {
         self.0.notify_one();
     }
+
+    /// Resolves once there is work; words that came together count as one.
+    pub(crate) async fn wait(&self) {
+        self.0.notified().await;
+    }
 }
 
 /// The secret of a key, for signing; `None` if there is no such key any more.
@@ -117,3 +122,6 @@ pub struct WebhookCounters {
     /// Tries under way now.
     pub in_flight: u64,
 }
+
+#[cfg(test)]
+mod tests;

@@ -60,3 +60,75 @@ fn backoff(config: &Config, attempt: u32, unit: f64) -> Duration {
 fn millis(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::EventKind;
+    use crate::store::tests::{NOW, ended};
+
+    fn delivery(attempt: u32) -> Delivery {
+        let record = ended(1);
+        Delivery {
+            id: 1,
+            call: record.call,
+            event: EventKind::Completed,
+            target: record.webhook.clone().expect("it has one"),
+            receiver: "https://hooks.example.com".into(),
+            created_at: NOW,
+            attempt,
+            body: None,
+            record,
+        }
+    }
+
+    fn answered(status: u16, retry_after: Option<u64>) -> Result<Answer, EgressError> {
+        Ok(Answer { status, retry_after: retry_after.map(Duration::from_secs), body: bytes::Bytes::new() })
+    }
+
+    /// Seconds until the next try.
+    fn wait(attempt: u32, tried: Result<Answer, EgressError>, age: i64, unit: f64) -> Option<i64> {
+        let now = Timestamp(NOW.0 + age * 1000);
+        match settle(&Config::default(), &delivery(attempt), tried, "{}", now, unit) {
+            Settled::Retry { due_at, .. } => Some((due_at.0 - now.0) / 1000),
+            Settled::Delivered | Settled::Dead { .. } => None,
+        }
+    }
+
+    #[test]
+    fn two_hundreds_deliver_and_gone_gives_up() {
+        for (status, expected) in [
+            (200, Settled::Delivered),
+            (204, Settled::Delivered),
+            (299, Settled::Delivered),
+            (410, Settled::Dead { reason: "HTTP 410".into() }),
+        ] {
+            let settled = settle(&Config::default(), &delivery(1), answered(status, None), "{}", NOW, 0.5);
+            assert_eq!(settled, expected);
+        }
+    }
+
+    #[test]
+    fn waits_double_up_to_an_hour() {
+        let waits =
+            [1, 2, 3, 8, 11, 12, 4_000_000_000].map(|attempt| wait(attempt, answered(500, None), 0, 0.5));
+        assert_eq!(waits, [5, 10, 20, 640, 3600, 3600, 3600].map(Some));
+        assert_eq!(wait(1, Err(EgressError::Address), 0, 0.0), Some(4));
+        assert_eq!(wait(1, answered(302, None), 0, 1.0), Some(6));
+    }
+
+    #[test]
+    fn retry_after_is_honoured_up_to_an_hour() {
+        assert_eq!(wait(1, answered(429, Some(90)), 0, 0.5), Some(90));
+        assert_eq!(wait(1, answered(503, Some(1)), 0, 0.5), Some(5));
+        assert_eq!(wait(1, answered(503, Some(u64::MAX)), 0, 0.5), Some(3600));
+    }
+
+    #[test]
+    fn the_last_try_falls_on_the_last_moment() {
+        let day = 24 * 3600;
+        assert_eq!(wait(20, answered(500, None), day - 7, 0.5), Some(7));
+        assert_eq!(wait(21, answered(500, None), day, 0.5), None);
+        assert_eq!(wait(21, answered(200, None), day, 0.5), None);
+    }
+}

@@ -102,7 +102,7 @@ impl Worker {
             tokio::select! {
                 Some(tried) = self.tries.next() => self.tried(tried),
                 (result, settlements) = written(&mut self.writing) => self.written(result, settlements, stopping),
-                () = wake.0.notified() => self.look = true,
+                () = wake.wait() => self.look = true,
                 () = tokio::time::sleep(wait), if !stopping => self.look = true,
                 () = stop.notified(), if !stopping => stopping = true,
             }

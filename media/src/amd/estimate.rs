@@ -13,10 +13,8 @@ pub(super) fn one_tone(frame: &Frame) -> Option<f32> {
     if r0 <= 0.0 || (r2 / r0 - (2.0 * (r1 / r0).powi(2) - 1.0)).abs() > ONE_TONE_MISFIT_MAX {
         return None;
     }
-    if r1.abs() < r0 * 1e-3 {
-        return None; // exactly a quarter of the sample rate: no signal that we look for
-    }
-    let rough = f64::from(((r2 + (r2 * r2 + 8.0 * r1 * r1).sqrt()) / (4.0 * r1)).clamp(-1.0, 1.0)).acos();
+    // cos w solves 2 r1 c² - r2 c - r1 = 0; this form of the root holds at a quarter of the sample rate too, where r1 = 0.
+    let rough = f64::from((2.0 * r1 / ((r2 * r2 + 8.0 * r1 * r1).sqrt() - r2)).clamp(-1.0, 1.0)).acos();
     let half = FRAME / 2;
     let first = project(&frame.samples[..half], rough);
     let second = project(&frame.samples[half..], rough);

@@ -145,9 +145,9 @@ impl UserAgent {
                 .header(Name::To, &invite.to)
                 .header(Name::CallId, call_id)
                 .header(Name::CSeq, format_args!("{cseq} INVITE"))
-                .header(Name::Contact, &identity.contact)
+                .header(Name::Contact, identity.contact)
                 .header(Name::Allow, ALLOW)
-                .header(Name::UserAgent, &identity.user_agent);
+                .header(Name::UserAgent, identity.user_agent);
             writer = with_headers(writer, &authorizations);
             finish(with_headers(writer, &invite.headers), invite.body.as_ref())
         });

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr2, memchr3};
 
 /// Parameters: what follows the first `;` of a Via, a name-addr or a URI.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -78,28 +78,19 @@ impl<'a> Iterator for Split<'a> {
 fn find_outside(text: &str, wanted: u8, comments: &mut bool) -> Option<usize> {
     let bytes = text.as_bytes();
     let first = memchr(wanted, bytes)?;
-    let mut at = 0;
+    // In most values nothing opens before the first candidate.
+    let mut at = memchr3(b'"', b'<', b'(', &bytes[..first]).unwrap_or(first);
     while at < bytes.len() {
-        match bytes[at] {
-            b if b == wanted => return Some(at),
-            b'"' => at += quoted_len(&bytes[at..])?,
-            b'<' => at += memchr(b'>', &bytes[at..])? + 1,
-            b'(' if *comments => match comment_len(&bytes[at..]) {
-                Some(length) => at += length,
-                None => {
-                    *comments = false;
-                    at += 1;
-                }
-            },
-            // Nothing opens before the first candidate in most values: take the stride.
-            _ if at < first => {
-                at += bytes[at..first]
-                    .iter()
-                    .position(|b| matches!(b, b'"' | b'<' | b'('))
-                    .unwrap_or(first - at)
-            }
-            _ => at += 1,
-        }
+        at += match bytes[at] {
+            byte if byte == wanted => return Some(at),
+            b'"' => quoted_len(&bytes[at..])?,
+            b'<' => memchr(b'>', &bytes[at..])? + 1,
+            b'(' if *comments => comment_len(&bytes[at..]).unwrap_or_else(|| {
+                *comments = false;
+                1
+            }),
+            _ => 1,
+        };
     }
     None
 }

@@ -89,21 +89,24 @@ impl UdpSocket {
     /// Reads what is there, at most `max` and at most 64 datagrams.
     pub fn receive(&mut self, max: usize, mut f: impl FnMut(SocketAddr, Bytes)) -> io::Result<usize> {
         let Self { socket, slots, counters, .. } = self;
-        let descriptor = socket.as_raw_fd();
-        let read = socket.try_io(Interest::READABLE, || {
-            receive_batch(descriptor, slots, max.min(BATCH), |from, datagram| {
-                counters.received += 1;
-                f(from, Bytes::copy_from_slice(datagram));
-            })
+        let (descriptor, max) = (socket.as_raw_fd(), max.min(BATCH));
+        let mut read = 0;
+        let tried = socket.try_io(Interest::READABLE, || {
+            read = receive_batch(descriptor, slots, max, |from, datagram| {
+                f(from, Bytes::copy_from_slice(datagram))
+            })?;
+            // A batch that is not full emptied the socket: saying so spares the call that would find nothing.
+            if read < max { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
         });
-        match read {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+        counters.received += read as u64;
+        match tried {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(read),
             // An ICMP error says that some earlier datagram of ours was not wanted: no reason to stop reading.
             Err(error) if is_passing(&error) => {
                 counters.receive_errors += 1;
-                Ok(0)
+                Ok(read)
             }
-            read => read,
+            tried => tried.map(|()| read),
         }
     }
 
@@ -121,7 +124,14 @@ impl UdpSocket {
         let mut total = 0;
         while !self.queue.is_empty() {
             let (descriptor, queue) = (self.socket.as_raw_fd(), &self.queue);
-            match self.socket.try_io(Interest::WRITABLE, || send_batch(descriptor, queue)) {
+            let sent = match send_batch(descriptor, queue) {
+                // Again, so that the runtime sees it and knows to wait.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.socket.try_io(Interest::WRITABLE, || send_batch(descriptor, queue))
+                }
+                sent => sent,
+            };
+            match sent {
                 Ok(sent) => {
                     self.queue.drain(..sent);
                     self.counters.sent += sent as u64;

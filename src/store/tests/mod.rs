@@ -13,8 +13,6 @@ use crate::model::*;
 pub use place::{Place, execute, fill, make_room};
 
 /// Runs each function once an engine.
-#[macro_export]
-#[doc(hidden)]
 macro_rules! on_both_engines {
     ($($name:ident),+ $(,)?) => {
         mod sqlite {
@@ -31,6 +29,8 @@ macro_rules! on_both_engines {
         }
     };
 }
+
+pub(crate) use on_both_engines;
 
 on_both_engines! {
     a_record_reads_back_as_it_was_written,
@@ -299,13 +299,13 @@ async fn rows_survive_a_crash(place: Place) {
         let _ = futures_util::poll!(std::pin::pin!(queued));
     });
     let store = place.open().await;
-    let dialogs: Vec<_> = store.unfinished().await.expect("readable");
+    let dialogs = store.unfinished().await.expect("readable");
     assert_eq!(dialogs[0].0.state, CallState::Answered);
     assert_eq!(dialogs[0].1, Some(dialog()));
     let second_ended = read(&store, 2).await.expect("there").state == CallState::Ended;
     assert_eq!(claim(&store, NOW.0 + 10, 10).await.len(), usize::from(second_ended));
     store.close().await;
-    assert!(matches!(store.intend(Intent { record: record(3), idempotency: None }).await, Err(_)));
+    assert!(store.intend(Intent { record: record(3), idempotency: None }).await.is_err());
 }
 
 async fn another_switch_is_locked_out(place: Place) {

@@ -51,7 +51,7 @@ impl Place {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
             let runtime = runtime.expect("a runtime");
             runtime.block_on(async move { work(Store::open(&target).await.expect("opens")).await });
-            runtime.shutdown_background();
+            drop(runtime);
         };
         std::thread::Builder::new().spawn(life).expect("a thread").join().expect("the work went well");
     }

@@ -85,7 +85,8 @@ proptest! {
         answered_after in 0usize..3000,
     ) {
         let samples = stretches.concat();
-        for params in [Params::default(), Params::asterisk(), Params { greeting: Default::default(), ..Params::default() }] {
+        let none = Params { greeting: Default::default(), silence_threshold: 0, ..Params::default() };
+        for params in [Params::default(), Params::asterisk(), none] {
             let mut detector = Detector::new(params);
             let (before, after) = samples.split_at(answered_after.min(samples.len()));
             prop_assert!(before.chunks(chunk).find_map(|packet| detector.push(packet)).is_none());

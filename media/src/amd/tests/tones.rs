@@ -79,7 +79,7 @@ fn fax_machines_are_known_at_both_ends() {
 
 #[test]
 fn a_beep_of_any_frequency_after_a_greeting_is_a_voicemail() {
-    for hz in [400.0, 480.0, 703.0, 742.0, 882.0, 1000.0, 1100.0, 1335.0, 1777.0, 2250.0] {
+    for hz in [400.0, 480.0, 703.0, 742.0, 882.0, 1000.0, 1100.0, 1335.0, 1777.0, 2000.0, 2250.0] {
         for ms in [160, 300, 760] {
             let line =
                 Line::new().silence(300).voice(3500).silence(410).tone(&[hz], ms).silence(1500).noise(30.0);

@@ -1,0 +1,226 @@
+//! The journal over a real store of either engine.
+
+use super::*;
+use crate::model::{
+    AgentId, CallFact, CallState, DialogRecord, Disposition, EndedBy, Heard, KeyId, Outcome, RecordingResult,
+    TenantId,
+};
+use crate::store::tests::{Place, fill, make_room, on_both_engines, record};
+
+on_both_engines! {
+    a_call_becomes_a_row_and_an_event,
+    slots_are_given_back_when_the_end_is_on_disk,
+    ends_outlive_a_full_database,
+    an_intent_that_nobody_awaits_leaves_nothing,
+    a_repeated_request_starts_nothing,
+    a_call_of_an_earlier_run_is_adopted,
+    listeners_hear_every_fact_of_every_call,
+}
+
+fn start(store: &Store, calls_max: usize) -> (Journal, webhook::Wake) {
+    let wake = webhook::Wake::default();
+    let config = Config { calls_max, data_dir: "/var/lib/trunkline".into() };
+    (Journal::start(store.clone(), config, wake.clone()), wake)
+}
+
+fn call(id: u64) -> CallId {
+    CallId::new(id).expect("a valid id")
+}
+
+fn event(id: u64, fact: CallFact) -> CallEvent {
+    CallEvent { call: call(id), at: Instant::now(), fact }
+}
+
+fn dialog() -> Box<DialogRecord> {
+    Box::new(DialogRecord {
+        call_id: "a".into(),
+        local_tag: "l".into(),
+        remote_tag: "r".into(),
+        local_uri: "sip:us@here".into(),
+        remote_uri: "sip:them@there".into(),
+        remote_target: "sip:them@192.0.2.1".into(),
+        route_set: vec![],
+        local_cseq: 1,
+        remote: "192.0.2.1:5060".parse().expect("an address"),
+        trunk: "t1".into(),
+    })
+}
+
+fn outcome(at: Instant) -> Box<Outcome> {
+    Box::new(Outcome {
+        disposition: Disposition::CalleeHangup,
+        ended_by: EndedBy::Callee,
+        sip_status: Some(200),
+        q850: Some(16),
+        detail: None,
+        retry_after: None,
+        heard: None,
+        dead_air: None,
+        recording: Some(RecordingResult::Saved {
+            path: "/var/lib/trunkline/recordings/1.wav".into(),
+            duration: Duration::from_secs(2),
+        }),
+        ringing_at: Some(at),
+        answered_at: Some(at + Duration::from_millis(500)),
+        ended_at: at + Duration::from_millis(2500),
+    })
+}
+
+async fn intend(journal: &Journal, id: u64) {
+    let slot = journal.reserve().expect("room");
+    assert_eq!(journal.intend(slot, record(id), None).await.expect("stored"), Intended::Committed);
+}
+
+async fn a_call_becomes_a_row_and_an_event(place: Place) {
+    let store = place.open().await;
+    let (journal, wake) = start(&store, 10);
+    intend(&journal, 1).await;
+    assert_eq!(journal.live(), 1);
+    journal.record(event(1, CallFact::Ringing { status: 180 }));
+    assert!(journal.find(call(1)).expect("followed").ringing_at.is_some());
+    journal.record(event(1, CallFact::Answered { dialog: dialog() }));
+    let heard = Heard {
+        class: "human",
+        reason: "one word".into(),
+        confidence: 0.9,
+        at: Duration::from_millis(800),
+        evidence: "{}".into(),
+    };
+    journal.record(event(1, CallFact::Verdict(Box::new(heard))));
+    journal.record(event(1, CallFact::AgentSpoke { dead_air: Duration::from_millis(12) }));
+    assert_eq!(journal.find(call(1)).expect("followed").state, CallState::Answered);
+    journal.record(event(1, CallFact::Ended(outcome(Instant::now()))));
+    journal.record(event(1, CallFact::Ended(outcome(Instant::now()))));
+    assert_eq!(journal.live(), 0);
+    journal.drained().await;
+    wake.wait().await;
+
+    let row = store.call(TenantId(1), call(1)).await.expect("readable").expect("there");
+    assert_eq!((row.state, row.disposition), (CallState::Ended, Some(Disposition::CalleeHangup)));
+    assert_eq!((row.verdict.as_deref(), row.dead_air), (Some("human"), Some(Duration::from_millis(12))));
+    assert_eq!(row.recording.as_deref(), Some("recordings/1.wav"));
+    assert_eq!(row.duration(), Some(Duration::from_secs(2)));
+    assert_eq!(row.answered_at.map(|at| at.0 - row.ringing_at.expect("rang").0), Some(500));
+    assert!(store.next_due().await.expect("readable").is_some(), "its event is owed");
+    assert_eq!(journal.find(call(1)), None, "the store knows it now");
+}
+
+async fn slots_are_given_back_when_the_end_is_on_disk(place: Place) {
+    let store = place.open().await;
+    let (journal, _) = start(&store, 2);
+    intend(&journal, 1).await;
+    let unused = journal.reserve().expect("room");
+    assert!(journal.reserve().is_none());
+    drop(unused);
+    intend(&journal, 2).await;
+    assert!(journal.reserve().is_none());
+    for id in [1, 2] {
+        journal.record(event(id, CallFact::Ended(outcome(Instant::now()))));
+    }
+    assert!(journal.reserve().is_none(), "ended, and not on disk yet");
+    journal.drained().await;
+    assert!(journal.reserve().is_some());
+}
+
+async fn ends_outlive_a_full_database(place: Place) {
+    let store = place.open().await;
+    let (journal, wake) = start(&store, 100);
+    for id in 1..=50 {
+        intend(&journal, id).await;
+    }
+    fill(&store).await;
+    for id in 1..=50 {
+        let outcome = Outcome { detail: Some("x".repeat(10_000)), ..*outcome(Instant::now()) };
+        journal.record(event(id, CallFact::Ended(Box::new(outcome))));
+    }
+    while store.healthy() {
+        tokio::task::yield_now().await;
+    }
+    let slot = journal.reserve().expect("room");
+    let refused = journal.intend(slot, record(51), None).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable)), "{refused:?}");
+    let shown = journal.find(call(7)).expect("in memory");
+    assert_eq!(shown.state, CallState::Ended, "reads tell the truth meanwhile");
+    assert_eq!(store.unfinished().await.expect("readable").len(), 50);
+
+    make_room(&store).await;
+    journal.drained().await;
+    wake.wait().await;
+    assert!(store.healthy());
+    assert_eq!(store.unfinished().await.expect("readable"), []);
+    intend(&journal, 51).await;
+}
+
+async fn an_intent_that_nobody_awaits_leaves_nothing(place: Place) {
+    let store = place.open().await;
+    let (journal, _) = start(&store, 10);
+    let slot = journal.reserve().expect("room");
+    {
+        let mut intent = std::pin::pin!(journal.intend(slot, record(1), None));
+        assert!(futures_util::poll!(intent.as_mut()).is_pending());
+    }
+    journal.drained().await;
+    assert_eq!(store.call(TenantId(1), call(1)).await.expect("readable"), None);
+    assert_eq!(journal.live(), 0);
+}
+
+async fn a_repeated_request_starts_nothing(place: Place) {
+    let store = place.open().await;
+    let (journal, _) = start(&store, 10);
+    let response = StoredResponse { status: 201, body: "{}".into() };
+    let promise = || Some((Idempotency { key: "k".into(), body_hash: [1; 32] }, response.clone()));
+    let first = journal.intend(journal.reserve().expect("room"), record(1), promise()).await;
+    assert_eq!(first.expect("stored"), Intended::Committed);
+    let again = journal.intend(journal.reserve().expect("room"), record(2), promise()).await;
+    assert_eq!(again.expect("stored"), Intended::Replay(response.clone()));
+    assert_eq!(journal.live(), 1);
+    assert_eq!(
+        store.call(TenantId(1), call(1)).await.expect("readable").map(|row| row.key),
+        Some(Some(KeyId(7)))
+    );
+    journal.record(event(1, CallFact::Ended(outcome(Instant::now()))));
+    journal.drained().await;
+}
+
+async fn a_call_of_an_earlier_run_is_adopted(place: Place) {
+    place.crash_after(|store| async move {
+        let (journal, _) = start(&store, 10);
+        intend(&journal, 1).await;
+        journal.record(event(1, CallFact::Answered { dialog: dialog() }));
+        // Written behind the answer, so the answer is on disk once this is.
+        intend(&journal, 2).await;
+        while store.unfinished().await.expect("readable")[0].1.is_none() {
+            tokio::task::yield_now().await;
+        }
+    });
+    let store = place.open().await;
+    let (journal, _) = start(&store, 10);
+    for (left, found) in store.unfinished().await.expect("readable") {
+        assert_eq!(found.is_some(), left.call == call(1));
+        let id = left.call.get();
+        journal.adopt(journal.reserve().expect("room"), left);
+        let end = Outcome { disposition: Disposition::Indeterminate, ..*outcome(Instant::now()) };
+        journal.record(event(id, CallFact::Ended(Box::new(end))));
+    }
+    journal.drained().await;
+    let row = store.call(TenantId(1), call(2)).await.expect("readable").expect("there");
+    assert_eq!((row.disposition, row.agent), (Some(Disposition::Indeterminate), AgentId(3)));
+}
+
+async fn listeners_hear_every_fact_of_every_call(place: Place) {
+    let store = place.open().await;
+    let (journal, _) = start(&store, 10);
+    let mut news = journal.subscribe();
+    intend(&journal, 1).await;
+    journal.record(event(1, CallFact::Dialing));
+    journal.record(event(99, CallFact::EarlyMedia));
+    journal.record(event(1, CallFact::Ended(outcome(Instant::now()))));
+    assert!(matches!(news.recv().await.expect("told").fact, CallFact::Dialing));
+    assert_eq!(news.recv().await.expect("told").call, call(99));
+    assert!(matches!(news.recv().await.expect("told").fact, CallFact::Ended(_)));
+    drop(journal);
+    // The task writes what it was told, though nobody holds the journal any more.
+    while !store.unfinished().await.expect("readable").is_empty() {
+        tokio::task::yield_now().await;
+    }
+}

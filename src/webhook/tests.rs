@@ -1,0 +1,263 @@
+//! The worker against a small receiver on loopback, over both engines.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::egress::Policy;
+use crate::face::nixflex;
+use crate::model::{CallRecord, Face, WebhookTarget};
+use crate::store::Intent;
+use crate::store::tests::{KEY, Place, end, ended, execute, intend, on_both_engines, record};
+
+on_both_engines! {
+    a_failed_delivery_is_repeated_with_the_same_bytes_and_id,
+    a_restart_delivers_what_was_owed,
+    gone_is_given_up_at_once,
+    a_dead_receiver_delays_nobody_else,
+    events_of_one_call_arrive_in_order,
+    an_event_without_its_key_waits_for_it,
+    what_could_not_be_settled_is_delivered_again,
+}
+
+const SECRET: &str = "nxfs_demo";
+
+/// A request as the receiver saw it.
+struct Seen {
+    path: String,
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Seen {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).expect("the header is there").to_str().expect("ASCII")
+    }
+}
+
+/// Answers each path with its statuses in turn, then with 200; a path that starts with `/silent` never.
+struct Receiver {
+    base: String,
+    seen: mpsc::UnboundedReceiver<Seen>,
+}
+
+struct Answers {
+    seen: mpsc::UnboundedSender<Seen>,
+    statuses: Mutex<HashMap<&'static str, Vec<u16>>>,
+}
+
+impl Receiver {
+    async fn start(statuses: &[(&'static str, &[u16])]) -> Self {
+        let (tell, seen) = mpsc::unbounded_channel();
+        let statuses =
+            statuses.iter().map(|(path, statuses)| (*path, statuses.iter().rev().copied().collect()));
+        let answers = Arc::new(Answers { seen: tell, statuses: Mutex::new(statuses.collect()) });
+        let router = Router::new().fallback(answer).with_state(answers);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let base = format!("http://{}", listener.local_addr().expect("bound"));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { base, seen }
+    }
+
+    fn target(&self, path: &str) -> Option<WebhookTarget> {
+        Some(WebhookTarget { url: format!("{}{path}", self.base), face: Face::Nixflex, key: KEY })
+    }
+
+    async fn next(&mut self) -> Seen {
+        self.seen.recv().await.expect("a request")
+    }
+}
+
+async fn answer(
+    State(answers): State<Arc<Answers>>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: String,
+) -> StatusCode {
+    let path = uri.path().to_owned();
+    let status = {
+        let mut statuses = answers.statuses.lock().expect("not poisoned");
+        statuses.get_mut(path.as_str()).and_then(Vec::pop).unwrap_or(200)
+    };
+    let silent = path.starts_with("/silent");
+    let _ = answers.seen.send(Seen { path, headers, body });
+    if silent {
+        std::future::pending::<()>().await;
+    }
+    StatusCode::from_u16(status).expect("a status")
+}
+
+fn quick() -> Config {
+    Config { backoff_first: Duration::from_millis(5), ..Config::default() }
+}
+
+fn start(store: &Store, wake: &Wake, config: Config) -> Webhooks {
+    let allow_addresses = vec!["127.0.0.0/8".parse().expect("a network")];
+    let egress = Egress::new(Policy { allow_http: true, allow_addresses }).expect("a client");
+    let secrets: Secrets = Arc::new(|key| (key == KEY).then(|| Secret::new(SECRET.to_owned())));
+    Webhooks::start(store.clone(), egress, secrets, wake.clone(), config)
+}
+
+/// A call that ended and owes its event to `target`.
+async fn owe(store: &Store, call: u64, target: Option<WebhookTarget>) -> CallRecord {
+    // The event's age counts from the end.
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    let ended_at = Some(crate::model::Timestamp(i64::try_from(now.as_millis()).expect("this age")));
+    intend(store, CallRecord { webhook: target.clone(), ..record(call) }).await;
+    let ended = CallRecord { webhook: target, ended_at, ..ended(call) };
+    assert_eq!(end(store, ended.clone()).await, 1);
+    ended
+}
+
+async fn a_failed_delivery_is_repeated_with_the_same_bytes_and_id(place: Place) {
+    let mut receiver = Receiver::start(&[("/hook", &[503, 302, 500])]).await;
+    let store = place.open().await;
+    let wake = Wake::default();
+    let webhooks = start(&store, &wake, quick());
+    let call = owe(&store, 1, receiver.target("/hook?token=1")).await;
+    wake.wake();
+
+    let mut tries = Vec::new();
+    for _ in 0..4 {
+        tries.push(receiver.next().await);
+    }
+    webhooks.shutdown().await;
+    assert_eq!(store.next_due().await.expect("readable"), None);
+    for seen in &tries {
+        assert_eq!(seen.body, nixflex::completed(&call));
+        assert_eq!(seen.header("webhook-id"), tries[0].header("webhook-id"));
+        assert_eq!(seen.header("content-type"), "application/json");
+        assert!(seen.header("user-agent").starts_with("trunkline/"));
+        let seconds = seen.header("webhook-timestamp").parse().expect("a number");
+        assert_eq!(seen.header("x-nixflex-signature"), nixflex::sign(SECRET, seconds, seen.body.as_bytes()));
+        assert!(seen.header("webhook-signature").starts_with("v1,"));
+    }
+}
+
+async fn a_restart_delivers_what_was_owed(place: Place) {
+    let mut receiver = Receiver::start(&[]).await;
+    let target = receiver.target("/silent");
+    let config = Config { lease: Duration::from_millis(50), ..quick() };
+    let crashing = config.clone();
+    let (told, hears) = std::sync::mpsc::channel();
+    // The first run dies with its try under way: claimed, and not settled.
+    let seen = tokio::task::spawn_blocking(move || {
+        place.crash_after(|store| async move {
+            let webhooks = start(&store, &Wake::default(), crashing);
+            owe(&store, 1, target).await;
+            hears.recv().expect("told");
+            drop(webhooks);
+        });
+        place
+    });
+    // Its receiver runs here.
+    let first = tokio::select! { seen = receiver.next() => seen, _ = tokio::time::sleep(Duration::from_secs(40)) => panic!("no try") };
+    told.send(()).expect("heard");
+    let place = seen.await.expect("crashed as planned");
+    let store = place.open().await;
+    let webhooks = start(&store, &Wake::default(), config);
+    let second = receiver.next().await;
+    assert_eq!((&first.body, first.header("webhook-id")), (&second.body, second.header("webhook-id")));
+    drop(webhooks);
+}
+
+async fn gone_is_given_up_at_once(place: Place) {
+    let mut receiver = Receiver::start(&[("/hook", &[410])]).await;
+    let store = place.open().await;
+    owe(&store, 1, receiver.target("/hook")).await;
+    let webhooks = start(&store, &Wake::default(), quick());
+    receiver.next().await;
+    webhooks.shutdown().await;
+    assert_eq!(store.next_due().await.expect("readable"), None);
+}
+
+async fn a_dead_receiver_delays_nobody_else(place: Place) {
+    let mut dead = Receiver::start(&[]).await;
+    let mut alive = Receiver::start(&[]).await;
+    let store = place.open().await;
+    for call in 1..=20 {
+        owe(&store, call, dead.target("/silent")).await;
+    }
+    let wake = Wake::default();
+    let webhooks = start(&store, &wake, Config { concurrency: 4, per_receiver: 2, ..quick() });
+    dead.next().await;
+    dead.next().await;
+    for call in 21..=30 {
+        owe(&store, call, alive.target("/hook")).await;
+        wake.wake();
+    }
+    for _ in 21..=30 {
+        assert_eq!(alive.next().await.path, "/hook");
+    }
+    assert!(dead.seen.try_recv().is_err(), "two at a time");
+    drop(webhooks);
+}
+
+async fn events_of_one_call_arrive_in_order(place: Place) {
+    let mut receiver = Receiver::start(&[("/hook", &[503, 503])]).await;
+    let store = place.open().await;
+    owe(&store, 1, receiver.target("/hook")).await;
+    execute(
+        &store,
+        "INSERT INTO outbox (call, event, receiver, state, created_at, due_at, attempts)
+           SELECT call, event, receiver, state, created_at, due_at, attempts FROM outbox",
+    )
+    .await;
+    let webhooks = start(&store, &Wake::default(), quick());
+    let mut ids = Vec::new();
+    for _ in 0..4 {
+        ids.push(receiver.next().await.header("webhook-id").to_owned());
+    }
+    assert_eq!(ids[..3], [ids[0].clone(), ids[0].clone(), ids[0].clone()]);
+    assert_ne!(ids[3], ids[0]);
+    webhooks.shutdown().await;
+}
+
+async fn an_event_without_its_key_waits_for_it(place: Place) {
+    let mut receiver = Receiver::start(&[]).await;
+    let store = place.open().await;
+    owe(&store, 1, receiver.target("/hook")).await;
+    let asked = std::sync::atomic::AtomicU64::new(0);
+    let secrets: Secrets = Arc::new(move |_| {
+        (asked.fetch_add(1, Ordering::Relaxed) >= 2).then(|| Secret::new(SECRET.to_owned()))
+    });
+    let allow_addresses = vec!["127.0.0.0/8".parse().expect("a network")];
+    let egress = Egress::new(Policy { allow_http: true, allow_addresses }).expect("a client");
+    let webhooks = Webhooks::start(store.clone(), egress, secrets, Wake::default(), quick());
+    receiver.next().await;
+    assert_eq!(webhooks.counters().retried, 2);
+    webhooks.shutdown().await;
+}
+
+async fn what_could_not_be_settled_is_delivered_again(place: Place) {
+    let mut receiver = Receiver::start(&[]).await;
+    let store = place.open().await;
+    let intent =
+        Intent { record: CallRecord { webhook: receiver.target("/hook"), ..record(1) }, idempotency: None };
+    store.intend(intent).await.expect("stored");
+    end(&store, CallRecord { webhook: receiver.target("/hook"), ..ended(1) }).await;
+    let config = Config { lease: Duration::from_millis(100), ..quick() };
+    let webhooks = start(&store, &Wake::default(), config.clone());
+    let first = receiver.next().await;
+    drop(webhooks);
+    let webhooks = start(&store, &Wake::default(), config);
+    let again = tokio::select! {
+        again = receiver.next() => Some(again),
+        // Or it was settled just before the first worker was dropped.
+        () = settled(&store) => None,
+    };
+    assert!(again.is_none_or(|again| again.body == first.body));
+    webhooks.shutdown().await;
+}
+
+/// Resolves when nothing is owed.
+async fn settled(store: &Store) {
+    while store.next_due().await.expect("readable").is_some() {
+        tokio::task::yield_now().await;
+    }
+}
