@@ -186,7 +186,15 @@ impl Media {
             workers.push(handle);
         }
         let seeds = Mutex::new(StdRng::from_seed(config.seed));
-        Ok(Media { workers, recorder, recorder_figures, pool, serial: AtomicU64::new(1), seeds, ended: Mutex::new(ended) })
+        Ok(Media {
+            workers,
+            recorder,
+            recorder_figures,
+            pool,
+            serial: AtomicU64::new(1),
+            seeds,
+            ended: Mutex::new(ended),
+        })
     }
 
     /// Binds a port pair and gives the leg to the least loaded worker. [`Command::Close`] ends it; its reports bear
