@@ -7,6 +7,8 @@
 //! second came earlier than it had to. Telephone events (RFC 4733) share the numbering of the audio, and are told to
 //! the buffer so that they aren't mistaken for loss.
 
+use arrayvec::ArrayVec;
+
 use crate::{conceal::Concealer, g711::Codec, rtp};
 
 /// Samples of a frame: 20 ms at 8 kHz.
@@ -19,8 +21,9 @@ pub const PAYLOAD_MAX: usize = 480;
 /// The buffer of one leg.
 #[derive(Clone, Debug)]
 pub struct Jitter {
-    slots: Box<[Slot]>,
+    slots: [Slot; SLOTS],
     held: usize,
+    payloads: Payloads,
     /// Number of the packet that is due, and the highest that is held.
     next: u16,
     highest: u16,
@@ -63,13 +66,21 @@ pub enum Heard {
     Concealed,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Slot {
     content: Content,
     sequence: u16,
     timestamp: u32,
-    length: usize,
-    payload: [u8; PAYLOAD_MAX],
+    length: u16,
+    /// Where its payload is.
+    payload: u8,
+}
+
+/// Room for the payloads, the last freed being the next used: a steady stream stays in a few lines of the cache.
+#[derive(Clone, Debug)]
+struct Payloads {
+    rooms: Box<[[u8; PAYLOAD_MAX]]>,
+    free: ArrayVec<u8, SLOTS>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,11 +101,14 @@ impl Jitter {
     /// An empty buffer.
     #[must_use]
     pub fn new() -> Self {
-        let empty =
-            Slot { content: Content::Empty, sequence: 0, timestamp: 0, length: 0, payload: [0; PAYLOAD_MAX] };
         Self {
-            slots: vec![empty; SLOTS].into(),
+            slots: [Slot { content: Content::Empty, sequence: 0, timestamp: 0, length: 0, payload: 0 };
+                SLOTS],
             held: 0,
+            payloads: Payloads {
+                rooms: vec![[0; PAYLOAD_MAX]; SLOTS].into(),
+                free: (0..SLOTS as u8).collect(),
+            },
             next: 0,
             highest: 0,
             cursor: None,
@@ -158,10 +172,7 @@ impl Jitter {
         if !self.fits(sequence) {
             self.begin(sequence, timestamp);
         }
-        let slot = self.place(sequence, Content::Audio(codec));
-        slot.timestamp = timestamp;
-        slot.length = payload.len();
-        slot.payload[..payload.len()].copy_from_slice(payload);
+        self.place(sequence, timestamp, Content::Audio(codec), payload);
         self.observe(timestamp);
         true
     }
@@ -169,7 +180,7 @@ impl Jitter {
     /// Takes notice of a telephone event's packet.
     pub fn insert_event(&mut self, sequence: u16) {
         if self.fits(sequence) && rtp::sequence_ahead(sequence, self.next) >= 0 {
-            self.place(sequence, Content::Event);
+            self.place(sequence, 0, Content::Event, &[]);
         }
     }
 
@@ -218,25 +229,33 @@ impl Jitter {
         self.highest = sequence;
     }
 
-    fn place(&mut self, sequence: u16, content: Content) -> &mut Slot {
+    fn place(&mut self, sequence: u16, timestamp: u32, content: Content, payload: &[u8]) {
         if rtp::sequence_ahead(sequence, self.next) < 0 {
             self.next = sequence;
         }
         if rtp::sequence_ahead(sequence, self.highest) > 0 {
             self.highest = sequence;
         }
-        let slot = &mut self.slots[usize::from(sequence) % SLOTS];
-        self.held += usize::from(slot.content == Content::Empty);
-        slot.content = content;
-        slot.sequence = sequence;
-        slot
+        let at = usize::from(sequence) % SLOTS;
+        self.empty(at);
+        let room =
+            self.payloads.free.pop().expect("there are as many rooms as slots, and this slot is empty");
+        self.payloads.rooms[usize::from(room)][..payload.len()].copy_from_slice(payload);
+        self.slots[at] = Slot { content, sequence, timestamp, length: payload.len() as u16, payload: room };
+        self.held += 1;
+    }
+
+    fn empty(&mut self, at: usize) {
+        let slot = &mut self.slots[at];
+        if slot.content != Content::Empty {
+            slot.content = Content::Empty;
+            self.payloads.free.push(slot.payload);
+            self.held -= 1;
+        }
     }
 
     fn clear(&mut self) {
-        for slot in &mut self.slots {
-            slot.content = Content::Empty;
-        }
-        self.held = 0;
+        (0..SLOTS).for_each(|at| self.empty(at));
         self.starved = 0;
         self.late_in_a_row = 0;
         self.surplus = 0;
@@ -273,7 +292,7 @@ impl Jitter {
                 return Heard::Concealed;
             };
             self.starved = 0;
-            let slot = &mut self.slots[at];
+            let slot = &self.slots[at];
             let gap = rtp::timestamp_ahead(slot.timestamp, cursor);
             if gap > GAP_MAX {
                 self.cursor = Some(slot.timestamp);
@@ -320,17 +339,16 @@ impl Jitter {
     }
 
     fn take_off(&mut self, at: usize) {
-        let slot = &mut self.slots[at];
-        slot.content = Content::Empty;
-        self.next = slot.sequence.wrapping_add(1);
-        self.held -= 1;
+        self.empty(at);
+        self.next = self.slots[at].sequence.wrapping_add(1);
     }
 
     /// Plays the packet at `at` from its sample `from`; gives the number of samples.
     fn play(&mut self, at: usize, from: usize, out: &mut [i16]) -> usize {
         let slot = &self.slots[at];
         let Content::Audio(codec) = slot.content else { return 0 };
-        let encoded = slot.payload[..slot.length].get(from..).unwrap_or(&[]);
+        let payload = &self.payloads.rooms[usize::from(slot.payload)][..usize::from(slot.length)];
+        let encoded = payload.get(from..).unwrap_or(&[]);
         let count = encoded.len().min(out.len());
         codec.decode(encoded, &mut out[..count]);
         if count == encoded.len() {
@@ -343,9 +361,7 @@ impl Jitter {
 
     fn discard_events_before(&mut self, at: usize) {
         while usize::from(self.next) % SLOTS != at {
-            let slot = &mut self.slots[usize::from(self.next) % SLOTS];
-            self.held -= usize::from(slot.content != Content::Empty);
-            slot.content = Content::Empty;
+            self.empty(usize::from(self.next) % SLOTS);
             self.next = self.next.wrapping_add(1);
         }
     }
@@ -624,6 +640,7 @@ mod tests {
                 }
                 let held = jitter.slots.iter().filter(|slot| slot.content != Content::Empty).count();
                 prop_assert_eq!(jitter.held, held);
+                prop_assert_eq!(jitter.payloads.free.len(), SLOTS - held);
             }
         }
     }

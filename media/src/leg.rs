@@ -334,7 +334,12 @@ impl Outbox {
     }
 
     fn pop(&mut self) -> Option<Transmit<'_>> {
-        self.count = self.count.checked_sub(1)?;
+        let Some(count) = self.count.checked_sub(1) else {
+            // The next packet is written where the last one still is in the cache.
+            self.first = 0;
+            return None;
+        };
+        self.count = count;
         let packet = &self.packets[self.first];
         self.first = (self.first + 1) % OUTBOX;
         Some(Transmit { channel: packet.channel, to: packet.to, payload: &packet.bytes[..packet.length] })
