@@ -98,14 +98,12 @@ impl Cadence {
     }
 
     /// What a tone shows while it lasts: the repetition of earlier bursts, or its own length.
-    fn while_sounding(&mut self, run: Run, speech_heard: bool) -> Option<Tone> {
-        let lasted = run.lasted_ms();
+    fn while_sounding(&self, run: Run, speech_heard: bool) -> Option<Tone> {
+        let is_ced = near(run.mean_hz, CED_HZ, CED_HZ_OFF) && run.lasted_ms() >= CED_MS_MIN;
         match run.kind {
-            Kind::Single if near(run.mean_hz, CED_HZ, CED_HZ_OFF) && lasted >= CED_MS_MIN => {
-                Some(Tone::Fax(FaxTone::Ced))
-            }
-            Kind::Single if lasted == SIT_LAST_MS => self.information_tones(run).map(Tone::Sit),
-            Kind::Ring | Kind::Busy if lasted == REPEAT_MS => self.repetition(run, speech_heard),
+            Kind::Single if is_ced => Some(Tone::Fax(FaxTone::Ced)),
+            Kind::Single if run.frames == SIT_LAST_FRAMES => self.information_tones(run).map(Tone::Sit),
+            Kind::Ring | Kind::Busy if run.frames == REPEAT_FRAMES => self.repetition(run, speech_heard),
             _ => None,
         }
     }
@@ -121,16 +119,15 @@ impl Cadence {
         if !(joined && rising && lengths) {
             return None;
         }
-        Some(
-            match (Pitch::of(first.hz, [913.8, 950.0, 985.2]), Pitch::of(second.hz, [1370.6, 1400.0, 1428.5]))
-            {
-                (Pitch::Low, Pitch::Low) => Sit::Intercept,
-                (Pitch::High, Pitch::Low) => Sit::VacantCode,
-                (Pitch::Low, Pitch::High) => Sit::Reorder,
-                (Pitch::High, Pitch::High) => Sit::NoCircuit,
-                _ => Sit::Unspecified,
-            },
-        )
+        let why =
+            (Pitch::of(first.hz, [913.8, 950.0, 985.2]), Pitch::of(second.hz, [1370.6, 1400.0, 1428.5]));
+        Some(match why {
+            (Pitch::Low, Pitch::Low) => Sit::Intercept,
+            (Pitch::High, Pitch::Low) => Sit::VacantCode,
+            (Pitch::Low, Pitch::High) => Sit::Reorder,
+            (Pitch::High, Pitch::High) => Sit::NoCircuit,
+            _ => Sit::Unspecified,
+        })
     }
 
     /// A burst of `run`'s kind has begun again: do the gaps and lengths before it make a cadence?
@@ -148,10 +145,9 @@ impl Cadence {
         };
         let length = last.length_ms();
         if run.kind == Kind::Ring && !speech_heard {
+            let slow = RING_GAP_MS.contains(&gap) && RING_MS.contains(&length);
             let double = before.is_some_and(|(_, gap)| RING_DOUBLE_GAP_MS.contains(&gap));
-            if RING_GAP_MS.contains(&gap) && RING_MS.contains(&length)
-                || double && RING_PAIR_GAP_MS.contains(&gap)
-            {
+            if slow || (double && RING_PAIR_GAP_MS.contains(&gap)) {
                 return Some(Tone::Ringback);
             }
         }
@@ -175,12 +171,9 @@ impl Cadence {
             return None;
         }
         let quiet_ms = (since - 1) * FRAME_MS;
+        let is_cng = near(burst.hz, CNG_HZ, CNG_HZ_OFF) && CNG_MS.contains(&burst.length_ms());
         let tone = match burst.kind {
-            Kind::Single
-                if !speech_heard
-                    && near(burst.hz, CNG_HZ, CNG_HZ_OFF)
-                    && CNG_MS.contains(&burst.length_ms()) =>
-            {
+            Kind::Single if is_cng && !speech_heard => {
                 (quiet_ms >= BEEP_QUIET_MS).then_some(Tone::Fax(FaxTone::Cng))
             }
             Kind::Single => self.beep(burst, quiet_ms, BEEP_QUIET_MS),
@@ -196,8 +189,9 @@ impl Cadence {
     }
 
     fn beep(&self, burst: Burst, quiet_ms: u32, quiet_ms_min: u32) -> Option<Tone> {
-        let ringing = matches!(self.bursts.as_slice(), [.., before, _]
-            if before.kind == Kind::Ring && burst.kind == Kind::Ring && (burst.first - before.end) * FRAME_MS <= *RING_GAP_MS.end());
+        let ringing = burst.kind == Kind::Ring
+            && matches!(self.bursts.as_slice(), [.., before, _] if before.kind == Kind::Ring
+                && (burst.first - before.end) * FRAME_MS <= *RING_GAP_MS.end());
         // The last of the information tones ends like a beep.
         let announced = matches!(self.told, Some(Tone::Sit(_)));
         let fits = BEEP_MS.contains(&burst.length_ms()) && burst.steady && !ringing && !announced;
@@ -371,9 +365,9 @@ const CED_MS_MIN: u32 = 400;
 const SIT_MS: RangeInclusive<u32> = 200..=440;
 const SIT_GAP_FRAMES_MAX: u32 = 3;
 /// The third tone has lasted this long when the pattern is read.
-const SIT_LAST_MS: u32 = 120;
+const SIT_LAST_FRAMES: u32 = 6;
 /// A burst has lasted this long when it counts as the cadence's next.
-const REPEAT_MS: u32 = 80;
+const REPEAT_FRAMES: u32 = 4;
 /// Ringing: 2 s (US) or 1 s (Europe) in 6 or 5; the first burst we hear may have begun before we did.
 const RING_MS: RangeInclusive<u32> = 200..=2400;
 const RING_GAP_MS: RangeInclusive<u32> = 2900..=5200;

@@ -34,8 +34,7 @@ pub(super) struct Adaptive {
     now: u32,
     state: State,
     word: Word,
-    /// From the first word's begin to the last word's end.
-    turn: Option<(u32, u32)>,
+    turn: Option<Turn>,
     talk: Talk,
 }
 
@@ -46,6 +45,16 @@ enum State {
     /// A human verdict was given at this time, and may still be overturned.
     Human(u32),
     Settled,
+}
+
+/// Words with no decisive silence between them.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    /// The first word's begin.
+    from: u32,
+    /// The last word's end.
+    end: u32,
+    sound_ms: u32,
 }
 
 /// The sound at hand. It is a word when it has lasted `minimum_word_length`.
@@ -99,13 +108,15 @@ impl Adaptive {
         }
         let is_new = self.word.sound_ms - FRAME_MS < word_ms_min;
         self.talk.words += u32::from(is_new);
-        self.talk.speech_ms += if is_new { self.word.sound_ms } else { FRAME_MS };
-        let (begin, _) = self.turn.unwrap_or((self.word.from, 0));
-        self.turn = Some((begin, self.now));
+        let sound_ms = if is_new { self.word.sound_ms } else { FRAME_MS };
+        self.talk.speech_ms += sound_ms;
+        let turn = self.turn.get_or_insert(Turn { from: self.word.from, end: 0, sound_ms: 0 });
+        turn.end = self.now;
+        turn.sound_ms += sound_ms;
     }
 
     fn conclude(&mut self, params: &Params) -> Option<Decision> {
-        let Some((from, end)) = self.turn else {
+        let Some(Turn { from, end, .. }) = self.turn else {
             let over = self.now >= milliseconds(params.initial_silence) && self.word.silence_ms > 0;
             return over.then(|| self.settled(Class::NoSpeech, Cause::InitialSilence, self.now, params));
         };
@@ -140,13 +151,13 @@ impl Adaptive {
             self.state = State::Settled;
             return None;
         }
-        let (from, end) = self.turn?;
+        let Turn { from, end, sound_ms } = self.turn?;
         if self.now - end > milliseconds(params.after_greeting_silence) {
             self.turn = None;
             return None;
         }
-        let talks_on = from.saturating_sub(since) <= TALK_ON_WITHIN_MS && end - from >= TALK_ON_MS;
-        talks_on.then(|| self.settled(Class::Machine, Cause::TalkedOn, end - from, params))
+        let talks_on = from.saturating_sub(since) <= TALK_ON_WITHIN_MS && sound_ms >= TALK_ON_MS;
+        talks_on.then(|| self.settled(Class::Machine, Cause::TalkedOn, sound_ms, params))
     }
 
     fn settled(&mut self, class: Class, cause: Cause, measured: u32, params: &Params) -> Decision {
@@ -181,5 +192,5 @@ impl Decision {
 const WAIT_PERCENT: u32 = 80;
 /// What had looked like a person resumes within this time,
 const TALK_ON_WITHIN_MS: u32 = 1500;
-/// and talks for this long without a pause of `after_greeting_silence`.
+/// and adds up this much sound without a pause of `after_greeting_silence`.
 const TALK_ON_MS: u32 = 2000;

@@ -13,10 +13,8 @@ pub(super) fn one_tone(frame: &Frame) -> Option<f32> {
     if r0 <= 0.0 || (r2 / r0 - (2.0 * (r1 / r0).powi(2) - 1.0)).abs() > ONE_TONE_MISFIT_MAX {
         return None;
     }
-    if r1.abs() < r0 * 1e-3 {
-        return None; // exactly a quarter of the sample rate: no signal that we look for
-    }
-    let rough = f64::from(((r2 + (r2 * r2 + 8.0 * r1 * r1).sqrt()) / (4.0 * r1)).clamp(-1.0, 1.0)).acos();
+    // cos w solves 2 r1 c² - r2 c - r1 = 0; this form of the root holds at a quarter of the sample rate too, where r1 = 0.
+    let rough = f64::from((2.0 * r1 / ((r2 * r2 + 8.0 * r1 * r1).sqrt() - r2)).clamp(-1.0, 1.0)).acos();
     let half = FRAME / 2;
     let first = project(&frame.samples[..half], rough);
     let second = project(&frame.samples[half..], rough);
@@ -71,7 +69,12 @@ pub(super) fn two_tones(frame: &Frame) -> Option<(f32, f32)> {
     let cosine = |sign: f64| f64::midpoint(sum, sign * apart.sqrt());
     let angle = |cosine: f64| (-1.0..=1.0).contains(&cosine).then(|| cosine.acos() / STEP as f64);
     let (low, high) = (in_range(angle(cosine(1.0))?)?, in_range(angle(cosine(-1.0))?)?);
-    (high - low >= APART_HZ_MIN).then_some((low, high))
+    // Angles fold beyond 1333 Hz: only what is found where the angles point counts.
+    let found = |hz: f32| {
+        let (re, im) = project(&frame.samples, TAU * f64::from(hz) / f64::from(SAMPLE_RATE));
+        (re * re + im * im) * 2.0 / (FRAME as f64 * f64::from(frame.energy))
+    };
+    (high - low >= APART_HZ_MIN && found(low) + found(high) >= TWO_TONES_SHARE_MIN).then_some((low, high))
 }
 
 fn in_range(radians: f64) -> Option<f32> {
@@ -79,7 +82,7 @@ fn in_range(radians: f64) -> Option<f32> {
     (HZ_MIN..=HZ_MAX).contains(&hz).then_some(hz as f32)
 }
 
-/// The sum of x[n]·e^(-jwn), by Goertzel.
+/// The sum of `x[n]·e^(-jwn)`, by Goertzel.
 fn project(samples: &[f32], w: f64) -> (f64, f64) {
     let (coefficient, mut s1, mut s2) = ((2.0 * w.cos()) as f32, 0.0f32, 0.0f32);
     for &x in samples {
@@ -99,6 +102,8 @@ const ONE_TONE_MISFIT_MAX: f32 = 0.2;
 const PURITY_MIN: f64 = 0.90;
 /// Share of the prediction's energy that two tones may leave unexplained.
 const TWO_TONES_MISFIT_MAX: f64 = 0.05;
+/// Share of the frame's energy in its two tones; less than for one, for they lean on each other.
+const TWO_TONES_SHARE_MIN: f64 = 0.75;
 /// Closer than this, 20 ms cannot hold two tones apart from one that trembles.
 const APART_HZ_MIN: f32 = 60.0;
 /// The `d` of [`two_tones`]; angles beyond a sixth of the sample rate would fold.

@@ -65,17 +65,10 @@ impl Evidence {
     }
 
     fn write_json(&self, json: &mut String) -> fmt::Result {
-        write!(
-            json,
-            r#"{{"words":{},"speech_ms":{},"noise_floor":{:.1},"threshold":"{}","threshold_value":{},"measured":{},"dropped":{},"segments":["#,
-            self.words,
-            self.speech_ms,
-            self.noise_floor,
-            self.threshold,
-            self.threshold_value,
-            self.measured,
-            self.dropped
-        )?;
+        write!(json, r#"{{"words":{},"speech_ms":{},"#, self.words, self.speech_ms)?;
+        write!(json, r#""noise_floor":{:.1},"threshold":"{}","#, self.noise_floor, self.threshold)?;
+        write!(json, r#""threshold_value":{},"measured":{},"#, self.threshold_value, self.measured)?;
+        write!(json, r#""dropped":{},"segments":["#, self.dropped)?;
         for (at, segment) in self.segments.iter().enumerate() {
             let comma = if at == 0 { "" } else { "," };
             let Segment { kind, from_ms, to_ms } = segment;

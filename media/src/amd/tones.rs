@@ -56,9 +56,11 @@ impl ToneFrame {
     }
 }
 
-/// The filters' state between frames: one frame of memory doubles the resolution to 25 Hz.
+/// Sixteen Goertzel filters side by side, a lane each. One frame of memory doubles their resolution to 25 Hz.
+///
+/// The detector holds its own; it is public for tools and benches.
 #[derive(Clone, Debug)]
-pub(super) struct Bank {
+pub struct Bank {
     coefficient: [f32; LANES],
     cos: [f32; LANES],
     sin: [f32; LANES],
@@ -75,9 +77,23 @@ struct Spectrum {
     energy: f32,
 }
 
+impl Default for Bank {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Bank {
-    pub(super) fn new() -> Self {
-        let step = |lane: usize| TAU * FREQUENCIES[lane] / f64::from(SAMPLE_RATE);
+    /// What each lane listens to, in hertz.
+    pub const FREQUENCIES: [f64; LANES] = [
+        350.0, 400.0, 425.0, 440.0, 450.0, 480.0, 620.0, 913.8, 950.0, 985.2, 1370.6, 1400.0, 1428.5, 1776.7,
+        1800.0, 2100.0,
+    ];
+
+    /// A bank that has heard nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        let step = |lane: usize| TAU * Self::FREQUENCIES[lane] / f64::from(SAMPLE_RATE);
         let lanes = |f: &dyn Fn(f64) -> f64| std::array::from_fn(|lane| f(step(lane)) as f32);
         Self {
             coefficient: lanes(&|w| 2.0 * w.cos()),
@@ -87,6 +103,11 @@ impl Bank {
             turn_sin: lanes(&|w| (w * FRAME as f64).sin()),
             last: Spectrum { re: [0.0; LANES], im: [0.0; LANES], energy: 0.0 },
         }
+    }
+
+    /// Takes 20 ms at 8 kHz, and gives the share of the last 40 ms' energy at each frequency: 1.0 is a pure tone.
+    pub fn push(&mut self, pcm: &[i16; FRAME]) -> [f32; LANES] {
+        self.shares(&Frame::new(pcm))
     }
 
     /// Share of the energy of the last 40 ms that lies at each frequency: 1.0 is a pure tone.
@@ -143,7 +164,7 @@ pub(super) fn classify(frame: &Frame, shares: &[f32; LANES]) -> Option<ToneFrame
     }
     // A lone 425 or 440 Hz spills into the lanes beside it: ask for one tone before asking for two.
     if let Some(lane) = (0..LANES).find(|&lane| shares[lane] >= LANE_SURE) {
-        return Some(ToneFrame::single(FREQUENCIES[lane] as f32));
+        return Some(ToneFrame::single(Bank::FREQUENCIES[lane] as f32));
     }
     if pair(AT_440, AT_480) {
         return Some(ToneFrame::Progress { hz: 440.0, pair: true });
@@ -155,17 +176,12 @@ pub(super) fn classify(frame: &Frame, shares: &[f32; LANES]) -> Option<ToneFrame
     one_tone(frame).map(ToneFrame::single).or_else(double)
 }
 
-const FREQUENCIES: [f64; LANES] = [
-    350.0, 400.0, 425.0, 440.0, 450.0, 480.0, 620.0, 913.8, 950.0, 985.2, 1370.6, 1400.0, 1428.5, 1776.7,
-    1800.0, 2100.0,
-];
 const AT_350: usize = 0;
 const AT_400: usize = 1;
 const AT_440: usize = 3;
 const AT_450: usize = 4;
 const AT_480: usize = 5;
 const AT_620: usize = 6;
-const AT_914: usize = 7;
 
 /// Mean absolute sample, of 1.0, below which nothing is a tone (−60 dBFS).
 const LOUDNESS_MIN: f32 = 0.001;

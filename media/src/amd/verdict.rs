@@ -30,7 +30,7 @@ pub enum Class {
     Voicemail,
     /// A fax machine, calling or answering.
     Fax,
-    /// Special information tones: the network says why there is no call; [`Cause::Sit`] says which.
+    /// Special information tones: the network says why there is no call; [`Tone::Sit`] says which.
     NetworkAnnouncement,
     /// Answered, but what is heard is still ringing.
     Ringback,
