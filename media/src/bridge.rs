@@ -62,7 +62,7 @@ pub enum Command {
     Answered,
     /// Arms a rule, at most [`RULES_MAX`](crate::rule::RULES_MAX); more are refused, and counted in [`Stats`].
     Arm(Rule),
-    /// Queues a clip, at most [`CLIPS_MAX`](crate::playout::CLIPS_MAX); more are refused: counted in [`Stats`], and
+    /// Queues a clip, at most 256; more are refused: counted in [`Stats`], and
     /// their marks reported as cleared. The queue plays while the gate is open.
     Play {
         /// What to play.
@@ -169,6 +169,8 @@ pub struct Stats {
     pub unknown: u64,
     /// Interarrival jitter at the end. Packets are seen when their tick comes, so it is known to 20 ms.
     pub jitter: Duration,
+    /// What the jitter buffer waits before it plays, at the end.
+    pub playout_delay: Duration,
     /// Our packets that never reached the peer, as it reported.
     pub remote_lost: u32,
     /// The jitter that it sees.

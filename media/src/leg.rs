@@ -272,6 +272,7 @@ impl Leg {
             late: figures.late,
             concealed: figures.concealed,
             jitter: Duration::from_micros(u64::from(self.reception.jitter()) * 125),
+            playout_delay: Duration::from_micros(u64::from(self.jitter.delay()) * 125),
             remote_lost: remote.lost,
             remote_jitter: Duration::from_micros(u64::from(remote.jitter) * 125),
             round_trip: remote.round_trip,
