@@ -117,8 +117,8 @@ fn lone() -> Lone {
 
 fn is_within_bounds(lone: &Lone) -> bool {
     let ua = &lone.ua;
-    // A CANCEL, a BYE, and the BYEs of sixteen forks may always leave, for each usage.
-    let reserved = (INVITES_MAX + TRANSACTIONS_MAX) * 18;
+    // For each usage these may always leave: a CANCEL, a BYE, the BYEs of sixteen forks, two answers to each of four realms.
+    let reserved = (INVITES_MAX + TRANSACTIONS_MAX) * 26;
     ua.live <= INVITES_MAX
         && ua.usages.len() <= INVITES_MAX + TRANSACTIONS_MAX
         && ua.layer.len() <= TRANSACTIONS_MAX + reserved

@@ -13,6 +13,7 @@ use super::{Armed, Fired, Layer, Wake, arm};
 use crate::arena::Key;
 use crate::message::{Message, Method, Via};
 use crate::path::Path;
+use crate::user_agent::Direction;
 
 /// What a request is to this layer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,7 +53,7 @@ impl Layer {
         let method = request.method().unwrap_or(Method::Other);
         let digest = self.digest_as(request, if method == Method::Ack { Method::Invite } else { method });
         if let Some(&key) = self.arrivals.get(&digest) {
-            return self.repeat(now, key, method);
+            return self.repeat(now, key, request, method);
         }
         match method {
             Method::Cancel => {
@@ -139,9 +140,10 @@ impl Layer {
         self.arm_server(key);
     }
 
-    fn repeat(&mut self, now: Instant, key: Key, method: Method) -> Arrival {
+    fn repeat(&mut self, now: Instant, key: Key, request: &Message, method: Method) -> Arrival {
         let timers = self.config.timers;
         let Some(entry) = self.servers.get_mut(key) else { return Arrival::New };
+        let tap = entry.tap;
         let resends = match &mut entry.machine {
             Machine::Invite(machine) if method == Method::Ack => {
                 // An ACK with the branch of an answered INVITE is somebody's mistake: it is the dialog's all the same.
@@ -153,6 +155,7 @@ impl Layer {
             Machine::Invite(machine) => machine.handle_repetition(),
             Machine::Other(machine) => machine.handle_repetition(),
         };
+        self.trace(now, Direction::In, request.as_bytes(), tap);
         if method != Method::Ack {
             self.counters.retransmissions_in += 1;
         }
