@@ -1,4 +1,4 @@
-//! Messages to be sent. One buffer, filled from the start line on. No value can end its line: CR, LF and NUL become spaces, so a
+//! Messages to be sent. One buffer, filled from the start line on. No value can end its line: CR and LF become spaces, so a
 //! name, a prompt or a header from outside cannot add a header of its own. Decides nothing about what must be in a message.
 
 use std::{fmt::Display, io::Write as _, net::SocketAddr};
@@ -190,7 +190,7 @@ impl Writer {
 
     fn clean_from(&mut self, start: usize) {
         for byte in &mut self.buffer[start..] {
-            if matches!(byte, b'\r' | b'\n' | 0) {
+            if matches!(byte, b'\r' | b'\n') {
                 *byte = b' ';
             }
         }
