@@ -65,7 +65,7 @@ impl Writer {
         writer = writer.copy(request, Name::From);
         match (tag, to_tag) {
             (None, Some(to_tag)) if status > 100 => {
-                writer.to_with_tag(request, to_tag);
+                writer.push_to(request, to_tag);
                 writer
             }
             _ => writer.copy(request, Name::To),
@@ -151,7 +151,7 @@ impl Writer {
         }
     }
 
-    fn to_with_tag(&mut self, request: &Message, tag: &str) {
+    fn push_to(&mut self, request: &Message, tag: &str) {
         // A bare `To: sip:a@b` takes the tag as it is: without brackets parameters are the header's.
         if let Some((field, is_latin1)) = request.fields().find(|(field, _)| field.name == Name::To) {
             self.copy_field(request, field, is_latin1, tag);
