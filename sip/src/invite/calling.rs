@@ -181,6 +181,10 @@ impl UserAgent {
         }
         let Phase::Calling(calling) = &mut usage.phase else { return };
         let cancelled = calling.is_cancelled();
+        let cause = match calling.quitting {
+            Some(Quitting::Stalled) => Cause::Timeout,
+            Some(Quitting::HungUp(_)) | None => Cause::Response,
+        };
         let status = response.status().unwrap_or_default();
         match status {
             _ if calling.quitting.is_some() => {}
@@ -192,7 +196,7 @@ impl UserAgent {
             }
             _ => {}
         }
-        self.fail(key, Failure::from_response(response, Cause::Response, cancelled));
+        self.fail(key, Failure::from_response(response, cause, cancelled));
     }
 
     fn invite_challenged(&mut self, now: Instant, key: Key, response: &Message) {
