@@ -1,220 +1,394 @@
-//! The bridge.
+//! The bridge: who hears whom, tick by tick. Today it has one member, the callee's leg; opposite stands the agent, whose
+//! words come from a queue of clips. Sans-IO: commands and datagrams in, datagrams, events and stereo frames out, one
+//! tick of 20 ms at a time. Knows nothing of sockets, files or SIP.
+//!
+//! Within one tick the order is: hear the callee, detect, fire rules, speak. So a verdict opens the gate for the packet
+//! of its own tick.
 
 use std::{
+    collections::VecDeque,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use crate::{amd, clip::Clip, dtmf::Digits, rule::Rule, sdp::Negotiated};
+mod interface;
 
-/// What a bridge is made of.
-#[derive(Clone, Debug)]
-pub struct BridgeSpec {
-    /// Detect who answered; verdicts are reported and fire rules.
-    pub detect: Option<amd::Params>,
-    /// Report speech and let it fire rules, even where `detect` is off.
-    pub speech: bool,
-    /// Yield stereo frames from the answer on.
-    pub record: bool,
-    /// After this long without RTP since the answer, [`Event::RtpTimeout`].
-    pub rtp_timeout: Duration,
-    /// From whom RTP is accepted.
-    pub latch: Latch,
-}
+pub use self::interface::{
+    BridgeSpec, Channel, Command, Event, Latch, Recorded, Stats, StereoFrame, Transmit,
+};
+use crate::{
+    amd,
+    clip::Clip,
+    dtmf::{Received, Sent},
+    g711::Codec,
+    hearing::{Hearing, Noticed},
+    jitter::FRAME,
+    leg::Leg,
+    playout::Playout,
+    rule::{Cue, Rule, Rules, Then, When},
+    sdp::Negotiated,
+};
 
-impl Default for BridgeSpec {
-    fn default() -> Self {
-        Self {
-            detect: None,
-            speech: true,
-            record: false,
-            rtp_timeout: Duration::from_secs(30),
-            latch: Latch::Address,
-        }
-    }
-}
-
-/// From whom RTP is accepted before the leg has locked on to one source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Latch {
-    /// From the negotiated address and port alone.
-    Strict,
-    /// From the negotiated IP address, any port.
-    Address,
-    /// From anyone.
-    Any,
-}
-
-/// What the owner of a bridge may ask.
-#[derive(Clone, Debug)]
-pub enum Command {
-    /// Early media preview, answer, or re-INVITE: the latest holds.
-    Remote(Negotiated),
-    /// The call was answered: the zero of recording, detector and silence.
-    Answered,
-    /// Arms a rule, at most 16.
-    Arm(Rule),
-    /// Queues a clip, at most 256 of them; reports `mark` once it has been played or cleared.
-    Play {
-        /// What to play.
-        clip: Arc<Clip>,
-        /// Reported by [`Event::Marked`].
-        mark: Option<u32>,
-    },
-    /// Empties the queue; its marks are reported as cleared.
-    Clear,
-    /// Lets the queue play.
-    OpenGate,
-    /// Holds the queue.
-    CloseGate,
-    /// Sends telephone events.
-    SendDtmf {
-        /// Which.
-        digits: Digits,
-    },
-    /// Ends the bridge: [`Event::Closed`] is its last event.
-    Close,
-}
-
-/// What a bridge tells.
-#[derive(Clone, Debug)]
-pub enum Event {
-    /// The first RTP of the peer that the leg locked on to.
-    Started,
-    /// A signal recognised, early media included.
-    Tone(amd::Tone),
-    /// Who answered. A later verdict replaces an earlier one.
-    Verdict(Box<amd::Verdict>),
-    /// The first agent packet left.
-    Opened {
-        /// Since the verdict that opened the gate, or the answer.
-        dead_air: Duration,
-    },
-    /// The callee speaks.
-    SpeechStarted,
-    /// The callee is silent again.
-    SpeechEnded {
-        /// For how long they spoke.
-        spoke: Duration,
-    },
-    /// A clip is over.
-    Marked {
-        /// Its mark.
-        mark: u32,
-        /// It was cleared, wholly or in part.
-        cleared: bool,
-    },
-    /// The queue ran empty.
-    Drained,
-    /// A digit of the callee's.
-    Dtmf {
-        /// `0-9 * # A-D`.
-        digit: char,
-        /// How long it was pressed.
-        duration: Duration,
-    },
-    /// The digits of one `SendDtmf` are out.
-    DtmfSent {
-        /// False: the peer takes no telephone events, or too many were queued.
-        sent: bool,
-    },
-    /// No RTP for `rtp_timeout`; once per silence.
-    RtpTimeout,
-    /// The recording is complete; exactly once for each that was asked for.
-    Recorded(Recorded),
-    /// The last event of the bridge itself ([`Event::Recorded`] may follow).
-    Closed(Stats),
-}
-
-/// How a recording ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Recorded {
-    /// Length of the audio on disk; zero: there is no file.
-    pub duration: Duration,
-    /// Size of the file.
-    pub bytes: u64,
-    /// What went wrong. What was written before is kept and can be played.
-    pub error: Option<std::io::ErrorKind>,
-}
-
-/// The figures of one bridge.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Stats {
-    /// RTP packets taken.
-    pub packets_in: u64,
-    /// RTP packets given.
-    pub packets_out: u64,
-}
-
-/// Which socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Channel {
-    /// The even port.
-    Rtp,
-    /// The odd port.
-    Rtcp,
-}
-
-/// A datagram to send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Transmit<'a> {
-    /// From which socket.
-    pub channel: Channel,
-    /// To whom.
-    pub to: SocketAddr,
-    /// What.
-    pub payload: &'a [u8],
-}
-
-/// 20 ms of both sides, as 160 interleaved pairs: callee, agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StereoFrame(pub [i16; 320]);
-
-/// One call's audio.
+/// One call's audio. After each `handle_*`, drain every `poll_*`.
 #[derive(Debug)]
-pub struct Bridge(());
+pub struct Bridge {
+    leg: Leg,
+    playout: Playout,
+    rules: Rules,
+    hearing: Option<Hearing>,
+    record: bool,
+    rtp_timeout: Duration,
+    phase: Phase,
+    gate: Gate,
+    verdict: Option<(amd::Class, Instant)>,
+    started: bool,
+    silence: Silence,
+    next_tick: Option<Instant>,
+    frame: Option<StereoFrame>,
+    events: VecDeque<Event>,
+    ticks_missed: u64,
+    refused: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Early,
+    Answered(Instant),
+    Closed,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Gate {
+    open: bool,
+    /// The moment that dead air counts from, until the first packet.
+    since: Option<Instant>,
+    opened: bool,
+    /// Whether the packet before was the agent's.
+    speaking: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Silence {
+    since: Option<Instant>,
+    told: bool,
+}
 
 impl Bridge {
-    /// A bridge that has neither peer nor answer.
+    /// A bridge that has neither peer nor answer. `seed` makes its RTP numbers and RTCP intervals.
     #[must_use]
-    pub fn new(_spec: BridgeSpec, _seed: u64) -> Self {
-        todo!()
+    pub fn new(spec: BridgeSpec, seed: u64) -> Self {
+        Self {
+            leg: Leg::new(spec.latch, seed),
+            playout: Playout::new(),
+            rules: Rules::default(),
+            hearing: Hearing::new(spec.detect, spec.speech),
+            record: spec.record,
+            rtp_timeout: spec.rtp_timeout,
+            phase: Phase::Early,
+            gate: Gate { open: false, since: None, opened: false, speaking: false },
+            verdict: None,
+            started: false,
+            silence: Silence { since: None, told: false },
+            next_tick: None,
+            frame: None,
+            events: VecDeque::with_capacity(16),
+            ticks_missed: 0,
+            refused: 0,
+        }
     }
 
-    /// Takes a command.
-    pub fn handle_command(&mut self, _now: Instant, _command: Command) {
-        todo!()
+    /// Takes a command. After [`Command::Close`] nothing has an effect.
+    pub fn handle_command(&mut self, now: Instant, command: Command) {
+        if self.phase == Phase::Closed {
+            return;
+        }
+        match command {
+            Command::Remote(negotiated) => self.negotiate(now, negotiated),
+            Command::Answered => self.answered(now),
+            Command::Arm(rule) => self.arm(rule),
+            Command::Play { clip, mark } => self.play(clip, mark),
+            Command::Clear => self.clear(),
+            Command::OpenGate => {
+                let answered = if let Phase::Answered(at) = self.phase { at } else { now };
+                self.open(self.verdict.map_or(answered, |(_, at)| at));
+            }
+            Command::CloseGate => self.gate.open = false,
+            Command::SendDtmf { digits } => {
+                if !self.leg.push_digits(&digits) {
+                    self.refused += 1;
+                    self.events.push_back(Event::DtmfSent { sent: false });
+                }
+            }
+            Command::Close => self.close(now),
+        }
     }
 
     /// Takes a datagram.
-    pub fn handle_message(&mut self, _now: Instant, _channel: Channel, _from: SocketAddr, _packet: &[u8]) {
-        todo!()
+    pub fn handle_message(&mut self, now: Instant, channel: Channel, from: SocketAddr, packet: &[u8]) {
+        if self.phase == Phase::Closed {
+            return;
+        }
+        if channel == Channel::Rtcp {
+            return self.leg.receive_rtcp(now, from, packet);
+        }
+        let arrival = self.leg.receive(now, from, packet);
+        if arrival.valid {
+            self.silence = Silence { since: Some(now), told: false };
+            if !std::mem::replace(&mut self.started, true) {
+                self.events.push_back(Event::Started);
+            }
+        }
+        self.tell_digit(arrival.digit);
     }
 
-    /// The 20 ms tick.
-    pub fn handle_timeout(&mut self, _now: Instant) {
-        todo!()
+    /// One tick, if it is due. Call again while [`Bridge::poll_timeout`] has passed: after a stall the ticks are made up
+    /// for, so that detector and recording keep time; only those of the last 60 ms send audio.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let due = *self.next_tick.get_or_insert(now);
+        if now < due || self.phase == Phase::Closed {
+            return;
+        }
+        self.next_tick = Some(due + TICK);
+        let mut callee = [0; FRAME];
+        let mut agent = [0; FRAME];
+        let (_, digit) = self.leg.pull(now, &mut callee);
+        self.tell_digit(digit);
+        self.listen(now, &callee);
+        self.leg.advance();
+        if now - due < BURST {
+            self.speak(now, &mut agent);
+        } else {
+            self.ticks_missed += 1;
+        }
+        if let Phase::Answered(_) = self.phase {
+            if self.record {
+                self.frame = Some(StereoFrame::interleave(&callee, &agent));
+            }
+            self.leg.report(now, false);
+            self.watch_silence(now);
+        }
     }
 
     /// The next datagram to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit<'_>> {
-        todo!()
+        self.leg.poll_transmit()
     }
 
     /// The next thing to tell.
     pub fn poll_event(&mut self) -> Option<Event> {
-        todo!()
+        self.events.pop_front()
     }
 
-    /// The next 20 ms of the recording.
+    /// The 20 ms of the recording that this tick made: one each tick from the answer on, if `record`.
     pub fn poll_recording(&mut self) -> Option<StereoFrame> {
-        todo!()
+        self.frame.take()
     }
 
-    /// When the next tick is due.
+    /// A clip that the bridge held last: freeing it is left to a thread that has time.
+    pub fn poll_spent(&mut self) -> Option<Arc<Clip>> {
+        self.playout.poll_spent()
+    }
+
+    /// When the next tick is due. None before the first, whose time the caller chooses.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        todo!()
+        self.next_tick.filter(|_| self.phase != Phase::Closed)
+    }
+
+    /// The source that the leg has locked on to: a socket may be connected to it. Changes only in `handle_*`.
+    #[must_use]
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.leg.peer()
+    }
+
+    /// The figures so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats { ticks_missed: self.ticks_missed, refused: self.refused, ..self.leg.stats() }
+    }
+
+    fn negotiate(&mut self, now: Instant, negotiated: Negotiated) {
+        let receiving = self.leg.is_receiving();
+        self.leg.negotiate(negotiated);
+        if !receiving {
+            // Off hold: the silence before doesn't count.
+            self.silence = Silence { since: Some(now), told: false };
+        }
+    }
+
+    fn answered(&mut self, now: Instant) {
+        if self.phase != Phase::Early {
+            return;
+        }
+        self.phase = Phase::Answered(now);
+        self.silence = Silence { since: Some(now), told: false };
+        if let Some(hearing) = &mut self.hearing {
+            hearing.answered();
+        }
+        self.fire(Cue::Answered, now);
+    }
+
+    fn arm(&mut self, rule: Rule) {
+        let already = match (rule.when, self.phase, self.verdict) {
+            (When::Answered, Phase::Answered(at), _) => Some((Cue::Answered, at)),
+            (_, _, Some((class, at))) => Some((Cue::Verdict(class), at)),
+            _ => None,
+        };
+        match already.filter(|(cue, _)| rule.when.matches(*cue)) {
+            Some((_, at)) => {
+                let then = rule.then.clone();
+                if !rule.once {
+                    self.keep(rule);
+                }
+                self.apply(then, at);
+            }
+            None => self.keep(rule),
+        }
+    }
+
+    fn keep(&mut self, rule: Rule) {
+        if !self.rules.arm(rule) {
+            self.refused += 1;
+        }
+    }
+
+    fn fire(&mut self, cue: Cue, at: Instant) {
+        for then in self.rules.fire(cue) {
+            self.apply(then, at);
+        }
+    }
+
+    fn apply(&mut self, then: Then, at: Instant) {
+        match then {
+            Then::OpenGate => self.open(at),
+            Then::CloseGate => self.gate.open = false,
+            Then::Clear => self.clear(),
+            Then::Play { clip, mark } => self.play(clip, mark),
+        }
+    }
+
+    fn open(&mut self, since: Instant) {
+        self.gate.since.get_or_insert(since);
+        self.gate.open = true;
+    }
+
+    fn play(&mut self, clip: Arc<Clip>, mark: Option<u32>) {
+        if !self.playout.push(clip, mark) {
+            self.refused += 1;
+            self.events.extend(mark.map(|mark| Event::Marked { mark, cleared: true }));
+        }
+    }
+
+    fn clear(&mut self) {
+        let events = &mut self.events;
+        self.playout.clear(|mark| events.push_back(Event::Marked { mark, cleared: true }));
+    }
+
+    fn close(&mut self, now: Instant) {
+        self.clear();
+        self.leg.report(now, true);
+        self.phase = Phase::Closed;
+        self.events.push_back(Event::Closed(self.stats()));
+    }
+
+    fn listen(&mut self, now: Instant, callee: &[i16; FRAME]) {
+        // After the answer the detector's clock runs, packets or not; before it there may be nothing to hear.
+        if !self.started && self.phase == Phase::Early {
+            return;
+        }
+        let Some(hearing) = &mut self.hearing else { return };
+        let Noticed { tone, verdict, speech_started, speaking, speech_ended } = hearing.listen(callee);
+        self.events.extend(tone.map(Event::Tone));
+        if let Some(verdict) = verdict {
+            let class = verdict.class;
+            self.verdict = Some((class, now));
+            self.events.push_back(Event::Verdict(verdict));
+            self.fire(Cue::Verdict(class), now);
+        }
+        if speech_started {
+            self.events.push_back(Event::SpeechStarted);
+        }
+        if let Some(spoke) = speaking {
+            self.fire(Cue::Speech(spoke), now);
+        }
+        if let Some(spoke) = speech_ended {
+            self.rules.end_spurt();
+            self.events.push_back(Event::SpeechEnded { spoke });
+        }
+    }
+
+    /// Sends this tick's packet; `agent` gets what it says.
+    fn speak(&mut self, now: Instant, agent: &mut [i16; FRAME]) {
+        if !self.leg.can_send() {
+            self.gate.speaking = false;
+            return self.leg.pause();
+        }
+        match self.leg.send_digits() {
+            Sent::Event(_) => {
+                self.gate.speaking = false;
+                return;
+            }
+            Sent::Finished => self.events.push_back(Event::DtmfSent { sent: true }),
+            Sent::Nothing => {}
+        }
+        let mut pcmu = [0; FRAME];
+        let events = &mut self.events;
+        let marked = |mark| events.push_back(Event::Marked { mark, cleared: false });
+        if self.gate.open && self.playout.next(&mut pcmu, Codec::Pcmu.silence(), marked) {
+            self.speak_frame(now, &pcmu, agent);
+        } else if let Phase::Answered(_) = self.phase {
+            // Silence is sent too: it keeps a NAT's door open, and the other side's RTP watch quiet.
+            self.gate.speaking = false;
+            self.leg.send_audio(&[self.leg.codec().silence(); FRAME], false);
+        } else {
+            self.gate.speaking = false;
+            self.leg.pause();
+        }
+    }
+
+    fn speak_frame(&mut self, now: Instant, pcmu: &[u8; FRAME], agent: &mut [i16; FRAME]) {
+        let spurt = !std::mem::replace(&mut self.gate.speaking, true);
+        match self.leg.codec() {
+            Codec::Pcmu => self.leg.send_audio(pcmu, spurt),
+            codec => {
+                let mut encoded = [0; FRAME];
+                codec.transcode_from_pcmu(pcmu, &mut encoded);
+                self.leg.send_audio(&encoded, spurt);
+            }
+        }
+        if self.record {
+            Codec::Pcmu.decode(pcmu, agent);
+        }
+        if !std::mem::replace(&mut self.gate.opened, true) {
+            let since = self.gate.since.unwrap_or(now);
+            self.events.push_back(Event::Opened { dead_air: now.saturating_duration_since(since) });
+        }
+        if self.playout.is_empty() {
+            self.events.push_back(Event::Drained);
+        }
+    }
+
+    fn watch_silence(&mut self, now: Instant) {
+        let Some(since) = self.silence.since.filter(|_| !self.silence.told && self.leg.is_receiving()) else {
+            return;
+        };
+        if now.saturating_duration_since(since) >= self.rtp_timeout {
+            self.silence.told = true;
+            self.events.push_back(Event::RtpTimeout);
+        }
+    }
+
+    fn tell_digit(&mut self, digit: Option<Received>) {
+        self.events.extend(digit.map(|Received { digit, duration }| Event::Dtmf { digit, duration }));
     }
 }
+
+/// One tick.
+pub const TICK: Duration = Duration::from_millis(20);
+/// A tick that comes later than this sends nothing: bursts help nobody.
+const BURST: Duration = Duration::from_millis(60);
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests take one instant to count from")]
+mod tests;

@@ -1,10 +1,13 @@
-//! Telephone events (RFC 4733).
+//! Telephone events (RFC 4733 §2): digits to packets and back. Knows nothing of RTP headers beyond the timestamp, and
+//! nothing of sockets.
 
-use std::str::FromStr;
+use std::{str::FromStr, time::Duration};
 
-/// Digits to send: `0-9 * # A-D`, and `,` or `w` for half a second of pause; at most [`Digits::MAX`].
+use arrayvec::ArrayVec;
+
+/// Digits to send: `0-9 * # A-D`, and `,` or `w` for half a second of pause; 1 to [`Digits::MAX`] of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Digits(());
+pub struct Digits(ArrayVec<Symbol, { Digits::MAX }>);
 
 impl Digits {
     /// Longest accepted string.
@@ -18,7 +21,342 @@ pub struct InvalidDigits;
 
 impl FromStr for Digits {
     type Err = InvalidDigits;
-    fn from_str(_digits: &str) -> Result<Self, InvalidDigits> {
-        todo!()
+
+    fn from_str(text: &str) -> Result<Self, InvalidDigits> {
+        let mut symbols = ArrayVec::new();
+        for letter in text.chars() {
+            let symbol = match letter.to_ascii_uppercase() {
+                ',' | 'W' => Symbol::Pause,
+                digit => Symbol::Event(event_of(digit).ok_or(InvalidDigits)?),
+            };
+            symbols.try_push(symbol).map_err(|_| InvalidDigits)?;
+        }
+        if symbols.is_empty() { Err(InvalidDigits) } else { Ok(Digits(symbols)) }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Symbol {
+    Event(u8),
+    Pause,
+}
+
+/// Four bytes of payload: event, end bit and volume, duration.
+pub const PAYLOAD_BYTES: usize = 4;
+
+/// What the sender wants in this tick's packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// The payload.
+    pub payload: [u8; PAYLOAD_BYTES],
+    /// The first packet of an event carries the marker (§2.5.1.2).
+    pub marker: bool,
+    /// The timestamp of the event's beginning, the same in all its packets.
+    pub timestamp: u32,
+}
+
+/// Plays digits as events of 100 ms, one every 180 ms, a packet a tick of 20 ms.
+#[derive(Clone, Debug, Default)]
+pub struct Sender {
+    queue: ArrayVec<Symbol, { Digits::MAX }>,
+    state: Sending,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum Sending {
+    #[default]
+    Idle,
+    /// `packets` of the event are out.
+    Event { event: u8, began: u32, packets: u16 },
+    /// Audio for so many ticks more.
+    Gap { ticks: u16 },
+}
+
+/// What a tick of the sender comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// Nothing to send: the tick belongs to audio.
+    Nothing,
+    /// This instead of audio.
+    Event(Outgoing),
+    /// Nothing to send, and the last digit is over.
+    Finished,
+}
+
+impl Sender {
+    /// Appends digits. False: there is no room, and nothing was taken.
+    pub fn push(&mut self, digits: &Digits) -> bool {
+        self.queue.try_extend_from_slice(&digits.0).is_ok()
+    }
+
+    /// One tick of 20 ms whose first sample has this timestamp.
+    pub fn tick(&mut self, timestamp: u32) -> Sent {
+        match self.state {
+            Sending::Idle => self.next(timestamp),
+            Sending::Gap { ticks } if ticks > 1 => {
+                self.state = Sending::Gap { ticks: ticks - 1 };
+                Sent::Nothing
+            }
+            Sending::Gap { .. } => {
+                self.state = Sending::Idle;
+                match (self.next(timestamp), self.state) {
+                    (Sent::Nothing, Sending::Idle) => Sent::Finished,
+                    (sent, _) => sent,
+                }
+            }
+            Sending::Event { event, began, packets } => self.event(event, began, packets),
+        }
+    }
+
+    fn next(&mut self, timestamp: u32) -> Sent {
+        match self.queue.pop_at(0) {
+            None => Sent::Nothing,
+            Some(Symbol::Event(event)) => self.event(event, timestamp, 0),
+            Some(Symbol::Pause) => {
+                self.state = Sending::Gap { ticks: PAUSE_TICKS };
+                Sent::Nothing
+            }
+        }
+    }
+
+    fn event(&mut self, event: u8, began: u32, packets: u16) -> Sent {
+        let packets = packets + 1;
+        let end = packets >= EVENT_TICKS;
+        // The last packet goes out three times, its duration unchanged (§2.5.1.4): a tick apart, so that one burst of
+        // loss doesn't take them all.
+        let duration = packets.min(EVENT_TICKS) * TICK_SAMPLES;
+        let [high, low] = duration.to_be_bytes();
+        let flags = if end { END | VOLUME } else { VOLUME };
+        self.state = if packets == EVENT_TICKS + 2 {
+            Sending::Gap { ticks: GAP_TICKS }
+        } else {
+            Sending::Event { event, began, packets }
+        };
+        Sent::Event(Outgoing { payload: [event, flags, high, low], marker: packets == 1, timestamp: began })
+    }
+}
+
+const TICK_SAMPLES: u16 = 160;
+const EVENT_TICKS: u16 = 5;
+const GAP_TICKS: u16 = 3;
+const PAUSE_TICKS: u16 = 25;
+const END: u8 = 0x80;
+/// −10 dBm0 (§2.3.3): what telephones send.
+const VOLUME: u8 = 10;
+
+/// A digit of the other side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// `0-9 * # A-D`.
+    pub digit: char,
+    /// How long it was pressed.
+    pub duration: Duration,
+}
+
+/// Turns the other side's event packets into digits, each exactly once, when it ends.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Receiver {
+    current: Option<Incoming>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Incoming {
+    event: u8,
+    /// Timestamp of the segment that is being heard, and what its segments before lasted.
+    timestamp: u32,
+    before: u32,
+    duration: u16,
+    quiet_ticks: u8,
+    reported: bool,
+}
+
+impl Receiver {
+    /// Takes a payload and its packet's timestamp. Repetitions, reordered packets and unknown events give nothing.
+    pub fn receive(&mut self, timestamp: u32, payload: &[u8]) -> Option<Received> {
+        let [event, flags, high, low] = *payload.first_chunk::<PAYLOAD_BYTES>()?;
+        digit_of(event)?;
+        let duration = u16::from_be_bytes([high, low]);
+        let mut finished = None;
+        match &mut self.current {
+            Some(current) if current.timestamp == timestamp => {
+                if current.event == event {
+                    current.duration = current.duration.max(duration);
+                    current.quiet_ticks = 0;
+                }
+            }
+            Some(current) if crate::rtp::timestamp_ahead(timestamp, current.timestamp) < 0 => return None,
+            Some(current) if current.continues(event, timestamp) => {
+                *current =
+                    Incoming { timestamp, before: current.total(), duration, quiet_ticks: 0, ..*current };
+            }
+            current => {
+                finished = current.as_mut().and_then(Incoming::report);
+                *current =
+                    Some(Incoming { event, timestamp, before: 0, duration, quiet_ticks: 0, reported: false });
+            }
+        }
+        if flags & END == 0 || finished.is_some() {
+            // The end of a digit whose predecessor ended only now is reported by its repetition, or by the tick.
+            return finished;
+        }
+        self.current.as_mut().and_then(Incoming::report)
+    }
+
+    /// A tick of 20 ms: a digit all of whose end packets were lost is over after 100 ms of nothing (§2.5.1.5).
+    pub fn tick(&mut self) -> Option<Received> {
+        let current = self.current.as_mut().filter(|current| !current.reported)?;
+        current.quiet_ticks += 1;
+        (current.quiet_ticks > LOST_END_TICKS).then(|| current.report()).flatten()
+    }
+}
+
+/// Five times the packet length of most senders.
+const LOST_END_TICKS: u8 = 5;
+
+impl Incoming {
+    /// A long event goes on in a new segment where the last one ended (§2.5.1.3).
+    fn continues(&self, event: u8, timestamp: u32) -> bool {
+        !self.reported
+            && event == self.event
+            && self.duration == u16::MAX
+            && timestamp == self.timestamp.wrapping_add(u32::from(self.duration))
+    }
+
+    fn total(&self) -> u32 {
+        self.before.saturating_add(u32::from(self.duration))
+    }
+
+    fn report(&mut self) -> Option<Received> {
+        if std::mem::replace(&mut self.reported, true) {
+            return None;
+        }
+        let digit = digit_of(self.event)?;
+        Some(Received { digit, duration: Duration::from_micros(u64::from(self.total()) * 125) })
+    }
+}
+
+const DIGITS: &[u8; 16] = b"0123456789*#ABCD";
+
+fn event_of(digit: char) -> Option<u8> {
+    DIGITS.iter().position(|letter| char::from(*letter) == digit).map(|position| position as u8)
+}
+
+fn digit_of(event: u8) -> Option<char> {
+    DIGITS.get(usize::from(event)).copied().map(char::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Everything that goes over the wire for these digits, and the number of the finishing tick.
+    fn wire(digits: &str) -> (Vec<Outgoing>, u32) {
+        let mut sender = Sender::default();
+        assert!(sender.push(&digits.parse().expect("digits")));
+        let mut out = Vec::new();
+        for tick in 0..1000 {
+            match sender.tick(tick * 160) {
+                Sent::Event(event) => out.push(event),
+                Sent::Nothing => {}
+                Sent::Finished => return (out, tick),
+            }
+        }
+        panic!("the digits never end");
+    }
+
+    fn heard(packets: impl IntoIterator<Item = Outgoing>) -> Vec<Received> {
+        let mut receiver = Receiver::default();
+        let mut out = Vec::new();
+        for packet in packets {
+            out.extend(receiver.receive(packet.timestamp, &packet.payload));
+        }
+        out.extend((0..10).filter_map(|_| receiver.tick()));
+        out
+    }
+
+    fn digits(received: &[Received]) -> String {
+        received.iter().map(|received| received.digit).collect()
+    }
+
+    #[test]
+    fn an_event_grows_and_ends_three_times() {
+        let (packets, finished) = wire("5");
+        assert_eq!(finished, 9);
+        assert_eq!(packets.iter().map(|packet| packet.marker).filter(|marker| *marker).count(), 1);
+        assert!(
+            packets[0].marker && packets.iter().all(|packet| packet.timestamp == 0 && packet.payload[0] == 5)
+        );
+        let durations: Vec<u16> =
+            packets.iter().map(|packet| u16::from_be_bytes([packet.payload[2], packet.payload[3]])).collect();
+        assert_eq!(durations, [160, 320, 480, 640, 800, 800, 800]);
+        let ends: Vec<bool> = packets.iter().map(|packet| packet.payload[1] & END != 0).collect();
+        assert_eq!(ends, [false, false, false, false, true, true, true]);
+    }
+
+    #[test]
+    fn digits_arrive_once_and_in_order() {
+        let (packets, _) = wire("0123456789*#abcd");
+        let received = heard(packets);
+        assert_eq!(digits(&received), "0123456789*#ABCD");
+        assert!(received.iter().all(|received| received.duration == Duration::from_millis(100)));
+    }
+
+    #[test]
+    fn a_pause_is_half_a_second() {
+        assert_eq!(wire("1,1").0[7].timestamp - wire("11").0[7].timestamp, 25 * 160);
+    }
+
+    #[test]
+    fn lost_ends_are_made_up_for_by_the_next_digit_or_by_time() {
+        let (packets, _) = wire("77");
+        let ended = |packet: &Outgoing| packet.payload[1] & END == 0;
+        assert_eq!(digits(&heard(packets.into_iter().filter(ended))), "77");
+    }
+
+    #[test]
+    fn reordered_leftovers_give_no_second_digit() {
+        let (packets, _) = wire("12");
+        let mut shuffled = packets.clone();
+        shuffled.swap(6, 7);
+        assert_eq!(digits(&heard(shuffled)), "12");
+    }
+
+    #[test]
+    fn a_long_event_in_segments_is_one_digit() {
+        let segment = |timestamp, duration: u16, flags| Outgoing {
+            payload: [11, flags, duration.to_be_bytes()[0], duration.to_be_bytes()[1]],
+            marker: timestamp == 0,
+            timestamp,
+        };
+        let received = heard([segment(0, 8000, 10), segment(0, 65_535, 10), segment(65_535, 800, 10 | END)]);
+        assert_eq!(received, [Received { digit: '#', duration: Duration::from_micros(66_335 * 125) }]);
+    }
+
+    #[test]
+    fn only_digits_are_digits() {
+        for text in ["", "12x", "+44", &"1".repeat(65)] {
+            assert_eq!(text.parse::<Digits>(), Err(InvalidDigits), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_payloads_never_panic(packets in proptest::collection::vec((any::<u32>(), proptest::collection::vec(any::<u8>(), 0..6)), 0..60)) {
+            let mut receiver = Receiver::default();
+            for (timestamp, payload) in packets {
+                let _ = receiver.receive(timestamp, &payload);
+                let _ = receiver.tick();
+            }
+        }
+
+        #[test]
+        fn any_loss_that_leaves_a_packet_a_digit_loses_none(mask in proptest::collection::vec(any::<bool>(), 21)) {
+            let (packets, _) = wire("123");
+            let kept: Vec<Outgoing> = packets.iter().zip(&mask).filter(|(_, keep)| **keep).map(|(packet, _)| *packet).collect();
+            let expected: String = (0..3).filter(|digit| mask[digit * 7..digit * 7 + 7].contains(&true)).map(|digit| char::from(b'1' + digit as u8)).collect();
+            prop_assert_eq!(digits(&heard(kept)), expected);
+        }
     }
 }

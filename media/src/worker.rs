@@ -1,41 +1,85 @@
-//! The media threads.
+//! Shell: the media plane. A few threads own all legs; each serves a leg once every 20 ms, in the leg's own slot of 1 ms:
+//! reads its socket, ticks its bridge, sends. One bounded mailbox a thread, one ring to the recorder, and reports by a
+//! sink: nothing on the packet path allocates, locks, logs or touches a file. Holds clocks and sockets, and no decisions.
+#![expect(clippy::disallowed_methods, reason = "a shell: it reads the clock and runs threads")]
+
+pub(crate) mod counters;
+mod cycle;
+pub(crate) mod reports;
+mod run;
 
 use std::{
-    io,
+    io::{self, ErrorKind},
     net::{IpAddr, SocketAddr},
     ops::RangeInclusive,
-    path::PathBuf,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+    },
+    thread,
     time::Instant,
 };
 
-use crate::bridge::{BridgeSpec, Command, Event};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+
+pub use self::counters::Counters;
+use self::{
+    counters::Published,
+    reports::Reports,
+    run::{Opening, Order, Worker},
+};
+pub use crate::recording::RecordingSpec;
+use crate::{
+    bridge::{Bridge, BridgeSpec, Command, Event},
+    recording::{self, Begin},
+    sockets::PortPool,
+};
 
 /// Where legs live and how many threads serve them.
 #[derive(Clone, Debug)]
 pub struct MediaConfig {
-    /// The local address of every leg.
+    /// The local address of every leg. What the SDP says is the caller's affair.
     pub address: IpAddr,
     /// The port pool: pairs of an even RTP and the next odd RTCP port.
     pub ports: RangeInclusive<u16>,
-    /// Media threads, 1 to 64.
+    /// Media threads, 1 to 64; one serves about 1,000 legs.
     pub workers: usize,
-    /// Seeds SSRCs, sequence numbers and RTCP intervals; each leg gets another one from it.
-    pub seed: u64,
-}
-
-/// Where a call is recorded to.
-#[derive(Clone, Debug)]
-pub struct RecordingSpec {
-    /// The WAV file; its directory exists.
-    pub path: PathBuf,
+    /// Every leg's SSRC, numbers and RTCP intervals come from it: from the system's randomness, except in tests.
+    pub seed: [u8; 32],
 }
 
 /// Names a leg of a [`Media`]; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LegId(u64);
 
+impl LegId {
+    /// The low bits say whose it is.
+    fn new(serial: u64, worker: usize) -> Self {
+        Self(serial << WORKER_BITS | worker as u64)
+    }
+
+    /// A name for a leg of a media plane that somebody else simulates.
+    #[must_use]
+    pub const fn from_raw(raw: u64) -> Self {
+        Self(raw)
+    }
+
+    fn worker(self) -> usize {
+        (self.0 & ((1 << WORKER_BITS) - 1)) as usize
+    }
+
+    #[cfg(test)]
+    pub(crate) fn for_tests(serial: u64) -> Self {
+        Self::new(serial, 0)
+    }
+}
+
+const WORKER_BITS: u32 = 6;
+const WORKERS_MAX: usize = 1 << WORKER_BITS;
+
 /// A leg that is ready for an offer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Opened {
     /// Its name.
     pub leg: LegId,
@@ -60,61 +104,163 @@ pub enum OpenError {
     /// Every port pair is taken.
     #[error("no free port pair")]
     NoPorts,
-    /// The worker's mailbox is full.
+    /// The worker's or the recorder's mailbox is full.
     #[error("the media worker is overloaded")]
     Overloaded,
-    /// The socket could not be made.
+    /// A socket could not be made.
     #[error("media socket: {0}")]
     Io(#[from] io::Error),
 }
 
-/// The worker's mailbox is full; the caller ends that call.
+/// The worker's mailbox is full: the caller ends that call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the media worker is overloaded")]
 pub struct Overloaded;
 
-/// Sums over all workers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Legs open now.
-    pub legs: u64,
+/// The media plane. Dropping it closes every leg and lets the threads end by themselves; [`Media::shutdown`] waits.
+#[derive(Debug)]
+pub struct Media {
+    workers: Vec<Handle>,
+    recorder: SyncSender<Begin>,
+    recorder_figures: Arc<Published>,
+    pool: Arc<PortPool>,
+    serial: AtomicU64,
+    seeds: Mutex<StdRng>,
+    /// Never contended: a lock only so that the handle may be shared.
+    ended: Mutex<Receiver<()>>,
 }
 
-/// The media plane.
-pub struct Media(());
+#[derive(Debug)]
+struct Handle {
+    mailbox: SyncSender<Order>,
+    published: Arc<Published>,
+    /// Legs given to it and not yet closed.
+    load: Arc<AtomicU64>,
+}
+
+/// Orders that wait for a worker at most.
+pub const MAILBOX: usize = 1_024;
 
 impl Media {
-    /// Starts the threads. `sink` takes reports on a media thread: it never blocks, and says false when it is full.
+    /// Starts the threads. `sink` takes reports on a media thread: it must not block, and says false when it is full.
+    /// Digits, speech and tones are then dropped and counted; all else is kept for it, up to 8,192 a thread.
     pub fn start(
-        _config: MediaConfig,
-        _sink: impl Fn(Report) -> bool + Send + Sync + 'static,
+        config: MediaConfig,
+        sink: impl Fn(Report) -> bool + Send + Sync + 'static,
     ) -> io::Result<Media> {
-        todo!()
+        if !(1..=WORKERS_MAX).contains(&config.workers) {
+            return Err(io::Error::new(ErrorKind::InvalidInput, "media workers must be 1 to 64"));
+        }
+        let pool = PortPool::new(config.address, &config.ports).ok_or_else(|| {
+            io::Error::new(ErrorKind::InvalidInput, "the media port range holds no even and odd pair")
+        })?;
+        let pool = Arc::new(pool);
+        let sink: reports::Sink = Arc::new(sink);
+        let recorder_figures = Arc::<Published>::default();
+        // Never sent to: it disconnects when the last thread drops its end.
+        let (alive, ended) = sync_channel(1);
+        let (recorder, rings) = recording::start(
+            config.workers,
+            Reports::new(sink.clone()),
+            recorder_figures.clone(),
+            alive.clone(),
+        )?;
+        let mut workers = Vec::with_capacity(config.workers);
+        for (index, ring) in rings.into_iter().enumerate() {
+            let (mailbox, orders) = sync_channel(MAILBOX);
+            let handle = Handle { mailbox, published: Arc::default(), load: Arc::default() };
+            let reports = Reports::new(sink.clone());
+            let worker = Worker::new(
+                orders,
+                ring,
+                reports,
+                pool.clone(),
+                handle.published.clone(),
+                handle.load.clone(),
+            );
+            let alive = alive.clone();
+            thread::Builder::new().name(format!("media-{index}")).spawn(move || {
+                worker.run();
+                drop(alive);
+            })?;
+            workers.push(handle);
+        }
+        let seeds = Mutex::new(StdRng::from_seed(config.seed));
+        Ok(Media {
+            workers,
+            recorder,
+            recorder_figures,
+            pool,
+            serial: AtomicU64::new(1),
+            seeds,
+            ended: Mutex::new(ended),
+        })
     }
 
-    /// Binds a port pair and gives it to the least loaded worker. [`Command::Close`] ends the leg.
+    /// Binds a port pair and gives the leg to the least loaded worker. [`Command::Close`] ends it; its reports bear
+    /// `token`. With `recording`, the bridge records whatever `spec` says, and exactly one [`Event::Recorded`] comes.
     pub fn open(
         &self,
-        _spec: BridgeSpec,
-        _token: u64,
-        _recording: Option<RecordingSpec>,
+        mut spec: BridgeSpec,
+        token: u64,
+        recording: Option<RecordingSpec>,
     ) -> Result<Opened, OpenError> {
-        todo!()
+        let pair = self.pool.bind()?.ok_or(OpenError::NoPorts)?;
+        let local = pair.local;
+        let least =
+            self.workers.iter().enumerate().min_by_key(|(_, worker)| worker.load.load(Ordering::Relaxed));
+        let (index, worker) = least.expect("there is a worker");
+        let leg = LegId::new(self.serial.fetch_add(1, Ordering::Relaxed), index);
+        let recorded = recording.is_some();
+        spec.record = recorded;
+        let give_back = || {
+            self.pool.give_back(local.port());
+            OpenError::Overloaded
+        };
+        if let Some(spec) = recording
+            && self.recorder.try_send(Begin { leg, token, spec }).is_err()
+        {
+            drop(pair);
+            return Err(give_back());
+        }
+        let seed = self.seeds.lock().expect("nobody panics with the lock").random();
+        let opening = Opening { leg, token, bridge: Box::new(Bridge::new(spec, seed)), pair, recorded };
+        worker.load.fetch_add(1, Ordering::Relaxed);
+        worker.mailbox.try_send(Order::Open(opening)).map_err(|error| {
+            worker.load.fetch_sub(1, Ordering::Relaxed);
+            let (TrySendError::Full(order) | TrySendError::Disconnected(order)) = error;
+            drop(order);
+            give_back()
+        })?;
+        Ok(Opened { leg, local })
     }
 
     /// Gives a command to a leg; one that is gone ignores it.
-    pub fn send(&self, _leg: LegId, _command: Command) -> Result<(), Overloaded> {
-        todo!()
+    pub fn send(&self, leg: LegId, command: Command) -> Result<(), Overloaded> {
+        let worker = self.workers.get(leg.worker()).ok_or(Overloaded)?;
+        worker.mailbox.try_send(Order::Command(leg, command)).map_err(|_| Overloaded)
     }
 
-    /// Sums of all workers.
+    /// Sums over all workers, at most a second old.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        todo!()
+        let mut sum = Counters::default();
+        self.workers.iter().for_each(|worker| worker.published.add_to(&mut sum));
+        self.recorder_figures.add_to(&mut sum);
+        sum
     }
 
-    /// Closes what is left and waits for threads and recordings. False: not all was done by `deadline`.
-    pub fn shutdown(self, _deadline: Instant) -> bool {
-        todo!()
+    /// Closes every leg that is left, and waits for the threads and the recordings. False: not all had ended by
+    /// `deadline`; they go on, and end.
+    #[must_use]
+    pub fn shutdown(self, deadline: Instant) -> bool {
+        let Media { workers, recorder, ended, .. } = self;
+        drop((workers, recorder));
+        let patience = deadline.saturating_duration_since(Instant::now());
+        let ended = ended.into_inner().unwrap_or_else(PoisonError::into_inner);
+        ended.recv_timeout(patience) == Err(RecvTimeoutError::Disconnected)
     }
 }
+
+#[cfg(test)]
+mod tests;

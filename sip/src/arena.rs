@@ -50,6 +50,10 @@ impl<T> Arena<T> {
         (*generation == key.generation).then_some(value)
     }
 
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.slab.iter().map(|(_, (_, value))| value)
+    }
+
     pub fn remove(&mut self, key: Key) -> Option<T> {
         self.get(key)?;
         self.slab.try_remove(key.index as usize).map(|(_, value)| value)

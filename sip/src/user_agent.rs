@@ -2,8 +2,11 @@
 //! Knows nothing of sockets, clocks or SDP.
 
 mod config;
+mod door;
 mod event;
+mod refusal;
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,97 +18,197 @@ pub use event::{
     Cause, DialogState, Direction, End, Event, Failure, Fork, Incoming, InviteId, Query, QueryId, RequestId,
 };
 
+use crate::arena::{Arena, Key};
 use crate::counters::Counters;
 use crate::digest::Credentials;
 use crate::error::Error;
+use crate::invite::{Calling, Phase, Usage};
+use crate::message::{Method, NameAddr};
 use crate::path::{Path, Transmit};
 use crate::reason::Reason;
+use crate::request::{Purpose, Request};
+use crate::targets::{Hop, Targets, hop, is_line_safe};
+use crate::transaction::{Lapse, Layer, Minted, Owner};
 
 /// A SIP user agent (RFC 3261), UAC and UAS. Feed it, then drain every `poll_*` to `None`.
-#[derive(Debug)]
+///
+/// Whoever owns it ends what rings for too long, with `hangup`; all else that can last forever on the network's side has a
+/// timer here.
 pub struct UserAgent {
-    counters: Counters,
+    pub(crate) layer: Layer,
+    pub(crate) usages: Arena<Usage>,
+    pub(crate) requests: Arena<Request>,
+    /// Usages whose owner has not been told of their end.
+    pub(crate) live: usize,
+    queries: VecDeque<Query>,
 }
 
-#[expect(unused_variables, clippy::todo, reason = "signatures first")]
+/// Who asked for addresses.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Asker {
+    Invite(Key),
+    Request(Key),
+}
+
 impl UserAgent {
     /// A user agent with nothing to do. All its randomness comes from `seed`.
     #[must_use]
     pub fn new(config: Config, seed: [u8; 32]) -> Self {
-        todo!()
+        Self {
+            layer: Layer::new(config, seed),
+            usages: Arena::new(),
+            requests: Arena::new(),
+            live: 0,
+            queries: VecDeque::new(),
+        }
     }
+
     /// One message came in by `path`.
     pub fn handle_message(&mut self, now: Instant, path: Path, message: Bytes) {
-        todo!()
+        self.receive(now, path, message);
     }
+
     /// The addresses of a queried host, best first; none if it could not be resolved.
     pub fn handle_targets(&mut self, now: Instant, query: QueryId, targets: Vec<SocketAddr>) {
-        todo!()
+        let targets = Targets::new(targets);
+        match query.0 {
+            Asker::Invite(key) => self.call_targets(now, key, targets),
+            Asker::Request(key) => self.request_targets(now, key, targets),
+        }
     }
+
     /// Time has come to what `poll_timeout` said, or later.
     pub fn handle_timeout(&mut self, now: Instant) {
-        todo!()
+        while let Some(lapse) = self.layer.expire(now) {
+            match lapse {
+                Lapse::TimedOut(Owner::Invite(key), from) => self.invite_timed_out(now, key, from),
+                Lapse::TimedOut(Owner::Request(key), from) => self.request_timed_out(now, key, from),
+                Lapse::Stalled(Owner::Invite(key)) => self.invite_stalled(now, key),
+                Lapse::Done(Owner::Invite(key), from) => self.invite_done(key, from),
+                Lapse::Usage(key) => self.repeat_answer(now, key),
+                Lapse::TimedOut(Owner::Nobody, _) | Lapse::Stalled(_) | Lapse::Done(..) => {}
+            }
+        }
     }
+
     /// The next message that wants to leave.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        todo!()
+        self.layer.poll_transmit()
     }
+
     /// The next thing that happened.
     pub fn poll_event(&mut self) -> Option<Event> {
-        todo!()
+        self.layer.events.pop_front()
     }
-    /// The next host to resolve. A literal address needs no question.
+
+    /// The next host to resolve. A literal address needs no question. Every query wants its `handle_targets`.
     pub fn poll_query(&mut self) -> Option<Query> {
-        todo!()
+        self.queries.pop_front()
     }
+
     /// When `handle_timeout` wants to be called next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        todo!()
+        self.layer.poll_timeout()
     }
+
     /// Starts a call. After this returned an id, exactly one `Failed` or `Ended` comes for it.
     ///
     /// # Errors
     /// `Overloaded` at a maximum; `Uri` or `Header` for what cannot be put into a message.
     pub fn invite(&mut self, now: Instant, invite: Invite) -> Result<InviteId, Error> {
-        todo!()
+        let hop = usable_hop(&invite.uri, invite.route.as_deref())?;
+        check_name_addr(&invite.from)?;
+        check_name_addr(&invite.to)?;
+        if let Some(call_id) = &invite.call_id {
+            check_word(call_id)?;
+        }
+        let max = self.layer.config.invites_max;
+        if self.live >= max {
+            self.layer.counters.overloaded += 1;
+            return Err(Error::Overloaded { what: "invites", max });
+        }
+        self.layer.admit()?;
+        let call_id = invite.call_id.clone().unwrap_or_else(|| self.layer.random_word());
+        let Self { layer, usages, .. } = self;
+        let key = usages.insert_with(|key| {
+            let tag = Minted::new(layer.config.shard, key, &mut layer.rng);
+            let mut usage = Usage::new(invite.token, tag);
+            usage.tap = invite.tap.then_some(invite.token);
+            usage.credentials.clone_from(&invite.credentials);
+            usage.phase = Phase::Calling(Box::new(Calling::new(invite, call_id)));
+            usage
+        });
+        self.live += 1;
+        self.layer.counters.invites_out += 1;
+        self.locate(now, Asker::Invite(key), hop);
+        Ok(InviteId(key))
     }
-    /// Ends a call as its state asks: CANCEL (deferred until something provisional came), BYE, or 487/603 for a call not yet
-    /// answered by us. An answer that races the CANCEL is ACKed and ended. A dead id is ignored.
+
+    /// Ends a call as its state asks: CANCEL (deferred until something provisional came), BYE (deferred until the ACK of our
+    /// answer came), or 480 for a call we have not answered. An answer that races the CANCEL is ACKed and ended. A dead id is
+    /// ignored.
     pub fn hangup(&mut self, now: Instant, id: InviteId, reason: Option<Reason>) {
-        todo!()
+        match self.usages.get(id.0).map(|usage| &usage.phase) {
+            Some(Phase::Calling(_)) => self.cancel_invite(now, id.0, reason),
+            Some(Phase::Ringing(_)) => self.hangup_ringing(now, id.0, reason.as_ref()),
+            Some(Phase::Talking(_)) => self.hangup_talking(now, id.0, reason),
+            Some(Phase::Over) | None => {}
+        }
     }
+
     /// Gives an incoming call its owner's word.
     pub fn adopt(&mut self, id: InviteId, token: u64) {
-        todo!()
+        if let Some(usage) = self.usages.get_mut(id.0) {
+            usage.token = token;
+        }
     }
+
     /// A provisional response, 101 to 199, to an incoming call.
     pub fn progress(&mut self, now: Instant, id: InviteId, status: u16, body: Option<Body>) {
-        todo!()
+        if (101..200).contains(&status) {
+            self.ring(now, id.0, status, body.as_ref());
+        }
     }
+
     /// Answers an incoming call: 200, sent again until the ACK comes (RFC 3261 §13.3.1.4).
     pub fn answer(&mut self, now: Instant, id: InviteId, body: Body) {
-        todo!()
+        self.pick_up(now, id.0, &body);
     }
-    /// Refuses an incoming call with 300 to 699. `Failed` follows.
+
+    /// Refuses an incoming call with 300 to 699; anything else becomes 500. `Failed` follows.
     pub fn reject(&mut self, now: Instant, id: InviteId, status: u16, headers: Vec<(String, String)>) {
-        todo!()
+        self.turn_down(now, id.0, refusing(status), &headers);
     }
+
     /// Answers an `Offer`.
     pub fn answer_offer(&mut self, now: Instant, id: InviteId, body: Body) {
-        todo!()
+        self.conclude_offer(now, id.0, 200, Some(&body));
     }
+
     /// Refuses an `Offer`, usually with 488. The call goes on as it was.
     pub fn refuse_offer(&mut self, now: Instant, id: InviteId, status: u16) {
-        todo!()
+        self.conclude_offer(now, id.0, refusing(status), None);
     }
+
     /// Sends OPTIONS outside any dialog. A `Reply` follows.
     ///
     /// # Errors
     /// As `invite`.
     pub fn options(&mut self, now: Instant, request: OptionsRequest) -> Result<RequestId, Error> {
-        todo!()
+        let hop = usable_hop(&request.uri, request.route.as_deref())?;
+        check_name_addr(&request.from)?;
+        self.layer.admit()?;
+        let call_id = self.layer.random_word();
+        let Self { layer, requests, .. } = self;
+        let key = requests.insert_with(|key| {
+            let tag = Minted::new(layer.config.shard, key, &mut layer.rng);
+            Request::options(request, call_id, tag.letters().to_string(), layer.config.local)
+        });
+        self.locate(now, Asker::Request(key), hop);
+        Ok(RequestId(key))
     }
+
     /// Ends a dialog remembered from before a crash with a BYE. A `Reply` follows.
     ///
     /// # Errors
@@ -117,16 +220,55 @@ impl UserAgent {
         credentials: Option<Arc<Credentials>>,
         token: u64,
     ) -> Result<RequestId, Error> {
-        todo!()
+        self.layer.admit()?;
+        let mut request = Request::new(Method::Bye, dialog.clone(), Purpose::Owner { token });
+        request.dialog.local_cseq = request.dialog.local_cseq.saturating_add(1);
+        request.credentials = credentials;
+        Ok(RequestId(self.begin_bye(now, request)))
     }
+
     /// What was counted so far.
     #[must_use]
     pub fn counters(&self) -> &Counters {
-        &self.counters
+        &self.layer.counters
     }
+
     /// Requests of ours that still wait for a final response: what a drain waits for after the last call ended.
     #[must_use]
     pub fn pending(&self) -> usize {
-        todo!()
+        self.layer.pending()
     }
+
+    /// Goes to a next hop, or asks for its addresses first.
+    fn locate(&mut self, now: Instant, asker: Asker, hop: Hop) {
+        let id = QueryId(asker);
+        match hop {
+            Hop::Address(address) => self.handle_targets(now, id, vec![address]),
+            Hop::Name { host, port } => self.queries.push_back(Query { id, host, port }),
+        }
+    }
+}
+
+fn refusing(status: u16) -> u16 {
+    if (300..700).contains(&status) { status } else { 500 }
+}
+
+fn usable_hop(uri: &str, route: Option<&str>) -> Result<Hop, Error> {
+    let unusable = |uri: &str| Error::Uri(uri.to_owned());
+    let target = hop(uri).ok_or_else(|| unusable(uri))?;
+    match route {
+        Some(route) => hop(route).ok_or_else(|| unusable(route)),
+        None => Ok(target),
+    }
+}
+
+fn check_name_addr(value: &str) -> Result<(), Error> {
+    let is_usable = NameAddr::parse(value).is_some_and(|address| address.tag().is_none());
+    if is_usable && is_line_safe(value) { Ok(()) } else { Err(Error::Header(value.to_owned())) }
+}
+
+/// A Call-ID is a word (§25.1).
+fn check_word(value: &str) -> Result<(), Error> {
+    let is_usable = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_usable { Ok(()) } else { Err(Error::Header(value.to_owned())) }
 }

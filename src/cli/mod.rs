@@ -1,1 +1,113 @@
-//! soon
+//! The command line. Each command is its arguments and one `run`.
+
+pub mod call;
+pub mod check;
+pub mod demo;
+mod log;
+pub mod serve;
+mod story;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::config::{Config, ConfigError};
+
+/// A self-hosted outbound dialer: its own SIP, its own media, no PBX beside it.
+#[derive(Parser)]
+#[command(name = "trunkline", version, about, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the switch.
+    Serve(serve::Args),
+    /// Check a configuration without starting anything.
+    Check(check::Args),
+    /// Run the switch and simulated callees side by side, and place five calls.
+    Demo(demo::Args),
+    /// Place one call and watch it.
+    Call(call::Args),
+    /// Print a completion script for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Where the configuration is.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct ConfigArgs {
+    /// The configuration file; without it `trunkline.toml` in the working directory, if there is one. Environment
+    /// variables `TRUNKLINE__SECTION__KEY` lie over it.
+    #[arg(long, short, env = "TRUNKLINE_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+impl ConfigArgs {
+    /// Reads it.
+    pub fn load(&self) -> Result<Config, ConfigError> {
+        Config::load(self.config.as_deref())
+    }
+}
+
+/// What a wrong configuration ends with; so does a wrong command line.
+pub const EXIT_USAGE: u8 = 2;
+
+/// Runs a command. What it returns as an error is printed here, once.
+pub async fn run(cli: Cli) -> ExitCode {
+    let result = match cli.command {
+        Command::Serve(args) => serve::run(args).await,
+        Command::Check(args) => check::run(args).await,
+        Command::Demo(args) => demo::run(args).await,
+        Command::Call(args) => call::run(args).await,
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "trunkline", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    };
+    result.unwrap_or_else(|error| {
+        if let Some(refused) = error.downcast_ref::<ConfigError>() {
+            eprintln!("{refused}");
+            return ExitCode::from(EXIT_USAGE);
+        }
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_documented_command_lines_parse() {
+        for line in [
+            "trunkline serve --config trunkline.toml",
+            "trunkline check --config trunkline.toml",
+            "trunkline demo --json",
+            "trunkline call +447386172392 --trunk t1 --say hello --var name=Ann --var a=b=c --record out.wav",
+            "trunkline completions bash",
+        ] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
+        }
+        for line in [
+            "trunkline",
+            "trunkline call 07386172392 --trunk t1 --say hello",
+            "trunkline call +447386172392 --trunk t1",
+            "trunkline call +447386172392 --trunk t1 --say hello --var name",
+            "trunkline call +447386172392 --trunk t1 --say hello --var =Ann",
+        ] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+    }
+}

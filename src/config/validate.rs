@@ -182,7 +182,7 @@ fn media(media: &file::Media, concurrent: Option<u32>, check: &mut Checker<'_>) 
         "is every address, so media.advertise must say which one SDP shows".into()
     });
     let ports = check.or("media.ports", port_range(&media.ports), 2..=3);
-    let pairs = (u32::from(ports.end() - ports.start()) + 1) / 2;
+    let pairs = u32::from(ports.end() - ports.start()).div_ceil(2);
     if let Some(concurrent) = concurrent {
         check.that("media.ports", concurrent <= pairs, || {
             format!("holds {pairs} calls at two ports a call, but limits.concurrent is {concurrent}")

@@ -1,25 +1,306 @@
-//! From a valid request to a call on its way.
+//! From a valid request to a call on its way, and from a crash to an end that is told.
+//!
+//! `originate` takes permits, ports and the journal's slot, commits the intent and gives the call to its shard; `queue`
+//! holds calls that wait for room; `plan` freezes what a call needs; `recovery` settles what an earlier run left.
+#![expect(clippy::disallowed_methods, reason = "a shell reads the clock and starts tasks")]
 
-use crate::model::{Accepted, OutboundRequest, Placed, Refusal, StoredResponse};
+mod ids;
+mod leg;
+mod plan;
+mod queue;
+mod recovery;
 
-/// The handle that places calls. Cheap to clone.
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use trunkline_media::Media;
+
+use crate::admission::{Admission, Permit};
+use crate::call::{Command, Mailbox};
+use crate::directory::{Directory, Route};
+use crate::journal::{Journal, Slot};
+use crate::metrics::Metrics;
+use crate::model::{
+    Accepted, CallEvent, CallFact, CallId, CallPlan, CallRecord, CallState, Disposition, EndedBy,
+    Idempotency, Key, OutboundRequest, Outcome, Placed, Refusal, StoredResponse, Timestamp,
+};
+use crate::store::{Intended, Replay, Store};
+use crate::trunk::destination;
+
+use ids::Ids;
+use leg::OpenLeg;
+use queue::{Queue, Waiting};
+
+/// What the dialer is made of.
+pub struct DialerParts {
+    /// Who may call from where.
+    pub directory: Directory,
+    /// Who may call now.
+    pub admission: Admission,
+    /// Where calls are written down.
+    pub journal: Journal,
+    /// Ids, and what was asked before.
+    pub store: Store,
+    /// Where legs are opened.
+    pub media: Arc<Media>,
+    /// The shard.
+    pub mailbox: Mailbox,
+    /// Where calls are counted.
+    pub metrics: Metrics,
+    /// What holds for every call.
+    pub settings: Settings,
+}
+
+/// What holds for every call.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where recordings go; `None` records nothing.
+    pub recordings: Option<PathBuf>,
+    /// The address that SDP offers instead of the one that RTP is bound to.
+    pub advertise: Option<IpAddr>,
+    /// How long an answered call may be without RTP.
+    pub rtp_timeout: Duration,
+}
+
+/// Places calls. Cheap to clone.
 #[derive(Clone)]
-pub struct Dialer {}
+pub struct Dialer(Arc<Inner>);
+
+struct Inner {
+    parts: DialerParts,
+    ids: Ids,
+    queue: Queue,
+    draining: AtomicBool,
+}
+
+/// A call that is decided but not yet accepted.
+struct Ticket {
+    plan: CallPlan,
+    record: CallRecord,
+    idempotency: Option<Idempotency>,
+}
 
 impl Dialer {
+    /// A dialer, and the task that starts queued calls when there is room.
+    pub fn start(parts: DialerParts) -> Self {
+        let ids = Ids::new(parts.store.clone());
+        let inner = Inner { parts, ids, queue: Queue::default(), draining: AtomicBool::new(false) };
+        let dialer = Self(Arc::new(inner));
+        tokio::spawn(queue::run(Arc::downgrade(&dialer.0)));
+        dialer
+    }
+
     /// Places one call: resolves agent, number and trunk, takes permits, commits the intent, starts the call. `render`
-    /// makes the face's answer, which is stored with the commit.
+    /// makes the face's answer, which is stored with the commit. Over a limit the call is accepted and waits for room.
     pub async fn originate(
         &self,
         request: OutboundRequest,
         render: impl FnOnce(&Accepted) -> StoredResponse + Send,
     ) -> Result<Placed, Refusal> {
-        let _ = (request, render);
-        todo!("being built")
+        if self.is_draining() {
+            return Err(Refusal::Draining);
+        }
+        if let Some(replayed) = self.replay(&request).await? {
+            return Ok(Placed::Replayed(replayed));
+        }
+        let snapshot = self.0.parts.directory.snapshot();
+        let route = snapshot.resolve(&request)?;
+        let key = snapshot.key_by_id(request.key).cloned();
+        let ticket = self.ticket(request, route, key).await?;
+        let accepted =
+            Accepted { call: ticket.plan.call, to: ticket.plan.to.clone(), from: ticket.plan.from.clone() };
+        self.0.accept(ticket, render(&accepted)).await
     }
 
-    /// No new calls from now on.
-    pub fn is_draining(&self) -> bool {
-        todo!("being built")
+    /// Places one call that no key asked for (the command line), through this route. It does not wait for room.
+    pub async fn place(&self, request: OutboundRequest, route: Route, tap: bool) -> Result<CallId, Refusal> {
+        let mut ticket = self.ticket(request, route, None).await?;
+        ticket.plan.tap = tap;
+        let call = ticket.plan.call;
+        let permit = self.0.admit(&ticket.plan)?;
+        let unused = StoredResponse { status: 201, body: String::new() };
+        self.0.start_now(ticket, permit, unused).await?;
+        Ok(call)
     }
+
+    /// Ends a call, if it lives.
+    pub async fn hangup(&self, call: CallId) {
+        let (disposition, by) = (Disposition::Cancelled, EndedBy::Operator);
+        self.0.parts.mailbox.send(Command::Hangup { call, disposition, by }).await;
+    }
+
+    /// Settles what an earlier run left unfinished. Call it before the first call is placed.
+    pub async fn recover(&self) -> Result<usize, crate::store::StoreError> {
+        recovery::run(&self.0.parts).await
+    }
+
+    /// No new calls from now on; those that still wait for room end as interrupted, live ones go on.
+    pub fn drain(&self) {
+        self.0.draining.store(true, Ordering::Release);
+        for waiting in self.0.queue.take_all() {
+            self.0.never_started(waiting.plan.call, "the switch was stopped before the call could start");
+        }
+    }
+
+    /// Ends every live call with a BYE or a CANCEL.
+    pub async fn hangup_all(&self) {
+        self.0.parts.mailbox.send(Command::HangupAll).await;
+    }
+
+    /// No new calls?
+    pub fn is_draining(&self) -> bool {
+        self.0.draining.load(Ordering::Acquire)
+    }
+
+    /// How many calls wait for room, asked at any time; it does not keep the dialer alive.
+    pub fn queue_length(&self) -> impl Fn() -> usize + Send + use<> {
+        let inner = Arc::downgrade(&self.0);
+        move || inner.upgrade().map_or(0, |inner| inner.queue.len())
+    }
+
+    /// Looked up before anything is taken. Two first requests at once are told apart by the commit.
+    async fn replay(&self, request: &OutboundRequest) -> Result<Option<StoredResponse>, Refusal> {
+        let Some(idempotency) = &request.idempotency else { return Ok(None) };
+        let found = self.0.parts.store.find_replay(request.key, idempotency).await;
+        match found.map_err(|error| stored(&error))? {
+            Some(Replay::Same(response)) => Ok(Some(response)),
+            Some(Replay::Conflict) => Err(Refusal::IdempotencyConflict),
+            None => Ok(None),
+        }
+    }
+
+    async fn ticket(
+        &self,
+        request: OutboundRequest,
+        route: Route,
+        key: Option<Arc<Key>>,
+    ) -> Result<Ticket, Refusal> {
+        destination::check(&route.trunk, &request.to)
+            .map_err(|reason| Refusal::DestinationForbidden { reason })?;
+        let call = self.0.ids.next().await.map_err(|error| stored(&error))?;
+        let record = self.0.parts.settings.recordings.is_some();
+        plan::freeze(call, request, route, key, record, wall_now())
+    }
+}
+
+impl Inner {
+    /// Starts the call now, or lets it wait where a limit is reached.
+    async fn accept(&self, ticket: Ticket, response: StoredResponse) -> Result<Placed, Refusal> {
+        match self.admit(&ticket.plan) {
+            Ok(permit) => self.start_now(ticket, permit, response).await,
+            Err(Refusal::Limited { .. }) => self.let_wait(ticket, response).await,
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    fn admit(&self, plan: &CallPlan) -> Result<Permit, Refusal> {
+        self.parts.admission.admit(Instant::now(), plan.key.as_deref(), &plan.trunk)
+    }
+
+    /// The intent is committed before the INVITE leaves.
+    async fn start_now(
+        &self,
+        ticket: Ticket,
+        permit: Permit,
+        response: StoredResponse,
+    ) -> Result<Placed, Refusal> {
+        let slot = self.reserve()?;
+        let leg = OpenLeg::open(&self.parts, &ticket.plan)?;
+        match self.commit(slot, ticket.record, ticket.idempotency, &response).await? {
+            Some(replayed) => Ok(Placed::Replayed(replayed)),
+            None => {
+                self.launch(ticket.plan, leg, permit);
+                Ok(Placed::New(response))
+            }
+        }
+    }
+
+    async fn let_wait(&self, mut ticket: Ticket, response: StoredResponse) -> Result<Placed, Refusal> {
+        let place = self.queue.reserve().ok_or(Refusal::Overloaded("the queue of waiting calls is full"))?;
+        let slot = self.reserve()?;
+        ticket.record.state = CallState::Accepted;
+        match self.commit(slot, ticket.record, ticket.idempotency, &response).await? {
+            Some(replayed) => Ok(Placed::Replayed(replayed)),
+            None => {
+                place.fill(Waiting { plan: ticket.plan });
+                // A drain that began meanwhile has emptied the queue before this one came.
+                if self.draining.load(Ordering::Acquire) {
+                    for waiting in self.queue.take_all() {
+                        self.never_started(
+                            waiting.plan.call,
+                            "the switch was stopped before the call could start",
+                        );
+                    }
+                }
+                Ok(Placed::New(response))
+            }
+        }
+    }
+
+    fn reserve(&self) -> Result<Slot, Refusal> {
+        self.parts.journal.reserve().ok_or(Refusal::Overloaded("too many calls are being written down"))
+    }
+
+    /// `Some`: the same request was accepted before.
+    async fn commit(
+        &self,
+        slot: Slot,
+        record: CallRecord,
+        idempotency: Option<Idempotency>,
+        response: &StoredResponse,
+    ) -> Result<Option<StoredResponse>, Refusal> {
+        let promise = idempotency.map(|idempotency| (idempotency, response.clone()));
+        match self.parts.journal.intend(slot, record, promise).await.map_err(|error| stored(&error))? {
+            Intended::Committed => Ok(None),
+            Intended::Replay(replayed) => Ok(Some(replayed)),
+            Intended::Conflict => Err(Refusal::IdempotencyConflict),
+        }
+    }
+
+    /// A queued call's turn has come.
+    async fn start_waiting(&self, waiting: Waiting, permit: Permit) {
+        let call = waiting.plan.call;
+        let leg = match OpenLeg::open(&self.parts, &waiting.plan) {
+            Ok(leg) => leg,
+            Err(refusal) => return self.never_started(call, &refusal.to_string()),
+        };
+        match self.parts.journal.dialing(call).await {
+            Ok(()) => self.launch(waiting.plan, leg, permit),
+            Err(error) => self.never_started(call, &error.to_string()),
+        }
+    }
+
+    fn launch(&self, plan: CallPlan, leg: OpenLeg, permit: Permit) {
+        let call = plan.call;
+        self.parts.metrics.call_started(&plan.trunk.name);
+        let origination = leg.hand_over(plan, permit);
+        if !self.parts.mailbox.command(Command::Originate(Box::new(origination))) {
+            self.never_started(call, "the shard's mailbox is full");
+        }
+    }
+
+    /// An accepted call that no INVITE left for still ends, once.
+    fn never_started(&self, call: CallId, why: &str) {
+        let now = Instant::now();
+        let disposition = if self.draining.load(Ordering::Acquire) {
+            Disposition::Interrupted
+        } else {
+            Disposition::Overloaded
+        };
+        let outcome = Outcome::by_switch(disposition, now, why);
+        self.parts.journal.record(CallEvent { call, at: now, fact: CallFact::Ended(Box::new(outcome)) });
+    }
+}
+
+fn stored(error: &crate::store::StoreError) -> Refusal {
+    tracing::error!(%error, "the store refused a call");
+    Refusal::Storage
+}
+
+fn wall_now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -1,1 +1,102 @@
-//! soon
+//! The API over HTTP: who asks, how often, how much, and which face answers. Decides nothing about calls.
+
+#![expect(clippy::disallowed_methods, reason = "a shell: it reads the clock and spawns")]
+
+mod auth;
+mod body;
+mod calls;
+mod error;
+mod health;
+mod idempotency;
+mod limits;
+mod observe;
+mod originate;
+mod recording;
+mod server;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+
+use crate::directory::Directory;
+use crate::face::Problem;
+use crate::journal::Journal;
+use crate::metrics::Metrics;
+use crate::store::Store;
+
+pub use health::Readiness;
+pub use limits::RateLimits;
+pub use originate::Originate;
+pub use server::{Bounds, serve};
+
+use error::ApiError;
+
+/// What the routes work with. Cheap to clone.
+#[derive(Clone)]
+pub struct Api(Arc<Parts>);
+
+/// The parts of an [`Api`].
+pub struct Parts {
+    /// Places calls.
+    pub originate: Originate,
+    /// Whose keys and agents.
+    pub directory: Directory,
+    /// Calls that are over.
+    pub store: Store,
+    /// Calls whose end is not in the store yet.
+    pub journal: Journal,
+    /// Counts requests, and is shown at `/metrics`.
+    pub metrics: Metrics,
+    /// Says whether new calls are welcome.
+    pub readiness: Readiness,
+    /// What recordings' paths are relative to.
+    pub data_dir: PathBuf,
+    /// Keys the hash of bodies that came with an idempotency key. The same over restarts and nodes.
+    pub body_hash_key: [u8; 32],
+    /// The longest body, in bytes.
+    pub body_max: usize,
+    /// How long a body may take.
+    pub body_timeout: Duration,
+    /// Requests a minute, by key.
+    pub limits: RateLimits,
+}
+
+impl From<Parts> for Api {
+    fn from(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl std::ops::Deref for Api {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// Every route.
+pub fn router(api: Api) -> Router {
+    Router::new()
+        // Nixflex alone.
+        .route("/v1/calls/outbound", post(calls::outbound))
+        // Shared: the face of the API key answers.
+        .route("/v1/calls", get(calls::list))
+        .route("/v1/calls/{id}", get(calls::read))
+        .route("/v1/calls/{id}/recording", get(recording::read))
+        // The operator's.
+        .route("/metrics", get(health::metrics))
+        .route("/livez", get(health::live))
+        .route("/readyz", get(health::ready))
+        .method_not_allowed_fallback(async || ApiError::shared(Problem::MethodNotAllowed))
+        .fallback(async || ApiError::shared(Problem::NoSuchPath))
+        .layer(from_fn_with_state(api.clone(), observe::observe))
+        .with_state(api)
+}
+
+#[cfg(test)]
+mod tests;

@@ -178,3 +178,23 @@ pub struct Outcome {
     /// When it ended.
     pub ended_at: Instant,
 }
+
+impl Outcome {
+    /// An outcome that the switch itself decides, with nothing to tell of the far end.
+    pub fn by_switch(disposition: Disposition, now: Instant, why: &str) -> Self {
+        Self {
+            disposition,
+            ended_by: EndedBy::Switch,
+            sip_status: None,
+            q850: None,
+            detail: Some(why.into()),
+            retry_after: None,
+            heard: None,
+            dead_air: None,
+            recording: None,
+            ringing_at: None,
+            answered_at: None,
+            ended_at: now,
+        }
+    }
+}

@@ -1,48 +1,204 @@
-//! The detector: samples in, verdicts out.
+//! The detector: samples in, verdicts out. Cuts frames, asks each part, and holds the order in which they may speak.
 
-use super::{Params, Tone, Verdict};
+use arrayvec::ArrayVec;
+
+use super::activity::Activity;
+use super::asterisk::Asterisk;
+use super::cadence::{Cadence, Heard};
+use super::classifier::{Adaptive, Decision, Talk};
+use super::evidence::{Evidence, SegmentKind, Timeline};
+use super::features::{FRAME, FRAME_MS, Frame};
+use super::params::{Params, Rule, milliseconds};
+use super::tones::{Bank, classify};
+use super::verdict::{Cause, Class, Tone, Verdict};
 
 /// One call's detector. Never allocates after [`Detector::new`].
+///
+/// What comes after what: `Ringback` is said once, and anything may follow it. `Human` may be followed, for
+/// `flip_within`, by `Machine`, `Voicemail`, `Fax` or `NetworkAnnouncement`. `Machine`, `NoSpeech` and `Unknown` may be
+/// followed by `Voicemail`, at every beep. The rest is final.
 #[derive(Clone, Debug)]
 pub struct Detector {
     params: Params,
+    /// Samples of a frame that is not yet whole.
+    partial: ArrayVec<i16, FRAME>,
+    /// Samples in whole frames.
+    heard: u64,
+    /// The sample that the answer fell on.
+    zero: Option<u64>,
+    bank: Bank,
+    cadence: Cadence,
+    activity: Activity,
+    adaptive: Adaptive,
+    asterisk: Asterisk,
+    timeline: Timeline,
+    tone: Option<Tone>,
+    loudness: f32,
+    said: Option<Said>,
+    ready: ArrayVec<Verdict, READY_MAX>,
+}
+
+/// The latest verdict, as far as later ones depend on it.
+#[derive(Clone, Copy, Debug)]
+struct Said {
+    class: Class,
+    at_ms: u32,
 }
 
 impl Detector {
     /// A detector that has heard nothing yet.
     #[must_use]
     pub fn new(params: Params) -> Self {
-        Self { params }
+        let activity = Activity::new(f32::from(params.silence_threshold));
+        Self {
+            params,
+            partial: ArrayVec::new(),
+            heard: 0,
+            zero: None,
+            bank: Bank::new(),
+            cadence: Cadence::default(),
+            activity,
+            adaptive: Adaptive::default(),
+            asterisk: Asterisk::default(),
+            timeline: Timeline::default(),
+            tone: None,
+            loudness: 0.0,
+            said: None,
+            ready: ArrayVec::new(),
+        }
     }
 
-    /// The call was answered: this sample is the zero of all times, and the analysis begins. What was heard before is
-    /// early media: its tones are known ([`Detector::tone`]), but no verdict is given.
+    /// The call was answered: the next sample is the zero of all times, and the analysis begins. What was heard before
+    /// is early media: its tones are known ([`Detector::tone`]), but no verdict is given. Only the first call counts.
     pub fn answered(&mut self) {
-        todo!()
+        if self.zero.is_none() {
+            self.zero = Some(self.heard + self.partial.len() as u64);
+            self.cadence.forget();
+        }
     }
 
-    /// Takes the next samples, any number of them. At most one verdict comes back per call; should a very long push
-    /// hold two, the next push (an empty one will do) returns the second.
+    /// Takes the next samples, any number of them. At most one verdict is returned; should a very long push hold more,
+    /// the next pushes (empty ones will do) return them in order.
     pub fn push(&mut self, samples: &[i16]) -> Option<Verdict> {
-        let _ = (samples, &self.params);
-        todo!()
+        let mut rest = samples;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(rest.len().min(self.partial.remaining_capacity()));
+            self.partial.try_extend_from_slice(now).expect("cut to the room that is left");
+            rest = later;
+            if let Ok(pcm) = self.partial.as_slice().try_into() {
+                let frame = Frame::new(pcm);
+                self.partial.clear();
+                self.heard += FRAME as u64;
+                self.hear(&frame);
+            }
+        }
+        self.ready.pop_at(0)
     }
 
     /// Whether somebody speaks at this moment. Goes on after the verdict, for turns and barge-in.
     #[must_use]
     pub fn speaking(&self) -> bool {
-        todo!()
+        self.activity.speaking()
     }
 
     /// Loudness of the last 20 ms in dBFS, −96 at digital silence.
     #[must_use]
     pub fn level(&self) -> f32 {
-        todo!()
+        (20.0 * self.loudness.max(f32::MIN_POSITIVE).log10()).max(-96.0)
     }
 
     /// The signal last recognised, early media included.
     #[must_use]
     pub fn tone(&self) -> Option<Tone> {
-        todo!()
+        self.tone
+    }
+
+    fn hear(&mut self, frame: &Frame) {
+        let shares = self.bank.shares(frame);
+        let loudness = frame.mean_absolute();
+        let silent = loudness < self.activity.threshold();
+        let heard = self.cadence.push(classify(frame, &shares), silent, self.adaptive.talk().words > 0);
+        let sound = self.activity.push(loudness, heard.sounding.is_some());
+        self.loudness = frame.loudness;
+        self.tone = heard.signal.or(self.tone);
+        match (heard.sounding, sound) {
+            (Some(tone), _) => {
+                self.timeline.push(SegmentKind::Tone { hz: tone.hz }, tone.lasted_ms / FRAME_MS - 1);
+            }
+            (None, true) => self.timeline.push(SegmentKind::Speech, 0),
+            (None, false) => self.timeline.push(SegmentKind::Silence, 0),
+        }
+        let Some(zero) = self.zero.filter(|&zero| zero < self.heard) else { return };
+        let at_ms = u32::try_from((self.heard - zero) / 8).unwrap_or(u32::MAX);
+        let decision = match self.params.rule {
+            Rule::Adaptive => self.decide(&heard, sound, at_ms),
+            Rule::Asterisk => self.asterisk.push(&self.params, loudness),
+        };
+        if let Some(decision) = decision {
+            self.say(decision, zero, at_ms);
+        }
+    }
+
+    fn decide(&mut self, heard: &Heard, sound: bool, at_ms: u32) -> Option<Decision> {
+        let undecided = self.said.is_none_or(|said| said.class == Class::Ringback);
+        let rings = heard.sounding.is_some_and(|tone| tone.network && tone.lasted_ms >= RING_MS_MIN);
+        if rings && undecided {
+            self.adaptive.restart();
+        }
+        let by_talk = self.adaptive.push(&self.params, sound);
+        let Some((tone, class)) =
+            heard.signal.map(|tone| (tone, tone.class())).filter(|&(_, class)| self.may_follow(class, at_ms))
+        else {
+            return by_talk;
+        };
+        if class != Class::Ringback {
+            self.adaptive.settle();
+        }
+        Some(Decision::new(class, Cause::Tone(tone), 0, &self.params))
+    }
+
+    /// Whether a tone's verdict may follow what was said before; see [`Detector`].
+    fn may_follow(&self, class: Class, at_ms: u32) -> bool {
+        let Some(said) = self.said else { return true };
+        match said.class {
+            Class::Ringback => class != Class::Ringback,
+            Class::Human => {
+                let in_time = at_ms - said.at_ms <= milliseconds(self.params.flip_within);
+                in_time && matches!(class, Class::Voicemail | Class::Fax | Class::NetworkAnnouncement)
+            }
+            Class::Machine | Class::NoSpeech | Class::Unknown | Class::Voicemail => class == Class::Voicemail,
+            Class::Fax | Class::NetworkAnnouncement | Class::Busy => false,
+        }
+    }
+
+    fn say(&mut self, decision: Decision, zero: u64, at_ms: u32) {
+        let Decision { class, cause, measured, threshold, confidence } = decision;
+        self.said = Some(Said { class, at_ms });
+        let talk = self.talk();
+        let evidence = Evidence {
+            segments: self.timeline.segments(zero),
+            dropped: self.timeline.dropped(),
+            words: talk.words,
+            speech_ms: talk.speech_ms,
+            noise_floor: self.activity.floor(),
+            threshold: cause.parameter(),
+            threshold_value: threshold,
+            measured,
+        };
+        let verdict = Verdict { class, cause, confidence, at_ms, evidence };
+        // Full only if one push held minutes of beeps: then the first ones tell enough.
+        let _ = self.ready.try_push(verdict);
+    }
+
+    fn talk(&self) -> Talk {
+        match self.params.rule {
+            Rule::Adaptive => self.adaptive.talk(),
+            Rule::Asterisk => self.asterisk.talk(),
+        }
     }
 }
+
+/// Verdicts that may wait to be fetched.
+const READY_MAX: usize = 4;
+/// From here on a tone of the network's says that nobody has spoken to us yet.
+const RING_MS_MIN: u32 = 300;

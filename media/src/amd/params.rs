@@ -8,32 +8,36 @@ use std::time::Duration;
 pub struct Params {
     /// Which rule reads the thresholds.
     pub rule: Rule,
-    /// Longest silence before the first word. Ours: no speech at all is `NoSpeech`; Asterisk's rule says machine.
+    /// Longest silence before the first word (ours 5000 ms, Asterisk's 2500). Nothing said is `NoSpeech` to our rule;
+    /// Asterisk's says machine.
     pub initial_silence: Duration,
-    /// A greeting that talks at least this long is a machine.
+    /// A greeting of this length is a machine's (ours 3000 ms, Asterisk's 1500). Our rule counts from the first word's
+    /// begin to the last one's end; Asterisk's adds up the sound alone.
     pub greeting: Duration,
-    /// Silence after the greeting that makes it a human.
+    /// Silence after the greeting that makes it a human (ours 1000 ms, Asterisk's 800). Our rule asks for 80 % of the
+    /// greeting's length, at least half of this value and at most all of it.
     pub after_greeting_silence: Duration,
-    /// The longest the analysis may take; then the verdict is `Unknown` (ours may know better: see `detector`).
+    /// Longest analysis; then the verdict is `Unknown` (ours 8000 ms, Asterisk's 5000). Ringing does not count with us.
     pub total_analysis_time: Duration,
-    /// Shorter sounds are not words.
+    /// Shorter sounds are not words (ours 120 ms, Asterisk's 100).
     pub minimum_word_length: Duration,
-    /// Silence that separates two words.
+    /// Silence that parts two words (ours 60 ms, Asterisk's 50).
     pub between_words_silence: Duration,
-    /// More words than this are a machine. `0` turns the count off.
+    /// More words than this are a machine (ours 0: not asked; Asterisk's 2). Words are counted badly without
+    /// recognition: "Good morning" is one to four of them.
     pub maximum_number_of_words: u16,
-    /// A single word longer than this is a machine. Zero turns it off.
+    /// One word longer than this is a machine (ours zero: not asked; Asterisk's 5000 ms).
     pub maximum_word_length: Duration,
-    /// Mean absolute sample value below which a frame is silence whatever the noise floor says.
+    /// Mean absolute sample below which a frame is silence, whatever the noise floor (ours 40, Asterisk's 256).
     pub silence_threshold: u16,
-    /// How long after a human verdict a beep or unbroken talk may still overturn it. Zero turns it off.
+    /// How long after a human verdict a beep or unbroken talk may overturn it (ours 6000 ms). Zero turns that off.
     pub flip_within: Duration,
 }
 
 /// How speech is told from silence and how turns are judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// Adaptive noise floor, tones are no speech, second thoughts allowed.
+    /// Adaptive noise floor; tones are recognised and are no speech; second thoughts allowed.
     Adaptive,
     /// `app_amd` as published: a fixed loudness threshold, no tones, one verdict.
     Asterisk,
@@ -44,10 +48,10 @@ impl Default for Params {
         Self {
             rule: Rule::Adaptive,
             initial_silence: Duration::from_millis(5000),
-            greeting: Duration::from_millis(1700),
-            after_greeting_silence: Duration::from_millis(700),
+            greeting: Duration::from_millis(3000),
+            after_greeting_silence: Duration::from_millis(1000),
             total_analysis_time: Duration::from_millis(8000),
-            minimum_word_length: Duration::from_millis(100),
+            minimum_word_length: Duration::from_millis(120),
             between_words_silence: Duration::from_millis(60),
             maximum_number_of_words: 0,
             maximum_word_length: Duration::ZERO,
@@ -58,7 +62,7 @@ impl Default for Params {
 }
 
 impl Params {
-    /// The defaults of Asterisk's `amd.conf.sample`.
+    /// The defaults of Asterisk's `amd.conf`.
     #[must_use]
     pub fn asterisk() -> Self {
         Self {
@@ -76,7 +80,7 @@ impl Params {
         }
     }
 
-    /// What VICIdial's installer passes: `AMD(2000,2000,1000,5000,120,50,4,256)`.
+    /// What VICIdial's dial plan passes: `AMD(2000,2000,1000,5000,120,50,4,256)`.
     #[must_use]
     pub fn vicidial() -> Self {
         Self {
@@ -88,4 +92,9 @@ impl Params {
             ..Self::asterisk()
         }
     }
+}
+
+/// Whole milliseconds; what does not fit is for ever.
+pub(super) fn milliseconds(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }

@@ -21,7 +21,7 @@ pub struct Config {
     pub shard: u8,
     /// T1, T2, T4 and what hangs on them.
     pub timers: Timers,
-    /// The most INVITE usages (calls, incoming and outgoing, and what lingers of them) alive at once.
+    /// The most calls, incoming and outgoing, alive at once.
     pub invites_max: usize,
     /// The most transactions (client and server together) alive at once.
     pub transactions_max: usize,
@@ -98,8 +98,8 @@ impl Trust {
     }
 }
 
-/// An outgoing call.
-#[derive(Clone, Debug)]
+/// An outgoing call. Has no Debug: its credentials are not for logs.
+#[derive(Clone)]
 pub struct Invite {
     /// The caller's word, returned in every event.
     pub token: u64,
@@ -124,7 +124,7 @@ pub struct Invite {
 }
 
 /// An OPTIONS request outside any dialog: a probe of a trunk's health.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct OptionsRequest {
     /// The caller's word, returned in the [`crate::Event::Reply`].
     pub token: u64,

@@ -21,7 +21,7 @@ pub struct RequestId(pub(crate) Key);
 
 /// One question about a host's addresses.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct QueryId(pub(crate) u64);
+pub struct QueryId(pub(crate) super::Asker);
 
 /// A host that must be resolved before a request can leave. Answer it with `handle_targets`.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -12,6 +12,9 @@ pub use list::{List, parse_list};
 pub use record::{call, calls};
 pub use request::{Outbound, parse_outbound};
 
+#[cfg(test)]
+pub(crate) use record::tests::record as ended_call;
+
 use crate::model::{Accepted, StoredResponse};
 
 /// The answer to an accepted call: 201 and exactly four fields.

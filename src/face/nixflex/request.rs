@@ -9,17 +9,17 @@ use serde_json::value::RawValue;
 use crate::model::{Key, OutboundRequest, PhoneNumber, Refusal, Variable, VoicemailAction};
 
 /// A prompt is at most so many bytes: an hour of speech.
-pub const PROMPT_BYTES_MAX: usize = 65_536;
+const PROMPT_BYTES_MAX: usize = 65_536;
 /// Variables of one call.
-pub const VARIABLES_MAX: usize = 256;
+const VARIABLES_MAX: usize = 256;
 /// A variable's value, in bytes.
-pub const VARIABLE_BYTES_MAX: usize = 4_096;
+const VARIABLE_BYTES_MAX: usize = 4_096;
 /// The most that a prompt may become once its variables stand in it, in bytes.
-pub const INTERPOLATED_BYTES_MAX: usize = 1 << 20;
+const INTERPOLATED_BYTES_MAX: usize = 1 << 20;
 /// Names, identifiers and other short texts, in bytes.
-pub const TEXT_BYTES_MAX: usize = 255;
+const TEXT_BYTES_MAX: usize = 255;
 /// `metadata`, in bytes of JSON.
-pub const METADATA_BYTES_MAX: usize = 16_384;
+const METADATA_BYTES_MAX: usize = 16_384;
 
 /// A valid body.
 pub struct Outbound {
@@ -228,7 +228,7 @@ mod tests {
         let body = r#"{"agent_id": "agent_125207e452f8714a", "to_number": "+447386172392",
             "prompt": "You are Sarah. Remind {patient_name} about {appointment_time}.",
             "dynamic_vars": {"patient_name": "Sarah", "appointment_time": "Tuesday at 2pm"}}"#;
-        let request = parse(body).ok().expect("valid").request;
+        let request = parse(body).expect("valid").request;
         assert_eq!(request.agent, "agent_125207e452f8714a");
         assert_eq!(request.to.as_str(), "+447386172392");
         assert_eq!(request.key, KeyId(7));
@@ -272,10 +272,10 @@ mod tests {
     #[test]
     fn a_from_number_that_is_none_is_left_to_be_refused_after_the_agent() {
         for from in ["", "07446466847", "anonymous"] {
-            let outbound = with(json!({ "from_number": from })).ok().expect("parses");
+            let outbound = with(json!({ "from_number": from })).expect("parses");
             assert!(outbound.from_unusable && outbound.request.from.is_none(), "{from}");
         }
-        let outbound = with(json!({ "from_number": "+447446466847" })).ok().expect("valid");
+        let outbound = with(json!({ "from_number": "+447446466847" })).expect("valid");
         assert!(!outbound.from_unusable && outbound.request.from.is_some());
     }
 
@@ -338,16 +338,24 @@ mod tests {
     fn unknown_fields_and_repeated_names_are_tolerated() {
         let body =
             r#"{"agent_id": 5, "agent_id": "a", "to_number": "+12", "prompt": "p", "shape": {"a": [1e999]}}"#;
-        assert_eq!(parse(body).ok().expect("valid").request.agent, "a");
+        assert_eq!(parse(body).expect("valid").request.agent, "a");
     }
 
     #[test]
     fn numbers_and_booleans_are_said_as_they_were_written() {
         let body = r#"{"agent_id": "a", "to_number": "+12", "prompt": "p", "dynamic_vars":
             {"a": 12345678901234567890123, "b": 1.50, "c": true, "d": "x", "e": 1e999, "f": -0}}"#;
-        let variables = parse(body).ok().expect("valid").request.variables;
+        let variables = parse(body).expect("valid").request.variables;
         let values: Vec<_> = variables.iter().map(|variable| variable.value.as_str()).collect();
         assert_eq!(values, ["12345678901234567890123", "1.50", "true", "x", "1e999", "-0"]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_body_makes_it_panic(bytes: Vec<u8>, fields in "(\\{|\\}|\"|:|,|\\\\|[a-z_]{1,12}|[0-9]{1,3}|null){0,40}") {
+            let _ = parse_outbound(&key(), &bytes);
+            let _ = parse_outbound(&key(), fields.as_bytes());
+        }
     }
 
     #[test]
@@ -356,7 +364,7 @@ mod tests {
             "campaign_id": "batchcall_1", "voicemail_action": "leave_message", "voicemail_message": "Call us.",
             "metadata": { "order": 5 }, "idempotency_key": "k1", "from_number": null, "dynamic_vars": null,
         }));
-        let outbound = outbound.ok().expect("valid");
+        let outbound = outbound.expect("valid");
         let request = outbound.request;
         assert_eq!(outbound.idempotency_key.as_deref(), Some("k1"));
         assert_eq!(request.campaign.as_deref(), Some("batchcall_1"));

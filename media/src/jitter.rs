@@ -1,0 +1,420 @@
+//! Jitter buffer: packets in any order go in, a frame of 20 ms comes out at each tick, with concealment for what is
+//! missing. Bounded to [`SLOTS`] packets; its time is the RTP timestamp and the number of frames pulled. Knows nothing
+//! of sockets and clocks.
+//!
+//! The playout delay starts at 20 ms and follows the interarrival jitter (RFC 3550 §6.4.1) up to 200 ms: it grows when
+//! the buffer runs dry, by repeating instead of skipping, and shrinks in quiet moments when every packet of the last
+//! second came earlier than it had to. Telephone events (RFC 4733) share the numbering of the audio, and are told to
+//! the buffer so that they aren't mistaken for loss.
+
+use arrayvec::ArrayVec;
+
+use crate::{conceal::Concealer, g711::Codec, rtp};
+
+/// Samples of a frame: 20 ms at 8 kHz.
+pub const FRAME: usize = 160;
+/// Packets that are kept at most.
+pub const SLOTS: usize = 64;
+/// Longest payload that is taken: 60 ms of G.711.
+pub const PAYLOAD_MAX: usize = 480;
+
+/// The buffer of one leg.
+#[derive(Clone, Debug)]
+pub struct Jitter {
+    slots: [Slot; SLOTS],
+    held: usize,
+    payloads: Payloads,
+    /// Number of the packet that is due, and the highest that is held.
+    next: u16,
+    highest: u16,
+    /// Timestamp of the next sample to play. None: nothing plays, and the next packet sets it.
+    cursor: Option<u32>,
+    /// Samples between a packet's coming and its playing, as last arranged; what the network asks for is `target`.
+    delay: u32,
+    target: u32,
+    /// Added to the target after packets came too late; given back slowly.
+    caution: u32,
+    starved: u8,
+    late_in_a_row: u8,
+    watch: Watch,
+    surplus: u32,
+    /// Seconds that the surplus has waited for a quiet moment.
+    waited: u8,
+    concealer: Concealer,
+    figures: Figures,
+}
+
+/// What the buffer counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Packets that came after their time.
+    pub late: u64,
+    /// Frames that were made up, wholly or in part.
+    pub concealed: u64,
+    /// Frames skipped to shorten the delay.
+    pub skipped: u64,
+}
+
+/// What a pulled frame is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Heard {
+    /// Nothing was due.
+    Silence,
+    /// What the other side sent.
+    Audio,
+    /// Something of it was missing.
+    Concealed,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    content: Content,
+    sequence: u16,
+    timestamp: u32,
+    length: u16,
+    /// Where its payload is.
+    payload: u8,
+}
+
+/// Room for the payloads, the last freed being the next used: a steady stream stays in a few lines of the cache.
+#[derive(Clone, Debug)]
+struct Payloads {
+    rooms: Box<[[u8; PAYLOAD_MAX]]>,
+    free: ArrayVec<u8, SLOTS>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Content {
+    Empty,
+    Audio(Codec),
+    Event,
+}
+
+/// The least earliness of a second's packets.
+#[derive(Clone, Copy, Debug)]
+struct Watch {
+    packets: u16,
+    slack: i32,
+}
+
+impl Jitter {
+    /// An empty buffer.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            slots: [Slot { content: Content::Empty, sequence: 0, timestamp: 0, length: 0, payload: 0 };
+                SLOTS],
+            held: 0,
+            payloads: Payloads {
+                rooms: vec![[0; PAYLOAD_MAX]; SLOTS].into(),
+                free: (0..SLOTS as u8).collect(),
+            },
+            next: 0,
+            highest: 0,
+            cursor: None,
+            delay: DELAY_MIN,
+            target: DELAY_MIN,
+            caution: 0,
+            starved: 0,
+            late_in_a_row: 0,
+            watch: Watch::BLANK,
+            surplus: 0,
+            waited: 0,
+            concealer: Concealer::new(),
+            figures: Figures::default(),
+        }
+    }
+
+    /// Forgets what is buffered: another source begins.
+    pub fn reset(&mut self) {
+        self.clear();
+        self.cursor = None;
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        self.figures
+    }
+
+    /// Samples of delay that are arranged at present.
+    #[must_use]
+    pub fn delay(&self) -> u32 {
+        self.delay
+    }
+
+    /// Takes an audio packet. `jitter` is the present interarrival jitter in samples. False: longer than
+    /// [`PAYLOAD_MAX`], or empty.
+    pub fn insert(
+        &mut self,
+        sequence: u16,
+        timestamp: u32,
+        codec: Codec,
+        payload: &[u8],
+        jitter: u32,
+    ) -> bool {
+        if payload.is_empty() || payload.len() > PAYLOAD_MAX {
+            return false;
+        }
+        let wanted = (jitter * 3).next_multiple_of(FRAME as u32) + self.caution;
+        self.target = wanted.clamp(DELAY_MIN, DELAY_MAX);
+        if self.is_late(timestamp, payload.len()) {
+            self.figures.late += 1;
+            self.caution = (self.caution + FRAME as u32).min(DELAY_MAX);
+            self.late_in_a_row += 1;
+            if self.late_in_a_row < LATE_MAX {
+                return true;
+            }
+            // Not late, but on another clock: start anew from here.
+            self.reset();
+        }
+        self.late_in_a_row = 0;
+        if !self.fits(sequence) {
+            self.begin(sequence, timestamp);
+        }
+        self.place(sequence, timestamp, Content::Audio(codec), payload);
+        self.observe(timestamp);
+        true
+    }
+
+    /// Takes notice of a telephone event's packet.
+    pub fn insert_event(&mut self, sequence: u16) {
+        if self.fits(sequence) && rtp::sequence_ahead(sequence, self.next) >= 0 {
+            self.place(sequence, 0, Content::Event, &[]);
+        }
+    }
+
+    /// The next 20 ms.
+    pub fn pull(&mut self, frame: &mut [i16; FRAME]) -> Heard {
+        let heard = self.fill(frame);
+        if self.surplus > 0 && heard == Heard::Audio && (self.is_impatient() || is_quiet(frame)) {
+            let skipped = *frame;
+            let heard = self.fill(frame);
+            blend(&skipped, frame);
+            self.surplus -= 1;
+            self.waited = 0;
+            self.delay = self.delay.saturating_sub(FRAME as u32).max(DELAY_MIN);
+            self.figures.skipped += 1;
+            return self.count(heard);
+        }
+        self.count(heard)
+    }
+
+    fn is_impatient(&self) -> bool {
+        self.surplus > SURPLUS_MAX || self.waited > WAIT_MAX
+    }
+
+    fn count(&mut self, heard: Heard) -> Heard {
+        self.figures.concealed += u64::from(heard == Heard::Concealed);
+        heard
+    }
+
+    fn is_late(&self, timestamp: u32, length: usize) -> bool {
+        let end = timestamp.wrapping_add(length as u32);
+        self.cursor.is_some_and(|cursor| rtp::timestamp_ahead(end, cursor) <= 0)
+    }
+
+    fn fits(&self, sequence: u16) -> bool {
+        self.cursor.is_some()
+            && rtp::sequence_ahead(sequence, self.next) < SLOTS as i16
+            && rtp::sequence_ahead(self.highest, sequence) < SLOTS as i16
+    }
+
+    /// This packet is the first: it plays when the delay is over.
+    fn begin(&mut self, sequence: u16, timestamp: u32) {
+        self.clear();
+        self.cursor = Some(timestamp.wrapping_sub(self.target));
+        self.delay = self.target;
+        self.next = sequence;
+        self.highest = sequence;
+    }
+
+    fn place(&mut self, sequence: u16, timestamp: u32, content: Content, payload: &[u8]) {
+        if rtp::sequence_ahead(sequence, self.next) < 0 {
+            self.next = sequence;
+        }
+        if rtp::sequence_ahead(sequence, self.highest) > 0 {
+            self.highest = sequence;
+        }
+        let at = usize::from(sequence) % SLOTS;
+        self.empty(at);
+        let room =
+            self.payloads.free.pop().expect("there are as many rooms as slots, and this slot is empty");
+        self.payloads.rooms[usize::from(room)][..payload.len()].copy_from_slice(payload);
+        self.slots[at] = Slot { content, sequence, timestamp, length: payload.len() as u16, payload: room };
+        self.held += 1;
+    }
+
+    fn empty(&mut self, at: usize) {
+        let slot = &mut self.slots[at];
+        if slot.content != Content::Empty {
+            slot.content = Content::Empty;
+            self.payloads.free.push(slot.payload);
+            self.held -= 1;
+        }
+    }
+
+    fn clear(&mut self) {
+        (0..SLOTS).for_each(|at| self.empty(at));
+        self.starved = 0;
+        self.late_in_a_row = 0;
+        self.surplus = 0;
+        self.watch = Watch::BLANK;
+    }
+
+    /// Notes how early this packet came; once a second, decides whether that was more than needed.
+    fn observe(&mut self, timestamp: u32) {
+        let Some(cursor) = self.cursor else { return };
+        self.watch.packets += 1;
+        self.watch.slack = self.watch.slack.min(rtp::timestamp_ahead(timestamp, cursor));
+        if self.watch.packets < WATCH_PACKETS {
+            return;
+        }
+        let spare = self.watch.slack - self.target as i32;
+        self.surplus = spare.max(0) as u32 / FRAME as u32;
+        self.waited = if self.surplus > 0 { self.waited.saturating_add(1) } else { 0 };
+        self.caution = self.caution.saturating_sub(CAUTION_BACK.max(self.caution / 8));
+        self.watch = Watch::BLANK;
+    }
+
+    fn fill(&mut self, frame: &mut [i16; FRAME]) -> Heard {
+        let mut heard = Heard::Silence;
+        let mut filled = 0;
+        while filled < FRAME {
+            let rest = &mut frame[filled..];
+            let Some(cursor) = self.cursor else {
+                rest.fill(0);
+                self.concealer.heard(rest);
+                break;
+            };
+            let Some((at, missing)) = self.head() else {
+                self.starve(cursor, rest);
+                return Heard::Concealed;
+            };
+            self.starved = 0;
+            let slot = &self.slots[at];
+            let gap = rtp::timestamp_ahead(slot.timestamp, cursor);
+            if gap > GAP_MAX {
+                self.cursor = Some(slot.timestamp);
+            } else if gap > 0 {
+                let count = rest.len().min(gap.unsigned_abs() as usize);
+                self.cursor = Some(cursor.wrapping_add(count as u32));
+                filled += count;
+                if missing {
+                    self.concealer.fill(&mut rest[..count]);
+                    heard = Heard::Concealed;
+                } else {
+                    // No number is missing: the other side paused (silence suppression).
+                    rest[..count].fill(0);
+                    self.concealer.heard(&mut rest[..count]);
+                }
+            } else {
+                let count = self.play(at, gap.unsigned_abs() as usize, rest);
+                self.cursor = Some(cursor.wrapping_add(count as u32));
+                filled += count;
+                heard = heard.max(if count > 0 { Heard::Audio } else { heard });
+            }
+        }
+        heard
+    }
+
+    /// Where the first audio packet is, and whether one before it is missing. Events at the front are taken off.
+    fn head(&mut self) -> Option<(usize, bool)> {
+        let mut missing = false;
+        let mut ahead = 0u16;
+        while self.held > 0 && usize::from(ahead) < SLOTS {
+            let sequence = self.next.wrapping_add(ahead);
+            let at = usize::from(sequence) % SLOTS;
+            match self.slots[at].content {
+                Content::Audio(_) => return Some((at, missing)),
+                Content::Event if !missing => self.take_off(at),
+                Content::Event => ahead += 1,
+                Content::Empty => {
+                    missing = true;
+                    ahead += 1;
+                }
+            }
+        }
+        None
+    }
+
+    fn take_off(&mut self, at: usize) {
+        self.empty(at);
+        self.next = self.slots[at].sequence.wrapping_add(1);
+    }
+
+    /// Plays the packet at `at` from its sample `from`; gives the number of samples.
+    fn play(&mut self, at: usize, from: usize, out: &mut [i16]) -> usize {
+        let slot = &self.slots[at];
+        let Content::Audio(codec) = slot.content else { return 0 };
+        let payload = &self.payloads.rooms[usize::from(slot.payload)][..usize::from(slot.length)];
+        let encoded = payload.get(from..).unwrap_or(&[]);
+        let count = encoded.len().min(out.len());
+        codec.decode(encoded, &mut out[..count]);
+        if count == encoded.len() {
+            self.discard_events_before(at);
+            self.take_off(at);
+        }
+        self.concealer.heard(&mut out[..count]);
+        count
+    }
+
+    fn discard_events_before(&mut self, at: usize) {
+        while usize::from(self.next) % SLOTS != at {
+            self.empty(usize::from(self.next) % SLOTS);
+            self.next = self.next.wrapping_add(1);
+        }
+    }
+
+    /// The buffer ran dry. While the network asks for more delay, the cursor waits; else time goes on.
+    fn starve(&mut self, cursor: u32, rest: &mut [i16]) {
+        self.concealer.fill(rest);
+        self.starved += 1;
+        if self.starved > STARVED_MAX {
+            // A pause, not a delay: the next packet sets the cursor.
+            self.reset();
+        } else if self.delay < self.target {
+            self.delay += rest.len() as u32;
+        } else {
+            self.cursor = Some(cursor.wrapping_add(rest.len() as u32));
+        }
+    }
+}
+
+impl Watch {
+    const BLANK: Watch = Watch { packets: 0, slack: i32::MAX };
+}
+
+fn is_quiet(frame: &[i16; FRAME]) -> bool {
+    let sum: u32 = frame.iter().map(|sample| u32::from(sample.unsigned_abs())).sum();
+    sum < QUIET * FRAME as u32
+}
+
+/// From the beginning of `from` over into `to`, within 5 ms.
+fn blend(from: &[i16; FRAME], to: &mut [i16; FRAME]) {
+    const BLEND: i32 = 40;
+    for (weight, (old, new)) in (1..=BLEND).zip(from.iter().zip(to.iter_mut())) {
+        *new = ((i32::from(*old) * (BLEND + 1 - weight) + i32::from(*new) * weight) / (BLEND + 1)) as i16;
+    }
+}
+
+/// 20 ms and 200 ms.
+const DELAY_MIN: u32 = 160;
+const DELAY_MAX: u32 = 1_600;
+/// Frames made up before the buffer goes to sleep: by then the concealment is silent anyway.
+const STARVED_MAX: u8 = 3;
+/// Late packets in a row that mean another clock.
+const LATE_MAX: u8 = 5;
+/// A gap of timestamps longer than half a second is a leap.
+const GAP_MAX: i32 = 4_000;
+const WATCH_PACKETS: u16 = 50;
+/// Caution given back every 50 packets: an eighth, and at least so many samples.
+const CAUTION_BACK: u32 = 16;
+/// With more frames than this to spare, or after so many seconds, skipping doesn't wait for a quiet moment.
+const SURPLUS_MAX: u32 = 3;
+const WAIT_MAX: u8 = 3;
+/// Mean absolute sample value of a quiet frame.
+const QUIET: u32 = 200;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,270 @@
+//! Shell: the port pool and the two sockets of a leg. Nonblocking; connected once the leg has locked on to its peer, so
+//! that the kernel drops what others send. Knows nothing of what the datagrams mean.
+#![expect(unsafe_code, reason = "dissolving a connection has no safe wrapper")]
+
+use std::{
+    io::{self, ErrorKind},
+    mem,
+    net::{IpAddr, SocketAddr, UdpSocket},
+    ops::RangeInclusive,
+    os::fd::AsRawFd,
+};
+
+use crossbeam_queue::ArrayQueue;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::bridge::Transmit;
+
+/// Free port pairs, first in, first out: a pair just given back is the last to be used again, so that stragglers of the
+/// call before don't reach the next one. No lock: media threads give back, callers take.
+#[derive(Debug)]
+pub(crate) struct PortPool {
+    address: IpAddr,
+    free: ArrayQueue<u16>,
+}
+
+impl PortPool {
+    /// Pairs of an even port and the next (RFC 3550 §11). None: the range holds no pair.
+    pub(crate) fn new(address: IpAddr, ports: &RangeInclusive<u16>) -> Option<Self> {
+        let evens = || ports.clone().filter(|port| *port > 0 && port % 2 == 0 && ports.contains(&(port + 1)));
+        let free = ArrayQueue::new(evens().count().max(1));
+        evens().for_each(|port| free.force_push(port).into_iter().for_each(drop));
+        (!free.is_empty()).then_some(Self { address, free })
+    }
+
+    /// Binds the next pair that nobody else holds. `Ok(None)`: there is none.
+    pub(crate) fn bind(&self) -> io::Result<Option<Pair>> {
+        for _ in 0..self.free.capacity() {
+            let Some(port) = self.free.pop() else { return Ok(None) };
+            match Pair::bind(self.address, port) {
+                Ok(pair) => return Ok(Some(pair)),
+                Err(error) => {
+                    self.give_back(port);
+                    if error.kind() != ErrorKind::AddrInUse {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes back the port of a pair that was closed.
+    pub(crate) fn give_back(&self, port: u16) {
+        // The queue has room for every port of the range, and each is out at most once.
+        self.free.force_push(port);
+    }
+}
+
+/// The sockets of a leg.
+#[derive(Debug)]
+pub(crate) struct Pair {
+    pub(crate) rtp: UdpSocket,
+    pub(crate) rtcp: UdpSocket,
+    pub(crate) local: SocketAddr,
+    connected: Option<SocketAddr>,
+}
+
+impl Pair {
+    fn bind(address: IpAddr, port: u16) -> io::Result<Self> {
+        let local = SocketAddr::new(address, port);
+        let rtcp = SocketAddr::new(address, port + 1);
+        Ok(Self { rtp: socket(local)?, rtcp: socket(rtcp)?, local, connected: None })
+    }
+
+    /// Connects the RTP socket to the peer, or dissolves that. What cannot be done changes nothing: the bridge looks at
+    /// every sender anyway.
+    pub(crate) fn follow(&mut self, peer: Option<SocketAddr>) {
+        if self.connected == peer {
+            return;
+        }
+        self.connected = match peer {
+            Some(peer) => self.rtp.connect(peer).ok().map(|()| peer),
+            None => {
+                disconnect(&self.rtp);
+                None
+            }
+        };
+    }
+
+    /// Sends, and says whether the kernel took it. A full buffer or an unreachable peer is loss, as anywhere on the way.
+    pub(crate) fn send(&self, transmit: &Transmit<'_>) -> bool {
+        let sent = match transmit.channel {
+            crate::bridge::Channel::Rtp if self.connected == Some(transmit.to) => {
+                self.rtp.send(transmit.payload)
+            }
+            crate::bridge::Channel::Rtp => self.rtp.send_to(transmit.payload, transmit.to),
+            crate::bridge::Channel::Rtcp => self.rtcp.send_to(transmit.payload, transmit.to),
+        };
+        sent.is_ok()
+    }
+}
+
+fn socket(local: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    if local.is_ipv4() {
+        // Expedited forwarding (RFC 3246). A host that forbids it still carries voice.
+        let _ = socket.set_tos_v4(0xb8);
+    }
+    socket.bind(&local.into())?;
+    Ok(socket.into())
+}
+
+fn disconnect(socket: &UdpSocket) {
+    let nobody = libc::sockaddr { sa_family: libc::AF_UNSPEC as libc::sa_family_t, sa_data: [0; 14] };
+    // SAFETY: the descriptor is open for as long as `socket` is borrowed, and the address lives through the call.
+    unsafe {
+        libc::connect(
+            socket.as_raw_fd(),
+            &raw const nobody,
+            mem::size_of::<libc::sockaddr>() as libc::socklen_t,
+        )
+    };
+}
+
+/// How eagerly a leg's socket is read. A telephone sends one packet a tick, and asking for a second one that isn't there
+/// costs a system call: so after exactly one came last time, one is read, and only now and then all.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Appetite {
+    /// Last time brought nothing, or more than one: read until nothing is left.
+    hungry: bool,
+    until_thorough: u8,
+}
+
+impl Appetite {
+    /// That of a leg of which nothing is known.
+    pub(crate) fn new() -> Self {
+        Self { hungry: true, until_thorough: THOROUGH }
+    }
+
+    /// Datagrams to read at most in this tick.
+    fn bite(&mut self) -> usize {
+        self.until_thorough -= 1;
+        if self.until_thorough == 0 {
+            self.until_thorough = THOROUGH;
+            self.hungry = true;
+        }
+        if self.hungry { DATAGRAMS_MAX } else { 1 }
+    }
+}
+
+/// Ticks between two thorough reads: what a fast clock or a late burst left behind waits no longer than 320 ms.
+const THOROUGH: u8 = 16;
+/// Datagrams of a socket that are read in one tick: sixteen times what a telephone sends. The rest waits in the kernel,
+/// whose buffer is bounded.
+const DATAGRAMS_MAX: usize = 16;
+/// Bytes that are looked at.
+pub(crate) const DATAGRAM_MAX: usize = 1_500;
+
+/// Reads what the appetite asks for. An error of the socket (ICMP, mostly) is not the peer's last word: it is passed over.
+pub(crate) fn receive(
+    socket: &UdpSocket,
+    appetite: &mut Appetite,
+    buffer: &mut [u8; DATAGRAM_MAX],
+    mut take: impl FnMut(SocketAddr, &[u8]),
+) {
+    let bite = appetite.bite();
+    let mut count = 0;
+    for _ in 0..bite {
+        match socket.recv_from(buffer) {
+            Ok((length, from)) => {
+                count += 1;
+                take(from, &buffer[..length]);
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+            Err(_) => {}
+        }
+    }
+    appetite.hungry = count != 1;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    /// A range that differs from test to test and from run to run of them.
+    fn pool(first: u16, last: u16) -> PortPool {
+        PortPool::new(LOOPBACK, &(first..=last)).expect("a pair")
+    }
+
+    #[test]
+    fn pairs_begin_even_and_stay_in_the_range() {
+        assert!(PortPool::new(LOOPBACK, &(41_001..=41_002)).is_none());
+        let pool = pool(41_011, 41_016);
+        let pairs: Vec<Pair> = std::iter::from_fn(|| pool.bind().expect("sockets")).collect();
+        let mut ports: Vec<u16> = pairs.iter().map(|pair| pair.local.port()).collect();
+        ports.sort_unstable();
+        assert_eq!(ports, [41_012, 41_014]);
+        assert_eq!(pairs[0].rtcp.local_addr().expect("an address").port(), pairs[0].local.port() + 1);
+    }
+
+    #[test]
+    fn a_port_given_back_is_the_last_to_be_used_again() {
+        let pool = pool(41_020, 41_025);
+        let first = pool.bind().expect("sockets").expect("a pair");
+        let port = first.local.port();
+        drop(first);
+        pool.give_back(port);
+        let next: Vec<Pair> = std::iter::from_fn(|| pool.bind().expect("sockets")).collect();
+        assert_eq!(next.len(), 3);
+        assert_eq!(next[2].local.port(), port);
+    }
+
+    #[test]
+    fn ports_of_others_are_skipped() {
+        let _held = UdpSocket::bind((LOOPBACK, 41_033)).expect("a port for the test");
+        let pool = pool(41_030, 41_035);
+        let pairs: Vec<Pair> = std::iter::from_fn(|| pool.bind().expect("sockets")).collect();
+        assert_eq!(pairs.iter().map(|pair| pair.local.port()).collect::<Vec<_>>(), [41_030, 41_034]);
+    }
+
+    #[test]
+    fn a_connected_pair_hears_its_peer_alone_until_it_lets_go() {
+        let pool = pool(41_040, 41_041);
+        let mut pair = pool.bind().expect("sockets").expect("a pair");
+        let (peer, stranger) = (
+            UdpSocket::bind((LOOPBACK, 0)).expect("a socket"),
+            UdpSocket::bind((LOOPBACK, 0)).expect("a socket"),
+        );
+        let hear = |pair: &Pair| {
+            let mut heard = Vec::new();
+            let mut buffer = [0; DATAGRAM_MAX];
+            receive(&pair.rtp, &mut Appetite::new(), &mut buffer, |from, bytes| {
+                heard.push((from, bytes.to_vec()))
+            });
+            heard
+        };
+        pair.follow(Some(peer.local_addr().expect("an address")));
+        stranger.send_to(b"x", pair.local).expect("sent");
+        for _ in 0..6 {
+            peer.send_to(b"abc", pair.local).expect("sent");
+        }
+        assert_eq!(hear(&pair), vec![(peer.local_addr().expect("an address"), b"abc".to_vec()); 6]);
+        pair.follow(None);
+        stranger.send_to(b"y", pair.local).expect("sent");
+        assert_eq!(hear(&pair), [(stranger.local_addr().expect("an address"), b"y".to_vec())]);
+    }
+
+    #[test]
+    fn one_packet_a_tick_is_read_at_one_call_and_what_gathers_is_found() {
+        let pool = pool(41_050, 41_051);
+        let pair = pool.bind().expect("sockets").expect("a pair");
+        let peer = UdpSocket::bind((LOOPBACK, 0)).expect("a socket");
+        let mut appetite = Appetite::new();
+        let mut buffer = [0; DATAGRAM_MAX];
+        let mut counts = Vec::new();
+        // One a tick, two at the third tick, and nothing at the twentieth.
+        for tick in 0..22 {
+            for _ in 0..[1, 2, 0][usize::from(tick == 2) + 2 * usize::from(tick == 20)] {
+                peer.send_to(b"x", pair.local).expect("sent");
+            }
+            let mut count = 0;
+            receive(&pair.rtp, &mut appetite, &mut buffer, |_, _| count += 1);
+            counts.push(count);
+        }
+        assert_eq!(counts, [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1, 0, 1]);
+    }
+}

@@ -1,0 +1,329 @@
+//! One media thread.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, TryRecvError},
+    },
+    time::{Duration, Instant},
+};
+
+use rtrb::Producer;
+use slab::Slab;
+
+use super::{
+    LegId, Report,
+    counters::{Counters, Published},
+    cycle::{Cycle, SLOTS},
+    reports::Reports,
+};
+use crate::{
+    bridge::{Bridge, Channel, Command, Event, Stats},
+    recording::Entry,
+    sockets::{self, Appetite, DATAGRAM_MAX, Pair, PortPool},
+};
+
+/// What a worker is told.
+#[derive(Debug)]
+pub(super) enum Order {
+    Open(Opening),
+    Command(LegId, Command),
+}
+
+/// A leg on its way to its worker, made by the caller's thread.
+#[derive(Debug)]
+pub(super) struct Opening {
+    pub(super) leg: LegId,
+    pub(super) token: u64,
+    pub(super) bridge: Box<Bridge>,
+    pub(super) pair: Pair,
+    pub(super) recorded: bool,
+}
+
+struct Member {
+    leg: LegId,
+    token: u64,
+    bridge: Box<Bridge>,
+    pair: Pair,
+    slot: usize,
+    /// Frames given to the recorder, where there is a recording.
+    frames: Option<u32>,
+    /// Ticks until RTCP is read and the figures are told.
+    until_second: u32,
+    told: Stats,
+    appetite: Appetite,
+    closed: bool,
+}
+
+impl Member {
+    /// Gives the bridge what came.
+    fn read(&mut self, now: Instant, buffer: &mut [u8; DATAGRAM_MAX]) {
+        let Member { bridge, pair, appetite, .. } = self;
+        sockets::receive(&pair.rtp, appetite, buffer, |from, packet| {
+            bridge.handle_message(now, Channel::Rtp, from, packet);
+        });
+        self.until_second -= 1;
+        if self.until_second == 0 {
+            sockets::receive(&pair.rtcp, &mut Appetite::new(), buffer, |from, packet| {
+                bridge.handle_message(now, Channel::Rtcp, from, packet);
+            });
+        }
+    }
+}
+
+pub(super) struct Worker {
+    orders: Receiver<Order>,
+    members: Slab<Member>,
+    names: HashMap<LegId, usize>,
+    slots: [Vec<usize>; SLOTS],
+    buffer: Box<[u8; DATAGRAM_MAX]>,
+    out: Out,
+    pool: Arc<PortPool>,
+    published: Arc<Published>,
+    load: Arc<AtomicU64>,
+}
+
+/// Where things go that a leg gives.
+struct Out {
+    ring: Producer<Entry>,
+    /// Ends of recordings that found the ring full: they must arrive.
+    ends: VecDeque<Entry>,
+    reports: Reports,
+    counters: Counters,
+}
+
+/// Orders taken in one slot: a full mailbox is empty after four.
+const ORDERS: usize = 256;
+/// Slots without legs that are slept through at once.
+const EMPTY_SLOTS: usize = 4;
+/// RTCP and figures wait for a second: reading another socket at every tick would cost as much as the RTP.
+const SECOND: u32 = 50;
+/// For how long a worker that ends tries to hand over what is left.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+impl Worker {
+    pub(super) fn new(
+        orders: Receiver<Order>,
+        ring: Producer<Entry>,
+        reports: Reports,
+        pool: Arc<PortPool>,
+        published: Arc<Published>,
+        load: Arc<AtomicU64>,
+    ) -> Self {
+        Self {
+            orders,
+            members: Slab::new(),
+            names: HashMap::new(),
+            slots: std::array::from_fn(|_| Vec::new()),
+            buffer: Box::new([0; DATAGRAM_MAX]),
+            out: Out { ring, ends: VecDeque::new(), reports, counters: Counters::default() },
+            pool,
+            published,
+            load,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        let mut cycle = Cycle::new(Instant::now());
+        loop {
+            if self.members.is_empty() && self.out.is_empty() {
+                // Nobody to serve: sleep until somebody comes.
+                self.publish();
+                let Ok(order) = self.orders.recv() else { return };
+                cycle = Cycle::new(Instant::now());
+                self.obey(Instant::now(), order);
+            }
+            let (slot, deadline) = self.next_slot(&mut cycle);
+            cycle.sleep_until(deadline);
+            let now = Instant::now();
+            if !self.obey_all(now) {
+                return self.farewell(cycle);
+            }
+            self.serve(slot, deadline, now);
+            self.out.flush();
+            if slot == 0 {
+                self.publish();
+            }
+        }
+    }
+
+    fn next_slot(&mut self, cycle: &mut Cycle) -> (usize, Instant) {
+        let now = Instant::now();
+        let mut empty = 0;
+        loop {
+            let (slot, deadline, missed) = cycle.advance(now);
+            self.out.counters.overruns += u64::from(missed);
+            if !self.slots[slot].is_empty() || slot == 0 || empty == EMPTY_SLOTS {
+                return (slot, deadline);
+            }
+            empty += 1;
+        }
+    }
+
+    /// False: whoever gave orders is gone.
+    fn obey_all(&mut self, now: Instant) -> bool {
+        for _ in 0..ORDERS {
+            match self.orders.try_recv() {
+                Ok(order) => self.obey(now, order),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+        true
+    }
+
+    fn obey(&mut self, now: Instant, order: Order) {
+        match order {
+            Order::Open(opening) => self.open(opening),
+            Order::Command(leg, command) => {
+                let Some(key) = self.names.get(&leg).copied() else { return };
+                let member = &mut self.members[key];
+                member.bridge.handle_command(now, command);
+                self.out.drain(member);
+                self.settle(key);
+            }
+        }
+    }
+
+    fn open(&mut self, opening: Opening) {
+        let Opening { leg, token, bridge, pair, recorded } = opening;
+        let slot = (0..SLOTS).min_by_key(|slot| self.slots[*slot].len()).expect("there are slots");
+        let frames = recorded.then_some(0);
+        let until_second = 1 + (self.members.len() as u32 % SECOND);
+        let key = self.members.insert(Member {
+            leg,
+            token,
+            bridge,
+            pair,
+            slot,
+            frames,
+            until_second,
+            told: Stats::default(),
+            appetite: Appetite::new(),
+            closed: false,
+        });
+        self.slots[slot].push(key);
+        self.names.insert(leg, key);
+        self.out.counters.legs_opened += 1;
+    }
+
+    fn serve(&mut self, slot: usize, deadline: Instant, now: Instant) {
+        for index in 0..self.slots[slot].len() {
+            let key = self.slots[slot][index];
+            let member = &mut self.members[key];
+            member.read(now, &mut self.buffer);
+            if member.until_second == 0 {
+                member.until_second = SECOND;
+                self.out.tell(member);
+            }
+            // The first tick sets the leg's clock to its slot, so that the later ones are due when they are served.
+            if member.bridge.poll_timeout().is_none() {
+                member.bridge.handle_timeout(deadline.min(now));
+                self.out.drain(member);
+            }
+            while member.bridge.poll_timeout().is_some_and(|due| due <= now) {
+                member.bridge.handle_timeout(now);
+                self.out.drain(member);
+            }
+            let peer = member.bridge.peer();
+            member.pair.follow(peer);
+        }
+    }
+
+    /// Lets go of a member that has closed.
+    fn settle(&mut self, key: usize) {
+        if !self.members[key].closed {
+            return;
+        }
+        let mut member = self.members.remove(key);
+        self.out.tell(&mut member);
+        self.names.remove(&member.leg);
+        self.slots[member.slot].retain(|other| *other != key);
+        if let Some(frames) = member.frames {
+            self.out.ends.push_back(Entry::End(member.leg, frames));
+        }
+        let port = member.pair.local.port();
+        drop(member.pair);
+        self.pool.give_back(port);
+        self.load.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn publish(&mut self) {
+        self.out.counters.legs = self.members.len() as u64;
+        self.out.counters.reports_dropped = self.out.reports.dropped();
+        self.published.publish(&self.out.counters);
+    }
+
+    fn farewell(mut self, mut cycle: Cycle) {
+        let now = Instant::now();
+        let legs: Vec<LegId> = self.names.keys().copied().collect();
+        legs.into_iter().for_each(|leg| self.obey(now, Order::Command(leg, Command::Close)));
+        while !self.out.is_empty() && now.elapsed() < FAREWELL {
+            self.out.flush();
+            let (_, deadline, _) = cycle.advance(Instant::now());
+            cycle.sleep_until(deadline);
+        }
+        self.publish();
+    }
+}
+
+impl Out {
+    /// Takes all that a bridge gives.
+    fn drain(&mut self, member: &mut Member) {
+        let Member { bridge, pair, leg, token, frames, closed, .. } = member;
+        while let Some(transmit) = bridge.poll_transmit() {
+            self.counters.send_failures += u64::from(!pair.send(&transmit));
+        }
+        if let Some(frame) = bridge.poll_recording()
+            && let Some(number) = frames
+        {
+            self.counters.frames_dropped +=
+                u64::from(self.ring.push(Entry::Frame(*leg, *number, frame)).is_err());
+            *number += 1;
+        }
+        while let Some(event) = bridge.poll_event() {
+            *closed |= matches!(event, Event::Closed(_));
+            self.reports.push(Report { leg: *leg, token: *token, event });
+        }
+        while let Some(clip) = bridge.poll_spent() {
+            // No room: it is freed here after all.
+            let _ = self.ring.push(Entry::Spent(clip));
+        }
+    }
+
+    /// Adds what a leg has counted since it was last asked.
+    fn tell(&mut self, member: &mut Member) {
+        let now = member.bridge.stats();
+        let before = std::mem::replace(&mut member.told, now);
+        let counters = &mut self.counters;
+        counters.packets_in += now.packets_in - before.packets_in;
+        counters.packets_out += now.packets_out - before.packets_out;
+        // Reordered packets are lost first and found later.
+        counters.lost += now.lost.saturating_sub(before.lost);
+        counters.late += now.late - before.late;
+        counters.duplicates += now.duplicates - before.duplicates;
+        counters.concealed += now.concealed - before.concealed;
+        counters.strangers += now.strangers - before.strangers;
+        counters.malformed += now.malformed - before.malformed;
+        counters.unknown_payload += now.unknown - before.unknown;
+        counters.ticks_missed += now.ticks_missed - before.ticks_missed;
+        counters.refused += now.refused - before.refused;
+    }
+
+    fn is_empty(&self) -> bool {
+        self.ends.is_empty() && self.reports.is_empty()
+    }
+
+    /// Tries again what found no room.
+    fn flush(&mut self) {
+        self.reports.flush();
+        while let Some(end) = self.ends.pop_front() {
+            if let Err(rtrb::PushError::Full(end)) = self.ring.push(end) {
+                self.ends.push_front(end);
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The plane over real sockets on loopback.
+
+use std::{
+    fs,
+    sync::mpsc::{Receiver, channel},
+    time::Duration,
+};
+
+use super::*;
+use crate::bridge::Recorded;
+use crate::{
+    clip::Clip,
+    rule::{Rule, Then, When},
+    sdp::{self, Capabilities, Offer},
+};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn plane(ports: RangeInclusive<u16>) -> (Media, Receiver<Report>) {
+    let (told, reports) = channel();
+    let config = MediaConfig { address: [127, 0, 0, 1].into(), ports, workers: 2, seed: [7; 32] };
+    (Media::start(config, move |report| told.send(report).is_ok()).expect("threads"), reports)
+}
+
+/// A leg's token, and what one of its events must be.
+type Wanted = (u64, fn(&Event) -> bool);
+
+/// Waits until every wanted event came; gives all that came.
+fn until(reports: &Receiver<Report>, mut wanted: Vec<Wanted>) -> Vec<Report> {
+    let mut all = Vec::new();
+    while !wanted.is_empty() {
+        let report =
+            reports.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("missing {wanted:?} after {all:#?}"));
+        wanted.retain(|(token, is)| *token != report.token || !is(&report.event));
+        all.push(report);
+    }
+    all
+}
+
+#[test]
+fn two_legs_talk_over_loopback_and_are_recorded() {
+    let (media, reports) = plane(42_000..=42_019);
+    let path = std::env::temp_dir().join(format!("trunkline-plane-{}.wav", std::process::id()));
+    let spec = || BridgeSpec { speech: false, ..BridgeSpec::default() };
+    let near = media.open(spec(), 1, Some(RecordingSpec { path: path.clone() })).expect("a leg");
+    let far = media.open(spec(), 2, None).expect("a leg");
+    let (offer, pending) = Offer::new(near.local, 1, &Capabilities::default());
+    let (answer, theirs) =
+        sdp::answer(&offer.to_bytes(), far.local, 2, &Capabilities::default()).expect("an answer");
+    let ours = pending.accept(&answer).expect("agreement");
+    for (leg, negotiated, mark) in [(near.leg, ours, 10), (far.leg, theirs, 20)] {
+        let clip = Arc::new(Clip::from_samples(&[8_000; 1_600]));
+        let rule = Rule { when: When::Answered, then: Then::OpenGate, once: true };
+        for command in [
+            Command::Remote(negotiated),
+            Command::Arm(rule),
+            Command::Play { clip, mark: Some(mark) },
+            Command::Answered,
+            Command::SendDtmf { digits: "42#".parse().expect("digits") },
+        ] {
+            media.send(leg, command).expect("room");
+        }
+    }
+    let hash = |event: &Event| matches!(event, Event::Dtmf { digit: '#', .. });
+    let marked = |event: &Event| matches!(event, Event::Marked { cleared: false, .. });
+    let started = |event: &Event| matches!(event, Event::Started);
+    until(&reports, vec![(1, hash), (2, hash), (1, marked), (2, marked), (1, started), (2, started)]);
+    media.send(near.leg, Command::Close).expect("room");
+    media.send(far.leg, Command::Close).expect("room");
+    let closed = |event: &Event| matches!(event, Event::Closed(_));
+    let recorded = |event: &Event| matches!(event, Event::Recorded(_));
+    let last = until(&reports, vec![(1, closed), (2, closed), (1, recorded)]);
+    let recorded = last.iter().find_map(|report| match report.event {
+        Event::Recorded(recorded) => Some(recorded),
+        _ => None,
+    });
+    let recorded = recorded.expect("recorded");
+    let file = fs::read(&path).expect("a file");
+    fs::remove_file(&path).expect("removed");
+    assert_eq!((recorded.error, recorded.bytes), (None, file.len() as u64));
+    assert!(recorded.duration >= Duration::from_millis(500), "{recorded:?}");
+    let counters = media.counters();
+    assert!(media.shutdown(Instant::now() + PATIENCE));
+    assert_eq!((counters.strangers, counters.malformed, counters.frames_dropped), (0, 0, 0));
+}
+
+#[test]
+fn ports_run_out_and_come_back() {
+    let (media, reports) = plane(42_020..=42_023);
+    let open = || media.open(BridgeSpec::default(), 5, None);
+    let first = open().expect("a leg");
+    open().expect("a leg");
+    assert!(matches!(open(), Err(OpenError::NoPorts)));
+    media.send(first.leg, Command::Close).expect("room");
+    until(&reports, vec![(5, |event| matches!(event, Event::Closed(_)))]);
+    // The report comes a moment before the port.
+    let deadline = Instant::now() + PATIENCE;
+    let again = loop {
+        match open() {
+            Ok(opened) => break opened,
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+        }
+    };
+    assert_eq!(again.local, first.local);
+    assert_ne!(again.leg, first.leg);
+    assert_eq!(media.send(first.leg, Command::Clear), Ok(()));
+    assert!(media.shutdown(Instant::now() + PATIENCE));
+}
+
+#[test]
+fn shutdown_closes_what_is_left() {
+    let (media, reports) = plane(42_030..=42_033);
+    let path = std::env::temp_dir().join(format!("trunkline-left-{}.wav", std::process::id()));
+    media.open(BridgeSpec::default(), 9, Some(RecordingSpec { path })).expect("a leg");
+    assert!(media.shutdown(Instant::now() + PATIENCE));
+    let told: Vec<Event> = reports.try_iter().map(|report| report.event).collect();
+    assert!(
+        matches!(told[..], [Event::Closed(_), Event::Recorded(Recorded { bytes: 0, error: None, .. })]),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_configuration_that_cannot_work_is_refused() {
+    for (ports, workers) in [(42_041..=42_041, 1), (42_040..=42_049, 0), (42_040..=42_049, 65)] {
+        let config = MediaConfig { address: [127, 0, 0, 1].into(), ports, workers, seed: [0; 32] };
+        assert!(Media::start(config, |_| true).is_err());
+    }
+}

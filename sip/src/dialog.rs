@@ -1,0 +1,149 @@
+//! Dialogs (RFC 3261 §12): who speaks with whom, by which route, and in which order. Knows nothing of transactions or of
+//! what is said.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+
+use crate::message::{Message, Name, NameAddr, Uri, Writer};
+use crate::targets::{Hop, hop};
+use crate::user_agent::DialogState;
+
+/// One dialog as one of its two ends sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct Dialog {
+    pub state: DialogState,
+    /// The highest CSeq heard from the far end (§12.2.2).
+    remote_cseq: Option<u32>,
+}
+
+/// How many proxies may have asked to stay in the path.
+const ROUTES_MAX: usize = 16;
+
+impl Dialog {
+    /// The dialog our INVITE made, from a response with a To-tag (§12.1.2). `target` stands in for a missing Contact.
+    pub fn from_response(response: &Message, local_tag: &str, remote: SocketAddr, target: &str) -> Self {
+        let mut route_set: Vec<String> = routes(response);
+        route_set.reverse();
+        let state = DialogState {
+            call_id: response.call_id().to_owned(),
+            local_tag: local_tag.to_owned(),
+            remote_tag: tag(response.header(Name::To)).to_owned(),
+            local_uri: without_tag(response.header(Name::From)),
+            remote_uri: without_tag(response.header(Name::To)),
+            remote_target: contact(response).unwrap_or(target).to_owned(),
+            route_set,
+            local_cseq: response.cseq().0,
+            remote,
+        };
+        Self { state, remote_cseq: None }
+    }
+
+    /// The dialog an INVITE from afar makes (§12.1.1).
+    pub fn from_request(request: &Message, local_tag: &str, remote: SocketAddr) -> Self {
+        let from = request.header(Name::From);
+        let state = DialogState {
+            call_id: request.call_id().to_owned(),
+            local_tag: local_tag.to_owned(),
+            remote_tag: tag(from).to_owned(),
+            local_uri: without_tag(request.header(Name::To)),
+            remote_uri: without_tag(from),
+            remote_target: contact(request).unwrap_or(uri_of(from.unwrap_or_default())).to_owned(),
+            route_set: routes(request),
+            local_cseq: 0,
+            remote,
+        };
+        Self { state, remote_cseq: Some(request.cseq().0) }
+    }
+
+    /// Whether a request belongs to this dialog; its To-tag was looked at already.
+    pub fn matches(&self, request: &Message) -> bool {
+        self.state.call_id == request.call_id() && self.state.remote_tag == tag(request.header(Name::From))
+    }
+
+    /// Takes note of a request's CSeq. Gives whether it is in order: lower ones are (§12.2.2).
+    pub fn accept_cseq(&mut self, cseq: u32) -> bool {
+        if self.remote_cseq.is_some_and(|highest| cseq <= highest) {
+            return false;
+        }
+        self.remote_cseq = Some(cseq);
+        true
+    }
+
+    /// A target refresh request may bring a new Contact (§12.2.2).
+    pub fn refresh_target(&mut self, message: &Message) {
+        if let Some(target) = contact(message) {
+            self.state.remote_target = target.to_owned();
+        }
+    }
+}
+
+impl DialogState {
+    /// The Request-URI and the Route headers of a request within the dialog (§12.2.1.1).
+    pub(crate) fn routing(&self) -> (&str, impl Iterator<Item = Cow<'_, str>>) {
+        let first = self.route_set.first().map(|route| uri_of(route));
+        let is_strict = first.and_then(Uri::parse).is_some_and(|uri| !uri.is_loose_router());
+        let target = self.remote_target.as_str();
+        let (uri, skipped, last) = match first {
+            // The first proxy is a strict router: it wants itself in the Request-URI, and the target last.
+            Some(first) if is_strict => (first, 1, Some(Cow::Owned(format!("<{target}>")))),
+            _ => (target, 0, None),
+        };
+        (uri, self.route_set[skipped..].iter().map(|route| Cow::Borrowed(route.as_str())).chain(last))
+    }
+
+    /// Writes what every request within the dialog has in common.
+    pub(crate) fn write<'a>(
+        &self,
+        mut writer: Writer,
+        routes: impl Iterator<Item = Cow<'a, str>>,
+        method: &str,
+    ) -> Writer {
+        for route in routes {
+            writer = writer.header(Name::Route, route);
+        }
+        writer = writer.header(Name::From, format_args!("{};tag={}", self.local_uri, self.local_tag));
+        writer = match self.remote_tag.as_str() {
+            // RFC 2543, and requests that only will make a dialog.
+            "" => writer.header(Name::To, &self.remote_uri),
+            tag => writer.header(Name::To, format_args!("{};tag={tag}", self.remote_uri)),
+        };
+        writer
+            .header(Name::CallId, &self.call_id)
+            .header(Name::CSeq, format_args!("{} {method}", self.local_cseq))
+    }
+
+    /// The address of the next hop. A name within a dialog is not looked up: we answer to where the last message came from.
+    pub(crate) fn next_hop(&self) -> SocketAddr {
+        let uri = self.route_set.first().map_or(self.remote_target.as_str(), |route| uri_of(route));
+        match hop(uri) {
+            Some(Hop::Address(address)) => address,
+            Some(Hop::Name { .. }) | None => self.remote,
+        }
+    }
+}
+
+/// The URI of a name-addr or addr-spec; the text itself if it is neither.
+pub(crate) fn uri_of(value: &str) -> &str {
+    NameAddr::parse(value).map_or(value, |address| address.uri)
+}
+
+/// The tag of a From or To header; empty if it has none (RFC 2543).
+fn tag(value: Option<&str>) -> &str {
+    value.and_then(NameAddr::parse).and_then(|address| address.tag()).unwrap_or_default()
+}
+
+/// A From or To header up to its parameters.
+fn without_tag(value: Option<&str>) -> String {
+    let value = value.unwrap_or_default().trim_ascii();
+    let params = NameAddr::parse(value).map_or(0, |address| address.params.as_str().len());
+    value[..value.len() - params].trim_end_matches(';').to_owned()
+}
+
+fn contact(message: &Message) -> Option<&str> {
+    let uri = NameAddr::parse(message.values(Name::Contact).next()?)?.uri;
+    Uri::parse(uri).filter(Uri::is_sip).map(|_| uri)
+}
+
+fn routes(message: &Message) -> Vec<String> {
+    message.values(Name::RecordRoute).take(ROUTES_MAX).map(str::to_owned).collect()
+}

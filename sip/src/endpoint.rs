@@ -1,0 +1,197 @@
+//! The sockets of one shard, one for each listen address. A shell: whoever owns the [`crate::UserAgent`] reads from here, feeds
+//! it, and queues what it wants to send. Knows nothing of messages.
+//!
+//! ```no_run
+//! # async fn turn(endpoint: &mut trunkline_sip::Endpoint, user_agent: &mut trunkline_sip::UserAgent) -> std::io::Result<()> {
+//! endpoint.readable().await?;
+//! let now = std::time::Instant::now();
+//! endpoint.receive(|path, datagram| user_agent.handle_message(now, path, datagram))?;
+//! while let Some(transmit) = user_agent.poll_transmit() {
+//!     endpoint.queue(transmit);
+//! }
+//! endpoint.flush()?;
+//! # Ok(()) }
+//! ```
+
+use std::{future::poll_fn, io, net::SocketAddr, task::Poll};
+
+use bytes::Bytes;
+
+use crate::{
+    path::{Path, Protocol, Transmit},
+    transport::{UdpCounters, UdpSocket},
+};
+
+/// Listening sockets.
+#[derive(Debug)]
+pub struct Endpoint {
+    sockets: Vec<UdpSocket>,
+    /// Whose turn it is to be read first.
+    turn: usize,
+    unroutable: u64,
+}
+
+impl Endpoint {
+    /// Binds every address, within a tokio runtime.
+    pub fn bind(addresses: &[SocketAddr]) -> io::Result<Self> {
+        let sockets =
+            addresses.iter().map(|address| UdpSocket::bind(*address)).collect::<io::Result<Vec<_>>>()?;
+        if sockets.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "no address to listen on"));
+        }
+        Ok(Self { sockets, turn: 0, unroutable: 0 })
+    }
+
+    /// The addresses that are bound, in the order of [`Self::bind`].
+    pub fn local_addrs(&self) -> Vec<SocketAddr> {
+        self.sockets.iter().map(UdpSocket::local_addr).collect()
+    }
+
+    /// Waits until some socket may be read. Cancel-safe.
+    pub async fn readable(&self) -> io::Result<()> {
+        poll_fn(|context| self.any(|socket| socket.poll_readable(context))).await
+    }
+
+    /// Waits until what stayed behind may leave; for ever while nothing did. Cancel-safe.
+    pub async fn writable(&self) -> io::Result<()> {
+        poll_fn(|context| self.any(|socket| socket.poll_writable(context))).await
+    }
+
+    /// Reads one batch, at most 64 datagrams of all sockets together; the sockets take turns at being first.
+    pub fn receive(&mut self, mut f: impl FnMut(Path, Bytes)) -> io::Result<usize> {
+        let mut total = 0;
+        let count = self.sockets.len();
+        for step in 0..count {
+            let socket = &mut self.sockets[(self.turn + step) % count];
+            let local = socket.local_addr();
+            total += socket.receive(BATCH - total, |remote, datagram| {
+                f(Path { protocol: Protocol::Udp, local, remote }, datagram);
+            })?;
+            if total == BATCH {
+                break;
+            }
+        }
+        self.turn = (self.turn + 1) % count;
+        Ok(total)
+    }
+
+    /// Lets a message wait for the next flush, on the socket bound to its local address. For an address that no socket is bound to
+    /// (one advertised behind a NAT, or where a wildcard is bound) the first socket of its family is taken.
+    pub fn queue(&mut self, transmit: Transmit) {
+        let Transmit { path, payload } = transmit;
+        let exact = self.sockets.iter().position(|socket| socket.local_addr() == path.local);
+        let family =
+            || self.sockets.iter().position(|socket| socket.local_addr().is_ipv4() == path.remote.is_ipv4());
+        match exact.or_else(family) {
+            Some(at) => self.sockets[at].queue(path.remote, payload),
+            None => self.unroutable += 1,
+        }
+    }
+
+    /// Sends what waits, as far as the kernel takes it. What stays leaves with a later flush, after [`Self::writable`].
+    pub fn flush(&mut self) -> io::Result<usize> {
+        self.sockets.iter_mut().try_fold(0, |total, socket| Ok(total + socket.flush()?))
+    }
+
+    /// Whether something stayed behind.
+    pub fn is_blocked(&self) -> bool {
+        self.sockets.iter().any(UdpSocket::is_blocked)
+    }
+
+    /// What all sockets did; a message that no socket could carry counts as a send error.
+    pub fn counters(&self) -> UdpCounters {
+        let mut sum = UdpCounters { send_errors: self.unroutable, ..UdpCounters::default() };
+        for counters in self.sockets.iter().map(UdpSocket::counters) {
+            sum.received += counters.received;
+            sum.sent += counters.sent;
+            sum.send_errors += counters.send_errors;
+            sum.receive_errors += counters.receive_errors;
+            sum.queue_full += counters.queue_full;
+        }
+        sum
+    }
+
+    fn any(&self, mut poll: impl FnMut(&UdpSocket) -> Poll<io::Result<()>>) -> Poll<io::Result<()>> {
+        // Every socket is asked, so that each knows whom to wake.
+        self.sockets
+            .iter()
+            .map(&mut poll)
+            .fold(Poll::Pending, |all, one| if all.is_ready() { all } else { one })
+    }
+}
+
+/// Datagrams a call of [`Endpoint::receive`]: small enough that timers and the mailbox get their turn.
+const BATCH: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn bind(count: usize) -> Endpoint {
+        Endpoint::bind(&vec!["127.0.0.1:0".parse().expect("an address"); count]).expect("free ports")
+    }
+
+    async fn read(endpoint: &mut Endpoint, wanted: usize) -> Vec<(Path, Bytes)> {
+        let mut got = Vec::new();
+        while got.len() < wanted {
+            let readable = tokio::time::timeout(Duration::from_secs(5), endpoint.readable()).await;
+            readable.expect("in time").expect("readable");
+            let read = endpoint.receive(|path, datagram| got.push((path, datagram))).expect("read");
+            assert!(read <= BATCH);
+        }
+        got
+    }
+
+    #[tokio::test]
+    async fn messages_leave_and_arrive_by_the_socket_of_their_path() {
+        let (mut near, mut far) = (bind(2), bind(2));
+        let (locals, remotes) = (near.local_addrs(), far.local_addrs());
+        for (local, remote) in [(0, 1), (1, 0), (1, 1)] {
+            let path = Path { protocol: Protocol::Udp, local: locals[local], remote: remotes[remote] };
+            near.queue(Transmit { path, payload: Bytes::from(format!("{local}{remote}")) });
+        }
+        assert_eq!(near.flush().expect("sent"), 3);
+        for (path, datagram) in read(&mut far, 3).await {
+            let (local, remote) = match &datagram[..] {
+                b"01" => (1, 0),
+                b"10" => (0, 1),
+                _ => (1, 1),
+            };
+            assert_eq!((path.local, path.remote), (remotes[local], locals[remote]));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_flooded_socket_does_not_starve_the_other() {
+        let (mut near, mut far) = (bind(1), bind(2));
+        let remotes = far.local_addrs();
+        let path = |remote| Path { protocol: Protocol::Udp, local: near.local_addrs()[0], remote };
+        let (flood, lone) = (path(remotes[0]), path(remotes[1]));
+        for _ in 0..200 {
+            near.queue(Transmit { path: flood, payload: Bytes::from_static(b"flood") });
+        }
+        near.queue(Transmit { path: lone, payload: Bytes::from_static(b"lone") });
+        near.flush().expect("sent");
+        let got = read(&mut far, 65).await;
+        assert!(got.iter().any(|(_, datagram)| datagram == "lone"));
+    }
+
+    #[tokio::test]
+    async fn an_address_without_a_socket_goes_by_its_family_or_is_counted() {
+        let (mut near, mut far) = (bind(1), bind(1));
+        let remote = far.local_addrs()[0];
+        let local = "192.0.2.1:5060".parse().expect("an address");
+        let payload = Bytes::from_static(b"x");
+        near.queue(Transmit {
+            path: Path { protocol: Protocol::Udp, local, remote },
+            payload: payload.clone(),
+        });
+        let remote = "[::1]:5060".parse().expect("an address");
+        near.queue(Transmit { path: Path { protocol: Protocol::Udp, local, remote }, payload });
+        near.flush().expect("sent");
+        assert_eq!(read(&mut far, 1).await.len(), 1);
+        assert_eq!(near.counters().send_errors, 1);
+    }
+}

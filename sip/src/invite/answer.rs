@@ -1,0 +1,102 @@
+//! Our 2xx, sent again until its ACK comes (RFC 3261 §13.3.1.4), for the first INVITE and for every further one (§14.2).
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::{Phase, Usage, body_of};
+use crate::arena::Key;
+use crate::message::Message;
+use crate::path::Path;
+use crate::request::Purpose;
+use crate::timers::TimerId;
+use crate::user_agent::{End, Event, InviteId, UserAgent};
+
+use super::talking::Hangup;
+
+/// A 2xx without its ACK.
+pub(crate) struct Unacked {
+    /// The CSeq of the INVITE it answers.
+    cseq: u32,
+    payload: Bytes,
+    path: Path,
+    interval: Duration,
+    resend_at: Instant,
+    give_up_at: Instant,
+    pub timer: TimerId,
+    /// It answers the call's first INVITE, not a re-INVITE.
+    pub is_first: bool,
+    /// It carries an offer, whose answer the ACK brings.
+    pub is_offer: bool,
+}
+
+/// What the watched answer is about.
+pub(crate) struct Answering {
+    pub cseq: u32,
+    pub path: Path,
+    pub is_first: bool,
+    pub is_offer: bool,
+}
+
+impl UserAgent {
+    /// Watches over a 2xx that was sent just now.
+    pub(crate) fn await_ack(&mut self, now: Instant, key: Key, payload: Bytes, answering: Answering) {
+        let timers = self.layer.config.timers;
+        let Some(Usage { phase: Phase::Talking(talking), .. }) = self.usages.get_mut(key) else { return };
+        let resend_at = now + timers.t1;
+        let timer = self.layer.wake_usage(resend_at, key);
+        let Answering { cseq, path, is_first, is_offer } = answering;
+        talking.unacked = Some(Unacked {
+            cseq,
+            payload,
+            path,
+            interval: timers.t1,
+            resend_at,
+            give_up_at: now + timers.give_up(),
+            timer,
+            is_first,
+            is_offer,
+        });
+    }
+
+    /// Time to send a 2xx again, or to give it up.
+    pub(crate) fn repeat_answer(&mut self, now: Instant, key: Key) {
+        let timers = self.layer.config.timers;
+        let Some(usage) = self.usages.get_mut(key) else { return };
+        let Phase::Talking(talking) = &mut usage.phase else { return };
+        let Some(unacked) = talking.unacked.as_mut().filter(|unacked| now >= unacked.resend_at) else {
+            return;
+        };
+        if now >= unacked.give_up_at {
+            // §13.3.1.4: no ACK came within 64·T1. The dialog stands, and ends with a BYE.
+            let dialog = talking.dialog.state.clone();
+            self.layer.counters.timeouts += 1;
+            self.withdraw(now, key);
+            self.bye(now, key, dialog, None, Purpose::Nobody);
+            return self.end(key, End::Lost { status: None });
+        }
+        unacked.interval = (unacked.interval * 2).min(timers.t2);
+        unacked.resend_at = (now + unacked.interval).min(unacked.give_up_at);
+        unacked.timer = self.layer.wake_usage(unacked.resend_at, key);
+        let (path, payload, tap) = (unacked.path, unacked.payload.clone(), usage.tap);
+        self.layer.counters.response_retransmissions_out += 1;
+        self.layer.transmit(now, path, payload, tap);
+    }
+
+    /// An ACK in the dialog of a usage that talks.
+    pub(crate) fn hear_ack(&mut self, now: Instant, key: Key, ack: &Message) {
+        let Some(usage) = self.usages.get_mut(key) else { return };
+        let Phase::Talking(talking) = &mut usage.phase else { return };
+        // An ACK that came again finds nothing to confirm.
+        let Some(unacked) = talking.unacked.take_if(|unacked| unacked.cseq == ack.cseq().0) else { return };
+        self.layer.let_sleep(unacked.timer);
+        if unacked.is_first || unacked.is_offer {
+            let (id, token, dialog) = (InviteId(key), usage.token, talking.dialog.state.clone());
+            self.layer.events.push_back(Event::Confirmed { id, token, dialog, body: body_of(ack) });
+        }
+        if let Hangup::AfterAck(reason) = &mut talking.hangup {
+            let reason = reason.take();
+            self.say_bye(now, key, reason);
+        }
+    }
+}

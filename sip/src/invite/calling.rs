@@ -1,0 +1,360 @@
+//! Our INVITE until somebody answers (RFC 3261 §13.2, §9.1): forks, challenges, the next target, CANCEL and its races.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::{ALLOW, Acked, Phase, Talking, Usage, body_of, finish};
+use crate::arena::Key;
+use crate::dialog::Dialog;
+use crate::digest::Challenged;
+use crate::message::{Message, Method, Name, Uri, Writer};
+use crate::path::Path;
+use crate::reason::Reason;
+use crate::request::Purpose;
+use crate::targets::Targets;
+use crate::transaction::{Outgoing, Owner};
+use crate::user_agent::{Cause, Event, Failure, Fork, Invite, InviteId, UserAgent};
+
+/// An INVITE without a final response.
+pub(crate) struct Calling {
+    pub invite: Invite,
+    pub call_id: String,
+    pub cseq: u32,
+    /// Addresses left to try.
+    pub targets: Targets,
+    /// Where it went last; none while its host is being resolved.
+    pub remote: Option<SocketAddr>,
+    /// Early dialogs by To-tag, in order of appearance.
+    pub forks: Vec<Early>,
+    pub quitting: Option<Quitting>,
+    /// Whether anything at all was heard.
+    heard: bool,
+    /// What the INVITE was authorized with: its ACK bears the same (§22.1).
+    authorizations: Vec<(Name, String)>,
+}
+
+/// An early dialog, and what it last said.
+pub(crate) struct Early {
+    tag: String,
+    last: u64,
+}
+
+/// Why the INVITE is being cancelled.
+pub(crate) enum Quitting {
+    /// Its owner hung up; the CANCEL may still wait for a provisional response.
+    HungUp(Option<Reason>),
+    /// Timer C.
+    Stalled,
+}
+
+impl Quitting {
+    fn reason(&self) -> Option<&Reason> {
+        match self {
+            Self::HungUp(reason) => reason.as_ref(),
+            Self::Stalled => None,
+        }
+    }
+}
+
+/// More early dialogs than this within one INVITE are not told of.
+const FORKS_MAX: usize = 16;
+
+impl Calling {
+    pub fn new(invite: Invite, call_id: String) -> Self {
+        let targets = Targets::new(Vec::new());
+        Self {
+            invite,
+            call_id,
+            cseq: 1,
+            targets,
+            remote: None,
+            forks: Vec::new(),
+            quitting: None,
+            heard: false,
+            authorizations: Vec::new(),
+        }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        matches!(self.quitting, Some(Quitting::HungUp(_)))
+    }
+
+    /// The number of the early dialog with this tag, and whether what it says is new.
+    fn fork(&mut self, tag: &str, said: u64) -> Option<(Fork, bool)> {
+        let found = self.forks.iter().position(|early| early.tag == tag);
+        let at = found.unwrap_or(self.forks.len());
+        if found.is_none() {
+            if at >= FORKS_MAX {
+                return None;
+            }
+            self.forks.push(Early { tag: tag.to_owned(), last: !said });
+        }
+        let last = std::mem::replace(&mut self.forks[at].last, said);
+        Some((Fork(at as u32), last != said))
+    }
+}
+
+impl UserAgent {
+    /// The addresses of the INVITE's host are known: tries the first.
+    pub(crate) fn call_targets(&mut self, now: Instant, key: Key, targets: Targets) {
+        let Some(Usage { phase: Phase::Calling(calling), .. }) = self.usages.get_mut(key) else { return };
+        if calling.remote.is_some() {
+            return;
+        }
+        calling.targets = targets;
+        if !self.call_next(now, key) {
+            self.fail(key, Failure::silent(Cause::Unresolved, false));
+        }
+    }
+
+    /// Sends the INVITE to the next target. Gives whether there was one.
+    fn call_next(&mut self, now: Instant, key: Key) -> bool {
+        let Some(usage) = self.usages.get_mut(key) else { return false };
+        let Phase::Calling(calling) = &mut usage.phase else { return false };
+        let Some(remote) = calling.targets.next() else { return false };
+        calling.remote = Some(remote);
+        // Another server may challenge anew.
+        usage.authenticator.begin_request();
+        self.send_invite(now, key, remote);
+        true
+    }
+
+    fn send_invite(&mut self, now: Instant, key: Key, remote: SocketAddr) {
+        let Self { layer, usages, .. } = self;
+        let Some(usage) = usages.get_mut(key) else { return };
+        let Phase::Calling(calling) = &mut usage.phase else { return };
+        let Calling { invite, call_id, cseq, .. } = &**calling;
+        let authorizations = match &usage.credentials {
+            Some(credentials) => usage.authenticator.authorizations(credentials, "INVITE", &invite.uri),
+            None => Vec::new(),
+        };
+        let outgoing = Outgoing {
+            method: Method::Invite,
+            uri: &invite.uri,
+            remote,
+            owner: Owner::Invite(key),
+            tap: usage.tap,
+        };
+        let tag = usage.tag.letters();
+        let transaction = layer.send(now, &outgoing, |mut writer, identity| {
+            if let Some(route) = &invite.route {
+                writer = writer.header(Name::Route, loose_route(route));
+            }
+            writer = writer
+                .header(Name::From, format_args!("{};tag={tag}", invite.from))
+                .header(Name::To, &invite.to)
+                .header(Name::CallId, call_id)
+                .header(Name::CSeq, format_args!("{cseq} INVITE"))
+                .header(Name::Contact, identity.contact)
+                .header(Name::Allow, ALLOW)
+                .header(Name::UserAgent, identity.user_agent);
+            writer = with_headers(writer, &authorizations);
+            finish(with_headers(writer, &invite.headers), invite.body.as_ref())
+        });
+        usage.invite = Some(transaction);
+        calling.authorizations = authorizations;
+    }
+
+    /// A provisional response to our INVITE.
+    pub(crate) fn invite_progress(&mut self, now: Instant, key: Key, response: &Message) {
+        let Some(usage) = self.usages.get_mut(key) else { return };
+        let Phase::Calling(calling) = &mut usage.phase else { return };
+        calling.heard = true;
+        if let (Some(quitting), Some(transaction)) = (&calling.quitting, usage.invite) {
+            // The CANCEL that had to wait for this (§9.1); a second one is not sent.
+            self.layer.cancel(now, transaction, quitting.reason());
+        }
+        let Some(status) = response.status().filter(|status| *status > 100) else { return };
+        let said = fingerprint(status, response.body());
+        let tag = response.to().and_then(|to| to.tag()).unwrap_or_default();
+        let Some((fork, true)) = calling.fork(tag, said) else { return };
+        let (id, token, body) = (InviteId(key), usage.token, body_of(response));
+        self.layer.events.push_back(Event::Progress { id, token, fork, status, body });
+    }
+
+    /// A final response to our INVITE that is no 2xx. It is ACKed already.
+    pub(crate) fn invite_refused(&mut self, now: Instant, key: Key, transaction: Key, response: &Message) {
+        let Some(usage) = self.usages.get_mut(key) else { return };
+        if usage.invite != Some(transaction) {
+            return;
+        }
+        let Phase::Calling(calling) = &mut usage.phase else { return };
+        let cancelled = calling.is_cancelled();
+        let status = response.status().unwrap_or_default();
+        match status {
+            _ if calling.quitting.is_some() => {}
+            401 | 407 => return self.invite_challenged(now, key, response),
+            // RFC 3263 §4.3: the next address is another server.
+            503 if self.call_next(now, key) => {
+                self.layer.counters.failovers += 1;
+                return;
+            }
+            _ => {}
+        }
+        self.fail(key, Failure::from_response(response, Cause::Response, cancelled));
+    }
+
+    fn invite_challenged(&mut self, now: Instant, key: Key, response: &Message) {
+        let cnonce = self.layer.random_word();
+        let Some(usage) = self.usages.get_mut(key) else { return };
+        let Phase::Calling(calling) = &mut usage.phase else { return };
+        let challenged = match &usage.credentials {
+            Some(_) => usage.authenticator.handle_response(response, &cnonce),
+            None => Challenged::Unsupported,
+        };
+        let (Challenged::Retry, Some(remote)) = (challenged, calling.remote) else {
+            return self.fail(key, Failure::from_response(response, Cause::Unauthorized, false));
+        };
+        // §22.2: the same Call-ID, From-tag and To, the next CSeq, a new branch.
+        calling.cseq += 1;
+        self.layer.counters.challenges_answered += 1;
+        self.send_invite(now, key, remote);
+    }
+
+    /// No final response to our INVITE.
+    pub(crate) fn invite_timed_out(&mut self, now: Instant, key: Key, transaction: Key) {
+        let Some(usage) = self.usages.get_mut(key) else { return };
+        if usage.invite != Some(transaction) {
+            return;
+        }
+        usage.invite = None;
+        let Phase::Calling(calling) = &usage.phase else { return };
+        let (cause, cancelled) = match &calling.quitting {
+            None => {
+                if self.call_next(now, key) {
+                    self.layer.counters.failovers += 1;
+                    return;
+                }
+                (Cause::Timeout, false)
+            }
+            Some(Quitting::Stalled) => (Cause::Timeout, false),
+            Some(Quitting::HungUp(_)) if calling.heard => (Cause::Timeout, true),
+            Some(Quitting::HungUp(_)) => (Cause::Abandoned, true),
+        };
+        self.fail(key, Failure::silent(cause, cancelled));
+    }
+
+    /// Our INVITE rings for longer than timer C: it is given up.
+    pub(crate) fn invite_stalled(&mut self, now: Instant, key: Key) {
+        let Some(usage) = self.usages.get_mut(key) else { return };
+        let (Phase::Calling(calling), Some(transaction)) = (&mut usage.phase, usage.invite) else { return };
+        calling.quitting.get_or_insert(Quitting::Stalled);
+        self.layer.cancel(now, transaction, None);
+    }
+
+    /// The owner hangs up before anybody answered.
+    pub(crate) fn cancel_invite(&mut self, now: Instant, key: Key, reason: Option<Reason>) {
+        let Some(usage) = self.usages.get_mut(key) else { return };
+        let Phase::Calling(calling) = &mut usage.phase else { return };
+        if calling.is_cancelled() {
+            return;
+        }
+        let Some(transaction) = usage.invite else {
+            return self.fail(key, Failure::silent(Cause::Abandoned, true));
+        };
+        // If nothing provisional has come yet, the CANCEL waits for it in `invite_progress`.
+        self.layer.cancel(now, transaction, reason.as_ref());
+        calling.quitting = Some(Quitting::HungUp(reason));
+    }
+
+    /// A 2xx to our INVITE: the first, the same again, or another fork's (§13.2.2.4, RFC 6026 §7.2).
+    pub(crate) fn invite_answered(&mut self, now: Instant, key: Key, path: Path, response: &Message) {
+        let tag = response.to().and_then(|to| to.tag()).unwrap_or_default();
+        let Some(usage) = self.usages.get_mut(key) else { return };
+        if let Some(acked) = usage.acked.as_ref().filter(|acked| acked.tag == tag) {
+            self.layer.counters.acks_repeated += 1;
+            return self.layer.transmit(now, acked.path, acked.ack.clone(), usage.tap);
+        }
+        match &mut usage.phase {
+            Phase::Calling(calling) if calling.quitting.is_none() => {
+                let (fork, _) = calling.fork(tag, 0).unwrap_or((Fork(FORKS_MAX as u32), true));
+                self.establish(now, key, path, response, fork);
+            }
+            Phase::Calling(calling) => {
+                // It raced our CANCEL (§15.1.1): ACK it and end it. The owner did not want it any more.
+                let cancelled = calling.is_cancelled();
+                let cause = if cancelled { Cause::Response } else { Cause::Timeout };
+                self.layer.counters.answers_after_cancel += 1;
+                self.end_fork(now, key, path, response);
+                self.fail(key, Failure::from_response(response, cause, cancelled));
+            }
+            Phase::Ringing(_) => {}
+            Phase::Talking(_) | Phase::Over => {
+                let is_new = !usage.ended_forks.iter().any(|ended| ended == tag);
+                if is_new {
+                    self.layer.counters.forks_ended += 1;
+                }
+                self.end_fork(now, key, path, response);
+            }
+        }
+    }
+
+    fn establish(&mut self, now: Instant, key: Key, path: Path, response: &Message, fork: Fork) {
+        let dialog = self.acknowledge(now, key, path, response);
+        let (Some(dialog), Some(usage)) = (dialog, self.usages.get_mut(key)) else { return };
+        let state = dialog.state.clone();
+        usage.phase = Phase::Talking(Box::new(Talking::confirmed(dialog)));
+        self.layer.counters.answered += 1;
+        let (id, token, body) = (InviteId(key), usage.token, body_of(response));
+        self.layer.events.push_back(Event::Answered { id, token, fork, body, dialog: state });
+    }
+
+    /// ACKs an answer nobody wants, and says BYE to it once.
+    fn end_fork(&mut self, now: Instant, key: Key, path: Path, response: &Message) {
+        let Some(dialog) = self.acknowledge(now, key, path, response) else { return };
+        let Some(usage) = self.usages.get_mut(key) else { return };
+        let tag = &dialog.state.remote_tag;
+        if usage.ended_forks.contains(tag) || usage.ended_forks.len() >= FORKS_MAX {
+            return;
+        }
+        usage.ended_forks.push(tag.clone());
+        self.bye(now, key, dialog.state, None, Purpose::Nobody);
+    }
+
+    /// Sends the ACK of a 2xx. The first one is kept, to be sent again whenever its 2xx is.
+    fn acknowledge(&mut self, now: Instant, key: Key, path: Path, response: &Message) -> Option<Dialog> {
+        let usage = self.usages.get_mut(key)?;
+        let (target, authorizations) = match &mut usage.phase {
+            Phase::Calling(calling) => {
+                (calling.invite.uri.as_str(), std::mem::take(&mut calling.authorizations))
+            }
+            _ => (response.to().map_or("", |to| to.uri), Vec::new()),
+        };
+        let dialog = Dialog::from_response(response, usage.tag.letters().as_str(), path.remote, target);
+        let path = Path { remote: dialog.state.next_hop(), ..path };
+        let state = &dialog.state;
+        let (uri, routes) = state.routing();
+        let ack = self.layer.ack(uri, |writer| {
+            let writer = state.write(writer, routes, "ACK");
+            with_headers(writer, &authorizations).finish()
+        });
+        let tap = usage.tap;
+        usage.acked.get_or_insert_with(|| Acked { tag: state.remote_tag.clone(), path, ack: ack.clone() });
+        self.layer.transmit(now, path, ack, tap);
+        Some(dialog)
+    }
+}
+
+/// Adds header lines.
+fn with_headers<N: AsRef<str>>(mut writer: Writer, headers: &[(N, String)]) -> Writer {
+    for (name, value) in headers {
+        writer = writer.header(name, value);
+    }
+    writer
+}
+
+/// The Route to an outbound proxy. A proxy of our own choosing routes loosely (§16.12).
+pub(crate) fn loose_route(uri: &str) -> String {
+    match Uri::parse(uri).is_some_and(|uri| uri.is_loose_router()) {
+        true => format!("<{uri}>"),
+        false => format!("<{uri};lr>"),
+    }
+}
+
+/// A provisional response in short: the same again is no news.
+fn fingerprint(status: u16, body: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (status, body).hash(&mut hasher);
+    hasher.finish()
+}

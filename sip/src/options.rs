@@ -1,0 +1,23 @@
+//! OPTIONS (RFC 3261 §11): what we can do, for whoever asks, and the same question of ours to a trunk.
+
+use std::time::Instant;
+
+use crate::invite::ALLOW;
+use crate::message::{Message, Name};
+use crate::path::Path;
+use crate::user_agent::UserAgent;
+
+impl UserAgent {
+    /// Answers an OPTIONS, in a dialog or out of any, as we would answer an INVITE (§11.2). It changes nothing, so no transaction
+    /// remembers it.
+    pub(crate) fn reply_options(&mut self, now: Instant, path: Path, request: &Message) {
+        let tag = self.layer.stateless_tag(request);
+        let response = self
+            .response(path, request, 200, Some(&tag))
+            .header(Name::Contact, &self.layer.contact)
+            .header(Name::Allow, ALLOW)
+            .header(Name::Accept, "application/sdp")
+            .header(Name::Supported, "");
+        self.send_stateless(now, path, request, response.finish());
+    }
+}

@@ -1,0 +1,318 @@
+//! One UDP socket, read and written in batches (recvmmsg, sendmmsg): a system call carries up to 64 datagrams. Knows nothing of
+//! what is in them.
+//!
+//! Every slot of the receive buffer holds the longest datagram there is, since SIP over UDP may be fragmented (RFC 3261 §18.1.1)
+//! and a truncated INVITE is a lost call. That is 4 MB of addresses a socket, but the kernel gives memory only to pages that
+//! datagrams touched: with usual messages one page a slot, 256 KB.
+
+use std::{
+    array,
+    collections::VecDeque,
+    io,
+    net::SocketAddr,
+    os::fd::AsRawFd,
+    ptr,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use socket2::{Domain, SockAddr, SockAddrStorage, Socket, Type};
+use tokio::io::Interest;
+
+/// What one socket did since it was bound.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[non_exhaustive]
+pub struct UdpCounters {
+    /// Datagrams read.
+    pub received: u64,
+    /// Datagrams handed to the kernel.
+    pub sent: u64,
+    /// Datagrams the kernel refused: no route, too long, no buffers. SIP's timers repeat what mattered.
+    pub send_errors: u64,
+    /// Errors the kernel reported on reading, such as a port unreachable.
+    pub receive_errors: u64,
+    /// Datagrams dropped because 4,096 were waiting.
+    pub queue_full: u64,
+}
+
+/// A nonblocking socket with what waits to leave it.
+#[derive(Debug)]
+pub struct UdpSocket {
+    socket: tokio::net::UdpSocket,
+    local: SocketAddr,
+    slots: Vec<u8>,
+    queue: VecDeque<(SockAddr, Bytes)>,
+    counters: UdpCounters,
+}
+
+impl UdpSocket {
+    /// Binds, within a tokio runtime. An IPv6 socket carries IPv6 alone.
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        // The kernel caps these at its own maxima, which is no reason not to start.
+        let _ = socket.set_recv_buffer_size(KERNEL_BUFFER_BYTES);
+        let _ = socket.set_send_buffer_size(KERNEL_BUFFER_BYTES);
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        let socket = tokio::net::UdpSocket::from_std(socket.into())?;
+        let local = socket.local_addr()?;
+        let slots = vec![0; BATCH * SLOT_BYTES];
+        Ok(Self { socket, local, slots, queue: VecDeque::new(), counters: UdpCounters::default() })
+    }
+
+    /// The address it is bound to, the port the kernel chose included.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// What it did.
+    pub fn counters(&self) -> UdpCounters {
+        self.counters
+    }
+
+    /// Ready when there may be something to read.
+    pub fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.poll_recv_ready(context)
+    }
+
+    /// Ready when something waits and may leave. Pending while nothing waits.
+    pub fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.queue.is_empty() {
+            true => Poll::Pending,
+            false => self.socket.poll_send_ready(context),
+        }
+    }
+
+    /// Reads what is there, at most `max` and at most 64 datagrams.
+    pub fn receive(&mut self, max: usize, mut f: impl FnMut(SocketAddr, Bytes)) -> io::Result<usize> {
+        let Self { socket, slots, counters, .. } = self;
+        let (descriptor, max) = (socket.as_raw_fd(), max.min(BATCH));
+        let mut read = 0;
+        let tried = socket.try_io(Interest::READABLE, || {
+            read = receive_batch(descriptor, slots, max, |from, datagram| {
+                f(from, Bytes::copy_from_slice(datagram))
+            })?;
+            // A batch that is not full emptied the socket: saying so spares the call that would find nothing.
+            if read < max { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+        counters.received += read as u64;
+        match tried {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(read),
+            // An ICMP error says that some earlier datagram of ours was not wanted: no reason to stop reading.
+            Err(error) if is_passing(&error) => {
+                counters.receive_errors += 1;
+                Ok(read)
+            }
+            tried => tried.map(|()| read),
+        }
+    }
+
+    /// Lets a datagram wait for the next flush; with 4,096 waiting it is dropped.
+    pub fn queue(&mut self, to: SocketAddr, datagram: Bytes) {
+        if self.queue.len() == QUEUE_MAX {
+            self.counters.queue_full += 1;
+            return;
+        }
+        self.queue.push_back((to.into(), datagram));
+    }
+
+    /// Sends what waits until the kernel takes no more. What it refuses is dropped and counted; the rest stays.
+    pub fn flush(&mut self) -> io::Result<usize> {
+        let mut total = 0;
+        while !self.queue.is_empty() {
+            let (descriptor, queue) = (self.socket.as_raw_fd(), &self.queue);
+            let sent = match send_batch(descriptor, queue) {
+                // Again, so that the runtime sees it and knows to wait.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.socket.try_io(Interest::WRITABLE, || send_batch(descriptor, queue))
+                }
+                sent => sent,
+            };
+            match sent {
+                Ok(sent) => {
+                    self.queue.drain(..sent);
+                    self.counters.sent += sent as u64;
+                    total += sent;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // sendmmsg fails for the first datagram only. No buffers (ENOBUFS) is dropped too: the socket stays writable,
+                // so waiting would be spinning.
+                Err(_) => {
+                    self.queue.pop_front();
+                    self.counters.send_errors += 1;
+                }
+            }
+        }
+        Ok(total)
+    }
+
+    /// Whether something waits that the kernel did not take.
+    pub fn is_blocked(&self) -> bool {
+        !self.queue.is_empty()
+    }
+}
+
+fn receive_batch(
+    descriptor: libc::c_int,
+    slots: &mut [u8],
+    max: usize,
+    mut f: impl FnMut(SocketAddr, &[u8]),
+) -> io::Result<usize> {
+    let mut names: [SockAddrStorage; BATCH] = array::from_fn(|_| SockAddrStorage::zeroed());
+    let mut vectors = [EMPTY_VECTOR; BATCH];
+    // SAFETY: an mmsghdr of zeros is a valid one: null pointers and no lengths.
+    let mut headers: [libc::mmsghdr; BATCH] = unsafe { std::mem::zeroed() };
+    let parts = slots.chunks_exact_mut(SLOT_BYTES).zip(&mut names).zip(&mut vectors).zip(&mut headers);
+    for (((slot, name), vector), header) in parts.take(max) {
+        *vector = libc::iovec { iov_base: slot.as_mut_ptr().cast(), iov_len: slot.len() };
+        header.msg_hdr.msg_iov = ptr::from_mut(vector);
+        header.msg_hdr.msg_iovlen = 1;
+        header.msg_hdr.msg_name = ptr::from_mut(name).cast();
+        header.msg_hdr.msg_namelen = size_of::<SockAddrStorage>() as libc::socklen_t;
+    }
+    // SAFETY: the first `max` headers point to names, vectors and slots that live, unmoved, until this returns, and whose
+    // lengths are the ones given; the kernel writes within them.
+    let read = unsafe {
+        libc::recvmmsg(
+            descriptor,
+            headers.as_mut_ptr(),
+            max as libc::c_uint,
+            libc::MSG_DONTWAIT,
+            ptr::null_mut(),
+        )
+    };
+    let read = usize::try_from(read).map_err(|_| io::Error::last_os_error())?;
+    for ((slot, name), header) in slots.chunks_exact(SLOT_BYTES).zip(names).zip(&headers).take(read) {
+        // SAFETY: the storage was zeroed, which is valid, and the kernel wrote `msg_namelen` bytes of an address into it.
+        let from = unsafe { SockAddr::new(name, header.msg_hdr.msg_namelen) };
+        let length = (header.msg_len as usize).min(slot.len());
+        if let Some(from) = from.as_socket() {
+            f(from, &slot[..length]);
+        }
+    }
+    Ok(read)
+}
+
+fn send_batch(descriptor: libc::c_int, queue: &VecDeque<(SockAddr, Bytes)>) -> io::Result<usize> {
+    let mut vectors = [EMPTY_VECTOR; BATCH];
+    // SAFETY: as above.
+    let mut headers: [libc::mmsghdr; BATCH] = unsafe { std::mem::zeroed() };
+    let mut count = 0;
+    for (((to, datagram), vector), header) in queue.iter().zip(&mut vectors).zip(&mut headers) {
+        *vector = libc::iovec { iov_base: datagram.as_ptr().cast_mut().cast(), iov_len: datagram.len() };
+        header.msg_hdr.msg_iov = ptr::from_mut(vector);
+        header.msg_hdr.msg_iovlen = 1;
+        header.msg_hdr.msg_name = to.as_ptr().cast_mut().cast();
+        header.msg_hdr.msg_namelen = to.len();
+        count += 1;
+    }
+    // SAFETY: the first `count` headers point to addresses and datagrams that the borrowed queue keeps alive and unmoved; sending
+    // only reads them, whatever the pointers' types say.
+    let sent = unsafe { libc::sendmmsg(descriptor, headers.as_mut_ptr(), count, libc::MSG_DONTWAIT) };
+    usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+}
+
+/// Errors that are about a datagram or a peer, not about this socket.
+fn is_passing(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(
+        error.kind(),
+        Kind::Interrupted
+            | Kind::ConnectionRefused
+            | Kind::ConnectionReset
+            | Kind::HostUnreachable
+            | Kind::NetworkUnreachable
+            | Kind::NetworkDown
+    )
+}
+
+const EMPTY_VECTOR: libc::iovec = libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 };
+/// Datagrams a system call; beyond this the call's cost no longer shows.
+const BATCH: usize = 64;
+/// Room for any datagram.
+const SLOT_BYTES: usize = 65_536;
+/// Datagrams that wait when the kernel is full; about two seconds of a busy trunk.
+const QUEUE_MAX: usize = 4_096;
+/// What the kernel may hold for us, where its own maximum allows.
+const KERNEL_BUFFER_BYTES: usize = 4 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, time::Duration};
+
+    use super::*;
+
+    fn pair() -> (UdpSocket, UdpSocket) {
+        let bind = || UdpSocket::bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+        (bind(), bind())
+    }
+
+    async fn read(socket: &mut UdpSocket) -> Vec<(SocketAddr, Bytes)> {
+        let mut got = Vec::new();
+        let ready = poll_fn(|context| socket.poll_readable(context));
+        tokio::time::timeout(Duration::from_secs(5), ready).await.expect("in time").expect("readable");
+        socket.receive(64, |from, datagram| got.push((from, datagram))).expect("read");
+        got
+    }
+
+    #[tokio::test]
+    async fn a_batch_arrives_in_order_and_says_where_from() {
+        let (mut alice, mut bob) = pair();
+        for n in 0..100u8 {
+            alice.queue(bob.local_addr(), Bytes::copy_from_slice(&[n; 700]));
+        }
+        assert_eq!(alice.flush().expect("sent"), 100);
+        let mut got = Vec::new();
+        while got.len() < 100 {
+            got.extend(read(&mut bob).await);
+        }
+        assert!(got.iter().all(|(from, _)| *from == alice.local_addr()));
+        assert!(got.iter().zip(0..).all(|((_, datagram), n)| datagram[..] == [n; 700]));
+        assert_eq!((alice.counters().sent, bob.counters().received), (100, 100));
+    }
+
+    #[tokio::test]
+    async fn the_longest_datagram_arrives_whole() {
+        let (mut alice, mut bob) = pair();
+        alice.queue(bob.local_addr(), Bytes::from(vec![7; 65_507]));
+        alice.flush().expect("sent");
+        assert_eq!(read(&mut bob).await[0].1.len(), 65_507);
+    }
+
+    #[tokio::test]
+    async fn what_the_kernel_refuses_does_not_hold_up_the_rest() {
+        let (mut alice, mut bob) = pair();
+        alice.queue(bob.local_addr(), Bytes::from(vec![7; 65_508]));
+        alice.queue(bob.local_addr(), Bytes::from_static(b"next"));
+        assert_eq!(alice.flush().expect("sent"), 1);
+        assert_eq!(alice.counters().send_errors, 1);
+        assert_eq!(read(&mut bob).await[0].1, "next");
+    }
+
+    #[tokio::test]
+    async fn a_closed_port_does_not_end_the_socket() {
+        let (mut alice, bob) = pair();
+        let gone = bob.local_addr();
+        drop(bob);
+        let (mut carol, _) = pair();
+        alice.queue(gone, Bytes::from_static(b"anybody?"));
+        alice.flush().expect("sent");
+        carol.queue(alice.local_addr(), Bytes::from_static(b"me"));
+        carol.flush().expect("sent");
+        assert_eq!(read(&mut alice).await[0].1, "me");
+    }
+
+    #[tokio::test]
+    async fn the_queue_is_bounded() {
+        let (mut alice, bob) = pair();
+        for _ in 0..QUEUE_MAX + 3 {
+            alice.queue(bob.local_addr(), Bytes::from_static(b"x"));
+        }
+        assert!(alice.is_blocked());
+        assert_eq!(alice.counters().queue_full, 3);
+    }
+}

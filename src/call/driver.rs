@@ -1,0 +1,291 @@
+//! The shell of a shard: one task with its sockets, its mailbox and the clock. It selects, feeds, drains and sends.
+#![expect(clippy::disallowed_methods, reason = "a shell reads the clock and starts tasks")]
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use trunkline_media::{Event as MediaEvent, Media, Report};
+use trunkline_sip::transport::UdpCounters;
+use trunkline_sip::{Counters, Endpoint, Query, QueryId};
+
+use super::shard::{Command, Shard, SpeechOrder};
+use crate::model::{CallEvent, CallId, Disposition, EndedBy};
+use crate::tts::Tts;
+
+/// What reaches a shard from outside its sockets.
+pub enum Input {
+    /// From the dialer, the API or a renderer.
+    Command(Command),
+    /// From a media thread.
+    Media(Report),
+    /// From the resolver.
+    Targets(QueryId, Vec<SocketAddr>),
+}
+
+/// Inputs that may wait at once. What repeats itself is dropped when it is full; anything else dooms its own call.
+const MAILBOX: usize = 8_192;
+/// Inputs taken at one turn, so that the sockets are not left waiting.
+const TURN: usize = 512;
+/// Without anything else to do, the driver looks up so often, and publishes its counts.
+const LOOK_UP: Duration = Duration::from_secs(1);
+
+/// The way into a shard. Cheap to clone; never waits.
+#[derive(Clone)]
+pub struct Mailbox {
+    inputs: mpsc::Sender<Input>,
+    overflow: Arc<Overflow>,
+}
+
+/// Calls whose input found the mailbox full.
+#[derive(Default)]
+struct Overflow {
+    any: AtomicBool,
+    calls: Mutex<Vec<CallId>>,
+    dropped: AtomicU64,
+}
+
+impl Mailbox {
+    /// A mailbox, and the end that its driver reads.
+    pub fn new() -> (Self, mpsc::Receiver<Input>) {
+        let (inputs, receiver) = mpsc::channel(MAILBOX);
+        (Self { inputs, overflow: Arc::default() }, receiver)
+    }
+
+    /// Gives a command; false, and nothing happens, when the shard is overloaded.
+    pub fn command(&self, command: Command) -> bool {
+        self.inputs.try_send(Input::Command(command)).is_ok()
+    }
+
+    /// Gives a command, waiting for room. For those that no call depends on within a deadline.
+    pub async fn send(&self, command: Command) -> bool {
+        self.inputs.send(Input::Command(command)).await.is_ok()
+    }
+
+    /// Takes a leg's report, on a media thread.
+    pub fn report(&self, report: Report) -> bool {
+        let token = report.token;
+        let repeats = matches!(report.event, MediaEvent::Dtmf { .. } | MediaEvent::Tone(_));
+        if self.inputs.try_send(Input::Media(report)).is_ok() {
+            return true;
+        }
+        self.overflow.dropped.fetch_add(1, Ordering::Relaxed);
+        if !repeats && let Some(call) = CallId::new(token) {
+            self.doom(call);
+        }
+        false
+    }
+
+    /// How many inputs were lost to a full mailbox.
+    pub fn dropped(&self) -> u64 {
+        self.overflow.dropped.load(Ordering::Relaxed)
+    }
+
+    fn doom(&self, call: CallId) {
+        self.overflow.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
+        self.overflow.any.store(true, Ordering::Release);
+    }
+
+    fn doomed(&self) -> Vec<CallId> {
+        if !self.overflow.any.swap(false, Ordering::Acquire) {
+            return Vec::new();
+        }
+        std::mem::take(&mut *self.overflow.calls.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What a driver is made of.
+pub struct DriverParts {
+    /// The shard it drives.
+    pub shard: Shard,
+    /// The sockets.
+    pub endpoint: Endpoint,
+    /// The way in, for tasks that the driver starts.
+    pub mailbox: Mailbox,
+    /// The end of it.
+    pub inputs: mpsc::Receiver<Input>,
+    /// Where legs are.
+    pub media: Arc<Media>,
+    /// How text becomes speech.
+    pub tts: Tts,
+    /// Where events go.
+    pub events: Box<dyn Fn(CallEvent) + Send>,
+    /// Where counts are shown.
+    pub board: Board,
+}
+
+/// A shard's counts, at most a second old.
+#[derive(Clone, Default)]
+pub struct Counts {
+    /// The user agent's.
+    pub sip: Counters,
+    /// The sockets'.
+    pub endpoint: UdpCounters,
+    /// Calls alive.
+    pub calls: usize,
+}
+
+/// Where a driver shows its counts to whoever asks. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Board(Arc<Mutex<Counts>>);
+
+impl Board {
+    /// The latest counts.
+    pub fn read(&self) -> Counts {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn publish(&self, counts: Counts) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = counts;
+    }
+}
+
+/// Drives one shard.
+pub struct Driver {
+    parts: DriverParts,
+    turn: Vec<Input>,
+    published: Instant,
+}
+
+impl Driver {
+    /// A driver at rest.
+    pub fn new(parts: DriverParts) -> Self {
+        Self { parts, turn: Vec::with_capacity(TURN), published: Instant::now() }
+    }
+
+    /// Runs until `stop`.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let timer = tokio::time::sleep(LOOK_UP);
+        tokio::pin!(timer);
+        loop {
+            let look_up = Instant::now() + LOOK_UP;
+            let due = self.parts.shard.poll_timeout().map_or(look_up, |next| next.min(look_up)).into();
+            if timer.deadline() != due {
+                timer.as_mut().reset(due);
+            }
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                readable = self.parts.endpoint.readable() => self.receive(readable),
+                taken = self.parts.inputs.recv_many(&mut self.turn, TURN) => {
+                    if taken == 0 {
+                        break;
+                    }
+                    self.take_inputs();
+                }
+                // What the kernel would not take leaves with the drain below.
+                _ = self.parts.endpoint.writable() => {}
+                () = &mut timer => self.parts.shard.handle_timeout(Instant::now()),
+            }
+            self.drain();
+        }
+    }
+
+    fn receive(&mut self, readable: std::io::Result<()>) {
+        let shard = &mut self.parts.shard;
+        let received = readable.and_then(|()| {
+            self.parts.endpoint.receive(|path, message| shard.handle_message(Instant::now(), path, message))
+        });
+        if let Err(error) = received {
+            tracing::warn!(%error, "the SIP socket could not be read");
+        }
+    }
+
+    fn take_inputs(&mut self) {
+        let now = Instant::now();
+        for input in self.turn.drain(..) {
+            match input {
+                Input::Command(command) => self.parts.shard.handle_command(now, command),
+                Input::Targets(query, targets) => self.parts.shard.handle_targets(now, query, targets),
+                Input::Media(report) => {
+                    if let Some(call) = CallId::new(report.token) {
+                        self.parts.shard.handle_media(now, call, report.event);
+                    }
+                }
+            }
+        }
+        for call in self.parts.mailbox.doomed() {
+            self.overload(now, call);
+        }
+    }
+
+    /// Empties every queue of the shard. What one queue's work puts into another is taken in the next round.
+    fn drain(&mut self) {
+        let now = Instant::now();
+        let mut busy = true;
+        while std::mem::take(&mut busy) {
+            while let Some(order) = self.parts.shard.poll_media() {
+                busy = true;
+                if self.parts.media.send(order.leg, order.command).is_err() {
+                    self.overload(now, order.call);
+                }
+            }
+            while let Some(order) = self.parts.shard.poll_speech() {
+                busy = true;
+                self.speak(now, order);
+            }
+            while let Some(query) = self.parts.shard.poll_query() {
+                self.resolve(query);
+            }
+            while let Some(event) = self.parts.shard.poll_event() {
+                (self.parts.events)(event);
+            }
+        }
+        while let Some(transmit) = self.parts.shard.poll_transmit() {
+            self.parts.endpoint.queue(transmit);
+        }
+        if let Err(error) = self.parts.endpoint.flush() {
+            tracing::warn!(%error, "the SIP socket could not be written");
+        }
+        self.publish(now);
+    }
+
+    fn overload(&mut self, now: Instant, call: CallId) {
+        let (disposition, by) = (Disposition::Overloaded, EndedBy::Switch);
+        self.parts.shard.handle_command(now, Command::Hangup { call, disposition, by });
+    }
+
+    fn speak(&mut self, now: Instant, order: SpeechOrder) {
+        let SpeechOrder { call, speech, text } = order;
+        if let Some(clip) = self.parts.tts.cached(&text) {
+            return self
+                .parts
+                .shard
+                .handle_command(now, Command::Rendered { call, speech, clip: Some(clip) });
+        }
+        let (tts, mailbox) = (self.parts.tts.clone(), self.parts.mailbox.clone());
+        tokio::spawn(async move {
+            let clip = tts.render(&text).await;
+            if let Err(error) = &clip {
+                tracing::warn!(%call, %error, "a line could not be rendered");
+            }
+            mailbox.send(Command::Rendered { call, speech, clip: clip.ok() }).await;
+        });
+    }
+
+    fn resolve(&self, query: Query) {
+        let inputs = self.parts.mailbox.inputs.clone();
+        tokio::spawn(async move {
+            let targets = trunkline_sip::resolve(&query.host, query.port).await;
+            // A closed mailbox means that the switch has stopped.
+            let _ = inputs.send(Input::Targets(query.id, targets)).await;
+        });
+    }
+
+    /// Cores count, shells publish: once a second.
+    fn publish(&mut self, now: Instant) {
+        if now.duration_since(self.published) < LOOK_UP {
+            return;
+        }
+        self.published = now;
+        let counts = Counts {
+            sip: self.parts.shard.counters().clone(),
+            endpoint: self.parts.endpoint.counters(),
+            calls: self.parts.shard.calls(),
+        };
+        self.parts.board.publish(counts);
+    }
+}

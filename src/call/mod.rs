@@ -1,0 +1,17 @@
+//! One call, from its INVITE to its end, and the shard that holds many.
+//!
+//! `machine` is the policy of a call, `party` its SIP leg, `disposition` the table of its ends; `shard` joins them to one
+//! user agent, sans-IO. `driver` is the shell: one task with sockets, a mailbox and a clock.
+
+pub mod disposition;
+mod driver;
+mod machine;
+mod party;
+mod shard;
+mod timer;
+mod verdict;
+
+pub use driver::{Board, Counts, Driver, DriverParts, Input, Mailbox};
+pub use machine::Origination;
+pub use shard::{Command, MediaOrder, Orphan, Shard, Speech, SpeechOrder};
+pub use verdict::parameters as detection;

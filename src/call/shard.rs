@@ -1,0 +1,283 @@
+//! A shard: one user agent, its calls, one timer wheel. Sans-IO; the same in the switch and in a simulated world.
+//!
+//! A SIP event reaches its call by a function call. What the outside has to do comes out by the `poll_*`: messages to
+//! send, names to resolve, commands for media legs, texts to render, and the events of calls.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use trunkline_media::{Clip, Command as Media, Event as MediaEvent, LegId};
+use trunkline_sip::{
+    Config, Counters, Credentials, DialogState, Event as SipEvent, Path, Query, QueryId, Transmit, UserAgent,
+};
+
+use super::machine::{Call, Context, Origination};
+use super::timer::CallWheel;
+use crate::model::{CallEvent, CallFact, CallId, Disposition, EndedBy, Outcome};
+
+/// What a shard can be told to do.
+pub enum Command {
+    /// Place a call.
+    Originate(Box<Origination>),
+    /// End a call, if it still lives.
+    Hangup {
+        /// Which.
+        call: CallId,
+        /// What that makes of it.
+        disposition: Disposition,
+        /// Who wants it.
+        by: EndedBy,
+    },
+    /// End every call.
+    HangupAll,
+    /// A text was rendered; `None`, it cannot be.
+    Rendered {
+        /// Whose text.
+        call: CallId,
+        /// Which.
+        speech: Speech,
+        /// Its audio.
+        clip: Option<Arc<Clip>>,
+    },
+    /// End a dialog that an earlier run of the switch left open.
+    End(Box<Orphan>),
+}
+
+/// A dialog that outlived its process.
+pub struct Orphan {
+    /// The call it belonged to.
+    pub call: CallId,
+    /// What a BYE needs.
+    pub dialog: DialogState,
+    /// What answers a challenge.
+    pub credentials: Option<Arc<Credentials>>,
+}
+
+/// Which text of a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Speech {
+    /// A line of its script.
+    Line(usize),
+    /// The message for a voicemail.
+    Message,
+}
+
+/// A command for a leg.
+pub struct MediaOrder {
+    /// Whose leg.
+    pub call: CallId,
+    /// Which leg.
+    pub leg: LegId,
+    /// What it should do.
+    pub command: Media,
+}
+
+/// A text to render.
+pub struct SpeechOrder {
+    /// Whose.
+    pub call: CallId,
+    /// Which.
+    pub speech: Speech,
+    /// What is spoken.
+    pub text: Arc<str>,
+}
+
+/// What calls want done outside the shard.
+#[derive(Default)]
+pub struct Outbox {
+    media: VecDeque<MediaOrder>,
+    speech: VecDeque<SpeechOrder>,
+    events: VecDeque<CallEvent>,
+}
+
+impl Outbox {
+    pub(super) fn media(&mut self, call: CallId, leg: LegId, command: Media) {
+        self.media.push_back(MediaOrder { call, leg, command });
+    }
+
+    pub(super) fn speech(&mut self, call: CallId, speech: Speech, text: Arc<str>) {
+        self.speech.push_back(SpeechOrder { call, speech, text });
+    }
+
+    pub(super) fn event(&mut self, event: CallEvent) {
+        self.events.push_back(event);
+    }
+
+    pub(super) fn ended(&mut self, call: CallId, outcome: Outcome) {
+        let at = outcome.ended_at;
+        self.event(CallEvent { call, at, fact: CallFact::Ended(Box::new(outcome)) });
+    }
+}
+
+/// Calls that share a user agent.
+pub struct Shard {
+    agent: UserAgent,
+    calls: HashMap<CallId, Call>,
+    wheel: CallWheel,
+    out: Outbox,
+}
+
+impl Shard {
+    /// A shard without calls.
+    pub fn new(config: Config, seed: [u8; 32]) -> Self {
+        Self {
+            agent: UserAgent::new(config, seed),
+            calls: HashMap::new(),
+            wheel: CallWheel::new(),
+            out: Outbox::default(),
+        }
+    }
+
+    /// A SIP message came in.
+    pub fn handle_message(&mut self, now: Instant, path: Path, message: Bytes) {
+        self.agent.handle_message(now, path, message);
+        self.drain_agent(now);
+    }
+
+    /// A host's addresses, or none.
+    pub fn handle_targets(&mut self, now: Instant, query: QueryId, targets: Vec<SocketAddr>) {
+        self.agent.handle_targets(now, query, targets);
+        self.drain_agent(now);
+    }
+
+    /// A leg has something to tell.
+    pub fn handle_media(&mut self, now: Instant, call: CallId, event: MediaEvent) {
+        self.with(now, call, |call, cx| call.handle_media(cx, event));
+        self.drain_agent(now);
+    }
+
+    /// Somebody wants something.
+    pub fn handle_command(&mut self, now: Instant, command: Command) {
+        match command {
+            Command::Originate(origination) => self.originate(now, *origination),
+            Command::Hangup { call, disposition, by } => {
+                self.with(now, call, |call, cx| call.handle_hangup(cx, disposition, by));
+            }
+            Command::HangupAll => {
+                let calls: Vec<CallId> = self.calls.keys().copied().collect();
+                for call in calls {
+                    self.with(now, call, |call, cx| {
+                        call.handle_hangup(cx, Disposition::Interrupted, EndedBy::Switch);
+                    });
+                }
+            }
+            Command::Rendered { call, speech: Speech::Line(line), clip } => {
+                self.with(now, call, |call, cx| call.handle_line(cx, line, clip));
+            }
+            Command::Rendered { call, speech: Speech::Message, clip } => {
+                self.with(now, call, |call, cx| call.handle_message(cx, clip));
+            }
+            // Best effort: a far end that is gone has ended its side long ago.
+            Command::End(orphan) => {
+                let token = orphan.call.get();
+                let _ = self.agent.bye_orphan(now, &orphan.dialog, orphan.credentials, token);
+            }
+        }
+        self.drain_agent(now);
+    }
+
+    /// Time has come to what `poll_timeout` said.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.agent.handle_timeout(now);
+        let mut due = Vec::new();
+        self.wheel.expire(now, |timer| due.push(timer));
+        for (call, timer) in due {
+            self.with(now, call, |call, cx| call.handle_timer(cx, timer));
+        }
+        self.drain_agent(now);
+    }
+
+    /// The next SIP message to send.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.agent.poll_transmit()
+    }
+
+    /// The next name to resolve.
+    pub fn poll_query(&mut self) -> Option<Query> {
+        self.agent.poll_query()
+    }
+
+    /// The next command for a leg.
+    pub fn poll_media(&mut self) -> Option<MediaOrder> {
+        self.out.media.pop_front()
+    }
+
+    /// The next text to render.
+    pub fn poll_speech(&mut self) -> Option<SpeechOrder> {
+        self.out.speech.pop_front()
+    }
+
+    /// The next event of a call.
+    pub fn poll_event(&mut self) -> Option<CallEvent> {
+        self.out.events.pop_front()
+    }
+
+    /// When `handle_timeout` wants to be called.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        [self.agent.poll_timeout(), self.wheel.poll_timeout()].into_iter().flatten().min()
+    }
+
+    /// How many calls live here.
+    pub fn calls(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// The user agent's counts.
+    pub fn counters(&self) -> &Counters {
+        self.agent.counters()
+    }
+
+    fn originate(&mut self, now: Instant, origination: Origination) {
+        let id = origination.plan.call;
+        let mut cx = Context { now, agent: &mut self.agent, wheel: &mut self.wheel, out: &mut self.out };
+        if let Some(call) = Call::start(origination, &mut cx) {
+            self.calls.insert(id, call);
+        }
+    }
+
+    /// Gives an input to a call, if it lives, and forgets it if that was its last.
+    fn with(&mut self, now: Instant, id: CallId, input: impl FnOnce(&mut Call, &mut Context<'_>)) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let mut cx = Context { now, agent: &mut self.agent, wheel: &mut self.wheel, out: &mut self.out };
+        input(call, &mut cx);
+        if call.is_over() {
+            self.calls.remove(&id);
+        }
+    }
+
+    fn drain_agent(&mut self, now: Instant) {
+        while let Some(event) = self.agent.poll_event() {
+            match token(&event) {
+                Some(token) => {
+                    let Some(call) = CallId::new(token) else { continue };
+                    self.with(now, call, |call, cx| call.handle_sip(cx, event));
+                }
+                // Numbers have no inbound agents yet: nobody is here to answer (RFC 3261 §21.4.5).
+                None => {
+                    if let SipEvent::Incoming { id, .. } = event {
+                        self.agent.reject(now, id, 404, Vec::new());
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn token(event: &SipEvent) -> Option<u64> {
+    match event {
+        SipEvent::Progress { token, .. }
+        | SipEvent::Answered { token, .. }
+        | SipEvent::Failed { token, .. }
+        | SipEvent::Ended { token, .. }
+        | SipEvent::Confirmed { token, .. }
+        | SipEvent::Offer { token, .. }
+        | SipEvent::Info { token, .. }
+        | SipEvent::Traced { token, .. } => Some(*token),
+        // The BYE of an orphan: its call was told over before.
+        SipEvent::Reply { .. } => Some(0),
+        SipEvent::Incoming { .. } => None,
+    }
+}

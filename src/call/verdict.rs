@@ -1,0 +1,75 @@
+//! The detector's verdict in the house's words, and what the house does about it.
+
+use std::time::Duration;
+
+use trunkline_media::amd;
+use trunkline_media::{Rule, Then, When};
+
+use crate::model::{Detection, Heard, VoicemailAction};
+
+/// The detector's parameters: its own, but for those that the agent names.
+pub fn parameters(detection: &Detection) -> amd::Params {
+    let mut params = amd::Params::default();
+    let ms = |value: u32| Duration::from_millis(value.into());
+    for (named, own) in [
+        (detection.initial_silence, &mut params.initial_silence),
+        (detection.greeting, &mut params.greeting),
+        (detection.after_greeting_silence, &mut params.after_greeting_silence),
+        (detection.total_analysis_time, &mut params.total_analysis_time),
+        (detection.min_word_length, &mut params.minimum_word_length),
+        (detection.between_words_silence, &mut params.between_words_silence),
+        (detection.maximum_word_length, &mut params.maximum_word_length),
+    ] {
+        *own = named.map_or(*own, ms);
+    }
+    if let Some(words) = detection.maximum_number_of_words {
+        params.maximum_number_of_words = u16::try_from(words).unwrap_or(u16::MAX);
+    }
+    params.silence_threshold = detection.silence_threshold.unwrap_or(params.silence_threshold);
+    params
+}
+
+/// What the leg does by itself, within the tick in which the verdict falls. Silence and doubt are treated as a person:
+/// a machine that is spoken to costs a minute, a person who is hung up on costs a customer.
+pub fn rules(voicemail: VoicemailAction) -> Vec<Rule> {
+    let mut opening = vec![When::Human, When::NoSpeech, When::Unknown];
+    if voicemail == VoicemailAction::Ignore {
+        opening.push(When::Machine);
+    }
+    opening.into_iter().map(|when| Rule { when, then: Then::OpenGate, once: true }).collect()
+}
+
+/// Is it an automated voice?
+pub fn is_machine(class: amd::Class) -> bool {
+    matches!(class, amd::Class::Machine | amd::Class::Voicemail)
+}
+
+/// Is it a line on which nobody will ever listen?
+pub fn is_hopeless(class: amd::Class) -> bool {
+    matches!(class, amd::Class::Fax | amd::Class::NetworkAnnouncement | amd::Class::Busy)
+}
+
+/// For the outcome, the journal and whoever watches.
+pub fn heard(verdict: &amd::Verdict) -> Heard {
+    Heard {
+        class: word(verdict.class),
+        reason: verdict.to_string(),
+        confidence: verdict.confidence,
+        at: Duration::from_millis(verdict.at_ms.into()),
+        evidence: verdict.to_json(),
+    }
+}
+
+fn word(class: amd::Class) -> &'static str {
+    match class {
+        amd::Class::Human => "human",
+        amd::Class::Machine => "machine",
+        amd::Class::Voicemail => "voicemail",
+        amd::Class::Fax => "fax",
+        amd::Class::NetworkAnnouncement => "network_announcement",
+        amd::Class::Ringback => "ringback",
+        amd::Class::Busy => "busy",
+        amd::Class::NoSpeech => "no_speech",
+        amd::Class::Unknown => "unknown",
+    }
+}

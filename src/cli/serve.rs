@@ -1,0 +1,84 @@
+//! `trunkline serve`: the switch, until it is told to stop.
+
+use std::process::ExitCode;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::cli::ConfigArgs;
+use crate::cli::log;
+use crate::house::{House, Options};
+
+/// Arguments of `trunkline serve`.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Where the configuration is.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+/// Runs the switch. SIGHUP reads the configuration's objects again. The first SIGTERM or SIGINT drains it: no new calls,
+/// live ones finish; the second ends them.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let config = args.config.load()?;
+    log::start(&config.log)?;
+    // Before anything is built: a signal that comes early is not lost.
+    let mut signals = Signals::new()?;
+    let house = House::build(config, Options::default()).await?;
+    tracing::info!(http = %house.http, sip = ?house.sip, "ready");
+    if let Err(error) = house.tts.probe().await {
+        tracing::warn!(%error, "no text to speech: calls will end as agent_failed");
+    }
+    while let Wanted::Reload = signals.next().await {
+        match args.config.load() {
+            Ok(config) => {
+                house.reload(&config);
+                tracing::info!("trunks, numbers, agents and keys were read again");
+            }
+            Err(refused) => tracing::error!(%refused, "the configuration stays as it was"),
+        }
+    }
+    tracing::info!(calls = house.journal.live(), "draining: no new calls; signal again to end the live ones");
+    tokio::select! {
+        () = house.drain() => {}
+        () = signals.stop() => {
+            tracing::warn!(calls = house.journal.live(), "ending the live calls");
+            house.hangup_all().await;
+        }
+    }
+    house.stop().await;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+enum Wanted {
+    Reload,
+    Stop,
+}
+
+struct Signals {
+    hangup: Signal,
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) -> Wanted {
+        tokio::select! {
+            _ = self.hangup.recv() => Wanted::Reload,
+            _ = self.interrupt.recv() => Wanted::Stop,
+            _ = self.terminate.recv() => Wanted::Stop,
+        }
+    }
+
+    async fn stop(&mut self) {
+        while let Wanted::Reload = self.next().await {}
+    }
+}

@@ -1,0 +1,162 @@
+//! Freezes what one call needs: its script, its agent, its trunk, and the row that will tell of it.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::Ticket;
+use crate::directory::Route;
+use crate::model::{
+    CallId, CallPlan, CallRecord, CallState, Key, Line, LineEnd, OutboundRequest, Refusal, Timestamp,
+    Variable, WebhookTarget, interpolate,
+};
+
+/// What stands in a text where the agent is to hang up. It is never spoken.
+const END_CALL: &str = "[END_CALL]";
+
+/// A plan and its row. Refuses a prompt that has nothing to say.
+pub fn freeze(
+    call: CallId,
+    request: OutboundRequest,
+    route: Route,
+    key: Option<Arc<Key>>,
+    record: bool,
+    now: Timestamp,
+) -> Result<Ticket, Refusal> {
+    let Route { agent, number, from, trunk } = route;
+    let mut unknown = Vec::new();
+    let script = script(&request.prompt, &agent.steps, &request.variables, &mut unknown)?;
+    let message = request.voicemail_message.as_deref().or(agent.voicemail_message.as_deref());
+    let voicemail_message: Option<Arc<str>> =
+        message.map(|text| fill(text, &request.variables, &mut unknown).into());
+    let sip_call_id = Uuid::new_v4().to_string();
+    let webhook_url =
+        number.as_ref().and_then(|number| number.webhook_url.clone()).or(agent.webhook_url.clone());
+    let row = CallRecord {
+        call,
+        tenant: request.tenant,
+        key: key.as_ref().map(|key| key.id),
+        agent: agent.id,
+        from: from.as_str().into(),
+        to: request.to.as_str().into(),
+        trunk: trunk.name.clone(),
+        sip_call_id: sip_call_id.clone(),
+        campaign: request.campaign,
+        metadata: request.metadata,
+        unknown_variables: unknown,
+        webhook: webhook_url.zip(key.as_ref()).map(|(url, key)| WebhookTarget {
+            url,
+            face: key.face,
+            key: key.id,
+        }),
+        state: CallState::Dialing,
+        created_at: now,
+        ringing_at: None,
+        answered_at: None,
+        ended_at: None,
+        disposition: None,
+        ended_by: None,
+        sip_status: None,
+        q850: None,
+        detail: None,
+        verdict: None,
+        verdict_reason: None,
+        verdict_evidence: None,
+        dead_air: None,
+        recording: None,
+        recording_error: None,
+    };
+    let plan = CallPlan {
+        call,
+        sip_call_id,
+        voicemail: request.voicemail.unwrap_or(agent.voicemail),
+        agent,
+        key,
+        trunk,
+        from,
+        to: request.to,
+        script,
+        voicemail_message,
+        record,
+        tap: false,
+    };
+    Ok(Ticket { plan, record: row, idempotency: request.idempotency })
+}
+
+/// The prompt, then the agent's own steps, up to the first that ends the call.
+fn script(
+    prompt: &str,
+    steps: &[String],
+    variables: &[Variable],
+    unknown: &mut Vec<String>,
+) -> Result<Vec<Line>, Refusal> {
+    let mut lines = Vec::new();
+    for text in std::iter::once(prompt).chain(steps.iter().map(String::as_str)) {
+        // The marker is looked for before the variables are filled in: a callee's name cannot end the call.
+        let (text, then) = match text.split_once(END_CALL) {
+            Some((before, _)) => (before, LineEnd::EndCall),
+            None => (text, LineEnd::Listen),
+        };
+        let spoken = fill(text, variables, unknown);
+        let spoken = spoken.trim();
+        match (spoken.is_empty(), lines.last_mut()) {
+            (false, _) => lines.push(Line { text: spoken.into(), then }),
+            (true, Some(last)) => last.then = then,
+            (true, None) => {
+                let reason = format!("has nothing to say before {END_CALL}");
+                return Err(Refusal::InvalidField { field: "prompt".into(), reason });
+            }
+        }
+        if then == LineEnd::EndCall {
+            break;
+        }
+    }
+    Ok(lines)
+}
+
+fn fill(text: &str, variables: &[Variable], unknown: &mut Vec<String>) -> String {
+    let (filled, names) = interpolate(text, variables);
+    for name in names {
+        if !unknown.contains(&name) {
+            unknown.push(name);
+        }
+    }
+    filled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spoken(prompt: &str, steps: &[&str]) -> Result<Vec<(String, LineEnd)>, Refusal> {
+        let steps: Vec<String> = steps.iter().map(|step| String::from(*step)).collect();
+        let variables = [Variable { name: "name".into(), value: "Ann [END_CALL]".into() }];
+        let lines = script(prompt, &steps, &variables, &mut Vec::new())?;
+        Ok(lines.into_iter().map(|line| (line.text.to_string(), line.then)).collect())
+    }
+
+    #[test]
+    fn the_prompt_is_said_first_and_then_the_agents_steps() {
+        let lines = spoken("Hello.", &["Thank you.", "Goodbye. [END_CALL] never said", "never reached"]);
+        let expected =
+            [("Hello.", LineEnd::Listen), ("Thank you.", LineEnd::Listen), ("Goodbye.", LineEnd::EndCall)];
+        assert_eq!(lines, Ok(expected.map(|(text, then)| (text.to_string(), then)).to_vec()));
+    }
+
+    #[test]
+    fn a_variable_cannot_end_the_call() {
+        let lines = spoken("Hello {name}.", &[]).expect("a script");
+        assert_eq!(lines, [("Hello Ann [END_CALL].".to_string(), LineEnd::Listen)]);
+    }
+
+    #[test]
+    fn a_prompt_without_words_is_refused() {
+        assert!(matches!(spoken(" [END_CALL]", &[]), Err(Refusal::InvalidField { .. })));
+    }
+
+    #[test]
+    fn a_step_that_only_ends_the_call_ends_it_after_the_line_before() {
+        let lines = spoken("Hello.", &["[END_CALL]"]).expect("a script");
+        assert_eq!(lines, [("Hello.".to_string(), LineEnd::EndCall)]);
+    }
+}

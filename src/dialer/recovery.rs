@@ -1,0 +1,66 @@
+//! After a crash: whatever was alive is ended, once, and nobody is called again.
+//!
+//! An attempt found `accepted` never left (its prompt lived in memory alone). One found `dialing` may or may not have
+//! rung: its fate is unknown and is said to be. One found `answered` gets a BYE from its stored dialog.
+
+use std::time::Instant;
+
+use trunkline_sip::DialogState;
+
+use super::DialerParts;
+use crate::call::{Command, Orphan};
+use crate::model::{CallEvent, CallFact, CallRecord, CallState, DialogRecord, Disposition, Outcome};
+use crate::store::StoreError;
+use crate::trunk::route;
+
+/// Settles everything that the store calls unfinished; says how many calls that were.
+pub async fn run(parts: &DialerParts) -> Result<usize, StoreError> {
+    let unfinished = parts.store.unfinished().await?;
+    let count = unfinished.len();
+    for (record, dialog) in unfinished {
+        settle(parts, record, dialog).await;
+    }
+    if count > 0 {
+        tracing::warn!(calls = count, "calls of an earlier run were settled");
+    }
+    Ok(count)
+}
+
+async fn settle(parts: &DialerParts, record: CallRecord, dialog: Option<DialogRecord>) {
+    let (call, now) = (record.call, Instant::now());
+    let (disposition, why) = match record.state {
+        CallState::Accepted => (Disposition::Interrupted, "the switch stopped before the call could start"),
+        CallState::Dialing => {
+            (Disposition::Indeterminate, "the switch stopped while the call was being set up")
+        }
+        CallState::Answered => (Disposition::Interrupted, "the switch stopped during the call"),
+        CallState::Ended => return,
+    };
+    if let Some(dialog) = dialog {
+        let snapshot = parts.directory.snapshot();
+        let credentials = snapshot.trunk(&dialog.trunk).and_then(|trunk| route::credentials(trunk));
+        let orphan = Orphan { call, dialog: state(dialog), credentials };
+        parts.mailbox.send(Command::End(Box::new(orphan))).await;
+    }
+    // Fewer slots than calls alive at the crash can only mean a smaller configuration: the rest is settled next time.
+    let Some(slot) = parts.journal.reserve() else {
+        return tracing::error!(%call, "no slot to settle a call of an earlier run");
+    };
+    parts.journal.adopt(slot, record);
+    let outcome = Outcome::by_switch(disposition, now, why);
+    parts.journal.record(CallEvent { call, at: now, fact: CallFact::Ended(Box::new(outcome)) });
+}
+
+fn state(dialog: DialogRecord) -> DialogState {
+    DialogState {
+        call_id: dialog.call_id,
+        local_tag: dialog.local_tag,
+        remote_tag: dialog.remote_tag,
+        local_uri: dialog.local_uri,
+        remote_uri: dialog.remote_uri,
+        remote_target: dialog.remote_target,
+        route_set: dialog.route_set,
+        local_cseq: dialog.local_cseq,
+        remote: dialog.remote,
+    }
+}

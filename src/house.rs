@@ -1,0 +1,371 @@
+//! Builds the house from its configuration, room by room, and takes it down in the order that loses nothing.
+#![expect(clippy::disallowed_methods, reason = "a shell: it starts the tasks")]
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use trunkline_media::{Media, MediaConfig};
+use trunkline_sip::{Config as SipConfig, Endpoint, Timers, Trust};
+
+use crate::admission::{Admission, Limits};
+use crate::call::{Board, Driver, DriverParts, Mailbox, Shard};
+use crate::config::{Config, Database};
+use crate::dialer::{Dialer, DialerParts, Settings};
+use crate::directory::Directory;
+use crate::egress::{Egress, EgressError, Policy};
+use crate::http::{self, Api, Bounds, RateLimits, Readiness};
+use crate::journal::{self, Journal};
+use crate::keyfile;
+use crate::metrics::{self, Metrics};
+use crate::model::{CallEvent, CallFact};
+use crate::store::{DatabaseTarget, Store, StoreError};
+use crate::trunk::{destination, route};
+use crate::tts::Tts;
+use crate::webhook::{self, Secrets, Wake, Webhooks};
+
+/// Why the house could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum HouseError {
+    /// An address, a folder or a file.
+    #[error("{what}: {error}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// The system's words.
+        error: io::Error,
+    },
+    /// The database.
+    #[error("the database: {0}")]
+    Store(#[from] StoreError),
+    /// The HTTP client.
+    #[error(transparent)]
+    Egress(#[from] EgressError),
+}
+
+/// How a house differs from what its configuration says.
+#[derive(Default)]
+pub struct Options {
+    /// Keep nothing: the database in memory. For one call from the command line, and for the demonstration.
+    pub ephemeral: bool,
+    /// The renderer, if it was made beforehand.
+    pub tts: Option<Tts>,
+}
+
+/// A running switch.
+pub struct House {
+    /// Where the API listens.
+    pub http: SocketAddr,
+    /// Where SIP comes in.
+    pub sip: Vec<SocketAddr>,
+    /// Places calls.
+    pub dialer: Dialer,
+    /// Tells what happens to them.
+    pub journal: Journal,
+    /// Whose they are.
+    pub directory: Directory,
+    /// How text becomes speech.
+    pub tts: Tts,
+    store: Store,
+    media: Arc<Media>,
+    webhooks: Arc<Webhooks>,
+    tasks: Vec<(CancellationToken, JoinHandle<()>)>,
+}
+
+/// How long a stopping house waits for each of its rooms.
+const ROOM_DEADLINE: Duration = Duration::from_secs(10);
+/// How long requests under way may take once the API is told to stop.
+const HTTP_DRAIN: Duration = Duration::from_secs(5);
+
+impl House {
+    /// Builds everything, settles what an earlier run left, and opens the doors: SIP first, HTTP last.
+    pub async fn build(config: Config, options: Options) -> Result<Self, HouseError> {
+        let metrics = Metrics::new();
+        let directory = Directory::new(config.objects.clone());
+        let store = Store::open(&database(&config, options.ephemeral)?).await?;
+        let (webhooks, wake) = webhooks(&config, &store, &directory)?;
+        let journal_config =
+            journal::Config { data_dir: config.data_dir.clone(), ..journal::Config::default() };
+        let journal = Journal::start(store.clone(), journal_config, wake);
+        let tts = options.tts.unwrap_or_else(|| Tts::new(config.tts.command.clone()));
+        let recordings = recordings(&config)?;
+
+        let endpoint = Endpoint::bind(&config.sip.listen).map_err(io_error("SIP cannot listen"))?;
+        let sip = endpoint.local_addrs();
+        let (mailbox, inputs) = Mailbox::new();
+        let sink = mailbox.clone();
+        let media_config = MediaConfig {
+            address: config.media.address,
+            ports: config.media.ports.clone(),
+            workers: config.media.workers,
+            seed: rand::random(),
+        };
+        let media = Media::start(media_config, move |report| sink.report(report));
+        let media = Arc::new(media.map_err(io_error("the media threads cannot start"))?);
+        let board = Board::default();
+        let driver = Driver::new(DriverParts {
+            shard: Shard::new(sip_config(&config, sip[0], trusted(&config).await), rand::random()),
+            endpoint,
+            mailbox: mailbox.clone(),
+            inputs,
+            media: Arc::clone(&media),
+            tts: tts.clone(),
+            events: events(&journal, &metrics),
+            board: board.clone(),
+        });
+        let mut house = Self {
+            http: config.http.listen,
+            sip,
+            dialer: Dialer::start(DialerParts {
+                directory: directory.clone(),
+                admission: Admission::new(Limits {
+                    concurrent: config.limits.concurrent,
+                    cps: config.limits.cps,
+                }),
+                journal: journal.clone(),
+                store: store.clone(),
+                media: Arc::clone(&media),
+                mailbox: mailbox.clone(),
+                metrics: metrics.clone(),
+                settings: Settings {
+                    recordings,
+                    advertise: config.media.advertise,
+                    rtp_timeout: config.media.rtp_timeout,
+                },
+            }),
+            journal,
+            directory,
+            tts,
+            store,
+            media,
+            webhooks,
+            tasks: Vec::new(),
+        };
+        house.task(|stop| driver.run(stop));
+        house.count(&metrics, board, mailbox);
+        // The numbering plan's first look is slow; nobody's first call should wait for it.
+        tokio::task::spawn_blocking(destination::warm);
+        house.dialer.recover().await?;
+        house.open_http(&config, metrics).await?;
+        Ok(house)
+    }
+
+    /// Reads the objects of a new configuration; live calls keep theirs.
+    pub fn reload(&self, config: &Config) {
+        self.directory.replace(config.objects.clone());
+    }
+
+    /// No new calls from now on; resolves when the last live one is over and written down.
+    pub async fn drain(&self) {
+        self.dialer.drain();
+        self.journal.drained().await;
+    }
+
+    /// Resolves when every call that ended is written down and none lives.
+    pub async fn drained_to_disk(&self) {
+        self.journal.drained().await;
+    }
+
+    /// Ends every live call with a BYE or a CANCEL, and waits for them, but not for ever.
+    pub async fn hangup_all(&self) {
+        self.dialer.drain();
+        self.dialer.hangup_all().await;
+        if tokio::time::timeout(ROOM_DEADLINE, self.journal.drained()).await.is_err() {
+            tracing::error!(
+                calls = self.journal.live(),
+                "calls did not end in time; the next start settles them"
+            );
+        }
+    }
+
+    /// Takes the house down: API, shard, media, webhooks, store.
+    pub async fn stop(mut self) {
+        // The API was opened last and closes first.
+        while let Some((stop, task)) = self.tasks.pop() {
+            stop.cancel();
+            if tokio::time::timeout(ROOM_DEADLINE, task).await.is_err() {
+                tracing::error!("a room did not stop in time");
+            }
+        }
+        let Self { dialer, media, webhooks, store, .. } = self;
+        drop(dialer);
+        let deadline = Instant::now() + ROOM_DEADLINE;
+        // Every other holder went with its task. Joining threads blocks.
+        let media = Arc::into_inner(media);
+        let ended =
+            tokio::task::spawn_blocking(move || media.is_some_and(|media| media.shutdown(deadline))).await;
+        if !matches!(ended, Ok(true)) {
+            tracing::error!("the media threads or a recording were not finished in time");
+        }
+        let delivered = async {
+            if let Some(webhooks) = Arc::into_inner(webhooks) {
+                webhooks.shutdown().await;
+            }
+        };
+        if tokio::time::timeout(ROOM_DEADLINE, delivered).await.is_err() {
+            tracing::warn!("webhooks under way were left for the next start");
+        }
+        store.close().await;
+    }
+
+    fn task<F>(&mut self, run: impl FnOnce(CancellationToken) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(run(stop.clone()));
+        self.tasks.push((stop, task));
+    }
+
+    /// Cores count; here their counts are carried to where they are shown.
+    fn count(&mut self, metrics: &Metrics, board: Board, mailbox: Mailbox) {
+        // Weak: what is counted must not be kept alive by the counting.
+        let (media, webhooks) = (Arc::downgrade(&self.media), Arc::downgrade(&self.webhooks));
+        let (store, queued) = (self.store.clone(), self.dialer.queue_length());
+        metrics.add_source(move |metrics| {
+            let counts = board.read();
+            metrics.export_sip(0, &counts.sip);
+            metrics.export_udp(&counts.endpoint);
+            metrics.calls_live(counts.calls);
+            metrics.export_queues(queued(), mailbox.dropped());
+            metrics.export_store(&store.counters());
+            if let Some(media) = media.upgrade() {
+                metrics.export_media(&media.counters());
+            }
+            if let Some(webhooks) = webhooks.upgrade() {
+                metrics.export_webhooks(&webhooks.counters());
+            }
+        });
+        let metrics = metrics.clone();
+        self.task(|stop| async move {
+            let mut upkeep = tokio::time::interval(metrics::UPKEEP);
+            loop {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    _ = upkeep.tick() => metrics.upkeep(),
+                }
+            }
+        });
+    }
+
+    async fn open_http(&mut self, config: &Config, metrics: Metrics) -> Result<(), HouseError> {
+        let listen = config.http.listen;
+        let listener =
+            TcpListener::bind(listen).await.map_err(io_error(&format!("HTTP cannot listen on {listen}")))?;
+        self.http = listener.local_addr().map_err(io_error("HTTP"))?;
+        let (dialer, store) = (self.dialer.clone(), self.store.clone());
+        let api = Api::from(http::Parts {
+            originate: self.dialer.clone().into(),
+            directory: self.directory.clone(),
+            store: self.store.clone(),
+            journal: self.journal.clone(),
+            metrics: metrics.clone(),
+            readiness: Readiness::new(move || match (dialer.is_draining(), store.healthy()) {
+                (true, _) => Err("draining".into()),
+                (false, false) => Err("the database takes no writes at present".into()),
+                (false, true) => Ok(()),
+            }),
+            data_dir: config.data_dir.clone(),
+            body_hash_key: keyfile::body_hash(&config.data_dir).map_err(io_error("the key file"))?,
+            body_max: config.http.body_max,
+            body_timeout: config.http.body_timeout,
+            limits: RateLimits::default(),
+        });
+        let bounds = Bounds {
+            connections_max: config.http.connections_max,
+            header_timeout: config.http.header_timeout,
+            drain: HTTP_DRAIN,
+        };
+        self.task(|stop| http::serve(listener, http::router(api), metrics, bounds, stop));
+        Ok(())
+    }
+}
+
+fn database(config: &Config, ephemeral: bool) -> Result<DatabaseTarget, HouseError> {
+    let data_dir = &config.data_dir;
+    std::fs::create_dir_all(data_dir).map_err(io_error(&format!("the folder {}", data_dir.display())))?;
+    Ok(match &config.database {
+        _ if ephemeral => DatabaseTarget::Memory,
+        Database::Sqlite(path) => DatabaseTarget::Sqlite(path.clone()),
+        Database::Postgres(url) => DatabaseTarget::Postgres(url.clone()),
+    })
+}
+
+fn recordings(config: &Config) -> Result<Option<std::path::PathBuf>, HouseError> {
+    let directory: &Path = &config.recording.directory;
+    if !config.recording.enabled {
+        return Ok(None);
+    }
+    std::fs::create_dir_all(directory).map_err(io_error(&format!("the folder {}", directory.display())))?;
+    Ok(Some(directory.to_owned()))
+}
+
+fn webhooks(
+    config: &Config,
+    store: &Store,
+    directory: &Directory,
+) -> Result<(Arc<Webhooks>, Wake), HouseError> {
+    let policy = Policy {
+        allow_http: config.webhooks.allow_http,
+        allow_addresses: config.webhooks.allow_addresses.clone(),
+    };
+    let keys = directory.clone();
+    let secrets: Secrets = Arc::new(move |key| Some(keys.snapshot().key_by_id(key)?.signing.clone()));
+    let wake = Wake::default();
+    let egress = Egress::new(policy)?;
+    let webhooks = Webhooks::start(store.clone(), egress, secrets, wake.clone(), webhook::Config::default());
+    Ok((Arc::new(webhooks), wake))
+}
+
+/// Events go to the journal; an end is counted by its trunk, which the journal knows.
+fn events(journal: &Journal, metrics: &Metrics) -> Box<dyn Fn(CallEvent) + Send> {
+    let (journal, metrics) = (journal.clone(), metrics.clone());
+    Box::new(move |event| {
+        if let CallFact::Ended(outcome) = &event.fact {
+            let record = journal.find(event.call);
+            metrics.call_ended(record.as_ref().map_or("", |record| &record.trunk), outcome);
+            tracing::info!(
+                call = %event.call,
+                disposition = outcome.disposition.as_str(),
+                ended_by = outcome.ended_by.as_str(),
+                sip_status = outcome.sip_status,
+                "call ended"
+            );
+        }
+        journal.record(event);
+    })
+}
+
+fn sip_config(config: &Config, bound: SocketAddr, trusted: Vec<IpAddr>) -> SipConfig {
+    let local = match config.sip.advertise {
+        Some(advertise) if advertise.port() == 0 => SocketAddr::new(advertise.ip(), bound.port()),
+        Some(advertise) => advertise,
+        None => bound,
+    };
+    SipConfig {
+        user_agent: config.sip.user_agent.clone(),
+        timers: Timers { t1: config.sip.t1, t2: config.sip.t2, t4: config.sip.t4, ..Timers::default() },
+        trust: Trust::Only(trusted),
+        ..SipConfig::new(local)
+    }
+}
+
+/// Who may open something new towards us (OPTIONS pings, calls to our numbers): the trunks and nobody else.
+async fn trusted(config: &Config) -> Vec<IpAddr> {
+    let mut addresses = Vec::new();
+    for trunk in &config.objects.trunks {
+        let (host, port) = route::host_port(trunk);
+        addresses.extend(trunkline_sip::resolve(host, port).await.iter().map(SocketAddr::ip));
+    }
+    addresses
+}
+
+fn io_error(what: &str) -> impl FnOnce(io::Error) -> HouseError {
+    let what = what.to_owned();
+    move |error| HouseError::Io { what, error }
+}

@@ -1,0 +1,66 @@
+//! The only place that knows which HTTP status and headers a problem has.
+
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use crate::face::{Problem, nixflex};
+use crate::model::{Face, Refusal, StoredResponse};
+
+/// A problem on its way to a client.
+#[derive(Debug)]
+pub struct ApiError {
+    problem: Problem,
+    audience: Audience,
+}
+
+/// Who reads it.
+#[derive(Clone, Copy, Debug)]
+enum Audience {
+    /// A client of this face.
+    Face(Face),
+    /// Nobody knows whose client.
+    Shared,
+}
+
+/// A client may try again after so many seconds when the switch has no room.
+const RETRY_AFTER_SECONDS: u64 = 1;
+
+impl ApiError {
+    /// For a client of this face.
+    pub fn new(face: Face, problem: impl Into<Problem>) -> Self {
+        Self { problem: problem.into(), audience: Audience::Face(face) }
+    }
+
+    /// For a client whose face is not known.
+    pub fn shared(problem: Problem) -> Self {
+        Self { problem, audience: Audience::Shared }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let rendered = match self.audience {
+            Audience::Face(Face::Nixflex) => nixflex::error(&self.problem),
+            Audience::Shared => nixflex::error_with_detail(&self.problem),
+        };
+        let mut response = json(rendered);
+        let retry_after = match &self.problem {
+            Problem::Refused(Refusal::Limited { retry_after, .. }) => {
+                Some(retry_after.as_secs_f64().ceil() as u64)
+            }
+            Problem::Refused(Refusal::Overloaded(_) | Refusal::Draining) => Some(RETRY_AFTER_SECONDS),
+            _ => None,
+        };
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+/// A rendered answer as it goes out.
+pub fn json(rendered: StoredResponse) -> Response {
+    let status = StatusCode::from_u16(rendered.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, [(CONTENT_TYPE, HeaderValue::from_static("application/json"))], rendered.body).into_response()
+}

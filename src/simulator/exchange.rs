@@ -1,0 +1,160 @@
+//! Many simulated callees behind one address: a user agent and whoever it rings. Sans-IO, like the switch's own shard.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use bytes::Bytes;
+use trunkline_media::{Command as Media, Event as MediaEvent, LegId};
+use trunkline_sip::{Config, Event as SipEvent, Incoming, InviteId, Path, Transmit, UserAgent};
+
+use super::callee::{Callee, Context};
+use super::persona::Persona;
+
+/// What an exchange wants done with media legs.
+pub enum Order {
+    /// Open one for this callee; answer with [`Exchange::handle_opened`].
+    Open {
+        /// The callee.
+        token: u64,
+    },
+    /// Give it a command.
+    Command {
+        /// Which leg.
+        leg: LegId,
+        /// What it should do.
+        command: Media,
+    },
+}
+
+/// Simulated callees.
+pub struct Exchange {
+    agent: UserAgent,
+    callees: HashMap<u64, Callee>,
+    opens: VecDeque<u64>,
+    media: VecDeque<(LegId, Media)>,
+    next_token: u64,
+    rung: u64,
+    ended: u64,
+}
+
+impl Exchange {
+    /// An exchange whose callees are chosen by the last digit of the number called (see [`Persona::of_number`]).
+    pub fn new(config: Config, seed: [u8; 32]) -> Self {
+        Self {
+            agent: UserAgent::new(config, seed),
+            callees: HashMap::new(),
+            opens: VecDeque::new(),
+            media: VecDeque::new(),
+            next_token: 1,
+            rung: 0,
+            ended: 0,
+        }
+    }
+
+    /// A SIP message came in.
+    pub fn handle_message(&mut self, now: Instant, path: Path, message: Bytes) {
+        self.agent.handle_message(now, path, message);
+        self.drain_agent(now);
+    }
+
+    /// The leg asked for is open.
+    pub fn handle_opened(&mut self, now: Instant, token: u64, leg: LegId, local: SocketAddr) {
+        if self.callees.contains_key(&token) {
+            self.with(now, token, |callee, cx| callee.handle_opened(cx, leg, local));
+        } else {
+            self.media.push_back((leg, Media::Close));
+        }
+        self.drain_agent(now);
+    }
+
+    /// A leg has something to tell.
+    pub fn handle_media(&mut self, now: Instant, token: u64, event: &MediaEvent) {
+        self.with(now, token, |callee, cx| callee.handle_media(cx, event));
+        self.drain_agent(now);
+    }
+
+    /// Time has come to what `poll_timeout` said.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.agent.handle_timeout(now);
+        let due = |(token, callee): (&u64, &Callee)| callee.due().filter(|due| *due <= now).map(|_| *token);
+        let due: Vec<u64> = self.callees.iter().filter_map(due).collect();
+        for token in due {
+            self.with(now, token, |callee, cx| callee.handle_timeout(cx));
+        }
+        self.drain_agent(now);
+    }
+
+    /// The next SIP message to send.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.agent.poll_transmit()
+    }
+
+    /// The next thing to do for a leg.
+    pub fn poll_order(&mut self) -> Option<Order> {
+        if let Some(token) = self.opens.pop_front() {
+            return Some(Order::Open { token });
+        }
+        self.media.pop_front().map(|(leg, command)| Order::Command { leg, command })
+    }
+
+    /// When `handle_timeout` wants to be called. Callees are few: they are looked through.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.callees.values().filter_map(Callee::due).chain(self.agent.poll_timeout()).min()
+    }
+
+    /// How many INVITEs rang here, and how many of them are over.
+    pub fn tally(&self) -> (u64, u64) {
+        (self.rung, self.ended)
+    }
+
+    fn drain_agent(&mut self, now: Instant) {
+        while let Some(event) = self.agent.poll_event() {
+            match event {
+                SipEvent::Incoming { id, incoming } => self.ring(now, id, &incoming),
+                SipEvent::Failed { token, .. } | SipEvent::Ended { token, .. } => self.over(token),
+                SipEvent::Offer { id, .. } => self.agent.refuse_offer(now, id, 488),
+                _ => {}
+            }
+        }
+    }
+
+    fn ring(&mut self, now: Instant, invite: InviteId, incoming: &Incoming) {
+        let Some(persona) = persona(&incoming.uri) else {
+            return self.agent.reject(now, invite, 404, Vec::new());
+        };
+        let token = self.next_token;
+        self.next_token += 1;
+        self.rung += 1;
+        self.agent.adopt(invite, token);
+        let offer = incoming.body.as_ref().map(|body| body.bytes.clone()).unwrap_or_default();
+        let mut cx = Context { now, agent: &mut self.agent, media: &mut self.media };
+        let callee = Callee::start(invite, persona, offer, &mut cx);
+        if callee.wants_leg() {
+            self.opens.push_back(token);
+        }
+        self.callees.insert(token, callee);
+    }
+
+    fn over(&mut self, token: u64) {
+        if let Some(callee) = self.callees.remove(&token) {
+            self.ended += 1;
+            if let Some(leg) = callee.leg() {
+                self.media.push_back((leg, Media::Close));
+            }
+        }
+    }
+
+    fn with(&mut self, now: Instant, token: u64, input: impl FnOnce(&mut Callee, &mut Context<'_>)) {
+        let Some(callee) = self.callees.get_mut(&token) else { return };
+        let mut cx = Context { now, agent: &mut self.agent, media: &mut self.media };
+        input(callee, &mut cx);
+    }
+}
+
+/// The persona behind `sip:+15550100001@…`.
+fn persona(uri: &str) -> Option<Persona> {
+    let (_, rest) = uri.split_once(':')?;
+    let (user, _) = rest.split_once('@')?;
+    Persona::of_number(user.split(';').next()?)
+}

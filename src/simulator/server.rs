@@ -1,0 +1,111 @@
+//! The shell of an exchange: sockets, a clock and a media plane of its own, on loopback.
+#![expect(clippy::disallowed_methods, reason = "a shell reads the clock and starts a task")]
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use trunkline_media::{BridgeSpec, Media, MediaConfig, Report};
+use trunkline_sip::{Config, Endpoint};
+
+use super::exchange::{Exchange, Order};
+
+/// Where an exchange lives.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// Its SIP address; port 0 takes any.
+    pub listen: SocketAddr,
+    /// Its RTP ports.
+    pub ports: RangeInclusive<u16>,
+}
+
+/// A running exchange. Ends when it is dropped.
+pub struct Server {
+    local: SocketAddr,
+    stop: CancellationToken,
+}
+
+/// Reports that may wait.
+const REPORTS: usize = 1_024;
+/// Without anything to do, it looks up so often.
+const LOOK_UP: Duration = Duration::from_secs(1);
+
+impl Server {
+    /// Starts one.
+    pub fn start(config: ServerConfig) -> io::Result<Self> {
+        let endpoint = Endpoint::bind(&[config.listen])?;
+        let local = endpoint.local_addrs()[0];
+        let (reports, inbox) = mpsc::channel(REPORTS);
+        let address: IpAddr = local.ip();
+        let media = MediaConfig { address, ports: config.ports, workers: 1, seed: rand::random() };
+        let media = Media::start(media, move |report| reports.try_send(report).is_ok())?;
+        let exchange = Exchange::new(Config::new(local), rand::random());
+        let stop = CancellationToken::new();
+        tokio::spawn(run(exchange, endpoint, media, inbox, stop.clone()));
+        Ok(Self { local, stop })
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+async fn run(
+    mut exchange: Exchange,
+    mut endpoint: Endpoint,
+    media: Media,
+    mut inbox: mpsc::Receiver<Report>,
+    stop: CancellationToken,
+) {
+    loop {
+        let look_up = Instant::now() + LOOK_UP;
+        let due = exchange.poll_timeout().map_or(look_up, |next| next.min(look_up));
+        tokio::select! {
+            () = stop.cancelled() => return,
+            readable = endpoint.readable() => {
+                let heard = readable.and_then(|()| {
+                    endpoint.receive(|path, message| exchange.handle_message(Instant::now(), path, message))
+                });
+                if let Err(error) = heard {
+                    tracing::warn!(%error, "the simulated callees' socket could not be read");
+                }
+            }
+            _ = endpoint.writable() => {}
+            Some(report) = inbox.recv() => exchange.handle_media(Instant::now(), report.token, &report.event),
+            () = tokio::time::sleep_until(due.into()) => exchange.handle_timeout(Instant::now()),
+        }
+        drain(&mut exchange, &mut endpoint, &media);
+    }
+}
+
+fn drain(exchange: &mut Exchange, endpoint: &mut Endpoint, media: &Media) {
+    while let Some(order) = exchange.poll_order() {
+        match order {
+            Order::Open { token } => match media.open(BridgeSpec::default(), token, None) {
+                Ok(opened) => exchange.handle_opened(Instant::now(), token, opened.leg, opened.local),
+                Err(error) => tracing::warn!(%error, "a simulated callee has no media leg"),
+            },
+            Order::Command { leg, command } => {
+                if media.send(leg, command).is_err() {
+                    tracing::warn!("a simulated callee's media worker is overloaded");
+                }
+            }
+        }
+    }
+    while let Some(transmit) = exchange.poll_transmit() {
+        endpoint.queue(transmit);
+    }
+    if let Err(error) = endpoint.flush() {
+        tracing::warn!(%error, "the simulated callees' socket could not be written");
+    }
+}

@@ -1,0 +1,91 @@
+//! From a plan to an INVITE: Request-URI, From, To, credentials (RFC 3261 §8.1.1).
+
+use std::sync::Arc;
+
+use trunkline_sip::{Body, Credentials, Invite};
+
+use crate::model::{CallPlan, Trunk};
+
+/// The INVITE of a plan. `local_host` stands in From where the trunk names no domain of its own.
+pub fn invite(plan: &CallPlan, offer: Body) -> Invite {
+    let trunk = &plan.trunk;
+    let target = Target::of(&trunk.uri);
+    let domain = trunk.from_domain.as_deref().unwrap_or(target.host());
+    let uri = target.with_user(plan.to.as_str());
+    Invite {
+        token: plan.call.get(),
+        from: format!("<sip:{}@{domain}>", plan.from.as_str()),
+        to: format!("<{uri}>"),
+        uri,
+        route: None,
+        credentials: credentials(trunk),
+        headers: Vec::new(),
+        body: Some(offer),
+        call_id: Some(plan.sip_call_id.clone()),
+        tap: plan.tap,
+    }
+}
+
+/// What answers a challenge of this trunk.
+pub fn credentials(trunk: &Trunk) -> Option<Arc<Credentials>> {
+    let (username, password) = (trunk.username.as_ref()?, trunk.password.as_ref()?);
+    Some(Arc::new(Credentials { username: username.clone(), password: password.reveal().clone() }))
+}
+
+/// Where a trunk is: a name or an address (an IPv6 one without its brackets), and a port.
+pub fn host_port(trunk: &Trunk) -> (&str, u16) {
+    let target = Target::of(&trunk.uri);
+    let port = target.host_port[target.host().len()..].strip_prefix(':').and_then(|port| port.parse().ok());
+    (target.host().trim_matches(['[', ']']), port.unwrap_or(5060))
+}
+
+/// A trunk's URI in three parts: `sip:`, host and port, parameters. The configuration has checked its form.
+struct Target<'a> {
+    scheme: &'a str,
+    host_port: &'a str,
+    parameters: &'a str,
+}
+
+impl<'a> Target<'a> {
+    fn of(uri: &'a str) -> Self {
+        let (scheme, rest) = uri.split_once(':').unwrap_or(("sip", uri));
+        let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+        let end = rest.find(';').unwrap_or(rest.len());
+        Self { scheme, host_port: &rest[..end], parameters: &rest[end..] }
+    }
+
+    /// Without the port; an IPv6 reference keeps its brackets.
+    fn host(&self) -> &'a str {
+        match self.host_port.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') => host,
+            _ => self.host_port,
+        }
+    }
+
+    fn with_user(&self, user: &str) -> String {
+        format!("{}:{user}@{}{}", self.scheme, self.host_port, self.parameters)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_becomes_the_user_of_the_trunks_uri() {
+        for (trunk, uri, host) in [
+            ("sip:127.0.0.1:5080", "sip:+12@127.0.0.1:5080", "127.0.0.1"),
+            ("sip:carrier.example", "sip:+12@carrier.example", "carrier.example"),
+            (
+                "sip:[2001:db8::1]:5070;transport=udp",
+                "sip:+12@[2001:db8::1]:5070;transport=udp",
+                "[2001:db8::1]",
+            ),
+            ("sip:[2001:db8::1]", "sip:+12@[2001:db8::1]", "[2001:db8::1]"),
+            ("sip:me@carrier.example:5060", "sip:+12@carrier.example:5060", "carrier.example"),
+        ] {
+            let target = Target::of(trunk);
+            assert_eq!((target.with_user("+12").as_str(), target.host()), (uri, host));
+        }
+    }
+}

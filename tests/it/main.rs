@@ -1,0 +1,3 @@
+//! One integration binary. `world` runs whole calls in virtual time; the others start the real switch.
+
+mod world;

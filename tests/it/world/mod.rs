@@ -1,0 +1,319 @@
+//! Thousands of whole calls in virtual time: the switch's own shard and bridges against simulated callees, over a network
+//! that loses, repeats and reorders. A failure prints its seed.
+
+mod network;
+mod side;
+mod stories;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use trunkline::admission::{Admission, Limits};
+use trunkline::call::{Command, Origination, Shard};
+use trunkline::model::{
+    Agent, AgentId, CallFact, CallId, CallPlan, Detection, Disposition, EndedBy, Line, LineEnd, Outcome,
+    TenantId, Trunk, TrunkId, VoicemailAction,
+};
+use trunkline::simulator::{self, Exchange, Order, Persona};
+use trunkline_media::{BridgeSpec, LegId};
+use trunkline_sip::{Config, Path, Protocol};
+
+pub use network::Weather;
+use network::{Datagram, Network};
+use side::Legs;
+
+/// A network, a switch and an exchange.
+pub struct World {
+    pub now: Instant,
+    start: Instant,
+    network: Network,
+    shard: Shard,
+    exchange: Exchange,
+    ours: Legs,
+    theirs: Legs,
+    next_call: u64,
+    admission: Admission,
+    trunk: Arc<Trunk>,
+    told: BTreeMap<u64, Vec<CallFact>>,
+}
+
+const SWITCH: &str = "192.0.2.1:5060";
+const EXCHANGE: &str = "192.0.2.2:5060";
+
+impl World {
+    pub fn new(seed: u64, weather: Weather) -> Self {
+        let (switch, exchange) = (address(SWITCH), address(EXCHANGE));
+        let seed_of = |who: u8| {
+            let mut bytes = [who; 32];
+            bytes[..8].copy_from_slice(&seed.to_le_bytes());
+            bytes
+        };
+        #[expect(clippy::disallowed_methods, reason = "virtual time needs some instant to count from")]
+        let start = Instant::now();
+        Self {
+            now: start,
+            start,
+            network: Network::new(StdRng::seed_from_u64(seed), weather),
+            shard: Shard::new(Config::new(switch), seed_of(1)),
+            exchange: Exchange::new(Config::new(exchange), seed_of(2)),
+            ours: Legs::new("192.0.2.1", seed),
+            theirs: Legs::new("192.0.2.2", seed ^ 1),
+            next_call: 1,
+            admission: Admission::new(Limits::default()),
+            trunk: Arc::new(trunk()),
+            told: BTreeMap::new(),
+        }
+    }
+
+    /// Calls a persona with the usual agent.
+    pub fn call(&mut self, persona: Persona) -> CallId {
+        self.call_with(persona, |_| {})
+    }
+
+    /// Calls a persona, with what `change` makes of the plan.
+    pub fn call_with(&mut self, persona: Persona, change: impl FnOnce(&mut CallPlan)) -> CallId {
+        let call = CallId::new(self.next_call).expect("a small number");
+        self.next_call += 1;
+        let mut plan = self.plan(call, persona);
+        change(&mut plan);
+        let spec = BridgeSpec {
+            detect: Some(trunkline::call::detection(&plan.agent.detection)),
+            rtp_timeout: Duration::from_secs(30),
+            ..BridgeSpec::default()
+        };
+        let (leg, local) = self.ours.open(self.now, spec, call.get());
+        let permit = self.admission.admit(self.now, None, &self.trunk).expect("the world has no limits");
+        let origination = Origination { plan, leg, local, recording: None, permit };
+        self.shard.handle_command(self.now, Command::Originate(Box::new(origination)));
+        self.drain();
+        call
+    }
+
+    /// Ends a call as an operator would.
+    pub fn hangup(&mut self, call: CallId) {
+        let (disposition, by) = (Disposition::Cancelled, EndedBy::Operator);
+        self.shard.handle_command(self.now, Command::Hangup { call, disposition, by });
+        self.drain();
+    }
+
+    /// Lets time pass.
+    pub fn advance(&mut self, by: Duration) {
+        let until = self.now + by;
+        while let Some(next) = self.next_event().filter(|next| *next <= until) {
+            self.step(next);
+        }
+        self.now = until;
+    }
+
+    /// Lets time pass until every call is over and every timer has run out.
+    pub fn run_out(&mut self) {
+        let limit = self.now + Duration::from_secs(3_600);
+        while let Some(next) = self.next_event() {
+            assert!(next < limit, "a call does not end: {:?}", self.told);
+            self.step(next);
+        }
+    }
+
+    /// How a call ended; it must have ended exactly once, with nothing told after it.
+    pub fn outcome(&self, call: CallId) -> &Outcome {
+        let facts = &self.told[&call.get()];
+        let ends = facts.iter().filter(|fact| matches!(fact, CallFact::Ended(_))).count();
+        assert_eq!(ends, 1, "{call} ended {ends} times: {facts:?}");
+        match facts.last() {
+            Some(CallFact::Ended(outcome)) => outcome,
+            other => panic!("{call}: something was told after its end: {other:?}"),
+        }
+    }
+
+    pub fn facts(&self, call: CallId) -> &[CallFact] {
+        &self.told[&call.get()]
+    }
+
+    /// Nothing is left of any call, on either side.
+    pub fn assert_quiet(&self) {
+        assert_eq!(self.shard.calls(), 0, "the switch keeps calls");
+        let (rung, ended) = self.exchange.tally();
+        assert_eq!(rung, ended, "callees are left on the line");
+        assert_eq!((self.ours.len(), self.theirs.len()), (0, 0), "media legs are left open");
+        assert_eq!(self.admission.concurrent(), 0, "permits are not given back");
+    }
+
+    fn next_event(&self) -> Option<Instant> {
+        [
+            self.network.next_arrival(),
+            self.shard.poll_timeout(),
+            self.exchange.poll_timeout(),
+            self.ours.poll_timeout(),
+            self.theirs.poll_timeout(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    fn step(&mut self, next: Instant) {
+        self.now = self.now.max(next);
+        let now = self.now;
+        while let Some(datagram) = self.network.arrived(now) {
+            self.deliver(datagram);
+        }
+        if self.shard.poll_timeout().is_some_and(|due| due <= now) {
+            self.shard.handle_timeout(now);
+        }
+        if self.exchange.poll_timeout().is_some_and(|due| due <= now) {
+            self.exchange.handle_timeout(now);
+        }
+        self.ours.handle_timeout(now);
+        self.theirs.handle_timeout(now);
+        self.drain();
+    }
+
+    fn deliver(&mut self, datagram: Datagram) {
+        let Datagram { from, to, payload } = datagram;
+        let path = Path { protocol: Protocol::Udp, local: to, remote: from };
+        if to == address(SWITCH) {
+            self.shard.handle_message(self.now, path, payload);
+        } else if to == address(EXCHANGE) {
+            self.exchange.handle_message(self.now, path, payload);
+        } else if !self.ours.handle_message(self.now, from, to, &payload) {
+            self.theirs.handle_message(self.now, from, to, &payload);
+        }
+    }
+
+    /// Carries everything to where it belongs until nothing moves.
+    fn drain(&mut self) {
+        while self.drain_switch() | self.drain_exchange() | self.drain_media() {}
+    }
+
+    fn drain_switch(&mut self) -> bool {
+        let mut moved = false;
+        while let Some(transmit) = self.shard.poll_transmit() {
+            moved = true;
+            self.network.send(self.now, transmit.path.local, transmit.path.remote, transmit.payload);
+        }
+        while let Some(order) = self.shard.poll_media() {
+            moved = true;
+            self.ours.handle_command(self.now, order.leg, order.command);
+        }
+        while let Some(order) = self.shard.poll_speech() {
+            moved = true;
+            let clip = Some(simulator::agent_goodbye());
+            let rendered = Command::Rendered { call: order.call, speech: order.speech, clip };
+            self.shard.handle_command(self.now, rendered);
+        }
+        while let Some(event) = self.shard.poll_event() {
+            moved = true;
+            self.told.entry(event.call.get()).or_default().push(event.fact);
+        }
+        moved
+    }
+
+    fn drain_exchange(&mut self) -> bool {
+        let mut moved = false;
+        while let Some(transmit) = self.exchange.poll_transmit() {
+            moved = true;
+            self.network.send(self.now, transmit.path.local, transmit.path.remote, transmit.payload);
+        }
+        while let Some(order) = self.exchange.poll_order() {
+            moved = true;
+            match order {
+                Order::Open { token } => {
+                    let (leg, local) = self.theirs.open(self.now, BridgeSpec::default(), token);
+                    self.exchange.handle_opened(self.now, token, leg, local);
+                }
+                Order::Command { leg, command } => self.theirs.handle_command(self.now, leg, command),
+            }
+        }
+        moved
+    }
+
+    fn drain_media(&mut self) -> bool {
+        let mut moved = false;
+        for legs in [&mut self.ours, &mut self.theirs] {
+            moved |= legs.drain(self.now, &mut self.network);
+        }
+        while let Some((token, event)) = self.ours.poll_event() {
+            moved = true;
+            let call = CallId::new(token).expect("our tokens are call ids");
+            self.shard.handle_media(self.now, call, event);
+        }
+        while let Some((token, event)) = self.theirs.poll_event() {
+            moved = true;
+            self.exchange.handle_media(self.now, token, &event);
+        }
+        moved
+    }
+
+    fn plan(&self, call: CallId, persona: Persona) -> CallPlan {
+        CallPlan {
+            call,
+            sip_call_id: format!("{call}@world"),
+            agent: Arc::new(agent()),
+            key: None,
+            trunk: Arc::clone(&self.trunk),
+            from: "+15550100000".parse().expect("E.164"),
+            to: format!("+1555010000{}", persona.digit()).parse().expect("E.164"),
+            script: vec![Line { text: "hello".into(), then: LineEnd::Listen }],
+            voicemail_message: None,
+            voicemail: VoicemailAction::Hangup,
+            record: false,
+            tap: false,
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("after {:?} of virtual time: {:#?}", self.now - self.start, self.told);
+        }
+    }
+}
+
+pub fn agent() -> Agent {
+    Agent {
+        id: AgentId(1),
+        alias: "agent".into(),
+        tenant: TenantId(1),
+        webhook_url: None,
+        steps: Vec::new(),
+        voicemail_message: None,
+        voicemail: VoicemailAction::Hangup,
+        barge_in: true,
+        ring_timeout: Duration::from_secs(20),
+        call_duration_max: Duration::from_secs(300),
+        silence_hangup: Duration::from_secs(10),
+        detection: Detection::default(),
+        phone_number: None,
+        trunk: None,
+    }
+}
+
+fn trunk() -> Trunk {
+    Trunk {
+        id: TrunkId(1),
+        tenant: TenantId(1),
+        name: "world".into(),
+        uri: format!("sip:{EXCHANGE}"),
+        from_domain: None,
+        username: None,
+        password: None,
+        enabled: true,
+        channels: None,
+        cps: None,
+        allow: Vec::new(),
+    }
+}
+
+fn address(text: &str) -> SocketAddr {
+    text.parse().expect("an address")
+}
+
+/// A leg's name in this world.
+fn leg(number: u64) -> LegId {
+    LegId::from_raw(number)
+}

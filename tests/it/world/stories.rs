@@ -1,0 +1,142 @@
+//! What happens to calls, told in virtual time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+use trunkline::model::{CallFact, Disposition, EndedBy, Line, LineEnd, VoicemailAction};
+use trunkline::simulator::{Persona, agent_prompt};
+
+use super::{Weather, World, agent};
+
+fn disposition(persona: Persona) -> (Disposition, &'static str) {
+    match persona {
+        Persona::Person => (Disposition::Completed, "human"),
+        Persona::Voicemail | Persona::Ivr => (Disposition::VoicemailDetected, "machine"),
+        Persona::Busy => (Disposition::Busy, ""),
+        Persona::NoAnswer => (Disposition::NoAnswer, ""),
+        Persona::Declines => (Disposition::Rejected, ""),
+        Persona::Fax => (Disposition::Unreachable, "fax"),
+        Persona::Silent => (Disposition::SilenceTimeout, "no_speech"),
+        Persona::HangsUp => (Disposition::CalleeHangup, ""),
+    }
+}
+
+#[test]
+fn every_persona_ends_as_it_is_meant_to() {
+    for persona in Persona::ALL {
+        let mut world = World::new(7, Weather::CALM);
+        let call = world.call(persona);
+        world.run_out();
+        let (expected, class) = disposition(persona);
+        let outcome = world.outcome(call);
+        let heard = outcome.heard.as_ref().map_or("", |heard| heard.class);
+        assert_eq!((outcome.disposition, heard), (expected, class), "{persona:?}: {outcome:#?}");
+        world.assert_quiet();
+    }
+}
+
+#[test]
+fn a_person_hears_the_agent_within_the_tick_of_the_verdict() {
+    let mut world = World::new(11, Weather::CALM);
+    let call = world.call(Persona::Person);
+    world.run_out();
+    let dead_air = world.outcome(call).dead_air.expect("the agent spoke");
+    assert!(dead_air <= Duration::from_millis(20), "{dead_air:?}");
+}
+
+#[test]
+fn in_rough_weather_every_call_still_ends_once_on_both_sides() {
+    for seed in 0..40 {
+        storm(seed, Weather::ROUGH);
+    }
+}
+
+#[test]
+fn in_a_storm_every_call_still_ends_once_on_both_sides() {
+    for seed in 100..140 {
+        storm(seed, Weather::STORM);
+    }
+}
+
+/// A dozen calls to anybody, some of them hung up by an operator at any moment.
+fn storm(seed: u64, weather: Weather) {
+    let mut dice = StdRng::seed_from_u64(seed);
+    let mut world = World::new(seed, weather);
+    let mut calls = Vec::new();
+    for _ in 0..12 {
+        let persona = *Persona::ALL.choose(&mut dice).expect("there are personas");
+        calls.push(world.call(persona));
+        world.advance(Duration::from_millis(dice.random_range(0..900)));
+        if dice.random_bool(0.3) {
+            let call = *calls.choose(&mut dice).expect("there is a call");
+            world.hangup(call);
+        }
+    }
+    world.run_out();
+    for call in calls {
+        world.outcome(call);
+    }
+    world.assert_quiet();
+    println!("seed {seed} held");
+}
+
+#[test]
+fn an_operator_can_end_a_call_while_it_rings_and_while_it_talks() {
+    for wait_ms in [0, 100, 950, 3_000] {
+        let mut world = World::new(wait_ms, Weather::CALM);
+        let call = world.call(Persona::Silent);
+        world.advance(Duration::from_millis(wait_ms));
+        world.hangup(call);
+        world.run_out();
+        let outcome = world.outcome(call);
+        assert_eq!((outcome.disposition, outcome.ended_by), (Disposition::Cancelled, EndedBy::Operator));
+        world.assert_quiet();
+    }
+}
+
+#[test]
+fn a_message_is_left_after_the_beep() {
+    let mut world = World::new(3, Weather::CALM);
+    let call = world.call_with(Persona::Voicemail, |plan| {
+        plan.voicemail = VoicemailAction::LeaveMessage;
+        plan.voicemail_message = Some("please call back".into());
+    });
+    world.run_out();
+    let outcome = world.outcome(call);
+    assert_eq!((outcome.disposition, outcome.ended_by), (Disposition::VoicemailDetected, EndedBy::Agent));
+    let heard = outcome.heard.as_ref().expect("a verdict");
+    assert_eq!(heard.class, "voicemail", "the beep was heard: {}", heard.reason);
+    world.assert_quiet();
+}
+
+#[test]
+fn end_call_ends_the_call_after_the_words_before_it() {
+    let mut world = World::new(5, Weather::CALM);
+    let call = world.call_with(Persona::Person, |plan| {
+        plan.script = vec![Line { text: "goodbye".into(), then: LineEnd::EndCall }];
+    });
+    world.run_out();
+    assert_eq!(world.outcome(call).ended_by, EndedBy::Agent);
+    let told = world.facts(call);
+    assert!(told.iter().any(|fact| matches!(fact, CallFact::AgentSpoke { .. })), "{told:?}");
+}
+
+#[test]
+fn a_call_that_nobody_ends_is_ended_by_its_longest_duration() {
+    let mut world = World::new(9, Weather::CALM);
+    let call = world.call_with(Persona::Ivr, |plan| {
+        let mut patient = agent();
+        patient.call_duration_max = Duration::from_secs(20);
+        plan.agent = Arc::new(patient);
+        plan.voicemail = VoicemailAction::Ignore;
+        plan.script = vec![Line { text: "hello".into(), then: LineEnd::Listen }; 40];
+    });
+    world.run_out();
+    let outcome = world.outcome(call);
+    let lasted = outcome.ended_at - outcome.answered_at.expect("it was answered");
+    assert!(lasted <= Duration::from_secs(21), "{lasted:?} {:?}", agent_prompt().duration());
+    world.assert_quiet();
+}
