@@ -229,7 +229,7 @@ async fn run(connection: &mut SqliteConnection, batch: &Batch) -> Result<Applied
     let mut statement = 0;
     while let Some(result) = results.try_next().await? {
         match result {
-            Either::Right(row) => applied.inserted.push(row.try_get(0)?),
+            Either::Right(row) => drop(applied.inserted.insert(row.try_get(0)?)),
             Either::Left(done) => {
                 if statement == OUTBOX_STATEMENT {
                     applied.outbox = done.rows_affected();

@@ -45,7 +45,7 @@ pub(super) struct Gauges {
     pub failures: AtomicU64,
 }
 
-/// Runs until every handle is gone.
+/// Runs until it is told to close, or every handle is gone.
 pub(super) async fn run(engine: Arc<Engine>, mut queue: mpsc::Receiver<Op>, gauges: Arc<Gauges>) {
     let writer = Writer { engine, gauges };
     let mut batch = Vec::new();
@@ -63,7 +63,11 @@ pub(super) async fn run(engine: Arc<Engine>, mut queue: mpsc::Receiver<Op>, gaug
             continue;
         }
         next = collect(&mut queue, first, &mut batch).await;
+        let closing = matches!(batch.last(), Some(Op::Close(_)));
         writer.commit(std::mem::take(&mut batch)).await;
+        if closing {
+            return;
+        }
     }
 }
 
@@ -88,12 +92,12 @@ impl Writer {
     /// it fails alone.
     async fn commit(&self, ops: Vec<Op>) {
         match self.apply(&ops).await {
-            Ok(applied) => self.tell(ops, &applied).await,
+            Ok(applied) => self.tell(ops, applied).await,
             Err(error) if ops.len() > 1 && is_rows_fault(&error) => {
                 for op in ops {
                     let alone = vec![op];
                     match self.apply(&alone).await {
-                        Ok(applied) => self.tell(alone, &applied).await,
+                        Ok(applied) => self.tell(alone, applied).await,
                         Err(error) => refuse(alone, &error.into()),
                     }
                 }
@@ -134,12 +138,12 @@ impl Writer {
     }
 
     /// Answers everybody who waited for this commit. Who has gone away is not missed.
-    async fn tell(&self, ops: Vec<Op>, applied: &Applied) {
+    async fn tell(&self, ops: Vec<Op>, mut applied: Applied) {
         for op in ops {
             match op {
                 Op::Intend(intent, reply) => {
                     let id = i64::try_from(intent.record.call.get()).unwrap_or(i64::MAX);
-                    if applied.inserted.contains(&id) {
+                    if applied.inserted.remove(&id) {
                         let _ = reply.send(Ok(Intended::Committed));
                     } else {
                         let _ = reply.send(self.why_not_inserted(&intent).await);
