@@ -1,3 +1,5 @@
 //! One integration binary. `world` runs whole calls in virtual time; the others start the real switch.
 
+mod sipp;
+mod switch;
 mod world;

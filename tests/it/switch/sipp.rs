@@ -1,0 +1,127 @@
+//! sipp as the trunk: one scenario of `sipp-scenarios/`, run for so many calls, and its own account of them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddrV4;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+use super::{Place, die_with_the_test, eventually};
+
+/// A running sipp, waiting for calls. Dropping it kills it.
+pub struct Sipp {
+    scenario: String,
+    folder: TempDir,
+    child: Child,
+}
+
+/// What it counted.
+#[derive(Debug)]
+pub struct Report {
+    /// 0: every call went by the scenario.
+    pub exit: Option<i32>,
+    counts: BTreeMap<String, String>,
+    /// Every message, as `-trace_msg` writes it.
+    pub messages: String,
+}
+
+impl Sipp {
+    /// At the trunk's address of this place, for one call.
+    pub fn at(place: &Place, scenario: &str) -> Self {
+        Self::run(place.trunk_sip(), scenario, &["-m", "1"])
+    }
+
+    /// At any address, with these arguments besides.
+    pub fn run(address: SocketAddrV4, scenario: &str, args: &[&str]) -> Self {
+        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("sipp-scenarios").join(scenario);
+        let folder = tempfile::Builder::new().prefix("trunkline-sipp-").tempdir().expect("a temporary folder");
+        let screen = std::fs::File::create(folder.path().join("stdout")).expect("a file");
+        let (ip, port) = (address.ip().to_string(), address.port().to_string());
+        let mut command = Command::new("sipp");
+        command
+            .current_dir(folder.path())
+            .env("TERM", "dumb")
+            .arg("-sf")
+            .arg(file.with_extension("xml"))
+            .args(["-i", &ip, "-mi", &ip, "-p", &port, "-ci", &ip])
+            .args(["-nostdin", "-timeout", "60s", "-timeout_error", "-skip_rlimit"])
+            // Only what the scenario says is sent: nothing is made good for us.
+            .args(["-default_behaviors", "all,-bye,-cancel", "-deadcall_wait", "1000"])
+            .args(["-trace_stat", "-stf", "stat.csv", "-fd", "60", "-trace_err", "-error_file", "errors"])
+            .args(["-trace_msg", "-message_file", "messages", "-trace_screen", "-screen_file", "screen"])
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(screen.try_clone().expect("a second handle"))
+            .stderr(screen);
+        let child = die_with_the_test(&mut command).spawn().expect("sipp is installed");
+        let mut sipp = Self { scenario: scenario.to_owned(), folder, child };
+        sipp.await_bound(address);
+        sipp
+    }
+
+    /// Its account, once it is done with all its calls.
+    pub fn finish(mut self) -> Report {
+        self.wait()
+    }
+
+    fn wait(&mut self) -> Report {
+        let child = &mut self.child;
+        let status = eventually("the end of sipp", || child.try_wait().expect("a child can be waited for"));
+        Report { exit: status.code(), counts: last_row(&self.file("stat.csv")), messages: self.file("messages") }
+    }
+
+    /// As [`Sipp::finish`]; every one of so many calls went as the scenario says, and nothing else came.
+    pub fn succeed(mut self, calls: u64) -> Report {
+        let report = self.wait();
+        let story = &self.scenario;
+        assert_eq!(report.exit, Some(0), "{story}");
+        assert_eq!(report.count("SuccessfulCall(C)"), calls, "{story}");
+        assert_eq!(report.count("FailedCall(C)"), 0, "{story}");
+        report
+    }
+
+    fn file(&self, name: &str) -> String {
+        String::from_utf8_lossy(&std::fs::read(self.folder.path().join(name)).unwrap_or_default()).into_owned()
+    }
+
+    /// sipp says nothing when it listens; the kernel's table of sockets does.
+    fn await_bound(&mut self, address: SocketAddrV4) {
+        let [a, b, c, d] = address.ip().octets();
+        let wanted = format!("{:08X}:{:04X}", u32::from_le_bytes([a, b, c, d]), address.port());
+        eventually("sipp to listen", || {
+            let exited = self.child.try_wait().expect("a child can be waited for");
+            assert!(exited.is_none(), "sipp ended at once: {}{}", self.file("stdout"), self.file("errors"));
+            let table = std::fs::read_to_string("/proc/net/udp").expect("Linux has /proc/net/udp");
+            table.contains(&wanted).then_some(())
+        });
+    }
+}
+
+impl Drop for Sipp {
+    fn drop(&mut self) {
+        // Fails only if it is gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            for name in ["errors", "stdout", "messages"] {
+                eprintln!("--- sipp {}: {name} ---\n{}", self.scenario, self.file(name));
+            }
+        }
+    }
+}
+
+impl Report {
+    /// A cumulative count by its column of the statistics: `SuccessfulCall(C)`, `Retransmissions(C)`.
+    pub fn count(&self, column: &str) -> u64 {
+        let text = self.counts.get(column).unwrap_or_else(|| panic!("no column {column} in {:?}", self.counts));
+        text.parse().unwrap_or_else(|_| panic!("{column} is {text}"))
+    }
+}
+
+/// The header and the last line of sipp's statistics, column by column.
+fn last_row(csv: &str) -> BTreeMap<String, String> {
+    let mut lines = csv.lines();
+    let header = lines.next().unwrap_or_default().split(';').map(String::from);
+    header.zip(lines.next_back().unwrap_or_default().split(';').map(String::from)).collect()
+}
