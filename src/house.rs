@@ -166,6 +166,11 @@ impl House {
         self.journal.drained().await;
     }
 
+    /// Resolves when every call that ended is written down and none lives.
+    pub async fn drained_to_disk(&self) {
+        self.journal.drained().await;
+    }
+
     /// Ends every live call with a BYE or a CANCEL, and waits for them, but not for ever.
     pub async fn hangup_all(&self) {
         self.dialer.drain();

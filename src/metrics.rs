@@ -420,6 +420,8 @@ mod tests {
         let mut sip = trunkline_sip::Counters::default();
         sip.invites_out = 7;
         metrics.export_sip(0, &sip);
+        metrics.export_udp(&trunkline_sip::transport::UdpCounters::default());
+        metrics.export_queues(1, 2);
         metrics.export_media(&trunkline_media::Counters::default());
         metrics.export_store(&StoreCounters { commits: 5, ..StoreCounters::default() });
         metrics.add_source(|metrics| {

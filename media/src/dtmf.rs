@@ -202,7 +202,7 @@ impl Receiver {
         self.current.as_mut().and_then(Incoming::report)
     }
 
-    /// A tick of 20 ms: a digit all of whose end packets were lost is over after [`LOST_END_TICKS`] (§2.5.1.5).
+    /// A tick of 20 ms: a digit all of whose end packets were lost is over after 100 ms of nothing (§2.5.1.5).
     pub fn tick(&mut self) -> Option<Received> {
         let current = self.current.as_mut().filter(|current| !current.reported)?;
         current.quiet_ticks += 1;

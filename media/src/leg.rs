@@ -272,6 +272,7 @@ impl Leg {
             late: figures.late,
             concealed: figures.concealed,
             jitter: Duration::from_micros(u64::from(self.reception.jitter()) * 125),
+            playout_delay: Duration::from_micros(u64::from(self.jitter.delay()) * 125),
             remote_lost: remote.lost,
             remote_jitter: Duration::from_micros(u64::from(remote.jitter) * 125),
             round_trip: remote.round_trip,
@@ -334,7 +335,12 @@ impl Outbox {
     }
 
     fn pop(&mut self) -> Option<Transmit<'_>> {
-        self.count = self.count.checked_sub(1)?;
+        let Some(count) = self.count.checked_sub(1) else {
+            // The next packet is written where the last one still is in the cache.
+            self.first = 0;
+            return None;
+        };
+        self.count = count;
         let packet = &self.packets[self.first];
         self.first = (self.first + 1) % OUTBOX;
         Some(Transmit { channel: packet.channel, to: packet.to, payload: &packet.bytes[..packet.length] })

@@ -1,21 +1,79 @@
-//! trunkline-media: audio without SIP.
+//! trunkline-media: audio without SIP. It terminates RTP, decides who answered, plays what the agent says, and records.
+//!
+//! # Layers
+//! Every arrow runs down; what stands lower knows nothing of what stands higher.
+//!
+//! | layer | modules |
+//! |---|---|
+//! | shell: sockets, files, clocks, threads | [`worker`], `sockets`, [`recording`](RecordingSpec) |
+//! | who hears whom, tick by tick | [`bridge`] |
+//! | one side's packets, ears, words and armed rules | `leg`, `hearing`, `playout`, [`rule`] |
+//! | packets in any order to frames, whom to believe | `jitter`, `conceal`, `reception`, `latch` |
+//! | what the bytes mean | [`rtp`], `rtcp`, [`dtmf`], [`g711`], [`sdp`], [`clip`], [`amd`] |
+//!
+//! # Contract
+//! Everything but the shell is sans-IO: it takes `now` and bytes, is seeded, and gives datagrams, events and frames. A
+//! [`Bridge`] has five verbs, `handle_command`, `handle_message`, `handle_timeout`, `poll_*` and `poll_timeout`; mutate,
+//! then drain every poll to `None`. Time is 20 ms frames of 8 kHz audio. Input from the network never panics, and every
+//! queue has a bound. SDP is the caller's to carry: [`Offer`] and [`PendingOffer`] make it a token that is spent once.
+//!
+//! The shell is a [`Media`]: it opens legs from a port pool, takes [`Command`]s and gives [`Report`]s.
+//!
+//! # Example
+//! Two legs of the same plane call each other on loopback; one says half a second of something.
+//!
+//! ```
+//! use std::{sync::{Arc, mpsc}, time::{Duration, Instant}};
+//! use trunkline_media::{
+//!     BridgeSpec, Capabilities, Clip, Command, Event, Media, MediaConfig, Offer, Rule, Then, When, sdp,
+//! };
+//!
+//! let (told, reports) = mpsc::sync_channel(1_024);
+//! let config = MediaConfig { address: [127, 0, 0, 1].into(), ports: 47_000..=47_099, workers: 1, seed: [1; 32] };
+//! let media = Media::start(config, move |report| told.try_send(report).is_ok())?;
+//!
+//! let near = media.open(BridgeSpec::default(), 1, None)?;
+//! let far = media.open(BridgeSpec::default(), 2, None)?;
+//! let (offer, pending) = Offer::new(near.local, 1, &Capabilities::default());
+//! let (answer, theirs) = sdp::answer(&offer.to_bytes(), far.local, 1, &Capabilities::default())?;
+//! media.send(far.leg, Command::Remote(theirs))?;
+//! media.send(far.leg, Command::Answered)?;
+//!
+//! // Armed before the answer, so that the first packet after it speaks.
+//! let clip = Arc::new(Clip::from_samples(&[4_000; 4_000]));
+//! media.send(near.leg, Command::Remote(pending.accept(&answer)?))?;
+//! media.send(near.leg, Command::Play { clip, mark: Some(7) })?;
+//! media.send(near.leg, Command::Arm(Rule { when: When::Answered, then: Then::OpenGate, once: true }))?;
+//! media.send(near.leg, Command::Answered)?;
+//!
+//! let played = loop {
+//!     match reports.recv_timeout(Duration::from_secs(10))?.event {
+//!         Event::Marked { mark, cleared } => break (mark, cleared),
+//!         _ => {}
+//!     }
+//! };
+//! assert_eq!(played, (7, false));
+//! assert!(media.shutdown(Instant::now() + Duration::from_secs(10)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![warn(missing_docs)]
+#![deny(unsafe_code)]
 
 pub mod amd;
 pub mod bridge;
 pub mod clip;
-pub mod conceal;
+mod conceal;
 pub mod dtmf;
 pub mod g711;
 mod hearing;
-pub mod jitter;
+mod jitter;
 mod latch;
 mod leg;
-pub mod playout;
-pub mod reception;
+mod playout;
+mod reception;
 mod recording;
-pub mod rtcp;
+mod rtcp;
 pub mod rtp;
 pub mod rule;
 pub mod sdp;
@@ -27,6 +85,7 @@ pub use bridge::{
 };
 pub use clip::{Clip, ClipError};
 pub use dtmf::Digits;
+pub use g711::Codec;
 pub use rule::{Rule, Then, When};
-pub use sdp::{Capabilities, Codec, Negotiated, Offer, PendingOffer, SdpError};
+pub use sdp::{Capabilities, Negotiated, Offer, PendingOffer, SdpError};
 pub use worker::{Counters, LegId, Media, MediaConfig, OpenError, Opened, Overloaded, RecordingSpec, Report};

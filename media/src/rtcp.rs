@@ -144,7 +144,7 @@ impl Rtcp {
     fn ntp(&self, now: Instant) -> u64 {
         let elapsed = self.epoch.map_or(Duration::ZERO, |epoch| now.saturating_duration_since(epoch));
         // From 1, so that the middle of our time is never the 0 that means "none heard" (§6.4.1).
-        (elapsed.as_secs() + 1) << 32 | (u64::from(elapsed.subsec_nanos()) << 32) / 1_000_000_000
+        ((elapsed.as_secs() + 1) << 32) | ((u64::from(elapsed.subsec_nanos()) << 32) / 1_000_000_000)
     }
 
     /// Takes a compound. False: it cannot be read.

@@ -1,6 +1,6 @@
 //! Shell: the port pool and the two sockets of a leg. Nonblocking; connected once the leg has locked on to its peer, so
-//! that the kernel drops what others send. Linux only (`recvmmsg`). Knows nothing of what the datagrams mean.
-#![expect(unsafe_code, reason = "recvmmsg and the dissolving connect have no safe wrapper")]
+//! that the kernel drops what others send. Knows nothing of what the datagrams mean.
+#![expect(unsafe_code, reason = "dissolving a connection has no safe wrapper")]
 
 use std::{
     io::{self, ErrorKind},
@@ -123,97 +123,60 @@ fn disconnect(socket: &UdpSocket) {
     };
 }
 
-/// Room for the datagrams of one system call; one for all legs of a worker.
-pub(crate) struct Batch {
-    buffers: Box<[[u8; DATAGRAM_MAX]; BATCH]>,
-    names: Box<[libc::sockaddr_storage; BATCH]>,
+/// How eagerly a leg's socket is read. A telephone sends one packet a tick, and asking for a second one that isn't there
+/// costs a system call: so after exactly one came last time, one is read, and only now and then all.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Appetite {
+    /// Last time brought nothing, or more than one: read until nothing is left.
+    hungry: bool,
+    until_thorough: u8,
 }
 
-/// Datagrams a call reads, calls a socket gets in one tick, and bytes that are looked at. 16 packets in 20 ms is
-/// sixteen times what a telephone sends; the rest waits in the kernel, whose buffer is bounded.
-const BATCH: usize = 4;
-const CALLS_MAX: usize = 4;
-const DATAGRAM_MAX: usize = 1_500;
-
-impl Batch {
+impl Appetite {
+    /// That of a leg of which nothing is known.
     pub(crate) fn new() -> Self {
-        Self {
-            buffers: Box::new([[0; DATAGRAM_MAX]; BATCH]),
-            // SAFETY: all zero bytes are a valid sockaddr_storage, of no family.
-            names: Box::new([unsafe { mem::zeroed() }; BATCH]),
-        }
+        Self { hungry: true, until_thorough: THOROUGH }
     }
 
-    /// Reads what the socket holds, with one system call unless there is much; gives the number of datagrams. An error
-    /// of the socket (ICMP, mostly) is not the peer's last word, and is passed over.
-    pub(crate) fn receive(&mut self, socket: &UdpSocket, mut take: impl FnMut(SocketAddr, &[u8])) -> usize {
-        let mut total = 0;
-        for _ in 0..CALLS_MAX {
-            match self.read(socket, &mut take) {
-                Ok(count) => {
-                    total += count;
-                    if count < BATCH {
-                        break;
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(_) => {}
-            }
+    /// Datagrams to read at most in this tick.
+    fn bite(&mut self) -> usize {
+        self.until_thorough -= 1;
+        if self.until_thorough == 0 {
+            self.until_thorough = THOROUGH;
+            self.hungry = true;
         }
-        total
-    }
-
-    fn read(&mut self, socket: &UdpSocket, take: &mut impl FnMut(SocketAddr, &[u8])) -> io::Result<usize> {
-        let mut vectors: [libc::iovec; BATCH] = std::array::from_fn(|index| libc::iovec {
-            iov_base: self.buffers[index].as_mut_ptr().cast(),
-            iov_len: DATAGRAM_MAX,
-        });
-        let mut headers: [libc::mmsghdr; BATCH] = std::array::from_fn(|index| {
-            // SAFETY: all zero bytes are a valid mmsghdr, whose pointers are then null.
-            let mut header: libc::mmsghdr = unsafe { mem::zeroed() };
-            header.msg_hdr.msg_name = (&raw mut self.names[index]).cast();
-            header.msg_hdr.msg_namelen = mem::size_of::<libc::sockaddr_storage>() as libc::socklen_t;
-            header.msg_hdr.msg_iov = &raw mut vectors[index];
-            header.msg_hdr.msg_iovlen = 1;
-            header
-        });
-        // SAFETY: the descriptor is open; every pointer in `headers` is to memory of ours that outlives the call and is
-        // as long as it says.
-        let count = unsafe {
-            libc::recvmmsg(
-                socket.as_raw_fd(),
-                headers.as_mut_ptr(),
-                BATCH as u32,
-                libc::MSG_DONTWAIT,
-                std::ptr::null_mut(),
-            )
-        };
-        let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
-        for (index, header) in headers[..count].iter().enumerate() {
-            let length = (header.msg_len as usize).min(DATAGRAM_MAX);
-            if let Some(from) = address(&self.names[index]) {
-                take(from, &self.buffers[index][..length]);
-            }
-        }
-        Ok(count)
+        if self.hungry { DATAGRAMS_MAX } else { 1 }
     }
 }
 
-/// What the kernel wrote into `storage`.
-fn address(storage: &libc::sockaddr_storage) -> Option<SocketAddr> {
-    match libc::c_int::from(storage.ss_family) {
-        libc::AF_INET => {
-            // SAFETY: the family says that it is one, and the storage is large enough and aligned for every family.
-            let v4 = unsafe { *(&raw const *storage).cast::<libc::sockaddr_in>() };
-            Some(SocketAddr::from((v4.sin_addr.s_addr.to_ne_bytes(), u16::from_be(v4.sin_port))))
+/// Ticks between two thorough reads: what a fast clock or a late burst left behind waits no longer than 320 ms.
+const THOROUGH: u8 = 16;
+/// Datagrams of a socket that are read in one tick: sixteen times what a telephone sends. The rest waits in the kernel,
+/// whose buffer is bounded.
+const DATAGRAMS_MAX: usize = 16;
+/// Bytes that are looked at.
+pub(crate) const DATAGRAM_MAX: usize = 1_500;
+
+/// Reads what the appetite asks for. An error of the socket (ICMP, mostly) is not the peer's last word: it is passed over.
+pub(crate) fn receive(
+    socket: &UdpSocket,
+    appetite: &mut Appetite,
+    buffer: &mut [u8; DATAGRAM_MAX],
+    mut take: impl FnMut(SocketAddr, &[u8]),
+) {
+    let bite = appetite.bite();
+    let mut count = 0;
+    for _ in 0..bite {
+        match socket.recv_from(buffer) {
+            Ok((length, from)) => {
+                count += 1;
+                take(from, &buffer[..length]);
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+            Err(_) => {}
         }
-        libc::AF_INET6 => {
-            // SAFETY: as above.
-            let v6 = unsafe { *(&raw const *storage).cast::<libc::sockaddr_in6>() };
-            Some(SocketAddr::from((v6.sin6_addr.s6_addr, u16::from_be(v6.sin6_port))))
-        }
-        _ => None,
     }
+    appetite.hungry = count != 1;
 }
 
 #[cfg(test)]
@@ -266,10 +229,12 @@ mod tests {
             UdpSocket::bind((LOOPBACK, 0)).expect("a socket"),
             UdpSocket::bind((LOOPBACK, 0)).expect("a socket"),
         );
-        let mut batch = Batch::new();
-        let mut hear = |pair: &Pair| {
+        let hear = |pair: &Pair| {
             let mut heard = Vec::new();
-            batch.receive(&pair.rtp, |from, bytes| heard.push((from, bytes.to_vec())));
+            let mut buffer = [0; DATAGRAM_MAX];
+            receive(&pair.rtp, &mut Appetite::new(), &mut buffer, |from, bytes| {
+                heard.push((from, bytes.to_vec()))
+            });
             heard
         };
         pair.follow(Some(peer.local_addr().expect("an address")));
@@ -281,5 +246,25 @@ mod tests {
         pair.follow(None);
         stranger.send_to(b"y", pair.local).expect("sent");
         assert_eq!(hear(&pair), [(stranger.local_addr().expect("an address"), b"y".to_vec())]);
+    }
+
+    #[test]
+    fn one_packet_a_tick_is_read_at_one_call_and_what_gathers_is_found() {
+        let pool = pool(41_050, 41_051);
+        let pair = pool.bind().expect("sockets").expect("a pair");
+        let peer = UdpSocket::bind((LOOPBACK, 0)).expect("a socket");
+        let mut appetite = Appetite::new();
+        let mut buffer = [0; DATAGRAM_MAX];
+        let mut counts = Vec::new();
+        // One a tick, two at the third tick, and nothing at the twentieth.
+        for tick in 0..22 {
+            for _ in 0..[1, 2, 0][usize::from(tick == 2) + 2 * usize::from(tick == 20)] {
+                peer.send_to(b"x", pair.local).expect("sent");
+            }
+            let mut count = 0;
+            receive(&pair.rtp, &mut appetite, &mut buffer, |_, _| count += 1);
+            counts.push(count);
+        }
+        assert_eq!(counts, [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1, 0, 1]);
     }
 }

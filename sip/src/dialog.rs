@@ -21,12 +21,12 @@ const ROUTES_MAX: usize = 16;
 
 impl Dialog {
     /// The dialog our INVITE made, from a response with a To-tag (§12.1.2). `target` stands in for a missing Contact.
-    pub fn from_response(response: &Message, remote: SocketAddr, target: &str) -> Self {
+    pub fn from_response(response: &Message, local_tag: &str, remote: SocketAddr, target: &str) -> Self {
         let mut route_set: Vec<String> = routes(response);
         route_set.reverse();
         let state = DialogState {
             call_id: response.call_id().to_owned(),
-            local_tag: tag(response.header(Name::From)).to_owned(),
+            local_tag: local_tag.to_owned(),
             remote_tag: tag(response.header(Name::To)).to_owned(),
             local_uri: without_tag(response.header(Name::From)),
             remote_uri: without_tag(response.header(Name::To)),

@@ -126,6 +126,8 @@ impl UserAgent {
         let Some(request) = self.requests.get_mut(key) else { return false };
         let Some(remote) = request.targets.next() else { return false };
         request.remote = Some(remote);
+        // Another server may challenge anew.
+        request.authenticator.begin_request();
         self.send_request(now, key, remote);
         true
     }
@@ -138,7 +140,7 @@ impl UserAgent {
         if request.authenticator.handle_response(response, &cnonce) != Challenged::Retry {
             return false;
         }
-        request.dialog.local_cseq += 1;
+        request.dialog.local_cseq = request.dialog.local_cseq.saturating_add(1);
         self.layer.counters.challenges_answered += 1;
         self.send_request(now, key, remote);
         true

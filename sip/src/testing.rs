@@ -9,7 +9,6 @@ mod hostile;
 mod incoming;
 mod pair;
 mod requests;
-mod timers;
 mod uac;
 
 use std::collections::VecDeque;
@@ -23,7 +22,6 @@ use crate::user_agent::{Body, Config, Event, Failure, Invite, InviteId, UserAgen
 use crate::{Credentials, End, Path, Protocol, Transmit};
 
 pub const T1: Duration = Duration::from_millis(500);
-pub const T2: Duration = Duration::from_secs(4);
 pub const T4: Duration = Duration::from_secs(5);
 /// What the owner of every outgoing call says.
 pub const TOKEN: u64 = 7;
@@ -271,7 +269,8 @@ impl Ask {
 
     /// A request in the dialog that our INVITE made.
     pub fn within(method: &'static str, invite: &Message, tag: &str, cseq: u32) -> Self {
-        let local = invite.from().and_then(|from| from.tag()).expect("our tag");
+        let local =
+            invite.from().and_then(|from| from.tag()).unwrap_or_else(|| panic!("our tag: {}", text(invite)));
         Self {
             branch: format!("z9hG4bK-{method}-{cseq}"),
             call_id: invite.call_id().to_owned(),

@@ -41,14 +41,14 @@ pub(crate) struct Layer {
     servers: Arena<receiving::Entry>,
     arrivals: Index,
     merges: Index,
-    digester: key::Digester,
+    fingerprinter: key::Fingerprinter,
     /// What stands in our Via before the branch.
     via: String,
     /// Our Contact header's value.
     pub contact: String,
 }
 
-type Index = HashMap<key::Digest, Key, BuildHasherDefault<key::Digested>>;
+type Index = HashMap<key::Fingerprint, Key, BuildHasherDefault<key::Passthrough>>;
 
 /// What a timer of the wheel belongs to.
 #[derive(Clone, Copy, Debug)]
@@ -109,7 +109,7 @@ impl Layer {
         let mut rng = StdRng::from_seed(seed);
         let local = config.local;
         Self {
-            digester: key::Digester::new(&mut rng),
+            fingerprinter: key::Fingerprinter::new(&mut rng),
             rng,
             counters: Counters::default(),
             events: VecDeque::new(),

@@ -74,6 +74,15 @@ fn trunk(table: &file::Trunk, id: TrunkId, path: &str, check: &mut Checker<'_>) 
     }
     let credentials = table.username.is_some() == table.password.is_some();
     check.that(path, credentials, || "username and password go together".into());
+    // They stand in a header, where a line's end would begin another one.
+    let one_line = |text: &str| !text.is_empty() && !text.chars().any(char::is_control);
+    check.that(&format!("{path}.username"), table.username.as_deref().is_none_or(one_line), || {
+        "must be one line of text".into()
+    });
+    let password = table.password.as_ref().map(|password| password.reveal().as_str());
+    check.that(&format!("{path}.password"), password.is_none_or(one_line), || {
+        "must be one line of text".into()
+    });
     if let Some(domain) = &table.from_domain {
         check.that(&format!("{path}.from_domain"), uri::is_host(domain), || {
             format!("`{domain}` is neither a host name nor an address")

@@ -249,3 +249,23 @@ fn a_fault_from_the_environment_names_its_variable() {
         assert_eq!(shown, format!("{variable}: {words}"));
     }
 }
+
+#[test]
+fn credentials_hold_no_line_end() {
+    let text = "[[trunk]]\nname = \"a\"\nuri = \"sip:a\"\nusername = \"u\\r\\nX: y\"\npassword = \"\"\n";
+    let words = "t.toml:4: trunk[0].username: must be one line of text\n\
+                 t.toml:5: trunk[0].password: must be one line of text";
+    assert_eq!(refused(text, &[]), words);
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_file_and_no_variable_makes_it_panic(
+        text in "(\\[|\\]|=|\"|\\.|\n| |http|trunk|agent|amd|listen|name|[0-9]{1,3}|[a-z]{1,3}){0,40}",
+        name in "(HTTP|TRUNK|SIP|LISTEN|__|[0-9]|[A-Z]){0,6}",
+        value: String,
+    ) {
+        let _ = parse(&text, &[]);
+        let _ = parse(EXAMPLE, &[(&format!("TRUNKLINE__{name}"), &value)]);
+    }
+}

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// A trunk's URI, brought to the form `sip:host[:port]` (RFC 3261 §19.1.1). Whatever would silently be ignored is refused.
 pub fn trunk(text: &str) -> Result<String, String> {
-    let wrong = |reason: &str| Err(format!("`{text}` {reason}"));
+    let wrong = |reason: &str| Err(format!("`{}` {reason}", without_user(text)));
     let (scheme, rest) = text.split_once(':').unwrap_or((text, ""));
     match scheme.to_ascii_lowercase().as_str() {
         "sip" => {}
@@ -30,14 +30,16 @@ pub fn trunk(text: &str) -> Result<String, String> {
         None => Ok(format!("sip:{host}")),
         Some(port) => match port.parse::<u16>() {
             Ok(number) if number > 0 => Ok(format!("sip:{host}:{number}")),
-            _ => Err(format!("`{text}` has no valid port: `{port}` is not 1 to 65535")),
+            _ => wrong(&format!("has no valid port: `{port}` is not 1 to 65535")),
         },
     }
 }
 
 /// A webhook's receiver.
 pub fn webhook(text: &str, allow_http: bool) -> Result<(), String> {
-    let url = url::Url::parse(text).map_err(|error| format!("`{text}` is not a URL: {error}"))?;
+    let url =
+        url::Url::parse(text).map_err(|error| format!("`{}` is not a URL: {error}", without_user(text)))?;
+    let text = without_user(text);
     match url.scheme() {
         "https" => {}
         "http" if allow_http => {}
@@ -48,6 +50,15 @@ pub fn webhook(text: &str, allow_http: bool) -> Result<(), String> {
         return Err(format!("`{text}` names no host"));
     }
     Ok(())
+}
+
+/// For an error's text: what stands before an `@` may be a password.
+fn without_user(text: &str) -> String {
+    let scheme = text.find(':').map_or("", |colon| &text[..=colon]);
+    match text.rfind('@') {
+        Some(at) => format!("{scheme}…{}", &text[at..]),
+        None => text.to_owned(),
+    }
 }
 
 /// A host name, an IPv4 address, or an IPv6 address in brackets (RFC 3261 §25.1).
@@ -115,6 +126,16 @@ mod tests {
             "sip:[::1",
         ] {
             assert!(trunk(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_error_shows_a_password() {
+        for text in ["sip:u:hidden@a.example", "tel:hidden@a", "hidden@a"] {
+            assert!(!trunk(text).expect_err("refused").contains("hidden"), "{text}");
+        }
+        for text in ["http://u:hidden@a.example/", "ftp://u:hidden@a", "http://u:hidden@", "u:hidden@"] {
+            assert!(!webhook(text, false).expect_err("refused").contains("hidden"), "{text}");
         }
     }
 

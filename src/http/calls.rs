@@ -13,7 +13,7 @@ use super::error::{ApiError, json};
 use super::limits::Kind;
 use super::{Api, auth, body, idempotency};
 use crate::face::{Problem, nixflex};
-use crate::model::{CallId, CallRecord, Face, Key, Placed, Refusal, StoredResponse};
+use crate::model::{CallId, CallRecord, CallState, Face, Key, Placed, Refusal, StoredResponse};
 use crate::store::{CallFilter, Direction};
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -79,7 +79,13 @@ async fn page(api: &Api, key: &Key, query: &str) -> Result<String, Problem> {
         until: list.until,
         voicemail_detected: list.voicemail_detected,
     };
-    let page = api.store.calls(key.tenant, &filter, list.limit, list.offset).await.map_err(unreadable)?;
+    let mut page = api.store.calls(key.tenant, &filter, list.limit, list.offset).await.map_err(unreadable)?;
+    // The journal knows more of a call that lives than its row does.
+    for record in page.calls.iter_mut().filter(|record| record.state != CallState::Ended) {
+        if let Some(fresher) = api.journal.find(record.call) {
+            *record = fresher;
+        }
+    }
     Ok(nixflex::calls(&page.calls, page.count, list.limit, list.offset))
 }
 

@@ -467,3 +467,29 @@ async fn a_call_is_placed_even_if_the_client_hangs_up() {
     go.notify_one();
     told.await.expect("it went on");
 }
+
+#[tokio::test]
+async fn a_client_that_sends_too_much_still_reads_its_answer() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let house = House::new().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let minute = Duration::from_secs(60);
+    let bounds = Bounds { connections_max: 9, header_timeout: minute, drain: minute };
+    let stop = tokio_util::sync::CancellationToken::new();
+    let server = tokio::spawn(serve(listener, house.router.clone(), Metrics::new(), bounds, stop.clone()));
+
+    let mut stream = tokio::net::TcpStream::connect(address).await.expect("accepted");
+    let length = 4 << 20;
+    let head = format!(
+        "POST /v1/calls/outbound HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: {KEY}\r\n\
+         Content-Length: {length}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    stream.write_all(&vec![b' '; length]).await.expect("all of it is taken");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("closed in order");
+    assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("request_too_large"), "{answer}");
+    stop.cancel();
+    server.await.expect("stopped");
+}

@@ -140,6 +140,6 @@ mod tests {
 
     #[test]
     fn loose_braces_are_text() {
-        assert_eq!(with("{ {name {name} } {{name}"), ("{ {name Ann } {{name}".into(), vec![]));
+        assert_eq!(with("{ {name {name} } {{name}"), ("{ {name Ann } {Ann".into(), vec![]));
     }
 }

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     bridge::{Bridge, Channel, Command, Event, Stats},
     recording::Entry,
-    sockets::{Batch, Pair, PortPool},
+    sockets::{self, Appetite, DATAGRAM_MAX, Pair, PortPool},
 };
 
 /// What a worker is told.
@@ -53,7 +53,24 @@ struct Member {
     /// Ticks until RTCP is read and the figures are told.
     until_second: u32,
     told: Stats,
+    appetite: Appetite,
     closed: bool,
+}
+
+impl Member {
+    /// Gives the bridge what came.
+    fn read(&mut self, now: Instant, buffer: &mut [u8; DATAGRAM_MAX]) {
+        let Member { bridge, pair, appetite, .. } = self;
+        sockets::receive(&pair.rtp, appetite, buffer, |from, packet| {
+            bridge.handle_message(now, Channel::Rtp, from, packet);
+        });
+        self.until_second -= 1;
+        if self.until_second == 0 {
+            sockets::receive(&pair.rtcp, &mut Appetite::new(), buffer, |from, packet| {
+                bridge.handle_message(now, Channel::Rtcp, from, packet);
+            });
+        }
+    }
 }
 
 pub(super) struct Worker {
@@ -61,7 +78,7 @@ pub(super) struct Worker {
     members: Slab<Member>,
     names: HashMap<LegId, usize>,
     slots: [Vec<usize>; SLOTS],
-    batch: Batch,
+    buffer: Box<[u8; DATAGRAM_MAX]>,
     out: Out,
     pool: Arc<PortPool>,
     published: Arc<Published>,
@@ -100,7 +117,7 @@ impl Worker {
             members: Slab::new(),
             names: HashMap::new(),
             slots: std::array::from_fn(|_| Vec::new()),
-            batch: Batch::new(),
+            buffer: Box::new([0; DATAGRAM_MAX]),
             out: Out { ring, ends: VecDeque::new(), reports, counters: Counters::default() },
             pool,
             published,
@@ -184,6 +201,7 @@ impl Worker {
             frames,
             until_second,
             told: Stats::default(),
+            appetite: Appetite::new(),
             closed: false,
         });
         self.slots[slot].push(key);
@@ -195,16 +213,9 @@ impl Worker {
         for index in 0..self.slots[slot].len() {
             let key = self.slots[slot][index];
             let member = &mut self.members[key];
-            let Member { bridge, pair, .. } = member;
-            self.batch
-                .receive(&pair.rtp, |from, bytes| bridge.handle_message(now, Channel::Rtp, from, bytes));
-            member.until_second -= 1;
+            member.read(now, &mut self.buffer);
             if member.until_second == 0 {
                 member.until_second = SECOND;
-                let Member { bridge, pair, .. } = member;
-                self.batch.receive(&pair.rtcp, |from, bytes| {
-                    bridge.handle_message(now, Channel::Rtcp, from, bytes)
-                });
                 self.out.tell(member);
             }
             // The first tick sets the leg's clock to its slot, so that the later ones are due when they are served.

@@ -22,8 +22,11 @@ fn plane(ports: RangeInclusive<u16>) -> (Media, Receiver<Report>) {
     (Media::start(config, move |report| told.send(report).is_ok()).expect("threads"), reports)
 }
 
+/// A leg's token, and what one of its events must be.
+type Wanted = (u64, fn(&Event) -> bool);
+
 /// Waits until every wanted event came; gives all that came.
-fn until(reports: &Receiver<Report>, mut wanted: Vec<(u64, fn(&Event) -> bool)>) -> Vec<Report> {
+fn until(reports: &Receiver<Report>, mut wanted: Vec<Wanted>) -> Vec<Report> {
     let mut all = Vec::new();
     while !wanted.is_empty() {
         let report =

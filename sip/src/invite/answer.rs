@@ -71,6 +71,7 @@ impl UserAgent {
             // §13.3.1.4: no ACK came within 64·T1. The dialog stands, and ends with a BYE.
             let dialog = talking.dialog.state.clone();
             self.layer.counters.timeouts += 1;
+            self.withdraw(now, key);
             self.bye(now, key, dialog, None, Purpose::Nobody);
             return self.end(key, End::Lost { status: None });
         }

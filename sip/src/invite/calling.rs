@@ -110,11 +110,12 @@ impl UserAgent {
 
     /// Sends the INVITE to the next target. Gives whether there was one.
     fn call_next(&mut self, now: Instant, key: Key) -> bool {
-        let Some(Usage { phase: Phase::Calling(calling), .. }) = self.usages.get_mut(key) else {
-            return false;
-        };
+        let Some(usage) = self.usages.get_mut(key) else { return false };
+        let Phase::Calling(calling) = &mut usage.phase else { return false };
         let Some(remote) = calling.targets.next() else { return false };
         calling.remote = Some(remote);
+        // Another server may challenge anew.
+        usage.authenticator.begin_request();
         self.send_invite(now, key, remote);
         true
     }
@@ -205,9 +206,6 @@ impl UserAgent {
         let (Challenged::Retry, Some(remote)) = (challenged, calling.remote) else {
             return self.fail(key, Failure::from_response(response, Cause::Unauthorized, false));
         };
-        if self.layer.admit().is_err() {
-            return self.fail(key, Failure::from_response(response, Cause::Transport, false));
-        }
         // §22.2: the same Call-ID, From-tag and To, the next CSeq, a new branch.
         calling.cseq += 1;
         self.layer.counters.challenges_answered += 1;
@@ -323,7 +321,7 @@ impl UserAgent {
             }
             _ => (response.to().map_or("", |to| to.uri), Vec::new()),
         };
-        let dialog = Dialog::from_response(response, path.remote, target);
+        let dialog = Dialog::from_response(response, usage.tag.letters().as_str(), path.remote, target);
         let path = Path { remote: dialog.state.next_hop(), ..path };
         let state = &dialog.state;
         let (uri, routes) = state.routing();

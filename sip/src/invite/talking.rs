@@ -72,7 +72,7 @@ impl UserAgent {
         purpose: Purpose,
     ) {
         let Some(usage) = self.usages.get(key) else { return };
-        dialog.local_cseq += 1;
+        dialog.local_cseq = dialog.local_cseq.saturating_add(1);
         let mut request = Request::new(Method::Bye, dialog, purpose);
         request.reason = reason;
         request.credentials.clone_from(&usage.credentials);

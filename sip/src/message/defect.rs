@@ -1,7 +1,7 @@
 //! What is wrong with a message that can still be answered. A request with a defect gets [`Defect::status`]; a response with
 //! one is dropped (RFC 3261 §8.1.3.5, §18.3; RFC 4475 §3.1.2).
 
-use super::{Message, Method, Name, NameAddr};
+use super::{Message, Method, Name, NameAddr, Uri, Via};
 
 /// The first fault found in a message whose Via, From, To, Call-ID and CSeq are there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -10,6 +10,8 @@ pub enum Defect {
     Version,
     /// Spaces or brackets where the start line has none.
     StartLine,
+    /// A Request-URI that cannot be read, or with header fields in it (RFC 3261 §19.1.1).
+    RequestUri,
     /// A line of the head that is no header field.
     StrayLine,
     /// A Content-Length that is no number, or larger than the datagram's rest.
@@ -36,10 +38,12 @@ impl Defect {
         match self {
             Self::Version => "Version Not Supported",
             Self::StartLine => "Bad Start Line",
+            Self::RequestUri => "Bad Request-URI",
             Self::StrayLine => "Bad Header Line",
             Self::ContentLength => "Bad Content-Length",
             Self::Repeated(_) => "Repeated Header Field",
             Self::CSeq => "Bad CSeq",
+            Self::Unreadable(Name::Via) => "Bad Via",
             Self::Unreadable(Name::From) => "Bad From",
             Self::Unreadable(Name::To) => "Bad To",
             Self::Unreadable(Name::MaxForwards) => "Bad Max-Forwards",
@@ -59,11 +63,17 @@ impl Message {
             return Some(Defect::Repeated(name));
         }
         let Some((_, method)) = cseq else { return Some(Defect::CSeq) };
-        if self.is_request() {
-            let token = self.header(Name::CSeq).and_then(|value| value.split_ascii_whitespace().nth(1));
-            if self.method() != Some(method) || self.method_token() != token {
+        if let Some(uri) = self.request_uri() {
+            if self.method() != Some(method) || self.method_token() != Some(self.cseq_token()) {
                 return Some(Defect::CSeq);
             }
+            // A scheme that nobody knows is the user agent's to refuse, with 416.
+            if Uri::parse(uri).is_none_or(|uri| uri.is_sip() && uri.headers.is_some()) {
+                return Some(Defect::RequestUri);
+            }
+        }
+        if self.values(Name::Via).any(|value| Via::parse(value).is_none()) {
+            return Some(Defect::Unreadable(Name::Via));
         }
         if self.from().is_none() {
             return Some(Defect::Unreadable(Name::From));

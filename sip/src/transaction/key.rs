@@ -98,9 +98,9 @@ impl fmt::Display for Letters {
 
 /// A keyed 128-bit hash: two messages share one only by a chance nobody can arrange.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct Digest(u64, u64);
+pub(crate) struct Fingerprint(u64, u64);
 
-impl fmt::Display for Digest {
+impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)
     }
@@ -108,31 +108,31 @@ impl fmt::Display for Digest {
 
 /// Hashes with a secret, so that nobody can choose words that collide.
 #[derive(Debug)]
-pub(crate) struct Digester {
+pub(crate) struct Fingerprinter {
     secrets: [[u64; 2]; 2],
 }
 
-impl Digester {
+impl Fingerprinter {
     pub fn new(rng: &mut StdRng) -> Self {
         Self { secrets: rng.random() }
     }
 
-    pub fn digest(&self, words: &impl Hash) -> Digest {
+    pub fn of(&self, words: &impl Hash) -> Fingerprint {
         let [first, second] = self.secrets.map(|secret| {
             let mut hasher = DefaultHasher::new();
             secret.hash(&mut hasher);
             words.hash(&mut hasher);
             hasher.finish()
         });
-        Digest(first, second)
+        Fingerprint(first, second)
     }
 }
 
-/// Passes a digest through: it is a hash already.
+/// Passes a fingerprint through: it is a hash already.
 #[derive(Clone, Copy, Default, Debug)]
-pub(crate) struct Digested(u64);
+pub(crate) struct Passthrough(u64);
 
-impl Hasher for Digested {
+impl Hasher for Passthrough {
     fn finish(&self) -> u64 {
         self.0
     }

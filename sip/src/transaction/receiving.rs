@@ -6,13 +6,14 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::key::{Digest, strip_cookie};
+use super::key::{Fingerprint, strip_cookie};
 use super::server::Server;
 use super::server_invite::ServerInvite;
 use super::{Armed, Fired, Layer, Wake, arm};
 use crate::arena::Key;
 use crate::message::{Message, Method, Via};
 use crate::path::Path;
+use crate::user_agent::Direction;
 
 /// What a request is to this layer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,8 +31,8 @@ pub(crate) enum Arrival {
 /// One server transaction.
 pub(super) struct Entry {
     machine: Machine,
-    digest: Digest,
-    merge: Option<Digest>,
+    fingerprint: Fingerprint,
+    merge: Option<Fingerprint>,
     /// The INVITE usage it belongs to.
     usage: Key,
     reply: Path,
@@ -50,17 +51,18 @@ impl Layer {
     /// A request came in: does it belong to a transaction?
     pub fn receive_request(&mut self, now: Instant, request: &Message) -> Arrival {
         let method = request.method().unwrap_or(Method::Other);
-        let digest = self.digest_as(request, if method == Method::Ack { Method::Invite } else { method });
-        if let Some(&key) = self.arrivals.get(&digest) {
-            return self.repeat(now, key, method);
+        let fingerprint =
+            self.fingerprint_as(request, if method == Method::Ack { Method::Invite } else { method });
+        if let Some(&key) = self.arrivals.get(&fingerprint) {
+            return self.repeat(now, key, request, method);
         }
         match method {
             Method::Cancel => {
-                let invite = self.arrivals.get(&self.digest_as(request, Method::Invite)).copied();
+                let invite = self.arrivals.get(&self.fingerprint_as(request, Method::Invite)).copied();
                 let found = invite.and_then(|key| Some((key, self.servers.get(key)?.usage)));
                 found.map_or(Arrival::New, |(invite, usage)| Arrival::Cancel { invite, usage })
             }
-            Method::Invite if self.merges.contains_key(&self.digest_merge(request)) => Arrival::Merged,
+            Method::Invite if self.merges.contains_key(&self.fingerprint_merge(request)) => Arrival::Merged,
             _ => Arrival::New,
         }
     }
@@ -71,18 +73,26 @@ impl Layer {
             return None;
         }
         let method = request.method()?;
-        let digest = self.digest_as(request, method);
+        let fingerprint = self.fingerprint_as(request, method);
         let is_invite = method == Method::Invite;
         let is_new = request.to().is_none_or(|to| to.tag().is_none());
-        let merge = (is_invite && is_new).then(|| self.digest_merge(request));
+        let merge = (is_invite && is_new).then(|| self.fingerprint_merge(request));
         let machine = match is_invite {
             true => Machine::Invite(ServerInvite::new()),
             false => Machine::Other(Server::new()),
         };
         let payload = Bytes::new();
-        let key =
-            self.servers.insert(Entry { machine, digest, merge, usage, reply, payload, armed: None, tap });
-        self.arrivals.insert(digest, key);
+        let key = self.servers.insert(Entry {
+            machine,
+            fingerprint,
+            merge,
+            usage,
+            reply,
+            payload,
+            armed: None,
+            tap,
+        });
+        self.arrivals.insert(fingerprint, key);
         if let Some(merge) = merge {
             self.merges.insert(merge, key);
         }
@@ -118,7 +128,7 @@ impl Layer {
 
     /// A tag for a response that no transaction remembers: the same each time the request comes (§8.2.7).
     pub fn stateless_tag(&self, request: &Message) -> String {
-        self.digest_merge(request).to_string()
+        self.fingerprint_merge(request).to_string()
     }
 
     pub(super) fn expire_server(&mut self, now: Instant, key: Key) {
@@ -139,9 +149,10 @@ impl Layer {
         self.arm_server(key);
     }
 
-    fn repeat(&mut self, now: Instant, key: Key, method: Method) -> Arrival {
+    fn repeat(&mut self, now: Instant, key: Key, request: &Message, method: Method) -> Arrival {
         let timers = self.config.timers;
         let Some(entry) = self.servers.get_mut(key) else { return Arrival::New };
+        let tap = entry.tap;
         let resends = match &mut entry.machine {
             Machine::Invite(machine) if method == Method::Ack => {
                 // An ACK with the branch of an answered INVITE is somebody's mistake: it is the dialog's all the same.
@@ -153,6 +164,7 @@ impl Layer {
             Machine::Invite(machine) => machine.handle_repetition(),
             Machine::Other(machine) => machine.handle_repetition(),
         };
+        self.trace(now, Direction::In, request.as_bytes(), tap);
         if method != Method::Ack {
             self.counters.retransmissions_in += 1;
         }
@@ -174,7 +186,7 @@ impl Layer {
 
     fn remove_server(&mut self, key: Key) {
         let Some(entry) = self.servers.remove(key) else { return };
-        self.arrivals.remove(&entry.digest);
+        self.arrivals.remove(&entry.fingerprint);
         if let Some(merge) = entry.merge {
             self.merges.remove(&merge);
         }
@@ -189,12 +201,12 @@ impl Layer {
         arm(&mut self.wheel, &mut entry.armed, at, Wake::Server(key));
     }
 
-    fn digest_as(&self, request: &Message, method: Method) -> Digest {
-        let Some(via) = request.top_via() else { return self.digester.digest(&method) };
+    fn fingerprint_as(&self, request: &Message, method: Method) -> Fingerprint {
+        let Some(via) = request.top_via() else { return self.fingerprinter.of(&method) };
         match via.branch().and_then(strip_cookie) {
-            Some(branch) => self.digester.digest(&(branch, SentBy(&via), Token(request, method))),
+            Some(branch) => self.fingerprinter.of(&(branch, SentBy(&via), Token(request, method))),
             // From before RFC 3261 (§17.2.3): everything but the To-tag, which an ACK has and its INVITE has not.
-            None => self.digester.digest(&(
+            None => self.fingerprinter.of(&(
                 (request.request_uri(), request.call_id(), request.cseq().0),
                 request.from().and_then(|from| from.tag()),
                 (SentBy(&via), via.branch()),
@@ -203,9 +215,9 @@ impl Layer {
         }
     }
 
-    fn digest_merge(&self, request: &Message) -> Digest {
+    fn fingerprint_merge(&self, request: &Message) -> Fingerprint {
         let tag = request.from().and_then(|from| from.tag());
-        self.digester.digest(&(request.call_id(), tag, request.cseq().0))
+        self.fingerprinter.of(&(request.call_id(), tag, request.cseq().0))
     }
 }
 

@@ -75,6 +75,7 @@ impl UserAgent {
             Some((key, Usage { phase: Phase::Talking(talking), acked: Some(_), .. }))
                 if is_answer && talking.dialog.state.call_id == response.call_id() =>
             {
+                self.layer.trace(now, Direction::In, response.as_bytes(), self.tap_of(key));
                 self.invite_answered(now, key, path, response);
             }
             _ => self.layer.counters.stray_responses += 1,
@@ -95,8 +96,13 @@ impl UserAgent {
             Arrival::Absorbed => {}
             Arrival::Cancel { invite, usage } => self.hear_cancel(now, path, invite, usage, request),
             arrival => match self.find_dialog(request) {
-                Found::Usage(key) if method == Method::Ack => self.hear_ack(now, key, request),
-                Found::Usage(key) => self.lead(now, key, path, request),
+                Found::Usage(key) => {
+                    self.layer.trace(now, Direction::In, request.as_bytes(), self.tap_of(key));
+                    match method {
+                        Method::Ack => self.hear_ack(now, key, request),
+                        _ => self.lead(now, key, path, request, method),
+                    }
+                }
                 _ if method == Method::Ack => self.layer.counters.stray_acks += 1,
                 _ if !self.layer.config.trust.admits(path.remote.ip()) => self.layer.counters.strangers += 1,
                 Found::Nobody => self.refuse(now, path, request, 481, &[]),
@@ -110,10 +116,7 @@ impl UserAgent {
     }
 
     /// A request within a dialog, found by our tag and the far end's.
-    fn lead(&mut self, now: Instant, key: Key, path: Path, request: &Message) {
-        let Some(usage) = self.usages.get(key) else { return };
-        self.layer.trace(now, Direction::In, request.as_bytes(), usage.tap);
-        let method = request.method().unwrap_or(Method::Other);
+    fn lead(&mut self, now: Instant, key: Key, path: Path, request: &Message, method: Method) {
         if self.refuse_required(now, path, request) {
             return;
         }
@@ -156,8 +159,12 @@ impl UserAgent {
         }
     }
 
+    pub(super) fn tap_of(&self, key: Key) -> Option<u64> {
+        self.usages.get(key).and_then(|usage| usage.tap)
+    }
+
     /// Whose dialog a request is in.
-    fn find_dialog(&self, request: &Message) -> Found {
+    pub(super) fn find_dialog(&self, request: &Message) -> Found {
         let Some(tag) = request.to().and_then(|to| to.tag()) else { return Found::New };
         let Some(minted) = Minted::parse(tag) else { return Found::Nobody };
         let Some(usage) = self.usages.get(minted.key).filter(|usage| usage.tag == minted) else {
@@ -174,7 +181,7 @@ impl UserAgent {
 }
 
 /// Where a request belongs.
-enum Found {
+pub(super) enum Found {
     /// In the dialog of this usage.
     Usage(Key),
     /// In a dialog we do not have.

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use rand::Rng;
 
 use super::UserAgent;
+use super::door::Found;
 use crate::arena::Key;
 use crate::invite::ALLOW;
 use crate::message::{Message, Method, Name, Writer};
@@ -24,7 +25,11 @@ impl UserAgent {
 
     /// Sends a response that no transaction remembers.
     pub(crate) fn send_stateless(&mut self, now: Instant, path: Path, request: &Message, response: Bytes) {
-        self.layer.transmit(now, reply_path(request, path), response, None);
+        let tap = match self.find_dialog(request) {
+            Found::Usage(key) => self.tap_of(key),
+            Found::Nobody | Found::New => None,
+        };
+        self.layer.transmit(now, reply_path(request, path), response, tap);
     }
 
     /// Refuses a request.
@@ -91,7 +96,7 @@ impl UserAgent {
         request: &Message,
         always: bool,
     ) -> bool {
-        let tap = self.usages.get(key).and_then(|usage| usage.tap);
+        let tap = self.tap_of(key);
         let response = self.response(path, request, 200, None).finish();
         match self.layer.accept(request, reply_path(request, path), key, tap) {
             Some(transaction) => self.layer.respond(now, transaction, 200, response),

@@ -9,17 +9,17 @@ use serde_json::value::RawValue;
 use crate::model::{Key, OutboundRequest, PhoneNumber, Refusal, Variable, VoicemailAction};
 
 /// A prompt is at most so many bytes: an hour of speech.
-pub const PROMPT_BYTES_MAX: usize = 65_536;
+const PROMPT_BYTES_MAX: usize = 65_536;
 /// Variables of one call.
-pub const VARIABLES_MAX: usize = 256;
+const VARIABLES_MAX: usize = 256;
 /// A variable's value, in bytes.
-pub const VARIABLE_BYTES_MAX: usize = 4_096;
+const VARIABLE_BYTES_MAX: usize = 4_096;
 /// The most that a prompt may become once its variables stand in it, in bytes.
-pub const INTERPOLATED_BYTES_MAX: usize = 1 << 20;
+const INTERPOLATED_BYTES_MAX: usize = 1 << 20;
 /// Names, identifiers and other short texts, in bytes.
-pub const TEXT_BYTES_MAX: usize = 255;
+const TEXT_BYTES_MAX: usize = 255;
 /// `metadata`, in bytes of JSON.
-pub const METADATA_BYTES_MAX: usize = 16_384;
+const METADATA_BYTES_MAX: usize = 16_384;
 
 /// A valid body.
 pub struct Outbound {
@@ -348,6 +348,14 @@ mod tests {
         let variables = parse(body).expect("valid").request.variables;
         let values: Vec<_> = variables.iter().map(|variable| variable.value.as_str()).collect();
         assert_eq!(values, ["12345678901234567890123", "1.50", "true", "x", "1e999", "-0"]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_body_makes_it_panic(bytes: Vec<u8>, fields in "(\\{|\\}|\"|:|,|\\\\|[a-z_]{1,12}|[0-9]{1,3}|null){0,40}") {
+            let _ = parse_outbound(&key(), &bytes);
+            let _ = parse_outbound(&key(), fields.as_bytes());
+        }
     }
 
     #[test]

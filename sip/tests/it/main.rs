@@ -1,0 +1,7 @@
+//! The message layer against what the world sends: the RFCs' torture corpora, another parser, and noise.
+#![warn(missing_docs)]
+
+mod differential;
+mod hostile;
+mod reading;
+mod torture;
