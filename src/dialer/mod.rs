@@ -246,8 +246,11 @@ impl Inner {
     /// The slot goes first and the look after it, the drain does it the other way round: so a call that does not see the
     /// drain is one that the drain waits for.
     fn reserve(&self) -> Result<Slot, Refusal> {
-        let slot =
-            self.parts.journal.reserve().ok_or(Refusal::Overloaded("too many calls are being written down"))?;
+        let slot = self
+            .parts
+            .journal
+            .reserve()
+            .ok_or(Refusal::Overloaded("too many calls are being written down"))?;
         fence(Ordering::SeqCst);
         if self.draining.load(Ordering::Acquire) { Err(Refusal::Draining) } else { Ok(slot) }
     }
