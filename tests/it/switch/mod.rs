@@ -184,9 +184,9 @@ impl Drop for Switch {
     }
 }
 
-/// The body of a call to the usual number, with these fields over it; `null` removes one.
+/// The body of a call to the usual number, which the agent ends when it has said its prompt, with these fields over it; `null` removes one.
 pub fn outbound(fields: Value) -> Value {
-    let mut body = json!({ "agent_id": "agent_demo", "to_number": TO, "prompt": "Hello {name}",
+    let mut body = json!({ "agent_id": "agent_demo", "to_number": TO, "prompt": "Hello {name} [END_CALL]",
         "dynamic_vars": { "name": "Ann" } });
     for (name, value) in fields.as_object().expect("fields are an object") {
         body[name] = value.clone();

@@ -48,7 +48,7 @@ impl Setup {
         self
     }
 
-    /// The speech program, as a TOML array, in place of the one that always says goodbye.
+    /// The speech program, as a TOML array, in place of the one that always says "Hello?".
     pub fn tts(mut self, command: &str) -> Self {
         self.tts = Some(command.to_owned());
         self
@@ -73,7 +73,9 @@ impl Setup {
             (place.switch, place.http(), place.sip(), place.trunk_sip());
         let webhook =
             self.webhook_url.as_ref().map_or_else(String::new, |url| format!("webhook_url = \"{url}\""));
-        let tts = self.tts.clone().unwrap_or_else(goodbye);
+        let tts = self.tts.clone().unwrap_or_else(hello);
+        // Nobody speaks in most scenarios: silence is judged soon.
+        let agent = with_default(agent, "amd", "amd = { initial_silence = 400 }");
         let sip = with_default(sip, "t1_ms", "t1_ms = 200\nt2_ms = 800\nt4_ms = 1000");
         format!(
             "data_dir = \"./data\"
@@ -126,8 +128,8 @@ fn with_default(lines: &str, key: &str, default: &str) -> String {
     if lines.contains(key) { lines.to_owned() } else { format!("{default}\n{lines}") }
 }
 
-/// A speech program that says the same two seconds of goodbye whatever it is given.
-fn goodbye() -> String {
-    let wav = concat!(env!("CARGO_MANIFEST_DIR"), "/src/simulator/audio/agent-goodbye.wav");
+/// A speech program that says the same "Hello?" of 0.8 s whatever it is given.
+fn hello() -> String {
+    let wav = concat!(env!("CARGO_MANIFEST_DIR"), "/src/simulator/audio/hello.wav");
     format!("[\"sh\", \"-c\", \"cat '{wav}' > \\\"$1\\\"\", \"sh\", \"{{wav_file}}\", \"{{text_file}}\"]")
 }
