@@ -16,7 +16,9 @@ fn two_hundred_calls_all_end_well() {
     let report = sipp.succeed(CALLS);
     assert_eq!(report.count("OutOfCallMsgs(C)"), 0);
     let metrics = switch.metrics_until("an idle switch", |metrics| {
-        metrics.is_idle() && metrics.ended_all() == CALLS as f64
+        metrics.is_idle()
+            && metrics.ended_all() == CALLS as f64
+            && metrics.sip("messages_sent_total") == report.received() as f64
     });
     assert_eq!(metrics.ended("completed"), CALLS as f64);
     let told: Vec<String> = receiver

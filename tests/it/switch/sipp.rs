@@ -57,6 +57,7 @@ impl Sipp {
             .args(["-default_behaviors", "abortunexp"])
             .args(["-trace_stat", "-stf", "stat.csv", "-fd", "60", "-trace_err", "-error_file", "errors"])
             .args(["-trace_msg", "-message_file", "messages", "-trace_screen", "-screen_file", "screen"])
+            .args(arguments_of(&file.with_extension("xml")))
             .args(args)
             .stdin(Stdio::null())
             .stdout(screen.try_clone().expect("a second handle"))
@@ -124,6 +125,39 @@ impl Report {
         let text = self.counts.get(column).unwrap_or_else(|| panic!("no column {column} in {:?}", self.counts));
         text.parse().unwrap_or_else(|_| panic!("{column} is {text}"))
     }
+
+    /// Datagrams that came in, whatever became of them.
+    pub fn received(&self) -> usize {
+        self.datagrams("message received").count()
+    }
+
+    /// Datagrams that left, repetitions included.
+    pub fn sent(&self) -> usize {
+        self.datagrams("message sent").count()
+    }
+
+    /// The requests of this method that came in, each with its headers.
+    pub fn requests(&self, method: &str) -> Vec<&str> {
+        let is_request = |text: &&str| text.starts_with(method) && text[method.len()..].starts_with(' ');
+        self.datagrams("message received").filter(is_request).collect()
+    }
+
+    /// Each datagram follows a dashed line, a line about it, and an empty one.
+    fn datagrams<'a>(&'a self, what: &'a str) -> impl Iterator<Item = &'a str> {
+        let blocks = self.messages.split("-----------------------------------------------").skip(1);
+        blocks.filter_map(move |block| {
+            let (about, text) = block.split_once(" bytes)").or_else(|| block.split_once("] bytes"))?;
+            about.contains(what).then(|| text.trim_start_matches([' ', ':', '\r', '\n']))
+        })
+    }
+}
+
+/// What a scenario needs on the command line stands in its head: `sipp: -pause_msg_ign`.
+fn arguments_of(file: &Path) -> Vec<String> {
+    let xml = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let line = xml.lines().find_map(|line| line.trim().strip_prefix("sipp: "));
+    let words = line.unwrap_or_default().trim_end_matches("-->").split_whitespace();
+    words.map(String::from).collect()
 }
 
 /// What scenarios stream: the simulator's clips as bare PCMU.
