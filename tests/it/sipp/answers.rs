@@ -60,3 +60,18 @@ fn an_answer_without_audio_is_acknowledged_and_ended() {
 fn an_answer_with_a_codec_of_its_own_is_acknowledged_and_ended() {
     play("answer-other-codec", TRUNK_FAILED);
 }
+
+#[test]
+fn a_ringing_without_tag_is_no_dialog() {
+    play("ringing-without-tag", COMPLETED);
+}
+
+#[test]
+fn whoever_answers_is_the_call() {
+    play("answer-of-another-tag", COMPLETED);
+}
+
+#[test]
+fn strict_routers_get_their_way() {
+    play("strict-route", COMPLETED);
+}

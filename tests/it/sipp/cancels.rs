@@ -23,3 +23,25 @@ fn an_answer_that_races_our_cancel_is_acknowledged_and_ended() {
     let told = play_with(impatient(), "answer-races-cancel", json!({}), NO_ANSWER);
     assert_eq!(told.metrics.sip("answers_after_cancel_total"), 1.0);
 }
+
+#[test]
+fn a_cancel_waits_for_the_first_sign_of_life() {
+    let told = play_with(impatient(), "cancel-waits", json!({}), NO_ANSWER);
+    assert_eq!(told.metrics.sip("cancels_sent_total"), 1.0);
+}
+
+#[test]
+fn a_100_is_enough_to_cancel() {
+    play_with(impatient(), "cancel-trying", json!({}), NO_ANSWER);
+}
+
+#[test]
+fn a_refusal_that_races_our_cancel_is_acknowledged() {
+    play_with(impatient(), "cancel-refused", json!({}), NO_ANSWER);
+}
+
+#[test]
+fn a_cancel_that_is_lost_comes_again() {
+    let told = play_with(impatient(), "cancel-lost", json!({}), NO_ANSWER);
+    assert!(told.report.requests("CANCEL").len() > 1);
+}

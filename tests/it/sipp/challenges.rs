@@ -36,6 +36,22 @@ fn a_stale_nonce_is_replaced() {
 }
 
 #[test]
+fn the_stronger_of_two_challenges_is_answered() {
+    play("challenge-sha256", COMPLETED);
+}
+
+#[test]
+fn a_challenge_without_qop_is_answered() {
+    play("challenge-without-qop", COMPLETED);
+}
+
+#[test]
+fn a_bye_is_challenged_too() {
+    let told = play("bye-challenged", COMPLETED);
+    assert_authentic(told.report.requests("BYE")[1], "Proxy-Authorization", "trunkpass");
+}
+
+#[test]
 fn a_password_that_is_refused_is_not_tried_again() {
     let told = play("wrong-password", TRUNK_FAILED);
     assert_eq!(told.metrics.sip("challenges_answered_total"), 1.0);

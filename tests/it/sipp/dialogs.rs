@@ -29,6 +29,43 @@ fn a_reinvite_that_asks_for_an_offer_is_refused() {
 }
 
 #[test]
+fn a_reinvite_that_cannot_be_met_is_refused() {
+    play("reinvite-unusable", COMPLETED);
+}
+
+#[test]
+fn an_update_is_answered() {
+    play_with(talking(), "update", serde_json::json!({}), COMPLETED);
+}
+
+#[test]
+fn what_we_do_not_do_is_refused_and_the_call_goes_on() {
+    play("unknown-in-dialog", COMPLETED);
+}
+
+#[test]
+fn a_bye_that_comes_again_is_answered_again() {
+    play("callee-bye-twice", CALLEE_HANGUP);
+}
+
+#[test]
+fn a_bye_of_another_dialog_ends_nothing() {
+    play("bye-of-another", COMPLETED);
+}
+
+#[test]
+fn a_bye_that_nobody_answers_ends_the_call() {
+    let setup = Setup::new().sip("t1_ms = 20\nt2_ms = 80\nt4_ms = 100");
+    let told = play_with(setup, "bye-unanswered", serde_json::json!({}), COMPLETED);
+    assert!(told.report.requests("BYE").len() > 3);
+}
+
+#[test]
+fn a_callee_that_forgot_the_call_ends_it() {
+    play("bye-481", COMPLETED);
+}
+
+#[test]
 fn a_number_out_of_order_is_refused() {
     play("cseq-out-of-order", COMPLETED);
 }

@@ -1,10 +1,19 @@
 //! Prometheus' text format, read back.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Every sample by name and labels as they were written: `trunkline_calls_live`, `trunkline_calls_ended_total{trunk="t1",…}`.
 #[derive(Clone, Debug)]
 pub struct Metrics(pub BTreeMap<String, f64>);
+
+/// What is not zero, but for the buckets of histograms.
+impl fmt::Display for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let told = self.0.iter().filter(|(name, value)| **value != 0.0 && !name.contains("_bucket"));
+        told.into_iter().try_for_each(|(name, value)| writeln!(f, "{name} {value}"))
+    }
+}
 
 impl Metrics {
     pub fn parse(text: &str) -> Self {

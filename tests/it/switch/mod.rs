@@ -118,7 +118,8 @@ impl Switch {
 
     /// The metrics once they say what `wanted` asks; else the test fails with what they say.
     pub fn metrics_until(&self, what: &str, wanted: impl Fn(&Metrics) -> bool) -> Metrics {
-        eventually(what, || Some(self.metrics()).filter(&wanted))
+        within(DEADLINE, || Some(self.metrics()).filter(&wanted))
+            .unwrap_or_else(|| panic!("{what}: not within {DEADLINE:?}:\n{}", self.metrics()))
     }
 
     /// SIGTERM: drain. A second one ends the live calls.
