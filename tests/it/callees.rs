@@ -36,11 +36,11 @@ impl Callees {
     }
 }
 
-/// A switch whose trunk leads to simulated callees.
+/// A switch whose trunk leads to simulated callees, and whose detector takes the time that it takes.
 pub fn ring(setup: Setup) -> (Switch, Callees) {
     let place = Place::claim();
     let callees = Callees::at(&place);
-    (setup.at(place).start(), callees)
+    (setup.agent("amd = {}").at(place).start(), callees)
 }
 
 /// A number at which this persona answers.

@@ -2,6 +2,11 @@
 
 mod callees;
 mod calls_outbound;
+mod calls_read;
+mod crash;
+mod drain;
+mod ledger;
 mod sipp;
 mod switch;
+mod webhooks;
 mod world;
