@@ -12,7 +12,7 @@ mod refusals;
 
 use serde_json::{Value, json};
 
-use crate::switch::{Metrics, Receiver, Report, Setup, Sipp};
+use crate::switch::{Metrics, Receiver, Recording, Report, Setup, Sipp};
 
 /// What is left of a call that is over.
 struct Told {
@@ -20,6 +20,7 @@ struct Told {
     record: Value,
     metrics: Metrics,
     report: Report,
+    recording: Option<Recording>,
 }
 
 /// One call through this scenario, with the usual switch, that must end with this `status` and `ended_reason`.
@@ -56,7 +57,8 @@ fn play_with(setup: Setup, scenario: &str, fields: Value, ended: (&str, &str)) -
     assert_eq!(metrics.ended(disposition(ended.1)), 1.0, "{metrics:?}");
     assert_eq!(metrics.ended_all(), 1.0, "{metrics:?}");
     assert_eq!(metrics.sip("malformed_total"), 0.0);
-    Told { record, metrics, report }
+    let recording = switch.recording(&record);
+    Told { record, metrics, report, recording }
 }
 
 /// The switch's own word for Nixflex's `ended_reason`.

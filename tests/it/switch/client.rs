@@ -65,7 +65,8 @@ impl Client {
         body: Vec<u8>,
         headers: &[(&str, &str)],
     ) -> Result<Reply, reqwest::Error> {
-        let mut request = self.http.post(self.url(path)).header("content-type", "application/json").body(body);
+        let mut request =
+            self.http.post(self.url(path)).header("content-type", "application/json").body(body);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -84,7 +85,8 @@ impl Client {
         }
         self.runtime.block_on(async {
             let response = self.http.execute(request).await?;
-            let text_of = |value: &reqwest::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into();
+            let text_of =
+                |value: &reqwest::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into();
             let headers = response.headers().iter().map(|(name, value)| (name.to_string(), text_of(value)));
             let (status, headers) = (response.status().as_u16(), headers.collect());
             let bytes = response.bytes().await?.to_vec();

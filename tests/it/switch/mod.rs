@@ -2,12 +2,16 @@
 //!
 //! A test that fails shows the switch's log. Nothing here waits blindly: what another process does is asked for again and
 //! again until it holds or a deadline passes ([`eventually`]).
-#![expect(clippy::disallowed_methods, reason = "a shell around processes: it reads the clock and waits between two looks")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a shell around processes: it reads the clock and waits between two looks"
+)]
 
 mod client;
 mod metrics;
 mod place;
 mod receiver;
+mod recording;
 mod setup;
 mod sipp;
 
@@ -26,6 +30,7 @@ pub use client::{Client, Reply};
 pub use metrics::Metrics;
 pub use place::Place;
 pub use receiver::{Delivery, Manner, Receiver};
+pub use recording::{Recording, spoken_bursts, spoken_ms};
 pub use setup::Setup;
 pub use sipp::{Report, Sipp};
 
@@ -107,6 +112,15 @@ impl Switch {
             assert_eq!(reply.status, 200, "{reply:?}");
             (!reply.json["ended_at"].is_null()).then_some(reply.json)
         })
+    }
+
+    /// The recording that a record names, if it names one.
+    pub fn recording(&self, record: &Value) -> Option<Recording> {
+        let url = record["recording_url"].as_str()?;
+        let path = url.strip_prefix(&format!("http://{}", self.place.http())).expect("a URL of this switch");
+        let reply = self.get(path);
+        assert_eq!(reply.status, 200, "{reply:?}");
+        Some(Recording::parse(&reply.bytes))
     }
 
     /// What `/metrics` shows now.

@@ -81,7 +81,8 @@ impl Receiver {
 
     /// Listens again, on the same port.
     pub fn resume(&mut self) {
-        let listener = self.runtime.block_on(TcpListener::bind(self.address)).expect("the port is still free");
+        let listener =
+            self.runtime.block_on(TcpListener::bind(self.address)).expect("the port is still free");
         self.address = listener.local_addr().expect("a bound listener has an address");
         let app = Router::new().fallback(receive).with_state(Arc::clone(&self.shared));
         self.server = Some(self.runtime.spawn(async move {
@@ -123,7 +124,13 @@ async fn receive(
     let manner = {
         let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
         let manner = shared.manner;
-        shared.deliveries.push(Delivery { path: uri.path().to_owned(), headers, bytes: body.to_vec(), json, manner });
+        shared.deliveries.push(Delivery {
+            path: uri.path().to_owned(),
+            headers,
+            bytes: body.to_vec(),
+            json,
+            manner,
+        });
         manner
     };
     match manner {

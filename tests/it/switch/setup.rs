@@ -67,7 +67,8 @@ impl Setup {
         Switch::launch(place, &config)
     }
 
-    fn config(&self, place: &Place) -> String {
+    /// The text of `trunkline.toml` at this place.
+    pub fn config(&self, place: &Place) -> String {
         let Self { top, sip, media, trunk, agent, number, key, webhooks, extra, .. } = self;
         let (address, http, sip_listen, trunk_sip) =
             (place.switch, place.http(), place.sip(), place.trunk_sip());

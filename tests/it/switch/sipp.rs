@@ -41,7 +41,8 @@ impl Sipp {
     /// At any address, with these arguments besides.
     pub fn run(address: SocketAddrV4, scenario: &str, args: &[&str]) -> Self {
         let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("sipp-scenarios").join(scenario);
-        let folder = tempfile::Builder::new().prefix("trunkline-sipp-").tempdir().expect("a temporary folder");
+        let folder =
+            tempfile::Builder::new().prefix("trunkline-sipp-").tempdir().expect("a temporary folder");
         audio(folder.path());
         let screen = std::fs::File::create(folder.path().join("stdout")).expect("a file");
         let (ip, port) = (address.ip().to_string(), address.port().to_string());
@@ -76,7 +77,11 @@ impl Sipp {
     fn wait(&mut self) -> Report {
         let child = &mut self.child;
         let status = eventually("the end of sipp", || child.try_wait().expect("a child can be waited for"));
-        Report { exit: status.code(), counts: last_row(&self.file("stat.csv")), messages: self.file("messages") }
+        Report {
+            exit: status.code(),
+            counts: last_row(&self.file("stat.csv")),
+            messages: self.file("messages"),
+        }
     }
 
     /// As [`Sipp::finish`]; every one of so many calls went as the scenario says, and nothing else came.
@@ -90,7 +95,8 @@ impl Sipp {
     }
 
     fn file(&self, name: &str) -> String {
-        String::from_utf8_lossy(&std::fs::read(self.folder.path().join(name)).unwrap_or_default()).into_owned()
+        String::from_utf8_lossy(&std::fs::read(self.folder.path().join(name)).unwrap_or_default())
+            .into_owned()
     }
 
     /// sipp says nothing when it listens; the kernel's table of sockets does.
@@ -122,7 +128,8 @@ impl Drop for Sipp {
 impl Report {
     /// A cumulative count by its column of the statistics: `SuccessfulCall(C)`, `Retransmissions(C)`.
     pub fn count(&self, column: &str) -> u64 {
-        let text = self.counts.get(column).unwrap_or_else(|| panic!("no column {column} in {:?}", self.counts));
+        let text =
+            self.counts.get(column).unwrap_or_else(|| panic!("no column {column} in {:?}", self.counts));
         text.parse().unwrap_or_else(|_| panic!("{column} is {text}"))
     }
 
@@ -164,7 +171,8 @@ fn arguments_of(file: &Path) -> Vec<String> {
 fn audio(folder: &Path) {
     let clips = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/simulator/audio");
     for name in ["hello", "reply", "greeting"] {
-        let wav = std::fs::read(clips.join(name).with_extension("wav")).expect("the clip is in the repository");
+        let wav =
+            std::fs::read(clips.join(name).with_extension("wav")).expect("the clip is in the repository");
         let data = wav.windows(4).position(|chunk| chunk == b"data").expect("a WAV file has data") + 8;
         std::fs::write(folder.join(name).with_extension("pcmu"), &wav[data..]).expect("the clip is written");
     }
