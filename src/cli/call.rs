@@ -55,10 +55,11 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut config = args.config.load()?;
     log::start(&config.log)?;
     let scratch = tempfile::tempdir().context("a temporary folder")?;
-    // A switch of its own for one call: beside a running one it needs its own port, and it keeps nothing.
+    // A switch of its own for one call: beside a running one it needs its own ports, and it keeps nothing.
     config.data_dir = scratch.path().to_owned();
     config.recording =
         Recording { enabled: args.record.is_some(), directory: scratch.path().join("recordings") };
+    config.http.listen.set_port(0);
     config.sip.listen.iter_mut().for_each(|address| address.set_port(0));
     let route = route(&config, &args)?;
     let house = House::build(config, Options { ephemeral: true, ..Options::default() }).await?;

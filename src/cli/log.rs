@@ -12,6 +12,9 @@ pub fn start(log: &Log) -> anyhow::Result<()> {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // A line that cannot be written (a full disk, a reader that is gone) is lost: to complain of it on the same standard
+        // error would panic, and the task that logs would end with it.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     match log.format {
         LogFormat::Text => lines.init(),

@@ -13,7 +13,7 @@ mod recovery;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::time::{Duration, Instant, SystemTime};
 
 use trunkline_media::Media;
@@ -72,7 +72,7 @@ pub struct Dialer(Arc<Inner>);
 struct Inner {
     parts: DialerParts,
     ids: Ids,
-    queue: Queue,
+    queue: Arc<Queue>,
     draining: AtomicBool,
 }
 
@@ -87,9 +87,10 @@ impl Dialer {
     /// A dialer, and the task that starts queued calls when there is room.
     pub fn start(parts: DialerParts) -> Self {
         let ids = Ids::new(parts.store.clone());
-        let inner = Inner { parts, ids, queue: Queue::default(), draining: AtomicBool::new(false) };
+        let (queue, admission) = (Arc::<Queue>::default(), parts.admission.clone());
+        let inner = Inner { parts, ids, queue: Arc::clone(&queue), draining: AtomicBool::new(false) };
         let dialer = Self(Arc::new(inner));
-        tokio::spawn(queue::run(Arc::downgrade(&dialer.0)));
+        tokio::spawn(queue::run(Arc::downgrade(&dialer.0), queue, admission));
         dialer
     }
 
@@ -140,6 +141,8 @@ impl Dialer {
     /// No new calls from now on; those that still wait for room end as interrupted, live ones go on.
     pub fn drain(&self) {
         self.0.draining.store(true, Ordering::Release);
+        // See `Inner::reserve`.
+        fence(Ordering::SeqCst);
         for waiting in self.0.queue.take_all() {
             self.0.never_started(waiting.plan.call, "the switch was stopped before the call could start");
         }
@@ -182,7 +185,7 @@ impl Dialer {
             .map_err(|reason| Refusal::DestinationForbidden { reason })?;
         let call = self.0.ids.next().await.map_err(|error| stored(&error))?;
         let record = self.0.parts.settings.recordings.is_some();
-        plan::freeze(call, request, route, key, record, wall_now())
+        plan::freeze(call, request, route, key, record, (Instant::now(), wall_now()))
     }
 }
 
@@ -240,8 +243,16 @@ impl Inner {
         }
     }
 
+    /// The slot goes first and the look after it, the drain does it the other way round: so a call that does not see the
+    /// drain is one that the drain waits for.
     fn reserve(&self) -> Result<Slot, Refusal> {
-        self.parts.journal.reserve().ok_or(Refusal::Overloaded("too many calls are being written down"))
+        let slot = self
+            .parts
+            .journal
+            .reserve()
+            .ok_or(Refusal::Overloaded("too many calls are being written down"))?;
+        fence(Ordering::SeqCst);
+        if self.draining.load(Ordering::Acquire) { Err(Refusal::Draining) } else { Ok(slot) }
     }
 
     /// `Some`: the same request was accepted before.

@@ -3,12 +3,13 @@
 //! One line for each key and trunk, served in turn, so that a full trunk holds up nobody else's calls.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::Inner;
+use crate::admission::Admission;
 use crate::model::{CallPlan, KeyId, Refusal, TrunkId};
 
 /// Calls that may wait. Over it, requests are refused.
@@ -25,7 +26,7 @@ type Lane = (Option<KeyId>, TrunkId);
 
 pub struct Queue {
     lanes: Mutex<VecDeque<(Lane, VecDeque<Waiting>)>>,
-    places: std::sync::Arc<Semaphore>,
+    places: Arc<Semaphore>,
     arrived: Notify,
 }
 
@@ -37,14 +38,14 @@ pub struct Place<'a> {
 
 impl Default for Queue {
     fn default() -> Self {
-        let places = std::sync::Arc::new(Semaphore::new(WAITING_MAX));
+        let places = Arc::new(Semaphore::new(WAITING_MAX));
         Self { lanes: Mutex::default(), places, arrived: Notify::new() }
     }
 }
 
 impl Queue {
     pub fn reserve(&self) -> Option<Place<'_>> {
-        let permit = std::sync::Arc::clone(&self.places).try_acquire_owned().ok()?;
+        let permit = Arc::clone(&self.places).try_acquire_owned().ok()?;
         Some(Place { queue: self, permit })
     }
 
@@ -116,11 +117,12 @@ fn lane_of(plan: &CallPlan) -> Lane {
     (plan.key.as_ref().map(|key| key.id), plan.trunk.id)
 }
 
-/// Starts waiting calls as room is made, until the dialer is gone.
-pub async fn run(dialer: Weak<Inner>) {
+/// Starts waiting calls as room is made, until the dialer is gone. While it waits it holds nothing of the dialer: whoever
+/// takes the house down needs the last handle of its rooms.
+pub async fn run(dialer: Weak<Inner>, queue: Arc<Queue>, admission: Admission) {
     loop {
         let Some(inner) = dialer.upgrade() else { return };
-        let pause = match inner.queue.next(|plan| inner.admit(plan)) {
+        let pause = match queue.next(|plan| inner.admit(plan)) {
             Some(Ok((waiting, permit))) => {
                 inner.start_waiting(waiting, permit).await;
                 continue;
@@ -128,11 +130,12 @@ pub async fn run(dialer: Weak<Inner>) {
             Some(Err(again)) => again.min(LOOK_AGAIN),
             None => LOOK_AGAIN,
         };
+        drop(inner);
         // Room, an arrival, or the clock, whichever is first.
-        let arrived = inner.queue.arrived.notified();
+        let arrived = queue.arrived.notified();
         let _ = tokio::time::timeout(pause, async {
             tokio::select! {
-                () = inner.parts.admission.room() => {}
+                () = admission.room() => {}
                 () = arrived => {}
             }
         })

@@ -4,6 +4,8 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
@@ -25,7 +27,15 @@ pub struct ServerConfig {
 /// A running exchange. Ends when it is dropped.
 pub struct Server {
     local: SocketAddr,
+    tally: Arc<Tally>,
     stop: CancellationToken,
+}
+
+/// An exchange's own tally, for whoever asks from outside its task.
+#[derive(Default)]
+struct Tally {
+    rung: AtomicU64,
+    ended: AtomicU64,
 }
 
 /// Reports that may wait.
@@ -43,14 +53,19 @@ impl Server {
         let media = MediaConfig { address, ports: config.ports, workers: 1, seed: rand::random() };
         let media = Media::start(media, move |report| reports.try_send(report).is_ok())?;
         let exchange = Exchange::new(Config::new(local), rand::random());
-        let stop = CancellationToken::new();
-        tokio::spawn(run(exchange, endpoint, media, inbox, stop.clone()));
-        Ok(Self { local, stop })
+        let (stop, tally) = (CancellationToken::new(), Arc::<Tally>::default());
+        tokio::spawn(run(exchange, endpoint, media, inbox, Arc::clone(&tally), stop.clone()));
+        Ok(Self { local, tally, stop })
     }
 
     /// Where it listens.
     pub fn local_addr(&self) -> SocketAddr {
         self.local
+    }
+
+    /// How many INVITEs rang here so far, and how many of them are over.
+    pub fn tally(&self) -> (u64, u64) {
+        (self.tally.rung.load(Ordering::Relaxed), self.tally.ended.load(Ordering::Relaxed))
     }
 }
 
@@ -65,6 +80,7 @@ async fn run(
     mut endpoint: Endpoint,
     media: Media,
     mut inbox: mpsc::Receiver<Report>,
+    tally: Arc<Tally>,
     stop: CancellationToken,
 ) {
     loop {
@@ -85,6 +101,9 @@ async fn run(
             () = tokio::time::sleep_until(due.into()) => exchange.handle_timeout(Instant::now()),
         }
         drain(&mut exchange, &mut endpoint, &media);
+        let (rung, ended) = exchange.tally();
+        tally.rung.store(rung, Ordering::Relaxed);
+        tally.ended.store(ended, Ordering::Relaxed);
     }
 }
 

@@ -43,6 +43,7 @@ impl Sqlite {
         let failed = |error: sqlx::Error| open_error(path, &error.to_string());
         let writer = one_connection().connect_with(options.clone()).await.map_err(failed)?;
         schema::sqlite().run(&writer).await.map_err(|error| open_error(path, &error.to_string()))?;
+        writer.execute(RELEASE).await.map_err(failed)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS_MAX)
             .test_before_acquire(false)
@@ -157,6 +158,11 @@ async fn checkpoint(mut connection: SqliteConnection, dirty: Arc<AtomicBool>) {
         }
     }
 }
+
+/// The lock says that nobody else lives: whatever was under way when the last switch died is due again now and not when its
+/// lease lapses. A row that has failed before can't be told from one that waits for its next try, and is left to its time.
+const RELEASE: &str =
+    "UPDATE outbox SET due_at = created_at WHERE state = 'pending' AND attempts > 0 AND reason IS NULL";
 
 /// `ON CONFLICT DO NOTHING` passes over repeated requests; `RETURNING` names the others.
 const INTENTS: &str = "INSERT INTO calls (call, tenant, key_id, agent, direction, from_number, to_number, trunk, sip_call_id, campaign, metadata,

@@ -1,3 +1,12 @@
 //! One integration binary. `world` runs whole calls in virtual time; the others start the real switch.
 
+mod callees;
+mod calls_outbound;
+mod calls_read;
+mod crash;
+mod drain;
+mod ledger;
+mod sipp;
+mod switch;
+mod webhooks;
 mod world;

@@ -1,0 +1,77 @@
+//! Whole calls against sipp as the trunk: what RFC 3261 asks of a caller, scenario by scenario. Each test holds both sides
+//! to their word: sipp's counts, the call's record, its one webhook, and the metrics.
+
+mod answers;
+mod cancels;
+mod challenges;
+mod dialogs;
+mod inbound;
+mod load;
+mod media;
+mod refusals;
+
+use serde_json::{Value, json};
+
+use crate::switch::{Metrics, Receiver, Recording, Report, Setup, Sipp};
+
+/// What is left of a call that is over.
+struct Told {
+    /// `GET /v1/calls/{id}`.
+    record: Value,
+    metrics: Metrics,
+    report: Report,
+    recording: Option<Recording>,
+}
+
+/// One call through this scenario, with the usual switch, that must end with this `status` and `ended_reason`.
+fn play(scenario: &str, ended: (&str, &str)) -> Told {
+    play_with(Setup::new(), scenario, json!({}), ended)
+}
+
+/// As [`play`], with this setup, and these fields in the request.
+fn play_with(setup: Setup, scenario: &str, fields: Value, ended: (&str, &str)) -> Told {
+    let receiver = Receiver::start();
+    let switch = setup.webhook(&receiver.url()).start();
+    let sipp = Sipp::at(&switch.place, scenario);
+    let call = switch.call_with(fields);
+    let record = switch.call_until_ended(&call);
+    let report = sipp.succeed(1);
+    let shown = |key: &str| record[key].as_str().unwrap_or_default().to_owned();
+    assert_eq!((shown("status").as_str(), shown("ended_reason").as_str()), ended, "{record}");
+
+    // Counts are shown up to a second late. Nothing is lost on loopback, so once both sides have counted the same
+    // messages these are the last.
+    let metrics = switch.metrics_until("an idle switch that told of the call", |metrics| {
+        metrics.is_idle()
+            && metrics.sum("trunkline_webhook_tries_total", &[("result", "delivered")]) >= 1.0
+            && metrics.sip("messages_sent_total") == report.received() as f64
+            && metrics.sip("messages_received_total") == report.sent() as f64
+    });
+    let deliveries = receiver.deliveries();
+    assert_eq!(deliveries.len(), 1, "{deliveries:?}");
+    let event = &deliveries[0].json;
+    assert_eq!(event["event"], "call.completed");
+    for key in ["call_id", "status", "ended_reason", "duration_seconds", "ended_at"] {
+        assert_eq!(event[key], record[key], "{key}");
+    }
+    assert_eq!(metrics.ended(disposition(ended.1)), 1.0, "{metrics:?}");
+    assert_eq!(metrics.ended_all(), 1.0, "{metrics:?}");
+    assert_eq!(metrics.sip("malformed_total"), 0.0);
+    let recording = switch.recording(&record);
+    Told { record, metrics, report, recording }
+}
+
+/// The switch's own word for Nixflex's `ended_reason`.
+fn disposition(ended_reason: &str) -> &str {
+    match ended_reason {
+        "caller_hangup" => "callee_hangup",
+        same => same,
+    }
+}
+
+/// How a call ends whose agent has said all it had to say.
+const COMPLETED: (&str, &str) = ("completed", "completed");
+/// How a call ends when the callee hangs up.
+const CALLEE_HANGUP: (&str, &str) = ("completed", "caller_hangup");
+/// How a call ends that the trunk could not carry.
+const TRUNK_FAILED: (&str, &str) = ("failed", "trunk_failed");

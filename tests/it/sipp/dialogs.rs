@@ -1,0 +1,84 @@
+//! What the callee does within a call.
+
+use super::{CALLEE_HANGUP, COMPLETED, play, play_with};
+use crate::switch::Setup;
+
+#[test]
+fn the_callee_hangs_up() {
+    play("callee-bye", CALLEE_HANGUP);
+}
+
+#[test]
+fn the_callees_network_says_why_it_hung_up() {
+    play("callee-bye-reason", CALLEE_HANGUP);
+}
+
+#[test]
+fn both_hang_up_at_once() {
+    play("crossing-bye", COMPLETED);
+}
+
+#[test]
+fn the_callee_holds_and_comes_back() {
+    play_with(talking(), "reinvite-hold", serde_json::json!({}), COMPLETED);
+}
+
+#[test]
+fn a_reinvite_that_asks_for_an_offer_is_refused() {
+    play("reinvite-without-sdp", COMPLETED);
+}
+
+#[test]
+fn a_reinvite_that_cannot_be_met_is_refused() {
+    play("reinvite-unusable", COMPLETED);
+}
+
+#[test]
+fn an_update_is_answered() {
+    play_with(talking(), "update", serde_json::json!({}), COMPLETED);
+}
+
+#[test]
+fn what_we_do_not_do_is_refused_and_the_call_goes_on() {
+    play("unknown-in-dialog", COMPLETED);
+}
+
+#[test]
+fn a_bye_that_comes_again_is_answered_again() {
+    play("callee-bye-twice", CALLEE_HANGUP);
+}
+
+#[test]
+fn a_bye_of_another_dialog_ends_nothing() {
+    play("bye-of-another", COMPLETED);
+}
+
+#[test]
+fn a_bye_that_nobody_answers_ends_the_call() {
+    let setup = Setup::new().sip("t1_ms = 20\nt2_ms = 80\nt4_ms = 100");
+    let told = play_with(setup, "bye-unanswered", serde_json::json!({}), COMPLETED);
+    assert!(told.report.requests("BYE").len() > 3);
+}
+
+#[test]
+fn a_callee_that_forgot_the_call_ends_it() {
+    play("bye-481", COMPLETED);
+}
+
+#[test]
+fn a_number_out_of_order_is_refused() {
+    play("cseq-out-of-order", COMPLETED);
+}
+
+#[test]
+fn an_info_is_answered() {
+    play("info-dtmf", COMPLETED);
+}
+
+/// An agent that has more to say than the scenario takes.
+fn talking() -> Setup {
+    let wav = concat!(env!("CARGO_MANIFEST_DIR"), "/src/simulator/audio/agent-goodbye.wav");
+    Setup::new().tts(&format!(
+        "[\"sh\", \"-c\", \"cat '{wav}' > \\\"$1\\\"\", \"sh\", \"{{wav_file}}\", \"{{text_file}}\"]"
+    ))
+}

@@ -1,0 +1,32 @@
+//! What comes to the switch unasked: from the trunk, and from strangers.
+
+use crate::switch::{Sipp, Switch};
+
+#[test]
+fn the_trunks_ping_is_answered() {
+    let switch = Switch::start("");
+    Sipp::towards(&switch.place, switch.place.trunk, "options").succeed(1);
+}
+
+#[test]
+fn what_we_do_not_do_is_refused() {
+    let switch = Switch::start("");
+    Sipp::towards(&switch.place, switch.place.trunk, "unknown-methods").succeed(1);
+}
+
+#[test]
+fn a_call_to_nobody_is_refused() {
+    let switch = Switch::start("");
+    Sipp::towards(&switch.place, switch.place.trunk, "invite-to-nobody").succeed(1);
+    switch.metrics_until("nothing left of it", |metrics| {
+        metrics.is_idle() && metrics.sip("invites_received_total") == 1.0 && metrics.ended_all() == 0.0
+    });
+}
+
+#[test]
+fn strangers_get_no_answer() {
+    let switch = Switch::start("");
+    Sipp::towards(&switch.place, switch.place.neighbour(9), "stranger").succeed(1);
+    let metrics = switch.metrics_until("three strangers", |metrics| metrics.sip("strangers_total") == 3.0);
+    assert_eq!(metrics.sip("messages_sent_total"), 0.0);
+}

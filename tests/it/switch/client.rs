@@ -1,0 +1,97 @@
+//! A small HTTP client that blocks, over the one that the switch itself uses.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::runtime::{Builder, Runtime};
+
+/// Requests to one switch.
+pub struct Client {
+    base: String,
+    authorization: String,
+    runtime: Runtime,
+    http: reqwest::Client,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    /// By name in lower case; of repeated ones the last.
+    pub headers: BTreeMap<String, String>,
+    pub text: String,
+    /// The body as bytes, as it came.
+    pub bytes: Vec<u8>,
+    /// `null` if the body is no JSON.
+    pub json: Value,
+}
+
+impl Client {
+    /// With the usual key.
+    pub fn new(base: &str) -> Self {
+        // A program with two TLS back ends in its tree must name one, even to speak plain HTTP.
+        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30));
+        Self {
+            base: base.to_owned(),
+            authorization: format!("Bearer nxf_demo:{}", super::SECRET),
+            runtime: Builder::new_current_thread().enable_all().build().expect("a runtime"),
+            http: http.build().expect("an HTTP client"),
+        }
+    }
+
+    pub fn get(&self, path: &str) -> Reply {
+        self.try_get(path).unwrap_or_else(|| panic!("GET {path} got no answer"))
+    }
+
+    /// `None` if nobody answers.
+    pub fn try_get(&self, path: &str) -> Option<Reply> {
+        self.send(self.http.get(self.url(path))).ok()
+    }
+
+    pub fn post(&self, path: &str, body: &Value) -> Reply {
+        self.post_with(path, body.to_string().into(), &[])
+    }
+
+    /// Any body, and these headers over the usual ones.
+    pub fn post_with(&self, path: &str, body: Vec<u8>, headers: &[(&str, &str)]) -> Reply {
+        self.try_post_with(path, body, headers).unwrap_or_else(|error| panic!("POST {path}: {error}"))
+    }
+
+    /// As [`Client::post_with`], for a switch that may be gone.
+    pub fn try_post_with(
+        &self,
+        path: &str,
+        body: Vec<u8>,
+        headers: &[(&str, &str)],
+    ) -> Result<Reply, reqwest::Error> {
+        let mut request =
+            self.http.post(self.url(path)).header("content-type", "application/json").body(body);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request)
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    fn send(&self, request: reqwest::RequestBuilder) -> Result<Reply, reqwest::Error> {
+        let mut request = request.build()?;
+        if !request.headers().contains_key("authorization") {
+            let value = self.authorization.parse().expect("a valid header");
+            request.headers_mut().insert("authorization", value);
+        }
+        self.runtime.block_on(async {
+            let response = self.http.execute(request).await?;
+            let text_of =
+                |value: &reqwest::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into();
+            let headers = response.headers().iter().map(|(name, value)| (name.to_string(), text_of(value)));
+            let (status, headers) = (response.status().as_u16(), headers.collect());
+            let bytes = response.bytes().await?.to_vec();
+            let json = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+            Ok(Reply { status, headers, text: String::from_utf8_lossy(&bytes).into_owned(), bytes, json })
+        })
+    }
+}

@@ -1,0 +1,57 @@
+//! Loopback addresses of one's own. Linux answers on all of 127.0.0.0/8, so every switch gets a /24 of it, and well-known ports
+//! never collide however many tests run at once, in one process or in many.
+
+use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A /24 of loopback, held until dropped.
+pub struct Place {
+    /// Where the switch lives.
+    pub switch: Ipv4Addr,
+    /// Where the trunk lives: the other end, played by sipp.
+    pub trunk: Ipv4Addr,
+    /// Whoever holds this socket holds the /24.
+    _claim: UdpSocket,
+}
+
+impl Place {
+    /// Takes a /24 that nobody has.
+    pub fn claim() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let start = std::process::id().wrapping_mul(37);
+        for _ in 0..NETWORKS {
+            let number = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % NETWORKS;
+            // 127.1.0.0 to 127.250.255.0.
+            let [high, low] = [(1 + number / 256) as u8, (number % 256) as u8];
+            if let Ok(claim) = UdpSocket::bind((Ipv4Addr::new(127, high, low, 1), CLAIM_PORT)) {
+                let [switch, trunk] = [1, 2].map(|host| Ipv4Addr::new(127, high, low, host));
+                return Self { switch, trunk, _claim: claim };
+            }
+        }
+        panic!("every network of 127.0.0.0/8 is taken");
+    }
+
+    /// Another address of the same /24.
+    pub fn neighbour(&self, host: u8) -> Ipv4Addr {
+        let [a, b, c, _] = self.switch.octets();
+        Ipv4Addr::new(a, b, c, host)
+    }
+
+    /// The switch's API.
+    pub fn http(&self) -> SocketAddrV4 {
+        SocketAddrV4::new(self.switch, 8080)
+    }
+
+    /// The switch's SIP.
+    pub fn sip(&self) -> SocketAddrV4 {
+        SocketAddrV4::new(self.switch, 5060)
+    }
+
+    /// The trunk's SIP.
+    pub fn trunk_sip(&self) -> SocketAddrV4 {
+        SocketAddrV4::new(self.trunk, 5080)
+    }
+}
+
+const NETWORKS: u32 = 250 * 256;
+const CLAIM_PORT: u16 = 1_025;

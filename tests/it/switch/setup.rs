@@ -1,0 +1,136 @@
+//! The configuration of a switch under test: the usual one, and what a test wants otherwise.
+
+use std::fmt::Write;
+
+use super::{FROM, Place, SECRET, Switch};
+
+/// The usual trunk `t1` (at [`Place::trunk_sip`], with credentials), agent `agent_demo`, number and key; short SIP timers; a
+/// speech program that needs no synthesiser. Each method adds lines to one table.
+#[derive(Default)]
+pub struct Setup {
+    top: String,
+    sip: String,
+    media: String,
+    trunk: String,
+    agent: String,
+    number: String,
+    key: String,
+    webhooks: String,
+    extra: String,
+    webhook_url: Option<String>,
+    tts: Option<String>,
+    place: Option<Place>,
+}
+
+/// One method a table: `.agent("ring_timeout_seconds = 1")`.
+macro_rules! tables {
+    ($($table:ident),*) => {
+        $(
+            pub fn $table(mut self, lines: &str) -> Self {
+                let _ = writeln!(self.$table, "{lines}");
+                self
+            }
+        )*
+    };
+}
+
+impl Setup {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    // `top` goes before every table (`database_url = …`), `extra` after them (whole tables).
+    tables!(top, sip, media, trunk, agent, number, key, webhooks, extra);
+
+    /// Where the agent's events go.
+    pub fn webhook(mut self, url: &str) -> Self {
+        self.webhook_url = Some(url.to_owned());
+        self
+    }
+
+    /// The speech program, as a TOML array, in place of the one that always says "Hello?".
+    pub fn tts(mut self, command: &str) -> Self {
+        self.tts = Some(command.to_owned());
+        self
+    }
+
+    /// At this place rather than at a new one: a second switch beside a first that was told of it.
+    pub fn at(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
+    }
+
+    /// Starts the switch and waits until it is ready.
+    pub fn start(mut self) -> Switch {
+        let place = self.place.take().unwrap_or_else(Place::claim);
+        let config = self.config(&place);
+        Switch::launch(place, &config)
+    }
+
+    /// The text of `trunkline.toml` at this place.
+    pub fn config(&self, place: &Place) -> String {
+        let Self { top, sip, media, trunk, agent, number, key, webhooks, extra, .. } = self;
+        let (address, http, sip_listen, trunk_sip) =
+            (place.switch, place.http(), place.sip(), place.trunk_sip());
+        let webhook =
+            self.webhook_url.as_ref().map_or_else(String::new, |url| format!("webhook_url = \"{url}\""));
+        let tts = self.tts.clone().unwrap_or_else(hello);
+        // Nobody speaks in most scenarios: silence is judged soon.
+        let agent = with_default(agent, "amd", "amd = { initial_silence = 400 }");
+        let sip = with_default(sip, "t1_ms", "t1_ms = 200\nt2_ms = 800\nt4_ms = 1000");
+        format!(
+            "data_dir = \"./data\"
+{top}
+[http]
+listen = \"{http}\"
+[sip]
+listen = [\"udp:{sip_listen}\"]
+{sip}
+[media]
+address = \"{address}\"
+ports = \"20000-29999\"
+workers = 1
+{media}
+[tts]
+command = {tts}
+[[trunk]]
+name = \"t1\"
+uri = \"sip:{trunk_sip}\"
+username = \"trunkuser\"
+password = \"trunkpass\"
+{trunk}
+[[agent]]
+id = \"agent_demo\"
+{webhook}
+{agent}
+[[number]]
+e164 = \"{FROM}\"
+trunk = \"t1\"
+agent = \"agent_demo\"
+outbound = true
+{number}
+[[key]]
+face = \"nixflex\"
+id = \"nxf_demo\"
+secret = \"{SECRET}\"
+{key}
+[webhooks]
+allow_http = true
+allow_addresses = [\"127.0.0.0/8\"]
+{webhooks}
+{extra}
+"
+        )
+    }
+}
+
+/// The lines, with these before them unless they set `key` themselves.
+fn with_default(lines: &str, key: &str, default: &str) -> String {
+    if lines.contains(key) { lines.to_owned() } else { format!("{default}\n{lines}") }
+}
+
+/// A speech program that says the same "Hello?" of 0.8 s whatever it is given.
+fn hello() -> String {
+    let wav = concat!(env!("CARGO_MANIFEST_DIR"), "/src/simulator/audio/hello.wav");
+    format!("[\"sh\", \"-c\", \"cat '{wav}' > \\\"$1\\\"\", \"sh\", \"{{wav_file}}\", \"{{text_file}}\"]")
+}
