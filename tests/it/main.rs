@@ -3,9 +3,12 @@
 mod callees;
 mod calls_outbound;
 mod calls_read;
+mod cli;
 mod crash;
 mod drain;
 mod ledger;
+mod metrics;
+mod postgres;
 mod sipp;
 mod switch;
 mod webhooks;
