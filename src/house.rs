@@ -326,6 +326,9 @@ fn webhooks(
 fn events(journal: &Journal, metrics: &Metrics) -> Box<dyn Fn(CallEvent) + Send> {
     let (journal, metrics) = (journal.clone(), metrics.clone());
     Box::new(move |event| {
+        if let CallFact::Dialing { after } = &event.fact {
+            metrics.call_setup(*after);
+        }
         if let CallFact::Ended(outcome) = &event.fact {
             let record = journal.find(event.call);
             metrics.call_ended(record.as_ref().map_or("", |record| &record.trunk), outcome);

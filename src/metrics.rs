@@ -108,6 +108,55 @@ const SIP: [(Metric, SipCount); 23] = [
     (Metric("trunkline_sip_merged_total", "Requests refused as merged."), |c| c.merged),
 ];
 
+/// Where a media count stands in the media plane's counters.
+type MediaCount = fn(&trunkline_media::Counters) -> u64;
+
+const MEDIA: [(Metric, MediaCount); 18] = [
+    (Metric("trunkline_rtp_packets_received_total", "RTP packets taken from peers."), |c| c.packets_in),
+    (Metric("trunkline_rtp_packets_sent_total", "RTP packets given to peers."), |c| c.packets_out),
+    (Metric("trunkline_rtp_send_failures_total", "Datagrams that the kernel refused to send."), |c| {
+        c.send_failures
+    }),
+    (Metric("trunkline_rtp_packets_lost_total", "RTP packets that never came."), |c| c.lost),
+    (Metric("trunkline_rtp_packets_late_total", "RTP packets that came too late to be heard."), |c| c.late),
+    (Metric("trunkline_rtp_duplicates_total", "RTP packets that came twice."), |c| c.duplicates),
+    (Metric("trunkline_rtp_frames_concealed_total", "Frames made up for loss or delay."), |c| c.concealed),
+    (Metric("trunkline_rtp_strangers_total", "Datagrams of sources that are not the peer."), |c| c.strangers),
+    (Metric("trunkline_rtp_malformed_total", "Datagrams that are neither RTP nor RTCP."), |c| c.malformed),
+    (Metric("trunkline_rtp_unknown_payload_total", "RTP of payload types that were not agreed upon."), |c| {
+        c.unknown_payload
+    }),
+    (Metric("trunkline_media_legs_opened_total", "Media legs ever opened."), |c| c.legs_opened),
+    (Metric("trunkline_media_overruns_total", "Cycles of 20 ms that a media thread slept through."), |c| {
+        c.overruns
+    }),
+    (
+        Metric("trunkline_media_ticks_missed_total", "Ticks of legs that came too late to send anything."),
+        |c| c.ticks_missed,
+    ),
+    (
+        Metric(
+            "trunkline_media_refused_total",
+            "Rules, clips and digits refused because there were too many.",
+        ),
+        |c| c.refused,
+    ),
+    (Metric("trunkline_media_reports_dropped_total", "Reports dropped because a mailbox was full."), |c| {
+        c.reports_dropped
+    }),
+    (Metric("trunkline_recordings_total", "Recordings that ended, well or not."), |c| c.recordings),
+    (Metric("trunkline_recordings_failed_total", "Recordings that ended with an error."), |c| {
+        c.recordings_failed
+    }),
+    (
+        Metric(
+            "trunkline_recording_frames_dropped_total",
+            "Stereo frames that the recorder had no room for.",
+        ),
+        |c| c.frames_dropped,
+    ),
+];
+
 /// Bounds of each histogram's buckets, in seconds.
 const BUCKETS: [(&Metric, &[f64]); 5] = [
     (&CALL_SETUP, &[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0]),
@@ -290,6 +339,9 @@ impl Metrics {
     /// The media plane.
     pub fn export_media(&self, counters: &trunkline_media::Counters) {
         gauge(&self.0.recorder, &MEDIA_LEGS, &[]).set(counters.legs as f64);
+        for (metric, count) in &MEDIA {
+            self.counter(metric, &[]).absolute(count(counters));
+        }
     }
 
     /// The store.

@@ -2,7 +2,6 @@
 //!
 //! The text and its audio pass through anonymous memory (`memfd_create(2)`), never through a file or an argument list:
 //! what a request's prompt says is stored nowhere and shown in no process list.
-#![expect(clippy::disallowed_methods, reason = "a shell: it runs programs with deadlines")]
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;

@@ -4,6 +4,7 @@
 //! its end exactly once, on leaving the first three.
 
 mod answer;
+mod answered;
 mod calling;
 mod offer;
 mod ringing;
@@ -182,4 +183,12 @@ pub(crate) fn finish(writer: Writer, body: Option<&Body>) -> Bytes {
         Some(body) => writer.body(&body.content_type, &body.bytes),
         None => writer.finish(),
     }
+}
+
+/// Adds header lines.
+pub(crate) fn with_headers<N: AsRef<str>>(mut writer: Writer, headers: &[(N, String)]) -> Writer {
+    for (name, value) in headers {
+        writer = writer.header(name, value);
+    }
+    writer
 }

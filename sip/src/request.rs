@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::arena::Key;
 use crate::digest::{Authenticator, Challenged, Credentials};
-use crate::invite::loose_route;
+use crate::invite::{loose_route, with_headers};
 use crate::message::{Message, Method, Name};
 use crate::reason::Reason;
 use crate::targets::Targets;
@@ -167,10 +167,7 @@ impl UserAgent {
             if let Some(reason) = reason {
                 writer = writer.header(Name::Reason, reason);
             }
-            for (name, value) in authorizations {
-                writer = writer.header(name, value);
-            }
-            writer.finish()
+            with_headers(writer, &authorizations).finish()
         });
         request.transaction = Some(transaction);
     }

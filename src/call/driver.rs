@@ -282,7 +282,7 @@ impl Driver {
         }
         self.published = now;
         let counts = Counts {
-            sip: self.parts.shard.counters().clone(),
+            sip: *self.parts.shard.counters(),
             endpoint: self.parts.endpoint.counters(),
             calls: self.parts.shard.calls(),
         };

@@ -137,7 +137,8 @@ impl Call {
             call.order(cx, Media::Arm(rule));
         }
         call.set(cx, Timer::Ring, call.plan.agent.ring_timeout);
-        call.tell(cx, CallFact::Dialing);
+        let after = cx.now.saturating_duration_since(call.plan.asked_at);
+        call.tell(cx, CallFact::Dialing { after });
         if let (VoicemailAction::LeaveMessage, Some(text)) =
             (call.plan.voicemail, call.plan.voicemail_message.clone())
         {

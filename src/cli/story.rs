@@ -7,7 +7,7 @@ use crate::model::{CallFact, Disposition, EndedBy, Outcome};
 /// One fact as a line; `None` for those that say nothing to people.
 pub fn line(fact: &CallFact) -> Option<String> {
     Some(match fact {
-        CallFact::Dialing => "dialling".into(),
+        CallFact::Dialing { .. } => "dialling".into(),
         CallFact::Ringing { status: 180 } => "ringing".into(),
         CallFact::Ringing { status } => format!("progress ({status})"),
         CallFact::EarlyMedia => "audio before the answer".into(),

@@ -185,7 +185,7 @@ impl Dialer {
             .map_err(|reason| Refusal::DestinationForbidden { reason })?;
         let call = self.0.ids.next().await.map_err(|error| stored(&error))?;
         let record = self.0.parts.settings.recordings.is_some();
-        plan::freeze(call, request, route, key, record, wall_now())
+        plan::freeze(call, request, route, key, record, (Instant::now(), wall_now()))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Freezes what one call needs: its script, its agent, its trunk, and the row that will tell of it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use uuid::Uuid;
 
@@ -21,7 +22,7 @@ pub fn freeze(
     route: Route,
     key: Option<Arc<Key>>,
     record: bool,
-    now: Timestamp,
+    (asked_at, created_at): (Instant, Timestamp),
 ) -> Result<Ticket, Refusal> {
     let Route { agent, number, from, trunk } = route;
     let mut unknown = Vec::new();
@@ -50,7 +51,7 @@ pub fn freeze(
             key: key.id,
         }),
         state: CallState::Dialing,
-        created_at: now,
+        created_at,
         ringing_at: None,
         answered_at: None,
         ended_at: None,
@@ -68,6 +69,7 @@ pub fn freeze(
     };
     let plan = CallPlan {
         call,
+        asked_at,
         sip_call_id,
         voicemail: request.voicemail.unwrap_or(agent.voicemail),
         agent,

@@ -65,7 +65,7 @@ impl Books {
             return false;
         }
         let write = match &event.fact {
-            CallFact::Dialing => {
+            CallFact::Dialing { .. } => {
                 began(Arc::make_mut(&mut entry.record));
                 return false;
             }

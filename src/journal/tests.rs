@@ -212,10 +212,10 @@ async fn listeners_hear_every_fact_of_every_call(place: Place) {
     let (journal, _) = start(&store, 10);
     let mut news = journal.subscribe();
     intend(&journal, 1).await;
-    journal.record(event(1, CallFact::Dialing));
+    journal.record(event(1, CallFact::Dialing { after: Duration::ZERO }));
     journal.record(event(99, CallFact::EarlyMedia));
     journal.record(event(1, CallFact::Ended(outcome(Instant::now()))));
-    assert!(matches!(news.recv().await.expect("told").fact, CallFact::Dialing));
+    assert!(matches!(news.recv().await.expect("told").fact, CallFact::Dialing { .. }));
     assert_eq!(news.recv().await.expect("told").call, call(99));
     assert!(matches!(news.recv().await.expect("told").fact, CallFact::Ended(_)));
     drop(journal);

@@ -19,7 +19,10 @@ pub struct CallEvent {
 #[derive(Clone, Debug)]
 pub enum CallFact {
     /// The INVITE left.
-    Dialing,
+    Dialing {
+        /// So long after the call was asked for.
+        after: Duration,
+    },
     /// A provisional response came (180, 183, …).
     Ringing {
         /// Its status.

@@ -1,6 +1,7 @@
 //! Everything a call needs to know, frozen before it starts. A change of the configuration touches the next call only.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::{Agent, CallId, Key, PhoneNumber, Trunk, VoicemailAction};
 
@@ -26,6 +27,8 @@ pub enum LineEnd {
 pub struct CallPlan {
     /// Its id.
     pub call: CallId,
+    /// When it was asked for.
+    pub asked_at: Instant,
     /// The SIP Call-ID, a UUID (RFC 3261 §8.1.1.4), fixed here so that the intent on disk already names it.
     pub sip_call_id: String,
     /// Whose voice, limits and webhook.

@@ -1,6 +1,8 @@
 //! What one transaction writes: one JSON array a kind of change. The engines take the arrays apart with one statement a
 //! kind, however many rows they hold, so that a call's share of a commit stays small.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 use super::outbox::Settlement;
@@ -27,7 +29,7 @@ pub(super) struct Batch {
 #[derive(Debug, Default)]
 pub(super) struct Applied {
     /// The calls that were new.
-    pub inserted: Vec<i64>,
+    pub inserted: HashSet<i64>,
     /// How many outbox rows it made.
     pub outbox: u64,
 }

@@ -174,7 +174,7 @@ async fn run(connection: &mut PgConnection, batch: &Batch) -> Result<Applied, sq
     if !is_none(&batch.intents) {
         let query = sqlx::query(INTENTS).bind(batch.intents.as_str());
         for row in transaction.fetch_all(query).await? {
-            applied.inserted.push(row.try_get(0)?);
+            applied.inserted.insert(row.try_get(0)?);
         }
     }
     // A call's row is changed in the order of the call's life.

@@ -17,7 +17,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Either, Executor, Row, SqlitePool};
 
 use super::StoreError;
-use super::batch::{Applied, Batch};
+use super::batch::{Applied, Batch, is_none};
 use super::schema;
 
 /// One writer beside the readers.
@@ -164,14 +164,8 @@ async fn checkpoint(mut connection: SqliteConnection, dirty: Arc<AtomicBool>) {
 const RELEASE: &str =
     "UPDATE outbox SET due_at = created_at WHERE state = 'pending' AND attempts > 0 AND reason IS NULL";
 
-/// The place in [`TRANSACTION`] of the statement that makes outbox rows, whose count is told.
-const OUTBOX_STATEMENT: usize = 4;
-
-/// `ON CONFLICT DO NOTHING` passes over repeated requests; `RETURNING` names the others. The outbox row is written before
-/// its call ends, by the same condition, so that only a call's first end makes one. `NOT INDEXED` leaves the look-up by
-/// rowid and keeps the planner from walking the index of unfinished calls.
-const TRANSACTION: &str = "BEGIN IMMEDIATE;
-INSERT INTO calls (call, tenant, key_id, agent, direction, from_number, to_number, trunk, sip_call_id, campaign, metadata,
+/// `ON CONFLICT DO NOTHING` passes over repeated requests; `RETURNING` names the others.
+const INTENTS: &str = "INSERT INTO calls (call, tenant, key_id, agent, direction, from_number, to_number, trunk, sip_call_id, campaign, metadata,
     unknown_variables, webhook_url, webhook_face, webhook_key, state, created_at, idempotency_key, body_hash,
     response_status, response_body)
   SELECT value ->> 'call', value ->> 'tenant', value ->> 'key_id', value ->> 'agent', value ->> 'direction',
@@ -179,30 +173,39 @@ INSERT INTO calls (call, tenant, key_id, agent, direction, from_number, to_numbe
     value ->> 'metadata', value ->> 'unknown_variables', value ->> 'webhook_url', value ->> 'webhook_face',
     value ->> 'webhook_key', value ->> 'state', value ->> 'created_at', value ->> 'idempotency_key',
     value ->> 'body_hash', value ->> 'response_status', value ->> 'response_body'
-  FROM json_each($1) WHERE true ON CONFLICT DO NOTHING RETURNING call AS inserted;
-UPDATE calls NOT INDEXED SET state = 'dialing' WHERE call IN (SELECT value FROM json_each($2)) AND state = 'accepted';
-UPDATE calls NOT INDEXED SET state = 'answered', ringing_at = r.value ->> 'ringing_at',
+  FROM json_each($1) WHERE true ON CONFLICT DO NOTHING RETURNING call";
+
+/// `NOT INDEXED`, here and below, leaves the look-up by rowid and keeps the planner from walking the index of unfinished
+/// calls.
+const DIALING: &str = "UPDATE calls NOT INDEXED SET state = 'dialing' WHERE call IN (SELECT value FROM json_each($2)) AND state = 'accepted'";
+
+const ANSWERED: &str =
+    "UPDATE calls NOT INDEXED SET state = 'answered', ringing_at = r.value ->> 'ringing_at',
     answered_at = r.value ->> 'answered_at', dialog = r.value ->> 'dialog'
-  FROM json_each($3) AS r WHERE calls.call = r.value ->> 'call' AND state <> 'ended';
-INSERT INTO outbox (call, event, receiver, state, created_at, due_at, attempts)
+  FROM json_each($3) AS r WHERE calls.call = r.value ->> 'call' AND state <> 'ended'";
+
+/// Written before its call ends, by the same condition, so that only a call's first end makes an outbox row.
+const OUTBOX: &str = "INSERT INTO outbox (call, event, receiver, state, created_at, due_at, attempts)
   SELECT c.call, r.value ->> 'event', r.value ->> 'receiver', 'pending', r.value ->> 'ended_at', r.value ->> 'ended_at', 0
   FROM json_each($4) AS r CROSS JOIN calls AS c ON c.call = r.value ->> 'call'
-  WHERE c.state <> 'ended' AND r.value ->> 'receiver' IS NOT NULL AND c.webhook_url IS NOT NULL;
-UPDATE calls NOT INDEXED SET state = 'ended', dialog = NULL,
+  WHERE c.state <> 'ended' AND r.value ->> 'receiver' IS NOT NULL AND c.webhook_url IS NOT NULL";
+
+const ENDED: &str = "UPDATE calls NOT INDEXED SET state = 'ended', dialog = NULL,
     ringing_at = r.value ->> 'ringing_at', answered_at = r.value ->> 'answered_at', ended_at = r.value ->> 'ended_at',
     disposition = r.value ->> 'disposition', ended_by = r.value ->> 'ended_by', sip_status = r.value ->> 'sip_status',
     q850 = r.value ->> 'q850', detail = r.value ->> 'detail', verdict = r.value ->> 'verdict',
     verdict_reason = r.value ->> 'verdict_reason', verdict_evidence = r.value ->> 'verdict_evidence',
     dead_air_ms = r.value ->> 'dead_air_ms', recording = r.value ->> 'recording',
     recording_error = r.value ->> 'recording_error'
-  FROM json_each($4) AS r WHERE calls.call = r.value ->> 'call' AND state <> 'ended';
-DELETE FROM calls NOT INDEXED WHERE call IN (SELECT value FROM json_each($5)) AND state IN ('accepted', 'dialing');
-UPDATE outbox NOT INDEXED SET state = r.value ->> 'state', due_at = coalesce(r.value ->> 'due_at', due_at),
+  FROM json_each($4) AS r WHERE calls.call = r.value ->> 'call' AND state <> 'ended'";
+
+const WITHDRAWN: &str = "DELETE FROM calls NOT INDEXED WHERE call IN (SELECT value FROM json_each($5)) AND state IN ('accepted', 'dialing')";
+
+const SETTLED: &str = "UPDATE outbox NOT INDEXED SET state = r.value ->> 'state', due_at = coalesce(r.value ->> 'due_at', due_at),
     body = CASE r.value ->> 'state' WHEN 'delivered' THEN NULL ELSE coalesce(body, r.value ->> 'body') END,
     reason = r.value ->> 'reason', settled_at = r.value ->> 'settled_at'
   FROM json_each($6) AS r WHERE outbox.id = r.value ->> 'id' AND outbox.state = 'pending'
-    AND (r.value ->> 'state' = 'delivered' OR attempts = r.value ->> 'attempt');
-COMMIT";
+    AND (r.value ->> 'state' = 'delivered' OR attempts = r.value ->> 'attempt')";
 
 /// Claims due rows. `receivers` hops from receiver to receiver along the index, so that a dead receiver's backlog is
 /// never walked; of each the oldest rows are taken, up to its room, unless an earlier event of the same call is still owed.
@@ -222,25 +225,45 @@ UPDATE outbox SET due_at = $2, attempts = attempts + 1 WHERE id IN (
     WHERE c.place <= coalesce(room.value, $4) ORDER BY c.due_at, c.id LIMIT $3)
 RETURNING id";
 
+/// Only what has rows is in the text: every statement's result is a trip between threads. A statement alone is a
+/// transaction by itself. There are few different texts, and each is prepared once.
 async fn run(connection: &mut SqliteConnection, batch: &Batch) -> Result<Applied, sqlx::Error> {
-    let mut applied = Applied::default();
-    let query = sqlx::query(TRANSACTION)
+    let kinds = [
+        (INTENTS, &batch.intents),
+        (DIALING, &batch.dialing),
+        (ANSWERED, &batch.answered),
+        (OUTBOX, &batch.ended),
+        (ENDED, &batch.ended),
+        (WITHDRAWN, &batch.withdrawn),
+        (SETTLED, &batch.settled),
+    ];
+    let mut statements: Vec<&str> =
+        kinds.into_iter().filter(|(_, rows)| !is_none(rows)).map(|(sql, _)| sql).collect();
+    if statements.len() > 1 {
+        statements.insert(0, "BEGIN IMMEDIATE");
+        statements.push("COMMIT");
+    }
+    let outbox = statements.iter().position(|sql| *sql == OUTBOX);
+    // Constants, joined.
+    let text = sqlx::AssertSqlSafe(statements.join(";\n"));
+    let query = sqlx::query(text)
         .bind(batch.intents.as_str())
         .bind(batch.dialing.as_str())
         .bind(batch.answered.as_str())
         .bind(batch.ended.as_str())
         .bind(batch.withdrawn.as_str())
         .bind(batch.settled.as_str());
+    let mut applied = Applied::default();
     let mut results = connection.fetch_many(query);
-    let mut statement = 0;
+    let mut finished = 0;
     while let Some(result) = results.try_next().await? {
         match result {
-            Either::Right(row) => applied.inserted.push(row.try_get(0)?),
+            Either::Right(row) => drop(applied.inserted.insert(row.try_get(0)?)),
             Either::Left(done) => {
-                if statement == OUTBOX_STATEMENT {
+                if outbox == Some(finished) {
                     applied.outbox = done.rows_affected();
                 }
-                statement += 1;
+                finished += 1;
             }
         }
     }

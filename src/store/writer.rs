@@ -22,6 +22,8 @@ pub(super) const QUEUE_MAX: usize = 8192;
 const ROWS_MAX: usize = 1000;
 const LINGER_INTENT: Duration = Duration::from_millis(2);
 const LINGER: Duration = Duration::from_millis(20);
+/// What is due so soon goes with the intents that are due now.
+const RIDE_ALONG: Duration = Duration::from_millis(6);
 /// While the database takes no writes, it is tried so often.
 const PROBE_EVERY: Duration = Duration::from_millis(500);
 
@@ -45,25 +47,93 @@ pub(super) struct Gauges {
     pub failures: AtomicU64,
 }
 
-/// Runs until every handle is gone.
+/// Runs until it is told to close, or every handle is gone.
 pub(super) async fn run(engine: Arc<Engine>, mut queue: mpsc::Receiver<Op>, gauges: Arc<Gauges>) {
     let writer = Writer { engine, gauges };
-    let mut batch = Vec::new();
-    let mut next = None;
+    let mut waiting = Waiting::default();
     loop {
-        let first = match next.take() {
-            Some(op) => op,
-            None => match writer.wait(&mut queue).await {
-                Some(op) => op,
+        let op = match (queue.try_recv(), waiting.deadline()) {
+            (Ok(op), _) => Some(op),
+            (Err(_), Some(deadline)) => timeout_at(deadline, queue.recv()).await.ok().flatten(),
+            (Err(_), None) => match writer.wait(&mut queue).await {
+                Some(op) => Some(op),
                 None => return,
             },
         };
-        if let Op::Claim(claim, reply) = first {
-            let _ = reply.send(writer.engine.claim(&claim).await);
-            continue;
+        match op {
+            Some(Op::Claim(claim, reply)) => {
+                let _ = reply.send(writer.engine.claim(&claim).await);
+            }
+            Some(Op::Close(reply)) => {
+                writer.commit(waiting.take_all()).await;
+                let _ = reply.send(());
+                return;
+            }
+            Some(op) => {
+                if waiting.rows + rows_of(&op) > ROWS_MAX {
+                    writer.commit(waiting.take_all()).await;
+                }
+                let withdraws = withdraws(&op);
+                waiting.add(op, Instant::now());
+                // It must come after its intent, which may wait here, and before any that reuses its idempotency key.
+                if withdraws {
+                    writer.commit(waiting.take_all()).await;
+                }
+            }
+            None => {}
         }
-        next = collect(&mut queue, first, &mut batch).await;
-        writer.commit(std::mem::take(&mut batch)).await;
+        let due = waiting.take_due(Instant::now());
+        if !due.is_empty() {
+            writer.commit(due).await;
+        }
+    }
+}
+
+/// What waits for company: those for whom a client waits, and the others, who ride along when their own time is near.
+/// Going apart keeps most transactions down to one statement.
+#[derive(Default)]
+struct Waiting {
+    urgent: Vec<Op>,
+    urgent_due: Option<Instant>,
+    patient: Vec<Op>,
+    patient_due: Option<Instant>,
+    rows: usize,
+}
+
+impl Waiting {
+    fn add(&mut self, op: Op, now: Instant) {
+        self.rows += rows_of(&op);
+        if matches!(op, Op::Intend(..) | Op::Dialing(..)) {
+            self.urgent_due.get_or_insert(now + LINGER_INTENT);
+            self.urgent.push(op);
+        } else {
+            self.patient_due.get_or_insert(now + LINGER);
+            self.patient.push(op);
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.urgent_due.into_iter().chain(self.patient_due).min()
+    }
+
+    /// Nothing before the earlier deadline; then those whose time it is, and those whose time would come with the next
+    /// intents.
+    fn take_due(&mut self, now: Instant) -> Vec<Op> {
+        if self.deadline().is_none_or(|deadline| deadline > now) && self.rows < ROWS_MAX {
+            return Vec::new();
+        }
+        if self.patient_due.is_some_and(|due| due > now + RIDE_ALONG) && self.rows < ROWS_MAX {
+            self.urgent_due = None;
+            let urgent = std::mem::take(&mut self.urgent);
+            self.rows -= urgent.len();
+            return urgent;
+        }
+        self.take_all()
+    }
+
+    fn take_all(&mut self) -> Vec<Op> {
+        let Self { urgent, patient, .. } = std::mem::take(self);
+        urgent.into_iter().chain(patient).collect()
     }
 }
 
@@ -88,12 +158,12 @@ impl Writer {
     /// it fails alone.
     async fn commit(&self, ops: Vec<Op>) {
         match self.apply(&ops).await {
-            Ok(applied) => self.tell(ops, &applied).await,
+            Ok(applied) => self.tell(ops, applied).await,
             Err(error) if ops.len() > 1 && is_rows_fault(&error) => {
                 for op in ops {
                     let alone = vec![op];
                     match self.apply(&alone).await {
-                        Ok(applied) => self.tell(alone, &applied).await,
+                        Ok(applied) => self.tell(alone, applied).await,
                         Err(error) => refuse(alone, &error.into()),
                     }
                 }
@@ -134,12 +204,12 @@ impl Writer {
     }
 
     /// Answers everybody who waited for this commit. Who has gone away is not missed.
-    async fn tell(&self, ops: Vec<Op>, applied: &Applied) {
+    async fn tell(&self, ops: Vec<Op>, mut applied: Applied) {
         for op in ops {
             match op {
                 Op::Intend(intent, reply) => {
                     let id = i64::try_from(intent.record.call.get()).unwrap_or(i64::MAX);
-                    if applied.inserted.contains(&id) {
+                    if applied.inserted.remove(&id) {
                         let _ = reply.send(Ok(Intended::Committed));
                     } else {
                         let _ = reply.send(self.why_not_inserted(&intent).await);
@@ -148,8 +218,7 @@ impl Writer {
                 Op::Dialing(_, reply) => drop(reply.send(Ok(()))),
                 Op::Write(_, reply) => drop(reply.send(Ok(applied.outbox))),
                 Op::Settle(_, reply) => drop(reply.send(Ok(()))),
-                Op::Close(reply) => drop(reply.send(())),
-                Op::Claim(..) => unreachable!("a claim is never in a batch"),
+                Op::Claim(..) | Op::Close(_) => unreachable!("they are never in a transaction with others"),
             }
         }
     }
@@ -167,60 +236,9 @@ impl Writer {
     }
 }
 
-/// Fills a batch until its time or its room is over. Gives back a change that must wait for the next one.
-async fn collect(queue: &mut mpsc::Receiver<Op>, first: Op, batch: &mut Vec<Op>) -> Option<Op> {
-    let mut deadline = Instant::now() + linger(&first);
-    let mut rows = rows_of(&first);
-    let mut shape = Shape::default();
-    shape.admit(&first);
-    let mut closing = matches!(first, Op::Close(_));
-    batch.push(first);
-    while !closing && rows < ROWS_MAX {
-        let op = match queue.try_recv() {
-            Ok(op) => op,
-            Err(_) => match timeout_at(deadline, queue.recv()).await {
-                Ok(Some(op)) => op,
-                Ok(None) | Err(_) => return None,
-            },
-        };
-        rows += rows_of(&op);
-        if rows > ROWS_MAX || !shape.admit(&op) {
-            return Some(op);
-        }
-        closing = matches!(op, Op::Close(_));
-        deadline = deadline.min(Instant::now() + linger(&op));
-        batch.push(op);
-    }
-    None
-}
-
-/// What a transaction already holds, as far as order asks: its kinds are applied in a fixed order.
-#[derive(Default)]
-struct Shape {
-    withdrawal: bool,
-}
-
-impl Shape {
-    /// An intent after a withdrawal may reuse its idempotency key. A claim is a transaction of its own.
-    fn admit(&mut self, op: &Op) -> bool {
-        match op {
-            Op::Intend(..) => !self.withdrawal,
-            Op::Claim(..) => false,
-            Op::Write(writes, _) => {
-                self.withdrawal |= writes.iter().any(|write| matches!(write, Write::Withdrawn(_)));
-                true
-            }
-            Op::Dialing(..) | Op::Settle(..) | Op::Close(_) => true,
-        }
-    }
-}
-
-fn linger(op: &Op) -> Duration {
-    match op {
-        Op::Intend(..) | Op::Dialing(..) => LINGER_INTENT,
-        Op::Write(..) | Op::Settle(..) => LINGER,
-        Op::Claim(..) | Op::Close(_) => Duration::ZERO,
-    }
+/// Does it take back an intent?
+fn withdraws(op: &Op) -> bool {
+    matches!(op, Op::Write(writes, _) if writes.iter().any(|write| matches!(write, Write::Withdrawn(_))))
 }
 
 fn rows_of(op: &Op) -> usize {
@@ -253,8 +271,7 @@ fn refuse(ops: Vec<Op>, error: &StoreError) {
             Op::Dialing(_, reply) => drop(reply.send(Err(error.clone()))),
             Op::Write(_, reply) => drop(reply.send(Err(error.clone()))),
             Op::Settle(_, reply) => drop(reply.send(Err(error.clone()))),
-            Op::Claim(_, reply) => drop(reply.send(Err(error.clone()))),
-            Op::Close(reply) => drop(reply.send(())),
+            Op::Claim(..) | Op::Close(_) => unreachable!("they are never in a transaction with others"),
         }
     }
 }

@@ -142,9 +142,9 @@ impl Worker {
         }
         self.left_some |= self.receivers.values().any(|receiver| receiver.room(&self.context.config) == 0);
         if let Ok(Some(due)) = self.context.store.next_due().await {
-            // What is due and was left is waiting for room, which the end of a try makes.
-            let floor = if self.left_some { later(now, PAUSE) } else { now };
-            self.next = self.next.min(due.max(floor));
+            // What was due and was not taken waits for room, or for an earlier event of its call.
+            let due = if due <= now { later(now, PAUSE) } else { due };
+            self.next = self.next.min(due);
         }
     }
 
@@ -160,7 +160,7 @@ impl Worker {
         let (counter, failing) = match &tried.settlement.settled {
             Settled::Delivered => (&counters.delivered, false),
             Settled::Retry { .. } => (&counters.retried, true),
-            Settled::Dead { .. } => (&counters.dead, true),
+            Settled::Dead { .. } => (&counters.dead, false),
         };
         counter.fetch_add(1, Ordering::Relaxed);
         if let Some(receiver) = self.receivers.get_mut(&tried.receiver) {

@@ -1,17 +1,14 @@
-//! Our INVITE until somebody answers (RFC 3261 §13.2, §9.1): forks, challenges, the next target, CANCEL and its races.
+//! Our INVITE until somebody answers (RFC 3261 §13.2, §9.1): early dialogs, challenges, the next target, CANCEL.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::{ALLOW, Acked, Phase, Talking, Usage, body_of, finish};
+use super::{ALLOW, Phase, Usage, body_of, finish, with_headers};
 use crate::arena::Key;
-use crate::dialog::Dialog;
 use crate::digest::Challenged;
-use crate::message::{Message, Method, Name, Uri, Writer};
-use crate::path::Path;
+use crate::message::{Message, Method, Name, Uri};
 use crate::reason::Reason;
-use crate::request::Purpose;
 use crate::targets::Targets;
 use crate::transaction::{Outgoing, Owner};
 use crate::user_agent::{Cause, Event, Failure, Fork, Invite, InviteId, UserAgent};
@@ -31,7 +28,7 @@ pub(crate) struct Calling {
     /// Whether anything at all was heard.
     heard: bool,
     /// What the INVITE was authorized with: its ACK bears the same (§22.1).
-    authorizations: Vec<(Name, String)>,
+    pub authorizations: Vec<(Name, String)>,
 }
 
 /// An early dialog, and what it last said.
@@ -58,7 +55,7 @@ impl Quitting {
 }
 
 /// More early dialogs than this within one INVITE are not told of.
-const FORKS_MAX: usize = 16;
+pub(super) const FORKS_MAX: usize = 16;
 
 impl Calling {
     pub fn new(invite: Invite, call_id: String) -> Self {
@@ -76,12 +73,13 @@ impl Calling {
         }
     }
 
-    fn is_cancelled(&self) -> bool {
+    /// Whether its owner has hung up.
+    pub fn is_cancelled(&self) -> bool {
         matches!(self.quitting, Some(Quitting::HungUp(_)))
     }
 
     /// The number of the early dialog with this tag, and whether what it says is new.
-    fn fork(&mut self, tag: &str, said: u64) -> Option<(Fork, bool)> {
+    pub fn fork(&mut self, tag: &str, said: u64) -> Option<(Fork, bool)> {
         let found = self.forks.iter().position(|early| early.tag == tag);
         let at = found.unwrap_or(self.forks.len());
         if found.is_none() {
@@ -181,6 +179,10 @@ impl UserAgent {
         }
         let Phase::Calling(calling) = &mut usage.phase else { return };
         let cancelled = calling.is_cancelled();
+        let cause = match calling.quitting {
+            Some(Quitting::Stalled) => Cause::Timeout,
+            Some(Quitting::HungUp(_)) | None => Cause::Response,
+        };
         let status = response.status().unwrap_or_default();
         match status {
             _ if calling.quitting.is_some() => {}
@@ -192,7 +194,7 @@ impl UserAgent {
             }
             _ => {}
         }
-        self.fail(key, Failure::from_response(response, Cause::Response, cancelled));
+        self.fail(key, Failure::from_response(response, cause, cancelled));
     }
 
     fn invite_challenged(&mut self, now: Instant, key: Key, response: &Message) {
@@ -257,91 +259,6 @@ impl UserAgent {
         self.layer.cancel(now, transaction, reason.as_ref());
         calling.quitting = Some(Quitting::HungUp(reason));
     }
-
-    /// A 2xx to our INVITE: the first, the same again, or another fork's (§13.2.2.4, RFC 6026 §7.2).
-    pub(crate) fn invite_answered(&mut self, now: Instant, key: Key, path: Path, response: &Message) {
-        let tag = response.to().and_then(|to| to.tag()).unwrap_or_default();
-        let Some(usage) = self.usages.get_mut(key) else { return };
-        if let Some(acked) = usage.acked.as_ref().filter(|acked| acked.tag == tag) {
-            self.layer.counters.acks_repeated += 1;
-            return self.layer.transmit(now, acked.path, acked.ack.clone(), usage.tap);
-        }
-        match &mut usage.phase {
-            Phase::Calling(calling) if calling.quitting.is_none() => {
-                let (fork, _) = calling.fork(tag, 0).unwrap_or((Fork(FORKS_MAX as u32), true));
-                self.establish(now, key, path, response, fork);
-            }
-            Phase::Calling(calling) => {
-                // It raced our CANCEL (§15.1.1): ACK it and end it. The owner did not want it any more.
-                let cancelled = calling.is_cancelled();
-                let cause = if cancelled { Cause::Response } else { Cause::Timeout };
-                self.layer.counters.answers_after_cancel += 1;
-                self.end_fork(now, key, path, response);
-                self.fail(key, Failure::from_response(response, cause, cancelled));
-            }
-            Phase::Ringing(_) => {}
-            Phase::Talking(_) | Phase::Over => {
-                let is_new = !usage.ended_forks.iter().any(|ended| ended == tag);
-                if is_new {
-                    self.layer.counters.forks_ended += 1;
-                }
-                self.end_fork(now, key, path, response);
-            }
-        }
-    }
-
-    fn establish(&mut self, now: Instant, key: Key, path: Path, response: &Message, fork: Fork) {
-        let dialog = self.acknowledge(now, key, path, response);
-        let (Some(dialog), Some(usage)) = (dialog, self.usages.get_mut(key)) else { return };
-        let state = dialog.state.clone();
-        usage.phase = Phase::Talking(Box::new(Talking::confirmed(dialog)));
-        self.layer.counters.answered += 1;
-        let (id, token, body) = (InviteId(key), usage.token, body_of(response));
-        self.layer.events.push_back(Event::Answered { id, token, fork, body, dialog: state });
-    }
-
-    /// ACKs an answer nobody wants, and says BYE to it once.
-    fn end_fork(&mut self, now: Instant, key: Key, path: Path, response: &Message) {
-        let Some(dialog) = self.acknowledge(now, key, path, response) else { return };
-        let Some(usage) = self.usages.get_mut(key) else { return };
-        let tag = &dialog.state.remote_tag;
-        if usage.ended_forks.contains(tag) || usage.ended_forks.len() >= FORKS_MAX {
-            return;
-        }
-        usage.ended_forks.push(tag.clone());
-        self.bye(now, key, dialog.state, None, Purpose::Nobody);
-    }
-
-    /// Sends the ACK of a 2xx. The first one is kept, to be sent again whenever its 2xx is.
-    fn acknowledge(&mut self, now: Instant, key: Key, path: Path, response: &Message) -> Option<Dialog> {
-        let usage = self.usages.get_mut(key)?;
-        let (target, authorizations) = match &mut usage.phase {
-            Phase::Calling(calling) => {
-                (calling.invite.uri.as_str(), std::mem::take(&mut calling.authorizations))
-            }
-            _ => (response.to().map_or("", |to| to.uri), Vec::new()),
-        };
-        let dialog = Dialog::from_response(response, usage.tag.letters().as_str(), path.remote, target);
-        let path = Path { remote: dialog.state.next_hop(), ..path };
-        let state = &dialog.state;
-        let (uri, routes) = state.routing();
-        let ack = self.layer.ack(uri, |writer| {
-            let writer = state.write(writer, routes, "ACK");
-            with_headers(writer, &authorizations).finish()
-        });
-        let tap = usage.tap;
-        usage.acked.get_or_insert_with(|| Acked { tag: state.remote_tag.clone(), path, ack: ack.clone() });
-        self.layer.transmit(now, path, ack, tap);
-        Some(dialog)
-    }
-}
-
-/// Adds header lines.
-fn with_headers<N: AsRef<str>>(mut writer: Writer, headers: &[(N, String)]) -> Writer {
-    for (name, value) in headers {
-        writer = writer.header(name, value);
-    }
-    writer
 }
 
 /// The Route to an outbound proxy. A proxy of our own choosing routes loosely (§16.12).

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::answer::Answering;
-use super::{ALLOW, Phase, Talking, Usage, body_of, finish, reasons};
+use super::{ALLOW, Phase, Talking, Usage, body_of, finish, reasons, with_headers};
 use crate::arena::Key;
 use crate::dialog::Dialog;
 use crate::message::{Message, Method, Name};
@@ -158,11 +158,8 @@ impl UserAgent {
         let Some(Usage { phase: Phase::Ringing(ringing), tag, .. }) = self.usages.get(key) else {
             return false;
         };
-        let mut response =
-            self.response(ringing.path, &ringing.request, status, Some(tag.letters().as_str()));
-        for (name, value) in headers {
-            response = response.header(name, value);
-        }
+        let response = self.response(ringing.path, &ringing.request, status, Some(tag.letters().as_str()));
+        let response = with_headers(response, headers);
         let (transaction, payload) = (ringing.transaction, response.finish());
         self.layer.respond(now, transaction, status, payload);
         true

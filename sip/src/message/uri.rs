@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
+
 use super::params::Params;
 
 /// A URI's parts, borrowed as they were written.
@@ -34,12 +36,13 @@ impl<'a> Uri<'a> {
     /// Splits a URI. `None` when it has no scheme, a space or control character, or, for `sip:` and `sips:`, no usable host
     /// and port. The rest of another scheme is not looked at.
     pub fn parse(text: &'a str) -> Option<Self> {
-        if text.bytes().any(|b| b <= b' ' || b == 0x7f || matches!(b, b'<' | b'>' | b'"')) {
+        if text.bytes().any(|byte| CLASSES[byte as usize] & BREAKS_URI != 0) {
             return None;
         }
-        let (scheme, rest) = text.split_once(':')?;
+        let (scheme, rest) = text.split_at(memchr(b':', text.as_bytes())?);
+        let rest = &rest[1..];
         let starts_well = scheme.starts_with(|c: char| c.is_ascii_alphabetic());
-        if !starts_well || !scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b)) {
+        if !starts_well || !scheme.bytes().all(|byte| CLASSES[byte as usize] & SCHEME != 0) {
             return None;
         }
         let uri = Self {
@@ -128,7 +131,7 @@ pub(super) fn host_port(text: &str) -> Option<(&str, Option<u16>)> {
         let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
         let host = host.trim_ascii();
         // Underscores are no host characters, yet internal names have them.
-        if !host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_')) {
+        if !host.bytes().all(|byte| CLASSES[byte as usize] & HOST != 0) {
             return None;
         }
         (host, port)
@@ -144,6 +147,33 @@ pub(super) fn host_port(text: &str) -> Option<(&str, Option<u16>)> {
         Some(_) => None,
     }
 }
+
+/// Ends a URI, or cannot stand in one.
+const BREAKS_URI: u8 = 1;
+/// May stand in a scheme.
+const SCHEME: u8 = 2;
+/// May stand in a host name.
+const HOST: u8 = 4;
+
+/// What each byte may be, so that the walk over every URI of every message is a table's.
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut at = 0;
+    while at < 256 {
+        let byte = at as u8;
+        if byte <= b' ' || matches!(byte, 0x7f | b'<' | b'>' | b'"') {
+            classes[at] |= BREAKS_URI;
+        }
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.') {
+            classes[at] |= SCHEME;
+        }
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_') {
+            classes[at] |= HOST;
+        }
+        at += 1;
+    }
+    classes
+};
 
 fn percent_decode(text: &str) -> Cow<'_, str> {
     if !text.contains('%') {

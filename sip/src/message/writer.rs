@@ -1,4 +1,4 @@
-//! Messages to be sent. One buffer, filled from the start line on. No value can end its line: CR, LF and NUL become spaces, so a
+//! Messages to be sent. One buffer, filled from the start line on. No value can end its line: CR and LF become spaces, so a
 //! name, a prompt or a header from outside cannot add a header of its own. Decides nothing about what must be in a message.
 
 use std::{fmt::Display, io::Write as _, net::SocketAddr};
@@ -65,7 +65,7 @@ impl Writer {
         writer = writer.copy(request, Name::From);
         match (tag, to_tag) {
             (None, Some(to_tag)) if status > 100 => {
-                writer.to_with_tag(request, to_tag);
+                writer.push_to(request, to_tag);
                 writer
             }
             _ => writer.copy(request, Name::To),
@@ -151,7 +151,7 @@ impl Writer {
         }
     }
 
-    fn to_with_tag(&mut self, request: &Message, tag: &str) {
+    fn push_to(&mut self, request: &Message, tag: &str) {
         // A bare `To: sip:a@b` takes the tag as it is: without brackets parameters are the header's.
         if let Some((field, is_latin1)) = request.fields().find(|(field, _)| field.name == Name::To) {
             self.copy_field(request, field, is_latin1, tag);
@@ -190,7 +190,7 @@ impl Writer {
 
     fn clean_from(&mut self, start: usize) {
         for byte in &mut self.buffer[start..] {
-            if matches!(byte, b'\r' | b'\n' | 0) {
+            if matches!(byte, b'\r' | b'\n') {
                 *byte = b' ';
             }
         }

@@ -185,7 +185,7 @@ fn ringing_beyond_timer_c_is_cancelled_and_told_as_a_timeout() {
     lone.hear(respond(&request, 487, "callee"));
     lone.sent_request(Method::Ack);
     let failure = lone.failure();
-    assert_eq!((failure.status, failure.cancelled), (Some(487), false));
+    assert_eq!((failure.cause, failure.status, failure.cancelled), (Cause::Timeout, Some(487), false));
 }
 
 #[test]

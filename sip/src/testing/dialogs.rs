@@ -143,6 +143,8 @@ fn a_cancelled_reinvite_is_487_and_the_call_goes_on() {
     lone.sent_response(487);
     lone.ua.answer_offer(lone.now, id, Body::sdp("too late"));
     lone.sent_nothing();
+    lone.hear(Ask { branch: "z9hG4bK-nothing".into(), ..within("CANCEL", &request, 5) }.bytes());
+    lone.sent_response(481);
     lone.no_event();
 }
 

@@ -96,6 +96,8 @@ impl UserAgent {
             Arrival::Absorbed => {}
             Arrival::Cancel { invite, usage } => self.hear_cancel(now, path, invite, usage, request),
             arrival => match self.find_dialog(request) {
+                // It cancels nothing we know of (§9.2), whatever dialog it names.
+                Found::Usage(_) if method == Method::Cancel => self.refuse(now, path, request, 481, &[]),
                 Found::Usage(key) => {
                     self.layer.trace(now, Direction::In, request.as_bytes(), self.tap_of(key));
                     match method {

@@ -7,8 +7,16 @@ use trunkline_sip::message::{Message, Method, Name, ParseError};
 
 use super::{reading::INVITE, torture::corpus};
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// Method or status, names and values of all headers, Call-ID.
+    Lines,
+    /// URIs, addresses, tags and branches besides. Of a spoiled value rsip gives what it can: no oracle any more.
+    Values,
+}
+
 /// Whether rsip could read it at all.
-fn compare(datagram: &[u8]) -> Result<bool, TestCaseError> {
+fn compare(datagram: &[u8], depth: Depth) -> Result<bool, TestCaseError> {
     // rsip panics on some inputs of the corpus; that it does is not what is tested here.
     let Ok(Ok(theirs)) = std::panic::catch_unwind(|| rsip::SipMessage::try_from(datagram)) else {
         return Ok(false);
@@ -29,7 +37,9 @@ fn compare(datagram: &[u8]) -> Result<bool, TestCaseError> {
     // What we have found a fault with is refused, whatever rsip makes of the faulty part.
     if ours.defect().is_none() {
         compare_start(&ours, &theirs)?;
-        compare_typed(&ours, &theirs)?;
+        if depth == Depth::Values {
+            compare_typed(&ours, &theirs)?;
+        }
     }
     Ok(true)
 }
@@ -41,14 +51,12 @@ fn compare_start(ours: &Message, theirs: &rsip::SipMessage) -> Result<(), TestCa
             let token = ours.method_token().unwrap_or_default();
             prop_assert_eq!(token.to_ascii_uppercase(), request.method.to_string());
             prop_assert_eq!(Method::from_token(&token.to_ascii_uppercase()), Method::from(request.method));
-            // rsip writes transports in capitals.
-            let uri = ours.request_uri().unwrap_or_default().to_ascii_lowercase();
-            prop_assert_eq!(uri, request.uri.to_string().to_ascii_lowercase());
         }
         rsip::SipMessage::Response(response) => {
-            prop_assert_eq!(ours.status(), Some(response.status_code.code()))
+            prop_assert_eq!(ours.status(), Some(response.status_code.code()));
         }
     }
+    prop_assert_eq!(Some(ours.call_id()), theirs.call_id_header().ok().map(|id| id.value().trim()));
     Ok(())
 }
 
@@ -71,16 +79,22 @@ fn long_form(line: &str) -> String {
 }
 
 fn compare_typed(ours: &Message, theirs: &rsip::SipMessage) -> Result<(), TestCaseError> {
-    prop_assert_eq!(Some(ours.call_id()), theirs.call_id_header().ok().map(|id| id.value().trim()));
+    if let rsip::SipMessage::Request(request) = theirs {
+        // rsip writes transports in capitals.
+        let uri = ours.request_uri().unwrap_or_default().to_ascii_lowercase();
+        prop_assert_eq!(uri, request.uri.to_string().to_ascii_lowercase());
+    }
     if let Ok(cseq) = theirs.cseq_header().expect("checked before").typed() {
         prop_assert_eq!(ours.cseq(), (cseq.seq, Method::from(cseq.method)));
     }
     if let Ok(via) = theirs.via_header().expect("checked before").typed() {
         let top = ours.top_via().expect("a message has a Via");
-        prop_assert_eq!(
-            top.branch().map(str::to_owned),
-            via.branch().map(|branch| branch.value().to_owned())
-        );
+        // rsip cuts a branch that is no token short.
+        let token =
+            |branch: &&str| branch.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte));
+        if let Some(branch) = top.branch().filter(token) {
+            prop_assert_eq!(Some(branch), via.branch().map(|branch| branch.value()));
+        }
         prop_assert_eq!(top.transport.to_ascii_uppercase(), via.transport.to_string());
         prop_assert_eq!(top.port, via.uri.port().map(|port| *port.value()));
     }
@@ -100,7 +114,7 @@ fn compare_typed(ours: &Message, theirs: &rsip::SipMessage) -> Result<(), TestCa
 #[test]
 fn the_corpus_is_read_alike() {
     let read = corpus().filter(|(name, datagram)| {
-        compare(datagram).unwrap_or_else(|difference| panic!("{name}: {difference}"))
+        compare(datagram, Depth::Values).unwrap_or_else(|difference| panic!("{name}: {difference}"))
     });
     // So few: rsip has no folding, no `Via :`, no comma lists, no unknown methods.
     assert!(read.count() >= 15);
@@ -108,7 +122,7 @@ fn the_corpus_is_read_alike() {
 
 #[test]
 fn a_plain_invite_is_read_by_both() {
-    assert!(compare(INVITE.as_bytes()).expect("no difference"));
+    assert!(compare(INVITE.as_bytes(), Depth::Values).expect("no difference"));
 }
 
 /// Messages that rsip can read, in every combination that matters to us.
@@ -120,7 +134,7 @@ fn message() -> impl Strategy<Value = String> {
             .prop_map(|(status, phrase)| (format!("SIP/2.0 {status} {phrase}"), "INVITE".into())),
     ];
     let host = "(192\\.0\\.2\\.[1-9]|[a-z]{1,8}\\.example\\.com)(:[1-9][0-9]{3})?";
-    let via = (host, "[A-Za-z0-9.-]{0,12}", "(;rport|;received=192.0.2.9|;x=y)?");
+    let via = (host, "[A-Za-z0-9.-]{0,12}", "(;rport|;received=192\\.0\\.2\\.9|;x=y)?");
     let from = ("(\"[A-Za-z ]{1,9}\" |[A-Za-z]{1,9} )?", uri(), "(;tag=[a-zA-Z0-9]{1,9})?(;x=y)?");
     let to = ("(\"[A-Za-z ]{1,9}\" |[A-Za-z]{1,9} )?", uri(), "(;tag=[a-zA-Z0-9]{1,9})?");
     let extra = "((Subject|User-Agent|X-Anything|Contact|Max-Forwards|Supported|Allow): [!-~]([ -~]{0,20}[!-~])?\r\n){0,6}";
@@ -144,7 +158,7 @@ fn uri() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn generated_messages_are_read_alike(text in message()) {
-        prop_assert!(compare(text.as_bytes())?, "rsip cannot read {}", text);
+        prop_assert!(compare(text.as_bytes(), Depth::Values)?, "rsip cannot read {}", text);
     }
 
     #[test]
@@ -154,6 +168,6 @@ proptest! {
         // A line end that loses its CR still ends its line with us, not with rsip.
         prop_assume!(!text[at..].starts_with(['\r', '\n']));
         text.replace_range(at..=at, &letter);
-        compare(text.as_bytes())?;
+        compare(text.as_bytes(), Depth::Lines)?;
     }
 }

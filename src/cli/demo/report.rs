@@ -110,8 +110,8 @@ impl Screen {
             return reports.iter().for_each(|report| println!("{}", report.json()));
         }
         println!(
-            "\n{:<10}   {:<20} {:<9} {:>9} {:>9}  {}",
-            "callee", "outcome", "verdict", "dead air", "talked", "recording"
+            "\n{:<10}   {:<20} {:<9} {:>9} {:>9}  recording",
+            "callee", "outcome", "verdict", "dead air", "talked"
         );
         reports.iter().for_each(|report| println!("{}", report.row()));
         let as_meant = reports.iter().filter(|report| report.is_as_meant()).count();

@@ -1,7 +1,6 @@
 //! A PostgreSQL of the tests' own: a cluster in a temporary directory, reached by its socket alone, shared by the tests
 //! that run at once and stopped with the last of them. `TRUNKLINE_TEST_POSTGRES` (a URL whose user may create databases)
 //! takes its place where it is set.
-#![expect(clippy::panic, reason = "a machine without PostgreSQL fails these tests; it does not skip them")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -1,6 +1,7 @@
 //! One suite over both engines: each test is a function of a [`Place`], and is run in both.
 
 mod cluster;
+mod cost;
 mod place;
 
 use std::sync::Arc;

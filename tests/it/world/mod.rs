@@ -251,6 +251,7 @@ impl World {
     fn plan(&self, call: CallId, persona: Persona) -> CallPlan {
         CallPlan {
             call,
+            asked_at: self.now,
             sip_call_id: format!("{call}@world"),
             agent: Arc::new(agent()),
             key: None,

@@ -1,0 +1,41 @@
+# What a developer types. Everything here also works by hand; CI runs `make test`.
+
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+PACKAGES := sip-tester postgresql prometheus flite
+
+.PHONY: demo test deps check unit bench dist
+
+# The main job, on simulated callees.
+demo:
+	cargo run --release -- demo
+
+# Everything that must hold before a commit lands: installs what it needs, checks, builds, tests.
+test: deps check unit
+
+# sipp, a PostgreSQL server, promtool and a speech synthesiser, from the distribution's packages.
+deps:
+	@missing=""; for package in $(PACKAGES); do dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
+	if [ -n "$$missing" ]; then $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends $$missing; fi
+
+check:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+	@if command -v cargo-deny >/dev/null; then cargo deny check bans licenses sources; \
+	else echo "cargo-deny is not installed: dependencies' licences were not checked (cargo install --locked cargo-deny)"; fi
+
+# The integration tests start the release binary, sipp, PostgreSQL and webhook receivers by themselves.
+unit:
+	cargo test --release --workspace
+
+# Prints the tables that the README quotes. Takes a quiet machine and about ten minutes.
+bench:
+	cargo build --profile dist
+	cargo bench --profile dist --bench sip_parse
+	cargo bench --profile dist --bench amd
+	cargo bench --profile dist --bench media_cost
+	cargo bench --profile dist --bench invite_rate
+
+# What is shipped: optimised across crates.
+dist:
+	cargo build --profile dist

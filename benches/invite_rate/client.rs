@@ -1,0 +1,101 @@
+//! The API's client, and the receiver of its webhooks. Both run in this process: their CPU time is not the switch's.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::post;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
+
+/// Waits until the switch takes calls.
+pub async fn ready(http: SocketAddr) {
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let mut look = tokio::time::interval(Duration::from_millis(20));
+    while Instant::now() < deadline {
+        look.tick().await;
+        let answer = client.get(format!("http://{http}/readyz")).send().await;
+        if answer.is_ok_and(|answer| answer.status().is_success()) {
+            return;
+        }
+    }
+    panic!("the switch does not get ready");
+}
+
+/// Places calls at an even rate; gives the numbers called and when each request began. Each has a number of its own.
+pub async fn place(http: SocketAddr, rate: usize, calls: usize) -> Vec<(String, Instant)> {
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let mut requests = JoinSet::new();
+    let mut clock = tokio::time::interval(Duration::from_secs(1) / rate as u32);
+    clock.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    for call in 0..calls {
+        clock.tick().await;
+        let client = client.clone();
+        requests.spawn(async move {
+            let number = format!("+1555{call:07}");
+            let body = format!(
+                r#"{{"agent_id":"agent_bench","to_number":"{number}","prompt":"Hello, this is a test."}}"#
+            );
+            let begun = Instant::now();
+            let answer = client
+                .post(format!("http://{http}/v1/calls/outbound"))
+                .header("authorization", "Bearer nxf_bench:nxfs_bench_secret")
+                .header("content-type", "application/json")
+                .body(body)
+                .send()
+                .await;
+            answer.is_ok_and(|answer| answer.status() == 201).then_some((number, begun))
+        });
+    }
+    requests.join_all().await.into_iter().flatten().collect()
+}
+
+/// Counts webhooks.
+pub struct Receiver {
+    pub address: SocketAddr,
+    counts: Arc<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    delivered: AtomicU64,
+    /// Those whose callee hung up, as all here do.
+    answered: AtomicU64,
+}
+
+impl Receiver {
+    pub async fn start() -> Self {
+        let counts = Arc::new(Counts::default());
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let router = Router::new().route("/hook", post(take)).with_state(Arc::clone(&counts));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { address, counts }
+    }
+
+    /// Waits for so many deliveries, or until the deadline; says how many came.
+    pub async fn wait(&self, wanted: u64, deadline: Duration) -> u64 {
+        let until = Instant::now() + deadline;
+        let mut look = tokio::time::interval(Duration::from_millis(50));
+        while self.counts.delivered.load(Ordering::Relaxed) < wanted && Instant::now() < until {
+            look.tick().await;
+        }
+        self.counts.delivered.load(Ordering::Relaxed)
+    }
+
+    pub fn answered(&self) -> u64 {
+        self.counts.answered.load(Ordering::Relaxed)
+    }
+}
+
+async fn take(State(counts): State<Arc<Counts>>, body: String) {
+    counts.delivered.fetch_add(1, Ordering::Relaxed);
+    if body.contains(r#""ended_reason":"caller_hangup""#) {
+        counts.answered.fetch_add(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,75 @@
+//! Processes whose CPU time is read from `/proc`.
+
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// A child process, ended when it is dropped.
+pub struct Process(Child);
+
+impl Process {
+    pub fn start(program: &str, arguments: &[&str]) -> Self {
+        let child = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::inherit())
+            .spawn();
+        Self(child.unwrap_or_else(|error| panic!("{program} cannot be started: {error}")))
+    }
+
+    /// User and system time so far, of all its threads.
+    pub fn cpu(&self) -> Duration {
+        let stat =
+            std::fs::read_to_string(format!("/proc/{}/stat", self.0.id())).expect("it runs, or is a zombie");
+        let fields: Vec<&str> = stat.rsplit_once(") ").expect("proc(5)").1.split(' ').collect();
+        // Fields 14 and 15 of proc_pid_stat(5), in clock ticks, of which Linux has 100 a second.
+        let ticks: u64 = fields[11..13].iter().map(|field| field.parse::<u64>().expect("a number")).sum();
+        Duration::from_millis(ticks * 10)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// sipp, as one side of the same calls.
+pub struct Sipp(Process);
+
+impl Sipp {
+    pub fn callee(port: u16, calls: usize) -> Self {
+        Self::start("bench-callee.xml", port, calls, &["-nostdin"])
+    }
+
+    pub fn caller(callee: u16, rate: usize, calls: usize) -> Self {
+        let (target, rate) = (format!("127.0.0.1:{callee}"), rate.to_string());
+        Self::start(
+            "bench-caller.xml",
+            super::free_port(),
+            calls,
+            &["-nostdin", "-r", &rate, "-l", "100000", &target],
+        )
+    }
+
+    /// Its CPU time, once it has ended by itself, and whether every call of it was as the scenario says.
+    pub fn wait(mut self) -> (Duration, bool) {
+        let pid = self.0.0.id();
+        // A child that has ended and was not waited for keeps its figures.
+        while !std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z ")) {
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+        let cpu = self.0.cpu();
+        (cpu, self.0.0.wait().is_ok_and(|status| status.success()))
+    }
+
+    fn start(scenario: &str, port: u16, calls: usize, more: &[&str]) -> Self {
+        let file = format!("{}/sipp-scenarios/{scenario}", env!("CARGO_MANIFEST_DIR"));
+        let (port, calls) = (port.to_string(), calls.to_string());
+        let mut arguments =
+            vec!["-sf", &file, "-i", "127.0.0.1", "-p", &port, "-m", &calls, "-timeout", "120s"];
+        arguments.extend(more);
+        Self(Process::start("sipp", &arguments))
+    }
+}
