@@ -16,6 +16,7 @@ mod setup;
 mod sipp;
 
 use std::fs::File;
+use std::net::Ipv4Addr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -255,4 +256,9 @@ fn die_with_the_test(command: &mut Command) -> &mut Command {
     };
     // SAFETY: between fork and exec only prctl(2) is called, which is async-signal-safe.
     unsafe { command.pre_exec(arrange) }
+}
+
+/// The local address of a stranger on this machine: neither switch nor trunk.
+pub fn stranger(place: &Place) -> Ipv4Addr {
+    place.neighbour(9)
 }
