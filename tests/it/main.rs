@@ -6,6 +6,7 @@ mod calls_read;
 mod cli;
 mod crash;
 mod drain;
+mod hostile;
 mod ledger;
 mod metrics;
 mod postgres;
