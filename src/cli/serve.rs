@@ -56,6 +56,9 @@ enum Wanted {
 }
 
 struct Signals {
+    /// A file that reached its size limit (RLIMIT_FSIZE) would end the process with this signal; heard by anybody, the write
+    /// fails instead, as on a full disk.
+    _file_size: Signal,
     hangup: Signal,
     interrupt: Signal,
     terminate: Signal,
@@ -64,6 +67,7 @@ struct Signals {
 impl Signals {
     fn new() -> std::io::Result<Self> {
         Ok(Self {
+            _file_size: signal(SignalKind::from_raw(libc::SIGXFSZ))?,
             hangup: signal(SignalKind::hangup())?,
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,

@@ -190,13 +190,14 @@ impl Engine {
         self.deliveries(&claimed).await
     }
 
-    /// Claimed rows with their calls, in the order in which they were written.
+    /// Claimed rows with their calls, in the order in which they were written. Read by the connection that has just claimed
+    /// them: one of the readers may be broken, and rows that are claimed and not read lie until their lease lapses.
     async fn deliveries(&self, claimed: &[i64]) -> Result<Vec<Delivery>, StoreError> {
         if claimed.is_empty() {
             return Ok(Vec::new());
         }
         let ids = serde_json::to_string(claimed).expect("numbers");
-        on!(self, readers, |pool| {
+        on!(self, writer, |pool| {
             let query = match self {
                 Self::Sqlite(_) => deliveries!("(SELECT value FROM json_each($1))"),
                 Self::Postgres(_) => deliveries!(

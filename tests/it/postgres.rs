@@ -1,0 +1,116 @@
+//! The same switch over PostgreSQL: a whole call, and a crash.
+
+#[path = "../../src/store/tests/cluster.rs"]
+mod cluster;
+
+use serde_json::json;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use tokio::runtime::Builder;
+use trunkline::simulator::Persona;
+
+use crate::callees::{number, ring};
+use crate::switch::{Receiver, Setup, eventually};
+use cluster::Cluster;
+
+/// A database of its own; its URL.
+fn database(cluster: &Cluster) -> String {
+    let (name, url) = cluster.new_database();
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let mut connection =
+            PgConnection::connect(&cluster.maintenance_url()).await.expect("the cluster runs");
+        connection.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.expect("a new database");
+        connection.close().await.expect("closed");
+    });
+    url
+}
+
+#[test]
+fn a_human_call_a_crash_and_a_replay() {
+    let (cluster, receiver) = (Cluster::shared(), Receiver::start());
+    let url = database(&cluster);
+    let setup = Setup::new().top(&format!("database_url = \"{url}\"")).webhook(&receiver.url());
+    let (mut switch, callees) = ring(setup);
+    assert!(!switch.data_dir().join("trunkline.db").exists());
+
+    let call = switch.call_with(json!({ "to_number": number(Persona::Person), "idempotency_key": "k1" }));
+    let end = switch.call_until_ended(&call);
+    assert_eq!((&end["status"], &end["ended_reason"]), (&json!("completed"), &json!("completed")), "{end}");
+    assert_eq!(switch.metrics().sum("trunkline_amd_verdicts_total", &[("class", "human")]), 1.0);
+    assert_eq!(receiver.await_deliveries(1)[0].json["call_id"], json!(call));
+
+    let (talking, ringing) = (
+        switch.call_with(json!({ "to_number": number(Persona::Silent) })),
+        switch.call_with(json!({ "to_number": number(Persona::NoAnswer) })),
+    );
+    let status = |call: &str| switch.get(&format!("/v1/calls/{call}")).json["status"].clone();
+    eventually("one talks", || (status(&talking) == "in_progress").then_some(()));
+    eventually("one rings", || (status(&ringing) == "ringing").then_some(()));
+    eventually("the answer is on disk", || (answered(&url) == 1).then_some(()));
+    switch.kill();
+    switch.restart();
+    callees.await_over(2);
+    for (call, reason) in [(&talking, "interrupted"), (&ringing, "indeterminate"), (&call, "completed")] {
+        assert_eq!(switch.call_until_ended(call)["ended_reason"], reason);
+    }
+    receiver.await_deliveries(3);
+    switch.metrics_until("nothing left", |metrics| metrics.is_idle());
+    for call in [&call, &talking, &ringing] {
+        assert_eq!(receiver.deliveries_of(call).len(), 1);
+    }
+    let again = switch.call_with(json!({ "to_number": number(Persona::Person), "idempotency_key": "k1" }));
+    assert_eq!((again, callees.rung()), (call, 3));
+    assert_eq!(switch.get("/v1/calls").json["count"], 3);
+}
+
+/// How many calls the database knows as answered.
+fn answered(url: &str) -> i64 {
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let mut connection = PgConnection::connect(url).await.expect("the cluster runs");
+        let count = sqlx::query_scalar("SELECT count(*) FROM calls WHERE state = 'answered'");
+        count.fetch_one(&mut connection).await.expect("a count")
+    })
+}
+
+#[test]
+fn a_database_that_goes_away_costs_no_live_call_and_its_end_is_written_when_it_is_back() {
+    let (cluster, receiver) = (Cluster::shared(), Receiver::start());
+    let url = database(&cluster);
+    let setup = Setup::new().top(&format!("database_url = \"{url}\"")).webhook(&receiver.url());
+    let (switch, callees) = ring(setup);
+    let call = switch.call_with(json!({ "to_number": number(Persona::HangsUp), "prompt": "Hello" }));
+    eventually("they talk", || (answered(&url) == 1).then_some(()));
+    let name = url.split(['/', '?']).nth(3).expect("a name").to_owned();
+    administer(&cluster, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
+    administer(
+        &cluster,
+        &format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"),
+    );
+    let refused = eventually("new calls are refused", || {
+        Some(switch.post_outbound(&crate::switch::outbound(json!({})))).filter(|reply| reply.status != 201)
+    });
+    assert_eq!(
+        (refused.status, &refused.json["error"]["code"]),
+        (500, &json!("storage_failed")),
+        "{refused:?}"
+    );
+    // The record is in memory: reads of it go on.
+    assert_eq!(switch.call_until_ended(&call)["ended_reason"], "caller_hangup");
+    callees.await_over(1);
+    assert_eq!(switch.get("/readyz").status, 503);
+    assert!(receiver.deliveries_of(&call).is_empty());
+    administer(&cluster, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"));
+    eventually("its end is told", || (receiver.deliveries_of(&call).len() == 1).then_some(()));
+    eventually("it is ready again", || (switch.get("/readyz").status == 200).then_some(()));
+    switch.call_with(json!({ "to_number": number(Persona::Busy) }));
+}
+
+fn administer(cluster: &Cluster, sql: &str) {
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let mut connection =
+            PgConnection::connect(&cluster.maintenance_url()).await.expect("the cluster runs");
+        connection.execute(AssertSqlSafe(sql.to_owned())).await.expect("done");
+    });
+}
