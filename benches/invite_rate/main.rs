@@ -116,7 +116,7 @@ ports = "20000-29999"
 [log]
 filter = "warn"
 [tts]
-command = ["cp", "{clip}", "{{wav_file}}"]
+command = ["sh", "-c", "cat {{text_file}} >/dev/null; cp {clip} {{wav_file}}"]
 [[trunk]]
 name = "bench"
 uri = "sip:{trunk}"

@@ -49,7 +49,7 @@ impl Sipp {
             "bench-caller.xml",
             super::free_port(),
             calls,
-            &["-nostdin", "-r", &rate, "-l", "100000", &target],
+            &["-nostdin", "-r", &rate, "-l", "10000", &target],
         )
     }
 

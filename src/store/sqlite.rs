@@ -209,6 +209,7 @@ const SETTLED: &str = "UPDATE outbox NOT INDEXED SET state = r.value ->> 'state'
 
 /// Claims due rows. `receivers` hops from receiver to receiver along the index, so that a dead receiver's backlog is
 /// never walked; of each the oldest rows are taken, up to its room, unless an earlier event of the same call is still owed.
+/// (`+ 0` hides the parameter from the planner, which would prepare the statement anew for each value.)
 pub(super) const CLAIM: &str = "WITH RECURSIVE receivers (receiver) AS (
     SELECT min(receiver) FROM outbox WHERE state = 'pending'
     UNION ALL
@@ -219,10 +220,10 @@ pub(super) const CLAIM: &str = "WITH RECURSIVE receivers (receiver) AS (
       FROM receivers AS r CROSS JOIN outbox AS o WHERE o.id IN (
         SELECT i.id FROM outbox AS i WHERE i.state = 'pending' AND i.receiver = r.receiver AND i.due_at <= $1
           AND NOT EXISTS (SELECT 1 FROM outbox AS e WHERE e.call = i.call AND e.id < i.id AND e.state = 'pending')
-        ORDER BY i.due_at LIMIT $4))
+        ORDER BY i.due_at LIMIT $4 + 0))
 UPDATE outbox SET due_at = $2, attempts = attempts + 1 WHERE id IN (
   SELECT c.id FROM candidates AS c LEFT JOIN json_each($5) AS room ON room.key = c.receiver
-    WHERE c.place <= coalesce(room.value, $4) ORDER BY c.due_at, c.id LIMIT $3)
+    WHERE c.place <= coalesce(room.value, $4) ORDER BY c.due_at, c.id LIMIT $3 + 0)
 RETURNING id";
 
 /// Only what has rows is in the text: every statement's result is a trip between threads. A statement alone is a
