@@ -186,6 +186,26 @@ fn a_call_shows_its_ladder_and_exits_by_its_outcome() {
 }
 
 #[test]
+fn who_speaks_while_the_agent_speaks_stops_it_unless_it_may_not_be_stopped() {
+    let wav = concat!(env!("CARGO_MANIFEST_DIR"), "/src/simulator/audio/agent-prompt.wav");
+    let speech = format!(
+        "[\"sh\", \"-c\", \"cat '{wav}' > \\\"$1\\\"\", \"sh\", \"{{wav_file}}\", \"{{text_file}}\"]"
+    );
+    for (barge_in, interrupted) in [("barge_in = true", true), ("barge_in = false", false)] {
+        let agent = format!("voicemail = \"ignore\"\n{barge_in}");
+        let (folder, _callees) = at_callees(Setup::new().tts(&speech).agent(&agent));
+        // A menu that goes on, whatever is said to it.
+        let output = trunkline(
+            folder.path(),
+            &["call", &number(Persona::Ivr), "--say", "hello, hello, hello [END_CALL]"],
+        );
+        let said = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        assert_eq!(said.contains("the callee interrupts the agent"), interrupted, "{said}");
+    }
+}
+
+#[test]
 fn a_call_is_recorded_where_it_is_asked_to_be_beside_a_running_switch() {
     let place = Place::claim();
     let callees = Callees::at(&place);
