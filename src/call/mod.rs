@@ -11,7 +11,7 @@ mod shard;
 mod timer;
 mod verdict;
 
-pub use driver::{Board, Counts, Driver, DriverParts, Input, Mailbox};
+pub use driver::{Board, Counts, Driver, DriverParts, Input, Mailbox, Room};
 pub use machine::Origination;
 pub use shard::{Command, MediaOrder, Orphan, Shard, Speech, SpeechOrder};
 pub use verdict::parameters as detection;
