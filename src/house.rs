@@ -1,8 +1,10 @@
 //! Builds the house from its configuration, room by room, and takes it down in the order that loses nothing.
 #![expect(clippy::disallowed_methods, reason = "a shell: it starts the tasks")]
 
+use std::fs::DirBuilder;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -287,8 +289,7 @@ impl House {
 }
 
 fn database(config: &Config, ephemeral: bool) -> Result<DatabaseTarget, HouseError> {
-    let data_dir = &config.data_dir;
-    std::fs::create_dir_all(data_dir).map_err(io_error(&format!("the folder {}", data_dir.display())))?;
+    private_folder(&config.data_dir)?;
     Ok(match &config.database {
         _ if ephemeral => DatabaseTarget::Memory,
         Database::Sqlite(path) => DatabaseTarget::Sqlite(path.clone()),
@@ -301,8 +302,15 @@ fn recordings(config: &Config) -> Result<Option<std::path::PathBuf>, HouseError>
     if !config.recording.enabled {
         return Ok(None);
     }
-    std::fs::create_dir_all(directory).map_err(io_error(&format!("the folder {}", directory.display())))?;
+    private_folder(directory)?;
     Ok(Some(directory.to_owned()))
+}
+
+/// Makes a folder that holds what people said and whom they called: nobody else's to read. One that is there keeps the
+/// permissions that its owner gave it.
+fn private_folder(path: &Path) -> Result<(), HouseError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(io_error(&format!("the folder {}", path.display())))
 }
 
 fn webhooks(

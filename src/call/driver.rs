@@ -41,6 +41,16 @@ pub struct Mailbox {
     overflow: Arc<Overflow>,
 }
 
+/// Room for one command, taken before what the command hands over is let go of.
+pub struct Room<'a>(mpsc::Permit<'a, Input>);
+
+impl Room<'_> {
+    /// Gives the command.
+    pub fn give(self, command: Command) {
+        self.0.send(Input::Command(command));
+    }
+}
+
 /// Calls whose input found the mailbox full.
 #[derive(Default)]
 struct Overflow {
@@ -56,9 +66,9 @@ impl Mailbox {
         (Self { inputs, overflow: Arc::default() }, receiver)
     }
 
-    /// Gives a command; false, and nothing happens, when the shard is overloaded.
-    pub fn command(&self, command: Command) -> bool {
-        self.inputs.try_send(Input::Command(command)).is_ok()
+    /// Room for one command; `None` when the shard is overloaded.
+    pub fn room(&self) -> Option<Room<'_>> {
+        self.inputs.try_reserve().ok().map(Room)
     }
 
     /// Gives a command, waiting for room. For those that no call depends on within a deadline.

@@ -149,11 +149,9 @@ impl Call {
             SipEvent::Failed { failure, .. } => self.failed(cx, &failure),
             SipEvent::Ended { end, .. } => self.dialog_over(cx, end),
             SipEvent::Offer { body, .. } => self.renegotiate(cx, body.as_ref()),
+            SipEvent::Confirmed { body, .. } => self.reanswered(cx, body.as_ref()),
             SipEvent::Traced { direction, message, .. } => self.traced(cx, direction, &message),
-            SipEvent::Incoming { .. }
-            | SipEvent::Confirmed { .. }
-            | SipEvent::Info { .. }
-            | SipEvent::Reply { .. } => {}
+            SipEvent::Incoming { .. } | SipEvent::Info { .. } | SipEvent::Reply { .. } => {}
         }
     }
 
@@ -243,15 +241,26 @@ impl Call {
         }
     }
 
-    fn renegotiate(&mut self, cx: &mut Context<'_>, body: Option<&trunkline_sip::Body>) {
+    fn renegotiate(&mut self, cx: &mut Context<'_>, offer: Option<&trunkline_sip::Body>) {
         let invite = self.party.invite();
-        // RFC 3261 §14.2: what cannot be met is refused with 488 and the session goes on as it was.
-        match body.map(|offer| self.party.renegotiate(offer)) {
-            Some(Ok((answer, negotiated))) => {
+        let Some(offer) = offer else {
+            let offer = self.party.reoffer();
+            return cx.agent.answer_offer(cx.now, invite, offer);
+        };
+        match self.party.renegotiate(offer) {
+            Ok((answer, negotiated)) => {
                 self.order(cx, Media::Remote(negotiated));
                 cx.agent.answer_offer(cx.now, invite, answer);
             }
-            Some(Err(_)) | None => cx.agent.refuse_offer(cx.now, invite, 488),
+            // RFC 3261 §14.2: what cannot be met is refused with 488 and the session goes on as it was.
+            Err(_) => cx.agent.refuse_offer(cx.now, invite, 488),
+        }
+    }
+
+    /// The ACK came of a 200 that carried our offer. Without an answer in it the session goes on as it was.
+    fn reanswered(&mut self, cx: &mut Context<'_>, answer: Option<&trunkline_sip::Body>) {
+        if let Ok(negotiated) = self.party.accept(answer) {
+            self.order(cx, Media::Remote(negotiated));
         }
     }
 

@@ -10,23 +10,24 @@ use trunkline_sip::{Body, InviteId, Reason, UserAgent};
 pub struct Party {
     invite: InviteId,
     offer: OfferState,
-    /// Our description as last sent: a re-INVITE that asks for an offer gets it again.
+    /// Our description, which a re-INVITE that asks for an offer gets again.
     local: std::net::SocketAddr,
     origin: u64,
+    /// Of the last SDP that we sent, as its `o=` line has it.
     version: u64,
 }
 
 enum OfferState {
     /// Sent; early answers may have been previewed, the latest is kept.
     Pending { pending: PendingOffer, preview: Option<Negotiated> },
-    /// Answered by the 2xx.
+    /// Answered.
     Settled,
 }
 
 impl Party {
     /// A leg whose INVITE, with the offer that `pending` awaits the answer of, has just left.
     pub fn new(invite: InviteId, pending: PendingOffer, local: std::net::SocketAddr, origin: u64) -> Self {
-        Self { invite, offer: OfferState::Pending { pending, preview: None }, local, origin, version: 0 }
+        Self { invite, offer: OfferState::Pending { pending, preview: None }, local, origin, version: 1 }
     }
 
     /// The leg's name in the user agent.
@@ -43,7 +44,7 @@ impl Party {
         Some(negotiated)
     }
 
-    /// The 2xx. Without a body the last early answer holds: some gateways describe themselves in the 183 alone.
+    /// The 2xx, or the ACK of one that carried our offer. Without a body the last early answer holds: some gateways describe themselves in the 183 alone.
     pub fn accept(&mut self, body: Option<&Body>) -> Result<Negotiated, SdpError> {
         match std::mem::replace(&mut self.offer, OfferState::Settled) {
             OfferState::Pending { pending, preview } => match (sdp(body), preview) {
@@ -57,16 +58,27 @@ impl Party {
 
     /// The callee's new offer within the dialog, and our answer to it (RFC 3264 §8).
     pub fn renegotiate(&mut self, offer: &Body) -> Result<(Body, Negotiated), SdpError> {
-        self.version += 1;
         let capabilities = Capabilities::default();
         let (answer, negotiated) = trunkline_media::sdp::answer_versioned(
             &offer.bytes,
             self.local,
             self.origin,
-            self.version,
+            self.version + 1,
             &capabilities,
         )?;
+        // Only what is sent has a number.
+        self.version += 1;
         Ok((Body::sdp(answer), negotiated))
+    }
+
+    /// The callee asks for an offer within the dialog: the one we began with (RFC 3261 §14.2). The ACK brings its answer to
+    /// [`Party::accept`].
+    pub fn reoffer(&mut self) -> Body {
+        self.version += 1;
+        let (offer, pending) =
+            Offer::versioned(self.local, self.origin, self.version, &Capabilities::default());
+        self.offer = OfferState::Pending { pending, preview: None };
+        Body::sdp(offer.to_bytes())
     }
 
     /// Ends the leg as its state asks: CANCEL or BYE.

@@ -1,11 +1,13 @@
 //! `trunkline call`: one call from a terminal, with a live ladder of its SIP messages.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::cli::{ConfigArgs, log, story};
@@ -71,7 +73,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             RecordingResult::Saved { path, duration } => {
                 std::fs::copy(path, wanted)
                     .with_context(|| format!("the recording, {}", wanted.display()))?;
-                println!("recorded {} in {}", story::seconds(*duration), wanted.display());
+                show(&format!("recorded {} in {}", story::seconds(*duration), wanted.display()));
             }
             RecordingResult::Failed { reason } => eprintln!("the recording failed: {reason}"),
         }
@@ -79,7 +81,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(exit_code(&outcome)))
 }
 
-/// Follows the call to its end; Ctrl-C hangs up.
+/// Follows the call to its end; Ctrl-C and SIGTERM hang up.
 async fn watch(house: &House, args: &Args, route: Route) -> anyhow::Result<Outcome> {
     let mut events = house.journal.subscribe();
     let request = OutboundRequest {
@@ -96,6 +98,8 @@ async fn watch(house: &House, args: &Args, route: Route) -> anyhow::Result<Outco
         metadata: None,
         idempotency: None,
     };
+    // Before anything rings: a signal that comes early is not lost.
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let call = house.dialer.place(request, route, true).await?;
     let mut started = None;
     loop {
@@ -111,7 +115,8 @@ async fn watch(house: &House, args: &Args, route: Route) -> anyhow::Result<Outco
                 Ok(_) | Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => bail!("the switch stopped"),
             },
-            _ = tokio::signal::ctrl_c() => house.dialer.hangup(call).await,
+            _ = interrupt.recv() => house.dialer.hangup(call).await,
+            _ = terminate.recv() => house.dialer.hangup(call).await,
         }
     }
 }
@@ -119,14 +124,19 @@ async fn watch(house: &House, args: &Args, route: Route) -> anyhow::Result<Outco
 fn print(at: Duration, fact: &CallFact) {
     let at = at.as_secs_f64();
     match fact {
-        CallFact::Message { sent: true, line } => println!("{at:8.3}  ──▶  {line}"),
-        CallFact::Message { sent: false, line } => println!("{at:8.3}  ◀──  {line}"),
+        CallFact::Message { sent: true, line } => show(&format!("{at:8.3}  ──▶  {line}")),
+        CallFact::Message { sent: false, line } => show(&format!("{at:8.3}  ◀──  {line}")),
         fact => {
             if let Some(line) = story::line(fact) {
-                println!("{at:8.3}       {line}");
+                show(&format!("{at:8.3}       {line}"));
             }
         }
     }
+}
+
+/// Whoever stops reading (`| head -1`) does not end the call with it: a panic would leave the callee on the line.
+fn show(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// Which trunk, from which number, with which agent.

@@ -285,12 +285,12 @@ impl Inner {
     }
 
     fn launch(&self, plan: CallPlan, leg: OpenLeg, permit: Permit) {
-        let call = plan.call;
+        // The room goes first: a leg that nobody takes over is closed by being dropped here.
+        let Some(room) = self.parts.mailbox.room() else {
+            return self.never_started(plan.call, "the shard's mailbox is full");
+        };
         self.parts.metrics.call_started(&plan.trunk.name);
-        let origination = leg.hand_over(plan, permit);
-        if !self.parts.mailbox.command(Command::Originate(Box::new(origination))) {
-            self.never_started(call, "the shard's mailbox is full");
-        }
+        room.give(Command::Originate(Box::new(leg.hand_over(plan, permit))));
     }
 
     /// An accepted call that no INVITE left for still ends, once.

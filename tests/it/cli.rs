@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use rustix::process::{Pid, Signal};
 use serde_json::Value;
 use trunkline::simulator::Persona;
 
 use crate::callees::{Callees, number};
-use crate::switch::{Place, Setup};
+use crate::switch::{Place, Setup, eventually};
 
 /// Runs `trunkline` in a folder to its end, with nothing of the tests' own environment.
 fn trunkline(folder: &Path, arguments: &[&str]) -> Output {
@@ -186,6 +187,30 @@ fn a_call_shows_its_ladder_and_exits_by_its_outcome() {
 }
 
 #[test]
+fn who_speaks_while_the_agent_speaks_stops_it_unless_it_may_not_be_stopped() {
+    let wav = concat!(env!("CARGO_MANIFEST_DIR"), "/src/simulator/audio/agent-prompt.wav");
+    let speech = format!(
+        "[\"sh\", \"-c\", \"cat '{wav}' > \\\"$1\\\"\", \"sh\", \"{{wav_file}}\", \"{{text_file}}\"]"
+    );
+    let play = |barge_in: &str, interrupted: bool| {
+        let agent = format!("voicemail = \"ignore\"\n{barge_in}");
+        let (folder, _callees) = at_callees(Setup::new().tts(&speech).agent(&agent));
+        // A menu that goes on, whatever is said to it.
+        let output = trunkline(
+            folder.path(),
+            &["call", &number(Persona::Ivr), "--say", "hello, hello, hello [END_CALL]"],
+        );
+        let said = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        assert_eq!(said.contains("the callee interrupts the agent"), interrupted, "{said}");
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| play("barge_in = true", true));
+        scope.spawn(|| play("barge_in = false", false));
+    });
+}
+
+#[test]
 fn a_call_is_recorded_where_it_is_asked_to_be_beside_a_running_switch() {
     let place = Place::claim();
     let callees = Callees::at(&place);
@@ -253,15 +278,62 @@ fn the_demonstration_ends_as_it_is_meant_to_and_says_so_in_five_objects() {
     let person =
         objects.iter().find(|object| !object["dead_air_ms"].is_null()).expect("a person heard the agent");
     assert!(person["recording"].is_string() && person["verdict"] == "human", "{person}");
-    // A second run finds the first one's folder, and is no worse for it.
-    assert_eq!(trunkline(folder.path(), &["demo", "--json"]).status.code(), Some(0));
 }
 
 #[test]
-fn a_full_disk_under_the_log_stops_nothing() {
-    let (folder, _callees) = at_callees(Setup::new());
-    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has one");
+fn a_full_disk_under_the_log_or_nobody_who_reads_stops_nothing() {
+    let (folder, callees) = at_callees(Setup::new());
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has one");
     let arguments = ["call", &number(Persona::Busy), "--say", "hello"];
-    let output = command(folder.path(), &arguments).stderr(full).output().expect("the program starts");
-    assert_eq!(output.status.code(), Some(11), "{}", text(&output.stdout));
+    for (out, log) in [(Stdio::null(), Stdio::from(full())), (Stdio::from(full()), Stdio::null())] {
+        let status =
+            command(folder.path(), &arguments).stdout(out).stderr(log).status().expect("the program starts");
+        assert_eq!(status.code(), Some(11));
+    }
+    callees.await_over(2);
+}
+
+#[test]
+fn a_call_that_is_interrupted_hangs_up_first() {
+    let (folder, callees) = at_callees(Setup::new());
+    for (rung, (persona, kind)) in (1..).zip([
+        (Persona::NoAnswer, Signal::INT),
+        (Persona::Silent, Signal::TERM),
+        (Persona::NoAnswer, Signal::TERM),
+    ]) {
+        let arguments = ["call", &number(persona), "--say", "hello"];
+        let mut child = command(folder.path(), &arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        eventually("it rings", || (callees.rung() == rung).then_some(()));
+        rustix::process::kill_process(Pid::from_child(&child), kind).expect("our own child");
+        assert_eq!(child.wait().expect("our own child").code(), Some(17), "{persona:?} {kind:?}");
+        callees.await_over(rung);
+    }
+}
+
+#[test]
+fn a_switch_that_cannot_start_says_why() {
+    let switch = Setup::new().start();
+    let second = trunkline(switch.folder(), &["serve"]);
+    assert_eq!(second.status.code(), Some(1));
+    assert!(text(&second.stderr).contains("another switch is using ./data"), "{second:?}");
+    // Another folder, the same ports.
+    let elsewhere =
+        folder_with(&std::fs::read_to_string(switch.folder().join("trunkline.toml")).expect("read"));
+    let third = trunkline(elsewhere.path(), &["serve"]);
+    assert_eq!(third.status.code(), Some(1));
+    let address = switch.place.switch;
+    assert!(
+        text(&third.stderr).contains("SIP cannot listen") && text(&third.stderr).contains("in use"),
+        "{address} {third:?}"
+    );
+    std::fs::write(elsewhere.path().join("file"), "").expect("written");
+    let config = "data_dir = \"./file/data\"\n";
+    std::fs::write(elsewhere.path().join("trunkline.toml"), config).expect("written");
+    let fourth = trunkline(elsewhere.path(), &["serve"]);
+    assert_eq!(fourth.status.code(), Some(1));
+    assert!(text(&fourth.stderr).contains("the folder ./file/data"), "{fourth:?}");
 }

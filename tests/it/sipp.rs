@@ -57,6 +57,8 @@ fn play_with(setup: Setup, scenario: &str, fields: Value, ended: (&str, &str)) -
     assert_eq!(metrics.ended(disposition(ended.1)), 1.0, "{metrics:?}");
     assert_eq!(metrics.ended_all(), 1.0, "{metrics:?}");
     assert_eq!(metrics.sip("malformed_total"), 0.0);
+    switch.await_no_media_ports();
+    assert_eq!(switch.complaints(), [""; 0]);
     let recording = switch.recording(&record);
     Told { record, metrics, report, recording }
 }

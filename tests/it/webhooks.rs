@@ -101,6 +101,7 @@ fn a_receiver_that_fails_is_tried_again_until_it_takes_it() {
     receiver.set(Manner::Answer(204));
     let deliveries = receiver.await_deliveries(2);
     assert_same_event(&deliveries);
+    assert_eq!([deliveries[0].manner, deliveries[1].manner], [Manner::Answer(500), Manner::Answer(204)]);
     let metrics = switch.metrics_until("delivered", |metrics| {
         metrics.sum("trunkline_webhook_tries_total", &[("result", "delivered")]) == 1.0
     });

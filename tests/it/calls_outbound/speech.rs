@@ -8,30 +8,29 @@ use trunkline::simulator::Persona;
 use crate::callees::{number, ring};
 use crate::switch::Setup;
 
-/// A speech program that notes what it is given, and says goodbye.
+/// A speech program that notes what it is given, each text in a file of its own, and says goodbye.
 fn noting(notes: &Path) -> String {
     let wav = concat!(env!("CARGO_MANIFEST_DIR"), "/src/simulator/audio/agent-goodbye.wav");
-    let script =
-        format!("cat \\\"$2\\\" >> '{0}'; echo '<' >> '{0}'; cat '{wav}' > \\\"$1\\\"", notes.display());
+    let script = format!("cat \\\"$2\\\" > '{}/'$$; cat '{wav}' > \\\"$1\\\"", notes.display());
     format!("[\"sh\", \"-c\", \"{script}\", \"sh\", \"{{wav_file}}\", \"{{text_file}}\"]")
 }
 
-/// The lines that were rendered for a call with these fields, and its record.
+/// The lines that were rendered for a call with these fields, in the alphabet's order, and its record.
 fn spoken(fields: Value) -> (Vec<String>, Value) {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let notes = folder.path().join("notes");
+    let notes = tempfile::tempdir().expect("a temporary folder");
     let (switch, _callees) =
-        ring(Setup::new().tts(&noting(&notes)).agent("steps = [\"Thank you, {name}.\"]"));
+        ring(Setup::new().tts(&noting(notes.path())).agent("steps = [\"Thank you, {name}.\"]"));
     let mut body = json!({ "to_number": number(Persona::HangsUp) });
     for (name, value) in fields.as_object().expect("an object") {
         body[name] = value.clone();
     }
     let call = switch.call_with(body);
     let end = switch.call_until_ended(&call);
-    let text = std::fs::read_to_string(&notes).expect("something was rendered");
-    let mut lines: Vec<_> = text.split("<\n").filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    let mut lines: Vec<_> =
+        walk(notes.path()).iter().map(|note| std::fs::read_to_string(note).expect("a note")).collect();
     // The word that the switch tries its program with.
     lines.retain(|line| line != "ready");
+    lines.sort_unstable();
     (lines, end)
 }
 

@@ -104,6 +104,7 @@ fn the_folder_of_the_data_is_nobody_elses_to_read() {
     let mode =
         |path: &std::path::Path| std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
     let data = switch.data_dir();
+    assert_eq!((mode(&data), mode(&data.join("recordings"))), (0o700, 0o700));
     for secret in ["trunkline.db", "trunkline.key"] {
         assert_eq!(mode(&data.join(secret)) & 0o077, 0, "{secret}");
     }

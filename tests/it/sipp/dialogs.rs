@@ -31,8 +31,8 @@ fn the_callee_holds_and_comes_back() {
 }
 
 #[test]
-fn a_reinvite_that_asks_for_an_offer_is_refused() {
-    play_with(talking(), "reinvite-without-sdp", json!({}), COMPLETED);
+fn a_reinvite_may_leave_its_question_open() {
+    play_with(talking(), "reinvite-without-answer", json!({}), COMPLETED);
 }
 
 #[test]
@@ -82,10 +82,7 @@ fn an_info_is_answered() {
     play_with(talking(), "info-dtmf", json!({}), COMPLETED);
 }
 
-/// An agent that has more to say than the scenario takes.
+/// An agent that has more to say than the scenario takes: 2.4 s.
 fn talking() -> Setup {
-    let wav = concat!(env!("CARGO_MANIFEST_DIR"), "/src/simulator/audio/agent-goodbye.wav");
-    Setup::new().tts(&format!(
-        "[\"sh\", \"-c\", \"cat '{wav}' > \\\"$1\\\"\", \"sh\", \"{{wav_file}}\", \"{{text_file}}\"]"
-    ))
+    Setup::new().says("agent-goodbye")
 }

@@ -18,6 +18,8 @@ fn storm(scenario: &str, args: &[&str], count: usize) -> (Report, Metrics) {
         let delivered = metrics.sum("trunkline_webhook_tries_total", &[("result", "delivered")]);
         metrics.is_idle() && metrics.ended_all() == count as f64 && delivered == count as f64
     });
+    switch.await_no_media_ports();
+    assert_eq!(switch.complaints(), [""; 0]);
     let deliveries = receiver.deliveries();
     assert_eq!(deliveries.len(), count);
     let id =

@@ -89,6 +89,28 @@ fn media_moves_with_a_reinvite() {
 }
 
 #[test]
+fn a_reinvite_that_asks_for_an_offer_gets_one() {
+    let setup = Setup::new().agent("barge_in = false").says("agent-goodbye");
+    let told = play_with(setup, "reinvite-without-sdp", json!({}), COMPLETED);
+    let (callee, agent) = spoken(&told);
+    assert!(callee >= agent / 2, "of {agent} ms only {callee} ms came back");
+}
+
+#[test]
+fn on_hold_nobody_is_missed() {
+    let setup = Setup::new().agent("barge_in = false").says("agent-prompt").media("rtp_timeout_seconds = 2");
+    play_with(setup, "reinvite-inactive", json!({}), COMPLETED);
+}
+
+#[test]
+fn who_speaks_up_is_let_speak() {
+    let told = play_with(patient().says("agent-prompt"), "barge-in", json!({}), COMPLETED);
+    let (callee, agent) = spoken(&told);
+    assert!(callee >= 1_000, "{callee} ms");
+    assert!((500..4_500).contains(&agent), "7.5 s of prompt were cut to {agent} ms");
+}
+
+#[test]
 fn a_callee_without_media_is_left() {
     let setup = patient().media("rtp_timeout_seconds = 1");
     play_with(setup, "mute", json!({}), ("failed", "media_lost"));

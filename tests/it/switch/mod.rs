@@ -77,6 +77,19 @@ impl Switch {
         String::from_utf8_lossy(&std::fs::read(self.folder().join("log")).unwrap_or_default()).into_owned()
     }
 
+    /// The lines of its log that say that something is wrong with itself: errors and panics.
+    pub fn complaints(&self) -> Vec<String> {
+        let log = self.log();
+        let wrong = log.lines().filter(|line| line.contains(" ERROR ") || line.contains("panicked at"));
+        wrong.map(String::from).collect()
+    }
+
+    /// Waits until no socket of a call is left: of all its UDP ports only that of SIP.
+    pub fn await_no_media_ports(&self) {
+        let sip = self.place.sip().port();
+        eventually("the media ports to be closed", || (self.place.udp_ports() == [sip]).then_some(()));
+    }
+
     /// Its HTTP API, with the key `nxf_demo`.
     pub fn client(&self) -> &Client {
         &self.client

@@ -37,6 +37,16 @@ impl Place {
         Ipv4Addr::new(a, b, c, host)
     }
 
+    /// The UDP ports that the switch has open now, by the kernel's table.
+    pub fn udp_ports(&self) -> Vec<u16> {
+        let start = format!("{}:", hexadecimal(self.switch));
+        let port = |line: &str| {
+            let local = line.split_whitespace().nth(1)?.strip_prefix(&start)?;
+            u16::from_str_radix(local, 16).ok().filter(|port| *port != CLAIM_PORT)
+        };
+        udp_table().lines().filter_map(port).collect()
+    }
+
     /// The switch's API.
     pub fn http(&self) -> SocketAddrV4 {
         SocketAddrV4::new(self.switch, 8080)
@@ -55,3 +65,13 @@ impl Place {
 
 const NETWORKS: u32 = 250 * 256;
 const CLAIM_PORT: u16 = 1_025;
+
+/// The kernel's table of UDP sockets, one a line, the local address in the second column.
+pub fn udp_table() -> String {
+    std::fs::read_to_string("/proc/net/udp").expect("Linux has /proc/net/udp")
+}
+
+/// An address as that table writes it.
+pub fn hexadecimal(address: Ipv4Addr) -> String {
+    format!("{:08X}", u32::from_ne_bytes(address.octets()))
+}

@@ -48,10 +48,15 @@ impl Setup {
         self
     }
 
-    /// The speech program, as a TOML array, in place of the one that always says "Hello?".
+    /// The speech program, as a TOML array, in place of the one that always says "Hello?", for 0.8 s.
     pub fn tts(mut self, command: &str) -> Self {
         self.tts = Some(command.to_owned());
         self
+    }
+
+    /// This clip of the simulator's, whatever the agent is given to say: `says("agent-goodbye")`.
+    pub fn says(self, clip: &str) -> Self {
+        self.tts(&cat(clip))
     }
 
     /// At this place rather than at a new one: a second switch beside a first that was told of it.
@@ -74,7 +79,7 @@ impl Setup {
             (place.switch, place.http(), place.sip(), place.trunk_sip());
         let webhook =
             self.webhook_url.as_ref().map_or_else(String::new, |url| format!("webhook_url = \"{url}\""));
-        let tts = self.tts.clone().unwrap_or_else(hello);
+        let tts = self.tts.clone().unwrap_or_else(|| cat("hello"));
         // Nobody speaks in most scenarios: silence is judged soon.
         let agent = with_default(agent, "amd", "amd = { initial_silence = 400 }");
         let sip = with_default(sip, "t1_ms", "t1_ms = 200\nt2_ms = 800\nt4_ms = 1000");
@@ -129,8 +134,9 @@ fn with_default(lines: &str, key: &str, default: &str) -> String {
     if lines.contains(key) { lines.to_owned() } else { format!("{default}\n{lines}") }
 }
 
-/// A speech program that says the same "Hello?" of 0.8 s whatever it is given.
-fn hello() -> String {
-    let wav = concat!(env!("CARGO_MANIFEST_DIR"), "/src/simulator/audio/hello.wav");
-    format!("[\"sh\", \"-c\", \"cat '{wav}' > \\\"$1\\\"\", \"sh\", \"{{wav_file}}\", \"{{text_file}}\"]")
+/// A speech program that needs no synthesiser: it copies a clip.
+fn cat(clip: &str) -> String {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/simulator/audio");
+    let copy = format!("cat '{folder}/{clip}.wav' > \\\"$1\\\"");
+    format!("[\"sh\", \"-c\", \"{copy}\", \"sh\", \"{{wav_file}}\", \"{{text_file}}\"]")
 }

@@ -7,7 +7,8 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::{Place, die_with_the_test, eventually};
+use super::place::{Place, hexadecimal, udp_table};
+use super::{die_with_the_test, eventually};
 
 /// A running sipp, waiting for calls. Dropping it kills it.
 pub struct Sipp {
@@ -20,10 +21,10 @@ pub struct Sipp {
 #[derive(Debug)]
 pub struct Report {
     /// 0: every call went by the scenario.
-    pub exit: Option<i32>,
+    exit: Option<i32>,
     counts: BTreeMap<String, String>,
     /// Every message, as `-trace_msg` writes it.
-    pub messages: String,
+    messages: String,
 }
 
 impl Sipp {
@@ -97,13 +98,11 @@ impl Sipp {
 
     /// sipp says nothing when it listens; the kernel's table of sockets does.
     fn await_bound(&mut self, address: SocketAddrV4) {
-        let [a, b, c, d] = address.ip().octets();
-        let wanted = format!("{:08X}:{:04X}", u32::from_le_bytes([a, b, c, d]), address.port());
+        let wanted = format!("{}:{:04X}", hexadecimal(*address.ip()), address.port());
         eventually("sipp to listen", || {
             // A scenario that only sends may be over already; `succeed` says how it went.
             let ended = self.child.try_wait().expect("a child can be waited for").is_some();
-            let table = std::fs::read_to_string("/proc/net/udp").expect("Linux has /proc/net/udp");
-            (ended || table.contains(&wanted)).then_some(())
+            (ended || udp_table().contains(&wanted)).then_some(())
         });
     }
 }
