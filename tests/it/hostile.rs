@@ -23,7 +23,9 @@ fn pid(switch: &Switch) -> i32 {
         let exe = std::fs::read_link(process.join("exe")).is_ok_and(|exe| exe.ends_with("trunkline"));
         exe && std::fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd == folder)
     };
-    let processes = std::fs::read_dir("/proc").expect("Linux").filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let processes = std::fs::read_dir("/proc")
+        .expect("Linux")
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     processes.into_iter().find(is_it).expect("the switch runs")
 }
 
@@ -40,8 +42,12 @@ fn rtp_ports(switch: &Switch) -> Vec<SocketAddrV4> {
     let ours = format!("{:08X}", u32::from_le_bytes(address.octets()));
     let table = std::fs::read_to_string("/proc/net/udp").expect("Linux");
     let local = table.lines().skip(1).filter_map(|line| line.split_whitespace().nth(1)?.split_once(':'));
-    let ports = local.filter(|(ip, _)| *ip == ours).filter_map(|(_, port)| u16::from_str_radix(port, 16).ok());
-    ports.filter(|port| *port >= 20_000 && port % 2 == 0).map(|port| SocketAddrV4::new(address, port)).collect()
+    let ports =
+        local.filter(|(ip, _)| *ip == ours).filter_map(|(_, port)| u16::from_str_radix(port, 16).ok());
+    ports
+        .filter(|port| *port >= 20_000 && port % 2 == 0)
+        .map(|port| SocketAddrV4::new(address, port))
+        .collect()
 }
 
 /// Grown by no more than what a busy switch may: arenas, caches, buffers.
