@@ -6,7 +6,7 @@ use trunkline::simulator::Persona;
 
 use crate::callees::{number, ring};
 use crate::ledger;
-use crate::switch::{Receiver, Setup, Switch, eventually, outbound};
+use crate::switch::{Client, Receiver, Setup, Switch, eventually, outbound};
 
 fn talking(switch: &Switch, persona: Persona) -> String {
     let call = switch.call_with(json!({ "to_number": number(persona), "prompt": "Hello" }));
@@ -135,4 +135,36 @@ fn sighup_reads_numbers_and_agents_again_and_live_calls_go_on() {
     });
     assert_eq!(switch.call_until_ended(&live)["ended_reason"], "caller_hangup");
     assert!(callees.rung() >= 2);
+}
+
+#[test]
+fn what_is_accepted_while_the_drain_begins_is_over_before_the_exit() {
+    let (mut switch, callees) = ring(Setup::new());
+    let base = format!("http://{}", switch.place.http());
+    let accepted: Vec<String> = std::thread::scope(|scope| {
+        let ask = || {
+            let api = Client::new(&base);
+            let body = outbound(json!({ "to_number": number(Persona::Busy) })).to_string();
+            let mut accepted = Vec::new();
+            while let Ok(reply) = api.try_post_with("/v1/calls/outbound", body.clone().into(), &[]) {
+                match reply.status {
+                    201 => accepted.push(reply.json["call_id"].as_str().expect("an id").to_owned()),
+                    503 => break,
+                    _ => panic!("{reply:?}"),
+                }
+            }
+            accepted
+        };
+        let clients: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
+        eventually("the first forty calls", || (callees.rung() >= 40).then_some(()));
+        switch.terminate();
+        clients.into_iter().flat_map(|client| client.join().expect("no panic")).collect()
+    });
+    assert!(switch.await_exit().success());
+    assert_clean(&switch);
+    for call in &accepted {
+        let row = ledger::row(&switch, call);
+        assert_eq!((&row["state"], &row["disposition"]), (&json!("ended"), &json!("busy")), "{call}: {row}");
+    }
+    assert_eq!(callees.rung(), accepted.len() as u64);
 }

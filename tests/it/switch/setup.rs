@@ -13,9 +13,7 @@ pub struct Setup {
     media: String,
     trunk: String,
     agent: String,
-    number: String,
     key: String,
-    webhooks: String,
     extra: String,
     webhook_url: Option<String>,
     tts: Option<String>,
@@ -40,7 +38,7 @@ impl Setup {
     }
 
     // `top` goes before every table (`database_url = …`), `extra` after them (whole tables).
-    tables!(top, sip, media, trunk, agent, number, key, webhooks, extra);
+    tables!(top, sip, media, trunk, agent, key, extra);
 
     /// Where the agent's events go.
     pub fn webhook(mut self, url: &str) -> Self {
@@ -74,7 +72,7 @@ impl Setup {
 
     /// The text of `trunkline.toml` at this place.
     pub fn config(&self, place: &Place) -> String {
-        let Self { top, sip, media, trunk, agent, number, key, webhooks, extra, .. } = self;
+        let Self { top, sip, media, trunk, agent, key, extra, .. } = self;
         let (address, http, sip_listen, trunk_sip) =
             (place.switch, place.http(), place.sip(), place.trunk_sip());
         let webhook =
@@ -113,7 +111,6 @@ e164 = \"{FROM}\"
 trunk = \"t1\"
 agent = \"agent_demo\"
 outbound = true
-{number}
 [[key]]
 face = \"nixflex\"
 id = \"nxf_demo\"
@@ -122,7 +119,6 @@ secret = \"{SECRET}\"
 [webhooks]
 allow_http = true
 allow_addresses = [\"127.0.0.0/8\"]
-{webhooks}
 {extra}
 "
         )
