@@ -49,6 +49,9 @@ pub struct MediaConfig {
     pub seed: [u8; 32],
 }
 
+/// Legs that a worker takes before the next one is used: about a fifth of a core.
+const COMFORTABLE: u64 = 400;
+
 /// Names a leg of a [`Media`]; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LegId(u64);
@@ -197,7 +200,7 @@ impl Media {
         })
     }
 
-    /// Binds a port pair and gives the leg to the least loaded worker. [`Command::Close`] ends it; its reports bear
+    /// Binds a port pair and gives the leg to a worker. [`Command::Close`] ends it; its reports bear
     /// `token`. With `recording`, the bridge records whatever `spec` says, and exactly one [`Event::Recorded`] comes.
     pub fn open(
         &self,
@@ -207,9 +210,7 @@ impl Media {
     ) -> Result<Opened, OpenError> {
         let pair = self.pool.bind()?.ok_or(OpenError::NoPorts)?;
         let local = pair.local;
-        let least =
-            self.workers.iter().enumerate().min_by_key(|(_, worker)| worker.load.load(Ordering::Relaxed));
-        let (index, worker) = least.expect("there is a worker");
+        let (index, worker) = self.worker_for_another();
         let leg = LegId::new(self.serial.fetch_add(1, Ordering::Relaxed), index);
         let recorded = recording.is_some();
         spec.record = recorded;
@@ -233,6 +234,15 @@ impl Media {
             give_back()
         })?;
         Ok(Opened { leg, local })
+    }
+
+    /// The first worker that has room, so that a quiet switch wakes one thread; once none has, the least loaded.
+    fn worker_for_another(&self) -> (usize, &Handle) {
+        let load = |worker: &Handle| worker.load.load(Ordering::Relaxed);
+        let mut workers = self.workers.iter().enumerate();
+        workers.clone().find(|(_, worker)| load(worker) < COMFORTABLE).unwrap_or_else(|| {
+            workers.by_ref().min_by_key(|(_, worker)| load(worker)).expect("there is a worker")
+        })
     }
 
     /// Gives a command to a leg; one that is gone ignores it.

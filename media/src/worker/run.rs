@@ -98,6 +98,8 @@ struct Out {
 const ORDERS: usize = 256;
 /// Slots without legs that are slept through at once.
 const EMPTY_SLOTS: usize = 4;
+/// Legs that share a slot before another one is used: a few tenths of a millisecond of work.
+const PACKED: usize = 32;
 /// RTCP and figures wait for a second: reading another socket at every tick would cost as much as the RTP.
 const SECOND: u32 = 50;
 /// For how long a worker that ends tries to hand over what is left.
@@ -189,7 +191,7 @@ impl Worker {
 
     fn open(&mut self, opening: Opening) {
         let Opening { leg, token, bridge, pair, recorded } = opening;
-        let slot = (0..SLOTS).min_by_key(|slot| self.slots[*slot].len()).expect("there are slots");
+        let slot = self.slot_for_another();
         let frames = recorded.then_some(0);
         let until_second = 1 + (self.members.len() as u32 % SECOND);
         let key = self.members.insert(Member {
@@ -207,6 +209,13 @@ impl Worker {
         self.slots[slot].push(key);
         self.names.insert(leg, key);
         self.out.counters.legs_opened += 1;
+    }
+
+    /// Each slot in use is a wake-up every 20 ms: the fullest that has room, and once none has, the emptiest.
+    fn slot_for_another(&self) -> usize {
+        let length = |slot: &usize| self.slots[*slot].len();
+        let roomy = (0..SLOTS).filter(|slot| length(slot) < PACKED).max_by_key(length);
+        roomy.unwrap_or_else(|| (0..SLOTS).min_by_key(length).expect("there are slots"))
     }
 
     fn serve(&mut self, slot: usize, deadline: Instant, now: Instant) {
