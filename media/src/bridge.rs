@@ -66,6 +66,8 @@ struct Gate {
     opened: bool,
     /// Whether the packet before was the agent's.
     speaking: bool,
+    /// Ticks in which the agent had nothing to say, since it last had.
+    quiet: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -86,7 +88,7 @@ impl Bridge {
             record: spec.record,
             rtp_timeout: spec.rtp_timeout,
             phase: Phase::Early,
-            gate: Gate { open: false, since: None, opened: false, speaking: false },
+            gate: Gate { open: false, since: None, opened: false, speaking: false, quiet: 0 },
             verdict: None,
             started: false,
             silence: Silence { since: None, told: false },
@@ -338,17 +340,28 @@ impl Bridge {
         if self.gate.open && self.playout.next(&mut pcmu, Codec::Pcmu.silence(), marked) {
             self.speak_frame(now, &pcmu, agent);
         } else if let Phase::Answered(_) = self.phase {
-            // Silence is sent too: it keeps a NAT's door open, and the other side's RTP watch quiet.
-            self.gate.speaking = false;
-            self.leg.send_audio(&[self.leg.codec().silence(); FRAME], false);
+            self.speak_silence();
         } else {
             self.gate.speaking = false;
             self.leg.pause();
         }
     }
 
+    /// Silence is sent too, at first without a gap and then sparsely: it opens a NAT's door and lets the other side latch,
+    /// keeps both so, and costs a twentieth of a stream. A gap in RTP is silence to whoever hears it (RFC 3551 §4.1).
+    fn speak_silence(&mut self) {
+        self.gate.speaking = false;
+        self.gate.quiet = self.gate.quiet.saturating_add(1);
+        if self.gate.quiet <= QUIET_DENSE || self.gate.quiet % QUIET_EVERY == 0 {
+            self.leg.send_audio(&[self.leg.codec().silence(); FRAME], false);
+        } else {
+            self.leg.pause();
+        }
+    }
+
     fn speak_frame(&mut self, now: Instant, pcmu: &[u8; FRAME], agent: &mut [i16; FRAME]) {
         let spurt = !std::mem::replace(&mut self.gate.speaking, true);
+        self.gate.quiet = 0;
         match self.leg.codec() {
             Codec::Pcmu => self.leg.send_audio(pcmu, spurt),
             codec => {
@@ -384,6 +397,10 @@ impl Bridge {
     }
 }
 
+/// Ticks of silence that are sent without a gap: 200 ms.
+const QUIET_DENSE: u32 = 10;
+/// After those, one in so many is: every 400 ms.
+const QUIET_EVERY: u32 = 20;
 /// One tick.
 pub const TICK: Duration = Duration::from_millis(20);
 /// A tick that comes later than this sends nothing: bursts help nobody.

@@ -4,9 +4,9 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
+use crate::event::DialogState;
 use crate::message::{Message, Name, NameAddr, Uri, Writer};
 use crate::targets::{Hop, hop};
-use crate::user_agent::DialogState;
 
 /// One dialog as one of its two ends sees it.
 #[derive(Clone, Debug)]

@@ -19,12 +19,14 @@ pub(crate) use ringing::Ringing;
 pub(crate) use talking::Talking;
 
 use crate::arena::Key;
+use crate::config::Body;
 use crate::digest::{Authenticator, Credentials};
+use crate::event::{Cause, End, Event, Failure, InviteId};
 use crate::message::{Message, Name, Writer};
 use crate::path::Path;
 use crate::reason::Reason;
 use crate::transaction::Minted;
-use crate::user_agent::{Body, Cause, End, Event, Failure, InviteId, UserAgent};
+use crate::user_agent::UserAgent;
 
 /// What we can hear, for the Allow header.
 pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";

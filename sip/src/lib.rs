@@ -67,11 +67,13 @@
 #![warn(missing_docs)]
 
 mod arena;
+mod config;
 mod counters;
 mod dialog;
 pub mod digest;
 mod endpoint;
 mod error;
+mod event;
 mod invite;
 pub mod message;
 mod options;
@@ -87,17 +89,18 @@ mod transaction;
 pub mod transport;
 mod user_agent;
 
+pub use config::{Body, Config, Invite, OptionsRequest, Timers, Trust};
 pub use counters::Counters;
 pub use digest::Credentials;
 pub use endpoint::Endpoint;
 pub use error::Error;
+pub use event::{
+    Cause, DialogState, Direction, End, Event, Failure, Fork, Incoming, InviteId, Query, QueryId, RequestId,
+};
 pub use message::{Message, Method, Name};
 pub use path::{Path, Protocol, Transmit};
 pub use reason::Reason;
 pub use resolver::resolve;
 pub use timers::{TimerId, Wheel};
 pub use transaction::shard_of;
-pub use user_agent::{
-    Body, Cause, Config, DialogState, Direction, End, Event, Failure, Fork, Incoming, Invite, InviteId,
-    OptionsRequest, Query, QueryId, RequestId, Timers, Trust, UserAgent,
-};
+pub use user_agent::UserAgent;

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::arena::Key;
+use crate::config::OptionsRequest;
 use crate::digest::{Authenticator, Challenged, Credentials};
+use crate::event::{DialogState, Event, RequestId};
 use crate::invite::{loose_route, with_headers};
 use crate::message::{Message, Method, Name};
 use crate::reason::Reason;
 use crate::targets::Targets;
 use crate::transaction::{Outgoing, Owner, Passed};
-use crate::user_agent::{DialogState, Event, OptionsRequest, RequestId, UserAgent};
+use crate::user_agent::UserAgent;
 
 /// One request, and what is needed to send it again.
 pub(crate) struct Request {

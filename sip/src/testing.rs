@@ -17,8 +17,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use crate::config::{Body, Config, Invite};
+use crate::event::{Event, Failure, InviteId};
 use crate::message::{Message, Method, Name, Writer};
-use crate::user_agent::{Body, Config, Event, Failure, Invite, InviteId, UserAgent};
+use crate::user_agent::UserAgent;
 use crate::{Credentials, End, Path, Protocol, Transmit};
 
 pub const T1: Duration = Duration::from_millis(500);

@@ -23,10 +23,11 @@ pub(crate) use receiving::{Arrival, reply_path};
 pub(crate) use sending::{Outgoing, Passed, Received};
 
 use crate::arena::{Arena, Key};
+use crate::config::Config;
 use crate::counters::Counters;
+use crate::event::{Direction, Event};
 use crate::path::{Path, Transmit};
 use crate::timers::{TimerId, Wheel};
-use crate::user_agent::{Config, Direction, Event};
 
 /// All transactions, and the two queues that leave a user agent.
 pub(crate) struct Layer {
@@ -220,7 +221,7 @@ fn arm(wheel: &mut Wheel<Wake>, armed: &mut Option<Armed>, at: Option<Instant>, 
 mod testing {
     use std::time::{Duration, Instant};
 
-    use crate::user_agent::Timers;
+    use crate::config::Timers;
 
     pub const T1: Duration = Duration::from_millis(500);
     pub const T2: Duration = Duration::from_secs(4);

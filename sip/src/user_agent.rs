@@ -1,9 +1,7 @@
 //! The user agent: owns every transaction and dialog, takes messages and time, and gives messages and events.
 //! Knows nothing of sockets, clocks or SDP.
 
-mod config;
 mod door;
-mod event;
 mod refusal;
 
 use std::collections::VecDeque;
@@ -13,12 +11,10 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-pub use config::{Body, Config, Invite, OptionsRequest, Timers, Trust};
-pub use event::{
-    Cause, DialogState, Direction, End, Event, Failure, Fork, Incoming, InviteId, Query, QueryId, RequestId,
-};
+use crate::config::{Body, Config, Invite, OptionsRequest};
+use crate::event::{Asker, DialogState, Event, InviteId, Query, QueryId, RequestId};
 
-use crate::arena::{Arena, Key};
+use crate::arena::Arena;
 use crate::counters::Counters;
 use crate::digest::Credentials;
 use crate::error::Error;
@@ -41,13 +37,6 @@ pub struct UserAgent {
     /// Usages whose owner has not been told of their end.
     pub(crate) live: usize,
     queries: VecDeque<Query>,
-}
-
-/// Who asked for addresses.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) enum Asker {
-    Invite(Key),
-    Request(Key),
 }
 
 impl UserAgent {

@@ -12,7 +12,8 @@ use trunkline_media::{Event as MediaEvent, Media, Report};
 use trunkline_sip::transport::UdpCounters;
 use trunkline_sip::{Counters, Endpoint, Query, QueryId};
 
-use super::shard::{Command, Shard, SpeechOrder};
+use super::outbox::SpeechOrder;
+use super::shard::{Command, Shard};
 use crate::model::{CallEvent, CallId, Disposition, EndedBy};
 use crate::tts::Tts;
 

@@ -9,19 +9,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use trunkline_media::{Clip, Command as Media, Event as MediaEvent, LegId, Rule, Then, When, amd};
-use trunkline_sip::{DialogState, End, Event as SipEvent, Failure, Reason, UserAgent};
+use trunkline_sip::{DialogState, End, Event as SipEvent, Failure, UserAgent};
 
 use super::disposition::{self, Hangup};
+use super::facts::{self, Facts};
+use super::outbox::{Outbox, Speech};
 use super::party::{self, Party};
-use super::shard::Outbox;
 use super::timer::{CallWheel, Timer, Timers};
 use super::verdict;
 use crate::admission::Permit;
 use crate::agent::{Act, Script};
-use crate::model::{
-    CallEvent, CallFact, CallId, CallPlan, DialogRecord, Disposition, EndedBy, Heard, Outcome,
-    RecordingResult, VoicemailAction,
-};
+use crate::model::{CallEvent, CallFact, CallId, CallPlan, Disposition, EndedBy, Outcome, VoicemailAction};
 use crate::trunk::route;
 
 /// A call that may start: its intent is on disk, its permits and its media ports are taken.
@@ -81,21 +79,6 @@ enum Phase {
     Over,
 }
 
-/// What the outcome will say.
-#[derive(Default)]
-struct Facts {
-    ringing_at: Option<Instant>,
-    answered_at: Option<Instant>,
-    ended_at: Option<Instant>,
-    sip_status: Option<u16>,
-    q850: Option<u16>,
-    detail: Option<String>,
-    retry_after: Option<Duration>,
-    heard: Option<Heard>,
-    dead_air: Option<Duration>,
-    recording: Option<RecordingResult>,
-}
-
 /// What a call may touch while it handles an input.
 pub struct Context<'a> {
     pub now: Instant,
@@ -142,7 +125,7 @@ impl Call {
         if let (VoicemailAction::LeaveMessage, Some(text)) =
             (call.plan.voicemail, call.plan.voicemail_message.clone())
         {
-            cx.out.speech(call.id(), super::shard::Speech::Message, text);
+            cx.out.speech(call.id(), Speech::Message, text);
         }
         call.act(cx);
         Some(call)
@@ -239,7 +222,7 @@ impl Call {
     fn answered(&mut self, cx: &mut Context<'_>, body: Option<&trunkline_sip::Body>, dialog: DialogState) {
         self.facts.answered_at = Some(cx.now);
         self.facts.sip_status = Some(200);
-        let record = Box::new(record(dialog, &self.plan.trunk.name));
+        let record = Box::new(facts::dialog(dialog, &self.plan.trunk.name));
         self.tell(cx, CallFact::Answered { dialog: record });
         self.timers.clear(cx.wheel, Timer::Ring);
         match self.party.accept(body) {
@@ -379,7 +362,7 @@ impl Call {
         while let Some(act) = self.script.poll_act() {
             match act {
                 Act::Render { line, text } => {
-                    cx.out.speech(self.id(), super::shard::Speech::Line(line), text);
+                    cx.out.speech(self.id(), Speech::Line(line), text);
                 }
                 Act::Play { clip, mark } => {
                     self.timers.clear(cx.wheel, Timer::Turn);
@@ -402,7 +385,7 @@ impl Call {
             }
         }
         self.facts.ended_at = Some(cx.now);
-        self.party.hangup(cx.now, cx.agent, reason(disposition));
+        self.party.hangup(cx.now, cx.agent, facts::reason(disposition));
         self.wind_up(cx);
     }
 
@@ -413,17 +396,7 @@ impl Call {
             Phase::Closing { end, .. } => Some(*end),
             Phase::Judging | Phase::Talking | Phase::LeavingMessage | Phase::Over => None,
         };
-        self.facts.sip_status = failure.status;
-        self.facts.q850 = disposition::q850(failure);
-        self.facts.retry_after = failure.retry_after;
-        let said =
-            [failure.warning.as_deref(), failure.reasons.iter().find_map(|reason| reason.text.as_deref())];
-        self.facts.detail = said
-            .into_iter()
-            .flatten()
-            .chain((!failure.phrase.is_empty()).then_some(failure.phrase.as_str()))
-            .next()
-            .map(String::from);
+        self.facts.refused(failure);
         let (disposition, by) = disposition::of_failure(failure, hangup);
         self.facts.ended_at.get_or_insert(cx.now);
         self.phase = Phase::Closing { end: Hangup { disposition, by }, dialog_over: true, recorded: true };
@@ -466,14 +439,7 @@ impl Call {
     }
 
     fn recorded(&mut self, cx: &mut Context<'_>, recorded: &trunkline_media::Recorded) {
-        let path = self.recording.take();
-        self.facts.recording = match (path, recorded.error) {
-            (_, Some(error)) => Some(RecordingResult::Failed { reason: error.to_string() }),
-            (Some(path), None) if !recorded.duration.is_zero() => {
-                Some(RecordingResult::Saved { path, duration: recorded.duration })
-            }
-            (_, None) => None,
-        };
+        self.facts.recording = facts::recording(self.recording.take(), recorded);
         if let Phase::Closing { recorded, .. } = &mut self.phase {
             *recorded = true;
         }
@@ -509,21 +475,7 @@ impl Call {
             }
         };
         self.timers.clear_all(cx.wheel);
-        let facts = std::mem::take(&mut self.facts);
-        let outcome = Outcome {
-            disposition: end.disposition,
-            ended_by: end.by,
-            sip_status: facts.sip_status,
-            q850: facts.q850,
-            detail: facts.detail,
-            retry_after: facts.retry_after,
-            heard: facts.heard,
-            dead_air: facts.dead_air,
-            recording: facts.recording,
-            ringing_at: facts.ringing_at,
-            answered_at: facts.answered_at,
-            ended_at: facts.ended_at.unwrap_or(cx.now),
-        };
+        let outcome = std::mem::take(&mut self.facts).outcome(end, cx.now);
         cx.out.ended(self.id(), outcome);
     }
 
@@ -550,31 +502,5 @@ impl Call {
 
     fn is_closing(&self) -> bool {
         matches!(self.phase, Phase::Closing { .. } | Phase::Inviting { hangup: Some(_) })
-    }
-}
-
-/// The Reason header of our CANCEL or BYE (RFC 3326): the far end's records then say why.
-fn reason(disposition: Disposition) -> Option<Reason> {
-    let (cause, text) = match disposition {
-        Disposition::NoAnswer => (19, "No answer"),
-        Disposition::MediaLost => (41, "No media"),
-        Disposition::Overloaded | Disposition::AgentFailed => (42, "Switch congestion"),
-        _ => (16, "Normal call clearing"),
-    };
-    Some(Reason { protocol: "Q.850".into(), cause: Some(cause), text: Some(text.into()) })
-}
-
-fn record(dialog: DialogState, trunk: &str) -> DialogRecord {
-    DialogRecord {
-        call_id: dialog.call_id,
-        local_tag: dialog.local_tag,
-        remote_tag: dialog.remote_tag,
-        local_uri: dialog.local_uri,
-        remote_uri: dialog.remote_uri,
-        remote_target: dialog.remote_target,
-        route_set: dialog.route_set,
-        local_cseq: dialog.local_cseq,
-        remote: dialog.remote,
-        trunk: trunk.into(),
     }
 }

@@ -5,7 +5,9 @@
 
 pub mod disposition;
 mod driver;
+mod facts;
 mod machine;
+mod outbox;
 mod party;
 mod shard;
 mod timer;
@@ -13,5 +15,6 @@ mod verdict;
 
 pub use driver::{Board, Counts, Driver, DriverParts, Input, Mailbox, Room};
 pub use machine::Origination;
-pub use shard::{Command, MediaOrder, Orphan, Shard, Speech, SpeechOrder};
+pub use outbox::{MediaOrder, Speech, SpeechOrder};
+pub use shard::{Command, Orphan, Shard};
 pub use verdict::parameters as detection;

@@ -3,20 +3,21 @@
 //! A SIP event reaches its call by a function call. What the outside has to do comes out by the `poll_*`: messages to
 //! send, names to resolve, commands for media legs, texts to render, and the events of calls.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use trunkline_media::{Clip, Command as Media, Event as MediaEvent, LegId};
+use trunkline_media::{Clip, Event as MediaEvent};
 use trunkline_sip::{
     Config, Counters, Credentials, DialogState, Event as SipEvent, Path, Query, QueryId, Transmit, UserAgent,
 };
 
 use super::machine::{Call, Context, Origination};
+use super::outbox::{MediaOrder, Outbox, Speech, SpeechOrder};
 use super::timer::CallWheel;
-use crate::model::{CallEvent, CallFact, CallId, Disposition, EndedBy, Outcome};
+use crate::model::{CallEvent, CallId, Disposition, EndedBy};
 
 /// What a shard can be told to do.
 pub enum Command {
@@ -54,62 +55,6 @@ pub struct Orphan {
     pub dialog: DialogState,
     /// What answers a challenge.
     pub credentials: Option<Arc<Credentials>>,
-}
-
-/// Which text of a call.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Speech {
-    /// A line of its script.
-    Line(usize),
-    /// The message for a voicemail.
-    Message,
-}
-
-/// A command for a leg.
-pub struct MediaOrder {
-    /// Whose leg.
-    pub call: CallId,
-    /// Which leg.
-    pub leg: LegId,
-    /// What it should do.
-    pub command: Media,
-}
-
-/// A text to render.
-pub struct SpeechOrder {
-    /// Whose.
-    pub call: CallId,
-    /// Which.
-    pub speech: Speech,
-    /// What is spoken.
-    pub text: Arc<str>,
-}
-
-/// What calls want done outside the shard.
-#[derive(Default)]
-pub struct Outbox {
-    media: VecDeque<MediaOrder>,
-    speech: VecDeque<SpeechOrder>,
-    events: VecDeque<CallEvent>,
-}
-
-impl Outbox {
-    pub(super) fn media(&mut self, call: CallId, leg: LegId, command: Media) {
-        self.media.push_back(MediaOrder { call, leg, command });
-    }
-
-    pub(super) fn speech(&mut self, call: CallId, speech: Speech, text: Arc<str>) {
-        self.speech.push_back(SpeechOrder { call, speech, text });
-    }
-
-    pub(super) fn event(&mut self, event: CallEvent) {
-        self.events.push_back(event);
-    }
-
-    pub(super) fn ended(&mut self, call: CallId, outcome: Outcome) {
-        let at = outcome.ended_at;
-        self.event(CallEvent { call, at, fact: CallFact::Ended(Box::new(outcome)) });
-    }
 }
 
 /// Calls that share a user agent.

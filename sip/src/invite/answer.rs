@@ -6,11 +6,12 @@ use bytes::Bytes;
 
 use super::{Phase, Usage, body_of};
 use crate::arena::Key;
+use crate::event::{End, Event, InviteId};
 use crate::message::Message;
 use crate::path::Path;
 use crate::request::Purpose;
 use crate::timers::TimerId;
-use crate::user_agent::{End, Event, InviteId, UserAgent};
+use crate::user_agent::UserAgent;
 
 use super::talking::Hangup;
 

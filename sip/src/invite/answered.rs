@@ -7,10 +7,11 @@ use super::calling::FORKS_MAX;
 use super::{Acked, Phase, Talking, body_of, with_headers};
 use crate::arena::Key;
 use crate::dialog::Dialog;
+use crate::event::{Cause, Event, Failure, Fork, InviteId};
 use crate::message::Message;
 use crate::path::Path;
 use crate::request::Purpose;
-use crate::user_agent::{Cause, Event, Failure, Fork, InviteId, UserAgent};
+use crate::user_agent::UserAgent;
 
 impl UserAgent {
     /// A 2xx to our INVITE.

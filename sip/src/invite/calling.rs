@@ -6,12 +6,14 @@ use std::time::Instant;
 
 use super::{ALLOW, Phase, Usage, body_of, finish, with_headers};
 use crate::arena::Key;
+use crate::config::Invite;
 use crate::digest::Challenged;
+use crate::event::{Cause, Event, Failure, Fork, InviteId};
 use crate::message::{Message, Method, Name, Uri};
 use crate::reason::Reason;
 use crate::targets::Targets;
 use crate::transaction::{Outgoing, Owner};
-use crate::user_agent::{Cause, Event, Failure, Fork, Invite, InviteId, UserAgent};
+use crate::user_agent::UserAgent;
 
 /// An INVITE without a final response.
 pub(crate) struct Calling {

@@ -5,10 +5,12 @@ use std::time::Instant;
 use super::answer::Answering;
 use super::{ALLOW, Phase, Usage, body_of, finish};
 use crate::arena::Key;
+use crate::config::Body;
+use crate::event::{Event, InviteId};
 use crate::message::{Message, Method, Name};
 use crate::path::Path;
 use crate::transaction::reply_path;
-use crate::user_agent::{Body, Event, InviteId, UserAgent};
+use crate::user_agent::UserAgent;
 
 /// An offer our owner has not answered.
 pub(crate) struct PendingOffer {

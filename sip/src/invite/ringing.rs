@@ -5,12 +5,14 @@ use std::time::Instant;
 use super::answer::Answering;
 use super::{ALLOW, Phase, Talking, Usage, body_of, finish, reasons, with_headers};
 use crate::arena::Key;
+use crate::config::Body;
 use crate::dialog::Dialog;
+use crate::event::{Cause, End, Event, Failure, Incoming, InviteId};
 use crate::message::{Message, Method, Name};
 use crate::path::Path;
 use crate::reason::Reason;
 use crate::transaction::{Minted, reply_path};
-use crate::user_agent::{Body, Cause, End, Event, Failure, Incoming, InviteId, UserAgent};
+use crate::user_agent::UserAgent;
 
 /// An INVITE that waits for our answer.
 pub(crate) struct Ringing {

@@ -5,12 +5,13 @@ use std::time::Instant;
 use super::{Phase, Usage, body_of, reasons};
 use crate::arena::Key;
 use crate::dialog::Dialog;
+use crate::event::{DialogState, End, Event, InviteId};
 use crate::message::{Message, Method, Name};
 use crate::path::Path;
 use crate::reason::Reason;
 use crate::request::{Purpose, Request};
 use crate::targets::Targets;
-use crate::user_agent::{DialogState, End, Event, InviteId, UserAgent};
+use crate::user_agent::UserAgent;
 
 use super::answer::Unacked;
 use super::offer::PendingOffer;

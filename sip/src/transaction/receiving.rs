@@ -11,9 +11,9 @@ use super::server::Server;
 use super::server_invite::ServerInvite;
 use super::{Armed, Fired, Layer, Wake, arm};
 use crate::arena::Key;
+use crate::event::Direction;
 use crate::message::{Message, Method, Via};
 use crate::path::Path;
-use crate::user_agent::Direction;
 
 /// What a request is to this layer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -10,11 +10,12 @@ use super::client_invite::{self, ClientInvite};
 use super::key::Minted;
 use super::{Armed, Fired, Lapse, Layer, Owner, Wake, arm};
 use crate::arena::Key;
+use crate::config::Timers;
 use crate::error::Error;
+use crate::event::Direction;
 use crate::message::{Message, Method, Name, Writer};
 use crate::path::{Path, Protocol};
 use crate::reason::Reason;
-use crate::user_agent::{Direction, Timers};
 
 /// A request about to leave: what the layer must know of it.
 pub(crate) struct Outgoing<'a> {

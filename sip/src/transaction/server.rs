@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::Fired;
-use crate::user_agent::Timers;
+use crate::config::Timers;
 
 /// The state of one request, not an INVITE, that came in.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Fired;
-use crate::user_agent::Timers;
+use crate::config::Timers;
 
 /// The state of one INVITE that came in.
 #[derive(Debug)]

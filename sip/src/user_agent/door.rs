@@ -4,9 +4,10 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Direction, UserAgent};
+use super::UserAgent;
 use crate::arena::Key;
 use crate::error::ParseError;
+use crate::event::Direction;
 use crate::invite::{Phase, Usage};
 use crate::message::{Message, Method, Uri};
 use crate::path::Path;

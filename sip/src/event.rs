@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::config::Body;
 use crate::arena::Key;
+use crate::config::Body;
 use crate::message::Message;
 use crate::path::Path;
 use crate::reason::Reason;
@@ -21,7 +21,14 @@ pub struct RequestId(pub(crate) Key);
 
 /// One question about a host's addresses.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct QueryId(pub(crate) super::Asker);
+pub struct QueryId(pub(crate) Asker);
+
+/// Who asked for addresses.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Asker {
+    Invite(Key),
+    Request(Key),
+}
 
 /// A host that must be resolved before a request can leave. Answer it with `handle_targets`.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,0 +1,93 @@
+//! What a call has learnt, and how its end is told: the outcome, the dialog for recovery, the Reason header.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use trunkline_media::Recorded;
+use trunkline_sip::{DialogState, Failure, Reason};
+
+use super::disposition::{self, Hangup};
+use crate::model::{DialogRecord, Disposition, Heard, Outcome, RecordingResult};
+
+/// What the outcome will say.
+#[derive(Default)]
+pub struct Facts {
+    pub ringing_at: Option<Instant>,
+    pub answered_at: Option<Instant>,
+    pub ended_at: Option<Instant>,
+    pub sip_status: Option<u16>,
+    pub q850: Option<u16>,
+    pub detail: Option<String>,
+    pub retry_after: Option<Duration>,
+    pub heard: Option<Heard>,
+    pub dead_air: Option<Duration>,
+    pub recording: Option<RecordingResult>,
+}
+
+impl Facts {
+    /// The INVITE was refused, or came to nothing: what the far end said of it, in its most telling words.
+    pub fn refused(&mut self, failure: &Failure) {
+        self.sip_status = failure.status;
+        self.q850 = disposition::q850(failure);
+        self.retry_after = failure.retry_after;
+        let reason = failure.reasons.iter().find_map(|reason| reason.text.as_deref());
+        let phrase = (!failure.phrase.is_empty()).then_some(failure.phrase.as_str());
+        self.detail = failure.warning.as_deref().or(reason).or(phrase).map(String::from);
+    }
+
+    /// All of it, for the one who is told the end.
+    pub fn outcome(self, end: Hangup, now: Instant) -> Outcome {
+        Outcome {
+            disposition: end.disposition,
+            ended_by: end.by,
+            sip_status: self.sip_status,
+            q850: self.q850,
+            detail: self.detail,
+            retry_after: self.retry_after,
+            heard: self.heard,
+            dead_air: self.dead_air,
+            recording: self.recording,
+            ringing_at: self.ringing_at,
+            answered_at: self.answered_at,
+            ended_at: self.ended_at.unwrap_or(now),
+        }
+    }
+}
+
+/// What became of the recording; nothing, if nothing was to be recorded.
+pub fn recording(path: Option<PathBuf>, recorded: &Recorded) -> Option<RecordingResult> {
+    match (path, recorded.error) {
+        (_, Some(error)) => Some(RecordingResult::Failed { reason: error.to_string() }),
+        (Some(path), None) if !recorded.duration.is_zero() => {
+            Some(RecordingResult::Saved { path, duration: recorded.duration })
+        }
+        (_, None) => None,
+    }
+}
+
+/// The Reason header of our CANCEL or BYE (RFC 3326): the far end's records then say why.
+pub fn reason(disposition: Disposition) -> Option<Reason> {
+    let (cause, text) = match disposition {
+        Disposition::NoAnswer => (19, "No answer"),
+        Disposition::MediaLost => (41, "No media"),
+        Disposition::Overloaded | Disposition::AgentFailed => (42, "Switch congestion"),
+        _ => (16, "Normal call clearing"),
+    };
+    Some(Reason { protocol: "Q.850".into(), cause: Some(cause), text: Some(text.into()) })
+}
+
+/// What recovery needs to end this dialog after a crash.
+pub fn dialog(dialog: DialogState, trunk: &str) -> DialogRecord {
+    DialogRecord {
+        call_id: dialog.call_id,
+        local_tag: dialog.local_tag,
+        remote_tag: dialog.remote_tag,
+        local_uri: dialog.local_uri,
+        remote_uri: dialog.remote_uri,
+        remote_target: dialog.remote_target,
+        route_set: dialog.route_set,
+        local_cseq: dialog.local_cseq,
+        remote: dialog.remote,
+        trunk: trunk.into(),
+    }
+}

@@ -1,0 +1,64 @@
+//! What calls want done outside their shard, until the driver takes it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use trunkline_media::{Command as Media, LegId};
+
+use crate::model::{CallEvent, CallFact, CallId, Outcome};
+
+/// Which text of a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Speech {
+    /// A line of its script.
+    Line(usize),
+    /// The message for a voicemail.
+    Message,
+}
+
+/// A command for a leg.
+pub struct MediaOrder {
+    /// Whose leg.
+    pub call: CallId,
+    /// Which leg.
+    pub leg: LegId,
+    /// What it should do.
+    pub command: Media,
+}
+
+/// A text to render.
+pub struct SpeechOrder {
+    /// Whose.
+    pub call: CallId,
+    /// Which.
+    pub speech: Speech,
+    /// What is spoken.
+    pub text: Arc<str>,
+}
+
+/// What calls want done outside the shard.
+#[derive(Default)]
+pub struct Outbox {
+    pub media: VecDeque<MediaOrder>,
+    pub speech: VecDeque<SpeechOrder>,
+    pub events: VecDeque<CallEvent>,
+}
+
+impl Outbox {
+    pub fn media(&mut self, call: CallId, leg: LegId, command: Media) {
+        self.media.push_back(MediaOrder { call, leg, command });
+    }
+
+    pub fn speech(&mut self, call: CallId, speech: Speech, text: Arc<str>) {
+        self.speech.push_back(SpeechOrder { call, speech, text });
+    }
+
+    pub fn event(&mut self, event: CallEvent) {
+        self.events.push_back(event);
+    }
+
+    pub fn ended(&mut self, call: CallId, outcome: Outcome) {
+        let at = outcome.ended_at;
+        self.event(CallEvent { call, at, fact: CallFact::Ended(Box::new(outcome)) });
+    }
+}
