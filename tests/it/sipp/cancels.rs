@@ -2,14 +2,16 @@
 
 use serde_json::json;
 
-use super::play_with;
+use super::{play_with, usual};
 use crate::switch::Setup;
 
 const NO_ANSWER: (&str, &str) = ("no_answer", "no_answer");
 
 fn impatient() -> Setup {
-    Setup::new().agent("ring_timeout_seconds = 1")
+    usual().agent(RING)
 }
+
+const RING: &str = "ring_timeout_seconds = 1";
 
 #[test]
 fn a_call_that_only_rings_is_cancelled() {
@@ -42,12 +44,13 @@ fn a_refusal_that_races_our_cancel_is_acknowledged() {
 
 #[test]
 fn a_cancel_that_is_lost_comes_again() {
-    let told = play_with(impatient(), "cancel-lost", json!({}), NO_ANSWER);
+    let setup = Setup::new().agent(RING).sip("t1_ms = 200");
+    let told = play_with(setup, "cancel-lost", json!({}), NO_ANSWER);
     assert!(told.report.requests("CANCEL").len() > 1);
 }
 
 #[test]
 fn a_call_whose_487_never_comes_is_over_all_the_same() {
-    let setup = impatient().sip("t1_ms = 20\nt2_ms = 80\nt4_ms = 100");
+    let setup = Setup::new().agent(RING).sip("t1_ms = 20\nt2_ms = 80\nt4_ms = 100");
     play_with(setup, "cancel-without-487", json!({}), NO_ANSWER);
 }

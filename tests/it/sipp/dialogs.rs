@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{CALLEE_HANGUP, COMPLETED, play, play_with};
+use super::{CALLEE_HANGUP, COMPLETED, play, play_with, usual};
 use crate::switch::Setup;
 
 #[test]
@@ -84,5 +84,5 @@ fn an_info_is_answered() {
 
 /// An agent that has more to say than the scenario takes: 2.4 s.
 fn talking() -> Setup {
-    Setup::new().says("agent-goodbye")
+    usual().says("agent-goodbye")
 }

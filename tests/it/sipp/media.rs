@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use super::{COMPLETED, Told, play_with};
+use super::{COMPLETED, Told, play_with, usual};
 use crate::switch::{Setup, spoken_bursts, spoken_ms};
 
 /// The detector as it is unless an agent says otherwise.
 fn patient() -> Setup {
-    Setup::new().agent("amd = {}")
+    usual().agent("amd = {}")
 }
 
 /// For how many milliseconds the callee and the agent speak on the recording.
@@ -50,7 +50,7 @@ fn a_voicemail_is_hung_up_on() {
 
 #[test]
 fn what_the_agent_says_goes_out_and_comes_back() {
-    let told = play_with(Setup::new().agent("barge_in = false"), "echo", json!({}), COMPLETED);
+    let told = play_with(usual().agent("barge_in = false"), "echo", json!({}), COMPLETED);
     let (callee, agent) = spoken(&told);
     assert!(agent >= 200, "{agent} ms");
     assert!(callee >= agent / 2, "of {agent} ms only {callee} ms came back");
@@ -58,7 +58,7 @@ fn what_the_agent_says_goes_out_and_comes_back() {
 
 #[test]
 fn speech_before_the_answer_is_nobodys_greeting() {
-    let told = play_with(Setup::new(), "early-media-speech", json!({}), COMPLETED);
+    let told = play_with(usual(), "early-media-speech", json!({}), COMPLETED);
     assert_eq!(verdicts(&told, "no_speech"), 1.0, "{}", told.metrics);
     let (callee, _) = spoken(&told);
     assert_eq!(callee, 0, "the recording begins with the answer");
@@ -66,7 +66,7 @@ fn speech_before_the_answer_is_nobodys_greeting() {
 
 #[test]
 fn media_follows_the_fork_that_answers() {
-    let setup = Setup::new().agent("barge_in = false");
+    let setup = usual().agent("barge_in = false");
     let told = play_with(setup, "forked-early-media", json!({}), COMPLETED);
     let (callee, agent) = spoken(&told);
     assert!(callee >= agent / 2, "of {agent} ms only {callee} ms came back");
@@ -74,7 +74,7 @@ fn media_follows_the_fork_that_answers() {
 
 #[test]
 fn the_later_of_two_answers_holds() {
-    let setup = Setup::new().agent("barge_in = false");
+    let setup = usual().agent("barge_in = false");
     let told = play_with(setup, "answer-changes-sdp", json!({}), COMPLETED);
     let (callee, agent) = spoken(&told);
     assert!(callee >= agent / 2, "of {agent} ms only {callee} ms came back");
@@ -82,7 +82,7 @@ fn the_later_of_two_answers_holds() {
 
 #[test]
 fn media_moves_with_a_reinvite() {
-    let setup = Setup::new().agent("barge_in = false");
+    let setup = usual().agent("barge_in = false");
     let told = play_with(setup, "reinvite-moves-media", json!({}), COMPLETED);
     let (callee, agent) = spoken(&told);
     assert!(callee >= agent / 2, "of {agent} ms only {callee} ms came back");
@@ -90,7 +90,7 @@ fn media_moves_with_a_reinvite() {
 
 #[test]
 fn a_reinvite_that_asks_for_an_offer_gets_one() {
-    let setup = Setup::new().agent("barge_in = false").says("agent-goodbye");
+    let setup = usual().agent("barge_in = false").says("agent-goodbye");
     let told = play_with(setup, "reinvite-without-sdp", json!({}), COMPLETED);
     let (callee, agent) = spoken(&told);
     assert!(callee >= agent / 2, "of {agent} ms only {callee} ms came back");
@@ -98,7 +98,7 @@ fn a_reinvite_that_asks_for_an_offer_gets_one() {
 
 #[test]
 fn on_hold_nobody_is_missed() {
-    let setup = Setup::new().agent("barge_in = false").says("agent-prompt").media("rtp_timeout_seconds = 2");
+    let setup = usual().agent("barge_in = false").says("agent-prompt").media("rtp_timeout_seconds = 2");
     play_with(setup, "reinvite-inactive", json!({}), COMPLETED);
 }
 
@@ -118,13 +118,13 @@ fn a_callee_without_media_is_left() {
 
 #[test]
 fn nobody_waits_for_ever_for_a_word() {
-    let setup = Setup::new().agent("silence_hangup_seconds = 5");
+    let setup = usual().agent("silence_hangup_seconds = 5");
     let told = play_with(setup, "answer", json!({ "prompt": "Hello" }), ("completed", "silence_timeout"));
     assert!(told.record["duration_seconds"].as_u64() >= Some(5), "{}", told.record);
 }
 
 #[test]
 fn an_agent_that_cannot_speak_does_not_let_it_ring() {
-    let setup = Setup::new().tts("[\"false\", \"{wav_file}\", \"{text_file}\"]");
+    let setup = usual().tts("[\"false\", \"{wav_file}\", \"{text_file}\"]");
     play_with(setup, "cancel-trying", json!({}), ("failed", "agent_failed"));
 }

@@ -31,11 +31,11 @@ impl Client {
     /// With the usual key.
     pub fn new(base: &str) -> Self {
         // A program with two TLS back ends in its tree must name one, even to speak plain HTTP.
-        // The switch closes what idles for 10 s, which a client that runs only while it asks would not notice in time.
+        // The switch closes what idles for some seconds, which a client that runs only while it asks would not notice in time.
         let http = reqwest::Client::builder()
             .no_proxy()
             .timeout(Duration::from_secs(30))
-            .pool_idle_timeout(Duration::from_secs(5));
+            .pool_idle_timeout(Duration::from_secs(1));
         Self {
             base: base.to_owned(),
             authorization: format!("Bearer nxf_demo:{}", super::SECRET),
