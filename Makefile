@@ -30,11 +30,10 @@ unit:
 
 # Prints the tables that the README quotes. Takes a quiet machine and about ten minutes.
 bench:
-	cargo build --profile dist
-	cargo bench --profile dist --bench sip_parse
-	cargo bench --profile dist --bench amd
-	cargo bench --profile dist --bench media_cost
-	cargo bench --profile dist --bench invite_rate
+	cargo bench --bench sip_parse
+	cargo bench --bench amd
+	cargo bench --bench media_cost
+	cargo bench --bench invite_rate
 
 # What is shipped: optimised across crates.
 dist:
