@@ -5,7 +5,7 @@
 //! detector and the stereo recording on, the callee's BYE, the end and its webhook committed, the webhook delivered and
 //! signed. sipp does the SIP alone.
 //!
-//! `cargo bench --profile dist --bench invite_rate [-- calls-a-second…]`
+//! `cargo bench --bench invite_rate [-- calls-a-second…]`
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads clocks and starts tasks")]
 
 mod callee;
@@ -13,7 +13,7 @@ mod client;
 mod process;
 
 use std::net::{SocketAddr, UdpSocket};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use process::{Process, Sipp};
@@ -33,10 +33,10 @@ async fn main() {
         let calls = rate * SECONDS;
         let yardstick = sipp_calls_itself(rate, calls);
         row("sipp as the caller (SIP alone)", rate, calls, &yardstick, None);
-        let switch = trunkline_calls(rate, calls).await;
+        let switch = trunkline_calls(all.path(), rate, calls).await;
         row("trunkline, everything on", rate, calls, &switch, Some(yardstick.cpu));
     }
-    latency(100, 1_000).await;
+    latency(all.path(), 100, 1_000).await;
 }
 
 /// What a run cost.
@@ -61,13 +61,13 @@ fn sipp_calls_itself(rate: usize, calls: usize) -> Cost {
     Cost { cpu, failed: u64::from(!ok || !callee_ok) }
 }
 
-async fn trunkline_calls(rate: usize, calls: usize) -> Cost {
+async fn trunkline_calls(all: &Path, rate: usize, calls: usize) -> Cost {
     let receiver = client::Receiver::start().await;
     let trunk = SocketAddr::from(([127, 0, 0, 1], free_port()));
-    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let scratch = scratch(all);
     let callee = Sipp::callee(trunk.port(), calls);
     let switch =
-        switch(scratch.path(), trunk, &format!("webhook_url = \"http://{}/hook\"", receiver.address)).await;
+        switch(&scratch, trunk, &format!("webhook_url = \"http://{}/hook\"", receiver.address)).await;
     let before = switch.process.cpu();
     let accepted = client::place(switch.http, rate, calls).await;
     // A call is over for its owner when its webhook came: then nothing of it is left to be paid for.
@@ -79,10 +79,10 @@ async fn trunkline_calls(rate: usize, calls: usize) -> Cost {
     Cost { cpu, failed }
 }
 
-async fn latency(rate: usize, calls: usize) {
+async fn latency(all: &Path, rate: usize, calls: usize) {
     let trunk = callee::Decliner::start().await;
-    let scratch = tempfile::tempdir().expect("a temporary folder");
-    let switch = switch(scratch.path(), trunk.address, "").await;
+    let scratch = scratch(all);
+    let switch = switch(&scratch, trunk.address, "").await;
     let asked = client::place(switch.http, rate, calls).await;
     let mut waits = trunk.waits(&asked, Duration::from_secs(20)).await;
     waits.sort();
@@ -94,6 +94,12 @@ async fn latency(rate: usize, calls: usize) {
         at(0.99),
         at(1.0)
     );
+}
+
+/// A run's own folder below one that `main` removes at its end: ext4 is slow to create files where many were just
+/// deleted, and the next run would pay for it.
+fn scratch(all: &Path) -> PathBuf {
+    tempfile::Builder::new().prefix("run").tempdir_in(all).expect("a folder").keep()
 }
 
 struct Switch {

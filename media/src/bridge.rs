@@ -198,6 +198,18 @@ impl Bridge {
         self.next_tick.filter(|_| self.phase != Phase::Closed)
     }
 
+    /// Nothing was agreed upon yet, so nothing can be heard or said: no tick is needed.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.phase == Phase::Early && self.leg.is_idle()
+    }
+
+    /// RTP has come.
+    #[must_use]
+    pub fn is_started(&self) -> bool {
+        self.started
+    }
+
     /// The source that the leg has locked on to: a socket may be connected to it. Changes only in `handle_*`.
     #[must_use]
     pub fn peer(&self) -> Option<SocketAddr> {
@@ -352,7 +364,7 @@ impl Bridge {
     fn speak_silence(&mut self) {
         self.gate.speaking = false;
         self.gate.quiet = self.gate.quiet.saturating_add(1);
-        if self.gate.quiet <= QUIET_DENSE || self.gate.quiet % QUIET_EVERY == 0 {
+        if self.gate.quiet <= QUIET_DENSE || self.gate.quiet.is_multiple_of(QUIET_EVERY) {
             self.leg.send_audio(&[self.leg.codec().silence(); FRAME], false);
         } else {
             self.leg.pause();

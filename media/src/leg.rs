@@ -95,6 +95,11 @@ impl Leg {
     }
 
     /// Whether audio can be sent: somewhere, and not on hold.
+    /// Nothing was agreed upon yet.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.negotiated.is_none()
+    }
+
     pub(crate) fn can_send(&self) -> bool {
         self.negotiated.as_ref().is_some_and(|negotiated| negotiated.send && negotiated.remote.is_some())
     }

@@ -61,10 +61,13 @@ impl Member {
     /// Gives the bridge what came.
     fn read(&mut self, now: Instant, buffer: &mut [u8; DATAGRAM_MAX]) {
         let Member { bridge, pair, appetite, .. } = self;
-        sockets::receive(&pair.rtp, appetite, buffer, |from, packet| {
-            bridge.handle_message(now, Channel::Rtp, from, packet);
-        });
         self.until_second -= 1;
+        // Until the first packet has come, every other tick is soon enough to look for it.
+        if bridge.is_started() || self.until_second.is_multiple_of(2) {
+            sockets::receive(&pair.rtp, appetite, buffer, |from, packet| {
+                bridge.handle_message(now, Channel::Rtp, from, packet);
+            });
+        }
         if self.until_second == 0 {
             sockets::receive(&pair.rtcp, &mut Appetite::new(), buffer, |from, packet| {
                 bridge.handle_message(now, Channel::Rtcp, from, packet);
@@ -222,6 +225,10 @@ impl Worker {
         for index in 0..self.slots[slot].len() {
             let key = self.slots[slot][index];
             let member = &mut self.members[key];
+            // A leg that rings without early media costs nothing; what comes too early waits in its socket.
+            if member.bridge.is_idle() {
+                continue;
+            }
             member.read(now, &mut self.buffer);
             if member.until_second == 0 {
                 member.until_second = SECOND;
