@@ -25,6 +25,7 @@ const SECONDS: usize = 10;
 async fn main() {
     let rates: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
     let rates = if rates.is_empty() { vec![50, 100, 300] } else { rates };
+    let all = tempfile::tempdir().expect("a temporary folder");
     println!(
         "{:<34} {:>7} {:>7} {:>9} {:>10} {:>7}",
         "", "calls/s", "calls", "not ok", "CPU s/1000", "ratio"
