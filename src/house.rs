@@ -16,7 +16,7 @@ use trunkline_media::{Media, MediaConfig};
 use trunkline_sip::{Config as SipConfig, Endpoint, Timers, Trust};
 
 use crate::admission::{Admission, Limits};
-use crate::call::{Board, Driver, DriverParts, Mailbox, Shard};
+use crate::call::{Board, Driver, DriverParts, Events, Mailbox, Shard};
 use crate::config::{Config, Database};
 use crate::dialer::{Dialer, DialerParts, Settings};
 use crate::directory::Directory;
@@ -25,7 +25,7 @@ use crate::http::{self, Api, Bounds, RateLimits, Readiness};
 use crate::journal::{self, Journal};
 use crate::keyfile;
 use crate::metrics::{self, Metrics};
-use crate::model::{CallEvent, CallFact};
+use crate::model::CallFact;
 use crate::store::{DatabaseTarget, Store, StoreError};
 use crate::trunk::{destination, route};
 use crate::tts::Tts;
@@ -109,6 +109,7 @@ impl House {
         };
         let media = Media::start(media_config, move |report| sink.report(report));
         let media = Arc::new(media.map_err(io_error("the media threads cannot start"))?);
+        let events = events(&journal, &metrics);
         let board = Board::default();
         let driver = Driver::new(DriverParts {
             shard: Shard::new(sip_config(&config, sip[0], trusted(&config).await), rand::random()),
@@ -117,7 +118,7 @@ impl House {
             inputs,
             media: Arc::clone(&media),
             tts: tts.clone(),
-            events: events(&journal, &metrics),
+            events: Arc::clone(&events),
             board: board.clone(),
         });
         let mut house = Self {
@@ -134,6 +135,7 @@ impl House {
                 media: Arc::clone(&media),
                 mailbox: mailbox.clone(),
                 metrics: metrics.clone(),
+                events,
                 settings: Settings {
                     recordings,
                     advertise: config.media.advertise,
@@ -331,9 +333,9 @@ fn webhooks(
 }
 
 /// Events go to the journal; an end is counted by its trunk, which the journal knows.
-fn events(journal: &Journal, metrics: &Metrics) -> Box<dyn Fn(CallEvent) + Send> {
+fn events(journal: &Journal, metrics: &Metrics) -> Events {
     let (journal, metrics) = (journal.clone(), metrics.clone());
-    Box::new(move |event| {
+    Arc::new(move |event| {
         if let CallFact::Dialing { after } = &event.fact {
             metrics.call_setup(*after);
         }

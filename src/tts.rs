@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::fs::MemfdFlags;
-use rustix::process::Pid;
+use rustix::process::{Pid, Resource, Rlimit};
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
 use tokio::sync::{OnceCell, Semaphore};
@@ -144,6 +144,8 @@ impl Inner {
         if let Some(pid) = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed())) {
             // At worst it ended already, or is not nicer than we are.
             let _ = rustix::process::setpriority_process(Some(pid), NICENESS);
+            let most = Rlimit { current: Some(WAV_MAX), maximum: Some(WAV_MAX) };
+            let _ = rustix::process::prlimit(Some(pid), Resource::Fsize, most);
         }
         let ended =
             tokio::time::timeout(DEADLINE, child.wait_with_output()).await.map_err(|_| TtsError::Late)??;

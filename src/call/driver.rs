@@ -108,6 +108,9 @@ impl Mailbox {
     }
 }
 
+/// Where the events of calls go: counted, logged, written down.
+pub type Events = Arc<dyn Fn(CallEvent) + Send + Sync>;
+
 /// What a driver is made of.
 pub struct DriverParts {
     /// The shard it drives.
@@ -123,7 +126,7 @@ pub struct DriverParts {
     /// How text becomes speech.
     pub tts: Tts,
     /// Where events go.
-    pub events: Box<dyn Fn(CallEvent) + Send>,
+    pub events: Events,
     /// Where counts are shown.
     pub board: Board,
 }

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant, SystemTime};
 use trunkline_media::Media;
 
 use crate::admission::{Admission, Permit};
-use crate::call::{Command, Mailbox};
+use crate::call::{Command, Events, Mailbox};
 use crate::directory::{Directory, Route};
 use crate::journal::{Journal, Slot};
 use crate::metrics::Metrics;
@@ -50,6 +50,8 @@ pub struct DialerParts {
     pub mailbox: Mailbox,
     /// Where calls are counted.
     pub metrics: Metrics,
+    /// Where the ends of calls that no shard ever had are told.
+    pub events: Events,
     /// What holds for every call.
     pub settings: Settings,
 }
@@ -302,7 +304,7 @@ impl Inner {
             Disposition::Overloaded
         };
         let outcome = Outcome::by_switch(disposition, now, why);
-        self.parts.journal.record(CallEvent { call, at: now, fact: CallFact::Ended(Box::new(outcome)) });
+        (self.parts.events)(CallEvent { call, at: now, fact: CallFact::Ended(Box::new(outcome)) });
     }
 }
 

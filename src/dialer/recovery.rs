@@ -48,7 +48,7 @@ async fn settle(parts: &DialerParts, record: CallRecord, dialog: Option<DialogRe
     };
     parts.journal.adopt(slot, record);
     let outcome = Outcome::by_switch(disposition, now, why);
-    parts.journal.record(CallEvent { call, at: now, fact: CallFact::Ended(Box::new(outcome)) });
+    (parts.events)(CallEvent { call, at: now, fact: CallFact::Ended(Box::new(outcome)) });
 }
 
 fn state(dialog: DialogRecord) -> DialogState {

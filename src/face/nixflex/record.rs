@@ -17,6 +17,11 @@ pub fn call(record: &CallRecord, base: &str) -> String {
         recording_url: recorded.then(path),
         cost_usd: None,
         warnings: warnings(record),
+        answered_by: record.verdict.as_deref(),
+        verdict_reason: record.verdict_reason.as_deref(),
+        verdict: record.verdict_evidence.as_deref().and_then(|evidence| serde_json::from_str(evidence).ok()),
+        dead_air_ms: record.dead_air.map(|gap| u64::try_from(gap.as_millis()).unwrap_or(u64::MAX)),
+        sip_status: record.sip_status,
     })
 }
 
@@ -40,6 +45,12 @@ struct Full<'a> {
     recording_url: Option<String>,
     cost_usd: Option<f64>,
     warnings: Vec<String>,
+    /// From here on ours: who answered, why the detector says so, and what the trunk said.
+    answered_by: Option<&'a str>,
+    verdict_reason: Option<&'a str>,
+    verdict: Option<&'a RawValue>,
+    dead_air_ms: Option<u64>,
+    sip_status: Option<u16>,
 }
 
 #[derive(Serialize)]
@@ -144,6 +155,8 @@ fn warnings(record: &CallRecord) -> Vec<String> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::time::Duration;
+
     use serde_json::{Value, json};
 
     use super::*;
@@ -175,9 +188,9 @@ pub(crate) mod tests {
             q850: None,
             detail: None,
             verdict: Some("human".into()),
-            verdict_reason: None,
-            verdict_evidence: None,
-            dead_air: None,
+            verdict_reason: Some("human: spoke 0.46 s".into()),
+            verdict_evidence: Some(r#"{"class":"human"}"#.into()),
+            dead_air: Some(Duration::from_millis(3)),
             recording: Some("recordings/a.wav".into()),
             recording_error: None,
         }
@@ -210,6 +223,11 @@ pub(crate) mod tests {
                 "recording_url": "http://a.example:8080/v1/calls/CA000000000000000000000000000000ff/recording",
                 "cost_usd": null,
                 "warnings": [],
+                "answered_by": "human",
+                "verdict_reason": "human: spoke 0.46 s",
+                "verdict": { "class": "human" },
+                "dead_air_ms": 3,
+                "sip_status": 200,
             })
         );
     }
