@@ -9,7 +9,7 @@ use super::Ticket;
 use crate::directory::Route;
 use crate::model::{
     CallId, CallPlan, CallRecord, CallState, Key, Line, LineEnd, OutboundRequest, Refusal, Timestamp,
-    Variable, WebhookTarget, interpolate,
+    Variable, VoicemailAction, WebhookTarget, interpolate,
 };
 
 /// What stands in a text where the agent is to hang up. It is never spoken.
@@ -30,6 +30,11 @@ pub fn freeze(
     let message = request.voicemail_message.as_deref().or(agent.voicemail_message.as_deref());
     let voicemail_message: Option<Arc<str>> =
         message.map(|text| fill(text, &request.variables, &mut unknown).into());
+    // Nothing to leave: then a machine gets nothing, and the line is free again.
+    let voicemail = match request.voicemail.unwrap_or(agent.voicemail) {
+        VoicemailAction::LeaveMessage if voicemail_message.is_none() => VoicemailAction::Hangup,
+        action => action,
+    };
     let sip_call_id = Uuid::new_v4().to_string();
     let webhook_url =
         number.as_ref().and_then(|number| number.webhook_url.clone()).or(agent.webhook_url.clone());
@@ -71,7 +76,7 @@ pub fn freeze(
         call,
         asked_at,
         sip_call_id,
-        voicemail: request.voicemail.unwrap_or(agent.voicemail),
+        voicemail,
         agent,
         key,
         trunk,
