@@ -51,6 +51,11 @@ fn main() {
             cost.missed,
             cost.dropped
         );
+        if cost.missed * 100 > *legs as u64 * arguments.seconds * 50 || cost.dropped > 0 {
+            println!(
+                "       (more than 1 % of the ticks came too late, or frames were dropped: too busy a machine to mean much)"
+            );
+        }
     }
 }
 
