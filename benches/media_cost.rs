@@ -7,6 +7,8 @@
 //! CPU is not counted; that of the threads `media-*` and `bench-echo` is, as the kernel accounts it in
 //! `/proc/self/task/*/schedstat`. Linux only.
 
+#![expect(clippy::disallowed_methods, reason = "a bench: it reads the clock and runs threads")]
+
 use std::{
     fs, io, mem,
     net::{SocketAddr, UdpSocket},
