@@ -8,6 +8,8 @@
 //! `/proc/self/task/*/schedstat`. Linux only.
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads clocks, starts threads and lets time pass")]
 
+#![expect(clippy::disallowed_methods, reason = "a bench: it reads the clock and runs threads")]
+
 use std::{
     fs, io, mem,
     net::{SocketAddr, UdpSocket},
@@ -52,6 +54,11 @@ fn main() {
             cost.missed,
             cost.dropped
         );
+        if cost.missed * 100 > *legs as u64 * arguments.seconds * 50 || cost.dropped > 0 {
+            println!(
+                "       (more than 1 % of the ticks came too late, or frames were dropped: too busy a machine to mean much)"
+            );
+        }
     }
 }
 

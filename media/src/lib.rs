@@ -29,7 +29,7 @@
 //! };
 //!
 //! let (told, reports) = mpsc::sync_channel(1_024);
-//! let config = MediaConfig { address: [127, 0, 0, 1].into(), ports: 47_000..=47_099, workers: 1, seed: [1; 32] };
+//! let config = MediaConfig { address: [127, 0, 0, 1].into(), ports: 27_000..=27_099, workers: 1, seed: [1; 32] };
 //! let media = Media::start(config, move |report| told.try_send(report).is_ok())?;
 //!
 //! let near = media.open(BridgeSpec::default(), 1, None)?;

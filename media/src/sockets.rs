@@ -183,27 +183,31 @@ pub(crate) fn receive(
 mod tests {
     use super::*;
 
-    const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    /// An address of this process's own, so that two runs at a time don't take each other's ports.
+    fn loopback() -> IpAddr {
+        let [_, high, middle, low] = std::process::id().to_be_bytes();
+        [127, 64 | high & 63, middle, low.clamp(1, 254)].into()
+    }
 
-    /// A range that differs from test to test and from run to run of them.
+    /// Below the ports that the kernel gives out by itself; another range in each test.
     fn pool(first: u16, last: u16) -> PortPool {
-        PortPool::new(LOOPBACK, &(first..=last)).expect("a pair")
+        PortPool::new(loopback(), &(first..=last)).expect("a pair")
     }
 
     #[test]
     fn pairs_begin_even_and_stay_in_the_range() {
-        assert!(PortPool::new(LOOPBACK, &(41_001..=41_002)).is_none());
-        let pool = pool(41_011, 41_016);
+        assert!(PortPool::new(loopback(), &(21_001..=21_002)).is_none());
+        let pool = pool(21_011, 21_016);
         let pairs: Vec<Pair> = std::iter::from_fn(|| pool.bind().expect("sockets")).collect();
         let mut ports: Vec<u16> = pairs.iter().map(|pair| pair.local.port()).collect();
         ports.sort_unstable();
-        assert_eq!(ports, [41_012, 41_014]);
+        assert_eq!(ports, [21_012, 21_014]);
         assert_eq!(pairs[0].rtcp.local_addr().expect("an address").port(), pairs[0].local.port() + 1);
     }
 
     #[test]
     fn a_port_given_back_is_the_last_to_be_used_again() {
-        let pool = pool(41_020, 41_025);
+        let pool = pool(21_020, 21_025);
         let first = pool.bind().expect("sockets").expect("a pair");
         let port = first.local.port();
         drop(first);
@@ -215,19 +219,19 @@ mod tests {
 
     #[test]
     fn ports_of_others_are_skipped() {
-        let _held = UdpSocket::bind((LOOPBACK, 41_033)).expect("a port for the test");
-        let pool = pool(41_030, 41_035);
+        let _held = UdpSocket::bind((loopback(), 21_033)).expect("a port for the test");
+        let pool = pool(21_030, 21_035);
         let pairs: Vec<Pair> = std::iter::from_fn(|| pool.bind().expect("sockets")).collect();
-        assert_eq!(pairs.iter().map(|pair| pair.local.port()).collect::<Vec<_>>(), [41_030, 41_034]);
+        assert_eq!(pairs.iter().map(|pair| pair.local.port()).collect::<Vec<_>>(), [21_030, 21_034]);
     }
 
     #[test]
     fn a_connected_pair_hears_its_peer_alone_until_it_lets_go() {
-        let pool = pool(41_040, 41_041);
+        let pool = pool(21_040, 21_041);
         let mut pair = pool.bind().expect("sockets").expect("a pair");
         let (peer, stranger) = (
-            UdpSocket::bind((LOOPBACK, 0)).expect("a socket"),
-            UdpSocket::bind((LOOPBACK, 0)).expect("a socket"),
+            UdpSocket::bind((loopback(), 0)).expect("a socket"),
+            UdpSocket::bind((loopback(), 0)).expect("a socket"),
         );
         let hear = |pair: &Pair| {
             let mut heard = Vec::new();
@@ -250,9 +254,9 @@ mod tests {
 
     #[test]
     fn one_packet_a_tick_is_read_at_one_call_and_what_gathers_is_found() {
-        let pool = pool(41_050, 41_051);
+        let pool = pool(21_050, 21_051);
         let pair = pool.bind().expect("sockets").expect("a pair");
-        let peer = UdpSocket::bind((LOOPBACK, 0)).expect("a socket");
+        let peer = UdpSocket::bind((loopback(), 0)).expect("a socket");
         let mut appetite = Appetite::new();
         let mut buffer = [0; DATAGRAM_MAX];
         let mut counts = Vec::new();

@@ -18,7 +18,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 fn plane(ports: RangeInclusive<u16>) -> (Media, Receiver<Report>) {
     let (told, reports) = channel();
-    let config = MediaConfig { address: [127, 0, 0, 1].into(), ports, workers: 2, seed: [7; 32] };
+    // An address of this process's own, so that two runs at a time don't take each other's ports.
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    let address = [127, 64 | high & 63, middle, low.clamp(1, 254)].into();
+    let config = MediaConfig { address, ports, workers: 2, seed: [7; 32] };
     (Media::start(config, move |report| told.send(report).is_ok()).expect("threads"), reports)
 }
 
@@ -39,7 +42,7 @@ fn until(reports: &Receiver<Report>, mut wanted: Vec<Wanted>) -> Vec<Report> {
 
 #[test]
 fn two_legs_talk_over_loopback_and_are_recorded() {
-    let (media, reports) = plane(42_000..=42_019);
+    let (media, reports) = plane(22_000..=22_019);
     let path = std::env::temp_dir().join(format!("trunkline-plane-{}.wav", std::process::id()));
     let spec = || BridgeSpec { speech: false, ..BridgeSpec::default() };
     let near = media.open(spec(), 1, Some(RecordingSpec { path: path.clone() })).expect("a leg");
@@ -86,7 +89,7 @@ fn two_legs_talk_over_loopback_and_are_recorded() {
 
 #[test]
 fn ports_run_out_and_come_back() {
-    let (media, reports) = plane(42_020..=42_023);
+    let (media, reports) = plane(22_020..=22_023);
     let open = || media.open(BridgeSpec::default(), 5, None);
     let first = open().expect("a leg");
     open().expect("a leg");
@@ -109,7 +112,7 @@ fn ports_run_out_and_come_back() {
 
 #[test]
 fn shutdown_closes_what_is_left() {
-    let (media, reports) = plane(42_030..=42_033);
+    let (media, reports) = plane(22_030..=22_033);
     let path = std::env::temp_dir().join(format!("trunkline-left-{}.wav", std::process::id()));
     media.open(BridgeSpec::default(), 9, Some(RecordingSpec { path })).expect("a leg");
     assert!(media.shutdown(Instant::now() + PATIENCE));
@@ -122,7 +125,7 @@ fn shutdown_closes_what_is_left() {
 
 #[test]
 fn a_configuration_that_cannot_work_is_refused() {
-    for (ports, workers) in [(42_041..=42_041, 1), (42_040..=42_049, 0), (42_040..=42_049, 65)] {
+    for (ports, workers) in [(22_041..=22_041, 1), (22_040..=22_049, 0), (22_040..=22_049, 65)] {
         let config = MediaConfig { address: [127, 0, 0, 1].into(), ports, workers, seed: [0; 32] };
         assert!(Media::start(config, |_| true).is_err());
     }
