@@ -6,7 +6,6 @@
 //! One thread of this process plays all callees: it sends each leg a packet every 20 ms, and reads what comes back. Its
 //! CPU is not counted; that of the threads `media-*` and `bench-echo` is, as the kernel accounts it in
 //! `/proc/self/task/*/schedstat`. Linux only.
-#![expect(clippy::disallowed_methods, reason = "a benchmark reads clocks, starts threads and lets time pass")]
 
 #![expect(clippy::disallowed_methods, reason = "a bench: it reads the clock and runs threads")]
 
