@@ -55,7 +55,7 @@ pub fn digest(patient: &Patient, exchange: &Exchange) -> Option<Finding> {
         let algorithm = strongest(&offered);
         return Some(Finding::ok(Step::Digest, tried, format!("{algorithm}; our answer was taken")));
     }
-    let stale = asked.iter().filter(|message| lines(message).any(|line| is_stale(line))).count();
+    let stale = asked.iter().filter(|message| lines(message).any(is_stale)).count();
     if stale >= 2 {
         return fault(
             Code::NonceLoop,
