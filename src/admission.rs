@@ -149,19 +149,8 @@ mod tests {
     use crate::model::TenantId;
 
     fn trunk(channels: Option<u32>, cps: Option<f64>) -> Trunk {
-        Trunk {
-            id: TrunkId(7),
-            tenant: TenantId(1),
-            name: "t".into(),
-            uri: "sip:127.0.0.1".into(),
-            from_domain: None,
-            username: None,
-            password: None,
-            enabled: true,
-            channels,
-            cps,
-            allow: vec![],
-        }
+        let trunk = Trunk::new(TrunkId(7), TenantId(1), "t", "sip:127.0.0.1");
+        Trunk { channels, cps, ..trunk }
     }
 
     #[expect(clippy::disallowed_methods, reason = "a test needs some instant to count from")]

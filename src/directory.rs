@@ -129,7 +129,11 @@ impl Snapshot {
         let listed = self.listed(request.tenant, &request.agent).ok_or(Refusal::AgentNotFound)?;
         let agent = Arc::clone(&listed.agent);
         let (number, from, trunk) = match listed.choose(request.from.as_ref())? {
-            Some(number) => (Some(Arc::clone(number)), number.e164.clone(), number.trunk),
+            Some(number) => (
+                Some(Arc::clone(number)),
+                number.e164.clone(),
+                number.trunks.first().map(|choice| choice.trunk),
+            ),
             None => {
                 let stored = agent.phone_number.clone().ok_or(Refusal::AgentMissingPhoneNumber)?;
                 (None, stored, agent.trunk)

@@ -144,6 +144,7 @@ impl Failure {
             warning: None,
             contacts: Vec::new(),
             cancelled,
+            transport: None,
         }
     }
 
@@ -160,6 +161,7 @@ impl Failure {
             warning: response.header(Name::Warning).map(str::to_owned),
             contacts: contacts.map(str::to_owned).collect(),
             cancelled,
+            transport: None,
         }
     }
 }

@@ -35,6 +35,7 @@ pub fn freeze(
         VoicemailAction::LeaveMessage if voicemail_message.is_none() => VoicemailAction::Hangup,
         action => action,
     };
+    let right_to_use = number.as_ref().map(|number| number.right_to_use).unwrap_or_default();
     let sip_call_id = Uuid::new_v4().to_string();
     let webhook_url =
         number.as_ref().and_then(|number| number.webhook_url.clone()).or(agent.webhook_url.clone());
@@ -47,7 +48,7 @@ pub fn freeze(
         to: request.to.as_str().into(),
         trunk: trunk.name.clone(),
         sip_call_id: sip_call_id.clone(),
-        campaign: request.campaign,
+        campaign: request.campaign.clone(),
         metadata: request.metadata,
         unknown_variables: unknown,
         webhook: webhook_url.zip(key.as_ref()).map(|(url, key)| WebhookTarget {
@@ -75,14 +76,18 @@ pub fn freeze(
     let plan = CallPlan {
         call,
         asked_at,
+        asked_on: created_at,
         sip_call_id,
         voicemail,
         agent,
         key,
         trunk,
         from,
+        right_to_use,
         to: request.to,
         script,
+        variables: request.variables.into(),
+        campaign: request.campaign,
         voicemail_message,
         record,
         tap: false,
