@@ -157,6 +157,82 @@ codes! {
     ChallengeUnsupported = "challenge-unsupported",
     /// It answered with an error of its own.
     CarrierError = "carrier-error",
+    /// It challenges for another realm than the one that is configured.
+    RealmMismatch = "realm-mismatch",
+    /// An SRV record names a host that does not listen.
+    SrvTargetDead = "srv-target-dead",
+    /// The certificate is somebody else's.
+    CertificateName = "certificate-name",
+    /// The certificate has expired, or is not valid yet.
+    CertificateExpired = "certificate-expired",
+    /// Nobody whom we believe vouches for the certificate.
+    CertificateUntrusted = "certificate-untrusted",
+    /// TLS came to nothing otherwise.
+    TlsFailed = "tls-failed",
+    /// The connection is closed as soon as something is said.
+    ConnectionDropped = "connection-dropped",
+    /// The registrar takes us for nobody it knows, or does not take our binding.
+    RegisterRefused = "register-refused",
+    /// The registrar wants longer registrations than are configured.
+    RegistrationTooBrief = "registration-too-brief",
+    /// OPTIONS is answered, INVITE is not.
+    InviteUnanswered = "invite-unanswered",
+    /// OPTIONS is answered, and an INVITE too long for one packet is not.
+    InviteTooLarge = "invite-too-large",
+    /// It wants another host in From.
+    NeedsFromDomain = "needs-from-domain",
+    /// It wants another user in From.
+    NeedsFromUser = "needs-from-user",
+    /// It wants `;user=phone`.
+    NeedsUserPhone = "needs-user-phone",
+    /// It wants numbers written otherwise.
+    NumberFormat = "number-format",
+    /// It knows no such number, however it is written.
+    NumberRefused = "number-refused",
+    /// It takes us for a customer and not this call.
+    CallRefused = "call-refused",
+    /// It takes none of the codecs that were offered.
+    CodecRefused = "codec-refused",
+    /// It takes encrypted audio alone.
+    SrtpRequired = "srtp-required",
+    /// It takes no encrypted audio.
+    SrtpRefused = "srtp-refused",
+    /// It chokes on `100rel`.
+    ReliableRefused = "100rel-refused",
+    /// It will not do without `100rel`.
+    ReliableRequired = "100rel-required",
+    /// It chokes on `timer`.
+    TimerRefused = "timer-refused",
+    /// It wants a longer session interval.
+    SessionTooBrief = "session-too-brief",
+    /// It wants an extension that is not spoken here.
+    ExtensionRequired = "extension-required",
+    /// The number called is busy or declines: nothing is said of the trunk.
+    CalleeUnavailable = "callee-unavailable",
+    /// It rang until we gave up.
+    NobodyAnswered = "nobody-answered",
+    /// The answer's SDP cannot be used.
+    SdpUnusable = "sdp-unusable",
+    /// Its SDP names an address of a private network.
+    PrivateAddressInSdp = "private-address-in-sdp",
+    /// No packet of its audio comes.
+    NoRtp = "no-rtp",
+    /// Audio flows one way alone.
+    OneWayAudio = "one-way-audio",
+    /// Its audio comes from another address than its SDP names.
+    RtpFromElsewhere = "rtp-from-elsewhere",
+    /// Its audio is lossy or jittery.
+    RtpLossy = "rtp-lossy",
+    /// It takes no telephone events.
+    NoTelephoneEvent = "no-telephone-event",
+    /// It repeats its answer as if our ACK never came.
+    AckUnheard = "ack-unheard",
+    /// It does not answer a BYE.
+    ByeUnanswered = "bye-unanswered",
+    /// Its Contact leads nowhere.
+    ContactUnreachable = "contact-unreachable",
+    /// Its proxy routes strictly.
+    StrictRoute = "strict-route",
 }
 
 impl Serialize for Code {

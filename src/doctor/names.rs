@@ -1,17 +1,20 @@
 //! Shell: looks at names, question by question.
 
-use super::observation::{Answer, Asked, Hop, Names, RecordKind, Transport};
+use trunkline_sip::{Query, Resolver, ResolverConfig};
 
-/// Where a host is.
-pub async fn look(host: &str, port: u16) -> Names {
-    let found = trunkline_sip::resolve(host, port).await;
-    let answer = match found.is_empty() {
-        true => Answer::Nothing,
-        false => Answer::Records(found.iter().map(|address| address.ip().to_string()).collect()),
+use super::observation::{Answer, Asked, Names, RecordKind};
+
+/// Where a URI leads.
+pub async fn look(uri: &str) -> Names {
+    let query = Query::of(uri);
+    let host = query.as_ref().map_or(uri, |query| query.host.as_str()).trim_matches(['[', ']']).to_owned();
+    let hops = match (query, Resolver::new(ResolverConfig::default())) {
+        (Some(query), Ok(resolver)) => resolver.resolve(&query).await,
+        _ => Vec::new(),
     };
-    Names {
-        host: host.to_owned(),
-        asked: vec![Asked { kind: RecordKind::Address, name: host.to_owned(), answer }],
-        hops: found.into_iter().map(|address| Hop { transport: Transport::Udp, address }).collect(),
-    }
+    let answer = match hops.is_empty() {
+        true => Answer::Nothing,
+        false => Answer::Records(hops.iter().map(|hop| hop.address.ip().to_string()).collect()),
+    };
+    Names { asked: vec![Asked { kind: RecordKind::Address, name: host.clone(), answer }], host, hops }
 }

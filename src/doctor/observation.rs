@@ -1,10 +1,10 @@
 //! What was seen: plain values, so that judging them needs no network.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use trunkline_sip::Message;
+use trunkline_media::{Negotiated, SdpError, Stats};
+use trunkline_sip::{End, Failure, Message, Method, Target, TransportError};
 
 /// What came of an order.
 #[derive(Clone, Debug)]
@@ -17,36 +17,8 @@ pub enum Observation {
     Options(Exchange),
     /// Of OPTIONS whose Via names another port than the one it left by.
     ReturnPath(Exchange),
-}
-
-/// How SIP travels.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Transport {
-    /// Datagrams.
-    Udp,
-}
-
-impl fmt::Display for Transport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Udp => "UDP",
-        })
-    }
-}
-
-/// One place to send to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Hop {
-    /// How.
-    pub transport: Transport,
-    /// Where.
-    pub address: SocketAddr,
-}
-
-impl fmt::Display for Hop {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.transport, self.address)
-    }
+    /// Of a call.
+    Called(Box<CallSeen>),
 }
 
 /// A host, what every question about it said, and where it led.
@@ -57,7 +29,7 @@ pub struct Names {
     /// What was asked, in order.
     pub asked: Vec<Asked>,
     /// Where to send to, best first.
-    pub hops: Vec<Hop>,
+    pub hops: Vec<Target>,
 }
 
 /// One question.
@@ -91,7 +63,7 @@ pub enum Answer {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Knocked {
     /// Where.
-    pub hop: Hop,
+    pub hop: Target,
     /// The system's error; `None`: nothing speaks against it.
     pub refused: Option<String>,
 }
@@ -112,17 +84,24 @@ pub struct Seen {
 }
 
 /// A request of ours and all that passed until it was over.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Debug)]
 pub struct Exchange {
+    /// The request's method.
+    pub method: Method,
     /// Every message, in order.
     pub seen: Vec<Seen>,
     /// How long it took, or was waited for.
     pub took: Duration,
-    /// The last final response's status.
-    pub status: Option<u16>,
+    /// Why it could not be sent, the last time it was tried.
+    pub transport: Option<TransportError>,
 }
 
 impl Exchange {
+    /// Nothing seen yet.
+    pub fn new(method: Method) -> Self {
+        Self { method, seen: Vec::new(), took: Duration::ZERO, transport: None }
+    }
+
     /// Theirs, in order.
     pub fn theirs(&self) -> impl DoubleEndedIterator<Item = &Seen> {
         self.seen.iter().filter(|seen| !seen.is_ours)
@@ -133,9 +112,71 @@ impl Exchange {
         self.seen.iter().filter(|seen| seen.is_ours)
     }
 
-    /// The last response with a final status.
+    /// Requests of ours by this method.
+    pub fn requests(&self, method: Method) -> impl DoubleEndedIterator<Item = &Seen> {
+        self.ours().filter(move |seen| seen.message.method() == Some(method))
+    }
+
+    /// Responses to this method, in order.
+    pub fn responses(&self, method: Method) -> impl DoubleEndedIterator<Item = &Seen> {
+        self.theirs().filter(move |seen| seen.message.status().is_some() && seen.message.cseq().1 == method)
+    }
+
+    /// The last final response to the exchange's own request.
     pub fn last_final(&self) -> Option<&Message> {
         let is_final = |seen: &&Seen| seen.message.status().is_some_and(|status| status >= 200);
-        self.theirs().rev().find(is_final).map(|seen| &seen.message)
+        self.responses(self.method).rev().find(is_final).map(|seen| &seen.message)
     }
+
+    /// The first response of this status to the exchange's own request.
+    pub fn first_of(&self, status: u16) -> Option<&Message> {
+        self.responses(self.method)
+            .find(|seen| seen.message.status() == Some(status))
+            .map(|seen| &seen.message)
+    }
+}
+
+/// One probe call.
+#[derive(Clone, Debug)]
+pub struct CallSeen {
+    /// Every message of it.
+    pub exchange: Exchange,
+    /// How it failed, if it was not answered.
+    pub failure: Option<Failure>,
+    /// What its answer agreed to, once it was answered.
+    pub answer: Option<Result<Negotiated, SdpError>>,
+    /// Whether media was agreed to before the answer.
+    pub has_early_media: bool,
+    /// Its audio, once it was answered and agreed.
+    pub audio: Option<Audio>,
+    /// How our hanging up ended; `None`: it had not, when patience was over.
+    pub end: Option<End>,
+    /// Where its Contact leads; empty: nowhere.
+    pub contact: Vec<SocketAddr>,
+}
+
+/// What was heard on the line.
+#[derive(Clone, Debug)]
+pub struct Audio {
+    /// How long it was listened for.
+    pub listened: Duration,
+    /// Who sent RTP, in the order of appearance.
+    pub sources: Vec<Source>,
+    /// The leg's own figures.
+    pub stats: Stats,
+    /// Whether the address that the SDP names refuses packets.
+    pub is_refused: bool,
+    /// Whether digits left; `None`: they were not tried.
+    pub digits_sent: Option<bool>,
+    /// Digits that came.
+    pub digits_heard: String,
+}
+
+/// One sender of RTP.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Source {
+    /// Where from.
+    pub address: SocketAddr,
+    /// How many.
+    pub packets: u32,
 }

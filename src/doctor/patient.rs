@@ -8,7 +8,7 @@ use std::time::Duration;
 use trunkline_sip::Timers;
 
 use crate::config::Config;
-use crate::model::{PhoneNumber, Trunk};
+use crate::model::{Number, PhoneNumber, Trunk};
 
 /// A trunk, the switch around it, and how far the examination may go.
 #[derive(Clone, Debug)]
@@ -41,8 +41,9 @@ const PATIENCE_T1: u32 = 16;
 impl Patient {
     /// A trunk of this configuration. The calling number is the first outbound one of the trunk's.
     pub fn new(config: &Config, trunk: Arc<Trunk>, call: Option<PhoneNumber>) -> Self {
-        let mut numbers = config.objects.numbers.iter();
-        let ours = numbers.find(|number| number.trunk == Some(trunk.id) && number.outbound);
+        let dials =
+            |number: &&Number| number.outbound && number.trunks.iter().any(|choice| choice.trunk == trunk.id);
+        let ours = config.objects.numbers.iter().find(dials);
         Self {
             sip: config.sip.listen[0],
             advertise: config.sip.advertise,

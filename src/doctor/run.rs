@@ -7,7 +7,7 @@ use super::finding::{Finding, Verdict};
 use super::observation::Observation;
 use super::patient::Patient;
 use super::wire::Wire;
-use super::{knock, names};
+use super::{call, knock, names};
 
 /// Why a trunk could not be examined.
 #[derive(Debug, thiserror::Error)]
@@ -39,13 +39,16 @@ pub async fn examine(patient: Patient, mut tell: impl FnMut(&Finding)) -> Result
         }
         let Some(order) = examination.poll_order() else { return Ok(findings) };
         let observation = match order {
-            Order::Look { host, port } => Observation::Names(names::look(&host, port).await),
+            Order::Look(uri) => Observation::Names(names::look(&uri).await),
             Order::Knock(hop) => Observation::Knocked(knock::knock(patient.sip, hop).await),
             Order::Options(hops) => {
                 wire.lead(hops);
                 Observation::Options(wire.options(&patient, false).await?)
             }
             Order::ReturnPath => Observation::ReturnPath(wire.options(&patient, true).await?),
+            Order::Call { trunk, to } => {
+                Observation::Called(Box::new(call::call(&mut wire, &patient, &trunk, &to).await?))
+            }
         };
         examination.handle_observation(observation);
     }

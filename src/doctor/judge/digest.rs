@@ -10,7 +10,7 @@ use crate::doctor::patient::Patient;
 
 /// The 401s and 407s of an exchange, repetitions left out.
 pub fn challenges(exchange: &Exchange) -> impl Iterator<Item = &Message> {
-    let asked = exchange.theirs().map(|seen| &seen.message);
+    let asked = exchange.responses(exchange.method).map(|seen| &seen.message);
     let mut last = None;
     asked.filter(|message| matches!(message.status(), Some(401 | 407))).filter(move |message| {
         let cseq = message.cseq().0;

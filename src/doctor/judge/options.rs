@@ -15,7 +15,7 @@ pub fn options(patient: &Patient, exchange: &Exchange) -> Vec<Finding> {
     };
     let came_back = outcome(exchange);
     let alive = |why: &str| Finding::ok(Step::Options, tried.clone(), format!("{came_back}{why}"));
-    let mut found = vec![match last.status().unwrap_or_default() {
+    vec![match last.status().unwrap_or_default() {
         401 | 407 => alive(": it is alive, and asks who we are"),
         404 => alive(": it is alive; it knows no such user, which for OPTIONS says nothing"),
         405 | 501 => alive(": it is alive, and does not do OPTIONS"),
@@ -39,9 +39,7 @@ pub fn options(patient: &Patient, exchange: &Exchange) -> Vec<Finding> {
             format!("Ask the carrier why its server answers OPTIONS with {}.", response(last)),
         ),
         _ => alive(""),
-    }];
-    found.extend(digest::digest(patient, exchange));
-    found
+    }]
 }
 
 /// 503, and how long it asks for.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::configuration::surroundings;
-use super::words::table;
+use super::words::{hop, table};
 use crate::doctor::finding::{Code, Finding, Step};
 use crate::doctor::observation::{Answer, Asked, Knocked, Names, RecordKind};
 use crate::doctor::patient::Patient;
@@ -29,7 +29,7 @@ pub fn names(patient: &Patient, names: &Names) -> Vec<Finding> {
             ),
         )];
     }
-    let hops: Vec<_> = names.hops.iter().map(ToString::to_string).collect();
+    let hops: Vec<_> = names.hops.iter().map(hop).collect();
     let came_back = format!("{}: {}", said(&names.asked), hops.join(", "));
     std::iter::once(Finding::ok(Step::Names, tried, came_back)).chain(surroundings(patient, names)).collect()
 }
@@ -49,7 +49,8 @@ fn said(asked: &[Asked]) -> String {
 
 /// Whether an address is alive.
 pub fn knocked(patient: &Patient, knocked: &Knocked) -> Finding {
-    let hop = knocked.hop;
+    let protocol = knocked.hop.protocol.token();
+    let hop = hop(&knocked.hop);
     let tried = format!("knocked at {hop}");
     match &knocked.refused {
         None => Finding::ok(Step::Connect, tried, "nothing refused it"),
@@ -62,7 +63,7 @@ pub fn knocked(patient: &Patient, knocked: &Knocked) -> Finding {
                 "In {} correct the port in `uri`: nothing listens at {hop}; if the carrier named that port, ask whether its \
                  SIP service is up and takes {}.",
                 table(&patient.trunk),
-                hop.transport
+                protocol
             ),
         ),
     }

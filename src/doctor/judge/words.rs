@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use trunkline_sip::Message;
+use trunkline_sip::{Message, Target};
 
 use crate::doctor::observation::Exchange;
 use crate::model::Trunk;
@@ -26,12 +26,18 @@ pub fn response(message: &Message) -> String {
     text
 }
 
+/// `UDP 192.0.2.1:5060`.
+pub fn hop(target: &Target) -> String {
+    format!("{} {}", target.protocol.token(), target.address)
+}
+
 /// What an exchange came to.
 pub fn outcome(exchange: &Exchange) -> String {
     match exchange.last_final() {
         Some(message) => format!("{} after {}", response(message), time(exchange.took)),
         None => {
-            format!("nothing within {}, after {} tries", time(exchange.took), exchange.ours().count())
+            let tries = exchange.requests(exchange.method).count();
+            format!("nothing within {}, after {tries} tries", time(exchange.took))
         }
     }
 }
