@@ -154,7 +154,11 @@ impl Call {
             SipEvent::Offer { body, .. } => self.renegotiate(cx, body.as_ref()),
             SipEvent::Confirmed { body, .. } => self.reanswered(cx, body.as_ref()),
             SipEvent::Traced { direction, message, .. } => self.traced(cx, direction, &message),
-            SipEvent::Incoming { .. } | SipEvent::Info { .. } | SipEvent::Reply { .. } => {}
+            SipEvent::Incoming { .. }
+            | SipEvent::Info { .. }
+            | SipEvent::Reply { .. }
+            | SipEvent::Reanswered { .. }
+            | SipEvent::OfferRefused { .. } => {}
         }
     }
 

@@ -227,6 +227,8 @@ fn token(event: &SipEvent) -> Option<u64> {
         | SipEvent::Ended { token, .. }
         | SipEvent::Confirmed { token, .. }
         | SipEvent::Offer { token, .. }
+        | SipEvent::Reanswered { token, .. }
+        | SipEvent::OfferRefused { token, .. }
         | SipEvent::Info { token, .. }
         | SipEvent::Traced { token, .. } => Some(*token),
         // The BYE of an orphan: its call was told over before.

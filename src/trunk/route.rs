@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use trunkline_sip::{Body, Credentials, Invite};
+use trunkline_sip::{Body, Credentials, Invite, Reliable, SessionTimer};
 
 use crate::model::{CallPlan, Trunk};
 
@@ -30,6 +30,8 @@ pub fn invite(plan: &CallPlan, trunk: &Trunk, now: Instant, offer: Body) -> Resu
         body: Some(offer),
         call_id: Some(plan.sip_call_id.clone()),
         tap: plan.tap,
+        reliable: Reliable::default(),
+        session: Some(SessionTimer::default()),
     })
 }
 
