@@ -71,6 +71,7 @@ mod config;
 mod counters;
 mod dialog;
 pub mod digest;
+mod dtmf;
 mod endpoint;
 mod error;
 mod event;
@@ -89,18 +90,20 @@ mod transaction;
 pub mod transport;
 mod user_agent;
 
-pub use config::{Body, Config, Invite, OptionsRequest, Timers, Trust};
+pub use config::{Body, Config, Invite, OptionsRequest, Refer, Register, Timers, Trust};
 pub use counters::Counters;
 pub use digest::Credentials;
+pub use dtmf::dtmf_of;
 pub use endpoint::Endpoint;
 pub use error::Error;
 pub use event::{
-    Cause, DialogState, Direction, End, Event, Failure, Fork, Incoming, InviteId, Query, QueryId, RequestId,
+    Cause, DialogState, Direction, End, Event, Failure, Fork, Incoming, InviteId, Query, QueryId,
+    RegistrationId, RequestId,
 };
-pub use message::{Message, Method, Name};
+pub use message::{Message, Method, Name, Replaces};
 pub use path::{Path, Protocol, Transmit};
 pub use reason::Reason;
 pub use resolver::resolve;
 pub use timers::{TimerId, Wheel};
 pub use transaction::shard_of;
-pub use user_agent::UserAgent;
+pub use user_agent::{Authentication, UserAgent};

@@ -135,6 +135,7 @@ mod tests {
             warning: None,
             contacts: vec![],
             cancelled: false,
+            headers: vec![],
         }
     }
 

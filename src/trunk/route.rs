@@ -29,7 +29,7 @@ pub fn invite(plan: &CallPlan, offer: Body) -> Invite {
 /// What answers a challenge of this trunk.
 pub fn credentials(trunk: &Trunk) -> Option<Arc<Credentials>> {
     let (username, password) = (trunk.username.as_ref()?, trunk.password.as_ref()?);
-    Some(Arc::new(Credentials { username: username.clone(), password: password.reveal().clone() }))
+    Some(Arc::new(Credentials::new(username.clone(), password.reveal().clone())))
 }
 
 /// Where a trunk is: a name or an address (an IPv6 one without its brackets), and a port.
