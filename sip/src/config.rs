@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::digest::Credentials;
+use crate::message::Replaces;
 use crate::path::{Local, Protocol};
 use crate::tls::ClientTls;
 
@@ -219,6 +220,42 @@ pub struct OptionsRequest {
     pub credentials: Option<Arc<Credentials>>,
     /// How to speak TLS, where the way is TLS; none: as everybody does.
     pub tls: Option<Arc<ClientTls>>,
+}
+
+/// A binding to keep at a registrar (RFC 3261 §10): an address of record, and that we are where it is.
+#[derive(Clone)]
+pub struct Register {
+    /// The caller's word, returned in every event.
+    pub token: u64,
+    /// The registrar: the Request-URI, without a user (`sip:carrier.example`).
+    pub registrar: String,
+    /// The address of record: From and To as a name-addr, without tag (`<sip:user@carrier.example>`).
+    pub aor: String,
+    /// The user part of the registered Contact; [`Config::contact_user`] without one.
+    pub contact_user: Option<String>,
+    /// The URI of an outbound proxy: it becomes the first Route, and the request goes there.
+    pub route: Option<String>,
+    /// What to answer a challenge with.
+    pub credentials: Option<Arc<Credentials>>,
+    /// How long a binding we ask for. The registrar decides.
+    pub expires: Duration,
+    /// Further headers, written as they are.
+    pub headers: Vec<(String, String)>,
+    /// Whether every message of this registration is also given as [`crate::Event::Traced`].
+    pub tap: bool,
+}
+
+/// A transfer to ask the far end of a call for (RFC 3515).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refer {
+    /// The URI it shall call, without Replaces.
+    pub to: String,
+    /// The dialog its call shall take the place of, at `to`: an attended transfer (RFC 3891).
+    pub replaces: Option<Replaces>,
+    /// Who asks, as a name-addr (RFC 3892).
+    pub referred_by: Option<String>,
+    /// Whether we want to hear how it goes. Without it we ask for no subscription (RFC 4488).
+    pub subscribe: bool,
 }
 
 /// A message body: opaque here.

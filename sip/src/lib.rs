@@ -74,6 +74,7 @@ mod config;
 mod counters;
 mod dialog;
 pub mod digest;
+mod dtmf;
 mod endpoint;
 mod error;
 mod event;
@@ -94,16 +95,19 @@ pub mod transport;
 mod transport_error;
 mod user_agent;
 
-pub use config::{Body, Config, Invite, OptionsRequest, Refresher, Reliable, SessionTimer, Timers, Trust};
+pub use config::{
+    Body, Config, Invite, OptionsRequest, Refer, Refresher, Register, Reliable, SessionTimer, Timers, Trust,
+};
 pub use counters::Counters;
 pub use digest::Credentials;
+pub use dtmf::dtmf_of;
 pub use endpoint::Endpoint;
 pub use error::Error;
 pub use event::{
     Cause, DialogState, Direction, End, Event, Failure, Fork, Incoming, InviteId, Loss, Query, QueryId,
-    RequestId,
+    RegistrationId, RequestId,
 };
-pub use message::{Message, Method, Name};
+pub use message::{Message, Method, Name, Replaces};
 pub use path::{Flow, FlowLost, Listen, Local, Path, Protocol, Target, TlsPeer, Transmit};
 pub use reason::Reason;
 pub use resolver::{Resolver, ResolverConfig, ResolverError};
@@ -111,4 +115,4 @@ pub use timers::{TimerId, Wheel};
 pub use tls::{ClientTls, ClientTlsConfig, ServerTls, ServerTlsConfig, TlsError};
 pub use transaction::shard_of;
 pub use transport_error::TransportError;
-pub use user_agent::UserAgent;
+pub use user_agent::{Authentication, UserAgent};

@@ -224,7 +224,7 @@ pub fn invite() -> Invite {
 }
 
 pub fn credentials() -> std::sync::Arc<Credentials> {
-    std::sync::Arc::new(Credentials { username: String::from("user"), password: String::from("secret") })
+    std::sync::Arc::new(Credentials::new("user", "secret"))
 }
 
 /// The peer's response to a request of ours, with its Contact and, above 199, a body.

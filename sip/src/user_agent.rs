@@ -2,7 +2,10 @@
 //! Knows nothing of sockets, clocks or SDP.
 
 mod door;
+mod orders;
 mod refusal;
+
+pub use orders::Authentication;
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -136,6 +136,7 @@ mod tests {
             contacts: vec![],
             cancelled: false,
             transport: None,
+            headers: vec![],
         }
     }
 

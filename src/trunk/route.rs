@@ -38,7 +38,7 @@ pub fn invite(plan: &CallPlan, trunk: &Trunk, now: Instant, offer: Body) -> Resu
 /// What answers a challenge of this trunk.
 pub fn credentials(trunk: &Trunk) -> Option<Arc<Credentials>> {
     let (username, password) = (trunk.username.as_ref()?, trunk.password.as_ref()?);
-    Some(Arc::new(Credentials { username: username.clone(), password: password.reveal().clone() }))
+    Some(Arc::new(Credentials::new(username.clone(), password.reveal().clone())))
 }
 
 /// A trunk's URI in three parts: `sip:`, host and port, parameters. The configuration has checked its form.
