@@ -123,7 +123,7 @@ impl Dialer {
         let mut ticket = self.ticket(request, route, None).await?;
         ticket.plan.tap = tap;
         let call = ticket.plan.call;
-        let permit = self.0.admit(&ticket.plan)?;
+        let permit = self.0.admit(&mut ticket.plan)?;
         let unused = StoredResponse { status: 201, body: String::new() };
         self.0.start_now(ticket, permit, unused).await?;
         Ok(call)
@@ -193,16 +193,20 @@ impl Dialer {
 
 impl Inner {
     /// Starts the call now, or lets it wait where a limit is reached.
-    async fn accept(&self, ticket: Ticket, response: StoredResponse) -> Result<Placed, Refusal> {
-        match self.admit(&ticket.plan) {
+    async fn accept(&self, mut ticket: Ticket, response: StoredResponse) -> Result<Placed, Refusal> {
+        match self.admit(&mut ticket.plan) {
             Ok(permit) => self.start_now(ticket, permit, response).await,
             Err(Refusal::Limited { .. }) => self.let_wait(ticket, response).await,
             Err(refusal) => Err(refusal),
         }
     }
 
-    fn admit(&self, plan: &CallPlan) -> Result<Permit, Refusal> {
-        self.parts.admission.admit(Instant::now(), plan.key.as_deref(), &plan.trunk)
+    /// Room for the call by one of its trunks, which the plan names from then on.
+    fn admit(&self, plan: &mut CallPlan) -> Result<Permit, Refusal> {
+        let admitted = self.parts.admission.admit(Instant::now(), plan.key.as_deref(), &plan.trunks);
+        let (chosen, permit) = admitted?;
+        plan.trunk = Arc::clone(&plan.trunks[chosen]);
+        Ok(permit)
     }
 
     /// The intent is committed before the INVITE leaves.

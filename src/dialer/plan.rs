@@ -79,6 +79,7 @@ pub fn freeze(
         voicemail,
         agent,
         key,
+        trunks: vec![Arc::clone(&trunk)],
         trunk,
         from,
         to: request.to,
