@@ -8,19 +8,8 @@ fn trunk(channels: Option<u32>, cps: Option<f64>) -> Arc<Trunk> {
 }
 
 fn numbered(id: u64, channels: Option<u32>, cps: Option<f64>) -> Arc<Trunk> {
-    Arc::new(Trunk {
-        id: TrunkId(id),
-        tenant: TenantId(1),
-        name: format!("t{id}"),
-        uri: "sip:127.0.0.1".into(),
-        from_domain: None,
-        username: None,
-        password: None,
-        enabled: true,
-        channels,
-        cps,
-        allow: vec![],
-    })
+    let trunk = Trunk::new(TrunkId(id), TenantId(1), format!("t{id}"), "sip:127.0.0.1");
+    Arc::new(Trunk { channels, cps, ..trunk })
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test needs some instant to count from")]

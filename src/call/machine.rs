@@ -92,15 +92,18 @@ impl Call {
     pub fn start(origination: Origination, cx: &mut Context<'_>) -> Option<Self> {
         let Origination { plan, leg, local, recording, permit } = origination;
         let (offer, pending) = party::offer(local, plan.call.get());
-        let invite = match cx.agent.invite(cx.now, route::invite(&plan, offer)) {
+        let sent = match route::invite(&plan, &plan.trunk, cx.now, offer) {
+            Ok(invite) => cx.agent.invite(cx.now, invite).map_err(|error| match error {
+                trunkline_sip::Error::Overloaded { .. } => (Disposition::Overloaded, error.to_string()),
+                _ => (Disposition::TrunkFailed, error.to_string()),
+            }),
+            Err(error) => Err((Disposition::TrunkFailed, error.to_string())),
+        };
+        let invite = match sent {
             Ok(invite) => invite,
-            Err(error) => {
+            Err((disposition, why)) => {
                 cx.out.media(plan.call, leg, Media::Close);
-                let disposition = match error {
-                    trunkline_sip::Error::Overloaded { .. } => Disposition::Overloaded,
-                    _ => Disposition::TrunkFailed,
-                };
-                cx.out.ended(plan.call, Outcome::by_switch(disposition, cx.now, &error.to_string()));
+                cx.out.ended(plan.call, Outcome::by_switch(disposition, cx.now, &why));
                 return None;
             }
         };
