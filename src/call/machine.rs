@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use trunkline_media::{Clip, Command as Media, Event as MediaEvent, LegId, Rule, Then, When, amd};
 use trunkline_sip::{DialogState, End, Event as SipEvent, Failure, UserAgent};
 
-use super::disposition::{self, Hangup};
+use super::disposition::{self, Hangup, Progress};
 use super::facts::{self, Facts};
 use super::outbox::{Outbox, Speech};
 use super::party::{self, Party};
@@ -229,6 +229,7 @@ impl Call {
             self.order(cx, Media::Remote(negotiated));
         }
         self.facts.ringing_at.get_or_insert(cx.now);
+        self.facts.progress = self.facts.progress.max(Progress::of(status));
         self.tell(cx, CallFact::Ringing { status });
     }
 
@@ -410,7 +411,9 @@ impl Call {
             Phase::Judging | Phase::Talking | Phase::LeavingMessage | Phase::Over => None,
         };
         self.facts.refused(failure);
-        let (disposition, by) = disposition::of_failure(failure, hangup);
+        let ruling = disposition::judge(failure, self.facts.progress);
+        let Hangup { disposition, by } =
+            hangup.unwrap_or(Hangup { disposition: ruling.disposition, by: ruling.by });
         self.facts.ended_at.get_or_insert(cx.now);
         self.phase = Phase::Closing { end: Hangup { disposition, by }, dialog_over: true, recorded: true };
         self.wind_up(cx);
