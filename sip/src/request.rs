@@ -184,6 +184,8 @@ impl UserAgent {
                     token,
                     status,
                     transport: None,
+                    failure: None,
+                    response: None,
                 });
             }
             Purpose::Hangup(usage) => self.hung_up(usage, status),

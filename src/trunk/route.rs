@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use trunkline_sip::{Body, Credentials, Invite};
+use trunkline_sip::{Body, Credentials, Invite, Reliable, SessionTimer};
 
 use crate::model::{CallPlan, Trunk};
 
@@ -30,13 +30,15 @@ pub fn invite(plan: &CallPlan, trunk: &Trunk, now: Instant, offer: Body) -> Resu
         body: Some(offer),
         call_id: Some(plan.sip_call_id.clone()),
         tap: plan.tap,
+        reliable: Reliable::default(),
+        session: Some(SessionTimer::default()),
     })
 }
 
 /// What answers a challenge of this trunk.
 pub fn credentials(trunk: &Trunk) -> Option<Arc<Credentials>> {
     let (username, password) = (trunk.username.as_ref()?, trunk.password.as_ref()?);
-    Some(Arc::new(Credentials { username: username.clone(), password: password.reveal().clone() }))
+    Some(Arc::new(Credentials::new(username.clone(), password.reveal().clone())))
 }
 
 /// A trunk's URI in three parts: `sip:`, host and port, parameters. The configuration has checked its form.
