@@ -5,10 +5,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use trunkline_media::{Capabilities, Codec, Offer, PendingOffer};
+use trunkline_media::{Capabilities, Codec, Offer, PendingOffer, SdpError};
 use trunkline_sip::{Body, Event, InviteId, Message, Method};
 
-use super::knock;
 use super::line::Line;
 use super::observation::{CallSeen, Exchange};
 use super::patient::Patient;
@@ -23,6 +22,8 @@ use crate::trunk::route;
 const RING: Duration = Duration::from_secs(30);
 /// How long an answered call is listened to.
 const LISTEN: Duration = Duration::from_secs(3);
+/// How long a refusal of our audio is waited for after that.
+const REFUSAL: Duration = Duration::from_millis(200);
 /// When digits are sent, after the answer: whoever answers by DTMF has had time to begin.
 const DIGITS_AFTER: Duration = Duration::from_millis(1_200);
 /// Three of different rows and columns.
@@ -86,7 +87,7 @@ impl Call<'_> {
                     self.seen.answer = match (body, pending) {
                         (Some(body), Some(pending)) => Some(pending.accept(&body.bytes)),
                         // The early answer holds, if there was one (RFC 3261 §13.2.1, as gateways do it).
-                        _ => self.seen.answer.take().or(Some(Err(trunkline_media::SdpError::NoAudio))),
+                        _ => self.seen.answer.take().or(Some(Err(SdpError::NoAudio { offered: Vec::new() }))),
                     };
                     return Ok(true);
                 }
@@ -113,37 +114,31 @@ impl Call<'_> {
     /// Listens, speaks, presses keys, hangs up.
     async fn talks(&mut self, wire: &mut Wire, mut line: Line) -> io::Result<()> {
         let answered = Instant::now();
-        let Some(Ok(negotiated)) = self.seen.answer.clone() else { return self.hang_up(wire, None).await };
+        let Some(Ok(negotiated)) = self.seen.answer.clone() else { return self.hang_up(wire).await };
         let remote = negotiated.remote;
         line.answered(negotiated);
-        for (pressing, after) in [(true, DIGITS_AFTER), (false, LISTEN)] {
+        for (step, after) in [DIGITS_AFTER, LISTEN, LISTEN + REFUSAL].into_iter().enumerate() {
             while let Some(event) = wire.turn(Some(&mut line), answered + after).await? {
                 if let Event::Ended { end, .. } = event {
                     self.seen.end = Some(end);
-                    self.seen.audio = Some(line.close(false));
+                    self.seen.audio = Some(line.close());
                     return Ok(());
                 }
             }
-            if pressing {
-                line.press(DIGITS);
+            match (step, remote) {
+                (0, _) => line.press(DIGITS),
+                (1, Some(remote)) => line.narrow(remote).await,
+                _ => {}
             }
         }
-        let is_refused = match remote {
-            Some(remote) => {
-                let refused = knock::udp(std::net::SocketAddr::new(self.patient.media, 0), remote).await;
-                refused.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
-            }
-            None => false,
-        };
-        self.seen.audio = Some(line.close(is_refused));
-        self.hang_up(wire, None).await
+        self.seen.audio = Some(line.close());
+        self.hang_up(wire).await
     }
 
-    async fn hang_up(&mut self, wire: &mut Wire, line: Option<&mut Line>) -> io::Result<()> {
+    async fn hang_up(&mut self, wire: &mut Wire) -> io::Result<()> {
         let until = Instant::now() + self.patient.patience();
         wire.hangup(self.id);
-        let mut line = line;
-        while let Some(event) = wire.turn(line.as_deref_mut(), until).await? {
+        while let Some(event) = wire.turn(None, until).await? {
             if let Event::Ended { end, .. } = event {
                 self.seen.end = Some(end);
                 break;
@@ -197,6 +192,7 @@ fn plan(patient: &Patient, trunk: &Arc<Trunk>, to: &PhoneNumber) -> CallPlan {
         agent: Arc::new(config.objects.agents.remove(0)),
         key: None,
         trunk: Arc::clone(trunk),
+        trunks: vec![Arc::clone(trunk)],
         from: patient.from.clone().unwrap_or_else(|| to.clone()),
         right_to_use: RightToUse::default(),
         to: to.clone(),

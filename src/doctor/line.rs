@@ -30,6 +30,7 @@ pub struct Line {
     local: SocketAddr,
     began: Option<Instant>,
     sources: Vec<Source>,
+    is_refused: bool,
     digits_sent: Option<bool>,
     digits_heard: String,
     stats: Option<Stats>,
@@ -62,6 +63,7 @@ impl Line {
             local: SocketAddr::new(patient.media_advertise.unwrap_or(bound.ip()), bound.port()),
             began: None,
             sources: Vec::new(),
+            is_refused: false,
             digits_sent: None,
             digits_heard: String::new(),
             stats: None,
@@ -82,16 +84,24 @@ impl Line {
     pub fn answered(&mut self, negotiated: Negotiated) {
         let now = Instant::now();
         self.began = Some(now);
-        let clip = Clip::from_samples(&tone()).into();
-        for command in [
-            Command::Remote(negotiated),
-            Command::Answered,
-            Command::OpenGate,
-            Command::Play { clip, mark: None },
-        ] {
+        for command in [Command::Remote(negotiated), Command::Answered, Command::OpenGate] {
             self.bridge.handle_command(now, command);
         }
+        self.speak();
         self.bridge.handle_timeout(now);
+    }
+
+    fn speak(&mut self) {
+        let clip = Clip::from_samples(&tone()).into();
+        self.bridge.handle_command(Instant::now(), Command::Play { clip, mark: None });
+    }
+
+    /// From now on nobody but this address is heard: only so does the system tell whether it refuses what we send. From our own
+    /// port, since whoever has latched on to it takes nothing from another.
+    pub async fn narrow(&mut self, remote: SocketAddr) {
+        self.speak();
+        // What cannot be connected is an address that nothing was heard from either.
+        let _ = self.rtp.connect(remote).await;
     }
 
     /// Presses keys.
@@ -118,7 +128,14 @@ impl Line {
     /// Reads all that came, speaks if it is time, and sends.
     pub fn tick(&mut self) {
         let mut datagram = [0; DATAGRAM_MAX];
-        while let Ok((length, from)) = self.rtp.try_recv_from(&mut datagram) {
+        loop {
+            let (length, from) = match self.rtp.try_recv_from(&mut datagram) {
+                Ok(received) => received,
+                Err(error) => {
+                    self.is_refused |= error.kind() == io::ErrorKind::ConnectionRefused;
+                    break;
+                }
+            };
             let datagram = &datagram[..length];
             if !rtp::is_rtcp(datagram) && rtp::read(datagram).is_some() {
                 self.count(from);
@@ -138,7 +155,9 @@ impl Line {
                 Channel::Rtcp => &self.rtcp,
             };
             // An address that nothing can be sent to is told of by what does not come back.
-            let _ = socket.try_send_to(transmit.payload, transmit.to);
+            let sent = socket.try_send_to(transmit.payload, transmit.to);
+            let is_refused = sent.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
+            self.is_refused |= is_refused && transmit.channel == Channel::Rtp;
         }
         while self.bridge.poll_spent().is_some() {}
         while let Some(event) = self.bridge.poll_event() {
@@ -154,14 +173,14 @@ impl Line {
     }
 
     /// The end: what was heard.
-    pub fn close(mut self, is_refused: bool) -> Audio {
+    pub fn close(mut self) -> Audio {
         self.bridge.handle_command(Instant::now(), Command::Close);
         self.tick();
         Audio {
             listened: self.began.map_or(Duration::ZERO, |began| began.elapsed()),
             sources: self.sources,
             stats: self.stats.unwrap_or_default(),
-            is_refused,
+            is_refused: self.is_refused,
             digits_sent: self.digits_sent,
             digits_heard: self.digits_heard,
         }

@@ -122,17 +122,17 @@ impl Exchange {
         self.theirs().filter(move |seen| seen.message.status().is_some() && seen.message.cseq().1 == method)
     }
 
-    /// The last final response to the exchange's own request.
-    pub fn last_final(&self) -> Option<&Message> {
+    /// The last final response to the exchange's own request. Of an answer that is repeated, the first.
+    pub fn seen_final(&self) -> Option<&Seen> {
         let is_final = |seen: &&Seen| seen.message.status().is_some_and(|status| status >= 200);
-        self.responses(self.method).rev().find(is_final).map(|seen| &seen.message)
+        let last = self.responses(self.method).rev().find(is_final)?;
+        let same = |seen: &&Seen| seen.message.as_bytes() == last.message.as_bytes();
+        self.responses(self.method).find(same)
     }
 
-    /// The first response of this status to the exchange's own request.
-    pub fn first_of(&self, status: u16) -> Option<&Message> {
-        self.responses(self.method)
-            .find(|seen| seen.message.status() == Some(status))
-            .map(|seen| &seen.message)
+    /// The same without when and where.
+    pub fn last_final(&self) -> Option<&Message> {
+        self.seen_final().map(|seen| &seen.message)
     }
 }
 

@@ -33,8 +33,8 @@ pub fn hop(target: &Target) -> String {
 
 /// What an exchange came to.
 pub fn outcome(exchange: &Exchange) -> String {
-    match exchange.last_final() {
-        Some(message) => format!("{} after {}", response(message), time(exchange.took)),
+    match exchange.seen_final() {
+        Some(seen) => format!("{} after {}", response(&seen.message), time(seen.at)),
         None => {
             let tries = exchange.requests(exchange.method).count();
             format!("nothing within {}, after {tries} tries", time(exchange.took))
