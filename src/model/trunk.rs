@@ -143,6 +143,13 @@ pub struct CallerId {
     pub allow: Vec<String>,
 }
 
+impl CallerId {
+    /// May this number be shown?
+    pub fn may_show(&self, number: &PhoneNumber) -> bool {
+        self.allow.is_empty() || self.allow.iter().any(|prefix| number.as_str().starts_with(prefix.as_str()))
+    }
+}
+
 /// A number for a header.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ShownNumber {
