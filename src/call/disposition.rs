@@ -135,6 +135,8 @@ mod tests {
             warning: None,
             contacts: vec![],
             cancelled: false,
+            transport: None,
+            headers: vec![],
         }
     }
 
