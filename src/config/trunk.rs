@@ -63,7 +63,7 @@ pub fn trunk(
         media: media(table, path, check),
         reliable: table.prack,
         session: session(table, path, check),
-        tls: table.tls.as_ref().map(|tls| keys::tls(tls, &key("tls"), check)),
+        tls: table.tls.as_ref().and_then(|tls| keys::tls(tls, &key("tls"), check)),
         stir: table.stir.as_ref().and_then(|stir| keys::stir(stir, &key("stir"), check)),
         channels: check.limit(&key("channels"), table.channels),
         cps: check.rate(&key("cps"), table.cps),

@@ -5,6 +5,7 @@ use std::io::Read;
 
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use trunkline_sip::{ClientTls, ClientTlsConfig};
 use uuid::Uuid;
 
 use super::table;
@@ -17,7 +18,7 @@ const PEM_MAX: u64 = 1 << 20;
 /// A certificate's URL, in bytes: it goes into every INVITE twice.
 const URL_MAX: usize = 512;
 
-pub fn tls(table: &table::Tls, path: &str, check: &mut Checker<'_>) -> TrunkTls {
+pub fn tls(table: &table::Tls, path: &str, check: &mut Checker<'_>) -> Option<TrunkTls> {
     let key = |name: &str| format!("{path}.{name}");
     check.that(path, table.certificate.is_some() == table.key.is_some(), || {
         "certificate and key go together".into()
@@ -31,13 +32,34 @@ pub fn tls(table: &table::Tls, path: &str, check: &mut Checker<'_>) -> TrunkTls 
     let ca = read(table.ca.as_deref(), &key("ca"), has_certificate, check);
     let certificate = read(table.certificate.as_deref(), &key("certificate"), has_certificate, check);
     let private = read(table.key.as_deref(), &key("key"), has_key, check);
-    TrunkTls {
+    let read_all = ca.is_some() == table.ca.is_some()
+        && certificate.is_some() == table.certificate.is_some()
+        && private.is_some() == table.key.is_some();
+    if !read_all || certificate.is_some() != private.is_some() {
+        return None;
+    }
+    let config = ClientTlsConfig {
+        server_name: table.server_name.clone(),
+        ca_pem: ca.clone(),
+        certificate_pem: certificate.clone(),
+        key_pem: private.clone(),
+        verify: table.verify,
+    };
+    let client = match ClientTls::new(config) {
+        Ok(client) => client,
+        Err(error) => {
+            check.fault(path, error.to_string());
+            return None;
+        }
+    };
+    Some(TrunkTls {
+        client,
         ca,
         certificate,
         key: private.map(Secret::new),
         server_name: table.server_name.clone(),
         verify: table.verify,
-    }
+    })
 }
 
 pub fn stir(table: &table::Stir, path: &str, check: &mut Checker<'_>) -> Option<Stir> {
