@@ -1,5 +1,7 @@
 //! How a number is written for a trunk, which headers show it, and who has vouched for it.
 
+use std::sync::{Arc, Once};
+
 use uuid::Uuid;
 
 use super::{PhoneNumber, SigningKey};
@@ -95,6 +97,8 @@ pub struct Stir {
     pub origid: Option<Uuid>,
     /// What becomes of a call that cannot be signed.
     pub on_failure: UnsignedCalls,
+    /// That calls go unsigned is said once for each trunk.
+    pub warned: Arc<Once>,
 }
 
 /// What becomes of a call that cannot be signed.

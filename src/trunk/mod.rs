@@ -4,4 +4,5 @@ mod custom;
 pub mod destination;
 mod identity;
 pub mod route;
+mod stir;
 mod uri;

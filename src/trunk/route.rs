@@ -7,8 +7,11 @@ use trunkline_sip::{Body, Credentials, Invite, Refresher, Reliable, SessionTimer
 
 use super::custom;
 use super::identity::Caller;
+use super::stir;
 use super::uri::{Target, address, name_addr};
-use crate::model::{CallPlan, ReliableProvisional, SessionRefresher, Trunk, TrunkSession};
+use crate::model::{
+    CallPlan, ReliableProvisional, SessionRefresher, Stir, Trunk, TrunkSession, UnsignedCalls,
+};
 
 /// An INVITE was to be signed, cannot be, and must not leave without.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -17,12 +20,14 @@ pub struct NotSigned;
 
 /// The INVITE of a plan through one of its trunks, at `now`.
 pub fn invite(plan: &CallPlan, trunk: &Trunk, now: Instant, offer: Body) -> Result<Invite, NotSigned> {
-    let _ = now;
     let caller = Caller { trunk, number: &plan.from, right_to_use: plan.right_to_use };
     let target = Target::of(&trunk.uri);
     let user = format!("{}{}", trunk.number.prefix, trunk.number.called.write(&plan.to));
     let user_phone = trunk.number.user_phone;
     let mut headers = caller.headers();
+    if let Some(stir) = &trunk.stir {
+        headers.extend(signed(stir, plan, trunk, now)?);
+    }
     headers.extend(custom::headers(plan, trunk));
     Ok(Invite {
         token: plan.call.get(),
@@ -39,6 +44,31 @@ pub fn invite(plan: &CallPlan, trunk: &Trunk, now: Instant, offer: Body) -> Resu
         reliable: reliable(trunk.reliable),
         session: trunk.session.map(session),
     })
+}
+
+/// Date and Identity. Without them the call goes or stays as the trunk says; that it does is said once.
+fn signed(
+    stir: &Stir,
+    plan: &CallPlan,
+    trunk: &Trunk,
+    now: Instant,
+) -> Result<Vec<(String, String)>, NotSigned> {
+    let call = stir::Call {
+        from: &plan.from,
+        to: &plan.to,
+        right_to_use: plan.right_to_use,
+        trunk: &trunk.name,
+        at: plan.date(now),
+    };
+    match (stir::headers(stir, &call), stir.on_failure) {
+        (Ok(headers), _) => Ok(headers),
+        (Err(error), on_failure) => {
+            stir.warned.call_once(|| {
+                tracing::warn!(trunk = trunk.name, %error, ?on_failure, "caller ids cannot be signed");
+            });
+            if on_failure == UnsignedCalls::Send { Ok(Vec::new()) } else { Err(NotSigned) }
+        }
+    }
 }
 
 /// What answers a challenge of this trunk.

@@ -32,11 +32,6 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// The port, if it is said.
-    pub fn port(&self) -> Option<u16> {
-        self.host_port[self.host().len()..].strip_prefix(':')?.parse().ok()
-    }
-
     /// As a Request-URI: port and parameters stay.
     pub fn request_uri(&self, user: &str, user_phone: bool) -> String {
         let phone = phone(user_phone && !self.parameters.contains(";user="));
@@ -86,23 +81,19 @@ mod tests {
 
     #[test]
     fn the_number_becomes_the_user_of_the_trunks_uri() {
-        for (trunk, uri, host, port) in [
-            ("sip:127.0.0.1:5080", "sip:+12@127.0.0.1:5080", "127.0.0.1", Some(5080)),
-            ("sip:carrier.example", "sip:+12@carrier.example", "carrier.example", None),
+        for (trunk, uri, host) in [
+            ("sip:127.0.0.1:5080", "sip:+12@127.0.0.1:5080", "127.0.0.1"),
+            ("sip:carrier.example", "sip:+12@carrier.example", "carrier.example"),
             (
                 "sip:[2001:db8::1]:5070;transport=tcp",
                 "sip:+12@[2001:db8::1]:5070;transport=tcp",
                 "[2001:db8::1]",
-                Some(5070),
             ),
-            ("sip:[2001:db8::1]", "sip:+12@[2001:db8::1]", "[2001:db8::1]", None),
-            ("sips:carrier.example:5061", "sips:+12@carrier.example:5061", "carrier.example", Some(5061)),
+            ("sip:[2001:db8::1]", "sip:+12@[2001:db8::1]", "[2001:db8::1]"),
+            ("sips:carrier.example:5061", "sips:+12@carrier.example:5061", "carrier.example"),
         ] {
             let target = Target::of(trunk);
-            assert_eq!(
-                (target.request_uri("+12", false).as_str(), target.host(), target.port()),
-                (uri, host, port)
-            );
+            assert_eq!((target.request_uri("+12", false).as_str(), target.host()), (uri, host));
         }
     }
 

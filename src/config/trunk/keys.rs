@@ -2,6 +2,7 @@
 //! before a call needs them.
 
 use std::io::Read;
+use std::sync::{Arc, Once};
 
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -87,6 +88,7 @@ pub fn stir(table: &table::Stir, path: &str, check: &mut Checker<'_>) -> Option<
         certificate_url: table.certificate_url.clone(),
         origid,
         on_failure: table.on_failure,
+        warned: Arc::new(Once::new()),
     })
 }
 

@@ -8,8 +8,8 @@ use crate::model::{
     Agent, AgentId, CallId, Detection, RightToUse, TenantId, Timestamp, Variable, VoicemailAction,
 };
 
-/// 14 November 2023, 22:13:20 UTC.
-const ASKED_ON: Timestamp = Timestamp(1_700_000_000_000);
+/// 14 November 2024, 22:13:20 UTC.
+const ASKED_ON: Timestamp = Timestamp(1_731_622_400_000);
 
 #[expect(clippy::disallowed_methods, reason = "a test needs some instant to count from")]
 fn start() -> Instant {
@@ -253,4 +253,28 @@ fn what_is_no_header_reaches_the_user_agent_too() {
         invite(&plan(&none), &none, start(), Body::sdp("v=0")).expect("nothing to sign").session,
         None
     );
+}
+
+#[test]
+fn a_call_that_cannot_be_signed_goes_or_stays_as_its_trunk_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let key = folder.path().join("key.pem");
+    let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).expect("a key");
+    std::fs::write(&key, pair.serialize_pem()).expect("written");
+    let stir = |more: &str| {
+        let key = key.display().to_string();
+        trunk(&format!("stir = {{ key = {key:?}, certificate_url = \"https://c.example/\"{more} }}"))
+    };
+    let signing = stir("");
+    let shown = lines(&signing, |_| {});
+    assert_eq!(shown[3], "Date: Thu, 14 Nov 2024 22:13:20 GMT");
+    assert!(shown[4].starts_with("Identity: ") && shown.len() == 5, "{shown:?}");
+
+    // The clock of the machine was never set.
+    let unset = |plan: &mut CallPlan| plan.asked_on = Timestamp(5_000);
+    assert_eq!(lines(&signing, unset), [INVITE, FROM, TO]);
+    let strict = stir(", on_failure = \"refuse\"");
+    let mut unsigned = plan(&strict);
+    unset(&mut unsigned);
+    assert_eq!(invite(&unsigned, &strict, unsigned.asked_at, Body::sdp("v=0")).err(), Some(NotSigned));
 }
