@@ -183,7 +183,7 @@ impl Dialer {
         route: Route,
         key: Option<Arc<Key>>,
     ) -> Result<Ticket, Refusal> {
-        destination::check(&route.trunk, &request.to)
+        destination::check(&route.trunk, &route.from, &request.to)
             .map_err(|reason| Refusal::DestinationForbidden { reason })?;
         let call = self.0.ids.next().await.map_err(|error| stored(&error))?;
         let record = self.0.parts.settings.recordings.is_some();

@@ -1,5 +1,6 @@
 //! The way out: how an INVITE for a trunk looks, and where it may go.
 
+pub mod blocked;
 mod custom;
 pub mod destination;
 mod identity;
