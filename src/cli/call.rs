@@ -16,7 +16,7 @@ use crate::directory::Route;
 use crate::house::{House, Options};
 use crate::model::{
     Agent, CallFact, Disposition, KeyId, Number, OutboundRequest, Outcome, PhoneNumber, RecordingResult,
-    Variable,
+    TrunkChoice, Variable,
 };
 
 /// What the exit code says.
@@ -162,7 +162,7 @@ fn route(config: &Config, args: &Args) -> anyhow::Result<Route> {
         agent: Arc::new(agent.cloned().unwrap_or_else(plain_agent)),
         number: number.cloned().map(Arc::new),
         from,
-        trunk: Arc::new(trunk.clone()),
+        trunks: vec![(Arc::new(trunk.clone()), TrunkChoice::only(trunk.id))],
     })
 }
 

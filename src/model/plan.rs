@@ -37,8 +37,10 @@ pub struct CallPlan {
     pub agent: Arc<Agent>,
     /// The key that asked; `None` for calls from the command line.
     pub key: Option<Arc<Key>>,
-    /// The way out.
+    /// The way out that it takes now.
     pub trunk: Arc<Trunk>,
+    /// Every way out that it may take, in the order in which they are tried.
+    pub trunks: Vec<Arc<Trunk>>,
     /// The number that calls.
     pub from: PhoneNumber,
     /// What is known of our right to show it.

@@ -32,6 +32,7 @@ fn plan(trunk: &Trunk) -> CallPlan {
         agent: Arc::new(agent()),
         key: None,
         trunk: Arc::new(trunk.clone()),
+        trunks: vec![Arc::new(trunk.clone())],
         from: "+442079460000".parse().expect("E.164"),
         right_to_use: RightToUse::Unknown,
         to: "+447386172392".parse().expect("E.164"),

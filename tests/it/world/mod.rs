@@ -86,7 +86,8 @@ impl World {
             ..BridgeSpec::default()
         };
         let (leg, local) = self.ours.open(self.now, spec, call.get());
-        let permit = self.admission.admit(self.now, None, &self.trunk).expect("the world has no limits");
+        let (_, permit) =
+            self.admission.admit(self.now, None, &plan.trunks).expect("the world has no limits");
         let origination = Origination { plan, leg, local, recording: None, permit };
         self.shard.handle_command(self.now, Command::Originate(Box::new(origination)));
         self.drain();
@@ -257,6 +258,7 @@ impl World {
             agent: Arc::new(agent()),
             key: None,
             trunk: Arc::clone(&self.trunk),
+            trunks: vec![Arc::clone(&self.trunk)],
             from: "+15550100000".parse().expect("E.164"),
             to: format!("+1555010000{}", persona.digit()).parse().expect("E.164"),
             right_to_use: RightToUse::Unknown,
