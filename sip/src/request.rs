@@ -88,7 +88,7 @@ impl UserAgent {
         }
         request.targets = targets;
         if !self.request_next(now, key) {
-            self.conclude(key, None);
+            self.conclude(now, key, None);
         }
     }
 
@@ -108,7 +108,7 @@ impl UserAgent {
         match response.status() {
             Some(401 | 407) if self.request_challenged(now, key, response) => {}
             Some(503) if self.request_next(now, key) => self.layer.counters.failovers += 1,
-            status => self.conclude(key, status),
+            status => self.conclude(now, key, status),
         }
     }
 
@@ -120,7 +120,7 @@ impl UserAgent {
         }
         match self.request_next(now, key) {
             true => self.layer.counters.failovers += 1,
-            false => self.conclude(key, None),
+            false => self.conclude(now, key, None),
         }
     }
 
@@ -175,7 +175,7 @@ impl UserAgent {
     }
 
     /// A request is over: tells who waits for it.
-    fn conclude(&mut self, key: Key, status: Option<u16>) {
+    fn conclude(&mut self, now: Instant, key: Key, status: Option<u16>) {
         let Some(request) = self.requests.remove(key) else { return };
         match request.purpose {
             Purpose::Owner { token } => {
@@ -188,7 +188,7 @@ impl UserAgent {
                     response: None,
                 });
             }
-            Purpose::Hangup(usage) => self.hung_up(usage, status),
+            Purpose::Hangup(usage) => self.hung_up(now, usage, status),
             Purpose::Nobody => {}
         }
     }

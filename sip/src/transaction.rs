@@ -91,7 +91,7 @@ pub(crate) enum Lapse {
     /// This transaction got no final response; it is gone.
     TimedOut(Owner, Key),
     /// This INVITE rings for longer than timer C.
-    Stalled(Owner),
+    Stalled(Owner, Key),
     /// This transaction has absorbed what was to be absorbed; it is gone.
     Done(Owner, Key),
     /// A transaction user's own timer.
@@ -100,7 +100,7 @@ pub(crate) enum Lapse {
 
 /// A timer that is set, and for when.
 #[derive(Clone, Copy, Debug)]
-struct Armed {
+pub(crate) struct Armed {
     timer: TimerId,
     at: Instant,
 }
@@ -174,14 +174,9 @@ impl Layer {
         None
     }
 
-    /// Sets a transaction user's own timer.
-    pub fn wake_usage(&mut self, at: Instant, usage: Key) -> TimerId {
-        self.wheel.insert(at, Wake::Usage(usage))
-    }
-
-    /// Takes it back.
-    pub fn let_sleep(&mut self, timer: TimerId) {
-        self.wheel.cancel(timer);
+    /// Sets a transaction user's own timer anew.
+    pub fn arm_usage(&mut self, armed: &mut Option<Armed>, at: Option<Instant>, usage: Key) {
+        arm(&mut self.wheel, armed, at, Wake::Usage(usage));
     }
 
     /// Sends bytes that no transaction watches over.
