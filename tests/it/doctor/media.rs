@@ -26,3 +26,8 @@ fn audio_from_another_address() {
 fn no_telephone_event() {
     diagnose("no-telephone-event").only_warning("no-telephone-event", &["`dtmf = \"info\"`"]);
 }
+
+#[test]
+fn audio_that_is_refused() {
+    diagnose("one-way-refused").only_fault("one-way-audio", &["refuses our RTP", ":39998"]);
+}
