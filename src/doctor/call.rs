@@ -129,7 +129,7 @@ impl Call<'_> {
             }
             match (step, remote) {
                 (0, _) => line.press(DIGITS),
-                (1, Some(remote)) => line.narrow(remote).await,
+                (1, Some(remote)) if line.is_deaf() => line.narrow(remote).await,
                 _ => {}
             }
         }

@@ -29,5 +29,5 @@ fn no_telephone_event() {
 
 #[test]
 fn audio_that_is_refused() {
-    diagnose("one-way-refused").only_fault("one-way-audio", &["refuses our RTP", ":39998"]);
+    diagnose("rtp-refused").only_fault("rtp-refused", &["listen where its SDP says", ":39998"]);
 }
