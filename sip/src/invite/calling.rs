@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::{ALLOW, Phase, Usage, body_of, finish, with_headers};
 use crate::arena::Key;
 use crate::config::Invite;
-use crate::digest::Challenged;
+use crate::digest::{Challenged, Signed};
 use crate::event::{Cause, Event, Failure, Fork, InviteId};
 use crate::message::{Message, Method, Name, Uri};
 use crate::reason::Reason;
@@ -126,7 +126,11 @@ impl UserAgent {
         let Phase::Calling(calling) = &mut usage.phase else { return };
         let Calling { invite, call_id, cseq, .. } = &**calling;
         let authorizations = match &usage.credentials {
-            Some(credentials) => usage.authenticator.authorizations(credentials, "INVITE", &invite.uri),
+            Some(credentials) => {
+                let body = invite.body.as_ref().map_or(&b""[..], |body| &body.bytes);
+                let signed = Signed { method: "INVITE", uri: &invite.uri, body };
+                usage.authenticator.authorizations(credentials, &signed)
+            }
             None => Vec::new(),
         };
         let outgoing = Outgoing {
@@ -204,7 +208,7 @@ impl UserAgent {
         let Some(usage) = self.usages.get_mut(key) else { return };
         let Phase::Calling(calling) = &mut usage.phase else { return };
         let challenged = match &usage.credentials {
-            Some(_) => usage.authenticator.handle_response(response, &cnonce),
+            Some(credentials) => usage.authenticator.handle_response(credentials, response, &cnonce),
             None => Challenged::Unsupported,
         };
         let (Challenged::Retry, Some(remote)) = (challenged, calling.remote) else {
