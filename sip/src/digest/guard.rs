@@ -186,10 +186,8 @@ impl Used {
             self.highest = count;
             return true;
         }
-        let Some(bit) = self.highest.checked_sub(count + 1).and_then(|behind| 1u64.checked_shl(behind))
-        else {
-            return false;
-        };
+        let behind = (self.highest - count).checked_sub(1);
+        let Some(bit) = behind.and_then(|behind| 1u64.checked_shl(behind)) else { return false };
         let is_new = self.seen & bit == 0;
         self.seen |= bit;
         is_new
