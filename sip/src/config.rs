@@ -28,6 +28,8 @@ pub struct Config {
     pub transactions_max: usize,
     /// Whose new requests are heard.
     pub trust: Trust,
+    /// The session timer of calls that come in; none leaves it to the caller, if he asks for one.
+    pub session: Option<SessionTimer>,
 }
 
 impl Config {
@@ -43,6 +45,7 @@ impl Config {
             invites_max: 20_000,
             transactions_max: 100_000,
             trust: Trust::Anyone,
+            session: Some(SessionTimer::default()),
         }
     }
 }
@@ -122,6 +125,55 @@ pub struct Invite {
     pub call_id: Option<String>,
     /// Whether every message of this call is also given as [`crate::Event::Traced`].
     pub tap: bool,
+    /// Whether provisional responses may be, or must be, reliable.
+    pub reliable: Reliable,
+    /// The session timer we ask for; none asks for none, and keeps the one that the callee asks for.
+    pub session: Option<SessionTimer>,
+}
+
+/// Reliable provisional responses (RFC 3262) in a call of ours: the option tag `100rel`.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Reliable {
+    /// Not spoken of.
+    Off,
+    /// `Supported: 100rel`: the callee may choose. One that refuses even that with 420 is called again without.
+    #[default]
+    Supported,
+    /// `Require: 100rel`: a callee that cannot refuses with 420, and the call fails.
+    Required,
+}
+
+/// A session timer (RFC 4028): a dialog whose ends do not hear of each other for `interval` is over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SessionTimer {
+    /// Session-Expires: refreshed at half of it. At least `min`.
+    pub interval: Duration,
+    /// Min-SE: a shorter interval is refused with 422 (§5). The RFC's floor is 90 s.
+    pub min: Duration,
+    /// Who refreshes.
+    pub refresher: Refresher,
+}
+
+impl Default for SessionTimer {
+    /// The RFC's recommendations (§4).
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(1800),
+            min: Duration::from_secs(90),
+            refresher: Refresher::Either,
+        }
+    }
+}
+
+/// Which end refreshes a session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refresher {
+    /// This end.
+    Us,
+    /// The far end.
+    Them,
+    /// The callee chooses (§7.1).
+    Either,
 }
 
 /// An OPTIONS request outside any dialog: a probe of a trunk's health.

@@ -1,5 +1,6 @@
 //! What a user agent tells its owner.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -65,6 +66,8 @@ pub enum Event {
         status: u16,
         /// Early media, perhaps.
         body: Option<Body>,
+        /// It was sent reliably (RFC 3262), and is acknowledged: SDP in it is the answer, not a preview.
+        reliable: bool,
     },
     /// The call was answered, and the answer is ACKed already. Other forks' answers are ACKed and ended unseen.
     Answered {
@@ -115,7 +118,7 @@ pub enum Event {
         /// The ACK's body: the answer, if our 200 carried the offer.
         body: Option<Body>,
     },
-    /// A re-INVITE or UPDATE wants `answer_offer` or `refuse_offer`.
+    /// A re-INVITE or UPDATE wants `answer_offer` or `refuse_offer`. An UPDATE may come before the call is answered (RFC 3311).
     Offer {
         /// Which call.
         id: InviteId,
@@ -123,6 +126,24 @@ pub enum Event {
         token: u64,
         /// The offer; none means that we are asked for one.
         body: Option<Body>,
+    },
+    /// The far end took the offer that `offer` made.
+    Reanswered {
+        /// Which call.
+        id: InviteId,
+        /// Its owner's word.
+        token: u64,
+        /// The answer.
+        body: Option<Body>,
+    },
+    /// The offer that `offer` made came to nothing: the session stays as it was (RFC 3261 §14.1).
+    OfferRefused {
+        /// Which call.
+        id: InviteId,
+        /// Its owner's word.
+        token: u64,
+        /// The final status; `None` if nothing was heard.
+        status: Option<u16>,
     },
     /// An INFO within the dialog, answered already.
     Info {
@@ -247,11 +268,34 @@ pub enum End {
     },
     /// We hung up.
     Local,
-    /// The dialog was lost: a request within it came back 481 or 408, or nothing came back at all.
+    /// The dialog was lost, without either end hanging up.
     Lost {
         /// The status that said so; `None` for silence.
         status: Option<u16>,
+        /// What was missed.
+        cause: Loss,
     },
+}
+
+/// How a dialog was found to be lost.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Loss {
+    /// A request within it came back 481 or 408, or nothing came back at all (RFC 3261 §12.2.1.2).
+    Request,
+    /// No ACK came for our 2xx (§13.3.1.4).
+    Ack,
+    /// Nobody refreshed the session in time (RFC 4028 §10).
+    SessionTimer,
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Request => "no answer within the dialog",
+            Self::Ack => "no ACK for the answer",
+            Self::SessionTimer => "session timer: nobody refreshed the session",
+        })
+    }
 }
 
 /// Why an INVITE came to nothing.

@@ -18,7 +18,7 @@
 //!
 //! ```
 //! use std::time::Instant;
-//! use trunkline_sip::{Body, Config, End, Event, Invite, Path, Protocol, UserAgent};
+//! use trunkline_sip::{Body, Config, End, Event, Invite, Path, Protocol, Reliable, SessionTimer, UserAgent};
 //!
 //! let (here, there) = ("10.0.0.1:5060".parse()?, "10.0.0.2:5060".parse()?);
 //! let mut caller = UserAgent::new(Config::new(here), [1; 32]);
@@ -35,6 +35,8 @@
 //!     body: Some(Body::sdp("v=0 …")),
 //!     call_id: None,
 //!     tap: false,
+//!     reliable: Reliable::Supported,
+//!     session: Some(SessionTimer::default()),
 //! })?;
 //!
 //! let mut ended = 0;
@@ -90,15 +92,24 @@ mod transaction;
 pub mod transport;
 mod user_agent;
 
+<<<<<<< HEAD
 pub use config::{Body, Config, Invite, OptionsRequest, Refer, Register, Timers, Trust};
+=======
+pub use config::{Body, Config, Invite, OptionsRequest, Refresher, Reliable, SessionTimer, Timers, Trust};
+>>>>>>> dialogs
 pub use counters::Counters;
 pub use digest::Credentials;
 pub use dtmf::dtmf_of;
 pub use endpoint::Endpoint;
 pub use error::Error;
 pub use event::{
+<<<<<<< HEAD
     Cause, DialogState, Direction, End, Event, Failure, Fork, Incoming, InviteId, Query, QueryId,
     RegistrationId, RequestId,
+=======
+    Cause, DialogState, Direction, End, Event, Failure, Fork, Incoming, InviteId, Loss, Query, QueryId,
+    RequestId,
+>>>>>>> dialogs
 };
 pub use message::{Message, Method, Name, Replaces};
 pub use path::{Path, Protocol, Transmit};

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::config::{Body, Config, Invite};
+use crate::config::{Body, Config, Invite, Reliable};
 use crate::event::{Event, Failure, InviteId};
 use crate::message::{Message, Method, Name, Writer};
 use crate::user_agent::UserAgent;
@@ -213,6 +213,8 @@ pub fn invite() -> Invite {
         body: Some(Body::sdp("v=0 offer")),
         call_id: None,
         tap: false,
+        reliable: Reliable::Off,
+        session: None,
     }
 }
 

@@ -154,6 +154,8 @@ impl Call {
             SipEvent::Refer { id, .. } => cx.agent.refuse_refer(cx.now, id, 603),
             SipEvent::Incoming { .. }
             | SipEvent::Info { .. }
+            | SipEvent::Reanswered { .. }
+            | SipEvent::OfferRefused { .. }
             | SipEvent::Message { .. }
             | SipEvent::Reply { .. }
             | SipEvent::ReferProgress { .. }

@@ -219,6 +219,8 @@ fn token(event: &SipEvent) -> Option<u64> {
         | SipEvent::Ended { token, .. }
         | SipEvent::Confirmed { token, .. }
         | SipEvent::Offer { token, .. }
+        | SipEvent::Reanswered { token, .. }
+        | SipEvent::OfferRefused { token, .. }
         | SipEvent::Info { token, .. }
         | SipEvent::Message { token, .. }
         | SipEvent::Refer { token, .. }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use trunkline_sip::{Body, Credentials, Invite};
+use trunkline_sip::{Body, Credentials, Invite, Reliable, SessionTimer};
 
 use crate::model::{CallPlan, Trunk};
 
@@ -23,6 +23,8 @@ pub fn invite(plan: &CallPlan, offer: Body) -> Invite {
         body: Some(offer),
         call_id: Some(plan.sip_call_id.clone()),
         tap: plan.tap,
+        reliable: Reliable::default(),
+        session: Some(SessionTimer::default()),
     }
 }
 
