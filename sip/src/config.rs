@@ -8,12 +8,16 @@ use bytes::Bytes;
 
 use crate::digest::Credentials;
 use crate::message::Replaces;
+use crate::path::{Local, Protocol};
+use crate::tls::ClientTls;
 
 /// A user agent's settings. They hold for its whole life.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The address advertised in Via and Contact, and the local end of every path.
-    pub local: SocketAddr,
+    /// The addresses we are at, at least one. Via, Contact and the local end of a path follow the target's transport and
+    /// family. Where no address has a connection's transport, one of its family stands in: connections can be opened all
+    /// the same.
+    pub locals: Vec<Local>,
     /// The `User-Agent` and `Server` headers.
     pub user_agent: String,
     /// The user part of our Contact.
@@ -33,11 +37,11 @@ pub struct Config {
 }
 
 impl Config {
-    /// A configuration with RFC timers and generous maxima, hearing anyone.
+    /// A configuration with RFC timers and generous maxima, hearing anyone, at one UDP address.
     #[must_use]
     pub fn new(local: SocketAddr) -> Self {
         Self {
-            local,
+            locals: vec![Local::new(Protocol::Udp, local)],
             user_agent: String::from("Trunkline"),
             contact_user: String::from("trunkline"),
             shard: 0,
@@ -87,8 +91,9 @@ impl Timers {
 pub enum Trust {
     /// Everybody's.
     Anyone,
-    /// Those from these addresses; a stranger's request is dropped before a transaction exists, and counted.
-    Only(Vec<IpAddr>),
+    /// Those from these networks, each an address and the length of its prefix; a stranger's request is dropped before a
+    /// transaction exists, and counted.
+    Only(Vec<(IpAddr, u8)>),
 }
 
 impl Trust {
@@ -97,8 +102,30 @@ impl Trust {
     pub fn admits(&self, address: IpAddr) -> bool {
         match self {
             Self::Anyone => true,
-            Self::Only(addresses) => addresses.contains(&address),
+            Self::Only(networks) => {
+                networks.iter().any(|(network, prefix)| is_within(address, *network, *prefix))
+            }
         }
+    }
+
+    /// These addresses and no others.
+    #[must_use]
+    pub fn addresses(addresses: impl IntoIterator<Item = IpAddr>) -> Self {
+        let whole = |address: IpAddr| (address, if address.is_ipv4() { 32 } else { 128 });
+        Self::Only(addresses.into_iter().map(whole).collect())
+    }
+}
+
+/// Whether the first `prefix` bits of an address are the network's. A prefix that is longer than the address stands for all of it.
+fn is_within(address: IpAddr, network: IpAddr, prefix: u8) -> bool {
+    let shared =
+        |bits: u128, width: u32| width - (128 - bits.leading_zeros()) >= u32::from(prefix).min(width);
+    match (address, network) {
+        (IpAddr::V4(address), IpAddr::V4(network)) => {
+            shared(u128::from(address.to_bits() ^ network.to_bits()), 32)
+        }
+        (IpAddr::V6(address), IpAddr::V6(network)) => shared(address.to_bits() ^ network.to_bits(), 128),
+        _ => false,
     }
 }
 
@@ -117,6 +144,8 @@ pub struct Invite {
     pub route: Option<String>,
     /// What to answer a challenge with.
     pub credentials: Option<Arc<Credentials>>,
+    /// How to speak TLS, where the way is TLS; none: as everybody does.
+    pub tls: Option<Arc<ClientTls>>,
     /// Further headers, written as they are.
     pub headers: Vec<(String, String)>,
     /// The offer.
@@ -189,6 +218,8 @@ pub struct OptionsRequest {
     pub route: Option<String>,
     /// What to answer a challenge with.
     pub credentials: Option<Arc<Credentials>>,
+    /// How to speak TLS, where the way is TLS; none: as everybody does.
+    pub tls: Option<Arc<ClientTls>>,
 }
 
 /// A binding to keep at a registrar (RFC 3261 §10): an address of record, and that we are where it is.
@@ -206,6 +237,8 @@ pub struct Register {
     pub route: Option<String>,
     /// What to answer a challenge with.
     pub credentials: Option<Arc<Credentials>>,
+    /// How to speak TLS, where the way is TLS; none: as everybody does.
+    pub tls: Option<Arc<ClientTls>>,
     /// How long a binding we ask for. The registrar decides.
     pub expires: Duration,
     /// Further headers, written as they are.

@@ -8,9 +8,10 @@ use bytes::Bytes;
 
 use crate::arena::Key;
 use crate::config::Body;
-use crate::message::{Message, Replaces};
-use crate::path::Path;
+use crate::message::{Message, Replaces, Uri};
+use crate::path::{Path, Protocol};
 use crate::reason::Reason;
+use crate::transport_error::TransportError;
 
 /// One INVITE and what became of it: a call's SIP leg.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -33,6 +34,8 @@ pub struct QueryId(pub(crate) Asker);
 pub(crate) enum Asker {
     Invite(Key),
     Request(Key),
+    /// No user agent: somebody who wants to know for himself.
+    Nobody,
 }
 
 /// A host that must be resolved before a request can leave. Answer it with `handle_targets`.
@@ -42,8 +45,30 @@ pub struct Query {
     pub id: QueryId,
     /// The name to look up.
     pub host: String,
-    /// The port to put to every address found.
-    pub port: u16,
+    /// The port, if one is named: then there is no SRV to ask for (RFC 3263 §4.2).
+    pub port: Option<u16>,
+    /// The transport, if one is named: then there is no NAPTR to ask for (§4.1).
+    pub protocol: Option<Protocol>,
+    /// Whether the URI is `sips:`: nothing but TLS will do.
+    pub secure: bool,
+}
+
+impl Query {
+    /// The question about a URI's next hop that a user agent would ask, for whoever wants to know without calling. `None` for
+    /// a URI that cannot be called.
+    #[must_use]
+    pub fn of(uri: &str) -> Option<Self> {
+        let uri = Uri::parse(uri).filter(Uri::is_sip)?;
+        let host = uri.params.get("maddr").filter(|host| !host.is_empty()).unwrap_or(uri.host).to_owned();
+        let protocol = match uri.params.get("transport").map(str::to_ascii_lowercase).as_deref() {
+            None => None,
+            Some("udp") if !uri.is_secure() => Some(Protocol::Udp),
+            Some("tcp") if !uri.is_secure() => Some(Protocol::Tcp),
+            Some("tcp" | "tls") => Some(Protocol::Tls),
+            Some(_) => return None,
+        };
+        Some(Self { id: QueryId(Asker::Nobody), host, port: uri.port, protocol, secure: uri.is_secure() })
+    }
 }
 
 /// The number of an early dialog within one INVITE, in the order of appearance.
@@ -160,8 +185,10 @@ pub enum Event {
         request: RequestId,
         /// Its owner's word.
         token: u64,
-        /// The final status; `None` if it timed out or its host has no address.
+        /// The final status; `None` if it timed out, could not be sent, or its host has no address.
         status: Option<u16>,
+        /// Why it could not be sent, the last time it was tried.
+        transport: Option<TransportError>,
         /// Why it is no success; `None` after a 2xx.
         failure: Option<Box<Failure>>,
         /// The whole final response, for whoever needs its headers.
@@ -235,6 +262,8 @@ pub enum Event {
         from: String,
         /// What it says.
         body: Option<Body>,
+        /// Why it could not be sent, the last time it was tried.
+        transport: Option<TransportError>,
     },
     /// A message of a tapped call, as it is on the wire.
     Traced {
@@ -320,6 +349,8 @@ pub struct Failure {
     /// Header lines that tell who refused and what it misses: Server, User-Agent, Warning, Reason, Require, Unsupported, Allow,
     /// Supported, Accept, Min-Expires, Min-SE, and the realms that challenged (`WWW-Authenticate: realm`).
     pub headers: Vec<(String, String)>,
+    /// Why it could not be sent, the last time it was tried.
+    pub transport: Option<TransportError>,
 }
 
 /// The kind of a failure.

@@ -145,6 +145,7 @@ impl Failure {
             contacts: Vec::new(),
             cancelled,
             headers: Vec::new(),
+            transport: None,
         }
     }
 
@@ -162,6 +163,7 @@ impl Failure {
             contacts: contacts.map(str::to_owned).collect(),
             cancelled,
             headers: telling_headers(response),
+            transport: None,
         }
     }
 }

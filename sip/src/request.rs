@@ -188,6 +188,7 @@ impl UserAgent {
                     status,
                     failure: None,
                     response: None,
+                    transport: None,
                 });
             }
             Purpose::Hangup(usage) => self.hung_up(usage, status),

@@ -136,6 +136,7 @@ mod tests {
             contacts: vec![],
             cancelled: false,
             headers: vec![],
+            transport: None,
         }
     }
 

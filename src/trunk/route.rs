@@ -19,6 +19,7 @@ pub fn invite(plan: &CallPlan, offer: Body) -> Invite {
         uri,
         route: None,
         credentials: credentials(trunk),
+        tls: None,
         headers: Vec::new(),
         body: Some(offer),
         call_id: Some(plan.sip_call_id.clone()),
@@ -32,13 +33,6 @@ pub fn invite(plan: &CallPlan, offer: Body) -> Invite {
 pub fn credentials(trunk: &Trunk) -> Option<Arc<Credentials>> {
     let (username, password) = (trunk.username.as_ref()?, trunk.password.as_ref()?);
     Some(Arc::new(Credentials::new(username.clone(), password.reveal().clone())))
-}
-
-/// Where a trunk is: a name or an address (an IPv6 one without its brackets), and a port.
-pub fn host_port(trunk: &Trunk) -> (&str, u16) {
-    let target = Target::of(&trunk.uri);
-    let port = target.host_port[target.host().len()..].strip_prefix(':').and_then(|port| port.parse().ok());
-    (target.host().trim_matches(['[', ']']), port.unwrap_or(5060))
 }
 
 /// A trunk's URI in three parts: `sip:`, host and port, parameters. The configuration has checked its form.

@@ -107,7 +107,7 @@ impl Pair {
                     Side::Caller => (&mut self.caller, OURS, PEER),
                     Side::Callee => (&mut self.callee, PEER, OURS),
                 };
-                let path = Path { protocol: Protocol::Udp, local: address(local), remote: address(remote) };
+                let path = Path::udp(address(local), address(remote));
                 agent.handle_message(now, path, self.packets[packet].clone());
             }
             Step::Call => {
