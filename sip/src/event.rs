@@ -262,8 +262,6 @@ pub enum Event {
         from: String,
         /// What it says.
         body: Option<Body>,
-        /// Why it could not be sent, the last time it was tried.
-        transport: Option<TransportError>,
     },
     /// A message of a tapped call, as it is on the wire.
     Traced {
@@ -346,11 +344,11 @@ pub struct Failure {
     pub contacts: Vec<String>,
     /// Whether `hangup` was called first.
     pub cancelled: bool,
+    /// Why it could not be sent, the last time it was tried.
+    pub transport: Option<TransportError>,
     /// Header lines that tell who refused and what it misses: Server, User-Agent, Warning, Reason, Require, Unsupported, Allow,
     /// Supported, Accept, Min-Expires, Min-SE, and the realms that challenged (`WWW-Authenticate: realm`).
     pub headers: Vec<(String, String)>,
-    /// Why it could not be sent, the last time it was tried.
-    pub transport: Option<TransportError>,
 }
 
 /// The kind of a failure.

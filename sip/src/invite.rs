@@ -144,8 +144,8 @@ impl Failure {
             warning: None,
             contacts: Vec::new(),
             cancelled,
-            headers: Vec::new(),
             transport: None,
+            headers: Vec::new(),
         }
     }
 
@@ -162,8 +162,8 @@ impl Failure {
             warning: response.header(Name::Warning).map(str::to_owned),
             contacts: contacts.map(str::to_owned).collect(),
             cancelled,
-            headers: telling_headers(response),
             transport: None,
+            headers: telling_headers(response),
         }
     }
 }

@@ -186,9 +186,9 @@ impl UserAgent {
                     request: RequestId(key),
                     token,
                     status,
+                    transport: None,
                     failure: None,
                     response: None,
-                    transport: None,
                 });
             }
             Purpose::Hangup(usage) => self.hung_up(usage, status),
