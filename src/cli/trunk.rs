@@ -83,7 +83,7 @@ async fn examine(args: &DoctorArgs) -> anyhow::Result<Vec<Finding>> {
     let trunk = config.objects.trunks.iter().find(|trunk| trunk.name == args.name);
     let trunk = trunk.with_context(|| format!("no trunk is called {}", args.name))?;
     if let Some(number) = &args.call {
-        destination::check(trunk, number)
+        destination::check(trunk, number, number)
             .map_err(|rule| anyhow::anyhow!("{number} is not called: {rule}"))?;
     }
     let patient = Patient::new(&config, Arc::new(trunk.clone()), args.call.clone());
