@@ -5,6 +5,8 @@
 //! `rtc-srtp` is the second opinion in the tests, not the machinery: it allocates for each packet, keeps state for every
 //! SSRC that an unauthenticated packet names, and takes SRTCP whose E flag is clear without looking at its tag.
 
+use arrayvec::ArrayVec;
+
 mod cipher;
 mod inbound;
 mod keys;
@@ -18,11 +20,17 @@ use self::{inbound::Inbound, outbound::Outbound};
 /// Bytes that a packet grows by at most: a tag of 128 bits and SRTCP's index (RFC 7714 §9.2).
 pub(crate) const TRAILER_MAX: usize = 20;
 
+/// A dialog has one key of ours a suite.
+const RETIRED_MAX: usize = Suite::ALL.len();
+
 /// One leg's protection.
 #[derive(Debug)]
 pub(crate) struct Protection {
     security: Security,
     outbound: Outbound,
+    /// Those of our keys before. A key that comes back goes on counting where it was, since the same index twice under one
+    /// key would show both packets (RFC 3711 §9.1).
+    retired: ArrayVec<(MasterKey, Outbound), RETIRED_MAX>,
     inbound: Inbound,
     /// That of their key before, for what is still on its way; until the first packet under the new one.
     previous: Option<Inbound>,
@@ -32,6 +40,7 @@ impl Protection {
     pub(crate) fn new(security: Security) -> Self {
         Self {
             outbound: Outbound::new(&security.send),
+            retired: ArrayVec::new(),
             inbound: Inbound::new(&security.receive),
             previous: None,
             security,
@@ -42,7 +51,16 @@ impl Protection {
     /// replay window (RFC 4568 §7.1.4).
     pub(crate) fn update(&mut self, security: Security) {
         if self.security.send != security.send {
-            self.outbound = Outbound::new(&security.send);
+            let known = self.retired.iter().position(|(key, _)| *key == security.send);
+            let next = match known {
+                Some(position) => self.retired.remove(position).1,
+                None => Outbound::new(&security.send),
+            };
+            let before = (self.security.send.clone(), std::mem::replace(&mut self.outbound, next));
+            if self.retired.is_full() {
+                self.retired.remove(0);
+            }
+            self.retired.push(before);
         }
         if self.security.receive != security.receive {
             let inbound = Inbound::after(&self.inbound, &security.receive);

@@ -222,6 +222,22 @@ fn a_source_that_keeps_its_rollover_counter_over_a_new_key_is_found() {
 }
 
 #[test]
+fn a_key_that_comes_back_goes_on_counting() {
+    let suite = Suite::AesCm128HmacSha1_80;
+    let (mut near, _) = pair(suite);
+    let first = near.security.clone();
+    let once = near.wrap(&rtp(9, 5, b"one"));
+    for number in 10..=65_535u16 {
+        near.wrap(&rtp(number, 5, b"x"));
+    }
+    near.update(Security { send: master(Suite::AeadAes128Gcm, 1), ..first.clone() });
+    near.wrap(&rtp(0, 5, b"x"));
+    near.update(first);
+    let again = near.wrap(&rtp(9, 5, b"one"));
+    assert_ne!(once, again, "one keystream was used twice");
+}
+
+#[test]
 fn sources_are_bounded_and_a_long_forgotten_one_may_come_back() {
     let (mut near, mut far) = pair(Suite::AesCm128HmacSha1_80);
     for ssrc in 0..100 {
