@@ -63,9 +63,12 @@
 pub mod amd;
 pub mod bridge;
 pub mod clip;
+mod comfort;
 mod conceal;
 pub mod dtmf;
 pub mod g711;
+mod g722;
+mod halfband;
 mod hearing;
 mod jitter;
 mod latch;
@@ -78,6 +81,7 @@ pub mod rtp;
 pub mod rule;
 pub mod sdp;
 mod sockets;
+mod tone;
 pub mod worker;
 
 pub use bridge::{
