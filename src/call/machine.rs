@@ -91,7 +91,7 @@ impl Call {
     /// Sends the INVITE. A call that cannot even do that ends at once: `None`, and its end was told.
     pub fn start(origination: Origination, cx: &mut Context<'_>) -> Option<Self> {
         let Origination { plan, leg, local, recording, permit } = origination;
-        let (offer, pending) = party::offer(local, plan.call.get());
+        let (offer, pending, description) = party::offer(local, plan.call.get());
         let invite = match cx.agent.invite(cx.now, route::invite(&plan, offer)) {
             Ok(invite) => invite,
             Err(error) => {
@@ -106,7 +106,7 @@ impl Call {
         };
         let mut call = Self {
             script: Script::new(plan.script.clone()),
-            party: Party::new(invite, pending, local, plan.call.get()),
+            party: Party::new(invite, pending, description),
             message: None,
             phase: Phase::Inviting { hangup: None },
             timers: Timers::default(),
