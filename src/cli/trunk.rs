@@ -82,6 +82,12 @@ async fn examine(args: &DoctorArgs) -> anyhow::Result<Vec<Finding>> {
     let trunk = config.objects.trunks.iter().find(|trunk| trunk.name == args.name);
     let trunk = trunk.with_context(|| format!("no trunk is called {}", args.name))?;
     let patient = Patient::new(&config, Arc::new(trunk.clone()), args.call.clone());
+    if let Some(number) = args.call.as_ref().filter(|_| !args.json) {
+        show(&format!(
+            "{number} is going to ring: once, and at most {} times more if the trunk refuses the call",
+            doctor::REMEDIES_MAX
+        ));
+    }
     let tell = |finding: &Finding| {
         if !args.json {
             show(&finding.to_string());
