@@ -16,7 +16,7 @@ use bytes::Bytes;
 
 pub(crate) use calling::{Calling, loose_route};
 pub(crate) use ringing::Ringing;
-pub(crate) use talking::Talking;
+pub(crate) use talking::{Hangup, Talking};
 
 use crate::arena::Key;
 use crate::config::Body;
@@ -25,11 +25,12 @@ use crate::event::{Cause, End, Event, Failure, InviteId};
 use crate::message::{Message, Name, Writer};
 use crate::path::Path;
 use crate::reason::Reason;
+use crate::referral::Referral;
 use crate::transaction::Minted;
 use crate::user_agent::UserAgent;
 
 /// What we can hear, for the Allow header.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, NOTIFY, MESSAGE";
 
 /// One INVITE and what became of it.
 pub(crate) struct Usage {
@@ -46,6 +47,7 @@ pub(crate) struct Usage {
     pub acked: Option<Acked>,
     /// To-tags of other forks' 2xx that were ended.
     pub ended_forks: Vec<String>,
+    pub referral: Referral,
     pub phase: Phase,
 }
 
@@ -80,6 +82,7 @@ impl Usage {
             invite: None,
             acked: None,
             ended_forks: Vec::new(),
+            referral: Referral::default(),
             phase: Phase::Over,
         }
     }
@@ -102,6 +105,7 @@ impl UserAgent {
     fn close(&mut self, key: Key) -> Option<u64> {
         let usage = self.usages.get_mut(key)?;
         let phase = std::mem::replace(&mut usage.phase, Phase::Over);
+        let referral = std::mem::take(&mut usage.referral);
         let (token, lingers) = (usage.token, usage.invite.is_some() && usage.acked.is_some());
         match phase {
             Phase::Over => return None,
@@ -113,6 +117,7 @@ impl UserAgent {
             Phase::Calling(_) | Phase::Ringing(_) => {}
         }
         self.live -= 1;
+        self.end_referral(referral);
         if !lingers {
             self.usages.remove(key);
         }

@@ -80,6 +80,11 @@ impl Calling {
         matches!(self.quitting, Some(Quitting::HungUp(_)))
     }
 
+    /// Whether there is an early dialog with this tag.
+    pub fn knows(&self, tag: &str) -> bool {
+        self.forks.iter().any(|early| early.tag == tag)
+    }
+
     /// The number of the early dialog with this tag, and whether what it says is new.
     pub fn fork(&mut self, tag: &str, said: u64) -> Option<(Fork, bool)> {
         let found = self.forks.iter().position(|early| early.tag == tag);

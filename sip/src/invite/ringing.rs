@@ -11,6 +11,7 @@ use crate::event::{Cause, End, Event, Failure, Incoming, InviteId};
 use crate::message::{Message, Method, Name};
 use crate::path::Path;
 use crate::reason::Reason;
+use crate::referral::Replaced;
 use crate::transaction::{Minted, reply_path};
 use crate::user_agent::UserAgent;
 
@@ -35,6 +36,11 @@ impl UserAgent {
         if self.live >= self.layer.config.invites_max {
             return self.refuse_overloaded(now, path, request);
         }
+        let replaces = match self.find_replaced(request) {
+            Replaced::None => None,
+            Replaced::Call(id) => Some(id),
+            Replaced::Refused(status) => return self.refuse(now, path, request, status, &[]),
+        };
         let Self { layer, usages, .. } = self;
         let key =
             usages.insert_with(|key| Usage::new(0, Minted::new(layer.config.shard, key, &mut layer.rng)));
@@ -57,7 +63,7 @@ impl UserAgent {
             call_id: request.call_id().to_owned(),
             path,
             body: body_of(request),
-            replaces: None,
+            replaces,
             message: request.clone(),
         };
         self.layer.events.push_back(Event::Incoming { id: InviteId(key), incoming: Box::new(incoming) });
@@ -148,12 +154,21 @@ impl UserAgent {
                 self.quit(now, key, request);
             }
             Method::Options => self.reply_options(now, path, request),
+            Method::Message => self.hear_message(now, path, request, Some(key)),
             // The first offer is not answered yet (RFC 3311 §5.2).
             Method::Update | Method::Invite => {
                 let after = self.retry_after();
                 self.refuse(now, path, request, 500, &[(Name::RetryAfter, &after)]);
             }
             method => self.refuse_method(now, path, request, method),
+        }
+    }
+
+    /// The request that rings.
+    pub(crate) fn ringing_request(&self, key: Key) -> Option<&Message> {
+        match &self.usages.get(key)?.phase {
+            Phase::Ringing(ringing) => Some(&ringing.request),
+            Phase::Calling(_) | Phase::Talking(_) | Phase::Over => None,
         }
     }
 

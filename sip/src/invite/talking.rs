@@ -57,6 +57,7 @@ impl UserAgent {
 
     pub(crate) fn say_bye(&mut self, now: Instant, key: Key, reason: Option<Reason>) {
         self.withdraw(now, key);
+        self.decline_refer(now, key, 487);
         let Some(Usage { phase: Phase::Talking(talking), .. }) = self.usages.get_mut(key) else { return };
         talking.hangup = Hangup::Sent;
         let dialog = talking.dialog.state.clone();
@@ -123,6 +124,10 @@ impl UserAgent {
                 }
             }
             Method::Options => self.reply_options(now, path, request),
+            Method::Refer => self.hear_refer(now, key, path, request),
+            Method::Notify => self.hear_notify(now, key, path, request),
+            Method::Message => self.hear_message(now, path, request, Some(key)),
+            Method::Subscribe => self.refuse_event(now, path, request),
             method => self.refuse_method(now, path, request, method),
         }
     }
@@ -130,6 +135,7 @@ impl UserAgent {
     fn hear_bye(&mut self, now: Instant, key: Key, path: Path, request: &Message) {
         self.accept_and_reply(now, key, path, request, true);
         self.withdraw(now, key);
+        self.decline_refer(now, key, 487);
         let Some(Usage { phase: Phase::Talking(talking), .. }) = self.usages.get(key) else { return };
         // Crossing BYEs: we hung up as well, and first as far as we can know.
         let end = match talking.hangup {

@@ -16,6 +16,9 @@ use crate::transaction::reply_path;
 /// How long an overloaded user agent asks to be spared.
 const OVERLOADED_FOR_S: u32 = 5;
 
+/// Option tags of requests that we can do: RFC 3891, RFC 4488.
+const EXTENSIONS: [&str; 2] = ["replaces", "norefersub"];
+
 impl UserAgent {
     /// Begins a response to a request that came by `path`.
     pub(crate) fn response(&self, path: Path, request: &Message, status: u16, tag: Option<&str>) -> Writer {
@@ -76,10 +79,13 @@ impl UserAgent {
         self.refuse(now, path, request, 503, &[(Name::RetryAfter, &OVERLOADED_FOR_S.to_string())]);
     }
 
-    /// Refuses a request that requires an extension: we have none (§8.2.2.3). Gives whether it did.
+    /// Refuses a request that requires an extension we have not (§8.2.2.3). Gives whether it did.
     pub(crate) fn refuse_required(&mut self, now: Instant, path: Path, request: &Message) -> bool {
-        let required: Vec<(Name, &str)> =
-            request.values(Name::Require).map(|option| (Name::Unsupported, option)).collect();
+        let required: Vec<(Name, &str)> = request
+            .values(Name::Require)
+            .filter(|option| !EXTENSIONS.iter().any(|ours| ours.eq_ignore_ascii_case(option)))
+            .map(|option| (Name::Unsupported, option))
+            .collect();
         if !required.is_empty() {
             self.refuse(now, path, request, 420, &required);
         }
