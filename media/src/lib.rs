@@ -63,9 +63,13 @@
 pub mod amd;
 pub mod bridge;
 pub mod clip;
+pub mod codec;
+mod comfort;
 mod conceal;
 pub mod dtmf;
 pub mod g711;
+mod g722;
+mod halfband;
 mod hearing;
 mod jitter;
 mod latch;
@@ -78,14 +82,16 @@ pub mod rtp;
 pub mod rule;
 pub mod sdp;
 mod sockets;
+pub mod srtp;
+mod tone;
 pub mod worker;
 
 pub use bridge::{
     Bridge, BridgeSpec, Channel, Command, DtmfMode, Event, Latch, Recorded, Stats, StereoFrame, Transmit,
 };
 pub use clip::{Clip, ClipError};
+pub use codec::Codec;
 pub use dtmf::Digits;
-pub use g711::Codec;
 pub use rule::{Rule, Then, When};
-pub use sdp::{Capabilities, Negotiated, Offer, PendingOffer, SdpError};
+pub use sdp::{Capabilities, Negotiated, Offer, PendingOffer, SdpError, Srtp};
 pub use worker::{Counters, LegId, Media, MediaConfig, OpenError, Opened, Overloaded, RecordingSpec, Report};

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::invite::ALLOW;
+use crate::invite::extensions::{ALLOW, SUPPORTED};
 use crate::message::{Message, Name};
 use crate::path::Path;
 use crate::user_agent::UserAgent;
@@ -18,7 +18,7 @@ impl UserAgent {
             .header(Name::Allow, ALLOW)
             .header(Name::Accept, "application/sdp, text/plain")
             .header(Name::AllowEvents, "refer")
-            .header(Name::Supported, "replaces, norefersub");
+            .header(Name::Supported, SUPPORTED);
         self.send_stateless(now, path, request, response.finish());
     }
 }

@@ -44,15 +44,13 @@ impl UserAgent {
     }
 
     /// A call ends, and its transfers with it.
-    pub(crate) fn end_referral(&mut self, referral: Referral) {
-        if let Some(asked) = referral.ours {
-            self.layer.let_sleep(asked.timer);
-        }
-        if let Some(wanted) = referral.theirs {
-            self.layer.let_sleep(wanted.timer);
-            // Nobody will answer it any more.
-            wanted.unanswered().into_iter().for_each(|transaction| self.layer.abandon(transaction));
-        }
+    pub(crate) fn end_referral(&mut self, now: Instant, key: Key) {
+        self.decline_refer(now, key, 487);
+        let Some(referral) = self.usages.get_mut(key).map(|usage| std::mem::take(&mut usage.referral)) else {
+            return;
+        };
+        let timers = [referral.ours.map(|asked| asked.timer), referral.theirs.map(|wanted| wanted.timer)];
+        timers.into_iter().flatten().for_each(|timer| self.layer.let_sleep(timer));
     }
 
     /// A new request of ours in the dialog of a call that talks and has not been hung up.

@@ -275,7 +275,7 @@ impl UserAgent {
                     response,
                 });
             }
-            Purpose::Hangup(usage) => self.hung_up(usage, status),
+            Purpose::Hangup(usage) => self.hung_up(now, usage, status),
             Purpose::Registration(registration) => {
                 self.registration_concluded(now, registration, request, outcome);
             }
@@ -286,15 +286,13 @@ impl UserAgent {
     }
 }
 
-/// The next CSeq of a dialog; none once its usage has said BYE or is over.
+/// The next CSeq of a call's dialogs; none once it has said BYE or is over.
 pub(crate) fn next_cseq(usages: &mut Arena<Usage>, usage: Key) -> Option<u32> {
-    let Phase::Talking(talking) = &mut usages.get_mut(usage)?.phase else { return None };
-    if matches!(talking.hangup, Hangup::Sent) {
-        return None;
+    let usage = usages.get_mut(usage)?;
+    match &usage.phase {
+        Phase::Talking(talking) if !matches!(talking.hangup, Hangup::Sent) => Some(usage.next_cseq()),
+        _ => None,
     }
-    let cseq = &mut talking.dialog.state.local_cseq;
-    *cseq = cseq.saturating_add(1);
-    Some(*cseq)
 }
 
 /// The URI of our Contact, with another user part where one is asked for.

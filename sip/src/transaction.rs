@@ -95,7 +95,7 @@ pub(crate) enum Lapse {
     /// This transaction got no final response; it is gone.
     TimedOut(Owner, Key),
     /// This INVITE rings for longer than timer C.
-    Stalled(Owner),
+    Stalled(Owner, Key),
     /// This transaction has absorbed what was to be absorbed; it is gone.
     Done(Owner, Key),
     /// A transaction user's own timer.
@@ -108,7 +108,7 @@ pub(crate) enum Lapse {
 
 /// A timer that is set, and for when.
 #[derive(Clone, Copy, Debug)]
-struct Armed {
+pub(crate) struct Armed {
     timer: TimerId,
     at: Instant,
 }
@@ -184,9 +184,9 @@ impl Layer {
         None
     }
 
-    /// Sets a transaction user's own timer.
-    pub fn wake_usage(&mut self, at: Instant, usage: Key) -> TimerId {
-        self.wheel.insert(at, Wake::Usage(usage))
+    /// Sets a transaction user's own timer anew.
+    pub fn arm_usage(&mut self, armed: &mut Option<Armed>, at: Option<Instant>, usage: Key) {
+        arm(&mut self.wheel, armed, at, Wake::Usage(usage));
     }
 
     /// Sets a registration's timer.
@@ -199,7 +199,7 @@ impl Layer {
         self.wheel.insert(at, Wake::Referral(usage))
     }
 
-    /// Takes it back.
+    /// Takes one of these back.
     pub fn let_sleep(&mut self, timer: TimerId) {
         self.wheel.cancel(timer);
     }

@@ -91,7 +91,7 @@ impl Call {
     /// Sends the INVITE. A call that cannot even do that ends at once: `None`, and its end was told.
     pub fn start(origination: Origination, cx: &mut Context<'_>) -> Option<Self> {
         let Origination { plan, leg, local, recording, permit } = origination;
-        let (offer, pending) = party::offer(local, plan.call.get());
+        let (offer, pending, description) = party::offer(local, plan.call.get());
         let sent = match route::invite(&plan, &plan.trunk, cx.now, offer) {
             Ok(invite) => cx.agent.invite(cx.now, invite).map_err(|error| match error {
                 trunkline_sip::Error::Overloaded { .. } => (Disposition::Overloaded, error.to_string()),
@@ -109,7 +109,7 @@ impl Call {
         };
         let mut call = Self {
             script: Script::new(plan.script.clone()),
-            party: Party::new(invite, pending, local, plan.call.get()),
+            party: Party::new(invite, pending, description),
             message: None,
             phase: Phase::Inviting { hangup: None },
             timers: Timers::default(),

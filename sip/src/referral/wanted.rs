@@ -22,19 +22,9 @@ pub(crate) struct Wanted {
     pub timer: TimerId,
 }
 
-impl Wanted {
-    /// The transaction of a REFER without an answer.
-    pub fn unanswered(&self) -> Option<Key> {
-        match self.state {
-            State::Asked { transaction, .. } => Some(transaction),
-            State::Subscribed { .. } => None,
-        }
-    }
-}
-
 enum State {
     /// Our owner has not said what becomes of it.
-    Asked { transaction: Key, request: Message, path: Path },
+    Asked { transaction: Key, request: Box<Message>, path: Path },
     /// They hear how it goes. The id is their REFER's CSeq.
     Subscribed { id: u32 },
 }
@@ -64,7 +54,7 @@ impl UserAgent {
         };
         let until = now + DECIDED_WITHIN;
         let timer = self.layer.wake_referral(until, key);
-        let state = State::Asked { transaction, request: request.clone(), path };
+        let state = State::Asked { transaction, request: Box::new(request.clone()), path };
         if let Some(usage) = self.usages.get_mut(key) {
             usage.referral.theirs = Some(Wanted { state, until, timer });
         }

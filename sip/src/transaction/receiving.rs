@@ -118,11 +118,6 @@ impl Layer {
         self.arm_server(key);
     }
 
-    /// Forgets a transaction that nobody will answer any more.
-    pub fn abandon(&mut self, key: Key) {
-        self.remove_server(key);
-    }
-
     /// Whether an INVITE still waits for its final response.
     pub fn is_open(&self, key: Key) -> bool {
         let Some(Entry { machine: Machine::Invite(machine), .. }) = self.servers.get(key) else {
@@ -191,9 +186,6 @@ impl Layer {
 
     fn remove_server(&mut self, key: Key) {
         let Some(entry) = self.servers.remove(key) else { return };
-        if let Some(armed) = entry.armed {
-            self.wheel.cancel(armed.timer);
-        }
         self.arrivals.remove(&entry.fingerprint);
         if let Some(merge) = entry.merge {
             self.merges.remove(&merge);

@@ -8,16 +8,13 @@ use rand::Rng;
 use super::UserAgent;
 use super::door::Found;
 use crate::arena::Key;
-use crate::invite::ALLOW;
+use crate::invite::extensions::{self, ALLOW};
 use crate::message::{Message, Method, Name, Writer};
 use crate::path::Path;
 use crate::transaction::reply_path;
 
 /// How long an overloaded user agent asks to be spared.
 const OVERLOADED_FOR_S: u32 = 5;
-
-/// Option tags of requests that we can do: RFC 3891, RFC 4488.
-const EXTENSIONS: [&str; 2] = ["replaces", "norefersub"];
 
 impl UserAgent {
     /// Begins a response to a request that came by `path`.
@@ -79,11 +76,11 @@ impl UserAgent {
         self.refuse(now, path, request, 503, &[(Name::RetryAfter, &OVERLOADED_FOR_S.to_string())]);
     }
 
-    /// Refuses a request that requires an extension we have not (§8.2.2.3). Gives whether it did.
+    /// Refuses a request that requires an extension we do not have (§8.2.2.3). Gives whether it did.
     pub(crate) fn refuse_required(&mut self, now: Instant, path: Path, request: &Message) -> bool {
         let required: Vec<(Name, &str)> = request
             .values(Name::Require)
-            .filter(|option| !EXTENSIONS.iter().any(|ours| ours.eq_ignore_ascii_case(option)))
+            .filter(|option| !extensions::is_known(option))
             .map(|option| (Name::Unsupported, option))
             .collect();
         if !required.is_empty() {
