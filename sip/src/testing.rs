@@ -5,9 +5,13 @@ mod auth;
 mod cancel;
 mod dialogs;
 mod forks;
+mod guarding;
 mod hostile;
 mod incoming;
+mod notices;
 mod pair;
+mod referral;
+mod registration;
 mod requests;
 mod uac;
 
@@ -196,12 +200,12 @@ impl Lone {
     pub fn is_empty(&mut self) {
         let left = (
             self.ua.usages.len(),
-            self.ua.requests.len(),
+            self.ua.requests.len() + self.ua.registrations.len(),
             self.ua.layer.len(),
             self.ua.layer.timers(),
             self.ua.live,
         );
-        assert_eq!(left, (0, 0, 0, 0, 0), "usages, requests, transactions, timers, live");
+        assert_eq!(left, (0, 0, 0, 0, 0), "usages, requests and registrations, transactions, timers, live");
     }
 }
 

@@ -103,7 +103,9 @@ impl UserAgent {
         let authorizations = match &usage.credentials {
             Some(credentials) => {
                 let body = body.as_ref().map_or(&b""[..], |body| &body.bytes);
-                usage.authenticator.authorizations(credentials, &Signed { method: method.as_str(), uri, body })
+                usage
+                    .authenticator
+                    .authorizations(credentials, &Signed { method: method.as_str(), uri, body })
             }
             None => Vec::new(),
         };
