@@ -22,6 +22,7 @@ use crate::call::{Board, Driver, DriverParts, Events, Mailbox, Shard};
 use crate::config::{Config, Database};
 use crate::dialer::{Dialer, DialerParts, Settings};
 use crate::directory::Directory;
+use crate::doctor::Practice;
 use crate::egress::{Egress, EgressError, Policy};
 use crate::http::{self, Api, Bounds, RateLimits, Readiness};
 use crate::journal::{self, Journal};
@@ -276,6 +277,7 @@ impl House {
             directory: self.directory.clone(),
             store: self.store.clone(),
             journal: self.journal.clone(),
+            practice: Practice::new(config.clone(), self.directory.clone()),
             metrics: metrics.clone(),
             readiness: Readiness::new(move || match (dialer.is_draining(), store.healthy()) {
                 (true, _) => Err("draining".into()),

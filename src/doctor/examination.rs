@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use trunkline_sip::Target;
 
@@ -11,7 +12,7 @@ use super::judge;
 use super::observation::{CallSeen, Exchange, Knocked, Names, Observation};
 use super::patient::Patient;
 use super::remedy::{Remedy, remedies};
-use crate::model::{PhoneNumber, Trunk};
+use crate::model::{PhoneNumber, Registration, Trunk};
 
 /// What the shell is to do. Each order brings exactly one observation.
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ pub enum Order {
     Options(Vec<Target>),
     /// OPTIONS by a socket that the Via does not name.
     ReturnPath,
+    /// REGISTER, and take the binding back.
+    Register(Registration),
     /// A call.
     Call {
         /// By the trunk as it is, or with a remedy.
@@ -80,8 +83,9 @@ impl Examination {
             Observation::Options(exchange) => self.hear_options(exchange),
             Observation::ReturnPath(exchange) => {
                 self.findings.push_back(judge::return_path(&self.patient, &exchange));
-                self.call();
+                self.register();
             }
+            Observation::Registered(exchange) => self.hear_register(&exchange),
             Observation::Called(call) => self.hear_call(call),
         }
     }
@@ -89,6 +93,17 @@ impl Examination {
     /// What is to be done next; `None`: the examination is over, once the findings are drained.
     pub fn poll_order(&mut self) -> Option<Order> {
         self.orders.pop_front()
+    }
+
+    /// There is no time for more: what a refused call brought so far is told, and the rest left out.
+    pub fn give_up(&mut self, after: Duration) {
+        self.orders.clear();
+        if let (Some(refused), Some(to)) = (self.refused.take(), self.patient.call.clone()) {
+            let tried = &refused.tried[..refused.tried.len().saturating_sub(1)];
+            self.findings.push_back(judge::refused(&self.patient, &to, &refused.call, tried));
+        }
+        let why = format!("the examination took longer than {} s, and begins nothing more", after.as_secs());
+        self.findings.push_back(Finding::skipped(Step::Call, why));
     }
 
     /// The next finding.
@@ -126,7 +141,7 @@ impl Examination {
             // Without a number to call that was the end.
             self.unanswered = self.patient.call.is_some().then_some(exchange);
             if self.unanswered.is_some() {
-                self.call();
+                self.register();
             }
             return;
         }
@@ -139,6 +154,33 @@ impl Examination {
             }
         }
         self.orders.push_back(Order::ReturnPath);
+    }
+
+    fn register(&mut self) {
+        match self.patient.trunk.registration.clone() {
+            Some(wanted) => self.orders.push_back(Order::Register(wanted)),
+            None => self.call(),
+        }
+    }
+
+    fn hear_register(&mut self, exchange: &Exchange) {
+        let mut founders = false;
+        if let Some(finding) = judge::digest(&self.patient, exchange) {
+            founders = finding.verdict == Verdict::Fault;
+            self.digest_told = true;
+            self.findings.push_back(finding);
+        }
+        if !founders {
+            let finding = judge::register(&self.patient, exchange);
+            founders = finding.verdict == Verdict::Fault;
+            self.findings.push_back(finding);
+        }
+        match founders {
+            true => {
+                self.skip(&[Step::Call], "the registrar comes first: without it the trunk does not know us")
+            }
+            false => self.call(),
+        }
     }
 
     fn call(&mut self) {

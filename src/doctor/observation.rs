@@ -17,6 +17,8 @@ pub enum Observation {
     Options(Exchange),
     /// Of OPTIONS whose Via names another port than the one it left by.
     ReturnPath(Exchange),
+    /// Of REGISTER.
+    Registered(Exchange),
     /// Of a call.
     Called(Box<CallSeen>),
 }

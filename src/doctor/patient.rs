@@ -39,11 +39,20 @@ pub struct Patient {
 const PATIENCE_T1: u32 = 16;
 
 impl Patient {
-    /// A trunk of this configuration. The calling number is the first outbound one of the trunk's.
-    pub fn new(config: &Config, trunk: Arc<Trunk>, call: Option<PhoneNumber>) -> Self {
+    /// The number that calls: the first outbound one of the trunk's.
+    pub fn caller<'a>(mut numbers: impl Iterator<Item = &'a Number>, trunk: &Trunk) -> Option<PhoneNumber> {
         let dials =
             |number: &&Number| number.outbound && number.trunks.iter().any(|choice| choice.trunk == trunk.id);
-        let ours = config.objects.numbers.iter().find(dials);
+        numbers.find(dials).map(|number| number.e164.clone())
+    }
+
+    /// A trunk, seen from the switch of this configuration.
+    pub fn new(
+        config: &Config,
+        trunk: Arc<Trunk>,
+        from: Option<PhoneNumber>,
+        call: Option<PhoneNumber>,
+    ) -> Self {
         Self {
             sip: config.sip.listen[0],
             advertise: config.sip.advertise,
@@ -52,7 +61,7 @@ impl Patient {
             media: config.media.address,
             media_advertise: config.media.advertise,
             ports: config.media.ports.clone(),
-            from: ours.map(|number| number.e164.clone()),
+            from,
             call,
             trunk,
         }

@@ -5,6 +5,7 @@
 mod auth;
 mod body;
 mod calls;
+mod doctor;
 mod error;
 mod health;
 mod idempotency;
@@ -23,6 +24,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use crate::directory::Directory;
+use crate::doctor::Practice;
 use crate::face::Problem;
 use crate::journal::Journal;
 use crate::metrics::Metrics;
@@ -49,6 +51,8 @@ pub struct Parts {
     pub store: Store,
     /// Calls whose end is not in the store yet.
     pub journal: Journal,
+    /// Examines trunks.
+    pub practice: Practice,
     /// Counts requests, and is shown at `/metrics`.
     pub metrics: Metrics,
     /// Says whether new calls are welcome.
@@ -88,6 +92,7 @@ pub fn router(api: Api) -> Router {
         .route("/v1/calls", get(calls::list))
         .route("/v1/calls/{id}", get(calls::read))
         .route("/v1/calls/{id}/recording", get(recording::read))
+        .route("/v1/trunks/{id}/doctor", post(doctor::examine))
         // The operator's.
         .route("/metrics", get(health::metrics))
         .route("/livez", get(health::live))

@@ -8,6 +8,7 @@ mod extensions;
 mod media;
 mod options;
 mod reach;
+mod register;
 mod words;
 
 pub use call::{accepted, cured, refused};
@@ -18,3 +19,4 @@ pub use extensions::extensions;
 pub use media::media;
 pub use options::{options, return_path, unanswered};
 pub use reach::{knocked, names};
+pub use register::register;
