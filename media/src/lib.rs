@@ -62,10 +62,13 @@
 
 pub mod amd;
 pub mod bridge;
+mod bundle;
 pub mod clip;
 pub mod codec;
+mod coder;
 mod comfort;
 mod conceal;
+mod digits;
 pub mod dtmf;
 pub mod g711;
 mod g722;
@@ -74,6 +77,8 @@ mod hearing;
 mod jitter;
 mod latch;
 mod leg;
+#[cfg(feature = "opus")]
+mod opus;
 mod playout;
 mod reception;
 mod recording;
