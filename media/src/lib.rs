@@ -79,6 +79,7 @@ mod latch;
 mod leg;
 #[cfg(feature = "opus")]
 mod opus;
+mod outbox;
 mod playout;
 mod reception;
 mod recording;
