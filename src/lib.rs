@@ -9,6 +9,7 @@
 //! | [`dialer`] | from a request to a call on its way: permits, ports, the committed intent; queue, recovery |
 //! | [`call`] | one call's machine, its SIP party, the table of its ends; the shard that holds many, and its driver |
 //! | [`agent`], [`tts`] | who talks; how text becomes speech |
+//! | [`doctor`] | what is wrong with a trunk, and which key to change |
 //! | [`trunk`] | how an INVITE for a trunk looks, and where it may go |
 //! | [`journal`], [`store`] | every call's facts, written down in order; SQLite and PostgreSQL behind one `Store` |
 //! | [`webhook`], [`egress`] | delivery from the outbox; the only way out by HTTP |
@@ -27,14 +28,14 @@
 //! ```
 //! use std::time::Instant;
 //! use trunkline::call::Shard;
-//! use trunkline_sip::{Config, Path, Protocol};
+//! use trunkline_sip::{Config, Path};
 //!
 //! let local = "192.0.2.1:5060".parse().unwrap();
 //! let remote = "192.0.2.2:5060".parse().unwrap();
 //! let mut shard = Shard::new(Config::new(local), [7; 32]);
 //! let options = "OPTIONS sip:192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.2;branch=z9hG4bK1\r\n\
 //!                From: <sip:a@192.0.2.2>;tag=1\r\nTo: <sip:192.0.2.1>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n";
-//! shard.handle_message(Instant::now(), Path { protocol: Protocol::Udp, local, remote }, options.into());
+//! shard.handle_message(Instant::now(), Path::udp(local, remote), options.into());
 //! let answer = shard.poll_transmit().expect("a trunk's ping is answered");
 //! assert!(answer.payload.starts_with(b"SIP/2.0 200 OK"));
 //! ```
@@ -47,6 +48,7 @@ pub mod cli;
 pub mod config;
 pub mod dialer;
 pub mod directory;
+pub mod doctor;
 pub mod egress;
 pub mod face;
 pub mod house;

@@ -64,9 +64,12 @@ pub mod amd;
 pub mod bridge;
 pub mod clip;
 pub mod codec;
+mod comfort;
 mod conceal;
 pub mod dtmf;
 pub mod g711;
+mod g722;
+mod halfband;
 mod hearing;
 mod jitter;
 mod latch;
@@ -80,10 +83,11 @@ pub mod rule;
 pub mod sdp;
 mod sockets;
 pub mod srtp;
+mod tone;
 pub mod worker;
 
 pub use bridge::{
-    Bridge, BridgeSpec, Channel, Command, Event, Latch, Recorded, Stats, StereoFrame, Transmit,
+    Bridge, BridgeSpec, Channel, Command, DtmfMode, Event, Latch, Recorded, Stats, StereoFrame, Transmit,
 };
 pub use clip::{Clip, ClipError};
 pub use codec::Codec;

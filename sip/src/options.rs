@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::invite::ALLOW;
+use crate::invite::extensions::{ALLOW, SUPPORTED};
 use crate::message::{Message, Name};
 use crate::path::Path;
 use crate::user_agent::UserAgent;
@@ -17,7 +17,7 @@ impl UserAgent {
             .header(Name::Contact, &self.layer.contact)
             .header(Name::Allow, ALLOW)
             .header(Name::Accept, "application/sdp")
-            .header(Name::Supported, "");
+            .header(Name::Supported, SUPPORTED);
         self.send_stateless(now, path, request, response.finish());
     }
 }

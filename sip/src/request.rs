@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::arena::Key;
 use crate::config::OptionsRequest;
-use crate::digest::{Authenticator, Challenged, Credentials};
+use crate::digest::{Authenticator, Challenged, Credentials, Signed};
 use crate::event::{DialogState, Event, RequestId};
 use crate::invite::{loose_route, with_headers};
 use crate::message::{Message, Method, Name};
@@ -88,7 +88,7 @@ impl UserAgent {
         }
         request.targets = targets;
         if !self.request_next(now, key) {
-            self.conclude(key, None);
+            self.conclude(now, key, None);
         }
     }
 
@@ -108,7 +108,7 @@ impl UserAgent {
         match response.status() {
             Some(401 | 407) if self.request_challenged(now, key, response) => {}
             Some(503) if self.request_next(now, key) => self.layer.counters.failovers += 1,
-            status => self.conclude(key, status),
+            status => self.conclude(now, key, status),
         }
     }
 
@@ -120,7 +120,7 @@ impl UserAgent {
         }
         match self.request_next(now, key) {
             true => self.layer.counters.failovers += 1,
-            false => self.conclude(key, None),
+            false => self.conclude(now, key, None),
         }
     }
 
@@ -138,8 +138,8 @@ impl UserAgent {
     fn request_challenged(&mut self, now: Instant, key: Key, response: &Message) -> bool {
         let cnonce = self.layer.random_word();
         let Some(request) = self.requests.get_mut(key) else { return false };
-        let (Some(remote), Some(_)) = (request.remote, &request.credentials) else { return false };
-        if request.authenticator.handle_response(response, &cnonce) != Challenged::Retry {
+        let (Some(remote), Some(credentials)) = (request.remote, &request.credentials) else { return false };
+        if request.authenticator.handle_response(credentials, response, &cnonce) != Challenged::Retry {
             return false;
         }
         request.dialog.local_cseq = request.dialog.local_cseq.saturating_add(1);
@@ -154,7 +154,10 @@ impl UserAgent {
         let Request { method, dialog, reason, credentials, authenticator, .. } = request;
         let (uri, routes) = dialog.routing();
         let authorizations = match credentials {
-            Some(credentials) => authenticator.authorizations(credentials, method.as_str(), uri),
+            Some(credentials) => {
+                let signed = Signed { method: method.as_str(), uri, body: b"" };
+                authenticator.authorizations(credentials, &signed)
+            }
             None => Vec::new(),
         };
         let outgoing =
@@ -175,13 +178,20 @@ impl UserAgent {
     }
 
     /// A request is over: tells who waits for it.
-    fn conclude(&mut self, key: Key, status: Option<u16>) {
+    fn conclude(&mut self, now: Instant, key: Key, status: Option<u16>) {
         let Some(request) = self.requests.remove(key) else { return };
         match request.purpose {
             Purpose::Owner { token } => {
-                self.layer.events.push_back(Event::Reply { request: RequestId(key), token, status });
+                self.layer.events.push_back(Event::Reply {
+                    request: RequestId(key),
+                    token,
+                    status,
+                    transport: None,
+                    failure: None,
+                    response: None,
+                });
             }
-            Purpose::Hangup(usage) => self.hung_up(usage, status),
+            Purpose::Hangup(usage) => self.hung_up(now, usage, status),
             Purpose::Nobody => {}
         }
     }

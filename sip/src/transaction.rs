@@ -91,7 +91,7 @@ pub(crate) enum Lapse {
     /// This transaction got no final response; it is gone.
     TimedOut(Owner, Key),
     /// This INVITE rings for longer than timer C.
-    Stalled(Owner),
+    Stalled(Owner, Key),
     /// This transaction has absorbed what was to be absorbed; it is gone.
     Done(Owner, Key),
     /// A transaction user's own timer.
@@ -100,7 +100,7 @@ pub(crate) enum Lapse {
 
 /// A timer that is set, and for when.
 #[derive(Clone, Copy, Debug)]
-struct Armed {
+pub(crate) struct Armed {
     timer: TimerId,
     at: Instant,
 }
@@ -108,7 +108,7 @@ struct Armed {
 impl Layer {
     pub fn new(config: Config, seed: [u8; 32]) -> Self {
         let mut rng = StdRng::from_seed(seed);
-        let local = config.local;
+        let local = config.locals[0].advertised;
         Self {
             fingerprinter: key::Fingerprinter::new(&mut rng),
             rng,
@@ -174,21 +174,16 @@ impl Layer {
         None
     }
 
-    /// Sets a transaction user's own timer.
-    pub fn wake_usage(&mut self, at: Instant, usage: Key) -> TimerId {
-        self.wheel.insert(at, Wake::Usage(usage))
-    }
-
-    /// Takes it back.
-    pub fn let_sleep(&mut self, timer: TimerId) {
-        self.wheel.cancel(timer);
+    /// Sets a transaction user's own timer anew.
+    pub fn arm_usage(&mut self, armed: &mut Option<Armed>, at: Option<Instant>, usage: Key) {
+        arm(&mut self.wheel, armed, at, Wake::Usage(usage));
     }
 
     /// Sends bytes that no transaction watches over.
     pub fn transmit(&mut self, now: Instant, path: Path, payload: Bytes, tap: Option<u64>) {
         self.counters.messages_out += 1;
         self.trace(now, Direction::Out, &payload, tap);
-        self.transmits.push_back(Transmit { path, payload });
+        self.transmits.push_back(Transmit { path, payload, tls: None });
     }
 
     pub fn trace(&mut self, at: Instant, direction: Direction, message: &Bytes, tap: Option<u64>) {

@@ -2,28 +2,31 @@
 //! Knows nothing of sockets, clocks or SDP.
 
 mod door;
+mod orders;
 mod refusal;
 
+pub use orders::Authentication;
+
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 
-use crate::config::{Body, Config, Invite, OptionsRequest};
+use crate::config::{Body, Config, Invite, OptionsRequest, Trust};
 use crate::event::{Asker, DialogState, Event, InviteId, Query, QueryId, RequestId};
 
 use crate::arena::Arena;
 use crate::counters::Counters;
 use crate::digest::Credentials;
 use crate::error::Error;
-use crate::invite::{Calling, Phase, Usage};
+use crate::invite::{Calling, Phase, Usage, session_timer};
 use crate::message::{Method, NameAddr};
-use crate::path::{Path, Transmit};
+use crate::path::{FlowLost, Path, Target, Transmit};
 use crate::reason::Reason;
 use crate::request::{Purpose, Request};
 use crate::targets::{Hop, Targets, hop, is_line_safe};
+use crate::tls::ClientTls;
 use crate::transaction::{Lapse, Layer, Minted, Owner};
 
 /// A SIP user agent (RFC 3261), UAC and UAS. Feed it, then drain every `poll_*` to `None`.
@@ -57,25 +60,41 @@ impl UserAgent {
         self.receive(now, path, message);
     }
 
-    /// The addresses of a queried host, best first; none if it could not be resolved.
-    pub fn handle_targets(&mut self, now: Instant, query: QueryId, targets: Vec<SocketAddr>) {
-        let targets = Targets::new(targets);
+    /// Where a queried host is to be reached, best first; none if it could not be resolved.
+    pub fn handle_targets(&mut self, now: Instant, query: QueryId, targets: Vec<Target>) {
+        let targets = Targets::new(targets.into_iter().map(|target| target.address).collect());
         match query.0 {
             Asker::Invite(key) => self.call_targets(now, key, targets),
             Asker::Request(key) => self.request_targets(now, key, targets),
+            Asker::Nobody => {}
         }
+    }
+
+    /// A connection was lost, or could not be made: what waits for something on it goes elsewhere or fails at once. Dialogs
+    /// live on, and open another for their next request.
+    pub fn handle_flow_lost(&mut self, now: Instant, lost: &FlowLost) {
+        let _ = (now, lost);
+    }
+
+    /// Hears others from now on.
+    pub fn trust(&mut self, trust: Trust) {
+        self.layer.config.trust = trust;
     }
 
     /// Time has come to what `poll_timeout` said, or later.
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some(lapse) = self.layer.expire(now) {
             match lapse {
-                Lapse::TimedOut(Owner::Invite(key), from) => self.invite_timed_out(now, key, from),
+                Lapse::TimedOut(Owner::Invite(key), from) => {
+                    self.asked_timed_out(now, key, from);
+                    self.invite_timed_out(now, key, from);
+                    self.invite_done(key, from);
+                }
                 Lapse::TimedOut(Owner::Request(key), from) => self.request_timed_out(now, key, from),
-                Lapse::Stalled(Owner::Invite(key)) => self.invite_stalled(now, key),
+                Lapse::Stalled(Owner::Invite(key), from) => self.invite_stalled(now, key, from),
                 Lapse::Done(Owner::Invite(key), from) => self.invite_done(key, from),
-                Lapse::Usage(key) => self.repeat_answer(now, key),
-                Lapse::TimedOut(Owner::Nobody, _) | Lapse::Stalled(_) | Lapse::Done(..) => {}
+                Lapse::Usage(key) => self.usage_woken(now, key),
+                Lapse::TimedOut(Owner::Nobody, _) | Lapse::Stalled(..) | Lapse::Done(..) => {}
             }
         }
     }
@@ -125,6 +144,9 @@ impl UserAgent {
             let mut usage = Usage::new(invite.token, tag);
             usage.tap = invite.tap.then_some(invite.token);
             usage.credentials.clone_from(&invite.credentials);
+            usage.is_caller = true;
+            usage.wish = invite.session.as_ref().map(session_timer::Wish::new);
+            usage.local.clone_from(&invite.body);
             usage.phase = Phase::Calling(Box::new(Calling::new(invite, call_id)));
             usage
         });
@@ -153,16 +175,17 @@ impl UserAgent {
         }
     }
 
-    /// A provisional response, 101 to 199, to an incoming call.
-    pub fn progress(&mut self, now: Instant, id: InviteId, status: u16, body: Option<Body>) {
+    /// A provisional response, 101 to 199, to an incoming call: sent again until its PRACK comes if it is to go `reliably` and
+    /// the caller can do that (RFC 3262). SDP that goes reliably is the answer, and need not be said again.
+    pub fn progress(&mut self, now: Instant, id: InviteId, status: u16, body: Option<Body>, reliably: bool) {
         if (101..200).contains(&status) {
-            self.ring(now, id.0, status, body.as_ref());
+            self.ring(now, id.0, status, body, reliably);
         }
     }
 
     /// Answers an incoming call: 200, sent again until the ACK comes (RFC 3261 §13.3.1.4).
     pub fn answer(&mut self, now: Instant, id: InviteId, body: Body) {
-        self.pick_up(now, id.0, &body);
+        self.pick_up(now, id.0, body);
     }
 
     /// Refuses an incoming call with 300 to 699; anything else becomes 500. `Failed` follows.
@@ -180,6 +203,12 @@ impl UserAgent {
         self.conclude_offer(now, id.0, refusing(status), None);
     }
 
+    /// Offers the far end another session: a re-INVITE, or an UPDATE before the call is answered (RFC 3311). Gives whether it may
+    /// be said now, or in a moment; then `Reanswered`, `OfferRefused` or the end of the call follows.
+    pub fn offer(&mut self, now: Instant, id: InviteId, body: Body) -> bool {
+        self.begin_offer(now, id.0, body)
+    }
+
     /// Sends OPTIONS outside any dialog. A `Reply` follows.
     ///
     /// # Errors
@@ -192,7 +221,7 @@ impl UserAgent {
         let Self { layer, requests, .. } = self;
         let key = requests.insert_with(|key| {
             let tag = Minted::new(layer.config.shard, key, &mut layer.rng);
-            Request::options(request, call_id, tag.letters().to_string(), layer.config.local)
+            Request::options(request, call_id, tag.letters().to_string(), layer.config.locals[0].bound)
         });
         self.locate(now, Asker::Request(key), hop);
         Ok(RequestId(key))
@@ -207,12 +236,15 @@ impl UserAgent {
         now: Instant,
         dialog: &DialogState,
         credentials: Option<Arc<Credentials>>,
+        tls: Option<Arc<ClientTls>>,
         token: u64,
     ) -> Result<RequestId, Error> {
         self.layer.admit()?;
         let mut request = Request::new(Method::Bye, dialog.clone(), Purpose::Owner { token });
-        request.dialog.local_cseq = request.dialog.local_cseq.saturating_add(1);
+        // What was remembered may be older than the last refresh of the session.
+        request.dialog.local_cseq = request.dialog.local_cseq.saturating_add(ORPHAN_CSEQ_LEAP);
         request.credentials = credentials;
+        let _ = tls;
         Ok(RequestId(self.begin_bye(now, request)))
     }
 
@@ -232,11 +264,18 @@ impl UserAgent {
     fn locate(&mut self, now: Instant, asker: Asker, hop: Hop) {
         let id = QueryId(asker);
         match hop {
-            Hop::Address(address) => self.handle_targets(now, id, vec![address]),
-            Hop::Name { host, port } => self.queries.push_back(Query { id, host, port }),
+            Hop::Address(address) => self.handle_targets(now, id, vec![Target::udp(address)]),
+            Hop::Name { host, port } => {
+                let port = Some(port);
+                self.queries.push_back(Query { id, host, port, protocol: None, secure: false });
+            }
         }
     }
 }
+
+/// How many requests a dialog may have seen since it was stored: a year of refreshes every hour. A CSeq may leap (RFC 3261
+/// §12.2.1.1).
+const ORPHAN_CSEQ_LEAP: u32 = 10_000;
 
 fn refusing(status: u16) -> u16 {
     if (300..700).contains(&status) { status } else { 500 }

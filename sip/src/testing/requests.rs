@@ -9,6 +9,7 @@ fn probe(uri: &str) -> OptionsRequest {
         uri: uri.to_owned(),
         from: String::from("<sip:trunkline@10.0.0.1>"),
         route: None,
+        tls: None,
         credentials: Some(credentials()),
     }
 }
@@ -56,7 +57,7 @@ fn a_probe_answers_a_challenge_and_tries_every_address() {
     let mut lone = Lone::new();
     lone.ua.options(lone.now, probe("sip:trunk.example.com")).expect("there is room");
     let query = lone.ua.poll_query().expect("a name");
-    lone.ua.handle_targets(lone.now, query.id, vec![address("10.0.0.4:5060"), address(PEER)]);
+    lone.ua.handle_targets(lone.now, query.id, vec![udp("10.0.0.4:5060"), udp(PEER)]);
     lone.sent_request(Method::Options);
     lone.advance(T1 * 64 + Duration::from_millis(1));
     let (to, request) =
@@ -88,11 +89,11 @@ fn a_probe_without_an_answer_or_an_address_says_so() {
 #[test]
 fn an_orphan_is_ended_with_credentials() {
     let mut lone = Lone::new();
-    lone.ua.bye_orphan(lone.now, &orphan(), Some(credentials()), TOKEN).expect("there is room");
+    lone.ua.bye_orphan(lone.now, &orphan(), Some(credentials()), None, TOKEN).expect("there is room");
     let (to, bye) = lone.sent_to();
     assert_eq!(
         (to, bye.request_uri(), bye.cseq()),
-        (address(PEER), Some("sip:them@gw.example"), (5, Method::Bye))
+        (address(PEER), Some("sip:them@gw.example"), (10_004, Method::Bye))
     );
     assert_eq!(
         (from_tag(&bye).as_str(), to_tag(&bye).as_str(), bye.call_id()),
@@ -105,7 +106,7 @@ fn an_orphan_is_ended_with_credentials() {
         &[("Proxy-Authenticate", "Digest realm=\"r\", nonce=\"n\"")],
     ));
     let again = lone.sent_request(Method::Bye);
-    assert!(again.cseq().0 == 6 && again.header(Name::ProxyAuthorization).is_some());
+    assert!(again.cseq().0 == 10_005 && again.header(Name::ProxyAuthorization).is_some());
     lone.hear(respond(&again, 481, "theirs"));
     assert_eq!(reply(&mut lone), Some(481));
 }
@@ -140,7 +141,7 @@ fn the_door_refuses_what_it_must() {
         (ask("INFO").bytes(), 481),
         (Ask { to_tag: Some("gone".into()), ..invite() }.bytes(), 481),
         (Ask { uri: "http://10.0.0.1".into(), ..invite() }.bytes(), 416),
-        (invite().header("Require", "100rel, timer").bytes(), 420),
+        (invite().header("Require", "100rel, x-dance, timer, x-song").bytes(), 420),
         (Bytes::from(latin(&invite().bytes()).replace("CSeq: 1 INVITE", "CSeq: 1 BYE")), 400),
         (Bytes::from(latin(&invite().bytes()).replace("SIP/2.0\r\nVia", "SIP/3.0\r\nVia")), 505),
     ];
@@ -149,7 +150,7 @@ fn the_door_refuses_what_it_must() {
         let response = lone.sent_response(status);
         match status {
             405 | 501 => assert!(response.values(Name::Allow).count() > 3),
-            420 => assert_eq!(response.values(Name::Unsupported).collect::<Vec<_>>(), ["100rel", "timer"]),
+            420 => assert_eq!(response.values(Name::Unsupported).collect::<Vec<_>>(), ["x-dance", "x-song"]),
             _ => {}
         }
     }
@@ -160,7 +161,7 @@ fn the_door_refuses_what_it_must() {
 #[test]
 fn strangers_are_dropped_and_counted_and_known_dialogs_are_not() {
     let mut config = Config::new(address(OURS));
-    config.trust = Trust::Only(vec![address(PEER).ip()]);
+    config.trust = Trust::addresses([address(PEER).ip()]);
     let mut lone = Lone::with(config);
     lone.hear_from("192.0.2.66:5060", Ask::new("INVITE").bytes());
     lone.hear_from("192.0.2.66:5060", Ask::new("OPTIONS").bytes());
