@@ -12,6 +12,10 @@ pub struct Digits(ArrayVec<Symbol, { Digits::MAX }>);
 impl Digits {
     /// Longest accepted string.
     pub const MAX: usize = 64;
+
+    pub(crate) fn symbols(&self) -> &[Symbol] {
+        &self.0
+    }
 }
 
 /// The string held something that is no digit, nothing at all, or too much.
@@ -35,8 +39,10 @@ impl FromStr for Digits {
     }
 }
 
+/// One thing to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Symbol {
+pub(crate) enum Symbol {
+    /// An event's number (§3.2), 0 to 15.
     Event(u8),
     Pause,
 }
@@ -241,7 +247,7 @@ fn event_of(digit: char) -> Option<u8> {
     DIGITS.iter().position(|letter| char::from(*letter) == digit).map(|position| position as u8)
 }
 
-fn digit_of(event: u8) -> Option<char> {
+pub(crate) fn digit_of(event: u8) -> Option<char> {
     DIGITS.get(usize::from(event)).copied().map(char::from)
 }
 

@@ -18,6 +18,8 @@ use crate::{
     rtcp::{self, Rtcp},
     rtp::{self, Header},
     sdp::{Format, Negotiated},
+    sockets::DATAGRAM_MAX,
+    srtp::{Protection, Rejected, TRAILER_MAX},
 };
 
 /// One side of a bridge.
@@ -25,6 +27,9 @@ use crate::{
 pub(crate) struct Leg {
     peer: Peer,
     negotiated: Option<Negotiated>,
+    /// Kept when a later description has plain RTP, for what was sent under its keys.
+    protection: Option<Box<Protection>>,
+    secured: bool,
     epoch: Option<Instant>,
     reception: Reception,
     jitter: Jitter,
@@ -59,13 +64,17 @@ impl Leg {
         Self {
             peer: Peer::new(latch),
             negotiated: None,
+            protection: None,
+            secured: false,
             epoch: None,
             reception: Reception::default(),
             jitter: Jitter::new(),
             receiver: dtmf::Receiver::default(),
             sender: dtmf::Sender::default(),
             ssrc,
-            sequence: random.random(),
+            // In the lower half, so that whoever misses the first packets of SRTP still guesses their rollover counter
+            // (RFC 4568 §6.4.1).
+            sequence: random.random_range(0..1 << 15),
             timestamp: random.random(),
             rtcp: Rtcp::new(ssrc, random),
             rtcp_from: None,
@@ -78,6 +87,12 @@ impl Leg {
 
     pub(crate) fn negotiate(&mut self, negotiated: Negotiated) {
         self.peer.negotiate(negotiated.remote);
+        match (&mut self.protection, &negotiated.security) {
+            (Some(protection), Some(security)) => protection.update(security.clone()),
+            (protection, Some(security)) => *protection = Some(Box::new(Protection::new(security.clone()))),
+            (_, None) => {}
+        }
+        self.secured = negotiated.security.is_some();
         self.negotiated = Some(negotiated);
     }
 
@@ -113,6 +128,31 @@ impl Leg {
             self.stats.strangers += 1;
             return Arrival::default();
         }
+        let Some(protection) = self.protection() else { return self.receive_clear(now, from, packet) };
+        let mut clear = [0; DATAGRAM_MAX];
+        match protection.unprotect_rtp(packet, &mut clear) {
+            Ok(length) => self.receive_clear(now, from, &clear[..length]),
+            Err(rejected) => {
+                self.count(rejected);
+                Arrival::default()
+            }
+        }
+    }
+
+    /// None: plain RTP.
+    fn protection(&mut self) -> Option<&mut Protection> {
+        self.protection.as_deref_mut().filter(|_| self.secured)
+    }
+
+    fn count(&mut self, rejected: Rejected) {
+        match rejected {
+            Rejected::Unauthentic => self.stats.unauthentic += 1,
+            Rejected::Replayed => self.stats.replayed += 1,
+        }
+    }
+
+    /// Takes what the peer's packet says, decrypted if it has to be.
+    fn receive_clear(&mut self, now: Instant, from: SocketAddr, packet: &[u8]) -> Arrival {
         let Some((header, payload)) = rtp::read(packet) else {
             self.stats.malformed += 1;
             return Arrival::default();
@@ -173,7 +213,18 @@ impl Leg {
             .map(|address| address.ip());
         if locked != Some(from.ip()) && negotiated != Some(from.ip()) {
             self.stats.strangers += 1;
-        } else if self.rtcp.receive(now, packet) {
+            return;
+        }
+        let Some(protection) = self.protection() else { return self.receive_rtcp_clear(now, from, packet) };
+        let mut clear = [0; DATAGRAM_MAX];
+        match protection.unprotect_rtcp(packet, &mut clear) {
+            Ok(length) => self.receive_rtcp_clear(now, from, &clear[..length]),
+            Err(rejected) => self.count(rejected),
+        }
+    }
+
+    fn receive_rtcp_clear(&mut self, now: Instant, from: SocketAddr, packet: &[u8]) {
+        if self.rtcp.receive(now, packet) {
             self.rtcp_from = Some(from);
         } else {
             self.stats.malformed += 1;
@@ -228,7 +279,14 @@ impl Leg {
     fn send(&mut self, payload_type: u8, marker: bool, timestamp: u32, payload: &[u8]) {
         let Some(to) = self.peer.destination() else { return };
         let header = Header { payload_type, marker, sequence: self.sequence, timestamp, ssrc: self.ssrc };
-        let queued = self.outbox.push(Channel::Rtp, to, |packet| rtp::write(&header, payload, packet));
+        let protection = self.protection.as_deref_mut().filter(|_| self.secured);
+        let queued = self.outbox.push(Channel::Rtp, to, |packet| {
+            let length = rtp::write(&header, payload, packet);
+            match protection {
+                Some(protection) => protection.protect_rtp(packet, length),
+                None => length,
+            }
+        });
         if queued {
             self.sequence = self.sequence.wrapping_add(1);
             self.stats.packets_out += 1;
@@ -242,8 +300,7 @@ impl Leg {
         if if bye { self.stats.packets_out == 0 } else { !self.rtcp.is_due(now) } {
             return;
         }
-        let negotiated = self.negotiated.as_ref().and_then(|negotiated| negotiated.remote_rtcp);
-        let Some(to) = self.rtcp_from.or(negotiated) else { return };
+        let Some((channel, to)) = self.rtcp_destination() else { return };
         let sent = rtcp::Sent {
             packets: self.stats.packets_out as u32,
             octets: self.octets_out,
@@ -251,10 +308,25 @@ impl Leg {
         };
         let report = self.reception.report();
         let rtcp = &mut self.rtcp;
-        self.outbox.push(Channel::Rtcp, to, |packet| {
-            let packet = packet.first_chunk_mut().expect("a packet buffer is longer than a compound");
-            rtcp.write(now, &sent, report, bye, packet)
+        let protection = self.protection.as_deref_mut().filter(|_| self.secured);
+        self.outbox.push(channel, to, |packet| {
+            let compound = packet.first_chunk_mut().expect("a packet buffer is longer than a compound");
+            let length = rtcp.write(now, &sent, report, bye, compound);
+            match protection {
+                Some(protection) => protection.protect_rtcp(packet, length),
+                None => length,
+            }
         });
+    }
+
+    /// From which socket and where reports go: with RTP where both sides said so (RFC 5761 §5.1.1), else where theirs come
+    /// from, or as the SDP has it.
+    fn rtcp_destination(&self) -> Option<(Channel, SocketAddr)> {
+        let negotiated = self.negotiated.as_ref()?;
+        if negotiated.rtcp_mux {
+            return Some((Channel::Rtp, self.peer.destination()?));
+        }
+        Some((Channel::Rtcp, self.rtcp_from.or(negotiated.remote_rtcp)?))
     }
 
     pub(crate) fn poll_transmit(&mut self) -> Option<Transmit<'_>> {
@@ -305,7 +377,7 @@ struct Written {
 }
 
 const OUTBOX: usize = 4;
-const PACKET_MAX: usize = rtp::HEADER_BYTES + FRAME;
+const PACKET_MAX: usize = rtp::HEADER_BYTES + FRAME + TRAILER_MAX;
 
 impl Outbox {
     fn new() -> Self {

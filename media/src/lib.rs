@@ -64,9 +64,12 @@ pub mod amd;
 pub mod bridge;
 pub mod clip;
 pub mod codec;
+mod comfort;
 mod conceal;
 pub mod dtmf;
 pub mod g711;
+mod g722;
+mod halfband;
 mod hearing;
 mod jitter;
 mod latch;
@@ -80,6 +83,7 @@ pub mod rule;
 pub mod sdp;
 mod sockets;
 pub mod srtp;
+mod tone;
 pub mod worker;
 
 pub use bridge::{

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::arena::Key;
 use crate::config::OptionsRequest;
-use crate::digest::{Authenticator, Challenged, Credentials};
+use crate::digest::{Authenticator, Challenged, Credentials, Signed};
 use crate::event::{DialogState, Event, RequestId};
 use crate::invite::{loose_route, with_headers};
 use crate::message::{Message, Method, Name};
@@ -138,8 +138,8 @@ impl UserAgent {
     fn request_challenged(&mut self, now: Instant, key: Key, response: &Message) -> bool {
         let cnonce = self.layer.random_word();
         let Some(request) = self.requests.get_mut(key) else { return false };
-        let (Some(remote), Some(_)) = (request.remote, &request.credentials) else { return false };
-        if request.authenticator.handle_response(response, &cnonce) != Challenged::Retry {
+        let (Some(remote), Some(credentials)) = (request.remote, &request.credentials) else { return false };
+        if request.authenticator.handle_response(credentials, response, &cnonce) != Challenged::Retry {
             return false;
         }
         request.dialog.local_cseq = request.dialog.local_cseq.saturating_add(1);
@@ -154,7 +154,10 @@ impl UserAgent {
         let Request { method, dialog, reason, credentials, authenticator, .. } = request;
         let (uri, routes) = dialog.routing();
         let authorizations = match credentials {
-            Some(credentials) => authenticator.authorizations(credentials, method.as_str(), uri),
+            Some(credentials) => {
+                let signed = Signed { method: method.as_str(), uri, body: b"" };
+                authenticator.authorizations(credentials, &signed)
+            }
             None => Vec::new(),
         };
         let outgoing =

@@ -162,6 +162,10 @@ pub struct Stats {
     pub malformed: u64,
     /// RTP of payload types that were not agreed upon, dropped.
     pub unknown: u64,
+    /// Packets that aren't under the peer's SRTP key, dropped: forged, damaged, or not encrypted at all.
+    pub unauthentic: u64,
+    /// SRTP and SRTCP that came before, dropped.
+    pub replayed: u64,
     /// Interarrival jitter at the end. Packets are seen when their tick comes, so it is known to 20 ms.
     pub jitter: Duration,
     /// What the jitter buffer waits before it plays, at the end.

@@ -4,6 +4,8 @@ use std::fmt;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use super::cipher;
+
 /// How packets are protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Suite {
@@ -149,8 +151,15 @@ impl Secret {
     #[must_use]
     pub fn random() -> Self {
         let mut seed = [0; 32];
-        aws_lc_rs::rand::fill(&mut seed).expect("the system has randomness");
+        cipher::fill(&mut seed);
         Self(seed)
+    }
+
+    /// Our master key for a suite.
+    pub(crate) fn master_key(&self, suite: Suite) -> MasterKey {
+        let mut bytes = [0; MASTER_BYTES_MAX];
+        cipher::expand(&self.0, suite, &mut bytes[..suite.master_bytes()]);
+        MasterKey { suite, bytes }
     }
 }
 

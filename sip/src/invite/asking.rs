@@ -10,7 +10,7 @@ use super::{Phase, Usage, extensions, finish, session_timer, with_headers};
 use crate::arena::Key;
 use crate::config::Body;
 use crate::dialog::Dialog;
-use crate::digest::Challenged;
+use crate::digest::{Challenged, Signed};
 use crate::event::DialogState;
 use crate::message::{Message, Method, Name};
 use crate::path::Path;
@@ -101,7 +101,10 @@ impl UserAgent {
         let method = kind.method();
         let (uri, routes) = dialog.routing();
         let authorizations = match &usage.credentials {
-            Some(credentials) => usage.authenticator.authorizations(credentials, method.as_str(), uri),
+            Some(credentials) => {
+                let body = body.as_ref().map_or(&b""[..], |body| &body.bytes);
+                usage.authenticator.authorizations(credentials, &Signed { method: method.as_str(), uri, body })
+            }
             None => Vec::new(),
         };
         let owner = Owner::Invite(key);
@@ -160,12 +163,11 @@ impl UserAgent {
     /// Takes up a challenge. Gives whether the request may be sent again.
     fn asked_challenged(&mut self, key: Key, asked: &mut Asked, response: &Message) -> bool {
         let cnonce = self.layer.random_word();
-        let Some(usage) = self.usages.get_mut(key).filter(|usage| usage.credentials.is_some()) else {
-            return false;
-        };
+        let Some(usage) = self.usages.get_mut(key) else { return false };
+        let Some(credentials) = &usage.credentials else { return false };
         asked.challenges += 1;
         if asked.challenges > CHALLENGES_MAX
-            || usage.authenticator.handle_response(response, &cnonce) != Challenged::Retry
+            || usage.authenticator.handle_response(credentials, response, &cnonce) != Challenged::Retry
         {
             return false;
         }

@@ -9,7 +9,7 @@ use super::session_timer::{self, Said};
 use super::{Phase, Usage, finish, with_headers};
 use crate::arena::Key;
 use crate::config::{Invite, Reliable};
-use crate::digest::Challenged;
+use crate::digest::{Challenged, Signed};
 use crate::event::{Cause, Failure};
 use crate::message::{Message, Method, Name, Uri};
 use crate::reason::Reason;
@@ -118,7 +118,11 @@ impl UserAgent {
         usage.cseq = usage.cseq.max(*cseq);
         let wish = usage.wish;
         let authorizations = match &usage.credentials {
-            Some(credentials) => usage.authenticator.authorizations(credentials, "INVITE", &invite.uri),
+            Some(credentials) => {
+                let body = invite.body.as_ref().map_or(&b""[..], |body| &body.bytes);
+                let signed = Signed { method: "INVITE", uri: &invite.uri, body };
+                usage.authenticator.authorizations(credentials, &signed)
+            }
             None => Vec::new(),
         };
         let outgoing = Outgoing {
@@ -181,8 +185,8 @@ impl UserAgent {
         let Some(usage) = self.usages.get_mut(key) else { return };
         let Phase::Calling(calling) = &mut usage.phase else { return };
         let challenged = match &usage.credentials {
-            Some(_) if calling.challenges < CHALLENGES_MAX => {
-                usage.authenticator.handle_response(response, &cnonce)
+            Some(credentials) if calling.challenges < CHALLENGES_MAX => {
+                usage.authenticator.handle_response(credentials, response, &cnonce)
             }
             Some(_) | None => Challenged::Unsupported,
         };
