@@ -213,7 +213,7 @@ impl Examination {
                 let left = remedies(&self.patient, &to, &call).into();
                 self.try_next(&to, Refused { call, left, tried: Vec::new() });
             }
-            Some(refused) if is_taken || is_callees(&call) => {
+            Some(refused) if cures(&call) => {
                 let remedy = refused.tried.last().expect("a second call has a remedy");
                 self.findings.push_back(judge::cured(&self.patient, &to, &refused.call, remedy));
                 self.hear_talk(&call);
@@ -263,8 +263,8 @@ fn is_taken(call: &CallSeen) -> bool {
     call.answer.is_some() || call.failure.is_none() && rang
 }
 
-/// Refused by whoever was called: the trunk had taken it.
-fn is_callees(call: &CallSeen) -> bool {
+/// Whether a remedy worked: the call was taken, in a way that can be used, or reached a callee who refused it.
+fn cures(call: &CallSeen) -> bool {
     let status = call.exchange.last_final().and_then(|message| message.status());
-    matches!(status, Some(486 | 600))
+    is_taken(call) && !matches!(call.answer, Some(Err(_))) || matches!(status, Some(486 | 600))
 }

@@ -41,7 +41,7 @@ fn needs_a_from_domain() {
 
 #[test]
 fn refuses_100rel() {
-    diagnose("refuses-100rel").only_fault("100rel-refused", &["`prack = \"off\"`"]);
+    diagnose("refuses-100rel").only_warning("100rel-refused", &["`prack = \"off\"`"]);
 }
 
 #[test]
