@@ -25,6 +25,7 @@ use crate::event::{Cause, End, Event, Failure, InviteId};
 use crate::message::{Message, Name, Writer};
 use crate::path::Path;
 use crate::reason::Reason;
+use crate::tls::ClientTls;
 use crate::transaction::Minted;
 use crate::user_agent::UserAgent;
 
@@ -39,6 +40,8 @@ pub(crate) struct Usage {
     /// Our tag.
     pub tag: Minted,
     pub credentials: Option<Arc<Credentials>>,
+    /// How to speak TLS to its trunk.
+    pub tls: Option<Arc<ClientTls>>,
     pub authenticator: Authenticator,
     /// The transaction of our INVITE, as long as it may bring another response.
     pub invite: Option<Key>,
@@ -53,7 +56,8 @@ pub(crate) struct Usage {
 pub(crate) struct Acked {
     /// Its To-tag.
     pub tag: String,
-    pub path: Path,
+    /// The way it goes; none while its next hop is being resolved.
+    pub path: Option<Path>,
     pub ack: Bytes,
 }
 
@@ -76,6 +80,7 @@ impl Usage {
             tap: None,
             tag,
             credentials: None,
+            tls: None,
             authenticator: Authenticator::new(),
             invite: None,
             acked: None,

@@ -66,7 +66,8 @@ impl UserAgent {
     pub(crate) fn ring(&mut self, now: Instant, key: Key, status: u16, body: Option<&Body>) {
         let Some(Usage { phase: Phase::Ringing(ringing), tag, .. }) = self.usages.get(key) else { return };
         let response = self.response(ringing.path, &ringing.request, status, Some(tag.letters().as_str()));
-        let response = response.header(Name::Contact, &self.layer.contact).header(Name::Allow, ALLOW);
+        let contact = self.layer.contact(&ringing.path, &ringing.request);
+        let response = response.header(Name::Contact, contact).header(Name::Allow, ALLOW);
         let (transaction, payload) = (ringing.transaction, finish(response, body));
         self.layer.respond(now, transaction, status, payload);
     }
@@ -78,15 +79,18 @@ impl UserAgent {
         let Ringing { transaction, request, path } = &**ringing;
         let (transaction, request, path) = (*transaction, request.clone(), *path);
         let tag = usage.tag;
-        let dialog = Dialog::from_request(&request, tag.letters().as_str(), path.remote);
+        let dialog = Dialog::from_request(&request, tag.letters().as_str(), path);
         usage.phase = Phase::Talking(Box::new(Talking::confirmed(dialog)));
         let response = self.response(path, &request, 200, Some(tag.letters().as_str()));
-        let response = response.header(Name::Contact, &self.layer.contact).header(Name::Allow, ALLOW);
+        let contact = self.layer.contact(&path, &request);
+        let response = response.header(Name::Contact, contact).header(Name::Allow, ALLOW);
         let payload = finish(response, Some(body));
         self.layer.respond(now, transaction, 200, payload.clone());
+        let path = reply_path(&request, path);
         let answering = Answering {
             cseq: request.cseq().0,
-            path: reply_path(&request, path),
+            path,
+            refuge: self.layer.refuge(&request, path),
             is_first: true,
             is_offer: request.body().is_empty(),
         };
