@@ -6,7 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::config::Objects;
 use crate::model::{
-    Agent, AgentId, Key, KeyId, Number, OutboundRequest, PhoneNumber, Refusal, TenantId, Trunk, TrunkId,
+    Agent, AgentId, Key, KeyId, Number, OutboundRequest, PhoneNumber, Refusal, TenantId, Trunk, TrunkChoice,
+    TrunkId,
 };
 
 /// The current snapshot. Cheap to clone.
@@ -41,8 +42,8 @@ pub struct Route {
     pub number: Option<Arc<Number>>,
     /// The caller's number.
     pub from: PhoneNumber,
-    /// The trunk it dials through: enabled, and with a usable URI.
-    pub trunk: Arc<Trunk>,
+    /// The trunks it may dial through, at least one, each with a usable URI and the place it has among them.
+    pub trunks: Vec<(Arc<Trunk>, TrunkChoice)>,
 }
 
 impl Directory {
@@ -128,20 +129,22 @@ impl Snapshot {
     pub fn resolve(&self, request: &OutboundRequest) -> Result<Route, Refusal> {
         let listed = self.listed(request.tenant, &request.agent).ok_or(Refusal::AgentNotFound)?;
         let agent = Arc::clone(&listed.agent);
-        let (number, from, trunk) = match listed.choose(request.from.as_ref())? {
-            Some(number) => (Some(Arc::clone(number)), number.e164.clone(), number.trunk),
+        let (number, from, choices) = match listed.choose(request.from.as_ref())? {
+            Some(number) => (Some(Arc::clone(number)), number.e164.clone(), number.trunks.clone()),
             None => {
                 let stored = agent.phone_number.clone().ok_or(Refusal::AgentMissingPhoneNumber)?;
-                (None, stored, agent.trunk)
+                (None, stored, agent.trunk.map(TrunkChoice::only).into_iter().collect())
             }
         };
-        let trunk = trunk.and_then(|id| self.trunk_by_id(id)).filter(|trunk| !trunk.uri.is_empty());
-        let trunk = Arc::clone(trunk.ok_or(Refusal::NumberHasNoTrunk)?);
-        if !trunk.enabled {
-            let reason = format!("trunk `{}` is disabled", trunk.name);
-            return Err(Refusal::TrunkDown { reason, sip_code: None });
+        let declared = |choice: TrunkChoice| {
+            let trunk = self.trunk_by_id(choice.trunk).filter(|trunk| !trunk.uri.is_empty())?;
+            Some((Arc::clone(trunk), choice))
+        };
+        let trunks: Vec<_> = choices.into_iter().filter_map(declared).collect();
+        if trunks.is_empty() {
+            return Err(Refusal::NumberHasNoTrunk);
         }
-        Ok(Route { agent, number, from, trunk })
+        Ok(Route { agent, number, from, trunks })
     }
 
     /// An alias goes first: it is what the owner of the configuration wrote, whatever it looks like.
@@ -268,7 +271,6 @@ mod tests {
 
     #[test]
     fn agent_then_number_then_trunk() {
-        let down = || Refusal::TrunkDown { reason: "trunk `down` is disabled".into(), sip_code: None };
         for (agent, from, outcome) in [
             ("nobody", Some("+15550000001"), Err(Refusal::AgentNotFound)),
             ("agent_a", None, Ok("+15550000003")),
@@ -283,7 +285,8 @@ mod tests {
             ("legacy", Some("+15550000001"), Err(Refusal::FromNumberNotFound)),
             ("bare", None, Err(Refusal::AgentMissingPhoneNumber)),
             ("trunkless", None, Err(Refusal::NumberHasNoTrunk)),
-            ("downed", None, Err(down())),
+            // Whether a trunk takes calls now is asked at the gate, not here.
+            ("downed", None, Ok("+15550000007")),
         ] {
             assert_eq!(resolve(agent, from), outcome.map(str::to_owned), "{agent} {from:?}");
         }

@@ -27,9 +27,8 @@ use crate::http::{self, Api, Bounds, RateLimits, Readiness};
 use crate::journal::{self, Journal};
 use crate::keyfile;
 use crate::metrics::{self, Metrics};
-use crate::model::CallFact;
+use crate::model::{CallFact, numbering};
 use crate::store::{DatabaseTarget, Store, StoreError};
-use crate::trunk::destination;
 use crate::tts::Tts;
 use crate::webhook::{self, Secrets, Wake, Webhooks};
 
@@ -162,7 +161,7 @@ impl House {
         house.task(|stop| driver.run(stop));
         house.count(&metrics, board, mailbox);
         // The numbering plan's first look is slow; nobody's first call should wait for it.
-        tokio::task::spawn_blocking(destination::warm);
+        tokio::task::spawn_blocking(numbering::warm);
         house.dialer.recover().await?;
         house.open_http(&config, metrics).await?;
         Ok(house)

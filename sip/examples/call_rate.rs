@@ -92,7 +92,7 @@ fn cpu_time() -> Option<Duration> {
 fn answer_all(now: Instant, agent: &mut UserAgent) {
     while let Some(event) = agent.poll_event() {
         if let Event::Incoming { id, .. } = event {
-            agent.progress(now, id, 180, None);
+            agent.progress(now, id, 180, None, false);
             agent.answer(now, id, Body::sdp(OFFER));
         }
     }
@@ -125,5 +125,7 @@ fn invite(token: u64) -> Invite {
         body: Some(Body::sdp(OFFER)),
         call_id: None,
         tap: false,
+        reliable: trunkline_sip::Reliable::Off,
+        session: None,
     }
 }

@@ -18,7 +18,7 @@
 //!
 //! ```
 //! use std::time::Instant;
-//! use trunkline_sip::{Body, Config, End, Event, Invite, Path, UserAgent};
+//! use trunkline_sip::{Body, Config, End, Event, Invite, Path, Reliable, SessionTimer, UserAgent};
 //!
 //! let (here, there) = ("10.0.0.1:5060".parse()?, "10.0.0.2:5060".parse()?);
 //! let mut caller = UserAgent::new(Config::new(here), [1; 32]);
@@ -36,6 +36,8 @@
 //!     body: Some(Body::sdp("v=0 …")),
 //!     call_id: None,
 //!     tap: false,
+//!     reliable: Reliable::Supported,
+//!     session: Some(SessionTimer::default()),
 //! })?;
 //!
 //! let mut ended = 0;
@@ -72,6 +74,7 @@ mod config;
 mod counters;
 mod dialog;
 pub mod digest;
+mod dtmf;
 mod endpoint;
 mod error;
 mod event;
@@ -94,15 +97,19 @@ pub mod transport;
 mod transport_error;
 mod user_agent;
 
-pub use config::{Body, Config, Invite, OptionsRequest, Timers, Trust};
+pub use config::{
+    Body, Config, Invite, OptionsRequest, Refer, Refresher, Register, Reliable, SessionTimer, Timers, Trust,
+};
 pub use counters::Counters;
 pub use digest::Credentials;
+pub use dtmf::dtmf_of;
 pub use endpoint::Endpoint;
 pub use error::Error;
 pub use event::{
-    Cause, DialogState, Direction, End, Event, Failure, Fork, Incoming, InviteId, Query, QueryId, RequestId,
+    Cause, DialogState, Direction, End, Event, Failure, Fork, Incoming, InviteId, Loss, Query, QueryId,
+    RegistrationId, RequestId,
 };
-pub use message::{Message, Method, Name};
+pub use message::{Message, Method, Name, Replaces};
 pub use path::{Flow, FlowLost, Listen, Local, Path, Protocol, Target, TlsPeer, Transmit};
 pub use reason::Reason;
 pub use resolver::{Resolver, ResolverConfig, ResolverError};
@@ -110,4 +117,4 @@ pub use timers::{TimerId, Wheel};
 pub use tls::{ClientTls, ClientTlsConfig, ServerTls, ServerTlsConfig, TlsError};
 pub use transaction::shard_of;
 pub use transport_error::TransportError;
-pub use user_agent::UserAgent;
+pub use user_agent::{Authentication, UserAgent};

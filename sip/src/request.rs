@@ -265,6 +265,8 @@ impl UserAgent {
                     token,
                     status,
                     transport: request.transport,
+                    failure: None,
+                    response: None,
                 });
             }
             Purpose::Hangup(usage) => self.hung_up(usage, status),

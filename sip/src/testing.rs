@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::config::{Body, Config, Invite};
+use crate::config::{Body, Config, Invite, Reliable};
 use crate::event::{Event, Failure, InviteId};
 use crate::message::{Message, Method, Name, Writer};
 use crate::user_agent::UserAgent;
@@ -238,11 +238,13 @@ pub fn invite() -> Invite {
         body: Some(Body::sdp("v=0 offer")),
         call_id: None,
         tap: false,
+        reliable: Reliable::Off,
+        session: None,
     }
 }
 
 pub fn credentials() -> std::sync::Arc<Credentials> {
-    std::sync::Arc::new(Credentials { username: String::from("user"), password: String::from("secret") })
+    std::sync::Arc::new(Credentials::new("user", "secret"))
 }
 
 /// The peer's response to a request of ours, with its Contact and, above 199, a body.

@@ -2,7 +2,10 @@
 //! Knows nothing of sockets, clocks or SDP.
 
 mod door;
+mod orders;
 mod refusal;
+
+pub use orders::Authentication;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -180,8 +183,9 @@ impl UserAgent {
         }
     }
 
-    /// A provisional response, 101 to 199, to an incoming call.
-    pub fn progress(&mut self, now: Instant, id: InviteId, status: u16, body: Option<Body>) {
+    /// A provisional response, 101 to 199, to an incoming call: sent again until its PRACK comes if it is to go `reliably` and
+    /// the caller can do that (RFC 3262). SDP that goes reliably is the answer, and need not be said again.
+    pub fn progress(&mut self, now: Instant, id: InviteId, status: u16, body: Option<Body>, _reliably: bool) {
         if (101..200).contains(&status) {
             self.ring(now, id.0, status, body.as_ref());
         }
@@ -205,6 +209,12 @@ impl UserAgent {
     /// Refuses an `Offer`, usually with 488. The call goes on as it was.
     pub fn refuse_offer(&mut self, now: Instant, id: InviteId, status: u16) {
         self.conclude_offer(now, id.0, refusing(status), None);
+    }
+
+    /// Offers the far end another session: a re-INVITE, or an UPDATE before the call is answered (RFC 3311). Gives whether it may
+    /// be said now, or in a moment; then `Reanswered`, `OfferRefused` or the end of the call follows.
+    pub fn offer(&mut self, _now: Instant, _id: InviteId, _body: Body) -> bool {
+        false
     }
 
     /// Sends OPTIONS outside any dialog. A `Reply` follows.

@@ -1,11 +1,20 @@
-//! The one table that says what a SIP answer, a timer or a failure means for the call.
+//! The one table that says what came of an INVITE: for the call, for the number, and for the trunk.
 //!
-//! Knows nothing of dialogs or transactions. Sources: RFC 3261 §21 for the statuses, RFC 3398 §8.2.6.1 and ITU-T Q.850
-//! for the causes, RFC 8197 (607), RFC 8688 (608), ATIS-1000099 (603+).
+//! Pure; knows nothing of dialogs, transactions or who asks. [`TABLE`] is read from the top, and the first row that fits
+//! decides. Sources: RFC 3261 §21 for the statuses, RFC 3398 §8.2.6.1 and ITU-T Q.850 for the causes, RFC 8197 (607), RFC
+//! 8688 (608), ATIS-1000099 (603+), and the carriers' own lists for their marks.
 
-use trunkline_sip::{Cause, Failure};
+mod table;
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use trunkline_sip::{Cause, Failure, Reason};
 
 use crate::model::{Disposition, EndedBy};
+use crate::trunk::health::Sign;
+
+pub use table::TABLE;
 
 /// Why we hung up before the INVITE had its final answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,22 +25,157 @@ pub struct Hangup {
     pub by: EndedBy,
 }
 
-/// What a failed INVITE makes of the call. A hang-up of ours decides, whatever answer raced it.
-pub fn of_failure(failure: &Failure, hangup: Option<Hangup>) -> (Disposition, EndedBy) {
-    if let Some(Hangup { disposition, by }) = hangup {
-        return (disposition, by);
+/// What an INVITE's failure means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ruling {
+    /// What it makes of the call, if nothing else is tried.
+    pub disposition: Disposition,
+    /// May the number be dialled again later?
+    pub retry: bool,
+    /// May another gateway be tried now? Never once the callee has spoken or its telephone has rung.
+    pub next_trunk: bool,
+    /// What should not be used any more.
+    pub suppress: Suppress,
+    /// How long the trunk asks to be left alone. What a callee asks by the same header is not here.
+    pub hold: Option<Duration>,
+    /// What it says of the trunk.
+    pub sign: Sign,
+    /// Who ended it.
+    pub by: EndedBy,
+    /// One clause, for people.
+    pub why: &'static str,
+    /// The place in [`TABLE`].
+    pub row: usize,
+}
+
+/// What should not be used any more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Suppress {
+    /// Nothing.
+    Nothing,
+    /// The number called: it does not exist, or whoever has it wants no such calls.
+    Number,
+    /// The number that calls: the networks take it for an unwanted caller's, whomever it calls.
+    CallerId,
+}
+
+/// How far the call had come.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum Progress {
+    /// Nothing above 100 was heard: no telephone rings.
+    #[default]
+    Silent,
+    /// 183 or 199: the network is at work (or plays something), nobody is alerted for certain.
+    Progressing,
+    /// 180, 181 or 182: the callee's side was reached.
+    Alerting,
+}
+
+impl Progress {
+    /// What a provisional status says.
+    pub fn of(status: u16) -> Self {
+        match status {
+            180..=182 => Self::Alerting,
+            _ => Self::Progressing,
+        }
     }
-    match failure.cause {
-        Cause::Response => {
-            let status = failure.status.unwrap_or(500);
-            (of_status(status, q850(failure), &failure.phrase), EndedBy::Callee)
-        }
-        // Timer B without any answer: the trunk is dead (RFC 3261 §17.1.1.2). Timer C after one: nobody took the call.
-        Cause::Timeout if failure.status.is_some() => (Disposition::NoAnswer, EndedBy::Switch),
-        Cause::Timeout | Cause::Transport | Cause::Unresolved | Cause::Unauthorized => {
-            (Disposition::TrunkFailed, EndedBy::Switch)
-        }
-        Cause::Abandoned => (Disposition::Cancelled, EndedBy::Switch),
+}
+
+/// A row: what must have come, and what follows.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// What kind of failure.
+    pub came: Came,
+    /// One of these Q.850 causes; empty is any or none.
+    pub q850: &'static [u16],
+    /// No more than this was heard before.
+    pub until: Progress,
+    /// What else must be there.
+    pub mark: Mark,
+    /// What it makes of the call.
+    pub disposition: Disposition,
+    /// What may be tried, and what not any more.
+    pub fate: Fate,
+    /// What it says of the trunk.
+    pub sign: Sign,
+    /// Does Retry-After speak of the trunk (RFC 3261 §20.33)? Else it speaks of the callee.
+    pub holds: bool,
+    /// One clause, for people.
+    pub why: &'static str,
+    /// Who says so.
+    pub source: &'static str,
+}
+
+/// What may be tried, and what not any more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Fate {
+    /// See [`Ruling::retry`].
+    pub retry: bool,
+    /// See [`Ruling::next_trunk`].
+    pub next_trunk: bool,
+    /// See [`Ruling::suppress`].
+    pub suppress: Suppress,
+}
+
+/// What kind of failure a row is about.
+#[derive(Clone, Debug)]
+pub enum Came {
+    /// A final response of one of these statuses.
+    Status(&'static [RangeInclusive<u16>]),
+    /// Without a final response of the far end's own.
+    Cause(Cause),
+    /// Whatever it was.
+    Anything,
+}
+
+/// What else a row wants.
+#[derive(Clone, Copy, Debug)]
+pub enum Mark {
+    /// Nothing.
+    None,
+    /// This reason phrase, or a Reason header whose text begins with this.
+    Words {
+        /// The phrase, in any case.
+        phrase: &'static str,
+        /// The text's beginning.
+        text: &'static str,
+    },
+    /// One of these codes of the carrier's own.
+    Provider(&'static [&'static str]),
+}
+
+/// The longest that a trunk's Retry-After is believed: what is still overloaded then says so again.
+pub const HOLD_MAX: Duration = Duration::from_secs(3_600);
+
+/// What a failed INVITE means, given how far it had come.
+pub fn judge(failure: &Failure, progress: Progress) -> Ruling {
+    let (q850, provider) = (q850(failure), provider_code(failure));
+    let fits = |row: &Row| {
+        let came = match (&row.came, failure.cause) {
+            (Came::Status(spans), Cause::Response) => {
+                let status = failure.status.unwrap_or(500);
+                spans.iter().any(|span| span.contains(&status))
+            }
+            (Came::Cause(cause), came) => *cause == came,
+            (Came::Anything, _) => true,
+            (Came::Status(_), _) => false,
+        };
+        came && progress <= row.until
+            && (row.q850.is_empty() || q850.is_some_and(|cause| row.q850.contains(&cause)))
+            && row.mark.is_in(&failure.phrase, &failure.reasons, provider.as_deref())
+    };
+    let (index, row) =
+        TABLE.iter().enumerate().find(|(_, row)| fits(row)).expect("the last row takes everything");
+    Ruling {
+        disposition: row.disposition,
+        retry: row.fate.retry,
+        next_trunk: row.fate.next_trunk,
+        suppress: row.fate.suppress,
+        hold: failure.retry_after.filter(|_| row.holds).map(|hold| hold.min(HOLD_MAX)),
+        sign: row.sign,
+        by: if failure.cause == Cause::Response { EndedBy::Callee } else { EndedBy::Switch },
+        why: row.why,
+        row: index,
     }
 }
 
@@ -41,117 +185,29 @@ pub fn q850(failure: &Failure) -> Option<u16> {
     reason.cause
 }
 
-/// What a final status of 300 to 699 means. A status that leaves the cause open yields to the network's Q.850 cause.
-pub fn of_status(status: u16, q850: Option<u16>, phrase: &str) -> Disposition {
-    use Disposition::{Busy, NetworkBlocked, NoAnswer, Rejected, TrunkFailed, Unreachable};
-    match status {
-        // Redirections are not followed: where a call goes is its owner's decision (toll fraud).
-        300..=399 => Unreachable,
-        486 | 600 => Busy,
-        603 if phrase.eq_ignore_ascii_case("Network Blocked") => NetworkBlocked,
-        607 | 608 => NetworkBlocked,
-        433 | 603 | 606 => Rejected,
-        404 | 410 | 414 | 416 | 424 | 484 | 485 | 604 => q850.and_then(of_q850).unwrap_or(Unreachable),
-        403 => q850.and_then(of_q850).unwrap_or(Rejected),
-        408 | 480 | 487 => q850.and_then(of_q850).unwrap_or(NoAnswer),
-        500..=599 => q850.and_then(of_q850).unwrap_or(TrunkFailed),
-        600..=699 => Rejected,
-        // What is left says that request and trunk do not fit: credentials, codecs, extensions, syntax.
-        _ => TrunkFailed,
+impl Mark {
+    fn is_in(self, phrase: &str, reasons: &[Reason], provider: Option<&str>) -> bool {
+        match self {
+            Self::None => true,
+            Self::Words { phrase: wanted, text } => {
+                let begins =
+                    |reason: &Reason| reason.text.as_ref().is_some_and(|said| said.starts_with(text));
+                phrase.eq_ignore_ascii_case(wanted) || reasons.iter().any(begins)
+            }
+            Self::Provider(codes) => provider.is_some_and(|code| codes.contains(&code)),
+        }
     }
 }
 
-/// ITU-T Q.850 §2.2.7: what the causes that name the callee say. `None` for those about the network itself.
-fn of_q850(cause: u16) -> Option<Disposition> {
-    match cause {
-        17 => Some(Disposition::Busy),
-        18 | 19 => Some(Disposition::NoAnswer),
-        21 => Some(Disposition::Rejected),
-        1 | 2 | 3 | 20 | 22 | 27 | 28 => Some(Disposition::Unreachable),
-        _ => None,
-    }
+/// A carrier's own code. Telnyx ends its phrases with it ("Caller Origination Number is Invalid D35").
+fn provider_code(failure: &Failure) -> Option<String> {
+    let last = failure.phrase.rsplit(' ').next().unwrap_or_default();
+    let is_code = last.len() <= 4
+        && last
+            .strip_prefix('D')
+            .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()));
+    is_code.then(|| last.to_owned())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use Disposition::{Busy, NetworkBlocked, NoAnswer, Rejected, TrunkFailed, Unreachable};
-
-    /// Every status from 300 to 699 stands in exactly one row.
-    #[test]
-    fn every_final_status_has_a_meaning() {
-        let rows: &[(&[u16], Disposition)] = &[
-            (&[486, 600], Busy),
-            (&[408, 480, 487], NoAnswer),
-            (&[403, 433, 603, 606], Rejected),
-            (&[404, 410, 414, 416, 424, 484, 485, 604], Unreachable),
-            (&[607, 608], NetworkBlocked),
-        ];
-        for status in 300..=699 {
-            let named =
-                rows.iter().find(|(statuses, _)| statuses.contains(&status)).map(|(_, meaning)| *meaning);
-            let expected = named.unwrap_or(match status {
-                300..=399 => Unreachable,
-                600..=699 => Rejected,
-                _ => TrunkFailed,
-            });
-            assert_eq!(of_status(status, None, ""), expected, "{status}");
-        }
-    }
-
-    #[test]
-    fn q850_speaks_where_the_status_is_silent() {
-        for (status, cause, expected) in [
-            (500, 17, Busy),
-            (503, 17, Busy),
-            (480, 1, Unreachable),
-            (480, 17, Busy),
-            (480, 21, Rejected),
-            (403, 1, Unreachable),
-            (404, 19, NoAnswer),
-            (503, 34, TrunkFailed),
-            (480, 16, NoAnswer),
-            (486, 21, Busy),
-            (603, 17, Rejected),
-            (488, 17, TrunkFailed),
-        ] {
-            assert_eq!(of_status(status, Some(cause), ""), expected, "{status} with {cause}");
-        }
-    }
-
-    #[test]
-    fn a_603_of_the_network_is_a_block_and_not_a_refusal() {
-        assert_eq!(of_status(603, None, "Network Blocked"), NetworkBlocked);
-        assert_eq!(of_status(603, None, "Decline"), Rejected);
-    }
-
-    fn failure(cause: Cause, status: Option<u16>) -> Failure {
-        Failure {
-            cause,
-            status,
-            phrase: String::new(),
-            reasons: vec![],
-            retry_after: None,
-            warning: None,
-            contacts: vec![],
-            cancelled: false,
-            transport: None,
-        }
-    }
-
-    #[test]
-    fn failures_without_an_answer_are_the_trunks() {
-        for cause in [Cause::Timeout, Cause::Transport, Cause::Unresolved, Cause::Unauthorized] {
-            assert_eq!(of_failure(&failure(cause, None), None), (TrunkFailed, EndedBy::Switch), "{cause:?}");
-        }
-        assert_eq!(of_failure(&failure(Cause::Timeout, Some(180)), None).0, NoAnswer);
-    }
-
-    #[test]
-    fn our_own_hangup_decides_whatever_raced_it() {
-        let ours = Hangup { disposition: NoAnswer, by: EndedBy::Switch };
-        for failure in [failure(Cause::Response, Some(487)), failure(Cause::Response, Some(486))] {
-            assert_eq!(of_failure(&failure, Some(ours)), (NoAnswer, EndedBy::Switch));
-        }
-    }
-}
+mod tests;

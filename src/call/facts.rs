@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use trunkline_media::Recorded;
 use trunkline_sip::{DialogState, Failure, Reason};
 
-use super::disposition::{self, Hangup};
+use super::disposition::{self, Hangup, Progress};
 use crate::model::{DialogRecord, Disposition, Heard, Outcome, RecordingResult};
 
 /// What the outcome will say.
 #[derive(Default)]
 pub struct Facts {
     pub ringing_at: Option<Instant>,
+    pub progress: Progress,
     pub answered_at: Option<Instant>,
     pub ended_at: Option<Instant>,
     pub sip_status: Option<u16>,

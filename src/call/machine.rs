@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use trunkline_media::{Clip, Command as Media, Event as MediaEvent, LegId, Rule, Then, When, amd};
 use trunkline_sip::{DialogState, End, Event as SipEvent, Failure, UserAgent};
 
-use super::disposition::{self, Hangup};
+use super::disposition::{self, Hangup, Progress};
 use super::facts::{self, Facts};
 use super::outbox::{Outbox, Speech};
 use super::party::{self, Party};
@@ -91,22 +91,25 @@ impl Call {
     /// Sends the INVITE. A call that cannot even do that ends at once: `None`, and its end was told.
     pub fn start(origination: Origination, cx: &mut Context<'_>) -> Option<Self> {
         let Origination { plan, leg, local, recording, permit } = origination;
-        let (offer, pending) = party::offer(local, plan.call.get());
-        let invite = match cx.agent.invite(cx.now, route::invite(&plan, offer)) {
+        let (offer, pending, description) = party::offer(local, plan.call.get());
+        let sent = match route::invite(&plan, &plan.trunk, cx.now, offer) {
+            Ok(invite) => cx.agent.invite(cx.now, invite).map_err(|error| match error {
+                trunkline_sip::Error::Overloaded { .. } => (Disposition::Overloaded, error.to_string()),
+                _ => (Disposition::TrunkFailed, error.to_string()),
+            }),
+            Err(error) => Err((Disposition::TrunkFailed, error.to_string())),
+        };
+        let invite = match sent {
             Ok(invite) => invite,
-            Err(error) => {
+            Err((disposition, why)) => {
                 cx.out.media(plan.call, leg, Media::Close);
-                let disposition = match error {
-                    trunkline_sip::Error::Overloaded { .. } => Disposition::Overloaded,
-                    _ => Disposition::TrunkFailed,
-                };
-                cx.out.ended(plan.call, Outcome::by_switch(disposition, cx.now, &error.to_string()));
+                cx.out.ended(plan.call, Outcome::by_switch(disposition, cx.now, &why));
                 return None;
             }
         };
         let mut call = Self {
             script: Script::new(plan.script.clone()),
-            party: Party::new(invite, pending, local, plan.call.get()),
+            party: Party::new(invite, pending, description),
             message: None,
             phase: Phase::Inviting { hangup: None },
             timers: Timers::default(),
@@ -151,7 +154,17 @@ impl Call {
             SipEvent::Offer { body, .. } => self.renegotiate(cx, body.as_ref()),
             SipEvent::Confirmed { body, .. } => self.reanswered(cx, body.as_ref()),
             SipEvent::Traced { direction, message, .. } => self.traced(cx, direction, &message),
-            SipEvent::Incoming { .. } | SipEvent::Info { .. } | SipEvent::Reply { .. } => {}
+            SipEvent::Refer { id, .. } => cx.agent.refuse_refer(cx.now, id, 603),
+            SipEvent::Incoming { .. }
+            | SipEvent::Info { .. }
+            | SipEvent::Message { .. }
+            | SipEvent::Reply { .. }
+            | SipEvent::ReferProgress { .. }
+            | SipEvent::Registered { .. }
+            | SipEvent::RegistrationFailed { .. }
+            | SipEvent::Unregistered { .. }
+            | SipEvent::Reanswered { .. }
+            | SipEvent::OfferRefused { .. } => {}
         }
     }
 
@@ -216,6 +229,7 @@ impl Call {
             self.order(cx, Media::Remote(negotiated));
         }
         self.facts.ringing_at.get_or_insert(cx.now);
+        self.facts.progress = self.facts.progress.max(Progress::of(status));
         self.tell(cx, CallFact::Ringing { status });
     }
 
@@ -397,7 +411,9 @@ impl Call {
             Phase::Judging | Phase::Talking | Phase::LeavingMessage | Phase::Over => None,
         };
         self.facts.refused(failure);
-        let (disposition, by) = disposition::of_failure(failure, hangup);
+        let ruling = disposition::judge(failure, self.facts.progress);
+        let Hangup { disposition, by } =
+            hangup.unwrap_or(Hangup { disposition: ruling.disposition, by: ruling.by });
         self.facts.ended_at.get_or_insert(cx.now);
         self.phase = Phase::Closing { end: Hangup { disposition, by }, dialog_over: true, recorded: true };
         self.wind_up(cx);

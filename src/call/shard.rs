@@ -227,10 +227,19 @@ fn token(event: &SipEvent) -> Option<u64> {
         | SipEvent::Ended { token, .. }
         | SipEvent::Confirmed { token, .. }
         | SipEvent::Offer { token, .. }
+        | SipEvent::Reanswered { token, .. }
+        | SipEvent::OfferRefused { token, .. }
         | SipEvent::Info { token, .. }
+        | SipEvent::Message { token, .. }
+        | SipEvent::Refer { token, .. }
+        | SipEvent::ReferProgress { token, .. }
         | SipEvent::Traced { token, .. } => Some(*token),
         // The BYE of an orphan: its call was told over before.
         SipEvent::Reply { .. } => Some(0),
+        // Nothing here registers.
+        SipEvent::Registered { .. } | SipEvent::RegistrationFailed { .. } | SipEvent::Unregistered { .. } => {
+            Some(0)
+        }
         SipEvent::Incoming { .. } => None,
     }
 }

@@ -16,7 +16,7 @@ use crate::directory::Route;
 use crate::house::{House, Options};
 use crate::model::{
     Agent, CallFact, Disposition, KeyId, Number, OutboundRequest, Outcome, PhoneNumber, RecordingResult,
-    Variable,
+    TrunkChoice, Variable,
 };
 
 /// What the exit code says.
@@ -151,7 +151,7 @@ fn route(config: &Config, args: &Args) -> anyhow::Result<Route> {
         trunk.with_context(|| format!("no trunk is called {}", args.trunk.as_deref().unwrap_or_default()))?;
     let ours = |number: &&Number| match &args.from {
         Some(from) => number.e164 == *from,
-        None => number.trunk == Some(trunk.id) && number.outbound,
+        None => number.outbound && number.trunks.iter().any(|choice| choice.trunk == trunk.id),
     };
     let number = objects.numbers.iter().find(ours);
     let from = args.from.clone().or(number.map(|number| number.e164.clone()));
@@ -162,7 +162,7 @@ fn route(config: &Config, args: &Args) -> anyhow::Result<Route> {
         agent: Arc::new(agent.cloned().unwrap_or_else(plain_agent)),
         number: number.cloned().map(Arc::new),
         from,
-        trunk: Arc::new(trunk.clone()),
+        trunks: vec![(Arc::new(trunk.clone()), TrunkChoice::only(trunk.id))],
     })
 }
 

@@ -8,7 +8,8 @@ use super::file::{self, File};
 use super::validate::Checker;
 use super::{Objects, uri};
 use crate::model::{
-    Agent, AgentId, Detection, Key, KeyId, Number, NumberId, PhoneNumber, Secret, TenantId, Trunk, TrunkId,
+    Agent, AgentId, Destinations, Detection, Key, KeyId, Number, NumberId, PhoneNumber, RightToUse, Secret,
+    TenantId, Trunk, TrunkChoice, TrunkId,
 };
 
 /// Whose the file's objects are.
@@ -88,18 +89,16 @@ fn trunk(table: &file::Trunk, id: TrunkId, path: &str, check: &mut Checker<'_>) 
             format!("`{domain}` is neither a host name nor an address")
         });
     }
+    let uri = check.or(&format!("{path}.uri"), uri::trunk(&table.uri), String::new());
     Trunk {
-        id,
-        tenant: FILE_TENANT,
-        name: table.name.clone(),
-        uri: check.or(&format!("{path}.uri"), uri::trunk(&table.uri), String::new()),
         from_domain: table.from_domain.clone(),
         username: table.username.clone(),
         password: table.password.clone(),
         enabled: table.enabled,
         channels: check.limit(&format!("{path}.channels"), table.channels),
         cps: check.rate(&format!("{path}.cps"), table.cps),
-        allow: table.allow.clone(),
+        destinations: Destinations { allow: table.allow.clone(), ..Destinations::default() },
+        ..Trunk::new(id, FILE_TENANT, &table.name, uri)
     }
 }
 
@@ -147,7 +146,8 @@ fn number(
     path: &str,
     check: &mut Checker<'_>,
 ) -> Option<Number> {
-    let trunk = trunk_named(&table.trunk, names, path, check);
+    let trunks = trunk_named(&table.trunk, names, path, check).map(TrunkChoice::only).into_iter().collect();
+    let right_to_use = RightToUse::default();
     let agent = table.agent.as_ref().and_then(|name| {
         let known = names.agents.get(name).copied();
         check.that(&format!("{path}.agent"), known.is_some(), || format!("there is no agent `{name}`"));
@@ -155,7 +155,16 @@ fn number(
     });
     let webhook_url = webhook_url(&table.webhook_url, names, path, check);
     let e164 = phone(&table.e164, &format!("{path}.e164"), check)?;
-    Some(Number { id, tenant: FILE_TENANT, e164, trunk, agent, outbound: table.outbound, webhook_url })
+    Some(Number {
+        id,
+        tenant: FILE_TENANT,
+        e164,
+        trunks,
+        right_to_use,
+        agent,
+        outbound: table.outbound,
+        webhook_url,
+    })
 }
 
 fn key(table: &file::Key, id: KeyId, path: &str, check: &mut Checker<'_>) -> Key {

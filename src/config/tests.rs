@@ -1,7 +1,7 @@
 //! What is accepted, and the exact words in which the rest is refused.
 
 use super::*;
-use crate::model::Face;
+use crate::model::{Face, TrunkChoice};
 
 /// Issue 2's own example.
 const EXAMPLE: &str = r#"data_dir = "./data"                            # SQLite and recordings; or database_url = "postgres://…"
@@ -49,7 +49,7 @@ fn the_example_works_as_written() {
     assert_eq!(config.sip.listen, ["127.0.0.1:5060".parse().expect("an address")]);
     assert_eq!(config.media.ports, 20_000..=29_999);
     let objects = &config.objects;
-    assert_eq!(objects.numbers[0].trunk, Some(objects.trunks[0].id));
+    assert_eq!(objects.numbers[0].trunks, [TrunkChoice::only(objects.trunks[0].id)]);
     assert_eq!(objects.numbers[0].agent, Some(objects.agents[0].id));
     assert_eq!(objects.keys[0].face, Face::Nixflex);
     assert_eq!(objects.agents[0].call_duration_max.as_secs(), 300);

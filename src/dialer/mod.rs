@@ -28,7 +28,6 @@ use crate::model::{
     Idempotency, Key, OutboundRequest, Outcome, Placed, Refusal, StoredResponse, Timestamp,
 };
 use crate::store::{Intended, Replay, Store};
-use crate::trunk::destination;
 
 use ids::Ids;
 use leg::OpenLeg;
@@ -123,7 +122,7 @@ impl Dialer {
         let mut ticket = self.ticket(request, route, None).await?;
         ticket.plan.tap = tap;
         let call = ticket.plan.call;
-        let permit = self.0.admit(&ticket.plan)?;
+        let permit = self.0.admit(&mut ticket.plan)?;
         let unused = StoredResponse { status: 201, body: String::new() };
         self.0.start_now(ticket, permit, unused).await?;
         Ok(call)
@@ -183,8 +182,6 @@ impl Dialer {
         route: Route,
         key: Option<Arc<Key>>,
     ) -> Result<Ticket, Refusal> {
-        destination::check(&route.trunk, &request.to)
-            .map_err(|reason| Refusal::DestinationForbidden { reason })?;
         let call = self.0.ids.next().await.map_err(|error| stored(&error))?;
         let record = self.0.parts.settings.recordings.is_some();
         plan::freeze(call, request, route, key, record, (Instant::now(), wall_now()))
@@ -193,16 +190,20 @@ impl Dialer {
 
 impl Inner {
     /// Starts the call now, or lets it wait where a limit is reached.
-    async fn accept(&self, ticket: Ticket, response: StoredResponse) -> Result<Placed, Refusal> {
-        match self.admit(&ticket.plan) {
+    async fn accept(&self, mut ticket: Ticket, response: StoredResponse) -> Result<Placed, Refusal> {
+        match self.admit(&mut ticket.plan) {
             Ok(permit) => self.start_now(ticket, permit, response).await,
             Err(Refusal::Limited { .. }) => self.let_wait(ticket, response).await,
             Err(refusal) => Err(refusal),
         }
     }
 
-    fn admit(&self, plan: &CallPlan) -> Result<Permit, Refusal> {
-        self.parts.admission.admit(Instant::now(), plan.key.as_deref(), &plan.trunk)
+    /// Room for the call by one of its trunks, which the plan names from then on.
+    fn admit(&self, plan: &mut CallPlan) -> Result<Permit, Refusal> {
+        let admitted = self.parts.admission.admit(Instant::now(), plan.key.as_deref(), &plan.trunks);
+        let (chosen, permit) = admitted?;
+        plan.trunk = Arc::clone(&plan.trunks[chosen]);
+        Ok(permit)
     }
 
     /// The intent is committed before the INVITE leaves.

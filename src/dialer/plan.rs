@@ -8,9 +8,10 @@ use uuid::Uuid;
 use super::Ticket;
 use crate::directory::Route;
 use crate::model::{
-    CallId, CallPlan, CallRecord, CallState, Key, Line, LineEnd, OutboundRequest, Refusal, Timestamp,
-    Variable, VoicemailAction, WebhookTarget, interpolate,
+    CallId, CallPlan, CallRecord, CallState, Key, Line, LineEnd, OutboundRequest, PhoneNumber, Refusal,
+    Timestamp, Trunk, TrunkChoice, Variable, VoicemailAction, WebhookTarget, interpolate,
 };
+use crate::trunk::{choice, destination};
 
 /// What stands in a text where the agent is to hang up. It is never spoken.
 const END_CALL: &str = "[END_CALL]";
@@ -24,7 +25,8 @@ pub fn freeze(
     record: bool,
     (asked_at, created_at): (Instant, Timestamp),
 ) -> Result<Ticket, Refusal> {
-    let Route { agent, number, from, trunk } = route;
+    let Route { agent, number, from, trunks } = route;
+    let trunks = ways(trunks, &request.to)?;
     let mut unknown = Vec::new();
     let script = script(&request.prompt, &agent.steps, &request.variables, &mut unknown)?;
     let message = request.voicemail_message.as_deref().or(agent.voicemail_message.as_deref());
@@ -35,6 +37,7 @@ pub fn freeze(
         VoicemailAction::LeaveMessage if voicemail_message.is_none() => VoicemailAction::Hangup,
         action => action,
     };
+    let right_to_use = number.as_ref().map(|number| number.right_to_use).unwrap_or_default();
     let sip_call_id = Uuid::new_v4().to_string();
     let webhook_url =
         number.as_ref().and_then(|number| number.webhook_url.clone()).or(agent.webhook_url.clone());
@@ -45,9 +48,9 @@ pub fn freeze(
         agent: agent.id,
         from: from.as_str().into(),
         to: request.to.as_str().into(),
-        trunk: trunk.name.clone(),
+        trunk: trunks[0].name.clone(),
         sip_call_id: sip_call_id.clone(),
-        campaign: request.campaign,
+        campaign: request.campaign.clone(),
         metadata: request.metadata,
         unknown_variables: unknown,
         webhook: webhook_url.zip(key.as_ref()).map(|(url, key)| WebhookTarget {
@@ -75,19 +78,42 @@ pub fn freeze(
     let plan = CallPlan {
         call,
         asked_at,
+        asked_on: created_at,
         sip_call_id,
         voicemail,
         agent,
         key,
-        trunk,
+        trunk: Arc::clone(&trunks[0]),
+        trunks,
         from,
+        right_to_use,
         to: request.to,
         script,
+        variables: request.variables.into(),
+        campaign: request.campaign,
         voicemail_message,
         record,
         tap: false,
     };
     Ok(Ticket { plan, record: row, idempotency: request.idempotency })
+}
+
+/// The trunks that may dial this number, in the order in which this call tries them.
+fn ways(trunks: Vec<(Arc<Trunk>, TrunkChoice)>, to: &PhoneNumber) -> Result<Vec<Arc<Trunk>>, Refusal> {
+    let mut forbidden = None;
+    let mut allowed = Vec::new();
+    for (trunk, choice) in trunks {
+        match destination::check(&trunk, to) {
+            Ok(()) => allowed.push((trunk, choice)),
+            Err(reason) => forbidden = forbidden.or(Some(reason)),
+        }
+    }
+    if let (true, Some(reason)) = (allowed.is_empty(), forbidden) {
+        return Err(Refusal::DestinationForbidden { reason });
+    }
+    let places: Vec<_> = allowed.iter().map(|(_, choice)| (choice.priority, choice.weight)).collect();
+    let order = choice::order(&places, &mut rand::rng());
+    Ok(order.into_iter().map(|index| Arc::clone(&allowed[index].0)).collect())
 }
 
 /// The prompt, then the agent's own steps, up to the first that ends the call.

@@ -72,13 +72,13 @@ impl Queue {
     /// again, or `None` if nobody waits.
     fn next<P>(
         &self,
-        admit: impl Fn(&CallPlan) -> Result<P, Refusal>,
+        admit: impl Fn(&mut CallPlan) -> Result<P, Refusal>,
     ) -> Option<Result<(Waiting, P), Duration>> {
         let mut lanes = self.lanes();
         let mut again = None;
         for _ in 0..lanes.len() {
             let (lane, mut line) = lanes.pop_front()?;
-            let admitted = line.front().map(|waiting| admit(&waiting.plan));
+            let admitted = line.front_mut().map(|waiting| admit(&mut waiting.plan));
             let taken = match admitted {
                 Some(Ok(permit)) => line.pop_front().map(|waiting| (waiting, permit)),
                 Some(Err(Refusal::Limited { retry_after, .. })) => {

@@ -2,8 +2,10 @@
 //!
 //! Values only. Nothing here does I/O, reads a clock or knows HTTP, SIP, SQL or a vendor's JSON.
 
+mod caller;
 mod event;
 mod id;
+pub mod numbering;
 mod object;
 mod outcome;
 mod phone;
@@ -14,10 +16,13 @@ mod request;
 mod response;
 mod secret;
 mod time;
+mod trunk;
 
+pub use caller::{IdentityHeader, NumberFormat, NumberStyle, RightToUse, SpendLimit, Stir};
 pub use event::{CallEvent, CallFact};
 pub use id::{AgentId, CallId, KeyId, NumberId, TenantId, TrunkId};
-pub use object::{Agent, Detection, Key, Number, Trunk};
+pub use numbering::{CostClass, Country};
+pub use object::{Agent, Detection, Key, Number, TrunkChoice};
 pub use outcome::{Disposition, EndedBy, Heard, Outcome, RecordingResult};
 pub use phone::{InvalidPhoneNumber, PhoneNumber};
 pub use plan::{CallPlan, Line, LineEnd};
@@ -27,3 +32,8 @@ pub use request::{Face, Idempotency, OutboundRequest, Variable, VoicemailAction,
 pub use response::{Accepted, Placed, StoredResponse};
 pub use secret::Secret;
 pub use time::Timestamp;
+pub use trunk::{
+    AudioCodec, CallerId, Destinations, DtmfMode, FromUser, Inbound, ReferPolicy, Registration,
+    ReliableProvisional, SessionRefresher, ShownNumber, SrtpPolicy, Trunk, TrunkHealth, TrunkMedia,
+    TrunkSession, TrunkTls,
+};

@@ -1,35 +1,10 @@
-//! What a tenant owns: trunks, numbers, agents, keys. Declared in the configuration file, later also through the API.
+//! What a tenant owns besides trunks: numbers, agents, keys. Declared in the configuration file, later also through the API.
 
 use std::time::Duration;
 
-use super::{AgentId, Face, KeyId, NumberId, PhoneNumber, Secret, TenantId, TrunkId, VoicemailAction};
-
-/// A carrier's SIP trunk.
-#[derive(Clone, Debug)]
-pub struct Trunk {
-    /// Its id.
-    pub id: TrunkId,
-    /// Whose it is.
-    pub tenant: TenantId,
-    /// Its name in the configuration.
-    pub name: String,
-    /// Where INVITEs go: `sip:host[:port]`.
-    pub uri: String,
-    /// The host of the From URI; the trunk's own if absent.
-    pub from_domain: Option<String>,
-    /// Digest user (RFC 7616).
-    pub username: Option<String>,
-    /// Digest password.
-    pub password: Option<Secret<String>>,
-    /// Disabled trunks place no calls.
-    pub enabled: bool,
-    /// At most so many calls at once; `None` is unlimited.
-    pub channels: Option<u32>,
-    /// At most so many new calls a second; `None` is unlimited.
-    pub cps: Option<f64>,
-    /// Prefixes, with `+`, that this trunk may dial; empty allows every destination that is not dangerous.
-    pub allow: Vec<String>,
-}
+use super::{
+    AgentId, Face, KeyId, NumberId, PhoneNumber, RightToUse, Secret, TenantId, TrunkId, VoicemailAction,
+};
 
 /// A telephone number of ours.
 #[derive(Clone, Debug)]
@@ -40,14 +15,34 @@ pub struct Number {
     pub tenant: TenantId,
     /// The number.
     pub e164: PhoneNumber,
-    /// The trunk it dials through.
-    pub trunk: Option<TrunkId>,
+    /// The trunks it dials through, the most wanted first.
+    pub trunks: Vec<TrunkChoice>,
+    /// What is known of our right to show it.
+    pub right_to_use: RightToUse,
     /// The agent it belongs to.
     pub agent: Option<AgentId>,
     /// May it place calls?
     pub outbound: bool,
     /// Where its calls' events go, before the agent's.
     pub webhook_url: Option<String>,
+}
+
+/// One of a number's ways out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TrunkChoice {
+    /// Which trunk.
+    pub trunk: TrunkId,
+    /// Lower goes first; a higher one is tried only when every lower one has failed.
+    pub priority: u16,
+    /// The share of calls among those of one priority. Zero gets some only where all are zero.
+    pub weight: u16,
+}
+
+impl TrunkChoice {
+    /// The only way.
+    pub const fn only(trunk: TrunkId) -> Self {
+        Self { trunk, priority: 1, weight: 1 }
+    }
 }
 
 /// Who talks.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Agent, CallId, Key, PhoneNumber, Trunk, VoicemailAction};
+use super::{Agent, CallId, Key, PhoneNumber, RightToUse, Timestamp, Trunk, Variable, VoicemailAction};
 
 /// One text that the agent says.
 #[derive(Clone)]
@@ -29,20 +29,30 @@ pub struct CallPlan {
     pub call: CallId,
     /// When it was asked for.
     pub asked_at: Instant,
+    /// The same on the calendar: a core that is told the time knows the date by it.
+    pub asked_on: Timestamp,
     /// The SIP Call-ID, a UUID (RFC 3261 §8.1.1.4), fixed here so that the intent on disk already names it.
     pub sip_call_id: String,
     /// Whose voice, limits and webhook.
     pub agent: Arc<Agent>,
     /// The key that asked; `None` for calls from the command line.
     pub key: Option<Arc<Key>>,
-    /// The way out.
+    /// The way out that it takes now.
     pub trunk: Arc<Trunk>,
+    /// Every way out that it may take, in the order in which they are tried.
+    pub trunks: Vec<Arc<Trunk>>,
     /// The number that calls.
     pub from: PhoneNumber,
+    /// What is known of our right to show it.
+    pub right_to_use: RightToUse,
     /// The number called.
     pub to: PhoneNumber,
     /// What the agent says, in order; the first line is the request's prompt.
     pub script: Vec<Line>,
+    /// What `{names}` in a trunk's headers stand for. Never logged, never stored.
+    pub variables: Arc<[Variable]>,
+    /// The campaign it counts in.
+    pub campaign: Option<String>,
     /// What is left after the beep, when `voicemail` is `LeaveMessage`.
     pub voicemail_message: Option<Arc<str>>,
     /// What happens once a machine has answered.
@@ -51,4 +61,12 @@ pub struct CallPlan {
     pub record: bool,
     /// Are its SIP messages shown to a listener (the ladder)?
     pub tap: bool,
+}
+
+impl CallPlan {
+    /// What the calendar says at `now`.
+    pub fn date(&self, now: Instant) -> Timestamp {
+        let since = now.saturating_duration_since(self.asked_at).as_millis();
+        Timestamp(self.asked_on.0.saturating_add(i64::try_from(since).unwrap_or(i64::MAX)))
+    }
 }

@@ -4,39 +4,21 @@
 //! (by the numbering plan) and satellite or global shared-cost networks. A trunk's `allow` list of prefixes is then the
 //! whole truth: what it names is allowed, premium or not, and nothing else is.
 
-use crate::model::{PhoneNumber, Trunk};
-
-/// Country codes of networks in no country: satellite (870, 881, 882, 883) and shared-cost or premium global services
-/// (808, 878, 888, 979), ITU-T E.164 annex.
-const NETWORKS: [&str; 8] = ["870", "881", "882", "883", "808", "878", "888", "979"];
+use crate::model::{PhoneNumber, Trunk, numbering};
 
 /// May this trunk dial this number? If not, the rule that forbids it.
 pub fn check(trunk: &Trunk, to: &PhoneNumber) -> Result<(), String> {
-    if !trunk.allow.is_empty() {
-        let allowed = trunk.allow.iter().any(|prefix| to.as_str().starts_with(prefix.as_str()));
+    let allow = &trunk.destinations.allow;
+    if !allow.is_empty() {
+        let allowed = allow.iter().any(|prefix| to.as_str().starts_with(prefix.as_str()));
         return if allowed { Ok(()) } else { Err("not among the trunk's allowed prefixes".into()) };
     }
-    if let Some(code) = NETWORKS.iter().find(|code| to.digits().starts_with(**code)) {
-        return Err(format!(
-            "+{code} is a satellite or global network; name it in the trunk's `allow` to dial it"
-        ));
+    match numbering::cost_class_of(to) {
+        Some(class) => {
+            Err(format!("a {} number; name its prefix in the trunk's `allow` to dial it", class.as_str()))
+        }
+        None => Ok(()),
     }
-    if is_premium(to) {
-        return Err("a premium-rate number; name its prefix in the trunk's `allow` to dial it".into());
-    }
-    Ok(())
-}
-
-/// By the numbering plan. A number that is in no plan is not premium.
-fn is_premium(to: &PhoneNumber) -> bool {
-    let Ok(number) = phonenumber::parse(None, to.as_str()) else { return false };
-    number.number_type(&phonenumber::metadata::DATABASE) == phonenumber::Type::PremiumRate
-}
-
-/// The first look at the numbering plan costs some 90 ms: take it before the first call does.
-pub fn warm() {
-    let number = "+12025550123".parse().expect("a valid number");
-    is_premium(&number);
 }
 
 #[cfg(test)]
@@ -45,19 +27,9 @@ mod tests {
     use crate::model::{TenantId, TrunkId};
 
     fn trunk(allow: &[&str]) -> Trunk {
-        Trunk {
-            id: TrunkId(1),
-            tenant: TenantId(1),
-            name: "t".into(),
-            uri: "sip:127.0.0.1".into(),
-            from_domain: None,
-            username: None,
-            password: None,
-            enabled: true,
-            channels: None,
-            cps: None,
-            allow: allow.iter().map(|prefix| String::from(*prefix)).collect(),
-        }
+        let mut trunk = Trunk::new(TrunkId(1), TenantId(1), "t", "sip:127.0.0.1");
+        trunk.destinations.allow = allow.iter().map(|prefix| String::from(*prefix)).collect();
+        trunk
     }
 
     #[test]

@@ -1,4 +1,6 @@
 //! The way out: how an INVITE for a trunk looks, and where it may go.
 
+pub mod choice;
 pub mod destination;
+pub mod health;
 pub mod route;

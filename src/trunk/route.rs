@@ -1,18 +1,24 @@
 //! From a plan to an INVITE: Request-URI, From, To, credentials (RFC 3261 §8.1.1).
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use trunkline_sip::{Body, Credentials, Invite};
+use trunkline_sip::{Body, Credentials, Invite, Reliable, SessionTimer};
 
 use crate::model::{CallPlan, Trunk};
 
-/// The INVITE of a plan. `local_host` stands in From where the trunk names no domain of its own.
-pub fn invite(plan: &CallPlan, offer: Body) -> Invite {
-    let trunk = &plan.trunk;
+/// An INVITE was to be signed, cannot be, and must not leave without.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the caller id could not be signed, and the trunk sends no call unsigned")]
+pub struct NotSigned;
+
+/// The INVITE of a plan through one of its trunks, at `now`.
+pub fn invite(plan: &CallPlan, trunk: &Trunk, now: Instant, offer: Body) -> Result<Invite, NotSigned> {
+    let _ = now;
     let target = Target::of(&trunk.uri);
     let domain = trunk.from_domain.as_deref().unwrap_or(target.host());
     let uri = target.with_user(plan.to.as_str());
-    Invite {
+    Ok(Invite {
         token: plan.call.get(),
         from: format!("<sip:{}@{domain}>", plan.from.as_str()),
         to: format!("<{uri}>"),
@@ -24,13 +30,15 @@ pub fn invite(plan: &CallPlan, offer: Body) -> Invite {
         body: Some(offer),
         call_id: Some(plan.sip_call_id.clone()),
         tap: plan.tap,
-    }
+        reliable: Reliable::default(),
+        session: Some(SessionTimer::default()),
+    })
 }
 
 /// What answers a challenge of this trunk.
 pub fn credentials(trunk: &Trunk) -> Option<Arc<Credentials>> {
     let (username, password) = (trunk.username.as_ref()?, trunk.password.as_ref()?);
-    Some(Arc::new(Credentials { username: username.clone(), password: password.reveal().clone() }))
+    Some(Arc::new(Credentials::new(username.clone(), password.reveal().clone())))
 }
 
 /// A trunk's URI in three parts: `sip:`, host and port, parameters. The configuration has checked its form.

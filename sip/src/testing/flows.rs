@@ -283,7 +283,7 @@ fn a_dialog_outlives_its_connection_and_its_bye_opens_another() {
     let (bye, message) = lone.sent_by();
     assert_eq!((bye.path, message.method()), (path, Some(Method::Bye)));
     lone.lose(path, TransportError::Refused);
-    assert_eq!(lone.ended(), End::Lost { status: None });
+    assert_eq!(lone.ended(), End::Lost { status: None, cause: crate::event::Loss::Request });
 }
 
 #[test]

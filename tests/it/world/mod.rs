@@ -16,7 +16,7 @@ use trunkline::admission::{Admission, Limits};
 use trunkline::call::{Command, Origination, Shard};
 use trunkline::model::{
     Agent, AgentId, CallFact, CallId, CallPlan, Detection, Disposition, EndedBy, Line, LineEnd, Outcome,
-    TenantId, Trunk, TrunkId, VoicemailAction,
+    RightToUse, TenantId, Timestamp, Trunk, TrunkId, VoicemailAction,
 };
 use trunkline::simulator::{self, Exchange, Order, Persona};
 use trunkline_media::{BridgeSpec, LegId};
@@ -86,7 +86,8 @@ impl World {
             ..BridgeSpec::default()
         };
         let (leg, local) = self.ours.open(self.now, spec, call.get());
-        let permit = self.admission.admit(self.now, None, &self.trunk).expect("the world has no limits");
+        let (_, permit) =
+            self.admission.admit(self.now, None, &plan.trunks).expect("the world has no limits");
         let origination = Origination { plan, leg, local, recording: None, permit };
         self.shard.handle_command(self.now, Command::Originate(Box::new(origination)));
         self.drain();
@@ -252,13 +253,18 @@ impl World {
         CallPlan {
             call,
             asked_at: self.now,
+            asked_on: Timestamp(0),
             sip_call_id: format!("{call}@world"),
             agent: Arc::new(agent()),
             key: None,
             trunk: Arc::clone(&self.trunk),
+            trunks: vec![Arc::clone(&self.trunk)],
             from: "+15550100000".parse().expect("E.164"),
             to: format!("+1555010000{}", persona.digit()).parse().expect("E.164"),
+            right_to_use: RightToUse::Unknown,
             script: vec![Line { text: "hello".into(), then: LineEnd::Listen }],
+            variables: Arc::default(),
+            campaign: None,
             voicemail_message: None,
             voicemail: VoicemailAction::Hangup,
             record: false,
@@ -295,19 +301,7 @@ pub fn agent() -> Agent {
 }
 
 fn trunk() -> Trunk {
-    Trunk {
-        id: TrunkId(1),
-        tenant: TenantId(1),
-        name: "world".into(),
-        uri: format!("sip:{EXCHANGE}"),
-        from_domain: None,
-        username: None,
-        password: None,
-        enabled: true,
-        channels: None,
-        cps: None,
-        allow: Vec::new(),
-    }
+    Trunk::new(TrunkId(1), TenantId(1), "world", format!("sip:{EXCHANGE}"))
 }
 
 fn address(text: &str) -> SocketAddr {

@@ -1,0 +1,1 @@
+//! A trunk's life in virtual time.
