@@ -4,4 +4,5 @@
 mod differential;
 mod hostile;
 mod reading;
+mod sockets;
 mod torture;
