@@ -2,11 +2,14 @@
 //! what is said.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::event::DialogState;
 use crate::message::{Message, Name, NameAddr, Uri, Writer};
 use crate::path::{Path, Protocol, Target};
 use crate::targets::{Hop, hop};
+use crate::tls::ClientTls;
+use crate::transaction::Layer;
 
 /// One dialog as one of its two ends sees it.
 #[derive(Clone, Debug)]
@@ -14,6 +17,8 @@ pub(crate) struct Dialog {
     pub state: DialogState,
     /// The way its last message came.
     pub path: Path,
+    /// The way to its next hop, where that is a name and has been looked up.
+    pub reached: Option<Path>,
     /// The highest CSeq heard from the far end (§12.2.2).
     remote_cseq: Option<u32>,
 }
@@ -37,7 +42,7 @@ impl Dialog {
             local_cseq: response.cseq().0,
             remote: path.remote,
         };
-        Self { state, path, remote_cseq: None }
+        Self { state, path, reached: None, remote_cseq: None }
     }
 
     /// The dialog an INVITE from afar makes (§12.1.1).
@@ -54,7 +59,23 @@ impl Dialog {
             local_cseq: 0,
             remote: path.remote,
         };
-        Self { state, path, remote_cseq: Some(request.cseq().0) }
+        Self { state, path, reached: None, remote_cseq: Some(request.cseq().0) }
+    }
+
+    /// The way of a request that cannot wait for a name to be looked up: where the ACK of the call went, else to where the last message
+    /// came from.
+    pub fn way(&self, layer: &mut Layer, tls: Option<&Arc<ClientTls>>) -> Path {
+        let found = match self.state.next_hop(self.path.protocol) {
+            NextHop::At(target, _) => layer.path_to(target, self.state.hop(), tls, Some(self.path)),
+            NextHop::Named(_) => self.reached,
+            NextHop::Last => None,
+        };
+        found.unwrap_or(self.path)
+    }
+
+    /// What came before this dialog was confirmed counts on: the far end's order of requests.
+    pub fn carry_on(&mut self, early: &Self) {
+        self.remote_cseq = self.remote_cseq.max(early.remote_cseq);
     }
 
     /// Whether a request belongs to this dialog; its To-tag was looked at already.
@@ -79,8 +100,9 @@ impl Dialog {
 
     /// A target refresh request may bring a new Contact (§12.2.2).
     pub fn refresh_target(&mut self, message: &Message) {
-        if let Some(target) = contact(message) {
+        if let Some(target) = contact(message).filter(|target| *target != self.state.remote_target) {
             self.state.remote_target = target.to_owned();
+            self.reached = None;
         }
     }
 }

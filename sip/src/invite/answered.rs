@@ -3,8 +3,9 @@
 
 use std::time::Instant;
 
-use super::calling::FORKS_MAX;
-use super::{Acked, Phase, Talking, body_of, with_headers};
+use super::early::FORKS_MAX;
+use super::session_timer::{self, Running, Said};
+use super::{Acked, Phase, Talking, body_of, fingerprint, with_headers};
 use crate::arena::Key;
 use crate::dialog::{Dialog, NextHop};
 use crate::event::{Asker, Cause, Event, Failure, Fork, InviteId};
@@ -27,7 +28,7 @@ impl UserAgent {
         }
         match &mut usage.phase {
             Phase::Calling(calling) if calling.quitting.is_none() => {
-                let (fork, _) = calling.fork(tag, 0).unwrap_or((Fork(FORKS_MAX as u32), true));
+                let fork = calling.fork(tag);
                 self.establish(now, key, path, response, fork);
             }
             Phase::Calling(calling) => {
@@ -36,7 +37,7 @@ impl UserAgent {
                 let cause = if cancelled { Cause::Response } else { Cause::Timeout };
                 self.layer.counters.answers_after_cancel += 1;
                 self.end_fork(now, key, path, response);
-                self.fail(key, Failure::from_response(response, cause, cancelled));
+                self.fail(now, key, Failure::from_response(response, cause, cancelled));
             }
             Phase::Ringing(_) => {}
             Phase::Talking(_) | Phase::Over => {
@@ -51,12 +52,25 @@ impl UserAgent {
 
     fn establish(&mut self, now: Instant, key: Key, path: Path, response: &Message, fork: Fork) {
         let dialog = self.acknowledge(now, key, path, response);
-        let (Some(dialog), Some(usage)) = (dialog, self.usages.get_mut(key)) else { return };
+        let (Some(mut dialog), Some(usage)) = (dialog, self.usages.get_mut(key)) else { return };
+        usage.hear_allow(response);
+        dialog.state.local_cseq = usage.cseq;
         let state = dialog.state.clone();
+        if let Some(early) = usage.dialog_mut(&state.remote_tag) {
+            dialog.carry_on(early);
+        }
         usage.phase = Phase::Talking(Box::new(Talking::confirmed(dialog)));
+        let said = Said::of(response);
+        let terms = usage.wish.map_or(session_timer::agreed(said), |wish| wish.agreed(said));
+        usage.session = terms.map(|terms| Running::new(now, terms));
+        if !response.body().is_empty() {
+            usage.remote = Some(fingerprint(0, response.body()));
+        }
         self.layer.counters.answered += 1;
         let (id, token, body) = (InviteId(key), usage.token, body_of(response));
         self.layer.events.push_back(Event::Answered { id, token, fork, body, dialog: state });
+        self.settle_early_offer(now, key);
+        self.arm_usage(key);
     }
 
     /// ACKs an answer nobody wants, and says BYE to it once.
@@ -108,7 +122,7 @@ impl UserAgent {
             self.layer.transmit(now, path, ack, tap);
         }
         if let Some(hop) = question {
-            self.ask(Asker::Ack(key), hop);
+            self.inquire(Asker::Ack(key), hop);
         }
         Some(dialog)
     }
@@ -118,12 +132,13 @@ impl UserAgent {
         let Self { layer, usages, .. } = self;
         let Some(usage) = usages.get_mut(key) else { return };
         let Some(acked) = usage.acked.as_mut().filter(|acked| acked.path.is_none()) else { return };
-        let Phase::Talking(talking) = &usage.phase else { return };
+        let Phase::Talking(talking) = &mut usage.phase else { return };
         let Dialog { state, path: last, .. } = &talking.dialog;
         let (hop, tls) = (state.hop(), usage.tls.as_ref());
         let found = targets.iter().find_map(|target| layer.path_to(*target, hop, tls, Some(*last)));
         let path = found.unwrap_or(*last);
         acked.path = Some(path);
+        talking.dialog.reached = Some(path);
         layer.transmit(now, path, acked.ack.clone(), usage.tap);
     }
 }

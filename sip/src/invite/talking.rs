@@ -13,15 +13,15 @@ use crate::request::{Purpose, Request};
 use crate::user_agent::UserAgent;
 
 use super::answer::Unacked;
-use super::offer::PendingOffer;
+use super::reliable::Rack;
 
 /// An answered call.
 pub(crate) struct Talking {
     pub dialog: Dialog,
     /// Our 2xx, to the INVITE or a re-INVITE, whose ACK has not come.
     pub unacked: Option<Unacked>,
-    /// Their offer, which our owner has not answered.
-    pub offer: Option<PendingOffer>,
+    /// A reliable response that we answered without waiting for its PRACK.
+    pub unpracked: Option<Rack>,
     pub hangup: Hangup,
 }
 
@@ -37,7 +37,7 @@ pub(crate) enum Hangup {
 impl Talking {
     /// A dialog whose INVITE is ACKed.
     pub fn confirmed(dialog: Dialog) -> Self {
-        Self { dialog, unacked: None, offer: None, hangup: Hangup::None }
+        Self { dialog, unacked: None, unpracked: None, hangup: Hangup::None }
     }
 }
 
@@ -56,6 +56,7 @@ impl UserAgent {
 
     pub(crate) fn say_bye(&mut self, now: Instant, key: Key, reason: Option<Reason>) {
         self.withdraw(now, key);
+        self.decline_refer(now, key, 487);
         let Some(Usage { phase: Phase::Talking(talking), .. }) = self.usages.get_mut(key) else { return };
         talking.hangup = Hangup::Sent;
         let (dialog, last) = (talking.dialog.state.clone(), talking.dialog.path);
@@ -72,15 +73,14 @@ impl UserAgent {
         reason: Option<Reason>,
         purpose: Purpose,
     ) {
-        let Some(usage) = self.usages.get(key) else { return };
-        dialog.local_cseq = dialog.local_cseq.saturating_add(1);
+        let Some(usage) = self.usages.get_mut(key) else { return };
+        dialog.local_cseq = usage.next_cseq();
         let mut request = Request::new(Method::Bye, dialog, purpose);
         request.reason = reason;
         request.last = Some(last);
         request.tls.clone_from(&usage.tls);
         request.credentials.clone_from(&usage.credentials);
-        request.authenticator.clone_from(&usage.authenticator);
-        request.authenticator.begin_request();
+        request.authenticator = usage.authenticator.lend();
         request.tap = usage.tap;
         self.begin_bye(now, request);
     }
@@ -92,12 +92,12 @@ impl UserAgent {
     }
 
     /// Our BYE was answered, or was not. The session is over either way (§15.1.1).
-    pub(crate) fn hung_up(&mut self, key: Key, status: Option<u16>) {
+    pub(crate) fn hung_up(&mut self, now: Instant, key: Key, status: Option<u16>) {
         let end = match status {
             None | Some(408 | 481) => End::Lost { status, cause: Loss::Request },
             Some(_) => End::Local,
         };
-        self.end(key, end);
+        self.end(now, key, end);
     }
 
     /// A request in the dialog of a usage that talks. `key` was found by our tag.
@@ -124,6 +124,16 @@ impl UserAgent {
                 }
             }
             Method::Options => self.reply_options(now, path, request),
+            Method::Refer => self.hear_refer(now, key, path, request),
+            Method::Notify => self.hear_notify(now, key, path, request),
+            Method::Message => self.hear_message(now, path, request, Some(key)),
+            Method::Subscribe => self.refuse_event(now, path, request),
+            Method::Prack => match talking.unpracked.take_if(|rack| Rack::of(request) == Some(*rack)) {
+                Some(_) => {
+                    self.accept_and_reply(now, key, path, request, true);
+                }
+                None => self.refuse(now, path, request, 481, &[]),
+            },
             method => self.refuse_method(now, path, request, method),
         }
     }
@@ -131,12 +141,13 @@ impl UserAgent {
     fn hear_bye(&mut self, now: Instant, key: Key, path: Path, request: &Message) {
         self.accept_and_reply(now, key, path, request, true);
         self.withdraw(now, key);
+        self.decline_refer(now, key, 487);
         let Some(Usage { phase: Phase::Talking(talking), .. }) = self.usages.get(key) else { return };
         // Crossing BYEs: we hung up as well, and first as far as we can know.
         let end = match talking.hangup {
             Hangup::None => End::Remote { reasons: reasons(request) },
             Hangup::AfterAck(_) | Hangup::Sent => End::Local,
         };
-        self.end(key, end);
+        self.end(now, key, end);
     }
 }
