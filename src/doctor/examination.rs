@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use trunkline_sip::Target;
+use trunkline_sip::{Protocol, Target};
 
 use super::finding::{Finding, Step, Verdict};
 use super::judge;
@@ -122,7 +122,7 @@ impl Examination {
     }
 
     fn hear_knock(&mut self, knocked: Knocked) {
-        self.findings.push_back(judge::knocked(&self.patient, &knocked));
+        self.findings.push_back(judge::knocked(&self.patient, &knocked, self.hops.len() == 1));
         self.knocks.push(knocked);
         if self.knocks.len() < self.hops.len() {
             return;
@@ -136,6 +136,13 @@ impl Examination {
     }
 
     fn hear_options(&mut self, exchange: Exchange) {
+        if let Some(finding) = judge::transport(&self.patient, &exchange) {
+            self.findings.push_back(finding);
+            return self.skip(&[Step::Options, Step::Call], "nothing can be sent to the trunk");
+        }
+        let spoke = self.knocks.iter().find(|knocked| knocked.refused.is_none());
+        let tls = spoke.and_then(|knocked| judge::tls(&self.patient, &knocked.hop));
+        self.findings.extend(tls.filter(|_| exchange.last_final().is_some()));
         self.findings.extend(judge::options(&self.patient, &exchange));
         if exchange.last_final().is_none() {
             // Without a number to call that was the end.
@@ -153,7 +160,11 @@ impl Examination {
                 return self.skip(&[Step::Call], "the trunk does not take our credentials");
             }
         }
-        self.orders.push_back(Order::ReturnPath);
+        // Over a connection, answers come back by it (RFC 3261 §18.2.2).
+        match spoke_udp(&self.knocks) {
+            true => self.orders.push_back(Order::ReturnPath),
+            false => self.register(),
+        }
     }
 
     fn register(&mut self) {
@@ -255,6 +266,11 @@ impl Examination {
         let skipped = steps.iter().filter(|step| **step != Step::Call || self.patient.call.is_some());
         self.findings.extend(skipped.map(|step| Finding::skipped(*step, why)));
     }
+}
+
+fn spoke_udp(knocks: &[Knocked]) -> bool {
+    let spoke = knocks.iter().find(|knocked| knocked.refused.is_none());
+    spoke.is_some_and(|knocked| knocked.hop.protocol == Protocol::Udp)
 }
 
 /// Answered, or rang for as long as we let it.

@@ -48,6 +48,10 @@ pub struct Asked {
 /// What is asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RecordKind {
+    /// Which transports, in which order.
+    Naptr,
+    /// Which hosts and ports, in which order.
+    Srv,
     /// A and AAAA.
     Address,
 }

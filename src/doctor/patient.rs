@@ -19,6 +19,8 @@ pub struct Patient {
     pub sip: SocketAddr,
     /// What Via and Contact say instead.
     pub advertise: Option<SocketAddr>,
+    /// The name servers; none: the system's.
+    pub nameservers: Vec<SocketAddr>,
     /// The `User-Agent` header.
     pub user_agent: String,
     /// T1, T2, T4.
@@ -56,6 +58,7 @@ impl Patient {
         Self {
             sip: config.sip.listen[0],
             advertise: config.sip.advertise,
+            nameservers: Vec::new(),
             user_agent: config.sip.user_agent.clone(),
             timers: Timers { t1: config.sip.t1, t2: config.sip.t2, t4: config.sip.t4, ..Timers::default() },
             media: config.media.address,

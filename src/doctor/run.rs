@@ -65,7 +65,7 @@ pub async fn examine(patient: Patient, mut tell: impl FnMut(&Finding)) -> Result
             continue;
         }
         let observation = match order {
-            Order::Look(uri) => Observation::Names(names::look(&uri).await),
+            Order::Look(uri) => Observation::Names(names::look(&uri, &patient.nameservers).await),
             Order::Knock(hop) => Observation::Knocked(knock::knock(patient.sip, hop).await),
             Order::Options(hops) => {
                 wire.lead(hops);

@@ -55,7 +55,11 @@ impl Wire {
         Ok(Self {
             agent: UserAgent::new(config, rand::random()),
             endpoint,
-            resolver: Resolver::new(ResolverConfig::default()).map_err(io::Error::other)?,
+            resolver: Resolver::new(ResolverConfig {
+                nameservers: patient.nameservers.clone(),
+                ..ResolverConfig::default()
+            })
+            .map_err(io::Error::other)?,
             other: second,
             hops: Vec::new(),
             exchange: Exchange::new(Method::Options),

@@ -9,6 +9,7 @@ mod media;
 mod options;
 mod reach;
 mod register;
+mod transport;
 mod words;
 
 pub use call::{accepted, cured, refused};
@@ -20,3 +21,4 @@ pub use media::media;
 pub use options::{options, return_path, unanswered};
 pub use reach::{knocked, names};
 pub use register::register;
+pub use transport::{tls, transport};
