@@ -2,6 +2,7 @@
 //! Every test asks for the same: this fault and no other, and advice that names the right thing.
 
 mod calls;
+mod fake;
 mod healthy;
 mod media;
 mod reach;
@@ -113,4 +114,23 @@ fn carrier(scenario: &str) -> (Place, Sipp) {
 fn diagnose(scenario: &str) -> Diagnosis {
     let (place, sipp) = carrier(scenario);
     Diagnosis { _carrier: Some(sipp), ..examine(Setup::new(), &place) }
+}
+
+#[test]
+fn every_broken_carrier_is_examined_and_listed() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &Path| std::fs::read_to_string(path).expect("a text file of the repository");
+    let paths = |folder: &str| {
+        let list = std::fs::read_dir(root.join(folder)).expect("a folder of the repository");
+        list.map(|entry| entry.expect("a readable entry").path()).collect::<Vec<_>>()
+    };
+    let tests: String = paths("tests/it/doctor").iter().map(|path| read(path)).collect();
+    let readme = read(&root.join("sipp-scenarios/broken/README.md"));
+    for path in
+        paths("sipp-scenarios/broken").iter().filter(|path| path.extension().is_some_and(|ext| ext == "xml"))
+    {
+        let name = path.file_stem().expect("a file has a name").to_string_lossy();
+        assert!(tests.contains(&format!("(\"{name}\")")), "{name} is not examined");
+        assert!(readme.contains(&format!("| `{name}` |")), "{name} is not in README.md");
+    }
 }

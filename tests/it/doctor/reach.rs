@@ -2,6 +2,7 @@
 
 use std::net::UdpSocket;
 
+use super::fake::Fake;
 use super::{examine, examine_with};
 use crate::switch::{Place, Setup};
 
@@ -16,4 +17,12 @@ fn a_firewall_swallows_everything() {
     let place = Place::claim();
     let _silent = UdpSocket::bind(place.trunk_sip()).expect("a free port");
     examine_with(Setup::new(), &place, &[]).only_fault("no-answer", &["firewall", ":5080"]);
+}
+
+#[test]
+fn answers_to_the_wrong_port() {
+    let place = Place::claim();
+    let _fake = Fake::without_rport(place.trunk_sip());
+    let diagnosis = examine_with(Setup::new(), &place, &[]);
+    diagnosis.only_warning("no-rport", &["rport", "`advertise`"]);
 }
