@@ -4,6 +4,7 @@
 mod calls;
 mod fake;
 mod healthy;
+mod http;
 mod media;
 mod reach;
 
@@ -103,11 +104,15 @@ fn doctor(folder: &Path, arguments: &[&str]) -> Diagnosis {
 /// A broken carrier, as sipp plays it, at the trunk's address.
 fn carrier(scenario: &str) -> (Place, Sipp) {
     let place = Place::claim();
+    let sipp = carrier_at(&place, scenario);
+    (place, sipp)
+}
+
+fn carrier_at(place: &Place, scenario: &str) -> Sipp {
     let nobody = place.neighbour(9).to_string();
     // Calls and pings alike are calls to sipp.
     let arguments = ["-m", "1000", "-key", "nobody", &nobody, "-key", "sdp_ip", &nobody];
-    let sipp = Sipp::run(place.trunk_sip(), &format!("broken/{scenario}"), &arguments);
-    (place, sipp)
+    Sipp::run(place.trunk_sip(), &format!("broken/{scenario}"), &arguments)
 }
 
 /// What the doctor says of a broken carrier.

@@ -22,3 +22,6 @@ pub use options::{options, return_path, unanswered};
 pub use reach::{knocked, names};
 pub use register::register;
 pub use transport::{tls, transport};
+
+#[cfg(test)]
+mod tests;
