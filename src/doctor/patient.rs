@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use trunkline_sip::Listen;
 use trunkline_sip::Timers;
 
 use crate::config::Config;
@@ -44,9 +45,11 @@ impl Patient {
         let dials =
             |number: &&Number| number.outbound && number.trunks.iter().any(|choice| choice.trunk == trunk.id);
         let ours = config.objects.numbers.iter().find(dials);
+        let first = config.sip.listen[0];
+        let anywhere = Listen { address: SocketAddr::new(first.address.ip(), 0), ..first };
         Self {
-            sip: config.sip.listen[0],
-            advertise: config.sip.advertise,
+            sip: first.address,
+            advertise: (!config.sip.advertise.is_empty()).then(|| config.sip.advertised(anywhere)),
             user_agent: config.sip.user_agent.clone(),
             timers: Timers { t1: config.sip.t1, t2: config.sip.t2, t4: config.sip.t4, ..Timers::default() },
             media: config.media.address,
