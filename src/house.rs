@@ -14,7 +14,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use trunkline_media::{Media, MediaConfig};
 use trunkline_sip::{
-    Config as SipConfig, Endpoint, Listen, Query, Resolver, ResolverConfig, ResolverError, Timers, Trust,
+    Config as SipConfig, Endpoint, Listen, Local, Query, Resolver, ResolverConfig, ResolverError, Timers,
+    Trust,
 };
 
 use crate::admission::{Admission, Limits};
@@ -102,10 +103,12 @@ impl House {
         let tts = options.tts.unwrap_or_else(|| Tts::new(config.tts.command.clone()));
         let recordings = recordings(&config)?;
 
-        let listen: Vec<Listen> = config.sip.listen.iter().copied().map(Listen::udp).collect();
-        let endpoint = Endpoint::bind(&listen, None).map_err(io_error("SIP cannot listen"))?;
-        let resolver =
-            Resolver::new(ResolverConfig { nameservers: Vec::new(), listening: endpoint.listening() })?;
+        let endpoint = Endpoint::bind(&config.sip.listen, config.sip.tls.clone())
+            .map_err(io_error("SIP cannot listen"))?;
+        let resolver = Resolver::new(ResolverConfig {
+            nameservers: config.sip.nameservers.clone(),
+            listening: endpoint.listening(),
+        })?;
         let sip = endpoint.local_addrs();
         let (mailbox, inputs) = Mailbox::new();
         let sink = mailbox.clone();
@@ -120,7 +123,10 @@ impl House {
         let events = events(&journal, &metrics);
         let board = Board::default();
         let driver = Driver::new(DriverParts {
-            shard: Shard::new(sip_config(&config, sip[0], trusted(&config, &resolver).await), rand::random()),
+            shard: Shard::new(
+                sip_config(&config, &endpoint.listening(), trusted(&config, &resolver).await),
+                rand::random(),
+            ),
             endpoint,
             resolver,
             mailbox: mailbox.clone(),
@@ -364,17 +370,19 @@ fn events(journal: &Journal, metrics: &Metrics) -> Events {
     })
 }
 
-fn sip_config(config: &Config, bound: SocketAddr, trust: Trust) -> SipConfig {
-    let local = match config.sip.advertise {
-        Some(advertise) if advertise.port() == 0 => SocketAddr::new(advertise.ip(), bound.port()),
-        Some(advertise) => advertise,
-        None => bound,
+fn sip_config(config: &Config, listening: &[Listen], trust: Trust) -> SipConfig {
+    let local = |listen: &Listen| Local {
+        protocol: listen.protocol,
+        bound: listen.address,
+        advertised: config.sip.advertised(*listen),
     };
+    let locals: Vec<Local> = listening.iter().map(local).collect();
     SipConfig {
         user_agent: config.sip.user_agent.clone(),
         timers: Timers { t1: config.sip.t1, t2: config.sip.t2, t4: config.sip.t4, ..Timers::default() },
         trust,
-        ..SipConfig::new(local)
+        locals,
+        ..SipConfig::new(SocketAddr::from(([0, 0, 0, 0], 0)))
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use trunkline_sip::Timers;
+use trunkline_sip::{Protocol, Timers};
 
 use crate::config::Config;
 use crate::model::{Number, PhoneNumber, Trunk};
@@ -18,7 +18,7 @@ pub struct Patient {
     /// The configured SIP address; the doctor takes another port of it.
     pub sip: SocketAddr,
     /// What Via and Contact say instead.
-    pub advertise: Option<SocketAddr>,
+    pub advertise: Option<IpAddr>,
     /// The name servers; none: the system's.
     pub nameservers: Vec<SocketAddr>,
     /// The `User-Agent` header.
@@ -55,10 +55,13 @@ impl Patient {
         from: Option<PhoneNumber>,
         call: Option<PhoneNumber>,
     ) -> Self {
+        let listen = &config.sip.listen;
+        let sip = listen.iter().find(|listen| listen.protocol == Protocol::Udp).unwrap_or(&listen[0]);
+        let advertised = config.sip.advertised(*sip).ip();
         Self {
-            sip: config.sip.listen[0],
-            advertise: config.sip.advertise,
-            nameservers: Vec::new(),
+            sip: sip.address,
+            advertise: (advertised != sip.address.ip()).then_some(advertised),
+            nameservers: config.sip.nameservers.clone(),
             user_agent: config.sip.user_agent.clone(),
             timers: Timers { t1: config.sip.t1, t2: config.sip.t2, t4: config.sip.t4, ..Timers::default() },
             media: config.media.address,

@@ -247,8 +247,8 @@ async fn heard(line: Option<&Line>) {
 }
 
 /// What Via and Contact say: the advertised address, with the port that is really ours.
-fn named(advertise: Option<SocketAddr>, bound: SocketAddr) -> SocketAddr {
-    SocketAddr::new(advertise.map_or(bound.ip(), |address| address.ip()), bound.port())
+fn named(advertise: Option<IpAddr>, bound: SocketAddr) -> SocketAddr {
+    SocketAddr::new(advertise.unwrap_or(bound.ip()), bound.port())
 }
 
 /// An IPv6 address stands in brackets within a URI.

@@ -96,6 +96,84 @@ impl Fake {
     }
 }
 
+/// A name server (RFC 1035, RFC 2782) that knows one domain: SRV records of `_sip._udp`, the first with the lower priority, and an
+/// address for each.
+impl Fake {
+    pub fn name_server(at: SocketAddrV4, domain: &str, servers: &[SocketAddrV4]) -> Self {
+        let socket = UdpSocket::bind(at).expect("a free port");
+        socket.set_read_timeout(Some(LOOK)).expect("a timeout");
+        let (domain, servers) = (domain.to_owned(), servers.to_vec());
+        let mut datagram = [0; 1_500];
+        Self::start(move || {
+            let Ok((length, from)) = socket.recv_from(&mut datagram) else { return };
+            if let Some(answer) = named(&datagram[..length], &domain, &servers) {
+                let _ = socket.send_to(&answer, from);
+            }
+        })
+    }
+}
+
+const A: u16 = 1;
+const SRV: u16 = 33;
+/// The header of a DNS message, in bytes.
+const DNS_HEADER: usize = 12;
+
+/// The answer to a DNS question; one without records where nothing is known.
+fn named(question: &[u8], domain: &str, servers: &[SocketAddrV4]) -> Option<Vec<u8>> {
+    let (mut at, mut labels) = (DNS_HEADER, Vec::new());
+    loop {
+        let length = usize::from(*question.get(at)?);
+        at += 1;
+        if length == 0 {
+            break;
+        }
+        labels.push(String::from_utf8_lossy(question.get(at..at + length)?).to_ascii_lowercase());
+        at += length;
+    }
+    let kind = u16::from_be_bytes(question.get(at..at + 2)?.try_into().ok()?);
+    let name = labels.join(".");
+    let mut records: Vec<Vec<u8>> = Vec::new();
+    for (index, server) in servers.iter().enumerate() {
+        let host = format!("s{index}.{domain}");
+        if kind == SRV && name == format!("_sip._udp.{domain}") {
+            let mut data = Vec::new();
+            for number in [10 * (index as u16 + 1), 1, server.port()] {
+                data.extend(number.to_be_bytes());
+            }
+            data.extend(encoded(&host));
+            records.push(data);
+        }
+        if kind == A && name == host {
+            records.push(server.ip().octets().to_vec());
+        }
+    }
+    let mut answer = question[..2].to_vec();
+    // A response, recursion available, no error; one question, so many answers.
+    answer.extend([0x85, 0x80, 0, 1]);
+    answer.extend((records.len() as u16).to_be_bytes());
+    answer.extend([0; 4]);
+    answer.extend(&question[DNS_HEADER..at + 4]);
+    for data in records {
+        // The name asked for, class IN, a minute.
+        answer.extend([0xc0, DNS_HEADER as u8]);
+        answer.extend(kind.to_be_bytes());
+        answer.extend([0, 1, 0, 0, 0, 60]);
+        answer.extend((data.len() as u16).to_be_bytes());
+        answer.extend(data);
+    }
+    Some(answer)
+}
+
+fn encoded(name: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for label in name.split('.') {
+        bytes.push(label.len() as u8);
+        bytes.extend(label.as_bytes());
+    }
+    bytes.push(0);
+    bytes
+}
+
 impl Drop for Fake {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
