@@ -108,8 +108,8 @@ impl Leg {
             self.bundle = Bundle::new(&negotiated);
         }
         match (&mut self.protection, &negotiated.security) {
-            (Some(protection), Some(security)) => protection.update(security.clone()),
-            (protection, Some(security)) => *protection = Some(Box::new(Protection::new(security.clone()))),
+            (Some(protection), Some(security)) => protection.update(security),
+            (protection, Some(security)) => *protection = Some(Box::new(Protection::new(security))),
             (_, None) => {}
         }
         self.secured = negotiated.security.is_some();
@@ -299,12 +299,13 @@ impl Leg {
     pub(crate) fn send_digits(&mut self) -> Sent {
         let sent = self.sender.tick(self.timestamp);
         if let Sent::Event(event) = sent
-            && let Some(payload_type) =
-                self.negotiated.as_ref().and_then(|negotiated| negotiated.telephone_event)
+            && let Some(negotiated) = &self.negotiated
+            && let Some(payload_type) = negotiated.telephone_event
         {
+            let payload = event.scaled(negotiated.telephone_event_hz() / 8_000);
             // Audio that waits for its packet is older than the event.
             self.flush();
-            self.send(payload_type, event.marker, event.timestamp, &event.scaled(self.scale()));
+            self.send(payload_type, event.marker, event.timestamp, &payload);
             self.talking = false;
         }
         sent

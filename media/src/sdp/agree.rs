@@ -82,7 +82,7 @@ pub(super) fn negotiate(
         send: direction.receives() && !held,
         receive: direction.sends(),
         ptime_ms: read::ptime_ms(stream, agreed.codec, capabilities.ptime_ms),
-        security,
+        security: security.map(Box::new),
     })
 }
 

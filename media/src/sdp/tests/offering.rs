@@ -143,13 +143,17 @@ fn telephone_events_have_the_clock_of_their_codec_or_the_one_there_is() {
         "a=rtpmap:96 opus/48000/2\na=rtpmap:101 telephone-event/8000\na=rtpmap:110 telephone-event/48000\n";
     let opus =
         accept_with(&capabilities, &format!("m=audio 4000 RTP/AVP 96 101 110\n{both}")).expect("agreement");
-    assert_eq!(opus.telephone_event, Some(110));
+    assert_eq!((opus.telephone_event, opus.telephone_event_hz()), (Some(110), 48_000));
     let pcmu =
         accept_with(&capabilities, &format!("m=audio 4000 RTP/AVP 0 110 101\n{both}")).expect("agreement");
     assert_eq!(pcmu.telephone_event, Some(101));
     let narrow =
         accept_with(&capabilities, &format!("m=audio 4000 RTP/AVP 96 101\n{both}")).expect("agreement");
-    assert_eq!(narrow.telephone_event, Some(101), "many know of 8,000 alone");
+    assert_eq!(
+        (narrow.telephone_event, narrow.telephone_event_hz()),
+        (Some(101), 8_000),
+        "many know of 8,000 alone"
+    );
     let without = Capabilities { telephone_event: false, ..capabilities };
     let none = accept_with(&without, &format!("m=audio 4000 RTP/AVP 96 101\n{both}")).expect("agreement");
     assert_eq!((none.telephone_event, none.incoming.of(101)), (None, None));
