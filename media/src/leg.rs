@@ -108,8 +108,8 @@ impl Leg {
             self.bundle = Bundle::new(&negotiated);
         }
         match (&mut self.protection, &negotiated.security) {
-            (Some(protection), Some(security)) => protection.update(security.clone()),
-            (protection, Some(security)) => *protection = Some(Box::new(Protection::new(security.clone()))),
+            (Some(protection), Some(security)) => protection.update(security),
+            (protection, Some(security)) => *protection = Some(Box::new(Protection::new(security))),
             (_, None) => {}
         }
         self.secured = negotiated.security.is_some();
@@ -307,18 +307,13 @@ impl Leg {
     pub(crate) fn send_digits(&mut self) -> Sent {
         let sent = self.sender.tick(self.timestamp);
         if let Sent::Event(event) = sent
-            && let Some(payload_type) =
-                self.negotiated.as_ref().and_then(|negotiated| negotiated.telephone_event)
+            && let Some(negotiated) = &self.negotiated
+            && let Some(payload_type) = negotiated.telephone_event
         {
+            let payload = event.scaled(negotiated.telephone_event_hz() / 8_000);
             // Audio that waits for its packet is older than the event.
             self.flush();
-            let times = self.event_scale(payload_type);
-            self.send_at(
-                payload_type,
-                event.marker,
-                event.timestamp.wrapping_mul(times),
-                &event.scaled(times),
-            );
+            self.send(payload_type, event.marker, event.timestamp, &payload);
             self.talking = false;
         }
         sent
@@ -386,24 +381,10 @@ impl Leg {
         self.talking = false;
     }
 
-    /// How often the clock of telephone events ticks in a sample of 8 kHz: as that of the audio does (RFC 4733 §2.1), unless
-    /// the other side knows of 8,000 alone.
-    fn event_scale(&self, payload_type: u8) -> u32 {
-        let agreed = self.negotiated.as_ref().and_then(|negotiated| negotiated.incoming.of(payload_type));
-        match agreed {
-            Some(Format::Events { clock_hz }) => (clock_hz / 8_000).max(1),
-            _ => self.scale(),
-        }
-    }
-
     /// `timestamp` is in samples of 8 kHz.
     fn send(&mut self, payload_type: u8, marker: bool, timestamp: u32, payload: &[u8]) {
-        self.send_at(payload_type, marker, timestamp.wrapping_mul(self.scale()), payload);
-    }
-
-    /// `timestamp` is as it goes out.
-    fn send_at(&mut self, payload_type: u8, marker: bool, timestamp: u32, payload: &[u8]) {
         let Some(to) = self.peer.destination() else { return };
+        let timestamp = timestamp.wrapping_mul(self.scale());
         let header = Header { payload_type, marker, sequence: self.sequence, timestamp, ssrc: self.ssrc };
         let protection = self.protection.as_deref_mut().filter(|_| self.secured);
         let queued = self.outbox.push(Channel::Rtp, to, |packet| {
