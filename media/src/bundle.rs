@@ -43,7 +43,7 @@ pub(crate) struct Bundle {
 
 #[derive(Debug)]
 enum Waiting {
-    Bytes([u8; WAITING_MAX]),
+    Bytes(Box<[u8; WAITING_MAX]>),
     /// Of a codec that encodes whole packets only.
     Samples(Box<[i16; WAITING_MAX]>),
 }
@@ -67,7 +67,7 @@ impl Bundle {
         }
         let waiting = match codec {
             Codec::Opus => Waiting::Samples(Box::new([0; WAITING_MAX])),
-            Codec::Pcmu | Codec::Pcma | Codec::G722 => Waiting::Bytes([0; WAITING_MAX]),
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => Waiting::Bytes(Box::new([0; WAITING_MAX])),
         };
         Some(Box::new(Self {
             codec,

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use trunkline_media::{Bridge, BridgeSpec, Capabilities, Channel, Clip, Command, Offer, Srtp, sdp};
+use trunkline_media::{Bridge, BridgeSpec, Capabilities, Channel, Clip, Codec, Command, Offer, Srtp, sdp};
 
 struct Counting;
 
@@ -51,7 +51,9 @@ impl Call {
         let (offer, pending) = Offer::new(near, 1, capabilities);
         let (answer, theirs) = sdp::answer(&offer.to_bytes(), far, 2, capabilities).expect("an answer");
         let ours = pending.accept(&answer).expect("agreement");
-        let bridge = |seed| Bridge::new(BridgeSpec { speech: false, ..BridgeSpec::default() }, seed);
+        let bridge = |seed| {
+            Bridge::new(BridgeSpec { speech: false, inband_dtmf: true, ..BridgeSpec::default() }, seed)
+        };
         let mut call = Self { near: bridge(1), far: bridge(2), now: Instant::now() };
         let clip = Arc::new(Clip::from_samples(&[5_000; 160_000]));
         for (bridge, negotiated) in [(&mut call.near, ours), (&mut call.far, theirs)] {
@@ -106,5 +108,20 @@ fn a_packet_costs_no_allocation_once_a_call_stands() {
         assert_eq!(call.run(800), 0, "{srtp:?}");
         let stats = call.far.stats();
         assert!(stats.packets_in - before >= 800 && stats.unauthentic == 0, "{srtp:?} {stats:?}");
+    }
+}
+
+#[test]
+fn so_it_is_in_every_codec_and_packet_length() {
+    for codec in Codec::ALL.into_iter().filter(|codec| codec.is_available()) {
+        for ptime_ms in [10, 20, 30, 60] {
+            let codecs = vec![codec];
+            let mut call = Call::new(&Capabilities { codecs, ptime_ms, ..Capabilities::default() });
+            call.run(100);
+            let before = call.far.stats().packets_in;
+            assert_eq!(call.run(800), 0, "{codec:?} {ptime_ms}");
+            let packets = call.far.stats().packets_in - before;
+            assert!(packets >= 800 * 20 / 60, "{codec:?} {ptime_ms}: {packets}");
+        }
     }
 }
