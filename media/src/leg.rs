@@ -204,7 +204,8 @@ impl Leg {
         let quiet = self.peer.silent_for(now, QUIET);
         let arrival = self.samples(now);
         let raw = header.timestamp;
-        let header = Header { timestamp: self.scale_in.narrow(raw, kind.clock_hz() / 8_000), ..header };
+        let header =
+            Header { timestamp: self.scale_in.narrow(raw, (kind.clock_hz() / 8_000).max(1)), ..header };
         match self.reception.receive(arrival, &header, quiet) {
             Judgement::Duplicate | Judgement::Doubtful => return Arrival::default(),
             Judgement::Restarts => self.jitter.reset(),
@@ -241,8 +242,15 @@ impl Leg {
 
     /// What a payload type stands for. That of comfort noise is fixed, and gateways send it unasked.
     fn kind(&self, payload_type: u8) -> Option<Format> {
-        let agreed = self.negotiated.as_ref()?.incoming.of(payload_type);
-        agreed.or_else(|| (payload_type == COMFORT_NOISE).then_some(Format::ComfortNoise))
+        let negotiated = self.negotiated.as_ref()?;
+        // Nearly every packet is this. A dynamic number may mean another thing in each direction.
+        if payload_type == negotiated.payload_type && payload_type < DYNAMIC_MIN {
+            return Some(Format::Audio(negotiated.codec));
+        }
+        negotiated
+            .incoming
+            .of(payload_type)
+            .or_else(|| (payload_type == COMFORT_NOISE).then_some(Format::ComfortNoise))
     }
 
     /// A clock in samples, for the jitter (RFC 3550 §6.4.1).
@@ -302,10 +310,11 @@ impl Leg {
             && let Some(negotiated) = &self.negotiated
             && let Some(payload_type) = negotiated.telephone_event
         {
-            let payload = event.scaled(negotiated.telephone_event_hz() / 8_000);
+            let times = negotiated.telephone_event_hz() / 8_000;
+            let payload = event.scaled(times);
             // Audio that waits for its packet is older than the event.
             self.flush();
-            self.send(payload_type, event.marker, event.timestamp, &payload);
+            self.send_at(payload_type, event.marker, event.timestamp.wrapping_mul(times), &payload);
             self.talking = false;
         }
         sent
@@ -375,8 +384,12 @@ impl Leg {
 
     /// `timestamp` is in samples of 8 kHz.
     fn send(&mut self, payload_type: u8, marker: bool, timestamp: u32, payload: &[u8]) {
+        self.send_at(payload_type, marker, timestamp.wrapping_mul(self.scale()), payload);
+    }
+
+    /// `timestamp` is as it goes out.
+    fn send_at(&mut self, payload_type: u8, marker: bool, timestamp: u32, payload: &[u8]) {
         let Some(to) = self.peer.destination() else { return };
-        let timestamp = timestamp.wrapping_mul(self.scale());
         let header = Header { payload_type, marker, sequence: self.sequence, timestamp, ssrc: self.ssrc };
         let protection = self.protection.as_deref_mut().filter(|_| self.secured);
         let queued = self.outbox.push(Channel::Rtp, to, |packet| {
@@ -452,5 +465,7 @@ impl Leg {
     }
 }
 
+/// The lowest dynamic payload type (RFC 3551 §3).
+const DYNAMIC_MIN: u8 = 96;
 /// After this silence another source is believed without a second packet.
 const QUIET: Duration = Duration::from_millis(100);
