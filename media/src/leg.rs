@@ -310,10 +310,11 @@ impl Leg {
             && let Some(negotiated) = &self.negotiated
             && let Some(payload_type) = negotiated.telephone_event
         {
-            let payload = event.scaled(negotiated.telephone_event_hz() / 8_000);
+            let times = negotiated.telephone_event_hz() / 8_000;
+            let payload = event.scaled(times);
             // Audio that waits for its packet is older than the event.
             self.flush();
-            self.send(payload_type, event.marker, event.timestamp, &payload);
+            self.send_at(payload_type, event.marker, event.timestamp.wrapping_mul(times), &payload);
             self.talking = false;
         }
         sent
@@ -383,8 +384,12 @@ impl Leg {
 
     /// `timestamp` is in samples of 8 kHz.
     fn send(&mut self, payload_type: u8, marker: bool, timestamp: u32, payload: &[u8]) {
+        self.send_at(payload_type, marker, timestamp.wrapping_mul(self.scale()), payload);
+    }
+
+    /// `timestamp` is as it goes out.
+    fn send_at(&mut self, payload_type: u8, marker: bool, timestamp: u32, payload: &[u8]) {
         let Some(to) = self.peer.destination() else { return };
-        let timestamp = timestamp.wrapping_mul(self.scale());
         let header = Header { payload_type, marker, sequence: self.sequence, timestamp, ssrc: self.ssrc };
         let protection = self.protection.as_deref_mut().filter(|_| self.secured);
         let queued = self.outbox.push(Channel::Rtp, to, |packet| {

@@ -293,3 +293,16 @@ fn sloppy_senders_are_read() {
     .concat();
     assert!(pending().preview(&latin1).is_ok());
 }
+
+#[test]
+fn what_this_build_has_not_is_neither_offered_nor_taken() {
+    let capabilities = with(&[Codec::Opus, Codec::Pcma]);
+    let (offer, pending) = Offer::new(local(), 7, &capabilities);
+    let offered = String::from_utf8(offer.to_bytes().to_vec()).expect("text");
+    assert_eq!(offered.contains("opus"), Codec::Opus.is_available());
+    let answer = "m=audio 4000 RTP/AVP 96 8\na=rtpmap:96 opus/48000/2\n";
+    let taken = if Codec::Opus.is_available() { Codec::Opus } else { Codec::Pcma };
+    assert_eq!(pending.preview(&wire(answer)).map(|negotiated| negotiated.codec), Ok(taken));
+    let alone = pending.preview(&wire("m=audio 4000 RTP/AVP 96\na=rtpmap:96 opus/48000/2\n"));
+    assert_eq!(alone.is_ok(), Codec::Opus.is_available(), "{alone:?}");
+}
