@@ -137,7 +137,7 @@ impl UserAgent {
             let (kind, body) = match &wanted.offer {
                 Some(offer) if is_answered => (Kind::Reinvite, Some(offer.clone())),
                 Some(offer) => (Kind::Update, Some(offer.clone())),
-                None if usage.allows_update => (Kind::Update, None),
+                None if usage.allows_update || usage.local.is_none() => (Kind::Update, None),
                 // RFC 4028 §7.4: the description that was sent last, unchanged.
                 None => (Kind::Reinvite, usage.local.clone()),
             };
@@ -221,6 +221,17 @@ impl UserAgent {
         }
         let Some(usage) = self.usages.get_mut(key) else { return };
         usage.offering.wanted = Some(Wanted { state, ..wanted });
+    }
+
+    /// One of several early dialogs was answered, and our offer stood in another.
+    pub(crate) fn drop_offer_elsewhere(&mut self, key: Key, tag: &str) {
+        let Some(usage) = self.usages.get_mut(key) else { return };
+        if !usage.forget_offers_elsewhere(tag) {
+            return;
+        }
+        if let Some(wanted) = usage.offering.wanted.take() {
+            self.offer_refused(key, &wanted, None);
+        }
     }
 
     /// An offer came to nothing. A refresh that did is told of when the session expires.
