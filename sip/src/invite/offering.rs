@@ -55,6 +55,15 @@ impl Offering {
         }
     }
 
+    /// Whether something may leave. What has waited long enough needs no timer any more: it leaves once nothing else is open.
+    fn is_due(&mut self, now: Instant) -> bool {
+        let Some(wanted) = &mut self.wanted else { return false };
+        if matches!(wanted.state, State::Waiting(at) if now >= at) {
+            wanted.state = State::Ready;
+        }
+        wanted.state == State::Ready
+    }
+
     /// Our owner has an offer. Gives whether there is room for it.
     fn want(&mut self, offer: Body) -> bool {
         match &self.wanted {
@@ -125,11 +134,7 @@ impl UserAgent {
     /// Sends what we want, if it may leave now.
     pub(crate) fn try_offering(&mut self, now: Instant, key: Key) {
         let Some(usage) = self.usages.get_mut(key) else { return };
-        let is_due = match usage.offering.wanted.as_ref().map(|wanted| wanted.state) {
-            Some(State::Ready) => true,
-            Some(State::Waiting(at)) => now >= at,
-            Some(State::Sent) | None => false,
-        };
+        let is_due = usage.offering.is_due(now);
         let dialog = usage.offerable().filter(|_| is_due && usage.is_quiet());
         if let Some(dialog) = dialog.map(|dialog| dialog.state.clone()) {
             let is_answered = matches!(usage.phase, Phase::Talking(_));

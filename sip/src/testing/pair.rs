@@ -298,6 +298,12 @@ fn in_fair_weather_much_is_told_reliably_and_most_offers_are_answered() {
     assert!(pair.reanswered * 2 > pair.offered, "{} of {}", pair.reanswered, pair.offered);
 }
 
+/// This seed's agents once woke themselves for ever: the wait after a glare ended while the far end's offer was open.
+#[test]
+fn a_wait_after_a_glare_may_end_while_another_offer_is_open() {
+    calls_end_once(5, Weather { lost: 5, repeated: 5, delay_ms_max: 3_000 }, 12);
+}
+
 #[test]
 fn on_a_dead_wire_every_call_fails_once() {
     calls_end_once(3, Weather { lost: 100, repeated: 0, delay_ms_max: 1 }, 5);
