@@ -124,7 +124,7 @@ const STRAY_MAX: f32 = 0.025;
 /// −9 to +5 dB, as ratios of power.
 const TWIST_MIN: f32 = 0.126;
 const TWIST_MAX: f32 = 3.16;
-/// −39 dBm0, as an amplitude: a sine of full scale is +3.14 dBm0.
+/// −39 dBm0, as an amplitude: a sine of full scale is +3.17 dBm0 in µ-law.
 const AMPLITUDE_MIN: f32 = 250.0;
 /// Of what sounds, the two tones are at least so much (7 dB over all else).
 const SHARE_MIN: f32 = 0.83;
@@ -310,6 +310,11 @@ impl Sender {
     /// Appends digits. False: there is no room, and nothing was taken.
     pub(crate) fn push(&mut self, digits: &Digits) -> bool {
         self.queue.try_extend_from_slice(digits.symbols()).is_ok()
+    }
+
+    /// Whether there is anything to send.
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(self.state, Sounding::Idle) && self.queue.is_empty()
     }
 
     /// One tick of 20 ms.

@@ -80,6 +80,11 @@ impl Authenticator {
         Self::default()
     }
 
+    /// Whether nobody has challenged yet.
+    pub fn is_empty(&self) -> bool {
+        self.realms.is_empty()
+    }
+
     /// A new request begins, one that may be challenged afresh. Known nonces go on being used.
     pub fn begin_request(&mut self) {
         for realm in &mut self.realms {

@@ -25,13 +25,12 @@ use bytes::Bytes;
 
 pub(crate) use calling::{Calling, loose_route};
 pub(crate) use ringing::Ringing;
-pub(crate) use talking::Talking;
+pub(crate) use talking::{Hangup, Talking};
 
 use self::answer::Unacked;
 use self::asking::Asked;
 use self::offer::PendingOffer;
 use self::offering::Offering;
-use self::talking::Hangup;
 use crate::arena::Key;
 use crate::config::Body;
 use crate::dialog::Dialog;
@@ -40,6 +39,7 @@ use crate::event::{Cause, End, Event, Failure, InviteId, Loss};
 use crate::message::{Message, Name, NameAddr, Writer};
 use crate::path::Path;
 use crate::reason::Reason;
+use crate::referral::Referral;
 use crate::transaction::{Armed, Minted};
 use crate::user_agent::UserAgent;
 
@@ -58,6 +58,7 @@ pub(crate) struct Usage {
     pub acked: Option<Acked>,
     /// To-tags of other forks' 2xx that were ended.
     pub ended_forks: Vec<String>,
+    pub referral: Referral,
     /// We sent the INVITE, and so made the Call-ID.
     pub is_caller: bool,
     /// The last CSeq that we used, in any dialog of this call: early ones share it, for only its order matters (§12.2.1.1).
@@ -114,6 +115,7 @@ impl Usage {
             invite: None,
             acked: None,
             ended_forks: Vec::new(),
+            referral: Referral::default(),
             is_caller: false,
             cseq: 0,
             asked: Vec::new(),
@@ -195,6 +197,7 @@ impl UserAgent {
             return None;
         }
         self.withdraw(now, key);
+        self.end_referral(now, key);
         let usage = self.usages.get_mut(key)?;
         usage.phase = Phase::Over;
         let (token, lingers) = (usage.token, usage.lingers());

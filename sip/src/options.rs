@@ -16,7 +16,8 @@ impl UserAgent {
             .response(path, request, 200, Some(&tag))
             .header(Name::Contact, &self.layer.contact)
             .header(Name::Allow, ALLOW)
-            .header(Name::Accept, "application/sdp")
+            .header(Name::Accept, "application/sdp, text/plain")
+            .header(Name::AllowEvents, "refer")
             .header(Name::Supported, SUPPORTED);
         self.send_stateless(now, path, request, response.finish());
     }

@@ -5,10 +5,14 @@ mod auth;
 mod cancel;
 mod dialogs;
 mod forks;
+mod guarding;
 mod hostile;
 mod incoming;
+mod notices;
 mod offers;
 mod pair;
+mod referral;
+mod registration;
 mod reliable;
 mod requests;
 mod sessions;
@@ -199,12 +203,12 @@ impl Lone {
     pub fn is_empty(&mut self) {
         let left = (
             self.ua.usages.len(),
-            self.ua.requests.len(),
+            self.ua.requests.len() + self.ua.registrations.len(),
             self.ua.layer.len(),
             self.ua.layer.timers(),
             self.ua.live,
         );
-        assert_eq!(left, (0, 0, 0, 0, 0), "usages, requests, transactions, timers, live");
+        assert_eq!(left, (0, 0, 0, 0, 0), "usages, requests and registrations, transactions, timers, live");
     }
 }
 

@@ -58,6 +58,10 @@ pub(crate) enum Wake {
     Server(Key),
     /// A transaction user's own timer.
     Usage(Key),
+    /// A registration's.
+    Registration(Key),
+    /// That of a usage's transfers.
+    Referral(Key),
 }
 
 /// To whom a client transaction reports.
@@ -96,6 +100,10 @@ pub(crate) enum Lapse {
     Done(Owner, Key),
     /// A transaction user's own timer.
     Usage(Key),
+    /// A registration's.
+    Registration(Key),
+    /// That of a usage's transfers.
+    Referral(Key),
 }
 
 /// A timer that is set, and for when.
@@ -166,6 +174,8 @@ impl Layer {
                     None
                 }
                 Wake::Usage(key) => Some(Lapse::Usage(key)),
+                Wake::Registration(key) => Some(Lapse::Registration(key)),
+                Wake::Referral(key) => Some(Lapse::Referral(key)),
             };
             if lapse.is_some() {
                 return lapse;
@@ -177,6 +187,21 @@ impl Layer {
     /// Sets a transaction user's own timer anew.
     pub fn arm_usage(&mut self, armed: &mut Option<Armed>, at: Option<Instant>, usage: Key) {
         arm(&mut self.wheel, armed, at, Wake::Usage(usage));
+    }
+
+    /// Sets a registration's timer.
+    pub fn wake_registration(&mut self, at: Instant, registration: Key) -> TimerId {
+        self.wheel.insert(at, Wake::Registration(registration))
+    }
+
+    /// Sets the timer of a usage's transfers.
+    pub fn wake_referral(&mut self, at: Instant, usage: Key) -> TimerId {
+        self.wheel.insert(at, Wake::Referral(usage))
+    }
+
+    /// Takes one of these back.
+    pub fn let_sleep(&mut self, timer: TimerId) {
+        self.wheel.cancel(timer);
     }
 
     /// Sends bytes that no transaction watches over.

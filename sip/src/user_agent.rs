@@ -12,18 +12,20 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use rand::Rng;
 
 use crate::config::{Body, Config, Invite, OptionsRequest, Trust};
 use crate::event::{Asker, DialogState, Event, InviteId, Query, QueryId, RequestId};
 
 use crate::arena::Arena;
 use crate::counters::Counters;
-use crate::digest::Credentials;
+use crate::digest::{Credentials, Guard};
 use crate::error::Error;
 use crate::invite::{Calling, Phase, Usage, session_timer};
 use crate::message::{Method, NameAddr};
 use crate::path::{FlowLost, Path, Target, Transmit};
 use crate::reason::Reason;
+use crate::registration::Registration;
 use crate::request::{Purpose, Request};
 use crate::targets::{Hop, Targets, hop, is_line_safe};
 use crate::tls::ClientTls;
@@ -37,6 +39,8 @@ pub struct UserAgent {
     pub(crate) layer: Layer,
     pub(crate) usages: Arena<Usage>,
     pub(crate) requests: Arena<Request>,
+    pub(crate) registrations: Arena<Registration>,
+    pub(crate) guard: Guard,
     /// Usages whose owner has not been told of their end.
     pub(crate) live: usize,
     queries: VecDeque<Query>,
@@ -46,10 +50,13 @@ impl UserAgent {
     /// A user agent with nothing to do. All its randomness comes from `seed`.
     #[must_use]
     pub fn new(config: Config, seed: [u8; 32]) -> Self {
+        let mut layer = Layer::new(config, seed);
         Self {
-            layer: Layer::new(config, seed),
+            guard: Guard::new(layer.rng.random()),
+            layer,
             usages: Arena::new(),
             requests: Arena::new(),
+            registrations: Arena::new(),
             live: 0,
             queries: VecDeque::new(),
         }
@@ -94,6 +101,8 @@ impl UserAgent {
                 Lapse::Stalled(Owner::Invite(key), from) => self.invite_stalled(now, key, from),
                 Lapse::Done(Owner::Invite(key), from) => self.invite_done(key, from),
                 Lapse::Usage(key) => self.usage_woken(now, key),
+                Lapse::Registration(key) => self.registration_due(now, key),
+                Lapse::Referral(key) => self.referral_due(now, key),
                 Lapse::TimedOut(Owner::Nobody, _) | Lapse::Stalled(..) | Lapse::Done(..) => {}
             }
         }
@@ -261,7 +270,7 @@ impl UserAgent {
     }
 
     /// Goes to a next hop, or asks for its addresses first.
-    fn locate(&mut self, now: Instant, asker: Asker, hop: Hop) {
+    pub(crate) fn locate(&mut self, now: Instant, asker: Asker, hop: Hop) {
         let id = QueryId(asker);
         match hop {
             Hop::Address(address) => self.handle_targets(now, id, vec![Target::udp(address)]),

@@ -83,6 +83,11 @@ impl Calling {
     pub fn is_cancelled(&self) -> bool {
         matches!(self.quitting, Some(Quitting::HungUp(_)))
     }
+
+    /// Whether there is an early dialog with this tag.
+    pub fn knows(&self, tag: &str) -> bool {
+        self.forks.iter().any(|early| early.is_named(tag))
+    }
 }
 
 impl UserAgent {

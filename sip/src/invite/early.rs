@@ -32,6 +32,10 @@ impl Early {
     fn new(tag: &str) -> Self {
         Self { tag: tag.to_owned(), last: 0, heard: Heard::default(), is_settled: false, dialog: None }
     }
+
+    pub fn is_named(&self, tag: &str) -> bool {
+        self.tag == tag
+    }
 }
 
 impl Calling {

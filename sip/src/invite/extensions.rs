@@ -5,10 +5,11 @@ use crate::config::{Invite, Reliable};
 use crate::message::{Message, Name, Writer};
 
 /// What we can hear, for the Allow header.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
+pub(crate) const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY, MESSAGE";
 
 /// The option tags of what we support, for whoever asks in general.
-pub(crate) const SUPPORTED: &str = "100rel, timer";
+pub(crate) const SUPPORTED: &str = "100rel, timer, replaces, norefersub";
 
 /// Reliable provisional responses (RFC 3262).
 pub(crate) const REL100: &str = "100rel";
@@ -16,10 +17,12 @@ pub(crate) const REL100: &str = "100rel";
 pub(crate) const TIMER: &str = "timer";
 /// Calls that take the place of another (RFC 3891).
 const REPLACES: &str = "replaces";
+/// Transfers of which nothing is told (RFC 4488).
+const NOREFERSUB: &str = "norefersub";
 
 /// Whether an option tag may be required of us.
 pub(crate) fn is_known(option: &str) -> bool {
-    [REL100, TIMER, REPLACES].iter().any(|known| known.eq_ignore_ascii_case(option))
+    [REL100, TIMER, REPLACES, NOREFERSUB].iter().any(|known| known.eq_ignore_ascii_case(option))
 }
 
 /// Whether a header that lists option tags names this one.

@@ -93,6 +93,7 @@ impl UserAgent {
                 self.quit(now, key, request);
             }
             Method::Options => self.reply_options(now, path, request),
+            Method::Message => self.hear_message(now, path, request, Some(key)),
             Method::Prack => self.hear_prack(now, key, path, request),
             Method::Update => self.hear_offer(now, key, path, request),
             Method::Invite => {

@@ -14,6 +14,7 @@ use crate::event::{Cause, End, Event, Failure, Incoming, InviteId};
 use crate::message::{Message, Name};
 use crate::path::Path;
 use crate::reason::Reason;
+use crate::referral::Replaced;
 use crate::transaction::{Minted, reply_path};
 use crate::user_agent::UserAgent;
 
@@ -44,6 +45,11 @@ impl UserAgent {
         if self.live >= self.layer.config.invites_max {
             return self.refuse_overloaded(now, path, request);
         }
+        let replaces = match self.find_replaced(request) {
+            Replaced::None => None,
+            Replaced::Call(id) => Some(id),
+            Replaced::Refused(status) => return self.refuse(now, path, request, status, &[]),
+        };
         let wish = self.layer.config.session.as_ref().map(Wish::new);
         if let Err(TooSmall { min_s }) = session_timer::answer(wish.as_ref(), None, Said::of(request)) {
             return self.refuse(now, path, request, 422, &[(Name::MinSe, &min_s.to_string())]);
@@ -81,7 +87,7 @@ impl UserAgent {
             call_id: request.call_id().to_owned(),
             path,
             body: body_of(request),
-            replaces: None,
+            replaces,
             message: request.clone(),
         };
         self.layer.events.push_back(Event::Incoming { id: InviteId(key), incoming: Box::new(incoming) });
@@ -165,6 +171,14 @@ impl UserAgent {
     pub(crate) fn quit(&mut self, now: Instant, key: Key, request: &Message) {
         if self.respond_finally(now, key, 487, &[]) {
             self.end(now, key, End::Remote { reasons: reasons(request) });
+        }
+    }
+
+    /// The request that rings.
+    pub(crate) fn ringing_request(&self, key: Key) -> Option<&Message> {
+        match &self.usages.get(key)?.phase {
+            Phase::Ringing(ringing) => Some(&ringing.request),
+            Phase::Calling(_) | Phase::Talking(_) | Phase::Over => None,
         }
     }
 

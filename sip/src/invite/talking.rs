@@ -57,6 +57,7 @@ impl UserAgent {
 
     pub(crate) fn say_bye(&mut self, now: Instant, key: Key, reason: Option<Reason>) {
         self.withdraw(now, key);
+        self.decline_refer(now, key, 487);
         let Some(Usage { phase: Phase::Talking(talking), .. }) = self.usages.get_mut(key) else { return };
         talking.hangup = Hangup::Sent;
         let dialog = talking.dialog.state.clone();
@@ -77,8 +78,7 @@ impl UserAgent {
         let mut request = Request::new(Method::Bye, dialog, purpose);
         request.reason = reason;
         request.credentials.clone_from(&usage.credentials);
-        request.authenticator.clone_from(&usage.authenticator);
-        request.authenticator.begin_request();
+        request.authenticator = usage.authenticator.lend();
         request.tap = usage.tap;
         self.begin_bye(now, request);
     }
@@ -123,6 +123,10 @@ impl UserAgent {
                 }
             }
             Method::Options => self.reply_options(now, path, request),
+            Method::Refer => self.hear_refer(now, key, path, request),
+            Method::Notify => self.hear_notify(now, key, path, request),
+            Method::Message => self.hear_message(now, path, request, Some(key)),
+            Method::Subscribe => self.refuse_event(now, path, request),
             Method::Prack => match talking.unpracked.take_if(|rack| Rack::of(request) == Some(*rack)) {
                 Some(_) => {
                     self.accept_and_reply(now, key, path, request, true);
@@ -136,6 +140,7 @@ impl UserAgent {
     fn hear_bye(&mut self, now: Instant, key: Key, path: Path, request: &Message) {
         self.accept_and_reply(now, key, path, request, true);
         self.withdraw(now, key);
+        self.decline_refer(now, key, 487);
         let Some(Usage { phase: Phase::Talking(talking), .. }) = self.usages.get(key) else { return };
         // Crossing BYEs: we hung up as well, and first as far as we can know.
         let end = match talking.hangup {

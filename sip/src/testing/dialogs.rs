@@ -181,7 +181,7 @@ fn options_and_unknown_methods_are_answered_within_a_dialog() {
     let (_, request) = talking(&mut lone);
     lone.hear(within("OPTIONS", &request, 5).bytes());
     lone.sent_response(200);
-    lone.hear(within("REFER", &request, 6).bytes());
+    lone.hear(within("PUBLISH", &request, 6).bytes());
     assert!(lone.sent_response(405).values(Name::Allow).any(|method| method == "BYE"));
     lone.hear(within("DANCE", &request, 7).bytes());
     lone.sent_response(501);

@@ -121,7 +121,7 @@ fn options_is_answered_with_what_we_can_do() {
     lone.hear(zero.clone());
     let answer = lone.sent_response(200);
     assert!(answer.values(Name::Allow).any(|method| method == "INVITE"));
-    assert_eq!(answer.header(Name::Accept), Some("application/sdp"));
+    assert_eq!(answer.header(Name::Accept), Some("application/sdp, text/plain"));
     assert!(answer.header(Name::Supported).is_some() && !to_tag(&answer).is_empty());
     lone.hear(zero);
     assert_eq!(to_tag(&lone.sent_response(200)), to_tag(&answer));
@@ -135,7 +135,7 @@ fn the_door_refuses_what_it_must() {
     let invite = || ask("INVITE");
     let cases = [
         (ask("REGISTER").bytes(), 405),
-        (ask("SUBSCRIBE").bytes(), 405),
+        (ask("PUBLISH").bytes(), 405),
         (ask("DANCE").bytes(), 501),
         (ask("BYE").bytes(), 481),
         (ask("INFO").bytes(), 481),

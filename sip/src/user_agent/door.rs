@@ -136,7 +136,7 @@ impl UserAgent {
     /// A request outside any dialog (§8.2).
     fn receive_new(&mut self, now: Instant, path: Path, request: &Message, method: Method) {
         match method {
-            Method::Invite | Method::Options => {}
+            Method::Invite | Method::Options | Method::Message | Method::Notify | Method::Subscribe => {}
             // What only makes sense within a dialog, or for a transaction that is not there.
             Method::Bye | Method::Cancel | Method::Info | Method::Update | Method::Prack => {
                 return self.refuse(now, path, request, 481, &[]);
@@ -155,6 +155,9 @@ impl UserAgent {
         }
         match method {
             Method::Options => self.reply_options(now, path, request),
+            Method::Message => self.hear_message(now, path, request, None),
+            Method::Notify => self.hear_notify_outside(now, path, request),
+            Method::Subscribe => self.refuse_event(now, path, request),
             _ => self.hear_invite(now, path, request),
         }
     }
