@@ -2,6 +2,7 @@
 //! [`pair::Pair`] of agents talks over a wire that loses, repeats and disorders as its seed says.
 
 mod auth;
+mod call_flows;
 mod cancel;
 mod dialogs;
 mod forks;
@@ -10,6 +11,7 @@ mod hostile;
 mod incoming;
 mod notices;
 mod pair;
+mod proxy;
 mod referral;
 mod registration;
 mod requests;
