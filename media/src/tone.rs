@@ -312,6 +312,11 @@ impl Sender {
         self.queue.try_extend_from_slice(digits.symbols()).is_ok()
     }
 
+    /// Whether there is anything to send.
+    pub(crate) fn is_idle(&self) -> bool {
+        matches!(self.state, Sounding::Idle) && self.queue.is_empty()
+    }
+
     /// One tick of 20 ms.
     pub(crate) fn tick(&mut self, frame: &mut [i16; FRAME]) -> Sounded {
         match self.state {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use trunkline_media::{Clip, Command as Media, Event as MediaEvent, LegId, Rule, Then, When, amd};
-use trunkline_sip::{DialogState, End, Event as SipEvent, Failure, UserAgent};
+use trunkline_sip::{DialogState, End, Event as SipEvent, Failure, Fork, UserAgent};
 
 use super::disposition::{self, Hangup, Progress};
 use super::facts::{self, Facts};
@@ -147,12 +147,14 @@ impl Call {
     /// Something happened to its dialog.
     pub fn handle_sip(&mut self, cx: &mut Context<'_>, event: SipEvent) {
         match event {
-            SipEvent::Progress { status, body, .. } => self.progress(cx, status, body.as_ref()),
-            SipEvent::Answered { body, dialog, .. } => self.answered(cx, body.as_ref(), dialog),
+            SipEvent::Progress { fork, status, body, .. } => self.progress(cx, fork, status, body.as_ref()),
+            SipEvent::Answered { fork, body, dialog, .. } => self.answered(cx, fork, body.as_ref(), dialog),
             SipEvent::Failed { failure, .. } => self.failed(cx, &failure),
             SipEvent::Ended { end, .. } => self.dialog_over(cx, end),
             SipEvent::Offer { body, .. } => self.renegotiate(cx, body.as_ref()),
-            SipEvent::Confirmed { body, .. } => self.reanswered(cx, body.as_ref()),
+            SipEvent::Confirmed { body, .. } | SipEvent::Reanswered { body, .. } => {
+                self.reanswered(cx, body.as_ref());
+            }
             SipEvent::Traced { direction, message, .. } => self.traced(cx, direction, &message),
             SipEvent::Refer { id, .. } => cx.agent.refuse_refer(cx.now, id, 603),
             SipEvent::Incoming { .. }
@@ -163,7 +165,6 @@ impl Call {
             | SipEvent::Registered { .. }
             | SipEvent::RegistrationFailed { .. }
             | SipEvent::Unregistered { .. }
-            | SipEvent::Reanswered { .. }
             | SipEvent::OfferRefused { .. } => {}
         }
     }
@@ -224,8 +225,14 @@ impl Call {
         self.close(cx, disposition, by);
     }
 
-    fn progress(&mut self, cx: &mut Context<'_>, status: u16, body: Option<&trunkline_sip::Body>) {
-        if let Some(negotiated) = self.party.preview(body) {
+    fn progress(
+        &mut self,
+        cx: &mut Context<'_>,
+        fork: Fork,
+        status: u16,
+        body: Option<&trunkline_sip::Body>,
+    ) {
+        if let Some(negotiated) = self.party.hear_early(fork, body) {
             self.order(cx, Media::Remote(negotiated));
         }
         self.facts.ringing_at.get_or_insert(cx.now);
@@ -233,13 +240,19 @@ impl Call {
         self.tell(cx, CallFact::Ringing { status });
     }
 
-    fn answered(&mut self, cx: &mut Context<'_>, body: Option<&trunkline_sip::Body>, dialog: DialogState) {
+    fn answered(
+        &mut self,
+        cx: &mut Context<'_>,
+        fork: Fork,
+        body: Option<&trunkline_sip::Body>,
+        dialog: DialogState,
+    ) {
         self.facts.answered_at = Some(cx.now);
         self.facts.sip_status = Some(200);
         let record = Box::new(facts::dialog(dialog, &self.plan.trunk.name));
         self.tell(cx, CallFact::Answered { dialog: record });
         self.timers.clear(cx.wheel, Timer::Ring);
-        match self.party.accept(body) {
+        match self.party.accept(fork, body) {
             Ok(negotiated) => {
                 self.order(cx, Media::Remote(negotiated));
                 self.order(cx, Media::Answered);
@@ -271,9 +284,10 @@ impl Call {
         }
     }
 
-    /// The ACK came of a 200 that carried our offer. Without an answer in it the session goes on as it was.
+    /// The ACK came of a 200 that carried our offer, or a refresh of the session was answered anew. Without an answer in it the
+    /// session goes on as it was.
     fn reanswered(&mut self, cx: &mut Context<'_>, answer: Option<&trunkline_sip::Body>) {
-        if let Ok(negotiated) = self.party.accept(answer) {
+        if let Some(negotiated) = self.party.reaccept(answer) {
             self.order(cx, Media::Remote(negotiated));
         }
     }
@@ -430,7 +444,10 @@ impl Call {
                 (Disposition::CalleeHangup, EndedBy::Callee)
             }
             End::Local => (Disposition::Cancelled, EndedBy::Switch),
-            End::Lost { .. } => (Disposition::MediaLost, EndedBy::Switch),
+            End::Lost { cause, .. } => {
+                self.facts.detail = Some(cause.to_string());
+                (Disposition::MediaLost, EndedBy::Switch)
+            }
         };
         match &mut self.phase {
             Phase::Closing { dialog_over, .. } => *dialog_over = true,

@@ -5,7 +5,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use trunkline_media::{Capabilities, Codec, Offer, PendingOffer, SdpError};
+use trunkline_media::sdp::Local;
+use trunkline_media::srtp::Secret;
+use trunkline_media::{Capabilities, Codec, PendingOffer, SdpError, Srtp};
 use trunkline_sip::{Body, Event, InviteId, Message, Method};
 
 use super::line::Line;
@@ -14,7 +16,7 @@ use super::patient::Patient;
 use super::wire::Wire;
 use crate::config::Config;
 use crate::model::{
-    AudioCodec, CallId, CallPlan, PhoneNumber, RightToUse, Timestamp, Trunk, VoicemailAction,
+    AudioCodec, CallId, CallPlan, PhoneNumber, RightToUse, SrtpPolicy, Timestamp, Trunk, VoicemailAction,
 };
 use crate::trunk::route;
 
@@ -37,7 +39,7 @@ pub async fn call(
     to: &PhoneNumber,
 ) -> io::Result<CallSeen> {
     let mut line = Line::bind(patient).await?;
-    let (offer, pending) = Offer::new(line.local(), 1, &capabilities(trunk));
+    let (offer, pending) = Local::new(line.local(), 1, capabilities(trunk), Secret::random()).offer();
     let plan = plan(patient, trunk, to);
     let body = Body::sdp(offer.to_bytes());
     let invite = route::invite(&plan, trunk, Instant::now(), body).map_err(io::Error::other)?;
@@ -127,7 +129,7 @@ impl Call<'_> {
             }
             match (step, remote) {
                 (0, _) => line.press(DIGITS),
-                (1, Some(remote)) => line.narrow(remote).await,
+                (1, Some(remote)) if line.is_deaf() => line.narrow(remote).await,
                 _ => {}
             }
         }
@@ -168,14 +170,23 @@ fn contact_of(exchange: &Exchange) -> Option<String> {
 /// What a trunk's own settings offer.
 fn capabilities(trunk: &Trunk) -> Capabilities {
     let codec = |codec: &AudioCodec| match codec {
-        AudioCodec::Pcmu => Some(Codec::Pcmu),
-        AudioCodec::Pcma => Some(Codec::Pcma),
-        AudioCodec::G722 | AudioCodec::Opus => None,
+        AudioCodec::Pcmu => Codec::Pcmu,
+        AudioCodec::Pcma => Codec::Pcma,
+        AudioCodec::G722 => Codec::G722,
+        AudioCodec::Opus => Codec::Opus,
     };
+    let media = &trunk.media;
     Capabilities {
-        codecs: trunk.media.codecs.iter().filter_map(codec).collect(),
-        ptime_ms: trunk.media.ptime_ms,
-        ..Capabilities::default()
+        codecs: media.codecs.iter().map(codec).collect(),
+        telephone_event: true,
+        ptime_ms: media.ptime_ms,
+        srtp: match media.srtp {
+            SrtpPolicy::Off => Srtp::Off,
+            SrtpPolicy::Offered => Srtp::Offered,
+            SrtpPolicy::Required => Srtp::Required,
+        },
+        rtcp_mux: media.rtcp_mux,
+        comfort_noise: media.comfort_noise,
     }
 }
 

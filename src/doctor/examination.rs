@@ -44,6 +44,8 @@ pub struct Examination {
     hops: Vec<Target>,
     knocks: Vec<Knocked>,
     digest_told: bool,
+    /// OPTIONS that nobody answered, until a call says what that means.
+    unanswered: Option<Exchange>,
     refused: Option<Refused>,
 }
 
@@ -64,6 +66,7 @@ impl Examination {
             hops: Vec::new(),
             knocks: Vec::new(),
             digest_told: false,
+            unanswered: None,
             refused: None,
             patient,
         }
@@ -74,7 +77,7 @@ impl Examination {
         match observation {
             Observation::Names(names) => self.hear_names(names),
             Observation::Knocked(knocked) => self.hear_knock(knocked),
-            Observation::Options(exchange) => self.hear_options(&exchange),
+            Observation::Options(exchange) => self.hear_options(exchange),
             Observation::ReturnPath(exchange) => {
                 self.findings.push_back(judge::return_path(&self.patient, &exchange));
                 self.call();
@@ -117,12 +120,17 @@ impl Examination {
         }
     }
 
-    fn hear_options(&mut self, exchange: &Exchange) {
-        self.findings.extend(judge::options(&self.patient, exchange));
+    fn hear_options(&mut self, exchange: Exchange) {
+        self.findings.extend(judge::options(&self.patient, &exchange));
         if exchange.last_final().is_none() {
-            return self.skip(&[Step::Call], "the trunk does not answer");
+            // Without a number to call that was the end.
+            self.unanswered = self.patient.call.is_some().then_some(exchange);
+            if self.unanswered.is_some() {
+                self.call();
+            }
+            return;
         }
-        if let Some(finding) = judge::digest(&self.patient, exchange) {
+        if let Some(finding) = judge::digest(&self.patient, &exchange) {
             let is_taken = finding.verdict == Verdict::Ok;
             self.findings.push_back(finding);
             self.digest_told = true;
@@ -142,6 +150,13 @@ impl Examination {
 
     fn hear_call(&mut self, call: Box<CallSeen>) {
         let Some(to) = self.patient.call.clone() else { return };
+        if let Some(options) = self.unanswered.take() {
+            let is_calling = call.exchange.theirs().next().is_some();
+            self.findings.push_back(judge::unanswered(&self.patient, &options, is_calling));
+            if !is_calling {
+                return;
+            }
+        }
         let is_taken = is_taken(&call);
         match self.refused.take() {
             None if is_taken => {
@@ -156,7 +171,7 @@ impl Examination {
                 let left = remedies(&self.patient, &to, &call).into();
                 self.try_next(&to, Refused { call, left, tried: Vec::new() });
             }
-            Some(refused) if is_taken => {
+            Some(refused) if is_taken || is_callees(&call) => {
                 let remedy = refused.tried.last().expect("a second call has a remedy");
                 self.findings.push_back(judge::cured(&self.patient, &to, &refused.call, remedy));
                 self.hear_talk(&call);
@@ -176,6 +191,7 @@ impl Examination {
     }
 
     fn hear_talk(&mut self, call: &CallSeen) {
+        self.findings.extend(judge::extensions(&self.patient, call));
         if call.answer.is_some() {
             self.findings.extend(judge::media(&self.patient, call));
             self.findings.extend(judge::dialog(call));
@@ -203,4 +219,10 @@ impl Examination {
 fn is_taken(call: &CallSeen) -> bool {
     let rang = call.exchange.theirs().any(|seen| matches!(seen.message.status(), Some(180..=189)));
     call.answer.is_some() || call.failure.is_none() && rang
+}
+
+/// Refused by whoever was called: the trunk had taken it.
+fn is_callees(call: &CallSeen) -> bool {
+    let status = call.exchange.last_final().and_then(|message| message.status());
+    matches!(status, Some(486 | 600))
 }

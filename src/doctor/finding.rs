@@ -217,6 +217,8 @@ codes! {
     PrivateAddressInSdp = "private-address-in-sdp",
     /// No packet of its audio comes.
     NoRtp = "no-rtp",
+    /// Nothing listens where its SDP says.
+    RtpRefused = "rtp-refused",
     /// Audio flows one way alone.
     OneWayAudio = "one-way-audio",
     /// Its audio comes from another address than its SDP names.

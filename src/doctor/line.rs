@@ -96,6 +96,11 @@ impl Line {
         self.bridge.handle_command(Instant::now(), Command::Play { clip, mark: None });
     }
 
+    /// Whether nobody was heard so far.
+    pub fn is_deaf(&self) -> bool {
+        self.sources.is_empty()
+    }
+
     /// From now on nobody but this address is heard: only so does the system tell whether it refuses what we send. From our own
     /// port, since whoever has latched on to it takes nothing from another.
     pub async fn narrow(&mut self, remote: SocketAddr) {

@@ -31,5 +31,5 @@ pub use observation::{
     Answer, Asked, Audio, CallSeen, Exchange, Knocked, Names, Observation, RecordKind, Seen, Source,
 };
 pub use patient::Patient;
-pub use remedy::Remedy;
+pub use remedy::{REMEDIES_MAX, Remedy};
 pub use run::{DoctorError, Findings, Verified, examine, verify};

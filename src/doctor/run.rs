@@ -8,6 +8,8 @@ use super::observation::Observation;
 use super::patient::Patient;
 use super::wire::Wire;
 use super::{call, knock, names};
+use crate::model::PhoneNumber;
+use crate::trunk::destination;
 
 /// Why a trunk could not be examined.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +17,14 @@ pub enum DoctorError {
     /// No socket, or one that failed.
     #[error("a socket of the doctor's own: {0}")]
     Io(#[from] io::Error),
+    /// The number may not be called by this trunk.
+    #[error("{number} is not called: {rule}")]
+    Destination {
+        /// Which, shown masked.
+        number: PhoneNumber,
+        /// What forbids it.
+        rule: String,
+    },
 }
 
 /// What is wrong with a trunk: at least one fault, and all else that was found.
@@ -29,6 +39,12 @@ pub struct Verified {
 
 /// Examines a trunk. Each finding is told as it is made, and all are given back.
 pub async fn examine(patient: Patient, mut tell: impl FnMut(&Finding)) -> Result<Findings, DoctorError> {
+    if let Some(to) = &patient.call {
+        // Before anything is sent: the guard against toll fraud holds for whoever asks.
+        let from = patient.from.as_ref().unwrap_or(to);
+        destination::check(&patient.trunk, from, to)
+            .map_err(|rule| DoctorError::Destination { number: to.clone(), rule })?;
+    }
     let mut wire = Wire::bind(&patient)?;
     let mut examination = Examination::new(patient.clone());
     let mut findings = Vec::new();

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -79,7 +80,7 @@ impl Wire {
             from: format!("<sip:{user}@{}>", bracketed(&domain)),
             route: trunk.outbound_proxy.clone(),
             credentials: route::credentials(trunk),
-            tls: None,
+            tls: trunk.tls.as_ref().map(|tls| Arc::clone(&tls.client)),
         };
         self.begin(Method::Options, by_other_port);
         self.agent.options(Instant::now(), request).map_err(io::Error::other)?;

@@ -18,6 +18,8 @@ struct Diagnosis {
     exit: Option<i32>,
     findings: Vec<Value>,
     said: String,
+    /// Who was examined: it shows its own account if a test fails.
+    _carrier: Option<Sipp>,
 }
 
 impl Diagnosis {
@@ -94,7 +96,7 @@ fn doctor(folder: &Path, arguments: &[&str]) -> Diagnosis {
     assert!(!said.contains("trunkpass"), "a password is shown: {said}");
     assert!(!said.contains(&TO[3..]), "a number is shown: {said}");
     let findings = document["findings"].as_array().cloned().unwrap_or_default();
-    Diagnosis { exit: output.status.code(), findings, said }
+    Diagnosis { exit: output.status.code(), findings, said, _carrier: None }
 }
 
 /// A broken carrier, as sipp plays it, at the trunk's address.
@@ -109,6 +111,6 @@ fn carrier(scenario: &str) -> (Place, Sipp) {
 
 /// What the doctor says of a broken carrier.
 fn diagnose(scenario: &str) -> Diagnosis {
-    let (place, _sipp) = carrier(scenario);
-    examine(Setup::new(), &place)
+    let (place, sipp) = carrier(scenario);
+    Diagnosis { _carrier: Some(sipp), ..examine(Setup::new(), &place) }
 }

@@ -22,7 +22,7 @@ pub enum Suite {
 }
 
 impl Suite {
-    /// Every one, in the order in which we offer: the strongest first, since an answerer takes the first that it has.
+    /// Every one.
     pub const ALL: [Suite; 5] = [
         Suite::AeadAes256Gcm,
         Suite::AeadAes128Gcm,
@@ -43,9 +43,12 @@ impl Suite {
         }
     }
 
-    /// The suite of that name.
+    /// The suite of that name. AES with 256 bits goes by a second one too.
     #[must_use]
     pub fn named(name: &str) -> Option<Suite> {
+        if name.eq_ignore_ascii_case("AES_CM_256_HMAC_SHA1_80") {
+            return Some(Suite::AesCm256HmacSha1_80);
+        }
         Suite::ALL.into_iter().find(|suite| suite.name().eq_ignore_ascii_case(name))
     }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::clip::Clip;
-use crate::g711::Codec;
+use crate::g711::Law;
 
 const DIGITS: &str = "0123456789*#ABCD";
 
@@ -82,9 +82,9 @@ fn mix(samples: &[i16], noise: &[f64]) -> Vec<i16> {
 
 fn through_g711(samples: &[i16]) -> Vec<i16> {
     let mut bytes = vec![0; samples.len()];
-    Codec::Pcmu.encode(samples, &mut bytes);
+    Law::Mu.encode(samples, &mut bytes);
     let mut back = vec![0; samples.len()];
-    Codec::Pcmu.decode(&bytes, &mut back);
+    Law::Mu.decode(&bytes, &mut back);
     back
 }
 
@@ -235,7 +235,7 @@ fn recorded_speech_dials_nothing() {
     for (index, wav) in recordings.iter().enumerate() {
         let clip = Clip::from_wav(wav).expect("a WAV file");
         let mut samples = vec![0; clip.pcmu().len()];
-        Codec::Pcmu.decode(clip.pcmu(), &mut samples);
+        Law::Mu.decode(clip.pcmu(), &mut samples);
         assert!(samples.len() > 4_000);
         // At several speeds, as if by other voices.
         for speed in [80, 90, 100, 110, 125, 140] {

@@ -42,6 +42,18 @@ pub fn digest(patient: &Patient, exchange: &Exchange) -> Option<Finding> {
             format!("In {table} set `username` and `password` to what the carrier gave you{realm}."),
         );
     }
+    let others = |realm: &String| offered.iter().all(|challenge| challenge.realm != *realm);
+    if let Some(ours) = trunk.auth_realm.as_ref().filter(|realm| is_open && others(realm))
+        && let Some(theirs) = &realm
+    {
+        return fault(
+            Code::RealmMismatch,
+            format!("{} for realm \"{theirs}\", and only \"{ours}\" is answered", response(first)),
+            format!(
+                "In {table} set `auth_realm = \"{theirs}\"`, or leave `auth_realm` out to answer any realm."
+            ),
+        );
+    }
     if offered.is_empty() {
         let asked = lines(first).next().unwrap_or("nothing").split([' ', ',']).next().unwrap_or_default();
         return fault(

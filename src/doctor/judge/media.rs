@@ -96,6 +96,15 @@ fn rtp(patient: &Patient, call: &CallSeen, negotiated: &Negotiated, audio: &Audi
         }
         _ => {}
     }
+    if from_there == 0 && audio.is_refused {
+        return fault(
+            Code::RtpRefused,
+            format!("not one packet, and ours are refused at {remote}"),
+            format!(
+                "Ask the carrier to listen where its SDP says: nothing does at {remote}, so nobody hears anybody."
+            ),
+        );
+    }
     if from_there == 0 {
         let media = patient.media_advertise.unwrap_or(patient.media);
         let ports = &patient.ports;
@@ -108,15 +117,6 @@ fn rtp(patient: &Patient, call: &CallSeen, negotiated: &Negotiated, audio: &Audi
                 remote.ip(),
                 ports.start(),
                 ports.end()
-            ),
-        );
-    }
-    if audio.is_refused {
-        return fault(
-            Code::OneWayAudio,
-            format!("{from_there} packets came, and ours are refused at {remote}"),
-            format!(
-                "Ask the carrier to listen where its SDP says: {remote} refuses our RTP, so the callee does not hear us."
             ),
         );
     }

@@ -11,7 +11,11 @@ pub fn options(patient: &Patient, exchange: &Exchange) -> Vec<Finding> {
     let trunk = &patient.trunk;
     let tried = format!("sent OPTIONS {}", trunk.uri);
     let Some(last) = exchange.last_final() else {
-        return vec![unanswered(patient, tried, exchange)];
+        return match patient.call {
+            // Some carriers drop pings and take calls: the call says which.
+            Some(_) => Vec::new(),
+            None => vec![unanswered(patient, exchange, false)],
+        };
     };
     let came_back = outcome(exchange);
     let alive = |why: &str| Finding::ok(Step::Options, tried.clone(), format!("{came_back}{why}"));
@@ -61,7 +65,21 @@ pub fn overloaded(patient: &Patient, tried: String, exchange: &Exchange) -> Find
     )
 }
 
-fn unanswered(patient: &Patient, tried: String, exchange: &Exchange) -> Finding {
+/// OPTIONS without an answer: a fault, unless calls are answered.
+pub fn unanswered(patient: &Patient, exchange: &Exchange, is_calling: bool) -> Finding {
+    let tried = format!("sent OPTIONS {}", patient.trunk.uri);
+    let table = table(&patient.trunk);
+    if is_calling {
+        return Finding::warning(
+            Step::Options,
+            Code::OptionsUnanswered,
+            tried,
+            format!("{}, and calls are answered", outcome(exchange)),
+            format!(
+                "In {table} set `options_interval_seconds = 0`: this carrier does not answer pings, and would look down."
+            ),
+        );
+    }
     let remote = exchange.ours().next().map(|seen| seen.remote.to_string());
     let remote = remote.unwrap_or_else(|| patient.trunk.uri.clone());
     Finding::fault(
@@ -70,9 +88,8 @@ fn unanswered(patient: &Patient, tried: String, exchange: &Exchange) -> Finding 
         tried,
         outcome(exchange),
         format!(
-            "Let UDP from this machine to {remote} and back through every firewall, and check the host and port of `uri` in {}; \
+            "Let SIP from this machine to {remote} and back through every firewall, and check the host and port of `uri` in {table}; \
              some carriers drop what comes from an address that they do not know: ask the carrier to allow ours.",
-            table(&patient.trunk)
         ),
     )
 }

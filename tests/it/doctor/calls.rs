@@ -1,6 +1,7 @@
 //! Carriers that refuse: credentials, numbers, From, extensions; and what happens within the call.
 
-use super::diagnose;
+use super::{carrier, diagnose, examine};
+use crate::switch::Setup;
 
 #[test]
 fn wrong_password() {
@@ -71,4 +72,51 @@ fn never_answers_our_bye() {
 #[test]
 fn has_a_contact_that_leads_nowhere() {
     diagnose("contact-nowhere").only_fault("contact-unreachable", &["Contact", ":5099"]);
+}
+
+#[test]
+fn wrong_realm() {
+    let (place, _sipp) = carrier("wrong-realm");
+    let diagnosis = examine(Setup::new().trunk("auth_realm = \"carrier.example\""), &place);
+    diagnosis.only_fault("realm-mismatch", &["`auth_realm = \"sbc7.carrier.example\"`"]);
+}
+
+#[test]
+fn needs_the_account_in_from() {
+    diagnose("needs-from-user").only_fault("needs-from-user", &["`from_user = \"username\"`"]);
+}
+
+#[test]
+fn requires_100rel() {
+    diagnose("requires-100rel").only_fault("100rel-required", &["`prack = \"required\"`"]);
+}
+
+#[test]
+fn wants_longer_sessions() {
+    diagnose("session-422").only_warning("session-too-brief", &["`session_expires_seconds = 3600`"]);
+}
+
+#[test]
+fn requires_srtp() {
+    diagnose("srtp-required").only_fault("srtp-required", &["`srtp = \"required\"`"]);
+}
+
+#[test]
+fn is_blocked_by_the_network() {
+    diagnose("network-blocked-603").only_fault("call-refused", &["blocks calls", "number"]);
+}
+
+#[test]
+fn routes_strictly() {
+    diagnose("strict-route").only_warning("strict-route", &["`;lr`", "Record-Route"]);
+}
+
+#[test]
+fn swallows_invites() {
+    diagnose("swallows-invite").only_fault("invite-unanswered", &["SIP ALG"]);
+}
+
+#[test]
+fn ignores_options() {
+    diagnose("ignores-options").only_warning("options-unanswered", &["`options_interval_seconds = 0`"]);
 }

@@ -26,3 +26,8 @@ fn audio_from_another_address() {
 fn no_telephone_event() {
     diagnose("no-telephone-event").only_warning("no-telephone-event", &["`dtmf = \"info\"`"]);
 }
+
+#[test]
+fn audio_that_is_refused() {
+    diagnose("rtp-refused").only_fault("rtp-refused", &["listen where its SDP says", ":39998"]);
+}
