@@ -50,8 +50,16 @@ impl<T> Arena<T> {
         (*generation == key.generation).then_some(value)
     }
 
+    pub fn keys(&self) -> impl Iterator<Item = Key> {
+        self.slab.iter().map(|(index, (generation, _))| Key { index: index as u32, generation: *generation })
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.slab.iter().map(|(_, (_, value))| value)
+    }
+
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.slab.iter_mut().map(|(_, (_, value))| value)
     }
 
     pub fn remove(&mut self, key: Key) -> Option<T> {

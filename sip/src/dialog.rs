@@ -2,16 +2,23 @@
 //! what is said.
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
+use std::sync::Arc;
 
 use crate::event::DialogState;
 use crate::message::{Message, Name, NameAddr, Uri, Writer};
+use crate::path::{Path, Protocol, Target};
 use crate::targets::{Hop, hop};
+use crate::tls::ClientTls;
+use crate::transaction::Layer;
 
 /// One dialog as one of its two ends sees it.
 #[derive(Clone, Debug)]
 pub(crate) struct Dialog {
     pub state: DialogState,
+    /// The way its last message came.
+    pub path: Path,
+    /// The way to its next hop, where that is a name and has been looked up.
+    pub reached: Option<Path>,
     /// The highest CSeq heard from the far end (§12.2.2).
     remote_cseq: Option<u32>,
 }
@@ -21,7 +28,7 @@ const ROUTES_MAX: usize = 16;
 
 impl Dialog {
     /// The dialog our INVITE made, from a response with a To-tag (§12.1.2). `target` stands in for a missing Contact.
-    pub fn from_response(response: &Message, local_tag: &str, remote: SocketAddr, target: &str) -> Self {
+    pub fn from_response(response: &Message, local_tag: &str, path: Path, target: &str) -> Self {
         let mut route_set: Vec<String> = routes(response);
         route_set.reverse();
         let state = DialogState {
@@ -33,13 +40,13 @@ impl Dialog {
             remote_target: contact(response).unwrap_or(target).to_owned(),
             route_set,
             local_cseq: response.cseq().0,
-            remote,
+            remote: path.remote,
         };
-        Self { state, remote_cseq: None }
+        Self { state, path, reached: None, remote_cseq: None }
     }
 
     /// The dialog an INVITE from afar makes (§12.1.1).
-    pub fn from_request(request: &Message, local_tag: &str, remote: SocketAddr) -> Self {
+    pub fn from_request(request: &Message, local_tag: &str, path: Path) -> Self {
         let from = request.header(Name::From);
         let state = DialogState {
             call_id: request.call_id().to_owned(),
@@ -50,14 +57,20 @@ impl Dialog {
             remote_target: contact(request).unwrap_or(uri_of(from.unwrap_or_default())).to_owned(),
             route_set: routes(request),
             local_cseq: 0,
-            remote,
+            remote: path.remote,
         };
-        Self { state, remote_cseq: Some(request.cseq().0) }
+        Self { state, path, reached: None, remote_cseq: Some(request.cseq().0) }
     }
 
-    /// A dialog whose state is known.
-    pub fn resumed(state: DialogState) -> Self {
-        Self { state, remote_cseq: None }
+    /// The way of a request that cannot wait for a name to be looked up: where the ACK of the call went, else to where the last message
+    /// came from.
+    pub fn way(&self, layer: &mut Layer, tls: Option<&Arc<ClientTls>>) -> Path {
+        let found = match self.state.next_hop(self.path.protocol) {
+            NextHop::At(target, _) => layer.path_to(target, self.state.hop(), tls, Some(self.path)),
+            NextHop::Named(_) => self.reached,
+            NextHop::Last => None,
+        };
+        found.unwrap_or(self.path)
     }
 
     /// What came before this dialog was confirmed counts on: the far end's order of requests.
@@ -68,6 +81,12 @@ impl Dialog {
     /// Whether a request belongs to this dialog; its To-tag was looked at already.
     pub fn matches(&self, request: &Message) -> bool {
         self.state.call_id == request.call_id() && self.state.remote_tag == tag(request.header(Name::From))
+    }
+
+    /// Takes note of where a request came from.
+    pub fn heard_by(&mut self, path: Path) {
+        self.path = path;
+        self.state.remote = path.remote;
     }
 
     /// Takes note of a request's CSeq. Gives whether it is in order: lower ones are (§12.2.2).
@@ -81,8 +100,9 @@ impl Dialog {
 
     /// A target refresh request may bring a new Contact (§12.2.2).
     pub fn refresh_target(&mut self, message: &Message) {
-        if let Some(target) = contact(message) {
+        if let Some(target) = contact(message).filter(|target| *target != self.state.remote_target) {
             self.state.remote_target = target.to_owned();
+            self.reached = None;
         }
     }
 }
@@ -122,14 +142,34 @@ impl DialogState {
             .header(Name::CSeq, format_args!("{} {method}", self.local_cseq))
     }
 
-    /// The address of the next hop. A name within a dialog is not looked up: we answer to where the last message came from.
-    pub(crate) fn next_hop(&self) -> SocketAddr {
-        let uri = self.route_set.first().map_or(self.remote_target.as_str(), |route| uri_of(route));
-        match hop(uri) {
-            Some(Hop::Address(address)) => address,
-            Some(Hop::Name { .. }) | None => self.remote,
+    /// The URI that says where a request within the dialog goes.
+    pub(crate) fn hop(&self) -> &str {
+        self.route_set.first().map_or(self.remote_target.as_str(), |route| uri_of(route))
+    }
+
+    /// Where a request within the dialog goes. `usual` is the transport of the dialog's last message: the dialog keeps it where
+    /// a URI names none, since a call that came by TLS does not go on in the clear.
+    pub(crate) fn next_hop(&self, usual: Protocol) -> NextHop {
+        let Some(mut hop) = hop(self.hop()) else { return NextHop::Last };
+        let may_grow = hop.protocol.is_none();
+        match hop.literal(usual) {
+            Some(target) => NextHop::At(target, may_grow),
+            None => {
+                hop.protocol = hop.protocol.or(usual.is_reliable().then_some(usual));
+                NextHop::Named(hop)
+            }
         }
     }
+}
+
+/// Where a request within a dialog goes.
+pub(crate) enum NextHop {
+    /// Nobody can tell: to where the last message came from.
+    Last,
+    /// To an address; whether a request too long for a datagram may go there by TCP.
+    At(Target, bool),
+    /// To a name that must be looked up.
+    Named(Hop),
 }
 
 /// The URI of a name-addr or addr-spec; the text itself if it is neither.
@@ -151,7 +191,9 @@ fn without_tag(value: Option<&str>) -> String {
 
 fn contact(message: &Message) -> Option<&str> {
     let uri = NameAddr::parse(message.values(Name::Contact).next()?)?.uri;
-    Uri::parse(uri).filter(Uri::is_sip).map(|_| uri)
+    let parsed = Uri::parse(uri).filter(Uri::is_sip)?;
+    // Header fields have no place in the Request-URI that this becomes (§19.1.1).
+    Some(parsed.headers.map_or(uri, |headers| &uri[..uri.len() - headers.len() - 1]))
 }
 
 fn routes(message: &Message) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! The sockets of one shard, one for each listen address. A shell: whoever owns the [`crate::UserAgent`] reads from here, feeds
+//! The sockets of one shard, one for each listen address, and its connections. A shell: whoever owns the [`crate::UserAgent`] reads from here, feeds
 //! it, and queues what it wants to send. Knows nothing of messages.
 //!
 //! ```no_run
@@ -13,61 +13,93 @@
 //! # Ok(()) }
 //! ```
 
-use std::{collections::VecDeque, future::poll_fn, io, net::SocketAddr, sync::Arc, task::Poll};
+use std::{future::poll_fn, io, net::SocketAddr, sync::Arc, task::Poll};
 
 use bytes::Bytes;
 
 use crate::{
     path::{FlowLost, Listen, Path, Protocol, Transmit},
     tls::ServerTls,
-    transport::{UdpCounters, UdpSocket},
-    transport_error::TransportError,
+    transport::{Flows, StreamCounters, StreamLimits, UdpCounters, UdpSocket},
 };
 
-/// Listening sockets.
+/// Listening sockets and connections.
 #[derive(Debug)]
 pub struct Endpoint {
     sockets: Vec<UdpSocket>,
+    flows: Flows,
+    listening: Vec<Listen>,
     /// Whose turn it is to be read first.
     turn: usize,
     unroutable: u64,
-    lost: VecDeque<FlowLost>,
 }
 
 impl Endpoint {
     /// Binds every address, within a tokio runtime. TLS addresses need a certificate to show.
+    ///
+    /// # Errors
+    /// The system's, for an address that cannot be bound; `InvalidInput` for none, or for TLS without a certificate.
     pub fn bind(listen: &[Listen], tls: Option<Arc<ServerTls>>) -> io::Result<Self> {
-        let _ = tls;
-        let bind = |listen: &Listen| match listen.protocol {
-            Protocol::Udp => UdpSocket::bind(listen.address),
-            Protocol::Tcp | Protocol::Tls => Err(io::ErrorKind::Unsupported.into()),
+        Self::bind_with(listen, tls, StreamLimits::default())
+    }
+
+    /// The same with other bounds.
+    ///
+    /// # Errors
+    /// As [`Self::bind`].
+    pub fn bind_with(
+        listen: &[Listen],
+        tls: Option<Arc<ServerTls>>,
+        limits: StreamLimits,
+    ) -> io::Result<Self> {
+        let mut endpoint = Self {
+            sockets: Vec::new(),
+            flows: Flows::new(tls, limits),
+            listening: Vec::new(),
+            turn: 0,
+            unroutable: 0,
         };
-        let sockets = listen.iter().map(bind).collect::<io::Result<Vec<_>>>()?;
-        if sockets.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "no address to listen on"));
+        for listen in listen {
+            let address = match listen.protocol {
+                Protocol::Udp => {
+                    let socket = UdpSocket::bind(listen.address)?;
+                    let address = socket.local_addr();
+                    endpoint.sockets.push(socket);
+                    address
+                }
+                Protocol::Tcp | Protocol::Tls => endpoint.flows.listen(*listen)?,
+            };
+            endpoint.listening.push(Listen { address, ..*listen });
         }
-        Ok(Self { sockets, turn: 0, unroutable: 0, lost: VecDeque::new() })
+        match endpoint.listening.is_empty() {
+            true => Err(io::Error::new(io::ErrorKind::InvalidInput, "no address to listen on")),
+            false => Ok(endpoint),
+        }
     }
 
     /// The addresses that are bound, in the order of [`Self::bind`].
     pub fn local_addrs(&self) -> Vec<SocketAddr> {
-        self.sockets.iter().map(UdpSocket::local_addr).collect()
+        self.listening.iter().map(|listen| listen.address).collect()
     }
 
     /// What is listened on, in the order of [`Self::bind`], the ports that the kernel chose included.
     pub fn listening(&self) -> Vec<Listen> {
-        self.sockets.iter().map(|socket| Listen::udp(socket.local_addr())).collect()
+        self.listening.clone()
     }
 
     /// The next connection that was lost: for [`crate::UserAgent::handle_flow_lost`]. Drained to `None` after each receiving and
     /// each flush.
     pub fn poll_lost(&mut self) -> Option<FlowLost> {
-        self.lost.pop_front()
+        self.flows.poll_lost()
     }
 
-    /// Waits until some socket may be read. Cancel-safe.
+    /// Waits until there may be something to read, or a connection was lost. Cancel-safe.
     pub async fn readable(&self) -> io::Result<()> {
-        poll_fn(|context| self.any(|socket| socket.poll_readable(context))).await
+        tokio::select! {
+            biased;
+            readable = poll_fn(|context| self.any(|socket| socket.poll_readable(context))) => readable,
+            () = self.flows.bell().notified() => Ok(()),
+        }
     }
 
     /// Waits until what stayed behind may leave; for ever while nothing did. Cancel-safe.
@@ -75,7 +107,8 @@ impl Endpoint {
         poll_fn(|context| self.any(|socket| socket.poll_writable(context))).await
     }
 
-    /// Reads one batch, at most 64 datagrams of all sockets together; the sockets take turns at being first.
+    /// Reads one batch, at most 64 datagrams of all sockets together and as many messages of connections; the sockets take turns at
+    /// being first.
     pub fn receive(&mut self, mut f: impl FnMut(Path, Bytes)) -> io::Result<usize> {
         let mut total = 0;
         let count = self.sockets.len();
@@ -89,18 +122,18 @@ impl Endpoint {
                 break;
             }
         }
-        self.turn = (self.turn + 1) % count;
-        Ok(total)
+        self.turn = (self.turn + 1) % count.max(1);
+        Ok(total + self.flows.receive(BATCH, f))
     }
 
     /// Lets a message wait for the next flush, on the socket bound to its local address. For an address that no socket is bound to
-    /// (one advertised behind a NAT, or where a wildcard is bound) the first socket of its family is taken.
+    /// (one advertised behind a NAT, or where a wildcard is bound) the first socket of its family is taken. What goes by a
+    /// connection leaves by its own task.
     pub fn queue(&mut self, transmit: Transmit) {
-        let Transmit { path, payload, .. } = transmit;
-        if path.protocol.is_reliable() {
-            self.lost.push_back(FlowLost { path, error: TransportError::NoLocal });
-            return;
+        if transmit.path.protocol.is_reliable() {
+            return self.flows.send(transmit);
         }
+        let Transmit { path, payload, .. } = transmit;
         let exact = self.sockets.iter().position(|socket| socket.local_addr() == path.local);
         let family =
             || self.sockets.iter().position(|socket| socket.local_addr().is_ipv4() == path.remote.is_ipv4());
@@ -131,6 +164,11 @@ impl Endpoint {
             sum.queue_full += counters.queue_full;
         }
         sum
+    }
+
+    /// What all connections did.
+    pub fn stream_counters(&self) -> StreamCounters {
+        self.flows.counters()
     }
 
     fn any(&self, mut poll: impl FnMut(&UdpSocket) -> Poll<io::Result<()>>) -> Poll<io::Result<()>> {

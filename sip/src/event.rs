@@ -8,9 +8,10 @@ use bytes::Bytes;
 
 use crate::arena::Key;
 use crate::config::Body;
-use crate::message::{Message, Replaces, Uri};
+use crate::message::{Message, Replaces};
 use crate::path::{Path, Protocol};
 use crate::reason::Reason;
+use crate::targets::{Hop, hop};
 use crate::transport_error::TransportError;
 
 /// One INVITE and what became of it: a call's SIP leg.
@@ -34,6 +35,8 @@ pub struct QueryId(pub(crate) Asker);
 pub(crate) enum Asker {
     Invite(Key),
     Request(Key),
+    /// The ACK of a usage's 2xx.
+    Ack(Key),
     /// No user agent: somebody who wants to know for himself.
     Nobody,
 }
@@ -58,16 +61,8 @@ impl Query {
     /// a URI that cannot be called.
     #[must_use]
     pub fn of(uri: &str) -> Option<Self> {
-        let uri = Uri::parse(uri).filter(Uri::is_sip)?;
-        let host = uri.params.get("maddr").filter(|host| !host.is_empty()).unwrap_or(uri.host).to_owned();
-        let protocol = match uri.params.get("transport").map(str::to_ascii_lowercase).as_deref() {
-            None => None,
-            Some("udp") if !uri.is_secure() => Some(Protocol::Udp),
-            Some("tcp") if !uri.is_secure() => Some(Protocol::Tcp),
-            Some("tcp" | "tls") => Some(Protocol::Tls),
-            Some(_) => return None,
-        };
-        Some(Self { id: QueryId(Asker::Nobody), host, port: uri.port, protocol, secure: uri.is_secure() })
+        let Hop { host, port, protocol, secure } = hop(uri)?;
+        Some(Self { id: QueryId(Asker::Nobody), host, port, protocol, secure })
     }
 }
 

@@ -40,6 +40,7 @@ use crate::message::{Message, Name, NameAddr, Writer};
 use crate::path::Path;
 use crate::reason::Reason;
 use crate::referral::Referral;
+use crate::tls::ClientTls;
 use crate::transaction::{Armed, Minted};
 use crate::user_agent::UserAgent;
 
@@ -51,6 +52,8 @@ pub(crate) struct Usage {
     /// Our tag.
     pub tag: Minted,
     pub credentials: Option<Arc<Credentials>>,
+    /// How to speak TLS to its trunk.
+    pub tls: Option<Arc<ClientTls>>,
     pub authenticator: Authenticator,
     /// The transaction of our INVITE, as long as it may bring another response.
     pub invite: Option<Key>,
@@ -88,7 +91,8 @@ pub(crate) struct Usage {
 pub(crate) struct Acked {
     /// Its To-tag.
     pub tag: String,
-    pub path: Path,
+    /// The way it goes; none while its next hop is being resolved.
+    pub path: Option<Path>,
     pub ack: Bytes,
 }
 
@@ -111,6 +115,7 @@ impl Usage {
             tap: None,
             tag,
             credentials: None,
+            tls: None,
             authenticator: Authenticator::new(),
             invite: None,
             acked: None,

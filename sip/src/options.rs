@@ -14,7 +14,7 @@ impl UserAgent {
         let tag = self.layer.stateless_tag(request);
         let response = self
             .response(path, request, 200, Some(&tag))
-            .header(Name::Contact, &self.layer.contact)
+            .header(Name::Contact, self.layer.contact(&path, request))
             .header(Name::Allow, ALLOW)
             .header(Name::Accept, "application/sdp, text/plain")
             .header(Name::AllowEvents, "refer")

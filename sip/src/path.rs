@@ -65,6 +65,13 @@ impl Path {
     pub fn udp(local: SocketAddr, remote: SocketAddr) -> Self {
         Self { protocol: Protocol::Udp, local, remote, flow: Flow::Datagrams }
     }
+
+    /// Whether both are the same connection.
+    #[must_use]
+    pub fn is_same_flow(&self, other: &Self) -> bool {
+        self.protocol.is_reliable()
+            && (self.protocol, self.remote, self.flow) == (other.protocol, other.remote, other.flow)
+    }
 }
 
 /// Which connection a path stands for.

@@ -61,6 +61,8 @@ impl UserAgent {
         let mut request = Request::new(method, talking.dialog.state.clone(), purpose);
         request.dialog.local_cseq = cseq;
         request.within = Some(key);
+        request.last = Some(talking.dialog.path);
+        request.tls.clone_from(&usage.tls);
         request.credentials.clone_from(&usage.credentials);
         request.authenticator = usage.authenticator.lend();
         request.tap = usage.tap;

@@ -12,7 +12,7 @@ use crate::event::{Asker, Cause, DialogState, Event, Failure, RegistrationId};
 use crate::invite::loose_route;
 use crate::message::{Message, Method, Name, NameAddr, Uri};
 use crate::request::{Outcome, Purpose, Request};
-use crate::targets::hop;
+use crate::targets::{Targets, hop};
 use crate::timers::TimerId;
 use crate::transaction::Minted;
 use crate::user_agent::UserAgent;
@@ -118,7 +118,8 @@ impl UserAgent {
             return self.registration_failed(now, key, Failure::silent(Cause::Unresolved, false));
         };
         registration.phase = if registration.is_leaving { Phase::Leaving } else { Phase::Asking };
-        let request = registration.request(key);
+        let mut request = registration.request(key);
+        request.targets = Targets::of(&hop);
         let request = self.requests.insert(request);
         self.locate(now, Asker::Request(request), hop);
     }
@@ -249,6 +250,7 @@ impl Registration {
         request.headers.extend(order.headers.iter().cloned());
         request.contact_user.clone_from(&order.contact_user);
         request.credentials.clone_from(&order.credentials);
+        request.tls.clone_from(&order.tls);
         request.authenticator = self.authenticator.clone();
         request.tap = order.tap.then_some(order.token);
         request

@@ -7,14 +7,17 @@ use std::time::Instant;
 
 use crate::arena::{Arena, Key};
 use crate::config::{Body, OptionsRequest};
-use crate::dialog::uri_of;
+use crate::dialog::{NextHop, uri_of};
 use crate::digest::{Authenticator, Challenged, Credentials, Signed};
-use crate::event::{Cause, DialogState, Event, Failure, RequestId};
+use crate::event::{Asker, Cause, DialogState, Event, Failure, RequestId};
 use crate::invite::{Hangup, Phase, Usage, finish, loose_route, with_headers};
 use crate::message::{Message, Method, Name};
+use crate::path::{Path, Protocol, Target};
 use crate::reason::Reason;
-use crate::targets::Targets;
-use crate::transaction::{Outgoing, Owner, Passed};
+use crate::targets::{Attempt, Targets};
+use crate::tls::ClientTls;
+use crate::transaction::{Outgoing, Owner, Passed, Way};
+use crate::transport_error::TransportError;
 use crate::user_agent::UserAgent;
 
 /// One request, and what is needed to send it again.
@@ -34,11 +37,17 @@ pub(crate) struct Request {
     /// The usage in whose dialog it stands, which gives it its CSeq.
     pub within: Option<Key>,
     pub credentials: Option<Arc<Credentials>>,
+    /// How to speak TLS to where it goes.
+    pub tls: Option<Arc<ClientTls>>,
     pub authenticator: Authenticator,
-    /// Addresses left to try.
+    /// Targets left to try.
     pub targets: Targets,
-    /// Where it went last; none while its host is being resolved.
-    pub remote: Option<SocketAddr>,
+    /// The way the last message of its dialog came.
+    pub last: Option<Path>,
+    /// The way it went last; none while its host is being resolved.
+    pub way: Option<Way>,
+    /// Why it could not be sent, the last time it could not.
+    pub transport: Option<TransportError>,
     pub transaction: Option<Key>,
     pub tap: Option<u64>,
 }
@@ -110,6 +119,7 @@ impl Request {
         };
         let mut options = Self::new(Method::Options, dialog, Purpose::Owner { token: request.token });
         options.credentials = request.credentials;
+        options.tls = request.tls;
         options
     }
 
@@ -125,9 +135,12 @@ impl Request {
             contact: String::new(),
             within: None,
             credentials: None,
+            tls: None,
             authenticator: Authenticator::new(),
-            targets: Targets::new(Vec::new()),
-            remote: None,
+            targets: Targets::none(),
+            last: None,
+            way: None,
+            transport: None,
             transaction: None,
             tap: None,
         }
@@ -135,15 +148,35 @@ impl Request {
 }
 
 impl UserAgent {
-    /// The addresses for a request are known: tries the first.
-    pub(crate) fn request_targets(&mut self, now: Instant, key: Key, targets: Targets) {
+    /// Finds where a request within a dialog goes.
+    pub(crate) fn locate_in_dialog(&mut self, now: Instant, key: Key) {
         let Some(request) = self.requests.get_mut(key) else { return };
-        if request.remote.is_some() {
+        let usual = request.last.map_or(Protocol::Udp, |last| last.protocol);
+        let remembered = self.layer.path_to(Target::udp(request.dialog.remote), "", None, None);
+        request.targets = Targets::none().or_by(request.last.or(remembered));
+        match request.dialog.next_hop(usual) {
+            NextHop::Last => self.request_targets(now, key, Vec::new()),
+            NextHop::At(target, may_grow) => {
+                request.targets.may_grow(may_grow);
+                self.request_targets(now, key, vec![target]);
+            }
+            NextHop::Named(hop) => {
+                request.targets.may_grow(hop.protocol.is_none());
+                self.inquire(Asker::Request(key), hop);
+            }
+        }
+    }
+
+    /// The targets of a request are known: tries the first.
+    pub(crate) fn request_targets(&mut self, now: Instant, key: Key, targets: Vec<Target>) {
+        let Some(request) = self.requests.get_mut(key) else { return };
+        if request.way.is_some() {
             return;
         }
-        request.targets = targets;
-        if !self.request_next(now, key) {
-            self.conclude(now, key, &Outcome::Silence(Cause::Unresolved));
+        let cause = if targets.is_empty() { Cause::Unresolved } else { Cause::Transport };
+        request.targets.found(targets);
+        if !self.request_next(now, key, Targets::next_reachable) {
+            self.conclude(now, key, &Outcome::Silence(cause));
         }
     }
 
@@ -162,7 +195,7 @@ impl UserAgent {
         }
         match response.status() {
             Some(401 | 407) if self.request_challenged(now, key, response) => {}
-            Some(503) if self.request_next(now, key) => self.layer.counters.failovers += 1,
+            Some(503) if self.request_next(now, key, Targets::next) => self.layer.counters.failovers += 1,
             _ => self.conclude(now, key, &Outcome::Response(response)),
         }
     }
@@ -173,27 +206,71 @@ impl UserAgent {
         if request.transaction != Some(from) {
             return;
         }
-        match self.request_next(now, key) {
+        if let Some(datagrams) = request.targets.datagrams() {
+            self.layer.avoid_tcp(now, datagrams.address);
+        }
+        match self.request_next(now, key, Targets::next_after_silence) {
             true => self.layer.counters.failovers += 1,
             false => self.conclude(now, key, &Outcome::Silence(Cause::Timeout)),
         }
     }
 
-    fn request_next(&mut self, now: Instant, key: Key) -> bool {
-        let Some(request) = self.requests.get_mut(key) else { return false };
-        let Some(remote) = request.targets.next() else { return false };
-        request.remote = Some(remote);
-        // Another server may challenge anew.
-        request.authenticator.begin_request();
-        self.send_request(now, key, remote);
-        true
+    /// The connection of a request is gone, or could not be made.
+    pub(crate) fn request_severed(&mut self, now: Instant, key: Key, from: Key, error: &TransportError) {
+        let Some(request) = self.requests.get_mut(key) else { return };
+        if request.transaction != Some(from) {
+            return;
+        }
+        request.transport = Some(error.clone());
+        if let Some(datagrams) = request.targets.datagrams() {
+            self.layer.avoid_tcp(now, datagrams.address);
+        }
+        match self.request_next(now, key, Targets::next_reachable) {
+            true => self.layer.counters.failovers += 1,
+            false => self.conclude(now, key, &Outcome::Silence(Cause::Transport)),
+        }
+    }
+
+    /// Sends a request to the next target that we can reach. Gives whether there was one.
+    fn request_next(&mut self, now: Instant, key: Key, next: fn(&mut Targets) -> Option<Attempt>) -> bool {
+        loop {
+            let Self { layer, requests, .. } = self;
+            let Some(request) = requests.get_mut(key) else { return false };
+            let Some(attempt) = next(&mut request.targets) else { return false };
+            if request.way.is_some_and(|way| attempt == Attempt::By(way.path)) {
+                continue;
+            }
+            let (hop, tls) = (request.dialog.hop(), request.tls.as_ref());
+            let Some(way) = layer.way(now, attempt, hop, tls, request.last) else {
+                request.transport = Some(TransportError::NoLocal);
+                continue;
+            };
+            // Another server may challenge anew.
+            request.authenticator.begin_request();
+            self.send_request_by(now, key, way);
+            return true;
+        }
+    }
+
+    fn send_request_by(&mut self, now: Instant, key: Key, way: Way) {
+        if let Some(request) = self.requests.get_mut(key) {
+            request.way = Some(way);
+        }
+        if self.send_request(now, key, way.path, way.grown.is_some()) {
+            return;
+        }
+        // Too long for a datagram.
+        let (Some(path), Some(request)) = (way.grown, self.requests.get_mut(key)) else { return };
+        request.targets.grew(Target::udp(way.path.remote));
+        request.way = Some(Way { path, grown: None });
+        self.send_request(now, key, path, false);
     }
 
     /// Answers a challenge, if we can.
     fn request_challenged(&mut self, now: Instant, key: Key, response: &Message) -> bool {
         let cnonce = self.layer.random_word();
         let Some(request) = self.requests.get_mut(key) else { return false };
-        let (Some(remote), Some(credentials)) = (request.remote, &request.credentials) else { return false };
+        let (Some(way), Some(credentials)) = (request.way, &request.credentials) else { return false };
         if request.authenticator.handle_response(credentials, response, &cnonce) != Challenged::Retry {
             return false;
         }
@@ -205,13 +282,14 @@ impl UserAgent {
         let Some(cseq) = cseq else { return false };
         request.dialog.local_cseq = cseq;
         self.layer.counters.challenges_answered += 1;
-        self.send_request(now, key, remote);
+        self.send_request_by(now, key, way);
         true
     }
 
-    fn send_request(&mut self, now: Instant, key: Key, remote: SocketAddr) {
+    /// Gives whether it was sent: the choosy sends nothing that is too long for a datagram.
+    fn send_request(&mut self, now: Instant, key: Key, path: Path, is_choosy: bool) -> bool {
         let Self { layer, requests, .. } = self;
-        let Some(request) = requests.get_mut(key) else { return };
+        let Some(request) = requests.get_mut(key) else { return true };
         let Request { method, dialog, reason, headers, body, credentials, authenticator, .. } = request;
         let (uri, routes) = dialog.routing();
         let authorizations = match credentials {
@@ -223,7 +301,7 @@ impl UserAgent {
             None => Vec::new(),
         };
         let outgoing =
-            Outgoing { method: *method, uri, remote, owner: Owner::Request(key), tap: request.tap };
+            Outgoing { method: *method, uri, path, is_choosy, owner: Owner::Request(key), tap: request.tap };
         let mut contact = String::new();
         let contact_user = request.contact_user.as_deref();
         let transaction = layer.send(now, &outgoing, |writer, identity| {
@@ -246,8 +324,11 @@ impl UserAgent {
             }
             finish(with_headers(with_headers(writer, &authorizations), headers), body.as_ref())
         });
-        request.contact = contact;
-        request.transaction = Some(transaction);
+        if transaction.is_some() {
+            request.contact = contact;
+            request.transaction = transaction;
+        }
+        transaction.is_some()
     }
 
     /// A request is over: tells who waits for it.
@@ -270,7 +351,7 @@ impl UserAgent {
                     request: RequestId(key),
                     token,
                     status,
-                    transport: None,
+                    transport: request.transport,
                     failure: outcome.failure().map(Box::new),
                     response,
                 });

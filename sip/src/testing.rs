@@ -2,8 +2,10 @@
 //! [`pair::Pair`] of agents talks over a wire that loses, repeats and disorders as its seed says.
 
 mod auth;
+mod call_flows;
 mod cancel;
 mod dialogs;
+mod flows;
 mod forks;
 mod guarding;
 mod hostile;
@@ -11,6 +13,7 @@ mod incoming;
 mod notices;
 mod offers;
 mod pair;
+mod proxy;
 mod referral;
 mod registration;
 mod reliable;
@@ -28,7 +31,7 @@ use crate::config::{Body, Config, Invite, Reliable};
 use crate::event::{Event, Failure, InviteId};
 use crate::message::{Message, Method, Name, Writer};
 use crate::user_agent::UserAgent;
-use crate::{Credentials, End, Path, Target, Transmit};
+use crate::{Credentials, End, FlowLost, Path, Target, Transmit, TransportError};
 
 pub const T1: Duration = Duration::from_millis(500);
 pub const T4: Duration = Duration::from_secs(5);
@@ -106,14 +109,33 @@ impl Lone {
         self.drain();
     }
 
+    /// The peer sends bytes by another way.
+    pub fn hear_by(&mut self, path: Path, bytes: impl Into<Bytes>) {
+        self.ua.handle_message(self.now, path, bytes.into());
+        self.drain();
+    }
+
+    /// A connection breaks.
+    pub fn lose(&mut self, path: Path, error: TransportError) {
+        self.ua.handle_flow_lost(self.now, &FlowLost { path, error });
+        self.drain();
+    }
+
     /// The next message that left, and where to.
     #[track_caller]
     pub fn sent_to(&mut self) -> (SocketAddr, Message) {
+        let (transmit, message) = self.sent_by();
+        (transmit.path.remote, message)
+    }
+
+    /// The next message that left, and by which way.
+    #[track_caller]
+    pub fn sent_by(&mut self) -> (Transmit, Message) {
         self.drain();
         let transmit = self.sent.pop_front().expect("a message left");
-        let message = Message::parse(transmit.payload).expect("what we send can be read");
+        let message = Message::parse(transmit.payload.clone()).expect("what we send can be read");
         assert_eq!(message.defect(), None, "what we send is sound");
-        (transmit.path.remote, message)
+        (transmit, message)
     }
 
     #[track_caller]

@@ -12,8 +12,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
 
-/// How to speak TLS to one trunk.
-#[derive(Clone, Debug)]
+/// How to speak TLS to one trunk. Has no Debug: its key is not for logs.
+#[derive(Clone)]
 pub struct ClientTlsConfig {
     /// The name its certificate must bear, in place of the URI's host.
     pub server_name: Option<String>,
@@ -35,14 +35,12 @@ impl Default for ClientTlsConfig {
 
 /// What a [`ClientTlsConfig`] became. Two of them never share a connection, whatever they say.
 pub struct ClientTls {
-    #[expect(dead_code, reason = "read by the TLS transport")]
     pub(crate) server_name: Option<String>,
-    #[expect(dead_code, reason = "read by the TLS transport")]
     pub(crate) config: Arc<ClientConfig>,
 }
 
-/// How to speak TLS to those who connect to us.
-#[derive(Clone, Debug)]
+/// How to speak TLS to those who connect to us. Has no Debug: its key is not for logs.
+#[derive(Clone)]
 pub struct ServerTlsConfig {
     /// Our certificate and its chain.
     pub certificate_pem: Vec<u8>,
@@ -54,7 +52,6 @@ pub struct ServerTlsConfig {
 
 /// What a [`ServerTlsConfig`] became.
 pub struct ServerTls {
-    #[expect(dead_code, reason = "read by the TLS transport")]
     pub(crate) config: Arc<ServerConfig>,
 }
 

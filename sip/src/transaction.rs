@@ -11,23 +11,31 @@ mod server_invite;
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
-use std::time::Instant;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-pub(crate) use key::Minted;
 pub use key::shard_of;
+pub(crate) use key::{COOKIE, Minted};
 pub(crate) use receiving::{Arrival, reply_path};
+pub(crate) use sending::Severed;
 pub(crate) use sending::{Outgoing, Passed, Received};
 
 use crate::arena::{Arena, Key};
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::event::{Direction, Event};
-use crate::path::{Path, Transmit};
+use crate::locals::Locals;
+use crate::message::{Message, Uri};
+use crate::path::{Flow, Path, Protocol, Target, Transmit};
+use crate::peers::Peers;
+use crate::targets::Attempt;
 use crate::timers::{TimerId, Wheel};
+use crate::tls::ClientTls;
 
 /// All transactions, and the two queues that leave a user agent.
 pub(crate) struct Layer {
@@ -43,10 +51,12 @@ pub(crate) struct Layer {
     arrivals: Index,
     merges: Index,
     fingerprinter: key::Fingerprinter,
-    /// What stands in our Via before the branch.
-    via: String,
-    /// Our Contact header's value.
-    pub contact: String,
+    locals: Locals,
+    peers: Peers,
+    /// How many transactions use each connection that was opened to us: the loss of one that nobody uses costs nothing.
+    accepted: HashMap<u64, usize>,
+    /// Addresses that took no TCP when a long request wanted it, and until when that is believed.
+    no_tcp: VecDeque<(SocketAddr, Instant)>,
 }
 
 type Index = HashMap<key::Fingerprint, Key, BuildHasherDefault<key::Passthrough>>;
@@ -116,7 +126,6 @@ pub(crate) struct Armed {
 impl Layer {
     pub fn new(config: Config, seed: [u8; 32]) -> Self {
         let mut rng = StdRng::from_seed(seed);
-        let local = config.locals[0].advertised;
         Self {
             fingerprinter: key::Fingerprinter::new(&mut rng),
             rng,
@@ -129,8 +138,10 @@ impl Layer {
             servers: Arena::new(),
             arrivals: Index::default(),
             merges: Index::default(),
-            via: format!("SIP/2.0/UDP {local};rport;branch={}", key::COOKIE),
-            contact: format!("<sip:{}@{local}>", config.contact_user),
+            locals: Locals::new(&config.locals, &config.contact_user),
+            peers: Peers::default(),
+            accepted: HashMap::new(),
+            no_tcp: VecDeque::new(),
             config,
         }
     }
@@ -208,12 +219,81 @@ impl Layer {
     pub fn transmit(&mut self, now: Instant, path: Path, payload: Bytes, tap: Option<u64>) {
         self.counters.messages_out += 1;
         self.trace(now, Direction::Out, &payload, tap);
-        self.transmits.push_back(Transmit { path, payload, tls: None });
+        let tls = match path.flow {
+            Flow::Opened(peer) if path.protocol == Protocol::Tls => self.peers.get(peer),
+            _ => None,
+        };
+        self.transmits.push_back(Transmit { path, payload, tls });
     }
 
     pub fn trace(&mut self, at: Instant, direction: Direction, message: &Bytes, tap: Option<u64>) {
         let Some(token) = tap else { return };
         self.events.push_back(Event::Traced { token, at, direction, message: message.clone() });
+    }
+
+    /// The path to a target. `hop` is the URI that led there: over TLS the far end must be its host. `last` is a path of the same
+    /// dialog, if there is one: where it leads to the same place it is taken again, connection and all.
+    pub fn path_to(
+        &mut self,
+        target: Target,
+        hop: &str,
+        tls: Option<&Arc<ClientTls>>,
+        last: Option<Path>,
+    ) -> Option<Path> {
+        let Target { protocol, address: remote } = target;
+        let is_it = |path: &Path| path.protocol == protocol && path.remote == remote;
+        if let Some(last) = last.filter(is_it) {
+            return Some(last);
+        }
+        let local = self.locals.towards(protocol, remote)?.local.bound;
+        let flow = match (protocol, last) {
+            (Protocol::Udp, _) => Flow::Datagrams,
+            (Protocol::Tcp, _) => Flow::Opened(0),
+            // An address in a Contact proves nothing: there must be the same host that the dialog began with.
+            (Protocol::Tls, Some(Path { protocol: Protocol::Tls, flow: flow @ Flow::Opened(_), .. }))
+                if is_address(hop) =>
+            {
+                flow
+            }
+            (Protocol::Tls, _) => Flow::Opened(self.peers.number(host(hop), tls)),
+        };
+        Some(Path { protocol, local, remote, flow })
+    }
+
+    /// The way of an attempt: its path, and the path by TCP where a request too long for a datagram may take it. None without a local
+    /// address of that family.
+    pub fn way(
+        &mut self,
+        now: Instant,
+        attempt: Attempt,
+        hop: &str,
+        tls: Option<&Arc<ClientTls>>,
+        last: Option<Path>,
+    ) -> Option<Way> {
+        let (target, may_grow) = match attempt {
+            Attempt::By(path) => return Some(Way { path, grown: None }),
+            Attempt::At(target, may_grow) => (target, may_grow && target.protocol == Protocol::Udp),
+        };
+        let path = self.path_to(target, hop, tls, last)?;
+        self.no_tcp.retain(|(_, until)| *until > now);
+        let refused = self.no_tcp.iter().any(|(address, _)| *address == target.address);
+        let tcp = Target { protocol: Protocol::Tcp, ..target };
+        let grown = if may_grow && !refused { self.path_to(tcp, hop, None, None) } else { None };
+        Some(Way { path, grown })
+    }
+
+    /// An address takes no TCP: long requests go there by datagrams for a while.
+    pub fn avoid_tcp(&mut self, now: Instant, address: SocketAddr) {
+        if self.no_tcp.len() >= NO_TCP_MAX {
+            self.no_tcp.pop_front();
+        }
+        self.no_tcp.push_back((address, now + NO_TCP_FOR));
+    }
+
+    /// Our Contact in a response to a request that came by `path` (§12.1.1: secure, if the request was).
+    pub fn contact(&self, path: &Path, request: &Message) -> &str {
+        let is_secure = request.request_uri().and_then(Uri::parse).is_some_and(|uri| uri.is_secure());
+        self.locals.contact(path, is_secure)
     }
 
     /// A word nobody guesses: for a Call-ID or a cnonce (§8.1.1.4).
@@ -224,6 +304,27 @@ impl Layer {
     fn is_full(&self) -> bool {
         self.len() >= self.config.transactions_max
     }
+}
+
+/// A path, and what to do with what does not fit it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Way {
+    pub path: Path,
+    /// Where a request too long for a datagram goes instead (§18.1.1).
+    pub grown: Option<Path>,
+}
+
+/// How long an address that took no TCP is spared.
+const NO_TCP_FOR: Duration = Duration::from_secs(600);
+/// How many such addresses are remembered.
+const NO_TCP_MAX: usize = 64;
+
+fn host(uri: &str) -> &str {
+    Uri::parse(uri).map_or("", |uri| uri.host)
+}
+
+fn is_address(uri: &str) -> bool {
+    host(uri).parse::<IpAddr>().is_ok()
 }
 
 /// Sets the timer of a machine anew, if what it waits for has changed.

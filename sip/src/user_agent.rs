@@ -8,6 +8,7 @@ mod refusal;
 pub use orders::Authentication;
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -23,7 +24,7 @@ use crate::digest::{Credentials, Guard};
 use crate::error::Error;
 use crate::invite::{Calling, Phase, Usage, session_timer};
 use crate::message::{Method, NameAddr};
-use crate::path::{FlowLost, Path, Target, Transmit};
+use crate::path::{Flow, FlowLost, Path, Protocol, Target, Transmit};
 use crate::reason::Reason;
 use crate::registration::Registration;
 use crate::request::{Purpose, Request};
@@ -69,10 +70,10 @@ impl UserAgent {
 
     /// Where a queried host is to be reached, best first; none if it could not be resolved.
     pub fn handle_targets(&mut self, now: Instant, query: QueryId, targets: Vec<Target>) {
-        let targets = Targets::new(targets.into_iter().map(|target| target.address).collect());
         match query.0 {
             Asker::Invite(key) => self.call_targets(now, key, targets),
             Asker::Request(key) => self.request_targets(now, key, targets),
+            Asker::Ack(key) => self.ack_targets(now, key, &targets),
             Asker::Nobody => {}
         }
     }
@@ -80,7 +81,20 @@ impl UserAgent {
     /// A connection was lost, or could not be made: what waits for something on it goes elsewhere or fails at once. Dialogs
     /// live on, and open another for their next request.
     pub fn handle_flow_lost(&mut self, now: Instant, lost: &FlowLost) {
-        let _ = (now, lost);
+        if !self.layer.is_used(&lost.path) {
+            return;
+        }
+        for severed in self.layer.sever_clients(now, &lost.path) {
+            match severed.owner {
+                Owner::Invite(key) => self.invite_severed(now, key, severed, &lost.error),
+                Owner::Request(key) => self.request_severed(now, key, severed.key, &lost.error),
+                Owner::Nobody => {}
+            }
+        }
+        if let Flow::Accepted(_) = lost.path.flow {
+            self.layer.sever_servers(now, &lost.path);
+            self.sever_answers(&lost.path);
+        }
     }
 
     /// Hears others from now on.
@@ -153,10 +167,11 @@ impl UserAgent {
             let mut usage = Usage::new(invite.token, tag);
             usage.tap = invite.tap.then_some(invite.token);
             usage.credentials.clone_from(&invite.credentials);
+            usage.tls.clone_from(&invite.tls);
             usage.is_caller = true;
             usage.wish = invite.session.as_ref().map(session_timer::Wish::new);
             usage.local.clone_from(&invite.body);
-            usage.phase = Phase::Calling(Box::new(Calling::new(invite, call_id)));
+            usage.phase = Phase::Calling(Box::new(Calling::new(invite, call_id, Targets::of(&hop))));
             usage
         });
         self.live += 1;
@@ -230,7 +245,10 @@ impl UserAgent {
         let Self { layer, requests, .. } = self;
         let key = requests.insert_with(|key| {
             let tag = Minted::new(layer.config.shard, key, &mut layer.rng);
-            Request::options(request, call_id, tag.letters().to_string(), layer.config.locals[0].bound)
+            let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+            let mut request = Request::options(request, call_id, tag.letters().to_string(), nowhere);
+            request.targets = Targets::of(&hop);
+            request
         });
         self.locate(now, Asker::Request(key), hop);
         Ok(RequestId(key))
@@ -253,7 +271,7 @@ impl UserAgent {
         // What was remembered may be older than the last refresh of the session.
         request.dialog.local_cseq = request.dialog.local_cseq.saturating_add(ORPHAN_CSEQ_LEAP);
         request.credentials = credentials;
-        let _ = tls;
+        request.tls = tls;
         Ok(RequestId(self.begin_bye(now, request)))
     }
 
@@ -269,16 +287,18 @@ impl UserAgent {
         self.layer.pending()
     }
 
-    /// Goes to a next hop, or asks for its addresses first.
+    /// Goes to a next hop, or asks for its targets first.
     pub(crate) fn locate(&mut self, now: Instant, asker: Asker, hop: Hop) {
-        let id = QueryId(asker);
-        match hop {
-            Hop::Address(address) => self.handle_targets(now, id, vec![Target::udp(address)]),
-            Hop::Name { host, port } => {
-                let port = Some(port);
-                self.queries.push_back(Query { id, host, port, protocol: None, secure: false });
-            }
+        match hop.literal(Protocol::Udp) {
+            Some(target) => self.handle_targets(now, QueryId(asker), vec![target]),
+            None => self.inquire(asker, hop),
         }
+    }
+
+    /// Asks where a name is to be reached.
+    pub(crate) fn inquire(&mut self, asker: Asker, hop: Hop) {
+        let Hop { host, port, protocol, secure } = hop;
+        self.queries.push_back(Query { id: QueryId(asker), host, port, protocol, secure });
     }
 }
 

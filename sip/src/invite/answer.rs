@@ -18,7 +18,9 @@ pub(crate) struct Unacked {
     /// The CSeq of the INVITE it answers.
     cseq: u32,
     payload: Bytes,
-    path: Path,
+    pub path: Path,
+    /// Where it goes once the connection of `path` is gone.
+    pub refuge: Option<Path>,
     interval: Duration,
     resend_at: Instant,
     give_up_at: Instant,
@@ -38,6 +40,7 @@ impl Unacked {
 pub(crate) struct Answering {
     pub cseq: u32,
     pub path: Path,
+    pub refuge: Option<Path>,
     pub is_first: bool,
     pub is_offer: bool,
 }
@@ -48,11 +51,12 @@ impl UserAgent {
         let timers = self.layer.config.timers;
         let Some(Usage { phase: Phase::Talking(talking), .. }) = self.usages.get_mut(key) else { return };
         let resend_at = now + timers.t1;
-        let Answering { cseq, path, is_first, is_offer } = answering;
+        let Answering { cseq, path, refuge, is_first, is_offer } = answering;
         talking.unacked = Some(Unacked {
             cseq,
             payload,
             path,
+            refuge,
             interval: timers.t1,
             resend_at,
             give_up_at: now + timers.give_up(),
@@ -80,6 +84,17 @@ impl UserAgent {
         let (path, payload, tap) = (unacked.path, unacked.payload.clone(), usage.tap);
         self.layer.counters.response_retransmissions_out += 1;
         self.layer.transmit(now, path, payload, tap);
+    }
+
+    /// A connection that was opened to us is gone: answers that wait for their ACK take another way from now on.
+    pub(crate) fn sever_answers(&mut self, lost: &Path) {
+        for usage in self.usages.iter_mut() {
+            let Phase::Talking(talking) = &mut usage.phase else { continue };
+            let Some(unacked) = talking.unacked.as_mut().filter(|it| it.path.is_same_flow(lost)) else {
+                continue;
+            };
+            unacked.path = unacked.refuge.take().unwrap_or(unacked.path);
+        }
     }
 
     /// An ACK in the dialog of a usage that talks.

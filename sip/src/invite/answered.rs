@@ -7,10 +7,10 @@ use super::early::FORKS_MAX;
 use super::session_timer::{self, Running, Said};
 use super::{Acked, Phase, Talking, body_of, fingerprint, with_headers};
 use crate::arena::Key;
-use crate::dialog::Dialog;
-use crate::event::{Cause, Event, Failure, Fork, InviteId};
+use crate::dialog::{Dialog, NextHop};
+use crate::event::{Asker, Cause, Event, Failure, Fork, InviteId};
 use crate::message::Message;
-use crate::path::Path;
+use crate::path::{Path, Target};
 use crate::request::Purpose;
 use crate::user_agent::UserAgent;
 
@@ -21,7 +21,10 @@ impl UserAgent {
         let Some(usage) = self.usages.get_mut(key) else { return };
         if let Some(acked) = usage.acked.as_ref().filter(|acked| acked.tag == tag) {
             self.layer.counters.acks_repeated += 1;
-            return self.layer.transmit(now, acked.path, acked.ack.clone(), usage.tap);
+            if let Some(path) = acked.path {
+                self.layer.transmit(now, path, acked.ack.clone(), usage.tap);
+            }
+            return;
         }
         match &mut usage.phase {
             Phase::Calling(calling) if calling.quitting.is_none() => {
@@ -79,7 +82,7 @@ impl UserAgent {
             return;
         }
         usage.ended_forks.push(tag.clone());
-        self.bye(now, key, dialog.state, None, Purpose::Nobody);
+        self.bye(now, key, dialog.state, path, None, Purpose::Nobody);
     }
 
     /// Sends the ACK of a 2xx. The first one is kept, to be sent again whenever its 2xx is.
@@ -91,17 +94,51 @@ impl UserAgent {
             }
             _ => (response.to().map_or("", |to| to.uri), Vec::new()),
         };
-        let dialog = Dialog::from_response(response, usage.tag.letters().as_str(), path.remote, target);
-        let path = Path { remote: dialog.state.next_hop(), ..path };
+        let dialog = Dialog::from_response(response, usage.tag.letters().as_str(), path, target);
         let state = &dialog.state;
+        let is_first = usage.acked.is_none();
+        let (known, question) = match state.next_hop(path.protocol) {
+            NextHop::At(target, _) => {
+                let found = self.layer.path_to(target, state.hop(), usage.tls.as_ref(), Some(path));
+                (found.or(Some(path)), None)
+            }
+            // Another fork's answer is not wanted: where it came from will do.
+            NextHop::Named(hop) if is_first => (None, Some(hop)),
+            NextHop::Named(_) | NextHop::Last => (Some(path), None),
+        };
         let (uri, routes) = state.routing();
-        let ack = self.layer.ack(uri, |writer| {
+        // The transport of a name may turn out another: the Via of an ACK matters to nobody, for nobody answers it.
+        let ack = self.layer.ack(uri, &known.unwrap_or(path), |writer| {
             let writer = state.write(writer, routes, "ACK");
             with_headers(writer, &authorizations).finish()
         });
         let tap = usage.tap;
-        usage.acked.get_or_insert_with(|| Acked { tag: state.remote_tag.clone(), path, ack: ack.clone() });
-        self.layer.transmit(now, path, ack, tap);
+        usage.acked.get_or_insert_with(|| Acked {
+            tag: state.remote_tag.clone(),
+            path: known,
+            ack: ack.clone(),
+        });
+        if let Some(path) = known {
+            self.layer.transmit(now, path, ack, tap);
+        }
+        if let Some(hop) = question {
+            self.inquire(Asker::Ack(key), hop);
+        }
         Some(dialog)
+    }
+
+    /// Where an ACK goes is known; to where its 2xx came from, if nobody knows.
+    pub(crate) fn ack_targets(&mut self, now: Instant, key: Key, targets: &[Target]) {
+        let Self { layer, usages, .. } = self;
+        let Some(usage) = usages.get_mut(key) else { return };
+        let Some(acked) = usage.acked.as_mut().filter(|acked| acked.path.is_none()) else { return };
+        let Phase::Talking(talking) = &mut usage.phase else { return };
+        let Dialog { state, path: last, .. } = &talking.dialog;
+        let (hop, tls) = (state.hop(), usage.tls.as_ref());
+        let found = targets.iter().find_map(|target| layer.path_to(*target, hop, tls, Some(*last)));
+        let path = found.unwrap_or(*last);
+        acked.path = Some(path);
+        talking.dialog.reached = Some(path);
+        layer.transmit(now, path, acked.ack.clone(), usage.tap);
     }
 }

@@ -11,7 +11,6 @@ use crate::arena::Key;
 use crate::config::Body;
 use crate::dialog::Dialog;
 use crate::digest::{Challenged, Signed};
-use crate::event::DialogState;
 use crate::message::{Message, Method, Name};
 use crate::path::Path;
 use crate::transaction::{Outgoing, Owner, Passed};
@@ -21,8 +20,10 @@ use crate::user_agent::UserAgent;
 pub(crate) struct Asked {
     transaction: Key,
     kind: Kind,
-    dialog: DialogState,
+    dialog: Dialog,
     body: Option<Body>,
+    /// Whether it was sent again already because its connection was lost.
+    is_again: bool,
     /// How often it was challenged.
     challenges: u8,
     /// What it was authorized with: the ACK of a re-INVITE bears the same (RFC 3261 §22.1).
@@ -84,7 +85,7 @@ impl UserAgent {
         now: Instant,
         key: Key,
         kind: Kind,
-        dialog: DialogState,
+        dialog: Dialog,
         body: Option<Body>,
     ) -> bool {
         let Some(usage) = self.usages.get_mut(key) else { return false };
@@ -95,7 +96,8 @@ impl UserAgent {
         usage.authenticator.begin_request();
         let transaction = Key { index: u32::MAX, generation: 0 };
         let authorizations = Vec::new();
-        let asked = Asked { transaction, kind, dialog, body, challenges: 0, authorizations, acked: None };
+        let (is_again, acked) = (false, None);
+        let asked = Asked { transaction, kind, dialog, body, is_again, challenges: 0, authorizations, acked };
         self.send_asked(now, key, asked);
         true
     }
@@ -103,9 +105,10 @@ impl UserAgent {
     fn send_asked(&mut self, now: Instant, key: Key, mut asked: Asked) {
         let Self { layer, usages, .. } = self;
         let Some(usage) = usages.get_mut(key) else { return };
-        asked.dialog.local_cseq = usage.next_cseq();
+        asked.dialog.state.local_cseq = usage.next_cseq();
+        let path = asked.dialog.way(layer, usage.tls.as_ref());
         let Asked { kind, dialog, body, .. } = &asked;
-        let method = kind.method();
+        let (method, dialog) = (kind.method(), &dialog.state);
         let (uri, routes) = dialog.routing();
         let authorizations = match &usage.credentials {
             Some(credentials) => {
@@ -117,7 +120,7 @@ impl UserAgent {
             None => Vec::new(),
         };
         let owner = Owner::Invite(key);
-        let outgoing = Outgoing { method, uri, remote: dialog.next_hop(), owner, tap: usage.tap };
+        let outgoing = Outgoing { method, uri, path, is_choosy: false, owner, tap: usage.tap };
         // A session timer begins with the 2xx to the INVITE (RFC 4028 §7.1).
         let is_answered = matches!(usage.phase, Phase::Talking(_));
         let (wish, current) =
@@ -136,6 +139,7 @@ impl UserAgent {
             };
             finish(with_headers(writer, &authorizations), body.as_ref())
         });
+        let Some(transaction) = transaction else { return };
         asked.transaction = transaction;
         asked.authorizations = authorizations;
         usage.asked.push(asked);
@@ -193,14 +197,15 @@ impl UserAgent {
             layer.counters.acks_repeated += 1;
             return layer.transmit(now, *path, ack.clone(), tap);
         }
-        let mut dialog = Dialog::resumed(asked.dialog.clone());
+        let mut dialog = asked.dialog.clone();
+        dialog.heard_by(path);
         dialog.refresh_target(response);
+        let path = dialog.way(layer, usage.tls.as_ref());
         let dialog = dialog.state;
         let (uri, routes) = dialog.routing();
-        let ack = layer.ack(uri, |writer| {
+        let ack = layer.ack(uri, &path, |writer| {
             with_headers(dialog.write(writer, routes, "ACK"), &asked.authorizations).finish()
         });
-        let path = Path { remote: dialog.next_hop(), ..path };
         asked.acked = Some((path, ack.clone()));
         layer.transmit(now, path, ack, tap);
         self.offered(now, key, Kind::Reinvite, Some(response));
@@ -212,6 +217,18 @@ impl UserAgent {
         let Some(at) = usage.asked_by(transaction) else { return };
         let asked = usage.asked.remove(at);
         self.offered(now, key, asked.kind, None);
+    }
+
+    /// The connection of a request within a dialog is gone. The dialog is not: it is sent once more, by another one.
+    pub(crate) fn asked_severed(&mut self, now: Instant, key: Key, transaction: Key) {
+        let Some(usage) = self.usages.get_mut(key) else { return };
+        let Some(at) = usage.asked_by(transaction) else { return };
+        let mut asked = usage.asked.remove(at);
+        if std::mem::replace(&mut asked.is_again, true) {
+            return self.offered(now, key, asked.kind, None);
+        }
+        usage.authenticator.begin_request();
+        self.send_asked(now, key, asked);
     }
 
     /// A transaction has absorbed what was to be absorbed: no further 2xx to a re-INVITE is expected.

@@ -1,6 +1,5 @@
 //! Our INVITE until somebody answers (RFC 3261 §13.2, §9.1): early dialogs, challenges, the next target, CANCEL.
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::early::Early;
@@ -12,9 +11,11 @@ use crate::config::{Invite, Reliable};
 use crate::digest::{Challenged, Signed};
 use crate::event::{Cause, Failure};
 use crate::message::{Message, Method, Name, Uri};
+use crate::path::{Path, Target};
 use crate::reason::Reason;
-use crate::targets::Targets;
-use crate::transaction::{Outgoing, Owner};
+use crate::targets::{Attempt, Targets};
+use crate::transaction::{Outgoing, Owner, Severed, Way};
+use crate::transport_error::TransportError;
 use crate::user_agent::UserAgent;
 
 /// An INVITE without a final response.
@@ -22,10 +23,12 @@ pub(crate) struct Calling {
     pub invite: Invite,
     pub call_id: String,
     pub cseq: u32,
-    /// Addresses left to try.
+    /// Targets left to try.
     pub targets: Targets,
-    /// Where it went last; none while its host is being resolved.
-    pub remote: Option<SocketAddr>,
+    /// The way it went last; none while its host is being resolved.
+    pub way: Option<Way>,
+    /// Why it could not be sent, the last time it could not.
+    pub transport: Option<TransportError>,
     /// Early dialogs by To-tag, in order of appearance.
     pub forks: Vec<Early>,
     pub quitting: Option<Quitting>,
@@ -62,14 +65,14 @@ const REVISIONS_MAX: u8 = 4;
 const CHALLENGES_MAX: u8 = 16;
 
 impl Calling {
-    pub fn new(invite: Invite, call_id: String) -> Self {
-        let targets = Targets::new(Vec::new());
+    pub fn new(invite: Invite, call_id: String, targets: Targets) -> Self {
         Self {
             invite,
             call_id,
             cseq: 1,
             targets,
-            remote: None,
+            way: None,
+            transport: None,
             forks: Vec::new(),
             quitting: None,
             heard: false,
@@ -77,6 +80,11 @@ impl Calling {
             challenges: 0,
             authorizations: Vec::new(),
         }
+    }
+
+    /// The URI that says where it goes.
+    pub fn hop(&self) -> &str {
+        self.invite.route.as_deref().unwrap_or(&self.invite.uri)
     }
 
     /// Whether its owner has hung up.
@@ -91,34 +99,56 @@ impl Calling {
 }
 
 impl UserAgent {
-    /// The addresses of the INVITE's host are known: tries the first.
-    pub(crate) fn call_targets(&mut self, now: Instant, key: Key, targets: Targets) {
+    /// The targets of the INVITE's host are known: tries the first.
+    pub(crate) fn call_targets(&mut self, now: Instant, key: Key, targets: Vec<Target>) {
         let Some(Usage { phase: Phase::Calling(calling), .. }) = self.usages.get_mut(key) else { return };
-        if calling.remote.is_some() {
+        if calling.way.is_some() {
             return;
         }
-        calling.targets = targets;
-        if !self.call_next(now, key) {
-            self.fail(now, key, Failure::silent(Cause::Unresolved, false));
+        let cause = if targets.is_empty() { Cause::Unresolved } else { Cause::Transport };
+        calling.targets.found(targets);
+        if !self.call_next(now, key, Targets::next_reachable) {
+            self.fail_silently(now, key, cause, false);
         }
     }
 
-    /// Sends the INVITE to the next target. Gives whether there was one.
-    fn call_next(&mut self, now: Instant, key: Key) -> bool {
-        let Some(usage) = self.usages.get_mut(key) else { return false };
-        let Phase::Calling(calling) = &mut usage.phase else { return false };
-        let Some(remote) = calling.targets.next() else { return false };
-        calling.remote = Some(remote);
-        // Another server may challenge anew.
-        usage.authenticator.begin_request();
-        self.send_invite(now, key, remote);
-        true
+    /// Sends the INVITE to the next target that we can reach. Gives whether there was one.
+    fn call_next(&mut self, now: Instant, key: Key, next: fn(&mut Targets) -> Option<Attempt>) -> bool {
+        loop {
+            let Self { layer, usages, .. } = self;
+            let Some(usage) = usages.get_mut(key) else { return false };
+            let Phase::Calling(calling) = &mut usage.phase else { return false };
+            let Some(attempt) = next(&mut calling.targets) else { return false };
+            let Some(way) = layer.way(now, attempt, calling.hop(), usage.tls.as_ref(), None) else {
+                calling.transport = Some(TransportError::NoLocal);
+                continue;
+            };
+            // Another server may challenge anew.
+            usage.authenticator.begin_request();
+            self.send_invite_by(now, key, way);
+            return true;
+        }
     }
 
-    fn send_invite(&mut self, now: Instant, key: Key, remote: SocketAddr) {
+    fn send_invite_by(&mut self, now: Instant, key: Key, way: Way) {
+        if let Some(calling) = self.calling(key) {
+            calling.way = Some(way);
+        }
+        if self.send_invite(now, key, way.path, way.grown.is_some()) {
+            return;
+        }
+        // Too long for a datagram.
+        let (Some(path), Some(calling)) = (way.grown, self.calling(key)) else { return };
+        calling.targets.grew(Target::udp(way.path.remote));
+        calling.way = Some(Way { path, grown: None });
+        self.send_invite(now, key, path, false);
+    }
+
+    /// Gives whether it was sent: the choosy sends nothing that is too long for a datagram.
+    fn send_invite(&mut self, now: Instant, key: Key, path: Path, is_choosy: bool) -> bool {
         let Self { layer, usages, .. } = self;
-        let Some(usage) = usages.get_mut(key) else { return };
-        let Phase::Calling(calling) = &mut usage.phase else { return };
+        let Some(usage) = usages.get_mut(key) else { return true };
+        let Phase::Calling(calling) = &mut usage.phase else { return true };
         let Calling { invite, call_id, cseq, .. } = &**calling;
         usage.cseq = usage.cseq.max(*cseq);
         let wish = usage.wish;
@@ -133,7 +163,8 @@ impl UserAgent {
         let outgoing = Outgoing {
             method: Method::Invite,
             uri: &invite.uri,
-            remote,
+            path,
+            is_choosy,
             owner: Owner::Invite(key),
             tap: usage.tap,
         };
@@ -154,8 +185,24 @@ impl UserAgent {
             writer = with_headers(writer, &authorizations);
             finish(with_headers(writer, &invite.headers), invite.body.as_ref())
         });
-        usage.invite = Some(transaction);
-        calling.authorizations = authorizations;
+        if transaction.is_some() {
+            usage.invite = transaction;
+            calling.authorizations = authorizations;
+        }
+        transaction.is_some()
+    }
+
+    fn calling(&mut self, key: Key) -> Option<&mut Calling> {
+        match self.usages.get_mut(key)? {
+            Usage { phase: Phase::Calling(calling), .. } => Some(calling),
+            _ => None,
+        }
+    }
+
+    /// The INVITE comes to nothing, and no response said so.
+    fn fail_silently(&mut self, now: Instant, key: Key, cause: Cause, cancelled: bool) {
+        let transport = self.calling(key).and_then(|calling| calling.transport.take());
+        self.fail(now, key, Failure { transport, ..Failure::silent(cause, cancelled) });
     }
 
     /// A final response to our INVITE that is no 2xx. It is ACKed already.
@@ -176,13 +223,14 @@ impl UserAgent {
             401 | 407 => return self.invite_challenged(now, key, response),
             420 | 422 if self.invite_revised(now, key, response) => return,
             // RFC 3263 §4.3: the next address is another server.
-            503 if self.call_next(now, key) => {
+            503 if self.call_next(now, key, Targets::next) => {
                 self.layer.counters.failovers += 1;
                 return;
             }
             _ => {}
         }
-        self.fail(now, key, Failure::from_response(response, cause, cancelled));
+        let transport = self.calling(key).and_then(|calling| calling.transport.take());
+        self.fail(now, key, Failure { transport, ..Failure::from_response(response, cause, cancelled) });
     }
 
     fn invite_challenged(&mut self, now: Instant, key: Key, response: &Message) {
@@ -196,13 +244,13 @@ impl UserAgent {
             Some(_) | None => Challenged::Unsupported,
         };
         calling.challenges = calling.challenges.saturating_add(1);
-        let (Challenged::Retry, Some(remote)) = (challenged, calling.remote) else {
+        let (Challenged::Retry, Some(way)) = (challenged, calling.way) else {
             return self.fail(now, key, Failure::from_response(response, Cause::Unauthorized, false));
         };
         // §22.2: the same Call-ID, From-tag and To, the next CSeq, a new branch.
         calling.cseq = usage.cseq.saturating_add(1);
         self.layer.counters.challenges_answered += 1;
-        self.send_invite(now, key, remote);
+        self.send_invite_by(now, key, way);
     }
 
     /// The INVITE was refused for an extension it only offered (RFC 3261 §8.1.3.5), or for its session interval (RFC 4028 §7.3).
@@ -210,7 +258,7 @@ impl UserAgent {
     fn invite_revised(&mut self, now: Instant, key: Key, response: &Message) -> bool {
         let Some(usage) = self.usages.get_mut(key) else { return false };
         let Phase::Calling(calling) = &mut usage.phase else { return false };
-        let Some(remote) = calling.remote.filter(|_| calling.revisions < REVISIONS_MAX) else { return false };
+        let Some(way) = calling.way.filter(|_| calling.revisions < REVISIONS_MAX) else { return false };
         let refuses = |option| extensions::lists(response, Name::Unsupported, option);
         let is_revised = match response.status() {
             Some(422) => usage.wish.as_mut().is_some_and(|wish| wish.raise(Said::of(response))),
@@ -228,7 +276,7 @@ impl UserAgent {
             calling.revisions += 1;
             calling.cseq = usage.cseq.saturating_add(1);
             usage.authenticator.begin_request();
-            self.send_invite(now, key, remote);
+            self.send_invite_by(now, key, way);
         }
         is_revised
     }
@@ -240,10 +288,13 @@ impl UserAgent {
             return;
         }
         usage.invite = None;
-        let Phase::Calling(calling) = &usage.phase else { return };
+        let Phase::Calling(calling) = &mut usage.phase else { return };
+        if let Some(datagrams) = calling.targets.datagrams() {
+            self.layer.avoid_tcp(now, datagrams.address);
+        }
         let (cause, cancelled) = match &calling.quitting {
             None => {
-                if self.call_next(now, key) {
+                if self.call_next(now, key, Targets::next_after_silence) {
                     self.layer.counters.failovers += 1;
                     return;
                 }
@@ -253,7 +304,36 @@ impl UserAgent {
             Some(Quitting::HungUp(_)) if calling.heard => (Cause::Timeout, true),
             Some(Quitting::HungUp(_)) => (Cause::Abandoned, true),
         };
-        self.fail(now, key, Failure::silent(cause, cancelled));
+        self.fail_silently(now, key, cause, cancelled);
+    }
+
+    /// The connection of our INVITE is gone, or could not be made. What has not rung goes to the next target (RFC 3263 §4.3).
+    pub(crate) fn invite_severed(
+        &mut self,
+        now: Instant,
+        key: Key,
+        severed: Severed,
+        error: &TransportError,
+    ) {
+        let Some(usage) = self.usages.get_mut(key) else { return };
+        if usage.invite != Some(severed.key) {
+            return self.asked_severed(now, key, severed.key);
+        }
+        usage.invite = None;
+        let Phase::Calling(calling) = &mut usage.phase else { return };
+        calling.transport = Some(error.clone());
+        let (is_quitting, cancelled) = (calling.quitting.is_some(), calling.is_cancelled());
+        // Somebody may be ringing already: a second one must not.
+        let is_ringing = severed.heard && !calling.forks.is_empty();
+        if let Some(datagrams) = calling.targets.datagrams() {
+            self.layer.avoid_tcp(now, datagrams.address);
+        }
+        if !is_quitting && !is_ringing && self.call_next(now, key, Targets::next_reachable) {
+            self.layer.counters.failovers += 1;
+            return;
+        }
+        let cause = if cancelled && !severed.heard { Cause::Abandoned } else { Cause::Transport };
+        self.fail_silently(now, key, cause, cancelled);
     }
 
     /// An INVITE of ours rings for longer than timer C: it is given up. A re-INVITE is as well.

@@ -94,8 +94,7 @@ impl UserAgent {
         }
         if !tag.is_empty() && early.dialog.is_none() {
             let local = usage.tag.letters();
-            early.dialog =
-                Some(Box::new(Dialog::from_response(response, local.as_str(), path.remote, &target)));
+            early.dialog = Some(Box::new(Dialog::from_response(response, local.as_str(), path, &target)));
         } else if let Some(dialog) = &mut early.dialog {
             dialog.refresh_target(response);
         }
@@ -126,7 +125,7 @@ impl UserAgent {
     fn acknowledge_progress(&mut self, now: Instant, key: Key, tag: &str, rack: Rack) {
         let Some(usage) = self.usages.get_mut(key) else { return };
         let Some(dialog) = usage.dialog_mut(tag) else { return };
-        let dialog = dialog.state.clone();
+        let dialog = dialog.clone();
         self.ask(now, key, Kind::Prack(rack), dialog, None);
         self.try_offering(now, key);
     }
@@ -157,7 +156,7 @@ impl UserAgent {
             let after = self.retry_after();
             return self.refuse(now, path, request, 500, &[(Name::RetryAfter, &after)]);
         }
-        dialog.state.remote = path.remote;
+        dialog.heard_by(path);
         match method {
             Method::Update => self.hear_offer(now, key, path, request),
             // Our own INVITE is open (§14.2).

@@ -134,15 +134,16 @@ impl UserAgent {
         };
         let mut response = self.response(path, &request, status, None);
         if is_accepted && method != Method::Prack {
-            response = extensions::write(response.header(Name::Contact, &self.layer.contact));
+            response = extensions::write(response.header(Name::Contact, self.layer.contact(&path, &request)));
             response = session_timer::write_response(response, terms);
         }
         let payload = finish(response, body);
         self.layer.respond(now, transaction, status, payload.clone());
         if is_accepted && method == Method::Invite {
             let path = reply_path(&request, path);
+            let refuge = self.layer.refuge(&request, path);
             let is_offer = request.body().is_empty();
-            let answering = Answering { cseq: request.cseq().0, path, is_first: false, is_offer };
+            let answering = Answering { cseq: request.cseq().0, path, refuge, is_first: false, is_offer };
             self.await_ack(now, key, payload, answering);
         }
     }

@@ -136,7 +136,7 @@ impl UserAgent {
         let Some(usage) = self.usages.get_mut(key) else { return };
         let is_due = usage.offering.is_due(now);
         let dialog = usage.offerable().filter(|_| is_due && usage.is_quiet());
-        if let Some(dialog) = dialog.map(|dialog| dialog.state.clone()) {
+        if let Some(dialog) = dialog.cloned() {
             let is_answered = matches!(usage.phase, Phase::Talking(_));
             let Usage { offering: Offering { wanted: Some(wanted), .. }, .. } = usage else { return };
             let (kind, body) = match &wanted.offer {
@@ -266,9 +266,9 @@ impl UserAgent {
     /// Ends an answered call that is lost: BYE, and nobody waits for what comes of it.
     pub(crate) fn abandon(&mut self, now: Instant, key: Key, end: End) {
         let Some(Usage { phase: Phase::Talking(talking), .. }) = self.usages.get(key) else { return };
-        let dialog = talking.dialog.state.clone();
+        let (dialog, last) = (talking.dialog.state.clone(), talking.dialog.path);
         self.withdraw(now, key);
-        self.bye(now, key, dialog, None, Purpose::Nobody);
+        self.bye(now, key, dialog, last, None, Purpose::Nobody);
         self.end(now, key, end);
     }
 }

@@ -40,7 +40,8 @@ impl UserAgent {
     fn say_progress(&mut self, now: Instant, key: Key, status: u16, body: Option<&Body>, rseq: Option<u32>) {
         let Some(Usage { phase: Phase::Ringing(ringing), tag, .. }) = self.usages.get(key) else { return };
         let response = self.response(ringing.path, &ringing.request, status, Some(tag.letters().as_str()));
-        let mut response = extensions::write(response.header(Name::Contact, &self.layer.contact));
+        let contact = self.layer.contact(&ringing.path, &ringing.request);
+        let mut response = extensions::write(response.header(Name::Contact, contact));
         if let Some(rseq) = rseq {
             response = response.header(Name::Require, REL100).header(Name::RSeq, rseq);
         }
@@ -86,7 +87,7 @@ impl UserAgent {
             let after = self.retry_after();
             return self.refuse(now, path, request, 500, &[(Name::RetryAfter, &after)]);
         }
-        ringing.dialog.state.remote = path.remote;
+        ringing.dialog.heard_by(path);
         match method {
             Method::Bye => {
                 self.accept_and_reply(now, key, path, request, true);

@@ -69,7 +69,7 @@ impl UserAgent {
                 transaction,
                 request: request.clone(),
                 path,
-                dialog: Dialog::from_request(request, usage.tag.letters().as_str(), path.remote),
+                dialog: Dialog::from_request(request, usage.tag.letters().as_str(), path),
                 reliably: None,
                 is_settled: false,
                 answer: None,
@@ -116,12 +116,14 @@ impl UserAgent {
         usage.session = terms.map(|terms| Running::new(now, terms));
         usage.phase = Phase::Talking(Box::new(talking));
         let response = self.response(path, &request, 200, Some(tag.letters().as_str()));
-        let response = extensions::write(response.header(Name::Contact, &self.layer.contact));
+        let response = extensions::write(response.header(Name::Contact, self.layer.contact(&path, &request)));
         let payload = finish(session_timer::write_response(response, terms), body.as_ref());
         self.layer.respond(now, transaction, 200, payload.clone());
+        let path = reply_path(&request, path);
         let answering = Answering {
             cseq: request.cseq().0,
-            path: reply_path(&request, path),
+            path,
+            refuge: self.layer.refuge(&request, path),
             is_first: true,
             is_offer: request.body().is_empty() && !is_settled,
         };

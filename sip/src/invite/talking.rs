@@ -10,7 +10,6 @@ use crate::message::{Message, Method, Name};
 use crate::path::Path;
 use crate::reason::Reason;
 use crate::request::{Purpose, Request};
-use crate::targets::Targets;
 use crate::user_agent::UserAgent;
 
 use super::answer::Unacked;
@@ -60,8 +59,8 @@ impl UserAgent {
         self.decline_refer(now, key, 487);
         let Some(Usage { phase: Phase::Talking(talking), .. }) = self.usages.get_mut(key) else { return };
         talking.hangup = Hangup::Sent;
-        let dialog = talking.dialog.state.clone();
-        self.bye(now, key, dialog, reason, Purpose::Hangup(key));
+        let (dialog, last) = (talking.dialog.state.clone(), talking.dialog.path);
+        self.bye(now, key, dialog, last, reason, Purpose::Hangup(key));
     }
 
     /// Sends a BYE in a dialog of this usage, with what it knows of challenges.
@@ -70,6 +69,7 @@ impl UserAgent {
         now: Instant,
         key: Key,
         mut dialog: DialogState,
+        last: Path,
         reason: Option<Reason>,
         purpose: Purpose,
     ) {
@@ -77,6 +77,8 @@ impl UserAgent {
         dialog.local_cseq = usage.next_cseq();
         let mut request = Request::new(Method::Bye, dialog, purpose);
         request.reason = reason;
+        request.last = Some(last);
+        request.tls.clone_from(&usage.tls);
         request.credentials.clone_from(&usage.credentials);
         request.authenticator = usage.authenticator.lend();
         request.tap = usage.tap;
@@ -84,9 +86,8 @@ impl UserAgent {
     }
 
     pub(crate) fn begin_bye(&mut self, now: Instant, request: Request) -> Key {
-        let targets = Targets::new(vec![request.dialog.next_hop()]);
         let key = self.requests.insert(request);
-        self.request_targets(now, key, targets);
+        self.locate_in_dialog(now, key);
         key
     }
 
@@ -103,7 +104,7 @@ impl UserAgent {
     pub(crate) fn handle_in_dialog(&mut self, now: Instant, key: Key, path: Path, request: &Message) {
         let Some(usage) = self.usages.get_mut(key) else { return };
         let Phase::Talking(talking) = &mut usage.phase else { return };
-        talking.dialog.state.remote = path.remote;
+        talking.dialog.heard_by(path);
         if !talking.dialog.accept_cseq(request.cseq().0) {
             // §12.2.2: out of order.
             let after = self.retry_after();

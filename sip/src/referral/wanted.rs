@@ -74,8 +74,8 @@ impl UserAgent {
             return;
         };
         let is_silent = refuses_subscription(&request);
-        let mut response =
-            self.response(path, &request, 202, None).header(Name::Contact, &self.layer.contact);
+        let contact = self.layer.contact(&path, &request);
+        let mut response = self.response(path, &request, 202, None).header(Name::Contact, contact);
         if is_silent {
             response = response.header(REFER_SUB, "false");
         }

@@ -286,13 +286,58 @@ fn a_strict_router_stands_in_the_request_uri_and_the_target_last() {
     assert_eq!(routes, ["<sip:10.0.1.2;lr>", "<sip:callee@10.0.0.2:5060>"]);
 }
 
+/// Answers our INVITE with a Contact that is a name.
+fn answered_by_name(lone: &mut Lone) -> InviteId {
+    let (id, request) = lone.call(invite());
+    let answer = latin(&respond(&request, 200, "callee"))
+        .replace("<sip:callee@10.0.0.2:5060>\r\n", "<sip:gw.example>\r\n");
+    lone.hear(answer.clone());
+    lone.sent_nothing();
+    // Its ACK waits for the resolver, and so does the ACK of its repetition.
+    lone.hear(answer);
+    lone.sent_nothing();
+    id
+}
+
 #[test]
-fn a_target_that_is_a_name_is_answered_where_it_came_from() {
+fn a_target_that_is_a_name_is_looked_up() {
+    let mut lone = Lone::new();
+    let id = answered_by_name(&mut lone);
+    let query = lone.ua.poll_query().expect("a question");
+    assert_eq!((query.host.as_str(), query.port, query.protocol), ("gw.example", None, None));
+    lone.ua.handle_targets(lone.now, query.id, vec![udp("10.0.3.1:5062"), udp("10.0.3.2:5062")]);
+    let (to, ack) = lone.sent_to();
+    assert_eq!((to, ack.request_uri()), (address("10.0.3.1:5062"), Some("sip:gw.example")));
+    lone.ua.hangup(lone.now, id, None);
+    lone.sent_nothing();
+    let query = lone.ua.poll_query().expect("a question");
+    lone.ua.handle_targets(lone.now, query.id, vec![udp("10.0.3.1:5062"), udp("10.0.3.2:5062")]);
+    let (to, bye) = lone.sent_to();
+    assert_eq!((to, bye.method()), (address("10.0.3.1:5062"), Some(Method::Bye)));
+    lone.hear_from("10.0.3.1:5062", respond(&bye, 503, "callee"));
+    assert_eq!(lone.sent_to().0, address("10.0.3.2:5062"), "a BYE goes to the next one as well");
+}
+
+#[test]
+fn a_target_that_nobody_knows_is_answered_where_it_came_from() {
+    let mut lone = Lone::new();
+    let id = answered_by_name(&mut lone);
+    let query = lone.ua.poll_query().expect("a question");
+    lone.ua.handle_targets(lone.now, query.id, Vec::new());
+    let (to, ack) = lone.sent_to();
+    assert_eq!((to, ack.request_uri()), (address(PEER), Some("sip:gw.example")));
+    lone.ua.hangup(lone.now, id, None);
+    let query = lone.ua.poll_query().expect("a question");
+    lone.ua.handle_targets(lone.now, query.id, Vec::new());
+    assert_eq!(lone.sent_to().0, address(PEER));
+}
+
+#[test]
+fn header_fields_in_a_contact_do_not_get_into_our_requests() {
     let mut lone = Lone::new();
     let (_, request) = lone.call(invite());
     let answer = latin(&respond(&request, 200, "callee"))
-        .replace("<sip:callee@10.0.0.2:5060>\r\n", "<sip:gw.example>\r\n");
+        .replace("<sip:callee@10.0.0.2:5060>\r\n", "<sip:callee@10.0.0.2:5060?Subject=x>\r\n");
     lone.hear(answer);
-    let (to, ack) = lone.sent_to();
-    assert_eq!((to, ack.request_uri()), (address(PEER), Some("sip:gw.example")));
+    assert_eq!(lone.sent_request(Method::Ack).request_uri(), Some("sip:callee@10.0.0.2:5060"));
 }

@@ -90,6 +90,9 @@ fn a_probe_without_an_answer_or_an_address_says_so() {
 fn an_orphan_is_ended_with_credentials() {
     let mut lone = Lone::new();
     lone.ua.bye_orphan(lone.now, &orphan(), Some(credentials()), None, TOKEN).expect("there is room");
+    let query = lone.ua.poll_query().expect("a name needs a question");
+    // Nobody knows it: then to where the last message came from.
+    lone.ua.handle_targets(lone.now, query.id, Vec::new());
     let (to, bye) = lone.sent_to();
     assert_eq!(
         (to, bye.request_uri(), bye.cseq()),

@@ -205,7 +205,10 @@ fn what_cannot_be_written_is_refused_at_the_door() {
     assert!(matches!(refused(Invite { from: "<sip:a@b>\r\nX: y".into(), ..invite() }), Error::Header(_)));
     assert!(matches!(refused(Invite { to: "nobody".into(), ..invite() }), Error::Header(_)));
     assert!(matches!(refused(Invite { call_id: Some("a b".into()), ..invite() }), Error::Header(_)));
-    assert!(matches!(refused(Invite { route: Some("sips:p".into()), ..invite() }), Error::Uri(_)));
+    assert!(matches!(
+        refused(Invite { route: Some("sip:p;transport=ws".into()), ..invite() }),
+        Error::Uri(_)
+    ));
     lone.is_empty();
 }
 

@@ -9,6 +9,8 @@ use crate::config::Timers;
 #[derive(Debug)]
 pub(crate) struct Client {
     state: State,
+    /// Over a reliable transport nothing is sent twice, so nothing needs absorbing: no timer E, and timer K is zero.
+    is_reliable: bool,
 }
 
 #[derive(Debug)]
@@ -44,21 +46,25 @@ pub(crate) enum Heard {
 
 impl Client {
     /// The request was sent just now.
-    pub fn new(now: Instant, timers: &Timers) -> Self {
-        let resend_at = now + timers.t1;
-        Self { state: State::Trying { resend_at, interval: timers.t1, give_up_at: now + timers.give_up() } }
+    pub fn new(now: Instant, timers: &Timers, is_reliable: bool) -> Self {
+        let give_up_at = now + timers.give_up();
+        // Timer F comes first.
+        let resend_at = if is_reliable { give_up_at } else { now + timers.t1 };
+        Self { state: State::Trying { resend_at, interval: timers.t1, give_up_at }, is_reliable }
     }
 
     pub fn handle_response(&mut self, now: Instant, status: u16, timers: &Timers) -> Heard {
         match (&self.state, status) {
             (State::Trying { give_up_at, .. }, 100..=199) => {
                 let give_up_at = *give_up_at;
-                self.state = State::Proceeding { resend_at: now + timers.t2, give_up_at };
+                let resend_at = if self.is_reliable { give_up_at } else { now + timers.t2 };
+                self.state = State::Proceeding { resend_at, give_up_at };
                 Heard::Provisional
             }
             (State::Proceeding { .. }, 100..=199) => Heard::Provisional,
             (State::Trying { .. } | State::Proceeding { .. }, 200..=699) => {
-                self.state = State::Completed { until: now + timers.t4 };
+                let until = if self.is_reliable { now } else { now + timers.t4 };
+                self.state = State::Completed { until };
                 Heard::Final
             }
             _ => Heard::Nothing,
@@ -112,7 +118,7 @@ mod tests {
     #[test]
     fn timer_e_doubles_to_t2_until_timer_f_ends_it() {
         let mut clock = Clock::new();
-        let mut client = Client::new(clock.now(), &timers());
+        let mut client = Client::new(clock.now(), &timers(), false);
         let mut sent = 1;
         loop {
             let due = client.poll_timeout().expect("trying");
@@ -132,7 +138,7 @@ mod tests {
     #[test]
     fn a_provisional_slows_retransmission_to_t2_and_timer_f_stands() {
         let mut clock = Clock::new();
-        let mut client = Client::new(clock.now(), &timers());
+        let mut client = Client::new(clock.now(), &timers(), false);
         assert_eq!(client.handle_response(clock.now(), 100, &timers()), Heard::Provisional);
         assert_eq!(client.poll_timeout(), Some(clock.now() + T2));
         clock.advance(T1 * 64);
@@ -140,9 +146,22 @@ mod tests {
     }
 
     #[test]
+    fn a_reliable_transport_is_trusted_until_timer_f_and_timer_k_is_zero() {
+        let mut clock = Clock::new();
+        let mut client = Client::new(clock.now(), &timers(), true);
+        assert_eq!(client.handle_response(clock.now(), 100, &timers()), Heard::Provisional);
+        assert_eq!(client.poll_timeout(), Some(clock.now() + T1 * 64));
+        assert_eq!(client.handle_response(clock.now(), 200, &timers()), Heard::Final);
+        assert_eq!(client.handle_timeout(clock.now(), &timers()), Fired::Done);
+        let mut silent = Client::new(clock.now(), &timers(), true);
+        clock.advance(T1 * 64);
+        assert_eq!(silent.handle_timeout(clock.now(), &timers()), Fired::TimedOut);
+    }
+
+    #[test]
     fn timer_k_absorbs_repetitions_of_the_final() {
         let mut clock = Clock::new();
-        let mut client = Client::new(clock.now(), &timers());
+        let mut client = Client::new(clock.now(), &timers(), false);
         assert_eq!(client.handle_response(clock.now(), 200, &timers()), Heard::Final);
         assert_eq!(client.handle_response(clock.now(), 200, &timers()), Heard::Nothing);
         clock.advance(T4);

@@ -10,6 +10,8 @@ use crate::config::Timers;
 #[derive(Debug)]
 pub(crate) struct ClientInvite {
     state: State,
+    /// Over a reliable transport nothing is sent twice: no timer A, and timer D is zero. Timer M stands, for the sake of forks.
+    is_reliable: bool,
 }
 
 #[derive(Debug)]
@@ -56,9 +58,11 @@ pub(crate) enum Heard {
 
 impl ClientInvite {
     /// The request was sent just now.
-    pub fn new(now: Instant, timers: &Timers) -> Self {
-        let resend_at = now + timers.t1;
-        Self { state: State::Calling { resend_at, interval: timers.t1, give_up_at: now + timers.give_up() } }
+    pub fn new(now: Instant, timers: &Timers, is_reliable: bool) -> Self {
+        let give_up_at = now + timers.give_up();
+        // Timer B comes first.
+        let resend_at = if is_reliable { give_up_at } else { now + timers.t1 };
+        Self { state: State::Calling { resend_at, interval: timers.t1, give_up_at }, is_reliable }
     }
 
     pub fn handle_response(&mut self, now: Instant, status: u16, timers: &Timers) -> Heard {
@@ -80,7 +84,8 @@ impl ClientInvite {
             }
             (State::Accepted { .. }, 200..=299) => Heard::Answer,
             (State::Calling { .. } | State::Proceeding { .. } | State::Cancelling { .. }, 300..=699) => {
-                self.state = State::Completed { until: now + timers.give_up() };
+                let until = if self.is_reliable { now } else { now + timers.give_up() };
+                self.state = State::Completed { until };
                 Heard::Refusal
             }
             (State::Completed { .. }, 300..=699) => Heard::RefusalAgain,
@@ -144,7 +149,7 @@ mod tests {
     use super::*;
 
     fn new(clock: &Clock) -> ClientInvite {
-        ClientInvite::new(clock.now(), &timers())
+        ClientInvite::new(clock.now(), &timers(), false)
     }
 
     #[test]
@@ -195,6 +200,21 @@ mod tests {
         assert_eq!(invite.handle_response(clock.now(), 486, &timers()), Heard::Nothing);
         clock.advance(T1 * 63);
         assert_eq!(invite.handle_timeout(clock.now()), Fired::Done);
+    }
+
+    #[test]
+    fn a_reliable_transport_is_trusted_until_timer_b_and_timer_d_is_zero() {
+        let mut clock = Clock::new();
+        let mut invite = ClientInvite::new(clock.now(), &timers(), true);
+        assert_eq!(invite.handle_response(clock.now(), 486, &timers()), Heard::Refusal);
+        assert_eq!(invite.handle_timeout(clock.now()), Fired::Done);
+        let mut answered = ClientInvite::new(clock.now(), &timers(), true);
+        assert_eq!(answered.handle_response(clock.now(), 200, &timers()), Heard::Answer);
+        assert_eq!(answered.poll_timeout(), Some(clock.now() + T1 * 64), "timer M is for forks");
+        let mut silent = ClientInvite::new(clock.now(), &timers(), true);
+        assert_eq!(silent.poll_timeout(), Some(clock.now() + T1 * 64));
+        clock.advance(T1 * 64);
+        assert_eq!(silent.handle_timeout(clock.now()), Fired::TimedOut);
     }
 
     #[test]

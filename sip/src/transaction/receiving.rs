@@ -13,7 +13,7 @@ use super::{Armed, Fired, Layer, Wake, arm};
 use crate::arena::Key;
 use crate::event::Direction;
 use crate::message::{Message, Method, Via};
-use crate::path::Path;
+use crate::path::{Flow, Path, Protocol};
 
 /// What a request is to this layer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,6 +36,8 @@ pub(super) struct Entry {
     /// The INVITE usage it belongs to.
     usage: Key,
     reply: Path,
+    /// Where responses go once the connection of `reply` is gone (§18.2.2).
+    refuge: Option<Path>,
     /// The last response.
     payload: Bytes,
     armed: Option<Armed>,
@@ -78,9 +80,11 @@ impl Layer {
         let is_new = request.to().is_none_or(|to| to.tag().is_none());
         let merge = (is_invite && is_new).then(|| self.fingerprint_merge(request));
         let machine = match is_invite {
-            true => Machine::Invite(ServerInvite::new()),
-            false => Machine::Other(Server::new()),
+            true => Machine::Invite(ServerInvite::new(reply.protocol.is_reliable())),
+            false => Machine::Other(Server::new(reply.protocol.is_reliable())),
         };
+        let refuge = self.refuge(request, reply);
+        self.count_flow(reply, 1);
         let payload = Bytes::new();
         let key = self.servers.insert(Entry {
             machine,
@@ -88,6 +92,7 @@ impl Layer {
             merge,
             usage,
             reply,
+            refuge,
             payload,
             armed: None,
             tap,
@@ -186,9 +191,56 @@ impl Layer {
 
     fn remove_server(&mut self, key: Key) {
         let Some(entry) = self.servers.remove(key) else { return };
+        self.count_flow(entry.reply, -1);
         self.arrivals.remove(&entry.fingerprint);
         if let Some(merge) = entry.merge {
             self.merges.remove(&merge);
+        }
+    }
+
+    /// Where the responses to a request go if the connection it came by is lost: to its sender's address, by the port its Via names
+    /// (§18.2.2). A connection of ours is simply opened again.
+    pub fn refuge(&mut self, request: &Message, reply: Path) -> Option<Path> {
+        let Flow::Accepted(_) = reply.flow else { return None };
+        let via = request.top_via()?;
+        let port = via.port.filter(|port| *port != 0).unwrap_or(reply.protocol.default_port());
+        let flow = match reply.protocol {
+            Protocol::Tls => Flow::Opened(self.peers.number(via.host, None)),
+            Protocol::Tcp | Protocol::Udp => Flow::Opened(0),
+        };
+        Some(Path { remote: SocketAddr::new(reply.remote.ip(), port), flow, ..reply })
+    }
+
+    /// A connection that was opened to us is gone: what was said on it last, and is not confirmed, is said again elsewhere.
+    pub fn sever_servers(&mut self, now: Instant, lost: &Path) {
+        let keys: Vec<Key> = self.servers.keys().collect();
+        for key in keys {
+            let Some(entry) = self.servers.get_mut(key).filter(|entry| entry.reply.is_same_flow(lost)) else {
+                continue;
+            };
+            let Some(refuge) = entry.refuge.take() else { continue };
+            let was = std::mem::replace(&mut entry.reply, refuge);
+            self.count_flow(was, -1);
+            self.resend(now, key);
+        }
+    }
+
+    /// Takes note of a transaction that uses a connection, or no longer does.
+    pub(super) fn count_flow(&mut self, path: Path, change: isize) {
+        let Flow::Accepted(number) = path.flow else { return };
+        let count = self.accepted.entry(number).or_default();
+        *count = count.saturating_add_signed(change);
+        if *count == 0 {
+            self.accepted.remove(&number);
+        }
+    }
+
+    /// Whether any transaction uses a connection.
+    pub fn is_used(&self, path: &Path) -> bool {
+        match path.flow {
+            Flow::Accepted(number) => self.accepted.contains_key(&number),
+            Flow::Opened(_) => true,
+            Flow::Datagrams => false,
         }
     }
 
@@ -221,8 +273,11 @@ impl Layer {
     }
 }
 
-/// The way a response takes (RFC 3261 §18.2.2, RFC 3581 §4).
+/// The way a response takes (RFC 3261 §18.2.2, RFC 3581 §4): a connection back by itself.
 pub(crate) fn reply_path(request: &Message, path: Path) -> Path {
+    if path.protocol.is_reliable() {
+        return path;
+    }
     let remote = request.top_via().map_or(path.remote, |via| via.reply_to(path.remote));
     // Port 0 is nobody's; answering where it came from cannot be wrong.
     let remote = if remote.port() == 0 { path.remote } else { remote };
@@ -236,6 +291,7 @@ impl Hash for SentBy<'_> {
         for byte in self.0.host.bytes() {
             state.write_u8(byte.to_ascii_lowercase());
         }
+        // A port that is left out is the transport's own; which one matters not, as long as it is always the same.
         self.0.port.unwrap_or(5060).hash(state);
     }
 }

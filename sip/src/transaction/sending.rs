@@ -1,6 +1,5 @@
 //! Client transactions: requests leave, responses find them (RFC 3261 §17.1.3).
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -13,7 +12,7 @@ use crate::arena::Key;
 use crate::config::Timers;
 use crate::error::Error;
 use crate::event::Direction;
-use crate::message::{Message, Method, Name, Writer};
+use crate::message::{Message, Method, Name, Uri, Writer};
 use crate::path::Path;
 use crate::reason::Reason;
 
@@ -21,7 +20,9 @@ use crate::reason::Reason;
 pub(crate) struct Outgoing<'a> {
     pub method: Method,
     pub uri: &'a str,
-    pub remote: SocketAddr,
+    pub path: Path,
+    /// Whether a request too long for a datagram is not sent: there is another way for it (§18.1.1).
+    pub is_choosy: bool,
     pub owner: Owner,
     pub tap: Option<u64>,
 }
@@ -138,22 +139,26 @@ impl Layer {
         Ok(())
     }
 
-    /// Sends a request in a new client transaction. The layer writes the request line, Via and Max-Forwards, `write` the rest.
+    /// Sends a request in a new client transaction. The layer writes the request line, Via and Max-Forwards, `write` the rest. None if
+    /// it was too long for a datagram, and there is another way.
     pub fn send(
         &mut self,
         now: Instant,
         outgoing: &Outgoing<'_>,
         write: impl FnOnce(Writer, &Identity<'_>) -> Bytes,
-    ) -> Key {
-        let Self { clients, config, rng, via, contact, .. } = self;
-        let path = Path::udp(config.locals[0].bound, outgoing.remote);
-        let identity = Identity { contact, user_agent: &config.user_agent };
+    ) -> Option<Key> {
+        let Self { clients, config, rng, locals, .. } = self;
+        let path = outgoing.path;
+        let is_secure = Uri::parse(outgoing.uri).is_some_and(|uri| uri.is_secure());
+        let identity = Identity { contact: locals.contact(&path, is_secure), user_agent: &config.user_agent };
+        let via = locals.of(&path).map_or("", |face| face.via.as_str());
+        let is_reliable = path.protocol.is_reliable();
         let key = clients.insert_with(|key| {
             let minted = Minted::new(config.shard, key, rng);
             let head = head(outgoing.method, outgoing.uri, via, &minted);
             let machine = match outgoing.method {
-                Method::Invite => Machine::Invite(ClientInvite::new(now, &config.timers)),
-                _ => Machine::Other(Client::new(now, &config.timers)),
+                Method::Invite => Machine::Invite(ClientInvite::new(now, &config.timers, is_reliable)),
+                _ => Machine::Other(Client::new(now, &config.timers, is_reliable)),
             };
             Entry {
                 machine,
@@ -168,16 +173,22 @@ impl Layer {
             }
         });
         let payload = self.clients.get(key).map(|entry| entry.payload.clone()).unwrap_or_default();
+        if outgoing.is_choosy && payload.len() > DATAGRAM_MAX_BYTES {
+            self.clients.remove(key);
+            return None;
+        }
+        self.count_flow(path, 1);
         self.transmit(now, path, payload, outgoing.tap);
         self.arm_client(key);
-        key
+        Some(key)
     }
 
     /// Writes a request that no transaction watches over: the ACK of a 2xx (§13.2.2.4).
-    pub fn ack(&mut self, uri: &str, write: impl FnOnce(Writer) -> Bytes) -> Bytes {
+    pub fn ack(&mut self, uri: &str, path: &Path, write: impl FnOnce(Writer) -> Bytes) -> Bytes {
         let nowhere = Key { index: u32::MAX, generation: 0 };
         let minted = Minted::new(self.config.shard, nowhere, &mut self.rng);
-        write(head(Method::Ack, uri, &self.via, &minted))
+        let via = self.locals.of(path).map_or("", |face| face.via.as_str());
+        write(head(Method::Ack, uri, via, &minted))
     }
 
     /// Cancels an INVITE that has answered provisionally. Gives whether a CANCEL left (§9.1).
@@ -192,8 +203,10 @@ impl Layer {
         let (minted, path, tap) = (entry.minted, entry.path, entry.tap);
         let Ok(request) = Message::parse(entry.payload.clone()) else { return false };
         let payload = derived(Method::Cancel, &request, &request, reason);
+        let is_reliable = path.protocol.is_reliable();
+        self.count_flow(path, 1);
         let key = self.clients.insert(Entry {
-            machine: Machine::Other(Client::new(now, &timers)),
+            machine: Machine::Other(Client::new(now, &timers, is_reliable)),
             owner: Owner::Nobody,
             minted,
             method: Method::Cancel,
@@ -247,11 +260,11 @@ impl Layer {
             }
             Fired::TimedOut => {
                 self.counters.timeouts += 1;
-                self.clients.remove(key);
+                self.remove_client(key);
                 return Some(Lapse::TimedOut(owner, key));
             }
             Fired::Done => {
-                self.clients.remove(key);
+                self.remove_client(key);
                 return Some(Lapse::Done(owner, key));
             }
             Fired::Stalled => {
@@ -268,9 +281,7 @@ impl Layer {
     fn find_client(&self, response: &Message) -> Option<Key> {
         let via = response.top_via()?;
         let minted = Minted::parse_branch(via.branch()?)?;
-        let local = self.config.locals[0].advertised;
-        let ours = via.port.unwrap_or(5060) == local.port() && via.host.parse() == Ok(local.ip());
-        if !ours || response.values(Name::Via).nth(1).is_some() {
+        if !self.locals.wrote(&via) || response.values(Name::Via).nth(1).is_some() {
             return None;
         }
         let entry = self.clients.get(minted.key).filter(|entry| entry.minted == minted)?;
@@ -281,12 +292,54 @@ impl Layer {
         }
     }
 
+    /// A connection is gone: every request that waits for something on it is taken out, and given to its owner.
+    pub fn sever_clients(&mut self, now: Instant, lost: &Path) -> Vec<Severed> {
+        let is_on = |entry: &Entry| entry.path.is_same_flow(lost) && entry.is_pending();
+        let keys: Vec<Key> =
+            self.clients.keys().filter(|key| self.clients.get(*key).is_some_and(is_on)).collect();
+        let mut severed = Vec::new();
+        for key in keys {
+            let Some(entry) = self.clients.get(key) else { continue };
+            let heard = matches!(&entry.machine, Machine::Invite(machine) if machine.is_proceeding());
+            // It may be ringing over there, and nobody will ever hear of it: a CANCEL opens a new connection.
+            if heard && entry.cancel.is_none() {
+                self.cancel(now, key, None);
+            }
+            if let Some(entry) = self.remove_client(key) {
+                severed.push(Severed { owner: entry.owner, key, heard });
+            }
+        }
+        severed
+    }
+
+    fn remove_client(&mut self, key: Key) -> Option<Entry> {
+        let mut entry = self.clients.remove(key)?;
+        if let Some(armed) = entry.armed.take() {
+            self.wheel.cancel(armed.timer);
+        }
+        self.count_flow(entry.path, -1);
+        Some(entry)
+    }
+
     fn arm_client(&mut self, key: Key) {
         let Some(entry) = self.clients.get_mut(key) else { return };
         let at = entry.poll_timeout();
         arm(&mut self.wheel, &mut entry.armed, at, Wake::Client(key));
     }
 }
+
+/// A request whose connection is gone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Severed {
+    pub owner: Owner,
+    pub key: Key,
+    /// It is an INVITE, and something provisional was heard.
+    pub heard: bool,
+}
+
+/// The longest request that is sent as a datagram where TCP would do (§18.1.1): longer ones may be fragmented, and fragments
+/// get lost.
+const DATAGRAM_MAX_BYTES: usize = 1_300;
 
 /// The head of a request: request line, Via and Max-Forwards.
 fn head(method: Method, uri: &str, via: &str, minted: &Minted) -> Writer {

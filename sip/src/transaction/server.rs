@@ -9,6 +9,8 @@ use crate::config::Timers;
 #[derive(Debug)]
 pub(crate) struct Server {
     state: State,
+    /// Over a reliable transport nothing comes twice: timer J is zero.
+    is_reliable: bool,
 }
 
 #[derive(Debug)]
@@ -23,14 +25,15 @@ enum State {
 }
 
 impl Server {
-    pub fn new() -> Self {
-        Self { state: State::Trying }
+    pub fn new(is_reliable: bool) -> Self {
+        Self { state: State::Trying, is_reliable }
     }
 
     /// A final response leaves. Gives whether it may.
     pub fn respond(&mut self, now: Instant, timers: &Timers) -> bool {
         let State::Trying = self.state else { return false };
-        self.state = State::Completed { until: now + timers.give_up() };
+        let until = if self.is_reliable { now } else { now + timers.give_up() };
+        self.state = State::Completed { until };
         true
     }
 
@@ -65,7 +68,7 @@ mod tests {
     #[test]
     fn timer_j_answers_repetitions_with_the_same_response() {
         let mut clock = Clock::new();
-        let mut server = Server::new();
+        let mut server = Server::new(false);
         assert!(!server.handle_repetition(), "nothing to say yet");
         assert!(server.respond(clock.now(), &timers()));
         assert!(!server.respond(clock.now(), &timers()), "one final response, and no more");

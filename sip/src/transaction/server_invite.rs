@@ -9,6 +9,8 @@ use crate::config::Timers;
 #[derive(Debug)]
 pub(crate) struct ServerInvite {
     state: State,
+    /// Over a reliable transport nothing is sent twice: no timer G, and timer I is zero. H and L stand.
+    is_reliable: bool,
 }
 
 #[derive(Debug)]
@@ -33,8 +35,8 @@ enum State {
 }
 
 impl ServerInvite {
-    pub fn new() -> Self {
-        Self { state: State::Proceeding }
+    pub fn new(is_reliable: bool) -> Self {
+        Self { state: State::Proceeding, is_reliable }
     }
 
     /// A response leaves. Gives whether it may.
@@ -43,11 +45,12 @@ impl ServerInvite {
         self.state = match status {
             ..200 => State::Proceeding,
             200..300 => State::Accepted { until: now + timers.give_up() },
-            _ => State::Completed {
-                resend_at: now + timers.t1,
-                interval: timers.t1,
-                give_up_at: now + timers.give_up(),
-            },
+            _ => {
+                let give_up_at = now + timers.give_up();
+                // Timer H comes first.
+                let resend_at = if self.is_reliable { give_up_at } else { now + timers.t1 };
+                State::Completed { resend_at, interval: timers.t1, give_up_at }
+            }
         };
         true
     }
@@ -61,7 +64,8 @@ impl ServerInvite {
     pub fn handle_ack(&mut self, now: Instant, timers: &Timers) -> bool {
         match self.state {
             State::Completed { .. } => {
-                self.state = State::Confirmed { until: now + timers.t4 };
+                let until = if self.is_reliable { now } else { now + timers.t4 };
+                self.state = State::Confirmed { until };
                 true
             }
             State::Confirmed { .. } => true,
@@ -111,7 +115,7 @@ mod tests {
     #[test]
     fn timer_g_doubles_to_t2_until_timer_h() {
         let mut clock = Clock::new();
-        let mut invite = ServerInvite::new();
+        let mut invite = ServerInvite::new(false);
         assert!(invite.respond(clock.now(), 486, &timers()));
         assert!(!invite.respond(clock.now(), 200, &timers()), "one final response, and no more");
         let (mut resent, mut longest) = (0, Duration::ZERO);
@@ -133,7 +137,7 @@ mod tests {
     #[test]
     fn timer_i_absorbs_further_acks() {
         let mut clock = Clock::new();
-        let mut invite = ServerInvite::new();
+        let mut invite = ServerInvite::new(false);
         invite.respond(clock.now(), 486, &timers());
         assert!(invite.handle_repetition());
         invite.handle_ack(clock.now(), &timers());
@@ -144,9 +148,19 @@ mod tests {
     }
 
     #[test]
+    fn a_reliable_transport_is_trusted_until_timer_h_and_timer_i_is_zero() {
+        let clock = Clock::new();
+        let mut invite = ServerInvite::new(true);
+        invite.respond(clock.now(), 486, &timers());
+        assert_eq!(invite.poll_timeout(), Some(clock.now() + T1 * 64));
+        assert!(invite.handle_ack(clock.now(), &timers()));
+        assert_eq!(invite.handle_timeout(clock.now(), &timers()), Fired::Done);
+    }
+
+    #[test]
     fn timer_l_absorbs_repeated_invites_after_a_2xx() {
         let mut clock = Clock::new();
-        let mut invite = ServerInvite::new();
+        let mut invite = ServerInvite::new(false);
         invite.respond(clock.now(), 200, &timers());
         assert!(!invite.handle_repetition());
         clock.advance(T1 * 64);

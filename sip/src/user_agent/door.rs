@@ -10,7 +10,7 @@ use crate::error::ParseError;
 use crate::event::Direction;
 use crate::invite::{Phase, Usage};
 use crate::message::{Message, Method, Uri};
-use crate::path::Path;
+use crate::path::{Flow, Path};
 use crate::transaction::{Arrival, Minted, Owner, Passed, Received};
 
 impl UserAgent {
@@ -89,7 +89,7 @@ impl UserAgent {
         if let Some(defect) = request.defect() {
             self.layer.counters.malformed += 1;
             // An ACK is never answered, and a stranger gets no answer to garbage.
-            if method != Method::Ack && self.layer.config.trust.admits(path.remote.ip()) {
+            if method != Method::Ack && self.is_trusted(&path) {
                 self.refuse_saying(now, path, request, defect.status(), defect.phrase(), &[]);
             }
             return;
@@ -108,7 +108,7 @@ impl UserAgent {
                     }
                 }
                 _ if method == Method::Ack => self.layer.counters.stray_acks += 1,
-                _ if !self.layer.config.trust.admits(path.remote.ip()) => self.layer.counters.strangers += 1,
+                _ if !self.is_trusted(&path) => self.layer.counters.strangers += 1,
                 Found::Nobody => self.refuse(now, path, request, 481, &[]),
                 Found::New if arrival == Arrival::Merged => {
                     self.layer.counters.merged += 1;
@@ -117,6 +117,11 @@ impl UserAgent {
                 Found::New => self.receive_new(now, path, request, method),
             },
         }
+    }
+
+    /// Whether a new request is heard that came by this way. Who is at the other end of a connection we opened, we have chosen.
+    fn is_trusted(&self, path: &Path) -> bool {
+        matches!(path.flow, Flow::Opened(_)) || self.layer.config.trust.admits(path.remote.ip())
     }
 
     /// A request within a dialog, found by our tag and the far end's.

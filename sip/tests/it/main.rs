@@ -3,5 +3,7 @@
 
 mod differential;
 mod hostile;
+mod names;
 mod reading;
+mod sockets;
 mod torture;
