@@ -1,0 +1,36 @@
+//! One INVITE of a call, and what came of it. A call that met a trunk's own trouble makes another attempt by the next trunk.
+
+/// One INVITE of a call.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+pub struct Attempt {
+    /// The trunk's name.
+    pub trunk: String,
+    /// Its Call-ID (RFC 3261 §8.1.1.4): every attempt has its own.
+    pub sip_call_id: String,
+    /// The Request-URI, where a redirection named another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uri: Option<String>,
+    /// Its final status. Of an attempt without one nobody knows, or nothing came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sip_status: Option<u16>,
+    /// The Q.850 cause that came with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub q850: Option<u16>,
+    /// Why it came to nothing, in one clause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+impl Attempt {
+    /// One that is about to be made.
+    pub fn new(trunk: impl Into<String>, sip_call_id: impl Into<String>) -> Self {
+        Self {
+            trunk: trunk.into(),
+            sip_call_id: sip_call_id.into(),
+            uri: None,
+            sip_status: None,
+            q850: None,
+            why: None,
+        }
+    }
+}
