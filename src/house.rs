@@ -3,7 +3,7 @@
 
 use std::fs::DirBuilder;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +13,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use trunkline_media::{Media, MediaConfig};
-use trunkline_sip::{Config as SipConfig, Endpoint, Timers, Trust};
+use trunkline_sip::{
+    Config as SipConfig, Endpoint, Listen, Query, Resolver, ResolverConfig, ResolverError, Timers, Trust,
+};
 
 use crate::admission::{Admission, Limits};
 use crate::call::{Board, Driver, DriverParts, Events, Mailbox, Shard};
@@ -27,7 +29,6 @@ use crate::keyfile;
 use crate::metrics::{self, Metrics};
 use crate::model::{CallFact, numbering};
 use crate::store::{DatabaseTarget, Store, StoreError};
-use crate::trunk::route;
 use crate::tts::Tts;
 use crate::webhook::{self, Secrets, Wake, Webhooks};
 
@@ -45,6 +46,9 @@ pub enum HouseError {
     /// The database.
     #[error("the database: {0}")]
     Store(#[from] StoreError),
+    /// The names of trunks.
+    #[error(transparent)]
+    Resolver(#[from] ResolverError),
     /// The HTTP client.
     #[error(transparent)]
     Egress(#[from] EgressError),
@@ -97,7 +101,10 @@ impl House {
         let tts = options.tts.unwrap_or_else(|| Tts::new(config.tts.command.clone()));
         let recordings = recordings(&config)?;
 
-        let endpoint = Endpoint::bind(&config.sip.listen).map_err(io_error("SIP cannot listen"))?;
+        let listen: Vec<Listen> = config.sip.listen.iter().copied().map(Listen::udp).collect();
+        let endpoint = Endpoint::bind(&listen, None).map_err(io_error("SIP cannot listen"))?;
+        let resolver =
+            Resolver::new(ResolverConfig { nameservers: Vec::new(), listening: endpoint.listening() })?;
         let sip = endpoint.local_addrs();
         let (mailbox, inputs) = Mailbox::new();
         let sink = mailbox.clone();
@@ -112,8 +119,9 @@ impl House {
         let events = events(&journal, &metrics);
         let board = Board::default();
         let driver = Driver::new(DriverParts {
-            shard: Shard::new(sip_config(&config, sip[0], trusted(&config).await), rand::random()),
+            shard: Shard::new(sip_config(&config, sip[0], trusted(&config, &resolver).await), rand::random()),
             endpoint,
+            resolver,
             mailbox: mailbox.clone(),
             inputs,
             media: Arc::clone(&media),
@@ -354,7 +362,7 @@ fn events(journal: &Journal, metrics: &Metrics) -> Events {
     })
 }
 
-fn sip_config(config: &Config, bound: SocketAddr, trusted: Vec<IpAddr>) -> SipConfig {
+fn sip_config(config: &Config, bound: SocketAddr, trust: Trust) -> SipConfig {
     let local = match config.sip.advertise {
         Some(advertise) if advertise.port() == 0 => SocketAddr::new(advertise.ip(), bound.port()),
         Some(advertise) => advertise,
@@ -363,19 +371,18 @@ fn sip_config(config: &Config, bound: SocketAddr, trusted: Vec<IpAddr>) -> SipCo
     SipConfig {
         user_agent: config.sip.user_agent.clone(),
         timers: Timers { t1: config.sip.t1, t2: config.sip.t2, t4: config.sip.t4, ..Timers::default() },
-        trust: Trust::Only(trusted),
+        trust,
         ..SipConfig::new(local)
     }
 }
 
 /// Who may open something new towards us (OPTIONS pings, calls to our numbers): the trunks and nobody else.
-async fn trusted(config: &Config) -> Vec<IpAddr> {
+async fn trusted(config: &Config, resolver: &Resolver) -> Trust {
     let mut addresses = Vec::new();
-    for trunk in &config.objects.trunks {
-        let (host, port) = route::host_port(trunk);
-        addresses.extend(trunkline_sip::resolve(host, port).await.iter().map(SocketAddr::ip));
+    for query in config.objects.trunks.iter().filter_map(|trunk| Query::of(&trunk.uri)) {
+        addresses.extend(resolver.resolve(&query).await.iter().map(|target| target.address.ip()));
     }
-    addresses
+    Trust::addresses(addresses)
 }
 
 fn io_error(what: &str) -> impl FnOnce(io::Error) -> HouseError {

@@ -27,14 +27,14 @@
 //! ```
 //! use std::time::Instant;
 //! use trunkline::call::Shard;
-//! use trunkline_sip::{Config, Path, Protocol};
+//! use trunkline_sip::{Config, Path};
 //!
 //! let local = "192.0.2.1:5060".parse().unwrap();
 //! let remote = "192.0.2.2:5060".parse().unwrap();
 //! let mut shard = Shard::new(Config::new(local), [7; 32]);
 //! let options = "OPTIONS sip:192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.2;branch=z9hG4bK1\r\n\
 //!                From: <sip:a@192.0.2.2>;tag=1\r\nTo: <sip:192.0.2.1>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n";
-//! shard.handle_message(Instant::now(), Path { protocol: Protocol::Udp, local, remote }, options.into());
+//! shard.handle_message(Instant::now(), Path::udp(local, remote), options.into());
 //! let answer = shard.poll_transmit().expect("a trunk's ping is answered");
 //! assert!(answer.payload.starts_with(b"SIP/2.0 200 OK"));
 //! ```

@@ -15,7 +15,7 @@ use std::{
 mod interface;
 
 pub use self::interface::{
-    BridgeSpec, Channel, Command, Event, Latch, Recorded, Stats, StereoFrame, Transmit,
+    BridgeSpec, Channel, Command, DtmfMode, Event, Latch, Recorded, Stats, StereoFrame, Transmit,
 };
 use crate::{
     amd,

@@ -81,7 +81,7 @@ mod sockets;
 pub mod worker;
 
 pub use bridge::{
-    Bridge, BridgeSpec, Channel, Command, Event, Latch, Recorded, Stats, StereoFrame, Transmit,
+    Bridge, BridgeSpec, Channel, Command, DtmfMode, Event, Latch, Recorded, Stats, StereoFrame, Transmit,
 };
 pub use clip::{Clip, ClipError};
 pub use dtmf::Digits;

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use trunkline_sip::{Body, Config, End, Event, Invite, InviteId, Path, Protocol, UserAgent};
+use trunkline_sip::{Body, Config, End, Event, Invite, InviteId, Path, UserAgent};
 
 const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 20000 RTP/AVP 0 8 101\r\n\
     a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=ptime:20\r\n";
@@ -40,7 +40,7 @@ fn carry(now: Instant, from: &mut Side, to: &mut Side) -> usize {
     let payloads: Vec<Bytes> = from.timed(|agent| {
         std::iter::from_fn(|| agent.poll_transmit()).map(|transmit| transmit.payload).collect()
     });
-    let path = Path { protocol: Protocol::Udp, local: to.address, remote: from.address };
+    let path = Path::udp(to.address, from.address);
     // A socket gives fresh bytes.
     let datagrams: Vec<Bytes> = payloads.iter().map(|payload| Bytes::copy_from_slice(payload)).collect();
     let carried = datagrams.len();
@@ -92,7 +92,7 @@ fn cpu_time() -> Option<Duration> {
 fn answer_all(now: Instant, agent: &mut UserAgent) {
     while let Some(event) = agent.poll_event() {
         if let Event::Incoming { id, .. } = event {
-            agent.progress(now, id, 180, None);
+            agent.progress(now, id, 180, None, false);
             agent.answer(now, id, Body::sdp(OFFER));
         }
     }
@@ -120,9 +120,12 @@ fn invite(token: u64) -> Invite {
         to: String::from("<sip:+447700900123@10.0.0.2>"),
         route: None,
         credentials: None,
+        tls: None,
         headers: Vec::new(),
         body: Some(Body::sdp(OFFER)),
         call_id: None,
         tap: false,
+        reliable: trunkline_sip::Reliable::Off,
+        session: None,
     }
 }

@@ -7,12 +7,17 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::digest::Credentials;
+use crate::message::Replaces;
+use crate::path::{Local, Protocol};
+use crate::tls::ClientTls;
 
 /// A user agent's settings. They hold for its whole life.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The address advertised in Via and Contact, and the local end of every path.
-    pub local: SocketAddr,
+    /// The addresses we are at, at least one. Via, Contact and the local end of a path follow the target's transport and
+    /// family. Where no address has a connection's transport, one of its family stands in: connections can be opened all
+    /// the same.
+    pub locals: Vec<Local>,
     /// The `User-Agent` and `Server` headers.
     pub user_agent: String,
     /// The user part of our Contact.
@@ -27,14 +32,16 @@ pub struct Config {
     pub transactions_max: usize,
     /// Whose new requests are heard.
     pub trust: Trust,
+    /// The session timer of calls that come in; none leaves it to the caller, if he asks for one.
+    pub session: Option<SessionTimer>,
 }
 
 impl Config {
-    /// A configuration with RFC timers and generous maxima, hearing anyone.
+    /// A configuration with RFC timers and generous maxima, hearing anyone, at one UDP address.
     #[must_use]
     pub fn new(local: SocketAddr) -> Self {
         Self {
-            local,
+            locals: vec![Local::new(Protocol::Udp, local)],
             user_agent: String::from("Trunkline"),
             contact_user: String::from("trunkline"),
             shard: 0,
@@ -42,6 +49,7 @@ impl Config {
             invites_max: 20_000,
             transactions_max: 100_000,
             trust: Trust::Anyone,
+            session: Some(SessionTimer::default()),
         }
     }
 }
@@ -83,8 +91,9 @@ impl Timers {
 pub enum Trust {
     /// Everybody's.
     Anyone,
-    /// Those from these addresses; a stranger's request is dropped before a transaction exists, and counted.
-    Only(Vec<IpAddr>),
+    /// Those from these networks, each an address and the length of its prefix; a stranger's request is dropped before a
+    /// transaction exists, and counted.
+    Only(Vec<(IpAddr, u8)>),
 }
 
 impl Trust {
@@ -93,8 +102,30 @@ impl Trust {
     pub fn admits(&self, address: IpAddr) -> bool {
         match self {
             Self::Anyone => true,
-            Self::Only(addresses) => addresses.contains(&address),
+            Self::Only(networks) => {
+                networks.iter().any(|(network, prefix)| is_within(address, *network, *prefix))
+            }
         }
+    }
+
+    /// These addresses and no others.
+    #[must_use]
+    pub fn addresses(addresses: impl IntoIterator<Item = IpAddr>) -> Self {
+        let whole = |address: IpAddr| (address, if address.is_ipv4() { 32 } else { 128 });
+        Self::Only(addresses.into_iter().map(whole).collect())
+    }
+}
+
+/// Whether the first `prefix` bits of an address are the network's. A prefix that is longer than the address stands for all of it.
+fn is_within(address: IpAddr, network: IpAddr, prefix: u8) -> bool {
+    let shared =
+        |bits: u128, width: u32| width - (128 - bits.leading_zeros()) >= u32::from(prefix).min(width);
+    match (address, network) {
+        (IpAddr::V4(address), IpAddr::V4(network)) => {
+            shared(u128::from(address.to_bits() ^ network.to_bits()), 32)
+        }
+        (IpAddr::V6(address), IpAddr::V6(network)) => shared(address.to_bits() ^ network.to_bits(), 128),
+        _ => false,
     }
 }
 
@@ -113,6 +144,8 @@ pub struct Invite {
     pub route: Option<String>,
     /// What to answer a challenge with.
     pub credentials: Option<Arc<Credentials>>,
+    /// How to speak TLS, where the way is TLS; none: as everybody does.
+    pub tls: Option<Arc<ClientTls>>,
     /// Further headers, written as they are.
     pub headers: Vec<(String, String)>,
     /// The offer.
@@ -121,6 +154,55 @@ pub struct Invite {
     pub call_id: Option<String>,
     /// Whether every message of this call is also given as [`crate::Event::Traced`].
     pub tap: bool,
+    /// Whether provisional responses may be, or must be, reliable.
+    pub reliable: Reliable,
+    /// The session timer we ask for; none asks for none, and keeps the one that the callee asks for.
+    pub session: Option<SessionTimer>,
+}
+
+/// Reliable provisional responses (RFC 3262) in a call of ours: the option tag `100rel`.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Reliable {
+    /// Not spoken of.
+    Off,
+    /// `Supported: 100rel`: the callee may choose. One that refuses even that with 420 is called again without.
+    #[default]
+    Supported,
+    /// `Require: 100rel`: a callee that cannot refuses with 420, and the call fails.
+    Required,
+}
+
+/// A session timer (RFC 4028): a dialog whose ends do not hear of each other for `interval` is over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SessionTimer {
+    /// Session-Expires: refreshed at half of it. At least `min`.
+    pub interval: Duration,
+    /// Min-SE: a shorter interval is refused with 422 (§5). The RFC's floor is 90 s.
+    pub min: Duration,
+    /// Who refreshes.
+    pub refresher: Refresher,
+}
+
+impl Default for SessionTimer {
+    /// The RFC's recommendations (§4).
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(1800),
+            min: Duration::from_secs(90),
+            refresher: Refresher::Either,
+        }
+    }
+}
+
+/// Which end refreshes a session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refresher {
+    /// This end.
+    Us,
+    /// The far end.
+    Them,
+    /// The callee chooses (§7.1).
+    Either,
 }
 
 /// An OPTIONS request outside any dialog: a probe of a trunk's health.
@@ -136,6 +218,44 @@ pub struct OptionsRequest {
     pub route: Option<String>,
     /// What to answer a challenge with.
     pub credentials: Option<Arc<Credentials>>,
+    /// How to speak TLS, where the way is TLS; none: as everybody does.
+    pub tls: Option<Arc<ClientTls>>,
+}
+
+/// A binding to keep at a registrar (RFC 3261 §10): an address of record, and that we are where it is.
+#[derive(Clone)]
+pub struct Register {
+    /// The caller's word, returned in every event.
+    pub token: u64,
+    /// The registrar: the Request-URI, without a user (`sip:carrier.example`).
+    pub registrar: String,
+    /// The address of record: From and To as a name-addr, without tag (`<sip:user@carrier.example>`).
+    pub aor: String,
+    /// The user part of the registered Contact; [`Config::contact_user`] without one.
+    pub contact_user: Option<String>,
+    /// The URI of an outbound proxy: it becomes the first Route, and the request goes there.
+    pub route: Option<String>,
+    /// What to answer a challenge with.
+    pub credentials: Option<Arc<Credentials>>,
+    /// How long a binding we ask for. The registrar decides.
+    pub expires: Duration,
+    /// Further headers, written as they are.
+    pub headers: Vec<(String, String)>,
+    /// Whether every message of this registration is also given as [`crate::Event::Traced`].
+    pub tap: bool,
+}
+
+/// A transfer to ask the far end of a call for (RFC 3515).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refer {
+    /// The URI it shall call, without Replaces.
+    pub to: String,
+    /// The dialog its call shall take the place of, at `to`: an attended transfer (RFC 3891).
+    pub replaces: Option<Replaces>,
+    /// Who asks, as a name-addr (RFC 3892).
+    pub referred_by: Option<String>,
+    /// Whether we want to hear how it goes. Without it we ask for no subscription (RFC 4488).
+    pub subscribe: bool,
 }
 
 /// A message body: opaque here.

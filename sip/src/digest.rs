@@ -20,6 +20,15 @@ pub struct Credentials {
     pub username: String,
     /// The password in clear: a digest cannot be made of less.
     pub password: String,
+    /// The only realm they are for; any that asks without one. They are shown to nobody else.
+    pub realm: Option<String>,
+}
+
+impl Credentials {
+    /// For whatever realm asks.
+    pub fn new(username: impl Into<String>, password: impl Into<String>) -> Self {
+        Self { username: username.into(), password: password.into(), realm: None }
+    }
 }
 
 /// A password is not for logs, and a user name often is a phone number.

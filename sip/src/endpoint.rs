@@ -13,13 +13,15 @@
 //! # Ok(()) }
 //! ```
 
-use std::{future::poll_fn, io, net::SocketAddr, task::Poll};
+use std::{collections::VecDeque, future::poll_fn, io, net::SocketAddr, sync::Arc, task::Poll};
 
 use bytes::Bytes;
 
 use crate::{
-    path::{Path, Protocol, Transmit},
+    path::{FlowLost, Listen, Path, Protocol, Transmit},
+    tls::ServerTls,
     transport::{UdpCounters, UdpSocket},
+    transport_error::TransportError,
 };
 
 /// Listening sockets.
@@ -29,22 +31,38 @@ pub struct Endpoint {
     /// Whose turn it is to be read first.
     turn: usize,
     unroutable: u64,
+    lost: VecDeque<FlowLost>,
 }
 
 impl Endpoint {
-    /// Binds every address, within a tokio runtime.
-    pub fn bind(addresses: &[SocketAddr]) -> io::Result<Self> {
-        let sockets =
-            addresses.iter().map(|address| UdpSocket::bind(*address)).collect::<io::Result<Vec<_>>>()?;
+    /// Binds every address, within a tokio runtime. TLS addresses need a certificate to show.
+    pub fn bind(listen: &[Listen], tls: Option<Arc<ServerTls>>) -> io::Result<Self> {
+        let _ = tls;
+        let bind = |listen: &Listen| match listen.protocol {
+            Protocol::Udp => UdpSocket::bind(listen.address),
+            Protocol::Tcp | Protocol::Tls => Err(io::ErrorKind::Unsupported.into()),
+        };
+        let sockets = listen.iter().map(bind).collect::<io::Result<Vec<_>>>()?;
         if sockets.is_empty() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "no address to listen on"));
         }
-        Ok(Self { sockets, turn: 0, unroutable: 0 })
+        Ok(Self { sockets, turn: 0, unroutable: 0, lost: VecDeque::new() })
     }
 
     /// The addresses that are bound, in the order of [`Self::bind`].
     pub fn local_addrs(&self) -> Vec<SocketAddr> {
         self.sockets.iter().map(UdpSocket::local_addr).collect()
+    }
+
+    /// What is listened on, in the order of [`Self::bind`], the ports that the kernel chose included.
+    pub fn listening(&self) -> Vec<Listen> {
+        self.sockets.iter().map(|socket| Listen::udp(socket.local_addr())).collect()
+    }
+
+    /// The next connection that was lost: for [`crate::UserAgent::handle_flow_lost`]. Drained to `None` after each receiving and
+    /// each flush.
+    pub fn poll_lost(&mut self) -> Option<FlowLost> {
+        self.lost.pop_front()
     }
 
     /// Waits until some socket may be read. Cancel-safe.
@@ -65,7 +83,7 @@ impl Endpoint {
             let socket = &mut self.sockets[(self.turn + step) % count];
             let local = socket.local_addr();
             total += socket.receive(BATCH - total, |remote, datagram| {
-                f(Path { protocol: Protocol::Udp, local, remote }, datagram);
+                f(Path::udp(local, remote), datagram);
             })?;
             if total == BATCH {
                 break;
@@ -78,7 +96,11 @@ impl Endpoint {
     /// Lets a message wait for the next flush, on the socket bound to its local address. For an address that no socket is bound to
     /// (one advertised behind a NAT, or where a wildcard is bound) the first socket of its family is taken.
     pub fn queue(&mut self, transmit: Transmit) {
-        let Transmit { path, payload } = transmit;
+        let Transmit { path, payload, .. } = transmit;
+        if path.protocol.is_reliable() {
+            self.lost.push_back(FlowLost { path, error: TransportError::NoLocal });
+            return;
+        }
         let exact = self.sockets.iter().position(|socket| socket.local_addr() == path.local);
         let family =
             || self.sockets.iter().position(|socket| socket.local_addr().is_ipv4() == path.remote.is_ipv4());
@@ -130,7 +152,8 @@ mod tests {
     use super::*;
 
     fn bind(count: usize) -> Endpoint {
-        Endpoint::bind(&vec!["127.0.0.1:0".parse().expect("an address"); count]).expect("free ports")
+        let any = Listen::udp("127.0.0.1:0".parse().expect("an address"));
+        Endpoint::bind(&vec![any; count], None).expect("free ports")
     }
 
     async fn read(endpoint: &mut Endpoint, wanted: usize) -> Vec<(Path, Bytes)> {
@@ -149,8 +172,8 @@ mod tests {
         let (mut near, mut far) = (bind(2), bind(2));
         let (locals, remotes) = (near.local_addrs(), far.local_addrs());
         for (local, remote) in [(0, 1), (1, 0), (1, 1)] {
-            let path = Path { protocol: Protocol::Udp, local: locals[local], remote: remotes[remote] };
-            near.queue(Transmit { path, payload: Bytes::from(format!("{local}{remote}")) });
+            let path = Path::udp(locals[local], remotes[remote]);
+            near.queue(Transmit { path, payload: Bytes::from(format!("{local}{remote}")), tls: None });
         }
         assert_eq!(near.flush().expect("sent"), 3);
         for (path, datagram) in read(&mut far, 3).await {
@@ -167,12 +190,12 @@ mod tests {
     async fn a_flooded_socket_does_not_starve_the_other() {
         let (mut near, mut far) = (bind(1), bind(2));
         let remotes = far.local_addrs();
-        let path = |remote| Path { protocol: Protocol::Udp, local: near.local_addrs()[0], remote };
+        let path = |remote| Path::udp(near.local_addrs()[0], remote);
         let (flood, lone) = (path(remotes[0]), path(remotes[1]));
         for _ in 0..200 {
-            near.queue(Transmit { path: flood, payload: Bytes::from_static(b"flood") });
+            near.queue(Transmit { path: flood, payload: Bytes::from_static(b"flood"), tls: None });
         }
-        near.queue(Transmit { path: lone, payload: Bytes::from_static(b"lone") });
+        near.queue(Transmit { path: lone, payload: Bytes::from_static(b"lone"), tls: None });
         near.flush().expect("sent");
         let got = read(&mut far, 65).await;
         assert!(got.iter().any(|(_, datagram)| datagram == "lone"));
@@ -184,12 +207,9 @@ mod tests {
         let remote = far.local_addrs()[0];
         let local = "192.0.2.1:5060".parse().expect("an address");
         let payload = Bytes::from_static(b"x");
-        near.queue(Transmit {
-            path: Path { protocol: Protocol::Udp, local, remote },
-            payload: payload.clone(),
-        });
+        near.queue(Transmit { path: Path::udp(local, remote), payload: payload.clone(), tls: None });
         let remote = "[::1]:5060".parse().expect("an address");
-        near.queue(Transmit { path: Path { protocol: Protocol::Udp, local, remote }, payload });
+        near.queue(Transmit { path: Path::udp(local, remote), payload, tls: None });
         near.flush().expect("sent");
         assert_eq!(read(&mut far, 1).await.len(), 1);
         assert_eq!(near.counters().send_errors, 1);

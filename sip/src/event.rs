@@ -1,5 +1,6 @@
 //! What a user agent tells its owner.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -7,9 +8,10 @@ use bytes::Bytes;
 
 use crate::arena::Key;
 use crate::config::Body;
-use crate::message::Message;
-use crate::path::Path;
+use crate::message::{Message, Replaces, Uri};
+use crate::path::{Path, Protocol};
 use crate::reason::Reason;
+use crate::transport_error::TransportError;
 
 /// One INVITE and what became of it: a call's SIP leg.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -18,6 +20,10 @@ pub struct InviteId(pub(crate) Key);
 /// One request outside the life of an INVITE.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct RequestId(pub(crate) Key);
+
+/// One binding at a registrar, from `register` to its end.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct RegistrationId(pub(crate) Key);
 
 /// One question about a host's addresses.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -28,6 +34,8 @@ pub struct QueryId(pub(crate) Asker);
 pub(crate) enum Asker {
     Invite(Key),
     Request(Key),
+    /// No user agent: somebody who wants to know for himself.
+    Nobody,
 }
 
 /// A host that must be resolved before a request can leave. Answer it with `handle_targets`.
@@ -37,8 +45,30 @@ pub struct Query {
     pub id: QueryId,
     /// The name to look up.
     pub host: String,
-    /// The port to put to every address found.
-    pub port: u16,
+    /// The port, if one is named: then there is no SRV to ask for (RFC 3263 §4.2).
+    pub port: Option<u16>,
+    /// The transport, if one is named: then there is no NAPTR to ask for (§4.1).
+    pub protocol: Option<Protocol>,
+    /// Whether the URI is `sips:`: nothing but TLS will do.
+    pub secure: bool,
+}
+
+impl Query {
+    /// The question about a URI's next hop that a user agent would ask, for whoever wants to know without calling. `None` for
+    /// a URI that cannot be called.
+    #[must_use]
+    pub fn of(uri: &str) -> Option<Self> {
+        let uri = Uri::parse(uri).filter(Uri::is_sip)?;
+        let host = uri.params.get("maddr").filter(|host| !host.is_empty()).unwrap_or(uri.host).to_owned();
+        let protocol = match uri.params.get("transport").map(str::to_ascii_lowercase).as_deref() {
+            None => None,
+            Some("udp") if !uri.is_secure() => Some(Protocol::Udp),
+            Some("tcp") if !uri.is_secure() => Some(Protocol::Tcp),
+            Some("tcp" | "tls") => Some(Protocol::Tls),
+            Some(_) => return None,
+        };
+        Some(Self { id: QueryId(Asker::Nobody), host, port: uri.port, protocol, secure: uri.is_secure() })
+    }
 }
 
 /// The number of an early dialog within one INVITE, in the order of appearance.
@@ -61,6 +91,8 @@ pub enum Event {
         status: u16,
         /// Early media, perhaps.
         body: Option<Body>,
+        /// It was sent reliably (RFC 3262), and is acknowledged: SDP in it is the answer, not a preview.
+        reliable: bool,
     },
     /// The call was answered, and the answer is ACKed already. Other forks' answers are ACKed and ended unseen.
     Answered {
@@ -111,7 +143,7 @@ pub enum Event {
         /// The ACK's body: the answer, if our 200 carried the offer.
         body: Option<Body>,
     },
-    /// A re-INVITE or UPDATE wants `answer_offer` or `refuse_offer`.
+    /// A re-INVITE or UPDATE wants `answer_offer` or `refuse_offer`. An UPDATE may come before the call is answered (RFC 3311).
     Offer {
         /// Which call.
         id: InviteId,
@@ -119,6 +151,24 @@ pub enum Event {
         token: u64,
         /// The offer; none means that we are asked for one.
         body: Option<Body>,
+    },
+    /// The far end took the offer that `offer` made.
+    Reanswered {
+        /// Which call.
+        id: InviteId,
+        /// Its owner's word.
+        token: u64,
+        /// The answer.
+        body: Option<Body>,
+    },
+    /// The offer that `offer` made came to nothing: the session stays as it was (RFC 3261 §14.1).
+    OfferRefused {
+        /// Which call.
+        id: InviteId,
+        /// Its owner's word.
+        token: u64,
+        /// The final status; `None` if nothing was heard.
+        status: Option<u16>,
     },
     /// An INFO within the dialog, answered already.
     Info {
@@ -135,8 +185,83 @@ pub enum Event {
         request: RequestId,
         /// Its owner's word.
         token: u64,
-        /// The final status; `None` if it timed out or its host has no address.
+        /// The final status; `None` if it timed out, could not be sent, or its host has no address.
         status: Option<u16>,
+        /// Why it could not be sent, the last time it was tried.
+        transport: Option<TransportError>,
+        /// Why it is no success; `None` after a 2xx.
+        failure: Option<Box<Failure>>,
+        /// The whole final response, for whoever needs its headers.
+        response: Option<Box<Message>>,
+    },
+    /// The registrar has our binding. Comes each time it is renewed.
+    Registered {
+        /// Which registration.
+        id: RegistrationId,
+        /// Its owner's word.
+        token: u64,
+        /// How long the binding lasts without us; it is renewed by itself well before.
+        expires: Duration,
+        /// The route that requests of this registration take from now on (RFC 3608), as Route header values.
+        service_route: Vec<String>,
+        /// The Contact URI that is bound.
+        contact: String,
+    },
+    /// We are not registered, or not any more.
+    RegistrationFailed {
+        /// Which registration.
+        id: RegistrationId,
+        /// Its owner's word.
+        token: u64,
+        /// Why.
+        failure: Failure,
+        /// When it is tried again by itself (RFC 5626 §4.5). `None`: it has stopped, and the id is dead.
+        retry_in: Option<Duration>,
+    },
+    /// `unregister` has come to its end: the id is dead, and so is the binding as far as we can know.
+    Unregistered {
+        /// Which registration.
+        id: RegistrationId,
+        /// Its owner's word.
+        token: u64,
+        /// The registrar's word on it; `None` if it said nothing.
+        status: Option<u16>,
+    },
+    /// How a transfer that we asked for goes. None comes after the one that is final, or after the end of the call.
+    ReferProgress {
+        /// Which call.
+        id: InviteId,
+        /// Its owner's word.
+        token: u64,
+        /// 202 once it is accepted, then what the referred-to party answers: 100, 180, 200, 486… A refusal of the REFER itself
+        /// stands here too, and so does 408 for silence.
+        status: u16,
+        /// Whether nothing more comes.
+        is_final: bool,
+    },
+    /// The far end asks to be transferred: `accept_refer` or `refuse_refer`, then `notify_refer`. Left alone, it is declined.
+    Refer {
+        /// Which call.
+        id: InviteId,
+        /// Its owner's word.
+        token: u64,
+        /// Whom to call: a URI, without its Replaces.
+        refer_to: String,
+        /// The dialog that this call shall take the place of, at `refer_to` (RFC 3891).
+        replaces: Option<Replaces>,
+        /// Who asks, if it says (RFC 3892): unverified.
+        referred_by: Option<String>,
+    },
+    /// A MESSAGE came (RFC 3428), and is answered already.
+    Message {
+        /// The call it belongs to; `None` outside any.
+        id: Option<InviteId>,
+        /// The call's owner's word; 0 outside any.
+        token: u64,
+        /// The From header.
+        from: String,
+        /// What it says.
+        body: Option<Body>,
     },
     /// A message of a tapped call, as it is on the wire.
     Traced {
@@ -170,11 +295,34 @@ pub enum End {
     },
     /// We hung up.
     Local,
-    /// The dialog was lost: a request within it came back 481 or 408, or nothing came back at all.
+    /// The dialog was lost, without either end hanging up.
     Lost {
         /// The status that said so; `None` for silence.
         status: Option<u16>,
+        /// What was missed.
+        cause: Loss,
     },
+}
+
+/// How a dialog was found to be lost.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Loss {
+    /// A request within it came back 481 or 408, or nothing came back at all (RFC 3261 §12.2.1.2).
+    Request,
+    /// No ACK came for our 2xx (§13.3.1.4).
+    Ack,
+    /// Nobody refreshed the session in time (RFC 4028 §10).
+    SessionTimer,
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Request => "no answer within the dialog",
+            Self::Ack => "no ACK for the answer",
+            Self::SessionTimer => "session timer: nobody refreshed the session",
+        })
+    }
 }
 
 /// Why an INVITE came to nothing.
@@ -196,6 +344,11 @@ pub struct Failure {
     pub contacts: Vec<String>,
     /// Whether `hangup` was called first.
     pub cancelled: bool,
+    /// Why it could not be sent, the last time it was tried.
+    pub transport: Option<TransportError>,
+    /// Header lines that tell who refused and what it misses: Server, User-Agent, Warning, Reason, Require, Unsupported, Allow,
+    /// Supported, Accept, Min-Expires, Min-SE, and the realms that challenged (`WWW-Authenticate: realm`).
+    pub headers: Vec<(String, String)>,
 }
 
 /// The kind of a failure.
@@ -230,8 +383,20 @@ pub struct Incoming {
     pub path: Path,
     /// The offer; without one our answer must carry it.
     pub body: Option<Body>,
+    /// The call of ours that this one takes the place of (RFC 3891): it exists, and ends when its owner ends it.
+    pub replaces: Option<InviteId>,
     /// The whole request, for whoever needs another header.
     pub message: Message,
+}
+
+impl Incoming {
+    /// Every value of a header, known or not, in order.
+    pub fn headers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.message
+            .headers()
+            .filter(move |(found, _)| found.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    }
 }
 
 /// What is needed to end a dialog from nothing. Its owner may store it.

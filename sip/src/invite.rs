@@ -20,7 +20,7 @@ pub(crate) use talking::Talking;
 
 use crate::arena::Key;
 use crate::config::Body;
-use crate::digest::{Authenticator, Credentials};
+use crate::digest::{Authenticator, Challenge, Credentials};
 use crate::event::{Cause, End, Event, Failure, InviteId};
 use crate::message::{Message, Name, Writer};
 use crate::path::Path;
@@ -144,6 +144,8 @@ impl Failure {
             warning: None,
             contacts: Vec::new(),
             cancelled,
+            transport: None,
+            headers: Vec::new(),
         }
     }
 
@@ -160,10 +162,45 @@ impl Failure {
             warning: response.header(Name::Warning).map(str::to_owned),
             contacts: contacts.map(str::to_owned).collect(),
             cancelled,
+            transport: None,
+            headers: telling_headers(response),
         }
     }
 }
 
+/// The header lines of a response that tell who refused and what it misses.
+fn telling_headers(response: &Message) -> Vec<(String, String)> {
+    let told = |(name, value): (&str, &str)| {
+        let known = Name::from_token(name);
+        let value = match known {
+            Name::WwwAuthenticate | Name::ProxyAuthenticate => Challenge::realm_of(value)?,
+            _ if TELLING.contains(&known) => value.to_owned(),
+            _ => return None,
+        };
+        Some((known.as_str().to_owned(), value.chars().take(TOLD_CHARS_MAX).collect()))
+    };
+    response.headers().filter_map(told).take(TOLD_MAX).collect()
+}
+
+/// What [`Failure::headers`] has as it came.
+const TELLING: [Name; 12] = [
+    Name::Server,
+    Name::UserAgent,
+    Name::Warning,
+    Name::Reason,
+    Name::Require,
+    Name::Unsupported,
+    Name::Allow,
+    Name::Supported,
+    Name::Accept,
+    Name::MinExpires,
+    Name::MinSe,
+    Name::RetryAfter,
+];
+/// Lines of one response that are told.
+const TOLD_MAX: usize = 16;
+/// Characters of each.
+const TOLD_CHARS_MAX: usize = 256;
 /// How many places a redirection may name.
 const CONTACTS_MAX: usize = 16;
 

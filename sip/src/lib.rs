@@ -18,7 +18,7 @@
 //!
 //! ```
 //! use std::time::Instant;
-//! use trunkline_sip::{Body, Config, End, Event, Invite, Path, Protocol, UserAgent};
+//! use trunkline_sip::{Body, Config, End, Event, Invite, Path, Reliable, SessionTimer, UserAgent};
 //!
 //! let (here, there) = ("10.0.0.1:5060".parse()?, "10.0.0.2:5060".parse()?);
 //! let mut caller = UserAgent::new(Config::new(here), [1; 32]);
@@ -31,20 +31,23 @@
 //!     to: "<sip:bob@10.0.0.2>".into(),
 //!     route: None,
 //!     credentials: None,
+//!     tls: None,
 //!     headers: Vec::new(),
 //!     body: Some(Body::sdp("v=0 …")),
 //!     call_id: None,
 //!     tap: false,
+//!     reliable: Reliable::Supported,
+//!     session: Some(SessionTimer::default()),
 //! })?;
 //!
 //! let mut ended = 0;
 //! while ended < 2 {
 //!     while let Some(transmit) = caller.poll_transmit() {
-//!         let path = Path { protocol: Protocol::Udp, local: there, remote: here };
+//!         let path = Path::udp(there, here);
 //!         callee.handle_message(now, path, transmit.payload);
 //!     }
 //!     while let Some(transmit) = callee.poll_transmit() {
-//!         let path = Path { protocol: Protocol::Udp, local: here, remote: there };
+//!         let path = Path::udp(here, there);
 //!         caller.handle_message(now, path, transmit.payload);
 //!     }
 //!     while let Some(event) = callee.poll_event() {
@@ -71,6 +74,7 @@ mod config;
 mod counters;
 mod dialog;
 pub mod digest;
+mod dtmf;
 mod endpoint;
 mod error;
 mod event;
@@ -85,22 +89,30 @@ mod targets;
 #[cfg(test)]
 mod testing;
 mod timers;
+mod tls;
 mod transaction;
 pub mod transport;
+mod transport_error;
 mod user_agent;
 
-pub use config::{Body, Config, Invite, OptionsRequest, Timers, Trust};
+pub use config::{
+    Body, Config, Invite, OptionsRequest, Refer, Refresher, Register, Reliable, SessionTimer, Timers, Trust,
+};
 pub use counters::Counters;
 pub use digest::Credentials;
+pub use dtmf::dtmf_of;
 pub use endpoint::Endpoint;
 pub use error::Error;
 pub use event::{
-    Cause, DialogState, Direction, End, Event, Failure, Fork, Incoming, InviteId, Query, QueryId, RequestId,
+    Cause, DialogState, Direction, End, Event, Failure, Fork, Incoming, InviteId, Loss, Query, QueryId,
+    RegistrationId, RequestId,
 };
-pub use message::{Message, Method, Name};
-pub use path::{Path, Protocol, Transmit};
+pub use message::{Message, Method, Name, Replaces};
+pub use path::{Flow, FlowLost, Listen, Local, Path, Protocol, Target, TlsPeer, Transmit};
 pub use reason::Reason;
-pub use resolver::resolve;
+pub use resolver::{Resolver, ResolverConfig, ResolverError};
 pub use timers::{TimerId, Wheel};
+pub use tls::{ClientTls, ClientTlsConfig, ServerTls, ServerTlsConfig, TlsError};
 pub use transaction::shard_of;
-pub use user_agent::UserAgent;
+pub use transport_error::TransportError;
+pub use user_agent::{Authentication, UserAgent};

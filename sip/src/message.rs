@@ -11,6 +11,7 @@ mod method;
 mod name;
 mod name_addr;
 mod params;
+mod replaces;
 mod start_line;
 mod uri;
 mod via;
@@ -28,6 +29,7 @@ pub use self::{
     name::Name,
     name_addr::NameAddr,
     params::{Params, unescape},
+    replaces::Replaces,
     uri::Uri,
     via::Via,
     warning::Warning,

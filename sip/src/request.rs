@@ -179,7 +179,14 @@ impl UserAgent {
         let Some(request) = self.requests.remove(key) else { return };
         match request.purpose {
             Purpose::Owner { token } => {
-                self.layer.events.push_back(Event::Reply { request: RequestId(key), token, status });
+                self.layer.events.push_back(Event::Reply {
+                    request: RequestId(key),
+                    token,
+                    status,
+                    transport: None,
+                    failure: None,
+                    response: None,
+                });
             }
             Purpose::Hangup(usage) => self.hung_up(usage, status),
             Purpose::Nobody => {}

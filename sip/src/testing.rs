@@ -17,11 +17,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::config::{Body, Config, Invite};
+use crate::config::{Body, Config, Invite, Reliable};
 use crate::event::{Event, Failure, InviteId};
 use crate::message::{Message, Method, Name, Writer};
 use crate::user_agent::UserAgent;
-use crate::{Credentials, End, Path, Protocol, Transmit};
+use crate::{Credentials, End, Path, Target, Transmit};
 
 pub const T1: Duration = Duration::from_millis(500);
 pub const T4: Duration = Duration::from_secs(5);
@@ -33,6 +33,10 @@ pub const PEER: &str = "10.0.0.2:5060";
 
 pub fn address(text: &str) -> SocketAddr {
     text.parse().expect("an address literal")
+}
+
+pub fn udp(text: &str) -> Target {
+    Target::udp(address(text))
 }
 
 #[expect(clippy::disallowed_methods, reason = "a story needs some instant to count from")]
@@ -90,7 +94,7 @@ impl Lone {
     }
 
     pub fn hear_from(&mut self, source: &str, bytes: impl Into<Bytes>) {
-        let path = Path { protocol: Protocol::Udp, local: address(OURS), remote: address(source) };
+        let path = Path::udp(address(OURS), address(source));
         self.ua.handle_message(self.now, path, bytes.into());
         self.drain();
     }
@@ -209,15 +213,18 @@ pub fn invite() -> Invite {
         to: String::from("<sip:callee@10.0.0.2>"),
         route: None,
         credentials: None,
+        tls: None,
         headers: Vec::new(),
         body: Some(Body::sdp("v=0 offer")),
         call_id: None,
         tap: false,
+        reliable: Reliable::Off,
+        session: None,
     }
 }
 
 pub fn credentials() -> std::sync::Arc<Credentials> {
-    std::sync::Arc::new(Credentials { username: String::from("user"), password: String::from("secret") })
+    std::sync::Arc::new(Credentials::new("user", "secret"))
 }
 
 /// The peer's response to a request of ours, with its Contact and, above 199, a body.

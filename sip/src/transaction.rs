@@ -108,7 +108,7 @@ struct Armed {
 impl Layer {
     pub fn new(config: Config, seed: [u8; 32]) -> Self {
         let mut rng = StdRng::from_seed(seed);
-        let local = config.local;
+        let local = config.locals[0].advertised;
         Self {
             fingerprinter: key::Fingerprinter::new(&mut rng),
             rng,
@@ -188,7 +188,7 @@ impl Layer {
     pub fn transmit(&mut self, now: Instant, path: Path, payload: Bytes, tap: Option<u64>) {
         self.counters.messages_out += 1;
         self.trace(now, Direction::Out, &payload, tap);
-        self.transmits.push_back(Transmit { path, payload });
+        self.transmits.push_back(Transmit { path, payload, tls: None });
     }
 
     pub fn trace(&mut self, at: Instant, direction: Direction, message: &Bytes, tap: Option<u64>) {

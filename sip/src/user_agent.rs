@@ -2,16 +2,18 @@
 //! Knows nothing of sockets, clocks or SDP.
 
 mod door;
+mod orders;
 mod refusal;
 
+pub use orders::Authentication;
+
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 
-use crate::config::{Body, Config, Invite, OptionsRequest};
+use crate::config::{Body, Config, Invite, OptionsRequest, Trust};
 use crate::event::{Asker, DialogState, Event, InviteId, Query, QueryId, RequestId};
 
 use crate::arena::Arena;
@@ -20,10 +22,11 @@ use crate::digest::Credentials;
 use crate::error::Error;
 use crate::invite::{Calling, Phase, Usage};
 use crate::message::{Method, NameAddr};
-use crate::path::{Path, Transmit};
+use crate::path::{FlowLost, Path, Target, Transmit};
 use crate::reason::Reason;
 use crate::request::{Purpose, Request};
 use crate::targets::{Hop, Targets, hop, is_line_safe};
+use crate::tls::ClientTls;
 use crate::transaction::{Lapse, Layer, Minted, Owner};
 
 /// A SIP user agent (RFC 3261), UAC and UAS. Feed it, then drain every `poll_*` to `None`.
@@ -57,13 +60,25 @@ impl UserAgent {
         self.receive(now, path, message);
     }
 
-    /// The addresses of a queried host, best first; none if it could not be resolved.
-    pub fn handle_targets(&mut self, now: Instant, query: QueryId, targets: Vec<SocketAddr>) {
-        let targets = Targets::new(targets);
+    /// Where a queried host is to be reached, best first; none if it could not be resolved.
+    pub fn handle_targets(&mut self, now: Instant, query: QueryId, targets: Vec<Target>) {
+        let targets = Targets::new(targets.into_iter().map(|target| target.address).collect());
         match query.0 {
             Asker::Invite(key) => self.call_targets(now, key, targets),
             Asker::Request(key) => self.request_targets(now, key, targets),
+            Asker::Nobody => {}
         }
+    }
+
+    /// A connection was lost, or could not be made: what waits for something on it goes elsewhere or fails at once. Dialogs
+    /// live on, and open another for their next request.
+    pub fn handle_flow_lost(&mut self, now: Instant, lost: &FlowLost) {
+        let _ = (now, lost);
+    }
+
+    /// Hears others from now on.
+    pub fn trust(&mut self, trust: Trust) {
+        self.layer.config.trust = trust;
     }
 
     /// Time has come to what `poll_timeout` said, or later.
@@ -153,8 +168,9 @@ impl UserAgent {
         }
     }
 
-    /// A provisional response, 101 to 199, to an incoming call.
-    pub fn progress(&mut self, now: Instant, id: InviteId, status: u16, body: Option<Body>) {
+    /// A provisional response, 101 to 199, to an incoming call: sent again until its PRACK comes if it is to go `reliably` and
+    /// the caller can do that (RFC 3262). SDP that goes reliably is the answer, and need not be said again.
+    pub fn progress(&mut self, now: Instant, id: InviteId, status: u16, body: Option<Body>, _reliably: bool) {
         if (101..200).contains(&status) {
             self.ring(now, id.0, status, body.as_ref());
         }
@@ -180,6 +196,12 @@ impl UserAgent {
         self.conclude_offer(now, id.0, refusing(status), None);
     }
 
+    /// Offers the far end another session: a re-INVITE, or an UPDATE before the call is answered (RFC 3311). Gives whether it may
+    /// be said now, or in a moment; then `Reanswered`, `OfferRefused` or the end of the call follows.
+    pub fn offer(&mut self, _now: Instant, _id: InviteId, _body: Body) -> bool {
+        false
+    }
+
     /// Sends OPTIONS outside any dialog. A `Reply` follows.
     ///
     /// # Errors
@@ -192,7 +214,7 @@ impl UserAgent {
         let Self { layer, requests, .. } = self;
         let key = requests.insert_with(|key| {
             let tag = Minted::new(layer.config.shard, key, &mut layer.rng);
-            Request::options(request, call_id, tag.letters().to_string(), layer.config.local)
+            Request::options(request, call_id, tag.letters().to_string(), layer.config.locals[0].bound)
         });
         self.locate(now, Asker::Request(key), hop);
         Ok(RequestId(key))
@@ -207,12 +229,14 @@ impl UserAgent {
         now: Instant,
         dialog: &DialogState,
         credentials: Option<Arc<Credentials>>,
+        tls: Option<Arc<ClientTls>>,
         token: u64,
     ) -> Result<RequestId, Error> {
         self.layer.admit()?;
         let mut request = Request::new(Method::Bye, dialog.clone(), Purpose::Owner { token });
         request.dialog.local_cseq = request.dialog.local_cseq.saturating_add(1);
         request.credentials = credentials;
+        let _ = tls;
         Ok(RequestId(self.begin_bye(now, request)))
     }
 
@@ -232,8 +256,11 @@ impl UserAgent {
     fn locate(&mut self, now: Instant, asker: Asker, hop: Hop) {
         let id = QueryId(asker);
         match hop {
-            Hop::Address(address) => self.handle_targets(now, id, vec![address]),
-            Hop::Name { host, port } => self.queries.push_back(Query { id, host, port }),
+            Hop::Address(address) => self.handle_targets(now, id, vec![Target::udp(address)]),
+            Hop::Name { host, port } => {
+                let port = Some(port);
+                self.queries.push_back(Query { id, host, port, protocol: None, secure: false });
+            }
         }
     }
 }

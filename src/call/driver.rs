@@ -1,7 +1,6 @@
 //! The shell of a shard: one task with its sockets, its mailbox and the clock. It selects, feeds, drains and sends.
 #![expect(clippy::disallowed_methods, reason = "a shell reads the clock and starts tasks")]
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use trunkline_media::{Event as MediaEvent, Media, Report};
 use trunkline_sip::transport::UdpCounters;
-use trunkline_sip::{Counters, Endpoint, Query, QueryId};
+use trunkline_sip::{Counters, Endpoint, Query, QueryId, Resolver, Target};
 
 use super::outbox::SpeechOrder;
 use super::shard::{Command, Shard};
@@ -24,7 +23,7 @@ pub enum Input {
     /// From a media thread.
     Media(Report),
     /// From the resolver.
-    Targets(QueryId, Vec<SocketAddr>),
+    Targets(QueryId, Vec<Target>),
 }
 
 /// Inputs that may wait at once. What repeats itself is dropped when it is full; anything else dooms its own call.
@@ -117,6 +116,8 @@ pub struct DriverParts {
     pub shard: Shard,
     /// The sockets.
     pub endpoint: Endpoint,
+    /// Finds where hosts are.
+    pub resolver: Resolver,
     /// The way in, for tasks that the driver starts.
     pub mailbox: Mailbox,
     /// The end of it.
@@ -194,6 +195,7 @@ impl Driver {
                 _ = self.parts.endpoint.writable() => {}
                 () = &mut timer => self.parts.shard.handle_timeout(Instant::now()),
             }
+            self.hear_losses();
             self.drain();
         }
     }
@@ -205,6 +207,14 @@ impl Driver {
         });
         if let Err(error) = received {
             tracing::warn!(%error, "the SIP socket could not be read");
+        }
+    }
+
+    /// Tells the shard of connections that are gone. What it sends instead leaves with the drain in hand.
+    fn hear_losses(&mut self) {
+        while let Some(lost) = self.parts.endpoint.poll_lost() {
+            tracing::info!(protocol = lost.path.protocol.token(), remote = %lost.path.remote, error = %lost.error, "a SIP connection is gone");
+            self.parts.shard.handle_flow_lost(Instant::now(), &lost);
         }
     }
 
@@ -281,9 +291,9 @@ impl Driver {
     }
 
     fn resolve(&self, query: Query) {
-        let inputs = self.parts.mailbox.inputs.clone();
+        let (inputs, resolver) = (self.parts.mailbox.inputs.clone(), self.parts.resolver.clone());
         tokio::spawn(async move {
-            let targets = trunkline_sip::resolve(&query.host, query.port).await;
+            let targets = resolver.resolve(&query).await;
             // A closed mailbox means that the switch has stopped.
             let _ = inputs.send(Input::Targets(query.id, targets)).await;
         });

@@ -154,7 +154,17 @@ impl Call {
             SipEvent::Offer { body, .. } => self.renegotiate(cx, body.as_ref()),
             SipEvent::Confirmed { body, .. } => self.reanswered(cx, body.as_ref()),
             SipEvent::Traced { direction, message, .. } => self.traced(cx, direction, &message),
-            SipEvent::Incoming { .. } | SipEvent::Info { .. } | SipEvent::Reply { .. } => {}
+            SipEvent::Refer { id, .. } => cx.agent.refuse_refer(cx.now, id, 603),
+            SipEvent::Incoming { .. }
+            | SipEvent::Info { .. }
+            | SipEvent::Message { .. }
+            | SipEvent::Reply { .. }
+            | SipEvent::ReferProgress { .. }
+            | SipEvent::Registered { .. }
+            | SipEvent::RegistrationFailed { .. }
+            | SipEvent::Unregistered { .. }
+            | SipEvent::Reanswered { .. }
+            | SipEvent::OfferRefused { .. } => {}
         }
     }
 

@@ -4,14 +4,14 @@
 //! send, names to resolve, commands for media legs, texts to render, and the events of calls.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 use trunkline_media::{Clip, Event as MediaEvent};
 use trunkline_sip::{
-    Config, Counters, Credentials, DialogState, Event as SipEvent, Path, Query, QueryId, Transmit, UserAgent,
+    ClientTls, Config, Counters, Credentials, DialogState, Event as SipEvent, FlowLost, Path, Query, QueryId,
+    Target, Transmit, UserAgent,
 };
 
 use super::machine::{Call, Context, Origination};
@@ -55,6 +55,8 @@ pub struct Orphan {
     pub dialog: DialogState,
     /// What answers a challenge.
     pub credentials: Option<Arc<Credentials>>,
+    /// How to speak TLS to its trunk.
+    pub tls: Option<Arc<ClientTls>>,
 }
 
 /// Calls that share a user agent.
@@ -83,8 +85,14 @@ impl Shard {
     }
 
     /// A host's addresses, or none.
-    pub fn handle_targets(&mut self, now: Instant, query: QueryId, targets: Vec<SocketAddr>) {
+    pub fn handle_targets(&mut self, now: Instant, query: QueryId, targets: Vec<Target>) {
         self.agent.handle_targets(now, query, targets);
+        self.drain_agent(now);
+    }
+
+    /// A connection was lost, or could not be made.
+    pub fn handle_flow_lost(&mut self, now: Instant, lost: &FlowLost) {
+        self.agent.handle_flow_lost(now, lost);
         self.drain_agent(now);
     }
 
@@ -118,7 +126,7 @@ impl Shard {
             // Best effort: a far end that is gone has ended its side long ago.
             Command::End(orphan) => {
                 let token = orphan.call.get();
-                let _ = self.agent.bye_orphan(now, &orphan.dialog, orphan.credentials, token);
+                let _ = self.agent.bye_orphan(now, &orphan.dialog, orphan.credentials, orphan.tls, token);
             }
         }
         self.drain_agent(now);
@@ -219,10 +227,19 @@ fn token(event: &SipEvent) -> Option<u64> {
         | SipEvent::Ended { token, .. }
         | SipEvent::Confirmed { token, .. }
         | SipEvent::Offer { token, .. }
+        | SipEvent::Reanswered { token, .. }
+        | SipEvent::OfferRefused { token, .. }
         | SipEvent::Info { token, .. }
+        | SipEvent::Message { token, .. }
+        | SipEvent::Refer { token, .. }
+        | SipEvent::ReferProgress { token, .. }
         | SipEvent::Traced { token, .. } => Some(*token),
         // The BYE of an orphan: its call was told over before.
         SipEvent::Reply { .. } => Some(0),
+        // Nothing here registers.
+        SipEvent::Registered { .. } | SipEvent::RegistrationFailed { .. } | SipEvent::Unregistered { .. } => {
+            Some(0)
+        }
         SipEvent::Incoming { .. } => None,
     }
 }

@@ -39,7 +39,7 @@ async fn settle(parts: &DialerParts, record: CallRecord, dialog: Option<DialogRe
     if let Some(dialog) = dialog {
         let snapshot = parts.directory.snapshot();
         let credentials = snapshot.trunk(&dialog.trunk).and_then(|trunk| route::credentials(trunk));
-        let orphan = Orphan { call, dialog: state(dialog), credentials };
+        let orphan = Orphan { call, dialog: state(dialog), credentials, tls: None };
         parts.mailbox.send(Command::End(Box::new(orphan))).await;
     }
     // Fewer slots than calls alive at the crash can only mean a smaller configuration: the rest is settled next time.

@@ -64,7 +64,7 @@ impl Callee {
         };
         match persona.answer() {
             Answer::Refuse(status) => cx.agent.reject(cx.now, invite, status, Vec::new()),
-            Answer::After(_) | Answer::Never => cx.agent.progress(cx.now, invite, 180, None),
+            Answer::After(_) | Answer::Never => cx.agent.progress(cx.now, invite, 180, None, false),
         }
         let beats = persona.beats().into();
         Self { invite, persona, offer, leg: None, answer: None, beats, waiting, due }

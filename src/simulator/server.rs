@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use trunkline_media::{BridgeSpec, Media, MediaConfig, Report};
-use trunkline_sip::{Config, Endpoint};
+use trunkline_sip::{Config, Endpoint, Listen};
 
 use super::exchange::{Exchange, Order};
 
@@ -46,7 +46,7 @@ const LOOK_UP: Duration = Duration::from_secs(1);
 impl Server {
     /// Starts one.
     pub fn start(config: ServerConfig) -> io::Result<Self> {
-        let endpoint = Endpoint::bind(&[config.listen])?;
+        let endpoint = Endpoint::bind(&[Listen::udp(config.listen)], None)?;
         let local = endpoint.local_addrs()[0];
         let (reports, inbox) = mpsc::channel(REPORTS);
         let address: IpAddr = local.ip();

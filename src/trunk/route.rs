@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use trunkline_sip::{Body, Credentials, Invite};
+use trunkline_sip::{Body, Credentials, Invite, Reliable, SessionTimer};
 
 use crate::model::{CallPlan, Trunk};
 
@@ -25,24 +25,20 @@ pub fn invite(plan: &CallPlan, trunk: &Trunk, now: Instant, offer: Body) -> Resu
         uri,
         route: None,
         credentials: credentials(trunk),
+        tls: None,
         headers: Vec::new(),
         body: Some(offer),
         call_id: Some(plan.sip_call_id.clone()),
         tap: plan.tap,
+        reliable: Reliable::default(),
+        session: Some(SessionTimer::default()),
     })
 }
 
 /// What answers a challenge of this trunk.
 pub fn credentials(trunk: &Trunk) -> Option<Arc<Credentials>> {
     let (username, password) = (trunk.username.as_ref()?, trunk.password.as_ref()?);
-    Some(Arc::new(Credentials { username: username.clone(), password: password.reveal().clone() }))
-}
-
-/// Where a trunk is: a name or an address (an IPv6 one without its brackets), and a port.
-pub fn host_port(trunk: &Trunk) -> (&str, u16) {
-    let target = Target::of(&trunk.uri);
-    let port = target.host_port[target.host().len()..].strip_prefix(':').and_then(|port| port.parse().ok());
-    (target.host().trim_matches(['[', ']']), port.unwrap_or(5060))
+    Some(Arc::new(Credentials::new(username.clone(), password.reveal().clone())))
 }
 
 /// A trunk's URI in three parts: `sip:`, host and port, parameters. The configuration has checked its form.

@@ -1,5 +1,7 @@
 //! The detector: samples in, verdicts out. Cuts frames, asks each part, and holds the order in which they may speak.
 
+use std::ops::RangeInclusive;
+
 use arrayvec::ArrayVec;
 
 use super::activity::Activity;
@@ -141,7 +143,7 @@ impl Detector {
 
     fn decide(&mut self, heard: &Heard, sound: bool, at_ms: u32) -> Option<Decision> {
         let undecided = self.said.is_none_or(|said| said.class == Class::Ringback);
-        let rings = heard.sounding.is_some_and(|tone| tone.network && tone.lasted_ms >= RING_MS_MIN);
+        let rings = heard.sounding.is_some_and(|tone| tone.network && RING_MS.contains(&tone.lasted_ms));
         if rings && undecided {
             self.adaptive.restart();
         }
@@ -200,5 +202,6 @@ impl Detector {
 
 /// Verdicts that may wait to be fetched.
 const READY_MAX: usize = 4;
-/// From here on a tone of the network's says that nobody has spoken to us yet.
-const RING_MS_MIN: u32 = 300;
+/// A tone of the network's that lasts so long says that nobody has spoken to us yet. No ring of any country lasts three
+/// seconds (ITU-T E.180): what does is a dial tone or a device's, and the wait for a word goes on.
+const RING_MS: RangeInclusive<u32> = 300..=3_000;

@@ -18,6 +18,20 @@ pub struct BridgeSpec {
     pub rtp_timeout: Duration,
     /// From whom RTP is accepted.
     pub latch: Latch,
+    /// Listen for digits in the audio too; one that comes as a telephone event as well is told once.
+    pub inband_dtmf: bool,
+    /// How [`Command::SendDtmf`] sends.
+    pub dtmf: DtmfMode,
+}
+
+/// How digits leave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DtmfMode {
+    /// As telephone events (RFC 4733) where they were agreed, else as tones.
+    #[default]
+    Events,
+    /// As tones in the audio, whatever was agreed.
+    Inband,
 }
 
 impl Default for BridgeSpec {
@@ -28,6 +42,8 @@ impl Default for BridgeSpec {
             record: false,
             rtp_timeout: Duration::from_secs(30),
             latch: Latch::Address,
+            inband_dtmf: false,
+            dtmf: DtmfMode::Events,
         }
     }
 }
@@ -55,7 +71,7 @@ pub enum Command {
     OpenGate,
     /// Holds the queue.
     CloseGate,
-    /// Sends telephone events; meanwhile the queue waits.
+    /// Sends digits as the [`DtmfMode`] says; meanwhile the queue waits.
     SendDtmf {
         /// Which.
         digits: Digits,

@@ -6,7 +6,7 @@ use md5::Md5;
 use sha2::{Sha256, Sha512_256};
 
 use super::Credentials;
-use crate::message::{Split, unescape, unquote};
+use crate::message::{Params, Split, unescape, unquote};
 
 /// A hash function, and whether the session form of A1 is used (RFC 7616 §3.4.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -140,6 +140,15 @@ impl Challenge {
             qop_auth,
             stale: get("stale").is_some_and(|stale| stale.eq_ignore_ascii_case("true")),
         })
+    }
+
+    /// The realm of a challenge line's first challenge, whatever its scheme or algorithm.
+    pub fn realm_of(line: &str) -> Option<String> {
+        let (_, rest) = line.trim_ascii().split_once([' ', '\t'])?;
+        let mut params = Params::list(rest, b',');
+        params
+            .find(|(name, _)| name.eq_ignore_ascii_case("realm"))
+            .map(|(_, realm)| unescape(realm).into_owned())
     }
 
     /// The value of an Authorization or Proxy-Authorization header.

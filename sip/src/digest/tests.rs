@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn mufasa() -> Credentials {
-    Credentials { username: "Mufasa".into(), password: "Circle of Life".into() }
+    Credentials::new("Mufasa", "Circle of Life")
 }
 
 fn challenge(line: &str) -> Challenge {
@@ -51,7 +51,7 @@ fn rfc_7616_section_3_9_1_md5() {
 #[test]
 fn rfc_2617_section_3_5() {
     let line = r#"Digest realm="testrealm@host.com", qop="auth,auth-int", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093", opaque="5ccc069c403ebaf9f0171e9517f40e41""#;
-    let credentials = Credentials { username: "Mufasa".into(), password: "Circle Of Life".into() };
+    let credentials = Credentials::new("Mufasa", "Circle Of Life");
     let answer = challenge(line).answer(&credentials, "GET", "/dir/index.html", "0a4f113b", 1);
     assert!(answer.contains(r#"response="6629fae49393a05397450978507c4ef1""#), "{answer}");
 }
@@ -59,7 +59,7 @@ fn rfc_2617_section_3_5() {
 #[test]
 fn without_qop_the_answer_is_that_of_rfc_2069() {
     let line = r#"Digest realm="testrealm@host.com", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093""#;
-    let credentials = Credentials { username: "Mufasa".into(), password: "CircleOfLife".into() };
+    let credentials = Credentials::new("Mufasa", "CircleOfLife");
     let answer = challenge(line).answer(&credentials, "GET", "/dir/index.html", "unused", 1);
     // RFC 2069 erratum 749.
     assert!(answer.contains(r#"response="1949323746fe6a43ef61f9606e7febea""#), "{answer}");
@@ -178,7 +178,7 @@ proptest! {
         let algorithm = Algorithm::from_token(algorithm).expect("a known token");
         let challenge = Challenge { realm, nonce, opaque: Some("o".into()), algorithm, qop_auth, stale: false };
         prop_assert_eq!(&Challenge::parse_line(&challenge.issue()), std::slice::from_ref(&challenge));
-        let credentials = Credentials { username, password };
+        let credentials = Credentials::new(username, password);
         let value = challenge.answer(&credentials, "BYE", "sip:a@b", "cnonce", count);
         let answer = Answer::parse(&value).expect("a readable answer");
         prop_assert!(answer.verify(&challenge, &credentials, "BYE"));

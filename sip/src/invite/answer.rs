@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{Phase, Usage, body_of};
 use crate::arena::Key;
-use crate::event::{End, Event, InviteId};
+use crate::event::{End, Event, InviteId, Loss};
 use crate::message::Message;
 use crate::path::Path;
 use crate::request::Purpose;
@@ -74,7 +74,7 @@ impl UserAgent {
             self.layer.counters.timeouts += 1;
             self.withdraw(now, key);
             self.bye(now, key, dialog, None, Purpose::Nobody);
-            return self.end(key, End::Lost { status: None });
+            return self.end(key, End::Lost { status: None, cause: Loss::Ack });
         }
         unacked.interval = (unacked.interval * 2).min(timers.t2);
         unacked.resend_at = (now + unacked.interval).min(unacked.give_up_at);

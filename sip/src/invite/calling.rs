@@ -170,7 +170,7 @@ impl UserAgent {
         let tag = response.to().and_then(|to| to.tag()).unwrap_or_default();
         let Some((fork, true)) = calling.fork(tag, said) else { return };
         let (id, token, body) = (InviteId(key), usage.token, body_of(response));
-        self.layer.events.push_back(Event::Progress { id, token, fork, status, body });
+        self.layer.events.push_back(Event::Progress { id, token, fork, status, body, reliable: false });
     }
 
     /// A final response to our INVITE that is no 2xx. It is ACKed already.

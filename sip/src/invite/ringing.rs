@@ -57,6 +57,7 @@ impl UserAgent {
             call_id: request.call_id().to_owned(),
             path,
             body: body_of(request),
+            replaces: None,
             message: request.clone(),
         };
         self.layer.events.push_back(Event::Incoming { id: InviteId(key), incoming: Box::new(incoming) });

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{Phase, Usage, body_of, reasons};
 use crate::arena::Key;
 use crate::dialog::Dialog;
-use crate::event::{DialogState, End, Event, InviteId};
+use crate::event::{DialogState, End, Event, InviteId, Loss};
 use crate::message::{Message, Method, Name};
 use crate::path::Path;
 use crate::reason::Reason;
@@ -93,7 +93,7 @@ impl UserAgent {
     /// Our BYE was answered, or was not. The session is over either way (§15.1.1).
     pub(crate) fn hung_up(&mut self, key: Key, status: Option<u16>) {
         let end = match status {
-            None | Some(408 | 481) => End::Lost { status },
+            None | Some(408 | 481) => End::Lost { status, cause: Loss::Request },
             Some(_) => End::Local,
         };
         self.end(key, end);

@@ -79,7 +79,7 @@ fn a_call_cancelled_while_its_host_is_looked_up_never_leaves() {
     let query = lone.ua.poll_query().expect("a question");
     lone.ua.hangup(lone.now, id, None);
     assert_eq!(lone.failure().cause, Cause::Abandoned);
-    lone.ua.handle_targets(lone.now, query.id, vec![address(PEER)]);
+    lone.ua.handle_targets(lone.now, query.id, vec![udp(PEER)]);
     lone.sent_nothing();
     lone.is_empty();
 }

@@ -1,6 +1,7 @@
 //! What happens within a dialog (RFC 3261 §12, §14, §15; RFC 3311): order, routes, offers, glare, BYEs that cross, loss.
 
 use super::*;
+use crate::Loss;
 
 /// A call whose callee sends a request. Gives our INVITE.
 fn talking(lone: &mut Lone) -> (InviteId, Message) {
@@ -49,7 +50,7 @@ fn a_reinvite_without_ack_ends_the_call() {
     offer(&mut lone);
     lone.ua.answer_offer(lone.now, id, Body::sdp("v=0"));
     lone.advance(T1 * 65);
-    assert_eq!(lone.ended(), End::Lost { status: None });
+    assert_eq!(lone.ended(), End::Lost { status: None, cause: Loss::Ack });
 }
 
 #[test]
@@ -226,13 +227,13 @@ fn a_bye_that_finds_no_dialog_or_no_answer_tells_of_the_loss() {
         lone.ua.hangup(lone.now, id, None);
         let bye = lone.sent_request(Method::Bye);
         lone.hear(respond(&bye, status, "callee"));
-        assert_eq!(lone.ended(), End::Lost { status: Some(status) });
+        assert_eq!(lone.ended(), End::Lost { status: Some(status), cause: Loss::Request });
     }
     let mut lone = Lone::new();
     let (id, _) = talking(&mut lone);
     lone.ua.hangup(lone.now, id, None);
     lone.advance(T1 * 65);
-    assert_eq!(lone.ended(), End::Lost { status: None });
+    assert_eq!(lone.ended(), End::Lost { status: None, cause: Loss::Request });
     lone.is_empty();
 }
 

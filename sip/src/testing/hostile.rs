@@ -147,7 +147,7 @@ proptest! {
             match (deed % 8, ids.first()) {
                 (0, _) => drop(lone.ua.invite(now, Invite { credentials: Some(credentials()), ..invite() })),
                 (1, Some(id)) => lone.ua.answer(now, *id, Body::sdp("v=0")),
-                (2, Some(id)) => lone.ua.progress(now, *id, 183, None),
+                (2, Some(id)) => lone.ua.progress(now, *id, 183, None, false),
                 (3, Some(id)) => lone.ua.hangup(now, *id, None),
                 (4, Some(id)) => lone.ua.answer_offer(now, *id, Body::sdp("v=0")),
                 (5, Some(id)) => lone.ua.reject(now, *id, 603, Vec::new()),

@@ -1,6 +1,7 @@
 //! Calls that come in (RFC 3261 §13.3, §9.2): ringing, answering, refusing, CANCEL, the ACK that does not come.
 
 use super::*;
+use crate::Loss;
 use crate::{Cause, Incoming, Reason};
 
 #[track_caller]
@@ -51,7 +52,7 @@ fn a_call_comes_in_rings_is_answered_and_confirmed() {
     );
     assert_eq!(incoming.body, Some(Body::sdp("v=0 offer")));
     lone.ua.adopt(id, TOKEN);
-    lone.ua.progress(lone.now, id, 180, None);
+    lone.ua.progress(lone.now, id, 180, None, false);
     let ringing = lone.sent_response(180);
     lone.ua.answer(lone.now, id, Body::sdp("v=0 answer"));
     let answer = lone.sent_response(200);
@@ -97,7 +98,7 @@ fn our_200_is_sent_again_doubling_to_t2_and_given_up_with_bye_after_64_t1() {
     };
     assert_eq!(times, [500, 1500, 3500, 7500, 11500, 15500, 19500, 23500, 27500, 31500]);
     assert_eq!((bye.method(), lone.elapsed().as_secs()), (Some(Method::Bye), 32));
-    assert_eq!(lone.ended(), End::Lost { status: None });
+    assert_eq!(lone.ended(), End::Lost { status: None, cause: Loss::Ack });
     lone.hear(respond(&bye, 200, "peer"));
     lone.advance(T1 * 65);
     lone.no_event();
@@ -110,7 +111,7 @@ fn a_repeated_invite_gets_the_last_response_again_and_no_second_call() {
     let id = called(&mut lone, &offer());
     lone.hear(offer().bytes());
     lone.sent_response(100);
-    lone.ua.progress(lone.now, id, 183, Some(Body::sdp("v=0 early")));
+    lone.ua.progress(lone.now, id, 183, Some(Body::sdp("v=0 early")), false);
     let progress = lone.sent_response(183);
     lone.hear(offer().bytes());
     assert_eq!(lone.sent_response(183).as_bytes(), progress.as_bytes());
@@ -143,7 +144,7 @@ fn a_refused_call_is_refused_until_its_ack() {
 fn cancel_gets_200_and_the_invite_487() {
     let mut lone = Lone::new();
     let id = called(&mut lone, &offer());
-    lone.ua.progress(lone.now, id, 180, None);
+    lone.ua.progress(lone.now, id, 180, None, false);
     let ringing = lone.sent_response(180);
     let cancel = Ask { branch: offer().branch, ..Ask::new("CANCEL") }.header("Reason", "SIP;cause=200");
     lone.hear(cancel.bytes());
@@ -208,7 +209,7 @@ fn their_bye_before_the_ack_ends_the_call() {
 fn a_bye_in_the_early_dialog_ends_the_ringing() {
     let mut lone = Lone::new();
     let id = called(&mut lone, &offer());
-    lone.ua.progress(lone.now, id, 180, None);
+    lone.ua.progress(lone.now, id, 180, None, false);
     let ringing = lone.sent_response(180);
     lone.hear(further("BYE", &ringing, 2).bytes());
     lone.sent_response(200);

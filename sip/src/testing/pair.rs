@@ -107,7 +107,7 @@ impl Pair {
                     Side::Caller => (&mut self.caller, OURS, PEER),
                     Side::Callee => (&mut self.callee, PEER, OURS),
                 };
-                let path = Path { protocol: Protocol::Udp, local: address(local), remote: address(remote) };
+                let path = Path::udp(address(local), address(remote));
                 agent.handle_message(now, path, self.packets[packet].clone());
             }
             Step::Call => {
@@ -119,7 +119,7 @@ impl Pair {
                     self.rng.random_range(0..=patience) + if self.rng.random() { 120_000 } else { 0 };
                 self.plan(hangup, Step::Hangup(Side::Caller, id));
             }
-            Step::Ring(id) => self.callee.progress(now, id, 180, None),
+            Step::Ring(id) => self.callee.progress(now, id, 180, None, false),
             Step::Answer(id) => self.callee.answer(now, id, Body::sdp("v=0")),
             Step::Reject(id) => self.callee.reject(now, id, 486, Vec::new()),
             Step::Hangup(Side::Caller, id) => self.caller.hangup(now, id, None),

@@ -9,6 +9,7 @@ fn probe(uri: &str) -> OptionsRequest {
         uri: uri.to_owned(),
         from: String::from("<sip:trunkline@10.0.0.1>"),
         route: None,
+        tls: None,
         credentials: Some(credentials()),
     }
 }
@@ -56,7 +57,7 @@ fn a_probe_answers_a_challenge_and_tries_every_address() {
     let mut lone = Lone::new();
     lone.ua.options(lone.now, probe("sip:trunk.example.com")).expect("there is room");
     let query = lone.ua.poll_query().expect("a name");
-    lone.ua.handle_targets(lone.now, query.id, vec![address("10.0.0.4:5060"), address(PEER)]);
+    lone.ua.handle_targets(lone.now, query.id, vec![udp("10.0.0.4:5060"), udp(PEER)]);
     lone.sent_request(Method::Options);
     lone.advance(T1 * 64 + Duration::from_millis(1));
     let (to, request) =
@@ -88,7 +89,7 @@ fn a_probe_without_an_answer_or_an_address_says_so() {
 #[test]
 fn an_orphan_is_ended_with_credentials() {
     let mut lone = Lone::new();
-    lone.ua.bye_orphan(lone.now, &orphan(), Some(credentials()), TOKEN).expect("there is room");
+    lone.ua.bye_orphan(lone.now, &orphan(), Some(credentials()), None, TOKEN).expect("there is room");
     let (to, bye) = lone.sent_to();
     assert_eq!(
         (to, bye.request_uri(), bye.cseq()),
@@ -160,7 +161,7 @@ fn the_door_refuses_what_it_must() {
 #[test]
 fn strangers_are_dropped_and_counted_and_known_dialogs_are_not() {
     let mut config = Config::new(address(OURS));
-    config.trust = Trust::Only(vec![address(PEER).ip()]);
+    config.trust = Trust::addresses([address(PEER).ip()]);
     let mut lone = Lone::with(config);
     lone.hear_from("192.0.2.66:5060", Ask::new("INVITE").bytes());
     lone.hear_from("192.0.2.66:5060", Ask::new("OPTIONS").bytes());

@@ -127,9 +127,9 @@ fn a_host_name_is_asked_for_and_every_address_tried() {
     lone.ua.invite(lone.now, Invite { uri, ..invite() }).expect("there is room");
     lone.sent_nothing();
     let query = lone.ua.poll_query().expect("a name needs a question");
-    assert_eq!((query.host.as_str(), query.port), ("trunk.example.com", 5070));
+    assert_eq!((query.host.as_str(), query.port), ("trunk.example.com", Some(5070)));
     let targets = ["10.9.0.1:5070", "10.9.0.2:5070", "10.9.0.3:5070"].map(address);
-    lone.ua.handle_targets(lone.now, query.id, targets.to_vec());
+    lone.ua.handle_targets(lone.now, query.id, targets.map(Target::udp).to_vec());
     let (to, first) = lone.sent_to();
     assert_eq!(to, targets[0]);
     lone.hear_from("10.9.0.1:5070", respond(&first, 503, "x"));
@@ -158,7 +158,7 @@ fn a_host_without_addresses_is_unresolved() {
     lone.ua.handle_targets(lone.now, query.id, Vec::new());
     assert_eq!(lone.failure().cause, Cause::Unresolved);
     lone.is_empty();
-    lone.ua.handle_targets(lone.now, query.id, vec![address(PEER)]);
+    lone.ua.handle_targets(lone.now, query.id, vec![udp(PEER)]);
     lone.sent_nothing();
 }
 

@@ -14,7 +14,7 @@ use crate::config::Timers;
 use crate::error::Error;
 use crate::event::Direction;
 use crate::message::{Message, Method, Name, Writer};
-use crate::path::{Path, Protocol};
+use crate::path::Path;
 use crate::reason::Reason;
 
 /// A request about to leave: what the layer must know of it.
@@ -146,7 +146,7 @@ impl Layer {
         write: impl FnOnce(Writer, &Identity<'_>) -> Bytes,
     ) -> Key {
         let Self { clients, config, rng, via, contact, .. } = self;
-        let path = Path { protocol: Protocol::Udp, local: config.local, remote: outgoing.remote };
+        let path = Path::udp(config.locals[0].bound, outgoing.remote);
         let identity = Identity { contact, user_agent: &config.user_agent };
         let key = clients.insert_with(|key| {
             let minted = Minted::new(config.shard, key, rng);
@@ -268,7 +268,7 @@ impl Layer {
     fn find_client(&self, response: &Message) -> Option<Key> {
         let via = response.top_via()?;
         let minted = Minted::parse_branch(via.branch()?)?;
-        let local = self.config.local;
+        let local = self.config.locals[0].advertised;
         let ours = via.port.unwrap_or(5060) == local.port() && via.host.parse() == Ok(local.ip());
         if !ours || response.values(Name::Via).nth(1).is_some() {
             return None;

@@ -20,7 +20,7 @@ use trunkline::model::{
 };
 use trunkline::simulator::{self, Exchange, Order, Persona};
 use trunkline_media::{BridgeSpec, LegId};
-use trunkline_sip::{Config, Path, Protocol};
+use trunkline_sip::{Config, Path};
 
 pub use network::Weather;
 use network::{Datagram, Network};
@@ -175,7 +175,7 @@ impl World {
 
     fn deliver(&mut self, datagram: Datagram) {
         let Datagram { from, to, payload } = datagram;
-        let path = Path { protocol: Protocol::Udp, local: to, remote: from };
+        let path = Path::udp(to, from);
         if to == address(SWITCH) {
             self.shard.handle_message(self.now, path, payload);
         } else if to == address(EXCHANGE) {

@@ -30,6 +30,18 @@ fn ringing_after_the_answer_restarts_the_clock() {
 }
 
 #[test]
+fn a_tone_that_never_ends_is_nobody_speaking() {
+    for hz in [&[440.0][..], &[425.0], &[350.0, 440.0]] {
+        let verdicts = verdicts(Params::default(), &Line::new().tone(hz, 9_500));
+        let classes: Vec<_> = verdicts.iter().map(|verdict| verdict.class).collect();
+        assert!(
+            matches!(classes[..], [.., Class::NoSpeech | Class::Machine | Class::Unknown]),
+            "{hz:?}: {classes:?}"
+        );
+    }
+}
+
+#[test]
 fn busy_and_congestion_are_told_apart_by_their_pace() {
     for hz in [&US_BUSY[..], &[425.0], &[400.0]] {
         assert_eq!(causes(&Line::new().cadence(4, hz, &[(500, 500)])), [Cause::Tone(Tone::Busy)], "{hz:?}");
