@@ -13,8 +13,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{Notify, broadcast};
 
-use crate::model::{CallEvent, CallId, CallRecord, Idempotency, StoredResponse, Timestamp};
-use crate::store::{Dialing, Intended, Intent, Store, StoreError};
+use crate::model::{CallEvent, CallId, CallRecord, Dialing, Idempotency, StoredResponse, Timestamp};
+use crate::store::{Intended, Intent, Store, StoreError};
 use crate::webhook;
 use books::Books;
 pub use slot::Slot;

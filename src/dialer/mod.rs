@@ -24,10 +24,10 @@ use crate::directory::{Directory, Route};
 use crate::journal::{Journal, Slot};
 use crate::metrics::Metrics;
 use crate::model::{
-    Accepted, CallEvent, CallFact, CallId, CallPlan, CallRecord, CallState, Disposition, EndedBy,
+    Accepted, CallEvent, CallFact, CallId, CallPlan, CallRecord, CallState, Dialing, Disposition, EndedBy,
     Idempotency, Key, OutboundRequest, Outcome, Placed, Refusal, StoredResponse, Timestamp,
 };
-use crate::store::{Dialing, Intended, Replay, Store};
+use crate::store::{Intended, Replay, Store};
 
 use ids::Ids;
 use leg::OpenLeg;

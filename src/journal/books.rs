@@ -5,8 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Clock, Slot};
-use crate::model::{CallEvent, CallFact, CallId, CallRecord, CallState, Heard, Outcome, RecordingResult};
-use crate::store::{Dialing, Write};
+use crate::model::{
+    CallEvent, CallFact, CallId, CallRecord, CallState, Dialing, Heard, Outcome, RecordingResult,
+};
+use crate::store::Write;
 
 /// Calls and rows.
 #[derive(Default)]
@@ -88,7 +90,10 @@ impl Books {
                 return false;
             }
             CallFact::Diverted { .. }
-            | CallFact::EarlyMedia | CallFact::BargeIn | CallFact::Dtmf { .. } | CallFact::Message { .. } => {
+            | CallFact::EarlyMedia
+            | CallFact::BargeIn
+            | CallFact::Dtmf { .. }
+            | CallFact::Message { .. } => {
                 return false;
             }
             CallFact::Answered { dialog } => {

@@ -1,5 +1,7 @@
 //! One INVITE of a call, and what came of it. A call that met a trunk's own trouble makes another attempt by the next trunk.
 
+use super::CallId;
+
 /// One INVITE of a call.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Attempt {
@@ -33,4 +35,17 @@ impl Attempt {
             why: None,
         }
     }
+}
+
+/// An INVITE of a call is about to leave: the first of one that waited, or the next of one whose last came to nothing.
+#[derive(Clone, Debug)]
+pub struct Dialing {
+    /// Whose.
+    pub call: CallId,
+    /// The name of the trunk that it goes by.
+    pub trunk: String,
+    /// Its Call-ID.
+    pub sip_call_id: String,
+    /// Every INVITE so far and this one, if it is not the first.
+    pub attempts: Vec<Attempt>,
 }

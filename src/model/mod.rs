@@ -19,7 +19,7 @@ mod secret;
 mod time;
 mod trunk;
 
-pub use attempt::Attempt;
+pub use attempt::{Attempt, Dialing};
 pub use caller::{IdentityHeader, NumberFormat, NumberStyle, RightToUse, SpendLimit, Stir};
 pub use event::{CallEvent, CallFact};
 pub use id::{AgentId, CallId, KeyId, NumberId, TenantId, TrunkId};

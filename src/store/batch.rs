@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::outbox::Settlement;
 use super::row::{AnsweredRow, DialingRow, EndedRow, IntentRow, SettledRow, json};
-use super::types::{Dialing, Intent, Write};
+use super::types::{Intent, Write};
+use crate::model::Dialing;
 
 /// An array without rows.
 const NONE: &str = "[]";

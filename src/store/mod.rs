@@ -24,9 +24,9 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use error::StoreError;
 pub use outbox::{Claim, Delivery, EventKind, Settled, Settlement};
-pub use types::{CallFilter, CallPage, DatabaseTarget, Dialing, Direction, Intended, Intent, Replay, Write};
+pub use types::{CallFilter, CallPage, DatabaseTarget, Direction, Intended, Intent, Replay, Write};
 
-use crate::model::{CallId, CallRecord, DialogRecord, Idempotency, KeyId, TenantId, Timestamp};
+use crate::model::{CallId, CallRecord, Dialing, DialogRecord, Idempotency, KeyId, TenantId, Timestamp};
 use engine::Engine;
 use writer::{Gauges, Op};
 

@@ -4,11 +4,11 @@
 use serde::Serialize;
 
 use super::outbox::{Delivery, EventKind, Settled, Settlement};
-use super::types::{Dialing, Direction, Intent};
+use super::types::{Direction, Intent};
 use super::{Replay, StoreError};
 use crate::model::{
-    AgentId, Attempt, CallId, CallRecord, CallState, DialogRecord, Disposition, Face, Idempotency, KeyId,
-    StoredResponse, TenantId, Timestamp, WebhookTarget,
+    AgentId, Attempt, CallId, CallRecord, CallState, Dialing, DialogRecord, Disposition, Face, Idempotency,
+    KeyId, StoredResponse, TenantId, Timestamp, WebhookTarget,
 };
 
 /// A new row of `calls`.
@@ -310,7 +310,9 @@ pub(super) fn read_call(row: &impl Columns) -> Result<CallRecord, StoreError> {
         recording: row.text("recording")?,
         recording_error: row.text("recording_error")?,
         attempts: match row.text("attempts")? {
-            Some(text) => serde_json::from_str::<Vec<Attempt>>(&text).map_err(|_| StoreError::Corrupt("attempts"))?,
+            Some(text) => {
+                serde_json::from_str::<Vec<Attempt>>(&text).map_err(|_| StoreError::Corrupt("attempts"))?
+            }
             None => Vec::new(),
         },
     })

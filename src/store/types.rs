@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::model::{
-    AgentId, Attempt, CallId, CallRecord, DialogRecord, Idempotency, Secret, StoredResponse, Timestamp,
+    AgentId, CallId, CallRecord, DialogRecord, Idempotency, Secret, StoredResponse, Timestamp,
 };
 
 /// Which database.
@@ -26,19 +26,6 @@ pub struct Intent {
     /// Present when the client may repeat itself: the promise, and the answer that a repetition gets. The scope of the
     /// promise is the record's key; a record without one is never a repetition.
     pub idempotency: Option<(Idempotency, StoredResponse)>,
-}
-
-/// An INVITE of a call is about to leave: the first of one that waited, or the next of one whose last came to nothing.
-#[derive(Clone, Debug)]
-pub struct Dialing {
-    /// Whose.
-    pub call: CallId,
-    /// The name of the trunk that it goes by.
-    pub trunk: String,
-    /// Its Call-ID.
-    pub sip_call_id: String,
-    /// Every INVITE so far and this one, if it is not the first.
-    pub attempts: Vec<Attempt>,
 }
 
 /// What became of an intent.

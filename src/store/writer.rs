@@ -13,7 +13,8 @@ use super::StoreError;
 use super::batch::{Applied, Batch, Changes};
 use super::engine::Engine;
 use super::outbox::{Claim, Delivery, Settlement};
-use super::types::{Dialing, Intended, Intent, Replay, Write};
+use super::types::{Intended, Intent, Replay, Write};
+use crate::model::Dialing;
 
 /// Changes that wait; past it intents are refused.
 pub(super) const QUEUE_MAX: usize = 8192;

@@ -3,4 +3,5 @@
 pub mod choice;
 pub mod destination;
 pub mod health;
+pub mod redirect;
 pub mod route;

@@ -187,7 +187,12 @@ async fn a_record_reads_back_as_it_was_written(place: Place) {
         trunk: "t2".into(),
         sip_call_id: "second".into(),
         attempts: vec![
-            Attempt { sip_status: Some(503), q850: Some(34), why: Some("full".into()), ..Attempt::new("t1", "first") },
+            Attempt {
+                sip_status: Some(503),
+                q850: Some(34),
+                why: Some("full".into()),
+                ..Attempt::new("t1", "first")
+            },
             Attempt { uri: Some("sip:+1@192.0.2.7".into()), ..Attempt::new("t2", "second") },
         ],
         state: CallState::Dialing,
