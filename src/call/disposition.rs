@@ -169,7 +169,8 @@ pub fn judge(failure: &Failure, progress: Progress) -> Ruling {
     Ruling {
         disposition: row.disposition,
         retry: row.fate.retry,
-        next_trunk: row.fate.next_trunk,
+        // Whatever the row says: a telephone that has rung is not rung by a second gateway.
+        next_trunk: row.fate.next_trunk && progress < Progress::Alerting,
         suppress: row.fate.suppress,
         hold: failure.retry_after.filter(|_| row.holds).map(|hold| hold.min(HOLD_MAX)),
         sign: row.sign,
