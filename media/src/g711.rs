@@ -1,5 +1,6 @@
 //! G.711 (ITU-T G.711, RFC 3551 §4.5.14): µ-law and A-law to 16-bit samples and back, by tables.
 //!
+//! The methods here are those of the two laws; other codecs have no business with them.
 //! The tables are made once, at first use, from `audio-codec-algorithms`, which agrees bit for bit with ITU-T G.191.
 //! Knows nothing of packets.
 
@@ -9,40 +10,16 @@ use audio_codec_algorithms::{
     convert_alaw_to_ulaw, convert_ulaw_to_alaw, decode_alaw, decode_ulaw, encode_alaw, encode_ulaw,
 };
 
-/// A codec of the narrow band: 8,000 samples and bytes a second.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Codec {
-    /// µ-law, static payload type 0.
-    Pcmu,
-    /// A-law, static payload type 8.
-    Pcma,
-}
+pub use crate::codec::Codec;
 
 impl Codec {
-    /// Its name in SDP.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Codec::Pcmu => "PCMU",
-            Codec::Pcma => "PCMA",
-        }
-    }
-
-    /// Its static payload type (RFC 3551 §6).
-    #[must_use]
-    pub fn static_payload_type(self) -> u8 {
-        match self {
-            Codec::Pcmu => 0,
-            Codec::Pcma => 8,
-        }
-    }
-
     /// The byte that says nothing.
     #[must_use]
     pub fn silence(self) -> u8 {
         match self {
             Codec::Pcmu => 0xff,
             Codec::Pcma => 0xd5,
+            Codec::G722 | Codec::Opus => unreachable!("only the two laws are negotiated so far"),
         }
     }
 
@@ -51,6 +28,7 @@ impl Codec {
         let table = match self {
             Codec::Pcmu => &TABLES.from_pcmu,
             Codec::Pcma => &TABLES.from_pcma,
+            Codec::G722 | Codec::Opus => unreachable!("only the two laws are negotiated so far"),
         };
         for (sample, byte) in samples.iter_mut().zip(encoded) {
             *sample = table[usize::from(*byte)];
@@ -70,6 +48,7 @@ impl Codec {
                     *byte = TABLES.to_pcma[usize::from(*sample as u16 >> PCMA_SHIFT)];
                 }
             }
+            Codec::G722 | Codec::Opus => unreachable!("only the two laws are negotiated so far"),
         }
     }
 
@@ -83,6 +62,7 @@ impl Codec {
                     *byte = TABLES.pcmu_to_pcma[usize::from(*from)];
                 }
             }
+            Codec::G722 | Codec::Opus => unreachable!("only the two laws are negotiated so far"),
         }
     }
 
@@ -96,6 +76,7 @@ impl Codec {
                     *byte = TABLES.pcma_to_pcmu[usize::from(*from)];
                 }
             }
+            Codec::G722 | Codec::Opus => unreachable!("only the two laws are negotiated so far"),
         }
     }
 }

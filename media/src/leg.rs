@@ -10,14 +10,14 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use crate::{
     bridge::{Channel, Stats, Transmit},
+    codec::Codec,
     dtmf::{self, Digits, Received, Sent},
-    g711::Codec,
     jitter::{FRAME, Heard, Jitter},
     latch::{Latch, Peer},
     reception::{Judgement, Reception},
     rtcp::{self, Rtcp},
     rtp::{self, Header},
-    sdp::Negotiated,
+    sdp::{Format, Negotiated},
 };
 
 /// One side of a bridge.
@@ -150,19 +150,12 @@ impl Leg {
         }
     }
 
-    /// Both static codecs are understood whichever was agreed, since we offered both (RFC 3264 §6.1 lets the other side
-    /// change within them at any time).
     fn kind(&self, payload_type: u8) -> Option<Kind> {
-        let negotiated = self.negotiated.as_ref()?;
-        if [negotiated.telephone_event_in, negotiated.telephone_event].contains(&Some(payload_type)) {
-            return Some(Kind::Event);
+        match self.negotiated.as_ref()?.incoming.of(payload_type)? {
+            Format::Audio(codec) => Some(Kind::Audio(codec)),
+            Format::Events { .. } => Some(Kind::Event),
+            Format::ComfortNoise => None,
         }
-        if payload_type == negotiated.payload_type {
-            return Some(Kind::Audio(negotiated.codec));
-        }
-        let known =
-            [Codec::Pcmu, Codec::Pcma].into_iter().find(|codec| codec.static_payload_type() == payload_type);
-        known.map(Kind::Audio)
     }
 
     /// A clock in samples, for the jitter (RFC 3550 §6.4.1).

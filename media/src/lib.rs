@@ -63,6 +63,7 @@
 pub mod amd;
 pub mod bridge;
 pub mod clip;
+pub mod codec;
 mod conceal;
 pub mod dtmf;
 pub mod g711;
@@ -78,14 +79,15 @@ pub mod rtp;
 pub mod rule;
 pub mod sdp;
 mod sockets;
+pub mod srtp;
 pub mod worker;
 
 pub use bridge::{
     Bridge, BridgeSpec, Channel, Command, DtmfMode, Event, Latch, Recorded, Stats, StereoFrame, Transmit,
 };
 pub use clip::{Clip, ClipError};
+pub use codec::Codec;
 pub use dtmf::Digits;
-pub use g711::Codec;
 pub use rule::{Rule, Then, When};
-pub use sdp::{Capabilities, Negotiated, Offer, PendingOffer, SdpError};
+pub use sdp::{Capabilities, Negotiated, Offer, PendingOffer, SdpError, Srtp};
 pub use worker::{Counters, LegId, Media, MediaConfig, OpenError, Opened, Overloaded, RecordingSpec, Report};

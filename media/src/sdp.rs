@@ -7,27 +7,53 @@ use std::net::{IpAddr, SocketAddr};
 use bytes::Bytes;
 use sdp_types::{Attribute, Connection, Media, MediaType, Origin, Session, Time, TransportProto};
 
-pub use crate::g711::Codec;
+mod capabilities;
+mod error;
+mod negotiated;
 
-/// What we offer and accept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Capabilities {
-    /// In order of preference, at least one.
-    pub codecs: Vec<Codec>,
-    /// Whether telephone events (RFC 4733) are offered, as payload type [`TELEPHONE_EVENT`].
-    pub telephone_event: bool,
-    /// The packet length that we ask for, in milliseconds.
-    pub ptime_ms: u16,
+pub use self::{
+    capabilities::{
+        COMFORT_NOISE, Capabilities, OPUS, PTIME_MS_MAX, PTIME_MS_MIN, Srtp, TELEPHONE_EVENT,
+        TELEPHONE_EVENT_WIDE,
+    },
+    error::SdpError,
+    negotiated::{FORMATS_MAX, Format, Incoming, Negotiated, OpusReceiver},
+};
+use crate::{codec::Codec, srtp::Secret};
+
+/// Our side of one dialog's descriptions: what all offers and answers that we send in it have in common, with the version
+/// of the last one (RFC 3264 §8) and the secret that our SRTP keys are made of.
+#[derive(Debug)]
+pub struct Local {
+    address: SocketAddr,
+    origin: u64,
+    version: u64,
+    capabilities: Capabilities,
+    secret: Secret,
 }
 
-impl Default for Capabilities {
-    fn default() -> Self {
-        Self { codecs: vec![Codec::Pcmu, Codec::Pcma], telephone_event: true, ptime_ms: 20 }
+impl Local {
+    /// RTP comes in at `address`; `origin` is the session id of the `o=` line.
+    #[must_use]
+    pub fn new(address: SocketAddr, origin: u64, capabilities: Capabilities, secret: Secret) -> Self {
+        Self { address, origin, version: 0, capabilities, secret }
+    }
+
+    /// An offer.
+    pub fn offer(&mut self) -> (Offer, PendingOffer) {
+        let _ = &self.secret;
+        self.version += 1;
+        Offer::versioned(self.address, self.origin, self.version, &self.capabilities)
+    }
+
+    /// The answer to an offer of theirs. An error sends nothing and changes nothing.
+    pub fn answer(&mut self, offer: &[u8]) -> Result<(Bytes, Negotiated), SdpError> {
+        let answer =
+            answer_versioned(offer, self.address, self.origin, self.version + 1, &self.capabilities)?;
+        self.version += 1;
+        Ok(answer)
     }
 }
-
-/// The payload type under which we offer telephone events.
-pub const TELEPHONE_EVENT: u8 = 101;
 
 /// An offer that was or will be sent.
 #[derive(Clone, Debug)]
@@ -40,21 +66,19 @@ impl Offer {
         Self::versioned(local, origin, 1, capabilities)
     }
 
-    /// A later offer of the session; `version` is one more than that of the last SDP we sent (RFC 3264 §8).
-    #[must_use]
-    pub fn versioned(
+    fn versioned(
         local: SocketAddr,
         origin: u64,
         version: u64,
         capabilities: &Capabilities,
     ) -> (Offer, PendingOffer) {
-        let mut formats: Vec<Format> = capabilities
+        let mut formats: Vec<Spelling> = capabilities
             .codecs
             .iter()
-            .map(|codec| Format::Audio(codec.static_payload_type(), *codec))
+            .filter_map(|codec| Some(Spelling::Audio(codec.static_payload_type()?, *codec)))
             .collect();
         if capabilities.telephone_event {
-            formats.push(Format::Events(TELEPHONE_EVENT));
+            formats.push(Spelling::Events(TELEPHONE_EVENT));
         }
         let mut session = envelope(local, origin, version);
         session.medias.push(audio(local.port(), "RTP/AVP", &formats, capabilities.ptime_ms, Direction::BOTH));
@@ -86,17 +110,19 @@ impl PendingOffer {
     pub fn preview(&self, answer: &[u8]) -> Result<Negotiated, SdpError> {
         let session = decode(answer)?;
         // Our offer has one m= line, so the first of the answer is its counterpart (RFC 3264 §6).
-        let media = session.medias.first().ok_or(SdpError::NoAudio)?;
+        let media = session.medias.first().ok_or_else(no_audio)?;
         if !is_audio(media) {
-            return Err(SdpError::NoAudio);
+            return Err(no_audio());
         }
         if media.port == 0 {
             return Err(SdpError::Rejected);
         }
-        let agreed = first_common(media, &self.capabilities).ok_or(SdpError::NoCodec)?;
+        let agreed = first_common(media, &self.capabilities).ok_or_else(no_codec)?;
         let mut negotiated = negotiate(&session, media, agreed, &self.capabilities)?;
         // Events reach us under the number that we offered, ours reach them under theirs (RFC 3264 §6.1).
-        negotiated.telephone_event_in = negotiated.telephone_event.map(|_| TELEPHONE_EVENT);
+        let events =
+            negotiated.telephone_event.map(|_| (TELEPHONE_EVENT, Format::Events { clock_hz: 8_000 }));
+        negotiated.incoming = events.into_iter().chain(negotiated.incoming.iter()).collect();
         Ok(negotiated)
     }
 
@@ -116,8 +142,7 @@ pub fn answer(
     answer_versioned(offer, local, origin, 1, capabilities)
 }
 
-/// Answers a later offer (re-INVITE, UPDATE); `version` is one more than that of the last SDP we sent (RFC 3264 §8).
-pub fn answer_versioned(
+fn answer_versioned(
     offer: &[u8],
     local: SocketAddr,
     origin: u64,
@@ -132,8 +157,8 @@ pub fn answer_versioned(
     for (index, media) in theirs.medias.iter().enumerate() {
         // As many m= lines as were offered, in their order; what we don't take has port 0 (RFC 3264 §6).
         ours.medias.push(if index == chosen {
-            let mut formats = vec![Format::Audio(agreed.payload_type, agreed.codec)];
-            formats.extend(negotiated.telephone_event.map(Format::Events));
+            let mut formats = vec![Spelling::Audio(agreed.payload_type, agreed.codec)];
+            formats.extend(negotiated.telephone_event.map(Spelling::Events));
             let direction = Direction { send: negotiated.send, receive: negotiated.receive };
             audio(local.port(), &media.proto, &formats, capabilities.ptime_ms, direction)
         } else {
@@ -143,64 +168,20 @@ pub fn answer_versioned(
     Ok((encode(&ours), negotiated))
 }
 
-/// What offer and answer agreed upon.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Negotiated {
-    /// Where RTP goes. None: on hold in the old manner, by 0.0.0.0 (RFC 3264 §8.4).
-    pub remote: Option<SocketAddr>,
-    /// Where RTCP goes: `a=rtcp` (RFC 3605), or the port after `remote`'s.
-    pub remote_rtcp: Option<SocketAddr>,
-    /// The codec that we send. The other static one is understood too.
-    pub codec: Codec,
-    /// Its payload type.
-    pub payload_type: u8,
-    /// The payload type under which we send telephone events, if they were agreed.
-    pub telephone_event: Option<u8>,
-    /// The payload type under which they send them.
-    pub telephone_event_in: Option<u8>,
-    /// Whether we may send.
-    pub send: bool,
-    /// Whether they may send.
-    pub receive: bool,
-    /// The packet length they ask for, in milliseconds. We send 20 ms whatever it is: every G.711 receiver takes that
-    /// (RFC 3551 §4.2).
-    pub ptime_ms: u16,
-}
-
-/// Why an offer or answer came to nothing.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SdpError {
-    /// It could not be read, or is larger than we read.
-    #[error("malformed SDP")]
-    Malformed,
-    /// No `m=audio` over RTP/AVP.
-    #[error("no audio over RTP/AVP")]
-    NoAudio,
-    /// The audio stream was refused or removed (port 0).
-    #[error("the audio stream was refused")]
-    Rejected,
-    /// No codec in common.
-    #[error("no codec in common")]
-    NoCodec,
-    /// No `c=` line, or one that is neither a unicast IP address nor 0.0.0.0.
-    #[error("no usable connection address")]
-    NoAddress,
-}
-
 /// Longest SDP that is read, and most `m=` lines in it: both far above what any telephone sends.
 const BYTES_MAX: usize = 16 * 1024;
 const MEDIAS_MAX: usize = 16;
 
 #[derive(Clone, Copy)]
-enum Format {
+enum Spelling {
     Audio(u8, Codec),
     Events(u8),
 }
 
-impl Format {
+impl Spelling {
     fn number(self) -> u8 {
         match self {
-            Format::Audio(number, _) | Format::Events(number) => number,
+            Spelling::Audio(number, _) | Spelling::Events(number) => number,
         }
     }
 }
@@ -268,16 +249,16 @@ fn envelope(local: SocketAddr, origin: u64, version: u64) -> Session {
     session
 }
 
-fn audio(port: u16, proto: &str, formats: &[Format], ptime_ms: u16, direction: Direction) -> Media {
+fn audio(port: u16, proto: &str, formats: &[Spelling], ptime_ms: u16, direction: Direction) -> Media {
     let numbers: Vec<String> = formats.iter().map(|format| format.number().to_string()).collect();
     let mut media = Media::new(MediaType::Audio, port, TransportProto::RtpAvp, numbers.join(" "));
     proto.clone_into(&mut media.proto);
     for format in formats {
         match format {
-            Format::Audio(number, codec) => {
+            Spelling::Audio(number, codec) => {
                 media.add_attribute_with_value("rtpmap", format!("{number} {}/8000", codec.name()));
             }
-            Format::Events(number) => {
+            Spelling::Events(number) => {
                 media.add_attribute_with_value("rtpmap", format!("{number} telephone-event/8000"));
                 media.add_attribute_with_value("fmtp", format!("{number} 0-16"));
             }
@@ -296,6 +277,14 @@ fn refusal(offered: &Media) -> Media {
     media
 }
 
+fn no_audio() -> SdpError {
+    SdpError::NoAudio { offered: Vec::new() }
+}
+
+fn no_codec() -> SdpError {
+    SdpError::NoCodec { offered: Vec::new(), ours: Vec::new() }
+}
+
 fn is_audio(media: &Media) -> bool {
     let proto = media.proto.as_str();
     media.media.eq_ignore_ascii_case("audio")
@@ -304,14 +293,14 @@ fn is_audio(media: &Media) -> bool {
 
 /// The first stream that we can take, and in which codec; or the reason why none.
 fn choose(session: &Session, capabilities: &Capabilities) -> Result<(usize, Agreed), SdpError> {
-    let mut reason = SdpError::NoAudio;
+    let mut reason = no_audio();
     for (index, media) in session.medias.iter().enumerate().filter(|(_, media)| is_audio(media)) {
         if media.port == 0 {
             reason = SdpError::Rejected;
         } else if let Some(agreed) = first_common(media, capabilities) {
             return Ok((index, agreed));
         } else {
-            reason = SdpError::NoCodec;
+            reason = no_codec();
         }
     }
     Err(reason)
@@ -333,7 +322,7 @@ fn codec_of(media: &Media, payload_type: u8) -> Option<Codec> {
     let Some((name, rate)) = rtpmap(media, payload_type) else {
         return [Codec::Pcmu, Codec::Pcma]
             .into_iter()
-            .find(|codec| codec.static_payload_type() == payload_type);
+            .find(|codec| codec.static_payload_type() == Some(payload_type));
     };
     let codec =
         [Codec::Pcmu, Codec::Pcma].into_iter().find(|codec| name.eq_ignore_ascii_case(codec.name()))?;
@@ -358,8 +347,12 @@ fn negotiate(
     agreed: Agreed,
     capabilities: &Capabilities,
 ) -> Result<Negotiated, SdpError> {
-    let connection = media.connections.first().or(session.connection.as_ref()).ok_or(SdpError::NoAddress)?;
-    let ip = address(&connection.connection_address).ok_or(SdpError::NoAddress)?;
+    let connection = media
+        .connections
+        .first()
+        .or(session.connection.as_ref())
+        .ok_or(SdpError::NoAddress { found: None })?;
+    let ip = address(&connection.connection_address).ok_or(SdpError::NoAddress { found: None })?;
     let held = ip.is_unspecified();
     let events = payload_types(media).find(|number| {
         rtpmap(media, *number)
@@ -370,13 +363,22 @@ fn negotiate(
     Ok(Negotiated {
         remote: (!held).then(|| SocketAddr::new(ip, media.port)),
         remote_rtcp: if held { None } else { rtcp_address(media, ip) },
+        rtcp_mux: false,
         codec: agreed.codec,
         payload_type: agreed.payload_type,
+        opus: OpusReceiver::default(),
         telephone_event,
-        telephone_event_in: telephone_event,
+        comfort_noise: None,
+        incoming: telephone_event
+            .map(|number| (number, Format::Events { clock_hz: 8_000 }))
+            .into_iter()
+            .chain([(agreed.payload_type, Format::Audio(agreed.codec))])
+            .chain([(0, Format::Audio(Codec::Pcmu)), (8, Format::Audio(Codec::Pcma))])
+            .collect(),
         send: direction.send && !held,
         receive: direction.receive,
         ptime_ms: value(&media.attributes, "ptime").and_then(|ptime| ptime.parse().ok()).unwrap_or(20),
+        security: None,
     })
 }
 

@@ -24,6 +24,7 @@ use super::timer::{CallWheel, Timer, Timers};
 use crate::admission::{Admission, Permit};
 use crate::agent::Script;
 use crate::model::{CallEvent, CallFact, CallId, CallPlan, Disposition, EndedBy};
+use crate::trunk::keeper::Keeper;
 use inviting::{Dialled, Way};
 
 /// A call that may start: its intent is on disk, its permits and its media ports are taken.
@@ -89,6 +90,7 @@ pub struct Context<'a> {
     pub agent: &'a mut UserAgent,
     pub wheel: &'a mut CallWheel,
     pub admission: &'a Admission,
+    pub keeper: &'a Keeper,
     pub out: &'a mut Outbox,
 }
 

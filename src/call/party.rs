@@ -2,8 +2,7 @@
 
 use std::time::Instant;
 
-use bytes::Bytes;
-use trunkline_media::{Capabilities, Negotiated, Offer, PendingOffer, SdpError};
+use trunkline_media::{Capabilities, Negotiated, PendingOffer, SdpError, sdp::Local, srtp::Secret};
 use trunkline_sip::{Body, InviteId, Reason, UserAgent};
 
 /// A leg that we called.
@@ -11,10 +10,7 @@ pub struct Party {
     invite: InviteId,
     offer: OfferState,
     /// Our description, which a re-INVITE that asks for an offer gets again.
-    local: std::net::SocketAddr,
-    origin: u64,
-    /// Of the last SDP that we sent, as its `o=` line has it.
-    version: u64,
+    local: Local,
 }
 
 enum OfferState {
@@ -26,8 +22,8 @@ enum OfferState {
 
 impl Party {
     /// A leg whose INVITE, with the offer that `pending` awaits the answer of, has just left.
-    pub fn new(invite: InviteId, pending: PendingOffer, local: std::net::SocketAddr, origin: u64) -> Self {
-        Self { invite, offer: OfferState::Pending { pending, preview: None }, local, origin, version: 1 }
+    pub fn new(invite: InviteId, pending: PendingOffer, local: Local) -> Self {
+        Self { invite, offer: OfferState::Pending { pending, preview: None }, local }
     }
 
     /// The leg's name in the user agent.
@@ -50,33 +46,22 @@ impl Party {
             OfferState::Pending { pending, preview } => match (sdp(body), preview) {
                 (Some(answer), _) => pending.accept(answer),
                 (None, Some(early)) => Ok(early),
-                (None, None) => Err(SdpError::NoAudio),
+                (None, None) => Err(SdpError::NoAudio { offered: Vec::new() }),
             },
-            OfferState::Settled => Err(SdpError::Rejected),
+            OfferState::Settled => Err(SdpError::NoOffer),
         }
     }
 
     /// The callee's new offer within the dialog, and our answer to it (RFC 3264 §8).
     pub fn renegotiate(&mut self, offer: &Body) -> Result<(Body, Negotiated), SdpError> {
-        let capabilities = Capabilities::default();
-        let (answer, negotiated) = trunkline_media::sdp::answer_versioned(
-            &offer.bytes,
-            self.local,
-            self.origin,
-            self.version + 1,
-            &capabilities,
-        )?;
-        // Only what is sent has a number.
-        self.version += 1;
+        let (answer, negotiated) = self.local.answer(&offer.bytes)?;
         Ok((Body::sdp(answer), negotiated))
     }
 
     /// The callee asks for an offer within the dialog: the one we began with (RFC 3261 §14.2). The ACK brings its answer to
     /// [`Party::accept`].
     pub fn reoffer(&mut self) -> Body {
-        self.version += 1;
-        let (offer, pending) =
-            Offer::versioned(self.local, self.origin, self.version, &Capabilities::default());
+        let (offer, pending) = self.local.offer();
         self.offer = OfferState::Pending { pending, preview: None };
         Body::sdp(offer.to_bytes())
     }
@@ -87,11 +72,11 @@ impl Party {
     }
 }
 
-/// Our offer for a leg whose RTP comes in at `local`.
-pub fn offer(local: std::net::SocketAddr, origin: u64) -> (Body, PendingOffer) {
-    let (offer, pending): (Offer, PendingOffer) = Offer::new(local, origin, &Capabilities::default());
-    let bytes: Bytes = offer.to_bytes();
-    (Body::sdp(bytes), pending)
+/// Our offer for a leg whose RTP comes in at `local`, and our side of its descriptions.
+pub fn offer(address: std::net::SocketAddr, origin: u64) -> (Body, PendingOffer, Local) {
+    let mut local = Local::new(address, origin, Capabilities::default(), Secret::random());
+    let (offer, pending) = local.offer();
+    (Body::sdp(offer.to_bytes()), pending, local)
 }
 
 fn sdp(body: Option<&Body>) -> Option<&[u8]> {

@@ -11,14 +11,15 @@ use bytes::Bytes;
 use trunkline_media::{Clip, Event as MediaEvent};
 use trunkline_sip::{
     ClientTls, Config, Counters, Credentials, DialogState, Event as SipEvent, FlowLost, Path, Query, QueryId,
-    Target, Transmit, UserAgent,
+    Target, Transmit, Trust, UserAgent,
 };
 
 use super::machine::{Call, Context, Origination};
 use super::outbox::{MediaOrder, Outbox, Speech, SpeechOrder};
 use super::timer::CallWheel;
 use crate::admission::Admission;
-use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy};
+use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy, Trunk};
+use crate::trunk::keeper::Keeper;
 
 /// What a shard can be told to do.
 pub enum Command {
@@ -35,6 +36,10 @@ pub enum Command {
     },
     /// End every call.
     HangupAll,
+    /// These are the trunks from now on: asked by OPTIONS, registered at, where that is wanted.
+    Trunks(Vec<Arc<Trunk>>),
+    /// These may open something new towards us from now on.
+    Trust(Trust),
     /// A text was rendered; `None`, it cannot be.
     Rendered {
         /// Whose text.
@@ -73,6 +78,7 @@ pub struct Shard {
     calls: HashMap<CallId, Call>,
     wheel: CallWheel,
     admission: Admission,
+    keeper: Keeper,
     out: Outbox,
 }
 
@@ -84,6 +90,7 @@ impl Shard {
             calls: HashMap::new(),
             wheel: CallWheel::new(),
             admission,
+            keeper: Keeper::default(),
             out: Outbox::default(),
         }
     }
@@ -133,6 +140,10 @@ impl Shard {
             Command::Rendered { call, speech: Speech::Message, clip } => {
                 self.with(now, call, |call, cx| call.handle_message(cx, clip));
             }
+            Command::Trunks(trunks) => {
+                self.keeper.handle_trunks(now, &mut self.agent, &self.admission, &trunks);
+            }
+            Command::Trust(trust) => self.agent.trust(trust),
             Command::Intended { call, is_on_disk } => {
                 self.with(now, call, |call, cx| call.handle_intended(cx, is_on_disk));
             }
@@ -148,6 +159,7 @@ impl Shard {
     /// Time has come to what `poll_timeout` said.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.agent.handle_timeout(now);
+        self.keeper.handle_timeout(now, &mut self.agent, &self.admission);
         let mut due = Vec::new();
         self.wheel.expire(now, |timer| due.push(timer));
         for (call, timer) in due {
@@ -188,7 +200,15 @@ impl Shard {
 
     /// When `handle_timeout` wants to be called.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.agent.poll_timeout(), self.wheel.poll_timeout()].into_iter().flatten().min()
+        [self.agent.poll_timeout(), self.wheel.poll_timeout(), self.keeper.poll_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Registrars that have not confirmed yet that we are gone, after [`Command::Trunks`] took trunks away.
+    pub fn leaving(&self) -> usize {
+        self.keeper.leaving()
     }
 
     /// How many calls live here.
@@ -208,6 +228,7 @@ impl Shard {
             agent: &mut self.agent,
             wheel: &mut self.wheel,
             admission: &self.admission,
+            keeper: &self.keeper,
             out: &mut self.out,
         };
         if let Some(call) = Call::start(origination, &mut cx) {
@@ -223,6 +244,7 @@ impl Shard {
             agent: &mut self.agent,
             wheel: &mut self.wheel,
             admission: &self.admission,
+            keeper: &self.keeper,
             out: &mut self.out,
         };
         input(call, &mut cx);
@@ -234,6 +256,7 @@ impl Shard {
     fn drain_agent(&mut self, now: Instant) {
         while let Some(event) = self.agent.poll_event() {
             match token(&event) {
+                Some(token) if Keeper::owns(token) => self.keeper.handle_event(now, &self.admission, &event),
                 Some(token) => {
                     let Some(call) = CallId::new(token) else { continue };
                     self.with(now, call, |call, cx| call.handle_sip(cx, event));
@@ -264,12 +287,11 @@ fn token(event: &SipEvent) -> Option<u64> {
         | SipEvent::Refer { token, .. }
         | SipEvent::ReferProgress { token, .. }
         | SipEvent::Traced { token, .. } => Some(*token),
-        // The BYE of an orphan: its call was told over before.
-        SipEvent::Reply { .. } => Some(0),
-        // Nothing here registers.
-        SipEvent::Registered { .. } | SipEvent::RegistrationFailed { .. } | SipEvent::Unregistered { .. } => {
-            Some(0)
-        }
+        // The keeper's, or the BYE of an orphan, whose call was told over before and lives no more.
+        SipEvent::Reply { token, .. }
+        | SipEvent::Registered { token, .. }
+        | SipEvent::RegistrationFailed { token, .. }
+        | SipEvent::Unregistered { token, .. } => Some(*token),
         SipEvent::Incoming { .. } => None,
     }
 }

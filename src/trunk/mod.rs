@@ -3,5 +3,6 @@
 pub mod choice;
 pub mod destination;
 pub mod health;
+pub mod keeper;
 pub mod redirect;
 pub mod route;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use trunkline_sip::message::NameAddr;
 use trunkline_sip::{Body, Credentials, Invite, Reliable, SessionTimer};
 
 use crate::model::{CallPlan, Trunk};
@@ -33,6 +34,16 @@ pub fn invite(plan: &CallPlan, trunk: &Trunk, now: Instant, offer: Body) -> Resu
         reliable: Reliable::default(),
         session: Some(SessionTimer::default()),
     })
+}
+
+/// Sends an INVITE by the way that the registrar named (RFC 3608 §6.1), behind the trunk's own proxy if it has one.
+pub fn by(invite: &mut Invite, service_route: &[String]) {
+    let mut hops = service_route.iter();
+    if invite.route.is_none() {
+        let first = hops.next().and_then(|value| NameAddr::parse(value));
+        invite.route = first.map(|address| address.uri.to_owned());
+    }
+    invite.headers.splice(0..0, hops.map(|value| ("Route".to_owned(), value.clone())));
 }
 
 /// What answers a challenge of this trunk.

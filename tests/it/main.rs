@@ -9,6 +9,7 @@ mod drain;
 mod hostile;
 mod ledger;
 mod metrics;
+mod peers;
 mod postgres;
 mod sipp;
 mod switch;

@@ -47,7 +47,8 @@ fn a_static_codec_needs_no_rtpmap_and_a_dynamic_number_is_mapped() {
     );
     let mapped = accept(&mapped).expect("agreement");
     assert_eq!((mapped.codec, mapped.payload_type, mapped.ptime_ms), (Codec::Pcmu, 97, 30));
-    assert_eq!((mapped.telephone_event, mapped.telephone_event_in), (Some(96), Some(101)));
+    assert_eq!(mapped.telephone_event, Some(96));
+    assert_eq!(mapped.incoming.of(101), Some(Format::Events { clock_hz: 8_000 }));
 }
 
 #[test]
@@ -112,20 +113,20 @@ fn an_answer_has_as_many_streams_as_the_offer() {
 #[test]
 fn what_cannot_work_is_refused_with_its_reason() {
     for (rest, error) in [
-        ("", SdpError::NoAudio),
-        ("m=video 4000 RTP/AVP 96\n", SdpError::NoAudio),
-        ("m=audio 4000 RTP/SAVP 0\n", SdpError::NoAudio),
+        ("", no_audio()),
+        ("m=video 4000 RTP/AVP 96\n", no_audio()),
+        ("m=audio 4000 RTP/SAVP 0\n", no_audio()),
         ("m=audio 0 RTP/AVP 0\n", SdpError::Rejected),
-        ("m=audio 4000 RTP/AVP 18 9\n", SdpError::NoCodec),
-        ("m=audio 4000 RTP/AVP 0\nc=IN IP4 host.example\n", SdpError::NoAddress),
-        ("m=audio 4000 RTP/AVP 0\nc=IN IP4 239.1.1.1/127\n", SdpError::NoAddress),
+        ("m=audio 4000 RTP/AVP 18 9\n", no_codec()),
+        ("m=audio 4000 RTP/AVP 0\nc=IN IP4 host.example\n", SdpError::NoAddress { found: None }),
+        ("m=audio 4000 RTP/AVP 0\nc=IN IP4 239.1.1.1/127\n", SdpError::NoAddress { found: None }),
         ("m=audio 99999 RTP/AVP 0\n", SdpError::Malformed),
     ] {
         assert_eq!(accept(&format!("{HEAD}{rest}")), Err(error.clone()), "{rest}");
         let answered = answer(format!("{HEAD}{rest}").as_bytes(), local(), 1, &Capabilities::default());
         assert_eq!(answered.map(|(_, negotiated)| negotiated), Err(error), "{rest}");
     }
-    assert_eq!(accept("v=0\nm=audio 4000 RTP/AVP 0\n"), Err(SdpError::NoAddress));
+    assert_eq!(accept("v=0\nm=audio 4000 RTP/AVP 0\n"), Err(SdpError::NoAddress { found: None }));
     assert_eq!(accept(&"v=0\n".repeat(10_000)), Err(SdpError::Malformed));
 }
 

@@ -111,19 +111,20 @@ impl Call {
     fn dial(&mut self, cx: &mut Context<'_>, way: Way) {
         let Way { trunk, redirection } = way;
         self.plan.trunk = trunk;
-        let (offer, pending) = party::offer(self.local, self.plan.call.get());
+        let (offer, pending, description) = party::offer(self.local, self.plan.call.get());
         let composed = route::invite(&self.plan, &self.plan.trunk, cx.now, offer);
         let mut invite = match composed {
             Ok(invite) => invite,
             Err(error) => return self.unsent(cx, Disposition::TrunkFailed, &error.to_string()),
         };
+        route::by(&mut invite, cx.keeper.service_route(self.plan.trunk.id));
         if let Some(redirection) = redirection {
             redirection.apply(&mut invite);
         }
         self.dialled.uris.push(invite.uri.clone());
         match cx.agent.invite(cx.now, invite) {
             Ok(invite) => {
-                self.party = Some(Party::new(invite, pending, self.local, self.plan.call.get()));
+                self.party = Some(Party::new(invite, pending, description));
                 self.dialled.progress = Progress::Silent;
                 self.phase = Phase::Inviting { hangup: None };
                 self.set(cx, Timer::Silent, SILENT_MAX);

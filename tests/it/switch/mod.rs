@@ -262,7 +262,7 @@ fn spawn(folder: &Path) -> Child {
 }
 
 /// A test that is killed leaves no process behind.
-fn die_with_the_test(command: &mut Command) -> &mut Command {
+pub fn die_with_the_test(command: &mut Command) -> &mut Command {
     let arrange = || {
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
         Ok(())

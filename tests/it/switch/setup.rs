@@ -17,6 +17,7 @@ pub struct Setup {
     extra: String,
     webhook_url: Option<String>,
     tts: Option<String>,
+    trunk_uri: Option<String>,
     place: Option<Place>,
 }
 
@@ -43,6 +44,12 @@ impl Setup {
     /// Where the agent's events go.
     pub fn webhook(mut self, url: &str) -> Self {
         self.webhook_url = Some(url.to_owned());
+        self
+    }
+
+    /// Where the trunk is, in place of [`Place::trunk_sip`].
+    pub fn trunk_uri(mut self, uri: &str) -> Self {
+        self.trunk_uri = Some(uri.to_owned());
         self
     }
 
@@ -73,8 +80,8 @@ impl Setup {
     /// The text of `trunkline.toml` at this place.
     pub fn config(&self, place: &Place) -> String {
         let Self { top, sip, media, trunk, agent, key, extra, .. } = self;
-        let (address, http, sip_listen, trunk_sip) =
-            (place.switch, place.http(), place.sip(), place.trunk_sip());
+        let (address, http, sip_listen) = (place.switch, place.http(), place.sip());
+        let uri = self.trunk_uri.clone().unwrap_or_else(|| format!("sip:{}", place.trunk_sip()));
         let webhook =
             self.webhook_url.as_ref().map_or_else(String::new, |url| format!("webhook_url = \"{url}\""));
         let tts = self.tts.clone().unwrap_or_else(|| cat("hello"));
@@ -98,7 +105,7 @@ workers = 1
 command = {tts}
 [[trunk]]
 name = \"t1\"
-uri = \"sip:{trunk_sip}\"
+uri = \"{uri}\"
 username = \"trunkuser\"
 password = \"trunkpass\"
 {trunk}

@@ -1,0 +1,1 @@
+//! Trunks kept in virtual time.

@@ -1,0 +1,66 @@
+//! Calls to SIP stacks that nobody here wrote: kamailio as the carrier's registrar and proxy, which challenges every INVITE,
+//! and baresip as the callee behind it. What is said is heard, both ways.
+
+mod baresip;
+mod kamailio;
+
+use serde_json::json;
+
+use crate::switch::{Setup, Switch, eventually, spoken_ms};
+use baresip::Baresip;
+use kamailio::Kamailio;
+
+/// How the callee is reached.
+#[derive(Clone, Copy)]
+pub enum Wire {
+    Udp,
+    Tcp,
+    /// Over TLS, with the audio encrypted by keys in the SDP (RFC 4568).
+    TlsSrtp,
+}
+
+impl Wire {
+    /// As a URI's `transport` says it.
+    fn transport(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::TlsSrtp => "tls",
+        }
+    }
+}
+
+#[test]
+fn a_call_over_udp_is_heard_both_ways() {
+    heard_both_ways(Wire::Udp, "");
+}
+
+/// One call through the proxy: the callee says hello, is taken for a person, hears the agent, and the agent hangs up.
+fn heard_both_ways(wire: Wire, trunk: &str) {
+    let setup = Setup::new().agent("amd = {}").trunk(trunk);
+    let place = crate::switch::Place::claim();
+    let kamailio = Kamailio::start(&place);
+    let callee = Baresip::register(&kamailio, wire);
+    let switch = setup.trunk_uri(&kamailio.uri(wire)).at(place).start();
+    call_and_listen(&switch, &callee);
+}
+
+fn call_and_listen(switch: &Switch, callee: &Baresip) {
+    let call = switch.call_with(json!({}));
+    let record = switch.call_until_ended(&call);
+    assert_eq!(
+        (&record["status"], &record["ended_reason"]),
+        (&json!("completed"), &json!("completed")),
+        "{record}"
+    );
+    assert_eq!(record["voicemail_detected"], false, "{record}");
+    let recording = switch.recording(&record).expect("an answered call is recorded");
+    let (said, spoken) = (spoken_ms(&recording.callee), spoken_ms(&recording.agent));
+    assert!(said >= 200 && spoken >= 200, "the callee {said} ms, the agent {spoken} ms");
+    // What we recorded is what we sent; what the callee's own stack decoded is what arrived.
+    let heard = eventually("the callee's own account of what it heard", || {
+        Some(spoken_ms(&callee.heard())).filter(|heard| *heard >= 200)
+    });
+    assert!(heard + 100 >= spoken, "the callee heard {heard} ms of {spoken} ms");
+    assert_eq!(switch.complaints(), [""; 0]);
+}
