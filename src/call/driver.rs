@@ -147,6 +147,8 @@ pub struct Counts {
     pub endpoint: UdpCounters,
     /// Calls alive.
     pub calls: usize,
+    /// Registrations that hold, are under way, or are being given up.
+    pub registered: usize,
 }
 
 /// Where a driver shows its counts to whoever asks. Cheap to clone.
@@ -169,12 +171,13 @@ pub struct Driver {
     parts: DriverParts,
     turn: Vec<Input>,
     published: Instant,
+    registered: usize,
 }
 
 impl Driver {
     /// A driver at rest.
     pub fn new(parts: DriverParts) -> Self {
-        Self { parts, turn: Vec::with_capacity(TURN), published: Instant::now() }
+        Self { parts, turn: Vec::with_capacity(TURN), published: Instant::now(), registered: 0 }
     }
 
     /// Runs until `stop`.
@@ -319,7 +322,11 @@ impl Driver {
 
     /// Cores count, shells publish: once a second.
     fn publish(&mut self, now: Instant) {
-        if now.duration_since(self.published) < LOOK_UP {
+        let registered = self.parts.shard.registered();
+        // Whoever waits for the last one to be given up does so while everything else stands still.
+        let left = registered == 0 && std::mem::take(&mut self.registered) != 0;
+        self.registered = registered;
+        if !left && now.duration_since(self.published) < LOOK_UP {
             return;
         }
         self.published = now;
@@ -327,6 +334,7 @@ impl Driver {
             sip: *self.parts.shard.counters(),
             endpoint: self.parts.endpoint.counters(),
             calls: self.parts.shard.calls(),
+            registered: self.parts.shard.registered(),
         };
         self.parts.board.publish(counts);
     }

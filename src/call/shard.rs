@@ -206,9 +206,9 @@ impl Shard {
             .min()
     }
 
-    /// Registrars that have not confirmed yet that we are gone, after [`Command::Trunks`] took trunks away.
-    pub fn leaving(&self) -> usize {
-        self.keeper.leaving()
+    /// Registrations that hold, are under way, or are being given up.
+    pub fn registered(&self) -> usize {
+        self.keeper.registered()
     }
 
     /// How many calls live here.

@@ -159,14 +159,9 @@ impl Keeper {
         self.kept.get(&trunk).map_or(&[], |kept| &kept.service_route)
     }
 
-    /// Unregisters everywhere, and keeps nothing any more.
-    pub fn leave(&mut self, now: Instant, agent: &mut UserAgent, gate: &Admission) {
-        self.handle_trunks(now, agent, gate, &[]);
-    }
-
-    /// Registrars that have not confirmed yet that we are gone.
-    pub fn leaving(&self) -> usize {
-        self.leaving
+    /// Registrations that hold, are under way, or are being given up.
+    pub fn registered(&self) -> usize {
+        self.kept.values().filter(|kept| kept.registration.is_some()).count() + self.leaving
     }
 
     fn of(&mut self, token: u64) -> Option<&mut Kept> {
