@@ -18,7 +18,7 @@ use trunkline_sip::{
 };
 
 use crate::admission::{Admission, Limits};
-use crate::call::{Board, Driver, DriverParts, Events, Mailbox, Shard};
+use crate::call::{Board, Driver, DriverParts, Events, Intents, Mailbox, Shard};
 use crate::config::{Config, Database};
 use crate::dialer::{Dialer, DialerParts, Settings};
 use crate::directory::Directory;
@@ -116,10 +116,16 @@ impl House {
         };
         let media = Media::start(media_config, move |report| sink.report(report));
         let media = Arc::new(media.map_err(io_error("the media threads cannot start"))?);
+        let admission =
+            Admission::new(Limits { concurrent: config.limits.concurrent, cps: config.limits.cps });
         let events = events(&journal, &metrics);
         let board = Board::default();
         let driver = Driver::new(DriverParts {
-            shard: Shard::new(sip_config(&config, sip[0], trusted(&config, &resolver).await), rand::random()),
+            shard: Shard::new(
+                sip_config(&config, sip[0], trusted(&config, &resolver).await),
+                rand::random(),
+                admission.clone(),
+            ),
             endpoint,
             resolver,
             mailbox: mailbox.clone(),
@@ -127,6 +133,7 @@ impl House {
             media: Arc::clone(&media),
             tts: tts.clone(),
             events: Arc::clone(&events),
+            intents: intents(&journal),
             board: board.clone(),
         });
         let mut house = Self {
@@ -134,10 +141,7 @@ impl House {
             sip,
             dialer: Dialer::start(DialerParts {
                 directory: directory.clone(),
-                admission: Admission::new(Limits {
-                    concurrent: config.limits.concurrent,
-                    cps: config.limits.cps,
-                }),
+                admission: admission.clone(),
                 journal: journal.clone(),
                 store: store.clone(),
                 media: Arc::clone(&media),
@@ -359,6 +363,22 @@ fn events(journal: &Journal, metrics: &Metrics) -> Events {
             );
         }
         journal.record(event);
+    })
+}
+
+/// An INVITE after a call's first leaves when the journal has it on disk.
+fn intents(journal: &Journal) -> Intents {
+    let journal = journal.clone();
+    Arc::new(move |dialing| {
+        let journal = journal.clone();
+        Box::pin(async move {
+            let call = dialing.call;
+            let written = journal.dialing(dialing).await;
+            if let Err(error) = &written {
+                tracing::error!(%call, %error, "a call's next INVITE could not be written down; it does not leave");
+            }
+            written.is_ok()
+        })
     })
 }
 

@@ -440,6 +440,7 @@ mod tests {
             q850: None,
             detail: None,
             retry_after: None,
+            attempts: vec![],
             heard: Some(Heard {
                 class: "human",
                 reason: String::new(),

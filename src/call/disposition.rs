@@ -179,6 +179,27 @@ pub fn judge(failure: &Failure, progress: Progress) -> Ruling {
     }
 }
 
+/// What it means that a trunk has not said a word for as long as we wait: the same as if it never did.
+pub fn silent() -> Ruling {
+    judge(&silence(), Progress::Silent)
+}
+
+/// A failure of which nothing is known but that nothing came.
+fn silence() -> Failure {
+    Failure {
+        cause: Cause::Timeout,
+        status: None,
+        phrase: String::new(),
+        reasons: Vec::new(),
+        retry_after: None,
+        warning: None,
+        contacts: Vec::new(),
+        cancelled: false,
+        transport: None,
+        headers: Vec::new(),
+    }
+}
+
 /// The Q.850 cause among a failure's Reason headers.
 pub fn q850(failure: &Failure) -> Option<u16> {
     let reason = failure.reasons.iter().find(|reason| reason.protocol.eq_ignore_ascii_case("Q.850"))?;
@@ -199,8 +220,14 @@ impl Mark {
     }
 }
 
-/// A carrier's own code. Telnyx ends its phrases with it ("Caller Origination Number is Invalid D35").
+/// A carrier's own code. Twilio says it in a header (`X-Twilio-Error: 32205 …`), Telnyx at the end of its phrase ("Caller
+/// Origination Number is Invalid D35").
 fn provider_code(failure: &Failure) -> Option<String> {
+    let twilio = failure.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("X-Twilio-Error"));
+    if let Some((_, value)) = twilio {
+        let code: String = value.trim_start().chars().take_while(char::is_ascii_digit).collect();
+        return (!code.is_empty()).then_some(code);
+    }
     let last = failure.phrase.rsplit(' ').next().unwrap_or_default();
     let is_code = last.len() <= 4
         && last

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use trunkline_media::{Event as MediaEvent, Media, Report};
@@ -13,7 +14,7 @@ use trunkline_sip::{Counters, Endpoint, Query, QueryId, Resolver, Target};
 
 use super::outbox::SpeechOrder;
 use super::shard::{Command, Shard};
-use crate::model::{CallEvent, CallId, Disposition, EndedBy};
+use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy};
 use crate::tts::Tts;
 
 /// What reaches a shard from outside its sockets.
@@ -110,6 +111,9 @@ impl Mailbox {
 /// Where the events of calls go: counted, logged, written down.
 pub type Events = Arc<dyn Fn(CallEvent) + Send + Sync>;
 
+/// Where the intents of further INVITEs are written down: resolves to whether that is on disk.
+pub type Intents = Arc<dyn Fn(Dialing) -> BoxFuture<'static, bool> + Send + Sync>;
+
 /// What a driver is made of.
 pub struct DriverParts {
     /// The shard it drives.
@@ -128,6 +132,8 @@ pub struct DriverParts {
     pub tts: Tts,
     /// Where events go.
     pub events: Events,
+    /// Where intents are written down.
+    pub intents: Intents,
     /// Where counts are shown.
     pub board: Board,
 }
@@ -251,6 +257,9 @@ impl Driver {
                 busy = true;
                 self.speak(now, order);
             }
+            while let Some(dialing) = self.parts.shard.poll_intent() {
+                self.intend(dialing);
+            }
             while let Some(query) = self.parts.shard.poll_query() {
                 self.resolve(query);
             }
@@ -287,6 +296,15 @@ impl Driver {
                 tracing::warn!(%call, %error, "a line could not be rendered");
             }
             mailbox.send(Command::Rendered { call, speech, clip: clip.ok() }).await;
+        });
+    }
+
+    fn intend(&self, dialing: Dialing) {
+        let (call, mailbox) = (dialing.call, self.parts.mailbox.clone());
+        let written = (self.parts.intents)(dialing);
+        tokio::spawn(async move {
+            let is_on_disk = written.await;
+            mailbox.send(Command::Intended { call, is_on_disk }).await;
         });
     }
 

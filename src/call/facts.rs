@@ -6,14 +6,13 @@ use std::time::{Duration, Instant};
 use trunkline_media::Recorded;
 use trunkline_sip::{DialogState, Failure, Reason};
 
-use super::disposition::{self, Hangup, Progress};
+use super::disposition::{self, Hangup};
 use crate::model::{DialogRecord, Disposition, Heard, Outcome, RecordingResult};
 
 /// What the outcome will say.
 #[derive(Default)]
 pub struct Facts {
     pub ringing_at: Option<Instant>,
-    pub progress: Progress,
     pub answered_at: Option<Instant>,
     pub ended_at: Option<Instant>,
     pub sip_status: Option<u16>,
@@ -45,6 +44,7 @@ impl Facts {
             q850: self.q850,
             detail: self.detail,
             retry_after: self.retry_after,
+            attempts: Vec::new(),
             heard: self.heard,
             dead_air: self.dead_air,
             recording: self.recording,

@@ -17,7 +17,8 @@ use trunkline_sip::{
 use super::machine::{Call, Context, Origination};
 use super::outbox::{MediaOrder, Outbox, Speech, SpeechOrder};
 use super::timer::CallWheel;
-use crate::model::{CallEvent, CallId, Disposition, EndedBy};
+use crate::admission::Admission;
+use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy};
 
 /// What a shard can be told to do.
 pub enum Command {
@@ -43,6 +44,13 @@ pub enum Command {
         /// Its audio.
         clip: Option<Arc<Clip>>,
     },
+    /// The intent of a call's next INVITE is on disk, or cannot be.
+    Intended {
+        /// Whose.
+        call: CallId,
+        /// May it leave?
+        is_on_disk: bool,
+    },
     /// End a dialog that an earlier run of the switch left open.
     End(Box<Orphan>),
 }
@@ -64,16 +72,18 @@ pub struct Shard {
     agent: UserAgent,
     calls: HashMap<CallId, Call>,
     wheel: CallWheel,
+    admission: Admission,
     out: Outbox,
 }
 
 impl Shard {
-    /// A shard without calls.
-    pub fn new(config: Config, seed: [u8; 32]) -> Self {
+    /// A shard without calls, whose further INVITEs pass this gate.
+    pub fn new(config: Config, seed: [u8; 32], admission: Admission) -> Self {
         Self {
             agent: UserAgent::new(config, seed),
             calls: HashMap::new(),
             wheel: CallWheel::new(),
+            admission,
             out: Outbox::default(),
         }
     }
@@ -123,6 +133,9 @@ impl Shard {
             Command::Rendered { call, speech: Speech::Message, clip } => {
                 self.with(now, call, |call, cx| call.handle_message(cx, clip));
             }
+            Command::Intended { call, is_on_disk } => {
+                self.with(now, call, |call, cx| call.handle_intended(cx, is_on_disk));
+            }
             // Best effort: a far end that is gone has ended its side long ago.
             Command::End(orphan) => {
                 let token = orphan.call.get();
@@ -168,6 +181,11 @@ impl Shard {
         self.out.events.pop_front()
     }
 
+    /// The next intent to be written down. Answer each with [`Command::Intended`].
+    pub fn poll_intent(&mut self) -> Option<Dialing> {
+        self.out.intents.pop_front()
+    }
+
     /// When `handle_timeout` wants to be called.
     pub fn poll_timeout(&self) -> Option<Instant> {
         [self.agent.poll_timeout(), self.wheel.poll_timeout()].into_iter().flatten().min()
@@ -185,7 +203,13 @@ impl Shard {
 
     fn originate(&mut self, now: Instant, origination: Origination) {
         let id = origination.plan.call;
-        let mut cx = Context { now, agent: &mut self.agent, wheel: &mut self.wheel, out: &mut self.out };
+        let mut cx = Context {
+            now,
+            agent: &mut self.agent,
+            wheel: &mut self.wheel,
+            admission: &self.admission,
+            out: &mut self.out,
+        };
         if let Some(call) = Call::start(origination, &mut cx) {
             self.calls.insert(id, call);
         }
@@ -194,7 +218,13 @@ impl Shard {
     /// Gives an input to a call, if it lives, and forgets it if that was its last.
     fn with(&mut self, now: Instant, id: CallId, input: impl FnOnce(&mut Call, &mut Context<'_>)) {
         let Some(call) = self.calls.get_mut(&id) else { return };
-        let mut cx = Context { now, agent: &mut self.agent, wheel: &mut self.wheel, out: &mut self.out };
+        let mut cx = Context {
+            now,
+            agent: &mut self.agent,
+            wheel: &mut self.wheel,
+            admission: &self.admission,
+            out: &mut self.out,
+        };
         input(call, &mut cx);
         if call.is_over() {
             self.calls.remove(&id);

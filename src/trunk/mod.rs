@@ -6,6 +6,7 @@ mod custom;
 pub mod destination;
 pub mod health;
 mod identity;
+pub mod redirect;
 pub mod route;
 mod stir;
 mod uri;

@@ -28,7 +28,7 @@ pub(crate) struct Calling {
     pub forks: Vec<Early>,
     pub quitting: Option<Quitting>,
     /// Whether anything at all was heard.
-    heard: bool,
+    pub heard: bool,
     /// What the INVITE was authorized with: its ACK bears the same (§22.1).
     pub authorizations: Vec<(Name, String)>,
 }

@@ -54,16 +54,17 @@ impl World {
         };
         #[expect(clippy::disallowed_methods, reason = "virtual time needs some instant to count from")]
         let start = Instant::now();
+        let admission = Admission::new(Limits::default());
         Self {
             now: start,
             start,
             network: Network::new(StdRng::seed_from_u64(seed), weather),
-            shard: Shard::new(Config::new(switch), seed_of(1)),
+            shard: Shard::new(Config::new(switch), seed_of(1), admission.clone()),
             exchange: Exchange::new(Config::new(exchange), seed_of(2)),
             ours: Legs::new("192.0.2.1", seed),
             theirs: Legs::new("192.0.2.2", seed ^ 1),
             next_call: 1,
-            admission: Admission::new(Limits::default()),
+            admission,
             trunk: Arc::new(trunk()),
             told: BTreeMap::new(),
         }
@@ -205,6 +206,11 @@ impl World {
             let clip = Some(simulator::agent_goodbye());
             let rendered = Command::Rendered { call: order.call, speech: order.speech, clip };
             self.shard.handle_command(self.now, rendered);
+        }
+        while let Some(dialing) = self.shard.poll_intent() {
+            moved = true;
+            let intended = Command::Intended { call: dialing.call, is_on_disk: true };
+            self.shard.handle_command(self.now, intended);
         }
         while let Some(event) = self.shard.poll_event() {
             moved = true;
