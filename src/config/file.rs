@@ -4,7 +4,8 @@
 use serde::Deserialize;
 
 use super::LogFormat;
-use crate::model::{Detection, Face, Secret, VoicemailAction};
+use super::trunk::table::{Choice, Trunk};
+use crate::model::{Detection, Face, RightToUse, Secret, VoicemailAction};
 
 /// The whole file.
 #[derive(Deserialize, Default)]
@@ -149,22 +150,6 @@ impl Default for Log {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Trunk {
-    pub name: String,
-    pub uri: String,
-    pub username: Option<String>,
-    pub password: Option<Secret<String>>,
-    pub from_domain: Option<String>,
-    #[serde(default = "yes")]
-    pub enabled: bool,
-    pub channels: Option<u32>,
-    pub cps: Option<f64>,
-    #[serde(default)]
-    pub allow: Vec<String>,
-}
-
 /// The call's limits default to Nixflex's own: 300 s of call, 10 s of silence.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -195,6 +180,10 @@ pub struct Agent {
 pub struct Number {
     pub e164: String,
     pub trunk: Option<String>,
+    #[serde(default)]
+    pub trunks: Vec<Choice>,
+    #[serde(default)]
+    pub right_to_use: RightToUse,
     pub agent: Option<String>,
     #[serde(default)]
     pub outbound: bool,

@@ -17,6 +17,7 @@ mod error;
 mod file;
 mod objects;
 mod source;
+mod trunk;
 mod uri;
 mod validate;
 

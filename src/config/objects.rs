@@ -6,10 +6,10 @@ use sha2::{Digest, Sha256};
 
 use super::file::{self, File};
 use super::validate::Checker;
-use super::{Objects, uri};
+use super::{Objects, trunk, uri};
 use crate::model::{
-    Agent, AgentId, Destinations, Detection, Key, KeyId, Number, NumberId, PhoneNumber, RightToUse, Secret,
-    TenantId, Trunk, TrunkChoice, TrunkId,
+    Agent, AgentId, Detection, Key, KeyId, Number, NumberId, PhoneNumber, Secret, TenantId, Trunk,
+    TrunkChoice, TrunkId,
 };
 
 /// Whose the file's objects are.
@@ -17,6 +17,9 @@ const FILE_TENANT: TenantId = TenantId(1);
 
 /// A secret half that is shorter could be guessed over the network.
 const SECRET_LENGTH_MIN: usize = 8;
+
+/// Ways out of one number, at most.
+const TRUNKS_MAX: usize = 16;
 
 /// What can be named by another object, and by which id.
 struct Names {
@@ -47,59 +50,21 @@ pub fn objects(file: &File, check: &mut Checker<'_>) -> Objects {
     };
     let (mut made, path) = (Objects::default(), |kind: &str, index: usize| format!("{kind}[{index}]"));
     for (index, (table, id)) in file.trunk.iter().zip(trunk_ids).enumerate() {
-        made.trunks.push(trunk(table, id, &path("trunk", index), check));
+        made.trunks.push(trunk::trunk(table, id, FILE_TENANT, &path("trunk", index), check));
     }
     for (index, (table, id)) in file.agent.iter().zip(agent_ids).enumerate() {
         made.agents.push(agent(table, id, &names, &path("agent", index), check));
     }
     for (index, (table, id)) in file.number.iter().zip(number_ids).enumerate() {
-        made.numbers.extend(number(table, id, &names, &path("number", index), check));
+        let path = path("number", index);
+        let Some(number) = number(table, id, &names, &path, check) else { continue };
+        may_be_shown(&number, &made.trunks, &path, check);
+        made.numbers.push(number);
     }
     for (index, (table, id)) in file.key.iter().zip(key_ids).enumerate() {
         made.keys.push(key(table, id, &path("key", index), check));
     }
     made
-}
-
-fn trunk(table: &file::Trunk, id: TrunkId, path: &str, check: &mut Checker<'_>) -> Trunk {
-    let valid = !table.name.is_empty() && table.name.len() <= 64 && table.name.chars().all(is_name);
-    check.that(&format!("{path}.name"), valid, || {
-        format!("`{}` must be 1 to 64 letters, digits, `.`, `_` or `-`", table.name)
-    });
-    for (index, prefix) in table.allow.iter().enumerate() {
-        let digits = prefix.strip_prefix('+').unwrap_or_default();
-        let valid = (1..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
-        check.that(&format!("{path}.allow[{index}]"), valid, || {
-            format!("`{prefix}` is not a prefix such as \"+44\"")
-        });
-    }
-    let credentials = table.username.is_some() == table.password.is_some();
-    check.that(path, credentials, || "username and password go together".into());
-    // They stand in a header, where a line's end would begin another one.
-    let one_line = |text: &str| !text.is_empty() && !text.chars().any(char::is_control);
-    check.that(&format!("{path}.username"), table.username.as_deref().is_none_or(one_line), || {
-        "must be one line of text".into()
-    });
-    let password = table.password.as_ref().map(|password| password.reveal().as_str());
-    check.that(&format!("{path}.password"), password.is_none_or(one_line), || {
-        "must be one line of text".into()
-    });
-    if let Some(domain) = &table.from_domain {
-        check.that(&format!("{path}.from_domain"), uri::is_host(domain), || {
-            format!("`{domain}` is neither a host name nor an address")
-        });
-    }
-    let uri = check.or(&format!("{path}.uri"), uri::trunk(&table.uri), String::new());
-    Trunk {
-        from_domain: table.from_domain.clone(),
-        username: table.username.clone(),
-        password: table.password.clone(),
-        enabled: table.enabled,
-        channels: check.limit(&format!("{path}.channels"), table.channels),
-        cps: check.rate(&format!("{path}.cps"), table.cps),
-        destinations: Destinations { allow: table.allow.clone(), ..Destinations::default() },
-        ..Trunk::new(id, FILE_TENANT, &table.name, uri)
-    }
 }
 
 fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check: &mut Checker<'_>) -> Agent {
@@ -146,8 +111,8 @@ fn number(
     path: &str,
     check: &mut Checker<'_>,
 ) -> Option<Number> {
-    let trunks = trunk_named(&table.trunk, names, path, check).map(TrunkChoice::only).into_iter().collect();
-    let right_to_use = RightToUse::default();
+    let trunks = choices(table, names, path, check);
+    let right_to_use = table.right_to_use;
     let agent = table.agent.as_ref().and_then(|name| {
         let known = names.agents.get(name).copied();
         check.that(&format!("{path}.agent"), known.is_some(), || format!("there is no agent `{name}`"));
@@ -198,6 +163,40 @@ fn trunk_named(name: &Option<String>, names: &Names, path: &str, check: &mut Che
     known
 }
 
+/// A call that its own trunk would refuse is better refused here.
+fn may_be_shown(number: &Number, trunks: &[Trunk], path: &str, check: &mut Checker<'_>) {
+    let of = |choice: &TrunkChoice| trunks.iter().find(|trunk| trunk.id == choice.trunk);
+    for trunk in number.trunks.iter().filter_map(of).filter(|_| number.outbound) {
+        check.that(&format!("{path}.e164"), trunk.caller_id.may_show(&number.e164), || {
+            format!("trunk `{}` may not show this number: its caller_id_allow leaves it out", trunk.name)
+        });
+    }
+}
+
+/// `trunk = "a"`, or several with their priorities, the most wanted first.
+fn choices(table: &file::Number, names: &Names, path: &str, check: &mut Checker<'_>) -> Vec<TrunkChoice> {
+    let only = trunk_named(&table.trunk, names, path, check);
+    let both = table.trunk.is_some() && !table.trunks.is_empty();
+    check.that(&format!("{path}.trunks"), !both, || "trunk and trunks: one of them must go".into());
+    check.that(&format!("{path}.trunks"), table.trunks.len() <= TRUNKS_MAX, || {
+        format!("names {} trunks, more than {TRUNKS_MAX}", table.trunks.len())
+    });
+    let mut choices: Vec<TrunkChoice> = only.map(TrunkChoice::only).into_iter().collect();
+    for (index, choice) in table.trunks.iter().enumerate() {
+        let key = format!("{path}.trunks[{index}].name");
+        let Some(trunk) = names.trunks.get(&choice.name).copied() else {
+            check.fault(&key, format!("there is no trunk `{}`", choice.name));
+            continue;
+        };
+        check.that(&key, choices.iter().all(|known| known.trunk != trunk), || {
+            format!("`{}` is named twice", choice.name)
+        });
+        choices.push(TrunkChoice { trunk, priority: choice.priority, weight: choice.weight });
+    }
+    choices.sort_by_key(|choice| choice.priority);
+    choices
+}
+
 fn webhook_url(url: &Option<String>, names: &Names, path: &str, check: &mut Checker<'_>) -> Option<String> {
     let text = url.as_ref()?;
     if let Err(reason) = uri::webhook(text, names.allow_http) {
@@ -225,7 +224,7 @@ fn over(own: &Detection, common: &Detection) -> Detection {
     }
 }
 
-fn is_name(c: char) -> bool {
+pub fn is_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
 }
 

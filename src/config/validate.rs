@@ -88,6 +88,13 @@ impl Checker<'_> {
         value
     }
 
+    /// A prefix of numbers in E.164 form.
+    pub fn prefix(&mut self, key: &str, text: &str) {
+        let digits = text.strip_prefix('+').unwrap_or_default();
+        let valid = (1..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+        self.that(key, valid, || format!("`{text}` is not a prefix such as \"+44\""));
+    }
+
     fn finish(mut self, config: Config) -> Result<Config, ConfigError> {
         if self.faults.is_empty() {
             return Ok(config);
@@ -229,16 +236,18 @@ fn limits(limits: &file::Limits, check: &mut Checker<'_>) -> Limits {
 fn webhooks(webhooks: &file::Webhooks, check: &mut Checker<'_>) -> Webhooks {
     let mut allow_addresses = Vec::new();
     for (index, text) in webhooks.allow_addresses.iter().enumerate() {
-        let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-        match network {
+        match network(text) {
             Ok(network) => allow_addresses.push(network),
-            Err(_) => check.fault(
-                &format!("webhooks.allow_addresses[{index}]"),
-                format!("`{text}` is neither an address nor a network such as \"10.0.0.0/8\""),
-            ),
+            Err(reason) => check.fault(&format!("webhooks.allow_addresses[{index}]"), reason),
         }
     }
     Webhooks { allow_http: webhooks.allow_http, allow_addresses }
+}
+
+/// A network, or one address.
+pub fn network(text: &str) -> Result<IpNet, String> {
+    let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    network.map_err(|_| format!("`{text}` is neither an address nor a network such as \"10.0.0.0/8\""))
 }
 
 fn tts(tts: file::Tts, check: &mut Checker<'_>) -> Tts {

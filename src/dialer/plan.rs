@@ -26,7 +26,7 @@ pub fn freeze(
     (asked_at, created_at): (Instant, Timestamp),
 ) -> Result<Ticket, Refusal> {
     let Route { agent, number, from, trunks } = route;
-    let trunks = ways(trunks, &request.to)?;
+    let trunks = ways(trunks, &from, &request.to)?;
     let mut unknown = Vec::new();
     let script = script(&request.prompt, &agent.steps, &request.variables, &mut unknown)?;
     let message = request.voicemail_message.as_deref().or(agent.voicemail_message.as_deref());
@@ -99,12 +99,16 @@ pub fn freeze(
     Ok(Ticket { plan, record: row, idempotency: request.idempotency })
 }
 
-/// The trunks that may dial this number, in the order in which this call tries them.
-fn ways(trunks: Vec<(Arc<Trunk>, TrunkChoice)>, to: &PhoneNumber) -> Result<Vec<Arc<Trunk>>, Refusal> {
+/// The trunks that may dial this number and show ours, in the order in which this call tries them.
+fn ways(
+    trunks: Vec<(Arc<Trunk>, TrunkChoice)>,
+    from: &PhoneNumber,
+    to: &PhoneNumber,
+) -> Result<Vec<Arc<Trunk>>, Refusal> {
     let mut forbidden = None;
     let mut allowed = Vec::new();
     for (trunk, choice) in trunks {
-        match destination::check(&trunk, to) {
+        match destination::check(&trunk, from, to) {
             Ok(()) => allowed.push((trunk, choice)),
             Err(reason) => forbidden = forbidden.or(Some(reason)),
         }

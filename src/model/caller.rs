@@ -1,6 +1,10 @@
 //! How a number is written for a trunk, which headers show it, and who has vouched for it.
 
-use super::{PhoneNumber, Secret};
+use std::sync::{Arc, Once};
+
+use uuid::Uuid;
+
+use super::{PhoneNumber, SigningKey};
 
 /// How a trunk wants the called number, and ours.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -85,10 +89,27 @@ pub enum RightToUse {
 /// STIR/SHAKEN signing (RFC 8224, RFC 8588).
 #[derive(Clone, Debug)]
 pub struct Stir {
-    /// Our ES256 key: PEM, PKCS #8 or SEC 1.
-    pub key: Secret<Vec<u8>>,
+    /// What signs.
+    pub key: SigningKey,
     /// Where a verifier finds the certificate (`x5u`, `info`).
     pub certificate_url: String,
+    /// Names us as the origin; without one, each trunk and number gets one of its own that stays.
+    pub origid: Option<Uuid>,
+    /// What becomes of a call that cannot be signed.
+    pub on_failure: UnsignedCalls,
+    /// That calls go unsigned is said once for each trunk.
+    pub warned: Arc<Once>,
+}
+
+/// What becomes of a call that cannot be signed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnsignedCalls {
+    /// It goes without, and the log says so.
+    #[default]
+    Send,
+    /// It does not leave.
+    Refuse,
 }
 
 /// What a trunk may cost in a UTC day. Millionths of the customer's own currency.

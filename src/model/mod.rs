@@ -16,11 +16,12 @@ mod refusal;
 mod request;
 mod response;
 mod secret;
+mod signing;
 mod time;
 mod trunk;
 
 pub use attempt::{Attempt, Dialing};
-pub use caller::{IdentityHeader, NumberFormat, NumberStyle, RightToUse, SpendLimit, Stir};
+pub use caller::{IdentityHeader, NumberFormat, NumberStyle, RightToUse, SpendLimit, Stir, UnsignedCalls};
 pub use event::{CallEvent, CallFact};
 pub use id::{AgentId, CallId, KeyId, NumberId, TenantId, TrunkId};
 pub use numbering::{CostClass, Country};
@@ -33,6 +34,7 @@ pub use refusal::Refusal;
 pub use request::{Face, Idempotency, OutboundRequest, Variable, VoicemailAction, interpolate};
 pub use response::{Accepted, Placed, StoredResponse};
 pub use secret::Secret;
+pub use signing::SigningKey;
 pub use time::Timestamp;
 pub use trunk::{
     AudioCodec, CallerId, Destinations, DtmfMode, FromUser, Inbound, ReferPolicy, Registration,

@@ -1,9 +1,11 @@
 //! A carrier's SIP trunk: everything that a customer can say of one. Values only, valid once they are here; what is not
 //! said has a default that suits most carriers ([`Trunk::new`]).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use trunkline_sip::ClientTls;
 
 use super::{
     CostClass, Country, IdentityHeader, NumberFormat, PhoneNumber, Secret, SpendLimit, Stir, TenantId,
@@ -143,6 +145,13 @@ pub struct CallerId {
     pub allow: Vec<String>,
 }
 
+impl CallerId {
+    /// May this number be shown?
+    pub fn may_show(&self, number: &PhoneNumber) -> bool {
+        self.allow.is_empty() || self.allow.iter().any(|prefix| number.as_str().starts_with(prefix.as_str()))
+    }
+}
+
 /// A number for a header.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ShownNumber {
@@ -271,8 +280,10 @@ pub enum SessionRefresher {
 }
 
 /// How TLS to this trunk differs from the usual. Certificates and keys are PEM, read when the configuration was.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct TrunkTls {
+    /// All of it, made ready: one for each trunk, so that no two share a connection. Opaque here.
+    pub client: Arc<ClientTls>,
     /// The CAs to believe instead of the system's.
     pub ca: Option<Vec<u8>>,
     /// Our certificate and those above it.

@@ -18,8 +18,8 @@ pub struct Redirection {
     is_home: bool,
 }
 
-/// What may be said to anybody: the signature over the call goes from end to end (RFC 8224 §4).
-const PUBLIC_HEADERS: [&str; 1] = ["Identity"];
+/// What may be said to anybody: the signature over the call, and its date, go from end to end (RFC 8224 §4).
+const PUBLIC_HEADERS: [&str; 2] = ["Date", "Identity"];
 
 impl Redirection {
     /// The Request-URI.
@@ -81,7 +81,8 @@ fn check(trunk: &Trunk, to: &PhoneNumber, text: &str, been: &[String]) -> Result
     let same = been.iter().filter_map(|uri| Uri::parse(uri)?.user_decoded()).any(|dialled| dialled == called);
     if !same && called != to.as_str() {
         let number = number(trunk, called).ok_or("the redirection names no number in international form")?;
-        destination::check(trunk, &number).map_err(|reason| format!("the redirection's number: {reason}"))?;
+        destination::may_dial(trunk, &number)
+            .map_err(|reason| format!("the redirection's number: {reason}"))?;
     }
     Ok(is_home(trunk, uri.host))
 }

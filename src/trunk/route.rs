@@ -1,12 +1,18 @@
-//! From a plan to an INVITE: Request-URI, From, To, credentials (RFC 3261 §8.1.1).
+//! From a plan to an INVITE: Request-URI, From, To, Route, credentials, headers (RFC 3261 §8.1.1), each as its trunk wants it.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use trunkline_sip::message::NameAddr;
-use trunkline_sip::{Body, Credentials, Invite, Reliable, SessionTimer};
+use trunkline_sip::{Body, Credentials, Invite, Refresher, Reliable, SessionTimer};
 
-use crate::model::{CallPlan, Trunk};
+use super::custom;
+use super::identity::Caller;
+use super::stir;
+use super::uri::{Target, address, name_addr};
+use crate::model::{
+    CallPlan, ReliableProvisional, SessionRefresher, Stir, Trunk, TrunkSession, UnsignedCalls,
+};
 
 /// An INVITE was to be signed, cannot be, and must not leave without.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -15,24 +21,29 @@ pub struct NotSigned;
 
 /// The INVITE of a plan through one of its trunks, at `now`.
 pub fn invite(plan: &CallPlan, trunk: &Trunk, now: Instant, offer: Body) -> Result<Invite, NotSigned> {
-    let _ = now;
+    let caller = Caller { trunk, number: &plan.from, right_to_use: plan.right_to_use };
     let target = Target::of(&trunk.uri);
-    let domain = trunk.from_domain.as_deref().unwrap_or(target.host());
-    let uri = target.with_user(plan.to.as_str());
+    let user = format!("{}{}", trunk.number.prefix, trunk.number.called.write(&plan.to));
+    let user_phone = trunk.number.user_phone;
+    let mut headers = caller.headers();
+    if let Some(stir) = &trunk.stir {
+        headers.extend(signed(stir, plan, trunk, now)?);
+    }
+    headers.extend(custom::headers(plan, trunk));
     Ok(Invite {
         token: plan.call.get(),
-        from: format!("<sip:{}@{domain}>", plan.from.as_str()),
-        to: format!("<{uri}>"),
-        uri,
-        route: None,
+        uri: target.request_uri(&user, user_phone),
+        from: caller.from(),
+        to: name_addr(None, &address(target.scheme(), &user, target.host(), user_phone)),
+        route: trunk.outbound_proxy.as_deref().map(|proxy| Target::of(proxy).route()),
         credentials: credentials(trunk),
-        tls: None,
-        headers: Vec::new(),
+        tls: trunk.tls.as_ref().map(|tls| Arc::clone(&tls.client)),
+        headers,
         body: Some(offer),
         call_id: Some(plan.sip_call_id.clone()),
         tap: plan.tap,
-        reliable: Reliable::default(),
-        session: Some(SessionTimer::default()),
+        reliable: reliable(trunk.reliable),
+        session: trunk.session.map(session),
     })
 }
 
@@ -46,59 +57,54 @@ pub fn by(invite: &mut Invite, service_route: &[String]) {
     invite.headers.splice(0..0, hops.map(|value| ("Route".to_owned(), value.clone())));
 }
 
+/// Date and Identity. Without them the call goes or stays as the trunk says; that it does is said once.
+fn signed(
+    stir: &Stir,
+    plan: &CallPlan,
+    trunk: &Trunk,
+    now: Instant,
+) -> Result<Vec<(String, String)>, NotSigned> {
+    let call = stir::Call {
+        from: &plan.from,
+        to: &plan.to,
+        right_to_use: plan.right_to_use,
+        trunk: &trunk.name,
+        at: plan.date(now),
+    };
+    match (stir::headers(stir, &call), stir.on_failure) {
+        (Ok(headers), _) => Ok(headers),
+        (Err(error), on_failure) => {
+            stir.warned.call_once(|| {
+                tracing::warn!(trunk = trunk.name, %error, ?on_failure, "caller ids cannot be signed");
+            });
+            if on_failure == UnsignedCalls::Send { Ok(Vec::new()) } else { Err(NotSigned) }
+        }
+    }
+}
+
 /// What answers a challenge of this trunk.
 pub fn credentials(trunk: &Trunk) -> Option<Arc<Credentials>> {
     let (username, password) = (trunk.username.as_ref()?, trunk.password.as_ref()?);
-    Some(Arc::new(Credentials::new(username.clone(), password.reveal().clone())))
+    let credentials = Credentials::new(username.clone(), password.reveal().clone());
+    Some(Arc::new(Credentials { realm: trunk.auth_realm.clone(), ..credentials }))
 }
 
-/// A trunk's URI in three parts: `sip:`, host and port, parameters. The configuration has checked its form.
-struct Target<'a> {
-    scheme: &'a str,
-    host_port: &'a str,
-    parameters: &'a str,
+fn reliable(said: ReliableProvisional) -> Reliable {
+    match said {
+        ReliableProvisional::Off => Reliable::Off,
+        ReliableProvisional::Supported => Reliable::Supported,
+        ReliableProvisional::Required => Reliable::Required,
+    }
 }
 
-impl<'a> Target<'a> {
-    fn of(uri: &'a str) -> Self {
-        let (scheme, rest) = uri.split_once(':').unwrap_or(("sip", uri));
-        let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-        let end = rest.find(';').unwrap_or(rest.len());
-        Self { scheme, host_port: &rest[..end], parameters: &rest[end..] }
-    }
-
-    /// Without the port; an IPv6 reference keeps its brackets.
-    fn host(&self) -> &'a str {
-        match self.host_port.rsplit_once(':') {
-            Some((host, port)) if !port.contains(']') => host,
-            _ => self.host_port,
-        }
-    }
-
-    fn with_user(&self, user: &str) -> String {
-        format!("{}:{user}@{}{}", self.scheme, self.host_port, self.parameters)
-    }
+fn session(said: TrunkSession) -> SessionTimer {
+    let refresher = match said.refresher {
+        SessionRefresher::Us => Refresher::Us,
+        SessionRefresher::Them => Refresher::Them,
+        SessionRefresher::Either => Refresher::Either,
+    };
+    SessionTimer { interval: said.interval, min: said.min, refresher }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_number_becomes_the_user_of_the_trunks_uri() {
-        for (trunk, uri, host) in [
-            ("sip:127.0.0.1:5080", "sip:+12@127.0.0.1:5080", "127.0.0.1"),
-            ("sip:carrier.example", "sip:+12@carrier.example", "carrier.example"),
-            (
-                "sip:[2001:db8::1]:5070;transport=udp",
-                "sip:+12@[2001:db8::1]:5070;transport=udp",
-                "[2001:db8::1]",
-            ),
-            ("sip:[2001:db8::1]", "sip:+12@[2001:db8::1]", "[2001:db8::1]"),
-            ("sip:me@carrier.example:5060", "sip:+12@carrier.example:5060", "carrier.example"),
-        ] {
-            let target = Target::of(trunk);
-            assert_eq!((target.with_user("+12").as_str(), target.host()), (uri, host));
-        }
-    }
-}
+mod tests;
