@@ -14,6 +14,7 @@ use trunkline_sip::{
 
 use super::health::{Probe, Registration};
 use super::route;
+use super::uri::{self, Target};
 use crate::admission::Admission;
 use crate::model::{Trunk, TrunkId};
 
@@ -250,9 +251,8 @@ fn registers_alike(one: &Trunk, other: &Trunk) -> bool {
 fn address_of_record(trunk: &Trunk) -> String {
     let registered = trunk.registration.as_ref().and_then(|registration| registration.user.as_deref());
     let user = registered.or(trunk.username.as_deref()).unwrap_or("trunkline");
-    let host = host_port(&trunk.uri).unwrap_or_default();
-    let own = host.rsplit_once(':').filter(|(_, port)| !port.contains(']')).map_or(&*host, |(host, _)| host);
-    format!("sip:{user}@{}", trunk.from_domain.as_deref().unwrap_or(own))
+    let domain = trunk.from_domain.as_deref().unwrap_or(Target::of(&trunk.uri).host());
+    uri::address("sip", user, domain, false)
 }
 
 /// A URI's host and port, as they are written.

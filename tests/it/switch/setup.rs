@@ -87,6 +87,8 @@ impl Setup {
         let tts = self.tts.clone().unwrap_or_else(|| cat("hello"));
         // Nobody speaks in most scenarios: silence is judged soon.
         let agent = with_default(agent, "amd", "amd = { initial_silence = 400 }");
+        // What is not asked for is not counted: tests of OPTIONS ask for them.
+        let trunk = with_default(trunk, "options_interval_seconds", "options_interval_seconds = 0");
         let sip = with_default(sip, "t1_ms", "t1_ms = 200\nt2_ms = 800\nt4_ms = 1000");
         format!(
             "data_dir = \"./data\"
