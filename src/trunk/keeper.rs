@@ -51,9 +51,9 @@ const TOKEN: u64 = 1 << 63;
 /// The first OPTIONS of all trunks are spread over so long.
 const SPREAD: Duration = Duration::from_secs(2);
 /// How long an answer to OPTIONS is waited for.
-const PATIENCE: Duration = Duration::from_secs(8);
+const PATIENCE: Duration = Duration::from_secs(4);
 /// While OPTIONS fail, the next one comes so soon, if not sooner: three failures make a trunk down.
-const DOUBT: Duration = Duration::from_secs(5);
+const DOUBT: Duration = Duration::from_secs(2);
 const TICK: Duration = Duration::from_secs(1);
 
 impl Keeper {
