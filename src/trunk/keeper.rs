@@ -189,7 +189,7 @@ impl Kept {
             from: format!("<{}>", address_of_record(trunk)),
             route: trunk.outbound_proxy.clone(),
             credentials: route::credentials(trunk),
-            tls: None,
+            tls: trunk.tls.as_ref().map(|tls| Arc::clone(&tls.client)),
         };
         match agent.options(now, request) {
             Ok(request) => self.asked = Some(Asked { request, at: now }),
@@ -221,6 +221,7 @@ impl Kept {
             contact_user: wanted.user.clone().or_else(|| trunk.username.clone()),
             route: trunk.outbound_proxy.clone(),
             credentials: route::credentials(trunk),
+            tls: trunk.tls.as_ref().map(|tls| Arc::clone(&tls.client)),
             expires: wanted.expires,
             headers: Vec::new(),
             tap: false,

@@ -5,6 +5,7 @@ mod calls_outbound;
 mod calls_read;
 mod cli;
 mod crash;
+mod doctor;
 mod drain;
 mod hostile;
 mod ledger;
