@@ -14,6 +14,7 @@ use trunkline_sip::{
 
 use super::health::{Probe, Registration};
 use super::route;
+use super::uri::{self, Target};
 use crate::admission::Admission;
 use crate::model::{Trunk, TrunkId};
 
@@ -50,9 +51,9 @@ const TOKEN: u64 = 1 << 63;
 /// The first OPTIONS of all trunks are spread over so long.
 const SPREAD: Duration = Duration::from_secs(2);
 /// How long an answer to OPTIONS is waited for.
-const PATIENCE: Duration = Duration::from_secs(8);
+const PATIENCE: Duration = Duration::from_secs(4);
 /// While OPTIONS fail, the next one comes so soon, if not sooner: three failures make a trunk down.
-const DOUBT: Duration = Duration::from_secs(5);
+const DOUBT: Duration = Duration::from_secs(2);
 const TICK: Duration = Duration::from_secs(1);
 
 impl Keeper {
@@ -250,9 +251,8 @@ fn registers_alike(one: &Trunk, other: &Trunk) -> bool {
 fn address_of_record(trunk: &Trunk) -> String {
     let registered = trunk.registration.as_ref().and_then(|registration| registration.user.as_deref());
     let user = registered.or(trunk.username.as_deref()).unwrap_or("trunkline");
-    let host = host_port(&trunk.uri).unwrap_or_default();
-    let own = host.rsplit_once(':').filter(|(_, port)| !port.contains(']')).map_or(&*host, |(host, _)| host);
-    format!("sip:{user}@{}", trunk.from_domain.as_deref().unwrap_or(own))
+    let domain = trunk.from_domain.as_deref().unwrap_or(Target::of(&trunk.uri).host());
+    uri::address("sip", user, domain, false)
 }
 
 /// A URI's host and port, as they are written.

@@ -128,6 +128,7 @@ impl Call {
             Ok(invite) => {
                 self.party = Some(Party::new(invite, pending, description));
                 self.dialled.progress = Progress::Silent;
+                self.facts.begin_again();
                 self.phase = Phase::Inviting { hangup: None };
                 self.set(cx, Timer::Silent, SILENT_MAX);
             }
