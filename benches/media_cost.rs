@@ -23,8 +23,8 @@ use std::{
 };
 
 use trunkline_media::{
-    BridgeSpec, Capabilities, Clip, Codec, Command, Media, MediaConfig, Offer, OpenError, RecordingSpec, amd,
-    sdp,
+    BridgeSpec, Capabilities, Clip, Command, Media, MediaConfig, Offer, OpenError, RecordingSpec, amd,
+    g711::Law, sdp,
 };
 
 const TICK: Duration = Duration::from_millis(20);
@@ -213,7 +213,7 @@ impl Source {
 
 fn talk(sockets: &[UdpSocket], targets: &[SocketAddr], over: &AtomicBool) {
     let mut pcmu = vec![0; 8_000 * 20];
-    Codec::Pcmu.encode(&speech(20), &mut pcmu);
+    Law::Mu.encode(&speech(20), &mut pcmu);
     let mut batch = Batch::new();
     let mut packet = [0; PACKET];
     packet[0] = 0x80;

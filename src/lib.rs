@@ -9,6 +9,7 @@
 //! | [`dialer`] | from a request to a call on its way: permits, ports, the committed intent; queue, recovery |
 //! | [`call`] | one call's machine, its SIP party, the table of its ends; the shard that holds many, and its driver |
 //! | [`agent`], [`tts`] | who talks; how text becomes speech |
+//! | [`doctor`] | what is wrong with a trunk, and which key to change |
 //! | [`trunk`] | how an INVITE for a trunk looks, and where it may go |
 //! | [`journal`], [`store`] | every call's facts, written down in order; SQLite and PostgreSQL behind one `Store` |
 //! | [`webhook`], [`egress`] | delivery from the outbox; the only way out by HTTP |
@@ -48,6 +49,7 @@ pub mod cli;
 pub mod config;
 pub mod dialer;
 pub mod directory;
+pub mod doctor;
 pub mod egress;
 pub mod face;
 pub mod house;

@@ -20,14 +20,16 @@ pub use self::interface::{
 use crate::{
     amd,
     clip::Clip,
-    dtmf::{Received, Sent},
-    g711::Codec,
+    digits::Digits,
+    dtmf::{self, Received, Sent},
+    g711::Law,
     hearing::{Hearing, Noticed},
     jitter::FRAME,
     leg::Leg,
     playout::Playout,
     rule::{Cue, Rule, Rules, Then, When},
     sdp::Negotiated,
+    tone::{self, Sounded},
 };
 
 /// One call's audio. After each `handle_*`, drain every `poll_*`.
@@ -37,6 +39,10 @@ pub struct Bridge {
     playout: Playout,
     rules: Rules,
     hearing: Option<Hearing>,
+    /// Where digits are listened for in the audio too.
+    digits: Option<Box<Digits>>,
+    dtmf: DtmfMode,
+    tones: tone::Sender,
     record: bool,
     rtp_timeout: Duration,
     phase: Phase,
@@ -85,6 +91,9 @@ impl Bridge {
             playout: Playout::new(),
             rules: Rules::default(),
             hearing: Hearing::new(spec.detect, spec.speech),
+            digits: spec.inband_dtmf.then(|| Box::new(Digits::new())),
+            dtmf: spec.dtmf,
+            tones: tone::Sender::default(),
             record: spec.record,
             rtp_timeout: spec.rtp_timeout,
             phase: Phase::Early,
@@ -117,7 +126,7 @@ impl Bridge {
             }
             Command::CloseGate => self.gate.open = false,
             Command::SendDtmf { digits } => {
-                if !self.leg.push_digits(&digits) {
+                if !self.push_digits(&digits) {
                     self.refused += 1;
                     self.events.push_back(Event::DtmfSent { sent: false });
                 }
@@ -156,6 +165,7 @@ impl Bridge {
         let mut agent = [0; FRAME];
         let (_, digit) = self.leg.pull(now, &mut callee);
         self.tell_digit(digit);
+        self.listen_for_digits(&callee);
         self.listen(now, &callee);
         self.leg.advance();
         if now - due < BURST {
@@ -346,10 +356,13 @@ impl Bridge {
             Sent::Finished => self.events.push_back(Event::DtmfSent { sent: true }),
             Sent::Nothing => {}
         }
+        if !self.tones.is_idle() && self.speak_tone(agent) {
+            return;
+        }
         let mut pcmu = [0; FRAME];
         let events = &mut self.events;
         let marked = |mark| events.push_back(Event::Marked { mark, cleared: false });
-        if self.gate.open && self.playout.next(&mut pcmu, Codec::Pcmu.silence(), marked) {
+        if self.gate.open && self.playout.next(&mut pcmu, Law::Mu.silence(), marked) {
             self.speak_frame(now, &pcmu, agent);
         } else if let Phase::Answered(_) = self.phase {
             self.speak_silence();
@@ -364,26 +377,49 @@ impl Bridge {
     fn speak_silence(&mut self) {
         self.gate.speaking = false;
         self.gate.quiet = self.gate.quiet.saturating_add(1);
-        if self.gate.quiet <= QUIET_DENSE || self.gate.quiet.is_multiple_of(QUIET_EVERY) {
-            self.leg.send_audio(&[self.leg.codec().silence(); FRAME], false);
+        let quiet = self.gate.quiet;
+        if quiet <= QUIET_DENSE {
+            return self.leg.send_audio(&[Law::Mu.silence(); FRAME], false);
+        }
+        let due = quiet.is_multiple_of(QUIET_EVERY);
+        // Where comfort noise was agreed upon, it says so at once, and then instead.
+        if (due || quiet == QUIET_DENSE + 1) && self.leg.send_comfort() {
+            return;
+        }
+        if due {
+            self.leg.send_audio(&[Law::Mu.silence(); FRAME], false);
         } else {
             self.leg.pause();
         }
     }
 
+    /// Sends this tick's part of a digit as a tone. False: there is nothing left of them.
+    fn speak_tone(&mut self, agent: &mut [i16; FRAME]) -> bool {
+        let mut frame = [0; FRAME];
+        match self.tones.tick(&mut frame) {
+            Sounded::Nothing => return false,
+            Sounded::Finished => {
+                self.events.push_back(Event::DtmfSent { sent: true });
+                return false;
+            }
+            Sounded::Frame => {}
+        }
+        let mut pcmu = [0; FRAME];
+        Law::Mu.encode(&frame, &mut pcmu);
+        self.leg.send_audio(&pcmu, false);
+        (self.gate.speaking, self.gate.quiet) = (false, 0);
+        if self.record {
+            *agent = frame;
+        }
+        true
+    }
+
     fn speak_frame(&mut self, now: Instant, pcmu: &[u8; FRAME], agent: &mut [i16; FRAME]) {
         let spurt = !std::mem::replace(&mut self.gate.speaking, true);
         self.gate.quiet = 0;
-        match self.leg.codec() {
-            Codec::Pcmu => self.leg.send_audio(pcmu, spurt),
-            codec => {
-                let mut encoded = [0; FRAME];
-                codec.transcode_from_pcmu(pcmu, &mut encoded);
-                self.leg.send_audio(&encoded, spurt);
-            }
-        }
+        self.leg.send_audio(pcmu, spurt);
         if self.record {
-            Codec::Pcmu.decode(pcmu, agent);
+            Law::Mu.decode(pcmu, agent);
         }
         if !std::mem::replace(&mut self.gate.opened, true) {
             let since = self.gate.since.unwrap_or(now);
@@ -398,14 +434,40 @@ impl Bridge {
         let Some(since) = self.silence.since.filter(|_| !self.silence.told && self.leg.is_receiving()) else {
             return;
         };
-        if now.saturating_duration_since(since) >= self.rtp_timeout {
+        // Who announced silence may be silent for longer, and its reports show that it is there.
+        let (since, patience) = match self.leg.rtcp_at().filter(|_| self.leg.is_hushed()) {
+            Some(at) => (since.max(at), self.rtp_timeout * HUSH_PATIENCE),
+            None if self.leg.is_hushed() => (since, self.rtp_timeout * HUSH_PATIENCE),
+            None => (since, self.rtp_timeout),
+        };
+        if now.saturating_duration_since(since) >= patience {
             self.silence.told = true;
             self.events.push_back(Event::RtpTimeout);
         }
     }
 
+    /// Takes a digit that came as an event.
     fn tell_digit(&mut self, digit: Option<Received>) {
-        self.events.extend(digit.map(|Received { digit, duration }| Event::Dtmf { digit, duration }));
+        let told = match &mut self.digits {
+            Some(digits) => digit.and_then(|digit| digits.event(digit)),
+            None => digit,
+        };
+        self.events.extend(told.map(|Received { digit, duration }| Event::Dtmf { digit, duration }));
+    }
+
+    fn listen_for_digits(&mut self, callee: &[i16; FRAME]) {
+        let Some(digits) = self.digits.as_mut().filter(|_| self.started) else { return };
+        let told = digits.listen(callee);
+        self.events.extend(told.map(|Received { digit, duration }| Event::Dtmf { digit, duration }));
+    }
+
+    /// False: too many are queued, or nothing was agreed upon yet.
+    fn push_digits(&mut self, digits: &dtmf::Digits) -> bool {
+        match self.dtmf {
+            _ if self.leg.is_idle() => false,
+            DtmfMode::Events if self.leg.takes_events() => self.leg.push_digits(digits),
+            DtmfMode::Events | DtmfMode::Inband => self.tones.push(digits),
+        }
     }
 }
 
@@ -413,6 +475,8 @@ impl Bridge {
 const QUIET_DENSE: u32 = 10;
 /// After those, one in so many is: every 400 ms.
 const QUIET_EVERY: u32 = 20;
+/// How much longer an announced silence may last.
+const HUSH_PATIENCE: u32 = 4;
 /// One tick.
 pub const TICK: Duration = Duration::from_millis(20);
 /// A tick that comes later than this sends nothing: bursts help nobody.

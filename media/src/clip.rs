@@ -3,7 +3,7 @@
 
 use std::{f64::consts::PI, time::Duration};
 
-use crate::g711::Codec;
+use crate::g711::Law;
 
 /// Audio at rest: PCMU at 8 kHz, shared by `Arc`.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ impl Clip {
     #[must_use]
     pub fn from_samples(samples: &[i16]) -> Clip {
         let mut pcmu = vec![0; samples.len()];
-        Codec::Pcmu.encode(samples, &mut pcmu);
+        Law::Mu.encode(samples, &mut pcmu);
         Clip { pcmu: pcmu.into() }
     }
 
@@ -76,7 +76,7 @@ struct Format {
 #[derive(Clone, Copy)]
 enum Encoding {
     Pcm16,
-    G711(Codec),
+    G711(Law),
 }
 
 /// The format and the data of a RIFF file, whatever other chunks there are.
@@ -112,8 +112,8 @@ impl Format {
         let tag = word(0).map(|tag| if tag == 0xfffe { word(24).unwrap_or(0) } else { tag });
         let encoding = match (tag, word(14)) {
             (Some(1), Some(16)) => Encoding::Pcm16,
-            (Some(6), _) => Encoding::G711(Codec::Pcma),
-            (Some(7), _) => Encoding::G711(Codec::Pcmu),
+            (Some(6), _) => Encoding::G711(Law::A),
+            (Some(7), _) => Encoding::G711(Law::Mu),
             _ => return Err(ClipError::Encoding),
         };
         let channels = word(2).filter(|channels| *channels > 0).ok_or(ClipError::NotWav)?;
@@ -128,9 +128,9 @@ impl Format {
             Encoding::Pcm16 => {
                 data.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
             }
-            Encoding::G711(codec) => {
+            Encoding::G711(law) => {
                 let mut samples = vec![0; data.len()];
-                codec.decode(data, &mut samples);
+                law.decode(data, &mut samples);
                 samples
             }
         };
@@ -211,7 +211,7 @@ mod tests {
 
     fn samples(clip: &Clip) -> Vec<i16> {
         let mut out = vec![0; clip.pcmu().len()];
-        Codec::Pcmu.decode(clip.pcmu(), &mut out);
+        Law::Mu.decode(clip.pcmu(), &mut out);
         out
     }
 

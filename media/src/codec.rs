@@ -1,5 +1,7 @@
 //! Which codecs there are, and how SDP and RTP name them (RFC 3551 §6, RFC 7587). Knows nothing of samples.
 
+use crate::g711::Law;
+
 /// A codec of a telephone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Codec {
@@ -55,6 +57,25 @@ impl Codec {
             Codec::Pcma => Some(8),
             Codec::G722 => Some(9),
             Codec::Opus => None,
+        }
+    }
+
+    /// Whether this build has it: Opus only with the cargo feature `opus`. What it has not is neither offered nor taken.
+    #[must_use]
+    pub const fn is_available(self) -> bool {
+        match self {
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => true,
+            Codec::Opus => cfg!(feature = "opus"),
+        }
+    }
+
+    /// Its law, if it is G.711.
+    #[must_use]
+    pub const fn law(self) -> Option<Law> {
+        match self {
+            Codec::Pcmu => Some(Law::Mu),
+            Codec::Pcma => Some(Law::A),
+            Codec::G722 | Codec::Opus => None,
         }
     }
 }

@@ -12,6 +12,10 @@ pub struct Digits(ArrayVec<Symbol, { Digits::MAX }>);
 impl Digits {
     /// Longest accepted string.
     pub const MAX: usize = 64;
+
+    pub(crate) fn symbols(&self) -> &[Symbol] {
+        &self.0
+    }
 }
 
 /// The string held something that is no digit, nothing at all, or too much.
@@ -35,8 +39,10 @@ impl FromStr for Digits {
     }
 }
 
+/// One thing to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Symbol {
+pub(crate) enum Symbol {
+    /// An event's number (§3.2), 0 to 15.
     Event(u8),
     Pause,
 }
@@ -53,6 +59,18 @@ pub struct Outgoing {
     pub marker: bool,
     /// The timestamp of the event's beginning, the same in all its packets.
     pub timestamp: u32,
+}
+
+impl Outgoing {
+    /// The payload where the clock is `times` 8 kHz (§2.1: that of the audio beside it).
+    #[must_use]
+    pub fn scaled(&self, times: u32) -> [u8; PAYLOAD_BYTES] {
+        let [event, flags, high, low] = self.payload;
+        // 800 samples at most, and a clock of 48 kHz: far below 65,535.
+        let duration = u32::from(u16::from_be_bytes([high, low])) * times;
+        let [high, low] = (duration.min(u32::from(u16::MAX)) as u16).to_be_bytes();
+        [event, flags, high, low]
+    }
 }
 
 /// Plays digits as events of 100 ms, one every 180 ms, a packet a tick of 20 ms.
@@ -162,6 +180,7 @@ pub struct Receiver {
 #[derive(Clone, Copy, Debug)]
 struct Incoming {
     event: u8,
+    clock_hz: u32,
     /// Timestamp of the segment that is being heard, and what its segments before lasted.
     timestamp: u32,
     before: u32,
@@ -171,8 +190,9 @@ struct Incoming {
 }
 
 impl Receiver {
-    /// Takes a payload and its packet's timestamp. Repetitions, reordered packets and unknown events give nothing.
-    pub fn receive(&mut self, timestamp: u32, payload: &[u8]) -> Option<Received> {
+    /// Takes a payload and its packet's timestamp, both in units of `clock_hz`. Repetitions, reordered packets and unknown
+    /// events give nothing.
+    pub fn receive(&mut self, timestamp: u32, clock_hz: u32, payload: &[u8]) -> Option<Received> {
         let [event, flags, high, low] = *payload.first_chunk::<PAYLOAD_BYTES>()?;
         digit_of(event)?;
         let duration = u16::from_be_bytes([high, low]);
@@ -191,8 +211,15 @@ impl Receiver {
             }
             current => {
                 finished = current.as_mut().and_then(Incoming::report);
-                *current =
-                    Some(Incoming { event, timestamp, before: 0, duration, quiet_ticks: 0, reported: false });
+                *current = Some(Incoming {
+                    event,
+                    clock_hz,
+                    timestamp,
+                    before: 0,
+                    duration,
+                    quiet_ticks: 0,
+                    reported: false,
+                });
             }
         }
         if flags & END == 0 || finished.is_some() {
@@ -231,7 +258,12 @@ impl Incoming {
             return None;
         }
         let digit = digit_of(self.event)?;
-        Some(Received { digit, duration: Duration::from_micros(u64::from(self.total()) * 125) })
+        Some(Received {
+            digit,
+            duration: Duration::from_micros(
+                u64::from(self.total()) * 1_000_000 / u64::from(self.clock_hz.max(1)),
+            ),
+        })
     }
 }
 
@@ -241,7 +273,7 @@ fn event_of(digit: char) -> Option<u8> {
     DIGITS.iter().position(|letter| char::from(*letter) == digit).map(|position| position as u8)
 }
 
-fn digit_of(event: u8) -> Option<char> {
+pub(crate) fn digit_of(event: u8) -> Option<char> {
     DIGITS.get(usize::from(event)).copied().map(char::from)
 }
 
@@ -270,7 +302,7 @@ mod tests {
         let mut receiver = Receiver::default();
         let mut out = Vec::new();
         for packet in packets {
-            out.extend(receiver.receive(packet.timestamp, &packet.payload));
+            out.extend(receiver.receive(packet.timestamp, 8_000, &packet.payload));
         }
         out.extend((0..10).filter_map(|_| receiver.tick()));
         out
@@ -335,6 +367,20 @@ mod tests {
     }
 
     #[test]
+    fn beside_opus_a_digit_is_counted_in_its_clock() {
+        let (packets, _) = wire("4");
+        let mut receiver = Receiver::default();
+        let told: Vec<Received> = packets
+            .iter()
+            .filter_map(|packet| {
+                let [event, flags, high, low] = packet.scaled(6);
+                receiver.receive(packet.timestamp * 6, 48_000, &[event, flags, high, low])
+            })
+            .collect();
+        assert_eq!(told, [Received { digit: '4', duration: Duration::from_millis(100) }]);
+    }
+
+    #[test]
     fn only_digits_are_digits() {
         for text in ["", "12x", "+44", &"1".repeat(65)] {
             assert_eq!(text.parse::<Digits>(), Err(InvalidDigits), "{text}");
@@ -346,7 +392,7 @@ mod tests {
         fn hostile_payloads_never_panic(packets in proptest::collection::vec((any::<u32>(), proptest::collection::vec(any::<u8>(), 0..6)), 0..60)) {
             let mut receiver = Receiver::default();
             for (timestamp, payload) in packets {
-                let _ = receiver.receive(timestamp, &payload);
+                let _ = receiver.receive(timestamp, 8_000, &payload);
                 let _ = receiver.tick();
             }
         }

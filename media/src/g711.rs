@@ -1,6 +1,5 @@
 //! G.711 (ITU-T G.711, RFC 3551 §4.5.14): µ-law and A-law to 16-bit samples and back, by tables.
 //!
-//! The methods here are those of the two laws; other codecs have no business with them.
 //! The tables are made once, at first use, from `audio-codec-algorithms`, which agrees bit for bit with ITU-T G.191.
 //! Knows nothing of packets.
 
@@ -10,25 +9,30 @@ use audio_codec_algorithms::{
     convert_alaw_to_ulaw, convert_ulaw_to_alaw, decode_alaw, decode_ulaw, encode_alaw, encode_ulaw,
 };
 
-pub use crate::codec::Codec;
+/// One of the two laws: 8,000 samples and bytes a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Law {
+    /// µ-law, as in North America and Japan.
+    Mu,
+    /// A-law, as everywhere else.
+    A,
+}
 
-impl Codec {
+impl Law {
     /// The byte that says nothing.
     #[must_use]
     pub fn silence(self) -> u8 {
         match self {
-            Codec::Pcmu => 0xff,
-            Codec::Pcma => 0xd5,
-            Codec::G722 | Codec::Opus => unreachable!("only the two laws are negotiated so far"),
+            Law::Mu => 0xff,
+            Law::A => 0xd5,
         }
     }
 
     /// Decodes as many samples as both slices hold.
     pub fn decode(self, encoded: &[u8], samples: &mut [i16]) {
         let table = match self {
-            Codec::Pcmu => &TABLES.from_pcmu,
-            Codec::Pcma => &TABLES.from_pcma,
-            Codec::G722 | Codec::Opus => unreachable!("only the two laws are negotiated so far"),
+            Law::Mu => &TABLES.from_pcmu,
+            Law::A => &TABLES.from_pcma,
         };
         for (sample, byte) in samples.iter_mut().zip(encoded) {
             *sample = table[usize::from(*byte)];
@@ -38,17 +42,16 @@ impl Codec {
     /// Encodes as many samples as both slices hold.
     pub fn encode(self, samples: &[i16], encoded: &mut [u8]) {
         match self {
-            Codec::Pcmu => {
+            Law::Mu => {
                 for (byte, sample) in encoded.iter_mut().zip(samples) {
                     *byte = TABLES.to_pcmu[usize::from(*sample as u16 >> PCMU_SHIFT)];
                 }
             }
-            Codec::Pcma => {
+            Law::A => {
                 for (byte, sample) in encoded.iter_mut().zip(samples) {
                     *byte = TABLES.to_pcma[usize::from(*sample as u16 >> PCMA_SHIFT)];
                 }
             }
-            Codec::G722 | Codec::Opus => unreachable!("only the two laws are negotiated so far"),
         }
     }
 
@@ -56,13 +59,12 @@ impl Codec {
     pub fn transcode_from_pcmu(self, pcmu: &[u8], encoded: &mut [u8]) {
         let length = pcmu.len().min(encoded.len());
         match self {
-            Codec::Pcmu => encoded[..length].copy_from_slice(&pcmu[..length]),
-            Codec::Pcma => {
+            Law::Mu => encoded[..length].copy_from_slice(&pcmu[..length]),
+            Law::A => {
                 for (byte, from) in encoded.iter_mut().zip(pcmu) {
                     *byte = TABLES.pcmu_to_pcma[usize::from(*from)];
                 }
             }
-            Codec::G722 | Codec::Opus => unreachable!("only the two laws are negotiated so far"),
         }
     }
 
@@ -70,13 +72,12 @@ impl Codec {
     pub fn transcode_to_pcmu(self, encoded: &[u8], pcmu: &mut [u8]) {
         let length = pcmu.len().min(encoded.len());
         match self {
-            Codec::Pcmu => pcmu[..length].copy_from_slice(&encoded[..length]),
-            Codec::Pcma => {
+            Law::Mu => pcmu[..length].copy_from_slice(&encoded[..length]),
+            Law::A => {
                 for (byte, from) in pcmu.iter_mut().zip(encoded) {
                     *byte = TABLES.pcma_to_pcmu[usize::from(*from)];
                 }
             }
-            Codec::G722 | Codec::Opus => unreachable!("only the two laws are negotiated so far"),
         }
     }
 }
@@ -107,47 +108,47 @@ static TABLES: LazyLock<Tables> = LazyLock::new(|| Tables {
 mod tests {
     use super::*;
 
-    const BOTH: [Codec; 2] = [Codec::Pcmu, Codec::Pcma];
+    const BOTH: [Law; 2] = [Law::Mu, Law::A];
 
-    fn decode_one(codec: Codec, byte: u8) -> i16 {
+    fn decode_one(law: Law, byte: u8) -> i16 {
         let mut sample = [0];
-        codec.decode(&[byte], &mut sample);
+        law.decode(&[byte], &mut sample);
         sample[0]
     }
 
-    fn encode_one(codec: Codec, sample: i16) -> u8 {
+    fn encode_one(law: Law, sample: i16) -> u8 {
         let mut byte = [0];
-        codec.encode(&[sample], &mut byte);
+        law.encode(&[sample], &mut byte);
         byte[0]
     }
 
     #[test]
     fn every_sample_encodes_as_the_reference_does() {
         for sample in i16::MIN..=i16::MAX {
-            assert_eq!(encode_one(Codec::Pcmu, sample), encode_ulaw(sample), "PCMU {sample}");
-            assert_eq!(encode_one(Codec::Pcma, sample), encode_alaw(sample), "PCMA {sample}");
+            assert_eq!(encode_one(Law::Mu, sample), encode_ulaw(sample), "PCMU {sample}");
+            assert_eq!(encode_one(Law::A, sample), encode_alaw(sample), "PCMA {sample}");
         }
     }
 
     #[test]
     fn every_byte_survives_decoding_and_encoding() {
-        for codec in BOTH {
+        for law in BOTH {
             for byte in 0..=255 {
-                let again = encode_one(codec, decode_one(codec, byte));
+                let again = encode_one(law, decode_one(law, byte));
                 // µ-law has two zeros, and the negative one comes back as the positive.
-                let expected = if codec == Codec::Pcmu && byte == 0x7f { 0xff } else { byte };
-                assert_eq!(again, expected, "{codec:?}");
+                let expected = if law == Law::Mu && byte == 0x7f { 0xff } else { byte };
+                assert_eq!(again, expected, "{law:?}");
             }
         }
     }
 
     #[test]
     fn no_sample_is_louder_than_the_codec_allows() {
-        for codec in BOTH {
+        for law in BOTH {
             for byte in 0..=255 {
-                assert!(decode_one(codec, byte).unsigned_abs() <= 32_256);
+                assert!(decode_one(law, byte).unsigned_abs() <= 32_256);
             }
-            assert!(decode_one(codec, codec.silence()).unsigned_abs() <= 8);
+            assert!(decode_one(law, law.silence()).unsigned_abs() <= 8);
         }
     }
 
@@ -156,9 +157,9 @@ mod tests {
         for byte in 0..=255u8 {
             let mut there = [0];
             let mut back = [0];
-            Codec::Pcma.transcode_from_pcmu(&[byte], &mut there);
-            Codec::Pcma.transcode_to_pcmu(&there, &mut back);
-            let (was, is) = (decode_one(Codec::Pcmu, byte), decode_one(Codec::Pcmu, back[0]));
+            Law::A.transcode_from_pcmu(&[byte], &mut there);
+            Law::A.transcode_to_pcmu(&there, &mut back);
+            let (was, is) = (decode_one(Law::Mu, byte), decode_one(Law::Mu, back[0]));
             assert!(
                 (i32::from(was) - i32::from(is)).abs() <= 1024.min(8 + i32::from(was).abs() / 8),
                 "{was} became {is}"

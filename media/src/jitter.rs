@@ -5,21 +5,32 @@
 //! The playout delay starts at 20 ms and follows the interarrival jitter (RFC 3550 §6.4.1) up to 200 ms: it grows when
 //! the buffer runs dry, by repeating instead of skipping, and shrinks in quiet moments when every packet of the last
 //! second came earlier than it had to. Telephone events (RFC 4733) share the numbering of the audio, and are told to
-//! the buffer so that they aren't mistaken for loss.
+//! the buffer so that they aren't mistaken for loss; so is comfort noise (RFC 3389), and it fills the silence after it.
+//!
+//! Packets may be of any length up to 60 ms, and one stream may mix them. G.711 is decoded where it is played; a codec
+//! that remembers decodes whole packets, in order, and what of them isn't played yet waits in a [`Stretch`].
 
 use arrayvec::ArrayVec;
 
-use crate::{conceal::Concealer, g711::Codec, rtp};
+use crate::{
+    codec::Codec,
+    coder::{self, Decoder},
+    comfort::Noise,
+    conceal::Concealer,
+    rtp,
+};
 
 /// Samples of a frame: 20 ms at 8 kHz.
 pub const FRAME: usize = 160;
 /// Packets that are kept at most.
 pub const SLOTS: usize = 64;
-/// Longest payload that is taken: 60 ms of G.711.
+/// Longest payload that is taken: 60 ms of G.711 and G.722, 64 kbit/s of Opus.
 pub const PAYLOAD_MAX: usize = 480;
+/// Most samples of a packet: 60 ms.
+pub const PACKET_SAMPLES_MAX: usize = 480;
 
 /// The buffer of one leg.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Jitter {
     slots: [Slot; SLOTS],
     held: usize,
@@ -34,14 +45,38 @@ pub struct Jitter {
     target: u32,
     /// Added to the target after packets came too late; given back slowly.
     caution: u32,
-    starved: u8,
+    /// Samples made up since the buffer ran dry.
+    starved: usize,
+    /// Samples of the packet played last.
+    packet: usize,
     late_in_a_row: u8,
     watch: Watch,
     surplus: u32,
     /// Seconds that the surplus has waited for a quiet moment.
     waited: u8,
     concealer: Concealer,
+    decoder: Decoder,
+    stretch: Stretch,
+    hush: Hush,
     figures: Figures,
+}
+
+/// What is decoded and not yet played; its first sample is the next.
+#[derive(Debug)]
+struct Stretch {
+    samples: Box<[i16; PACKET_SAMPLES_MAX]>,
+    played: usize,
+    length: usize,
+}
+
+/// Whether the other side has said that it will say nothing.
+#[derive(Clone, Copy, Debug)]
+enum Hush {
+    No,
+    /// By discontinuous transmission.
+    Silent,
+    /// By comfort noise.
+    Noise(Noise),
 }
 
 /// What the buffer counts.
@@ -71,7 +106,9 @@ struct Slot {
     content: Content,
     sequence: u16,
     timestamp: u32,
+    /// Bytes of its payload, and samples in it.
     length: u16,
+    samples: u16,
     /// Where its payload is.
     payload: u8,
 }
@@ -87,13 +124,14 @@ struct Payloads {
 enum Content {
     Empty,
     Audio(Codec),
+    Noise,
     Event,
 }
 
 /// The least earliness of a second's packets.
 #[derive(Clone, Copy, Debug)]
 struct Watch {
-    packets: u16,
+    samples: u32,
     slack: i32,
 }
 
@@ -102,8 +140,7 @@ impl Jitter {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            slots: [Slot { content: Content::Empty, sequence: 0, timestamp: 0, length: 0, payload: 0 };
-                SLOTS],
+            slots: [Slot::EMPTY; SLOTS],
             held: 0,
             payloads: Payloads {
                 rooms: vec![[0; PAYLOAD_MAX]; SLOTS].into(),
@@ -116,19 +153,40 @@ impl Jitter {
             target: DELAY_MIN,
             caution: 0,
             starved: 0,
+            packet: FRAME,
             late_in_a_row: 0,
             watch: Watch::BLANK,
             surplus: 0,
             waited: 0,
             concealer: Concealer::new(),
+            decoder: Decoder::default(),
+            stretch: Stretch { samples: Box::new([0; PACKET_SAMPLES_MAX]), played: 0, length: 0 },
+            hush: Hush::No,
             figures: Figures::default(),
         }
     }
 
+    /// Makes room for what decoding this codec takes.
+    pub(crate) fn prepare(&mut self, codec: Codec) {
+        self.decoder.prepare(codec);
+    }
+
     /// Forgets what is buffered: another source begins.
     pub fn reset(&mut self) {
+        self.sleep();
+        self.hush = Hush::No;
+    }
+
+    /// Nothing plays, and the next packet sets the cursor.
+    fn sleep(&mut self) {
         self.clear();
         self.cursor = None;
+    }
+
+    /// Whether the other side has announced its silence (comfort noise, Opus DTX), and has said nothing since.
+    #[must_use]
+    pub fn is_hushed(&self) -> bool {
+        !matches!(self.hush, Hush::No)
     }
 
     /// What was counted so far.
@@ -143,8 +201,8 @@ impl Jitter {
         self.delay
     }
 
-    /// Takes an audio packet. `jitter` is the present interarrival jitter in samples. False: longer than
-    /// [`PAYLOAD_MAX`], or empty.
+    /// Takes an audio packet whose timestamp is in samples of 8 kHz. `jitter` is the present interarrival jitter in the
+    /// same. False: longer than [`PAYLOAD_MAX`] or [`PACKET_SAMPLES_MAX`], or nothing at all.
     pub fn insert(
         &mut self,
         sequence: u16,
@@ -153,12 +211,13 @@ impl Jitter {
         payload: &[u8],
         jitter: u32,
     ) -> bool {
-        if payload.is_empty() || payload.len() > PAYLOAD_MAX {
-            return false;
-        }
+        let samples = match coder::samples(codec, payload) {
+            Some(samples @ 1..=PACKET_SAMPLES_MAX) if payload.len() <= PAYLOAD_MAX => samples,
+            _ => return false,
+        };
         let wanted = (jitter * 3).next_multiple_of(FRAME as u32) + self.caution;
         self.target = wanted.clamp(DELAY_MIN, DELAY_MAX);
-        if self.is_late(timestamp, payload.len()) {
+        if self.is_late(timestamp, samples) {
             self.figures.late += 1;
             self.caution = (self.caution + FRAME as u32).min(DELAY_MAX);
             self.late_in_a_row += 1;
@@ -172,15 +231,27 @@ impl Jitter {
         if !self.fits(sequence) {
             self.begin(sequence, timestamp);
         }
-        self.place(sequence, timestamp, Content::Audio(codec), payload);
-        self.observe(timestamp);
+        self.wait_for(timestamp);
+        self.place(sequence, timestamp, Content::Audio(codec), samples, payload);
+        self.observe(timestamp, samples);
+        true
+    }
+
+    /// Takes comfort noise. False: it says no level, or too much else.
+    pub(crate) fn insert_noise(&mut self, sequence: u16, timestamp: u32, payload: &[u8]) -> bool {
+        let Some(noise) = Noise::read(payload).filter(|_| payload.len() <= PAYLOAD_MAX) else { return false };
+        if self.fits(sequence) && rtp::sequence_ahead(sequence, self.next) >= 0 {
+            self.place(sequence, timestamp, Content::Noise, 0, payload);
+        } else if self.cursor.is_none() {
+            self.hush = Hush::Noise(noise);
+        }
         true
     }
 
     /// Takes notice of a telephone event's packet.
     pub fn insert_event(&mut self, sequence: u16) {
         if self.fits(sequence) && rtp::sequence_ahead(sequence, self.next) >= 0 {
-            self.place(sequence, 0, Content::Event, &[]);
+            self.place(sequence, 0, Content::Event, 0, &[]);
         }
     }
 
@@ -220,6 +291,17 @@ impl Jitter {
             && rtp::sequence_ahead(self.highest, sequence) < SLOTS as i16
     }
 
+    /// The buffer ran dry for want of this packet, and its beginning is past. It plays whole, and so the delay grows: else a
+    /// stream whose packets became longer would lose the head of each of them.
+    fn wait_for(&mut self, timestamp: u32) {
+        let Some(cursor) = self.cursor.filter(|_| self.starved > 0 && self.held == 0) else { return };
+        let Ok(behind @ 1..) = u32::try_from(rtp::timestamp_ahead(cursor, timestamp)) else { return };
+        if self.delay + behind <= DELAY_MAX {
+            self.cursor = Some(timestamp);
+            self.delay += behind;
+        }
+    }
+
     /// This packet is the first: it plays when the delay is over.
     fn begin(&mut self, sequence: u16, timestamp: u32) {
         self.clear();
@@ -229,7 +311,7 @@ impl Jitter {
         self.highest = sequence;
     }
 
-    fn place(&mut self, sequence: u16, timestamp: u32, content: Content, payload: &[u8]) {
+    fn place(&mut self, sequence: u16, timestamp: u32, content: Content, samples: usize, payload: &[u8]) {
         if rtp::sequence_ahead(sequence, self.next) < 0 {
             self.next = sequence;
         }
@@ -241,7 +323,8 @@ impl Jitter {
         let room =
             self.payloads.free.pop().expect("there are as many rooms as slots, and this slot is empty");
         self.payloads.rooms[usize::from(room)][..payload.len()].copy_from_slice(payload);
-        self.slots[at] = Slot { content, sequence, timestamp, length: payload.len() as u16, payload: room };
+        let (length, samples) = (payload.len() as u16, samples as u16);
+        self.slots[at] = Slot { content, sequence, timestamp, length, samples, payload: room };
         self.held += 1;
     }
 
@@ -256,6 +339,8 @@ impl Jitter {
 
     fn clear(&mut self) {
         (0..SLOTS).for_each(|at| self.empty(at));
+        self.stretch.length = 0;
+        self.stretch.played = 0;
         self.starved = 0;
         self.late_in_a_row = 0;
         self.surplus = 0;
@@ -263,11 +348,11 @@ impl Jitter {
     }
 
     /// Notes how early this packet came; once a second, decides whether that was more than needed.
-    fn observe(&mut self, timestamp: u32) {
+    fn observe(&mut self, timestamp: u32, samples: usize) {
         let Some(cursor) = self.cursor else { return };
-        self.watch.packets += 1;
+        self.watch.samples += samples as u32;
         self.watch.slack = self.watch.slack.min(rtp::timestamp_ahead(timestamp, cursor));
-        if self.watch.packets < WATCH_PACKETS {
+        if self.watch.samples < WATCH_SAMPLES {
             return;
         }
         let spare = self.watch.slack - self.target as i32;
@@ -283,42 +368,71 @@ impl Jitter {
         while filled < FRAME {
             let rest = &mut frame[filled..];
             let Some(cursor) = self.cursor else {
-                rest.fill(0);
-                self.concealer.heard(rest);
+                self.rest(rest);
                 break;
             };
-            let Some((at, missing)) = self.head() else {
-                self.starve(cursor, rest);
-                return Heard::Concealed;
-            };
-            self.starved = 0;
-            let slot = &self.slots[at];
-            let gap = rtp::timestamp_ahead(slot.timestamp, cursor);
-            if gap > GAP_MAX {
-                self.cursor = Some(slot.timestamp);
-            } else if gap > 0 {
-                let count = rest.len().min(gap.unsigned_abs() as usize);
-                self.cursor = Some(cursor.wrapping_add(count as u32));
-                filled += count;
-                if missing {
-                    self.concealer.fill(&mut rest[..count]);
-                    heard = Heard::Concealed;
+            let (count, what) = if self.stretch.played < self.stretch.length {
+                (self.play_stretch(rest), Heard::Audio)
+            } else if let Some((at, missing)) = self.head() {
+                self.starved = 0;
+                let gap = rtp::timestamp_ahead(self.slots[at].timestamp, cursor);
+                if gap > GAP_MAX {
+                    self.cursor = Some(self.slots[at].timestamp);
+                    continue;
+                }
+                if gap > 0 {
+                    self.bridge_gap(at, gap as usize, missing, rest)
                 } else {
-                    // No number is missing: the other side paused (silence suppression).
-                    rest[..count].fill(0);
-                    self.concealer.heard(&mut rest[..count]);
+                    self.play(at, -gap, rest)
                 }
             } else {
-                let count = self.play(at, gap.unsigned_abs() as usize, rest);
-                self.cursor = Some(cursor.wrapping_add(count as u32));
-                filled += count;
-                heard = heard.max(if count > 0 { Heard::Audio } else { heard });
-            }
+                return self.starve(cursor, rest).max(heard);
+            };
+            self.cursor = Some(cursor.wrapping_add(count as u32));
+            filled += count;
+            heard = heard.max(what);
         }
         heard
     }
 
-    /// Where the first audio packet is, and whether one before it is missing. Events at the front are taken off.
+    /// Nothing is due: silence, or the noise that was announced.
+    fn rest(&mut self, out: &mut [i16]) {
+        match &mut self.hush {
+            Hush::Noise(noise) => noise.fill(out),
+            Hush::No | Hush::Silent => out.fill(0),
+        }
+        self.concealer.heard(out);
+    }
+
+    /// What is played between the cursor and the packet at `at`; the number of samples.
+    fn bridge_gap(&mut self, at: usize, gap: usize, missing: bool, rest: &mut [i16]) -> (usize, Heard) {
+        let count = rest.len().min(gap);
+        if !missing {
+            // No number is missing: the other side paused (silence suppression).
+            self.rest(&mut rest[..count]);
+            return (count, Heard::Silence);
+        }
+        if !self.recover(at, gap) {
+            self.concealer.fill(&mut rest[..count]);
+            return (count, Heard::Concealed);
+        }
+        (self.play_stretch(rest), Heard::Concealed)
+    }
+
+    /// What was lost right before the packet at `at`, out of its own redundancy, if its codec has such.
+    fn recover(&mut self, at: usize, gap: usize) -> bool {
+        let Content::Audio(codec) = self.slots[at].content else { return false };
+        let payload = self.payloads.of(&self.slots[at]);
+        // Redundancy reaches back by one packet.
+        if gap > usize::from(self.slots[at].samples) {
+            return false;
+        }
+        let recovered = self.decoder.recover(codec, payload, &mut self.stretch.samples[..gap]);
+        (self.stretch.played, self.stretch.length) = (0, if recovered { gap } else { 0 });
+        recovered
+    }
+
+    /// Where the first packet is that has a time, and whether one before it is missing. Events at the front are taken off.
     fn head(&mut self) -> Option<(usize, bool)> {
         let mut missing = false;
         let mut ahead = 0u16;
@@ -326,7 +440,7 @@ impl Jitter {
             let sequence = self.next.wrapping_add(ahead);
             let at = usize::from(sequence) % SLOTS;
             match self.slots[at].content {
-                Content::Audio(_) => return Some((at, missing)),
+                Content::Audio(_) | Content::Noise => return Some((at, missing)),
                 Content::Event if !missing => self.take_off(at),
                 Content::Event => ahead += 1,
                 Content::Empty => {
@@ -343,20 +457,62 @@ impl Jitter {
         self.next = self.slots[at].sequence.wrapping_add(1);
     }
 
-    /// Plays the packet at `at` from its sample `from`; gives the number of samples.
-    fn play(&mut self, at: usize, from: usize, out: &mut [i16]) -> usize {
-        let slot = &self.slots[at];
-        let Content::Audio(codec) = slot.content else { return 0 };
-        let payload = &self.payloads.rooms[usize::from(slot.payload)][..usize::from(slot.length)];
-        let encoded = payload.get(from..).unwrap_or(&[]);
+    /// Plays the packet at `at`, whose first `from` samples are past; gives the number of samples.
+    fn play(&mut self, at: usize, from: i32, out: &mut [i16]) -> (usize, Heard) {
+        let from = from.unsigned_abs() as usize;
+        let slot = self.slots[at];
+        let samples = usize::from(slot.samples);
+        let codec = match slot.content {
+            Content::Audio(codec) => codec,
+            Content::Noise => {
+                self.hush = Noise::read(self.payloads.of(&slot)).map_or(Hush::No, Hush::Noise);
+                self.finish(at);
+                return (0, Heard::Silence);
+            }
+            Content::Event | Content::Empty => return (0, Heard::Silence),
+        };
+        self.packet = samples;
+        let Some(law) = codec.law() else {
+            self.decode(at, codec, from);
+            return (self.play_stretch(out), Heard::Audio);
+        };
+        self.hush = Hush::No;
+        let encoded = self.payloads.of(&slot).get(from..).unwrap_or(&[]);
         let count = encoded.len().min(out.len());
-        codec.decode(encoded, &mut out[..count]);
+        law.decode(encoded, &mut out[..count]);
         if count == encoded.len() {
-            self.discard_events_before(at);
-            self.take_off(at);
+            self.finish(at);
         }
         self.concealer.heard(&mut out[..count]);
+        (count, if count > 0 { Heard::Audio } else { Heard::Silence })
+    }
+
+    /// Decodes the whole packet at `at`, and plays on from its sample `from`. What is past is decoded too: the decoder's
+    /// memory needs it.
+    fn decode(&mut self, at: usize, codec: Codec, from: usize) {
+        let slot = self.slots[at];
+        let payload = self.payloads.of(&slot);
+        self.hush = if coder::is_hush(codec, payload) { Hush::Silent } else { Hush::No };
+        let decoded = self.decoder.decode(codec, payload, &mut self.stretch.samples[..]);
+        // What could not be decoded has its time all the same.
+        self.stretch.samples[decoded..].fill(0);
+        self.stretch.length = usize::from(slot.samples);
+        self.stretch.played = from.min(self.stretch.length);
+        self.finish(at);
+    }
+
+    fn play_stretch(&mut self, out: &mut [i16]) -> usize {
+        let left = &self.stretch.samples[self.stretch.played..self.stretch.length];
+        let count = left.len().min(out.len());
+        out[..count].copy_from_slice(&left[..count]);
+        self.stretch.played += count;
+        self.concealer.heard(&mut out[..count]);
         count
+    }
+
+    fn finish(&mut self, at: usize) {
+        self.discard_events_before(at);
+        self.take_off(at);
     }
 
     fn discard_events_before(&mut self, at: usize) {
@@ -367,22 +523,39 @@ impl Jitter {
     }
 
     /// The buffer ran dry. While the network asks for more delay, the cursor waits; else time goes on.
-    fn starve(&mut self, cursor: u32, rest: &mut [i16]) {
-        self.concealer.fill(rest);
-        self.starved += 1;
-        if self.starved > STARVED_MAX {
+    fn starve(&mut self, cursor: u32, rest: &mut [i16]) -> Heard {
+        let announced = self.is_hushed();
+        if let Hush::Noise(_) = self.hush {
+            self.rest(rest);
+        } else {
+            self.concealer.fill(rest);
+        }
+        self.starved += rest.len();
+        if self.starved > STARVED_MAX + self.packet.saturating_sub(FRAME) {
             // A pause, not a delay: the next packet sets the cursor.
-            self.reset();
-        } else if self.delay < self.target {
+            self.sleep();
+        } else if self.delay < self.target && !announced {
             self.delay += rest.len() as u32;
         } else {
             self.cursor = Some(cursor.wrapping_add(rest.len() as u32));
         }
+        if announced { Heard::Silence } else { Heard::Concealed }
     }
 }
 
+impl Payloads {
+    fn of(&self, slot: &Slot) -> &[u8] {
+        &self.rooms[usize::from(slot.payload)][..usize::from(slot.length)]
+    }
+}
+
+impl Slot {
+    const EMPTY: Slot =
+        Slot { content: Content::Empty, sequence: 0, timestamp: 0, length: 0, samples: 0, payload: 0 };
+}
+
 impl Watch {
-    const BLANK: Watch = Watch { packets: 0, slack: i32::MAX };
+    const BLANK: Watch = Watch { samples: 0, slack: i32::MAX };
 }
 
 fn is_quiet(frame: &[i16; FRAME]) -> bool {
@@ -401,14 +574,16 @@ fn blend(from: &[i16; FRAME], to: &mut [i16; FRAME]) {
 /// 20 ms and 200 ms.
 const DELAY_MIN: u32 = 160;
 const DELAY_MAX: u32 = 1_600;
-/// Frames made up before the buffer goes to sleep: by then the concealment is silent anyway.
-const STARVED_MAX: u8 = 3;
+/// Samples made up before the buffer goes to sleep, where packets are 20 ms long: by then the concealment is silent anyway.
+/// Of longer packets so much more, since one that is lost leaves so much longer a hole.
+const STARVED_MAX: usize = 3 * FRAME;
 /// Late packets in a row that mean another clock.
 const LATE_MAX: u8 = 5;
 /// A gap of timestamps longer than half a second is a leap.
 const GAP_MAX: i32 = 4_000;
-const WATCH_PACKETS: u16 = 50;
-/// Caution given back every 50 packets: an eighth, and at least so many samples.
+/// One second.
+const WATCH_SAMPLES: u32 = 8_000;
+/// Caution given back every second: an eighth, and at least so many samples.
 const CAUTION_BACK: u32 = 16;
 /// With more frames than this to spare, or after so many seconds, skipping doesn't wait for a quiet moment.
 const SURPLUS_MAX: u32 = 3;

@@ -10,14 +10,20 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use crate::{
     bridge::{Channel, Stats, Transmit},
+    bundle::Bundle,
     codec::Codec,
+    comfort,
     dtmf::{self, Digits, Received, Sent},
+    g711::Law,
     jitter::{FRAME, Heard, Jitter},
     latch::{Latch, Peer},
-    reception::{Judgement, Reception},
+    outbox::Outbox,
+    reception::{Judgement, Reception, Report},
     rtcp::{self, Rtcp},
-    rtp::{self, Header},
-    sdp::{Format, Negotiated},
+    rtp::{self, Header, Scale},
+    sdp::{COMFORT_NOISE, Format, Negotiated},
+    sockets::DATAGRAM_MAX,
+    srtp::{Protection, Rejected},
 };
 
 /// One side of a bridge.
@@ -25,6 +31,9 @@ use crate::{
 pub(crate) struct Leg {
     peer: Peer,
     negotiated: Option<Negotiated>,
+    /// Kept when a later description has plain RTP, for what was sent under its keys.
+    protection: Option<Box<Protection>>,
+    secured: bool,
     epoch: Option<Instant>,
     reception: Reception,
     jitter: Jitter,
@@ -32,10 +41,15 @@ pub(crate) struct Leg {
     sender: dtmf::Sender,
     rtcp: Rtcp,
     rtcp_from: Option<SocketAddr>,
+    /// When the peer's RTCP came last.
+    rtcp_at: Option<Instant>,
+    scale_in: Scale,
     ssrc: u32,
     sequence: u16,
-    /// The timestamp of this tick's first sample; goes on whether or not anything is sent.
+    /// The timestamp of this tick's first sample, in samples of 8 kHz; goes on whether or not anything is sent.
     timestamp: u32,
+    /// None: each frame is a packet as it is.
+    bundle: Option<Box<Bundle>>,
     /// Whether the tick before sent audio: the first packet after a pause carries the marker (RFC 3551 §4.1).
     talking: bool,
     outbox: Outbox,
@@ -59,16 +73,23 @@ impl Leg {
         Self {
             peer: Peer::new(latch),
             negotiated: None,
+            protection: None,
+            secured: false,
             epoch: None,
             reception: Reception::default(),
             jitter: Jitter::new(),
             receiver: dtmf::Receiver::default(),
             sender: dtmf::Sender::default(),
             ssrc,
-            sequence: random.random(),
+            // In the lower half, so that whoever misses the first packets of SRTP still guesses their rollover counter
+            // (RFC 4568 §6.4.1).
+            sequence: random.random_range(0..1 << 15),
             timestamp: random.random(),
             rtcp: Rtcp::new(ssrc, random),
             rtcp_from: None,
+            rtcp_at: None,
+            scale_in: Scale::default(),
+            bundle: None,
             talking: false,
             outbox: Outbox::new(),
             octets_out: 0,
@@ -78,6 +99,20 @@ impl Leg {
 
     pub(crate) fn negotiate(&mut self, negotiated: Negotiated) {
         self.peer.negotiate(negotiated.remote);
+        for (_, format) in negotiated.incoming.iter() {
+            if let Format::Audio(codec) = format {
+                self.jitter.prepare(codec);
+            }
+        }
+        if !self.bundle.as_ref().is_some_and(|bundle| bundle.serves(&negotiated)) {
+            self.bundle = Bundle::new(&negotiated);
+        }
+        match (&mut self.protection, &negotiated.security) {
+            (Some(protection), Some(security)) => protection.update(security.clone()),
+            (protection, Some(security)) => *protection = Some(Box::new(Protection::new(security.clone()))),
+            (_, None) => {}
+        }
+        self.secured = negotiated.security.is_some();
         self.negotiated = Some(negotiated);
     }
 
@@ -94,12 +129,32 @@ impl Leg {
         self.negotiated.as_ref().map_or(Codec::Pcmu, |negotiated| negotiated.codec)
     }
 
-    /// Whether audio can be sent: somewhere, and not on hold.
+    /// How often the clock of our timestamps ticks in a sample of 8 kHz.
+    fn scale(&self) -> u32 {
+        self.codec().clock_hz() / 8_000
+    }
+
+    /// The other side has announced that it will be silent, by comfort noise or by discontinuous transmission.
+    pub(crate) fn is_hushed(&self) -> bool {
+        self.jitter.is_hushed()
+    }
+
+    /// When the peer's RTCP came last.
+    pub(crate) fn rtcp_at(&self) -> Option<Instant> {
+        self.rtcp_at
+    }
+
+    /// Whether telephone events can be sent.
+    pub(crate) fn takes_events(&self) -> bool {
+        self.negotiated.as_ref().is_some_and(|negotiated| negotiated.telephone_event.is_some())
+    }
+
     /// Nothing was agreed upon yet.
     pub(crate) fn is_idle(&self) -> bool {
         self.negotiated.is_none()
     }
 
+    /// Whether audio can be sent: somewhere, and not on hold.
     pub(crate) fn can_send(&self) -> bool {
         self.negotiated.as_ref().is_some_and(|negotiated| negotiated.send && negotiated.remote.is_some())
     }
@@ -113,6 +168,31 @@ impl Leg {
             self.stats.strangers += 1;
             return Arrival::default();
         }
+        let Some(protection) = self.protection() else { return self.receive_clear(now, from, packet) };
+        let mut clear = [0; DATAGRAM_MAX];
+        match protection.unprotect_rtp(packet, &mut clear) {
+            Ok(length) => self.receive_clear(now, from, &clear[..length]),
+            Err(rejected) => {
+                self.count(rejected);
+                Arrival::default()
+            }
+        }
+    }
+
+    /// None: plain RTP.
+    fn protection(&mut self) -> Option<&mut Protection> {
+        self.protection.as_deref_mut().filter(|_| self.secured)
+    }
+
+    fn count(&mut self, rejected: Rejected) {
+        match rejected {
+            Rejected::Unauthentic => self.stats.unauthentic += 1,
+            Rejected::Replayed => self.stats.replayed += 1,
+        }
+    }
+
+    /// Takes what the peer's packet says, decrypted if it has to be.
+    fn receive_clear(&mut self, now: Instant, from: SocketAddr, packet: &[u8]) -> Arrival {
         let Some((header, payload)) = rtp::read(packet) else {
             self.stats.malformed += 1;
             return Arrival::default();
@@ -123,6 +203,9 @@ impl Leg {
         };
         let quiet = self.peer.silent_for(now, QUIET);
         let arrival = self.samples(now);
+        let raw = header.timestamp;
+        let header =
+            Header { timestamp: self.scale_in.narrow(raw, (kind.clock_hz() / 8_000).max(1)), ..header };
         match self.reception.receive(arrival, &header, quiet) {
             Judgement::Duplicate | Judgement::Doubtful => return Arrival::default(),
             Judgement::Restarts => self.jitter.reset(),
@@ -130,32 +213,44 @@ impl Leg {
         }
         self.peer.hear(now, from);
         self.stats.packets_in += 1;
-        let digit = self.take(kind, &header, payload);
+        let digit = self.take(kind, &header, raw, payload);
         Arrival { valid: true, digit }
     }
 
-    fn take(&mut self, kind: Kind, header: &Header, payload: &[u8]) -> Option<Received> {
+    /// Takes a payload; `header` has the timestamp in samples of 8 kHz, `raw` is as it came.
+    fn take(&mut self, kind: Format, header: &Header, raw: u32, payload: &[u8]) -> Option<Received> {
         match kind {
-            Kind::Audio(codec) => {
+            Format::Audio(codec) => {
                 let jitter = self.reception.jitter();
                 if !self.jitter.insert(header.sequence, header.timestamp, codec, payload, jitter) {
                     self.stats.malformed += 1;
                 }
                 None
             }
-            Kind::Event => {
+            Format::ComfortNoise => {
+                if !self.jitter.insert_noise(header.sequence, header.timestamp, payload) {
+                    self.stats.malformed += 1;
+                }
+                None
+            }
+            Format::Events { clock_hz } => {
                 self.jitter.insert_event(header.sequence);
-                self.receiver.receive(header.timestamp, payload)
+                self.receiver.receive(raw, clock_hz, payload)
             }
         }
     }
 
-    fn kind(&self, payload_type: u8) -> Option<Kind> {
-        match self.negotiated.as_ref()?.incoming.of(payload_type)? {
-            Format::Audio(codec) => Some(Kind::Audio(codec)),
-            Format::Events { .. } => Some(Kind::Event),
-            Format::ComfortNoise => None,
+    /// What a payload type stands for. That of comfort noise is fixed, and gateways send it unasked.
+    fn kind(&self, payload_type: u8) -> Option<Format> {
+        let negotiated = self.negotiated.as_ref()?;
+        // Nearly every packet is this. A dynamic number may mean another thing in each direction.
+        if payload_type == negotiated.payload_type && payload_type < DYNAMIC_MIN {
+            return Some(Format::Audio(negotiated.codec));
         }
+        negotiated
+            .incoming
+            .of(payload_type)
+            .or_else(|| (payload_type == COMFORT_NOISE).then_some(Format::ComfortNoise))
     }
 
     /// A clock in samples, for the jitter (RFC 3550 §6.4.1).
@@ -173,8 +268,20 @@ impl Leg {
             .map(|address| address.ip());
         if locked != Some(from.ip()) && negotiated != Some(from.ip()) {
             self.stats.strangers += 1;
-        } else if self.rtcp.receive(now, packet) {
+            return;
+        }
+        let Some(protection) = self.protection() else { return self.receive_rtcp_clear(now, from, packet) };
+        let mut clear = [0; DATAGRAM_MAX];
+        match protection.unprotect_rtcp(packet, &mut clear) {
+            Ok(length) => self.receive_rtcp_clear(now, from, &clear[..length]),
+            Err(rejected) => self.count(rejected),
+        }
+    }
+
+    fn receive_rtcp_clear(&mut self, now: Instant, from: SocketAddr, packet: &[u8]) {
+        if self.rtcp.receive(now, packet) {
             self.rtcp_from = Some(from);
+            self.rtcp_at = Some(now);
         } else {
             self.stats.malformed += 1;
         }
@@ -193,9 +300,7 @@ impl Leg {
 
     /// False: the other side takes no events, or the queue is full.
     pub(crate) fn push_digits(&mut self, digits: &Digits) -> bool {
-        let understood =
-            self.negotiated.as_ref().is_some_and(|negotiated| negotiated.telephone_event.is_some());
-        understood && self.sender.push(digits)
+        self.takes_events() && self.sender.push(digits)
     }
 
     /// This tick's part of the digits that are being sent.
@@ -205,30 +310,109 @@ impl Leg {
             && let Some(payload_type) =
                 self.negotiated.as_ref().and_then(|negotiated| negotiated.telephone_event)
         {
-            self.send(payload_type, event.marker, event.timestamp, &event.payload);
+            // Audio that waits for its packet is older than the event.
+            self.flush();
+            let times = self.event_scale(payload_type);
+            self.send_at(
+                payload_type,
+                event.marker,
+                event.timestamp.wrapping_mul(times),
+                &event.scaled(times),
+            );
             self.talking = false;
         }
         sent
     }
 
-    /// Sends a frame that is encoded already. `spurt`: speech begins here.
-    pub(crate) fn send_audio(&mut self, encoded: &[u8; FRAME], spurt: bool) {
-        let Some(payload_type) = self.negotiated.as_ref().map(|negotiated| negotiated.payload_type) else {
-            return;
-        };
-        self.send(payload_type, spurt || !self.talking, self.timestamp, encoded);
+    /// Sends a frame, in whatever codec was agreed upon. `spurt`: speech begins here, and is not to wait.
+    pub(crate) fn send_audio(&mut self, pcmu: &[u8; FRAME], spurt: bool) {
+        let Some(negotiated) = &self.negotiated else { return };
+        let marker = spurt || !self.talking;
+        let payload_type = negotiated.payload_type;
+        if let Some(bundle) = &mut self.bundle {
+            bundle.push(pcmu, self.timestamp, marker, spurt);
+            self.send_bundle(payload_type);
+        } else {
+            match negotiated.codec.law() {
+                Some(Law::Mu) => self.send(payload_type, marker, self.timestamp, pcmu),
+                Some(Law::A) => {
+                    let mut encoded = [0; FRAME];
+                    Law::A.transcode_from_pcmu(pcmu, &mut encoded);
+                    self.send(payload_type, marker, self.timestamp, &encoded);
+                }
+                // A codec that this build has not is agreed upon by nobody.
+                None => return,
+            }
+        }
         self.talking = true;
+    }
+
+    /// Sends the packets that are full, or due.
+    fn send_bundle(&mut self, payload_type: u8) {
+        let Some(mut bundle) = self.bundle.take() else { return };
+        while let Some(packet) = bundle.poll() {
+            self.send(payload_type, packet.marker, packet.timestamp, packet.payload);
+        }
+        self.bundle = Some(bundle);
+    }
+
+    /// Sends what waits for its packet to fill; on hold it is dropped.
+    fn flush(&mut self) {
+        let can_send = self.can_send();
+        let Some(bundle) = &mut self.bundle else { return };
+        if can_send {
+            bundle.flush();
+            let payload_type = self.negotiated.as_ref().map_or(0, |negotiated| negotiated.payload_type);
+            self.send_bundle(payload_type);
+        } else {
+            bundle.clear();
+        }
+    }
+
+    /// Announces silence (RFC 3389) instead of sending it. False: that was not agreed upon.
+    pub(crate) fn send_comfort(&mut self) -> bool {
+        let Some(payload_type) = self.negotiated.as_ref().and_then(|negotiated| negotiated.comfort_noise)
+        else {
+            return false;
+        };
+        self.pause();
+        self.send(payload_type, false, self.timestamp, &comfort::QUIET);
+        true
     }
 
     /// This tick sends nothing.
     pub(crate) fn pause(&mut self) {
+        self.flush();
         self.talking = false;
     }
 
+    /// How often the clock of telephone events ticks in a sample of 8 kHz: as that of the audio does (RFC 4733 §2.1), unless
+    /// the other side knows of 8,000 alone.
+    fn event_scale(&self, payload_type: u8) -> u32 {
+        let agreed = self.negotiated.as_ref().and_then(|negotiated| negotiated.incoming.of(payload_type));
+        match agreed {
+            Some(Format::Events { clock_hz }) => (clock_hz / 8_000).max(1),
+            _ => self.scale(),
+        }
+    }
+
+    /// `timestamp` is in samples of 8 kHz.
     fn send(&mut self, payload_type: u8, marker: bool, timestamp: u32, payload: &[u8]) {
+        self.send_at(payload_type, marker, timestamp.wrapping_mul(self.scale()), payload);
+    }
+
+    /// `timestamp` is as it goes out.
+    fn send_at(&mut self, payload_type: u8, marker: bool, timestamp: u32, payload: &[u8]) {
         let Some(to) = self.peer.destination() else { return };
         let header = Header { payload_type, marker, sequence: self.sequence, timestamp, ssrc: self.ssrc };
-        let queued = self.outbox.push(Channel::Rtp, to, |packet| rtp::write(&header, payload, packet));
+        let protection = self.protection.as_deref_mut().filter(|_| self.secured);
+        let queued = self.outbox.push(Channel::Rtp, to, |packet| {
+            let length = rtp::write(&header, payload, packet);
+            match protection {
+                Some(protection) => protection.protect_rtp(packet, length),
+                None => length,
+            }
+        });
         if queued {
             self.sequence = self.sequence.wrapping_add(1);
             self.stats.packets_out += 1;
@@ -242,19 +426,35 @@ impl Leg {
         if if bye { self.stats.packets_out == 0 } else { !self.rtcp.is_due(now) } {
             return;
         }
-        let negotiated = self.negotiated.as_ref().and_then(|negotiated| negotiated.remote_rtcp);
-        let Some(to) = self.rtcp_from.or(negotiated) else { return };
+        let Some((channel, to)) = self.rtcp_destination() else { return };
         let sent = rtcp::Sent {
             packets: self.stats.packets_out as u32,
             octets: self.octets_out,
-            timestamp: self.timestamp,
+            timestamp: self.timestamp.wrapping_mul(self.scale()),
         };
-        let report = self.reception.report();
+        // In units of the timestamps.
+        let scale = self.scale();
+        let report = self.reception.report().map(|report| Report { jitter: report.jitter * scale, ..report });
         let rtcp = &mut self.rtcp;
-        self.outbox.push(Channel::Rtcp, to, |packet| {
-            let packet = packet.first_chunk_mut().expect("a packet buffer is longer than a compound");
-            rtcp.write(now, &sent, report, bye, packet)
+        let protection = self.protection.as_deref_mut().filter(|_| self.secured);
+        self.outbox.push(channel, to, |packet| {
+            let compound = packet.first_chunk_mut().expect("a packet buffer is longer than a compound");
+            let length = rtcp.write(now, &sent, report, bye, compound);
+            match protection {
+                Some(protection) => protection.protect_rtcp(packet, length),
+                None => length,
+            }
         });
+    }
+
+    /// From which socket and where reports go: with RTP where both sides said so (RFC 5761 §5.1.1), else where theirs come
+    /// from, or as the SDP has it.
+    fn rtcp_destination(&self) -> Option<(Channel, SocketAddr)> {
+        let negotiated = self.negotiated.as_ref()?;
+        if negotiated.rtcp_mux {
+            return Some((Channel::Rtp, self.peer.destination()?));
+        }
+        Some((Channel::Rtcp, self.rtcp_from.or(negotiated.remote_rtcp)?))
     }
 
     pub(crate) fn poll_transmit(&mut self) -> Option<Transmit<'_>> {
@@ -272,75 +472,14 @@ impl Leg {
             jitter: Duration::from_micros(u64::from(self.reception.jitter()) * 125),
             playout_delay: Duration::from_micros(u64::from(self.jitter.delay()) * 125),
             remote_lost: remote.lost,
-            remote_jitter: Duration::from_micros(u64::from(remote.jitter) * 125),
+            remote_jitter: Duration::from_micros(u64::from(remote.jitter / self.scale()) * 125),
             round_trip: remote.round_trip,
             ..self.stats
         }
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Kind {
-    Audio(Codec),
-    Event,
-}
-
+/// The lowest dynamic payload type (RFC 3551 §3).
+const DYNAMIC_MIN: u8 = 96;
 /// After this silence another source is believed without a second packet.
 const QUIET: Duration = Duration::from_millis(100);
-
-/// Packets written and not yet taken: a tick makes two at most, a farewell one more.
-#[derive(Debug)]
-struct Outbox {
-    packets: [Written; OUTBOX],
-    first: usize,
-    count: usize,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Written {
-    channel: Channel,
-    to: SocketAddr,
-    length: usize,
-    bytes: [u8; PACKET_MAX],
-}
-
-const OUTBOX: usize = 4;
-const PACKET_MAX: usize = rtp::HEADER_BYTES + FRAME;
-
-impl Outbox {
-    fn new() -> Self {
-        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
-        let blank = Written { channel: Channel::Rtp, to: nowhere, length: 0, bytes: [0; PACKET_MAX] };
-        Self { packets: [blank; OUTBOX], first: 0, count: 0 }
-    }
-
-    /// False: nobody drains it, and the packet is dropped.
-    fn push(
-        &mut self,
-        channel: Channel,
-        to: SocketAddr,
-        write: impl FnOnce(&mut [u8; PACKET_MAX]) -> usize,
-    ) -> bool {
-        if self.count == OUTBOX {
-            return false;
-        }
-        let packet = &mut self.packets[(self.first + self.count) % OUTBOX];
-        packet.channel = channel;
-        packet.to = to;
-        packet.length = write(&mut packet.bytes);
-        self.count += 1;
-        true
-    }
-
-    fn pop(&mut self) -> Option<Transmit<'_>> {
-        let Some(count) = self.count.checked_sub(1) else {
-            // The next packet is written where the last one still is in the cache.
-            self.first = 0;
-            return None;
-        };
-        self.count = count;
-        let packet = &self.packets[self.first];
-        self.first = (self.first + 1) % OUTBOX;
-        Some(Transmit { channel: packet.channel, to: packet.to, payload: &packet.bytes[..packet.length] })
-    }
-}

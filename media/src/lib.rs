@@ -7,9 +7,9 @@
 //! |---|---|
 //! | shell: sockets, files, clocks, threads | [`worker`], `sockets`, [`recording`](RecordingSpec) |
 //! | who hears whom, tick by tick | [`bridge`] |
-//! | one side's packets, ears, words and armed rules | `leg`, `hearing`, `playout`, [`rule`] |
-//! | packets in any order to frames, whom to believe | `jitter`, `conceal`, `reception`, `latch` |
-//! | what the bytes mean | [`rtp`], `rtcp`, [`dtmf`], [`g711`], [`sdp`], [`clip`], [`amd`] |
+//! | one side's packets, ears, words and armed rules | `leg`, `outbox`, `hearing`, `digits`, `playout`, [`rule`] |
+//! | packets in any order to frames and frames to packets, whom to believe | `jitter`, `conceal`, `bundle`, `reception`, `latch` |
+//! | what the bytes mean | [`rtp`], `rtcp`, [`srtp`], [`codec`], `coder`, [`g711`], `g722`, `opus`, `halfband`, `comfort`, [`dtmf`], `tone`, [`sdp`], [`clip`], [`amd`] |
 //!
 //! # Contract
 //! Everything but the shell is sans-IO: it takes `now` and bytes, is seeded, and gives datagrams, events and frames. A
@@ -62,15 +62,24 @@
 
 pub mod amd;
 pub mod bridge;
+mod bundle;
 pub mod clip;
 pub mod codec;
+mod coder;
+mod comfort;
 mod conceal;
+mod digits;
 pub mod dtmf;
 pub mod g711;
+mod g722;
+mod halfband;
 mod hearing;
 mod jitter;
 mod latch;
 mod leg;
+#[cfg(feature = "opus")]
+mod opus;
+mod outbox;
 mod playout;
 mod reception;
 mod recording;
@@ -80,6 +89,7 @@ pub mod rule;
 pub mod sdp;
 mod sockets;
 pub mod srtp;
+mod tone;
 pub mod worker;
 
 pub use bridge::{

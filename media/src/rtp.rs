@@ -65,6 +65,25 @@ pub fn timestamp_ahead(a: u32, b: u32) -> i32 {
     a.wrapping_sub(b) as i32
 }
 
+/// Timestamps of a clock that is a multiple of 8 kHz (Opus: 48), told in samples of 8 kHz, over every wrap of theirs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Scale {
+    last: u32,
+    extended: i64,
+}
+
+impl Scale {
+    /// This timestamp of a clock of `times` 8 kHz.
+    pub fn narrow(&mut self, timestamp: u32, times: u32) -> u32 {
+        if times == 1 {
+            return timestamp;
+        }
+        self.extended += i64::from(timestamp_ahead(timestamp, self.last));
+        self.last = timestamp;
+        self.extended.div_euclid(i64::from(times)) as u32
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -101,6 +120,20 @@ mod tests {
         assert_eq!(sequence_ahead(2, 65_534), 4);
         assert_eq!(sequence_ahead(65_534, 2), -4);
         assert_eq!(timestamp_ahead(100, u32::MAX - 59), 160);
+    }
+
+    #[test]
+    fn a_clock_of_48_khz_goes_on_over_its_wrap_in_either_order() {
+        let mut scale = Scale::default();
+        let first = u32::MAX - 10 * 960;
+        let mut last = scale.narrow(first, 6);
+        for packet in 1..40u32 {
+            let next = scale.narrow(first.wrapping_add(packet * 960), 6);
+            assert_eq!(next.wrapping_sub(last), 160);
+            assert_eq!(scale.narrow(first.wrapping_add((packet - 1) * 960), 6), last);
+            last = next;
+        }
+        assert_eq!(scale.narrow(12_345, 1), 12_345);
     }
 
     proptest! {

@@ -237,6 +237,8 @@ pub struct Register {
     pub route: Option<String>,
     /// What to answer a challenge with.
     pub credentials: Option<Arc<Credentials>>,
+    /// How to speak TLS, where the way is TLS; none: as everybody does.
+    pub tls: Option<Arc<ClientTls>>,
     /// How long a binding we ask for. The registrar decides.
     pub expires: Duration,
     /// Further headers, written as they are.

@@ -55,6 +55,16 @@ impl Dialog {
         Self { state, remote_cseq: Some(request.cseq().0) }
     }
 
+    /// A dialog whose state is known.
+    pub fn resumed(state: DialogState) -> Self {
+        Self { state, remote_cseq: None }
+    }
+
+    /// What came before this dialog was confirmed counts on: the far end's order of requests.
+    pub fn carry_on(&mut self, early: &Self) {
+        self.remote_cseq = self.remote_cseq.max(early.remote_cseq);
+    }
+
     /// Whether a request belongs to this dialog; its To-tag was looked at already.
     pub fn matches(&self, request: &Message) -> bool {
         self.state.call_id == request.call_id() && self.state.remote_tag == tag(request.header(Name::From))

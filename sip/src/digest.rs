@@ -1,17 +1,19 @@
 //! Digest access authentication (RFC 7616, RFC 8760; RFC 2069 where a server offers no qop). Takes its cnonce from outside, keeps
 //! one nonce count for each nonce, and holds no password. Knows nothing of transactions: it is told of a response and gives
-//! header lines. `auth-int` is not spoken.
+//! header lines.
 
 mod challenge;
+mod guard;
 mod verify;
 
 use std::fmt;
 
 pub use self::{
-    challenge::{Algorithm, Challenge, Hash},
+    challenge::{Algorithm, Challenge, Hash, Qop, Signed},
+    guard::{Guard, Verdict},
     verify::Answer,
 };
-use crate::message::{Message, Name};
+use crate::message::{Message, Name, Params};
 
 /// What a trunk or a callee knows us by.
 #[derive(Clone, PartialEq, Eq)]
@@ -28,6 +30,10 @@ impl Credentials {
     /// For whatever realm asks.
     pub fn new(username: impl Into<String>, password: impl Into<String>) -> Self {
         Self { username: username.into(), password: password.into(), realm: None }
+    }
+
+    fn are_for(&self, realm: &str) -> bool {
+        self.realm.as_deref().is_none_or(|ours| ours == realm)
     }
 }
 
@@ -74,6 +80,11 @@ impl Authenticator {
         Self::default()
     }
 
+    /// Whether nobody has challenged yet.
+    pub fn is_empty(&self) -> bool {
+        self.realms.is_empty()
+    }
+
     /// A new request begins, one that may be challenged afresh. Known nonces go on being used.
     pub fn begin_request(&mut self) {
         for realm in &mut self.realms {
@@ -81,12 +92,44 @@ impl Authenticator {
         }
     }
 
-    /// Takes up the challenges of a 401 or 407. Of each realm the strongest algorithm is chosen; a realm that had its answer may
-    /// ask once more, when it calls the nonce stale (RFC 7616 §3.3). `cnonce` must be fresh and unguessable.
-    pub fn handle_response(&mut self, response: &Message, cnonce: &str) -> Challenged {
+    /// What one of several requests in a dialog begins with. Its nonce counts are not used again here.
+    pub fn lend(&mut self) -> Self {
+        let mut lent = self.clone();
+        lent.begin_request();
+        for realm in &mut self.realms {
+            realm.nonce_count = realm.nonce_count.saturating_add(1);
+        }
+        lent
+    }
+
+    /// Takes over what a request learnt that began with `lend`.
+    pub fn learn(&mut self, lent: Self) {
+        for theirs in lent.realms {
+            let has_room = self.realms.len() < REALMS_MAX;
+            match self.realms.iter_mut().find(|ours| ours.is_of(theirs.is_proxy, &theirs.challenge.realm)) {
+                Some(ours) if ours.challenge.nonce == theirs.challenge.nonce => {
+                    ours.nonce_count = ours.nonce_count.max(theirs.nonce_count);
+                }
+                Some(ours) => *ours = theirs,
+                None if has_room => self.realms.push(theirs),
+                None => {}
+            }
+        }
+    }
+
+    /// Takes up the challenges of a 401 or 407. Of each realm the strongest algorithm is chosen. A realm that had its answer may
+    /// ask again when it calls the nonce stale (RFC 7616 §3.3). A realm that the credentials are not for gets none. `cnonce` must
+    /// be fresh and unguessable.
+    pub fn handle_response(
+        &mut self,
+        credentials: &Credentials,
+        response: &Message,
+        cnonce: &str,
+    ) -> Challenged {
         let mut outcome = Challenged::Unsupported;
         for (is_proxy, name) in [(false, Name::WwwAuthenticate), (true, Name::ProxyAuthenticate)] {
             let mut offered: Vec<Challenge> = response.lines(name).flat_map(Challenge::parse_line).collect();
+            offered.retain(|challenge| credentials.are_for(&challenge.realm));
             offered.truncate(CHALLENGES_MAX);
             while let Some(chosen) = take_strongest_of_first_realm(&mut offered) {
                 match self.take_up(is_proxy, chosen, cnonce) {
@@ -99,32 +142,58 @@ impl Authenticator {
         outcome
     }
 
-    /// The header lines for the next request with this method and Request-URI: one for each realm that asked.
-    pub fn authorizations(
-        &mut self,
-        credentials: &Credentials,
-        method: &str,
-        uri: &str,
-    ) -> Vec<(Name, String)> {
+    /// A request was accepted: the server may name the nonce it wants next (RFC 7616 §3.5). The session forms hash their first
+    /// nonce into the secret, and keep it.
+    pub fn handle_success(&mut self, response: &Message) {
+        let Some(info) = response.header(Name::AuthenticationInfo) else { return };
+        let mut params = Params::list(info, b',');
+        let Some((_, next)) = params.find(|(name, _)| name.eq_ignore_ascii_case("nextnonce")) else { return };
+        let mut servers =
+            self.realms.iter_mut().filter(|realm| !realm.is_proxy && !realm.challenge.algorithm.session);
+        // Of several it does not say which.
+        let (Some(realm), None) = (servers.next(), servers.next()) else { return };
+        if !next.is_empty() && realm.challenge.nonce != next {
+            next.clone_into(&mut realm.challenge.nonce);
+            realm.nonce_count = 0;
+        }
+    }
+
+    /// The header lines for the next request: one for each realm that asked.
+    pub fn authorizations(&mut self, credentials: &Credentials, signed: &Signed<'_>) -> Vec<(Name, String)> {
         let answer = |realm: &mut Realm| {
             realm.nonce_count = realm.nonce_count.saturating_add(1);
             let name = if realm.is_proxy { Name::ProxyAuthorization } else { Name::Authorization };
-            (name, realm.challenge.answer(credentials, method, uri, &realm.cnonce, realm.nonce_count))
+            (name, realm.challenge.answer(credentials, signed, &realm.cnonce, realm.nonce_count))
         };
         self.realms.iter_mut().map(answer).collect()
     }
 
     fn take_up(&mut self, is_proxy: bool, challenge: Challenge, cnonce: &str) -> bool {
-        let same = |realm: &&Realm| realm.is_proxy == is_proxy && realm.challenge.realm == challenge.realm;
-        let tries = match self.realms.iter().find(same) {
-            Some(realm) if realm.tries > u8::from(challenge.stale) => return false,
-            Some(realm) => realm.tries + 1,
+        let known = self.realms.iter().position(|realm| realm.is_of(is_proxy, &challenge.realm));
+        let known = known.map(|at| self.realms.remove(at));
+        let mut realm = Realm { is_proxy, challenge, cnonce: cnonce.to_owned(), nonce_count: 0, tries: 1 };
+        let is_taken = match known {
             None if self.realms.len() == REALMS_MAX => return false,
-            None => 1,
+            None => true,
+            Some(known) => {
+                let tries_max = if realm.challenge.stale { 1 + STALE_MAX } else { 1 };
+                let is_taken = known.tries < tries_max;
+                realm.tries = known.tries.saturating_add(1);
+                if known.challenge.nonce == realm.challenge.nonce {
+                    // The same nonce once more: the server counts on.
+                    (realm.nonce_count, realm.cnonce) = (known.nonce_count, known.cnonce);
+                }
+                is_taken
+            }
         };
-        self.realms.retain(|realm| realm.is_proxy != is_proxy || realm.challenge.realm != challenge.realm);
-        self.realms.push(Realm { is_proxy, challenge, cnonce: cnonce.to_owned(), nonce_count: 0, tries });
-        true
+        self.realms.push(realm);
+        is_taken
+    }
+}
+
+impl Realm {
+    fn is_of(&self, is_proxy: bool, realm: &str) -> bool {
+        self.is_proxy == is_proxy && self.challenge.realm == realm
     }
 }
 
@@ -140,6 +209,8 @@ fn take_strongest_of_first_realm(offered: &mut Vec<Challenge>) -> Option<Challen
     )
 }
 
+/// Times a realm may call its nonce stale before one request of ours gives up.
+const STALE_MAX: u8 = 2;
 /// Realms that may ask at once; more is no chain of proxies any more.
 const REALMS_MAX: usize = 4;
 /// Challenges of one response that are looked at.

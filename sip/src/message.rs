@@ -23,6 +23,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 pub(crate) use self::params::{Split, unquote};
+pub(crate) use self::uri::percent_decode;
 pub use self::{
     defect::Defect,
     method::Method,

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::invite::ALLOW;
+use crate::invite::extensions::{ALLOW, SUPPORTED};
 use crate::message::{Message, Name};
 use crate::path::Path;
 use crate::user_agent::UserAgent;
@@ -16,8 +16,9 @@ impl UserAgent {
             .response(path, request, 200, Some(&tag))
             .header(Name::Contact, &self.layer.contact)
             .header(Name::Allow, ALLOW)
-            .header(Name::Accept, "application/sdp")
-            .header(Name::Supported, "");
+            .header(Name::Accept, "application/sdp, text/plain")
+            .header(Name::AllowEvents, "refer")
+            .header(Name::Supported, SUPPORTED);
         self.send_stateless(now, path, request, response.finish());
     }
 }

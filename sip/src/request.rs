@@ -1,15 +1,16 @@
-//! Requests that stand for themselves: a BYE, or OPTIONS. Each is sent until something final comes back: challenges are answered,
-//! the next address is tried. Knows nothing of INVITE.
+//! Requests that stand for themselves: BYE, OPTIONS, REGISTER, REFER, NOTIFY. Each is sent until something final comes back:
+//! challenges are answered, the next address is tried. Knows nothing of INVITE.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::arena::Key;
-use crate::config::OptionsRequest;
-use crate::digest::{Authenticator, Challenged, Credentials};
-use crate::event::{DialogState, Event, RequestId};
-use crate::invite::{loose_route, with_headers};
+use crate::arena::{Arena, Key};
+use crate::config::{Body, OptionsRequest};
+use crate::dialog::uri_of;
+use crate::digest::{Authenticator, Challenged, Credentials, Signed};
+use crate::event::{Cause, DialogState, Event, Failure, RequestId};
+use crate::invite::{Hangup, Phase, Usage, finish, loose_route, with_headers};
 use crate::message::{Message, Method, Name};
 use crate::reason::Reason;
 use crate::targets::Targets;
@@ -23,6 +24,15 @@ pub(crate) struct Request {
     /// The dialog it stands in; that of an OPTIONS is not one yet, and has no remote tag.
     pub dialog: DialogState,
     pub reason: Option<Reason>,
+    /// Further headers.
+    pub headers: Vec<(String, String)>,
+    pub body: Option<Body>,
+    /// The user part of its Contact, where it is not the user agent's.
+    pub contact_user: Option<String>,
+    /// The Contact URI it bore when it was sent last.
+    pub contact: String,
+    /// The usage in whose dialog it stands, which gives it its CSeq.
+    pub within: Option<Key>,
     pub credentials: Option<Arc<Credentials>>,
     pub authenticator: Authenticator,
     /// Addresses left to try.
@@ -40,8 +50,48 @@ pub(crate) enum Purpose {
     Owner { token: u64 },
     /// An INVITE usage that ends with it.
     Hangup(Key),
+    /// A registration.
+    Registration(Key),
+    /// A usage that asks the far end to call somebody else.
+    Refer(Key),
+    /// A usage that tells how a transfer goes.
+    Notify(Key),
     /// Nobody waits: a fork or a lost dialog is ended for the far end's sake.
     Nobody,
+}
+
+/// How a request came to its end.
+pub(crate) enum Outcome<'a> {
+    /// By a final response that we cannot do more about.
+    Response(&'a Message),
+    /// Without one.
+    Silence(Cause),
+}
+
+impl Outcome<'_> {
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Response(response) => response.status(),
+            Self::Silence(_) => None,
+        }
+    }
+
+    pub fn is_success(&self) -> bool {
+        self.status().is_some_and(|status| (200..300).contains(&status))
+    }
+
+    /// What to tell of it; `None` of a success.
+    pub fn failure(&self) -> Option<Failure> {
+        match self {
+            Self::Response(_) if self.is_success() => None,
+            Self::Response(response) => {
+                let is_challenge = matches!(response.status(), Some(401 | 407));
+                let cause = if is_challenge { Cause::Unauthorized } else { Cause::Response };
+                Some(Failure::from_response(response, cause, false))
+            }
+            Self::Silence(cause) => Some(Failure::silent(*cause, false)),
+        }
+    }
 }
 
 impl Request {
@@ -69,6 +119,11 @@ impl Request {
             purpose,
             dialog,
             reason: None,
+            headers: Vec::new(),
+            body: None,
+            contact_user: None,
+            contact: String::new(),
+            within: None,
             credentials: None,
             authenticator: Authenticator::new(),
             targets: Targets::new(Vec::new()),
@@ -88,7 +143,7 @@ impl UserAgent {
         }
         request.targets = targets;
         if !self.request_next(now, key) {
-            self.conclude(key, None);
+            self.conclude(now, key, &Outcome::Silence(Cause::Unresolved));
         }
     }
 
@@ -108,7 +163,7 @@ impl UserAgent {
         match response.status() {
             Some(401 | 407) if self.request_challenged(now, key, response) => {}
             Some(503) if self.request_next(now, key) => self.layer.counters.failovers += 1,
-            status => self.conclude(key, status),
+            _ => self.conclude(now, key, &Outcome::Response(response)),
         }
     }
 
@@ -120,7 +175,7 @@ impl UserAgent {
         }
         match self.request_next(now, key) {
             true => self.layer.counters.failovers += 1,
-            false => self.conclude(key, None),
+            false => self.conclude(now, key, &Outcome::Silence(Cause::Timeout)),
         }
     }
 
@@ -138,11 +193,17 @@ impl UserAgent {
     fn request_challenged(&mut self, now: Instant, key: Key, response: &Message) -> bool {
         let cnonce = self.layer.random_word();
         let Some(request) = self.requests.get_mut(key) else { return false };
-        let (Some(remote), Some(_)) = (request.remote, &request.credentials) else { return false };
-        if request.authenticator.handle_response(response, &cnonce) != Challenged::Retry {
+        let (Some(remote), Some(credentials)) = (request.remote, &request.credentials) else { return false };
+        if request.authenticator.handle_response(credentials, response, &cnonce) != Challenged::Retry {
             return false;
         }
-        request.dialog.local_cseq = request.dialog.local_cseq.saturating_add(1);
+        let cseq = match request.within {
+            // Other requests may have left in the dialog meanwhile (§12.2.1.1).
+            Some(usage) => next_cseq(&mut self.usages, usage),
+            None => Some(request.dialog.local_cseq.saturating_add(1)),
+        };
+        let Some(cseq) = cseq else { return false };
+        request.dialog.local_cseq = cseq;
         self.layer.counters.challenges_answered += 1;
         self.send_request(now, key, remote);
         true
@@ -151,45 +212,94 @@ impl UserAgent {
     fn send_request(&mut self, now: Instant, key: Key, remote: SocketAddr) {
         let Self { layer, requests, .. } = self;
         let Some(request) = requests.get_mut(key) else { return };
-        let Request { method, dialog, reason, credentials, authenticator, .. } = request;
+        let Request { method, dialog, reason, headers, body, credentials, authenticator, .. } = request;
         let (uri, routes) = dialog.routing();
         let authorizations = match credentials {
-            Some(credentials) => authenticator.authorizations(credentials, method.as_str(), uri),
+            Some(credentials) => {
+                let body = body.as_ref().map_or(&b""[..], |body| &body.bytes);
+                let signed = Signed { method: method.as_str(), uri, body };
+                authenticator.authorizations(credentials, &signed)
+            }
             None => Vec::new(),
         };
         let outgoing =
             Outgoing { method: *method, uri, remote, owner: Owner::Request(key), tap: request.tap };
+        let mut contact = String::new();
+        let contact_user = request.contact_user.as_deref();
         let transaction = layer.send(now, &outgoing, |writer, identity| {
+            contact = contact_of(identity.contact, contact_user);
             let mut writer =
                 dialog.write(writer, routes, method.as_str()).header(Name::UserAgent, identity.user_agent);
-            if *method == Method::Options {
-                writer =
-                    writer.header(Name::Contact, identity.contact).header(Name::Accept, "application/sdp");
+            match method {
+                Method::Options => {
+                    writer = writer
+                        .header(Name::Contact, format_args!("<{contact}>"))
+                        .header(Name::Accept, "application/sdp");
+                }
+                Method::Refer | Method::Notify | Method::Register => {
+                    writer = writer.header(Name::Contact, format_args!("<{contact}>"));
+                }
+                _ => {}
             }
             if let Some(reason) = reason {
                 writer = writer.header(Name::Reason, reason);
             }
-            with_headers(writer, &authorizations).finish()
+            finish(with_headers(with_headers(writer, &authorizations), headers), body.as_ref())
         });
+        request.contact = contact;
         request.transaction = Some(transaction);
     }
 
     /// A request is over: tells who waits for it.
-    fn conclude(&mut self, key: Key, status: Option<u16>) {
-        let Some(request) = self.requests.remove(key) else { return };
+    fn conclude(&mut self, now: Instant, key: Key, outcome: &Outcome<'_>) {
+        let Some(mut request) = self.requests.remove(key) else { return };
+        if let (Outcome::Response(response), true) = (outcome, outcome.is_success()) {
+            request.authenticator.handle_success(response);
+        }
+        if let Some(usage) = request.within.and_then(|usage| self.usages.get_mut(usage)) {
+            usage.authenticator.learn(std::mem::take(&mut request.authenticator));
+        }
+        let status = outcome.status();
         match request.purpose {
             Purpose::Owner { token } => {
+                let response = match outcome {
+                    Outcome::Response(response) => Some(Box::new((*response).clone())),
+                    Outcome::Silence(_) => None,
+                };
                 self.layer.events.push_back(Event::Reply {
                     request: RequestId(key),
                     token,
                     status,
                     transport: None,
-                    failure: None,
-                    response: None,
+                    failure: outcome.failure().map(Box::new),
+                    response,
                 });
             }
-            Purpose::Hangup(usage) => self.hung_up(usage, status),
+            Purpose::Hangup(usage) => self.hung_up(now, usage, status),
+            Purpose::Registration(registration) => {
+                self.registration_concluded(now, registration, request, outcome);
+            }
+            Purpose::Refer(usage) => self.refer_concluded(now, usage, outcome),
+            Purpose::Notify(usage) => self.notify_concluded(usage, status),
             Purpose::Nobody => {}
         }
     }
+}
+
+/// The next CSeq of a call's dialogs; none once it has said BYE or is over.
+pub(crate) fn next_cseq(usages: &mut Arena<Usage>, usage: Key) -> Option<u32> {
+    let usage = usages.get_mut(usage)?;
+    match &usage.phase {
+        Phase::Talking(talking) if !matches!(talking.hangup, Hangup::Sent) => Some(usage.next_cseq()),
+        _ => None,
+    }
+}
+
+/// The URI of our Contact, with another user part where one is asked for.
+fn contact_of(contact: &str, user: Option<&str>) -> String {
+    let uri = uri_of(contact);
+    let Some(user) = user else { return uri.to_owned() };
+    let (scheme, rest) = uri.split_once(':').unwrap_or(("sip", uri));
+    let host = rest.split_once('@').map_or(rest, |(_, host)| host);
+    format!("{scheme}:{user}@{host}")
 }

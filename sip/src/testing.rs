@@ -5,10 +5,17 @@ mod auth;
 mod cancel;
 mod dialogs;
 mod forks;
+mod guarding;
 mod hostile;
 mod incoming;
+mod notices;
+mod offers;
 mod pair;
+mod referral;
+mod registration;
+mod reliable;
 mod requests;
+mod sessions;
 mod uac;
 
 use std::collections::VecDeque;
@@ -196,12 +203,12 @@ impl Lone {
     pub fn is_empty(&mut self) {
         let left = (
             self.ua.usages.len(),
-            self.ua.requests.len(),
+            self.ua.requests.len() + self.ua.registrations.len(),
             self.ua.layer.len(),
             self.ua.layer.timers(),
             self.ua.live,
         );
-        assert_eq!(left, (0, 0, 0, 0, 0), "usages, requests, transactions, timers, live");
+        assert_eq!(left, (0, 0, 0, 0, 0), "usages, requests and registrations, transactions, timers, live");
     }
 }
 
@@ -230,6 +237,22 @@ pub fn credentials() -> std::sync::Arc<Credentials> {
 /// The peer's response to a request of ours, with its Contact and, above 199, a body.
 pub fn respond(request: &Message, status: u16, tag: &str) -> Bytes {
     respond_with(request, status, tag, &[])
+}
+
+/// As [`respond_with`], with this body whatever the status.
+pub fn respond_saying(
+    request: &Message,
+    status: u16,
+    tag: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Bytes {
+    let mut writer = Writer::response_to(request, address(OURS), status, "", Some(tag))
+        .header(Name::Contact, format_args!("<sip:{tag}@{PEER}>"));
+    for (name, value) in headers {
+        writer = writer.header(*name, value);
+    }
+    writer.body("application/sdp", body.as_bytes())
 }
 
 pub fn respond_with(request: &Message, status: u16, tag: &str, headers: &[(&str, &str)]) -> Bytes {

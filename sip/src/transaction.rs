@@ -58,6 +58,10 @@ pub(crate) enum Wake {
     Server(Key),
     /// A transaction user's own timer.
     Usage(Key),
+    /// A registration's.
+    Registration(Key),
+    /// That of a usage's transfers.
+    Referral(Key),
 }
 
 /// To whom a client transaction reports.
@@ -91,16 +95,20 @@ pub(crate) enum Lapse {
     /// This transaction got no final response; it is gone.
     TimedOut(Owner, Key),
     /// This INVITE rings for longer than timer C.
-    Stalled(Owner),
+    Stalled(Owner, Key),
     /// This transaction has absorbed what was to be absorbed; it is gone.
     Done(Owner, Key),
     /// A transaction user's own timer.
     Usage(Key),
+    /// A registration's.
+    Registration(Key),
+    /// That of a usage's transfers.
+    Referral(Key),
 }
 
 /// A timer that is set, and for when.
 #[derive(Clone, Copy, Debug)]
-struct Armed {
+pub(crate) struct Armed {
     timer: TimerId,
     at: Instant,
 }
@@ -166,6 +174,8 @@ impl Layer {
                     None
                 }
                 Wake::Usage(key) => Some(Lapse::Usage(key)),
+                Wake::Registration(key) => Some(Lapse::Registration(key)),
+                Wake::Referral(key) => Some(Lapse::Referral(key)),
             };
             if lapse.is_some() {
                 return lapse;
@@ -174,12 +184,22 @@ impl Layer {
         None
     }
 
-    /// Sets a transaction user's own timer.
-    pub fn wake_usage(&mut self, at: Instant, usage: Key) -> TimerId {
-        self.wheel.insert(at, Wake::Usage(usage))
+    /// Sets a transaction user's own timer anew.
+    pub fn arm_usage(&mut self, armed: &mut Option<Armed>, at: Option<Instant>, usage: Key) {
+        arm(&mut self.wheel, armed, at, Wake::Usage(usage));
     }
 
-    /// Takes it back.
+    /// Sets a registration's timer.
+    pub fn wake_registration(&mut self, at: Instant, registration: Key) -> TimerId {
+        self.wheel.insert(at, Wake::Registration(registration))
+    }
+
+    /// Sets the timer of a usage's transfers.
+    pub fn wake_referral(&mut self, at: Instant, usage: Key) -> TimerId {
+        self.wheel.insert(at, Wake::Referral(usage))
+    }
+
+    /// Takes one of these back.
     pub fn let_sleep(&mut self, timer: TimerId) {
         self.wheel.cancel(timer);
     }

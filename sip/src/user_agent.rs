@@ -12,18 +12,20 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use rand::Rng;
 
 use crate::config::{Body, Config, Invite, OptionsRequest, Trust};
 use crate::event::{Asker, DialogState, Event, InviteId, Query, QueryId, RequestId};
 
 use crate::arena::Arena;
 use crate::counters::Counters;
-use crate::digest::Credentials;
+use crate::digest::{Credentials, Guard};
 use crate::error::Error;
-use crate::invite::{Calling, Phase, Usage};
+use crate::invite::{Calling, Phase, Usage, session_timer};
 use crate::message::{Method, NameAddr};
 use crate::path::{FlowLost, Path, Target, Transmit};
 use crate::reason::Reason;
+use crate::registration::Registration;
 use crate::request::{Purpose, Request};
 use crate::targets::{Hop, Targets, hop, is_line_safe};
 use crate::tls::ClientTls;
@@ -37,6 +39,8 @@ pub struct UserAgent {
     pub(crate) layer: Layer,
     pub(crate) usages: Arena<Usage>,
     pub(crate) requests: Arena<Request>,
+    pub(crate) registrations: Arena<Registration>,
+    pub(crate) guard: Guard,
     /// Usages whose owner has not been told of their end.
     pub(crate) live: usize,
     queries: VecDeque<Query>,
@@ -46,10 +50,13 @@ impl UserAgent {
     /// A user agent with nothing to do. All its randomness comes from `seed`.
     #[must_use]
     pub fn new(config: Config, seed: [u8; 32]) -> Self {
+        let mut layer = Layer::new(config, seed);
         Self {
-            layer: Layer::new(config, seed),
+            guard: Guard::new(layer.rng.random()),
+            layer,
             usages: Arena::new(),
             requests: Arena::new(),
+            registrations: Arena::new(),
             live: 0,
             queries: VecDeque::new(),
         }
@@ -85,12 +92,18 @@ impl UserAgent {
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some(lapse) = self.layer.expire(now) {
             match lapse {
-                Lapse::TimedOut(Owner::Invite(key), from) => self.invite_timed_out(now, key, from),
+                Lapse::TimedOut(Owner::Invite(key), from) => {
+                    self.asked_timed_out(now, key, from);
+                    self.invite_timed_out(now, key, from);
+                    self.invite_done(key, from);
+                }
                 Lapse::TimedOut(Owner::Request(key), from) => self.request_timed_out(now, key, from),
-                Lapse::Stalled(Owner::Invite(key)) => self.invite_stalled(now, key),
+                Lapse::Stalled(Owner::Invite(key), from) => self.invite_stalled(now, key, from),
                 Lapse::Done(Owner::Invite(key), from) => self.invite_done(key, from),
-                Lapse::Usage(key) => self.repeat_answer(now, key),
-                Lapse::TimedOut(Owner::Nobody, _) | Lapse::Stalled(_) | Lapse::Done(..) => {}
+                Lapse::Usage(key) => self.usage_woken(now, key),
+                Lapse::Registration(key) => self.registration_due(now, key),
+                Lapse::Referral(key) => self.referral_due(now, key),
+                Lapse::TimedOut(Owner::Nobody, _) | Lapse::Stalled(..) | Lapse::Done(..) => {}
             }
         }
     }
@@ -140,6 +153,9 @@ impl UserAgent {
             let mut usage = Usage::new(invite.token, tag);
             usage.tap = invite.tap.then_some(invite.token);
             usage.credentials.clone_from(&invite.credentials);
+            usage.is_caller = true;
+            usage.wish = invite.session.as_ref().map(session_timer::Wish::new);
+            usage.local.clone_from(&invite.body);
             usage.phase = Phase::Calling(Box::new(Calling::new(invite, call_id)));
             usage
         });
@@ -179,15 +195,15 @@ impl UserAgent {
 
     /// A provisional response, 101 to 199, to an incoming call: sent again until its PRACK comes if it is to go `reliably` and
     /// the caller can do that (RFC 3262). SDP that goes reliably is the answer, and need not be said again.
-    pub fn progress(&mut self, now: Instant, id: InviteId, status: u16, body: Option<Body>, _reliably: bool) {
+    pub fn progress(&mut self, now: Instant, id: InviteId, status: u16, body: Option<Body>, reliably: bool) {
         if (101..200).contains(&status) {
-            self.ring(now, id.0, status, body.as_ref());
+            self.ring(now, id.0, status, body, reliably);
         }
     }
 
     /// Answers an incoming call: 200, sent again until the ACK comes (RFC 3261 §13.3.1.4).
     pub fn answer(&mut self, now: Instant, id: InviteId, body: Body) {
-        self.pick_up(now, id.0, &body);
+        self.pick_up(now, id.0, body);
     }
 
     /// Refuses an incoming call with 300 to 699; anything else becomes 500. `Failed` follows.
@@ -207,8 +223,8 @@ impl UserAgent {
 
     /// Offers the far end another session: a re-INVITE, or an UPDATE before the call is answered (RFC 3311). Gives whether it may
     /// be said now, or in a moment; then `Reanswered`, `OfferRefused` or the end of the call follows.
-    pub fn offer(&mut self, _now: Instant, _id: InviteId, _body: Body) -> bool {
-        false
+    pub fn offer(&mut self, now: Instant, id: InviteId, body: Body) -> bool {
+        self.begin_offer(now, id.0, body)
     }
 
     /// Sends OPTIONS outside any dialog. A `Reply` follows.
@@ -243,7 +259,8 @@ impl UserAgent {
     ) -> Result<RequestId, Error> {
         self.layer.admit()?;
         let mut request = Request::new(Method::Bye, dialog.clone(), Purpose::Owner { token });
-        request.dialog.local_cseq = request.dialog.local_cseq.saturating_add(1);
+        // What was remembered may be older than the last refresh of the session.
+        request.dialog.local_cseq = request.dialog.local_cseq.saturating_add(ORPHAN_CSEQ_LEAP);
         request.credentials = credentials;
         let _ = tls;
         Ok(RequestId(self.begin_bye(now, request)))
@@ -262,7 +279,7 @@ impl UserAgent {
     }
 
     /// Goes to a next hop, or asks for its addresses first.
-    fn locate(&mut self, now: Instant, asker: Asker, hop: Hop) {
+    pub(crate) fn locate(&mut self, now: Instant, asker: Asker, hop: Hop) {
         let id = QueryId(asker);
         match hop {
             Hop::Address(address) => self.handle_targets(now, id, vec![Target::udp(address)]),
@@ -273,6 +290,10 @@ impl UserAgent {
         }
     }
 }
+
+/// How many requests a dialog may have seen since it was stored: a year of refreshes every hour. A CSeq may leap (RFC 3261
+/// §12.2.1.1).
+const ORPHAN_CSEQ_LEAP: u32 = 10_000;
 
 fn refusing(status: u16) -> u16 {
     if (300..700).contains(&status) { status } else { 500 }

@@ -112,12 +112,14 @@ impl Call {
             return;
         }
         match event {
-            SipEvent::Progress { status, body, .. } => self.progress(cx, status, body.as_ref()),
-            SipEvent::Answered { body, dialog, .. } => self.answered(cx, body.as_ref(), dialog),
+            SipEvent::Progress { fork, status, body, .. } => self.progress(cx, fork, status, body.as_ref()),
+            SipEvent::Answered { fork, body, dialog, .. } => self.answered(cx, fork, body.as_ref(), dialog),
             SipEvent::Failed { failure, .. } => self.failed(cx, &failure),
             SipEvent::Ended { end, .. } => self.dialog_over(cx, end),
             SipEvent::Offer { body, .. } => self.renegotiate(cx, body.as_ref()),
-            SipEvent::Confirmed { body, .. } => self.reanswered(cx, body.as_ref()),
+            SipEvent::Confirmed { body, .. } | SipEvent::Reanswered { body, .. } => {
+                self.reanswered(cx, body.as_ref());
+            }
             SipEvent::Traced { direction, message, .. } => self.traced(cx, direction, &message),
             SipEvent::Refer { id, .. } => cx.agent.refuse_refer(cx.now, id, 603),
             SipEvent::Info { body: Some(body), .. } => self.informed(cx, &body),
@@ -129,7 +131,6 @@ impl Call {
             | SipEvent::Registered { .. }
             | SipEvent::RegistrationFailed { .. }
             | SipEvent::Unregistered { .. }
-            | SipEvent::Reanswered { .. }
             | SipEvent::OfferRefused { .. } => {}
         }
     }
@@ -240,7 +241,8 @@ fn invite_of(event: &SipEvent) -> Option<InviteId> {
         | SipEvent::Failed { id, .. }
         | SipEvent::Ended { id, .. }
         | SipEvent::Offer { id, .. }
-        | SipEvent::Confirmed { id, .. } => Some(*id),
+        | SipEvent::Confirmed { id, .. }
+        | SipEvent::Reanswered { id, .. } => Some(*id),
         _ => None,
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use trunkline_media::{Capabilities, Negotiated, PendingOffer, SdpError, sdp::Local, srtp::Secret};
-use trunkline_sip::{Body, InviteId, Reason, UserAgent};
+use trunkline_sip::{Body, Fork, InviteId, Reason, UserAgent};
 
 /// A leg that we called.
 pub struct Party {
@@ -14,16 +14,19 @@ pub struct Party {
 }
 
 enum OfferState {
-    /// Sent; early answers may have been previewed, the latest is kept.
-    Pending { pending: PendingOffer, preview: Option<Negotiated> },
-    /// Answered.
-    Settled,
+    /// Sent; early answers may have been heard, the latest of each early dialog is kept.
+    Pending { pending: PendingOffer, early: Vec<(Fork, Negotiated)> },
+    /// Answered. The token reads the answer when the offer is repeated to refresh the session (RFC 4028 §7.4).
+    Settled(PendingOffer),
 }
+
+/// Of how many early dialogs the answers are kept: a user agent tells of no more.
+const EARLY_MAX: usize = 16;
 
 impl Party {
     /// A leg whose INVITE, with the offer that `pending` awaits the answer of, has just left.
     pub fn new(invite: InviteId, pending: PendingOffer, local: Local) -> Self {
-        Self { invite, offer: OfferState::Pending { pending, preview: None }, local }
+        Self { invite, offer: OfferState::Pending { pending, early: Vec::new() }, local }
     }
 
     /// The leg's name in the user agent.
@@ -31,38 +34,63 @@ impl Party {
         self.invite
     }
 
-    /// Early media: an unreliable 18x with an answer in it (RFC 3261 §13.2.1). What cannot be read is ignored, the 2xx
-    /// decides.
-    pub fn preview(&mut self, body: Option<&Body>) -> Option<Negotiated> {
-        let OfferState::Pending { pending, preview } = &mut self.offer else { return None };
+    /// Early media: an 18x with an answer in it. An unreliable one is a preview (RFC 3261 §13.2.1); a reliable one is the answer of
+    /// its early dialog (RFC 3262 §5), whose 2xx need not repeat it. What cannot be read is ignored, the 2xx decides.
+    pub fn hear_early(&mut self, fork: Fork, body: Option<&Body>) -> Option<Negotiated> {
+        let OfferState::Pending { pending, .. } = &self.offer else { return None };
         let negotiated = pending.fork().preview(sdp(body)?).ok()?;
-        *preview = Some(negotiated.clone());
+        self.keep_early(fork, &negotiated);
         Some(negotiated)
     }
 
-    /// The 2xx, or the ACK of one that carried our offer. Without a body the last early answer holds: some gateways describe themselves in the 183 alone.
-    pub fn accept(&mut self, body: Option<&Body>) -> Result<Negotiated, SdpError> {
-        match std::mem::replace(&mut self.offer, OfferState::Settled) {
-            OfferState::Pending { pending, preview } => match (sdp(body), preview) {
-                (Some(answer), _) => pending.accept(answer),
-                (None, Some(early)) => Ok(early),
-                (None, None) => Err(SdpError::NoAudio { offered: Vec::new() }),
-            },
-            OfferState::Settled => Err(SdpError::NoOffer),
+    /// The latest early dialog stands last.
+    fn keep_early(&mut self, fork: Fork, negotiated: &Negotiated) {
+        let OfferState::Pending { early, .. } = &mut self.offer else { return };
+        early.retain(|(known, _)| *known != fork);
+        if early.len() < EARLY_MAX {
+            early.push((fork, negotiated.clone()));
         }
+    }
+
+    /// The 2xx. Without a body the early answer of its own dialog holds, or else the latest: some gateways describe themselves in
+    /// the 183 alone.
+    pub fn accept(&mut self, fork: Fork, body: Option<&Body>) -> Result<Negotiated, SdpError> {
+        let OfferState::Pending { pending, early } = &mut self.offer else { return Err(SdpError::NoOffer) };
+        let (pending, early) = (pending.fork(), std::mem::take(early));
+        self.offer = OfferState::Settled(pending.fork());
+        let own = early.iter().find(|(known, _)| *known == fork).or(early.last());
+        match (sdp(body), own) {
+            (Some(answer), _) => pending.accept(answer),
+            (None, Some((_, negotiated))) => Ok(negotiated.clone()),
+            (None, None) => Err(SdpError::NoAudio { offered: Vec::new() }),
+        }
+    }
+
+    /// The ACK of a 2xx that carried our offer, or the answer to one that we repeated.
+    pub fn reaccept(&mut self, body: Option<&Body>) -> Option<Negotiated> {
+        let (OfferState::Pending { pending, .. } | OfferState::Settled(pending)) = &self.offer;
+        let (answer, pending) = (pending.fork().accept(sdp(body)?), pending.fork());
+        self.offer = OfferState::Settled(pending);
+        answer.ok()
     }
 
     /// The callee's new offer within the dialog, and our answer to it (RFC 3264 §8).
     pub fn renegotiate(&mut self, offer: &Body) -> Result<(Body, Negotiated), SdpError> {
         let (answer, negotiated) = self.local.answer(&offer.bytes)?;
+        if let OfferState::Pending { early, .. } = &self.offer
+            && let Some((fork, _)) = early.last()
+        {
+            // By UPDATE before the answer (RFC 3311 §5.2): what was agreed on early is this now.
+            self.keep_early(*fork, &negotiated);
+        }
         Ok((Body::sdp(answer), negotiated))
     }
 
     /// The callee asks for an offer within the dialog: the one we began with (RFC 3261 §14.2). The ACK brings its answer to
-    /// [`Party::accept`].
+    /// [`Party::reaccept`].
     pub fn reoffer(&mut self) -> Body {
         let (offer, pending) = self.local.offer();
-        self.offer = OfferState::Pending { pending, preview: None };
+        self.offer = OfferState::Pending { pending, early: Vec::new() };
         Body::sdp(offer.to_bytes())
     }
 

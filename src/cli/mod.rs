@@ -6,6 +6,7 @@ pub mod demo;
 mod log;
 pub mod serve;
 mod story;
+pub mod trunk;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -32,6 +33,8 @@ enum Command {
     Demo(demo::Args),
     /// Place one call and watch it.
     Call(call::Args),
+    /// Look after a trunk.
+    Trunk(trunk::Args),
     /// Print a completion script for a shell.
     Completions {
         /// Which shell.
@@ -65,6 +68,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Check(args) => check::run(args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Call(args) => call::run(args).await,
+        Command::Trunk(args) => trunk::run(args).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "trunkline", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)
@@ -96,6 +100,8 @@ mod tests {
             "trunkline check --config trunkline.toml",
             "trunkline demo --json",
             "trunkline call +447386172392 --trunk t1 --say hello --var name=Ann --var a=b=c --record out.wav",
+            "trunkline trunk doctor t1 --json --config trunkline.toml",
+            "trunkline trunk doctor t1 --call +447386172392",
             "trunkline completions bash",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
@@ -104,6 +110,8 @@ mod tests {
             "trunkline",
             "trunkline call 07386172392 --trunk t1 --say hello",
             "trunkline call +447386172392 --trunk t1",
+            "trunkline trunk doctor",
+            "trunkline trunk doctor t1 --call 07386172392",
             "trunkline call +447386172392 --trunk t1 --say hello --var name",
             "trunkline call +447386172392 --trunk t1 --say hello --var =Ann",
         ] {

@@ -6,6 +6,7 @@ mod calls_read;
 mod carriers;
 mod cli;
 mod crash;
+mod doctor;
 mod drain;
 mod hostile;
 mod ledger;

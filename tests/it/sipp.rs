@@ -10,6 +10,7 @@ mod load;
 mod media;
 mod refusals;
 mod routing;
+mod sessions;
 
 use serde_json::{Value, json};
 

@@ -14,7 +14,8 @@ pub struct BridgeSpec {
     pub speech: bool,
     /// Yield stereo frames from the answer on.
     pub record: bool,
-    /// After this long without RTP since the answer, [`Event::RtpTimeout`].
+    /// After this long without RTP since the answer, [`Event::RtpTimeout`]; after four times as long, without RTCP too,
+    /// where the other side has announced its silence (comfort noise, Opus DTX).
     pub rtp_timeout: Duration,
     /// From whom RTP is accepted.
     pub latch: Latch,
@@ -119,7 +120,7 @@ pub enum Event {
     },
     /// Digits are out: one event for each time that the sender runs empty.
     DtmfSent {
-        /// False: the peer takes no telephone events, or too many were queued; none of that command were sent.
+        /// False: nothing was agreed upon yet, or too many were queued; none of that command were sent.
         sent: bool,
     },
     /// No RTP for `rtp_timeout` since the answer, though the other side isn't on hold. Once a silence.
@@ -162,6 +163,10 @@ pub struct Stats {
     pub malformed: u64,
     /// RTP of payload types that were not agreed upon, dropped.
     pub unknown: u64,
+    /// Packets that aren't under the peer's SRTP key, dropped: forged, damaged, or not encrypted at all.
+    pub unauthentic: u64,
+    /// SRTP and SRTCP that came before, dropped.
+    pub replayed: u64,
     /// Interarrival jitter at the end. Packets are seen when their tick comes, so it is known to 20 ms.
     pub jitter: Duration,
     /// What the jitter buffer waits before it plays, at the end.

@@ -6,6 +6,8 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use super::*;
 use crate::sdp::{self, Capabilities, Offer};
 
+mod codecs;
+
 const NEAR: &str = "192.0.2.1:20000";
 const FAR: &str = "192.0.2.2:30000";
 
@@ -276,10 +278,8 @@ fn digits_survive_loss() {
 }
 
 #[test]
-fn digits_without_agreement_are_refused() {
+fn digits_before_any_agreement_are_refused() {
     let mut pair = Pair::new(1, Wire::default(), deaf(), deaf());
-    let (ours, _) = agreement(&Capabilities { telephone_event: false, ..Capabilities::default() });
-    pair.near(Command::Remote(ours));
     pair.near(Command::SendDtmf { digits: "1".parse().expect("a digit") });
     assert_eq!(pair.near.count(|event| matches!(event, Event::DtmfSent { sent: false })), 1);
 }
@@ -471,7 +471,8 @@ fn reports_cross_and_tell_loss_and_round_trip() {
 #[test]
 fn a_peer_in_a_law_hears_what_was_said_in_mu_law() {
     let mut pair = Pair::new(16, Wire::default(), deaf(), deaf());
-    let (ours, theirs) = agreement(&Capabilities { codecs: vec![Codec::Pcma], ..Capabilities::default() });
+    let (ours, theirs) =
+        agreement(&Capabilities { codecs: vec![crate::Codec::Pcma], ..Capabilities::default() });
     pair.near(Command::Remote(ours));
     pair.far(Command::Remote(theirs));
     pair.near(Command::Answered);

@@ -35,7 +35,7 @@ fn byte(number: u16) -> u8 {
 
 fn sample(number: u16) -> i16 {
     let mut sample = [0];
-    Codec::Pcmu.decode(&[byte(number)], &mut sample);
+    crate::g711::Law::Mu.decode(&[byte(number)], &mut sample);
     sample[0]
 }
 
@@ -114,6 +114,150 @@ fn packets_of_any_length_make_frames_of_twenty_milliseconds() {
     let mut jitter = Jitter::new();
     assert!(!jitter.insert(1, 0, Codec::Pcmu, &[0; PAYLOAD_MAX + 1], 0));
     assert!(!jitter.insert(1, 0, Codec::Pcmu, &[], 0));
+}
+
+/// A byte that tells its timestamp, in steps of 10 ms.
+fn mark(timestamp: u32) -> u8 {
+    byte((timestamp / 80 % 100) as u16)
+}
+
+/// Plays a stream whose packets have these lengths, over and over, each sent when its last sample was spoken; `lost` says
+/// which are.
+fn mixed(lengths: &[u32], packets: u16, lost: impl Fn(u16) -> bool) -> (Jitter, Vec<(Heard, [i16; FRAME])>) {
+    let mut jitter = Jitter::new();
+    let mut played = Vec::new();
+    let (mut timestamp, mut ticks) = (8_000u32, 8_000u32);
+    for number in 0..packets {
+        let length = lengths[usize::from(number) % lengths.len()];
+        while ticks < timestamp + length {
+            let mut frame = [0; FRAME];
+            played.push((jitter.pull(&mut frame), frame));
+            ticks += 160;
+        }
+        let payload: Vec<u8> = (timestamp..timestamp + length).map(mark).collect();
+        if !lost(number) {
+            assert!(jitter.insert(number, timestamp, Codec::Pcmu, &payload, 0));
+        }
+        timestamp += length;
+    }
+    (jitter, played)
+}
+
+/// The timestamp of a frame's first sample, modulo 8,000; None: it isn't one piece of the line.
+fn place(frame: &[i16; FRAME]) -> Option<u32> {
+    let first = (0..8_000).step_by(80).find(|at| level(mark(*at)) == frame[0])?;
+    (0..FRAME as u32).all(|n| level(mark(first + n)) == frame[n as usize]).then_some(first)
+}
+
+fn level(byte: u8) -> i16 {
+    let mut sample = [0];
+    crate::g711::Law::Mu.decode(&[byte], &mut sample);
+    sample[0]
+}
+
+#[test]
+fn a_short_packet_before_long_ones_costs_one_gap_and_no_heads() {
+    for length in [240, 320, 400, 480] {
+        let mut lengths = vec![length; 100];
+        lengths[0] = 160;
+        let (jitter, played) = mixed(&lengths, 100, |_| false);
+        let first = played.iter().position(|(heard, _)| *heard == Heard::Audio).expect("audio");
+        let concealed = played[first..].iter().filter(|(heard, _)| *heard != Heard::Audio).count();
+        assert!(concealed <= 2, "{length}: {concealed}");
+        assert_eq!(jitter.figures().late, 0, "{length}");
+        let places: Vec<Option<u32>> = played[first + 10..].iter().map(|(_, frame)| place(frame)).collect();
+        assert!(places.windows(2).all(|pair| {
+            pair[0].zip(pair[1]).is_some_and(|(before, after)| (before + 160) % 8_000 == after)
+        }));
+    }
+}
+
+#[test]
+fn a_lost_packet_of_60_ms_is_concealed_and_time_goes_on() {
+    let (jitter, played) = mixed(&[480], 60, |number| number == 30);
+    let steady = &played[9..];
+    let concealed: Vec<usize> = steady
+        .iter()
+        .enumerate()
+        .filter(|(_, (heard, _))| *heard == Heard::Concealed)
+        .map(|(at, _)| at)
+        .collect();
+    assert!((3..=4).contains(&concealed.len()), "{concealed:?}");
+    assert_eq!(jitter.figures().late, 0);
+    // 60 ms are missing and were filled by as much: the line after is where it would have been.
+    let at = |index: usize| place(&steady[index].1).expect("a piece of the line");
+    let last = steady.len() - 1;
+    assert_eq!((at(0) + 160 * last as u32) % 8_000, at(last));
+}
+
+#[test]
+fn comfort_noise_fills_the_silence_it_announces() {
+    let mut line = Line::new();
+    for number in 0..5 {
+        line.put(number);
+        line.pull();
+    }
+    assert!(line.jitter.insert_noise(5, 5 * 160, &[50]));
+    for _ in 0..100 {
+        line.pull();
+    }
+    assert!(line.jitter.is_hushed());
+    for number in 6..16u16 {
+        line.put_at(number, (u32::from(number) + 99) * 160, 160, 0);
+        line.pull();
+    }
+    assert!(!line.jitter.is_hushed());
+    let silent = &line.played[6..105];
+    assert!(silent.iter().all(|(heard, _)| *heard == Heard::Silence));
+    assert!(silent.iter().filter(|(_, last)| (1..400).contains(&last.unsigned_abs())).count() > 80);
+    assert_eq!(line.played[114], (Heard::Audio, sample(14)));
+    assert_eq!((line.jitter.figures().concealed, line.jitter.figures().late), (0, 0));
+    assert!(!line.jitter.insert_noise(16, 0, &[]));
+}
+
+#[test]
+fn noise_that_is_renewed_gets_louder_or_softer() {
+    let mut line = Line::new();
+    let mut frame = [0; FRAME];
+    let mut loudness = |line: &mut Line| -> u32 {
+        (0..10).for_each(|_| assert_eq!(line.jitter.pull(&mut frame), Heard::Silence));
+        frame.iter().map(|sample| u32::from(sample.unsigned_abs())).sum()
+    };
+    assert!(line.jitter.insert_noise(1, 160, &[40]));
+    let loud = loudness(&mut line);
+    assert!(line.jitter.insert_noise(2, 4_000, &[60]));
+    let soft = loudness(&mut line);
+    // 20 dB.
+    assert!(loud > 8 * soft && loud < 12 * soft, "{loud}, {soft}");
+}
+
+#[test]
+fn g722_is_decoded_in_order_and_once() {
+    let mut encoder = crate::g722::Encoder::new();
+    let tone: Vec<i16> = (0..16_000).map(|n| (8_000.0 * (n as f32 * 0.3).sin()) as i16).collect();
+    let mut bytes = vec![0; tone.len()];
+    encoder.encode(&tone, &mut bytes);
+    let mut whole = vec![0; tone.len()];
+    crate::g722::Decoder::new().decode(&bytes, &mut whole);
+    for length in [80usize, 240, 480] {
+        let mut jitter = Jitter::new();
+        jitter.prepare(Codec::G722);
+        let mut heard = Vec::new();
+        let mut sent = 0;
+        for tick in 0..90 {
+            while sent + length <= (tick + 4) * FRAME {
+                let (number, payload) = ((sent / length) as u16, &bytes[sent..sent + length]);
+                assert!(jitter.insert(number, sent as u32, Codec::G722, payload, 0));
+                sent += length;
+            }
+            let mut frame = [0; FRAME];
+            if jitter.pull(&mut frame) == Heard::Audio {
+                heard.extend(frame);
+            }
+        }
+        assert!(heard.len() > 80 * FRAME);
+        assert_eq!(heard, whole[..heard.len()], "{length}");
+    }
 }
 
 #[test]
@@ -200,6 +344,35 @@ fn the_delay_grows_with_jitter_and_comes_back() {
 
 proptest! {
     #[test]
+    fn packets_of_mixed_lengths_stay_on_one_time_line(grains in proptest::collection::vec(1u32..=6, 1..10)) {
+        let lengths: Vec<u32> = grains.iter().map(|grain| grain * 80).collect();
+        let (jitter, played) = mixed(&lengths, 200, |_| false);
+        let steady = &played[played.len() / 2..];
+        for pair in steady.windows(2) {
+            prop_assert_eq!(pair[0].0, Heard::Audio);
+            let (before, after) = (place(&pair[0].1), place(&pair[1].1));
+            prop_assert!(before.is_some() && before.map(|at| (at + 160) % 8_000) == after, "{:?} {:?}", before, after);
+        }
+        prop_assert_eq!(jitter.figures().late, 0);
+    }
+
+    #[test]
+    fn loss_among_mixed_lengths_leaves_the_rest_in_whole_pieces(
+        grains in proptest::collection::vec(1u32..=6, 1..10),
+        lost in proptest::collection::vec(proptest::bool::weighted(0.1), 200),
+    ) {
+        let lengths: Vec<u32> = grains.iter().map(|grain| grain * 80).collect();
+        let (jitter, played) = mixed(&lengths, 200, |number| number > 100 && lost[usize::from(number)]);
+        let steady = &played[played.len() / 3..];
+        for pair in steady.windows(2).filter(|pair| pair.iter().all(|(heard, _)| *heard == Heard::Audio)) {
+            prop_assert!(place(&pair[1].1).is_some());
+        }
+        let audio = steady.iter().filter(|(heard, _)| *heard == Heard::Audio).count();
+        prop_assert!(audio * 10 >= steady.len() * 5, "{} of {}", audio, steady.len());
+        prop_assert!(jitter.held <= SLOTS);
+    }
+
+    #[test]
     fn hostile_packets_never_panic_and_never_pile_up(
         packets in proptest::collection::vec((any::<u16>(), any::<u32>(), 0usize..500, any::<u8>()), 0..300),
         near in any::<bool>(),
@@ -208,8 +381,9 @@ proptest! {
         let mut frame = [0; FRAME];
         for (sequence, timestamp, length, kind) in packets {
             let (sequence, timestamp) = if near { (sequence % 200, timestamp % 40_000) } else { (sequence, timestamp) };
-            match kind % 4 {
+            match kind % 5 {
                 0 => jitter.insert_event(sequence),
+                4 => { jitter.insert_noise(sequence, timestamp, &vec![kind; length]); }
                 1 => { jitter.pull(&mut frame); }
                 _ => { jitter.insert(sequence, timestamp, Codec::Pcma, &vec![kind; length], u32::from(kind)); }
             }

@@ -52,6 +52,18 @@ pub enum Format {
     ComfortNoise,
 }
 
+impl Format {
+    /// The clock of its timestamps.
+    #[must_use]
+    pub const fn clock_hz(self) -> u32 {
+        match self {
+            Format::Audio(codec) => codec.clock_hz(),
+            Format::Events { clock_hz } => clock_hz,
+            Format::ComfortNoise => 8_000,
+        }
+    }
+}
+
 /// A table of payload types, at most [`FORMATS_MAX`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Incoming(ArrayVec<(u8, Format), FORMATS_MAX>);

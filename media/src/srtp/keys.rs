@@ -4,6 +4,8 @@ use std::fmt;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use super::cipher;
+
 /// How packets are protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Suite {
@@ -20,7 +22,7 @@ pub enum Suite {
 }
 
 impl Suite {
-    /// Every one, in the order in which we offer: the strongest first, since an answerer takes the first that it has.
+    /// Every one.
     pub const ALL: [Suite; 5] = [
         Suite::AeadAes256Gcm,
         Suite::AeadAes128Gcm,
@@ -41,9 +43,12 @@ impl Suite {
         }
     }
 
-    /// The suite of that name.
+    /// The suite of that name. AES with 256 bits goes by a second one too.
     #[must_use]
     pub fn named(name: &str) -> Option<Suite> {
+        if name.eq_ignore_ascii_case("AES_CM_256_HMAC_SHA1_80") {
+            return Some(Suite::AesCm256HmacSha1_80);
+        }
         Suite::ALL.into_iter().find(|suite| suite.name().eq_ignore_ascii_case(name))
     }
 
@@ -149,8 +154,15 @@ impl Secret {
     #[must_use]
     pub fn random() -> Self {
         let mut seed = [0; 32];
-        aws_lc_rs::rand::fill(&mut seed).expect("the system has randomness");
+        cipher::fill(&mut seed);
         Self(seed)
+    }
+
+    /// Our master key for a suite.
+    pub(crate) fn master_key(&self, suite: Suite) -> MasterKey {
+        let mut bytes = [0; MASTER_BYTES_MAX];
+        cipher::expand(&self.0, suite, &mut bytes[..suite.master_bytes()]);
+        MasterKey { suite, bytes }
     }
 }
 

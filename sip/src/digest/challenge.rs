@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use md5::Md5;
+use md5::{Digest, Md5};
 use sha2::{Sha256, Sha512_256};
 
 use super::Credentials;
@@ -50,10 +50,15 @@ impl Algorithm {
 
     /// The hash in lower-case hexadecimal of the parts, joined by colons.
     pub(super) fn hash(self, parts: &[&str]) -> String {
+        self.hash_bytes(parts.join(":").as_bytes())
+    }
+
+    /// The hash in lower-case hexadecimal.
+    pub(super) fn hash_bytes(self, bytes: &[u8]) -> String {
         match self.hash {
-            Hash::Md5 => hash_hex::<Md5>(parts),
-            Hash::Sha256 => hash_hex::<Sha256>(parts),
-            Hash::Sha512_256 => hash_hex::<Sha512_256>(parts),
+            Hash::Md5 => hex(&Md5::digest(bytes)),
+            Hash::Sha256 => hex(&Sha256::digest(bytes)),
+            Hash::Sha512_256 => hex(&Sha512_256::digest(bytes)),
         }
     }
 }
@@ -67,19 +72,49 @@ const ALL: [(&str, Algorithm); 6] = [
     ("SHA-512-256-sess", Algorithm { hash: Hash::Sha512_256, session: true }),
 ];
 
-fn hash_hex<D: md5::Digest>(parts: &[&str]) -> String {
-    let mut hasher = D::new();
-    for (at, part) in parts.iter().enumerate() {
-        if at > 0 {
-            hasher.update(b":");
-        }
-        hasher.update(part.as_bytes());
-    }
-    let mut hex = String::with_capacity(64);
-    for byte in hasher.finalize() {
+/// Lower-case hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let mut hex = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
         write!(hex, "{byte:02x}").expect("writing to a String cannot fail");
     }
     hex
+}
+
+/// How much of a request a digest protects.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Qop {
+    /// Method and Request-URI.
+    Auth,
+    /// The body as well.
+    AuthInt,
+}
+
+impl Qop {
+    /// Of those offered the one we use. `auth` where it is to be had: gateways that rewrite a body would break `auth-int`.
+    fn choose(offered: &str) -> Option<Self> {
+        let has = |word: &str| offered.split(',').any(|found| found.trim_ascii().eq_ignore_ascii_case(word));
+        [Self::Auth, Self::AuthInt].into_iter().find(|qop| has(qop.as_str()))
+    }
+
+    /// The token.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::AuthInt => "auth-int",
+        }
+    }
+}
+
+/// What a digest is made over.
+#[derive(Clone, Copy, Debug)]
+pub struct Signed<'a> {
+    /// The method's token.
+    pub method: &'a str,
+    /// The Request-URI.
+    pub uri: &'a str,
+    /// The body; empty if there is none.
+    pub body: &'a [u8],
 }
 
 /// A digest challenge that can be answered.
@@ -93,8 +128,10 @@ pub struct Challenge {
     pub opaque: Option<String>,
     /// The hash.
     pub algorithm: Algorithm,
-    /// Whether qop=auth is offered; without it the answer is that of RFC 2069.
-    pub qop_auth: bool,
+    /// How much is protected; `None`, where no qop is offered, is RFC 2069.
+    pub qop: Option<Qop>,
+    /// Whether the server wants the user name hashed (RFC 7616 §3.4.4).
+    pub userhash: bool,
     /// The credentials were right, the nonce too old.
     pub stale: bool,
 }
@@ -126,19 +163,19 @@ impl Challenge {
         let get = |name| {
             parameters.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
         };
-        let qop = get("qop").filter(|qop| !qop.is_empty());
-        let qop_auth =
-            qop.is_some_and(|qop| qop.split(',').any(|word| word.trim_ascii().eq_ignore_ascii_case("auth")));
-        if qop.is_some() && !qop_auth {
-            return None;
-        }
+        let is_true = |name| get(name).is_some_and(|value: &str| value.eq_ignore_ascii_case("true"));
+        let qop = match get("qop").filter(|qop| !qop.trim_ascii().is_empty()) {
+            Some(offered) => Some(Qop::choose(offered)?),
+            None => None,
+        };
         Some(Self {
             realm: unescape(get("realm")?).into_owned(),
             nonce: get("nonce")?.to_owned(),
             opaque: get("opaque").map(str::to_owned),
             algorithm: get("algorithm").map_or(Some(Algorithm::MD5), Algorithm::from_token)?,
-            qop_auth,
-            stale: get("stale").is_some_and(|stale| stale.eq_ignore_ascii_case("true")),
+            qop,
+            userhash: is_true("userhash"),
+            stale: is_true("stale"),
         })
     }
 
@@ -155,27 +192,35 @@ impl Challenge {
     pub fn answer(
         &self,
         credentials: &Credentials,
-        method: &str,
-        uri: &str,
+        signed: &Signed<'_>,
         cnonce: &str,
         nonce_count: u32,
     ) -> String {
         let count = format!("{nonce_count:08x}");
-        let response = self.response(credentials, method, uri, cnonce, &count);
+        let response = self.response(credentials, signed, cnonce, &count);
+        let username = match self.userhash {
+            true => self.algorithm.hash(&[&credentials.username, &self.realm]),
+            false => escape(&credentials.username),
+        };
         let mut value = format!(
-            "Digest username=\"{}\", realm=\"{}\", nonce=\"{}\", uri=\"{uri}\", response=\"{response}\", algorithm={}",
-            escape(&credentials.username),
+            "Digest username=\"{username}\", realm=\"{}\", nonce=\"{}\", uri=\"{}\", response=\"{response}\", algorithm={}",
             escape(&self.realm),
             self.nonce,
+            signed.uri,
             self.algorithm.as_str(),
         );
-        if self.qop_auth {
-            value.push_str(&format!(", cnonce=\"{cnonce}\", qop=auth, nc={count}"));
-        } else if self.algorithm.session {
-            value.push_str(&format!(", cnonce=\"{cnonce}\""));
+        match self.qop {
+            Some(qop) => {
+                value.push_str(&format!(", cnonce=\"{cnonce}\", qop={}, nc={count}", qop.as_str()));
+            }
+            None if self.algorithm.session => value.push_str(&format!(", cnonce=\"{cnonce}\"")),
+            None => {}
         }
         if let Some(opaque) = &self.opaque {
             value.push_str(&format!(", opaque=\"{opaque}\""));
+        }
+        if self.userhash {
+            value.push_str(", userhash=true");
         }
         value
     }
@@ -184,8 +229,7 @@ impl Challenge {
     pub(super) fn response(
         &self,
         credentials: &Credentials,
-        method: &str,
-        uri: &str,
+        signed: &Signed<'_>,
         cnonce: &str,
         count: &str,
     ) -> String {
@@ -194,10 +238,15 @@ impl Challenge {
         if algorithm.session {
             secret = algorithm.hash(&[&secret, &self.nonce, cnonce]);
         }
-        let what = algorithm.hash(&[method, uri]);
-        match self.qop_auth {
-            true => algorithm.hash(&[&secret, &self.nonce, count, cnonce, "auth", &what]),
-            false => algorithm.hash(&[&secret, &self.nonce, &what]),
+        let what = match self.qop {
+            Some(Qop::AuthInt) => {
+                algorithm.hash(&[signed.method, signed.uri, &algorithm.hash_bytes(signed.body)])
+            }
+            Some(Qop::Auth) | None => algorithm.hash(&[signed.method, signed.uri]),
+        };
+        match self.qop {
+            Some(qop) => algorithm.hash(&[&secret, &self.nonce, count, cnonce, qop.as_str(), &what]),
+            None => algorithm.hash(&[&secret, &self.nonce, &what]),
         }
     }
 
@@ -209,14 +258,17 @@ impl Challenge {
             self.nonce,
             self.algorithm.as_str()
         );
-        if self.qop_auth {
-            value.push_str(", qop=\"auth\"");
+        if let Some(qop) = self.qop {
+            value.push_str(&format!(", qop=\"{}\"", qop.as_str()));
         }
         if let Some(opaque) = &self.opaque {
             value.push_str(&format!(", opaque=\"{opaque}\""));
         }
         if self.stale {
             value.push_str(", stale=true");
+        }
+        if self.userhash {
+            value.push_str(", userhash=true");
         }
         value
     }
@@ -229,6 +281,6 @@ fn split_scheme(part: &str) -> Option<(&str, &str)> {
     (!word.contains('=') && !rest.starts_with('=') && rest.contains('=')).then_some((word, rest))
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"")
 }

@@ -4,13 +4,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::{Phase, Usage, body_of};
+use super::{Phase, Usage, body_of, fingerprint};
 use crate::arena::Key;
 use crate::event::{End, Event, InviteId, Loss};
 use crate::message::Message;
 use crate::path::Path;
-use crate::request::Purpose;
-use crate::timers::TimerId;
 use crate::user_agent::UserAgent;
 
 use super::talking::Hangup;
@@ -24,11 +22,16 @@ pub(crate) struct Unacked {
     interval: Duration,
     resend_at: Instant,
     give_up_at: Instant,
-    pub timer: TimerId,
     /// It answers the call's first INVITE, not a re-INVITE.
     pub is_first: bool,
     /// It carries an offer, whose answer the ACK brings.
     pub is_offer: bool,
+}
+
+impl Unacked {
+    pub fn poll_timeout(&self) -> Instant {
+        self.resend_at
+    }
 }
 
 /// What the watched answer is about.
@@ -45,7 +48,6 @@ impl UserAgent {
         let timers = self.layer.config.timers;
         let Some(Usage { phase: Phase::Talking(talking), .. }) = self.usages.get_mut(key) else { return };
         let resend_at = now + timers.t1;
-        let timer = self.layer.wake_usage(resend_at, key);
         let Answering { cseq, path, is_first, is_offer } = answering;
         talking.unacked = Some(Unacked {
             cseq,
@@ -54,10 +56,10 @@ impl UserAgent {
             interval: timers.t1,
             resend_at,
             give_up_at: now + timers.give_up(),
-            timer,
             is_first,
             is_offer,
         });
+        self.arm_usage(key);
     }
 
     /// Time to send a 2xx again, or to give it up.
@@ -70,15 +72,11 @@ impl UserAgent {
         };
         if now >= unacked.give_up_at {
             // §13.3.1.4: no ACK came within 64·T1. The dialog stands, and ends with a BYE.
-            let dialog = talking.dialog.state.clone();
             self.layer.counters.timeouts += 1;
-            self.withdraw(now, key);
-            self.bye(now, key, dialog, None, Purpose::Nobody);
-            return self.end(key, End::Lost { status: None, cause: Loss::Ack });
+            return self.abandon(now, key, End::Lost { status: None, cause: Loss::Ack });
         }
         unacked.interval = (unacked.interval * 2).min(timers.t2);
         unacked.resend_at = (now + unacked.interval).min(unacked.give_up_at);
-        unacked.timer = self.layer.wake_usage(unacked.resend_at, key);
         let (path, payload, tap) = (unacked.path, unacked.payload.clone(), usage.tap);
         self.layer.counters.response_retransmissions_out += 1;
         self.layer.transmit(now, path, payload, tap);
@@ -90,14 +88,17 @@ impl UserAgent {
         let Phase::Talking(talking) = &mut usage.phase else { return };
         // An ACK that came again finds nothing to confirm.
         let Some(unacked) = talking.unacked.take_if(|unacked| unacked.cseq == ack.cseq().0) else { return };
-        self.layer.let_sleep(unacked.timer);
+        if unacked.is_offer && !ack.body().is_empty() {
+            usage.remote = Some(fingerprint(0, ack.body()));
+        }
         if unacked.is_first || unacked.is_offer {
             let (id, token, dialog) = (InviteId(key), usage.token, talking.dialog.state.clone());
             self.layer.events.push_back(Event::Confirmed { id, token, dialog, body: body_of(ack) });
         }
         if let Hangup::AfterAck(reason) = &mut talking.hangup {
             let reason = reason.take();
-            self.say_bye(now, key, reason);
+            return self.say_bye(now, key, reason);
         }
+        self.try_offering(now, key);
     }
 }

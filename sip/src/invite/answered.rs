@@ -3,8 +3,9 @@
 
 use std::time::Instant;
 
-use super::calling::FORKS_MAX;
-use super::{Acked, Phase, Talking, body_of, with_headers};
+use super::early::FORKS_MAX;
+use super::session_timer::{self, Running, Said};
+use super::{Acked, Phase, Talking, body_of, fingerprint, with_headers};
 use crate::arena::Key;
 use crate::dialog::Dialog;
 use crate::event::{Cause, Event, Failure, Fork, InviteId};
@@ -24,7 +25,7 @@ impl UserAgent {
         }
         match &mut usage.phase {
             Phase::Calling(calling) if calling.quitting.is_none() => {
-                let (fork, _) = calling.fork(tag, 0).unwrap_or((Fork(FORKS_MAX as u32), true));
+                let fork = calling.fork(tag);
                 self.establish(now, key, path, response, fork);
             }
             Phase::Calling(calling) => {
@@ -33,7 +34,7 @@ impl UserAgent {
                 let cause = if cancelled { Cause::Response } else { Cause::Timeout };
                 self.layer.counters.answers_after_cancel += 1;
                 self.end_fork(now, key, path, response);
-                self.fail(key, Failure::from_response(response, cause, cancelled));
+                self.fail(now, key, Failure::from_response(response, cause, cancelled));
             }
             Phase::Ringing(_) => {}
             Phase::Talking(_) | Phase::Over => {
@@ -48,12 +49,25 @@ impl UserAgent {
 
     fn establish(&mut self, now: Instant, key: Key, path: Path, response: &Message, fork: Fork) {
         let dialog = self.acknowledge(now, key, path, response);
-        let (Some(dialog), Some(usage)) = (dialog, self.usages.get_mut(key)) else { return };
+        let (Some(mut dialog), Some(usage)) = (dialog, self.usages.get_mut(key)) else { return };
+        usage.hear_allow(response);
+        dialog.state.local_cseq = usage.cseq;
         let state = dialog.state.clone();
+        if let Some(early) = usage.dialog_mut(&state.remote_tag) {
+            dialog.carry_on(early);
+        }
         usage.phase = Phase::Talking(Box::new(Talking::confirmed(dialog)));
+        let said = Said::of(response);
+        let terms = usage.wish.map_or(session_timer::agreed(said), |wish| wish.agreed(said));
+        usage.session = terms.map(|terms| Running::new(now, terms));
+        if !response.body().is_empty() {
+            usage.remote = Some(fingerprint(0, response.body()));
+        }
         self.layer.counters.answered += 1;
         let (id, token, body) = (InviteId(key), usage.token, body_of(response));
         self.layer.events.push_back(Event::Answered { id, token, fork, body, dialog: state });
+        self.settle_early_offer(now, key);
+        self.arm_usage(key);
     }
 
     /// ACKs an answer nobody wants, and says BYE to it once.

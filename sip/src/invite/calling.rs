@@ -1,14 +1,16 @@
 //! Our INVITE until somebody answers (RFC 3261 §13.2, §9.1): early dialogs, challenges, the next target, CANCEL.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::{ALLOW, Phase, Usage, body_of, finish, with_headers};
+use super::early::Early;
+use super::extensions::{self, REL100, TIMER};
+use super::session_timer::{self, Said};
+use super::{Phase, Usage, finish, with_headers};
 use crate::arena::Key;
-use crate::config::Invite;
-use crate::digest::Challenged;
-use crate::event::{Cause, Event, Failure, Fork, InviteId};
+use crate::config::{Invite, Reliable};
+use crate::digest::{Challenged, Signed};
+use crate::event::{Cause, Failure};
 use crate::message::{Message, Method, Name, Uri};
 use crate::reason::Reason;
 use crate::targets::Targets;
@@ -29,14 +31,10 @@ pub(crate) struct Calling {
     pub quitting: Option<Quitting>,
     /// Whether anything at all was heard.
     pub heard: bool,
+    revisions: u8,
+    challenges: u8,
     /// What the INVITE was authorized with: its ACK bears the same (§22.1).
     pub authorizations: Vec<(Name, String)>,
-}
-
-/// An early dialog, and what it last said.
-pub(crate) struct Early {
-    tag: String,
-    last: u64,
 }
 
 /// Why the INVITE is being cancelled.
@@ -45,19 +43,23 @@ pub(crate) enum Quitting {
     HungUp(Option<Reason>),
     /// Timer C.
     Stalled,
+    /// It was made an offer that nobody here can answer.
+    Unanswerable,
 }
 
 impl Quitting {
-    fn reason(&self) -> Option<&Reason> {
+    pub fn reason(&self) -> Option<&Reason> {
         match self {
             Self::HungUp(reason) => reason.as_ref(),
-            Self::Stalled => None,
+            Self::Stalled | Self::Unanswerable => None,
         }
     }
 }
 
-/// More early dialogs than this within one INVITE are not told of.
-pub(super) const FORKS_MAX: usize = 16;
+/// How often an INVITE is sent anew, to the same server, because its extensions (420) or its session interval (422) were refused.
+const REVISIONS_MAX: u8 = 4;
+/// How often it is sent anew with credentials, whatever its servers say: each of them may want a few.
+const CHALLENGES_MAX: u8 = 16;
 
 impl Calling {
     pub fn new(invite: Invite, call_id: String) -> Self {
@@ -71,6 +73,8 @@ impl Calling {
             forks: Vec::new(),
             quitting: None,
             heard: false,
+            revisions: 0,
+            challenges: 0,
             authorizations: Vec::new(),
         }
     }
@@ -80,18 +84,9 @@ impl Calling {
         matches!(self.quitting, Some(Quitting::HungUp(_)))
     }
 
-    /// The number of the early dialog with this tag, and whether what it says is new.
-    pub fn fork(&mut self, tag: &str, said: u64) -> Option<(Fork, bool)> {
-        let found = self.forks.iter().position(|early| early.tag == tag);
-        let at = found.unwrap_or(self.forks.len());
-        if found.is_none() {
-            if at >= FORKS_MAX {
-                return None;
-            }
-            self.forks.push(Early { tag: tag.to_owned(), last: !said });
-        }
-        let last = std::mem::replace(&mut self.forks[at].last, said);
-        Some((Fork(at as u32), last != said))
+    /// Whether there is an early dialog with this tag.
+    pub fn knows(&self, tag: &str) -> bool {
+        self.forks.iter().any(|early| early.is_named(tag))
     }
 }
 
@@ -104,7 +99,7 @@ impl UserAgent {
         }
         calling.targets = targets;
         if !self.call_next(now, key) {
-            self.fail(key, Failure::silent(Cause::Unresolved, false));
+            self.fail(now, key, Failure::silent(Cause::Unresolved, false));
         }
     }
 
@@ -125,8 +120,14 @@ impl UserAgent {
         let Some(usage) = usages.get_mut(key) else { return };
         let Phase::Calling(calling) = &mut usage.phase else { return };
         let Calling { invite, call_id, cseq, .. } = &**calling;
+        usage.cseq = usage.cseq.max(*cseq);
+        let wish = usage.wish;
         let authorizations = match &usage.credentials {
-            Some(credentials) => usage.authenticator.authorizations(credentials, "INVITE", &invite.uri),
+            Some(credentials) => {
+                let body = invite.body.as_ref().map_or(&b""[..], |body| &body.bytes);
+                let signed = Signed { method: "INVITE", uri: &invite.uri, body };
+                usage.authenticator.authorizations(credentials, &signed)
+            }
             None => Vec::new(),
         };
         let outgoing = Outgoing {
@@ -147,30 +148,14 @@ impl UserAgent {
                 .header(Name::CallId, call_id)
                 .header(Name::CSeq, format_args!("{cseq} INVITE"))
                 .header(Name::Contact, identity.contact)
-                .header(Name::Allow, ALLOW)
                 .header(Name::UserAgent, identity.user_agent);
+            writer = extensions::write_invite(writer, invite);
+            writer = session_timer::write_request(writer, wish.as_ref(), None);
             writer = with_headers(writer, &authorizations);
             finish(with_headers(writer, &invite.headers), invite.body.as_ref())
         });
         usage.invite = Some(transaction);
         calling.authorizations = authorizations;
-    }
-
-    /// A provisional response to our INVITE.
-    pub(crate) fn invite_progress(&mut self, now: Instant, key: Key, response: &Message) {
-        let Some(usage) = self.usages.get_mut(key) else { return };
-        let Phase::Calling(calling) = &mut usage.phase else { return };
-        calling.heard = true;
-        if let (Some(quitting), Some(transaction)) = (&calling.quitting, usage.invite) {
-            // The CANCEL that had to wait for this (§9.1); a second one is not sent.
-            self.layer.cancel(now, transaction, quitting.reason());
-        }
-        let Some(status) = response.status().filter(|status| *status > 100) else { return };
-        let said = fingerprint(status, response.body());
-        let tag = response.to().and_then(|to| to.tag()).unwrap_or_default();
-        let Some((fork, true)) = calling.fork(tag, said) else { return };
-        let (id, token, body) = (InviteId(key), usage.token, body_of(response));
-        self.layer.events.push_back(Event::Progress { id, token, fork, status, body, reliable: false });
     }
 
     /// A final response to our INVITE that is no 2xx. It is ACKed already.
@@ -183,12 +168,13 @@ impl UserAgent {
         let cancelled = calling.is_cancelled();
         let cause = match calling.quitting {
             Some(Quitting::Stalled) => Cause::Timeout,
-            Some(Quitting::HungUp(_)) | None => Cause::Response,
+            Some(Quitting::HungUp(_) | Quitting::Unanswerable) | None => Cause::Response,
         };
         let status = response.status().unwrap_or_default();
         match status {
             _ if calling.quitting.is_some() => {}
             401 | 407 => return self.invite_challenged(now, key, response),
+            420 | 422 if self.invite_revised(now, key, response) => return,
             // RFC 3263 §4.3: the next address is another server.
             503 if self.call_next(now, key) => {
                 self.layer.counters.failovers += 1;
@@ -196,7 +182,7 @@ impl UserAgent {
             }
             _ => {}
         }
-        self.fail(key, Failure::from_response(response, cause, cancelled));
+        self.fail(now, key, Failure::from_response(response, cause, cancelled));
     }
 
     fn invite_challenged(&mut self, now: Instant, key: Key, response: &Message) {
@@ -204,16 +190,47 @@ impl UserAgent {
         let Some(usage) = self.usages.get_mut(key) else { return };
         let Phase::Calling(calling) = &mut usage.phase else { return };
         let challenged = match &usage.credentials {
-            Some(_) => usage.authenticator.handle_response(response, &cnonce),
-            None => Challenged::Unsupported,
+            Some(credentials) if calling.challenges < CHALLENGES_MAX => {
+                usage.authenticator.handle_response(credentials, response, &cnonce)
+            }
+            Some(_) | None => Challenged::Unsupported,
         };
+        calling.challenges = calling.challenges.saturating_add(1);
         let (Challenged::Retry, Some(remote)) = (challenged, calling.remote) else {
-            return self.fail(key, Failure::from_response(response, Cause::Unauthorized, false));
+            return self.fail(now, key, Failure::from_response(response, Cause::Unauthorized, false));
         };
         // §22.2: the same Call-ID, From-tag and To, the next CSeq, a new branch.
-        calling.cseq += 1;
+        calling.cseq = usage.cseq.saturating_add(1);
         self.layer.counters.challenges_answered += 1;
         self.send_invite(now, key, remote);
+    }
+
+    /// The INVITE was refused for an extension it only offered (RFC 3261 §8.1.3.5), or for its session interval (RFC 4028 §7.3).
+    /// Gives whether it was sent again without the one, or with a longer other.
+    fn invite_revised(&mut self, now: Instant, key: Key, response: &Message) -> bool {
+        let Some(usage) = self.usages.get_mut(key) else { return false };
+        let Phase::Calling(calling) = &mut usage.phase else { return false };
+        let Some(remote) = calling.remote.filter(|_| calling.revisions < REVISIONS_MAX) else { return false };
+        let refuses = |option| extensions::lists(response, Name::Unsupported, option);
+        let is_revised = match response.status() {
+            Some(422) => usage.wish.as_mut().is_some_and(|wish| wish.raise(Said::of(response))),
+            _ if calling.invite.reliable == Reliable::Supported && refuses(REL100) => {
+                calling.invite.reliable = Reliable::Off;
+                true
+            }
+            _ if calling.invite.session.is_some() && refuses(TIMER) => {
+                (calling.invite.session, usage.wish) = (None, None);
+                true
+            }
+            _ => false,
+        };
+        if is_revised {
+            calling.revisions += 1;
+            calling.cseq = usage.cseq.saturating_add(1);
+            usage.authenticator.begin_request();
+            self.send_invite(now, key, remote);
+        }
+        is_revised
     }
 
     /// No final response to our INVITE.
@@ -232,18 +249,19 @@ impl UserAgent {
                 }
                 (Cause::Timeout, false)
             }
-            Some(Quitting::Stalled) => (Cause::Timeout, false),
+            Some(Quitting::Stalled | Quitting::Unanswerable) => (Cause::Timeout, false),
             Some(Quitting::HungUp(_)) if calling.heard => (Cause::Timeout, true),
             Some(Quitting::HungUp(_)) => (Cause::Abandoned, true),
         };
-        self.fail(key, Failure::silent(cause, cancelled));
+        self.fail(now, key, Failure::silent(cause, cancelled));
     }
 
-    /// Our INVITE rings for longer than timer C: it is given up.
-    pub(crate) fn invite_stalled(&mut self, now: Instant, key: Key) {
+    /// An INVITE of ours rings for longer than timer C: it is given up. A re-INVITE is as well.
+    pub(crate) fn invite_stalled(&mut self, now: Instant, key: Key, transaction: Key) {
         let Some(usage) = self.usages.get_mut(key) else { return };
-        let (Phase::Calling(calling), Some(transaction)) = (&mut usage.phase, usage.invite) else { return };
-        calling.quitting.get_or_insert(Quitting::Stalled);
+        if let (Phase::Calling(calling), true) = (&mut usage.phase, usage.invite == Some(transaction)) {
+            calling.quitting.get_or_insert(Quitting::Stalled);
+        }
         self.layer.cancel(now, transaction, None);
     }
 
@@ -255,7 +273,7 @@ impl UserAgent {
             return;
         }
         let Some(transaction) = usage.invite else {
-            return self.fail(key, Failure::silent(Cause::Abandoned, true));
+            return self.fail(now, key, Failure::silent(Cause::Abandoned, true));
         };
         // If nothing provisional has come yet, the CANCEL waits for it in `invite_progress`.
         self.layer.cancel(now, transaction, reason.as_ref());
@@ -269,11 +287,4 @@ pub(crate) fn loose_route(uri: &str) -> String {
         true => format!("<{uri}>"),
         false => format!("<{uri};lr>"),
     }
-}
-
-/// A provisional response in short: the same again is no news.
-fn fingerprint(status: u16, body: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (status, body).hash(&mut hasher);
-    hasher.finish()
 }

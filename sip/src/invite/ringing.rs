@@ -3,29 +3,39 @@
 use std::time::Instant;
 
 use super::answer::Answering;
-use super::{ALLOW, Phase, Talking, Usage, body_of, finish, reasons, with_headers};
+use super::extensions;
+use super::reliable::Reliably;
+use super::session_timer::{self, Running, Said, TooSmall, Wish};
+use super::{Phase, Talking, Usage, body_of, fingerprint, finish, reasons, with_headers};
 use crate::arena::Key;
 use crate::config::Body;
 use crate::dialog::Dialog;
 use crate::event::{Cause, End, Event, Failure, Incoming, InviteId};
-use crate::message::{Message, Method, Name};
+use crate::message::{Message, Name};
 use crate::path::Path;
 use crate::reason::Reason;
+use crate::referral::Replaced;
 use crate::transaction::{Minted, reply_path};
 use crate::user_agent::UserAgent;
 
 /// An INVITE that waits for our answer.
 pub(crate) struct Ringing {
-    transaction: Key,
-    request: Message,
-    path: Path,
+    pub transaction: Key,
+    pub request: Message,
+    pub path: Path,
+    pub dialog: Dialog,
+    /// Our reliable provisional responses, once there was one.
+    pub reliably: Option<Reliably>,
+    /// One of them carried a description, and is acknowledged.
+    pub is_settled: bool,
+    /// Our answer, which waits for such an acknowledgement (RFC 3262 §3).
+    pub answer: Option<Body>,
 }
 
 impl Ringing {
-    /// Whether a request belongs to the early dialog; its To-tag was looked at already.
-    pub fn matches(&self, request: &Message) -> bool {
-        let tag = |message: &Message| message.from().and_then(|from| from.tag().map(str::to_owned));
-        self.request.call_id() == request.call_id() && tag(&self.request) == tag(request)
+    /// The early dialog, once it may be offered something new (RFC 3311 §5.1).
+    pub fn settled(&self) -> Option<&Dialog> {
+        self.is_settled.then_some(&self.dialog)
     }
 }
 
@@ -35,6 +45,15 @@ impl UserAgent {
         if self.live >= self.layer.config.invites_max {
             return self.refuse_overloaded(now, path, request);
         }
+        let replaces = match self.find_replaced(request) {
+            Replaced::None => None,
+            Replaced::Call(id) => Some(id),
+            Replaced::Refused(status) => return self.refuse(now, path, request, status, &[]),
+        };
+        let wish = self.layer.config.session.as_ref().map(Wish::new);
+        if let Err(TooSmall { min_s }) = session_timer::answer(wish.as_ref(), None, Said::of(request)) {
+            return self.refuse(now, path, request, 422, &[(Name::MinSe, &min_s.to_string())]);
+        }
         let Self { layer, usages, .. } = self;
         let key =
             usages.insert_with(|key| Usage::new(0, Minted::new(layer.config.shard, key, &mut layer.rng)));
@@ -43,7 +62,18 @@ impl UserAgent {
             return self.refuse_overloaded(now, path, request);
         };
         if let Some(usage) = usages.get_mut(key) {
-            usage.phase = Phase::Ringing(Box::new(Ringing { transaction, request: request.clone(), path }));
+            usage.wish = wish;
+            usage.hear_allow(request);
+            usage.remote = Some(fingerprint(0, request.body())).filter(|_| !request.body().is_empty());
+            usage.phase = Phase::Ringing(Box::new(Ringing {
+                transaction,
+                request: request.clone(),
+                path,
+                dialog: Dialog::from_request(request, usage.tag.letters().as_str(), path.remote),
+                reliably: None,
+                is_settled: false,
+                answer: None,
+            }));
         }
         self.live += 1;
         self.layer.counters.invites_in += 1;
@@ -57,39 +87,43 @@ impl UserAgent {
             call_id: request.call_id().to_owned(),
             path,
             body: body_of(request),
-            replaces: None,
+            replaces,
             message: request.clone(),
         };
         self.layer.events.push_back(Event::Incoming { id: InviteId(key), incoming: Box::new(incoming) });
     }
 
-    /// The owner sends a provisional response.
-    pub(crate) fn ring(&mut self, now: Instant, key: Key, status: u16, body: Option<&Body>) {
-        let Some(Usage { phase: Phase::Ringing(ringing), tag, .. }) = self.usages.get(key) else { return };
-        let response = self.response(ringing.path, &ringing.request, status, Some(tag.letters().as_str()));
-        let response = response.header(Name::Contact, &self.layer.contact).header(Name::Allow, ALLOW);
-        let (transaction, payload) = (ringing.transaction, finish(response, body));
-        self.layer.respond(now, transaction, status, payload);
-    }
-
     /// The owner answers: the dialog begins, and the 2xx is sent until its ACK comes.
-    pub(crate) fn pick_up(&mut self, now: Instant, key: Key, body: &Body) {
+    pub(crate) fn pick_up(&mut self, now: Instant, key: Key, body: Body) {
         let Some(usage) = self.usages.get_mut(key) else { return };
-        let Phase::Ringing(ringing) = &usage.phase else { return };
-        let Ringing { transaction, request, path } = &**ringing;
-        let (transaction, request, path) = (*transaction, request.clone(), *path);
+        let Phase::Ringing(ringing) = &mut usage.phase else { return };
+        if ringing.reliably.as_ref().is_some_and(Reliably::holds_answer) {
+            ringing.answer = Some(body);
+            return;
+        }
+        let Ringing { transaction, request, path, dialog, reliably, is_settled, .. } = &**ringing;
+        let (transaction, request, path, is_settled) = (*transaction, request.clone(), *path, *is_settled);
+        let mut talking = Talking::confirmed(dialog.clone());
+        talking.unpracked = reliably.as_ref().and_then(Reliably::awaited);
         let tag = usage.tag;
-        let dialog = Dialog::from_request(&request, tag.letters().as_str(), path.remote);
-        usage.phase = Phase::Talking(Box::new(Talking::confirmed(dialog)));
+        // RFC 3261 §13.2.1: what a reliable response has described is not described again.
+        let body = Some(body).filter(|_| !is_settled);
+        if body.is_some() {
+            usage.local.clone_from(&body);
+        }
+        // An interval that is too small was refused when the call came in.
+        let terms = session_timer::answer(usage.wish.as_ref(), None, Said::of(&request)).ok().flatten();
+        usage.session = terms.map(|terms| Running::new(now, terms));
+        usage.phase = Phase::Talking(Box::new(talking));
         let response = self.response(path, &request, 200, Some(tag.letters().as_str()));
-        let response = response.header(Name::Contact, &self.layer.contact).header(Name::Allow, ALLOW);
-        let payload = finish(response, Some(body));
+        let response = extensions::write(response.header(Name::Contact, &self.layer.contact));
+        let payload = finish(session_timer::write_response(response, terms), body.as_ref());
         self.layer.respond(now, transaction, 200, payload.clone());
         let answering = Answering {
             cseq: request.cseq().0,
             path: reply_path(&request, path),
             is_first: true,
-            is_offer: request.body().is_empty(),
+            is_offer: request.body().is_empty() && !is_settled,
         };
         self.await_ack(now, key, payload, answering);
     }
@@ -97,7 +131,7 @@ impl UserAgent {
     /// The owner refuses.
     pub(crate) fn turn_down(&mut self, now: Instant, key: Key, status: u16, headers: &[(String, String)]) {
         if self.respond_finally(now, key, status, headers) {
-            self.fail(key, Failure { status: Some(status), ..Failure::silent(Cause::Response, false) });
+            self.fail(now, key, Failure { status: Some(status), ..Failure::silent(Cause::Response, false) });
         }
     }
 
@@ -106,7 +140,7 @@ impl UserAgent {
         let headers: Vec<_> =
             reason.map(|reason| (String::from("Reason"), reason.to_string())).into_iter().collect();
         if self.respond_finally(now, key, 480, &headers) {
-            self.end(key, End::Local);
+            self.end(now, key, End::Local);
         }
     }
 
@@ -128,36 +162,33 @@ impl UserAgent {
         }
         match self.usages.get(usage).map(|usage| &usage.phase) {
             Some(Phase::Ringing(_)) => self.quit(now, usage, cancel),
-            Some(Phase::Talking(_)) => self.withdraw(now, usage),
+            Some(Phase::Talking(_)) => self.conclude_offer(now, usage, 487, None),
             Some(Phase::Calling(_) | Phase::Over) | None => {}
         }
     }
 
     /// The caller does not want it any more: a CANCEL, or a BYE in the early dialog (§15.1.2).
-    fn quit(&mut self, now: Instant, key: Key, request: &Message) {
+    pub(crate) fn quit(&mut self, now: Instant, key: Key, request: &Message) {
         if self.respond_finally(now, key, 487, &[]) {
-            self.end(key, End::Remote { reasons: reasons(request) });
+            self.end(now, key, End::Remote { reasons: reasons(request) });
         }
     }
 
-    /// A request in the early dialog of a usage that rings.
-    pub(crate) fn handle_early(&mut self, now: Instant, key: Key, path: Path, request: &Message) {
-        match request.method().unwrap_or(Method::Other) {
-            Method::Bye => {
-                self.accept_and_reply(now, key, path, request, true);
-                self.quit(now, key, request);
-            }
-            Method::Options => self.reply_options(now, path, request),
-            // The first offer is not answered yet (RFC 3311 §5.2).
-            Method::Update | Method::Invite => {
-                let after = self.retry_after();
-                self.refuse(now, path, request, 500, &[(Name::RetryAfter, &after)]);
-            }
-            method => self.refuse_method(now, path, request, method),
+    /// The request that rings.
+    pub(crate) fn ringing_request(&self, key: Key) -> Option<&Message> {
+        match &self.usages.get(key)?.phase {
+            Phase::Ringing(ringing) => Some(&ringing.request),
+            Phase::Calling(_) | Phase::Talking(_) | Phase::Over => None,
         }
     }
 
-    fn respond_finally(&mut self, now: Instant, key: Key, status: u16, headers: &[(String, String)]) -> bool {
+    pub(crate) fn respond_finally(
+        &mut self,
+        now: Instant,
+        key: Key,
+        status: u16,
+        headers: &[(String, String)],
+    ) -> bool {
         let Some(Usage { phase: Phase::Ringing(ringing), tag, .. }) = self.usages.get(key) else {
             return false;
         };

@@ -14,15 +14,15 @@ use crate::targets::Targets;
 use crate::user_agent::UserAgent;
 
 use super::answer::Unacked;
-use super::offer::PendingOffer;
+use super::reliable::Rack;
 
 /// An answered call.
 pub(crate) struct Talking {
     pub dialog: Dialog,
     /// Our 2xx, to the INVITE or a re-INVITE, whose ACK has not come.
     pub unacked: Option<Unacked>,
-    /// Their offer, which our owner has not answered.
-    pub offer: Option<PendingOffer>,
+    /// A reliable response that we answered without waiting for its PRACK.
+    pub unpracked: Option<Rack>,
     pub hangup: Hangup,
 }
 
@@ -38,7 +38,7 @@ pub(crate) enum Hangup {
 impl Talking {
     /// A dialog whose INVITE is ACKed.
     pub fn confirmed(dialog: Dialog) -> Self {
-        Self { dialog, unacked: None, offer: None, hangup: Hangup::None }
+        Self { dialog, unacked: None, unpracked: None, hangup: Hangup::None }
     }
 }
 
@@ -57,6 +57,7 @@ impl UserAgent {
 
     pub(crate) fn say_bye(&mut self, now: Instant, key: Key, reason: Option<Reason>) {
         self.withdraw(now, key);
+        self.decline_refer(now, key, 487);
         let Some(Usage { phase: Phase::Talking(talking), .. }) = self.usages.get_mut(key) else { return };
         talking.hangup = Hangup::Sent;
         let dialog = talking.dialog.state.clone();
@@ -72,13 +73,12 @@ impl UserAgent {
         reason: Option<Reason>,
         purpose: Purpose,
     ) {
-        let Some(usage) = self.usages.get(key) else { return };
-        dialog.local_cseq = dialog.local_cseq.saturating_add(1);
+        let Some(usage) = self.usages.get_mut(key) else { return };
+        dialog.local_cseq = usage.next_cseq();
         let mut request = Request::new(Method::Bye, dialog, purpose);
         request.reason = reason;
         request.credentials.clone_from(&usage.credentials);
-        request.authenticator.clone_from(&usage.authenticator);
-        request.authenticator.begin_request();
+        request.authenticator = usage.authenticator.lend();
         request.tap = usage.tap;
         self.begin_bye(now, request);
     }
@@ -91,12 +91,12 @@ impl UserAgent {
     }
 
     /// Our BYE was answered, or was not. The session is over either way (§15.1.1).
-    pub(crate) fn hung_up(&mut self, key: Key, status: Option<u16>) {
+    pub(crate) fn hung_up(&mut self, now: Instant, key: Key, status: Option<u16>) {
         let end = match status {
             None | Some(408 | 481) => End::Lost { status, cause: Loss::Request },
             Some(_) => End::Local,
         };
-        self.end(key, end);
+        self.end(now, key, end);
     }
 
     /// A request in the dialog of a usage that talks. `key` was found by our tag.
@@ -123,6 +123,16 @@ impl UserAgent {
                 }
             }
             Method::Options => self.reply_options(now, path, request),
+            Method::Refer => self.hear_refer(now, key, path, request),
+            Method::Notify => self.hear_notify(now, key, path, request),
+            Method::Message => self.hear_message(now, path, request, Some(key)),
+            Method::Subscribe => self.refuse_event(now, path, request),
+            Method::Prack => match talking.unpracked.take_if(|rack| Rack::of(request) == Some(*rack)) {
+                Some(_) => {
+                    self.accept_and_reply(now, key, path, request, true);
+                }
+                None => self.refuse(now, path, request, 481, &[]),
+            },
             method => self.refuse_method(now, path, request, method),
         }
     }
@@ -130,12 +140,13 @@ impl UserAgent {
     fn hear_bye(&mut self, now: Instant, key: Key, path: Path, request: &Message) {
         self.accept_and_reply(now, key, path, request, true);
         self.withdraw(now, key);
+        self.decline_refer(now, key, 487);
         let Some(Usage { phase: Phase::Talking(talking), .. }) = self.usages.get(key) else { return };
         // Crossing BYEs: we hung up as well, and first as far as we can know.
         let end = match talking.hangup {
             Hangup::None => End::Remote { reasons: reasons(request) },
             Hangup::AfterAck(_) | Hangup::Sent => End::Local,
         };
-        self.end(key, end);
+        self.end(now, key, end);
     }
 }

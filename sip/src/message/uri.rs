@@ -88,6 +88,37 @@ impl<'a> Uri<'a> {
         self.user.map(percent_decode)
     }
 
+    /// Whether two `sip:` or `sips:` URIs mean the same (RFC 3261 §19.1.4).
+    pub fn is_equivalent(&self, other: &Uri<'_>) -> bool {
+        let same_secrets = self.password.map(percent_decode) == other.password.map(percent_decode);
+        let decided = |name: &str| DECIDING.iter().any(|deciding| deciding.eq_ignore_ascii_case(name));
+        let agree = |ours: &Params<'_>, theirs: &Params<'_>| {
+            ours.iter().all(|(name, value)| match theirs.get(name) {
+                Some(other) => percent_decode(value).eq_ignore_ascii_case(&percent_decode(other)),
+                None => !decided(name),
+            })
+        };
+        self.scheme.eq_ignore_ascii_case(other.scheme)
+            && self.user_decoded() == other.user_decoded()
+            && same_secrets
+            && self.host.eq_ignore_ascii_case(other.host)
+            && self.port == other.port
+            && agree(&self.params, &other.params)
+            && agree(&other.params, &self.params)
+            && same_headers(self.headers, other.headers)
+    }
+
+    /// Whether two URIs name the same user at the same place: what is left of equivalence where parameters are added and usual
+    /// ports written out.
+    pub(crate) fn is_same_place(&self, other: &Uri<'_>) -> bool {
+        let port = |uri: &Uri<'_>| uri.port.unwrap_or(if uri.is_secure() { 5061 } else { 5060 });
+        self.is_sip()
+            && other.is_sip()
+            && self.user_decoded() == other.user_decoded()
+            && self.host.eq_ignore_ascii_case(other.host)
+            && port(self) == port(other)
+    }
+
     fn with_sip(mut self, rest: &'a str) -> Option<Self> {
         // A user may hold `;` and `?` (§19.1.2), so the `@` is looked for first; headers escape theirs.
         let hostport = match rest.split_once('@') {
@@ -114,6 +145,27 @@ impl<'a> Uri<'a> {
         self.headers = headers;
         Some(self)
     }
+}
+
+/// Parameters that must stand in both URIs or in neither (§19.1.4).
+const DECIDING: [&str; 5] = ["user", "ttl", "method", "maddr", "transport"];
+
+/// The same header fields in any order.
+fn same_headers(ours: Option<&str>, theirs: Option<&str>) -> bool {
+    let sorted = |headers: Option<&str>| {
+        let mut fields: Vec<String> = headers
+            .unwrap_or_default()
+            .split('&')
+            .filter(|field| !field.is_empty())
+            .map(|field| {
+                let (name, value) = field.split_once('=').unwrap_or((field, ""));
+                format!("{}={}", percent_decode(name).to_ascii_lowercase(), percent_decode(value))
+            })
+            .collect();
+        fields.sort_unstable();
+        fields
+    };
+    sorted(ours) == sorted(theirs)
 }
 
 /// Splits `host`, `host:port` or `[ipv6]:port`, spaces around the colon allowed (as in a Via).
@@ -175,7 +227,7 @@ const CLASSES: [u8; 256] = {
     classes
 };
 
-fn percent_decode(text: &str) -> Cow<'_, str> {
+pub(crate) fn percent_decode(text: &str) -> Cow<'_, str> {
     if !text.contains('%') {
         return Cow::Borrowed(text);
     }
@@ -220,6 +272,42 @@ mod tests {
             (uri.password, uri.is_loose_router(), uri.headers),
             (Some("secret"), true, Some("Subject=hi"))
         );
+    }
+
+    #[test]
+    fn the_examples_of_rfc_3261_section_19_1_4() {
+        let same = |a: &str, b: &str| {
+            let (a, b) = (Uri::parse(a).expect("a URI"), Uri::parse(b).expect("a URI"));
+            assert_eq!(a.is_equivalent(&b), b.is_equivalent(&a));
+            a.is_equivalent(&b)
+        };
+        for (a, b) in [
+            ("sip:%61lice@atlanta.com;transport=TCP", "sip:alice@AtLanTa.CoM;Transport=tcp"),
+            ("sip:carol@chicago.com", "sip:carol@chicago.com;newparam=5"),
+            ("sip:carol@chicago.com;security=on", "sip:carol@chicago.com;newparam=5"),
+            (
+                "sip:biloxi.com;transport=tcp;method=REGISTER?to=sip:bob%40biloxi.com",
+                "sip:biloxi.com;method=REGISTER;transport=tcp?to=sip:bob%40biloxi.com",
+            ),
+            (
+                "sip:alice@atlanta.com?subject=project%20x&priority=urgent",
+                "sip:alice@atlanta.com?priority=urgent&subject=project%20x",
+            ),
+        ] {
+            assert!(same(a, b), "{a} and {b}");
+        }
+        for (a, b) in [
+            ("SIP:ALICE@AtLanTa.CoM;Transport=udp", "sip:alice@AtLanTa.CoM;Transport=UDP"),
+            ("sip:bob@biloxi.com", "sip:bob@biloxi.com:5060"),
+            ("sip:bob@biloxi.com", "sip:bob@biloxi.com;transport=udp"),
+            ("sip:bob@biloxi.com", "sip:bob@biloxi.com:6000;transport=tcp"),
+            ("sip:carol@chicago.com", "sip:carol@chicago.com?Subject=next%20meeting"),
+            ("sip:bob@phone21.boxesbybob.com", "sip:bob@192.0.2.4"),
+            ("sip:carol@chicago.com;security=on", "sip:carol@chicago.com;security=off"),
+            ("sip:bob@biloxi.com", "sips:bob@biloxi.com"),
+        ] {
+            assert!(!same(a, b), "{a} and {b}");
+        }
     }
 
     #[test]

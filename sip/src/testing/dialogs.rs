@@ -181,12 +181,12 @@ fn options_and_unknown_methods_are_answered_within_a_dialog() {
     let (_, request) = talking(&mut lone);
     lone.hear(within("OPTIONS", &request, 5).bytes());
     lone.sent_response(200);
-    lone.hear(within("REFER", &request, 6).bytes());
+    lone.hear(within("PUBLISH", &request, 6).bytes());
     assert!(lone.sent_response(405).values(Name::Allow).any(|method| method == "BYE"));
     lone.hear(within("DANCE", &request, 7).bytes());
     lone.sent_response(501);
-    lone.hear(within("UPDATE", &request, 8).header("Require", "timer").bytes());
-    assert_eq!(lone.sent_response(420).header(Name::Unsupported), Some("timer"));
+    lone.hear(within("UPDATE", &request, 8).header("Require", "timer, x-dance").bytes());
+    assert_eq!(lone.sent_response(420).header(Name::Unsupported), Some("x-dance"));
     lone.no_event();
 }
 

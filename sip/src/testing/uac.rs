@@ -92,6 +92,27 @@ fn a_redirection_tells_its_contacts() {
 }
 
 #[test]
+fn a_redirection_tells_the_best_contact_first() {
+    let mut lone = Lone::new();
+    let (_, request) = lone.call(invite());
+    let contacts = "<sip:a@b>;q=0.2, <sip:c@d>;q=0.9, <sip:e@f>, <sip:g@h>;q=0.9;x=1, <sip:i@j>;q=nonsense";
+    lone.hear(respond_with(&request, 300, "x", &[("Contact", contacts)]));
+    let best: Vec<String> = lone.failure().contacts.iter().map(|contact| contact[5..8].to_owned()).collect();
+    assert_eq!(best, ["e@f", "i@j", "c@d", "g@h", "a@b"]);
+}
+
+#[test]
+fn use_proxy_and_alternative_service_point_nowhere() {
+    for status in [305, 380] {
+        let mut lone = Lone::new();
+        let (_, request) = lone.call(invite());
+        lone.hear(respond_with(&request, status, "x", &[("Contact", "<sip:proxy@b>")]));
+        let failure = lone.failure();
+        assert_eq!((failure.status, failure.contacts.len()), (Some(status), 0));
+    }
+}
+
+#[test]
 fn silence_fails_after_64_t1_with_seven_invites_sent() {
     let mut lone = Lone::new();
     lone.call(invite());

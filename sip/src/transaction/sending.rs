@@ -256,7 +256,7 @@ impl Layer {
             }
             Fired::Stalled => {
                 self.arm_client(key);
-                return Some(Lapse::Stalled(owner));
+                return Some(Lapse::Stalled(owner, key));
             }
             Fired::Nothing => {}
         }

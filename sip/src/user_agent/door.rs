@@ -57,7 +57,8 @@ impl UserAgent {
         response: &Message,
     ) {
         match (owner, passed) {
-            (Owner::Invite(key), Passed::Provisional) => self.invite_progress(now, key, response),
+            (Owner::Invite(key), passed) if self.hear_reply(now, key, from, passed, path, response) => {}
+            (Owner::Invite(key), Passed::Provisional) => self.invite_progress(now, key, path, response),
             (Owner::Invite(key), Passed::Answer) => self.invite_answered(now, key, path, response),
             (Owner::Invite(key), Passed::Final) => self.invite_refused(now, key, from, response),
             (Owner::Request(key), passed) => self.request_response(now, key, from, passed, response),
@@ -103,7 +104,7 @@ impl UserAgent {
                     self.layer.trace(now, Direction::In, request.as_bytes(), self.tap_of(key));
                     match method {
                         Method::Ack => self.hear_ack(now, key, request),
-                        _ => self.lead(now, key, path, request, method),
+                        _ => self.lead(now, key, path, request),
                     }
                 }
                 _ if method == Method::Ack => self.layer.counters.stray_acks += 1,
@@ -119,7 +120,7 @@ impl UserAgent {
     }
 
     /// A request within a dialog, found by our tag and the far end's.
-    fn lead(&mut self, now: Instant, key: Key, path: Path, request: &Message, method: Method) {
+    fn lead(&mut self, now: Instant, key: Key, path: Path, request: &Message) {
         if self.refuse_required(now, path, request) {
             return;
         }
@@ -127,19 +128,15 @@ impl UserAgent {
         match usage.phase {
             Phase::Talking(_) => self.handle_in_dialog(now, key, path, request),
             Phase::Ringing(_) => self.handle_early(now, key, path, request),
-            // Our offer is not answered yet (RFC 3311 §5.2).
-            Phase::Calling(_) if matches!(method, Method::Update | Method::Invite) => {
-                self.refuse(now, path, request, 491, &[]);
-            }
-            Phase::Calling(_) if method == Method::Options => self.reply_options(now, path, request),
-            Phase::Calling(_) | Phase::Over => self.refuse(now, path, request, 481, &[]),
+            Phase::Calling(_) => self.handle_answering(now, key, path, request),
+            Phase::Over => self.refuse(now, path, request, 481, &[]),
         }
     }
 
     /// A request outside any dialog (§8.2).
     fn receive_new(&mut self, now: Instant, path: Path, request: &Message, method: Method) {
         match method {
-            Method::Invite | Method::Options => {}
+            Method::Invite | Method::Options | Method::Message | Method::Notify | Method::Subscribe => {}
             // What only makes sense within a dialog, or for a transaction that is not there.
             Method::Bye | Method::Cancel | Method::Info | Method::Update | Method::Prack => {
                 return self.refuse(now, path, request, 481, &[]);
@@ -158,6 +155,9 @@ impl UserAgent {
         }
         match method {
             Method::Options => self.reply_options(now, path, request),
+            Method::Message => self.hear_message(now, path, request, None),
+            Method::Notify => self.hear_notify_outside(now, path, request),
+            Method::Subscribe => self.refuse_event(now, path, request),
             _ => self.hear_invite(now, path, request),
         }
     }
@@ -176,7 +176,7 @@ impl UserAgent {
         let is_ours = match &usage.phase {
             Phase::Talking(talking) => talking.dialog.matches(request),
             Phase::Calling(calling) => calling.call_id == request.call_id(),
-            Phase::Ringing(ringing) => ringing.matches(request),
+            Phase::Ringing(ringing) => ringing.dialog.matches(request),
             Phase::Over => false,
         };
         if is_ours { Found::Usage(minted.key) } else { Found::Nobody }

@@ -8,7 +8,7 @@ use rand::Rng;
 use super::UserAgent;
 use super::door::Found;
 use crate::arena::Key;
-use crate::invite::ALLOW;
+use crate::invite::extensions::{self, ALLOW};
 use crate::message::{Message, Method, Name, Writer};
 use crate::path::Path;
 use crate::transaction::reply_path;
@@ -76,10 +76,13 @@ impl UserAgent {
         self.refuse(now, path, request, 503, &[(Name::RetryAfter, &OVERLOADED_FOR_S.to_string())]);
     }
 
-    /// Refuses a request that requires an extension: we have none (§8.2.2.3). Gives whether it did.
+    /// Refuses a request that requires an extension we do not have (§8.2.2.3). Gives whether it did.
     pub(crate) fn refuse_required(&mut self, now: Instant, path: Path, request: &Message) -> bool {
-        let required: Vec<(Name, &str)> =
-            request.values(Name::Require).map(|option| (Name::Unsupported, option)).collect();
+        let required: Vec<(Name, &str)> = request
+            .values(Name::Require)
+            .filter(|option| !extensions::is_known(option))
+            .map(|option| (Name::Unsupported, option))
+            .collect();
         if !required.is_empty() {
             self.refuse(now, path, request, 420, &required);
         }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use trunkline_sip::digest::{Authenticator, Challenge};
+use trunkline_sip::digest::{Authenticator, Challenge, Credentials};
 use trunkline_sip::message::{Message, Name, NameAddr, ParseError, Uri, Via, Writer};
 
 use super::{reading::INVITE, torture::corpus};
@@ -33,7 +33,7 @@ fn ask_everything(datagram: Bytes) {
         message.content_type(),
         message.phrase(),
     );
-    Authenticator::new().handle_response(&message, "cnonce");
+    Authenticator::new().handle_response(&Credentials::new("u", "p"), &message, "cnonce");
     if message.is_request() {
         let source = "198.51.100.9:5070".parse().expect("an address");
         let response = Writer::response_to(&message, source, 400, "", Some("tag")).finish();

@@ -52,7 +52,10 @@ impl Call {
                 (Disposition::CalleeHangup, EndedBy::Callee)
             }
             End::Local => (Disposition::Cancelled, EndedBy::Switch),
-            End::Lost { .. } => (Disposition::MediaLost, EndedBy::Switch),
+            End::Lost { cause, .. } => {
+                self.facts.detail = Some(cause.to_string());
+                (Disposition::MediaLost, EndedBy::Switch)
+            }
         };
         match &mut self.phase {
             Phase::Closing { dialog_over, .. } => *dialog_over = true,

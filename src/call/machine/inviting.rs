@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use trunkline_media::Command as Media;
-use trunkline_sip::{Body, Cause, DialogState, Failure};
+use trunkline_sip::{Body, Cause, DialogState, Failure, Fork};
 
 use super::super::disposition::{self, Hangup, Progress, Ruling};
 use super::super::facts::{self, Facts};
@@ -148,9 +148,9 @@ impl Call {
         self.end_as(cx, Hangup { disposition, by: EndedBy::Switch });
     }
 
-    pub(super) fn progress(&mut self, cx: &mut Context<'_>, status: u16, body: Option<&Body>) {
-        let previewed = self.party.as_mut().and_then(|party| party.preview(body));
-        if let Some(negotiated) = previewed {
+    pub(super) fn progress(&mut self, cx: &mut Context<'_>, fork: Fork, status: u16, body: Option<&Body>) {
+        let early = self.party.as_mut().and_then(|party| party.hear_early(fork, body));
+        if let Some(negotiated) = early {
             self.order(cx, Media::Remote(negotiated));
         }
         self.facts.ringing_at.get_or_insert(cx.now);
@@ -159,7 +159,13 @@ impl Call {
         self.tell(cx, CallFact::Ringing { status });
     }
 
-    pub(super) fn answered(&mut self, cx: &mut Context<'_>, body: Option<&Body>, dialog: DialogState) {
+    pub(super) fn answered(
+        &mut self,
+        cx: &mut Context<'_>,
+        fork: Fork,
+        body: Option<&Body>,
+        dialog: DialogState,
+    ) {
         self.facts.answered_at = Some(cx.now);
         self.facts.sip_status = Some(200);
         self.note(|attempt| attempt.sip_status = Some(200));
@@ -170,7 +176,7 @@ impl Call {
         self.timers.clear(cx.wheel, Timer::Ring);
         self.timers.clear(cx.wheel, Timer::Silent);
         let Some(party) = &mut self.party else { return };
-        match party.accept(body) {
+        match party.accept(fork, body) {
             Ok(negotiated) => {
                 self.order(cx, Media::Remote(negotiated));
                 self.order(cx, Media::Answered);

@@ -40,8 +40,8 @@ impl Call {
 
     /// The ACK came of a 200 that carried our offer. Without an answer in it the session goes on as it was.
     pub(super) fn reanswered(&mut self, cx: &mut Context<'_>, answer: Option<&Body>) {
-        let accepted = self.party.as_mut().map(|party| party.accept(answer));
-        if let Some(Ok(negotiated)) = accepted {
+        let accepted = self.party.as_mut().and_then(|party| party.reaccept(answer));
+        if let Some(negotiated) = accepted {
             self.order(cx, Media::Remote(negotiated));
         }
     }

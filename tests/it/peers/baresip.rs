@@ -90,8 +90,8 @@ fn hello(path: &Path) {
     let clip = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/simulator/audio/hello.wav");
     let clip = trunkline_media::Clip::from_wav(&std::fs::read(clip).expect("the clip is in the repository"))
         .expect("it is a WAV file");
-    let mut samples = vec![0; 30 * 8_000];
-    trunkline_media::Codec::Pcmu.decode(clip.pcmu(), &mut samples[..clip.pcmu().len()]);
+    let mut samples = vec![0_i16; 30 * 8_000];
+    trunkline_media::g711::Law::Mu.decode(clip.pcmu(), &mut samples[..clip.pcmu().len()]);
     let bytes = u32::try_from(samples.len() * 2).expect("half a minute is short");
     let mut wav = Vec::new();
     wav.extend(b"RIFF");

@@ -91,7 +91,7 @@ fn a_trunk_alone_that_asked_to_be_left_alone_refuses_with_that_sentence() {
     let call = switch.call_with(json!({}));
     assert_eq!(ended(&switch, &call), ("failed".into(), "trunk_failed".into()));
     sipp.succeed(1);
-    let refused = switch.post("/v1/calls/outbound", &outbound(json!({})));
+    let refused = switch.post_outbound(&outbound(json!({})));
     assert_eq!(refused.status, 502, "{refused:?}");
     assert!(refused.text.contains("left alone"), "{}", refused.text);
 }
@@ -101,7 +101,7 @@ fn options_tell_whether_a_trunk_is_down_or_up() {
     let switch = usual().trunk("options_interval_seconds = 5").start();
     let down = eventually("nobody is there", || Some(trunk(&switch, "t1")).filter(|t| t["state"] == "down"));
     assert!(down["why"].as_str().is_some_and(|why| why.starts_with("OPTIONS got no answer")), "{down}");
-    let refused = switch.post("/v1/calls/outbound", &outbound(json!({})));
+    let refused = switch.post_outbound(&outbound(json!({})));
     assert_eq!(refused.status, 502, "{refused:?}");
     assert!(refused.text.contains("OPTIONS got no answer"), "{}", refused.text);
     let sipp = Sipp::run(switch.place.trunk_sip(), "options-answered", &["-m", "1"]);
@@ -122,7 +122,7 @@ fn a_refused_registration_takes_the_trunk_down_with_its_code() {
     let down = eventually("it is refused", || Some(trunk(&switch, "t1")).filter(|t| t["state"] == "down"));
     assert_eq!(down["registration"], "failed");
     assert!(down["why"].as_str().is_some_and(|why| why.contains("403 Unknown Account")), "{down}");
-    let refused = switch.post("/v1/calls/outbound", &outbound(json!({})));
+    let refused = switch.post_outbound(&outbound(json!({})));
     assert_eq!(refused.status, 502, "{refused:?}");
     assert_eq!(refused.json["sip_code"], 403, "{refused:?}");
 }

@@ -1,0 +1,71 @@
+//! Comfort noise (RFC 3389): what fills a silence that the other side announces instead of sending it, and what we
+//! announce ourselves. Its level alone is followed; the spectrum that may stand after it is left unread, as §3 allows.
+//! Knows nothing of packets.
+
+/// Noise of one level, the same run of numbers for everybody.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Noise {
+    /// Largest sample.
+    peak: i32,
+    state: u32,
+}
+
+impl Noise {
+    /// Of the level in a packet's payload, in −dBov (§3.1). None: there is no level.
+    pub(crate) fn read(payload: &[u8]) -> Option<Self> {
+        // The highest bit is reserved.
+        let level = f32::from(payload.first()? & 0x7f);
+        // 0 dBov is the mean power of a square wave of full scale; that of evenly spread noise is a third of its peak's.
+        let rms = 32_767.0 * 10f32.powf(-level.max(LOUDEST) / 20.0);
+        Some(Self { peak: (rms * 3f32.sqrt()).min(32_767.0) as i32, state: SEED })
+    }
+
+    pub(crate) fn fill(&mut self, samples: &mut [i16]) {
+        for sample in samples {
+            self.state = self.state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let unit = (self.state >> 16) as i32 - 32_768;
+            *sample = (unit * self.peak / 32_768) as i16;
+        }
+    }
+}
+
+/// What we send for our own silence, in one byte: −70 dBov, hardly to be heard, and enough to tell that the line is up.
+pub(crate) const QUIET: [u8; 1] = [70];
+
+/// Nobody's background is louder than −30 dBov: a payload that says so comforts nobody, and a detector would hear a voice.
+const LOUDEST: f32 = 30.0;
+const SEED: u32 = 0x5eed;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn level(payload: u8) -> f64 {
+        let mut samples = [0; 8_000];
+        Noise::read(&[payload]).expect("a level").fill(&mut samples);
+        let power: f64 = samples.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>() / 8_000.0;
+        10.0 * (power.max(1e-9) / 32_767f64.powi(2)).log10()
+    }
+
+    #[test]
+    fn noise_is_as_loud_as_announced() {
+        for payload in [30u8, 40, 50, 60] {
+            assert!((level(payload) + f64::from(payload)).abs() < 0.5, "{payload}: {} dBov", level(payload));
+        }
+    }
+
+    #[test]
+    fn no_announcement_is_loud_and_the_lowest_is_silence() {
+        assert!(level(0) < -29.0 && level(0x80) < -29.0);
+        assert!(level(127) < -90.0);
+        assert!(Noise::read(&[]).is_none());
+    }
+
+    #[test]
+    fn the_spectrum_after_the_level_is_left_unread() {
+        let (mut plain, mut shaped) = ([0; 160], [0; 160]);
+        Noise::read(&[50]).expect("a level").fill(&mut plain);
+        Noise::read(&[50, 12, 200, 7]).expect("a level").fill(&mut shaped);
+        assert_eq!(plain, shaped);
+    }
+}

@@ -1,0 +1,82 @@
+//! Our side of one dialog's descriptions.
+
+use std::{fmt, net::SocketAddr};
+
+use bytes::Bytes;
+
+use super::{
+    answer,
+    capabilities::Capabilities,
+    error::SdpError,
+    negotiated::Negotiated,
+    offer::{self, Offer, PendingOffer},
+    syntax::{self, Identity, Stream},
+};
+use crate::srtp::Secret;
+
+/// Our side of one dialog's descriptions: what all offers and answers that we send in it have in common, with the version
+/// of the last one and the secret that our SRTP keys are made of.
+#[derive(Debug)]
+pub struct Local {
+    address: SocketAddr,
+    origin: u64,
+    capabilities: Capabilities,
+    secret: Secret,
+    last: Option<Sent>,
+}
+
+/// The last description that we sent.
+struct Sent {
+    version: u64,
+    bytes: Bytes,
+}
+
+impl fmt::Debug for Sent {
+    /// Without the description, which may have keys in it.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Sent(version {})", self.version)
+    }
+}
+
+/// What becomes a description once it has its version. It may have keys in it, hence no `Debug`.
+pub(super) struct Draft {
+    pub(super) times: Vec<(u64, u64)>,
+    pub(super) streams: Vec<Stream>,
+}
+
+impl Local {
+    /// RTP comes in at `address`, RTCP at the next port; `origin` is the session id of the `o=` line.
+    #[must_use]
+    pub fn new(address: SocketAddr, origin: u64, capabilities: Capabilities, secret: Secret) -> Self {
+        Self { address, origin, capabilities, secret, last: None }
+    }
+
+    /// An offer.
+    pub fn offer(&mut self) -> (Offer, PendingOffer) {
+        let draft = offer::draft(self.address, &self.capabilities, &self.secret);
+        let pending = PendingOffer::new(self.capabilities.clone(), self.secret.clone());
+        (Offer::new_sent(self.write(&draft)), pending)
+    }
+
+    /// The answer to an offer of theirs. An error sends nothing and changes nothing.
+    pub fn answer(&mut self, offer: &[u8]) -> Result<(Bytes, Negotiated), SdpError> {
+        let (draft, negotiated) = answer::draft(offer, self.address, &self.capabilities, &self.secret)?;
+        Ok((self.write(&draft), negotiated))
+    }
+
+    /// The version grows by one with each description that differs from the one before, and only then (RFC 3264 §8).
+    fn write(&mut self, draft: &Draft) -> Bytes {
+        let encode = |version| {
+            let identity = Identity { address: self.address, origin: self.origin, version };
+            syntax::encode(identity, &draft.times, &draft.streams)
+        };
+        let version = match &self.last {
+            None => 1,
+            Some(last) if encode(last.version) == last.bytes => return last.bytes.clone(),
+            Some(last) => last.version + 1,
+        };
+        let bytes = encode(version);
+        self.last = Some(Sent { version, bytes: bytes.clone() });
+        bytes
+    }
+}

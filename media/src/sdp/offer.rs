@@ -1,0 +1,161 @@
+//! Our offer, and what its answer means (RFC 3264 §5, §7).
+
+use std::{fmt, net::SocketAddr};
+
+use bytes::Bytes;
+
+use super::{
+    agree,
+    capabilities::{Capabilities, PTIME_MS_MAX, Srtp},
+    crypto,
+    direction::Direction,
+    error::SdpError,
+    formats,
+    local::{Draft, Local},
+    negotiated::{Format, Negotiated},
+    read::{self, Transport},
+    syntax::{self, Attributes, Stream},
+};
+use crate::srtp::{Secret, Security};
+
+/// An offer that was or will be sent.
+#[derive(Clone)]
+pub struct Offer(Bytes);
+
+impl fmt::Debug for Offer {
+    /// Without the SDP, which may have keys in it.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Offer({} bytes)", self.0.len())
+    }
+}
+
+impl Offer {
+    /// The first and only offer of a session, with SRTP keys from the system's randomness. A dialog that goes on has a
+    /// [`Local`].
+    #[must_use]
+    pub fn new(address: SocketAddr, origin: u64, capabilities: &Capabilities) -> (Offer, PendingOffer) {
+        Local::new(address, origin, capabilities.clone(), Secret::random()).offer()
+    }
+
+    pub(super) fn new_sent(bytes: Bytes) -> Self {
+        Self(bytes)
+    }
+
+    /// The SDP.
+    #[must_use]
+    pub fn to_bytes(&self) -> Bytes {
+        self.0.clone()
+    }
+}
+
+/// One stream: everything that we can.
+pub(super) fn draft(address: SocketAddr, capabilities: &Capabilities, secret: &Secret) -> Draft {
+    let protocol = if capabilities.srtp == Srtp::Required { "RTP/SAVP" } else { "RTP/AVP" };
+    let formats = formats::offered(capabilities);
+    let mut stream = audio(address.port(), protocol, &formats, capabilities.ptime_ms, Direction::SendRecv);
+    if capabilities.srtp != Srtp::Off {
+        crypto::offer(secret, &mut stream.attributes);
+    }
+    // For those who don't multiplex (RFC 5761 §5.1.1).
+    stream.attributes.push("rtcp", u32::from(address.port()) + 1);
+    if capabilities.rtcp_mux {
+        stream.attributes.flag("rtcp-mux");
+    }
+    Draft { times: Vec::new(), streams: vec![stream] }
+}
+
+/// A stream of ours, without keys and without RTCP's place.
+pub(super) fn audio(
+    port: u16,
+    protocol: &str,
+    formats: &[(u8, Format)],
+    ptime_ms: u16,
+    direction: Direction,
+) -> Stream {
+    let mut attributes = Attributes::default();
+    formats::describe(formats, &mut attributes);
+    attributes.push("ptime", ptime_ms);
+    attributes.push("maxptime", PTIME_MS_MAX);
+    attributes.flag(direction.attribute());
+    Stream {
+        kind: "audio".to_owned(),
+        port,
+        protocol: protocol.to_owned(),
+        formats: formats::numbers(formats),
+        connection: None,
+        attributes,
+    }
+}
+
+/// The token of an offer whose answer is due. Not `Clone`: [`PendingOffer::fork`] it for each early dialog, spend it
+/// once with [`PendingOffer::accept`].
+#[derive(Debug)]
+pub struct PendingOffer {
+    capabilities: Capabilities,
+    secret: Secret,
+}
+
+impl PendingOffer {
+    pub(super) fn new(capabilities: Capabilities, secret: Secret) -> Self {
+        Self { capabilities, secret }
+    }
+
+    /// Another token, for another early dialog of the same INVITE (RFC 3261 §13.2.2.4). Each of them has its own key for
+    /// what it sends, and ours.
+    #[must_use]
+    pub fn fork(&self) -> PendingOffer {
+        PendingOffer { capabilities: self.capabilities.clone(), secret: self.secret.clone() }
+    }
+
+    /// Reads an answer that doesn't bind yet: that of an unreliable 18x (RFC 3261 §13.2.1).
+    pub fn preview(&self, answer: &[u8]) -> Result<Negotiated, SdpError> {
+        let description = syntax::decode(answer)?;
+        // Our offer has one m= line, so the first of the answer is its counterpart (RFC 3264 §6).
+        let offered = || description.streams.iter().map(read::label).collect();
+        let stream = description
+            .streams
+            .first()
+            .filter(|stream| read::is_audio(stream))
+            .ok_or_else(|| SdpError::NoAudio { offered: offered() })?;
+        if stream.port == 0 {
+            return Err(SdpError::Rejected);
+        }
+        let security = self.security(stream)?;
+        let agreed = agree::codec(stream, &self.capabilities).ok_or_else(|| SdpError::NotOffered {
+            chosen: agree::codecs_of(stream),
+            ours: agree::our_codecs(&self.capabilities),
+        })?;
+        // They send under the numbers that we offered, we under theirs (RFC 3264 §5.1, §6.1).
+        let numbered = formats::offered(&self.capabilities);
+        let rtcp_mux = self.capabilities.rtcp_mux && stream.attributes.has("rtcp-mux");
+        agree::negotiate(&description, stream, agreed, &self.capabilities, numbered, rtcp_mux, security)
+    }
+
+    /// Reads the answer and spends the token.
+    pub fn accept(self, answer: &[u8]) -> Result<Negotiated, SdpError> {
+        self.preview(answer)
+    }
+
+    /// The keys, if there is to be SRTP: the answer repeats tag and suite of one of our lines (RFC 4568 §5.1.3).
+    fn security(&self, stream: &Stream) -> Result<Option<Security>, SdpError> {
+        let protocol = || read::short(&stream.protocol);
+        match (self.capabilities.srtp, read::transport(stream)) {
+            (_, Transport::Dtls) => return Err(SdpError::Dtls { protocol: protocol() }),
+            (Srtp::Off, Transport::Secured) => return Err(SdpError::NeedsSrtp { protocol: protocol() }),
+            (Srtp::Off, _) => return Ok(None),
+            (Srtp::Offered, Transport::Plain) if !stream.attributes.has("crypto") => return Ok(None),
+            (Srtp::Required, Transport::Plain) if !stream.attributes.has("crypto") => {
+                return Err(SdpError::NoSrtp { protocol: protocol() });
+            }
+            (Srtp::Offered | Srtp::Required, _) => {}
+        }
+        let (lines, mut refused) = crypto::read(&stream.attributes);
+        for line in lines {
+            if let Some(send) = crypto::ours(&line, &self.secret) {
+                return Ok(Some(Security { send, receive: line.key }));
+            }
+            refused.push(format!("{} has a tag that was not offered", line.key.suite().name()));
+        }
+        Err(SdpError::NoKey { refused })
+    }
+}

@@ -1,0 +1,143 @@
+//! Incoming calls that must prove who they are (RFC 3261 §22.2, RFC 8760).
+
+use super::*;
+use crate::digest::{Challenge, Signed};
+use crate::{Authentication, Cause};
+
+const REALM: &str = "trunkline";
+
+/// The next incoming call.
+#[track_caller]
+fn incoming(lone: &mut Lone) -> InviteId {
+    match lone.event() {
+        Event::Incoming { id, .. } => id,
+        event => panic!("no call: {event:?}"),
+    }
+}
+
+fn call(lone: &mut Lone, cseq: u32, authorization: Option<&str>) -> InviteId {
+    let mut ask = Ask { cseq, branch: format!("z9hG4bK-{cseq}"), body: Some("v=0"), ..Ask::new("INVITE") };
+    if let Some(value) = authorization {
+        ask = ask.header("Authorization", value);
+    }
+    lone.hear(ask.bytes());
+    lone.sent_response(100);
+    incoming(lone)
+}
+
+fn judge(lone: &mut Lone, id: InviteId) -> Authentication {
+    let password = |user: &str| (user == "trunk").then(|| String::from("secret"));
+    lone.ua.authenticate(lone.now, id, REALM, password)
+}
+
+/// The challenges of a 401 that left just now; it is ACKed.
+#[track_caller]
+fn challenged(lone: &mut Lone, cseq: u32) -> Vec<Challenge> {
+    let refusal = lone.sent_response(401);
+    let challenges = refusal.lines(Name::WwwAuthenticate).flat_map(Challenge::parse_line).collect();
+    let branch = format!("z9hG4bK-{cseq}");
+    lone.hear(Ask { cseq, branch, to_tag: Some(to_tag(&refusal)), ..Ask::new("ACK") }.bytes());
+    assert_eq!((lone.failure().cause, lone.events.len()), (Cause::Response, 0));
+    challenges
+}
+
+fn answer(challenge: &Challenge, password: &str, count: u32) -> String {
+    let signed = Signed { method: "INVITE", uri: "sip:trunkline@10.0.0.1:5060", body: b"v=0" };
+    challenge.answer(&Credentials::new("trunk", password), &signed, "cnonce", count)
+}
+
+#[test]
+fn a_caller_without_credentials_is_challenged_and_passes_with_them() {
+    for offered in 0..2 {
+        let mut lone = Lone::new();
+        let id = call(&mut lone, 1, None);
+        assert_eq!(judge(&mut lone, id), Authentication::Challenged);
+        let challenges = challenged(&mut lone, 1);
+        let algorithms: Vec<&str> = challenges.iter().map(|challenge| challenge.algorithm.as_str()).collect();
+        assert_eq!(algorithms, ["SHA-256", "MD5"]);
+        let id = call(&mut lone, 2, Some(&answer(&challenges[offered], "secret", 1)));
+        assert_eq!(judge(&mut lone, id), Authentication::Passed { username: String::from("trunk") });
+        lone.ua.answer(lone.now, id, Body::sdp("v=0"));
+        lone.sent_response(200);
+    }
+}
+
+#[test]
+fn a_wrong_password_is_refused_and_not_asked_again() {
+    let mut lone = Lone::new();
+    let id = call(&mut lone, 1, None);
+    lone.ua.challenge(lone.now, id, REALM);
+    let challenge = challenged(&mut lone, 1).remove(0);
+    let id = call(&mut lone, 2, Some(&answer(&challenge, "guess", 1)));
+    assert_eq!(judge(&mut lone, id), Authentication::Refused);
+    lone.sent_response(403);
+    assert_eq!(lone.failure().status, Some(403));
+}
+
+#[test]
+fn an_overheard_answer_is_stale() {
+    let mut lone = Lone::new();
+    let id = call(&mut lone, 1, None);
+    judge(&mut lone, id);
+    let challenge = challenged(&mut lone, 1).remove(0);
+    let overheard = answer(&challenge, "secret", 1);
+    let id = call(&mut lone, 2, Some(&overheard));
+    assert!(matches!(judge(&mut lone, id), Authentication::Passed { .. }));
+    lone.ua.reject(lone.now, id, 486, Vec::new());
+    lone.sent_response(486);
+    lone.failure();
+    let thief =
+        Ask { call_id: String::from("another"), branch: String::from("z9hG4bK-3"), ..Ask::new("INVITE") };
+    lone.hear(thief.header("Authorization", &overheard).bytes());
+    lone.sent_response(100);
+    let id = incoming(&mut lone);
+    assert_eq!(judge(&mut lone, id), Authentication::Challenged);
+    let again = lone.sent_response(401);
+    assert!(again.lines(Name::WwwAuthenticate).all(|line| line.contains("stale=true")));
+}
+
+#[test]
+fn a_nonce_is_too_old_after_five_minutes() {
+    let mut lone = Lone::new();
+    let id = call(&mut lone, 1, None);
+    judge(&mut lone, id);
+    let challenge = challenged(&mut lone, 1).remove(0);
+    lone.advance(Duration::from_secs(301));
+    let id = call(&mut lone, 2, Some(&answer(&challenge, "secret", 1)));
+    assert_eq!(judge(&mut lone, id), Authentication::Challenged);
+    let fresh = challenged(&mut lone, 2).remove(0);
+    assert!(fresh.stale && fresh.nonce != challenge.nonce);
+    let id = call(&mut lone, 3, Some(&answer(&fresh, "secret", 1)));
+    assert!(matches!(judge(&mut lone, id), Authentication::Passed { .. }));
+}
+
+#[test]
+fn two_of_our_own_agents_come_to_terms() {
+    let now = start();
+    let (here, there) = (address(OURS), address(PEER));
+    let mut caller = UserAgent::new(Config::new(here), [1; 32]);
+    let mut callee = UserAgent::new(Config::new(there), [2; 32]);
+    let call = Invite { credentials: Some(credentials()), ..invite() };
+    caller.invite(now, call).expect("there is room");
+    let mut answered = false;
+    for _ in 0..100 {
+        while let Some(transmit) = caller.poll_transmit() {
+            callee.handle_message(now, Path::udp(there, here), transmit.payload);
+        }
+        while let Some(event) = callee.poll_event() {
+            if let Event::Incoming { id, .. } = event {
+                let password = |user: &str| (user == "user").then(|| String::from("secret"));
+                if let Authentication::Passed { .. } = callee.authenticate(now, id, REALM, password) {
+                    callee.answer(now, id, Body::sdp("v=0"));
+                }
+            }
+        }
+        while let Some(transmit) = callee.poll_transmit() {
+            caller.handle_message(now, Path::udp(here, there), transmit.payload);
+        }
+        while let Some(event) = caller.poll_event() {
+            answered |= matches!(event, Event::Answered { .. });
+        }
+    }
+    assert!(answered);
+}

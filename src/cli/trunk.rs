@@ -1,0 +1,102 @@
+//! `trunkline trunk`: what a terminal may ask of a trunk.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::Subcommand;
+
+use crate::cli::{ConfigArgs, EXIT_USAGE, log};
+use crate::doctor::{self, Finding, Patient, Verdict};
+use crate::model::PhoneNumber;
+
+/// Arguments of `trunkline trunk`.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Say what is wrong with a trunk and what to change.
+    Doctor(DoctorArgs),
+}
+
+/// What the exit code says.
+const EXIT_CODES: &str = "\
+Exit codes: 0 no fault was found; 1 faults were found; 2 the trunk could not be examined.
+
+A running switch is not disturbed: the doctor takes other ports of the same addresses.";
+
+#[derive(clap::Args)]
+#[command(after_help = EXIT_CODES)]
+struct DoctorArgs {
+    /// The trunk.
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// Call this number, in E.164 form, and say what becomes of the call and its audio. It rings.
+    #[arg(long, value_name = "NUMBER")]
+    call: Option<PhoneNumber>,
+    /// Print one JSON document instead of lines.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+/// Runs one of its commands.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    match args.command {
+        Command::Doctor(args) => doctor(args).await,
+    }
+}
+
+async fn doctor(args: DoctorArgs) -> anyhow::Result<ExitCode> {
+    let findings = match examine(&args).await {
+        Ok(findings) => findings,
+        Err(error) if error.is::<crate::config::ConfigError>() => return Err(error),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            return Ok(ExitCode::from(EXIT_USAGE));
+        }
+    };
+    let count = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
+    let (faults, warnings) = (count(Verdict::Fault), count(Verdict::Warning));
+    match args.json {
+        true => {
+            let verdict = if faults > 0 { Verdict::Fault } else { Verdict::Ok };
+            let document =
+                serde_json::json!({ "trunk": args.name, "verdict": verdict, "findings": findings });
+            show(&format!("{document:#}"));
+        }
+        false => show(&format!("faults: {faults}, warnings: {warnings}")),
+    }
+    Ok(if faults > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+async fn examine(args: &DoctorArgs) -> anyhow::Result<Vec<Finding>> {
+    let config = args.config.load()?;
+    log::start(&config.log)?;
+    let trunk = config.objects.trunks.iter().find(|trunk| trunk.name == args.name);
+    let trunk = trunk.with_context(|| format!("no trunk is called {}", args.name))?;
+    let patient = Patient::new(&config, Arc::new(trunk.clone()), args.call.clone());
+    if let Some(number) = args.call.as_ref().filter(|_| !args.json) {
+        show(&format!(
+            "{number} is going to ring: once, and at most {} times more if the trunk refuses the call",
+            doctor::REMEDIES_MAX
+        ));
+    }
+    let tell = |finding: &Finding| {
+        if !args.json {
+            show(&finding.to_string());
+        }
+    };
+    Ok(doctor::examine(patient, tell).await?)
+}
+
+/// Whoever stops reading ends the lines, not the examination.
+fn show(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}

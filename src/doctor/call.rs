@@ -1,0 +1,218 @@
+//! Shell: one probe call, from INVITE to BYE, with its audio.
+#![expect(clippy::disallowed_methods, reason = "a shell: it reads the clock")]
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use trunkline_media::sdp::Local;
+use trunkline_media::srtp::Secret;
+use trunkline_media::{Capabilities, Codec, PendingOffer, SdpError, Srtp};
+use trunkline_sip::{Body, Event, InviteId, Message, Method};
+
+use super::line::Line;
+use super::observation::{CallSeen, Exchange};
+use super::patient::Patient;
+use super::wire::Wire;
+use crate::config::Config;
+use crate::model::{
+    AudioCodec, CallId, CallPlan, PhoneNumber, RightToUse, SrtpPolicy, Timestamp, Trunk, VoicemailAction,
+};
+use crate::trunk::route;
+
+/// How long a call may ring.
+const RING: Duration = Duration::from_secs(30);
+/// How long an answered call is listened to.
+const LISTEN: Duration = Duration::from_secs(3);
+/// How long a refusal of our audio is waited for after that.
+const REFUSAL: Duration = Duration::from_millis(200);
+/// When digits are sent, after the answer: whoever answers by DTMF has had time to begin.
+const DIGITS_AFTER: Duration = Duration::from_millis(1_200);
+/// Three of different rows and columns.
+const DIGITS: &str = "159";
+
+/// Calls a number by a trunk, which may differ from the patient's in what is being tried.
+pub async fn call(
+    wire: &mut Wire,
+    patient: &Patient,
+    trunk: &Arc<Trunk>,
+    to: &PhoneNumber,
+) -> io::Result<CallSeen> {
+    let mut line = Line::bind(patient).await?;
+    let (offer, pending) = Local::new(line.local(), 1, capabilities(trunk), Secret::random()).offer();
+    let plan = plan(patient, trunk, to);
+    let body = Body::sdp(offer.to_bytes());
+    let invite = route::invite(&plan, trunk, Instant::now(), body).map_err(io::Error::other)?;
+    let id = wire.invite(invite)?;
+    let mut call = Call { id, patient, pending: Some(pending), seen: unseen(), trunk_heard: false };
+    if call.rings(wire, &mut line).await? {
+        call.talks(wire, line).await?;
+    }
+    call.seen.exchange = wire.end();
+    let contact = contact_of(&call.seen.exchange);
+    call.seen.contact = match contact {
+        Some(uri) => wire.whereabouts(&uri).await,
+        None => Vec::new(),
+    };
+    Ok(call.seen)
+}
+
+struct Call<'a> {
+    id: InviteId,
+    patient: &'a Patient,
+    pending: Option<PendingOffer>,
+    seen: CallSeen,
+    /// Whether anything came back.
+    trunk_heard: bool,
+}
+
+impl Call<'_> {
+    /// Until it is answered: true; or has failed: false.
+    async fn rings(&mut self, wire: &mut Wire, line: &mut Line) -> io::Result<bool> {
+        let began = Instant::now();
+        let mut is_given_up = false;
+        loop {
+            self.trunk_heard |= wire.has_heard();
+            let wait = if self.trunk_heard { RING } else { self.patient.patience() };
+            let until = began + if is_given_up { wait + self.patient.patience() } else { wait };
+            match wire.turn(Some(line), until).await? {
+                Some(Event::Progress { body: Some(body), .. }) => {
+                    let preview = self.pending.as_ref().map(|pending| pending.fork().preview(&body.bytes));
+                    if let Some(Ok(negotiated)) = preview {
+                        self.seen.has_early_media = true;
+                        self.seen.answer = Some(Ok(negotiated.clone()));
+                        line.preview(negotiated);
+                    }
+                }
+                Some(Event::Answered { body, .. }) => {
+                    let pending = self.pending.take();
+                    self.seen.answer = match (body, pending) {
+                        (Some(body), Some(pending)) => Some(pending.accept(&body.bytes)),
+                        // The early answer holds, if there was one (RFC 3261 §13.2.1, as gateways do it).
+                        _ => self.seen.answer.take().or(Some(Err(SdpError::NoAudio { offered: Vec::new() }))),
+                    };
+                    return Ok(true);
+                }
+                Some(Event::Failed { failure, .. }) => {
+                    self.seen.answer = None;
+                    self.seen.failure = Some(failure);
+                    return Ok(false);
+                }
+                Some(_) => {}
+                None if is_given_up => {
+                    self.seen.answer = None;
+                    return Ok(false);
+                }
+                // Nothing came back, or something that may be waiting to be asked again.
+                None if !self.trunk_heard && wire.has_heard() => {}
+                None => {
+                    wire.hangup(self.id);
+                    is_given_up = true;
+                }
+            }
+        }
+    }
+
+    /// Listens, speaks, presses keys, hangs up.
+    async fn talks(&mut self, wire: &mut Wire, mut line: Line) -> io::Result<()> {
+        let answered = Instant::now();
+        let Some(Ok(negotiated)) = self.seen.answer.clone() else { return self.hang_up(wire).await };
+        let remote = negotiated.remote;
+        line.answered(negotiated);
+        for (step, after) in [DIGITS_AFTER, LISTEN, LISTEN + REFUSAL].into_iter().enumerate() {
+            while let Some(event) = wire.turn(Some(&mut line), answered + after).await? {
+                if let Event::Ended { end, .. } = event {
+                    self.seen.end = Some(end);
+                    self.seen.audio = Some(line.close());
+                    return Ok(());
+                }
+            }
+            match (step, remote) {
+                (0, _) => line.press(DIGITS),
+                (1, Some(remote)) if line.is_deaf() => line.narrow(remote).await,
+                _ => {}
+            }
+        }
+        self.seen.audio = Some(line.close());
+        self.hang_up(wire).await
+    }
+
+    async fn hang_up(&mut self, wire: &mut Wire) -> io::Result<()> {
+        let until = Instant::now() + self.patient.patience();
+        wire.hangup(self.id);
+        while let Some(event) = wire.turn(None, until).await? {
+            if let Event::Ended { end, .. } = event {
+                self.seen.end = Some(end);
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unseen() -> CallSeen {
+    CallSeen {
+        exchange: Exchange::new(Method::Invite),
+        failure: None,
+        answer: None,
+        has_early_media: false,
+        audio: None,
+        end: None,
+        contact: Vec::new(),
+    }
+}
+
+fn contact_of(exchange: &Exchange) -> Option<String> {
+    let answer = exchange.last_final().filter(|message| message.status() == Some(200))?;
+    Message::contact(answer).map(|contact| contact.uri.to_owned())
+}
+
+/// What a trunk's own settings offer.
+fn capabilities(trunk: &Trunk) -> Capabilities {
+    let codec = |codec: &AudioCodec| match codec {
+        AudioCodec::Pcmu => Codec::Pcmu,
+        AudioCodec::Pcma => Codec::Pcma,
+        AudioCodec::G722 => Codec::G722,
+        AudioCodec::Opus => Codec::Opus,
+    };
+    let media = &trunk.media;
+    Capabilities {
+        codecs: media.codecs.iter().map(codec).collect(),
+        telephone_event: true,
+        ptime_ms: media.ptime_ms,
+        srtp: match media.srtp {
+            SrtpPolicy::Off => Srtp::Off,
+            SrtpPolicy::Offered => Srtp::Offered,
+            SrtpPolicy::Required => Srtp::Required,
+        },
+        rtcp_mux: media.rtcp_mux,
+        comfort_noise: media.comfort_noise,
+    }
+}
+
+/// A plan as the dialer would make it, with an agent that never speaks.
+fn plan(patient: &Patient, trunk: &Arc<Trunk>, to: &PhoneNumber) -> CallPlan {
+    let mut config =
+        Config::parse("built in", "[[agent]]\nid = \"doctor\"\n", []).expect("a valid configuration");
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    CallPlan {
+        call: CallId::new(1).expect("not zero"),
+        asked_at: Instant::now(),
+        asked_on: Timestamp(i64::try_from(since).unwrap_or(i64::MAX)),
+        sip_call_id: uuid::Uuid::new_v4().to_string(),
+        agent: Arc::new(config.objects.agents.remove(0)),
+        key: None,
+        trunk: Arc::clone(trunk),
+        trunks: vec![Arc::clone(trunk)],
+        from: patient.from.clone().unwrap_or_else(|| to.clone()),
+        right_to_use: RightToUse::default(),
+        to: to.clone(),
+        script: Vec::new(),
+        variables: Arc::new([]),
+        campaign: None,
+        voicemail_message: None,
+        voicemail: VoicemailAction::Ignore,
+        record: false,
+        tap: false,
+    }
+}

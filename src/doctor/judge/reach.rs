@@ -1,0 +1,70 @@
+//! Names and addresses: where the trunk is, and whether anything listens there.
+
+use std::net::IpAddr;
+
+use super::configuration::surroundings;
+use super::words::{hop, table};
+use crate::doctor::finding::{Code, Finding, Step};
+use crate::doctor::observation::{Answer, Asked, Knocked, Names, RecordKind};
+use crate::doctor::patient::Patient;
+
+/// What the resolver said, and what follows for our own addresses.
+pub fn names(patient: &Patient, names: &Names) -> Vec<Finding> {
+    let tried = format!("looked up {}", names.host);
+    if names.host.parse::<IpAddr>().is_ok() {
+        let tried = format!("read the host of {}", patient.trunk.uri);
+        let literal = Finding::ok(Step::Names, tried, "an address: there is nothing to look up");
+        return std::iter::once(literal).chain(surroundings(patient, names)).collect();
+    }
+    if names.hops.is_empty() {
+        return vec![Finding::fault(
+            Step::Names,
+            Code::NameUnknown,
+            tried,
+            said(&names.asked),
+            format!(
+                "In {} correct the host in `uri`: no name server knows {}; or ask the carrier for its SIP host.",
+                table(&patient.trunk),
+                names.host
+            ),
+        )];
+    }
+    let hops: Vec<_> = names.hops.iter().map(hop).collect();
+    let came_back = format!("{}: {}", said(&names.asked), hops.join(", "));
+    std::iter::once(Finding::ok(Step::Names, tried, came_back)).chain(surroundings(patient, names)).collect()
+}
+
+fn said(asked: &[Asked]) -> String {
+    let each = asked.iter().map(|asked| {
+        let kind = match asked.kind {
+            RecordKind::Address => "A and AAAA",
+        };
+        match &asked.answer {
+            Answer::Records(records) => format!("{kind} of {}: {}", asked.name, records.join(", ")),
+            Answer::Nothing => format!("{kind} of {}: none", asked.name),
+        }
+    });
+    each.collect::<Vec<_>>().join("; ")
+}
+
+/// Whether an address is alive.
+pub fn knocked(patient: &Patient, knocked: &Knocked) -> Finding {
+    let protocol = knocked.hop.protocol.token();
+    let hop = hop(&knocked.hop);
+    let tried = format!("knocked at {hop}");
+    match &knocked.refused {
+        None => Finding::ok(Step::Connect, tried, "nothing refused it"),
+        Some(error) => Finding::fault(
+            Step::Connect,
+            Code::PortRefused,
+            tried,
+            error.clone(),
+            format!(
+                "In {} correct the port in `uri`: nothing listens at {hop}; if the carrier named that port, ask whether its \
+                 SIP service is up and takes {}.",
+                table(&patient.trunk),
+                protocol
+            ),
+        ),
+    }
+}

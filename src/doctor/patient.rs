@@ -1,0 +1,65 @@
+//! What is examined, and from where. Values only.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use trunkline_sip::Timers;
+
+use crate::config::Config;
+use crate::model::{Number, PhoneNumber, Trunk};
+
+/// A trunk, the switch around it, and how far the examination may go.
+#[derive(Clone, Debug)]
+pub struct Patient {
+    /// The trunk.
+    pub trunk: Arc<Trunk>,
+    /// The configured SIP address; the doctor takes another port of it.
+    pub sip: SocketAddr,
+    /// What Via and Contact say instead.
+    pub advertise: Option<SocketAddr>,
+    /// The `User-Agent` header.
+    pub user_agent: String,
+    /// T1, T2, T4.
+    pub timers: Timers,
+    /// Where RTP sockets are bound.
+    pub media: IpAddr,
+    /// What SDP says instead.
+    pub media_advertise: Option<IpAddr>,
+    /// The port pool of the switch: what a firewall lets through.
+    pub ports: RangeInclusive<u16>,
+    /// The number that calls.
+    pub from: Option<PhoneNumber>,
+    /// The number to call; without it nothing rings.
+    pub call: Option<PhoneNumber>,
+}
+
+/// Repetitions over UDP come after 1, 3, 7 and 15 T1 (RFC 3261 §17.1.2.2): who has not answered by then is not there.
+const PATIENCE_T1: u32 = 16;
+
+impl Patient {
+    /// A trunk of this configuration. The calling number is the first outbound one of the trunk's.
+    pub fn new(config: &Config, trunk: Arc<Trunk>, call: Option<PhoneNumber>) -> Self {
+        let dials =
+            |number: &&Number| number.outbound && number.trunks.iter().any(|choice| choice.trunk == trunk.id);
+        let ours = config.objects.numbers.iter().find(dials);
+        Self {
+            sip: config.sip.listen[0],
+            advertise: config.sip.advertise,
+            user_agent: config.sip.user_agent.clone(),
+            timers: Timers { t1: config.sip.t1, t2: config.sip.t2, t4: config.sip.t4, ..Timers::default() },
+            media: config.media.address,
+            media_advertise: config.media.advertise,
+            ports: config.media.ports.clone(),
+            from: ours.map(|number| number.e164.clone()),
+            call,
+            trunk,
+        }
+    }
+
+    /// How long an answer is waited for.
+    pub fn patience(&self) -> Duration {
+        self.timers.t1 * PATIENCE_T1
+    }
+}

@@ -1,0 +1,223 @@
+//! Shell: a user agent and an endpoint of the doctor's own. Every message that passes is kept as it was on the wire.
+#![expect(clippy::disallowed_methods, reason = "a shell: it reads the clock")]
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use trunkline_sip::{
+    Config, Endpoint, Event, Invite, InviteId, Listen, Local, Message, Method, OptionsRequest, Path, Query,
+    Resolver, ResolverConfig, Target, Transmit, Trust, UserAgent,
+};
+
+use super::line::Line;
+use super::observation::{Exchange, Seen};
+use super::patient::Patient;
+use crate::trunk::route;
+
+/// Messages of one exchange that are kept; whatever comes after them is heard and not kept.
+const SEEN_MAX: usize = 512;
+
+/// The doctor's SIP side.
+pub struct Wire {
+    agent: UserAgent,
+    endpoint: Endpoint,
+    resolver: Resolver,
+    /// The UDP socket that Via and Contact do not name.
+    other: SocketAddr,
+    /// Where the trunk is, best first.
+    hops: Vec<Target>,
+    exchange: Exchange,
+    began: Instant,
+    /// Whether what leaves takes the socket that Via does not name.
+    by_other_port: bool,
+}
+
+impl Wire {
+    /// Takes two ports of the configured SIP address.
+    pub fn bind(patient: &Patient) -> io::Result<Self> {
+        let any = Listen::udp(SocketAddr::new(patient.sip.ip(), 0));
+        let endpoint = Endpoint::bind(&[any, any], None)?;
+        let [first, second] = endpoint.local_addrs()[..] else {
+            return Err(io::Error::other("two sockets were asked for"));
+        };
+        let local = Local { advertised: named(patient.advertise, first), ..Local::new(any.protocol, first) };
+        let config = Config {
+            locals: vec![local],
+            user_agent: patient.user_agent.clone(),
+            timers: patient.timers,
+            trust: Trust::Only(Vec::new()),
+            ..Config::new(first)
+        };
+        Ok(Self {
+            agent: UserAgent::new(config, rand::random()),
+            endpoint,
+            resolver: Resolver::new(ResolverConfig::default()).map_err(io::Error::other)?,
+            other: second,
+            hops: Vec::new(),
+            exchange: Exchange::new(Method::Options),
+            began: Instant::now(),
+            by_other_port: false,
+        })
+    }
+
+    /// Where the trunk is, best first. Requests of those who are there, within our calls, are heard from now on.
+    pub fn lead(&mut self, hops: Vec<Target>) {
+        self.hops = hops;
+    }
+
+    /// One OPTIONS, until it is answered or patience ends.
+    pub async fn options(&mut self, patient: &Patient, by_other_port: bool) -> io::Result<Exchange> {
+        let trunk = &patient.trunk;
+        let user = patient.from.as_ref().map_or("trunkline", |number| number.as_str());
+        let host = || Query::of(&trunk.uri).map_or_else(String::new, |query| query.host);
+        let domain = trunk.from_domain.clone().unwrap_or_else(host);
+        let request = OptionsRequest {
+            token: 0,
+            uri: trunk.uri.clone(),
+            from: format!("<sip:{user}@{}>", bracketed(&domain)),
+            route: trunk.outbound_proxy.clone(),
+            credentials: route::credentials(trunk),
+            tls: trunk.tls.as_ref().map(|tls| Arc::clone(&tls.client)),
+        };
+        self.begin(Method::Options, by_other_port);
+        self.agent.options(Instant::now(), request).map_err(io::Error::other)?;
+        let until = self.began + patient.patience();
+        while let Some(event) = self.turn(None, until).await? {
+            if let Event::Reply { transport, .. } = event {
+                self.exchange.transport = transport;
+                break;
+            }
+        }
+        Ok(self.end())
+    }
+
+    /// Begins a call, and with it an exchange.
+    pub fn invite(&mut self, invite: Invite) -> io::Result<InviteId> {
+        self.begin(Method::Invite, false);
+        self.agent.invite(Instant::now(), invite).map_err(io::Error::other)
+    }
+
+    /// CANCEL or BYE.
+    pub fn hangup(&mut self, id: InviteId) {
+        self.agent.hangup(Instant::now(), id, None);
+    }
+
+    /// Whether anything came back in this exchange.
+    pub fn has_heard(&self) -> bool {
+        self.exchange.theirs().next().is_some()
+    }
+
+    /// Where a URI leads.
+    pub async fn whereabouts(&self, uri: &str) -> Vec<SocketAddr> {
+        let Some(query) = Query::of(uri) else { return Vec::new() };
+        self.resolver.resolve(&query).await.into_iter().map(|target| target.address).collect()
+    }
+
+    fn begin(&mut self, method: Method, by_other_port: bool) {
+        self.exchange = Exchange::new(method);
+        self.began = Instant::now();
+        self.by_other_port = by_other_port;
+    }
+
+    /// The exchange is over: all that passed.
+    pub fn end(&mut self) -> Exchange {
+        self.by_other_port = false;
+        self.exchange.took = self.began.elapsed();
+        std::mem::replace(&mut self.exchange, Exchange::new(Method::Options))
+    }
+
+    /// The user agent's next event; `None` when the time is over. Meanwhile the line, if there is one, is served.
+    pub async fn turn(&mut self, mut line: Option<&mut Line>, until: Instant) -> io::Result<Option<Event>> {
+        loop {
+            self.drain().await?;
+            if let Some(line) = line.as_deref_mut() {
+                line.tick();
+            }
+            if let Some(event) = self.agent.poll_event() {
+                return Ok(Some(event));
+            }
+            if Instant::now() >= until {
+                return Ok(None);
+            }
+            let ticks = line.as_deref().and_then(Line::due);
+            let due = [self.agent.poll_timeout(), ticks].into_iter().flatten().fold(until, Instant::min);
+            tokio::select! {
+                readable = self.endpoint.readable() => {
+                    readable?;
+                    self.receive()?;
+                }
+                _ = self.endpoint.writable() => {}
+                () = heard(line.as_deref()) => {}
+                () = tokio::time::sleep_until(due.into()) => self.agent.handle_timeout(Instant::now()),
+            }
+        }
+    }
+
+    fn receive(&mut self) -> io::Result<()> {
+        let Self { agent, endpoint, exchange, began, .. } = self;
+        endpoint.receive(|path, datagram| {
+            let now = Instant::now();
+            keep(exchange, *began, false, path, &datagram);
+            agent.handle_message(now, path, datagram);
+        })?;
+        Ok(())
+    }
+
+    async fn drain(&mut self) -> io::Result<()> {
+        loop {
+            while let Some(query) = self.agent.poll_query() {
+                // Of the trunk's addresses the best one that is alive; of others (a Contact) what the resolver says.
+                let is_first = self.exchange.seen.is_empty() && !self.hops.is_empty();
+                let targets = match is_first {
+                    true => self.hops.clone(),
+                    false => self.resolver.resolve(&query).await,
+                };
+                self.agent.handle_targets(Instant::now(), query.id, targets);
+            }
+            while let Some(mut transmit) = self.agent.poll_transmit() {
+                if self.by_other_port && !transmit.path.protocol.is_reliable() {
+                    transmit.path.local = self.other;
+                }
+                let Transmit { path, payload, .. } = &transmit;
+                keep(&mut self.exchange, self.began, true, *path, payload);
+                self.endpoint.queue(transmit);
+            }
+            self.endpoint.flush()?;
+            let Some(lost) = self.endpoint.poll_lost() else { return Ok(()) };
+            self.agent.handle_flow_lost(Instant::now(), &lost);
+        }
+    }
+}
+
+async fn heard(line: Option<&Line>) {
+    match line {
+        Some(line) => line.readable().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What Via and Contact say: the advertised address, with the port that is really ours.
+fn named(advertise: Option<SocketAddr>, bound: SocketAddr) -> SocketAddr {
+    SocketAddr::new(advertise.map_or(bound.ip(), |address| address.ip()), bound.port())
+}
+
+/// An IPv6 address stands in brackets within a URI.
+fn bracketed(host: &str) -> String {
+    match host.parse::<IpAddr>() {
+        Ok(IpAddr::V6(address)) => format!("[{address}]"),
+        _ => host.to_owned(),
+    }
+}
+
+fn keep(exchange: &mut Exchange, began: Instant, is_ours: bool, path: Path, datagram: &Bytes) {
+    if exchange.seen.len() == SEEN_MAX {
+        return;
+    }
+    if let Ok(message) = Message::parse(datagram.clone()) {
+        let (local, remote) = (path.local, path.remote);
+        exchange.seen.push(Seen { at: began.elapsed(), is_ours, local, remote, message });
+    }
+}
