@@ -149,8 +149,8 @@ impl Call {
     }
 
     pub(super) fn progress(&mut self, cx: &mut Context<'_>, fork: Fork, status: u16, body: Option<&Body>) {
-        let early = self.party.as_mut().and_then(|party| party.hear_early(fork, body));
-        if let Some(negotiated) = early {
+        let previewed = self.party.as_mut().and_then(|party| party.hear_early(fork, body));
+        if let Some(negotiated) = previewed {
             self.order(cx, Media::Remote(negotiated));
         }
         self.facts.ringing_at.get_or_insert(cx.now);

@@ -38,7 +38,8 @@ impl Call {
         }
     }
 
-    /// The ACK came of a 200 that carried our offer. Without an answer in it the session goes on as it was.
+    /// The ACK came of a 200 that carried our offer, or a refresh of the session was answered anew. Without an answer in it the
+    /// session goes on as it was.
     pub(super) fn reanswered(&mut self, cx: &mut Context<'_>, answer: Option<&Body>) {
         let accepted = self.party.as_mut().and_then(|party| party.reaccept(answer));
         if let Some(negotiated) = accepted {

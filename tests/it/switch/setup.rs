@@ -67,8 +67,7 @@ impl Setup {
 
     /// A second trunk `t2` (at [`Place::second_sip`], without credentials), tried after the first, with these lines.
     pub fn second(mut self, lines: &str) -> Self {
-        let lines = lines.to_owned();
-        self.second = Some(with_default(&lines, "options_interval_seconds", "options_interval_seconds = 0"));
+        self.second = Some(with_default(lines, "options_interval_seconds", "options_interval_seconds = 0"));
         self
     }
 
