@@ -3,13 +3,14 @@
 
 mod keeping;
 
+use std::collections::BTreeSet;
 use std::fs::DirBuilder;
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -30,7 +31,7 @@ use crate::http::{self, Api, Bounds, RateLimits, Readiness};
 use crate::journal::{self, Journal};
 use crate::keyfile;
 use crate::metrics::{self, Metrics};
-use crate::model::{CallFact, numbering};
+use crate::model::{CallFact, Timestamp, numbering};
 use crate::store::{DatabaseTarget, Store, StoreError};
 use crate::tts::Tts;
 use crate::webhook::{self, Secrets, Wake, Webhooks};
@@ -90,6 +91,8 @@ pub struct House {
     tasks: Vec<(CancellationToken, JoinHandle<()>)>,
 }
 
+/// What trunks' spending is counted by.
+const DAY_MS: i64 = 86_400_000;
 /// How long a stopping house waits for each of its rooms.
 const ROOM_DEADLINE: Duration = Duration::from_secs(10);
 /// How long requests under way may take once the API is told to stop.
@@ -181,6 +184,7 @@ impl House {
         house.task(|stop| keeping.run(reloaded, stop));
         // The numbering plan's first look is slow; nobody's first call should wait for it.
         tokio::task::spawn_blocking(numbering::warm);
+        house.restore_spend().await?;
         house.dialer.recover().await?;
         house.open_http(&config, metrics).await?;
         Ok(house)
@@ -254,6 +258,24 @@ impl House {
         self.tasks.push((stop, task));
     }
 
+    /// What trunks have cost today, before this run: a restart gives nobody a second day.
+    async fn restore_spend(&self) -> Result<(), HouseError> {
+        let (now, on) = (Instant::now(), wall_now());
+        self.admission.handle_calendar(now, on);
+        let midnight = Timestamp(on.0 - on.0.rem_euclid(DAY_MS));
+        let snapshot = self.directory.snapshot();
+        let tenants: BTreeSet<_> = snapshot.trunks().iter().map(|trunk| trunk.tenant).collect();
+        for tenant in tenants {
+            let spent = self.store.minutes_by_trunk(tenant, midnight, on).await?;
+            for (name, minutes) in spent {
+                if let Some(trunk) = snapshot.trunk(&name).filter(|trunk| trunk.tenant == tenant) {
+                    self.admission.restore_spend(now, trunk, minutes);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Cores count; here their counts are carried to where they are shown.
     fn count(&mut self, metrics: &Metrics, board: Board, mailbox: Mailbox) {
         // Weak: what is counted must not be kept alive by the counting.
@@ -278,13 +300,16 @@ impl House {
                 metrics.export_webhooks(&webhooks.counters());
             }
         });
-        let metrics = metrics.clone();
+        let (metrics, calendar) = (metrics.clone(), self.admission.clone());
         self.task(|stop| async move {
             let mut upkeep = tokio::time::interval(metrics::UPKEEP);
             loop {
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    _ = upkeep.tick() => metrics.upkeep(),
+                    _ = upkeep.tick() => {
+                        metrics.upkeep();
+                        calendar.handle_calendar(Instant::now(), wall_now());
+                    }
                 }
             }
         });
@@ -421,4 +446,9 @@ fn sip_config(config: &Config, bound: SocketAddr, trust: Trust) -> SipConfig {
 fn io_error(what: &str) -> impl FnOnce(io::Error) -> HouseError {
     let what = what.to_owned();
     move |error| HouseError::Io { what, error }
+}
+
+fn wall_now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

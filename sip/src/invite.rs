@@ -314,7 +314,7 @@ fn is_carriers_own(name: &str) -> bool {
 }
 
 /// What [`Failure::headers`] has as it came.
-const TELLING: [Name; 12] = [
+const TELLING: [Name; 13] = [
     Name::Server,
     Name::UserAgent,
     Name::Warning,
@@ -327,6 +327,7 @@ const TELLING: [Name; 12] = [
     Name::MinExpires,
     Name::MinSe,
     Name::RetryAfter,
+    Name::CallInfo,
 ];
 /// Lines of one response that are told.
 const TOLD_MAX: usize = 16;

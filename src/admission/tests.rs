@@ -1,7 +1,7 @@
 //! The gate in virtual time.
 
 use super::*;
-use crate::model::TenantId;
+use crate::model::{SpendLimit, TenantId};
 
 fn trunk(channels: Option<u32>, cps: Option<f64>) -> Arc<Trunk> {
     numbered(7, channels, cps)
@@ -150,4 +150,70 @@ fn a_disabled_trunk_is_said_to_be() {
     let off = Arc::new(Trunk { enabled: false, ..Trunk::clone(&trunk(None, None)) });
     let refused = admission.admit(start(), None, &[off]).map(|_| ());
     assert_eq!(refused, Err(Refusal::TrunkDown { reason: "trunk `t7` is disabled".into(), sip_code: None }));
+}
+
+fn costly(id: u64) -> Arc<Trunk> {
+    let mut trunk = Trunk::clone(&numbered(id, None, None));
+    trunk.destinations.spend = Some(SpendLimit { per_day_micros: 50_000, per_minute_micros: 10_000 });
+    Arc::new(trunk)
+}
+
+#[test]
+fn a_trunk_that_has_spent_its_day_leaves_calls_to_the_next() {
+    let (admission, t0) = (Admission::new(Limits::default()), start());
+    let trunks = [costly(1), numbered(2, None, None)];
+    admission.handle_calendar(t0, Timestamp(1_731_622_400_000));
+    admission.restore_spend(t0, &trunks[0], 3);
+    let held: Vec<_> =
+        (0..3).map(|_| admission.admit(t0, None, &trunks).expect("one of them has room")).collect();
+    assert_eq!(held.iter().map(|(chosen, _)| *chosen).collect::<Vec<_>>(), [0, 0, 1]);
+    let refused = admission.admit(t0, None, &trunks[..1]).err();
+    let reason = "trunk `t1` has spent what it may cost today (spend.per_day)".to_owned();
+    assert_eq!(refused, Some(Refusal::TrunkDown { reason, sip_code: None }));
+    assert_eq!(admission.concurrent(), 3, "a refusal consumes nothing");
+}
+
+#[test]
+fn a_call_pays_the_trunk_that_carried_it() {
+    let (admission, t0) = (Admission::new(Limits::default()), start());
+    let trunks = [costly(1), costly(2)];
+    let (_, mut permit) = admission.admit(t0, None, &trunks).expect("room");
+    admission.divert(t0, &mut permit, &trunks[1..]).expect("room");
+    permit.answered(t0);
+    let later = t0 + Duration::from_secs(241);
+    permit.ended(later);
+    permit.ended(later + Duration::from_secs(999));
+    drop(permit);
+    let minutes = |trunk: &Arc<Trunk>| lock(&admission.state().lane(later, trunk).spend).minutes(later);
+    assert_eq!((minutes(&trunks[0]), minutes(&trunks[1])), (0, 5));
+    assert!(admission.admit(later, None, &trunks[1..]).is_err());
+}
+
+/// All or nothing, from many threads at once: never a call more than the day pays for.
+#[test]
+fn many_at_once_never_spend_more_than_the_day_has() {
+    let (admission, t0) = (Admission::new(Limits::default()), start());
+    let trunk = [costly(1)];
+    let most = std::sync::atomic::AtomicU32::new(0);
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let (admission, trunk, most) = (&admission, &trunk, &most);
+            scope.spawn(move || {
+                for turn in 0..200 {
+                    let Ok((_, mut permit)) = admission.admit(t0, None, trunk) else { continue };
+                    most.fetch_max(admission.concurrent(), Ordering::AcqRel);
+                    // Some are answered and end at once; the rest come to nothing, and their minute is free again.
+                    if (thread + turn) % 100 == 0 {
+                        permit.answered(t0);
+                        permit.ended(t0);
+                    }
+                }
+            });
+        }
+    });
+    assert!(most.into_inner() <= 5);
+    // What is left is what was not spent, to the minute.
+    let spent = lock(&admission.state().lane(t0, &trunk[0]).spend).minutes(t0);
+    let left: Vec<_> = std::iter::from_fn(|| admission.admit(t0, None, &trunk).ok()).collect();
+    assert_eq!(left.len() as u64, 5 - spent);
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use trunkline_media::{Clip, Command as Media, Event as MediaEvent, LegId};
-use trunkline_sip::{Event as SipEvent, InviteId, UserAgent};
+use trunkline_sip::{Body, Event as SipEvent, InviteId, UserAgent};
 
 use super::disposition::{Hangup, Ruling};
 use super::facts::Facts;
@@ -23,7 +23,7 @@ use super::party::Party;
 use super::timer::{CallWheel, Timer, Timers};
 use crate::admission::{Admission, Permit};
 use crate::agent::Script;
-use crate::model::{CallEvent, CallFact, CallId, CallPlan, Disposition, EndedBy};
+use crate::model::{CallEvent, CallFact, CallId, CallPlan, Disposition, DtmfMode, EndedBy};
 use crate::trunk::keeper::Keeper;
 use inviting::{Dialled, Way};
 
@@ -122,6 +122,7 @@ impl Call {
             }
             SipEvent::Traced { direction, message, .. } => self.traced(cx, direction, &message),
             SipEvent::Refer { id, .. } => cx.agent.refuse_refer(cx.now, id, 603),
+            SipEvent::Info { body: Some(body), .. } => self.informed(cx, &body),
             SipEvent::Incoming { .. }
             | SipEvent::Info { .. }
             | SipEvent::Message { .. }
@@ -131,6 +132,16 @@ impl Call {
             | SipEvent::RegistrationFailed { .. }
             | SipEvent::Unregistered { .. }
             | SipEvent::OfferRefused { .. } => {}
+        }
+    }
+
+    /// A digit, where the trunk sends digits so; elsewhere it comes in the audio as well, and counts once.
+    fn informed(&self, cx: &mut Context<'_>, body: &Body) {
+        if self.plan.trunk.media.dtmf != DtmfMode::Info {
+            return;
+        }
+        if let Some((digit, _)) = trunkline_sip::dtmf_of(body) {
+            self.tell(cx, CallFact::Dtmf { digit });
         }
     }
 

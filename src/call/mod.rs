@@ -10,6 +10,7 @@ mod machine;
 mod outbox;
 mod party;
 mod shard;
+mod sound;
 mod timer;
 mod verdict;
 
@@ -17,4 +18,5 @@ pub use driver::{Board, Counts, Driver, DriverParts, Events, Input, Intents, Mai
 pub use machine::Origination;
 pub use outbox::{MediaOrder, Speech, SpeechOrder};
 pub use shard::{Command, Orphan, Shard};
+pub use sound::{capabilities, over as spec_for};
 pub use verdict::parameters as detection;

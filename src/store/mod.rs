@@ -125,6 +125,17 @@ impl Store {
         self.engine.unfinished().await
     }
 
+    /// Minutes begun of a tenant's answered calls, by their trunks' names: of those that ended since then, and of those that an
+    /// earlier run left unfinished, as if they ended now.
+    pub async fn minutes_by_trunk(
+        &self,
+        tenant: TenantId,
+        since: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<(String, u64)>, StoreError> {
+        self.engine.minutes_by_trunk(tenant, since, now).await
+    }
+
     /// Takes due outbox rows under a lease, oldest first; of one call only the oldest that is still owed.
     pub async fn claim(&self, claim: Claim) -> Result<Vec<Delivery>, StoreError> {
         self.ask(|reply| Op::Claim(claim, reply)).await

@@ -187,9 +187,9 @@ impl Kept {
             token: TOKEN | trunk.id.0,
             uri: trunk.uri.clone(),
             from: format!("<{}>", address_of_record(trunk)),
-            route: trunk.outbound_proxy.clone(),
+            route: route::proxy(trunk),
             credentials: route::credentials(trunk),
-            tls: trunk.tls.as_ref().map(|tls| Arc::clone(&tls.client)),
+            tls: route::tls(trunk),
         };
         match agent.options(now, request) {
             Ok(request) => self.asked = Some(Asked { request, at: now }),
@@ -219,9 +219,9 @@ impl Kept {
             registrar,
             aor: format!("<{}>", address_of_record(trunk)),
             contact_user: wanted.user.clone().or_else(|| trunk.username.clone()),
-            route: trunk.outbound_proxy.clone(),
+            route: route::proxy(trunk),
             credentials: route::credentials(trunk),
-            tls: trunk.tls.as_ref().map(|tls| Arc::clone(&tls.client)),
+            tls: route::tls(trunk),
             expires: wanted.expires,
             headers: Vec::new(),
             tap: false,

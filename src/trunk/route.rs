@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use trunkline_sip::message::NameAddr;
-use trunkline_sip::{Body, Credentials, Invite, Refresher, Reliable, SessionTimer};
+use trunkline_sip::{Body, ClientTls, Credentials, Invite, Refresher, Reliable, SessionTimer};
 
 use super::custom;
 use super::identity::Caller;
@@ -35,9 +35,9 @@ pub fn invite(plan: &CallPlan, trunk: &Trunk, now: Instant, offer: Body) -> Resu
         uri: target.request_uri(&user, user_phone),
         from: caller.from(),
         to: name_addr(None, &address(target.scheme(), &user, target.host(), user_phone)),
-        route: trunk.outbound_proxy.as_deref().map(|proxy| Target::of(proxy).route()),
+        route: proxy(trunk),
         credentials: credentials(trunk),
-        tls: trunk.tls.as_ref().map(|tls| Arc::clone(&tls.client)),
+        tls: tls(trunk),
         headers,
         body: Some(offer),
         call_id: Some(plan.sip_call_id.clone()),
@@ -87,6 +87,16 @@ pub fn credentials(trunk: &Trunk) -> Option<Arc<Credentials>> {
     let (username, password) = (trunk.username.as_ref()?, trunk.password.as_ref()?);
     let credentials = Credentials::new(username.clone(), password.reveal().clone());
     Some(Arc::new(Credentials { realm: trunk.auth_realm.clone(), ..credentials }))
+}
+
+/// The proxy that this trunk's requests go through first.
+pub fn proxy(trunk: &Trunk) -> Option<String> {
+    trunk.outbound_proxy.as_deref().map(|proxy| Target::of(proxy).route())
+}
+
+/// How TLS is spoken to this trunk; `None`: as to everybody.
+pub fn tls(trunk: &Trunk) -> Option<Arc<ClientTls>> {
+    trunk.tls.as_ref().map(|tls| Arc::clone(&tls.client))
 }
 
 fn reliable(said: ReliableProvisional) -> Reliable {

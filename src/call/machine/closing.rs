@@ -120,6 +120,7 @@ impl Call {
             }
         };
         self.timers.clear_all(cx.wheel);
+        self.permit.ended(self.facts.ended_at.unwrap_or(cx.now));
         let mut outcome = std::mem::take(&mut self.facts).outcome(end, cx.now);
         outcome.attempts = self.dialled.take_attempts();
         cx.out.ended(self.id(), outcome);

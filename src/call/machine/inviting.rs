@@ -16,6 +16,7 @@ use super::super::disposition::{self, Hangup, Progress, Ruling};
 use super::super::facts::{self, Facts};
 use super::super::outbox::Speech;
 use super::super::party::{self, Party};
+use super::super::sound;
 use super::super::timer::{Timer, Timers};
 use super::super::verdict;
 use super::{Call, Context, Origination, Phase};
@@ -111,7 +112,8 @@ impl Call {
     fn dial(&mut self, cx: &mut Context<'_>, way: Way) {
         let Way { trunk, redirection } = way;
         self.plan.trunk = trunk;
-        let (offer, pending, description) = party::offer(self.local, self.plan.call.get());
+        let (offer, pending, description) =
+            party::offer(self.local, self.plan.call.get(), sound::capabilities(&self.plan.trunk));
         let composed = route::invite(&self.plan, &self.plan.trunk, cx.now, offer);
         let mut invite = match composed {
             Ok(invite) => invite,
@@ -168,6 +170,7 @@ impl Call {
         self.facts.sip_status = Some(200);
         self.note(|attempt| attempt.sip_status = Some(200));
         self.sight(cx, Sign::Carried, None, "it was answered");
+        self.permit.answered(cx.now);
         let record = Box::new(facts::dialog(dialog, &self.plan.trunk.name));
         self.tell(cx, CallFact::Answered { dialog: record });
         self.timers.clear(cx.wheel, Timer::Ring);
@@ -178,7 +181,9 @@ impl Call {
                 self.order(cx, Media::Remote(negotiated));
                 self.order(cx, Media::Answered);
                 self.phase = Phase::Judging;
-                self.set(cx, Timer::Duration, self.plan.agent.call_duration_max);
+                let own = self.plan.agent.call_duration_max;
+                let most = self.plan.trunk.destinations.call_max.map_or(own, |trunks| trunks.min(own));
+                self.set(cx, Timer::Duration, most);
                 self.set(cx, Timer::Silence, self.plan.agent.silence_hangup);
             }
             Err(error) => {
