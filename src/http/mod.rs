@@ -14,6 +14,7 @@ mod observe;
 mod originate;
 mod recording;
 mod server;
+mod trunks;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
+use crate::admission::Admission;
 use crate::directory::Directory;
 use crate::doctor::Practice;
 use crate::face::Problem;
@@ -51,6 +53,8 @@ pub struct Parts {
     pub store: Store,
     /// Calls whose end is not in the store yet.
     pub journal: Journal,
+    /// How trunks stand.
+    pub admission: Admission,
     /// Examines trunks.
     pub practice: Practice,
     /// Counts requests, and is shown at `/metrics`.
@@ -92,6 +96,9 @@ pub fn router(api: Api) -> Router {
         .route("/v1/calls", get(calls::list))
         .route("/v1/calls/{id}", get(calls::read))
         .route("/v1/calls/{id}/recording", get(recording::read))
+        // The switch's own, for any key of the tenant.
+        .route("/v1/trunks", get(trunks::list))
+        .route("/v1/trunks/{id}", get(trunks::read))
         .route("/v1/trunks/{id}/doctor", post(doctor::examine))
         // The operator's.
         .route("/metrics", get(health::metrics))
