@@ -13,7 +13,7 @@ use crate::doctor::patient::Patient;
 /// Of a hundred packets, more lost than this are heard.
 const LOSS_PERCENT_MAX: u64 = 3;
 /// What a jitter buffer makes up for without being heard.
-const JITTER_MAX: Duration = Duration::from_millis(60);
+const JITTER_MAX: Duration = Duration::from_millis(100);
 
 /// Of an answered call.
 pub fn media(patient: &Patient, call: &CallSeen) -> Vec<Finding> {
