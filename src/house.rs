@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use trunkline_media::{Media, MediaConfig};
 use trunkline_sip::{
-    Config as SipConfig, Endpoint, Listen, Resolver, ResolverConfig, ResolverError, Timers, Trust,
+    Config as SipConfig, Endpoint, Listen, Local, Resolver, ResolverConfig, ResolverError, Timers, Trust,
 };
 
 use crate::admission::{Admission, Limits};
@@ -26,6 +26,7 @@ use crate::call::{Board, Driver, DriverParts, Events, Intents, Mailbox, Shard};
 use crate::config::{Config, Database};
 use crate::dialer::{Dialer, DialerParts, Settings};
 use crate::directory::Directory;
+use crate::doctor::Practice;
 use crate::egress::{Egress, EgressError, Policy};
 use crate::http::{self, Api, Bounds, RateLimits, Readiness};
 use crate::journal::{self, Journal};
@@ -111,10 +112,12 @@ impl House {
         let tts = options.tts.unwrap_or_else(|| Tts::new(config.tts.command.clone()));
         let recordings = recordings(&config)?;
 
-        let listen: Vec<Listen> = config.sip.listen.iter().copied().map(Listen::udp).collect();
-        let endpoint = Endpoint::bind(&listen, None).map_err(io_error("SIP cannot listen"))?;
-        let resolver =
-            Resolver::new(ResolverConfig { nameservers: Vec::new(), listening: endpoint.listening() })?;
+        let endpoint = Endpoint::bind(&config.sip.listen, config.sip.tls.clone())
+            .map_err(io_error("SIP cannot listen"))?;
+        let resolver = Resolver::new(ResolverConfig {
+            nameservers: config.sip.nameservers.clone(),
+            listening: endpoint.listening(),
+        })?;
         let sip = endpoint.local_addrs();
         let (mailbox, inputs) = Mailbox::new();
         let sink = mailbox.clone();
@@ -133,7 +136,11 @@ impl House {
         let names = resolver.clone();
         let driver = Driver::new(DriverParts {
             shard: Shard::new(
-                sip_config(&config, sip[0], trusted(directory.snapshot().trunks(), &resolver).await),
+                sip_config(
+                    &config,
+                    &endpoint.listening(),
+                    trusted(directory.snapshot().trunks(), &resolver).await,
+                ),
                 rand::random(),
                 admission.clone(),
             ),
@@ -327,6 +334,7 @@ impl House {
             store: self.store.clone(),
             journal: self.journal.clone(),
             admission: self.admission.clone(),
+            practice: Practice::new(config.clone(), self.directory.clone()),
             metrics: metrics.clone(),
             readiness: Readiness::new(move || match (dialer.is_draining(), store.healthy()) {
                 (true, _) => Err("draining".into()),
@@ -429,17 +437,19 @@ fn intents(journal: &Journal) -> Intents {
     })
 }
 
-fn sip_config(config: &Config, bound: SocketAddr, trust: Trust) -> SipConfig {
-    let local = match config.sip.advertise {
-        Some(advertise) if advertise.port() == 0 => SocketAddr::new(advertise.ip(), bound.port()),
-        Some(advertise) => advertise,
-        None => bound,
+fn sip_config(config: &Config, listening: &[Listen], trust: Trust) -> SipConfig {
+    let local = |listen: &Listen| Local {
+        protocol: listen.protocol,
+        bound: listen.address,
+        advertised: config.sip.advertised(*listen),
     };
+    let locals: Vec<Local> = listening.iter().map(local).collect();
     SipConfig {
         user_agent: config.sip.user_agent.clone(),
         timers: Timers { t1: config.sip.t1, t2: config.sip.t2, t4: config.sip.t4, ..Timers::default() },
         trust,
-        ..SipConfig::new(local)
+        locals,
+        ..SipConfig::new(SocketAddr::from(([0, 0, 0, 0], 0)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where a message came from and where it goes. Knows nothing of sockets: a shell maps a [`Path`] to a socket or a connection.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -137,6 +138,17 @@ impl Listen {
     #[must_use]
     pub fn udp(address: SocketAddr) -> Self {
         Self { protocol: Protocol::Udp, address }
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let transport = match self.protocol {
+            Protocol::Udp => "udp",
+            Protocol::Tcp => "tcp",
+            Protocol::Tls => "tls",
+        };
+        write!(f, "{transport}:{}", self.address)
     }
 }
 

@@ -62,7 +62,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     config.recording =
         Recording { enabled: args.record.is_some(), directory: scratch.path().join("recordings") };
     config.http.listen.set_port(0);
-    config.sip.listen.iter_mut().for_each(|address| address.set_port(0));
+    config.sip.listen.iter_mut().for_each(|listen| listen.address.set_port(0));
     let route = route(&config, &args)?;
     let house = House::build(config, Options { ephemeral: true, ..Options::default() }).await?;
     let ended = watch(&house, &args, route).await;

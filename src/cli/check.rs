@@ -20,7 +20,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 fn summary(config: &Config) -> String {
     let objects = &config.objects;
-    let sip: Vec<_> = config.sip.listen.iter().map(|address| format!("udp:{address}")).collect();
+    let sip: Vec<_> = config.sip.listen.iter().map(ToString::to_string).collect();
     let database = match &config.database {
         Database::Sqlite(path) => format!("SQLite, {}", path.display()),
         Database::Postgres(_) => "PostgreSQL".to_owned(),

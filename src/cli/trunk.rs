@@ -86,7 +86,8 @@ async fn examine(args: &DoctorArgs) -> anyhow::Result<Vec<Finding>> {
     log::start(&config.log)?;
     let trunk = config.objects.trunks.iter().find(|trunk| trunk.name == args.name);
     let trunk = trunk.with_context(|| format!("no trunk is called {}", args.name))?;
-    let patient = Patient::new(&config, Arc::new(trunk.clone()), args.call.clone());
+    let from = Patient::caller(config.objects.numbers.iter(), trunk);
+    let patient = Patient::new(&config, Arc::new(trunk.clone()), from, args.call.clone());
     if let Some(number) = args.call.as_ref().filter(|_| !args.json) {
         show(&format!(
             "{number} is going to ring: once, and at most {} times more if the trunk refuses the call",

@@ -55,11 +55,31 @@ impl Default for Http {
 #[serde(deny_unknown_fields, default)]
 pub struct Sip {
     pub listen: Vec<String>,
-    pub advertise: Option<String>,
+    pub advertise: Option<Advertise>,
+    pub tls_cert: Option<String>,
+    pub tls_key: Option<String>,
+    pub nameservers: Vec<String>,
     pub user_agent: String,
     pub t1_ms: u64,
     pub t2_ms: u64,
     pub t4_ms: u64,
+}
+
+/// One address for all, or one for each family and transport.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub enum Advertise {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Advertise {
+    pub fn texts(&self) -> &[String] {
+        match self {
+            Self::One(text) => std::slice::from_ref(text),
+            Self::Many(texts) => texts,
+        }
+    }
 }
 
 impl Default for Sip {
@@ -67,6 +87,9 @@ impl Default for Sip {
         Self {
             listen: vec!["udp:127.0.0.1:5060".into()],
             advertise: None,
+            tls_cert: None,
+            tls_key: None,
+            nameservers: Vec::new(),
             user_agent: concat!("Trunkline/", env!("CARGO_PKG_VERSION")).into(),
             t1_ms: 500,
             t2_ms: 4_000,

@@ -24,9 +24,11 @@ mod validate;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use trunkline_sip::{Listen, Protocol, ServerTls};
 
 use crate::model::{Agent, Key, Number, Secret, Trunk};
 
@@ -86,10 +88,14 @@ pub struct Http {
 /// `[sip]`
 #[derive(Clone, Debug)]
 pub struct Sip {
-    /// UDP addresses to listen on; port 0 takes any.
-    pub listen: Vec<SocketAddr>,
-    /// What Via and Contact say instead of the address listened on; port 0 stands for the port listened on.
-    pub advertise: Option<SocketAddr>,
+    /// Addresses to listen on; port 0 takes any.
+    pub listen: Vec<Listen>,
+    /// What Via and Contact say instead of the addresses listened on.
+    pub advertise: Vec<Advertised>,
+    /// Our certificate, for those who connect to us by TLS.
+    pub tls: Option<Arc<ServerTls>>,
+    /// The name servers; none: the system's.
+    pub nameservers: Vec<SocketAddr>,
     /// The User-Agent header.
     pub user_agent: String,
     /// T1 of RFC 3261 §17.1.1.1.
@@ -98,6 +104,32 @@ pub struct Sip {
     pub t2: Duration,
     /// T4, likewise.
     pub t4: Duration,
+}
+
+/// An address that stands in Via and Contact.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Advertised {
+    /// The transport it is for; none: all of them.
+    pub protocol: Option<Protocol>,
+    /// Port 0 stands for the port listened on.
+    pub address: SocketAddr,
+}
+
+impl Sip {
+    /// What stands in Via and Contact of what leaves from an address that is bound: what the configuration says of its transport and
+    /// family, of its family, or the address itself.
+    pub fn advertised(&self, bound: Listen) -> SocketAddr {
+        let of = |protocol: Option<Protocol>| {
+            let is_it =
+                |it: &&Advertised| it.protocol == protocol && it.address.is_ipv4() == bound.address.is_ipv4();
+            self.advertise.iter().find(is_it)
+        };
+        let Some(found) = of(Some(bound.protocol)).or_else(|| of(None)) else { return bound.address };
+        // A port that was said of no transport in particular is SIP's, not that of TLS.
+        let is_meant = found.protocol.is_some() || bound.protocol != Protocol::Tls;
+        let port = Some(found.address.port()).filter(|port| *port != 0 && is_meant);
+        SocketAddr::new(found.address.ip(), port.unwrap_or(bound.address.port()))
+    }
 }
 
 /// `[media]`

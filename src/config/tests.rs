@@ -46,7 +46,7 @@ fn refused(text: &str, environment: &[(&str, &str)]) -> String {
 #[test]
 fn the_example_works_as_written() {
     let config = parse(EXAMPLE, &[]).expect("valid");
-    assert_eq!(config.sip.listen, ["127.0.0.1:5060".parse().expect("an address")]);
+    assert_eq!(config.sip.listen, [Listen::udp("127.0.0.1:5060".parse().expect("an address"))]);
     assert_eq!(config.media.ports, 20_000..=29_999);
     let objects = &config.objects;
     assert_eq!(objects.numbers[0].trunks, [TrunkChoice::only(objects.trunks[0].id)]);
@@ -121,7 +121,7 @@ fn every_fault_of_meaning_is_listed_in_the_files_order() {
     let text = r#"[http]
 listen = "localhost:8080"
 [sip]
-listen = ["tcp:127.0.0.1:5060", "127.0.0.1:5060", "udp:0.0.0.0:5060"]
+listen = ["ws:127.0.0.1:5060", "127.0.0.1:5060", "udp:0.0.0.0:5060"]
 t1_ms = 1
 [media]
 ports = "30000-20000"
@@ -158,8 +158,8 @@ secret = "short"
 allow_addresses = ["10.0.0.0/33"]
 "#;
     let words = r#"t.toml:2: http.listen: `localhost:8080` is not an address such as "127.0.0.1:8080" (a name is not enough)
-t.toml:4: sip.listen[0]: `tcp:127.0.0.1:5060`: only udp: is supported so far
-t.toml:4: sip.listen[1]: `127.0.0.1:5060` must be of the form "udp:127.0.0.1:5060"
+t.toml:4: sip.listen[0]: `ws:127.0.0.1:5060` must be of the form "udp:127.0.0.1:5060", with udp, tcp or tls
+t.toml:4: sip.listen[1]: `127.0.0.1:5060` must be of the form "udp:127.0.0.1:5060", with udp, tcp or tls
 t.toml:4: sip.listen: listens on every address, so sip.advertise must say which one Via and Contact show
 t.toml:5: sip.t1_ms: must be 10 to 60000 ms, not 1
 t.toml:7: media.ports: `30000-20000` is reversed: 30000 is above 20000
@@ -268,4 +268,34 @@ proptest::proptest! {
         let _ = parse(&text, &[]);
         let _ = parse(EXAMPLE, &[(&format!("TRUNKLINE__{name}"), &value)]);
     }
+}
+
+#[test]
+fn sip_listens_by_every_transport_and_says_where() {
+    let text = r#"[sip]
+listen = ["udp:0.0.0.0:5060", "tcp:0.0.0.0:5060", "udp:[::1]:5060"]
+advertise = ["203.0.113.7", "tcp:203.0.113.8:5070"]
+nameservers = ["127.0.0.53", "[::1]:5353"]
+"#;
+    let sip = parse(text, &[]).expect("valid").sip;
+    let shown: Vec<String> = sip.listen.iter().map(|listen| sip.advertised(*listen).to_string()).collect();
+    assert_eq!(shown, ["203.0.113.7:5060", "203.0.113.8:5070", "[::1]:5060"]);
+    let servers: Vec<String> = sip.nameservers.iter().map(ToString::to_string).collect();
+    assert_eq!(servers, ["127.0.0.53:53", "[::1]:5353"]);
+    // One address for all is still one word; the port of SIP is not that of TLS.
+    let sip = parse("[sip]\nadvertise = \"203.0.113.7:5066\"\n", &[]).expect("valid").sip;
+    let tls = Listen { protocol: Protocol::Tls, address: "10.0.0.1:5061".parse().expect("an address") };
+    assert_eq!(sip.advertised(Listen { protocol: Protocol::Tcp, ..tls }).to_string(), "203.0.113.7:5066");
+    assert_eq!(sip.advertised(tls).to_string(), "203.0.113.7:5061");
+}
+
+#[test]
+fn tls_needs_its_files() {
+    let with = |lines: &str| refused(&format!("[sip]\nlisten = [\"tls:127.0.0.1:5061\"]\n{lines}"), &[]);
+    assert_eq!(with(""), "t.toml:2: sip.listen: tls: needs tls_cert and tls_key");
+    assert!(
+        with("tls_cert = \"a\"\n").starts_with("t.toml:3: sip.tls_cert: tls_cert and tls_key go together")
+    );
+    let missing = with("tls_cert = \"/nowhere/a.pem\"\ntls_key = \"/nowhere/b.pem\"\n");
+    assert!(missing.starts_with("t.toml:3: sip.tls_cert: `/nowhere/a.pem` cannot be read: "), "{missing}");
 }

@@ -2,34 +2,38 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// A trunk's URI, brought to the form `sip:host[:port]` (RFC 3261 §19.1.1). Whatever would silently be ignored is refused.
+/// A trunk's URI, brought to the form `sip:host[:port][;transport=…]` or `sips:host[:port]` (RFC 3261 §19.1.1). Whatever would silently
+/// be ignored is refused.
 pub fn trunk(text: &str) -> Result<String, String> {
     let wrong = |reason: &str| Err(format!("`{}` {reason}", without_user(text)));
     let (scheme, rest) = text.split_once(':').unwrap_or((text, ""));
-    match scheme.to_ascii_lowercase().as_str() {
-        "sip" => {}
-        "sips" => return wrong("needs TLS, which is not supported so far"),
+    let scheme = match scheme.to_ascii_lowercase().as_str() {
+        "sip" => "sip",
+        "sips" => "sips",
         _ => return wrong("is not a SIP URI: it must be of the form \"sip:host[:port]\""),
-    }
+    };
     if rest.contains('@') {
         return wrong("must not name a user: that is what `username` is for");
     }
     let (hostport, parameters) = rest.split_once(';').unwrap_or((rest, ""));
-    match parameters.to_ascii_lowercase().as_str() {
-        "" | "transport=udp" => {}
-        "transport=tcp" | "transport=tls" => {
-            return wrong("asks for a transport other than UDP, the only one so far");
-        }
-        _ => return wrong("has parameters other than transport=udp"),
-    }
+    let transport = match (scheme, parameters.to_ascii_lowercase().as_str()) {
+        (_, "") => "",
+        ("sip", "transport=udp") => ";transport=udp",
+        ("sip", "transport=tcp") => ";transport=tcp",
+        ("sip", "transport=tls") => ";transport=tls",
+        // What is secure goes by TLS, and TLS by TCP.
+        ("sips", "transport=tcp" | "transport=tls") => "",
+        ("sips", "transport=udp") => return wrong("cannot be secure by UDP"),
+        _ => return wrong("has parameters other than transport=udp, transport=tcp or transport=tls"),
+    };
     let (host, port) = host_and_port(hostport);
     if !is_host(host) {
         return wrong("has no valid host: it must be of the form \"sip:host[:port]\"");
     }
     match port {
-        None => Ok(format!("sip:{host}")),
+        None => Ok(format!("{scheme}:{host}{transport}")),
         Some(port) => match port.parse::<u16>() {
-            Ok(number) if number > 0 => Ok(format!("sip:{host}:{number}")),
+            Ok(number) if number > 0 => Ok(format!("{scheme}:{host}:{number}{transport}")),
             _ => wrong(&format!("has no valid port: `{port}` is not 1 to 65535")),
         },
     }
@@ -95,7 +99,11 @@ mod tests {
         for (text, uri) in [
             ("sip:127.0.0.1:5080", "sip:127.0.0.1:5080"),
             ("SIP:carrier.example", "sip:carrier.example"),
-            ("sip:[2001:db8::1]:5060;transport=UDP", "sip:[2001:db8::1]:5060"),
+            ("sip:[2001:db8::1]:5060;transport=UDP", "sip:[2001:db8::1]:5060;transport=udp"),
+            ("sip:carrier.example;transport=TCP", "sip:carrier.example;transport=tcp"),
+            ("sip:carrier.example:5061;transport=tls", "sip:carrier.example:5061;transport=tls"),
+            ("SIPS:carrier.example", "sips:carrier.example"),
+            ("sips:carrier.example:5070;transport=tls", "sips:carrier.example:5070"),
             ("sip:[::1]", "sip:[::1]"),
         ] {
             assert_eq!(trunk(text).as_deref(), Ok(uri));
@@ -110,7 +118,8 @@ mod tests {
             "carrier.example",
             "127.0.0.1:5080",
             "tel:+44",
-            "sips:a.example",
+            "sips:a.example;transport=udp",
+            "sip:a.example;transport=sctp",
             "sip:user@a.example",
             "sip::5060",
             "sip:a.example:0",
@@ -120,7 +129,6 @@ mod tests {
             "sip:300.1.1.1",
             "sip:-a.example",
             "sip:2001:db8::1",
-            "sip:a.example;transport=tcp",
             "sip:a.example;lr",
             "sip:a.example?x=y",
             "sip:[::1",

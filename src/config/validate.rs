@@ -3,14 +3,18 @@
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use trunkline_sip::{Listen, Protocol, ServerTls, ServerTlsConfig};
 
 use super::file::{self, File};
 use super::objects;
 use super::source::{Origin, Source};
-use super::{Config, ConfigError, Database, Fault, Http, Limits, Log, Media, Recording, Sip, Tts, Webhooks};
+use super::{
+    Advertised, Config, ConfigError, Database, Fault, Http, Limits, Log, Media, Recording, Sip, Tts, Webhooks,
+};
 use crate::model::Secret;
 
 /// Checks everything, so that one run names every fault.
@@ -132,29 +136,52 @@ fn http(http: &file::Http, check: &mut Checker<'_>) -> Http {
 
 fn sip(sip: &file::Sip, check: &mut Checker<'_>) -> Sip {
     check.that("sip.listen", !sip.listen.is_empty(), || "must name at least one address".into());
-    let listen: Vec<SocketAddr> = sip
+    let listen: Vec<Listen> = sip
         .listen
         .iter()
         .enumerate()
-        .map(|(index, text)| check.or(&format!("sip.listen[{index}]"), sip_listen(text), NOWHERE))
+        .map(|(index, text)| {
+            check.or(&format!("sip.listen[{index}]"), sip_listen(text), Listen::udp(NOWHERE))
+        })
         .collect();
-    let advertise = sip.advertise.as_deref().map(|text| {
-        let address = text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 0));
-        let address = address.or_else(|_| text.parse::<SocketAddr>());
-        check.or("sip.advertise", address.map_err(|_| not_address(text, "203.0.113.7")), NOWHERE)
-    });
-    check.that("sip.advertise", advertise.is_none_or(|address| !address.ip().is_unspecified()), || {
-        "must be an address that the trunk can reach".into()
-    });
-    let concrete = advertise.is_some() || listen.iter().all(|address| !address.ip().is_unspecified());
-    check.that("sip.listen", concrete, || {
+    let advertise: Vec<Advertised> = sip
+        .advertise
+        .iter()
+        .flat_map(file::Advertise::texts)
+        .map(|text| {
+            let nowhere = Advertised { protocol: None, address: NOWHERE };
+            check.or("sip.advertise", sip_advertise(text), nowhere)
+        })
+        .collect();
+    check.that(
+        "sip.advertise",
+        advertise.iter().all(|advertised| !advertised.address.ip().is_unspecified()),
+        || "must be an address that the trunk can reach".into(),
+    );
+    let is_shown = |listen: &Listen| {
+        let is_it = |advertised: &Advertised| {
+            advertised.protocol.is_none_or(|protocol| protocol == listen.protocol)
+                && advertised.address.is_ipv4() == listen.address.is_ipv4()
+        };
+        !listen.address.ip().is_unspecified() || advertise.iter().any(is_it)
+    };
+    check.that("sip.listen", listen.iter().all(is_shown), || {
         "listens on every address, so sip.advertise must say which one Via and Contact show".into()
     });
+    let tls = server_tls(sip, &listen, check);
+    let nameservers = sip
+        .nameservers
+        .iter()
+        .enumerate()
+        .map(|(index, text)| check.or(&format!("sip.nameservers[{index}]"), nameserver(text), NOWHERE))
+        .collect();
     let printable = !sip.user_agent.trim().is_empty() && sip.user_agent.chars().all(|c| !c.is_control());
     check.that("sip.user_agent", printable, || "must be one line of text".into());
     Sip {
         listen,
         advertise,
+        tls,
+        nameservers,
         user_agent: sip.user_agent.trim().to_owned(),
         t1: timer("sip.t1_ms", sip.t1_ms, check),
         t2: timer("sip.t2_ms", sip.t2_ms, check),
@@ -167,11 +194,55 @@ fn timer(key: &str, value: u64, check: &mut Checker<'_>) -> Duration {
     Duration::from_millis(value)
 }
 
-fn sip_listen(text: &str) -> Result<SocketAddr, String> {
-    match text.split_once(':') {
-        Some(("udp", address)) => socket_address(address),
-        Some(("tcp" | "tls", _)) => Err(format!("`{text}`: only udp: is supported so far")),
-        _ => Err(format!("`{text}` must be of the form \"udp:127.0.0.1:5060\"")),
+/// The certificate for `tls:` addresses, read at once: a file that is missing must not wait for the first call to be noticed.
+fn server_tls(sip: &file::Sip, listen: &[Listen], check: &mut Checker<'_>) -> Option<Arc<ServerTls>> {
+    let wants = listen.iter().any(|listen| listen.protocol == Protocol::Tls);
+    let (Some(certificate), Some(key)) = (&sip.tls_cert, &sip.tls_key) else {
+        check.that("sip.tls_cert", sip.tls_cert.is_none() == sip.tls_key.is_none(), || {
+            "tls_cert and tls_key go together".into()
+        });
+        check.that("sip.listen", !wants, || "tls: needs tls_cert and tls_key".into());
+        return None;
+    };
+    let mut read = |key: &str, path: &str| {
+        let bytes = std::fs::read(path).map_err(|error| format!("`{path}` cannot be read: {error}"));
+        check.or(key, bytes.map(Some), None)
+    };
+    let (certificate_pem, key_pem) = (read("sip.tls_cert", certificate)?, read("sip.tls_key", key)?);
+    let made = ServerTls::new(ServerTlsConfig { certificate_pem, key_pem, client_ca_pem: None });
+    check.or("sip.tls_cert", made.map(Some).map_err(|error| error.to_string()), None)
+}
+
+fn sip_listen(text: &str) -> Result<Listen, String> {
+    match text.split_once(':').map(|(transport, address)| (protocol(transport), address)) {
+        Some((Some(protocol), address)) => Ok(Listen { protocol, address: socket_address(address)? }),
+        _ => Err(format!("`{text}` must be of the form \"udp:127.0.0.1:5060\", with udp, tcp or tls")),
+    }
+}
+
+/// An address with or without a port, and perhaps the transport it is for.
+fn sip_advertise(text: &str) -> Result<Advertised, String> {
+    let (protocol, rest) = match text.split_once(':').map(|(transport, rest)| (protocol(transport), rest)) {
+        Some((Some(protocol), rest)) => (Some(protocol), rest),
+        _ => (None, text),
+    };
+    let address = rest.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 0));
+    let address =
+        address.or_else(|_| rest.parse::<SocketAddr>()).map_err(|_| not_address(text, "203.0.113.7"))?;
+    Ok(Advertised { protocol, address })
+}
+
+fn nameserver(text: &str) -> Result<SocketAddr, String> {
+    let address = text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53));
+    address.or_else(|_| text.parse::<SocketAddr>()).map_err(|_| not_address(text, "203.0.113.53"))
+}
+
+fn protocol(text: &str) -> Option<Protocol> {
+    match text {
+        "udp" => Some(Protocol::Udp),
+        "tcp" => Some(Protocol::Tcp),
+        "tls" => Some(Protocol::Tls),
+        _ => None,
     }
 }
 

@@ -3,15 +3,16 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
-use trunkline_sip::Target;
+use trunkline_sip::{Protocol, Target};
 
 use super::finding::{Finding, Step, Verdict};
 use super::judge;
 use super::observation::{CallSeen, Exchange, Knocked, Names, Observation};
 use super::patient::Patient;
 use super::remedy::{Remedy, remedies};
-use crate::model::{PhoneNumber, Trunk};
+use crate::model::{PhoneNumber, Registration, Trunk};
 
 /// What the shell is to do. Each order brings exactly one observation.
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ pub enum Order {
     Options(Vec<Target>),
     /// OPTIONS by a socket that the Via does not name.
     ReturnPath,
+    /// REGISTER, and take the binding back.
+    Register(Registration),
     /// A call.
     Call {
         /// By the trunk as it is, or with a remedy.
@@ -80,8 +83,9 @@ impl Examination {
             Observation::Options(exchange) => self.hear_options(exchange),
             Observation::ReturnPath(exchange) => {
                 self.findings.push_back(judge::return_path(&self.patient, &exchange));
-                self.call();
+                self.register();
             }
+            Observation::Registered(exchange) => self.hear_register(&exchange),
             Observation::Called(call) => self.hear_call(call),
         }
     }
@@ -89,6 +93,17 @@ impl Examination {
     /// What is to be done next; `None`: the examination is over, once the findings are drained.
     pub fn poll_order(&mut self) -> Option<Order> {
         self.orders.pop_front()
+    }
+
+    /// There is no time for more: what a refused call brought so far is told, and the rest left out.
+    pub fn give_up(&mut self, after: Duration) {
+        self.orders.clear();
+        if let (Some(refused), Some(to)) = (self.refused.take(), self.patient.call.clone()) {
+            let tried = &refused.tried[..refused.tried.len().saturating_sub(1)];
+            self.findings.push_back(judge::refused(&self.patient, &to, &refused.call, tried));
+        }
+        let why = format!("the examination took longer than {} s, and begins nothing more", after.as_secs());
+        self.findings.push_back(Finding::skipped(Step::Call, why));
     }
 
     /// The next finding.
@@ -107,7 +122,7 @@ impl Examination {
     }
 
     fn hear_knock(&mut self, knocked: Knocked) {
-        self.findings.push_back(judge::knocked(&self.patient, &knocked));
+        self.findings.push_back(judge::knocked(&self.patient, &knocked, self.hops.len() == 1));
         self.knocks.push(knocked);
         if self.knocks.len() < self.hops.len() {
             return;
@@ -121,12 +136,19 @@ impl Examination {
     }
 
     fn hear_options(&mut self, exchange: Exchange) {
+        if let Some(finding) = judge::transport(&self.patient, &exchange) {
+            self.findings.push_back(finding);
+            return self.skip(&[Step::Options, Step::Call], "nothing can be sent to the trunk");
+        }
+        let spoke = self.knocks.iter().find(|knocked| knocked.refused.is_none());
+        let tls = spoke.and_then(|knocked| judge::tls(&self.patient, &knocked.hop));
+        self.findings.extend(tls.filter(|_| exchange.last_final().is_some()));
         self.findings.extend(judge::options(&self.patient, &exchange));
         if exchange.last_final().is_none() {
             // Without a number to call that was the end.
             self.unanswered = self.patient.call.is_some().then_some(exchange);
             if self.unanswered.is_some() {
-                self.call();
+                self.register();
             }
             return;
         }
@@ -138,7 +160,38 @@ impl Examination {
                 return self.skip(&[Step::Call], "the trunk does not take our credentials");
             }
         }
-        self.orders.push_back(Order::ReturnPath);
+        // Over a connection, answers come back by it (RFC 3261 §18.2.2).
+        match spoke_udp(&self.knocks) {
+            true => self.orders.push_back(Order::ReturnPath),
+            false => self.register(),
+        }
+    }
+
+    fn register(&mut self) {
+        match self.patient.trunk.registration.clone() {
+            Some(wanted) => self.orders.push_back(Order::Register(wanted)),
+            None => self.call(),
+        }
+    }
+
+    fn hear_register(&mut self, exchange: &Exchange) {
+        let mut founders = false;
+        if let Some(finding) = judge::digest(&self.patient, exchange) {
+            founders = finding.verdict == Verdict::Fault;
+            self.digest_told = true;
+            self.findings.push_back(finding);
+        }
+        if !founders {
+            let finding = judge::register(&self.patient, exchange);
+            founders = finding.verdict == Verdict::Fault;
+            self.findings.push_back(finding);
+        }
+        match founders {
+            true => {
+                self.skip(&[Step::Call], "the registrar comes first: without it the trunk does not know us")
+            }
+            false => self.call(),
+        }
     }
 
     fn call(&mut self) {
@@ -171,7 +224,7 @@ impl Examination {
                 let left = remedies(&self.patient, &to, &call).into();
                 self.try_next(&to, Refused { call, left, tried: Vec::new() });
             }
-            Some(refused) if is_taken || is_callees(&call) => {
+            Some(refused) if cures(&call) => {
                 let remedy = refused.tried.last().expect("a second call has a remedy");
                 self.findings.push_back(judge::cured(&self.patient, &to, &refused.call, remedy));
                 self.hear_talk(&call);
@@ -215,14 +268,19 @@ impl Examination {
     }
 }
 
+fn spoke_udp(knocks: &[Knocked]) -> bool {
+    let spoke = knocks.iter().find(|knocked| knocked.refused.is_none());
+    spoke.is_some_and(|knocked| knocked.hop.protocol == Protocol::Udp)
+}
+
 /// Answered, or rang for as long as we let it.
 fn is_taken(call: &CallSeen) -> bool {
     let rang = call.exchange.theirs().any(|seen| matches!(seen.message.status(), Some(180..=189)));
     call.answer.is_some() || call.failure.is_none() && rang
 }
 
-/// Refused by whoever was called: the trunk had taken it.
-fn is_callees(call: &CallSeen) -> bool {
+/// Whether a remedy worked: the call was taken, in a way that can be used, or reached a callee who refused it.
+fn cures(call: &CallSeen) -> bool {
     let status = call.exchange.last_final().and_then(|message| message.status());
-    matches!(status, Some(486 | 600))
+    is_taken(call) && !matches!(call.answer, Some(Err(_))) || matches!(status, Some(486 | 600))
 }

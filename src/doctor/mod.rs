@@ -7,6 +7,7 @@
 //! | `judge` | pure: observations to findings. All that the doctor knows of carriers stands here |
 //! | `examination` | sans-IO: which order comes next, after which observation |
 //! | `remedy` | pure: which changes of the configuration may cure a refused call |
+//! | `practice` | a shell: examinations for a running switch, one at a time for each trunk |
 //! | `run`, `wire`, `call`, `line`, `names`, `knock` | the shells: a user agent, an endpoint and sockets of the doctor's own, so that a running switch is not disturbed |
 //!
 //! Nothing here decides how a call is placed: an INVITE is composed by [`crate::trunk::route`], as for any call, and what the
@@ -21,6 +22,7 @@ mod line;
 mod names;
 mod observation;
 mod patient;
+mod practice;
 mod remedy;
 mod run;
 mod wire;
@@ -31,5 +33,6 @@ pub use observation::{
     Answer, Asked, Audio, CallSeen, Exchange, Knocked, Names, Observation, RecordKind, Seen, Source,
 };
 pub use patient::Patient;
+pub use practice::{Practice, PracticeError};
 pub use remedy::{REMEDIES_MAX, Remedy};
 pub use run::{DoctorError, Findings, Verified, examine, verify};

@@ -17,6 +17,8 @@ pub enum Observation {
     Options(Exchange),
     /// Of OPTIONS whose Via names another port than the one it left by.
     ReturnPath(Exchange),
+    /// Of REGISTER.
+    Registered(Exchange),
     /// Of a call.
     Called(Box<CallSeen>),
 }
@@ -46,6 +48,10 @@ pub struct Asked {
 /// What is asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RecordKind {
+    /// Which transports, in which order.
+    Naptr,
+    /// Which hosts and ports, in which order.
+    Srv,
     /// A and AAAA.
     Address,
 }

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use trunkline_sip::Timers;
+use trunkline_sip::{Protocol, Timers};
 
 use crate::config::Config;
 use crate::model::{Number, PhoneNumber, Trunk};
@@ -18,7 +18,9 @@ pub struct Patient {
     /// The configured SIP address; the doctor takes another port of it.
     pub sip: SocketAddr,
     /// What Via and Contact say instead.
-    pub advertise: Option<SocketAddr>,
+    pub advertise: Option<IpAddr>,
+    /// The name servers; none: the system's.
+    pub nameservers: Vec<SocketAddr>,
     /// The `User-Agent` header.
     pub user_agent: String,
     /// T1, T2, T4.
@@ -39,20 +41,33 @@ pub struct Patient {
 const PATIENCE_T1: u32 = 16;
 
 impl Patient {
-    /// A trunk of this configuration. The calling number is the first outbound one of the trunk's.
-    pub fn new(config: &Config, trunk: Arc<Trunk>, call: Option<PhoneNumber>) -> Self {
+    /// The number that calls: the first outbound one of the trunk's.
+    pub fn caller<'a>(mut numbers: impl Iterator<Item = &'a Number>, trunk: &Trunk) -> Option<PhoneNumber> {
         let dials =
             |number: &&Number| number.outbound && number.trunks.iter().any(|choice| choice.trunk == trunk.id);
-        let ours = config.objects.numbers.iter().find(dials);
+        numbers.find(dials).map(|number| number.e164.clone())
+    }
+
+    /// A trunk, seen from the switch of this configuration.
+    pub fn new(
+        config: &Config,
+        trunk: Arc<Trunk>,
+        from: Option<PhoneNumber>,
+        call: Option<PhoneNumber>,
+    ) -> Self {
+        let listen = &config.sip.listen;
+        let sip = listen.iter().find(|listen| listen.protocol == Protocol::Udp).unwrap_or(&listen[0]);
+        let advertised = config.sip.advertised(*sip).ip();
         Self {
-            sip: config.sip.listen[0],
-            advertise: config.sip.advertise,
+            sip: sip.address,
+            advertise: (advertised != sip.address.ip()).then_some(advertised),
+            nameservers: config.sip.nameservers.clone(),
             user_agent: config.sip.user_agent.clone(),
             timers: Timers { t1: config.sip.t1, t2: config.sip.t2, t4: config.sip.t4, ..Timers::default() },
             media: config.media.address,
             media_advertise: config.media.advertise,
             ports: config.media.ports.clone(),
-            from: ours.map(|number| number.e164.clone()),
+            from,
             call,
             trunk,
         }

@@ -126,7 +126,7 @@ impl Cabinet<'_> {
         let now = self.trunk.from_domain.clone().unwrap_or_else(|| own.to_owned());
         let realms = challenges(&call.exchange).flat_map(realms);
         let said = call.exchange.theirs().flat_map(|seen| said(&seen.message));
-        let ours = patient.advertise.unwrap_or(patient.sip).ip();
+        let ours = patient.advertise.unwrap_or(patient.sip.ip());
         let us = (!ours.is_unspecified()).then(|| ours.to_string());
         let mut domains: Vec<String> = Vec::new();
         for domain in realms.chain(said).chain([own.to_owned()]).chain(us) {

@@ -1,6 +1,8 @@
 //! Shell: carries out an examination's orders, one after the other.
+#![expect(clippy::disallowed_methods, reason = "a shell: it reads the clock")]
 
 use std::io;
+use std::time::{Duration, Instant};
 
 use super::examination::{Examination, Order};
 use super::finding::{Finding, Verdict};
@@ -27,6 +29,9 @@ pub enum DoctorError {
     },
 }
 
+/// After so long no step begins any more. The longest step, a call that rings in vain, takes about a minute.
+const BUDGET: Duration = Duration::from_secs(90);
+
 /// What is wrong with a trunk: at least one fault, and all else that was found.
 pub type Findings = Vec<Finding>;
 
@@ -45,6 +50,7 @@ pub async fn examine(patient: Patient, mut tell: impl FnMut(&Finding)) -> Result
         destination::check(&patient.trunk, from, to)
             .map_err(|rule| DoctorError::Destination { number: to.clone(), rule })?;
     }
+    let began = Instant::now();
     let mut wire = Wire::bind(&patient)?;
     let mut examination = Examination::new(patient.clone());
     let mut findings = Vec::new();
@@ -54,14 +60,19 @@ pub async fn examine(patient: Patient, mut tell: impl FnMut(&Finding)) -> Result
             findings.push(finding);
         }
         let Some(order) = examination.poll_order() else { return Ok(findings) };
+        if began.elapsed() > BUDGET {
+            examination.give_up(BUDGET);
+            continue;
+        }
         let observation = match order {
-            Order::Look(uri) => Observation::Names(names::look(&uri).await),
+            Order::Look(uri) => Observation::Names(names::look(&uri, &patient.nameservers).await),
             Order::Knock(hop) => Observation::Knocked(knock::knock(patient.sip, hop).await),
             Order::Options(hops) => {
                 wire.lead(hops);
                 Observation::Options(wire.options(&patient, false).await?)
             }
             Order::ReturnPath => Observation::ReturnPath(wire.options(&patient, true).await?),
+            Order::Register(wanted) => Observation::Registered(wire.register(&patient, &wanted).await?),
             Order::Call { trunk, to } => {
                 Observation::Called(Box::new(call::call(&mut wire, &patient, &trunk, &to).await?))
             }

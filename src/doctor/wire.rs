@@ -9,12 +9,13 @@ use std::time::Instant;
 use bytes::Bytes;
 use trunkline_sip::{
     Config, Endpoint, Event, Invite, InviteId, Listen, Local, Message, Method, OptionsRequest, Path, Query,
-    Resolver, ResolverConfig, Target, Transmit, Trust, UserAgent,
+    Register, Resolver, ResolverConfig, Target, Transmit, Trust, UserAgent,
 };
 
 use super::line::Line;
 use super::observation::{Exchange, Seen};
 use super::patient::Patient;
+use crate::model::Registration;
 use crate::trunk::route;
 
 /// Messages of one exchange that are kept; whatever comes after them is heard and not kept.
@@ -54,7 +55,11 @@ impl Wire {
         Ok(Self {
             agent: UserAgent::new(config, rand::random()),
             endpoint,
-            resolver: Resolver::new(ResolverConfig::default()).map_err(io::Error::other)?,
+            resolver: Resolver::new(ResolverConfig {
+                nameservers: patient.nameservers.clone(),
+                ..ResolverConfig::default()
+            })
+            .map_err(io::Error::other)?,
             other: second,
             hops: Vec::new(),
             exchange: Exchange::new(Method::Options),
@@ -92,6 +97,48 @@ impl Wire {
             }
         }
         Ok(self.end())
+    }
+
+    /// One registration, until it is granted or refused or patience ends; it is taken back at once.
+    pub async fn register(&mut self, patient: &Patient, wanted: &Registration) -> io::Result<Exchange> {
+        let trunk = &patient.trunk;
+        let registrar = wanted.registrar.clone().unwrap_or_else(|| trunk.uri.clone());
+        let user = wanted.user.clone().or_else(|| trunk.username.clone()).unwrap_or_default();
+        let host = Query::of(&registrar).map_or_else(String::new, |query| query.host);
+        let domain = trunk.from_domain.clone().unwrap_or(host);
+        let order = Register {
+            token: 0,
+            registrar,
+            aor: format!("<sip:{user}@{}>", bracketed(&domain)),
+            contact_user: Some(user),
+            route: trunk.outbound_proxy.clone(),
+            credentials: route::credentials(trunk),
+            tls: trunk.tls.as_ref().map(|tls| Arc::clone(&tls.client)),
+            expires: wanted.expires,
+            headers: Vec::new(),
+            tap: false,
+        };
+        self.begin(Method::Register, false);
+        let id = self.agent.register(Instant::now(), order).map_err(io::Error::other)?;
+        let until = self.began + patient.patience();
+        while let Some(event) = self.turn(None, until).await? {
+            if let Event::RegistrationFailed { failure, .. } = &event {
+                self.exchange.transport = failure.transport.clone();
+            }
+            if matches!(event, Event::Registered { .. } | Event::RegistrationFailed { .. }) {
+                break;
+            }
+        }
+        let exchange = self.end();
+        // The binding of a running switch is another one, and stays.
+        self.agent.unregister(Instant::now(), id);
+        let until = Instant::now() + patient.patience();
+        while let Some(event) = self.turn(None, until).await? {
+            if matches!(event, Event::Unregistered { .. }) {
+                break;
+            }
+        }
+        Ok(exchange)
     }
 
     /// Begins a call, and with it an exchange.
@@ -200,8 +247,8 @@ async fn heard(line: Option<&Line>) {
 }
 
 /// What Via and Contact say: the advertised address, with the port that is really ours.
-fn named(advertise: Option<SocketAddr>, bound: SocketAddr) -> SocketAddr {
-    SocketAddr::new(advertise.map_or(bound.ip(), |address| address.ip()), bound.port())
+fn named(advertise: Option<IpAddr>, bound: SocketAddr) -> SocketAddr {
+    SocketAddr::new(advertise.unwrap_or(bound.ip()), bound.port())
 }
 
 /// An IPv6 address stands in brackets within a URI.

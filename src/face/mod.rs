@@ -18,6 +18,8 @@ pub enum Problem {
     CallNotFound,
     /// The call has no recording, or not yet.
     RecordingNotFound,
+    /// This trunk is being examined already.
+    ExaminationRunning,
     /// No such path.
     NoSuchPath,
     /// The path is there, the method is not.

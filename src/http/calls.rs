@@ -129,7 +129,7 @@ pub async fn as_reader(
 }
 
 /// Does the work if the key has requests left, and answers in its face.
-async fn within_limit(
+pub async fn within_limit(
     api: &Api,
     key: &Key,
     kind: Kind,

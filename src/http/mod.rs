@@ -5,6 +5,7 @@
 mod auth;
 mod body;
 mod calls;
+mod doctor;
 mod error;
 mod health;
 mod idempotency;
@@ -25,6 +26,7 @@ use axum::routing::{get, post};
 
 use crate::admission::Admission;
 use crate::directory::Directory;
+use crate::doctor::Practice;
 use crate::face::Problem;
 use crate::journal::Journal;
 use crate::metrics::Metrics;
@@ -53,6 +55,8 @@ pub struct Parts {
     pub journal: Journal,
     /// How trunks stand.
     pub admission: Admission,
+    /// Examines trunks.
+    pub practice: Practice,
     /// Counts requests, and is shown at `/metrics`.
     pub metrics: Metrics,
     /// Says whether new calls are welcome.
@@ -95,6 +99,7 @@ pub fn router(api: Api) -> Router {
         // The switch's own, for any key of the tenant.
         .route("/v1/trunks", get(trunks::list))
         .route("/v1/trunks/{id}", get(trunks::read))
+        .route("/v1/trunks/{id}/doctor", post(doctor::examine))
         // The operator's.
         .route("/metrics", get(health::metrics))
         .route("/livez", get(health::live))

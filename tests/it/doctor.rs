@@ -2,7 +2,9 @@
 //! Every test asks for the same: this fault and no other, and advice that names the right thing.
 
 mod calls;
+mod fake;
 mod healthy;
+mod http;
 mod media;
 mod reach;
 
@@ -102,15 +104,38 @@ fn doctor(folder: &Path, arguments: &[&str]) -> Diagnosis {
 /// A broken carrier, as sipp plays it, at the trunk's address.
 fn carrier(scenario: &str) -> (Place, Sipp) {
     let place = Place::claim();
+    let sipp = carrier_at(&place, scenario);
+    (place, sipp)
+}
+
+fn carrier_at(place: &Place, scenario: &str) -> Sipp {
     let nobody = place.neighbour(9).to_string();
     // Calls and pings alike are calls to sipp.
     let arguments = ["-m", "1000", "-key", "nobody", &nobody, "-key", "sdp_ip", &nobody];
-    let sipp = Sipp::run(place.trunk_sip(), &format!("broken/{scenario}"), &arguments);
-    (place, sipp)
+    Sipp::run(place.trunk_sip(), &format!("broken/{scenario}"), &arguments)
 }
 
 /// What the doctor says of a broken carrier.
 fn diagnose(scenario: &str) -> Diagnosis {
     let (place, sipp) = carrier(scenario);
     Diagnosis { _carrier: Some(sipp), ..examine(Setup::new(), &place) }
+}
+
+#[test]
+fn every_broken_carrier_is_examined_and_listed() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &Path| std::fs::read_to_string(path).expect("a text file of the repository");
+    let paths = |folder: &str| {
+        let list = std::fs::read_dir(root.join(folder)).expect("a folder of the repository");
+        list.map(|entry| entry.expect("a readable entry").path()).collect::<Vec<_>>()
+    };
+    let tests: String = paths("tests/it/doctor").iter().map(|path| read(path)).collect();
+    let readme = read(&root.join("sipp-scenarios/broken/README.md"));
+    for path in
+        paths("sipp-scenarios/broken").iter().filter(|path| path.extension().is_some_and(|ext| ext == "xml"))
+    {
+        let name = path.file_stem().expect("a file has a name").to_string_lossy();
+        assert!(tests.contains(&format!("(\"{name}\")")), "{name} is not examined");
+        assert!(readme.contains(&format!("| `{name}` |")), "{name} is not in README.md");
+    }
 }

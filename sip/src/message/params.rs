@@ -7,12 +7,32 @@ use memchr::{memchr, memchr2, memchr3};
 
 /// Parameters: what follows the first `;` of a Via, a name-addr or a URI.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Params<'a>(&'a str);
+pub struct Params<'a> {
+    text: &'a str,
+    /// Whether quotes and brackets are letters like any other.
+    is_plain: bool,
+}
 
 impl<'a> Params<'a> {
     /// Reads `;a=b;c`, with or without the leading semicolon.
     pub fn new(text: &'a str) -> Self {
-        Self(text.trim_matches(|c: char| c == ';' || c.is_ascii_whitespace()))
+        Self { text: text.trim_matches(|c: char| c == ';' || c.is_ascii_whitespace()), is_plain: false }
+    }
+
+    /// Reads those of a Via: every `;` ends one. A quote or bracket that is never closed cannot swallow what a server appends, such as
+    /// `received`, so that a branch reads the same before and after.
+    pub(super) fn plain(text: &'a str) -> Self {
+        Self { is_plain: true, ..Self::new(text) }
+    }
+
+    /// Each as it is written, trimmed.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let (plain, nested) = match self.is_plain {
+            true => (Some(self.text.split(';').map(str::trim_ascii)), None),
+            false => (None, Some(Split::new(self.text, b';'))),
+        };
+        let parts = plain.into_iter().flatten().chain(nested.into_iter().flatten());
+        parts.filter(|part| !part.is_empty())
     }
 
     /// The value of the first parameter of that name, in any case: without its quotes, and empty if it has none.
@@ -27,21 +47,23 @@ impl<'a> Params<'a> {
 
     /// Name and value of each; quotes are taken off, escapes inside them are kept (see [`unescape`]).
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
-        Self::list(self.0, b';')
+        self.parts().map(pair)
     }
 
     /// The same for another separator: credentials are parameters between commas.
     pub(crate) fn list(text: &'a str, separator: u8) -> impl Iterator<Item = (&'a str, &'a str)> {
-        Split::new(text, separator).filter(|part| !part.is_empty()).map(|part| {
-            let (name, value) = part.split_once('=').unwrap_or((part, ""));
-            (name.trim_end(), unquote(value))
-        })
+        Split::new(text, separator).filter(|part| !part.is_empty()).map(pair)
     }
 
     /// The text as it stands in the header.
     pub fn as_str(&self) -> &'a str {
-        self.0
+        self.text
     }
+}
+
+fn pair(part: &str) -> (&str, &str) {
+    let (name, value) = part.split_once('=').unwrap_or((part, ""));
+    (name.trim_end(), unquote(value))
 }
 
 /// The parts of `text` between separators that stand outside quoted strings, `<>` and comments, trimmed.

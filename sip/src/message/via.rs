@@ -34,7 +34,7 @@ impl<'a> Via<'a> {
         }
         let (sent_by, params) = rest.split_once(';').unwrap_or((rest, ""));
         let (host, port) = host_port(sent_by)?;
-        Some(Self { transport, host, port, params: Params::new(params) })
+        Some(Self { transport, host, port, params: Params::plain(params) })
     }
 
     /// The transaction's id; absent or without `z9hG4bK` from an RFC 2543 element.
@@ -116,6 +116,15 @@ mod tests {
         assert_eq!(reply("SIP/2.0/UDP 10.0.0.1:5070;rport;branch=a"), "198.51.100.7:40000");
         assert_eq!(reply("SIP/2.0/UDP 10.0.0.1:5070;branch=a"), "198.51.100.7:5070");
         assert_eq!(reply("SIP/2.0/UDP 10.0.0.1;branch=a"), "198.51.100.7:5060");
+    }
+
+    #[test]
+    fn an_open_quote_or_bracket_ends_with_its_parameter() {
+        for open in ["\"", "<", "(", "a\"b"] {
+            let text = format!("SIP/2.0/UDP a;branch={open};received=192.0.2.1;rport=5070");
+            let via = Via::parse(&text).expect("a Via");
+            assert_eq!((via.received(), via.rport()), ("192.0.2.1".parse().ok(), Some(5070)), "{text}");
+        }
     }
 
     #[test]

@@ -138,7 +138,7 @@ impl Writer {
         if let Some(port) = via.port {
             self.print(format_args!(":{port}"));
         }
-        for part in super::Split::new(via.params.as_str(), b';').filter(|part| !part.is_empty()) {
+        for part in via.params.parts() {
             let name = part.split('=').next().unwrap_or_default().trim_ascii();
             if !name.eq_ignore_ascii_case("received") && !name.eq_ignore_ascii_case("rport") {
                 self.buffer.push(b';');

@@ -31,7 +31,7 @@ pub fn surroundings(patient: &Patient, names: &Names) -> Vec<Finding> {
         return Vec::new();
     };
     let mut found = Vec::new();
-    let sip = patient.advertise.unwrap_or(patient.sip).ip();
+    let sip = patient.advertise.unwrap_or(patient.sip.ip());
     let media = patient.media_advertise.unwrap_or(patient.media);
     let there = names.hops[0].address.ip();
     let tried = |what: &str| format!("compared {what} with the trunk's, {there}");

@@ -10,9 +10,28 @@ use crate::doctor::patient::Patient;
 /// Of a call that was taken.
 pub fn extensions(patient: &Patient, call: &CallSeen) -> Vec<Finding> {
     let exchange = &call.exchange;
-    let mut found: Vec<Finding> = reliable(exchange).into_iter().collect();
+    let mut found: Vec<Finding> =
+        choked(patient, exchange).or_else(|| reliable(exchange)).into_iter().collect();
     found.extend(session(patient, exchange));
     found
+}
+
+/// A 420, and a call that was taken once it asked for less (RFC 3261 §8.1.3.5): it costs a round trip a call.
+fn choked(patient: &Patient, exchange: &Exchange) -> Option<Finding> {
+    let refusal = exchange.responses(Method::Invite).find(|seen| seen.message.status() == Some(420))?;
+    let unsupported = header(&refusal.message, "Unsupported");
+    let table = table(&patient.trunk);
+    let (step, code, key) = match unsupported.contains("timer") {
+        true => (Step::SessionTimer, Code::TimerRefused, "session_expires_seconds = 0"),
+        false => (Step::Reliable, Code::ReliableRefused, "prack = \"off\""),
+    };
+    Some(Finding::warning(
+        step,
+        code,
+        "offered 100rel and timer",
+        format!("420: not {unsupported}; taken when asked again without"),
+        format!("In {table} set `{key}`: the carrier does not know {unsupported}, and each call asks twice."),
+    ))
 }
 
 /// Whether ringing was acknowledged, if the carrier asked for that.

@@ -8,6 +8,8 @@ mod extensions;
 mod media;
 mod options;
 mod reach;
+mod register;
+mod transport;
 mod words;
 
 pub use call::{accepted, cured, refused};
@@ -18,3 +20,8 @@ pub use extensions::extensions;
 pub use media::media;
 pub use options::{options, return_path, unanswered};
 pub use reach::{knocked, names};
+pub use register::register;
+pub use transport::{tls, transport};
+
+#[cfg(test)]
+mod tests;

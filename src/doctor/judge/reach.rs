@@ -37,6 +37,8 @@ pub fn names(patient: &Patient, names: &Names) -> Vec<Finding> {
 fn said(asked: &[Asked]) -> String {
     let each = asked.iter().map(|asked| {
         let kind = match asked.kind {
+            RecordKind::Naptr => "NAPTR",
+            RecordKind::Srv => "SRV",
             RecordKind::Address => "A and AAAA",
         };
         match &asked.answer {
@@ -47,23 +49,32 @@ fn said(asked: &[Asked]) -> String {
     each.collect::<Vec<_>>().join("; ")
 }
 
-/// Whether an address is alive.
-pub fn knocked(patient: &Patient, knocked: &Knocked) -> Finding {
+/// Whether an address is alive. Of several, one that is dead costs each call that begins with it; none alive is the end.
+pub fn knocked(patient: &Patient, knocked: &Knocked, is_only: bool) -> Finding {
     let protocol = knocked.hop.protocol.token();
     let hop = hop(&knocked.hop);
     let tried = format!("knocked at {hop}");
+    let table = table(&patient.trunk);
     match &knocked.refused {
         None => Finding::ok(Step::Connect, tried, "nothing refused it"),
-        Some(error) => Finding::fault(
+        Some(error) if is_only => Finding::fault(
             Step::Connect,
             Code::PortRefused,
             tried,
             error.clone(),
             format!(
-                "In {} correct the port in `uri`: nothing listens at {hop}; if the carrier named that port, ask whether its \
-                 SIP service is up and takes {}.",
-                table(&patient.trunk),
-                protocol
+                "In {table} correct the port in `uri`: nothing listens at {hop}; if the carrier named that port, ask whether its SIP \
+                 service is up and takes {protocol}."
+            ),
+        ),
+        Some(error) => Finding::fault(
+            Step::Connect,
+            Code::SrvTargetDead,
+            tried,
+            error.clone(),
+            format!(
+                "Ask the carrier to take {hop} out of its DNS records or to revive it: calls that are sent there wait before they go \
+                 elsewhere. Until then name a host that is alive in the `uri` of {table}."
             ),
         ),
     }

@@ -51,6 +51,7 @@ fn classify(problem: &Problem) -> (u16, &'static str, Value) {
         Problem::KeySecretRequired => (401, "key_secret_required", none()),
         Problem::CallNotFound => (404, "call_not_found", none()),
         Problem::RecordingNotFound => (404, "recording_not_found", none()),
+        Problem::ExaminationRunning => (409, "examination_running", none()),
         Problem::NoSuchPath => (404, "not_found", none()),
         Problem::MethodNotAllowed => (405, "method_not_allowed", none()),
         Problem::BodyTooLarge { limit } => (413, "request_too_large", json!({ "max_bytes": limit })),
@@ -94,6 +95,7 @@ fn message(problem: &Problem) -> String {
         }
         Problem::CallNotFound => "there is no such call",
         Problem::RecordingNotFound => "this call has no recording, or not yet",
+        Problem::ExaminationRunning => "this trunk is being examined already; ask again when that is over",
         Problem::NoSuchPath => "there is no such path",
         Problem::MethodNotAllowed => "this path does not take this method",
         Problem::BodyTooLarge { limit } => return format!("the body is longer than {limit} bytes"),

@@ -1,6 +1,6 @@
 //! Carriers that refuse: credentials, numbers, From, extensions; and what happens within the call.
 
-use super::{carrier, diagnose, examine};
+use super::{Diagnosis, carrier, diagnose, examine};
 use crate::switch::Setup;
 
 #[test]
@@ -41,7 +41,7 @@ fn needs_a_from_domain() {
 
 #[test]
 fn refuses_100rel() {
-    diagnose("refuses-100rel").only_fault("100rel-refused", &["`prack = \"off\"`"]);
+    diagnose("refuses-100rel").only_warning("100rel-refused", &["`prack = \"off\"`"]);
 }
 
 #[test]
@@ -119,4 +119,27 @@ fn swallows_invites() {
 #[test]
 fn ignores_options() {
     diagnose("ignores-options").only_warning("options-unanswered", &["`options_interval_seconds = 0`"]);
+}
+
+/// A carrier that wants us to register first.
+fn registering(scenario: &str) -> Diagnosis {
+    let (place, sipp) = carrier(scenario);
+    let setup = Setup::new().trunk("register = true\nregister_expires_seconds = 60");
+    Diagnosis { _carrier: Some(sipp), ..examine(setup, &place) }
+}
+
+#[test]
+fn registrations_too_brief() {
+    let diagnosis = registering("register-423");
+    diagnosis.only_warning("registration-too-brief", &["`register_expires_seconds = 1800`"]);
+}
+
+#[test]
+fn a_registrar_that_does_not_take_our_password() {
+    registering("register-wrong-password").only_fault("credentials-refused", &["`password`"]);
+}
+
+#[test]
+fn a_registrar_that_does_not_know_us() {
+    registering("register-unknown-user").only_fault("register-refused", &["`register_user`"]);
 }

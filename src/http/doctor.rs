@@ -1,0 +1,97 @@
+//! `POST /v1/trunks/{id or name}/doctor`: what is wrong with a trunk, for any key of its tenant.
+
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+use super::calls::within_limit;
+use super::error::{ApiError, json};
+use super::limits::Kind;
+use super::{Api, auth, body};
+use crate::doctor::{DoctorError, Finding, PracticeError, Verdict};
+use crate::face::Problem;
+use crate::model::{Key, PhoneNumber, Refusal, StoredResponse};
+
+/// What may be asked. Nothing at all is a request too.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct Asked {
+    /// Whom to call.
+    to: Option<String>,
+    /// Whether to call: `to` alone means yes.
+    call: Option<bool>,
+}
+
+/// `POST /v1/trunks/{id or name}/doctor`. It calls, if it is asked to: a write.
+pub async fn examine(
+    State(api): State<Api>,
+    wanted: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    match auth::authenticate(&headers, &api.directory.snapshot()) {
+        Ok(key) => {
+            let work = async |key: &Key| findings(&api, key, wanted, &headers, body).await;
+            within_limit(&api, &key, Kind::Write, work).await
+        }
+        Err(problem) => ApiError::shared(problem).into_response(),
+    }
+}
+
+async fn findings(
+    api: &Api,
+    key: &Key,
+    wanted: Result<Path<String>, PathRejection>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let Path(wanted) = wanted.map_err(|_| Problem::NoSuchPath)?;
+    let body = body::read(headers, body, api.body_max, api.body_timeout).await?;
+    let call = number(&body)?;
+    let snapshot = api.directory.snapshot();
+    let own = || snapshot.trunks().iter().filter(|trunk| trunk.tenant == key.tenant);
+    let named = own().find(|trunk| trunk.name == wanted);
+    let found = named.or_else(|| own().find(|trunk| trunk.id.to_string() == wanted));
+    let trunk = found.ok_or(Problem::NoSuchPath)?;
+    let findings = api.practice.examine(trunk, call).await.map_err(refused)?;
+    Ok(json(StoredResponse { status: 200, body: document(&trunk.name, &findings) }))
+}
+
+/// The number to call, if there is to be a call.
+fn number(body: &[u8]) -> Result<Option<PhoneNumber>, Refusal> {
+    if body.trim_ascii().is_empty() {
+        return Ok(None);
+    }
+    let invalid = |field: &str, reason: String| Refusal::InvalidField { field: field.to_owned(), reason };
+    let asked: Asked = serde_json::from_slice(body)
+        .map_err(|error| invalid("body", format!("is not understood: {error}")))?;
+    match (asked.to, asked.call.unwrap_or(true)) {
+        (Some(to), true) => to.parse().map(Some).map_err(|_| Refusal::InvalidPhone { field: "to" }),
+        (None, true) if asked.call.is_some() => Err(Refusal::MissingField("to")),
+        _ => Ok(None),
+    }
+}
+
+/// As `trunkline trunk doctor --json` prints it.
+fn document(trunk: &str, findings: &[Finding]) -> String {
+    let is_faulty = findings.iter().any(|finding| finding.verdict == Verdict::Fault);
+    let verdict = if is_faulty { Verdict::Fault } else { Verdict::Ok };
+    serde_json::json!({ "trunk": trunk, "verdict": verdict, "findings": findings }).to_string()
+}
+
+fn refused(error: PracticeError) -> Problem {
+    match error {
+        PracticeError::Busy => Problem::ExaminationRunning,
+        PracticeError::Doctor(DoctorError::Destination { rule, .. }) => {
+            Problem::Refused(Refusal::DestinationForbidden { reason: rule })
+        }
+        PracticeError::Doctor(error) => {
+            tracing::error!(%error, "a trunk could not be examined");
+            Problem::Refused(Refusal::Overloaded("no socket for an examination"))
+        }
+        PracticeError::Panicked => Problem::Internal,
+    }
+}

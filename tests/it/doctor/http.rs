@@ -1,0 +1,63 @@
+//! `POST /v1/trunks/{id or name}/doctor`.
+
+use serde_json::json;
+
+use super::carrier_at;
+use crate::switch::{Client, Switch, TO, eventually};
+
+const PATH: &str = "/v1/trunks/t1/doctor";
+
+#[test]
+fn a_trunk_is_examined_over_http_beside_the_running_switch() {
+    let switch = Switch::start("");
+    let _carrier = carrier_at(&switch.place, "no-rtp");
+    let reply = switch.client().post(PATH, &json!({ "to": TO }));
+    assert_eq!(reply.status, 200, "{reply:?}");
+    assert_eq!((&reply.json["trunk"], &reply.json["verdict"]), (&json!("t1"), &json!("fault")), "{reply:?}");
+    let findings = reply.json["findings"].as_array().expect("findings");
+    let faults: Vec<_> = findings.iter().filter(|finding| finding["verdict"] == "fault").collect();
+    assert_eq!(faults.len(), 1, "{reply:?}");
+    assert_eq!(faults[0]["code"], "no-rtp");
+    assert!(!reply.text.contains(&TO[3..]) && !reply.text.contains("trunkpass"), "{}", reply.text);
+    // Nothing of it is a call of the switch's own.
+    assert_eq!(switch.get("/v1/calls").json["calls"], json!([]));
+    switch.await_no_media_ports();
+    assert_eq!(switch.complaints(), [""; 0]);
+}
+
+#[test]
+fn one_examination_at_a_time() {
+    let switch = Switch::start("");
+    let _carrier = carrier_at(&switch.place, "healthy");
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| {
+            // A client does one thing at a time.
+            let client = Client::new(&format!("http://{}", switch.place.http()));
+            client.post(PATH, &json!({ "to": TO, "call": true }))
+        });
+        let second = eventually("a refusal", || {
+            let reply = switch.client().post(PATH, &json!({}));
+            (reply.status == 409).then_some(reply)
+        });
+        assert_eq!(second.json["error"]["code"], "examination_running", "{second:?}");
+        let first = first.join().expect("no panic");
+        // Either may have been there before the other.
+        assert!(matches!(first.status, 200 | 409), "{first:?}");
+    });
+}
+
+#[test]
+fn what_cannot_be_examined_is_refused() {
+    let switch = Switch::start("");
+    let post = |path: &str, body| {
+        let reply = switch.client().post(path, &body);
+        (reply.status, reply.json["error"]["code"].as_str().unwrap_or_default().to_owned())
+    };
+    let is = |status: u16, code: &str| (status, code.to_owned());
+    assert_eq!(post("/v1/trunks/nobody/doctor", json!({})), is(404, "not_found"));
+    assert_eq!(post(PATH, json!({ "to": "07386172392" })), is(400, "invalid_phone_format"));
+    assert_eq!(post(PATH, json!({ "call": true })), is(400, "missing_field"));
+    assert_eq!(post(PATH, json!({ "number": TO })), is(400, "invalid_request"));
+    // Premium rate: the guard against toll fraud holds for the doctor as well.
+    assert_eq!(post(PATH, json!({ "to": "+449098790000" })), is(502, "outbound_failed"));
+}
