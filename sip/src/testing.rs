@@ -2,6 +2,7 @@
 //! [`pair::Pair`] of agents talks over a wire that loses, repeats and disorders as its seed says.
 
 mod auth;
+mod call_flows;
 mod cancel;
 mod dialogs;
 mod flows;
@@ -12,6 +13,7 @@ mod incoming;
 mod notices;
 mod offers;
 mod pair;
+mod proxy;
 mod referral;
 mod registration;
 mod reliable;

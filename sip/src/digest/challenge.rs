@@ -168,10 +168,15 @@ impl Challenge {
             Some(offered) => Some(Qop::choose(offered)?),
             None => None,
         };
+        // What goes back as it came must not end its quotes early.
+        let quotable = |name| get(name).filter(|value| is_quotable(value));
         Some(Self {
             realm: unescape(get("realm")?).into_owned(),
-            nonce: get("nonce")?.to_owned(),
-            opaque: get("opaque").map(str::to_owned),
+            nonce: quotable("nonce")?.to_owned(),
+            opaque: match get("opaque") {
+                Some(_) => Some(quotable("opaque")?.to_owned()),
+                None => None,
+            },
             algorithm: get("algorithm").map_or(Some(Algorithm::MD5), Algorithm::from_token)?,
             qop,
             userhash: is_true("userhash"),
@@ -279,6 +284,19 @@ fn split_scheme(part: &str) -> Option<(&str, &str)> {
     let (word, rest) = part.split_once([' ', '\t'])?;
     let rest = rest.trim_ascii_start();
     (!word.contains('=') && !rest.starts_with('=') && rest.contains('=')).then_some((word, rest))
+}
+
+/// Whether text may stand between quotes as it is: every quote in it is escaped, and no backslash is the last.
+fn is_quotable(text: &str) -> bool {
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '"' => return false,
+            '\\' if letters.next().is_none() => return false,
+            _ => {}
+        }
+    }
+    true
 }
 
 pub(super) fn escape(text: &str) -> String {

@@ -187,6 +187,9 @@ fn what_we_do_not_speak_is_unsupported() {
         r#"Digest realm="x", nonce="1", algorithm=TOKEN"#,
         r#"Digest realm="x", nonce="1", qop="auth-conf""#,
         r#"Digest realm="x""#,
+        // A quote within: it would end the one we write.
+        r#"Digest realm="x", nonce="1"2"3""#,
+        r#"Digest realm="x", nonce="1", opaque="o"p""#,
         r#"Basic realm="x""#,
         "",
     ] {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::params::Params;
+use super::params::{Params, is_token};
 
 /// The name of a dialog as its other end knows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,13 +18,15 @@ pub struct Replaces {
 }
 
 impl Replaces {
-    /// Reads a header value; `None` without a Call-ID and both tags.
+    /// Reads a header value; `None` without a Call-ID and both tags, or with what would not stand in a header.
     pub fn parse(value: &str) -> Option<Self> {
         let (call_id, params) = value.trim_ascii().split_once(';')?;
         let params = Params::new(params);
-        let tag = |name| params.get(name).filter(|tag| !tag.is_empty()).map(str::to_owned);
+        let tag = |name| params.get(name).filter(|tag| is_token(tag.as_bytes())).map(str::to_owned);
         let call_id = call_id.trim_ascii();
-        (!call_id.is_empty()).then_some(())?;
+        let is_word =
+            !call_id.is_empty() && call_id.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',');
+        is_word.then_some(())?;
         Some(Self {
             call_id: call_id.to_owned(),
             to_tag: tag("to-tag")?,
@@ -56,7 +58,16 @@ mod tests {
 
     #[test]
     fn a_dialog_has_both_tags() {
-        for value in ["", "a", "a;to-tag=b", "a;from-tag=b", ";to-tag=a;from-tag=b", "a;to-tag=;from-tag=b"] {
+        for value in [
+            "",
+            "a",
+            "a;to-tag=b",
+            "a;from-tag=b",
+            ";to-tag=a;from-tag=b",
+            "a;to-tag=;from-tag=b",
+            "a b;to-tag=c;from-tag=d",
+            "a;to-tag=b c;from-tag=d",
+        ] {
             assert_eq!(Replaces::parse(value), None, "{value}");
         }
     }

@@ -1,11 +1,13 @@
-//! RFC 4475 (SIP torture) and RFC 5118 (SIP with IPv6): every message's fate. Where the RFC leaves the choice between lenient and
+//! RFC 4475 (SIP torture) and RFC 5118 (SIP with IPv6), as the RFCs print them: every message's fate. Where the RFC leaves the choice between lenient and
 //! strict, the table says what we chose.
 
 use std::{collections::BTreeSet, fs};
 
 use bytes::Bytes;
 use trunkline_sip::message::{Defect, Message, Method, Name, ParseError};
+use trunkline_sip::{Config, Event, Path, UserAgent};
 
+#[derive(Debug)]
 enum Fate {
     /// Well-formed as far as the message layer looks: a user agent hears it.
     Heard,
@@ -16,81 +18,99 @@ enum Fate {
 }
 use Fate::{Dropped, Faulty, Heard};
 
-const FATES: &[(&str, Fate)] = &[
+/// What a user agent that keeps no registrations and knows no dialog does about it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Deed {
+    /// It answers, finally.
+    Says(u16),
+    /// It tells its owner of a call, and says 100.
+    Rings,
+    /// Nothing: a response that it never asked for, or what cannot be answered.
+    Silent,
+}
+use Deed::{Rings, Says, Silent};
+
+/// Name, where it stands, what the message layer makes of it, and what a user agent does.
+const FATES: &[(&str, &str, Fate, Deed)] = &[
     // RFC 4475 §3.1.1: valid
-    ("wsinv", Heard),
-    ("intmeth", Heard),
-    ("esc01", Heard),
-    ("escnull", Heard),
-    ("esc02", Heard),
-    ("lwsdisp", Heard),
-    ("longreq", Heard),
-    ("dblreq", Heard),
-    ("semiuri", Heard),
-    ("transports", Heard),
-    ("mpart01", Heard),
-    ("unreason", Heard),
-    ("noreason", Heard),
+    ("wsinv", "4475 §3.1.1.1", Heard, Says(481)),
+    ("intmeth", "4475 §3.1.1.2", Heard, Says(501)),
+    ("esc01", "4475 §3.1.1.3", Heard, Rings),
+    ("escnull", "4475 §3.1.1.4", Heard, Says(405)),
+    ("esc02", "4475 §3.1.1.5", Heard, Says(501)),
+    ("lwsdisp", "4475 §3.1.1.6", Heard, Says(200)),
+    ("longreq", "4475 §3.1.1.7", Heard, Rings),
+    ("dblreq", "4475 §3.1.1.8", Heard, Says(405)),
+    ("semiuri", "4475 §3.1.1.9", Heard, Says(200)),
+    ("transports", "4475 §3.1.1.10", Heard, Says(200)),
+    ("mpart01", "4475 §3.1.1.11", Heard, Says(415)),
+    ("unreason", "4475 §3.1.1.12", Heard, Silent),
+    ("noreason", "4475 §3.1.1.13", Heard, Silent),
     // §3.1.2: invalid
-    ("badinv01", Faulty(Defect::Unreadable(Name::Via))),
-    ("clerr", Faulty(Defect::ContentLength)),
-    ("ncl", Faulty(Defect::ContentLength)),
-    ("scalar02", Faulty(Defect::CSeq)),
-    ("scalarlg", Faulty(Defect::CSeq)),
-    ("quotbal", Faulty(Defect::Unreadable(Name::To))),
-    ("ltgtruri", Faulty(Defect::StartLine)),
-    ("lwsruri", Faulty(Defect::StartLine)),
-    ("lwsstart", Faulty(Defect::StartLine)),
-    ("trws", Faulty(Defect::StartLine)),
-    ("escruri", Faulty(Defect::RequestUri)),
+    ("badinv01", "4475 §3.1.2.1", Faulty(Defect::Unreadable(Name::Via)), Says(400)),
+    ("clerr", "4475 §3.1.2.2", Faulty(Defect::ContentLength), Says(400)),
+    ("ncl", "4475 §3.1.2.3", Faulty(Defect::ContentLength), Says(400)),
+    ("scalar02", "4475 §3.1.2.4", Faulty(Defect::CSeq), Says(400)),
+    ("scalarlg", "4475 §3.1.2.5", Faulty(Defect::CSeq), Silent),
+    ("quotbal", "4475 §3.1.2.6", Faulty(Defect::Unreadable(Name::To)), Says(400)),
+    ("ltgtruri", "4475 §3.1.2.7", Faulty(Defect::StartLine), Says(400)),
+    ("lwsruri", "4475 §3.1.2.8", Faulty(Defect::StartLine), Says(400)),
+    ("lwsstart", "4475 §3.1.2.9", Faulty(Defect::StartLine), Says(400)),
+    ("trws", "4475 §3.1.2.10", Faulty(Defect::StartLine), Says(400)),
+    ("escruri", "4475 §3.1.2.11", Faulty(Defect::RequestUri), Says(400)),
     // A Date is nobody's business here.
-    ("baddate", Heard),
-    ("regbadct", Faulty(Defect::Unreadable(Name::Contact))),
-    // Spaces inside the brackets: lenient, as §3.1.2.14 allows.
-    ("badaspec", Heard),
-    // An unquoted comma in a display name: lenient, as §3.1.2.15 allows.
-    ("baddn", Heard),
-    ("badvers", Faulty(Defect::Version)),
-    ("mismatch01", Faulty(Defect::CSeq)),
-    ("mismatch02", Faulty(Defect::CSeq)),
-    ("bigcode", Dropped(ParseError::StartLine)),
+    ("baddate", "4475 §3.1.2.12", Heard, Rings),
+    ("regbadct", "4475 §3.1.2.13", Faulty(Defect::Unreadable(Name::Contact)), Says(400)),
+    // Spaces inside the brackets: lenient, as the section allows.
+    ("badaspec", "4475 §3.1.2.14", Heard, Says(200)),
+    // An unquoted comma in a display name: lenient, as the section allows.
+    ("baddn", "4475 §3.1.2.15", Heard, Says(200)),
+    ("badvers", "4475 §3.1.2.16", Faulty(Defect::Version), Says(505)),
+    ("mismatch01", "4475 §3.1.2.17", Faulty(Defect::CSeq), Says(400)),
+    ("mismatch02", "4475 §3.1.2.18", Faulty(Defect::CSeq), Says(400)),
+    ("bigcode", "4475 §3.1.2.19", Dropped(ParseError::StartLine), Silent),
     // §3.2: transactions
-    ("badbranch", Heard),
-    // §3.3: for the user agent to refuse
-    ("insuf", Dropped(ParseError::Missing(Name::From))),
-    ("unkscm", Heard),
-    ("novelsc", Heard),
-    ("unksm2", Heard),
-    ("bext01", Heard),
-    ("invut", Heard),
-    ("regaut01", Heard),
-    ("multi01", Faulty(Defect::Repeated(Name::CSeq))),
-    ("mcl01", Faulty(Defect::Repeated(Name::ContentLength))),
-    ("bcast", Heard),
-    ("zeromf", Heard),
-    ("cparam01", Heard),
-    ("cparam02", Heard),
-    ("regescrt", Heard),
-    ("sdp01", Heard),
+    ("badbranch", "4475 §3.2.1", Heard, Says(200)),
+    // §3.3: for the user agent to judge. Without From, To and Call-ID there is no 400 that anybody could match.
+    ("insuf", "4475 §3.3.1", Dropped(ParseError::Missing(Name::From)), Silent),
+    ("unkscm", "4475 §3.3.2", Heard, Says(416)),
+    ("novelsc", "4475 §3.3.3", Heard, Says(416)),
+    ("unksm2", "4475 §3.3.4", Heard, Says(405)),
+    ("bext01", "4475 §3.3.5", Heard, Says(420)),
+    // What a body means is its owner's affair: it rings, and the owner says 415.
+    ("invut", "4475 §3.3.6", Heard, Rings),
+    ("regaut01", "4475 §3.3.7", Heard, Says(405)),
+    // Its Content-Length, as printed in the RFC, is two more than its body has.
+    ("multi01", "4475 §3.3.8", Faulty(Defect::ContentLength), Says(400)),
+    ("mcl01", "4475 §3.3.9", Faulty(Defect::Repeated(Name::ContentLength)), Says(400)),
+    ("bcast", "4475 §3.3.10", Heard, Silent),
+    ("zeromf", "4475 §3.3.11", Heard, Says(200)),
+    ("cparam01", "4475 §3.3.12", Heard, Says(405)),
+    ("cparam02", "4475 §3.3.13", Heard, Says(405)),
+    ("regescrt", "4475 §3.3.14", Heard, Says(405)),
+    ("sdp01", "4475 §3.3.15", Heard, Rings),
     // §3.4: RFC 2543
-    ("inv2543", Heard),
+    ("inv2543", "4475 §3.4.1", Heard, Rings),
     // RFC 5118 §4
-    ("ipv6-good", Heard),
-    ("ipv6-bad", Faulty(Defect::RequestUri)),
-    ("port-ambiguous", Heard),
-    ("port-unambiguous", Heard),
-    ("via-received-param-with-delim", Heard),
-    ("via-received-param-no-delim", Heard),
-    ("mult-ip-in-header", Heard),
-    ("ipv4-mapped-ipv6", Heard),
-    ("ipv6-in-sdp", Heard),
+    ("ipv6-good", "5118 §4.1", Heard, Says(405)),
+    ("ipv6-bad", "5118 §4.2", Faulty(Defect::RequestUri), Says(400)),
+    ("port-ambiguous", "5118 §4.3", Heard, Says(405)),
+    ("port-unambiguous", "5118 §4.4", Heard, Says(405)),
+    ("via-received-param-with-delim", "5118 §4.5", Heard, Says(481)),
+    ("via-received-param-no-delim", "5118 §4.5", Heard, Says(200)),
+    ("ipv6-in-sdp", "5118 §4.6", Heard, Rings),
+    ("mult-ip-in-header", "5118 §4.7", Heard, Says(481)),
+    ("mult-ip-in-sdp", "5118 §4.8", Heard, Rings),
+    ("ipv4-mapped-ipv6", "5118 §4.9", Heard, Rings),
+    ("ipv6-bug-abnf-3-colons", "5118 §4.10", Heard, Says(200)),
+    ("ipv6-correct-abnf-2-colons", "5118 §4.10", Heard, Says(200)),
     // Ours
-    ("v6-garbage-host", Faulty(Defect::RequestUri)),
+    ("v6-garbage-host", "ours", Faulty(Defect::RequestUri), Says(400)),
 ];
 
 /// The names and datagrams of the corpus.
 pub fn corpus() -> impl Iterator<Item = (&'static str, Bytes)> {
-    FATES.iter().map(|(name, _)| {
+    FATES.iter().map(|(name, ..)| {
         (*name, Bytes::from(fs::read(format!("{DIRECTORY}/{name}.dat")).expect("a data file")))
     })
 }
@@ -104,7 +124,7 @@ fn read(name: &str) -> Message {
 
 #[test]
 fn every_message_meets_its_fate() {
-    for ((name, fate), (_, datagram)) in FATES.iter().zip(corpus()) {
+    for ((name, _, fate, _), (_, datagram)) in FATES.iter().zip(corpus()) {
         match (fate, Message::parse(datagram)) {
             (Heard, Ok(message)) => assert_eq!(message.defect(), None, "{name}"),
             (Faulty(defect), Ok(message)) => assert_eq!(message.defect(), Some(*defect), "{name}"),
@@ -115,10 +135,59 @@ fn every_message_meets_its_fate() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a story needs some instant to count from")]
+fn a_user_agent_does_what_the_table_says() {
+    let now = std::time::Instant::now();
+    let (ours, theirs) = ("192.0.2.200:5060", "192.0.2.1:5060");
+    let [ours, theirs]: [std::net::SocketAddr; 2] =
+        [ours, theirs].map(|text| text.parse().expect("an address"));
+    for ((name, .., deed), (_, datagram)) in FATES.iter().zip(corpus()) {
+        let mut agent = UserAgent::new(Config::new(ours), [1; 32]);
+        agent.handle_message(now, Path::udp(ours, theirs), datagram);
+        let mut statuses = Vec::new();
+        while let Some(transmit) = agent.poll_transmit() {
+            let said = Message::parse(transmit.payload).expect("what we send can be read");
+            statuses.push(said.status().expect("a response"));
+        }
+        let rings = matches!(agent.poll_event(), Some(Event::Incoming { .. }));
+        let done = match (&statuses[..], rings) {
+            ([100], true) => Rings,
+            ([status], false) => Says(*status),
+            ([], false) => Silent,
+            done => panic!("{name}: {done:?}"),
+        };
+        assert_eq!(done, *deed, "{name}");
+    }
+}
+
+#[test]
+fn the_readme_has_the_same_table() {
+    let readme = fs::read_to_string(format!("{DIRECTORY}/README.md")).expect("the README");
+    let rows: Vec<&str> = readme.lines().filter(|line| line.starts_with("| `")).collect();
+    let row = |(name, section, fate, deed): &(&str, &str, Fate, Deed)| {
+        let fate = match fate {
+            Heard => String::from("heard"),
+            Faulty(defect) => format!("faulty: {}", defect.phrase()),
+            Dropped(error) => format!("dropped: {error}"),
+        };
+        let deed = match deed {
+            Says(status) => status.to_string(),
+            Rings => String::from("rings"),
+            Silent => String::from("silence"),
+        };
+        format!("| `{name}` | {section} | {fate} | {deed} |")
+    };
+    let table: Vec<String> = FATES.iter().map(row).collect();
+    assert_eq!(rows, table, "\n{}", table.join("\n"));
+}
+
+#[test]
 fn every_file_stands_in_the_table() {
     let files = fs::read_dir(DIRECTORY).expect("the corpus").map(|entry| entry.expect("a file").file_name());
-    let files: BTreeSet<String> = files.map(|file| file.to_string_lossy().replace(".dat", "")).collect();
-    assert_eq!(files, FATES.iter().map(|(name, _)| (*name).to_owned()).collect());
+    let files = files.map(|file| file.to_string_lossy().into_owned());
+    let files: BTreeSet<String> =
+        files.filter_map(|file| Some(file.strip_suffix(".dat")?.to_owned())).collect();
+    assert_eq!(files, FATES.iter().map(|(name, ..)| (*name).to_owned()).collect());
 }
 
 #[test]
@@ -177,7 +246,7 @@ fn bytes_beyond_the_content_length_are_no_body() {
 #[test]
 fn long_requests_are_read_whole() {
     let message = read("longreq");
-    assert_eq!(message.values(Name::Via).count(), 33);
+    assert_eq!(message.values(Name::Via).count(), 34);
     assert_eq!(message.top_via().map(|via| via.host), Some("sip33.example.com"));
     assert!(message.body().starts_with(b"v=0"));
 }

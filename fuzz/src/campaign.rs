@@ -1,0 +1,104 @@
+//! Cases one after another. A failure is a panic: of the code under test, or of an assertion here about what must hold of it.
+
+use std::fmt::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::dice::Dice;
+use crate::{agent, media, memory, sip};
+
+/// What is fed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Target {
+    /// The message layer and all its readers.
+    Message,
+    /// A living user agent.
+    Agent,
+    /// SDP, offered and answered.
+    Sdp,
+    /// A bridge that hears RTP, RTCP and what looks like STUN.
+    Bridge,
+}
+
+/// All targets.
+pub const TARGETS: [Target; 4] = [Target::Message, Target::Agent, Target::Sdp, Target::Bridge];
+
+/// The most one case may hold at once: many times what a user agent at its maxima needs.
+const MEMORY_MAX_BYTES: isize = 64 * 1024 * 1024;
+
+/// What one case did, to be read after a failure.
+#[derive(Default)]
+pub struct Transcript(String);
+
+/// The most of a transcript that is kept: the end matters.
+const TRANSCRIPT_MAX_BYTES: usize = 4 * 1024 * 1024;
+
+impl Transcript {
+    /// A step that is no message.
+    pub fn step(&mut self, what: std::fmt::Arguments<'_>) {
+        if self.0.len() < TRANSCRIPT_MAX_BYTES {
+            let _ = writeln!(self.0, "## {what}");
+        }
+    }
+
+    /// Bytes, in a form that can be read and had back.
+    pub fn bytes(&mut self, what: &str, bytes: &[u8]) {
+        if self.0.len() < TRANSCRIPT_MAX_BYTES {
+            let _ = writeln!(self.0, "## {what}, {} bytes\n{}", bytes.len(), bytes.escape_ascii());
+        }
+    }
+}
+
+impl Target {
+    /// Its name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Message => "message",
+            Self::Agent => "agent",
+            Self::Sdp => "sdp",
+            Self::Bridge => "bridge",
+        }
+    }
+
+    /// The target of a case, where none was asked for.
+    #[must_use]
+    pub fn of(case: u64) -> Self {
+        TARGETS[(case % TARGETS.len() as u64) as usize]
+    }
+}
+
+/// Runs one case. What went wrong, with all that was done, if anything did.
+///
+/// # Errors
+/// The transcript of a case that panicked or held too much memory.
+pub fn run(target: Target, seed: u64, case: u64) -> Result<(), String> {
+    let before = memory::live_bytes();
+    let mut transcript = Transcript::default();
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        let mut dice = Dice::new(seed, case);
+        match target {
+            Target::Message => sip::run(&mut dice, &mut transcript),
+            Target::Agent => agent::run(&mut dice, &mut transcript),
+            Target::Sdp => media::run_sdp(&mut dice, &mut transcript),
+            Target::Bridge => media::run_bridge(&mut dice, &mut transcript),
+        }
+    }));
+    let held = memory::live_bytes() - before;
+    let said = match outcome {
+        Err(panic) => {
+            let words = panic.downcast_ref::<String>().cloned();
+            words.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
+        }
+        // The transcript itself is still there.
+        Ok(()) if held > MEMORY_MAX_BYTES => format!("{held} bytes are held after the case"),
+        Ok(()) => return Ok(()),
+    };
+    let name = target.name();
+    Err(format!("# {said}\n# again: --target {name} --seed {seed} --case {case}\n{}", transcript.0))
+}
+
+/// Asserts that a case does not hold more than it may.
+pub(crate) fn assert_memory(since: isize) {
+    let held = memory::live_bytes() - since;
+    assert!(held < MEMORY_MAX_BYTES, "{held} bytes are held");
+}
