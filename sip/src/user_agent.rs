@@ -91,6 +91,7 @@ impl UserAgent {
                 Owner::Nobody => {}
             }
         }
+        self.sever_acks(now, &lost.path);
         if let Flow::Accepted(_) = lost.path.flow {
             self.layer.sever_servers(now, &lost.path);
             self.sever_answers(&lost.path);
