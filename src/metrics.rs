@@ -111,7 +111,7 @@ const SIP: [(Metric, SipCount); 23] = [
 /// Where a media count stands in the media plane's counters.
 type MediaCount = fn(&trunkline_media::Counters) -> u64;
 
-const MEDIA: [(Metric, MediaCount); 18] = [
+const MEDIA: [(Metric, MediaCount); 20] = [
     (Metric("trunkline_rtp_packets_received_total", "RTP packets taken from peers."), |c| c.packets_in),
     (Metric("trunkline_rtp_packets_sent_total", "RTP packets given to peers."), |c| c.packets_out),
     (Metric("trunkline_rtp_send_failures_total", "Datagrams that the kernel refused to send."), |c| {
@@ -126,6 +126,10 @@ const MEDIA: [(Metric, MediaCount); 18] = [
     (Metric("trunkline_rtp_unknown_payload_total", "RTP of payload types that were not agreed upon."), |c| {
         c.unknown_payload
     }),
+    (Metric("trunkline_rtp_unauthentic_total", "Packets that are not under the peer's SRTP key."), |c| {
+        c.unauthentic
+    }),
+    (Metric("trunkline_rtp_replayed_total", "SRTP and SRTCP packets that came before."), |c| c.replayed),
     (Metric("trunkline_media_legs_opened_total", "Media legs ever opened."), |c| c.legs_opened),
     (Metric("trunkline_media_overruns_total", "Cycles of 20 ms that a media thread slept through."), |c| {
         c.overruns

@@ -43,9 +43,9 @@ pub(crate) struct Bundle {
 
 #[derive(Debug)]
 enum Waiting {
-    Bytes([u8; WAITING_MAX]),
+    Bytes(Box<[u8; WAITING_MAX]>),
     /// Of a codec that encodes whole packets only.
-    Samples([i16; WAITING_MAX]),
+    Samples(Box<[i16; WAITING_MAX]>),
 }
 
 /// A packet but for its header.
@@ -66,8 +66,8 @@ impl Bundle {
             return None;
         }
         let waiting = match codec {
-            Codec::Opus => Waiting::Samples([0; WAITING_MAX]),
-            Codec::Pcmu | Codec::Pcma | Codec::G722 => Waiting::Bytes([0; WAITING_MAX]),
+            Codec::Opus => Waiting::Samples(Box::new([0; WAITING_MAX])),
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => Waiting::Bytes(Box::new([0; WAITING_MAX])),
         };
         Some(Box::new(Self {
             codec,

@@ -10,8 +10,9 @@
 //! Packets may be of any length up to 60 ms, and one stream may mix them. G.711 is decoded where it is played; a codec
 //! that remembers decodes whole packets, in order, and what of them isn't played yet waits in a [`Stretch`].
 
-use arrayvec::ArrayVec;
+mod shelf;
 
+use self::shelf::{Content, Shelf};
 use crate::{
     codec::Codec,
     coder::{self, Decoder},
@@ -32,12 +33,7 @@ pub const PACKET_SAMPLES_MAX: usize = 480;
 /// The buffer of one leg.
 #[derive(Debug)]
 pub struct Jitter {
-    slots: [Slot; SLOTS],
-    held: usize,
-    payloads: Payloads,
-    /// Number of the packet that is due, and the highest that is held.
-    next: u16,
-    highest: u16,
+    shelf: Shelf,
     /// Timestamp of the next sample to play. None: nothing plays, and the next packet sets it.
     cursor: Option<u32>,
     /// Samples between a packet's coming and its playing, as last arranged; what the network asks for is `target`.
@@ -101,33 +97,6 @@ pub enum Heard {
     Concealed,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    content: Content,
-    sequence: u16,
-    timestamp: u32,
-    /// Bytes of its payload, and samples in it.
-    length: u16,
-    samples: u16,
-    /// Where its payload is.
-    payload: u8,
-}
-
-/// Room for the payloads, the last freed being the next used: a steady stream stays in a few lines of the cache.
-#[derive(Clone, Debug)]
-struct Payloads {
-    rooms: Box<[[u8; PAYLOAD_MAX]]>,
-    free: ArrayVec<u8, SLOTS>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Content {
-    Empty,
-    Audio(Codec),
-    Noise,
-    Event,
-}
-
 /// The least earliness of a second's packets.
 #[derive(Clone, Copy, Debug)]
 struct Watch {
@@ -140,14 +109,7 @@ impl Jitter {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            slots: [Slot::EMPTY; SLOTS],
-            held: 0,
-            payloads: Payloads {
-                rooms: vec![[0; PAYLOAD_MAX]; SLOTS].into(),
-                free: (0..SLOTS as u8).collect(),
-            },
-            next: 0,
-            highest: 0,
+            shelf: Shelf::new(),
             cursor: None,
             delay: DELAY_MIN,
             target: DELAY_MIN,
@@ -232,7 +194,7 @@ impl Jitter {
             self.begin(sequence, timestamp);
         }
         self.wait_for(timestamp);
-        self.place(sequence, timestamp, Content::Audio(codec), samples, payload);
+        self.shelf.place(sequence, timestamp, Content::Audio(codec), samples, payload);
         self.observe(timestamp, samples);
         true
     }
@@ -240,8 +202,8 @@ impl Jitter {
     /// Takes comfort noise. False: it says no level, or too much else.
     pub(crate) fn insert_noise(&mut self, sequence: u16, timestamp: u32, payload: &[u8]) -> bool {
         let Some(noise) = Noise::read(payload).filter(|_| payload.len() <= PAYLOAD_MAX) else { return false };
-        if self.fits(sequence) && rtp::sequence_ahead(sequence, self.next) >= 0 {
-            self.place(sequence, timestamp, Content::Noise, 0, payload);
+        if self.fits(sequence) && self.shelf.is_due(sequence) {
+            self.shelf.place(sequence, timestamp, Content::Noise, 0, payload);
         } else if self.cursor.is_none() {
             self.hush = Hush::Noise(noise);
         }
@@ -250,8 +212,8 @@ impl Jitter {
 
     /// Takes notice of a telephone event's packet.
     pub fn insert_event(&mut self, sequence: u16) {
-        if self.fits(sequence) && rtp::sequence_ahead(sequence, self.next) >= 0 {
-            self.place(sequence, 0, Content::Event, 0, &[]);
+        if self.fits(sequence) && self.shelf.is_due(sequence) {
+            self.shelf.place(sequence, 0, Content::Event, 0, &[]);
         }
     }
 
@@ -286,15 +248,13 @@ impl Jitter {
     }
 
     fn fits(&self, sequence: u16) -> bool {
-        self.cursor.is_some()
-            && rtp::sequence_ahead(sequence, self.next) < SLOTS as i16
-            && rtp::sequence_ahead(self.highest, sequence) < SLOTS as i16
+        self.cursor.is_some() && self.shelf.fits(sequence)
     }
 
     /// The buffer ran dry for want of this packet, and its beginning is past. It plays whole, and so the delay grows: else a
     /// stream whose packets became longer would lose the head of each of them.
     fn wait_for(&mut self, timestamp: u32) {
-        let Some(cursor) = self.cursor.filter(|_| self.starved > 0 && self.held == 0) else { return };
+        let Some(cursor) = self.cursor.filter(|_| self.starved > 0 && self.shelf.held == 0) else { return };
         let Ok(behind @ 1..) = u32::try_from(rtp::timestamp_ahead(cursor, timestamp)) else { return };
         if self.delay + behind <= DELAY_MAX {
             self.cursor = Some(timestamp);
@@ -307,38 +267,11 @@ impl Jitter {
         self.clear();
         self.cursor = Some(timestamp.wrapping_sub(self.target));
         self.delay = self.target;
-        self.next = sequence;
-        self.highest = sequence;
-    }
-
-    fn place(&mut self, sequence: u16, timestamp: u32, content: Content, samples: usize, payload: &[u8]) {
-        if rtp::sequence_ahead(sequence, self.next) < 0 {
-            self.next = sequence;
-        }
-        if rtp::sequence_ahead(sequence, self.highest) > 0 {
-            self.highest = sequence;
-        }
-        let at = usize::from(sequence) % SLOTS;
-        self.empty(at);
-        let room =
-            self.payloads.free.pop().expect("there are as many rooms as slots, and this slot is empty");
-        self.payloads.rooms[usize::from(room)][..payload.len()].copy_from_slice(payload);
-        let (length, samples) = (payload.len() as u16, samples as u16);
-        self.slots[at] = Slot { content, sequence, timestamp, length, samples, payload: room };
-        self.held += 1;
-    }
-
-    fn empty(&mut self, at: usize) {
-        let slot = &mut self.slots[at];
-        if slot.content != Content::Empty {
-            slot.content = Content::Empty;
-            self.payloads.free.push(slot.payload);
-            self.held -= 1;
-        }
+        self.shelf.begin(sequence);
     }
 
     fn clear(&mut self) {
-        (0..SLOTS).for_each(|at| self.empty(at));
+        self.shelf.clear();
         self.stretch.length = 0;
         self.stretch.played = 0;
         self.starved = 0;
@@ -373,11 +306,11 @@ impl Jitter {
             };
             let (count, what) = if self.stretch.played < self.stretch.length {
                 (self.play_stretch(rest), Heard::Audio)
-            } else if let Some((at, missing)) = self.head() {
+            } else if let Some((at, missing)) = self.shelf.head() {
                 self.starved = 0;
-                let gap = rtp::timestamp_ahead(self.slots[at].timestamp, cursor);
+                let gap = rtp::timestamp_ahead(self.shelf.slots[at].timestamp, cursor);
                 if gap > GAP_MAX {
-                    self.cursor = Some(self.slots[at].timestamp);
+                    self.cursor = Some(self.shelf.slots[at].timestamp);
                     continue;
                 }
                 if gap > 0 {
@@ -421,10 +354,10 @@ impl Jitter {
 
     /// What was lost right before the packet at `at`, out of its own redundancy, if its codec has such.
     fn recover(&mut self, at: usize, gap: usize) -> bool {
-        let Content::Audio(codec) = self.slots[at].content else { return false };
-        let payload = self.payloads.of(&self.slots[at]);
+        let Content::Audio(codec) = self.shelf.slots[at].content else { return false };
+        let payload = self.shelf.payloads.of(&self.shelf.slots[at]);
         // Redundancy reaches back by one packet.
-        if gap > usize::from(self.slots[at].samples) {
+        if gap > usize::from(self.shelf.slots[at].samples) {
             return false;
         }
         let recovered = self.decoder.recover(codec, payload, &mut self.stretch.samples[..gap]);
@@ -432,41 +365,16 @@ impl Jitter {
         recovered
     }
 
-    /// Where the first packet is that has a time, and whether one before it is missing. Events at the front are taken off.
-    fn head(&mut self) -> Option<(usize, bool)> {
-        let mut missing = false;
-        let mut ahead = 0u16;
-        while self.held > 0 && usize::from(ahead) < SLOTS {
-            let sequence = self.next.wrapping_add(ahead);
-            let at = usize::from(sequence) % SLOTS;
-            match self.slots[at].content {
-                Content::Audio(_) | Content::Noise => return Some((at, missing)),
-                Content::Event if !missing => self.take_off(at),
-                Content::Event => ahead += 1,
-                Content::Empty => {
-                    missing = true;
-                    ahead += 1;
-                }
-            }
-        }
-        None
-    }
-
-    fn take_off(&mut self, at: usize) {
-        self.empty(at);
-        self.next = self.slots[at].sequence.wrapping_add(1);
-    }
-
     /// Plays the packet at `at`, whose first `from` samples are past; gives the number of samples.
     fn play(&mut self, at: usize, from: i32, out: &mut [i16]) -> (usize, Heard) {
         let from = from.unsigned_abs() as usize;
-        let slot = self.slots[at];
+        let slot = self.shelf.slots[at];
         let samples = usize::from(slot.samples);
         let codec = match slot.content {
             Content::Audio(codec) => codec,
             Content::Noise => {
-                self.hush = Noise::read(self.payloads.of(&slot)).map_or(Hush::No, Hush::Noise);
-                self.finish(at);
+                self.hush = Noise::read(self.shelf.payloads.of(&slot)).map_or(Hush::No, Hush::Noise);
+                self.shelf.finish(at);
                 return (0, Heard::Silence);
             }
             Content::Event | Content::Empty => return (0, Heard::Silence),
@@ -477,11 +385,11 @@ impl Jitter {
             return (self.play_stretch(out), Heard::Audio);
         };
         self.hush = Hush::No;
-        let encoded = self.payloads.of(&slot).get(from..).unwrap_or(&[]);
+        let encoded = self.shelf.payloads.of(&slot).get(from..).unwrap_or(&[]);
         let count = encoded.len().min(out.len());
         law.decode(encoded, &mut out[..count]);
         if count == encoded.len() {
-            self.finish(at);
+            self.shelf.finish(at);
         }
         self.concealer.heard(&mut out[..count]);
         (count, if count > 0 { Heard::Audio } else { Heard::Silence })
@@ -490,15 +398,15 @@ impl Jitter {
     /// Decodes the whole packet at `at`, and plays on from its sample `from`. What is past is decoded too: the decoder's
     /// memory needs it.
     fn decode(&mut self, at: usize, codec: Codec, from: usize) {
-        let slot = self.slots[at];
-        let payload = self.payloads.of(&slot);
+        let slot = self.shelf.slots[at];
+        let payload = self.shelf.payloads.of(&slot);
         self.hush = if coder::is_hush(codec, payload) { Hush::Silent } else { Hush::No };
         let decoded = self.decoder.decode(codec, payload, &mut self.stretch.samples[..]);
         // What could not be decoded has its time all the same.
         self.stretch.samples[decoded..].fill(0);
         self.stretch.length = usize::from(slot.samples);
         self.stretch.played = from.min(self.stretch.length);
-        self.finish(at);
+        self.shelf.finish(at);
     }
 
     fn play_stretch(&mut self, out: &mut [i16]) -> usize {
@@ -508,18 +416,6 @@ impl Jitter {
         self.stretch.played += count;
         self.concealer.heard(&mut out[..count]);
         count
-    }
-
-    fn finish(&mut self, at: usize) {
-        self.discard_events_before(at);
-        self.take_off(at);
-    }
-
-    fn discard_events_before(&mut self, at: usize) {
-        while usize::from(self.next) % SLOTS != at {
-            self.empty(usize::from(self.next) % SLOTS);
-            self.next = self.next.wrapping_add(1);
-        }
     }
 
     /// The buffer ran dry. While the network asks for more delay, the cursor waits; else time goes on.
@@ -541,17 +437,6 @@ impl Jitter {
         }
         if announced { Heard::Silence } else { Heard::Concealed }
     }
-}
-
-impl Payloads {
-    fn of(&self, slot: &Slot) -> &[u8] {
-        &self.rooms[usize::from(slot.payload)][..usize::from(slot.length)]
-    }
-}
-
-impl Slot {
-    const EMPTY: Slot =
-        Slot { content: Content::Empty, sequence: 0, timestamp: 0, length: 0, samples: 0, payload: 0 };
 }
 
 impl Watch {

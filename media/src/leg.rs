@@ -108,8 +108,8 @@ impl Leg {
             self.bundle = Bundle::new(&negotiated);
         }
         match (&mut self.protection, &negotiated.security) {
-            (Some(protection), Some(security)) => protection.update(security.clone()),
-            (protection, Some(security)) => *protection = Some(Box::new(Protection::new(security.clone()))),
+            (Some(protection), Some(security)) => protection.update(security),
+            (protection, Some(security)) => *protection = Some(Box::new(Protection::new(security))),
             (_, None) => {}
         }
         self.secured = negotiated.security.is_some();
@@ -307,18 +307,14 @@ impl Leg {
     pub(crate) fn send_digits(&mut self) -> Sent {
         let sent = self.sender.tick(self.timestamp);
         if let Sent::Event(event) = sent
-            && let Some(payload_type) =
-                self.negotiated.as_ref().and_then(|negotiated| negotiated.telephone_event)
+            && let Some(negotiated) = &self.negotiated
+            && let Some(payload_type) = negotiated.telephone_event
         {
+            let times = negotiated.telephone_event_hz() / 8_000;
+            let payload = event.scaled(times);
             // Audio that waits for its packet is older than the event.
             self.flush();
-            let times = self.event_scale(payload_type);
-            self.send_at(
-                payload_type,
-                event.marker,
-                event.timestamp.wrapping_mul(times),
-                &event.scaled(times),
-            );
+            self.send_at(payload_type, event.marker, event.timestamp.wrapping_mul(times), &payload);
             self.talking = false;
         }
         sent
@@ -384,16 +380,6 @@ impl Leg {
     pub(crate) fn pause(&mut self) {
         self.flush();
         self.talking = false;
-    }
-
-    /// How often the clock of telephone events ticks in a sample of 8 kHz: as that of the audio does (RFC 4733 §2.1), unless
-    /// the other side knows of 8,000 alone.
-    fn event_scale(&self, payload_type: u8) -> u32 {
-        let agreed = self.negotiated.as_ref().and_then(|negotiated| negotiated.incoming.of(payload_type));
-        match agreed {
-            Some(Format::Events { clock_hz }) => (clock_hz / 8_000).max(1),
-            _ => self.scale(),
-        }
     }
 
     /// `timestamp` is in samples of 8 kHz.

@@ -26,7 +26,7 @@ const RETIRED_MAX: usize = Suite::ALL.len();
 /// One leg's protection.
 #[derive(Debug)]
 pub(crate) struct Protection {
-    security: Security,
+    security: Box<Security>,
     outbound: Outbound,
     /// Those of our keys before. A key that comes back goes on counting where it was, since the same index twice under one
     /// key would show both packets (RFC 3711 §9.1).
@@ -37,19 +37,19 @@ pub(crate) struct Protection {
 }
 
 impl Protection {
-    pub(crate) fn new(security: Security) -> Self {
+    pub(crate) fn new(security: &Security) -> Self {
         Self {
             outbound: Outbound::new(&security.send),
             retired: ArrayVec::new(),
             inbound: Inbound::new(&security.receive),
             previous: None,
-            security,
+            security: Box::new(security.clone()),
         }
     }
 
     /// Takes the keys of a later description. A key that stays the same stays in use, with its rollover counter and its
     /// replay window (RFC 4568 §7.1.4).
-    pub(crate) fn update(&mut self, security: Security) {
+    pub(crate) fn update(&mut self, security: &Security) {
         if self.security.send != security.send {
             let known = self.retired.iter().position(|(key, _)| *key == security.send);
             let next = match known {
@@ -66,7 +66,7 @@ impl Protection {
             let inbound = Inbound::after(&self.inbound, &security.receive);
             self.previous = Some(std::mem::replace(&mut self.inbound, inbound));
         }
-        self.security = security;
+        *self.security = security.clone();
     }
 
     /// Protects the RTP packet of `length` bytes that `packet` begins with, and gives its new length. `packet` has

@@ -124,7 +124,7 @@ const STRAY_MAX: f32 = 0.025;
 /// −9 to +5 dB, as ratios of power.
 const TWIST_MIN: f32 = 0.126;
 const TWIST_MAX: f32 = 3.16;
-/// −39 dBm0, as an amplitude: a sine of full scale is +3.14 dBm0.
+/// −39 dBm0, as an amplitude: a sine of full scale is +3.17 dBm0 in µ-law.
 const AMPLITUDE_MIN: f32 = 250.0;
 /// Of what sounds, the two tones are at least so much (7 dB over all else).
 const SHARE_MIN: f32 = 0.83;

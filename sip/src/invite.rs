@@ -156,8 +156,12 @@ impl Usage {
     pub fn dialog_mut(&mut self, tag: &str) -> Option<&mut Dialog> {
         match &mut self.phase {
             Phase::Calling(calling) => calling.dialog_mut(tag),
-            Phase::Ringing(ringing) => Some(&mut ringing.dialog),
-            Phase::Talking(talking) => Some(&mut talking.dialog),
+            Phase::Ringing(ringing) => {
+                Some(&mut ringing.dialog).filter(|dialog| dialog.state.remote_tag == tag)
+            }
+            Phase::Talking(talking) => {
+                Some(&mut talking.dialog).filter(|dialog| dialog.state.remote_tag == tag)
+            }
             Phase::Over => None,
         }
     }

@@ -7,6 +7,7 @@ use super::*;
 use crate::sdp::{self, Capabilities, Offer};
 
 mod codecs;
+mod secured;
 
 const NEAR: &str = "192.0.2.1:20000";
 const FAR: &str = "192.0.2.2:30000";

@@ -369,7 +369,7 @@ proptest! {
         }
         let audio = steady.iter().filter(|(heard, _)| *heard == Heard::Audio).count();
         prop_assert!(audio * 10 >= steady.len() * 5, "{} of {}", audio, steady.len());
-        prop_assert!(jitter.held <= SLOTS);
+        prop_assert!(jitter.shelf.held <= SLOTS);
     }
 
     #[test]
@@ -387,9 +387,9 @@ proptest! {
                 1 => { jitter.pull(&mut frame); }
                 _ => { jitter.insert(sequence, timestamp, Codec::Pcma, &vec![kind; length], u32::from(kind)); }
             }
-            let held = jitter.slots.iter().filter(|slot| slot.content != Content::Empty).count();
-            prop_assert_eq!(jitter.held, held);
-            prop_assert_eq!(jitter.payloads.free.len(), SLOTS - held);
+            let held = jitter.shelf.slots.iter().filter(|slot| slot.content != Content::Empty).count();
+            prop_assert_eq!(jitter.shelf.held, held);
+            prop_assert_eq!(jitter.shelf.payloads.free.len(), SLOTS - held);
         }
     }
 }

@@ -23,7 +23,7 @@ pub(super) struct Agreed {
 /// The first codec of their list that we have too: their order is their preference (RFC 3264 §6.1).
 pub(super) fn codec(stream: &Stream, capabilities: &Capabilities) -> Option<Agreed> {
     formats::read(stream).into_iter().find_map(|(payload_type, format)| match format {
-        Format::Audio(codec) if capabilities.takes(codec) => Some(Agreed { payload_type, codec }),
+        Format::Audio(codec) if capabilities.codecs.contains(&codec) => Some(Agreed { payload_type, codec }),
         _ => None,
     })
 }
@@ -47,7 +47,7 @@ const CODECS_TOLD: usize = 16;
 
 /// Ours, as an error names them.
 pub(super) fn our_codecs(capabilities: &Capabilities) -> Vec<String> {
-    capabilities.available().map(|codec| formats::name(Format::Audio(codec))).collect()
+    capabilities.codecs.iter().map(|codec| formats::name(Format::Audio(*codec))).collect()
 }
 
 /// What holds from now on. `numbered` are the formats that we told them to send, by our numbers; theirs are understood too.
@@ -82,13 +82,13 @@ pub(super) fn negotiate(
         send: direction.receives() && !held,
         receive: direction.sends(),
         ptime_ms: read::ptime_ms(stream, agreed.codec, capabilities.ptime_ms),
-        security,
+        security: security.map(Box::new),
     })
 }
 
 fn is_ours(format: Format, capabilities: &Capabilities) -> bool {
     match format {
-        Format::Audio(codec) => capabilities.takes(codec),
+        Format::Audio(codec) => capabilities.codecs.contains(&codec),
         Format::Events { .. } => capabilities.telephone_event,
         Format::ComfortNoise => capabilities.comfort_noise,
     }

@@ -19,18 +19,6 @@ pub struct Capabilities {
     pub comfort_noise: bool,
 }
 
-impl Capabilities {
-    /// Those of the codecs that this build has, in their order: what is offered and taken. An error may name the others.
-    pub(crate) fn available(&self) -> impl Iterator<Item = Codec> {
-        self.codecs.iter().copied().filter(|codec| codec.is_available())
-    }
-
-    /// Whether this codec is wanted, and this build has it.
-    pub(crate) fn takes(&self, codec: Codec) -> bool {
-        codec.is_available() && self.codecs.contains(&codec)
-    }
-}
-
 impl Default for Capabilities {
     fn default() -> Self {
         Self {

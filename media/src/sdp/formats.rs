@@ -13,10 +13,11 @@ const WIDE_HZ: u32 = 48_000;
 /// What we offer, in order: codecs, comfort noise, and telephone events at the clock of each codec (RFC 4733 §2.1).
 pub(super) fn offered(capabilities: &Capabilities) -> Vec<(u8, Format)> {
     let mut formats: Vec<(u8, Format)> = capabilities
-        .available()
-        .map(|codec| (codec.static_payload_type().unwrap_or(OPUS), Format::Audio(codec)))
+        .codecs
+        .iter()
+        .map(|codec| (codec.static_payload_type().unwrap_or(OPUS), Format::Audio(*codec)))
         .collect();
-    let has_clock = |clock_hz| capabilities.available().any(|codec| codec.clock_hz() == clock_hz);
+    let has_clock = |clock_hz| capabilities.codecs.iter().any(|codec| codec.clock_hz() == clock_hz);
     // Payload type 13 has a clock of 8,000 (RFC 3389 §4); Opus has silence of its own.
     if capabilities.comfort_noise && has_clock(NARROW_HZ) {
         formats.push((COMFORT_NOISE, Format::ComfortNoise));

@@ -46,8 +46,20 @@ pub(super) struct Draft {
 
 impl Local {
     /// RTP comes in at `address`, RTCP at the next port; `origin` is the session id of the `o=` line.
+    /// A codec that this build has not ([`Codec::is_available`](crate::codec::Codec::is_available)) is neither offered nor taken.
     #[must_use]
-    pub fn new(address: SocketAddr, origin: u64, capabilities: Capabilities, secret: Secret) -> Self {
+    pub fn new(address: SocketAddr, origin: u64, mut capabilities: Capabilities, secret: Secret) -> Self {
+        capabilities.codecs.retain(|codec| codec.is_available());
+        Self::of_any_codec(address, origin, capabilities, secret)
+    }
+
+    /// As [`Local::new`], with codecs that can be agreed upon though not spoken.
+    pub(super) fn of_any_codec(
+        address: SocketAddr,
+        origin: u64,
+        capabilities: Capabilities,
+        secret: Secret,
+    ) -> Self {
         Self { address, origin, capabilities, secret, last: None }
     }
 

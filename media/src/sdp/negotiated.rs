@@ -34,8 +34,20 @@ pub struct Negotiated {
     /// The packet length that we send with, in milliseconds: what they ask for (RFC 8866 §6.4), made one of 10, 20, 30, 40,
     /// 50 and 60 (Opus: 10, 20, 40 and 60), and no longer than their `maxptime`.
     pub ptime_ms: u16,
-    /// Keys of both directions. None: plain RTP.
-    pub security: Option<Security>,
+    /// Keys of both directions. None: plain RTP. In a box, so that moving this leaves no copies of them behind.
+    pub security: Option<Box<Security>>,
+}
+
+impl Negotiated {
+    /// The clock in which we say how long an event lasts: its own, which is the codec's except towards those who know of
+    /// 8,000 alone.
+    #[must_use]
+    pub fn telephone_event_hz(&self) -> u32 {
+        match self.telephone_event.and_then(|number| self.incoming.of(number)) {
+            Some(Format::Events { clock_hz }) => clock_hz,
+            _ => self.codec.clock_hz(),
+        }
+    }
 }
 
 /// What a payload type stands for.

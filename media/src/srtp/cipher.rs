@@ -28,8 +28,14 @@ pub(super) struct Cipher {
 }
 
 enum Mode {
-    Counter { encryption: EncryptingKey, authentication: hmac::Key, tag_bytes: usize },
+    Counter(Box<Counter>),
     Galois(LessSafeKey),
+}
+
+struct Counter {
+    encryption: EncryptingKey,
+    authentication: hmac::Key,
+    tag_bytes: usize,
 }
 
 /// A salt of 112 bits; that of GCM has 96.
@@ -57,7 +63,7 @@ impl Cipher {
             Suite::AesCm128HmacSha1_80 | Suite::AesCm128HmacSha1_32 | Suite::AesCm256HmacSha1_80 => {
                 let mut authentication = Zeroizing::new([0; AUTHENTICATION_BYTES]);
                 derive(master, first + 1, &mut *authentication);
-                Mode::Counter {
+                Mode::Counter(Box::new(Counter {
                     encryption: counter_key(key),
                     authentication: hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &*authentication),
                     // RFC 4568 §6.2.2: the short tag is RTP's alone.
@@ -66,7 +72,7 @@ impl Cipher {
                     } else {
                         10
                     },
-                }
+                }))
             }
             Suite::AeadAes128Gcm => Mode::Galois(galois_key(&aead::AES_128_GCM, key)),
             Suite::AeadAes256Gcm => Mode::Galois(galois_key(&aead::AES_256_GCM, key)),
@@ -76,21 +82,22 @@ impl Cipher {
 
     pub(super) fn tag_bytes(&self) -> usize {
         match self.mode {
-            Mode::Counter { tag_bytes, .. } => tag_bytes,
+            Mode::Counter(ref counter) => counter.tag_bytes,
             Mode::Galois(_) => GCM_TAG_BYTES,
         }
     }
 
     /// Whether SRTCP's index stands before the tag, which then covers it (RFC 3711 §3.4), or after (RFC 7714 §9.2).
     pub(super) fn covers_index(&self) -> bool {
-        matches!(self.mode, Mode::Counter { .. })
+        matches!(self.mode, Mode::Counter(_))
     }
 
     /// Encrypts `packet` but for its first `clear` bytes, and gives the tag, of which [`Cipher::tag_bytes`] count.
     pub(super) fn seal(&self, packet: &mut [u8], clear: usize, place: Place) -> [u8; GCM_TAG_BYTES] {
         let mut tag = [0; GCM_TAG_BYTES];
         match &self.mode {
-            Mode::Counter { encryption, authentication, tag_bytes } => {
+            Mode::Counter(keys) => {
+                let Counter { encryption, authentication, tag_bytes } = &**keys;
                 apply(encryption, self.counter(place), &mut packet[clear..]);
                 let full = sign(authentication, packet, place);
                 tag[..*tag_bytes].copy_from_slice(&full.as_ref()[..*tag_bytes]);
@@ -120,7 +127,8 @@ impl Cipher {
     ) -> Result<(), Unauthentic> {
         let (header, payload) = packet.split_at(clear);
         match &self.mode {
-            Mode::Counter { encryption, authentication, tag_bytes } => {
+            Mode::Counter(keys) => {
+                let Counter { encryption, authentication, tag_bytes } = &**keys;
                 let full = sign(authentication, packet, place);
                 constant_time::verify_slices_are_equal(&full.as_ref()[..*tag_bytes], tag)
                     .map_err(|_| Unauthentic)?;
@@ -288,11 +296,11 @@ mod tests {
         let encryption = || counter_key(&hex("2B7E151628AED2A6ABF7158809CF4F3C"));
         let cipher = Cipher {
             salt,
-            mode: Mode::Counter {
+            mode: Mode::Counter(Box::new(Counter {
                 encryption: encryption(),
                 authentication: hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &[]),
                 tag_bytes: 10,
-            },
+            })),
         };
         let mut stream = [0; 48];
         apply(&encryption(), cipher.counter(Place { ssrc: 0, number: Number::Rtp(0) }), &mut stream);

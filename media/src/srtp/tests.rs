@@ -11,8 +11,8 @@ fn master(suite: Suite, byte: u8) -> MasterKey {
 fn pair(suite: Suite) -> (Protection, Protection) {
     let (ours, theirs) = (master(suite, 1), master(suite, 2));
     (
-        Protection::new(Security { send: ours.clone(), receive: theirs.clone() }),
-        Protection::new(Security { send: theirs, receive: ours }),
+        Protection::new(&Security { send: ours.clone(), receive: theirs.clone() }),
+        Protection::new(&Security { send: theirs, receive: ours }),
     )
 }
 
@@ -86,7 +86,7 @@ fn a_packet_is_protected_as_libsrtp_does_it() {
         0xc6, 0x75, 0xad, 0x49, 0x8a, 0xfe, 0xeb, 0xb6, 0x96, 0x0b, 0x3a, 0xab, 0xe6,
     ];
     let key = MasterKey::new(Suite::AesCm128HmacSha1_80, &key).expect("a key");
-    let mut protection = Protection::new(Security { send: key.clone(), receive: key });
+    let mut protection = Protection::new(&Security { send: key.clone(), receive: key });
     let mut plain = vec![0x80, 0x0f, 0x12, 0x34, 0xde, 0xca, 0xfb, 0xad, 0xca, 0xfe, 0xba, 0xbe];
     plain.extend([0xab; 16]);
     let expected = [
@@ -189,13 +189,13 @@ fn unchanged_keys_go_on_and_a_new_one_takes_over_without_a_gap() {
         assert!(far.open(&wire).is_ok());
     }
     let late = near.wrap(&rtp(70_000u32 as u16, 5, b"late"));
-    let same = far.security.clone();
-    far.update(same.clone());
+    let same = Security::clone(&far.security);
+    far.update(&same);
     let wire = near.wrap(&rtp(70_001u32 as u16, 5, b"same"));
     assert!(far.open(&wire).is_ok(), "the rollover counter went on");
 
-    near.update(Security { send: master(suite, 9), receive: near.security.receive.clone() });
-    far.update(Security { receive: master(suite, 9), ..same });
+    near.update(&Security { send: master(suite, 9), receive: near.security.receive.clone() });
+    far.update(&Security { receive: master(suite, 9), ..same });
     assert!(far.open(&late).is_ok(), "the old key's last packet, under way meanwhile");
     let wire = near.wrap(&rtp(70_002u32 as u16, 5, b"new"));
     assert!(far.open(&wire).is_ok());
@@ -216,7 +216,7 @@ fn a_source_that_keeps_its_rollover_counter_over_a_new_key_is_found() {
     let mut kept = Outbound::new(&master(suite, 9));
     std::mem::swap(&mut kept, &mut near.outbound);
     near.outbound.follow(&kept);
-    far.update(Security { receive: master(suite, 9), ..far.security.clone() });
+    far.update(&Security { receive: master(suite, 9), ..Security::clone(&far.security) });
     let wire = near.wrap(&rtp(150_000u32 as u16, 5, b"a"));
     assert!(far.open(&wire).is_ok());
 }
@@ -225,14 +225,14 @@ fn a_source_that_keeps_its_rollover_counter_over_a_new_key_is_found() {
 fn a_key_that_comes_back_goes_on_counting() {
     let suite = Suite::AesCm128HmacSha1_80;
     let (mut near, _) = pair(suite);
-    let first = near.security.clone();
+    let first = Security::clone(&near.security);
     let once = near.wrap(&rtp(9, 5, b"one"));
     for number in 10..=65_535u16 {
         near.wrap(&rtp(number, 5, b"x"));
     }
-    near.update(Security { send: master(Suite::AeadAes128Gcm, 1), ..first.clone() });
+    near.update(&Security { send: master(Suite::AeadAes128Gcm, 1), ..first.clone() });
     near.wrap(&rtp(0, 5, b"x"));
-    near.update(first);
+    near.update(&first);
     let again = near.wrap(&rtp(9, 5, b"one"));
     assert_ne!(once, again, "one keystream was used twice");
 }

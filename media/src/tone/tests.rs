@@ -126,7 +126,7 @@ fn twist_from_minus_8_to_plus_4_db_is_taken() {
 fn minus_33_dbm0_is_heard_and_minus_45_is_not() {
     for digit in DIGITS.chars() {
         for (level, wanted) in [(-33.0, 20), (-45.0, 0), (0.0, 20)] {
-            let amplitude = 32_124.0 * 10f64.powf((level - 3.14) / 20.0);
+            let amplitude = 32_124.0 * 10f64.powf((level - 3.17) / 20.0);
             // Two tones of 0 dBm0 each would overload the line.
             let amplitude = amplitude.min(16_000.0);
             let sound = Key2 { low_amplitude: amplitude, high_amplitude: amplitude, ..key(digit) }.sound(50);

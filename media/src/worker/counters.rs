@@ -53,6 +53,10 @@ counters! {
     malformed,
     /// RTP of payload types that were not agreed upon.
     unknown_payload,
+    /// Packets that aren't under the peer's SRTP key.
+    unauthentic,
+    /// SRTP and SRTCP that came before.
+    replayed,
     /// Cycles of 20 ms that a thread slept through.
     overruns,
     /// Ticks of legs that came too late to send anything.

@@ -324,6 +324,8 @@ impl Out {
         counters.strangers += now.strangers - before.strangers;
         counters.malformed += now.malformed - before.malformed;
         counters.unknown_payload += now.unknown - before.unknown;
+        counters.unauthentic += now.unauthentic - before.unauthentic;
+        counters.replayed += now.replayed - before.replayed;
         counters.ticks_missed += now.ticks_missed - before.ticks_missed;
         counters.refused += now.refused - before.refused;
     }

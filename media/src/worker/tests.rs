@@ -11,7 +11,7 @@ use crate::bridge::Recorded;
 use crate::{
     clip::Clip,
     rule::{Rule, Then, When},
-    sdp::{self, Capabilities, Offer},
+    sdp::{self, Capabilities, Offer, Srtp},
 };
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -42,14 +42,23 @@ fn until(reports: &Receiver<Report>, mut wanted: Vec<Wanted>) -> Vec<Report> {
 
 #[test]
 fn two_legs_talk_over_loopback_and_are_recorded() {
-    let (media, reports) = plane(22_000..=22_019);
-    let path = std::env::temp_dir().join(format!("trunkline-plane-{}.wav", std::process::id()));
+    talk(22_000..=22_019, &Capabilities::default());
+}
+
+#[test]
+fn two_legs_talk_over_srtp_with_rtcp_on_the_same_port() {
+    talk(22_050..=22_069, &Capabilities { srtp: Srtp::Required, rtcp_mux: true, ..Capabilities::default() });
+}
+
+fn talk(ports: RangeInclusive<u16>, capabilities: &Capabilities) {
+    let name = format!("trunkline-plane-{}-{}.wav", std::process::id(), ports.start());
+    let (media, reports) = plane(ports);
+    let path = std::env::temp_dir().join(name);
     let spec = || BridgeSpec { speech: false, ..BridgeSpec::default() };
     let near = media.open(spec(), 1, Some(RecordingSpec { path: path.clone() })).expect("a leg");
     let far = media.open(spec(), 2, None).expect("a leg");
-    let (offer, pending) = Offer::new(near.local, 1, &Capabilities::default());
-    let (answer, theirs) =
-        sdp::answer(&offer.to_bytes(), far.local, 2, &Capabilities::default()).expect("an answer");
+    let (offer, pending) = Offer::new(near.local, 1, capabilities);
+    let (answer, theirs) = sdp::answer(&offer.to_bytes(), far.local, 2, capabilities).expect("an answer");
     let ours = pending.accept(&answer).expect("agreement");
     for (leg, negotiated, mark) in [(near.leg, ours, 10), (far.leg, theirs, 20)] {
         let clip = Arc::new(Clip::from_samples(&[8_000; 1_600]));

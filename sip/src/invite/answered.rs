@@ -69,7 +69,7 @@ impl UserAgent {
         self.layer.counters.answered += 1;
         let (id, token, body) = (InviteId(key), usage.token, body_of(response));
         self.layer.events.push_back(Event::Answered { id, token, fork, body, dialog: state });
-        self.settle_early_offer(now, key);
+        self.settle_early_offers(now, key);
         self.arm_usage(key);
     }
 

@@ -66,6 +66,14 @@ impl Usage {
         self.asked.iter().any(|asked| asked.kind == Kind::Reinvite)
     }
 
+    /// Forgets what was offered in other dialogs than this one. Gives whether there was something.
+    pub fn forget_offers_elsewhere(&mut self, tag: &str) -> bool {
+        let before = self.asked.len();
+        self.asked
+            .retain(|asked| matches!(asked.kind, Kind::Prack(_)) || asked.dialog.state.remote_tag == tag);
+        self.asked.len() < before
+    }
+
     fn asked_by(&self, transaction: Key) -> Option<usize> {
         self.asked.iter().position(|asked| asked.transaction == transaction)
     }

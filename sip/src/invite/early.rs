@@ -171,14 +171,13 @@ impl UserAgent {
         }
     }
 
-    /// One of several early dialogs was answered: an offer that another one made is closed.
-    pub(crate) fn settle_early_offer(&mut self, now: Instant, key: Key) {
-        let Some(Usage { phase: Phase::Talking(talking), offer: Some(offer), .. }) = self.usages.get(key)
-        else {
-            return;
-        };
-        if !offer.is_of(&talking.dialog.state.remote_tag) {
+    /// One of several early dialogs was answered: what another one was offered, or has offered, is closed.
+    pub(crate) fn settle_early_offers(&mut self, now: Instant, key: Key) {
+        let Some(Usage { phase: Phase::Talking(talking), offer, .. }) = self.usages.get(key) else { return };
+        let tag = talking.dialog.state.remote_tag.clone();
+        if offer.as_ref().is_some_and(|offer| !offer.is_of(&tag)) {
             self.withdraw(now, key);
         }
+        self.drop_offer_elsewhere(key, &tag);
     }
 }

@@ -55,6 +55,15 @@ impl Offering {
         }
     }
 
+    /// Whether something may leave. What has waited long enough needs no timer any more: it leaves once nothing else is open.
+    fn is_due(&mut self, now: Instant) -> bool {
+        let Some(wanted) = &mut self.wanted else { return false };
+        if matches!(wanted.state, State::Waiting(at) if now >= at) {
+            wanted.state = State::Ready;
+        }
+        wanted.state == State::Ready
+    }
+
     /// Our owner has an offer. Gives whether there is room for it.
     fn want(&mut self, offer: Body) -> bool {
         match &self.wanted {
@@ -125,11 +134,7 @@ impl UserAgent {
     /// Sends what we want, if it may leave now.
     pub(crate) fn try_offering(&mut self, now: Instant, key: Key) {
         let Some(usage) = self.usages.get_mut(key) else { return };
-        let is_due = match usage.offering.wanted.as_ref().map(|wanted| wanted.state) {
-            Some(State::Ready) => true,
-            Some(State::Waiting(at)) => now >= at,
-            Some(State::Sent) | None => false,
-        };
+        let is_due = usage.offering.is_due(now);
         let dialog = usage.offerable().filter(|_| is_due && usage.is_quiet());
         if let Some(dialog) = dialog.cloned() {
             let is_answered = matches!(usage.phase, Phase::Talking(_));
@@ -137,7 +142,7 @@ impl UserAgent {
             let (kind, body) = match &wanted.offer {
                 Some(offer) if is_answered => (Kind::Reinvite, Some(offer.clone())),
                 Some(offer) => (Kind::Update, Some(offer.clone())),
-                None if usage.allows_update => (Kind::Update, None),
+                None if usage.allows_update || usage.local.is_none() => (Kind::Update, None),
                 // RFC 4028 §7.4: the description that was sent last, unchanged.
                 None => (Kind::Reinvite, usage.local.clone()),
             };
@@ -221,6 +226,17 @@ impl UserAgent {
         }
         let Some(usage) = self.usages.get_mut(key) else { return };
         usage.offering.wanted = Some(Wanted { state, ..wanted });
+    }
+
+    /// One of several early dialogs was answered, and our offer stood in another.
+    pub(crate) fn drop_offer_elsewhere(&mut self, key: Key, tag: &str) {
+        let Some(usage) = self.usages.get_mut(key) else { return };
+        if !usage.forget_offers_elsewhere(tag) {
+            return;
+        }
+        if let Some(wanted) = usage.offering.wanted.take() {
+            self.offer_refused(key, &wanted, None);
+        }
     }
 
     /// An offer came to nothing. A refresh that did is told of when the session expires.

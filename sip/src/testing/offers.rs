@@ -311,6 +311,23 @@ fn an_update_of_a_fork_that_lost_is_withdrawn() {
 }
 
 #[test]
+fn our_offer_in_a_fork_that_lost_is_refused_and_what_it_answers_late_harms_nobody() {
+    let mut lone = Lone::new();
+    let (id, request) = early(&mut lone);
+    assert!(lone.ua.offer(lone.now, id, new_offer()));
+    let update = lone.sent_request(Method::Update);
+    lone.hear(respond(&request, 200, "other"));
+    lone.sent_request(Method::Ack);
+    lone.answered();
+    assert_eq!(refused(&mut lone), None);
+    lone.hear(respond(&update, 481, "callee"));
+    lone.no_event();
+    lone.sent_nothing();
+    assert!(lone.ua.offer(lone.now, id, new_offer()));
+    assert_eq!(to_tag(&lone.sent_request(Method::Invite)), "other");
+}
+
+#[test]
 fn strangers_byes_and_pracks_in_an_early_dialog_are_481() {
     let mut lone = Lone::new();
     let (_, request) = early(&mut lone);

@@ -211,6 +211,40 @@ fn digits_keep_their_pace_and_their_place_beside_any_packet_length() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "opus"), ignore = "needs the feature opus")]
+fn beside_opus_an_event_s_length_is_told_at_8_khz_where_that_was_agreed() {
+    let mut pair = Pair::new(18, Wire::default(), deaf(), deaf());
+    let (ours, theirs) = agreement(&Capabilities::default());
+    let agree = |negotiated| Negotiated {
+        telephone_event: Some(101),
+        incoming: [(111, Format::Audio(Codec::Opus)), (101, Format::Events { clock_hz: 8_000 })]
+            .into_iter()
+            .collect(),
+        ..with(negotiated, Codec::Opus, 20, false)
+    };
+    pair.near(Command::Remote(agree(ours)));
+    pair.far(Command::Remote(agree(theirs)));
+    pair.near(Command::Answered);
+    pair.far(Command::Answered);
+    pair.advance(SECOND);
+    pair.near(Command::SendDtmf { digits: "90".parse().expect("digits") });
+    pair.advance(SECOND);
+    let told: Vec<Duration> = pair
+        .far
+        .events
+        .iter()
+        .filter_map(
+            |(_, event)| if let Event::Dtmf { duration, .. } = event { Some(*duration) } else { None },
+        )
+        .collect();
+    assert_eq!((pair.far.digits().as_str(), told), ("90", vec![Duration::from_millis(100); 2]));
+    let begun: Vec<u32> =
+        audio(&pair.near, 101).iter().step_by(7).map(|(header, _)| header.timestamp).collect();
+    // The line of the timestamps is the audio's all the same.
+    assert_eq!(begun[1].wrapping_sub(begun[0]), 9 * 160 * 6);
+}
+
+#[test]
 fn a_bad_wire_is_heard_as_one_stream_in_every_codec_and_long_packets() {
     for (codec, ptime_ms) in codecs().flat_map(|codec| [20, 30, 60].map(|ptime_ms| (codec, ptime_ms))) {
         let mut pair = Spoken::plain(codec, ptime_ms).connect(6, BAD, deaf(), deaf());

@@ -36,7 +36,6 @@ fn an_answer_has_as_many_streams_as_the_offer_and_its_times() {
 }
 
 #[test]
-#[cfg_attr(not(feature = "opus"), ignore = "needs the feature opus")]
 fn their_numbers_are_kept_with_what_goes_beside_the_codec() {
     let capabilities = Capabilities { comfort_noise: true, rtcp_mux: true, ..with(&Codec::ALL) };
     let offer = "m=audio 4000 RTP/AVP 99 0 13 98 97\na=rtpmap:99 opus/48000/2\na=rtpmap:98 telephone-event/8000\n\

@@ -5,8 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn capabilities() -> impl Strategy<Value = Capabilities> {
-    let built: Vec<Codec> = Codec::ALL.into_iter().filter(|codec| codec.is_available()).collect();
-    let codecs = Just(built)
+    let codecs = Just(Codec::ALL.to_vec())
         .prop_shuffle()
         .prop_flat_map(|codecs| (1..=codecs.len()).prop_map(move |count| codecs[..count].to_vec()));
     let srtp = prop_oneof![Just(Srtp::Off), Just(Srtp::Offered), Just(Srtp::Required)];
@@ -61,7 +60,7 @@ proptest! {
     #[test]
     fn both_sides_come_to_the_same(near in capabilities(), other in capabilities()) {
         let (offer, pending) = ours(&near).offer();
-        let mut callee = Local::new(far(), 9, other.clone(), Secret::new([8; 32]));
+        let mut callee = Local::of_any_codec(far(), 9, other.clone(), Secret::new([8; 32]));
         let in_common = near.codecs.iter().find(|codec| other.codecs.contains(codec));
         let expected = match (near.srtp, other.srtp, in_common) {
             (Srtp::Off, Srtp::Required, _) => "NoSrtp",
@@ -85,7 +84,7 @@ proptest! {
                 prop_assert_eq!((ours.ptime_ms, theirs.ptime_ms), (length(other.ptime_ms), length(near.ptime_ms)));
                 // And back again, in a re-INVITE of theirs.
                 let (offer, pending) = callee.offer();
-                let (answer, ours) = Local::new(local(), 7, near, Secret::new([3; 32])).answer(&offer.to_bytes()).expect("an answer");
+                let (answer, ours) = Local::of_any_codec(local(), 7, near, Secret::new([3; 32])).answer(&offer.to_bytes()).expect("an answer");
                 check_mirror(&ours, &pending.accept(&answer).expect("agreement"))?;
             }
             Err(error) => {

@@ -18,7 +18,7 @@ fn local() -> SocketAddr {
 
 /// Our side of a dialog, with the same keys each time.
 fn ours(capabilities: &Capabilities) -> Local {
-    Local::new(local(), 7, capabilities.clone(), Secret::new([3; 32]))
+    Local::of_any_codec(local(), 7, capabilities.clone(), Secret::new([3; 32]))
 }
 
 fn pending() -> PendingOffer {

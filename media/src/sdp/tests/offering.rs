@@ -13,7 +13,6 @@ fn the_offer_reads_as_rfc_8866_writes_it() {
 }
 
 #[test]
-#[cfg_attr(not(feature = "opus"), ignore = "needs the feature opus")]
 fn every_codec_and_option_has_its_lines() {
     let capabilities = Capabilities {
         codecs: vec![Codec::Opus, Codec::G722, Codec::Pcma],
@@ -96,7 +95,6 @@ fn a_static_codec_needs_no_rtpmap_and_a_dynamic_number_is_mapped() {
 }
 
 #[test]
-#[cfg_attr(not(feature = "opus"), ignore = "needs the feature opus")]
 fn an_answer_may_change_the_number_of_a_dynamic_codec() {
     let capabilities = with(&[Codec::Opus, Codec::Pcmu]);
     let answer = "m=audio 4000 RTP/AVP 96 97\na=rtpmap:96 OPUS/48000/2\na=rtpmap:97 telephone-event/48000\n\
@@ -139,27 +137,29 @@ fn g722_is_found_under_its_clock_by_decree_and_under_its_real_one() {
 }
 
 #[test]
-#[cfg_attr(not(feature = "opus"), ignore = "needs the feature opus")]
 fn telephone_events_have_the_clock_of_their_codec_or_the_one_there_is() {
     let capabilities = with(&[Codec::Opus, Codec::Pcmu]);
     let both =
         "a=rtpmap:96 opus/48000/2\na=rtpmap:101 telephone-event/8000\na=rtpmap:110 telephone-event/48000\n";
     let opus =
         accept_with(&capabilities, &format!("m=audio 4000 RTP/AVP 96 101 110\n{both}")).expect("agreement");
-    assert_eq!(opus.telephone_event, Some(110));
+    assert_eq!((opus.telephone_event, opus.telephone_event_hz()), (Some(110), 48_000));
     let pcmu =
         accept_with(&capabilities, &format!("m=audio 4000 RTP/AVP 0 110 101\n{both}")).expect("agreement");
     assert_eq!(pcmu.telephone_event, Some(101));
     let narrow =
         accept_with(&capabilities, &format!("m=audio 4000 RTP/AVP 96 101\n{both}")).expect("agreement");
-    assert_eq!(narrow.telephone_event, Some(101), "many know of 8,000 alone");
+    assert_eq!(
+        (narrow.telephone_event, narrow.telephone_event_hz()),
+        (Some(101), 8_000),
+        "many know of 8,000 alone"
+    );
     let without = Capabilities { telephone_event: false, ..capabilities };
     let none = accept_with(&without, &format!("m=audio 4000 RTP/AVP 96 101\n{both}")).expect("agreement");
     assert_eq!((none.telephone_event, none.incoming.of(101)), (None, None));
 }
 
 #[test]
-#[cfg_attr(not(feature = "opus"), ignore = "needs the feature opus")]
 fn comfort_noise_is_sent_where_both_have_it_and_the_codec_has_none() {
     let capabilities = Capabilities { comfort_noise: true, ..with(&[Codec::Opus, Codec::Pcmu]) };
     let pcmu = accept_with(&capabilities, "m=audio 4000 RTP/AVP 0 13\n").expect("agreement");
@@ -174,7 +174,6 @@ fn comfort_noise_is_sent_where_both_have_it_and_the_codec_has_none() {
 }
 
 #[test]
-#[cfg_attr(not(feature = "opus"), ignore = "needs the feature opus")]
 fn we_send_the_packet_length_that_they_ask_for_within_bounds() {
     let capabilities = Capabilities { ptime_ms: 30, ..with(&[Codec::Pcmu, Codec::Opus]) };
     for (attributes, pcmu, opus) in [
@@ -298,11 +297,12 @@ fn sloppy_senders_are_read() {
 #[test]
 fn what_this_build_has_not_is_neither_offered_nor_taken() {
     let capabilities = with(&[Codec::Opus, Codec::Pcma]);
-    let offered = String::from_utf8(ours(&capabilities).offer().0.to_bytes().to_vec()).expect("text");
+    let (offer, pending) = Offer::new(local(), 7, &capabilities);
+    let offered = String::from_utf8(offer.to_bytes().to_vec()).expect("text");
     assert_eq!(offered.contains("opus"), Codec::Opus.is_available());
     let answer = "m=audio 4000 RTP/AVP 96 8\na=rtpmap:96 opus/48000/2\n";
     let taken = if Codec::Opus.is_available() { Codec::Opus } else { Codec::Pcma };
-    assert_eq!(accept_with(&capabilities, answer).map(|negotiated| negotiated.codec), Ok(taken));
-    let alone = accept_with(&capabilities, "m=audio 4000 RTP/AVP 96\na=rtpmap:96 opus/48000/2\n");
+    assert_eq!(pending.preview(&wire(answer)).map(|negotiated| negotiated.codec), Ok(taken));
+    let alone = pending.preview(&wire("m=audio 4000 RTP/AVP 96\na=rtpmap:96 opus/48000/2\n"));
     assert_eq!(alone.is_ok(), Codec::Opus.is_available(), "{alone:?}");
 }
