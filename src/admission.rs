@@ -1,7 +1,9 @@
 //! Who may start a call now, and by which trunk: calls at once and calls a second, for the switch, the key and the trunk, and
-//! each trunk's health. All or nothing.
+//! each trunk's health, and what it costs a day. All or nothing.
 //!
 //! Deciding never waits: counters in memory, under one lock. A permit is given back when it is dropped.
+
+mod spend;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,7 +12,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use crate::model::{Key, KeyId, Refusal, Trunk, TrunkId};
+use spend::{Calendar, Ledger};
+
+use crate::model::{Key, KeyId, Refusal, Timestamp, Trunk, TrunkId};
 use crate::trunk::choice::{self, Room};
 use crate::trunk::health::{Change, Health, Probe, Registration, Sign, Standing};
 
@@ -36,6 +40,7 @@ struct State {
     bucket: Bucket,
     keys: HashMap<KeyId, Gauge>,
     lanes: HashMap<TrunkId, Lane>,
+    calendar: Option<Calendar>,
 }
 
 /// What is known of one trunk. As many as the configuration ever declared.
@@ -44,6 +49,7 @@ struct Lane {
     bucket: Bucket,
     health: Health,
     name: String,
+    spend: Arc<Mutex<Ledger>>,
 }
 
 /// Room for one call, given back when it is dropped.
@@ -51,7 +57,22 @@ pub struct Permit {
     switch: Gauge,
     key: Option<Gauge>,
     trunk: Gauge,
+    spend: Booking,
     room: Arc<Notify>,
+}
+
+/// What one call costs its trunk.
+struct Booking {
+    ledger: Arc<Mutex<Ledger>>,
+    state: Booked,
+}
+
+/// How far it is.
+#[derive(Clone, Copy)]
+enum Booked {
+    Waiting,
+    Answered(Instant),
+    Settled,
 }
 
 /// Calls at once, counted.
@@ -101,6 +122,7 @@ impl Admission {
             bucket: Bucket::default(),
             keys: HashMap::new(),
             lanes: HashMap::new(),
+            calendar: None,
         };
         Self { limits, room: Arc::new(Notify::new()), state: Arc::new(Mutex::new(state)) }
     }
@@ -129,11 +151,11 @@ impl Admission {
             return Err(limited("calls per second", retry_after));
         }
         state.bucket.take(now, self.limits.cps);
-        let trunk = state.enter(now, &trunks[chosen]);
+        let (trunk, spend) = state.enter(now, &trunks[chosen]);
         let key = own.map(|(gauge, _)| gauge);
         let switch = state.switch.clone();
         [Some(&switch), key.as_ref()].into_iter().flatten().for_each(Gauge::take);
-        Ok((chosen, Permit { switch, key, trunk, room: Arc::clone(&self.room) }))
+        Ok((chosen, Permit { switch, key, trunk, spend, room: Arc::clone(&self.room) }))
     }
 
     /// Moves a call's permit to the first of these trunks that has room now, in one step: the call holds a channel of one or of
@@ -142,10 +164,24 @@ impl Admission {
     pub fn divert(&self, now: Instant, permit: &mut Permit, trunks: &[Arc<Trunk>]) -> Result<usize, Refusal> {
         let mut state = self.state();
         let chosen = state.choose(now, trunks)?;
-        let left = std::mem::replace(&mut permit.trunk, state.enter(now, &trunks[chosen]));
-        left.give();
+        let (trunk, spend) = state.enter(now, &trunks[chosen]);
+        std::mem::replace(&mut permit.trunk, trunk).give();
+        permit.spend = spend;
         self.room.notify_one();
         Ok(chosen)
+    }
+
+    /// What the civil clock says. The days that trunks' spending is counted by follow it; tell it now and then, since it may be set.
+    pub fn handle_calendar(&self, now: Instant, on: Timestamp) {
+        let mut state = self.state();
+        let calendar = Calendar { at: now, on };
+        state.calendar = Some(calendar);
+        state.lanes.values().for_each(|lane| lock(&lane.spend).set_calendar(calendar));
+    }
+
+    /// Minutes that an earlier run has spent by this trunk today.
+    pub fn restore_spend(&self, now: Instant, trunk: &Trunk, minutes: u64) {
+        lock(&self.state().lane(now, trunk).spend).restore(now, minutes);
     }
 
     /// An INVITE by this trunk came to an end.
@@ -209,11 +245,14 @@ impl Admission {
 
 impl State {
     fn lane(&mut self, now: Instant, trunk: &Trunk) -> &mut Lane {
+        // Nobody has told the date: then all is one day.
+        let calendar = self.calendar.unwrap_or(Calendar { at: now, on: Timestamp(0) });
         self.lanes.entry(trunk.id).or_insert_with(|| Lane {
             calls: Gauge::default(),
             bucket: Bucket::default(),
             health: Health::new(now),
             name: trunk.name.clone(),
+            spend: Arc::new(Mutex::new(Ledger::new(now, calendar))),
         })
     }
 
@@ -221,8 +260,8 @@ impl State {
         choice::choose(trunks.iter().map(|trunk| self.lane(now, trunk).room(now, trunk)))
     }
 
-    /// Takes a channel and a token of a trunk that has some.
-    fn enter(&mut self, now: Instant, trunk: &Trunk) -> Gauge {
+    /// Takes a channel, a token and a minute of a trunk that has some.
+    fn enter(&mut self, now: Instant, trunk: &Trunk) -> (Gauge, Booking) {
         let lane = self.lane(now, trunk);
         if lane.health.standing(now) == Standing::Trial {
             lane.health.handle_trial(now);
@@ -230,7 +269,9 @@ impl State {
         lane.health.handle_start(now);
         lane.bucket.take(now, lane.health.cps(now, trunk.cps));
         lane.calls.take();
-        lane.calls.clone()
+        lock(&lane.spend).start();
+        let booking = Booking { ledger: Arc::clone(&lane.spend), state: Booked::Waiting };
+        (lane.calls.clone(), booking)
     }
 }
 
@@ -258,6 +299,12 @@ impl Lane {
         }
         if trunk.channels.is_some_and(|most| self.calls.count() >= most) {
             return limited("channels of the trunk", CONCURRENT_RETRY);
+        }
+        if trunk.destinations.spend.is_some_and(|limit| !lock(&self.spend).has_room(now, limit)) {
+            return Room::Closed {
+                why: format!("trunk `{}` has spent what it may cost today (spend.per_day)", trunk.name),
+                sip_code: None,
+            };
         }
         match self.bucket.look(now, self.health.cps(now, trunk.cps)) {
             Ok(()) => Room::Open,
@@ -296,6 +343,47 @@ impl Gauge {
     fn give(&self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }
+}
+
+impl Permit {
+    /// The call is answered: from now on it costs.
+    pub fn answered(&mut self, now: Instant) {
+        if let Booked::Waiting = self.spend.state {
+            lock(&self.spend.ledger).answer(now);
+            self.spend.state = Booked::Answered(now);
+        }
+    }
+
+    /// It is over: it has cost what it has cost.
+    pub fn ended(&mut self, now: Instant) {
+        self.spend.settle(now);
+    }
+}
+
+impl Booking {
+    fn settle(&mut self, now: Instant) {
+        match std::mem::replace(&mut self.state, Booked::Settled) {
+            Booked::Waiting => lock(&self.ledger).withdraw(),
+            Booked::Answered(at) => lock(&self.ledger).end(now, at),
+            Booked::Settled => {}
+        }
+    }
+}
+
+/// A call that goes without having been ended has cost its first minute at least.
+impl Drop for Booking {
+    fn drop(&mut self) {
+        match std::mem::replace(&mut self.state, Booked::Settled) {
+            Booked::Waiting => lock(&self.ledger).withdraw(),
+            Booked::Answered(at) => lock(&self.ledger).end(at, at),
+            Booked::Settled => {}
+        }
+    }
+}
+
+/// No code that can panic runs under it.
+fn lock(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
+    ledger.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for Permit {

@@ -10,11 +10,13 @@ mod machine;
 mod outbox;
 mod party;
 mod shard;
+mod sound;
 mod timer;
 mod verdict;
 
-pub use driver::{Board, Counts, Driver, DriverParts, Events, Input, Mailbox, Room};
+pub use driver::{Board, Counts, Driver, DriverParts, Events, Input, Intents, Mailbox, Room};
 pub use machine::Origination;
 pub use outbox::{MediaOrder, Speech, SpeechOrder};
 pub use shard::{Command, Orphan, Shard};
+pub use sound::{capabilities, over as spec_for};
 pub use verdict::parameters as detection;

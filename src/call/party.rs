@@ -101,8 +101,12 @@ impl Party {
 }
 
 /// Our offer for a leg whose RTP comes in at `local`, and our side of its descriptions.
-pub fn offer(address: std::net::SocketAddr, origin: u64) -> (Body, PendingOffer, Local) {
-    let mut local = Local::new(address, origin, Capabilities::default(), Secret::random());
+pub fn offer(
+    address: std::net::SocketAddr,
+    origin: u64,
+    capabilities: Capabilities,
+) -> (Body, PendingOffer, Local) {
+    let mut local = Local::new(address, origin, capabilities, Secret::random());
     let (offer, pending) = local.offer();
     (Body::sdp(offer.to_bytes()), pending, local)
 }

@@ -8,7 +8,7 @@ use trunkline_media::{BridgeSpec, Command as Media, LegId, Media as MediaPlane, 
 
 use super::DialerParts;
 use crate::admission::Permit;
-use crate::call::{Origination, detection};
+use crate::call::{Origination, detection, spec_for};
 use crate::model::{CallPlan, Refusal};
 
 /// An open leg.
@@ -28,6 +28,7 @@ impl OpenLeg {
             rtp_timeout: parts.settings.rtp_timeout,
             ..BridgeSpec::default()
         };
+        let spec = spec_for(plan, spec);
         let directory = parts.settings.recordings.as_ref().filter(|_| plan.record);
         let recording = directory.map(|directory| directory.join(format!("{}.wav", plan.call.ca())));
         let file = recording.clone().map(|path| RecordingSpec { path });

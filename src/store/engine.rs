@@ -125,6 +125,29 @@ impl Engine {
         })
     }
 
+    /// By the index of when calls were asked for: one that ended since then was asked for at most a day before. An unfinished call
+    /// is counted for no longer than a call may last, however long the switch was down.
+    pub async fn minutes_by_trunk(
+        &self,
+        tenant: TenantId,
+        since: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<(String, u64)>, StoreError> {
+        const SQL: &str = "SELECT trunk, CAST(sum(CASE
+              WHEN coalesce(ended_at, $3) <= answered_at THEN 1
+              WHEN ended_at IS NULL AND $3 - answered_at > $5 THEN $5 / 60000
+              ELSE (coalesce(ended_at, $3) - answered_at + 59999) / 60000 END) AS BIGINT) AS minutes
+            FROM calls WHERE tenant = $1 AND created_at >= $4 AND answered_at IS NOT NULL
+              AND (ended_at >= $2 OR ended_at IS NULL)
+            GROUP BY trunk";
+        on!(self, readers, |pool| {
+            let query = sqlx::query(SQL).bind(signed(tenant.0)).bind(since.0).bind(now.0);
+            let rows = query.bind(since.0.saturating_sub(DAY_MS)).bind(CALL_MAX_MS).fetch_all(pool).await?;
+            let read = |trunk: String, minutes: i64| (trunk, minutes.unsigned_abs());
+            rows.iter().map(|row| Ok(read(row.try_get(0)?, row.try_get(1)?))).collect()
+        })
+    }
+
     pub async fn calls(
         &self,
         tenant: TenantId,
@@ -226,6 +249,11 @@ impl Engine {
         })
     }
 }
+
+/// A day.
+const DAY_MS: i64 = 86_400_000;
+/// No agent's call lasts longer (`max_call_duration_seconds`).
+const CALL_MAX_MS: i64 = 1_800_000;
 
 /// Ids are below 2^53, page offsets are bounded by the faces; what is larger finds nothing.
 fn signed(value: u64) -> i64 {

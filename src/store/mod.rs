@@ -26,7 +26,7 @@ pub use error::StoreError;
 pub use outbox::{Claim, Delivery, EventKind, Settled, Settlement};
 pub use types::{CallFilter, CallPage, DatabaseTarget, Direction, Intended, Intent, Replay, Write};
 
-use crate::model::{CallId, CallRecord, DialogRecord, Idempotency, KeyId, TenantId, Timestamp};
+use crate::model::{CallId, CallRecord, Dialing, DialogRecord, Idempotency, KeyId, TenantId, Timestamp};
 use engine::Engine;
 use writer::{Gauges, Op};
 
@@ -90,11 +90,11 @@ impl Store {
         self.engine.find_replay(key, idempotency).await
     }
 
-    /// An accepted call's INVITE is about to leave. Resolves when that is on disk.
-    pub async fn dialing(&self, call: CallId) -> Result<(), StoreError> {
+    /// An INVITE of a committed call is about to leave, by this trunk. Resolves when that is on disk.
+    pub async fn dialing(&self, dialing: Dialing) -> Result<(), StoreError> {
         self.refuse_unless_healthy()?;
         let (reply, answer) = oneshot::channel();
-        self.try_queue(Op::Dialing(call, reply))?;
+        self.try_queue(Op::Dialing(Box::new(dialing), reply))?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
@@ -123,6 +123,17 @@ impl Store {
     /// Calls that have not ended, as an earlier run left them, with the dialogs of the answered ones.
     pub async fn unfinished(&self) -> Result<Vec<(CallRecord, Option<DialogRecord>)>, StoreError> {
         self.engine.unfinished().await
+    }
+
+    /// Minutes begun of a tenant's answered calls, by their trunks' names: of those that ended since then, and of those that an
+    /// earlier run left unfinished, as if they ended now.
+    pub async fn minutes_by_trunk(
+        &self,
+        tenant: TenantId,
+        since: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<(String, u64)>, StoreError> {
+        self.engine.minutes_by_trunk(tenant, since, now).await
     }
 
     /// Takes due outbox rows under a lease, oldest first; of one call only the oldest that is still owed.

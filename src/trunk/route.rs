@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use trunkline_sip::{Body, Credentials, Invite, Refresher, Reliable, SessionTimer};
+use trunkline_sip::message::NameAddr;
+use trunkline_sip::{Body, ClientTls, Credentials, Invite, Refresher, Reliable, SessionTimer};
 
 use super::custom;
 use super::identity::Caller;
@@ -34,9 +35,9 @@ pub fn invite(plan: &CallPlan, trunk: &Trunk, now: Instant, offer: Body) -> Resu
         uri: target.request_uri(&user, user_phone),
         from: caller.from(),
         to: name_addr(None, &address(target.scheme(), &user, target.host(), user_phone)),
-        route: trunk.outbound_proxy.as_deref().map(|proxy| Target::of(proxy).route()),
+        route: proxy(trunk),
         credentials: credentials(trunk),
-        tls: trunk.tls.as_ref().map(|tls| Arc::clone(&tls.client)),
+        tls: tls(trunk),
         headers,
         body: Some(offer),
         call_id: Some(plan.sip_call_id.clone()),
@@ -44,6 +45,16 @@ pub fn invite(plan: &CallPlan, trunk: &Trunk, now: Instant, offer: Body) -> Resu
         reliable: reliable(trunk.reliable),
         session: trunk.session.map(session),
     })
+}
+
+/// Sends an INVITE by the way that the registrar named (RFC 3608 §6.1), behind the trunk's own proxy if it has one.
+pub fn by(invite: &mut Invite, service_route: &[String]) {
+    let mut hops = service_route.iter();
+    if invite.route.is_none() {
+        let first = hops.next().and_then(|value| NameAddr::parse(value));
+        invite.route = first.map(|address| address.uri.to_owned());
+    }
+    invite.headers.splice(0..0, hops.map(|value| ("Route".to_owned(), value.clone())));
 }
 
 /// Date and Identity. Without them the call goes or stays as the trunk says; that it does is said once.
@@ -76,6 +87,16 @@ pub fn credentials(trunk: &Trunk) -> Option<Arc<Credentials>> {
     let (username, password) = (trunk.username.as_ref()?, trunk.password.as_ref()?);
     let credentials = Credentials::new(username.clone(), password.reveal().clone());
     Some(Arc::new(Credentials { realm: trunk.auth_realm.clone(), ..credentials }))
+}
+
+/// The proxy that this trunk's requests go through first.
+pub fn proxy(trunk: &Trunk) -> Option<String> {
+    trunk.outbound_proxy.as_deref().map(|proxy| Target::of(proxy).route())
+}
+
+/// How TLS is spoken to this trunk; `None`: as to everybody.
+pub fn tls(trunk: &Trunk) -> Option<Arc<ClientTls>> {
+    trunk.tls.as_ref().map(|tls| Arc::clone(&tls.client))
 }
 
 fn reliable(said: ReliableProvisional) -> Reliable {

@@ -3,6 +3,7 @@
 mod callees;
 mod calls_outbound;
 mod calls_read;
+mod carriers;
 mod cli;
 mod crash;
 mod doctor;
@@ -13,6 +14,7 @@ mod metrics;
 mod peers;
 mod postgres;
 mod sipp;
+mod spend;
 mod switch;
 mod webhooks;
 mod world;

@@ -339,3 +339,25 @@ fn keys_and_certificates_are_read_and_looked_at() {
         assert_eq!(faults(&lines), [format!("trunk[0].{words}")], "{lines}");
     }
 }
+
+/// What is not in the README is found by nobody.
+#[test]
+fn every_key_stands_in_the_readme() {
+    let readme = include_str!("../../../README.md");
+    let tables =
+        ["", "tls = { x = 1 }\n", "stir = { x = 1 }\n", "spend = { x = 1 }\n", "inbound = { x = 1 }\n"];
+    let mut count = 0;
+    for table in tables {
+        let lines = if table.is_empty() { "x = 1\n" } else { table };
+        let shown = faults(lines).remove(0);
+        let (_, keys) =
+            shown.split_once("expected one of ").or(shown.split_once("expected ")).expect("the keys");
+        for key in keys.split(['`', ',', ' ']).filter(|word| !word.is_empty() && *word != "or") {
+            let stands =
+                [format!("`{key}`"), format!("`[trunk.{key}]`")].iter().any(|words| readme.contains(words));
+            assert!(stands, "{key} is not in README.md");
+            count += 1;
+        }
+    }
+    assert!(count > 60, "{count}");
+}

@@ -50,6 +50,7 @@ on_both_engines! {
     a_claim_leaves_room_and_keeps_order,
     a_retry_keeps_its_first_bytes,
     hostile_text_is_stored,
+    minutes_are_counted_by_trunk,
 }
 
 pub const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -90,6 +91,7 @@ pub fn record(call: u64) -> CallRecord {
         dead_air: None,
         recording: None,
         recording_error: None,
+        attempts: Vec::new(),
     }
 }
 
@@ -126,6 +128,15 @@ fn dialog() -> DialogRecord {
         local_cseq: 2,
         remote: "192.0.2.1:5060".parse().expect("an address"),
         trunk: "t1".into(),
+    }
+}
+
+fn dialing(record: &CallRecord) -> Dialing {
+    Dialing {
+        call: record.call,
+        trunk: record.trunk.clone(),
+        sip_call_id: record.sip_call_id.clone(),
+        attempts: record.attempts.clone(),
     }
 }
 
@@ -171,8 +182,25 @@ async fn a_record_reads_back_as_it_was_written(place: Place) {
     };
     intend(&store, bare.clone()).await;
     assert_eq!(read(&store, 2).await, Some(bare.clone()));
-    store.dialing(bare.call).await.expect("stored");
+    store.dialing(dialing(&bare)).await.expect("stored");
     assert_eq!(read(&store, 2).await.expect("there").state, CallState::Dialing);
+    let diverted = CallRecord {
+        trunk: "t2".into(),
+        sip_call_id: "second".into(),
+        attempts: vec![
+            Attempt {
+                sip_status: Some(503),
+                q850: Some(34),
+                why: Some("full".into()),
+                ..Attempt::new("t1", "first")
+            },
+            Attempt { uri: Some("sip:+1@192.0.2.7".into()), ..Attempt::new("t2", "second") },
+        ],
+        state: CallState::Dialing,
+        ..bare
+    };
+    store.dialing(dialing(&diverted)).await.expect("stored");
+    assert_eq!(read(&store, 2).await, Some(diverted));
 
     store.write([answer(1)].into()).await.expect("stored");
     let answered = store.unfinished().await.expect("readable");
@@ -498,4 +526,44 @@ async fn hostile_text_is_stored(place: Place) {
     end(&store, CallRecord { detail: Some(hostile.into()), ..ended(1) }).await;
     let detail = read(&store, 1).await.expect("there").detail;
     assert_eq!(detail, Some(hostile.replace('\0', "\u{fffd}")));
+}
+
+async fn minutes_are_counted_by_trunk(place: Place) {
+    let store = place.open().await;
+    let minute = 60_000;
+    // Trunk, answered, ended: in minutes from now.
+    let calls = [
+        ("t1", Some(-50), Some(-49)),
+        ("t1", Some(-50), Some(-50)),
+        ("t1", Some(-600), Some(-59)),
+        ("t2", Some(-10), Some(-5)),
+        ("t2", None, Some(-5)),
+        ("t2", Some(-700), Some(-650)),
+        ("t3", Some(-90), None),
+        ("t3", Some(-3), None),
+    ];
+    let at = |minutes: i64| Timestamp(NOW.0 + minutes * minute);
+    for (call, (trunk, answered_at, ended_at)) in (1..).zip(calls) {
+        let dialing = CallRecord { trunk: trunk.into(), created_at: at(-700), webhook: None, ..record(call) };
+        intend(&store, dialing.clone()).await;
+        if let Some(answered) = answered_at {
+            let Write::Answered { call, dialog, .. } = answer(call) else { unreachable!() };
+            let write = Write::Answered { call, ringing_at: None, answered_at: at(answered), dialog };
+            store.write([write].into()).await.expect("stored");
+        }
+        if let Some(ended) = ended_at {
+            let over = CallRecord {
+                answered_at: answered_at.map(at),
+                ended_at: Some(at(ended)),
+                state: CallState::Ended,
+                ..dialing
+            };
+            end(&store, over).await;
+        }
+    }
+    let mut minutes = store.minutes_by_trunk(TENANT, at(-60), NOW).await.expect("readable");
+    minutes.sort();
+    let expected = [("t1", 1 + 1 + 541), ("t2", 5), ("t3", 30 + 3)];
+    assert_eq!(minutes, expected.map(|(trunk, minutes)| (trunk.to_owned(), minutes)));
+    assert_eq!(store.minutes_by_trunk(TenantId(2), at(-60), NOW).await.expect("readable"), []);
 }
