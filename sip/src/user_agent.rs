@@ -81,6 +81,7 @@ impl UserAgent {
     /// A connection was lost, or could not be made: what waits for something on it goes elsewhere or fails at once. Dialogs
     /// live on, and open another for their next request.
     pub fn handle_flow_lost(&mut self, now: Instant, lost: &FlowLost) {
+        self.registrations_severed(now, lost);
         if !self.layer.is_used(&lost.path) {
             return;
         }
