@@ -53,8 +53,8 @@ pub fn remedies(patient: &Patient, to: &PhoneNumber, call: &CallSeen) -> Vec<Rem
     let Some(last) = call.exchange.last_final() else { return Vec::new() };
     let cabinet = Cabinet { trunk: &patient.trunk, found: Vec::new() };
     let mut found = match last.status().unwrap_or_default() {
-        400 | 404 | 414 | 416 | 484 | 485 | 604 => cabinet.numbers(to).from_domains(patient, call).found,
-        403 | 405 | 480 | 501 => cabinet.from_domains(patient, call).from_users().numbers(to).found,
+        400 | 404 | 414 | 416 | 484 | 485 | 604 => cabinet.numbers(to).domains(patient, call).found,
+        403 | 405 | 480 | 501 => cabinet.domains(patient, call).users().numbers(to).found,
         415 | 488 | 606 => cabinet.encryption().codecs().found,
         420 => cabinet.extensions_off(last).found,
         421 => cabinet.extensions_on(last).found,
@@ -119,7 +119,7 @@ impl Cabinet<'_> {
     }
 
     /// Hosts that the carrier has named, in a challenge or a warning, and our own.
-    fn from_domains(mut self, patient: &Patient, call: &CallSeen) -> Self {
+    fn domains(mut self, patient: &Patient, call: &CallSeen) -> Self {
         const DOMAINS_MAX: usize = 3;
         let query = Query::of(&patient.trunk.uri);
         let own = query.as_ref().map_or("", |query| query.host.as_str());
@@ -145,7 +145,7 @@ impl Cabinet<'_> {
         self
     }
 
-    fn from_users(mut self) -> Self {
+    fn users(mut self) -> Self {
         if self.trunk.username.is_some() && self.trunk.from_user != FromUser::Username {
             let settings = vec![("from_user", quoted("username"))];
             self.add(Code::NeedsFromUser, settings, |trunk| trunk.from_user = FromUser::Username);
