@@ -110,8 +110,11 @@ fn respond(request: &Message) {
         // A lone CR within a value goes back as a space.
         let plain = |text: &str| text.replace('\r', " ");
         assert_eq!((plain(response.call_id()), response.cseq()), (plain(request.call_id()), request.cseq()));
+        // A bracket or quote that is never closed reaches to the end, and what we add to the Via stands behind it.
         let branch = |message: &Message| message.top_via().and_then(|via| via.branch()).map(plain);
-        assert_eq!(branch(&response), branch(request));
+        if branch(request).is_none_or(|branch| !branch.contains(['<', '"', '('])) {
+            assert_eq!(branch(&response), branch(request));
+        }
     }
 }
 

@@ -62,6 +62,16 @@ impl<T> Arena<T> {
         self.slab.iter_mut().map(|(_, (_, value))| value)
     }
 
+    /// The keys of the entries that are so.
+    pub fn keys_where(&self, is_so: impl Fn(&T) -> bool) -> Vec<Key> {
+        let found = self.slab.iter().filter(|(_, (_, value))| is_so(value));
+        let key = |(index, (generation, _)): (usize, &(u32, T))| Key {
+            index: u32::try_from(index).expect("an arena is bounded by its owner far below 2^32"),
+            generation: *generation,
+        };
+        found.map(key).collect()
+    }
+
     pub fn remove(&mut self, key: Key) -> Option<T> {
         self.get(key)?;
         self.slab.try_remove(key.index as usize).map(|(_, value)| value)

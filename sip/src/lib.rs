@@ -8,7 +8,8 @@
 //! | `path`, `targets`, `timers` | where a message goes, and where next; the timer wheel |
 //! | `transaction` | client and server transactions with every timer of §17 and RFC 6026; branches that say where their owner is |
 //! | `dialog` | who speaks with whom, by which route and in which order (§12) |
-//! | `invite`, `request`, `options` | a call's whole life; a BYE or OPTIONS that stands for itself |
+//! | `invite`, `request`, `options` | a call's whole life; a request that stands for itself: BYE, OPTIONS, REGISTER, REFER, NOTIFY |
+//! | `registration`, `referral`, `notices` | bindings at registrars; transfers (RFC 3515); what carriers say outside of calls |
 //! | `user_agent` | [`UserAgent`] owns all of it; messages and time go in, messages and [`Event`]s come out |
 //! | `transport`, `endpoint`, `resolver` | the shell: sockets, batches, names |
 //!

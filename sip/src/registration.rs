@@ -11,10 +11,12 @@ use crate::digest::Authenticator;
 use crate::event::{Asker, Cause, DialogState, Event, Failure, RegistrationId};
 use crate::invite::loose_route;
 use crate::message::{Message, Method, Name, NameAddr, Uri};
+use crate::path::{FlowLost, Path};
 use crate::request::{Outcome, Purpose, Request};
 use crate::targets::{Targets, hop};
 use crate::timers::TimerId;
 use crate::transaction::Minted;
+use crate::transport_error::TransportError;
 use crate::user_agent::UserAgent;
 
 /// One binding, and what is needed to renew it.
@@ -32,6 +34,8 @@ pub(crate) struct Registration {
     too_brief: u8,
     /// Whether the registrar has had a binding of ours.
     is_bound: bool,
+    /// How the registrar was reached when it took our binding: over a connection, it calls us back by that.
+    path: Option<Path>,
     /// `unregister` was called.
     is_leaving: bool,
     phase: Phase,
@@ -76,6 +80,7 @@ impl UserAgent {
             failures: 0,
             too_brief: 0,
             is_bound: false,
+            path: None,
             is_leaving: false,
             phase: Phase::Asking,
         });
@@ -141,13 +146,37 @@ impl UserAgent {
         }
         match outcome {
             Outcome::Response(response) if outcome.is_success() => {
+                registration.path = request.way.map(|way| way.path);
                 self.registered(now, key, response, request.contact);
             }
             Outcome::Response(response) if registration.lengthen(response) => self.send_register(now, key),
             _ => {
                 let failure = outcome.failure().unwrap_or_else(|| Failure::silent(Cause::Timeout, false));
+                let failure = Failure { transport: request.transport, ..failure };
                 self.registration_failed(now, key, failure);
             }
+        }
+    }
+
+    /// A connection is gone, and with it what came to us by it: those registered over it register anew (RFC 5626 §4.4).
+    pub(crate) fn registrations_severed(&mut self, now: Instant, lost: &FlowLost) {
+        let is_hit = |registration: &Registration| {
+            registration.path == Some(lost.path) && matches!(registration.phase, Phase::Waiting(_))
+        };
+        for key in self.registrations.keys_where(is_hit) {
+            let Some(registration) = self.registrations.get_mut(key) else { continue };
+            registration.path = None;
+            if let Phase::Waiting(timer) = registration.phase {
+                self.layer.let_sleep(timer);
+            }
+            if lost.error == TransportError::Idle {
+                // We closed it ourselves: nothing is wrong with the registrar.
+                self.send_register(now, key);
+                continue;
+            }
+            let failure = Failure::silent(Cause::Transport, false);
+            let failure = Failure { transport: Some(lost.error.clone()), ..failure };
+            self.registration_failed(now, key, failure);
         }
     }
 

@@ -347,12 +347,14 @@ impl UserAgent {
                     Outcome::Response(response) => Some(Box::new((*response).clone())),
                     Outcome::Silence(_) => None,
                 };
+                let transport = request.transport;
+                let told = |failure| Box::new(Failure { transport: transport.clone(), ..failure });
                 self.layer.events.push_back(Event::Reply {
                     request: RequestId(key),
                     token,
                     status,
-                    transport: request.transport,
-                    failure: outcome.failure().map(Box::new),
+                    failure: outcome.failure().map(told),
+                    transport,
                     response,
                 });
             }

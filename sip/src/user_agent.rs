@@ -81,6 +81,7 @@ impl UserAgent {
     /// A connection was lost, or could not be made: what waits for something on it goes elsewhere or fails at once. Dialogs
     /// live on, and open another for their next request.
     pub fn handle_flow_lost(&mut self, now: Instant, lost: &FlowLost) {
+        self.registrations_severed(now, lost);
         if !self.layer.is_used(&lost.path) {
             return;
         }
@@ -91,6 +92,7 @@ impl UserAgent {
                 Owner::Nobody => {}
             }
         }
+        self.sever_acks(now, &lost.path);
         if let Flow::Accepted(_) = lost.path.flow {
             self.layer.sever_servers(now, &lost.path);
             self.sever_answers(&lost.path);

@@ -34,6 +34,8 @@ struct Kept {
     /// When the next OPTIONS is due.
     due: Option<Instant>,
     asked: Option<Asked>,
+    /// Those that were given up, and are sent again by the user agent until Timer F: a late word is a word all the same.
+    late: Vec<Asked>,
     /// OPTIONS in a row that failed.
     lost: u32,
     registration: Option<RegistrationId>,
@@ -41,6 +43,7 @@ struct Kept {
 }
 
 /// An OPTIONS under way.
+#[derive(Clone)]
 struct Asked {
     request: RequestId,
     at: Instant,
@@ -54,6 +57,8 @@ const SPREAD: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(4);
 /// While OPTIONS fail, the next one comes so soon, if not sooner: three failures make a trunk down.
 const DOUBT: Duration = Duration::from_secs(2);
+/// OPTIONS that were given up and may still be answered: more than Timer F lets live at once.
+const LATE_MAX: usize = 16;
 const TICK: Duration = Duration::from_secs(1);
 
 impl Keeper {
@@ -85,6 +90,7 @@ impl Keeper {
                 trunk: Arc::clone(trunk),
                 due: None,
                 asked: None,
+                late: Vec::new(),
                 lost: 0,
                 registration: None,
                 service_route: Vec::new(),
@@ -109,6 +115,12 @@ impl Keeper {
                 let Some(kept) = self.of(*token) else { return };
                 if kept.asked.as_ref().is_some_and(|asked| asked.request == *request) {
                     kept.answered(now, gate, *status);
+                } else if let Some(at) = kept.late.iter().position(|asked| asked.request == *request) {
+                    let late = kept.late.remove(at);
+                    if status.is_some() {
+                        kept.asked = Some(late);
+                        kept.answered(now, gate, *status);
+                    }
                 }
             }
             SipEvent::Registered { token, service_route, .. } => {
@@ -138,6 +150,8 @@ impl Keeper {
         }
         for kept in self.kept.values_mut() {
             if kept.asked.as_ref().is_some_and(|asked| asked.at + PATIENCE <= now) {
+                kept.late.truncate(LATE_MAX - 1);
+                kept.late.splice(0..0, kept.asked.clone());
                 kept.answered(now, gate, None);
             }
             if kept.due.is_some_and(|due| due <= now) && kept.asked.is_none() {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::early::FORKS_MAX;
 use super::session_timer::{self, Running, Said};
-use super::{Acked, Phase, Talking, body_of, fingerprint, with_headers};
+use super::{Acked, Phase, Talking, Usage, body_of, fingerprint, with_headers};
 use crate::arena::Key;
 use crate::dialog::{Dialog, NextHop};
 use crate::event::{Asker, Cause, Event, Failure, Fork, InviteId};
@@ -125,6 +125,23 @@ impl UserAgent {
             self.inquire(Asker::Ack(key), hop);
         }
         Some(dialog)
+    }
+
+    /// A connection is gone: an ACK that went by it, and may have been lost with it, goes to where its 2xx came from.
+    pub(crate) fn sever_acks(&mut self, now: Instant, lost: &Path) {
+        let Self { layer, usages, .. } = self;
+        for usage in usages.iter_mut() {
+            let Usage { phase: Phase::Talking(talking), invite: Some(_), acked: Some(acked), tap, .. } =
+                usage
+            else {
+                continue;
+            };
+            let last = talking.dialog.path;
+            if acked.path.is_some_and(|path| path.is_same_flow(lost)) && !last.is_same_flow(lost) {
+                acked.path = Some(last);
+                layer.transmit(now, last, acked.ack.clone(), *tap);
+            }
+        }
     }
 
     /// Where an ACK goes is known; to where its 2xx came from, if nobody knows.

@@ -449,3 +449,27 @@ fn who_speaks_on_a_connection_of_ours_is_no_stranger() {
     lone.hear_by(path, by_tcp(&Ask::new("OPTIONS")));
     lone.sent_response(200);
 }
+
+#[test]
+fn an_ack_that_no_connection_takes_goes_to_where_its_answer_came_from() {
+    let mut lone = everywhere();
+    let (id, request) = lone.call(invite());
+    lone.hear(
+        latin(&respond(&request, 200, "callee")).replace(&format!("@{PEER}>"), "@10.0.0.2;transport=tcp>"),
+    );
+    let (ack, _) = lone.sent_by();
+    assert_eq!(ack.path.protocol, Protocol::Tcp);
+    lone.answered();
+    lone.lose(ack.path, TransportError::Refused);
+    let (again, message) = lone.sent_by();
+    assert_eq!((again.path.protocol, again.path.remote), (Protocol::Udp, address(PEER)));
+    assert_eq!((message.method(), again.payload), (Some(Method::Ack), ack.payload));
+    lone.hear(respond(&request, 200, "callee"));
+    assert_eq!(lone.sent_by().0.path.protocol, Protocol::Udp);
+    // Its BYE tries what the Contact says first, too.
+    lone.ua.hangup(lone.now, id, None);
+    let (bye, _) = lone.sent_by();
+    assert_eq!(bye.path.protocol, Protocol::Tcp);
+    lone.lose(bye.path, TransportError::Refused);
+    assert_eq!(lone.sent_by().0.path.protocol, Protocol::Udp);
+}

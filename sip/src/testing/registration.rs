@@ -373,3 +373,24 @@ fn what_cannot_be_registered_is_refused_at_the_door() {
     lone.sent_nothing();
     lone.is_empty();
 }
+
+#[test]
+fn a_connection_that_is_lost_takes_the_registration_with_it() {
+    let mut config = Config::new(address(OURS));
+    config.locals.push(crate::Local::new(crate::Protocol::Tcp, address(OURS)));
+    let mut lone = Lone::with(config);
+    let by_tcp = Register { registrar: String::from("sip:10.0.0.2;transport=tcp"), ..order() };
+    lone.ua.register(lone.now, by_tcp).expect("there is room");
+    let (transmit, request) = lone.sent_by();
+    assert_eq!(contact(&request), "<sip:trunk@10.0.0.1:5060;transport=tcp>");
+    accept(&mut lone, &request, ";expires=600");
+    assert!(matches!(lone.event(), Event::Registered { .. }));
+    let lost = crate::FlowLost { path: transmit.path, error: crate::TransportError::Refused };
+    lone.ua.handle_flow_lost(lone.now, &lost);
+    let (failure, retry_in) = refused(&mut lone);
+    assert_eq!((failure.cause, failure.transport), (Cause::Transport, Some(crate::TransportError::Refused)));
+    assert!(retry_in.is_some_and(|wait| wait <= Duration::from_secs(30)));
+    lone.ua.handle_flow_lost(lone.now, &lost);
+    lone.no_event();
+    assert_eq!(next(&mut lone).cseq().0, 2);
+}

@@ -123,7 +123,7 @@ mod tests {
         let lines: Vec<_> = table.lines().collect();
         assert!(lines[0].starts_with("NAME   STATE     SINCE"), "{table}");
         assert!(
-            lines[1].contains("down") && lines[1].contains("2/10  2.5  OPTIONS got no answer"),
+            lines[1].contains("down") && lines[1].contains("2/10   2.5  OPTIONS got no answer"),
             "{table}"
         );
         assert!(lines[2].starts_with("spare  disabled  -"), "{table}");

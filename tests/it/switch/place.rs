@@ -76,6 +76,11 @@ pub fn udp_table() -> String {
     std::fs::read_to_string("/proc/net/udp").expect("Linux has /proc/net/udp")
 }
 
+/// The same of TCP sockets.
+pub fn tcp_table() -> String {
+    std::fs::read_to_string("/proc/net/tcp").expect("Linux has /proc/net/tcp")
+}
+
 /// An address as that table writes it.
 pub fn hexadecimal(address: Ipv4Addr) -> String {
     format!("{:08X}", u32::from_ne_bytes(address.octets()))

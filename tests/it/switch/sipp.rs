@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::place::{Place, hexadecimal, udp_table};
+use super::place::{Place, hexadecimal, tcp_table, udp_table};
 use super::{die_with_the_test, eventually};
 
 /// A running sipp, waiting for calls. Dropping it kills it.
@@ -102,7 +102,7 @@ impl Sipp {
         eventually("sipp to listen", || {
             // A scenario that only sends may be over already; `succeed` says how it went.
             let ended = self.child.try_wait().expect("a child can be waited for").is_some();
-            (ended || udp_table().contains(&wanted)).then_some(())
+            (ended || udp_table().contains(&wanted) || tcp_table().contains(&wanted)).then_some(())
         });
     }
 }
