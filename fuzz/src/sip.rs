@@ -112,7 +112,8 @@ fn respond(request: &Message) {
         assert_eq!((plain(response.call_id()), response.cseq()), (plain(request.call_id()), request.cseq()));
         // A bracket or quote that is never closed reaches to the end, and what we add to the Via stands behind it.
         let branch = |message: &Message| message.top_via().and_then(|via| via.branch()).map(plain);
-        if branch(request).is_none_or(|branch| !branch.contains(['<', '"', '('])) {
+        let via = request.values(Name::Via).next().unwrap_or_default();
+        if !via.contains(['<', '"', '(']) {
             assert_eq!(branch(&response), branch(request));
         }
     }
