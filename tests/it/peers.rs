@@ -32,15 +32,39 @@ impl Wire {
 
 #[test]
 fn a_call_over_udp_is_heard_both_ways() {
-    heard_both_ways(Wire::Udp, "");
+    heard_both_ways(Wire::Udp, |_| String::new());
+}
+
+#[test]
+fn a_call_over_tcp_is_heard_both_ways() {
+    heard_both_ways(Wire::Tcp, |_| String::new());
+}
+
+#[test]
+fn a_call_over_tls_is_heard_both_ways_and_encrypted() {
+    heard_both_ways(Wire::TlsSrtp, |kamailio| {
+        format!("srtp = \"required\"\ntls = {{ ca = \"{}\" }}\n", kamailio.certificate())
+    });
+}
+
+#[test]
+fn a_registered_trunk_is_known_to_its_registrar() {
+    let place = crate::switch::Place::claim();
+    let kamailio = Kamailio::start(&place);
+    let setup = Setup::new().trunk("register = true").trunk_uri(&kamailio.uri(Wire::Udp)).at(place);
+    let switch = setup.start();
+    eventually("the registration", || {
+        let trunk = switch.get("/v1/trunks/t1").json;
+        (trunk["registration"] == "registered").then_some(())
+    });
 }
 
 /// One call through the proxy: the callee says hello, is taken for a person, hears the agent, and the agent hangs up.
-fn heard_both_ways(wire: Wire, trunk: &str) {
-    let setup = Setup::new().agent("amd = {}").trunk(trunk);
+fn heard_both_ways(wire: Wire, trunk: impl FnOnce(&Kamailio) -> String) {
     let place = crate::switch::Place::claim();
     let kamailio = Kamailio::start(&place);
     let callee = Baresip::register(&kamailio, wire);
+    let setup = Setup::new().agent("amd = {}").trunk(&trunk(&kamailio));
     let switch = setup.trunk_uri(&kamailio.uri(wire)).at(place).start();
     call_and_listen(&switch, &callee);
 }
