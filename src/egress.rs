@@ -102,14 +102,25 @@ impl Egress {
         headers: &[(&'static str, String)],
         body: Bytes,
     ) -> Result<Answer, EgressError> {
-        let url = self.parse(url)?;
+        self.send(self.client.post(self.parse(url)?).body(body), headers).await
+    }
+
+    /// Sends a GET; headers are names and values.
+    pub async fn get(&self, url: &str, headers: &[(&'static str, String)]) -> Result<Answer, EgressError> {
+        self.send(self.client.get(self.parse(url)?), headers).await
+    }
+
+    async fn send(
+        &self,
+        request: reqwest::RequestBuilder,
+        headers: &[(&'static str, String)],
+    ) -> Result<Answer, EgressError> {
         let mut map = HeaderMap::with_capacity(headers.len());
         for (name, value) in headers {
             let value = HeaderValue::from_str(value).expect("callers give printable ASCII");
             map.insert(HeaderName::from_static(name), value);
         }
-        let sent = self.client.post(url).headers(map).body(body).send().await;
-        let mut response = sent.map_err(failure)?;
+        let mut response = request.headers(map).send().await.map_err(failure)?;
         let retry_after = response.headers().get(RETRY_AFTER).and_then(retry_after);
         let status = response.status().as_u16();
         let mut body = BytesMut::new();

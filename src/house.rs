@@ -1,6 +1,8 @@
 //! Builds the house from its configuration, room by room, and takes it down in the order that loses nothing.
 #![expect(clippy::disallowed_methods, reason = "a shell: it starts the tasks")]
 
+mod keeping;
+
 use std::fs::DirBuilder;
 use std::io;
 use std::net::SocketAddr;
@@ -10,15 +12,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use trunkline_media::{Media, MediaConfig};
 use trunkline_sip::{
-    Config as SipConfig, Endpoint, Listen, Query, Resolver, ResolverConfig, ResolverError, Timers, Trust,
+    Config as SipConfig, Endpoint, Listen, Resolver, ResolverConfig, ResolverError, Timers, Trust,
 };
 
 use crate::admission::{Admission, Limits};
-use crate::call::{Board, Driver, DriverParts, Events, Mailbox, Shard};
+use crate::call::{Board, Driver, DriverParts, Events, Intents, Mailbox, Shard};
 use crate::config::{Config, Database};
 use crate::dialer::{Dialer, DialerParts, Settings};
 use crate::directory::Directory;
@@ -31,6 +34,7 @@ use crate::model::{CallFact, numbering};
 use crate::store::{DatabaseTarget, Store, StoreError};
 use crate::tts::Tts;
 use crate::webhook::{self, Secrets, Wake, Webhooks};
+use keeping::{Keeping, trusted};
 
 /// Why the house could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +84,9 @@ pub struct House {
     store: Store,
     media: Arc<Media>,
     webhooks: Arc<Webhooks>,
+    admission: Admission,
+    /// Told when the configuration's objects were read again.
+    reloaded: Arc<Notify>,
     tasks: Vec<(CancellationToken, JoinHandle<()>)>,
 }
 
@@ -116,10 +123,17 @@ impl House {
         };
         let media = Media::start(media_config, move |report| sink.report(report));
         let media = Arc::new(media.map_err(io_error("the media threads cannot start"))?);
+        let admission =
+            Admission::new(Limits { concurrent: config.limits.concurrent, cps: config.limits.cps });
         let events = events(&journal, &metrics);
         let board = Board::default();
+        let names = resolver.clone();
         let driver = Driver::new(DriverParts {
-            shard: Shard::new(sip_config(&config, sip[0], trusted(&config, &resolver).await), rand::random()),
+            shard: Shard::new(
+                sip_config(&config, sip[0], trusted(directory.snapshot().trunks(), &resolver).await),
+                rand::random(),
+                admission.clone(),
+            ),
             endpoint,
             resolver,
             mailbox: mailbox.clone(),
@@ -127,6 +141,7 @@ impl House {
             media: Arc::clone(&media),
             tts: tts.clone(),
             events: Arc::clone(&events),
+            intents: intents(&journal),
             board: board.clone(),
         });
         let mut house = Self {
@@ -134,10 +149,7 @@ impl House {
             sip,
             dialer: Dialer::start(DialerParts {
                 directory: directory.clone(),
-                admission: Admission::new(Limits {
-                    concurrent: config.limits.concurrent,
-                    cps: config.limits.cps,
-                }),
+                admission: admission.clone(),
                 journal: journal.clone(),
                 store: store.clone(),
                 media: Arc::clone(&media),
@@ -156,10 +168,17 @@ impl House {
             store,
             media,
             webhooks,
+            admission,
+            reloaded: Arc::default(),
             tasks: Vec::new(),
         };
         house.task(|stop| driver.run(stop));
-        house.count(&metrics, board, mailbox);
+        house.count(&metrics, board.clone(), mailbox.clone());
+        // A house for one call is no switch: it neither registers in the switch's place nor asks around.
+        let keeps = !options.ephemeral;
+        let keeping = Keeping { directory: house.directory.clone(), resolver: names, mailbox, board, keeps };
+        let reloaded = Arc::clone(&house.reloaded);
+        house.task(|stop| keeping.run(reloaded, stop));
         // The numbering plan's first look is slow; nobody's first call should wait for it.
         tokio::task::spawn_blocking(numbering::warm);
         house.dialer.recover().await?;
@@ -170,6 +189,7 @@ impl House {
     /// Reads the objects of a new configuration; live calls keep theirs.
     pub fn reload(&self, config: &Config) {
         self.directory.replace(config.objects.clone());
+        self.reloaded.notify_one();
     }
 
     /// No new calls from now on; resolves when the last live one is over and written down.
@@ -239,6 +259,7 @@ impl House {
         // Weak: what is counted must not be kept alive by the counting.
         let (media, webhooks) = (Arc::downgrade(&self.media), Arc::downgrade(&self.webhooks));
         let (store, queued) = (self.store.clone(), self.dialer.queue_length());
+        let (admission, directory) = (self.admission.clone(), self.directory.clone());
         metrics.add_source(move |metrics| {
             let counts = board.read();
             metrics.export_sip(0, &counts.sip);
@@ -246,6 +267,10 @@ impl House {
             metrics.calls_live(counts.calls);
             metrics.export_queues(queued(), mailbox.dropped());
             metrics.export_store(&store.counters());
+            let now = Instant::now();
+            for trunk in directory.snapshot().trunks() {
+                metrics.export_trunk(&trunk.name, &admission.report(now, trunk), now);
+            }
             if let Some(media) = media.upgrade() {
                 metrics.export_media(&media.counters());
             }
@@ -276,6 +301,7 @@ impl House {
             directory: self.directory.clone(),
             store: self.store.clone(),
             journal: self.journal.clone(),
+            admission: self.admission.clone(),
             metrics: metrics.clone(),
             readiness: Readiness::new(move || match (dialer.is_draining(), store.healthy()) {
                 (true, _) => Err("draining".into()),
@@ -362,6 +388,22 @@ fn events(journal: &Journal, metrics: &Metrics) -> Events {
     })
 }
 
+/// An INVITE after a call's first leaves when the journal has it on disk.
+fn intents(journal: &Journal) -> Intents {
+    let journal = journal.clone();
+    Arc::new(move |dialing| {
+        let journal = journal.clone();
+        Box::pin(async move {
+            let call = dialing.call;
+            let written = journal.dialing(dialing).await;
+            if let Err(error) = &written {
+                tracing::error!(%call, %error, "a call's next INVITE could not be written down; it does not leave");
+            }
+            written.is_ok()
+        })
+    })
+}
+
 fn sip_config(config: &Config, bound: SocketAddr, trust: Trust) -> SipConfig {
     let local = match config.sip.advertise {
         Some(advertise) if advertise.port() == 0 => SocketAddr::new(advertise.ip(), bound.port()),
@@ -374,15 +416,6 @@ fn sip_config(config: &Config, bound: SocketAddr, trust: Trust) -> SipConfig {
         trust,
         ..SipConfig::new(local)
     }
-}
-
-/// Who may open something new towards us (OPTIONS pings, calls to our numbers): the trunks and nobody else.
-async fn trusted(config: &Config, resolver: &Resolver) -> Trust {
-    let mut addresses = Vec::new();
-    for query in config.objects.trunks.iter().filter_map(|trunk| Query::of(&trunk.uri)) {
-        addresses.extend(resolver.resolve(&query).await.iter().map(|target| target.address.ip()));
-    }
-    Trust::addresses(addresses)
 }
 
 fn io_error(what: &str) -> impl FnOnce(io::Error) -> HouseError {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{Notify, broadcast};
 
-use crate::model::{CallEvent, CallId, CallRecord, Idempotency, StoredResponse, Timestamp};
+use crate::model::{CallEvent, CallId, CallRecord, Dialing, Idempotency, StoredResponse, Timestamp};
 use crate::store::{Intended, Intent, Store, StoreError};
 use crate::webhook;
 use books::Books;
@@ -127,10 +127,11 @@ impl Journal {
         intended
     }
 
-    /// An accepted (queued) call's INVITE is about to leave; resolves when that is on disk.
-    pub async fn dialing(&self, call: CallId) -> Result<(), StoreError> {
-        self.shared.store.dialing(call).await?;
-        self.shared.books().dialing(call);
+    /// An INVITE of a call that was committed before is about to leave; resolves when that is on disk. If it fails, the
+    /// INVITE must not leave.
+    pub async fn dialing(&self, dialing: Dialing) -> Result<(), StoreError> {
+        self.shared.store.dialing(dialing.clone()).await?;
+        self.shared.books().dialing(dialing);
         Ok(())
     }
 

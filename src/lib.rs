@@ -27,12 +27,13 @@
 //!
 //! ```
 //! use std::time::Instant;
+//! use trunkline::admission::{Admission, Limits};
 //! use trunkline::call::Shard;
 //! use trunkline_sip::{Config, Path};
 //!
 //! let local = "192.0.2.1:5060".parse().unwrap();
 //! let remote = "192.0.2.2:5060".parse().unwrap();
-//! let mut shard = Shard::new(Config::new(local), [7; 32]);
+//! let mut shard = Shard::new(Config::new(local), [7; 32], Admission::new(Limits::default()));
 //! let options = "OPTIONS sip:192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.2;branch=z9hG4bK1\r\n\
 //!                From: <sip:a@192.0.2.2>;tag=1\r\nTo: <sip:192.0.2.1>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n";
 //! shard.handle_message(Instant::now(), Path::udp(local, remote), options.into());

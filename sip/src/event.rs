@@ -342,7 +342,7 @@ pub struct Failure {
     /// Why it could not be sent, the last time it was tried.
     pub transport: Option<TransportError>,
     /// Header lines that tell who refused and what it misses: Server, User-Agent, Warning, Reason, Require, Unsupported, Allow,
-    /// Supported, Accept, Min-Expires, Min-SE, and the realms that challenged (`WWW-Authenticate: realm`).
+    /// Supported, Accept, Min-Expires, Min-SE, carriers' own (`X-…`), and the realms that challenged (`WWW-Authenticate: realm`).
     pub headers: Vec<(String, String)>,
 }
 

@@ -299,12 +299,18 @@ fn telling_headers(response: &Message) -> Vec<(String, String)> {
         let known = Name::from_token(name);
         let value = match known {
             Name::WwwAuthenticate | Name::ProxyAuthenticate => Challenge::realm_of(value)?,
-            _ if TELLING.contains(&known) => value.to_owned(),
+            _ if TELLING.contains(&known) || is_carriers_own(name) => value.to_owned(),
             _ => return None,
         };
-        Some((known.as_str().to_owned(), value.chars().take(TOLD_CHARS_MAX).collect()))
+        let name = if is_carriers_own(name) { name } else { known.as_str() };
+        Some((name.to_owned(), value.chars().take(TOLD_CHARS_MAX).collect()))
     };
     response.headers().filter_map(told).take(TOLD_MAX).collect()
+}
+
+/// Headers by which carriers say in their own words why they refuse (`X-Twilio-Error`).
+fn is_carriers_own(name: &str) -> bool {
+    name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("X-"))
 }
 
 /// What [`Failure::headers`] has as it came.

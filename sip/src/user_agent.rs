@@ -192,6 +192,15 @@ impl UserAgent {
         }
     }
 
+    /// Whether anything at all has come back for a call of ours, be it 100. A dead id is heard.
+    #[must_use]
+    pub fn is_heard(&self, id: InviteId) -> bool {
+        match self.usages.get(id.0).map(|usage| &usage.phase) {
+            Some(Phase::Calling(calling)) => calling.heard,
+            _ => true,
+        }
+    }
+
     /// Gives an incoming call its owner's word.
     pub fn adopt(&mut self, id: InviteId, token: u64) {
         if let Some(usage) = self.usages.get_mut(id.0) {

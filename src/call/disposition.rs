@@ -169,13 +169,35 @@ pub fn judge(failure: &Failure, progress: Progress) -> Ruling {
     Ruling {
         disposition: row.disposition,
         retry: row.fate.retry,
-        next_trunk: row.fate.next_trunk,
+        // Whatever the row says: a telephone that has rung is not rung by a second gateway.
+        next_trunk: row.fate.next_trunk && progress < Progress::Alerting,
         suppress: row.fate.suppress,
         hold: failure.retry_after.filter(|_| row.holds).map(|hold| hold.min(HOLD_MAX)),
         sign: row.sign,
         by: if failure.cause == Cause::Response { EndedBy::Callee } else { EndedBy::Switch },
         why: row.why,
         row: index,
+    }
+}
+
+/// What it means that a trunk has not said a word for as long as we wait: the same as if it never did.
+pub fn silent() -> Ruling {
+    judge(&silence(), Progress::Silent)
+}
+
+/// A failure of which nothing is known but that nothing came.
+fn silence() -> Failure {
+    Failure {
+        cause: Cause::Timeout,
+        status: None,
+        phrase: String::new(),
+        reasons: Vec::new(),
+        retry_after: None,
+        warning: None,
+        contacts: Vec::new(),
+        cancelled: false,
+        transport: None,
+        headers: Vec::new(),
     }
 }
 
@@ -199,8 +221,14 @@ impl Mark {
     }
 }
 
-/// A carrier's own code. Telnyx ends its phrases with it ("Caller Origination Number is Invalid D35").
+/// A carrier's own code. Twilio says it in a header (`X-Twilio-Error: 32205 …`), Telnyx at the end of its phrase ("Caller
+/// Origination Number is Invalid D35").
 fn provider_code(failure: &Failure) -> Option<String> {
+    let twilio = failure.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("X-Twilio-Error"));
+    if let Some((_, value)) = twilio {
+        let code: String = value.trim_start().chars().take_while(char::is_ascii_digit).collect();
+        return (!code.is_empty()).then_some(code);
+    }
     let last = failure.phrase.rsplit(' ').next().unwrap_or_default();
     let is_code = last.len() <= 4
         && last

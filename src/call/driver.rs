@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use trunkline_media::{Event as MediaEvent, Media, Report};
@@ -13,7 +14,7 @@ use trunkline_sip::{Counters, Endpoint, Query, QueryId, Resolver, Target};
 
 use super::outbox::SpeechOrder;
 use super::shard::{Command, Shard};
-use crate::model::{CallEvent, CallId, Disposition, EndedBy};
+use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy};
 use crate::tts::Tts;
 
 /// What reaches a shard from outside its sockets.
@@ -110,6 +111,9 @@ impl Mailbox {
 /// Where the events of calls go: counted, logged, written down.
 pub type Events = Arc<dyn Fn(CallEvent) + Send + Sync>;
 
+/// Where the intents of further INVITEs are written down: resolves to whether that is on disk.
+pub type Intents = Arc<dyn Fn(Dialing) -> BoxFuture<'static, bool> + Send + Sync>;
+
 /// What a driver is made of.
 pub struct DriverParts {
     /// The shard it drives.
@@ -128,6 +132,8 @@ pub struct DriverParts {
     pub tts: Tts,
     /// Where events go.
     pub events: Events,
+    /// Where intents are written down.
+    pub intents: Intents,
     /// Where counts are shown.
     pub board: Board,
 }
@@ -141,6 +147,8 @@ pub struct Counts {
     pub endpoint: UdpCounters,
     /// Calls alive.
     pub calls: usize,
+    /// Registrations that hold, are under way, or are being given up.
+    pub registered: usize,
 }
 
 /// Where a driver shows its counts to whoever asks. Cheap to clone.
@@ -163,12 +171,13 @@ pub struct Driver {
     parts: DriverParts,
     turn: Vec<Input>,
     published: Instant,
+    registered: usize,
 }
 
 impl Driver {
     /// A driver at rest.
     pub fn new(parts: DriverParts) -> Self {
-        Self { parts, turn: Vec::with_capacity(TURN), published: Instant::now() }
+        Self { parts, turn: Vec::with_capacity(TURN), published: Instant::now(), registered: 0 }
     }
 
     /// Runs until `stop`.
@@ -251,6 +260,9 @@ impl Driver {
                 busy = true;
                 self.speak(now, order);
             }
+            while let Some(dialing) = self.parts.shard.poll_intent() {
+                self.intend(dialing);
+            }
             while let Some(query) = self.parts.shard.poll_query() {
                 self.resolve(query);
             }
@@ -290,6 +302,15 @@ impl Driver {
         });
     }
 
+    fn intend(&self, dialing: Dialing) {
+        let (call, mailbox) = (dialing.call, self.parts.mailbox.clone());
+        let written = (self.parts.intents)(dialing);
+        tokio::spawn(async move {
+            let is_on_disk = written.await;
+            mailbox.send(Command::Intended { call, is_on_disk }).await;
+        });
+    }
+
     fn resolve(&self, query: Query) {
         let (inputs, resolver) = (self.parts.mailbox.inputs.clone(), self.parts.resolver.clone());
         tokio::spawn(async move {
@@ -301,7 +322,11 @@ impl Driver {
 
     /// Cores count, shells publish: once a second.
     fn publish(&mut self, now: Instant) {
-        if now.duration_since(self.published) < LOOK_UP {
+        let registered = self.parts.shard.registered();
+        // Whoever waits for the last one to be given up does so while everything else stands still.
+        let left = registered == 0 && std::mem::take(&mut self.registered) != 0;
+        self.registered = registered;
+        if !left && now.duration_since(self.published) < LOOK_UP {
             return;
         }
         self.published = now;
@@ -309,6 +334,7 @@ impl Driver {
             sip: *self.parts.shard.counters(),
             endpoint: self.parts.endpoint.counters(),
             calls: self.parts.shard.calls(),
+            registered: self.parts.shard.registered(),
         };
         self.parts.board.publish(counts);
     }

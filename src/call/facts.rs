@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use trunkline_media::Recorded;
 use trunkline_sip::{DialogState, Failure, Reason};
 
-use super::disposition::{self, Hangup, Progress};
+use super::disposition::{self, Hangup};
 use crate::model::{DialogRecord, Disposition, Heard, Outcome, RecordingResult};
+use crate::trunk::blocked;
 
 /// What the outcome will say.
 #[derive(Default)]
 pub struct Facts {
     pub ringing_at: Option<Instant>,
-    pub progress: Progress,
     pub answered_at: Option<Instant>,
     pub ended_at: Option<Instant>,
     pub sip_status: Option<u16>,
@@ -33,7 +33,21 @@ impl Facts {
         self.retry_after = failure.retry_after;
         let reason = failure.reasons.iter().find_map(|reason| reason.text.as_deref());
         let phrase = (!failure.phrase.is_empty()).then_some(failure.phrase.as_str());
+        let blocked = failure.status.and_then(|status| {
+            let call_info = failure.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("Call-Info"));
+            let call_info = call_info.map(|(_, value)| value.as_str());
+            blocked::of(status, &failure.phrase, &failure.reasons, call_info)
+        });
+        if let Some(blocked) = blocked {
+            self.detail = Some(blocked.describe());
+            return;
+        }
         self.detail = failure.warning.as_deref().or(reason).or(phrase).map(String::from);
+    }
+
+    /// Another INVITE left: what was said of the last one is no longer the call's.
+    pub fn begin_again(&mut self) {
+        (self.sip_status, self.q850, self.retry_after, self.detail) = (None, None, None, None);
     }
 
     /// All of it, for the one who is told the end.
@@ -45,6 +59,7 @@ impl Facts {
             q850: self.q850,
             detail: self.detail,
             retry_after: self.retry_after,
+            attempts: Vec::new(),
             heard: self.heard,
             dead_air: self.dead_air,
             recording: self.recording,

@@ -13,7 +13,7 @@ mod shard;
 mod timer;
 mod verdict;
 
-pub use driver::{Board, Counts, Driver, DriverParts, Events, Input, Mailbox, Room};
+pub use driver::{Board, Counts, Driver, DriverParts, Events, Input, Intents, Mailbox, Room};
 pub use machine::Origination;
 pub use outbox::{MediaOrder, Speech, SpeechOrder};
 pub use shard::{Command, Orphan, Shard};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use trunkline_media::{Command as Media, LegId};
 
-use crate::model::{CallEvent, CallFact, CallId, Outcome};
+use crate::model::{CallEvent, CallFact, CallId, Dialing, Outcome};
 
 /// Which text of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,6 +42,7 @@ pub struct Outbox {
     pub media: VecDeque<MediaOrder>,
     pub speech: VecDeque<SpeechOrder>,
     pub events: VecDeque<CallEvent>,
+    pub intents: VecDeque<Dialing>,
 }
 
 impl Outbox {

@@ -11,13 +11,15 @@ use bytes::Bytes;
 use trunkline_media::{Clip, Event as MediaEvent};
 use trunkline_sip::{
     ClientTls, Config, Counters, Credentials, DialogState, Event as SipEvent, FlowLost, Path, Query, QueryId,
-    Target, Transmit, UserAgent,
+    Target, Transmit, Trust, UserAgent,
 };
 
 use super::machine::{Call, Context, Origination};
 use super::outbox::{MediaOrder, Outbox, Speech, SpeechOrder};
 use super::timer::CallWheel;
-use crate::model::{CallEvent, CallId, Disposition, EndedBy};
+use crate::admission::Admission;
+use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy, Trunk};
+use crate::trunk::keeper::Keeper;
 
 /// What a shard can be told to do.
 pub enum Command {
@@ -34,6 +36,10 @@ pub enum Command {
     },
     /// End every call.
     HangupAll,
+    /// These are the trunks from now on: asked by OPTIONS, registered at, where that is wanted.
+    Trunks(Vec<Arc<Trunk>>),
+    /// These may open something new towards us from now on.
+    Trust(Trust),
     /// A text was rendered; `None`, it cannot be.
     Rendered {
         /// Whose text.
@@ -42,6 +48,13 @@ pub enum Command {
         speech: Speech,
         /// Its audio.
         clip: Option<Arc<Clip>>,
+    },
+    /// The intent of a call's next INVITE is on disk, or cannot be.
+    Intended {
+        /// Whose.
+        call: CallId,
+        /// May it leave?
+        is_on_disk: bool,
     },
     /// End a dialog that an earlier run of the switch left open.
     End(Box<Orphan>),
@@ -64,16 +77,20 @@ pub struct Shard {
     agent: UserAgent,
     calls: HashMap<CallId, Call>,
     wheel: CallWheel,
+    admission: Admission,
+    keeper: Keeper,
     out: Outbox,
 }
 
 impl Shard {
-    /// A shard without calls.
-    pub fn new(config: Config, seed: [u8; 32]) -> Self {
+    /// A shard without calls, whose further INVITEs pass this gate.
+    pub fn new(config: Config, seed: [u8; 32], admission: Admission) -> Self {
         Self {
             agent: UserAgent::new(config, seed),
             calls: HashMap::new(),
             wheel: CallWheel::new(),
+            admission,
+            keeper: Keeper::default(),
             out: Outbox::default(),
         }
     }
@@ -123,6 +140,13 @@ impl Shard {
             Command::Rendered { call, speech: Speech::Message, clip } => {
                 self.with(now, call, |call, cx| call.handle_message(cx, clip));
             }
+            Command::Trunks(trunks) => {
+                self.keeper.handle_trunks(now, &mut self.agent, &self.admission, &trunks);
+            }
+            Command::Trust(trust) => self.agent.trust(trust),
+            Command::Intended { call, is_on_disk } => {
+                self.with(now, call, |call, cx| call.handle_intended(cx, is_on_disk));
+            }
             // Best effort: a far end that is gone has ended its side long ago.
             Command::End(orphan) => {
                 let token = orphan.call.get();
@@ -135,6 +159,7 @@ impl Shard {
     /// Time has come to what `poll_timeout` said.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.agent.handle_timeout(now);
+        self.keeper.handle_timeout(now, &mut self.agent, &self.admission);
         let mut due = Vec::new();
         self.wheel.expire(now, |timer| due.push(timer));
         for (call, timer) in due {
@@ -168,9 +193,22 @@ impl Shard {
         self.out.events.pop_front()
     }
 
+    /// The next intent to be written down. Answer each with [`Command::Intended`].
+    pub fn poll_intent(&mut self) -> Option<Dialing> {
+        self.out.intents.pop_front()
+    }
+
     /// When `handle_timeout` wants to be called.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.agent.poll_timeout(), self.wheel.poll_timeout()].into_iter().flatten().min()
+        [self.agent.poll_timeout(), self.wheel.poll_timeout(), self.keeper.poll_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Registrations that hold, are under way, or are being given up.
+    pub fn registered(&self) -> usize {
+        self.keeper.registered()
     }
 
     /// How many calls live here.
@@ -185,7 +223,14 @@ impl Shard {
 
     fn originate(&mut self, now: Instant, origination: Origination) {
         let id = origination.plan.call;
-        let mut cx = Context { now, agent: &mut self.agent, wheel: &mut self.wheel, out: &mut self.out };
+        let mut cx = Context {
+            now,
+            agent: &mut self.agent,
+            wheel: &mut self.wheel,
+            admission: &self.admission,
+            keeper: &self.keeper,
+            out: &mut self.out,
+        };
         if let Some(call) = Call::start(origination, &mut cx) {
             self.calls.insert(id, call);
         }
@@ -194,7 +239,14 @@ impl Shard {
     /// Gives an input to a call, if it lives, and forgets it if that was its last.
     fn with(&mut self, now: Instant, id: CallId, input: impl FnOnce(&mut Call, &mut Context<'_>)) {
         let Some(call) = self.calls.get_mut(&id) else { return };
-        let mut cx = Context { now, agent: &mut self.agent, wheel: &mut self.wheel, out: &mut self.out };
+        let mut cx = Context {
+            now,
+            agent: &mut self.agent,
+            wheel: &mut self.wheel,
+            admission: &self.admission,
+            keeper: &self.keeper,
+            out: &mut self.out,
+        };
         input(call, &mut cx);
         if call.is_over() {
             self.calls.remove(&id);
@@ -204,6 +256,7 @@ impl Shard {
     fn drain_agent(&mut self, now: Instant) {
         while let Some(event) = self.agent.poll_event() {
             match token(&event) {
+                Some(token) if Keeper::owns(token) => self.keeper.handle_event(now, &self.admission, &event),
                 Some(token) => {
                     let Some(call) = CallId::new(token) else { continue };
                     self.with(now, call, |call, cx| call.handle_sip(cx, event));
@@ -234,12 +287,11 @@ fn token(event: &SipEvent) -> Option<u64> {
         | SipEvent::Refer { token, .. }
         | SipEvent::ReferProgress { token, .. }
         | SipEvent::Traced { token, .. } => Some(*token),
-        // The BYE of an orphan: its call was told over before.
-        SipEvent::Reply { .. } => Some(0),
-        // Nothing here registers.
-        SipEvent::Registered { .. } | SipEvent::RegistrationFailed { .. } | SipEvent::Unregistered { .. } => {
-            Some(0)
-        }
+        // The keeper's, or the BYE of an orphan, whose call was told over before and lives no more.
+        SipEvent::Reply { token, .. }
+        | SipEvent::Registered { token, .. }
+        | SipEvent::RegistrationFailed { token, .. }
+        | SipEvent::Unregistered { token, .. } => Some(*token),
         SipEvent::Incoming { .. } => None,
     }
 }

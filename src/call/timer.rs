@@ -11,6 +11,8 @@ use crate::model::CallId;
 pub enum Timer {
     /// It has rung long enough.
     Ring,
+    /// Its trunk has said nothing at all for too long.
+    Silent,
     /// It has lasted long enough.
     Duration,
     /// Nobody has spoken for too long.
@@ -23,7 +25,7 @@ pub enum Timer {
     Closing,
 }
 
-const KINDS: usize = 6;
+const KINDS: usize = 7;
 
 /// A shard's wheel: whose timer, and which.
 pub type CallWheel = Wheel<(CallId, Timer)>;

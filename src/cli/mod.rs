@@ -100,6 +100,7 @@ mod tests {
             "trunkline check --config trunkline.toml",
             "trunkline demo --json",
             "trunkline call +447386172392 --trunk t1 --say hello --var name=Ann --var a=b=c --record out.wav",
+            "trunkline trunk list --json --config trunkline.toml",
             "trunkline trunk doctor t1 --json --config trunkline.toml",
             "trunkline trunk doctor t1 --call +447386172392",
             "trunkline completions bash",

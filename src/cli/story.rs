@@ -8,6 +8,10 @@ use crate::model::{CallFact, Disposition, EndedBy, Outcome};
 pub fn line(fact: &CallFact) -> Option<String> {
     Some(match fact {
         CallFact::Dialing { .. } => "dialling".into(),
+        CallFact::Diverted { trunk, uri: None, why } => format!("{why}: now by trunk {trunk}"),
+        CallFact::Diverted { trunk, uri: Some(uri), why } => {
+            format!("{why}: now to {uri}, by trunk {trunk}")
+        }
         CallFact::Ringing { status: 180 } => "ringing".into(),
         CallFact::Ringing { status } => format!("progress ({status})"),
         CallFact::EarlyMedia => "audio before the answer".into(),

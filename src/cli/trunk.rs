@@ -1,5 +1,7 @@
 //! `trunkline trunk`: what a terminal may ask of a trunk.
 
+mod list;
+
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -20,6 +22,8 @@ pub struct Args {
 
 #[derive(Subcommand)]
 enum Command {
+    /// How the trunks of the running switch stand; without one, which trunks the configuration declares.
+    List(list::Args),
     /// Say what is wrong with a trunk and what to change.
     Doctor(DoctorArgs),
 }
@@ -49,6 +53,7 @@ struct DoctorArgs {
 /// Runs one of its commands.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
+        Command::List(args) => list::run(args).await,
         Command::Doctor(args) => doctor(args).await,
     }
 }

@@ -24,7 +24,7 @@ use crate::directory::{Directory, Route};
 use crate::journal::{Journal, Slot};
 use crate::metrics::Metrics;
 use crate::model::{
-    Accepted, CallEvent, CallFact, CallId, CallPlan, CallRecord, CallState, Disposition, EndedBy,
+    Accepted, CallEvent, CallFact, CallId, CallPlan, CallRecord, CallState, Dialing, Disposition, EndedBy,
     Idempotency, Key, OutboundRequest, Outcome, Placed, Refusal, StoredResponse, Timestamp,
 };
 use crate::store::{Intended, Replay, Store};
@@ -123,6 +123,7 @@ impl Dialer {
         ticket.plan.tap = tap;
         let call = ticket.plan.call;
         let permit = self.0.admit(&mut ticket.plan)?;
+        ticket.record.trunk.clone_from(&ticket.plan.trunk.name);
         let unused = StoredResponse { status: 201, body: String::new() };
         self.0.start_now(ticket, permit, unused).await?;
         Ok(call)
@@ -192,7 +193,10 @@ impl Inner {
     /// Starts the call now, or lets it wait where a limit is reached.
     async fn accept(&self, mut ticket: Ticket, response: StoredResponse) -> Result<Placed, Refusal> {
         match self.admit(&mut ticket.plan) {
-            Ok(permit) => self.start_now(ticket, permit, response).await,
+            Ok(permit) => {
+                ticket.record.trunk.clone_from(&ticket.plan.trunk.name);
+                self.start_now(ticket, permit, response).await
+            }
             Err(Refusal::Limited { .. }) => self.let_wait(ticket, response).await,
             Err(refusal) => Err(refusal),
         }
@@ -281,7 +285,13 @@ impl Inner {
             Ok(leg) => leg,
             Err(refusal) => return self.never_started(call, &refusal.to_string()),
         };
-        match self.parts.journal.dialing(call).await {
+        let dialing = Dialing {
+            call,
+            trunk: waiting.plan.trunk.name.clone(),
+            sip_call_id: waiting.plan.sip_call_id.clone(),
+            attempts: Vec::new(),
+        };
+        match self.parts.journal.dialing(dialing).await {
             Ok(()) => self.launch(waiting.plan, leg, permit),
             Err(error) => self.never_started(call, &error.to_string()),
         }

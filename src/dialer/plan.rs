@@ -74,6 +74,7 @@ pub fn freeze(
         dead_air: None,
         recording: None,
         recording_error: None,
+        attempts: Vec::new(),
     };
     let plan = CallPlan {
         call,

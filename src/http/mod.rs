@@ -13,6 +13,7 @@ mod observe;
 mod originate;
 mod recording;
 mod server;
+mod trunks;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
+use crate::admission::Admission;
 use crate::directory::Directory;
 use crate::face::Problem;
 use crate::journal::Journal;
@@ -49,6 +51,8 @@ pub struct Parts {
     pub store: Store,
     /// Calls whose end is not in the store yet.
     pub journal: Journal,
+    /// How trunks stand.
+    pub admission: Admission,
     /// Counts requests, and is shown at `/metrics`.
     pub metrics: Metrics,
     /// Says whether new calls are welcome.
@@ -88,6 +92,9 @@ pub fn router(api: Api) -> Router {
         .route("/v1/calls", get(calls::list))
         .route("/v1/calls/{id}", get(calls::read))
         .route("/v1/calls/{id}/recording", get(recording::read))
+        // The switch's own, for any key of the tenant.
+        .route("/v1/trunks", get(trunks::list))
+        .route("/v1/trunks/{id}", get(trunks::read))
         // The operator's.
         .route("/metrics", get(health::metrics))
         .route("/livez", get(health::live))

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::*;
+use crate::admission::Limits;
 use crate::config::Config;
 use crate::face::nixflex::ended_call;
 use crate::journal;
@@ -18,6 +19,12 @@ use crate::store::{DatabaseTarget, Intent, Write};
 use crate::webhook::Wake;
 
 const FILE: &str = r#"
+    [[trunk]]
+    name = "t1"
+    uri = "sip:carrier.example"
+    username = "u"
+    password = "hidden"
+    channels = 7
     [[agent]]
     id = "agent_demo"
     [[key]]
@@ -86,6 +93,7 @@ impl House {
             directory: Directory::new(config.objects),
             store: store.clone(),
             journal,
+            admission: Admission::new(Limits::default()),
             metrics: Metrics::new(),
             readiness: Readiness::new(|| Err("draining".into())),
             data_dir: data_dir.path().into(),
@@ -492,4 +500,26 @@ async fn a_client_that_sends_too_much_still_reads_its_answer() {
     assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("request_too_large"), "{answer}");
     stop.cancel();
     server.await.expect("stopped");
+}
+
+#[tokio::test]
+async fn a_trunk_is_shown_by_name_and_by_id_and_tells_no_secret() {
+    let house = House::new().await;
+    let list = house.send("GET", "/v1/trunks", &[("authorization", KEY)], "").await;
+    assert_eq!(list.status, 200);
+    let list: Value = serde_json::from_slice(&list.body).expect("JSON");
+    let trunk = &list["trunks"][0];
+    assert_eq!(trunk["name"], "t1");
+    assert_eq!(trunk["state"], "unknown");
+    assert_eq!(trunk["channels"], json!({ "in_use": 0, "max": 7 }));
+    assert_eq!(trunk["registration"], "off");
+    assert!(trunk["options"].is_null() && trunk["since"].is_string());
+    assert!(!list.to_string().contains("hidden"), "{list}");
+    for path in ["/v1/trunks/t1".to_owned(), format!("/v1/trunks/{}", trunk["id"])] {
+        let one = house.send("GET", &path, &[("authorization", KEY)], "").await;
+        assert_eq!(one.status, 200, "{path}");
+        assert_eq!(serde_json::from_slice::<Value>(&one.body).expect("JSON")["name"], "t1");
+    }
+    assert_eq!(house.send("GET", "/v1/trunks/t2", &[("authorization", KEY)], "").await.status, 404);
+    assert_eq!(house.send("GET", "/v1/trunks", &[], "").await.status, 401);
 }

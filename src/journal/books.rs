@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Clock, Slot};
-use crate::model::{CallEvent, CallFact, CallId, CallRecord, CallState, Heard, Outcome, RecordingResult};
+use crate::model::{
+    CallEvent, CallFact, CallId, CallRecord, CallState, Dialing, Heard, Outcome, RecordingResult,
+};
 use crate::store::Write;
 
 /// Calls and rows.
@@ -44,10 +46,16 @@ impl Books {
         self.pending.push_back(Pending { write: Write::Withdrawn(call), _slot: Some(slot) });
     }
 
-    pub fn dialing(&mut self, call: CallId) {
-        if let Some(entry) = self.calls.get_mut(&call) {
-            began(Arc::make_mut(&mut entry.record));
+    pub fn dialing(&mut self, dialing: Dialing) {
+        let Some(entry) = self.calls.get_mut(&dialing.call) else { return };
+        // It may be over by now: hung up while its next INVITE was written down.
+        if entry.record.state == CallState::Ended {
+            return;
         }
+        let record = Arc::make_mut(&mut entry.record);
+        began(record);
+        (record.trunk, record.sip_call_id) = (dialing.trunk, dialing.sip_call_id);
+        record.attempts = dialing.attempts;
     }
 
     pub fn find(&self, call: CallId) -> Option<CallRecord> {
@@ -81,7 +89,11 @@ impl Books {
                 Arc::make_mut(&mut entry.record).dead_air.get_or_insert(*dead_air);
                 return false;
             }
-            CallFact::EarlyMedia | CallFact::BargeIn | CallFact::Dtmf { .. } | CallFact::Message { .. } => {
+            CallFact::Diverted { .. }
+            | CallFact::EarlyMedia
+            | CallFact::BargeIn
+            | CallFact::Dtmf { .. }
+            | CallFact::Message { .. } => {
                 return false;
             }
             CallFact::Answered { dialog } => {
@@ -145,6 +157,9 @@ fn ended(record: &mut CallRecord, outcome: &Outcome, clock: &Clock, data_dir: &P
     record.sip_status = outcome.sip_status;
     record.q850 = outcome.q850;
     record.detail.clone_from(&outcome.detail);
+    if !outcome.attempts.is_empty() {
+        record.attempts.clone_from(&outcome.attempts);
+    }
     record.dead_air = outcome.dead_air.or(record.dead_air);
     if let Some(last) = &outcome.heard {
         heard(record, last);

@@ -54,6 +54,7 @@ fn outcome(at: Instant) -> Box<Outcome> {
         q850: Some(16),
         detail: None,
         retry_after: None,
+        attempts: Vec::new(),
         heard: None,
         dead_air: None,
         recording: Some(RecordingResult::Saved {

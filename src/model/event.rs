@@ -23,6 +23,15 @@ pub enum CallFact {
         /// So long after the call was asked for.
         after: Duration,
     },
+    /// Another INVITE is about to leave: the last one met the trunk's own trouble, or was sent elsewhere.
+    Diverted {
+        /// The trunk that it goes by.
+        trunk: String,
+        /// Where it goes, if a redirection named another place.
+        uri: Option<String>,
+        /// Why, in one clause.
+        why: String,
+    },
     /// A provisional response came (180, 183, …).
     Ringing {
         /// Its status.

@@ -2,6 +2,7 @@
 //!
 //! Values only. Nothing here does I/O, reads a clock or knows HTTP, SIP, SQL or a vendor's JSON.
 
+mod attempt;
 mod caller;
 mod event;
 mod id;
@@ -19,6 +20,7 @@ mod signing;
 mod time;
 mod trunk;
 
+pub use attempt::{Attempt, Dialing};
 pub use caller::{IdentityHeader, NumberFormat, NumberStyle, RightToUse, SpendLimit, Stir, UnsignedCalls};
 pub use event::{CallEvent, CallFact};
 pub use id::{AgentId, CallId, KeyId, NumberId, TenantId, TrunkId};

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use super::Attempt;
+
 /// The canonical end of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Disposition {
@@ -165,6 +167,8 @@ pub struct Outcome {
     pub detail: Option<String>,
     /// For how long the trunk asked to be left alone (Retry-After).
     pub retry_after: Option<Duration>,
+    /// Every INVITE, if there was more than one.
+    pub attempts: Vec<Attempt>,
     /// The last verdict.
     pub heard: Option<Heard>,
     /// From the verdict to the agent's first packet.
@@ -189,6 +193,7 @@ impl Outcome {
             q850: None,
             detail: Some(why.into()),
             retry_after: None,
+            attempts: Vec::new(),
             heard: None,
             dead_air: None,
             recording: None,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{AgentId, CallId, Disposition, Face, KeyId, TenantId, Timestamp};
+use super::{AgentId, Attempt, CallId, Disposition, Face, KeyId, TenantId, Timestamp};
 
 /// Where an attempt stands (see the store).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -87,10 +87,12 @@ pub struct CallRecord {
     pub from: String,
     /// The number called, E.164.
     pub to: String,
-    /// The trunk's name.
+    /// The name of the trunk that the last INVITE went by.
     pub trunk: String,
-    /// The SIP Call-ID.
+    /// The SIP Call-ID, of the last INVITE.
     pub sip_call_id: String,
+    /// Every INVITE, if there was more than one.
+    pub attempts: Vec<Attempt>,
     /// A campaign this call counts in.
     pub campaign: Option<String>,
     /// The client's own JSON object.

@@ -6,9 +6,9 @@ use std::collections::HashSet;
 use serde::Serialize;
 
 use super::outbox::Settlement;
-use super::row::{AnsweredRow, EndedRow, IntentRow, SettledRow, json};
+use super::row::{AnsweredRow, DialingRow, EndedRow, IntentRow, SettledRow, json};
 use super::types::{Intent, Write};
-use crate::model::CallId;
+use crate::model::Dialing;
 
 /// An array without rows.
 const NONE: &str = "[]";
@@ -38,7 +38,7 @@ pub(super) struct Applied {
 #[derive(Default)]
 pub(super) struct Changes<'a> {
     pub intents: Vec<&'a Intent>,
-    pub dialing: Vec<CallId>,
+    pub dialing: Vec<&'a Dialing>,
     pub writes: Vec<&'a Write>,
     pub settlements: Vec<&'a Settlement>,
 }
@@ -64,7 +64,7 @@ impl Changes<'_> {
         let intents: Vec<_> = self.intents.iter().map(|intent| IntentRow::from(*intent)).collect();
         let settled: Vec<_> =
             self.settlements.iter().map(|settlement| SettledRow::from(*settlement)).collect();
-        let dialing: Vec<_> = self.dialing.iter().map(|call| call.get()).collect();
+        let dialing: Vec<_> = self.dialing.iter().map(|dialing| DialingRow::from(*dialing)).collect();
         Batch {
             rows: intents.len() + dialing.len() + self.writes.len() + settled.len(),
             intents: array(&intents),

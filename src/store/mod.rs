@@ -26,7 +26,7 @@ pub use error::StoreError;
 pub use outbox::{Claim, Delivery, EventKind, Settled, Settlement};
 pub use types::{CallFilter, CallPage, DatabaseTarget, Direction, Intended, Intent, Replay, Write};
 
-use crate::model::{CallId, CallRecord, DialogRecord, Idempotency, KeyId, TenantId, Timestamp};
+use crate::model::{CallId, CallRecord, Dialing, DialogRecord, Idempotency, KeyId, TenantId, Timestamp};
 use engine::Engine;
 use writer::{Gauges, Op};
 
@@ -90,11 +90,11 @@ impl Store {
         self.engine.find_replay(key, idempotency).await
     }
 
-    /// An accepted call's INVITE is about to leave. Resolves when that is on disk.
-    pub async fn dialing(&self, call: CallId) -> Result<(), StoreError> {
+    /// An INVITE of a committed call is about to leave, by this trunk. Resolves when that is on disk.
+    pub async fn dialing(&self, dialing: Dialing) -> Result<(), StoreError> {
         self.refuse_unless_healthy()?;
         let (reply, answer) = oneshot::channel();
-        self.try_queue(Op::Dialing(call, reply))?;
+        self.try_queue(Op::Dialing(Box::new(dialing), reply))?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 

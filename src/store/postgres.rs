@@ -110,9 +110,10 @@ const INTENTS: &str = "INSERT INTO calls (call, tenant, key_id, agent, direction
     idempotency_key text, body_hash text, response_status bigint, response_body text)
   ON CONFLICT DO NOTHING RETURNING call";
 
-const DIALING: &str =
-    "UPDATE calls SET state = 'dialing' FROM json_array_elements_text($1::text::json) AS r (call)
-  WHERE calls.call = r.call::bigint AND state = 'accepted'";
+const DIALING: &str = "UPDATE calls SET state = 'dialing', trunk = r.trunk, sip_call_id = r.sip_call_id,
+    invites = r.invites
+  FROM json_to_recordset($1::text::json) AS r (call bigint, trunk text, sip_call_id text, invites text)
+  WHERE calls.call = r.call AND state IN ('accepted', 'dialing')";
 
 const ANSWERED: &str = "UPDATE calls SET state = 'answered', ringing_at = r.ringing_at, answered_at = r.answered_at,
     dialog = r.dialog
@@ -124,13 +125,13 @@ const ENDED: &str = "WITH r AS (
     SELECT * FROM json_to_recordset($1::text::json) AS r (call bigint, event text, receiver text, ringing_at bigint,
       answered_at bigint, ended_at bigint, disposition text, ended_by text, sip_status bigint, q850 bigint, detail text,
       verdict text, verdict_reason text, verdict_evidence text, dead_air_ms bigint, recording text,
-      recording_error text)),
+      recording_error text, invites text)),
   ended AS (
     UPDATE calls SET state = 'ended', dialog = NULL, ringing_at = r.ringing_at, answered_at = r.answered_at,
       ended_at = r.ended_at, disposition = r.disposition, ended_by = r.ended_by, sip_status = r.sip_status,
       q850 = r.q850, detail = r.detail, verdict = r.verdict, verdict_reason = r.verdict_reason,
       verdict_evidence = r.verdict_evidence, dead_air_ms = r.dead_air_ms, recording = r.recording,
-      recording_error = r.recording_error
+      recording_error = r.recording_error, invites = r.invites
     FROM r WHERE calls.call = r.call AND calls.state <> 'ended'
     RETURNING calls.call, calls.webhook_url, r.event, r.receiver, r.ended_at)
 INSERT INTO outbox (call, event, receiver, state, created_at, due_at, attempts)

@@ -7,8 +7,8 @@ use super::outbox::{Delivery, EventKind, Settled, Settlement};
 use super::types::{Direction, Intent};
 use super::{Replay, StoreError};
 use crate::model::{
-    AgentId, CallId, CallRecord, CallState, DialogRecord, Disposition, Face, Idempotency, KeyId,
-    StoredResponse, TenantId, Timestamp, WebhookTarget,
+    AgentId, Attempt, CallId, CallRecord, CallState, Dialing, DialogRecord, Disposition, Face, Idempotency,
+    KeyId, StoredResponse, TenantId, Timestamp, WebhookTarget,
 };
 
 /// A new row of `calls`.
@@ -79,6 +79,31 @@ impl<'a> From<&'a Intent> for IntentRow<'a> {
     }
 }
 
+/// An INVITE about to leave.
+#[derive(Serialize)]
+pub(super) struct DialingRow<'a> {
+    call: u64,
+    trunk: &'a str,
+    sip_call_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invites: Option<String>,
+}
+
+impl<'a> From<&'a Dialing> for DialingRow<'a> {
+    fn from(dialing: &'a Dialing) -> Self {
+        Self {
+            call: dialing.call.get(),
+            trunk: &dialing.trunk,
+            sip_call_id: &dialing.sip_call_id,
+            invites: invites(&dialing.attempts),
+        }
+    }
+}
+
+fn invites(attempts: &[Attempt]) -> Option<String> {
+    (!attempts.is_empty()).then(|| json(attempts))
+}
+
 /// An answered call.
 #[derive(Serialize)]
 pub(super) struct AnsweredRow {
@@ -118,6 +143,8 @@ pub(super) struct EndedRow<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     verdict_evidence: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    invites: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     dead_air_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     recording: Option<&'a str>,
@@ -143,6 +170,7 @@ impl<'a> From<&'a CallRecord> for EndedRow<'a> {
             verdict: record.verdict.as_deref(),
             verdict_reason: record.verdict_reason.as_deref(),
             verdict_evidence: record.verdict_evidence.as_deref(),
+            invites: invites(&record.attempts),
             dead_air_ms: record.dead_air.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX >> 1)),
             recording: record.recording.as_deref(),
             recording_error: record.recording_error.as_deref(),
@@ -242,7 +270,8 @@ columns!(sqlx::sqlite::SqliteRow, sqlx::postgres::PgRow);
 pub(super) const CALL_COLUMNS: &str = "c.call, c.tenant, c.key_id, c.agent, c.from_number, c.to_number, c.trunk, \
      c.sip_call_id, c.campaign, c.metadata, c.unknown_variables, c.webhook_url, c.webhook_face, c.webhook_key, c.state, \
      c.created_at, c.ringing_at, c.answered_at, c.ended_at, c.disposition, c.ended_by, c.sip_status, c.q850, c.detail, \
-     c.verdict, c.verdict_reason, c.verdict_evidence, c.dead_air_ms, c.recording, c.recording_error";
+     c.verdict, c.verdict_reason, c.verdict_evidence, c.dead_air_ms, c.recording, c.recording_error, \
+     c.invites";
 
 /// A row of `calls`.
 pub(super) fn read_call(row: &impl Columns) -> Result<CallRecord, StoreError> {
@@ -280,6 +309,12 @@ pub(super) fn read_call(row: &impl Columns) -> Result<CallRecord, StoreError> {
         dead_air: id(row, "dead_air_ms")?.map(std::time::Duration::from_millis),
         recording: row.text("recording")?,
         recording_error: row.text("recording_error")?,
+        attempts: match row.text("invites")? {
+            Some(text) => {
+                serde_json::from_str::<Vec<Attempt>>(&text).map_err(|_| StoreError::Corrupt("attempts"))?
+            }
+            None => Vec::new(),
+        },
     })
 }
 

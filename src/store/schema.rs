@@ -6,12 +6,20 @@ use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// Versions and names are the same for both engines.
-const HISTORY: [(i64, &str, &str, &str); 1] = [(
-    1,
-    "calls and outbox",
-    include_str!("migrations/sqlite/0001_calls_and_outbox.sql"),
-    include_str!("migrations/postgres/0001_calls_and_outbox.sql"),
-)];
+const HISTORY: [(i64, &str, &str, &str); 2] = [
+    (
+        1,
+        "calls and outbox",
+        include_str!("migrations/sqlite/0001_calls_and_outbox.sql"),
+        include_str!("migrations/postgres/0001_calls_and_outbox.sql"),
+    ),
+    (
+        2,
+        "attempts",
+        include_str!("migrations/sqlite/0002_attempts.sql"),
+        include_str!("migrations/postgres/0002_attempts.sql"),
+    ),
+];
 
 pub(super) fn sqlite() -> Migrator {
     migrator(|(_, _, sqlite, _)| sqlite)

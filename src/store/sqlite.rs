@@ -177,7 +177,9 @@ const INTENTS: &str = "INSERT INTO calls (call, tenant, key_id, agent, direction
 
 /// `NOT INDEXED`, here and below, leaves the look-up by rowid and keeps the planner from walking the index of unfinished
 /// calls.
-const DIALING: &str = "UPDATE calls NOT INDEXED SET state = 'dialing' WHERE call IN (SELECT value FROM json_each($2)) AND state = 'accepted'";
+const DIALING: &str = "UPDATE calls NOT INDEXED SET state = 'dialing', trunk = r.value ->> 'trunk',
+    sip_call_id = r.value ->> 'sip_call_id', invites = r.value ->> 'invites'
+  FROM json_each($2) AS r WHERE calls.call = r.value ->> 'call' AND state IN ('accepted', 'dialing')";
 
 const ANSWERED: &str =
     "UPDATE calls NOT INDEXED SET state = 'answered', ringing_at = r.value ->> 'ringing_at',
@@ -196,7 +198,7 @@ const ENDED: &str = "UPDATE calls NOT INDEXED SET state = 'ended', dialog = NULL
     q850 = r.value ->> 'q850', detail = r.value ->> 'detail', verdict = r.value ->> 'verdict',
     verdict_reason = r.value ->> 'verdict_reason', verdict_evidence = r.value ->> 'verdict_evidence',
     dead_air_ms = r.value ->> 'dead_air_ms', recording = r.value ->> 'recording',
-    recording_error = r.value ->> 'recording_error'
+    recording_error = r.value ->> 'recording_error', invites = r.value ->> 'invites'
   FROM json_each($4) AS r WHERE calls.call = r.value ->> 'call' AND state <> 'ended'";
 
 const WITHDRAWN: &str = "DELETE FROM calls NOT INDEXED WHERE call IN (SELECT value FROM json_each($5)) AND state IN ('accepted', 'dialing')";

@@ -14,7 +14,7 @@ use super::batch::{Applied, Batch, Changes};
 use super::engine::Engine;
 use super::outbox::{Claim, Delivery, Settlement};
 use super::types::{Intended, Intent, Replay, Write};
-use crate::model::CallId;
+use crate::model::Dialing;
 
 /// Changes that wait; past it intents are refused.
 pub(super) const QUEUE_MAX: usize = 8192;
@@ -30,7 +30,7 @@ const PROBE_EVERY: Duration = Duration::from_millis(500);
 /// One change and who waits for it.
 pub(super) enum Op {
     Intend(Box<Intent>, oneshot::Sender<Result<Intended, StoreError>>),
-    Dialing(CallId, oneshot::Sender<Result<(), StoreError>>),
+    Dialing(Box<Dialing>, oneshot::Sender<Result<(), StoreError>>),
     Write(Arc<[Write]>, oneshot::Sender<Result<u64, StoreError>>),
     Settle(Vec<Settlement>, oneshot::Sender<Result<(), StoreError>>),
     Claim(Claim, oneshot::Sender<Result<Vec<Delivery>, StoreError>>),
@@ -259,7 +259,7 @@ fn gather(ops: &[Op]) -> Batch {
     for op in ops {
         match op {
             Op::Intend(intent, _) => changes.intents.push(intent),
-            Op::Dialing(call, _) => changes.dialing.push(*call),
+            Op::Dialing(dialing, _) => changes.dialing.push(dialing),
             Op::Write(writes, _) => changes.writes.extend(writes.iter()),
             Op::Settle(settlements, _) => changes.settlements.extend(settlements),
             Op::Claim(..) | Op::Close(_) => {}

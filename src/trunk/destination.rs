@@ -12,10 +12,15 @@ pub fn check(trunk: &Trunk, from: &PhoneNumber, to: &PhoneNumber) -> Result<(), 
     if !trunk.caller_id.may_show(from) {
         return Err(format!("trunk `{}` may not show this caller's number (caller_id_allow)", trunk.name));
     }
-    may_dial(&trunk.destinations, to).map_err(|why| format!("trunk `{}` does not dial it: {why}", trunk.name))
+    may_dial(trunk, to)
 }
 
-fn may_dial(destinations: &Destinations, to: &PhoneNumber) -> Result<(), String> {
+/// May this trunk call this number, whoever is shown? If not, the rule that forbids it.
+pub fn may_dial(trunk: &Trunk, to: &PhoneNumber) -> Result<(), String> {
+    judge(&trunk.destinations, to).map_err(|why| format!("trunk `{}` does not dial it: {why}", trunk.name))
+}
+
+fn judge(destinations: &Destinations, to: &PhoneNumber) -> Result<(), String> {
     let allowed = longest(&destinations.allow, to);
     match (allowed, longest(&destinations.deny, to)) {
         (allowed, Some(denied)) if allowed.is_none_or(|allowed| allowed.len() <= denied.len()) => {

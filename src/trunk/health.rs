@@ -94,6 +94,14 @@ pub struct Probe {
     pub round_trip: Duration,
 }
 
+impl Probe {
+    /// Whatever is said at all says that somebody is there, but for 408 and 5xx, by which a proxy speaks for somebody who is
+    /// not.
+    pub fn is_alive(status: Option<u16>) -> bool {
+        status.is_some_and(|status| status < 500 && status != 408)
+    }
+}
+
 /// May a call go by it now?
 #[derive(Clone, PartialEq, Debug)]
 pub enum Standing {
@@ -223,12 +231,10 @@ impl Health {
         self.judge(now)
     }
 
-    /// OPTIONS came back, or did not. Whatever is said at all says that somebody is there, but for 408 and 5xx, by which a
-    /// proxy speaks for somebody who is not.
+    /// OPTIONS came back, or did not.
     pub fn handle_probe(&mut self, now: Instant, probe: Probe) -> Option<Change> {
         self.probe = Some(probe);
-        let alive = probe.status.is_some_and(|status| status < 500 && status != 408);
-        if alive {
+        if Probe::is_alive(probe.status) {
             (self.probes_lost, self.probes_distrusted, self.calls_dead) = (0, false, 0);
             self.trial = Trial { after: TRIAL_FIRST, due: None };
             let status = probe.status.unwrap_or_default();

@@ -6,6 +6,8 @@ mod custom;
 pub mod destination;
 pub mod health;
 mod identity;
+pub mod keeper;
+pub mod redirect;
 pub mod route;
 mod stir;
 mod uri;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use trunkline_sip::message::NameAddr;
 use trunkline_sip::{Body, Credentials, Invite, Refresher, Reliable, SessionTimer};
 
 use super::custom;
@@ -44,6 +45,16 @@ pub fn invite(plan: &CallPlan, trunk: &Trunk, now: Instant, offer: Body) -> Resu
         reliable: reliable(trunk.reliable),
         session: trunk.session.map(session),
     })
+}
+
+/// Sends an INVITE by the way that the registrar named (RFC 3608 §6.1), behind the trunk's own proxy if it has one.
+pub fn by(invite: &mut Invite, service_route: &[String]) {
+    let mut hops = service_route.iter();
+    if invite.route.is_none() {
+        let first = hops.next().and_then(|value| NameAddr::parse(value));
+        invite.route = first.map(|address| address.uri.to_owned());
+    }
+    invite.headers.splice(0..0, hops.map(|value| ("Route".to_owned(), value.clone())));
 }
 
 /// Date and Identity. Without them the call goes or stays as the trunk says; that it does is said once.

@@ -9,6 +9,7 @@ mod inbound;
 mod load;
 mod media;
 mod refusals;
+mod routing;
 mod sessions;
 
 use serde_json::{Value, json};

@@ -193,6 +193,7 @@ pub(crate) mod tests {
             dead_air: Some(Duration::from_millis(3)),
             recording: Some("recordings/a.wav".into()),
             recording_error: None,
+            attempts: Vec::new(),
         }
     }
 

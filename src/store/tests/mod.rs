@@ -90,6 +90,7 @@ pub fn record(call: u64) -> CallRecord {
         dead_air: None,
         recording: None,
         recording_error: None,
+        attempts: Vec::new(),
     }
 }
 
@@ -126,6 +127,15 @@ fn dialog() -> DialogRecord {
         local_cseq: 2,
         remote: "192.0.2.1:5060".parse().expect("an address"),
         trunk: "t1".into(),
+    }
+}
+
+fn dialing(record: &CallRecord) -> Dialing {
+    Dialing {
+        call: record.call,
+        trunk: record.trunk.clone(),
+        sip_call_id: record.sip_call_id.clone(),
+        attempts: record.attempts.clone(),
     }
 }
 
@@ -171,8 +181,25 @@ async fn a_record_reads_back_as_it_was_written(place: Place) {
     };
     intend(&store, bare.clone()).await;
     assert_eq!(read(&store, 2).await, Some(bare.clone()));
-    store.dialing(bare.call).await.expect("stored");
+    store.dialing(dialing(&bare)).await.expect("stored");
     assert_eq!(read(&store, 2).await.expect("there").state, CallState::Dialing);
+    let diverted = CallRecord {
+        trunk: "t2".into(),
+        sip_call_id: "second".into(),
+        attempts: vec![
+            Attempt {
+                sip_status: Some(503),
+                q850: Some(34),
+                why: Some("full".into()),
+                ..Attempt::new("t1", "first")
+            },
+            Attempt { uri: Some("sip:+1@192.0.2.7".into()), ..Attempt::new("t2", "second") },
+        ],
+        state: CallState::Dialing,
+        ..bare
+    };
+    store.dialing(dialing(&diverted)).await.expect("stored");
+    assert_eq!(read(&store, 2).await, Some(diverted));
 
     store.write([answer(1)].into()).await.expect("stored");
     let answered = store.unfinished().await.expect("readable");

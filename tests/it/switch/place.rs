@@ -57,6 +57,11 @@ impl Place {
         SocketAddrV4::new(self.switch, 5060)
     }
 
+    /// The second trunk's SIP (see `Setup::second`).
+    pub fn second_sip(&self) -> SocketAddrV4 {
+        SocketAddrV4::new(self.neighbour(3), 5080)
+    }
+
     /// The trunk's SIP.
     pub fn trunk_sip(&self) -> SocketAddrV4 {
         SocketAddrV4::new(self.trunk, 5080)

@@ -17,6 +17,7 @@ pub struct Setup {
     extra: String,
     webhook_url: Option<String>,
     tts: Option<String>,
+    second: Option<String>,
     trunk_uri: Option<String>,
     place: Option<Place>,
 }
@@ -64,6 +65,12 @@ impl Setup {
         self.tts(&cat(clip))
     }
 
+    /// A second trunk `t2` (at [`Place::second_sip`], without credentials), tried after the first, with these lines.
+    pub fn second(mut self, lines: &str) -> Self {
+        self.second = Some(with_default(lines, "options_interval_seconds", "options_interval_seconds = 0"));
+        self
+    }
+
     /// At this place rather than at a new one: a second switch beside a first that was told of it.
     pub fn at(mut self, place: Place) -> Self {
         self.place = Some(place);
@@ -87,7 +94,16 @@ impl Setup {
         let tts = self.tts.clone().unwrap_or_else(|| cat("hello"));
         // Nobody speaks in most scenarios: silence is judged soon.
         let agent = with_default(agent, "amd", "amd = { initial_silence = 400 }");
+        // What is not asked for is not counted: tests of OPTIONS ask for them.
+        let trunk = with_default(trunk, "options_interval_seconds", "options_interval_seconds = 0");
         let sip = with_default(sip, "t1_ms", "t1_ms = 200\nt2_ms = 800\nt4_ms = 1000");
+        let (trunks, second) = match &self.second {
+            Some(lines) => (
+                "trunks = [{ name = \"t1\", priority = 1 }, { name = \"t2\", priority = 2 }]",
+                format!("[[trunk]]\nname = \"t2\"\nuri = \"sip:{}\"\n{lines}", place.second_sip()),
+            ),
+            None => ("trunk = \"t1\"", String::new()),
+        };
         format!(
             "data_dir = \"./data\"
 {top}
@@ -109,13 +125,14 @@ uri = \"{uri}\"
 username = \"trunkuser\"
 password = \"trunkpass\"
 {trunk}
+{second}
 [[agent]]
 id = \"agent_demo\"
 {webhook}
 {agent}
 [[number]]
 e164 = \"{FROM}\"
-trunk = \"t1\"
+{trunks}
 agent = \"agent_demo\"
 outbound = true
 [[key]]

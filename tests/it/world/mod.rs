@@ -1,7 +1,9 @@
 //! Thousands of whole calls in virtual time: the switch's own shard and bridges against simulated callees, over a network
 //! that loses, repeats and reorders. A failure prints its seed.
 
+mod carrier;
 mod network;
+mod routing;
 mod side;
 mod stories;
 
@@ -19,9 +21,12 @@ use trunkline::model::{
     RightToUse, TenantId, Timestamp, Trunk, TrunkId, VoicemailAction,
 };
 use trunkline::simulator::{self, Exchange, Order, Persona};
+use trunkline::trunk::health::State;
 use trunkline_media::{BridgeSpec, LegId};
 use trunkline_sip::{Config, Path};
 
+pub use carrier::Carrier;
+use carrier::Gateway;
 pub use network::Weather;
 use network::{Datagram, Network};
 use side::Legs;
@@ -39,10 +44,15 @@ pub struct World {
     admission: Admission,
     trunk: Arc<Trunk>,
     told: BTreeMap<u64, Vec<CallFact>>,
+    /// A trunk before the usual one.
+    carrier: Option<(Arc<Trunk>, Gateway)>,
+    /// Intents that are not answered, if they are held.
+    intents: Option<Vec<CallId>>,
 }
 
 const SWITCH: &str = "192.0.2.1:5060";
 const EXCHANGE: &str = "192.0.2.2:5060";
+const CARRIER: &str = "192.0.2.3:5060";
 
 impl World {
     pub fn new(seed: u64, weather: Weather) -> Self {
@@ -54,18 +64,71 @@ impl World {
         };
         #[expect(clippy::disallowed_methods, reason = "virtual time needs some instant to count from")]
         let start = Instant::now();
+        let admission = Admission::new(Limits::default());
         Self {
             now: start,
             start,
             network: Network::new(StdRng::seed_from_u64(seed), weather),
-            shard: Shard::new(Config::new(switch), seed_of(1)),
+            shard: Shard::new(Config::new(switch), seed_of(1), admission.clone()),
             exchange: Exchange::new(Config::new(exchange), seed_of(2)),
             ours: Legs::new("192.0.2.1", seed),
             theirs: Legs::new("192.0.2.2", seed ^ 1),
             next_call: 1,
-            admission: Admission::new(Limits::default()),
+            admission,
             trunk: Arc::new(trunk()),
             told: BTreeMap::new(),
+            carrier: None,
+            intents: None,
+        }
+    }
+
+    /// With another trunk, which is tried before the usual one.
+    pub fn with_carrier(mut self, carrier: Carrier) -> Self {
+        let trunk = Trunk::new(TrunkId(2), TenantId(1), "carrier", format!("sip:{CARRIER}"));
+        self.carrier = Some((Arc::new(trunk), Gateway::new(Config::new(address(CARRIER)), carrier)));
+        self
+    }
+
+    /// Intents of further INVITEs are not on disk until they are released.
+    pub fn hold_intents(&mut self) {
+        self.intents = Some(Vec::new());
+    }
+
+    pub fn release_intents(&mut self, is_on_disk: bool) {
+        for call in self.intents.take().unwrap_or_default() {
+            self.shard.handle_command(self.now, Command::Intended { call, is_on_disk });
+        }
+        self.drain();
+    }
+
+    /// Calls that the usual trunk's callees saw.
+    pub fn exchange_rung(&self) -> u64 {
+        self.exchange.tally().0
+    }
+
+    /// INVITEs that the carrier saw.
+    pub fn carrier_asked(&self) -> usize {
+        self.carrier.as_ref().map_or(0, |(_, gateway)| gateway.asked())
+    }
+
+    pub fn carrier_state(&self) -> State {
+        let (trunk, _) = self.carrier.as_ref().expect("there is a carrier");
+        self.admission.report(self.now, trunk).health.state()
+    }
+
+    /// Channels in use, of the usual trunk and of the carrier.
+    pub fn channels(&self) -> (u32, u32) {
+        let (carrier, _) = self.carrier.as_ref().expect("there is a carrier");
+        let calls = |trunk: &Trunk| self.admission.report(self.now, trunk).calls;
+        (calls(&self.trunk), calls(carrier))
+    }
+
+    /// Lets time pass until this call is over.
+    pub fn run_for_an_end(&mut self, call: CallId) {
+        let is_over = |facts: &Vec<CallFact>| matches!(facts.last(), Some(CallFact::Ended(_)));
+        while !self.told.get(&call.get()).is_some_and(is_over) {
+            let next = self.next_event().expect("a call that lives has a timer");
+            self.step(next);
         }
     }
 
@@ -86,8 +149,9 @@ impl World {
             ..BridgeSpec::default()
         };
         let (leg, local) = self.ours.open(self.now, spec, call.get());
-        let (_, permit) =
+        let (chosen, permit) =
             self.admission.admit(self.now, None, &plan.trunks).expect("the world has no limits");
+        plan.trunk = Arc::clone(&plan.trunks[chosen]);
         let origination = Origination { plan, leg, local, recording: None, permit };
         self.shard.handle_command(self.now, Command::Originate(Box::new(origination)));
         self.drain();
@@ -148,6 +212,7 @@ impl World {
             self.network.next_arrival(),
             self.shard.poll_timeout(),
             self.exchange.poll_timeout(),
+            self.carrier.as_ref().and_then(|(_, gateway)| gateway.poll_timeout()),
             self.ours.poll_timeout(),
             self.theirs.poll_timeout(),
         ]
@@ -168,6 +233,9 @@ impl World {
         if self.exchange.poll_timeout().is_some_and(|due| due <= now) {
             self.exchange.handle_timeout(now);
         }
+        if let Some((_, gateway)) = &mut self.carrier {
+            gateway.handle_timeout(now);
+        }
         self.ours.handle_timeout(now);
         self.theirs.handle_timeout(now);
         self.drain();
@@ -180,6 +248,8 @@ impl World {
             self.shard.handle_message(self.now, path, payload);
         } else if to == address(EXCHANGE) {
             self.exchange.handle_message(self.now, path, payload);
+        } else if let Some((_, gateway)) = self.carrier.as_mut().filter(|_| to == address(CARRIER)) {
+            gateway.handle_message(self.now, path, payload);
         } else if !self.ours.handle_message(self.now, from, to, &payload) {
             self.theirs.handle_message(self.now, from, to, &payload);
         }
@@ -206,6 +276,16 @@ impl World {
             let rendered = Command::Rendered { call: order.call, speech: order.speech, clip };
             self.shard.handle_command(self.now, rendered);
         }
+        while let Some(dialing) = self.shard.poll_intent() {
+            moved = true;
+            match &mut self.intents {
+                Some(held) => held.push(dialing.call),
+                None => {
+                    let intended = Command::Intended { call: dialing.call, is_on_disk: true };
+                    self.shard.handle_command(self.now, intended);
+                }
+            }
+        }
         while let Some(event) = self.shard.poll_event() {
             moved = true;
             self.told.entry(event.call.get()).or_default().push(event.fact);
@@ -216,6 +296,10 @@ impl World {
     fn drain_exchange(&mut self) -> bool {
         let mut moved = false;
         while let Some(transmit) = self.exchange.poll_transmit() {
+            moved = true;
+            self.network.send(self.now, transmit.path.local, transmit.path.remote, transmit.payload);
+        }
+        while let Some(transmit) = self.carrier.as_mut().and_then(|(_, gateway)| gateway.poll_transmit()) {
             moved = true;
             self.network.send(self.now, transmit.path.local, transmit.path.remote, transmit.payload);
         }
@@ -258,7 +342,7 @@ impl World {
             agent: Arc::new(agent()),
             key: None,
             trunk: Arc::clone(&self.trunk),
-            trunks: vec![Arc::clone(&self.trunk)],
+            trunks: self.carrier.iter().map(|(trunk, _)| trunk).chain([&self.trunk]).cloned().collect(),
             from: "+15550100000".parse().expect("E.164"),
             to: format!("+1555010000{}", persona.digit()).parse().expect("E.164"),
             right_to_use: RightToUse::Unknown,

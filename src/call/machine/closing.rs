@@ -1,0 +1,127 @@
+//! The end of a call: whoever wants it, whatever is missing, and the one time it is told.
+
+use std::time::Duration;
+
+use trunkline_media::{Command as Media, Recorded};
+use trunkline_sip::End;
+
+use super::super::disposition::Hangup;
+use super::super::facts;
+use super::super::timer::Timer;
+use super::{Call, Context, Phase};
+use crate::model::{Disposition, EndedBy};
+
+/// How long the far end and the recording get to confirm the end.
+const CLOSING_MAX: Duration = Duration::from_secs(5);
+
+impl Call {
+    /// We hang up, for the first reason that came.
+    pub(super) fn close(&mut self, cx: &mut Context<'_>, disposition: Disposition, by: EndedBy) {
+        let end = Hangup { disposition, by };
+        match &mut self.phase {
+            Phase::Inviting { hangup: Some(_) } | Phase::Closing { .. } | Phase::Over => return,
+            Phase::Inviting { hangup } => {
+                *hangup = Some(end);
+                self.sight_given_up(cx, by);
+            }
+            // Nothing of ours is out.
+            Phase::Between { .. } => {
+                self.facts.ended_at = Some(cx.now);
+                self.phase = Phase::Closing { end, dialog_over: true, recorded: true };
+                self.wind_up(cx);
+                return self.finish(cx);
+            }
+            Phase::Judging | Phase::Talking | Phase::LeavingMessage => {
+                self.phase = Phase::Closing { end, dialog_over: false, recorded: !self.is_recording() };
+            }
+        }
+        self.facts.ended_at = Some(cx.now);
+        if let Some(party) = &self.party {
+            party.hangup(cx.now, cx.agent, facts::reason(disposition));
+        }
+        self.wind_up(cx);
+    }
+
+    /// The dialog is over: the callee hung up, or confirms that we did.
+    pub(super) fn dialog_over(&mut self, cx: &mut Context<'_>, end: End) {
+        let recorded = !self.is_recording();
+        let (disposition, by) = match &end {
+            End::Remote { reasons } => {
+                let q850 = reasons.iter().find(|reason| reason.protocol.eq_ignore_ascii_case("Q.850"));
+                self.facts.q850 = q850.and_then(|reason| reason.cause);
+                (Disposition::CalleeHangup, EndedBy::Callee)
+            }
+            End::Local => (Disposition::Cancelled, EndedBy::Switch),
+            End::Lost { cause, .. } => {
+                self.facts.detail = Some(cause.to_string());
+                (Disposition::MediaLost, EndedBy::Switch)
+            }
+        };
+        match &mut self.phase {
+            Phase::Closing { dialog_over, .. } => *dialog_over = true,
+            Phase::Over | Phase::Between { .. } => return,
+            Phase::Inviting { hangup } => {
+                let end = hangup.unwrap_or(Hangup { disposition, by });
+                self.phase = Phase::Closing { end, dialog_over: true, recorded };
+                self.wind_up(cx);
+            }
+            Phase::Judging | Phase::Talking | Phase::LeavingMessage => {
+                // A machine that hangs up while we leave our message has still been dealt with as the request asked.
+                let disposition = match (&self.phase, disposition) {
+                    (Phase::LeavingMessage, Disposition::CalleeHangup) => Disposition::VoicemailDetected,
+                    (_, disposition) => disposition,
+                };
+                let end = Hangup { disposition, by };
+                self.phase = Phase::Closing { end, dialog_over: true, recorded };
+                self.wind_up(cx);
+            }
+        }
+        self.finish_if_confirmed(cx);
+    }
+
+    pub(super) fn recorded(&mut self, cx: &mut Context<'_>, recorded: &Recorded) {
+        self.facts.recording = facts::recording(self.recording.take(), recorded);
+        if let Phase::Closing { recorded, .. } = &mut self.phase {
+            *recorded = true;
+        }
+        self.finish_if_confirmed(cx);
+    }
+
+    /// Only an answered call is recorded, and until its recorder has said how it went.
+    fn is_recording(&self) -> bool {
+        self.recording.is_some() && self.facts.answered_at.is_some()
+    }
+
+    pub(super) fn wind_up(&mut self, cx: &mut Context<'_>) {
+        self.script.stop();
+        self.timers.clear_all(cx.wheel);
+        // Timer B bounds a CANCEL that nobody answers (RFC 3261 §9.1); the call is not kept from its owner so long.
+        self.set(cx, Timer::Closing, CLOSING_MAX);
+        self.order(cx, Media::Close);
+    }
+
+    fn finish_if_confirmed(&mut self, cx: &mut Context<'_>) {
+        if matches!(self.phase, Phase::Closing { dialog_over: true, recorded: true, .. }) {
+            self.finish(cx);
+        }
+    }
+
+    /// Tells the end, once.
+    pub(super) fn finish(&mut self, cx: &mut Context<'_>) {
+        let end = match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Closing { end, .. } | Phase::Inviting { hangup: Some(end) } => end,
+            Phase::Over => return,
+            Phase::Inviting { hangup: None }
+            | Phase::Between { .. }
+            | Phase::Judging
+            | Phase::Talking
+            | Phase::LeavingMessage => {
+                unreachable!("a call finishes only after it was closed")
+            }
+        };
+        self.timers.clear_all(cx.wheel);
+        let mut outcome = std::mem::take(&mut self.facts).outcome(end, cx.now);
+        outcome.attempts = self.dialled.take_attempts();
+        cx.out.ended(self.id(), outcome);
+    }
+}

@@ -1,0 +1,163 @@
+//! The call once it is answered: who is there, who speaks, what is left on a machine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use trunkline_media::{Clip, Command as Media, Rule, Then, When, amd};
+use trunkline_sip::Body;
+
+use super::super::timer::Timer;
+use super::super::verdict;
+use super::{Call, Context, MESSAGE_MARK, Phase};
+use crate::agent::Act;
+use crate::call::Speech;
+use crate::model::{CallFact, Disposition, EndedBy, VoicemailAction};
+
+/// Silence after the callee's speech that ends its turn.
+const TURN_SILENCE: Duration = Duration::from_millis(600);
+/// Speech of the callee's that stops the agent's: longer than a cough or a "mm-hm".
+const BARGE_IN_MIN: Duration = Duration::from_millis(280);
+/// How long a machine's greeting may go on before the message is left without a beep.
+const BEEP_WAIT: Duration = Duration::from_secs(30);
+
+impl Call {
+    pub(super) fn renegotiate(&mut self, cx: &mut Context<'_>, offer: Option<&Body>) {
+        let Some(party) = &mut self.party else { return };
+        let invite = party.invite();
+        let Some(offer) = offer else {
+            let offer = party.reoffer();
+            return cx.agent.answer_offer(cx.now, invite, offer);
+        };
+        match party.renegotiate(offer) {
+            Ok((answer, negotiated)) => {
+                self.order(cx, Media::Remote(negotiated));
+                cx.agent.answer_offer(cx.now, invite, answer);
+            }
+            // RFC 3261 §14.2: what cannot be met is refused with 488 and the session goes on as it was.
+            Err(_) => cx.agent.refuse_offer(cx.now, invite, 488),
+        }
+    }
+
+    /// The ACK came of a 200 that carried our offer, or a refresh of the session was answered anew. Without an answer in it the
+    /// session goes on as it was.
+    pub(super) fn reanswered(&mut self, cx: &mut Context<'_>, answer: Option<&Body>) {
+        let accepted = self.party.as_mut().and_then(|party| party.reaccept(answer));
+        if let Some(negotiated) = accepted {
+            self.order(cx, Media::Remote(negotiated));
+        }
+    }
+
+    pub(super) fn judged(&mut self, cx: &mut Context<'_>, verdict: &amd::Verdict) {
+        let heard = verdict::heard(verdict);
+        self.facts.heard = Some(heard.clone());
+        self.tell(cx, CallFact::Verdict(Box::new(heard)));
+        if verdict::is_hopeless(verdict.class) {
+            let disposition = match verdict.class {
+                amd::Class::Busy => Disposition::Busy,
+                _ => Disposition::Unreachable,
+            };
+            return self.close(cx, disposition, EndedBy::Switch);
+        }
+        if !verdict::is_machine(verdict.class) || !matches!(self.phase, Phase::Judging | Phase::Talking) {
+            return;
+        }
+        match self.plan.voicemail {
+            VoicemailAction::Hangup => self.close(cx, Disposition::VoicemailDetected, EndedBy::Switch),
+            VoicemailAction::Ignore => {}
+            VoicemailAction::LeaveMessage => self.leave_message(cx, verdict.class),
+        }
+    }
+
+    /// The prompt is for people: it goes, and the message waits for the beep in its place.
+    fn leave_message(&mut self, cx: &mut Context<'_>, class: amd::Class) {
+        self.script.stop();
+        self.phase = Phase::LeavingMessage;
+        self.timers.clear(cx.wheel, Timer::Silence);
+        self.timers.clear(cx.wheel, Timer::Turn);
+        self.order(cx, Media::CloseGate);
+        self.order(cx, Media::Clear);
+        if let Some(clip) = self.message.take() {
+            self.queue_message(cx, clip);
+        }
+        match class {
+            amd::Class::Voicemail => self.order(cx, Media::OpenGate),
+            _ => {
+                let rule = Rule { when: When::Beep, then: Then::OpenGate, once: true };
+                self.order(cx, Media::Arm(rule));
+                self.set(cx, Timer::Beep, BEEP_WAIT);
+            }
+        }
+    }
+
+    pub(super) fn queue_message(&self, cx: &mut Context<'_>, clip: Arc<Clip>) {
+        self.order(cx, Media::Play { clip, mark: Some(MESSAGE_MARK) });
+    }
+
+    pub(super) fn gate_opened(&mut self, cx: &mut Context<'_>, dead_air: Duration) {
+        if self.facts.dead_air.is_none() {
+            self.facts.dead_air = Some(dead_air);
+            self.tell(cx, CallFact::AgentSpoke { dead_air });
+        }
+        self.timers.clear(cx.wheel, Timer::Silence);
+        self.timers.clear(cx.wheel, Timer::Beep);
+        if matches!(self.phase, Phase::Judging) {
+            self.phase = Phase::Talking;
+            if self.plan.agent.barge_in {
+                // Armed only now: the callee's greeting must not clear what waits behind the gate.
+                let rule = Rule { when: When::Speech { min: BARGE_IN_MIN }, then: Then::Clear, once: false };
+                self.order(cx, Media::Arm(rule));
+            }
+        }
+    }
+
+    pub(super) fn callee_speaks(&mut self, cx: &mut Context<'_>) {
+        self.timers.clear(cx.wheel, Timer::Turn);
+        self.timers.clear(cx.wheel, Timer::Silence);
+    }
+
+    pub(super) fn callee_is_silent(&mut self, cx: &mut Context<'_>) {
+        match self.phase {
+            Phase::Talking => {
+                self.set(cx, Timer::Turn, TURN_SILENCE);
+                self.set(cx, Timer::Silence, self.plan.agent.silence_hangup);
+            }
+            Phase::Judging => self.set(cx, Timer::Silence, self.plan.agent.silence_hangup),
+            Phase::Inviting { .. }
+            | Phase::Between { .. }
+            | Phase::LeavingMessage
+            | Phase::Closing { .. }
+            | Phase::Over => {}
+        }
+    }
+
+    pub(super) fn marked(&mut self, cx: &mut Context<'_>, mark: u32, cleared: bool) {
+        if mark == MESSAGE_MARK {
+            if !cleared {
+                self.close(cx, Disposition::VoicemailDetected, EndedBy::Agent);
+            }
+            return;
+        }
+        if cleared && matches!(self.phase, Phase::Talking) {
+            self.tell(cx, CallFact::BargeIn);
+        }
+        self.script.marked(mark, cleared);
+        self.act(cx);
+    }
+
+    /// Does what the script asks for.
+    pub(super) fn act(&mut self, cx: &mut Context<'_>) {
+        while let Some(act) = self.script.poll_act() {
+            match act {
+                Act::Render { line, text } => {
+                    cx.out.speech(self.id(), Speech::Line(line), text);
+                }
+                Act::Play { clip, mark } => {
+                    self.timers.clear(cx.wheel, Timer::Turn);
+                    self.order(cx, Media::Play { clip, mark: Some(mark) });
+                }
+                Act::Finish => self.close(cx, Disposition::Completed, EndedBy::Agent),
+                Act::Fail => self.close(cx, Disposition::AgentFailed, EndedBy::Switch),
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! `trunkline trunk list`: how the running switch's trunks stand, or, when none runs, which the configuration declares.
+//!
+//! The state lives in the running switch, so it is asked over its own API: at `[http] listen`, with the first key that the
+//! configuration declares. Where nobody listens there, nothing is known but what is written.
+
+use std::net::{IpAddr, SocketAddr};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+
+use crate::cli::ConfigArgs;
+use crate::config::Config;
+use crate::egress::{Egress, EgressError, Policy};
+use crate::model::Key;
+
+/// Arguments of `trunkline trunk list`.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// The API's JSON instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Exits with 0, or with 1 if the switch would not tell.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let config = args.config.load()?;
+    let trunks = match ask(&config).await? {
+        Some(trunks) => trunks,
+        None => {
+            eprintln!("No switch listens on {}: this is what the configuration says.", config.http.listen);
+            declared(&config)
+        }
+    };
+    match args.json {
+        true => println!("{trunks:#}"),
+        false => print!("{}", table(&trunks)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the running switch says; `None` if there is none.
+async fn ask(config: &Config) -> anyhow::Result<Option<Value>> {
+    let key = config.objects.keys.first().context("the configuration declares no key to ask with")?;
+    let address = reachable(config.http.listen);
+    let policy = Policy { allow_http: true, allow_addresses: vec![address.ip().into()] };
+    let authorization = format!("Bearer {}", credentials(key));
+    let url = format!("http://{address}/v1/trunks");
+    let answer = match Egress::new(policy)?.get(&url, &[("authorization", authorization)]).await {
+        Ok(answer) => answer,
+        Err(EgressError::Connection(_)) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    if answer.status != 200 {
+        bail!("{url} answers {}", answer.status);
+    }
+    Ok(Some(serde_json::from_slice(&answer.body).context("the answer is no JSON, or too long")?))
+}
+
+/// Who listens on every address is asked on this machine's own.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let own = |address: IpAddr| match address {
+        IpAddr::V4(any) if any.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
+        IpAddr::V6(any) if any.is_unspecified() => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
+        address => address,
+    };
+    SocketAddr::new(own(listen.ip()), listen.port())
+}
+
+fn credentials(key: &Key) -> String {
+    format!("{}:{}", key.public, key.signing.reveal())
+}
+
+fn declared(config: &Config) -> Value {
+    let trunk = |trunk: &crate::model::Trunk| {
+        serde_json::json!({ "name": trunk.name, "uri": trunk.uri, "enabled": trunk.enabled,
+            "channels": { "max": trunk.channels }, "cps": { "max": trunk.cps } })
+    };
+    let trunks: Vec<_> = config.objects.trunks.iter().map(trunk).collect();
+    serde_json::json!({ "trunks": trunks })
+}
+
+fn table(trunks: &Value) -> String {
+    let mut rows = vec![["NAME", "STATE", "SINCE", "CALLS", "CPS", "WHY"].map(String::from)];
+    for trunk in trunks["trunks"].as_array().into_iter().flatten() {
+        let text = |key: &str| trunk[key].as_str().unwrap_or("-").to_owned();
+        let number =
+            |value: &Value| value.as_f64().map_or_else(|| "-".to_owned(), |number| format!("{number:.1}"));
+        let calls = match (trunk["channels"]["in_use"].as_u64(), trunk["channels"]["max"].as_u64()) {
+            (used, Some(max)) => format!("{}/{max}", used.unwrap_or(0)),
+            (Some(used), None) => used.to_string(),
+            (None, None) => "-".to_owned(),
+        };
+        let state = if trunk["enabled"] == false { "disabled".to_owned() } else { text("state") };
+        let cps = if trunk["cps"]["now"].is_null() { &trunk["cps"]["max"] } else { &trunk["cps"]["now"] };
+        rows.push([text("name"), state, text("since"), calls, number(cps), text("why")]);
+    }
+    let widths: [usize; 6] =
+        std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
+    let line = |row: &[String; 6]| {
+        let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_says_how_each_trunk_stands() {
+        let trunks = serde_json::json!({ "trunks": [
+            { "name": "t1", "enabled": true, "state": "down", "since": "2026-01-01T00:00:00.000Z",
+              "why": "OPTIONS got no answer, 3 times in a row", "channels": { "in_use": 2, "max": 10 },
+              "cps": { "now": 2.5, "max": 5.0 } },
+            { "name": "spare", "enabled": false, "state": "unknown", "channels": { "in_use": 0, "max": null },
+              "cps": { "now": null, "max": null } },
+        ] });
+        let table = table(&trunks);
+        let lines: Vec<_> = table.lines().collect();
+        assert!(lines[0].starts_with("NAME   STATE     SINCE"), "{table}");
+        assert!(
+            lines[1].contains("down") && lines[1].contains("2/10  2.5  OPTIONS got no answer"),
+            "{table}"
+        );
+        assert!(lines[2].starts_with("spare  disabled  -"), "{table}");
+    }
+
+    #[test]
+    fn what_is_declared_tells_no_secret() {
+        let text =
+            "[[trunk]]\nname = \"t1\"\nuri = \"sip:a.example\"\nusername = \"u\"\npassword = \"hidden\"\n";
+        let declared = declared(&Config::parse("t", text, []).expect("valid")).to_string();
+        assert!(declared.contains("t1") && !declared.contains("hidden"), "{declared}");
+    }
+}

@@ -1,0 +1,94 @@
+//! Tells the shard which trunks there are and whom to trust: at the start, when the configuration was read again, and now and
+//! then, since what a trunk's name resolves to changes.
+#![expect(clippy::disallowed_methods, reason = "a shell: it waits")]
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use trunkline_sip::{Query, Resolver, Trust};
+
+use crate::call::{Board, Command, Mailbox};
+use crate::directory::Directory;
+use crate::model::Trunk;
+
+/// What is needed to keep trunks.
+pub struct Keeping {
+    pub directory: Directory,
+    pub resolver: Resolver,
+    pub mailbox: Mailbox,
+    pub board: Board,
+    /// Are trunks asked and registered at?
+    pub keeps: bool,
+}
+
+/// How often names are resolved anew. The resolver's cache knows their TTLs.
+const RESOLVE_EVERY: Duration = Duration::from_secs(60);
+/// How long registrars get to hear that we are gone.
+const LEAVE_MAX: Duration = Duration::from_secs(2);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+impl Keeping {
+    /// Runs until `stop`, then unregisters.
+    pub async fn run(self, reloaded: Arc<Notify>, stop: CancellationToken) {
+        let mut trunks = self.directory.snapshot().trunks().to_vec();
+        self.keep(&trunks).await;
+        loop {
+            let pause = tokio::time::sleep(RESOLVE_EVERY);
+            let is_reloaded = tokio::select! {
+                () = stop.cancelled() => break,
+                () = reloaded.notified() => true,
+                () = pause => false,
+            };
+            if is_reloaded {
+                trunks = self.directory.snapshot().trunks().to_vec();
+                self.keep(&trunks).await;
+            }
+            // Resolving may take long; stopping need not wait for it.
+            tokio::select! {
+                () = stop.cancelled() => break,
+                trust = trusted(&trunks, &self.resolver) => drop(self.mailbox.send(Command::Trust(trust)).await),
+            }
+        }
+        if self.keeps && trunks.iter().any(|trunk| trunk.registration.is_some()) {
+            self.leave().await;
+        }
+    }
+
+    async fn keep(&self, trunks: &[Arc<Trunk>]) {
+        if self.keeps {
+            self.mailbox.send(Command::Trunks(trunks.to_vec())).await;
+        }
+    }
+
+    async fn leave(&self) {
+        let left = async {
+            self.mailbox.send(Command::Trunks(Vec::new())).await;
+            while self.board.read().registered > 0 {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        if tokio::time::timeout(LEAVE_MAX, left).await.is_err() {
+            tracing::warn!("a registrar did not confirm that we are gone");
+        }
+    }
+}
+
+/// Who may open something new towards us (OPTIONS pings, calls to our numbers): the trunks and nobody else. A name that
+/// cannot be resolved now is tried again with the next look.
+pub async fn trusted(trunks: &[Arc<Trunk>], resolver: &Resolver) -> Trust {
+    let mut networks: Vec<(IpAddr, u8)> = Vec::new();
+    for trunk in trunks {
+        networks.extend(trunk.inbound.addresses.iter().map(|network| (network.addr(), network.prefix_len())));
+        let hops = [Some(trunk.uri.as_str()), trunk.outbound_proxy.as_deref()];
+        for query in hops.into_iter().flatten().filter_map(Query::of) {
+            for target in resolver.resolve(&query).await {
+                let address = target.address.ip();
+                networks.push((address, if address.is_ipv4() { 32 } else { 128 }));
+            }
+        }
+    }
+    Trust::Only(networks)
+}

@@ -1,0 +1,106 @@
+//! What was counted is what is shown.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use super::*;
+use crate::model::{EndedBy, Heard};
+
+fn outcome(disposition: Disposition, start: Instant) -> Outcome {
+    Outcome {
+        disposition,
+        ended_by: EndedBy::Callee,
+        sip_status: Some(200),
+        q850: None,
+        detail: None,
+        retry_after: None,
+        attempts: vec![],
+        heard: Some(Heard {
+            class: "human",
+            reason: String::new(),
+            confidence: 1.0,
+            at: Duration::ZERO,
+            evidence: String::new(),
+        }),
+        dead_air: Some(Duration::from_millis(20)),
+        recording: None,
+        ringing_at: Some(start),
+        answered_at: Some(start + Duration::from_secs(2)),
+        ended_at: start + Duration::from_secs(12),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "any instant will do")]
+fn filled() -> Metrics {
+    let metrics = Metrics::new();
+    let start = Instant::now();
+    for disposition in Disposition::ALL {
+        metrics.call_started("t1");
+        metrics.call_ended("t1", &outcome(disposition, start));
+    }
+    metrics.call_setup(Duration::from_millis(3));
+    metrics.call_refused(&Refusal::AgentNotFound);
+    metrics.calls_live(3);
+    metrics.http_request("/v1/calls", 200, Duration::from_millis(1));
+    metrics.http_request("/v1/calls", 200, Duration::from_millis(1));
+    metrics.http_connected();
+    let mut sip = trunkline_sip::Counters::default();
+    sip.invites_out = 7;
+    metrics.export_sip(0, &sip);
+    metrics.export_udp(&trunkline_sip::transport::UdpCounters::default());
+    metrics.export_queues(1, 2);
+    metrics.export_media(&trunkline_media::Counters::default());
+    metrics.export_store(&StoreCounters { commits: 5, ..StoreCounters::default() });
+    metrics.add_source(|metrics| {
+        metrics.export_webhooks(&WebhookCounters { dead: 2, ..WebhookCounters::default() });
+    });
+    metrics
+}
+
+#[test]
+fn what_was_counted_is_shown() {
+    let text = filled().render();
+    for line in [
+        "trunkline_calls_started_total{trunk=\"t1\"} 17",
+        "trunkline_calls_ended_total{trunk=\"t1\",disposition=\"busy\"} 1",
+        "trunkline_calls_ended_total{trunk=\"t1\",disposition=\"indeterminate\"} 1",
+        "trunkline_calls_refused_total{reason=\"agent_not_found\"} 1",
+        "trunkline_calls_live 3",
+        "trunkline_call_dead_air_seconds_bucket{le=\"0.02\"} 17",
+        "trunkline_call_ring_seconds_sum 34",
+        "trunkline_call_duration_seconds_sum 170",
+        "trunkline_amd_verdicts_total{class=\"human\"} 17",
+        "trunkline_http_requests_total{route=\"/v1/calls\",status=\"200\"} 2",
+        "trunkline_http_connections 1",
+        "trunkline_sip_invites_sent_total{shard=\"0\"} 7",
+        "trunkline_store_commits_total 5",
+        "trunkline_webhook_tries_total{result=\"dead\"} 2",
+    ] {
+        assert!(text.lines().any(|shown| shown == line), "{line}\n{text}");
+    }
+}
+
+#[test]
+fn every_end_has_its_own_counter() {
+    for (index, disposition) in Disposition::ALL.into_iter().enumerate() {
+        assert_eq!(disposition as usize, index);
+    }
+}
+
+#[test]
+fn two_switches_do_not_mix() {
+    let (one, two) = (Metrics::new(), Metrics::new());
+    one.call_started("t1");
+    assert!(!two.render().contains("t1"));
+}
+
+/// Where promtool is not installed there is nobody to ask.
+#[test]
+fn promtool_accepts_every_name() {
+    let check = Command::new("promtool").args(["check", "metrics"]).stdin(Stdio::piped()).spawn();
+    let Ok(mut check) = check else { return };
+    let mut input = check.stdin.take().expect("piped");
+    input.write_all(filled().render().as_bytes()).expect("promtool reads");
+    drop(input);
+    assert!(check.wait().expect("promtool ends").success());
+}

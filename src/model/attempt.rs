@@ -1,0 +1,51 @@
+//! One INVITE of a call, and what came of it. A call that met a trunk's own trouble makes another attempt by the next trunk.
+
+use super::CallId;
+
+/// One INVITE of a call.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+pub struct Attempt {
+    /// The trunk's name.
+    pub trunk: String,
+    /// Its Call-ID (RFC 3261 §8.1.1.4): every attempt has its own.
+    pub sip_call_id: String,
+    /// The Request-URI, where a redirection named another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uri: Option<String>,
+    /// Its final status. Of an attempt without one nobody knows, or nothing came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sip_status: Option<u16>,
+    /// The Q.850 cause that came with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub q850: Option<u16>,
+    /// Why it came to nothing, in one clause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+impl Attempt {
+    /// One that is about to be made.
+    pub fn new(trunk: impl Into<String>, sip_call_id: impl Into<String>) -> Self {
+        Self {
+            trunk: trunk.into(),
+            sip_call_id: sip_call_id.into(),
+            uri: None,
+            sip_status: None,
+            q850: None,
+            why: None,
+        }
+    }
+}
+
+/// An INVITE of a call is about to leave: the first of one that waited, or the next of one whose last came to nothing.
+#[derive(Clone, Debug)]
+pub struct Dialing {
+    /// Whose.
+    pub call: CallId,
+    /// The name of the trunk that it goes by.
+    pub trunk: String,
+    /// Its Call-ID.
+    pub sip_call_id: String,
+    /// Every INVITE so far and this one, if it is not the first.
+    pub attempts: Vec<Attempt>,
+}
