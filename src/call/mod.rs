@@ -6,6 +6,8 @@
 pub mod disposition;
 mod driver;
 mod facts;
+mod keys;
+mod knock;
 mod machine;
 mod outbox;
 mod party;
@@ -13,8 +15,10 @@ mod shard;
 mod timer;
 mod verdict;
 
-pub use driver::{Board, Counts, Driver, DriverParts, Events, Input, Intents, Mailbox, Room};
-pub use machine::Origination;
+pub use driver::{Board, Callers, Counts, Driver, DriverParts, Events, Input, Intents, Mailbox, Room};
+pub use knock::Knock;
+pub use machine::{Origination, Reception};
 pub use outbox::{MediaOrder, Speech, SpeechOrder};
+pub use party::Seed;
 pub use shard::{Command, Orphan, Shard};
 pub use verdict::parameters as detection;

@@ -69,7 +69,8 @@ impl Usage {
     /// Forgets what was offered in other dialogs than this one. Gives whether there was something.
     pub fn forget_offers_elsewhere(&mut self, tag: &str) -> bool {
         let before = self.asked.len();
-        self.asked.retain(|asked| matches!(asked.kind, Kind::Prack(_)) || asked.dialog.state.remote_tag == tag);
+        self.asked
+            .retain(|asked| matches!(asked.kind, Kind::Prack(_)) || asked.dialog.state.remote_tag == tag);
         self.asked.len() < before
     }
 
