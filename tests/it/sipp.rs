@@ -6,6 +6,7 @@ mod cancels;
 mod challenges;
 mod dialogs;
 mod inbound;
+mod incoming;
 mod load;
 mod media;
 mod refusals;
