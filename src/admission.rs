@@ -158,6 +158,27 @@ impl Admission {
         Ok((chosen, Permit { switch, key, trunk, spend, room: Arc::clone(&self.room) }))
     }
 
+    /// Room for one call that this trunk brings: of the switch and of the trunk's channels. How fast the trunk calls is its own
+    /// affair, and its health ours only when we dial.
+    pub fn admit_inbound(&self, now: Instant, trunk: &Trunk) -> Result<Permit, Refusal> {
+        let mut state = self.state();
+        let limited = |limit| Err(Refusal::Limited { limit, retry_after: CONCURRENT_RETRY });
+        if self.limits.concurrent.is_some_and(|most| state.switch.count() >= most) {
+            return limited("concurrent calls");
+        }
+        let lane = state.lane(now, trunk);
+        let (calls, ledger) = (lane.calls.clone(), Arc::clone(&lane.spend));
+        if trunk.channels.is_some_and(|most| calls.count() >= most) {
+            return limited("channels of the trunk");
+        }
+        let switch = state.switch.clone();
+        switch.take();
+        calls.take();
+        // Whoever calls pays.
+        let spend = Booking { ledger, state: Booked::Settled };
+        Ok(Permit { switch, key: None, trunk: calls, spend, room: Arc::clone(&self.room) })
+    }
+
     /// Moves a call's permit to the first of these trunks that has room now, in one step: the call holds a channel of one or of
     /// the other, never of none or of both. What it holds of the switch and of its key it keeps, and its INVITE counts in the new
     /// trunk's calls a second.

@@ -23,6 +23,7 @@ pub struct Snapshot {
     agents: HashMap<AgentId, Listed>,
     aliases: HashMap<(TenantId, String), AgentId>,
     numbers: Vec<Arc<Number>>,
+    first_keys: HashMap<TenantId, Arc<Key>>,
     trunks: Vec<Arc<Trunk>>,
     trunk_ids: HashMap<TrunkId, Arc<Trunk>>,
 }
@@ -44,6 +45,19 @@ pub struct Route {
     pub from: PhoneNumber,
     /// The trunks it may dial through, at least one, each with a usable URI and the place it has among them.
     pub trunks: Vec<(Arc<Trunk>, TrunkChoice)>,
+}
+
+/// Who answers a call that comes in.
+#[derive(Clone, Debug)]
+pub struct Answerer {
+    /// The number that was called.
+    pub number: Arc<Number>,
+    /// Who talks.
+    pub agent: Arc<Agent>,
+    /// The trunk that brought it.
+    pub trunk: Arc<Trunk>,
+    /// Whose face and secret the events of such calls take, which no key asked for: the tenant's first.
+    pub key: Option<Arc<Key>>,
 }
 
 impl Directory {
@@ -77,6 +91,7 @@ impl Snapshot {
         Self {
             aliases: agents.iter().map(|agent| ((agent.tenant, agent.alias.clone()), agent.id)).collect(),
             agents: agents.iter().map(listed).collect(),
+            first_keys: keys.iter().rev().map(|key| (key.tenant, Arc::clone(key))).collect(),
             key_ids: keys.iter().map(|key| (key.id, Arc::clone(key))).collect(),
             keys: keys.into_iter().map(|key| (key.public.clone(), key)).collect(),
             trunk_ids: trunks.iter().map(|trunk| (trunk.id, Arc::clone(trunk))).collect(),
@@ -147,6 +162,24 @@ impl Snapshot {
         Ok(Route { agent, number, from, trunks })
     }
 
+    /// Who answers a call to `called`, which may have come by any of these trunks: by the number's own trunk, if it is among them.
+    pub fn answerer(&self, called: &[PhoneNumber], trunks: &[Arc<Trunk>]) -> Option<Answerer> {
+        let tenants: Vec<TenantId> = trunks.iter().map(|trunk| trunk.tenant).collect();
+        let is_called = |number: &&Arc<Number>| {
+            number.inbound && called.contains(&number.e164) && tenants.contains(&number.tenant)
+        };
+        let number = self.numbers.iter().find(is_called)?;
+        let agent = self.agents.get(&number.agent?).map(|listed| &listed.agent)?;
+        let of_tenant = || trunks.iter().filter(|trunk| trunk.tenant == number.tenant);
+        let own = of_tenant().find(|trunk| number.trunks.iter().any(|choice| choice.trunk == trunk.id));
+        Some(Answerer {
+            trunk: Arc::clone(own.or_else(|| of_tenant().next())?),
+            key: self.first_keys.get(&number.tenant).cloned(),
+            number: Arc::clone(number),
+            agent: Arc::clone(agent),
+        })
+    }
+
     /// An alias goes first: it is what the owner of the configuration wrote, whatever it looks like.
     fn listed(&self, tenant: TenantId, text: &str) -> Option<&Listed> {
         let id = self.aliases.get(&(tenant, text.to_owned())).copied().or_else(|| agent_id(text))?;
@@ -190,6 +223,45 @@ fn agent_id(text: &str) -> Option<AgentId> {
 mod tests {
     use super::*;
     use crate::config::Config;
+
+    #[test]
+    fn only_a_number_that_takes_calls_is_answered_and_by_its_own_trunk() {
+        let file = r#"
+            [[trunk]]
+            name = "other"
+            uri = "sip:a.example"
+            [[trunk]]
+            name = "own"
+            uri = "sip:a.example"
+            [[agent]]
+            id = "a"
+            greeting = "Hello."
+            [[number]]
+            e164 = "+15550000001"
+            agent = "a"
+            trunk = "own"
+            inbound = true
+            [[number]]
+            e164 = "+15550000002"
+            agent = "a"
+            trunk = "own"
+            [[key]]
+            face = "nixflex"
+            id = "nxf_first"
+            secret = "nxfs_secret"
+            [[key]]
+            face = "nixflex"
+            id = "nxf_second"
+            secret = "nxfs_secret"
+        "#;
+        let directory = Directory::new(Config::parse("t", file, []).expect("valid").objects);
+        let snapshot = directory.snapshot();
+        let answerer = |text: &str| snapshot.answerer(&[text.parse().expect("E.164")], snapshot.trunks());
+        let found = answerer("+15550000001").expect("an inbound number");
+        assert_eq!((found.trunk.name.as_str(), found.agent.alias.as_str()), ("own", "a"));
+        assert_eq!(found.key.expect("a key").public, "nxf_first");
+        assert!(answerer("+15550000002").is_none() && answerer("+15550000003").is_none());
+    }
 
     const FILE: &str = r#"
         [[trunk]]

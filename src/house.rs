@@ -22,9 +22,9 @@ use trunkline_sip::{
 };
 
 use crate::admission::{Admission, Limits};
-use crate::call::{Board, Driver, DriverParts, Events, Intents, Mailbox, Shard};
+use crate::call::{Board, Command, Driver, DriverParts, Events, Intents, Mailbox, Shard};
 use crate::config::{Config, Database};
-use crate::dialer::{Dialer, DialerParts, Settings};
+use crate::dialer::{self, Dialer, DialerParts, Settings};
 use crate::directory::Directory;
 use crate::doctor::Practice;
 use crate::egress::{Egress, EgressError, Policy};
@@ -36,7 +36,7 @@ use crate::model::{CallFact, Timestamp, numbering};
 use crate::store::{DatabaseTarget, Store, StoreError};
 use crate::tts::Tts;
 use crate::webhook::{self, Secrets, Wake, Webhooks};
-use keeping::{Keeping, trusted};
+use keeping::{Keeping, doors};
 
 /// Why the house could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -134,44 +134,42 @@ impl House {
         let events = events(&journal, &metrics);
         let board = Board::default();
         let names = resolver.clone();
+        let dialer = Dialer::start(DialerParts {
+            directory: directory.clone(),
+            admission: admission.clone(),
+            journal: journal.clone(),
+            store: store.clone(),
+            media: Arc::clone(&media),
+            mailbox: mailbox.clone(),
+            metrics: metrics.clone(),
+            events: Arc::clone(&events),
+            settings: Settings {
+                recordings,
+                advertise: config.media.advertise,
+                rtp_timeout: config.media.rtp_timeout,
+            },
+        });
+        let doors = doors(directory.snapshot().trunks(), &resolver).await;
+        let sip_config = sip_config(&config, &endpoint.listening(), doors.trust());
+        let mut shard = Shard::new(sip_config, rand::random(), admission.clone());
+        shard.handle_command(Instant::now(), Command::Doors(doors));
         let driver = Driver::new(DriverParts {
-            shard: Shard::new(
-                sip_config(
-                    &config,
-                    &endpoint.listening(),
-                    trusted(directory.snapshot().trunks(), &resolver).await,
-                ),
-                rand::random(),
-                admission.clone(),
-            ),
+            shard,
             endpoint,
             resolver,
             mailbox: mailbox.clone(),
             inputs,
             media: Arc::clone(&media),
             tts: tts.clone(),
-            events: Arc::clone(&events),
+            events,
             intents: intents(&journal),
+            callers: dialer::callers(&dialer),
             board: board.clone(),
         });
         let mut house = Self {
             http: config.http.listen,
             sip,
-            dialer: Dialer::start(DialerParts {
-                directory: directory.clone(),
-                admission: admission.clone(),
-                journal: journal.clone(),
-                store: store.clone(),
-                media: Arc::clone(&media),
-                mailbox: mailbox.clone(),
-                metrics: metrics.clone(),
-                events,
-                settings: Settings {
-                    recordings,
-                    advertise: config.media.advertise,
-                    rtp_timeout: config.media.rtp_timeout,
-                },
-            }),
+            dialer,
             journal,
             directory,
             tts,

@@ -12,6 +12,7 @@ use trunkline_media::{Event as MediaEvent, Media, Report};
 use trunkline_sip::transport::UdpCounters;
 use trunkline_sip::{Counters, Endpoint, Query, QueryId, Resolver, Target};
 
+use super::knock::Knock;
 use super::outbox::SpeechOrder;
 use super::shard::{Command, Shard};
 use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy};
@@ -114,6 +115,9 @@ pub type Events = Arc<dyn Fn(CallEvent) + Send + Sync>;
 /// Where the intents of further INVITEs are written down: resolves to whether that is on disk.
 pub type Intents = Arc<dyn Fn(Dialing) -> BoxFuture<'static, bool> + Send + Sync>;
 
+/// Who decides about calls that come in. Never waits.
+pub type Callers = Arc<dyn Fn(Knock) + Send + Sync>;
+
 /// What a driver is made of.
 pub struct DriverParts {
     /// The shard it drives.
@@ -134,6 +138,8 @@ pub struct DriverParts {
     pub events: Events,
     /// Where intents are written down.
     pub intents: Intents,
+    /// Who decides about calls that come in.
+    pub callers: Callers,
     /// Where counts are shown.
     pub board: Board,
 }
@@ -262,6 +268,9 @@ impl Driver {
             }
             while let Some(dialing) = self.parts.shard.poll_intent() {
                 self.intend(dialing);
+            }
+            while let Some(knock) = self.parts.shard.poll_knock() {
+                (self.parts.callers)(knock);
             }
             while let Some(query) = self.parts.shard.poll_query() {
                 self.resolve(query);

@@ -1,11 +1,12 @@
 //! The machine of one call: what is known, what is awaited, and what follows from the next input.
 //!
 //! Sans-IO. Its inputs come in order from the shard: SIP events, media events, timers, commands. Whatever happens, it
-//! tells `Ended` exactly once. `inviting` is its life until the answer, over as many INVITEs as it takes; `talking` what
-//! follows it; `closing` its end.
+//! tells `Ended` exactly once. `inviting` is its life until the answer, over as many INVITEs as it takes, or `receiving` if it
+//! came in; `talking` what follows it; `closing` its end.
 
 mod closing;
 mod inviting;
+mod receiving;
 mod talking;
 
 use std::net::SocketAddr;
@@ -18,14 +19,18 @@ use trunkline_sip::{Body, Event as SipEvent, InviteId, UserAgent};
 
 use super::disposition::{Hangup, Ruling};
 use super::facts::Facts;
+use super::keys::{Keys, Road};
 use super::outbox::Outbox;
-use super::party::Party;
+use super::party::{Origin, Party, Seed};
+use super::sound;
 use super::timer::{CallWheel, Timer, Timers};
 use crate::admission::{Admission, Permit};
 use crate::agent::Script;
-use crate::model::{CallEvent, CallFact, CallId, CallPlan, Disposition, DtmfMode, EndedBy};
+use crate::model::{CallEvent, CallFact, CallId, CallPlan, Disposition, EndedBy};
 use crate::trunk::keeper::Keeper;
 use inviting::{Dialled, Way};
+use receiving::Awaited;
+pub use receiving::Reception;
 
 /// A call that may start: its intent is on disk, its permits and its media ports are taken.
 pub struct Origination {
@@ -37,6 +42,8 @@ pub struct Origination {
     pub local: SocketAddr,
     /// Where its recording goes, if it is recorded.
     pub recording: Option<PathBuf>,
+    /// What its SRTP keys are made of.
+    pub seed: Seed,
     /// Given back when the call is over.
     pub permit: Permit,
 }
@@ -50,8 +57,10 @@ pub struct Call {
     leg: LegId,
     /// What its offers say: where its RTP comes in.
     local: SocketAddr,
+    seed: Seed,
     recording: Option<PathBuf>,
-    /// The callee's leg, by the last INVITE that left; none before the first. Another INVITE's takes its place.
+    /// The far end's leg: by the last INVITE that left, none before the first, or by the one that came in. Another INVITE's takes
+    /// its place.
     party: Option<Party>,
     /// What was dialled so far.
     dialled: Dialled,
@@ -59,6 +68,9 @@ pub struct Call {
     /// What is left on a voicemail, once it is rendered.
     message: Option<Arc<Clip>>,
     phase: Phase,
+    /// The ACK that our answer waits for, if the call came in.
+    awaited: Option<Awaited>,
+    keys: Keys,
     timers: Timers,
     facts: Facts,
     /// Held until the call is over; it moves from trunk to trunk with the call.
@@ -72,6 +84,8 @@ enum Phase {
     /// The last INVITE came to nothing. The next one leaves when its intent is on disk; if it cannot be, the last one's
     /// fate is the call's.
     Between { way: Way, fate: Ruling },
+    /// It came in and rings here, until the agent has something to say. The answer to its offer; none if it asks for ours.
+    Ringing { answer: Option<Body> },
     /// Answered; the detector listens, the gate is closed.
     Judging,
     /// The gate is open: agent and callee talk.
@@ -117,12 +131,11 @@ impl Call {
             SipEvent::Failed { failure, .. } => self.failed(cx, &failure),
             SipEvent::Ended { end, .. } => self.dialog_over(cx, end),
             SipEvent::Offer { body, .. } => self.renegotiate(cx, body.as_ref()),
-            SipEvent::Confirmed { body, .. } | SipEvent::Reanswered { body, .. } => {
-                self.reanswered(cx, body.as_ref());
-            }
+            SipEvent::Confirmed { body, dialog, .. } => self.confirmed(cx, body.as_ref(), dialog),
+            SipEvent::Reanswered { body, .. } => self.reanswered(cx, body.as_ref()),
+            SipEvent::Info { body: Some(body), .. } => self.informed(cx, &body),
             SipEvent::Traced { direction, message, .. } => self.traced(cx, direction, &message),
             SipEvent::Refer { id, .. } => cx.agent.refuse_refer(cx.now, id, 603),
-            SipEvent::Info { body: Some(body), .. } => self.informed(cx, &body),
             SipEvent::Incoming { .. }
             | SipEvent::Info { .. }
             | SipEvent::Message { .. }
@@ -132,16 +145,6 @@ impl Call {
             | SipEvent::RegistrationFailed { .. }
             | SipEvent::Unregistered { .. }
             | SipEvent::OfferRefused { .. } => {}
-        }
-    }
-
-    /// A digit, where the trunk sends digits so; elsewhere it comes in the audio as well, and counts once.
-    fn informed(&self, cx: &mut Context<'_>, body: &Body) {
-        if self.plan.trunk.media.dtmf != DtmfMode::Info {
-            return;
-        }
-        if let Some((digit, _)) = trunkline_sip::dtmf_of(body) {
-            self.tell(cx, CallFact::Dtmf { digit });
         }
     }
 
@@ -155,7 +158,7 @@ impl Call {
             MediaEvent::SpeechEnded { .. } => self.callee_is_silent(cx),
             MediaEvent::Marked { mark, cleared } => self.marked(cx, mark, cleared),
             MediaEvent::Drained => self.set(cx, Timer::Silence, self.plan.agent.silence_hangup),
-            MediaEvent::Dtmf { digit, .. } => self.tell(cx, CallFact::Dtmf { digit }),
+            MediaEvent::Dtmf { digit, .. } => self.pressed(cx, Road::Media, digit),
             MediaEvent::RtpTimeout => self.close(cx, Disposition::MediaLost, EndedBy::Switch),
             MediaEvent::Recorded(recorded) => self.recorded(cx, &recorded),
             MediaEvent::Started
@@ -184,6 +187,9 @@ impl Call {
     pub fn handle_timer(&mut self, cx: &mut Context<'_>, timer: Timer) {
         self.timers.fired(timer);
         match timer {
+            Timer::Ring if matches!(self.phase, Phase::Ringing { .. }) => {
+                self.close(cx, Disposition::AgentFailed, EndedBy::Switch);
+            }
             Timer::Ring => self.close(cx, Disposition::NoAnswer, EndedBy::Switch),
             Timer::Silent => self.unheard(cx),
             Timer::Duration => self.close(cx, Disposition::MaxDuration, EndedBy::Switch),
@@ -205,6 +211,26 @@ impl Call {
     /// Somebody wants it to end.
     pub fn handle_hangup(&mut self, cx: &mut Context<'_>, disposition: Disposition, by: EndedBy) {
         self.close(cx, disposition, by);
+    }
+
+    /// An INFO within the dialog: digits of a far end that does not send them as telephone events.
+    fn informed(&mut self, cx: &mut Context<'_>, body: &Body) {
+        if let Some((digit, _)) = trunkline_sip::dtmf_of(body) {
+            self.pressed(cx, Road::Signalling, digit);
+        }
+    }
+
+    fn pressed(&mut self, cx: &mut Context<'_>, road: Road, digit: char) {
+        if self.keys.is_new(cx.now, road, digit) {
+            self.tell(cx, CallFact::Dtmf { digit });
+        }
+    }
+
+    /// Where the next of its legs is described from.
+    fn origin(&self) -> Origin<'_> {
+        let leg = u32::try_from(self.dialled.invites()).unwrap_or(u32::MAX);
+        let capabilities = sound::capabilities(&self.plan.trunk);
+        Origin { address: self.local, id: self.plan.call.get(), seed: &self.seed, leg, capabilities }
     }
 
     fn traced(&self, cx: &mut Context<'_>, direction: trunkline_sip::Direction, message: &[u8]) {

@@ -6,6 +6,8 @@
 pub mod disposition;
 mod driver;
 mod facts;
+mod keys;
+mod knock;
 mod machine;
 mod outbox;
 mod party;
@@ -14,9 +16,11 @@ mod sound;
 mod timer;
 mod verdict;
 
-pub use driver::{Board, Counts, Driver, DriverParts, Events, Input, Intents, Mailbox, Room};
-pub use machine::Origination;
+pub use driver::{Board, Callers, Counts, Driver, DriverParts, Events, Input, Intents, Mailbox, Room};
+pub use knock::Knock;
+pub use machine::{Origination, Reception};
 pub use outbox::{MediaOrder, Speech, SpeechOrder};
+pub use party::Seed;
 pub use shard::{Command, Orphan, Shard};
 pub use sound::{capabilities, over as spec_for};
 pub use verdict::parameters as detection;

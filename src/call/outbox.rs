@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use trunkline_media::{Command as Media, LegId};
 
+use super::knock::Knock;
 use crate::model::{CallEvent, CallFact, CallId, Dialing, Outcome};
 
 /// Which text of a call.
@@ -43,6 +44,7 @@ pub struct Outbox {
     pub speech: VecDeque<SpeechOrder>,
     pub events: VecDeque<CallEvent>,
     pub intents: VecDeque<Dialing>,
+    pub knocks: VecDeque<Knock>,
 }
 
 impl Outbox {

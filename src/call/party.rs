@@ -1,11 +1,12 @@
-//! One SIP leg's life, and the offer that it made (RFC 3264). Knows nothing of who talks on it or why it is ended.
+//! One SIP leg's life, and the offers that it made (RFC 3264). Knows nothing of who talks on it or why it is ended.
 
 use std::time::Instant;
 
+use sha2::{Digest, Sha256};
 use trunkline_media::{Capabilities, Negotiated, PendingOffer, SdpError, sdp::Local, srtp::Secret};
 use trunkline_sip::{Body, Fork, InviteId, Reason, UserAgent};
 
-/// A leg that we called.
+/// A leg that we called, or that called us.
 pub struct Party {
     invite: InviteId,
     offer: OfferState,
@@ -14,6 +15,8 @@ pub struct Party {
 }
 
 enum OfferState {
+    /// None was sent: they offered.
+    Theirs,
     /// Sent; early answers may have been heard, the latest of each early dialog is kept.
     Pending { pending: PendingOffer, early: Vec<(Fork, Negotiated)> },
     /// Answered. The token reads the answer when the offer is repeated to refresh the session (RFC 4028 §7.4).
@@ -27,6 +30,11 @@ impl Party {
     /// A leg whose INVITE, with the offer that `pending` awaits the answer of, has just left.
     pub fn new(invite: InviteId, pending: PendingOffer, local: Local) -> Self {
         Self { invite, offer: OfferState::Pending { pending, early: Vec::new() }, local }
+    }
+
+    /// A leg that called us.
+    pub fn called(invite: InviteId, local: Local) -> Self {
+        Self { invite, offer: OfferState::Theirs, local }
     }
 
     /// The leg's name in the user agent.
@@ -68,7 +76,9 @@ impl Party {
 
     /// The ACK of a 2xx that carried our offer, or the answer to one that we repeated.
     pub fn reaccept(&mut self, body: Option<&Body>) -> Option<Negotiated> {
-        let (OfferState::Pending { pending, .. } | OfferState::Settled(pending)) = &self.offer;
+        let (OfferState::Pending { pending, .. } | OfferState::Settled(pending)) = &self.offer else {
+            return None;
+        };
         let (answer, pending) = (pending.fork().accept(sdp(body)?), pending.fork());
         self.offer = OfferState::Settled(pending);
         answer.ok()
@@ -100,18 +110,55 @@ impl Party {
     }
 }
 
-/// Our offer for a leg whose RTP comes in at `local`, and our side of its descriptions.
-pub fn offer(
-    address: std::net::SocketAddr,
-    origin: u64,
-    capabilities: Capabilities,
-) -> (Body, PendingOffer, Local) {
-    let mut local = Local::new(address, origin, capabilities, Secret::random());
-    let (offer, pending) = local.offer();
-    (Body::sdp(offer.to_bytes()), pending, local)
+/// What a call's SRTP keys are made of: 256 bits that nobody can guess, given from outside, since a core draws no lots.
+#[derive(Clone)]
+pub struct Seed([u8; 32]);
+
+impl Seed {
+    /// From the shell's randomness.
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// What the keys of one of the call's legs are made of, by the number of its INVITE: no two legs share a key.
+    fn secret(&self, leg: u32) -> Secret {
+        let mut digest = Sha256::new();
+        digest.update(self.0);
+        digest.update(leg.to_be_bytes());
+        Secret::new(digest.finalize().into())
+    }
 }
 
-fn sdp(body: Option<&Body>) -> Option<&[u8]> {
+/// Where a call's legs are described from.
+pub struct Origin<'a> {
+    /// Where RTP comes in.
+    pub address: std::net::SocketAddr,
+    /// The session id of the `o=` line.
+    pub id: u64,
+    /// What keys are made of.
+    pub seed: &'a Seed,
+    /// Which INVITE of the call it is.
+    pub leg: u32,
+    /// What the trunk speaks.
+    pub capabilities: Capabilities,
+}
+
+impl Origin<'_> {
+    /// Our side of the leg's descriptions.
+    pub fn local(&self) -> Local {
+        Local::new(self.address, self.id, self.capabilities.clone(), self.seed.secret(self.leg))
+    }
+
+    /// Our offer, and our side of the descriptions that follow it.
+    pub fn offer(&self) -> (Body, PendingOffer, Local) {
+        let mut local = self.local();
+        let (offer, pending) = local.offer();
+        (Body::sdp(offer.to_bytes()), pending, local)
+    }
+}
+
+/// The SDP of a body, if that is what it is.
+pub fn sdp(body: Option<&Body>) -> Option<&[u8]> {
     let body = body?;
     let kind = body.content_type.split(';').next().unwrap_or_default().trim();
     kind.eq_ignore_ascii_case("application/sdp").then_some(&body.bytes[..])

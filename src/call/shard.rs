@@ -3,22 +3,25 @@
 //! A SIP event reaches its call by a function call. What the outside has to do comes out by the `poll_*`: messages to
 //! send, names to resolve, commands for media legs, texts to render, and the events of calls.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use trunkline_media::{Clip, Event as MediaEvent};
 use trunkline_sip::{
-    ClientTls, Config, Counters, Credentials, DialogState, Event as SipEvent, FlowLost, Path, Query, QueryId,
-    Target, Transmit, Trust, UserAgent,
+    Authentication, ClientTls, Config, Counters, Credentials, DialogState, Event as SipEvent, FlowLost,
+    Incoming, InviteId, Path, Query, QueryId, Target, Transmit, UserAgent,
 };
 
-use super::machine::{Call, Context, Origination};
+use super::knock::Knock;
+use super::machine::{Call, Context, Origination, Reception};
 use super::outbox::{MediaOrder, Outbox, Speech, SpeechOrder};
+use super::party;
 use super::timer::CallWheel;
 use crate::admission::Admission;
 use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy, Trunk};
+use crate::trunk::doors::Doors;
 use crate::trunk::keeper::Keeper;
 
 /// What a shard can be told to do.
@@ -38,8 +41,19 @@ pub enum Command {
     HangupAll,
     /// These are the trunks from now on: asked by OPTIONS, registered at, where that is wanted.
     Trunks(Vec<Arc<Trunk>>),
-    /// These may open something new towards us from now on.
-    Trust(Trust),
+    /// By these ways calls come in from now on.
+    Doors(Doors),
+    /// Let a call that knocked ring, and answer it.
+    Receive(Box<Reception>),
+    /// Turn a call away that knocked.
+    Turn {
+        /// Its INVITE.
+        invite: InviteId,
+        /// With what.
+        status: u16,
+        /// When it may try again.
+        retry_after: Option<Duration>,
+    },
     /// A text was rendered; `None`, it cannot be.
     Rendered {
         /// Whose text.
@@ -60,6 +74,9 @@ pub enum Command {
     End(Box<Orphan>),
 }
 
+/// The realm in which callers prove who they are (RFC 7616 §3.3).
+const REALM: &str = "trunkline";
+
 /// A dialog that outlived its process.
 pub struct Orphan {
     /// The call it belonged to.
@@ -76,6 +93,9 @@ pub struct Orphan {
 pub struct Shard {
     agent: UserAgent,
     calls: HashMap<CallId, Call>,
+    /// Calls that knocked and of which nothing is decided yet.
+    knocking: HashSet<InviteId>,
+    doors: Doors,
     wheel: CallWheel,
     admission: Admission,
     keeper: Keeper,
@@ -88,6 +108,8 @@ impl Shard {
         Self {
             agent: UserAgent::new(config, seed),
             calls: HashMap::new(),
+            knocking: HashSet::new(),
+            doors: Doors::default(),
             wheel: CallWheel::new(),
             admission,
             keeper: Keeper::default(),
@@ -143,7 +165,17 @@ impl Shard {
             Command::Trunks(trunks) => {
                 self.keeper.handle_trunks(now, &mut self.agent, &self.admission, &trunks);
             }
-            Command::Trust(trust) => self.agent.trust(trust),
+            Command::Doors(doors) => {
+                self.agent.trust(doors.trust());
+                self.doors = doors;
+            }
+            Command::Receive(reception) => self.receive(now, *reception),
+            Command::Turn { invite, status, retry_after } => {
+                self.knocking.remove(&invite);
+                let seconds = |after: Duration| after.as_millis().div_ceil(1_000).max(1).to_string();
+                let headers = retry_after.map(|after| ("Retry-After".to_owned(), seconds(after)));
+                self.agent.reject(now, invite, status, headers.into_iter().collect());
+            }
             Command::Intended { call, is_on_disk } => {
                 self.with(now, call, |call, cx| call.handle_intended(cx, is_on_disk));
             }
@@ -198,6 +230,11 @@ impl Shard {
         self.out.intents.pop_front()
     }
 
+    /// The next call that comes in. Answer each with [`Command::Receive`] or [`Command::Turn`].
+    pub fn poll_knock(&mut self) -> Option<Knock> {
+        self.out.knocks.pop_front()
+    }
+
     /// When `handle_timeout` wants to be called.
     pub fn poll_timeout(&self) -> Option<Instant> {
         [self.agent.poll_timeout(), self.wheel.poll_timeout(), self.keeper.poll_timeout()]
@@ -236,6 +273,61 @@ impl Shard {
         }
     }
 
+    fn receive(&mut self, now: Instant, reception: Reception) {
+        let id = reception.origination.plan.call;
+        let is_there = self.knocking.remove(&reception.invite);
+        let mut cx = Context {
+            now,
+            agent: &mut self.agent,
+            wheel: &mut self.wheel,
+            admission: &self.admission,
+            keeper: &self.keeper,
+            out: &mut self.out,
+        };
+        if !is_there {
+            return Call::missed(reception, &mut cx);
+        }
+        if let Some(call) = Call::receive(reception, &mut cx) {
+            self.calls.insert(id, call);
+        }
+    }
+
+    /// Somebody calls: who may he be?
+    fn knocked(&mut self, now: Instant, invite: InviteId, incoming: Box<Incoming>) {
+        let is_sdp = |body: &trunkline_sip::Body| party::sdp(Some(body)).is_some();
+        if !incoming.body.as_ref().is_none_or(is_sdp) {
+            let accept = ("Accept".to_owned(), "application/sdp".to_owned());
+            return self.agent.reject(now, invite, 415, vec![accept]);
+        }
+        // Nobody takes over a call of ours yet (RFC 3891 §3).
+        if incoming.replaces.is_some() {
+            return self.agent.reject(now, invite, 603, Vec::new());
+        }
+        let mut trunks = self.doors.at(incoming.path.remote.ip());
+        if trunks.is_empty() {
+            trunks.extend(self.proven(now, invite));
+        }
+        if !trunks.is_empty() {
+            self.knocking.insert(invite);
+            self.out.knocks.push_back(Knock { invite, trunks, incoming });
+        }
+    }
+
+    /// The trunk that a caller from nowhere proves to be. Without proof he is asked for it or refused, here.
+    fn proven(&mut self, now: Instant, invite: InviteId) -> Option<Arc<Trunk>> {
+        if !self.doors.is_locked() {
+            self.agent.reject(now, invite, 403, Vec::new());
+            return None;
+        }
+        let doors = &self.doors;
+        let password =
+            |user: &str| doors.by_username(user)?.inbound.password.as_ref().map(|word| word.reveal().clone());
+        match self.agent.authenticate(now, invite, REALM, password) {
+            Authentication::Passed { username } => self.doors.by_username(&username).cloned(),
+            Authentication::Challenged | Authentication::Refused => None,
+        }
+    }
+
     /// Gives an input to a call, if it lives, and forgets it if that was its last.
     fn with(&mut self, now: Instant, id: CallId, input: impl FnOnce(&mut Call, &mut Context<'_>)) {
         let Some(call) = self.calls.get_mut(&id) else { return };
@@ -255,16 +347,18 @@ impl Shard {
 
     fn drain_agent(&mut self, now: Instant) {
         while let Some(event) = self.agent.poll_event() {
+            if let SipEvent::Ended { id, .. } | SipEvent::Failed { id, .. } = &event {
+                self.knocking.remove(id);
+            }
             match token(&event) {
                 Some(token) if Keeper::owns(token) => self.keeper.handle_event(now, &self.admission, &event),
                 Some(token) => {
                     let Some(call) = CallId::new(token) else { continue };
                     self.with(now, call, |call, cx| call.handle_sip(cx, event));
                 }
-                // Numbers have no inbound agents yet: nobody is here to answer (RFC 3261 §21.4.5).
                 None => {
-                    if let SipEvent::Incoming { id, .. } = event {
-                        self.agent.reject(now, id, 404, Vec::new());
+                    if let SipEvent::Incoming { id, incoming } = event {
+                        self.knocked(now, id, incoming);
                     }
                 }
             }

@@ -181,6 +181,7 @@ pub struct Agent {
     pub webhook_url: Option<String>,
     #[serde(default)]
     pub steps: Vec<String>,
+    pub greeting: Option<String>,
     #[serde(default)]
     pub voicemail: VoicemailAction,
     pub voicemail_message: Option<String>,
@@ -210,6 +211,8 @@ pub struct Number {
     pub agent: Option<String>,
     #[serde(default)]
     pub outbound: bool,
+    #[serde(default)]
+    pub inbound: bool,
     pub webhook_url: Option<String>,
 }
 

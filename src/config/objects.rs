@@ -59,6 +59,7 @@ pub fn objects(file: &File, check: &mut Checker<'_>) -> Objects {
         let path = path("number", index);
         let Some(number) = number(table, id, &names, &path, check) else { continue };
         may_be_shown(&number, &made.trunks, &path, check);
+        can_answer(&number, &made.agents, &path, check);
         made.numbers.push(number);
     }
     for (index, (table, id)) in file.key.iter().zip(key_ids).enumerate() {
@@ -75,6 +76,8 @@ fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check: &mu
     for (index, step) in table.steps.iter().enumerate() {
         check.that(&format!("{path}.steps[{index}]"), !step.trim().is_empty(), || "must not be blank".into());
     }
+    let said = table.greeting.as_ref().is_none_or(|greeting| !greeting.trim().is_empty());
+    check.that(&format!("{path}.greeting"), said, || "must not be blank".into());
     let phone_number =
         table.phone_number.as_deref().and_then(|text| phone(text, &format!("{path}.phone_number"), check));
     let seconds = |key: &str| format!("{path}.{key}");
@@ -83,6 +86,7 @@ fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check: &mu
         alias: table.id.clone(),
         tenant: FILE_TENANT,
         webhook_url: webhook_url(&table.webhook_url, names, path, check),
+        greeting: table.greeting.clone(),
         steps: table.steps.clone(),
         voicemail_message: table.voicemail_message.clone(),
         voicemail: table.voicemail,
@@ -128,6 +132,7 @@ fn number(
         right_to_use,
         agent,
         outbound: table.outbound,
+        inbound: table.inbound,
         webhook_url,
     })
 }
@@ -171,6 +176,19 @@ fn may_be_shown(number: &Number, trunks: &[Trunk], path: &str, check: &mut Check
             format!("trunk `{}` may not show this number: its caller_id_allow leaves it out", trunk.name)
         });
     }
+}
+
+/// A number that takes calls has an agent, and the agent something to say to whoever calls.
+fn can_answer(number: &Number, agents: &[Agent], path: &str, check: &mut Checker<'_>) {
+    if !number.inbound {
+        return;
+    }
+    let key = format!("{path}.inbound");
+    let agent = number.agent.and_then(|id| agents.iter().find(|agent| agent.id == id));
+    check.that(&key, number.agent.is_some(), || "needs an agent, who answers".into());
+    check.that(&key, agent.is_none_or(Agent::can_answer), || {
+        "needs an agent with a greeting or steps: it would have nothing to say".into()
+    });
 }
 
 /// `trunk = "a"`, or several with their priorities, the most wanted first.

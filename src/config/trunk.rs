@@ -88,8 +88,9 @@ fn registration(table: &table::Trunk, path: &str, check: &mut Checker<'_>) -> Op
     let expires =
         check.seconds(&key("register_expires_seconds"), table.register_expires_seconds, 30..=SECONDS_MAX);
     let user = table.register_user.clone();
-    check
-        .that(&key("register_user"), user.as_deref().is_none_or(caller::is_user), || caller::not_user(&user));
+    check.that(&key("register_user"), user.as_deref().is_none_or(caller::is_user), || {
+        caller::not_user(user.as_deref().unwrap_or_default())
+    });
     if !table.register {
         let idle = table.registrar.is_none() && user.is_none();
         check.that(path, idle, || "registrar and register_user need register = true".into());

@@ -8,8 +8,8 @@ use trunkline_media::{BridgeSpec, Command as Media, LegId, Media as MediaPlane, 
 
 use super::DialerParts;
 use crate::admission::Permit;
-use crate::call::{Origination, detection, spec_for};
-use crate::model::{CallPlan, Refusal};
+use crate::call::{Origination, Seed, detection, spec_for};
+use crate::model::{CallPlan, Direction, Refusal};
 
 /// An open leg.
 pub struct OpenLeg {
@@ -20,10 +20,10 @@ pub struct OpenLeg {
 }
 
 impl OpenLeg {
-    /// Binds the ports and prepares detector and recorder.
-    pub fn open(parts: &DialerParts, plan: &CallPlan) -> Result<Self, Refusal> {
+    /// Binds the ports and prepares recorder and detector: whoever calls us is no machine that answered.
+    pub fn open(parts: &DialerParts, plan: &CallPlan, direction: Direction) -> Result<Self, Refusal> {
         let spec = BridgeSpec {
-            detect: Some(detection(&plan.agent.detection)),
+            detect: (direction == Direction::Outbound).then(|| detection(&plan.agent.detection)),
             record: plan.record,
             rtp_timeout: parts.settings.rtp_timeout,
             ..BridgeSpec::default()
@@ -50,7 +50,8 @@ impl OpenLeg {
     /// From now on the call closes it.
     pub fn hand_over(mut self, plan: CallPlan, permit: Permit) -> Origination {
         let leg = self.leg.take().expect("handed over once: it takes self");
-        Origination { plan, leg, local: self.local, recording: self.recording.take(), permit }
+        let seed = Seed::new(rand::random());
+        Origination { plan, leg, local: self.local, recording: self.recording.take(), seed, permit }
     }
 }
 

@@ -1,10 +1,11 @@
 //! From a valid request to a call on its way, and from a crash to an end that is told.
 //!
 //! `originate` takes permits, ports and the journal's slot, commits the intent and gives the call to its shard; `queue`
-//! holds calls that wait for room; `plan` freezes what a call needs; `recovery` settles what an earlier run left.
+//! holds calls that wait for room; `inbound` decides about calls that come in; `plan` freezes what a call needs; `recovery` settles what an earlier run left.
 #![expect(clippy::disallowed_methods, reason = "a shell reads the clock and starts tasks")]
 
 mod ids;
+mod inbound;
 mod leg;
 mod plan;
 mod queue;
@@ -24,12 +25,13 @@ use crate::directory::{Directory, Route};
 use crate::journal::{Journal, Slot};
 use crate::metrics::Metrics;
 use crate::model::{
-    Accepted, CallEvent, CallFact, CallId, CallPlan, CallRecord, CallState, Dialing, Disposition, EndedBy,
-    Idempotency, Key, OutboundRequest, Outcome, Placed, Refusal, StoredResponse, Timestamp,
+    Accepted, CallEvent, CallFact, CallId, CallPlan, CallRecord, CallState, Dialing, Direction, Disposition,
+    EndedBy, Idempotency, Key, OutboundRequest, Outcome, Placed, Refusal, StoredResponse, Timestamp,
 };
 use crate::store::{Intended, Replay, Store};
 
 use ids::Ids;
+pub use inbound::callers;
 use leg::OpenLeg;
 use queue::{Queue, Waiting};
 
@@ -218,7 +220,7 @@ impl Inner {
         response: StoredResponse,
     ) -> Result<Placed, Refusal> {
         let slot = self.reserve()?;
-        let leg = OpenLeg::open(&self.parts, &ticket.plan)?;
+        let leg = OpenLeg::open(&self.parts, &ticket.plan, Direction::Outbound)?;
         match self.commit(slot, ticket.record, ticket.idempotency, &response).await? {
             Some(replayed) => Ok(Placed::Replayed(replayed)),
             None => {
@@ -281,7 +283,7 @@ impl Inner {
     /// A queued call's turn has come.
     async fn start_waiting(&self, waiting: Waiting, permit: Permit) {
         let call = waiting.plan.call;
-        let leg = match OpenLeg::open(&self.parts, &waiting.plan) {
+        let leg = match OpenLeg::open(&self.parts, &waiting.plan, Direction::Outbound) {
             Ok(leg) => leg,
             Err(refusal) => return self.never_started(call, &refusal.to_string()),
         };

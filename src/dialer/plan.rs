@@ -6,10 +6,11 @@ use std::time::Instant;
 use uuid::Uuid;
 
 use super::Ticket;
-use crate::directory::Route;
+use crate::directory::{Answerer, Route};
 use crate::model::{
-    CallId, CallPlan, CallRecord, CallState, Key, Line, LineEnd, OutboundRequest, PhoneNumber, Refusal,
-    Timestamp, Trunk, TrunkChoice, Variable, VoicemailAction, WebhookTarget, interpolate,
+    Agent, CallId, CallPlan, CallRecord, CallState, Direction, Key, Line, LineEnd, OutboundRequest,
+    PhoneNumber, Refusal, Timestamp, Trunk, TrunkChoice, Variable, VoicemailAction, WebhookTarget,
+    interpolate,
 };
 use crate::trunk::{choice, destination};
 
@@ -42,39 +43,14 @@ pub fn freeze(
     let webhook_url =
         number.as_ref().and_then(|number| number.webhook_url.clone()).or(agent.webhook_url.clone());
     let row = CallRecord {
-        call,
-        tenant: request.tenant,
         key: key.as_ref().map(|key| key.id),
-        agent: agent.id,
         from: from.as_str().into(),
         to: request.to.as_str().into(),
-        trunk: trunks[0].name.clone(),
-        sip_call_id: sip_call_id.clone(),
         campaign: request.campaign.clone(),
         metadata: request.metadata,
         unknown_variables: unknown,
-        webhook: webhook_url.zip(key.as_ref()).map(|(url, key)| WebhookTarget {
-            url,
-            face: key.face,
-            key: key.id,
-        }),
-        state: CallState::Dialing,
-        created_at,
-        ringing_at: None,
-        answered_at: None,
-        ended_at: None,
-        disposition: None,
-        ended_by: None,
-        sip_status: None,
-        q850: None,
-        detail: None,
-        verdict: None,
-        verdict_reason: None,
-        verdict_evidence: None,
-        dead_air: None,
-        recording: None,
-        recording_error: None,
-        attempts: Vec::new(),
+        webhook: target(webhook_url, key.as_deref()),
+        ..blank(call, &agent, &trunks[0], sip_call_id.clone(), created_at)
     };
     let plan = CallPlan {
         call,
@@ -97,6 +73,101 @@ pub fn freeze(
         tap: false,
     };
     Ok(Ticket { plan, record: row, idempotency: request.idempotency })
+}
+
+/// A call that came in, and its row. Its script is the agent's own; the events of a call that no key asked for take the face and
+/// the secret of its tenant's first key.
+pub fn answer(
+    call: CallId,
+    answerer: Answerer,
+    caller: Option<PhoneNumber>,
+    sip_call_id: String,
+    record: bool,
+    (asked_at, created_at): (Instant, Timestamp),
+) -> Ticket {
+    let Answerer { number, agent, trunk, key } = answerer;
+    let webhook_url = number.webhook_url.clone().or(agent.webhook_url.clone());
+    let mut texts = agent.greeting.iter().chain(&agent.steps).map(String::as_str);
+    let greeting = texts.next().unwrap_or_default().to_owned();
+    let steps: Vec<String> = texts.map(str::to_owned).collect();
+    // The configuration was checked: there is something to say. `{names}` have nobody to fill them in.
+    let script = script(&greeting, &steps, &[], &mut Vec::new()).unwrap_or_default();
+    let row = CallRecord {
+        direction: Direction::Inbound,
+        from: caller.as_ref().map_or("anonymous", PhoneNumber::as_str).into(),
+        to: number.e164.as_str().into(),
+        webhook: target(webhook_url, key.as_deref()),
+        ..blank(call, &agent, &trunk, sip_call_id.clone(), created_at)
+    };
+    let plan = CallPlan {
+        call,
+        asked_at,
+        asked_on: created_at,
+        sip_call_id,
+        voicemail: VoicemailAction::Ignore,
+        agent,
+        key: None,
+        trunks: vec![Arc::clone(&trunk)],
+        trunk,
+        // An anonymous caller has no number: whatever dials for this call shows ours.
+        from: caller.unwrap_or_else(|| number.e164.clone()),
+        right_to_use: number.right_to_use,
+        to: number.e164.clone(),
+        script,
+        variables: Vec::new().into(),
+        campaign: None,
+        voicemail_message: None,
+        record,
+        tap: false,
+    };
+    Ticket { plan, record: row, idempotency: None }
+}
+
+/// Where a call's events go, if anybody renders and signs them.
+fn target(url: Option<String>, key: Option<&Key>) -> Option<WebhookTarget> {
+    url.zip(key).map(|(url, key)| WebhookTarget { url, face: key.face, key: key.id })
+}
+
+/// The row of an outbound call of which nothing is known yet but who talks, and by which trunk.
+fn blank(
+    call: CallId,
+    agent: &Agent,
+    trunk: &Trunk,
+    sip_call_id: String,
+    created_at: Timestamp,
+) -> CallRecord {
+    CallRecord {
+        call,
+        tenant: agent.tenant,
+        direction: Direction::Outbound,
+        key: None,
+        agent: agent.id,
+        from: String::new(),
+        to: String::new(),
+        trunk: trunk.name.clone(),
+        sip_call_id,
+        campaign: None,
+        metadata: None,
+        unknown_variables: Vec::new(),
+        webhook: None,
+        state: CallState::Dialing,
+        created_at,
+        ringing_at: None,
+        answered_at: None,
+        ended_at: None,
+        disposition: None,
+        ended_by: None,
+        sip_status: None,
+        q850: None,
+        detail: None,
+        verdict: None,
+        verdict_reason: None,
+        verdict_evidence: None,
+        dead_air: None,
+        recording: None,
+        recording_error: None,
+        attempts: Vec::new(),
+    }
 }
 
 /// The trunks that may dial this number and show ours, in the order in which this call tries them.

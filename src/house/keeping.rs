@@ -2,17 +2,17 @@
 //! then, since what a trunk's name resolves to changes.
 #![expect(clippy::disallowed_methods, reason = "a shell: it waits")]
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use trunkline_sip::{Query, Resolver, Trust};
+use trunkline_sip::{Query, Resolver};
 
 use crate::call::{Board, Command, Mailbox};
 use crate::directory::Directory;
 use crate::model::Trunk;
+use crate::trunk::doors::Doors;
 
 /// What is needed to keep trunks.
 pub struct Keeping {
@@ -49,7 +49,7 @@ impl Keeping {
             // Resolving may take long; stopping need not wait for it.
             tokio::select! {
                 () = stop.cancelled() => break,
-                trust = trusted(&trunks, &self.resolver) => drop(self.mailbox.send(Command::Trust(trust)).await),
+                doors = doors(&trunks, &self.resolver) => drop(self.mailbox.send(Command::Doors(doors)).await),
             }
         }
         if self.keeps && trunks.iter().any(|trunk| trunk.registration.is_some()) {
@@ -76,19 +76,17 @@ impl Keeping {
     }
 }
 
-/// Who may open something new towards us (OPTIONS pings, calls to our numbers): the trunks and nobody else. A name that
-/// cannot be resolved now is tried again with the next look.
-pub async fn trusted(trunks: &[Arc<Trunk>], resolver: &Resolver) -> Trust {
-    let mut networks: Vec<(IpAddr, u8)> = Vec::new();
+/// By which ways calls come in, and who may open anything new towards us (OPTIONS pings, calls to our numbers): the trunks and
+/// whoever proves to be one. A name that cannot be resolved now is tried again with the next look.
+pub async fn doors(trunks: &[Arc<Trunk>], resolver: &Resolver) -> Doors {
+    let mut doors = Doors::of(trunks);
     for trunk in trunks {
-        networks.extend(trunk.inbound.addresses.iter().map(|network| (network.addr(), network.prefix_len())));
         let hops = [Some(trunk.uri.as_str()), trunk.outbound_proxy.as_deref()];
         for query in hops.into_iter().flatten().filter_map(Query::of) {
             for target in resolver.resolve(&query).await {
-                let address = target.address.ip();
-                networks.push((address, if address.is_ipv4() { 32 } else { 128 }));
+                doors.open(target.address.ip(), trunk);
             }
         }
     }
-    Trust::Only(networks)
+    doors
 }

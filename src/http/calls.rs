@@ -13,8 +13,9 @@ use super::error::{ApiError, json};
 use super::limits::Kind;
 use super::{Api, auth, body, idempotency};
 use crate::face::{Problem, nixflex};
+use crate::model::Direction;
 use crate::model::{CallId, CallRecord, CallState, Face, Key, Placed, Refusal, StoredResponse};
-use crate::store::{CallFilter, Direction};
+use crate::store::CallFilter;
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 

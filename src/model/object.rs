@@ -23,6 +23,8 @@ pub struct Number {
     pub agent: Option<AgentId>,
     /// May it place calls?
     pub outbound: bool,
+    /// Does its agent answer calls to it?
+    pub inbound: bool,
     /// Where its calls' events go, before the agent's.
     pub webhook_url: Option<String>,
 }
@@ -56,6 +58,8 @@ pub struct Agent {
     pub tenant: TenantId,
     /// Where its calls' events go.
     pub webhook_url: Option<String>,
+    /// What it says first to whoever calls it; `None` begins with its steps.
+    pub greeting: Option<String>,
     /// What it says next, each after the callee's turn, once the call's own prompt was spoken.
     pub steps: Vec<String>,
     /// What to leave on a voicemail when the request says `leave_message` without a text.
@@ -76,6 +80,13 @@ pub struct Agent {
     pub phone_number: Option<PhoneNumber>,
     /// That number's trunk.
     pub trunk: Option<TrunkId>,
+}
+
+impl Agent {
+    /// Has it anything to say to whoever calls it?
+    pub fn can_answer(&self) -> bool {
+        self.greeting.is_some() || !self.steps.is_empty()
+    }
 }
 
 /// The detector's parameters, named as in Asterisk's `AMD()`. `None` takes the detector's own default.

@@ -4,6 +4,30 @@ use std::time::Duration;
 
 use super::{AgentId, Attempt, CallId, Disposition, Face, KeyId, TenantId, Timestamp};
 
+/// Who called whom.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Direction {
+    /// Somebody called us.
+    Inbound,
+    /// We called somebody.
+    Outbound,
+}
+
+impl Direction {
+    /// The word in the store and in every face.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Inbound => "inbound",
+            Self::Outbound => "outbound",
+        }
+    }
+
+    /// The value of a word; `None` if it is none of ours.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Inbound, Self::Outbound].into_iter().find(|direction| direction.as_str() == word)
+    }
+}
+
 /// Where an attempt stands (see the store).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CallState {
@@ -79,15 +103,17 @@ pub struct CallRecord {
     pub call: CallId,
     /// Whose it is.
     pub tenant: TenantId,
-    /// The key that asked; `None` for the command line.
+    /// Who called whom.
+    pub direction: Direction,
+    /// The key that asked; `None` for the command line and for calls that came in.
     pub key: Option<KeyId>,
     /// Who talks.
     pub agent: AgentId,
-    /// The caller's number, E.164.
+    /// The caller's number, E.164; of a call that came in, what the trunk said of it, or `anonymous`.
     pub from: String,
     /// The number called, E.164.
     pub to: String,
-    /// The name of the trunk that the last INVITE went by.
+    /// The name of the trunk that the last INVITE went by, or came by.
     pub trunk: String,
     /// The SIP Call-ID, of the last INVITE.
     pub sip_call_id: String,

@@ -23,7 +23,7 @@ pub enum Order {
         /// Which leg.
         leg: LegId,
         /// What it should do.
-        command: Media,
+        command: Box<Media>,
     },
 }
 
@@ -95,7 +95,7 @@ impl Exchange {
         if let Some(token) = self.opens.pop_front() {
             return Some(Order::Open { token });
         }
-        self.media.pop_front().map(|(leg, command)| Order::Command { leg, command })
+        self.media.pop_front().map(|(leg, command)| Order::Command { leg, command: Box::new(command) })
     }
 
     /// When `handle_timeout` wants to be called. Callees are few: they are looked through.

@@ -115,7 +115,7 @@ fn drain(exchange: &mut Exchange, endpoint: &mut Endpoint, media: &Media) {
                 Err(error) => tracing::warn!(%error, "a simulated callee has no media leg"),
             },
             Order::Command { leg, command } => {
-                if media.send(leg, command).is_err() {
+                if media.send(leg, *command).is_err() {
                     tracing::warn!("a simulated callee's media worker is overloaded");
                 }
             }

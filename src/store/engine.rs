@@ -137,7 +137,7 @@ impl Engine {
               WHEN coalesce(ended_at, $3) <= answered_at THEN 1
               WHEN ended_at IS NULL AND $3 - answered_at > $5 THEN $5 / 60000
               ELSE (coalesce(ended_at, $3) - answered_at + 59999) / 60000 END) AS BIGINT) AS minutes
-            FROM calls WHERE tenant = $1 AND created_at >= $4 AND answered_at IS NOT NULL
+            FROM calls WHERE tenant = $1 AND created_at >= $4 AND answered_at IS NOT NULL AND direction = 'outbound'
               AND (ended_at >= $2 OR ended_at IS NULL)
             GROUP BY trunk";
         on!(self, readers, |pool| {

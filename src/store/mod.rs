@@ -24,7 +24,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use error::StoreError;
 pub use outbox::{Claim, Delivery, EventKind, Settled, Settlement};
-pub use types::{CallFilter, CallPage, DatabaseTarget, Direction, Intended, Intent, Replay, Write};
+pub use types::{CallFilter, CallPage, DatabaseTarget, Intended, Intent, Replay, Write};
 
 use crate::model::{CallId, CallRecord, Dialing, DialogRecord, Idempotency, KeyId, TenantId, Timestamp};
 use engine::Engine;

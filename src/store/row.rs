@@ -4,11 +4,11 @@
 use serde::Serialize;
 
 use super::outbox::{Delivery, EventKind, Settled, Settlement};
-use super::types::{Direction, Intent};
+use super::types::Intent;
 use super::{Replay, StoreError};
 use crate::model::{
-    AgentId, Attempt, CallId, CallRecord, CallState, Dialing, DialogRecord, Disposition, Face, Idempotency,
-    KeyId, StoredResponse, TenantId, Timestamp, WebhookTarget,
+    AgentId, Attempt, CallId, CallRecord, CallState, Dialing, DialogRecord, Direction, Disposition, Face,
+    Idempotency, KeyId, StoredResponse, TenantId, Timestamp, WebhookTarget,
 };
 
 /// A new row of `calls`.
@@ -57,7 +57,7 @@ impl<'a> From<&'a Intent> for IntentRow<'a> {
             tenant: record.tenant.0,
             key_id: record.key.map(|key| key.0),
             agent: record.agent.0,
-            direction: Direction::Outbound.as_str(),
+            direction: record.direction.as_str(),
             from_number: &record.from,
             to_number: &record.to,
             trunk: &record.trunk,
@@ -267,7 +267,7 @@ macro_rules! columns {
 columns!(sqlx::sqlite::SqliteRow, sqlx::postgres::PgRow);
 
 /// The columns that [`read_call`] wants, of a table or alias `c`.
-pub(super) const CALL_COLUMNS: &str = "c.call, c.tenant, c.key_id, c.agent, c.from_number, c.to_number, c.trunk, \
+pub(super) const CALL_COLUMNS: &str = "c.call, c.tenant, c.direction, c.key_id, c.agent, c.from_number, c.to_number, c.trunk, \
      c.sip_call_id, c.campaign, c.metadata, c.unknown_variables, c.webhook_url, c.webhook_face, c.webhook_key, c.state, \
      c.created_at, c.ringing_at, c.answered_at, c.ended_at, c.disposition, c.ended_by, c.sip_status, c.q850, c.detail, \
      c.verdict, c.verdict_reason, c.verdict_evidence, c.dead_air_ms, c.recording, c.recording_error, \
@@ -278,6 +278,8 @@ pub(super) fn read_call(row: &impl Columns) -> Result<CallRecord, StoreError> {
     Ok(CallRecord {
         call: call_id(row)?,
         tenant: TenantId(required(id(row, "tenant")?, "tenant")?),
+        direction: word(row.text("direction")?, Direction::from_word)?
+            .ok_or(StoreError::Corrupt("direction"))?,
         key: id(row, "key_id")?.map(KeyId),
         agent: AgentId(required(id(row, "agent")?, "agent")?),
         from: required(row.text("from_number")?, "from_number")?,

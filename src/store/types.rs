@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::model::{
-    AgentId, CallId, CallRecord, DialogRecord, Idempotency, Secret, StoredResponse, Timestamp,
+    AgentId, CallId, CallRecord, DialogRecord, Direction, Idempotency, Secret, StoredResponse, Timestamp,
 };
 
 /// Which database.
@@ -82,25 +82,6 @@ pub struct CallFilter {
     pub until: Option<Timestamp>,
     /// Only those that a voicemail ended, or that none did.
     pub voicemail_detected: Option<bool>,
-}
-
-/// Who called whom.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Direction {
-    /// Somebody called us.
-    Inbound,
-    /// We called somebody.
-    Outbound,
-}
-
-impl Direction {
-    /// The word in the store and in every face.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Inbound => "inbound",
-            Self::Outbound => "outbound",
-        }
-    }
 }
 
 /// One page of a list, newest first.

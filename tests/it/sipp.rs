@@ -6,6 +6,7 @@ mod cancels;
 mod challenges;
 mod dialogs;
 mod inbound;
+mod incoming;
 mod load;
 mod media;
 mod refusals;
@@ -52,7 +53,7 @@ fn play_with(setup: Setup, scenario: &str, fields: Value, ended: (&str, &str)) -
     let metrics = switch.metrics_until("an idle switch that told of the call", |metrics| {
         metrics.is_idle()
             && metrics.sum("trunkline_webhook_tries_total", &[("result", "delivered")]) >= 1.0
-            && metrics.sip("messages_sent_total") == report.received() as f64
+            && metrics.sum("trunkline_sip_datagrams_total", &[("result", "sent")]) == report.received() as f64
             && metrics.sip("messages_received_total") == report.sent() as f64
     });
     let deliveries = receiver.deliveries();

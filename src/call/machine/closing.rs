@@ -31,7 +31,7 @@ impl Call {
                 self.wind_up(cx);
                 return self.finish(cx);
             }
-            Phase::Judging | Phase::Talking | Phase::LeavingMessage => {
+            Phase::Ringing { .. } | Phase::Judging | Phase::Talking | Phase::LeavingMessage => {
                 self.phase = Phase::Closing { end, dialog_over: false, recorded: !self.is_recording() };
             }
         }
@@ -62,6 +62,12 @@ impl Call {
             Phase::Over | Phase::Between { .. } => return,
             Phase::Inviting { hangup } => {
                 let end = hangup.unwrap_or(Hangup { disposition, by });
+                self.phase = Phase::Closing { end, dialog_over: true, recorded };
+                self.wind_up(cx);
+            }
+            Phase::Ringing { .. } => {
+                self.facts.ended_at = Some(cx.now);
+                let end = self.given_up();
                 self.phase = Phase::Closing { end, dialog_over: true, recorded };
                 self.wind_up(cx);
             }
@@ -113,6 +119,7 @@ impl Call {
             Phase::Over => return,
             Phase::Inviting { hangup: None }
             | Phase::Between { .. }
+            | Phase::Ringing { .. }
             | Phase::Judging
             | Phase::Talking
             | Phase::LeavingMessage => {

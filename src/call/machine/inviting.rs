@@ -14,9 +14,9 @@ use trunkline_sip::{Body, Cause, DialogState, Failure, Fork};
 
 use super::super::disposition::{self, Hangup, Progress, Ruling};
 use super::super::facts::{self, Facts};
+use super::super::keys::Keys;
 use super::super::outbox::Speech;
-use super::super::party::{self, Party};
-use super::super::sound;
+use super::super::party::Party;
 use super::super::timer::{Timer, Timers};
 use super::super::verdict;
 use super::{Call, Context, Origination, Phase};
@@ -52,6 +52,21 @@ pub struct Dialled {
 }
 
 impl Dialled {
+    fn since(now: Instant) -> Self {
+        Self {
+            since: now,
+            attempts: Vec::new(),
+            trunks: Vec::new(),
+            uris: Vec::new(),
+            progress: Progress::Silent,
+        }
+    }
+
+    /// How many INVITEs there were, the one that is about to leave included.
+    pub fn invites(&self) -> usize {
+        self.attempts.len()
+    }
+
     /// Every INVITE, if there was more than one.
     pub fn take_attempts(&mut self) -> Vec<Attempt> {
         let attempts = std::mem::take(&mut self.attempts);
@@ -64,30 +79,34 @@ impl Dialled {
 }
 
 impl Call {
-    /// Sends the first INVITE. A call that cannot even do that ends at once: `None`, and its end was told.
-    pub fn start(origination: Origination, cx: &mut Context<'_>) -> Option<Self> {
-        let Origination { plan, leg, local, recording, permit } = origination;
-        let trunk = Arc::clone(&plan.trunk);
-        let mut call = Self {
+    /// A call of which nothing happened yet.
+    pub(super) fn new(origination: Origination, now: Instant, phase: Phase) -> Self {
+        let Origination { plan, leg, local, recording, seed, permit } = origination;
+        Self {
             script: Script::new(plan.script.clone()),
             party: None,
-            dialled: Dialled {
-                since: cx.now,
-                attempts: vec![Attempt::new(&*trunk.name, &*plan.sip_call_id)],
-                trunks: vec![trunk.id],
-                uris: Vec::new(),
-                progress: Progress::Silent,
-            },
+            dialled: Dialled::since(now),
             message: None,
-            phase: Phase::Inviting { hangup: None },
+            awaited: None,
+            keys: Keys::default(),
             timers: Timers::default(),
             facts: Facts::default(),
+            phase,
             permit,
             recording,
+            seed,
             leg,
             local,
             plan,
-        };
+        }
+    }
+
+    /// Sends the first INVITE. A call that cannot even do that ends at once: `None`, and its end was told.
+    pub fn start(origination: Origination, cx: &mut Context<'_>) -> Option<Self> {
+        let trunk = Arc::clone(&origination.plan.trunk);
+        let mut call = Self::new(origination, cx.now, Phase::Inviting { hangup: None });
+        call.dialled.attempts.push(Attempt::new(&*trunk.name, &*call.plan.sip_call_id));
+        call.dialled.trunks.push(trunk.id);
         for rule in verdict::rules(call.plan.voicemail) {
             call.order(cx, Media::Arm(rule));
         }
@@ -112,8 +131,7 @@ impl Call {
     fn dial(&mut self, cx: &mut Context<'_>, way: Way) {
         let Way { trunk, redirection } = way;
         self.plan.trunk = trunk;
-        let (offer, pending, description) =
-            party::offer(self.local, self.plan.call.get(), sound::capabilities(&self.plan.trunk));
+        let (offer, pending, description) = self.origin().offer();
         let composed = route::invite(&self.plan, &self.plan.trunk, cx.now, offer);
         let mut invite = match composed {
             Ok(invite) => invite,
@@ -199,6 +217,10 @@ impl Call {
         let hangup = match &self.phase {
             Phase::Inviting { hangup } => *hangup,
             Phase::Closing { end, .. } => Some(*end),
+            // Our answer was never asked for: a reliable 18x found nobody (RFC 3262 §3).
+            Phase::Ringing { .. } => {
+                Some(Hangup { disposition: Disposition::TrunkFailed, by: EndedBy::Switch })
+            }
             Phase::Between { .. } | Phase::Judging | Phase::Talking | Phase::LeavingMessage | Phase::Over => {
                 None
             }
@@ -329,7 +351,7 @@ impl Call {
     }
 
     /// The end of a call that nobody answered.
-    fn end_as(&mut self, cx: &mut Context<'_>, end: Hangup) {
+    pub(super) fn end_as(&mut self, cx: &mut Context<'_>, end: Hangup) {
         self.facts.ended_at.get_or_insert(cx.now);
         self.phase = Phase::Closing { end, dialog_over: true, recorded: true };
         self.wind_up(cx);

@@ -124,6 +124,7 @@ impl Call {
             Phase::Judging => self.set(cx, Timer::Silence, self.plan.agent.silence_hangup),
             Phase::Inviting { .. }
             | Phase::Between { .. }
+            | Phase::Ringing { .. }
             | Phase::LeavingMessage
             | Phase::Closing { .. }
             | Phase::Over => {}
@@ -154,6 +155,7 @@ impl Call {
                 Act::Play { clip, mark } => {
                     self.timers.clear(cx.wheel, Timer::Turn);
                     self.order(cx, Media::Play { clip, mark: Some(mark) });
+                    self.pick_up(cx);
                 }
                 Act::Finish => self.close(cx, Disposition::Completed, EndedBy::Agent),
                 Act::Fail => self.close(cx, Disposition::AgentFailed, EndedBy::Switch),

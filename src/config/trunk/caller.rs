@@ -74,9 +74,8 @@ pub fn from_user(table: &Trunk, path: &str, check: &mut Checker<'_>) -> FromUser
             FromUser::Username
         }
         fixed => {
-            let fixed = Some(fixed.to_owned());
-            check.that(&key, fixed.as_deref().is_some_and(is_user), || not_user(&fixed));
-            FromUser::Fixed(fixed.unwrap_or_default())
+            check.that(&key, is_user(fixed), || not_user(fixed));
+            FromUser::Fixed(fixed.to_owned())
         }
     }
 }
@@ -260,8 +259,8 @@ pub fn is_user(text: &str) -> bool {
     (1..=128).contains(&text.len()) && text.bytes().all(is_user)
 }
 
-pub fn not_user(text: &Option<String>) -> String {
-    format!("`{}` cannot be the user of a SIP URI (RFC 3261 §25.1)", text.as_deref().unwrap_or_default())
+pub fn not_user(text: &str) -> String {
+    format!("`{text}` cannot be the user of a SIP URI (RFC 3261 §25.1)")
 }
 
 fn is_prefix(text: &str) -> bool {

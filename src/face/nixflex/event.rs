@@ -19,7 +19,7 @@ pub fn completed(record: &CallRecord) -> String {
         event: "call.completed",
         call_id: record.call.ca(),
         agent_id: record.agent.render(),
-        direction: "outbound",
+        direction: record.direction.as_str(),
         from: &record.from,
         to: &record.to,
         status,

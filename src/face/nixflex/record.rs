@@ -77,7 +77,7 @@ impl<'a> Brief<'a> {
         Self {
             call_id: record.call.ca(),
             agent_id: record.agent.render(),
-            direction: "outbound",
+            direction: record.direction.as_str(),
             from: &record.from,
             to: &record.to,
             status,
@@ -160,13 +160,14 @@ pub(crate) mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::model::{AgentId, CallId, TenantId};
+    use crate::model::{AgentId, CallId, Direction, TenantId};
 
     /// A call that a human answered and the callee ended after 12.6 s.
     pub fn record() -> CallRecord {
         CallRecord {
             call: CallId::new(255).expect("small"),
             tenant: TenantId(1),
+            direction: Direction::Outbound,
             key: None,
             agent: AgentId(18),
             from: "+447446466847".into(),

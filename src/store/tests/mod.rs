@@ -61,6 +61,7 @@ pub fn record(call: u64) -> CallRecord {
     CallRecord {
         call: CallId::new(call).expect("a valid id"),
         tenant: TENANT,
+        direction: Direction::Outbound,
         key: Some(KEY),
         agent: AgentId(3),
         from: "+447446466847".into(),

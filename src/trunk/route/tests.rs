@@ -52,6 +52,7 @@ fn agent() -> Agent {
         alias: "agent".into(),
         tenant: TenantId(1),
         webhook_url: None,
+        greeting: None,
         steps: Vec::new(),
         voicemail_message: None,
         voicemail: VoicemailAction::Hangup,

@@ -14,6 +14,7 @@ pub struct Setup {
     trunk: String,
     agent: String,
     key: String,
+    number: String,
     extra: String,
     webhook_url: Option<String>,
     tts: Option<String>,
@@ -40,12 +41,17 @@ impl Setup {
     }
 
     // `top` goes before every table (`database_url = …`), `extra` after them (whole tables).
-    tables!(top, sip, media, trunk, agent, key, extra);
+    tables!(top, sip, media, trunk, agent, number, key, extra);
 
     /// Where the agent's events go.
     pub fn webhook(mut self, url: &str) -> Self {
         self.webhook_url = Some(url.to_owned());
         self
+    }
+
+    /// The usual number takes calls too, and the agent says this to whoever calls.
+    pub fn answering(self, greeting: &str) -> Self {
+        self.number("inbound = true").agent(&format!("greeting = \"{greeting}\""))
     }
 
     /// Where the trunk is, in place of [`Place::trunk_sip`].
@@ -86,7 +92,7 @@ impl Setup {
 
     /// The text of `trunkline.toml` at this place.
     pub fn config(&self, place: &Place) -> String {
-        let Self { top, sip, media, trunk, agent, key, extra, .. } = self;
+        let Self { top, sip, media, trunk, agent, number, key, extra, .. } = self;
         let (address, http, sip_listen) = (place.switch, place.http(), place.sip());
         let uri = self.trunk_uri.clone().unwrap_or_else(|| format!("sip:{}", place.trunk_sip()));
         let webhook =
@@ -135,6 +141,7 @@ e164 = \"{FROM}\"
 {trunks}
 agent = \"agent_demo\"
 outbound = true
+{number}
 [[key]]
 face = \"nixflex\"
 id = \"nxf_demo\"

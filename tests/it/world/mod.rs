@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use trunkline::admission::{Admission, Limits};
-use trunkline::call::{Command, Origination, Shard};
+use trunkline::call::{Command, Origination, Seed, Shard};
 use trunkline::model::{
     Agent, AgentId, CallFact, CallId, CallPlan, Detection, Disposition, EndedBy, Line, LineEnd, Outcome,
     RightToUse, TenantId, Timestamp, Trunk, TrunkId, VoicemailAction,
@@ -152,7 +152,7 @@ impl World {
         let (chosen, permit) =
             self.admission.admit(self.now, None, &plan.trunks).expect("the world has no limits");
         plan.trunk = Arc::clone(&plan.trunks[chosen]);
-        let origination = Origination { plan, leg, local, recording: None, permit };
+        let origination = Origination { plan, leg, local, recording: None, seed: Seed::new([7; 32]), permit };
         self.shard.handle_command(self.now, Command::Originate(Box::new(origination)));
         self.drain();
         call
@@ -310,7 +310,7 @@ impl World {
                     let (leg, local) = self.theirs.open(self.now, BridgeSpec::default(), token);
                     self.exchange.handle_opened(self.now, token, leg, local);
                 }
-                Order::Command { leg, command } => self.theirs.handle_command(self.now, leg, command),
+                Order::Command { leg, command } => self.theirs.handle_command(self.now, leg, *command),
             }
         }
         moved
@@ -371,6 +371,7 @@ pub fn agent() -> Agent {
         alias: "agent".into(),
         tenant: TenantId(1),
         webhook_url: None,
+        greeting: None,
         steps: Vec::new(),
         voicemail_message: None,
         voicemail: VoicemailAction::Hangup,
