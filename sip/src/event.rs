@@ -37,6 +37,8 @@ pub(crate) enum Asker {
     Request(Key),
     /// The ACK of a usage's 2xx.
     Ack(Key),
+    /// A usage's request within its dialog, by its number, or that request's ACK.
+    Asked(Key, u32),
     /// No user agent: somebody who wants to know for himself.
     Nobody,
 }

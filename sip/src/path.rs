@@ -73,6 +73,11 @@ impl Path {
         self.protocol.is_reliable()
             && (self.protocol, self.remote, self.flow) == (other.protocol, other.remote, other.flow)
     }
+
+    /// Whether what was lost with this connection may get through by another one to the same place: it stood, and was ours to open.
+    pub(crate) fn may_stand_again(&self, error: &TransportError) -> bool {
+        matches!(self.flow, Flow::Opened(_)) && error.was_connected()
+    }
 }
 
 /// Which connection a path stands for.

@@ -49,6 +49,8 @@ pub(crate) struct Request {
     /// Why it could not be sent, the last time it could not.
     pub transport: Option<TransportError>,
     pub transaction: Option<Key>,
+    /// Whether it was sent again already because its connection was lost.
+    pub is_again: bool,
     pub tap: Option<u64>,
 }
 
@@ -142,6 +144,7 @@ impl Request {
             way: None,
             transport: None,
             transaction: None,
+            is_again: false,
             tap: None,
         }
     }
@@ -222,7 +225,17 @@ impl UserAgent {
             return;
         }
         request.transport = Some(error.clone());
-        if let Some(datagrams) = request.targets.datagrams() {
+        // A dialog is not lost with its connection.
+        let is_within = !request.dialog.remote_tag.is_empty();
+        let again = request.way.filter(|way| is_within && way.path.may_stand_again(error));
+        if let Some(way) = again
+            && !std::mem::replace(&mut request.is_again, true)
+            && self.renumber(key)
+        {
+            return self.send_request_by(now, key, way);
+        }
+        let datagrams = self.requests.get(key).and_then(|request| request.targets.datagrams());
+        if let Some(datagrams) = datagrams {
             self.layer.avoid_tcp(now, datagrams.address);
         }
         match self.request_next(now, key, Targets::next_reachable) {
@@ -274,16 +287,24 @@ impl UserAgent {
         if request.authenticator.handle_response(credentials, response, &cnonce) != Challenged::Retry {
             return false;
         }
+        if !self.renumber(key) {
+            return false;
+        }
+        self.layer.counters.challenges_answered += 1;
+        self.send_request_by(now, key, way);
+        true
+    }
+
+    /// Gives a request its next CSeq. Gives whether it may still be sent.
+    fn renumber(&mut self, key: Key) -> bool {
+        let Some(request) = self.requests.get_mut(key) else { return false };
         let cseq = match request.within {
             // Other requests may have left in the dialog meanwhile (§12.2.1.1).
             Some(usage) => next_cseq(&mut self.usages, usage),
             None => Some(request.dialog.local_cseq.saturating_add(1)),
         };
-        let Some(cseq) = cseq else { return false };
-        request.dialog.local_cseq = cseq;
-        self.layer.counters.challenges_answered += 1;
-        self.send_request_by(now, key, way);
-        true
+        request.dialog.local_cseq = cseq.unwrap_or(request.dialog.local_cseq);
+        cseq.is_some()
     }
 
     /// Gives whether it was sent: the choosy sends nothing that is too long for a datagram.

@@ -10,6 +10,7 @@ mod forks;
 mod guarding;
 mod hostile;
 mod incoming;
+mod nexthops;
 mod notices;
 mod offers;
 mod pair;

@@ -317,7 +317,7 @@ impl UserAgent {
     ) {
         let Some(usage) = self.usages.get_mut(key) else { return };
         if usage.invite != Some(severed.key) {
-            return self.asked_severed(now, key, severed.key);
+            return self.asked_severed(now, key, severed.key, error);
         }
         usage.invite = None;
         let Phase::Calling(calling) = &mut usage.phase else { return };
