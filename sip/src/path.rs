@@ -101,6 +101,9 @@ pub struct Transmit {
     pub payload: Bytes,
     /// What opening the path needs, if it is TLS and ours to open.
     pub tls: Option<TlsPeer>,
+    /// It goes by a connection because it is long, where datagrams would do as well (RFC 3261 §18.1.1): a connection that does not
+    /// come about soon is not waited for.
+    pub is_grown: bool,
 }
 
 /// Who must be at the other end of a TLS connection that we open, and how we speak to him.

@@ -16,7 +16,7 @@ use crate::path::{Path, Protocol, Target};
 use crate::reason::Reason;
 use crate::targets::{Attempt, Targets};
 use crate::tls::ClientTls;
-use crate::transaction::{Outgoing, Owner, Passed, Way};
+use crate::transaction::{Length, Outgoing, Owner, Passed, Way};
 use crate::transport_error::TransportError;
 use crate::user_agent::UserAgent;
 
@@ -266,17 +266,17 @@ impl UserAgent {
     }
 
     fn send_request_by(&mut self, now: Instant, key: Key, way: Way) {
-        if let Some(request) = self.requests.get_mut(key) {
-            request.way = Some(way);
-        }
-        if self.send_request(now, key, way.path, way.grown.is_some()) {
+        let Some(request) = self.requests.get_mut(key) else { return };
+        request.way = Some(way);
+        let length = way.length(&request.targets);
+        if self.send_request(now, key, way.path, length) {
             return;
         }
         // Too long for a datagram.
         let (Some(path), Some(request)) = (way.grown, self.requests.get_mut(key)) else { return };
         request.targets.grew(Target::udp(way.path.remote));
         request.way = Some(Way { path, grown: None });
-        self.send_request(now, key, path, false);
+        self.send_request(now, key, path, Length::Grown);
     }
 
     /// Answers a challenge, if we can.
@@ -307,8 +307,8 @@ impl UserAgent {
         cseq.is_some()
     }
 
-    /// Gives whether it was sent: the choosy sends nothing that is too long for a datagram.
-    fn send_request(&mut self, now: Instant, key: Key, path: Path, is_choosy: bool) -> bool {
+    /// Gives whether it was sent: what must be short is not if it is too long for a datagram.
+    fn send_request(&mut self, now: Instant, key: Key, path: Path, length: Length) -> bool {
         let Self { layer, requests, .. } = self;
         let Some(request) = requests.get_mut(key) else { return true };
         let Request { method, dialog, reason, headers, body, credentials, authenticator, .. } = request;
@@ -322,7 +322,7 @@ impl UserAgent {
             None => Vec::new(),
         };
         let outgoing =
-            Outgoing { method: *method, uri, path, is_choosy, owner: Owner::Request(key), tap: request.tap };
+            Outgoing { method: *method, uri, path, length, owner: Owner::Request(key), tap: request.tap };
         let mut contact = String::new();
         let contact_user = request.contact_user.as_deref();
         let transaction = layer.send(now, &outgoing, |writer, identity| {

@@ -15,7 +15,7 @@ use crate::event::Asker;
 use crate::message::{Message, Method, Name};
 use crate::path::{Path, Target};
 use crate::targets::{Attempt, Targets};
-use crate::transaction::{Outgoing, Owner, Passed, Way};
+use crate::transaction::{Length, Outgoing, Owner, Passed, Way};
 use crate::transport_error::TransportError;
 use crate::user_agent::UserAgent;
 
@@ -205,13 +205,14 @@ impl UserAgent {
         let Some(usage) = self.usages.get_mut(key) else { return };
         asked.dialog.state.local_cseq = usage.next_cseq();
         asked.way = Some(way);
-        if !self.send_asked(now, key, &mut asked, way.path, way.grown.is_some())
+        let length = way.length(&asked.targets);
+        if !self.send_asked(now, key, &mut asked, way.path, length)
             && let Some(path) = way.grown
         {
             // Too long for a datagram.
             asked.targets.grew(Target::udp(way.path.remote));
             asked.way = Some(Way { path, grown: None });
-            self.send_asked(now, key, &mut asked, path, false);
+            self.send_asked(now, key, &mut asked, path, Length::Grown);
         }
         asked.dialog.reached = asked.way.map(|way| way.path);
         if let Some(usage) = self.usages.get_mut(key) {
@@ -219,8 +220,8 @@ impl UserAgent {
         }
     }
 
-    /// Gives whether it was sent: the choosy sends nothing that is too long for a datagram.
-    fn send_asked(&mut self, now: Instant, key: Key, asked: &mut Asked, path: Path, is_choosy: bool) -> bool {
+    /// Gives whether it was sent: what must be short is not if it is too long for a datagram.
+    fn send_asked(&mut self, now: Instant, key: Key, asked: &mut Asked, path: Path, length: Length) -> bool {
         let Self { layer, usages, .. } = self;
         let Some(usage) = usages.get_mut(key) else { return true };
         let Asked { kind, dialog, body, .. } = &*asked;
@@ -235,7 +236,7 @@ impl UserAgent {
             None => Vec::new(),
         };
         let owner = Owner::Invite(key);
-        let outgoing = Outgoing { method, uri, path, is_choosy, owner, tap: usage.tap };
+        let outgoing = Outgoing { method, uri, path, length, owner, tap: usage.tap };
         // A session timer begins with the 2xx to the INVITE (RFC 4028 §7.1).
         let is_answered = matches!(usage.phase, Phase::Talking(_));
         let (wish, current) =
