@@ -175,7 +175,7 @@ pub enum Reliable {
 /// A session timer (RFC 4028): a dialog whose ends do not hear of each other for `interval` is over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SessionTimer {
-    /// Session-Expires: refreshed at half of it. At least `min`.
+    /// Session-Expires: refreshed at half of it. At least `min`, at most a day.
     pub interval: Duration,
     /// Min-SE: a shorter interval is refused with 422 (§5). The RFC's floor is 90 s.
     pub min: Duration,
