@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -269,8 +270,26 @@ pub enum Event {
         /// Which way.
         direction: Direction,
         /// The bytes.
-        message: Bytes,
+        message: Wire,
     },
+}
+
+/// A message as it is on the wire. Its Debug is its length: it holds keys and answers to challenges.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Wire(pub Bytes);
+
+impl Deref for Wire {
+    type Target = Bytes;
+
+    fn deref(&self) -> &Bytes {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.len())
+    }
 }
 
 /// Which way a traced message went.

@@ -92,8 +92,8 @@ pub enum Flow {
     Accepted(u64),
 }
 
-/// A message that wants to leave.
-#[derive(Clone, Debug)]
+/// A message that wants to leave. Its Debug has no bytes of it: they hold keys and answers to challenges.
+#[derive(Clone)]
 pub struct Transmit {
     /// Where it goes.
     pub path: Path,
@@ -104,6 +104,17 @@ pub struct Transmit {
     /// It goes by a connection because it is long, where datagrams would do as well (RFC 3261 §18.1.1): a connection that does not
     /// come about soon is not waited for.
     pub is_grown: bool,
+}
+
+impl fmt::Debug for Transmit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transmit")
+            .field("path", &self.path)
+            .field("payload", &format_args!("{} bytes", self.payload.len()))
+            .field("tls", &self.tls)
+            .field("is_grown", &self.is_grown)
+            .finish()
+    }
 }
 
 /// Who must be at the other end of a TLS connection that we open, and how we speak to him.

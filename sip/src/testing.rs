@@ -19,6 +19,7 @@ mod referral;
 mod registration;
 mod reliable;
 mod requests;
+mod secrets;
 mod sessions;
 mod uac;
 

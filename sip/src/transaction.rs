@@ -28,7 +28,7 @@ pub(crate) use sending::{Length, Outgoing, Passed, Received};
 use crate::arena::{Arena, Key};
 use crate::config::Config;
 use crate::counters::Counters;
-use crate::event::{Direction, Event};
+use crate::event::{Direction, Event, Wire};
 use crate::locals::Locals;
 use crate::message::{Message, Uri};
 use crate::path::{Flow, Path, Protocol, Target, Transmit};
@@ -239,7 +239,7 @@ impl Layer {
 
     pub fn trace(&mut self, at: Instant, direction: Direction, message: &Bytes, tap: Option<u64>) {
         let Some(token) = tap else { return };
-        self.events.push_back(Event::Traced { token, at, direction, message: message.clone() });
+        self.events.push_back(Event::Traced { token, at, direction, message: Wire(message.clone()) });
     }
 
     /// The path to a target. `hop` is the URI that led there: over TLS the far end must be its host. `last` is a path of the same
