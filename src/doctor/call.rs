@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use trunkline_media::sdp::{self, Direction, Local};
 use trunkline_media::srtp::Secret;
-use trunkline_media::{Capabilities, Codec, PendingOffer, SdpError, Srtp};
+use trunkline_media::{BridgeSpec, PendingOffer, SdpError};
 use trunkline_sip::{Body, Event, InviteId, Message, Method};
 
 use super::line::Line;
@@ -15,10 +15,9 @@ use super::observation::{CallSeen, DIGITS, Exchange, Hold, Reoffered};
 use super::patient::Patient;
 use super::wire::Wire;
 use crate::admission::Permit;
+use crate::call as sound;
 use crate::config::Config;
-use crate::model::{
-    AudioCodec, CallId, CallPlan, PhoneNumber, RightToUse, SrtpPolicy, Timestamp, Trunk, VoicemailAction,
-};
+use crate::model::{CallId, CallPlan, DtmfMode, PhoneNumber, RightToUse, Timestamp, Trunk, VoicemailAction};
 use crate::trunk::route;
 
 /// How long a call may ring.
@@ -40,15 +39,25 @@ pub async fn call(
     to: &PhoneNumber,
     permit: Option<Permit>,
 ) -> io::Result<CallSeen> {
-    let mut line = Line::bind(patient).await?;
-    let mut local = Local::new(line.local(), 1, capabilities(trunk), Secret::random());
-    let (offer, pending) = local.offer();
     let plan = plan(patient, trunk, to);
+    let mut line =
+        Line::bind(patient, sound::spec_for(&plan, BridgeSpec { speech: false, ..BridgeSpec::default() }))
+            .await?;
+    let mut local = Local::new(line.local(), 1, sound::capabilities(trunk), Secret::random());
+    let (offer, pending) = local.offer();
     let body = Body::sdp(offer.to_bytes());
     let invite = route::invite(&plan, trunk, Instant::now(), body).map_err(io::Error::other)?;
     let id = wire.invite(invite)?;
-    let mut call =
-        Call { id, patient, local, pending: Some(pending), seen: unseen(), trunk_heard: false, permit };
+    let mut call = Call {
+        id,
+        patient,
+        trunk,
+        local,
+        pending: Some(pending),
+        seen: unseen(),
+        trunk_heard: false,
+        permit,
+    };
     if call.rings(wire, &mut line).await? {
         call.talks(wire, line).await?;
     }
@@ -67,6 +76,7 @@ pub async fn call(
 struct Call<'a> {
     id: InviteId,
     patient: &'a Patient,
+    trunk: &'a Trunk,
     local: Local,
     pending: Option<PendingOffer>,
     seen: CallSeen,
@@ -141,7 +151,8 @@ impl Call<'_> {
                 }
             }
             match (step, remote) {
-                (0, _) => line.press(DIGITS),
+                // INFO is the switch's way of pressing keys; here it is not tried.
+                (0, _) if self.trunk.media.dtmf != DtmfMode::Info => line.press(DIGITS),
                 (1, Some(remote)) if line.is_deaf() => line.narrow(remote).await,
                 _ => {}
             }
@@ -228,29 +239,6 @@ fn unseen() -> CallSeen {
 fn contact_of(exchange: &Exchange) -> Option<String> {
     let answer = exchange.last_final().filter(|message| message.status() == Some(200))?;
     Message::contact(answer).map(|contact| contact.uri.to_owned())
-}
-
-/// What a trunk's own settings offer.
-fn capabilities(trunk: &Trunk) -> Capabilities {
-    let codec = |codec: &AudioCodec| match codec {
-        AudioCodec::Pcmu => Codec::Pcmu,
-        AudioCodec::Pcma => Codec::Pcma,
-        AudioCodec::G722 => Codec::G722,
-        AudioCodec::Opus => Codec::Opus,
-    };
-    let media = &trunk.media;
-    Capabilities {
-        codecs: media.codecs.iter().map(codec).collect(),
-        telephone_event: true,
-        ptime_ms: media.ptime_ms,
-        srtp: match media.srtp {
-            SrtpPolicy::Off => Srtp::Off,
-            SrtpPolicy::Offered => Srtp::Offered,
-            SrtpPolicy::Required => Srtp::Required,
-        },
-        rtcp_mux: media.rtcp_mux,
-        comfort_noise: media.comfort_noise,
-    }
 }
 
 /// A plan as the dialer would make it, with an agent that never speaks.

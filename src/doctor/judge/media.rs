@@ -11,6 +11,7 @@ use super::words::{Reach, reach, table, time};
 use crate::doctor::finding::{Code, Finding, Step};
 use crate::doctor::observation::{Audio, CallSeen, DIGITS};
 use crate::doctor::patient::Patient;
+use crate::model::DtmfMode;
 
 /// Of a hundred packets, more lost than this are heard.
 const LOSS_PERCENT_MAX: u64 = 3;
@@ -232,7 +233,14 @@ fn quality(patient: &Patient, tried: String, audio: &Audio, packets: u32) -> Fin
 }
 
 fn dtmf(patient: &Patient, negotiated: &Negotiated, audio: &Audio) -> Finding {
-    let Some(payload_type) = negotiated.telephone_event else {
+    let how = match (patient.trunk.media.dtmf, negotiated.telephone_event) {
+        (DtmfMode::Info, _) => {
+            return Finding::skipped(Step::Dtmf, "`dtmf = \"info\"`: digits by INFO are not tried");
+        }
+        (DtmfMode::Inband, _) => "as tones in the audio".to_owned(),
+        (DtmfMode::Rfc4733, payload_type) => format!("as payload type {}", payload_type.unwrap_or_default()),
+    };
+    if patient.trunk.media.dtmf == DtmfMode::Rfc4733 && negotiated.telephone_event.is_none() {
         return Finding::warning(
             Step::Dtmf,
             Code::NoTelephoneEvent,
@@ -243,24 +251,25 @@ fn dtmf(patient: &Patient, negotiated: &Negotiated, audio: &Audio) -> Finding {
                 table(&patient.trunk)
             ),
         );
-    };
-    let tried = format!("sent {DIGITS} as payload type {payload_type}");
+    }
+    let tried = format!("sent {DIGITS} {how}");
     let came_back = match audio.digits_heard.as_str() {
-        DIGITS => format!("agreed; {DIGITS} came back"),
-        "" if !patient.probe.echo => "agreed; none came back, as only an echo service sends them".to_owned(),
+        DIGITS => format!("{DIGITS} came back"),
+        "" if !patient.probe.echo => "none came back, as only an echo service sends them".to_owned(),
         heard => {
             let heard = if heard.is_empty() { "nothing" } else { heard };
-            return Finding::warning(
-                Step::Dtmf,
-                Code::DtmfNotEchoed,
-                tried,
-                format!("agreed, but {heard} came back"),
-                format!(
-                    "Ask the carrier whether it carries telephone-event (RFC 4733) all the way to the callee: it agreed to it, and the \
-                     digits are lost on the way; until then in {} set `dtmf = \"inband\"` or `dtmf = \"info\"`.",
-                    table(&patient.trunk)
+            let table = table(&patient.trunk);
+            let advice = match patient.trunk.media.dtmf {
+                DtmfMode::Inband => format!(
+                    "In {table} set `dtmf = \"rfc4733\"`, or ask the carrier which codec carries tones unharmed: they are lost on the way."
                 ),
-            );
+                DtmfMode::Rfc4733 | DtmfMode::Info => format!(
+                    "Ask the carrier whether it carries telephone-event (RFC 4733) all the way to the callee: it agreed to it, and the \
+                     digits are lost on the way; until then in {table} set `dtmf = \"inband\"` or `dtmf = \"info\"`."
+                ),
+            };
+            let came_back = format!("{heard} came back");
+            return Finding::warning(Step::Dtmf, Code::DtmfNotEchoed, tried, came_back, advice);
         }
     };
     Finding::ok(Step::Dtmf, tried, came_back)

@@ -26,6 +26,10 @@ pub enum Sends {
     Nothing,
     /// PCMU of its own, a packet each 20 ms.
     Noise,
+    /// One packet of PCMU, and then nothing.
+    OneFrame,
+    /// One packet of comfort noise (RFC 3389), and then nothing.
+    ComfortNoise,
     /// Every packet that comes, back to where it came from.
     Echo,
     /// The same, but telephone events are swallowed.
@@ -102,13 +106,17 @@ fn answer(message: &Message, at: SocketAddrV4, manner: Manner, line: &mut Line) 
                 line.peer = media_of(&offer);
             }
             let is_mirrored = offer.contains("a=sendonly") && manner.reinvite == Reinvite::Mirrored;
+            let (noise, map) = match offer.contains("CN/8000") || offer.contains(" 13 ") {
+                true => (" 13", "a=rtpmap:13 CN/8000\r\n"),
+                false => ("", ""),
+            };
             let direction = if is_mirrored { "recvonly" } else { "sendrecv" };
             let ip = at.ip();
             (
                 "200 OK",
                 format!(
-                    "v=0\r\no=callee 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0 {EVENTS}\r\n\
-                 a=rtpmap:0 PCMU/8000\r\na=rtpmap:{EVENTS} telephone-event/8000\r\na=ptime:20\r\na={direction}\r\n"
+                    "v=0\r\no=callee 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0{noise} {EVENTS}\r\n\
+                 a=rtpmap:0 PCMU/8000\r\n{map}a=rtpmap:{EVENTS} telephone-event/8000\r\na=ptime:20\r\na={direction}\r\n"
                 ),
             )
         }
@@ -165,7 +173,8 @@ impl Line {
             self.heard = Some((word(8), word(0) as u16));
             let event = (packet[1] & 0x7f == EVENTS).then(|| packet[12]);
             let is_sent_back = match (self.manner.sends, event) {
-                (Sends::Nothing | Sends::Noise, _) | (Sends::EchoWithoutEvents, Some(_)) => false,
+                (Sends::Nothing | Sends::Noise | Sends::OneFrame | Sends::ComfortNoise, _)
+                | (Sends::EchoWithoutEvents, Some(_)) => false,
                 (Sends::EchoOfOneDigit, Some(digit)) => digit == 1,
                 _ => true,
             };
@@ -178,14 +187,24 @@ impl Line {
         }
         let Some(peer) = self.peer else { return };
         let now = Instant::now();
-        if self.manner.sends == Sends::Noise && now >= self.next {
+        let is_speaking = match self.manner.sends {
+            Sends::Noise => true,
+            Sends::OneFrame | Sends::ComfortNoise => self.sequence == 0,
+            _ => false,
+        };
+        let is_noise = self.manner.sends == Sends::ComfortNoise;
+        if is_speaking && now >= self.next {
             self.next += FRAME;
             self.sequence = self.sequence.wrapping_add(1);
-            let mut packet = vec![0x80, 0];
+            let mut packet = vec![0x80, if is_noise { 13 } else { 0 }];
             packet.extend(self.sequence.to_be_bytes());
             packet.extend((u32::from(self.sequence) * 160).to_be_bytes());
             packet.extend(SSRC.to_be_bytes());
-            packet.extend((0..160_u8).map(|at| if at % 8 < 4 { 0x20 } else { 0xa0 }));
+            match is_noise {
+                // A level of -60 dBov.
+                true => packet.push(60),
+                false => packet.extend((0..160_u8).map(|at| if at % 8 < 4 { 0x20 } else { 0xa0 })),
+            }
             let _ = self.rtp.send_to(&packet, peer);
         }
         if self.manner.reports != Reports::None && now >= self.report {

@@ -141,3 +141,13 @@ fn a_carrier_that_refuses_hold() {
     diagnosis.only_warning("hold-refused", &["re-INVITE"]);
     assert!(diagnosis.came_back("hold").contains("488"), "{}", diagnosis.said);
 }
+
+#[test]
+fn digits_as_tones_come_back() {
+    let place = Place::claim();
+    let _callee = Fake::callee(place.trunk_sip(), Manner { sends: Sends::Echo, ..PLAIN });
+    let setup = Setup::new().trunk("dtmf = \"inband\"");
+    let diagnosis = examine_with(setup, &place, &["--call", TO, "--echo"]);
+    diagnosis.sound();
+    assert!(diagnosis.came_back("dtmf").contains("159 came back"), "{}", diagnosis.said);
+}
