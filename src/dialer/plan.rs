@@ -150,6 +150,8 @@ fn blank(
         metadata: None,
         unknown_variables: Vec::new(),
         webhook: None,
+        hold: None,
+        charge: None,
         state: CallState::Dialing,
         created_at,
         ringing_at: None,

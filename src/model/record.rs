@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{AgentId, Attempt, CallId, Disposition, Face, KeyId, TenantId, Timestamp};
+use super::{AgentId, Attempt, CallId, Disposition, Face, Hold, KeyId, Micros, TenantId, Timestamp};
 
 /// Who called whom.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -127,6 +127,10 @@ pub struct CallRecord {
     pub unknown_variables: Vec<String>,
     /// Where its events go, frozen at creation.
     pub webhook: Option<WebhookTarget>,
+    /// What is kept back for it, and at which price; `None` while billing is off.
+    pub hold: Option<Hold>,
+    /// What it cost, once it ended; `None` if nothing was kept back for it.
+    pub charge: Option<Micros>,
     /// Where it stands.
     pub state: CallState,
     /// When it was accepted.
@@ -167,5 +171,10 @@ impl CallRecord {
         let ended = self.ended_at?;
         let talked = self.answered_at.map_or(0, |answered| (ended.0 - answered.0).max(0));
         Some(Duration::from_millis(talked.unsigned_abs()))
+    }
+
+    /// Minutes of talk begun, once it ended: what an invoice counts.
+    pub fn billable_minutes(&self) -> Option<u64> {
+        Some(u64::try_from(self.duration()?.as_millis().div_ceil(60_000)).unwrap_or(u64::MAX))
     }
 }

@@ -40,6 +40,15 @@ pub enum Refusal {
         /// Which rule.
         reason: String,
     },
+    /// No price is known for this destination.
+    #[error("no rate is known for this destination")]
+    RateNotFound,
+    /// A spend control forbids another call now.
+    #[error("the spend control allows no more: {0}")]
+    SpendControl(&'static str),
+    /// The balance does not cover the call.
+    #[error("balance is too low to create call")]
+    InsufficientBalance,
     /// No INVITE could leave.
     #[error("the trunk cannot place this call: {reason}")]
     TrunkDown {

@@ -295,6 +295,8 @@ pub(super) fn read_call(row: &impl Columns) -> Result<CallRecord, StoreError> {
             None => Vec::new(),
         },
         webhook: read_target(row)?,
+        hold: None,
+        charge: None,
         state: word(row.text("state")?, CallState::from_word)?.ok_or(StoreError::Corrupt("state"))?,
         created_at: Timestamp(required(row.integer("created_at")?, "created_at")?),
         ringing_at: row.integer("ringing_at")?.map(Timestamp),

@@ -28,7 +28,7 @@ fn envelope(problem: &Problem) -> (u16, Value) {
     let (status, code, details) = classify(problem);
     let kind = match status {
         401 => "authentication_error",
-        403 => "permission_error",
+        402 | 403 => "permission_error",
         404 => "not_found",
         409 => "conflict",
         429 => "rate_limit_error",
@@ -71,6 +71,9 @@ fn classify_refusal(refusal: &Refusal) -> (u16, &'static str, Value) {
         Refusal::AgentMissingPhoneNumber => (400, "agent_missing_phone_number", none()),
         Refusal::NumberHasNoTrunk => (400, "agent_missing_twilio_credentials", none()),
         Refusal::DestinationForbidden { reason } => (502, "outbound_failed", provider(reason, None)),
+        Refusal::RateNotFound => (400, "rate_not_found", none()),
+        Refusal::SpendControl(_) => (403, "spend_control_exceeded", none()),
+        Refusal::InsufficientBalance => (402, "insufficient_balance", none()),
         Refusal::TrunkDown { reason, sip_code } => (502, "outbound_failed", provider(reason, *sip_code)),
         Refusal::Limited { retry_after, .. } => {
             (429, "rate_limit_exceeded", json!({ "retry_after": whole_seconds(*retry_after) }))
@@ -176,6 +179,9 @@ mod tests {
                 "rate_limit_exceeded",
                 json!({"retry_after": 2}),
             ),
+            (Refusal::RateNotFound, 400, "invalid_request", "rate_not_found", none()),
+            (Refusal::SpendControl("a day"), 403, "permission_error", "spend_control_exceeded", none()),
+            (Refusal::InsufficientBalance, 402, "permission_error", "insufficient_balance", none()),
             (Refusal::Overloaded("ports"), 503, "server_error", "overloaded", none()),
             (Refusal::Draining, 503, "server_error", "draining", none()),
             (Refusal::IdempotencyConflict, 409, "conflict", "idempotency_conflict", none()),

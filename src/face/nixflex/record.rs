@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::json;
-use crate::model::{CallRecord, CallState, Disposition, Timestamp};
+use crate::model::{CallRecord, CallState, Disposition, Micros, Timestamp};
 
 /// One call: `GET /v1/calls/{id}`. `base` is the scheme and host that the client used, to which the recording's path is
 /// joined; empty leaves the path alone.
@@ -15,7 +15,7 @@ pub fn call(record: &CallRecord, base: &str) -> String {
         brief: Brief::of(record),
         transcript: [],
         recording_url: recorded.then(path),
-        cost_usd: None,
+        cost_usd: record.charge.map(Micros::units),
         warnings: warnings(record),
         answered_by: record.verdict.as_deref(),
         verdict_reason: record.verdict_reason.as_deref(),
@@ -178,6 +178,8 @@ pub(crate) mod tests {
             metadata: None,
             unknown_variables: vec![],
             webhook: None,
+            hold: None,
+            charge: None,
             state: CallState::Ended,
             created_at: Timestamp(1_700_000_000_000),
             ringing_at: Some(Timestamp(1_700_000_001_000)),

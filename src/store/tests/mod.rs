@@ -76,6 +76,8 @@ pub fn record(call: u64) -> CallRecord {
             face: Face::Nixflex,
             key: KEY,
         }),
+        hold: None,
+        charge: None,
         state: CallState::Dialing,
         created_at: Timestamp(NOW.0 + i64::try_from(call).expect("small")),
         ringing_at: None,
