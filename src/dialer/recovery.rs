@@ -36,7 +36,10 @@ async fn settle(parts: &DialerParts, record: CallRecord, dialog: Option<DialogRe
         CallState::Answered => (Disposition::Interrupted, "the switch stopped during the call"),
         CallState::Ended => return,
     };
-    if let Some(dialog) = dialog {
+    let mut dialogs = dialog;
+    while let Some(mut dialog) = dialogs.take() {
+        // Killed while it moved from one party to another, a call may have left both on the line.
+        dialogs = dialog.before.take().map(|before| *before);
         let snapshot = parts.directory.snapshot();
         let credentials = snapshot.trunk(&dialog.trunk).and_then(|trunk| route::credentials(trunk));
         let orphan = Orphan { call, dialog: state(dialog), credentials, tls: None };
