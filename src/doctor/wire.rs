@@ -225,7 +225,7 @@ impl Wire {
                     self.receive()?;
                 }
                 _ = self.endpoint.writable() => {}
-                () = heard(line.as_deref()) => {}
+                () = heard(line.as_deref_mut()) => {}
                 () = tokio::time::sleep_until(due.into()) => self.agent.handle_timeout(Instant::now()),
             }
         }
@@ -278,7 +278,7 @@ fn client(trunk: &Trunk) -> Option<Arc<ClientTls>> {
     }
 }
 
-async fn heard(line: Option<&Line>) {
+async fn heard(line: Option<&mut Line>) {
     match line {
         Some(line) => line.readable().await,
         None => std::future::pending().await,
