@@ -291,6 +291,7 @@ impl House {
             let counts = board.read();
             metrics.export_sip(0, &counts.sip);
             metrics.export_udp(&counts.endpoint);
+            metrics.export_streams(&counts.streams);
             metrics.calls_live(counts.calls);
             metrics.export_queues(queued(), mailbox.dropped());
             metrics.export_store(&store.counters());
