@@ -25,7 +25,10 @@ pub use attempt::{Attempt, Dialing};
 pub use caller::{IdentityHeader, NumberFormat, NumberStyle, RightToUse, SpendLimit, Stir, UnsignedCalls};
 pub use event::{CallEvent, CallFact};
 pub use id::{AgentId, CallId, KeyId, NumberId, TenantId, TrunkId};
-pub use money::{AutoReload, Currency, Entry, EntryKind, Hold, InvalidAmount, Micros, Rate, SpendControl};
+pub use money::{
+    Account, AutoReload, Currency, Entry, EntryKind, Hold, InvalidAmount, Micros, Rate, SpendControl, TopUp,
+    TopUpState, Usage,
+};
 pub use numbering::{CostClass, Country};
 pub use object::{Agent, Detection, Key, Number, TrunkChoice};
 pub use outcome::{Disposition, EndedBy, Heard, Outcome, RecordingResult};

@@ -215,6 +215,84 @@ pub struct AutoReload {
     pub amount: Micros,
 }
 
+/// A tenant's account.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Account {
+    /// Whose.
+    pub tenant: TenantId,
+    /// What its micros are millionths of.
+    pub currency: Currency,
+    /// The sum of its ledger: what is left after the holds.
+    pub available: Micros,
+    /// What is kept back for calls that live.
+    pub held: Micros,
+    /// Whether and when it is reloaded.
+    pub reload: Option<AutoReload>,
+}
+
+/// Money that was asked of the payment hook.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TopUp {
+    /// What the hook knows it by: the same on every try.
+    pub id: String,
+    /// Whose.
+    pub tenant: TenantId,
+    /// How much.
+    pub amount: Micros,
+    /// Did the switch ask by itself, because the balance was low?
+    pub auto: bool,
+    /// Where it stands.
+    pub state: TopUpState,
+    /// Why it was declined.
+    pub reason: Option<String>,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// When the hook's word was written down.
+    pub settled_at: Option<Timestamp>,
+}
+
+/// Where a top-up stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TopUpState {
+    /// The hook has not said.
+    Pending,
+    /// Paid, and credited.
+    Confirmed,
+    /// Not paid.
+    Declined,
+}
+
+impl TopUpState {
+    /// The word in the store and in answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Confirmed => "confirmed",
+            Self::Declined => "declined",
+        }
+    }
+
+    /// The value of a word; `None` if it is none of ours.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Pending, Self::Confirmed, Self::Declined].into_iter().find(|state| state.as_str() == word)
+    }
+}
+
+/// What a tenant's calls came to in a span of time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Usage {
+    /// Calls that ended.
+    pub calls: u64,
+    /// Of them those that were answered.
+    pub answered: u64,
+    /// Whole seconds of talk, of all of them together.
+    pub seconds: u64,
+    /// Minutes of talk begun, call by call.
+    pub billable_minutes: u64,
+    /// What they cost.
+    pub charged: Micros,
+}
+
 /// What may be spent. `None` is unlimited.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct SpendControl {

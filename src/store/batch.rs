@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use serde::Serialize;
 
 use super::outbox::Settlement;
-use super::row::{AnsweredRow, DialingRow, EndedRow, IntentRow, SettledRow, json};
+use super::row::{AnsweredRow, DialingRow, EndedRow, HoldRow, IntentRow, ReleaseRow, SettledRow, json};
 use super::types::{Intent, Write};
 use crate::model::Dialing;
 
@@ -21,6 +21,10 @@ pub(super) struct Batch {
     pub ended: String,
     pub withdrawn: String,
     pub settled: String,
+    /// What is kept back for the intents that were taken.
+    pub holds: String,
+    /// What is given back, and what was charged, of the calls that ended or were withdrawn.
+    pub released: String,
     /// How many rows all of them are.
     pub rows: usize,
 }
@@ -51,6 +55,7 @@ impl Changes<'_> {
         let mut places: HashMap<u64, usize> = HashMap::new();
         let mut ended = Vec::new();
         let mut withdrawn = Vec::new();
+        let mut released = Vec::new();
         for write in &self.writes {
             match write {
                 Write::Answered { call, ringing_at, answered_at, dialog } => {
@@ -68,11 +73,18 @@ impl Changes<'_> {
                         }
                     }
                 }
-                Write::Ended(record) => ended.push(EndedRow::from(&**record)),
-                Write::Withdrawn(call) => withdrawn.push(call.get()),
+                Write::Ended(record) => {
+                    ended.push(EndedRow::from(&**record));
+                    released.extend(ReleaseRow::of(record));
+                }
+                Write::Withdrawn(call) => {
+                    withdrawn.push(call.get());
+                    released.push(ReleaseRow::nothing(*call));
+                }
             }
         }
         let intents: Vec<_> = self.intents.iter().map(|intent| IntentRow::from(*intent)).collect();
+        let holds: Vec<_> = self.intents.iter().filter_map(|intent| HoldRow::of(&intent.record)).collect();
         let settled: Vec<_> =
             self.settlements.iter().map(|settlement| SettledRow::from(*settlement)).collect();
         let dialing: Vec<_> = self.dialing.iter().map(|dialing| DialingRow::from(*dialing)).collect();
@@ -84,6 +96,8 @@ impl Changes<'_> {
             ended: array(&ended),
             withdrawn: array(&withdrawn),
             settled: array(&settled),
+            holds: array(&holds),
+            released: array(&released),
         }
     }
 }

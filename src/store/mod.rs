@@ -8,11 +8,13 @@
 mod batch;
 mod engine;
 mod error;
+mod ledger;
 mod outbox;
 mod postgres;
 mod row;
 mod schema;
 mod sqlite;
+mod top_ups;
 mod types;
 mod writer;
 
@@ -23,7 +25,9 @@ use std::sync::atomic::Ordering;
 use tokio::sync::{mpsc, oneshot};
 
 pub use error::StoreError;
+pub use ledger::{EntryPage, NewEntry};
 pub use outbox::{Claim, Delivery, EventKind, Settled, Settlement};
+pub use top_ups::{Begun, NewTopUp, Verdict};
 pub use types::{CallFilter, CallPage, DatabaseTarget, Intended, Intent, Replay, Write};
 
 use crate::model::{CallId, CallRecord, Dialing, DialogRecord, Idempotency, KeyId, TenantId, Timestamp};

@@ -102,11 +102,11 @@ async fn hold(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
 }
 
 const INTENTS: &str = "INSERT INTO calls (call, tenant, key_id, agent, direction, from_number, to_number, trunk, sip_call_id,
-    campaign, metadata, unknown_variables, webhook_url, webhook_face, webhook_key, state, created_at, idempotency_key,
+    campaign, metadata, unknown_variables, webhook_url, webhook_face, webhook_key, hold, state, created_at, idempotency_key,
     body_hash, response_status, response_body)
   SELECT * FROM json_to_recordset($1::text::json) AS r (call bigint, tenant bigint, key_id bigint, agent bigint,
     direction text, from_number text, to_number text, trunk text, sip_call_id text, campaign text, metadata text,
-    unknown_variables text, webhook_url text, webhook_face text, webhook_key bigint, state text, created_at bigint,
+    unknown_variables text, webhook_url text, webhook_face text, webhook_key bigint, hold text, state text, created_at bigint,
     idempotency_key text, body_hash text, response_status bigint, response_body text)
   ON CONFLICT DO NOTHING RETURNING call";
 
@@ -125,13 +125,14 @@ const ENDED: &str = "WITH r AS (
     SELECT * FROM json_to_recordset($1::text::json) AS r (call bigint, event text, receiver text, ringing_at bigint,
       answered_at bigint, ended_at bigint, disposition text, ended_by text, sip_status bigint, q850 bigint, detail text,
       verdict text, verdict_reason text, verdict_evidence text, dead_air_ms bigint, recording text,
-      recording_error text, invites text)),
+      recording_error text, invites text, charge bigint)),
   ended AS (
     UPDATE calls SET state = 'ended', dialog = NULL, ringing_at = r.ringing_at, answered_at = r.answered_at,
       ended_at = r.ended_at, disposition = r.disposition, ended_by = r.ended_by, sip_status = r.sip_status,
       q850 = r.q850, detail = r.detail, verdict = r.verdict, verdict_reason = r.verdict_reason,
       verdict_evidence = r.verdict_evidence, dead_air_ms = r.dead_air_ms, recording = r.recording,
-      recording_error = r.recording_error, invites = r.invites
+      recording_error = r.recording_error, invites = r.invites,
+      charge = r.charge
     FROM r WHERE calls.call = r.call AND calls.state <> 'ended'
     RETURNING calls.call, calls.webhook_url, r.event, r.receiver, r.ended_at)
 INSERT INTO outbox (call, event, receiver, state, created_at, due_at, attempts)
@@ -147,6 +148,22 @@ const SETTLED: &str = "UPDATE outbox SET state = r.state, due_at = coalesce(r.du
   FROM json_to_recordset($1::text::json) AS r (id bigint, attempt bigint, state text, due_at bigint, body text,
     reason text, settled_at bigint)
   WHERE outbox.id = r.id AND outbox.state = 'pending' AND (r.state = 'delivered' OR outbox.attempts = r.attempt)";
+
+/// As SQLite's.
+const HOLDS: &str = "INSERT INTO ledger (tenant, kind, amount, call, key_id, created_at)
+  SELECT c.tenant, 'hold', -r.amount, c.call, c.key_id, c.created_at
+  FROM json_to_recordset($1::text::json) AS r (call bigint, amount bigint) JOIN calls AS c ON c.call = r.call
+  WHERE c.state IN ('accepted', 'dialing') ON CONFLICT DO NOTHING";
+
+/// As SQLite's.
+const RELEASED: &str = "INSERT INTO ledger (tenant, kind, amount, call, key_id, created_at)
+  SELECT h.tenant, k.kind, CASE k.kind WHEN 'release' THEN h.amount ELSE -least(r.charge, h.amount) END,
+    h.call, h.key_id, coalesce(r.at, l.created_at)
+  FROM json_to_recordset($1::text::json) AS r (call bigint, charge bigint, at bigint)
+    JOIN holds AS h ON h.call = r.call
+    JOIN ledger AS l ON l.call = h.call AND l.kind = 'hold'
+    CROSS JOIN (VALUES (0, 'release'), (1, 'charge')) AS k (place, kind)
+  WHERE k.kind = 'release' OR (r.charge > 0 AND h.amount > 0) ORDER BY h.call, k.place";
 
 /// As SQLite's, with `SKIP LOCKED`: rows that another node is taking are its own.
 pub(super) const CLAIM: &str = "WITH RECURSIVE receivers (receiver) AS (
@@ -180,9 +197,11 @@ async fn run(connection: &mut PgConnection, batch: &Batch) -> Result<Applied, sq
     }
     // A call's row is changed in the order of the call's life.
     let changes = [
+        (HOLDS, &batch.holds),
         (DIALING, &batch.dialing),
         (ANSWERED, &batch.answered),
         (ENDED, &batch.ended),
+        (RELEASED, &batch.released),
         (WITHDRAWN, &batch.withdrawn),
         (SETTLED, &batch.settled),
     ];

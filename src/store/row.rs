@@ -8,7 +8,7 @@ use super::types::Intent;
 use super::{Replay, StoreError};
 use crate::model::{
     AgentId, Attempt, CallId, CallRecord, CallState, Dialing, DialogRecord, Direction, Disposition, Face,
-    Idempotency, KeyId, StoredResponse, TenantId, Timestamp, WebhookTarget,
+    Idempotency, KeyId, Micros, StoredResponse, TenantId, Timestamp, WebhookTarget,
 };
 
 /// A new row of `calls`.
@@ -36,6 +36,8 @@ pub(super) struct IntentRow<'a> {
     webhook_face: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     webhook_key: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hold: Option<String>,
     state: &'static str,
     created_at: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,6 +71,7 @@ impl<'a> From<&'a Intent> for IntentRow<'a> {
             webhook_url: record.webhook.as_ref().map(|target| target.url.as_str()),
             webhook_face: record.webhook.as_ref().map(|target| target.face.as_str()),
             webhook_key: record.webhook.as_ref().map(|target| target.key.0),
+            hold: record.hold.as_ref().map(|hold| serde_json::to_string(hold).expect("strings and numbers")),
             state: record.state.as_str(),
             created_at: record.created_at.0,
             idempotency_key: promise.map(|(idempotency, _)| idempotency.key.as_str()),
@@ -76,6 +79,40 @@ impl<'a> From<&'a Intent> for IntentRow<'a> {
             response_status: promise.map(|(_, response)| response.status),
             response_body: promise.map(|(_, response)| response.body.as_str()),
         }
+    }
+}
+
+/// What is kept back for a call.
+#[derive(Serialize)]
+pub(super) struct HoldRow {
+    call: u64,
+    amount: i64,
+}
+
+impl HoldRow {
+    pub fn of(record: &CallRecord) -> Option<Self> {
+        Some(Self { call: record.call.get(), amount: record.hold.as_ref()?.amount.0 })
+    }
+}
+
+/// What is given back of a call: all that is held, less what it cost.
+#[derive(Serialize)]
+pub(super) struct ReleaseRow {
+    call: u64,
+    charge: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<i64>,
+}
+
+impl ReleaseRow {
+    pub fn of(record: &CallRecord) -> Option<Self> {
+        record.hold.as_ref()?;
+        let charge = record.charge.unwrap_or_default().0;
+        Some(Self { call: record.call.get(), charge, at: record.ended_at.map(|at| at.0) })
+    }
+
+    pub fn nothing(call: CallId) -> Self {
+        Self { call: call.get(), charge: 0, at: None }
     }
 }
 
@@ -150,6 +187,8 @@ pub(super) struct EndedRow<'a> {
     recording: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     recording_error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    charge: Option<i64>,
 }
 
 impl<'a> From<&'a CallRecord> for EndedRow<'a> {
@@ -174,6 +213,7 @@ impl<'a> From<&'a CallRecord> for EndedRow<'a> {
             dead_air_ms: record.dead_air.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX >> 1)),
             recording: record.recording.as_deref(),
             recording_error: record.recording_error.as_deref(),
+            charge: record.charge.map(|charge| charge.0),
         }
     }
 }
@@ -271,7 +311,7 @@ pub(super) const CALL_COLUMNS: &str = "c.call, c.tenant, c.direction, c.key_id, 
      c.sip_call_id, c.campaign, c.metadata, c.unknown_variables, c.webhook_url, c.webhook_face, c.webhook_key, c.state, \
      c.created_at, c.ringing_at, c.answered_at, c.ended_at, c.disposition, c.ended_by, c.sip_status, c.q850, c.detail, \
      c.verdict, c.verdict_reason, c.verdict_evidence, c.dead_air_ms, c.recording, c.recording_error, \
-     c.invites";
+     c.invites, c.hold, c.charge";
 
 /// A row of `calls`.
 pub(super) fn read_call(row: &impl Columns) -> Result<CallRecord, StoreError> {
@@ -295,8 +335,11 @@ pub(super) fn read_call(row: &impl Columns) -> Result<CallRecord, StoreError> {
             None => Vec::new(),
         },
         webhook: read_target(row)?,
-        hold: None,
-        charge: None,
+        hold: match row.text("hold")? {
+            Some(text) => Some(serde_json::from_str(&text).map_err(|_| StoreError::Corrupt("hold"))?),
+            None => None,
+        },
+        charge: row.integer("charge")?.map(Micros),
         state: word(row.text("state")?, CallState::from_word)?.ok_or(StoreError::Corrupt("state"))?,
         created_at: Timestamp(required(row.integer("created_at")?, "created_at")?),
         ringing_at: row.integer("ringing_at")?.map(Timestamp),
@@ -370,23 +413,26 @@ fn call_id(row: &impl Columns) -> Result<CallId, StoreError> {
     id(row, "call")?.and_then(CallId::new).ok_or(StoreError::Corrupt("call id"))
 }
 
-fn id(row: &impl Columns, column: &'static str) -> Result<Option<u64>, StoreError> {
+pub(super) fn id(row: &impl Columns, column: &'static str) -> Result<Option<u64>, StoreError> {
     row.integer(column)?
         .map(|value| u64::try_from(value).map_err(|_| StoreError::Corrupt(column)))
         .transpose()
 }
 
-fn small(row: &impl Columns, column: &'static str) -> Result<Option<u16>, StoreError> {
+pub(super) fn small(row: &impl Columns, column: &'static str) -> Result<Option<u16>, StoreError> {
     row.integer(column)?
         .map(|value| u16::try_from(value).map_err(|_| StoreError::Corrupt(column)))
         .transpose()
 }
 
-fn word<T>(text: Option<String>, read: impl Fn(&str) -> Option<T>) -> Result<Option<T>, StoreError> {
+pub(super) fn word<T>(
+    text: Option<String>,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, StoreError> {
     text.map(|text| read(&text).ok_or(StoreError::Corrupt("word"))).transpose()
 }
 
-fn required<T>(value: Option<T>, column: &'static str) -> Result<T, StoreError> {
+pub(super) fn required<T>(value: Option<T>, column: &'static str) -> Result<T, StoreError> {
     value.ok_or(StoreError::Corrupt(column))
 }
 

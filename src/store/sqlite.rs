@@ -166,12 +166,12 @@ const RELEASE: &str =
 
 /// `ON CONFLICT DO NOTHING` passes over repeated requests; `RETURNING` names the others.
 const INTENTS: &str = "INSERT INTO calls (call, tenant, key_id, agent, direction, from_number, to_number, trunk, sip_call_id, campaign, metadata,
-    unknown_variables, webhook_url, webhook_face, webhook_key, state, created_at, idempotency_key, body_hash,
+    unknown_variables, webhook_url, webhook_face, webhook_key, hold, state, created_at, idempotency_key, body_hash,
     response_status, response_body)
   SELECT value ->> 'call', value ->> 'tenant', value ->> 'key_id', value ->> 'agent', value ->> 'direction',
     value ->> 'from_number', value ->> 'to_number', value ->> 'trunk', value ->> 'sip_call_id', value ->> 'campaign',
     value ->> 'metadata', value ->> 'unknown_variables', value ->> 'webhook_url', value ->> 'webhook_face',
-    value ->> 'webhook_key', value ->> 'state', value ->> 'created_at', value ->> 'idempotency_key',
+    value ->> 'webhook_key', value ->> 'hold', value ->> 'state', value ->> 'created_at', value ->> 'idempotency_key',
     value ->> 'body_hash', value ->> 'response_status', value ->> 'response_body'
   FROM json_each($1) WHERE true ON CONFLICT DO NOTHING RETURNING call";
 
@@ -198,7 +198,8 @@ const ENDED: &str = "UPDATE calls NOT INDEXED SET state = 'ended', dialog = NULL
     q850 = r.value ->> 'q850', detail = r.value ->> 'detail', verdict = r.value ->> 'verdict',
     verdict_reason = r.value ->> 'verdict_reason', verdict_evidence = r.value ->> 'verdict_evidence',
     dead_air_ms = r.value ->> 'dead_air_ms', recording = r.value ->> 'recording',
-    recording_error = r.value ->> 'recording_error', invites = r.value ->> 'invites'
+    recording_error = r.value ->> 'recording_error', invites = r.value ->> 'invites',
+    charge = r.value ->> 'charge'
   FROM json_each($4) AS r WHERE calls.call = r.value ->> 'call' AND state <> 'ended'";
 
 const WITHDRAWN: &str = "DELETE FROM calls NOT INDEXED WHERE call IN (SELECT value FROM json_each($5)) AND state IN ('accepted', 'dialing')";
@@ -208,6 +209,21 @@ const SETTLED: &str = "UPDATE outbox NOT INDEXED SET state = r.value ->> 'state'
     reason = r.value ->> 'reason', settled_at = r.value ->> 'settled_at'
   FROM json_each($6) AS r WHERE outbox.id = r.value ->> 'id' AND outbox.state = 'pending'
     AND (r.value ->> 'state' = 'delivered' OR attempts = r.value ->> 'attempt')";
+
+/// Of the intents that were taken: a request that was there before holds nothing.
+const HOLDS: &str = "INSERT INTO ledger (tenant, kind, amount, call, key_id, created_at)
+  SELECT c.tenant, 'hold', -(r.value ->> 'amount'), c.call, c.key_id, c.created_at
+  FROM json_each($7) AS r CROSS JOIN calls AS c ON c.call = r.value ->> 'call'
+  WHERE c.state IN ('accepted', 'dialing') ON CONFLICT DO NOTHING";
+
+/// Only what is held is given back, and so only once; a call never costs more than that.
+const RELEASED: &str = "INSERT INTO ledger (tenant, kind, amount, call, key_id, created_at)
+  SELECT h.tenant, k.value, CASE k.value WHEN 'release' THEN h.amount ELSE -min(r.value ->> 'charge', h.amount) END,
+    h.call, h.key_id, coalesce(r.value ->> 'at', l.created_at)
+  FROM json_each($8) AS r CROSS JOIN holds AS h ON h.call = r.value ->> 'call'
+    CROSS JOIN ledger AS l ON l.call = h.call AND l.kind = 'hold'
+    CROSS JOIN json_each('[\"release\", \"charge\"]') AS k
+  WHERE k.value = 'release' OR (r.value ->> 'charge' > 0 AND h.amount > 0) ORDER BY h.call, k.key";
 
 /// Claims due rows. `receivers` hops from receiver to receiver along the index, so that a dead receiver's backlog is
 /// never walked; of each the oldest rows are taken, up to its room, unless an earlier event of the same call is still owed.
@@ -233,10 +249,12 @@ RETURNING id";
 async fn run(connection: &mut SqliteConnection, batch: &Batch) -> Result<Applied, sqlx::Error> {
     let kinds = [
         (INTENTS, &batch.intents),
+        (HOLDS, &batch.holds),
         (DIALING, &batch.dialing),
         (ANSWERED, &batch.answered),
         (OUTBOX, &batch.ended),
         (ENDED, &batch.ended),
+        (RELEASED, &batch.released),
         (WITHDRAWN, &batch.withdrawn),
         (SETTLED, &batch.settled),
     ];
@@ -255,7 +273,9 @@ async fn run(connection: &mut SqliteConnection, batch: &Batch) -> Result<Applied
         .bind(batch.answered.as_str())
         .bind(batch.ended.as_str())
         .bind(batch.withdrawn.as_str())
-        .bind(batch.settled.as_str());
+        .bind(batch.settled.as_str())
+        .bind(batch.holds.as_str())
+        .bind(batch.released.as_str());
     let mut applied = Applied::default();
     let mut results = connection.fetch_many(query);
     let mut finished = 0;
