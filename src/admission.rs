@@ -135,12 +135,27 @@ impl Admission {
         key: Option<&Key>,
         trunks: &[Arc<Trunk>],
     ) -> Result<(usize, Permit), Refusal> {
+        let (chosen, permit, ()) = self.admit_paid(now, key, trunks, || Ok(()))?;
+        Ok((chosen, permit))
+    }
+
+    /// As [`Admission::admit`], for a call that must be paid for: `pay` is asked last, when there is room, and in the same step. If it
+    /// refuses, nothing was taken. It must not come back here.
+    pub fn admit_paid<T>(
+        &self,
+        now: Instant,
+        key: Option<&Key>,
+        trunks: &[Arc<Trunk>],
+        pay: impl FnOnce() -> Result<T, Refusal>,
+    ) -> Result<(usize, Permit, T), Refusal> {
         let mut state = self.state();
         let own = self.general(&mut state, key)?;
         let chosen = state.choose(now, trunks)?;
-        self.pace(&mut state, now)?;
+        self.has_pace(&state, now)?;
+        let paid = pay()?;
+        state.bucket.take(now, self.limits.cps);
         let lane = state.enter(now, &trunks[chosen]);
-        Ok((chosen, self.permit(&state, own, lane)))
+        Ok((chosen, self.permit(&state, own, lane), paid))
     }
 
     /// Room for one call that examines this trunk. Its health is not asked, since a trunk that is down is examined too, and not
@@ -171,10 +186,14 @@ impl Admission {
 
     /// Takes one of the switch's calls a second.
     fn pace(&self, state: &mut State, now: Instant) -> Result<(), Refusal> {
-        let limited = |retry_after| Refusal::Limited { limit: "calls per second", retry_after };
-        state.bucket.look(now, self.limits.cps).map_err(limited)?;
+        self.has_pace(state, now)?;
         state.bucket.take(now, self.limits.cps);
         Ok(())
+    }
+
+    fn has_pace(&self, state: &State, now: Instant) -> Result<(), Refusal> {
+        let limited = |retry_after| Refusal::Limited { limit: "calls per second", retry_after };
+        state.bucket.look(now, self.limits.cps).map_err(limited)
     }
 
     fn permit(&self, state: &State, key: Option<Gauge>, (trunk, spend): (Gauge, Booking)) -> Permit {

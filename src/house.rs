@@ -23,6 +23,7 @@ use trunkline_sip::{
 
 use crate::admission::{Admission, Limits};
 use crate::call::{Board, Command, Driver, DriverParts, Events, Intents, Mailbox, Shard};
+use crate::cashier::Cashier;
 use crate::config::{Config, Database};
 use crate::dialer::{self, Dialer, DialerParts, Settings};
 use crate::directory::Directory;
@@ -84,6 +85,7 @@ pub struct House {
     /// How text becomes speech.
     pub tts: Tts,
     store: Store,
+    cashier: Option<Cashier>,
     media: Arc<Media>,
     webhooks: Arc<Webhooks>,
     admission: Admission,
@@ -106,6 +108,7 @@ impl House {
         let directory = Directory::new(config.objects.clone());
         let store = Store::open(&database(&config, options.ephemeral)?).await?;
         let (webhooks, wake) = webhooks(&config, &store, &directory)?;
+        let cashier = cashier(&config, &options, &store).await?;
         let journal_config =
             journal::Config { data_dir: config.data_dir.clone(), ..journal::Config::default() };
         let journal = Journal::start(store.clone(), journal_config, wake);
@@ -139,6 +142,7 @@ impl House {
             admission: admission.clone(),
             journal: journal.clone(),
             store: store.clone(),
+            cashier: cashier.clone(),
             media: Arc::clone(&media),
             mailbox: mailbox.clone(),
             metrics: metrics.clone(),
@@ -174,6 +178,7 @@ impl House {
             directory,
             tts,
             store,
+            cashier,
             media,
             webhooks,
             admission,
@@ -191,13 +196,21 @@ impl House {
         tokio::task::spawn_blocking(numbering::warm);
         house.restore_spend().await?;
         house.dialer.recover().await?;
+        if let Some(cashier) = house.cashier.clone() {
+            house.task(|stop| cashier.run(stop));
+        }
         house.open_http(&config, metrics).await?;
         Ok(house)
     }
 
     /// Reads the objects of a new configuration; live calls keep theirs.
-    pub fn reload(&self, config: &Config) {
+    pub async fn reload(&self, config: &Config) {
         self.directory.replace(config.objects.clone());
+        if let Some((cashier, billing)) = self.cashier.as_ref().zip(config.billing.as_ref()) {
+            if let Err(error) = cashier.replace(billing).await {
+                tracing::error!(%error, "prices and spend controls stay as they were");
+            }
+        }
         self.reloaded.notify_one();
     }
 
@@ -287,6 +300,7 @@ impl House {
         let (media, webhooks) = (Arc::downgrade(&self.media), Arc::downgrade(&self.webhooks));
         let (store, queued) = (self.store.clone(), self.dialer.queue_length());
         let (admission, directory) = (self.admission.clone(), self.directory.clone());
+        let cashier = self.cashier.clone();
         metrics.add_source(move |metrics| {
             let counts = board.read();
             metrics.export_sip(0, &counts.sip);
@@ -295,6 +309,10 @@ impl House {
             metrics.calls_live(counts.calls);
             metrics.export_queues(queued(), mailbox.dropped());
             metrics.export_store(&store.counters());
+            if let Some(cashier) = &cashier {
+                let (charged, holds) = cashier.accounts().counts();
+                metrics.export_billing(charged, holds);
+            }
             let now = Instant::now();
             for trunk in directory.snapshot().trunks() {
                 metrics.export_trunk(&trunk.name, &admission.report(now, trunk), now);
@@ -366,6 +384,24 @@ fn database(config: &Config, ephemeral: bool) -> Result<DatabaseTarget, HouseErr
     })
 }
 
+/// A house for one call or for a show has no accounts: nobody would know of them afterwards.
+async fn cashier(config: &Config, options: &Options, store: &Store) -> Result<Option<Cashier>, HouseError> {
+    match &config.billing {
+        Some(billing) if !options.ephemeral => {
+            let egress = Egress::new(policy(config))?;
+            Ok(Some(Cashier::open(billing, store.clone(), egress).await?))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn policy(config: &Config) -> Policy {
+    Policy {
+        allow_http: config.webhooks.allow_http,
+        allow_addresses: config.webhooks.allow_addresses.clone(),
+    }
+}
+
 fn recordings(config: &Config) -> Result<Option<std::path::PathBuf>, HouseError> {
     let directory: &Path = &config.recording.directory;
     if !config.recording.enabled {
@@ -387,10 +423,7 @@ fn webhooks(
     store: &Store,
     directory: &Directory,
 ) -> Result<(Arc<Webhooks>, Wake), HouseError> {
-    let policy = Policy {
-        allow_http: config.webhooks.allow_http,
-        allow_addresses: config.webhooks.allow_addresses.clone(),
-    };
+    let policy = policy(config);
     let keys = directory.clone();
     let secrets: Secrets = Arc::new(move |key| Some(keys.snapshot().key_by_id(key)?.signing.clone()));
     let wake = Wake::default();

@@ -7,6 +7,7 @@
 //! | [`face`] | one vendor's JSON: parse, render, sign. Pure |
 //! | [`directory`], [`admission`] | who may call from where; who may call now |
 //! | [`billing`] | what calls cost, and who can pay for them |
+//! | [`cashier`] | accounts and ledger, prices, top-ups by the payment hook |
 //! | [`dialer`] | from a request to a call on its way: permits, ports, the committed intent; queue, recovery |
 //! | [`call`] | one call's machine, its SIP party, the table of its ends; the shard that holds many, and its driver |
 //! | [`agent`], [`tts`] | who talks; how text becomes speech |
@@ -47,6 +48,7 @@ pub mod admission;
 pub mod agent;
 pub mod billing;
 pub mod call;
+pub mod cashier;
 pub mod cli;
 pub mod config;
 pub mod dialer;

@@ -18,11 +18,12 @@ use crate::store::StoreCounters;
 use crate::trunk::health::State;
 use crate::webhook::WebhookCounters;
 use names::{
-    AMD_VERDICTS, BUCKETS, BUILD_INFO, CALL_DEAD_AIR, CALL_DURATION, CALL_RING, CALL_SETUP, CALLS_ENDED,
-    CALLS_LIVE, CALLS_QUEUED, CALLS_REFUSED, CALLS_STARTED, HTTP_CONNECTIONS, HTTP_DURATION, HTTP_REQUESTS,
-    MAILBOX_DROPPED, MEDIA, MEDIA_LEGS, Metric, SIP, SIP_CONNECTIONS, SIP_STREAM_MESSAGES, STORE_COMMITS,
-    STORE_FAILURES, STORE_QUEUED, STORE_ROWS, TRUNK_CALLS, TRUNK_CPS, TRUNK_HELD, TRUNK_OPTIONS, TRUNK_STATE,
-    UDP_DATAGRAMS, WEBHOOK_IN_FLIGHT, WEBHOOK_TRIES,
+    AMD_VERDICTS, BILLING_CHARGED, BILLING_HOLDS, BUCKETS, BUILD_INFO, CALL_DEAD_AIR, CALL_DURATION,
+    CALL_RING, CALL_SETUP, CALLS_ENDED, CALLS_LIVE, CALLS_QUEUED, CALLS_REFUSED, CALLS_STARTED,
+    HTTP_CONNECTIONS, HTTP_DURATION, HTTP_REQUESTS, MAILBOX_DROPPED, MEDIA, MEDIA_LEGS, Metric, SIP,
+    SIP_CONNECTIONS, SIP_STREAM_MESSAGES, STORE_COMMITS, STORE_FAILURES, STORE_QUEUED, STORE_ROWS,
+    TRUNK_CALLS, TRUNK_CPS, TRUNK_HELD, TRUNK_OPTIONS, TRUNK_STATE, UDP_DATAGRAMS, WEBHOOK_IN_FLIGHT,
+    WEBHOOK_TRIES,
 };
 
 /// How often [`Metrics::upkeep`] is to be called: histograms keep every sample until then.
@@ -241,6 +242,12 @@ impl Metrics {
         self.counter(&STORE_ROWS, &[]).absolute(counters.rows);
         self.counter(&STORE_FAILURES, &[]).absolute(counters.failures);
         gauge(&self.0.recorder, &STORE_QUEUED, &[]).set(counters.queued as f64);
+    }
+
+    /// Money: micros charged since the start, and holds that are open now.
+    pub fn export_billing(&self, charged: u64, holds: u64) {
+        self.counter(&BILLING_CHARGED, &[]).absolute(charged);
+        gauge(&self.0.recorder, &BILLING_HOLDS, &[]).set(holds as f64);
     }
 
     /// Delivery of events.

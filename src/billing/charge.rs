@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{Micros, Rate};
+use crate::model::{CallRecord, Micros, Rate};
 
 const MINUTE_SECONDS: i128 = 60;
 
@@ -16,6 +16,14 @@ pub fn charge(rate: &Rate, duration: Duration) -> Micros {
         .saturating_add(steps.saturating_mul(interval(rate, rate.next_interval.max(1))));
     let cost = time.saturating_add(rate.connection_fee.0.into()).max(rate.minimum.0.into());
     Micros(i64::try_from(cost).unwrap_or(i64::MAX))
+}
+
+/// What a call that ended has cost, by what is known of it: nothing unless it was answered, and no more than was held. `None` if
+/// nothing was held.
+pub fn settlement(record: &CallRecord) -> Option<Micros> {
+    let hold = record.hold.as_ref()?;
+    let talked = record.answered_at.and(record.duration());
+    Some(talked.map_or(Micros::ZERO, |talked| charge(&hold.rate, talked).min(hold.amount)))
 }
 
 /// What a call costs from the moment it is answered.

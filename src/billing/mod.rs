@@ -10,5 +10,5 @@ mod charge;
 mod rates;
 
 pub use accounts::{Accounts, Ask, Held, Seat, Standing};
-pub use charge::{charge, first_price, seconds_covered};
-pub use rates::{ListedRate, Rates};
+pub use charge::{charge, first_price, seconds_covered, settlement};
+pub use rates::Rates;

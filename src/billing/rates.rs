@@ -3,28 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::{PhoneNumber, Rate, TenantId, Timestamp};
-
-/// A rate, whose it is and when it holds.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ListedRate {
-    /// Its id in the store; zero for one from the configuration.
-    pub id: u64,
-    /// For whom; `None` is everybody.
-    pub tenant: Option<TenantId>,
-    /// The price.
-    pub rate: Rate,
-    /// From then on; `None` is always.
-    pub valid_from: Option<Timestamp>,
-    /// Until just before then; `None` is for ever.
-    pub valid_until: Option<Timestamp>,
-}
-
-impl ListedRate {
-    fn is_valid(&self, now: Timestamp) -> bool {
-        self.valid_from.is_none_or(|from| from <= now) && self.valid_until.is_none_or(|until| now < until)
-    }
-}
+use crate::model::{ListedRate, PhoneNumber, Rate, TenantId, Timestamp};
 
 /// Every rate, by its prefix.
 #[derive(Clone, Default, Debug)]

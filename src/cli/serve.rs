@@ -31,7 +31,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     while let Wanted::Reload = signals.next().await {
         match args.config.load() {
             Ok(config) => {
-                house.reload(&config);
+                house.reload(&config).await;
                 tracing::info!("trunks, numbers, agents and keys were read again");
             }
             Err(refused) => tracing::error!(%refused, "the configuration stays as it was"),

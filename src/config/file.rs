@@ -4,6 +4,7 @@
 use serde::Deserialize;
 
 use super::LogFormat;
+use super::billing;
 use super::trunk::table::{Choice, Trunk};
 use crate::model::{Detection, Face, RightToUse, Secret, VoicemailAction};
 
@@ -17,6 +18,8 @@ pub struct File {
     pub sip: Sip,
     pub media: Media,
     pub limits: Limits,
+    pub billing: billing::Table,
+    pub rate: Vec<billing::RateTable>,
     pub webhooks: Webhooks,
     pub tts: Tts,
     pub recording: Recording,
@@ -225,6 +228,8 @@ pub struct Key {
     pub concurrent: Option<u32>,
     pub reads_per_minute: Option<u32>,
     pub writes_per_minute: Option<u32>,
+    pub spend_per_day: Option<String>,
+    pub spend_per_call: Option<String>,
 }
 
 fn yes() -> bool {

@@ -13,6 +13,7 @@
 //! assert_eq!(config.http.body_max, 4096);
 //! ```
 
+mod billing;
 mod error;
 mod file;
 mod objects;
@@ -32,6 +33,7 @@ use trunkline_sip::{Listen, Protocol, ServerTls};
 
 use crate::model::{Agent, Key, Number, Secret, Trunk};
 
+pub use billing::{Billing, PaymentHook};
 pub use error::{ConfigError, Fault};
 
 /// Everything the house is built from. Valid by construction.
@@ -49,6 +51,8 @@ pub struct Config {
     pub media: Media,
     /// Limits of the whole switch.
     pub limits: Limits,
+    /// What calls cost; `None` unless `[billing] enabled = true`.
+    pub billing: Option<Billing>,
     /// Where events may go.
     pub webhooks: Webhooks,
     /// How text becomes speech.

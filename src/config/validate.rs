@@ -9,6 +9,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use trunkline_sip::{Listen, Protocol, ServerTls, ServerTlsConfig};
 
+use super::billing;
 use super::file::{self, File};
 use super::objects;
 use super::source::{Origin, Source};
@@ -23,12 +24,15 @@ pub fn config(file: File, source: &Source) -> Result<Config, ConfigError> {
     let data_dir = PathBuf::from(file.data_dir.as_deref().unwrap_or("./data"));
     check.that("data_dir", !data_dir.as_os_str().is_empty(), || "must not be empty".into());
     let objects = objects::objects(&file, &mut check);
+    let keys: Vec<_> = objects.keys.iter().map(|key| key.id).collect();
+    let billing = billing::billing(&file, &keys, &mut check);
     let config = Config {
         database: database(file.database_url, &data_dir, &mut check),
         http: http(&file.http, &mut check),
         sip: sip(&file.sip, &mut check),
         media: media(&file.media, file.limits.concurrent, &mut check),
         limits: limits(&file.limits, &mut check),
+        billing,
         webhooks: webhooks(&file.webhooks, &mut check),
         tts: tts(file.tts, &mut check),
         recording: Recording {

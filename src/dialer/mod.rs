@@ -4,6 +4,7 @@
 //! holds calls that wait for room; `inbound` decides about calls that come in; `plan` freezes what a call needs; `recovery` settles what an earlier run left.
 #![expect(clippy::disallowed_methods, reason = "a shell reads the clock and starts tasks")]
 
+mod bill;
 mod ids;
 mod inbound;
 mod leg;
@@ -20,7 +21,9 @@ use std::time::{Duration, Instant, SystemTime};
 use trunkline_media::Media;
 
 use crate::admission::{Admission, Permit};
+use crate::billing::{Ask, Held};
 use crate::call::{Command, Events, Mailbox, Told};
+use crate::cashier::Cashier;
 use crate::directory::{Directory, Route};
 use crate::journal::{Journal, Slot};
 use crate::metrics::Metrics;
@@ -46,6 +49,8 @@ pub struct DialerParts {
     pub journal: Journal,
     /// Ids, and what was asked before.
     pub store: Store,
+    /// Who says what calls cost, if they cost anything.
+    pub cashier: Option<Cashier>,
     /// Where legs are opened.
     pub media: Arc<Media>,
     /// The shard.
@@ -85,6 +90,8 @@ struct Ticket {
     plan: CallPlan,
     record: CallRecord,
     idempotency: Option<Idempotency>,
+    /// What it wants to be paid, if it costs anything.
+    ask: Option<Ask>,
 }
 
 impl Dialer {
@@ -114,7 +121,11 @@ impl Dialer {
         let snapshot = self.0.parts.directory.snapshot();
         let route = snapshot.resolve(&request)?;
         let key = snapshot.key_by_id(request.key).cloned();
-        let ticket = self.ticket(request, route, key).await?;
+        let (tenant, face) = (request.tenant, key.as_ref().map(|key| key.face));
+        let rate = self.0.price(tenant, &request.to).await?;
+        let mut ticket = self.ticket(request, route, key).await?;
+        ticket.ask = rate.map(|rate| bill::ask(&ticket, rate, face));
+        self.0.look(&ticket)?;
         let accepted =
             Accepted { call: ticket.plan.call, to: ticket.plan.to.clone(), from: ticket.plan.from.clone() };
         self.0.accept(ticket, render(&accepted)).await
@@ -125,10 +136,10 @@ impl Dialer {
         let mut ticket = self.ticket(request, route, None).await?;
         ticket.plan.tap = tap;
         let call = ticket.plan.call;
-        let permit = self.0.admit(&mut ticket.plan)?;
+        let (permit, _) = self.0.admit(&mut ticket.plan, None)?;
         ticket.record.trunk.clone_from(&ticket.plan.trunk.name);
         let unused = StoredResponse { status: 201, body: String::new() };
-        self.0.start_now(ticket, permit, unused).await?;
+        self.0.start_now(ticket, permit, None, unused).await?;
         Ok(call)
     }
 
@@ -216,32 +227,36 @@ impl Dialer {
 impl Inner {
     /// Starts the call now, or lets it wait where a limit is reached.
     async fn accept(&self, mut ticket: Ticket, response: StoredResponse) -> Result<Placed, Refusal> {
-        match self.admit(&mut ticket.plan) {
-            Ok(permit) => {
+        match self.admit(&mut ticket.plan, ticket.ask.as_ref()) {
+            Ok((permit, held)) => {
                 ticket.record.trunk.clone_from(&ticket.plan.trunk.name);
-                self.start_now(ticket, permit, response).await
+                self.start_now(ticket, permit, held, response).await
             }
             Err(Refusal::Limited { .. }) => self.let_wait(ticket, response).await,
             Err(refusal) => Err(refusal),
         }
     }
 
-    /// Room for the call by one of its trunks, which the plan names from then on.
-    fn admit(&self, plan: &mut CallPlan) -> Result<Permit, Refusal> {
-        let admitted = self.parts.admission.admit(Instant::now(), plan.key.as_deref(), &plan.trunks);
-        let (chosen, permit) = admitted?;
+    /// Room for the call by one of its trunks, which the plan names from then on, and its money.
+    fn admit(&self, plan: &mut CallPlan, ask: Option<&Ask>) -> Result<(Permit, Option<Held>), Refusal> {
+        let (now, key) = (Instant::now(), plan.key.as_deref());
+        let pay = || self.hold(ask);
+        let (chosen, permit, held) = self.parts.admission.admit_paid(now, key, &plan.trunks, pay)?;
         plan.trunk = Arc::clone(&plan.trunks[chosen]);
-        Ok(permit)
+        Ok((permit, held))
     }
 
     /// The intent is committed before the INVITE leaves.
     async fn start_now(
         &self,
-        ticket: Ticket,
+        mut ticket: Ticket,
         permit: Permit,
+        held: Option<Held>,
         response: StoredResponse,
     ) -> Result<Placed, Refusal> {
-        let slot = self.reserve()?;
+        let mut slot = self.reserve()?;
+        bill::write_down(&mut ticket, held.as_ref());
+        slot.keep(held);
         let leg = OpenLeg::open(&self.parts, &ticket.plan, Direction::Outbound)?;
         match self.commit(slot, ticket.record, ticket.idempotency, &response).await? {
             Some(replayed) => Ok(Placed::Replayed(replayed)),
@@ -254,7 +269,10 @@ impl Inner {
 
     async fn let_wait(&self, mut ticket: Ticket, response: StoredResponse) -> Result<Placed, Refusal> {
         let place = self.queue.reserve().ok_or(Refusal::Overloaded("the queue of waiting calls is full"))?;
-        let slot = self.reserve()?;
+        let mut slot = self.reserve()?;
+        let held = self.hold(ticket.ask.as_ref())?;
+        bill::write_down(&mut ticket, held.as_ref());
+        slot.keep(held);
         ticket.record.state = CallState::Accepted;
         match self.commit(slot, ticket.record, ticket.idempotency, &response).await? {
             Some(replayed) => Ok(Placed::Replayed(replayed)),

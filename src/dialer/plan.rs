@@ -72,7 +72,7 @@ pub fn freeze(
         record,
         tap: false,
     };
-    Ok(Ticket { plan, record: row, idempotency: request.idempotency })
+    Ok(Ticket { plan, record: row, idempotency: request.idempotency, ask: None })
 }
 
 /// A call that came in, and its row. Its script is the agent's own; the events of a call that no key asked for take the face and
@@ -120,7 +120,7 @@ pub fn answer(
         record,
         tap: false,
     };
-    Ticket { plan, record: row, idempotency: None }
+    Ticket { plan, record: row, idempotency: None, ask: None }
 }
 
 /// Where a call's events go, if anybody renders and signs them.

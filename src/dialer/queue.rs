@@ -134,8 +134,9 @@ fn lane_of(plan: &CallPlan) -> Lane {
 pub async fn run(dialer: Weak<Inner>, queue: Arc<Queue>, admission: Admission) {
     loop {
         let Some(inner) = dialer.upgrade() else { return };
-        let pause = match queue.next(|plan| inner.admit(plan)) {
-            Some(Ok((waiting, permit))) => {
+        // Its money was kept back when it was accepted.
+        let pause = match queue.next(|plan| inner.admit(plan, None)) {
+            Some(Ok((waiting, (permit, _)))) => {
                 inner.start_waiting(waiting, permit).await;
                 continue;
             }

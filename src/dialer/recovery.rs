@@ -1,13 +1,14 @@
 //! After a crash: whatever was alive is ended, once, and nobody is called again.
 //!
 //! An attempt found `accepted` never left (its prompt lived in memory alone). One found `dialing` may or may not have
-//! rung: its fate is unknown and is said to be. One found `answered` gets a BYE from its stored dialog.
+//! rung: its fate is unknown and is said to be. One found `answered` gets a BYE from its stored dialog, and has cost what it
+//! would have cost had it ended only now, but no more than was held: the line was open until that BYE.
 
 use std::time::Instant;
 
 use trunkline_sip::DialogState;
 
-use super::DialerParts;
+use super::{DialerParts, wall_now};
 use crate::call::{Command, Orphan};
 use crate::model::{
     CallEvent, CallFact, CallId, CallRecord, CallState, DialogRecord, Disposition, Outcome, Trunk,
@@ -17,9 +18,16 @@ use crate::trunk::route;
 
 /// Settles everything that the store calls unfinished; says how many calls that were.
 pub async fn run(parts: &DialerParts) -> Result<usize, StoreError> {
+    let stray = parts.store.release_stray_holds(wall_now()).await?;
+    if stray > 0 {
+        tracing::warn!(holds = stray, "money was kept back for calls that do not live; it was given back");
+    }
     let unfinished = parts.store.unfinished().await?;
     let count = unfinished.len();
     for (record, dialog) in unfinished {
+        if let Some(cashier) = &parts.cashier {
+            cashier.seat(record.tenant).await?;
+        }
         settle(parts, record, dialog).await;
     }
     if count > 0 {
@@ -47,9 +55,10 @@ async fn settle(parts: &DialerParts, record: CallRecord, dialog: Option<DialogRe
         parts.mailbox.send(Command::End(Box::new(orphan(call, dialog, trunk)))).await;
     }
     // Fewer slots than calls alive at the crash can only mean a smaller configuration: the rest is settled next time.
-    let Some(slot) = parts.journal.reserve() else {
+    let Some(mut slot) = parts.journal.reserve() else {
         return tracing::error!(%call, "no slot to settle a call of an earlier run");
     };
+    slot.keep(parts.cashier.as_ref().and_then(|cashier| cashier.accounts().adopt(&record)));
     parts.journal.adopt(slot, record);
     let outcome = Outcome::by_switch(disposition, now, why);
     (parts.events)(CallEvent { call, at: now, fact: CallFact::Ended(Box::new(outcome)) });

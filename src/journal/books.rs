@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Clock, Slot};
+use crate::billing;
 use crate::model::{
     CallEvent, CallFact, CallId, CallRecord, CallState, Dialing, Heard, Outcome, RecordingResult,
 };
@@ -24,7 +25,7 @@ pub(super) struct Books {
 /// A call, until its end is on disk.
 struct Entry {
     record: Arc<CallRecord>,
-    _slot: Slot,
+    slot: Slot,
 }
 
 /// A row to be written.
@@ -37,7 +38,7 @@ pub(super) struct Pending {
 impl Books {
     pub fn follow(&mut self, record: CallRecord, slot: Slot) {
         let call = record.call;
-        if self.calls.insert(call, Entry { record: Arc::new(record), _slot: slot }).is_none() {
+        if self.calls.insert(call, Entry { record: Arc::new(record), slot }).is_none() {
             self.alive += 1;
         }
     }
@@ -121,7 +122,10 @@ impl Books {
                 }
             }
             CallFact::Ended(outcome) => {
-                ended(Arc::make_mut(&mut entry.record), outcome, clock, data_dir);
+                let record = Arc::make_mut(&mut entry.record);
+                ended(record, outcome, clock, data_dir);
+                record.charge = billing::settlement(record);
+                entry.slot.settle(record);
                 self.alive -= 1;
                 Write::Ended(Arc::clone(&entry.record))
             }

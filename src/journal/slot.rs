@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
+use crate::billing::Held;
+use crate::model::CallRecord;
+
 /// All of them.
 pub(super) struct Slots {
     taken: AtomicUsize,
@@ -13,8 +16,11 @@ pub(super) struct Slots {
     none_taken: Notify,
 }
 
-/// Room for one call's end; given back when it is dropped.
-pub struct Slot(Arc<Slots>);
+/// Room for one call's end, and the money that is kept back for it; both are given back when it is dropped.
+pub struct Slot {
+    slots: Arc<Slots>,
+    held: Option<Held>,
+}
 
 impl Slots {
     pub fn new(max: usize) -> Arc<Self> {
@@ -24,7 +30,7 @@ impl Slots {
     pub fn take(self: &Arc<Self>) -> Option<Slot> {
         let more = |taken: usize| (taken < self.max).then_some(taken + 1);
         self.taken.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok()?;
-        Some(Slot(Arc::clone(self)))
+        Some(Slot { slots: Arc::clone(self), held: None })
     }
 
     /// Resolves when none is taken.
@@ -41,10 +47,26 @@ impl Slots {
     }
 }
 
+impl Slot {
+    /// Keeps this money until the call's end is on disk, or it is certain that the call never was.
+    pub fn keep(&mut self, held: Option<Held>) {
+        self.held = held;
+    }
+
+    /// The call ended, and its record says what it cost.
+    pub(super) fn settle(&mut self, record: &CallRecord) {
+        if let (Some(held), Some(charge)) = (&mut self.held, record.charge) {
+            held.settle(charge, record.ended_at.unwrap_or(record.created_at));
+        }
+    }
+}
+
 impl Drop for Slot {
     fn drop(&mut self) {
-        if self.0.taken.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.0.none_taken.notify_waiters();
+        // Whoever waits for the last slot finds every balance settled.
+        self.held = None;
+        if self.slots.taken.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.slots.none_taken.notify_waiters();
         }
     }
 }

@@ -36,6 +36,10 @@ pub(super) const STORE_FAILURES: Metric =
     Metric("trunkline_store_failures_total", "Transactions of the store that failed.");
 pub(super) const STORE_QUEUED: Metric =
     Metric("trunkline_store_queued_writes", "Writes waiting for the store's writer now.");
+pub(super) const BILLING_CHARGED: Metric =
+    Metric("trunkline_billing_charged_micros_total", "What calls that ended have cost, in micros.");
+pub(super) const BILLING_HOLDS: Metric =
+    Metric("trunkline_billing_holds", "Calls that money is kept back for now.");
 pub(super) const WEBHOOK_TRIES: Metric = Metric(
     "trunkline_webhook_tries_total",
     "Tries to deliver an event, by result: delivered, retried or dead.",

@@ -2,6 +2,7 @@
 //!
 //! Values only. Nothing here does I/O, reads a clock or knows HTTP, SIP, SQL or a vendor's JSON.
 
+mod account;
 mod attempt;
 mod caller;
 mod event;
@@ -12,6 +13,7 @@ mod object;
 mod outcome;
 mod phone;
 mod plan;
+mod rate;
 mod record;
 mod refusal;
 mod request;
@@ -21,19 +23,18 @@ mod signing;
 mod time;
 mod trunk;
 
+pub use account::{Account, AutoReload, Entry, EntryKind, TopUp, TopUpState, Usage};
 pub use attempt::{Attempt, Dialing};
 pub use caller::{IdentityHeader, NumberFormat, NumberStyle, RightToUse, SpendLimit, Stir, UnsignedCalls};
 pub use event::{CallEvent, CallFact};
 pub use id::{AgentId, CallId, KeyId, NumberId, TenantId, TrunkId};
-pub use money::{
-    Account, AutoReload, Currency, Entry, EntryKind, Hold, InvalidAmount, Micros, Rate, SpendControl, TopUp,
-    TopUpState, Usage,
-};
+pub use money::{Currency, InvalidAmount, Micros};
 pub use numbering::{CostClass, Country};
 pub use object::{Agent, Detection, Key, Number, TrunkChoice};
 pub use outcome::{Disposition, EndedBy, Heard, Outcome, RecordingResult};
 pub use phone::{InvalidPhoneNumber, PhoneNumber};
 pub use plan::{CallPlan, Line, LineEnd};
+pub use rate::{Hold, ListedRate, Rate, SpendControl};
 pub use record::{CallRecord, CallState, DialogRecord, Direction, WebhookTarget};
 pub use refusal::{Refusal, Untransferable};
 pub use request::{Face, Idempotency, OutboundRequest, Variable, VoicemailAction, interpolate};

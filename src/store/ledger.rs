@@ -7,9 +7,9 @@ use sqlx::Row;
 use super::engine::{Engine, on, signed};
 use super::row::{Columns, id, required, word};
 use super::{Store, StoreError};
-use crate::billing::ListedRate;
 use crate::model::{
-    Account, AutoReload, CallId, Currency, Entry, EntryKind, KeyId, Micros, Rate, TenantId, Timestamp, Usage,
+    Account, AutoReload, CallId, Currency, Entry, EntryKind, KeyId, ListedRate, Micros, Rate, TenantId,
+    Timestamp, Usage,
 };
 
 /// An entry that belongs to no call.

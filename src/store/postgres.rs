@@ -163,7 +163,9 @@ const RELEASED: &str = "INSERT INTO ledger (tenant, kind, amount, call, key_id, 
     JOIN holds AS h ON h.call = r.call
     JOIN ledger AS l ON l.call = h.call AND l.kind = 'hold'
     CROSS JOIN (VALUES (0, 'release'), (1, 'charge')) AS k (place, kind)
-  WHERE k.kind = 'release' OR (r.charge > 0 AND h.amount > 0) ORDER BY h.call, k.place";
+  WHERE (k.kind = 'release' OR (r.charge > 0 AND h.amount > 0))
+    AND (r.at IS NOT NULL OR EXISTS (
+      SELECT 1 FROM calls AS c WHERE c.call = h.call AND c.state IN ('accepted', 'dialing'))) ORDER BY h.call, k.place";
 
 /// As SQLite's, with `SKIP LOCKED`: rows that another node is taking are its own.
 pub(super) const CLAIM: &str = "WITH RECURSIVE receivers (receiver) AS (

@@ -95,7 +95,7 @@ impl HoldRow {
     }
 }
 
-/// What is given back of a call: all that is held, less what it cost.
+/// What is given back of a call: all that is held, less what it cost. Without a time it is a call that was withdrawn.
 #[derive(Serialize)]
 pub(super) struct ReleaseRow {
     call: u64,
@@ -108,7 +108,11 @@ impl ReleaseRow {
     pub fn of(record: &CallRecord) -> Option<Self> {
         record.hold.as_ref()?;
         let charge = record.charge.unwrap_or_default().0;
-        Some(Self { call: record.call.get(), charge, at: record.ended_at.map(|at| at.0) })
+        Some(Self {
+            call: record.call.get(),
+            charge,
+            at: Some(record.ended_at.unwrap_or(record.created_at).0),
+        })
     }
 
     pub fn nothing(call: CallId) -> Self {

@@ -223,7 +223,9 @@ const RELEASED: &str = "INSERT INTO ledger (tenant, kind, amount, call, key_id, 
   FROM json_each($8) AS r CROSS JOIN holds AS h ON h.call = r.value ->> 'call'
     CROSS JOIN ledger AS l ON l.call = h.call AND l.kind = 'hold'
     CROSS JOIN json_each('[\"release\", \"charge\"]') AS k
-  WHERE k.value = 'release' OR (r.value ->> 'charge' > 0 AND h.amount > 0) ORDER BY h.call, k.key";
+  WHERE (k.value = 'release' OR (r.value ->> 'charge' > 0 AND h.amount > 0))
+    AND (r.value ->> 'at' IS NOT NULL OR EXISTS (
+      SELECT 1 FROM calls AS c WHERE c.call = h.call AND c.state IN ('accepted', 'dialing'))) ORDER BY h.call, k.key";
 
 /// Claims due rows. `receivers` hops from receiver to receiver along the index, so that a dead receiver's backlog is
 /// never walked; of each the oldest rows are taken, up to its room, unless an earlier event of the same call is still owed.

@@ -72,20 +72,29 @@ impl Store {
         match promise {
             _ if begun => Ok(Begun::New),
             None => Ok(Begun::InFlight),
-            Some((key, promise)) => self.earlier_top_up(*key, promise).await,
+            Some((key, promise)) => {
+                self.earlier_top_up(*key, promise).await?.ok_or(StoreError::Corrupt("top-up"))
+            }
         }
     }
 
-    /// What an earlier request with this idempotency key left.
-    async fn earlier_top_up(&self, key: KeyId, promise: &Idempotency) -> Result<Begun, StoreError> {
+    /// What an earlier request with the same idempotency key left, if there was one. Writes nothing.
+    pub async fn repeated_top_up(&self, new: &NewTopUp) -> Result<Option<Begun>, StoreError> {
+        match &new.promise {
+            Some((key, promise)) => self.earlier_top_up(*key, promise).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn earlier_top_up(&self, key: KeyId, promise: &Idempotency) -> Result<Option<Begun>, StoreError> {
         let sql =
             format!("SELECT {COLUMNS}, body_hash FROM top_ups WHERE key_id = $1 AND idempotency_key = $2");
         on!(&*self.engine, writer, |pool| {
             let query = sqlx::query(sqlx::AssertSqlSafe(sql));
             let row = query.bind(signed(key.0)).bind(promise.key.as_str()).fetch_optional(pool).await?;
-            let row = row.ok_or(StoreError::Corrupt("top-up"))?;
+            let Some(row) = row else { return Ok(None) };
             let same = Columns::text(&row, "body_hash")? == Some(hex::encode(promise.body_hash));
-            if same { Ok(Begun::Same(read_top_up(&row)?)) } else { Ok(Begun::Conflict) }
+            Ok(Some(if same { Begun::Same(read_top_up(&row)?) } else { Begun::Conflict }))
         })
     }
 

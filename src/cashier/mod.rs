@@ -1,0 +1,199 @@
+//! Between the accounts in memory and the ledger on disk: prices, credits, top-ups, reloads. A shell: it reads the clock, writes
+//! to the store and asks the payment hook; what a call costs and who can pay is decided in [`crate::billing`].
+//!
+//! Money is taken in memory before it is taken on disk, and given in memory after it was given on disk, so memory never
+//! promises what the ledger does not have.
+#![expect(clippy::disallowed_methods, reason = "a shell: it reads the clock")]
+
+mod hook;
+mod reload;
+mod top_up;
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
+
+use tokio::sync::{Mutex, Notify};
+
+use crate::billing::{Accounts, Rates, Seat, Standing};
+use crate::config::Billing;
+use crate::egress::Egress;
+use crate::model::{
+    Account, AutoReload, Currency, EntryKind, KeyId, ListedRate, Micros, PhoneNumber, Rate, Refusal,
+    TenantId, Timestamp,
+};
+use crate::store::{NewEntry, Store, StoreError};
+
+use hook::Hook;
+pub use top_up::{TopUpError, TopUpRequest};
+
+/// A handle. Cheap to clone.
+#[derive(Clone)]
+pub struct Cashier(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    accounts: Accounts,
+    terms: RwLock<Terms>,
+    egress: Egress,
+    /// What today's calls of an earlier run have cost, until their tenant's account is seated.
+    spent: Mutex<HashMap<TenantId, Vec<(Option<KeyId>, Micros)>>>,
+    /// A top-up was begun.
+    begun: Notify,
+}
+
+/// What the configuration says of money.
+struct Terms {
+    currency: Currency,
+    opening: Micros,
+    tenant_rates: bool,
+    rates: Rates,
+    hook: Option<Arc<Hook>>,
+}
+
+/// Why a rate was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum RateError {
+    /// Only the operator sets this tenant's prices.
+    #[error("rates are set by the operator")]
+    NotAllowed,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Whose the file's keys are: the operator's own.
+const OPERATORS_TENANT: TenantId = TenantId(1);
+const DAY_MS: i64 = 86_400_000;
+
+impl Cashier {
+    /// Reads prices and what today has cost.
+    pub async fn open(billing: &Billing, store: Store, egress: Egress) -> Result<Self, StoreError> {
+        let now = wall_now();
+        let midnight = Timestamp(now.0 - now.0.rem_euclid(DAY_MS));
+        let mut spent: HashMap<_, Vec<_>> = HashMap::new();
+        for (tenant, key, charged) in store.charged_since(midnight).await? {
+            spent.entry(tenant).or_default().push((key, charged));
+        }
+        let accounts = Accounts::default();
+        accounts.set_controls(billing.tenants, billing.keys.clone());
+        let terms = RwLock::new(Terms::new(billing, store.rates().await?));
+        let (spent, begun) = (Mutex::new(spent), Notify::new());
+        Ok(Self(Arc::new(Inner { store, accounts, terms, egress, spent, begun })))
+    }
+
+    /// Takes another configuration's prices, limits and hook. The currency of an account that was opened stays.
+    pub async fn replace(&self, billing: &Billing) -> Result<(), StoreError> {
+        let stored = self.0.store.rates().await?;
+        self.0.accounts.set_controls(billing.tenants, billing.keys.clone());
+        *self.0.terms.write().unwrap_or_else(PoisonError::into_inner) = Terms::new(billing, stored);
+        Ok(())
+    }
+
+    /// The balances.
+    pub fn accounts(&self) -> &Accounts {
+        &self.0.accounts
+    }
+
+    /// Has this tenant's account in memory; opens it in the store if it is new.
+    pub async fn seat(&self, tenant: TenantId) -> Result<(), StoreError> {
+        if self.0.accounts.has(tenant) {
+            return Ok(());
+        }
+        let mut spent = self.0.spent.lock().await;
+        // Whoever came first has seated it; what it read is older than what has happened since.
+        if self.0.accounts.has(tenant) {
+            return Ok(());
+        }
+        let (currency, opening) = self.terms(|terms| (terms.currency, terms.opening));
+        let account = self.0.store.open_account(tenant, currency, opening, wall_now()).await?;
+        self.0.accounts.seat(Seat { tenant, available: account.available, reload: account.reload });
+        for (key, charged) in spent.remove(&tenant).unwrap_or_default() {
+            self.0.accounts.restore_spend(tenant, key, charged, wall_now());
+        }
+        Ok(())
+    }
+
+    /// What a call from this tenant to this number costs.
+    pub fn price(&self, tenant: TenantId, to: &PhoneNumber) -> Result<Rate, Refusal> {
+        self.terms(|terms| terms.rates.find(tenant, to, wall_now()).cloned()).ok_or(Refusal::RateNotFound)
+    }
+
+    /// A tenant's account as it stands, and its currency.
+    pub async fn standing(&self, tenant: TenantId) -> Result<(Standing, Currency), StoreError> {
+        self.seat(tenant).await?;
+        let account: Option<Account> = self.0.store.account(tenant).await?;
+        let currency = account.map_or_else(|| self.terms(|terms| terms.currency), |account| account.currency);
+        let standing = self.0.accounts.standing(tenant, wall_now()).unwrap_or_default();
+        Ok((standing, currency))
+    }
+
+    /// Gives a tenant money, in the operator's name. `false`: this reference was given before, and nothing is given twice.
+    pub async fn credit(
+        &self,
+        tenant: TenantId,
+        amount: Micros,
+        reference: Option<String>,
+    ) -> Result<bool, StoreError> {
+        self.seat(tenant).await?;
+        let entry = NewEntry { tenant, kind: EntryKind::Credit, amount, reference, at: wall_now() };
+        let entered = self.0.store.enter(entry).await?;
+        if entered {
+            self.0.accounts.enter(tenant, amount);
+        }
+        Ok(entered)
+    }
+
+    /// From now on this account is reloaded so.
+    pub async fn set_reload(&self, tenant: TenantId, reload: Option<AutoReload>) -> Result<(), StoreError> {
+        self.seat(tenant).await?;
+        self.0.store.set_reload(tenant, reload).await?;
+        self.0.accounts.set_reload(tenant, reload);
+        Ok(())
+    }
+
+    /// Is there anybody to confirm a payment?
+    pub fn has_hook(&self) -> bool {
+        self.terms(|terms| terms.hook.is_some())
+    }
+
+    /// The prices that hold for a tenant.
+    pub fn rates(&self, tenant: TenantId) -> Vec<ListedRate> {
+        self.terms(|terms| terms.rates.of(tenant).into_iter().cloned().collect())
+    }
+
+    /// Adds a price of a tenant's own, as far as the tenant may say what it pays.
+    pub async fn add_rate(&self, tenant: TenantId, mut listed: ListedRate) -> Result<ListedRate, RateError> {
+        if tenant != OPERATORS_TENANT && !self.terms(|terms| terms.tenant_rates) {
+            return Err(RateError::NotAllowed);
+        }
+        listed.tenant = Some(tenant);
+        listed.id = self.0.store.add_rate(tenant, &listed, wall_now()).await?;
+        self.0.terms.write().unwrap_or_else(PoisonError::into_inner).rates.add(listed.clone());
+        Ok(listed)
+    }
+
+    fn terms<T>(&self, look: impl FnOnce(&Terms) -> T) -> T {
+        look(&self.0.terms.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Terms {
+    fn new(billing: &Billing, stored: Vec<ListedRate>) -> Self {
+        Self {
+            currency: billing.currency,
+            opening: billing.default_balance,
+            tenant_rates: billing.tenant_rates,
+            rates: Rates::new(billing.rates.iter().cloned().chain(stored)),
+            hook: billing.hook.as_ref().map(|hook| Arc::new(Hook::new(hook))),
+        }
+    }
+}
+
+fn wall_now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,514 @@
+//! Money over real stores: calls at once, ends, requests that go away, crashes in between; and what must hold after each.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::billing::{Ask, settlement};
+use crate::config::Config;
+use crate::egress::Policy;
+use crate::journal::{self, Journal};
+use crate::model::{
+    CallEvent, CallFact, CallId, CallRecord, CallState, DialogRecord, Disposition, Entry, Idempotency,
+    Outcome, TopUpState,
+};
+use crate::store::tests::{Place, execute, on_both_engines, record};
+use crate::store::{Begun, NewTopUp, Verdict};
+use crate::webhook::Wake;
+
+on_both_engines! {
+    a_new_account_begins_with_its_opening_balance_and_only_once,
+    a_hold_is_committed_with_its_call_and_settled_with_its_end,
+    a_hold_without_a_living_call_is_released_at_the_start,
+    a_repeated_request_holds_nothing,
+    a_days_spending_outlives_a_restart,
+    the_ledger_is_only_added_to,
+    a_reference_is_credited_once,
+    a_top_up_is_credited_once_however_often_it_is_confirmed,
+    one_reload_at_a_time,
+    a_rate_that_a_tenant_set_outlives_a_restart,
+    usage_counts_what_ended,
+}
+
+const US: TenantId = TenantId(1);
+const OPENING: i64 = 200_000;
+
+/// A cent a minute.
+fn billing(more: &str) -> Billing {
+    let text = format!(
+        "[billing]\nenabled = true\ndefault_balance = \"0.20\"\n{more}\n[[rate]]\nprefix = \"\"\nper_minute = \"0.01\"\n"
+    );
+    Config::parse("t", &text, []).expect("valid").billing.expect("enabled")
+}
+
+/// A switch as far as money goes.
+struct Till {
+    cashier: Cashier,
+    journal: Journal,
+    store: Store,
+}
+
+impl Till {
+    async fn open(store: Store) -> Self {
+        let egress = Egress::new(Policy::default()).expect("a client");
+        let cashier = Cashier::open(&billing(""), store.clone(), egress).await.expect("opens");
+        let journal = Journal::start(store.clone(), journal::Config::default(), Wake::default());
+        let till = Self { cashier, journal, store };
+        till.recover().await;
+        till
+    }
+
+    /// What the dialer's recovery does, less the BYEs.
+    async fn recover(&self) {
+        self.store.release_stray_holds(wall_now()).await.expect("stored");
+        for (record, _) in self.store.unfinished().await.expect("readable") {
+            self.cashier.seat(record.tenant).await.expect("stored");
+            let (call, now) = (record.call, Instant::now());
+            let mut slot = self.journal.reserve().expect("room");
+            slot.keep(self.cashier.accounts().adopt(&record));
+            self.journal.adopt(slot, record);
+            let outcome = Outcome::by_switch(Disposition::Interrupted, now, "crashed");
+            self.journal.record(CallEvent { call, at: now, fact: CallFact::Ended(Box::new(outcome)) });
+        }
+        self.cashier.seat(US).await.expect("stored");
+    }
+
+    fn ask(&self, seconds: u64) -> Ask {
+        let to = "+447386172392".parse().expect("a number");
+        let rate = self.cashier.price(US, &to).expect("a rate for everybody");
+        Ask { tenant: US, key: None, rate, longest: Duration::from_secs(seconds), partial: false }
+    }
+
+    /// A call that is on disk and dialling, if it can be paid.
+    async fn dial(&self, id: u64, seconds: u64) -> Option<CallRecord> {
+        let mut slot = self.journal.reserve().expect("room");
+        let record = hold(self, &mut slot, id, seconds)?;
+        self.journal.intend(slot, record.clone(), None).await.expect("stored");
+        Some(record)
+    }
+
+    fn answer(&self, id: u64) {
+        self.tell(id, CallFact::Answered { dialog: Box::new(dialog()) });
+    }
+
+    fn end(&self, id: u64, talked: Option<Duration>) {
+        let at = Instant::now();
+        let answered_at = talked.map(|_| at);
+        let ended_at = at + talked.unwrap_or_default();
+        let outcome = Outcome::by_switch(Disposition::Completed, ended_at, "done");
+        self.tell(id, CallFact::Ended(Box::new(Outcome { answered_at, ..outcome })));
+    }
+
+    fn tell(&self, id: u64, fact: CallFact) {
+        self.journal.record(CallEvent { call: call(id), at: Instant::now(), fact });
+    }
+
+    fn available(&self) -> i64 {
+        self.cashier.accounts().standing(US, wall_now()).expect("seated").available.0
+    }
+}
+
+fn hold(till: &Till, slot: &mut journal::Slot, id: u64, seconds: u64) -> Option<CallRecord> {
+    let held = till.cashier.accounts().hold(wall_now(), &till.ask(seconds)).ok()?;
+    let hold = Some(held.hold().clone());
+    slot.keep(Some(held));
+    let created_at = wall_now();
+    Some(CallRecord { hold, created_at, webhook: None, campaign: None, key: None, ..record(id) })
+}
+
+fn call(id: u64) -> CallId {
+    CallId::new(id).expect("a valid id")
+}
+
+fn dialog() -> DialogRecord {
+    DialogRecord {
+        call_id: "a".into(),
+        local_tag: "l".into(),
+        remote_tag: "r".into(),
+        local_uri: "sip:us@here".into(),
+        remote_uri: "sip:them@there".into(),
+        remote_target: "sip:them@192.0.2.1".into(),
+        route_set: vec![],
+        local_cseq: 1,
+        remote: "192.0.2.1:5060".parse().expect("an address"),
+        trunk: "t1".into(),
+        before: None,
+    }
+}
+
+/// The whole ledger, oldest first.
+async fn ledger(store: &Store) -> Vec<Entry> {
+    let mut entries = store.entries(US, 100_000, 0).await.expect("readable").entries;
+    entries.reverse();
+    entries
+}
+
+fn amounts(entries: &[Entry]) -> Vec<(EntryKind, i64)> {
+    entries.iter().map(|entry| (entry.kind, entry.amount.0)).collect()
+}
+
+/// What holds of every ledger at any time: its sum is the balance, no prefix of it is below zero, what is held is what the holds
+/// say, a call is held, released and charged at most once, and never charged more than was held.
+async fn check(store: &Store) {
+    let entries = ledger(store).await;
+    let account = store.account(US).await.expect("readable").expect("opened");
+    let mut sum = 0;
+    let mut calls: HashMap<CallId, HashMap<EntryKind, i64>> = HashMap::new();
+    for entry in &entries {
+        sum += entry.amount.0;
+        assert!(sum >= 0, "below zero at {entry:?}");
+        if let Some(call) = entry.call {
+            let twice = calls.entry(call).or_default().insert(entry.kind, entry.amount.0);
+            assert_eq!(twice, None, "{entry:?}");
+        }
+    }
+    assert_eq!(account.available.0, sum, "the balance is the sum of the ledger");
+    let of = |call: &HashMap<EntryKind, i64>, kind| call.get(&kind).copied().unwrap_or(0);
+    let mut open = 0;
+    for call in calls.values() {
+        let (held, released) = (-of(call, EntryKind::Hold), of(call, EntryKind::Release));
+        let charged = -of(call, EntryKind::Charge);
+        match call.contains_key(&EntryKind::Release) {
+            true => assert_eq!(held, released),
+            false => open += held,
+        }
+        assert!((0..=held).contains(&charged));
+        assert!(charged == 0 || call.contains_key(&EntryKind::Release));
+    }
+    assert_eq!(account.held.0, open);
+}
+
+async fn a_new_account_begins_with_its_opening_balance_and_only_once(place: Place) {
+    for _ in 0..2 {
+        let till = Till::open(place.open().await).await;
+        assert_eq!(till.available(), OPENING);
+        assert_eq!(amounts(&ledger(&till.store).await), [(EntryKind::Credit, OPENING)]);
+        till.store.close().await;
+    }
+}
+
+async fn a_hold_is_committed_with_its_call_and_settled_with_its_end(place: Place) {
+    let till = Till::open(place.open().await).await;
+    let placed = till.dial(1, 300).await.expect("covered");
+    assert_eq!(till.store.call(US, call(1)).await.expect("readable"), Some(placed.clone()));
+    assert_eq!(till.store.account(US).await.expect("readable").expect("opened").held, Micros(50_000));
+    assert_eq!(till.available(), OPENING - 50_000);
+    till.answer(1);
+    till.end(1, Some(Duration::from_secs(61)));
+    till.dial(2, 60).await.expect("covered");
+    till.end(2, None);
+    till.journal.drained().await;
+    let expected = [
+        (EntryKind::Credit, OPENING),
+        (EntryKind::Hold, -50_000),
+        (EntryKind::Hold, -10_000),
+        (EntryKind::Release, 50_000),
+        (EntryKind::Charge, -20_000),
+        (EntryKind::Release, 10_000),
+    ];
+    let entries = ledger(&till.store).await;
+    let mut sorted = [amounts(&entries), expected.to_vec()];
+    sorted.iter_mut().for_each(|list| list.sort_by_key(|(kind, amount)| (kind.as_str(), *amount)));
+    assert_eq!(sorted[0], sorted[1]);
+    check(&till.store).await;
+    assert_eq!(till.available(), OPENING - 20_000);
+    let charges = async |id| till.store.call(US, call(id)).await.expect("readable").expect("there").charge;
+    assert_eq!((charges(1).await, charges(2).await), (Some(Micros(20_000)), Some(Micros::ZERO)));
+}
+
+async fn a_hold_without_a_living_call_is_released_at_the_start(place: Place) {
+    let till = Till::open(place.open().await).await;
+    let sql = "INSERT INTO ledger (tenant, kind, amount, call, created_at) VALUES (1, 'hold', -30000, 77, 0)";
+    execute(&till.store, sql).await;
+    assert_eq!(till.store.account(US).await.expect("readable").expect("opened").held, Micros(30_000));
+    till.store.close().await;
+    drop(till);
+    let till = Till::open(place.open().await).await;
+    assert_eq!(till.available(), OPENING);
+    check(&till.store).await;
+    assert_eq!(till.store.release_stray_holds(wall_now()).await.expect("stored"), 0);
+}
+
+async fn a_repeated_request_holds_nothing(place: Place) {
+    let till = Till::open(place.open().await).await;
+    let promise = || {
+        let response = crate::model::StoredResponse { status: 201, body: "{}".into() };
+        Some((Idempotency { key: "k".into(), body_hash: [1; 32] }, response))
+    };
+    for id in 1..=3 {
+        let mut slot = till.journal.reserve().expect("room");
+        let record = hold(&till, &mut slot, id, 60).expect("covered");
+        let record = CallRecord { key: Some(KeyId(7)), ..record };
+        till.journal.intend(slot, record, promise()).await.expect("stored");
+    }
+    assert_eq!(till.available(), OPENING - 10_000);
+    assert_eq!(ledger(&till.store).await.len(), 2);
+    check(&till.store).await;
+}
+
+async fn a_days_spending_outlives_a_restart(place: Place) {
+    let till = Till::open(place.open().await).await;
+    let before = wall_now();
+    till.dial(1, 300).await.expect("covered");
+    till.answer(1);
+    till.end(1, Some(Duration::from_secs(1)));
+    till.journal.drained().await;
+    till.store.close().await;
+    drop(till);
+    let till = Till::open(place.open().await).await;
+    let now = wall_now();
+    let standing = till.cashier.accounts().standing(US, now).expect("seated");
+    // Midnight brings another day.
+    if before.0 / DAY_MS == now.0 / DAY_MS {
+        assert_eq!(standing.spent_today, Micros(10_000));
+    }
+}
+
+async fn the_ledger_is_only_added_to(place: Place) {
+    let till = Till::open(place.open().await).await;
+    for sql in ["UPDATE ledger SET amount = 1", "DELETE FROM ledger"] {
+        let attempt = {
+            let store = till.store.clone();
+            tokio::spawn(async move { execute(&store, sql).await })
+        };
+        assert!(attempt.await.is_err(), "{sql}");
+    }
+    assert_eq!(ledger(&till.store).await.len(), 1);
+}
+
+async fn a_reference_is_credited_once(place: Place) {
+    let till = Till::open(place.open().await).await;
+    let credit = async |reference: Option<&str>| {
+        till.cashier.credit(US, Micros(5), reference.map(String::from)).await.expect("stored")
+    };
+    assert!(credit(Some("invoice 7")).await);
+    assert!(!credit(Some("invoice 7")).await);
+    assert!(credit(None).await && credit(None).await);
+    assert_eq!(till.available(), OPENING + 15);
+    check(&till.store).await;
+}
+
+fn new_top_up(id: &str, auto: bool) -> NewTopUp {
+    NewTopUp { id: id.into(), tenant: US, amount: Micros(1_000), auto, promise: None, at: wall_now() }
+}
+
+async fn a_top_up_is_credited_once_however_often_it_is_confirmed(place: Place) {
+    let till = Till::open(place.open().await).await;
+    let promise = |body| Some((KeyId(7), Idempotency { key: "k".into(), body_hash: [body; 32] }));
+    let first = NewTopUp { promise: promise(1), ..new_top_up("tu_1", false) };
+    assert_eq!(till.store.begin_top_up(&first).await.expect("stored"), Begun::New);
+    let again = NewTopUp { id: "tu_2".into(), ..first.clone() };
+    let Begun::Same(same) = till.store.begin_top_up(&again).await.expect("stored") else {
+        panic!("the same")
+    };
+    assert_eq!((same.id.as_str(), same.state), ("tu_1", TopUpState::Pending));
+    let other = NewTopUp { promise: promise(2), ..again.clone() };
+    assert_eq!(till.store.begin_top_up(&other).await.expect("stored"), Begun::Conflict);
+    let settle = async || till.cashier.settle(same.clone(), &Verdict::Confirmed).await.expect("stored");
+    let (a, b, c) = tokio::join!(settle(), settle(), settle());
+    assert_eq!([a.state, b.state, c.state], [TopUpState::Confirmed; 3]);
+    let late = Verdict::Declined("late".into());
+    assert_eq!(till.store.settle_top_up("tu_1", &late, wall_now()).await.expect("stored"), None);
+    assert_eq!(till.available(), OPENING + 1_000);
+    check(&till.store).await;
+    // Who was declined may try again with the same key.
+    let third = NewTopUp { id: "tu_3".into(), promise: promise(2), ..again };
+    let third = NewTopUp {
+        promise: third.promise.map(|(key, _)| (key, Idempotency { key: "l".into(), body_hash: [3; 32] })),
+        ..third
+    };
+    till.store.begin_top_up(&third).await.expect("stored");
+    till.store.settle_top_up("tu_3", &Verdict::Declined("no".into()), wall_now()).await.expect("stored");
+    let fourth = NewTopUp { id: "tu_4".into(), ..third };
+    assert_eq!(till.store.begin_top_up(&fourth).await.expect("stored"), Begun::New);
+    assert_eq!(till.store.pending_top_ups(10).await.expect("readable").len(), 1);
+}
+
+async fn one_reload_at_a_time(place: Place) {
+    let till = Till::open(place.open().await).await;
+    let begin = async |id| till.store.begin_top_up(&new_top_up(id, true)).await.expect("stored");
+    assert_eq!(begin("tu_1").await, Begun::New);
+    assert_eq!(begin("tu_2").await, Begun::InFlight);
+    till.store.settle_top_up("tu_1", &Verdict::Confirmed, wall_now()).await.expect("stored");
+    assert_eq!(begin("tu_3").await, Begun::New);
+}
+
+async fn a_rate_that_a_tenant_set_outlives_a_restart(place: Place) {
+    let till = Till::open(place.open().await).await;
+    let rate = Rate { prefix: "44".into(), per_minute: Micros(7), ..till.ask(60).rate };
+    let listed = ListedRate { id: 0, tenant: None, rate: rate.clone(), valid_from: None, valid_until: None };
+    let refused = till.cashier.add_rate(TenantId(2), listed.clone()).await;
+    assert!(matches!(refused, Err(RateError::NotAllowed)));
+    till.cashier.add_rate(US, listed).await.expect("the operator's own");
+    assert_eq!(till.ask(60).rate, rate);
+    till.store.close().await;
+    drop(till);
+    assert_eq!(Till::open(place.open().await).await.ask(60).rate, rate);
+}
+
+async fn usage_counts_what_ended(place: Place) {
+    let till = Till::open(place.open().await).await;
+    let begun = wall_now();
+    for (id, talked) in [(1, Some(61)), (2, Some(10)), (3, None)] {
+        till.dial(id, 120).await.expect("covered");
+        till.end(id, talked.map(Duration::from_secs));
+    }
+    till.dial(4, 60).await.expect("covered");
+    till.end(5, None);
+    settled(&till, 3).await;
+    let usage = till.store.usage(US, begun, Timestamp(begun.0 + DAY_MS)).await.expect("readable");
+    assert_eq!((usage.calls, usage.answered, usage.seconds, usage.billable_minutes), (3, 2, 71, 3));
+    assert_eq!(usage.charged, Micros(30_000));
+    let empty = till.store.usage(US, Timestamp(0), Timestamp(1)).await.expect("readable");
+    assert_eq!(empty, crate::model::Usage::default());
+}
+
+/// Waits until the ends of so many calls are on disk.
+async fn settled(till: &Till, ends: usize) {
+    loop {
+        let releases =
+            ledger(&till.store).await.iter().filter(|entry| entry.kind == EntryKind::Release).count();
+        if releases >= ends {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// What becomes of one call.
+#[derive(Clone, Copy, Debug)]
+enum Fate {
+    /// It lives on, until the crash if there is one.
+    Lives { answered: bool },
+    /// Nobody answers.
+    Unanswered,
+    /// They talk for so many milliseconds.
+    Talks(u64),
+    /// Its client goes away while its intent is being written.
+    Abandoned,
+    /// Not a call: the operator gives so much.
+    Credit(i64),
+}
+
+/// One run of the switch: what is asked of it at once, and after how many of those it dies.
+type Life = (Vec<(u64, Fate)>, usize);
+
+fn fate() -> impl Strategy<Value = Fate> {
+    prop_oneof![
+        any::<bool>().prop_map(|answered| Fate::Lives { answered }),
+        Just(Fate::Unanswered),
+        (0u64..400_000).prop_map(Fate::Talks),
+        Just(Fate::Abandoned),
+        (1i64..50_000).prop_map(Fate::Credit),
+    ]
+}
+
+fn lives() -> impl Strategy<Value = Vec<Life>> {
+    let call = (1u64..400, fate());
+    proptest::collection::vec((proptest::collection::vec(call, 1..40), 0usize..40), 1..4)
+}
+
+async fn live(till: Arc<Till>, id: u64, seconds: u64, fate: Fate) {
+    match fate {
+        Fate::Credit(amount) => {
+            till.cashier.credit(US, Micros(amount), None).await.expect("stored");
+        }
+        Fate::Abandoned => {
+            let mut slot = till.journal.reserve().expect("room");
+            if let Some(record) = hold(&till, &mut slot, id, seconds) {
+                let intent = std::pin::pin!(till.journal.intend(slot, record, None));
+                let _ = futures_util::poll!(intent);
+            }
+        }
+        Fate::Lives { answered } => {
+            if till.dial(id, seconds).await.is_some() && answered {
+                till.answer(id);
+            }
+        }
+        Fate::Unanswered => {
+            till.dial(id, seconds).await;
+            till.end(id, None);
+        }
+        Fate::Talks(ms) => {
+            if till.dial(id, seconds).await.is_some() {
+                till.answer(id);
+                till.end(id, Some(Duration::from_millis(ms)));
+            }
+        }
+    }
+}
+
+/// Runs the lives over one store, each in a runtime that is torn down under it, and looks at the books after each.
+fn many_lives(place: &Place, lives: Vec<Life>) {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    for (asked, dies_after) in lives {
+        place.crash_after(move |store| async move {
+            let till = Arc::new(Till::open(store).await);
+            let mut tasks = tokio::task::JoinSet::new();
+            for (seconds, fate) in asked {
+                let id = NEXT.fetch_add(1, Ordering::Relaxed);
+                tasks.spawn(live(Arc::clone(&till), id, seconds, fate));
+            }
+            for _ in 0..dies_after {
+                if tasks.join_next().await.is_none() {
+                    break;
+                }
+            }
+        });
+        place.crash_after(|store| async move { check(&store).await });
+    }
+    place.crash_after(|store| async move {
+        let till = Till::open(store).await;
+        till.journal.drained().await;
+        check(&till.store).await;
+        let account = till.store.account(US).await.expect("readable").expect("opened");
+        assert_eq!(account.held, Micros::ZERO, "nothing lives");
+        assert_eq!(till.available(), account.available.0, "memory and ledger agree");
+        assert_eq!(till.cashier.accounts().counts().1, 0);
+        every_call_cost_what_it_should(&till.store).await;
+    });
+}
+
+async fn every_call_cost_what_it_should(store: &Store) {
+    let charged: HashMap<CallId, i64> = ledger(store)
+        .await
+        .iter()
+        .filter(|entry| entry.kind == EntryKind::Charge)
+        .filter_map(|entry| Some((entry.call?, -entry.amount.0)))
+        .collect();
+    let page = store.calls(US, &Default::default(), 10_000, 0).await.expect("readable");
+    for record in &page.calls {
+        assert_eq!(record.state, CallState::Ended);
+        assert_eq!(record.charge, settlement(record));
+        let charge = record.charge.unwrap_or_default().0;
+        assert_eq!(charged.get(&record.call).copied().unwrap_or(0), charge, "{record:?}");
+    }
+    assert!(charged.keys().all(|call| page.calls.iter().any(|record| record.call == *call)));
+}
+
+fn place(open: impl Future<Output = Place>) -> Place {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(open)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_the_books_are_right_in_sqlite(lives in lives()) {
+        many_lives(&place(Place::sqlite()), lives);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_the_books_are_right_in_postgresql(lives in lives()) {
+        many_lives(&place(Place::postgres()), lives);
+    }
+}

@@ -1,0 +1,65 @@
+//! What a call costs before it is placed: its price, whether it can be paid, and what is kept back for it.
+
+use std::sync::Arc;
+
+use super::{Inner, Ticket, stored, wall_now};
+use crate::billing::{Ask, Held};
+use crate::model::{Agent, Face, PhoneNumber, Rate, Refusal, TenantId};
+
+impl Inner {
+    /// What a call to this number costs; `None` if calls cost nothing here.
+    pub(super) async fn price(&self, tenant: TenantId, to: &PhoneNumber) -> Result<Option<Rate>, Refusal> {
+        let Some(cashier) = &self.parts.cashier else { return Ok(None) };
+        cashier.seat(tenant).await.map_err(|error| stored(&error))?;
+        cashier.price(tenant, to).map(Some)
+    }
+
+    /// Could it be paid now? Spend controls and balance come before whatever else may keep the call from starting.
+    pub(super) fn look(&self, ticket: &Ticket) -> Result<(), Refusal> {
+        match self.parts.cashier.as_ref().zip(ticket.ask.as_ref()) {
+            Some((cashier, ask)) => cashier.accounts().look(wall_now(), ask),
+            None => Ok(()),
+        }
+    }
+
+    /// Keeps the money back.
+    pub(super) fn hold(&self, ask: Option<&Ask>) -> Result<Option<Held>, Refusal> {
+        match self.parts.cashier.as_ref().zip(ask) {
+            Some((cashier, ask)) => cashier.accounts().hold(wall_now(), ask).map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+/// The longest call that the agent and any of the trunks allow, at this price.
+pub fn ask(ticket: &Ticket, rate: Rate, face: Option<Face>) -> Ask {
+    let plan = &ticket.plan;
+    let own = plan.agent.call_duration_max;
+    let by_trunk =
+        plan.trunks.iter().map(|trunk| trunk.destinations.call_max.map_or(own, |most| most.min(own)));
+    Ask {
+        tenant: ticket.record.tenant,
+        key: ticket.record.key,
+        rate,
+        longest: by_trunk.max().unwrap_or(own),
+        partial: face.is_some_and(takes_any_balance),
+    }
+}
+
+/// A face whose documents refuse a call only when nothing is left.
+fn takes_any_balance(face: Face) -> bool {
+    match face {
+        Face::Nixflex => false,
+    }
+}
+
+/// The hold goes into the call's row, and the call lasts no longer than it: whatever ends a call that is too long ends it then.
+pub fn write_down(ticket: &mut Ticket, held: Option<&Held>) {
+    let Some(held) = held else { return };
+    ticket.record.hold = Some(held.hold().clone());
+    let (own, lasts) = (ticket.plan.agent.call_duration_max, held.lasts());
+    if lasts < own {
+        let shorter = Agent { call_duration_max: lasts, ..Agent::clone(&ticket.plan.agent) };
+        ticket.plan.agent = Arc::new(shorter);
+    }
+}
