@@ -333,7 +333,7 @@ impl House {
             store: self.store.clone(),
             journal: self.journal.clone(),
             admission: self.admission.clone(),
-            practice: Practice::new(config.clone(), self.directory.clone()),
+            practice: Practice::new(config.clone(), self.directory.clone(), self.admission.clone()),
             metrics: metrics.clone(),
             readiness: Readiness::new(move || match (dialer.is_draining(), store.healthy()) {
                 (true, _) => Err("draining".into()),

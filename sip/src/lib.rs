@@ -71,6 +71,7 @@
 #![warn(missing_docs)]
 
 mod arena;
+mod certificate;
 mod config;
 mod counters;
 mod dialog;
