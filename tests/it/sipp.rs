@@ -10,6 +10,7 @@ mod incoming;
 mod load;
 mod media;
 mod refusals;
+mod registering;
 mod routing;
 mod sessions;
 

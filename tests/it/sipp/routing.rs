@@ -8,13 +8,13 @@ use super::{Told, play, usual};
 use crate::ledger;
 use crate::switch::{Setup, Sipp, Switch, eventually, outbound};
 
-fn trunk(switch: &Switch, name: &str) -> Value {
+pub fn trunk(switch: &Switch, name: &str) -> Value {
     let reply = switch.get(&format!("/v1/trunks/{name}"));
     assert_eq!(reply.status, 200, "{reply:?}");
     reply.json
 }
 
-fn ended(switch: &Switch, call: &str) -> (String, String) {
+pub fn ended(switch: &Switch, call: &str) -> (String, String) {
     let record = switch.call_until_ended(call);
     let shown = |key: &str| record[key].as_str().unwrap_or_default().to_owned();
     (shown("status"), shown("ended_reason"))
