@@ -314,7 +314,8 @@ impl Leg {
             let payload = event.scaled(times);
             // Audio that waits for its packet is older than the event.
             self.flush();
-            self.send_at(payload_type, event.marker, event.timestamp.wrapping_mul(times), &payload);
+            // One stream, one line of timestamps: the audio's.
+            self.send(payload_type, event.marker, event.timestamp, &payload);
             self.talking = false;
         }
         sent
@@ -384,11 +385,7 @@ impl Leg {
 
     /// `timestamp` is in samples of 8 kHz.
     fn send(&mut self, payload_type: u8, marker: bool, timestamp: u32, payload: &[u8]) {
-        self.send_at(payload_type, marker, timestamp.wrapping_mul(self.scale()), payload);
-    }
-
-    /// `timestamp` is as it goes out.
-    fn send_at(&mut self, payload_type: u8, marker: bool, timestamp: u32, payload: &[u8]) {
+        let timestamp = timestamp.wrapping_mul(self.scale());
         let Some(to) = self.peer.destination() else { return };
         let header = Header { payload_type, marker, sequence: self.sequence, timestamp, ssrc: self.ssrc };
         let protection = self.protection.as_deref_mut().filter(|_| self.secured);

@@ -121,8 +121,8 @@ impl Line {
         self.bridge.poll_timeout()
     }
 
-    /// Waits until something may be read. Cancel-safe.
-    pub async fn readable(&self) {
+    /// Waits until something may be read. Cancel-safe. Exclusive, since a codec may be owned by any thread and shared by none.
+    pub async fn readable(&mut self) {
         // What fails to be waited for fails to be read as well, and is counted as nothing.
         let _ = tokio::select! {
             ready = self.rtp.readable() => ready,

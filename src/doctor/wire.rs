@@ -197,7 +197,7 @@ impl Wire {
                     self.receive()?;
                 }
                 _ = self.endpoint.writable() => {}
-                () = heard(line.as_deref()) => {}
+                () = heard(line.as_deref_mut()) => {}
                 () = tokio::time::sleep_until(due.into()) => self.agent.handle_timeout(Instant::now()),
             }
         }
@@ -239,7 +239,7 @@ impl Wire {
     }
 }
 
-async fn heard(line: Option<&Line>) {
+async fn heard(line: Option<&mut Line>) {
     match line {
         Some(line) => line.readable().await,
         None => std::future::pending().await,
