@@ -226,7 +226,7 @@ impl Kept {
     fn register(&mut self, now: Instant, agent: &mut UserAgent, gate: &Admission) {
         let Some(wanted) = &self.trunk.registration else { return };
         let trunk = &self.trunk;
-        let registrar = wanted.registrar.clone().unwrap_or_else(|| Target::of(&trunk.uri).itself());
+        let registrar = wanted.registrar.clone().unwrap_or_else(|| trunk.uri.clone());
         let register = Register {
             token: TOKEN | trunk.id.0,
             registrar,

@@ -32,17 +32,6 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// As itself, with nobody's number, which is how a registrar is addressed (RFC 3261 §10.2). Of the parameters only the
-    /// transport says where it is.
-    pub fn itself(&self) -> String {
-        let is_transport = |parameter: &&str| {
-            parameter.split_once('=').is_some_and(|(name, _)| name.eq_ignore_ascii_case("transport"))
-        };
-        let transport = self.parameters.split(';').find(is_transport);
-        let transport = transport.map_or_else(String::new, |transport| format!(";{transport}"));
-        format!("{}:{}{transport}", self.scheme, self.host_port)
-    }
-
     /// As a Request-URI: port and parameters stay.
     pub fn request_uri(&self, user: &str, user_phone: bool) -> String {
         let phone = phone(user_phone && !self.parameters.contains(";user="));
@@ -116,18 +105,6 @@ mod tests {
             ("sip:p.example;lr", "sip:p.example;lr"),
         ] {
             assert_eq!(Target::of(proxy).route(), route);
-        }
-    }
-
-    #[test]
-    fn a_registrar_is_reached_as_the_trunk_is() {
-        for (trunk, registrar) in [
-            ("sip:a.example", "sip:a.example"),
-            ("sip:[2001:db8::1]:5070;transport=tcp", "sip:[2001:db8::1]:5070;transport=tcp"),
-            ("sip:me@a.example;user=phone;Transport=TLS", "sip:a.example;Transport=TLS"),
-            ("sips:a.example:5061", "sips:a.example:5061"),
-        ] {
-            assert_eq!(Target::of(trunk).itself(), registrar);
         }
     }
 

@@ -2,7 +2,7 @@
 //! Every test asks for the same: this fault and no other, and advice that names the right thing.
 
 mod calls;
-mod fake;
+pub mod fake;
 mod healthy;
 mod http;
 mod media;

@@ -5,6 +5,7 @@ mod answers;
 mod cancels;
 mod challenges;
 mod dialogs;
+mod identities;
 mod inbound;
 mod incoming;
 mod load;
@@ -13,6 +14,7 @@ mod refusals;
 mod registering;
 mod routing;
 mod sessions;
+mod transports;
 
 use serde_json::{Value, json};
 
