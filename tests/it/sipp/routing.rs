@@ -242,6 +242,33 @@ fn a_refused_registration_takes_the_trunk_down_with_its_code() {
 }
 
 #[test]
+fn where_a_trunk_may_not_call_no_invite_goes_and_where_it_may_one_does() {
+    for (trunk, to, why) in [
+        ("deny = [\"+4473\"]", "+447386172392", "+4473"),
+        ("allow_countries = [\"US\"]", "+447386172392", "GB"),
+        ("allow = [\"+1\"]", "+447386172392", "allow"),
+        ("", "+19005551234", "premium"),
+    ] {
+        let switch = usual().trunk(trunk).start();
+        let refused = switch.post_outbound(&outbound(json!({ "to_number": to })));
+        assert_eq!(
+            (refused.status, &refused.json["error"]["code"]),
+            (502, &json!("outbound_failed")),
+            "{trunk}"
+        );
+        let said = refused.json["error"]["details"]["twilio_error"].as_str().unwrap_or_default();
+        assert!(said.contains(why), "{trunk}: {said}");
+        assert_eq!(switch.get("/v1/calls").json["count"], 0, "{trunk}");
+    }
+    let switch = usual().trunk("allow_classes = [\"premium\"]").start();
+    let sipp = Sipp::at(&switch.place, "busy-486");
+    let call = switch.call_with(json!({ "to_number": "+19005551234" }));
+    assert_eq!(ended(&switch, &call), ("busy".into(), "busy".into()));
+    let report = sipp.succeed(1);
+    assert!(report.requests("INVITE")[0].starts_with("INVITE sip:+19005551234@"));
+}
+
+#[test]
 fn a_redirection_is_followed_where_it_may_lead() {
     let switch = usual().start();
     let first = Sipp::at(&switch.place, "redirect-elsewhere");
