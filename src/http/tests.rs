@@ -90,7 +90,11 @@ impl House {
         let journal = Journal::start(store.clone(), journal::Config::default(), Wake::default());
         let api = Api::from(Parts {
             originate: Originate::new(place),
-            practice: Practice::new(config.clone(), Directory::new(config.objects.clone())),
+            practice: Practice::new(
+                config.clone(),
+                Directory::new(config.objects.clone()),
+                Admission::new(Limits::default()),
+            ),
             directory: Directory::new(config.objects),
             store: store.clone(),
             journal,
