@@ -90,6 +90,7 @@ impl House {
         let journal = Journal::start(store.clone(), journal::Config::default(), Wake::default());
         let api = Api::from(Parts {
             originate: Originate::new(place),
+            control: Control::nobody(),
             practice: Practice::new(
                 config.clone(),
                 Directory::new(config.objects.clone()),

@@ -1,5 +1,7 @@
 //! Carriers that cannot be reached.
 
+#![expect(clippy::disallowed_methods, reason = "certificates are good by the wall clock")]
+
 use std::net::{SocketAddrV4, UdpSocket};
 
 use super::fake::Fake;
@@ -128,6 +130,7 @@ enum Life {
     Ending,
 }
 
+#[expect(clippy::disallowed_methods, reason = "a certificate that ends soon, ends soon from now")]
 fn issue(name: &str, life: Life) -> Issued {
     use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
     let ca_key = KeyPair::generate().expect("a key");
