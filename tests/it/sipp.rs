@@ -12,6 +12,7 @@ mod media;
 mod refusals;
 mod routing;
 mod sessions;
+mod transfers;
 
 use serde_json::{Value, json};
 
