@@ -1,7 +1,7 @@
 # What a developer types. Everything here also works by hand; CI runs `make test`.
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
-PACKAGES := sip-tester postgresql prometheus flite
+PACKAGES := sip-tester postgresql prometheus flite kamailio kamailio-tls-modules baresip-core cmake
 
 .PHONY: demo test deps check unit bench dist
 
@@ -12,21 +12,22 @@ demo:
 # Everything that must hold before a commit lands: installs what it needs, checks, builds, tests.
 test: deps check unit
 
-# sipp, a PostgreSQL server, promtool and a speech synthesiser, from the distribution's packages.
+# sipp, a PostgreSQL server, promtool, a speech synthesiser, and kamailio and baresip as other people's SIP stacks, from the
+# distribution's packages; cmake builds libopus for the feature `opus`.
 deps:
 	@missing=""; for package in $(PACKAGES); do dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
 	if [ -n "$$missing" ]; then $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends $$missing; fi
 
 check:
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --workspace --all-targets --features opus -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 	@if command -v cargo-deny >/dev/null; then cargo deny check bans licenses sources; \
 	else echo "cargo-deny is not installed: dependencies' licences were not checked (cargo install --locked cargo-deny)"; fi
 
 # The integration tests start the release binary, sipp, PostgreSQL and webhook receivers by themselves.
 unit:
-	cargo test --release --workspace
+	cargo test --release --workspace --features opus
 
 # Prints the tables that the README quotes. Takes a quiet machine and about ten minutes.
 bench:

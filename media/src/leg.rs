@@ -279,7 +279,11 @@ impl Leg {
     }
 
     fn receive_rtcp_clear(&mut self, now: Instant, from: SocketAddr, packet: &[u8]) {
+        let reports = self.rtcp.remote().reports;
         if self.rtcp.receive(now, packet) {
+            if self.rtcp.remote().reports != reports {
+                self.stats.remote_reported_after = self.stats.packets_out;
+            }
             self.rtcp_from = Some(from);
             self.rtcp_at = Some(now);
         } else {
@@ -314,7 +318,8 @@ impl Leg {
             let payload = event.scaled(times);
             // Audio that waits for its packet is older than the event.
             self.flush();
-            self.send_at(payload_type, event.marker, event.timestamp.wrapping_mul(times), &payload);
+            // One stream, one line of timestamps: the audio's.
+            self.send(payload_type, event.marker, event.timestamp, &payload);
             self.talking = false;
         }
         sent
@@ -384,11 +389,7 @@ impl Leg {
 
     /// `timestamp` is in samples of 8 kHz.
     fn send(&mut self, payload_type: u8, marker: bool, timestamp: u32, payload: &[u8]) {
-        self.send_at(payload_type, marker, timestamp.wrapping_mul(self.scale()), payload);
-    }
-
-    /// `timestamp` is as it goes out.
-    fn send_at(&mut self, payload_type: u8, marker: bool, timestamp: u32, payload: &[u8]) {
+        let timestamp = timestamp.wrapping_mul(self.scale());
         let Some(to) = self.peer.destination() else { return };
         let header = Header { payload_type, marker, sequence: self.sequence, timestamp, ssrc: self.ssrc };
         let protection = self.protection.as_deref_mut().filter(|_| self.secured);
@@ -460,6 +461,8 @@ impl Leg {
             remote_lost: remote.lost,
             remote_jitter: Duration::from_micros(u64::from(remote.jitter / self.scale()) * 125),
             round_trip: remote.round_trip,
+            remote_reports: remote.reports,
+            remote_mentions: remote.mentions,
             ..self.stats
         }
     }

@@ -11,8 +11,6 @@ use crate::sdp::OpusReceiver;
 const RATE: u32 = 8_000;
 /// Samples of 2.5 ms, the grain of everything in Opus.
 const GRAIN: usize = 20;
-/// Most bytes of a packet that is written: 60 ms at 64 kbit/s, far above [`BITRATE`].
-pub(crate) const PACKET_MAX: usize = 480;
 /// Bits a second: enough for narrow-band speech with room for the redundancy of FEC (RFC 7587 §3.1.1).
 const BITRATE: u32 = 24_000;
 /// The loss that redundancy is written for, in percent.
@@ -86,6 +84,9 @@ const BITRATE_MIN: u32 = 6_000;
 #[cfg(test)]
 mod tests {
     use std::f32::consts::TAU;
+
+    /// Room for a packet: 60 ms at 64 kbit/s, far above [`BITRATE`].
+    const PACKET_MAX: usize = 480;
 
     use super::*;
 

@@ -1,5 +1,6 @@
 //! What a user agent is told at its start, and what it is asked to send.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -175,7 +176,7 @@ pub enum Reliable {
 /// A session timer (RFC 4028): a dialog whose ends do not hear of each other for `interval` is over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SessionTimer {
-    /// Session-Expires: refreshed at half of it. At least `min`.
+    /// Session-Expires: refreshed at half of it. At least `min`, at most a day.
     pub interval: Duration,
     /// Min-SE: a shorter interval is refused with 422 (§5). The RFC's floor is 90 s.
     pub min: Duration,
@@ -260,8 +261,8 @@ pub struct Refer {
     pub subscribe: bool,
 }
 
-/// A message body: opaque here.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// A message body: opaque here. Its Debug is its type and its length: SDP holds the keys of SRTP.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Body {
     /// Its Content-Type, parameters included.
     pub content_type: String,
@@ -274,5 +275,14 @@ impl Body {
     #[must_use]
     pub fn sdp(bytes: impl Into<Bytes>) -> Self {
         Self { content_type: String::from("application/sdp"), bytes: bytes.into() }
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body")
+            .field("content_type", &self.content_type)
+            .field("bytes", &format_args!("{} bytes", self.bytes.len()))
+            .finish()
     }
 }

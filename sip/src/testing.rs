@@ -10,6 +10,7 @@ mod forks;
 mod guarding;
 mod hostile;
 mod incoming;
+mod nexthops;
 mod notices;
 mod offers;
 mod pair;
@@ -18,6 +19,7 @@ mod referral;
 mod registration;
 mod reliable;
 mod requests;
+mod secrets;
 mod sessions;
 mod uac;
 

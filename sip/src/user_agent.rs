@@ -74,6 +74,7 @@ impl UserAgent {
             Asker::Invite(key) => self.call_targets(now, key, targets),
             Asker::Request(key) => self.request_targets(now, key, targets),
             Asker::Ack(key) => self.ack_targets(now, key, &targets),
+            Asker::Asked(key, number) => self.asked_targets(now, key, number, targets),
             Asker::Nobody => {}
         }
     }

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use trunkline_media::{Event as MediaEvent, Media, Report};
-use trunkline_sip::transport::UdpCounters;
+use trunkline_sip::transport::{StreamCounters, UdpCounters};
 use trunkline_sip::{Counters, Endpoint, Query, QueryId, Resolver, Target};
 
 use super::knock::Knock;
@@ -151,6 +151,8 @@ pub struct Counts {
     pub sip: Counters,
     /// The sockets'.
     pub endpoint: UdpCounters,
+    /// The connections'.
+    pub streams: StreamCounters,
     /// Calls alive.
     pub calls: usize,
     /// Registrations that hold, are under way, or are being given up.
@@ -342,6 +344,7 @@ impl Driver {
         let counts = Counts {
             sip: *self.parts.shard.counters(),
             endpoint: self.parts.endpoint.counters(),
+            streams: self.parts.endpoint.stream_counters(),
             calls: self.parts.shard.calls(),
             registered: self.parts.shard.registered(),
         };

@@ -4,6 +4,7 @@
 mod answers;
 mod cancels;
 mod challenges;
+mod codecs;
 mod dialogs;
 mod inbound;
 mod incoming;

@@ -14,7 +14,7 @@ use crate::message::{Message, Method, Name, Uri};
 use crate::path::{Path, Target};
 use crate::reason::Reason;
 use crate::targets::{Attempt, Targets};
-use crate::transaction::{Outgoing, Owner, Severed, Way};
+use crate::transaction::{Length, Outgoing, Owner, Severed, Way};
 use crate::transport_error::TransportError;
 use crate::user_agent::UserAgent;
 
@@ -131,21 +131,21 @@ impl UserAgent {
     }
 
     fn send_invite_by(&mut self, now: Instant, key: Key, way: Way) {
-        if let Some(calling) = self.calling(key) {
-            calling.way = Some(way);
-        }
-        if self.send_invite(now, key, way.path, way.grown.is_some()) {
+        let Some(calling) = self.calling(key) else { return };
+        calling.way = Some(way);
+        let length = way.length(&calling.targets);
+        if self.send_invite(now, key, way.path, length) {
             return;
         }
         // Too long for a datagram.
         let (Some(path), Some(calling)) = (way.grown, self.calling(key)) else { return };
         calling.targets.grew(Target::udp(way.path.remote));
         calling.way = Some(Way { path, grown: None });
-        self.send_invite(now, key, path, false);
+        self.send_invite(now, key, path, Length::Grown);
     }
 
-    /// Gives whether it was sent: the choosy sends nothing that is too long for a datagram.
-    fn send_invite(&mut self, now: Instant, key: Key, path: Path, is_choosy: bool) -> bool {
+    /// Gives whether it was sent: what must be short is not if it is too long for a datagram.
+    fn send_invite(&mut self, now: Instant, key: Key, path: Path, length: Length) -> bool {
         let Self { layer, usages, .. } = self;
         let Some(usage) = usages.get_mut(key) else { return true };
         let Phase::Calling(calling) = &mut usage.phase else { return true };
@@ -164,7 +164,7 @@ impl UserAgent {
             method: Method::Invite,
             uri: &invite.uri,
             path,
-            is_choosy,
+            length,
             owner: Owner::Invite(key),
             tap: usage.tap,
         };
@@ -317,7 +317,7 @@ impl UserAgent {
     ) {
         let Some(usage) = self.usages.get_mut(key) else { return };
         if usage.invite != Some(severed.key) {
-            return self.asked_severed(now, key, severed.key);
+            return self.asked_severed(now, key, severed.key, error);
         }
         usage.invite = None;
         let Phase::Calling(calling) = &mut usage.phase else { return };

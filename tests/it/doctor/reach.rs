@@ -1,5 +1,7 @@
 //! Carriers that cannot be reached.
 
+#![expect(clippy::disallowed_methods, reason = "certificates are good by the wall clock")]
+
 use std::net::{SocketAddrV4, UdpSocket};
 
 use super::fake::Fake;
@@ -50,6 +52,14 @@ fn a_certificate_that_has_expired() {
     let issued = issue(&place.trunk.to_string(), Life::Over);
     let _fake = Fake::over_tls(place.trunk_sip(), &issued.certificate, &issued.key);
     tls(&place, &issued).only_fault("certificate-expired", &["renew its certificate"]);
+}
+
+#[test]
+fn a_certificate_that_ends_soon() {
+    let place = Place::claim();
+    let issued = issue(&place.trunk.to_string(), Life::Ending);
+    let _fake = Fake::over_tls(place.trunk_sip(), &issued.certificate, &issued.key);
+    tls(&place, &issued).only_warning("certificate-expiring", &["in 12 days", "renew its certificate"]);
 }
 
 #[test]
@@ -116,8 +126,11 @@ struct Issued {
 enum Life {
     Good,
     Over,
+    /// For twelve days more.
+    Ending,
 }
 
+#[expect(clippy::disallowed_methods, reason = "a certificate that ends soon, ends soon from now")]
 fn issue(name: &str, life: Life) -> Issued {
     use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
     let ca_key = KeyPair::generate().expect("a key");
@@ -129,6 +142,10 @@ fn issue(name: &str, life: Life) -> Issued {
     (own.not_before, own.not_after) = match life {
         Life::Good => (date_time_ymd(2020, 1, 1), date_time_ymd(4000, 1, 1)),
         Life::Over => (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1)),
+        Life::Ending => {
+            let end = std::time::SystemTime::now() + std::time::Duration::from_secs(12 * 86_400 + 3_600);
+            (date_time_ymd(2020, 1, 1), end.into())
+        }
     };
     let issuer = Issuer::from_params(&ca, &ca_key);
     let certificate = own.signed_by(&key, &issuer).expect("a certificate").pem();

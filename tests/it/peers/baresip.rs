@@ -31,6 +31,9 @@ impl Baresip {
             &format!("<{uri}>;auth_user=callee;auth_pass={PASSWORD};answermode=auto;regint=60{encryption}\n"),
         );
         write("contacts", "");
+        // The proxy opens a connection of its own to the callee, so the callee is a TLS server too.
+        let issued = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).expect("a certificate");
+        write("cert.pem", &(issued.cert.pem() + &issued.signing_key.serialize_pem()));
         let path = folder.path().display().to_string();
         hello(&folder.path().join("hello.wav"));
         write("config", &CONFIG.replace("@PORT@", &free_port().to_string()).replace("@FOLDER@", &path));
@@ -123,6 +126,7 @@ const CONFIG: &str = "\
 net_interface 127.0.0.1
 poll_method epoll
 sip_listen 127.0.0.1:@PORT@
+sip_certificate @FOLDER@/cert.pem
 call_local_timeout 120
 call_max_calls 4
 audio_player aubridge,sink
