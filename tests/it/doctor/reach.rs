@@ -1,7 +1,5 @@
 //! Carriers that cannot be reached.
 
-#![expect(clippy::disallowed_methods, reason = "certificates are good by the wall clock")]
-
 use std::net::{SocketAddrV4, UdpSocket};
 
 use super::fake::Fake;
