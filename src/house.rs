@@ -351,6 +351,8 @@ impl House {
             directory: self.directory.clone(),
             store: self.store.clone(),
             journal: self.journal.clone(),
+            cashier: self.cashier.clone(),
+            operator_token: keyfile::operator_token(&config.data_dir).map_err(io_error("the key file"))?,
             admission: self.admission.clone(),
             practice: Practice::new(config.clone(), self.directory.clone(), self.admission.clone()),
             metrics: metrics.clone(),
@@ -375,7 +377,8 @@ impl House {
     }
 }
 
-fn database(config: &Config, ephemeral: bool) -> Result<DatabaseTarget, HouseError> {
+/// Where the switch keeps its rows; makes the folder.
+pub fn database(config: &Config, ephemeral: bool) -> Result<DatabaseTarget, HouseError> {
     private_folder(&config.data_dir)?;
     Ok(match &config.database {
         _ if ephemeral => DatabaseTarget::Memory,

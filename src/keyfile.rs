@@ -16,6 +16,11 @@ pub fn body_hash(data_dir: &Path) -> io::Result<[u8; 32]> {
     derive(&load(data_dir)?, b"request bodies")
 }
 
+/// What the operator's own requests to the running switch show: whoever can read the key file is the operator.
+pub fn operator_token(data_dir: &Path) -> io::Result<String> {
+    Ok(format!("op_{}", hex::encode(derive(&load(data_dir)?, b"operator")?)))
+}
+
 /// One key for each purpose, so that no two uses share one (RFC 5869's expand step, one block).
 fn derive(secret: &[u8; LENGTH], purpose: &[u8]) -> io::Result<[u8; 32]> {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");

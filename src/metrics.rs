@@ -314,7 +314,7 @@ fn reason(refusal: &Refusal) -> &'static str {
         Refusal::NumberHasNoTrunk => "no_trunk",
         Refusal::DestinationForbidden { .. } => "destination_forbidden",
         Refusal::RateNotFound => "rate_not_found",
-        Refusal::SpendControl(_) => "spend_control",
+        Refusal::SpendControl => "spend_control",
         Refusal::InsufficientBalance => "insufficient_balance",
         Refusal::TrunkDown { .. } => "trunk_down",
         Refusal::Limited { .. } => "limited",

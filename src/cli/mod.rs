@@ -1,5 +1,6 @@
 //! The command line. Each command is its arguments and one `run`.
 
+pub mod billing;
 pub mod call;
 pub mod check;
 pub mod demo;
@@ -8,6 +9,7 @@ pub mod serve;
 mod story;
 pub mod trunk;
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -33,6 +35,8 @@ enum Command {
     Demo(demo::Args),
     /// Place one call and watch it.
     Call(call::Args),
+    /// Look after tenants' money.
+    Billing(billing::Args),
     /// Look after a trunk.
     Trunk(trunk::Args),
     /// Print a completion script for a shell.
@@ -58,6 +62,16 @@ impl ConfigArgs {
     }
 }
 
+/// Who listens on every address is asked on this machine's own.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let own = |address: IpAddr| match address {
+        IpAddr::V4(any) if any.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
+        IpAddr::V6(any) if any.is_unspecified() => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
+        address => address,
+    };
+    SocketAddr::new(own(listen.ip()), listen.port())
+}
+
 /// What a wrong configuration ends with; so does a wrong command line.
 pub const EXIT_USAGE: u8 = 2;
 
@@ -68,6 +82,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Check(args) => check::run(args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Call(args) => call::run(args).await,
+        Command::Billing(args) => billing::run(args).await,
         Command::Trunk(args) => trunk::run(args).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "trunkline", &mut std::io::stdout());
@@ -103,6 +118,7 @@ mod tests {
             "trunkline trunk list --json --config trunkline.toml",
             "trunkline trunk doctor t1 --json --config trunkline.toml",
             "trunkline trunk doctor t1 --call +447386172392",
+            "trunkline billing credit 1 25.00 --reference invoice --config trunkline.toml",
             "trunkline completions bash",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
@@ -111,6 +127,8 @@ mod tests {
             "trunkline",
             "trunkline call 07386172392 --trunk t1 --say hello",
             "trunkline call +447386172392 --trunk t1",
+            "trunkline billing credit 1 0",
+            "trunkline billing credit 1 1e3",
             "trunkline trunk doctor",
             "trunkline trunk doctor t1 --call 07386172392",
             "trunkline call +447386172392 --trunk t1 --say hello --var name",

@@ -1,7 +1,10 @@
 //! The faces: one a vendor, each pure. A face parses a request, renders an answer, an error and an event, and signs;
 //! it knows the model and nothing else, neither HTTP's types nor another face.
 
+pub mod minivoice;
+pub mod money;
 pub mod nixflex;
+pub mod thunderphone;
 
 use crate::model::{Refusal, Untransferable};
 
@@ -33,6 +36,8 @@ pub enum Problem {
     },
     /// The body did not come in time.
     BodyTimeout,
+    /// Money is asked for in vain.
+    Billing(money::BillingProblem),
     /// The switch failed in a way that nobody foresaw.
     Internal,
 }

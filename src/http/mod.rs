@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "a shell: it reads the clock and spawns")]
 
 mod auth;
+mod billing;
 mod body;
 mod calls;
 mod control;
@@ -26,6 +27,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use crate::admission::Admission;
+use crate::cashier::Cashier;
 use crate::directory::Directory;
 use crate::doctor::Practice;
 use crate::face::Problem;
@@ -57,6 +59,10 @@ pub struct Parts {
     pub store: Store,
     /// Calls whose end is not in the store yet.
     pub journal: Journal,
+    /// Money, if calls cost any.
+    pub cashier: Option<Cashier>,
+    /// What the operator's own requests show.
+    pub operator_token: String,
     /// How trunks stand.
     pub admission: Admission,
     /// Examines trunks.
@@ -106,7 +112,15 @@ pub fn router(api: Api) -> Router {
         .route("/v1/trunks", get(trunks::list))
         .route("/v1/trunks/{id}", get(trunks::read))
         .route("/v1/trunks/{id}/doctor", post(doctor::examine))
+        // ThunderPhone's.
+        .route("/v1/billing", get(billing::account).patch(billing::change))
+        .route("/v1/billing/top-up", post(billing::top_up))
+        .route("/v1/billing/transactions", get(billing::transactions))
+        // MiniVoice's.
+        .route("/v1/rates", get(billing::rates).post(billing::add_rate))
+        .route("/v1/usage", get(billing::usage))
         // The operator's.
+        .route("/v1/native/billing/credits", post(billing::credit))
         .route("/metrics", get(health::metrics))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))

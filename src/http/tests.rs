@@ -98,6 +98,8 @@ impl House {
             ),
             directory: Directory::new(config.objects),
             store: store.clone(),
+            cashier: None,
+            operator_token: "op_test".into(),
             journal,
             admission: Admission::new(Limits::default()),
             metrics: Metrics::new(),

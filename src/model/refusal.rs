@@ -58,8 +58,8 @@ pub enum Refusal {
     #[error("no rate is known for this destination")]
     RateNotFound,
     /// A spend control forbids another call now.
-    #[error("the spend control allows no more: {0}")]
-    SpendControl(&'static str),
+    #[error("the spend control allows no more now")]
+    SpendControl,
     /// The balance does not cover the call.
     #[error("balance is too low to create call")]
     InsufficientBalance,

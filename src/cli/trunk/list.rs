@@ -3,13 +3,12 @@
 //! The state lives in the running switch, so it is asked over its own API: at `[http] listen`, with the first key that the
 //! configuration declares. Where nobody listens there, nothing is known but what is written.
 
-use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use serde_json::Value;
 
-use crate::cli::ConfigArgs;
+use crate::cli::{ConfigArgs, reachable};
 use crate::config::Config;
 use crate::egress::{Egress, EgressError, Policy};
 use crate::model::Key;
@@ -57,16 +56,6 @@ async fn ask(config: &Config) -> anyhow::Result<Option<Value>> {
         bail!("{url} answers {}", answer.status);
     }
     Ok(Some(serde_json::from_slice(&answer.body).context("the answer is no JSON, or too long")?))
-}
-
-/// Who listens on every address is asked on this machine's own.
-fn reachable(listen: SocketAddr) -> SocketAddr {
-    let own = |address: IpAddr| match address {
-        IpAddr::V4(any) if any.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
-        IpAddr::V6(any) if any.is_unspecified() => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
-        address => address,
-    };
-    SocketAddr::new(own(listen.ip()), listen.port())
 }
 
 fn credentials(key: &Key) -> String {

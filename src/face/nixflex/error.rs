@@ -57,6 +57,7 @@ fn classify(problem: &Problem) -> (u16, &'static str, Value) {
         Problem::MethodNotAllowed => (405, "method_not_allowed", none()),
         Problem::BodyTooLarge { limit } => (413, "request_too_large", json!({ "max_bytes": limit })),
         Problem::BodyTimeout => (408, "request_timeout", none()),
+        Problem::Billing(problem) => (problem.status(), problem.code(), none()),
         Problem::Internal => (500, "internal_error", none()),
     }
 }
@@ -73,7 +74,7 @@ fn classify_refusal(refusal: &Refusal) -> (u16, &'static str, Value) {
         Refusal::NumberHasNoTrunk => (400, "agent_missing_twilio_credentials", none()),
         Refusal::DestinationForbidden { reason } => (502, "outbound_failed", provider(reason, None)),
         Refusal::RateNotFound => (400, "rate_not_found", none()),
-        Refusal::SpendControl(_) => (403, "spend_control_exceeded", none()),
+        Refusal::SpendControl => (403, "spend_control_exceeded", none()),
         Refusal::InsufficientBalance => (402, "insufficient_balance", none()),
         Refusal::TrunkDown { reason, sip_code } => (502, "outbound_failed", provider(reason, *sip_code)),
         Refusal::Limited { retry_after, .. } => {
@@ -104,6 +105,7 @@ fn message(problem: &Problem) -> String {
         Problem::NoSuchPath => "there is no such path",
         Problem::MethodNotAllowed => "this path does not take this method",
         Problem::BodyTooLarge { limit } => return format!("the body is longer than {limit} bytes"),
+        Problem::Billing(problem) => return problem.to_string(),
         Problem::BodyTimeout => "the body did not come in time",
         Problem::Internal => "the switch failed; nothing is known to have been started",
     };
@@ -182,7 +184,7 @@ mod tests {
                 json!({"retry_after": 2}),
             ),
             (Refusal::RateNotFound, 400, "invalid_request", "rate_not_found", none()),
-            (Refusal::SpendControl("a day"), 403, "permission_error", "spend_control_exceeded", none()),
+            (Refusal::SpendControl, 403, "permission_error", "spend_control_exceeded", none()),
             (Refusal::InsufficientBalance, 402, "permission_error", "insufficient_balance", none()),
             (Refusal::Overloaded("ports"), 503, "server_error", "overloaded", none()),
             (Refusal::Draining, 503, "server_error", "draining", none()),

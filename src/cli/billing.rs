@@ -1,0 +1,104 @@
+//! `trunkline billing`: what only the operator does with money. The running switch is asked over its own API, with a token that
+//! only who can read its key file has; where none runs, the ledger is written directly.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::reachable;
+use crate::cashier::Cashier;
+use crate::cli::ConfigArgs;
+use crate::config::{Billing, Config};
+use crate::egress::{Egress, EgressError, Policy};
+use crate::house;
+use crate::keyfile;
+use crate::model::{Micros, TenantId};
+use crate::store::Store;
+
+/// Arguments of `trunkline billing`.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Give a tenant money.
+    Credit(CreditArgs),
+}
+
+#[derive(clap::Args)]
+struct CreditArgs {
+    /// The tenant's number; whoever the configuration's keys belong to is 1.
+    #[arg(value_name = "TENANT")]
+    tenant: u32,
+    /// How much, in units of the currency: 25.00.
+    #[arg(value_name = "AMOUNT", value_parser = amount)]
+    amount: Micros,
+    /// What it is for. The same reference is credited once, so a command that is repeated gives nothing twice.
+    #[arg(long, value_name = "TEXT")]
+    reference: Option<String>,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+fn amount(text: &str) -> Result<Micros, String> {
+    let micros: Micros = text.parse().map_err(|error: crate::model::InvalidAmount| error.to_string())?;
+    if micros.is_positive() { Ok(micros) } else { Err("must be above zero".into()) }
+}
+
+/// Runs one of its commands.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let Command::Credit(args) = args.command;
+    let config = args.config.load()?;
+    let Some(billing) = &config.billing else { bail!("billing is off: set enabled = true in [billing]") };
+    let answer = match ask(&config, &args).await? {
+        Some(answer) => answer,
+        None => write(&config, billing, &args).await?,
+    };
+    let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
+    if answer["credited"] == false {
+        println!("nothing was credited: this reference was credited before");
+    }
+    println!("tenant {} has {} {} available", args.tenant, text("available"), text("currency"));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Has the running switch do it; `None` if there is none.
+async fn ask(config: &Config, args: &CreditArgs) -> anyhow::Result<Option<Value>> {
+    let address = reachable(config.http.listen);
+    let policy = Policy { allow_http: true, allow_addresses: vec![address.ip().into()] };
+    let token = keyfile::operator_token(&config.data_dir).context("the key file")?;
+    let headers =
+        [("authorization", format!("Bearer {token}")), ("content-type", "application/json".to_owned())];
+    let url = format!("http://{address}/v1/native/billing/credits");
+    let body =
+        json!({ "tenant": args.tenant, "amount": args.amount.to_string(), "reference": args.reference });
+    let answer = match Egress::new(policy)?.post(&url, &headers, Bytes::from(body.to_string())).await {
+        Ok(answer) => answer,
+        Err(EgressError::Connection(_)) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    if !matches!(answer.status, 200 | 201) {
+        bail!("{url} answers {}: {}", answer.status, String::from_utf8_lossy(&answer.body));
+    }
+    Ok(Some(serde_json::from_slice(&answer.body).context("the answer is no JSON")?))
+}
+
+/// Nobody listens. A switch that runs all the same holds the database, and then this is refused.
+async fn write(config: &Config, billing: &Billing, args: &CreditArgs) -> anyhow::Result<Value> {
+    let store = Store::open(&house::database(config, false)?).await?;
+    let cashier = Cashier::open(billing, store.clone(), Egress::new(Policy::default())?).await?;
+    let tenant = TenantId(args.tenant.into());
+    let credited = cashier.credit(tenant, args.amount, args.reference.clone()).await;
+    let standing = cashier.standing(tenant).await;
+    store.close().await;
+    let (credited, (standing, currency)) = (credited?, standing?);
+    Ok(json!({
+        "credited": credited, "currency": currency.as_str(), "available": standing.available.to_string(),
+    }))
+}

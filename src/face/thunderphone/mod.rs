@@ -1,0 +1,3 @@
+//! ThunderPhone: its billing, as its documents say (seed 002).
+
+pub mod billing;

@@ -1,0 +1,245 @@
+//! Money: `/v1/billing…` as ThunderPhone documents it, `/v1/rates` and `/v1/usage` as MiniVoice does, and the operator's credit.
+//! Who pays is the key's tenant; nobody says for whom but the operator.
+
+use std::time::SystemTime;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{RawQuery, State};
+use axum::http::header::{AUTHORIZATION, HeaderName};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::calls::{as_reader, within_limit};
+use super::error::{ApiError, json};
+use super::limits::Kind;
+use super::{Api, auth, body, idempotency};
+use crate::cashier::{Cashier, RateError, TopUpError, TopUpRequest};
+use crate::face::money::BillingProblem;
+use crate::face::{Problem, minivoice, thunderphone};
+use crate::model::{Account, Key, Micros, Refusal, StoredResponse, TenantId, Timestamp, TopUpState};
+use crate::store::StoreError;
+
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+/// When a tenant whose top-ups wait for the hook should try again.
+const TOP_UP_RETRY: std::time::Duration = std::time::Duration::from_secs(60);
+/// A reference's length, in characters.
+const REFERENCE_MAX: usize = 128;
+
+/// `GET /v1/billing`
+pub async fn account(State(api): State<Api>, headers: HeaderMap) -> Response {
+    as_reader(&api, &headers, async |key| {
+        let cashier = cashier(&api)?;
+        let account = standing(cashier, key.tenant).await?;
+        Ok(shown(thunderphone::billing::account(&account, cashier.has_hook())))
+    })
+    .await
+}
+
+/// `PATCH /v1/billing`
+pub async fn change(State(api): State<Api>, headers: HeaderMap, body: Body) -> Response {
+    as_writer(&api, &headers, body, async |key, bytes| {
+        let cashier = cashier(&api)?;
+        let now = standing(cashier, key.tenant).await?;
+        let asked = thunderphone::billing::parse_settings(&bytes, now.reload)?;
+        if asked.is_some_and(|reload| reload.is_some()) && !cashier.has_hook() {
+            return Err(BillingProblem::NoHook.into());
+        }
+        if let Some(reload) = asked {
+            cashier.set_reload(key.tenant, reload).await.map_err(failed)?;
+        }
+        let account = standing(cashier, key.tenant).await?;
+        Ok(shown(thunderphone::billing::account(&account, cashier.has_hook())))
+    })
+    .await
+}
+
+/// `POST /v1/billing/top-up`
+pub async fn top_up(State(api): State<Api>, headers: HeaderMap, body: Body) -> Response {
+    as_writer(&api, &headers, body, async |key, bytes| {
+        let cashier = cashier(&api)?;
+        let asked = thunderphone::billing::parse_top_up(&bytes)?;
+        let idempotency = idempotency::promise(&headers, asked.idempotency_key, &bytes, &api.body_hash_key)?;
+        let request = TopUpRequest { tenant: key.tenant, amount: asked.amount, key: key.id, idempotency };
+        // The hook is heard even if the client goes away.
+        let (handle, request) = (cashier.clone(), request);
+        let asked = tokio::spawn(async move { handle.top_up(request).await }).await;
+        let (top_up, repeated) = asked.map_err(|_| Problem::Internal)?.map_err(top_up_failed)?;
+        if top_up.state == TopUpState::Declined {
+            return Err(BillingProblem::Declined(top_up.reason.unwrap_or_default()).into());
+        }
+        let account = standing(cashier, key.tenant).await?;
+        let mut response = json(thunderphone::billing::top_up(&top_up, &account));
+        if repeated {
+            response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+        }
+        Ok(response)
+    })
+    .await
+}
+
+/// `GET /v1/billing/transactions`
+pub async fn transactions(State(api): State<Api>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
+    as_reader(&api, &headers, async |key| {
+        cashier(&api)?;
+        let page = thunderphone::billing::parse_page(query.as_deref().unwrap_or_default())?;
+        let found = api.store.entries(key.tenant, page.limit, page.offset).await.map_err(failed)?;
+        Ok(shown(thunderphone::billing::transactions(&found.entries, found.count)))
+    })
+    .await
+}
+
+/// `GET /v1/rates`
+pub async fn rates(State(api): State<Api>, headers: HeaderMap) -> Response {
+    as_reader(&api, &headers, async |key| {
+        Ok(shown(minivoice::billing::rates(&cashier(&api)?.rates(key.tenant))))
+    })
+    .await
+}
+
+/// `POST /v1/rates`
+pub async fn add_rate(State(api): State<Api>, headers: HeaderMap, body: Body) -> Response {
+    as_writer(&api, &headers, body, async |key, bytes| {
+        let cashier = cashier(&api)?;
+        let listed = minivoice::billing::parse_rate(&bytes)?;
+        match cashier.add_rate(key.tenant, listed).await {
+            Ok(listed) => Ok(json(minivoice::billing::created(&listed))),
+            Err(RateError::NotAllowed) => Err(BillingProblem::NotAllowed.into()),
+            Err(RateError::Store(error)) => Err(failed(error)),
+        }
+    })
+    .await
+}
+
+/// `GET /v1/usage`
+pub async fn usage(State(api): State<Api>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
+    as_reader(&api, &headers, async |key| {
+        let account = standing(cashier(&api)?, key.tenant).await?;
+        let span = minivoice::billing::parse_span(query.as_deref().unwrap_or_default(), wall_now())?;
+        let usage = api.store.usage(key.tenant, span.0, span.1).await.map_err(failed)?;
+        Ok(shown(minivoice::billing::usage(&usage, &account, span)))
+    })
+    .await
+}
+
+/// `POST /v1/native/billing/credits`, the operator's: `{"tenant":1,"amount":"5.00","reference":"invoice 7"}`.
+pub async fn credit(State(api): State<Api>, headers: HeaderMap, body: Body) -> Response {
+    let credited = async {
+        if !is_operator(&headers, &api.operator_token) {
+            return Err(Problem::InvalidApiKey);
+        }
+        let bytes = body::read(&headers, body, api.body_max, api.body_timeout).await?;
+        let asked = read_credit(&bytes)?;
+        let cashier = cashier(&api)?;
+        let credited = cashier.credit(asked.tenant, asked.amount, asked.reference).await.map_err(failed)?;
+        let account = standing(cashier, asked.tenant).await?;
+        let body = serde_json::json!({
+            "tenant": asked.tenant.0, "credited": credited, "currency": account.currency.as_str(),
+            "available": account.available.to_string(), "available_micros": account.available,
+        });
+        Ok(json(StoredResponse { status: if credited { 201 } else { 200 }, body: body.to_string() }))
+    };
+    credited.await.unwrap_or_else(|problem| ApiError::shared(problem).into_response())
+}
+
+struct Credit {
+    tenant: TenantId,
+    amount: Micros,
+    reference: Option<String>,
+}
+
+fn read_credit(bytes: &[u8]) -> Result<Credit, Refusal> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Asked {
+        tenant: u32,
+        amount: String,
+        reference: Option<String>,
+    }
+    let wrong = |field: &str, reason: String| Refusal::InvalidField { field: field.into(), reason };
+    let asked: Asked =
+        serde_json::from_slice(bytes).map_err(|error| wrong("body", format!("cannot be read: {error}")))?;
+    let amount: Micros = asked
+        .amount
+        .parse()
+        .map_err(|error: crate::model::InvalidAmount| wrong("amount", error.to_string()))?;
+    if !amount.is_positive() {
+        return Err(wrong("amount", "must be above zero".into()));
+    }
+    let fits =
+        asked.reference.as_ref().is_none_or(|text| (1..=REFERENCE_MAX).contains(&text.chars().count()));
+    if !fits {
+        return Err(wrong("reference", format!("must have 1 to {REFERENCE_MAX} characters")));
+    }
+    Ok(Credit { tenant: TenantId(asked.tenant.into()), amount, reference: asked.reference })
+}
+
+/// Compared by their hashes, so that how much of a guess was right takes no time to tell.
+fn is_operator(headers: &HeaderMap, token: &str) -> bool {
+    let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let hash = |text: &str| <[u8; 32]>::from(Sha256::digest(text.trim().as_bytes()));
+    shown.is_some_and(|shown| bool::from(hash(shown).ct_eq(&hash(token))))
+}
+
+fn cashier(api: &Api) -> Result<&Cashier, Problem> {
+    api.cashier.as_ref().ok_or(Problem::Billing(BillingProblem::Off))
+}
+
+/// An account as it stands in memory, which knows of holds before the disk does.
+async fn standing(cashier: &Cashier, tenant: TenantId) -> Result<Account, Problem> {
+    let (standing, currency) = cashier.standing(tenant).await.map_err(failed)?;
+    let (available, held, reload) = (standing.available, standing.held, standing.reload);
+    Ok(Account { tenant, currency, available, held, reload })
+}
+
+/// Reads the body once the key is known and has requests left, and does its work.
+async fn as_writer(
+    api: &Api,
+    headers: &HeaderMap,
+    body: Body,
+    work: impl AsyncFnOnce(&Key, Bytes) -> Result<Response, Problem>,
+) -> Response {
+    let key = match auth::authenticate(headers, &api.directory.snapshot()) {
+        Ok(key) => key,
+        Err(problem) => return ApiError::shared(problem).into_response(),
+    };
+    within_limit(api, &key, Kind::Write, async |key| {
+        let bytes = body::read(headers, body, api.body_max, api.body_timeout).await?;
+        work(key, bytes).await
+    })
+    .await
+}
+
+impl From<BillingProblem> for Problem {
+    fn from(problem: BillingProblem) -> Self {
+        Self::Billing(problem)
+    }
+}
+
+fn top_up_failed(error: TopUpError) -> Problem {
+    match error {
+        TopUpError::NoHook => BillingProblem::NoHook.into(),
+        TopUpError::Conflict => Refusal::IdempotencyConflict.into(),
+        TopUpError::TooMany => {
+            Refusal::Limited { limit: "top-ups that wait for the payment hook", retry_after: TOP_UP_RETRY }
+                .into()
+        }
+        TopUpError::Store(error) => failed(error),
+    }
+}
+
+fn failed(error: StoreError) -> Problem {
+    tracing::error!(%error, "the books could not be read or written");
+    Problem::Refused(Refusal::Storage)
+}
+
+fn shown(body: String) -> Response {
+    json(StoredResponse { status: 200, body })
+}
+
+fn wall_now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
