@@ -12,7 +12,7 @@ use crate::callees::Callees;
 use crate::switch::{Place, Setup};
 
 /// Runs `trunkline` in a folder to its end, with nothing of the tests' own environment.
-fn trunkline(folder: &Path, arguments: &[&str]) -> Output {
+pub fn trunkline(folder: &Path, arguments: &[&str]) -> Output {
     command(folder, arguments).output().expect("the program starts")
 }
 

@@ -53,6 +53,12 @@ impl Client {
         self.send(self.http.get(self.url(path))).ok()
     }
 
+    pub fn patch(&self, path: &str, body: &Value) -> Reply {
+        let request = self.http.patch(self.url(path)).header("content-type", "application/json");
+        let sent = self.send(request.body(body.to_string()));
+        sent.unwrap_or_else(|error| panic!("PATCH {path}: {error}"))
+    }
+
     pub fn post(&self, path: &str, body: &Value) -> Reply {
         self.post_with(path, body.to_string().into(), &[])
     }

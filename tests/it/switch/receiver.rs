@@ -8,6 +8,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -28,6 +29,8 @@ pub struct Receiver {
 pub enum Manner {
     /// Answers this status.
     Answer(u16),
+    /// Answers this status with this JSON.
+    Say(u16, &'static str),
     /// Takes the request and never answers.
     Hang,
 }
@@ -117,7 +120,7 @@ async fn receive(
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
-) -> StatusCode {
+) -> Response {
     let text = |value: &axum::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers = headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
     let json = serde_json::from_slice(&body).unwrap_or(Value::Null);
@@ -134,7 +137,12 @@ async fn receive(
         manner
     };
     match manner {
-        Manner::Answer(status) => StatusCode::from_u16(status).expect("a valid status"),
+        Manner::Answer(status) => status_of(status).into_response(),
+        Manner::Say(status, body) => (status_of(status), body).into_response(),
         Manner::Hang => std::future::pending().await,
     }
+}
+
+fn status_of(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).expect("a valid status")
 }
