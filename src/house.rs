@@ -206,10 +206,10 @@ impl House {
     /// Reads the objects of a new configuration; live calls keep theirs.
     pub async fn reload(&self, config: &Config) {
         self.directory.replace(config.objects.clone());
-        if let Some((cashier, billing)) = self.cashier.as_ref().zip(config.billing.as_ref()) {
-            if let Err(error) = cashier.replace(billing).await {
-                tracing::error!(%error, "prices and spend controls stay as they were");
-            }
+        if let Some((cashier, billing)) = self.cashier.as_ref().zip(config.billing.as_ref())
+            && let Err(error) = cashier.replace(billing).await
+        {
+            tracing::error!(%error, "prices and spend controls stay as they were");
         }
         self.reloaded.notify_one();
     }

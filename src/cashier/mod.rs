@@ -37,10 +37,13 @@ struct Inner {
     terms: RwLock<Terms>,
     egress: Egress,
     /// What today's calls of an earlier run have cost, until their tenant's account is seated.
-    spent: Mutex<HashMap<TenantId, Vec<(Option<KeyId>, Micros)>>>,
+    spent: Mutex<HashMap<TenantId, Spent>>,
     /// A top-up was begun.
     begun: Notify,
 }
+
+/// What each of a tenant's keys has spent.
+type Spent = Vec<(Option<KeyId>, Micros)>;
 
 /// What the configuration says of money.
 struct Terms {
@@ -71,7 +74,7 @@ impl Cashier {
     pub async fn open(billing: &Billing, store: Store, egress: Egress) -> Result<Self, StoreError> {
         let now = wall_now();
         let midnight = Timestamp(now.0 - now.0.rem_euclid(DAY_MS));
-        let mut spent: HashMap<_, Vec<_>> = HashMap::new();
+        let mut spent: HashMap<TenantId, Spent> = HashMap::new();
         for (tenant, key, charged) in store.charged_since(midnight).await? {
             spent.entry(tenant).or_default().push((key, charged));
         }

@@ -218,3 +218,67 @@ fn amount(key: &str, text: &str, check: &mut Checker<'_>) -> Micros {
     let parsed = text.parse().map_err(|error: crate::model::InvalidAmount| format!("`{text}` {error}"));
     check.or(key, parsed, Micros::ZERO)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn read(text: &str) -> Result<Option<Billing>, String> {
+        Config::parse("t", text, []).map(|config| config.billing).map_err(|refused| refused.to_string())
+    }
+
+    #[test]
+    fn it_is_off_unless_one_line_turns_it_on() {
+        let rate = "[[rate]]\nprefix = \"44\"\nper_minute = \"0.012\"\n";
+        assert!(read(rate).expect("valid").is_none());
+        assert!(read(&format!("[billing]\ncurrency = \"EUR\"\n{rate}")).expect("valid").is_none());
+        let on = read(&format!("[billing]\nenabled = true\n{rate}")).expect("valid").expect("on");
+        assert_eq!(
+            (on.currency, on.default_balance, on.tenants),
+            (Currency::USD, Micros::ZERO, SpendControl::default())
+        );
+        assert!(on.hook.is_none() && !on.tenant_rates && on.keys.is_empty());
+        let listed = &on.rates[0];
+        assert_eq!((listed.rate.first_interval, listed.rate.next_interval), (60, 60));
+        assert_eq!((listed.rate.prefix.as_str(), listed.rate.per_minute), ("44", Micros(12_000)));
+    }
+
+    #[test]
+    fn a_keys_own_limits_are_the_keys() {
+        let key = "[[key]]\nface = \"nixflex\"\nid = \"nxf_a\"\nsecret = \"nxfs_secret\"\n";
+        let text =
+            format!("[billing]\nenabled = true\n{key}spend_per_day = \"5\"\nspend_per_call = \"0.5\"\n");
+        let on = read(&text).expect("valid").expect("on");
+        let control = SpendControl { per_day: Some(Micros(5_000_000)), per_call: Some(Micros(500_000)) };
+        assert_eq!(on.keys.into_values().collect::<Vec<_>>(), [control]);
+    }
+
+    #[test]
+    fn every_fault_is_told_with_its_key_even_while_it_is_off() {
+        let rate = |lines: &str| format!("[[rate]]\nprefix = \"44\"\nper_minute = \"1\"\n{lines}\n");
+        for (text, said) in [
+            ("[billing]\ncurrency = \"eur\"".to_owned(), "billing.currency: `eur` is not a currency's code"),
+            ("[billing]\ndefault_balance = \"-1\"".into(), "billing.default_balance: `-1` must be an amount"),
+            ("[billing]\nspend_per_day = \"x\"".into(), "billing.spend_per_day: `x` must be an amount"),
+            ("[billing]\nrate = 1".into(), "unknown field"),
+            ("[billing.topup]\nhook_url = \"http://a.example\"".into(), "hook_url: must be an https URL"),
+            (rate("").replace("\"44\"", "\"044\""), "rate[0].prefix: `044` is not the beginning"),
+            (
+                rate("first_interval_seconds = 0"),
+                "rate[0].first_interval_seconds: must be 1 to 3600 s, not 0",
+            ),
+            (rate("next_interval_seconds = 3601"), "rate[0].next_interval_seconds: must be 1 to 3600 s"),
+            (rate("minimum = \"1.0000001\""), "rate[0].minimum: `1.0000001` must be an amount"),
+            (rate("valid_from = \"soon\""), "rate[0].valid_from: `soon` is not a time"),
+            (
+                rate("valid_from = \"2027-01-01T00:00:00Z\"\nvalid_until = \"2027-01-01T00:00:00Z\""),
+                "rate[0].valid_until: must be after valid_from",
+            ),
+            (rate("") + &rate(""), "rate[1].prefix: `44` has another rate from the same time on"),
+        ] {
+            let refused = read(&text).expect_err(&text);
+            assert!(refused.contains(said), "{text}\n{refused}");
+        }
+    }
+}

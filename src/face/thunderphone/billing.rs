@@ -184,12 +184,13 @@ mod tests {
 
     #[test]
     fn what_is_left_out_of_a_reload_stays_as_it_was() {
-        let now = Some(AutoReload { threshold: Micros(5_000_000), amount: Micros(20_000_000) });
+        let set = AutoReload { threshold: Micros(5_000_000), amount: Micros(20_000_000) };
+        let now = Some(set);
         let parse = |body: &str, now| parse_settings(body.as_bytes(), now);
         assert_eq!(parse("{}", now), Ok(None));
         assert_eq!(parse(r#"{"auto_reload":{"enabled":false}}"#, now), Ok(Some(None)));
         assert_eq!(parse(r#"{"auto_reload":{"enabled":true}}"#, now), Ok(Some(now)));
-        let more = Some(AutoReload { amount: Micros(30_000_000), ..now.expect("set") });
+        let more = Some(AutoReload { amount: Micros(30_000_000), ..set });
         assert_eq!(parse(r#"{"auto_reload":{"amount":30}}"#, now), Ok(Some(more)));
         let all = r#"{"auto_reload":{"enabled":true,"threshold":"5.00","amount":"20.00"}}"#;
         assert_eq!(parse(all, None), Ok(Some(now)));
