@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 
 use spend::{Calendar, Ledger};
 
-use crate::model::{Key, KeyId, Refusal, Timestamp, Trunk, TrunkId};
+use crate::model::{Key, KeyId, Limit, Refusal, Timestamp, Trunk, TrunkId};
 use crate::trunk::choice::{self, Room};
 use crate::trunk::health::{Change, Health, Probe, Registration, Sign, Standing};
 
@@ -139,16 +139,16 @@ impl Admission {
         let state = &mut *state;
         let own = key.map(|key| (state.keys.entry(key.id).or_default().clone(), key.concurrent));
         let full = |gauge: &Gauge, most: Option<u32>| most.is_some_and(|most| gauge.count() >= most);
-        let limited = |limit, retry_after| Refusal::Limited { limit, retry_after };
+        let limited = |limit, name, retry_after| Refusal::Limited { limit, name, retry_after };
         if full(&state.switch, self.limits.concurrent) {
-            return Err(limited("concurrent calls", CONCURRENT_RETRY));
+            return Err(limited(Limit::ConcurrentCalls, "concurrent calls", CONCURRENT_RETRY));
         }
         if own.as_ref().is_some_and(|(gauge, most)| full(gauge, *most)) {
-            return Err(limited("concurrent calls of this key", CONCURRENT_RETRY));
+            return Err(limited(Limit::ConcurrentCalls, "concurrent calls of this key", CONCURRENT_RETRY));
         }
         let chosen = state.choose(now, trunks)?;
         if let Err(retry_after) = state.bucket.look(now, self.limits.cps) {
-            return Err(limited("calls per second", retry_after));
+            return Err(limited(Limit::CallsPerSecond, "calls per second", retry_after));
         }
         state.bucket.take(now, self.limits.cps);
         let (trunk, spend) = state.enter(now, &trunks[chosen]);
@@ -162,7 +162,8 @@ impl Admission {
     /// affair, and its health ours only when we dial.
     pub fn admit_inbound(&self, now: Instant, trunk: &Trunk) -> Result<Permit, Refusal> {
         let mut state = self.state();
-        let limited = |limit| Err(Refusal::Limited { limit, retry_after: CONCURRENT_RETRY });
+        let limit = Limit::ConcurrentCalls;
+        let limited = |name| Err(Refusal::Limited { limit, name, retry_after: CONCURRENT_RETRY });
         if self.limits.concurrent.is_some_and(|most| state.switch.count() >= most) {
             return limited("concurrent calls");
         }
@@ -300,7 +301,7 @@ impl Lane {
     /// What keeps a call from it now, if anything does.
     fn room(&self, now: Instant, trunk: &Trunk) -> Room {
         let closed = |why: String| Room::Closed { why, sip_code: self.health.sip_code() };
-        let limited = |limit, retry_after| Room::Limited { limit, retry_after };
+        let limited = |limit, name, retry_after| Room::Limited { limit, name, retry_after };
         if !trunk.enabled {
             return closed(format!("trunk `{}` is disabled", trunk.name));
         }
@@ -315,11 +316,13 @@ impl Lane {
                     trunk.name
                 ));
             }
-            Standing::Held(left) => return limited("time that the trunk asked to be left alone", left),
+            Standing::Held(left) => {
+                return limited(Limit::CallsPerSecond, "time that the trunk asked to be left alone", left);
+            }
             Standing::Open | Standing::Trial => {}
         }
         if trunk.channels.is_some_and(|most| self.calls.count() >= most) {
-            return limited("channels of the trunk", CONCURRENT_RETRY);
+            return limited(Limit::ConcurrentCalls, "channels of the trunk", CONCURRENT_RETRY);
         }
         if trunk.destinations.spend.is_some_and(|limit| !lock(&self.spend).has_room(now, limit)) {
             return Room::Closed {
@@ -329,7 +332,7 @@ impl Lane {
         }
         match self.bucket.look(now, self.health.cps(now, trunk.cps)) {
             Ok(()) => Room::Open,
-            Err(retry_after) => limited("calls per second of the trunk", retry_after),
+            Err(retry_after) => limited(Limit::CallsPerSecond, "calls per second of the trunk", retry_after),
         }
     }
 }

@@ -16,7 +16,8 @@ use super::patient::Patient;
 use super::wire::Wire;
 use crate::config::Config;
 use crate::model::{
-    AudioCodec, CallId, CallPlan, PhoneNumber, RightToUse, SrtpPolicy, Timestamp, Trunk, VoicemailAction,
+    AudioCodec, CallId, CallPlan, PhoneNumber, RightToUse, SpeakOrder, SrtpPolicy, Timestamp, Trunk,
+    VoicemailAction,
 };
 use crate::trunk::route;
 
@@ -212,6 +213,8 @@ fn plan(patient: &Patient, trunk: &Arc<Trunk>, to: &PhoneNumber) -> CallPlan {
         campaign: None,
         voicemail_message: None,
         voicemail: VoicemailAction::Ignore,
+        max_hold: None,
+        speak_order: SpeakOrder::AgentFirst,
         record: false,
         tap: false,
     }

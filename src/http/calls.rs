@@ -21,9 +21,8 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// `POST /v1/calls/outbound`
 pub async fn outbound(State(api): State<Api>, headers: HeaderMap, body: Body) -> Response {
-    let key = match auth::authenticate(&headers, &api.directory.snapshot()) {
-        Ok(key) if key.face == Face::Nixflex => key,
-        Ok(_) => return ApiError::new(Face::Nixflex, Problem::InvalidApiKey).into_response(),
+    let key = match auth::authenticate_as(Face::Nixflex, &headers, &api.directory.snapshot()) {
+        Ok(key) => key,
         Err(problem) => return ApiError::new(Face::Nixflex, problem).into_response(),
     };
     within_limit(&api, &key, Kind::Write, async |key| place(&api, key, &headers, body).await).await
@@ -36,8 +35,10 @@ async fn place(api: &Api, key: &Key, headers: &HeaderMap, body: Body) -> Result<
     let promise = idempotency::promise(headers, idempotency_key, &body, &api.body_hash_key);
     request.idempotency = refused(api, promise)?;
     if from_unusable {
-        let agent = api.directory.snapshot().agent(request.tenant, &request.agent).is_some();
-        return refused(api, Err(if agent { Refusal::FromNumberNotFound } else { Refusal::AgentNotFound }));
+        // Nobody's number, once the agent is known.
+        request.from = None;
+        let known = api.directory.snapshot().resolve(&request).err() != Some(Refusal::AgentNotFound);
+        return refused(api, Err(if known { Refusal::FromNumberNotFound } else { Refusal::AgentNotFound }));
     }
     let placed = api.originate.call(request, nixflex::created).await.ok_or(Problem::Internal)?;
     Ok(match refused(api, placed)? {
@@ -75,6 +76,7 @@ async fn page(api: &Api, key: &Key, query: &str) -> Result<String, Problem> {
     let direction = |inbound| if inbound { Direction::Inbound } else { Direction::Outbound };
     let filter = CallFilter {
         agent,
+        application: None,
         direction: list.inbound.map(direction),
         since: list.since,
         until: list.until,

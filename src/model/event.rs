@@ -43,6 +43,8 @@ pub enum CallFact {
     Answered {
         /// For the journal.
         dialog: Box<DialogRecord>,
+        /// Is it recorded from now on?
+        recorded: bool,
     },
     /// The detector decided.
     Verdict(Box<Heard>),

@@ -1,9 +1,11 @@
 //! Everything a call needs to know, frozen before it starts. A change of the configuration touches the next call only.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::{Agent, CallId, Key, PhoneNumber, RightToUse, Timestamp, Trunk, Variable, VoicemailAction};
+use super::{
+    Agent, CallId, Key, PhoneNumber, RightToUse, SpeakOrder, Timestamp, Trunk, Variable, VoicemailAction,
+};
 
 /// One text that the agent says.
 #[derive(Clone)]
@@ -57,6 +59,10 @@ pub struct CallPlan {
     pub voicemail_message: Option<Arc<str>>,
     /// What happens once a machine has answered.
     pub voicemail: VoicemailAction,
+    /// How long nobody may talk, from the first INVITE on.
+    pub max_hold: Option<Duration>,
+    /// Who speaks first.
+    pub speak_order: SpeakOrder,
     /// Is the call recorded?
     pub record: bool,
     /// Are its SIP messages shown to a listener (the ladder)?

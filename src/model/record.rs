@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{AgentId, Attempt, CallId, Disposition, Face, KeyId, TenantId, Timestamp};
+use super::{
+    AgentId, ApplicationId, Attempt, CallId, Disposition, EventSet, Face, KeyId, TenantId, Timestamp,
+};
 
 /// Who called whom.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -94,6 +96,8 @@ pub struct WebhookTarget {
     pub face: Face,
     /// Whose secret signs.
     pub key: KeyId,
+    /// Which events it gets.
+    pub events: EventSet,
 }
 
 /// One call. Everything but the prompt and the variables, which live in memory alone.
@@ -107,6 +111,8 @@ pub struct CallRecord {
     pub direction: Direction,
     /// The key that asked; `None` for the command line and for calls that came in.
     pub key: Option<KeyId>,
+    /// The application that it counts to.
+    pub application: Option<ApplicationId>,
     /// Who talks.
     pub agent: AgentId,
     /// The caller's number, E.164; of a call that came in, what the trunk said of it, or `anonymous`.

@@ -23,7 +23,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::{mpsc, oneshot};
 
 pub use error::StoreError;
-pub use outbox::{Claim, Delivery, EventKind, Settled, Settlement};
+pub use outbox::{Claim, Delivery, Settled, Settlement};
 pub use types::{CallFilter, CallPage, DatabaseTarget, Intended, Intent, Replay, Write};
 
 use crate::model::{CallId, CallRecord, Dialing, DialogRecord, Idempotency, KeyId, TenantId, Timestamp};

@@ -64,7 +64,7 @@ fn millis(span: Duration) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::EventKind;
+    use crate::model::EventKind;
     use crate::store::tests::{NOW, ended};
 
     fn delivery(attempt: u32) -> Delivery {

@@ -8,7 +8,6 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use crate::face::nixflex;
-use crate::model::Face;
 use crate::store::Delivery;
 
 /// Names and values. The id is the same on every try, the times and signatures are each try's own.
@@ -20,7 +19,7 @@ pub(super) fn headers(
 ) -> [(&'static str, String); 5] {
     let id = message_id(delivery);
     let (face_header, face_signature) = match delivery.target.face {
-        Face::Nixflex => ("x-nixflex-signature", nixflex::sign(secret, unix_seconds, body)),
+        _ => ("x-nixflex-signature", nixflex::sign(secret, unix_seconds, body)),
     };
     let signature = standard(secret, &id, unix_seconds, body);
     [

@@ -13,7 +13,7 @@ use crate::egress::Policy;
 use crate::face::nixflex;
 use crate::model::{CallRecord, Face, WebhookTarget};
 use crate::store::Intent;
-use crate::store::tests::{KEY, Place, end, ended, execute, intend, on_both_engines, record};
+use crate::store::tests::{KEY, Place, completed, end, ended, execute, intend, on_both_engines, record};
 
 on_both_engines! {
     a_failed_delivery_is_repeated_with_the_same_bytes_and_id,
@@ -65,7 +65,12 @@ impl Receiver {
     }
 
     fn target(&self, path: &str) -> Option<WebhookTarget> {
-        Some(WebhookTarget { url: format!("{}{path}", self.base), face: Face::Nixflex, key: KEY })
+        Some(WebhookTarget {
+            url: format!("{}{path}", self.base),
+            face: Face::Nixflex,
+            key: KEY,
+            events: completed(),
+        })
     }
 
     async fn next(&mut self) -> Seen {

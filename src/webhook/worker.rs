@@ -14,8 +14,8 @@ use tokio::sync::Notify;
 use super::{Config, Secrets, Wake, retry, sign};
 use crate::egress::Egress;
 use crate::face::nixflex;
-use crate::model::{Face, Timestamp};
-use crate::store::{Claim, Delivery, EventKind, Settled, Settlement, Store, StoreError};
+use crate::model::Timestamp;
+use crate::store::{Claim, Delivery, Settled, Settlement, Store, StoreError};
 
 /// Without any word, the outbox is looked at so often: another node's rows may have come due.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
@@ -253,7 +253,7 @@ async fn attempt(context: Arc<Context>, mut delivery: Delivery) -> Tried {
 
 fn render(delivery: &Delivery) -> String {
     match (delivery.target.face, delivery.event) {
-        (Face::Nixflex, EventKind::Completed) => nixflex::completed(&delivery.record),
+        (_, _) => nixflex::completed(&delivery.record),
     }
 }
 

@@ -190,7 +190,7 @@ impl Call {
         self.sight(cx, Sign::Carried, None, "it was answered");
         self.permit.answered(cx.now);
         let record = Box::new(facts::dialog(dialog, &self.plan.trunk.name));
-        self.tell(cx, CallFact::Answered { dialog: record });
+        self.tell(cx, CallFact::Answered { dialog: record, recorded: self.recording.is_some() });
         self.timers.clear(cx.wheel, Timer::Ring);
         self.timers.clear(cx.wheel, Timer::Silent);
         let Some(party) = &mut self.party else { return };
@@ -332,6 +332,7 @@ impl Call {
             trunk: way.trunk.name.clone(),
             sip_call_id: self.plan.sip_call_id.clone(),
             attempts: self.dialled.attempts.clone(),
+            started_at: None,
         });
         self.phase = Phase::Between { way, fate };
     }

@@ -102,7 +102,7 @@ impl Call {
             return self.reanswered(cx, body);
         };
         let record = Box::new(facts::dialog(dialog, &self.plan.trunk.name));
-        let fact = CallFact::Answered { dialog: record };
+        let fact = CallFact::Answered { dialog: record, recorded: self.recording.is_some() };
         cx.out.event(CallEvent { call: self.id(), at: answered_at, fact });
         if !is_answer {
             return;

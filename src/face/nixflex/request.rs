@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use crate::model::{Key, OutboundRequest, PhoneNumber, Refusal, Variable, VoicemailAction};
+use crate::model::{AgentChoice, Key, OutboundRequest, PhoneNumber, Refusal, Variable, VoicemailAction};
 
 /// A prompt is at most so many bytes: an hour of speech.
 const PROMPT_BYTES_MAX: usize = 65_536;
@@ -59,18 +59,15 @@ pub fn parse_outbound(key: &Key, body: &[u8]) -> Result<Outbound, Refusal> {
         idempotency_key,
         from_unusable: from_number.is_some() && from.is_none(),
         request: OutboundRequest {
-            tenant: key.tenant,
-            key: key.id,
-            agent,
-            to,
             from,
-            prompt,
+            prompt: Some(prompt),
             variables,
             campaign,
             voicemail,
             voicemail_message: voicemail_message.filter(|text| !text.trim().is_empty()),
             metadata,
-            idempotency: None,
+            record: Some(true),
+            ..OutboundRequest::new(key.tenant, key.id, AgentChoice::Named(agent), to)
         },
     })
 }
@@ -183,7 +180,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::model::{Face, KeyId, Secret, TenantId};
+    use crate::model::{Face, KeyId, KeyScope, Secret, TenantId};
 
     fn key() -> Key {
         Key {
@@ -193,6 +190,7 @@ mod tests {
             public: "nxf_a".into(),
             secret_hash: [0; 32],
             signing: Secret::new("nxfs_secret".into()),
+            scope: KeyScope::Tenant,
             concurrent: None,
             reads_per_minute: None,
             writes_per_minute: None,
@@ -212,6 +210,13 @@ mod tests {
         parse(&body.to_string())
     }
 
+    fn named(request: &OutboundRequest) -> &str {
+        match &request.agent {
+            AgentChoice::Named(name) => name,
+            _ => panic!("Nixflex names its agents"),
+        }
+    }
+
     fn refusal(fields: Value) -> Refusal {
         with(fields).err().expect("must be refused")
     }
@@ -229,7 +234,7 @@ mod tests {
             "prompt": "You are Sarah. Remind {patient_name} about {appointment_time}.",
             "dynamic_vars": {"patient_name": "Sarah", "appointment_time": "Tuesday at 2pm"}}"#;
         let request = parse(body).expect("valid").request;
-        assert_eq!(request.agent, "agent_125207e452f8714a");
+        assert_eq!(named(&request), "agent_125207e452f8714a");
         assert_eq!(request.to.as_str(), "+447386172392");
         assert_eq!(request.key, KeyId(7));
         let names: Vec<_> = request.variables.iter().map(|variable| variable.name.as_str()).collect();
@@ -338,7 +343,7 @@ mod tests {
     fn unknown_fields_and_repeated_names_are_tolerated() {
         let body =
             r#"{"agent_id": 5, "agent_id": "a", "to_number": "+12", "prompt": "p", "shape": {"a": [1e999]}}"#;
-        assert_eq!(parse(body).expect("valid").request.agent, "a");
+        assert_eq!(named(&parse(body).expect("valid").request), "a");
     }
 
     #[test]

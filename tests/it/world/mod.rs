@@ -18,7 +18,7 @@ use trunkline::admission::{Admission, Limits};
 use trunkline::call::{Command, Origination, Seed, Shard};
 use trunkline::model::{
     Agent, AgentId, CallFact, CallId, CallPlan, Detection, Disposition, EndedBy, Line, LineEnd, Outcome,
-    RightToUse, TenantId, Timestamp, Trunk, TrunkId, VoicemailAction,
+    RightToUse, SpeakOrder, TenantId, Timestamp, Trunk, TrunkId, VoicemailAction,
 };
 use trunkline::simulator::{self, Exchange, Order, Persona};
 use trunkline::trunk::health::State;
@@ -351,6 +351,8 @@ impl World {
             campaign: None,
             voicemail_message: None,
             voicemail: VoicemailAction::Hangup,
+            max_hold: None,
+            speak_order: SpeakOrder::AgentFirst,
             record: false,
             tap: false,
         }
@@ -382,6 +384,8 @@ pub fn agent() -> Agent {
         detection: Detection::default(),
         phone_number: None,
         trunk: None,
+        speak_order: SpeakOrder::AgentFirst,
+        record: true,
     }
 }
 
