@@ -132,9 +132,11 @@ impl Snapshot {
         self.applications.get(&id)
     }
 
-    /// A tenant's number by its integer id.
-    pub fn number_by_id(&self, tenant: TenantId, id: NumberId) -> Option<&Arc<Number>> {
-        self.numbers.iter().find(|number| number.id == id && number.tenant == tenant)
+    /// A tenant's number by its integer id, or as it is dialled.
+    pub fn number(&self, tenant: TenantId, text: &str) -> Option<&Arc<Number>> {
+        let id = text.parse().ok().filter(|_| !text.starts_with('+')).map(NumberId);
+        let is_it = |number: &&Arc<Number>| Some(number.id) == id || number.e164.as_str() == text;
+        self.numbers.iter().filter(|number| number.tenant == tenant).find(is_it)
     }
 
     /// The trunk of this name.

@@ -192,6 +192,7 @@ impl Call {
             }
             Timer::Ring => self.close(cx, Disposition::NoAnswer, EndedBy::Switch),
             Timer::Silent => self.unheard(cx),
+            Timer::Hold => self.close(cx, Disposition::HoldTimeout, EndedBy::Switch),
             Timer::Duration => self.close(cx, Disposition::MaxDuration, EndedBy::Switch),
             Timer::Silence => self.close(cx, Disposition::SilenceTimeout, EndedBy::Switch),
             Timer::Beep => self.order(cx, Media::OpenGate),

@@ -13,6 +13,8 @@ pub enum Timer {
     Ring,
     /// Its trunk has said nothing at all for too long.
     Silent,
+    /// Nobody has talked for as long as the request would hold.
+    Hold,
     /// It has lasted long enough.
     Duration,
     /// Nobody has spoken for too long.
@@ -25,7 +27,7 @@ pub enum Timer {
     Closing,
 }
 
-const KINDS: usize = 7;
+const KINDS: usize = 8;
 
 /// A shard's wheel: whose timer, and which.
 pub type CallWheel = Wheel<(CallId, Timer)>;

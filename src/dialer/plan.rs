@@ -9,8 +9,8 @@ use super::Ticket;
 use crate::directory::{Answerer, Route};
 use crate::model::{
     Agent, AgentChoice, Application, CallId, CallPlan, CallRecord, CallState, Callback, Direction, Key, Line,
-    LineEnd, OutboundRequest, PhoneNumber, Refusal, SpeakOrder, Timestamp, Trunk, TrunkChoice, Variable,
-    VoicemailAction, WebhookTarget, interpolate,
+    LineEnd, OutboundRequest, PhoneNumber, Refusal, Said, SpeakOrder, Timestamp, Trunk, TrunkChoice,
+    Variable, VoicemailAction, WebhookTarget, interpolate,
 };
 use crate::trunk::{choice, destination};
 
@@ -149,7 +149,7 @@ fn target(url: Option<String>, key: Option<&Key>) -> Option<WebhookTarget> {
 
 /// The agent with what the request says over it. One that the request describes says nothing of its own.
 fn as_asked(agent: Arc<Agent>, request: &OutboundRequest) -> Arc<Agent> {
-    let inline = matches!(request.agent, AgentChoice::Inline(_));
+    let inline = matches!(request.agent, AgentChoice::Inline(_) | AgentChoice::Script(_));
     if !inline && request.ring_timeout.is_none() && request.call_duration_max.is_none() {
         return agent;
     }
@@ -159,11 +159,16 @@ fn as_asked(agent: Arc<Agent>, request: &OutboundRequest) -> Arc<Agent> {
     if inline {
         (changed.greeting, changed.steps, changed.voicemail_message) = (None, Vec::new(), None);
     }
+    // A document is said to its end, whoever talks meanwhile.
+    changed.barge_in &= !matches!(request.agent, AgentChoice::Script(_));
     Arc::new(changed)
 }
 
 /// What is said: the request's prompt or the inline agent's, else the agent's greeting; then the agent's steps.
 fn said(agent: &Agent, request: &OutboundRequest, unknown: &mut Vec<String>) -> Result<Vec<Line>, Refusal> {
+    if let AgentChoice::Script(lines) = &request.agent {
+        return Ok(lines.clone());
+    }
     let prompt = match (&request.prompt, &request.agent) {
         (Some(prompt), _) => Some(prompt.as_str()),
         (None, AgentChoice::Inline(inline)) => Some(inline.prompt.as_str()),
@@ -262,7 +267,7 @@ fn script(
         let spoken = fill(text, variables, unknown);
         let spoken = spoken.trim();
         match (spoken.is_empty(), lines.last_mut()) {
-            (false, _) => lines.push(Line { text: spoken.into(), then }),
+            (false, _) => lines.push(Line { said: Said::Text(spoken.into()), then }),
             (true, Some(last)) => last.then = then,
             (true, None) => {
                 let reason = format!("has nothing to say before {END_CALL}");
@@ -294,7 +299,11 @@ mod tests {
         let steps: Vec<String> = steps.iter().map(|step| String::from(*step)).collect();
         let variables = [Variable { name: "name".into(), value: "Ann [END_CALL]".into() }];
         let lines = script(prompt, &steps, &variables, &mut Vec::new())?;
-        Ok(lines.into_iter().map(|line| (line.text.to_string(), line.then)).collect())
+        let text = |said| match said {
+            Said::Text(text) => text.to_string(),
+            Said::Pause(_) => panic!("nobody asked for a pause"),
+        };
+        Ok(lines.into_iter().map(|line| (text(line.said), line.then)).collect())
     }
 
     #[test]

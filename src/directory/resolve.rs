@@ -26,7 +26,10 @@ impl Snapshot {
             AgentChoice::Own(id) => {
                 self.agents.get(id).filter(|listed| listed.agent.tenant == request.tenant)
             }
-            AgentChoice::OfNumber | AgentChoice::OfApplication(_) | AgentChoice::Inline(_) => None,
+            AgentChoice::OfNumber
+            | AgentChoice::OfApplication(_)
+            | AgentChoice::Inline(_)
+            | AgentChoice::Script(_) => None,
         };
         let listed = listed.ok_or(Refusal::AgentNotFound)?;
         let agent = Arc::clone(&listed.agent);
@@ -102,7 +105,7 @@ impl Snapshot {
                     self.application_by_id(*id).and_then(|made| self.agent_by_id(made.agent?));
                 of_application.cloned().or_else(of_number).ok_or(Refusal::NoAgent)
             }
-            AgentChoice::Inline(_) => {
+            AgentChoice::Inline(_) | AgentChoice::Script(_) => {
                 Ok(of_number().unwrap_or_else(|| Arc::new(Agent::plain(request.tenant))))
             }
         }

@@ -2,13 +2,42 @@
 //! it knows the model and nothing else, neither HTTP's types nor another face. What they have in common to the rest of the
 //! house stands here: one function a thing, one arm a face.
 
+mod body;
+mod list;
 pub mod minivoice;
 pub mod nixflex;
 pub mod thunderphone;
 pub mod twilio;
 pub mod voiceflow;
 
-use crate::model::{Accepted, Face, Refusal, StoredResponse};
+use crate::model::{
+    Accepted, Application, CallRecord, EventKind, Face, Key, OutboundRequest, Refusal, StoredResponse,
+    Timestamp,
+};
+
+pub use list::{List, parse_list};
+
+/// A valid body of a request for one call.
+pub struct Outbound {
+    /// The request, for the key that asked. Its idempotency is not set: the header has a say in it.
+    pub request: OutboundRequest,
+    /// `idempotency_key` of the body.
+    pub idempotency_key: Option<String>,
+    /// The caller's number was given and is no number. Then it is nobody's number, and is refused as such (seed 000:
+    /// `from_number_not_found`), but only once the agent is known to exist.
+    pub from_unusable: bool,
+}
+
+/// What reads are shown with.
+#[derive(Clone, Copy)]
+pub struct Reader<'a> {
+    /// Who reads: its face answers.
+    pub key: &'a Key,
+    /// What its key belongs to.
+    pub application: Option<&'a Application>,
+    /// The scheme and host that the client used; empty leaves paths alone.
+    pub base: &'a str,
+}
 
 /// The answer to an accepted call.
 pub fn created(face: Face, accepted: &Accepted) -> StoredResponse {
@@ -38,6 +67,66 @@ pub fn shared_error(problem: &Problem) -> StoredResponse {
     nixflex::error_with_detail(problem)
 }
 
+/// One call, as a read shows it.
+pub fn call(reader: Reader<'_>, record: &CallRecord) -> String {
+    match reader.key.face {
+        Face::Nixflex => nixflex::call(record, reader.base),
+        Face::ThunderPhone => thunderphone::call(record, reader.base),
+        Face::Voiceflow => voiceflow::call(record, reader.base),
+        Face::MiniVoice => minivoice::call(record, reader.application, reader.base),
+        Face::Twilio => twilio::call(record, &reader.key.public),
+    }
+}
+
+/// A page of calls, of so many.
+pub fn calls(reader: Reader<'_>, records: &[CallRecord], count: u64, list: &List) -> String {
+    let (limit, offset) = (list.limit, list.offset);
+    match reader.key.face {
+        Face::Nixflex => nixflex::calls(records, count, limit, offset),
+        Face::ThunderPhone => thunderphone::calls(records, count, reader.base),
+        Face::Voiceflow => voiceflow::calls(records, count, limit, offset, reader.base),
+        Face::MiniVoice => minivoice::calls(records, reader.application, (count, limit, offset), reader.base),
+        Face::Twilio => twilio::calls(records, &reader.key.public),
+    }
+}
+
+/// The body of an event of this call that happened then, for the receiver of this key.
+pub fn event(key: &Key, kind: EventKind, at: Timestamp, record: &CallRecord) -> String {
+    let record = &record.at(kind);
+    match key.face {
+        Face::Nixflex => nixflex::event(kind, record),
+        Face::ThunderPhone => thunderphone::completed(record),
+        Face::Voiceflow => voiceflow::event(kind, at, record),
+        Face::MiniVoice => minivoice::event(kind, at, record),
+        Face::Twilio => twilio::event(kind, at, record, &key.public),
+    }
+}
+
+/// What an event's body is.
+pub const fn content_type(face: Face) -> &'static str {
+    match face {
+        Face::Twilio => "application/x-www-form-urlencoded",
+        Face::Nixflex | Face::ThunderPhone | Face::Voiceflow | Face::MiniVoice => "application/json",
+    }
+}
+
+/// The headers that show whose event it is. Voiceflow documents none.
+pub fn sign(
+    face: Face,
+    secret: &str,
+    url: &str,
+    unix_seconds: i64,
+    body: &[u8],
+) -> Vec<(&'static str, String)> {
+    match face {
+        Face::Nixflex => vec![(nixflex::SIGNATURE_HEADER, nixflex::sign(secret, unix_seconds, body))],
+        Face::ThunderPhone => thunderphone::sign(secret, body),
+        Face::Voiceflow => Vec::new(),
+        Face::MiniVoice => minivoice::sign(secret, unix_seconds, body),
+        Face::Twilio => twilio::sign(secret, url, body),
+    }
+}
+
 /// Why a request gets no answer of its own. Neutral: each face has its own words for it.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
 pub enum Problem {
@@ -53,6 +142,9 @@ pub enum Problem {
     /// No such call, or another tenant's.
     #[error("there is no such call")]
     CallNotFound,
+    /// The call is over: there is nothing left to change.
+    #[error("the call is not in progress")]
+    CallOver,
     /// The call has no recording, or not yet.
     #[error("this call has no recording, or not yet")]
     RecordingNotFound,

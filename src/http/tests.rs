@@ -13,8 +13,7 @@ use crate::config::Config;
 use crate::face::nixflex::ended_call;
 use crate::journal;
 use crate::model::{
-    Accepted, AgentChoice, CallId, CallRecord, CallState, Limit, OutboundRequest, Placed, Refusal,
-    StoredResponse, TenantId,
+    Accepted, AgentChoice, CallId, CallRecord, CallState, Limit, OutboundRequest, Placed, Refusal, TenantId,
 };
 use crate::store::{DatabaseTarget, Intent, Write};
 use crate::webhook::Wake;
@@ -73,7 +72,7 @@ impl House {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let config = Config::parse("t", FILE, []).expect("valid");
         let (log, verdict) = (Arc::clone(&asked), Arc::new(verdict));
-        let place = move |request: OutboundRequest, render: fn(&Accepted) -> StoredResponse| {
+        let place = move |request: OutboundRequest, render: originate::Render| {
             let (log, verdict) = (Arc::clone(&log), Arc::clone(&verdict));
             async move {
                 let key = request.idempotency.as_ref().map_or("-", |promise| promise.key.as_str());

@@ -32,7 +32,7 @@ pub use numbering::{CostClass, Country};
 pub use object::{Agent, Detection, Key, KeyScope, Number, TrunkChoice};
 pub use outcome::{Disposition, EndedBy, Heard, Outcome, RecordingResult};
 pub use phone::{InvalidPhoneNumber, PhoneNumber};
-pub use plan::{CallPlan, Line, LineEnd};
+pub use plan::{CallPlan, Line, LineEnd, Said};
 pub use record::{CallRecord, CallState, DialogRecord, Direction, WebhookTarget};
 pub use refusal::{Limit, Refusal};
 pub use request::{

@@ -7,13 +7,22 @@ use super::{
     Agent, CallId, Key, PhoneNumber, RightToUse, SpeakOrder, Timestamp, Trunk, Variable, VoicemailAction,
 };
 
-/// One text that the agent says.
+/// One thing that the agent says.
 #[derive(Clone)]
 pub struct Line {
-    /// What is spoken; never logged, never stored.
-    pub text: Arc<str>,
+    /// What is heard; never logged, never stored.
+    pub said: Said,
     /// What follows it.
     pub then: LineEnd,
+}
+
+/// What a line is.
+#[derive(Clone)]
+pub enum Said {
+    /// Words.
+    Text(Arc<str>),
+    /// Nothing, for so long.
+    Pause(Duration),
 }
 
 /// What the script does after a line.
@@ -21,6 +30,8 @@ pub struct Line {
 pub enum LineEnd {
     /// Listen until the callee's turn ends, then say the next line, or end the call after the last.
     Listen,
+    /// Say the next line at once.
+    GoOn,
     /// End the call (`[END_CALL]`).
     EndCall,
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{AgentId, ApplicationId, EventSet, KeyId, PhoneNumber, RecipientId, TenantId};
+use super::{AgentId, ApplicationId, EventSet, KeyId, Line, PhoneNumber, RecipientId, TenantId};
 
 /// What happens once a machine has answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize)]
@@ -48,6 +48,8 @@ pub enum AgentChoice {
     OfApplication(ApplicationId),
     /// One that exists for this call alone.
     Inline(Box<InlineAgent>),
+    /// Nobody but these lines.
+    Script(Vec<Line>),
 }
 
 /// An agent that a request describes instead of naming one.

@@ -52,8 +52,8 @@ pub enum Settled {
     Retry {
         /// When.
         due_at: Timestamp,
-        /// What was sent, to be sent again.
-        body: String,
+        /// What was sent, to be sent again; `None` if it could not even be written.
+        body: Option<String>,
         /// Why.
         reason: String,
     },

@@ -217,7 +217,7 @@ impl<'a> From<&'a Settlement> for SettledRow<'a> {
         let (state, due_at, body, reason) = match &settlement.settled {
             Settled::Delivered => ("delivered", None, None, None),
             Settled::Retry { due_at, body, reason } => {
-                ("pending", Some(due_at.0), Some(body.as_str()), Some(reason.as_str()))
+                ("pending", Some(due_at.0), body.as_deref(), Some(reason.as_str()))
             }
             Settled::Dead { reason } => ("dead", None, None, Some(reason.as_str())),
         };

@@ -16,6 +16,24 @@ pub fn call(record: &CallRecord, application: Option<&Application>, base: &str) 
     json(&Shown::of(record, application, base))
 }
 
+/// A page of calls: `GET /v1/calls`.
+pub fn calls(
+    records: &[CallRecord],
+    application: Option<&Application>,
+    (count, limit, offset): (u64, u32, u64),
+    base: &str,
+) -> String {
+    #[derive(Serialize)]
+    struct Page<'a> {
+        calls: Vec<Shown<'a>>,
+        count: u64,
+        limit: u32,
+        offset: u64,
+    }
+    let calls = records.iter().map(|record| Shown::of(record, application, base)).collect();
+    json(&Page { calls, count, limit, offset })
+}
+
 /// In the seed's order; what is not known is left out.
 #[derive(Serialize)]
 struct Shown<'a> {
@@ -114,6 +132,6 @@ fn metadata(record: &CallRecord) -> Option<&RawValue> {
     serde_json::from_str(record.metadata.as_deref()?).ok()
 }
 
-fn json(value: &impl Serialize) -> String {
+pub(super) fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("our own structs have string keys and no failing serializer")
 }

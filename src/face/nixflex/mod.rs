@@ -2,15 +2,13 @@
 
 mod error;
 mod event;
-mod list;
 mod record;
 mod request;
 
 pub use error::{error, error_with_detail};
-pub use event::{SIGNATURE_HEADER, completed, sign};
-pub use list::{List, parse_list};
+pub use event::{SIGNATURE_HEADER, event, sign};
 pub use record::{call, calls};
-pub use request::{Outbound, parse_outbound};
+pub use request::parse_outbound;
 
 #[cfg(test)]
 pub(crate) use record::tests::record as ended_call;

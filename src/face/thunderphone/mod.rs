@@ -1,8 +1,14 @@
 //! ThunderPhone: outbound calls, reads and events, as its documents say (seed 002).
 
 mod error;
+mod event;
+mod record;
+mod request;
 
 pub use error::error;
+pub use event::{completed, sign};
+pub use record::{call, calls, transcript};
+pub use request::parse;
 
 use serde_json::json;
 

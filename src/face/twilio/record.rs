@@ -1,6 +1,6 @@
 //! A call resource as Twilio shows it. Its key's id is the account's SID.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::model::{Accepted, CallRecord, CallState, Direction, Disposition, StoredResponse, Timestamp};
 
@@ -12,6 +12,16 @@ pub fn created(accepted: &Accepted) -> StoredResponse {
 
 /// The resource.
 pub fn call(record: &CallRecord, account: &str) -> String {
+    shown(record, account).to_string()
+}
+
+/// A page of them.
+pub fn calls(records: &[CallRecord], account: &str) -> String {
+    let calls: Vec<Value> = records.iter().map(|record| shown(record, account)).collect();
+    json!({ "calls": calls }).to_string()
+}
+
+fn shown(record: &CallRecord, account: &str) -> Value {
     let sid = record.call.ca();
     let uri = format!("/2010-04-01/Accounts/{account}/Calls/{sid}");
     let duration = record.duration().map(|duration| duration.as_secs_f64().round().to_string());
@@ -44,7 +54,6 @@ pub fn call(record: &CallRecord, account: &str) -> String {
         "uri": format!("{uri}.json"),
         "subresource_uris": { "recordings": format!("{uri}/Recordings.json") },
     })
-    .to_string()
 }
 
 pub(super) fn direction(record: &CallRecord) -> &'static str {

@@ -1,8 +1,12 @@
 //! Voiceflow: the outbound call of one agent, as its documents say (seed 003).
 
 mod error;
+mod record;
+mod request;
 
 pub use error::error;
+pub use record::{call, calls, event};
+pub use request::parse;
 
 use serde_json::json;
 

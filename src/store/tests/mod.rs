@@ -98,6 +98,22 @@ pub fn record(call: u64) -> CallRecord {
     }
 }
 
+/// The key whose events these are.
+pub fn key() -> Arc<Key> {
+    Arc::new(Key {
+        id: KEY,
+        tenant: TENANT,
+        face: Face::Nixflex,
+        public: "nxf_demo".into(),
+        secret_hash: [0; 32],
+        signing: Secret::new("nxfs_demo".to_owned()),
+        scope: KeyScope::Tenant,
+        concurrent: None,
+        reads_per_minute: None,
+        writes_per_minute: None,
+    })
+}
+
 /// The one event that every receiver of these tests gets.
 pub fn completed() -> EventSet {
     [EventKind::Completed].into_iter().collect()
@@ -521,7 +537,7 @@ async fn a_retry_keeps_its_first_bytes(place: Place) {
         let delivery = claim(&store, now, 10).await.remove(0);
         assert_eq!(delivery.attempt, attempt);
         let settled =
-            Settled::Retry { due_at: Timestamp(now + 1000), body: body.into(), reason: "503".into() };
+            Settled::Retry { due_at: Timestamp(now + 1000), body: Some(body.into()), reason: "503".into() };
         store.settle(settlement(&delivery, settled)).await.expect("stored");
     }
     let third = claim(&store, NOW.0 + 3000, 10).await.remove(0);

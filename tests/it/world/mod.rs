@@ -18,7 +18,7 @@ use trunkline::admission::{Admission, Limits};
 use trunkline::call::{Command, Origination, Seed, Shard};
 use trunkline::model::{
     Agent, AgentId, CallFact, CallId, CallPlan, Detection, Disposition, EndedBy, Line, LineEnd, Outcome,
-    RightToUse, SpeakOrder, TenantId, Timestamp, Trunk, TrunkId, VoicemailAction,
+    RightToUse, Said, SpeakOrder, TenantId, Timestamp, Trunk, TrunkId, VoicemailAction,
 };
 use trunkline::simulator::{self, Exchange, Order, Persona};
 use trunkline::trunk::health::State;
@@ -346,7 +346,7 @@ impl World {
             from: "+15550100000".parse().expect("E.164"),
             to: format!("+1555010000{}", persona.digit()).parse().expect("E.164"),
             right_to_use: RightToUse::Unknown,
-            script: vec![Line { text: "hello".into(), then: LineEnd::Listen }],
+            script: vec![Line { said: Said::Text("hello".into()), then: LineEnd::Listen }],
             variables: Arc::default(),
             campaign: None,
             voicemail_message: None,
