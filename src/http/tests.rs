@@ -330,7 +330,8 @@ async fn paths_and_methods_that_are_not_there_are_said_so_to_every_vendors_clien
     let house = House::new().await;
     for (method, path, status, code) in [
         ("GET", "/", 404, "not_found"),
-        ("GET", "/v1/call", 404, "not_found"),
+        ("GET", "/v1/nothing", 404, "not_found"),
+        ("GET", "/v1/call", 405, "method_not_allowed"),
         ("POST", "/v1/agents", 404, "not_found"),
         ("GET", "/v1/calls/outbound", 405, "method_not_allowed"),
         ("DELETE", "/v1/calls", 405, "method_not_allowed"),
