@@ -23,6 +23,8 @@ pub enum Timer {
     Turn,
     /// The beep did not come.
     Beep,
+    /// The party that the call is to move to has rung long enough.
+    Transfer,
     /// The far end, or the recording, does not confirm the end.
     Closing,
 }

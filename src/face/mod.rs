@@ -12,7 +12,7 @@ pub mod voiceflow;
 
 use crate::model::{
     Accepted, Application, CallRecord, EventKind, Face, Key, OutboundRequest, Refusal, StoredResponse,
-    Timestamp,
+    Timestamp, Untransferable,
 };
 
 pub use list::{List, parse_list};
@@ -142,9 +142,9 @@ pub enum Problem {
     /// No such call, or another tenant's.
     #[error("there is no such call")]
     CallNotFound,
-    /// The call is over: there is nothing left to change.
-    #[error("the call is not in progress")]
-    CallOver,
+    /// What was asked of the call cannot be done as it stands.
+    #[error(transparent)]
+    CallNotLive(Untransferable),
     /// The call has no recording, or not yet.
     #[error("this call has no recording, or not yet")]
     RecordingNotFound,

@@ -94,7 +94,12 @@ impl House {
         let journal = Journal::start(store.clone(), journal::Config::default(), Wake::default());
         let api = Api::from(Parts {
             originate: Originate::new(place),
-            practice: Practice::new(config.clone(), Directory::new(config.objects.clone())),
+            control: Control::nobody(),
+            practice: Practice::new(
+                config.clone(),
+                Directory::new(config.objects.clone()),
+                Admission::new(Limits::default()),
+            ),
             directory: Directory::new(config.objects),
             store: store.clone(),
             journal,

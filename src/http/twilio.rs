@@ -11,7 +11,7 @@ use super::limits::Kind;
 use super::{Api, auth, body};
 use crate::face::twilio::{Change, parse_change};
 use crate::face::{self, Problem};
-use crate::model::{CallRecord, CallState, Face, Key};
+use crate::model::{CallRecord, CallState, Face, Key, Untransferable};
 
 /// `GET`
 pub async fn read(State(api): State<Api>, headers: HeaderMap, path: PathTexts) -> Response {
@@ -30,9 +30,9 @@ pub async fn change(State(api): State<Api>, headers: HeaderMap, path: PathTexts,
         let change = parse_change(&body)?;
         let answered = record.state == CallState::Answered;
         match (record.state, change) {
-            (CallState::Ended, _) => return Err(Problem::CallOver),
+            (CallState::Ended, _) => return Err(Problem::CallNotLive(Untransferable::NotTalking)),
             (_, Change::Cancel) if answered => {}
-            (_, Change::Complete | Change::Cancel) => api.originate.hangup(record.call).await,
+            (_, Change::Complete | Change::Cancel) => api.control.hangup(record.call).await,
         }
         Ok(show(&api, key, &headers, &record))
     };

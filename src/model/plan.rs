@@ -37,6 +37,7 @@ pub enum LineEnd {
 }
 
 /// A call about to be placed.
+#[derive(Clone)]
 pub struct CallPlan {
     /// Its id.
     pub call: CallId,

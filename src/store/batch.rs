@@ -1,7 +1,7 @@
 //! What one transaction writes: one JSON array a kind of change. The engines take the arrays apart with one statement a
 //! kind, however many rows they hold, so that a call's share of a commit stays small.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
@@ -47,7 +47,9 @@ pub(super) struct Changes<'a> {
 impl Changes<'_> {
     /// Writes the arrays.
     pub fn batch(&self) -> Batch {
-        let mut answered = Vec::new();
+        let mut answered: Vec<AnsweredRow> = Vec::new();
+        // A call that moved has answered twice: the statement takes each call once, and the last dialog is the one that counts.
+        let mut places: HashMap<u64, usize> = HashMap::new();
         let mut ended = Vec::new();
         let mut withdrawn = Vec::new();
         let mut events = Vec::new();
@@ -60,13 +62,20 @@ impl Changes<'_> {
         for write in &self.writes {
             match write {
                 Write::Answered { call, ringing_at, answered_at, dialog, told } => {
-                    answered.push(AnsweredRow {
+                    let row = AnsweredRow {
                         call: call.get(),
                         ringing_at: ringing_at.map(|at| at.0),
                         answered_at: answered_at.0,
                         dialog: serde_json::to_string(&**dialog).expect("a dialog is strings and numbers"),
-                    });
+                    };
                     events.extend(told.iter().map(|kind| EventRow::new(*call, kind, *answered_at)));
+                    match places.get(&row.call) {
+                        Some(place) => answered[*place] = row,
+                        None => {
+                            places.insert(row.call, answered.len());
+                            answered.push(row);
+                        }
+                    }
                 }
                 Write::Told { call, event, at } => events.push(EventRow::new(*call, *event, *at)),
                 Write::Ended(record) => {

@@ -20,7 +20,7 @@ fn classify(problem: &Problem) -> (u16, &'static str) {
         Problem::RecordingNotFound => (404, "recording_not_found"),
         Problem::NoSuchPath => (404, "not_found"),
         Problem::ExaminationRunning => (409, "examination_running"),
-        Problem::CallOver => (409, "call_over"),
+        Problem::CallNotLive(_) => (409, "call_not_active"),
         Problem::MethodNotAllowed => (405, "method_not_allowed"),
         Problem::BodyTooLarge { .. } => (413, "request_too_large"),
         Problem::BodyTimeout => (408, "request_timeout"),

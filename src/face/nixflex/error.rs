@@ -51,7 +51,7 @@ fn classify(problem: &Problem) -> (u16, &'static str, Value) {
         Problem::InvalidApiKey => (401, "invalid_api_key", none()),
         Problem::KeySecretRequired => (401, "key_secret_required", none()),
         Problem::CallNotFound => (404, "call_not_found", none()),
-        Problem::CallOver => (409, "call_over", none()),
+        Problem::CallNotLive(_) => (409, "call_not_active", none()),
         Problem::RecordingNotFound => (404, "recording_not_found", none()),
         Problem::ExaminationRunning => (409, "examination_running", none()),
         Problem::NoSuchPath => (404, "not_found", none()),

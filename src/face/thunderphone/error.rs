@@ -20,7 +20,7 @@ pub fn error(problem: &Problem) -> StoredResponse {
 fn classify(problem: &Problem) -> (u16, &'static str) {
     match problem {
         Problem::InvalidApiKey | Problem::KeySecretRequired => (401, "not_authenticated"),
-        Problem::CallOver => (409, "call_over"),
+        Problem::CallNotLive(_) => (409, "call_not_active"),
         Problem::MethodNotAllowed => (405, "method_not_allowed"),
         Problem::BodyTooLarge { .. } => (413, "request_too_large"),
         Problem::BodyTimeout => (408, "request_timeout"),

@@ -21,7 +21,7 @@ fn classify(problem: &Problem) -> (u16, u32) {
         Problem::InvalidApiKey | Problem::KeySecretRequired => (401, 20003),
         Problem::CallNotFound | Problem::RecordingNotFound | Problem::NoSuchPath => (404, 20404),
         Problem::ExaminationRunning => (409, 20409),
-        Problem::CallOver => (400, 21220),
+        Problem::CallNotLive(_) => (400, 21220),
         Problem::MethodNotAllowed => (405, 20004),
         Problem::BodyTooLarge { .. } => (413, 20413),
         Problem::BodyTimeout => (408, 20408),
