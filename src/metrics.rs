@@ -312,10 +312,15 @@ fn reason(refusal: &Refusal) -> &'static str {
         Refusal::AgentNotFound => "agent_not_found",
         Refusal::FromNumberNotFound | Refusal::AgentMissingPhoneNumber => "no_number",
         Refusal::NumberHasNoTrunk => "no_trunk",
-        Refusal::DestinationForbidden { .. } => "destination_forbidden",
+        Refusal::NumberNotRegistered
+        | Refusal::DemoNumber
+        | Refusal::UnverifiedVoip
+        | Refusal::OutboundDisabled => "no_number",
+        Refusal::NoAgent => "agent_not_found",
         Refusal::RateNotFound => "rate_not_found",
-        Refusal::SpendControl => "spend_control",
         Refusal::InsufficientBalance => "insufficient_balance",
+        Refusal::SpendControl => "spend_control",
+        Refusal::DestinationForbidden { .. } => "destination_forbidden",
         Refusal::TrunkDown { .. } => "trunk_down",
         Refusal::Limited { .. } => "limited",
         Refusal::Overloaded(_) => "overloaded",

@@ -92,7 +92,7 @@ impl Till {
     }
 
     fn answer(&self, id: u64) {
-        self.tell(id, CallFact::Answered { dialog: Box::new(dialog()) });
+        self.tell(id, CallFact::Answered { dialog: Box::new(dialog()), recorded: false });
     }
 
     fn end(&self, id: u64, talked: Option<Duration>) {

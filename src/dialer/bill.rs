@@ -31,6 +31,11 @@ impl Inner {
     }
 }
 
+/// MiniVoice's documents have the rate before the trunk.
+pub fn asks_the_price_first(face: Option<Face>) -> bool {
+    face == Some(Face::MiniVoice)
+}
+
 /// The longest call that the agent and any of the trunks allow, at this price.
 pub fn ask(ticket: &Ticket, rate: Rate, face: Option<Face>) -> Ask {
     let plan = &ticket.plan;
@@ -48,9 +53,7 @@ pub fn ask(ticket: &Ticket, rate: Rate, face: Option<Face>) -> Ask {
 
 /// A face whose documents refuse a call only when nothing is left.
 fn takes_any_balance(face: Face) -> bool {
-    match face {
-        Face::Nixflex => false,
-    }
+    face == Face::ThunderPhone
 }
 
 /// The hold goes into the call's row, and the call lasts no longer than it: whatever ends a call that is too long ends it then.

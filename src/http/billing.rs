@@ -12,14 +12,16 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::calls::{as_reader, within_limit};
+use super::calls::{as_reader_of, shown, within_limit};
 use super::error::{ApiError, json};
 use super::limits::Kind;
 use super::{Api, auth, body, idempotency};
 use crate::cashier::{Cashier, RateError, TopUpError, TopUpRequest};
 use crate::face::money::BillingProblem;
 use crate::face::{Problem, minivoice, thunderphone};
-use crate::model::{Account, Key, Micros, Refusal, StoredResponse, TenantId, Timestamp, TopUpState};
+use crate::model::{
+    Account, Face, Key, Limit, Micros, Refusal, StoredResponse, TenantId, Timestamp, TopUpState,
+};
 use crate::store::StoreError;
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -30,7 +32,7 @@ const REFERENCE_MAX: usize = 128;
 
 /// `GET /v1/billing`
 pub async fn account(State(api): State<Api>, headers: HeaderMap) -> Response {
-    as_reader(&api, &headers, async |key| {
+    as_reader_of(&api, Face::ThunderPhone, &headers, async |key| {
         let cashier = cashier(&api)?;
         let account = standing(cashier, key.tenant).await?;
         Ok(shown(thunderphone::billing::account(&account, cashier.has_hook())))
@@ -40,7 +42,7 @@ pub async fn account(State(api): State<Api>, headers: HeaderMap) -> Response {
 
 /// `PATCH /v1/billing`
 pub async fn change(State(api): State<Api>, headers: HeaderMap, body: Body) -> Response {
-    as_writer(&api, &headers, body, async |key, bytes| {
+    as_writer(&api, Face::ThunderPhone, &headers, body, async |key, bytes| {
         let cashier = cashier(&api)?;
         let now = standing(cashier, key.tenant).await?;
         let asked = thunderphone::billing::parse_settings(&bytes, now.reload)?;
@@ -58,7 +60,7 @@ pub async fn change(State(api): State<Api>, headers: HeaderMap, body: Body) -> R
 
 /// `POST /v1/billing/top-up`
 pub async fn top_up(State(api): State<Api>, headers: HeaderMap, body: Body) -> Response {
-    as_writer(&api, &headers, body, async |key, bytes| {
+    as_writer(&api, Face::ThunderPhone, &headers, body, async |key, bytes| {
         let cashier = cashier(&api)?;
         let asked = thunderphone::billing::parse_top_up(&bytes)?;
         let idempotency = idempotency::promise(&headers, asked.idempotency_key, &bytes, &api.body_hash_key)?;
@@ -82,7 +84,7 @@ pub async fn top_up(State(api): State<Api>, headers: HeaderMap, body: Body) -> R
 
 /// `GET /v1/billing/transactions`
 pub async fn transactions(State(api): State<Api>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
-    as_reader(&api, &headers, async |key| {
+    as_reader_of(&api, Face::ThunderPhone, &headers, async |key| {
         cashier(&api)?;
         let page = thunderphone::billing::parse_page(query.as_deref().unwrap_or_default())?;
         let found = api.store.entries(key.tenant, page.limit, page.offset).await.map_err(failed)?;
@@ -93,7 +95,7 @@ pub async fn transactions(State(api): State<Api>, headers: HeaderMap, RawQuery(q
 
 /// `GET /v1/rates`
 pub async fn rates(State(api): State<Api>, headers: HeaderMap) -> Response {
-    as_reader(&api, &headers, async |key| {
+    as_reader_of(&api, Face::MiniVoice, &headers, async |key| {
         Ok(shown(minivoice::billing::rates(&cashier(&api)?.rates(key.tenant))))
     })
     .await
@@ -101,7 +103,7 @@ pub async fn rates(State(api): State<Api>, headers: HeaderMap) -> Response {
 
 /// `POST /v1/rates`
 pub async fn add_rate(State(api): State<Api>, headers: HeaderMap, body: Body) -> Response {
-    as_writer(&api, &headers, body, async |key, bytes| {
+    as_writer(&api, Face::MiniVoice, &headers, body, async |key, bytes| {
         let cashier = cashier(&api)?;
         let listed = minivoice::billing::parse_rate(&bytes)?;
         match cashier.add_rate(key.tenant, listed).await {
@@ -115,7 +117,7 @@ pub async fn add_rate(State(api): State<Api>, headers: HeaderMap, body: Body) ->
 
 /// `GET /v1/usage`
 pub async fn usage(State(api): State<Api>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
-    as_reader(&api, &headers, async |key| {
+    as_reader_of(&api, Face::MiniVoice, &headers, async |key| {
         let account = standing(cashier(&api)?, key.tenant).await?;
         let span = minivoice::billing::parse_span(query.as_deref().unwrap_or_default(), wall_now())?;
         let usage = api.store.usage(key.tenant, span.0, span.1).await.map_err(failed)?;
@@ -197,13 +199,14 @@ async fn standing(cashier: &Cashier, tenant: TenantId) -> Result<Account, Proble
 /// Reads the body once the key is known and has requests left, and does its work.
 async fn as_writer(
     api: &Api,
+    face: Face,
     headers: &HeaderMap,
     body: Body,
     work: impl AsyncFnOnce(&Key, Bytes) -> Result<Response, Problem>,
 ) -> Response {
-    let key = match auth::authenticate(headers, &api.directory.snapshot()) {
+    let key = match auth::authenticate_as(face, headers, &api.directory.snapshot()) {
         Ok(key) => key,
-        Err(problem) => return ApiError::shared(problem).into_response(),
+        Err(problem) => return ApiError::new(face, problem).into_response(),
     };
     within_limit(api, &key, Kind::Write, async |key| {
         let bytes = body::read(headers, body, api.body_max, api.body_timeout).await?;
@@ -223,8 +226,8 @@ fn top_up_failed(error: TopUpError) -> Problem {
         TopUpError::NoHook => BillingProblem::NoHook.into(),
         TopUpError::Conflict => Refusal::IdempotencyConflict.into(),
         TopUpError::TooMany => {
-            Refusal::Limited { limit: "top-ups that wait for the payment hook", retry_after: TOP_UP_RETRY }
-                .into()
+            let (limit, name) = (Limit::Requests, "top-ups that wait for the payment hook");
+            Refusal::Limited { limit, name, retry_after: TOP_UP_RETRY }.into()
         }
         TopUpError::Store(error) => failed(error),
     }
@@ -233,10 +236,6 @@ fn top_up_failed(error: TopUpError) -> Problem {
 fn failed(error: StoreError) -> Problem {
     tracing::error!(%error, "the books could not be read or written");
     Problem::Refused(Refusal::Storage)
-}
-
-fn shown(body: String) -> Response {
-    json(StoredResponse { status: 200, body })
 }
 
 fn wall_now() -> Timestamp {

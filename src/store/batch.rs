@@ -6,9 +6,11 @@ use std::collections::{HashMap, HashSet};
 use serde::Serialize;
 
 use super::outbox::Settlement;
-use super::row::{AnsweredRow, DialingRow, EndedRow, HoldRow, IntentRow, ReleaseRow, SettledRow, json};
+use super::row::{
+    AnsweredRow, DialingRow, EndedRow, EventRow, HoldRow, IntentRow, ReleaseRow, SettledRow, json,
+};
 use super::types::{Intent, Write};
-use crate::model::Dialing;
+use crate::model::{CallRecord, CallState, Dialing, EventKind};
 
 /// An array without rows.
 const NONE: &str = "[]";
@@ -17,6 +19,7 @@ const NONE: &str = "[]";
 pub(super) struct Batch {
     pub intents: String,
     pub dialing: String,
+    pub events: String,
     pub answered: String,
     pub ended: String,
     pub withdrawn: String,
@@ -56,15 +59,23 @@ impl Changes<'_> {
         let mut ended = Vec::new();
         let mut withdrawn = Vec::new();
         let mut released = Vec::new();
+        let mut events = Vec::new();
+        for intent in &self.intents {
+            begun(&intent.record, &mut events);
+        }
+        for dialing in &self.dialing {
+            events.extend(dialing.started_at.map(|at| EventRow::new(dialing.call, EventKind::Started, at)));
+        }
         for write in &self.writes {
             match write {
-                Write::Answered { call, ringing_at, answered_at, dialog } => {
+                Write::Answered { call, ringing_at, answered_at, dialog, told } => {
                     let row = AnsweredRow {
                         call: call.get(),
                         ringing_at: ringing_at.map(|at| at.0),
                         answered_at: answered_at.0,
                         dialog: serde_json::to_string(&**dialog).expect("a dialog is strings and numbers"),
                     };
+                    events.extend(told.iter().map(|kind| EventRow::new(*call, kind, *answered_at)));
                     match places.get(&row.call) {
                         Some(place) => answered[*place] = row,
                         None => {
@@ -73,7 +84,9 @@ impl Changes<'_> {
                         }
                     }
                 }
+                Write::Told { call, event, at } => events.push(EventRow::new(*call, *event, *at)),
                 Write::Ended(record) => {
+                    over(record, &mut events);
                     ended.push(EndedRow::from(&**record));
                     released.extend(ReleaseRow::of(record));
                 }
@@ -92,6 +105,7 @@ impl Changes<'_> {
             rows: intents.len() + dialing.len() + self.writes.len() + settled.len(),
             intents: array(&intents),
             dialing: array(&dialing),
+            events: array(&events),
             answered: array(&answered),
             ended: array(&ended),
             withdrawn: array(&withdrawn),
@@ -100,6 +114,26 @@ impl Changes<'_> {
             released: array(&released),
         }
     }
+}
+
+/// What is owed for a call that is committed. Whether its receiver wants it, the statement looks up itself.
+fn begun(record: &CallRecord, events: &mut Vec<EventRow>) {
+    let Some(target) = &record.webhook else { return };
+    let started = (record.state == CallState::Dialing).then_some(EventKind::Started);
+    let kinds = [Some(EventKind::Created), started].into_iter().flatten();
+    let wanted = kinds.filter(|kind| target.events.has(*kind));
+    events.extend(wanted.map(|kind| EventRow::new(record.call, kind, record.created_at)));
+}
+
+/// What is owed for a call that ended. One that nobody answered has failed, for those who tell the two apart.
+fn over(record: &CallRecord, events: &mut Vec<EventRow>) {
+    let Some(target) = &record.webhook else { return };
+    let saved = record.recording.is_some().then_some(EventKind::RecordingCompleted);
+    let failed = record.answered_at.is_none() && target.events.has(EventKind::Failed);
+    let end = if failed { EventKind::Failed } else { EventKind::Completed };
+    let at = record.ended_at.unwrap_or(record.created_at);
+    let wanted = saved.into_iter().chain([end]).filter(|kind| target.events.has(*kind));
+    events.extend(wanted.map(|kind| EventRow::new(record.call, kind, at)));
 }
 
 fn array<T: Serialize>(rows: &[T]) -> String {

@@ -26,7 +26,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use error::StoreError;
 pub use ledger::{EntryPage, NewEntry};
-pub use outbox::{Claim, Delivery, EventKind, Settled, Settlement};
+pub use outbox::{Claim, Delivery, Settled, Settlement};
 pub use top_ups::{Begun, NewTopUp, Verdict};
 pub use types::{CallFilter, CallPage, DatabaseTarget, Intended, Intent, Replay, Write};
 

@@ -166,12 +166,12 @@ const RELEASE: &str =
 
 /// `ON CONFLICT DO NOTHING` passes over repeated requests; `RETURNING` names the others.
 const INTENTS: &str = "INSERT INTO calls (call, tenant, key_id, agent, direction, from_number, to_number, trunk, sip_call_id, campaign, metadata,
-    unknown_variables, webhook_url, webhook_face, webhook_key, hold, state, created_at, idempotency_key, body_hash,
-    response_status, response_body)
+    unknown_variables, webhook_url, webhook_face, webhook_key, webhook_events, webhook_receiver, application, hold, state,
+    created_at, idempotency_key, body_hash, response_status, response_body)
   SELECT value ->> 'call', value ->> 'tenant', value ->> 'key_id', value ->> 'agent', value ->> 'direction',
     value ->> 'from_number', value ->> 'to_number', value ->> 'trunk', value ->> 'sip_call_id', value ->> 'campaign',
     value ->> 'metadata', value ->> 'unknown_variables', value ->> 'webhook_url', value ->> 'webhook_face',
-    value ->> 'webhook_key', value ->> 'hold', value ->> 'state', value ->> 'created_at', value ->> 'idempotency_key',
+    value ->> 'webhook_key', value ->> 'webhook_events', value ->> 'webhook_receiver', value ->> 'application', value ->> 'hold', value ->> 'state', value ->> 'created_at', value ->> 'idempotency_key',
     value ->> 'body_hash', value ->> 'response_status', value ->> 'response_body'
   FROM json_each($1) WHERE true ON CONFLICT DO NOTHING RETURNING call";
 
@@ -186,11 +186,13 @@ const ANSWERED: &str =
     answered_at = r.value ->> 'answered_at', dialog = r.value ->> 'dialog'
   FROM json_each($3) AS r WHERE calls.call = r.value ->> 'call' AND state <> 'ended'";
 
-/// Written before its call ends, by the same condition, so that only a call's first end makes an outbox row.
-const OUTBOX: &str = "INSERT INTO outbox (call, event, receiver, state, created_at, due_at, attempts)
-  SELECT c.call, r.value ->> 'event', r.value ->> 'receiver', 'pending', r.value ->> 'ended_at', r.value ->> 'ended_at', 0
-  FROM json_each($4) AS r CROSS JOIN calls AS c ON c.call = r.value ->> 'call'
-  WHERE c.state <> 'ended' AND r.value ->> 'receiver' IS NOT NULL AND c.webhook_url IS NOT NULL";
+/// Written before the call ends, by the same condition, so that only a call's first end makes outbox rows.
+const EVENTS: &str = "INSERT INTO outbox (call, event, receiver, state, created_at, due_at, attempts)
+  SELECT c.call, r.value ->> 'event', coalesce(c.webhook_receiver, c.webhook_url), 'pending', r.value ->> 'at', r.value ->> 'at', 0
+  FROM json_each($7) AS r CROSS JOIN calls AS c ON c.call = r.value ->> 'call'
+  WHERE c.state <> 'ended' AND c.webhook_url IS NOT NULL
+    AND instr(',' || coalesce(c.webhook_events, 'call.completed') || ',', ',' || (r.value ->> 'event') || ',') > 0
+  ORDER BY r.key";
 
 const ENDED: &str = "UPDATE calls NOT INDEXED SET state = 'ended', dialog = NULL,
     ringing_at = r.value ->> 'ringing_at', answered_at = r.value ->> 'answered_at', ended_at = r.value ->> 'ended_at',
@@ -201,6 +203,10 @@ const ENDED: &str = "UPDATE calls NOT INDEXED SET state = 'ended', dialog = NULL
     recording_error = r.value ->> 'recording_error', invites = r.value ->> 'invites',
     charge = r.value ->> 'charge'
   FROM json_each($4) AS r WHERE calls.call = r.value ->> 'call' AND state <> 'ended'";
+
+/// What was owed for a call that never was goes with it.
+const UNOWED: &str = "DELETE FROM outbox WHERE call IN (SELECT c.call FROM json_each($5) AS r CROSS JOIN calls AS c ON c.call = r.value
+    WHERE c.state IN ('accepted', 'dialing'))";
 
 const WITHDRAWN: &str = "DELETE FROM calls NOT INDEXED WHERE call IN (SELECT value FROM json_each($5)) AND state IN ('accepted', 'dialing')";
 
@@ -213,14 +219,14 @@ const SETTLED: &str = "UPDATE outbox NOT INDEXED SET state = r.value ->> 'state'
 /// Of the intents that were taken: a request that was there before holds nothing.
 const HOLDS: &str = "INSERT INTO ledger (tenant, kind, amount, call, key_id, created_at)
   SELECT c.tenant, 'hold', -(r.value ->> 'amount'), c.call, c.key_id, c.created_at
-  FROM json_each($7) AS r CROSS JOIN calls AS c ON c.call = r.value ->> 'call'
+  FROM json_each($8) AS r CROSS JOIN calls AS c ON c.call = r.value ->> 'call'
   WHERE c.state IN ('accepted', 'dialing') ON CONFLICT DO NOTHING";
 
 /// Only what is held is given back, and so only once; a call never costs more than that.
 const RELEASED: &str = "INSERT INTO ledger (tenant, kind, amount, call, key_id, created_at)
   SELECT h.tenant, k.value, CASE k.value WHEN 'release' THEN h.amount ELSE -min(r.value ->> 'charge', h.amount) END,
     h.call, h.key_id, coalesce(r.value ->> 'at', l.created_at)
-  FROM json_each($8) AS r CROSS JOIN holds AS h ON h.call = r.value ->> 'call'
+  FROM json_each($9) AS r CROSS JOIN holds AS h ON h.call = r.value ->> 'call'
     CROSS JOIN ledger AS l ON l.call = h.call AND l.kind = 'hold'
     CROSS JOIN json_each('[\"release\", \"charge\"]') AS k
   WHERE (k.value = 'release' OR (r.value ->> 'charge' > 0 AND h.amount > 0))
@@ -253,10 +259,11 @@ async fn run(connection: &mut SqliteConnection, batch: &Batch) -> Result<Applied
         (INTENTS, &batch.intents),
         (HOLDS, &batch.holds),
         (DIALING, &batch.dialing),
+        (EVENTS, &batch.events),
         (ANSWERED, &batch.answered),
-        (OUTBOX, &batch.ended),
         (ENDED, &batch.ended),
         (RELEASED, &batch.released),
+        (UNOWED, &batch.withdrawn),
         (WITHDRAWN, &batch.withdrawn),
         (SETTLED, &batch.settled),
     ];
@@ -266,7 +273,7 @@ async fn run(connection: &mut SqliteConnection, batch: &Batch) -> Result<Applied
         statements.insert(0, "BEGIN IMMEDIATE");
         statements.push("COMMIT");
     }
-    let outbox = statements.iter().position(|sql| *sql == OUTBOX);
+    let outbox = statements.iter().position(|sql| *sql == EVENTS);
     // Constants, joined.
     let text = sqlx::AssertSqlSafe(statements.join(";\n"));
     let query = sqlx::query(text)
@@ -276,6 +283,7 @@ async fn run(connection: &mut SqliteConnection, batch: &Batch) -> Result<Applied
         .bind(batch.ended.as_str())
         .bind(batch.withdrawn.as_str())
         .bind(batch.settled.as_str())
+        .bind(batch.events.as_str())
         .bind(batch.holds.as_str())
         .bind(batch.released.as_str());
     let mut applied = Applied::default();

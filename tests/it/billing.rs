@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use trunkline::simulator::Persona;
 
 use super::callees::{Callees, number, ring};
-use super::switch::{Reply, Setup, Switch, eventually, outbound};
+use super::switch::{Client, FROM, Reply, Setup, Switch, eventually, outbound};
 
 /// A cent a minute, and this balance to begin with.
 fn cent_a_minute(balance: &str) -> Setup {
@@ -16,8 +16,44 @@ fn cent_a_minute(balance: &str) -> Setup {
 
 fn priced(balance: &str, price: &str, billing: &str) -> Setup {
     Setup::new().extra(&format!(
-        "[billing]\nenabled = true\ndefault_balance = \"{balance}\"\n{billing}\n[[rate]]\nprefix = \"+1555\"\n{price}"
+        "[billing]\nenabled = true\ndefault_balance = \"{balance}\"\n{billing}\n[[rate]]\nprefix = \"+1555\"\n{price}\n{KEYS}"
     ))
+}
+
+/// A key of each face, beside the usual one of Nixflex.
+const KEYS: &str = r#"
+[[application]]
+name = "app_demo"
+agent = "agent_demo"
+[[key]]
+face = "thunderphone"
+secret = "sk_live_0123456789"
+[[key]]
+face = "minivoice"
+secret = "mv_live_0123456789"
+application = "app_demo"
+[[key]]
+face = "voiceflow"
+secret = "vf_0123456789"
+agent = "agent_demo"
+[[key]]
+face = "twilio"
+id = "AC00000000000000000000000000000001"
+secret = "auth_token_0123"
+"#;
+
+/// A client of ThunderPhone, which shows accounts.
+fn phone(switch: &Switch) -> Client {
+    client(switch, "Bearer sk_live_0123456789")
+}
+
+/// A client of MiniVoice, which shows rates and usage.
+fn voice(switch: &Switch) -> Client {
+    client(switch, "Bearer mv_live_0123456789")
+}
+
+fn client(switch: &Switch, authorization: &str) -> Client {
+    Client::with(&format!("http://{}", switch.place.http()), authorization)
 }
 
 fn paid(balance: &str) -> (Switch, Callees) {
@@ -33,7 +69,7 @@ fn refused(reply: &Reply, status: u16, code: &str) {
 }
 
 fn account(switch: &Switch) -> Value {
-    let reply = switch.get("/v1/billing");
+    let reply = phone(switch).get("/v1/billing");
     assert_eq!(reply.status, 200, "{reply:?}");
     reply.json
 }
@@ -44,7 +80,7 @@ fn available(switch: &Switch) -> i64 {
 
 /// The ledger, oldest first, as kinds and micros.
 fn ledger(switch: &Switch) -> Vec<(String, i64)> {
-    let reply = switch.get("/v1/billing/transactions?limit=100");
+    let reply = phone(switch).get("/v1/billing/transactions?limit=100");
     assert_eq!(reply.status, 200, "{reply:?}");
     let entry = |entry: &Value| {
         (entry["type"].as_str().expect("a type").to_owned(), entry["amount_micros"].as_i64().expect("micros"))
@@ -87,7 +123,7 @@ fn a_balance_for_one_call_pays_for_one_call() {
         ("charge", -10_000),
     ];
     assert_eq!(ledger(&switch), entries(&expected));
-    let usage = switch.get("/v1/usage").json;
+    let usage = voice(&switch).get("/v1/usage").json;
     assert_eq!(
         (&usage["calls"], &usage["answered_calls"], &usage["billable_minutes"], &usage["charged_micros"]),
         (&json!(2), &json!(1), &json!(1), &json!(10_000))
@@ -95,6 +131,80 @@ fn a_balance_for_one_call_pays_for_one_call() {
     let metrics = switch.get("/metrics").text;
     assert!(metrics.contains("trunkline_billing_charged_micros_total 10000"), "{metrics}");
     assert!(metrics.contains("trunkline_billing_holds 0"), "{metrics}");
+}
+
+/// Places a call as each vendor documents it, and says what the answer is.
+fn in_every_face(switch: &Switch) -> [(&'static str, Reply); 5] {
+    let to = number(Persona::Person);
+    let call = json!({ "from_number": FROM, "to_number": to, "agent_id": "agent_demo" });
+    let bare = json!({ "from": FROM, "to": to });
+    let flow = client(switch, "Bearer vf_0123456789");
+    // base64("AC00000000000000000000000000000001:auth_token_0123")
+    let basic = "Basic QUMwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMTphdXRoX3Rva2VuXzAxMjM=";
+    let form = format!(
+        "From={}&To={}&Twiml=%3CResponse%3E%3CSay%3Ehello%3C%2FSay%3E%3C%2FResponse%3E",
+        FROM.replace('+', "%2B"),
+        to.replace('+', "%2B")
+    );
+    let twilio = client(switch, basic).post_with(
+        "/2010-04-01/Accounts/AC00000000000000000000000000000001/Calls.json",
+        form.into(),
+        &[("content-type", "application/x-www-form-urlencoded")],
+    );
+    [
+        ("nixflex", try_call(switch, Persona::Person)),
+        ("thunderphone", phone(switch).post("/v1/call", &call)),
+        ("voiceflow", flow.post("/v1alpha1/phone-number/agent_demo/outbound", &json!({ "to": to }))),
+        ("minivoice", voice(switch).post("/v1/calls", &bare)),
+        ("twilio", twilio),
+    ]
+}
+
+#[test]
+fn without_money_every_face_says_402_in_its_own_words() {
+    let (switch, callees) = paid("0");
+    for (face, reply) in in_every_face(&switch) {
+        assert_eq!(reply.status, 402, "{face}: {reply:?}");
+        let code = match face {
+            "nixflex" | "minivoice" => &reply.json["error"]["code"],
+            "twilio" => continue,
+            _ => &reply.json["code"],
+        };
+        assert_eq!(code, "insufficient_balance", "{face}: {reply:?}");
+        match face {
+            "minivoice" => assert_eq!(reply.json["error"]["message"], "balance is too low to create call"),
+            "thunderphone" => assert!(reply.json["detail"].is_string()),
+            _ => {}
+        }
+    }
+    assert_eq!(callees.rung(), 0);
+    assert_eq!(ledger(&switch), []);
+}
+
+#[test]
+fn while_one_call_takes_the_balance_every_face_refuses_the_second() {
+    let (switch, _callees) = paid("0.01");
+    let call = switch.call_with(json!({ "to_number": number(Persona::Person) }));
+    for (face, reply) in in_every_face(&switch) {
+        assert_eq!(reply.status, 402, "{face}: {reply:?}");
+    }
+    switch.call_until_ended(&call);
+    settled(&switch, 0);
+}
+
+#[test]
+fn a_part_of_the_first_interval_suffices_at_thunderphone_and_nowhere_else() {
+    let (switch, _callees) = paid("0.004");
+    let body =
+        json!({ "from_number": FROM, "to_number": number(Persona::HangsUp), "agent_id": "agent_demo" });
+    refused(&try_call(&switch, Persona::HangsUp), 402, "insufficient_balance");
+    let reply = phone(&switch).post("/v1/call", &body);
+    assert_eq!(reply.status, 201, "{reply:?}");
+    eventually("the charge", || (ledger(&switch).len() == 4).then_some(()));
+    // The call costs a cent; no more than was there is taken.
+    settled(&switch, 0);
+    let second = phone(&switch).post("/v1/call", &body);
+    assert_eq!((second.status, &second.json["code"]), (402, &json!("insufficient_balance")), "{second:?}");
 }
 
 #[test]
@@ -142,9 +252,9 @@ fn a_number_without_a_price_is_not_called() {
     let (switch, callees) = paid("5.00");
     refused(&switch.post_outbound(&outbound(json!({}))), 400, "rate_not_found");
     let rate = json!({ "prefix": "+44", "per_minute_micros": 20_000 });
-    let made = switch.client().post("/v1/rates", &rate);
+    let made = voice(&switch).post("/v1/rates", &rate);
     assert_eq!((made.status, &made.json["prefix"]), (201, &json!("+44")), "{made:?}");
-    assert_eq!(switch.get("/v1/rates").json["count"], 2);
+    assert_eq!(voice(&switch).get("/v1/rates").json["count"], 2);
     let call = switch.post_outbound(&outbound(json!({})));
     assert_eq!(call.status, 201, "{call:?}");
     eventually("it rings", || (callees.rung() == 1).then_some(()));
@@ -166,7 +276,7 @@ fn a_spend_control_is_looked_at_before_the_balance_and_stops_a_day() {
     let reply = try_call(&switch, Persona::HangsUp);
     // Midnight brings new money.
     if today() == began {
-        refused(&reply, 403, "spend_control_exceeded");
+        refused(&reply, 402, "spend_limit_reached");
     }
 }
 
@@ -187,11 +297,17 @@ fn a_repeated_request_is_held_for_once() {
 
 #[test]
 fn without_billing_calls_cost_nothing_and_its_paths_say_so() {
-    let (switch, _callees) = ring(Setup::new());
+    let (switch, _callees) = ring(Setup::new().extra(KEYS));
     let call = switch.call_with(json!({ "to_number": number(Persona::Busy) }));
     assert_eq!(switch.call_until_ended(&call)["cost_usd"], Value::Null);
-    for path in ["/v1/billing", "/v1/billing/transactions", "/v1/rates", "/v1/usage"] {
-        refused(&switch.get(path), 404, "billing_disabled");
+    for path in ["/v1/billing", "/v1/billing/transactions"] {
+        let off = phone(&switch).get(path);
+        assert_eq!((off.status, &off.json["code"]), (404, &json!("billing_disabled")), "{off:?}");
+        assert_eq!(switch.get(path).status, 401, "another face's key");
+    }
+    for path in ["/v1/rates", "/v1/usage"] {
+        refused(&voice(&switch).get(path), 404, "billing_disabled");
+        assert_eq!(switch.get(path).status, 401, "another face's key");
     }
 }
 

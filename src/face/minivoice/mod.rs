@@ -1,3 +1,12 @@
-//! MiniVoice: rates and usage, as its documents say (seed 004).
+//! MiniVoice: calls of an application, reads and events, as its documents say (seed 004).
 
 pub mod billing;
+mod error;
+mod event;
+mod record;
+mod request;
+
+pub use error::error;
+pub use event::{event, sign};
+pub use record::{call, calls, created};
+pub use request::parse;

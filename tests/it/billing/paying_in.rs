@@ -3,10 +3,12 @@
 use serde_json::json;
 use trunkline::simulator::Persona;
 
-use super::{account, available, cent_a_minute, entries, ledger, paid, priced, refused, settled, try_call};
+use super::{
+    account, available, cent_a_minute, entries, ledger, paid, phone, priced, refused, settled, try_call,
+};
 use crate::callees::{Callees, number, ring};
 use crate::cli::trunkline;
-use crate::switch::{Manner, Receiver, Reply, Switch, eventually};
+use crate::switch::{Client, Manner, Receiver, Reply, Switch, eventually};
 
 const CONFIRMED: Manner = Manner::Say(200, r#"{"status":"confirmed"}"#);
 
@@ -17,7 +19,13 @@ fn hooked(balance: &str, hook: &Receiver) -> (Switch, Callees) {
 
 fn top_up(switch: &Switch, amount: &str, key: &str) -> Reply {
     let body = json!({ "amount": amount }).to_string();
-    switch.client().post_with("/v1/billing/top-up", body.into(), &[("idempotency-key", key)])
+    phone(switch).post_with("/v1/billing/top-up", body.into(), &[("idempotency-key", key)])
+}
+
+/// In ThunderPhone's words.
+fn declined(reply: &Reply, status: u16, code: &str) {
+    assert_eq!((reply.status, reply.json["code"].as_str()), (status, Some(code)), "{reply:?}");
+    assert!(reply.json["detail"].is_string(), "{reply:?}");
 }
 
 #[test]
@@ -31,7 +39,7 @@ fn a_top_up_is_credited_once_the_hook_confirms_it_and_once_only() {
     let again = top_up(&switch, "20.00", "k1");
     assert_eq!((again.status, &again.json["id"]), (201, &first.json["id"]), "{again:?}");
     assert_eq!(again.headers.get("idempotent-replayed").map(String::as_str), Some("true"));
-    refused(&top_up(&switch, "21.00", "k1"), 409, "idempotency_conflict");
+    declined(&top_up(&switch, "21.00", "k1"), 409, "idempotency_conflict");
     let asked = hook.deliveries();
     assert_eq!(asked.len(), 1);
     let id = first.json["id"].as_str().expect("an id");
@@ -80,7 +88,7 @@ fn clients_that_ask_at_once_with_one_key_pay_once() {
         for _ in 0..8 {
             let base = &base;
             scope.spawn(move || {
-                let client = crate::switch::Client::new(base);
+                let client = Client::with(base, "Bearer sk_live_0123456789");
                 let body = json!({ "amount": "3" }).to_string();
                 let reply = client.post_with("/v1/billing/top-up", body.into(), &[("idempotency-key", "k")]);
                 assert!(matches!(reply.status, 201 | 202), "{reply:?}");
@@ -98,9 +106,9 @@ fn a_payment_that_is_declined_credits_nothing_and_may_be_tried_again() {
     let hook = Receiver::start();
     hook.set(Manner::Say(402, r#"{"status":"declined","reason":"card expired"}"#));
     let (switch, _callees) = hooked("0", &hook);
-    let declined = top_up(&switch, "5", "k1");
-    refused(&declined, 402, "payment_declined");
-    assert!(declined.text.contains("card expired"), "{declined:?}");
+    let said = top_up(&switch, "5", "k1");
+    declined(&said, 402, "payment_declined");
+    assert!(said.text.contains("card expired"), "{said:?}");
     hook.set(CONFIRMED);
     assert_eq!(top_up(&switch, "5", "k1").status, 201);
     settled(&switch, 5_000_000);
@@ -112,7 +120,7 @@ fn an_account_that_runs_low_is_reloaded_once() {
     hook.set(CONFIRMED);
     let (switch, callees) = hooked("0.06", &hook);
     let reload = json!({ "auto_reload": { "enabled": true, "threshold": "0.05", "amount": "1.00" } });
-    let changed = switch.client().patch("/v1/billing", &reload);
+    let changed = phone(&switch).patch("/v1/billing", &reload);
     assert_eq!(
         (changed.status, &changed.json["auto_reload"]["amount"]),
         (200, &json!("1.00")),
@@ -127,16 +135,16 @@ fn an_account_that_runs_low_is_reloaded_once() {
         (1, Some(true))
     );
     assert_eq!(switch.get(&format!("/v1/calls/{call}")).status, 200);
-    let off = switch.client().patch("/v1/billing", &json!({ "auto_reload": { "enabled": false } }));
+    let off = phone(&switch).patch("/v1/billing", &json!({ "auto_reload": { "enabled": false } }));
     assert_eq!(off.json["auto_reload"]["enabled"], false, "{off:?}");
 }
 
 #[test]
 fn without_a_hook_only_the_operator_credits() {
     let (mut switch, _callees) = paid("0");
-    refused(&top_up(&switch, "5", "k1"), 409, "payment_hook_missing");
+    declined(&top_up(&switch, "5", "k1"), 409, "payment_hook_missing");
     let reload = json!({ "auto_reload": { "enabled": true, "threshold": 1, "amount": 1 } });
-    refused(&switch.client().patch("/v1/billing", &reload), 409, "payment_hook_missing");
+    declined(&phone(&switch).patch("/v1/billing", &reload), 409, "payment_hook_missing");
     let credit = json!({ "tenant": 1, "amount": "5.00" });
     let stolen = switch.client().post("/v1/native/billing/credits", &credit);
     assert_eq!(stolen.status, 401, "a tenant's key is no operator's: {stolen:?}");

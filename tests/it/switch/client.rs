@@ -44,6 +44,11 @@ impl Client {
         }
     }
 
+    /// With another key.
+    pub fn with(base: &str, authorization: &str) -> Self {
+        Self { authorization: authorization.to_owned(), ..Self::new(base) }
+    }
+
     pub fn get(&self, path: &str) -> Reply {
         self.try_get(path).unwrap_or_else(|| panic!("GET {path} got no answer"))
     }
