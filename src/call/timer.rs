@@ -29,7 +29,7 @@ pub enum Timer {
     Closing,
 }
 
-const KINDS: usize = 8;
+const KINDS: usize = Timer::Closing as usize + 1;
 
 /// A shard's wheel: whose timer, and which.
 pub type CallWheel = Wheel<(CallId, Timer)>;

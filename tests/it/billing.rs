@@ -15,7 +15,8 @@ fn cent_a_minute(balance: &str) -> Setup {
 }
 
 fn priced(balance: &str, price: &str, billing: &str) -> Setup {
-    Setup::new().extra(&format!(
+    // What it says where a request brings no words.
+    Setup::new().agent("greeting = \"Hello. [END_CALL]\"").extra(&format!(
         "[billing]\nenabled = true\ndefault_balance = \"{balance}\"\n{billing}\n[[rate]]\nprefix = \"+1555\"\n{price}\n{KEYS}"
     ))
 }
@@ -27,29 +28,29 @@ name = "app_demo"
 agent = "agent_demo"
 [[key]]
 face = "thunderphone"
-secret = "sk_live_0123456789"
+secret = "sk_live_0123456789abcdef"
 [[key]]
 face = "minivoice"
-secret = "mv_live_0123456789"
+secret = "mv_live_0123456789abcdef"
 application = "app_demo"
 [[key]]
 face = "voiceflow"
-secret = "vf_0123456789"
+secret = "vf_0123456789abcdef"
 agent = "agent_demo"
 [[key]]
 face = "twilio"
 id = "AC00000000000000000000000000000001"
-secret = "auth_token_0123"
+secret = "auth_token_0123456"
 "#;
 
 /// A client of ThunderPhone, which shows accounts.
 fn phone(switch: &Switch) -> Client {
-    client(switch, "Bearer sk_live_0123456789")
+    client(switch, "Bearer sk_live_0123456789abcdef")
 }
 
 /// A client of MiniVoice, which shows rates and usage.
 fn voice(switch: &Switch) -> Client {
-    client(switch, "Bearer mv_live_0123456789")
+    client(switch, "Bearer mv_live_0123456789abcdef")
 }
 
 fn client(switch: &Switch, authorization: &str) -> Client {
@@ -138,9 +139,9 @@ fn in_every_face(switch: &Switch) -> [(&'static str, Reply); 5] {
     let to = number(Persona::Person);
     let call = json!({ "from_number": FROM, "to_number": to, "agent_id": "agent_demo" });
     let bare = json!({ "from": FROM, "to": to });
-    let flow = client(switch, "Bearer vf_0123456789");
-    // base64("AC00000000000000000000000000000001:auth_token_0123")
-    let basic = "Basic QUMwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMTphdXRoX3Rva2VuXzAxMjM=";
+    let flow = client(switch, "Bearer vf_0123456789abcdef");
+    // base64("AC00000000000000000000000000000001:auth_token_0123456")
+    let basic = "Basic QUMwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMTphdXRoX3Rva2VuXzAxMjM0NTY=";
     let form = format!(
         "From={}&To={}&Twiml=%3CResponse%3E%3CSay%3Ehello%3C%2FSay%3E%3C%2FResponse%3E",
         FROM.replace('+', "%2B"),

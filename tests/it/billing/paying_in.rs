@@ -88,7 +88,7 @@ fn clients_that_ask_at_once_with_one_key_pay_once() {
         for _ in 0..8 {
             let base = &base;
             scope.spawn(move || {
-                let client = Client::with(base, "Bearer sk_live_0123456789");
+                let client = Client::with(base, "Bearer sk_live_0123456789abcdef");
                 let body = json!({ "amount": "3" }).to_string();
                 let reply = client.post_with("/v1/billing/top-up", body.into(), &[("idempotency-key", "k")]);
                 assert!(matches!(reply.status, 201 | 202), "{reply:?}");
