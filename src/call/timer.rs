@@ -29,6 +29,7 @@ pub enum Timer {
     Closing,
 }
 
+/// `Closing` stands last.
 const KINDS: usize = Timer::Closing as usize + 1;
 
 /// A shard's wheel: whose timer, and which.
