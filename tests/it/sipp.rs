@@ -2,6 +2,7 @@
 //! to their word: sipp's counts, the call's record, its one webhook, and the metrics.
 
 mod answers;
+mod caller;
 mod cancels;
 mod challenges;
 mod codecs;

@@ -5,9 +5,10 @@ use std::net::SocketAddrV4;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use super::caller::{Algorithm, Caller};
 use super::usual;
 use crate::ledger;
-use crate::switch::{FROM, Receiver, Setup, Sipp, Switch, eventually, spoken_ms, stranger};
+use crate::switch::{FROM, Receiver, Setup, Sipp, Switch, eventually, spoken_ms};
 
 /// The only call, once it has ended.
 fn only_call(switch: &Switch) -> Value {
@@ -135,15 +136,35 @@ fn a_switch_that_drains_takes_no_call() {
     held.succeed(1);
 }
 
+/// A switch that asks whoever is at no address of the trunk for a password.
+fn locked() -> Switch {
+    answering().trunk("inbound = { username = \"carrier\", password = \"known\" }").start()
+}
+
 #[test]
 fn a_caller_from_elsewhere_proves_who_he_is() {
-    let locked = || answering().trunk("inbound = { username = \"carrier\", password = \"known\" }");
-    let switch = locked().start();
-    Sipp::towards(&switch.place, stranger(&switch.place), "inbound-digest").succeed(1);
-    ended_as(&only_call(&switch), "completed", "completed");
-    let switch = locked().start();
-    Sipp::towards(&switch.place, stranger(&switch.place), "inbound-forbidden").succeed(1);
-    assert_eq!(switch.get("/v1/calls?direction=inbound").json["count"], 0);
+    for algorithm in [Algorithm::Sha256, Algorithm::Md5] {
+        let switch = locked();
+        assert_eq!(
+            Caller::elsewhere(&switch.place).call("carrier", "known", algorithm),
+            200,
+            "{algorithm:?}"
+        );
+        ended_as(&only_call(&switch), "completed", "completed");
+    }
+}
+
+#[test]
+fn a_caller_from_elsewhere_who_does_not_know_the_password_is_turned_away() {
+    for algorithm in [Algorithm::Sha256, Algorithm::Md5] {
+        let switch = locked();
+        assert_eq!(
+            Caller::elsewhere(&switch.place).call("carrier", "guessed", algorithm),
+            403,
+            "{algorithm:?}"
+        );
+        assert_eq!(switch.get("/v1/calls?direction=inbound").json["count"], 0);
+    }
 }
 
 #[test]
