@@ -15,6 +15,7 @@ mod media;
 mod refusals;
 mod registering;
 mod routing;
+mod secure;
 mod sessions;
 mod transports;
 
