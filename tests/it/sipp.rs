@@ -2,8 +2,8 @@
 //! to their word: sipp's counts, the call's record, its one webhook, and the metrics.
 
 mod answers;
-mod caller;
 mod cancels;
+mod challenged;
 mod challenges;
 mod codecs;
 mod dialogs;
@@ -17,6 +17,7 @@ mod registering;
 mod routing;
 mod secure;
 mod sessions;
+mod transfers;
 mod transports;
 
 use serde_json::{Value, json};

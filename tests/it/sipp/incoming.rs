@@ -5,10 +5,11 @@ use std::net::SocketAddrV4;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::caller::{Algorithm, Caller};
+use super::challenged::{Algorithm, Challenged};
 use super::usual;
 use crate::ledger;
-use crate::switch::{FROM, Receiver, Setup, Sipp, Switch, eventually, spoken_ms};
+use crate::switch::caller::{self, Told};
+use crate::switch::{FROM, Receiver, Setup, Sipp, Switch, eventually, spoken_ms, stranger};
 
 /// The only call, once it has ended.
 fn only_call(switch: &Switch) -> Value {
@@ -143,27 +144,32 @@ fn locked() -> Switch {
 
 #[test]
 fn a_caller_from_elsewhere_proves_who_he_is() {
-    for algorithm in [Algorithm::Sha256, Algorithm::Md5] {
-        let switch = locked();
-        assert_eq!(
-            Caller::elsewhere(&switch.place).call("carrier", "known", algorithm),
-            200,
-            "{algorithm:?}"
-        );
-        ended_as(&only_call(&switch), "completed", "completed");
+    let switch = locked();
+    let from = SocketAddrV4::new(stranger(&switch.place), 5080);
+    let told = caller::call(from, switch.place.sip(), FROM, ("carrier", "known"));
+    assert!(matches!(told, Told::Talked), "{told:?}");
+    ended_as(&only_call(&switch), "completed", "completed");
+    let switch = locked();
+    let from = SocketAddrV4::new(stranger(&switch.place), 5080);
+    match caller::call(from, switch.place.sip(), FROM, ("carrier", "guessed")) {
+        Told::Refused(failure) => assert_eq!(failure.status, Some(403), "{failure:?}"),
+        told => panic!("{told:?}"),
     }
+    assert_eq!(switch.get("/v1/calls?direction=inbound").json["count"], 0);
 }
 
 #[test]
-fn a_caller_from_elsewhere_who_does_not_know_the_password_is_turned_away() {
+fn a_caller_from_elsewhere_chooses_among_our_challenges() {
     for algorithm in [Algorithm::Sha256, Algorithm::Md5] {
-        let switch = locked();
-        assert_eq!(
-            Caller::elsewhere(&switch.place).call("carrier", "guessed", algorithm),
-            403,
-            "{algorithm:?}"
-        );
-        assert_eq!(switch.get("/v1/calls?direction=inbound").json["count"], 0);
+        for (password, status) in [("known", 200), ("guessed", 403)] {
+            let switch = locked();
+            let told = Challenged::elsewhere(&switch.place).call("carrier", password, algorithm);
+            assert_eq!(told, status, "{algorithm:?}");
+            match status {
+                200 => ended_as(&only_call(&switch), "completed", "completed"),
+                _ => assert_eq!(switch.get("/v1/calls?direction=inbound").json["count"], 0),
+            }
+        }
     }
 }
 

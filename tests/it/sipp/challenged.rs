@@ -37,7 +37,7 @@ impl Algorithm {
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Its sockets.
-pub struct Caller {
+pub struct Challenged {
     sip: UdpSocket,
     /// Takes what is said to it, and says nothing.
     media: UdpSocket,
@@ -45,7 +45,7 @@ pub struct Caller {
     switch: SocketAddrV4,
 }
 
-impl Caller {
+impl Challenged {
     /// At an address that is none of the trunk's.
     pub fn elsewhere(place: &Place) -> Self {
         let own = SocketAddrV4::new(stranger(place), 5080);
