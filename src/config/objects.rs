@@ -10,8 +10,8 @@ use super::file::{self, File};
 use super::validate::Checker;
 use super::{Objects, trunk, uri};
 use crate::model::{
-    Agent, AgentId, Application, ApplicationId, Detection, KeyId, Number, NumberId, PhoneNumber, TenantId,
-    Trunk, TrunkChoice, TrunkId,
+    Agent, AgentId, Application, ApplicationId, Detection, EventKind, EventSet, KeyId, Number, NumberId,
+    PhoneNumber, TenantId, Trunk, TrunkChoice, TrunkId,
 };
 
 /// Whose the file's objects are.
@@ -98,6 +98,7 @@ fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check: &mu
         alias: table.id.clone(),
         tenant: FILE_TENANT,
         webhook_url: webhook_url(&table.webhook_url, names, path, check),
+        webhook_events: events(&table.webhook_events, path, check),
         greeting: table.greeting.clone(),
         steps: table.steps.clone(),
         voicemail_message: table.voicemail_message.clone(),
@@ -240,6 +241,21 @@ fn webhook_url(url: &Option<String>, names: &Names, path: &str, check: &mut Chec
         check.fault(&format!("{path}.webhook_url"), reason);
     }
     Some(text.clone())
+}
+
+/// Which events are wanted, by their words.
+fn events(words: &Option<Vec<String>>, path: &str, check: &mut Checker<'_>) -> Option<EventSet> {
+    let mut known = Vec::new();
+    for (index, word) in words.as_ref()?.iter().enumerate() {
+        match EventKind::from_word(word) {
+            Some(kind) => known.push(kind),
+            None => {
+                let all = EventKind::ALL.map(EventKind::as_str).join(", ");
+                check.fault(&format!("{path}.webhook_events[{index}]"), format!("`{word}` is none of {all}"));
+            }
+        }
+    }
+    Some(known.into_iter().collect())
 }
 
 fn phone(text: &str, key: &str, check: &mut Checker<'_>) -> Option<PhoneNumber> {
