@@ -8,8 +8,8 @@ use super::file::{self, File};
 use super::validate::Checker;
 use super::{Objects, trunk, uri};
 use crate::model::{
-    Agent, AgentId, Detection, Key, KeyId, Number, NumberId, PhoneNumber, Secret, TenantId, Trunk,
-    TrunkChoice, TrunkId,
+    Agent, AgentId, Detection, Key, KeyId, Number, NumberId, OBJECT_ID_LIMIT, PhoneNumber, Secret, TenantId,
+    Trunk, TrunkChoice, TrunkId,
 };
 
 /// Whose the file's objects are.
@@ -246,7 +246,8 @@ pub fn is_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
 }
 
-/// Ids that follow from kind and name: the same on every start and every node, and below 2^53.
+/// Ids that follow from kind and name: the same on every start and every node, below 2^53, and above those that the store gives
+/// out.
 struct Ids {
     kind: &'static str,
     field: &'static str,
@@ -270,7 +271,11 @@ impl Ids {
         self.count += 1;
         let digest: [u8; 32] = Sha256::digest(format!("{}\0{name}", self.kind)).into();
         let word = u64::from_be_bytes(std::array::from_fn(|index| digest[index]));
-        let id = (word >> 11).max(1);
+        let id = match word >> 11 {
+            // These are the store's, which gives them out one by one.
+            low @ ..OBJECT_ID_LIMIT => low | (1 << 52),
+            id => id,
+        };
         if !self.names.insert(name.to_owned()) {
             check.fault(&key, format!("`{name}` is declared twice"));
         } else if !self.taken.insert(id) {

@@ -80,6 +80,10 @@ small_ids! {
     TrunkId,
     /// An API key.
     KeyId,
+    /// An application.
+    ApplicationId,
+    /// A receiver of events.
+    WebhookEndpointId,
 }
 
 impl AgentId {

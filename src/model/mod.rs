@@ -17,13 +17,14 @@ mod request;
 mod response;
 mod secret;
 mod signing;
+mod tenancy;
 mod time;
 mod trunk;
 
 pub use attempt::{Attempt, Dialing};
 pub use caller::{IdentityHeader, NumberFormat, NumberStyle, RightToUse, SpendLimit, Stir, UnsignedCalls};
 pub use event::{CallEvent, CallFact};
-pub use id::{AgentId, CallId, KeyId, NumberId, TenantId, TrunkId};
+pub use id::{AgentId, ApplicationId, CallId, KeyId, NumberId, TenantId, TrunkId, WebhookEndpointId};
 pub use numbering::{CostClass, Country};
 pub use object::{Agent, Detection, Key, Number, TrunkChoice};
 pub use outcome::{Disposition, EndedBy, Heard, Outcome, RecordingResult};
@@ -35,6 +36,7 @@ pub use request::{Face, Idempotency, OutboundRequest, Variable, VoicemailAction,
 pub use response::{Accepted, Placed, StoredResponse};
 pub use secret::Secret;
 pub use signing::SigningKey;
+pub use tenancy::{Application, OBJECT_ID_LIMIT, ObjectKind, Tenant, WebhookEndpoint};
 pub use time::Timestamp;
 pub use trunk::{
     AudioCodec, CallerId, Destinations, DtmfMode, FromUser, Inbound, ReferPolicy, Registration,

@@ -8,6 +8,7 @@
 mod batch;
 mod engine;
 mod error;
+mod objects;
 mod outbox;
 mod postgres;
 mod row;
@@ -23,6 +24,9 @@ use std::sync::atomic::Ordering;
 use tokio::sync::{mpsc, oneshot};
 
 pub use error::StoreError;
+pub use objects::{
+    ObjectChange, ObjectPromise, ObjectStore, ObjectsChanged, PromiseKept, StoredObject, StoredObjects,
+};
 pub use outbox::{Claim, Delivery, EventKind, Settled, Settlement};
 pub use types::{CallFilter, CallPage, DatabaseTarget, Intended, Intent, Replay, Write};
 
@@ -149,6 +153,11 @@ impl Store {
     /// When the next outbox row is due, or its lease lapses.
     pub async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         self.engine.next_due().await
+    }
+
+    /// What tenants own.
+    pub fn objects(&self) -> ObjectStore {
+        ObjectStore::new(Arc::clone(&self.engine))
     }
 
     /// Does the database take writes? For readiness. While it does not, the writer tries it twice a second.

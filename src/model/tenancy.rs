@@ -1,0 +1,104 @@
+//! Who owns what, and what a tenant keeps beside trunks, numbers and agents: applications and webhook endpoints.
+
+use super::{ApplicationId, Secret, TenantId, WebhookEndpointId};
+
+/// Whose calls, keys and objects are kept apart from everybody else's.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Tenant {
+    /// Its id; the configuration file's objects are tenant 1's.
+    pub id: TenantId,
+    /// Its name.
+    pub name: String,
+}
+
+/// What a MiniVoice key belongs to: where its calls' events and questions go.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Application {
+    /// Its id.
+    pub id: ApplicationId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Its name.
+    pub name: String,
+    /// Whom to ask what a call is to do once it is answered.
+    pub answer_url: Option<String>,
+    /// Where its calls' events go.
+    pub webhook_url: Option<String>,
+    /// What signs them.
+    pub signing: Secret<String>,
+}
+
+/// A receiver of a tenant's events.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WebhookEndpoint {
+    /// Its id.
+    pub id: WebhookEndpointId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Where events go.
+    pub url: String,
+    /// Which ones, in its face's words; empty takes all.
+    pub events: Vec<String>,
+    /// Is it delivered to?
+    pub enabled: bool,
+    /// What signs them.
+    pub signing: Secret<String>,
+}
+
+/// No object of the store's has an id that reaches it, and none of the configuration file's has one below it.
+pub const OBJECT_ID_LIMIT: u64 = 1 << 32;
+
+/// What the store keeps for tenants.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum ObjectKind {
+    /// [`Tenant`].
+    Tenant,
+    /// [`super::Key`].
+    Key,
+    /// [`super::Agent`].
+    Agent,
+    /// [`super::Number`].
+    Number,
+    /// [`super::Trunk`].
+    Trunk,
+    /// [`Application`].
+    Application,
+    /// [`WebhookEndpoint`].
+    WebhookEndpoint,
+}
+
+impl ObjectKind {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Tenant,
+        Self::Key,
+        Self::Agent,
+        Self::Number,
+        Self::Trunk,
+        Self::Application,
+        Self::WebhookEndpoint,
+    ];
+
+    /// The word in the store, and the configuration's table.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tenant => "tenant",
+            Self::Key => "key",
+            Self::Agent => "agent",
+            Self::Number => "number",
+            Self::Trunk => "trunk",
+            Self::Application => "application",
+            Self::WebhookEndpoint => "webhook_endpoint",
+        }
+    }
+
+    /// The value of a word; `None` if it is none of ours.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
+    /// Are its names unique among all tenants, rather than within one?
+    pub const fn is_shared_name(self) -> bool {
+        matches!(self, Self::Tenant | Self::Key)
+    }
+}
