@@ -3,9 +3,12 @@
 pub mod call;
 pub mod check;
 pub mod demo;
+pub mod key;
 mod log;
+mod office;
 pub mod serve;
 mod story;
+pub mod tenant;
 pub mod trunk;
 
 use std::path::PathBuf;
@@ -35,6 +38,10 @@ enum Command {
     Call(call::Args),
     /// Look after a trunk.
     Trunk(trunk::Args),
+    /// Look after tenants, whose calls and objects are kept apart.
+    Tenant(tenant::Args),
+    /// Make, list and revoke API keys.
+    Key(key::Args),
     /// Print a completion script for a shell.
     Completions {
         /// Which shell.
@@ -69,6 +76,8 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Demo(args) => demo::run(args).await,
         Command::Call(args) => call::run(args).await,
         Command::Trunk(args) => trunk::run(args).await,
+        Command::Tenant(args) => tenant::run(args).await,
+        Command::Key(args) => key::run(args).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "trunkline", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)
@@ -104,6 +113,10 @@ mod tests {
             "trunkline trunk doctor t1 --json --config trunkline.toml",
             "trunkline trunk doctor t1 --call +447386172392",
             "trunkline completions bash",
+            "trunkline tenant create acme",
+            "trunkline key create --face nixflex --tenant acme --concurrent 5",
+            "trunkline key list --json",
+            "trunkline key revoke 1001",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
         }

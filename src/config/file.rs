@@ -1,7 +1,7 @@
 //! The file's own shape, key by key, before anything is checked. Unknown keys are refused: a typo must not pass for a
 //! default.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::LogFormat;
 use super::trunk::table::{Choice, Trunk};
@@ -174,7 +174,7 @@ impl Default for Log {
 }
 
 /// The call's limits default to Nixflex's own: 300 s of call, 10 s of silence.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Agent {
     pub id: String,
@@ -199,7 +199,7 @@ pub struct Agent {
     pub trunk: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Number {
     pub e164: String,
@@ -216,11 +216,12 @@ pub struct Number {
     pub webhook_url: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Key {
     pub face: Face,
     pub id: String,
+    #[serde(skip_serializing)]
     pub secret: Secret<String>,
     pub concurrent: Option<u32>,
     pub reads_per_minute: Option<u32>,

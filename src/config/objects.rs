@@ -1,19 +1,20 @@
 //! Trunks, agents, numbers and keys: from the file's tables to the model's objects.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use super::file::{self, File};
 use super::validate::Checker;
-use super::{Objects, trunk, uri};
+use super::{Objects, Rules, trunk, uri};
 use crate::model::{
-    Agent, AgentId, Detection, Key, KeyId, Number, NumberId, OBJECT_ID_LIMIT, PhoneNumber, Secret, TenantId,
-    Trunk, TrunkChoice, TrunkId,
+    Agent, AgentId, Detection, Key, KeyId, Number, NumberId, OBJECT_ID_LIMIT, Object, ObjectKind,
+    PhoneNumber, Secret, TenantId, Trunk, TrunkChoice, TrunkId,
 };
 
 /// Whose the file's objects are.
-const FILE_TENANT: TenantId = TenantId(1);
+pub const FILE_TENANT: TenantId = TenantId(1);
 
 /// A secret half that is shorter could be guessed over the network.
 const SECRET_LENGTH_MIN: usize = 8;
@@ -21,12 +22,12 @@ const SECRET_LENGTH_MIN: usize = 8;
 /// Ways out of one number, at most.
 const TRUNKS_MAX: usize = 16;
 
-/// What can be named by another object, and by which id.
-struct Names {
-    trunks: HashMap<String, TrunkId>,
-    agents: HashMap<String, AgentId>,
-    allow_http: bool,
-    detection: Detection,
+/// What an object of a tenant may name, and by which id.
+pub struct Names {
+    pub tenant: TenantId,
+    pub trunks: HashMap<String, TrunkId>,
+    pub agents: HashMap<String, AgentId>,
+    pub rules: Rules,
 }
 
 /// Turns the tables into objects; references are by name and must meet something.
@@ -45,30 +46,49 @@ pub fn objects(file: &File, check: &mut Checker<'_>) -> Objects {
     let names = Names {
         trunks: file.trunk.iter().map(|trunk| trunk.name.clone()).zip(trunk_ids.iter().copied()).collect(),
         agents: file.agent.iter().map(|agent| agent.id.clone()).zip(agent_ids.iter().copied()).collect(),
-        allow_http: file.webhooks.allow_http,
-        detection: file.amd.clone(),
+        tenant: FILE_TENANT,
+        rules: Rules { allow_http: file.webhooks.allow_http, detection: file.amd.clone() },
     };
-    let (mut made, path) = (Objects::default(), |kind: &str, index: usize| format!("{kind}[{index}]"));
+    let mut made = Objects { rules: names.rules.clone(), ..Objects::default() };
+    let path = |kind: &str, index: usize| format!("{kind}[{index}]");
     for (index, (table, id)) in file.trunk.iter().zip(trunk_ids).enumerate() {
+        made.documents.push(shown(ObjectKind::Trunk, id.0, &table.name, table));
         made.trunks.push(trunk::trunk(table, id, FILE_TENANT, &path("trunk", index), check));
     }
     for (index, (table, id)) in file.agent.iter().zip(agent_ids).enumerate() {
+        made.documents.push(shown(ObjectKind::Agent, id.0, &table.id, table));
         made.agents.push(agent(table, id, &names, &path("agent", index), check));
     }
     for (index, (table, id)) in file.number.iter().zip(number_ids).enumerate() {
         let path = path("number", index);
         let Some(number) = number(table, id, &names, &path, check) else { continue };
-        may_be_shown(&number, &made.trunks, &path, check);
-        can_answer(&number, &made.agents, &path, check);
+        may_be_shown(&number, |id| made.trunks.iter().find(|trunk| trunk.id == id), &path, check);
+        can_answer(&number, |id| made.agents.iter().find(|agent| agent.id == id), &path, check);
+        made.documents.push(shown(ObjectKind::Number, id.0, &table.e164, table));
         made.numbers.push(number);
     }
     for (index, (table, id)) in file.key.iter().zip(key_ids).enumerate() {
+        made.documents.push(shown(ObjectKind::Key, id.0, &table.id, table));
         made.keys.push(key(table, id, &path("key", index), check));
     }
     made
 }
 
-fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check: &mut Checker<'_>) -> Agent {
+/// A table as its owner sees it.
+fn shown(kind: ObjectKind, id: u64, name: &str, table: &impl serde::Serialize) -> Arc<Object> {
+    Arc::new(Object {
+        id,
+        kind,
+        tenant: FILE_TENANT,
+        name: name.to_owned(),
+        document: super::stored::document(kind, table),
+        revision: 0,
+        created_at: None,
+        updated_at: None,
+    })
+}
+
+pub fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check: &mut Checker<'_>) -> Agent {
     let valid = !table.id.is_empty() && table.id.len() <= 128 && table.id.chars().all(is_name);
     check.that(&format!("{path}.id"), valid, || {
         format!("`{}` must be 1 to 128 letters, digits, `.`, `_` or `-`", table.id)
@@ -84,7 +104,7 @@ fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check: &mu
     Agent {
         id,
         alias: table.id.clone(),
-        tenant: FILE_TENANT,
+        tenant: names.tenant,
         webhook_url: webhook_url(&table.webhook_url, names, path, check),
         greeting: table.greeting.clone(),
         steps: table.steps.clone(),
@@ -102,13 +122,13 @@ fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check: &mu
             table.silence_hangup_seconds,
             5..=45,
         ),
-        detection: over(&table.amd, &names.detection),
+        detection: over(&table.amd, &names.rules.detection),
         phone_number,
         trunk: trunk_named(&table.trunk, names, path, check),
     }
 }
 
-fn number(
+pub fn number(
     table: &file::Number,
     id: NumberId,
     names: &Names,
@@ -126,7 +146,7 @@ fn number(
     let e164 = phone(&table.e164, &format!("{path}.e164"), check)?;
     Some(Number {
         id,
-        tenant: FILE_TENANT,
+        tenant: names.tenant,
         e164,
         trunks,
         right_to_use,
@@ -161,7 +181,12 @@ fn key(table: &file::Key, id: KeyId, path: &str, check: &mut Checker<'_>) -> Key
     }
 }
 
-fn trunk_named(name: &Option<String>, names: &Names, path: &str, check: &mut Checker<'_>) -> Option<TrunkId> {
+pub fn trunk_named(
+    name: &Option<String>,
+    names: &Names,
+    path: &str,
+    check: &mut Checker<'_>,
+) -> Option<TrunkId> {
     let name = name.as_ref()?;
     let known = names.trunks.get(name).copied();
     check.that(&format!("{path}.trunk"), known.is_some(), || format!("there is no trunk `{name}`"));
@@ -169,9 +194,13 @@ fn trunk_named(name: &Option<String>, names: &Names, path: &str, check: &mut Che
 }
 
 /// A call that its own trunk would refuse is better refused here.
-fn may_be_shown(number: &Number, trunks: &[Trunk], path: &str, check: &mut Checker<'_>) {
-    let of = |choice: &TrunkChoice| trunks.iter().find(|trunk| trunk.id == choice.trunk);
-    for trunk in number.trunks.iter().filter_map(of).filter(|_| number.outbound) {
+pub fn may_be_shown<'t>(
+    number: &Number,
+    trunk: impl Fn(TrunkId) -> Option<&'t Trunk>,
+    path: &str,
+    check: &mut Checker<'_>,
+) {
+    for trunk in number.trunks.iter().filter_map(|choice| trunk(choice.trunk)).filter(|_| number.outbound) {
         check.that(&format!("{path}.e164"), trunk.caller_id.may_show(&number.e164), || {
             format!("trunk `{}` may not show this number: its caller_id_allow leaves it out", trunk.name)
         });
@@ -179,12 +208,17 @@ fn may_be_shown(number: &Number, trunks: &[Trunk], path: &str, check: &mut Check
 }
 
 /// A number that takes calls has an agent, and the agent something to say to whoever calls.
-fn can_answer(number: &Number, agents: &[Agent], path: &str, check: &mut Checker<'_>) {
+pub fn can_answer<'a>(
+    number: &Number,
+    agent: impl Fn(AgentId) -> Option<&'a Agent>,
+    path: &str,
+    check: &mut Checker<'_>,
+) {
     if !number.inbound {
         return;
     }
     let key = format!("{path}.inbound");
-    let agent = number.agent.and_then(|id| agents.iter().find(|agent| agent.id == id));
+    let agent = number.agent.and_then(agent);
     check.that(&key, number.agent.is_some(), || "needs an agent, who answers".into());
     check.that(&key, agent.is_none_or(Agent::can_answer), || {
         "needs an agent with a greeting or steps: it would have nothing to say".into()
@@ -215,9 +249,14 @@ fn choices(table: &file::Number, names: &Names, path: &str, check: &mut Checker<
     choices
 }
 
-fn webhook_url(url: &Option<String>, names: &Names, path: &str, check: &mut Checker<'_>) -> Option<String> {
+pub fn webhook_url(
+    url: &Option<String>,
+    names: &Names,
+    path: &str,
+    check: &mut Checker<'_>,
+) -> Option<String> {
     let text = url.as_ref()?;
-    if let Err(reason) = uri::webhook(text, names.allow_http) {
+    if let Err(reason) = uri::webhook(text, names.rules.allow_http) {
         check.fault(&format!("{path}.webhook_url"), reason);
     }
     Some(text.clone())

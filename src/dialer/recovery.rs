@@ -40,7 +40,7 @@ async fn settle(parts: &DialerParts, record: CallRecord, dialog: Option<DialogRe
     };
     if let Some(dialog) = dialog {
         let snapshot = parts.directory.snapshot();
-        let trunk = snapshot.trunk(&dialog.trunk).map(|trunk| &**trunk);
+        let trunk = snapshot.trunk(record.tenant, &dialog.trunk).map(|trunk| &**trunk);
         parts.mailbox.send(Command::End(Box::new(orphan(call, dialog, trunk)))).await;
     }
     // Fewer slots than calls alive at the crash can only mean a smaller configuration: the rest is settled next time.

@@ -25,7 +25,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use crate::admission::Admission;
-use crate::directory::Directory;
+use crate::directory::{Directory, Registry};
 use crate::doctor::Practice;
 use crate::face::Problem;
 use crate::journal::Journal;
@@ -49,6 +49,8 @@ pub struct Parts {
     pub originate: Originate,
     /// Whose keys and agents.
     pub directory: Directory,
+    /// Changes them.
+    pub registry: Registry,
     /// Calls that are over.
     pub store: Store,
     /// Calls whose end is not in the store yet.

@@ -10,8 +10,10 @@ use tower::ServiceExt;
 use super::*;
 use crate::admission::Limits;
 use crate::config::Config;
+use crate::directory::RegistryParts;
 use crate::face::nixflex::ended_call;
 use crate::journal;
+use crate::keyfile::Sealer;
 use crate::model::{
     Accepted, CallId, CallRecord, CallState, OutboundRequest, Placed, Refusal, StoredResponse, TenantId,
 };
@@ -88,14 +90,22 @@ impl House {
             }
         };
         let journal = Journal::start(store.clone(), journal::Config::default(), Wake::default());
+        let directory = Directory::new(config.objects.clone());
+        let registry = RegistryParts {
+            store: store.objects(),
+            sealer: Arc::new(Sealer::new(&[7; 32])),
+            directory: directory.clone(),
+            changed: Arc::default(),
+        };
         let api = Api::from(Parts {
+            registry: Registry::open(registry).await.expect("readable"),
             originate: Originate::new(place),
             practice: Practice::new(
                 config.clone(),
                 Directory::new(config.objects.clone()),
                 Admission::new(Limits::default()),
             ),
-            directory: Directory::new(config.objects),
+            directory,
             store: store.clone(),
             journal,
             admission: Admission::new(Limits::default()),

@@ -86,6 +86,13 @@ small_ids! {
     WebhookEndpointId,
 }
 
+impl ApplicationId {
+    /// `app_` and the integer, as MiniVoice renders it.
+    pub fn render(self) -> String {
+        format!("app_{}", self.0)
+    }
+}
+
 impl AgentId {
     /// `agent_` and 16 hexadecimal digits, as Nixflex renders it.
     pub fn render(self) -> String {

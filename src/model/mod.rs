@@ -2,6 +2,7 @@
 //!
 //! Values only. Nothing here does I/O, reads a clock or knows HTTP, SIP, SQL or a vendor's JSON.
 
+mod application;
 mod attempt;
 mod caller;
 mod event;
@@ -21,6 +22,7 @@ mod tenancy;
 mod time;
 mod trunk;
 
+pub use application::Application;
 pub use attempt::{Attempt, Dialing};
 pub use caller::{IdentityHeader, NumberFormat, NumberStyle, RightToUse, SpendLimit, Stir, UnsignedCalls};
 pub use event::{CallEvent, CallFact};
@@ -36,7 +38,7 @@ pub use request::{Face, Idempotency, OutboundRequest, Variable, VoicemailAction,
 pub use response::{Accepted, Placed, StoredResponse};
 pub use secret::Secret;
 pub use signing::SigningKey;
-pub use tenancy::{Application, OBJECT_ID_LIMIT, ObjectKind, Tenant, WebhookEndpoint};
+pub use tenancy::{OBJECT_ID_LIMIT, Object, ObjectKind, Tenant, WebhookEndpoint};
 pub use time::Timestamp;
 pub use trunk::{
     AudioCodec, CallerId, Destinations, DtmfMode, FromUser, Inbound, ReferPolicy, Registration,

@@ -3,7 +3,7 @@
 use super::{KeyId, PhoneNumber, TenantId};
 
 /// The vendor whose documents a key's owner writes against.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Face {
     /// Outbound, batch and reads as Nixflex documents them.
@@ -20,7 +20,7 @@ impl Face {
 }
 
 /// What happens once a machine has answered.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VoicemailAction {
     /// End the call (`voicemail_detected`).

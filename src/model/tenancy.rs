@@ -1,6 +1,8 @@
-//! Who owns what, and what a tenant keeps beside trunks, numbers and agents: applications and webhook endpoints.
+//! Who owns what: tenants, the receivers of their events, and every object as its owner sees it.
 
-use super::{ApplicationId, Secret, TenantId, WebhookEndpointId};
+use serde_json::{Map, Value};
+
+use super::{Secret, TenantId, Timestamp, WebhookEndpointId};
 
 /// Whose calls, keys and objects are kept apart from everybody else's.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -9,23 +11,6 @@ pub struct Tenant {
     pub id: TenantId,
     /// Its name.
     pub name: String,
-}
-
-/// What a MiniVoice key belongs to: where its calls' events and questions go.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Application {
-    /// Its id.
-    pub id: ApplicationId,
-    /// Whose it is.
-    pub tenant: TenantId,
-    /// Its name.
-    pub name: String,
-    /// Whom to ask what a call is to do once it is answered.
-    pub answer_url: Option<String>,
-    /// Where its calls' events go.
-    pub webhook_url: Option<String>,
-    /// What signs them.
-    pub signing: Secret<String>,
 }
 
 /// A receiver of a tenant's events.
@@ -61,7 +46,7 @@ pub enum ObjectKind {
     Number,
     /// [`super::Trunk`].
     Trunk,
-    /// [`Application`].
+    /// [`super::Application`].
     Application,
     /// [`WebhookEndpoint`].
     WebhookEndpoint,
@@ -100,5 +85,33 @@ impl ObjectKind {
     /// Are its names unique among all tenants, rather than within one?
     pub const fn is_shared_name(self) -> bool {
         matches!(self, Self::Tenant | Self::Key)
+    }
+}
+
+/// An object as its owner sees it: everything that can be said of one of its kind, defaults too, but no secret.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Object {
+    /// Its id, unique within its kind.
+    pub id: u64,
+    /// What it is.
+    pub kind: ObjectKind,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Its name: an agent's alias, a number's E.164, a key's public half.
+    pub name: String,
+    /// The configuration's keys and their values.
+    pub document: Map<String, Value>,
+    /// From 1, one more with every change. The file's objects have none.
+    pub revision: u64,
+    /// When it was made; `None` for the file's.
+    pub created_at: Option<Timestamp>,
+    /// When it was changed last.
+    pub updated_at: Option<Timestamp>,
+}
+
+impl Object {
+    /// Is it the configuration file's, and so not to be changed here?
+    pub const fn is_managed_by_file(&self) -> bool {
+        self.revision == 0
     }
 }

@@ -11,6 +11,7 @@ mod drain;
 mod hostile;
 mod ledger;
 mod metrics;
+mod objects;
 mod peers;
 mod postgres;
 mod sipp;
