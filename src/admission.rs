@@ -149,7 +149,7 @@ impl Admission {
         let mut state = self.state();
         let own = self.general(&mut state, Some(key))?;
         let lane = state.lane(now, trunk);
-        choice::choose([lane.space(now, trunk)].into_iter())?;
+        choice::choose([lane.space(now, trunk)])?;
         self.pace(&mut state, now)?;
         let lane = state.lane(now, trunk).occupy(now, trunk);
         Ok(self.permit(&state, own, lane))

@@ -333,6 +333,7 @@ impl House {
         let (dialer, store) = (self.dialer.clone(), self.store.clone());
         let api = Api::from(http::Parts {
             originate: self.dialer.clone().into(),
+            control: self.dialer.clone().into(),
             directory: self.directory.clone(),
             store: self.store.clone(),
             journal: self.journal.clone(),

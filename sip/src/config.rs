@@ -149,7 +149,8 @@ pub struct Invite {
     pub tls: Option<Arc<ClientTls>>,
     /// Further headers, written as they are.
     pub headers: Vec<(String, String)>,
-    /// The offer.
+    /// The offer. Without one the callee would offer, and nobody here answers in an ACK or a PRACK: such a call can be refused, but not
+    /// be had.
     pub body: Option<Body>,
     /// A Call-ID of the caller's choosing; without one a random one is minted.
     pub call_id: Option<String>,
@@ -157,14 +158,15 @@ pub struct Invite {
     pub tap: bool,
     /// Whether provisional responses may be, or must be, reliable.
     pub reliable: Reliable,
-    /// The session timer we ask for; none asks for none, and keeps the one that the callee asks for.
+    /// The session timer we ask for; none asks for none, unless the callee insists with 421, and keeps the one that the callee asks
+    /// for.
     pub session: Option<SessionTimer>,
 }
 
 /// Reliable provisional responses (RFC 3262) in a call of ours: the option tag `100rel`.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum Reliable {
-    /// Not spoken of.
+    /// Not spoken of, unless the callee insists with 421: then it is called again as if `Supported`.
     Off,
     /// `Supported: 100rel`: the callee may choose. One that refuses even that with 420 is called again without.
     #[default]

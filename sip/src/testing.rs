@@ -5,6 +5,7 @@ mod auth;
 mod call_flows;
 mod cancel;
 mod dialogs;
+mod extensions;
 mod flows;
 mod forks;
 mod guarding;

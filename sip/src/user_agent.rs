@@ -211,6 +211,12 @@ impl UserAgent {
         }
     }
 
+    /// The owner's word of a call that lives.
+    #[must_use]
+    pub fn token(&self, id: InviteId) -> Option<u64> {
+        self.usages.get(id.0).map(|usage| usage.token)
+    }
+
     /// A provisional response, 101 to 199, to an incoming call: sent again until its PRACK comes if it is to go `reliably` and
     /// the caller can do that (RFC 3262). SDP that goes reliably is the answer, and need not be said again.
     pub fn progress(&mut self, now: Instant, id: InviteId, status: u16, body: Option<Body>, reliably: bool) {

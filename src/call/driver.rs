@@ -334,10 +334,10 @@ impl Driver {
     /// Cores count, shells publish: once a second.
     fn publish(&mut self, now: Instant) {
         let registered = self.parts.shard.registered();
-        // Whoever waits for the last one to be given up does so while everything else stands still.
-        let left = registered == 0 && std::mem::take(&mut self.registered) != 0;
-        self.registered = registered;
-        if !left && now.duration_since(self.published) < LOOK_UP {
+        // Whoever stops asks whether there is one to give up, and waits for the last one while everything else stands still.
+        let before = std::mem::replace(&mut self.registered, registered);
+        let has_turned = (registered == 0) != (before == 0);
+        if !has_turned && now.duration_since(self.published) < LOOK_UP {
             return;
         }
         self.published = now;

@@ -38,7 +38,10 @@ async fn settle(parts: &DialerParts, record: CallRecord, dialog: Option<DialogRe
         CallState::Answered => (Disposition::Interrupted, "the switch stopped during the call"),
         CallState::Ended => return,
     };
-    if let Some(dialog) = dialog {
+    let mut dialogs = dialog;
+    while let Some(mut dialog) = dialogs.take() {
+        // Killed while it moved from one party to another, a call may have left both on the line.
+        dialogs = dialog.before.take().map(|before| *before);
         let snapshot = parts.directory.snapshot();
         let trunk = snapshot.trunk(record.tenant, &dialog.trunk).map(|trunk| &**trunk);
         parts.mailbox.send(Command::End(Box::new(orphan(call, dialog, trunk)))).await;
@@ -91,6 +94,7 @@ mod tests {
             local_cseq: 3,
             remote: ([10, 0, 0, 2], 5061).into(),
             trunk: "t".into(),
+            before: None,
         }
     }
 

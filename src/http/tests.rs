@@ -100,6 +100,7 @@ impl House {
         let api = Api::from(Parts {
             registry: Registry::open(registry).await.expect("readable"),
             originate: Originate::new(place),
+            control: Control::nobody(),
             practice: Practice::new(
                 config.clone(),
                 Directory::new(config.objects.clone()),

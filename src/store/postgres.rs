@@ -127,10 +127,10 @@ const INTENTS: &str = "INSERT INTO calls (call, tenant, key_id, agent, direction
     idempotency_key text, body_hash text, response_status bigint, response_body text)
   ON CONFLICT DO NOTHING RETURNING call";
 
-const DIALING: &str = "UPDATE calls SET state = 'dialing', trunk = r.trunk, sip_call_id = r.sip_call_id,
+const DIALING: &str = "UPDATE calls SET state = CASE state WHEN 'answered' THEN state ELSE 'dialing' END, trunk = r.trunk, sip_call_id = r.sip_call_id,
     invites = r.invites
   FROM json_to_recordset($1::text::json) AS r (call bigint, trunk text, sip_call_id text, invites text)
-  WHERE calls.call = r.call AND state IN ('accepted', 'dialing')";
+  WHERE calls.call = r.call AND state <> 'ended'";
 
 const ANSWERED: &str = "UPDATE calls SET state = 'answered', ringing_at = r.ringing_at, answered_at = r.answered_at,
     dialog = r.dialog

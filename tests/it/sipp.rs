@@ -6,13 +6,16 @@ mod cancels;
 mod challenges;
 mod codecs;
 mod dialogs;
+mod identities;
 mod inbound;
 mod incoming;
 mod load;
 mod media;
 mod refusals;
+mod registering;
 mod routing;
 mod sessions;
+mod transports;
 
 use serde_json::{Value, json};
 

@@ -376,6 +376,32 @@ async fn tls_wants_the_hosts_own_certificate() {
 }
 
 #[tokio::test]
+async fn ipv6_carries_datagrams_connections_and_tls_both_ways() {
+    let authority = Authority::new();
+    let (certificate_pem, key_pem) = authority.sign("::1", |_| {});
+    let tls =
+        ServerTls::new(ServerTlsConfig { certificate_pem, key_pem, client_ca_pem: None }).expect("sound");
+    let loopback = |port| SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, port));
+    let every = [Protocol::Udp, Protocol::Tcp, Protocol::Tls]
+        .map(|protocol| Listen { protocol, address: loopback(0) });
+    let mut far = Endpoint::bind(&every, Some(tls)).expect("an address ::1");
+    let mut near = Endpoint::bind(&every[..1], None).expect("an address ::1");
+    for Listen { protocol, address } in far.listening().to_vec() {
+        let flow = if protocol == Protocol::Udp { Flow::Datagrams } else { Flow::Opened(1) };
+        let path = Path { protocol, local: near.local_addrs()[0], remote: address, flow };
+        // As the user agent has it from `sips:[::1]`.
+        let tls = if protocol == Protocol::Tls { peer("[::1]", authority.believed()) } else { None };
+        near.queue(Transmit { tls, ..transmit(path, options("there")) });
+        near.flush().expect("sent");
+        let (back, got) = message(&mut far).await;
+        assert_eq!((back.protocol, back.remote.ip(), got), (protocol, loopback(0).ip(), options("there")));
+        far.queue(transmit(back, options("back")));
+        far.flush().expect("sent");
+        assert_eq!(message(&mut near).await, (path, options("back")));
+    }
+}
+
+#[tokio::test]
 async fn tls_wants_a_certificate_of_today() {
     let authority = Authority::new();
     let expired = authority.sign("a.example", |params| params.not_after = date_time_ymd(2020, 1, 1));

@@ -128,6 +128,7 @@ enum Life {
     Ending,
 }
 
+#[expect(clippy::disallowed_methods, reason = "a certificate that ends soon, ends soon from now")]
 fn issue(name: &str, life: Life) -> Issued {
     use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
     let ca_key = KeyPair::generate().expect("a key");
