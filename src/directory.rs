@@ -167,11 +167,15 @@ impl Snapshot {
         self.objects.iter().filter(move |object| object.tenant == tenant && object.kind == kind)
     }
 
-    /// A tenant, as its operator sees it, by name or id.
+    /// The tenants that the store has, as the operator sees them.
+    pub fn tenant_objects(&self) -> impl Iterator<Item = &Arc<Object>> {
+        self.objects.iter().filter(|object| object.kind == ObjectKind::Tenant)
+    }
+
+    /// One of them, by name or id.
     pub fn tenant_object(&self, text: &str) -> Option<&Arc<Object>> {
-        let tenants = || self.objects.iter().filter(|object| object.kind == ObjectKind::Tenant);
-        let named = tenants().find(|object| object.name == text);
-        named.or_else(|| tenants().find(|object| object.id.to_string() == text))
+        let named = self.tenant_objects().find(|object| object.name == text);
+        named.or_else(|| self.tenant_objects().find(|object| object.id.to_string() == text))
     }
 
     /// A tenant's object by its name, which goes first, or by any rendering of its id.

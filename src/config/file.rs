@@ -197,6 +197,9 @@ pub struct Agent {
     pub amd: Detection,
     pub phone_number: Option<String>,
     pub trunk: Option<String>,
+    /// What a vendor's client says of an agent and this switch has no use for: kept, and shown to it again.
+    #[serde(default)]
+    pub settings: serde_json::Map<String, serde_json::Value>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -214,6 +217,9 @@ pub struct Number {
     #[serde(default)]
     pub inbound: bool,
     pub webhook_url: Option<String>,
+    /// As an agent's.
+    #[serde(default)]
+    pub settings: serde_json::Map<String, serde_json::Value>,
 }
 
 #[derive(Deserialize, Serialize)]

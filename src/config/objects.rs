@@ -52,40 +52,46 @@ pub fn objects(file: &File, check: &mut Checker<'_>) -> Objects {
     let mut made = Objects { rules: names.rules.clone(), ..Objects::default() };
     let path = |kind: &str, index: usize| format!("{kind}[{index}]");
     for (index, (table, id)) in file.trunk.iter().zip(trunk_ids).enumerate() {
-        made.documents.push(shown(ObjectKind::Trunk, id.0, &table.name, table));
+        made.documents.push(shown(ObjectKind::Trunk, id.0, &table.name, table).into());
         made.trunks.push(trunk::trunk(table, id, FILE_TENANT, &path("trunk", index), check));
     }
     for (index, (table, id)) in file.agent.iter().zip(agent_ids).enumerate() {
-        made.documents.push(shown(ObjectKind::Agent, id.0, &table.id, table));
-        made.agents.push(agent(table, id, &names, &path("agent", index), check));
+        let agent = agent(table, id, &names, &path("agent", index), check);
+        let seen = shown(ObjectKind::Agent, id.0, &table.id, table);
+        made.documents.push(Arc::new(Object { trunk: agent.trunk, ..seen }));
+        made.agents.push(agent);
     }
     for (index, (table, id)) in file.number.iter().zip(number_ids).enumerate() {
         let path = path("number", index);
         let Some(number) = number(table, id, &names, &path, check) else { continue };
         may_be_shown(&number, |id| made.trunks.iter().find(|trunk| trunk.id == id), &path, check);
         can_answer(&number, |id| made.agents.iter().find(|agent| agent.id == id), &path, check);
-        made.documents.push(shown(ObjectKind::Number, id.0, &table.e164, table));
+        let seen = shown(ObjectKind::Number, id.0, &table.e164, table);
+        let trunk = number.trunks.first().map(|choice| choice.trunk);
+        made.documents.push(Arc::new(Object { agent: number.agent, trunk, ..seen }));
         made.numbers.push(number);
     }
     for (index, (table, id)) in file.key.iter().zip(key_ids).enumerate() {
-        made.documents.push(shown(ObjectKind::Key, id.0, &table.id, table));
+        made.documents.push(shown(ObjectKind::Key, id.0, &table.id, table).into());
         made.keys.push(key(table, id, &path("key", index), check));
     }
     made
 }
 
 /// A table as its owner sees it.
-fn shown(kind: ObjectKind, id: u64, name: &str, table: &impl serde::Serialize) -> Arc<Object> {
-    Arc::new(Object {
+fn shown(kind: ObjectKind, id: u64, name: &str, table: &impl serde::Serialize) -> Object {
+    Object {
         id,
         kind,
         tenant: FILE_TENANT,
         name: name.to_owned(),
         document: super::stored::document(kind, table),
+        agent: None,
+        trunk: None,
         revision: 0,
         created_at: None,
         updated_at: None,
-    })
+    }
 }
 
 pub fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check: &mut Checker<'_>) -> Agent {

@@ -161,8 +161,8 @@ impl Merged {
         };
         match shown {
             Ok(mut shown) => {
-                self.name_references(tenant, &mut shown);
-                self.objects.documents.push(Arc::new(object(row, shown)));
+                let (agent, trunk) = self.name_references(tenant, &mut shown);
+                self.objects.documents.push(Arc::new(object(row, shown, agent, trunk)));
             }
             Err(faults) => {
                 for Fault { key, reason, .. } in faults {
@@ -182,25 +182,31 @@ impl Merged {
         }
     }
 
-    /// The store keeps ids; people read names.
-    fn name_references(&self, tenant: TenantId, shown: &mut Map<String, Value>) {
+    /// The store keeps ids; people read names. Which agent and which trunk it was.
+    fn name_references(
+        &self,
+        tenant: TenantId,
+        shown: &mut Map<String, Value>,
+    ) -> (Option<AgentId>, Option<TrunkId>) {
         let known = self.known(tenant);
+        let of = |id: &str| known.trunks.iter().find(|trunk| trunk.id.to_string() == id);
         let trunk = |value: &mut Value| {
-            let of = |id: &str| known.trunks.iter().find(|trunk| trunk.id.to_string() == id);
-            if let Some(trunk) = value.as_str().and_then(of) {
-                *value = Value::String(trunk.name.clone());
-            }
+            let trunk = value.as_str().and_then(of)?;
+            *value = Value::String(trunk.name.clone());
+            Some(trunk.id)
         };
-        shown.get_mut("trunk").map(trunk);
+        let mut first = shown.get_mut("trunk").and_then(trunk);
         for choice in shown.get_mut("trunks").and_then(Value::as_array_mut).into_iter().flatten() {
-            choice.get_mut("name").map(trunk);
+            let named = choice.get_mut("name").and_then(trunk);
+            first = first.or(named);
         }
         let of = |id: &str| known.agents.iter().find(|agent| agent.id.to_string() == id);
-        if let Some(value) = shown.get_mut("agent")
-            && let Some(agent) = value.as_str().and_then(of)
-        {
+        let agent = shown.get_mut("agent").and_then(|value| {
+            let agent = value.as_str().and_then(of)?;
             *value = Value::String(agent.alias.clone());
-        }
+            Some(agent.id)
+        });
+        (agent, first)
     }
 
     /// A number whose agent or trunk is gone loses that alone: its calls are refused by what is missing, and it can still be
@@ -253,13 +259,20 @@ impl Merged {
     }
 }
 
-fn object(row: &StoredObject, document: Map<String, Value>) -> Object {
+fn object(
+    row: &StoredObject,
+    document: Map<String, Value>,
+    agent: Option<AgentId>,
+    trunk: Option<TrunkId>,
+) -> Object {
     Object {
         id: row.id,
         kind: row.kind,
         tenant: row.tenant,
         name: row.name.clone(),
         document,
+        agent,
+        trunk,
         revision: row.revision,
         created_at: Some(row.created_at),
         updated_at: Some(row.updated_at),

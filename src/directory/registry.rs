@@ -12,7 +12,9 @@ use super::merge::{self, ObjectFault};
 use super::{Directory, Snapshot, Sources, sealed};
 use crate::config::Objects;
 use crate::keyfile::Sealer;
-use crate::model::{Idempotency, KeyId, Object, ObjectKind, StoredResponse, TenantId, Timestamp};
+use crate::model::{
+    Idempotency, KeyId, Object, ObjectKind, ObjectProblem, StoredResponse, TenantId, Timestamp,
+};
 use crate::store::{
     ObjectChange, ObjectPromise, ObjectStore, ObjectsChanged, PromiseKept, StoreError, StoredObject,
 };
@@ -83,15 +85,9 @@ pub enum Expect {
 /// Why an object was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ObjectError {
-    /// There is none, or it is another tenant's.
-    #[error("there is no such {}", .0.as_str().replace('_', " "))]
-    NotFound(ObjectKind),
-    /// The configuration file declares it.
-    #[error("it is declared in the configuration file: change it there")]
-    ManagedByFile,
-    /// A field is missing.
-    #[error("missing {0}")]
-    Missing(String),
+    /// For a reason that its owner can do something about.
+    #[error(transparent)]
+    Refused(#[from] ObjectProblem),
     /// A field does not hold.
     #[error("{field}: {reason}")]
     Invalid {
@@ -100,15 +96,6 @@ pub enum ObjectError {
         /// Why.
         reason: String,
     },
-    /// Another object has this name.
-    #[error("another one is called `{0}`")]
-    NameTaken(String),
-    /// Something else needs it as it is.
-    #[error("{0}")]
-    InUse(String),
-    /// It was changed by somebody else.
-    #[error("it was changed meanwhile")]
-    Changed,
     /// The same idempotency key was used with another body.
     #[error("the idempotency key was used with another body")]
     IdempotencyConflict,
@@ -209,10 +196,10 @@ impl Registry {
             match self.commit(change).await? {
                 ObjectsChanged::Committed { .. } => return Ok(Outcome::New(answer)),
                 ObjectsChanged::Stale => drop(self.look_again().await?),
-                ObjectsChanged::Taken => return Err(ObjectError::NameTaken(name)),
+                ObjectsChanged::Taken => return Err(ObjectProblem::NameTaken(name).into()),
             }
         }
-        Err(ObjectError::Changed)
+        Err(ObjectProblem::Changed.into())
     }
 
     /// Changes an object: a merge patch (RFC 7386) over what was said before, or the whole anew. Secrets that are not named stay.
@@ -247,10 +234,10 @@ impl Registry {
             match self.commit(change).await? {
                 ObjectsChanged::Committed { .. } => return Ok(object.expect("what holds is listed")),
                 ObjectsChanged::Stale => drop(self.look_again().await?),
-                ObjectsChanged::Taken => return Err(ObjectError::NameTaken(name)),
+                ObjectsChanged::Taken => return Err(ObjectProblem::NameTaken(name).into()),
             }
         }
-        Err(ObjectError::Changed)
+        Err(ObjectProblem::Changed.into())
     }
 
     /// Removes an object that nothing else names.
@@ -274,7 +261,7 @@ impl Registry {
                 ObjectsChanged::Stale | ObjectsChanged::Taken => drop(self.look_again().await?),
             }
         }
-        Err(ObjectError::Changed)
+        Err(ObjectProblem::Changed.into())
     }
 
     /// A tenant's objects go before it does.
@@ -284,9 +271,11 @@ impl Registry {
             *kind != ObjectKind::Tenant && snapshot.objects(tenant, *kind).next().is_some()
         };
         match ObjectKind::ALL.iter().find(|kind| own(kind)) {
-            Some(kind) => {
-                Err(ObjectError::InUse(format!("the tenant still has {}s", kind.as_str().replace('_', " "))))
-            }
+            Some(kind) => Err(ObjectProblem::InUse(format!(
+                "the tenant still has {}s",
+                kind.as_str().replace('_', " ")
+            ))
+            .into()),
             None => Ok(()),
         }
     }
@@ -303,14 +292,15 @@ impl Registry {
             ObjectKind::Tenant => snapshot.tenant_object(text),
             _ => snapshot.object(tenant, kind, text),
         };
-        let object = object.ok_or(ObjectError::NotFound(kind))?;
+        let object = object.ok_or(ObjectProblem::NotFound(kind))?;
         if object.is_managed_by_file() {
-            return Err(ObjectError::ManagedByFile);
+            return Err(ObjectProblem::ManagedByFile.into());
         }
         if expect != Expect::Any && expect != Expect::Revision(object.revision) {
-            return Err(ObjectError::Changed);
+            return Err(ObjectProblem::Changed.into());
         }
-        self.0.parts.directory.row(object.id).ok_or(ObjectError::NotFound(kind))
+        let row = self.0.parts.directory.row(object.id);
+        Ok(row.ok_or(ObjectProblem::NotFound(kind))?)
     }
 
     async fn commit(&self, change: ObjectChange) -> Result<ObjectsChanged, StoreError> {
@@ -394,7 +384,7 @@ impl Directory {
         self.change_nothing(|sources| {
             let Sources { file, stored } = sources;
             if let Some(row) = put.iter().find(|row| name_is_taken(row, file, &stored.rows)) {
-                return Err(ObjectError::NameTaken(row.name.clone()));
+                return Err(ObjectProblem::NameTaken(row.name.clone()).into());
             }
             let before: HashSet<_> = faults(merge::merge(file, stored).faults).collect();
             let rows = with(&stored.rows, put, remove);
@@ -406,7 +396,9 @@ impl Directory {
                 return Err(invalid(fault));
             }
             if let Some(broken) = merged.faults.iter().find(|fault| !before.contains(&told(fault))) {
-                return Err(ObjectError::InUse(format!("{} needs it: {}", broken.what, broken.reason)));
+                return Err(
+                    ObjectProblem::InUse(format!("{} needs it: {}", broken.what, broken.reason)).into()
+                );
             }
             let is_it = |object: &&Arc<Object>| {
                 object.id == id && object.kind == kind && !object.is_managed_by_file()
@@ -428,8 +420,8 @@ fn told(fault: &ObjectFault) -> (u64, String) {
 fn invalid(fault: &ObjectFault) -> ObjectError {
     let missing = fault.reason.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
     match missing {
-        Some(field) if fault.field.is_empty() => ObjectError::Missing(field.to_owned()),
-        Some(field) => ObjectError::Missing(format!("{}.{field}", fault.field)),
+        Some(field) if fault.field.is_empty() => ObjectProblem::Missing(field.to_owned()).into(),
+        Some(field) => ObjectProblem::Missing(format!("{}.{field}", fault.field)).into(),
         None => ObjectError::Invalid { field: fault.field.clone(), reason: fault.reason.clone() },
     }
 }

@@ -17,7 +17,7 @@ use crate::model::Direction;
 use crate::model::{CallId, CallRecord, CallState, Face, Key, Placed, Refusal, StoredResponse};
 use crate::store::CallFilter;
 
-const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// `POST /v1/calls/outbound`
 pub async fn outbound(State(api): State<Api>, headers: HeaderMap, body: Body) -> Response {
@@ -129,6 +129,18 @@ pub async fn as_reader(
     }
 }
 
+/// The same for who changes something.
+pub async fn as_writer(
+    api: &Api,
+    headers: &HeaderMap,
+    work: impl AsyncFnOnce(&Key) -> Result<Response, Problem>,
+) -> Response {
+    match auth::authenticate(headers, &api.directory.snapshot()) {
+        Ok(key) => within_limit(api, &key, Kind::Write, work).await,
+        Err(problem) => ApiError::shared(problem).into_response(),
+    }
+}
+
 /// Does the work if the key has requests left, and answers in its face.
 pub async fn within_limit(
     api: &Api,
@@ -148,7 +160,7 @@ pub async fn within_limit(
     response
 }
 
-fn unreadable(error: crate::store::StoreError) -> Problem {
+pub fn unreadable(error: crate::store::StoreError) -> Problem {
     tracing::error!(%error, "a read failed");
     Problem::Refused(Refusal::Storage)
 }

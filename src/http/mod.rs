@@ -11,9 +11,11 @@ mod error;
 mod health;
 mod idempotency;
 mod limits;
+mod objects;
 mod observe;
 mod originate;
 mod recording;
+mod routes;
 mod server;
 mod trunks;
 
@@ -23,7 +25,6 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
 
 use crate::admission::Admission;
 use crate::directory::{Directory, Registry};
@@ -37,6 +38,7 @@ pub use control::Control;
 pub use health::Readiness;
 pub use limits::RateLimits;
 pub use originate::Originate;
+pub use routes::{Access, ROUTES, Route};
 pub use server::{Bounds, serve};
 
 use error::ApiError;
@@ -93,25 +95,11 @@ impl std::ops::Deref for Api {
     }
 }
 
-/// Every route.
+/// Every route of [`ROUTES`].
 pub fn router(api: Api) -> Router {
-    Router::new()
-        // Nixflex alone.
-        .route("/v1/calls/outbound", post(calls::outbound))
-        // Shared: the face of the API key answers.
-        .route("/v1/calls", get(calls::list))
-        .route("/v1/calls/{id}", get(calls::read))
-        .route("/v1/calls/{id}/recording", get(recording::read))
-        // The switch's own, for any key of the tenant.
-        .route("/v1/calls/{id}/hangup", post(control::hangup))
-        .route("/v1/calls/{id}/transfer", post(control::transfer))
-        .route("/v1/trunks", get(trunks::list))
-        .route("/v1/trunks/{id}", get(trunks::read))
-        .route("/v1/trunks/{id}/doctor", post(doctor::examine))
-        // The operator's.
-        .route("/metrics", get(health::metrics))
-        .route("/livez", get(health::live))
-        .route("/readyz", get(health::ready))
+    let routes =
+        ROUTES.iter().fold(Router::new(), |router, route| router.route(route.path, (route.handler)()));
+    routes
         .method_not_allowed_fallback(async || ApiError::shared(Problem::MethodNotAllowed))
         .fallback(async || ApiError::shared(Problem::NoSuchPath))
         .layer(from_fn_with_state(api.clone(), observe::observe))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Clock, Slot};
 use crate::model::{
-    CallEvent, CallFact, CallId, CallRecord, CallState, Dialing, Heard, Outcome, RecordingResult,
+    AgentId, CallEvent, CallFact, CallId, CallRecord, CallState, Dialing, Heard, Outcome, RecordingResult,
 };
 use crate::store::Write;
 
@@ -40,6 +40,12 @@ impl Books {
         if self.calls.insert(call, Entry { record: Arc::new(record), _slot: slot }).is_none() {
             self.alive += 1;
         }
+    }
+
+    /// Does a call of this agent live? Asked when an agent is to be removed, which is rare.
+    pub fn lives_with(&self, agent: AgentId) -> bool {
+        let lives = |entry: &Entry| entry.record.agent == agent && entry.record.state != CallState::Ended;
+        self.calls.values().any(lives)
     }
 
     pub fn withdraw(&mut self, call: CallId, slot: Slot) {

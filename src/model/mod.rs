@@ -38,7 +38,7 @@ pub use request::{Face, Idempotency, OutboundRequest, Variable, VoicemailAction,
 pub use response::{Accepted, Placed, StoredResponse};
 pub use secret::Secret;
 pub use signing::SigningKey;
-pub use tenancy::{OBJECT_ID_LIMIT, Object, ObjectKind, Tenant, WebhookEndpoint};
+pub use tenancy::{Draft, OBJECT_ID_LIMIT, Object, ObjectKind, ObjectProblem, Tenant, WebhookEndpoint};
 pub use time::Timestamp;
 pub use trunk::{
     AudioCodec, CallerId, Destinations, DtmfMode, FromUser, Inbound, ReferPolicy, Registration,

@@ -135,3 +135,10 @@ pub struct Key {
     /// See above.
     pub writes_per_minute: Option<u32>,
 }
+
+impl Key {
+    /// May it act for its whole tenant, and not for a part of it alone?
+    pub const fn is_of_tenant(&self) -> bool {
+        true
+    }
+}

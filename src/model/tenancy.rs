@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Secret, TenantId, Timestamp, WebhookEndpointId};
+use super::{AgentId, Secret, TenantId, Timestamp, TrunkId, WebhookEndpointId};
 
 /// Whose calls, keys and objects are kept apart from everybody else's.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -77,6 +77,15 @@ impl ObjectKind {
         }
     }
 
+    /// For people.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Number => "phone number",
+            Self::WebhookEndpoint => "webhook endpoint",
+            _ => self.as_str(),
+        }
+    }
+
     /// The value of a word; `None` if it is none of ours.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
@@ -101,6 +110,10 @@ pub struct Object {
     pub name: String,
     /// The configuration's keys and their values.
     pub document: Map<String, Value>,
+    /// The agent that it names.
+    pub agent: Option<AgentId>,
+    /// The trunk that it names, or the first of several.
+    pub trunk: Option<TrunkId>,
     /// From 1, one more with every change. The file's objects have none.
     pub revision: u64,
     /// When it was made; `None` for the file's.
@@ -114,4 +127,39 @@ impl Object {
     pub const fn is_managed_by_file(&self) -> bool {
         self.revision == 0
     }
+}
+
+/// What a request says of an object.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Draft {
+    /// Its name, if it is said.
+    pub name: Option<String>,
+    /// The configuration's keys that are said; `null` takes back what was said before.
+    pub document: Map<String, Value>,
+}
+
+/// Why an object is not shown or not changed.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ObjectProblem {
+    /// There is none, or it is another tenant's.
+    #[error("there is no such {}", .0.words())]
+    NotFound(ObjectKind),
+    /// The configuration file declares it.
+    #[error("it is declared in the configuration file: change it there")]
+    ManagedByFile,
+    /// A field is missing.
+    #[error("missing {0}")]
+    Missing(String),
+    /// Another object has this name.
+    #[error("another one is called `{0}`")]
+    NameTaken(String),
+    /// Something else needs it as it is.
+    #[error("{0}")]
+    InUse(String),
+    /// It is not in the state that the change was meant for.
+    #[error("it was changed meanwhile: read it again")]
+    Changed,
+    /// This key may not do that.
+    #[error("this key may not do that")]
+    Forbidden,
 }

@@ -1,6 +1,9 @@
 //! Tenants, keys and objects in the store, through the real binary.
 
+mod isolation;
 mod keys;
+mod native;
+mod nixflex;
 
 use std::process::{Command, Output};
 

@@ -5,6 +5,7 @@ mod event;
 mod list;
 mod record;
 mod request;
+pub mod resource;
 
 pub use error::{error, error_with_detail};
 pub use event::{SIGNATURE_HEADER, completed, sign};

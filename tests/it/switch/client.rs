@@ -82,6 +82,27 @@ impl Client {
         self.send(request)
     }
 
+    /// `PATCH` with these headers.
+    pub fn patch(&self, path: &str, body: &Value, headers: &[(&str, &str)]) -> Reply {
+        self.any("PATCH", path, body.to_string().into(), headers)
+    }
+
+    /// `DELETE`.
+    pub fn delete(&self, path: &str) -> Reply {
+        self.any("DELETE", path, Vec::new(), &[])
+    }
+
+    /// Any method, body and headers.
+    pub fn any(&self, method: &str, path: &str, body: Vec<u8>, headers: &[(&str, &str)]) -> Reply {
+        let method = method.parse().expect("a method");
+        let mut request =
+            self.http.request(method, self.url(path)).header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(body)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
     fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }

@@ -1,0 +1,59 @@
+//! Which collections each vendor has, and how a page of them looks: one arm a face.
+
+use serde_json::Value;
+
+use super::resource::Shape;
+use super::{native, nixflex};
+use crate::model::{Face, ObjectKind};
+
+/// A collection, as paths name it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Collection {
+    /// In the switch's own words, for any key of the tenant.
+    Native(ObjectKind),
+    /// `/v1/agents`
+    Agents,
+    /// `/v1/phone-numbers`
+    Numbers,
+    /// `/v1/voip-connections`
+    Connections,
+    /// `/v1/developer/webhook-endpoints`
+    Endpoints,
+    /// `/v1/trunks`
+    Trunks,
+    /// `/v1/applications`
+    Applications,
+    /// `/v1/dids`
+    Dids,
+}
+
+/// Where in a list a page is.
+#[derive(Clone, Copy, Debug)]
+pub struct Part {
+    /// Objects a page.
+    pub limit: usize,
+    /// Objects before it.
+    pub offset: usize,
+    /// Objects in all.
+    pub total: usize,
+    /// The last object of this page, if there are more.
+    pub next: Option<u64>,
+}
+
+/// How a collection looks to a client of this face; `None` if its vendor has no such thing.
+pub const fn shape(face: Face, what: Collection) -> Option<Shape> {
+    Some(match (face, what) {
+        (_, Collection::Native(kind)) => native::shape(kind),
+        (Face::Nixflex, Collection::Agents) => nixflex::resource::AGENT,
+        (Face::Nixflex, Collection::Numbers) => nixflex::resource::NUMBER,
+        _ => return None,
+    })
+}
+
+/// A page.
+pub fn page(face: Face, what: Collection, shown: Vec<Value>, part: &Part) -> Value {
+    match (face, what) {
+        (_, Collection::Native(_)) => native::page(shown, part.next),
+        (Face::Nixflex, _) => nixflex::resource::page(what == Collection::Agents, shown, part),
+    }
+}
