@@ -323,6 +323,8 @@ impl From<rsip::Method> for Method {
 /// The usual phrase of a status, such as `Busy Here`: the words are rsip's.
 pub fn phrase(status: u16) -> String {
     let words = match rsip::StatusCode::from(status) {
+        // RFC 6665 §7.3.1, which rsip does not have; so REFER is answered.
+        rsip::StatusCode::Other(202, _) => return String::from("Accepted"),
         rsip::StatusCode::Other(..) => return String::from("Unknown"),
         rsip::StatusCode::OK => return String::from("OK"),
         code => code.to_string(),

@@ -15,6 +15,7 @@ mod refusals;
 mod registering;
 mod routing;
 mod sessions;
+mod transfers;
 mod transports;
 
 use serde_json::{Value, json};

@@ -65,6 +65,6 @@ impl Call {
 
     fn put_through(&mut self) {
         let to = self.referral.take().map(|referral| referral.to);
-        self.facts.detail = to.map(|to| format!("transferred to {to}"));
+        self.facts.detail = to.map(|to| format!("transferred to {}", to.as_str()));
     }
 }

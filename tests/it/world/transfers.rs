@@ -47,7 +47,7 @@ fn after(deed: Deed, change: impl FnOnce(&mut Trunk)) -> (World, CallId) {
 #[test]
 fn a_call_that_comes_in_is_answered_and_ends_once() {
     for (deed, disposition) in
-        [(Deed::HangsUp, Disposition::CalleeHangup), (Deed::Stays, Disposition::Completed)]
+        [(Deed::HangsUp, Disposition::CalleeHangup), (Deed::Stays, Disposition::SilenceTimeout)]
     {
         let (world, call) = after(deed, |_| {});
         let outcome = world.outcome(call);
@@ -74,11 +74,14 @@ fn a_refer_moves_the_call_and_the_old_party_hears_that_it_did() {
 
 #[test]
 fn a_transfer_that_finds_nobody_leaves_the_call_where_it_was() {
-    for (number, status) in [(BUSY, 486), (NO_ANSWER, 408)] {
+    // This phone sends no audio: while the other one rings it is not missed, but nor is that forgotten.
+    for (number, status, disposition) in
+        [(BUSY, 486, Disposition::SilenceTimeout), (NO_ANSWER, 408, Disposition::MediaLost)]
+    {
         let (world, call) = after(Deed::Refers(number), allowing);
         assert_eq!(transfers(&world, call), (vec![status], 0), "{number}");
         assert_eq!(world.phone().told().last(), Some(&status), "{number}");
-        assert_eq!(world.outcome(call).disposition, Disposition::Completed, "{number}");
+        assert_eq!(world.outcome(call).disposition, disposition, "{number}");
     }
 }
 
@@ -107,7 +110,7 @@ fn what_the_trunk_may_not_dial_nobody_is_transferred_to() {
         let (world, call) = after(Deed::Refers(number), change);
         assert_eq!(transfers(&world, call), (vec![status], 0), "{number}");
         assert_eq!((world.phone().told(), world.exchange_rung()), (&[status][..], 0), "{number}");
-        assert_eq!(world.outcome(call).disposition, Disposition::Completed, "{number}");
+        assert_eq!(world.outcome(call).disposition, Disposition::SilenceTimeout, "{number}");
     }
 }
 
@@ -148,7 +151,7 @@ fn an_invite_with_replaces_takes_the_call_over() {
     // Not without leave: the second call is declined, and the first goes on.
     let (world, call) = after(Deed::Replaces, |_| {});
     assert_eq!(transfers(&world, call), (vec![], 0));
-    assert_eq!(world.outcome(call).disposition, Disposition::Completed);
+    assert_eq!(world.outcome(call).disposition, Disposition::SilenceTimeout);
 }
 
 #[test]
