@@ -1,5 +1,6 @@
 //! Where the command line changes objects: in the store, beside a switch that may be running and takes over within a second what
 //! was changed.
+#![expect(clippy::disallowed_methods, reason = "a shell: it reads the clock")]
 
 use std::sync::Arc;
 use std::time::SystemTime;

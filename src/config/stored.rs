@@ -20,12 +20,9 @@ use crate::model::{
 
 /// What the objects of one tenant may name.
 pub struct Known<'k> {
-    /// Whose.
-    pub tenant: TenantId,
-    /// Its trunks.
-    pub trunks: Vec<&'k Trunk>,
-    /// Its agents.
-    pub agents: Vec<&'k Agent>,
+    trunks: HashMap<TrunkId, &'k Trunk>,
+    agents: HashMap<AgentId, &'k Agent>,
+    names: Names,
     /// What holds for everybody.
     pub rules: &'k Rules,
 }
@@ -75,16 +72,16 @@ pub fn agent(id: AgentId, name: &str, document: Map<String, Value>, known: &Know
         if name != id.render() {
             not_an_id(name, &format!("{path}.id"), check);
         }
-        Some(objects::agent(table, id, &known.names(), path, check))
+        Some(objects::agent(table, id, &known.names, path, check))
     })
 }
 
 /// A number.
 pub fn number(id: NumberId, e164: &str, document: Map<String, Value>, known: &Known<'_>) -> Checked<Number> {
     check(ObjectKind::Number, e164, document, |table: &file::Number, path, check| {
-        let number = objects::number(table, id, &known.names(), path, check)?;
-        let trunk = |id: TrunkId| known.trunks.iter().find(|trunk| trunk.id == id).copied();
-        let agent = |id: AgentId| known.agents.iter().find(|agent| agent.id == id).copied();
+        let number = objects::number(table, id, &known.names, path, check)?;
+        let trunk = |id: TrunkId| known.trunks.get(&id).copied();
+        let agent = |id: AgentId| known.agents.get(&id).copied();
         objects::may_be_shown(&number, trunk, path, check);
         objects::can_answer(&number, agent, path, check);
         Some(number)
@@ -186,7 +183,7 @@ pub fn application(
         {
             check.fault(&format!("{path}.answer_url"), reason);
         }
-        let names = known.names();
+        let names = &known.names;
         let agent = table.agent.as_ref().and_then(|name| {
             let agent = names.agents.get(name).copied();
             check.that(&format!("{path}.agent"), agent.is_some(), || format!("there is no agent `{name}`"));
@@ -195,11 +192,11 @@ pub fn application(
         Some(Application {
             id,
             name: name.to_owned(),
-            tenant: known.tenant,
+            tenant: known.names.tenant,
             answer_url: table.answer_url.clone(),
-            webhook_url: objects::webhook_url(&table.webhook_url, &names, path, check),
+            webhook_url: objects::webhook_url(&table.webhook_url, names, path, check),
             agent,
-            trunk: objects::trunk_named(&table.trunk, &names, path, check),
+            trunk: objects::trunk_named(&table.trunk, names, path, check),
         })
     })
 }
@@ -249,21 +246,37 @@ pub fn endpoint(
     })
 }
 
-impl Known<'_> {
-    /// By name, and by id, which goes first: it is what the store keeps.
-    fn names(&self) -> Names {
-        let mut trunks = HashMap::new();
-        let mut agents = HashMap::new();
-        for trunk in &self.trunks {
-            trunks.entry(trunk.name.clone()).or_insert(trunk.id);
+impl<'k> Known<'k> {
+    /// A tenant's trunks and agents.
+    pub fn new(tenant: TenantId, trunks: Vec<&'k Trunk>, agents: Vec<&'k Agent>, rules: &'k Rules) -> Self {
+        let mut names =
+            Names { tenant, trunks: HashMap::new(), agents: HashMap::new(), rules: rules.clone() };
+        // An id goes before a name: it is what the store keeps.
+        for trunk in &trunks {
+            names.trunks.entry(trunk.name.clone()).or_insert(trunk.id);
         }
-        for agent in &self.agents {
-            agents.entry(agent.alias.clone()).or_insert(agent.id);
-            agents.insert(agent.id.render(), agent.id);
+        names.trunks.extend(trunks.iter().map(|trunk| (trunk.id.to_string(), trunk.id)));
+        for agent in &agents {
+            names.agents.entry(agent.alias.clone()).or_insert(agent.id);
         }
-        trunks.extend(self.trunks.iter().map(|trunk| (trunk.id.to_string(), trunk.id)));
-        agents.extend(self.agents.iter().map(|agent| (agent.id.to_string(), agent.id)));
-        Names { tenant: self.tenant, trunks, agents, rules: self.rules.clone() }
+        names.agents.extend(agents.iter().map(|agent| (agent.id.render(), agent.id)));
+        names.agents.extend(agents.iter().map(|agent| (agent.id.to_string(), agent.id)));
+        Self {
+            trunks: trunks.into_iter().map(|trunk| (trunk.id, trunk)).collect(),
+            agents: agents.into_iter().map(|agent| (agent.id, agent)).collect(),
+            names,
+            rules,
+        }
+    }
+
+    /// A trunk by name or id.
+    pub fn trunk(&self, text: &str) -> Option<&'k Trunk> {
+        self.trunks.get(self.names.trunks.get(text)?).copied()
+    }
+
+    /// An agent by name or id.
+    pub fn agent(&self, text: &str) -> Option<&'k Agent> {
+        self.agents.get(self.names.agents.get(text)?).copied()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The file's objects and the store's, as one. Pure. What does not hold any more (a reference to what the file no longer declares, a
 //! secret of another key) is named as a fault: a change that would make one is refused by it, and at a start it is logged.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -10,8 +10,8 @@ use super::sealed;
 use crate::config::{self, Fault, Known, Objects, StoredKey};
 use crate::keyfile::Sealer;
 use crate::model::{
-    AgentId, ApplicationId, KeyId, NumberId, Object, ObjectKind, Tenant, TenantId, Trunk, TrunkId,
-    WebhookEndpoint, WebhookEndpointId,
+    Agent, AgentId, Application, ApplicationId, Key, KeyId, Number, NumberId, Object, ObjectKind, Tenant,
+    TenantId, Trunk, TrunkId, WebhookEndpoint, WebhookEndpointId,
 };
 use crate::store::StoredObject;
 
@@ -76,19 +76,36 @@ pub fn merge(file: &Objects, stored: &mut Stored) -> Merged {
         file.documents.iter().map(|object| (object.kind, object.name.clone())).collect();
     let Stored { rows, sealer: Some(sealer), trunks, .. } = stored else { return merged };
     for kind in ORDER {
+        let mut tenants: BTreeMap<TenantId, Vec<&StoredObject>> = BTreeMap::new();
         for row in rows.iter().filter(|row| row.kind == kind) {
-            let is_file_s = row.tenant == config::FILE_TENANT || kind.is_shared_name();
-            if is_file_s && declared.contains(&(kind, row.name.clone())) {
-                merged.fault(
-                    row,
-                    "name",
-                    "the configuration file declares another one of this name, which wins",
-                );
-                continue;
+            tenants.entry(row.tenant).or_default().push(row);
+        }
+        for (tenant, rows) in tenants {
+            let mut faults = Vec::new();
+            let mut fault =
+                |row: &StoredObject, field: &str, reason: &str| faults.push(told(row, field, reason));
+            // Objects name nothing of their own kind, so what they may name is looked up once.
+            let known = merged.known(tenant);
+            let mut made = Vec::new();
+            for row in rows {
+                let is_file_s = tenant == config::FILE_TENANT || kind.is_shared_name();
+                if is_file_s && declared.contains(&(kind, row.name.clone())) {
+                    fault(
+                        row,
+                        "name",
+                        "the configuration file declares another one of this name, which wins",
+                    );
+                    continue;
+                }
+                match sealed::open(sealer, row) {
+                    Some(document) => made.extend(make(row, document, &known, trunks, &mut fault)),
+                    None => fault(row, "", "its secrets were sealed under another key"),
+                }
             }
-            match sealed::open(sealer, row) {
-                Some(document) => merged.add(row, document, trunks),
-                None => merged.fault(row, "", "its secrets were sealed under another key"),
+            merged.faults.extend(faults);
+            for (made, object) in made {
+                merged.add(made);
+                merged.objects.documents.push(Arc::new(object));
             }
         }
     }
@@ -99,163 +116,159 @@ pub fn merge(file: &Objects, stored: &mut Stored) -> Merged {
     merged
 }
 
+/// One object of the model.
+enum Thing {
+    Tenant(Tenant),
+    Trunk(Box<Trunk>),
+    Agent(Box<Agent>),
+    Number(Box<Number>),
+    Application(Application),
+    Key(Box<Key>, bool),
+    Endpoint(WebhookEndpoint),
+}
+
 impl Merged {
-    fn add(&mut self, row: &StoredObject, mut document: Map<String, Value>, trunks: &mut HashMap<u64, Made>) {
-        if matches!(row.kind, ObjectKind::Number | ObjectKind::Agent | ObjectKind::Application) {
-            self.loosen(row, &mut document);
-        }
-        let rules = self.objects.rules.clone();
-        let (name, tenant) = (row.name.as_str(), row.tenant);
-        let shown = match row.kind {
-            ObjectKind::Tenant => config::tenant(name, document).map(|((), shown)| {
-                self.tenants.push(Tenant { id: TenantId(row.id), name: name.to_owned() });
-                shown
-            }),
-            ObjectKind::Trunk => match trunks.get(&row.id) {
-                Some(made) if made.row == *row => Ok((made.trunk.clone(), made.shown.clone())),
-                _ => config::stored_trunk(TrunkId(row.id), name, document, tenant),
-            }
-            .map(|(trunk, shown)| {
-                trunks.insert(row.id, Made { row: row.clone(), trunk: trunk.clone(), shown: shown.clone() });
-                self.objects.trunks.push(trunk);
-                shown
-            }),
-            ObjectKind::Agent => {
-                config::agent(AgentId(row.id), name, document, &self.known(tenant)).map(|(agent, shown)| {
-                    self.objects.agents.push(agent);
-                    shown
-                })
-            }
-            ObjectKind::Number => config::number(NumberId(row.id), name, document, &self.known(tenant)).map(
-                |(number, shown)| {
-                    self.objects.numbers.push(number);
-                    shown
-                },
-            ),
-            ObjectKind::Key => {
-                let is_revoked = document.get(StoredKey::REVOKED) == Some(&Value::Bool(true));
-                config::key(KeyId(row.id), name, document, tenant).map(|(key, shown)| {
-                    if is_revoked {
-                        self.revoked.insert(key.id);
-                    }
-                    self.objects.keys.push(key);
-                    shown
-                })
-            }
-            ObjectKind::WebhookEndpoint => {
-                config::endpoint(WebhookEndpointId(row.id), name, document, tenant, &rules).map(
-                    |(endpoint, shown)| {
-                        self.endpoints.push(endpoint);
-                        shown
-                    },
-                )
-            }
-            ObjectKind::Application => {
-                config::application(ApplicationId(row.id), name, document, &self.known(tenant)).map(
-                    |(application, shown)| {
-                        self.objects.applications.push(application);
-                        shown
-                    },
-                )
-            }
-        };
-        match shown {
-            Ok(mut shown) => {
-                let (agent, trunk) = self.name_references(tenant, &mut shown);
-                self.objects.documents.push(Arc::new(object(row, shown, agent, trunk)));
-            }
-            Err(faults) => {
-                for Fault { key, reason, .. } in faults {
-                    self.fault(row, &key, &reason);
+    fn add(&mut self, thing: Thing) {
+        match thing {
+            Thing::Tenant(tenant) => self.tenants.push(tenant),
+            Thing::Trunk(trunk) => self.objects.trunks.push(*trunk),
+            Thing::Agent(agent) => self.objects.agents.push(*agent),
+            Thing::Number(number) => self.objects.numbers.push(*number),
+            Thing::Application(application) => self.objects.applications.push(application),
+            Thing::Key(key, is_revoked) => {
+                if is_revoked {
+                    self.revoked.insert(key.id);
                 }
+                self.objects.keys.push(*key);
             }
+            Thing::Endpoint(endpoint) => self.endpoints.push(endpoint),
         }
     }
 
     /// What a tenant's objects may name.
     fn known(&self, tenant: TenantId) -> Known<'_> {
-        Known {
+        Known::new(
             tenant,
-            trunks: self.objects.trunks.iter().filter(|trunk| trunk.tenant == tenant).collect(),
-            agents: self.objects.agents.iter().filter(|agent| agent.tenant == tenant).collect(),
-            rules: &self.objects.rules,
+            self.objects.trunks.iter().filter(|trunk| trunk.tenant == tenant).collect(),
+            self.objects.agents.iter().filter(|agent| agent.tenant == tenant).collect(),
+            &self.objects.rules,
+        )
+    }
+}
+
+/// A row's object, and how its owner sees it.
+fn make(
+    row: &StoredObject,
+    mut document: Map<String, Value>,
+    known: &Known<'_>,
+    trunks: &mut HashMap<u64, Made>,
+    fault: &mut impl FnMut(&StoredObject, &str, &str),
+) -> Option<(Thing, Object)> {
+    loosen(row, &mut document, known, fault);
+    let (id, name, tenant) = (row.id, row.name.as_str(), row.tenant);
+    let made = match row.kind {
+        ObjectKind::Tenant => config::tenant(name, document)
+            .map(|((), shown)| (Thing::Tenant(Tenant { id: TenantId(id), name: name.to_owned() }), shown)),
+        ObjectKind::Trunk => match trunks.get(&id) {
+            Some(made) if made.row == *row => Ok((made.trunk.clone(), made.shown.clone())),
+            _ => config::stored_trunk(TrunkId(id), name, document, tenant),
+        }
+        .map(|(trunk, shown)| {
+            trunks.insert(id, Made { row: row.clone(), trunk: trunk.clone(), shown: shown.clone() });
+            (Thing::Trunk(Box::new(trunk)), shown)
+        }),
+        ObjectKind::Agent => config::agent(AgentId(id), name, document, known)
+            .map(|(agent, shown)| (Thing::Agent(Box::new(agent)), shown)),
+        ObjectKind::Number => config::number(NumberId(id), name, document, known)
+            .map(|(number, shown)| (Thing::Number(Box::new(number)), shown)),
+        ObjectKind::Application => config::application(ApplicationId(id), name, document, known)
+            .map(|(application, shown)| (Thing::Application(application), shown)),
+        ObjectKind::Key => {
+            let is_revoked = document.get(StoredKey::REVOKED) == Some(&Value::Bool(true));
+            config::key(KeyId(id), name, document, tenant)
+                .map(|(key, shown)| (Thing::Key(Box::new(key), is_revoked), shown))
+        }
+        ObjectKind::WebhookEndpoint => {
+            config::endpoint(WebhookEndpointId(id), name, document, tenant, known.rules)
+                .map(|(endpoint, shown)| (Thing::Endpoint(endpoint), shown))
+        }
+    };
+    match made {
+        Ok((thing, mut shown)) => {
+            let (agent, trunk) = name_references(known, &mut shown);
+            Some((thing, object(row, shown, agent, trunk)))
+        }
+        Err(faults) => {
+            for Fault { key, reason, .. } in faults {
+                fault(row, &key, &reason);
+            }
+            None
         }
     }
+}
 
-    /// The store keeps ids; people read names. Which agent and which trunk it was.
-    fn name_references(
-        &self,
-        tenant: TenantId,
-        shown: &mut Map<String, Value>,
-    ) -> (Option<AgentId>, Option<TrunkId>) {
-        let known = self.known(tenant);
-        let of = |id: &str| known.trunks.iter().find(|trunk| trunk.id.to_string() == id);
-        let trunk = |value: &mut Value| {
-            let trunk = value.as_str().and_then(of)?;
-            *value = Value::String(trunk.name.clone());
-            Some(trunk.id)
-        };
-        let mut first = shown.get_mut("trunk").and_then(trunk);
-        for choice in shown.get_mut("trunks").and_then(Value::as_array_mut).into_iter().flatten() {
-            let named = choice.get_mut("name").and_then(trunk);
-            first = first.or(named);
+/// The store keeps ids; people read names. Which agent and which trunk it was.
+fn name_references(known: &Known<'_>, shown: &mut Map<String, Value>) -> (Option<AgentId>, Option<TrunkId>) {
+    let trunk = |value: &mut Value| {
+        let trunk = known.trunk(value.as_str()?)?;
+        *value = Value::String(trunk.name.clone());
+        Some(trunk.id)
+    };
+    let mut first = shown.get_mut("trunk").and_then(trunk);
+    for choice in shown.get_mut("trunks").and_then(Value::as_array_mut).into_iter().flatten() {
+        let named = choice.get_mut("name").and_then(trunk);
+        first = first.or(named);
+    }
+    let agent = shown.get_mut("agent").and_then(|value| {
+        let agent = known.agent(value.as_str()?)?;
+        *value = Value::String(agent.alias.clone());
+        Some(agent.id)
+    });
+    (agent, first)
+}
+
+/// Whatever names an agent or a trunk that is gone loses that alone: its calls are refused by what is missing, and it can still be
+/// looked at and mended.
+fn loosen(
+    row: &StoredObject,
+    document: &mut Map<String, Value>,
+    known: &Known<'_>,
+    fault: &mut impl FnMut(&StoredObject, &str, &str),
+) {
+    if !matches!(row.kind, ObjectKind::Number | ObjectKind::Agent | ObjectKind::Application) {
+        return;
+    }
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+    if let Some(agent) = text(document.get("agent")).filter(|text| known.agent(text).is_none()) {
+        fault(row, "agent", &format!("there is no agent `{agent}`"));
+        document.remove("agent");
+        // Nobody is left to answer.
+        if row.kind == ObjectKind::Number {
+            document.insert("inbound".to_owned(), Value::Bool(false));
         }
-        let of = |id: &str| known.agents.iter().find(|agent| agent.id.to_string() == id);
-        let agent = shown.get_mut("agent").and_then(|value| {
-            let agent = value.as_str().and_then(of)?;
-            *value = Value::String(agent.alias.clone());
-            Some(agent.id)
+    }
+    if let Some(trunk) = text(document.get("trunk")).filter(|text| known.trunk(text).is_none()) {
+        fault(row, "trunk", &format!("there is no trunk `{trunk}`"));
+        document.remove("trunk");
+    }
+    if let Some(Value::Array(choices)) = document.get_mut("trunks") {
+        choices.retain(|choice| {
+            let name = choice["name"].as_str().unwrap_or_default();
+            let is_there = known.trunk(name).is_some();
+            if !is_there {
+                fault(row, "trunks", &format!("there is no trunk `{name}`"));
+            }
+            is_there
         });
-        (agent, first)
     }
+}
 
-    /// A number whose agent or trunk is gone loses that alone: its calls are refused by what is missing, and it can still be
-    /// looked at and mended.
-    fn loosen(&mut self, row: &StoredObject, document: &mut Map<String, Value>) {
-        let known = self.known(row.tenant);
-        let is_trunk =
-            |text: &str| known.trunks.iter().any(|trunk| trunk.name == text || trunk.id.to_string() == text);
-        let is_agent = |text: &str| {
-            known
-                .agents
-                .iter()
-                .any(|agent| agent.alias == text || agent.id.to_string() == text || agent.id.render() == text)
-        };
-        let mut lost = Vec::new();
-        if let Some(agent) = document.get("agent").and_then(Value::as_str).filter(|text| !is_agent(text)) {
-            lost.push(("agent", format!("there is no agent `{agent}`")));
-        }
-        if let Some(trunk) = document.get("trunk").and_then(Value::as_str).filter(|text| !is_trunk(text)) {
-            lost.push(("trunk", format!("there is no trunk `{trunk}`")));
-        }
-        let mut fewer = document.get("trunks").cloned();
-        if let Some(Value::Array(choices)) = &mut fewer {
-            let name = |choice: &Value| choice["name"].as_str().unwrap_or_default().to_owned();
-            for gone in choices.iter().map(name).filter(|text| !is_trunk(text)) {
-                lost.push(("trunks", format!("there is no trunk `{gone}`")));
-            }
-            choices.retain(|choice| is_trunk(&name(choice)));
-        }
-        for (key, reason) in lost {
-            self.fault(row, key, &reason);
-            match (key, &fewer) {
-                ("trunks", Some(fewer)) => drop(document.insert(key.to_owned(), fewer.clone())),
-                ("trunks", None) => {}
-                _ => drop(document.remove(key)),
-            }
-            if key == "agent" {
-                document.insert("inbound".to_owned(), Value::Bool(false));
-            }
-        }
-    }
-
-    fn fault(&mut self, row: &StoredObject, field: &str, reason: &str) {
-        self.faults.push(ObjectFault {
-            id: row.id,
-            what: format!("{} `{}`", row.kind.as_str().replace('_', " "), row.name),
-            field: field.to_owned(),
-            reason: reason.to_owned(),
-        });
+fn told(row: &StoredObject, field: &str, reason: &str) -> ObjectFault {
+    ObjectFault {
+        id: row.id,
+        what: format!("{} `{}`", row.kind.words(), row.name),
+        field: field.to_owned(),
+        reason: reason.to_owned(),
     }
 }
 

@@ -189,7 +189,8 @@ impl Registry {
                 created_at: new.at,
                 updated_at: new.at,
             };
-            let (seen, object) = self.0.parts.directory.try_with(&[row.clone()], &[], id, new.kind)?;
+            let (seen, object) =
+                self.0.parts.directory.try_with(std::slice::from_ref(&row), &[], id, new.kind)?;
             let answer = render(object.as_deref().expect("what holds is listed"));
             let promise = self.promise(promise.as_ref(), &answer, new.at)?;
             let change = ObjectChange { seen, put: vec![row], promise, ..ObjectChange::default() };
@@ -229,7 +230,8 @@ impl Registry {
                 updated_at: patch.at,
                 ..row
             };
-            let (seen, object) = self.0.parts.directory.try_with(&[row.clone()], &[], id, kind)?;
+            let (seen, object) =
+                self.0.parts.directory.try_with(std::slice::from_ref(&row), &[], id, kind)?;
             let change = ObjectChange { seen, put: vec![row], ..ObjectChange::default() };
             match self.commit(change).await? {
                 ObjectsChanged::Committed { .. } => return Ok(object.expect("what holds is listed")),

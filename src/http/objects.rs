@@ -219,11 +219,10 @@ fn tenant_of(
     Ok(found.ok_or(ObjectProblem::NotFound(ObjectKind::Tenant))?.id)
 }
 
-/// The draft of a new object, and the secret that is shown this once.
-fn prepare(
-    shape: &Shape,
-    fields: Map<String, Value>,
-) -> Result<(Draft, Option<(&'static str, String)>), Problem> {
+/// The draft of a new object, and the secret that is shown this once, under this name.
+type Prepared = (Draft, Option<(&'static str, String)>);
+
+fn prepare(shape: &Shape, fields: Map<String, Value>) -> Result<Prepared, Problem> {
     forbid_ours(shape.kind, &fields)?;
     let mut draft = shape.parse(fields)?;
     for (name, value) in shape.defaults {
