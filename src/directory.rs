@@ -4,6 +4,7 @@
 mod issue;
 mod merge;
 mod registry;
+mod resolve;
 mod sealed;
 
 use std::collections::HashMap;
@@ -11,8 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::config::Objects;
 use crate::model::{
-    Agent, AgentId, Key, KeyId, Number, Object, ObjectKind, OutboundRequest, PhoneNumber, Refusal, Tenant,
-    TenantId, Trunk, TrunkChoice, TrunkId, WebhookEndpoint,
+    Agent, AgentId, Application, ApplicationId, Face, Key, KeyId, Number, NumberId, Object, ObjectKind,
+    PhoneNumber, Tenant, TenantId, Trunk, TrunkChoice, TrunkId, WebhookEndpoint,
 };
 pub use issue::{Issued, issue, signing_secret};
 use merge::{Merged, Stored};
@@ -39,6 +40,8 @@ pub struct Snapshot {
     aliases: HashMap<(TenantId, String), AgentId>,
     numbers: Vec<Arc<Number>>,
     first_keys: HashMap<TenantId, Arc<Key>>,
+    face_keys: HashMap<(TenantId, Face), Arc<Key>>,
+    applications: HashMap<ApplicationId, Arc<Application>>,
     trunks: Vec<Arc<Trunk>>,
     trunk_ids: HashMap<TrunkId, Arc<Trunk>>,
     tenants: Vec<Tenant>,
@@ -75,7 +78,8 @@ pub struct Answerer {
     pub agent: Arc<Agent>,
     /// The trunk that brought it.
     pub trunk: Arc<Trunk>,
-    /// Whose face and secret the events of such calls take, which no key asked for: the tenant's first.
+    /// Whose face and secret the events of such calls take, which no key asked for: the tenant's first, of the number's face
+    /// if it has one.
     pub key: Option<Arc<Key>>,
 }
 
@@ -141,6 +145,8 @@ impl Snapshot {
             aliases: agents.iter().map(|agent| ((agent.tenant, agent.alias.clone()), agent.id)).collect(),
             agents: agents.iter().map(listed).collect(),
             first_keys: usable.iter().rev().map(|key| (key.tenant, Arc::clone(key))).collect(),
+            face_keys: usable.iter().rev().map(|key| ((key.tenant, key.face), Arc::clone(key))).collect(),
+            applications: objects.applications.into_iter().map(|made| (made.id, Arc::new(made))).collect(),
             key_ids: keys.iter().map(|key| (key.id, Arc::clone(key))).collect(),
             keys: usable.into_iter().map(|key| (key.public.clone(), key)).collect(),
             trunk_ids: trunks.iter().map(|trunk| (trunk.id, Arc::clone(trunk))).collect(),
@@ -205,6 +211,18 @@ impl Snapshot {
         self.agents.get(&id).map(|listed| &listed.agent)
     }
 
+    /// The application with this id.
+    pub fn application_by_id(&self, id: ApplicationId) -> Option<&Arc<Application>> {
+        self.applications.get(&id)
+    }
+
+    /// A tenant's number by its integer id, or as it is dialled.
+    pub fn number(&self, tenant: TenantId, text: &str) -> Option<&Arc<Number>> {
+        let id = text.parse().ok().filter(|_| !text.starts_with('+')).map(NumberId);
+        let is_it = |number: &&Arc<Number>| Some(number.id) == id || number.e164.as_str() == text;
+        self.numbers.iter().filter(|number| number.tenant == tenant).find(is_it)
+    }
+
     /// A tenant's trunk of this name.
     pub fn trunk(&self, tenant: TenantId, name: &str) -> Option<&Arc<Trunk>> {
         self.trunks.iter().find(|trunk| trunk.tenant == tenant && trunk.name == name)
@@ -225,28 +243,6 @@ impl Snapshot {
         &self.numbers
     }
 
-    /// Agent, then number, then trunk; the first failure wins.
-    pub fn resolve(&self, request: &OutboundRequest) -> Result<Route, Refusal> {
-        let listed = self.listed(request.tenant, &request.agent).ok_or(Refusal::AgentNotFound)?;
-        let agent = Arc::clone(&listed.agent);
-        let (number, from, choices) = match listed.choose(request.from.as_ref())? {
-            Some(number) => (Some(Arc::clone(number)), number.e164.clone(), number.trunks.clone()),
-            None => {
-                let stored = agent.phone_number.clone().ok_or(Refusal::AgentMissingPhoneNumber)?;
-                (None, stored, agent.trunk.map(TrunkChoice::only).into_iter().collect())
-            }
-        };
-        let declared = |choice: TrunkChoice| {
-            let trunk = self.trunk_by_id(choice.trunk).filter(|trunk| !trunk.uri.is_empty())?;
-            Some((Arc::clone(trunk), choice))
-        };
-        let trunks: Vec<_> = choices.into_iter().filter_map(declared).collect();
-        if trunks.is_empty() {
-            return Err(Refusal::NumberHasNoTrunk);
-        }
-        Ok(Route { agent, number, from, trunks })
-    }
-
     /// Who answers a call to `called`, which may have come by any of these trunks: by the number's own trunk, if it is among them.
     pub fn answerer(&self, called: &[PhoneNumber], trunks: &[Arc<Trunk>]) -> Option<Answerer> {
         let tenants: Vec<TenantId> = trunks.iter().map(|trunk| trunk.tenant).collect();
@@ -259,7 +255,10 @@ impl Snapshot {
         let own = of_tenant().find(|trunk| number.trunks.iter().any(|choice| choice.trunk == trunk.id));
         Some(Answerer {
             trunk: Arc::clone(own.or_else(|| of_tenant().next())?),
-            key: self.first_keys.get(&number.tenant).cloned(),
+            key: match number.face {
+                Some(face) => self.face_keys.get(&(number.tenant, face)).cloned(),
+                None => self.first_keys.get(&number.tenant).cloned(),
+            },
             number: Arc::clone(number),
             agent: Arc::clone(agent),
         })
@@ -269,26 +268,6 @@ impl Snapshot {
     fn listed(&self, tenant: TenantId, text: &str) -> Option<&Listed> {
         let id = self.aliases.get(&(tenant, text.to_owned())).copied().or_else(|| agent_id(text))?;
         self.agents.get(&id).filter(|listed| listed.agent.tenant == tenant)
-    }
-}
-
-impl Listed {
-    /// The number that calls. `None` means the one stored on the agent itself, which counts only if the agent has no
-    /// numbers at all, not even inbound ones (seed 000, "legacy fallback").
-    fn choose(&self, asked: Option<&PhoneNumber>) -> Result<Option<&Arc<Number>>, Refusal> {
-        let mut outbound = self.numbers.iter().filter(|number| number.outbound);
-        if let Some(asked) = asked {
-            if let Some(number) = outbound.find(|number| number.e164 == *asked) {
-                return Ok(Some(number));
-            }
-            let stored = self.numbers.is_empty() && self.agent.phone_number.as_ref() == Some(asked);
-            return if stored { Ok(None) } else { Err(Refusal::FromNumberNotFound) };
-        }
-        match outbound.next() {
-            Some(number) => Ok(Some(number)),
-            None if self.numbers.is_empty() => Ok(None),
-            None => Err(Refusal::AgentMissingPhoneNumber),
-        }
     }
 }
 
@@ -315,6 +294,7 @@ fn agent_id(text: &str) -> Option<AgentId> {
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::model::{AgentChoice, OutboundRequest, Refusal};
 
     #[test]
     fn only_a_number_that_takes_calls_is_answered_and_by_its_own_trunk() {
@@ -412,19 +392,10 @@ mod tests {
     }
 
     fn request(agent: &str, from: Option<&str>) -> OutboundRequest {
+        let to = "+15551234567".parse().expect("valid");
         OutboundRequest {
-            tenant: TenantId(1),
-            key: KeyId(1),
-            agent: agent.into(),
-            to: "+15551234567".parse().expect("valid"),
             from: from.map(|text| text.parse().expect("valid")),
-            prompt: "Hello".into(),
-            variables: vec![],
-            campaign: None,
-            voicemail: None,
-            voicemail_message: None,
-            metadata: None,
-            idempotency: None,
+            ..OutboundRequest::new(TenantId(1), KeyId(1), AgentChoice::Named(agent.into()), to)
         }
     }
 

@@ -13,6 +13,8 @@ pub enum Timer {
     Ring,
     /// Its trunk has said nothing at all for too long.
     Silent,
+    /// Nobody has talked for as long as the request would hold.
+    Hold,
     /// It has lasted long enough.
     Duration,
     /// Nobody has spoken for too long.

@@ -54,6 +54,12 @@ struct Create {
     /// A name to know it by.
     #[arg(long)]
     name: Option<String>,
+    /// The agent that a Voiceflow key belongs to, by name or id.
+    #[arg(long)]
+    agent: Option<String>,
+    /// The application that a MiniVoice key belongs to, by name or id.
+    #[arg(long)]
+    application: Option<String>,
     /// At most so many calls at once.
     #[arg(long, value_name = "CALLS")]
     concurrent: Option<u32>,
@@ -94,7 +100,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 async fn make(office: &Office, create: Create) -> anyhow::Result<()> {
     let tenant = office.tenant(create.tenant.as_deref())?;
-    let Issued { public, credentials, mut document } = issue(create.face);
+    let Issued { public, credentials, webhook_secret, mut document } = issue(create.face);
     let limits = [
         ("concurrent", create.concurrent),
         ("reads_per_minute", create.reads_per_minute),
@@ -103,8 +109,9 @@ async fn make(office: &Office, create: Create) -> anyhow::Result<()> {
     for (name, limit) in limits.into_iter().filter_map(|(name, limit)| Some((name, limit?))) {
         document.insert(name.to_owned(), limit.into());
     }
-    if let Some(name) = create.name {
-        document.insert("name".to_owned(), Value::String(name));
+    let words = [("name", create.name), ("agent", create.agent), ("application", create.application)];
+    for (name, word) in words.into_iter().filter_map(|(name, word)| Some((name, word?))) {
+        document.insert(name.to_owned(), Value::String(word));
     }
     let new =
         NewObject { tenant: tenant.id, kind: ObjectKind::Key, name: Some(public), document, at: wall_now() };
@@ -114,13 +121,18 @@ async fn make(office: &Office, create: Create) -> anyhow::Result<()> {
         StoredResponse { status: 201, body: String::new() }
     };
     office.registry.create(new, None, render).await.map_err(refused)?;
+    let signs = webhook_secret.as_ref().map(|secret| secret.reveal().as_str());
     match create.json {
         true => println!(
             "{}",
-            json!({ "id": id.get(), "tenant": tenant.id.0, "face": create.face, "key": credentials.reveal() })
+            json!({ "id": id.get(), "tenant": tenant.id.0, "face": create.face, "key": credentials.reveal(),
+                "webhook_secret": signs })
         ),
         false => {
             println!("{}", credentials.reveal());
+            if let Some(secret) = signs {
+                eprintln!("Its webhooks are signed with {secret}");
+            }
             eprintln!("Key {} of tenant {} ({}). It is not shown again.", id.get(), tenant.id, tenant.name);
         }
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::LogFormat;
 use super::trunk::table::{Choice, Trunk};
-use crate::model::{Detection, Face, RightToUse, Secret, VoicemailAction};
+use crate::model::{Detection, Face, RightToUse, Secret, SpeakOrder, VoicemailAction};
 
 /// The whole file.
 #[derive(Deserialize, Default)]
@@ -26,6 +26,7 @@ pub struct File {
     pub agent: Vec<Agent>,
     pub number: Vec<Number>,
     pub key: Vec<Key>,
+    pub application: Vec<Application>,
 }
 
 #[derive(Deserialize)]
@@ -200,6 +201,10 @@ pub struct Agent {
     /// What a vendor's client says of an agent and this switch has no use for: kept, and shown to it again.
     #[serde(default)]
     pub settings: serde_json::Map<String, serde_json::Value>,
+    #[serde(default)]
+    pub outbound_speak_order: SpeakOrder,
+    #[serde(default)]
+    pub record: bool,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -220,18 +225,35 @@ pub struct Number {
     /// As an agent's.
     #[serde(default)]
     pub settings: serde_json::Map<String, serde_json::Value>,
+    pub face: Option<Face>,
+    #[serde(default = "yes")]
+    pub verified: bool,
 }
 
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Key {
     pub face: Face,
-    pub id: String,
+    pub id: Option<String>,
     #[serde(skip_serializing)]
     pub secret: Secret<String>,
+    #[serde(skip_serializing)]
+    pub webhook_secret: Option<Secret<String>>,
+    pub agent: Option<String>,
+    pub application: Option<String>,
     pub concurrent: Option<u32>,
     pub reads_per_minute: Option<u32>,
     pub writes_per_minute: Option<u32>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Application {
+    pub name: String,
+    pub answer_url: Option<String>,
+    pub webhook_url: Option<String>,
+    pub agent: String,
+    pub trunk: Option<String>,
 }
 
 fn yes() -> bool {

@@ -1,7 +1,7 @@
 //! The configuration: one TOML file, then `TRUNKLINE__…` environment variables over it.
 //!
 //! Whatever is wrong is told with the place (file and line, or variable), the key and the reason; nothing is guessed and
-//! no key is ignored. What leaves this module is valid: trunks, agents, numbers and keys come as objects of the model.
+//! no key is ignored. What leaves this module is valid: trunks, agents, numbers, applications and keys come as objects of the model.
 //!
 //! ```
 //! use trunkline::config::Config;
@@ -62,7 +62,7 @@ pub struct Config {
     pub recording: Recording,
     /// What is logged, and how.
     pub log: Log,
-    /// What the file declares: trunks, agents, numbers, keys.
+    /// What the file declares: trunks, agents, numbers, applications, keys.
     pub objects: Objects,
 }
 
@@ -218,7 +218,7 @@ pub struct Objects {
     pub numbers: Vec<Number>,
     /// `[[key]]`
     pub keys: Vec<Key>,
-    /// What MiniVoice keys stand for.
+    /// `[[application]]`
     pub applications: Vec<Application>,
     /// All of them as their owner sees them.
     pub documents: Vec<Arc<Object>>,

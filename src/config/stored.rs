@@ -22,6 +22,7 @@ use crate::model::{
 pub struct Known<'k> {
     trunks: HashMap<TrunkId, &'k Trunk>,
     agents: HashMap<AgentId, &'k Agent>,
+    applications: HashMap<ApplicationId, &'k str>,
     names: Names,
     /// What holds for everybody.
     pub rules: &'k Rules,
@@ -95,6 +96,8 @@ struct KeyTable {
     id: String,
     face: Face,
     name: Option<String>,
+    agent: Option<String>,
+    application: Option<String>,
     concurrent: Option<u32>,
     reads_per_minute: Option<u32>,
     writes_per_minute: Option<u32>,
@@ -119,18 +122,26 @@ impl StoredKey {
 }
 
 /// An API key.
-pub fn key(id: KeyId, public: &str, document: Map<String, Value>, tenant: TenantId) -> Checked<Key> {
+pub fn key(id: KeyId, public: &str, document: Map<String, Value>, known: &Known<'_>) -> Checked<Key> {
     check(ObjectKind::Key, public, document, |table: &KeyTable, path, check| {
         let mut secret_hash = [0; 32];
         let read = hex::decode_to_slice(&table.secret_hash, &mut secret_hash);
         check.that(&format!("{path}.secret_hash"), read.is_ok(), || "is no SHA-256".into());
         Some(Key {
             id,
-            tenant,
+            tenant: known.names.tenant,
             face: table.face,
             public: public.to_owned(),
             secret_hash,
             signing: table.secret.clone(),
+            scope: objects::key::scope(
+                table.face,
+                &table.agent,
+                &table.application,
+                &known.names,
+                path,
+                check,
+            ),
             concurrent: check.limit(&format!("{path}.concurrent"), table.concurrent),
             reads_per_minute: check.limit(&format!("{path}.reads_per_minute"), table.reads_per_minute),
             writes_per_minute: check.limit(&format!("{path}.writes_per_minute"), table.writes_per_minute),
@@ -163,41 +174,9 @@ pub fn application(
     document: Map<String, Value>,
     known: &Known<'_>,
 ) -> Checked<Application> {
-    #[derive(Deserialize, Serialize)]
-    #[serde(deny_unknown_fields)]
-    struct Table {
-        name: String,
-        answer_url: Option<String>,
-        webhook_url: Option<String>,
-        agent: Option<String>,
-        trunk: Option<String>,
-    }
-    check(ObjectKind::Application, name, document, |table: &Table, path, check| {
-        let valid = !name.is_empty() && name.len() <= NAME_MAX && name.chars().all(objects::is_name);
-        check.that(&format!("{path}.name"), valid, || {
-            format!("must be 1 to {NAME_MAX} letters, digits, `.`, `_` or `-`")
-        });
+    check(ObjectKind::Application, name, document, |table: &file::Application, path, check| {
         not_an_id(name, &format!("{path}.name"), check);
-        if let Some(Err(reason)) =
-            table.answer_url.as_deref().map(|url| uri::webhook(url, known.rules.allow_http))
-        {
-            check.fault(&format!("{path}.answer_url"), reason);
-        }
-        let names = &known.names;
-        let agent = table.agent.as_ref().and_then(|name| {
-            let agent = names.agents.get(name).copied();
-            check.that(&format!("{path}.agent"), agent.is_some(), || format!("there is no agent `{name}`"));
-            agent
-        });
-        Some(Application {
-            id,
-            name: name.to_owned(),
-            tenant: known.names.tenant,
-            answer_url: table.answer_url.clone(),
-            webhook_url: objects::webhook_url(&table.webhook_url, names, path, check),
-            agent,
-            trunk: objects::trunk_named(&table.trunk, names, path, check),
-        })
+        Some(objects::application(table, id, &known.names, path, check))
     })
 }
 
@@ -247,10 +226,26 @@ pub fn endpoint(
 }
 
 impl<'k> Known<'k> {
-    /// A tenant's trunks and agents.
-    pub fn new(tenant: TenantId, trunks: Vec<&'k Trunk>, agents: Vec<&'k Agent>, rules: &'k Rules) -> Self {
-        let mut names =
-            Names { tenant, trunks: HashMap::new(), agents: HashMap::new(), rules: rules.clone() };
+    /// A tenant's trunks, agents and applications.
+    pub fn new(
+        tenant: TenantId,
+        trunks: Vec<&'k Trunk>,
+        agents: Vec<&'k Agent>,
+        applications: Vec<&'k Application>,
+        rules: &'k Rules,
+    ) -> Self {
+        let mut names = Names {
+            tenant,
+            trunks: HashMap::new(),
+            agents: HashMap::new(),
+            applications: HashMap::new(),
+            rules: rules.clone(),
+        };
+        for application in &applications {
+            names.applications.entry(application.name.clone()).or_insert(application.id);
+        }
+        let ids = applications.iter().map(|application| (application.id.to_string(), application.id));
+        names.applications.extend(ids);
         // An id goes before a name: it is what the store keeps.
         for trunk in &trunks {
             names.trunks.entry(trunk.name.clone()).or_insert(trunk.id);
@@ -264,6 +259,7 @@ impl<'k> Known<'k> {
         Self {
             trunks: trunks.into_iter().map(|trunk| (trunk.id, trunk)).collect(),
             agents: agents.into_iter().map(|agent| (agent.id, agent)).collect(),
+            applications: applications.iter().map(|made| (made.id, made.name.as_str())).collect(),
             names,
             rules,
         }
@@ -272,6 +268,11 @@ impl<'k> Known<'k> {
     /// A trunk by name or id.
     pub fn trunk(&self, text: &str) -> Option<&'k Trunk> {
         self.trunks.get(self.names.trunks.get(text)?).copied()
+    }
+
+    /// An application's name, by name or id.
+    pub fn application(&self, text: &str) -> Option<&'k str> {
+        self.applications.get(self.names.applications.get(text)?).copied()
     }
 
     /// An agent by name or id.

@@ -151,6 +151,7 @@ impl Merged {
             tenant,
             self.objects.trunks.iter().filter(|trunk| trunk.tenant == tenant).collect(),
             self.objects.agents.iter().filter(|agent| agent.tenant == tenant).collect(),
+            self.objects.applications.iter().filter(|application| application.tenant == tenant).collect(),
             &self.objects.rules,
         )
     }
@@ -185,7 +186,7 @@ fn make(
             .map(|(application, shown)| (Thing::Application(application), shown)),
         ObjectKind::Key => {
             let is_revoked = document.get(StoredKey::REVOKED) == Some(&Value::Bool(true));
-            config::key(KeyId(id), name, document, tenant)
+            config::key(KeyId(id), name, document, known)
                 .map(|(key, shown)| (Thing::Key(Box::new(key), is_revoked), shown))
         }
         ObjectKind::WebhookEndpoint => {
@@ -218,6 +219,11 @@ fn name_references(known: &Known<'_>, shown: &mut Map<String, Value>) -> (Option
     for choice in shown.get_mut("trunks").and_then(Value::as_array_mut).into_iter().flatten() {
         let named = choice.get_mut("name").and_then(trunk);
         first = first.or(named);
+    }
+    if let Some(value) = shown.get_mut("application")
+        && let Some(name) = value.as_str().and_then(|text| known.application(text))
+    {
+        *value = Value::String(name.to_owned());
     }
     let agent = shown.get_mut("agent").and_then(|value| {
         let agent = known.agent(value.as_str()?)?;

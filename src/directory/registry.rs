@@ -446,7 +446,7 @@ fn with(rows: &[StoredObject], put: &[StoredObject], remove: &[u64]) -> Vec<Stor
 
 /// References are kept by id, so that what they mean can be renamed.
 fn refer_by_id(snapshot: &Snapshot, tenant: TenantId, kind: ObjectKind, document: &mut Map<String, Value>) {
-    if !matches!(kind, ObjectKind::Agent | ObjectKind::Number | ObjectKind::Application) {
+    if !matches!(kind, ObjectKind::Agent | ObjectKind::Number | ObjectKind::Application | ObjectKind::Key) {
         return;
     }
     let refer = |value: &mut Value, kind: ObjectKind| {
@@ -458,7 +458,9 @@ fn refer_by_id(snapshot: &Snapshot, tenant: TenantId, kind: ObjectKind, document
         *value =
             Value::String(snapshot.object(tenant, kind, &text).map_or(text, |object| object.id.to_string()));
     };
-    for (key, kind) in [("trunk", ObjectKind::Trunk), ("agent", ObjectKind::Agent)] {
+    for (key, kind) in
+        [("trunk", ObjectKind::Trunk), ("agent", ObjectKind::Agent), ("application", ObjectKind::Application)]
+    {
         if let Some(value) = document.get_mut(key) {
             refer(value, kind);
         }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::resource::Shape;
-use super::{native, nixflex};
+use super::{minivoice, native, nixflex, thunderphone};
 use crate::model::{Face, ObjectKind};
 
 /// A collection, as paths name it.
@@ -46,6 +46,13 @@ pub const fn shape(face: Face, what: Collection) -> Option<Shape> {
         (_, Collection::Native(kind)) => native::shape(kind),
         (Face::Nixflex, Collection::Agents) => nixflex::resource::AGENT,
         (Face::Nixflex, Collection::Numbers) => nixflex::resource::NUMBER,
+        (Face::ThunderPhone, Collection::Agents) => thunderphone::resource::AGENT,
+        (Face::ThunderPhone, Collection::Numbers) => thunderphone::resource::NUMBER,
+        (Face::ThunderPhone, Collection::Connections) => thunderphone::resource::CONNECTION,
+        (Face::ThunderPhone, Collection::Endpoints) => thunderphone::resource::ENDPOINT,
+        (Face::MiniVoice, Collection::Trunks) => minivoice::resource::TRUNK,
+        (Face::MiniVoice, Collection::Applications) => minivoice::resource::APPLICATION,
+        (Face::MiniVoice, Collection::Dids) => minivoice::resource::DID,
         _ => return None,
     })
 }
@@ -55,5 +62,12 @@ pub fn page(face: Face, what: Collection, shown: Vec<Value>, part: &Part) -> Val
     match (face, what) {
         (_, Collection::Native(_)) => native::page(shown, part.next),
         (Face::Nixflex, _) => nixflex::resource::page(what == Collection::Agents, shown, part),
+        (Face::MiniVoice, Collection::Trunks) => minivoice::resource::page("trunks", shown),
+        (Face::MiniVoice, Collection::Applications) => minivoice::resource::page("applications", shown),
+        (Face::MiniVoice, _) => minivoice::resource::page("dids", shown),
+        // The others have no collections.
+        (Face::ThunderPhone | Face::Voiceflow | Face::Twilio, _) => {
+            thunderphone::resource::page(shown, part.total)
+        }
     }
 }

@@ -14,10 +14,12 @@ mod limits;
 mod objects;
 mod observe;
 mod originate;
+mod place;
 mod recording;
 mod routes;
 mod server;
 mod trunks;
+mod twilio;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,16 +1,18 @@
 //! Objects over HTTP: the same five verbs for every kind and every vendor. The face says how they look, the registry whether they hold.
 
+use std::iter;
 use std::time::SystemTime;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header::{ETAG, IF_MATCH};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
-use super::calls::{CallPath, REPLAYED, as_reader, as_writer, unreadable};
+use super::calls::{PathText, as_reader, as_writer, unreadable};
 use super::error::json;
+use super::place::REPLAYED;
 use super::{Api, body, idempotency, trunks};
 use crate::config::StoredKey;
 use crate::directory::{
@@ -20,8 +22,8 @@ use crate::face::collection::{self, Collection, Part};
 use crate::face::resource::Shape;
 use crate::face::{self, Problem};
 use crate::model::{
-    AgentId, Draft, Face, Key, Object, ObjectKind, ObjectProblem, Refusal, StoredResponse, TenantId,
-    Timestamp,
+    AgentId, Draft, Face, Key, KeyScope, Object, ObjectKind, ObjectProblem, Refusal, Secret, StoredResponse,
+    TenantId, Timestamp,
 };
 
 /// Objects a page if the client does not say.
@@ -59,7 +61,7 @@ pub async fn list(api: Api, headers: HeaderMap, query: Option<String>, what: Col
 }
 
 /// `GET` of one.
-pub async fn read(api: Api, headers: HeaderMap, id: CallPath, what: Collection) -> Response {
+pub async fn read(api: Api, headers: HeaderMap, id: PathText, what: Collection) -> Response {
     as_reader(&api, &headers, async |key| {
         let shape = self::shape(what, key)?;
         let snapshot = api.directory.snapshot();
@@ -81,7 +83,7 @@ pub async fn create(api: Api, headers: HeaderMap, sent: Body, what: Collection) 
         let promise = idempotency::promise(&headers, in_body, &hashed, &api.body_hash_key)?;
         let promise = promise.map(|idempotency| Idempotent { key: key.id, idempotency });
         let tenant = tenant_of(&api.directory.snapshot(), key, shape.kind, &mut fields)?;
-        let (draft, secret) = prepare(&shape, fields)?;
+        let (draft, secrets) = prepare(&shape, fields)?;
         let new = NewObject {
             tenant,
             kind: shape.kind,
@@ -91,8 +93,8 @@ pub async fn create(api: Api, headers: HeaderMap, sent: Body, what: Collection) 
         };
         let render = |object: &Object| {
             let mut shown = show(&api, what, &shape, object);
-            if let Some((field, secret)) = &secret {
-                shown[*field] = Value::String(secret.clone());
+            for (field, secret) in &secrets {
+                shown[*field] = Value::String(secret.reveal().clone());
             }
             StoredResponse { status: 201, body: shown.to_string() }
         };
@@ -110,7 +112,7 @@ pub async fn create(api: Api, headers: HeaderMap, sent: Body, what: Collection) 
 pub async fn update(
     api: Api,
     headers: HeaderMap,
-    id: CallPath,
+    id: PathText,
     sent: Body,
     (what, is_whole): (Collection, bool),
 ) -> Response {
@@ -135,7 +137,7 @@ pub async fn update(
 }
 
 /// `DELETE` of one. A key is revoked: it goes on signing what its calls still owe.
-pub async fn remove(api: Api, headers: HeaderMap, id: CallPath, what: Collection) -> Response {
+pub async fn remove(api: Api, headers: HeaderMap, id: PathText, what: Collection) -> Response {
     as_writer(&api, &headers, async |key| {
         let shape = self::shape(what, key)?;
         let object = find(&api.directory.snapshot(), key, shape.kind, &id)?.clone();
@@ -173,10 +175,10 @@ fn find<'s>(
     snapshot: &'s Snapshot,
     key: &Key,
     kind: ObjectKind,
-    id: &CallPath,
+    id: &PathText,
 ) -> Result<&'s std::sync::Arc<Object>, Problem> {
     let missing = || Problem::Object(ObjectProblem::NotFound(kind));
-    let Ok(Path(text)) = id else { return Err(missing()) };
+    let text = id.text();
     let found = match kind {
         ObjectKind::Tenant => {
             snapshot.tenant_object(text).filter(|object| is_operator(key) || object.id == key.tenant.0)
@@ -196,7 +198,7 @@ fn may_change(key: &Key, kind: ObjectKind) -> Result<(), Problem> {
     let may = match kind {
         ObjectKind::Tenant => is_operator(key),
         ObjectKind::Key => key.is_of_tenant(),
-        _ => true,
+        _ => !matches!(key.scope, KeyScope::Agent(_)),
     };
     if may { Ok(()) } else { Err(ObjectProblem::Forbidden.into()) }
 }
@@ -219,8 +221,8 @@ fn tenant_of(
     Ok(found.ok_or(ObjectProblem::NotFound(ObjectKind::Tenant))?.id)
 }
 
-/// The draft of a new object, and the secret that is shown this once, under this name.
-type Prepared = (Draft, Option<(&'static str, String)>);
+/// The draft of a new object, and the secrets that are shown this once, with their names.
+type Prepared = (Draft, Vec<(&'static str, Secret<String>)>);
 
 fn prepare(shape: &Shape, fields: Map<String, Value>) -> Result<Prepared, Problem> {
     forbid_ours(shape.kind, &fields)?;
@@ -233,18 +235,19 @@ fn prepare(shape: &Shape, fields: Map<String, Value>) -> Result<Prepared, Proble
             let face = draft.document.remove("face").ok_or_else(|| missing("face"))?;
             let face: Face = serde_json::from_value(face)
                 .map_err(|error| Refusal::InvalidField { field: "face".into(), reason: error.to_string() })?;
-            let Issued { public, credentials, document } = issue(face);
+            let Issued { public, credentials, webhook_secret, document } = issue(face);
             draft.document.extend(document);
             draft.name = Some(public);
-            Ok((draft, Some(("key", credentials.reveal().clone()))))
+            let signs = webhook_secret.map(|secret| ("webhook_secret", secret));
+            Ok((draft, iter::once(("key", credentials)).chain(signs).collect()))
         }
         ObjectKind::WebhookEndpoint => {
             let secret = signing_secret();
-            draft.document.insert(StoredKey::SIGNING.to_owned(), Value::String(secret.clone()));
-            Ok((draft, Some(("secret", secret))))
+            draft.document.insert(StoredKey::SIGNING.to_owned(), Value::String(secret.reveal().clone()));
+            Ok((draft, vec![("secret", secret)]))
         }
         ObjectKind::Number | ObjectKind::Tenant if draft.name.is_none() => Err(missing(shape.name_field())),
-        _ => Ok((draft, None)),
+        _ => Ok((draft, Vec::new())),
     }
 }
 
@@ -375,7 +378,7 @@ impl Page {
 pub async fn number_webhook(
     State(api): State<Api>,
     headers: HeaderMap,
-    id: CallPath,
+    id: PathText,
     sent: Body,
 ) -> Response {
     as_writer(&api, &headers, async |key| {

@@ -5,8 +5,8 @@ use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
-use super::calls::CallPath;
-use super::{Api, calls, control, doctor, health, objects, recording};
+use super::calls::PathText;
+use super::{Api, calls, control, doctor, health, objects, place, recording, twilio};
 use crate::face::collection::Collection;
 use crate::model::ObjectKind;
 
@@ -37,8 +37,15 @@ use Collection::{Agents, Applications, Connections, Dids, Endpoints, Native, Num
 /// All of them. Of two that fit, the one without a name in its place answers.
 pub const ROUTES: &[Route] = &[
     // Nixflex alone.
-    route("POST", "/v1/calls/outbound", Key, || post(calls::outbound)),
+    route("POST", "/v1/calls/outbound", Key, || post(place::nixflex)),
     route("PUT", "/v1/integrations/webhook/number/{id}", Key, || put(objects::number_webhook)),
+    // Voiceflow alone.
+    route("POST", "/v1alpha1/phone-number/{id}/outbound", Key, || post(place::voiceflow)),
+    route("POST", "/v1/phone-number/{id}/outbound", Key, || post(place::voiceflow)),
+    // Twilio's clients alone.
+    route("POST", "/2010-04-01/Accounts/{account}/Calls.json", Key, || post(place::twilio)),
+    route("GET", "/2010-04-01/Accounts/{account}/Calls/{file}", Key, || get(twilio::read)),
+    route("POST", "/2010-04-01/Accounts/{account}/Calls/{file}", Key, || post(twilio::change)),
     // Shared: the face of the API key answers.
     route("GET", "/v1/calls", Key, || get(calls::list)),
     route("GET", "/v1/calls/{id}", Key, || get(calls::read)),
@@ -55,6 +62,9 @@ pub const ROUTES: &[Route] = &[
     route("PATCH", "/v1/phone-numbers/{id}", Key, || change(Numbers)),
     route("DELETE", "/v1/phone-numbers/{id}", Key, || remove(Numbers)),
     // ThunderPhone alone.
+    route("POST", "/v1/call", Key, || post(place::thunderphone)),
+    route("GET", "/v1/calls/{id}/audio", Key, || get(recording::audio)),
+    route("GET", "/v1/calls/{id}/transcript", Key, || get(calls::transcript)),
     route("GET", "/v1/voip-connections", Key, || list(Connections)),
     route("POST", "/v1/voip-connections", Key, || create(Connections)),
     route("GET", "/v1/voip-connections/{id}", Key, || read(Connections)),
@@ -66,6 +76,7 @@ pub const ROUTES: &[Route] = &[
     route("PATCH", "/v1/developer/webhook-endpoints/{id}", Key, || change(Endpoints)),
     route("DELETE", "/v1/developer/webhook-endpoints/{id}", Key, || remove(Endpoints)),
     // MiniVoice alone.
+    route("POST", "/v1/calls", Key, || post(place::minivoice)),
     route("GET", "/v1/trunks", Key, || list(Trunks)),
     route("POST", "/v1/trunks", Key, || create(Trunks)),
     route("GET", "/v1/trunks/{id}", Key, || read(Trunks)),
@@ -143,23 +154,23 @@ fn create(what: Collection) -> MethodRouter<Api> {
 }
 
 fn read(what: Collection) -> MethodRouter<Api> {
-    get(move |State(api): State<Api>, headers: HeaderMap, id: CallPath| objects::read(api, headers, id, what))
+    get(move |State(api): State<Api>, headers: HeaderMap, id: PathText| objects::read(api, headers, id, what))
 }
 
 fn change(what: Collection) -> MethodRouter<Api> {
-    patch(move |State(api): State<Api>, headers: HeaderMap, id: CallPath, body: Body| {
+    patch(move |State(api): State<Api>, headers: HeaderMap, id: PathText, body: Body| {
         objects::update(api, headers, id, body, (what, false))
     })
 }
 
 fn replace(what: Collection) -> MethodRouter<Api> {
-    put(move |State(api): State<Api>, headers: HeaderMap, id: CallPath, body: Body| {
+    put(move |State(api): State<Api>, headers: HeaderMap, id: PathText, body: Body| {
         objects::update(api, headers, id, body, (what, true))
     })
 }
 
 fn remove(what: Collection) -> MethodRouter<Api> {
-    delete(move |State(api): State<Api>, headers: HeaderMap, id: CallPath| {
+    delete(move |State(api): State<Api>, headers: HeaderMap, id: PathText| {
         objects::remove(api, headers, id, what)
     })
 }

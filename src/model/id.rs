@@ -84,6 +84,8 @@ small_ids! {
     ApplicationId,
     /// A receiver of events.
     WebhookEndpointId,
+    /// A recipient of a campaign.
+    RecipientId,
 }
 
 impl ApplicationId {

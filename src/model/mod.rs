@@ -6,6 +6,7 @@ mod application;
 mod attempt;
 mod caller;
 mod event;
+mod face;
 mod id;
 pub mod numbering;
 mod object;
@@ -26,15 +27,21 @@ pub use application::Application;
 pub use attempt::{Attempt, Dialing};
 pub use caller::{IdentityHeader, NumberFormat, NumberStyle, RightToUse, SpendLimit, Stir, UnsignedCalls};
 pub use event::{CallEvent, CallFact};
-pub use id::{AgentId, ApplicationId, CallId, KeyId, NumberId, TenantId, TrunkId, WebhookEndpointId};
+pub use face::{EventKind, EventSet, Face};
+pub use id::{
+    AgentId, ApplicationId, CallId, KeyId, NumberId, RecipientId, TenantId, TrunkId, WebhookEndpointId,
+};
 pub use numbering::{CostClass, Country};
-pub use object::{Agent, Detection, Key, Number, TrunkChoice};
+pub use object::{Agent, Detection, Key, KeyScope, Number, TrunkChoice};
 pub use outcome::{Disposition, EndedBy, Heard, Outcome, RecordingResult};
 pub use phone::{InvalidPhoneNumber, PhoneNumber};
-pub use plan::{CallPlan, Line, LineEnd};
+pub use plan::{CallPlan, Line, LineEnd, Said};
 pub use record::{CallRecord, CallState, DialogRecord, Direction, WebhookTarget};
-pub use refusal::{Refusal, Untransferable};
-pub use request::{Face, Idempotency, OutboundRequest, Variable, VoicemailAction, interpolate};
+pub use refusal::{Limit, Refusal, Untransferable};
+pub use request::{
+    AgentChoice, Callback, FromPolicy, Idempotency, InlineAgent, OutboundRequest, SpeakOrder, Variable,
+    VoicemailAction, WhenFull, interpolate,
+};
 pub use response::{Accepted, Placed, StoredResponse};
 pub use secret::Secret;
 pub use signing::SigningKey;

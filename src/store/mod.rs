@@ -27,7 +27,7 @@ pub use error::StoreError;
 pub use objects::{
     ObjectChange, ObjectPromise, ObjectStore, ObjectsChanged, PromiseKept, StoredObject, StoredObjects,
 };
-pub use outbox::{Claim, Delivery, EventKind, Settled, Settlement};
+pub use outbox::{Claim, Delivery, Settled, Settlement};
 pub use types::{CallFilter, CallPage, DatabaseTarget, Intended, Intent, Replay, Write};
 
 use crate::model::{CallId, CallRecord, Dialing, DialogRecord, Idempotency, KeyId, TenantId, Timestamp};

@@ -7,6 +7,8 @@ mod nixflex;
 
 use std::process::{Command, Output};
 
+use base64::Engine;
+
 use crate::switch::{Client, Reply, Switch};
 
 /// Runs `trunkline` beside the switch, in its folder.
@@ -31,6 +33,15 @@ pub fn told(switch: &Switch, words: &[&str]) -> String {
 /// A client of the switch with these credentials.
 pub fn client(switch: &Switch, credentials: &str) -> Client {
     Client::with(&format!("http://{}", switch.place.http()), &format!("Bearer {credentials}"))
+}
+
+/// The same, as this vendor's clients show their credentials.
+pub fn client_of(switch: &Switch, face: &str, credentials: &str) -> Client {
+    if face != "twilio" {
+        return client(switch, credentials);
+    }
+    let basic = base64::engine::general_purpose::STANDARD.encode(credentials);
+    Client::with(&format!("http://{}", switch.place.http()), &format!("Basic {basic}"))
 }
 
 /// The API's word for what went wrong.

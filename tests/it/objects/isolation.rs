@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use trunkline::http::{Access, ROUTES, Route};
 
-use super::client;
+use super::{client, client_of};
 use crate::switch::{Client, Reply, Switch};
 
 /// What the first tenant has: a path's collection, and every rendering of an id there.
@@ -61,8 +61,9 @@ fn own(switch: &Switch) -> Owned {
         ("calls", vec![call, format!("call_{number_of_call}"), number_of_call.to_string()]),
         ("trunks", trunks.clone()),
         ("voip-connections", trunks),
-        ("agents", agents),
+        ("agents", agents.clone()),
         ("phone-numbers", numbers.clone()),
+        ("phone-number", [agents.clone(), numbers.clone()].concat()),
         ("numbers", numbers.clone()),
         ("number", numbers.clone()),
         ("dids", numbers),
@@ -75,17 +76,26 @@ fn own(switch: &Switch) -> Owned {
 
 /// The collection whose id stands in a path.
 fn collection(path: &'static str) -> Option<&'static str> {
+    if path.contains("{file}") {
+        return Some("calls");
+    }
+    if !path.contains("{id}") {
+        return None;
+    }
     path.split("/{").next().filter(|before| before.len() < path.len())?.rsplit('/').next()
 }
 
-fn ask(client: &Client, route: &Route, id: &str) -> Reply {
+/// Asks as the holder of this account, where a path names one.
+fn ask(client: &Client, route: &Route, account: &str, id: &str) -> Reply {
     let body = if route.method == "GET" { Vec::new() } else { b"{}".to_vec() };
-    client.any(route.method, &route.path.replace("{id}", id), body, &[])
+    let path = route.path.replace("{account}", account).replace("{file}", "{id}.json").replace("{id}", id);
+    client.any(route.method, &path, body, &[])
 }
 
 /// What a client can tell answers apart by.
 fn told(reply: &Reply, id: &str) -> (u16, String) {
-    (reply.status, reply.text.replace(id, "ID"))
+    let text = if id.len() > 3 { reply.text.replace(id, "ID") } else { reply.text.clone() };
+    (reply.status, text)
 }
 
 #[test]
@@ -94,17 +104,41 @@ fn another_tenants_ids_are_nobodys_on_every_route() {
     let owned = own(&switch);
     let tenant =
         switch.client().post("/v1/native/tenants", &json!({ "name": "stranger" })).json["id"].clone();
-    for face in ["nixflex", "thunderphone", "voiceflow", "minivoice", "twilio"] {
-        let key = switch.client().post("/v1/native/keys", &json!({ "face": face, "tenant": tenant }));
-        let Some(credentials) = key.json["key"].as_str() else { continue };
-        let stranger = client(&switch, credentials);
+    let key = |fields: Value| {
+        let mut body = json!({ "tenant": tenant });
+        for (name, value) in fields.as_object().expect("fields") {
+            body[name] = value.clone();
+        }
+        let made = switch.client().post("/v1/native/keys", &body);
+        assert_eq!(made.status, 201, "{body}: {made:?}");
+        made.json["key"].as_str().expect("shown once").to_owned()
+    };
+    let first = client(&switch, &key(json!({ "face": "nixflex" })));
+    assert_eq!(first.post("/v1/native/agents", &json!({ "name": "theirs" })).status, 201);
+    assert_eq!(
+        first.post("/v1/native/applications", &json!({ "name": "theirs", "agent": "theirs" })).status,
+        201
+    );
+    for (face, fields) in [
+        ("nixflex", json!({})),
+        ("thunderphone", json!({})),
+        ("voiceflow", json!({ "agent": "theirs" })),
+        ("minivoice", json!({ "application": "theirs" })),
+        ("twilio", json!({})),
+    ] {
+        let mut fields = fields;
+        fields["face"] = json!(face);
+        let credentials = key(fields);
+        let stranger = client_of(&switch, face, &credentials);
+        let account = credentials.split(':').next().expect("a first half").to_owned();
         let mut tried = 0;
         for route in ROUTES.iter().filter(|route| route.access == Access::Key) {
             let Some(kind) = collection(route.path) else { continue };
             let ids = owned.iter().find(|(name, _)| *name == kind);
             let (_, ids) = ids.unwrap_or_else(|| panic!("this test knows no id for {}", route.path));
             for id in ids {
-                let (theirs, none) = (ask(&stranger, route, id), ask(&stranger, route, &nobody(id)));
+                let (theirs, none) =
+                    (ask(&stranger, route, &account, id), ask(&stranger, route, &account, &nobody(id)));
                 assert!(
                     (400..500).contains(&theirs.status),
                     "{face} {} {}: {theirs:?}",
@@ -164,7 +198,7 @@ fn no_route_but_the_operators_answers_without_a_key() {
     ] {
         let nobody = Client::with(&format!("http://{}", switch.place.http()), credentials);
         for route in ROUTES {
-            let reply = ask(&nobody, route, "1");
+            let reply = ask(&nobody, route, "AC1", "1");
             let is_open = reply.status != 401;
             assert_eq!(
                 is_open,
