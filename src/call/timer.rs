@@ -29,7 +29,8 @@ pub enum Timer {
     Closing,
 }
 
-const KINDS: usize = 8;
+/// `Closing` stands last.
+const KINDS: usize = Timer::Closing as usize + 1;
 
 /// A shard's wheel: whose timer, and which.
 pub type CallWheel = Wheel<(CallId, Timer)>;
