@@ -12,8 +12,9 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::config::Objects;
 use crate::model::{
-    Agent, AgentId, Application, ApplicationId, Face, Key, KeyId, Number, NumberId, Object, ObjectKind,
-    PhoneNumber, Tenant, TenantId, Trunk, TrunkChoice, TrunkId, WebhookEndpoint,
+    Agent, AgentId, Application, ApplicationId, EventKind, EventSet, Face, Key, KeyId, KeyScope, Number,
+    NumberId, Object, ObjectKind, PhoneNumber, Tenant, TenantId, Trunk, TrunkChoice, TrunkId,
+    WebhookEndpoint, WebhookTarget,
 };
 pub use issue::{Issued, issue, signing_secret};
 use merge::{Merged, Stored};
@@ -166,6 +167,42 @@ impl Snapshot {
     /// A tenant's receivers of events, oldest first.
     pub fn endpoints(&self, tenant: TenantId) -> impl Iterator<Item = &Arc<WebhookEndpoint>> {
         self.endpoints.iter().filter(move |endpoint| endpoint.tenant == tenant)
+    }
+
+    /// What signs for this id: a key, or one of the receivers, which signs as a key that nobody can ask with.
+    pub fn signer(&self, id: KeyId) -> Option<Arc<Key>> {
+        if let Some(key) = self.key_by_id(id) {
+            return Some(Arc::clone(key));
+        }
+        let endpoint = self.endpoints.iter().find(|endpoint| endpoint.id.0 == id.0)?;
+        Some(Arc::new(Key {
+            id,
+            tenant: endpoint.tenant,
+            face: Face::ThunderPhone,
+            public: String::new(),
+            secret_hash: [0; 32],
+            signing: endpoint.signing.clone(),
+            scope: KeyScope::Tenant,
+            concurrent: None,
+            reads_per_minute: None,
+            writes_per_minute: None,
+        }))
+    }
+
+    /// Where the events of a call go that names no receiver of its own: its tenant's oldest endpoint that wants any of them.
+    pub fn endpoint_for(&self, key: &Key) -> Option<WebhookTarget> {
+        self.endpoints(key.tenant).filter(|endpoint| endpoint.enabled).find_map(|endpoint| {
+            let wants = |kind: EventKind| {
+                endpoint.events.is_empty() || endpoint.events.iter().any(|word| kind.is_called(word))
+            };
+            let events: EventSet = key.face.events().iter().copied().filter(|kind| wants(*kind)).collect();
+            (events != EventSet::default()).then(|| WebhookTarget {
+                url: endpoint.url.clone(),
+                face: key.face,
+                key: KeyId(endpoint.id.0),
+                events,
+            })
+        })
     }
 
     /// A tenant's objects of a kind: the file's first, then the store's by age.

@@ -88,6 +88,8 @@ pub struct House {
     admission: Admission,
     /// Changes what is declared.
     registry: Registry,
+    /// The way out.
+    egress: Egress,
     tasks: Vec<(CancellationToken, JoinHandle<()>)>,
 }
 
@@ -108,7 +110,7 @@ impl House {
         let directory = Directory::new(config.objects.clone());
         let store = Store::open(&database(&config, options.ephemeral)?).await?;
         let registry = registry(&config, &store, &directory).await?;
-        let (webhooks, wake) = webhooks(&config, &store, &directory)?;
+        let (webhooks, wake, egress) = webhooks(&config, &store, &directory)?;
         let journal_config =
             journal::Config { data_dir: config.data_dir.clone(), ..journal::Config::default() };
         let journal = Journal::start(store.clone(), journal_config, wake);
@@ -181,6 +183,7 @@ impl House {
             webhooks,
             admission,
             registry,
+            egress,
             tasks: Vec::new(),
         };
         house.task(|stop| driver.run(stop));
@@ -338,6 +341,7 @@ impl House {
             store: self.store.clone(),
             journal: self.journal.clone(),
             registry: self.registry.clone(),
+            egress: self.egress.clone(),
             admission: self.admission.clone(),
             practice: Practice::new(config.clone(), self.directory.clone(), self.admission.clone()),
             metrics: metrics.clone(),
@@ -429,17 +433,18 @@ fn webhooks(
     config: &Config,
     store: &Store,
     directory: &Directory,
-) -> Result<(Arc<Webhooks>, Wake), HouseError> {
+) -> Result<(Arc<Webhooks>, Wake, Egress), HouseError> {
     let policy = Policy {
         allow_http: config.webhooks.allow_http,
         allow_addresses: config.webhooks.allow_addresses.clone(),
     };
     let keys = directory.clone();
-    let keys: Keys = Arc::new(move |key| keys.snapshot().key_by_id(key).cloned());
+    let keys: Keys = Arc::new(move |key| keys.snapshot().signer(key));
     let wake = Wake::default();
     let egress = Egress::new(policy)?;
-    let webhooks = Webhooks::start(store.clone(), egress, keys, wake.clone(), webhook::Config::default());
-    Ok((Arc::new(webhooks), wake))
+    let webhooks =
+        Webhooks::start(store.clone(), egress.clone(), keys, wake.clone(), webhook::Config::default());
+    Ok((Arc::new(webhooks), wake, egress))
 }
 
 /// Events go to the journal; an end is counted by its trunk, which the journal knows.

@@ -1,10 +1,10 @@
 //! Which collections each vendor has, and how a page of them looks: one arm a face.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::resource::Shape;
 use super::{minivoice, native, nixflex, thunderphone};
-use crate::model::{Face, ObjectKind};
+use crate::model::{Draft, Face, Object, ObjectKind, Refusal};
 
 /// A collection, as paths name it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,6 +55,25 @@ pub const fn shape(face: Face, what: Collection) -> Option<Shape> {
         (Face::MiniVoice, Collection::Dids) => minivoice::resource::DID,
         _ => return None,
     })
+}
+
+/// What a body says of an object of this collection.
+pub fn parse(face: Face, what: Collection, body: Map<String, Value>) -> Result<Draft, Refusal> {
+    let shape = shape(face, what).unwrap_or(native::shape(ObjectKind::Tenant));
+    match (face, what) {
+        (Face::ThunderPhone, Collection::Numbers) => thunderphone::resource::number(&shape, body),
+        _ => shape.parse(body),
+    }
+}
+
+/// An object as it is shown.
+pub fn show(face: Face, what: Collection, object: &Object) -> Value {
+    let Some(shape) = shape(face, what) else { return Value::Null };
+    match (face, what) {
+        (_, Collection::Native(_)) => native::show(object),
+        (Face::ThunderPhone, Collection::Numbers) => thunderphone::resource::show_number(&shape, object),
+        _ => Value::Object(shape.render(object)),
+    }
 }
 
 /// A page.

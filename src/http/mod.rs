@@ -18,6 +18,7 @@ mod place;
 mod recording;
 mod routes;
 mod server;
+mod trials;
 mod trunks;
 mod twilio;
 
@@ -31,6 +32,7 @@ use axum::middleware::from_fn_with_state;
 use crate::admission::Admission;
 use crate::directory::{Directory, Registry};
 use crate::doctor::Practice;
+use crate::egress::Egress;
 use crate::face::Problem;
 use crate::journal::Journal;
 use crate::metrics::Metrics;
@@ -59,6 +61,8 @@ pub struct Parts {
     pub directory: Directory,
     /// Changes them.
     pub registry: Registry,
+    /// The way out, for events that are sent to try a receiver.
+    pub egress: Egress,
     /// Calls that are over.
     pub store: Store,
     /// Calls whose end is not in the store yet.

@@ -23,7 +23,7 @@ use crate::face::resource::Shape;
 use crate::face::{self, Problem};
 use crate::model::{
     AgentId, Draft, Face, Key, KeyScope, Object, ObjectKind, ObjectProblem, Refusal, Secret, StoredResponse,
-    TenantId, Timestamp,
+    TenantId, Timestamp, TrunkId,
 };
 
 /// Objects a page if the client does not say.
@@ -34,7 +34,7 @@ const LIMIT_MAX: usize = 200;
 const OURS: [&str; 3] = [StoredKey::SIGNING, StoredKey::HASH, StoredKey::REVOKED];
 
 /// How a collection looks to this key; an error if its vendor has no such thing.
-fn shape(what: Collection, key: &Key) -> Result<Shape, Problem> {
+pub fn shape(what: Collection, key: &Key) -> Result<Shape, Problem> {
     collection::shape(key.face, what).ok_or(Problem::NoSuchPath)
 }
 
@@ -47,7 +47,7 @@ pub async fn list(api: Api, headers: HeaderMap, query: Option<String>, what: Col
         let page = Page::parse(query.as_deref().unwrap_or_default())?;
         let rest = all.get(page.start(&all)..).unwrap_or_default();
         let taken = &rest[..page.limit.min(rest.len())];
-        let shown: Vec<Value> = taken.iter().map(|object| show(&api, what, &shape, object)).collect();
+        let shown: Vec<Value> = taken.iter().map(|object| show(&api, key, what, object)).collect();
         let next = taken.last().filter(|_| taken.len() < rest.len()).map(|object| object.id);
         let page = collection::page(
             key.face,
@@ -66,7 +66,7 @@ pub async fn read(api: Api, headers: HeaderMap, id: PathText, what: Collection) 
         let shape = self::shape(what, key)?;
         let snapshot = api.directory.snapshot();
         let object = find(&snapshot, key, shape.kind, &id)?;
-        Ok(tagged(answer(200, &show(&api, what, &shape, object)), object))
+        Ok(tagged(answer(200, &show(&api, key, what, object)), object))
     })
     .await
 }
@@ -83,7 +83,7 @@ pub async fn create(api: Api, headers: HeaderMap, sent: Body, what: Collection) 
         let promise = idempotency::promise(&headers, in_body, &hashed, &api.body_hash_key)?;
         let promise = promise.map(|idempotency| Idempotent { key: key.id, idempotency });
         let tenant = tenant_of(&api.directory.snapshot(), key, shape.kind, &mut fields)?;
-        let (draft, secrets) = prepare(&shape, fields)?;
+        let (draft, secrets) = prepare(key.face, what, &shape, fields)?;
         let new = NewObject {
             tenant,
             kind: shape.kind,
@@ -92,7 +92,7 @@ pub async fn create(api: Api, headers: HeaderMap, sent: Body, what: Collection) 
             at: wall_now(),
         };
         let render = |object: &Object| {
-            let mut shown = show(&api, what, &shape, object);
+            let mut shown = show(&api, key, what, object);
             for (field, secret) in &secrets {
                 shown[*field] = Value::String(secret.reveal().clone());
             }
@@ -123,7 +123,7 @@ pub async fn update(
         let object = find(&api.directory.snapshot(), key, shape.kind, &id)?.clone();
         may_change(key, shape.kind)?;
         forbid_ours(shape.kind, &fields)?;
-        let draft = shape.parse(fields)?;
+        let draft = collection::parse(key.face, what, fields)?;
         // A key is known by what its owner sends, which does not change.
         let name = draft.name.filter(|_| shape.kind != ObjectKind::Key);
         let change =
@@ -131,7 +131,7 @@ pub async fn update(
         let id = object.id.to_string();
         let changed = api.registry.update(object.tenant, shape.kind, &id, change).await;
         let changed = changed.map_err(|error| refused(&shape, error))?;
-        Ok(tagged(answer(200, &show(&api, what, &shape, &changed)), &changed))
+        Ok(tagged(answer(200, &show(&api, key, what, &changed)), &changed))
     })
     .await
 }
@@ -171,7 +171,7 @@ fn visible<'s>(snapshot: &'s Snapshot, key: &Key, kind: ObjectKind) -> Vec<&'s s
 }
 
 /// One of those; another tenant's looks like none.
-fn find<'s>(
+pub fn find<'s>(
     snapshot: &'s Snapshot,
     key: &Key,
     kind: ObjectKind,
@@ -224,9 +224,14 @@ fn tenant_of(
 /// The draft of a new object, and the secrets that are shown this once, with their names.
 type Prepared = (Draft, Vec<(&'static str, Secret<String>)>);
 
-fn prepare(shape: &Shape, fields: Map<String, Value>) -> Result<Prepared, Problem> {
+fn prepare(
+    face: Face,
+    what: Collection,
+    shape: &Shape,
+    fields: Map<String, Value>,
+) -> Result<Prepared, Problem> {
     forbid_ours(shape.kind, &fields)?;
-    let mut draft = shape.parse(fields)?;
+    let mut draft = collection::parse(face, what, fields)?;
     for (name, value) in shape.defaults {
         draft.document.entry(*name).or_insert(Value::Bool(*value));
     }
@@ -286,16 +291,12 @@ pub fn refused(shape: &Shape, error: ObjectError) -> Problem {
     }
 }
 
-pub fn show(api: &Api, what: Collection, shape: &Shape, object: &Object) -> Value {
-    if !matches!(what, Collection::Native(_)) {
-        return Value::Object(shape.render(object));
-    }
-    let mut shown = face::native::show(object);
-    if let Some(trunk) = (object.kind == ObjectKind::Trunk)
-        .then(|| api.directory.snapshot().trunk_by_id(crate::model::TrunkId(object.id)).cloned())
-        .flatten()
-    {
-        shown["health"] = trunks::health(api, &trunk);
+pub fn show(api: &Api, key: &Key, what: Collection, object: &Object) -> Value {
+    let mut shown = collection::show(key.face, what, object);
+    let is_trunk = what == Collection::Native(ObjectKind::Trunk);
+    let snapshot = api.directory.snapshot();
+    if let Some(trunk) = snapshot.trunk_by_id(TrunkId(object.id)).filter(|_| is_trunk) {
+        shown["health"] = trunks::health(api, trunk);
     }
     shown
 }
@@ -394,7 +395,7 @@ pub async fn number_webhook(
         let change = Change { name: None, document, is_whole: false, expect: Expect::Any, at: wall_now() };
         let changed = api.registry.update(object.tenant, shape.kind, &object.id.to_string(), change).await;
         let changed = changed.map_err(|error| refused(&shape, error))?;
-        Ok(answer(200, &show(&api, Collection::Numbers, &shape, &changed)))
+        Ok(answer(200, &show(&api, key, Collection::Numbers, &changed)))
     })
     .await
 }

@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use super::calls::PathText;
-use super::{Api, calls, control, doctor, health, objects, place, recording, twilio};
+use super::{Api, calls, control, doctor, health, objects, place, recording, trials, twilio};
 use crate::face::collection::Collection;
 use crate::model::ObjectKind;
 
@@ -65,6 +65,8 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/call", Key, || post(place::thunderphone)),
     route("GET", "/v1/calls/{id}/audio", Key, || get(recording::audio)),
     route("GET", "/v1/calls/{id}/transcript", Key, || get(calls::transcript)),
+    route("POST", "/v1/phone-numbers/{id}/verify-voip", Key, || post(trials::verify_voip)),
+    route("POST", "/v1/developer/webhook-endpoints/{id}/test", Key, || post(trials::endpoint)),
     route("GET", "/v1/voip-connections", Key, || list(Connections)),
     route("POST", "/v1/voip-connections", Key, || create(Connections)),
     route("GET", "/v1/voip-connections/{id}", Key, || read(Connections)),
@@ -126,6 +128,7 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/v1/native/webhook-endpoints/{id}", Key, || read(Native(ObjectKind::WebhookEndpoint))),
     route("PATCH", "/v1/native/webhook-endpoints/{id}", Key, || change(Native(ObjectKind::WebhookEndpoint))),
     route("DELETE", "/v1/native/webhook-endpoints/{id}", Key, || remove(Native(ObjectKind::WebhookEndpoint))),
+    route("POST", "/v1/native/webhook-endpoints/{id}/test", Key, || post(trials::native_endpoint)),
     // The operator's.
     route("GET", "/metrics", Operator, || get(health::metrics)),
     route("GET", "/livez", Operator, || get(health::live)),

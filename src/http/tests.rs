@@ -11,6 +11,7 @@ use super::*;
 use crate::admission::Limits;
 use crate::config::Config;
 use crate::directory::RegistryParts;
+use crate::egress::Policy;
 use crate::face::nixflex::ended_call;
 use crate::journal;
 use crate::keyfile::Sealer;
@@ -102,6 +103,7 @@ impl House {
             changed: Arc::default(),
         };
         let api = Api::from(Parts {
+            egress: Egress::new(Policy::default()).expect("a client"),
             registry: Registry::open(registry).await.expect("readable"),
             originate: Originate::new(place),
             control: Control::nobody(),

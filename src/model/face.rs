@@ -113,6 +113,16 @@ impl EventKind {
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
+
+    /// Does a subscription of any vendor mean it by this word?
+    pub fn is_called(self, word: &str) -> bool {
+        let others: &[&str] = match self {
+            Self::Completed => &["telephony.complete", "call.complete", "runtime.call.end"],
+            Self::Started => &["runtime.call.start"],
+            _ => &[],
+        };
+        word == "*" || word == self.as_str() || others.contains(&word)
+    }
 }
 
 /// Some of the kinds of events.

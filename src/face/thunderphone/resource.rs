@@ -1,9 +1,9 @@
 //! Agents, phone numbers, VoIP connections and webhook endpoints as ThunderPhone writes them.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::face::resource::{Others, Shape, integer};
-use crate::model::ObjectKind;
+use crate::model::{Draft, Object, ObjectKind, Refusal};
 
 /// `/v1/agents`
 pub const AGENT: Shape = Shape {
@@ -45,7 +45,6 @@ pub const NUMBER: Shape = Shape {
         ("inbound_enabled", "inbound"),
         ("outbound_enabled", "outbound"),
         ("webhook_url", "webhook_url"),
-        ("verified", "verified"),
         ("voip_connection_id", "trunk"),
     ],
     // Numbers that one brings are for calling with.
@@ -75,6 +74,33 @@ pub const ENDPOINT: Shape = Shape {
     refers: [integer, integer],
     others: Others::Named(&[]),
 };
+
+/// What a body says of a number. Another connection is not verified yet; what is shown is not for a client to say.
+pub fn number(shape: &Shape, mut body: Map<String, Value>) -> Result<Draft, Refusal> {
+    for shown in ["verified", "source"] {
+        body.remove(shown);
+    }
+    let mut draft = shape.parse(body)?;
+    if draft.document.contains_key("trunk") {
+        draft.document.insert("verified".to_owned(), Value::Bool(false));
+    }
+    Ok(draft)
+}
+
+/// A number: one without a connection only takes calls, and is for demonstration.
+pub fn show_number(shape: &Shape, object: &Object) -> Value {
+    let mut shown = shape.render(object);
+    let source = if object.trunk.is_some() { "voip" } else { "demo" };
+    let verified = object.trunk.is_some() && object.document.get("verified") == Some(&Value::Bool(true));
+    shown.insert("source".to_owned(), source.into());
+    shown.insert("verified".to_owned(), verified.into());
+    Value::Object(shown)
+}
+
+/// What a receiver is sent to try it.
+pub fn test_event(endpoint: u64) -> String {
+    json!({ "type": "webhook.test", "data": { "webhook_endpoint_id": endpoint } }).to_string()
+}
 
 /// A page of them.
 pub fn page(shown: Vec<Value>, total: usize) -> Value {
