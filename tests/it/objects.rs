@@ -4,6 +4,7 @@ mod isolation;
 mod keys;
 mod native;
 mod nixflex;
+mod vendors;
 
 use std::process::{Command, Output};
 
