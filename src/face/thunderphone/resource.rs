@@ -15,7 +15,8 @@ pub const AGENT: Shape = Shape {
         ("silence_hangup_seconds", "silence_hangup_seconds"),
         ("ring_timeout_seconds", "ring_timeout_seconds"),
         ("outbound_speak_order", "outbound_speak_order"),
-        ("greeting", "greeting"),
+        // As with a config: what the script agent says is its prompt.
+        ("prompt", "greeting"),
         ("steps", "steps"),
         ("webhook_url", "webhook_url"),
     ],
@@ -23,7 +24,6 @@ pub const AGENT: Shape = Shape {
     refers: [integer, integer],
     others: Others::Named(&[
         "name",
-        "prompt",
         "voice",
         "product",
         "thinking_level",

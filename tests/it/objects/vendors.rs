@@ -109,7 +109,7 @@ fn a_number_is_verified_by_a_call_and_only_if_it_went_well() {
 #[test]
 fn an_endpoint_is_tried_and_gets_the_events_of_calls_signed_with_its_own_secret() {
     let receiver = Receiver::start();
-    let (switch, callees) = ring(Setup::new());
+    let (switch, callees) = ring(Setup::new().agent("greeting = \"Hello. [END_CALL]\""));
     let (api, _) = of(&switch, json!({ "face": "thunderphone" }));
     let body = json!({ "url": receiver.url(), "events": ["telephony.complete"] });
     let made = api.post("/v1/developer/webhook-endpoints", &body);
@@ -141,7 +141,7 @@ fn an_endpoint_is_tried_and_gets_the_events_of_calls_signed_with_its_own_secret(
 
 #[test]
 fn minivoices_trunks_applications_and_dids() {
-    let (switch, callees) = ring(Setup::new());
+    let (switch, callees) = ring(Setup::new().agent("greeting = \"Hello. [END_CALL]\""));
     let made = |collection: &str, body: Value| {
         let reply = switch.client().post(&format!("/v1/native/{collection}"), &body);
         assert_eq!(reply.status, 201, "{body}: {reply:?}");
