@@ -180,6 +180,7 @@ impl Default for Log {
 pub struct Agent {
     pub id: String,
     pub webhook_url: Option<String>,
+    pub webhook_events: Option<Vec<String>>,
     #[serde(default)]
     pub steps: Vec<String>,
     pub greeting: Option<String>,

@@ -11,8 +11,8 @@ use super::file::{self, File};
 use super::validate::Checker;
 use super::{Objects, Rules, trunk, uri};
 use crate::model::{
-    Agent, AgentId, Application, ApplicationId, Detection, KeyId, Number, NumberId, OBJECT_ID_LIMIT, Object,
-    ObjectKind, PhoneNumber, TenantId, Trunk, TrunkChoice, TrunkId,
+    Agent, AgentId, Application, ApplicationId, Detection, EventKind, EventSet, KeyId, Number, NumberId,
+    OBJECT_ID_LIMIT, Object, ObjectKind, PhoneNumber, TenantId, Trunk, TrunkChoice, TrunkId,
 };
 
 /// Whose the file's objects are.
@@ -128,6 +128,7 @@ pub fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check:
         alias: table.id.clone(),
         tenant: names.tenant,
         webhook_url: webhook_url(&table.webhook_url, names, path, check),
+        webhook_events: events(&table.webhook_events, path, check),
         greeting: table.greeting.clone(),
         steps: table.steps.clone(),
         voicemail_message: table.voicemail_message.clone(),
@@ -291,6 +292,21 @@ pub fn webhook_url(
         check.fault(&format!("{path}.webhook_url"), reason);
     }
     Some(text.clone())
+}
+
+/// Which events are wanted, by their words.
+fn events(words: &Option<Vec<String>>, path: &str, check: &mut Checker<'_>) -> Option<EventSet> {
+    let mut known = Vec::new();
+    for (index, word) in words.as_ref()?.iter().enumerate() {
+        match EventKind::from_word(word) {
+            Some(kind) => known.push(kind),
+            None => {
+                let all = EventKind::ALL.map(EventKind::as_str).join(", ");
+                check.fault(&format!("{path}.webhook_events[{index}]"), format!("`{word}` is none of {all}"));
+            }
+        }
+    }
+    Some(known.into_iter().collect())
 }
 
 fn phone(text: &str, key: &str, check: &mut Checker<'_>) -> Option<PhoneNumber> {

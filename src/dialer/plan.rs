@@ -8,9 +8,9 @@ use uuid::Uuid;
 use super::Ticket;
 use crate::directory::{Answerer, Route};
 use crate::model::{
-    Agent, AgentChoice, Application, CallId, CallPlan, CallRecord, CallState, Callback, Direction, Key, Line,
-    LineEnd, OutboundRequest, PhoneNumber, Refusal, Said, SpeakOrder, Timestamp, Trunk, TrunkChoice,
-    Variable, VoicemailAction, WebhookTarget, interpolate,
+    Agent, AgentChoice, Application, CallId, CallPlan, CallRecord, CallState, Callback, Direction, EventSet,
+    Key, Line, LineEnd, OutboundRequest, PhoneNumber, Refusal, Said, SpeakOrder, Timestamp, Trunk,
+    TrunkChoice, Variable, VoicemailAction, WebhookTarget, interpolate,
 };
 use crate::trunk::{choice, destination};
 
@@ -51,7 +51,7 @@ pub fn freeze(
         (Some(Callback { url, events }), Some(key)) => {
             Some(WebhookTarget { url, face: key.face, key: key.id, events })
         }
-        (_, key) => target(webhook_url.into_iter().flatten().next().cloned(), key.as_deref()),
+        (_, key) => target(webhook_url.into_iter().flatten().next().cloned(), key.as_deref(), &agent),
     };
     let row = CallRecord {
         key: key.as_ref().map(|key| key.id),
@@ -110,7 +110,7 @@ pub fn answer(
         direction: Direction::Inbound,
         from: caller.as_ref().map_or("anonymous", PhoneNumber::as_str).into(),
         to: number.e164.as_str().into(),
-        webhook: target(webhook_url, key.as_deref()),
+        webhook: target(webhook_url, key.as_deref(), &agent),
         ..blank(call, &agent, &trunk, sip_call_id.clone(), created_at)
     };
     let plan = CallPlan {
@@ -139,10 +139,11 @@ pub fn answer(
     Ticket { plan, record: row, idempotency: None }
 }
 
-/// Where a call's events go, if anybody renders and signs them.
-fn target(url: Option<String>, key: Option<&Key>) -> Option<WebhookTarget> {
+/// Where a call's events go, if anybody renders and signs them, and which its agent wants told.
+fn target(url: Option<String>, key: Option<&Key>, agent: &Agent) -> Option<WebhookTarget> {
     url.zip(key).map(|(url, key)| {
-        let events = key.face.events().iter().copied().collect();
+        let documented: EventSet = key.face.events().iter().copied().collect();
+        let events = agent.webhook_events.map_or(documented, |wanted| documented.and(wanted));
         WebhookTarget { url, face: key.face, key: key.id, events }
     })
 }

@@ -135,6 +135,11 @@ impl EventSet {
         self.0 & (1 << kind as u16) != 0
     }
 
+    /// Those that are in both.
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// Those of them, in the order of a call's life.
     pub fn iter(self) -> impl Iterator<Item = EventKind> {
         EventKind::ALL.into_iter().filter(move |kind| self.has(*kind))

@@ -5,8 +5,8 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::{
-    AgentId, ApplicationId, Face, KeyId, NumberId, PhoneNumber, RightToUse, Secret, SpeakOrder, TenantId,
-    TrunkId, VoicemailAction,
+    AgentId, ApplicationId, EventSet, Face, KeyId, NumberId, PhoneNumber, RightToUse, Secret, SpeakOrder,
+    TenantId, TrunkId, VoicemailAction,
 };
 
 /// A telephone number of ours.
@@ -65,6 +65,8 @@ pub struct Agent {
     pub tenant: TenantId,
     /// Where its calls' events go.
     pub webhook_url: Option<String>,
+    /// Which events its receiver gets; `None`: all that its vendor documents.
+    pub webhook_events: Option<EventSet>,
     /// What it says first to whoever calls it; `None` begins with its steps.
     pub greeting: Option<String>,
     /// What it says next, each after the callee's turn, once the call's own prompt was spoken.
@@ -101,6 +103,7 @@ impl Agent {
             alias: String::new(),
             tenant,
             webhook_url: None,
+            webhook_events: None,
             greeting: None,
             steps: Vec::new(),
             voicemail_message: None,

@@ -172,7 +172,9 @@ impl House {
 
     /// Everything that was delivered, once there is so much of it.
     pub fn told(&self, count: usize) -> Vec<Delivery> {
-        eventually(&format!("{count} events"), || Some(self.receiver.all()).filter(|all| all.len() >= count))
+        eventually(&format!("{count} events"), || {
+            Some(self.receiver.deliveries()).filter(|all| all.len() >= count)
+        })
     }
 
     pub fn started(&self) -> f64 {

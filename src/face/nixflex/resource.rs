@@ -25,6 +25,7 @@ pub const AGENT: Shape = Shape {
     name: None,
     fields: &[
         ("webhook_url", "webhook_url"),
+        ("webhook_events", "webhook_events"),
         ("greeting", "greeting"),
         ("steps", "steps"),
         ("voicemail_action", "voicemail"),

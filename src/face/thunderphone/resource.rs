@@ -19,6 +19,7 @@ pub const AGENT: Shape = Shape {
         ("prompt", "greeting"),
         ("steps", "steps"),
         ("webhook_url", "webhook_url"),
+        ("webhook_events", "webhook_events"),
     ],
     defaults: &[],
     refers: [integer, integer],

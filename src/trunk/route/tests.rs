@@ -54,6 +54,7 @@ fn agent() -> Agent {
         alias: "agent".into(),
         tenant: TenantId(1),
         webhook_url: None,
+        webhook_events: None,
         greeting: None,
         steps: Vec::new(),
         voicemail_message: None,

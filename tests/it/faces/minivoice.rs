@@ -75,7 +75,7 @@ fn the_documents_example_is_answered_in_its_order_and_told_in_order() {
     assert_eq!(statuses, ["dialing", "in_progress", "in_progress", "completed", "completed"]);
     for delivery in &told {
         let body = delivery.json.as_object().expect("an object");
-        assert_eq!(body.len(), 6, "{body:?}");
+        assert_eq!(body.len(), 5, "{body:?}");
         let event = body["event"].as_str().expect("an event");
         let data = if event == "call.completed" {
             json!({})

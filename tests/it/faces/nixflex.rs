@@ -20,7 +20,7 @@ fn example() -> Value {
 
 #[test]
 fn the_documents_example_is_answered_as_documented_and_told_from_start_to_end() {
-    let house = House::with(|setup, hook| setup.webhook(hook));
+    let house = House::with(|setup, hook| setup.agent(&format!("webhook_url = \"{hook}\"")));
     let reply = house.post(PATH, NIXFLEX, &example());
     assert_eq!(reply.status, 201, "{reply:?}");
     let call = reply.json["call_id"].as_str().expect("an id").to_owned();

@@ -88,7 +88,7 @@ fn a_call_that_ended_is_told_and_signed() {
     let (id, time) = (&told.headers["webhook-id"], &told.headers["webhook-timestamp"]);
     assert!(!id.is_empty() && !time.is_empty() && told.headers["webhook-signature"].starts_with("v1,"));
     house.switch.metrics_until("nothing left", |metrics| metrics.is_idle());
-    assert_eq!(house.receiver.all().len(), 1, "nothing but the end is documented");
+    assert_eq!(house.receiver.deliveries().len(), 1, "nothing but the end is documented");
 }
 
 #[test]

@@ -90,15 +90,8 @@ impl Receiver {
         }));
     }
 
-    /// Every end so far: what tells of a beginning is left to whoever asks for [`all`](Self::all).
-    pub fn deliveries(&self) -> Vec<Delivery> {
-        let mut deliveries = self.all();
-        deliveries.retain(|delivery| delivery.json["event"] != "call.started");
-        deliveries
-    }
-
     /// Everything so far.
-    pub fn all(&self) -> Vec<Delivery> {
+    pub fn deliveries(&self) -> Vec<Delivery> {
         self.shared().deliveries.clone()
     }
 
