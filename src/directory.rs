@@ -17,7 +17,7 @@ use crate::model::{
     WebhookEndpoint, WebhookTarget,
 };
 pub use issue::{Issued, issue, signing_secret};
-use merge::{Merged, Stored};
+use merge::{Merged, ObjectFault, Stored};
 pub use registry::{Change, Expect, Idempotent, NewObject, ObjectError, Outcome, Registry, RegistryParts};
 
 /// The current snapshot. Cheap to clone.
@@ -31,6 +31,8 @@ pub struct Directory {
 struct Sources {
     file: Objects,
     stored: Stored,
+    /// What was wrong the last time, and is not told again.
+    faults: Vec<ObjectFault>,
 }
 
 /// Everything that is declared, as it was at one moment. A call keeps what it took from its snapshot.
@@ -87,7 +89,7 @@ pub struct Answerer {
 impl Directory {
     /// A directory of these objects.
     pub fn new(file: Objects) -> Self {
-        let mut sources = Sources { file, stored: Stored::default() };
+        let mut sources = Sources { file, stored: Stored::default(), faults: Vec::new() };
         let current = Arc::new(RwLock::new(Arc::new(sources.merge())));
         Self { current, sources: Arc::new(Mutex::new(sources)) }
     }
@@ -116,7 +118,7 @@ impl Sources {
     fn merge(&mut self) -> Snapshot {
         let Merged { objects, tenants, endpoints, revoked, faults } =
             merge::merge(&self.file, &mut self.stored);
-        for fault in faults {
+        for fault in faults.iter().filter(|fault| !self.faults.contains(fault)) {
             tracing::warn!(
                 id = fault.id,
                 field = fault.field,
@@ -124,6 +126,7 @@ impl Sources {
                 "an object of the store does not hold any more"
             );
         }
+        self.faults = faults;
         let mut snapshot = Snapshot::new(objects, &revoked);
         snapshot.tenants = tenants;
         snapshot.endpoints = endpoints.into_iter().map(Arc::new).collect();

@@ -10,7 +10,7 @@ use tokio::sync::{Mutex, Notify};
 
 use super::merge::{self, ObjectFault};
 use super::{Directory, Snapshot, Sources, sealed};
-use crate::config::Objects;
+use crate::config::{Objects, StoredKey};
 use crate::keyfile::Sealer;
 use crate::model::{
     Idempotency, KeyId, Object, ObjectKind, ObjectProblem, StoredResponse, TenantId, Timestamp,
@@ -253,11 +253,12 @@ impl Registry {
         let _turn = self.0.turn.lock().await;
         for _ in 0..TRIES_MAX {
             let row = self.row(tenant, kind, text, expect)?;
+            let mut ids = vec![row.id];
             if kind == ObjectKind::Tenant {
-                self.is_empty(TenantId(row.id))?;
+                ids.extend(self.left_over(TenantId(row.id))?);
             }
-            let (seen, _) = self.0.parts.directory.try_with(&[], &[row.id], row.id, kind)?;
-            let change = ObjectChange { seen, remove: vec![row.id], ..ObjectChange::default() };
+            let (seen, _) = self.0.parts.directory.try_with(&[], &ids, row.id, kind)?;
+            let change = ObjectChange { seen, remove: ids, ..ObjectChange::default() };
             match self.commit(change).await? {
                 ObjectsChanged::Committed { .. } => return Ok(()),
                 ObjectsChanged::Stale | ObjectsChanged::Taken => drop(self.look_again().await?),
@@ -266,20 +267,20 @@ impl Registry {
         Err(ObjectProblem::Changed.into())
     }
 
-    /// A tenant's objects go before it does.
-    fn is_empty(&self, tenant: TenantId) -> Result<(), ObjectError> {
+    /// A tenant's objects go before it does; keys that are revoked go with it.
+    fn left_over(&self, tenant: TenantId) -> Result<Vec<u64>, ObjectError> {
         let snapshot = self.snapshot();
-        let own = |kind: &ObjectKind| {
-            *kind != ObjectKind::Tenant && snapshot.objects(tenant, *kind).next().is_some()
-        };
-        match ObjectKind::ALL.iter().find(|kind| own(kind)) {
-            Some(kind) => Err(ObjectProblem::InUse(format!(
-                "the tenant still has {}s",
-                kind.as_str().replace('_', " ")
-            ))
-            .into()),
-            None => Ok(()),
+        let mut revoked = Vec::new();
+        for kind in ObjectKind::ALL.into_iter().filter(|kind| *kind != ObjectKind::Tenant) {
+            for object in snapshot.objects(tenant, kind) {
+                if object.document.get(StoredKey::REVOKED) != Some(&Value::Bool(true)) {
+                    let reason = format!("the tenant still has {}s", kind.words());
+                    return Err(ObjectProblem::InUse(reason).into());
+                }
+                revoked.push(object.id);
+            }
         }
+        Ok(revoked)
     }
 
     fn row(
@@ -384,7 +385,7 @@ impl Directory {
         kind: ObjectKind,
     ) -> Result<(u64, Option<Arc<Object>>), ObjectError> {
         self.change_nothing(|sources| {
-            let Sources { file, stored } = sources;
+            let Sources { file, stored, .. } = sources;
             if let Some(row) = put.iter().find(|row| name_is_taken(row, file, &stored.rows)) {
                 return Err(ObjectProblem::NameTaken(row.name.clone()).into());
             }

@@ -1,7 +1,8 @@
 //! `trunkline tenant` and `trunkline key`, beside a running switch and without one.
 
 use super::{client, code, told, trunkline};
-use crate::switch::{Switch, eventually, outbound};
+use crate::postgres::{cluster::Cluster, database};
+use crate::switch::{Setup, Switch, eventually, outbound};
 
 #[test]
 fn a_key_made_beside_a_running_switch_is_known_and_a_revoked_one_is_not() {
@@ -72,4 +73,23 @@ fn what_cannot_be_done_is_said() {
     told(&switch, &["key", "create", "--face", "nixflex", "--tenant", "acme"]);
     let output = trunkline(&switch, &["tenant", "delete", "acme"]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("the tenant still has keys"), "{output:?}");
+    let keys = told(&switch, &["key", "list", "--tenant", "acme", "--json"]);
+    let keys: serde_json::Value = serde_json::from_str(&keys).expect("JSON");
+    told(&switch, &["key", "revoke", &keys[0]["id"].to_string()]);
+    // A revoked key goes with its tenant.
+    told(&switch, &["tenant", "delete", "acme"]);
+    assert!(!told(&switch, &["key", "list"]).contains("acme"));
+}
+
+#[test]
+fn a_change_beside_a_switch_on_postgresql_is_seen_too() {
+    let cluster = Cluster::shared();
+    let switch = Setup::new().top(&format!("database_url = \"{}\"", database(&cluster))).start();
+    let credentials = told(&switch, &["key", "create", "--face", "nixflex"]);
+    let new = client(&switch, &credentials);
+    eventually("the new key", || (new.get("/v1/calls").status == 200).then_some(()));
+    let public = credentials.split_once(':').expect("two halves").0;
+    told(&switch, &["key", "revoke", public]);
+    eventually("the key to be gone", || (new.get("/v1/calls").status == 401).then_some(()));
+    assert_eq!(switch.complaints(), [""; 0]);
 }
