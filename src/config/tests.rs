@@ -1,7 +1,7 @@
 //! What is accepted, and the exact words in which the rest is refused.
 
 use super::*;
-use crate::model::{Face, TrunkChoice};
+use crate::model::{Face, Key, KeyScope, TrunkChoice};
 
 /// Issue 2's own example.
 const EXAMPLE: &str = r#"data_dir = "./data"                            # SQLite and recordings; or database_url = "postgres://…"
@@ -299,4 +299,65 @@ fn tls_needs_its_files() {
     );
     let missing = with("tls_cert = \"/nowhere/a.pem\"\ntls_key = \"/nowhere/b.pem\"\n");
     assert!(missing.starts_with("t.toml:3: sip.tls_cert: `/nowhere/a.pem` cannot be read: "), "{missing}");
+}
+
+#[test]
+fn a_key_has_what_its_vendor_gives_it_and_nothing_else() {
+    let whole = r#"
+        [[agent]]
+        id = "a"
+        greeting = "Hello."
+        [[application]]
+        name = "app"
+        agent = "a"
+        [[key]]
+        face = "thunderphone"
+        secret = "sk_live_0123456789"
+        webhook_secret = "of its own"
+        [[key]]
+        face = "voiceflow"
+        secret = "vf_0123456789abcdef"
+        agent = "a"
+        [[key]]
+        face = "minivoice"
+        secret = "mv_live_0123456789"
+        application = "app"
+        [[key]]
+        face = "twilio"
+        id = "AC01"
+        secret = "auth_token"
+    "#;
+    let objects = Config::parse("t", whole, []).expect("valid").objects;
+    let (agent, application) = (objects.agents[0].id, objects.applications[0].id);
+    let scopes: Vec<_> = objects.keys.iter().map(|key| key.scope).collect();
+    let tenant = KeyScope::Tenant;
+    assert_eq!(scopes, [tenant, KeyScope::Agent(agent), KeyScope::Application(application), tenant]);
+    assert_eq!(objects.keys[0].signing.reveal(), "of its own");
+    assert_eq!(objects.keys[0].public, Key::public_of("sk_live_0123456789"));
+    assert!(!objects.keys[0].public.contains("sk_live"), "what is looked up tells nothing of the token");
+
+    for (from, to, fault) in [
+        ("secret = \"sk_live_0123456789\"", "secret = \"sk_live\"", "key[0].secret"),
+        ("secret = \"sk_live_0123456789\"", "id = \"a\"\nsecret = \"sk_live_0123456789\"", "key[0].id"),
+        ("\"vf_0123456789abcdef\"\n        agent = \"a\"", "\"vf_0123456789abcdef\"", "key[1].agent"),
+        (
+            "\"vf_0123456789abcdef\"\n        agent = \"a\"",
+            "\"vf_0123456789abcdef\"\nagent = \"b\"",
+            "key[1].agent",
+        ),
+        ("application = \"app\"", "application = \"other\"", "key[2].application"),
+        ("application = \"app\"", "agent = \"a\"", "key[2].agent"),
+        ("id = \"AC01\"", "", "key[3].id"),
+        (
+            "name = \"app\"\n        agent = \"a\"",
+            "name = \"app\"\n        agent = \"b\"",
+            "application[0].agent",
+        ),
+        ("webhook_secret = \"of its own\"", "webhook_secret = \"short\"", "key[0].webhook_secret"),
+        ("greeting = \"Hello.\"", "webhook_events = [\"call.vanished\"]", "agent[0].webhook_events[0]"),
+    ] {
+        assert!(whole.contains(from), "{from}");
+        let faults = Config::parse("t", &whole.replace(from, to), []).expect_err("a fault").faults;
+        assert!(faults.iter().any(|found| found.key == fault), "{fault}: {faults:?}");
+    }
 }

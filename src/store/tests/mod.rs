@@ -5,6 +5,7 @@ mod cost;
 mod objects;
 mod place;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,6 +53,7 @@ on_both_engines! {
     a_retry_keeps_its_first_bytes,
     hostile_text_is_stored,
     minutes_are_counted_by_trunk,
+    what_is_owed_follows_a_calls_life_and_its_receivers_wish,
 }
 
 pub const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -596,4 +598,77 @@ async fn minutes_are_counted_by_trunk(place: Place) {
     let expected = [("t1", 1 + 1 + 541), ("t2", 5), ("t3", 30 + 3)];
     assert_eq!(minutes, expected.map(|(trunk, minutes)| (trunk.to_owned(), minutes)));
     assert_eq!(store.minutes_by_trunk(TenantId(2), at(-60), NOW).await.expect("readable"), []);
+}
+
+/// What is owed, by call, in the order in which it is delivered: of a call only the oldest that is still owed is given out.
+async fn owed(store: &Store) -> HashMap<u64, Vec<EventKind>> {
+    let mut kinds = HashMap::<u64, Vec<EventKind>>::new();
+    loop {
+        let deliveries = claim(store, NOW.0 + 600_000, 100).await;
+        if deliveries.is_empty() {
+            return kinds;
+        }
+        for delivery in deliveries {
+            kinds.entry(delivery.call.get()).or_default().push(delivery.event);
+            store.settle(settlement(&delivery, Settled::Delivered)).await.expect("stored");
+        }
+    }
+}
+
+async fn what_is_owed_follows_a_calls_life_and_its_receivers_wish(place: Place) {
+    let store = place.open().await;
+    let all: EventSet = EventKind::ALL.into_iter().collect();
+    let without_failed: EventSet = all.iter().filter(|kind| *kind != EventKind::Failed).collect();
+    let wishing = |events: EventSet, mut record: CallRecord| {
+        record.webhook.as_mut().expect("it has one").events = events;
+        record
+    };
+    let told: EventSet = [EventKind::Answered, EventKind::RecordingStarted].into_iter().collect();
+    let life = |call: u64, answered: bool, events: EventSet| {
+        let id = CallId::new(call).expect("a valid id");
+        let ringing = Write::Told { call: id, event: EventKind::Ringing, at: Timestamp(NOW.0 + 1) };
+        let over = CallRecord {
+            answered_at: answered.then_some(Timestamp(NOW.0 + 2)),
+            recording: answered.then(|| "a.wav".into()),
+            ..wishing(events, ended(call))
+        };
+        let answer = match answer(call) {
+            Write::Answered { call, ringing_at, answered_at, dialog, .. } => {
+                Write::Answered { call, ringing_at, answered_at, dialog, told }
+            }
+            other => other,
+        };
+        let over = Write::Ended(Arc::new(over));
+        if answered { vec![ringing, answer, over] } else { vec![ringing, over] }
+    };
+    for (call, answered, events) in
+        [(1, true, all), (2, false, all), (3, false, without_failed), (4, true, completed())]
+    {
+        intend(&store, wishing(events, record(call))).await;
+        store.write(life(call, answered, events).into()).await.expect("stored");
+        // A second end owes nothing more.
+        store.write(life(call, answered, events).into()).await.expect("stored");
+    }
+    // It waited: what began it is owed when its INVITE leaves, and only then.
+    intend(&store, wishing(all, CallRecord { state: CallState::Accepted, ..record(5) })).await;
+    store.dialing(Dialing { started_at: Some(NOW), ..dialing(&record(5)) }).await.expect("stored");
+    store.dialing(dialing(&record(5))).await.expect("stored");
+    // Nothing is owed for a call that never was.
+    intend(&store, wishing(all, record(6))).await;
+    store.write([Write::Withdrawn(CallId::new(6).expect("a valid id"))].into()).await.expect("stored");
+
+    use EventKind::{
+        Answered, Completed, Created, Failed, RecordingCompleted, RecordingStarted, Ringing, Started,
+    };
+    let owed = owed(&store).await;
+    for (call, expected) in [
+        (1, &[Created, Started, Ringing, Answered, RecordingStarted, RecordingCompleted, Completed][..]),
+        (2, &[Created, Started, Ringing, Failed]),
+        (3, &[Created, Started, Ringing, Completed]),
+        (4, &[Completed]),
+        (5, &[Created, Started]),
+    ] {
+        assert_eq!(owed[&call], expected, "call {call}");
+    }
+    assert!(!owed.contains_key(&6), "{owed:?}");
 }

@@ -11,6 +11,9 @@ use super::{ACCOUNT, House, OURS, TWILIO, assert_idempotent};
 use crate::callees::number;
 use crate::switch::{Delivery, Reply};
 
+/// A form, and what it comes to.
+type Row<'a> = (&'a [(&'a str, &'a str)], u16, u32);
+
 const FORM: &str = "application/x-www-form-urlencoded";
 const SAY: &str =
     "<Response><Say>Hello from Acme.</Say><Pause length=\"1\"/><Say>Goodbye.</Say><Hangup/></Response>";
@@ -127,7 +130,7 @@ fn each_failure_has_its_code_and_the_first_one_wins() {
     let house = House::start();
     let to = number(Persona::Person);
     let stream = "<Response><Connect><Stream url=\"wss://a.example\"/></Connect></Response>";
-    let rows: &[(&[(&str, &str)], u16, u32)] = &[
+    let rows: &[Row<'_>] = &[
         (&[("From", OURS), ("Twiml", SAY)], 400, 21201),
         (&[("To", &to), ("Twiml", SAY)], 400, 21213),
         (&[("To", "12"), ("From", "12"), ("Twiml", SAY)], 400, 21211),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
-use trunkline::model::{CallFact, Disposition, EndedBy, Line, LineEnd, Said, VoicemailAction};
+use trunkline::model::{CallFact, Disposition, EndedBy, Line, LineEnd, Said, SpeakOrder, VoicemailAction};
 use trunkline::simulator::{Persona, agent_prompt};
 
 use super::{Weather, World, agent};
@@ -122,6 +122,44 @@ fn end_call_ends_the_call_after_the_words_before_it() {
     assert_eq!(world.outcome(call).ended_by, EndedBy::Agent);
     let told = world.facts(call);
     assert!(told.iter().any(|fact| matches!(fact, CallFact::AgentSpoke { .. })), "{told:?}");
+}
+
+#[test]
+fn an_agent_that_speaks_second_waits_for_the_first_word() {
+    let spoke = |persona: Persona, speak_order: SpeakOrder| {
+        let mut world = World::new(13, Weather::CALM);
+        let call = world.call_with(persona, |plan| plan.speak_order = speak_order);
+        world.run_out();
+        world.assert_quiet();
+        (world.outcome(call).disposition, world.outcome(call).dead_air.is_some())
+    };
+    assert_eq!(spoke(Persona::Person, SpeakOrder::CalleeFirst), (Disposition::Completed, true));
+    assert_eq!(spoke(Persona::Silent, SpeakOrder::CalleeFirst), (Disposition::SilenceTimeout, false));
+    assert_eq!(spoke(Persona::Silent, SpeakOrder::AgentFirst), (Disposition::SilenceTimeout, true));
+}
+
+#[test]
+fn nobody_is_held_longer_than_was_asked() {
+    for (persona, max_hold_s, held) in [
+        (Persona::NoAnswer, 5, true),
+        (Persona::Ivr, 8, true),
+        (Persona::Person, 8, false),
+        (Persona::Silent, 8, false),
+    ] {
+        let mut world = World::new(17, Weather::CALM);
+        let (max_hold, begun) = (Duration::from_secs(max_hold_s), world.now);
+        let call = world.call_with(persona, |plan| {
+            plan.max_hold = Some(max_hold);
+            plan.voicemail = VoicemailAction::Ignore;
+            plan.script = vec![Line { said: Said::Text("hello".into()), then: LineEnd::Listen }; 40];
+        });
+        world.run_out();
+        let outcome = world.outcome(call);
+        assert_eq!(outcome.disposition == Disposition::HoldTimeout, held, "{persona:?}: {outcome:#?}");
+        let lasted = outcome.ended_at - begun;
+        assert!(!held || (lasted >= max_hold && lasted <= max_hold + Duration::from_secs(1)), "{lasted:?}");
+        world.assert_quiet();
+    }
 }
 
 #[test]
