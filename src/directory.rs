@@ -1,21 +1,38 @@
 //! Keys, agents, numbers and trunks in memory, and how a request finds its way through them (seed 000, "How the dialing
 //! number is chosen"). Knows no vendor's JSON and does no I/O: a reload swaps one snapshot for another.
 
+mod issue;
+mod merge;
+mod registry;
 mod resolve;
+mod sealed;
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::config::Objects;
 use crate::model::{
-    Agent, AgentId, Application, ApplicationId, Face, Key, KeyId, Number, NumberId, PhoneNumber, TenantId,
-    Trunk, TrunkChoice, TrunkId,
+    Agent, AgentId, Application, ApplicationId, EventKind, EventSet, Face, Key, KeyId, KeyScope, Number,
+    NumberId, Object, ObjectKind, PhoneNumber, Tenant, TenantId, Trunk, TrunkChoice, TrunkId,
+    WebhookEndpoint, WebhookTarget,
 };
+pub use issue::{Issued, issue, signing_secret};
+use merge::{Merged, ObjectFault, Stored};
+pub use registry::{Change, Expect, Idempotent, NewObject, ObjectError, Outcome, Registry, RegistryParts};
 
 /// The current snapshot. Cheap to clone.
 #[derive(Clone)]
 pub struct Directory {
     current: Arc<RwLock<Arc<Snapshot>>>,
+    sources: Arc<Mutex<Sources>>,
+}
+
+/// What the snapshot is made of. The file's objects win by name.
+struct Sources {
+    file: Objects,
+    stored: Stored,
+    /// What was wrong the last time, and is not told again.
+    faults: Vec<ObjectFault>,
 }
 
 /// Everything that is declared, as it was at one moment. A call keeps what it took from its snapshot.
@@ -30,6 +47,10 @@ pub struct Snapshot {
     applications: HashMap<ApplicationId, Arc<Application>>,
     trunks: Vec<Arc<Trunk>>,
     trunk_ids: HashMap<TrunkId, Arc<Trunk>>,
+    tenants: Vec<Tenant>,
+    endpoints: Vec<Arc<WebhookEndpoint>>,
+    /// Every object as its owner sees it: the file's first, then the store's by age.
+    objects: Vec<Arc<Object>>,
 }
 
 /// An agent and its numbers, oldest first.
@@ -67,8 +88,10 @@ pub struct Answerer {
 
 impl Directory {
     /// A directory of these objects.
-    pub fn new(objects: Objects) -> Self {
-        Self { current: Arc::new(RwLock::new(Arc::new(Snapshot::new(objects)))) }
+    pub fn new(file: Objects) -> Self {
+        let mut sources = Sources { file, stored: Stored::default(), faults: Vec::new() };
+        let current = Arc::new(RwLock::new(Arc::new(sources.merge())));
+        Self { current, sources: Arc::new(Mutex::new(sources)) }
     }
 
     /// What is declared now.
@@ -76,18 +99,47 @@ impl Directory {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Puts other objects in place (SIGHUP). Calls in progress keep theirs.
-    pub fn replace(&self, objects: Objects) {
-        let snapshot = Arc::new(Snapshot::new(objects));
+    /// Puts the file's objects in place (SIGHUP). Calls in progress keep theirs.
+    pub fn replace(&self, file: Objects) {
+        self.change(|sources| sources.file = file);
+    }
+
+    fn change<T>(&self, work: impl FnOnce(&mut Sources) -> T) -> T {
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = work(&mut sources);
+        let snapshot = Arc::new(sources.merge());
+        // Under the sources' lock: of two changes the later one's snapshot stays.
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
+        done
+    }
+}
+
+impl Sources {
+    fn merge(&mut self) -> Snapshot {
+        let Merged { objects, tenants, endpoints, revoked, faults } =
+            merge::merge(&self.file, &mut self.stored);
+        for fault in faults.iter().filter(|fault| !self.faults.contains(fault)) {
+            tracing::warn!(
+                id = fault.id,
+                field = fault.field,
+                reason = fault.reason,
+                "an object of the store does not hold any more"
+            );
+        }
+        self.faults = faults;
+        let mut snapshot = Snapshot::new(objects, &revoked);
+        snapshot.tenants = tenants;
+        snapshot.endpoints = endpoints.into_iter().map(Arc::new).collect();
+        snapshot
     }
 }
 
 impl Snapshot {
-    fn new(objects: Objects) -> Self {
+    fn new(objects: Objects, revoked: &std::collections::HashSet<KeyId>) -> Self {
         let numbers: Vec<_> = objects.numbers.into_iter().map(Arc::new).collect();
         let agents: Vec<_> = objects.agents.into_iter().map(Arc::new).collect();
         let keys: Vec<_> = objects.keys.into_iter().map(Arc::new).collect();
+        let usable: Vec<_> = keys.iter().filter(|key| !revoked.contains(&key.id)).cloned().collect();
         let trunks: Vec<_> = objects.trunks.into_iter().map(Arc::new).collect();
         let listed = |agent: &Arc<Agent>| {
             let own = numbers.iter().filter(|number| number.agent == Some(agent.id)).cloned().collect();
@@ -96,15 +148,87 @@ impl Snapshot {
         Self {
             aliases: agents.iter().map(|agent| ((agent.tenant, agent.alias.clone()), agent.id)).collect(),
             agents: agents.iter().map(listed).collect(),
-            first_keys: keys.iter().rev().map(|key| (key.tenant, Arc::clone(key))).collect(),
-            face_keys: keys.iter().rev().map(|key| ((key.tenant, key.face), Arc::clone(key))).collect(),
+            first_keys: usable.iter().rev().map(|key| (key.tenant, Arc::clone(key))).collect(),
+            face_keys: usable.iter().rev().map(|key| ((key.tenant, key.face), Arc::clone(key))).collect(),
             applications: objects.applications.into_iter().map(|made| (made.id, Arc::new(made))).collect(),
             key_ids: keys.iter().map(|key| (key.id, Arc::clone(key))).collect(),
-            keys: keys.into_iter().map(|key| (key.public.clone(), key)).collect(),
+            keys: usable.into_iter().map(|key| (key.public.clone(), key)).collect(),
             trunk_ids: trunks.iter().map(|trunk| (trunk.id, Arc::clone(trunk))).collect(),
             numbers,
             trunks,
+            tenants: Vec::new(),
+            endpoints: Vec::new(),
+            objects: objects.documents,
         }
+    }
+
+    /// Every tenant, the file's first.
+    pub fn tenants(&self) -> &[Tenant] {
+        &self.tenants
+    }
+
+    /// A tenant's receivers of events, oldest first.
+    pub fn endpoints(&self, tenant: TenantId) -> impl Iterator<Item = &Arc<WebhookEndpoint>> {
+        self.endpoints.iter().filter(move |endpoint| endpoint.tenant == tenant)
+    }
+
+    /// What signs for this id: a key, or one of the receivers, which signs as a key that nobody can ask with.
+    pub fn signer(&self, id: KeyId) -> Option<Arc<Key>> {
+        if let Some(key) = self.key_by_id(id) {
+            return Some(Arc::clone(key));
+        }
+        let endpoint = self.endpoints.iter().find(|endpoint| endpoint.id.0 == id.0)?;
+        Some(Arc::new(Key {
+            id,
+            tenant: endpoint.tenant,
+            face: Face::ThunderPhone,
+            public: String::new(),
+            secret_hash: [0; 32],
+            signing: endpoint.signing.clone(),
+            scope: KeyScope::Tenant,
+            concurrent: None,
+            reads_per_minute: None,
+            writes_per_minute: None,
+        }))
+    }
+
+    /// Where the events of a call go that names no receiver of its own: its tenant's oldest endpoint that wants any of them.
+    pub fn endpoint_for(&self, key: &Key) -> Option<WebhookTarget> {
+        self.endpoints(key.tenant).filter(|endpoint| endpoint.enabled).find_map(|endpoint| {
+            let wants = |kind: EventKind| {
+                endpoint.events.is_empty() || endpoint.events.iter().any(|word| kind.is_called(word))
+            };
+            let events: EventSet = key.face.events().iter().copied().filter(|kind| wants(*kind)).collect();
+            (events != EventSet::default()).then(|| WebhookTarget {
+                url: endpoint.url.clone(),
+                face: key.face,
+                key: KeyId(endpoint.id.0),
+                events,
+            })
+        })
+    }
+
+    /// A tenant's objects of a kind: the file's first, then the store's by age.
+    pub fn objects(&self, tenant: TenantId, kind: ObjectKind) -> impl Iterator<Item = &Arc<Object>> {
+        self.objects.iter().filter(move |object| object.tenant == tenant && object.kind == kind)
+    }
+
+    /// The tenants that the store has, as the operator sees them.
+    pub fn tenant_objects(&self) -> impl Iterator<Item = &Arc<Object>> {
+        self.objects.iter().filter(|object| object.kind == ObjectKind::Tenant)
+    }
+
+    /// One of them, by name or id.
+    pub fn tenant_object(&self, text: &str) -> Option<&Arc<Object>> {
+        let named = self.tenant_objects().find(|object| object.name == text);
+        named.or_else(|| self.tenant_objects().find(|object| object.id.to_string() == text))
+    }
+
+    /// A tenant's object by its name, which goes first, or by any rendering of its id.
+    pub fn object(&self, tenant: TenantId, kind: ObjectKind, text: &str) -> Option<&Arc<Object>> {
+        let named = self.objects(tenant, kind).find(|object| object.name == text);
+        let id = || object_id(text);
+        named.or_else(|| id().and_then(|id| self.objects(tenant, kind).find(|object| object.id == id)))
     }
 
     /// The key with this public half.
@@ -139,9 +263,9 @@ impl Snapshot {
         self.numbers.iter().filter(|number| number.tenant == tenant).find(is_it)
     }
 
-    /// The trunk of this name.
-    pub fn trunk(&self, name: &str) -> Option<&Arc<Trunk>> {
-        self.trunks.iter().find(|trunk| trunk.name == name)
+    /// A tenant's trunk of this name.
+    pub fn trunk(&self, tenant: TenantId, name: &str) -> Option<&Arc<Trunk>> {
+        self.trunks.iter().find(|trunk| trunk.tenant == tenant && trunk.name == name)
     }
 
     /// The trunk with this id.
@@ -185,6 +309,13 @@ impl Snapshot {
         let id = self.aliases.get(&(tenant, text.to_owned())).copied().or_else(|| agent_id(text))?;
         self.agents.get(&id).filter(|listed| listed.agent.tenant == tenant)
     }
+}
+
+/// Decimal digits, alone or after what a face puts before them; or an agent's hexadecimal ones.
+fn object_id(text: &str) -> Option<u64> {
+    let decimal = ["app_", "num_", "trunk_", "did_", "key_", "we_"];
+    let rest = decimal.iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(text);
+    agent_id(rest).map(|id| id.0)
 }
 
 /// `agent_` and 16 hexadecimal digits, or decimal digits.
@@ -354,7 +485,7 @@ mod tests {
         let directory = directory();
         let before = directory.snapshot();
         directory.replace(Objects::default());
-        assert!(before.key("nxf_a").is_some() && before.trunk("up").is_some());
+        assert!(before.key("nxf_a").is_some() && before.trunk(TenantId(1), "up").is_some());
         assert!(directory.snapshot().key("nxf_a").is_none());
     }
 }

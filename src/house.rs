@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use trunkline_media::{Media, MediaConfig};
@@ -26,7 +25,7 @@ use crate::call::{Board, Command, Driver, DriverParts, Events, Intents, Mailbox,
 use crate::cashier::Cashier;
 use crate::config::{Config, Database};
 use crate::dialer::{self, Dialer, DialerParts, Settings};
-use crate::directory::Directory;
+use crate::directory::{Directory, Registry, RegistryParts};
 use crate::doctor::Practice;
 use crate::egress::{Egress, EgressError, Policy};
 use crate::http::{self, Api, Bounds, RateLimits, Readiness};
@@ -89,8 +88,10 @@ pub struct House {
     media: Arc<Media>,
     webhooks: Arc<Webhooks>,
     admission: Admission,
-    /// Told when the configuration's objects were read again.
-    reloaded: Arc<Notify>,
+    /// Changes what is declared.
+    registry: Registry,
+    /// The way out.
+    egress: Egress,
     tasks: Vec<(CancellationToken, JoinHandle<()>)>,
 }
 
@@ -101,13 +102,17 @@ const ROOM_DEADLINE: Duration = Duration::from_secs(10);
 /// How long requests under way may take once the API is told to stop.
 const HTTP_DRAIN: Duration = Duration::from_secs(5);
 
+/// How often it is looked whether another process has changed an object.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
+
 impl House {
     /// Builds everything, settles what an earlier run left, and opens the doors: SIP first, HTTP last.
     pub async fn build(config: Config, options: Options) -> Result<Self, HouseError> {
         let metrics = Metrics::new();
         let directory = Directory::new(config.objects.clone());
         let store = Store::open(&database(&config, options.ephemeral)?).await?;
-        let (webhooks, wake) = webhooks(&config, &store, &directory)?;
+        let registry = registry(&config, &store, &directory).await?;
+        let (webhooks, wake, egress) = webhooks(&config, &store, &directory)?;
         let cashier = cashier(&config, &options, &store).await?;
         let journal_config =
             journal::Config { data_dir: config.data_dir.clone(), ..journal::Config::default() };
@@ -182,7 +187,8 @@ impl House {
             media,
             webhooks,
             admission,
-            reloaded: Arc::default(),
+            registry,
+            egress,
             tasks: Vec::new(),
         };
         house.task(|stop| driver.run(stop));
@@ -190,8 +196,10 @@ impl House {
         // A house for one call is no switch: it neither registers in the switch's place nor asks around.
         let keeps = !options.ephemeral;
         let keeping = Keeping { directory: house.directory.clone(), resolver: names, mailbox, board, keeps };
-        let reloaded = Arc::clone(&house.reloaded);
-        house.task(|stop| keeping.run(reloaded, stop));
+        let changed = house.registry.changed();
+        house.task(|stop| keeping.run(changed, stop));
+        let registry = house.registry.clone();
+        house.task(|stop| watch(registry, stop));
         // The numbering plan's first look is slow; nobody's first call should wait for it.
         tokio::task::spawn_blocking(numbering::warm);
         house.restore_spend().await?;
@@ -205,13 +213,12 @@ impl House {
 
     /// Reads the objects of a new configuration; live calls keep theirs.
     pub async fn reload(&self, config: &Config) {
-        self.directory.replace(config.objects.clone());
+        self.registry.replace_file(config.objects.clone());
         if let Some((cashier, billing)) = self.cashier.as_ref().zip(config.billing.as_ref())
             && let Err(error) = cashier.replace(billing).await
         {
             tracing::error!(%error, "prices and spend controls stay as they were");
         }
-        self.reloaded.notify_one();
     }
 
     /// No new calls from now on; resolves when the last live one is over and written down.
@@ -286,7 +293,7 @@ impl House {
         for tenant in tenants {
             let spent = self.store.minutes_by_trunk(tenant, midnight, on).await?;
             for (name, minutes) in spent {
-                if let Some(trunk) = snapshot.trunk(&name).filter(|trunk| trunk.tenant == tenant) {
+                if let Some(trunk) = snapshot.trunk(tenant, &name) {
                     self.admission.restore_spend(now, trunk, minutes);
                 }
             }
@@ -353,6 +360,8 @@ impl House {
             journal: self.journal.clone(),
             cashier: self.cashier.clone(),
             operator_token: keyfile::operator_token(&config.data_dir).map_err(io_error("the key file"))?,
+            registry: self.registry.clone(),
+            egress: self.egress.clone(),
             admission: self.admission.clone(),
             practice: Practice::new(config.clone(), self.directory.clone(), self.admission.clone()),
             metrics: metrics.clone(),
@@ -405,6 +414,44 @@ fn policy(config: &Config) -> Policy {
     }
 }
 
+/// The tenants' objects, from now on beside the file's.
+async fn registry(config: &Config, store: &Store, directory: &Directory) -> Result<Registry, HouseError> {
+    let sealer = keyfile::Sealer::load(&config.data_dir).map_err(io_error("the key file"))?;
+    let parts = RegistryParts {
+        store: store.objects(),
+        sealer: Arc::new(sealer),
+        directory: directory.clone(),
+        changed: Arc::default(),
+    };
+    Ok(Registry::open(parts).await?)
+}
+
+/// Takes over what the command line and other switches change.
+async fn watch(registry: Registry, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(WATCH_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut is_lost = false;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        match registry.refresh().await {
+            Ok(is_changed) => {
+                is_lost = false;
+                if is_changed {
+                    tracing::info!("objects were changed by another process");
+                }
+            }
+            // Told once for each time that it is lost.
+            Err(error) if !std::mem::replace(&mut is_lost, true) => {
+                tracing::warn!(%error, "changes of objects by other processes cannot be seen");
+            }
+            Err(_) => {}
+        }
+    }
+}
+
 fn recordings(config: &Config) -> Result<Option<std::path::PathBuf>, HouseError> {
     let directory: &Path = &config.recording.directory;
     if !config.recording.enabled {
@@ -416,7 +463,7 @@ fn recordings(config: &Config) -> Result<Option<std::path::PathBuf>, HouseError>
 
 /// Makes a folder that holds what people said and whom they called: nobody else's to read. One that is there keeps the
 /// permissions that its owner gave it.
-fn private_folder(path: &Path) -> Result<(), HouseError> {
+pub(crate) fn private_folder(path: &Path) -> Result<(), HouseError> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(io_error(&format!("the folder {}", path.display())))
 }
@@ -425,14 +472,15 @@ fn webhooks(
     config: &Config,
     store: &Store,
     directory: &Directory,
-) -> Result<(Arc<Webhooks>, Wake), HouseError> {
+) -> Result<(Arc<Webhooks>, Wake, Egress), HouseError> {
     let policy = policy(config);
     let keys = directory.clone();
-    let keys: Keys = Arc::new(move |key| keys.snapshot().key_by_id(key).cloned());
+    let keys: Keys = Arc::new(move |key| keys.snapshot().signer(key));
     let wake = Wake::default();
     let egress = Egress::new(policy)?;
-    let webhooks = Webhooks::start(store.clone(), egress, keys, wake.clone(), webhook::Config::default());
-    Ok((Arc::new(webhooks), wake))
+    let webhooks =
+        Webhooks::start(store.clone(), egress.clone(), keys, wake.clone(), webhook::Config::default());
+    Ok((Arc::new(webhooks), wake, egress))
 }
 
 /// Events go to the journal; an end is counted by its trunk, which the journal knows.

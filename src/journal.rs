@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{Notify, broadcast};
 
-use crate::model::{CallEvent, CallId, CallRecord, Dialing, Idempotency, StoredResponse, Timestamp};
+use crate::model::{AgentId, CallEvent, CallId, CallRecord, Dialing, Idempotency, StoredResponse, Timestamp};
 use crate::store::{Intended, Intent, Store, StoreError};
 use crate::webhook;
 use books::Books;
@@ -169,6 +169,11 @@ impl Journal {
     /// A call whose end is not on disk yet, as it stands now: fresher than the store's.
     pub fn find(&self, call: CallId) -> Option<CallRecord> {
         self.shared.books().find(call)
+    }
+
+    /// Does a call of this agent live?
+    pub fn lives_with(&self, agent: AgentId) -> bool {
+        self.shared.books().lives_with(agent)
     }
 
     /// How many calls are alive.

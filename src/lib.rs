@@ -5,7 +5,7 @@
 //! | [`cli`], [`config`], [`house`] | the command line; the configuration; who builds everything and takes it down |
 //! | [`http`] | every route on one page; keys, limits, bodies, errors |
 //! | [`face`] | one vendor's JSON: parse, render, sign. Pure |
-//! | [`directory`], [`admission`] | who may call from where; who may call now |
+//! | [`directory`], [`admission`] | tenants and what is theirs, from the file and the store; who may call now |
 //! | [`billing`] | what calls cost, and who can pay for them |
 //! | [`cashier`] | accounts and ledger, prices, top-ups by the payment hook |
 //! | [`dialer`] | from a request to a call on its way: permits, ports, the committed intent; queue, recovery |

@@ -4,9 +4,12 @@ pub mod billing;
 pub mod call;
 pub mod check;
 pub mod demo;
+pub mod key;
 mod log;
+mod office;
 pub mod serve;
 mod story;
+pub mod tenant;
 pub mod trunk;
 
 use std::net::{IpAddr, SocketAddr};
@@ -39,6 +42,10 @@ enum Command {
     Billing(billing::Args),
     /// Look after a trunk.
     Trunk(trunk::Args),
+    /// Look after tenants, whose calls and objects are kept apart.
+    Tenant(tenant::Args),
+    /// Make, list and revoke API keys.
+    Key(key::Args),
     /// Print a completion script for a shell.
     Completions {
         /// Which shell.
@@ -84,6 +91,8 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Call(args) => call::run(args).await,
         Command::Billing(args) => billing::run(args).await,
         Command::Trunk(args) => trunk::run(args).await,
+        Command::Tenant(args) => tenant::run(args).await,
+        Command::Key(args) => key::run(args).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "trunkline", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)
@@ -120,6 +129,10 @@ mod tests {
             "trunkline trunk doctor t1 --call +447386172392",
             "trunkline billing credit 1 25.00 --reference invoice --config trunkline.toml",
             "trunkline completions bash",
+            "trunkline tenant create acme",
+            "trunkline key create --face nixflex --tenant acme --concurrent 5",
+            "trunkline key list --json",
+            "trunkline key revoke 1001",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
         }

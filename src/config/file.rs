@@ -1,7 +1,7 @@
 //! The file's own shape, key by key, before anything is checked. Unknown keys are refused: a typo must not pass for a
 //! default.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::LogFormat;
 use super::billing;
@@ -178,7 +178,7 @@ impl Default for Log {
 }
 
 /// The call's limits default to Nixflex's own: 300 s of call, 10 s of silence.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Agent {
     pub id: String,
@@ -202,13 +202,16 @@ pub struct Agent {
     pub amd: Detection,
     pub phone_number: Option<String>,
     pub trunk: Option<String>,
+    /// What a vendor's client says of an agent and this switch has no use for: kept, and shown to it again.
+    #[serde(default)]
+    pub settings: serde_json::Map<String, serde_json::Value>,
     #[serde(default)]
     pub outbound_speak_order: SpeakOrder,
     #[serde(default)]
     pub record: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Number {
     pub e164: String,
@@ -223,17 +226,22 @@ pub struct Number {
     #[serde(default)]
     pub inbound: bool,
     pub webhook_url: Option<String>,
+    /// As an agent's.
+    #[serde(default)]
+    pub settings: serde_json::Map<String, serde_json::Value>,
     pub face: Option<Face>,
     #[serde(default = "yes")]
     pub verified: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Key {
     pub face: Face,
     pub id: Option<String>,
+    #[serde(skip_serializing)]
     pub secret: Secret<String>,
+    #[serde(skip_serializing)]
     pub webhook_secret: Option<Secret<String>>,
     pub agent: Option<String>,
     pub application: Option<String>,
@@ -244,7 +252,7 @@ pub struct Key {
     pub spend_per_call: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Application {
     pub name: String,

@@ -18,6 +18,7 @@ mod error;
 mod file;
 mod objects;
 mod source;
+mod stored;
 mod trunk;
 mod uri;
 mod validate;
@@ -31,10 +32,14 @@ use std::time::Duration;
 use ipnet::IpNet;
 use trunkline_sip::{Listen, Protocol, ServerTls};
 
-use crate::model::{Agent, Application, Key, Number, Secret, Trunk};
+use crate::model::{Agent, Application, Detection, Key, Number, Object, Secret, Trunk};
 
 pub use billing::{Billing, PaymentHook};
 pub use error::{ConfigError, Fault};
+pub use objects::FILE_TENANT;
+pub use stored::{
+    Known, StoredKey, agent, application, endpoint, key, number, tenant, trunk as stored_trunk,
+};
 
 /// Everything the house is built from. Valid by construction.
 #[derive(Clone, Debug)]
@@ -219,6 +224,19 @@ pub struct Objects {
     pub keys: Vec<Key>,
     /// `[[application]]`
     pub applications: Vec<Application>,
+    /// All of them as their owner sees them.
+    pub documents: Vec<Arc<Object>>,
+    /// What holds for every tenant's.
+    pub rules: Rules,
+}
+
+/// What the file says of every tenant's objects.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// May receivers be plain `http://`?
+    pub allow_http: bool,
+    /// `[amd]`, for agents that say nothing else.
+    pub detection: Detection,
 }
 
 impl Config {

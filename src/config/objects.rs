@@ -1,32 +1,33 @@
 //! Trunks, agents, numbers, applications and keys: from the file's tables to the model's objects.
 
-mod key;
+pub mod key;
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use super::file::{self, File};
 use super::validate::Checker;
-use super::{Objects, trunk, uri};
+use super::{Objects, Rules, trunk, uri};
 use crate::model::{
     Agent, AgentId, Application, ApplicationId, Detection, EventKind, EventSet, KeyId, Number, NumberId,
-    PhoneNumber, TenantId, Trunk, TrunkChoice, TrunkId,
+    OBJECT_ID_LIMIT, Object, ObjectKind, PhoneNumber, TenantId, Trunk, TrunkChoice, TrunkId,
 };
 
 /// Whose the file's objects are.
-const FILE_TENANT: TenantId = TenantId(1);
+pub const FILE_TENANT: TenantId = TenantId(1);
 
 /// Ways out of one number, at most.
 const TRUNKS_MAX: usize = 16;
 
-/// What can be named by another object, and by which id.
-struct Names {
-    trunks: HashMap<String, TrunkId>,
-    agents: HashMap<String, AgentId>,
-    applications: HashMap<String, ApplicationId>,
-    allow_http: bool,
-    detection: Detection,
+/// What an object of a tenant may name, and by which id.
+pub struct Names {
+    pub tenant: TenantId,
+    pub trunks: HashMap<String, TrunkId>,
+    pub agents: HashMap<String, AgentId>,
+    pub applications: HashMap<String, ApplicationId>,
+    pub rules: Rules,
 }
 
 /// Turns the tables into objects; references are by name and must meet something.
@@ -48,39 +49,68 @@ pub fn objects(file: &File, check: &mut Checker<'_>) -> Objects {
     let names = Names {
         trunks: file.trunk.iter().map(|trunk| trunk.name.clone()).zip(trunk_ids.iter().copied()).collect(),
         agents: file.agent.iter().map(|agent| agent.id.clone()).zip(agent_ids.iter().copied()).collect(),
+        tenant: FILE_TENANT,
         applications: file
             .application
             .iter()
             .map(|table| table.name.clone())
             .zip(application_ids.iter().copied())
             .collect(),
-        allow_http: file.webhooks.allow_http,
-        detection: file.amd.clone(),
+        rules: Rules { allow_http: file.webhooks.allow_http, detection: file.amd.clone() },
     };
-    let (mut made, path) = (Objects::default(), |kind: &str, index: usize| format!("{kind}[{index}]"));
+    let mut made = Objects { rules: names.rules.clone(), ..Objects::default() };
+    let path = |kind: &str, index: usize| format!("{kind}[{index}]");
     for (index, (table, id)) in file.trunk.iter().zip(trunk_ids).enumerate() {
+        made.documents.push(shown(ObjectKind::Trunk, id.0, &table.name, table).into());
         made.trunks.push(trunk::trunk(table, id, FILE_TENANT, &path("trunk", index), check));
     }
     for (index, (table, id)) in file.agent.iter().zip(agent_ids).enumerate() {
-        made.agents.push(agent(table, id, &names, &path("agent", index), check));
+        let agent = agent(table, id, &names, &path("agent", index), check);
+        let seen = shown(ObjectKind::Agent, id.0, &table.id, table);
+        made.documents.push(Arc::new(Object { trunk: agent.trunk, ..seen }));
+        made.agents.push(agent);
     }
     for (index, (table, id)) in file.number.iter().zip(number_ids).enumerate() {
         let path = path("number", index);
         let Some(number) = number(table, id, &names, &path, check) else { continue };
-        may_be_shown(&number, &made.trunks, &path, check);
-        can_answer(&number, &made.agents, &path, check);
+        may_be_shown(&number, |id| made.trunks.iter().find(|trunk| trunk.id == id), &path, check);
+        can_answer(&number, |id| made.agents.iter().find(|agent| agent.id == id), &path, check);
+        let seen = shown(ObjectKind::Number, id.0, &table.e164, table);
+        let trunk = number.trunks.first().map(|choice| choice.trunk);
+        made.documents.push(Arc::new(Object { agent: number.agent, trunk, ..seen }));
         made.numbers.push(number);
     }
     for (index, (table, id)) in file.key.iter().zip(key_ids).enumerate() {
+        made.documents.push(shown(ObjectKind::Key, id.0, &key::name(table), table).into());
         made.keys.push(key::key(table, id, &names, &path("key", index), check));
     }
     for (index, (table, id)) in file.application.iter().zip(application_ids).enumerate() {
-        made.applications.push(application(table, id, &names, &path("application", index), check));
+        let application = application(table, id, &names, &path("application", index), check);
+        let seen = shown(ObjectKind::Application, id.0, &table.name, table);
+        let (agent, trunk) = (application.agent, application.trunk);
+        made.documents.push(Arc::new(Object { agent, trunk, ..seen }));
+        made.applications.push(application);
     }
     made
 }
 
-fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check: &mut Checker<'_>) -> Agent {
+/// A table as its owner sees it.
+fn shown(kind: ObjectKind, id: u64, name: &str, table: &impl serde::Serialize) -> Object {
+    Object {
+        id,
+        kind,
+        tenant: FILE_TENANT,
+        name: name.to_owned(),
+        document: super::stored::document(kind, table),
+        agent: None,
+        trunk: None,
+        revision: 0,
+        created_at: None,
+        updated_at: None,
+    }
+}
+
+pub fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check: &mut Checker<'_>) -> Agent {
     let valid = !table.id.is_empty() && table.id.len() <= 128 && table.id.chars().all(is_name);
     check.that(&format!("{path}.id"), valid, || {
         format!("`{}` must be 1 to 128 letters, digits, `.`, `_` or `-`", table.id)
@@ -96,7 +126,7 @@ fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check: &mu
     Agent {
         id,
         alias: table.id.clone(),
-        tenant: FILE_TENANT,
+        tenant: names.tenant,
         webhook_url: webhook_url(&table.webhook_url, names, path, check),
         webhook_events: events(&table.webhook_events, path, check),
         greeting: table.greeting.clone(),
@@ -115,7 +145,7 @@ fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check: &mu
             table.silence_hangup_seconds,
             5..=45,
         ),
-        detection: over(&table.amd, &names.detection),
+        detection: over(&table.amd, &names.rules.detection),
         phone_number,
         trunk: trunk_named(&table.trunk, names, path, check),
         speak_order: table.outbound_speak_order,
@@ -123,7 +153,7 @@ fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check: &mu
     }
 }
 
-fn number(
+pub fn number(
     table: &file::Number,
     id: NumberId,
     names: &Names,
@@ -137,7 +167,7 @@ fn number(
     let e164 = phone(&table.e164, &format!("{path}.e164"), check)?;
     Some(Number {
         id,
-        tenant: FILE_TENANT,
+        tenant: names.tenant,
         e164,
         trunks,
         right_to_use,
@@ -150,7 +180,7 @@ fn number(
     })
 }
 
-fn application(
+pub fn application(
     table: &file::Application,
     id: ApplicationId,
     names: &Names,
@@ -161,13 +191,15 @@ fn application(
     check.that(&format!("{path}.name"), valid, || {
         format!("`{}` must be 1 to 128 letters, digits, `.`, `_` or `-`", table.name)
     });
-    if let Some(Err(reason)) = table.answer_url.as_deref().map(|url| uri::webhook(url, names.allow_http)) {
+    if let Some(Err(reason)) =
+        table.answer_url.as_deref().map(|url| uri::webhook(url, names.rules.allow_http))
+    {
         check.fault(&format!("{path}.answer_url"), reason);
     }
     Application {
         id,
         name: table.name.clone(),
-        tenant: FILE_TENANT,
+        tenant: names.tenant,
         answer_url: table.answer_url.clone(),
         webhook_url: webhook_url(&table.webhook_url, names, path, check),
         agent: agent_named(&table.agent, names, path, check),
@@ -181,7 +213,12 @@ fn agent_named(name: &str, names: &Names, path: &str, check: &mut Checker<'_>) -
     known
 }
 
-fn trunk_named(name: &Option<String>, names: &Names, path: &str, check: &mut Checker<'_>) -> Option<TrunkId> {
+pub fn trunk_named(
+    name: &Option<String>,
+    names: &Names,
+    path: &str,
+    check: &mut Checker<'_>,
+) -> Option<TrunkId> {
     let name = name.as_ref()?;
     let known = names.trunks.get(name).copied();
     check.that(&format!("{path}.trunk"), known.is_some(), || format!("there is no trunk `{name}`"));
@@ -189,9 +226,13 @@ fn trunk_named(name: &Option<String>, names: &Names, path: &str, check: &mut Che
 }
 
 /// A call that its own trunk would refuse is better refused here.
-fn may_be_shown(number: &Number, trunks: &[Trunk], path: &str, check: &mut Checker<'_>) {
-    let of = |choice: &TrunkChoice| trunks.iter().find(|trunk| trunk.id == choice.trunk);
-    for trunk in number.trunks.iter().filter_map(of).filter(|_| number.outbound) {
+pub fn may_be_shown<'t>(
+    number: &Number,
+    trunk: impl Fn(TrunkId) -> Option<&'t Trunk>,
+    path: &str,
+    check: &mut Checker<'_>,
+) {
+    for trunk in number.trunks.iter().filter_map(|choice| trunk(choice.trunk)).filter(|_| number.outbound) {
         check.that(&format!("{path}.e164"), trunk.caller_id.may_show(&number.e164), || {
             format!("trunk `{}` may not show this number: its caller_id_allow leaves it out", trunk.name)
         });
@@ -199,12 +240,17 @@ fn may_be_shown(number: &Number, trunks: &[Trunk], path: &str, check: &mut Check
 }
 
 /// A number that takes calls has an agent, and the agent something to say to whoever calls.
-fn can_answer(number: &Number, agents: &[Agent], path: &str, check: &mut Checker<'_>) {
+pub fn can_answer<'a>(
+    number: &Number,
+    agent: impl Fn(AgentId) -> Option<&'a Agent>,
+    path: &str,
+    check: &mut Checker<'_>,
+) {
     if !number.inbound {
         return;
     }
     let key = format!("{path}.inbound");
-    let agent = number.agent.and_then(|id| agents.iter().find(|agent| agent.id == id));
+    let agent = number.agent.and_then(agent);
     check.that(&key, number.agent.is_some(), || "needs an agent, who answers".into());
     check.that(&key, agent.is_none_or(Agent::can_answer), || {
         "needs an agent with a greeting or steps: it would have nothing to say".into()
@@ -235,9 +281,14 @@ fn choices(table: &file::Number, names: &Names, path: &str, check: &mut Checker<
     choices
 }
 
-fn webhook_url(url: &Option<String>, names: &Names, path: &str, check: &mut Checker<'_>) -> Option<String> {
+pub fn webhook_url(
+    url: &Option<String>,
+    names: &Names,
+    path: &str,
+    check: &mut Checker<'_>,
+) -> Option<String> {
     let text = url.as_ref()?;
-    if let Err(reason) = uri::webhook(text, names.allow_http) {
+    if let Err(reason) = uri::webhook(text, names.rules.allow_http) {
         check.fault(&format!("{path}.webhook_url"), reason);
     }
     Some(text.clone())
@@ -281,7 +332,8 @@ pub fn is_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
 }
 
-/// Ids that follow from kind and name: the same on every start and every node, and below 2^53.
+/// Ids that follow from kind and name: the same on every start and every node, below 2^53, and above those that the store gives
+/// out.
 struct Ids {
     kind: &'static str,
     field: &'static str,
@@ -305,7 +357,11 @@ impl Ids {
         self.count += 1;
         let digest: [u8; 32] = Sha256::digest(format!("{}\0{name}", self.kind)).into();
         let word = u64::from_be_bytes(std::array::from_fn(|index| digest[index]));
-        let id = (word >> 11).max(1);
+        let id = match word >> 11 {
+            // These are the store's, which gives them out one by one.
+            low @ ..OBJECT_ID_LIMIT => low | (1 << 52),
+            id => id,
+        };
         if !self.names.insert(name.to_owned()) {
             check.fault(&key, format!("`{name}` is declared twice"));
         } else if !self.taken.insert(id) {

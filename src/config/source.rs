@@ -56,6 +56,16 @@ impl Source {
         Ok(source)
     }
 
+    /// No file at all: of objects that come from elsewhere.
+    pub fn nowhere() -> Self {
+        Self {
+            file: String::new(),
+            values: Value::Table(Table::new()),
+            origins: HashMap::new(),
+            words: HashMap::new(),
+        }
+    }
+
     /// Fills a shape. Stops at the first value that does not fit, and names it.
     ///
     /// A variable's value is read as TOML, so a password of digits alone looks like a number. Where a text is wanted and
@@ -72,7 +82,7 @@ impl Source {
                 replace(&mut self.values, error.path(), Value::String(word));
                 continue;
             }
-            let secret = SECRETS.iter().any(|name| key.ends_with(name));
+            let secret = is_secret(&key);
             let reason =
                 if secret { "must be a string".to_owned() } else { error.inner().message().to_owned() };
             return Err(vec![self.fault(&key, reason)]);
@@ -132,6 +142,11 @@ impl Source {
         self.words.insert(key, word);
         Ok(())
     }
+}
+
+/// May no error quote its value?
+pub fn is_secret(key: &str) -> bool {
+    SECRETS.iter().any(|name| key.ends_with(name))
 }
 
 /// One part of a variable's name. Numbers sort as numbers, before words.

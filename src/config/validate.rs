@@ -20,7 +20,7 @@ use crate::model::Secret;
 
 /// Checks everything, so that one run names every fault.
 pub fn config(file: File, source: &Source) -> Result<Config, ConfigError> {
-    let mut check = Checker { source, faults: Vec::new() };
+    let mut check = Checker { source, faults: Vec::new(), is_inline: false };
     let data_dir = PathBuf::from(file.data_dir.as_deref().unwrap_or("./data"));
     check.that("data_dir", !data_dir.as_os_str().is_empty(), || "must not be empty".into());
     let objects = objects::objects(&file, &mut check);
@@ -50,9 +50,21 @@ pub fn config(file: File, source: &Source) -> Result<Config, ConfigError> {
 pub struct Checker<'s> {
     source: &'s Source,
     faults: Vec<(Option<Origin>, Fault)>,
+    /// Is PEM text itself written where the file names a file? Who asks over the API must not have files of the switch's read.
+    pub is_inline: bool,
 }
 
-impl Checker<'_> {
+impl<'s> Checker<'s> {
+    /// For an object that is not the file's.
+    pub fn inline(source: &'s Source) -> Self {
+        Self { source, faults: Vec::new(), is_inline: true }
+    }
+
+    /// What was found.
+    pub fn into_faults(self) -> Vec<Fault> {
+        self.faults.into_iter().map(|(_, fault)| fault).collect()
+    }
+
     /// Notes a fault at this key.
     pub fn fault(&mut self, key: &str, reason: impl Into<String>) {
         self.faults.push((self.source.origin(key).cloned(), self.source.fault(key, reason)));

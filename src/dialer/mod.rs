@@ -230,7 +230,12 @@ impl Dialer {
     ) -> Result<Ticket, Refusal> {
         let call = self.0.ids.next().await.map_err(|error| stored(&error))?;
         let record = self.0.parts.settings.recordings.is_some();
-        plan::freeze(call, request, route, key, application, record, (Instant::now(), wall_now()))
+        let now = (Instant::now(), wall_now());
+        let mut ticket = plan::freeze(call, request, route, key.clone(), application, record, now)?;
+        if let (None, Some(key)) = (&ticket.record.webhook, &key) {
+            ticket.record.webhook = self.0.parts.directory.snapshot().endpoint_for(key);
+        }
+        Ok(ticket)
     }
 }
 

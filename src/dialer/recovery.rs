@@ -51,7 +51,7 @@ async fn settle(parts: &DialerParts, record: CallRecord, dialog: Option<DialogRe
         // Killed while it moved from one party to another, a call may have left both on the line.
         dialogs = dialog.before.take().map(|before| *before);
         let snapshot = parts.directory.snapshot();
-        let trunk = snapshot.trunk(&dialog.trunk).map(|trunk| &**trunk);
+        let trunk = snapshot.trunk(record.tenant, &dialog.trunk).map(|trunk| &**trunk);
         parts.mailbox.send(Command::End(Box::new(orphan(call, dialog, trunk)))).await;
     }
     // Fewer slots than calls alive at the crash can only mean a smaller configuration: the rest is settled next time.

@@ -3,17 +3,20 @@
 //! house stands here: one function a thing, one arm a face.
 
 mod body;
+pub mod collection;
 mod list;
 pub mod minivoice;
 pub mod money;
+pub mod native;
 pub mod nixflex;
+pub mod resource;
 pub mod thunderphone;
 pub mod twilio;
 pub mod voiceflow;
 
 use crate::model::{
-    Accepted, Application, CallRecord, EventKind, Face, Key, OutboundRequest, Refusal, StoredResponse,
-    Timestamp, Untransferable,
+    Accepted, Application, CallRecord, EventKind, Face, Key, ObjectKind, ObjectProblem, OutboundRequest,
+    Refusal, StoredResponse, Timestamp, Untransferable,
 };
 
 pub use list::{List, parse_list};
@@ -152,6 +155,9 @@ pub enum Problem {
     /// This trunk is being examined already.
     #[error("this trunk is being examined already; ask again when that is over")]
     ExaminationRunning,
+    /// An object is not shown or not changed.
+    #[error("{0}")]
+    Object(ObjectProblem),
     /// No such path.
     #[error("there is no such path")]
     NoSuchPath,
@@ -175,8 +181,33 @@ pub enum Problem {
     Internal,
 }
 
+impl From<ObjectProblem> for Problem {
+    fn from(problem: ObjectProblem) -> Self {
+        Self::Object(problem)
+    }
+}
+
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
+    }
+}
+
+/// An object's problem as every face has it: its HTTP status and its code.
+pub fn object_problem(problem: &ObjectProblem) -> (u16, &'static str) {
+    match problem {
+        ObjectProblem::NotFound(ObjectKind::Tenant) => (404, "tenant_not_found"),
+        ObjectProblem::NotFound(ObjectKind::Key) => (404, "key_not_found"),
+        ObjectProblem::NotFound(ObjectKind::Agent) => (404, "agent_not_found"),
+        ObjectProblem::NotFound(ObjectKind::Number) => (404, "phone_number_not_found"),
+        ObjectProblem::NotFound(ObjectKind::Trunk) => (404, "trunk_not_found"),
+        ObjectProblem::NotFound(ObjectKind::Application) => (404, "application_not_found"),
+        ObjectProblem::NotFound(ObjectKind::WebhookEndpoint) => (404, "webhook_endpoint_not_found"),
+        ObjectProblem::ManagedByFile => (409, "managed_by_file"),
+        ObjectProblem::Missing(_) => (400, "missing_field"),
+        ObjectProblem::NameTaken(_) => (409, "already_exists"),
+        ObjectProblem::InUse(_) => (409, "in_use"),
+        ObjectProblem::Changed => (412, "changed_meanwhile"),
+        ObjectProblem::Forbidden => (403, "forbidden"),
     }
 }

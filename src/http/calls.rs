@@ -164,6 +164,18 @@ pub async fn as_reader(
     }
 }
 
+/// The same for who changes something.
+pub async fn as_writer(
+    api: &Api,
+    headers: &HeaderMap,
+    work: impl AsyncFnOnce(&Key) -> Result<Response, Problem>,
+) -> Response {
+    match auth::authenticate(headers, &api.directory.snapshot()) {
+        Ok(key) => within_limit(api, &key, Kind::Write, work).await,
+        Err(problem) => ApiError::shared(problem).into_response(),
+    }
+}
+
 /// The same on a path of one face.
 pub async fn as_reader_of(
     api: &Api,
@@ -196,7 +208,7 @@ pub async fn within_limit(
     response
 }
 
-fn unreadable(error: crate::store::StoreError) -> Problem {
+pub fn unreadable(error: crate::store::StoreError) -> Problem {
     tracing::error!(%error, "a read failed");
     Problem::Refused(Refusal::Storage)
 }

@@ -87,7 +87,7 @@ fn document(trunk: &str, findings: &[Finding]) -> String {
     serde_json::json!({ "trunk": trunk, "verdict": verdict, "findings": findings }).to_string()
 }
 
-fn refused(error: PracticeError) -> Problem {
+pub fn refused(error: PracticeError) -> Problem {
     match error {
         PracticeError::Busy => Problem::ExaminationRunning,
         PracticeError::Doctor(DoctorError::Destination { rule, .. }) => {

@@ -25,6 +25,15 @@ pub fn promise(
     Ok(Some(Idempotency { key, body_hash: mac.finalize().into_bytes().into() }))
 }
 
+/// The promise that a body makes, taken out of it.
+pub fn take(fields: &mut serde_json::Map<String, serde_json::Value>) -> Result<Option<String>, Refusal> {
+    match fields.remove("idempotency_key") {
+        None | Some(serde_json::Value::Null) => Ok(None),
+        Some(serde_json::Value::String(key)) => Ok(Some(key)),
+        Some(_) => Err(wrong("must be a string")),
+    }
+}
+
 fn key(headers: &HeaderMap, in_body: Option<String>) -> Result<Option<String>, Refusal> {
     let mut values = headers.get_all(HEADER).iter();
     let Some(value) = values.next() else { return Ok(in_body) };

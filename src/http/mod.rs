@@ -12,11 +12,14 @@ mod error;
 mod health;
 mod idempotency;
 mod limits;
+mod objects;
 mod observe;
 mod originate;
 mod place;
 mod recording;
+mod routes;
 mod server;
+mod trials;
 mod trunks;
 mod twilio;
 
@@ -26,12 +29,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
 
 use crate::admission::Admission;
 use crate::cashier::Cashier;
-use crate::directory::Directory;
+use crate::directory::{Directory, Registry};
 use crate::doctor::Practice;
+use crate::egress::Egress;
 use crate::face::Problem;
 use crate::journal::Journal;
 use crate::metrics::Metrics;
@@ -41,6 +44,7 @@ pub use control::Control;
 pub use health::Readiness;
 pub use limits::RateLimits;
 pub use originate::Originate;
+pub use routes::{Access, ROUTES, Route};
 pub use server::{Bounds, serve};
 
 use error::ApiError;
@@ -57,6 +61,10 @@ pub struct Parts {
     pub control: Control,
     /// Whose keys and agents.
     pub directory: Directory,
+    /// Changes them.
+    pub registry: Registry,
+    /// The way out, for events that are sent to try a receiver.
+    pub egress: Egress,
     /// Calls that are over.
     pub store: Store,
     /// Calls whose end is not in the store yet.
@@ -99,44 +107,11 @@ impl std::ops::Deref for Api {
     }
 }
 
-/// Every route.
+/// Every route of [`ROUTES`].
 pub fn router(api: Api) -> Router {
-    Router::new()
-        // Nixflex alone.
-        .route("/v1/calls/outbound", post(place::nixflex))
-        // ThunderPhone alone.
-        .route("/v1/call", post(place::thunderphone))
-        .route("/v1/calls/{id}/audio", get(recording::audio))
-        .route("/v1/calls/{id}/transcript", get(calls::transcript))
-        // Voiceflow alone.
-        .route("/v1alpha1/phone-number/{id}/outbound", post(place::voiceflow))
-        .route("/v1/phone-number/{id}/outbound", post(place::voiceflow))
-        // Twilio's clients alone.
-        .route("/2010-04-01/Accounts/{account}/Calls.json", post(place::twilio))
-        .route("/2010-04-01/Accounts/{account}/Calls/{file}", get(twilio::read).post(twilio::change))
-        // Shared: the face of the API key answers.
-        // Shared, but for its POST, which is MiniVoice's.
-        .route("/v1/calls", get(calls::list).post(place::minivoice))
-        .route("/v1/calls/{id}", get(calls::read))
-        .route("/v1/calls/{id}/recording", get(recording::read))
-        // The switch's own, for any key of the tenant.
-        .route("/v1/calls/{id}/hangup", post(control::hangup))
-        .route("/v1/calls/{id}/transfer", post(control::transfer))
-        .route("/v1/trunks", get(trunks::list))
-        .route("/v1/trunks/{id}", get(trunks::read))
-        .route("/v1/trunks/{id}/doctor", post(doctor::examine))
-        // ThunderPhone's.
-        .route("/v1/billing", get(billing::account).patch(billing::change))
-        .route("/v1/billing/top-up", post(billing::top_up))
-        .route("/v1/billing/transactions", get(billing::transactions))
-        // MiniVoice's.
-        .route("/v1/rates", get(billing::rates).post(billing::add_rate))
-        .route("/v1/usage", get(billing::usage))
-        // The operator's.
-        .route("/v1/native/billing/credits", post(billing::credit))
-        .route("/metrics", get(health::metrics))
-        .route("/livez", get(health::live))
-        .route("/readyz", get(health::ready))
+    let routes =
+        ROUTES.iter().fold(Router::new(), |router, route| router.route(route.path, (route.handler)()));
+    routes
         .method_not_allowed_fallback(async || ApiError::shared(Problem::MethodNotAllowed))
         .fallback(async || ApiError::shared(Problem::NoSuchPath))
         .layer(from_fn_with_state(api.clone(), observe::observe))

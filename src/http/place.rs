@@ -14,7 +14,7 @@ use super::{Api, auth, body, idempotency};
 use crate::face::{self, Outbound, Problem, minivoice, nixflex, thunderphone, twilio, voiceflow};
 use crate::model::{Face, Key, KeyScope, Placed, Refusal};
 
-const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// `POST /v1/calls/outbound`
 pub async fn nixflex(State(api): State<Api>, headers: HeaderMap, body: Body) -> Response {

@@ -10,8 +10,11 @@ use tower::ServiceExt;
 use super::*;
 use crate::admission::Limits;
 use crate::config::Config;
+use crate::directory::RegistryParts;
+use crate::egress::Policy;
 use crate::face::nixflex::ended_call;
 use crate::journal;
+use crate::keyfile::Sealer;
 use crate::model::{
     Accepted, AgentChoice, CallId, CallRecord, CallState, Limit, OutboundRequest, Placed, Refusal, TenantId,
 };
@@ -92,7 +95,16 @@ impl House {
             }
         };
         let journal = Journal::start(store.clone(), journal::Config::default(), Wake::default());
+        let directory = Directory::new(config.objects.clone());
+        let registry = RegistryParts {
+            store: store.objects(),
+            sealer: Arc::new(Sealer::new(&[7; 32])),
+            directory: directory.clone(),
+            changed: Arc::default(),
+        };
         let api = Api::from(Parts {
+            egress: Egress::new(Policy::default()).expect("a client"),
+            registry: Registry::open(registry).await.expect("readable"),
             originate: Originate::new(place),
             control: Control::nobody(),
             practice: Practice::new(
@@ -100,7 +112,7 @@ impl House {
                 Directory::new(config.objects.clone()),
                 Admission::new(Limits::default()),
             ),
-            directory: Directory::new(config.objects),
+            directory,
             store: store.clone(),
             cashier: None,
             operator_token: "op_test".into(),
@@ -339,7 +351,6 @@ async fn paths_and_methods_that_are_not_there_are_said_so_to_every_vendors_clien
         ("GET", "/", 404, "not_found"),
         ("GET", "/v1/nothing", 404, "not_found"),
         ("GET", "/v1/call", 405, "method_not_allowed"),
-        ("POST", "/v1/agents", 404, "not_found"),
         ("GET", "/v1/calls/outbound", 405, "method_not_allowed"),
         ("DELETE", "/v1/calls", 405, "method_not_allowed"),
         ("POST", "/metrics", 405, "method_not_allowed"),
@@ -507,21 +518,21 @@ async fn a_client_that_sends_too_much_still_reads_its_answer() {
 #[tokio::test]
 async fn a_trunk_is_shown_by_name_and_by_id_and_tells_no_secret() {
     let house = House::new().await;
-    let list = house.send("GET", "/v1/trunks", &[("authorization", KEY)], "").await;
+    let list = house.send("GET", "/v1/native/trunks", &[("authorization", KEY)], "").await;
     assert_eq!(list.status, 200);
     let list: Value = serde_json::from_slice(&list.body).expect("JSON");
-    let trunk = &list["trunks"][0];
+    let trunk = &list["data"][0];
     assert_eq!(trunk["name"], "t1");
-    assert_eq!(trunk["state"], "unknown");
-    assert_eq!(trunk["channels"], json!({ "in_use": 0, "max": 7 }));
-    assert_eq!(trunk["registration"], "off");
-    assert!(trunk["options"].is_null() && trunk["since"].is_string());
+    assert_eq!(trunk["health"]["state"], "unknown");
+    assert_eq!(trunk["health"]["channels"], json!({ "in_use": 0, "max": 7 }));
+    assert_eq!(trunk["health"]["registration"], "off");
+    assert!(trunk["health"]["options"].is_null() && trunk["health"]["since"].is_string());
     assert!(!list.to_string().contains("hidden"), "{list}");
-    for path in ["/v1/trunks/t1".to_owned(), format!("/v1/trunks/{}", trunk["id"])] {
+    for path in ["/v1/native/trunks/t1".to_owned(), format!("/v1/native/trunks/{}", trunk["id"])] {
         let one = house.send("GET", &path, &[("authorization", KEY)], "").await;
         assert_eq!(one.status, 200, "{path}");
         assert_eq!(serde_json::from_slice::<Value>(&one.body).expect("JSON")["name"], "t1");
     }
-    assert_eq!(house.send("GET", "/v1/trunks/t2", &[("authorization", KEY)], "").await.status, 404);
-    assert_eq!(house.send("GET", "/v1/trunks", &[], "").await.status, 401);
+    assert_eq!(house.send("GET", "/v1/native/trunks/t2", &[("authorization", KEY)], "").await.status, 404);
+    assert_eq!(house.send("GET", "/v1/native/trunks", &[], "").await.status, 401);
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::{Clock, Slot};
 use crate::billing;
 use crate::model::{
-    CallEvent, CallFact, CallId, CallRecord, CallState, Dialing, EventKind, EventSet, Heard, Outcome,
-    RecordingResult,
+    AgentId, CallEvent, CallFact, CallId, CallRecord, CallState, Dialing, EventKind, EventSet, Heard,
+    Outcome, RecordingResult,
 };
 use crate::store::Write;
 
@@ -42,6 +42,12 @@ impl Books {
         if self.calls.insert(call, Entry { record: Arc::new(record), slot }).is_none() {
             self.alive += 1;
         }
+    }
+
+    /// Does a call of this agent live? Asked when an agent is to be removed, which is rare.
+    pub fn lives_with(&self, agent: AgentId) -> bool {
+        let lives = |entry: &Entry| entry.record.agent == agent && entry.record.state != CallState::Ended;
+        self.calls.values().any(lives)
     }
 
     pub fn withdraw(&mut self, call: CallId, slot: Slot) {

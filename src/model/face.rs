@@ -1,7 +1,7 @@
 //! The vendors whose documents are spoken here.
 
 /// The vendor whose documents a key's owner writes against.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Face {
     /// Outbound, batch and reads as Nixflex documents them.
@@ -112,6 +112,16 @@ impl EventKind {
     /// The value of a word; `None` if it is none of ours.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
+    /// Does a subscription of any vendor mean it by this word?
+    pub fn is_called(self, word: &str) -> bool {
+        let others: &[&str] = match self {
+            Self::Completed => &["telephony.complete", "call.complete", "runtime.call.end"],
+            Self::Started => &["runtime.call.start"],
+            _ => &[],
+        };
+        word == "*" || word == self.as_str() || others.contains(&word)
     }
 }
 

@@ -82,6 +82,8 @@ small_ids! {
     KeyId,
     /// An application.
     ApplicationId,
+    /// A receiver of events.
+    WebhookEndpointId,
     /// A recipient of a campaign.
     RecipientId,
 }

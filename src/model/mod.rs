@@ -22,6 +22,7 @@ mod request;
 mod response;
 mod secret;
 mod signing;
+mod tenancy;
 mod time;
 mod trunk;
 
@@ -31,7 +32,9 @@ pub use attempt::{Attempt, Dialing};
 pub use caller::{IdentityHeader, NumberFormat, NumberStyle, RightToUse, SpendLimit, Stir, UnsignedCalls};
 pub use event::{CallEvent, CallFact};
 pub use face::{EventKind, EventSet, Face};
-pub use id::{AgentId, ApplicationId, CallId, KeyId, NumberId, RecipientId, TenantId, TrunkId};
+pub use id::{
+    AgentId, ApplicationId, CallId, KeyId, NumberId, RecipientId, TenantId, TrunkId, WebhookEndpointId,
+};
 pub use money::{Currency, InvalidAmount, Micros};
 pub use numbering::{CostClass, Country};
 pub use object::{Agent, Detection, Key, KeyScope, Number, TrunkChoice};
@@ -48,6 +51,7 @@ pub use request::{
 pub use response::{Accepted, Placed, StoredResponse};
 pub use secret::Secret;
 pub use signing::SigningKey;
+pub use tenancy::{Draft, OBJECT_ID_LIMIT, Object, ObjectKind, ObjectProblem, Tenant, WebhookEndpoint};
 pub use time::Timestamp;
 pub use trunk::{
     AudioCodec, CallerId, Destinations, DtmfMode, FromUser, Inbound, ReferPolicy, Registration,

@@ -127,7 +127,7 @@ impl Agent {
 }
 
 /// The detector's parameters, named as in Asterisk's `AMD()`. `None` takes the detector's own default.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Detection {
     /// Silence before the greeting, in ms.
@@ -192,6 +192,11 @@ impl Key {
     pub fn public_of(token: &str) -> String {
         let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
         format!("token_{}", hex::encode(&digest[..16]))
+    }
+
+    /// May it act for its whole tenant, and not for a part of it alone?
+    pub const fn is_of_tenant(&self) -> bool {
+        matches!(self.scope, KeyScope::Tenant)
     }
 
     /// The application that it acts as.

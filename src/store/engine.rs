@@ -67,6 +67,22 @@ impl Engine {
         })
     }
 
+    /// A few connections beside those of a switch that may be running.
+    pub async fn open_beside(target: &DatabaseTarget) -> Result<Self, StoreError> {
+        Ok(match target {
+            DatabaseTarget::Sqlite(path) => Self::Sqlite(Sqlite::open_beside(path).await?),
+            DatabaseTarget::Memory => Self::Sqlite(Sqlite::memory().await?),
+            DatabaseTarget::Postgres(url) => Self::Postgres(Postgres::open_beside(url.reveal()).await?),
+        })
+    }
+
+    /// Something was committed that did not go through [`Engine::apply`].
+    pub fn touched(&self) {
+        if let Self::Sqlite(engine) = self {
+            engine.touched();
+        }
+    }
+
     pub async fn close(&self) {
         match self {
             Self::Sqlite(engine) => engine.close().await,

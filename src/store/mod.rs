@@ -9,6 +9,7 @@ mod batch;
 mod engine;
 mod error;
 mod ledger;
+mod objects;
 mod outbox;
 mod postgres;
 mod row;
@@ -26,6 +27,9 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use error::StoreError;
 pub use ledger::{EntryPage, NewEntry};
+pub use objects::{
+    ObjectChange, ObjectPromise, ObjectStore, ObjectsChanged, PromiseKept, StoredObject, StoredObjects,
+};
 pub use outbox::{Claim, Delivery, Settled, Settlement};
 pub use top_ups::{Begun, NewTopUp, Verdict};
 pub use types::{CallFilter, CallPage, DatabaseTarget, Intended, Intent, Replay, Write};
@@ -153,6 +157,11 @@ impl Store {
     /// When the next outbox row is due, or its lease lapses.
     pub async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         self.engine.next_due().await
+    }
+
+    /// What tenants own.
+    pub fn objects(&self) -> ObjectStore {
+        ObjectStore::new(Arc::clone(&self.engine))
     }
 
     /// Does the database take writes? For readiness. While it does not, the writer tries it twice a second.

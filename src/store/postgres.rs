@@ -56,6 +56,23 @@ impl Postgres {
         Ok(Self { writer, readers: pool(READERS_MAX).connect_lazy_with(options) })
     }
 
+    /// One connection to a database that a switch may be using. Its schema is brought up to date if no switch holds the lock.
+    pub async fn open_beside(url: &str) -> Result<Self, StoreError> {
+        let failed = |error: String| StoreError::Open { target: "postgres".to_owned(), reason: error };
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|_| failed("its URL cannot be read".to_owned()))?
+            .application_name("trunkline")
+            .disable_statement_logging();
+        let mut first = options.connect().await.map_err(|error| failed(error.to_string()))?;
+        let row = sqlx::query("SELECT pg_try_advisory_lock($1)").bind(LOCK_KEY).fetch_one(&mut first).await?;
+        if row.try_get(0)? {
+            schema::postgres().run(&mut first).await.map_err(|error| failed(error.to_string()))?;
+        }
+        first.close().await?;
+        let writer = pool(1).connect_lazy_with(options);
+        Ok(Self { readers: writer.clone(), writer })
+    }
+
     /// Writes a batch in one transaction.
     pub async fn apply(&self, batch: &Batch) -> Result<Applied, sqlx::Error> {
         let mut connection = self.writer.acquire().await?;

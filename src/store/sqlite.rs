@@ -54,6 +54,28 @@ impl Sqlite {
         Ok(Self { writer, readers, dirty, checkpointer: Some(checkpointer), lock: Mutex::new(Some(lock)) })
     }
 
+    /// One connection to a database that a switch may be using. Its schema is brought up to date if no switch holds the lock,
+    /// which is given back at once: a switch may start while this is open.
+    pub async fn open_beside(path: &Path) -> Result<Self, StoreError> {
+        let failed = |error: sqlx::Error| open_error(path, &error.to_string());
+        let lock = prepare(path);
+        let writer = one_connection().connect_with(options().filename(path)).await.map_err(failed)?;
+        match lock {
+            Ok(_alone) => {
+                schema::sqlite().run(&writer).await.map_err(|error| open_error(path, &error.to_string()))?;
+            }
+            Err(StoreError::Locked(_)) => {}
+            Err(error) => return Err(error),
+        }
+        let readers = writer.clone();
+        Ok(Self { writer, readers, dirty: Arc::default(), checkpointer: None, lock: Mutex::new(None) })
+    }
+
+    /// Something was committed: there is something to checkpoint.
+    pub fn touched(&self) {
+        self.dirty.store(true, Ordering::Relaxed);
+    }
+
     /// A database in memory lives in one connection, which everybody shares.
     pub async fn memory() -> Result<Self, StoreError> {
         let options = SqliteConnectOptions::from_str("sqlite::memory:")?.disable_statement_logging();

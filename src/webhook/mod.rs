@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 use crate::egress::Egress;
 use crate::model::{Key, KeyId};
 use crate::store::Store;
+pub use sign::signed;
 use worker::{Context, Counters, Worker};
 
 /// Tells the worker that there is work. Cheap to clone.

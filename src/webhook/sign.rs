@@ -8,6 +8,7 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use crate::face;
+use crate::model::Face;
 use crate::store::Delivery;
 
 /// Names and values. The id is the same on every try, the times and signatures are each try's own.
@@ -17,12 +18,23 @@ pub(super) fn headers(
     unix_seconds: i64,
     body: &[u8],
 ) -> Vec<(&'static str, String)> {
-    let id = message_id(delivery);
-    let signature = standard(secret, &id, unix_seconds, body);
     let target = &delivery.target;
-    let mut headers = face::sign(target.face, secret, &target.url, unix_seconds, body);
+    signed(target.face, secret, &target.url, message_id(delivery), unix_seconds, body)
+}
+
+/// The headers of any event for this receiver.
+pub fn signed(
+    face: Face,
+    secret: &str,
+    url: &str,
+    id: String,
+    unix_seconds: i64,
+    body: &[u8],
+) -> Vec<(&'static str, String)> {
+    let signature = standard(secret, &id, unix_seconds, body);
+    let mut headers = face::sign(face, secret, url, unix_seconds, body);
     headers.extend([
-        ("content-type", face::content_type(target.face).into()),
+        ("content-type", face::content_type(face).into()),
         ("webhook-id", id),
         ("webhook-timestamp", unix_seconds.to_string()),
         ("webhook-signature", signature),

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use super::{Config, Keys, Wake, retry, sign};
 use crate::egress::Egress;
 use crate::face;
-use crate::model::Timestamp;
+use crate::model::{Key, Timestamp};
 use crate::store::{Claim, Delivery, Settled, Settlement, Store, StoreError};
 
 /// Without any word, the outbox is looked at so often: another node's rows may have come due.
@@ -232,7 +232,12 @@ async fn written(writing: &mut Option<BoxFuture<'static, Written>>) -> Written {
 /// One try.
 async fn attempt(context: Arc<Context>, mut delivery: Delivery) -> Tried {
     let started = now();
-    let key = (context.keys)(delivery.target.key);
+    // An endpoint signs for whatever face its calls have.
+    let face = delivery.target.face;
+    let key = (context.keys)(delivery.target.key).map(|key| match key.face == face {
+        true => key,
+        false => Arc::new(Key { face, ..Key::clone(&key) }),
+    });
     let kept = delivery.body.take();
     let render =
         || key.as_ref().map(|key| face::event(key, delivery.event, delivery.created_at, &delivery.record));

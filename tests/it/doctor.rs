@@ -109,7 +109,7 @@ fn carrier(scenario: &str) -> (Place, Sipp) {
     (place, sipp)
 }
 
-fn carrier_at(place: &Place, scenario: &str) -> Sipp {
+pub fn carrier_at(place: &Place, scenario: &str) -> Sipp {
     let nobody = place.neighbour(9).to_string();
     // Calls and pings alike are calls to sipp.
     let arguments = ["-m", "1000", "-key", "nobody", &nobody, "-key", "sdp_ip", &nobody];

@@ -13,6 +13,7 @@ mod faces;
 mod hostile;
 mod ledger;
 mod metrics;
+mod objects;
 mod peers;
 mod postgres;
 mod sipp;

@@ -54,8 +54,8 @@ fn a_registered_trunk_is_known_to_its_registrar() {
     let setup = Setup::new().trunk("register = true").trunk_uri(&kamailio.uri(Wire::Udp)).at(place);
     let switch = setup.start();
     eventually("the registration", || {
-        let trunk = switch.get("/v1/trunks/t1").json;
-        (trunk["registration"] == "registered").then_some(())
+        let trunk = switch.get("/v1/native/trunks/t1").json;
+        (trunk["health"]["registration"] == "registered").then_some(())
     });
 }
 

@@ -1,7 +1,7 @@
 //! The same switch over PostgreSQL: a whole call, and a crash.
 
 #[path = "../../src/store/tests/cluster.rs"]
-mod cluster;
+pub mod cluster;
 
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
@@ -13,7 +13,7 @@ use crate::switch::{Receiver, Setup, eventually};
 use cluster::Cluster;
 
 /// A database of its own; its URL.
-fn database(cluster: &Cluster) -> String {
+pub fn database(cluster: &Cluster) -> String {
     let (name, url) = cluster.new_database();
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {

@@ -46,7 +46,7 @@ async fn ask(config: &Config) -> anyhow::Result<Option<Value>> {
     let address = reachable(config.http.listen);
     let policy = Policy { allow_http: true, allow_addresses: vec![address.ip().into()] };
     let authorization = format!("Bearer {}", credentials(key));
-    let url = format!("http://{address}/v1/trunks");
+    let url = format!("http://{address}/v1/native/trunks?limit=200");
     let answer = match Egress::new(policy)?.get(&url, &[("authorization", authorization)]).await {
         Ok(answer) => answer,
         Err(EgressError::Connection(_)) => return Ok(None),
@@ -55,7 +55,18 @@ async fn ask(config: &Config) -> anyhow::Result<Option<Value>> {
     if answer.status != 200 {
         bail!("{url} answers {}", answer.status);
     }
-    Ok(Some(serde_json::from_slice(&answer.body).context("the answer is no JSON, or too long")?))
+    let answer: Value = serde_json::from_slice(&answer.body).context("the answer is no JSON, or too long")?;
+    let trunks: Vec<Value> = answer["data"].as_array().into_iter().flatten().map(stands).collect();
+    Ok(Some(serde_json::json!({ "trunks": trunks })))
+}
+
+/// How one stands, and which it is.
+fn stands(trunk: &Value) -> Value {
+    let mut stands = trunk["health"].clone();
+    for key in ["id", "name", "uri", "enabled"] {
+        stands[key] = trunk[key].clone();
+    }
+    stands
 }
 
 fn credentials(key: &Key) -> String {

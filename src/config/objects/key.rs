@@ -39,7 +39,7 @@ pub fn key(table: &file::Key, id: KeyId, names: &Names, path: &str, check: &mut 
         public: name(table),
         secret_hash: Sha256::digest(secret.as_bytes()).into(),
         signing: Secret::new(signing.clone()),
-        scope: scope(table, names, path, check),
+        scope: scope(table.face, &table.agent, &table.application, names, path, check),
         concurrent: check.limit(&format!("{path}.concurrent"), table.concurrent),
         reads_per_minute: check.limit(&format!("{path}.reads_per_minute"), table.reads_per_minute),
         writes_per_minute: check.limit(&format!("{path}.writes_per_minute"), table.writes_per_minute),
@@ -64,16 +64,23 @@ fn identified(table: &file::Key, path: &str, check: &mut Checker<'_>) {
 }
 
 /// Voiceflow's keys belong to an agent and MiniVoice's to an application; nobody else's name either.
-fn scope(table: &file::Key, names: &Names, path: &str, check: &mut Checker<'_>) -> KeyScope {
+pub fn scope(
+    face: Face,
+    agent: &Option<String>,
+    application: &Option<String>,
+    names: &Names,
+    path: &str,
+    check: &mut Checker<'_>,
+) -> KeyScope {
     let named = |key: &str, name: &Option<String>, wanted: bool, check: &mut Checker<'_>| {
         check.that(&format!("{path}.{key}"), name.is_some() == wanted, || {
             let verb = if wanted { "must name" } else { "names no" };
-            format!("a {} key {verb} its {key}", table.face.as_str())
+            format!("a {} key {verb} its {key}", face.as_str())
         });
     };
-    named("agent", &table.agent, table.face == Face::Voiceflow, check);
-    named("application", &table.application, table.face == Face::MiniVoice, check);
-    match (table.face, &table.agent, &table.application) {
+    named("agent", agent, face == Face::Voiceflow, check);
+    named("application", application, face == Face::MiniVoice, check);
+    match (face, agent, application) {
         (Face::Voiceflow, Some(name), _) => {
             agent_named(name, names, path, check).map_or(KeyScope::Tenant, KeyScope::Agent)
         }

@@ -77,7 +77,8 @@ pub fn stir(table: &table::Stir, path: &str, check: &mut Checker<'_>) -> Option<
     let signing = match SigningKey::from_pem(&pem) {
         Ok(signing) => signing,
         Err(reason) => {
-            check.fault(&key("key"), format!("`{}` {reason}", table.key));
+            let named = if check.is_inline { String::new() } else { format!("`{}` ", table.key) };
+            check.fault(&key("key"), format!("{named}{reason}"));
             return None;
         }
     };
@@ -116,6 +117,10 @@ fn read(
     check: &mut Checker<'_>,
 ) -> Option<Vec<u8>> {
     let path = path?;
+    if check.is_inline {
+        let held = if path.len() as u64 > PEM_MAX { Err("is too long") } else { holds(path.as_bytes()) };
+        return check.or(key, held.map(|()| Some(path.as_bytes().to_vec())).map_err(str::to_owned), None);
+    }
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path);
     match file.and_then(|file| file.take(PEM_MAX + 1).read_to_end(&mut bytes)) {

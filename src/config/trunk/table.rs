@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{
     AudioCodec, CostClass, DtmfMode, IdentityHeader, ReferPolicy, ReliableProvisional, Secret,
     SessionRefresher, SrtpPolicy, UnsignedCalls,
 };
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trunk {
     pub name: String,
@@ -18,6 +18,7 @@ pub struct Trunk {
     pub enabled: bool,
 
     pub username: Option<String>,
+    #[serde(skip_serializing)]
     pub password: Option<Secret<String>>,
     pub auth_realm: Option<String>,
     pub proxy: Option<String>,
@@ -102,7 +103,7 @@ pub struct Trunk {
 }
 
 /// How a number is written.
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, Serialize, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
     #[default]
@@ -112,20 +113,22 @@ pub enum Format {
     National,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
     pub ca: Option<String>,
     pub certificate: Option<String>,
+    #[serde(skip_serializing)]
     pub key: Option<String>,
     pub server_name: Option<String>,
     #[serde(default = "yes")]
     pub verify: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stir {
+    #[serde(skip_serializing)]
     pub key: String,
     pub certificate: Option<String>,
     pub certificate_url: String,
@@ -134,23 +137,24 @@ pub struct Stir {
     pub on_failure: UnsignedCalls,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spend {
     pub per_day: String,
     pub per_minute: String,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Serialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Inbound {
     pub addresses: Vec<String>,
     pub username: Option<String>,
+    #[serde(skip_serializing)]
     pub password: Option<Secret<String>>,
 }
 
 /// One of a number's `trunks`.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Choice {
     pub name: String,

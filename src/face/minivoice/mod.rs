@@ -5,6 +5,7 @@ mod error;
 mod event;
 mod record;
 mod request;
+pub mod resource;
 
 pub use error::error;
 pub use event::{event, sign};

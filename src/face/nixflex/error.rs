@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::face::Problem;
-use crate::model::{Refusal, StoredResponse};
+use crate::face::{Problem, object_problem};
+use crate::model::{ObjectProblem, Refusal, StoredResponse};
 
 /// Where the codes are described.
 const DOC_URL: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "#errors");
@@ -54,6 +54,14 @@ fn classify(problem: &Problem) -> (u16, &'static str, Value) {
         Problem::CallNotLive(_) => (409, "call_not_active", none()),
         Problem::RecordingNotFound => (404, "recording_not_found", none()),
         Problem::ExaminationRunning => (409, "examination_running", none()),
+        Problem::Object(problem) => {
+            let (status, code) = object_problem(problem);
+            let details = match problem {
+                ObjectProblem::Missing(field) => json!({ "field": field }),
+                _ => none(),
+            };
+            (status, code, details)
+        }
         Problem::NoSuchPath => (404, "not_found", none()),
         Problem::MethodNotAllowed => (405, "method_not_allowed", none()),
         Problem::BodyTooLarge { limit } => (413, "request_too_large", json!({ "max_bytes": limit })),

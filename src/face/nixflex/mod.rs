@@ -4,6 +4,7 @@ mod error;
 mod event;
 mod record;
 mod request;
+pub mod resource;
 
 pub use error::{error, error_with_detail};
 pub use event::{SIGNATURE_HEADER, event, sign};

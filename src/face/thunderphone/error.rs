@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::face::Problem;
+use crate::face::{Problem, object_problem};
 use crate::model::{Refusal, StoredResponse};
 
 /// The answer to a request that came to nothing.
@@ -21,6 +21,7 @@ fn classify(problem: &Problem) -> (u16, &'static str) {
     match problem {
         Problem::InvalidApiKey | Problem::KeySecretRequired => (401, "not_authenticated"),
         Problem::CallNotLive(_) => (409, "call_not_active"),
+        Problem::Object(problem) => object_problem(problem),
         Problem::MethodNotAllowed => (405, "method_not_allowed"),
         Problem::BodyTooLarge { .. } => (413, "request_too_large"),
         Problem::BodyTimeout => (408, "request_timeout"),

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::face::Problem;
+use crate::face::{Problem, object_problem};
 use crate::model::{Refusal, StoredResponse};
 
 /// The answer to a request that came to nothing.
@@ -23,6 +23,11 @@ fn classify(problem: &Problem) -> (u16, u32) {
         Problem::Billing(problem) => (problem.status(), 20404),
         Problem::ExaminationRunning => (409, 20409),
         Problem::CallNotLive(_) => (400, 21220),
+        // Its dictionary's general codes are 20 and the status.
+        Problem::Object(problem) => {
+            let (status, _) = object_problem(problem);
+            (status, 20_000 + u32::from(status))
+        }
         Problem::MethodNotAllowed => (405, 20004),
         Problem::BodyTooLarge { .. } => (413, 20413),
         Problem::BodyTimeout => (408, 20408),

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::face::Problem;
+use crate::face::{Problem, object_problem};
 use crate::model::{Refusal, StoredResponse};
 
 /// The answer to a request that came to nothing.
@@ -19,6 +19,7 @@ fn classify(problem: &Problem) -> (u16, &'static str) {
         Problem::Billing(problem) => (problem.status(), problem.code()),
         Problem::ExaminationRunning => (409, "examination_running"),
         Problem::CallNotLive(_) => (409, "call_not_active"),
+        Problem::Object(problem) => object_problem(problem),
         Problem::MethodNotAllowed => (405, "method_not_allowed"),
         Problem::BodyTooLarge { .. } => (413, "request_too_large"),
         Problem::BodyTimeout => (408, "request_timeout"),

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod cost;
+mod objects;
 mod place;
 
 use std::collections::HashMap;

@@ -91,7 +91,9 @@ fn a_probe_call_holds_a_channel_while_it_lasts() {
     let place = Place::claim();
     let callees = Callees::at(&place);
     let switch = Setup::new().trunk("channels = 1").at(place).start();
-    let in_use = |client: &Client| client.get("/v1/trunks").json["trunks"][0]["channels"]["in_use"].as_u64();
+    let in_use = |client: &Client| {
+        client.get("/v1/native/trunks").json["data"][0]["health"]["channels"]["in_use"].as_u64()
+    };
     std::thread::scope(|scope| {
         let examined = scope.spawn(|| {
             let client = Client::new(&format!("http://{}", switch.place.http()));

@@ -8,10 +8,11 @@ use super::{Told, play, usual};
 use crate::ledger;
 use crate::switch::{Place, Setup, Sipp, Switch, eventually, outbound};
 
+/// How a trunk stands.
 pub fn trunk(switch: &Switch, name: &str) -> Value {
-    let reply = switch.get(&format!("/v1/trunks/{name}"));
+    let reply = switch.get(&format!("/v1/native/trunks/{name}"));
     assert_eq!(reply.status, 200, "{reply:?}");
-    reply.json
+    reply.json["health"].clone()
 }
 
 pub fn ended(switch: &Switch, call: &str) -> (String, String) {

@@ -30,6 +30,11 @@ pub struct Reply {
 impl Client {
     /// With the usual key.
     pub fn new(base: &str) -> Self {
+        Self::with(base, &format!("Bearer nxf_demo:{}", super::SECRET))
+    }
+
+    /// With these credentials.
+    pub fn with(base: &str, authorization: &str) -> Self {
         // A program with two TLS back ends in its tree must name one, even to speak plain HTTP.
         // The switch closes what idles for some seconds, which a client that runs only while it asks would not notice in time.
         let http = reqwest::Client::builder()
@@ -38,7 +43,7 @@ impl Client {
             .pool_idle_timeout(Duration::from_secs(1));
         Self {
             base: base.to_owned(),
-            authorization: format!("Bearer nxf_demo:{}", super::SECRET),
+            authorization: authorization.to_owned(),
             runtime: Builder::new_current_thread().enable_all().build().expect("a runtime"),
             http: http.build().expect("an HTTP client"),
         }
@@ -95,6 +100,27 @@ impl Client {
             request = request.header(*name, *value);
         }
         self.send(request)
+    }
+
+    /// `PATCH` with these headers.
+    pub fn patch(&self, path: &str, body: &Value, headers: &[(&str, &str)]) -> Reply {
+        self.any("PATCH", path, body.to_string().into(), headers)
+    }
+
+    /// `DELETE`.
+    pub fn delete(&self, path: &str) -> Reply {
+        self.any("DELETE", path, Vec::new(), &[])
+    }
+
+    /// Any method, body and headers.
+    pub fn any(&self, method: &str, path: &str, body: Vec<u8>, headers: &[(&str, &str)]) -> Reply {
+        let method = method.parse().expect("a method");
+        let mut request =
+            self.http.request(method, self.url(path)).header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(body)).unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
     fn url(&self, path: &str) -> String {

@@ -1,0 +1,318 @@
+//! Objects that are not the file's: JSON documents in the configuration's own words, checked by the same rules. A name stands
+//! beside its document, under the key that the table calls it by.
+
+use std::collections::HashMap;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::error::Fault;
+use super::objects::{self, Names};
+use super::source::{Source, is_secret};
+use super::trunk;
+use super::validate::Checker;
+use super::{Rules, file, uri};
+use crate::model::{
+    Agent, AgentId, Application, ApplicationId, Face, Key, KeyId, Number, NumberId, ObjectKind, Secret,
+    TenantId, Trunk, TrunkId, WebhookEndpoint, WebhookEndpointId,
+};
+
+/// What the objects of one tenant may name.
+pub struct Known<'k> {
+    trunks: HashMap<TrunkId, &'k Trunk>,
+    agents: HashMap<AgentId, &'k Agent>,
+    applications: HashMap<ApplicationId, &'k str>,
+    names: Names,
+    /// What holds for everybody.
+    pub rules: &'k Rules,
+}
+
+/// An object, and everything that can be said of one of its kind, without secrets.
+type Checked<T> = Result<(T, Map<String, Value>), Vec<Fault>>;
+
+/// A tenant's name, in characters.
+const NAME_MAX: usize = 64;
+/// Kinds of events that one receiver may choose.
+const EVENTS_MAX: usize = 64;
+
+/// The key under which a table of this kind has its name.
+const fn name_key(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::Agent | ObjectKind::Key => "id",
+        ObjectKind::Number => "e164",
+        ObjectKind::Tenant | ObjectKind::Trunk | ObjectKind::Application | ObjectKind::WebhookEndpoint => {
+            "name"
+        }
+    }
+}
+
+/// A table as its owner sees it: without the name, which stands beside it.
+pub fn document(kind: ObjectKind, table: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(table) {
+        Ok(Value::Object(mut map)) => {
+            map.remove(name_key(kind));
+            map
+        }
+        _ => Map::new(),
+    }
+}
+
+/// A trunk.
+pub fn trunk(id: TrunkId, name: &str, document: Map<String, Value>, tenant: TenantId) -> Checked<Trunk> {
+    check(ObjectKind::Trunk, name, document, |table: &trunk::table::Trunk, path, check| {
+        not_an_id(name, &format!("{path}.name"), check);
+        Some(trunk::trunk(table, id, tenant, path, check))
+    })
+}
+
+/// An agent.
+pub fn agent(id: AgentId, name: &str, document: Map<String, Value>, known: &Known<'_>) -> Checked<Agent> {
+    check(ObjectKind::Agent, name, document, |table: &file::Agent, path, check| {
+        // What looks like an agent's id is none but its own.
+        if name != id.render() {
+            not_an_id(name, &format!("{path}.id"), check);
+        }
+        Some(objects::agent(table, id, &known.names, path, check))
+    })
+}
+
+/// A number.
+pub fn number(id: NumberId, e164: &str, document: Map<String, Value>, known: &Known<'_>) -> Checked<Number> {
+    check(ObjectKind::Number, e164, document, |table: &file::Number, path, check| {
+        let number = objects::number(table, id, &known.names, path, check)?;
+        let trunk = |id: TrunkId| known.trunks.get(&id).copied();
+        let agent = |id: AgentId| known.agents.get(&id).copied();
+        objects::may_be_shown(&number, trunk, path, check);
+        objects::can_answer(&number, agent, path, check);
+        Some(number)
+    })
+}
+
+/// A key as the store has it: its secret half only as a hash.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct KeyTable {
+    id: String,
+    face: Face,
+    name: Option<String>,
+    agent: Option<String>,
+    application: Option<String>,
+    concurrent: Option<u32>,
+    reads_per_minute: Option<u32>,
+    writes_per_minute: Option<u32>,
+    #[serde(default)]
+    revoked: bool,
+    #[serde(skip_serializing)]
+    secret_hash: String,
+    #[serde(skip_serializing)]
+    secret: Secret<String>,
+}
+
+/// What a key's document holds that nobody is shown.
+pub struct StoredKey;
+
+impl StoredKey {
+    /// SHA-256 of the secret half, in hexadecimal digits.
+    pub const HASH: &'static str = "secret_hash";
+    /// What signs.
+    pub const SIGNING: &'static str = "secret";
+    /// True once nobody may use it any more. It goes on signing the events of its calls.
+    pub const REVOKED: &'static str = "revoked";
+}
+
+/// An API key.
+pub fn key(id: KeyId, public: &str, document: Map<String, Value>, known: &Known<'_>) -> Checked<Key> {
+    check(ObjectKind::Key, public, document, |table: &KeyTable, path, check| {
+        let mut secret_hash = [0; 32];
+        let read = hex::decode_to_slice(&table.secret_hash, &mut secret_hash);
+        check.that(&format!("{path}.secret_hash"), read.is_ok(), || "is no SHA-256".into());
+        Some(Key {
+            id,
+            tenant: known.names.tenant,
+            face: table.face,
+            public: public.to_owned(),
+            secret_hash,
+            signing: table.secret.clone(),
+            scope: objects::key::scope(
+                table.face,
+                &table.agent,
+                &table.application,
+                &known.names,
+                path,
+                check,
+            ),
+            concurrent: check.limit(&format!("{path}.concurrent"), table.concurrent),
+            reads_per_minute: check.limit(&format!("{path}.reads_per_minute"), table.reads_per_minute),
+            writes_per_minute: check.limit(&format!("{path}.writes_per_minute"), table.writes_per_minute),
+        })
+    })
+}
+
+/// A tenant.
+pub fn tenant(name: &str, document: Map<String, Value>) -> Checked<()> {
+    #[derive(Deserialize, Serialize)]
+    #[serde(deny_unknown_fields)]
+    struct Table {
+        name: String,
+    }
+    check(ObjectKind::Tenant, name, document, |table: &Table, path, check| {
+        let valid = !table.name.trim().is_empty()
+            && table.name.chars().count() <= NAME_MAX
+            && !table.name.chars().any(char::is_control);
+        check.that(&format!("{path}.name"), valid, || {
+            format!("must be one line of 1 to {NAME_MAX} characters")
+        });
+        Some(())
+    })
+}
+
+/// An application.
+pub fn application(
+    id: ApplicationId,
+    name: &str,
+    document: Map<String, Value>,
+    known: &Known<'_>,
+) -> Checked<Application> {
+    check(ObjectKind::Application, name, document, |table: &file::Application, path, check| {
+        not_an_id(name, &format!("{path}.name"), check);
+        Some(objects::application(table, id, &known.names, path, check))
+    })
+}
+
+/// A receiver of events.
+pub fn endpoint(
+    id: WebhookEndpointId,
+    name: &str,
+    document: Map<String, Value>,
+    tenant: TenantId,
+    rules: &Rules,
+) -> Checked<WebhookEndpoint> {
+    #[derive(Deserialize, Serialize)]
+    #[serde(deny_unknown_fields)]
+    struct Table {
+        name: String,
+        url: String,
+        #[serde(default)]
+        events: Vec<String>,
+        #[serde(default = "yes")]
+        enabled: bool,
+        #[serde(skip_serializing)]
+        secret: Secret<String>,
+    }
+    fn yes() -> bool {
+        true
+    }
+    check(ObjectKind::WebhookEndpoint, name, document, |table: &Table, path, check| {
+        if let Err(reason) = uri::webhook(&table.url, rules.allow_http) {
+            check.fault(&format!("{path}.url"), reason);
+        }
+        let is_word = |event: &String| {
+            (1..=64).contains(&event.len()) && event.chars().all(|c| objects::is_name(c) || c == '*')
+        };
+        let valid = table.events.len() <= EVENTS_MAX && table.events.iter().all(is_word);
+        check.that(&format!("{path}.events"), valid, || {
+            format!("must be at most {EVENTS_MAX} names of events, such as \"telephony.complete\"")
+        });
+        Some(WebhookEndpoint {
+            id,
+            tenant,
+            url: table.url.clone(),
+            events: table.events.clone(),
+            enabled: table.enabled,
+            signing: table.secret.clone(),
+        })
+    })
+}
+
+impl<'k> Known<'k> {
+    /// A tenant's trunks, agents and applications.
+    pub fn new(
+        tenant: TenantId,
+        trunks: Vec<&'k Trunk>,
+        agents: Vec<&'k Agent>,
+        applications: Vec<&'k Application>,
+        rules: &'k Rules,
+    ) -> Self {
+        let mut names = Names {
+            tenant,
+            trunks: HashMap::new(),
+            agents: HashMap::new(),
+            applications: HashMap::new(),
+            rules: rules.clone(),
+        };
+        for application in &applications {
+            names.applications.entry(application.name.clone()).or_insert(application.id);
+        }
+        let ids = applications.iter().map(|application| (application.id.to_string(), application.id));
+        names.applications.extend(ids);
+        // An id goes before a name: it is what the store keeps.
+        for trunk in &trunks {
+            names.trunks.entry(trunk.name.clone()).or_insert(trunk.id);
+        }
+        names.trunks.extend(trunks.iter().map(|trunk| (trunk.id.to_string(), trunk.id)));
+        for agent in &agents {
+            names.agents.entry(agent.alias.clone()).or_insert(agent.id);
+        }
+        names.agents.extend(agents.iter().map(|agent| (agent.id.render(), agent.id)));
+        names.agents.extend(agents.iter().map(|agent| (agent.id.to_string(), agent.id)));
+        Self {
+            trunks: trunks.into_iter().map(|trunk| (trunk.id, trunk)).collect(),
+            agents: agents.into_iter().map(|agent| (agent.id, agent)).collect(),
+            applications: applications.iter().map(|made| (made.id, made.name.as_str())).collect(),
+            names,
+            rules,
+        }
+    }
+
+    /// A trunk by name or id.
+    pub fn trunk(&self, text: &str) -> Option<&'k Trunk> {
+        self.trunks.get(self.names.trunks.get(text)?).copied()
+    }
+
+    /// An application's name, by name or id.
+    pub fn application(&self, text: &str) -> Option<&'k str> {
+        self.applications.get(self.names.applications.get(text)?).copied()
+    }
+
+    /// An agent by name or id.
+    pub fn agent(&self, text: &str) -> Option<&'k Agent> {
+        self.agents.get(self.names.agents.get(text)?).copied()
+    }
+}
+
+/// Fills the kind's table and has it made. Faults name the document's own keys.
+fn check<T: DeserializeOwned + Serialize, O>(
+    kind: ObjectKind,
+    name: &str,
+    mut filled: Map<String, Value>,
+    make: impl FnOnce(&T, &str, &mut Checker<'_>) -> Option<O>,
+) -> Checked<O> {
+    filled.insert(name_key(kind).to_owned(), Value::String(name.to_owned()));
+    let table: T = serde_path_to_error::deserialize(Value::Object(filled)).map_err(|error| {
+        let key = error.path().to_string();
+        let reason = if is_secret(&key) { "must be a string".to_owned() } else { error.inner().to_string() };
+        vec![Fault { place: String::new(), key: if key == "." { String::new() } else { key }, reason }]
+    })?;
+    let source = Source::nowhere();
+    let mut check = Checker::inline(&source);
+    let path = kind.as_str();
+    let made = make(&table, path, &mut check);
+    let mut faults = check.into_faults();
+    for fault in &mut faults {
+        let inner = fault.key.strip_prefix(path).map(|rest| rest.trim_start_matches('.').to_owned());
+        fault.key = inner.unwrap_or_else(|| std::mem::take(&mut fault.key));
+    }
+    match made {
+        Some(made) if faults.is_empty() => Ok((made, document(kind, &table))),
+        _ => Err(faults),
+    }
+}
+
+/// References are by name or by id: what is one must not look like the other.
+fn not_an_id(name: &str, key: &str, check: &mut Checker<'_>) {
+    let digits = name.strip_prefix("agent_").map_or(name.bytes().all(|byte| byte.is_ascii_digit()), |hex| {
+        hex.len() == 16 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
+    });
+    check.that(key, !digits, || format!("`{name}` looks like an id: choose another name"));
+}

@@ -1,0 +1,498 @@
+//! Shell: changes of the store's objects. One at a time in this process; of several processes the first one to commit wins, and the
+//! others look again. A change is checked as a part of the whole: it is refused by whatever it would break, here or elsewhere.
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+use tokio::sync::{Mutex, Notify};
+
+use super::merge::{self, ObjectFault};
+use super::{Directory, Snapshot, Sources, sealed};
+use crate::config::{Objects, StoredKey};
+use crate::keyfile::Sealer;
+use crate::model::{
+    Idempotency, KeyId, Object, ObjectKind, ObjectProblem, StoredResponse, TenantId, Timestamp,
+};
+use crate::store::{
+    ObjectChange, ObjectPromise, ObjectStore, ObjectsChanged, PromiseKept, StoreError, StoredObject,
+};
+
+/// Changes the store's objects. Cheap to clone.
+#[derive(Clone)]
+pub struct Registry(Arc<Inner>);
+
+/// What a registry is made of.
+pub struct RegistryParts {
+    /// Where objects are kept.
+    pub store: ObjectStore,
+    /// What seals their secrets.
+    pub sealer: Arc<Sealer>,
+    /// Where they are looked up.
+    pub directory: Directory,
+    /// Told whenever anything has changed.
+    pub changed: Arc<Notify>,
+}
+
+struct Inner {
+    parts: RegistryParts,
+    turn: Mutex<()>,
+}
+
+/// An object that is to be made.
+#[derive(Clone)]
+pub struct NewObject {
+    /// Whose; of a tenant, anything.
+    pub tenant: TenantId,
+    /// What.
+    pub kind: ObjectKind,
+    /// Its name; `None` makes one of its id.
+    pub name: Option<String>,
+    /// Everything else, in the configuration's words, secrets too.
+    pub document: Map<String, Value>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A create that may be repeated.
+#[derive(Clone)]
+pub struct Idempotent {
+    /// Whose promise.
+    pub key: KeyId,
+    /// The promise.
+    pub idempotency: Idempotency,
+}
+
+/// What became of a create.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// It was made.
+    New(StoredResponse),
+    /// The same request made it before.
+    Replayed(StoredResponse),
+}
+
+/// Which state of an object a change is meant for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Expect {
+    /// Whatever it is.
+    Any,
+    /// This revision alone.
+    Revision(u64),
+}
+
+/// Why an object was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ObjectError {
+    /// For a reason that its owner can do something about.
+    #[error(transparent)]
+    Refused(#[from] ObjectProblem),
+    /// A field does not hold.
+    #[error("{field}: {reason}")]
+    Invalid {
+        /// Which; empty for the whole.
+        field: String,
+        /// Why.
+        reason: String,
+    },
+    /// The same idempotency key was used with another body.
+    #[error("the idempotency key was used with another body")]
+    IdempotencyConflict,
+    /// The secrets could not be sealed.
+    #[error("secrets cannot be sealed: {0}")]
+    Sealing(#[from] io::Error),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// So often a change is tried when other processes change something first.
+const TRIES_MAX: usize = 8;
+
+impl Registry {
+    /// Reads what is stored, and puts it into the directory.
+    pub async fn open(parts: RegistryParts) -> Result<Self, StoreError> {
+        let stored = parts.store.read().await?;
+        parts.directory.change(|sources| {
+            sources.stored.sealer = Some(Arc::clone(&parts.sealer));
+            sources.stored.version = stored.version;
+            sources.stored.rows = stored.objects;
+        });
+        Ok(Self(Arc::new(Inner { parts, turn: Mutex::default() })))
+    }
+
+    /// Told whenever anything has changed.
+    pub fn changed(&self) -> Arc<Notify> {
+        Arc::clone(&self.0.parts.changed)
+    }
+
+    /// What holds now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.0.parts.directory.snapshot()
+    }
+
+    /// The file's objects, read again.
+    pub fn replace_file(&self, file: Objects) {
+        self.0.parts.directory.replace(file);
+        self.0.parts.changed.notify_one();
+    }
+
+    /// Takes over what other processes have changed; says whether they had.
+    pub async fn refresh(&self) -> Result<bool, StoreError> {
+        let _turn = self.0.turn.lock().await;
+        self.look_again().await
+    }
+
+    async fn look_again(&self) -> Result<bool, StoreError> {
+        let Inner { parts, .. } = &*self.0;
+        let known = parts.directory.version();
+        if parts.store.version().await? == known {
+            return Ok(false);
+        }
+        let stored = parts.store.read().await?;
+        parts.directory.change(|sources| {
+            sources.stored.version = stored.version;
+            sources.stored.rows = stored.objects;
+        });
+        parts.changed.notify_one();
+        Ok(true)
+    }
+
+    /// Makes an object. `render` makes the answer, which a repeated request gets again.
+    pub async fn create(
+        &self,
+        new: NewObject,
+        promise: Option<Idempotent>,
+        render: impl Fn(&Object) -> StoredResponse,
+    ) -> Result<Outcome, ObjectError> {
+        let _turn = self.0.turn.lock().await;
+        if let Some(kept) = self.kept(promise.as_ref()).await? {
+            return Ok(Outcome::Replayed(kept));
+        }
+        let store = &self.0.parts.store;
+        let id = store.lease_id().await?;
+        let name = new.name.clone().unwrap_or_else(|| default_name(new.kind, id));
+        let tenant = if new.kind == ObjectKind::Tenant { TenantId(id) } else { new.tenant };
+        for _ in 0..TRIES_MAX {
+            let mut document = new.document.clone();
+            refer_by_id(&self.snapshot(), tenant, new.kind, &mut document);
+            let sealed = sealed::seal(&self.0.parts.sealer, id, new.kind, &mut document)?;
+            let row = StoredObject {
+                id,
+                kind: new.kind,
+                tenant,
+                name: name.clone(),
+                document: Value::Object(document).to_string(),
+                sealed,
+                revision: 1,
+                created_at: new.at,
+                updated_at: new.at,
+            };
+            let (seen, object) =
+                self.0.parts.directory.try_with(std::slice::from_ref(&row), &[], id, new.kind)?;
+            let answer = render(object.as_deref().expect("what holds is listed"));
+            let promise = self.promise(promise.as_ref(), &answer, new.at)?;
+            let change = ObjectChange { seen, put: vec![row], promise, ..ObjectChange::default() };
+            match self.commit(change).await? {
+                ObjectsChanged::Committed { .. } => return Ok(Outcome::New(answer)),
+                ObjectsChanged::Stale => drop(self.look_again().await?),
+                ObjectsChanged::Taken => return Err(ObjectProblem::NameTaken(name).into()),
+            }
+        }
+        Err(ObjectProblem::Changed.into())
+    }
+
+    /// Changes an object: a merge patch (RFC 7386) over what was said before, or the whole anew. Secrets that are not named stay.
+    pub async fn update(
+        &self,
+        tenant: TenantId,
+        kind: ObjectKind,
+        text: &str,
+        patch: Change,
+    ) -> Result<Arc<Object>, ObjectError> {
+        let _turn = self.0.turn.lock().await;
+        for _ in 0..TRIES_MAX {
+            let row = self.row(tenant, kind, text, patch.expect)?;
+            let mut document = sealed::open(&self.0.parts.sealer, &row).unwrap_or_default();
+            if patch.is_whole {
+                document.retain(|key, _| matches!(key.as_str(), "password" | "secret" | "secret_hash"));
+            }
+            merge_patch(&mut document, &patch.document);
+            refer_by_id(&self.snapshot(), tenant, kind, &mut document);
+            let sealed = sealed::seal(&self.0.parts.sealer, row.id, kind, &mut document)?;
+            let (id, name) = (row.id, patch.name.clone().unwrap_or_else(|| row.name.clone()));
+            let row = StoredObject {
+                name: name.clone(),
+                document: Value::Object(document).to_string(),
+                sealed,
+                revision: row.revision + 1,
+                updated_at: patch.at,
+                ..row
+            };
+            let (seen, object) =
+                self.0.parts.directory.try_with(std::slice::from_ref(&row), &[], id, kind)?;
+            let change = ObjectChange { seen, put: vec![row], ..ObjectChange::default() };
+            match self.commit(change).await? {
+                ObjectsChanged::Committed { .. } => return Ok(object.expect("what holds is listed")),
+                ObjectsChanged::Stale => drop(self.look_again().await?),
+                ObjectsChanged::Taken => return Err(ObjectProblem::NameTaken(name).into()),
+            }
+        }
+        Err(ObjectProblem::Changed.into())
+    }
+
+    /// Removes an object that nothing else names.
+    pub async fn remove(
+        &self,
+        tenant: TenantId,
+        kind: ObjectKind,
+        text: &str,
+        expect: Expect,
+    ) -> Result<(), ObjectError> {
+        let _turn = self.0.turn.lock().await;
+        for _ in 0..TRIES_MAX {
+            let row = self.row(tenant, kind, text, expect)?;
+            let mut ids = vec![row.id];
+            if kind == ObjectKind::Tenant {
+                ids.extend(self.left_over(TenantId(row.id))?);
+            }
+            let (seen, _) = self.0.parts.directory.try_with(&[], &ids, row.id, kind)?;
+            let change = ObjectChange { seen, remove: ids, ..ObjectChange::default() };
+            match self.commit(change).await? {
+                ObjectsChanged::Committed { .. } => return Ok(()),
+                ObjectsChanged::Stale | ObjectsChanged::Taken => drop(self.look_again().await?),
+            }
+        }
+        Err(ObjectProblem::Changed.into())
+    }
+
+    /// A tenant's objects go before it does; keys that are revoked go with it.
+    fn left_over(&self, tenant: TenantId) -> Result<Vec<u64>, ObjectError> {
+        let snapshot = self.snapshot();
+        let mut revoked = Vec::new();
+        for kind in ObjectKind::ALL.into_iter().filter(|kind| *kind != ObjectKind::Tenant) {
+            for object in snapshot.objects(tenant, kind) {
+                if object.document.get(StoredKey::REVOKED) != Some(&Value::Bool(true)) {
+                    let reason = format!("the tenant still has {}s", kind.words());
+                    return Err(ObjectProblem::InUse(reason).into());
+                }
+                revoked.push(object.id);
+            }
+        }
+        Ok(revoked)
+    }
+
+    fn row(
+        &self,
+        tenant: TenantId,
+        kind: ObjectKind,
+        text: &str,
+        expect: Expect,
+    ) -> Result<StoredObject, ObjectError> {
+        let snapshot = self.snapshot();
+        let object = match kind {
+            ObjectKind::Tenant => snapshot.tenant_object(text),
+            _ => snapshot.object(tenant, kind, text),
+        };
+        let object = object.ok_or(ObjectProblem::NotFound(kind))?;
+        if object.is_managed_by_file() {
+            return Err(ObjectProblem::ManagedByFile.into());
+        }
+        if expect != Expect::Any && expect != Expect::Revision(object.revision) {
+            return Err(ObjectProblem::Changed.into());
+        }
+        let row = self.0.parts.directory.row(object.id);
+        Ok(row.ok_or(ObjectProblem::NotFound(kind))?)
+    }
+
+    async fn commit(&self, change: ObjectChange) -> Result<ObjectsChanged, StoreError> {
+        let outcome = self.0.parts.store.change(&change).await?;
+        if let ObjectsChanged::Committed { version } = outcome {
+            self.0.parts.directory.change(|sources| {
+                sources.stored.version = version;
+                sources.stored.rows = with(&sources.stored.rows, &change.put, &change.remove);
+            });
+            self.0.parts.changed.notify_one();
+        }
+        Ok(outcome)
+    }
+
+    async fn kept(&self, promise: Option<&Idempotent>) -> Result<Option<StoredResponse>, ObjectError> {
+        let Some(Idempotent { key, idempotency }) = promise else { return Ok(None) };
+        match self.0.parts.store.find_promise(*key, idempotency).await? {
+            None => Ok(None),
+            Some(PromiseKept::Conflict) => Err(ObjectError::IdempotencyConflict),
+            Some(PromiseKept::Same(answer)) => {
+                let opened = self.0.parts.sealer.open(&promised(*key, idempotency), &answer);
+                let answer = opened.and_then(|text| serde_json::from_str::<Value>(text.reveal()).ok());
+                let answer = answer.ok_or(StoreError::Corrupt("answer to a repeated request"))?;
+                let status = answer["status"].as_u64().and_then(|status| u16::try_from(status).ok());
+                let body = answer["body"].as_str().unwrap_or_default().to_owned();
+                Ok(Some(StoredResponse { status: status.unwrap_or(200), body }))
+            }
+        }
+    }
+
+    fn promise(
+        &self,
+        promise: Option<&Idempotent>,
+        answer: &StoredResponse,
+        at: Timestamp,
+    ) -> io::Result<Option<ObjectPromise>> {
+        let Some(Idempotent { key, idempotency }) = promise else { return Ok(None) };
+        let plain = json!({ "status": answer.status, "body": answer.body }).to_string();
+        let answer = self.0.parts.sealer.seal(&promised(*key, idempotency), &plain)?;
+        Ok(Some(ObjectPromise { key: *key, idempotency: idempotency.clone(), answer, at }))
+    }
+}
+
+/// A change of an object.
+#[derive(Clone)]
+pub struct Change {
+    /// Another name.
+    pub name: Option<String>,
+    /// What is said anew; `null` takes back what was said.
+    pub document: Map<String, Value>,
+    /// Is it everything that is to hold, rather than what is to be different?
+    pub is_whole: bool,
+    /// Which state it is meant for.
+    pub expect: Expect,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Directory {
+    fn version(&self) -> u64 {
+        self.change_nothing(|sources| sources.stored.version)
+    }
+
+    fn row(&self, id: u64) -> Option<StoredObject> {
+        self.change_nothing(|sources| sources.stored.rows.iter().find(|row| row.id == id).cloned())
+    }
+
+    fn change_nothing<T>(&self, look: impl FnOnce(&mut Sources) -> T) -> T {
+        look(&mut self.sources.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// Whether everything would hold with these rows in place and without those; the version that this was looked up in, and the
+    /// object in question as it would be.
+    fn try_with(
+        &self,
+        put: &[StoredObject],
+        remove: &[u64],
+        id: u64,
+        kind: ObjectKind,
+    ) -> Result<(u64, Option<Arc<Object>>), ObjectError> {
+        self.change_nothing(|sources| {
+            let Sources { file, stored, .. } = sources;
+            if let Some(row) = put.iter().find(|row| name_is_taken(row, file, &stored.rows)) {
+                return Err(ObjectProblem::NameTaken(row.name.clone()).into());
+            }
+            let before: HashSet<_> = faults(merge::merge(file, stored).faults).collect();
+            let rows = with(&stored.rows, put, remove);
+            let kept = std::mem::replace(&mut stored.rows, rows);
+            let merged = merge::merge(file, stored);
+            stored.rows = kept;
+            let own = merged.faults.iter().find(|fault| fault.id == id && !remove.contains(&id));
+            if let Some(fault) = own {
+                return Err(invalid(fault));
+            }
+            if let Some(broken) = merged.faults.iter().find(|fault| !before.contains(&told(fault))) {
+                return Err(
+                    ObjectProblem::InUse(format!("{} needs it: {}", broken.what, broken.reason)).into()
+                );
+            }
+            let is_it = |object: &&Arc<Object>| {
+                object.id == id && object.kind == kind && !object.is_managed_by_file()
+            };
+            Ok((stored.version, merged.objects.documents.iter().find(is_it).cloned()))
+        })
+    }
+}
+
+fn faults(faults: Vec<ObjectFault>) -> impl Iterator<Item = (u64, String)> {
+    faults.into_iter().map(|fault| told(&fault))
+}
+
+fn told(fault: &ObjectFault) -> (u64, String) {
+    (fault.id, fault.field.clone())
+}
+
+/// What serde says of a field that is not there, in the words of the API.
+fn invalid(fault: &ObjectFault) -> ObjectError {
+    let missing = fault.reason.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
+    match missing {
+        Some(field) if fault.field.is_empty() => ObjectProblem::Missing(field.to_owned()).into(),
+        Some(field) => ObjectProblem::Missing(format!("{}.{field}", fault.field)).into(),
+        None => ObjectError::Invalid { field: fault.field.clone(), reason: fault.reason.clone() },
+    }
+}
+
+fn name_is_taken(row: &StoredObject, file: &Objects, rows: &[StoredObject]) -> bool {
+    let same = |kind: ObjectKind, tenant: TenantId, name: &str| {
+        kind == row.kind && name == row.name && (tenant == row.tenant || kind.is_shared_name())
+    };
+    file.documents.iter().any(|object| same(object.kind, object.tenant, &object.name))
+        || rows.iter().any(|other| other.id != row.id && same(other.kind, other.tenant, &other.name))
+}
+
+/// Rows by age, with these in place and without those.
+fn with(rows: &[StoredObject], put: &[StoredObject], remove: &[u64]) -> Vec<StoredObject> {
+    let goes = |id: u64| remove.contains(&id) || put.iter().any(|row| row.id == id);
+    let mut rows: Vec<_> = rows.iter().filter(|row| !goes(row.id)).chain(put).cloned().collect();
+    rows.sort_by_key(|row| row.id);
+    rows
+}
+
+/// References are kept by id, so that what they mean can be renamed.
+fn refer_by_id(snapshot: &Snapshot, tenant: TenantId, kind: ObjectKind, document: &mut Map<String, Value>) {
+    if !matches!(kind, ObjectKind::Agent | ObjectKind::Number | ObjectKind::Application | ObjectKind::Key) {
+        return;
+    }
+    let refer = |value: &mut Value, kind: ObjectKind| {
+        let text = match &*value {
+            Value::String(text) => text.clone(),
+            Value::Number(number) => number.to_string(),
+            _ => return,
+        };
+        *value =
+            Value::String(snapshot.object(tenant, kind, &text).map_or(text, |object| object.id.to_string()));
+    };
+    for (key, kind) in
+        [("trunk", ObjectKind::Trunk), ("agent", ObjectKind::Agent), ("application", ObjectKind::Application)]
+    {
+        if let Some(value) = document.get_mut(key) {
+            refer(value, kind);
+        }
+    }
+    for choice in document.get_mut("trunks").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(name) = choice.get_mut("name") {
+            refer(name, ObjectKind::Trunk);
+        }
+    }
+}
+
+/// RFC 7386.
+fn merge_patch(target: &mut Map<String, Value>, patch: &Map<String, Value>) {
+    for (key, value) in patch {
+        match (value, target.get_mut(key)) {
+            (Value::Null, _) => drop(target.remove(key)),
+            (Value::Object(inner), Some(Value::Object(table))) => merge_patch(table, inner),
+            (value, _) => drop(target.insert(key.clone(), value.clone())),
+        }
+    }
+}
+
+fn default_name(kind: ObjectKind, id: u64) -> String {
+    match kind {
+        ObjectKind::Agent => format!("agent_{id:016x}"),
+        ObjectKind::WebhookEndpoint => format!("we_{id}"),
+        _ => format!("{}-{id}", kind.as_str()),
+    }
+}
+
+/// What a kept answer is sealed for.
+fn promised(key: KeyId, idempotency: &Idempotency) -> String {
+    format!("promise:{key}:{}", idempotency.key)
+}

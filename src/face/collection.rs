@@ -1,0 +1,92 @@
+//! Which collections each vendor has, and how a page of them looks: one arm a face.
+
+use serde_json::{Map, Value};
+
+use super::resource::Shape;
+use super::{minivoice, native, nixflex, thunderphone};
+use crate::model::{Draft, Face, Object, ObjectKind, Refusal};
+
+/// A collection, as paths name it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Collection {
+    /// In the switch's own words, for any key of the tenant.
+    Native(ObjectKind),
+    /// `/v1/agents`
+    Agents,
+    /// `/v1/phone-numbers`
+    Numbers,
+    /// `/v1/voip-connections`
+    Connections,
+    /// `/v1/developer/webhook-endpoints`
+    Endpoints,
+    /// `/v1/trunks`
+    Trunks,
+    /// `/v1/applications`
+    Applications,
+    /// `/v1/dids`
+    Dids,
+}
+
+/// Where in a list a page is.
+#[derive(Clone, Copy, Debug)]
+pub struct Part {
+    /// Objects a page.
+    pub limit: usize,
+    /// Objects before it.
+    pub offset: usize,
+    /// Objects in all.
+    pub total: usize,
+    /// The last object of this page, if there are more.
+    pub next: Option<u64>,
+}
+
+/// How a collection looks to a client of this face; `None` if its vendor has no such thing.
+pub const fn shape(face: Face, what: Collection) -> Option<Shape> {
+    Some(match (face, what) {
+        (_, Collection::Native(kind)) => native::shape(kind),
+        (Face::Nixflex, Collection::Agents) => nixflex::resource::AGENT,
+        (Face::Nixflex, Collection::Numbers) => nixflex::resource::NUMBER,
+        (Face::ThunderPhone, Collection::Agents) => thunderphone::resource::AGENT,
+        (Face::ThunderPhone, Collection::Numbers) => thunderphone::resource::NUMBER,
+        (Face::ThunderPhone, Collection::Connections) => thunderphone::resource::CONNECTION,
+        (Face::ThunderPhone, Collection::Endpoints) => thunderphone::resource::ENDPOINT,
+        (Face::MiniVoice, Collection::Trunks) => minivoice::resource::TRUNK,
+        (Face::MiniVoice, Collection::Applications) => minivoice::resource::APPLICATION,
+        (Face::MiniVoice, Collection::Dids) => minivoice::resource::DID,
+        _ => return None,
+    })
+}
+
+/// What a body says of an object of this collection.
+pub fn parse(face: Face, what: Collection, body: Map<String, Value>) -> Result<Draft, Refusal> {
+    let shape = shape(face, what).unwrap_or(native::shape(ObjectKind::Tenant));
+    match (face, what) {
+        (Face::ThunderPhone, Collection::Numbers) => thunderphone::resource::number(&shape, body),
+        _ => shape.parse(body),
+    }
+}
+
+/// An object as it is shown.
+pub fn show(face: Face, what: Collection, object: &Object) -> Value {
+    let Some(shape) = shape(face, what) else { return Value::Null };
+    match (face, what) {
+        (_, Collection::Native(_)) => native::show(object),
+        (Face::ThunderPhone, Collection::Numbers) => thunderphone::resource::show_number(&shape, object),
+        _ => Value::Object(shape.render(object)),
+    }
+}
+
+/// A page.
+pub fn page(face: Face, what: Collection, shown: Vec<Value>, part: &Part) -> Value {
+    match (face, what) {
+        (_, Collection::Native(_)) => native::page(shown, part.next),
+        (Face::Nixflex, _) => nixflex::resource::page(what == Collection::Agents, shown, part),
+        (Face::MiniVoice, Collection::Trunks) => minivoice::resource::page("trunks", shown),
+        (Face::MiniVoice, Collection::Applications) => minivoice::resource::page("applications", shown),
+        (Face::MiniVoice, _) => minivoice::resource::page("dids", shown),
+        // The others have no collections.
+        (Face::ThunderPhone | Face::Voiceflow | Face::Twilio, _) => {
+            thunderphone::resource::page(shown, part.total)
+        }
+    }
+}

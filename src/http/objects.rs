@@ -1,0 +1,401 @@
+//! Objects over HTTP: the same five verbs for every kind and every vendor. The face says how they look, the registry whether they hold.
+
+use std::iter;
+use std::time::SystemTime;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::{ETAG, IF_MATCH};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value};
+
+use super::calls::{PathText, as_reader, as_writer, unreadable};
+use super::error::json;
+use super::place::REPLAYED;
+use super::{Api, body, idempotency, trunks};
+use crate::config::StoredKey;
+use crate::directory::{
+    Change, Expect, Idempotent, Issued, NewObject, ObjectError, Outcome, Snapshot, issue, signing_secret,
+};
+use crate::face::collection::{self, Collection, Part};
+use crate::face::resource::Shape;
+use crate::face::{self, Problem};
+use crate::model::{
+    AgentId, Draft, Face, Key, KeyScope, Object, ObjectKind, ObjectProblem, Refusal, Secret, StoredResponse,
+    TenantId, Timestamp, TrunkId,
+};
+
+/// Objects a page if the client does not say.
+const LIMIT_DEFAULT: usize = 50;
+/// Objects a page at most; who asks for more gets so many.
+const LIMIT_MAX: usize = 200;
+/// What a client may not say of a key or a receiver: the switch makes it.
+const OURS: [&str; 3] = [StoredKey::SIGNING, StoredKey::HASH, StoredKey::REVOKED];
+
+/// How a collection looks to this key; an error if its vendor has no such thing.
+pub fn shape(what: Collection, key: &Key) -> Result<Shape, Problem> {
+    collection::shape(key.face, what).ok_or(Problem::NoSuchPath)
+}
+
+/// `GET` of a collection.
+pub async fn list(api: Api, headers: HeaderMap, query: Option<String>, what: Collection) -> Response {
+    as_reader(&api, &headers, async |key| {
+        let shape = self::shape(what, key)?;
+        let snapshot = api.directory.snapshot();
+        let all = visible(&snapshot, key, shape.kind);
+        let page = Page::parse(query.as_deref().unwrap_or_default())?;
+        let rest = all.get(page.start(&all)..).unwrap_or_default();
+        let taken = &rest[..page.limit.min(rest.len())];
+        let shown: Vec<Value> = taken.iter().map(|object| show(&api, key, what, object)).collect();
+        let next = taken.last().filter(|_| taken.len() < rest.len()).map(|object| object.id);
+        let page = collection::page(
+            key.face,
+            what,
+            shown,
+            &Part { limit: page.limit, offset: page.offset, total: all.len(), next },
+        );
+        Ok(answer(200, &page))
+    })
+    .await
+}
+
+/// `GET` of one.
+pub async fn read(api: Api, headers: HeaderMap, id: PathText, what: Collection) -> Response {
+    as_reader(&api, &headers, async |key| {
+        let shape = self::shape(what, key)?;
+        let snapshot = api.directory.snapshot();
+        let object = find(&snapshot, key, shape.kind, &id)?;
+        Ok(tagged(answer(200, &show(&api, key, what, object)), object))
+    })
+    .await
+}
+
+/// `POST` of a collection.
+pub async fn create(api: Api, headers: HeaderMap, sent: Body, what: Collection) -> Response {
+    as_writer(&api, &headers, async |key| {
+        let shape = self::shape(what, key)?;
+        let sent = body::read(&headers, sent, api.body_max, api.body_timeout).await?;
+        let mut fields = face::resource::body(&sent)?;
+        let in_body = idempotency::take(&mut fields)?;
+        // The same words for another collection are another request.
+        let hashed = [format!("{what:?}\0").as_bytes(), &sent].concat();
+        let promise = idempotency::promise(&headers, in_body, &hashed, &api.body_hash_key)?;
+        let promise = promise.map(|idempotency| Idempotent { key: key.id, idempotency });
+        let tenant = tenant_of(&api.directory.snapshot(), key, shape.kind, &mut fields)?;
+        let (draft, secrets) = prepare(key.face, what, &shape, fields)?;
+        let new = NewObject {
+            tenant,
+            kind: shape.kind,
+            name: draft.name,
+            document: draft.document,
+            at: wall_now(),
+        };
+        let render = |object: &Object| {
+            let mut shown = show(&api, key, what, object);
+            for (field, secret) in &secrets {
+                shown[*field] = Value::String(secret.reveal().clone());
+            }
+            StoredResponse { status: 201, body: shown.to_string() }
+        };
+        match api.registry.create(new, promise, render).await.map_err(|error| refused(&shape, error))? {
+            Outcome::New(made) => Ok(json(made)),
+            Outcome::Replayed(made) => {
+                Ok(([(REPLAYED, HeaderValue::from_static("true"))], json(made)).into_response())
+            }
+        }
+    })
+    .await
+}
+
+/// `PATCH` and `PUT` of one: what is said anew, or everything.
+pub async fn update(
+    api: Api,
+    headers: HeaderMap,
+    id: PathText,
+    sent: Body,
+    (what, is_whole): (Collection, bool),
+) -> Response {
+    as_writer(&api, &headers, async |key| {
+        let shape = self::shape(what, key)?;
+        let sent = body::read(&headers, sent, api.body_max, api.body_timeout).await?;
+        let fields = face::resource::body(&sent)?;
+        let object = find(&api.directory.snapshot(), key, shape.kind, &id)?.clone();
+        may_change(key, shape.kind)?;
+        forbid_ours(shape.kind, &fields)?;
+        let draft = collection::parse(key.face, what, fields)?;
+        // A key is known by what its owner sends, which does not change.
+        let name = draft.name.filter(|_| shape.kind != ObjectKind::Key);
+        let change =
+            Change { name, document: draft.document, is_whole, expect: expect(&headers)?, at: wall_now() };
+        let id = object.id.to_string();
+        let changed = api.registry.update(object.tenant, shape.kind, &id, change).await;
+        let changed = changed.map_err(|error| refused(&shape, error))?;
+        Ok(tagged(answer(200, &show(&api, key, what, &changed)), &changed))
+    })
+    .await
+}
+
+/// `DELETE` of one. A key is revoked: it goes on signing what its calls still owe.
+pub async fn remove(api: Api, headers: HeaderMap, id: PathText, what: Collection) -> Response {
+    as_writer(&api, &headers, async |key| {
+        let shape = self::shape(what, key)?;
+        let object = find(&api.directory.snapshot(), key, shape.kind, &id)?.clone();
+        may_change(key, shape.kind)?;
+        let (tenant, kind, id) = (object.tenant, shape.kind, object.id.to_string());
+        if kind == ObjectKind::Agent && api.journal.lives_with(AgentId(object.id)) {
+            return Err(ObjectProblem::InUse("the agent has live calls".to_owned()).into());
+        }
+        let expect = expect(&headers)?;
+        let gone = if kind == ObjectKind::Key {
+            let document = Map::from_iter([(StoredKey::REVOKED.to_owned(), Value::Bool(true))]);
+            let change = Change { name: None, document, is_whole: false, expect, at: wall_now() };
+            api.registry.update(tenant, kind, &id, change).await.map(drop)
+        } else {
+            api.registry.remove(tenant, kind, &id, expect).await
+        };
+        gone.map_err(|error| refused(&shape, error))?;
+        Ok(axum::http::StatusCode::NO_CONTENT.into_response())
+    })
+    .await
+}
+
+/// What a key may see of a kind: its tenant's; of tenants itself, and the operator's key every one.
+fn visible<'s>(snapshot: &'s Snapshot, key: &Key, kind: ObjectKind) -> Vec<&'s std::sync::Arc<Object>> {
+    match kind {
+        ObjectKind::Tenant => {
+            snapshot.tenant_objects().filter(|object| is_operator(key) || object.id == key.tenant.0).collect()
+        }
+        _ => snapshot.objects(key.tenant, kind).collect(),
+    }
+}
+
+/// One of those; another tenant's looks like none.
+pub fn find<'s>(
+    snapshot: &'s Snapshot,
+    key: &Key,
+    kind: ObjectKind,
+    id: &PathText,
+) -> Result<&'s std::sync::Arc<Object>, Problem> {
+    let missing = || Problem::Object(ObjectProblem::NotFound(kind));
+    let text = id.text();
+    let found = match kind {
+        ObjectKind::Tenant => {
+            snapshot.tenant_object(text).filter(|object| is_operator(key) || object.id == key.tenant.0)
+        }
+        _ => snapshot.object(key.tenant, kind, text),
+    };
+    found.ok_or_else(missing)
+}
+
+/// Whoever has a key of the tenant whose objects the configuration file declares runs the switch.
+fn is_operator(key: &Key) -> bool {
+    key.tenant == crate::config::FILE_TENANT && key.is_of_tenant()
+}
+
+/// A key of one agent or application changes nothing but its calls; tenants are the operator's.
+fn may_change(key: &Key, kind: ObjectKind) -> Result<(), Problem> {
+    let may = match kind {
+        ObjectKind::Tenant => is_operator(key),
+        ObjectKind::Key => key.is_of_tenant(),
+        _ => !matches!(key.scope, KeyScope::Agent(_)),
+    };
+    if may { Ok(()) } else { Err(ObjectProblem::Forbidden.into()) }
+}
+
+/// Whose the new object is to be: the key's tenant's. The operator makes the first key of another tenant.
+fn tenant_of(
+    snapshot: &Snapshot,
+    key: &Key,
+    kind: ObjectKind,
+    fields: &mut Map<String, Value>,
+) -> Result<TenantId, Problem> {
+    may_change(key, kind)?;
+    let wanted = fields.remove("tenant").filter(|_| kind == ObjectKind::Key && is_operator(key));
+    let text = match wanted {
+        None | Some(Value::Null) => return Ok(key.tenant),
+        Some(Value::String(text)) => text,
+        Some(other) => other.to_string(),
+    };
+    let found = snapshot.tenants().iter().find(|tenant| tenant.name == text || tenant.id.to_string() == text);
+    Ok(found.ok_or(ObjectProblem::NotFound(ObjectKind::Tenant))?.id)
+}
+
+/// The draft of a new object, and the secrets that are shown this once, with their names.
+type Prepared = (Draft, Vec<(&'static str, Secret<String>)>);
+
+fn prepare(
+    face: Face,
+    what: Collection,
+    shape: &Shape,
+    fields: Map<String, Value>,
+) -> Result<Prepared, Problem> {
+    forbid_ours(shape.kind, &fields)?;
+    let mut draft = collection::parse(face, what, fields)?;
+    for (name, value) in shape.defaults {
+        draft.document.entry(*name).or_insert(Value::Bool(*value));
+    }
+    match shape.kind {
+        ObjectKind::Key => {
+            let face = draft.document.remove("face").ok_or_else(|| missing("face"))?;
+            let face: Face = serde_json::from_value(face)
+                .map_err(|error| Refusal::InvalidField { field: "face".into(), reason: error.to_string() })?;
+            let Issued { public, credentials, webhook_secret, document } = issue(face);
+            draft.document.extend(document);
+            draft.name = Some(public);
+            let signs = webhook_secret.map(|secret| ("webhook_secret", secret));
+            Ok((draft, iter::once(("key", credentials)).chain(signs).collect()))
+        }
+        ObjectKind::WebhookEndpoint => {
+            let secret = signing_secret();
+            draft.document.insert(StoredKey::SIGNING.to_owned(), Value::String(secret.reveal().clone()));
+            Ok((draft, vec![("secret", secret)]))
+        }
+        ObjectKind::Number | ObjectKind::Tenant if draft.name.is_none() => Err(missing(shape.name_field())),
+        _ => Ok((draft, Vec::new())),
+    }
+}
+
+fn forbid_ours(kind: ObjectKind, fields: &Map<String, Value>) -> Result<(), Problem> {
+    if !matches!(kind, ObjectKind::Key | ObjectKind::WebhookEndpoint) {
+        return Ok(());
+    }
+    match OURS.into_iter().find(|name| fields.contains_key(*name)) {
+        Some(name) => Err(Refusal::InvalidField {
+            field: name.to_owned(),
+            reason: "is not for a request to say".to_owned(),
+        }
+        .into()),
+        None => Ok(()),
+    }
+}
+
+fn missing(field: &str) -> Problem {
+    ObjectProblem::Missing(field.to_owned()).into()
+}
+
+/// An object's problem in the words of whoever asked.
+pub fn refused(shape: &Shape, error: ObjectError) -> Problem {
+    match error {
+        ObjectError::Refused(ObjectProblem::Missing(field)) => missing(&shape.their_field(&field)),
+        ObjectError::Refused(problem) => problem.into(),
+        ObjectError::Invalid { field, reason } => {
+            Refusal::InvalidField { field: shape.their_field(&field), reason }.into()
+        }
+        ObjectError::IdempotencyConflict => Refusal::IdempotencyConflict.into(),
+        ObjectError::Sealing(error) => {
+            tracing::error!(%error, "secrets cannot be sealed");
+            Problem::Internal
+        }
+        ObjectError::Store(error) => unreadable(error),
+    }
+}
+
+pub fn show(api: &Api, key: &Key, what: Collection, object: &Object) -> Value {
+    let mut shown = collection::show(key.face, what, object);
+    let is_trunk = what == Collection::Native(ObjectKind::Trunk);
+    let snapshot = api.directory.snapshot();
+    if let Some(trunk) = snapshot.trunk_by_id(TrunkId(object.id)).filter(|_| is_trunk) {
+        shown["health"] = trunks::health(api, trunk);
+    }
+    shown
+}
+
+pub fn answer(status: u16, body: &Value) -> Response {
+    json(StoredResponse { status, body: body.to_string() })
+}
+
+/// The revision, for `If-Match` (RFC 9110 §13.1.1).
+fn tagged(mut response: Response, object: &Object) -> Response {
+    if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", object.revision)) {
+        response.headers_mut().insert(ETAG, tag);
+    }
+    response
+}
+
+/// Which revision a change is meant for.
+fn expect(headers: &HeaderMap) -> Result<Expect, Problem> {
+    let Some(value) = headers.get(IF_MATCH) else { return Ok(Expect::Any) };
+    let text = value.to_str().unwrap_or_default().trim();
+    if text == "*" {
+        return Ok(Expect::Any);
+    }
+    let revision = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    match revision.and_then(|text| text.parse().ok()) {
+        Some(revision) => Ok(Expect::Revision(revision)),
+        // A tag that we never gave out matches nothing.
+        None => Err(ObjectProblem::Changed.into()),
+    }
+}
+
+pub fn wall_now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Which part of a list: by cursor (native), or by offset (the vendors).
+struct Page {
+    limit: usize,
+    offset: usize,
+    /// After this object.
+    cursor: Option<u64>,
+}
+
+impl Page {
+    fn parse(query: &str) -> Result<Self, Refusal> {
+        let mut page = Self { limit: LIMIT_DEFAULT, offset: 0, cursor: None };
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            let wrong =
+                |reason: &str| Refusal::InvalidField { field: name.to_string(), reason: reason.to_owned() };
+            match &*name {
+                "limit" => match value.parse::<usize>() {
+                    Ok(limit) if limit > 0 => page.limit = limit.min(LIMIT_MAX),
+                    _ => return Err(wrong("must be a number from 1")),
+                },
+                "offset" => page.offset = value.parse().map_err(|_| wrong("must be a number from 0"))?,
+                "cursor" => {
+                    page.cursor = Some(value.parse().map_err(|_| wrong("must be a next_cursor of a page"))?);
+                }
+                _ => {}
+            }
+        }
+        Ok(page)
+    }
+
+    /// Where it begins. An object that is gone leaves its place by age.
+    fn start(&self, all: &[&std::sync::Arc<Object>]) -> usize {
+        let Some(cursor) = self.cursor else { return self.offset.min(all.len()) };
+        match all.iter().position(|object| object.id == cursor) {
+            Some(place) => place + 1,
+            None => all
+                .iter()
+                .position(|object| !object.is_managed_by_file() && object.id > cursor)
+                .unwrap_or(all.len()),
+        }
+    }
+}
+
+/// `PUT /v1/integrations/webhook/number/{n}`: where a number's events go, as Nixflex writes it.
+pub async fn number_webhook(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    id: PathText,
+    sent: Body,
+) -> Response {
+    as_writer(&api, &headers, async |key| {
+        if key.face != Face::Nixflex {
+            return Err(Problem::NoSuchPath);
+        }
+        let shape = self::shape(Collection::Numbers, key)?;
+        let sent = body::read(&headers, sent, api.body_max, api.body_timeout).await?;
+        let mut fields = face::resource::body(&sent)?;
+        let url = fields.remove("webhook_url").ok_or_else(|| missing("webhook_url"))?;
+        let object = find(&api.directory.snapshot(), key, shape.kind, &id)?.clone();
+        let document = Map::from_iter([("webhook_url".to_owned(), url)]);
+        let change = Change { name: None, document, is_whole: false, expect: Expect::Any, at: wall_now() };
+        let changed = api.registry.update(object.tenant, shape.kind, &object.id.to_string(), change).await;
+        let changed = changed.map_err(|error| refused(&shape, error))?;
+        Ok(answer(200, &show(&api, key, Collection::Numbers, &changed)))
+    })
+    .await
+}

@@ -1,0 +1,188 @@
+//! Every route on one page: the router is built from this table, and the tests walk it.
+
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use axum::http::HeaderMap;
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
+
+use super::calls::PathText;
+use super::{Api, billing, calls, control, doctor, health, objects, place, recording, trials, twilio};
+use crate::face::collection::Collection;
+use crate::model::ObjectKind;
+
+/// One route.
+pub struct Route {
+    /// Its method.
+    pub method: &'static str,
+    /// Its path, with `{names}`.
+    pub path: &'static str,
+    /// Who may ask.
+    pub access: Access,
+    /// What answers.
+    pub(super) handler: fn() -> MethodRouter<Api>,
+}
+
+/// Who may ask.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// The operator's machines, without a key: keep it away from the world.
+    Operator,
+    /// Whoever has a key, for what is its tenant's.
+    Key,
+}
+
+use Access::{Key, Operator};
+use Collection::{Agents, Applications, Connections, Dids, Endpoints, Native, Numbers, Trunks};
+
+/// All of them. Of two that fit, the one without a name in its place answers.
+pub const ROUTES: &[Route] = &[
+    // Nixflex alone.
+    route("POST", "/v1/calls/outbound", Key, || post(place::nixflex)),
+    route("PUT", "/v1/integrations/webhook/number/{id}", Key, || put(objects::number_webhook)),
+    // Voiceflow alone.
+    route("POST", "/v1alpha1/phone-number/{id}/outbound", Key, || post(place::voiceflow)),
+    route("POST", "/v1/phone-number/{id}/outbound", Key, || post(place::voiceflow)),
+    // Twilio's clients alone.
+    route("POST", "/2010-04-01/Accounts/{account}/Calls.json", Key, || post(place::twilio)),
+    route("GET", "/2010-04-01/Accounts/{account}/Calls/{file}", Key, || get(twilio::read)),
+    route("POST", "/2010-04-01/Accounts/{account}/Calls/{file}", Key, || post(twilio::change)),
+    // Shared: the face of the API key answers.
+    route("GET", "/v1/calls", Key, || get(calls::list)),
+    route("GET", "/v1/calls/{id}", Key, || get(calls::read)),
+    route("GET", "/v1/calls/{id}/recording", Key, || get(recording::read)),
+    route("GET", "/v1/agents", Key, || list(Agents)),
+    route("POST", "/v1/agents", Key, || create(Agents)),
+    route("GET", "/v1/agents/{id}", Key, || read(Agents)),
+    route("PUT", "/v1/agents/{id}", Key, || replace(Agents)),
+    route("PATCH", "/v1/agents/{id}", Key, || change(Agents)),
+    route("DELETE", "/v1/agents/{id}", Key, || remove(Agents)),
+    route("GET", "/v1/phone-numbers", Key, || list(Numbers)),
+    route("POST", "/v1/phone-numbers", Key, || create(Numbers)),
+    route("GET", "/v1/phone-numbers/{id}", Key, || read(Numbers)),
+    route("PATCH", "/v1/phone-numbers/{id}", Key, || change(Numbers)),
+    route("DELETE", "/v1/phone-numbers/{id}", Key, || remove(Numbers)),
+    // ThunderPhone alone.
+    route("POST", "/v1/call", Key, || post(place::thunderphone)),
+    route("GET", "/v1/calls/{id}/audio", Key, || get(recording::audio)),
+    route("GET", "/v1/calls/{id}/transcript", Key, || get(calls::transcript)),
+    route("POST", "/v1/phone-numbers/{id}/verify-voip", Key, || post(trials::verify_voip)),
+    route("POST", "/v1/developer/webhook-endpoints/{id}/test", Key, || post(trials::endpoint)),
+    route("GET", "/v1/billing", Key, || get(billing::account)),
+    route("PATCH", "/v1/billing", Key, || patch(billing::change)),
+    route("POST", "/v1/billing/top-up", Key, || post(billing::top_up)),
+    route("GET", "/v1/billing/transactions", Key, || get(billing::transactions)),
+    route("GET", "/v1/voip-connections", Key, || list(Connections)),
+    route("POST", "/v1/voip-connections", Key, || create(Connections)),
+    route("GET", "/v1/voip-connections/{id}", Key, || read(Connections)),
+    route("PATCH", "/v1/voip-connections/{id}", Key, || change(Connections)),
+    route("DELETE", "/v1/voip-connections/{id}", Key, || remove(Connections)),
+    route("GET", "/v1/developer/webhook-endpoints", Key, || list(Endpoints)),
+    route("POST", "/v1/developer/webhook-endpoints", Key, || create(Endpoints)),
+    route("GET", "/v1/developer/webhook-endpoints/{id}", Key, || read(Endpoints)),
+    route("PATCH", "/v1/developer/webhook-endpoints/{id}", Key, || change(Endpoints)),
+    route("DELETE", "/v1/developer/webhook-endpoints/{id}", Key, || remove(Endpoints)),
+    // MiniVoice alone.
+    route("POST", "/v1/calls", Key, || post(place::minivoice)),
+    route("GET", "/v1/trunks", Key, || list(Trunks)),
+    route("POST", "/v1/trunks", Key, || create(Trunks)),
+    route("GET", "/v1/trunks/{id}", Key, || read(Trunks)),
+    route("GET", "/v1/rates", Key, || get(billing::rates)),
+    route("POST", "/v1/rates", Key, || post(billing::add_rate)),
+    route("GET", "/v1/usage", Key, || get(billing::usage)),
+    route("GET", "/v1/applications", Key, || list(Applications)),
+    route("POST", "/v1/applications", Key, || create(Applications)),
+    route("GET", "/v1/applications/{id}", Key, || read(Applications)),
+    route("GET", "/v1/dids", Key, || list(Dids)),
+    route("POST", "/v1/dids", Key, || create(Dids)),
+    route("GET", "/v1/dids/{id}", Key, || read(Dids)),
+    // The switch's own, for any key of the tenant.
+    route("POST", "/v1/calls/{id}/hangup", Key, || post(control::hangup)),
+    route("POST", "/v1/calls/{id}/transfer", Key, || post(control::transfer)),
+    route("POST", "/v1/trunks/{id}/doctor", Key, || post(doctor::examine)),
+    route("POST", "/v1/native/trunks/{id}/doctor", Key, || post(doctor::examine)),
+    route("GET", "/v1/native/tenants", Key, || list(Native(ObjectKind::Tenant))),
+    route("POST", "/v1/native/tenants", Key, || create(Native(ObjectKind::Tenant))),
+    route("GET", "/v1/native/tenants/{id}", Key, || read(Native(ObjectKind::Tenant))),
+    route("PATCH", "/v1/native/tenants/{id}", Key, || change(Native(ObjectKind::Tenant))),
+    route("DELETE", "/v1/native/tenants/{id}", Key, || remove(Native(ObjectKind::Tenant))),
+    route("GET", "/v1/native/keys", Key, || list(Native(ObjectKind::Key))),
+    route("POST", "/v1/native/keys", Key, || create(Native(ObjectKind::Key))),
+    route("GET", "/v1/native/keys/{id}", Key, || read(Native(ObjectKind::Key))),
+    route("PATCH", "/v1/native/keys/{id}", Key, || change(Native(ObjectKind::Key))),
+    route("DELETE", "/v1/native/keys/{id}", Key, || remove(Native(ObjectKind::Key))),
+    route("GET", "/v1/native/agents", Key, || list(Native(ObjectKind::Agent))),
+    route("POST", "/v1/native/agents", Key, || create(Native(ObjectKind::Agent))),
+    route("GET", "/v1/native/agents/{id}", Key, || read(Native(ObjectKind::Agent))),
+    route("PATCH", "/v1/native/agents/{id}", Key, || change(Native(ObjectKind::Agent))),
+    route("DELETE", "/v1/native/agents/{id}", Key, || remove(Native(ObjectKind::Agent))),
+    route("GET", "/v1/native/numbers", Key, || list(Native(ObjectKind::Number))),
+    route("POST", "/v1/native/numbers", Key, || create(Native(ObjectKind::Number))),
+    route("GET", "/v1/native/numbers/{id}", Key, || read(Native(ObjectKind::Number))),
+    route("PATCH", "/v1/native/numbers/{id}", Key, || change(Native(ObjectKind::Number))),
+    route("DELETE", "/v1/native/numbers/{id}", Key, || remove(Native(ObjectKind::Number))),
+    route("GET", "/v1/native/trunks", Key, || list(Native(ObjectKind::Trunk))),
+    route("POST", "/v1/native/trunks", Key, || create(Native(ObjectKind::Trunk))),
+    route("GET", "/v1/native/trunks/{id}", Key, || read(Native(ObjectKind::Trunk))),
+    route("PATCH", "/v1/native/trunks/{id}", Key, || change(Native(ObjectKind::Trunk))),
+    route("DELETE", "/v1/native/trunks/{id}", Key, || remove(Native(ObjectKind::Trunk))),
+    route("GET", "/v1/native/applications", Key, || list(Native(ObjectKind::Application))),
+    route("POST", "/v1/native/applications", Key, || create(Native(ObjectKind::Application))),
+    route("GET", "/v1/native/applications/{id}", Key, || read(Native(ObjectKind::Application))),
+    route("PATCH", "/v1/native/applications/{id}", Key, || change(Native(ObjectKind::Application))),
+    route("DELETE", "/v1/native/applications/{id}", Key, || remove(Native(ObjectKind::Application))),
+    route("GET", "/v1/native/webhook-endpoints", Key, || list(Native(ObjectKind::WebhookEndpoint))),
+    route("POST", "/v1/native/webhook-endpoints", Key, || create(Native(ObjectKind::WebhookEndpoint))),
+    route("GET", "/v1/native/webhook-endpoints/{id}", Key, || read(Native(ObjectKind::WebhookEndpoint))),
+    route("PATCH", "/v1/native/webhook-endpoints/{id}", Key, || change(Native(ObjectKind::WebhookEndpoint))),
+    route("DELETE", "/v1/native/webhook-endpoints/{id}", Key, || remove(Native(ObjectKind::WebhookEndpoint))),
+    route("POST", "/v1/native/webhook-endpoints/{id}/test", Key, || post(trials::native_endpoint)),
+    // The operator's, by the token that the key file makes.
+    route("POST", "/v1/native/billing/credits", Key, || post(billing::credit)),
+    // The operator's.
+    route("GET", "/metrics", Operator, || get(health::metrics)),
+    route("GET", "/livez", Operator, || get(health::live)),
+    route("GET", "/readyz", Operator, || get(health::ready)),
+];
+
+const fn route(
+    method: &'static str,
+    path: &'static str,
+    access: Access,
+    handler: fn() -> MethodRouter<Api>,
+) -> Route {
+    Route { method, path, access, handler }
+}
+
+fn list(what: Collection) -> MethodRouter<Api> {
+    get(move |State(api): State<Api>, headers: HeaderMap, RawQuery(query): RawQuery| {
+        objects::list(api, headers, query, what)
+    })
+}
+
+fn create(what: Collection) -> MethodRouter<Api> {
+    post(move |State(api): State<Api>, headers: HeaderMap, body: Body| {
+        objects::create(api, headers, body, what)
+    })
+}
+
+fn read(what: Collection) -> MethodRouter<Api> {
+    get(move |State(api): State<Api>, headers: HeaderMap, id: PathText| objects::read(api, headers, id, what))
+}
+
+fn change(what: Collection) -> MethodRouter<Api> {
+    patch(move |State(api): State<Api>, headers: HeaderMap, id: PathText, body: Body| {
+        objects::update(api, headers, id, body, (what, false))
+    })
+}
+
+fn replace(what: Collection) -> MethodRouter<Api> {
+    put(move |State(api): State<Api>, headers: HeaderMap, id: PathText, body: Body| {
+        objects::update(api, headers, id, body, (what, true))
+    })
+}
+
+fn remove(what: Collection) -> MethodRouter<Api> {
+    delete(move |State(api): State<Api>, headers: HeaderMap, id: PathText| {
+        objects::remove(api, headers, id, what)
+    })
+}

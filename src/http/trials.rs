@@ -1,0 +1,104 @@
+//! What is proven by doing it: that a number's trunk carries calls, that a receiver of events takes one.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+
+use super::calls::{PathText, as_writer};
+use super::objects::{answer, find, refused, show, wall_now};
+use super::{Api, body, doctor};
+use crate::directory::{Change, Expect};
+use crate::doctor::{Probe, Verdict};
+use crate::face::collection::{self, Collection};
+use crate::face::{self, Problem};
+use crate::model::{Face, Key, ObjectKind, ObjectProblem, PhoneNumber, Refusal, TrunkId};
+use crate::webhook;
+
+/// `POST /v1/phone-numbers/{id}/verify-voip`, of ThunderPhone alone: OPTIONS, REGISTER, and a call by the number's trunk, to `to`
+/// or, if the body says nothing, to the number itself. Only when no step found a fault is the number verified.
+pub async fn verify_voip(State(api): State<Api>, headers: HeaderMap, id: PathText, sent: Body) -> Response {
+    as_writer(&api, &headers, async |key| {
+        let what = Collection::Numbers;
+        let shape = collection::shape(key.face, what).filter(|_| key.face == Face::ThunderPhone);
+        let shape = shape.ok_or(Problem::NoSuchPath)?;
+        let sent = body::read(&headers, sent, api.body_max, api.body_timeout).await?;
+        let fields = face::resource::body(&sent)?;
+        let snapshot = api.directory.snapshot();
+        let number = find(&snapshot, key, ObjectKind::Number, &id)?.clone();
+        if number.is_managed_by_file() {
+            return Err(ObjectProblem::ManagedByFile.into());
+        }
+        let trunk =
+            number.trunk.and_then(|id: TrunkId| snapshot.trunk_by_id(id)).ok_or(Refusal::DemoNumber)?;
+        let to = probed(&fields, &number.name)?;
+        let probe = Probe::default();
+        let findings = api.practice.examine(key, trunk, Some(to), probe).await.map_err(doctor::refused)?;
+        if let Some(fault) = findings.iter().find(|finding| finding.verdict == Verdict::Fault) {
+            let mut shown = show(&api, key, what, &number);
+            shown["status"] = json!("failed");
+            shown["detail"] = json!(fault.to_string());
+            shown["findings"] = json!(findings);
+            return Ok(answer(200, &shown));
+        }
+        let document = Map::from_iter([("verified".to_owned(), Value::Bool(true))]);
+        // What was proven is that this trunk carries calls: not whatever the number has been given meanwhile.
+        let expect = Expect::Revision(number.revision);
+        let change = Change { name: None, document, is_whole: false, expect, at: wall_now() };
+        let id = number.id.to_string();
+        let changed = api.registry.update(key.tenant, ObjectKind::Number, &id, change).await;
+        let mut shown = show(&api, key, what, &*changed.map_err(|error| refused(&shape, error))?);
+        shown["status"] = json!("verified");
+        Ok(answer(200, &shown))
+    })
+    .await
+}
+
+/// Whom to call.
+fn probed(fields: &Map<String, Value>, own: &str) -> Result<PhoneNumber, Refusal> {
+    let text = match fields.get("to") {
+        None | Some(Value::Null) => own,
+        Some(Value::String(text)) => text.as_str(),
+        Some(_) => return Err(Refusal::InvalidPhone { field: "to" }),
+    };
+    text.parse().map_err(|_| Refusal::InvalidPhone { field: "to" })
+}
+
+/// `POST /v1/developer/webhook-endpoints/{id}/test`, of ThunderPhone alone.
+pub async fn endpoint(State(api): State<Api>, headers: HeaderMap, id: PathText) -> Response {
+    as_writer(&api, &headers, async |key| {
+        if key.face != Face::ThunderPhone {
+            return Err(Problem::NoSuchPath);
+        }
+        send(&api, key, &id).await
+    })
+    .await
+}
+
+/// The same at the native path, for any key of the tenant.
+pub async fn native_endpoint(State(api): State<Api>, headers: HeaderMap, id: PathText) -> Response {
+    as_writer(&api, &headers, async |key| send(&api, key, &id).await).await
+}
+
+/// Sends `webhook.test` once, signed as its events are, and says what came of it.
+async fn send(api: &Api, key: &Key, id: &PathText) -> Result<Response, Problem> {
+    let snapshot = api.directory.snapshot();
+    let object = find(&snapshot, key, ObjectKind::WebhookEndpoint, id)?;
+    let endpoint = snapshot.endpoints(key.tenant).find(|endpoint| endpoint.id.0 == object.id);
+    let endpoint = endpoint.ok_or(ObjectProblem::NotFound(ObjectKind::WebhookEndpoint))?;
+    let body = face::thunderphone::resource::test_event(object.id);
+    let message = format!("evt_test_{:016x}", rand::random::<u64>());
+    let seconds = wall_now().0.div_euclid(1_000);
+    let secret = endpoint.signing.reveal();
+    let headers = webhook::signed(key.face, secret, &endpoint.url, message, seconds, body.as_bytes());
+    let shown = match api.egress.post(&endpoint.url, &headers, Bytes::from(body)).await {
+        Ok(answer) => {
+            let delivered = (200..300).contains(&answer.status);
+            json!({ "delivered": delivered, "status": answer.status, "error": null })
+        }
+        Err(error) => json!({ "delivered": false, "status": null, "error": error.to_string() }),
+    };
+    Ok(answer(200, &shown))
+}

@@ -1,0 +1,235 @@
+//! Nobody sees another tenant's: every route of the router, with another tenant's ids, answers as for ids that nobody has; and
+//! none but the operator's answers without a key.
+
+use serde_json::{Value, json};
+use trunkline::http::{Access, ROUTES, Route};
+
+use super::{client, client_of};
+use crate::switch::{Client, Reply, Switch};
+
+/// What the first tenant has: a path's collection, and every rendering of an id there.
+type Owned = Vec<(&'static str, Vec<String>)>;
+
+/// An id that nobody has, in the shape of this one.
+fn nobody(id: &str) -> String {
+    match id {
+        id if id.starts_with("CA") => format!("CA{:032x}", 0x1f_ffff_ffff_fff0_u64),
+        id if id.starts_with("agent_") => format!("agent_{:016x}", 0x1f_ffff_ffff_fff0_u64),
+        id if id.starts_with('+') => "+15559999999".to_owned(),
+        id if id.bytes().all(|byte| byte.is_ascii_digit()) => "9007199254740976".to_owned(),
+        id => match id.rsplit_once('_') {
+            Some((prefix, digits)) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                format!("{prefix}_9007199254740976")
+            }
+            _ => "nobody-has-this".to_owned(),
+        },
+    }
+}
+
+/// Everything that the first tenant has: the file's objects, stored ones, a call.
+fn own(switch: &Switch) -> Owned {
+    let api = switch.client();
+    let made = |collection: &str, body: Value| {
+        let reply = api.post(&format!("/v1/native/{collection}"), &body);
+        assert_eq!(reply.status, 201, "{body}: {reply:?}");
+        reply.json
+    };
+    let trunk =
+        made("trunks", json!({ "name": "mine", "uri": "sip:127.0.0.1:5999", "options_interval_seconds": 0 }));
+    let agent = made("agents", json!({ "name": "my-agent" }));
+    let number = made("numbers", json!({ "e164": "+15550000077", "trunk": "mine", "agent": "my-agent" }));
+    let application = made("applications", json!({ "name": "my-app", "agent": "my-agent" }));
+    let endpoint = made("webhook-endpoints", json!({ "url": "https://a.example/hook" }));
+    let tenant = made("tenants", json!({ "name": "another" }));
+    let key = made("keys", json!({ "face": "nixflex" }));
+    let call = switch.call();
+    let text = |object: &Value, key: &str| object[key].as_str().expect("text").to_owned();
+    let id = |object: &Value| object["id"].to_string();
+    let agent_id = format!("agent_{:016x}", agent["id"].as_u64().expect("an id"));
+    let agents = vec![id(&agent), agent_id, "my-agent".into(), "agent_demo".into()];
+    let numbers = vec![
+        id(&number),
+        format!("num_{}", number["id"]),
+        format!("did_{}", number["id"]),
+        "+15550000077".into(),
+        "+447446466847".into(),
+    ];
+    let trunks = vec![id(&trunk), format!("trunk_{}", trunk["id"]), "mine".into(), "t1".into()];
+    let keys = vec![id(&key), text(&key, "public"), "nxf_demo".into()];
+    let number_of_call = u128::from_str_radix(&call[2..], 16).expect("hexadecimal");
+    vec![
+        ("calls", vec![call, format!("call_{number_of_call}"), number_of_call.to_string()]),
+        ("trunks", trunks.clone()),
+        ("voip-connections", trunks),
+        ("agents", agents.clone()),
+        ("phone-numbers", numbers.clone()),
+        ("phone-number", [agents.clone(), numbers.clone()].concat()),
+        ("numbers", numbers.clone()),
+        ("number", numbers.clone()),
+        ("dids", numbers),
+        ("applications", vec![id(&application), format!("app_{}", application["id"]), "my-app".into()]),
+        ("webhook-endpoints", vec![id(&endpoint)]),
+        ("tenants", vec![id(&tenant), "another".into()]),
+        ("keys", keys),
+    ]
+}
+
+/// The collection whose id stands in a path.
+fn collection(path: &'static str) -> Option<&'static str> {
+    if path.contains("{file}") {
+        return Some("calls");
+    }
+    if !path.contains("{id}") {
+        return None;
+    }
+    path.split("/{").next().filter(|before| before.len() < path.len())?.rsplit('/').next()
+}
+
+/// Asks as the holder of this account, where a path names one.
+fn ask(client: &Client, route: &Route, account: &str, id: &str) -> Reply {
+    let body = if route.method == "GET" { Vec::new() } else { b"{}".to_vec() };
+    let path = route.path.replace("{account}", account).replace("{file}", "{id}.json").replace("{id}", id);
+    client.any(route.method, &path, body, &[])
+}
+
+/// What a client can tell answers apart by.
+fn told(reply: &Reply, id: &str) -> (u16, String) {
+    let text = if id.len() > 3 { reply.text.replace(id, "ID") } else { reply.text.clone() };
+    (reply.status, text)
+}
+
+#[test]
+fn another_tenants_ids_are_nobodys_on_every_route() {
+    let switch = Switch::start("");
+    let owned = own(&switch);
+    let tenant =
+        switch.client().post("/v1/native/tenants", &json!({ "name": "stranger" })).json["id"].clone();
+    let key = |fields: Value| {
+        let mut body = json!({ "tenant": tenant });
+        for (name, value) in fields.as_object().expect("fields") {
+            body[name] = value.clone();
+        }
+        let made = switch.client().post("/v1/native/keys", &body);
+        assert_eq!(made.status, 201, "{body}: {made:?}");
+        made.json["key"].as_str().expect("shown once").to_owned()
+    };
+    let first = client(&switch, &key(json!({ "face": "nixflex" })));
+    assert_eq!(first.post("/v1/native/agents", &json!({ "name": "theirs" })).status, 201);
+    assert_eq!(
+        first.post("/v1/native/applications", &json!({ "name": "theirs", "agent": "theirs" })).status,
+        201
+    );
+    for (face, fields) in [
+        ("nixflex", json!({})),
+        ("thunderphone", json!({})),
+        ("voiceflow", json!({ "agent": "theirs" })),
+        ("minivoice", json!({ "application": "theirs" })),
+        ("twilio", json!({})),
+    ] {
+        let mut fields = fields;
+        fields["face"] = json!(face);
+        let credentials = key(fields);
+        let stranger = client_of(&switch, face, &credentials);
+        let account = credentials.split(':').next().expect("a first half").to_owned();
+        let mut tried = 0;
+        for route in ROUTES.iter().filter(|route| route.access == Access::Key) {
+            let Some(kind) = collection(route.path) else { continue };
+            let ids = owned.iter().find(|(name, _)| *name == kind);
+            let (_, ids) = ids.unwrap_or_else(|| panic!("this test knows no id for {}", route.path));
+            for id in ids {
+                let (theirs, none) =
+                    (ask(&stranger, route, &account, id), ask(&stranger, route, &account, &nobody(id)));
+                assert!(
+                    (400..500).contains(&theirs.status),
+                    "{face} {} {}: {theirs:?}",
+                    route.method,
+                    route.path
+                );
+                assert_eq!(
+                    told(&theirs, id),
+                    told(&none, &nobody(id)),
+                    "{face} {} {} {id}",
+                    route.method,
+                    route.path
+                );
+                tried += 1;
+            }
+        }
+        assert!(tried > 100, "{tried}");
+        // And a list is empty, whatever it is of.
+        for route in ROUTES.iter().filter(|route| route.method == "GET" && route.access == Access::Key) {
+            if collection(route.path).is_some() {
+                continue;
+            }
+            let reply = stranger.get(route.path);
+            for secret in [
+                "mine",
+                "my-agent",
+                "my-app",
+                "nxf_demo",
+                "agent_demo",
+                "+15550000077",
+                "another",
+                "a.example",
+            ] {
+                assert!(!reply.text.contains(secret), "{face} {}: {reply:?}", route.path);
+            }
+        }
+    }
+    // Nothing of it has changed anything.
+    for (kind, path) in
+        [("trunks", "mine"), ("agents", "my-agent"), ("numbers", "+15550000077"), ("tenants", "another")]
+    {
+        let object = switch.get(&format!("/v1/native/{kind}/{path}"));
+        assert_eq!((object.status, &object.json["revision"]), (200, &json!(1)), "{object:?}");
+    }
+    assert_eq!(switch.complaints(), [""; 0]);
+}
+
+#[test]
+fn no_route_but_the_operators_answers_without_a_key() {
+    let switch = Switch::start("");
+    for credentials in [
+        "Bearer nxf_nobody:nxfs_wrong-secret",
+        "Bearer nxf_demo:nxfs_wrong",
+        "Basic bnhmX2RlbW86eA==",
+        "Bearer x",
+        "x",
+    ] {
+        let nobody = Client::with(&format!("http://{}", switch.place.http()), credentials);
+        for route in ROUTES {
+            let reply = ask(&nobody, route, "AC1", "1");
+            let is_open = reply.status != 401;
+            assert_eq!(
+                is_open,
+                route.access == Access::Operator,
+                "{credentials} {} {}: {reply:?}",
+                route.method,
+                route.path
+            );
+        }
+    }
+    let open: Vec<_> =
+        ROUTES.iter().filter(|route| route.access == Access::Operator).map(|route| route.path).collect();
+    assert_eq!(open, ["/metrics", "/livez", "/readyz"], "a route without a key is a decision");
+}
+
+#[test]
+fn a_tenants_key_is_not_the_operators() {
+    let switch = Switch::start("");
+    let tenant = switch.client().post("/v1/native/tenants", &json!({ "name": "acme" })).json["id"].clone();
+    let key = switch.client().post("/v1/native/keys", &json!({ "face": "nixflex", "tenant": tenant })).json;
+    let acme = client(&switch, key["key"].as_str().expect("shown once"));
+    let seen: Vec<Value> = acme.get("/v1/native/tenants").json["data"].as_array().expect("a list").clone();
+    assert_eq!(seen.len(), 1, "itself");
+    assert_eq!(acme.post("/v1/native/tenants", &json!({ "name": "more" })).status, 403);
+    let own = format!("/v1/native/tenants/{tenant}");
+    assert_eq!(acme.patch(&own, &json!({ "name": "renamed" }), &[]).status, 403);
+    assert_eq!(acme.delete(&own).status, 403);
+    // Whatever tenant it names, its keys are its own.
+    let made = acme.post("/v1/native/keys", &json!({ "face": "nixflex", "tenant": 1 })).json;
+    assert_eq!(made["tenant"], tenant);
+    // A revoked key is out at once.
+    assert_eq!(acme.delete(&format!("/v1/native/keys/{}", made["id"])).status, 204);
+    assert_eq!(client(&switch, made["key"].as_str().expect("shown once")).get("/v1/calls").status, 401);
+}

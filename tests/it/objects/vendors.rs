@@ -1,0 +1,218 @@
+//! ThunderPhone's and MiniVoice's collections, in their envelopes; keys of every vendor.
+
+use serde_json::{Value, json};
+
+use super::{client, told};
+use crate::callees::{number, ring};
+use crate::doctor::carrier_at;
+use crate::switch::{Client, Receiver, Setup, Switch, eventually};
+use trunkline::simulator::Persona;
+
+/// A client with a new key of this vendor.
+fn of(switch: &Switch, fields: Value) -> (Client, Value) {
+    let made = switch.client().post("/v1/native/keys", &fields);
+    assert_eq!(made.status, 201, "{fields}: {made:?}");
+    (client(switch, made.json["key"].as_str().expect("shown once")), made.json)
+}
+
+#[test]
+fn thunderphones_agents_connections_and_numbers() {
+    let switch = Switch::start("");
+    let (api, _) = of(&switch, json!({ "face": "thunderphone" }));
+    let agent = api.post("/v1/agents", &json!({ "name": "Front desk", "prompt": "You are kind.", "voice": "amy", "outbound_speak_order": "callee_first" }));
+    assert_eq!(agent.status, 201, "{agent:?}");
+    assert_eq!(
+        (&agent.json["prompt"], &agent.json["outbound_speak_order"]),
+        (&json!("You are kind."), &json!("callee_first"))
+    );
+    assert!(agent.json["id"].is_u64(), "{agent:?}");
+    let unknown = api.post("/v1/agents", &json!({ "colour": 1 }));
+    assert_eq!(unknown.status, 400, "an unknown key is refused: {unknown:?}");
+
+    let trunk = api.post(
+        "/v1/voip-connections",
+        &json!({ "name": "mine", "sip_uri": "sip:127.0.0.1:5999", "username": "u", "password": "hidden" }),
+    );
+    assert_eq!((trunk.status, &trunk.json["sip_uri"]), (201, &json!("sip:127.0.0.1:5999")), "{trunk:?}");
+    assert!(!trunk.text.contains("hidden"));
+    let body = json!({ "number": "+15550000001", "voip_connection_id": trunk.json["id"], "agent_id": agent.json["id"], "verified": true });
+    let line = api.post("/v1/phone-numbers", &body);
+    assert_eq!(line.status, 201, "{line:?}");
+    for (name, value) in [
+        ("source", json!("voip")),
+        ("verified", json!(false)),
+        ("outbound_enabled", json!(true)),
+        ("agent_id", agent.json["id"].clone()),
+    ] {
+        assert_eq!(line.json[name], value, "{name}: {line:?}");
+    }
+    let demo = api.post("/v1/phone-numbers", &json!({ "number": "+15550000002" }));
+    assert_eq!(demo.json["source"], "demo", "{demo:?}");
+    let list = api.get("/v1/phone-numbers").json;
+    assert_eq!((&list["total"], list["results"].as_array().map(Vec::len)), (&json!(3), Some(3)), "{list}");
+
+    let call = |from: &str| {
+        api.post(
+            "/v1/call",
+            &json!({ "from_number": from, "to_number": "+447386172392", "agent_id": agent.json["id"] }),
+        )
+    };
+    for (from, detail) in [
+        ("+15550000001", "outbound blocked (unverified VoIP)"),
+        ("+15550000002", "outbound blocked (demo number)"),
+    ] {
+        let refused = call(from);
+        assert_eq!((refused.status, &refused.json["detail"]), (403, &json!(detail)), "{refused:?}");
+    }
+    let gone = api.get("/v1/phone-numbers/77");
+    assert_eq!((gone.status, &gone.json["code"]), (404, &json!("phone_number_not_found")), "{gone:?}");
+    assert_eq!(api.get("/v1/applications").status, 404, "another vendor's");
+}
+
+#[test]
+fn a_number_is_verified_by_a_call_and_only_if_it_went_well() {
+    let switch = Switch::start("");
+    let (api, _) = of(&switch, json!({ "face": "thunderphone" }));
+    let uri = format!("sip:{}", switch.place.trunk_sip());
+    let trunk = json!({ "name": "mine", "sip_uri": uri, "username": "trunkuser", "password": "trunkpass", "options_interval_seconds": 0 });
+    let trunk = api.post("/v1/voip-connections", &trunk);
+    let line = api.post(
+        "/v1/phone-numbers",
+        &json!({ "number": "+447446466849", "voip_connection_id": trunk.json["id"] }),
+    );
+    assert_eq!(line.status, 201, "{line:?}");
+    let path = format!("/v1/phone-numbers/{}", line.json["id"]);
+    let verify = || api.post(&format!("{path}/verify-voip"), &json!({ "to": "+447386172392" }));
+
+    let failed = verify();
+    assert_eq!(
+        (failed.status, &failed.json["status"], &failed.json["verified"]),
+        (200, &json!("failed"), &json!(false)),
+        "{failed:?}"
+    );
+    assert!(failed.json["detail"].is_string() && !failed.text.contains("trunkpass"), "{failed:?}");
+    let _carrier = carrier_at(&switch.place, "healthy");
+    let verified = verify();
+    assert_eq!(
+        (&verified.json["status"], &verified.json["verified"]),
+        (&json!("verified"), &json!(true)),
+        "{verified:?}"
+    );
+    assert_eq!(api.get(&path).json["verified"], true);
+    // Another connection has shown nothing yet.
+    let moved = api.patch(&path, &json!({ "voip_connection_id": trunk.json["id"] }), &[]);
+    assert_eq!(moved.json["verified"], false, "{moved:?}");
+    let file = api.post("/v1/phone-numbers/+447446466847/verify-voip", &json!({}));
+    assert_eq!((file.status, &file.json["code"]), (409, &json!("managed_by_file")), "{file:?}");
+}
+
+#[test]
+fn an_endpoint_is_tried_and_gets_the_events_of_calls_signed_with_its_own_secret() {
+    let receiver = Receiver::start();
+    let (switch, callees) = ring(Setup::new().agent("greeting = \"Hello. [END_CALL]\""));
+    let (api, _) = of(&switch, json!({ "face": "thunderphone" }));
+    let body = json!({ "url": receiver.url(), "events": ["telephony.complete"] });
+    let made = api.post("/v1/developer/webhook-endpoints", &body);
+    assert_eq!(made.status, 201, "{made:?}");
+    let secret = made.json["secret"].as_str().expect("shown once").to_owned();
+    let path = format!("/v1/developer/webhook-endpoints/{}", made.json["id"]);
+    assert!(!api.get(&path).text.contains(&secret));
+    let tried = api.post(&format!("{path}/test"), &json!({}));
+    assert_eq!(tried.json, json!({ "delivered": true, "status": 200, "error": null }), "{tried:?}");
+
+    let body = json!({ "from_number": "+447446466847", "to_number": number(Persona::Person), "agent_id": "agent_demo",
+        "config": null });
+    let placed = api.post("/v1/call", &body);
+    assert_eq!(placed.status, 201, "{placed:?}");
+    callees.await_over(1);
+    let deliveries = receiver.await_deliveries(2);
+    for (delivery, kind) in deliveries.iter().zip(["webhook.test", "telephony.complete"]) {
+        assert_eq!(delivery.json["type"], kind, "{:?}", delivery.json);
+        let signature = delivery.headers.get("x-thunderphone-signature").expect("a signature");
+        assert_eq!(*signature, hex_hmac(&secret, &delivery.bytes), "{kind}");
+    }
+    let off = api.patch(&path, &json!({ "enabled": false }), &[]);
+    assert_eq!(off.json["enabled"], false, "{off:?}");
+    assert_eq!(api.post("/v1/call", &body).status, 201);
+    callees.await_over(2);
+    switch.metrics_until("nothing owed", |metrics| metrics.is_idle());
+    assert_eq!(receiver.await_deliveries(2).len(), 2);
+}
+
+#[test]
+fn minivoices_trunks_applications_and_dids() {
+    let (switch, callees) = ring(Setup::new().agent("greeting = \"Hello. [END_CALL]\""));
+    let made = |collection: &str, body: Value| {
+        let reply = switch.client().post(&format!("/v1/native/{collection}"), &body);
+        assert_eq!(reply.status, 201, "{body}: {reply:?}");
+        reply.json
+    };
+    made("applications", json!({ "name": "first", "agent": "agent_demo", "trunk": "t1" }));
+    let (api, _) = of(&switch, json!({ "face": "minivoice", "application": "first" }));
+    let trunk = api.post(
+        "/v1/trunks",
+        &json!({ "name": "mv", "sip_uri": "sip:127.0.0.1:5999", "concurrent_limit": 5, "cps_limit": 2.5 }),
+    );
+    assert_eq!(trunk.status, 201, "{trunk:?}");
+    assert!(trunk.json["id"].as_str().is_some_and(|id| id.starts_with("trunk_")), "{trunk:?}");
+    assert_eq!((&trunk.json["concurrent_limit"], &trunk.json["cps_limit"]), (&json!(5), &json!(2.5)));
+    let body = json!({ "name": "second", "answer_url": "https://a.example/answer", "webhook_url": "https://a.example/hook",
+        "agent_id": "agent_demo", "trunk_id": trunk.json["id"] });
+    let application = api.post("/v1/applications", &body);
+    assert_eq!(application.status, 201, "{application:?}");
+    assert!(application.json["id"].as_str().is_some_and(|id| id.starts_with("app_")), "{application:?}");
+    assert_eq!(application.json["trunk_id"], trunk.json["id"]);
+    let did = api.post("/v1/dids", &json!({ "number": "+15550000001", "trunk_id": trunk.json["id"] }));
+    assert_eq!(did.status, 201, "{did:?}");
+    assert_eq!(api.get("/v1/dids").json["dids"].as_array().map(Vec::len), Some(2), "the file's too");
+    let wrong = api.post("/v1/trunks", &json!({ "name": "x", "sip_uri": "nowhere" }));
+    assert_eq!((wrong.status, &wrong.json["error"]["code"]), (400, &json!("invalid_request")), "{wrong:?}");
+    let keys = api.post("/v1/native/keys", &json!({ "face": "nixflex" }));
+    assert_eq!((keys.status, &keys.json["error"]["code"]), (403, &json!("forbidden")), "{keys:?}");
+    let call = api.post("/v1/calls", &json!({ "from": "+447446466847", "to": number(Persona::Person) }));
+    assert_eq!(call.status, 201, "{call:?}");
+    callees.await_over(1);
+}
+
+#[test]
+fn keys_of_every_vendor_are_made_on_the_command_line() {
+    let switch = Switch::start("");
+    let api = switch.client();
+    assert_eq!(
+        api.post("/v1/native/applications", &json!({ "name": "app", "agent": "agent_demo" })).status,
+        201
+    );
+    for (face, words, prefix) in [
+        ("nixflex", &[][..], "nxf_"),
+        ("thunderphone", &[], "sk_live_"),
+        ("voiceflow", &["--agent", "agent_demo"], "vf_"),
+        ("minivoice", &["--application", "app"], "mv_live_"),
+        ("twilio", &[], "AC"),
+    ] {
+        let words = [&["key", "create", "--face", face][..], words].concat();
+        let credentials = told(&switch, &words);
+        assert!(credentials.starts_with(prefix), "{face}");
+        let client = super::client_of(&switch, face, &credentials);
+        let path = match face {
+            "twilio" => {
+                let account = credentials.split(':').next().expect("a SID");
+                format!("/2010-04-01/Accounts/{account}/Calls/CA1.json")
+            }
+            _ => "/v1/calls".to_owned(),
+        };
+        eventually(face, || (client.get(&path).status != 401).then_some(()));
+    }
+    for (face, words) in [("voiceflow", &[][..]), ("minivoice", &[]), ("nixflex", &["--agent", "agent_demo"])]
+    {
+        let words = [&["key", "create", "--face", face][..], words].concat();
+        assert!(!super::trunkline(&switch, &words).status.success(), "{face}");
+    }
+}
+
+/// What ThunderPhone's receivers compute.
+fn hex_hmac(secret: &str, body: &[u8]) -> String {
+    use hmac::{Hmac, Mac};
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).expect("any length");
+    mac.update(body);
+    hex::encode(mac.finalize().into_bytes())
+}
