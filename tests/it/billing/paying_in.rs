@@ -120,7 +120,7 @@ fn an_account_that_runs_low_is_reloaded_once() {
     hook.set(CONFIRMED);
     let (switch, callees) = hooked("0.06", &hook);
     let reload = json!({ "auto_reload": { "enabled": true, "threshold": "0.05", "amount": "1.00" } });
-    let changed = phone(&switch).patch("/v1/billing", &reload);
+    let changed = phone(&switch).patch("/v1/billing", &reload, &[]);
     assert_eq!(
         (changed.status, &changed.json["auto_reload"]["amount"]),
         (200, &json!("1.00")),
@@ -135,7 +135,7 @@ fn an_account_that_runs_low_is_reloaded_once() {
         (1, Some(true))
     );
     assert_eq!(switch.get(&format!("/v1/calls/{call}")).status, 200);
-    let off = phone(&switch).patch("/v1/billing", &json!({ "auto_reload": { "enabled": false } }));
+    let off = phone(&switch).patch("/v1/billing", &json!({ "auto_reload": { "enabled": false } }), &[]);
     assert_eq!(off.json["auto_reload"]["enabled"], false, "{off:?}");
 }
 
@@ -144,7 +144,7 @@ fn without_a_hook_only_the_operator_credits() {
     let (mut switch, _callees) = paid("0");
     declined(&top_up(&switch, "5", "k1"), 409, "payment_hook_missing");
     let reload = json!({ "auto_reload": { "enabled": true, "threshold": 1, "amount": 1 } });
-    declined(&phone(&switch).patch("/v1/billing", &reload), 409, "payment_hook_missing");
+    declined(&phone(&switch).patch("/v1/billing", &reload, &[]), 409, "payment_hook_missing");
     let credit = json!({ "tenant": 1, "amount": "5.00" });
     let stolen = switch.client().post("/v1/native/billing/credits", &credit);
     assert_eq!(stolen.status, 401, "a tenant's key is no operator's: {stolen:?}");

@@ -49,11 +49,6 @@ impl Client {
         }
     }
 
-    /// With another key.
-    pub fn with(base: &str, authorization: &str) -> Self {
-        Self { authorization: authorization.to_owned(), ..Self::new(base) }
-    }
-
     pub fn get(&self, path: &str) -> Reply {
         self.try_get(path).unwrap_or_else(|| panic!("GET {path} got no answer"))
     }
@@ -70,12 +65,6 @@ impl Client {
     /// `None` if nobody answers.
     pub fn try_get(&self, path: &str) -> Option<Reply> {
         self.send(self.http.get(self.url(path))).ok()
-    }
-
-    pub fn patch(&self, path: &str, body: &Value) -> Reply {
-        let request = self.http.patch(self.url(path)).header("content-type", "application/json");
-        let sent = self.send(request.body(body.to_string()));
-        sent.unwrap_or_else(|error| panic!("PATCH {path}: {error}"))
     }
 
     pub fn post(&self, path: &str, body: &Value) -> Reply {
