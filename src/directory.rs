@@ -329,6 +329,7 @@ mod tests {
             prompt: "Hello".into(),
             variables: vec![],
             campaign: None,
+            recipient: None,
             voicemail: None,
             voicemail_message: None,
             metadata: None,

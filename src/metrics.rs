@@ -296,6 +296,7 @@ fn reason(refusal: &Refusal) -> &'static str {
         Refusal::Overloaded(_) => "overloaded",
         Refusal::Draining => "draining",
         Refusal::IdempotencyConflict => "idempotency_conflict",
+        Refusal::Superseded => "superseded",
         Refusal::Storage => "storage",
     }
 }

@@ -93,6 +93,7 @@ async fn watch(house: &House, args: &Args, route: Route) -> anyhow::Result<Outco
         prompt: args.say.clone(),
         variables: args.variables.clone(),
         campaign: None,
+        recipient: None,
         voicemail: None,
         voicemail_message: None,
         metadata: None,

@@ -9,6 +9,7 @@ mod inbound;
 mod leg;
 mod plan;
 mod queue;
+mod recipient;
 mod recovery;
 
 use std::net::IpAddr;
@@ -34,6 +35,7 @@ use ids::Ids;
 pub use inbound::callers;
 use leg::OpenLeg;
 use queue::{Queue, Waiting};
+pub use recipient::Prepared;
 
 /// What the dialer is made of.
 pub struct DialerParts {
@@ -277,6 +279,7 @@ impl Inner {
             Intended::Committed => Ok(None),
             Intended::Replay(replayed) => Ok(Some(replayed)),
             Intended::Conflict => Err(Refusal::IdempotencyConflict),
+            Intended::Superseded => Err(Refusal::Superseded),
         }
     }
 

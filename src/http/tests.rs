@@ -464,6 +464,7 @@ async fn a_call_is_placed_even_if_the_client_hangs_up() {
         prompt: "p".into(),
         variables: vec![],
         campaign: None,
+        recipient: None,
         voicemail: None,
         voicemail_message: None,
         metadata: None,

@@ -4,6 +4,7 @@
 
 mod attempt;
 mod caller;
+mod campaign;
 mod event;
 mod id;
 pub mod numbering;
@@ -19,9 +20,14 @@ mod secret;
 mod signing;
 mod time;
 mod trunk;
+mod zone;
 
 pub use attempt::{Attempt, Dialing};
 pub use caller::{IdentityHeader, NumberFormat, NumberStyle, RightToUse, SpendLimit, Stir, UnsignedCalls};
+pub use campaign::{
+    Campaign, CampaignId, CampaignStatus, ClaimedRecipient, Counts, Days, NewCampaign, NewRecipient,
+    Recipient, RecipientId, RecipientState, Window,
+};
 pub use event::{CallEvent, CallFact};
 pub use id::{AgentId, CallId, KeyId, NumberId, TenantId, TrunkId};
 pub use numbering::{CostClass, Country};
@@ -41,3 +47,4 @@ pub use trunk::{
     ReliableProvisional, SessionRefresher, ShownNumber, SrtpPolicy, Trunk, TrunkHealth, TrunkMedia,
     TrunkSession, TrunkTls,
 };
+pub use zone::{UnknownZone, Zone};

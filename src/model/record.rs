@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{AgentId, Attempt, CallId, Disposition, Face, KeyId, TenantId, Timestamp};
+use super::{AgentId, Attempt, CallId, Disposition, Face, KeyId, RecipientId, TenantId, Timestamp};
 
 /// Who called whom.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -121,6 +121,8 @@ pub struct CallRecord {
     pub attempts: Vec<Attempt>,
     /// A campaign this call counts in.
     pub campaign: Option<String>,
+    /// The campaign's recipient that it is made for: their states move together.
+    pub recipient: Option<RecipientId>,
     /// The client's own JSON object.
     pub metadata: Option<String>,
     /// Names that the prompt used and nobody gave.

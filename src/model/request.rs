@@ -1,6 +1,6 @@
 //! One outbound request as the switch understands it, whatever vendor's JSON it came in.
 
-use super::{KeyId, PhoneNumber, TenantId};
+use super::{KeyId, PhoneNumber, RecipientId, TenantId};
 
 /// The vendor whose documents a key's owner writes against.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Deserialize)]
@@ -68,6 +68,8 @@ pub struct OutboundRequest {
     pub variables: Vec<Variable>,
     /// A campaign this call counts in; may be unknown to us.
     pub campaign: Option<String>,
+    /// The recipient of a campaign whom this call is for.
+    pub recipient: Option<RecipientId>,
     /// What to do with a machine, if the client said so.
     pub voicemail: Option<VoicemailAction>,
     /// What to leave after the beep.

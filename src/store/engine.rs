@@ -33,6 +33,8 @@ macro_rules! on {
     };
 }
 
+pub(super) use on;
+
 /// A statement over a constant's columns, put together once.
 macro_rules! over_calls {
     ($before:expr, $after:expr) => {{
@@ -100,6 +102,8 @@ impl Engine {
         idempotency: &Idempotency,
     ) -> Result<Option<Replay>, StoreError> {
         const SQL: &str = "SELECT body_hash, response_status, response_body FROM calls
+            WHERE key_id = $1 AND idempotency_key = $2
+            UNION ALL SELECT body_hash, response_status, response_body FROM campaigns
             WHERE key_id = $1 AND idempotency_key = $2";
         on!(self, readers, |pool| {
             let query = sqlx::query(SQL).bind(signed(key.0)).bind(idempotency.key.as_str());
@@ -256,6 +260,6 @@ const DAY_MS: i64 = 86_400_000;
 const CALL_MAX_MS: i64 = 1_800_000;
 
 /// Ids are below 2^53, page offsets are bounded by the faces; what is larger finds nothing.
-fn signed(value: u64) -> i64 {
+pub(super) fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }

@@ -7,8 +7,8 @@ use super::outbox::{Delivery, EventKind, Settled, Settlement};
 use super::types::Intent;
 use super::{Replay, StoreError};
 use crate::model::{
-    AgentId, Attempt, CallId, CallRecord, CallState, Dialing, DialogRecord, Direction, Disposition, Face,
-    Idempotency, KeyId, StoredResponse, TenantId, Timestamp, WebhookTarget,
+    AgentId, Attempt, CallId, CallRecord, CallState, CampaignId, Dialing, DialogRecord, Direction,
+    Disposition, Face, Idempotency, KeyId, RecipientId, StoredResponse, TenantId, Timestamp, WebhookTarget,
 };
 
 /// A new row of `calls`.
@@ -26,6 +26,10 @@ pub(super) struct IntentRow<'a> {
     sip_call_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     campaign: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    batch: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recipient: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,6 +67,8 @@ impl<'a> From<&'a Intent> for IntentRow<'a> {
             trunk: &record.trunk,
             sip_call_id: &record.sip_call_id,
             campaign: record.campaign.as_deref(),
+            batch: record.recipient.map(|recipient| recipient.campaign.0),
+            recipient: record.recipient.map(|recipient| recipient.position),
             metadata: record.metadata.as_deref(),
             unknown_variables: (!record.unknown_variables.is_empty())
                 .then(|| json(&record.unknown_variables)),
@@ -268,7 +274,7 @@ columns!(sqlx::sqlite::SqliteRow, sqlx::postgres::PgRow);
 
 /// The columns that [`read_call`] wants, of a table or alias `c`.
 pub(super) const CALL_COLUMNS: &str = "c.call, c.tenant, c.direction, c.key_id, c.agent, c.from_number, c.to_number, c.trunk, \
-     c.sip_call_id, c.campaign, c.metadata, c.unknown_variables, c.webhook_url, c.webhook_face, c.webhook_key, c.state, \
+     c.sip_call_id, c.campaign, c.batch, c.recipient, c.metadata, c.unknown_variables, c.webhook_url, c.webhook_face, c.webhook_key, c.state, \
      c.created_at, c.ringing_at, c.answered_at, c.ended_at, c.disposition, c.ended_by, c.sip_status, c.q850, c.detail, \
      c.verdict, c.verdict_reason, c.verdict_evidence, c.dead_air_ms, c.recording, c.recording_error, \
      c.invites";
@@ -287,6 +293,7 @@ pub(super) fn read_call(row: &impl Columns) -> Result<CallRecord, StoreError> {
         trunk: required(row.text("trunk")?, "trunk")?,
         sip_call_id: required(row.text("sip_call_id")?, "sip_call_id")?,
         campaign: row.text("campaign")?,
+        recipient: read_recipient_id(row)?,
         metadata: row.text("metadata")?,
         unknown_variables: match row.text("unknown_variables")? {
             Some(text) => {
@@ -355,6 +362,14 @@ pub(super) fn read_replay(row: &impl Columns, idempotency: &Idempotency) -> Resu
     }))
 }
 
+fn read_recipient_id(row: &impl Columns) -> Result<Option<RecipientId>, StoreError> {
+    let (Some(campaign), Some(position)) = (id(row, "batch")?, id(row, "recipient")?) else {
+        return Ok(None);
+    };
+    let position = u32::try_from(position).map_err(|_| StoreError::Corrupt("recipient"))?;
+    Ok(Some(RecipientId { campaign: CampaignId(campaign), position }))
+}
+
 fn read_target(row: &impl Columns) -> Result<Option<WebhookTarget>, StoreError> {
     let Some(url) = row.text("webhook_url")? else { return Ok(None) };
     let face = match row.text("webhook_face")?.as_deref() {
@@ -368,7 +383,7 @@ fn call_id(row: &impl Columns) -> Result<CallId, StoreError> {
     id(row, "call")?.and_then(CallId::new).ok_or(StoreError::Corrupt("call id"))
 }
 
-fn id(row: &impl Columns, column: &'static str) -> Result<Option<u64>, StoreError> {
+pub(super) fn id(row: &impl Columns, column: &'static str) -> Result<Option<u64>, StoreError> {
     row.integer(column)?
         .map(|value| u64::try_from(value).map_err(|_| StoreError::Corrupt(column)))
         .transpose()
@@ -380,11 +395,14 @@ fn small(row: &impl Columns, column: &'static str) -> Result<Option<u16>, StoreE
         .transpose()
 }
 
-fn word<T>(text: Option<String>, read: impl Fn(&str) -> Option<T>) -> Result<Option<T>, StoreError> {
+pub(super) fn word<T>(
+    text: Option<String>,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, StoreError> {
     text.map(|text| read(&text).ok_or(StoreError::Corrupt("word"))).transpose()
 }
 
-fn required<T>(value: Option<T>, column: &'static str) -> Result<T, StoreError> {
+pub(super) fn required<T>(value: Option<T>, column: &'static str) -> Result<T, StoreError> {
     value.ok_or(StoreError::Corrupt(column))
 }
 

@@ -6,7 +6,7 @@ use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// Versions and names are the same for both engines.
-const HISTORY: [(i64, &str, &str, &str); 2] = [
+const HISTORY: [(i64, &str, &str, &str); 3] = [
     (
         1,
         "calls and outbox",
@@ -18,6 +18,12 @@ const HISTORY: [(i64, &str, &str, &str); 2] = [
         "attempts",
         include_str!("migrations/sqlite/0002_attempts.sql"),
         include_str!("migrations/postgres/0002_attempts.sql"),
+    ),
+    (
+        11,
+        "campaigns",
+        include_str!("migrations/sqlite/0011_campaigns.sql"),
+        include_str!("migrations/postgres/0011_campaigns.sql"),
     ),
 ];
 

@@ -78,6 +78,7 @@ fn classify_refusal(refusal: &Refusal) -> (u16, &'static str, Value) {
         Refusal::Overloaded(_) => (503, "overloaded", none()),
         Refusal::Draining => (503, "draining", none()),
         Refusal::IdempotencyConflict => (409, "idempotency_conflict", none()),
+        Refusal::Superseded => (409, "recipient_superseded", none()),
         Refusal::Storage => (500, "storage_failed", none()),
     }
 }
@@ -179,6 +180,7 @@ mod tests {
             (Refusal::Overloaded("ports"), 503, "server_error", "overloaded", none()),
             (Refusal::Draining, 503, "server_error", "draining", none()),
             (Refusal::IdempotencyConflict, 409, "conflict", "idempotency_conflict", none()),
+            (Refusal::Superseded, 409, "conflict", "recipient_superseded", none()),
             (Refusal::Storage, 500, "server_error", "storage_failed", none()),
         ] {
             assert_eq!(shown(refusal), (status, kind.into(), code.into(), details));

@@ -175,6 +175,7 @@ pub(crate) mod tests {
             trunk: "t1".into(),
             sip_call_id: "c".into(),
             campaign: None,
+            recipient: None,
             metadata: None,
             unknown_variables: vec![],
             webhook: None,

@@ -67,6 +67,7 @@ pub fn parse_outbound(key: &Key, body: &[u8]) -> Result<Outbound, Refusal> {
             prompt,
             variables,
             campaign,
+            recipient: None,
             voicemail,
             voicemail_message: voicemail_message.filter(|text| !text.trim().is_empty()),
             metadata,
