@@ -45,6 +45,7 @@
 pub mod admission;
 pub mod agent;
 pub mod call;
+pub mod campaign;
 pub mod cli;
 pub mod config;
 pub mod dialer;

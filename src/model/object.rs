@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    AgentId, Face, KeyId, NumberId, PhoneNumber, RightToUse, Secret, TenantId, TrunkId, VoicemailAction,
+    AgentId, Face, KeyId, NumberId, PhoneNumber, RightToUse, Secret, TenantId, TrunkId, VoicemailAction, Zone,
 };
 
 /// A telephone number of ours.
@@ -74,6 +74,8 @@ pub struct Agent {
     pub call_duration_max: Duration,
     /// How long both may be silent before the call ends.
     pub silence_hangup: Duration,
+    /// The zone of its campaigns' windows where they name none.
+    pub timezone: Option<Zone>,
     /// How answers are judged.
     pub detection: Detection,
     /// The number stored on the agent itself, used only if the agent has no number rows (seed 000, "legacy fallback").

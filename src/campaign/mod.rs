@@ -1,0 +1,3 @@
+//! Batch campaigns.
+
+pub mod window;
