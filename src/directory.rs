@@ -140,11 +140,22 @@ impl Snapshot {
         &self.numbers
     }
 
+    /// How many numbers of an agent may place calls.
+    pub fn outbound_numbers(&self, agent: AgentId) -> usize {
+        let numbers = self.agents.get(&agent).map_or(&[][..], |listed| &listed.numbers);
+        numbers.iter().filter(|number| number.outbound).count()
+    }
+
     /// Agent, then number, then trunk; the first failure wins.
     pub fn resolve(&self, request: &OutboundRequest) -> Result<Route, Refusal> {
-        let listed = self.listed(request.tenant, &request.agent).ok_or(Refusal::AgentNotFound)?;
+        self.way(request.tenant, &request.agent, request.from.as_ref())
+    }
+
+    /// The way out from this number of this agent, or from its first.
+    pub fn way(&self, tenant: TenantId, agent: &str, from: Option<&PhoneNumber>) -> Result<Route, Refusal> {
+        let listed = self.listed(tenant, agent).ok_or(Refusal::AgentNotFound)?;
         let agent = Arc::clone(&listed.agent);
-        let (number, from, choices) = match listed.choose(request.from.as_ref())? {
+        let (number, from, choices) = match listed.choose(from)? {
             Some(number) => (Some(Arc::clone(number)), number.e164.clone(), number.trunks.clone()),
             None => {
                 let stored = agent.phone_number.clone().ok_or(Refusal::AgentMissingPhoneNumber)?;

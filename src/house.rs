@@ -23,6 +23,7 @@ use trunkline_sip::{
 
 use crate::admission::{Admission, Limits};
 use crate::call::{Board, Command, Driver, DriverParts, Events, Intents, Mailbox, Shard};
+use crate::campaign::{Campaigns, Runner};
 use crate::config::{Config, Database};
 use crate::dialer::{self, Dialer, DialerParts, Settings};
 use crate::directory::Directory;
@@ -191,7 +192,8 @@ impl House {
         tokio::task::spawn_blocking(numbering::warm);
         house.restore_spend().await?;
         house.dialer.recover().await?;
-        house.open_http(&config, metrics).await?;
+        let campaigns = house.campaigns(&metrics, options.ephemeral);
+        house.open_http(&config, metrics, campaigns).await?;
         Ok(house)
     }
 
@@ -281,6 +283,18 @@ impl House {
         Ok(())
     }
 
+    /// Campaigns are dialled after what an earlier run left was settled. A house for one call dials nobody else.
+    fn campaigns(&mut self, metrics: &Metrics, is_ephemeral: bool) -> Campaigns {
+        let campaigns = Campaigns::new(self.store.clone(), self.directory.clone());
+        if !is_ephemeral {
+            let runner = Runner::new(&campaigns, self.admission.clone(), self.dialer.clone());
+            self.task(|stop| runner.run(stop));
+        }
+        let counted = campaigns.counters();
+        metrics.add_source(move |metrics| metrics.export_campaigns(&counted()));
+        campaigns
+    }
+
     /// Cores count; here their counts are carried to where they are shown.
     fn count(&mut self, metrics: &Metrics, board: Board, mailbox: Mailbox) {
         // Weak: what is counted must not be kept alive by the counting.
@@ -320,7 +334,12 @@ impl House {
         });
     }
 
-    async fn open_http(&mut self, config: &Config, metrics: Metrics) -> Result<(), HouseError> {
+    async fn open_http(
+        &mut self,
+        config: &Config,
+        metrics: Metrics,
+        campaigns: Campaigns,
+    ) -> Result<(), HouseError> {
         let listen = config.http.listen;
         let listener =
             TcpListener::bind(listen).await.map_err(io_error(&format!("HTTP cannot listen on {listen}")))?;
@@ -332,6 +351,7 @@ impl House {
             store: self.store.clone(),
             journal: self.journal.clone(),
             admission: self.admission.clone(),
+            campaigns,
             practice: Practice::new(config.clone(), self.directory.clone()),
             metrics: metrics.clone(),
             readiness: Readiness::new(move || match (dialer.is_draining(), store.healthy()) {
@@ -342,6 +362,7 @@ impl House {
             data_dir: config.data_dir.clone(),
             body_hash_key: keyfile::body_hash(&config.data_dir).map_err(io_error("the key file"))?,
             body_max: config.http.body_max,
+            batch_body_max: config.http.batch_body_max,
             body_timeout: config.http.body_timeout,
             limits: RateLimits::default(),
         });

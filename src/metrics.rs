@@ -13,16 +13,17 @@ use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 use crate::admission::Report;
+use crate::campaign::CampaignCounters;
 use crate::model::{Disposition, Outcome, Refusal};
 use crate::store::StoreCounters;
 use crate::trunk::health::State;
 use crate::webhook::WebhookCounters;
 use names::{
     AMD_VERDICTS, BUCKETS, BUILD_INFO, CALL_DEAD_AIR, CALL_DURATION, CALL_RING, CALL_SETUP, CALLS_ENDED,
-    CALLS_LIVE, CALLS_QUEUED, CALLS_REFUSED, CALLS_STARTED, HTTP_CONNECTIONS, HTTP_DURATION, HTTP_REQUESTS,
-    MAILBOX_DROPPED, MEDIA, MEDIA_LEGS, Metric, SIP, STORE_COMMITS, STORE_FAILURES, STORE_QUEUED, STORE_ROWS,
-    TRUNK_CALLS, TRUNK_CPS, TRUNK_HELD, TRUNK_OPTIONS, TRUNK_STATE, UDP_DATAGRAMS, WEBHOOK_IN_FLIGHT,
-    WEBHOOK_TRIES,
+    CALLS_LIVE, CALLS_QUEUED, CALLS_REFUSED, CALLS_STARTED, CAMPAIGN_RECIPIENTS, CAMPAIGNS, HTTP_CONNECTIONS,
+    HTTP_DURATION, HTTP_REQUESTS, MAILBOX_DROPPED, MEDIA, MEDIA_LEGS, Metric, SIP, STORE_COMMITS,
+    STORE_FAILURES, STORE_QUEUED, STORE_ROWS, TRUNK_CALLS, TRUNK_CPS, TRUNK_HELD, TRUNK_OPTIONS, TRUNK_STATE,
+    UDP_DATAGRAMS, WEBHOOK_IN_FLIGHT, WEBHOOK_TRIES,
 };
 
 /// How often [`Metrics::upkeep`] is to be called: histograms keep every sample until then.
@@ -193,6 +194,21 @@ impl Metrics {
     pub fn export_queues(&self, calls: usize, dropped: u64) {
         gauge(&self.0.recorder, &CALLS_QUEUED, &[]).set(calls as f64);
         self.counter(&MAILBOX_DROPPED, &[]).absolute(dropped);
+    }
+
+    /// The campaigns.
+    pub fn export_campaigns(&self, counters: &CampaignCounters) {
+        for (status, count) in [("running", counters.running), ("scheduled", counters.scheduled)] {
+            gauge(&self.0.recorder, &CAMPAIGNS, &[("status", status)]).set(count as f64);
+        }
+        for (result, count) in [
+            ("claimed", counters.claimed),
+            ("dialled", counters.dialled),
+            ("failed", counters.failed),
+            ("released", counters.released),
+        ] {
+            self.counter(&CAMPAIGN_RECIPIENTS, &[("result", result)]).absolute(count);
+        }
     }
 
     /// The media plane.

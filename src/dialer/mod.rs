@@ -31,7 +31,7 @@ use crate::model::{
 };
 use crate::store::{Intended, Replay, Store};
 
-use ids::Ids;
+pub(crate) use ids::Ids;
 pub use inbound::callers;
 use leg::OpenLeg;
 use queue::{Queue, Waiting};

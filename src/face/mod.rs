@@ -3,13 +3,15 @@
 
 pub mod nixflex;
 
-use crate::model::Refusal;
+use crate::model::{BatchRefusal, Refusal};
 
 /// Why a request gets no answer of its own. Neutral: each face has its own words for it.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Problem {
     /// The request was understood, and nothing was started.
     Refused(Refusal),
+    /// A campaign was not made, or does not do what it was told. Never [`BatchRefusal::Refused`], which is the one above.
+    Batch(BatchRefusal),
     /// No key, an unknown key, a wrong secret, or another face's key.
     InvalidApiKey,
     /// The public half of a key came alone.
@@ -38,5 +40,14 @@ pub enum Problem {
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
+    }
+}
+
+impl From<BatchRefusal> for Problem {
+    fn from(refusal: BatchRefusal) -> Self {
+        match refusal {
+            BatchRefusal::Refused(refusal) => Self::Refused(refusal),
+            refusal => Self::Batch(refusal),
+        }
     }
 }

@@ -40,16 +40,21 @@ async fn place(api: &Api, key: &Key, headers: &HeaderMap, body: Body) -> Result<
         return refused(api, Err(if agent { Refusal::FromNumberNotFound } else { Refusal::AgentNotFound }));
     }
     let placed = api.originate.call(request, nixflex::created).await.ok_or(Problem::Internal)?;
-    Ok(match refused(api, placed)? {
+    Ok(answer_placed(refused(api, placed)?))
+}
+
+/// The stored answer, and whether it is one that was given before.
+pub fn answer_placed(placed: Placed) -> Response {
+    match placed {
         Placed::New(stored) => json(stored),
         Placed::Replayed(stored) => {
             ([(REPLAYED, HeaderValue::from_static("true"))], json(stored)).into_response()
         }
-    })
+    }
 }
 
 /// Counts a refusal on its way out.
-fn refused<T>(api: &Api, result: Result<T, Refusal>) -> Result<T, Problem> {
+pub fn refused<T>(api: &Api, result: Result<T, Refusal>) -> Result<T, Problem> {
     result.map_err(|refusal| {
         api.metrics.call_refused(&refusal);
         Problem::Refused(refusal)

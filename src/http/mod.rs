@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "a shell: it reads the clock and spawns")]
 
 mod auth;
+mod batch;
 mod body;
 mod calls;
 mod doctor;
@@ -25,6 +26,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use crate::admission::Admission;
+use crate::campaign::Campaigns;
 use crate::directory::Directory;
 use crate::doctor::Practice;
 use crate::face::Problem;
@@ -55,6 +57,8 @@ pub struct Parts {
     pub journal: Journal,
     /// How trunks stand.
     pub admission: Admission,
+    /// Batch campaigns.
+    pub campaigns: Campaigns,
     /// Examines trunks.
     pub practice: Practice,
     /// Counts requests, and is shown at `/metrics`.
@@ -67,6 +71,8 @@ pub struct Parts {
     pub body_hash_key: [u8; 32],
     /// The longest body, in bytes.
     pub body_max: usize,
+    /// The longest body of a batch campaign, in bytes.
+    pub batch_body_max: usize,
     /// How long a body may take.
     pub body_timeout: Duration,
     /// Requests a minute, by key.
@@ -92,6 +98,13 @@ pub fn router(api: Api) -> Router {
     Router::new()
         // Nixflex alone.
         .route("/v1/calls/outbound", post(calls::outbound))
+        .route("/v1/calls/batch", get(batch::list).post(batch::create))
+        .route("/v1/calls/batch/{id}", get(batch::read))
+        .route("/v1/calls/batch/{id}/recipients", get(batch::recipients))
+        .route("/v1/calls/batch/{id}/launch", post(batch::launch))
+        .route("/v1/calls/batch/{id}/pause", post(batch::pause))
+        .route("/v1/calls/batch/{id}/resume", post(batch::resume))
+        .route("/v1/calls/batch/{id}/cancel", post(batch::cancel))
         // Shared: the face of the API key answers.
         .route("/v1/calls", get(calls::list))
         .route("/v1/calls/{id}", get(calls::read))

@@ -9,6 +9,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::admission::Limits;
+use crate::campaign::Campaigns;
 use crate::config::Config;
 use crate::face::nixflex::ended_call;
 use crate::journal;
@@ -42,6 +43,7 @@ const KEY: &str = "Bearer nxf_demo:nxfs_demo";
 const SLOW: &str = "Bearer nxf_slow:nxfs_slow";
 const VALID: &str = r#"{"agent_id":"agent_demo","to_number":"+447386172392","prompt":"Hello"}"#;
 const BODY_MAX: usize = 2_048;
+const BATCH_BODY_MAX: usize = 8_192;
 
 /// A router, and what stands behind it.
 struct House {
@@ -90,6 +92,7 @@ impl House {
         let journal = Journal::start(store.clone(), journal::Config::default(), Wake::default());
         let api = Api::from(Parts {
             originate: Originate::new(place),
+            campaigns: Campaigns::new(store.clone(), Directory::new(config.objects.clone())),
             practice: Practice::new(config.clone(), Directory::new(config.objects.clone())),
             directory: Directory::new(config.objects),
             store: store.clone(),
@@ -100,6 +103,7 @@ impl House {
             data_dir: data_dir.path().into(),
             body_hash_key: [7; 32],
             body_max: BODY_MAX,
+            batch_body_max: BATCH_BODY_MAX,
             body_timeout: Duration::from_secs(60),
             limits: RateLimits::default(),
         });

@@ -3,6 +3,7 @@
 //! Values only. Nothing here does I/O, reads a clock or knows HTTP, SIP, SQL or a vendor's JSON.
 
 mod attempt;
+mod batch;
 mod caller;
 mod campaign;
 mod event;
@@ -23,6 +24,7 @@ mod trunk;
 mod zone;
 
 pub use attempt::{Attempt, Dialing};
+pub use batch::{BatchRefusal, BatchRequest, CreationFault, InvalidRecipient};
 pub use caller::{IdentityHeader, NumberFormat, NumberStyle, RightToUse, SpendLimit, Stir, UnsignedCalls};
 pub use campaign::{
     Campaign, CampaignId, CampaignStatus, ClaimedRecipient, Counts, Days, NewCampaign, NewRecipient,

@@ -195,8 +195,8 @@ impl Store {
     }
 
     /// Gives back whoever's lease has lapsed.
-    pub async fn release_lapsed(&self, campaign: CampaignId, now: Timestamp) -> Result<u64, StoreError> {
-        self.aside(move |engine| async move { engine.release_lapsed(campaign, now).await }).await
+    pub async fn release_lapsed(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.aside(move |engine| async move { engine.release_lapsed(now).await }).await
     }
 
     /// A claimed recipient cannot be called, and why.
@@ -502,11 +502,11 @@ impl Engine {
         })
     }
 
-    async fn release_lapsed(&self, campaign: CampaignId, now: Timestamp) -> Result<u64, StoreError> {
+    async fn release_lapsed(&self, now: Timestamp) -> Result<u64, StoreError> {
         const SQL: &str = "UPDATE recipients SET state = 'pending', lease_until = NULL
-            WHERE campaign = $1 AND state = 'claimed' AND lease_until < $2";
+            WHERE state = 'claimed' AND lease_until < $1";
         on!(self, writer, |pool| {
-            let query = sqlx::query(SQL).bind(signed(campaign.0)).bind(now.0);
+            let query = sqlx::query(SQL).bind(now.0);
             Ok(patient(query.execute(pool)).await?.rows_affected())
         })
     }

@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::model::{Key, OutboundRequest, PhoneNumber, Refusal, Variable, VoicemailAction};
 
 /// A prompt is at most so many bytes: an hour of speech.
-const PROMPT_BYTES_MAX: usize = 65_536;
+pub(super) const PROMPT_BYTES_MAX: usize = 65_536;
 /// Variables of one call.
 const VARIABLES_MAX: usize = 256;
 /// A variable's value, in bytes.
@@ -17,7 +17,7 @@ const VARIABLE_BYTES_MAX: usize = 4_096;
 /// The most that a prompt may become once its variables stand in it, in bytes.
 const INTERPOLATED_BYTES_MAX: usize = 1 << 20;
 /// Names, identifiers and other short texts, in bytes.
-const TEXT_BYTES_MAX: usize = 255;
+pub(super) const TEXT_BYTES_MAX: usize = 255;
 /// `metadata`, in bytes of JSON.
 const METADATA_BYTES_MAX: usize = 16_384;
 
@@ -43,7 +43,7 @@ pub fn parse_outbound(key: &Key, body: &[u8]) -> Result<Outbound, Refusal> {
     let agent = body.text("agent_id", TEXT_BYTES_MAX)?.unwrap_or_default();
     let to_number = body.text("to_number", TEXT_BYTES_MAX)?.unwrap_or_default();
     let prompt = body.text("prompt", PROMPT_BYTES_MAX)?.unwrap_or_default();
-    let variables = body.variables()?;
+    let variables = body.variables("dynamic_vars")?;
     let from_number = body.text("from_number", TEXT_BYTES_MAX)?;
     let campaign = body.text("campaign_id", TEXT_BYTES_MAX)?;
     let voicemail = body.voicemail()?;
@@ -78,11 +78,16 @@ pub fn parse_outbound(key: &Key, body: &[u8]) -> Result<Outbound, Refusal> {
 
 /// The body's fields, each still as it was written: a number keeps its digits, an unknown field costs nothing, and of two
 /// equal names the last one holds, as in JavaScript.
-struct Body<'b>(HashMap<String, &'b RawValue>);
+pub(super) struct Body<'b>(HashMap<String, &'b RawValue>);
 
 impl<'b> Body<'b> {
-    fn parse(bytes: &'b [u8]) -> Result<Self, Refusal> {
+    pub fn parse(bytes: &'b [u8]) -> Result<Self, Refusal> {
         let text = std::str::from_utf8(bytes).map_err(|_| wrong("body", "is not UTF-8"))?;
+        Self::of(text)
+    }
+
+    /// An object of a body.
+    pub fn of(text: &'b str) -> Result<Self, Refusal> {
         if text.trim_ascii_start().starts_with(['[', '"']) {
             return Err(wrong("body", "must be a JSON object"));
         }
@@ -92,28 +97,28 @@ impl<'b> Body<'b> {
     }
 
     /// A field's value; `null` is as good as nothing.
-    fn field(&self, name: &str) -> Option<&'b RawValue> {
+    pub fn field(&self, name: &str) -> Option<&'b RawValue> {
         self.0.get(name).copied().filter(|raw| raw.get() != "null")
     }
 
     /// Absent, `null`, or a text of nothing but white space.
-    fn is_blank(&self, name: &str) -> bool {
+    pub fn is_blank(&self, name: &str) -> bool {
         let text = |raw: &RawValue| serde_json::from_str::<String>(raw.get());
         self.field(name).is_none_or(|raw| text(raw).is_ok_and(|text| text.trim().is_empty()))
     }
 
-    fn typed<T: DeserializeOwned>(&self, name: &str, reason: &str) -> Result<Option<T>, Refusal> {
+    pub fn typed<T: Deserialize<'b>>(&self, name: &str, reason: &str) -> Result<Option<T>, Refusal> {
         let Some(raw) = self.field(name) else { return Ok(None) };
         serde_json::from_str(raw.get()).map(Some).map_err(|_| wrong(name, reason))
     }
 
-    fn text(&self, name: &str, bytes_max: usize) -> Result<Option<String>, Refusal> {
+    pub fn text(&self, name: &str, bytes_max: usize) -> Result<Option<String>, Refusal> {
         let text: Option<String> = self.typed(name, "must be a string")?;
         text.map(|text| bounded(name, text, bytes_max)).transpose()
     }
 
-    fn variables(&self) -> Result<Vec<Variable>, Refusal> {
-        let name = "dynamic_vars";
+    /// An object of texts, numbers and booleans.
+    pub fn variables(&self, name: &str) -> Result<Vec<Variable>, Refusal> {
         let Some(raw) = self.field(name) else { return Ok(Vec::new()) };
         // Sorted, so that a request means the same however its names were ordered.
         let fields: BTreeMap<String, &RawValue> =
@@ -122,10 +127,10 @@ impl<'b> Body<'b> {
             return Err(wrong(name, format!("has more than {VARIABLES_MAX} entries")));
         }
         let mut variables = Vec::with_capacity(fields.len());
-        for (name, raw) in fields {
-            let path = format!("dynamic_vars.{name}");
-            if name.len() > TEXT_BYTES_MAX {
-                return Err(wrong("dynamic_vars", format!("has a name longer than {TEXT_BYTES_MAX} bytes")));
+        for (variable, raw) in fields {
+            let path = format!("{name}.{variable}");
+            if variable.len() > TEXT_BYTES_MAX {
+                return Err(wrong(name, format!("has a name longer than {TEXT_BYTES_MAX} bytes")));
             }
             let value = match raw.get().as_bytes() {
                 [b'"', ..] => {
@@ -136,7 +141,7 @@ impl<'b> Body<'b> {
                 }
                 _ => raw.get().to_owned(),
             };
-            variables.push(Variable { value: bounded(&path, value, VARIABLE_BYTES_MAX)?, name });
+            variables.push(Variable { value: bounded(&path, value, VARIABLE_BYTES_MAX)?, name: variable });
         }
         Ok(variables)
     }
@@ -155,7 +160,7 @@ impl<'b> Body<'b> {
 }
 
 /// Neither too long nor with a NUL, which no database text and no program's argument can hold.
-fn bounded(field: &str, text: String, bytes_max: usize) -> Result<String, Refusal> {
+pub(super) fn bounded(field: &str, text: String, bytes_max: usize) -> Result<String, Refusal> {
     if text.len() > bytes_max {
         return Err(wrong(field, format!("is longer than {bytes_max} bytes")));
     }
@@ -167,26 +172,35 @@ fn bounded(field: &str, text: String, bytes_max: usize) -> Result<String, Refusa
 
 /// Many placeholders times a long value is more than anybody says: refused by the most it could become.
 fn bound_interpolated(text: &str, variables: &[Variable]) -> Result<(), Refusal> {
-    let longest = variables.iter().map(|variable| variable.value.len()).max().unwrap_or(0);
-    let placeholders = text.bytes().filter(|byte| *byte == b'{').count();
-    if text.len() + placeholders * longest > INTERPOLATED_BYTES_MAX {
+    if !can_be_said(text.len(), placeholders(text), variables) {
         return Err(wrong("dynamic_vars", "would make the prompt too long"));
     }
     Ok(())
 }
 
-fn wrong(field: &str, reason: impl Into<String>) -> Refusal {
+/// May a text of so many bytes and placeholders be filled with these?
+pub(super) fn can_be_said(bytes: usize, placeholders: usize, variables: &[Variable]) -> bool {
+    let longest = variables.iter().map(|variable| variable.value.len()).max().unwrap_or(0);
+    bytes + placeholders * longest <= INTERPOLATED_BYTES_MAX
+}
+
+/// At most so many.
+pub(super) fn placeholders(text: &str) -> usize {
+    text.bytes().filter(|byte| *byte == b'{').count()
+}
+
+pub(super) fn wrong(field: &str, reason: impl Into<String>) -> Refusal {
     Refusal::InvalidField { field: field.to_owned(), reason: reason.into() }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use serde_json::{Value, json};
 
     use super::*;
     use crate::model::{Face, KeyId, Secret, TenantId};
 
-    fn key() -> Key {
+    pub fn key() -> Key {
         Key {
             id: KeyId(7),
             tenant: TenantId(1),

@@ -116,8 +116,8 @@ async fn recipients_are_claimed_in_order_and_once(place: Place) {
     store.release_recipients(id, vec![1, 4]).await.expect("stored");
     assert_eq!(take(&store, id, 9).await, [1, 4]);
     assert_eq!(counts(&store, id).await.pending, 5, "who is claimed was not dialled");
-    assert_eq!(store.release_lapsed(id, Timestamp(NOW.0 + 59_000)).await.expect("stored"), 0);
-    assert_eq!(store.release_lapsed(id, Timestamp(NOW.0 + 61_000)).await.expect("stored"), 5);
+    assert_eq!(store.release_lapsed(Timestamp(NOW.0 + 59_000)).await.expect("stored"), 0);
+    assert_eq!(store.release_lapsed(Timestamp(NOW.0 + 61_000)).await.expect("stored"), 5);
 }
 
 async fn a_recipient_moves_with_its_call(place: Place) {
