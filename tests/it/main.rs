@@ -1,5 +1,6 @@
 //! One integration binary. `world` runs whole calls in virtual time; the others start the real switch.
 
+mod batch;
 mod callees;
 mod calls_outbound;
 mod calls_read;
