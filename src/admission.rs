@@ -136,26 +136,51 @@ impl Admission {
         trunks: &[Arc<Trunk>],
     ) -> Result<(usize, Permit), Refusal> {
         let mut state = self.state();
-        let state = &mut *state;
+        let own = self.general(&mut state, key)?;
+        let chosen = state.choose(now, trunks)?;
+        self.pace(&mut state, now)?;
+        let lane = state.enter(now, &trunks[chosen]);
+        Ok((chosen, self.permit(&state, own, lane)))
+    }
+
+    /// Room for one call that examines this trunk. Its health is not asked, since a trunk that is down is examined too, and not
+    /// told: the examination has its own answers.
+    pub fn admit_probe(&self, now: Instant, key: &Key, trunk: &Trunk) -> Result<Permit, Refusal> {
+        let mut state = self.state();
+        let own = self.general(&mut state, Some(key))?;
+        let lane = state.lane(now, trunk);
+        choice::choose([lane.space(now, trunk)])?;
+        self.pace(&mut state, now)?;
+        let lane = state.lane(now, trunk).occupy(now, trunk);
+        Ok(self.permit(&state, own, lane))
+    }
+
+    /// Calls at once, of the switch and of the key. Gives the key's gauge.
+    fn general(&self, state: &mut State, key: Option<&Key>) -> Result<Option<Gauge>, Refusal> {
         let own = key.map(|key| (state.keys.entry(key.id).or_default().clone(), key.concurrent));
         let full = |gauge: &Gauge, most: Option<u32>| most.is_some_and(|most| gauge.count() >= most);
-        let limited = |limit, retry_after| Refusal::Limited { limit, retry_after };
+        let limited = |limit| Err(Refusal::Limited { limit, retry_after: CONCURRENT_RETRY });
         if full(&state.switch, self.limits.concurrent) {
-            return Err(limited("concurrent calls", CONCURRENT_RETRY));
+            return limited("concurrent calls");
         }
         if own.as_ref().is_some_and(|(gauge, most)| full(gauge, *most)) {
-            return Err(limited("concurrent calls of this key", CONCURRENT_RETRY));
+            return limited("concurrent calls of this key");
         }
-        let chosen = state.choose(now, trunks)?;
-        if let Err(retry_after) = state.bucket.look(now, self.limits.cps) {
-            return Err(limited("calls per second", retry_after));
-        }
+        Ok(own.map(|(gauge, _)| gauge))
+    }
+
+    /// Takes one of the switch's calls a second.
+    fn pace(&self, state: &mut State, now: Instant) -> Result<(), Refusal> {
+        let limited = |retry_after| Refusal::Limited { limit: "calls per second", retry_after };
+        state.bucket.look(now, self.limits.cps).map_err(limited)?;
         state.bucket.take(now, self.limits.cps);
-        let (trunk, spend) = state.enter(now, &trunks[chosen]);
-        let key = own.map(|(gauge, _)| gauge);
+        Ok(())
+    }
+
+    fn permit(&self, state: &State, key: Option<Gauge>, (trunk, spend): (Gauge, Booking)) -> Permit {
         let switch = state.switch.clone();
         [Some(&switch), key.as_ref()].into_iter().flatten().for_each(Gauge::take);
-        Ok((chosen, Permit { switch, key, trunk, spend, room: Arc::clone(&self.room) }))
+        Permit { switch, key, trunk, spend, room: Arc::clone(&self.room) }
     }
 
     /// Room for one call that this trunk brings: of the switch and of the trunk's channels. How fast the trunk calls is its own
@@ -303,11 +328,7 @@ impl State {
             lane.health.handle_trial(now);
         }
         lane.health.handle_start(now);
-        lane.bucket.take(now, lane.health.cps(now, trunk.cps));
-        lane.calls.take();
-        lock(&lane.spend).start();
-        let booking = Booking { ledger: Arc::clone(&lane.spend), state: Booked::Waiting };
-        (lane.calls.clone(), booking)
+        lane.occupy(now, trunk)
     }
 }
 
@@ -333,6 +354,21 @@ impl Lane {
             Standing::Held(left) => return limited("time that the trunk asked to be left alone", left),
             Standing::Open | Standing::Trial => {}
         }
+        self.space(now, trunk)
+    }
+
+    /// Takes a channel, a token and a minute.
+    fn occupy(&mut self, now: Instant, trunk: &Trunk) -> (Gauge, Booking) {
+        self.bucket.take(now, self.health.cps(now, trunk.cps));
+        self.calls.take();
+        lock(&self.spend).start();
+        let booking = Booking { ledger: Arc::clone(&self.spend), state: Booked::Waiting };
+        (self.calls.clone(), booking)
+    }
+
+    /// The same, whatever its health.
+    fn space(&self, now: Instant, trunk: &Trunk) -> Room {
+        let limited = |limit, retry_after| Room::Limited { limit, retry_after };
         if trunk.channels.is_some_and(|most| self.calls.count() >= most) {
             return limited("channels of the trunk", CONCURRENT_RETRY);
         }

@@ -305,6 +305,7 @@ impl House {
             let counts = board.read();
             metrics.export_sip(0, &counts.sip);
             metrics.export_udp(&counts.endpoint);
+            metrics.export_streams(&counts.streams);
             metrics.calls_live(counts.calls);
             metrics.export_queues(queued(), mailbox.dropped());
             metrics.export_store(&store.counters());
@@ -347,12 +348,13 @@ impl House {
         let (dialer, store) = (self.dialer.clone(), self.store.clone());
         let api = Api::from(http::Parts {
             originate: self.dialer.clone().into(),
+            control: self.dialer.clone().into(),
             directory: self.directory.clone(),
             store: self.store.clone(),
             journal: self.journal.clone(),
             admission: self.admission.clone(),
             campaigns,
-            practice: Practice::new(config.clone(), self.directory.clone()),
+            practice: Practice::new(config.clone(), self.directory.clone(), self.admission.clone()),
             metrics: metrics.clone(),
             readiness: Readiness::new(move || match (dialer.is_draining(), store.healthy()) {
                 (true, _) => Err("draining".into()),

@@ -21,9 +21,9 @@ use crate::webhook::WebhookCounters;
 use names::{
     AMD_VERDICTS, BUCKETS, BUILD_INFO, CALL_DEAD_AIR, CALL_DURATION, CALL_RING, CALL_SETUP, CALLS_ENDED,
     CALLS_LIVE, CALLS_QUEUED, CALLS_REFUSED, CALLS_STARTED, CAMPAIGN_RECIPIENTS, CAMPAIGNS, HTTP_CONNECTIONS,
-    HTTP_DURATION, HTTP_REQUESTS, MAILBOX_DROPPED, MEDIA, MEDIA_LEGS, Metric, SIP, STORE_COMMITS,
-    STORE_FAILURES, STORE_QUEUED, STORE_ROWS, TRUNK_CALLS, TRUNK_CPS, TRUNK_HELD, TRUNK_OPTIONS, TRUNK_STATE,
-    UDP_DATAGRAMS, WEBHOOK_IN_FLIGHT, WEBHOOK_TRIES,
+    HTTP_DURATION, HTTP_REQUESTS, MAILBOX_DROPPED, MEDIA, MEDIA_LEGS, Metric, SIP, SIP_CONNECTIONS,
+    SIP_STREAM_MESSAGES, STORE_COMMITS, STORE_FAILURES, STORE_QUEUED, STORE_ROWS, TRUNK_CALLS, TRUNK_CPS,
+    TRUNK_HELD, TRUNK_OPTIONS, TRUNK_STATE, UDP_DATAGRAMS, WEBHOOK_IN_FLIGHT, WEBHOOK_TRIES,
 };
 
 /// How often [`Metrics::upkeep`] is to be called: histograms keep every sample until then.
@@ -187,6 +187,21 @@ impl Metrics {
             ("queue_full", counters.queue_full),
         ] {
             self.counter(&UDP_DATAGRAMS, &[("result", result)]).absolute(count);
+        }
+    }
+
+    /// The SIP connections.
+    pub fn export_streams(&self, counters: &trunkline_sip::transport::StreamCounters) {
+        for (result, count) in [
+            ("opened", counters.opened),
+            ("accepted", counters.accepted),
+            ("turned_away", counters.turned_away),
+            ("lost", counters.lost),
+        ] {
+            self.counter(&SIP_CONNECTIONS, &[("result", result)]).absolute(count);
+        }
+        for (direction, count) in [("received", counters.received), ("sent", counters.sent)] {
+            self.counter(&SIP_STREAM_MESSAGES, &[("direction", direction)]).absolute(count);
         }
     }
 

@@ -25,8 +25,8 @@ const TRANSACTIONS_MAX: usize = 40;
 const SAID_AT_ONCE_MAX: usize = 4_000;
 /// Messages that later ones are made of.
 const KEPT: usize = 40;
-/// No timer reaches further: a session interval may be as long as a delta-seconds can say (RFC 4028 §4).
-const TIMER_MAX: Duration = Duration::from_secs(1 << 33);
+/// No timer reaches further, whatever Session-Expires, Min-SE or Expires say: a day, and the wheel's millisecond.
+const TIMER_MAX: Duration = Duration::from_millis(24 * 60 * 60 * 1_000 + 2);
 
 struct Story<'a> {
     dice: &'a mut Dice,

@@ -279,7 +279,11 @@ impl Leg {
     }
 
     fn receive_rtcp_clear(&mut self, now: Instant, from: SocketAddr, packet: &[u8]) {
+        let reports = self.rtcp.remote().reports;
         if self.rtcp.receive(now, packet) {
+            if self.rtcp.remote().reports != reports {
+                self.stats.remote_reported_after = self.stats.packets_out;
+            }
             self.rtcp_from = Some(from);
             self.rtcp_at = Some(now);
         } else {
@@ -457,6 +461,8 @@ impl Leg {
             remote_lost: remote.lost,
             remote_jitter: Duration::from_micros(u64::from(remote.jitter / self.scale()) * 125),
             round_trip: remote.round_trip,
+            remote_reports: remote.reports,
+            remote_mentions: remote.mentions,
             ..self.stats
         }
     }

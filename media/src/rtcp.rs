@@ -49,6 +49,10 @@ pub struct Remote {
     pub jitter: u32,
     /// There and back.
     pub round_trip: Option<Duration>,
+    /// Sender and receiver reports of its.
+    pub reports: u32,
+    /// Those of them that tell of our packets: a receiver reports on whom it has heard (§6.4.1).
+    pub mentions: u32,
 }
 
 impl Rtcp {
@@ -154,9 +158,13 @@ impl Rtcp {
             match packet {
                 Ok(Packet::Sr(report)) => {
                     self.heard = Some(((report.ntp_timestamp() >> 16) as u32, now));
+                    self.remote.reports = self.remote.reports.saturating_add(1);
                     report.report_blocks().for_each(|block| self.learn(now, &block));
                 }
-                Ok(Packet::Rr(report)) => report.report_blocks().for_each(|block| self.learn(now, &block)),
+                Ok(Packet::Rr(report)) => {
+                    self.remote.reports = self.remote.reports.saturating_add(1);
+                    report.report_blocks().for_each(|block| self.learn(now, &block));
+                }
                 Ok(_) => {}
                 Err(_) => return false,
             }
@@ -168,6 +176,7 @@ impl Rtcp {
         if block.ssrc() != self.ssrc {
             return;
         }
+        self.remote.mentions = self.remote.mentions.saturating_add(1);
         self.remote.lost = block.cumulative_lost();
         self.remote.jitter = block.interarrival_jitter();
         let last = block.last_sender_report_timestamp();

@@ -1,5 +1,6 @@
 //! What a user agent is told at its start, and what it is asked to send.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -148,7 +149,8 @@ pub struct Invite {
     pub tls: Option<Arc<ClientTls>>,
     /// Further headers, written as they are.
     pub headers: Vec<(String, String)>,
-    /// The offer.
+    /// The offer. Without one the callee would offer, and nobody here answers in an ACK or a PRACK: such a call can be refused, but not
+    /// be had.
     pub body: Option<Body>,
     /// A Call-ID of the caller's choosing; without one a random one is minted.
     pub call_id: Option<String>,
@@ -156,14 +158,15 @@ pub struct Invite {
     pub tap: bool,
     /// Whether provisional responses may be, or must be, reliable.
     pub reliable: Reliable,
-    /// The session timer we ask for; none asks for none, and keeps the one that the callee asks for.
+    /// The session timer we ask for; none asks for none, unless the callee insists with 421, and keeps the one that the callee asks
+    /// for.
     pub session: Option<SessionTimer>,
 }
 
 /// Reliable provisional responses (RFC 3262) in a call of ours: the option tag `100rel`.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum Reliable {
-    /// Not spoken of.
+    /// Not spoken of, unless the callee insists with 421: then it is called again as if `Supported`.
     Off,
     /// `Supported: 100rel`: the callee may choose. One that refuses even that with 420 is called again without.
     #[default]
@@ -175,7 +178,7 @@ pub enum Reliable {
 /// A session timer (RFC 4028): a dialog whose ends do not hear of each other for `interval` is over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SessionTimer {
-    /// Session-Expires: refreshed at half of it. At least `min`.
+    /// Session-Expires: refreshed at half of it. At least `min`, at most a day.
     pub interval: Duration,
     /// Min-SE: a shorter interval is refused with 422 (§5). The RFC's floor is 90 s.
     pub min: Duration,
@@ -260,8 +263,8 @@ pub struct Refer {
     pub subscribe: bool,
 }
 
-/// A message body: opaque here.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// A message body: opaque here. Its Debug is its type and its length: SDP holds the keys of SRTP.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Body {
     /// Its Content-Type, parameters included.
     pub content_type: String,
@@ -274,5 +277,14 @@ impl Body {
     #[must_use]
     pub fn sdp(bytes: impl Into<Bytes>) -> Self {
         Self { content_type: String::from("application/sdp"), bytes: bytes.into() }
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body")
+            .field("content_type", &self.content_type)
+            .field("bytes", &format_args!("{} bytes", self.bytes.len()))
+            .finish()
     }
 }

@@ -211,7 +211,12 @@ mod tests {
         let (locals, remotes) = (near.local_addrs(), far.local_addrs());
         for (local, remote) in [(0, 1), (1, 0), (1, 1)] {
             let path = Path::udp(locals[local], remotes[remote]);
-            near.queue(Transmit { path, payload: Bytes::from(format!("{local}{remote}")), tls: None });
+            near.queue(Transmit {
+                path,
+                payload: Bytes::from(format!("{local}{remote}")),
+                tls: None,
+                is_grown: false,
+            });
         }
         assert_eq!(near.flush().expect("sent"), 3);
         for (path, datagram) in read(&mut far, 3).await {
@@ -231,9 +236,14 @@ mod tests {
         let path = |remote| Path::udp(near.local_addrs()[0], remote);
         let (flood, lone) = (path(remotes[0]), path(remotes[1]));
         for _ in 0..200 {
-            near.queue(Transmit { path: flood, payload: Bytes::from_static(b"flood"), tls: None });
+            near.queue(Transmit {
+                path: flood,
+                payload: Bytes::from_static(b"flood"),
+                tls: None,
+                is_grown: false,
+            });
         }
-        near.queue(Transmit { path: lone, payload: Bytes::from_static(b"lone"), tls: None });
+        near.queue(Transmit { path: lone, payload: Bytes::from_static(b"lone"), tls: None, is_grown: false });
         near.flush().expect("sent");
         let got = read(&mut far, 65).await;
         assert!(got.iter().any(|(_, datagram)| datagram == "lone"));
@@ -245,9 +255,14 @@ mod tests {
         let remote = far.local_addrs()[0];
         let local = "192.0.2.1:5060".parse().expect("an address");
         let payload = Bytes::from_static(b"x");
-        near.queue(Transmit { path: Path::udp(local, remote), payload: payload.clone(), tls: None });
+        near.queue(Transmit {
+            path: Path::udp(local, remote),
+            payload: payload.clone(),
+            tls: None,
+            is_grown: false,
+        });
         let remote = "[::1]:5060".parse().expect("an address");
-        near.queue(Transmit { path: Path::udp(local, remote), payload, tls: None });
+        near.queue(Transmit { path: Path::udp(local, remote), payload, tls: None, is_grown: false });
         near.flush().expect("sent");
         assert_eq!(read(&mut far, 1).await.len(), 1);
         assert_eq!(near.counters().send_errors, 1);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -37,6 +38,8 @@ pub(crate) enum Asker {
     Request(Key),
     /// The ACK of a usage's 2xx.
     Ack(Key),
+    /// A usage's request within its dialog, by its number, or that request's ACK.
+    Asked(Key, u32),
     /// No user agent: somebody who wants to know for himself.
     Nobody,
 }
@@ -267,8 +270,26 @@ pub enum Event {
         /// Which way.
         direction: Direction,
         /// The bytes.
-        message: Bytes,
+        message: Wire,
     },
+}
+
+/// A message as it is on the wire. Its Debug is its length: it holds keys and answers to challenges.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Wire(pub Bytes);
+
+impl Deref for Wire {
+    type Target = Bytes;
+
+    fn deref(&self) -> &Bytes {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.len())
+    }
 }
 
 /// Which way a traced message went.

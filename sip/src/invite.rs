@@ -68,6 +68,8 @@ pub(crate) struct Usage {
     pub cseq: u32,
     /// Our requests within its dialogs, but for the BYE.
     pub asked: Vec<Asked>,
+    /// How many there were.
+    asked_count: u32,
     /// Their offer, which our owner has not answered.
     pub offer: Option<Box<PendingOffer>>,
     /// Ours, and refreshes of the session.
@@ -124,6 +126,7 @@ impl Usage {
             is_caller: false,
             cseq: 0,
             asked: Vec::new(),
+            asked_count: 0,
             offer: None,
             offering: Offering::default(),
             wish: None,
@@ -205,6 +208,7 @@ impl UserAgent {
         self.end_referral(now, key);
         let usage = self.usages.get_mut(key)?;
         usage.phase = Phase::Over;
+        usage.forget_unsent();
         let (token, lingers) = (usage.token, usage.lingers());
         self.arm_usage(key);
         self.live -= 1;

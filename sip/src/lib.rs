@@ -71,6 +71,7 @@
 #![warn(missing_docs)]
 
 mod arena;
+mod certificate;
 mod config;
 mod counters;
 mod dialog;
@@ -111,7 +112,7 @@ pub use endpoint::Endpoint;
 pub use error::Error;
 pub use event::{
     Cause, DialogState, Direction, End, Event, Failure, Fork, Incoming, InviteId, Loss, Query, QueryId,
-    RegistrationId, RequestId,
+    RegistrationId, RequestId, Wire,
 };
 pub use message::{Message, Method, Name, Replaces};
 pub use path::{Flow, FlowLost, Listen, Local, Path, Protocol, Target, TlsPeer, Transmit};

@@ -18,6 +18,7 @@ mod via;
 mod warning;
 mod writer;
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -42,8 +43,9 @@ use self::{
 };
 pub use crate::error::ParseError;
 
-/// A request or a response. Cheap to clone.
-#[derive(Clone, Debug)]
+/// A request or a response. Cheap to clone. Its Debug says what it is, not what it says: that holds keys, answers to challenges and
+/// telephone numbers.
+#[derive(Clone)]
 pub struct Message {
     /// From the start line to the end of the body.
     raw: Bytes,
@@ -56,6 +58,17 @@ pub struct Message {
     cseq: (u32, Method),
     body: Span,
     defect: Option<Defect>,
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (number, method) = self.cseq;
+        write!(f, "Message {{ ")?;
+        if let Some(status) = self.status() {
+            write!(f, "{status} to ")?;
+        }
+        write!(f, "{number} {}, {} bytes }}", method.as_str(), self.raw.len())
+    }
 }
 
 impl Message {
@@ -310,6 +323,8 @@ impl From<rsip::Method> for Method {
 /// The usual phrase of a status, such as `Busy Here`: the words are rsip's.
 pub fn phrase(status: u16) -> String {
     let words = match rsip::StatusCode::from(status) {
+        // RFC 6665 §7.3.1, which rsip does not have; so REFER is answered.
+        rsip::StatusCode::Other(202, _) => return String::from("Accepted"),
         rsip::StatusCode::Other(..) => return String::from("Unknown"),
         rsip::StatusCode::OK => return String::from("OK"),
         code => code.to_string(),

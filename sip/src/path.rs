@@ -73,6 +73,11 @@ impl Path {
         self.protocol.is_reliable()
             && (self.protocol, self.remote, self.flow) == (other.protocol, other.remote, other.flow)
     }
+
+    /// Whether what was lost with this connection may get through by another one to the same place: it stood, and was ours to open.
+    pub(crate) fn may_stand_again(&self, error: &TransportError) -> bool {
+        matches!(self.flow, Flow::Opened(_)) && error.was_connected()
+    }
 }
 
 /// Which connection a path stands for.
@@ -87,8 +92,8 @@ pub enum Flow {
     Accepted(u64),
 }
 
-/// A message that wants to leave.
-#[derive(Clone, Debug)]
+/// A message that wants to leave. Its Debug has no bytes of it: they hold keys and answers to challenges.
+#[derive(Clone)]
 pub struct Transmit {
     /// Where it goes.
     pub path: Path,
@@ -96,6 +101,20 @@ pub struct Transmit {
     pub payload: Bytes,
     /// What opening the path needs, if it is TLS and ours to open.
     pub tls: Option<TlsPeer>,
+    /// It goes by a connection because it is long, where datagrams would do as well (RFC 3261 §18.1.1): a connection that does not
+    /// come about soon is not waited for.
+    pub is_grown: bool,
+}
+
+impl fmt::Debug for Transmit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transmit")
+            .field("path", &self.path)
+            .field("payload", &format_args!("{} bytes", self.payload.len()))
+            .field("tls", &self.tls)
+            .field("is_grown", &self.is_grown)
+            .finish()
+    }
 }
 
 /// Who must be at the other end of a TLS connection that we open, and how we speak to him.

@@ -16,7 +16,7 @@ use crate::path::{Path, Protocol, Target};
 use crate::reason::Reason;
 use crate::targets::{Attempt, Targets};
 use crate::tls::ClientTls;
-use crate::transaction::{Outgoing, Owner, Passed, Way};
+use crate::transaction::{Length, Outgoing, Owner, Passed, Way};
 use crate::transport_error::TransportError;
 use crate::user_agent::UserAgent;
 
@@ -49,6 +49,8 @@ pub(crate) struct Request {
     /// Why it could not be sent, the last time it could not.
     pub transport: Option<TransportError>,
     pub transaction: Option<Key>,
+    /// Whether it was sent again already because its connection was lost.
+    pub is_again: bool,
     pub tap: Option<u64>,
 }
 
@@ -142,6 +144,7 @@ impl Request {
             way: None,
             transport: None,
             transaction: None,
+            is_again: false,
             tap: None,
         }
     }
@@ -222,7 +225,17 @@ impl UserAgent {
             return;
         }
         request.transport = Some(error.clone());
-        if let Some(datagrams) = request.targets.datagrams() {
+        // A dialog is not lost with its connection.
+        let is_within = !request.dialog.remote_tag.is_empty();
+        let again = request.way.filter(|way| is_within && way.path.may_stand_again(error));
+        if let Some(way) = again
+            && !std::mem::replace(&mut request.is_again, true)
+            && self.renumber(key)
+        {
+            return self.send_request_by(now, key, way);
+        }
+        let datagrams = self.requests.get(key).and_then(|request| request.targets.datagrams());
+        if let Some(datagrams) = datagrams {
             self.layer.avoid_tcp(now, datagrams.address);
         }
         match self.request_next(now, key, Targets::next_reachable) {
@@ -253,17 +266,17 @@ impl UserAgent {
     }
 
     fn send_request_by(&mut self, now: Instant, key: Key, way: Way) {
-        if let Some(request) = self.requests.get_mut(key) {
-            request.way = Some(way);
-        }
-        if self.send_request(now, key, way.path, way.grown.is_some()) {
+        let Some(request) = self.requests.get_mut(key) else { return };
+        request.way = Some(way);
+        let length = way.length(&request.targets);
+        if self.send_request(now, key, way.path, length) {
             return;
         }
         // Too long for a datagram.
         let (Some(path), Some(request)) = (way.grown, self.requests.get_mut(key)) else { return };
         request.targets.grew(Target::udp(way.path.remote));
         request.way = Some(Way { path, grown: None });
-        self.send_request(now, key, path, false);
+        self.send_request(now, key, path, Length::Grown);
     }
 
     /// Answers a challenge, if we can.
@@ -274,20 +287,28 @@ impl UserAgent {
         if request.authenticator.handle_response(credentials, response, &cnonce) != Challenged::Retry {
             return false;
         }
-        let cseq = match request.within {
-            // Other requests may have left in the dialog meanwhile (§12.2.1.1).
-            Some(usage) => next_cseq(&mut self.usages, usage),
-            None => Some(request.dialog.local_cseq.saturating_add(1)),
-        };
-        let Some(cseq) = cseq else { return false };
-        request.dialog.local_cseq = cseq;
+        if !self.renumber(key) {
+            return false;
+        }
         self.layer.counters.challenges_answered += 1;
         self.send_request_by(now, key, way);
         true
     }
 
-    /// Gives whether it was sent: the choosy sends nothing that is too long for a datagram.
-    fn send_request(&mut self, now: Instant, key: Key, path: Path, is_choosy: bool) -> bool {
+    /// Gives a request its next CSeq. Gives whether it may still be sent.
+    fn renumber(&mut self, key: Key) -> bool {
+        let Some(request) = self.requests.get_mut(key) else { return false };
+        let cseq = match request.within {
+            // Other requests may have left in the dialog meanwhile (§12.2.1.1).
+            Some(usage) => next_cseq(&mut self.usages, usage),
+            None => Some(request.dialog.local_cseq.saturating_add(1)),
+        };
+        request.dialog.local_cseq = cseq.unwrap_or(request.dialog.local_cseq);
+        cseq.is_some()
+    }
+
+    /// Gives whether it was sent: what must be short is not if it is too long for a datagram.
+    fn send_request(&mut self, now: Instant, key: Key, path: Path, length: Length) -> bool {
         let Self { layer, requests, .. } = self;
         let Some(request) = requests.get_mut(key) else { return true };
         let Request { method, dialog, reason, headers, body, credentials, authenticator, .. } = request;
@@ -301,7 +322,7 @@ impl UserAgent {
             None => Vec::new(),
         };
         let outgoing =
-            Outgoing { method: *method, uri, path, is_choosy, owner: Owner::Request(key), tap: request.tap };
+            Outgoing { method: *method, uri, path, length, owner: Owner::Request(key), tap: request.tap };
         let mut contact = String::new();
         let contact_user = request.contact_user.as_deref();
         let transaction = layer.send(now, &outgoing, |writer, identity| {

@@ -2,7 +2,8 @@
 //! `transport/tls.rs` that names rustls. Opaque to the core.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -11,6 +12,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
+
+use crate::certificate;
 
 /// How to speak TLS to one trunk. Has no Debug: its key is not for logs.
 #[derive(Clone)]
@@ -37,6 +40,7 @@ impl Default for ClientTlsConfig {
 pub struct ClientTls {
     pub(crate) server_name: Option<String>,
     pub(crate) config: Arc<ClientConfig>,
+    witness: Arc<Witness>,
 }
 
 /// How to speak TLS to those who connect to us. Has no Debug: its key is not for logs.
@@ -100,7 +104,8 @@ impl ClientTls {
             }
             false => Arc::new(Anyone(provider)),
         };
-        let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
+        let witness = Arc::new(Witness { verifier, expires: Mutex::new(None) });
+        let builder = builder.dangerous().with_custom_certificate_verifier(Arc::clone(&witness) as _);
         let client = match (&config.certificate_pem, &config.key_pem) {
             (Some(certificate), Some(key)) => builder
                 .with_client_auth_cert(certificates(certificate, "client certificate")?, private_key(key)?)
@@ -108,7 +113,13 @@ impl ClientTls {
             (None, None) => builder.with_no_client_auth(),
             _ => return Err(TlsError::Half),
         };
-        Ok(Arc::new(Self { server_name: config.server_name, config: Arc::new(client) }))
+        Ok(Arc::new(Self { server_name: config.server_name, config: Arc::new(client), witness }))
+    }
+
+    /// When the certificate that the trunk showed last ceases to be good; `None` before the first handshake.
+    #[must_use]
+    pub fn certificate_expires(&self) -> Option<SystemTime> {
+        *self.witness.expires.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -177,6 +188,53 @@ fn system_authorities() -> Result<RootCertStore, TlsError> {
     // One unreadable certificate among a hundred is no reason not to start.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() { Err(TlsError::NoAuthorities) } else { Ok(roots) }
+}
+
+/// Leaves it to another whom to believe, and remembers until when the certificate is good.
+#[derive(Debug)]
+struct Witness {
+    verifier: Arc<dyn ServerCertVerifier>,
+    expires: Mutex<Option<SystemTime>>,
+}
+
+impl ServerCertVerifier for Witness {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        *self.expires.lock().unwrap_or_else(PoisonError::into_inner) = certificate::not_after(end_entity);
+        self.verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
+    }
+
+    fn root_hint_subjects(&self) -> Option<&[rustls::DistinguishedName]> {
+        self.verifier.root_hint_subjects()
+    }
 }
 
 /// Believes whoever is there, because its owner said so in so many words. Signatures are still checked.

@@ -23,17 +23,17 @@ pub use key::shard_of;
 pub(crate) use key::{COOKIE, Minted};
 pub(crate) use receiving::{Arrival, reply_path};
 pub(crate) use sending::Severed;
-pub(crate) use sending::{Outgoing, Passed, Received};
+pub(crate) use sending::{Length, Outgoing, Passed, Received};
 
 use crate::arena::{Arena, Key};
 use crate::config::Config;
 use crate::counters::Counters;
-use crate::event::{Direction, Event};
+use crate::event::{Direction, Event, Wire};
 use crate::locals::Locals;
 use crate::message::{Message, Uri};
 use crate::path::{Flow, Path, Protocol, Target, Transmit};
 use crate::peers::Peers;
-use crate::targets::Attempt;
+use crate::targets::{Attempt, Targets};
 use crate::timers::{TimerId, Wheel};
 use crate::tls::ClientTls;
 
@@ -217,18 +217,29 @@ impl Layer {
 
     /// Sends bytes that no transaction watches over.
     pub fn transmit(&mut self, now: Instant, path: Path, payload: Bytes, tap: Option<u64>) {
+        self.transmit_length(now, path, payload, tap, Length::Any);
+    }
+
+    fn transmit_length(
+        &mut self,
+        now: Instant,
+        path: Path,
+        payload: Bytes,
+        tap: Option<u64>,
+        length: Length,
+    ) {
         self.counters.messages_out += 1;
         self.trace(now, Direction::Out, &payload, tap);
         let tls = match path.flow {
             Flow::Opened(peer) if path.protocol == Protocol::Tls => self.peers.get(peer),
             _ => None,
         };
-        self.transmits.push_back(Transmit { path, payload, tls });
+        self.transmits.push_back(Transmit { path, payload, tls, is_grown: length == Length::Grown });
     }
 
     pub fn trace(&mut self, at: Instant, direction: Direction, message: &Bytes, tap: Option<u64>) {
         let Some(token) = tap else { return };
-        self.events.push_back(Event::Traced { token, at, direction, message: message.clone() });
+        self.events.push_back(Event::Traced { token, at, direction, message: Wire(message.clone()) });
     }
 
     /// The path to a target. `hop` is the URI that led there: over TLS the far end must be its host. `last` is a path of the same
@@ -312,6 +323,17 @@ pub(crate) struct Way {
     pub path: Path,
     /// Where a request too long for a datagram goes instead (§18.1.1).
     pub grown: Option<Path>,
+}
+
+impl Way {
+    /// How long what goes this way may be.
+    pub fn length(&self, targets: &Targets) -> Length {
+        match (self.grown, targets.datagrams()) {
+            (Some(_), _) => Length::Short,
+            (None, Some(_)) => Length::Grown,
+            (None, None) => Length::Any,
+        }
+    }
 }
 
 /// How long an address that took no TCP is spared.

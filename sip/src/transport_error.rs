@@ -77,6 +77,14 @@ pub enum TransportError {
     Io(String),
 }
 
+impl TransportError {
+    /// Whether there was a connection, and the far end or the network between took it away. A server that closes idle connections
+    /// may do so just as we send something.
+    pub(crate) fn was_connected(&self) -> bool {
+        matches!(self, Self::Closed | Self::Reset | Self::Silent | Self::Idle)
+    }
+}
+
 fn names(found: &[String]) -> String {
     match found {
         [] => String::from("nobody"),

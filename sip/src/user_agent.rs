@@ -74,6 +74,7 @@ impl UserAgent {
             Asker::Invite(key) => self.call_targets(now, key, targets),
             Asker::Request(key) => self.request_targets(now, key, targets),
             Asker::Ack(key) => self.ack_targets(now, key, &targets),
+            Asker::Asked(key, number) => self.asked_targets(now, key, number, targets),
             Asker::Nobody => {}
         }
     }
@@ -208,6 +209,12 @@ impl UserAgent {
         if let Some(usage) = self.usages.get_mut(id.0) {
             usage.token = token;
         }
+    }
+
+    /// The owner's word of a call that lives.
+    #[must_use]
+    pub fn token(&self, id: InviteId) -> Option<u64> {
+        self.usages.get(id.0).map(|usage| usage.token)
     }
 
     /// A provisional response, 101 to 199, to an incoming call: sent again until its PRACK comes if it is to go `reliably` and

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use trunkline_media::{Event as MediaEvent, Media, Report};
-use trunkline_sip::transport::UdpCounters;
+use trunkline_sip::transport::{StreamCounters, UdpCounters};
 use trunkline_sip::{Counters, Endpoint, Query, QueryId, Resolver, Target};
 
 use super::knock::Knock;
@@ -151,6 +151,8 @@ pub struct Counts {
     pub sip: Counters,
     /// The sockets'.
     pub endpoint: UdpCounters,
+    /// The connections'.
+    pub streams: StreamCounters,
     /// Calls alive.
     pub calls: usize,
     /// Registrations that hold, are under way, or are being given up.
@@ -332,16 +334,17 @@ impl Driver {
     /// Cores count, shells publish: once a second.
     fn publish(&mut self, now: Instant) {
         let registered = self.parts.shard.registered();
-        // Whoever waits for the last one to be given up does so while everything else stands still.
-        let left = registered == 0 && std::mem::take(&mut self.registered) != 0;
-        self.registered = registered;
-        if !left && now.duration_since(self.published) < LOOK_UP {
+        // Whoever stops asks whether there is one to give up, and waits for the last one while everything else stands still.
+        let before = std::mem::replace(&mut self.registered, registered);
+        let has_turned = (registered == 0) != (before == 0);
+        if !has_turned && now.duration_since(self.published) < LOOK_UP {
             return;
         }
         self.published = now;
         let counts = Counts {
             sip: *self.parts.shard.counters(),
             endpoint: self.parts.endpoint.counters(),
+            streams: self.parts.endpoint.stream_counters(),
             calls: self.parts.shard.calls(),
             registered: self.parts.shard.registered(),
         };

@@ -105,5 +105,6 @@ pub fn dialog(dialog: DialogState, trunk: &str) -> DialogRecord {
         local_cseq: dialog.local_cseq,
         remote: dialog.remote,
         trunk: trunk.into(),
+        before: None,
     }
 }

@@ -2,12 +2,15 @@
 //!
 //! Sans-IO. Its inputs come in order from the shard: SIP events, media events, timers, commands. Whatever happens, it
 //! tells `Ended` exactly once. `inviting` is its life until the answer, over as many INVITEs as it takes, or `receiving` if it
-//! came in; `talking` what follows it; `closing` its end.
+//! came in; `talking` what follows it, with `transferring` and `referring` where its far end becomes another one's; `closing` its
+//! end.
 
 mod closing;
 mod inviting;
 mod receiving;
+mod referring;
 mod talking;
+mod transferring;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -26,11 +29,13 @@ use super::sound;
 use super::timer::{CallWheel, Timer, Timers};
 use crate::admission::{Admission, Permit};
 use crate::agent::Script;
-use crate::model::{CallEvent, CallFact, CallId, CallPlan, Disposition, EndedBy};
+use crate::model::{CallEvent, CallFact, CallId, CallPlan, DialogRecord, Disposition, EndedBy, PhoneNumber};
 use crate::trunk::keeper::Keeper;
 use inviting::{Dialled, Way};
 use receiving::Awaited;
 pub use receiving::Reception;
+use referring::Referral;
+use transferring::{Transfer, Wish};
 
 /// A call that may start: its intent is on disk, its permits and its media ports are taken.
 pub struct Origination {
@@ -70,6 +75,16 @@ pub struct Call {
     phase: Phase,
     /// The ACK that our answer waits for, if the call came in.
     awaited: Option<Awaited>,
+    /// Somebody who is to take the far end's place.
+    transfer: Option<Transfer>,
+    /// Somebody in whose place the far end is to be put through.
+    referral: Option<Referral>,
+    /// No media came while one of these was under way.
+    is_unheard: bool,
+    /// What the journal knows to end it by.
+    dialog: Option<Box<DialogRecord>>,
+    /// The number of ours in it: whoever else is called for it sees this one.
+    ours: PhoneNumber,
     keys: Keys,
     timers: Timers,
     facts: Facts,
@@ -121,9 +136,8 @@ impl Call {
 
     /// Something happened to its dialog.
     pub fn handle_sip(&mut self, cx: &mut Context<'_>, event: SipEvent) {
-        // What still comes of an INVITE that was given up is the user agent's to deal with: it cancels, or ends what is answered.
-        if invite_of(&event).is_some_and(|invite| self.party.as_ref().map(Party::invite) != Some(invite)) {
-            return;
+        if let Some(invite) = invite_of(&event).filter(|invite| !self.is_party(*invite)) {
+            return self.hear_newcomer(cx, invite, event);
         }
         match event {
             SipEvent::Progress { fork, status, body, .. } => self.progress(cx, fork, status, body.as_ref()),
@@ -135,12 +149,14 @@ impl Call {
             SipEvent::Reanswered { body, .. } => self.reanswered(cx, body.as_ref()),
             SipEvent::Info { body: Some(body), .. } => self.informed(cx, &body),
             SipEvent::Traced { direction, message, .. } => self.traced(cx, direction, &message),
-            SipEvent::Refer { id, .. } => cx.agent.refuse_refer(cx.now, id, 603),
+            SipEvent::Refer { id, refer_to, replaces, referred_by, .. } => {
+                self.referred(cx, Wish { id, refer_to, replaces, referred_by });
+            }
+            SipEvent::ReferProgress { status, is_final, .. } => self.refer_progress(cx, status, is_final),
             SipEvent::Incoming { .. }
             | SipEvent::Info { .. }
             | SipEvent::Message { .. }
             | SipEvent::Reply { .. }
-            | SipEvent::ReferProgress { .. }
             | SipEvent::Registered { .. }
             | SipEvent::RegistrationFailed { .. }
             | SipEvent::Unregistered { .. }
@@ -159,6 +175,7 @@ impl Call {
             MediaEvent::Marked { mark, cleared } => self.marked(cx, mark, cleared),
             MediaEvent::Drained => self.set(cx, Timer::Silence, self.plan.agent.silence_hangup),
             MediaEvent::Dtmf { digit, .. } => self.pressed(cx, Road::Media, digit),
+            MediaEvent::RtpTimeout if self.is_moving() => self.is_unheard = true,
             MediaEvent::RtpTimeout => self.close(cx, Disposition::MediaLost, EndedBy::Switch),
             MediaEvent::Recorded(recorded) => self.recorded(cx, &recorded),
             MediaEvent::Started
@@ -193,19 +210,25 @@ impl Call {
             Timer::Ring => self.close(cx, Disposition::NoAnswer, EndedBy::Switch),
             Timer::Silent => self.unheard(cx),
             Timer::Duration => self.close(cx, Disposition::MaxDuration, EndedBy::Switch),
+            Timer::Silence if self.is_moving() => self.set(cx, timer, self.plan.agent.silence_hangup),
             Timer::Silence => self.close(cx, Disposition::SilenceTimeout, EndedBy::Switch),
             Timer::Beep => self.order(cx, Media::OpenGate),
             Timer::Turn => {
                 self.script.turn_ended();
                 self.act(cx);
             }
+            Timer::Transfer => self.newcomer_unanswered(cx),
             Timer::Closing => self.finish(cx),
         }
     }
 
     /// The intent of its next INVITE is on disk, or cannot be.
     pub fn handle_intended(&mut self, cx: &mut Context<'_>, is_on_disk: bool) {
-        self.intended(cx, is_on_disk);
+        if self.transfer.is_some() {
+            self.transfer_intended(cx, is_on_disk);
+        } else {
+            self.intended(cx, is_on_disk);
+        }
     }
 
     /// Somebody wants it to end.
@@ -268,7 +291,8 @@ fn invite_of(event: &SipEvent) -> Option<InviteId> {
         | SipEvent::Ended { id, .. }
         | SipEvent::Offer { id, .. }
         | SipEvent::Confirmed { id, .. }
-        | SipEvent::Reanswered { id, .. } => Some(*id),
+        | SipEvent::Reanswered { id, .. }
+        | SipEvent::ReferProgress { id, .. } => Some(*id),
         _ => None,
     }
 }

@@ -21,6 +21,6 @@ pub use knock::Knock;
 pub use machine::{Origination, Reception};
 pub use outbox::{MediaOrder, Speech, SpeechOrder};
 pub use party::Seed;
-pub use shard::{Command, Orphan, Shard};
+pub use shard::{Command, Orphan, Shard, Told};
 pub use sound::{capabilities, over as spec_for};
 pub use verdict::parameters as detection;

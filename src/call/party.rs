@@ -120,6 +120,15 @@ impl Seed {
         Self(bytes)
     }
 
+    /// The Call-ID of one of the call's INVITEs, by its number (RFC 3261 §8.1.1.4): unique, and nobody can guess it.
+    pub fn call_id(&self, invite: usize) -> String {
+        let mut digest = Sha256::new();
+        digest.update(b"Call-ID");
+        digest.update(self.0);
+        digest.update((invite as u64).to_be_bytes());
+        digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// What the keys of one of the call's legs are made of, by the number of its INVITE: no two legs share a key.
     fn secret(&self, leg: u32) -> Secret {
         let mut digest = Sha256::new();

@@ -20,7 +20,7 @@ use super::outbox::{MediaOrder, Outbox, Speech, SpeechOrder};
 use super::party;
 use super::timer::CallWheel;
 use crate::admission::Admission;
-use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy, Trunk};
+use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy, PhoneNumber, Trunk, Untransferable};
 use crate::trunk::doors::Doors;
 use crate::trunk::keeper::Keeper;
 
@@ -36,6 +36,15 @@ pub enum Command {
         disposition: Disposition,
         /// Who wants it.
         by: EndedBy,
+    },
+    /// Have the far end of a call put through elsewhere.
+    Transfer {
+        /// Which.
+        call: CallId,
+        /// To this number.
+        to: PhoneNumber,
+        /// Hears whether it was asked to.
+        told: Told,
     },
     /// End every call.
     HangupAll,
@@ -73,6 +82,9 @@ pub enum Command {
     /// End a dialog that an earlier run of the switch left open.
     End(Box<Orphan>),
 }
+
+/// Hears whether the REFER left. Never waits.
+pub type Told = Box<dyn FnOnce(Result<(), Untransferable>) + Send>;
 
 /// The realm in which callers prove who they are (RFC 7616 §3.3).
 const REALM: &str = "trunkline";
@@ -147,6 +159,11 @@ impl Shard {
             Command::Originate(origination) => self.originate(now, *origination),
             Command::Hangup { call, disposition, by } => {
                 self.with(now, call, |call, cx| call.handle_hangup(cx, disposition, by));
+            }
+            Command::Transfer { call, to, told } => {
+                let mut asked = Err(Untransferable::NotTalking);
+                self.with(now, call, |call, cx| asked = call.handle_transfer(cx, to));
+                told(asked);
             }
             Command::HangupAll => {
                 let calls: Vec<CallId> = self.calls.keys().copied().collect();
@@ -299,18 +316,36 @@ impl Shard {
             let accept = ("Accept".to_owned(), "application/sdp".to_owned());
             return self.agent.reject(now, invite, 415, vec![accept]);
         }
-        // Nobody takes over a call of ours yet (RFC 3891 §3).
-        if incoming.replaces.is_some() {
-            return self.agent.reject(now, invite, 603, Vec::new());
-        }
         let mut trunks = self.doors.at(incoming.path.remote.ip());
         if trunks.is_empty() {
             trunks.extend(self.proven(now, invite));
+        }
+        if let Some(replaced) = incoming.replaces.filter(|_| !trunks.is_empty()) {
+            return self.replaced(now, invite, replaced, &trunks, &incoming);
         }
         if !trunks.is_empty() {
             self.knocking.insert(invite);
             self.out.knocks.push_back(Knock { invite, trunks, incoming });
         }
+    }
+
+    /// Somebody wants to take the far end's place in a call of ours. Who comes by another trunk is not told that there is one.
+    fn replaced(
+        &mut self,
+        now: Instant,
+        invite: InviteId,
+        replaced: InviteId,
+        trunks: &[Arc<Trunk>],
+        incoming: &Incoming,
+    ) {
+        let id = self.agent.token(replaced).and_then(CallId::new);
+        let is_own = |call: &Call| call.is_by(trunks) && call.is_party(replaced);
+        let Some(id) = id.filter(|id| self.calls.get(id).is_some_and(is_own)) else {
+            return self.agent.reject(now, invite, 481, Vec::new());
+        };
+        self.with(now, id, |call, cx| {
+            call.handle_replacing(cx, invite, &incoming.call_id, incoming.body.as_ref());
+        });
     }
 
     /// The trunk that a caller from nowhere proves to be. Without proof he is asked for it or refused, here.

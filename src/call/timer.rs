@@ -21,11 +21,13 @@ pub enum Timer {
     Turn,
     /// The beep did not come.
     Beep,
+    /// The party that the call is to move to has rung long enough.
+    Transfer,
     /// The far end, or the recording, does not confirm the end.
     Closing,
 }
 
-const KINDS: usize = 7;
+const KINDS: usize = 8;
 
 /// A shard's wheel: whose timer, and which.
 pub type CallWheel = Wheel<(CallId, Timer)>;

@@ -16,6 +16,10 @@ pub fn line(fact: &CallFact) -> Option<String> {
         CallFact::Ringing { status } => format!("progress ({status})"),
         CallFact::EarlyMedia => "audio before the answer".into(),
         CallFact::Answered { .. } => "answered".into(),
+        CallFact::Transfer { to, status: 100, is_final: false } => format!("to be transferred to {to}"),
+        CallFact::Transfer { status, is_final: false, .. } => format!("transfer: {status}"),
+        CallFact::Transfer { status, is_final: true, .. } => format!("the transfer ends with {status}"),
+        CallFact::Moved { .. } => "another party took over".into(),
         CallFact::Verdict(heard) => format!("verdict after {}: {}", seconds(heard.at), heard.reason),
         CallFact::AgentSpoke { dead_air } => {
             format!("the agent speaks, {} ms after the verdict", dead_air.as_millis())

@@ -10,7 +10,7 @@ use anyhow::Context;
 use clap::Subcommand;
 
 use crate::cli::{ConfigArgs, EXIT_USAGE, log};
-use crate::doctor::{self, Finding, Patient, Verdict};
+use crate::doctor::{self, Finding, Patient, Probe, Verdict};
 use crate::model::PhoneNumber;
 
 /// Arguments of `trunkline trunk`.
@@ -43,6 +43,12 @@ struct DoctorArgs {
     /// Call this number, in E.164 form, and say what becomes of the call and its audio. It rings.
     #[arg(long, value_name = "NUMBER")]
     call: Option<PhoneNumber>,
+    /// The number is an echo service: digits that it does not send back are told.
+    #[arg(long, requires = "call")]
+    echo: bool,
+    /// Put the callee on hold and take it back.
+    #[arg(long, requires = "call")]
+    hold: bool,
     /// Print one JSON document instead of lines.
     #[arg(long)]
     json: bool,
@@ -87,7 +93,9 @@ async fn examine(args: &DoctorArgs) -> anyhow::Result<Vec<Finding>> {
     let trunk = config.objects.trunks.iter().find(|trunk| trunk.name == args.name);
     let trunk = trunk.with_context(|| format!("no trunk is called {}", args.name))?;
     let from = Patient::caller(config.objects.numbers.iter(), trunk);
-    let patient = Patient::new(&config, Arc::new(trunk.clone()), from, args.call.clone());
+    let probe = Probe { echo: args.echo, hold: args.hold };
+    let patient =
+        Patient { probe, ..Patient::new(&config, Arc::new(trunk.clone()), from, args.call.clone()) };
     if let Some(number) = args.call.as_ref().filter(|_| !args.json) {
         show(&format!(
             "{number} is going to ring: once, and at most {} times more if the trunk refuses the call",
@@ -99,7 +107,7 @@ async fn examine(args: &DoctorArgs) -> anyhow::Result<Vec<Finding>> {
             show(&finding.to_string());
         }
     };
-    Ok(doctor::examine(patient, tell).await?)
+    Ok(doctor::examine(patient, None, tell).await?)
 }
 
 /// Whoever stops reading ends the lines, not the examination.

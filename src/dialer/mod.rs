@@ -21,13 +21,14 @@ use std::time::{Duration, Instant, SystemTime};
 use trunkline_media::Media;
 
 use crate::admission::{Admission, Permit};
-use crate::call::{Command, Events, Mailbox};
+use crate::call::{Command, Events, Mailbox, Told};
 use crate::directory::{Directory, Route};
 use crate::journal::{Journal, Slot};
 use crate::metrics::Metrics;
 use crate::model::{
     Accepted, CallEvent, CallFact, CallId, CallPlan, CallRecord, CallState, Dialing, Direction, Disposition,
-    EndedBy, Idempotency, Key, OutboundRequest, Outcome, Placed, Refusal, StoredResponse, Timestamp,
+    EndedBy, Idempotency, Key, OutboundRequest, Outcome, PhoneNumber, Placed, Refusal, StoredResponse,
+    Timestamp, Untransferable,
 };
 use crate::store::{Intended, Replay, Store};
 
@@ -133,8 +134,29 @@ impl Dialer {
         Ok(call)
     }
 
-    /// Ends a call, if it lives.
+    /// Has the far end of a call put through to this number (RFC 5589); says whether it was asked to. How it goes is told as facts.
+    pub async fn transfer(&self, call: CallId, to: PhoneNumber) -> Result<(), Untransferable> {
+        let (sender, asked) = tokio::sync::oneshot::channel();
+        // Who asked may not wait for the answer any more.
+        let told: Told = Box::new(move |result| drop(sender.send(result)));
+        self.0.parts.mailbox.send(Command::Transfer { call, to, told }).await;
+        asked.await.unwrap_or(Err(Untransferable::NotTalking))
+    }
+
+    /// Ends a call, if it lives: one that waits for room never starts.
     pub async fn hangup(&self, call: CallId) {
+        if self.0.queue.take(call).is_some() {
+            let now = Instant::now();
+            let outcome = Outcome {
+                ended_by: EndedBy::Operator,
+                ..Outcome::by_switch(Disposition::Cancelled, now, "hung up while it waited for room")
+            };
+            return (self.0.parts.events)(CallEvent {
+                call,
+                at: now,
+                fact: CallFact::Ended(Box::new(outcome)),
+            });
+        }
         let (disposition, by) = (Disposition::Cancelled, EndedBy::Operator);
         self.0.parts.mailbox.send(Command::Hangup { call, disposition, by }).await;
     }

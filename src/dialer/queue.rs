@@ -10,7 +10,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::Inner;
 use crate::admission::Admission;
-use crate::model::{CallPlan, KeyId, Refusal, TrunkId};
+use crate::model::{CallId, CallPlan, KeyId, Refusal, TrunkId};
 
 /// Calls that may wait. Over it, requests are refused.
 const WAITING_MAX: usize = 10_000;
@@ -57,6 +57,18 @@ impl Queue {
         let waiting: Vec<Waiting> = self.lanes().drain(..).flat_map(|(_, lane)| lane).collect();
         self.places.add_permits(waiting.len());
         waiting
+    }
+
+    /// Takes this call out of its line.
+    pub fn take(&self, call: CallId) -> Option<Waiting> {
+        let mut lanes = self.lanes();
+        let place = |line: &VecDeque<Waiting>| line.iter().position(|waiting| waiting.plan.call == call);
+        let taken = lanes.iter_mut().find_map(|(_, line)| line.remove(place(line)?));
+        lanes.retain(|(_, line)| !line.is_empty());
+        if taken.is_some() {
+            self.places.add_permits(1);
+        }
+        taken
     }
 
     fn push(&self, waiting: Waiting) {

@@ -9,7 +9,9 @@ use trunkline_sip::DialogState;
 
 use super::DialerParts;
 use crate::call::{Command, Orphan};
-use crate::model::{CallEvent, CallFact, CallRecord, CallState, DialogRecord, Disposition, Outcome};
+use crate::model::{
+    CallEvent, CallFact, CallId, CallRecord, CallState, DialogRecord, Disposition, Outcome, Trunk,
+};
 use crate::store::StoreError;
 use crate::trunk::route;
 
@@ -36,11 +38,13 @@ async fn settle(parts: &DialerParts, record: CallRecord, dialog: Option<DialogRe
         CallState::Answered => (Disposition::Interrupted, "the switch stopped during the call"),
         CallState::Ended => return,
     };
-    if let Some(dialog) = dialog {
+    let mut dialogs = dialog;
+    while let Some(mut dialog) = dialogs.take() {
+        // Killed while it moved from one party to another, a call may have left both on the line.
+        dialogs = dialog.before.take().map(|before| *before);
         let snapshot = parts.directory.snapshot();
-        let credentials = snapshot.trunk(&dialog.trunk).and_then(|trunk| route::credentials(trunk));
-        let orphan = Orphan { call, dialog: state(dialog), credentials, tls: None };
-        parts.mailbox.send(Command::End(Box::new(orphan))).await;
+        let trunk = snapshot.trunk(&dialog.trunk).map(|trunk| &**trunk);
+        parts.mailbox.send(Command::End(Box::new(orphan(call, dialog, trunk)))).await;
     }
     // Fewer slots than calls alive at the crash can only mean a smaller configuration: the rest is settled next time.
     let Some(slot) = parts.journal.reserve() else {
@@ -49,6 +53,12 @@ async fn settle(parts: &DialerParts, record: CallRecord, dialog: Option<DialogRe
     parts.journal.adopt(slot, record);
     let outcome = Outcome::by_switch(disposition, now, why);
     (parts.events)(CallEvent { call, at: now, fact: CallFact::Ended(Box::new(outcome)) });
+}
+
+/// A dialog to be ended as its trunk wants it: by its credentials, and by its TLS. A trunk that is gone wants nothing.
+fn orphan(call: CallId, dialog: DialogRecord, trunk: Option<&Trunk>) -> Orphan {
+    let (credentials, tls) = (trunk.and_then(route::credentials), trunk.and_then(route::tls));
+    Orphan { call, dialog: state(dialog), credentials, tls }
 }
 
 fn state(dialog: DialogRecord) -> DialogState {
@@ -62,5 +72,44 @@ fn state(dialog: DialogRecord) -> DialogState {
         route_set: dialog.route_set,
         local_cseq: dialog.local_cseq,
         remote: dialog.remote,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::config::Config;
+
+    fn dialog() -> DialogRecord {
+        DialogRecord {
+            call_id: "6f1c".into(),
+            local_tag: "ours".into(),
+            remote_tag: "theirs".into(),
+            local_uri: "<sip:us@10.0.0.1>".into(),
+            remote_uri: "<sips:them@carrier.example>".into(),
+            remote_target: "sips:them@carrier.example".into(),
+            route_set: Vec::new(),
+            local_cseq: 3,
+            remote: ([10, 0, 0, 2], 5061).into(),
+            trunk: "t".into(),
+            before: None,
+        }
+    }
+
+    #[test]
+    fn a_dialog_is_ended_by_the_credentials_and_the_tls_of_its_trunk() {
+        let file = "[[trunk]]\nname = \"t\"\nuri = \"sips:carrier.example\"\nusername = \"u\"\npassword = \"p\"\n\
+                    [trunk.tls]\nverify = false\n";
+        let config = Config::parse("t.toml", file, []).unwrap_or_else(|error| panic!("{error}"));
+        let trunk = &config.objects.trunks[0];
+        let call = CallId::new(42).expect("below 2^53");
+        let ended = orphan(call, dialog(), Some(trunk));
+        let tls = &trunk.tls.as_ref().expect("configured").client;
+        assert!(ended.tls.is_some_and(|used| Arc::ptr_eq(&used, tls)));
+        assert!(ended.credentials.is_some());
+        let ended = orphan(call, dialog(), None);
+        assert!(ended.tls.is_none() && ended.credentials.is_none());
     }
 }

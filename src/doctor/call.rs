@@ -5,19 +5,19 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use trunkline_media::sdp::Local;
+use trunkline_media::sdp::{self, Direction, Local};
 use trunkline_media::srtp::Secret;
-use trunkline_media::{Capabilities, Codec, PendingOffer, SdpError, Srtp};
+use trunkline_media::{BridgeSpec, PendingOffer, SdpError};
 use trunkline_sip::{Body, Event, InviteId, Message, Method};
 
 use super::line::Line;
-use super::observation::{CallSeen, Exchange};
+use super::observation::{CallSeen, DIGITS, Exchange, Hold, Reoffered};
 use super::patient::Patient;
 use super::wire::Wire;
+use crate::admission::Permit;
+use crate::call as sound;
 use crate::config::Config;
-use crate::model::{
-    AudioCodec, CallId, CallPlan, PhoneNumber, RightToUse, SrtpPolicy, Timestamp, Trunk, VoicemailAction,
-};
+use crate::model::{CallId, CallPlan, DtmfMode, PhoneNumber, RightToUse, Timestamp, Trunk, VoicemailAction};
 use crate::trunk::route;
 
 /// How long a call may ring.
@@ -28,8 +28,8 @@ const LISTEN: Duration = Duration::from_secs(3);
 const REFUSAL: Duration = Duration::from_millis(200);
 /// When digits are sent, after the answer: whoever answers by DTMF has had time to begin.
 const DIGITS_AFTER: Duration = Duration::from_millis(1_200);
-/// Three of different rows and columns.
-const DIGITS: &str = "159";
+/// How long a re-INVITE of ours is waited for.
+const REOFFER: Duration = Duration::from_secs(5);
 
 /// Calls a number by a trunk, which may differ from the patient's in what is being tried.
 pub async fn call(
@@ -37,16 +37,32 @@ pub async fn call(
     patient: &Patient,
     trunk: &Arc<Trunk>,
     to: &PhoneNumber,
+    permit: Option<Permit>,
 ) -> io::Result<CallSeen> {
-    let mut line = Line::bind(patient).await?;
-    let (offer, pending) = Local::new(line.local(), 1, capabilities(trunk), Secret::random()).offer();
     let plan = plan(patient, trunk, to);
+    let mut line =
+        Line::bind(patient, sound::spec_for(&plan, BridgeSpec { speech: false, ..BridgeSpec::default() }))
+            .await?;
+    let mut local = Local::new(line.local(), 1, sound::capabilities(trunk), Secret::random());
+    let (offer, pending) = local.offer();
     let body = Body::sdp(offer.to_bytes());
     let invite = route::invite(&plan, trunk, Instant::now(), body).map_err(io::Error::other)?;
     let id = wire.invite(invite)?;
-    let mut call = Call { id, patient, pending: Some(pending), seen: unseen(), trunk_heard: false };
+    let mut call = Call {
+        id,
+        patient,
+        trunk,
+        local,
+        pending: Some(pending),
+        seen: unseen(),
+        trunk_heard: false,
+        permit,
+    };
     if call.rings(wire, &mut line).await? {
         call.talks(wire, line).await?;
+    }
+    if let Some(permit) = &mut call.permit {
+        permit.ended(Instant::now());
     }
     call.seen.exchange = wire.end();
     let contact = contact_of(&call.seen.exchange);
@@ -60,10 +76,14 @@ pub async fn call(
 struct Call<'a> {
     id: InviteId,
     patient: &'a Patient,
+    trunk: &'a Trunk,
+    local: Local,
     pending: Option<PendingOffer>,
     seen: CallSeen,
     /// Whether anything came back.
     trunk_heard: bool,
+    /// The room that it takes in a running switch.
+    permit: Option<Permit>,
 }
 
 impl Call<'_> {
@@ -85,6 +105,9 @@ impl Call<'_> {
                     }
                 }
                 Some(Event::Answered { body, .. }) => {
+                    if let Some(permit) = &mut self.permit {
+                        permit.answered(Instant::now());
+                    }
                     let pending = self.pending.take();
                     self.seen.answer = match (body, pending) {
                         (Some(body), Some(pending)) => Some(pending.accept(&body.bytes)),
@@ -128,13 +151,63 @@ impl Call<'_> {
                 }
             }
             match (step, remote) {
-                (0, _) => line.press(DIGITS),
+                // INFO is the switch's way of pressing keys; here it is not tried.
+                (0, _) if self.trunk.media.dtmf != DtmfMode::Info => line.press(DIGITS),
                 (1, Some(remote)) if line.is_deaf() => line.narrow(remote).await,
                 _ => {}
             }
         }
+        if self.patient.probe.hold {
+            self.seen.hold = Some(self.holds(wire, &mut line).await?);
+        }
         self.seen.audio = Some(line.close());
-        self.hang_up(wire).await
+        match &self.seen.hold {
+            Some(Hold { held: Reoffered::Ended, .. } | Hold { resumed: Some(Reoffered::Ended), .. }) => {
+                Ok(())
+            }
+            _ => self.hang_up(wire).await,
+        }
+    }
+
+    /// Puts the callee on hold, and takes it back.
+    async fn holds(&mut self, wire: &mut Wire, line: &mut Line) -> io::Result<Hold> {
+        let held = self.reoffers(wire, line, Direction::SendOnly).await?;
+        let resumed = match held {
+            Reoffered::Taken(_) => Some(self.reoffers(wire, line, Direction::SendRecv).await?),
+            _ => None,
+        };
+        Ok(Hold { held, resumed })
+    }
+
+    /// One re-INVITE. Its messages are no part of the call's exchange.
+    async fn reoffers(
+        &mut self,
+        wire: &mut Wire,
+        line: &mut Line,
+        direction: Direction,
+    ) -> io::Result<Reoffered> {
+        let (offer, _) = self.local.offer_as(direction);
+        let Some(call) = wire.reoffer(self.id, Body::sdp(offer.to_bytes())) else {
+            return Ok(Reoffered::Refused(None));
+        };
+        let until = Instant::now() + REOFFER;
+        let outcome = loop {
+            match wire.turn(Some(line), until).await? {
+                Some(Event::Reanswered { body, .. }) => {
+                    let said = body.and_then(|body| sdp::inspect(&body.bytes).ok());
+                    break Reoffered::Taken(said.map(|said| said.direction));
+                }
+                Some(Event::OfferRefused { status, .. }) => break Reoffered::Refused(status),
+                Some(Event::Ended { end, .. }) => {
+                    self.seen.end = Some(end);
+                    break Reoffered::Ended;
+                }
+                Some(_) => {}
+                None => break Reoffered::Refused(None),
+            }
+        };
+        wire.reoffered(call);
+        Ok(outcome)
     }
 
     async fn hang_up(&mut self, wire: &mut Wire) -> io::Result<()> {
@@ -159,35 +232,13 @@ fn unseen() -> CallSeen {
         audio: None,
         end: None,
         contact: Vec::new(),
+        hold: None,
     }
 }
 
 fn contact_of(exchange: &Exchange) -> Option<String> {
     let answer = exchange.last_final().filter(|message| message.status() == Some(200))?;
     Message::contact(answer).map(|contact| contact.uri.to_owned())
-}
-
-/// What a trunk's own settings offer.
-fn capabilities(trunk: &Trunk) -> Capabilities {
-    let codec = |codec: &AudioCodec| match codec {
-        AudioCodec::Pcmu => Codec::Pcmu,
-        AudioCodec::Pcma => Codec::Pcma,
-        AudioCodec::G722 => Codec::G722,
-        AudioCodec::Opus => Codec::Opus,
-    };
-    let media = &trunk.media;
-    Capabilities {
-        codecs: media.codecs.iter().map(codec).collect(),
-        telephone_event: true,
-        ptime_ms: media.ptime_ms,
-        srtp: match media.srtp {
-            SrtpPolicy::Off => Srtp::Off,
-            SrtpPolicy::Offered => Srtp::Offered,
-            SrtpPolicy::Required => Srtp::Required,
-        },
-        rtcp_mux: media.rtcp_mux,
-        comfort_noise: media.comfort_noise,
-    }
 }
 
 /// A plan as the dialer would make it, with an agent that never speaks.

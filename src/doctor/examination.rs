@@ -87,6 +87,7 @@ impl Examination {
             }
             Observation::Registered(exchange) => self.hear_register(&exchange),
             Observation::Called(call) => self.hear_call(call),
+            Observation::NotAdmitted(why) => self.end_calls(why),
         }
     }
 
@@ -98,11 +99,21 @@ impl Examination {
     /// There is no time for more: what a refused call brought so far is told, and the rest left out.
     pub fn give_up(&mut self, after: Duration) {
         self.orders.clear();
+        self.end_calls(format!(
+            "the examination took longer than {} s, and begins nothing more",
+            after.as_secs()
+        ));
+    }
+
+    /// The last call that was ordered was not placed.
+    fn end_calls(&mut self, why: String) {
+        if let Some(options) = self.unanswered.take() {
+            self.findings.push_back(judge::unanswered(&self.patient, &options, false));
+        }
         if let (Some(refused), Some(to)) = (self.refused.take(), self.patient.call.clone()) {
             let tried = &refused.tried[..refused.tried.len().saturating_sub(1)];
             self.findings.push_back(judge::refused(&self.patient, &to, &refused.call, tried));
         }
-        let why = format!("the examination took longer than {} s, and begins nothing more", after.as_secs());
         self.findings.push_back(Finding::skipped(Step::Call, why));
     }
 
@@ -141,7 +152,7 @@ impl Examination {
             return self.skip(&[Step::Options, Step::Call], "nothing can be sent to the trunk");
         }
         let spoke = self.knocks.iter().find(|knocked| knocked.refused.is_none());
-        let tls = spoke.and_then(|knocked| judge::tls(&self.patient, &knocked.hop));
+        let tls = spoke.and_then(|knocked| judge::tls(&self.patient, &knocked.hop, &exchange));
         self.findings.extend(tls.filter(|_| exchange.last_final().is_some()));
         self.findings.extend(judge::options(&self.patient, &exchange));
         if exchange.last_final().is_none() {
@@ -247,6 +258,7 @@ impl Examination {
         self.findings.extend(judge::extensions(&self.patient, call));
         if call.answer.is_some() {
             self.findings.extend(judge::media(&self.patient, call));
+            self.findings.extend(judge::hold(call));
             self.findings.extend(judge::dialog(call));
         }
     }

@@ -53,6 +53,8 @@ pub enum Step {
     Rtp,
     /// Whether digits can be sent (RFC 4733).
     Dtmf,
+    /// Whether the callee can be put on hold (RFC 3264 §8.4).
+    Hold,
     /// Whether requests within the call arrive.
     Dialog,
 }
@@ -75,6 +77,7 @@ impl Step {
             Self::Codecs => "codecs",
             Self::Rtp => "rtp",
             Self::Dtmf => "dtmf",
+            Self::Hold => "hold",
             Self::Dialog => "dialog",
         }
     }
@@ -165,6 +168,8 @@ codes! {
     CertificateName = "certificate-name",
     /// The certificate has expired, or is not valid yet.
     CertificateExpired = "certificate-expired",
+    /// Its certificate is good for a few weeks only.
+    CertificateExpiring = "certificate-expiring",
     /// Nobody whom we believe vouches for the certificate.
     CertificateUntrusted = "certificate-untrusted",
     /// TLS came to nothing otherwise.
@@ -227,6 +232,12 @@ codes! {
     RtpLossy = "rtp-lossy",
     /// It takes no telephone events.
     NoTelephoneEvent = "no-telephone-event",
+    /// Digits that we sent do not come back, or not all.
+    DtmfNotEchoed = "dtmf-not-echoed",
+    /// It does not let itself be put on hold.
+    HoldRefused = "hold-refused",
+    /// It goes on sending when it is on hold.
+    HoldIgnored = "hold-ignored",
     /// It repeats its answer as if our ACK never came.
     AckUnheard = "ack-unheard",
     /// It does not answer a BYE.

@@ -38,13 +38,13 @@ pub struct Line {
 
 impl Line {
     /// Takes a pair of ports out of the switch's range, from its end: a running switch begins at its start.
-    pub async fn bind(patient: &Patient) -> io::Result<Self> {
+    pub async fn bind(patient: &Patient, spec: BridgeSpec) -> io::Result<Self> {
         let (first, last) = (*patient.ports.start(), *patient.ports.end());
         for port in (first..last).rev().filter(|port| port % 2 == 0 && *port > 0) {
             let address = SocketAddr::new(patient.media, port);
             let rtcp = SocketAddr::new(patient.media, port + 1);
             match (UdpSocket::bind(address).await, UdpSocket::bind(rtcp).await) {
-                (Ok(rtp), Ok(rtcp)) => return Ok(Self::over(patient, rtp, rtcp, address)),
+                (Ok(rtp), Ok(rtcp)) => return Ok(Self::over(patient, spec, rtp, rtcp, address)),
                 (Err(error), _) | (_, Err(error)) if error.kind() != io::ErrorKind::AddrInUse => {
                     return Err(error);
                 }
@@ -54,8 +54,7 @@ impl Line {
         Err(io::Error::new(io::ErrorKind::AddrInUse, "no free pair of media ports"))
     }
 
-    fn over(patient: &Patient, rtp: UdpSocket, rtcp: UdpSocket, bound: SocketAddr) -> Self {
-        let spec = BridgeSpec { speech: false, ..BridgeSpec::default() };
+    fn over(patient: &Patient, spec: BridgeSpec, rtp: UdpSocket, rtcp: UdpSocket, bound: SocketAddr) -> Self {
         Self {
             rtp,
             rtcp,

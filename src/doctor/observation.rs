@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use trunkline_media::sdp::Direction;
 use trunkline_media::{Negotiated, SdpError, Stats};
 use trunkline_sip::{End, Failure, Message, Method, Target, TransportError};
 
@@ -21,6 +22,8 @@ pub enum Observation {
     Registered(Exchange),
     /// Of a call.
     Called(Box<CallSeen>),
+    /// There was no room for a call; why, in words.
+    NotAdmitted(String),
 }
 
 /// A host, what every question about it said, and where it led.
@@ -100,12 +103,14 @@ pub struct Exchange {
     pub took: Duration,
     /// Why it could not be sent, the last time it was tried.
     pub transport: Option<TransportError>,
+    /// For how long the certificate that was shown is good from now on; zero: it is over; `None`: nobody showed one.
+    pub certificate_left: Option<Duration>,
 }
 
 impl Exchange {
     /// Nothing seen yet.
     pub fn new(method: Method) -> Self {
-        Self { method, seen: Vec::new(), took: Duration::ZERO, transport: None }
+        Self { method, seen: Vec::new(), took: Duration::ZERO, transport: None, certificate_left: None }
     }
 
     /// Theirs, in order.
@@ -159,7 +164,32 @@ pub struct CallSeen {
     pub end: Option<End>,
     /// Where its Contact leads; empty: nowhere.
     pub contact: Vec<SocketAddr>,
+    /// What came of putting it on hold and taking it back, if that was tried.
+    pub hold: Option<Hold>,
 }
+
+/// Two re-INVITEs of ours.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Hold {
+    /// With `a=sendonly`.
+    pub held: Reoffered,
+    /// With `a=sendrecv`, if it came to that.
+    pub resumed: Option<Reoffered>,
+}
+
+/// What came of a re-INVITE.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Reoffered {
+    /// It was taken, and the answer says who sends; `None`: it says nothing that can be read.
+    Taken(Option<Direction>),
+    /// It was refused, or not answered at all.
+    Refused(Option<u16>),
+    /// The call ended over it.
+    Ended,
+}
+
+/// The digits that are pressed: three of different rows and columns.
+pub const DIGITS: &str = "159";
 
 /// What was heard on the line.
 #[derive(Clone, Debug)]

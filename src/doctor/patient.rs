@@ -35,6 +35,17 @@ pub struct Patient {
     pub from: Option<PhoneNumber>,
     /// The number to call; without it nothing rings.
     pub call: Option<PhoneNumber>,
+    /// What else is tried in that call.
+    pub probe: Probe,
+}
+
+/// What else a call may try, of what not every callee can do.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Probe {
+    /// An echo service answers: digits that do not come back are told.
+    pub echo: bool,
+    /// Put the callee on hold and take it back.
+    pub hold: bool,
 }
 
 /// Repetitions over UDP come after 1, 3, 7 and 15 T1 (RFC 3261 §17.1.2.2): who has not answered by then is not there.
@@ -69,6 +80,7 @@ impl Patient {
             ports: config.media.ports.clone(),
             from,
             call,
+            probe: Probe::default(),
             trunk,
         }
     }

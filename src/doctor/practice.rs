@@ -4,17 +4,20 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::patient::Patient;
+use super::gate::Gate;
+use super::patient::{Patient, Probe};
 use super::run::{self, DoctorError, Findings};
+use crate::admission::Admission;
 use crate::config::Config;
 use crate::directory::Directory;
-use crate::model::{PhoneNumber, Trunk, TrunkId};
+use crate::model::{Key, PhoneNumber, Trunk, TrunkId};
 
 /// Where trunks are examined. Cheap to clone.
 #[derive(Clone)]
 pub struct Practice {
     config: Arc<Config>,
     directory: Directory,
+    admission: Admission,
     /// Trunks that are being examined: no more than there are trunks.
     busy: Arc<Mutex<HashSet<TrunkId>>>,
 }
@@ -34,24 +37,27 @@ pub enum PracticeError {
 }
 
 impl Practice {
-    /// With the switch's own addresses and timers.
-    pub fn new(config: Config, directory: Directory) -> Self {
-        Self { config: Arc::new(config), directory, busy: Arc::default() }
+    /// With the switch's own addresses and timers; its calls pass the gate that every call passes.
+    pub fn new(config: Config, directory: Directory, admission: Admission) -> Self {
+        Self { config: Arc::new(config), directory, admission, busy: Arc::default() }
     }
 
-    /// Examines a trunk. It goes on if nobody waits any more: a call that rings is not left alone.
+    /// Examines a trunk for this key. It goes on if nobody waits any more: a call that rings is not left alone.
     pub async fn examine(
         &self,
+        key: &Key,
         trunk: &Arc<Trunk>,
         call: Option<PhoneNumber>,
+        probe: Probe,
     ) -> Result<Findings, PracticeError> {
         let visit = Visit::begin(&self.busy, trunk.id).ok_or(PracticeError::Busy)?;
         let snapshot = self.directory.snapshot();
         let from = Patient::caller(snapshot.numbers().iter().map(Arc::as_ref), trunk);
-        let patient = Patient::new(&self.config, Arc::clone(trunk), from, call);
+        let patient = Patient { probe, ..Patient::new(&self.config, Arc::clone(trunk), from, call) };
+        let gate = Gate { admission: self.admission.clone(), key: key.clone() };
         let task = tokio::spawn(async move {
             let _visit = visit;
-            run::examine(patient, |_| {}).await
+            run::examine(patient, Some(gate), |_| {}).await
         });
         Ok(task.await.map_err(|_| PracticeError::Panicked)??)
     }

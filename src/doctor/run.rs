@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::examination::{Examination, Order};
 use super::finding::{Finding, Verdict};
+use super::gate::Gate;
 use super::observation::Observation;
 use super::patient::Patient;
 use super::wire::Wire;
@@ -42,8 +43,13 @@ pub struct Verified {
     pub findings: Findings,
 }
 
-/// Examines a trunk. Each finding is told as it is made, and all are given back.
-pub async fn examine(patient: Patient, mut tell: impl FnMut(&Finding)) -> Result<Findings, DoctorError> {
+/// Examines a trunk. Each finding is told as it is made, and all are given back. Calls pass the gate, if there is one: that of a
+/// running switch.
+pub async fn examine(
+    patient: Patient,
+    gate: Option<Gate>,
+    mut tell: impl FnMut(&Finding),
+) -> Result<Findings, DoctorError> {
     if let Some(to) = &patient.call {
         // Before anything is sent: the guard against toll fraud holds for whoever asks.
         let from = patient.from.as_ref().unwrap_or(to);
@@ -74,7 +80,17 @@ pub async fn examine(patient: Patient, mut tell: impl FnMut(&Finding)) -> Result
             Order::ReturnPath => Observation::ReturnPath(wire.options(&patient, true).await?),
             Order::Register(wanted) => Observation::Registered(wire.register(&patient, &wanted).await?),
             Order::Call { trunk, to } => {
-                Observation::Called(Box::new(call::call(&mut wire, &patient, &trunk, &to).await?))
+                let permit = match &gate {
+                    Some(gate) => gate.enter(&trunk).await.map(Some),
+                    None => Ok(None),
+                };
+                match permit {
+                    Ok(permit) => {
+                        let call = call::call(&mut wire, &patient, &trunk, &to, permit).await?;
+                        Observation::Called(Box::new(call))
+                    }
+                    Err(why) => Observation::NotAdmitted(why),
+                }
             }
         };
         examination.handle_observation(observation);
@@ -83,7 +99,7 @@ pub async fn examine(patient: Patient, mut tell: impl FnMut(&Finding)) -> Result
 
 /// Whether a trunk can be called through: OPTIONS and REGISTER, and a call where [`Patient::call`] names a number.
 pub async fn verify(patient: Patient) -> Result<Result<Verified, Findings>, DoctorError> {
-    let findings = examine(patient, |_| {}).await?;
+    let findings = examine(patient, None, |_| {}).await?;
     let is_sound = findings.iter().all(|finding| finding.verdict != Verdict::Fault);
     Ok(if is_sound { Ok(Verified { findings }) } else { Err(findings) })
 }

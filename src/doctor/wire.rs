@@ -4,18 +4,19 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use trunkline_sip::{
-    Config, Endpoint, Event, Invite, InviteId, Listen, Local, Message, Method, OptionsRequest, Path, Query,
-    Register, Resolver, ResolverConfig, Target, Transmit, Trust, UserAgent,
+    Body, ClientTls, ClientTlsConfig, Config, Endpoint, Event, Invite, InviteId, Listen, Local, Message,
+    Method, OptionsRequest, Path, Protocol, Query, Register, Resolver, ResolverConfig, Target, Transmit,
+    Trust, UserAgent,
 };
 
 use super::line::Line;
 use super::observation::{Exchange, Seen};
 use super::patient::Patient;
-use crate::model::Registration;
+use crate::model::{Registration, Trunk};
 use crate::trunk::route;
 
 /// Messages of one exchange that are kept; whatever comes after them is heard and not kept.
@@ -34,6 +35,10 @@ pub struct Wire {
     began: Instant,
     /// Whether what leaves takes the socket that Via does not name.
     by_other_port: bool,
+    /// Whether the exchange is within a call: its requests go where the Contact says.
+    is_within: bool,
+    /// How TLS is spoken, if it is.
+    tls: Option<Arc<ClientTls>>,
 }
 
 impl Wire {
@@ -65,6 +70,8 @@ impl Wire {
             exchange: Exchange::new(Method::Options),
             began: Instant::now(),
             by_other_port: false,
+            is_within: false,
+            tls: client(&patient.trunk),
         })
     }
 
@@ -85,7 +92,7 @@ impl Wire {
             from: format!("<sip:{user}@{}>", bracketed(&domain)),
             route: trunk.outbound_proxy.clone(),
             credentials: route::credentials(trunk),
-            tls: trunk.tls.as_ref().map(|tls| Arc::clone(&tls.client)),
+            tls: self.tls.clone(),
         };
         self.begin(Method::Options, by_other_port);
         self.agent.options(Instant::now(), request).map_err(io::Error::other)?;
@@ -93,6 +100,7 @@ impl Wire {
         while let Some(event) = self.turn(None, until).await? {
             if let Event::Reply { transport, .. } = event {
                 self.exchange.transport = transport;
+                self.exchange.certificate_left = self.certificate_left();
                 break;
             }
         }
@@ -163,7 +171,27 @@ impl Wire {
         self.resolver.resolve(&query).await.into_iter().map(|target| target.address).collect()
     }
 
+    /// Offers another session within a call: an exchange of its own, until [`Wire::reoffered`].
+    pub fn reoffer(&mut self, id: InviteId, body: Body) -> Option<Exchange> {
+        if !self.agent.offer(Instant::now(), id, body) {
+            return None;
+        }
+        self.is_within = true;
+        Some(std::mem::replace(&mut self.exchange, Exchange::new(Method::Invite)))
+    }
+
+    /// Goes on with the call's exchange.
+    pub fn reoffered(&mut self, call: Exchange) {
+        self.exchange = call;
+    }
+
+    fn certificate_left(&self) -> Option<Duration> {
+        let expires = self.tls.as_ref()?.certificate_expires()?;
+        Some(expires.duration_since(SystemTime::now()).unwrap_or_default())
+    }
+
     fn begin(&mut self, method: Method, by_other_port: bool) {
+        self.is_within = false;
         self.exchange = Exchange::new(method);
         self.began = Instant::now();
         self.by_other_port = by_other_port;
@@ -217,7 +245,7 @@ impl Wire {
         loop {
             while let Some(query) = self.agent.poll_query() {
                 // Of the trunk's addresses the best one that is alive; of others (a Contact) what the resolver says.
-                let is_first = self.exchange.seen.is_empty() && !self.hops.is_empty();
+                let is_first = self.exchange.seen.is_empty() && !self.hops.is_empty() && !self.is_within;
                 let targets = match is_first {
                     true => self.hops.clone(),
                     false => self.resolver.resolve(&query).await,
@@ -236,6 +264,17 @@ impl Wire {
             let Some(lost) = self.endpoint.poll_lost() else { return Ok(()) };
             self.agent.handle_flow_lost(Instant::now(), &lost);
         }
+    }
+}
+
+/// How the trunk speaks TLS: what its own table says, or the usual way.
+fn client(trunk: &Trunk) -> Option<Arc<ClientTls>> {
+    let own = trunk.tls.as_ref().map(|tls| Arc::clone(&tls.client));
+    let hop = trunk.outbound_proxy.as_ref().unwrap_or(&trunk.uri);
+    let is_tls = Query::of(hop).is_some_and(|query| query.secure || query.protocol == Some(Protocol::Tls));
+    match own {
+        None if is_tls => ClientTls::new(ClientTlsConfig::default()).ok(),
+        own => own,
     }
 }
 

@@ -3,7 +3,7 @@
 
 pub mod nixflex;
 
-use crate::model::{BatchRefusal, Refusal};
+use crate::model::{BatchRefusal, Refusal, Untransferable};
 
 /// Why a request gets no answer of its own. Neutral: each face has its own words for it.
 #[derive(Clone, PartialEq, Debug)]
@@ -18,6 +18,8 @@ pub enum Problem {
     KeySecretRequired,
     /// No such call, or another tenant's.
     CallNotFound,
+    /// What was asked of the call cannot be done as it stands.
+    CallNotLive(Untransferable),
     /// The call has no recording, or not yet.
     RecordingNotFound,
     /// This trunk is being examined already.

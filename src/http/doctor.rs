@@ -11,7 +11,7 @@ use super::calls::within_limit;
 use super::error::{ApiError, json};
 use super::limits::Kind;
 use super::{Api, auth, body};
-use crate::doctor::{DoctorError, Finding, PracticeError, Verdict};
+use crate::doctor::{DoctorError, Finding, PracticeError, Probe, Verdict};
 use crate::face::Problem;
 use crate::model::{Key, PhoneNumber, Refusal, StoredResponse};
 
@@ -23,6 +23,10 @@ struct Asked {
     to: Option<String>,
     /// Whether to call: `to` alone means yes.
     call: Option<bool>,
+    /// An echo service answers.
+    echo: bool,
+    /// Put it on hold and take it back.
+    hold: bool,
 }
 
 /// `POST /v1/trunks/{id or name}/doctor`. It calls, if it is asked to: a write.
@@ -50,29 +54,30 @@ async fn findings(
 ) -> Result<Response, Problem> {
     let Path(wanted) = wanted.map_err(|_| Problem::NoSuchPath)?;
     let body = body::read(headers, body, api.body_max, api.body_timeout).await?;
-    let call = number(&body)?;
+    let (call, probe) = probe(&body)?;
     let snapshot = api.directory.snapshot();
     let own = || snapshot.trunks().iter().filter(|trunk| trunk.tenant == key.tenant);
     let named = own().find(|trunk| trunk.name == wanted);
     let found = named.or_else(|| own().find(|trunk| trunk.id.to_string() == wanted));
     let trunk = found.ok_or(Problem::NoSuchPath)?;
-    let findings = api.practice.examine(trunk, call).await.map_err(refused)?;
+    let findings = api.practice.examine(key, trunk, call, probe).await.map_err(refused)?;
     Ok(json(StoredResponse { status: 200, body: document(&trunk.name, &findings) }))
 }
 
-/// The number to call, if there is to be a call.
-fn number(body: &[u8]) -> Result<Option<PhoneNumber>, Refusal> {
+/// The number to call, if there is to be a call, and what to try in it.
+fn probe(body: &[u8]) -> Result<(Option<PhoneNumber>, Probe), Refusal> {
     if body.trim_ascii().is_empty() {
-        return Ok(None);
+        return Ok((None, Probe::default()));
     }
     let invalid = |field: &str, reason: String| Refusal::InvalidField { field: field.to_owned(), reason };
     let asked: Asked = serde_json::from_slice(body)
         .map_err(|error| invalid("body", format!("is not understood: {error}")))?;
-    match (asked.to, asked.call.unwrap_or(true)) {
-        (Some(to), true) => to.parse().map(Some).map_err(|_| Refusal::InvalidPhone { field: "to" }),
-        (None, true) if asked.call.is_some() => Err(Refusal::MissingField("to")),
-        _ => Ok(None),
-    }
+    let call = match (asked.to, asked.call.unwrap_or(true)) {
+        (Some(to), true) => Some(to.parse().map_err(|_| Refusal::InvalidPhone { field: "to" })?),
+        (None, true) if asked.call.is_some() => return Err(Refusal::MissingField("to")),
+        _ => None,
+    };
+    Ok((call, Probe { echo: asked.echo, hold: asked.hold }))
 }
 
 /// As `trunkline trunk doctor --json` prints it.

@@ -6,6 +6,7 @@ mod auth;
 mod batch;
 mod body;
 mod calls;
+mod control;
 mod doctor;
 mod error;
 mod health;
@@ -34,6 +35,7 @@ use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::store::Store;
 
+pub use control::Control;
 pub use health::Readiness;
 pub use limits::RateLimits;
 pub use originate::Originate;
@@ -49,6 +51,8 @@ pub struct Api(Arc<Parts>);
 pub struct Parts {
     /// Places calls.
     pub originate: Originate,
+    /// Ends and transfers calls.
+    pub control: Control,
     /// Whose keys and agents.
     pub directory: Directory,
     /// Calls that are over.
@@ -110,6 +114,8 @@ pub fn router(api: Api) -> Router {
         .route("/v1/calls/{id}", get(calls::read))
         .route("/v1/calls/{id}/recording", get(recording::read))
         // The switch's own, for any key of the tenant.
+        .route("/v1/calls/{id}/hangup", post(control::hangup))
+        .route("/v1/calls/{id}/transfer", post(control::transfer))
         .route("/v1/trunks", get(trunks::list))
         .route("/v1/trunks/{id}", get(trunks::read))
         .route("/v1/trunks/{id}/doctor", post(doctor::examine))

@@ -93,7 +93,12 @@ impl House {
         let api = Api::from(Parts {
             originate: Originate::new(place),
             campaigns: Campaigns::new(store.clone(), Directory::new(config.objects.clone())),
-            practice: Practice::new(config.clone(), Directory::new(config.objects.clone())),
+            control: Control::nobody(),
+            practice: Practice::new(
+                config.clone(),
+                Directory::new(config.objects.clone()),
+                Admission::new(Limits::default()),
+            ),
             directory: Directory::new(config.objects),
             store: store.clone(),
             journal,

@@ -90,6 +90,7 @@ impl Books {
                 return false;
             }
             CallFact::Diverted { .. }
+            | CallFact::Transfer { .. }
             | CallFact::EarlyMedia
             | CallFact::BargeIn
             | CallFact::Dtmf { .. }
@@ -104,6 +105,17 @@ impl Books {
                 Write::Answered {
                     call: event.call,
                     ringing_at: record.ringing_at,
+                    answered_at,
+                    dialog: Arc::new((**dialog).clone()),
+                }
+            }
+            CallFact::Moved { dialog } => {
+                // Without an answer there is nobody to move away from.
+                let Some(answered_at) = entry.record.answered_at else { return false };
+                let ringing_at = entry.record.ringing_at;
+                Write::Answered {
+                    call: event.call,
+                    ringing_at,
                     answered_at,
                     dialog: Arc::new((**dialog).clone()),
                 }

@@ -43,6 +43,7 @@ fn dialog() -> Box<DialogRecord> {
         local_cseq: 1,
         remote: "192.0.2.1:5060".parse().expect("an address"),
         trunk: "t1".into(),
+        before: None,
     })
 }
 

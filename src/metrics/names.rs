@@ -45,6 +45,10 @@ pub(super) const WEBHOOK_IN_FLIGHT: Metric =
 
 pub(super) const UDP_DATAGRAMS: Metric =
     Metric("trunkline_sip_datagrams_total", "Datagrams of the SIP sockets, by what became of them.");
+pub(super) const SIP_CONNECTIONS: Metric =
+    Metric("trunkline_sip_connections_total", "SIP connections over TCP and TLS, by what became of them.");
+pub(super) const SIP_STREAM_MESSAGES: Metric =
+    Metric("trunkline_sip_stream_messages_total", "SIP messages that connections carried, by direction.");
 pub(super) const CALLS_QUEUED: Metric =
     Metric("trunkline_calls_queued", "Accepted calls that wait for room now.");
 pub(super) const MAILBOX_DROPPED: Metric =

@@ -48,6 +48,10 @@ fn filled() -> Metrics {
     sip.invites_out = 7;
     metrics.export_sip(0, &sip);
     metrics.export_udp(&trunkline_sip::transport::UdpCounters::default());
+    let mut streams = trunkline_sip::transport::StreamCounters::default();
+    (streams.opened, streams.accepted, streams.turned_away, streams.lost) = (4, 3, 2, 1);
+    (streams.received, streams.sent) = (6, 5);
+    metrics.export_streams(&streams);
     metrics.export_queues(1, 2);
     metrics.export_media(&trunkline_media::Counters::default());
     metrics.export_store(&StoreCounters { commits: 5, ..StoreCounters::default() });
@@ -73,6 +77,12 @@ fn what_was_counted_is_shown() {
         "trunkline_http_requests_total{route=\"/v1/calls\",status=\"200\"} 2",
         "trunkline_http_connections 1",
         "trunkline_sip_invites_sent_total{shard=\"0\"} 7",
+        "trunkline_sip_connections_total{result=\"opened\"} 4",
+        "trunkline_sip_connections_total{result=\"accepted\"} 3",
+        "trunkline_sip_connections_total{result=\"turned_away\"} 2",
+        "trunkline_sip_connections_total{result=\"lost\"} 1",
+        "trunkline_sip_stream_messages_total{direction=\"received\"} 6",
+        "trunkline_sip_stream_messages_total{direction=\"sent\"} 5",
         "trunkline_store_commits_total 5",
         "trunkline_webhook_tries_total{result=\"dead\"} 2",
     ] {

@@ -18,6 +18,9 @@ pub struct Attempt {
     /// The Q.850 cause that came with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub q850: Option<u16>,
+    /// Who was meant to take the call's far end over, if it was a transfer: a number, or the Call-ID of an INVITE with Replaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<String>,
     /// Why it came to nothing, in one clause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
@@ -32,19 +35,21 @@ impl Attempt {
             uri: None,
             sip_status: None,
             q850: None,
+            transfer: None,
             why: None,
         }
     }
 }
 
-/// An INVITE of a call is about to leave: the first of one that waited, or the next of one whose last came to nothing.
+/// An INVITE of a call is about to leave, or to be answered: the first of one that waited, the next of one whose last came to
+/// nothing, or that of a talking call which moves its far end to another party.
 #[derive(Clone, Debug)]
 pub struct Dialing {
     /// Whose.
     pub call: CallId,
-    /// The name of the trunk that it goes by.
+    /// The name of the trunk that it goes by; of a call that moves, the trunk that it came to talk by.
     pub trunk: String,
-    /// Its Call-ID.
+    /// Its Call-ID; of a call that moves, that of the INVITE it came to talk by.
     pub sip_call_id: String,
     /// Every INVITE so far and this one, if it is not the first.
     pub attempts: Vec<Attempt>,

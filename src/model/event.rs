@@ -44,6 +44,20 @@ pub enum CallFact {
         /// For the journal.
         dialog: Box<DialogRecord>,
     },
+    /// A transfer, ours or theirs, has begun (100), goes on, or has come to an end that left the call where it was.
+    Transfer {
+        /// The number, or the Call-ID of an INVITE with Replaces.
+        to: String,
+        /// What is known of the new party, in SIP's words.
+        status: u16,
+        /// Nothing more comes of it.
+        is_final: bool,
+    },
+    /// The call's far end is another party from now on; the dialog is what recovery needs.
+    Moved {
+        /// For the journal. The one before stands beside it.
+        dialog: Box<DialogRecord>,
+    },
     /// The detector decided.
     Verdict(Box<Heard>),
     /// The agent's first packet left, so long after the verdict.

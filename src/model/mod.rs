@@ -38,7 +38,7 @@ pub use outcome::{Disposition, EndedBy, Heard, Outcome, RecordingResult};
 pub use phone::{InvalidPhoneNumber, PhoneNumber};
 pub use plan::{CallPlan, Line, LineEnd};
 pub use record::{CallRecord, CallState, DialogRecord, Direction, WebhookTarget};
-pub use refusal::Refusal;
+pub use refusal::{Refusal, Untransferable};
 pub use request::{Face, Idempotency, OutboundRequest, Variable, VoicemailAction, interpolate};
 pub use response::{Accepted, Placed, StoredResponse};
 pub use secret::Secret;

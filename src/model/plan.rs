@@ -24,6 +24,7 @@ pub enum LineEnd {
 }
 
 /// A call about to be placed.
+#[derive(Clone)]
 pub struct CallPlan {
     /// Its id.
     pub call: CallId,

@@ -83,6 +83,9 @@ pub struct DialogRecord {
     pub remote: std::net::SocketAddr,
     /// Whose credentials answer a challenge.
     pub trunk: String,
+    /// The dialog that this one took the place of, if it is not known to be over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Box<DialogRecord>>,
 }
 
 /// Where a call's events go.

@@ -2,6 +2,20 @@
 
 use std::time::Duration;
 
+/// Why a call that lives was not transferred.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Untransferable {
+    /// Nobody talks: not yet, or not any more.
+    #[error("the call is not answered, or over")]
+    NotTalking,
+    /// It is being transferred.
+    #[error("the call is being transferred already")]
+    UnderWay,
+    /// The trunk's policy forbids this destination.
+    #[error("this destination is not allowed: {0}")]
+    Forbidden(String),
+}
+
 /// A request that started nothing.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
 pub enum Refusal {

@@ -1,7 +1,7 @@
 //! What one transaction writes: one JSON array a kind of change. The engines take the arrays apart with one statement a
 //! kind, however many rows they hold, so that a call's share of a commit stays small.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
@@ -46,17 +46,28 @@ pub(super) struct Changes<'a> {
 impl Changes<'_> {
     /// Writes the arrays.
     pub fn batch(&self) -> Batch {
-        let mut answered = Vec::new();
+        let mut answered: Vec<AnsweredRow> = Vec::new();
+        // A call that moved has answered twice: the statement takes each call once, and the last dialog is the one that counts.
+        let mut places: HashMap<u64, usize> = HashMap::new();
         let mut ended = Vec::new();
         let mut withdrawn = Vec::new();
         for write in &self.writes {
             match write {
-                Write::Answered { call, ringing_at, answered_at, dialog } => answered.push(AnsweredRow {
-                    call: call.get(),
-                    ringing_at: ringing_at.map(|at| at.0),
-                    answered_at: answered_at.0,
-                    dialog: serde_json::to_string(&**dialog).expect("a dialog is strings and numbers"),
-                }),
+                Write::Answered { call, ringing_at, answered_at, dialog } => {
+                    let row = AnsweredRow {
+                        call: call.get(),
+                        ringing_at: ringing_at.map(|at| at.0),
+                        answered_at: answered_at.0,
+                        dialog: serde_json::to_string(&**dialog).expect("a dialog is strings and numbers"),
+                    };
+                    match places.get(&row.call) {
+                        Some(place) => answered[*place] = row,
+                        None => {
+                            places.insert(row.call, answered.len());
+                            answered.push(row);
+                        }
+                    }
+                }
                 Write::Ended(record) => ended.push(EndedRow::from(&**record)),
                 Write::Withdrawn(call) => withdrawn.push(call.get()),
             }

@@ -113,10 +113,10 @@ const INTENTS: &str = "INSERT INTO calls (call, tenant, key_id, agent, direction
       WHERE t.campaign = r.batch AND t.position = r.recipient AND t.state = 'claimed' AND c.status = 'running')
   ON CONFLICT DO NOTHING RETURNING call";
 
-const DIALING: &str = "UPDATE calls SET state = 'dialing', trunk = r.trunk, sip_call_id = r.sip_call_id,
+const DIALING: &str = "UPDATE calls SET state = CASE state WHEN 'answered' THEN state ELSE 'dialing' END, trunk = r.trunk, sip_call_id = r.sip_call_id,
     invites = r.invites
   FROM json_to_recordset($1::text::json) AS r (call bigint, trunk text, sip_call_id text, invites text)
-  WHERE calls.call = r.call AND state IN ('accepted', 'dialing')";
+  WHERE calls.call = r.call AND state <> 'ended'";
 
 const ANSWERED: &str = "UPDATE calls SET state = 'answered', ringing_at = r.ringing_at, answered_at = r.answered_at,
     dialog = r.dialog

@@ -182,9 +182,9 @@ const INTENTS: &str = "INSERT INTO calls (call, tenant, key_id, agent, direction
 
 /// `NOT INDEXED`, here and below, leaves the look-up by rowid and keeps the planner from walking the index of unfinished
 /// calls.
-const DIALING: &str = "UPDATE calls NOT INDEXED SET state = 'dialing', trunk = r.value ->> 'trunk',
+const DIALING: &str = "UPDATE calls NOT INDEXED SET state = CASE state WHEN 'answered' THEN state ELSE 'dialing' END, trunk = r.value ->> 'trunk',
     sip_call_id = r.value ->> 'sip_call_id', invites = r.value ->> 'invites'
-  FROM json_each($2) AS r WHERE calls.call = r.value ->> 'call' AND state IN ('accepted', 'dialing')";
+  FROM json_each($2) AS r WHERE calls.call = r.value ->> 'call' AND state <> 'ended'";
 
 const ANSWERED: &str =
     "UPDATE calls NOT INDEXED SET state = 'answered', ringing_at = r.value ->> 'ringing_at',

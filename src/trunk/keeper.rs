@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use trunkline_sip::{
-    Event as SipEvent, Failure, OptionsRequest, Query, Register, RegistrationId, RequestId, UserAgent,
+    Event as SipEvent, Failure, OptionsRequest, Register, RegistrationId, RequestId, UserAgent,
 };
 
 use super::health::{Probe, Registration};
@@ -226,8 +226,7 @@ impl Kept {
     fn register(&mut self, now: Instant, agent: &mut UserAgent, gate: &Admission) {
         let Some(wanted) = &self.trunk.registration else { return };
         let trunk = &self.trunk;
-        let own = || Some(format!("sip:{}", host_port(&trunk.uri)?));
-        let Some(registrar) = wanted.registrar.clone().or_else(own) else { return };
+        let registrar = wanted.registrar.clone().unwrap_or_else(|| trunk.uri.clone());
         let register = Register {
             token: TOKEN | trunk.id.0,
             registrar,
@@ -268,13 +267,6 @@ fn address_of_record(trunk: &Trunk) -> String {
     let user = registered.or(trunk.username.as_deref()).unwrap_or("trunkline");
     let domain = trunk.from_domain.as_deref().unwrap_or(Target::of(&trunk.uri).host());
     uri::address("sip", user, domain, false)
-}
-
-/// A URI's host and port, as they are written.
-fn host_port(uri: &str) -> Option<String> {
-    let query = Query::of(uri)?;
-    let host = if query.host.contains(':') { format!("[{}]", query.host) } else { query.host };
-    Some(query.port.map_or_else(|| host.clone(), |port| format!("{host}:{port}")))
 }
 
 fn in_words(failure: &Failure, retry_in: Option<Duration>) -> String {

@@ -11,7 +11,8 @@ use super::identity::Caller;
 use super::stir;
 use super::uri::{Target, address, name_addr};
 use crate::model::{
-    CallPlan, ReliableProvisional, SessionRefresher, Stir, Trunk, TrunkSession, UnsignedCalls,
+    CallPlan, PhoneNumber, ReliableProvisional, RightToUse, SessionRefresher, Stir, Trunk, TrunkSession,
+    UnsignedCalls,
 };
 
 /// An INVITE was to be signed, cannot be, and must not leave without.
@@ -87,6 +88,17 @@ pub fn credentials(trunk: &Trunk) -> Option<Arc<Credentials>> {
     let (username, password) = (trunk.username.as_ref()?, trunk.password.as_ref()?);
     let credentials = Credentials::new(username.clone(), password.reveal().clone());
     Some(Arc::new(Credentials { realm: trunk.auth_realm.clone(), ..credentials }))
+}
+
+/// The URI of a number at this trunk.
+pub fn number(trunk: &Trunk, number: &PhoneNumber) -> String {
+    let user = format!("{}{}", trunk.number.prefix, trunk.number.called.write(number));
+    Target::of(&trunk.uri).request_uri(&user, trunk.number.user_phone)
+}
+
+/// How this number of ours calls itself at this trunk: a name-addr.
+pub fn from(trunk: &Trunk, number: &PhoneNumber, right_to_use: RightToUse) -> String {
+    Caller { trunk, number, right_to_use }.from()
 }
 
 /// The proxy that this trunk's requests go through first.

@@ -1,8 +1,9 @@
 //! `trunkline trunk doctor` against carriers that are broken in one way each (`sipp-scenarios/broken/`), and against sound ones.
 //! Every test asks for the same: this fault and no other, and advice that names the right thing.
 
+pub mod callee;
 mod calls;
-mod fake;
+pub mod fake;
 mod healthy;
 mod http;
 mod media;

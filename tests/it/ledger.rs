@@ -10,7 +10,7 @@ use super::switch::{Switch, eventually};
 /// A call's row, with the number of its events and of those that were delivered.
 pub fn row(switch: &Switch, call_id: &str) -> Value {
     let query = "SELECT json_object('state', state, 'disposition', disposition, 'ended_by', ended_by,
-            'sip_status', sip_status, 'q850', q850, 'verdict', verdict, 'verdict_reason', verdict_reason,
+            'sip_status', sip_status, 'detail', detail, 'q850', q850, 'verdict', verdict, 'verdict_reason', verdict_reason,
             'evidence', json(verdict_evidence), 'dead_air_ms', dead_air_ms, 'recording', recording,
             'recording_error', recording_error, 'dialog', json(dialog), 'trunk', trunk, 'invites', json(invites),
             'events', (SELECT count(*) FROM outbox WHERE outbox.call = calls.call),

@@ -15,6 +15,7 @@ mod metrics;
 mod peers;
 mod postgres;
 mod sipp;
+mod sound;
 mod spend;
 mod switch;
 mod webhooks;

@@ -4,14 +4,19 @@
 mod answers;
 mod cancels;
 mod challenges;
+mod codecs;
 mod dialogs;
+mod identities;
 mod inbound;
 mod incoming;
 mod load;
 mod media;
 mod refusals;
+mod registering;
 mod routing;
 mod sessions;
+mod transfers;
+mod transports;
 
 use serde_json::{Value, json};
 

@@ -177,6 +177,12 @@ pub struct Stats {
     pub remote_jitter: Duration,
     /// There and back, by RTCP.
     pub round_trip: Option<Duration>,
+    /// Reports of the peer's, by RTCP.
+    pub remote_reports: u32,
+    /// Those of them that tell of our packets: it has heard some.
+    pub remote_mentions: u32,
+    /// How many of our packets had left when the last report came.
+    pub remote_reported_after: u64,
     /// Ticks that came too late to send anything.
     pub ticks_missed: u64,
     /// Rules, clips and digits refused because there were too many.

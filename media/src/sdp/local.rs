@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::{
     answer,
     capabilities::Capabilities,
+    direction::Direction,
     error::SdpError,
     negotiated::Negotiated,
     offer::{self, Offer, PendingOffer},
@@ -65,7 +66,12 @@ impl Local {
 
     /// An offer.
     pub fn offer(&mut self) -> (Offer, PendingOffer) {
-        let draft = offer::draft(self.address, &self.capabilities, &self.secret);
+        self.offer_as(Direction::SendRecv)
+    }
+
+    /// An offer that says who is to send: [`Direction::SendOnly`] puts the other side on hold (RFC 3264 §8.4).
+    pub fn offer_as(&mut self, direction: Direction) -> (Offer, PendingOffer) {
+        let draft = offer::draft(self.address, &self.capabilities, &self.secret, direction);
         let pending = PendingOffer::new(self.capabilities.clone(), self.secret.clone());
         (Offer::new_sent(self.write(&draft)), pending)
     }

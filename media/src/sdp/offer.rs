@@ -49,10 +49,15 @@ impl Offer {
 }
 
 /// One stream: everything that we can.
-pub(super) fn draft(address: SocketAddr, capabilities: &Capabilities, secret: &Secret) -> Draft {
+pub(super) fn draft(
+    address: SocketAddr,
+    capabilities: &Capabilities,
+    secret: &Secret,
+    direction: Direction,
+) -> Draft {
     let protocol = if capabilities.srtp == Srtp::Required { "RTP/SAVP" } else { "RTP/AVP" };
     let formats = formats::offered(capabilities);
-    let mut stream = audio(address.port(), protocol, &formats, capabilities.ptime_ms, Direction::SendRecv);
+    let mut stream = audio(address.port(), protocol, &formats, capabilities.ptime_ms, direction);
     if capabilities.srtp != Srtp::Off {
         crypto::offer(secret, &mut stream.attributes);
     }

@@ -1,6 +1,6 @@
 //! One challenge: read from a WWW-Authenticate or Proxy-Authenticate line, written into one, answered.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use md5::{Digest, Md5};
 use sha2::{Sha256, Sha512_256};
@@ -107,7 +107,7 @@ impl Qop {
 }
 
 /// What a digest is made over.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Signed<'a> {
     /// The method's token.
     pub method: &'a str,
@@ -115,6 +115,13 @@ pub struct Signed<'a> {
     pub uri: &'a str,
     /// The body; empty if there is none.
     pub body: &'a [u8],
+}
+
+impl fmt::Debug for Signed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { method, body, .. } = self;
+        write!(f, "Signed {{ {method}, {} bytes }}", body.len())
+    }
 }
 
 /// A digest challenge that can be answered.

@@ -27,6 +27,12 @@ impl UserAgent {
             return;
         }
         match &mut usage.phase {
+            Phase::Calling(calling) if calling.invite.body.is_none() && !response.body().is_empty() => {
+                // The ACK would have to bear the answer (§13.2.1), and nobody here is asked for one: ACK it and end it (§13.2.2.4).
+                let cancelled = calling.is_cancelled();
+                self.end_fork(now, key, path, response);
+                self.fail(now, key, Failure::from_response(response, Cause::Response, cancelled));
+            }
             Phase::Calling(calling) if calling.quitting.is_none() => {
                 let fork = calling.fork(tag);
                 self.establish(now, key, path, response, fork);

@@ -7,14 +7,14 @@ use super::extensions::{self, REL100, TIMER};
 use super::session_timer::{self, Said};
 use super::{Phase, Usage, finish, with_headers};
 use crate::arena::Key;
-use crate::config::{Invite, Reliable};
+use crate::config::{Invite, Reliable, SessionTimer};
 use crate::digest::{Challenged, Signed};
 use crate::event::{Cause, Failure};
 use crate::message::{Message, Method, Name, Uri};
 use crate::path::{Path, Target};
 use crate::reason::Reason;
 use crate::targets::{Attempt, Targets};
-use crate::transaction::{Outgoing, Owner, Severed, Way};
+use crate::transaction::{Length, Outgoing, Owner, Severed, Way};
 use crate::transport_error::TransportError;
 use crate::user_agent::UserAgent;
 
@@ -35,6 +35,8 @@ pub(crate) struct Calling {
     /// Whether anything at all was heard.
     pub heard: bool,
     revisions: u8,
+    /// Whether it was sent again already with extensions that were asked for (421).
+    is_extended: bool,
     challenges: u8,
     /// What the INVITE was authorized with: its ACK bears the same (§22.1).
     pub authorizations: Vec<(Name, String)>,
@@ -59,7 +61,7 @@ impl Quitting {
     }
 }
 
-/// How often an INVITE is sent anew, to the same server, because its extensions (420) or its session interval (422) were refused.
+/// How often an INVITE is sent anew, to the same server, because its extensions (420, 421) or its session interval (422) were refused.
 const REVISIONS_MAX: u8 = 4;
 /// How often it is sent anew with credentials, whatever its servers say: each of them may want a few.
 const CHALLENGES_MAX: u8 = 16;
@@ -77,6 +79,7 @@ impl Calling {
             quitting: None,
             heard: false,
             revisions: 0,
+            is_extended: false,
             challenges: 0,
             authorizations: Vec::new(),
         }
@@ -90,6 +93,25 @@ impl Calling {
     /// Whether its owner has hung up.
     pub fn is_cancelled(&self) -> bool {
         matches!(self.quitting, Some(Quitting::HungUp(_)))
+    }
+
+    /// Offers the extensions that a 421 asks for (RFC 3261 §21.4.16), once. Gives whether we have them all, and had not offered one.
+    fn extend(&mut self, response: &Message) -> bool {
+        let mut wanted = response.values(Name::Require).map(extensions::ours).peekable();
+        if self.is_extended || wanted.peek().is_none() {
+            return false;
+        }
+        let Some(wanted) = wanted.collect::<Option<Vec<_>>>() else { return false };
+        let wants_rel100 = wanted.contains(&REL100) && self.invite.reliable == Reliable::Off;
+        let wants_timer = wanted.contains(&TIMER) && self.invite.session.is_none();
+        if wants_rel100 {
+            self.invite.reliable = Reliable::Supported;
+        }
+        if wants_timer {
+            self.invite.session = Some(SessionTimer::default());
+        }
+        self.is_extended = wants_rel100 || wants_timer;
+        self.is_extended
     }
 
     /// Whether there is an early dialog with this tag.
@@ -131,21 +153,21 @@ impl UserAgent {
     }
 
     fn send_invite_by(&mut self, now: Instant, key: Key, way: Way) {
-        if let Some(calling) = self.calling(key) {
-            calling.way = Some(way);
-        }
-        if self.send_invite(now, key, way.path, way.grown.is_some()) {
+        let Some(calling) = self.calling(key) else { return };
+        calling.way = Some(way);
+        let length = way.length(&calling.targets);
+        if self.send_invite(now, key, way.path, length) {
             return;
         }
         // Too long for a datagram.
         let (Some(path), Some(calling)) = (way.grown, self.calling(key)) else { return };
         calling.targets.grew(Target::udp(way.path.remote));
         calling.way = Some(Way { path, grown: None });
-        self.send_invite(now, key, path, false);
+        self.send_invite(now, key, path, Length::Grown);
     }
 
-    /// Gives whether it was sent: the choosy sends nothing that is too long for a datagram.
-    fn send_invite(&mut self, now: Instant, key: Key, path: Path, is_choosy: bool) -> bool {
+    /// Gives whether it was sent: what must be short is not if it is too long for a datagram.
+    fn send_invite(&mut self, now: Instant, key: Key, path: Path, length: Length) -> bool {
         let Self { layer, usages, .. } = self;
         let Some(usage) = usages.get_mut(key) else { return true };
         let Phase::Calling(calling) = &mut usage.phase else { return true };
@@ -164,7 +186,7 @@ impl UserAgent {
             method: Method::Invite,
             uri: &invite.uri,
             path,
-            is_choosy,
+            length,
             owner: Owner::Invite(key),
             tap: usage.tap,
         };
@@ -221,7 +243,7 @@ impl UserAgent {
         match status {
             _ if calling.quitting.is_some() => {}
             401 | 407 => return self.invite_challenged(now, key, response),
-            420 | 422 if self.invite_revised(now, key, response) => return,
+            420..=422 if self.invite_revised(now, key, response) => return,
             // RFC 3263 §4.3: the next address is another server.
             503 if self.call_next(now, key, Targets::next) => {
                 self.layer.counters.failovers += 1;
@@ -253,14 +275,19 @@ impl UserAgent {
         self.send_invite_by(now, key, way);
     }
 
-    /// The INVITE was refused for an extension it only offered (RFC 3261 §8.1.3.5), or for its session interval (RFC 4028 §7.3).
-    /// Gives whether it was sent again without the one, or with a longer other.
+    /// The INVITE was refused for an extension it only offered (RFC 3261 §8.1.3.5), for one it did not offer (§21.4.16), or for its
+    /// session interval (RFC 4028 §7.3). Gives whether it was sent again as asked for.
     fn invite_revised(&mut self, now: Instant, key: Key, response: &Message) -> bool {
         let Some(usage) = self.usages.get_mut(key) else { return false };
         let Phase::Calling(calling) = &mut usage.phase else { return false };
         let Some(way) = calling.way.filter(|_| calling.revisions < REVISIONS_MAX) else { return false };
         let refuses = |option| extensions::lists(response, Name::Unsupported, option);
         let is_revised = match response.status() {
+            Some(421) if calling.extend(response) => {
+                usage.wish = calling.invite.session.as_ref().map(session_timer::Wish::new);
+                true
+            }
+            Some(421) => false,
             Some(422) => usage.wish.as_mut().is_some_and(|wish| wish.raise(Said::of(response))),
             _ if calling.invite.reliable == Reliable::Supported && refuses(REL100) => {
                 calling.invite.reliable = Reliable::Off;
@@ -317,7 +344,7 @@ impl UserAgent {
     ) {
         let Some(usage) = self.usages.get_mut(key) else { return };
         if usage.invite != Some(severed.key) {
-            return self.asked_severed(now, key, severed.key);
+            return self.asked_severed(now, key, severed.key, error);
         }
         usage.invite = None;
         let Phase::Calling(calling) = &mut usage.phase else { return };

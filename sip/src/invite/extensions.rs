@@ -25,6 +25,11 @@ pub(crate) fn is_known(option: &str) -> bool {
     [REL100, TIMER, REPLACES, NOREFERSUB].iter().any(|known| known.eq_ignore_ascii_case(option))
 }
 
+/// What an INVITE of ours may offer, if this is one of them.
+pub(crate) fn ours(option: &str) -> Option<&'static str> {
+    [REL100, TIMER].into_iter().find(|known| known.eq_ignore_ascii_case(option))
+}
+
 /// Whether a header that lists option tags names this one.
 pub(crate) fn lists(message: &Message, name: Name, option: &str) -> bool {
     message.values(name).any(|value| value.eq_ignore_ascii_case(option))

@@ -102,6 +102,11 @@ impl Usage {
         }
     }
 
+    /// Whether an offer of ours, or a refresh, makes sense.
+    pub fn may_offer(&self) -> bool {
+        self.offerable().is_some()
+    }
+
     /// Whether neither end has an offer open (§14.1).
     fn is_quiet(&self) -> bool {
         let is_acked = match &self.phase {

@@ -62,7 +62,6 @@ impl Rack {
 }
 
 /// Our reliable provisional responses to one INVITE (§3): one at a time, the rest in a queue.
-#[derive(Debug)]
 pub(crate) struct Reliably {
     /// The INVITE's.
     cseq: u32,
@@ -71,7 +70,6 @@ pub(crate) struct Reliably {
     queue: VecDeque<(u16, Option<Body>)>,
 }
 
-#[derive(Debug)]
 struct Unacked {
     rseq: u32,
     status: u16,
@@ -83,7 +81,8 @@ struct Unacked {
 }
 
 /// What the passing of time asks for.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
 pub(crate) enum Due {
     Nothing,
     /// Send this, with its status, again.

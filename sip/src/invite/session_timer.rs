@@ -11,8 +11,8 @@ use crate::message::{Message, Name, Params, Writer};
 const MIN_FLOOR_S: u32 = 90;
 /// A far end that asks for less than the RFC allows is obeyed, down to this: a refresh each second.
 const INTERVAL_FLOOR_S: u32 = 2;
-/// A far end that asks for more is refreshed more often than it asked.
-const INTERVAL_MAX_S: u32 = 7 * 24 * 60 * 60;
+/// No session lasts longer than a day without a refresh: a far end that asks for more is refreshed more often than it asked.
+const INTERVAL_MAX_S: u32 = 24 * 60 * 60;
 /// §10: a BYE leaves this long before the session expires, or a third of the interval if that is less.
 const BYE_BEFORE_MAX: Duration = Duration::from_secs(32);
 
@@ -144,9 +144,11 @@ pub(crate) fn write_request(mut writer: Writer, wish: Option<&Wish>, current: Op
 
 /// What a 2xx to a request of ours agrees on, if we had no wish of our own.
 pub(crate) fn agreed(said: Said) -> Option<Terms> {
-    let interval_s = said.expires_s?.clamp(INTERVAL_FLOOR_S, INTERVAL_MAX_S);
-    // A 2xx that does not say who is against §9: refreshing cannot be wrong.
-    Some(Terms { interval_s, we_refresh: said.refresher != Some(Role::Uas) })
+    let asked_s = said.expires_s?;
+    let interval_s = asked_s.clamp(INTERVAL_FLOOR_S, INTERVAL_MAX_S);
+    // A 2xx that does not say who is against §9: refreshing cannot be wrong. Whoever would refresh too late for us is not waited for.
+    let we_refresh = said.refresher != Some(Role::Uas) || asked_s > INTERVAL_MAX_S;
+    Some(Terms { interval_s, we_refresh })
 }
 
 /// What we answer to a request of theirs (§9): the terms of the dialog from now on. `current` is what held before.
@@ -156,14 +158,18 @@ pub(crate) fn answer(
     said: Said,
 ) -> Result<Option<Terms>, TooSmall> {
     let min_s = wish.map_or(MIN_FLOOR_S, |wish| wish.min_s);
+    // What may not be shortened to what we take (§9) is no session timer at all.
+    if said.min_s.is_some_and(|min_s| min_s > INTERVAL_MAX_S) {
+        return Ok(None);
+    }
     let interval_s = match said.expires_s {
         // A sender that cannot do it would not understand a 422: a proxy has put the header in.
         Some(asked) if asked < min_s && said.is_supported => return Err(TooSmall { min_s }),
-        Some(asked) => asked.clamp(min_s, INTERVAL_MAX_S),
+        Some(asked) => asked.max(said.min_s.unwrap_or(0)).clamp(min_s, INTERVAL_MAX_S),
         None if !said.is_supported => return Ok(None),
         None => match (current, wish) {
             (Some(current), _) => current.interval_s,
-            (None, Some(wish)) => wish.interval_s.max(said.min_s.unwrap_or(0)).min(INTERVAL_MAX_S),
+            (None, Some(wish)) => wish.interval_s.max(said.min_s.unwrap_or(0)),
             (None, None) => return Ok(None),
         },
     };
@@ -264,6 +270,20 @@ mod tests {
         assert_eq!(wish.agreed(said(0, None)), Some(terms(INTERVAL_FLOOR_S, true)));
         assert_eq!(wish.agreed(said(u32::MAX, None)), Some(terms(INTERVAL_MAX_S, true)));
         assert_eq!(wish.agreed(SILENT), None);
+    }
+
+    #[test]
+    fn a_session_lasts_a_day_at_most_and_who_would_refresh_later_is_not_waited_for() {
+        const DAY_S: u32 = 86_400;
+        let said = |expires_s, refresher| Said { expires_s: Some(expires_s), refresher, ..ABLE };
+        assert_eq!(agreed(said(DAY_S, Some(Role::Uas))), Some(terms(DAY_S, false)));
+        assert_eq!(agreed(said(DAY_S + 1, Some(Role::Uas))), Some(terms(DAY_S, true)));
+        assert_eq!(answer(None, None, said(u32::MAX, None)), Ok(Some(terms(DAY_S, false))));
+        let least = |min_s| Said { min_s: Some(min_s), ..said(u32::MAX, None) };
+        assert_eq!(answer(None, None, least(DAY_S)), Ok(Some(terms(DAY_S, false))));
+        assert_eq!(answer(None, None, least(DAY_S + 1)), Ok(None), "not to be shortened to a day");
+        let mut week = wish(7 * u64::from(DAY_S), Refresher::Either);
+        assert_eq!((week.interval_s, week.raise(least(DAY_S + 1))), (DAY_S, false));
     }
 
     #[test]

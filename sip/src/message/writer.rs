@@ -1,7 +1,11 @@
 //! Messages to be sent. One buffer, filled from the start line on. No value can end its line: CR and LF become spaces, so a
 //! name, a prompt or a header from outside cannot add a header of its own. Decides nothing about what must be in a message.
 
-use std::{fmt::Display, io::Write as _, net::SocketAddr};
+use std::{
+    fmt::{self, Display},
+    io::Write as _,
+    net::SocketAddr,
+};
 
 use bytes::Bytes;
 
@@ -18,9 +22,14 @@ use super::{Message, Name, Via, index::Field, params::is_token};
 /// assert_eq!(&request[..], b"OPTIONS sip:example.com SIP/2.0\r\nMax-Forwards: 70\r\nX-Note: one  X-Evil: two\r\n\
 ///     Content-Length: 0\r\n\r\n");
 /// ```
-#[derive(Debug)]
 pub struct Writer {
     buffer: Vec<u8>,
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Writer {{ {} bytes }}", self.buffer.len())
+    }
 }
 
 impl Writer {

@@ -63,6 +63,7 @@ fn an_invite_over_tcp_is_sent_once_and_says_so_in_via_and_contact() {
         (protocol, local, remote, flow),
         (Protocol::Tcp, address(OURS), address(PEER), Flow::Opened(0))
     );
+    assert!(!transmit.is_grown, "its transport was asked for");
     let via = request.top_via().expect("a Via");
     assert_eq!((via.transport, via.host, via.port), ("TCP", "10.0.0.1", Some(5060)));
     assert_eq!(request.header(Name::Contact), Some("<sip:trunkline@10.0.0.1:5060;transport=tcp>"));
@@ -218,10 +219,12 @@ fn a_long_request_leaves_by_tcp_and_where_none_is_taken_by_datagrams_for_a_while
     lone.ua.invite(lone.now, long()).expect("there is room");
     let (transmit, request) = lone.sent_by();
     assert_eq!((transmit.path.protocol, transmit.path.remote), (Protocol::Tcp, address(PEER)));
+    assert!(transmit.is_grown, "a connection that does not come about soon is not waited for");
     assert_eq!(request.top_via().map(|via| via.transport), Some("TCP"));
-    lone.lose(transmit.path, TransportError::Refused);
+    lone.lose(transmit.path, TransportError::TimedOut);
     let (transmit, request) = lone.sent_by();
     assert_eq!((transmit.path.protocol, transmit.path.remote), (Protocol::Udp, address(PEER)));
+    assert!(!transmit.is_grown);
     assert_eq!(request.top_via().map(|via| via.transport), Some("UDP"));
     lone.ua.invite(lone.now, long()).expect("there is room");
     assert_eq!(lone.sent_by().0.path.protocol, Protocol::Udp, "it was refused a moment ago");
@@ -255,7 +258,7 @@ fn credentials_that_make_a_request_long_move_it_to_tcp() {
     lone.sent_request(Method::Ack);
     let (transmit, request) = lone.sent_by();
     assert!(transmit.payload.len() > 1_300 && request.header(Name::Authorization).is_some());
-    assert_eq!(transmit.path.protocol, Protocol::Tcp);
+    assert_eq!((transmit.path.protocol, transmit.is_grown), (Protocol::Tcp, true));
 }
 
 #[test]

@@ -200,7 +200,7 @@ fn what_is_required_or_refused_otherwise_fails() {
     for (reliable, status, header) in [
         (Reliable::Required, 420, ("Unsupported", "100rel")),
         (Reliable::Supported, 420, ("Unsupported", "x-dance")),
-        (Reliable::Off, 421, ("Require", "100rel")),
+        (Reliable::Supported, 421, ("Require", "100rel")),
     ] {
         let mut lone = Lone::new();
         let (_, request) = lone.call(reliably(reliable));

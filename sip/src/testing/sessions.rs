@@ -41,6 +41,18 @@ fn an_invite_asks_for_a_session_timer() {
 }
 
 #[test]
+fn a_callee_that_would_refresh_once_in_an_age_is_refreshed_twice_a_day() {
+    let mut lone = Lone::new();
+    let headers = [HEARS_UPDATE, ("Session-Expires", "4294967295;refresher=uas")];
+    talking(&mut lone, timed(1800, Refresher::Either), &headers);
+    lone.advance(seconds(43_199));
+    lone.sent_nothing();
+    lone.advance(seconds(1));
+    let update = lone.sent_request(Method::Update);
+    assert_eq!(update.header(Name::SessionExpires), Some("86400;refresher=uac"));
+}
+
+#[test]
 fn we_refresh_by_update_halfway_and_each_refresh_counts_anew() {
     let mut lone = Lone::new();
     let headers = [HEARS_UPDATE, ("Session-Expires", "200;refresher=uac"), ("Require", "timer")];
@@ -272,6 +284,28 @@ mod called {
         lone.advance(seconds(150));
         let update = lone.sent_request(Method::Update);
         assert_eq!(update.header(Name::SessionExpires), Some("300;refresher=uac"));
+    }
+
+    #[test]
+    fn a_session_for_ever_is_one_of_a_day() {
+        let mut lone = Lone::new();
+        let headers = [("Supported", "timer"), ("Session-Expires", "4294967295;refresher=uac")];
+        let answer = answered(&mut lone, &ask(&headers));
+        assert_eq!(answer.header(Name::SessionExpires), Some("86400;refresher=uac"));
+        lone.advance(seconds(86_400));
+        assert_eq!(lone.ended(), End::Lost { status: None, cause: Loss::SessionTimer });
+        lone.sent_request(Method::Bye);
+    }
+
+    #[test]
+    fn a_session_that_may_not_be_shortened_to_a_day_has_no_timer() {
+        let mut lone = Lone::new();
+        let headers = [("Supported", "timer"), ("Session-Expires", "4294967295"), ("Min-SE", "4294967295")];
+        let answer = answered(&mut lone, &ask(&headers));
+        assert_eq!(answer.header(Name::SessionExpires), None);
+        lone.advance(seconds(100_000));
+        lone.no_event();
+        lone.sent_nothing();
     }
 
     #[test]

@@ -44,6 +44,22 @@ fn a_call_is_invited_acked_and_ended() {
 }
 
 #[test]
+fn an_offer_in_the_answer_to_an_invite_without_one_is_acked_and_ended() {
+    let mut lone = Lone::new();
+    let (_, request) = lone.call(Invite { body: None, ..invite() });
+    assert_eq!((request.body(), request.content_type()), (&b""[..], None));
+    lone.hear(respond_saying(&request, 200, "callee", &[], "v=0 their offer"));
+    assert_eq!(lone.sent_request(Method::Ack).cseq().0, 1);
+    let bye = lone.sent_request(Method::Bye);
+    let failure = lone.failure();
+    assert_eq!((failure.cause, failure.status, failure.cancelled), (Cause::Response, Some(200), false));
+    lone.hear(respond(&bye, 200, "callee"));
+    lone.no_event();
+    lone.advance(T1 * 65);
+    lone.is_empty();
+}
+
+#[test]
 fn the_far_end_hangs_up_and_says_why() {
     let mut lone = Lone::new();
     let (_, request) = lone.talk();

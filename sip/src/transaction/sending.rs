@@ -21,10 +21,20 @@ pub(crate) struct Outgoing<'a> {
     pub method: Method,
     pub uri: &'a str,
     pub path: Path,
-    /// Whether a request too long for a datagram is not sent: there is another way for it (§18.1.1).
-    pub is_choosy: bool,
+    pub length: Length,
     pub owner: Owner,
     pub tap: Option<u64>,
+}
+
+/// How long a request may be (§18.1.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Length {
+    /// It is sent however long it is.
+    Any,
+    /// It is not sent if it is too long for a datagram: there is another way for it.
+    Short,
+    /// It was too long, and this is the other way; if that one leads nowhere, datagrams have to do.
+    Grown,
 }
 
 /// What a transaction user writes of us into its requests.
@@ -173,12 +183,12 @@ impl Layer {
             }
         });
         let payload = self.clients.get(key).map(|entry| entry.payload.clone()).unwrap_or_default();
-        if outgoing.is_choosy && payload.len() > DATAGRAM_MAX_BYTES {
+        if outgoing.length == Length::Short && payload.len() > DATAGRAM_MAX_BYTES {
             self.clients.remove(key);
             return None;
         }
         self.count_flow(path, 1);
-        self.transmit(now, path, payload, outgoing.tap);
+        self.transmit_length(now, path, payload, outgoing.tap, outgoing.length);
         self.arm_client(key);
         Some(key)
     }

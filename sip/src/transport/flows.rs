@@ -7,6 +7,7 @@ use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::net::{TcpListener, TcpStream};
@@ -131,9 +132,10 @@ impl Flows {
 
     /// Sends a message by its connection, which is opened if it is ours to open.
     pub fn send(&mut self, transmit: Transmit) {
-        let Transmit { path, payload, tls } = transmit;
+        let Transmit { path, payload, tls, is_grown } = transmit;
+        let within = if is_grown { self.limits.connect_grown } else { self.limits.connect };
         if !self.open.contains_key(&name(&path))
-            && let Err(error) = self.open(path, tls)
+            && let Err(error) = self.open(path, tls, within)
         {
             return self.lose(path, error);
         }
@@ -150,7 +152,7 @@ impl Flows {
         self.counters.sent += 1;
     }
 
-    fn open(&mut self, path: Path, peer: Option<TlsPeer>) -> Result<(), TransportError> {
+    fn open(&mut self, path: Path, peer: Option<TlsPeer>, within: Duration) -> Result<(), TransportError> {
         let Flow::Opened(_) = path.flow else { return Err(TransportError::Closed) };
         if self.open.len() >= self.limits.connections_max {
             return Err(TransportError::TooMany);
@@ -164,7 +166,7 @@ impl Flows {
         let (inbox, limits) = (self.inbox.clone(), Arc::clone(&self.limits));
         let (number, mut outbox) = self.register(&path);
         tokio::spawn(async move {
-            let error = match (tcp::connect(path.local, path.remote, &limits).await, secure) {
+            let error = match (tcp::connect(path.local, path.remote, within, &limits).await, secure) {
                 (Err(error), _) => error,
                 (Ok(stream), None) => stream::carry(stream, path, &inbox, &mut outbox, true, &limits).await,
                 (Ok(stream), Some((host, client))) => {
@@ -285,7 +287,7 @@ async fn accept(listener: TcpListener, index: usize, inbox: Inbox) {
 }
 
 /// How long a listener rests after it could not accept.
-const ACCEPT_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 fn name(path: &Path) -> Name {
     (path.protocol, path.remote, path.flow)

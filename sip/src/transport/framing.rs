@@ -5,7 +5,8 @@ use bytes::{Bytes, BytesMut};
 use memchr::memchr;
 
 /// What stands in a stream.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
 pub(crate) enum Frame {
     /// A whole message.
     Message(Bytes),

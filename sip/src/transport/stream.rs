@@ -28,6 +28,9 @@ pub struct StreamLimits {
     pub queued_bytes_max: usize,
     /// How long connecting may take.
     pub connect: Duration,
+    /// How long connecting may take for a message that would leave as a datagram if it were shorter: a firewall that drops what it
+    /// does not like must not delay a call.
+    pub connect_grown: Duration,
     /// How long the TLS handshake may take.
     pub handshake: Duration,
     /// How long the rest of a message may let itself be waited for.
@@ -51,6 +54,7 @@ impl Default for StreamLimits {
             per_address_max: 64,
             queued_bytes_max: 1024 * 1024,
             connect: Duration::from_secs(4),
+            connect_grown: Duration::from_secs(1),
             handshake: Duration::from_secs(5),
             half_message: Duration::from_secs(10),
             write: Duration::from_secs(10),

@@ -29,6 +29,7 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 pub(super) async fn connect(
     local: SocketAddr,
     remote: SocketAddr,
+    within: Duration,
     limits: &StreamLimits,
 ) -> Result<TcpStream, TransportError> {
     let connecting = async {
@@ -40,7 +41,7 @@ pub(super) async fn connect(
         tune(&stream, limits)?;
         Ok(stream)
     };
-    match timeout(limits.connect, connecting).await {
+    match timeout(within, connecting).await {
         Err(_) => Err(TransportError::TimedOut),
         Ok(result) => result.map_err(|error: io::Error| failure::of(&error)),
     }

@@ -8,7 +8,7 @@
 use std::{
     array,
     collections::VecDeque,
-    io,
+    fmt, io,
     net::SocketAddr,
     os::fd::AsRawFd,
     ptr,
@@ -36,13 +36,21 @@ pub struct UdpCounters {
 }
 
 /// A nonblocking socket with what waits to leave it.
-#[derive(Debug)]
 pub struct UdpSocket {
     socket: tokio::net::UdpSocket,
     local: SocketAddr,
     slots: Vec<u8>,
     queue: VecDeque<(SockAddr, Bytes)>,
     counters: UdpCounters,
+}
+
+impl fmt::Debug for UdpSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UdpSocket")
+            .field("local", &self.local)
+            .field("queued", &self.queue.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl UdpSocket {

@@ -36,7 +36,7 @@ fn to(protocol: Protocol, remote: SocketAddr) -> Path {
 }
 
 fn transmit(path: Path, payload: Bytes) -> Transmit {
-    Transmit { path, payload, tls: None }
+    Transmit { path, payload, tls: None, is_grown: false }
 }
 
 /// Waits for whatever happens first, a message or a loss, at any of the endpoints.
@@ -87,7 +87,7 @@ async fn deliver(
     path: Path,
     tls: Option<TlsPeer>,
 ) -> Result<Path, TransportError> {
-    near.queue(Transmit { path, payload: options("1"), tls });
+    near.queue(Transmit { path, payload: options("1"), tls, is_grown: false });
     loop {
         match next(&mut [near, far]).await {
             (1, Ok((path, message))) => {
@@ -122,6 +122,34 @@ async fn a_connection_is_opened_once_and_carries_answers_back() {
     near.queue(transmit(path, options("4")));
     assert_eq!(loss(&mut near).await, TransportError::Refused);
     assert_eq!(TransportError::Refused.to_string(), "connection refused");
+}
+
+/// A listener on whose door nobody answers: its queue is full, and the kernel drops further knocks as a firewall would.
+async fn deaf() -> (socket2::Socket, Vec<TcpStream>) {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a free port");
+    socket.listen(0).expect("listening");
+    let address = socket.local_addr().expect("bound").as_socket().expect("an address");
+    let mut waiting = Vec::new();
+    while let Ok(stream) = tokio::time::timeout(Duration::from_millis(200), TcpStream::connect(address)).await
+    {
+        waiting.push(stream.expect("connected"));
+        assert!(waiting.len() < 16, "the queue has an end");
+    }
+    (socket, waiting)
+}
+
+#[tokio::test]
+async fn a_message_that_grew_does_not_wait_long_for_its_connection() {
+    let (socket, _waiting) = deaf().await;
+    let path = to(Protocol::Tcp, socket.local_addr().expect("bound").as_socket().expect("an address"));
+    let (long, short) = (Duration::from_secs(60), Duration::from_millis(100));
+    let mut near = tcp(StreamLimits { connect: long, connect_grown: short, ..limits() });
+    near.queue(Transmit { is_grown: true, ..transmit(path, options("1")) });
+    assert_eq!(loss(&mut near).await, TransportError::TimedOut);
+    let mut near = tcp(StreamLimits { connect: short, connect_grown: long, ..limits() });
+    near.queue(transmit(path, options("1")));
+    assert_eq!(loss(&mut near).await, TransportError::TimedOut);
 }
 
 #[tokio::test]
@@ -348,6 +376,32 @@ async fn tls_wants_the_hosts_own_certificate() {
 }
 
 #[tokio::test]
+async fn ipv6_carries_datagrams_connections_and_tls_both_ways() {
+    let authority = Authority::new();
+    let (certificate_pem, key_pem) = authority.sign("::1", |_| {});
+    let tls =
+        ServerTls::new(ServerTlsConfig { certificate_pem, key_pem, client_ca_pem: None }).expect("sound");
+    let loopback = |port| SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, port));
+    let every = [Protocol::Udp, Protocol::Tcp, Protocol::Tls]
+        .map(|protocol| Listen { protocol, address: loopback(0) });
+    let mut far = Endpoint::bind(&every, Some(tls)).expect("an address ::1");
+    let mut near = Endpoint::bind(&every[..1], None).expect("an address ::1");
+    for Listen { protocol, address } in far.listening().to_vec() {
+        let flow = if protocol == Protocol::Udp { Flow::Datagrams } else { Flow::Opened(1) };
+        let path = Path { protocol, local: near.local_addrs()[0], remote: address, flow };
+        // As the user agent has it from `sips:[::1]`.
+        let tls = if protocol == Protocol::Tls { peer("[::1]", authority.believed()) } else { None };
+        near.queue(Transmit { tls, ..transmit(path, options("there")) });
+        near.flush().expect("sent");
+        let (back, got) = message(&mut far).await;
+        assert_eq!((back.protocol, back.remote.ip(), got), (protocol, loopback(0).ip(), options("there")));
+        far.queue(transmit(back, options("back")));
+        far.flush().expect("sent");
+        assert_eq!(message(&mut near).await, (path, options("back")));
+    }
+}
+
+#[tokio::test]
 async fn tls_wants_a_certificate_of_today() {
     let authority = Authority::new();
     let expired = authority.sign("a.example", |params| params.not_after = date_time_ymd(2020, 1, 1));
@@ -381,7 +435,7 @@ async fn who_speaks_no_tls_is_told_from_who_has_a_bad_certificate() {
     let mut near = tcp(limits());
     let path = to(Protocol::Tls, listener.local_addr().expect("bound"));
     let tls = peer("a.example", Authority::new().believed());
-    near.queue(Transmit { path, payload: options("1"), tls });
+    near.queue(Transmit { path, payload: options("1"), tls, is_grown: false });
     let (mut peer, _) = listener.accept().await.expect("connected");
     peer.write_all(b"SIP/2.0 400 Bad Request\r\nContent-Length: 0\r\n\r\n").await.expect("written");
     assert_eq!(loss(&mut near).await, TransportError::NotTls);

@@ -32,7 +32,9 @@ impl Call {
                 return self.finish(cx);
             }
             Phase::Ringing { .. } | Phase::Judging | Phase::Talking | Phase::LeavingMessage => {
-                self.phase = Phase::Closing { end, dialog_over: false, recorded: !self.is_recording() };
+                // Of whoever has left already there is nothing to await.
+                let (dialog_over, recorded) = (self.party.is_none(), !self.is_recording());
+                self.phase = Phase::Closing { end, dialog_over, recorded };
             }
         }
         self.facts.ended_at = Some(cx.now);
@@ -40,16 +42,23 @@ impl Call {
             party.hangup(cx.now, cx.agent, facts::reason(disposition));
         }
         self.wind_up(cx);
+        self.finish_if_confirmed(cx);
     }
 
     /// The dialog is over: the callee hung up, or confirms that we did.
     pub(super) fn dialog_over(&mut self, cx: &mut Context<'_>, end: End) {
+        if self.is_left_to_newcomer() {
+            return;
+        }
         let recorded = !self.is_recording();
         let (disposition, by) = match &end {
             End::Remote { reasons } => {
                 let q850 = reasons.iter().find(|reason| reason.protocol.eq_ignore_ascii_case("Q.850"));
                 self.facts.q850 = q850.and_then(|reason| reason.cause);
-                (Disposition::CalleeHangup, EndedBy::Callee)
+                match self.is_put_through() {
+                    true => (Disposition::Completed, EndedBy::Operator),
+                    false => (Disposition::CalleeHangup, EndedBy::Callee),
+                }
             }
             End::Local => (Disposition::Cancelled, EndedBy::Switch),
             End::Lost { cause, .. } => {
@@ -94,19 +103,20 @@ impl Call {
     }
 
     /// Only an answered call is recorded, and until its recorder has said how it went.
-    fn is_recording(&self) -> bool {
+    pub(super) fn is_recording(&self) -> bool {
         self.recording.is_some() && self.facts.answered_at.is_some()
     }
 
     pub(super) fn wind_up(&mut self, cx: &mut Context<'_>) {
         self.script.stop();
+        self.drop_transfer(cx);
         self.timers.clear_all(cx.wheel);
         // Timer B bounds a CANCEL that nobody answers (RFC 3261 §9.1); the call is not kept from its owner so long.
         self.set(cx, Timer::Closing, CLOSING_MAX);
         self.order(cx, Media::Close);
     }
 
-    fn finish_if_confirmed(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn finish_if_confirmed(&mut self, cx: &mut Context<'_>) {
         if matches!(self.phase, Phase::Closing { dialog_over: true, recorded: true, .. }) {
             self.finish(cx);
         }

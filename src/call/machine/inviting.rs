@@ -62,6 +62,21 @@ impl Dialled {
         }
     }
 
+    /// Every INVITE so far.
+    pub fn attempts(&self) -> &[Attempt] {
+        &self.attempts
+    }
+
+    /// Another one is about to leave, or has come.
+    pub fn push(&mut self, attempt: Attempt) {
+        self.attempts.push(attempt);
+    }
+
+    /// The last one is not to be.
+    pub fn pop(&mut self) {
+        self.attempts.pop();
+    }
+
     /// How many INVITEs there were, the one that is about to leave included.
     pub fn invites(&self) -> usize {
         self.attempts.len()
@@ -88,6 +103,12 @@ impl Call {
             dialled: Dialled::since(now),
             message: None,
             awaited: None,
+            transfer: None,
+            referral: None,
+            is_unheard: false,
+            dialog: None,
+            // Of a call that came in, ours is the number that was called.
+            ours: if matches!(phase, Phase::Ringing { .. }) { plan.to.clone() } else { plan.from.clone() },
             keys: Keys::default(),
             timers: Timers::default(),
             facts: Facts::default(),
@@ -190,6 +211,7 @@ impl Call {
         self.sight(cx, Sign::Carried, None, "it was answered");
         self.permit.answered(cx.now);
         let record = Box::new(facts::dialog(dialog, &self.plan.trunk.name));
+        self.dialog = Some(record.clone());
         self.tell(cx, CallFact::Answered { dialog: record });
         self.timers.clear(cx.wheel, Timer::Ring);
         self.timers.clear(cx.wheel, Timer::Silent);
@@ -363,7 +385,7 @@ impl Call {
         cx.admission.sighted(cx.now, &self.plan.trunk, &Sighting { sign, hold, why });
     }
 
-    fn note(&mut self, write: impl FnOnce(&mut Attempt)) {
+    pub(super) fn note(&mut self, write: impl FnOnce(&mut Attempt)) {
         if let Some(last) = self.dialled.attempts.last_mut() {
             write(last);
         }

@@ -11,7 +11,7 @@ use super::super::facts;
 use super::super::party::Party;
 use super::super::timer::Timer;
 use super::{Call, Context, Origination, Phase};
-use crate::model::{CallEvent, CallFact, Disposition, EndedBy};
+use crate::model::{Attempt, CallEvent, CallFact, Disposition, EndedBy};
 
 /// A call that came in and may be answered: its intent is on disk, its permit and its media ports are taken.
 pub struct Reception {
@@ -26,9 +26,11 @@ pub struct Reception {
 /// An ACK that has not come.
 pub struct Awaited {
     /// Since when.
-    answered_at: Instant,
+    pub(super) answered_at: Instant,
     /// It brings the answer to our offer.
-    is_answer: bool,
+    pub(super) is_answer: bool,
+    /// The call was another's before: who sends it took that one's place.
+    pub(super) is_move: bool,
 }
 
 impl Call {
@@ -37,6 +39,7 @@ impl Call {
         let Reception { origination, invite, offer } = reception;
         let mut call = Self::new(origination, cx.now, Phase::Ringing { answer: None });
         cx.agent.adopt(invite, call.plan.call.get());
+        call.dialled.push(Attempt::new(&*call.plan.trunk.name, &*call.plan.sip_call_id));
         let mut party = Party::called(invite, call.origin().local());
         let answer = offer.as_ref().map(|offer| party.renegotiate(offer)).transpose();
         call.party = Some(party);
@@ -86,7 +89,7 @@ impl Call {
         let is_answer = answer.is_none();
         let body = answer.take().unwrap_or_else(|| party.reoffer());
         cx.agent.answer(cx.now, party.invite(), body);
-        self.awaited = Some(Awaited { answered_at: cx.now, is_answer });
+        self.awaited = Some(Awaited { answered_at: cx.now, is_answer, is_move: false });
         self.facts.answered_at = Some(cx.now);
         self.facts.sip_status = Some(200);
         self.phase = Phase::Judging;
@@ -98,19 +101,26 @@ impl Call {
 
     /// An ACK came: of our answer to the call, or of a later one within it.
     pub(super) fn confirmed(&mut self, cx: &mut Context<'_>, body: Option<&Body>, dialog: DialogState) {
-        let Some(Awaited { answered_at, is_answer }) = self.awaited.take() else {
+        let Some(Awaited { answered_at, is_answer, is_move }) = self.awaited.take() else {
             return self.reanswered(cx, body);
         };
-        let record = Box::new(facts::dialog(dialog, &self.plan.trunk.name));
-        let fact = CallFact::Answered { dialog: record };
-        cx.out.event(CallEvent { call: self.id(), at: answered_at, fact });
+        if is_move {
+            self.moved(cx, dialog);
+        } else {
+            let record = Box::new(facts::dialog(dialog, &self.plan.trunk.name));
+            self.dialog = Some(record.clone());
+            let fact = CallFact::Answered { dialog: record };
+            cx.out.event(CallEvent { call: self.id(), at: answered_at, fact });
+        }
         if !is_answer {
             return;
         }
         match self.party.as_mut().and_then(|party| party.reaccept(body)) {
             Some(negotiated) => {
                 self.order(cx, Media::Remote(negotiated));
-                self.order(cx, Media::OpenGate);
+                if !is_move {
+                    self.order(cx, Media::OpenGate);
+                }
             }
             None => {
                 self.facts.detail = Some("the ACK had no answer to our offer".into());

@@ -65,7 +65,11 @@ pub fn digest(patient: &Patient, exchange: &Exchange) -> Option<Finding> {
     }
     if !is_open {
         let algorithm = strongest(&offered);
-        return Some(Finding::ok(Step::Digest, tried, format!("{algorithm}; our answer was taken")));
+        let taken = match last {
+            Some(403 | 404) => "our answer was not asked for again, but the request was refused",
+            _ => "our answer was taken",
+        };
+        return Some(Finding::ok(Step::Digest, tried, format!("{algorithm}; {taken}")));
     }
     let stale = asked.iter().filter(|message| lines(message).any(is_stale)).count();
     if stale >= 2 {

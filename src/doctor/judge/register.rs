@@ -2,6 +2,7 @@
 
 use trunkline_sip::Name;
 
+use super::challenges;
 use super::words::{outcome, response, table, time};
 use crate::doctor::finding::{Code, Finding, Step};
 use crate::doctor::observation::Exchange;
@@ -52,6 +53,15 @@ pub fn register(patient: &Patient, exchange: &Exchange) -> Finding {
                 "In {table} raise `register_expires_seconds`: the registrar finds {seconds} s too brief."
             ),
         ),
+        403 if challenges(exchange).next().is_some() => fault(
+            Code::RegisterRefused,
+            format!(
+                "In {table} correct `username` and `register_user`: the registrar took an answer to its challenge and says {} rather \
+                 than asking again, as to a user that may not register; if they are right, ask the carrier whether the account is open, \
+                 and correct `password`.",
+                response(last)
+            ),
+        ),
         403 => fault(
             Code::RegisterRefused,
             format!(
@@ -62,7 +72,7 @@ pub fn register(patient: &Patient, exchange: &Exchange) -> Finding {
         404 | 604 => fault(
             Code::RegisterRefused,
             format!(
-                "In {table} correct `register_user` or `from_domain`: the registrar knows no such address of record."
+                "In {table} correct `username`, `register_user` or `from_domain`: the registrar knows no such user. It is not the password."
             ),
         ),
         405 | 501 => fault(

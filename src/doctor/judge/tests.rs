@@ -75,6 +75,7 @@ fn called(responses: &[(&str, &str)]) -> CallSeen {
         audio: None,
         end: None,
         contact: Vec::new(),
+        hold: None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Connections that fail, and certificates that do not convince (RFC 3261 §26.3.2.1, RFC 5922 §7).
 
+use std::time::Duration;
+
 use trunkline_sip::{Protocol, TransportError};
 
 use super::words::{hop, table};
@@ -14,15 +16,36 @@ pub fn transport(patient: &Patient, exchange: &Exchange) -> Option<Finding> {
     Some(Finding::fault(step, code, format!("spoke to {}", patient.trunk.uri), error.to_string(), advice))
 }
 
-/// TLS that came about.
-pub fn tls(patient: &Patient, target: &trunkline_sip::Target) -> Option<Finding> {
+/// A certificate is renewed this long before it ends, if anybody looks after it.
+const RENEWAL: Duration = Duration::from_secs(30 * DAY_SECONDS);
+const DAY_SECONDS: u64 = 86_400;
+
+/// TLS that came about, and for how long it will.
+pub fn tls(patient: &Patient, target: &trunkline_sip::Target, exchange: &Exchange) -> Option<Finding> {
     if target.protocol != Protocol::Tls {
         return None;
     }
     let verified = patient.trunk.tls.as_ref().is_none_or(|tls| tls.verify);
     let tried = format!("spoke {}", hop(target));
+    let left = exchange.certificate_left;
+    let days = left.map(|left| left.as_secs() / DAY_SECONDS);
+    if let (Some(days), true) = (days, left < Some(RENEWAL)) {
+        return Some(Finding::warning(
+            Step::Tls,
+            Code::CertificateExpiring,
+            tried,
+            format!("the certificate ends in {days} days"),
+            format!(
+                "Ask the carrier to renew its certificate: in {days} days it expires, and then no call is placed over TLS."
+            ),
+        ));
+    }
+    let good = match days {
+        Some(days) => format!("the certificate is good, and the trunk's, for {days} days more"),
+        None => "the certificate is good, and the trunk's".to_owned(),
+    };
     Some(match verified {
-        true => Finding::ok(Step::Tls, tried, "the certificate is good, and the trunk's"),
+        true => Finding::ok(Step::Tls, tried, good),
         false => Finding::ok(Step::Tls, tried, "any certificate is believed: `verify = false`"),
     })
 }

@@ -51,6 +51,7 @@ fn classify(problem: &Problem) -> (u16, &'static str, Value) {
         Problem::InvalidApiKey => (401, "invalid_api_key", none()),
         Problem::KeySecretRequired => (401, "key_secret_required", none()),
         Problem::CallNotFound => (404, "call_not_found", none()),
+        Problem::CallNotLive(_) => (409, "call_not_active", none()),
         Problem::RecordingNotFound => (404, "recording_not_found", none()),
         Problem::ExaminationRunning => (409, "examination_running", none()),
         Problem::NoSuchPath => (404, "not_found", none()),
@@ -111,6 +112,7 @@ fn message(problem: &Problem) -> String {
         Problem::KeySecretRequired => {
             "the key's secret is missing: send `Authorization: Bearer KEY_ID:KEY_SECRET`"
         }
+        Problem::CallNotLive(reason) => return reason.to_string(),
         Problem::CallNotFound => "there is no such call",
         Problem::RecordingNotFound => "this call has no recording, or not yet",
         Problem::ExaminationRunning => "this trunk is being examined already; ask again when that is over",

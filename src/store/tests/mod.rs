@@ -131,6 +131,7 @@ fn dialog() -> DialogRecord {
         local_cseq: 2,
         remote: "192.0.2.1:5060".parse().expect("an address"),
         trunk: "t1".into(),
+        before: None,
     }
 }
 

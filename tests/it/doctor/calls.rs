@@ -141,5 +141,12 @@ fn a_registrar_that_does_not_take_our_password() {
 
 #[test]
 fn a_registrar_that_does_not_know_us() {
-    registering("register-unknown-user").only_fault("register-refused", &["`register_user`"]);
+    registering("register-unknown-user")
+        .only_fault("register-refused", &["`register_user`", "not the password"]);
+}
+
+#[test]
+fn a_user_that_may_not_register_is_no_wrong_password() {
+    registering("register-user-403")
+        .only_fault("register-refused", &["`username`", "rather than asking again"]);
 }

@@ -21,7 +21,7 @@ pub struct Fake {
 const LOOK: Duration = Duration::from_millis(50);
 
 impl Fake {
-    fn start(mut turn: impl FnMut() + Send + 'static) -> Self {
+    pub(super) fn start(mut turn: impl FnMut() + Send + 'static) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = thread::spawn(move || {

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::carrier_at;
-use crate::switch::{Client, Switch, TO, eventually};
+use crate::callees::Callees;
+use crate::switch::{Client, Place, Setup, Switch, TO, eventually};
 
 const PATH: &str = "/v1/trunks/t1/doctor";
 
@@ -62,4 +63,54 @@ fn what_cannot_be_examined_is_refused() {
     assert_eq!(post(PATH, json!({ "number": TO })), is(400, "invalid_request"));
     // Premium rate: the guard against toll fraud holds for the doctor as well.
     assert_eq!(post(PATH, json!({ "to": "+449098790000" })), is(502, "outbound_failed"));
+}
+
+#[test]
+fn a_full_trunk_is_examined_without_a_call() {
+    let switch = Setup::new().trunk("channels = 1").start();
+    let _carrier = carrier_at(&switch.place, "healthy");
+    let call = switch.call_with(json!({ "prompt": "Hello" }));
+    let reply = switch.client().post(PATH, &json!({ "to": TO }));
+    assert_eq!(reply.status, 200, "{reply:?}");
+    let of = |step: &str| {
+        let findings = reply.json["findings"].as_array().expect("findings").clone();
+        findings.into_iter().find(|finding| finding["step"] == step).unwrap_or_default()
+    };
+    assert_eq!(of("options")["verdict"], "ok", "{reply:?}");
+    assert_eq!(of("call")["verdict"], "skipped", "{reply:?}");
+    let why = of("call")["came_back"].as_str().unwrap_or_default().to_owned();
+    assert!(why.contains("no room") && why.contains("channels of the trunk"), "{why}");
+    assert!(
+        switch.get(&format!("/v1/calls/{call}")).json["ended_at"].is_null(),
+        "the call was not in the way"
+    );
+}
+
+#[test]
+fn a_probe_call_holds_a_channel_while_it_lasts() {
+    let place = Place::claim();
+    let callees = Callees::at(&place);
+    let switch = Setup::new().trunk("channels = 1").at(place).start();
+    let in_use = |client: &Client| client.get("/v1/trunks").json["trunks"][0]["channels"]["in_use"].as_u64();
+    std::thread::scope(|scope| {
+        let examined = scope.spawn(|| {
+            let client = Client::new(&format!("http://{}", switch.place.http()));
+            client.post(PATH, &json!({ "to": TO }))
+        });
+        eventually("a channel in use", || (in_use(switch.client()) == Some(1)).then_some(()));
+        let reply = examined.join().expect("no panic");
+        assert_eq!(reply.json["verdict"], "ok", "{reply:?}");
+    });
+    assert_eq!(in_use(switch.client()), Some(0));
+    callees.await_over(1);
+}
+
+#[test]
+fn a_destination_that_the_trunk_does_not_dial_is_not_called() {
+    let place = Place::claim();
+    let callees = Callees::at(&place);
+    let switch = Setup::new().trunk("deny = [\"+4473\"]").at(place).start();
+    let reply = switch.client().post(PATH, &json!({ "to": TO }));
+    assert_eq!((reply.status, &reply.json["error"]["code"]), (502, &json!("outbound_failed")), "{reply:?}");
+    assert_eq!(callees.rung(), 0);
 }

@@ -53,6 +53,14 @@ fn a_certificate_that_has_expired() {
 }
 
 #[test]
+fn a_certificate_that_ends_soon() {
+    let place = Place::claim();
+    let issued = issue(&place.trunk.to_string(), Life::Ending);
+    let _fake = Fake::over_tls(place.trunk_sip(), &issued.certificate, &issued.key);
+    tls(&place, &issued).only_warning("certificate-expiring", &["in 12 days", "renew its certificate"]);
+}
+
+#[test]
 fn a_certificate_of_an_unknown_authority() {
     let place = Place::claim();
     let name = place.trunk.to_string();
@@ -116,8 +124,11 @@ struct Issued {
 enum Life {
     Good,
     Over,
+    /// For twelve days more.
+    Ending,
 }
 
+#[expect(clippy::disallowed_methods, reason = "a certificate that ends soon, ends soon from now")]
 fn issue(name: &str, life: Life) -> Issued {
     use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
     let ca_key = KeyPair::generate().expect("a key");
@@ -129,6 +140,10 @@ fn issue(name: &str, life: Life) -> Issued {
     (own.not_before, own.not_after) = match life {
         Life::Good => (date_time_ymd(2020, 1, 1), date_time_ymd(4000, 1, 1)),
         Life::Over => (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1)),
+        Life::Ending => {
+            let end = std::time::SystemTime::now() + std::time::Duration::from_secs(12 * 86_400 + 3_600);
+            (date_time_ymd(2020, 1, 1), end.into())
+        }
     };
     let issuer = Issuer::from_params(&ca, &ca_key);
     let certificate = own.signed_by(&key, &issuer).expect("a certificate").pem();

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use md5::{Digest, Md5};
+use serde_json::json;
+use sha2::{Sha256, Sha512_256};
 
-use super::{COMPLETED, TRUNK_FAILED, play};
+use super::{COMPLETED, TRUNK_FAILED, play, play_with, usual};
 
 #[test]
 fn a_401_is_answered() {
@@ -52,6 +54,40 @@ fn a_bye_is_challenged_too() {
 }
 
 #[test]
+fn sha_512_256_is_spoken() {
+    let told = play("challenge-sha512-256", COMPLETED);
+    assert_authentic(told.report.requests("INVITE")[1], "Authorization", "trunkpass");
+}
+
+#[test]
+fn the_body_is_vouched_for_where_that_is_asked() {
+    let told = play("challenge-auth-int", COMPLETED);
+    assert_authentic(told.report.requests("INVITE")[1], "Authorization", "trunkpass");
+}
+
+#[test]
+fn of_several_challenges_the_strongest_that_is_known_is_answered() {
+    let told = play("challenge-of-a-kind", COMPLETED);
+    assert_authentic(told.report.requests("INVITE")[1], "Authorization", "trunkpass");
+}
+
+#[test]
+fn a_nonce_is_counted_through_the_dialog() {
+    let told = play("nonce-count", COMPLETED);
+    let report = &told.report;
+    for request in [report.requests("INVITE")[1], report.requests("PRACK")[0], report.requests("BYE")[0]] {
+        assert_authentic(request, "Proxy-Authorization", "trunkpass");
+    }
+    assert_eq!(told.metrics.sip("challenges_answered_total"), 1.0);
+}
+
+#[test]
+fn a_trunk_that_should_know_our_address_is_told_nothing() {
+    let told = play_with(usual().anonymous(), "challenge-nobody", json!({}), TRUNK_FAILED);
+    assert_eq!(told.report.requests("INVITE").len(), 1);
+}
+
+#[test]
 fn a_challenge_beyond_us_is_not_answered() {
     let told = play("challenge-unknown", TRUNK_FAILED);
     assert_eq!(told.report.requests("INVITE").len(), 1);
@@ -63,7 +99,7 @@ fn a_password_that_is_refused_is_not_tried_again() {
     assert_eq!(told.metrics.sip("challenges_answered_total"), 1.0);
 }
 
-/// The header's response is what RFC 7616 §3.4.1 computes of its own fields, for `qop=auth` and MD5.
+/// The header's response is what RFC 7616 §3.4.1 computes of its own fields, by the algorithm and the qop that it names.
 fn assert_authentic(request: &str, header: &str, password: &str) {
     let start = format!("{header}: Digest ");
     let line = request.lines().find_map(|line| line.strip_prefix(&start));
@@ -74,13 +110,25 @@ fn assert_authentic(request: &str, header: &str, password: &str) {
     };
     let fields: BTreeMap<String, String> = line.split(',').map(field).collect();
     let of = |name: &str| fields[name].as_str();
+    let hash = |text: &str| match of("algorithm") {
+        "MD5" => hex::encode(Md5::digest(text)),
+        "SHA-256" => hex::encode(Sha256::digest(text)),
+        "SHA-512-256" => hex::encode(Sha512_256::digest(text)),
+        other => panic!("{other} in {line}"),
+    };
     let (method, _) = request.split_once(' ').expect("a request line");
-    let a1 = md5(&format!("{}:{}:{password}", of("username"), of("realm")));
-    let a2 = md5(&format!("{method}:{}", of("uri")));
+    let a1 = hash(&format!("{}:{}:{password}", of("username"), of("realm")));
+    let a2 = match of("qop") {
+        "auth-int" => format!("{method}:{}:{}", of("uri"), hash(body(request))),
+        _ => format!("{method}:{}", of("uri")),
+    };
     let middle = [of("nonce"), of("nc"), of("cnonce"), of("qop")].join(":");
-    assert_eq!(of("response"), md5(&format!("{a1}:{middle}:{a2}")), "{line}");
+    assert_eq!(of("response"), hash(&format!("{a1}:{middle}:{}", hash(&a2))), "{line}");
 }
 
-fn md5(text: &str) -> String {
-    hex::encode(Md5::digest(text))
+/// A request's body, to the byte: sipp's log goes on behind it.
+fn body(request: &str) -> &str {
+    let (head, rest) = request.split_once("\r\n\r\n").expect("a head");
+    let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).expect("a length");
+    &rest[..length.parse().expect("a number")]
 }

@@ -15,6 +15,30 @@ fn what_we_do_not_do_is_refused() {
 }
 
 #[test]
+fn a_text_is_taken() {
+    towards("unasked-message");
+}
+
+#[test]
+fn what_is_told_unasked_is_taken_or_refused_by_its_kind() {
+    towards("unasked-notify");
+}
+
+#[test]
+fn a_subscription_is_refused() {
+    towards("unasked-subscribe");
+}
+
+/// Requests by this scenario, which start no call.
+fn towards(scenario: &str) {
+    let switch = Switch::start("");
+    Sipp::towards(&switch.place, switch.place.trunk, scenario).succeed(1);
+    let metrics = switch.metrics_until("nothing of it", |metrics| metrics.is_idle());
+    assert_eq!((metrics.ended_all(), metrics.sip("malformed_total")), (0.0, 0.0));
+    assert_eq!(switch.complaints(), [""; 0]);
+}
+
+#[test]
 fn a_call_to_nobody_is_refused() {
     let switch = Switch::start("");
     Sipp::towards(&switch.place, switch.place.trunk, "invite-to-nobody").succeed(1);

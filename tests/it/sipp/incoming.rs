@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::usual;
 use crate::ledger;
+use crate::switch::caller::{self, Told};
 use crate::switch::{FROM, Receiver, Setup, Sipp, Switch, eventually, spoken_ms, stranger};
 
 /// The only call, once it has ended.
@@ -139,10 +140,16 @@ fn a_switch_that_drains_takes_no_call() {
 fn a_caller_from_elsewhere_proves_who_he_is() {
     let locked = || answering().trunk("inbound = { username = \"carrier\", password = \"known\" }");
     let switch = locked().start();
-    Sipp::towards(&switch.place, stranger(&switch.place), "inbound-digest").succeed(1);
+    let from = SocketAddrV4::new(stranger(&switch.place), 5080);
+    let told = caller::call(from, switch.place.sip(), FROM, ("carrier", "known"));
+    assert!(matches!(told, Told::Talked), "{told:?}");
     ended_as(&only_call(&switch), "completed", "completed");
     let switch = locked().start();
-    Sipp::towards(&switch.place, stranger(&switch.place), "inbound-forbidden").succeed(1);
+    let from = SocketAddrV4::new(stranger(&switch.place), 5080);
+    match caller::call(from, switch.place.sip(), FROM, ("carrier", "guessed")) {
+        Told::Refused(failure) => assert_eq!(failure.status, Some(403), "{failure:?}"),
+        told => panic!("{told:?}"),
+    }
     assert_eq!(switch.get("/v1/calls?direction=inbound").json["count"], 0);
 }
 

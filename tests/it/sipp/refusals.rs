@@ -42,6 +42,12 @@ fn a_redirection_is_not_followed() {
 }
 
 #[test]
+fn another_service_is_not_what_was_asked_for() {
+    let told = play("alternative-380", ("unreachable", "unreachable"));
+    assert_eq!(told.metrics.sip("invites_sent_total"), 1.0);
+}
+
+#[test]
 fn a_trunk_that_never_says_a_word_has_failed() {
     // Timer B: 64 × T1 (RFC 3261 §17.1.1.2).
     let setup = Setup::new().sip("t1_ms = 20\nt2_ms = 80\nt4_ms = 100");

@@ -6,15 +6,15 @@ use serde_json::{Value, json};
 
 use super::{Told, play, usual};
 use crate::ledger;
-use crate::switch::{Setup, Sipp, Switch, eventually, outbound};
+use crate::switch::{Place, Setup, Sipp, Switch, eventually, outbound};
 
-fn trunk(switch: &Switch, name: &str) -> Value {
+pub fn trunk(switch: &Switch, name: &str) -> Value {
     let reply = switch.get(&format!("/v1/trunks/{name}"));
     assert_eq!(reply.status, 200, "{reply:?}");
     reply.json
 }
 
-fn ended(switch: &Switch, call: &str) -> (String, String) {
+pub fn ended(switch: &Switch, call: &str) -> (String, String) {
     let record = switch.call_until_ended(call);
     let shown = |key: &str| record[key].as_str().unwrap_or_default().to_owned();
     (shown("status"), shown("ended_reason"))
@@ -62,6 +62,121 @@ fn a_busy_callee_is_not_rung_by_the_second_trunk() {
     let metrics =
         switch.metrics_until("idle", |metrics| metrics.is_idle() && metrics.sip("invites_sent_total") >= 1.0);
     assert_eq!(metrics.sip("invites_sent_total"), 1.0);
+}
+
+#[test]
+fn whatever_the_callee_refuses_by_no_second_trunk_rings_it() {
+    for (scenario, status, reason) in [
+        ("busy-600", "busy", "busy"),
+        ("decline-603", "rejected", "rejected"),
+        ("forbidden-403", "rejected", "rejected"),
+    ] {
+        let switch = two().start();
+        let first = Sipp::at(&switch.place, scenario);
+        let call = switch.call();
+        assert_eq!(ended(&switch, &call), (status.into(), reason.into()), "{scenario}");
+        first.succeed(1);
+        assert_eq!(ledger::ended(&switch, &call)["invites"], Value::Null, "{scenario}");
+        let metrics = switch
+            .metrics_until("idle", |metrics| metrics.is_idle() && metrics.sip("invites_sent_total") >= 1.0);
+        assert_eq!(metrics.sip("invites_sent_total"), 1.0, "{scenario}");
+    }
+}
+
+#[test]
+fn a_403_of_the_gateway_is_answered_by_the_second() {
+    let switch = two().start();
+    let first = Sipp::at(&switch.place, "forbidden-403-trunk");
+    let second = Sipp::run(switch.place.second_sip(), "load", &["-m", "1"]);
+    let call = switch.call();
+    assert_eq!(ended(&switch, &call), ("completed".into(), "completed".into()));
+    first.succeed(1);
+    second.succeed(1);
+    assert_eq!(ledger::ended(&switch, &call)["trunk"], "t2");
+}
+
+#[test]
+fn among_equals_weight_decides_and_before_them_priority() {
+    let place = Place::claim();
+    let tables = format!(
+        "[[trunk]]\nname = \"heavy\"\nuri = \"sip:{}\"\noptions_interval_seconds = 0\n\
+         [[trunk]]\nname = \"later\"\nuri = \"sip:{}\"\noptions_interval_seconds = 0\n\
+         [[number]]\ne164 = \"+442079460001\"\nagent = \"agent_demo\"\noutbound = true\n\
+         trunks = [{{ name = \"later\", priority = 2, weight = 900 }}, {{ name = \"t1\", priority = 1, weight = 0 }}, \
+         {{ name = \"heavy\", priority = 1, weight = 1 }}]\n",
+        place.second_sip(),
+        SocketAddrV4::new(place.neighbour(4), 5080),
+    );
+    let switch = usual().extra(&tables).at(place).start();
+    let heavy = Sipp::run(switch.place.second_sip(), "load", &["-m", "4"]);
+    for _ in 0..4 {
+        let call = switch.call_with(json!({ "from_number": "+442079460001" }));
+        assert_eq!(ended(&switch, &call), ("completed".into(), "completed".into()));
+        assert_eq!(ledger::ended(&switch, &call)["trunk"], "heavy");
+    }
+    heavy.succeed(4);
+}
+
+#[test]
+fn a_storm_of_503_slows_the_trunk_and_speed_comes_back_by_itself() {
+    let switch = usual().trunk("cps = 20").start();
+    let sipp = Sipp::run(switch.place.trunk_sip(), "overload-503", &["-m", "3"]);
+    for _ in 0..3 {
+        let call = switch.call();
+        assert_eq!(ended(&switch, &call), ("failed".into(), "trunk_failed".into()));
+    }
+    sipp.succeed(3);
+    let slowed =
+        eventually("it is slowed", || Some(trunk(&switch, "t1")).filter(|t| t["state"] == "degraded"));
+    let speed = |trunk: &Value| trunk["cps"]["now"].as_f64().expect("a speed");
+    assert!(speed(&slowed) < 20.0 && slowed["cps"]["max"] == 20.0, "{slowed}");
+    eventually("it is faster", || (speed(&trunk(&switch, "t1")) > speed(&slowed)).then_some(()));
+    let carries = Sipp::at(&switch.place, "load");
+    let call = switch.call();
+    assert_eq!(ended(&switch, &call), ("completed".into(), "completed".into()));
+    carries.succeed(1);
+}
+
+#[test]
+fn a_trunk_that_goes_away_is_down_and_up_again_when_it_is_back() {
+    let place = Place::claim();
+    let first = Sipp::at(&place, "options-answered");
+    let switch = usual().trunk("options_interval_seconds = 5").at(place).start();
+    first.succeed(1);
+    let is = |state: &str| eventually(state, || Some(trunk(&switch, "t1")).filter(|t| t["state"] == state));
+    let up = is("up");
+    assert!(up["why"].as_str().is_some_and(|why| why.starts_with("OPTIONS was answered 200")), "{up}");
+    let down = is("down");
+    assert!(down["why"].as_str().is_some_and(|why| why.starts_with("OPTIONS got no answer")), "{down}");
+    let back = Sipp::at(&switch.place, "options-answered");
+    let again = is("up");
+    back.succeed(1);
+    let since = [&up, &down, &again].map(|trunk| trunk["since"].as_str().expect("a time").to_owned());
+    assert!(since.is_sorted() && since[0] != since[1] && since[1] != since[2], "{since:?}");
+}
+
+#[test]
+fn redirections_are_followed_as_far_as_the_trunk_allows() {
+    for (allowed, outcome) in [(2, ("completed", "completed")), (1, ("unreachable", "unreachable"))] {
+        let switch = usual().trunk(&format!("redirects_max = {allowed}")).start();
+        let at = |port| SocketAddrV4::new(switch.place.trunk, port);
+        let hops = [("5081", 5080), ("5082", 5081)].map(|(next, port)| {
+            Sipp::run(at(port), "redirect-chain", &["-m", "1", "-key", "next_port", next])
+        });
+        let last = Sipp::run(at(5082), "load", &["-m", "1"]);
+        let call = switch.call();
+        assert_eq!(ended(&switch, &call), (outcome.0.into(), outcome.1.into()), "{allowed}");
+        for hop in hops {
+            hop.succeed(1);
+        }
+        if allowed == 2 {
+            last.succeed(1);
+        }
+        let sent = f64::from(allowed) + 1.0;
+        switch.metrics_until("no INVITE more", |metrics| {
+            metrics.is_idle() && metrics.sip("invites_sent_total") == sent
+        });
+    }
 }
 
 #[test]
@@ -116,7 +231,7 @@ fn options_tell_whether_a_trunk_is_down_or_up() {
 #[test]
 fn a_refused_registration_takes_the_trunk_down_with_its_code() {
     let setup = usual().trunk("register = true");
-    let place = crate::switch::Place::claim();
+    let place = Place::claim();
     let sipp = Sipp::at(&place, "register-refused");
     let switch = setup.at(place).start();
     sipp.succeed(1);
@@ -126,6 +241,33 @@ fn a_refused_registration_takes_the_trunk_down_with_its_code() {
     let refused = switch.post_outbound(&outbound(json!({})));
     assert_eq!(refused.status, 502, "{refused:?}");
     assert_eq!(refused.json["error"]["details"]["sip_code"], 403, "{refused:?}");
+}
+
+#[test]
+fn where_a_trunk_may_not_call_no_invite_goes_and_where_it_may_one_does() {
+    for (trunk, to, why) in [
+        ("deny = [\"+4473\"]", "+447386172392", "+4473"),
+        ("allow_countries = [\"US\"]", "+447386172392", "GB"),
+        ("allow = [\"+1\"]", "+447386172392", "allow"),
+        ("", "+19005551234", "premium"),
+    ] {
+        let switch = usual().trunk(trunk).start();
+        let refused = switch.post_outbound(&outbound(json!({ "to_number": to })));
+        assert_eq!(
+            (refused.status, &refused.json["error"]["code"]),
+            (502, &json!("outbound_failed")),
+            "{trunk}"
+        );
+        let said = refused.json["error"]["details"]["twilio_error"].as_str().unwrap_or_default();
+        assert!(said.contains(why), "{trunk}: {said}");
+        assert_eq!(switch.get("/v1/calls").json["count"], 0, "{trunk}");
+    }
+    let switch = usual().trunk("allow_classes = [\"premium\"]").start();
+    let sipp = Sipp::at(&switch.place, "busy-486");
+    let call = switch.call_with(json!({ "to_number": "+19005551234" }));
+    assert_eq!(ended(&switch, &call), ("busy".into(), "busy".into()));
+    let report = sipp.succeed(1);
+    assert!(report.requests("INVITE")[0].starts_with("INVITE sip:+19005551234@"));
 }
 
 #[test]

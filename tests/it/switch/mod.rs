@@ -7,6 +7,7 @@
     reason = "a shell around processes: it reads the clock and waits between two looks"
 )]
 
+pub mod caller;
 mod client;
 mod metrics;
 mod place;

@@ -1,7 +1,7 @@
 //! Loopback addresses of one's own. Linux answers on all of 127.0.0.0/8, so every switch gets a /24 of it, and well-known ports
 //! never collide however many tests run at once, in one process or in many.
 
-use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A /24 of loopback, held until dropped.
@@ -47,6 +47,17 @@ impl Place {
         udp_table().lines().filter_map(port).collect()
     }
 
+    /// The connections that the switch has open to this address.
+    pub fn connections_to(&self, remote: SocketAddrV4) -> usize {
+        let (local, remote) = (format!("{}:", hexadecimal(self.switch)), endpoint(remote.into()));
+        let is_one = |line: &&str| {
+            let columns: Vec<&str> = line.split_whitespace().take(4).collect();
+            // 01 is ESTABLISHED.
+            matches!(columns[..], [_, from, to, "01"] if from.starts_with(&local) && to == remote)
+        };
+        tcp_table().lines().filter(is_one).count()
+    }
+
     /// The switch's API.
     pub fn http(&self) -> SocketAddrV4 {
         SocketAddrV4::new(self.switch, 8080)
@@ -73,15 +84,31 @@ const CLAIM_PORT: u16 = 1_025;
 
 /// The kernel's table of UDP sockets, one a line, the local address in the second column.
 pub fn udp_table() -> String {
-    std::fs::read_to_string("/proc/net/udp").expect("Linux has /proc/net/udp")
+    table("udp")
 }
 
 /// The same of TCP sockets.
 pub fn tcp_table() -> String {
-    std::fs::read_to_string("/proc/net/tcp").expect("Linux has /proc/net/tcp")
+    table("tcp")
 }
 
-/// An address as that table writes it.
-pub fn hexadecimal(address: Ipv4Addr) -> String {
-    format!("{:08X}", u32::from_ne_bytes(address.octets()))
+/// Both families'.
+fn table(protocol: &str) -> String {
+    let read =
+        |name: String| std::fs::read_to_string(&name).unwrap_or_else(|error| panic!("{name}: {error}"));
+    read(format!("/proc/net/{protocol}")) + &read(format!("/proc/net/{protocol}6"))
+}
+
+/// An address as those tables write it.
+pub fn hexadecimal(address: impl Into<IpAddr>) -> String {
+    let word = |bytes: &[u8]| format!("{:08X}", u32::from_ne_bytes(bytes.try_into().expect("four bytes")));
+    match address.into() {
+        IpAddr::V4(address) => word(&address.octets()),
+        IpAddr::V6(address) => address.octets().chunks(4).map(word).collect(),
+    }
+}
+
+/// Address and port as those tables write them.
+pub fn endpoint(address: SocketAddr) -> String {
+    format!("{}:{:04X}", hexadecimal(address.ip()), address.port())
 }

@@ -1,6 +1,7 @@
 //! The configuration of a switch under test: the usual one, and what a test wants otherwise.
 
 use std::fmt::Write;
+use std::net::{SocketAddr, SocketAddrV6};
 
 use super::{FROM, Place, SECRET, Switch};
 
@@ -20,6 +21,8 @@ pub struct Setup {
     tts: Option<String>,
     second: Option<String>,
     trunk_uri: Option<String>,
+    is_anonymous: bool,
+    sip_v6: Option<SocketAddrV6>,
     place: Option<Place>,
 }
 
@@ -60,6 +63,18 @@ impl Setup {
         self
     }
 
+    /// The trunk knows us by our address: no credentials.
+    pub fn anonymous(mut self) -> Self {
+        self.is_anonymous = true;
+        self
+    }
+
+    /// SIP and media over IPv6, from this address.
+    pub fn over_ipv6(mut self, listen: SocketAddrV6) -> Self {
+        self.sip_v6 = Some(listen);
+        self
+    }
+
     /// The speech program, as a TOML array, in place of the one that always says "Hello?", for 0.8 s.
     pub fn tts(mut self, command: &str) -> Self {
         self.tts = Some(command.to_owned());
@@ -93,7 +108,9 @@ impl Setup {
     /// The text of `trunkline.toml` at this place.
     pub fn config(&self, place: &Place) -> String {
         let Self { top, sip, media, trunk, agent, number, key, extra, .. } = self;
-        let (address, http, sip_listen) = (place.switch, place.http(), place.sip());
+        let http = place.http();
+        let sip_listen = self.sip_v6.map_or_else(|| place.sip().into(), SocketAddr::from);
+        let address = sip_listen.ip();
         let uri = self.trunk_uri.clone().unwrap_or_else(|| format!("sip:{}", place.trunk_sip()));
         let webhook =
             self.webhook_url.as_ref().map_or_else(String::new, |url| format!("webhook_url = \"{url}\""));
@@ -103,6 +120,10 @@ impl Setup {
         // What is not asked for is not counted: tests of OPTIONS ask for them.
         let trunk = with_default(trunk, "options_interval_seconds", "options_interval_seconds = 0");
         let sip = with_default(sip, "t1_ms", "t1_ms = 200\nt2_ms = 800\nt4_ms = 1000");
+        let credentials = match self.is_anonymous {
+            true => "",
+            false => "username = \"trunkuser\"\npassword = \"trunkpass\"",
+        };
         let (trunks, second) = match &self.second {
             Some(lines) => (
                 "trunks = [{ name = \"t1\", priority = 1 }, { name = \"t2\", priority = 2 }]",
@@ -128,8 +149,7 @@ command = {tts}
 [[trunk]]
 name = \"t1\"
 uri = \"{uri}\"
-username = \"trunkuser\"
-password = \"trunkpass\"
+{credentials}
 {trunk}
 {second}
 [[agent]]

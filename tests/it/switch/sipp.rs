@@ -1,13 +1,13 @@
 //! sipp as the trunk: one scenario of `sipp-scenarios/`, run for so many calls, and its own account of them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::place::{Place, hexadecimal, tcp_table, udp_table};
+use super::place::{Place, endpoint, tcp_table, udp_table};
 use super::{die_with_the_test, eventually};
 
 /// A running sipp, waiting for calls. Dropping it kills it.
@@ -40,7 +40,8 @@ impl Sipp {
     }
 
     /// At any address, with these arguments besides.
-    pub fn run(address: SocketAddrV4, scenario: &str, args: &[&str]) -> Self {
+    pub fn run(address: impl Into<SocketAddr>, scenario: &str, args: &[&str]) -> Self {
+        let address = address.into();
         let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("sipp-scenarios").join(scenario);
         let folder =
             tempfile::Builder::new().prefix("trunkline-sipp-").tempdir().expect("a temporary folder");
@@ -97,8 +98,8 @@ impl Sipp {
     }
 
     /// sipp says nothing when it listens; the kernel's table of sockets does.
-    fn await_bound(&mut self, address: SocketAddrV4) {
-        let wanted = format!("{}:{:04X}", hexadecimal(*address.ip()), address.port());
+    fn await_bound(&mut self, address: SocketAddr) {
+        let wanted = endpoint(address);
         eventually("sipp to listen", || {
             // A scenario that only sends may be over already; `succeed` says how it went.
             let ended = self.child.try_wait().expect("a child can be waited for").is_some();

@@ -3,9 +3,11 @@
 
 mod carrier;
 mod network;
+mod phone;
 mod routing;
 mod side;
 mod stories;
+mod transfers;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,12 +17,13 @@ use std::time::{Duration, Instant};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use trunkline::admission::{Admission, Limits};
-use trunkline::call::{Command, Origination, Seed, Shard};
+use trunkline::call::{Command, Knock, Origination, Reception, Seed, Shard};
 use trunkline::model::{
     Agent, AgentId, CallFact, CallId, CallPlan, Detection, Disposition, EndedBy, Line, LineEnd, Outcome,
-    RightToUse, TenantId, Timestamp, Trunk, TrunkId, VoicemailAction,
+    RightToUse, TenantId, Timestamp, Trunk, TrunkId, Untransferable, VoicemailAction,
 };
 use trunkline::simulator::{self, Exchange, Order, Persona};
+use trunkline::trunk::doors::Doors;
 use trunkline::trunk::health::State;
 use trunkline_media::{BridgeSpec, LegId};
 use trunkline_sip::{Config, Path};
@@ -29,6 +32,8 @@ pub use carrier::Carrier;
 use carrier::Gateway;
 pub use network::Weather;
 use network::{Datagram, Network};
+pub use phone::Deed;
+use phone::Phone;
 use side::Legs;
 
 /// A network, a switch and an exchange.
@@ -44,6 +49,8 @@ pub struct World {
     admission: Admission,
     trunk: Arc<Trunk>,
     told: BTreeMap<u64, Vec<CallFact>>,
+    /// Who calls in.
+    phone: Option<Phone>,
     /// A trunk before the usual one.
     carrier: Option<(Arc<Trunk>, Gateway)>,
     /// Intents that are not answered, if they are held.
@@ -53,6 +60,9 @@ pub struct World {
 const SWITCH: &str = "192.0.2.1:5060";
 const EXCHANGE: &str = "192.0.2.2:5060";
 const CARRIER: &str = "192.0.2.3:5060";
+const PHONE: &str = "192.0.2.4:5060";
+/// What the phone calls.
+const OURS: &str = "sip:+15550107777@192.0.2.1";
 
 impl World {
     pub fn new(seed: u64, weather: Weather) -> Self {
@@ -77,6 +87,7 @@ impl World {
             admission,
             trunk: Arc::new(trunk()),
             told: BTreeMap::new(),
+            phone: None,
             carrier: None,
             intents: None,
         }
@@ -87,6 +98,62 @@ impl World {
         let trunk = Trunk::new(TrunkId(2), TenantId(1), "carrier", format!("sip:{CARRIER}"));
         self.carrier = Some((Arc::new(trunk), Gateway::new(Config::new(address(CARRIER)), carrier)));
         self
+    }
+
+    /// With a phone that calls in, by a trunk that this changes.
+    pub fn with_phone(mut self, seed: u64, change: impl FnOnce(&mut Trunk)) -> Self {
+        let mut bytes = [4; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        self.phone = Some(Phone::new(Config::new(address(PHONE)), bytes));
+        let mut trunk = trunk();
+        trunk.inbound.addresses = vec!["192.0.2.0/24".parse().expect("a network")];
+        change(&mut trunk);
+        self.trunk = Arc::new(trunk);
+        let doors = Doors::of(std::slice::from_ref(&self.trunk));
+        self.shard.handle_command(self.now, Command::Doors(doors));
+        self
+    }
+
+    /// The phone calls in.
+    pub fn phone_calls(&mut self, deed: Deed) {
+        let phone = self.phone.as_mut().expect("there is a phone");
+        phone.call(self.now, OURS, deed, None);
+        self.drain();
+    }
+
+    pub fn phone(&self) -> &Phone {
+        self.phone.as_ref().expect("there is a phone")
+    }
+
+    /// Every call that the switch knows.
+    pub fn calls(&self) -> Vec<CallId> {
+        self.told.keys().filter_map(|call| CallId::new(*call)).collect()
+    }
+
+    /// The far end is to be put through there.
+    pub fn transfer(&mut self, call: CallId, to: &str) -> Result<(), Untransferable> {
+        let (asked, answer) = std::sync::mpsc::channel();
+        let told = Box::new(move |result| asked.send(result).expect("somebody waits"));
+        let to = to.parse().expect("E.164");
+        self.shard.handle_command(self.now, Command::Transfer { call, to, told });
+        self.drain();
+        answer.recv().expect("the shard answers at once")
+    }
+
+    /// Whoever knocks is let in.
+    fn receive(&mut self, mut knock: Knock) {
+        let call = CallId::new(self.next_call).expect("a small number");
+        self.next_call += 1;
+        let mut plan = self.plan(call, Persona::Silent);
+        plan.trunks = vec![Arc::clone(&self.trunk)];
+        plan.to = "+15550107777".parse().expect("E.164");
+        let spec = BridgeSpec { rtp_timeout: Duration::from_secs(30), ..BridgeSpec::default() };
+        let permit = self.admission.admit_inbound(self.now, &self.trunk).expect("the world has no limits");
+        let (leg, local) = self.ours.open(self.now, spec, call.get());
+        let (offer, seed) = (knock.incoming.body.take(), Seed::new([7; 32]));
+        let origination = Origination { plan, leg, local, recording: None, seed, permit };
+        let reception = Reception { origination, invite: knock.invite, offer };
+        self.shard.handle_command(self.now, Command::Receive(Box::new(reception)));
     }
 
     /// Intents of further INVITEs are not on disk until they are released.
@@ -203,6 +270,8 @@ impl World {
         assert_eq!(self.shard.calls(), 0, "the switch keeps calls");
         let (rung, ended) = self.exchange.tally();
         assert_eq!(rung, ended, "callees are left on the line");
+        let (began, over) = self.phone.as_ref().map_or((0, 0), Phone::tally);
+        assert_eq!(began, over, "the phone is left on the line");
         assert_eq!((self.ours.len(), self.theirs.len()), (0, 0), "media legs are left open");
         assert_eq!(self.admission.concurrent(), 0, "permits are not given back");
     }
@@ -213,6 +282,7 @@ impl World {
             self.shard.poll_timeout(),
             self.exchange.poll_timeout(),
             self.carrier.as_ref().and_then(|(_, gateway)| gateway.poll_timeout()),
+            self.phone.as_ref().and_then(Phone::poll_timeout),
             self.ours.poll_timeout(),
             self.theirs.poll_timeout(),
         ]
@@ -236,6 +306,9 @@ impl World {
         if let Some((_, gateway)) = &mut self.carrier {
             gateway.handle_timeout(now);
         }
+        if let Some(phone) = &mut self.phone {
+            phone.handle_timeout(now);
+        }
         self.ours.handle_timeout(now);
         self.theirs.handle_timeout(now);
         self.drain();
@@ -250,6 +323,8 @@ impl World {
             self.exchange.handle_message(self.now, path, payload);
         } else if let Some((_, gateway)) = self.carrier.as_mut().filter(|_| to == address(CARRIER)) {
             gateway.handle_message(self.now, path, payload);
+        } else if let Some(phone) = self.phone.as_mut().filter(|_| to == address(PHONE)) {
+            phone.handle_message(self.now, path, payload);
         } else if !self.ours.handle_message(self.now, from, to, &payload) {
             self.theirs.handle_message(self.now, from, to, &payload);
         }
@@ -286,6 +361,10 @@ impl World {
                 }
             }
         }
+        while let Some(knock) = self.shard.poll_knock() {
+            moved = true;
+            self.receive(knock);
+        }
         while let Some(event) = self.shard.poll_event() {
             moved = true;
             self.told.entry(event.call.get()).or_default().push(event.fact);
@@ -300,6 +379,10 @@ impl World {
             self.network.send(self.now, transmit.path.local, transmit.path.remote, transmit.payload);
         }
         while let Some(transmit) = self.carrier.as_mut().and_then(|(_, gateway)| gateway.poll_transmit()) {
+            moved = true;
+            self.network.send(self.now, transmit.path.local, transmit.path.remote, transmit.payload);
+        }
+        while let Some(transmit) = self.phone.as_mut().and_then(Phone::poll_transmit) {
             moved = true;
             self.network.send(self.now, transmit.path.local, transmit.path.remote, transmit.payload);
         }
