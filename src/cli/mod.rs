@@ -1,6 +1,9 @@
 //! The command line. Each command is its arguments and one `run`.
 
+mod api;
+pub mod batch;
 pub mod call;
+pub mod campaign;
 pub mod check;
 pub mod demo;
 mod log;
@@ -33,6 +36,10 @@ enum Command {
     Demo(demo::Args),
     /// Place one call and watch it.
     Call(call::Args),
+    /// Make a campaign of the recipients in a file, at the running switch.
+    Batch(batch::Args),
+    /// Look after the running switch's campaigns.
+    Campaign(campaign::Args),
     /// Look after a trunk.
     Trunk(trunk::Args),
     /// Print a completion script for a shell.
@@ -68,6 +75,8 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Check(args) => check::run(args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Call(args) => call::run(args).await,
+        Command::Batch(args) => batch::run(args).await,
+        Command::Campaign(args) => campaign::run(args).await,
         Command::Trunk(args) => trunk::run(args).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "trunkline", &mut std::io::stdout());
@@ -103,6 +112,11 @@ mod tests {
             "trunkline trunk list --json --config trunkline.toml",
             "trunkline trunk doctor t1 --json --config trunkline.toml",
             "trunkline trunk doctor t1 --call +447386172392",
+            "trunkline batch people.csv --agent agent_demo --prompt hello --window 09:00-18:00 --days mon,tue --date 2026-06-15",
+            "trunkline batch people.json --name reminders --timezone Europe/London --skip-invalid --json",
+            "trunkline campaign list --status running",
+            "trunkline campaign show batchcall_7f8fe206a5522cb7",
+            "trunkline campaign cancel batchcall_7f8fe206a5522cb7 --key nxf_demo",
             "trunkline completions bash",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
@@ -111,6 +125,9 @@ mod tests {
             "trunkline",
             "trunkline call 07386172392 --trunk t1 --say hello",
             "trunkline call +447386172392 --trunk t1",
+            "trunkline batch",
+            "trunkline batch people.csv --window 9-18",
+            "trunkline campaign launch",
             "trunkline trunk doctor",
             "trunkline trunk doctor t1 --call 07386172392",
             "trunkline call +447386172392 --trunk t1 --say hello --var name",

@@ -3,16 +3,14 @@
 //! The state lives in the running switch, so it is asked over its own API: at `[http] listen`, with the first key that the
 //! configuration declares. Where nobody listens there, nothing is known but what is written.
 
-use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde_json::Value;
 
 use crate::cli::ConfigArgs;
+use crate::cli::api::{Api, Failure};
 use crate::config::Config;
-use crate::egress::{Egress, EgressError, Policy};
-use crate::model::Key;
 
 /// Arguments of `trunkline trunk list`.
 #[derive(clap::Args)]
@@ -44,33 +42,11 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 /// What the running switch says; `None` if there is none.
 async fn ask(config: &Config) -> anyhow::Result<Option<Value>> {
     let key = config.objects.keys.first().context("the configuration declares no key to ask with")?;
-    let address = reachable(config.http.listen);
-    let policy = Policy { allow_http: true, allow_addresses: vec![address.ip().into()] };
-    let authorization = format!("Bearer {}", credentials(key));
-    let url = format!("http://{address}/v1/trunks");
-    let answer = match Egress::new(policy)?.get(&url, &[("authorization", authorization)]).await {
-        Ok(answer) => answer,
-        Err(EgressError::Connection(_)) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    if answer.status != 200 {
-        bail!("{url} answers {}", answer.status);
+    match Api::new(config, key)?.get("/v1/trunks").await {
+        Ok(answer) => Ok(Some(answer)),
+        Err(Failure::Nobody(_)) => Ok(None),
+        Err(failure) => Err(failure.into()),
     }
-    Ok(Some(serde_json::from_slice(&answer.body).context("the answer is no JSON, or too long")?))
-}
-
-/// Who listens on every address is asked on this machine's own.
-fn reachable(listen: SocketAddr) -> SocketAddr {
-    let own = |address: IpAddr| match address {
-        IpAddr::V4(any) if any.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
-        IpAddr::V6(any) if any.is_unspecified() => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
-        address => address,
-    };
-    SocketAddr::new(own(listen.ip()), listen.port())
-}
-
-fn credentials(key: &Key) -> String {
-    format!("{}:{}", key.public, key.signing.reveal())
 }
 
 fn declared(config: &Config) -> Value {
