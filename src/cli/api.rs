@@ -68,10 +68,8 @@ impl Api {
 
     /// `POST` to a path.
     pub async fn post(&self, path: &str, body: Vec<u8>) -> Result<Value, Failure> {
-        let headers = [
-            ("authorization", self.authorization.clone()),
-            ("content-type", "application/json".to_owned()),
-        ];
+        let headers =
+            [("authorization", self.authorization.clone()), ("content-type", "application/json".to_owned())];
         let url = self.url(path);
         self.read(self.egress.post_within(POST_TIMEOUT, &url, &headers, body.into()).await)
     }

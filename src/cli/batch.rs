@@ -133,10 +133,8 @@ fn request(args: &Args) -> anyhow::Result<Map<String, Value>> {
 
 fn csv(path: &Path) -> anyhow::Result<Vec<Value>> {
     let shown = path.display();
-    let mut reader = csv::ReaderBuilder::new()
-        .trim(csv::Trim::All)
-        .from_path(path)
-        .with_context(|| format!("{shown}"))?;
+    let mut reader =
+        csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).with_context(|| format!("{shown}"))?;
     let names = reader.headers().with_context(|| format!("{shown}"))?.clone();
     // Spreadsheets mark UTF-8 by a byte order mark, which the parser takes away.
     if !names.iter().any(|name| name == "phone") {
@@ -147,7 +145,8 @@ fn csv(path: &Path) -> anyhow::Result<Vec<Value>> {
         let mut recipient = Map::new();
         let mut variables = Map::new();
         for (name, value) in names.iter().zip(&row).filter(|(name, _)| !name.is_empty()) {
-            let place = if matches!(name, "phone" | "prompt_override") { &mut recipient } else { &mut variables };
+            let place =
+                if matches!(name, "phone" | "prompt_override") { &mut recipient } else { &mut variables };
             place.insert(name.to_owned(), json!(value));
         }
         if !variables.is_empty() {

@@ -174,6 +174,9 @@ mod tests {
         let table = table(&campaigns);
         let lines: Vec<_> = table.lines().collect();
         assert!(lines[0].starts_with("ID                          STATUS   TOTAL  QUEUED"), "{table}");
-        assert!(lines[1].ends_with("running  3      1       2       0         2026-06-15T08:00:00.000Z  -"), "{table}");
+        assert!(
+            lines[1].ends_with("running  3      1       2       0         2026-06-15T08:00:00.000Z  -"),
+            "{table}"
+        );
     }
 }

@@ -12,12 +12,12 @@ use trunkline::simulator::Persona;
 use crate::switch::{Reply, Switch, eventually};
 
 /// So many numbers at which this persona answers, all different.
-fn numbers(persona: Persona, count: usize) -> Vec<String> {
+pub fn numbers(persona: Persona, count: usize) -> Vec<String> {
     (0..count).map(|number| format!("+1555{number:05}{}", persona.digit())).collect()
 }
 
 /// The body of a campaign that is due now and calls these, with these fields over it; `null` removes one.
-fn body(phones: &[String], fields: Value) -> Value {
+pub fn body(phones: &[String], fields: Value) -> Value {
     let recipients: Vec<_> = phones.iter().map(|phone| json!({ "phone": phone })).collect();
     let mut body =
         json!({ "agent_id": "agent_demo", "prompt": "Hello [END_CALL]", "recipients": recipients });
@@ -27,36 +27,36 @@ fn body(phones: &[String], fields: Value) -> Value {
     body
 }
 
-fn post(switch: &Switch, body: &Value) -> Reply {
+pub fn post(switch: &Switch, body: &Value) -> Reply {
     switch.client().post("/v1/calls/batch", body)
 }
 
 /// Makes a campaign, which must be accepted; its path.
-fn make(switch: &Switch, phones: &[String], fields: Value) -> String {
+pub fn make(switch: &Switch, phones: &[String], fields: Value) -> String {
     let reply = post(switch, &body(phones, fields));
     assert_eq!(reply.status, 201, "{reply:?}");
     format!("/v1/calls/batch/{}", reply.json["campaign_id"].as_str().expect("an id"))
 }
 
-fn order(switch: &Switch, path: &str, order: &str) -> Reply {
+pub fn order(switch: &Switch, path: &str, order: &str) -> Reply {
     switch.client().post(&format!("{path}/{order}"), &Value::Null)
 }
 
-fn read(switch: &Switch, path: &str) -> Value {
+pub fn read(switch: &Switch, path: &str) -> Value {
     let reply = switch.get(path);
     assert_eq!(reply.status, 200, "{reply:?}");
     reply.json
 }
 
 /// The campaign once it stands so.
-fn until(switch: &Switch, path: &str, status: &str) -> Value {
+pub fn until(switch: &Switch, path: &str, status: &str) -> Value {
     eventually(&format!("{path} is {status}"), || {
         Some(read(switch, path)).filter(|now| now["status"] == status)
     })
 }
 
 /// Every recipient, by pages.
-fn recipients(switch: &Switch, path: &str) -> Vec<Value> {
+pub fn recipients(switch: &Switch, path: &str) -> Vec<Value> {
     let (mut all, mut cursor) = (Vec::new(), String::new());
     loop {
         let page = read(switch, &format!("{path}/recipients?limit=7{cursor}"));
@@ -69,7 +69,7 @@ fn recipients(switch: &Switch, path: &str) -> Vec<Value> {
 }
 
 /// No number has rung more than once.
-fn assert_nobody_twice(callees: &crate::callees::Callees) {
+pub fn assert_nobody_twice(callees: &crate::callees::Callees) {
     let twice: Vec<_> = callees.rung_by_number().into_iter().filter(|(_, rung)| *rung > 1).collect();
     assert!(twice.is_empty(), "{twice:?}");
 }
