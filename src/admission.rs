@@ -288,6 +288,9 @@ impl Admission {
             return Err(Refusal::Limited { limit: "concurrent calls", retry_after: CONCURRENT_RETRY });
         }
         state.choose(now, trunks)?;
+        if let Err(retry_after) = state.bucket.look(now, self.limits.cps) {
+            return Err(Refusal::Limited { limit: "calls per second", retry_after });
+        }
         let channels = trunks.iter().map(|trunk| left(trunk.channels, state.lane(now, trunk).calls.count()));
         Ok(own.min(channels.fold(0, u32::saturating_add)))
     }

@@ -192,7 +192,7 @@ impl House {
         tokio::task::spawn_blocking(numbering::warm);
         house.restore_spend().await?;
         house.dialer.recover().await?;
-        let campaigns = house.campaigns(&metrics, options.ephemeral);
+        let campaigns = house.campaigns(&metrics, options.ephemeral).await?;
         house.open_http(&config, metrics, campaigns).await?;
         Ok(house)
     }
@@ -284,15 +284,16 @@ impl House {
     }
 
     /// Campaigns are dialled after what an earlier run left was settled. A house for one call dials nobody else.
-    fn campaigns(&mut self, metrics: &Metrics, is_ephemeral: bool) -> Campaigns {
+    async fn campaigns(&mut self, metrics: &Metrics, is_ephemeral: bool) -> Result<Campaigns, HouseError> {
         let campaigns = Campaigns::new(self.store.clone(), self.directory.clone());
+        campaigns.settle().await?;
         if !is_ephemeral {
             let runner = Runner::new(&campaigns, self.admission.clone(), self.dialer.clone());
             self.task(|stop| runner.run(stop));
         }
         let counted = campaigns.counters();
         metrics.add_source(move |metrics| metrics.export_campaigns(&counted()));
-        campaigns
+        Ok(campaigns)
     }
 
     /// Cores count; here their counts are carried to where they are shown.

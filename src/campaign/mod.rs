@@ -16,9 +16,9 @@ pub mod window;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore};
 
 pub use runner::Runner;
 pub use step::Order;
@@ -42,8 +42,10 @@ struct Inner {
     /// Something is to be done that the runner has not seen.
     wake: Notify,
     tally: Tally,
-    /// One is made at a time: its recipients are in memory until they are stored, and equal requests are told apart.
+    /// One is stored at a time, so that equal requests are told apart.
     making: Mutex<()>,
+    /// Room for the requests of those that are being made, whose recipients are in memory until they are stored.
+    desks: Arc<Semaphore>,
 }
 
 /// What the runner did since the start.
@@ -77,6 +79,8 @@ pub struct CampaignCounters {
 /// Renders the answer that is stored with the campaign.
 type Render = fn(&Campaign, &[InvalidRecipient]) -> StoredResponse;
 
+/// Requests for campaigns in memory at once; each is as long as its body may be.
+const DESKS: usize = 8;
 /// An order is decided anew so often when the campaign moves under it.
 const DECISIONS_MAX: usize = 8;
 
@@ -90,7 +94,25 @@ impl Campaigns {
             wake: Notify::new(),
             tally: Tally::default(),
             making: Mutex::new(()),
+            desks: Arc::new(Semaphore::new(DESKS)),
         }))
+    }
+
+    /// Settles what an earlier run left: campaigns half made, and recipients claimed but not dialled. Call it before anybody makes
+    /// one.
+    pub async fn settle(&self) -> Result<(), StoreError> {
+        let removed = self.0.store.remove_unfinished_campaigns().await?;
+        let released = self.0.store.release_claimed().await?;
+        if removed > 0 || released > 0 {
+            tracing::warn!(removed, released, "campaigns of an earlier run were settled");
+        }
+        Ok(())
+    }
+
+    /// Room for one request, to be had before its body is read and held until it is answered. Waits for so long.
+    pub async fn desk(&self, patience: Duration) -> Result<OwnedSemaphorePermit, Refusal> {
+        let desk = tokio::time::timeout(patience, Arc::clone(&self.0.desks).acquire_owned()).await;
+        desk.ok().and_then(Result::ok).ok_or(Refusal::Overloaded("too many campaigns are being made"))
     }
 
     /// Makes a campaign: resolves agent and number, checks schedule, zone and window, stores it with its recipients. It is made
@@ -178,6 +200,11 @@ impl Campaigns {
     /// A tenant's campaign.
     pub async fn read(&self, tenant: TenantId, id: CampaignId) -> Result<Campaign, BatchRefusal> {
         self.0.store.campaign(tenant, id).await.map_err(stored)?.ok_or(BatchRefusal::NotFound)
+    }
+
+    /// How many single calls named this campaign, besides its own.
+    pub async fn single_calls(&self, campaign: &Campaign) -> Result<u64, BatchRefusal> {
+        self.0.store.single_calls_of(campaign.tenant, campaign.id).await.map_err(stored)
     }
 
     /// A tenant's campaigns, newest first, and how many there are in all.

@@ -88,10 +88,6 @@ impl Runner {
 
     /// Runs until `stop`, then gives back whom it has claimed.
     pub async fn run(mut self, stop: CancellationToken) {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = self.settle() => {}
-        }
         let inner = Arc::clone(&self.inner);
         let mut room = self.admission.room();
         let (mut stale, mut read_at) = (true, Instant::now());
@@ -111,25 +107,6 @@ impl Runner {
             }
         }
         self.leave().await;
-    }
-
-    /// What an earlier run left: campaigns half made, and recipients claimed but not dialled.
-    async fn settle(&self) {
-        let store = &self.inner.store;
-        let settle = async || {
-            let removed = store.remove_unfinished_campaigns().await?;
-            Ok::<_, StoreError>((removed, store.release_claimed().await?))
-        };
-        loop {
-            match settle().await {
-                Ok((0, 0)) => return,
-                Ok((removed, released)) => {
-                    return tracing::warn!(removed, released, "campaigns of an earlier run were settled");
-                }
-                Err(error) => tracing::error!(%error, "campaigns of an earlier run could not be settled"),
-            }
-            tokio::time::sleep(RETRY).await;
-        }
     }
 
     /// Reads the open campaigns anew. `false`: the database failed.

@@ -21,6 +21,7 @@ pub async fn create(State(api): State<Api>, headers: HeaderMap, body: Body) -> R
 }
 
 async fn make(api: &Api, key: &Key, headers: &HeaderMap, body: Body) -> Result<Response, Problem> {
+    let _desk = refused(api, api.campaigns.desk(api.body_timeout).await)?;
     let body = body::read(headers, body, api.batch_body_max, api.body_timeout).await?;
     let (owner, bytes) = (key.clone(), body.clone());
     // Some 100,000 recipients take their time; other requests need not wait for it.
@@ -47,7 +48,8 @@ pub async fn list(State(api): State<Api>, headers: HeaderMap, RawQuery(query): R
 pub async fn read(State(api): State<Api>, headers: HeaderMap, path: CallPath) -> Response {
     let show = async |key: &Key| {
         let campaign = api.campaigns.read(key.tenant, id(path)?).await?;
-        Ok(shown(nixflex::campaign(&campaign)))
+        let single_calls = api.campaigns.single_calls(&campaign).await?;
+        Ok(shown(nixflex::campaign(&campaign, single_calls)))
     };
     as_nixflex(&api, &headers, Kind::Read, show).await
 }

@@ -154,6 +154,11 @@ impl Store {
         self.engine.campaign_prompt(campaign).await
     }
 
+    /// How many calls named this campaign without being made for one of its recipients.
+    pub async fn single_calls_of(&self, tenant: TenantId, campaign: CampaignId) -> Result<u64, StoreError> {
+        self.engine.single_calls_of(tenant, campaign).await
+    }
+
     /// Moves a campaign from one status to another, and takes back whoever was claimed unless it goes on running. `false`: it
     /// did not stand so.
     pub async fn move_campaign(
@@ -416,6 +421,16 @@ impl Engine {
         on!(self, readers, |pool| {
             let row = sqlx::query(SQL).bind(signed(campaign.0)).fetch_optional(pool).await?;
             Ok(row.map(|row| row.text("prompt")).transpose()?.flatten())
+        })
+    }
+
+    async fn single_calls_of(&self, tenant: TenantId, campaign: CampaignId) -> Result<u64, StoreError> {
+        const SQL: &str = "SELECT count(*) FROM calls
+            WHERE tenant = $1 AND campaign = $2 AND campaign IS NOT NULL AND batch IS NULL";
+        on!(self, readers, |pool| {
+            let query = sqlx::query(SQL).bind(signed(tenant.0)).bind(campaign.to_string());
+            let count: i64 = query.fetch_one(pool).await?.try_get(0)?;
+            Ok(count.unsigned_abs())
         })
     }
 

@@ -53,9 +53,15 @@ pub fn campaign_standing(campaign: &Campaign) -> String {
     })
 }
 
-/// One campaign: `GET /v1/calls/batch/{id}`.
-pub fn campaign(campaign: &Campaign) -> String {
-    json(&Full::of(campaign))
+/// One campaign: `GET /v1/calls/batch/{id}`. `single_calls` named it without being its own.
+pub fn campaign(campaign: &Campaign, single_calls: u64) -> String {
+    #[derive(Serialize)]
+    struct Report<'a> {
+        #[serde(flatten)]
+        full: Full<'a>,
+        single_calls_count: u64,
+    }
+    json(&Report { full: Full::of(campaign), single_calls_count: single_calls })
 }
 
 /// A page of campaigns: `GET /v1/calls/batch`.

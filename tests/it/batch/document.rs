@@ -93,6 +93,25 @@ fn a_campaign_that_is_due_now_calls_each_recipient_once_and_each_call_has_its_ow
     assert!(metrics.contains("trunkline_campaign_recipients_total{result=\"dialled\"} 10"), "{metrics}");
 }
 
+#[test]
+fn duplicates_are_called_and_a_single_call_counts_in_the_report_of_the_campaign_that_it_names() {
+    let (switch, callees) = ring(Setup::new());
+    let twice = [numbers(Persona::Busy, 1), numbers(Persona::Busy, 1)].concat();
+    let path = make(&switch, &twice, json!({}));
+    until(&switch, &path, "completed");
+    assert_eq!(callees.rung_by_number().into_values().collect::<Vec<_>>(), [2]);
+    let id = path.rsplit('/').next().expect("an id");
+    for campaign in [id, "batchcall_ffffffffffffffff", "whatever"] {
+        switch.call_until_ended(&switch.call_with(json!({ "to_number": twice[0], "campaign_id": campaign })));
+    }
+    let report = read(&switch, &path);
+    assert_eq!(
+        (&report["single_calls_count"], &report["unanswered_count"]),
+        (&json!(1), &json!(2)),
+        "{report}"
+    );
+}
+
 /// Field over field, what is refused and why, in the order of the document's table: each body also has the faults of the rows below.
 #[test]
 fn every_error_of_the_table_in_its_order() {

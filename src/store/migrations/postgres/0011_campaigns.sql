@@ -64,6 +64,8 @@ CREATE INDEX recipients_claimed ON recipients (campaign, lease_until) WHERE stat
 
 ALTER TABLE calls ADD COLUMN batch BIGINT;
 ALTER TABLE calls ADD COLUMN recipient BIGINT;
+-- Single calls that name a campaign count in its report.
+CREATE INDEX calls_of_campaigns ON calls (tenant, campaign) WHERE campaign IS NOT NULL AND batch IS NULL;
 
 CREATE FUNCTION trunkline_dial_recipients() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -63,6 +63,8 @@ CREATE INDEX recipients_claimed ON recipients (campaign, lease_until) WHERE stat
 
 ALTER TABLE calls ADD COLUMN batch INTEGER;
 ALTER TABLE calls ADD COLUMN recipient INTEGER;
+-- Single calls that name a campaign count in its report.
+CREATE INDEX calls_of_campaigns ON calls (tenant, campaign) WHERE campaign IS NOT NULL AND batch IS NULL;
 
 CREATE TRIGGER calls_dial_recipients AFTER INSERT ON calls WHEN NEW.recipient IS NOT NULL
 BEGIN
