@@ -6,6 +6,7 @@
 //! | [`http`] | every route on one page; keys, limits, bodies, errors |
 //! | [`face`] | one vendor's JSON: parse, render, sign. Pure |
 //! | [`directory`], [`admission`] | who may call from where; who may call now |
+//! | [`campaign`] | batch campaigns: orders, windows, and the runner that claims recipients and has them dialled |
 //! | [`dialer`] | from a request to a call on its way: permits, ports, the committed intent; queue, recovery |
 //! | [`call`] | one call's machine, its SIP party, the table of its ends; the shard that holds many, and its driver |
 //! | [`agent`], [`tts`] | who talks; how text becomes speech |
