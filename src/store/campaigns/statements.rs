@@ -163,8 +163,8 @@ impl Engine {
         on!(self, readers, |pool| {
             let mut query = sqlx::QueryBuilder::new("SELECT ");
             query.push(COLUMNS).push(
-                " FROM campaigns WHERE (status IN ('creating', 'scheduled', 'running')
-                    OR (status = 'cancelled' AND pending > 0)) AND status <> 'creating' ORDER BY campaign LIMIT ",
+                " FROM campaigns WHERE status IN ('scheduled', 'running') OR (status = 'cancelled' AND pending > 0)
+                  ORDER BY campaign LIMIT ",
             );
             let rows = query.push_bind(OPEN_MAX).build().fetch_all(pool).await?;
             rows.iter().map(read_campaign).collect()
@@ -298,8 +298,9 @@ impl Engine {
     ) -> Result<u64, StoreError> {
         const SQL: &str =
             "UPDATE recipients SET state = 'pending', lease_until = NULL WHERE state = 'claimed'";
+        // Every lease is; said for the planner, which would walk the whole campaign otherwise.
         const OF_ONE: &str = "UPDATE recipients SET state = 'pending', lease_until = NULL
-            WHERE campaign = $1 AND state = 'claimed'";
+            WHERE campaign = $1 AND state = 'claimed' AND lease_until >= 0";
         on!(self, writer, |pool| {
             let done = match campaign {
                 Some(campaign) => patient(sqlx::query(OF_ONE).bind(signed(campaign.0)).execute(pool)).await?,

@@ -39,7 +39,8 @@ CREATE TABLE campaigns (
 CREATE UNIQUE INDEX campaigns_idempotency ON campaigns (key_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX campaigns_by_tenant ON campaigns (tenant, campaign);
 CREATE INDEX campaigns_open ON campaigns (campaign)
-    WHERE status IN ('creating', 'scheduled', 'running') OR (status = 'cancelled' AND pending > 0);
+    WHERE status IN ('scheduled', 'running') OR (status = 'cancelled' AND pending > 0);
+CREATE INDEX campaigns_creating ON campaigns (campaign) WHERE status = 'creating';
 
 CREATE TABLE recipients (
     campaign BIGINT NOT NULL REFERENCES campaigns (campaign),
