@@ -87,13 +87,18 @@ impl Endpoint {
         self.listening.clone()
     }
 
-    /// The next connection that was lost: for [`crate::UserAgent::handle_flow_lost`]. Drained to `None` after each receiving and
-    /// each flush.
+    /// The next connection that was lost, or address that datagrams do not reach: for
+    /// [`crate::UserAgent::handle_flow_lost`]. Drained to `None` after each receiving and each flush.
     pub fn poll_lost(&mut self) -> Option<FlowLost> {
-        self.flows.poll_lost()
+        self.flows.poll_lost().or_else(|| {
+            self.sockets.iter_mut().find_map(|socket| {
+                let (remote, error) = socket.poll_unreached()?;
+                Some(FlowLost { path: Path::udp(socket.local_addr(), remote), error })
+            })
+        })
     }
 
-    /// Waits until there may be something to read, or a connection was lost. Cancel-safe.
+    /// Waits until there may be something to read, or something was lost. Cancel-safe.
     pub async fn readable(&self) -> io::Result<()> {
         tokio::select! {
             biased;
@@ -145,7 +150,15 @@ impl Endpoint {
 
     /// Sends what waits, as far as the kernel takes it. What stays leaves with a later flush, after [`Self::writable`].
     pub fn flush(&mut self) -> io::Result<usize> {
-        self.sockets.iter_mut().try_fold(0, |total, socket| Ok(total + socket.flush()?))
+        let mut total = 0;
+        for socket in &mut self.sockets {
+            let unreached = socket.unreached();
+            total += socket.flush()?;
+            if socket.unreached() > unreached {
+                self.flows.bell().notify_one();
+            }
+        }
+        Ok(total)
     }
 
     /// Whether something stayed behind.

@@ -190,10 +190,11 @@ impl Local {
     }
 }
 
-/// A connection was lost, or could not be made. What was to be sent on it is gone.
+/// A connection was lost, or could not be made: what was to be sent on it is gone. Or an ICMP error says that datagrams do not
+/// arrive (RFC 3261 §18.4).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FlowLost {
-    /// Which one.
+    /// Which one; of datagrams, whom they do not reach.
     pub path: Path,
     /// Why.
     pub error: TransportError,

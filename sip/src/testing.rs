@@ -23,6 +23,7 @@ mod requests;
 mod secrets;
 mod sessions;
 mod uac;
+mod unreached;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -122,6 +123,11 @@ impl Lone {
     pub fn lose(&mut self, path: Path, error: TransportError) {
         self.ua.handle_flow_lost(self.now, &FlowLost { path, error });
         self.drain();
+    }
+
+    /// An ICMP error comes back from some address.
+    pub fn unreached(&mut self, remote: &str) {
+        self.lose(Path::udp(address(OURS), address(remote)), TransportError::Refused);
     }
 
     /// The next message that left, and where to.

@@ -7,6 +7,7 @@ mod stream;
 mod tcp;
 mod tls;
 mod udp;
+mod undelivered;
 
 pub(crate) use flows::Flows;
 pub use flows::StreamCounters;

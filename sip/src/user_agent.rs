@@ -4,6 +4,7 @@
 mod door;
 mod orders;
 mod refusal;
+mod unreached;
 
 pub use orders::Authentication;
 
@@ -80,18 +81,17 @@ impl UserAgent {
     }
 
     /// A connection was lost, or could not be made: what waits for something on it goes elsewhere or fails at once. Dialogs
-    /// live on, and open another for their next request.
+    /// live on, and open another for their next request. Of datagrams that do not arrive, what was never heard of goes elsewhere.
     pub fn handle_flow_lost(&mut self, now: Instant, lost: &FlowLost) {
+        if lost.path.flow == Flow::Datagrams {
+            return self.handle_unreached(now, lost);
+        }
         self.registrations_severed(now, lost);
         if !self.layer.is_used(&lost.path) {
             return;
         }
         for severed in self.layer.sever_clients(now, &lost.path) {
-            match severed.owner {
-                Owner::Invite(key) => self.invite_severed(now, key, severed, &lost.error),
-                Owner::Request(key) => self.request_severed(now, key, severed.key, &lost.error),
-                Owner::Nobody => {}
-            }
+            self.tell_severed(now, severed, &lost.error);
         }
         self.sever_acks(now, &lost.path);
         if let Flow::Accepted(_) = lost.path.flow {

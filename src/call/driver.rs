@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use trunkline_media::{Event as MediaEvent, Media, Report};
 use trunkline_sip::transport::{StreamCounters, UdpCounters};
-use trunkline_sip::{Counters, Endpoint, Query, QueryId, Resolver, Target};
+use trunkline_sip::{Counters, Endpoint, FlowLost, Protocol, Query, QueryId, Resolver, Target};
 
 use super::knock::Knock;
 use super::outbox::SpeechOrder;
@@ -227,10 +227,17 @@ impl Driver {
         }
     }
 
-    /// Tells the shard of connections that are gone. What it sends instead leaves with the drain in hand.
+    /// Tells the shard of connections that are gone, and of addresses that datagrams do not reach. What it sends instead leaves
+    /// with the drain in hand.
     fn hear_losses(&mut self) {
         while let Some(lost) = self.parts.endpoint.poll_lost() {
-            tracing::info!(protocol = lost.path.protocol.token(), remote = %lost.path.remote, error = %lost.error, "a SIP connection is gone");
+            let FlowLost { path, error } = &lost;
+            if path.protocol == Protocol::Udp {
+                // One for each datagram, and from whomever: what comes of it is told by the call.
+                tracing::debug!(remote = %path.remote, %error, "a SIP datagram did not arrive");
+            } else {
+                tracing::info!(protocol = path.protocol.token(), remote = %path.remote, %error, "a SIP connection is gone");
+            }
             self.parts.shard.handle_flow_lost(Instant::now(), &lost);
         }
     }

@@ -7,7 +7,7 @@ pub mod fake;
 mod healthy;
 mod http;
 mod media;
-mod reach;
+pub mod reach;
 
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -3,6 +3,7 @@
 
 mod answers;
 mod cancels;
+mod challenged;
 mod challenges;
 mod codecs;
 mod dialogs;
@@ -14,6 +15,7 @@ mod media;
 mod refusals;
 mod registering;
 mod routing;
+mod secure;
 mod sessions;
 mod transfers;
 mod transports;

@@ -104,6 +104,11 @@ impl Client {
         }
     }
 
+    /// Nothing at all was heard yet.
+    pub fn is_trying(&self) -> bool {
+        matches!(self.state, State::Trying { .. })
+    }
+
     /// No final response was heard yet.
     pub fn is_pending(&self) -> bool {
         matches!(self.state, State::Trying { .. } | State::Proceeding { .. })

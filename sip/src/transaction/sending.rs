@@ -1,5 +1,6 @@
 //! Client transactions: requests leave, responses find them (RFC 3261 §17.1.3).
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use crate::config::Timers;
 use crate::error::Error;
 use crate::event::Direction;
 use crate::message::{Message, Method, Name, Uri, Writer};
-use crate::path::Path;
+use crate::path::{Path, Protocol};
 use crate::reason::Reason;
 
 /// A request about to leave: what the layer must know of it.
@@ -89,6 +90,13 @@ impl Entry {
         match &self.machine {
             Machine::Invite(machine) => machine.is_calling() || machine.is_proceeding(),
             Machine::Other(machine) => machine.is_pending(),
+        }
+    }
+
+    fn is_unheard(&self) -> bool {
+        match &self.machine {
+            Machine::Invite(machine) => machine.is_calling(),
+            Machine::Other(machine) => machine.is_trying(),
         }
     }
 
@@ -320,6 +328,25 @@ impl Layer {
             }
         }
         severed
+    }
+
+    /// Requests that left by datagrams for this address, and of which nothing was heard.
+    pub fn unheard(&self, remote: SocketAddr) -> Vec<(Owner, Key)> {
+        // The scope of an IPv6 address is ours alone.
+        let whose = |address: SocketAddr| (address.ip(), address.port());
+        let is_it = |entry: &Entry| {
+            entry.path.protocol == Protocol::Udp
+                && whose(entry.path.remote) == whose(remote)
+                && entry.is_unheard()
+        };
+        let entry = |key| Some((self.clients.get(key).filter(|entry| is_it(entry))?.owner, key));
+        self.clients.keys().filter_map(entry).collect()
+    }
+
+    /// A request did not arrive: it is taken out, and given to its owner.
+    pub fn give_up(&mut self, key: Key) -> Option<Severed> {
+        let entry = self.remove_client(key)?;
+        Some(Severed { owner: entry.owner, key, heard: false })
     }
 
     fn remove_client(&mut self, key: Key) -> Option<Entry> {

@@ -10,7 +10,7 @@ use std::{
     collections::VecDeque,
     fmt, io,
     net::SocketAddr,
-    os::fd::AsRawFd,
+    os::fd::{AsFd, AsRawFd},
     ptr,
     task::{Context, Poll},
 };
@@ -18,6 +18,12 @@ use std::{
 use bytes::Bytes;
 use socket2::{Domain, SockAddr, SockAddrStorage, Socket, Type};
 use tokio::io::Interest;
+
+use super::{
+    failure,
+    undelivered::{Undelivered, forget_pending, may_be_pending},
+};
+use crate::transport_error::TransportError;
 
 /// What one socket did since it was bound.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -29,7 +35,7 @@ pub struct UdpCounters {
     pub sent: u64,
     /// Datagrams the kernel refused: no route, too long, no buffers. SIP's timers repeat what mattered.
     pub send_errors: u64,
-    /// Errors the kernel reported on reading, such as a port unreachable.
+    /// ICMP errors the kernel reported, such as a port unreachable.
     pub receive_errors: u64,
     /// Datagrams dropped because 4,096 were waiting.
     pub queue_full: u64,
@@ -41,6 +47,12 @@ pub struct UdpSocket {
     local: SocketAddr,
     slots: Vec<u8>,
     queue: VecDeque<(SockAddr, Bytes)>,
+    /// None where the kernel does not tell.
+    undelivered: Option<Undelivered>,
+    /// Who could not be reached, once each, until somebody asks.
+    unreached: VecDeque<(SocketAddr, TransportError)>,
+    /// Whether the runtime takes an error for the end of all writing, and no longer knows when the socket may be written.
+    is_marked: bool,
     counters: UdpCounters,
 }
 
@@ -65,10 +77,21 @@ impl UdpSocket {
         let _ = socket.set_send_buffer_size(KERNEL_BUFFER_BYTES);
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
+        // Without it a dead host is known by its silence, as ever.
+        let undelivered = Undelivered::of(&socket).ok();
         let socket = tokio::net::UdpSocket::from_std(socket.into())?;
         let local = socket.local_addr()?;
         let slots = vec![0; BATCH * SLOT_BYTES];
-        Ok(Self { socket, local, slots, queue: VecDeque::new(), counters: UdpCounters::default() })
+        Ok(Self {
+            socket,
+            local,
+            slots,
+            queue: VecDeque::new(),
+            undelivered,
+            unreached: VecDeque::new(),
+            is_marked: false,
+            counters: UdpCounters::default(),
+        })
     }
 
     /// The address it is bound to, the port the kernel chose included.
@@ -81,9 +104,24 @@ impl UdpSocket {
         self.counters
     }
 
-    /// Ready when there may be something to read.
+    /// Ready when there may be something to read, or to hear of what was sent.
     pub fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.socket.poll_recv_ready(context)
+        // Both are asked, so that each knows whom to wake.
+        let errors = self.undelivered.as_ref().map(|undelivered| undelivered.poll_ready(context));
+        match (self.socket.poll_recv_ready(context), errors) {
+            (Poll::Pending, Some(errors)) => errors,
+            (readable, _) => readable,
+        }
+    }
+
+    /// The next address that could not be reached. At most 64 wait to be asked for, each once.
+    pub fn poll_unreached(&mut self) -> Option<(SocketAddr, TransportError)> {
+        self.unreached.pop_front()
+    }
+
+    /// How many of them wait to be asked for.
+    pub fn unreached(&self) -> usize {
+        self.unreached.len()
     }
 
     /// Ready when something waits and may leave. Pending while nothing waits.
@@ -96,26 +134,37 @@ impl UdpSocket {
 
     /// Reads what is there, at most `max` and at most 64 datagrams.
     pub fn receive(&mut self, max: usize, mut f: impl FnMut(SocketAddr, Bytes)) -> io::Result<usize> {
+        self.hear_undelivered();
         let Self { socket, slots, counters, .. } = self;
         let (descriptor, max) = (socket.as_raw_fd(), max.min(BATCH));
         let mut read = 0;
-        let tried = socket.try_io(Interest::READABLE, || {
-            read = receive_batch(descriptor, slots, max, |from, datagram| {
-                f(from, Bytes::copy_from_slice(datagram))
-            })?;
-            // A batch that is not full emptied the socket: saying so spares the call that would find nothing.
-            if read < max { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
-        });
+        let mut tries = 0;
+        let tried = loop {
+            let tried = socket.try_io(Interest::READABLE, || {
+                read = receive_batch(descriptor, slots, max, |from, datagram| {
+                    f(from, Bytes::copy_from_slice(datagram))
+                })?;
+                // A batch that is not full emptied the socket: saying so spares the call that would find nothing.
+                if read < max { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+            });
+            // An ICMP error says that some earlier datagram of ours was not wanted: no reason to stop reading.
+            match &tried {
+                Err(error) if is_passing(error) && tries < TRIES_MAX => tries += 1,
+                _ => break tried,
+            }
+        };
         counters.received += read as u64;
         match tried {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(read),
-            // An ICMP error says that some earlier datagram of ours was not wanted: no reason to stop reading.
-            Err(error) if is_passing(&error) => {
-                counters.receive_errors += 1;
-                Ok(read)
-            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock || is_passing(&error) => Ok(read),
             tried => tried.map(|()| read),
         }
+    }
+
+    fn hear_undelivered(&mut self) {
+        let Self { undelivered: Some(undelivered), unreached, .. } = self else { return };
+        let heard = undelivered.hear(ERRORS_MAX, |remote, error| note(unreached, remote, error));
+        self.counters.receive_errors += heard as u64;
+        self.is_marked |= heard > 0;
     }
 
     /// Lets a datagram wait for the next flush; with 4,096 waiting it is dropped.
@@ -130,32 +179,66 @@ impl UdpSocket {
     /// Sends what waits until the kernel takes no more. What it refuses is dropped and counted; the rest stays.
     pub fn flush(&mut self) -> io::Result<usize> {
         let mut total = 0;
+        let mut tries = 0;
         while !self.queue.is_empty() {
-            let (descriptor, queue) = (self.socket.as_raw_fd(), &self.queue);
-            let sent = match send_batch(descriptor, queue) {
-                // Again, so that the runtime sees it and knows to wait.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.socket.try_io(Interest::WRITABLE, || send_batch(descriptor, queue))
-                }
-                sent => sent,
-            };
-            match sent {
+            match self.send_batch() {
                 Ok(sent) => {
                     self.queue.drain(..sent);
                     self.counters.sent += sent as u64;
                     total += sent;
+                    tries = 0;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // sendmmsg fails for the first datagram only. No buffers (ENOBUFS) is dropped too: the socket stays writable,
-                // so waiting would be spinning.
-                Err(_) => {
-                    self.queue.pop_front();
-                    self.counters.send_errors += 1;
+                // It may be about a datagram that left before, and not about this one.
+                Err(error) if may_be_pending(&error) && tries < TRIES_MAX => {
+                    tries += 1;
+                    forget_pending(&self.socket);
+                }
+                Err(error) => {
+                    self.refuse(&error);
+                    tries = 0;
                 }
             }
         }
         Ok(total)
+    }
+
+    fn send_batch(&mut self) -> io::Result<usize> {
+        match send_batch(self.socket.as_raw_fd(), &self.queue) {
+            // Again, so that the runtime sees it and knows to wait.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.unmark();
+                let (descriptor, queue) = (self.socket.as_raw_fd(), &self.queue);
+                self.socket.try_io(Interest::WRITABLE, || send_batch(descriptor, queue))
+            }
+            sent => sent,
+        }
+    }
+
+    /// The kernel will not have the first datagram: sendmmsg fails for that one only. No buffers (ENOBUFS) is dropped too: the
+    /// socket stays writable, so waiting would be spinning.
+    fn refuse(&mut self, error: &io::Error) {
+        use io::ErrorKind as Kind;
+        self.counters.send_errors += 1;
+        let Some((to, _)) = self.queue.pop_front() else { return };
+        let has_no_route =
+            matches!(error.kind(), Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown);
+        if let (true, Some(to)) = (has_no_route, to.as_socket()) {
+            note(&mut self.unreached, to, failure::of(error));
+        }
+    }
+
+    /// Makes the runtime forget that there was an error: to it, a socket with an error is closed for writing, and always ready.
+    fn unmark(&mut self) {
+        if !std::mem::take(&mut self.is_marked) {
+            return;
+        }
+        let twin = self.socket.as_fd().try_clone_to_owned();
+        // Without descriptors to spare it is asked more often than it need be.
+        if let Ok(socket) = twin.and_then(|twin| tokio::net::UdpSocket::from_std(twin.into())) {
+            self.socket = socket;
+        }
     }
 
     /// Whether something waits that the kernel did not take.
@@ -226,16 +309,14 @@ fn send_batch(descriptor: libc::c_int, queue: &VecDeque<(SockAddr, Bytes)>) -> i
 
 /// Errors that are about a datagram or a peer, not about this socket.
 fn is_passing(error: &io::Error) -> bool {
-    use io::ErrorKind as Kind;
-    matches!(
-        error.kind(),
-        Kind::Interrupted
-            | Kind::ConnectionRefused
-            | Kind::ConnectionReset
-            | Kind::HostUnreachable
-            | Kind::NetworkUnreachable
-            | Kind::NetworkDown
-    )
+    error.kind() == io::ErrorKind::Interrupted || may_be_pending(error)
+}
+
+/// Remembers who was not reached; one more than there is room for is found out by his silence.
+fn note(unreached: &mut VecDeque<(SocketAddr, TransportError)>, remote: SocketAddr, error: TransportError) {
+    if unreached.len() < ERRORS_MAX && unreached.iter().all(|(known, _)| *known != remote) {
+        unreached.push_back((remote, error));
+    }
 }
 
 const EMPTY_VECTOR: libc::iovec = libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 };
@@ -245,82 +326,12 @@ const BATCH: usize = 64;
 const SLOT_BYTES: usize = 65_536;
 /// Datagrams that wait when the kernel is full; about two seconds of a busy trunk.
 const QUEUE_MAX: usize = 4_096;
+/// ICMP errors that are heard at one waking, and addresses that wait to be asked for.
+const ERRORS_MAX: usize = 64;
+/// How often a call is made again that failed, it may be, for the sake of an earlier datagram.
+const TRIES_MAX: usize = 3;
 /// What the kernel may hold for us, where its own maximum allows.
 const KERNEL_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 
 #[cfg(test)]
-mod tests {
-    use std::{future::poll_fn, time::Duration};
-
-    use super::*;
-
-    fn pair() -> (UdpSocket, UdpSocket) {
-        let bind = || UdpSocket::bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
-        (bind(), bind())
-    }
-
-    async fn read(socket: &mut UdpSocket) -> Vec<(SocketAddr, Bytes)> {
-        let mut got = Vec::new();
-        let ready = poll_fn(|context| socket.poll_readable(context));
-        tokio::time::timeout(Duration::from_secs(5), ready).await.expect("in time").expect("readable");
-        socket.receive(64, |from, datagram| got.push((from, datagram))).expect("read");
-        got
-    }
-
-    #[tokio::test]
-    async fn a_batch_arrives_in_order_and_says_where_from() {
-        let (mut alice, mut bob) = pair();
-        for n in 0..100u8 {
-            alice.queue(bob.local_addr(), Bytes::copy_from_slice(&[n; 700]));
-        }
-        assert_eq!(alice.flush().expect("sent"), 100);
-        let mut got = Vec::new();
-        while got.len() < 100 {
-            got.extend(read(&mut bob).await);
-        }
-        assert!(got.iter().all(|(from, _)| *from == alice.local_addr()));
-        assert!(got.iter().zip(0..).all(|((_, datagram), n)| datagram[..] == [n; 700]));
-        assert_eq!((alice.counters().sent, bob.counters().received), (100, 100));
-    }
-
-    #[tokio::test]
-    async fn the_longest_datagram_arrives_whole() {
-        let (mut alice, mut bob) = pair();
-        alice.queue(bob.local_addr(), Bytes::from(vec![7; 65_507]));
-        alice.flush().expect("sent");
-        assert_eq!(read(&mut bob).await[0].1.len(), 65_507);
-    }
-
-    #[tokio::test]
-    async fn what_the_kernel_refuses_does_not_hold_up_the_rest() {
-        let (mut alice, mut bob) = pair();
-        alice.queue(bob.local_addr(), Bytes::from(vec![7; 65_508]));
-        alice.queue(bob.local_addr(), Bytes::from_static(b"next"));
-        assert_eq!(alice.flush().expect("sent"), 1);
-        assert_eq!(alice.counters().send_errors, 1);
-        assert_eq!(read(&mut bob).await[0].1, "next");
-    }
-
-    #[tokio::test]
-    async fn a_closed_port_does_not_end_the_socket() {
-        let (mut alice, bob) = pair();
-        let gone = bob.local_addr();
-        drop(bob);
-        let (mut carol, _) = pair();
-        alice.queue(gone, Bytes::from_static(b"anybody?"));
-        alice.flush().expect("sent");
-        carol.queue(alice.local_addr(), Bytes::from_static(b"me"));
-        carol.flush().expect("sent");
-        assert_eq!(read(&mut alice).await[0].1, "me");
-    }
-
-    #[tokio::test]
-    async fn the_queue_is_bounded() {
-        let (mut alice, bob) = pair();
-        for _ in 0..QUEUE_MAX + 3 {
-            alice.queue(bob.local_addr(), Bytes::from_static(b"x"));
-        }
-        assert!(alice.is_blocked());
-        assert_eq!(alice.counters().queue_full, 3);
-    }
-}
+mod tests;

@@ -1,9 +1,9 @@
 //! Connections over the loopback: messages both ways, TLS with right and wrong certificates, keep-alives, bounds.
 #![expect(clippy::disallowed_methods, reason = "real sockets need a real deadline")]
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
@@ -11,8 +11,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use trunkline_sip::transport::StreamLimits;
 use trunkline_sip::{
-    ClientTls, ClientTlsConfig, Endpoint, Flow, FlowLost, Listen, Path, Protocol, ServerTls, ServerTlsConfig,
-    TlsError, TlsPeer, Transmit, TransportError,
+    Body, ClientTls, ClientTlsConfig, Config, Endpoint, Flow, FlowLost, Invite, Listen, Path, Protocol,
+    Reliable, ServerTls, ServerTlsConfig, Target, TlsError, TlsPeer, Transmit, TransportError, UserAgent,
 };
 
 fn any(protocol: Protocol) -> Listen {
@@ -167,6 +167,60 @@ async fn udp_and_tcp_share_an_endpoint_and_a_port() {
     // Nobody listens for TCP here, and yet a connection can be opened.
     near.queue(transmit(to(Protocol::Tcp, udp), options("by connection")));
     assert_eq!(message(&mut far).await.0.protocol, Protocol::Tcp);
+}
+
+fn invite(uri: &str) -> Invite {
+    Invite {
+        token: 1,
+        uri: uri.to_owned(),
+        from: String::from("<sip:caller@127.0.0.1>"),
+        to: format!("<{uri}>"),
+        route: None,
+        credentials: None,
+        tls: None,
+        headers: Vec::new(),
+        body: Some(Body::sdp("v=0 offer")),
+        call_id: None,
+        tap: false,
+        reliable: Reliable::Off,
+        session: None,
+    }
+}
+
+/// A call to a name whose first host is dead, over real sockets: no timer runs out, for none is asked.
+#[tokio::test]
+async fn an_icmp_error_sends_an_invite_to_the_next_host() {
+    for host in [IpAddr::from([127, 0, 0, 1]), IpAddr::from(Ipv6Addr::LOCALHOST)] {
+        let bind = || {
+            let listen = Listen::udp(SocketAddr::new(host, 0));
+            Endpoint::bind(&[listen], None).expect("a free port")
+        };
+        let (mut near, mut far) = (bind(), bind());
+        let (local, alive, dead) = (near.local_addrs()[0], far.local_addrs()[0], bind().local_addrs()[0]);
+        let mut ua = UserAgent::new(Config::new(local), [7; 32]);
+        ua.invite(Instant::now(), invite("sip:callee@carrier.example")).expect("there is room");
+        let query = ua.poll_query().expect("a name needs a question");
+        ua.handle_targets(Instant::now(), query.id, vec![Target::udp(dead), Target::udp(alive)]);
+        let mut hops = Vec::new();
+        loop {
+            while let Some(transmit) = ua.poll_transmit() {
+                hops.push(transmit.path.remote);
+                near.queue(transmit);
+            }
+            near.flush().expect("sent");
+            match next(&mut [&mut near, &mut far]).await {
+                (0, Err(lost)) => ua.handle_flow_lost(Instant::now(), &lost),
+                (1, Ok((path, invite))) => {
+                    assert!(invite.starts_with(b"INVITE sip:callee@carrier.example SIP/2.0"));
+                    assert_eq!(path.remote, local);
+                    break;
+                }
+                (at, what) => panic!("unexpected at {at}: {what:?}"),
+            }
+        }
+        assert_eq!(hops, [dead, alive]);
+        assert!(ua.poll_event().is_none(), "the call goes on");
+    }
 }
 
 #[tokio::test]

@@ -10,8 +10,9 @@ use crate::switch::{FROM, SECRET, Setup, Switch, TO, outbound};
 fn the_documents_own_request_is_answered_at_once_with_exactly_its_response() {
     let agent = "[[agent]]\nid = \"agent_125207e452f8714a\"\n[[number]]\ne164 = \"+447446466848\"\n\
                  agent = \"agent_125207e452f8714a\"\ntrunk = \"t1\"\noutbound = true\n";
-    // Nobody answers at the trunk: what is answered is answered before anything rings.
+    // Whoever is at the trunk says nothing: what is answered is answered before anything rings.
     let switch = Switch::start(agent);
+    let _silent = switch.place.silent_trunk();
     let body = r#"{
     "agent_id": "agent_125207e452f8714a",
     "to_number": "+447386172392",
@@ -49,6 +50,7 @@ fn agent_rendered(read: &Value) -> Value {
 #[test]
 fn agents_answer_to_every_rendering_of_their_id() {
     let switch = Switch::start("");
+    let _silent = switch.place.silent_trunk();
     let first = switch.call();
     let id = switch.get(&format!("/v1/calls/{first}")).json["agent_id"].as_str().expect("an id").to_owned();
     let decimal = u64::from_str_radix(&id["agent_".len()..], 16).expect("hexadecimal").to_string();
@@ -75,6 +77,7 @@ fn a_campaign_that_nobody_knows_and_metadata_are_kept_and_told() {
 #[test]
 fn without_the_right_key_nothing_is_read() {
     let switch = Switch::start("");
+    let _silent = switch.place.silent_trunk();
     let right = format!("Bearer nxf_demo:{SECRET}");
     let junk = b"{ not even JSON".to_vec();
     for (header, code) in [
@@ -118,6 +121,7 @@ fn without_the_right_key_nothing_is_read() {
 #[test]
 fn what_is_no_json_object_is_refused_and_nothing_starts() {
     let switch = Switch::start("");
+    let _silent = switch.place.silent_trunk();
     let deep =
         |open: &str, close: &str| format!("{}{}", open.repeat(100_000), close.repeat(100_000)).into_bytes();
     let valid = outbound(json!({})).to_string();
@@ -157,6 +161,7 @@ fn what_is_no_json_object_is_refused_and_nothing_starts() {
 #[test]
 fn odd_but_valid_json_is_taken() {
     let switch = Switch::start("");
+    let _silent = switch.place.silent_trunk();
     let keep = |body: String| {
         let reply = switch.client().post_with("/v1/calls/outbound", body.clone().into(), &[]);
         assert_eq!(reply.status, 201, "{body}: {reply:?}");

@@ -7,6 +7,7 @@ use crate::switch::{Setup, Switch, outbound};
 #[test]
 fn a_body_that_is_too_large_is_answered_in_the_envelope() {
     let switch = Switch::start("");
+    let _silent = switch.place.silent_trunk();
     for length in [(1 << 20) + 1, 3 << 20] {
         let body = outbound(json!({ "prompt": "a".repeat(length) })).to_string().into_bytes();
         let reply = switch.client().post_with("/v1/calls/outbound", body, &[]);
@@ -27,6 +28,7 @@ fn a_body_that_is_too_large_is_answered_in_the_envelope() {
 #[test]
 fn fields_have_their_bounds_and_what_is_within_them_is_a_call() {
     let switch = Switch::start("");
+    let _silent = switch.place.silent_trunk();
     let many =
         |count: usize| (0..count).map(|n| (format!("v{n}"), json!(n))).collect::<serde_json::Map<_, _>>();
     for (fields, field) in [

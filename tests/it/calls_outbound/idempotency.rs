@@ -52,6 +52,7 @@ fn a_repeated_request_gets_the_first_answer_and_places_nothing() {
 #[test]
 fn a_refusal_is_not_remembered() {
     let switch = Switch::start("");
+    let _silent = switch.place.silent_trunk();
     let refused = post(switch.client(), &outbound(json!({ "to_number": "+19005551234" })), "k");
     assert_eq!(refused.status, 502);
     let accepted = post(switch.client(), &outbound(json!({})), "k");
@@ -78,6 +79,7 @@ fn sixteen_at_once_place_one_call() {
 #[test]
 fn a_doubtful_key_is_refused() {
     let switch = Switch::start("");
+    let _silent = switch.place.silent_trunk();
     let long = "k".repeat(256);
     for key in ["", &long] {
         let reply = post(switch.client(), &outbound(json!({})), key);

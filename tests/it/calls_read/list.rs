@@ -131,6 +131,7 @@ fn a_list_has_the_newest_first_its_filters_and_its_pages() {
 #[test]
 fn what_is_not_there_and_what_is_not_done_say_so() {
     let switch = Switch::start("");
+    let _silent = switch.place.silent_trunk();
     for path in ["/", "/v1", "/v1/calls/", "/v1/agents", "/v1/calls/1/2/3", "/metrics/x"] {
         let reply = switch.get(path);
         assert_eq!(

@@ -2,7 +2,9 @@
 //! be put on hold or not.
 #![expect(clippy::disallowed_methods, reason = "a callee of its own is a thread of its own, with a clock")]
 
-use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use trunkline_sip::{Message, Method, Name};
@@ -71,12 +73,7 @@ impl Fake {
     pub fn callee(at: SocketAddrV4, manner: Manner) -> Self {
         let sip = UdpSocket::bind(at).expect("a free port");
         sip.set_read_timeout(Some(Duration::from_millis(5))).expect("a timeout");
-        let media = |port| {
-            let socket = UdpSocket::bind(SocketAddrV4::new(*at.ip(), port)).expect("a free port");
-            socket.set_nonblocking(true).expect("not blocking");
-            socket
-        };
-        let mut line = Line::new(manner, media(40_000), media(40_001));
+        let mut line = Line::at(*at.ip(), manner);
         let mut datagram = [0; 8_192];
         Self::start(move || {
             if let Ok((length, from)) = sip.recv_from(&mut datagram)
@@ -87,6 +84,86 @@ impl Fake {
             }
             line.turn();
         })
+    }
+}
+
+impl Fake {
+    /// The same behind TLS, over one connection at a time. What it is asked is told.
+    pub fn callee_over_tls(
+        at: SocketAddrV4,
+        manner: Manner,
+        tls: Arc<rustls::ServerConfig>,
+        told: mpsc::Sender<Message>,
+    ) -> Self {
+        let listener = TcpListener::bind(at).expect("a free port");
+        listener.set_nonblocking(true).expect("not blocking");
+        let mut line = Line::at(*at.ip(), manner);
+        let mut link: Option<Link> = None;
+        Self::start(move || {
+            link = match link.take() {
+                None => listener.accept().ok().map(|(stream, _)| Link::new(stream, &tls)),
+                Some(mut open) => open
+                    .turn(|message| {
+                        let answer = answer(&message, at, manner, &mut line);
+                        let _ = told.send(message);
+                        answer
+                    })
+                    .then_some(open),
+            };
+            if link.is_none() {
+                std::thread::sleep(TURN);
+            }
+            line.turn();
+        })
+    }
+}
+
+/// How long a turn waits for a word.
+const TURN: Duration = Duration::from_millis(5);
+
+/// A connection with TLS on it.
+struct Link {
+    tls: rustls::StreamOwned<rustls::ServerConnection, TcpStream>,
+    heard: Vec<u8>,
+}
+
+impl Link {
+    fn new(stream: TcpStream, tls: &Arc<rustls::ServerConfig>) -> Self {
+        stream.set_nonblocking(false).expect("blocking");
+        stream.set_read_timeout(Some(TURN)).expect("a timeout");
+        let session = rustls::ServerConnection::new(Arc::clone(tls)).expect("a session");
+        Self { tls: rustls::StreamOwned::new(session, stream), heard: Vec::new() }
+    }
+
+    /// Hears and answers. Gives whether the connection still stands.
+    fn turn(&mut self, mut answer: impl FnMut(Message) -> Option<String>) -> bool {
+        let mut part = [0; 4_096];
+        match self.tls.read(&mut part) {
+            Ok(0) => return false,
+            Ok(length) => self.heard.extend_from_slice(&part[..length]),
+            Err(error) => return matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+        }
+        while let Some(message) = self.next() {
+            if let Some(answer) = answer(message)
+                && self.tls.write_all(answer.as_bytes()).is_err()
+            {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The next message that is whole (RFC 3261 §18.3).
+    fn next(&mut self) -> Option<Message> {
+        let body = self.heard.windows(4).position(|bytes| bytes == b"\r\n\r\n")? + 4;
+        let head = String::from_utf8_lossy(&self.heard[..body]).into_owned();
+        let length = head.lines().find_map(|line| line.strip_prefix("Content-Length:"));
+        let end = body + length.and_then(|length| length.trim().parse().ok()).unwrap_or(0);
+        if self.heard.len() < end {
+            return None;
+        }
+        let message: Vec<u8> = self.heard.drain(..end).collect();
+        Message::parse(message.into()).ok()
     }
 }
 
@@ -126,9 +203,11 @@ fn answer(message: &Message, at: SocketAddrV4, manner: Manner, line: &mut Line) 
         }
         _ => ("200 OK", String::new()),
     };
+    // RFC 3261 §12.1.1: who is asked securely is reached securely.
+    let scheme = if message.request_uri()?.starts_with("sips:") { "sips" } else { "sip" };
     let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
     Some(format!(
-        "SIP/2.0 {status}\r\nVia: {}\r\nFrom: {}\r\nTo: {to}{}\r\nCall-ID: {}\r\nCSeq: {}\r\nContact: <sip:callee@{at}>\r\n\
+        "SIP/2.0 {status}\r\nVia: {}\r\nFrom: {}\r\nTo: {to}{}\r\nCall-ID: {}\r\nCSeq: {}\r\nContact: <{scheme}:callee@{at}>\r\n\
          {kind}Content-Length: {}\r\n\r\n{body}",
         header(Name::Via),
         header(Name::From),
@@ -160,8 +239,13 @@ struct Line {
 }
 
 impl Line {
-    fn new(manner: Manner, rtp: UdpSocket, rtcp: UdpSocket) -> Self {
-        let now = Instant::now();
+    fn at(ip: Ipv4Addr, manner: Manner) -> Self {
+        let media = |port| {
+            let socket = UdpSocket::bind(SocketAddrV4::new(ip, port)).expect("a free port");
+            socket.set_nonblocking(true).expect("not blocking");
+            socket
+        };
+        let (now, rtp, rtcp) = (Instant::now(), media(40_000), media(40_001));
         Self { manner, rtp, rtcp, peer: None, sequence: 0, heard: None, next: now, report: now + REPORT }
     }
 

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use rustls::server::WebPkiClientVerifier;
 use trunkline_sip::{Message, Method, Name};
 
 /// A carrier that runs until it is dropped.
@@ -202,12 +203,27 @@ fn answered(datagram: &[u8]) -> Option<(Message, String)> {
 }
 
 fn tls(certificate: &str, key: &str) -> Arc<rustls::ServerConfig> {
+    server(certificate, key, None)
+}
+
+/// How a server speaks TLS with this certificate and key, and to whom: with an authority, to those alone whom it vouches for.
+pub fn server(own: &str, key: &str, clients: Option<&str>) -> Arc<rustls::ServerConfig> {
     use rustls::pki_types::pem::PemObject;
     use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-    let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).expect("a certificate")];
+    let certificate = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).expect("a certificate");
+    let chain = vec![certificate(own)];
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).expect("a key");
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider);
+    let config = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider));
     let config = config.with_safe_default_protocol_versions().expect("versions");
-    Arc::new(config.with_no_client_auth().with_single_cert(chain, key).expect("a pair"))
+    let config = match clients {
+        None => config.with_no_client_auth(),
+        Some(authority) => {
+            let mut roots = rustls::RootCertStore::empty();
+            roots.add(certificate(authority)).expect("an authority");
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            config.with_client_cert_verifier(verifier.build().expect("a verifier"))
+        }
+    };
+    Arc::new(config.with_single_cert(chain, key).expect("a pair"))
 }

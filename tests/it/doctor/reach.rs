@@ -114,14 +114,14 @@ fn tls(place: &Place, authority: &Issued) -> Diagnosis {
 }
 
 /// A certificate, its key, and the authority that signed it, in PEM.
-struct Issued {
-    certificate: String,
-    key: String,
-    authority: String,
+pub struct Issued {
+    pub certificate: String,
+    pub key: String,
+    pub authority: String,
 }
 
 /// Whether a certificate is still good.
-enum Life {
+pub enum Life {
     Good,
     Over,
     /// For twelve days more.
@@ -129,7 +129,7 @@ enum Life {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a certificate that ends soon, ends soon from now")]
-fn issue(name: &str, life: Life) -> Issued {
+pub fn issue(name: &str, life: Life) -> Issued {
     use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
     let ca_key = KeyPair::generate().expect("a key");
     let mut ca = CertificateParams::new(Vec::new()).expect("no names");

@@ -59,6 +59,7 @@ fn clients_that_never_finish_hold_nobody_up_for_long() {
 #[test]
 fn what_is_no_http_is_closed_and_what_is_too_much_is_refused() {
     let switch = Switch::start("");
+    let _silent = switch.place.silent_trunk();
     let before_mb = resident_mb(&switch);
     let huge = format!("GET /v1/calls HTTP/1.1\r\nHost: x\r\nX-Filler: {}\r\n\r\n", "y".repeat(1 << 20));
     let many = format!("GET /v1/calls HTTP/1.1\r\nHost: x\r\n{}\r\n", "A: b\r\n".repeat(5_000));

@@ -5,6 +5,7 @@ use std::net::SocketAddrV4;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use super::challenged::{Algorithm, Challenged};
 use super::usual;
 use crate::ledger;
 use crate::switch::caller::{self, Told};
@@ -136,21 +137,40 @@ fn a_switch_that_drains_takes_no_call() {
     held.succeed(1);
 }
 
+/// A switch that asks whoever is at no address of the trunk for a password.
+fn locked() -> Switch {
+    answering().trunk("inbound = { username = \"carrier\", password = \"known\" }").start()
+}
+
 #[test]
 fn a_caller_from_elsewhere_proves_who_he_is() {
-    let locked = || answering().trunk("inbound = { username = \"carrier\", password = \"known\" }");
-    let switch = locked().start();
+    let switch = locked();
     let from = SocketAddrV4::new(stranger(&switch.place), 5080);
     let told = caller::call(from, switch.place.sip(), FROM, ("carrier", "known"));
     assert!(matches!(told, Told::Talked), "{told:?}");
     ended_as(&only_call(&switch), "completed", "completed");
-    let switch = locked().start();
+    let switch = locked();
     let from = SocketAddrV4::new(stranger(&switch.place), 5080);
     match caller::call(from, switch.place.sip(), FROM, ("carrier", "guessed")) {
         Told::Refused(failure) => assert_eq!(failure.status, Some(403), "{failure:?}"),
         told => panic!("{told:?}"),
     }
     assert_eq!(switch.get("/v1/calls?direction=inbound").json["count"], 0);
+}
+
+#[test]
+fn a_caller_from_elsewhere_chooses_among_our_challenges() {
+    for algorithm in [Algorithm::Sha256, Algorithm::Md5] {
+        for (password, status) in [("known", 200), ("guessed", 403)] {
+            let switch = locked();
+            let told = Challenged::elsewhere(&switch.place).call("carrier", password, algorithm);
+            assert_eq!(told, status, "{algorithm:?}");
+            match status {
+                200 => ended_as(&only_call(&switch), "completed", "completed"),
+                _ => assert_eq!(switch.get("/v1/calls?direction=inbound").json["count"], 0),
+            }
+        }
+    }
 }
 
 #[test]

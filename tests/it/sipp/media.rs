@@ -124,6 +124,14 @@ fn nobody_waits_for_ever_for_a_word() {
 }
 
 #[test]
+fn no_call_lasts_longer_than_its_trunk_allows() {
+    let setup = usual().trunk("max_call_seconds = 10").agent("silence_hangup_seconds = 45");
+    let told = play_with(setup, "answer", json!({ "prompt": "Hello" }), ("completed", "max_duration"));
+    let lasted = told.record["duration_seconds"].as_u64();
+    assert!((Some(10)..=Some(11)).contains(&lasted), "{}", told.record);
+}
+
+#[test]
 fn an_agent_that_cannot_speak_does_not_let_it_ring() {
     let setup = usual().tts("[\"false\", \"{wav_file}\", \"{text_file}\"]");
     play_with(setup, "cancel-trying", json!({}), ("failed", "agent_failed"));

@@ -31,6 +31,11 @@ impl Place {
         panic!("every network of 127.0.0.0/8 is taken");
     }
 
+    /// Somebody at the trunk who says nothing: calls neither ring nor fail for as long as it is held.
+    pub fn silent_trunk(&self) -> UdpSocket {
+        UdpSocket::bind(self.trunk_sip()).expect("the place is ours alone")
+    }
+
     /// Another address of the same /24.
     pub fn neighbour(&self, host: u8) -> Ipv4Addr {
         let [a, b, c, _] = self.switch.octets();
