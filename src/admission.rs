@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use spend::{Calendar, Ledger};
 
-use crate::model::{Key, KeyId, Refusal, Timestamp, Trunk, TrunkId};
+use crate::model::{Key, KeyId, Limit, Refusal, Timestamp, Trunk, TrunkId};
 use crate::trunk::choice::{self, Room};
 use crate::trunk::health::{Change, Health, Probe, Registration, Sign, Standing};
 
@@ -159,7 +159,8 @@ impl Admission {
     fn general(&self, state: &mut State, key: Option<&Key>) -> Result<Option<Gauge>, Refusal> {
         let own = key.map(|key| (state.keys.entry(key.id).or_default().clone(), key.concurrent));
         let full = |gauge: &Gauge, most: Option<u32>| most.is_some_and(|most| gauge.count() >= most);
-        let limited = |limit| Err(Refusal::Limited { limit, retry_after: CONCURRENT_RETRY });
+        let (limit, retry_after) = (Limit::ConcurrentCalls, CONCURRENT_RETRY);
+        let limited = |name| Err(Refusal::Limited { limit, name, retry_after });
         if full(&state.switch, self.limits.concurrent) {
             return limited("concurrent calls");
         }
@@ -171,7 +172,8 @@ impl Admission {
 
     /// Takes one of the switch's calls a second.
     fn pace(&self, state: &mut State, now: Instant) -> Result<(), Refusal> {
-        let limited = |retry_after| Refusal::Limited { limit: "calls per second", retry_after };
+        let (limit, name) = (Limit::CallsPerSecond, "calls per second");
+        let limited = |retry_after| Refusal::Limited { limit, name, retry_after };
         state.bucket.look(now, self.limits.cps).map_err(limited)?;
         state.bucket.take(now, self.limits.cps);
         Ok(())
@@ -187,7 +189,8 @@ impl Admission {
     /// affair, and its health ours only when we dial.
     pub fn admit_inbound(&self, now: Instant, trunk: &Trunk) -> Result<Permit, Refusal> {
         let mut state = self.state();
-        let limited = |limit| Err(Refusal::Limited { limit, retry_after: CONCURRENT_RETRY });
+        let limit = Limit::ConcurrentCalls;
+        let limited = |name| Err(Refusal::Limited { limit, name, retry_after: CONCURRENT_RETRY });
         if self.limits.concurrent.is_some_and(|most| state.switch.count() >= most) {
             return limited("concurrent calls");
         }
@@ -285,11 +288,19 @@ impl Admission {
         let used = state.keys.get(&key.id).map_or(0, Gauge::count);
         let own = left(key.concurrent, used).min(left(self.limits.concurrent, state.switch.count()));
         if own == 0 {
-            return Err(Refusal::Limited { limit: "concurrent calls", retry_after: CONCURRENT_RETRY });
+            return Err(Refusal::Limited {
+                limit: Limit::ConcurrentCalls,
+                name: "concurrent calls",
+                retry_after: CONCURRENT_RETRY,
+            });
         }
         state.choose(now, trunks)?;
         if let Err(retry_after) = state.bucket.look(now, self.limits.cps) {
-            return Err(Refusal::Limited { limit: "calls per second", retry_after });
+            return Err(Refusal::Limited {
+                limit: Limit::CallsPerSecond,
+                name: "calls per second",
+                retry_after,
+            });
         }
         let channels = trunks.iter().map(|trunk| left(trunk.channels, state.lane(now, trunk).calls.count()));
         Ok(own.min(channels.fold(0, u32::saturating_add)))
@@ -339,7 +350,7 @@ impl Lane {
     /// What keeps a call from it now, if anything does.
     fn room(&self, now: Instant, trunk: &Trunk) -> Room {
         let closed = |why: String| Room::Closed { why, sip_code: self.health.sip_code() };
-        let limited = |limit, retry_after| Room::Limited { limit, retry_after };
+        let limited = |limit, name, retry_after| Room::Limited { limit, name, retry_after };
         if !trunk.enabled {
             return closed(format!("trunk `{}` is disabled", trunk.name));
         }
@@ -354,7 +365,9 @@ impl Lane {
                     trunk.name
                 ));
             }
-            Standing::Held(left) => return limited("time that the trunk asked to be left alone", left),
+            Standing::Held(left) => {
+                return limited(Limit::CallsPerSecond, "time that the trunk asked to be left alone", left);
+            }
             Standing::Open | Standing::Trial => {}
         }
         self.space(now, trunk)
@@ -371,9 +384,9 @@ impl Lane {
 
     /// The same, whatever its health.
     fn space(&self, now: Instant, trunk: &Trunk) -> Room {
-        let limited = |limit, retry_after| Room::Limited { limit, retry_after };
+        let limited = |limit, name, retry_after| Room::Limited { limit, name, retry_after };
         if trunk.channels.is_some_and(|most| self.calls.count() >= most) {
-            return limited("channels of the trunk", CONCURRENT_RETRY);
+            return limited(Limit::ConcurrentCalls, "channels of the trunk", CONCURRENT_RETRY);
         }
         if trunk.destinations.spend.is_some_and(|limit| !lock(&self.spend).has_room(now, limit)) {
             return Room::Closed {
@@ -383,7 +396,7 @@ impl Lane {
         }
         match self.bucket.look(now, self.health.cps(now, trunk.cps)) {
             Ok(()) => Room::Open,
-            Err(retry_after) => limited("calls per second of the trunk", retry_after),
+            Err(retry_after) => limited(Limit::CallsPerSecond, "calls per second of the trunk", retry_after),
         }
     }
 }

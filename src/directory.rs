@@ -1,13 +1,15 @@
 //! Keys, agents, numbers and trunks in memory, and how a request finds its way through them (seed 000, "How the dialing
 //! number is chosen"). Knows no vendor's JSON and does no I/O: a reload swaps one snapshot for another.
 
+mod resolve;
+
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::config::Objects;
 use crate::model::{
-    Agent, AgentId, Key, KeyId, Number, OutboundRequest, PhoneNumber, Refusal, TenantId, Trunk, TrunkChoice,
-    TrunkId,
+    Agent, AgentId, Application, ApplicationId, Face, Key, KeyId, Number, NumberId, PhoneNumber, TenantId,
+    Trunk, TrunkChoice, TrunkId,
 };
 
 /// The current snapshot. Cheap to clone.
@@ -24,6 +26,8 @@ pub struct Snapshot {
     aliases: HashMap<(TenantId, String), AgentId>,
     numbers: Vec<Arc<Number>>,
     first_keys: HashMap<TenantId, Arc<Key>>,
+    face_keys: HashMap<(TenantId, Face), Arc<Key>>,
+    applications: HashMap<ApplicationId, Arc<Application>>,
     trunks: Vec<Arc<Trunk>>,
     trunk_ids: HashMap<TrunkId, Arc<Trunk>>,
 }
@@ -56,7 +60,8 @@ pub struct Answerer {
     pub agent: Arc<Agent>,
     /// The trunk that brought it.
     pub trunk: Arc<Trunk>,
-    /// Whose face and secret the events of such calls take, which no key asked for: the tenant's first.
+    /// Whose face and secret the events of such calls take, which no key asked for: the tenant's first, of the number's face
+    /// if it has one.
     pub key: Option<Arc<Key>>,
 }
 
@@ -92,6 +97,8 @@ impl Snapshot {
             aliases: agents.iter().map(|agent| ((agent.tenant, agent.alias.clone()), agent.id)).collect(),
             agents: agents.iter().map(listed).collect(),
             first_keys: keys.iter().rev().map(|key| (key.tenant, Arc::clone(key))).collect(),
+            face_keys: keys.iter().rev().map(|key| ((key.tenant, key.face), Arc::clone(key))).collect(),
+            applications: objects.applications.into_iter().map(|made| (made.id, Arc::new(made))).collect(),
             key_ids: keys.iter().map(|key| (key.id, Arc::clone(key))).collect(),
             keys: keys.into_iter().map(|key| (key.public.clone(), key)).collect(),
             trunk_ids: trunks.iter().map(|trunk| (trunk.id, Arc::clone(trunk))).collect(),
@@ -120,6 +127,18 @@ impl Snapshot {
         self.agents.get(&id).map(|listed| &listed.agent)
     }
 
+    /// The application with this id.
+    pub fn application_by_id(&self, id: ApplicationId) -> Option<&Arc<Application>> {
+        self.applications.get(&id)
+    }
+
+    /// A tenant's number by its integer id, or as it is dialled.
+    pub fn number(&self, tenant: TenantId, text: &str) -> Option<&Arc<Number>> {
+        let id = text.parse().ok().filter(|_| !text.starts_with('+')).map(NumberId);
+        let is_it = |number: &&Arc<Number>| Some(number.id) == id || number.e164.as_str() == text;
+        self.numbers.iter().filter(|number| number.tenant == tenant).find(is_it)
+    }
+
     /// The trunk of this name.
     pub fn trunk(&self, name: &str) -> Option<&Arc<Trunk>> {
         self.trunks.iter().find(|trunk| trunk.name == name)
@@ -146,33 +165,6 @@ impl Snapshot {
         numbers.iter().filter(|number| number.outbound).count()
     }
 
-    /// Agent, then number, then trunk; the first failure wins.
-    pub fn resolve(&self, request: &OutboundRequest) -> Result<Route, Refusal> {
-        self.way(request.tenant, &request.agent, request.from.as_ref())
-    }
-
-    /// The way out from this number of this agent, or from its first.
-    pub fn way(&self, tenant: TenantId, agent: &str, from: Option<&PhoneNumber>) -> Result<Route, Refusal> {
-        let listed = self.listed(tenant, agent).ok_or(Refusal::AgentNotFound)?;
-        let agent = Arc::clone(&listed.agent);
-        let (number, from, choices) = match listed.choose(from)? {
-            Some(number) => (Some(Arc::clone(number)), number.e164.clone(), number.trunks.clone()),
-            None => {
-                let stored = agent.phone_number.clone().ok_or(Refusal::AgentMissingPhoneNumber)?;
-                (None, stored, agent.trunk.map(TrunkChoice::only).into_iter().collect())
-            }
-        };
-        let declared = |choice: TrunkChoice| {
-            let trunk = self.trunk_by_id(choice.trunk).filter(|trunk| !trunk.uri.is_empty())?;
-            Some((Arc::clone(trunk), choice))
-        };
-        let trunks: Vec<_> = choices.into_iter().filter_map(declared).collect();
-        if trunks.is_empty() {
-            return Err(Refusal::NumberHasNoTrunk);
-        }
-        Ok(Route { agent, number, from, trunks })
-    }
-
     /// Who answers a call to `called`, which may have come by any of these trunks: by the number's own trunk, if it is among them.
     pub fn answerer(&self, called: &[PhoneNumber], trunks: &[Arc<Trunk>]) -> Option<Answerer> {
         let tenants: Vec<TenantId> = trunks.iter().map(|trunk| trunk.tenant).collect();
@@ -185,7 +177,10 @@ impl Snapshot {
         let own = of_tenant().find(|trunk| number.trunks.iter().any(|choice| choice.trunk == trunk.id));
         Some(Answerer {
             trunk: Arc::clone(own.or_else(|| of_tenant().next())?),
-            key: self.first_keys.get(&number.tenant).cloned(),
+            key: match number.face {
+                Some(face) => self.face_keys.get(&(number.tenant, face)).cloned(),
+                None => self.first_keys.get(&number.tenant).cloned(),
+            },
             number: Arc::clone(number),
             agent: Arc::clone(agent),
         })
@@ -195,26 +190,6 @@ impl Snapshot {
     fn listed(&self, tenant: TenantId, text: &str) -> Option<&Listed> {
         let id = self.aliases.get(&(tenant, text.to_owned())).copied().or_else(|| agent_id(text))?;
         self.agents.get(&id).filter(|listed| listed.agent.tenant == tenant)
-    }
-}
-
-impl Listed {
-    /// The number that calls. `None` means the one stored on the agent itself, which counts only if the agent has no
-    /// numbers at all, not even inbound ones (seed 000, "legacy fallback").
-    fn choose(&self, asked: Option<&PhoneNumber>) -> Result<Option<&Arc<Number>>, Refusal> {
-        let mut outbound = self.numbers.iter().filter(|number| number.outbound);
-        if let Some(asked) = asked {
-            if let Some(number) = outbound.find(|number| number.e164 == *asked) {
-                return Ok(Some(number));
-            }
-            let stored = self.numbers.is_empty() && self.agent.phone_number.as_ref() == Some(asked);
-            return if stored { Ok(None) } else { Err(Refusal::FromNumberNotFound) };
-        }
-        match outbound.next() {
-            Some(number) => Ok(Some(number)),
-            None if self.numbers.is_empty() => Ok(None),
-            None => Err(Refusal::AgentMissingPhoneNumber),
-        }
     }
 }
 
@@ -234,6 +209,7 @@ fn agent_id(text: &str) -> Option<AgentId> {
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::model::{AgentChoice, OutboundRequest, Refusal};
 
     #[test]
     fn only_a_number_that_takes_calls_is_answered_and_by_its_own_trunk() {
@@ -331,20 +307,10 @@ mod tests {
     }
 
     fn request(agent: &str, from: Option<&str>) -> OutboundRequest {
+        let to = "+15551234567".parse().expect("valid");
         OutboundRequest {
-            tenant: TenantId(1),
-            key: KeyId(1),
-            agent: agent.into(),
-            to: "+15551234567".parse().expect("valid"),
             from: from.map(|text| text.parse().expect("valid")),
-            prompt: "Hello".into(),
-            variables: vec![],
-            campaign: None,
-            recipient: None,
-            voicemail: None,
-            voicemail_message: None,
-            metadata: None,
-            idempotency: None,
+            ..OutboundRequest::new(TenantId(1), KeyId(1), AgentChoice::Named(agent.into()), to)
         }
     }
 

@@ -36,7 +36,7 @@ use crate::metrics::{self, Metrics};
 use crate::model::{CallFact, Timestamp, numbering};
 use crate::store::{DatabaseTarget, Store, StoreError};
 use crate::tts::Tts;
-use crate::webhook::{self, Secrets, Wake, Webhooks};
+use crate::webhook::{self, Keys, Wake, Webhooks};
 use keeping::{Keeping, doors};
 
 /// Why the house could not be built.
@@ -414,10 +414,10 @@ fn webhooks(
         allow_addresses: config.webhooks.allow_addresses.clone(),
     };
     let keys = directory.clone();
-    let secrets: Secrets = Arc::new(move |key| Some(keys.snapshot().key_by_id(key)?.signing.clone()));
+    let keys: Keys = Arc::new(move |key| keys.snapshot().key_by_id(key).cloned());
     let wake = Wake::default();
     let egress = Egress::new(policy)?;
-    let webhooks = Webhooks::start(store.clone(), egress, secrets, wake.clone(), webhook::Config::default());
+    let webhooks = Webhooks::start(store.clone(), egress, keys, wake.clone(), webhook::Config::default());
     Ok((Arc::new(webhooks), wake))
 }
 

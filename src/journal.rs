@@ -108,7 +108,11 @@ impl Journal {
         match &intended {
             Ok(Intended::Committed) => {
                 if let Some(slot) = doubt.slot.take() {
+                    let owed = record.webhook.is_some();
                     self.shared.books().follow(record, slot);
+                    if owed {
+                        self.shared.webhooks.wake();
+                    }
                 }
             }
             // Nothing of this call was written.
@@ -131,7 +135,11 @@ impl Journal {
     /// INVITE must not leave.
     pub async fn dialing(&self, dialing: Dialing) -> Result<(), StoreError> {
         self.shared.store.dialing(dialing.clone()).await?;
+        let begins = dialing.started_at.is_some();
         self.shared.books().dialing(dialing);
+        if begins {
+            self.shared.webhooks.wake();
+        }
         Ok(())
     }
 

@@ -321,6 +321,14 @@ fn reason(refusal: &Refusal) -> &'static str {
         Refusal::AgentNotFound => "agent_not_found",
         Refusal::FromNumberNotFound | Refusal::AgentMissingPhoneNumber => "no_number",
         Refusal::NumberHasNoTrunk => "no_trunk",
+        Refusal::NumberNotRegistered
+        | Refusal::DemoNumber
+        | Refusal::UnverifiedVoip
+        | Refusal::OutboundDisabled => "no_number",
+        Refusal::NoAgent => "agent_not_found",
+        Refusal::RateNotFound => "rate_not_found",
+        Refusal::InsufficientBalance => "insufficient_balance",
+        Refusal::SpendControl => "spend_control",
         Refusal::DestinationForbidden { .. } => "destination_forbidden",
         Refusal::TrunkDown { .. } => "trunk_down",
         Refusal::Limited { .. } => "limited",

@@ -64,7 +64,7 @@ fn a_full_trunk_is_passed_over_for_the_next() {
     let (second, two) = admission.admit(start(), None, &trunks).expect("room");
     assert_eq!((first, second), (0, 1));
     let refused = admission.admit(start(), None, &trunks).map(|_| ());
-    assert!(matches!(refused, Err(Refusal::Limited { limit: "channels of the trunk", .. })));
+    assert!(matches!(refused, Err(Refusal::Limited { name: "channels of the trunk", .. })));
     drop(two);
     assert_eq!(admission.admit(start(), None, &trunks).map(|(chosen, _)| chosen), Ok(1));
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use trunkline_media::Clip;
 
-use crate::model::{Line, LineEnd};
+use crate::model::{Line, LineEnd, Said};
 
 /// What the agent wants done.
 #[derive(Clone, Debug)]
@@ -56,10 +56,18 @@ enum State {
 impl Script {
     /// Asks for every line's speech at once: the first is needed when the callee answers, the others soon after.
     pub fn new(lines: Vec<Line>) -> Self {
-        let render = |(line, spoken): (usize, &Line)| Act::Render { line, text: Arc::clone(&spoken.text) };
-        let acts = lines.iter().enumerate().map(render).collect();
-        let clips = vec![None; lines.len()];
-        Self { lines, clips, state: State::Rendering(0), acts }
+        let render = |(line, spoken): (usize, &Line)| match &spoken.said {
+            Said::Text(text) => Some(Act::Render { line, text: Arc::clone(text) }),
+            Said::Pause(_) => None,
+        };
+        let acts = lines.iter().enumerate().filter_map(render).collect();
+        let clips: Vec<_> = lines.iter().map(|line| silence(&line.said)).collect();
+        let starts_silent = clips.first().is_some_and(Option::is_some);
+        let mut script = Self { lines, clips, state: State::Rendering(0), acts };
+        if starts_silent {
+            script.say(0);
+        }
+        script
     }
 
     /// A line's speech is there, or cannot be had.
@@ -82,6 +90,7 @@ impl Script {
         }
         match self.lines[line].then {
             LineEnd::EndCall if !cleared => self.finish(),
+            LineEnd::GoOn => self.say(line + 1),
             LineEnd::EndCall | LineEnd::Listen => self.state = State::Listening(line),
         }
     }
@@ -129,12 +138,26 @@ impl Script {
     }
 }
 
+/// A pause is heard as a clip of its own, so that it begins and ends as a line does.
+fn silence(said: &Said) -> Option<Arc<Clip>> {
+    /// µ-law's zero.
+    const QUIET: u8 = 0xff;
+    let Said::Pause(time) = said else { return None };
+    let samples = usize::try_from(time.as_millis()).unwrap_or(0).saturating_mul(SAMPLES_A_MS);
+    Some(Arc::new(Clip::from_pcmu(vec![QUIET; samples])))
+}
+
+/// At 8 kHz.
+const SAMPLES_A_MS: usize = 8;
+
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn script(ends: &[LineEnd]) -> Script {
-        let line = |then: &LineEnd| Line { text: "x".into(), then: *then };
+        let line = |then: &LineEnd| Line { said: Said::Text("x".into()), then: *then };
         Script::new(ends.iter().map(line).collect())
     }
 
@@ -182,6 +205,23 @@ mod tests {
         assert_eq!(acts(&mut interrupted), ["render", "play"]);
         interrupted.turn_ended();
         assert_eq!(acts(&mut interrupted), ["finish"]);
+    }
+
+    #[test]
+    fn lines_that_go_on_and_pauses_follow_each_other_at_once() {
+        let pause = Line { said: Said::Pause(Duration::from_secs(1)), then: LineEnd::GoOn };
+        let words = |then| Line { said: Said::Text("x".into()), then };
+        let mut script =
+            Script::new(vec![pause.clone(), words(LineEnd::GoOn), pause, words(LineEnd::EndCall)]);
+        assert_eq!(acts(&mut script), ["render", "render", "play"], "a pause needs no rendering");
+        script.rendered(1, clip());
+        script.rendered(3, clip());
+        for line in 0..3 {
+            script.marked(line, false);
+            assert_eq!(acts(&mut script), ["play"]);
+        }
+        script.marked(3, false);
+        assert_eq!(acts(&mut script), ["finish"]);
     }
 
     #[test]

@@ -209,6 +209,7 @@ impl Call {
             }
             Timer::Ring => self.close(cx, Disposition::NoAnswer, EndedBy::Switch),
             Timer::Silent => self.unheard(cx),
+            Timer::Hold => self.close(cx, Disposition::HoldTimeout, EndedBy::Switch),
             Timer::Duration => self.close(cx, Disposition::MaxDuration, EndedBy::Switch),
             Timer::Silence if self.is_moving() => self.set(cx, timer, self.plan.agent.silence_hangup),
             Timer::Silence => self.close(cx, Disposition::SilenceTimeout, EndedBy::Switch),

@@ -13,6 +13,8 @@ pub enum Timer {
     Ring,
     /// Its trunk has said nothing at all for too long.
     Silent,
+    /// Nobody has talked for as long as the request would hold.
+    Hold,
     /// It has lasted long enough.
     Duration,
     /// Nobody has spoken for too long.
@@ -27,7 +29,8 @@ pub enum Timer {
     Closing,
 }
 
-const KINDS: usize = 8;
+/// `Closing` stands last.
+const KINDS: usize = Timer::Closing as usize + 1;
 
 /// A shard's wheel: whose timer, and which.
 pub type CallWheel = Wheel<(CallId, Timer)>;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use trunkline_media::amd;
 use trunkline_media::{Rule, Then, When};
 
-use crate::model::{Detection, Heard, VoicemailAction};
+use crate::model::{Detection, Heard, SpeakOrder, VoicemailAction};
 
 /// The detector's parameters: its own, but for those that the agent names.
 pub fn parameters(detection: &Detection) -> amd::Params {
@@ -30,9 +30,13 @@ pub fn parameters(detection: &Detection) -> amd::Params {
 }
 
 /// What the leg does by itself, within the tick in which the verdict falls. Silence and doubt are treated as a person:
-/// a machine that is spoken to costs a minute, a person who is hung up on costs a customer.
-pub fn rules(voicemail: VoicemailAction) -> Vec<Rule> {
-    let mut opening = vec![When::Human, When::NoSpeech, When::Unknown];
+/// a machine that is spoken to costs a minute, a person who is hung up on costs a customer. An agent that is to speak second
+/// waits for whoever has said nothing yet.
+pub fn rules(voicemail: VoicemailAction, speak_order: SpeakOrder) -> Vec<Rule> {
+    let mut opening = vec![When::Human];
+    if speak_order == SpeakOrder::AgentFirst {
+        opening.extend([When::NoSpeech, When::Unknown]);
+    }
     if voicemail == VoicemailAction::Ignore {
         opening.push(When::Machine);
     }
@@ -42,6 +46,16 @@ pub fn rules(voicemail: VoicemailAction) -> Vec<Rule> {
 /// Is it an automated voice?
 pub fn is_machine(class: amd::Class) -> bool {
     matches!(class, amd::Class::Machine | amd::Class::Voicemail)
+}
+
+/// The same of a verdict that was written down.
+pub fn is_automated(class: &str) -> bool {
+    class == word(amd::Class::Machine) || class == word(amd::Class::Voicemail)
+}
+
+/// Has nobody been heard to speak?
+pub fn is_wordless(class: &str) -> bool {
+    class == word(amd::Class::NoSpeech) || class == word(amd::Class::Unknown)
 }
 
 /// Is it a line on which nobody will ever listen?

@@ -16,7 +16,8 @@ use crate::admission::Admission;
 use crate::dialer::Dialer;
 use crate::directory::Route;
 use crate::model::{
-    CallId, CampaignStatus, ClaimedRecipient, Key, OutboundRequest, RecipientId, Refusal, Timestamp,
+    AgentChoice, CallId, CampaignStatus, ClaimedRecipient, Key, OutboundRequest, RecipientId, Refusal,
+    Timestamp,
 };
 use crate::store::{RecipientClaim, StoreError};
 
@@ -399,33 +400,35 @@ impl Runner {
 fn request(line: &Line, claimed: &ClaimedRecipient) -> OutboundRequest {
     let (campaign, recipient) = (&line.campaign, &claimed.recipient);
     let common = line.prompt.as_deref().unwrap_or_default();
+    let agent = AgentChoice::Own(campaign.agent);
     OutboundRequest {
-        tenant: campaign.tenant,
-        key: campaign.key,
-        agent: campaign.agent.render(),
-        to: recipient.phone.clone(),
         from: Some(campaign.from.clone()),
-        prompt: recipient.prompt.clone().unwrap_or_else(|| common.to_owned()),
+        prompt: Some(recipient.prompt.clone().unwrap_or_else(|| common.to_owned())),
         variables: recipient.variables.clone(),
         campaign: Some(campaign.id.to_string()),
         recipient: Some(RecipientId { campaign: campaign.id, position: claimed.position }),
-        voicemail: None,
-        voicemail_message: None,
-        metadata: None,
-        idempotency: None,
+        record: Some(true),
+        ..OutboundRequest::new(campaign.tenant, campaign.key, agent, recipient.phone.clone())
     }
 }
 
 fn meaning(refusal: &Refusal) -> Meaning {
     match refusal {
-        Refusal::AgentNotFound => Meaning::Campaign("agent_not_found"),
-        Refusal::FromNumberNotFound => Meaning::Campaign("from_number_not_found"),
+        Refusal::AgentNotFound | Refusal::NoAgent => Meaning::Campaign("agent_not_found"),
+        Refusal::FromNumberNotFound | Refusal::NumberNotRegistered | Refusal::OutboundDisabled => {
+            Meaning::Campaign("from_number_not_found")
+        }
         Refusal::AgentMissingPhoneNumber => Meaning::Campaign("agent_missing_phone_number"),
-        Refusal::NumberHasNoTrunk => Meaning::Campaign("agent_missing_twilio_credentials"),
+        Refusal::NumberHasNoTrunk | Refusal::DemoNumber | Refusal::UnverifiedVoip => {
+            Meaning::Campaign("agent_missing_twilio_credentials")
+        }
         Refusal::MissingField(_)
         | Refusal::InvalidField { .. }
         | Refusal::InvalidPhone { .. }
+        | Refusal::RateNotFound
         | Refusal::DestinationForbidden { .. } => Meaning::Recipient,
+        // Somebody tops up, or the day ends.
+        Refusal::InsufficientBalance | Refusal::SpendControl => Meaning::Later(READ_EVERY),
         Refusal::Limited { retry_after, .. } => Meaning::Full(*retry_after),
         Refusal::Superseded => Meaning::Superseded,
         Refusal::TrunkDown { .. } => Meaning::Later(RETRY_TRUNK),

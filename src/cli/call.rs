@@ -15,8 +15,8 @@ use crate::config::{Config, Recording};
 use crate::directory::Route;
 use crate::house::{House, Options};
 use crate::model::{
-    Agent, CallFact, Disposition, KeyId, Number, OutboundRequest, Outcome, PhoneNumber, RecordingResult,
-    TrunkChoice, Variable,
+    Agent, AgentChoice, CallFact, Disposition, KeyId, Number, OutboundRequest, Outcome, PhoneNumber,
+    RecordingResult, TrunkChoice, Variable,
 };
 
 /// What the exit code says.
@@ -84,20 +84,13 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 /// Follows the call to its end; Ctrl-C and SIGTERM hang up.
 async fn watch(house: &House, args: &Args, route: Route) -> anyhow::Result<Outcome> {
     let mut events = house.journal.subscribe();
+    let agent = AgentChoice::Named(route.agent.alias.clone());
     let request = OutboundRequest {
-        tenant: route.agent.tenant,
-        key: KeyId(0),
-        agent: route.agent.alias.clone(),
-        to: args.to.clone(),
         from: Some(route.from.clone()),
-        prompt: args.say.clone(),
+        prompt: Some(args.say.clone()),
         variables: args.variables.clone(),
-        campaign: None,
-        recipient: None,
-        voicemail: None,
-        voicemail_message: None,
-        metadata: None,
-        idempotency: None,
+        record: Some(true),
+        ..OutboundRequest::new(route.agent.tenant, KeyId(0), agent, args.to.clone())
     };
     // Before anything rings: a signal that comes early is not lost.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
@@ -184,7 +177,10 @@ fn exit_code(outcome: &Outcome) -> u8 {
         Disposition::Rejected | Disposition::NetworkBlocked => 13,
         Disposition::Unreachable => 14,
         Disposition::TrunkFailed => 15,
-        Disposition::SilenceTimeout | Disposition::MaxDuration | Disposition::MediaLost => 16,
+        Disposition::SilenceTimeout
+        | Disposition::MaxDuration
+        | Disposition::HoldTimeout
+        | Disposition::MediaLost => 16,
         Disposition::Cancelled => 17,
         Disposition::AgentFailed
         | Disposition::Overloaded

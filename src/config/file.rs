@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::LogFormat;
 use super::trunk::table::{Choice, Trunk};
-use crate::model::{Detection, Face, RightToUse, Secret, VoicemailAction};
+use crate::model::{Detection, Face, RightToUse, Secret, SpeakOrder, VoicemailAction};
 
 /// The whole file.
 #[derive(Deserialize, Default)]
@@ -26,6 +26,7 @@ pub struct File {
     pub agent: Vec<Agent>,
     pub number: Vec<Number>,
     pub key: Vec<Key>,
+    pub application: Vec<Application>,
 }
 
 #[derive(Deserialize)]
@@ -181,6 +182,7 @@ impl Default for Log {
 pub struct Agent {
     pub id: String,
     pub webhook_url: Option<String>,
+    pub webhook_events: Option<Vec<String>>,
     #[serde(default)]
     pub steps: Vec<String>,
     pub greeting: Option<String>,
@@ -200,6 +202,10 @@ pub struct Agent {
     pub amd: Detection,
     pub phone_number: Option<String>,
     pub trunk: Option<String>,
+    #[serde(default)]
+    pub outbound_speak_order: SpeakOrder,
+    #[serde(default)]
+    pub record: bool,
 }
 
 #[derive(Deserialize)]
@@ -217,17 +223,33 @@ pub struct Number {
     #[serde(default)]
     pub inbound: bool,
     pub webhook_url: Option<String>,
+    pub face: Option<Face>,
+    #[serde(default = "yes")]
+    pub verified: bool,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Key {
     pub face: Face,
-    pub id: String,
+    pub id: Option<String>,
     pub secret: Secret<String>,
+    pub webhook_secret: Option<Secret<String>>,
+    pub agent: Option<String>,
+    pub application: Option<String>,
     pub concurrent: Option<u32>,
     pub reads_per_minute: Option<u32>,
     pub writes_per_minute: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Application {
+    pub name: String,
+    pub answer_url: Option<String>,
+    pub webhook_url: Option<String>,
+    pub agent: String,
+    pub trunk: Option<String>,
 }
 
 fn yes() -> bool {

@@ -1,7 +1,7 @@
 //! The configuration: one TOML file, then `TRUNKLINE__…` environment variables over it.
 //!
 //! Whatever is wrong is told with the place (file and line, or variable), the key and the reason; nothing is guessed and
-//! no key is ignored. What leaves this module is valid: trunks, agents, numbers and keys come as objects of the model.
+//! no key is ignored. What leaves this module is valid: trunks, agents, numbers, applications and keys come as objects of the model.
 //!
 //! ```
 //! use trunkline::config::Config;
@@ -30,7 +30,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use trunkline_sip::{Listen, Protocol, ServerTls};
 
-use crate::model::{Agent, Key, Number, Secret, Trunk};
+use crate::model::{Agent, Application, Key, Number, Secret, Trunk};
 
 pub use error::{ConfigError, Fault};
 
@@ -57,7 +57,7 @@ pub struct Config {
     pub recording: Recording,
     /// What is logged, and how.
     pub log: Log,
-    /// What the file declares: trunks, agents, numbers, keys.
+    /// What the file declares: trunks, agents, numbers, applications, keys.
     pub objects: Objects,
 }
 
@@ -215,6 +215,8 @@ pub struct Objects {
     pub numbers: Vec<Number>,
     /// `[[key]]`
     pub keys: Vec<Key>,
+    /// `[[application]]`
+    pub applications: Vec<Application>,
 }
 
 impl Config {

@@ -1,4 +1,6 @@
-//! Trunks, agents, numbers and keys: from the file's tables to the model's objects.
+//! Trunks, agents, numbers, applications and keys: from the file's tables to the model's objects.
+
+mod key;
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,15 +10,12 @@ use super::file::{self, File};
 use super::validate::Checker;
 use super::{Objects, trunk, uri};
 use crate::model::{
-    Agent, AgentId, Detection, Key, KeyId, Number, NumberId, PhoneNumber, Secret, TenantId, Trunk,
-    TrunkChoice, TrunkId,
+    Agent, AgentId, Application, ApplicationId, Detection, EventKind, EventSet, KeyId, Number, NumberId,
+    PhoneNumber, TenantId, Trunk, TrunkChoice, TrunkId,
 };
 
 /// Whose the file's objects are.
 const FILE_TENANT: TenantId = TenantId(1);
-
-/// A secret half that is shorter could be guessed over the network.
-const SECRET_LENGTH_MIN: usize = 8;
 
 /// Ways out of one number, at most.
 const TRUNKS_MAX: usize = 16;
@@ -25,6 +24,7 @@ const TRUNKS_MAX: usize = 16;
 struct Names {
     trunks: HashMap<String, TrunkId>,
     agents: HashMap<String, AgentId>,
+    applications: HashMap<String, ApplicationId>,
     allow_http: bool,
     detection: Detection,
 }
@@ -34,17 +34,26 @@ pub fn objects(file: &File, check: &mut Checker<'_>) -> Objects {
     let mut trunks = Ids::new("trunk", "name");
     let mut shared = Ids::new("agent", "id");
     let mut keys = Ids::new("key", "id");
+    let mut applications = Ids::new("application", "name");
     let trunk_ids: Vec<_> = file.trunk.iter().map(|trunk| TrunkId(trunks.take(&trunk.name, check))).collect();
     let agent_ids: Vec<_> = file.agent.iter().map(|agent| AgentId(shared.take(&agent.id, check))).collect();
     // Agents and numbers share one id space.
     let mut numbers = shared.and_now("number", "e164");
     let number_ids: Vec<_> =
         file.number.iter().map(|number| NumberId(numbers.take(&number.e164, check))).collect();
-    let key_ids: Vec<_> = file.key.iter().map(|key| KeyId(keys.take(&key.id, check))).collect();
+    let key_ids: Vec<_> = file.key.iter().map(|key| KeyId(keys.take(&key::name(key), check))).collect();
+    let application_ids: Vec<_> =
+        file.application.iter().map(|table| ApplicationId(applications.take(&table.name, check))).collect();
 
     let names = Names {
         trunks: file.trunk.iter().map(|trunk| trunk.name.clone()).zip(trunk_ids.iter().copied()).collect(),
         agents: file.agent.iter().map(|agent| agent.id.clone()).zip(agent_ids.iter().copied()).collect(),
+        applications: file
+            .application
+            .iter()
+            .map(|table| table.name.clone())
+            .zip(application_ids.iter().copied())
+            .collect(),
         allow_http: file.webhooks.allow_http,
         detection: file.amd.clone(),
     };
@@ -63,7 +72,10 @@ pub fn objects(file: &File, check: &mut Checker<'_>) -> Objects {
         made.numbers.push(number);
     }
     for (index, (table, id)) in file.key.iter().zip(key_ids).enumerate() {
-        made.keys.push(key(table, id, &path("key", index), check));
+        made.keys.push(key::key(table, id, &names, &path("key", index), check));
+    }
+    for (index, (table, id)) in file.application.iter().zip(application_ids).enumerate() {
+        made.applications.push(application(table, id, &names, &path("application", index), check));
     }
     made
 }
@@ -86,6 +98,7 @@ fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check: &mu
         alias: table.id.clone(),
         tenant: FILE_TENANT,
         webhook_url: webhook_url(&table.webhook_url, names, path, check),
+        webhook_events: events(&table.webhook_events, path, check),
         greeting: table.greeting.clone(),
         steps: table.steps.clone(),
         voicemail_message: table.voicemail_message.clone(),
@@ -110,6 +123,8 @@ fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check: &mu
         detection: over(&table.amd, &names.detection),
         phone_number,
         trunk: trunk_named(&table.trunk, names, path, check),
+        speak_order: table.outbound_speak_order,
+        record: table.record,
     }
 }
 
@@ -122,11 +137,7 @@ fn number(
 ) -> Option<Number> {
     let trunks = choices(table, names, path, check);
     let right_to_use = table.right_to_use;
-    let agent = table.agent.as_ref().and_then(|name| {
-        let known = names.agents.get(name).copied();
-        check.that(&format!("{path}.agent"), known.is_some(), || format!("there is no agent `{name}`"));
-        known
-    });
+    let agent = table.agent.as_ref().and_then(|name| agent_named(name, names, path, check));
     let webhook_url = webhook_url(&table.webhook_url, names, path, check);
     let e164 = phone(&table.e164, &format!("{path}.e164"), check)?;
     Some(Number {
@@ -139,31 +150,40 @@ fn number(
         outbound: table.outbound,
         inbound: table.inbound,
         webhook_url,
+        face: table.face,
+        verified: table.verified,
     })
 }
 
-fn key(table: &file::Key, id: KeyId, path: &str, check: &mut Checker<'_>) -> Key {
-    // `KEY_ID:KEY_SECRET` is parted at the first colon.
-    let graphic = |text: &str| text.len() <= 255 && text.bytes().all(|byte| byte.is_ascii_graphic());
-    let valid = !table.id.is_empty() && graphic(&table.id) && !table.id.contains(':');
-    check.that(&format!("{path}.id"), valid, || {
-        "must be 1 to 255 printable ASCII characters without `:`".into()
+fn application(
+    table: &file::Application,
+    id: ApplicationId,
+    names: &Names,
+    path: &str,
+    check: &mut Checker<'_>,
+) -> Application {
+    let valid = !table.name.is_empty() && table.name.len() <= 128 && table.name.chars().all(is_name);
+    check.that(&format!("{path}.name"), valid, || {
+        format!("`{}` must be 1 to 128 letters, digits, `.`, `_` or `-`", table.name)
     });
-    let secret = table.secret.reveal();
-    check.that(&format!("{path}.secret"), secret.len() >= SECRET_LENGTH_MIN && graphic(secret), || {
-        format!("must be {SECRET_LENGTH_MIN} to 255 printable ASCII characters")
-    });
-    Key {
-        id,
-        tenant: FILE_TENANT,
-        face: table.face,
-        public: table.id.clone(),
-        secret_hash: Sha256::digest(secret.as_bytes()).into(),
-        signing: Secret::new(secret.clone()),
-        concurrent: check.limit(&format!("{path}.concurrent"), table.concurrent),
-        reads_per_minute: check.limit(&format!("{path}.reads_per_minute"), table.reads_per_minute),
-        writes_per_minute: check.limit(&format!("{path}.writes_per_minute"), table.writes_per_minute),
+    if let Some(Err(reason)) = table.answer_url.as_deref().map(|url| uri::webhook(url, names.allow_http)) {
+        check.fault(&format!("{path}.answer_url"), reason);
     }
+    Application {
+        id,
+        name: table.name.clone(),
+        tenant: FILE_TENANT,
+        answer_url: table.answer_url.clone(),
+        webhook_url: webhook_url(&table.webhook_url, names, path, check),
+        agent: agent_named(&table.agent, names, path, check),
+        trunk: trunk_named(&table.trunk, names, path, check),
+    }
+}
+
+fn agent_named(name: &str, names: &Names, path: &str, check: &mut Checker<'_>) -> Option<AgentId> {
+    let known = names.agents.get(name).copied();
+    check.that(&format!("{path}.agent"), known.is_some(), || format!("there is no agent `{name}`"));
+    known
 }
 
 fn trunk_named(name: &Option<String>, names: &Names, path: &str, check: &mut Checker<'_>) -> Option<TrunkId> {
@@ -226,6 +246,21 @@ fn webhook_url(url: &Option<String>, names: &Names, path: &str, check: &mut Chec
         check.fault(&format!("{path}.webhook_url"), reason);
     }
     Some(text.clone())
+}
+
+/// Which events are wanted, by their words.
+fn events(words: &Option<Vec<String>>, path: &str, check: &mut Checker<'_>) -> Option<EventSet> {
+    let mut known = Vec::new();
+    for (index, word) in words.as_ref()?.iter().enumerate() {
+        match EventKind::from_word(word) {
+            Some(kind) => known.push(kind),
+            None => {
+                let all = EventKind::ALL.map(EventKind::as_str).join(", ");
+                check.fault(&format!("{path}.webhook_events[{index}]"), format!("`{word}` is none of {all}"));
+            }
+        }
+    }
+    Some(known.into_iter().collect())
 }
 
 fn phone(text: &str, key: &str, check: &mut Checker<'_>) -> Option<PhoneNumber> {

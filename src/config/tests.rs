@@ -104,7 +104,8 @@ fn syntax_shape_and_typos_name_line_and_key() {
         ),
         (
             "[[key]]\nface = \"nixfelx\"\n",
-            "t.toml:2: key[0].face: unknown variant `nixfelx`, expected `nixflex`",
+            "t.toml:2: key[0].face: unknown variant `nixfelx`, expected one of `nixflex`, `thunderphone`, `voiceflow`, \
+             `minivoice`, `twilio`",
         ),
         ("database_url = 12345\n", "t.toml:1: database_url: must be a string"),
         (

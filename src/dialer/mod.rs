@@ -26,9 +26,9 @@ use crate::directory::{Directory, Route};
 use crate::journal::{Journal, Slot};
 use crate::metrics::Metrics;
 use crate::model::{
-    Accepted, CallEvent, CallFact, CallId, CallPlan, CallRecord, CallState, Dialing, Direction, Disposition,
-    EndedBy, Idempotency, Key, OutboundRequest, Outcome, PhoneNumber, Placed, Refusal, StoredResponse,
-    Timestamp, Untransferable,
+    Accepted, Application, CallEvent, CallFact, CallId, CallPlan, CallRecord, CallState, Dialing, Direction,
+    Disposition, EndedBy, Idempotency, Key, OutboundRequest, Outcome, PhoneNumber, Placed, Refusal,
+    StoredResponse, Timestamp, Untransferable, WhenFull,
 };
 use crate::store::{Intended, Replay, Store};
 
@@ -116,15 +116,17 @@ impl Dialer {
         let snapshot = self.0.parts.directory.snapshot();
         let route = snapshot.resolve(&request)?;
         let key = snapshot.key_by_id(request.key).cloned();
-        let ticket = self.ticket(request, route, key).await?;
-        let accepted =
-            Accepted { call: ticket.plan.call, to: ticket.plan.to.clone(), from: ticket.plan.from.clone() };
-        self.0.accept(ticket, render(&accepted)).await
+        let application =
+            key.as_ref().and_then(|key| snapshot.application_by_id(key.application()?)).cloned();
+        let when_full = request.when_full;
+        let ticket = self.ticket(request, route, key.clone(), application.as_deref()).await?;
+        let accepted = Accepted { record: ticket.record.clone(), application, key };
+        self.0.accept(ticket, when_full, render(&accepted)).await
     }
 
     /// Places one call that no key asked for (the command line), through this route. It does not wait for room.
     pub async fn place(&self, request: OutboundRequest, route: Route, tap: bool) -> Result<CallId, Refusal> {
-        let mut ticket = self.ticket(request, route, None).await?;
+        let mut ticket = self.ticket(request, route, None, None).await?;
         ticket.plan.tap = tap;
         let call = ticket.plan.call;
         let permit = self.0.admit(&mut ticket.plan)?;
@@ -208,22 +210,30 @@ impl Dialer {
         request: OutboundRequest,
         route: Route,
         key: Option<Arc<Key>>,
+        application: Option<&Application>,
     ) -> Result<Ticket, Refusal> {
         let call = self.0.ids.next().await.map_err(|error| stored(&error))?;
         let record = self.0.parts.settings.recordings.is_some();
-        plan::freeze(call, request, route, key, record, (Instant::now(), wall_now()))
+        plan::freeze(call, request, route, key, application, record, (Instant::now(), wall_now()))
     }
 }
 
 impl Inner {
-    /// Starts the call now, or lets it wait where a limit is reached.
-    async fn accept(&self, mut ticket: Ticket, response: StoredResponse) -> Result<Placed, Refusal> {
+    /// Starts the call now. Where a limit is reached, it waits, if its face lets it.
+    async fn accept(
+        &self,
+        mut ticket: Ticket,
+        when_full: WhenFull,
+        response: StoredResponse,
+    ) -> Result<Placed, Refusal> {
         match self.admit(&mut ticket.plan) {
             Ok(permit) => {
                 ticket.record.trunk.clone_from(&ticket.plan.trunk.name);
                 self.start_now(ticket, permit, response).await
             }
-            Err(Refusal::Limited { .. }) => self.let_wait(ticket, response).await,
+            Err(Refusal::Limited { .. }) if when_full == WhenFull::Wait => {
+                self.let_wait(ticket, response).await
+            }
             Err(refusal) => Err(refusal),
         }
     }
@@ -317,6 +327,7 @@ impl Inner {
             trunk: waiting.plan.trunk.name.clone(),
             sip_call_id: waiting.plan.sip_call_id.clone(),
             attempts: Vec::new(),
+            started_at: Some(wall_now()),
         };
         match self.parts.journal.dialing(dialing).await {
             Ok(()) => self.launch(waiting.plan, leg, permit),

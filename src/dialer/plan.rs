@@ -8,28 +8,30 @@ use uuid::Uuid;
 use super::Ticket;
 use crate::directory::{Answerer, Route};
 use crate::model::{
-    Agent, CallId, CallPlan, CallRecord, CallState, Direction, Key, Line, LineEnd, OutboundRequest,
-    PhoneNumber, Refusal, Timestamp, Trunk, TrunkChoice, Variable, VoicemailAction, WebhookTarget,
-    interpolate,
+    Agent, AgentChoice, Application, CallId, CallPlan, CallRecord, CallState, Callback, Direction, EventSet,
+    Key, Line, LineEnd, OutboundRequest, PhoneNumber, Refusal, Said, SpeakOrder, Timestamp, Trunk,
+    TrunkChoice, Variable, VoicemailAction, WebhookTarget, interpolate,
 };
 use crate::trunk::{choice, destination};
 
 /// What stands in a text where the agent is to hang up. It is never spoken.
 const END_CALL: &str = "[END_CALL]";
 
-/// A plan and its row. Refuses a prompt that has nothing to say.
+/// A plan and its row. Refuses a call in which nothing would be said.
 pub fn freeze(
     call: CallId,
     request: OutboundRequest,
     route: Route,
     key: Option<Arc<Key>>,
+    application: Option<&Application>,
     record: bool,
     (asked_at, created_at): (Instant, Timestamp),
 ) -> Result<Ticket, Refusal> {
     let Route { agent, number, from, trunks } = route;
     let trunks = ways(trunks, &from, &request.to)?;
+    let agent = as_asked(agent, &request);
     let mut unknown = Vec::new();
-    let script = script(&request.prompt, &agent.steps, &request.variables, &mut unknown)?;
+    let script = said(&agent, &request, &mut unknown)?;
     let message = request.voicemail_message.as_deref().or(agent.voicemail_message.as_deref());
     let voicemail_message: Option<Arc<str>> =
         message.map(|text| fill(text, &request.variables, &mut unknown).into());
@@ -40,17 +42,27 @@ pub fn freeze(
     };
     let right_to_use = number.as_ref().map(|number| number.right_to_use).unwrap_or_default();
     let sip_call_id = Uuid::new_v4().to_string();
-    let webhook_url =
-        number.as_ref().and_then(|number| number.webhook_url.clone()).or(agent.webhook_url.clone());
+    let webhook_url = [
+        application.and_then(|application| application.webhook_url.as_ref()),
+        number.as_ref().and_then(|number| number.webhook_url.as_ref()),
+        agent.webhook_url.as_ref(),
+    ];
+    let webhook = match (request.callback, &key) {
+        (Some(Callback { url, events }), Some(key)) => {
+            Some(WebhookTarget { url, face: key.face, key: key.id, events })
+        }
+        (_, key) => target(webhook_url.into_iter().flatten().next().cloned(), key.as_deref(), &agent),
+    };
     let row = CallRecord {
         key: key.as_ref().map(|key| key.id),
+        application: application.map(|application| application.id),
         from: from.as_str().into(),
         to: request.to.as_str().into(),
         campaign: request.campaign.clone(),
         recipient: request.recipient,
         metadata: request.metadata,
         unknown_variables: unknown,
-        webhook: target(webhook_url, key.as_deref()),
+        webhook,
         ..blank(call, &agent, &trunks[0], sip_call_id.clone(), created_at)
     };
     let plan = CallPlan {
@@ -59,6 +71,9 @@ pub fn freeze(
         asked_on: created_at,
         sip_call_id,
         voicemail,
+        max_hold: request.max_hold,
+        speak_order: request.speak_order.unwrap_or(agent.speak_order),
+        record: record && request.record.unwrap_or(agent.record),
         agent,
         key,
         trunk: Arc::clone(&trunks[0]),
@@ -70,7 +85,6 @@ pub fn freeze(
         variables: request.variables.into(),
         campaign: request.campaign,
         voicemail_message,
-        record,
         tap: false,
     };
     Ok(Ticket { plan, record: row, idempotency: request.idempotency })
@@ -97,7 +111,7 @@ pub fn answer(
         direction: Direction::Inbound,
         from: caller.as_ref().map_or("anonymous", PhoneNumber::as_str).into(),
         to: number.e164.as_str().into(),
-        webhook: target(webhook_url, key.as_deref()),
+        webhook: target(webhook_url, key.as_deref(), &agent),
         ..blank(call, &agent, &trunk, sip_call_id.clone(), created_at)
     };
     let plan = CallPlan {
@@ -106,6 +120,8 @@ pub fn answer(
         asked_on: created_at,
         sip_call_id,
         voicemail: VoicemailAction::Ignore,
+        max_hold: None,
+        speak_order: SpeakOrder::AgentFirst,
         agent,
         key: None,
         trunks: vec![Arc::clone(&trunk)],
@@ -124,9 +140,51 @@ pub fn answer(
     Ticket { plan, record: row, idempotency: None }
 }
 
-/// Where a call's events go, if anybody renders and signs them.
-fn target(url: Option<String>, key: Option<&Key>) -> Option<WebhookTarget> {
-    url.zip(key).map(|(url, key)| WebhookTarget { url, face: key.face, key: key.id })
+/// Where a call's events go, if anybody renders and signs them, and which its agent wants told.
+fn target(url: Option<String>, key: Option<&Key>, agent: &Agent) -> Option<WebhookTarget> {
+    url.zip(key).map(|(url, key)| {
+        let documented: EventSet = key.face.events().iter().copied().collect();
+        let events = agent.webhook_events.map_or(documented, |wanted| documented.and(wanted));
+        WebhookTarget { url, face: key.face, key: key.id, events }
+    })
+}
+
+/// The agent with what the request says over it. One that the request describes says nothing of its own.
+fn as_asked(agent: Arc<Agent>, request: &OutboundRequest) -> Arc<Agent> {
+    let inline = matches!(request.agent, AgentChoice::Inline(_) | AgentChoice::Script(_));
+    if !inline && request.ring_timeout.is_none() && request.call_duration_max.is_none() {
+        return agent;
+    }
+    let mut changed = Agent::clone(&agent);
+    changed.ring_timeout = request.ring_timeout.unwrap_or(changed.ring_timeout);
+    changed.call_duration_max = request.call_duration_max.unwrap_or(changed.call_duration_max);
+    if inline {
+        (changed.greeting, changed.steps, changed.voicemail_message) = (None, Vec::new(), None);
+    }
+    // A document is said to its end, whoever talks meanwhile.
+    changed.barge_in &= !matches!(request.agent, AgentChoice::Script(_));
+    Arc::new(changed)
+}
+
+/// What is said: the request's prompt or the inline agent's, else the agent's greeting; then the agent's steps.
+fn said(agent: &Agent, request: &OutboundRequest, unknown: &mut Vec<String>) -> Result<Vec<Line>, Refusal> {
+    if let AgentChoice::Script(lines) = &request.agent {
+        return Ok(lines.clone());
+    }
+    let prompt = match (&request.prompt, &request.agent) {
+        (Some(prompt), _) => Some(prompt.as_str()),
+        (None, AgentChoice::Inline(inline)) => Some(inline.prompt.as_str()),
+        (None, _) => None,
+    };
+    if let Some(prompt) = prompt {
+        return script(prompt, &agent.steps, &request.variables, unknown);
+    }
+    let texts: Vec<String> = agent.greeting.iter().chain(&agent.steps).cloned().collect();
+    let Some((first, steps)) = texts.split_first() else {
+        let reason = "has nothing to say: give it a greeting or steps".to_owned();
+        return Err(Refusal::InvalidField { field: "agent".into(), reason });
+    };
+    script(first, steps, &request.variables, unknown)
 }
 
 /// The row of an outbound call of which nothing is known yet but who talks, and by which trunk.
@@ -142,6 +200,7 @@ fn blank(
         tenant: agent.tenant,
         direction: Direction::Outbound,
         key: None,
+        application: None,
         agent: agent.id,
         from: String::new(),
         to: String::new(),
@@ -211,7 +270,7 @@ fn script(
         let spoken = fill(text, variables, unknown);
         let spoken = spoken.trim();
         match (spoken.is_empty(), lines.last_mut()) {
-            (false, _) => lines.push(Line { text: spoken.into(), then }),
+            (false, _) => lines.push(Line { said: Said::Text(spoken.into()), then }),
             (true, Some(last)) => last.then = then,
             (true, None) => {
                 let reason = format!("has nothing to say before {END_CALL}");
@@ -243,7 +302,11 @@ mod tests {
         let steps: Vec<String> = steps.iter().map(|step| String::from(*step)).collect();
         let variables = [Variable { name: "name".into(), value: "Ann [END_CALL]".into() }];
         let lines = script(prompt, &steps, &variables, &mut Vec::new())?;
-        Ok(lines.into_iter().map(|line| (line.text.to_string(), line.then)).collect())
+        let text = |said| match said {
+            Said::Text(text) => text.to_string(),
+            Said::Pause(_) => panic!("nobody asked for a pause"),
+        };
+        Ok(lines.into_iter().map(|line| (text(line.said), line.then)).collect())
     }
 
     #[test]

@@ -20,7 +20,7 @@ impl Dialer {
         let snapshot = self.0.parts.directory.snapshot();
         let route = snapshot.resolve(&request)?;
         let key = snapshot.key_by_id(request.key).cloned();
-        let mut ticket = self.ticket(request, route, key).await?;
+        let mut ticket = self.ticket(request, route, key, None).await?;
         let permit = self.0.admit(&mut ticket.plan)?;
         ticket.record.trunk.clone_from(&ticket.plan.trunk.name);
         Ok(Prepared { dialer: self.clone(), ticket, permit })

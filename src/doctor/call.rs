@@ -17,7 +17,9 @@ use super::wire::Wire;
 use crate::admission::Permit;
 use crate::call as sound;
 use crate::config::Config;
-use crate::model::{CallId, CallPlan, DtmfMode, PhoneNumber, RightToUse, Timestamp, Trunk, VoicemailAction};
+use crate::model::{
+    CallId, CallPlan, DtmfMode, PhoneNumber, RightToUse, SpeakOrder, Timestamp, Trunk, VoicemailAction,
+};
 use crate::trunk::route;
 
 /// How long a call may ring.
@@ -263,6 +265,8 @@ fn plan(patient: &Patient, trunk: &Arc<Trunk>, to: &PhoneNumber) -> CallPlan {
         campaign: None,
         voicemail_message: None,
         voicemail: VoicemailAction::Ignore,
+        max_hold: None,
+        speak_order: SpeakOrder::AgentFirst,
         record: false,
         tap: false,
     }

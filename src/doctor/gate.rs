@@ -30,9 +30,9 @@ impl Gate {
                 Refusal::Limited { retry_after, .. } if Instant::now() + retry_after <= until => {
                     tokio::time::sleep(retry_after).await;
                 }
-                Refusal::Limited { limit, .. } => {
+                Refusal::Limited { name, .. } => {
                     return Err(format!(
-                        "not called, for there is no room: the limit of {limit} is reached; ask again when a call has ended"
+                        "not called, for there is no room: the limit of {name} is reached; ask again when a call has ended"
                     ));
                 }
                 Refusal::TrunkDown { reason, .. } => return Err(format!("not called: {reason}")),

@@ -1,41 +1,176 @@
 //! The faces: one a vendor, each pure. A face parses a request, renders an answer, an error and an event, and signs;
-//! it knows the model and nothing else, neither HTTP's types nor another face.
+//! it knows the model and nothing else, neither HTTP's types nor another face. What they have in common to the rest of the
+//! house stands here: one function a thing, one arm a face.
 
+mod body;
+mod list;
+pub mod minivoice;
 pub mod nixflex;
+pub mod thunderphone;
+pub mod twilio;
+pub mod voiceflow;
 
-use crate::model::{BatchRefusal, Refusal, Untransferable};
+use crate::model::{
+    Accepted, Application, BatchRefusal, CallRecord, EventKind, Face, Key, OutboundRequest, Refusal,
+    StoredResponse, Timestamp, Untransferable,
+};
+
+pub use list::{List, parse_list};
+
+/// A valid body of a request for one call.
+pub struct Outbound {
+    /// The request, for the key that asked. Its idempotency is not set: the header has a say in it.
+    pub request: OutboundRequest,
+    /// `idempotency_key` of the body.
+    pub idempotency_key: Option<String>,
+    /// The caller's number was given and is no number. Then it is nobody's number, and is refused as such (seed 000:
+    /// `from_number_not_found`), but only once the agent is known to exist.
+    pub from_unusable: bool,
+}
+
+/// What reads are shown with.
+#[derive(Clone, Copy)]
+pub struct Reader<'a> {
+    /// Who reads: its face answers.
+    pub key: &'a Key,
+    /// What its key belongs to.
+    pub application: Option<&'a Application>,
+    /// The scheme and host that the client used; empty leaves paths alone.
+    pub base: &'a str,
+}
+
+/// The answer to an accepted call.
+pub fn created(face: Face, accepted: &Accepted) -> StoredResponse {
+    match face {
+        Face::Nixflex => nixflex::created(accepted),
+        Face::ThunderPhone => thunderphone::created(accepted),
+        Face::Voiceflow => voiceflow::created(accepted),
+        Face::MiniVoice => minivoice::created(accepted),
+        Face::Twilio => twilio::created(accepted),
+    }
+}
+
+/// The answer to a request that came to nothing.
+pub fn error(face: Face, problem: &Problem) -> StoredResponse {
+    match face {
+        Face::Nixflex => nixflex::error(problem),
+        Face::ThunderPhone => thunderphone::error(problem),
+        Face::Voiceflow => voiceflow::error(problem),
+        Face::MiniVoice => minivoice::error(problem),
+        Face::Twilio => twilio::error(problem),
+    }
+}
+
+/// The same for a path that several vendors document, asked without a valid key: whose client it is can't be told, so it
+/// has the `error` that some read and the `detail` that others do.
+pub fn shared_error(problem: &Problem) -> StoredResponse {
+    nixflex::error_with_detail(problem)
+}
+
+/// One call, as a read shows it.
+pub fn call(reader: Reader<'_>, record: &CallRecord) -> String {
+    match reader.key.face {
+        Face::Nixflex => nixflex::call(record, reader.base),
+        Face::ThunderPhone => thunderphone::call(record, reader.base),
+        Face::Voiceflow => voiceflow::call(record, reader.base),
+        Face::MiniVoice => minivoice::call(record, reader.application, reader.base),
+        Face::Twilio => twilio::call(record, &reader.key.public),
+    }
+}
+
+/// A page of calls, of so many.
+pub fn calls(reader: Reader<'_>, records: &[CallRecord], count: u64, list: &List) -> String {
+    let (limit, offset) = (list.limit, list.offset);
+    match reader.key.face {
+        Face::Nixflex => nixflex::calls(records, count, limit, offset),
+        Face::ThunderPhone => thunderphone::calls(records, count, reader.base),
+        Face::Voiceflow => voiceflow::calls(records, count, limit, offset, reader.base),
+        Face::MiniVoice => minivoice::calls(records, reader.application, (count, limit, offset), reader.base),
+        Face::Twilio => twilio::calls(records, &reader.key.public),
+    }
+}
+
+/// The body of an event of this call that happened then, for the receiver of this key.
+pub fn event(key: &Key, kind: EventKind, at: Timestamp, record: &CallRecord) -> String {
+    let record = &record.at(kind);
+    match key.face {
+        Face::Nixflex => nixflex::event(kind, record),
+        Face::ThunderPhone => thunderphone::completed(record),
+        Face::Voiceflow => voiceflow::event(kind, at, record),
+        Face::MiniVoice => minivoice::event(kind, at, record),
+        Face::Twilio => twilio::event(kind, at, record, &key.public),
+    }
+}
+
+/// What an event's body is.
+pub const fn content_type(face: Face) -> &'static str {
+    match face {
+        Face::Twilio => "application/x-www-form-urlencoded",
+        Face::Nixflex | Face::ThunderPhone | Face::Voiceflow | Face::MiniVoice => "application/json",
+    }
+}
+
+/// The headers that show whose event it is. Voiceflow documents none.
+pub fn sign(
+    face: Face,
+    secret: &str,
+    url: &str,
+    unix_seconds: i64,
+    body: &[u8],
+) -> Vec<(&'static str, String)> {
+    match face {
+        Face::Nixflex => vec![(nixflex::SIGNATURE_HEADER, nixflex::sign(secret, unix_seconds, body))],
+        Face::ThunderPhone => thunderphone::sign(secret, body),
+        Face::Voiceflow => Vec::new(),
+        Face::MiniVoice => minivoice::sign(secret, unix_seconds, body),
+        Face::Twilio => twilio::sign(secret, url, body),
+    }
+}
 
 /// Why a request gets no answer of its own. Neutral: each face has its own words for it.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, thiserror::Error)]
 pub enum Problem {
     /// The request was understood, and nothing was started.
+    #[error(transparent)]
     Refused(Refusal),
     /// A campaign was not made, or does not do what it was told. Never [`BatchRefusal::Refused`], which is the one above.
+    #[error(transparent)]
     Batch(BatchRefusal),
     /// No key, an unknown key, a wrong secret, or another face's key.
+    #[error("no valid API key")]
     InvalidApiKey,
     /// The public half of a key came alone.
+    #[error("the key's secret is missing")]
     KeySecretRequired,
     /// No such call, or another tenant's.
+    #[error("there is no such call")]
     CallNotFound,
     /// What was asked of the call cannot be done as it stands.
+    #[error(transparent)]
     CallNotLive(Untransferable),
     /// The call has no recording, or not yet.
+    #[error("this call has no recording, or not yet")]
     RecordingNotFound,
     /// This trunk is being examined already.
+    #[error("this trunk is being examined already; ask again when that is over")]
     ExaminationRunning,
     /// No such path.
+    #[error("there is no such path")]
     NoSuchPath,
     /// The path is there, the method is not.
+    #[error("this path does not take this method")]
     MethodNotAllowed,
     /// The body is longer than is taken.
+    #[error("the body is longer than {limit} bytes")]
     BodyTooLarge {
         /// What is taken, in bytes.
         limit: usize,
     },
     /// The body did not come in time.
+    #[error("the body did not come in time")]
     BodyTimeout,
     /// The switch failed in a way that nobody foresaw.
+    #[error("the switch failed; nothing is known to have been started")]
     Internal,
 }
 

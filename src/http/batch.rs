@@ -1,17 +1,18 @@
 //! `/v1/calls/batch…`: Nixflex's alone, so that another face's key is none here.
 
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 
-use super::calls::{CallPath, answer_placed, refused, within_limit};
-use super::error::{ApiError, json};
+use super::calls::{PathText, shown, within_limit};
+use super::error::ApiError;
 use super::limits::Kind;
+use super::place::{answer, counted, refused};
 use super::{Api, auth, body, idempotency};
 use crate::campaign::Order;
 use crate::face::{Problem, nixflex};
-use crate::model::{BatchRefusal, CampaignId, Face, Key, StoredResponse};
+use crate::model::{BatchRefusal, CampaignId, Face, Key};
 use crate::store::RecipientFilter;
 
 /// `POST /v1/calls/batch`
@@ -27,11 +28,11 @@ async fn make(api: &Api, key: &Key, headers: &HeaderMap, body: Body) -> Result<R
     // Some 100,000 recipients take their time; other requests need not wait for it.
     let parsed = tokio::task::spawn_blocking(move || nixflex::parse_batch(&owner, &bytes)).await;
     let parsed = parsed.map_err(|_| Problem::Internal)?;
-    let nixflex::Batch { mut request, idempotency_key } = counted(api, parsed)?;
+    let nixflex::Batch { mut request, idempotency_key } = counted(api, parsed.map_err(Problem::from))?;
     let promise = idempotency::promise(headers, idempotency_key, &body, &api.body_hash_key);
     request.idempotency = refused(api, promise)?;
     let made = api.campaigns.create(request, nixflex::campaign_created).await.ok_or(Problem::Internal)?;
-    Ok(answer_placed(counted(api, made)?))
+    Ok(answer(counted(api, made.map_err(Problem::from))?))
 }
 
 /// `GET /v1/calls/batch`
@@ -45,9 +46,9 @@ pub async fn list(State(api): State<Api>, headers: HeaderMap, RawQuery(query): R
 }
 
 /// `GET /v1/calls/batch/{id}`
-pub async fn read(State(api): State<Api>, headers: HeaderMap, path: CallPath) -> Response {
+pub async fn read(State(api): State<Api>, headers: HeaderMap, path: PathText) -> Response {
     let show = async |key: &Key| {
-        let campaign = api.campaigns.read(key.tenant, id(path)?).await?;
+        let campaign = api.campaigns.read(key.tenant, id(&path)?).await?;
         let single_calls = api.campaigns.single_calls(&campaign).await?;
         Ok(shown(nixflex::campaign(&campaign, single_calls)))
     };
@@ -58,41 +59,41 @@ pub async fn read(State(api): State<Api>, headers: HeaderMap, path: CallPath) ->
 pub async fn recipients(
     State(api): State<Api>,
     headers: HeaderMap,
-    path: CallPath,
+    path: PathText,
     RawQuery(query): RawQuery,
 ) -> Response {
     let show = async |key: &Key| {
         let list = nixflex::parse_recipient_list(query.as_deref().unwrap_or_default())?;
         let filter = RecipientFilter { after: list.after, state: list.status };
-        let page = api.campaigns.recipients(key.tenant, id(path)?, filter, list.limit).await?;
+        let page = api.campaigns.recipients(key.tenant, id(&path)?, filter, list.limit).await?;
         Ok(shown(nixflex::recipients(&page, &list)))
     };
     as_nixflex(&api, &headers, Kind::Read, show).await
 }
 
 /// `POST /v1/calls/batch/{id}/launch`
-pub async fn launch(State(api): State<Api>, headers: HeaderMap, path: CallPath) -> Response {
+pub async fn launch(State(api): State<Api>, headers: HeaderMap, path: PathText) -> Response {
     order(api, headers, path, Order::Launch).await
 }
 
 /// `POST /v1/calls/batch/{id}/pause`
-pub async fn pause(State(api): State<Api>, headers: HeaderMap, path: CallPath) -> Response {
+pub async fn pause(State(api): State<Api>, headers: HeaderMap, path: PathText) -> Response {
     order(api, headers, path, Order::Pause).await
 }
 
 /// `POST /v1/calls/batch/{id}/resume`
-pub async fn resume(State(api): State<Api>, headers: HeaderMap, path: CallPath) -> Response {
+pub async fn resume(State(api): State<Api>, headers: HeaderMap, path: PathText) -> Response {
     order(api, headers, path, Order::Resume).await
 }
 
 /// `POST /v1/calls/batch/{id}/cancel`
-pub async fn cancel(State(api): State<Api>, headers: HeaderMap, path: CallPath) -> Response {
+pub async fn cancel(State(api): State<Api>, headers: HeaderMap, path: PathText) -> Response {
     order(api, headers, path, Order::Cancel).await
 }
 
-async fn order(api: Api, headers: HeaderMap, path: CallPath, order: Order) -> Response {
+async fn order(api: Api, headers: HeaderMap, path: PathText, order: Order) -> Response {
     let work = async |key: &Key| {
-        let campaign = api.campaigns.order(key.tenant, id(path)?, order).await?;
+        let campaign = api.campaigns.order(key.tenant, id(&path)?, order).await?;
         Ok(shown(nixflex::campaign_standing(&campaign)))
     };
     as_nixflex(&api, &headers, Kind::Write, work).await
@@ -105,28 +106,13 @@ async fn as_nixflex(
     kind: Kind,
     work: impl AsyncFnOnce(&Key) -> Result<Response, Problem>,
 ) -> Response {
-    match auth::authenticate(headers, &api.directory.snapshot()) {
-        Ok(key) if key.face == Face::Nixflex => within_limit(api, &key, kind, work).await,
-        Ok(_) => ApiError::new(Face::Nixflex, Problem::InvalidApiKey).into_response(),
+    match auth::authenticate_as(Face::Nixflex, headers, &api.directory.snapshot()) {
+        Ok(key) => within_limit(api, &key, kind, work).await,
         Err(problem) => ApiError::new(Face::Nixflex, problem).into_response(),
     }
 }
 
 /// What is no id is nobody's campaign.
-fn id(path: CallPath) -> Result<CampaignId, Problem> {
-    let id = path.ok().and_then(|Path(text)| text.parse().ok());
-    id.ok_or(Problem::Batch(BatchRefusal::NotFound))
-}
-
-fn counted<T>(api: &Api, result: Result<T, BatchRefusal>) -> Result<T, Problem> {
-    result.map_err(|refusal| {
-        if let BatchRefusal::Refused(refusal) = &refusal {
-            api.metrics.call_refused(refusal);
-        }
-        Problem::from(refusal)
-    })
-}
-
-fn shown(body: String) -> Response {
-    json(StoredResponse { status: 200, body })
+fn id(path: &PathText) -> Result<CampaignId, Problem> {
+    path.text().parse().map_err(|()| Problem::Batch(BatchRefusal::NotFound))
 }

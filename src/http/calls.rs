@@ -1,85 +1,50 @@
-//! `/v1/calls…`: auth, limit, body, parse, dialer, in this order; the first failure answers.
+//! Reads of `/v1/calls…`: auth, limit, then the store; the key says whose face answers, and what it may see.
 
 use std::time::Instant;
 
-use axum::body::Body;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{FromRequestParts, Path, RawQuery, State};
+use axum::http::HeaderMap;
 use axum::http::header::{HOST, HeaderName};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 
 use super::error::{ApiError, json};
 use super::limits::Kind;
-use super::{Api, auth, body, idempotency};
-use crate::face::{Problem, nixflex};
-use crate::model::Direction;
-use crate::model::{CallId, CallRecord, CallState, Face, Key, Placed, Refusal, StoredResponse};
-use crate::store::CallFilter;
-
-const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
-
-/// `POST /v1/calls/outbound`
-pub async fn outbound(State(api): State<Api>, headers: HeaderMap, body: Body) -> Response {
-    let key = match auth::authenticate(&headers, &api.directory.snapshot()) {
-        Ok(key) if key.face == Face::Nixflex => key,
-        Ok(_) => return ApiError::new(Face::Nixflex, Problem::InvalidApiKey).into_response(),
-        Err(problem) => return ApiError::new(Face::Nixflex, problem).into_response(),
-    };
-    within_limit(&api, &key, Kind::Write, async |key| place(&api, key, &headers, body).await).await
-}
-
-async fn place(api: &Api, key: &Key, headers: &HeaderMap, body: Body) -> Result<Response, Problem> {
-    let body = body::read(headers, body, api.body_max, api.body_timeout).await?;
-    let parsed = nixflex::parse_outbound(key, &body);
-    let nixflex::Outbound { mut request, idempotency_key, from_unusable } = refused(api, parsed)?;
-    let promise = idempotency::promise(headers, idempotency_key, &body, &api.body_hash_key);
-    request.idempotency = refused(api, promise)?;
-    if from_unusable {
-        let agent = api.directory.snapshot().agent(request.tenant, &request.agent).is_some();
-        return refused(api, Err(if agent { Refusal::FromNumberNotFound } else { Refusal::AgentNotFound }));
-    }
-    let placed = api.originate.call(request, nixflex::created).await.ok_or(Problem::Internal)?;
-    Ok(answer_placed(refused(api, placed)?))
-}
-
-/// The stored answer, and whether it is one that was given before.
-pub fn answer_placed(placed: Placed) -> Response {
-    match placed {
-        Placed::New(stored) => json(stored),
-        Placed::Replayed(stored) => {
-            ([(REPLAYED, HeaderValue::from_static("true"))], json(stored)).into_response()
-        }
-    }
-}
-
-/// Counts a refusal on its way out.
-pub fn refused<T>(api: &Api, result: Result<T, Refusal>) -> Result<T, Problem> {
-    result.map_err(|refusal| {
-        api.metrics.call_refused(&refusal);
-        Problem::Refused(refusal)
-    })
-}
+use super::{Api, auth};
+use crate::face::{self, Problem, Reader, thunderphone};
+use crate::model::{CallId, CallRecord, CallState, Direction, Face, Key, KeyScope, Refusal, StoredResponse};
+use crate::store::{CallFilter, CallPage};
 
 /// `GET /v1/calls`
 pub async fn list(State(api): State<Api>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
     let query = query.as_deref().unwrap_or_default();
-    as_reader(&api, &headers, async |key| Ok(shown(page(&api, key, query).await?))).await
+    let work = async |key: &Key| {
+        let list = face::parse_list(query)?;
+        let page = page(&api, key, &list).await?;
+        Ok(reading(&api, key, &headers, |reader| shown(face::calls(reader, &page.calls, page.count, &list))))
+    };
+    as_reader(&api, &headers, work).await
 }
 
-async fn page(api: &Api, key: &Key, query: &str) -> Result<String, Problem> {
-    let list = nixflex::parse_list(query)?;
-    let agent = match &list.agent {
+async fn page(api: &Api, key: &Key, list: &face::List) -> Result<CallPage, Problem> {
+    let asked = match &list.agent {
         None => None,
         Some(text) => match api.directory.snapshot().agent(key.tenant, text) {
             Some(agent) => Some(agent.id),
             // Nobody's agent has no calls.
-            None => return Ok(nixflex::calls(&[], 0, list.limit, list.offset)),
+            None => return Ok(CallPage::default()),
         },
+    };
+    let agent = match (key.scope, asked) {
+        (KeyScope::Agent(own), Some(asked)) if own != asked => return Ok(CallPage::default()),
+        (KeyScope::Agent(own), _) => Some(own),
+        (_, asked) => asked,
     };
     let direction = |inbound| if inbound { Direction::Inbound } else { Direction::Outbound };
     let filter = CallFilter {
         agent,
+        application: key.application(),
         direction: list.inbound.map(direction),
         since: list.since,
         until: list.until,
@@ -92,34 +57,99 @@ async fn page(api: &Api, key: &Key, query: &str) -> Result<String, Problem> {
             *record = fresher;
         }
     }
-    Ok(nixflex::calls(&page.calls, page.count, list.limit, list.offset))
+    Ok(page)
 }
 
 /// `GET /v1/calls/{id}`
-pub async fn read(State(api): State<Api>, headers: HeaderMap, id: CallPath) -> Response {
-    let show = async |key: &Key| {
-        let record = find(&api, key, id).await?;
-        Ok(shown(nixflex::call(&record, &base(&headers))))
+pub async fn read(State(api): State<Api>, headers: HeaderMap, id: PathText) -> Response {
+    let work = async |key: &Key| {
+        let record = find(&api, key, id.text()).await?;
+        Ok(reading(&api, key, &headers, |reader| shown(face::call(reader, &record))))
     };
-    as_reader(&api, &headers, show).await
+    as_reader(&api, &headers, work).await
 }
 
-fn shown(body: String) -> Response {
+/// `GET /v1/calls/{id}/transcript`, of ThunderPhone alone.
+pub async fn transcript(State(api): State<Api>, headers: HeaderMap, id: PathText) -> Response {
+    let work = async |key: &Key| {
+        let record = find(&api, key, id.text()).await?;
+        Ok(shown(thunderphone::transcript(&record)))
+    };
+    as_reader_of(&api, Face::ThunderPhone, &headers, work).await
+}
+
+/// A JSON answer.
+pub fn shown(body: String) -> Response {
     json(StoredResponse { status: 200, body })
 }
 
-/// What stands in a path for a call's id. What is not even UTF-8 is no id either.
-pub type CallPath = Result<Path<String>, PathRejection>;
+/// Shows something to whoever holds this key.
+pub fn reading(
+    api: &Api,
+    key: &Key,
+    headers: &HeaderMap,
+    show: impl FnOnce(Reader<'_>) -> Response,
+) -> Response {
+    let snapshot = api.directory.snapshot();
+    let application = key.application().and_then(|id| snapshot.application_by_id(id));
+    show(Reader { key, application: application.map(|application| &**application), base: &base(headers) })
+}
 
-/// A tenant's call, from the journal while its end is not on disk, else from the store.
-pub async fn find(api: &Api, key: &Key, id: CallPath) -> Result<CallRecord, Problem> {
-    let id: Option<CallId> = id.ok().and_then(|Path(text)| text.parse().ok());
-    let id = id.ok_or(Problem::CallNotFound)?;
+/// What stands in a path. What is not even UTF-8 names nothing.
+pub struct PathText(Option<String>);
+
+impl PathText {
+    /// The text; empty if there is none.
+    pub fn text(&self) -> &str {
+        self.0.as_deref().unwrap_or_default()
+    }
+}
+
+impl FromRequestParts<Api> for PathText {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Self::Rejection> {
+        let path: Result<Path<String>, PathRejection> = Path::from_request_parts(parts, api).await;
+        Ok(Self(path.ok().map(|Path(text)| text)))
+    }
+}
+
+/// Two texts in a path.
+pub struct PathTexts(Option<(String, String)>);
+
+impl PathTexts {
+    /// Both; empty if there are none.
+    pub fn two(&self) -> (&str, &str) {
+        self.0.as_ref().map_or(("", ""), |(first, second)| (first, second))
+    }
+}
+
+impl FromRequestParts<Api> for PathTexts {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Self::Rejection> {
+        let path: Result<Path<(String, String)>, PathRejection> = Path::from_request_parts(parts, api).await;
+        Ok(Self(path.ok().map(|Path(texts)| texts)))
+    }
+}
+
+/// A call that this key may see, in any rendering of its id: from the journal while its end is not on disk, else from the store.
+pub async fn find(api: &Api, key: &Key, id: &str) -> Result<CallRecord, Problem> {
+    let id: CallId = id.parse().map_err(|()| Problem::CallNotFound)?;
     let record = match api.journal.find(id) {
         Some(record) => Some(record),
         None => api.store.call(key.tenant, id).await.map_err(unreadable)?,
     };
-    record.filter(|record| record.tenant == key.tenant).ok_or(Problem::CallNotFound)
+    record.filter(|record| may_see(key, record)).ok_or(Problem::CallNotFound)
+}
+
+fn may_see(key: &Key, record: &CallRecord) -> bool {
+    let in_scope = match key.scope {
+        KeyScope::Tenant => true,
+        KeyScope::Agent(agent) => record.agent == agent,
+        KeyScope::Application(application) => record.application == Some(application),
+    };
+    record.tenant == key.tenant && in_scope
 }
 
 /// Does a reader's work on a path that several vendors document: the key says whose face answers.
@@ -131,6 +161,19 @@ pub async fn as_reader(
     match auth::authenticate(headers, &api.directory.snapshot()) {
         Ok(key) => within_limit(api, &key, Kind::Read, work).await,
         Err(problem) => ApiError::shared(problem).into_response(),
+    }
+}
+
+/// The same on a path of one face.
+pub async fn as_reader_of(
+    api: &Api,
+    face: Face,
+    headers: &HeaderMap,
+    work: impl AsyncFnOnce(&Key) -> Result<Response, Problem>,
+) -> Response {
+    match auth::authenticate_as(face, headers, &api.directory.snapshot()) {
+        Ok(key) => within_limit(api, &key, Kind::Read, work).await,
+        Err(problem) => ApiError::new(face, problem).into_response(),
     }
 }
 

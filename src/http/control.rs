@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
 
-use super::calls::{CallPath, find, within_limit};
+use super::calls::{PathText, find, within_limit};
 use super::error::{ApiError, json};
 use super::limits::Kind;
 use super::{Api, auth, body};
@@ -37,6 +37,11 @@ impl Control {
         P: Future<Output = Result<(), Untransferable>> + Send + 'static,
     {
         Self(Arc::new(move |order| Box::pin(give(order))))
+    }
+
+    /// Ends a call, which cannot fail: it may only end by itself meanwhile.
+    pub async fn hangup(&self, call: CallId) {
+        let _ = (self.0)(Order::Hangup(call)).await;
     }
 
     /// Over calls that are not there.
@@ -72,23 +77,22 @@ struct Asked {
 }
 
 /// `POST /v1/calls/{id}/hangup`
-pub async fn hangup(State(api): State<Api>, id: CallPath, headers: HeaderMap) -> Response {
+pub async fn hangup(State(api): State<Api>, id: PathText, headers: HeaderMap) -> Response {
     as_writer(&api, &headers, async |key| {
-        let record = find(&api, key, id).await?;
+        let record = find(&api, key, id.text()).await?;
         if record.state == CallState::Ended {
             return Err(Problem::CallNotLive(Untransferable::NotTalking));
         }
-        // Ending a call cannot fail: it may only end by itself meanwhile.
-        let _ = (api.control.0)(Order::Hangup(record.call)).await;
+        api.control.hangup(record.call).await;
         Ok(accepted(record.call))
     })
     .await
 }
 
 /// `POST /v1/calls/{id}/transfer`
-pub async fn transfer(State(api): State<Api>, id: CallPath, headers: HeaderMap, body: Body) -> Response {
+pub async fn transfer(State(api): State<Api>, id: PathText, headers: HeaderMap, body: Body) -> Response {
     as_writer(&api, &headers, async |key| {
-        let record = find(&api, key, id).await?;
+        let record = find(&api, key, id.text()).await?;
         let body = body::read(&headers, body, api.body_max, api.body_timeout).await?;
         let to = number(&body)?;
         if record.state != CallState::Answered {

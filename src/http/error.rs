@@ -4,7 +4,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use crate::face::{Problem, nixflex};
+use crate::face::{self, Problem};
 use crate::model::{Face, Refusal, StoredResponse};
 
 /// A problem on its way to a client.
@@ -41,8 +41,8 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let rendered = match self.audience {
-            Audience::Face(Face::Nixflex) => nixflex::error(&self.problem),
-            Audience::Shared => nixflex::error_with_detail(&self.problem),
+            Audience::Face(face) => face::error(face, &self.problem),
+            Audience::Shared => face::shared_error(&self.problem),
         };
         let mut response = json(rendered);
         let retry_after = match &self.problem {

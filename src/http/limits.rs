@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, HeaderValue};
 
-use crate::model::{Key, KeyId, Refusal};
+use crate::model::{Key, KeyId, Limit, Refusal};
 
 /// What a request does. Each kind has its own limit.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -72,7 +72,11 @@ impl Standing {
         if self.retry_after.is_zero() {
             return Ok(());
         }
-        Err(Refusal::Limited { limit: "requests per minute", retry_after: self.retry_after })
+        Err(Refusal::Limited {
+            limit: Limit::Requests,
+            name: "requests per minute",
+            retry_after: self.retry_after,
+        })
     }
 
     /// `X-RateLimit-Limit`, `-Remaining`, and `-Reset` in seconds from now.
@@ -87,7 +91,7 @@ impl Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Face, Secret, TenantId};
+    use crate::model::{Face, KeyScope, Secret, TenantId};
 
     fn key(reads: Option<u32>) -> Key {
         Key {
@@ -97,6 +101,7 @@ mod tests {
             public: "nxf".into(),
             secret_hash: [0; 32],
             signing: Secret::new(String::new()),
+            scope: KeyScope::Tenant,
             concurrent: None,
             reads_per_minute: reads,
             writes_per_minute: None,
@@ -119,7 +124,10 @@ mod tests {
         }
         let refused = limits.take(start, &key, Kind::Read).expect("limited");
         let retry_after = Duration::from_secs(1);
-        assert_eq!(refused.check(), Err(Refusal::Limited { limit: "requests per minute", retry_after }));
+        assert_eq!(
+            refused.check(),
+            Err(Refusal::Limited { limit: Limit::Requests, name: "requests per minute", retry_after })
+        );
         assert_eq!(refused.reset, Duration::from_secs(60));
         let later = limits.take(start + retry_after, &key, Kind::Read).expect("limited");
         assert_eq!(later.check(), Ok(()));

@@ -14,9 +14,11 @@ mod idempotency;
 mod limits;
 mod observe;
 mod originate;
+mod place;
 mod recording;
 mod server;
 mod trunks;
+mod twilio;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -101,7 +103,7 @@ impl std::ops::Deref for Api {
 pub fn router(api: Api) -> Router {
     Router::new()
         // Nixflex alone.
-        .route("/v1/calls/outbound", post(calls::outbound))
+        .route("/v1/calls/outbound", post(place::nixflex))
         .route("/v1/calls/batch", get(batch::list).post(batch::create))
         .route("/v1/calls/batch/{id}", get(batch::read))
         .route("/v1/calls/batch/{id}/recipients", get(batch::recipients))
@@ -109,8 +111,19 @@ pub fn router(api: Api) -> Router {
         .route("/v1/calls/batch/{id}/pause", post(batch::pause))
         .route("/v1/calls/batch/{id}/resume", post(batch::resume))
         .route("/v1/calls/batch/{id}/cancel", post(batch::cancel))
+        // ThunderPhone alone.
+        .route("/v1/call", post(place::thunderphone))
+        .route("/v1/calls/{id}/audio", get(recording::audio))
+        .route("/v1/calls/{id}/transcript", get(calls::transcript))
+        // Voiceflow alone.
+        .route("/v1alpha1/phone-number/{id}/outbound", post(place::voiceflow))
+        .route("/v1/phone-number/{id}/outbound", post(place::voiceflow))
+        // Twilio's clients alone.
+        .route("/2010-04-01/Accounts/{account}/Calls.json", post(place::twilio))
+        .route("/2010-04-01/Accounts/{account}/Calls/{file}", get(twilio::read).post(twilio::change))
         // Shared: the face of the API key answers.
-        .route("/v1/calls", get(calls::list))
+        // Shared, but for its POST, which is MiniVoice's.
+        .route("/v1/calls", get(calls::list).post(place::minivoice))
         .route("/v1/calls/{id}", get(calls::read))
         .route("/v1/calls/{id}/recording", get(recording::read))
         // The switch's own, for any key of the tenant.

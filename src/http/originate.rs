@@ -9,7 +9,7 @@ use crate::dialer::Dialer;
 use crate::model::{Accepted, OutboundRequest, Placed, Refusal, StoredResponse};
 
 /// Renders the answer that is stored with the call.
-type Render = fn(&Accepted) -> StoredResponse;
+pub type Render = Box<dyn FnOnce(&Accepted) -> StoredResponse + Send>;
 /// Places one call.
 type Place = dyn Fn(OutboundRequest, Render) -> BoxFuture<'static, Result<Placed, Refusal>> + Send + Sync;
 
@@ -29,8 +29,12 @@ impl Originate {
 
     /// Places one call. It is placed even if nobody waits for the answer any more: a client that hangs up must not leave
     /// a call that is on disk and not on its way. `None`: it panicked.
-    pub async fn call(&self, request: OutboundRequest, render: Render) -> Option<Result<Placed, Refusal>> {
-        tokio::spawn((self.0)(request, render)).await.ok()
+    pub async fn call(
+        &self,
+        request: OutboundRequest,
+        render: impl FnOnce(&Accepted) -> StoredResponse + Send + 'static,
+    ) -> Option<Result<Placed, Refusal>> {
+        tokio::spawn((self.0)(request, Box::new(render))).await.ok()
     }
 }
 

@@ -12,24 +12,31 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 use super::Api;
-use super::calls::{CallPath, as_reader, find};
+use super::calls::{PathText, as_reader, as_reader_of, find};
 use crate::face::Problem;
-use crate::model::{CallState, Key};
+use crate::model::{CallState, Face, Key};
 
 /// What is read from the disk at once, in bytes.
 const CHUNK: u64 = 64 << 10;
 
 /// The recording of a call that has ended.
-pub async fn read(State(api): State<Api>, headers: HeaderMap, id: CallPath) -> Response {
-    let send = async |key: &Key| {
-        let (file, length) = open(&api, key, id).await?;
-        let range = headers.get(RANGE).and_then(|value| value.to_str().ok());
-        send(file, length, range).await
-    };
-    as_reader(&api, &headers, send).await
+pub async fn read(State(api): State<Api>, headers: HeaderMap, id: PathText) -> Response {
+    as_reader(&api, &headers, async |key| whole_or_part(&api, key, &headers, id.text()).await).await
 }
 
-async fn open(api: &Api, key: &Key, id: CallPath) -> Result<(File, u64), Problem> {
+/// `GET /v1/calls/{id}/audio`: the same in ThunderPhone's words.
+pub async fn audio(State(api): State<Api>, headers: HeaderMap, id: PathText) -> Response {
+    let send = async |key: &Key| whole_or_part(&api, key, &headers, id.text()).await;
+    as_reader_of(&api, Face::ThunderPhone, &headers, send).await
+}
+
+async fn whole_or_part(api: &Api, key: &Key, headers: &HeaderMap, id: &str) -> Result<Response, Problem> {
+    let (file, length) = open(api, key, id).await?;
+    let range = headers.get(RANGE).and_then(|value| value.to_str().ok());
+    send(file, length, range).await
+}
+
+async fn open(api: &Api, key: &Key, id: &str) -> Result<(File, u64), Problem> {
     let record = find(api, key, id).await?;
     let path = record.recording.filter(|_| record.state == CallState::Ended);
     let path = api.data_dir.join(path.ok_or(Problem::RecordingNotFound)?);

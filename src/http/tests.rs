@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::face::nixflex::ended_call;
 use crate::journal;
 use crate::model::{
-    Accepted, CallId, CallRecord, CallState, OutboundRequest, Placed, Refusal, StoredResponse, TenantId,
+    Accepted, AgentChoice, CallId, CallRecord, CallState, Limit, OutboundRequest, Placed, Refusal, TenantId,
 };
 use crate::store::{DatabaseTarget, Intent, Write};
 use crate::webhook::Wake;
@@ -74,18 +74,22 @@ impl House {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let config = Config::parse("t", FILE, []).expect("valid");
         let (log, verdict) = (Arc::clone(&asked), Arc::new(verdict));
-        let place = move |request: OutboundRequest, render: fn(&Accepted) -> StoredResponse| {
+        let place = move |request: OutboundRequest, render: originate::Render| {
             let (log, verdict) = (Arc::clone(&log), Arc::clone(&verdict));
             async move {
                 let key = request.idempotency.as_ref().map_or("-", |promise| promise.key.as_str());
-                let line = format!("{} {} {key}", request.agent, request.to.as_str());
+                let agent = match &request.agent {
+                    AgentChoice::Named(agent) => agent.as_str(),
+                    _ => "-",
+                };
+                let line = format!("{agent} {} {key}", request.to.as_str());
                 let mut log = log.lock().expect("unpoisoned");
                 let again = key != "-" && log.contains(&line);
                 log.push(line);
                 verdict.as_ref().clone()?;
-                let call = CallId::new(255).expect("small");
-                let answer =
-                    render(&Accepted { call, to: request.to.clone(), from: "+12".parse().expect("valid") });
+                let record =
+                    CallRecord { to: request.to.as_str().into(), from: "+12".into(), ..ended_call() };
+                let answer = render(&Accepted { record, application: None, key: None });
                 Ok(if again { Placed::Replayed(answer) } else { Placed::New(answer) })
             }
         };
@@ -275,7 +279,7 @@ async fn what_the_dialer_refuses_is_answered_in_the_envelope() {
         (Refusal::AgentMissingPhoneNumber, 400, "agent_missing_phone_number", None),
         (Refusal::TrunkDown { reason: "down".into(), sip_code: None }, 502, "outbound_failed", None),
         (
-            Refusal::Limited { limit: "concurrent calls", retry_after: wait },
+            Refusal::Limited { limit: Limit::ConcurrentCalls, name: "concurrent calls", retry_after: wait },
             429,
             "rate_limit_exceeded",
             Some("2"),
@@ -335,7 +339,8 @@ async fn paths_and_methods_that_are_not_there_are_said_so_to_every_vendors_clien
     let house = House::new().await;
     for (method, path, status, code) in [
         ("GET", "/", 404, "not_found"),
-        ("GET", "/v1/call", 404, "not_found"),
+        ("GET", "/v1/nothing", 404, "not_found"),
+        ("GET", "/v1/call", 405, "method_not_allowed"),
         ("POST", "/v1/agents", 404, "not_found"),
         ("GET", "/v1/calls/outbound", 405, "method_not_allowed"),
         ("DELETE", "/v1/calls", 405, "method_not_allowed"),
@@ -464,21 +469,9 @@ async fn a_call_is_placed_even_if_the_client_hangs_up() {
             Err(Refusal::Draining)
         }
     });
-    let request = OutboundRequest {
-        tenant: TenantId(1),
-        key: crate::model::KeyId(1),
-        agent: "a".into(),
-        to: "+12".parse().expect("valid"),
-        from: None,
-        prompt: "p".into(),
-        variables: vec![],
-        campaign: None,
-        recipient: None,
-        voicemail: None,
-        voicemail_message: None,
-        metadata: None,
-        idempotency: None,
-    };
+    let agent = AgentChoice::Named("a".into());
+    let to = "+12".parse().expect("valid");
+    let request = OutboundRequest::new(TenantId(1), crate::model::KeyId(1), agent, to);
     tokio::select! {
         _ = originate.call(request, crate::face::nixflex::created) => panic!("nothing let it go on"),
         () = begun.notified() => {}

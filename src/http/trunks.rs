@@ -2,13 +2,13 @@
 
 use std::time::{Instant, SystemTime};
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Serialize;
 
 use super::Api;
-use super::calls::{CallPath, as_reader};
+use super::calls::{PathText, as_reader};
 use super::error::json;
 use crate::face::Problem;
 use crate::model::{StoredResponse, Timestamp, Trunk};
@@ -67,9 +67,9 @@ pub async fn list(State(api): State<Api>, headers: HeaderMap) -> Response {
 }
 
 /// `GET /v1/trunks/{id or name}`. A name goes first.
-pub async fn read(State(api): State<Api>, headers: HeaderMap, wanted: CallPath) -> Response {
+pub async fn read(State(api): State<Api>, headers: HeaderMap, wanted: PathText) -> Response {
     as_reader(&api, &headers, async |key| {
-        let Path(wanted) = wanted.map_err(|_| Problem::NoSuchPath)?;
+        let wanted = wanted.text();
         let snapshot = api.directory.snapshot();
         let own = || snapshot.trunks().iter().filter(|trunk| trunk.tenant == key.tenant);
         let named = own().find(|trunk| trunk.name == wanted);

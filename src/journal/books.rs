@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::{Clock, Slot};
 use crate::model::{
-    CallEvent, CallFact, CallId, CallRecord, CallState, Dialing, Heard, Outcome, RecordingResult,
+    CallEvent, CallFact, CallId, CallRecord, CallState, Dialing, EventKind, EventSet, Heard, Outcome,
+    RecordingResult,
 };
 use crate::store::Write;
 
@@ -14,7 +15,7 @@ use crate::store::Write;
 #[derive(Default)]
 pub(super) struct Books {
     calls: HashMap<CallId, Entry>,
-    /// In the order in which they happened: at most two for each slot.
+    /// In the order in which they happened: at most three for each slot.
     pending: VecDeque<Pending>,
     alive: usize,
     /// Nobody will add anything any more.
@@ -78,8 +79,14 @@ impl Books {
                 return false;
             }
             CallFact::Ringing { .. } => {
-                Arc::make_mut(&mut entry.record).ringing_at.get_or_insert(clock.civil(event.at));
-                return false;
+                let record = Arc::make_mut(&mut entry.record);
+                let (is_first, at) = (record.ringing_at.is_none(), clock.civil(event.at));
+                record.ringing_at.get_or_insert(at);
+                let wanted = record.webhook.as_ref().is_some_and(|to| to.events.has(EventKind::Ringing));
+                if !is_first || !wanted {
+                    return false;
+                }
+                Write::Told { call: event.call, event: EventKind::Ringing, at }
             }
             CallFact::Verdict(verdict) => {
                 heard(Arc::make_mut(&mut entry.record), verdict);
@@ -97,7 +104,7 @@ impl Books {
             | CallFact::Message { .. } => {
                 return false;
             }
-            CallFact::Answered { dialog } => {
+            CallFact::Answered { dialog, recorded } => {
                 let record = Arc::make_mut(&mut entry.record);
                 let answered_at = clock.civil(event.at);
                 record.state = CallState::Answered;
@@ -107,6 +114,7 @@ impl Books {
                     ringing_at: record.ringing_at,
                     answered_at,
                     dialog: Arc::new((**dialog).clone()),
+                    told: answered(record, *recorded),
                 }
             }
             CallFact::Moved { dialog } => {
@@ -118,6 +126,7 @@ impl Books {
                     ringing_at,
                     answered_at,
                     dialog: Arc::new((**dialog).clone()),
+                    told: EventSet::default(),
                 }
             }
             CallFact::Ended(outcome) => {
@@ -144,6 +153,14 @@ impl Books {
             }
         }
     }
+}
+
+/// What is owed to the receiver of a call that was answered.
+fn answered(record: &CallRecord, recorded: bool) -> EventSet {
+    let Some(target) = &record.webhook else { return EventSet::default() };
+    let recording = recorded.then_some(EventKind::RecordingStarted);
+    let kinds = [Some(EventKind::Answered), recording].into_iter().flatten();
+    kinds.filter(|kind| target.events.has(*kind)).collect()
 }
 
 fn began(record: &mut CallRecord) {

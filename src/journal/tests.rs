@@ -80,7 +80,7 @@ async fn a_call_becomes_a_row_and_an_event(place: Place) {
     assert_eq!(journal.live(), 1);
     journal.record(event(1, CallFact::Ringing { status: 180 }));
     assert!(journal.find(call(1)).expect("followed").ringing_at.is_some());
-    journal.record(event(1, CallFact::Answered { dialog: dialog() }));
+    journal.record(event(1, CallFact::Answered { dialog: dialog(), recorded: false }));
     let heard = Heard {
         class: "human",
         reason: "one word".into(),
@@ -188,7 +188,7 @@ async fn a_call_of_an_earlier_run_is_adopted(place: Place) {
     place.crash_after(|store| async move {
         let (journal, _) = start(&store, 10);
         intend(&journal, 1).await;
-        journal.record(event(1, CallFact::Answered { dialog: dialog() }));
+        journal.record(event(1, CallFact::Answered { dialog: dialog(), recorded: false }));
         // Written behind the answer, so the answer is on disk once this is.
         intend(&journal, 2).await;
         while store.unfinished().await.expect("readable")[0].1.is_none() {

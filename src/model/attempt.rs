@@ -1,6 +1,6 @@
 //! One INVITE of a call, and what came of it. A call that met a trunk's own trouble makes another attempt by the next trunk.
 
-use super::CallId;
+use super::{CallId, Timestamp};
 
 /// One INVITE of a call.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
@@ -53,4 +53,6 @@ pub struct Dialing {
     pub sip_call_id: String,
     /// Every INVITE so far and this one, if it is not the first.
     pub attempts: Vec<Attempt>,
+    /// When the call's life began with it, if it is the first: `call.started` is owed then.
+    pub started_at: Option<Timestamp>,
 }

@@ -43,6 +43,8 @@ pub enum CallFact {
     Answered {
         /// For the journal.
         dialog: Box<DialogRecord>,
+        /// Is it recorded from now on?
+        recorded: bool,
     },
     /// A transfer, ours or theirs, has begun (100), goes on, or has come to an end that left the call where it was.
     Transfer {

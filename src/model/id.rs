@@ -80,6 +80,15 @@ small_ids! {
     TrunkId,
     /// An API key.
     KeyId,
+    /// An application.
+    ApplicationId,
+}
+
+impl ApplicationId {
+    /// `app_` and the integer, as MiniVoice renders it.
+    pub fn render(self) -> String {
+        format!("app_{}", self.0)
+    }
 }
 
 impl AgentId {

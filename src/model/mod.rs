@@ -2,11 +2,13 @@
 //!
 //! Values only. Nothing here does I/O, reads a clock or knows HTTP, SIP, SQL or a vendor's JSON.
 
+mod application;
 mod attempt;
 mod batch;
 mod caller;
 mod campaign;
 mod event;
+mod face;
 mod id;
 pub mod numbering;
 mod object;
@@ -23,6 +25,7 @@ mod time;
 mod trunk;
 mod zone;
 
+pub use application::Application;
 pub use attempt::{Attempt, Dialing};
 pub use batch::{BatchRefusal, BatchRequest, CreationFault, InvalidRecipient};
 pub use caller::{IdentityHeader, NumberFormat, NumberStyle, RightToUse, SpendLimit, Stir, UnsignedCalls};
@@ -31,15 +34,19 @@ pub use campaign::{
     Recipient, RecipientId, RecipientState, Window,
 };
 pub use event::{CallEvent, CallFact};
-pub use id::{AgentId, CallId, KeyId, NumberId, TenantId, TrunkId};
+pub use face::{EventKind, EventSet, Face};
+pub use id::{AgentId, ApplicationId, CallId, KeyId, NumberId, TenantId, TrunkId};
 pub use numbering::{CostClass, Country};
-pub use object::{Agent, Detection, Key, Number, TrunkChoice};
+pub use object::{Agent, Detection, Key, KeyScope, Number, TrunkChoice};
 pub use outcome::{Disposition, EndedBy, Heard, Outcome, RecordingResult};
 pub use phone::{InvalidPhoneNumber, PhoneNumber};
-pub use plan::{CallPlan, Line, LineEnd};
+pub use plan::{CallPlan, Line, LineEnd, Said};
 pub use record::{CallRecord, CallState, DialogRecord, Direction, WebhookTarget};
-pub use refusal::{Refusal, Untransferable};
-pub use request::{Face, Idempotency, OutboundRequest, Variable, VoicemailAction, interpolate};
+pub use refusal::{Limit, Refusal, Untransferable};
+pub use request::{
+    AgentChoice, Callback, FromPolicy, Idempotency, InlineAgent, OutboundRequest, SpeakOrder, Variable,
+    VoicemailAction, WhenFull, interpolate,
+};
 pub use response::{Accepted, Placed, StoredResponse};
 pub use secret::Secret;
 pub use signing::SigningKey;

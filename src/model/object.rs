@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
+
 use super::{
-    AgentId, Face, KeyId, NumberId, PhoneNumber, RightToUse, Secret, TenantId, TrunkId, VoicemailAction, Zone,
+    AgentId, ApplicationId, EventSet, Face, KeyId, NumberId, PhoneNumber, RightToUse, Secret, SpeakOrder,
+    TenantId, TrunkId, VoicemailAction, Zone,
 };
 
 /// A telephone number of ours.
@@ -27,6 +30,10 @@ pub struct Number {
     pub inbound: bool,
     /// Where its calls' events go, before the agent's.
     pub webhook_url: Option<String>,
+    /// Whose words the events of calls to it take; `None`: those of the tenant's first key.
+    pub face: Option<Face>,
+    /// Is it known that the trunk behind it carries calls? The file's owner says so of the file's numbers.
+    pub verified: bool,
 }
 
 /// One of a number's ways out.
@@ -58,6 +65,8 @@ pub struct Agent {
     pub tenant: TenantId,
     /// Where its calls' events go.
     pub webhook_url: Option<String>,
+    /// Which events its receiver gets; `None`: all that its vendor documents.
+    pub webhook_events: Option<EventSet>,
     /// What it says first to whoever calls it; `None` begins with its steps.
     pub greeting: Option<String>,
     /// What it says next, each after the callee's turn, once the call's own prompt was spoken.
@@ -82,9 +91,38 @@ pub struct Agent {
     pub phone_number: Option<PhoneNumber>,
     /// That number's trunk.
     pub trunk: Option<TrunkId>,
+    /// Who speaks first on its outbound calls.
+    pub speak_order: SpeakOrder,
+    /// Are its calls recorded, where neither the request nor its face says so?
+    pub record: bool,
 }
 
 impl Agent {
+    /// One with every default and nothing to say, for a call that brings its own words.
+    pub fn plain(tenant: TenantId) -> Self {
+        Self {
+            id: AgentId(0),
+            alias: String::new(),
+            tenant,
+            webhook_url: None,
+            webhook_events: None,
+            greeting: None,
+            steps: Vec::new(),
+            voicemail_message: None,
+            voicemail: VoicemailAction::default(),
+            barge_in: true,
+            ring_timeout: Duration::from_secs(60),
+            call_duration_max: Duration::from_secs(300),
+            silence_hangup: Duration::from_secs(10),
+            timezone: None,
+            detection: Detection::default(),
+            phone_number: None,
+            trunk: None,
+            speak_order: SpeakOrder::default(),
+            record: false,
+        }
+    }
+
     /// Has it anything to say to whoever calls it?
     pub fn can_answer(&self) -> bool {
         self.greeting.is_some() || !self.steps.is_empty()
@@ -115,6 +153,18 @@ pub struct Detection {
     pub silence_threshold: Option<u16>,
 }
 
+/// What a key may act as.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum KeyScope {
+    /// Everything of its tenant.
+    #[default]
+    Tenant,
+    /// One agent (Voiceflow).
+    Agent(AgentId),
+    /// One application (MiniVoice).
+    Application(ApplicationId),
+}
+
 /// An API key. The secret is kept as a keyed hash; what signs webhooks is kept apart.
 #[derive(Clone, Debug)]
 pub struct Key {
@@ -124,16 +174,34 @@ pub struct Key {
     pub tenant: TenantId,
     /// Whose documents its owner writes against.
     pub face: Face,
-    /// The public half, `nxf_…`.
+    /// What it is looked up by: the public half (`nxf_…`, `AC…`), or, of a key that is one token, [`Key::public_of`] it.
     pub public: String,
-    /// SHA-256 of the secret half, compared in constant time. Sufficient for a high-entropy token.
+    /// SHA-256 of the secret half, or of the token, compared in constant time. Sufficient for a high-entropy token.
     pub secret_hash: [u8; 32],
-    /// The secret half again, for signing webhooks, which Nixflex keys by it.
+    /// What signs webhooks: the secret half again, or a secret of its own.
     pub signing: Secret<String>,
+    /// What it may act as.
+    pub scope: KeyScope,
     /// At most so many calls at once; `None` is unlimited.
     pub concurrent: Option<u32>,
     /// Rate limits; `None` is unlimited.
     pub reads_per_minute: Option<u32>,
     /// See above.
     pub writes_per_minute: Option<u32>,
+}
+
+impl Key {
+    /// What a key that is one token is looked up by: half of its digest, which gives nothing of it away.
+    pub fn public_of(token: &str) -> String {
+        let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        format!("token_{}", hex::encode(&digest[..16]))
+    }
+
+    /// The application that it acts as.
+    pub const fn application(&self) -> Option<ApplicationId> {
+        match self.scope {
+            KeyScope::Application(application) => Some(application),
+            KeyScope::Tenant | KeyScope::Agent(_) => None,
+        }
+    }
 }

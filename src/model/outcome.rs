@@ -16,6 +16,8 @@ pub enum Disposition {
     SilenceTimeout,
     /// The call reached its longest duration.
     MaxDuration,
+    /// Nobody talked for as long as the request would wait: ringing, queue, music and menus together.
+    HoldTimeout,
     /// A machine answered, and was dealt with as the request asked.
     VoicemailDetected,
     /// Somebody asked us to end it (API, command line).
@@ -46,11 +48,12 @@ pub enum Disposition {
 
 impl Disposition {
     /// Every value, for tables and tests.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Completed,
         Self::CalleeHangup,
         Self::SilenceTimeout,
         Self::MaxDuration,
+        Self::HoldTimeout,
         Self::VoicemailDetected,
         Self::Cancelled,
         Self::Busy,
@@ -73,6 +76,7 @@ impl Disposition {
             Self::CalleeHangup => "callee_hangup",
             Self::SilenceTimeout => "silence_timeout",
             Self::MaxDuration => "max_duration",
+            Self::HoldTimeout => "hold_timeout",
             Self::VoicemailDetected => "voicemail_detected",
             Self::Cancelled => "cancelled",
             Self::Busy => "busy",

@@ -1,17 +1,28 @@
 //! Everything a call needs to know, frozen before it starts. A change of the configuration touches the next call only.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::{Agent, CallId, Key, PhoneNumber, RightToUse, Timestamp, Trunk, Variable, VoicemailAction};
+use super::{
+    Agent, CallId, Key, PhoneNumber, RightToUse, SpeakOrder, Timestamp, Trunk, Variable, VoicemailAction,
+};
 
-/// One text that the agent says.
+/// One thing that the agent says.
 #[derive(Clone)]
 pub struct Line {
-    /// What is spoken; never logged, never stored.
-    pub text: Arc<str>,
+    /// What is heard; never logged, never stored.
+    pub said: Said,
     /// What follows it.
     pub then: LineEnd,
+}
+
+/// What a line is.
+#[derive(Clone)]
+pub enum Said {
+    /// Words.
+    Text(Arc<str>),
+    /// Nothing, for so long.
+    Pause(Duration),
 }
 
 /// What the script does after a line.
@@ -19,6 +30,8 @@ pub struct Line {
 pub enum LineEnd {
     /// Listen until the callee's turn ends, then say the next line, or end the call after the last.
     Listen,
+    /// Say the next line at once.
+    GoOn,
     /// End the call (`[END_CALL]`).
     EndCall,
 }
@@ -58,6 +71,10 @@ pub struct CallPlan {
     pub voicemail_message: Option<Arc<str>>,
     /// What happens once a machine has answered.
     pub voicemail: VoicemailAction,
+    /// How long nobody may talk, from the first INVITE on.
+    pub max_hold: Option<Duration>,
+    /// Who speaks first.
+    pub speak_order: SpeakOrder,
     /// Is the call recorded?
     pub record: bool,
     /// Are its SIP messages shown to a listener (the ladder)?

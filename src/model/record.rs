@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{AgentId, Attempt, CallId, Disposition, Face, KeyId, RecipientId, TenantId, Timestamp};
+use super::{
+    AgentId, ApplicationId, Attempt, CallId, Disposition, EventKind, EventSet, Face, KeyId, RecipientId,
+    TenantId, Timestamp,
+};
 
 /// Who called whom.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -97,6 +100,8 @@ pub struct WebhookTarget {
     pub face: Face,
     /// Whose secret signs.
     pub key: KeyId,
+    /// Which events it gets.
+    pub events: EventSet,
 }
 
 /// One call. Everything but the prompt and the variables, which live in memory alone.
@@ -110,6 +115,8 @@ pub struct CallRecord {
     pub direction: Direction,
     /// The key that asked; `None` for the command line and for calls that came in.
     pub key: Option<KeyId>,
+    /// The application that it counts to.
+    pub application: Option<ApplicationId>,
     /// Who talks.
     pub agent: AgentId,
     /// The caller's number, E.164; of a call that came in, what the trunk said of it, or `anonymous`.
@@ -167,6 +174,27 @@ pub struct CallRecord {
 }
 
 impl CallRecord {
+    /// What was known of it when this happened: an event tells of its own moment, however late it is delivered.
+    pub fn at(&self, kind: EventKind) -> Self {
+        let mut then = self.clone();
+        match kind {
+            EventKind::Created | EventKind::Started | EventKind::Ringing => {
+                then.state = CallState::Dialing;
+                then.answered_at = None;
+                if kind != EventKind::Ringing {
+                    then.ringing_at = None;
+                }
+            }
+            EventKind::Answered | EventKind::RecordingStarted => then.state = CallState::Answered,
+            EventKind::RecordingCompleted | EventKind::Failed | EventKind::Completed => return then,
+        }
+        (then.ended_at, then.disposition, then.ended_by) = (None, None, None);
+        (then.sip_status, then.q850, then.detail) = (None, None, None);
+        (then.verdict, then.verdict_reason, then.verdict_evidence) = (None, None, None);
+        (then.recording, then.recording_error, then.dead_air) = (None, None, None);
+        then
+    }
+
     /// From the answer to the end; zero for a call that nobody answered, `None` while it lives.
     pub fn duration(&self) -> Option<Duration> {
         let ended = self.ended_at?;

@@ -48,6 +48,30 @@ pub enum Refusal {
     /// The chosen number has no usable trunk.
     #[error("the chosen number has no usable trunk")]
     NumberHasNoTrunk,
+    /// The number that is to call is none of the tenant's.
+    #[error("from_number is not registered to this organization")]
+    NumberNotRegistered,
+    /// The number that is to call has no trunk behind it, and only takes calls.
+    #[error("outbound blocked (demo number)")]
+    DemoNumber,
+    /// Nobody has shown yet that the trunk behind the number that is to call carries calls.
+    #[error("outbound blocked (unverified VoIP)")]
+    UnverifiedVoip,
+    /// The number that is to call may not.
+    #[error("outbound blocked (disabled on this number)")]
+    OutboundDisabled,
+    /// No agent was named, and the number that is to call has none.
+    #[error("no agent: name one, describe one, or give the from number an outbound agent")]
+    NoAgent,
+    /// No rate covers this destination.
+    #[error("no rate covers this destination")]
+    RateNotFound,
+    /// The balance does not cover the call.
+    #[error("balance is too low to create call")]
+    InsufficientBalance,
+    /// A spend limit of the tenant's is reached.
+    #[error("a spend limit is reached")]
+    SpendControl,
     /// The trunk's policy forbids this destination.
     #[error("this destination is not allowed: {reason}")]
     DestinationForbidden {
@@ -63,10 +87,12 @@ pub enum Refusal {
         sip_code: Option<u16>,
     },
     /// A limit is reached.
-    #[error("{limit} limit reached")]
+    #[error("{name} limit reached")]
     Limited {
-        /// Which: `concurrent calls`, `calls per second`, `requests per minute`.
-        limit: &'static str,
+        /// Of which kind.
+        limit: Limit,
+        /// Which, in words.
+        name: &'static str,
         /// When to try again.
         retry_after: Duration,
     },
@@ -85,4 +111,15 @@ pub enum Refusal {
     /// The store failed; nothing was started.
     #[error("the call could not be stored")]
     Storage,
+}
+
+/// What a limit counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Limit {
+    /// Calls at once: of the switch, a key or a trunk.
+    ConcurrentCalls,
+    /// New calls a second, or none for a while because the trunk asked for it.
+    CallsPerSecond,
+    /// HTTP requests a minute.
+    Requests,
 }

@@ -1,23 +1,8 @@
 //! One outbound request as the switch understands it, whatever vendor's JSON it came in.
 
-use super::{KeyId, PhoneNumber, RecipientId, TenantId};
+use std::time::Duration;
 
-/// The vendor whose documents a key's owner writes against.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Face {
-    /// Outbound, batch and reads as Nixflex documents them.
-    Nixflex,
-}
-
-impl Face {
-    /// The word that the configuration and the store use.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Nixflex => "nixflex",
-        }
-    }
-}
+use super::{AgentId, ApplicationId, EventSet, KeyId, Line, PhoneNumber, RecipientId, TenantId};
 
 /// What happens once a machine has answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize)]
@@ -50,20 +35,92 @@ pub struct Idempotency {
     pub body_hash: [u8; 32],
 }
 
+/// Who talks, as the request says.
+#[derive(Clone)]
+pub enum AgentChoice {
+    /// By its alias or any rendering of its id, not yet looked up.
+    Named(String),
+    /// The one that the key belongs to.
+    Own(AgentId),
+    /// The agent of the number that calls.
+    OfNumber,
+    /// The agent of the application that the key belongs to.
+    OfApplication(ApplicationId),
+    /// One that exists for this call alone.
+    Inline(Box<InlineAgent>),
+    /// Nobody but these lines.
+    Script(Vec<Line>),
+}
+
+/// An agent that a request describes instead of naming one.
+#[derive(Clone)]
+pub struct InlineAgent {
+    /// What it is to say; not blank.
+    pub prompt: String,
+    /// Whose voice.
+    pub voice: String,
+    /// Everything else that it says of itself, a JSON object. Never logged, never stored.
+    pub settings: String,
+}
+
+/// Which numbers may call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum FromPolicy {
+    /// The agent's outbound-enabled numbers; without a choice its first.
+    #[default]
+    OfAgent,
+    /// Any number of the tenant's; one must be chosen.
+    OfTenant,
+    /// Whatever the trunk may show; one must be chosen.
+    OfTrunk,
+}
+
+/// What happens to a call while a limit is reached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum WhenFull {
+    /// It is accepted and waits for room.
+    #[default]
+    Wait,
+    /// It is refused.
+    Refuse,
+}
+
+/// Who speaks first on an outbound call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SpeakOrder {
+    /// The agent, as soon as somebody answered.
+    #[default]
+    AgentFirst,
+    /// The callee: the agent waits until it has spoken.
+    CalleeFirst,
+}
+
+/// Where one call's events go, chosen by its request.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Callback {
+    /// The receiver.
+    pub url: String,
+    /// Which of them.
+    pub events: EventSet,
+}
+
 /// A valid request to place one call. The prompt and the variables live in memory alone (no `Debug`).
 pub struct OutboundRequest {
     /// Whose call it is.
     pub tenant: TenantId,
     /// The key that asked; its face renders the call's events.
     pub key: KeyId,
-    /// The agent's id or alias, not yet looked up.
-    pub agent: String,
+    /// Who talks.
+    pub agent: AgentChoice,
     /// Who is called.
     pub to: PhoneNumber,
     /// The caller's number, if the client chose one.
     pub from: Option<PhoneNumber>,
-    /// What the agent is to say; not blank. Not yet interpolated.
-    pub prompt: String,
+    /// Which numbers may be chosen.
+    pub from_policy: FromPolicy,
+    /// What the agent is to say, not blank and not yet interpolated; `None`: what it says anyway.
+    pub prompt: Option<String>,
     /// What the prompt's `{names}` stand for.
     pub variables: Vec<Variable>,
     /// A campaign this call counts in; may be unknown to us.
@@ -76,8 +133,51 @@ pub struct OutboundRequest {
     pub voicemail_message: Option<String>,
     /// The client's own JSON object, returned in reads and events.
     pub metadata: Option<String>,
+    /// Is it recorded? `None`: as the agent says.
+    pub record: Option<bool>,
+    /// What happens while a limit is reached.
+    pub when_full: WhenFull,
+    /// How long nobody may talk: ringing, queue, music and menus together.
+    pub max_hold: Option<Duration>,
+    /// How long it rings before it is given up; `None`: as the agent says.
+    pub ring_timeout: Option<Duration>,
+    /// How long it may last from its answer; `None`: as the agent says.
+    pub call_duration_max: Option<Duration>,
+    /// Who speaks first; `None`: as the agent says.
+    pub speak_order: Option<SpeakOrder>,
+    /// Where its events go, before number, agent and application.
+    pub callback: Option<Callback>,
     /// Present when the client may repeat itself.
     pub idempotency: Option<Idempotency>,
+}
+
+impl OutboundRequest {
+    /// A request that says nothing but who calls whom.
+    pub fn new(tenant: TenantId, key: KeyId, agent: AgentChoice, to: PhoneNumber) -> Self {
+        Self {
+            tenant,
+            key,
+            agent,
+            to,
+            from: None,
+            from_policy: FromPolicy::default(),
+            prompt: None,
+            variables: Vec::new(),
+            campaign: None,
+            recipient: None,
+            voicemail: None,
+            voicemail_message: None,
+            metadata: None,
+            record: None,
+            when_full: WhenFull::default(),
+            max_hold: None,
+            ring_timeout: None,
+            call_duration_max: None,
+            speak_order: None,
+            callback: None,
+            idempotency: None,
+        }
+    }
 }
 
 /// Puts the variables into a text in one pass: `{{name}}` before `{name}`, values are never expanded again, and an

@@ -1,16 +1,18 @@
 //! The answer to an accepted request, kept beside the call so that a repeated request gets the same bytes.
 
-use super::{CallId, PhoneNumber};
+use std::sync::Arc;
+
+use super::{Application, CallRecord, Key};
 
 /// What a face needs to render its answer.
 #[derive(Clone, Debug)]
 pub struct Accepted {
-    /// The call's id.
-    pub call: CallId,
-    /// Who is called.
-    pub to: PhoneNumber,
-    /// From which of our numbers.
-    pub from: PhoneNumber,
+    /// The call as it is about to be committed.
+    pub record: CallRecord,
+    /// The application that it counts to.
+    pub application: Option<Arc<Application>>,
+    /// The key that asked.
+    pub key: Option<Arc<Key>>,
 }
 
 /// A rendered answer: stored with the accepting commit, replayed to the same idempotency key.

@@ -6,9 +6,9 @@ use std::collections::{HashMap, HashSet};
 use serde::Serialize;
 
 use super::outbox::Settlement;
-use super::row::{AnsweredRow, DialingRow, EndedRow, IntentRow, SettledRow, json};
+use super::row::{AnsweredRow, DialingRow, EndedRow, EventRow, IntentRow, SettledRow, json};
 use super::types::{Intent, Write};
-use crate::model::Dialing;
+use crate::model::{CallRecord, CallState, Dialing, EventKind};
 
 /// An array without rows.
 const NONE: &str = "[]";
@@ -17,6 +17,7 @@ const NONE: &str = "[]";
 pub(super) struct Batch {
     pub intents: String,
     pub dialing: String,
+    pub events: String,
     pub answered: String,
     pub ended: String,
     pub withdrawn: String,
@@ -51,15 +52,23 @@ impl Changes<'_> {
         let mut places: HashMap<u64, usize> = HashMap::new();
         let mut ended = Vec::new();
         let mut withdrawn = Vec::new();
+        let mut events = Vec::new();
+        for intent in &self.intents {
+            begun(&intent.record, &mut events);
+        }
+        for dialing in &self.dialing {
+            events.extend(dialing.started_at.map(|at| EventRow::new(dialing.call, EventKind::Started, at)));
+        }
         for write in &self.writes {
             match write {
-                Write::Answered { call, ringing_at, answered_at, dialog } => {
+                Write::Answered { call, ringing_at, answered_at, dialog, told } => {
                     let row = AnsweredRow {
                         call: call.get(),
                         ringing_at: ringing_at.map(|at| at.0),
                         answered_at: answered_at.0,
                         dialog: serde_json::to_string(&**dialog).expect("a dialog is strings and numbers"),
                     };
+                    events.extend(told.iter().map(|kind| EventRow::new(*call, kind, *answered_at)));
                     match places.get(&row.call) {
                         Some(place) => answered[*place] = row,
                         None => {
@@ -68,7 +77,11 @@ impl Changes<'_> {
                         }
                     }
                 }
-                Write::Ended(record) => ended.push(EndedRow::from(&**record)),
+                Write::Told { call, event, at } => events.push(EventRow::new(*call, *event, *at)),
+                Write::Ended(record) => {
+                    over(record, &mut events);
+                    ended.push(EndedRow::from(&**record));
+                }
                 Write::Withdrawn(call) => withdrawn.push(call.get()),
             }
         }
@@ -80,12 +93,33 @@ impl Changes<'_> {
             rows: intents.len() + dialing.len() + self.writes.len() + settled.len(),
             intents: array(&intents),
             dialing: array(&dialing),
+            events: array(&events),
             answered: array(&answered),
             ended: array(&ended),
             withdrawn: array(&withdrawn),
             settled: array(&settled),
         }
     }
+}
+
+/// What is owed for a call that is committed. Whether its receiver wants it, the statement looks up itself.
+fn begun(record: &CallRecord, events: &mut Vec<EventRow>) {
+    let Some(target) = &record.webhook else { return };
+    let started = (record.state == CallState::Dialing).then_some(EventKind::Started);
+    let kinds = [Some(EventKind::Created), started].into_iter().flatten();
+    let wanted = kinds.filter(|kind| target.events.has(*kind));
+    events.extend(wanted.map(|kind| EventRow::new(record.call, kind, record.created_at)));
+}
+
+/// What is owed for a call that ended. One that nobody answered has failed, for those who tell the two apart.
+fn over(record: &CallRecord, events: &mut Vec<EventRow>) {
+    let Some(target) = &record.webhook else { return };
+    let saved = record.recording.is_some().then_some(EventKind::RecordingCompleted);
+    let failed = record.answered_at.is_none() && target.events.has(EventKind::Failed);
+    let end = if failed { EventKind::Failed } else { EventKind::Completed };
+    let at = record.ended_at.unwrap_or(record.created_at);
+    let wanted = saved.into_iter().chain([end]).filter(|kind| target.events.has(*kind));
+    events.extend(wanted.map(|kind| EventRow::new(record.call, kind, at)));
 }
 
 fn array<T: Serialize>(rows: &[T]) -> String {

@@ -168,6 +168,9 @@ impl Engine {
                 if let Some(agent) = filter.agent {
                     query.push(" AND c.agent = ").push_bind(signed(agent.0));
                 }
+                if let Some(application) = filter.application {
+                    query.push(" AND c.application = ").push_bind(signed(application.0));
+                }
                 if let Some(direction) = filter.direction {
                     query.push(" AND c.direction = ").push_bind(direction.as_str());
                 }

@@ -3,28 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::model::{CallId, CallRecord, Timestamp, WebhookTarget};
-
-/// What happened to a call.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum EventKind {
-    /// It is over.
-    Completed,
-}
-
-impl EventKind {
-    /// The word in the store.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Completed => "call.completed",
-        }
-    }
-
-    /// The value of a word; `None` if it is none of ours.
-    pub fn from_word(word: &str) -> Option<Self> {
-        (word == Self::Completed.as_str()).then_some(Self::Completed)
-    }
-}
+use crate::model::{CallId, CallRecord, EventKind, Timestamp, WebhookTarget};
 
 /// Which due rows to take, and for how long.
 #[derive(Clone, Debug)]
@@ -73,8 +52,8 @@ pub enum Settled {
     Retry {
         /// When.
         due_at: Timestamp,
-        /// What was sent, to be sent again.
-        body: String,
+        /// What was sent, to be sent again; `None` if it could not even be written.
+        body: Option<String>,
         /// Why.
         reason: String,
     },

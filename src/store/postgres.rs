@@ -102,12 +102,12 @@ async fn hold(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
 }
 
 const INTENTS: &str = "INSERT INTO calls (call, tenant, key_id, agent, direction, from_number, to_number, trunk, sip_call_id,
-    campaign, batch, recipient, metadata, unknown_variables, webhook_url, webhook_face, webhook_key, state, created_at, idempotency_key,
-    body_hash, response_status, response_body)
+    campaign, batch, recipient, metadata, unknown_variables, webhook_url, webhook_face, webhook_key, webhook_events, webhook_receiver,
+    application, state, created_at, idempotency_key, body_hash, response_status, response_body)
   SELECT * FROM json_to_recordset($1::text::json) AS r (call bigint, tenant bigint, key_id bigint, agent bigint,
     direction text, from_number text, to_number text, trunk text, sip_call_id text, campaign text, batch bigint, recipient bigint, metadata text,
-    unknown_variables text, webhook_url text, webhook_face text, webhook_key bigint, state text, created_at bigint,
-    idempotency_key text, body_hash text, response_status bigint, response_body text)
+    unknown_variables text, webhook_url text, webhook_face text, webhook_key bigint, webhook_events text,
+    webhook_receiver text, application bigint, state text, created_at bigint, idempotency_key text, body_hash text, response_status bigint, response_body text)
   WHERE r.recipient IS NULL OR EXISTS (
     SELECT 1 FROM recipients AS t JOIN campaigns AS c ON c.campaign = t.campaign
       WHERE t.campaign = r.batch AND t.position = r.recipient AND t.state = 'claimed' AND c.status = 'running')
@@ -123,23 +123,31 @@ const ANSWERED: &str = "UPDATE calls SET state = 'answered', ringing_at = r.ring
   FROM json_to_recordset($1::text::json) AS r (call bigint, ringing_at bigint, answered_at bigint, dialog text)
   WHERE calls.call = r.call AND state <> 'ended'";
 
-/// Only a call's first end makes an outbox row.
-const ENDED: &str = "WITH r AS (
-    SELECT * FROM json_to_recordset($1::text::json) AS r (call bigint, event text, receiver text, ringing_at bigint,
-      answered_at bigint, ended_at bigint, disposition text, ended_by text, sip_status bigint, q850 bigint, detail text,
-      verdict text, verdict_reason text, verdict_evidence text, dead_air_ms bigint, recording text,
-      recording_error text, invites text)),
-  ended AS (
-    UPDATE calls SET state = 'ended', dialog = NULL, ringing_at = r.ringing_at, answered_at = r.answered_at,
-      ended_at = r.ended_at, disposition = r.disposition, ended_by = r.ended_by, sip_status = r.sip_status,
-      q850 = r.q850, detail = r.detail, verdict = r.verdict, verdict_reason = r.verdict_reason,
-      verdict_evidence = r.verdict_evidence, dead_air_ms = r.dead_air_ms, recording = r.recording,
-      recording_error = r.recording_error, invites = r.invites
-    FROM r WHERE calls.call = r.call AND calls.state <> 'ended'
-    RETURNING calls.call, calls.webhook_url, r.event, r.receiver, r.ended_at)
-INSERT INTO outbox (call, event, receiver, state, created_at, due_at, attempts)
-  SELECT call, event, receiver, 'pending', ended_at, ended_at, 0 FROM ended
-  WHERE receiver IS NOT NULL AND webhook_url IS NOT NULL ORDER BY ended_at, call";
+/// Written before the call ends, by the same condition, so that only a call's first end makes outbox rows.
+const EVENTS: &str = "INSERT INTO outbox (call, event, receiver, state, created_at, due_at, attempts)
+  SELECT c.call, r.value ->> 'event', coalesce(c.webhook_receiver, c.webhook_url), 'pending',
+    (r.value ->> 'at')::bigint, (r.value ->> 'at')::bigint, 0
+  FROM json_array_elements($1::text::json) WITH ORDINALITY AS r (value, place)
+    JOIN calls AS c ON c.call = (r.value ->> 'call')::bigint
+  WHERE c.state <> 'ended' AND c.webhook_url IS NOT NULL
+    AND strpos(',' || coalesce(c.webhook_events, 'call.completed') || ',', ',' || (r.value ->> 'event') || ',') > 0
+  ORDER BY r.place";
+
+const ENDED: &str = "UPDATE calls SET state = 'ended', dialog = NULL, ringing_at = r.ringing_at, answered_at = r.answered_at,
+    ended_at = r.ended_at, disposition = r.disposition, ended_by = r.ended_by, sip_status = r.sip_status,
+    q850 = r.q850, detail = r.detail, verdict = r.verdict, verdict_reason = r.verdict_reason,
+    verdict_evidence = r.verdict_evidence, dead_air_ms = r.dead_air_ms, recording = r.recording,
+    recording_error = r.recording_error, invites = r.invites
+  FROM json_to_recordset($1::text::json) AS r (call bigint, ringing_at bigint,
+    answered_at bigint, ended_at bigint, disposition text, ended_by text, sip_status bigint, q850 bigint, detail text,
+    verdict text, verdict_reason text, verdict_evidence text, dead_air_ms bigint, recording text,
+    recording_error text, invites text)
+  WHERE calls.call = r.call AND calls.state <> 'ended'";
+
+/// What was owed for a call that never was goes with it.
+const UNOWED: &str =
+    "DELETE FROM outbox USING json_array_elements_text($1::text::json) AS r (call), calls AS c
+  WHERE c.call = r.call::bigint AND c.state IN ('accepted', 'dialing') AND outbox.call = c.call";
 
 const WITHDRAWN: &str = "DELETE FROM calls USING json_array_elements_text($1::text::json) AS r (call)
   WHERE calls.call = r.call::bigint AND state IN ('accepted', 'dialing')";
@@ -184,8 +192,10 @@ async fn run(connection: &mut PgConnection, batch: &Batch) -> Result<Applied, sq
     // A call's row is changed in the order of the call's life.
     let changes = [
         (DIALING, &batch.dialing),
+        (EVENTS, &batch.events),
         (ANSWERED, &batch.answered),
         (ENDED, &batch.ended),
+        (UNOWED, &batch.withdrawn),
         (WITHDRAWN, &batch.withdrawn),
         (SETTLED, &batch.settled),
     ];
@@ -194,7 +204,7 @@ async fn run(connection: &mut PgConnection, batch: &Batch) -> Result<Applied, sq
             continue;
         }
         let done = transaction.execute(sqlx::query(sql).bind(rows.as_str())).await?;
-        if sql == ENDED {
+        if sql == EVENTS {
             applied.outbox = done.rows_affected();
         }
     }

@@ -3,12 +3,13 @@
 
 use serde::Serialize;
 
-use super::outbox::{Delivery, EventKind, Settled, Settlement};
+use super::outbox::{Delivery, Settled, Settlement};
 use super::types::Intent;
 use super::{Replay, StoreError};
 use crate::model::{
-    AgentId, Attempt, CallId, CallRecord, CallState, CampaignId, Dialing, DialogRecord, Direction,
-    Disposition, Face, Idempotency, KeyId, RecipientId, StoredResponse, TenantId, Timestamp, WebhookTarget,
+    AgentId, ApplicationId, Attempt, CallId, CallRecord, CallState, CampaignId, Dialing, DialogRecord,
+    Direction, Disposition, EventKind, EventSet, Face, Idempotency, KeyId, RecipientId, StoredResponse,
+    TenantId, Timestamp, WebhookTarget,
 };
 
 /// A new row of `calls`.
@@ -40,6 +41,12 @@ pub(super) struct IntentRow<'a> {
     webhook_face: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     webhook_key: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    webhook_events: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    webhook_receiver: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    application: Option<u64>,
     state: &'static str,
     created_at: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,6 +82,9 @@ impl<'a> From<&'a Intent> for IntentRow<'a> {
             webhook_url: record.webhook.as_ref().map(|target| target.url.as_str()),
             webhook_face: record.webhook.as_ref().map(|target| target.face.as_str()),
             webhook_key: record.webhook.as_ref().map(|target| target.key.0),
+            webhook_events: record.webhook.as_ref().map(|target| target.events.words()),
+            webhook_receiver: record.webhook.as_ref().map(|target| receiver(&target.url)),
+            application: record.application.map(|application| application.0),
             state: record.state.as_str(),
             created_at: record.created_at.0,
             idempotency_key: promise.map(|(idempotency, _)| idempotency.key.as_str()),
@@ -120,13 +130,24 @@ pub(super) struct AnsweredRow {
     pub dialog: String,
 }
 
-/// An ended call, and where its event goes.
+/// An event that is owed, if the call's receiver wants it.
+#[derive(Serialize)]
+pub(super) struct EventRow {
+    call: u64,
+    event: &'static str,
+    at: i64,
+}
+
+impl EventRow {
+    pub fn new(call: CallId, event: EventKind, at: Timestamp) -> Self {
+        Self { call: call.get(), event: event.as_str(), at: at.0 }
+    }
+}
+
+/// An ended call.
 #[derive(Serialize)]
 pub(super) struct EndedRow<'a> {
     call: u64,
-    event: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    receiver: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ringing_at: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -162,8 +183,6 @@ impl<'a> From<&'a CallRecord> for EndedRow<'a> {
     fn from(record: &'a CallRecord) -> Self {
         Self {
             call: record.call.get(),
-            event: EventKind::Completed.as_str(),
-            receiver: record.webhook.as_ref().map(|target| receiver(&target.url)),
             ringing_at: record.ringing_at.map(|at| at.0),
             answered_at: record.answered_at.map(|at| at.0),
             // A record without it was handed in by mistake; its creation is the last time that it knows.
@@ -204,7 +223,7 @@ impl<'a> From<&'a Settlement> for SettledRow<'a> {
         let (state, due_at, body, reason) = match &settlement.settled {
             Settled::Delivered => ("delivered", None, None, None),
             Settled::Retry { due_at, body, reason } => {
-                ("pending", Some(due_at.0), Some(body.as_str()), Some(reason.as_str()))
+                ("pending", Some(due_at.0), body.as_deref(), Some(reason.as_str()))
             }
             Settled::Dead { reason } => ("dead", None, None, Some(reason.as_str())),
         };
@@ -274,7 +293,8 @@ columns!(sqlx::sqlite::SqliteRow, sqlx::postgres::PgRow);
 
 /// The columns that [`read_call`] wants, of a table or alias `c`.
 pub(super) const CALL_COLUMNS: &str = "c.call, c.tenant, c.direction, c.key_id, c.agent, c.from_number, c.to_number, c.trunk, \
-     c.sip_call_id, c.campaign, c.batch, c.recipient, c.metadata, c.unknown_variables, c.webhook_url, c.webhook_face, c.webhook_key, c.state, \
+     c.sip_call_id, c.campaign, c.batch, c.recipient, c.metadata, c.unknown_variables, c.webhook_url, c.webhook_face, c.webhook_key, \
+     c.webhook_events, c.application, c.state, \
      c.created_at, c.ringing_at, c.answered_at, c.ended_at, c.disposition, c.ended_by, c.sip_status, c.q850, c.detail, \
      c.verdict, c.verdict_reason, c.verdict_evidence, c.dead_air_ms, c.recording, c.recording_error, \
      c.invites";
@@ -287,6 +307,7 @@ pub(super) fn read_call(row: &impl Columns) -> Result<CallRecord, StoreError> {
         direction: word(row.text("direction")?, Direction::from_word)?
             .ok_or(StoreError::Corrupt("direction"))?,
         key: id(row, "key_id")?.map(KeyId),
+        application: id(row, "application")?.map(ApplicationId),
         agent: AgentId(required(id(row, "agent")?, "agent")?),
         from: required(row.text("from_number")?, "from_number")?,
         to: required(row.text("to_number")?, "to_number")?,
@@ -372,11 +393,15 @@ fn read_recipient_id(row: &impl Columns) -> Result<Option<RecipientId>, StoreErr
 
 fn read_target(row: &impl Columns) -> Result<Option<WebhookTarget>, StoreError> {
     let Some(url) = row.text("webhook_url")? else { return Ok(None) };
-    let face = match row.text("webhook_face")?.as_deref() {
-        Some("nixflex") => Face::Nixflex,
-        _ => return Err(StoreError::Corrupt("webhook_face")),
-    };
-    Ok(Some(WebhookTarget { url, face, key: KeyId(required(id(row, "webhook_key")?, "webhook_key")?) }))
+    let face = word(row.text("webhook_face")?, Face::from_word)?;
+    let events = word(row.text("webhook_events")?, EventSet::from_words)?;
+    Ok(Some(WebhookTarget {
+        url,
+        face: required(face, "webhook_face")?,
+        key: KeyId(required(id(row, "webhook_key")?, "webhook_key")?),
+        // What there was before there were others.
+        events: events.unwrap_or_else(|| [EventKind::Completed].into_iter().collect()),
+    }))
 }
 
 fn call_id(row: &impl Columns) -> Result<CallId, StoreError> {

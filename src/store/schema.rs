@@ -6,7 +6,7 @@ use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// Versions and names are the same for both engines.
-const HISTORY: [(i64, &str, &str, &str); 3] = [
+const HISTORY: [(i64, &str, &str, &str); 4] = [
     (
         1,
         "calls and outbox",
@@ -24,6 +24,12 @@ const HISTORY: [(i64, &str, &str, &str); 3] = [
         "campaigns",
         include_str!("migrations/sqlite/0011_campaigns.sql"),
         include_str!("migrations/postgres/0011_campaigns.sql"),
+    ),
+    (
+        13,
+        "events",
+        include_str!("migrations/sqlite/0013_events.sql"),
+        include_str!("migrations/postgres/0013_events.sql"),
     ),
 ];
 

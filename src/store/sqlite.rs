@@ -166,13 +166,13 @@ const RELEASE: &str =
 
 /// `ON CONFLICT DO NOTHING` passes over repeated requests, `EXISTS` over recipients who are not to be dialled any more;
 /// `RETURNING` names the others.
-const INTENTS: &str = "INSERT INTO calls (call, tenant, key_id, agent, direction, from_number, to_number, trunk, sip_call_id, campaign, batch,
-    recipient, metadata, unknown_variables, webhook_url, webhook_face, webhook_key, state, created_at, idempotency_key, body_hash,
-    response_status, response_body)
+const INTENTS: &str = "INSERT INTO calls (call, tenant, key_id, agent, direction, from_number, to_number, trunk, sip_call_id, campaign, batch, recipient, metadata,
+    unknown_variables, webhook_url, webhook_face, webhook_key, webhook_events, webhook_receiver, application, state,
+    created_at, idempotency_key, body_hash, response_status, response_body)
   SELECT value ->> 'call', value ->> 'tenant', value ->> 'key_id', value ->> 'agent', value ->> 'direction',
     value ->> 'from_number', value ->> 'to_number', value ->> 'trunk', value ->> 'sip_call_id', value ->> 'campaign',
     value ->> 'batch', value ->> 'recipient', value ->> 'metadata', value ->> 'unknown_variables', value ->> 'webhook_url', value ->> 'webhook_face',
-    value ->> 'webhook_key', value ->> 'state', value ->> 'created_at', value ->> 'idempotency_key',
+    value ->> 'webhook_key', value ->> 'webhook_events', value ->> 'webhook_receiver', value ->> 'application', value ->> 'state', value ->> 'created_at', value ->> 'idempotency_key',
     value ->> 'body_hash', value ->> 'response_status', value ->> 'response_body'
   FROM json_each($1) WHERE value ->> 'recipient' IS NULL OR EXISTS (
     SELECT 1 FROM recipients AS t CROSS JOIN campaigns AS c ON c.campaign = t.campaign
@@ -191,11 +191,13 @@ const ANSWERED: &str =
     answered_at = r.value ->> 'answered_at', dialog = r.value ->> 'dialog'
   FROM json_each($3) AS r WHERE calls.call = r.value ->> 'call' AND state <> 'ended'";
 
-/// Written before its call ends, by the same condition, so that only a call's first end makes an outbox row.
-const OUTBOX: &str = "INSERT INTO outbox (call, event, receiver, state, created_at, due_at, attempts)
-  SELECT c.call, r.value ->> 'event', r.value ->> 'receiver', 'pending', r.value ->> 'ended_at', r.value ->> 'ended_at', 0
-  FROM json_each($4) AS r CROSS JOIN calls AS c ON c.call = r.value ->> 'call'
-  WHERE c.state <> 'ended' AND r.value ->> 'receiver' IS NOT NULL AND c.webhook_url IS NOT NULL";
+/// Written before the call ends, by the same condition, so that only a call's first end makes outbox rows.
+const EVENTS: &str = "INSERT INTO outbox (call, event, receiver, state, created_at, due_at, attempts)
+  SELECT c.call, r.value ->> 'event', coalesce(c.webhook_receiver, c.webhook_url), 'pending', r.value ->> 'at', r.value ->> 'at', 0
+  FROM json_each($7) AS r CROSS JOIN calls AS c ON c.call = r.value ->> 'call'
+  WHERE c.state <> 'ended' AND c.webhook_url IS NOT NULL
+    AND instr(',' || coalesce(c.webhook_events, 'call.completed') || ',', ',' || (r.value ->> 'event') || ',') > 0
+  ORDER BY r.key";
 
 const ENDED: &str = "UPDATE calls NOT INDEXED SET state = 'ended', dialog = NULL,
     ringing_at = r.value ->> 'ringing_at', answered_at = r.value ->> 'answered_at', ended_at = r.value ->> 'ended_at',
@@ -205,6 +207,10 @@ const ENDED: &str = "UPDATE calls NOT INDEXED SET state = 'ended', dialog = NULL
     dead_air_ms = r.value ->> 'dead_air_ms', recording = r.value ->> 'recording',
     recording_error = r.value ->> 'recording_error', invites = r.value ->> 'invites'
   FROM json_each($4) AS r WHERE calls.call = r.value ->> 'call' AND state <> 'ended'";
+
+/// What was owed for a call that never was goes with it.
+const UNOWED: &str = "DELETE FROM outbox WHERE call IN (SELECT c.call FROM json_each($5) AS r CROSS JOIN calls AS c ON c.call = r.value
+    WHERE c.state IN ('accepted', 'dialing'))";
 
 const WITHDRAWN: &str = "DELETE FROM calls NOT INDEXED WHERE call IN (SELECT value FROM json_each($5)) AND state IN ('accepted', 'dialing')";
 
@@ -239,9 +245,10 @@ async fn run(connection: &mut SqliteConnection, batch: &Batch) -> Result<Applied
     let kinds = [
         (INTENTS, &batch.intents),
         (DIALING, &batch.dialing),
+        (EVENTS, &batch.events),
         (ANSWERED, &batch.answered),
-        (OUTBOX, &batch.ended),
         (ENDED, &batch.ended),
+        (UNOWED, &batch.withdrawn),
         (WITHDRAWN, &batch.withdrawn),
         (SETTLED, &batch.settled),
     ];
@@ -251,7 +258,7 @@ async fn run(connection: &mut SqliteConnection, batch: &Batch) -> Result<Applied
         statements.insert(0, "BEGIN IMMEDIATE");
         statements.push("COMMIT");
     }
-    let outbox = statements.iter().position(|sql| *sql == OUTBOX);
+    let outbox = statements.iter().position(|sql| *sql == EVENTS);
     // Constants, joined.
     let text = sqlx::AssertSqlSafe(statements.join(";\n"));
     let query = sqlx::query(text)
@@ -260,7 +267,8 @@ async fn run(connection: &mut SqliteConnection, batch: &Batch) -> Result<Applied
         .bind(batch.answered.as_str())
         .bind(batch.ended.as_str())
         .bind(batch.withdrawn.as_str())
-        .bind(batch.settled.as_str());
+        .bind(batch.settled.as_str())
+        .bind(batch.events.as_str());
     let mut applied = Applied::default();
     let mut results = connection.fetch_many(query);
     let mut finished = 0;

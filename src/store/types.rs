@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::model::{
-    AgentId, CallId, CallRecord, DialogRecord, Direction, Idempotency, Secret, StoredResponse, Timestamp,
+    AgentId, ApplicationId, CallId, CallRecord, DialogRecord, Direction, EventKind, EventSet, Idempotency,
+    Secret, StoredResponse, Timestamp,
 };
 
 /// Which database.
@@ -64,9 +65,20 @@ pub enum Write {
         answered_at: Timestamp,
         /// What a BYE needs after a crash.
         dialog: Arc<DialogRecord>,
+        /// What is owed to its receiver for it.
+        told: EventSet,
     },
-    /// The call is over: everything that the record knows of its end, and the outbox row of `call.completed` if the
-    /// call has a webhook, in one transaction. A call ends once; a second end changes nothing.
+    /// Something happened to a call that changes nothing but what is owed to its receiver.
+    Told {
+        /// Whose event it is.
+        call: CallId,
+        /// What happened.
+        event: EventKind,
+        /// When.
+        at: Timestamp,
+    },
+    /// The call is over: everything that the record knows of its end, and the outbox rows of it if the call has a webhook,
+    /// in one transaction. A call ends once; a second end changes nothing.
     Ended(Arc<CallRecord>),
     /// The call was never started, and its client was told so: its intent, should it be on disk after all, is removed.
     Withdrawn(CallId),
@@ -77,6 +89,8 @@ pub enum Write {
 pub struct CallFilter {
     /// Only this agent's.
     pub agent: Option<AgentId>,
+    /// Only this application's.
+    pub application: Option<ApplicationId>,
     /// Only these.
     pub direction: Option<Direction>,
     /// Created at this time or later.

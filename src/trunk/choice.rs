@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rand::Rng;
 
-use crate::model::Refusal;
+use crate::model::{Limit, Refusal};
 
 /// What keeps a call from a trunk, if anything does.
 #[derive(Clone, PartialEq, Debug)]
@@ -18,7 +18,9 @@ pub enum Room {
     /// A limit that passes: worth waiting for.
     Limited {
         /// Which.
-        limit: &'static str,
+        limit: Limit,
+        /// Which, in words.
+        name: &'static str,
         /// When it is worth asking again.
         retry_after: Duration,
     },
@@ -62,13 +64,13 @@ fn drawn(weights: impl Iterator<Item = u32>, drawn: u32) -> usize {
 
 /// The first with room. If none has: the soonest that may have some, when any may; else why they take no calls.
 pub fn choose(rooms: impl IntoIterator<Item = Room>) -> Result<usize, Refusal> {
-    let (mut soonest, mut closed, mut code) = (None::<(Duration, &'static str)>, Vec::new(), None);
+    let (mut soonest, mut closed, mut code) = (None::<(Duration, Limit, &'static str)>, Vec::new(), None);
     for (index, room) in rooms.into_iter().enumerate() {
         match room {
             Room::Open => return Ok(index),
-            Room::Limited { limit, retry_after } => {
-                if soonest.is_none_or(|(soonest, _)| retry_after < soonest) {
-                    soonest = Some((retry_after, limit));
+            Room::Limited { limit, name, retry_after } => {
+                if soonest.is_none_or(|(soonest, ..)| retry_after < soonest) {
+                    soonest = Some((retry_after, limit, name));
                 }
             }
             Room::Closed { why, sip_code } => {
@@ -78,7 +80,7 @@ pub fn choose(rooms: impl IntoIterator<Item = Room>) -> Result<usize, Refusal> {
         }
     }
     match soonest {
-        Some((retry_after, limit)) => Err(Refusal::Limited { limit, retry_after }),
+        Some((retry_after, limit, name)) => Err(Refusal::Limited { limit, name, retry_after }),
         None if closed.is_empty() => Err(Refusal::NumberHasNoTrunk),
         None => Err(Refusal::TrunkDown { reason: closed.join("; "), sip_code: code }),
     }
@@ -96,7 +98,11 @@ mod tests {
     }
 
     fn limited(seconds: u64) -> Room {
-        Room::Limited { limit: "channels of the trunk", retry_after: Duration::from_secs(seconds) }
+        Room::Limited {
+            limit: Limit::ConcurrentCalls,
+            name: "channels of the trunk",
+            retry_after: Duration::from_secs(seconds),
+        }
     }
 
     #[test]
@@ -148,8 +154,8 @@ mod tests {
     #[test]
     fn a_limit_is_waited_for_even_beside_a_trunk_that_is_down() {
         let refused = choose([limited(5), closed("down", None), limited(2)]);
-        let limit = "channels of the trunk";
-        assert_eq!(refused, Err(Refusal::Limited { limit, retry_after: Duration::from_secs(2) }));
+        let (limit, name) = (Limit::ConcurrentCalls, "channels of the trunk");
+        assert_eq!(refused, Err(Refusal::Limited { limit, name, retry_after: Duration::from_secs(2) }));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::egress::Egress;
-use crate::model::{KeyId, Secret};
+use crate::model::{Key, KeyId};
 use crate::store::Store;
 use worker::{Context, Counters, Worker};
 
@@ -35,8 +35,8 @@ impl Wake {
     }
 }
 
-/// The secret of a key, for signing; `None` if there is no such key any more.
-pub type Secrets = Arc<dyn Fn(KeyId) -> Option<Secret<String>> + Send + Sync>;
+/// A key, whose secret signs and whose face renders; `None` if there is no such key any more.
+pub type Keys = Arc<dyn Fn(KeyId) -> Option<Arc<Key>> + Send + Sync>;
 
 /// Bounds and times of delivery.
 #[derive(Clone, Debug)]
@@ -77,8 +77,8 @@ pub struct Webhooks {
 
 impl Webhooks {
     /// Starts delivering on the current runtime.
-    pub fn start(store: Store, egress: Egress, secrets: Secrets, wake: Wake, config: Config) -> Webhooks {
-        let context = Arc::new(Context { store, egress, secrets, config, counters: Counters::default() });
+    pub fn start(store: Store, egress: Egress, keys: Keys, wake: Wake, config: Config) -> Webhooks {
+        let context = Arc::new(Context { store, egress, keys, config, counters: Counters::default() });
         let stop = Arc::new(Notify::new());
         let worker = Worker::new(Arc::clone(&context));
         let task = tokio::spawn(worker.run(wake, Arc::clone(&stop)));

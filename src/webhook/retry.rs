@@ -16,7 +16,7 @@ pub(super) fn settle(
     config: &Config,
     delivery: &Delivery,
     tried: Result<Answer, EgressError>,
-    body: &str,
+    body: Option<&str>,
     now: Timestamp,
     unit: f64,
 ) -> Settled {
@@ -35,7 +35,7 @@ pub(super) fn again(
     delivery: &Delivery,
     reason: String,
     retry_after: Option<Duration>,
-    body: &str,
+    body: Option<&str>,
     now: Timestamp,
     unit: f64,
 ) -> Settled {
@@ -46,7 +46,7 @@ pub(super) fn again(
     let asked = retry_after.unwrap_or_default().min(config.backoff_max);
     let wait = backoff(config, delivery.attempt, unit).max(asked);
     let due_at = Timestamp(now.0.saturating_add(millis(wait)).min(last));
-    Settled::Retry { due_at, body: body.to_owned(), reason }
+    Settled::Retry { due_at, body: body.map(str::to_owned), reason }
 }
 
 /// The wait after the `attempt`th try: doubled each time, up to its bound, a fifth more or less, so that the events that
@@ -64,7 +64,7 @@ fn millis(span: Duration) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::EventKind;
+    use crate::model::EventKind;
     use crate::store::tests::{NOW, ended};
 
     fn delivery(attempt: u32) -> Delivery {
@@ -89,7 +89,7 @@ mod tests {
     /// Seconds until the next try.
     fn wait(attempt: u32, tried: Result<Answer, EgressError>, age: i64, unit: f64) -> Option<i64> {
         let now = Timestamp(NOW.0 + age * 1000);
-        match settle(&Config::default(), &delivery(attempt), tried, "{}", now, unit) {
+        match settle(&Config::default(), &delivery(attempt), tried, Some("{}"), now, unit) {
             Settled::Retry { due_at, .. } => Some((due_at.0 - now.0) / 1000),
             Settled::Delivered | Settled::Dead { .. } => None,
         }
@@ -103,7 +103,8 @@ mod tests {
             (299, Settled::Delivered),
             (410, Settled::Dead { reason: "HTTP 410".into() }),
         ] {
-            let settled = settle(&Config::default(), &delivery(1), answered(status, None), "{}", NOW, 0.5);
+            let settled =
+                settle(&Config::default(), &delivery(1), answered(status, None), Some("{}"), NOW, 0.5);
             assert_eq!(settled, expected);
         }
     }

@@ -7,8 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use crate::face::nixflex;
-use crate::model::Face;
+use crate::face;
 use crate::store::Delivery;
 
 /// Names and values. The id is the same on every try, the times and signatures are each try's own.
@@ -17,19 +16,18 @@ pub(super) fn headers(
     secret: &str,
     unix_seconds: i64,
     body: &[u8],
-) -> [(&'static str, String); 5] {
+) -> Vec<(&'static str, String)> {
     let id = message_id(delivery);
-    let (face_header, face_signature) = match delivery.target.face {
-        Face::Nixflex => ("x-nixflex-signature", nixflex::sign(secret, unix_seconds, body)),
-    };
     let signature = standard(secret, &id, unix_seconds, body);
-    [
-        ("content-type", "application/json".into()),
-        (face_header, face_signature),
+    let target = &delivery.target;
+    let mut headers = face::sign(target.face, secret, &target.url, unix_seconds, body);
+    headers.extend([
+        ("content-type", face::content_type(target.face).into()),
         ("webhook-id", id),
         ("webhook-timestamp", unix_seconds.to_string()),
         ("webhook-signature", signature),
-    ]
+    ]);
+    headers
 }
 
 /// Unique to the event: the call and its row.

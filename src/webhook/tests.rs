@@ -11,9 +11,9 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::egress::Policy;
 use crate::face::nixflex;
-use crate::model::{CallRecord, Face, WebhookTarget};
+use crate::model::{CallRecord, EventKind, Face, WebhookTarget};
 use crate::store::Intent;
-use crate::store::tests::{KEY, Place, end, ended, execute, intend, on_both_engines, record};
+use crate::store::tests::{KEY, Place, completed, end, ended, execute, intend, key, on_both_engines, record};
 
 on_both_engines! {
     a_failed_delivery_is_repeated_with_the_same_bytes_and_id,
@@ -65,7 +65,12 @@ impl Receiver {
     }
 
     fn target(&self, path: &str) -> Option<WebhookTarget> {
-        Some(WebhookTarget { url: format!("{}{path}", self.base), face: Face::Nixflex, key: KEY })
+        Some(WebhookTarget {
+            url: format!("{}{path}", self.base),
+            face: Face::Nixflex,
+            key: KEY,
+            events: completed(),
+        })
     }
 
     async fn next(&mut self) -> Seen {
@@ -99,8 +104,8 @@ fn quick() -> Config {
 fn start(store: &Store, wake: &Wake, config: Config) -> Webhooks {
     let allow_addresses = vec!["127.0.0.0/8".parse().expect("a network")];
     let egress = Egress::new(Policy { allow_http: true, allow_addresses }).expect("a client");
-    let secrets: Secrets = Arc::new(|key| (key == KEY).then(|| Secret::new(SECRET.to_owned())));
-    Webhooks::start(store.clone(), egress, secrets, wake.clone(), config)
+    let keys: Keys = Arc::new(|id| (id == KEY).then(key));
+    Webhooks::start(store.clone(), egress, keys, wake.clone(), config)
 }
 
 /// A call that ended and owes its event to `target`.
@@ -129,7 +134,7 @@ async fn a_failed_delivery_is_repeated_with_the_same_bytes_and_id(place: Place) 
     webhooks.shutdown().await;
     assert_eq!(store.next_due().await.expect("readable"), None);
     for seen in &tries {
-        assert_eq!(seen.body, nixflex::completed(&call));
+        assert_eq!(seen.body, nixflex::event(EventKind::Completed, &call));
         assert_eq!(seen.header("webhook-id"), tries[0].header("webhook-id"));
         assert_eq!(seen.header("content-type"), "application/json");
         assert!(seen.header("user-agent").starts_with("trunkline/"));
@@ -223,12 +228,10 @@ async fn an_event_without_its_key_waits_for_it(place: Place) {
     let store = place.open().await;
     owe(&store, 1, receiver.target("/hook")).await;
     let asked = std::sync::atomic::AtomicU64::new(0);
-    let secrets: Secrets = Arc::new(move |_| {
-        (asked.fetch_add(1, Ordering::Relaxed) >= 2).then(|| Secret::new(SECRET.to_owned()))
-    });
+    let keys: Keys = Arc::new(move |_| (asked.fetch_add(1, Ordering::Relaxed) >= 2).then(key));
     let allow_addresses = vec!["127.0.0.0/8".parse().expect("a network")];
     let egress = Egress::new(Policy { allow_http: true, allow_addresses }).expect("a client");
-    let webhooks = Webhooks::start(store.clone(), egress, secrets, Wake::default(), quick());
+    let webhooks = Webhooks::start(store.clone(), egress, keys, Wake::default(), quick());
     receiver.next().await;
     assert_eq!(webhooks.counters().retried, 2);
     webhooks.shutdown().await;

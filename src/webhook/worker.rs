@@ -11,11 +11,11 @@ use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::Notify;
 
-use super::{Config, Secrets, Wake, retry, sign};
+use super::{Config, Keys, Wake, retry, sign};
 use crate::egress::Egress;
-use crate::face::nixflex;
-use crate::model::{Face, Timestamp};
-use crate::store::{Claim, Delivery, EventKind, Settled, Settlement, Store, StoreError};
+use crate::face;
+use crate::model::Timestamp;
+use crate::store::{Claim, Delivery, Settled, Settlement, Store, StoreError};
 
 /// Without any word, the outbox is looked at so often: another node's rows may have come due.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
@@ -28,7 +28,7 @@ const RECEIVERS_MAX: usize = 1024;
 pub(super) struct Context {
     pub store: Store,
     pub egress: Egress,
-    pub secrets: Secrets,
+    pub keys: Keys,
     pub config: Config,
     pub counters: Counters,
 }
@@ -231,30 +231,28 @@ async fn written(writing: &mut Option<BoxFuture<'static, Written>>) -> Written {
 
 /// One try.
 async fn attempt(context: Arc<Context>, mut delivery: Delivery) -> Tried {
-    let body = delivery.body.take().unwrap_or_else(|| render(&delivery));
     let started = now();
-    let settled = match (context.secrets)(delivery.target.key) {
-        Some(secret) => {
-            let headers =
-                sign::headers(&delivery, secret.reveal(), started.0.div_euclid(1000), body.as_bytes());
+    let key = (context.keys)(delivery.target.key);
+    let kept = delivery.body.take();
+    let render =
+        || key.as_ref().map(|key| face::event(key, delivery.event, delivery.created_at, &delivery.record));
+    let body = kept.or_else(render);
+    let settled = match key.as_ref().zip(body.as_ref()) {
+        Some((key, body)) => {
+            let secret = key.signing.reveal();
+            let headers = sign::headers(&delivery, secret, started.0.div_euclid(1000), body.as_bytes());
             let tried = context.egress.post(&delivery.target.url, &headers, Bytes::from(body.clone())).await;
-            retry::settle(&context.config, &delivery, tried, &body, now(), rand::random())
+            retry::settle(&context.config, &delivery, tried, Some(body), now(), rand::random())
         }
         // It may come back with the configuration.
         None => {
             let reason = "its key is gone".to_owned();
-            retry::again(&context.config, &delivery, reason, None, &body, now(), rand::random())
+            retry::again(&context.config, &delivery, reason, None, body.as_deref(), now(), rand::random())
         }
     };
     note(&delivery, &settled);
     let settlement = Settlement { id: delivery.id, attempt: delivery.attempt, settled, at: now() };
     Tried { receiver: delivery.receiver, settlement }
-}
-
-fn render(delivery: &Delivery) -> String {
-    match (delivery.target.face, delivery.event) {
-        (Face::Nixflex, EventKind::Completed) => nixflex::completed(&delivery.record),
-    }
 }
 
 /// An event that is given up is told once; its tries are for those who look closely.

@@ -9,6 +9,7 @@ mod cli;
 mod crash;
 mod doctor;
 mod drain;
+mod faces;
 mod hostile;
 mod ledger;
 mod metrics;

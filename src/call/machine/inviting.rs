@@ -128,11 +128,14 @@ impl Call {
         let mut call = Self::new(origination, cx.now, Phase::Inviting { hangup: None });
         call.dialled.attempts.push(Attempt::new(&*trunk.name, &*call.plan.sip_call_id));
         call.dialled.trunks.push(trunk.id);
-        for rule in verdict::rules(call.plan.voicemail) {
+        for rule in verdict::rules(call.plan.voicemail, call.plan.speak_order) {
             call.order(cx, Media::Arm(rule));
         }
         // Over all attempts: it does not begin anew with each.
         call.set(cx, Timer::Ring, call.plan.agent.ring_timeout);
+        if let Some(max_hold) = call.plan.max_hold {
+            call.set(cx, Timer::Hold, max_hold);
+        }
         let after = cx.now.saturating_duration_since(call.plan.asked_at);
         call.dial(cx, Way { trunk, redirection: None });
         if call.is_over() {
@@ -212,7 +215,7 @@ impl Call {
         self.permit.answered(cx.now);
         let record = Box::new(facts::dialog(dialog, &self.plan.trunk.name));
         self.dialog = Some(record.clone());
-        self.tell(cx, CallFact::Answered { dialog: record });
+        self.tell(cx, CallFact::Answered { dialog: record, recorded: self.recording.is_some() });
         self.timers.clear(cx.wheel, Timer::Ring);
         self.timers.clear(cx.wheel, Timer::Silent);
         let Some(party) = &mut self.party else { return };
@@ -354,6 +357,7 @@ impl Call {
             trunk: way.trunk.name.clone(),
             sip_call_id: self.plan.sip_call_id.clone(),
             attempts: self.dialled.attempts.clone(),
+            started_at: None,
         });
         self.phase = Phase::Between { way, fate };
     }

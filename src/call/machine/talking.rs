@@ -11,7 +11,7 @@ use super::super::verdict;
 use super::{Call, Context, MESSAGE_MARK, Phase};
 use crate::agent::Act;
 use crate::call::Speech;
-use crate::model::{CallFact, Disposition, EndedBy, VoicemailAction};
+use crate::model::{CallFact, Disposition, EndedBy, SpeakOrder, VoicemailAction};
 
 /// Silence after the callee's speech that ends its turn.
 const TURN_SILENCE: Duration = Duration::from_millis(600);
@@ -49,6 +49,9 @@ impl Call {
 
     pub(super) fn judged(&mut self, cx: &mut Context<'_>, verdict: &amd::Verdict) {
         let heard = verdict::heard(verdict);
+        if verdict.class == amd::Class::Human {
+            self.timers.clear(cx.wheel, Timer::Hold);
+        }
         self.facts.heard = Some(heard.clone());
         self.tell(cx, CallFact::Verdict(Box::new(heard)));
         if verdict::is_hopeless(verdict.class) {
@@ -100,6 +103,10 @@ impl Call {
         }
         self.timers.clear(cx.wheel, Timer::Silence);
         self.timers.clear(cx.wheel, Timer::Beep);
+        // A menu or a queue that the agent speaks into is nobody yet.
+        if !self.facts.heard.as_ref().is_some_and(|heard| verdict::is_automated(heard.class)) {
+            self.timers.clear(cx.wheel, Timer::Hold);
+        }
         if matches!(self.phase, Phase::Judging) {
             self.phase = Phase::Talking;
             if self.plan.agent.barge_in {
@@ -121,6 +128,7 @@ impl Call {
                 self.set(cx, Timer::Turn, TURN_SILENCE);
                 self.set(cx, Timer::Silence, self.plan.agent.silence_hangup);
             }
+            Phase::Judging if self.waits_for_words() => self.order(cx, Media::OpenGate),
             Phase::Judging => self.set(cx, Timer::Silence, self.plan.agent.silence_hangup),
             Phase::Inviting { .. }
             | Phase::Between { .. }
@@ -129,6 +137,12 @@ impl Call {
             | Phase::Closing { .. }
             | Phase::Over => {}
         }
+    }
+
+    /// Is it the callee's to speak first, and was nothing heard of it when the verdict fell?
+    fn waits_for_words(&self) -> bool {
+        let wordless = self.facts.heard.as_ref().is_some_and(|heard| verdict::is_wordless(heard.class));
+        self.plan.speak_order == SpeakOrder::CalleeFirst && wordless
     }
 
     pub(super) fn marked(&mut self, cx: &mut Context<'_>, mark: u32, cleared: bool) {

@@ -178,6 +178,7 @@ impl Call {
             trunk: self.plan.trunk.name.clone(),
             sip_call_id: self.plan.sip_call_id.clone(),
             attempts: self.dialled.attempts().to_vec(),
+            started_at: None,
         });
         self.transfer = Some(transfer);
     }

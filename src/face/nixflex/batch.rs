@@ -3,7 +3,7 @@
 
 use serde_json::value::RawValue;
 
-use super::request::{Body, PROMPT_BYTES_MAX, TEXT_BYTES_MAX, bounded, can_be_said, placeholders, wrong};
+use crate::face::body::{Body, PROMPT_BYTES_MAX, TEXT_BYTES_MAX, bounded, can_be_said, placeholders, wrong};
 use crate::model::{BatchRefusal, BatchRequest, Days, InvalidRecipient, Key, NewRecipient, Refusal, Window};
 
 /// Recipients of one campaign.

@@ -28,6 +28,7 @@ fn envelope(problem: &Problem) -> (u16, Value) {
     let (status, code, details) = classify(problem);
     let kind = match status {
         401 => "authentication_error",
+        402 => "payment_required",
         403 => "permission_error",
         404 => "not_found",
         409 => "conflict",
@@ -71,7 +72,14 @@ fn classify_refusal(refusal: &Refusal) -> (u16, &'static str, Value) {
         Refusal::AgentNotFound => (400, "agent_not_found", none()),
         Refusal::FromNumberNotFound => (400, "from_number_not_found", none()),
         Refusal::AgentMissingPhoneNumber => (400, "agent_missing_phone_number", none()),
-        Refusal::NumberHasNoTrunk => (400, "agent_missing_twilio_credentials", none()),
+        Refusal::NumberHasNoTrunk | Refusal::DemoNumber | Refusal::UnverifiedVoip => {
+            (400, "agent_missing_twilio_credentials", none())
+        }
+        Refusal::NumberNotRegistered | Refusal::OutboundDisabled => (400, "from_number_not_found", none()),
+        Refusal::NoAgent => (400, "agent_not_found", none()),
+        Refusal::RateNotFound => (400, "rate_not_found", none()),
+        Refusal::InsufficientBalance => (402, "insufficient_balance", none()),
+        Refusal::SpendControl => (402, "spend_limit_reached", none()),
         Refusal::DestinationForbidden { reason } => (502, "outbound_failed", provider(reason, None)),
         Refusal::TrunkDown { reason, sip_code } => (502, "outbound_failed", provider(reason, *sip_code)),
         Refusal::Limited { retry_after, .. } => {
@@ -106,21 +114,11 @@ fn provider(reason: &str, sip_code: Option<u16>) -> Value {
 
 fn message(problem: &Problem) -> String {
     let text = match problem {
-        Problem::Refused(refusal) => return refusal.to_string(),
-        Problem::Batch(refusal) => return refusal.to_string(),
         Problem::InvalidApiKey => "no valid API key: send `Authorization: Bearer KEY_ID:KEY_SECRET`",
         Problem::KeySecretRequired => {
             "the key's secret is missing: send `Authorization: Bearer KEY_ID:KEY_SECRET`"
         }
-        Problem::CallNotLive(reason) => return reason.to_string(),
-        Problem::CallNotFound => "there is no such call",
-        Problem::RecordingNotFound => "this call has no recording, or not yet",
-        Problem::ExaminationRunning => "this trunk is being examined already; ask again when that is over",
-        Problem::NoSuchPath => "there is no such path",
-        Problem::MethodNotAllowed => "this path does not take this method",
-        Problem::BodyTooLarge { limit } => return format!("the body is longer than {limit} bytes"),
-        Problem::BodyTimeout => "the body did not come in time",
-        Problem::Internal => "the switch failed; nothing is known to have been started",
+        problem => return problem.to_string(),
     };
     text.to_owned()
 }
@@ -133,6 +131,7 @@ pub(super) fn whole_seconds(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Limit;
 
     fn shown(problem: impl Into<Problem>) -> (u16, String, String, Value) {
         let answer = error(&problem.into());
@@ -190,7 +189,7 @@ mod tests {
                 json!({"twilio_error": "policy", "sip_code": 503}),
             ),
             (
-                Refusal::Limited { limit: "requests per minute", retry_after },
+                Refusal::Limited { limit: Limit::Requests, name: "requests per minute", retry_after },
                 429,
                 "rate_limit_error",
                 "rate_limit_exceeded",

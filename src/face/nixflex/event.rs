@@ -1,4 +1,4 @@
-//! The `call.completed` event and its signature.
+//! The events `call.started` and `call.completed`, and their signature.
 
 use hmac::{Hmac, Mac};
 use serde::Serialize;
@@ -7,16 +7,16 @@ use sha2::Sha256;
 
 use super::json;
 use super::record::{duration_seconds, metadata, standing};
-use crate::model::{CallRecord, Timestamp};
+use crate::model::{CallRecord, EventKind, Timestamp};
 
 /// The header that carries [`sign`]'s result.
-pub const SIGNATURE_HEADER: &str = "X-Nixflex-Signature";
+pub const SIGNATURE_HEADER: &str = "x-nixflex-signature";
 
-/// The body of `call.completed`: flat JSON. The record must have ended.
-pub fn completed(record: &CallRecord) -> String {
+/// The body of an event: flat JSON.
+pub fn event(kind: EventKind, record: &CallRecord) -> String {
     let (status, ended_reason) = standing(record);
-    json(&Completed {
-        event: "call.completed",
+    json(&Flat {
+        event: kind.as_str(),
         call_id: record.call.ca(),
         agent_id: record.agent.render(),
         direction: record.direction.as_str(),
@@ -40,7 +40,7 @@ pub fn completed(record: &CallRecord) -> String {
 /// What post-call analysis will fill is null until there is one. `campaign_id` and `metadata` stand here only if the
 /// request had them.
 #[derive(Serialize)]
-struct Completed<'a> {
+struct Flat<'a> {
     event: &'static str,
     call_id: String,
     agent_id: String,
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn the_event_is_flat_and_complete() {
-        let shown: Value = serde_json::from_str(&completed(&record())).expect("JSON");
+        let shown: Value = serde_json::from_str(&event(EventKind::Completed, &record())).expect("JSON");
         assert_eq!(
             shown,
             json!({
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn a_call_that_nobody_answered_lasted_no_time() {
         let busy = CallRecord { answered_at: None, disposition: Some(Disposition::Busy), ..record() };
-        let shown: Value = serde_json::from_str(&completed(&busy)).expect("JSON");
+        let shown: Value = serde_json::from_str(&event(EventKind::Completed, &busy)).expect("JSON");
         assert_eq!((&shown["status"], &shown["duration_seconds"]), (&json!("busy"), &json!(0)));
     }
 

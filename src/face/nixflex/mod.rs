@@ -4,7 +4,6 @@ mod batch;
 mod campaign;
 mod error;
 mod event;
-mod list;
 mod record;
 mod request;
 
@@ -14,10 +13,9 @@ pub use campaign::{
     parse_campaign_list, parse_recipient_list, recipients,
 };
 pub use error::{error, error_with_detail};
-pub use event::{SIGNATURE_HEADER, completed, sign};
-pub use list::{List, parse_list};
+pub use event::{SIGNATURE_HEADER, event, sign};
 pub use record::{call, calls};
-pub use request::{Outbound, parse_outbound};
+pub use request::parse_outbound;
 
 #[cfg(test)]
 pub(crate) use record::tests::record as ended_call;
@@ -34,10 +32,10 @@ pub fn created(accepted: &Accepted) -> StoredResponse {
         from: &'a str,
     }
     let created = Created {
-        call_id: accepted.call.ca(),
+        call_id: accepted.record.call.ca(),
         status: "initiated",
-        to: accepted.to.as_str(),
-        from: accepted.from.as_str(),
+        to: &accepted.record.to,
+        from: &accepted.record.from,
     };
     StoredResponse { status: 201, body: json(&created) }
 }
@@ -49,14 +47,14 @@ fn json(value: &impl serde::Serialize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::CallId;
+    use crate::model::{CallRecord, CallState};
 
     #[test]
     fn an_accepted_call_is_answered_with_exactly_four_fields() {
         let accepted = Accepted {
-            call: CallId::new(255).expect("small"),
-            to: "+447386172392".parse().expect("valid"),
-            from: "+447446466847".parse().expect("valid"),
+            record: CallRecord { state: CallState::Dialing, ..ended_call() },
+            application: None,
+            key: None,
         };
         let body = "{\"call_id\":\"CA000000000000000000000000000000ff\",\"status\":\"initiated\",\
                     \"to\":\"+447386172392\",\"from\":\"+447446466847\"}";

@@ -1,36 +1,9 @@
 //! The body of `POST /v1/calls/outbound`. Checks go in the document's order: presence, types, E.164; agent, number and
 //! trunk are the directory's.
 
-use std::collections::{BTreeMap, HashMap};
-
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
-use crate::model::{Key, OutboundRequest, PhoneNumber, Refusal, Variable, VoicemailAction};
-
-/// A prompt is at most so many bytes: an hour of speech.
-pub(super) const PROMPT_BYTES_MAX: usize = 65_536;
-/// Variables of one call.
-const VARIABLES_MAX: usize = 256;
-/// A variable's value, in bytes.
-const VARIABLE_BYTES_MAX: usize = 4_096;
-/// The most that a prompt may become once its variables stand in it, in bytes.
-const INTERPOLATED_BYTES_MAX: usize = 1 << 20;
-/// Names, identifiers and other short texts, in bytes.
-pub(super) const TEXT_BYTES_MAX: usize = 255;
-/// `metadata`, in bytes of JSON.
-const METADATA_BYTES_MAX: usize = 16_384;
-
-/// A valid body.
-pub struct Outbound {
-    /// The request, for this key. Its idempotency is not set: the header has a say in it.
-    pub request: OutboundRequest,
-    /// `idempotency_key` of the body.
-    pub idempotency_key: Option<String>,
-    /// `from_number` was given and is no number. Then it is nobody's number, and is refused as such (seed 000:
-    /// `from_number_not_found`), but only once the agent is known to exist.
-    pub from_unusable: bool,
-}
+use crate::face::Outbound;
+use crate::face::body::{Body, PROMPT_BYTES_MAX, TEXT_BYTES_MAX, bound_interpolated};
+use crate::model::{AgentChoice, Key, OutboundRequest, PhoneNumber, Refusal};
 
 /// Parses and checks a body.
 pub fn parse_outbound(key: &Key, body: &[u8]) -> Result<Outbound, Refusal> {
@@ -46,12 +19,12 @@ pub fn parse_outbound(key: &Key, body: &[u8]) -> Result<Outbound, Refusal> {
     let variables = body.variables("dynamic_vars")?;
     let from_number = body.text("from_number", TEXT_BYTES_MAX)?;
     let campaign = body.text("campaign_id", TEXT_BYTES_MAX)?;
-    let voicemail = body.voicemail()?;
+    let voicemail = body.typed("voicemail_action", "must be \"hangup\", \"leave_message\" or \"ignore\"")?;
     let voicemail_message = body.text("voicemail_message", PROMPT_BYTES_MAX)?;
-    let metadata = body.metadata()?;
+    let metadata = body.object("metadata")?;
     let idempotency_key = body.text("idempotency_key", TEXT_BYTES_MAX)?;
     for text in [Some(&prompt), voicemail_message.as_ref()].into_iter().flatten() {
-        bound_interpolated(text, &variables)?;
+        bound_interpolated("dynamic_vars", text, &variables)?;
     }
     let to = to_number.parse().map_err(|_| Refusal::InvalidPhone { field: "to_number" })?;
     let from: Option<PhoneNumber> = from_number.as_ref().and_then(|text| text.parse().ok());
@@ -59,138 +32,17 @@ pub fn parse_outbound(key: &Key, body: &[u8]) -> Result<Outbound, Refusal> {
         idempotency_key,
         from_unusable: from_number.is_some() && from.is_none(),
         request: OutboundRequest {
-            tenant: key.tenant,
-            key: key.id,
-            agent,
-            to,
             from,
-            prompt,
+            prompt: Some(prompt),
             variables,
             campaign,
-            recipient: None,
             voicemail,
             voicemail_message: voicemail_message.filter(|text| !text.trim().is_empty()),
             metadata,
-            idempotency: None,
+            record: Some(true),
+            ..OutboundRequest::new(key.tenant, key.id, AgentChoice::Named(agent), to)
         },
     })
-}
-
-/// The body's fields, each still as it was written: a number keeps its digits, an unknown field costs nothing, and of two
-/// equal names the last one holds, as in JavaScript.
-pub(super) struct Body<'b>(HashMap<String, &'b RawValue>);
-
-impl<'b> Body<'b> {
-    pub fn parse(bytes: &'b [u8]) -> Result<Self, Refusal> {
-        let text = std::str::from_utf8(bytes).map_err(|_| wrong("body", "is not UTF-8"))?;
-        Self::of(text)
-    }
-
-    /// An object of a body.
-    pub fn of(text: &'b str) -> Result<Self, Refusal> {
-        if text.trim_ascii_start().starts_with(['[', '"']) {
-            return Err(wrong("body", "must be a JSON object"));
-        }
-        serde_json::from_str(text)
-            .map(Self)
-            .map_err(|error| wrong("body", format!("is not valid JSON: {error}")))
-    }
-
-    /// A field's value; `null` is as good as nothing.
-    pub fn field(&self, name: &str) -> Option<&'b RawValue> {
-        self.0.get(name).copied().filter(|raw| raw.get() != "null")
-    }
-
-    /// Absent, `null`, or a text of nothing but white space.
-    pub fn is_blank(&self, name: &str) -> bool {
-        let text = |raw: &RawValue| serde_json::from_str::<String>(raw.get());
-        self.field(name).is_none_or(|raw| text(raw).is_ok_and(|text| text.trim().is_empty()))
-    }
-
-    pub fn typed<T: Deserialize<'b>>(&self, name: &str, reason: &str) -> Result<Option<T>, Refusal> {
-        let Some(raw) = self.field(name) else { return Ok(None) };
-        serde_json::from_str(raw.get()).map(Some).map_err(|_| wrong(name, reason))
-    }
-
-    pub fn text(&self, name: &str, bytes_max: usize) -> Result<Option<String>, Refusal> {
-        let text: Option<String> = self.typed(name, "must be a string")?;
-        text.map(|text| bounded(name, text, bytes_max)).transpose()
-    }
-
-    /// An object of texts, numbers and booleans.
-    pub fn variables(&self, name: &str) -> Result<Vec<Variable>, Refusal> {
-        let Some(raw) = self.field(name) else { return Ok(Vec::new()) };
-        // Sorted, so that a request means the same however its names were ordered.
-        let fields: BTreeMap<String, &RawValue> =
-            serde_json::from_str(raw.get()).map_err(|_| wrong(name, "must be an object"))?;
-        if fields.len() > VARIABLES_MAX {
-            return Err(wrong(name, format!("has more than {VARIABLES_MAX} entries")));
-        }
-        let mut variables = Vec::with_capacity(fields.len());
-        for (variable, raw) in fields {
-            let path = format!("{name}.{variable}");
-            if variable.len() > TEXT_BYTES_MAX {
-                return Err(wrong(name, format!("has a name longer than {TEXT_BYTES_MAX} bytes")));
-            }
-            let value = match raw.get().as_bytes() {
-                [b'"', ..] => {
-                    serde_json::from_str(raw.get()).map_err(|_| wrong(&path, "must be a string"))?
-                }
-                [b'{' | b'[' | b'n', ..] => {
-                    return Err(wrong(&path, "must be a string, a number or a boolean"));
-                }
-                _ => raw.get().to_owned(),
-            };
-            variables.push(Variable { value: bounded(&path, value, VARIABLE_BYTES_MAX)?, name: variable });
-        }
-        Ok(variables)
-    }
-
-    fn voicemail(&self) -> Result<Option<VoicemailAction>, Refusal> {
-        self.typed("voicemail_action", "must be \"hangup\", \"leave_message\" or \"ignore\"")
-    }
-
-    fn metadata(&self) -> Result<Option<String>, Refusal> {
-        let Some(raw) = self.field("metadata") else { return Ok(None) };
-        if !raw.get().starts_with('{') {
-            return Err(wrong("metadata", "must be an object"));
-        }
-        bounded("metadata", raw.get().to_owned(), METADATA_BYTES_MAX).map(Some)
-    }
-}
-
-/// Neither too long nor with a NUL, which no database text and no program's argument can hold.
-pub(super) fn bounded(field: &str, text: String, bytes_max: usize) -> Result<String, Refusal> {
-    if text.len() > bytes_max {
-        return Err(wrong(field, format!("is longer than {bytes_max} bytes")));
-    }
-    if text.contains('\0') {
-        return Err(wrong(field, "contains a NUL"));
-    }
-    Ok(text)
-}
-
-/// Many placeholders times a long value is more than anybody says: refused by the most it could become.
-fn bound_interpolated(text: &str, variables: &[Variable]) -> Result<(), Refusal> {
-    if !can_be_said(text.len(), placeholders(text), variables) {
-        return Err(wrong("dynamic_vars", "would make the prompt too long"));
-    }
-    Ok(())
-}
-
-/// May a text of so many bytes and placeholders be filled with these?
-pub(super) fn can_be_said(bytes: usize, placeholders: usize, variables: &[Variable]) -> bool {
-    let longest = variables.iter().map(|variable| variable.value.len()).max().unwrap_or(0);
-    bytes + placeholders * longest <= INTERPOLATED_BYTES_MAX
-}
-
-/// At most so many.
-pub(super) fn placeholders(text: &str) -> usize {
-    text.bytes().filter(|byte| *byte == b'{').count()
-}
-
-pub(super) fn wrong(field: &str, reason: impl Into<String>) -> Refusal {
-    Refusal::InvalidField { field: field.to_owned(), reason: reason.into() }
 }
 
 #[cfg(test)]
@@ -198,7 +50,8 @@ pub(super) mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::model::{Face, KeyId, Secret, TenantId};
+    use crate::face::body::{METADATA_BYTES_MAX, VARIABLE_BYTES_MAX, VARIABLES_MAX};
+    use crate::model::{Face, KeyId, KeyScope, Secret, TenantId, VoicemailAction};
 
     pub fn key() -> Key {
         Key {
@@ -208,6 +61,7 @@ pub(super) mod tests {
             public: "nxf_a".into(),
             secret_hash: [0; 32],
             signing: Secret::new("nxfs_secret".into()),
+            scope: KeyScope::Tenant,
             concurrent: None,
             reads_per_minute: None,
             writes_per_minute: None,
@@ -227,6 +81,13 @@ pub(super) mod tests {
         parse(&body.to_string())
     }
 
+    fn named(request: &OutboundRequest) -> &str {
+        match &request.agent {
+            AgentChoice::Named(name) => name,
+            _ => panic!("Nixflex names its agents"),
+        }
+    }
+
     fn refusal(fields: Value) -> Refusal {
         with(fields).err().expect("must be refused")
     }
@@ -244,7 +105,7 @@ pub(super) mod tests {
             "prompt": "You are Sarah. Remind {patient_name} about {appointment_time}.",
             "dynamic_vars": {"patient_name": "Sarah", "appointment_time": "Tuesday at 2pm"}}"#;
         let request = parse(body).expect("valid").request;
-        assert_eq!(request.agent, "agent_125207e452f8714a");
+        assert_eq!(named(&request), "agent_125207e452f8714a");
         assert_eq!(request.to.as_str(), "+447386172392");
         assert_eq!(request.key, KeyId(7));
         let names: Vec<_> = request.variables.iter().map(|variable| variable.name.as_str()).collect();
@@ -353,7 +214,7 @@ pub(super) mod tests {
     fn unknown_fields_and_repeated_names_are_tolerated() {
         let body =
             r#"{"agent_id": 5, "agent_id": "a", "to_number": "+12", "prompt": "p", "shape": {"a": [1e999]}}"#;
-        assert_eq!(parse(body).expect("valid").request.agent, "a");
+        assert_eq!(named(&parse(body).expect("valid").request), "a");
     }
 
     #[test]

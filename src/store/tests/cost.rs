@@ -41,7 +41,7 @@ async fn place_calls(journal: &Journal, webhook: Option<WebhookTarget>) -> Durat
             journal.intend(slot, record, promise(&call.to_string(), 1)).await.expect("stored");
             let event = |fact| CallEvent { call: CallId::new(call).expect("valid"), at: Instant::now(), fact };
             tokio::time::sleep(Duration::from_millis(500)).await;
-            journal.record(event(CallFact::Answered { dialog: Box::new(dialog()) }));
+            journal.record(event(CallFact::Answered { dialog: Box::new(dialog()), recorded: false }));
             tokio::time::sleep(Duration::from_millis(500)).await;
             let heard = Heard {
                 class: "human",
@@ -151,10 +151,11 @@ async fn cost_of_a_call_with_its_delivery() {
     let journal = Journal::start(store.clone(), Config::default(), wake.clone());
     let allow_addresses = vec!["127.0.0.0/8".parse().expect("a network")];
     let egress = Egress::new(Policy { allow_http: true, allow_addresses }).expect("a client");
-    let secrets: webhook::Secrets = Arc::new(|_| Some(Secret::new("nxfs_demo".into())));
-    let webhooks = Webhooks::start(store.clone(), egress, secrets, wake, webhook::Config::default());
+    let keys: webhook::Keys = Arc::new(|_| Some(key()));
+    let webhooks = Webhooks::start(store.clone(), egress, keys, wake, webhook::Config::default());
     let (base, spent) = cheap_receiver();
-    let target = WebhookTarget { url: format!("{base}/hook"), face: Face::Nixflex, key: KEY };
+    let target =
+        WebhookTarget { url: format!("{base}/hook"), face: Face::Nixflex, key: KEY, events: completed() };
     let each = place_calls(&journal, Some(target)).await;
     let calls = CALLS_PER_SECOND * SECONDS;
     let receiver = Duration::from_nanos(spent.load(Ordering::Relaxed) / calls);

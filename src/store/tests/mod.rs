@@ -64,6 +64,7 @@ pub fn record(call: u64) -> CallRecord {
         tenant: TENANT,
         direction: Direction::Outbound,
         key: Some(KEY),
+        application: Some(ApplicationId(5)),
         agent: AgentId(3),
         from: "+447446466847".into(),
         to: "+447386172392".into(),
@@ -77,6 +78,7 @@ pub fn record(call: u64) -> CallRecord {
             url: "https://hooks.example.com/one?token=x".into(),
             face: Face::Nixflex,
             key: KEY,
+            events: completed(),
         }),
         state: CallState::Dialing,
         created_at: Timestamp(NOW.0 + i64::try_from(call).expect("small")),
@@ -96,6 +98,27 @@ pub fn record(call: u64) -> CallRecord {
         recording_error: None,
         attempts: Vec::new(),
     }
+}
+
+/// The key whose events these are.
+pub fn key() -> Arc<Key> {
+    Arc::new(Key {
+        id: KEY,
+        tenant: TENANT,
+        face: Face::Nixflex,
+        public: "nxf_demo".into(),
+        secret_hash: [0; 32],
+        signing: Secret::new("nxfs_demo".to_owned()),
+        scope: KeyScope::Tenant,
+        concurrent: None,
+        reads_per_minute: None,
+        writes_per_minute: None,
+    })
+}
+
+/// The one event that every receiver of these tests gets.
+pub fn completed() -> EventSet {
+    [EventKind::Completed].into_iter().collect()
 }
 
 pub fn ended(call: u64) -> CallRecord {
@@ -141,6 +164,7 @@ fn dialing(record: &CallRecord) -> Dialing {
         trunk: record.trunk.clone(),
         sip_call_id: record.sip_call_id.clone(),
         attempts: record.attempts.clone(),
+        started_at: None,
     }
 }
 
@@ -160,6 +184,7 @@ fn answer(call: u64) -> Write {
         ringing_at: Some(Timestamp(NOW.0 + 1)),
         answered_at: Timestamp(NOW.0 + 2),
         dialog: Arc::new(dialog()),
+        told: EventSet::default(),
     }
 }
 
@@ -467,6 +492,7 @@ async fn a_claim_leaves_room_and_keeps_order(place: Place) {
         url: format!("https://{}.example/hook", if call <= 20 { "busy" } else { "calm" }),
         face: Face::Nixflex,
         key: KEY,
+        events: completed(),
     };
     for call in 1..=25 {
         intend(&store, CallRecord { webhook: Some(target(call)), ..record(call) }).await;
@@ -515,7 +541,7 @@ async fn a_retry_keeps_its_first_bytes(place: Place) {
         let delivery = claim(&store, now, 10).await.remove(0);
         assert_eq!(delivery.attempt, attempt);
         let settled =
-            Settled::Retry { due_at: Timestamp(now + 1000), body: body.into(), reason: "503".into() };
+            Settled::Retry { due_at: Timestamp(now + 1000), body: Some(body.into()), reason: "503".into() };
         store.settle(settlement(&delivery, settled)).await.expect("stored");
     }
     let third = claim(&store, NOW.0 + 3000, 10).await.remove(0);
@@ -553,7 +579,8 @@ async fn minutes_are_counted_by_trunk(place: Place) {
         intend(&store, dialing.clone()).await;
         if let Some(answered) = answered_at {
             let Write::Answered { call, dialog, .. } = answer(call) else { unreachable!() };
-            let write = Write::Answered { call, ringing_at: None, answered_at: at(answered), dialog };
+            let told = EventSet::default();
+            let write = Write::Answered { call, ringing_at: None, answered_at: at(answered), dialog, told };
             store.write([write].into()).await.expect("stored");
         }
         if let Some(ended) = ended_at {

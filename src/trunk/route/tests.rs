@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::config::Config;
 use crate::model::{
-    Agent, AgentId, CallId, Detection, RightToUse, TenantId, Timestamp, Variable, VoicemailAction,
+    Agent, AgentId, CallId, Detection, RightToUse, SpeakOrder, TenantId, Timestamp, Variable, VoicemailAction,
 };
 
 /// 14 November 2024, 22:13:20 UTC.
@@ -41,6 +41,8 @@ fn plan(trunk: &Trunk) -> CallPlan {
         campaign: None,
         voicemail_message: None,
         voicemail: VoicemailAction::Hangup,
+        max_hold: None,
+        speak_order: SpeakOrder::AgentFirst,
         record: false,
         tap: false,
     }
@@ -52,6 +54,7 @@ fn agent() -> Agent {
         alias: "agent".into(),
         tenant: TenantId(1),
         webhook_url: None,
+        webhook_events: None,
         greeting: None,
         steps: Vec::new(),
         voicemail_message: None,
@@ -64,6 +67,8 @@ fn agent() -> Agent {
         detection: Detection::default(),
         phone_number: None,
         trunk: None,
+        speak_order: SpeakOrder::AgentFirst,
+        record: true,
     }
 }
 

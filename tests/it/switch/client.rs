@@ -48,6 +48,15 @@ impl Client {
         self.try_get(path).unwrap_or_else(|| panic!("GET {path} got no answer"))
     }
 
+    /// With these headers over the usual ones.
+    pub fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
+        let mut request = self.http.get(self.url(path));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request).unwrap_or_else(|error| panic!("GET {path}: {error}"))
+    }
+
     /// `None` if nobody answers.
     pub fn try_get(&self, path: &str) -> Option<Reply> {
         self.send(self.http.get(self.url(path))).ok()

@@ -46,7 +46,7 @@ impl Setup {
     // `top` goes before every table (`database_url = …`), `extra` after them (whole tables).
     tables!(top, sip, media, trunk, agent, number, key, extra);
 
-    /// Where the agent's events go.
+    /// Where the end of each of the agent's calls is told.
     pub fn webhook(mut self, url: &str) -> Self {
         self.webhook_url = Some(url.to_owned());
         self
@@ -112,8 +112,9 @@ impl Setup {
         let sip_listen = self.sip_v6.map_or_else(|| place.sip().into(), SocketAddr::from);
         let address = sip_listen.ip();
         let uri = self.trunk_uri.clone().unwrap_or_else(|| format!("sip:{}", place.trunk_sip()));
-        let webhook =
-            self.webhook_url.as_ref().map_or_else(String::new, |url| format!("webhook_url = \"{url}\""));
+        let webhook = self.webhook_url.as_ref().map_or_else(String::new, |url| {
+            format!("webhook_url = \"{url}\"\nwebhook_events = [\"call.completed\"]")
+        });
         let tts = self.tts.clone().unwrap_or_else(|| cat("hello"));
         // Nobody speaks in most scenarios: silence is judged soon.
         let agent = with_default(agent, "amd", "amd = { initial_silence = 400 }");

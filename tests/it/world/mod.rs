@@ -20,7 +20,7 @@ use trunkline::admission::{Admission, Limits};
 use trunkline::call::{Command, Knock, Origination, Reception, Seed, Shard};
 use trunkline::model::{
     Agent, AgentId, CallFact, CallId, CallPlan, Detection, Disposition, EndedBy, Line, LineEnd, Outcome,
-    RightToUse, TenantId, Timestamp, Trunk, TrunkId, Untransferable, VoicemailAction,
+    RightToUse, Said, SpeakOrder, TenantId, Timestamp, Trunk, TrunkId, Untransferable, VoicemailAction,
 };
 use trunkline::simulator::{self, Exchange, Order, Persona};
 use trunkline::trunk::doors::Doors;
@@ -429,11 +429,13 @@ impl World {
             from: "+15550100000".parse().expect("E.164"),
             to: format!("+1555010000{}", persona.digit()).parse().expect("E.164"),
             right_to_use: RightToUse::Unknown,
-            script: vec![Line { text: "hello".into(), then: LineEnd::Listen }],
+            script: vec![Line { said: Said::Text("hello".into()), then: LineEnd::Listen }],
             variables: Arc::default(),
             campaign: None,
             voicemail_message: None,
             voicemail: VoicemailAction::Hangup,
+            max_hold: None,
+            speak_order: SpeakOrder::AgentFirst,
             record: false,
             tap: false,
         }
@@ -454,6 +456,7 @@ pub fn agent() -> Agent {
         alias: "agent".into(),
         tenant: TenantId(1),
         webhook_url: None,
+        webhook_events: None,
         greeting: None,
         steps: Vec::new(),
         voicemail_message: None,
@@ -466,6 +469,8 @@ pub fn agent() -> Agent {
         detection: Detection::default(),
         phone_number: None,
         trunk: None,
+        speak_order: SpeakOrder::AgentFirst,
+        record: true,
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
-use trunkline::model::{CallFact, Disposition, EndedBy, Line, LineEnd, VoicemailAction};
+use trunkline::model::{CallFact, Disposition, EndedBy, Line, LineEnd, Said, VoicemailAction};
 use trunkline::simulator::{Persona, agent_prompt};
 
 use super::{Weather, World, agent};
@@ -116,7 +116,7 @@ fn a_message_is_left_after_the_beep() {
 fn end_call_ends_the_call_after_the_words_before_it() {
     let mut world = World::new(5, Weather::CALM);
     let call = world.call_with(Persona::Person, |plan| {
-        plan.script = vec![Line { text: "goodbye".into(), then: LineEnd::EndCall }];
+        plan.script = vec![Line { said: Said::Text("goodbye".into()), then: LineEnd::EndCall }];
     });
     world.run_out();
     assert_eq!(world.outcome(call).ended_by, EndedBy::Agent);
@@ -132,7 +132,7 @@ fn a_call_that_nobody_ends_is_ended_by_its_longest_duration() {
         patient.call_duration_max = Duration::from_secs(20);
         plan.agent = Arc::new(patient);
         plan.voicemail = VoicemailAction::Ignore;
-        plan.script = vec![Line { text: "hello".into(), then: LineEnd::Listen }; 40];
+        plan.script = vec![Line { said: Said::Text("hello".into()), then: LineEnd::Listen }; 40];
     });
     world.run_out();
     let outcome = world.outcome(call);

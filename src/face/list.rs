@@ -1,4 +1,4 @@
-//! The query of `GET /v1/calls`.
+//! The query of `GET /v1/calls`, which every vendor has and none forbids what another one names.
 
 use crate::model::{Refusal, Timestamp};
 

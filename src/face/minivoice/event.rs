@@ -1,0 +1,73 @@
+//! MiniVoice's webhooks: `{"event","created_at","call","variables","data"}`, and their signature.
+
+use hmac::{Hmac, Mac};
+use serde::Serialize;
+use sha2::Sha256;
+
+use super::record::{customer, id, json, status};
+use crate::model::{CallRecord, EventKind, Timestamp};
+
+/// The body of an event. The variables lived in memory alone, and are nobody's to send.
+pub fn event(kind: EventKind, at: Timestamp, record: &CallRecord) -> String {
+    let data = match kind {
+        EventKind::Completed => Data { event_key: None },
+        kind => Data { event_key: Some(format!("{}:{}", id(record), kind.as_str())) },
+    };
+    json(&Envelope {
+        event: kind.as_str(),
+        created_at: at,
+        call: Call {
+            id: id(record),
+            customer_id: customer(record),
+            application_id: record.application.map(|application| application.render()),
+            status: status(record),
+            direction: record.direction.as_str(),
+            from: &record.from,
+            to: &record.to,
+        },
+        variables: Nothing {},
+        data,
+    })
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    event: &'static str,
+    created_at: Timestamp,
+    call: Call<'a>,
+    variables: Nothing,
+    data: Data,
+}
+
+#[derive(Serialize)]
+struct Nothing {}
+
+#[derive(Serialize)]
+struct Data {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event_key: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Call<'a> {
+    id: String,
+    customer_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    application_id: Option<String>,
+    status: &'static str,
+    direction: &'static str,
+    from: &'a str,
+    to: &'a str,
+}
+
+/// `X-MiniVoice-Timestamp`, and `X-MiniVoice-Signature`: `v1=` and hex HMAC-SHA256 of timestamp, a dot, and the body.
+pub fn sign(secret: &str, unix_seconds: i64, body: &[u8]) -> Vec<(&'static str, String)> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
+    mac.update(unix_seconds.to_string().as_bytes());
+    mac.update(b".");
+    mac.update(body);
+    vec![
+        ("x-minivoice-timestamp", unix_seconds.to_string()),
+        ("x-minivoice-signature", format!("v1={}", hex::encode(mac.finalize().into_bytes()))),
+    ]
+}

@@ -1,0 +1,11 @@
+//! MiniVoice: calls of an application, reads and events, as its documents say (seed 004).
+
+mod error;
+mod event;
+mod record;
+mod request;
+
+pub use error::error;
+pub use event::{event, sign};
+pub use record::{call, calls, created};
+pub use request::parse;

@@ -1,0 +1,21 @@
+//! ThunderPhone: outbound calls, reads and events, as its documents say (seed 002).
+
+mod error;
+mod event;
+mod record;
+mod request;
+
+pub use error::error;
+pub use event::{completed, sign};
+pub use record::{call, calls, transcript};
+pub use request::parse;
+
+use serde_json::json;
+
+use crate::model::{Accepted, StoredResponse};
+
+/// The answer to an accepted call: 201, an integer and a word.
+pub fn created(accepted: &Accepted) -> StoredResponse {
+    let body = json!({ "call_id": accepted.record.call.get(), "status": "initiated" });
+    StoredResponse { status: 201, body: body.to_string() }
+}

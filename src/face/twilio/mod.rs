@@ -1,0 +1,12 @@
+//! The verbs of Twilio's REST API that voice bots call by themselves: place a call, look at it, end it.
+
+mod error;
+mod event;
+mod record;
+mod request;
+mod twiml;
+
+pub use error::error;
+pub use event::{event, sign};
+pub use record::{call, calls, created};
+pub use request::{Change, parse, parse_change};

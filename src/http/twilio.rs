@@ -1,0 +1,65 @@
+//! `/2010-04-01/Accounts/{account}/Calls/{sid}.json`: what Twilio's clients ask of a call that there is.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+
+use super::calls::{PathTexts, find, reading, shown, within_limit};
+use super::error::ApiError;
+use super::limits::Kind;
+use super::{Api, auth, body};
+use crate::face::twilio::{Change, parse_change};
+use crate::face::{self, Problem};
+use crate::model::{CallRecord, CallState, Face, Key, Untransferable};
+
+/// `GET`
+pub async fn read(State(api): State<Api>, headers: HeaderMap, path: PathTexts) -> Response {
+    let work = async |key: &Key| {
+        let record = call(&api, key, &path).await?;
+        Ok(show(&api, key, &headers, &record))
+    };
+    with_account(&api, &headers, Kind::Read, work).await
+}
+
+/// `POST`: `Status=completed` hangs up, `Status=canceled` too if nobody answered yet.
+pub async fn change(State(api): State<Api>, headers: HeaderMap, path: PathTexts, body: Body) -> Response {
+    let work = async |key: &Key| {
+        let body = body::read(&headers, body, api.body_max, api.body_timeout).await?;
+        let record = call(&api, key, &path).await?;
+        let change = parse_change(&body)?;
+        let answered = record.state == CallState::Answered;
+        match (record.state, change) {
+            (CallState::Ended, _) => return Err(Problem::CallNotLive(Untransferable::NotTalking)),
+            (_, Change::Cancel) if answered => {}
+            (_, Change::Complete | Change::Cancel) => api.control.hangup(record.call).await,
+        }
+        Ok(show(&api, key, &headers, &record))
+    };
+    with_account(&api, &headers, Kind::Write, work).await
+}
+
+fn show(api: &Api, key: &Key, headers: &HeaderMap, record: &CallRecord) -> Response {
+    reading(api, key, headers, |reader| shown(face::call(reader, record)))
+}
+
+/// The account's call.
+async fn call(api: &Api, key: &Key, path: &PathTexts) -> Result<CallRecord, Problem> {
+    let (account, file) = path.two();
+    if account != key.public {
+        return Err(Problem::InvalidApiKey);
+    }
+    find(api, key, file.strip_suffix(".json").unwrap_or(file)).await
+}
+
+async fn with_account(
+    api: &Api,
+    headers: &HeaderMap,
+    kind: Kind,
+    work: impl AsyncFnOnce(&Key) -> Result<Response, Problem>,
+) -> Response {
+    match auth::authenticate_as(Face::Twilio, headers, &api.directory.snapshot()) {
+        Ok(key) => within_limit(api, &key, kind, work).await,
+        Err(problem) => ApiError::new(Face::Twilio, problem).into_response(),
+    }
+}
