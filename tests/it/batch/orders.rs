@@ -5,7 +5,8 @@ use trunkline::simulator::Persona;
 
 use super::{assert_nobody_twice, make, numbers, order, read, recipients, until};
 use crate::callees::ring;
-use crate::switch::{Setup, Switch, eventually};
+use crate::faces::{self, MINIVOICE, THUNDERPHONE, TWILIO, VOICEFLOW};
+use crate::switch::{Receiver, Setup, Switch, eventually};
 
 fn quiet(switch: &Switch, path: &str) -> Value {
     eventually("its calls are over", || Some(read(switch, path)).filter(|now| now["active_count"] == 0))
@@ -135,4 +136,24 @@ fn what_is_no_campaign_of_the_keys_is_not_found_and_nobody_asks_without_a_key() 
     }
     let reply = switch.get("/v1/calls/batch?status=creating");
     assert_eq!((reply.status, &reply.json["error"]["code"]), (400, &json!("invalid_request")));
+}
+
+#[test]
+fn a_key_of_another_vendor_is_none_on_these_paths() {
+    let receiver = Receiver::start();
+    let switch = faces::setup(&receiver).start();
+    let one = "/v1/calls/batch/batchcall_0000000000000001";
+    let posts = ["/v1/calls/batch".to_owned()].into_iter();
+    let posts: Vec<_> =
+        posts.chain(["launch", "pause", "resume", "cancel"].map(|word| format!("{one}/{word}"))).collect();
+    let gets = ["/v1/calls/batch".to_owned(), one.to_owned(), format!("{one}/recipients")];
+    for key in ["", THUNDERPHONE, VOICEFLOW, MINIVOICE, TWILIO] {
+        let headers = [("authorization", key)];
+        let posted = posts.iter().map(|path| switch.client().post_with(path, b"{}".to_vec(), &headers));
+        let got = gets.iter().map(|path| switch.client().get_with(path, &headers));
+        for reply in posted.chain(got) {
+            let error = &reply.json["error"];
+            assert_eq!((reply.status, &error["code"]), (401, &json!("invalid_api_key")), "{key} {reply:?}");
+        }
+    }
 }
