@@ -31,15 +31,15 @@ impl Snapshot {
             | AgentChoice::Inline(_)
             | AgentChoice::Script(_) => None,
         };
-        self.from_number_of(listed, request.from.as_ref())
+        self.way_of(listed, request.from.as_ref())
     }
 
     /// The way out from this number of this agent, or from its first.
     pub fn way(&self, tenant: TenantId, agent: &str, from: Option<&PhoneNumber>) -> Result<Route, Refusal> {
-        self.from_number_of(self.listed(tenant, agent), from)
+        self.way_of(self.listed(tenant, agent), from)
     }
 
-    fn from_number_of(&self, listed: Option<&Listed>, from: Option<&PhoneNumber>) -> Result<Route, Refusal> {
+    fn way_of(&self, listed: Option<&Listed>, from: Option<&PhoneNumber>) -> Result<Route, Refusal> {
         let listed = listed.ok_or(Refusal::AgentNotFound)?;
         let agent = Arc::clone(&listed.agent);
         let (number, from, choices) = match listed.choose(from)? {
