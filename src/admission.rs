@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use spend::{Calendar, Ledger};
 
@@ -31,7 +31,7 @@ pub struct Limits {
 #[derive(Clone)]
 pub struct Admission {
     limits: Limits,
-    room: Arc<Notify>,
+    room: Arc<watch::Sender<()>>,
     state: Arc<Mutex<State>>,
 }
 
@@ -58,7 +58,7 @@ pub struct Permit {
     key: Option<Gauge>,
     trunk: Gauge,
     spend: Booking,
-    room: Arc<Notify>,
+    room: Arc<watch::Sender<()>>,
 }
 
 /// What one call costs its trunk.
@@ -124,7 +124,7 @@ impl Admission {
             lanes: HashMap::new(),
             calendar: None,
         };
-        Self { limits, room: Arc::new(Notify::new()), state: Arc::new(Mutex::new(state)) }
+        Self { limits, room: Arc::default(), state: Arc::new(Mutex::new(state)) }
     }
 
     /// Room for one call of this key through the first of these trunks that has some, and which that is; or what it waits
@@ -235,7 +235,7 @@ impl Admission {
         let (trunk, spend) = state.enter(now, &trunks[chosen]);
         std::mem::replace(&mut permit.trunk, trunk).give();
         permit.spend = spend;
-        self.room.notify_one();
+        self.room.send_replace(());
         Ok(chosen)
     }
 
@@ -294,9 +294,35 @@ impl Admission {
         self.state().switch.count()
     }
 
-    /// Resolves when a permit was given back since the last time it was asked.
-    pub async fn room(&self) {
-        self.room.notified().await;
+    /// Tells whoever waits for room that a permit was given back, each for itself.
+    pub fn room(&self) -> watch::Receiver<()> {
+        self.room.subscribe()
+    }
+
+    /// How many calls of this key could be under way besides those that are, by these trunks; or what a call would wait for, or
+    /// why there is none. Takes nothing, and promises nothing.
+    pub fn look(&self, now: Instant, key: &Key, trunks: &[Arc<Trunk>]) -> Result<u32, Refusal> {
+        let mut state = self.state();
+        let left = |most: Option<u32>, used: u32| most.map_or(u32::MAX, |most| most.saturating_sub(used));
+        let used = state.keys.get(&key.id).map_or(0, Gauge::count);
+        let own = left(key.concurrent, used).min(left(self.limits.concurrent, state.switch.count()));
+        if own == 0 {
+            return Err(Refusal::Limited {
+                limit: Limit::ConcurrentCalls,
+                name: "concurrent calls",
+                retry_after: CONCURRENT_RETRY,
+            });
+        }
+        state.choose(now, trunks)?;
+        if let Err(retry_after) = state.bucket.look(now, self.limits.cps) {
+            return Err(Refusal::Limited {
+                limit: Limit::CallsPerSecond,
+                name: "calls per second",
+                retry_after,
+            });
+        }
+        let channels = trunks.iter().map(|trunk| left(trunk.channels, state.lane(now, trunk).calls.count()));
+        Ok(own.min(channels.fold(0, u32::saturating_add)))
     }
 
     fn tell(&self, now: Instant, trunk: &Trunk, input: impl FnOnce(&mut Health) -> Option<Change>) {
@@ -473,7 +499,7 @@ impl Drop for Permit {
             .into_iter()
             .flatten()
             .for_each(Gauge::give);
-        self.room.notify_one();
+        self.room.send_replace(());
     }
 }
 

@@ -283,6 +283,12 @@ impl Snapshot {
         &self.numbers
     }
 
+    /// How many numbers of an agent may place calls.
+    pub fn outbound_numbers(&self, agent: AgentId) -> usize {
+        let numbers = self.agents.get(&agent).map_or(&[][..], |listed| &listed.numbers);
+        numbers.iter().filter(|number| number.outbound).count()
+    }
+
     /// Who answers a call to `called`, which may have come by any of these trunks: by the number's own trunk, if it is among them.
     pub fn answerer(&self, called: &[PhoneNumber], trunks: &[Arc<Trunk>]) -> Option<Answerer> {
         let tenants: Vec<TenantId> = trunks.iter().map(|trunk| trunk.tenant).collect();

@@ -105,6 +105,17 @@ impl Egress {
         self.send(self.client.post(self.parse(url)?).body(body), headers).await
     }
 
+    /// As [`Egress::post`], for what takes longer to send and to answer.
+    pub async fn post_within(
+        &self,
+        timeout: Duration,
+        url: &str,
+        headers: &[(&'static str, String)],
+        body: Bytes,
+    ) -> Result<Answer, EgressError> {
+        self.send(self.client.post(self.parse(url)?).timeout(timeout).body(body), headers).await
+    }
+
     /// Sends a GET; headers are names and values.
     pub async fn get(&self, url: &str, headers: &[(&'static str, String)]) -> Result<Answer, EgressError> {
         self.send(self.client.get(self.parse(url)?), headers).await

@@ -22,6 +22,7 @@ use trunkline_sip::{
 
 use crate::admission::{Admission, Limits};
 use crate::call::{Board, Command, Driver, DriverParts, Events, Intents, Mailbox, Shard};
+use crate::campaign::{Campaigns, Runner};
 use crate::cashier::Cashier;
 use crate::config::{Config, Database};
 use crate::dialer::{self, Dialer, DialerParts, Settings};
@@ -207,7 +208,8 @@ impl House {
         if let Some(cashier) = house.cashier.clone() {
             house.task(|stop| cashier.run(stop));
         }
-        house.open_http(&config, metrics).await?;
+        let campaigns = house.campaigns(&metrics, options.ephemeral).await?;
+        house.open_http(&config, metrics, campaigns).await?;
         Ok(house)
     }
 
@@ -301,6 +303,19 @@ impl House {
         Ok(())
     }
 
+    /// Campaigns are dialled after what an earlier run left was settled. A house for one call dials nobody else.
+    async fn campaigns(&mut self, metrics: &Metrics, is_ephemeral: bool) -> Result<Campaigns, HouseError> {
+        let campaigns = Campaigns::new(self.store.clone(), self.directory.clone());
+        campaigns.settle().await?;
+        if !is_ephemeral {
+            let runner = Runner::new(&campaigns, self.admission.clone(), self.dialer.clone());
+            self.task(|stop| runner.run(stop));
+        }
+        let counted = campaigns.counters();
+        metrics.add_source(move |metrics| metrics.export_campaigns(&counted()));
+        Ok(campaigns)
+    }
+
     /// Cores count; here their counts are carried to where they are shown.
     fn count(&mut self, metrics: &Metrics, board: Board, mailbox: Mailbox) {
         // Weak: what is counted must not be kept alive by the counting.
@@ -346,7 +361,12 @@ impl House {
         });
     }
 
-    async fn open_http(&mut self, config: &Config, metrics: Metrics) -> Result<(), HouseError> {
+    async fn open_http(
+        &mut self,
+        config: &Config,
+        metrics: Metrics,
+        campaigns: Campaigns,
+    ) -> Result<(), HouseError> {
         let listen = config.http.listen;
         let listener =
             TcpListener::bind(listen).await.map_err(io_error(&format!("HTTP cannot listen on {listen}")))?;
@@ -363,6 +383,7 @@ impl House {
             registry: self.registry.clone(),
             egress: self.egress.clone(),
             admission: self.admission.clone(),
+            campaigns,
             practice: Practice::new(config.clone(), self.directory.clone(), self.admission.clone()),
             metrics: metrics.clone(),
             readiness: Readiness::new(move || match (dialer.is_draining(), store.healthy()) {
@@ -373,6 +394,7 @@ impl House {
             data_dir: config.data_dir.clone(),
             body_hash_key: keyfile::body_hash(&config.data_dir).map_err(io_error("the key file"))?,
             body_max: config.http.body_max,
+            batch_body_max: config.http.batch_body_max,
             body_timeout: config.http.body_timeout,
             limits: RateLimits::default(),
         });

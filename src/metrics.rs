@@ -13,6 +13,7 @@ use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 use crate::admission::Report;
+use crate::campaign::CampaignCounters;
 use crate::model::{Disposition, Outcome, Refusal};
 use crate::store::StoreCounters;
 use crate::trunk::health::State;
@@ -20,10 +21,10 @@ use crate::webhook::WebhookCounters;
 use names::{
     AMD_VERDICTS, BILLING_CHARGED, BILLING_HOLDS, BUCKETS, BUILD_INFO, CALL_DEAD_AIR, CALL_DURATION,
     CALL_RING, CALL_SETUP, CALLS_ENDED, CALLS_LIVE, CALLS_QUEUED, CALLS_REFUSED, CALLS_STARTED,
-    HTTP_CONNECTIONS, HTTP_DURATION, HTTP_REQUESTS, MAILBOX_DROPPED, MEDIA, MEDIA_LEGS, Metric, SIP,
-    SIP_CONNECTIONS, SIP_STREAM_MESSAGES, STORE_COMMITS, STORE_FAILURES, STORE_QUEUED, STORE_ROWS,
-    TRUNK_CALLS, TRUNK_CPS, TRUNK_HELD, TRUNK_OPTIONS, TRUNK_STATE, UDP_DATAGRAMS, WEBHOOK_IN_FLIGHT,
-    WEBHOOK_TRIES,
+    CAMPAIGN_RECIPIENTS, CAMPAIGNS, HTTP_CONNECTIONS, HTTP_DURATION, HTTP_REQUESTS, MAILBOX_DROPPED, MEDIA,
+    MEDIA_LEGS, Metric, SIP, SIP_CONNECTIONS, SIP_STREAM_MESSAGES, STORE_COMMITS, STORE_FAILURES,
+    STORE_QUEUED, STORE_ROWS, TRUNK_CALLS, TRUNK_CPS, TRUNK_HELD, TRUNK_OPTIONS, TRUNK_STATE, UDP_DATAGRAMS,
+    WEBHOOK_IN_FLIGHT, WEBHOOK_TRIES,
 };
 
 /// How often [`Metrics::upkeep`] is to be called: histograms keep every sample until then.
@@ -211,6 +212,21 @@ impl Metrics {
         self.counter(&MAILBOX_DROPPED, &[]).absolute(dropped);
     }
 
+    /// The campaigns.
+    pub fn export_campaigns(&self, counters: &CampaignCounters) {
+        for (status, count) in [("running", counters.running), ("scheduled", counters.scheduled)] {
+            gauge(&self.0.recorder, &CAMPAIGNS, &[("status", status)]).set(count as f64);
+        }
+        for (result, count) in [
+            ("claimed", counters.claimed),
+            ("dialled", counters.dialled),
+            ("failed", counters.failed),
+            ("released", counters.released),
+        ] {
+            self.counter(&CAMPAIGN_RECIPIENTS, &[("result", result)]).absolute(count);
+        }
+    }
+
     /// The media plane.
     pub fn export_media(&self, counters: &trunkline_media::Counters) {
         gauge(&self.0.recorder, &MEDIA_LEGS, &[]).set(counters.legs as f64);
@@ -326,6 +342,7 @@ fn reason(refusal: &Refusal) -> &'static str {
         Refusal::Overloaded(_) => "overloaded",
         Refusal::Draining => "draining",
         Refusal::IdempotencyConflict => "idempotency_conflict",
+        Refusal::Superseded => "superseded",
         Refusal::Storage => "storage",
     }
 }

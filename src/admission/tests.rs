@@ -217,3 +217,35 @@ fn many_at_once_never_spend_more_than_the_day_has() {
     let left: Vec<_> = std::iter::from_fn(|| admission.admit(t0, None, &trunk).ok()).collect();
     assert_eq!(left.len() as u64, 5 - spent);
 }
+
+#[test]
+fn everybody_who_waits_for_room_is_told() {
+    let admission = Admission::new(Limits::default());
+    let (one, other) = (admission.room(), admission.room());
+    let permit = admission.admit(start(), None, &[trunk(None, None)]).expect("room");
+    assert!(!one.has_changed().expect("open") && !other.has_changed().expect("open"));
+    drop(permit);
+    assert!(one.has_changed().expect("open") && other.has_changed().expect("open"));
+}
+
+#[test]
+fn a_look_says_how_much_room_there_is_and_takes_none() {
+    let admission = Admission::new(Limits { concurrent: Some(9), cps: None });
+    let (key, t0) = (key(Some(4)), start());
+    let trunks = [numbered(1, Some(2), None), numbered(2, Some(1), None)];
+    let look = || admission.look(t0, &key, &trunks);
+    assert_eq!((look(), look()), (Ok(3), Ok(3)), "the trunks' channels, together");
+    let _permits: Vec<_> =
+        (0..2).map(|_| admission.admit(t0, Some(&key), &trunks).expect("there is room")).collect();
+    assert_eq!(look(), Ok(1));
+    assert_eq!(admission.look(t0, &key, &[numbered(3, None, None)]), Ok(2), "the key's own limit");
+    let _last = admission.admit(t0, Some(&key), &trunks).expect("there is room");
+    assert!(matches!(look(), Err(Refusal::Limited { .. })), "the trunks are full");
+    assert_eq!(admission.concurrent(), 3);
+}
+
+fn key(concurrent: Option<u32>) -> Key {
+    let file = "[[key]]\nface = \"nixflex\"\nid = \"nxf_a\"\nsecret = \"nxfs_secret\"\n";
+    let mut keys = crate::config::Config::parse("t", file, []).expect("valid").objects.keys;
+    Key { concurrent, ..keys.remove(0) }
+}

@@ -1,7 +1,10 @@
 //! The command line. Each command is its arguments and one `run`.
 
+mod api;
+pub mod batch;
 pub mod billing;
 pub mod call;
+pub mod campaign;
 pub mod check;
 pub mod demo;
 pub mod key;
@@ -38,6 +41,10 @@ enum Command {
     Demo(demo::Args),
     /// Place one call and watch it.
     Call(call::Args),
+    /// Make a campaign of the recipients in a file, at the running switch.
+    Batch(batch::Args),
+    /// Look after the running switch's campaigns.
+    Campaign(campaign::Args),
     /// Look after tenants' money.
     Billing(billing::Args),
     /// Look after a trunk.
@@ -89,6 +96,8 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Check(args) => check::run(args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Call(args) => call::run(args).await,
+        Command::Batch(args) => batch::run(args).await,
+        Command::Campaign(args) => campaign::run(args).await,
         Command::Billing(args) => billing::run(args).await,
         Command::Trunk(args) => trunk::run(args).await,
         Command::Tenant(args) => tenant::run(args).await,
@@ -127,6 +136,11 @@ mod tests {
             "trunkline trunk list --json --config trunkline.toml",
             "trunkline trunk doctor t1 --json --config trunkline.toml",
             "trunkline trunk doctor t1 --call +447386172392",
+            "trunkline batch people.csv --agent agent_demo --prompt hello --window 09:00-18:00 --days mon,tue --date 2026-06-15",
+            "trunkline batch people.json --name reminders --timezone Europe/London --skip-invalid --json",
+            "trunkline campaign list --status running",
+            "trunkline campaign show batchcall_7f8fe206a5522cb7",
+            "trunkline campaign cancel batchcall_7f8fe206a5522cb7 --key nxf_demo",
             "trunkline billing credit 1 25.00 --reference invoice --config trunkline.toml",
             "trunkline completions bash",
             "trunkline tenant create acme",
@@ -140,6 +154,9 @@ mod tests {
             "trunkline",
             "trunkline call 07386172392 --trunk t1 --say hello",
             "trunkline call +447386172392 --trunk t1",
+            "trunkline batch",
+            "trunkline batch people.csv --window 9-18",
+            "trunkline campaign launch",
             "trunkline billing credit 1 0",
             "trunkline billing credit 1 1e3",
             "trunkline trunk doctor",

@@ -37,6 +37,7 @@ pub struct File {
 pub struct Http {
     pub listen: String,
     pub body_max: u64,
+    pub batch_body_max: u64,
     pub connections_max: u64,
     pub header_timeout_seconds: u64,
     pub body_timeout_seconds: u64,
@@ -47,6 +48,7 @@ impl Default for Http {
         Self {
             listen: "127.0.0.1:8080".into(),
             body_max: 1 << 20,
+            batch_body_max: 32 << 20,
             connections_max: 4096,
             header_timeout_seconds: 10,
             body_timeout_seconds: 10,
@@ -198,6 +200,7 @@ pub struct Agent {
     pub max_call_duration_seconds: u64,
     #[serde(default = "silence_hangup")]
     pub silence_hangup_seconds: u64,
+    pub timezone: Option<String>,
     #[serde(default)]
     pub amd: Detection,
     pub phone_number: Option<String>,

@@ -86,6 +86,8 @@ pub struct Http {
     pub listen: SocketAddr,
     /// The longest request body, in bytes.
     pub body_max: usize,
+    /// The longest body of a batch campaign, in bytes.
+    pub batch_body_max: usize,
     /// Open connections at once; more wait in the kernel's backlog.
     pub connections_max: usize,
     /// How long a client may take to send a request's head, and how long a connection may idle between requests.

@@ -145,6 +145,11 @@ pub fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check:
             table.silence_hangup_seconds,
             5..=45,
         ),
+        timezone: table.timezone.as_deref().and_then(|name| {
+            let zone = name.parse();
+            zone.map_err(|error| check.fault(&format!("{path}.timezone"), format!("`{name}` is {error}")))
+                .ok()
+        }),
         detection: over(&table.amd, &names.rules.detection),
         phone_number,
         trunk: trunk_named(&table.trunk, names, path, check),

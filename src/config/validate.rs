@@ -138,12 +138,17 @@ fn http(http: &file::Http, check: &mut Checker<'_>) -> Http {
     check.that("http.body_max", body.contains(&http.body_max), || {
         format!("must be {} to {} bytes, not {}", body.start(), body.end(), http.body_max)
     });
+    let batch = 1_024..=256 << 20;
+    check.that("http.batch_body_max", batch.contains(&http.batch_body_max), || {
+        format!("must be {} to {} bytes, not {}", batch.start(), batch.end(), http.batch_body_max)
+    });
     check.that("http.connections_max", (1..=1_000_000).contains(&http.connections_max), || {
         format!("must be 1 to 1000000, not {}", http.connections_max)
     });
     Http {
         listen: check.or("http.listen", socket_address(&http.listen), NOWHERE),
         body_max: usize::try_from(http.body_max).unwrap_or(usize::MAX),
+        batch_body_max: usize::try_from(http.batch_body_max).unwrap_or(usize::MAX),
         connections_max: usize::try_from(http.connections_max).unwrap_or(usize::MAX),
         header_timeout: check.seconds("http.header_timeout_seconds", http.header_timeout_seconds, 1..=300),
         body_timeout: check.seconds("http.body_timeout_seconds", http.body_timeout_seconds, 1..=300),

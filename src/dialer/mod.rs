@@ -10,6 +10,7 @@ mod inbound;
 mod leg;
 mod plan;
 mod queue;
+mod recipient;
 mod recovery;
 
 use std::net::IpAddr;
@@ -34,10 +35,11 @@ use crate::model::{
 };
 use crate::store::{Intended, Replay, Store};
 
-use ids::Ids;
+pub(crate) use ids::Ids;
 pub use inbound::callers;
 use leg::OpenLeg;
 use queue::{Queue, Waiting};
+pub use recipient::Prepared;
 
 /// What the dialer is made of.
 pub struct DialerParts {
@@ -339,6 +341,7 @@ impl Inner {
             Intended::Committed => Ok(None),
             Intended::Replay(replayed) => Ok(Some(replayed)),
             Intended::Conflict => Err(Refusal::IdempotencyConflict),
+            Intended::Superseded => Err(Refusal::Superseded),
         }
     }
 

@@ -132,6 +132,7 @@ fn lane_of(plan: &CallPlan) -> Lane {
 /// Starts waiting calls as room is made, until the dialer is gone. While it waits it holds nothing of the dialer: whoever
 /// takes the house down needs the last handle of its rooms.
 pub async fn run(dialer: Weak<Inner>, queue: Arc<Queue>, admission: Admission) {
+    let mut room = admission.room();
     loop {
         let Some(inner) = dialer.upgrade() else { return };
         // Its money was kept back when it was accepted.
@@ -148,7 +149,7 @@ pub async fn run(dialer: Weak<Inner>, queue: Arc<Queue>, admission: Admission) {
         let arrived = queue.arrived.notified();
         let _ = tokio::time::timeout(pause, async {
             tokio::select! {
-                () = admission.room() => {}
+                _ = room.changed() => {}
                 () = arrived => {}
             }
         })

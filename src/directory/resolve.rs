@@ -31,9 +31,18 @@ impl Snapshot {
             | AgentChoice::Inline(_)
             | AgentChoice::Script(_) => None,
         };
+        self.way_of(listed, request.from.as_ref())
+    }
+
+    /// The way out from this number of this agent, or from its first.
+    pub fn way(&self, tenant: TenantId, agent: &str, from: Option<&PhoneNumber>) -> Result<Route, Refusal> {
+        self.way_of(self.listed(tenant, agent), from)
+    }
+
+    fn way_of(&self, listed: Option<&Listed>, from: Option<&PhoneNumber>) -> Result<Route, Refusal> {
         let listed = listed.ok_or(Refusal::AgentNotFound)?;
         let agent = Arc::clone(&listed.agent);
-        let (number, from, choices) = match listed.choose(request.from.as_ref())? {
+        let (number, from, choices) = match listed.choose(from)? {
             Some(number) => (Some(Arc::clone(number)), number.e164.clone(), number.trunks.clone()),
             None => {
                 let stored = agent.phone_number.clone().ok_or(Refusal::AgentMissingPhoneNumber)?;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::model::{Refusal, Variable};
@@ -27,7 +27,11 @@ pub struct Body<'b>(HashMap<String, &'b RawValue>);
 impl<'b> Body<'b> {
     /// Reads a body.
     pub fn parse(bytes: &'b [u8]) -> Result<Self, Refusal> {
-        let text = std::str::from_utf8(bytes).map_err(|_| wrong("body", "is not UTF-8"))?;
+        Self::of(std::str::from_utf8(bytes).map_err(|_| wrong("body", "is not UTF-8"))?)
+    }
+
+    /// Reads an object, of a body or within one.
+    pub fn of(text: &'b str) -> Result<Self, Refusal> {
         if text.trim_ascii_start().starts_with(['[', '"']) {
             return Err(wrong("body", "must be a JSON object"));
         }
@@ -48,7 +52,7 @@ impl<'b> Body<'b> {
     }
 
     /// A field's value, if it is of this type; `reason` says what it must be.
-    pub fn typed<T: DeserializeOwned>(&self, name: &str, reason: &str) -> Result<Option<T>, Refusal> {
+    pub fn typed<T: Deserialize<'b>>(&self, name: &str, reason: &str) -> Result<Option<T>, Refusal> {
         let Some(raw) = self.field(name) else { return Ok(None) };
         serde_json::from_str(raw.get()).map(Some).map_err(|_| wrong(name, reason))
     }
@@ -126,12 +130,21 @@ pub fn bounded(field: &str, text: String, bytes_max: usize) -> Result<String, Re
 
 /// Many placeholders times a long value is more than anybody says: refused by the most it could become.
 pub fn bound_interpolated(field: &str, text: &str, variables: &[Variable]) -> Result<(), Refusal> {
-    let longest = variables.iter().map(|variable| variable.value.len()).max().unwrap_or(0);
-    let placeholders = text.bytes().filter(|byte| *byte == b'{').count();
-    if text.len() + placeholders * longest > INTERPOLATED_BYTES_MAX {
+    if !can_be_said(text.len(), placeholders(text), variables) {
         return Err(wrong(field, "would make the prompt too long"));
     }
     Ok(())
+}
+
+/// May a text of so many bytes and placeholders be filled with these?
+pub fn can_be_said(bytes: usize, placeholders: usize, variables: &[Variable]) -> bool {
+    let longest = variables.iter().map(|variable| variable.value.len()).max().unwrap_or(0);
+    bytes + placeholders * longest <= INTERPOLATED_BYTES_MAX
+}
+
+/// How many there are at most.
+pub fn placeholders(text: &str) -> usize {
+    text.bytes().filter(|byte| *byte == b'{').count()
 }
 
 /// A field that is not what it must be.

@@ -15,8 +15,8 @@ pub mod twilio;
 pub mod voiceflow;
 
 use crate::model::{
-    Accepted, Application, CallRecord, EventKind, Face, Key, ObjectKind, ObjectProblem, OutboundRequest,
-    Refusal, StoredResponse, Timestamp, Untransferable,
+    Accepted, Application, BatchRefusal, CallRecord, EventKind, Face, Key, ObjectKind, ObjectProblem,
+    OutboundRequest, Refusal, StoredResponse, Timestamp, Untransferable,
 };
 
 pub use list::{List, parse_list};
@@ -137,6 +137,9 @@ pub enum Problem {
     /// The request was understood, and nothing was started.
     #[error(transparent)]
     Refused(Refusal),
+    /// A campaign was not made, or does not do what it was told. Never [`BatchRefusal::Refused`], which is the one above.
+    #[error(transparent)]
+    Batch(BatchRefusal),
     /// No key, an unknown key, a wrong secret, or another face's key.
     #[error("no valid API key")]
     InvalidApiKey,
@@ -209,5 +212,14 @@ pub fn object_problem(problem: &ObjectProblem) -> (u16, &'static str) {
         ObjectProblem::InUse(_) => (409, "in_use"),
         ObjectProblem::Changed => (412, "changed_meanwhile"),
         ObjectProblem::Forbidden => (403, "forbidden"),
+    }
+}
+
+impl From<BatchRefusal> for Problem {
+    fn from(refusal: BatchRefusal) -> Self {
+        match refusal {
+            BatchRefusal::Refused(refusal) => Self::Refused(refusal),
+            refusal => Self::Batch(refusal),
+        }
     }
 }

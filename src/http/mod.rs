@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "a shell: it reads the clock and spawns")]
 
 mod auth;
+mod batch;
 mod billing;
 mod body;
 mod calls;
@@ -31,6 +32,7 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 
 use crate::admission::Admission;
+use crate::campaign::Campaigns;
 use crate::cashier::Cashier;
 use crate::directory::{Directory, Registry};
 use crate::doctor::Practice;
@@ -75,6 +77,8 @@ pub struct Parts {
     pub operator_token: String,
     /// How trunks stand.
     pub admission: Admission,
+    /// Batch campaigns.
+    pub campaigns: Campaigns,
     /// Examines trunks.
     pub practice: Practice,
     /// Counts requests, and is shown at `/metrics`.
@@ -87,6 +91,8 @@ pub struct Parts {
     pub body_hash_key: [u8; 32],
     /// The longest body, in bytes.
     pub body_max: usize,
+    /// The longest body of a batch campaign, in bytes.
+    pub batch_body_max: usize,
     /// How long a body may take.
     pub body_timeout: Duration,
     /// Requests a minute, by key.

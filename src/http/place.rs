@@ -94,20 +94,25 @@ async fn dial(
     }
     let face = key.face;
     let placed = api.originate.call(request, move |accepted| face::created(face, accepted)).await;
-    Ok(match refused(api, placed.ok_or(Problem::Internal)?)? {
+    Ok(answer(refused(api, placed.ok_or(Problem::Internal)?)?))
+}
+
+/// The stored answer, and whether it is one that was given before.
+pub fn answer(placed: Placed) -> Response {
+    match placed {
         Placed::New(stored) => json(stored),
         Placed::Replayed(stored) => {
             ([(REPLAYED, HeaderValue::from_static("true"))], json(stored)).into_response()
         }
-    })
+    }
 }
 
 /// Counts a refusal on its way out.
-fn refused<T>(api: &Api, result: Result<T, Refusal>) -> Result<T, Problem> {
+pub fn refused<T>(api: &Api, result: Result<T, Refusal>) -> Result<T, Problem> {
     counted(api, result.map_err(Problem::Refused))
 }
 
-fn counted<T>(api: &Api, result: Result<T, Problem>) -> Result<T, Problem> {
+pub fn counted<T>(api: &Api, result: Result<T, Problem>) -> Result<T, Problem> {
     result.inspect_err(|problem| {
         if let Problem::Refused(refusal) = problem {
             api.metrics.call_refused(refusal);

@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use super::calls::PathText;
-use super::{Api, billing, calls, control, doctor, health, objects, place, recording, trials, twilio};
+use super::{Api, batch, billing, calls, control, doctor, health, objects, place, recording, trials, twilio};
 use crate::face::collection::Collection;
 use crate::model::ObjectKind;
 
@@ -38,6 +38,14 @@ use Collection::{Agents, Applications, Connections, Dids, Endpoints, Native, Num
 pub const ROUTES: &[Route] = &[
     // Nixflex alone.
     route("POST", "/v1/calls/outbound", Key, || post(place::nixflex)),
+    route("GET", "/v1/calls/batch", Key, || get(batch::list)),
+    route("POST", "/v1/calls/batch", Key, || post(batch::create)),
+    route("GET", "/v1/calls/batch/{id}", Key, || get(batch::read)),
+    route("GET", "/v1/calls/batch/{id}/recipients", Key, || get(batch::recipients)),
+    route("POST", "/v1/calls/batch/{id}/launch", Key, || post(batch::launch)),
+    route("POST", "/v1/calls/batch/{id}/pause", Key, || post(batch::pause)),
+    route("POST", "/v1/calls/batch/{id}/resume", Key, || post(batch::resume)),
+    route("POST", "/v1/calls/batch/{id}/cancel", Key, || post(batch::cancel)),
     route("PUT", "/v1/integrations/webhook/number/{id}", Key, || put(objects::number_webhook)),
     // Voiceflow alone.
     route("POST", "/v1alpha1/phone-number/{id}/outbound", Key, || post(place::voiceflow)),

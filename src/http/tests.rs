@@ -9,6 +9,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::admission::Limits;
+use crate::campaign::Campaigns;
 use crate::config::Config;
 use crate::directory::RegistryParts;
 use crate::egress::Policy;
@@ -45,6 +46,7 @@ const KEY: &str = "Bearer nxf_demo:nxfs_demo";
 const SLOW: &str = "Bearer nxf_slow:nxfs_slow";
 const VALID: &str = r#"{"agent_id":"agent_demo","to_number":"+447386172392","prompt":"Hello"}"#;
 const BODY_MAX: usize = 2_048;
+const BATCH_BODY_MAX: usize = 8_192;
 
 /// A router, and what stands behind it.
 struct House {
@@ -106,6 +108,7 @@ impl House {
             egress: Egress::new(Policy::default()).expect("a client"),
             registry: Registry::open(registry).await.expect("readable"),
             originate: Originate::new(place),
+            campaigns: Campaigns::new(store.clone(), Directory::new(config.objects.clone())),
             control: Control::nobody(),
             practice: Practice::new(
                 config.clone(),
@@ -123,6 +126,7 @@ impl House {
             data_dir: data_dir.path().into(),
             body_hash_key: [7; 32],
             body_max: BODY_MAX,
+            batch_body_max: BATCH_BODY_MAX,
             body_timeout: Duration::from_secs(60),
             limits: RateLimits::default(),
         });
@@ -373,7 +377,7 @@ async fn a_call_is_read_by_every_rendering_of_its_id() {
         let url = "http://a.example:8080/v1/calls/CA000000000000000000000000000000ff/recording";
         assert_eq!(answer.json()["recording_url"], url);
     }
-    for id in ["256", "CAff", "batch", "export", "%00", "%FF", "-1"] {
+    for id in ["256", "CAff", "export", "%00", "%FF", "-1"] {
         let answer = house.get(&format!("/v1/calls/{id}")).await;
         assert_eq!((answer.status, answer.code().as_str()), (404, "call_not_found"), "{id}");
     }

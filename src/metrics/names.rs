@@ -183,3 +183,12 @@ pub(super) const TRUNK_OPTIONS: Metric = Metric(
     "trunkline_trunk_options_seconds",
     "From the last OPTIONS to a trunk to what came back, or to the end of the waiting.",
 );
+
+pub(super) const CAMPAIGNS: Metric = Metric(
+    "trunkline_campaigns",
+    "Campaigns that something is to be done for now, by status: running or scheduled.",
+);
+pub(super) const CAMPAIGN_RECIPIENTS: Metric = Metric(
+    "trunkline_campaign_recipients_total",
+    "Campaigns' recipients, by what was done: claimed, dialled, failed (could not be called) or released (given back).",
+);

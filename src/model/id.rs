@@ -84,8 +84,6 @@ small_ids! {
     ApplicationId,
     /// A receiver of events.
     WebhookEndpointId,
-    /// A recipient of a campaign.
-    RecipientId,
 }
 
 impl ApplicationId {

@@ -5,7 +5,9 @@
 mod account;
 mod application;
 mod attempt;
+mod batch;
 mod caller;
+mod campaign;
 mod event;
 mod face;
 mod id;
@@ -25,16 +27,20 @@ mod signing;
 mod tenancy;
 mod time;
 mod trunk;
+mod zone;
 
 pub use account::{Account, AutoReload, Entry, EntryKind, TopUp, TopUpState, Usage};
 pub use application::Application;
 pub use attempt::{Attempt, Dialing};
+pub use batch::{BatchRefusal, BatchRequest, CreationFault, InvalidRecipient};
 pub use caller::{IdentityHeader, NumberFormat, NumberStyle, RightToUse, SpendLimit, Stir, UnsignedCalls};
+pub use campaign::{
+    Campaign, CampaignId, CampaignStatus, ClaimedRecipient, Counts, Days, NewCampaign, NewRecipient,
+    Recipient, RecipientId, RecipientState, Window,
+};
 pub use event::{CallEvent, CallFact};
 pub use face::{EventKind, EventSet, Face};
-pub use id::{
-    AgentId, ApplicationId, CallId, KeyId, NumberId, RecipientId, TenantId, TrunkId, WebhookEndpointId,
-};
+pub use id::{AgentId, ApplicationId, CallId, KeyId, NumberId, TenantId, TrunkId, WebhookEndpointId};
 pub use money::{Currency, InvalidAmount, Micros};
 pub use numbering::{CostClass, Country};
 pub use object::{Agent, Detection, Key, KeyScope, Number, TrunkChoice};
@@ -58,3 +64,4 @@ pub use trunk::{
     ReliableProvisional, SessionRefresher, ShownNumber, SrtpPolicy, Trunk, TrunkHealth, TrunkMedia,
     TrunkSession, TrunkTls,
 };
+pub use zone::{UnknownZone, Zone};

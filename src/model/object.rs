@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     AgentId, ApplicationId, EventSet, Face, KeyId, NumberId, PhoneNumber, RightToUse, Secret, SpeakOrder,
-    TenantId, TrunkId, VoicemailAction,
+    TenantId, TrunkId, VoicemailAction, Zone,
 };
 
 /// A telephone number of ours.
@@ -83,6 +83,8 @@ pub struct Agent {
     pub call_duration_max: Duration,
     /// How long both may be silent before the call ends.
     pub silence_hangup: Duration,
+    /// The zone of its campaigns' windows where they name none.
+    pub timezone: Option<Zone>,
     /// How answers are judged.
     pub detection: Detection,
     /// The number stored on the agent itself, used only if the agent has no number rows (seed 000, "legacy fallback").
@@ -112,6 +114,7 @@ impl Agent {
             ring_timeout: Duration::from_secs(60),
             call_duration_max: Duration::from_secs(300),
             silence_hangup: Duration::from_secs(10),
+            timezone: None,
             detection: Detection::default(),
             phone_number: None,
             trunk: None,

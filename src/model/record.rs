@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     AgentId, ApplicationId, Attempt, CallId, Disposition, EventKind, EventSet, Face, Hold, KeyId, Micros,
-    TenantId, Timestamp,
+    RecipientId, TenantId, Timestamp,
 };
 
 /// Who called whom.
@@ -131,6 +131,8 @@ pub struct CallRecord {
     pub attempts: Vec<Attempt>,
     /// A campaign this call counts in.
     pub campaign: Option<String>,
+    /// The campaign's recipient that it is made for: their states move together.
+    pub recipient: Option<RecipientId>,
     /// The client's own JSON object.
     pub metadata: Option<String>,
     /// Names that the prompt used and nobody gave.

@@ -105,6 +105,9 @@ pub enum Refusal {
     /// The same idempotency key came with another body.
     #[error("this idempotency key was used with another request")]
     IdempotencyConflict,
+    /// It was for a campaign's recipient who is not to be dialled any more. No client asked for this call.
+    #[error("the campaign's recipient is not to be dialled any more")]
+    Superseded,
     /// The store failed; nothing was started.
     #[error("the call could not be stored")]
     Storage,

@@ -36,6 +36,8 @@ pub struct Exchange {
     next_token: u64,
     rung: u64,
     ended: u64,
+    most_at_once: usize,
+    rings: VecDeque<String>,
 }
 
 impl Exchange {
@@ -49,6 +51,8 @@ impl Exchange {
             next_token: 1,
             rung: 0,
             ended: 0,
+            most_at_once: 0,
+            rings: VecDeque::new(),
         }
     }
 
@@ -108,6 +112,16 @@ impl Exchange {
         (self.rung, self.ended)
     }
 
+    /// The most callees that were called or talked to at the same time.
+    pub fn most_at_once(&self) -> usize {
+        self.most_at_once
+    }
+
+    /// The number of the next INVITE that rang.
+    pub fn poll_ring(&mut self) -> Option<String> {
+        self.rings.pop_front()
+    }
+
     fn drain_agent(&mut self, now: Instant) {
         while let Some(event) = self.agent.poll_event() {
             match event {
@@ -120,9 +134,12 @@ impl Exchange {
     }
 
     fn ring(&mut self, now: Instant, invite: InviteId, incoming: &Incoming) {
-        let Some(persona) = persona(&incoming.uri) else {
+        let called = number(&incoming.uri);
+        let Some((number, persona)) = called.and_then(|number| Some((number, Persona::of_number(number)?)))
+        else {
             return self.agent.reject(now, invite, 404, Vec::new());
         };
+        self.rings.push_back(number.to_owned());
         let token = self.next_token;
         self.next_token += 1;
         self.rung += 1;
@@ -134,6 +151,7 @@ impl Exchange {
             self.opens.push_back(token);
         }
         self.callees.insert(token, callee);
+        self.most_at_once = self.most_at_once.max(self.callees.len());
     }
 
     fn over(&mut self, token: u64) {
@@ -152,9 +170,9 @@ impl Exchange {
     }
 }
 
-/// The persona behind `sip:+15550100001@…`.
-fn persona(uri: &str) -> Option<Persona> {
+/// The number in `sip:+15550100001@…`.
+fn number(uri: &str) -> Option<&str> {
     let (_, rest) = uri.split_once(':')?;
     let (user, _) = rest.split_once('@')?;
-    Persona::of_number(user.split(';').next()?)
+    user.split(';').next()
 }

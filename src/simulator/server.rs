@@ -1,11 +1,12 @@
 //! The shell of an exchange: sockets, a clock and a media plane of its own, on loopback.
 #![expect(clippy::disallowed_methods, reason = "a shell reads the clock and starts a task")]
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
@@ -36,6 +37,8 @@ pub struct Server {
 struct Tally {
     rung: AtomicU64,
     ended: AtomicU64,
+    most_at_once: AtomicUsize,
+    numbers: Mutex<HashMap<String, u64>>,
 }
 
 /// Reports that may wait.
@@ -66,6 +69,22 @@ impl Server {
     /// How many INVITEs rang here so far, and how many of them are over.
     pub fn tally(&self) -> (u64, u64) {
         (self.tally.rung.load(Ordering::Relaxed), self.tally.ended.load(Ordering::Relaxed))
+    }
+
+    /// How many INVITEs rang at each number.
+    pub fn rung_by_number(&self) -> HashMap<String, u64> {
+        self.tally.numbers().clone()
+    }
+
+    /// The most callees that were called or talked to at the same time.
+    pub fn most_at_once(&self) -> usize {
+        self.tally.most_at_once.load(Ordering::Relaxed)
+    }
+}
+
+impl Tally {
+    fn numbers(&self) -> MutexGuard<'_, HashMap<String, u64>> {
+        self.numbers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -101,6 +120,10 @@ async fn run(
             () = tokio::time::sleep_until(due.into()) => exchange.handle_timeout(Instant::now()),
         }
         drain(&mut exchange, &mut endpoint, &media);
+        while let Some(number) = exchange.poll_ring() {
+            *tally.numbers().entry(number).or_default() += 1;
+        }
+        tally.most_at_once.store(exchange.most_at_once(), Ordering::Relaxed);
         let (rung, ended) = exchange.tally();
         tally.rung.store(rung, Ordering::Relaxed);
         tally.ended.store(ended, Ordering::Relaxed);

@@ -118,6 +118,8 @@ impl Engine {
         idempotency: &Idempotency,
     ) -> Result<Option<Replay>, StoreError> {
         const SQL: &str = "SELECT body_hash, response_status, response_body FROM calls
+            WHERE key_id = $1 AND idempotency_key = $2
+            UNION ALL SELECT body_hash, response_status, response_body FROM campaigns
             WHERE key_id = $1 AND idempotency_key = $2";
         on!(self, readers, |pool| {
             let query = sqlx::query(SQL).bind(signed(key.0)).bind(idempotency.key.as_str());

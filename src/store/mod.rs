@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "a shell: it starts its writer")]
 
 mod batch;
+mod campaigns;
 mod engine;
 mod error;
 mod ledger;
@@ -25,6 +26,7 @@ use std::sync::atomic::Ordering;
 
 use tokio::sync::{mpsc, oneshot};
 
+pub use campaigns::{Made, RecipientClaim, RecipientFilter};
 pub use error::StoreError;
 pub use ledger::{EntryPage, NewEntry};
 pub use objects::{
@@ -197,6 +199,25 @@ impl Store {
             mpsc::error::TrySendError::Full(_) => StoreError::QueueFull,
             mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
         })
+    }
+
+    /// Does something on the writer's connection, between its transactions. It is done even if nobody waits any more.
+    async fn aside<T, F>(
+        &self,
+        work: impl FnOnce(Arc<Engine>) -> F + Send + Sync + 'static,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        self.ask(|reply| {
+            Op::Aside(Box::new(move |engine| {
+                Box::pin(async move {
+                    let _ = reply.send(work(engine).await);
+                })
+            }))
+        })
+        .await
     }
 
     async fn ask<T>(

@@ -119,12 +119,15 @@ async fn hold(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
 }
 
 const INTENTS: &str = "INSERT INTO calls (call, tenant, key_id, agent, direction, from_number, to_number, trunk, sip_call_id,
-    campaign, metadata, unknown_variables, webhook_url, webhook_face, webhook_key, webhook_events, webhook_receiver,
+    campaign, batch, recipient, metadata, unknown_variables, webhook_url, webhook_face, webhook_key, webhook_events, webhook_receiver,
     application, hold, state, created_at, idempotency_key, body_hash, response_status, response_body)
   SELECT * FROM json_to_recordset($1::text::json) AS r (call bigint, tenant bigint, key_id bigint, agent bigint,
-    direction text, from_number text, to_number text, trunk text, sip_call_id text, campaign text, metadata text,
+    direction text, from_number text, to_number text, trunk text, sip_call_id text, campaign text, batch bigint, recipient bigint, metadata text,
     unknown_variables text, webhook_url text, webhook_face text, webhook_key bigint, webhook_events text,
     webhook_receiver text, application bigint, hold text, state text, created_at bigint, idempotency_key text, body_hash text, response_status bigint, response_body text)
+  WHERE r.recipient IS NULL OR EXISTS (
+    SELECT 1 FROM recipients AS t JOIN campaigns AS c ON c.campaign = t.campaign
+      WHERE t.campaign = r.batch AND t.position = r.recipient AND t.state = 'claimed' AND c.status = 'running')
   ON CONFLICT DO NOTHING RETURNING call";
 
 const DIALING: &str = "UPDATE calls SET state = CASE state WHEN 'answered' THEN state ELSE 'dialing' END, trunk = r.trunk, sip_call_id = r.sip_call_id,

@@ -7,9 +7,9 @@ use super::outbox::{Delivery, Settled, Settlement};
 use super::types::Intent;
 use super::{Replay, StoreError};
 use crate::model::{
-    AgentId, ApplicationId, Attempt, CallId, CallRecord, CallState, Dialing, DialogRecord, Direction,
-    Disposition, EventKind, EventSet, Face, Idempotency, KeyId, Micros, StoredResponse, TenantId, Timestamp,
-    WebhookTarget,
+    AgentId, ApplicationId, Attempt, CallId, CallRecord, CallState, CampaignId, Dialing, DialogRecord,
+    Direction, Disposition, EventKind, EventSet, Face, Idempotency, KeyId, Micros, RecipientId,
+    StoredResponse, TenantId, Timestamp, WebhookTarget,
 };
 
 /// A new row of `calls`.
@@ -27,6 +27,10 @@ pub(super) struct IntentRow<'a> {
     sip_call_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     campaign: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    batch: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recipient: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,6 +76,8 @@ impl<'a> From<&'a Intent> for IntentRow<'a> {
             trunk: &record.trunk,
             sip_call_id: &record.sip_call_id,
             campaign: record.campaign.as_deref(),
+            batch: record.recipient.map(|recipient| recipient.campaign.0),
+            recipient: record.recipient.map(|recipient| recipient.position),
             metadata: record.metadata.as_deref(),
             unknown_variables: (!record.unknown_variables.is_empty())
                 .then(|| json(&record.unknown_variables)),
@@ -331,7 +337,7 @@ columns!(sqlx::sqlite::SqliteRow, sqlx::postgres::PgRow);
 
 /// The columns that [`read_call`] wants, of a table or alias `c`.
 pub(super) const CALL_COLUMNS: &str = "c.call, c.tenant, c.direction, c.key_id, c.agent, c.from_number, c.to_number, c.trunk, \
-     c.sip_call_id, c.campaign, c.metadata, c.unknown_variables, c.webhook_url, c.webhook_face, c.webhook_key, \
+     c.sip_call_id, c.campaign, c.batch, c.recipient, c.metadata, c.unknown_variables, c.webhook_url, c.webhook_face, c.webhook_key, \
      c.webhook_events, c.application, c.state, \
      c.created_at, c.ringing_at, c.answered_at, c.ended_at, c.disposition, c.ended_by, c.sip_status, c.q850, c.detail, \
      c.verdict, c.verdict_reason, c.verdict_evidence, c.dead_air_ms, c.recording, c.recording_error, \
@@ -352,6 +358,7 @@ pub(super) fn read_call(row: &impl Columns) -> Result<CallRecord, StoreError> {
         trunk: required(row.text("trunk")?, "trunk")?,
         sip_call_id: required(row.text("sip_call_id")?, "sip_call_id")?,
         campaign: row.text("campaign")?,
+        recipient: read_recipient_id(row)?,
         metadata: row.text("metadata")?,
         unknown_variables: match row.text("unknown_variables")? {
             Some(text) => {
@@ -423,6 +430,14 @@ pub(super) fn read_replay(row: &impl Columns, idempotency: &Idempotency) -> Resu
         status: small(row, "response_status")?.ok_or(StoreError::Corrupt("response_status"))?,
         body: required(row.text("response_body")?, "response_body")?,
     }))
+}
+
+fn read_recipient_id(row: &impl Columns) -> Result<Option<RecipientId>, StoreError> {
+    let (Some(campaign), Some(position)) = (id(row, "batch")?, id(row, "recipient")?) else {
+        return Ok(None);
+    };
+    let position = u32::try_from(position).map_err(|_| StoreError::Corrupt("recipient"))?;
+    Ok(Some(RecipientId { campaign: CampaignId(campaign), position }))
 }
 
 fn read_target(row: &impl Columns) -> Result<Option<WebhookTarget>, StoreError> {

@@ -6,7 +6,7 @@ use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// Versions and names are the same for both engines.
-const HISTORY: [(i64, &str, &str, &str); 5] = [
+const HISTORY: [(i64, &str, &str, &str); 6] = [
     (
         1,
         "calls and outbox",
@@ -24,6 +24,12 @@ const HISTORY: [(i64, &str, &str, &str); 5] = [
         "objects",
         include_str!("migrations/sqlite/0010_objects.sql"),
         include_str!("migrations/postgres/0010_objects.sql"),
+    ),
+    (
+        11,
+        "campaigns",
+        include_str!("migrations/sqlite/0011_campaigns.sql"),
+        include_str!("migrations/postgres/0011_campaigns.sql"),
     ),
     (
         12,

@@ -186,16 +186,21 @@ async fn checkpoint(mut connection: SqliteConnection, dirty: Arc<AtomicBool>) {
 const RELEASE: &str =
     "UPDATE outbox SET due_at = created_at WHERE state = 'pending' AND attempts > 0 AND reason IS NULL";
 
-/// `ON CONFLICT DO NOTHING` passes over repeated requests; `RETURNING` names the others.
-const INTENTS: &str = "INSERT INTO calls (call, tenant, key_id, agent, direction, from_number, to_number, trunk, sip_call_id, campaign, metadata,
+/// `ON CONFLICT DO NOTHING` passes over repeated requests, `EXISTS` over recipients who are not to be dialled any more;
+/// `RETURNING` names the others.
+const INTENTS: &str = "INSERT INTO calls (call, tenant, key_id, agent, direction, from_number, to_number, trunk, sip_call_id, campaign, batch, recipient, metadata,
     unknown_variables, webhook_url, webhook_face, webhook_key, webhook_events, webhook_receiver, application, hold, state,
     created_at, idempotency_key, body_hash, response_status, response_body)
   SELECT value ->> 'call', value ->> 'tenant', value ->> 'key_id', value ->> 'agent', value ->> 'direction',
     value ->> 'from_number', value ->> 'to_number', value ->> 'trunk', value ->> 'sip_call_id', value ->> 'campaign',
-    value ->> 'metadata', value ->> 'unknown_variables', value ->> 'webhook_url', value ->> 'webhook_face',
+    value ->> 'batch', value ->> 'recipient', value ->> 'metadata', value ->> 'unknown_variables', value ->> 'webhook_url', value ->> 'webhook_face',
     value ->> 'webhook_key', value ->> 'webhook_events', value ->> 'webhook_receiver', value ->> 'application', value ->> 'hold', value ->> 'state', value ->> 'created_at', value ->> 'idempotency_key',
     value ->> 'body_hash', value ->> 'response_status', value ->> 'response_body'
-  FROM json_each($1) WHERE true ON CONFLICT DO NOTHING RETURNING call";
+  FROM json_each($1) WHERE value ->> 'recipient' IS NULL OR EXISTS (
+    SELECT 1 FROM recipients AS t CROSS JOIN campaigns AS c ON c.campaign = t.campaign
+      WHERE t.campaign = value ->> 'batch' AND t.position = value ->> 'recipient' AND t.state = 'claimed'
+        AND c.status = 'running')
+  ON CONFLICT DO NOTHING RETURNING call";
 
 /// `NOT INDEXED`, here and below, leaves the look-up by rowid and keeps the planner from walking the index of unfinished
 /// calls.

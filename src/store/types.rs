@@ -38,6 +38,9 @@ pub enum Intended {
     Replay(StoredResponse),
     /// The same idempotency key was used with another body; nothing was written.
     Conflict,
+    /// It was for a campaign's recipient who is not to be dialled any more: the campaign was paused or cancelled, or the lease
+    /// lapsed. Nothing was written.
+    Superseded,
 }
 
 /// What an earlier request with the same idempotency key left.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
@@ -34,9 +35,14 @@ pub(super) enum Op {
     Write(Arc<[Write]>, oneshot::Sender<Result<u64, StoreError>>),
     Settle(Vec<Settlement>, oneshot::Sender<Result<(), StoreError>>),
     Claim(Claim, oneshot::Sender<Result<Vec<Delivery>, StoreError>>),
+    /// Statements of their own, between the transactions.
+    Aside(Aside),
     /// Everything before it is done.
     Close(oneshot::Sender<()>),
 }
+
+/// Runs on the writer's connection, and answers whoever asked.
+pub(super) type Aside = Box<dyn FnOnce(Arc<Engine>) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// What the writer tells without being asked.
 #[derive(Default)]
@@ -64,6 +70,7 @@ pub(super) async fn run(engine: Arc<Engine>, mut queue: mpsc::Receiver<Op>, gaug
             Some(Op::Claim(claim, reply)) => {
                 let _ = reply.send(writer.engine.claim(&claim).await);
             }
+            Some(Op::Aside(aside)) => aside(Arc::clone(&writer.engine)).await,
             Some(Op::Close(reply)) => {
                 writer.commit(waiting.take_all()).await;
                 let _ = reply.send(());
@@ -222,12 +229,17 @@ impl Writer {
                 Op::Dialing(_, reply) => drop(reply.send(Ok(()))),
                 Op::Write(_, reply) => drop(reply.send(Ok(applied.outbox))),
                 Op::Settle(_, reply) => drop(reply.send(Ok(()))),
-                Op::Claim(..) | Op::Close(_) => unreachable!("they are never in a transaction with others"),
+                Op::Claim(..) | Op::Aside(_) | Op::Close(_) => {
+                    unreachable!("they are never in a transaction with others")
+                }
             }
         }
     }
 
     async fn why_not_inserted(&self, intent: &Intent) -> Result<Intended, StoreError> {
+        if intent.record.recipient.is_some() {
+            return Ok(Intended::Superseded);
+        }
         let duplicate = StoreError::Duplicate(intent.record.call);
         let (Some(key), Some((idempotency, _))) = (intent.record.key, &intent.idempotency) else {
             return Err(duplicate);
@@ -250,7 +262,7 @@ fn rows_of(op: &Op) -> usize {
         Op::Intend(..) | Op::Dialing(..) => 1,
         Op::Write(writes, _) => writes.len(),
         Op::Settle(settlements, _) => settlements.len(),
-        Op::Claim(..) | Op::Close(_) => 0,
+        Op::Claim(..) | Op::Aside(_) | Op::Close(_) => 0,
     }
 }
 
@@ -262,7 +274,7 @@ fn gather(ops: &[Op]) -> Batch {
             Op::Dialing(dialing, _) => changes.dialing.push(dialing),
             Op::Write(writes, _) => changes.writes.extend(writes.iter()),
             Op::Settle(settlements, _) => changes.settlements.extend(settlements),
-            Op::Claim(..) | Op::Close(_) => {}
+            Op::Claim(..) | Op::Aside(_) | Op::Close(_) => {}
         }
     }
     changes.batch()
@@ -275,7 +287,9 @@ fn refuse(ops: Vec<Op>, error: &StoreError) {
             Op::Dialing(_, reply) => drop(reply.send(Err(error.clone()))),
             Op::Write(_, reply) => drop(reply.send(Err(error.clone()))),
             Op::Settle(_, reply) => drop(reply.send(Err(error.clone()))),
-            Op::Claim(..) | Op::Close(_) => unreachable!("they are never in a transaction with others"),
+            Op::Claim(..) | Op::Aside(_) | Op::Close(_) => {
+                unreachable!("they are never in a transaction with others")
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Simulated callees behind a test's trunk: the last digit of the number called chooses who answers.
 
+use std::collections::HashMap;
+
 use tokio::runtime::{Builder, Runtime};
 use trunkline::simulator::{Persona, Server, ServerConfig};
 
@@ -26,6 +28,16 @@ impl Callees {
     /// How many phones have rung.
     pub fn rung(&self) -> u64 {
         self.server.tally().0
+    }
+
+    /// How many INVITEs rang at each number.
+    pub fn rung_by_number(&self) -> HashMap<String, u64> {
+        self.server.rung_by_number()
+    }
+
+    /// The most that were called or talked to at the same time.
+    pub fn most_at_once(&self) -> usize {
+        self.server.most_at_once()
     }
 
     /// Once so many calls that rang here are over on this side too.

@@ -1,6 +1,7 @@
 //! The commands of a terminal: `check`, `serve`, `call`, `demo`.
 
 mod call;
+mod campaign;
 mod configuration;
 mod demo;
 mod serve;

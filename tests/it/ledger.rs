@@ -37,3 +37,14 @@ pub fn ended(switch: &Switch, call_id: &str) -> Value {
 pub fn number(call_id: &str) -> i64 {
     i64::from_str_radix(call_id.trim_start_matches("CA"), 16).expect("hexadecimal")
 }
+
+/// The first column of what a query finds.
+pub fn texts(switch: &Switch, query: &'static str) -> Vec<Option<String>> {
+    let options = SqliteConnectOptions::new().filename(switch.data_dir().join("trunkline.db"));
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let mut connection = options.connect().await.expect("the database is there");
+        let rows = sqlx::query(query).fetch_all(&mut connection).await.expect("a valid query");
+        rows.iter().map(|row| row.get(0)).collect()
+    })
+}

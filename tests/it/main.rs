@@ -1,5 +1,6 @@
 //! One integration binary. `world` runs whole calls in virtual time; the others start the real switch.
 
+mod batch;
 mod billing;
 mod callees;
 mod calls_outbound;

@@ -8,6 +8,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::runtime::Builder;
 use trunkline::simulator::Persona;
 
+use crate::batch;
 use crate::callees::{number, ring};
 use crate::switch::{Receiver, Setup, eventually};
 use cluster::Cluster;
@@ -61,6 +62,30 @@ fn a_human_call_a_crash_and_a_replay() {
     let again = switch.call_with(json!({ "to_number": number(Persona::Person), "idempotency_key": "k1" }));
     assert_eq!((again, callees.rung()), (call, 3));
     assert_eq!(switch.get("/v1/calls").json["count"], 3);
+}
+
+#[test]
+fn a_campaign_that_is_killed_in_the_middle_dials_nobody_twice() {
+    let cluster = Cluster::shared();
+    let url = database(&cluster);
+    let setup = Setup::new().top(&format!("database_url = \"{url}\""));
+    let (mut switch, callees) = ring(setup.trunk("channels = 6").agent("ring_timeout_seconds = 1"));
+    let phones = [Persona::Busy, Persona::NoAnswer].map(|kind| batch::numbers(kind, 20)).concat();
+    let path = batch::make(&switch, &phones, json!({}));
+    eventually("it dials", || (callees.rung() >= 12).then_some(()));
+    switch.kill();
+    switch.restart();
+    assert_eq!(batch::order(&switch, &path, "pause").json["status"], "paused");
+    assert_eq!(batch::order(&switch, &path, "resume").json["status"], "running");
+    let over = batch::until(&switch, &path, "completed");
+    let count = |name: &str| over[name].as_u64().expect("a count");
+    assert_eq!(count("unanswered_count") + count("indeterminate_count"), 40, "{over}");
+    batch::assert_nobody_twice(&callees);
+    let ended = batch::recipients(&switch, &path);
+    assert!(
+        ended.iter().all(|one| one["status"] == "ended" || one["status"] == "indeterminate"),
+        "{ended:?}"
+    );
 }
 
 /// How many calls the database knows as answered.

@@ -5,13 +5,12 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde_json::Value;
 
-use crate::cli::{ConfigArgs, reachable};
+use crate::cli::ConfigArgs;
+use crate::cli::api::{Api, Failure};
 use crate::config::Config;
-use crate::egress::{Egress, EgressError, Policy};
-use crate::model::Key;
 
 /// Arguments of `trunkline trunk list`.
 #[derive(clap::Args)]
@@ -43,21 +42,14 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 /// What the running switch says; `None` if there is none.
 async fn ask(config: &Config) -> anyhow::Result<Option<Value>> {
     let key = config.objects.keys.first().context("the configuration declares no key to ask with")?;
-    let address = reachable(config.http.listen);
-    let policy = Policy { allow_http: true, allow_addresses: vec![address.ip().into()] };
-    let authorization = format!("Bearer {}", credentials(key));
-    let url = format!("http://{address}/v1/native/trunks?limit=200");
-    let answer = match Egress::new(policy)?.get(&url, &[("authorization", authorization)]).await {
-        Ok(answer) => answer,
-        Err(EgressError::Connection(_)) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    if answer.status != 200 {
-        bail!("{url} answers {}", answer.status);
+    match Api::new(config, key)?.get("/v1/native/trunks?limit=200").await {
+        Ok(answer) => {
+            let trunks: Vec<Value> = answer["data"].as_array().into_iter().flatten().map(stands).collect();
+            Ok(Some(serde_json::json!({ "trunks": trunks })))
+        }
+        Err(Failure::Nobody(_)) => Ok(None),
+        Err(failure) => Err(failure.into()),
     }
-    let answer: Value = serde_json::from_slice(&answer.body).context("the answer is no JSON, or too long")?;
-    let trunks: Vec<Value> = answer["data"].as_array().into_iter().flatten().map(stands).collect();
-    Ok(Some(serde_json::json!({ "trunks": trunks })))
 }
 
 /// How one stands, and which it is.
@@ -67,10 +59,6 @@ fn stands(trunk: &Value) -> Value {
         stands[key] = trunk[key].clone();
     }
     stands
-}
-
-fn credentials(key: &Key) -> String {
-    format!("{}:{}", key.public, key.signing.reveal())
 }
 
 fn declared(config: &Config) -> Value {

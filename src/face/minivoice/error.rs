@@ -20,6 +20,8 @@ fn classify(problem: &Problem) -> (u16, &'static str) {
         Problem::RecordingNotFound => (404, "recording_not_found"),
         Problem::NoSuchPath => (404, "not_found"),
         Problem::Billing(problem) => (problem.status(), problem.code()),
+        // Campaigns are another vendor's.
+        Problem::Batch(_) => (404, "not_found"),
         Problem::ExaminationRunning => (409, "examination_running"),
         Problem::CallNotLive(_) => (409, "call_not_active"),
         Problem::Object(problem) => object_problem(problem),
@@ -44,7 +46,7 @@ fn refused(refusal: &Refusal) -> (u16, &'static str) {
         Refusal::Limited { limit: Limit::ConcurrentCalls, .. } => (429, "concurrent_call_limit_reached"),
         Refusal::Limited { limit: Limit::CallsPerSecond, .. } => (429, "cps_limit_reached"),
         Refusal::Limited { limit: Limit::Requests, .. } => (429, "rate_limit_exceeded"),
-        Refusal::IdempotencyConflict => (409, "idempotency_conflict"),
+        Refusal::IdempotencyConflict | Refusal::Superseded => (409, "idempotency_conflict"),
         Refusal::Storage => (500, "reservation_failed"),
         Refusal::AgentNotFound
         | Refusal::NoAgent

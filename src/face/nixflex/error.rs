@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::face::{Problem, object_problem};
-use crate::model::{ObjectProblem, Refusal, StoredResponse};
+use crate::model::{BatchRefusal, ObjectProblem, Refusal, StoredResponse};
 
 /// Where the codes are described.
 const DOC_URL: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "#errors");
@@ -48,6 +48,7 @@ fn classify(problem: &Problem) -> (u16, &'static str, Value) {
     let none = || json!({});
     match problem {
         Problem::Refused(refusal) => classify_refusal(refusal),
+        Problem::Batch(refusal) => classify_batch(refusal),
         Problem::InvalidApiKey => (401, "invalid_api_key", none()),
         Problem::KeySecretRequired => (401, "key_secret_required", none()),
         Problem::CallNotFound => (404, "call_not_found", none()),
@@ -96,7 +97,23 @@ fn classify_refusal(refusal: &Refusal) -> (u16, &'static str, Value) {
         Refusal::Overloaded(_) => (503, "overloaded", none()),
         Refusal::Draining => (503, "draining", none()),
         Refusal::IdempotencyConflict => (409, "idempotency_conflict", none()),
+        Refusal::Superseded => (409, "recipient_superseded", none()),
         Refusal::Storage => (500, "storage_failed", none()),
+    }
+}
+
+fn classify_batch(refusal: &BatchRefusal) -> (u16, &'static str, Value) {
+    match refusal {
+        BatchRefusal::Refused(refusal) => classify_refusal(refusal),
+        BatchRefusal::InvalidRecipients(invalid) => {
+            (400, "invalid_phone_format", json!({ "field": "recipients", "invalid": invalid }))
+        }
+        BatchRefusal::Creation(fault) => {
+            (400, "campaign_creation_failed", json!({ "reason": fault.reason() }))
+        }
+        BatchRefusal::NotFound => (404, "campaign_not_found", json!({})),
+        BatchRefusal::Over(status) => (400, "campaign_already_completed", json!({ "status": status })),
+        BatchRefusal::NoRecipients => (400, "campaign_no_recipients", json!({})),
     }
 }
 
@@ -193,6 +210,7 @@ mod tests {
             (Refusal::Overloaded("ports"), 503, "server_error", "overloaded", none()),
             (Refusal::Draining, 503, "server_error", "draining", none()),
             (Refusal::IdempotencyConflict, 409, "conflict", "idempotency_conflict", none()),
+            (Refusal::Superseded, 409, "conflict", "recipient_superseded", none()),
             (Refusal::Storage, 500, "server_error", "storage_failed", none()),
         ] {
             assert_eq!(shown(refusal), (status, kind.into(), code.into(), details));
@@ -214,6 +232,44 @@ mod tests {
         ] {
             let (got, kind_got, code_got, _) = shown(problem);
             assert_eq!((got, kind_got.as_str(), code_got.as_str()), (status, kind, code));
+        }
+    }
+
+    #[test]
+    fn every_campaigns_problem_has_its_status_type_code_and_details() {
+        use crate::model::{CreationFault, InvalidRecipient};
+        let invalid =
+            vec![InvalidRecipient { index: 3, phone: Some("07".into()), reason: "not a valid E.164 number" }];
+        let listed = json!([{ "index": 3, "phone": "07", "reason": "not a valid E.164 number" }]);
+        let zone = BatchRefusal::Creation(CreationFault::InvalidTimezone);
+        assert!(zone.to_string().contains("invalid_timezone"), "the message states the exact reason");
+        for (refusal, status, kind, code, details) in [
+            (
+                BatchRefusal::InvalidRecipients(invalid),
+                400,
+                "invalid_request",
+                "invalid_phone_format",
+                json!({ "field": "recipients", "invalid": listed }),
+            ),
+            (
+                zone,
+                400,
+                "invalid_request",
+                "campaign_creation_failed",
+                json!({ "reason": "invalid_timezone" }),
+            ),
+            (BatchRefusal::NotFound, 404, "not_found", "campaign_not_found", json!({})),
+            (
+                BatchRefusal::Over("cancelled"),
+                400,
+                "invalid_request",
+                "campaign_already_completed",
+                json!({ "status": "cancelled" }),
+            ),
+            (BatchRefusal::NoRecipients, 400, "invalid_request", "campaign_no_recipients", json!({})),
+            (Refusal::IdempotencyConflict.into(), 409, "conflict", "idempotency_conflict", json!({})),
+        ] {
+            assert_eq!(shown(refusal), (status, kind.into(), code.into(), details));
         }
     }
 

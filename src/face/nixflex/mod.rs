@@ -1,11 +1,18 @@
 //! Nixflex: single outbound calls, reads and events, as its documents say (seed 000).
 
+mod batch;
+mod campaign;
 mod error;
 mod event;
 mod record;
 mod request;
 pub mod resource;
 
+pub use batch::{Batch, parse_batch};
+pub use campaign::{
+    CampaignList, RecipientList, campaign, campaign_created, campaign_standing, campaigns,
+    parse_campaign_list, parse_recipient_list, recipients,
+};
 pub use error::{error, error_with_detail};
 pub use event::{SIGNATURE_HEADER, event, sign};
 pub use record::{call, calls};

@@ -110,7 +110,7 @@ pub(super) fn standing(record: &CallRecord) -> (&'static str, Option<&'static st
 
 /// The canonical end of a call in Nixflex's words. A call that was answered and ran its course is `completed`, however it
 /// ended; one that never came about has a status of its own; what went wrong on our side is `failed`.
-const fn end(disposition: Disposition) -> (&'static str, &'static str) {
+pub(super) const fn end(disposition: Disposition) -> (&'static str, &'static str) {
     match disposition {
         Disposition::Completed => ("completed", "completed"),
         Disposition::CalleeHangup => ("completed", "caller_hangup"),
@@ -177,6 +177,7 @@ pub(crate) mod tests {
             trunk: "t1".into(),
             sip_call_id: "c".into(),
             campaign: None,
+            recipient: None,
             metadata: None,
             unknown_variables: vec![],
             webhook: None,

@@ -46,14 +46,14 @@ pub fn parse_outbound(key: &Key, body: &[u8]) -> Result<Outbound, Refusal> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use serde_json::{Value, json};
 
     use super::*;
     use crate::face::body::{METADATA_BYTES_MAX, VARIABLE_BYTES_MAX, VARIABLES_MAX};
     use crate::model::{Face, KeyId, KeyScope, Secret, TenantId, VoicemailAction};
 
-    fn key() -> Key {
+    pub fn key() -> Key {
         Key {
             id: KeyId(7),
             tenant: TenantId(1),

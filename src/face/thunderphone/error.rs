@@ -26,6 +26,8 @@ fn classify(problem: &Problem) -> (u16, &'static str) {
         Problem::BodyTooLarge { .. } => (413, "request_too_large"),
         Problem::BodyTimeout => (408, "request_timeout"),
         Problem::Billing(problem) => (problem.status(), problem.code()),
+        // Campaigns are another vendor's.
+        Problem::Batch(_) => (404, "not_found"),
         Problem::ExaminationRunning => (409, "examination_running"),
         Problem::CallNotFound | Problem::RecordingNotFound | Problem::NoSuchPath => (404, "not_found"),
         Problem::Refused(_) | Problem::Internal => (500, "internal_error"),
@@ -53,7 +55,7 @@ fn refused(refusal: &Refusal) -> (u16, Value) {
         Refusal::NumberNotRegistered | Refusal::FromNumberNotFound | Refusal::AgentMissingPhoneNumber => {
             (404, "number_not_registered")
         }
-        Refusal::IdempotencyConflict => (409, "idempotency_conflict"),
+        Refusal::IdempotencyConflict | Refusal::Superseded => (409, "idempotency_conflict"),
         Refusal::Limited { .. } => (429, "throttled"),
         Refusal::NumberHasNoTrunk | Refusal::TrunkDown { .. } => (502, "sip_failure"),
         Refusal::Overloaded(_) => (503, "overloaded"),

@@ -21,6 +21,8 @@ fn classify(problem: &Problem) -> (u16, u32) {
         Problem::InvalidApiKey | Problem::KeySecretRequired => (401, 20003),
         Problem::CallNotFound | Problem::RecordingNotFound | Problem::NoSuchPath => (404, 20404),
         Problem::Billing(problem) => (problem.status(), 20404),
+        // Campaigns are another vendor's.
+        Problem::Batch(_) => (404, 20404),
         Problem::ExaminationRunning => (409, 20409),
         Problem::CallNotLive(_) => (400, 21220),
         // Its dictionary's general codes are 20 and the status.
@@ -53,7 +55,7 @@ fn refused(refusal: &Refusal) -> (u16, u32) {
         Refusal::AgentNotFound | Refusal::NoAgent => (400, 21205),
         Refusal::DestinationForbidden { .. } | Refusal::RateNotFound => (400, 21215),
         Refusal::InsufficientBalance | Refusal::SpendControl => (402, 20402),
-        Refusal::IdempotencyConflict => (409, 20409),
+        Refusal::IdempotencyConflict | Refusal::Superseded => (409, 20409),
         Refusal::Limited { .. } => (429, 20429),
         Refusal::TrunkDown { .. } => (502, 20502),
         Refusal::Overloaded(_) | Refusal::Draining => (503, 20503),

@@ -17,6 +17,8 @@ fn classify(problem: &Problem) -> (u16, &'static str) {
         Problem::InvalidApiKey | Problem::KeySecretRequired => (401, "unauthorized"),
         Problem::CallNotFound | Problem::RecordingNotFound | Problem::NoSuchPath => (404, "not_found"),
         Problem::Billing(problem) => (problem.status(), problem.code()),
+        // Campaigns are another vendor's.
+        Problem::Batch(_) => (404, "not_found"),
         Problem::ExaminationRunning => (409, "examination_running"),
         Problem::CallNotLive(_) => (409, "call_not_active"),
         Problem::Object(problem) => object_problem(problem),
@@ -45,7 +47,7 @@ fn refused(refusal: &Refusal) -> (u16, &'static str) {
         Refusal::SpendControl => (402, "spend_limit_reached"),
         // Seed 003: "If you're seeing a 500 error, your Twilio number may not have outbound permissions for the region."
         Refusal::DestinationForbidden { .. } => (500, "destination_forbidden"),
-        Refusal::IdempotencyConflict => (409, "idempotency_conflict"),
+        Refusal::IdempotencyConflict | Refusal::Superseded => (409, "idempotency_conflict"),
         Refusal::Limited { .. } => (429, "too_many_requests"),
         Refusal::TrunkDown { .. } => (502, "trunk_unavailable"),
         Refusal::Overloaded(_) => (503, "overloaded"),

@@ -1,5 +1,6 @@
 //! One suite over both engines: each test is a function of a [`Place`], and is run in both.
 
+mod campaigns;
 mod cluster;
 mod cost;
 mod objects;
@@ -73,6 +74,7 @@ pub fn record(call: u64) -> CallRecord {
         trunk: "t1".into(),
         sip_call_id: format!("sip-{call}"),
         campaign: Some("batchcall_1".into()),
+        recipient: None,
         metadata: Some(r#"{"crm":"42"}"#.into()),
         unknown_variables: vec!["patient".into()],
         webhook: Some(WebhookTarget {
@@ -267,6 +269,7 @@ async fn one_of_many_equal_requests_is_committed(place: Place) {
             Intended::Committed => committed += 1,
             Intended::Replay(response) => assert!(response.body.contains(if other_body { "2" } else { "1" })),
             Intended::Conflict => {}
+            Intended::Superseded => panic!("no recipient was named"),
         }
     }
     assert_eq!(committed, 1);

@@ -465,6 +465,7 @@ pub fn agent() -> Agent {
         ring_timeout: Duration::from_secs(20),
         call_duration_max: Duration::from_secs(300),
         silence_hangup: Duration::from_secs(10),
+        timezone: None,
         detection: Detection::default(),
         phone_number: None,
         trunk: None,

@@ -1,0 +1,295 @@
+//! Batch campaigns: made, launched, paused and cancelled here, and dialled by the [`Runner`]. The recipients are the store's; this
+//! room holds no more of them than it is about to dial.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`window`] | when a campaign may dial. Pure |
+//! | `step` | what an order makes of a campaign's status. Pure |
+//! | `lines` | whose turn it is: round robin by key, then by campaign. Pure |
+//! | `runner` | the task that claims and dials |
+#![expect(clippy::disallowed_methods, reason = "a shell reads the clock and starts tasks")]
+
+mod lines;
+mod runner;
+mod step;
+pub mod window;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore};
+
+pub use runner::Runner;
+pub use step::Order;
+
+use crate::dialer::Ids;
+use crate::directory::{Directory, Route};
+use crate::model::{
+    Agent, BatchRefusal, BatchRequest, Campaign, CampaignId, CampaignStatus, Counts, CreationFault,
+    InvalidRecipient, NewCampaign, Placed, Recipient, Refusal, StoredResponse, TenantId, Timestamp,
+};
+use crate::store::{Made, RecipientFilter, Replay, Store, StoreError};
+
+/// A handle to all campaigns. Cheap to clone.
+#[derive(Clone)]
+pub struct Campaigns(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    directory: Directory,
+    ids: Ids,
+    /// Something is to be done that the runner has not seen.
+    wake: Notify,
+    tally: Tally,
+    /// One is stored at a time, so that equal requests are told apart.
+    making: Mutex<()>,
+    /// Room for the requests of those that are being made, whose recipients are in memory until they are stored.
+    desks: Arc<Semaphore>,
+}
+
+/// What the runner did since the start.
+#[derive(Default)]
+struct Tally {
+    claimed: AtomicU64,
+    dialled: AtomicU64,
+    failed: AtomicU64,
+    released: AtomicU64,
+    running: AtomicU64,
+    scheduled: AtomicU64,
+}
+
+/// The same, for metrics.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct CampaignCounters {
+    /// Recipients claimed.
+    pub claimed: u64,
+    /// Recipients whose call's intent was committed.
+    pub dialled: u64,
+    /// Recipients who could not be called.
+    pub failed: u64,
+    /// Recipients given back without having been dialled.
+    pub released: u64,
+    /// Campaigns running now.
+    pub running: u64,
+    /// Campaigns that wait for their date or window now.
+    pub scheduled: u64,
+}
+
+/// Renders the answer that is stored with the campaign.
+type Render = fn(&Campaign, &[InvalidRecipient]) -> StoredResponse;
+
+/// Requests for campaigns in memory at once; each is as long as its body may be.
+const DESKS: usize = 8;
+/// An order is decided anew so often when the campaign moves under it.
+const DECISIONS_MAX: usize = 8;
+
+impl Campaigns {
+    /// Campaigns kept here, of these agents and numbers. A [`Runner`] dials them.
+    pub fn new(store: Store, directory: Directory) -> Self {
+        Self(Arc::new(Inner {
+            ids: Ids::new(store.clone()),
+            store,
+            directory,
+            wake: Notify::new(),
+            tally: Tally::default(),
+            making: Mutex::new(()),
+            desks: Arc::new(Semaphore::new(DESKS)),
+        }))
+    }
+
+    /// Settles what an earlier run left: campaigns half made, and recipients claimed but not dialled. Call it before anybody makes
+    /// one.
+    pub async fn settle(&self) -> Result<(), StoreError> {
+        let removed = self.0.store.remove_unfinished_campaigns().await?;
+        let released = self.0.store.release_claimed().await?;
+        if removed > 0 || released > 0 {
+            tracing::warn!(removed, released, "campaigns of an earlier run were settled");
+        }
+        Ok(())
+    }
+
+    /// Room for one request, to be had before its body is read and held until it is answered. Waits for so long.
+    pub async fn desk(&self, patience: Duration) -> Result<OwnedSemaphorePermit, Refusal> {
+        let desk = tokio::time::timeout(patience, Arc::clone(&self.0.desks).acquire_owned()).await;
+        desk.ok().and_then(Result::ok).ok_or(Refusal::Overloaded("too many campaigns are being made"))
+    }
+
+    /// Makes a campaign: resolves agent and number, checks schedule, zone and window, stores it with its recipients. It is made
+    /// even if nobody waits for the answer any more. `None`: making it panicked.
+    pub async fn create(
+        &self,
+        request: BatchRequest,
+        render: Render,
+    ) -> Option<Result<Placed, BatchRefusal>> {
+        let this = self.clone();
+        tokio::spawn(async move { this.make(request, render).await }).await.ok()
+    }
+
+    async fn make(&self, request: BatchRequest, render: Render) -> Result<Placed, BatchRefusal> {
+        let store = &self.0.store;
+        let _alone = self.0.making.lock().await;
+        if let Some(idempotency) = &request.idempotency {
+            match store.find_replay(request.key, idempotency).await.map_err(stored)? {
+                Some(Replay::Same(response)) => return Ok(Placed::Replayed(response)),
+                Some(Replay::Conflict) => return Err(Refusal::IdempotencyConflict.into()),
+                None => {}
+            }
+        }
+        let route = self.route(&request).map_err(BatchRefusal::Creation)?;
+        let campaign = planned(&request, &route, wall_now()).map_err(BatchRefusal::Creation)?;
+        let id = CampaignId(self.0.ids.next().await.map_err(stored)?.get());
+        let campaign = Campaign { id, ..campaign };
+        let response = render(&campaign, &request.invalid);
+        let promise = request.idempotency.map(|idempotency| (idempotency, response.clone()));
+        let new = NewCampaign { campaign, prompt: request.prompt };
+        match store.create_campaign(new, request.recipients, promise).await.map_err(stored)? {
+            Made::Created => {
+                self.0.wake.notify_one();
+                Ok(Placed::New(response))
+            }
+            Made::Replay(replayed) => Ok(Placed::Replayed(replayed)),
+            Made::Conflict => Err(Refusal::IdempotencyConflict.into()),
+        }
+    }
+
+    /// Agent, number, trunk, in the document's order. The number is fixed from now on.
+    fn route(&self, request: &BatchRequest) -> Result<Route, CreationFault> {
+        let snapshot = self.0.directory.snapshot();
+        let agent = snapshot.agent(request.tenant, &request.agent).ok_or(CreationFault::AgentNotFound)?;
+        let from = match &request.from {
+            Some(Ok(from)) => Some(from),
+            Some(Err(())) => return Err(CreationFault::FromNumberNotFound),
+            None if snapshot.outbound_numbers(agent.id) > 1 => return Err(CreationFault::FromNumberRequired),
+            None => None,
+        };
+        snapshot.way(request.tenant, &request.agent, from).map_err(|refusal| match refusal {
+            Refusal::AgentMissingPhoneNumber => CreationFault::AgentMissingPhoneNumber,
+            Refusal::FromNumberNotFound => CreationFault::FromNumberNotFound,
+            Refusal::NumberHasNoTrunk => CreationFault::NumberHasNoTrunk,
+            _ => CreationFault::AgentNotFound,
+        })
+    }
+
+    /// Carries out an order; the campaign as it then stands. What is so already is no fault.
+    pub async fn order(
+        &self,
+        tenant: TenantId,
+        id: CampaignId,
+        order: Order,
+    ) -> Result<Campaign, BatchRefusal> {
+        let store = &self.0.store;
+        for _ in 0..DECISIONS_MAX {
+            let campaign = self.read(tenant, id).await?;
+            let Some(next) = step::next(&campaign, order)? else { return Ok(campaign) };
+            let now = wall_now();
+            if !store.move_campaign(id, campaign.status, next, None, now).await.map_err(stored)? {
+                continue;
+            }
+            tracing::info!(campaign = %id, from = campaign.status.as_str(), to = next.as_str(), "a campaign was ordered");
+            if next == CampaignStatus::Cancelled {
+                // Most campaigns are told at once; the runner goes on with the others.
+                store.cancel_recipients(id, now).await.map_err(stored)?;
+            }
+            self.0.wake.notify_one();
+            return self.read(tenant, id).await;
+        }
+        Err(Refusal::Overloaded("the campaign changes faster than it can be read").into())
+    }
+
+    /// A tenant's campaign.
+    pub async fn read(&self, tenant: TenantId, id: CampaignId) -> Result<Campaign, BatchRefusal> {
+        self.0.store.campaign(tenant, id).await.map_err(stored)?.ok_or(BatchRefusal::NotFound)
+    }
+
+    /// How many single calls named this campaign, besides its own.
+    pub async fn single_calls(&self, campaign: &Campaign) -> Result<u64, BatchRefusal> {
+        self.0.store.single_calls_of(campaign.tenant, campaign.id).await.map_err(stored)
+    }
+
+    /// A tenant's campaigns, newest first, and how many there are in all.
+    pub async fn list(
+        &self,
+        tenant: TenantId,
+        status: Option<CampaignStatus>,
+        limit: u32,
+        offset: u64,
+    ) -> Result<(Vec<Campaign>, u64), BatchRefusal> {
+        self.0.store.campaigns(tenant, status, limit, offset).await.map_err(stored)
+    }
+
+    /// Recipients of a tenant's campaign, in their order.
+    pub async fn recipients(
+        &self,
+        tenant: TenantId,
+        id: CampaignId,
+        filter: RecipientFilter,
+        limit: u32,
+    ) -> Result<Vec<Recipient>, BatchRefusal> {
+        self.read(tenant, id).await?;
+        self.0.store.recipients(id, filter, limit).await.map_err(stored)
+    }
+
+    /// What was done so far, asked at any time; it keeps nothing alive.
+    pub fn counters(&self) -> impl Fn() -> CampaignCounters + Send + use<> {
+        let inner = Arc::downgrade(&self.0);
+        move || inner.upgrade().map_or_else(CampaignCounters::default, |inner| inner.tally.read())
+    }
+}
+
+impl Tally {
+    fn read(&self) -> CampaignCounters {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        CampaignCounters {
+            claimed: read(&self.claimed),
+            dialled: read(&self.dialled),
+            failed: read(&self.failed),
+            released: read(&self.released),
+            running: read(&self.running),
+            scheduled: read(&self.scheduled),
+        }
+    }
+}
+
+/// The campaign that a request describes; its id is given later. Schedule, then zone, then window.
+fn planned(request: &BatchRequest, route: &Route, now: Timestamp) -> Result<Campaign, CreationFault> {
+    let date = request.date.map_err(CreationFault::InvalidSchedule)?;
+    let zone = request.zone.clone().map_err(|()| CreationFault::InvalidTimezone)?;
+    let window = request.window.map_err(CreationFault::InvalidWindow)?;
+    let agent: &Agent = &route.agent;
+    let zone = zone.or_else(|| agent.timezone.clone()).unwrap_or_default();
+    let due_at = match date {
+        Some(date) => window::due_at(date, &zone)
+            .ok_or(CreationFault::InvalidSchedule("scheduled_date is out of the calendar"))?,
+        None => now,
+    };
+    let total = request.recipients.len() as u64;
+    Ok(Campaign {
+        id: CampaignId(0),
+        tenant: request.tenant,
+        key: request.key,
+        agent: agent.id,
+        from: route.from.clone(),
+        name: request.name.clone(),
+        status: if date.is_some() { CampaignStatus::Scheduled } else { CampaignStatus::Running },
+        reason: None,
+        zone,
+        window,
+        due_at,
+        invalid: request.invalid.len() as u64,
+        counts: Counts { total, pending: total, ..Counts::default() },
+        created_at: now,
+        launched_at: date.is_none().then_some(now),
+        ended_at: None,
+    })
+}
+
+fn stored(error: StoreError) -> BatchRefusal {
+    tracing::error!(%error, "the store refused a campaign");
+    Refusal::Storage.into()
+}
+
+fn wall_now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

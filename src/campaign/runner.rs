@@ -1,0 +1,449 @@
+//! The task that dials. It asks admission for room before it claims, claims a few recipients under a lease, and has each call's
+//! intent committed, which moves its recipient, before the INVITE leaves. Whatever it holds in memory may be lost at any moment:
+//! the next start takes claims back and dials nobody who may have been dialled.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::lines::{Line, Lines};
+use super::{Campaigns, Inner, wall_now, window};
+use crate::admission::Admission;
+use crate::dialer::Dialer;
+use crate::directory::Route;
+use crate::model::{
+    AgentChoice, CallId, CampaignStatus, ClaimedRecipient, Key, OutboundRequest, RecipientId, Refusal,
+    Timestamp,
+};
+use crate::store::{RecipientClaim, StoreError};
+
+/// Dials the recipients of all campaigns. One a switch.
+pub struct Runner {
+    inner: Arc<Inner>,
+    admission: Admission,
+    dialer: Dialer,
+    lines: Lines,
+    dials: JoinSet<Dialled>,
+    waits_for_room: bool,
+}
+
+/// What became of one recipient's call.
+type Dialled = (RecipientId, Result<CallId, Refusal>);
+
+/// What a line's turn came to.
+enum Turn {
+    /// Somebody is being dialled, or there is more to do at once.
+    Went,
+    /// Nothing, for so long.
+    Wait(Duration),
+    /// Nothing until there is room, or for so long.
+    Full(Duration),
+}
+
+/// What a refusal means for its campaign.
+enum Meaning {
+    /// Nobody of it can be called.
+    Campaign(&'static str),
+    /// This recipient cannot be called.
+    Recipient,
+    /// Not now; later.
+    Later(Duration),
+    /// There is no room.
+    Full(Duration),
+    /// The recipient is no longer ours.
+    Superseded,
+}
+
+/// How often campaigns are read anew though nobody said that one changed: clocks are set, leases lapse (seed 001: "re-checked
+/// each minute").
+const READ_EVERY: Duration = Duration::from_secs(60);
+/// How soon a database that failed is asked again.
+const RETRY: Duration = Duration::from_secs(1);
+/// How soon a trunk that takes no calls is looked at again.
+const RETRY_TRUNK: Duration = Duration::from_secs(5);
+/// How long claimed recipients are ours.
+const LEASE: Duration = Duration::from_secs(60);
+/// Claims older than this are given back rather than dialled, so that none lapses under way.
+const LEASE_USED: Duration = Duration::from_secs(40);
+/// Recipients claimed at once by one campaign.
+const CLAIM_MAX: u32 = 50;
+/// Intents being committed at once.
+const DIALS_AT_ONCE: usize = 64;
+
+impl Runner {
+    /// A runner of these campaigns, that asks for room here and dials there.
+    pub fn new(campaigns: &Campaigns, admission: Admission, dialer: Dialer) -> Self {
+        Self {
+            inner: Arc::clone(&campaigns.0),
+            admission,
+            dialer,
+            lines: Lines::default(),
+            dials: JoinSet::new(),
+            waits_for_room: false,
+        }
+    }
+
+    /// Runs until `stop`, then gives back whom it has claimed.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let inner = Arc::clone(&self.inner);
+        let mut room = self.admission.room();
+        let (mut stale, mut read_at) = (true, Instant::now());
+        loop {
+            if stale || read_at.elapsed() >= READ_EVERY {
+                (stale, read_at) = (!self.refresh().await, Instant::now());
+            }
+            room.mark_unchanged();
+            let pause = self.turns().await;
+            let pause = if stale { RETRY } else { pause.min(READ_EVERY) };
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = inner.wake.notified() => stale = true,
+                Ok(()) = room.changed(), if self.waits_for_room => {}
+                Some(done) = self.dials.join_next() => self.dialled(done).await,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+        self.leave().await;
+    }
+
+    /// Reads the open campaigns anew. `false`: the database failed.
+    async fn refresh(&mut self) -> bool {
+        let store = &self.inner.store;
+        let read = async {
+            store.release_lapsed(wall_now()).await?;
+            store.open_campaigns().await
+        };
+        match read.await {
+            Ok(open) => {
+                self.lines.refresh(open);
+                let count =
+                    |status| self.lines.iter().filter(|line| line.campaign.status == status).count() as u64;
+                let tally = &self.inner.tally;
+                tally.running.store(count(CampaignStatus::Running), Ordering::Relaxed);
+                tally.scheduled.store(count(CampaignStatus::Scheduled), Ordering::Relaxed);
+                true
+            }
+            Err(error) => {
+                tracing::error!(%error, "the campaigns could not be read");
+                false
+            }
+        }
+    }
+
+    /// Gives every line its turns, until none can go on; says for how long.
+    async fn turns(&mut self) -> Duration {
+        let (mut pause, mut idle) = (READ_EVERY, 0);
+        self.waits_for_room = false;
+        while idle < self.lines.len() && self.dials.len() < DIALS_AT_ONCE {
+            let Some(mut line) = self.lines.next() else { break };
+            let turn = match line.campaign.status {
+                CampaignStatus::Running => self.dial(&mut line).await,
+                CampaignStatus::Scheduled => self.fire(&mut line).await,
+                CampaignStatus::Cancelled => self.sweep(&line).await,
+                CampaignStatus::Paused | CampaignStatus::Completed | CampaignStatus::Failed => None,
+            };
+            match turn {
+                // It is read again when somebody changes it.
+                None => continue,
+                Some(Turn::Went) => idle = 0,
+                Some(Turn::Wait(time)) => (idle, pause) = (idle + 1, pause.min(time)),
+                Some(Turn::Full(time)) => {
+                    (idle, pause) = (idle + 1, pause.min(time));
+                    self.waits_for_room = true;
+                }
+            }
+            self.lines.push(line);
+        }
+        pause
+    }
+
+    /// A scheduled campaign runs once it is due and its window is open. `None`: it stands otherwise by now.
+    async fn fire(&self, line: &mut Line) -> Option<Turn> {
+        let (campaign, now) = (&mut line.campaign, wall_now());
+        let due = campaign.due_at.max(now);
+        // No opening at all is looked for again: zones' rules change.
+        let opening = window::next_open(&campaign.window, &campaign.zone, due);
+        if let Some(wait) = until(now, opening) {
+            return Some(Turn::Wait(wait));
+        }
+        let (from, to) = (CampaignStatus::Scheduled, CampaignStatus::Running);
+        match self.inner.store.move_campaign(campaign.id, from, to, None, now).await {
+            Ok(true) => {
+                tracing::info!(campaign = %campaign.id, "a scheduled campaign is due and its window is open");
+                campaign.status = to;
+                Some(Turn::Went)
+            }
+            Ok(false) => None,
+            Err(error) => {
+                tracing::error!(campaign = %campaign.id, %error, "a campaign could not be let go");
+                Some(Turn::Wait(RETRY))
+            }
+        }
+    }
+
+    /// A cancelled campaign's recipients are told so, some at a time. `None`: all are.
+    async fn sweep(&self, line: &Line) -> Option<Turn> {
+        match self.inner.store.cancel_recipients(line.campaign.id, wall_now()).await {
+            Ok(0) => None,
+            Ok(_) => Some(Turn::Wait(Duration::ZERO)),
+            Err(error) => {
+                tracing::error!(campaign = %line.campaign.id, %error, "recipients could not be cancelled");
+                Some(Turn::Wait(RETRY))
+            }
+        }
+    }
+
+    /// Dials the next recipient of a running campaign, if its window, the limits and its trunks let it. `None`: it stands
+    /// otherwise by now.
+    async fn dial(&mut self, line: &mut Line) -> Option<Turn> {
+        if let Some(wait) = self.rests(line).await {
+            return Some(Turn::Wait(wait));
+        }
+        let (key, route) = match self.way(line) {
+            Ok(found) => found,
+            Err(reason) => return self.fail(line, reason).await,
+        };
+        let trunks: Vec<_> = route.trunks.into_iter().map(|(trunk, _)| trunk).collect();
+        let left = match self.admission.look(Instant::now(), &key, &trunks) {
+            Ok(left) => left,
+            Err(refusal) => return self.refused(line, None, &refusal).await,
+        };
+        if line.claimed.is_empty()
+            && let Err(turn) = self.claim(line, left).await
+        {
+            return turn;
+        }
+        let claimed = line.claimed.pop_front()?;
+        match self.dialer.prepare(request(line, &claimed)).await {
+            Ok(prepared) => {
+                let recipient = RecipientId { campaign: line.campaign.id, position: claimed.position };
+                self.dials.spawn(async move { (recipient, prepared.start().await) });
+                Some(Turn::Went)
+            }
+            Err(refusal) => self.refused(line, Some(claimed), &refusal).await,
+        }
+    }
+
+    /// For how long a running campaign is left alone, if it is.
+    async fn rests(&self, line: &mut Line) -> Option<Duration> {
+        let (now, wall) = (Instant::now(), wall_now());
+        if let Some(wait) = line.not_before.and_then(|then| then.checked_duration_since(now)) {
+            return Some(wait);
+        }
+        if line.lease_until.is_some_and(|until| until <= now) {
+            self.release(line).await;
+        }
+        // Looked at for every call: a window closes while a campaign runs.
+        if !window::is_open(&line.campaign.window, &line.campaign.zone, wall) {
+            self.release(line).await;
+            let is_fresh = line.closed_until.is_some_and(|until| until > wall);
+            if !is_fresh {
+                line.closed_until = window::next_open(&line.campaign.window, &line.campaign.zone, wall);
+            }
+            return Some(until(wall, line.closed_until).unwrap_or(Duration::ZERO));
+        }
+        (line.is_drained && line.claimed.is_empty()).then_some(READ_EVERY)
+    }
+
+    /// The key whose limits hold, and the way out; or why there is none any more.
+    fn way(&self, line: &Line) -> Result<(Arc<Key>, Route), &'static str> {
+        let campaign = &line.campaign;
+        let snapshot = self.inner.directory.snapshot();
+        let key = snapshot.key_by_id(campaign.key).cloned().ok_or("key_not_found")?;
+        let way = snapshot.way(campaign.tenant, &campaign.agent.render(), Some(&campaign.from));
+        match way {
+            Ok(route) => Ok((key, route)),
+            Err(refusal) => match meaning(&refusal) {
+                Meaning::Campaign(reason) => Err(reason),
+                _ => Err("agent_not_found"),
+            },
+        }
+    }
+
+    /// Takes recipients for as many calls as there is room for, and no more than a few.
+    async fn claim(&self, line: &mut Line, left: u32) -> Result<(), Option<Turn>> {
+        let (store, campaign) = (&self.inner.store, line.campaign.id);
+        let failed = |error: StoreError| {
+            tracing::error!(%campaign, %error, "recipients could not be claimed");
+            Some(Turn::Wait(RETRY))
+        };
+        if line.prompt.is_none() {
+            // Erased: the last attempt has ended.
+            let prompt = store.campaign_prompt(campaign).await.map_err(failed)?.ok_or(None)?;
+            line.prompt = Some(prompt.into());
+        }
+        let limit = left.min(CLAIM_MAX);
+        let claim = RecipientClaim { campaign, now: wall_now(), lease: LEASE, limit };
+        let taken_at = Instant::now();
+        line.claimed = store.claim_recipients(claim).await.map_err(failed)?.into();
+        line.lease_until = Some(taken_at + LEASE_USED);
+        self.inner.tally.claimed.fetch_add(line.claimed.len() as u64, Ordering::Relaxed);
+        if line.claimed.is_empty() {
+            line.is_drained = true;
+            line.prompt = None;
+            return Err(Some(Turn::Wait(READ_EVERY)));
+        }
+        Ok(())
+    }
+
+    /// A call was not started, and so nobody was dialled.
+    async fn refused(
+        &self,
+        line: &mut Line,
+        claimed: Option<ClaimedRecipient>,
+        refusal: &Refusal,
+    ) -> Option<Turn> {
+        let turn = match meaning(refusal) {
+            Meaning::Campaign(reason) => return self.fail(line, reason).await,
+            Meaning::Superseded => return Some(Turn::Went),
+            Meaning::Recipient => {
+                if let Some(claimed) = claimed {
+                    let recipient = RecipientId { campaign: line.campaign.id, position: claimed.position };
+                    self.fail_recipient(recipient, refusal).await;
+                }
+                return Some(Turn::Went);
+            }
+            Meaning::Later(wait) => {
+                line.not_before = Some(Instant::now() + wait);
+                Turn::Wait(wait)
+            }
+            Meaning::Full(wait) => Turn::Full(wait),
+        };
+        if let Some(claimed) = claimed {
+            line.claimed.push_front(claimed);
+        }
+        Some(turn)
+    }
+
+    /// An intent was committed, or not.
+    async fn dialled(&mut self, done: Result<Dialled, JoinError>) {
+        let tally = &self.inner.tally;
+        let (recipient, result) = match done {
+            Ok(done) => done,
+            // Its lease lapses, and it is dialled if nothing of it is on disk.
+            Err(error) => return tracing::error!(%error, "a campaign's call could not be started"),
+        };
+        let Err(refusal) = result else { return add(&tally.dialled, 1) };
+        match meaning(&refusal) {
+            Meaning::Superseded => {
+                tracing::debug!(campaign = %recipient.campaign, recipient = recipient.position, "stopped before its call");
+            }
+            Meaning::Recipient => self.fail_recipient(recipient, &refusal).await,
+            Meaning::Campaign(_) | Meaning::Later(_) | Meaning::Full(_) => {
+                tracing::warn!(campaign = %recipient.campaign, recipient = recipient.position, %refusal,
+                    "a campaign's call was not started; it is tried again");
+                if let Some(line) = self.lines.find(recipient.campaign) {
+                    line.not_before = Some(Instant::now() + RETRY);
+                    line.is_drained = false;
+                }
+                self.give_back(recipient.campaign, vec![recipient.position]).await;
+            }
+        }
+    }
+
+    async fn fail_recipient(&self, recipient: RecipientId, refusal: &Refusal) {
+        add(&self.inner.tally.failed, 1);
+        tracing::warn!(campaign = %recipient.campaign, recipient = recipient.position, %refusal,
+            "a recipient cannot be called; the campaign goes on");
+        let (store, reason) = (&self.inner.store, refusal.to_string());
+        if let Err(error) = store.fail_recipient(recipient, reason, wall_now()).await {
+            tracing::error!(campaign = %recipient.campaign, %error, "a recipient's failure could not be stored");
+        }
+    }
+
+    /// The campaign cannot go on as it is. It keeps its recipients, and can be launched again.
+    async fn fail(&self, line: &Line, reason: &'static str) -> Option<Turn> {
+        let campaign = line.campaign.id;
+        tracing::error!(%campaign, reason, "a campaign cannot go on");
+        let (from, to) = (CampaignStatus::Running, CampaignStatus::Failed);
+        let store = &self.inner.store;
+        match store.move_campaign(campaign, from, to, Some(reason), wall_now()).await {
+            Ok(_) => None,
+            Err(error) => {
+                tracing::error!(%campaign, %error, "that could not be stored");
+                Some(Turn::Wait(RETRY))
+            }
+        }
+    }
+
+    async fn release(&self, line: &mut Line) {
+        line.lease_until = None;
+        let claimed: VecDeque<ClaimedRecipient> = std::mem::take(&mut line.claimed);
+        if !claimed.is_empty() {
+            let positions = claimed.iter().map(|claimed| claimed.position).collect();
+            self.give_back(line.campaign.id, positions).await;
+        }
+    }
+
+    async fn give_back(&self, campaign: crate::model::CampaignId, positions: Vec<u32>) {
+        add(&self.inner.tally.released, positions.len() as u64);
+        if let Err(error) = self.inner.store.release_recipients(campaign, positions).await {
+            tracing::error!(%campaign, %error, "recipients could not be given back; their lease lapses");
+        }
+    }
+
+    /// Calls whose intents are being committed are started; everybody else is given back.
+    async fn leave(&mut self) {
+        while let Some(done) = self.dials.join_next().await {
+            self.dialled(done).await;
+        }
+        while let Some(mut line) = self.lines.next() {
+            self.release(&mut line).await;
+        }
+    }
+}
+
+fn request(line: &Line, claimed: &ClaimedRecipient) -> OutboundRequest {
+    let (campaign, recipient) = (&line.campaign, &claimed.recipient);
+    let common = line.prompt.as_deref().unwrap_or_default();
+    let agent = AgentChoice::Own(campaign.agent);
+    OutboundRequest {
+        from: Some(campaign.from.clone()),
+        prompt: Some(recipient.prompt.clone().unwrap_or_else(|| common.to_owned())),
+        variables: recipient.variables.clone(),
+        campaign: Some(campaign.id.to_string()),
+        recipient: Some(RecipientId { campaign: campaign.id, position: claimed.position }),
+        record: Some(true),
+        ..OutboundRequest::new(campaign.tenant, campaign.key, agent, recipient.phone.clone())
+    }
+}
+
+fn meaning(refusal: &Refusal) -> Meaning {
+    match refusal {
+        Refusal::AgentNotFound | Refusal::NoAgent => Meaning::Campaign("agent_not_found"),
+        Refusal::FromNumberNotFound | Refusal::NumberNotRegistered | Refusal::OutboundDisabled => {
+            Meaning::Campaign("from_number_not_found")
+        }
+        Refusal::AgentMissingPhoneNumber => Meaning::Campaign("agent_missing_phone_number"),
+        Refusal::NumberHasNoTrunk | Refusal::DemoNumber | Refusal::UnverifiedVoip => {
+            Meaning::Campaign("agent_missing_twilio_credentials")
+        }
+        Refusal::MissingField(_)
+        | Refusal::InvalidField { .. }
+        | Refusal::InvalidPhone { .. }
+        | Refusal::RateNotFound
+        | Refusal::DestinationForbidden { .. } => Meaning::Recipient,
+        // Somebody tops up, or the day ends.
+        Refusal::InsufficientBalance | Refusal::SpendControl => Meaning::Later(READ_EVERY),
+        Refusal::Limited { retry_after, .. } => Meaning::Full(*retry_after),
+        Refusal::Superseded => Meaning::Superseded,
+        Refusal::TrunkDown { .. } => Meaning::Later(RETRY_TRUNK),
+        Refusal::Overloaded(_) | Refusal::Storage | Refusal::IdempotencyConflict => Meaning::Later(RETRY),
+        Refusal::Draining => Meaning::Later(READ_EVERY),
+    }
+}
+
+/// How long until then; `None` if it is now. What is in no calendar is looked for again.
+fn until(now: Timestamp, then: Option<Timestamp>) -> Option<Duration> {
+    let Some(then) = then else { return Some(READ_EVERY) };
+    let wait = Duration::from_millis(then.0.saturating_sub(now.0).try_into().unwrap_or(0));
+    (!wait.is_zero()).then_some(wait)
+}
+
+fn add(count: &AtomicU64, by: u64) {
+    count.fetch_add(by, Ordering::Relaxed);
+}

@@ -1,0 +1,99 @@
+//! The running switch's API, as a terminal asks it: at `[http] listen`, with a key that the configuration declares.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context;
+use serde_json::Value;
+
+use super::reachable;
+use crate::config::Config;
+use crate::egress::{Answer, Egress, EgressError, Policy};
+use crate::model::{Face, Key};
+
+/// One switch, one key.
+pub struct Api {
+    egress: Egress,
+    address: SocketAddr,
+    authorization: String,
+}
+
+/// Why there is no answer that helps.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Nobody listens there.
+    #[error("no switch listens on {0}")]
+    Nobody(SocketAddr),
+    /// It refused, and says why.
+    #[error("the switch answers {status}: {message}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The error's code and message.
+        message: String,
+        /// The whole answer.
+        body: Value,
+    },
+    /// The way there failed.
+    #[error(transparent)]
+    Egress(EgressError),
+    /// No JSON, or more than is read.
+    #[error("the switch's answer is no JSON, or too long")]
+    Unreadable,
+}
+
+/// Many recipients take their time to be sent and stored.
+const POST_TIMEOUT: Duration = Duration::from_secs(300);
+
+impl Api {
+    /// Asks with this key.
+    pub fn new(config: &Config, key: &Key) -> anyhow::Result<Self> {
+        let address = reachable(config.http.listen);
+        let policy = Policy { allow_http: true, allow_addresses: vec![address.ip().into()] };
+        let authorization = format!("Bearer {}:{}", key.public, key.signing.reveal());
+        Ok(Self { egress: Egress::new(policy)?, address, authorization })
+    }
+
+    /// Asks with the Nixflex key of this name, or with the first that the configuration declares.
+    pub fn nixflex(config: &Config, name: Option<&str>) -> anyhow::Result<Self> {
+        let mut keys = config.objects.keys.iter().filter(|key| key.face == Face::Nixflex);
+        let key = keys.find(|key| name.is_none_or(|name| key.public == name));
+        Self::new(config, key.context("the configuration declares no such Nixflex key to ask with")?)
+    }
+
+    /// `GET` of a path.
+    pub async fn get(&self, path: &str) -> Result<Value, Failure> {
+        let headers = [("authorization", self.authorization.clone())];
+        self.read(self.egress.get(&self.url(path), &headers).await)
+    }
+
+    /// `POST` to a path.
+    pub async fn post(&self, path: &str, body: Vec<u8>) -> Result<Value, Failure> {
+        let headers =
+            [("authorization", self.authorization.clone()), ("content-type", "application/json".to_owned())];
+        let url = self.url(path);
+        self.read(self.egress.post_within(POST_TIMEOUT, &url, &headers, body.into()).await)
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    fn read(&self, answer: Result<Answer, EgressError>) -> Result<Value, Failure> {
+        let answer = answer.map_err(|error| match error {
+            EgressError::Connection(_) => Failure::Nobody(self.address),
+            error => Failure::Egress(error),
+        })?;
+        let body: Result<Value, _> = serde_json::from_slice(&answer.body);
+        if (200..300).contains(&answer.status) {
+            return body.map_err(|_| Failure::Unreadable);
+        }
+        let body = body.unwrap_or_default();
+        let text = |name: &str| body["error"][name].as_str().unwrap_or("-").to_owned();
+        Err(Failure::Refused {
+            status: answer.status,
+            message: format!("{}: {}", text("code"), text("message")),
+            body,
+        })
+    }
+}

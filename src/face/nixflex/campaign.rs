@@ -1,0 +1,278 @@
+//! Campaigns as the API shows them, and the queries of their lists. Seed 001 documents the answer to a new one, the vendor that to
+//! a launch; the reads are ours.
+
+use serde::Serialize;
+
+use super::json;
+use super::record::end;
+use crate::model::{
+    Campaign, CampaignStatus, InvalidRecipient, Recipient, RecipientState, Refusal, StoredResponse, Timestamp,
+};
+
+/// Entries a page if the client does not say.
+const LIMIT_DEFAULT: u32 = 25;
+/// Campaigns a page at most; who asks for more gets so many.
+const CAMPAIGNS_MAX: u32 = 100;
+/// Recipients a page at most.
+const RECIPIENTS_MAX: u32 = 1_000;
+
+/// The answer to a new campaign: 201, as seed 001 shows it.
+pub fn campaign_created(campaign: &Campaign, invalid: &[InvalidRecipient]) -> StoredResponse {
+    #[derive(Serialize)]
+    struct Created<'a> {
+        campaign_id: String,
+        status: &'static str,
+        valid_count: u64,
+        invalid_count: usize,
+        invalid: &'a [InvalidRecipient],
+    }
+    let created = Created {
+        campaign_id: campaign.id.to_string(),
+        status: campaign.status.as_str(),
+        valid_count: campaign.counts.total,
+        invalid_count: invalid.len(),
+        invalid,
+    };
+    StoredResponse { status: 201, body: json(&created) }
+}
+
+/// The answer to an order: launch, pause, resume, cancel.
+pub fn campaign_standing(campaign: &Campaign) -> String {
+    #[derive(Serialize)]
+    struct Standing {
+        campaign_id: String,
+        status: &'static str,
+        recipients_count: u64,
+        queued_count: u64,
+    }
+    json(&Standing {
+        campaign_id: campaign.id.to_string(),
+        status: campaign.status.as_str(),
+        recipients_count: campaign.counts.total,
+        queued_count: queued(campaign),
+    })
+}
+
+/// One campaign: `GET /v1/calls/batch/{id}`. `single_calls` named it without being its own.
+pub fn campaign(campaign: &Campaign, single_calls: u64) -> String {
+    #[derive(Serialize)]
+    struct Report<'a> {
+        #[serde(flatten)]
+        full: Full<'a>,
+        single_calls_count: u64,
+    }
+    json(&Report { full: Full::of(campaign), single_calls_count: single_calls })
+}
+
+/// A page of campaigns: `GET /v1/calls/batch`.
+pub fn campaigns(campaigns: &[Campaign], count: u64, list: &CampaignList) -> String {
+    #[derive(Serialize)]
+    struct Page<'a> {
+        campaigns: Vec<Full<'a>>,
+        count: u64,
+        limit: u32,
+        offset: u64,
+    }
+    let campaigns = campaigns.iter().map(Full::of).collect();
+    json(&Page { campaigns, count, limit: list.limit, offset: list.offset })
+}
+
+/// A page of recipients: `GET /v1/calls/batch/{id}/recipients`.
+pub fn recipients(recipients: &[Recipient], list: &RecipientList) -> String {
+    #[derive(Serialize)]
+    struct Page<'a> {
+        recipients: Vec<Row<'a>>,
+        limit: u32,
+        next_cursor: Option<String>,
+    }
+    let is_full = recipients.len() == list.limit as usize;
+    let last = recipients.last().filter(|_| is_full).map(|last| last.position.to_string());
+    json(&Page { recipients: recipients.iter().map(Row::of).collect(), limit: list.limit, next_cursor: last })
+}
+
+/// A cancelled campaign calls nobody more, though its recipients may not all have been told so yet.
+fn queued(campaign: &Campaign) -> u64 {
+    if campaign.status == CampaignStatus::Cancelled { 0 } else { campaign.counts.pending }
+}
+
+#[derive(Serialize)]
+struct Full<'a> {
+    campaign_id: String,
+    name: Option<&'a str>,
+    agent_id: String,
+    from_number: &'a str,
+    status: &'static str,
+    /// Why it failed.
+    status_reason: Option<&'a str>,
+    timezone: &'a str,
+    window_start_minutes: Option<u16>,
+    window_end_minutes: Option<u16>,
+    window_days: Option<Vec<&'static str>>,
+    due_at: Timestamp,
+    created_at: Timestamp,
+    launched_at: Option<Timestamp>,
+    ended_at: Option<Timestamp>,
+    recipients_count: u64,
+    invalid_count: u64,
+    queued_count: u64,
+    active_count: u64,
+    answered_count: u64,
+    unanswered_count: u64,
+    failed_count: u64,
+    indeterminate_count: u64,
+    cancelled_count: u64,
+}
+
+impl<'a> Full<'a> {
+    fn of(campaign: &'a Campaign) -> Self {
+        let (counts, window) = (&campaign.counts, &campaign.window);
+        Self {
+            campaign_id: campaign.id.to_string(),
+            name: campaign.name.as_deref(),
+            agent_id: campaign.agent.render(),
+            from_number: campaign.from.as_str(),
+            status: campaign.status.as_str(),
+            status_reason: campaign.reason.as_deref(),
+            timezone: campaign.zone.name(),
+            window_start_minutes: window.minutes.map(|(start, _)| start),
+            window_end_minutes: window.minutes.map(|(_, end)| end),
+            window_days: window.days.map(|days| days.names().collect()),
+            due_at: campaign.due_at,
+            created_at: campaign.created_at,
+            launched_at: campaign.launched_at,
+            ended_at: campaign.ended_at,
+            recipients_count: counts.total,
+            invalid_count: campaign.invalid,
+            queued_count: queued(campaign),
+            active_count: counts.active,
+            answered_count: counts.answered,
+            unanswered_count: counts.unanswered,
+            failed_count: counts.failed,
+            indeterminate_count: counts.indeterminate,
+            cancelled_count: counts.cancelled + counts.pending - queued(campaign),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    position: u32,
+    phone: &'a str,
+    status: &'static str,
+    call_id: Option<String>,
+    ended_reason: Option<&'static str>,
+    /// Why it could not be called.
+    reason: Option<&'a str>,
+    ended_at: Option<Timestamp>,
+}
+
+impl<'a> Row<'a> {
+    fn of(recipient: &'a Recipient) -> Self {
+        Self {
+            position: recipient.position,
+            phone: recipient.phone.as_str(),
+            status: recipient.state.as_str(),
+            call_id: recipient.call.map(|call| call.ca()),
+            ended_reason: recipient.disposition.map(|disposition| end(disposition).1),
+            reason: recipient.reason.as_deref(),
+            ended_at: recipient.ended_at,
+        }
+    }
+}
+
+/// Which campaigns, and which page of them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CampaignList {
+    /// Only those that stand so.
+    pub status: Option<CampaignStatus>,
+    /// Campaigns a page, 1 to 100.
+    pub limit: u32,
+    /// Campaigns before it.
+    pub offset: u64,
+}
+
+/// Which recipients, and which page of them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RecipientList {
+    /// Only those who stand so.
+    pub status: Option<RecipientState>,
+    /// Those after this place: `next_cursor` of the page before.
+    pub after: Option<u32>,
+    /// Recipients a page, 1 to 1,000.
+    pub limit: u32,
+}
+
+/// Parses a query string. Unknown parameters are ignored, known ones must make sense; of two equal names the last holds.
+pub fn parse_campaign_list(query: &str) -> Result<CampaignList, Refusal> {
+    let mut list = CampaignList { status: None, limit: LIMIT_DEFAULT, offset: 0 };
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        match &*name {
+            "limit" => list.limit = limit(&value, CAMPAIGNS_MAX)?,
+            "offset" => match value.parse::<u64>() {
+                Ok(offset) if i64::try_from(offset).is_ok() => list.offset = offset,
+                _ => return Err(wrong("offset", "must be a number from 0")),
+            },
+            "status" => {
+                let status = CampaignStatus::from_word(&value);
+                list.status = Some(status.ok_or_else(|| wrong("status", "is no status of a campaign"))?);
+            }
+            _ => {}
+        }
+    }
+    Ok(list)
+}
+
+/// As [`parse_campaign_list`].
+pub fn parse_recipient_list(query: &str) -> Result<RecipientList, Refusal> {
+    let mut list = RecipientList { status: None, after: None, limit: LIMIT_DEFAULT };
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        match &*name {
+            "limit" => list.limit = limit(&value, RECIPIENTS_MAX)?,
+            "cursor" => {
+                let after = value.parse().map_err(|_| wrong("cursor", "is none that a page has named"))?;
+                list.after = Some(after);
+            }
+            "status" => {
+                let status = RecipientState::from_word(&value);
+                list.status = Some(status.ok_or_else(|| wrong("status", "is no status of a recipient"))?);
+            }
+            _ => {}
+        }
+    }
+    Ok(list)
+}
+
+fn limit(value: &str, max: u32) -> Result<u32, Refusal> {
+    match value.parse::<u64>() {
+        Ok(limit) if limit > 0 => Ok(u32::try_from(limit).unwrap_or(u32::MAX).min(max)),
+        _ => Err(wrong("limit", "must be a number from 1")),
+    }
+}
+
+fn wrong(field: &str, reason: &str) -> Refusal {
+    Refusal::InvalidField { field: field.to_owned(), reason: reason.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_are_read_or_refused_by_name() {
+        let list = parse_recipient_list("limit=5000&cursor=24&status=ended&unknown=1").expect("valid");
+        let expected = RecipientList { status: Some(RecipientState::Ended), after: Some(24), limit: 1_000 };
+        assert_eq!(list, expected);
+        let list = parse_campaign_list("limit=500&offset=7&status=paused").expect("valid");
+        assert_eq!(list, CampaignList { status: Some(CampaignStatus::Paused), limit: 100, offset: 7 });
+        for query in ["limit=0", "limit=x", "status=creating", "cursor=-1"] {
+            let name = query.split('=').next().expect("a name");
+            match parse_recipient_list(query) {
+                Err(Refusal::InvalidField { field, .. }) => assert_eq!(field, name),
+                other => panic!("{query}: {other:?}"),
+            }
+        }
+        for query in ["limit=-1", "offset=-1", "status=creating"] {
+            assert!(parse_campaign_list(query).is_err(), "{query}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Limits are obeyed, as the callees see it; whoever cannot be called stops nobody else.
+
+use serde_json::json;
+use trunkline::simulator::Persona;
+
+use super::{assert_nobody_twice, body, make, numbers, read, recipients, until};
+use crate::callees::ring;
+use crate::switch::{Client, Setup, eventually};
+
+#[test]
+fn never_more_calls_at_once_than_the_key_may_have() {
+    let (switch, callees) = ring(Setup::new().key("concurrent = 2").agent("ring_timeout_seconds = 1"));
+    let path = make(&switch, &numbers(Persona::NoAnswer, 7), json!({}));
+    let over = until(&switch, &path, "completed");
+    assert_eq!(over["unanswered_count"], 7, "{over}");
+    assert_eq!((callees.rung(), callees.most_at_once()), (7, 2));
+    assert_nobody_twice(&callees);
+}
+
+#[test]
+fn never_more_calls_at_once_than_the_trunk_has_channels_and_single_calls_get_theirs() {
+    let (switch, callees) = ring(Setup::new().trunk("channels = 3").agent("ring_timeout_seconds = 1"));
+    let path = make(&switch, &numbers(Persona::NoAnswer, 12), json!({}));
+    eventually("the trunk is full", || (callees.rung() >= 3).then_some(()));
+    // It waits its turn, and need not wait for the campaign's end.
+    let single = switch.call_with(json!({ "to_number": "+19995550103" }));
+    switch.call_until_ended(&single);
+    assert_eq!(read(&switch, &path)["status"], "running", "the campaign still has somebody to call");
+    until(&switch, &path, "completed");
+    assert_eq!((callees.rung(), callees.most_at_once()), (13, 3));
+}
+
+#[test]
+fn a_small_campaign_of_one_key_does_not_wait_for_a_large_one_of_another() {
+    let second = "[[key]]\nface = \"nixflex\"\nid = \"nxf_second\"\nsecret = \"nxfs_second\"";
+    let setup = Setup::new().extra(second).trunk("channels = 1").agent("ring_timeout_seconds = 1");
+    let (switch, _callees) = ring(setup);
+    let large = make(&switch, &numbers(Persona::NoAnswer, 9), json!({}));
+    let other = Client::new(&format!("http://{}", switch.place.http()));
+    let small = body(&["+19995550103".to_owned(), "+19995550113".to_owned()], json!({})).to_string();
+    let key = [("authorization", "Bearer nxf_second:nxfs_second")];
+    let made = other.post_with("/v1/calls/batch", small.into(), &key);
+    assert_eq!(made.status, 201, "{made:?}");
+    let small = format!("/v1/calls/batch/{}", made.json["campaign_id"].as_str().expect("an id"));
+    until(&switch, &small, "completed");
+    let large_now = read(&switch, &large);
+    assert!(large_now["queued_count"].as_u64() > Some(2), "they took turns: {large_now}");
+    until(&switch, &large, "completed");
+}
+
+#[test]
+fn who_cannot_be_called_is_noted_and_the_campaign_goes_on() {
+    let (switch, callees) = ring(Setup::new().trunk("allow = [\"+1\"]"));
+    let phones = ["+15550000013", "+447111000001", "+15550000023"].map(String::from);
+    let path = make(&switch, &phones, json!({}));
+    let over = until(&switch, &path, "completed");
+    assert_eq!((&over["failed_count"], &over["unanswered_count"]), (&json!(1), &json!(2)), "{over}");
+    let all = recipients(&switch, &path);
+    assert_eq!((&all[1]["status"], &all[1]["call_id"]), (&json!("failed"), &json!(null)));
+    assert!(all[1]["reason"].as_str().is_some_and(|reason| reason.contains("not allowed")), "{}", all[1]);
+    assert_eq!(callees.rung(), 2);
+    let log = switch.log();
+    assert!(log.contains("a recipient cannot be called") && !log.contains("+447111000001"), "{log}");
+}
+
+#[test]
+fn a_trunk_that_takes_no_calls_keeps_its_campaign_waiting() {
+    let setup = Setup::new().trunk("enabled = false");
+    let (mut switch, callees) = ring(setup);
+    let path = make(&switch, &numbers(Persona::Busy, 3), json!({}));
+    eventually("it is looked after", || {
+        switch.get("/metrics").text.contains("trunkline_campaigns{status=\"running\"} 1").then_some(())
+    });
+    let now = read(&switch, &path);
+    assert_eq!((&now["status"], &now["queued_count"], callees.rung()), (&json!("running"), &json!(3), 0));
+    switch.kill();
+    switch.restart_with("enabled = false", "enabled = true");
+    until(&switch, &path, "completed");
+    assert_eq!(callees.rung(), 3);
+}

@@ -1,0 +1,77 @@
+//! Windows that are surely open, or surely closed, by the machine's own clock. What happens as one opens is tried in virtual time,
+//! in `campaign::window`.
+
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+use trunkline::simulator::Persona;
+
+use super::{make, numbers, order, read, until};
+use crate::callees::ring;
+use crate::switch::Setup;
+
+/// A window in UTC that begins and ends so many minutes from now.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the switch under test has the machine's clock, and so must its windows"
+)]
+fn window(from: i64, until: i64) -> Value {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
+    let minute = i64::try_from(since.as_secs() / 60).expect("small");
+    let at = |offset: i64| (minute + offset).rem_euclid(1_440);
+    json!({ "timezone": "UTC", "window_start_minutes": at(from), "window_end_minutes": at(until) })
+}
+
+fn closed() -> Value {
+    window(180, 240)
+}
+
+fn open() -> Value {
+    window(-60, 60)
+}
+
+fn with(mut fields: Value, more: Value) -> Value {
+    fields.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+    fields
+}
+
+#[test]
+fn the_window_gates_every_dial_and_not_only_the_launch() {
+    let (switch, callees) = ring(Setup::new());
+    let now = make(&switch, &numbers(Persona::Busy, 2), closed());
+    assert_eq!(read(&switch, &now)["status"], "running", "`now` is running at once");
+    let past = json!({ "schedule_type": "schedule", "scheduled_date": "2020-01-01" });
+    let due = make(&switch, &numbers(Persona::Busy, 2), with(closed(), past.clone()));
+    let launched = make(&switch, &numbers(Persona::Busy, 2), with(closed(), past.clone()));
+    assert_eq!(order(&switch, &launched, "launch").json["status"], "running");
+    // Due and open: it fires by itself, and the others had their turn.
+    let open = make(&switch, &numbers(Persona::Declines, 3), with(open(), past));
+    let over = until(&switch, &open, "completed");
+    assert!(!over["launched_at"].is_null());
+    assert_eq!(callees.rung(), 3, "nobody was called outside a window");
+    for (path, status) in [(&now, "running"), (&due, "scheduled"), (&launched, "running")] {
+        let stands = read(&switch, path);
+        assert_eq!((&stands["status"], &stands["queued_count"]), (&json!(status), &json!(2)), "{stands}");
+    }
+}
+
+#[test]
+fn a_window_runs_in_the_campaigns_zone_then_the_agents_then_londons() {
+    let (switch, callees) = ring(Setup::new().agent("timezone = \"Asia/Dubai\""));
+    let own = make(&switch, &numbers(Persona::Busy, 1), open());
+    let mut agents = open();
+    agents["timezone"] = Value::Null;
+    for minutes in ["window_start_minutes", "window_end_minutes"] {
+        // Dubai is four hours ahead of UTC all the year.
+        let at = agents[minutes].as_i64().expect("minutes");
+        agents[minutes] = json!((at + 240) % 1_440);
+    }
+    let agents = make(&switch, &numbers(Persona::Busy, 1), agents);
+    for (path, zone) in [(&own, "UTC"), (&agents, "Asia/Dubai")] {
+        assert_eq!(until(&switch, path, "completed")["timezone"], zone);
+    }
+    assert_eq!(callees.rung(), 2);
+    let (other, _callees) = ring(Setup::new());
+    let path = make(&other, &numbers(Persona::Busy, 1), json!({}));
+    assert_eq!(read(&other, &path)["timezone"], "Europe/London");
+}

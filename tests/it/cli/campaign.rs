@@ -1,0 +1,63 @@
+//! `trunkline batch` and `trunkline campaign`, at a running switch.
+
+use serde_json::Value;
+use trunkline::simulator::Persona;
+
+use super::{text, trunkline};
+use crate::callees::ring;
+use crate::switch::{Setup, eventually};
+
+#[test]
+fn a_file_becomes_a_campaign_that_is_listed_ordered_and_shown() {
+    let (switch, callees) = ring(Setup::new());
+    let folder = switch.folder();
+    let busy = Persona::Busy.digit();
+    std::fs::write(
+        folder.join("people.csv"),
+        format!("phone,name\n+1555010000{busy},Ann\n+1555010001{busy},\"Doe, John\"\n0744,Bob\n"),
+    )
+    .expect("written");
+    let run = |arguments: &[&str]| {
+        let output = trunkline(folder, arguments);
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let common = ["batch", "people.csv", "--agent", "agent_demo", "--prompt", "Hello {name} [END_CALL]"];
+    let (code, _, said) = run(&common);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("recipient 2: `0744` is not a valid E.164 number"), "{said}");
+    assert!(said.contains("invalid_phone_format"), "{said}");
+
+    let more =
+        ["--skip-invalid", "--date", "2099-06-15", "--window", "00:00-24:00", "--timezone", "Asia/Dubai"];
+    let (code, said, _) = run(&[&common[..], &more, &["--json"]].concat());
+    assert_eq!(code, Some(0), "{said}");
+    let made: Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!((&made["valid_count"], &made["status"]), (&2.into(), &"scheduled".into()));
+    let id = made["campaign_id"].as_str().expect("an id");
+    let (_, listed, _) = run(&["campaign", "list", "--status", "scheduled"]);
+    assert!(listed.contains(id) && listed.contains("scheduled"), "{listed}");
+    for (order, status) in [("pause", "paused"), ("resume", "scheduled"), ("launch", "running")] {
+        let (code, said, _) = run(&["campaign", order, id]);
+        assert_eq!(code, Some(0), "{said}");
+        assert_eq!(said, format!("{id} is {status}: 2 of 2 recipients are still to be called\n"));
+    }
+    let shown = eventually("it is completed", || {
+        let (_, shown, _) = run(&["campaign", "show", id]);
+        shown.contains("completed").then_some(shown)
+    });
+    assert!(shown.contains("unanswered_count      2"), "{shown}");
+    let (code, _, said) = run(&["campaign", "cancel", id]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("campaign_already_completed"), "{said}");
+    assert_eq!(callees.rung(), 2);
+}
+
+#[test]
+fn without_a_switch_it_says_so() {
+    let folder = super::folder_with(
+        "[http]\nlisten = \"127.0.0.1:1\"\n[[key]]\nface = \"nixflex\"\nid = \"a\"\nsecret = \"nxfs_demo\"\n",
+    );
+    let output = trunkline(folder.path(), &["campaign", "list"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("no switch listens on 127.0.0.1:1"), "{}", text(&output.stderr));
+}
