@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::{charge, first_price, seconds_covered};
 use crate::model::{
@@ -22,6 +22,8 @@ struct Inner {
     state: Mutex<State>,
     /// An account fell below its auto-reload threshold.
     low: Notify,
+    /// Money came in, a hold was given back, or a limit was changed.
+    more: watch::Sender<()>,
 }
 
 #[derive(Default)]
@@ -113,6 +115,8 @@ impl Accounts {
     pub fn set_controls(&self, tenants: SpendControl, keys: HashMap<KeyId, SpendControl>) {
         let mut state = self.state();
         (state.tenants, state.keys) = (tenants, keys);
+        drop(state);
+        self.0.more.send_replace(());
     }
 
     /// Is this tenant's account here?
@@ -140,6 +144,19 @@ impl Accounts {
     /// May this call be placed, as far as money goes? Spend controls first. Takes nothing.
     pub fn look(&self, now: Timestamp, ask: &Ask) -> Result<(), Refusal> {
         self.state().amount(now, ask).map(drop)
+    }
+
+    /// Does its first interval alone cost more than one call may? Then no money pays for it.
+    pub fn is_too_dear(&self, ask: &Ask) -> bool {
+        let state = self.state();
+        let own = ask.key.and_then(|key| state.keys.get(&key));
+        let mut controls = std::iter::once(&state.tenants).chain(own);
+        controls.any(|control| control.per_call.is_some_and(|most| first_price(&ask.rate) > most))
+    }
+
+    /// Tells whoever waits for money that some account may have more of it, each for itself.
+    pub fn more(&self) -> watch::Receiver<()> {
+        self.0.more.subscribe()
     }
 
     /// Keeps back what the call may cost at most, or as much of it as there is. A refusal takes nothing.
@@ -173,6 +190,7 @@ impl Accounts {
         if let Some(account) = self.state().accounts.get_mut(&tenant) {
             account.available = more(account.available, amount);
         }
+        self.0.more.send_replace(());
     }
 
     /// From now on it is reloaded so, or not at all.
@@ -331,6 +349,8 @@ impl Drop for Held {
                 purse.spend(charged, at);
             }
         });
+        drop(state);
+        self.accounts.0.more.send_replace(());
     }
 }
 
@@ -457,6 +477,33 @@ mod tests {
         assert_eq!(available(&accounts), 10_000);
         let strange = Ask { tenant: TenantId(2), ..ask() };
         assert_eq!(accounts.hold(NOON, &strange).err(), Some(Refusal::InsufficientBalance));
+    }
+
+    #[test]
+    fn a_price_over_what_one_call_may_cost_is_no_question_of_money() {
+        let accounts = with(1_000_000);
+        assert!(!accounts.is_too_dear(&ask()));
+        let per_call = |micros| SpendControl { per_day: None, per_call: Some(Micros(micros)) };
+        accounts.set_controls(per_call(10_000), HashMap::new());
+        assert!(!accounts.is_too_dear(&ask()));
+        accounts.set_controls(per_call(10_000), HashMap::from([(KEY, per_call(9_999))]));
+        assert!(accounts.is_too_dear(&ask()));
+        let day = SpendControl { per_day: Some(Micros(1)), per_call: None };
+        accounts.set_controls(day, HashMap::new());
+        assert!(!accounts.is_too_dear(&ask()), "a day ends");
+    }
+
+    #[test]
+    fn whoever_waits_for_money_hears_of_all_that_comes_back() {
+        let accounts = with(10_000);
+        let mut more = accounts.more();
+        let held = accounts.hold(NOON, &ask()).expect("paid");
+        assert!(!more.has_changed().expect("open"), "less is no news");
+        drop(held);
+        assert!(more.has_changed().expect("open"));
+        more.mark_unchanged();
+        accounts.enter(US, Micros(1));
+        assert!(more.has_changed().expect("open"));
     }
 
     #[test]

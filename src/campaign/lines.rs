@@ -19,6 +19,8 @@ pub struct Line {
     pub lease_until: Option<Instant>,
     /// It is left alone until then.
     pub not_before: Option<Instant>,
+    /// Only because nobody can pay.
+    pub is_unpaid: bool,
     /// Its window is closed until then.
     pub closed_until: Option<Timestamp>,
     /// Nobody is due until it is read again.
@@ -39,6 +41,7 @@ impl Line {
             claimed: VecDeque::new(),
             lease_until: None,
             not_before: None,
+            is_unpaid: false,
             closed_until: None,
             is_drained: false,
         }
@@ -83,6 +86,14 @@ impl Lines {
         match self.keys.iter_mut().find(|(key, _)| *key == line.campaign.key) {
             Some((_, lines)) => lines.push_back(line),
             None => self.keys.push_back((line.campaign.key, VecDeque::from([line]))),
+        }
+    }
+
+    /// Whoever was left alone for want of money is tried again.
+    pub fn handle_money(&mut self) {
+        let lines = self.keys.iter_mut().flat_map(|(_, lines)| lines);
+        for line in lines.filter(|line| line.is_unpaid) {
+            (line.is_unpaid, line.not_before) = (false, None);
         }
     }
 
@@ -145,6 +156,20 @@ mod tests {
         lines.refresh(vec![campaign(1, 7, running), campaign(2, 7, running), campaign(3, 8, running)]);
         assert_eq!(turns(&mut lines, 6), [1, 3, 2, 3, 1, 3]);
         assert_eq!(lines.len(), 3);
+    }
+
+    #[test]
+    fn money_wakes_those_who_want_it_and_nobody_else() {
+        let (mut lines, later) = (Lines::default(), Some(Instant::now()));
+        let running = CampaignStatus::Running;
+        lines.refresh(vec![campaign(1, 7, running), campaign(2, 7, running)]);
+        for (id, is_unpaid) in [(1, true), (2, false)] {
+            let line = lines.find(CampaignId(id)).expect("there");
+            (line.not_before, line.is_unpaid) = (later, is_unpaid);
+        }
+        lines.handle_money();
+        assert_eq!(lines.find(CampaignId(1)).expect("there").not_before, None);
+        assert_eq!(lines.find(CampaignId(2)).expect("there").not_before, later);
     }
 
     #[test]

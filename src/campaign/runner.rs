@@ -54,6 +54,8 @@ enum Meaning {
     Later(Duration),
     /// There is no room.
     Full(Duration),
+    /// There is no money.
+    Unpaid,
     /// The recipient is no longer ours.
     Superseded,
 }
@@ -90,19 +92,24 @@ impl Runner {
     /// Runs until `stop`, then gives back whom it has claimed.
     pub async fn run(mut self, stop: CancellationToken) {
         let inner = Arc::clone(&self.inner);
-        let mut room = self.admission.room();
+        let (mut room, mut money) = (self.admission.room(), self.dialer.more_money());
         let (mut stale, mut read_at) = (true, Instant::now());
         loop {
             if stale || read_at.elapsed() >= READ_EVERY {
                 (stale, read_at) = (!self.refresh().await, Instant::now());
             }
             room.mark_unchanged();
+            if matches!(money.has_changed(), Ok(true)) {
+                money.mark_unchanged();
+                self.lines.handle_money();
+            }
             let pause = self.turns().await;
             let pause = if stale { RETRY } else { pause.min(READ_EVERY) };
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = inner.wake.notified() => stale = true,
                 Ok(()) = room.changed(), if self.waits_for_room => {}
+                Ok(()) = money.changed() => self.lines.handle_money(),
                 Some(done) = self.dials.join_next() => self.dialled(done).await,
                 () = tokio::time::sleep(pause) => {}
             }
@@ -312,6 +319,11 @@ impl Runner {
                 Turn::Wait(wait)
             }
             Meaning::Full(wait) => Turn::Full(wait),
+            Meaning::Unpaid => {
+                line.not_before = Some(Instant::now() + READ_EVERY);
+                line.is_unpaid = true;
+                Turn::Wait(READ_EVERY)
+            }
         };
         if let Some(claimed) = claimed {
             line.claimed.push_front(claimed);
@@ -333,7 +345,7 @@ impl Runner {
                 tracing::debug!(campaign = %recipient.campaign, recipient = recipient.position, "stopped before its call");
             }
             Meaning::Recipient => self.fail_recipient(recipient, &refusal).await,
-            Meaning::Campaign(_) | Meaning::Later(_) | Meaning::Full(_) => {
+            Meaning::Campaign(_) | Meaning::Later(_) | Meaning::Full(_) | Meaning::Unpaid => {
                 tracing::warn!(campaign = %recipient.campaign, recipient = recipient.position, %refusal,
                     "a campaign's call was not started; it is tried again");
                 if let Some(line) = self.lines.find(recipient.campaign) {
@@ -427,8 +439,8 @@ fn meaning(refusal: &Refusal) -> Meaning {
         | Refusal::InvalidPhone { .. }
         | Refusal::RateNotFound
         | Refusal::DestinationForbidden { .. } => Meaning::Recipient,
-        // Somebody tops up, or the day ends.
-        Refusal::InsufficientBalance | Refusal::SpendControl => Meaning::Later(READ_EVERY),
+        // A call ends and gives back what it did not cost, somebody tops up, or the day ends, which nobody is told.
+        Refusal::InsufficientBalance | Refusal::SpendControl => Meaning::Unpaid,
         Refusal::Limited { retry_after, .. } => Meaning::Full(*retry_after),
         Refusal::Superseded => Meaning::Superseded,
         Refusal::TrunkDown { .. } => Meaning::Later(RETRY_TRUNK),

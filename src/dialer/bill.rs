@@ -22,6 +22,17 @@ impl Inner {
         }
     }
 
+    /// A price that waiting does not change is this number's fault, and not the account's.
+    pub(super) fn not_too_dear(&self, ask: Option<&Ask>) -> Result<(), Refusal> {
+        match self.parts.cashier.as_ref().zip(ask) {
+            Some((cashier, ask)) if cashier.accounts().is_too_dear(ask) => {
+                let reason = "its first interval costs more than one call may".to_owned();
+                Err(Refusal::DestinationForbidden { reason })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Keeps the money back.
     pub(super) fn hold(&self, ask: Option<&Ask>) -> Result<Option<Held>, Refusal> {
         match self.parts.cashier.as_ref().zip(ask) {

@@ -1,5 +1,7 @@
 //! A campaign's calls: they never wait in the dialer's queue, since who waits for them has their prompts on disk.
 
+use tokio::sync::watch;
+
 use super::{Dialer, Ticket, bill};
 use crate::admission::Permit;
 use crate::billing::Held;
@@ -27,9 +29,20 @@ impl Dialer {
         let rate = self.0.price(request.tenant, &request.to).await?;
         let mut ticket = self.ticket(request, route, key, None).await?;
         ticket.ask = rate.map(|rate| bill::ask(&ticket, rate, face));
+        self.0.not_too_dear(ticket.ask.as_ref())?;
         let (permit, held) = self.0.admit(&mut ticket.plan, ticket.ask.as_ref())?;
         ticket.record.trunk.clone_from(&ticket.plan.trunk.name);
         Ok(Prepared { dialer: self.clone(), ticket, permit, held })
+    }
+}
+
+impl Dialer {
+    /// Tells whoever waits for money that there may be more; never, where calls cost nothing.
+    pub fn more_money(&self) -> watch::Receiver<()> {
+        match &self.0.parts.cashier {
+            Some(cashier) => cashier.accounts().more(),
+            None => watch::channel(()).1,
+        }
     }
 }
 

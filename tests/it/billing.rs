@@ -1,6 +1,7 @@
 //! Money through the real switch: a call's price is kept back, settled at its end, and repaired after a crash; paid in by the
 //! payment hook once, however often anybody repeats himself.
 
+mod campaigns;
 mod paying_in;
 
 use serde_json::{Value, json};

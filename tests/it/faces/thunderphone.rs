@@ -184,27 +184,20 @@ fn a_full_key_is_429_and_a_request_is_made_once() {
     assert_idempotent(&house, PATH, THUNDERPHONE, &example().to_string(), &other, "application/json");
 }
 
+/// That menus are nobody and people somebody is told in virtual time; here, that a request's seconds arrive.
 #[test]
 fn nobody_is_held_longer_than_was_asked() {
     let house = House::start();
     let unanswered = json!({ "to_number": number(Persona::NoAnswer), "max_hold_seconds": 1 });
     let ringing = place(&house, &unanswered);
-    // A menu is nobody: the time goes on while it talks.
-    let menu = place(
-        &house,
-        &json!({ "to_number": number(Persona::Ivr), "max_hold_seconds": 6,
-        "config": { "prompt": "Hello there.", "voice": "nova" } }),
-    );
     let ringing = house.until(&format!("/v1/calls/{ringing}"), THUNDERPHONE, "ended_at");
     assert_eq!(
         (&ringing["end_reason"], &ringing["status"]),
         (&json!("timeout"), &json!("failed")),
         "{ringing}"
     );
-    let menu = house.until(&format!("/v1/calls/{menu}"), THUNDERPHONE, "ended_at");
-    assert_eq!(menu["end_reason"], "timeout", "{menu}");
     // Somebody talks well within it.
-    let person = place(&house, &json!({ "max_hold_seconds": 20 }));
+    let person = place(&house, &json!({ "max_hold_seconds": 120 }));
     let person = house.until(&format!("/v1/calls/{person}"), THUNDERPHONE, "ended_at");
     assert_eq!(person["end_reason"], "agent_end", "{person}");
 }

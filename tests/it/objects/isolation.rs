@@ -15,6 +15,7 @@ fn nobody(id: &str) -> String {
     match id {
         id if id.starts_with("CA") => format!("CA{:032x}", 0x1f_ffff_ffff_fff0_u64),
         id if id.starts_with("agent_") => format!("agent_{:016x}", 0x1f_ffff_ffff_fff0_u64),
+        id if id.starts_with("batchcall_") => format!("batchcall_{:016x}", 0x1f_ffff_ffff_fff0_u64),
         id if id.starts_with('+') => "+15559999999".to_owned(),
         id if id.bytes().all(|byte| byte.is_ascii_digit()) => "9007199254740976".to_owned(),
         id => match id.rsplit_once('_') {
@@ -42,6 +43,12 @@ fn own(switch: &Switch) -> Owned {
     let endpoint = made("webhook-endpoints", json!({ "url": "https://a.example/hook" }));
     let tenant = made("tenants", json!({ "name": "another" }));
     let key = made("keys", json!({ "face": "nixflex" }));
+    let later = json!({
+        "agent_id": "agent_demo", "prompt": "Hello", "recipients": [{ "phone": "+15550000078" }],
+        "schedule_type": "schedule", "scheduled_date": "2099-01-01",
+    });
+    let campaign = api.post("/v1/calls/batch", &later);
+    assert_eq!(campaign.status, 201, "{campaign:?}");
     let call = switch.call();
     let text = |object: &Value, key: &str| object[key].as_str().expect("text").to_owned();
     let id = |object: &Value| object["id"].to_string();
@@ -59,6 +66,7 @@ fn own(switch: &Switch) -> Owned {
     let number_of_call = u128::from_str_radix(&call[2..], 16).expect("hexadecimal");
     vec![
         ("calls", vec![call, format!("call_{number_of_call}"), number_of_call.to_string()]),
+        ("batch", vec![text(&campaign.json, "campaign_id")]),
         ("trunks", trunks.clone()),
         ("voip-connections", trunks),
         ("agents", agents.clone()),
@@ -171,12 +179,15 @@ fn another_tenants_ids_are_nobodys_on_every_route() {
                 "+15550000077",
                 "another",
                 "a.example",
+                "batchcall_",
             ] {
                 assert!(!reply.text.contains(secret), "{face} {}: {reply:?}", route.path);
             }
         }
     }
     // Nothing of it has changed anything.
+    let campaigns = switch.get("/v1/calls/batch").json;
+    assert_eq!(campaigns["campaigns"][0]["status"], "scheduled", "{campaigns}");
     for (kind, path) in
         [("trunks", "mine"), ("agents", "my-agent"), ("numbers", "+15550000077"), ("tenants", "another")]
     {
