@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use crate::config::Objects;
 use crate::model::{
     Agent, AgentId, Application, ApplicationId, EventKind, EventSet, Face, Key, KeyId, KeyScope, Number,
-    NumberId, Object, ObjectKind, PhoneNumber, Tenant, TenantId, Trunk, TrunkChoice, TrunkId,
+    NumberId, Object, ObjectKind, PhoneNumber, SpendControl, Tenant, TenantId, Trunk, TrunkChoice, TrunkId,
     WebhookEndpoint, WebhookTarget,
 };
 pub use issue::{Issued, issue, signing_secret};
@@ -189,6 +189,7 @@ impl Snapshot {
             concurrent: None,
             reads_per_minute: None,
             writes_per_minute: None,
+            spend: SpendControl::default(),
         }))
     }
 

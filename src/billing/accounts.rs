@@ -31,8 +31,6 @@ struct State {
     accounts: HashMap<TenantId, Account>,
     /// What every tenant may spend.
     tenants: SpendControl,
-    /// What a key may spend besides.
-    keys: HashMap<KeyId, SpendControl>,
     /// Of all calls that were settled since the start.
     charged: u64,
 }
@@ -72,8 +70,10 @@ pub struct Seat {
 pub struct Ask {
     /// Who pays.
     pub tenant: TenantId,
-    /// The key that asked; it may have a spend control of its own.
+    /// The key that asked.
     pub key: Option<KeyId>,
+    /// What that key may spend.
+    pub control: SpendControl,
     /// The price.
     pub rate: Rate,
     /// How long the call may last at most.
@@ -111,11 +111,9 @@ pub struct Held {
 const DAY_MS: i64 = 86_400_000;
 
 impl Accounts {
-    /// What every tenant, and what these keys may spend.
-    pub fn set_controls(&self, tenants: SpendControl, keys: HashMap<KeyId, SpendControl>) {
-        let mut state = self.state();
-        (state.tenants, state.keys) = (tenants, keys);
-        drop(state);
+    /// What every tenant may spend.
+    pub fn set_control(&self, tenants: SpendControl) {
+        self.state().tenants = tenants;
         self.0.more.send_replace(());
     }
 
@@ -148,10 +146,8 @@ impl Accounts {
 
     /// Does its first interval alone cost more than one call may? Then no money pays for it.
     pub fn is_too_dear(&self, ask: &Ask) -> bool {
-        let state = self.state();
-        let own = ask.key.and_then(|key| state.keys.get(&key));
-        let mut controls = std::iter::once(&state.tenants).chain(own);
-        controls.any(|control| control.per_call.is_some_and(|most| first_price(&ask.rate) > most))
+        let controls = [self.state().tenants, ask.control];
+        controls.iter().any(|control| control.per_call.is_some_and(|most| first_price(&ask.rate) > most))
     }
 
     /// Tells whoever waits for money that some account may have more of it, each for itself.
@@ -252,9 +248,9 @@ impl State {
         let account = self.accounts.get(&ask.tenant).ok_or(Refusal::InsufficientBalance)?;
         let first = first_price(&ask.rate);
         let mut want = charge(&ask.rate, ask.longest);
-        let key = ask.key.and_then(|key| {
+        let key = ask.key.map(|key| {
             let purse = account.keys.get(&key).copied().unwrap_or_default();
-            Some((*self.keys.get(&key)?, purse))
+            (ask.control, purse)
         });
         for (control, purse) in std::iter::once((self.tenants, account.purse)).chain(key) {
             if let Some(most) = control.per_call {
@@ -386,7 +382,14 @@ mod tests {
             minimum: Micros::ZERO,
             connection_fee: Micros::ZERO,
         };
-        Ask { tenant: US, key: Some(KEY), rate, longest: Duration::from_secs(300), partial: false }
+        Ask {
+            tenant: US,
+            key: Some(KEY),
+            control: SpendControl::default(),
+            rate,
+            longest: Duration::from_secs(300),
+            partial: false,
+        }
     }
 
     fn with(available: i64) -> Accounts {
@@ -439,11 +442,12 @@ mod tests {
     fn a_call_costs_no_more_than_its_control_allows() {
         let accounts = with(1_000_000);
         let control = |micros| SpendControl { per_call: Some(Micros(micros)), per_day: None };
-        accounts.set_controls(control(30_000), [(KEY, control(20_000))].into());
-        assert_eq!(accounts.hold(NOON, &ask()).expect("covered").hold().amount, Micros(20_000));
+        accounts.set_control(control(30_000));
+        let own = Ask { control: control(20_000), ..ask() };
+        assert_eq!(accounts.hold(NOON, &own).expect("covered").hold().amount, Micros(20_000));
         let other = Ask { key: Some(KeyId(8)), ..ask() };
         assert_eq!(accounts.hold(NOON, &other).expect("covered").hold().amount, Micros(30_000));
-        accounts.set_controls(control(9_999), HashMap::new());
+        accounts.set_control(control(9_999));
         assert!(matches!(accounts.hold(NOON, &ask()), Err(Refusal::SpendControl)));
     }
 
@@ -451,7 +455,7 @@ mod tests {
     fn a_days_control_counts_what_is_held_and_what_was_spent_and_forgets_it_at_midnight() {
         let accounts = with(1_000_000);
         let control = SpendControl { per_call: None, per_day: Some(Micros(55_000)) };
-        accounts.set_controls(SpendControl::default(), [(KEY, control)].into());
+        let ask = || Ask { control, ..ask() };
         let mut held = accounts.hold(NOON, &ask()).expect("covered");
         assert!(matches!(accounts.look(NOON, &ask()), Err(Refusal::SpendControl)), "5,000 are left");
         held.settle(Micros(40_000), NOON);
@@ -466,7 +470,7 @@ mod tests {
     fn spend_controls_are_looked_at_before_the_balance() {
         let accounts = with(0);
         assert_eq!(accounts.look(NOON, &ask()), Err(Refusal::InsufficientBalance));
-        accounts.set_controls(SpendControl { per_call: Some(Micros(1)), per_day: None }, HashMap::new());
+        accounts.set_control(SpendControl { per_call: Some(Micros(1)), per_day: None });
         assert!(matches!(accounts.look(NOON, &ask()), Err(Refusal::SpendControl)));
     }
 
@@ -484,12 +488,11 @@ mod tests {
         let accounts = with(1_000_000);
         assert!(!accounts.is_too_dear(&ask()));
         let per_call = |micros| SpendControl { per_day: None, per_call: Some(Micros(micros)) };
-        accounts.set_controls(per_call(10_000), HashMap::new());
+        accounts.set_control(per_call(10_000));
         assert!(!accounts.is_too_dear(&ask()));
-        accounts.set_controls(per_call(10_000), HashMap::from([(KEY, per_call(9_999))]));
-        assert!(accounts.is_too_dear(&ask()));
+        assert!(accounts.is_too_dear(&Ask { control: per_call(9_999), ..ask() }));
         let day = SpendControl { per_day: Some(Micros(1)), per_call: None };
-        accounts.set_controls(day, HashMap::new());
+        accounts.set_control(day);
         assert!(!accounts.is_too_dear(&ask()), "a day ends");
     }
 

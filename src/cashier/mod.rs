@@ -79,7 +79,7 @@ impl Cashier {
             spent.entry(tenant).or_default().push((key, charged));
         }
         let accounts = Accounts::default();
-        accounts.set_controls(billing.tenants, billing.keys.clone());
+        accounts.set_control(billing.tenants);
         let terms = RwLock::new(Terms::new(billing, store.rates().await?));
         let (spent, begun) = (Mutex::new(spent), Notify::new());
         Ok(Self(Arc::new(Inner { store, accounts, terms, egress, spent, begun })))
@@ -88,7 +88,7 @@ impl Cashier {
     /// Takes another configuration's prices, limits and hook. The currency of an account that was opened stays.
     pub async fn replace(&self, billing: &Billing) -> Result<(), StoreError> {
         let stored = self.0.store.rates().await?;
-        self.0.accounts.set_controls(billing.tenants, billing.keys.clone());
+        self.0.accounts.set_control(billing.tenants);
         *self.0.terms.write().unwrap_or_else(PoisonError::into_inner) = Terms::new(billing, stored);
         Ok(())
     }

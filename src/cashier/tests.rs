@@ -14,7 +14,7 @@ use crate::egress::Policy;
 use crate::journal::{self, Journal};
 use crate::model::{
     CallEvent, CallFact, CallId, CallRecord, CallState, DialogRecord, Disposition, Entry, Idempotency,
-    Outcome, TopUpState,
+    Outcome, SpendControl, TopUpState,
 };
 use crate::store::tests::{Place, execute, on_both_engines, record};
 use crate::store::{Begun, NewTopUp, Verdict};
@@ -80,7 +80,14 @@ impl Till {
     fn ask(&self, seconds: u64) -> Ask {
         let to = "+447386172392".parse().expect("a number");
         let rate = self.cashier.price(US, &to).expect("a rate for everybody");
-        Ask { tenant: US, key: None, rate, longest: Duration::from_secs(seconds), partial: false }
+        Ask {
+            tenant: US,
+            key: None,
+            control: SpendControl::default(),
+            rate,
+            longest: Duration::from_secs(seconds),
+            partial: false,
+        }
     }
 
     /// A call that is on disk and dialling, if it can be paid.

@@ -69,6 +69,12 @@ struct Create {
     /// At most so many changing requests a minute.
     #[arg(long, value_name = "REQUESTS")]
     writes_per_minute: Option<u32>,
+    /// What its calls may cost a day, as `25.00`.
+    #[arg(long, value_name = "AMOUNT")]
+    spend_per_day: Option<String>,
+    /// What one of its calls may cost.
+    #[arg(long, value_name = "AMOUNT")]
+    spend_per_call: Option<String>,
     /// Print one JSON object instead of lines.
     #[arg(long)]
     json: bool,
@@ -109,7 +115,13 @@ async fn make(office: &Office, create: Create) -> anyhow::Result<()> {
     for (name, limit) in limits.into_iter().filter_map(|(name, limit)| Some((name, limit?))) {
         document.insert(name.to_owned(), limit.into());
     }
-    let words = [("name", create.name), ("agent", create.agent), ("application", create.application)];
+    let words = [
+        ("name", create.name),
+        ("agent", create.agent),
+        ("application", create.application),
+        ("spend_per_day", create.spend_per_day),
+        ("spend_per_call", create.spend_per_call),
+    ];
     for (name, word) in words.into_iter().filter_map(|(name, word)| Some((name, word?))) {
         document.insert(name.to_owned(), Value::String(word));
     }

@@ -1,12 +1,12 @@
-//! `[billing]`, `[[rate]]` and what a `[[key]]` may spend: from the file's tables to prices and limits.
+//! `[billing]`, `[[rate]]` and what a key may spend: from tables to prices and limits.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use serde::Deserialize;
 
-use super::file::{self, File};
+use super::file::File;
 use super::validate::Checker;
-use crate::model::{Currency, KeyId, ListedRate, Micros, Rate, Secret, SpendControl, Timestamp};
+use crate::model::{Currency, ListedRate, Micros, Rate, Secret, SpendControl, Timestamp};
 
 /// `[billing]`, `[[rate]]`.
 #[derive(Clone, Debug)]
@@ -17,8 +17,6 @@ pub struct Billing {
     pub default_balance: Micros,
     /// What a tenant may spend.
     pub tenants: SpendControl,
-    /// What these keys may spend besides.
-    pub keys: HashMap<KeyId, SpendControl>,
     /// Prices for everybody.
     pub rates: Vec<ListedRate>,
     /// May every tenant set its own prices? Otherwise only the one whom the file's keys belong to.
@@ -96,8 +94,8 @@ fn nothing() -> String {
     "0".into()
 }
 
-/// Everything is checked, whether it is turned on or not. `keys` are the ids of the file's keys, in their order.
-pub fn billing(file: &File, keys: &[KeyId], check: &mut Checker<'_>) -> Option<Billing> {
+/// Everything is checked, whether it is turned on or not.
+pub fn billing(file: &File, check: &mut Checker<'_>) -> Option<Billing> {
     let table = &file.billing;
     let currency = table.currency.parse().map_err(|()| {
         format!("`{}` is not a currency's code: three capital letters such as \"EUR\"", table.currency)
@@ -106,7 +104,6 @@ pub fn billing(file: &File, keys: &[KeyId], check: &mut Checker<'_>) -> Option<B
         currency: check.or("billing.currency", currency, Currency::USD),
         default_balance: amount("billing.default_balance", &table.default_balance, check),
         tenants: control("billing", &table.spend_per_day, &table.spend_per_call, check),
-        keys: key_controls(&file.key, keys, check),
         rates: rates(&file.rate, check),
         tenant_rates: table.tenant_rates,
         hook: hook(&table.topup, file.webhooks.allow_http, check),
@@ -114,23 +111,8 @@ pub fn billing(file: &File, keys: &[KeyId], check: &mut Checker<'_>) -> Option<B
     table.enabled.then_some(made)
 }
 
-fn key_controls(
-    tables: &[file::Key],
-    keys: &[KeyId],
-    check: &mut Checker<'_>,
-) -> HashMap<KeyId, SpendControl> {
-    let mut controls = HashMap::new();
-    for (index, (table, id)) in tables.iter().zip(keys).enumerate() {
-        let path = format!("key[{index}]");
-        let control = control(&path, &table.spend_per_day, &table.spend_per_call, check);
-        if control != SpendControl::default() {
-            controls.insert(*id, control);
-        }
-    }
-    controls
-}
-
-fn control(
+/// What may be spent, as a tenant's or a key's table says.
+pub(super) fn control(
     path: &str,
     per_day: &Option<String>,
     per_call: &Option<String>,
@@ -238,7 +220,7 @@ mod tests {
             (on.currency, on.default_balance, on.tenants),
             (Currency::USD, Micros::ZERO, SpendControl::default())
         );
-        assert!(on.hook.is_none() && !on.tenant_rates && on.keys.is_empty());
+        assert!(on.hook.is_none() && !on.tenant_rates);
         let listed = &on.rates[0];
         assert_eq!((listed.rate.first_interval, listed.rate.next_interval), (60, 60));
         assert_eq!((listed.rate.prefix.as_str(), listed.rate.per_minute), ("44", Micros(12_000)));
@@ -247,11 +229,10 @@ mod tests {
     #[test]
     fn a_keys_own_limits_are_the_keys() {
         let key = "[[key]]\nface = \"nixflex\"\nid = \"nxf_a\"\nsecret = \"nxfs_secret\"\n";
-        let text =
-            format!("[billing]\nenabled = true\n{key}spend_per_day = \"5\"\nspend_per_call = \"0.5\"\n");
-        let on = read(&text).expect("valid").expect("on");
+        let text = format!("{key}spend_per_day = \"5\"\nspend_per_call = \"0.5\"\n");
+        let config = Config::parse("t", &text, []).expect("valid");
         let control = SpendControl { per_day: Some(Micros(5_000_000)), per_call: Some(Micros(500_000)) };
-        assert_eq!(on.keys.into_values().collect::<Vec<_>>(), [control]);
+        assert_eq!(config.objects.keys[0].spend, control);
     }
 
     #[test]

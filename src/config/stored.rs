@@ -12,7 +12,7 @@ use super::objects::{self, Names};
 use super::source::{Source, is_secret};
 use super::trunk;
 use super::validate::Checker;
-use super::{Rules, file, uri};
+use super::{Rules, billing, file, uri};
 use crate::model::{
     Agent, AgentId, Application, ApplicationId, Face, Key, KeyId, Number, NumberId, ObjectKind, Secret,
     TenantId, Trunk, TrunkId, WebhookEndpoint, WebhookEndpointId,
@@ -101,6 +101,8 @@ struct KeyTable {
     concurrent: Option<u32>,
     reads_per_minute: Option<u32>,
     writes_per_minute: Option<u32>,
+    spend_per_day: Option<String>,
+    spend_per_call: Option<String>,
     #[serde(default)]
     revoked: bool,
     #[serde(skip_serializing)]
@@ -145,6 +147,7 @@ pub fn key(id: KeyId, public: &str, document: Map<String, Value>, known: &Known<
             concurrent: check.limit(&format!("{path}.concurrent"), table.concurrent),
             reads_per_minute: check.limit(&format!("{path}.reads_per_minute"), table.reads_per_minute),
             writes_per_minute: check.limit(&format!("{path}.writes_per_minute"), table.writes_per_minute),
+            spend: billing::control(path, &table.spend_per_day, &table.spend_per_call, check),
         })
     })
 }

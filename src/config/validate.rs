@@ -24,8 +24,7 @@ pub fn config(file: File, source: &Source) -> Result<Config, ConfigError> {
     let data_dir = PathBuf::from(file.data_dir.as_deref().unwrap_or("./data"));
     check.that("data_dir", !data_dir.as_os_str().is_empty(), || "must not be empty".into());
     let objects = objects::objects(&file, &mut check);
-    let keys: Vec<_> = objects.keys.iter().map(|key| key.id).collect();
-    let billing = billing::billing(&file, &keys, &mut check);
+    let billing = billing::billing(&file, &mut check);
     let config = Config {
         database: database(file.database_url, &data_dir, &mut check),
         http: http(&file.http, &mut check),

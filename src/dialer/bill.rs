@@ -56,6 +56,7 @@ pub fn ask(ticket: &Ticket, rate: Rate, face: Option<Face>) -> Ask {
     Ask {
         tenant: ticket.record.tenant,
         key: ticket.record.key,
+        control: plan.key.as_ref().map(|key| key.spend).unwrap_or_default(),
         rate,
         longest: by_trunk.max().unwrap_or(own),
         partial: face.is_some_and(takes_any_balance),

@@ -91,7 +91,7 @@ impl Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Face, KeyScope, Secret, TenantId};
+    use crate::model::{Face, KeyScope, Secret, SpendControl, TenantId};
 
     fn key(reads: Option<u32>) -> Key {
         Key {
@@ -105,6 +105,7 @@ mod tests {
             concurrent: None,
             reads_per_minute: reads,
             writes_per_minute: None,
+            spend: SpendControl::default(),
         }
     }
 

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     AgentId, ApplicationId, EventSet, Face, KeyId, NumberId, PhoneNumber, RightToUse, Secret, SpeakOrder,
-    TenantId, TrunkId, VoicemailAction, Zone,
+    SpendControl, TenantId, TrunkId, VoicemailAction, Zone,
 };
 
 /// A telephone number of ours.
@@ -188,6 +188,8 @@ pub struct Key {
     pub reads_per_minute: Option<u32>,
     /// See above.
     pub writes_per_minute: Option<u32>,
+    /// What its calls may cost, where calls cost anything.
+    pub spend: SpendControl,
 }
 
 impl Key {

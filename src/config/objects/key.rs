@@ -2,8 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
-use super::super::file;
 use super::super::validate::Checker;
+use super::super::{billing, file};
 use super::{FILE_TENANT, Names, agent_named};
 use crate::model::{Face, Key, KeyId, KeyScope, Secret};
 
@@ -43,6 +43,7 @@ pub fn key(table: &file::Key, id: KeyId, names: &Names, path: &str, check: &mut 
         concurrent: check.limit(&format!("{path}.concurrent"), table.concurrent),
         reads_per_minute: check.limit(&format!("{path}.reads_per_minute"), table.reads_per_minute),
         writes_per_minute: check.limit(&format!("{path}.writes_per_minute"), table.writes_per_minute),
+        spend: billing::control(path, &table.spend_per_day, &table.spend_per_call, check),
     }
 }
 

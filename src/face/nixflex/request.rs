@@ -51,7 +51,7 @@ pub(super) mod tests {
 
     use super::*;
     use crate::face::body::{METADATA_BYTES_MAX, VARIABLE_BYTES_MAX, VARIABLES_MAX};
-    use crate::model::{Face, KeyId, KeyScope, Secret, TenantId, VoicemailAction};
+    use crate::model::{Face, KeyId, KeyScope, Secret, SpendControl, TenantId, VoicemailAction};
 
     pub fn key() -> Key {
         Key {
@@ -65,6 +65,7 @@ pub(super) mod tests {
             concurrent: None,
             reads_per_minute: None,
             writes_per_minute: None,
+            spend: SpendControl::default(),
         }
     }
 

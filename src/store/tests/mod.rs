@@ -118,6 +118,7 @@ pub fn key() -> Arc<Key> {
         concurrent: None,
         reads_per_minute: None,
         writes_per_minute: None,
+        spend: SpendControl::default(),
     })
 }
 
