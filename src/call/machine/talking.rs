@@ -51,6 +51,9 @@ impl Call {
         let heard = verdict::heard(verdict);
         self.facts.heard = Some(heard.clone());
         self.tell(cx, CallFact::Verdict(Box::new(heard)));
+        if matches!(self.phase, Phase::Judging) {
+            self.set(cx, Timer::Silence, self.plan.agent.silence_hangup);
+        }
         if verdict::is_hopeless(verdict.class) {
             let disposition = match verdict.class {
                 amd::Class::Busy => Disposition::Busy,
@@ -121,8 +124,12 @@ impl Call {
                 self.set(cx, Timer::Turn, TURN_SILENCE);
                 self.set(cx, Timer::Silence, self.plan.agent.silence_hangup);
             }
-            Phase::Judging => self.set(cx, Timer::Silence, self.plan.agent.silence_hangup),
-            Phase::Inviting { .. }
+            // Judged, and the agent's first words are late.
+            Phase::Judging if self.facts.heard.is_some() => {
+                self.set(cx, Timer::Silence, self.plan.agent.silence_hangup);
+            }
+            Phase::Judging
+            | Phase::Inviting { .. }
             | Phase::Between { .. }
             | Phase::Ringing { .. }
             | Phase::LeavingMessage
