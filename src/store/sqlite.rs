@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
 use sqlx::sqlite::{
@@ -32,13 +32,16 @@ pub(super) struct Sqlite {
 }
 
 const READERS_MAX: u32 = 4;
+/// A killed switch leaves its lock to a child that it was about to start (a speech program), until that one is no longer its copy.
+const LOCK_WAIT: Duration = Duration::from_secs(1);
+const LOCK_AGAIN: Duration = Duration::from_millis(20);
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 /// Passive checkpoints never make a busy log begin anew; past so many pages (32 MB) one waits for the writer and does.
 const LOG_PAGES_MAX: i64 = 8192;
 
 impl Sqlite {
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        let lock = prepare(path)?;
+        let lock = prepare(path).await?;
         let options = options().filename(path);
         let failed = |error: sqlx::Error| open_error(path, &error.to_string());
         let writer = one_connection().connect_with(options.clone()).await.map_err(failed)?;
@@ -120,7 +123,7 @@ impl Drop for Sqlite {
 }
 
 /// The directory, the lock, and the file, which holds telephone numbers and is nobody else's to read.
-fn prepare(path: &Path) -> Result<File, StoreError> {
+async fn prepare(path: &Path) -> Result<File, StoreError> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
@@ -131,7 +134,13 @@ fn prepare(path: &Path) -> Result<File, StoreError> {
         OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path)
     };
     let lock = file(&directory.join("trunkline.lock")).map_err(failed)?;
-    lock.try_lock().map_err(|_| StoreError::Locked(directory.display().to_string()))?;
+    let until = Instant::now() + LOCK_WAIT;
+    while lock.try_lock().is_err() {
+        if Instant::now() >= until {
+            return Err(StoreError::Locked(directory.display().to_string()));
+        }
+        tokio::time::sleep(LOCK_AGAIN).await;
+    }
     file(path).map_err(failed)?;
     Ok(lock)
 }

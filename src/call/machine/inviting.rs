@@ -227,7 +227,7 @@ impl Call {
                 let own = self.plan.agent.call_duration_max;
                 let most = self.plan.trunk.destinations.call_max.map_or(own, |trunks| trunks.min(own));
                 self.set(cx, Timer::Duration, most);
-                self.set(cx, Timer::Silence, self.plan.agent.silence_hangup);
+                // Silence counts from the verdict on: until then the detector waits, and no longer than its own time.
             }
             Err(error) => {
                 self.facts.detail = Some(format!("the answer's SDP: {error}"));

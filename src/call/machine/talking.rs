@@ -54,6 +54,9 @@ impl Call {
         }
         self.facts.heard = Some(heard.clone());
         self.tell(cx, CallFact::Verdict(Box::new(heard)));
+        if matches!(self.phase, Phase::Judging) {
+            self.set(cx, Timer::Silence, self.plan.agent.silence_hangup);
+        }
         if verdict::is_hopeless(verdict.class) {
             let disposition = match verdict.class {
                 amd::Class::Busy => Disposition::Busy,
@@ -129,8 +132,12 @@ impl Call {
                 self.set(cx, Timer::Silence, self.plan.agent.silence_hangup);
             }
             Phase::Judging if self.waits_for_words() => self.order(cx, Media::OpenGate),
-            Phase::Judging => self.set(cx, Timer::Silence, self.plan.agent.silence_hangup),
-            Phase::Inviting { .. }
+            // Judged, and the agent's first words are late.
+            Phase::Judging if self.facts.heard.is_some() => {
+                self.set(cx, Timer::Silence, self.plan.agent.silence_hangup);
+            }
+            Phase::Judging
+            | Phase::Inviting { .. }
             | Phase::Between { .. }
             | Phase::Ringing { .. }
             | Phase::LeavingMessage

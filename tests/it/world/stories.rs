@@ -6,7 +6,9 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
-use trunkline::model::{CallFact, Disposition, EndedBy, Line, LineEnd, Said, SpeakOrder, VoicemailAction};
+use trunkline::model::{
+    Agent, CallFact, Disposition, EndedBy, Line, LineEnd, Said, SpeakOrder, VoicemailAction,
+};
 use trunkline::simulator::{Persona, agent_prompt};
 
 use super::{Weather, World, agent};
@@ -95,6 +97,21 @@ fn an_operator_can_end_a_call_while_it_rings_and_while_it_talks() {
         assert_eq!((outcome.disposition, outcome.ended_by), (Disposition::Cancelled, EndedBy::Operator));
         world.assert_quiet();
     }
+}
+
+#[test]
+fn who_says_nothing_is_judged_and_hears_the_agent_however_short_silence_may_be() {
+    let mut world = World::new(5, Weather::CALM);
+    let call = world.call_with(Persona::Silent, |plan| {
+        let silence_hangup = Duration::from_secs(4);
+        plan.agent = Arc::new(Agent { silence_hangup, ..Agent::clone(&plan.agent) });
+    });
+    world.run_out();
+    let outcome = world.outcome(call);
+    assert_eq!(outcome.disposition, Disposition::SilenceTimeout);
+    assert_eq!(outcome.heard.as_ref().map(|heard| heard.class), Some("no_speech"));
+    assert!(outcome.dead_air.is_some(), "the agent spoke");
+    world.assert_quiet();
 }
 
 #[test]
