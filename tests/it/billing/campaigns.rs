@@ -3,7 +3,7 @@
 use serde_json::json;
 use trunkline::simulator::Persona;
 
-use super::{available, cent_a_minute, priced, refused, settled, today, try_call};
+use super::{cent_a_minute, priced, refused, settled, today, try_call};
 use crate::batch::{assert_nobody_twice, make, numbers, read, recipients, until};
 use crate::callees::ring;
 use crate::cli::trunkline;
