@@ -7,7 +7,7 @@
 //! |---|---|
 //! | shell: sockets, files, clocks, threads | [`worker`], `sockets`, [`recording`](RecordingSpec) |
 //! | who hears whom, tick by tick | [`bridge`] |
-//! | one side's packets, ears, words and armed rules | `leg`, `outbox`, `hearing`, `digits`, `playout`, [`rule`] |
+//! | one side's packets, ears, words and armed rules | `leg`, `outbox`, `hearing`, `digits`, `playout`, [`port`], [`rule`] |
 //! | packets in any order to frames and frames to packets, whom to believe | `jitter`, `conceal`, `bundle`, `reception`, `latch` |
 //! | what the bytes mean | [`rtp`], `rtcp`, [`srtp`], [`codec`], `coder`, [`g711`], `g722`, `opus`, `halfband`, `comfort`, [`dtmf`], `tone`, [`sdp`], [`clip`], [`amd`] |
 //!
@@ -81,6 +81,7 @@ mod leg;
 mod opus;
 mod outbox;
 mod playout;
+pub mod port;
 mod reception;
 mod recording;
 mod rtcp;
@@ -98,6 +99,7 @@ pub use bridge::{
 pub use clip::{Clip, ClipError};
 pub use codec::Codec;
 pub use dtmf::Digits;
+pub use port::{Port, Seat};
 pub use rule::{Rule, Then, When};
 pub use sdp::{Capabilities, Negotiated, Offer, PendingOffer, SdpError, Srtp};
 pub use worker::{Counters, LegId, Media, MediaConfig, OpenError, Opened, Overloaded, RecordingSpec, Report};

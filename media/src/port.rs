@@ -1,0 +1,340 @@
+//! A place in a bridge for whoever does not speak RTP to us: a bot at the end of a WebSocket, a browser. Two rings of 20 ms of
+//! PCMU, so that neither side ever waits for the other, locks or allocates. [`Port`] is held by whoever carries the audio,
+//! [`Seat`] by the bridge; each knows when the other is gone.
+//!
+//! Towards the call nothing is lost: a ring that is full is tried again, and what waits longer waits with the carrier. Towards the
+//! carrier audio is worth something only while it is fresh: what is older than [`STALE`] is passed over.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use rtrb::{Consumer, Producer, RingBuffer};
+
+use crate::jitter::FRAME;
+
+/// 20 ms of PCMU at 8 kHz.
+pub type Frame = [u8; FRAME];
+
+/// Words on their way to the call: 320 ms. It hides the carrier's jitter, and is all that a clearing has to catch.
+pub const WORDS_MAX: usize = 16;
+/// Frames on their way to the carrier: 640 ms, for one that is held up.
+pub const HEARD_MAX: usize = 32;
+/// What is passed over if it waited for more frames than this: 200 ms.
+pub const STALE: usize = 10;
+/// Marks that may come back at once: each word may be one.
+const MARKS_MAX: usize = 2 * WORDS_MAX;
+
+/// Makes both ends.
+#[must_use]
+pub fn pair() -> (Port, Seat) {
+    let (words, said) = RingBuffer::new(WORDS_MAX);
+    let (ears, heard) = RingBuffer::new(HEARD_MAX);
+    let (marks, marked) = RingBuffer::new(MARKS_MAX);
+    let shared = Arc::<Shared>::default();
+    let port = Port { words, heard, marked, shared: Arc::clone(&shared), given: 0, flushes: 0 };
+    let seat = Seat { said, ears, marks, shared, taken: 0, lost: 0 };
+    (port, seat)
+}
+
+/// What both ends count.
+#[derive(Debug, Default)]
+struct Shared {
+    /// Words numbered below this are not to be heard any more.
+    cut: AtomicU64,
+    /// How often the bridge has thrown away what waited.
+    flushes: AtomicU64,
+    /// Frames that were heard.
+    played: AtomicU64,
+}
+
+/// What goes to the call, in order.
+#[derive(Debug)]
+enum Word {
+    Frame(Frame),
+    Mark(u32),
+}
+
+/// What became of a mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marked {
+    /// Which.
+    pub mark: u32,
+    /// What stood before it was thrown away, and not heard to its end.
+    pub cleared: bool,
+}
+
+/// The carrier's end.
+#[derive(Debug)]
+pub struct Port {
+    words: Producer<Word>,
+    heard: Consumer<Frame>,
+    marked: Consumer<Marked>,
+    shared: Arc<Shared>,
+    /// Words given so far.
+    given: u64,
+    /// Flushes of the bridge's that were told.
+    flushes: u64,
+}
+
+impl Port {
+    /// How many words find room now.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.words.slots()
+    }
+
+    /// Says 20 ms. False: there is no room yet, and nothing was taken.
+    pub fn say(&mut self, frame: &Frame) -> bool {
+        self.give(Word::Frame(*frame))
+    }
+
+    /// Asks to be told when all before it has been heard. False: there is no room yet.
+    pub fn mark(&mut self, mark: u32) -> bool {
+        self.give(Word::Mark(mark))
+    }
+
+    fn give(&mut self, word: Word) -> bool {
+        let taken = self.words.push(word).is_ok();
+        self.given += u64::from(taken);
+        taken
+    }
+
+    /// Takes back what was said and not heard yet; its marks come back as cleared. What is said from now on is heard.
+    pub fn clear(&mut self) {
+        self.shared.cut.store(self.given, Ordering::Release);
+    }
+
+    /// The next 20 ms of the call, if they are there.
+    pub fn hear(&mut self) -> Option<Frame> {
+        loop {
+            // Whatever else waits is younger.
+            let waiting = self.heard.slots();
+            let frame = self.heard.pop().ok()?;
+            if waiting <= STALE {
+                return Some(frame);
+            }
+        }
+    }
+
+    /// The next mark that was reached or cleared.
+    pub fn poll_marked(&mut self) -> Option<Marked> {
+        self.marked.pop().ok()
+    }
+
+    /// Has the bridge thrown away what waited, since this was last asked? Then what the carrier holds back is of the past too.
+    pub fn take_flush(&mut self) -> bool {
+        let flushes = self.shared.flushes.load(Ordering::Acquire);
+        std::mem::replace(&mut self.flushes, flushes) != flushes
+    }
+
+    /// Frames of ours that were heard so far.
+    #[must_use]
+    pub fn played(&self) -> u64 {
+        self.shared.played.load(Ordering::Relaxed)
+    }
+
+    /// The bridge is gone: nobody hears or speaks any more.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.words.is_abandoned()
+    }
+}
+
+/// The bridge's end.
+#[derive(Debug)]
+pub struct Seat {
+    said: Consumer<Word>,
+    ears: Producer<Frame>,
+    marks: Producer<Marked>,
+    shared: Arc<Shared>,
+    /// Words taken so far.
+    taken: u64,
+    /// Frames that found no room, and marks that nobody took back.
+    lost: u64,
+}
+
+impl Seat {
+    /// The next 20 ms that the carrier says. False: it says nothing, and `frame` is as it was.
+    pub fn pull(&mut self, frame: &mut Frame) -> bool {
+        let cut = self.shared.cut.load(Ordering::Acquire);
+        while let Ok(word) = self.said.pop() {
+            let cleared = self.taken < cut;
+            self.taken += 1;
+            match word {
+                Word::Mark(mark) => self.come_back(Marked { mark, cleared }),
+                Word::Frame(said) if !cleared => {
+                    *frame = said;
+                    self.shared.played.fetch_add(1, Ordering::Relaxed);
+                    self.reach_marks(cut);
+                    return true;
+                }
+                Word::Frame(_) => {}
+            }
+        }
+        false
+    }
+
+    /// Marks right behind what is said now: they are reached with it, not a frame later.
+    fn reach_marks(&mut self, cut: u64) {
+        while let Ok(Word::Mark(mark)) = self.said.peek() {
+            let marked = Marked { mark: *mark, cleared: self.taken < cut };
+            let _ = self.said.pop();
+            self.taken += 1;
+            self.come_back(marked);
+        }
+    }
+
+    /// Gives the carrier 20 ms of what it hears.
+    pub fn offer(&mut self, frame: &Frame) {
+        self.lost += u64::from(self.ears.push(*frame).is_err());
+    }
+
+    /// Throws away what waits, and has the carrier do so too.
+    pub fn flush(&mut self) {
+        while let Ok(word) = self.said.pop() {
+            self.taken += 1;
+            if let Word::Mark(mark) = word {
+                self.come_back(Marked { mark, cleared: true });
+            }
+        }
+        self.shared.flushes.fetch_add(1, Ordering::Release);
+    }
+
+    fn come_back(&mut self, marked: Marked) {
+        self.lost += u64::from(self.marks.push(marked).is_err());
+    }
+
+    /// The carrier is gone, and all that it said was taken.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.said.is_abandoned() && self.said.is_empty()
+    }
+
+    /// What found no room.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.lost
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(byte: u8) -> Frame {
+        [byte; FRAME]
+    }
+
+    fn pulled(seat: &mut Seat) -> Option<u8> {
+        let mut into = frame(0);
+        seat.pull(&mut into).then_some(into[0])
+    }
+
+    #[test]
+    fn what_is_said_is_heard_in_order_and_marks_come_back_with_what_they_follow() {
+        let (mut port, mut seat) = pair();
+        assert!(port.say(&frame(1)) && port.say(&frame(2)) && port.mark(7) && port.say(&frame(3)));
+        assert_eq!(pulled(&mut seat), Some(1));
+        assert_eq!(port.poll_marked(), None);
+        assert_eq!(pulled(&mut seat), Some(2));
+        assert_eq!(port.poll_marked(), Some(Marked { mark: 7, cleared: false }));
+        assert_eq!((pulled(&mut seat), pulled(&mut seat)), (Some(3), None));
+        assert_eq!(port.played(), 3);
+    }
+
+    #[test]
+    fn a_full_ring_takes_nothing_and_loses_nothing() {
+        let (mut port, mut seat) = pair();
+        for byte in 0..WORDS_MAX {
+            assert!(port.say(&frame(byte as u8)));
+        }
+        assert_eq!((port.room(), port.say(&frame(99)), port.mark(1)), (0, false, false));
+        for byte in 0..WORDS_MAX {
+            assert_eq!(pulled(&mut seat), Some(byte as u8));
+        }
+        assert!(port.say(&frame(99)));
+        assert_eq!(pulled(&mut seat), Some(99));
+    }
+
+    #[test]
+    fn clearing_catches_what_was_said_before_and_nothing_that_is_said_after() {
+        let (mut port, mut seat) = pair();
+        assert!(port.say(&frame(1)) && port.mark(1) && port.say(&frame(2)) && port.mark(2));
+        assert_eq!(pulled(&mut seat), Some(1));
+        port.clear();
+        assert!(port.say(&frame(3)) && port.mark(3));
+        assert_eq!((pulled(&mut seat), pulled(&mut seat)), (Some(3), None));
+        let marks: Vec<_> = std::iter::from_fn(|| port.poll_marked()).collect();
+        let marked = |mark, cleared| Marked { mark, cleared };
+        assert_eq!(marks, [marked(1, false), marked(2, true), marked(3, false)]);
+    }
+
+    #[test]
+    fn a_mark_before_anything_is_said_is_reached_at_once() {
+        let (mut port, mut seat) = pair();
+        assert!(port.mark(5));
+        assert_eq!(pulled(&mut seat), None);
+        assert_eq!(port.poll_marked(), Some(Marked { mark: 5, cleared: false }));
+    }
+
+    #[test]
+    fn when_the_bridge_throws_away_the_carrier_is_told_once() {
+        let (mut port, mut seat) = pair();
+        assert!(port.say(&frame(1)) && port.mark(4));
+        seat.flush();
+        assert_eq!(pulled(&mut seat), None);
+        assert_eq!(port.poll_marked(), Some(Marked { mark: 4, cleared: true }));
+        assert_eq!((port.take_flush(), port.take_flush()), (true, false));
+        assert_eq!(port.played(), 0);
+    }
+
+    #[test]
+    fn a_carrier_that_was_held_up_hears_what_is_fresh() {
+        let (mut port, mut seat) = pair();
+        for byte in 0..40 {
+            seat.offer(&frame(byte));
+        }
+        assert_eq!(seat.lost(), 8);
+        let heard: Vec<_> = std::iter::from_fn(|| port.hear()).map(|frame| frame[0]).collect();
+        assert_eq!(heard, (22..32).collect::<Vec<_>>());
+        seat.offer(&frame(77));
+        assert_eq!(port.hear(), Some(frame(77)));
+    }
+
+    #[test]
+    fn each_end_knows_when_the_other_is_gone() {
+        let (mut port, seat) = pair();
+        assert!(!port.is_over() && port.say(&frame(1)));
+        drop(seat);
+        assert!(port.is_over());
+        let (mut port, mut seat) = pair();
+        assert!(port.say(&frame(1)));
+        drop(port);
+        assert!(!seat.is_over(), "its last word is still to be said");
+        assert_eq!((pulled(&mut seat), seat.is_over()), (Some(1), true));
+    }
+
+    #[test]
+    fn two_threads_pass_a_thousand_frames_without_losing_one() {
+        let (mut port, mut seat) = pair();
+        let carrier = std::thread::spawn(move || {
+            for number in 0..1_000u32 {
+                while !port.say(&frame(number as u8)) {
+                    std::hint::spin_loop();
+                }
+            }
+            port
+        });
+        let mut next = 0u32;
+        while next < 1_000 {
+            if let Some(byte) = pulled(&mut seat) {
+                assert_eq!(byte, next as u8);
+                next += 1;
+            }
+        }
+        let port = carrier.join().expect("the carrier ended");
+        assert_eq!(port.played(), 1_000);
+    }
+}
