@@ -1,9 +1,9 @@
-//! The bridge: who hears whom, tick by tick. Today it has one member, the callee's leg; opposite stands the agent, whose
-//! words come from a queue of clips. Sans-IO: commands and datagrams in, datagrams, events and stereo frames out, one
-//! tick of 20 ms at a time. Knows nothing of sockets, files or SIP.
+//! The bridge: who hears whom, tick by tick. It has one leg, the callee's. Opposite stands the agent, whose words come from a
+//! queue of clips, or from one who sits at the bridge; others may sit beside. Sans-IO: commands and datagrams in, datagrams,
+//! events and stereo frames out, one tick of 20 ms at a time. Knows nothing of sockets, files or SIP.
 //!
-//! Within one tick the order is: hear the callee, detect, fire rules, speak. So a verdict opens the gate for the packet
-//! of its own tick.
+//! Within one tick the order is: hear the callee, detect, fire rules, speak, tell those who sit. So a verdict opens the gate
+//! for the packet of its own tick.
 
 use std::{
     collections::VecDeque,
@@ -13,44 +13,48 @@ use std::{
 };
 
 mod interface;
+mod mouth;
+mod seats;
+mod watch;
 
 pub use self::interface::{
     BridgeSpec, Channel, Command, DtmfMode, Event, Latch, Recorded, Stats, StereoFrame, Transmit,
+};
+pub use self::seats::{Members, PLACES};
+use self::{
+    mouth::{Mouth, Turn},
+    seats::Seats,
+    watch::Watch,
 };
 use crate::{
     amd,
     clip::Clip,
     digits::Digits,
-    dtmf::{self, Received, Sent},
-    g711::Law,
+    dtmf::Received,
     hearing::{Hearing, Noticed},
     jitter::FRAME,
     leg::Leg,
-    playout::Playout,
     rule::{Cue, Rule, Rules, Then, When},
     sdp::Negotiated,
-    tone::{self, Sounded},
 };
 
 /// One call's audio. After each `handle_*`, drain every `poll_*`.
 #[derive(Debug)]
 pub struct Bridge {
     leg: Leg,
-    playout: Playout,
+    mouth: Mouth,
+    seats: Seats,
     rules: Rules,
     hearing: Option<Hearing>,
     /// Where digits are listened for in the audio too.
     digits: Option<Box<Digits>>,
-    dtmf: DtmfMode,
-    tones: tone::Sender,
     record: bool,
-    heard: Heard,
-    rtp_timeout: Duration,
+    /// Is what the callee says heard by anybody?
+    callee_heard: bool,
     phase: Phase,
-    gate: Gate,
     verdict: Option<(amd::Class, Instant)>,
     started: bool,
-    silence: Silence,
+    watch: Watch,
     next_tick: Option<Instant>,
     frame: Option<StereoFrame>,
     events: VecDeque<Event>,
@@ -65,51 +69,23 @@ enum Phase {
     Closed,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Gate {
-    open: bool,
-    /// The moment that dead air counts from, until the first packet.
-    since: Option<Instant>,
-    opened: bool,
-    /// Whether the packet before was the agent's.
-    speaking: bool,
-    /// Ticks in which the agent had nothing to say, since it last had.
-    quiet: u32,
-}
-
-/// Who is heard by the other.
-#[derive(Clone, Copy, Debug)]
-struct Heard {
-    agent: bool,
-    callee: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Silence {
-    since: Option<Instant>,
-    told: bool,
-}
-
 impl Bridge {
     /// A bridge that has neither peer nor answer. `seed` makes its RTP numbers and RTCP intervals.
     #[must_use]
     pub fn new(spec: BridgeSpec, seed: u64) -> Self {
         Self {
             leg: Leg::new(spec.latch, seed),
-            playout: Playout::new(),
+            mouth: Mouth::new(spec.dtmf),
+            seats: Seats::new(),
             rules: Rules::default(),
             hearing: Hearing::new(spec.detect, spec.speech),
             digits: spec.inband_dtmf.then(|| Box::new(Digits::new())),
-            dtmf: spec.dtmf,
-            tones: tone::Sender::default(),
             record: spec.record,
-            heard: Heard { agent: true, callee: true },
-            rtp_timeout: spec.rtp_timeout,
+            callee_heard: true,
             phase: Phase::Early,
-            gate: Gate { open: false, since: None, opened: false, speaking: false, quiet: 0 },
             verdict: None,
             started: false,
-            silence: Silence { since: None, told: false },
+            watch: Watch::new(spec.rtp_timeout),
             next_tick: None,
             frame: None,
             events: VecDeque::with_capacity(16),
@@ -133,14 +109,20 @@ impl Bridge {
                 let answered = if let Phase::Answered(at) = self.phase { at } else { now };
                 self.open(self.verdict.map_or(answered, |(_, at)| at));
             }
-            Command::CloseGate => self.gate.open = false,
+            Command::CloseGate => self.mouth.close(),
             Command::SendDtmf { digits } => {
-                if !self.push_digits(&digits) {
+                if !self.mouth.push_digits(&mut self.leg, &digits) {
                     self.refused += 1;
                     self.events.push_back(Event::DtmfSent { sent: false });
                 }
             }
-            Command::Heard { agent, callee } => self.heard = Heard { agent, callee },
+            Command::Heard { agent, callee } => {
+                self.mouth.mute(!agent);
+                self.callee_heard = callee;
+            }
+            Command::Join { place, seat } => self.seats.join(place, seat),
+            Command::Part { place } => self.seats.part(place),
+            Command::Hear { who, whom } => self.seats.hear(who, whom),
             Command::StartRecording { .. } => self.record = true,
             Command::Record(on) => self.record = on,
             Command::Close => self.close(now),
@@ -157,7 +139,7 @@ impl Bridge {
         }
         let arrival = self.leg.receive(now, from, packet);
         if arrival.valid {
-            self.silence = Silence { since: Some(now), told: false };
+            self.watch.restart(now);
             if !std::mem::replace(&mut self.started, true) {
                 self.events.push_back(Event::Started);
             }
@@ -178,7 +160,7 @@ impl Bridge {
         let (_, digit) = self.leg.pull(now, &mut callee);
         self.tell_digit(digit);
         self.listen_for_digits(&callee);
-        if !self.heard.callee {
+        if !self.callee_heard {
             callee = [0; FRAME];
         }
         self.listen(now, &callee);
@@ -189,11 +171,16 @@ impl Bridge {
             self.ticks_missed += 1;
         }
         if let Phase::Answered(_) = self.phase {
+            if !self.seats.is_empty() {
+                self.seats.listen(&callee);
+            }
             if self.record {
                 self.frame = Some(StereoFrame::interleave(&callee, &agent));
             }
             self.leg.report(now, false);
-            self.watch_silence(now);
+            if self.watch.is_over(now, &self.leg) {
+                self.events.push_back(Event::RtpTimeout);
+            }
         }
     }
 
@@ -214,7 +201,7 @@ impl Bridge {
 
     /// A clip that the bridge held last: freeing it is left to a thread that has time.
     pub fn poll_spent(&mut self) -> Option<Arc<Clip>> {
-        self.playout.poll_spent()
+        self.mouth.poll_spent()
     }
 
     /// When the next tick is due. None before the first, whose time the caller chooses.
@@ -252,7 +239,7 @@ impl Bridge {
         self.leg.negotiate(negotiated);
         if !receiving {
             // Off hold: the silence before doesn't count.
-            self.silence = Silence { since: Some(now), told: false };
+            self.watch.restart(now);
         }
     }
 
@@ -261,7 +248,7 @@ impl Bridge {
             return;
         }
         self.phase = Phase::Answered(now);
-        self.silence = Silence { since: Some(now), told: false };
+        self.watch.restart(now);
         if let Some(hearing) = &mut self.hearing {
             hearing.answered();
         }
@@ -301,27 +288,26 @@ impl Bridge {
     fn apply(&mut self, then: Then, at: Instant) {
         match then {
             Then::OpenGate => self.open(at),
-            Then::CloseGate => self.gate.open = false,
+            Then::CloseGate => self.mouth.close(),
             Then::Clear => self.clear(),
             Then::Play { clip, mark } => self.play(clip, mark),
         }
     }
 
     fn open(&mut self, since: Instant) {
-        self.gate.since.get_or_insert(since);
-        self.gate.open = true;
+        self.mouth.open(since);
     }
 
     fn play(&mut self, clip: Arc<Clip>, mark: Option<u32>) {
-        if !self.playout.push(clip, mark) {
+        if !self.mouth.play(clip, mark) {
             self.refused += 1;
             self.events.extend(mark.map(|mark| Event::Marked { mark, cleared: true }));
         }
     }
 
     fn clear(&mut self) {
-        let events = &mut self.events;
-        self.playout.clear(|mark| events.push_back(Event::Marked { mark, cleared: true }));
+        self.mouth.clear(&mut self.events);
+        self.seats.flush();
     }
 
     fn close(&mut self, now: Instant) {
@@ -359,107 +345,14 @@ impl Bridge {
 
     /// Sends this tick's packet; `agent` gets what it says.
     fn speak(&mut self, now: Instant, agent: &mut [i16; FRAME]) {
-        if !self.leg.can_send() {
-            self.gate.speaking = false;
-            return self.leg.pause();
-        }
-        match self.leg.send_digits() {
-            Sent::Event(_) => {
-                self.gate.speaking = false;
-                return;
-            }
-            Sent::Finished => self.events.push_back(Event::DtmfSent { sent: true }),
-            Sent::Nothing => {}
-        }
-        if !self.tones.is_idle() && self.speak_tone(agent) {
-            return;
-        }
-        let mut pcmu = [0; FRAME];
-        let events = &mut self.events;
-        let marked = |mark| events.push_back(Event::Marked { mark, cleared: false });
-        let is_playing = self.gate.open && self.playout.next(&mut pcmu, Law::Mu.silence(), marked);
-        if is_playing && self.heard.agent {
-            self.speak_frame(now, &pcmu, agent);
-        } else if let Phase::Answered(_) = self.phase {
-            self.speak_silence();
-        } else {
-            self.gate.speaking = false;
-            self.leg.pause();
-        }
-        if is_playing && self.playout.is_empty() {
-            self.events.push_back(Event::Drained);
-        }
-    }
-
-    /// Silence is sent too, at first without a gap and then sparsely: it opens a NAT's door and lets the other side latch,
-    /// keeps both so, and costs a twentieth of a stream. A gap in RTP is silence to whoever hears it (RFC 3551 §4.1).
-    fn speak_silence(&mut self) {
-        self.gate.speaking = false;
-        self.gate.quiet = self.gate.quiet.saturating_add(1);
-        let quiet = self.gate.quiet;
-        if quiet <= QUIET_DENSE {
-            return self.leg.send_audio(&[Law::Mu.silence(); FRAME], false);
-        }
-        let due = quiet.is_multiple_of(QUIET_EVERY);
-        // Where comfort noise was agreed upon, it says so at once, and then instead.
-        if (due || quiet == QUIET_DENSE + 1) && self.leg.send_comfort() {
-            return;
-        }
-        if due {
-            self.leg.send_audio(&[Law::Mu.silence(); FRAME], false);
-        } else {
-            self.leg.pause();
-        }
-    }
-
-    /// Sends this tick's part of a digit as a tone. False: there is nothing left of them.
-    fn speak_tone(&mut self, agent: &mut [i16; FRAME]) -> bool {
-        let mut frame = [0; FRAME];
-        match self.tones.tick(&mut frame) {
-            Sounded::Nothing => return false,
-            Sounded::Finished => {
-                self.events.push_back(Event::DtmfSent { sent: true });
-                return false;
-            }
-            Sounded::Frame => {}
-        }
-        let mut pcmu = [0; FRAME];
-        Law::Mu.encode(&frame, &mut pcmu);
-        self.leg.send_audio(&pcmu, false);
-        (self.gate.speaking, self.gate.quiet) = (false, 0);
-        if self.record {
-            *agent = frame;
-        }
-        true
-    }
-
-    fn speak_frame(&mut self, now: Instant, pcmu: &[u8; FRAME], agent: &mut [i16; FRAME]) {
-        let spurt = !std::mem::replace(&mut self.gate.speaking, true);
-        self.gate.quiet = 0;
-        self.leg.send_audio(pcmu, spurt);
-        if self.record {
-            Law::Mu.decode(pcmu, agent);
-        }
-        if !std::mem::replace(&mut self.gate.opened, true) {
-            let since = self.gate.since.unwrap_or(now);
-            self.events.push_back(Event::Opened { dead_air: now.saturating_duration_since(since) });
-        }
-    }
-
-    fn watch_silence(&mut self, now: Instant) {
-        let Some(since) = self.silence.since.filter(|_| !self.silence.told && self.leg.is_receiving()) else {
-            return;
-        };
-        // Who announced silence may be silent for longer, and its reports show that it is there.
-        let (since, patience) = match self.leg.rtcp_at().filter(|_| self.leg.is_hushed()) {
-            Some(at) => (since.max(at), self.rtp_timeout * HUSH_PATIENCE),
-            None if self.leg.is_hushed() => (since, self.rtp_timeout * HUSH_PATIENCE),
-            None => (since, self.rtp_timeout),
-        };
-        if now.saturating_duration_since(since) >= patience {
-            self.silence.told = true;
-            self.events.push_back(Event::RtpTimeout);
-        }
+        self.mouth.speak(Turn {
+            now,
+            leg: &mut self.leg,
+            seats: &mut self.seats,
+            events: &mut self.events,
+            answered: matches!(self.phase, Phase::Answered(_)),
+            recorded: self.record.then_some(agent),
+        });
     }
 
     /// Takes a digit that came as an event.
@@ -476,23 +369,8 @@ impl Bridge {
         let told = digits.listen(callee);
         self.events.extend(told.map(|Received { digit, duration }| Event::Dtmf { digit, duration }));
     }
-
-    /// False: too many are queued, or nothing was agreed upon yet.
-    fn push_digits(&mut self, digits: &dtmf::Digits) -> bool {
-        match self.dtmf {
-            _ if self.leg.is_idle() => false,
-            DtmfMode::Events if self.leg.takes_events() => self.leg.push_digits(digits),
-            DtmfMode::Events | DtmfMode::Inband => self.tones.push(digits),
-        }
-    }
 }
 
-/// Ticks of silence that are sent without a gap: 200 ms.
-const QUIET_DENSE: u32 = 10;
-/// After those, one in so many is: every 400 ms.
-const QUIET_EVERY: u32 = 20;
-/// How much longer an announced silence may last.
-const HUSH_PATIENCE: u32 = 4;
 /// One tick.
 pub const TICK: Duration = Duration::from_millis(20);
 /// A tick that comes later than this sends nothing: bursts help nobody.

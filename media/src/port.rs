@@ -1,9 +1,11 @@
-//! A place in a bridge for whoever does not speak RTP to us: a bot at the end of a WebSocket, a browser. Two rings of 20 ms of
-//! PCMU, so that neither side ever waits for the other, locks or allocates. [`Port`] is held by whoever carries the audio,
-//! [`Seat`] by the bridge; each knows when the other is gone.
+//! A place in a bridge for whoever is not its callee: a bot at the end of a WebSocket, a browser, another bridge. Two rings of
+//! 20 ms of PCMU, so that neither side ever waits for the other, locks or allocates. [`Port`] is held by whoever carries the
+//! audio, [`Seat`] by the bridge; each knows when the other is gone. Two seats back to back ([`between`]) let the callees of
+//! two bridges talk, whichever threads serve them.
 //!
-//! Towards the call nothing is lost: a ring that is full is tried again, and what waits longer waits with the carrier. Towards the
-//! carrier audio is worth something only while it is fresh: what is older than [`STALE`] is passed over.
+//! What a bot says is lost nowhere: it speaks faster than time goes, a ring that is full is tried again, and what waits longer
+//! waits with the carrier. What is said live, and all that anybody hears, is worth something only while it is fresh: what waits
+//! behind a stall is passed over.
 
 use std::sync::{
     Arc,
@@ -17,25 +19,52 @@ use crate::jitter::FRAME;
 /// 20 ms of PCMU at 8 kHz.
 pub type Frame = [u8; FRAME];
 
+/// How what is said at a port is to be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// Every frame is heard, one after another: its carrier has the words before their time.
+    Queued,
+    /// As they come: somebody talks right now, and what waited for more than [`LIVE_MAX`] frames is passed over.
+    Live,
+}
+
 /// Words on their way to the call: 320 ms. It hides the carrier's jitter, and is all that a clearing has to catch.
 pub const WORDS_MAX: usize = 16;
 /// Frames on their way to the carrier: 640 ms, for one that is held up.
 pub const HEARD_MAX: usize = 32;
 /// What is passed over if it waited for more frames than this: 200 ms.
 pub const STALE: usize = 10;
+/// What waits at most of somebody who talks right now: 80 ms.
+pub const LIVE_MAX: usize = 4;
 /// Marks that may come back at once: each word may be one.
 const MARKS_MAX: usize = 2 * WORDS_MAX;
 
 /// Makes both ends.
 #[must_use]
-pub fn pair() -> (Port, Seat) {
+pub fn pair(pace: Pace) -> (Port, Seat) {
     let (words, said) = RingBuffer::new(WORDS_MAX);
     let (ears, heard) = RingBuffer::new(HEARD_MAX);
     let (marks, marked) = RingBuffer::new(MARKS_MAX);
     let shared = Arc::<Shared>::default();
     let port = Port { words, heard, marked, shared: Arc::clone(&shared), given: 0, flushes: 0 };
-    let seat = Seat { said, ears, marks, shared, taken: 0, lost: 0 };
-    (port, seat)
+    (port, Seat { said, ears, marks: Some(marks), shared, pace, taken: 0, lost: 0 })
+}
+
+/// Two seats whose bridges hear each other.
+#[must_use]
+pub fn between() -> (Seat, Seat) {
+    let (from_one, to_other) = RingBuffer::new(WORDS_MAX);
+    let (from_other, to_one) = RingBuffer::new(WORDS_MAX);
+    let seat = |said, ears| Seat {
+        said,
+        ears,
+        marks: None,
+        shared: Arc::default(),
+        pace: Pace::Live,
+        taken: 0,
+        lost: 0,
+    };
+    (seat(to_one, from_one), seat(to_other, from_other))
 }
 
 /// What both ends count.
@@ -49,7 +78,7 @@ struct Shared {
     played: AtomicU64,
 }
 
-/// What goes to the call, in order.
+/// What is passed on, in order.
 #[derive(Debug)]
 enum Word {
     Frame(Frame),
@@ -69,7 +98,7 @@ pub struct Marked {
 #[derive(Debug)]
 pub struct Port {
     words: Producer<Word>,
-    heard: Consumer<Frame>,
+    heard: Consumer<Word>,
     marked: Consumer<Marked>,
     shared: Arc<Shared>,
     /// Words given so far.
@@ -111,8 +140,9 @@ impl Port {
         loop {
             // Whatever else waits is younger.
             let waiting = self.heard.slots();
-            let frame = self.heard.pop().ok()?;
-            if waiting <= STALE {
+            if let Word::Frame(frame) = self.heard.pop().ok()?
+                && waiting <= STALE
+            {
                 return Some(frame);
             }
         }
@@ -146,9 +176,11 @@ impl Port {
 #[derive(Debug)]
 pub struct Seat {
     said: Consumer<Word>,
-    ears: Producer<Frame>,
-    marks: Producer<Marked>,
+    ears: Producer<Word>,
+    /// Who is told of marks; another bridge sets none.
+    marks: Option<Producer<Marked>>,
     shared: Arc<Shared>,
+    pace: Pace,
     /// Words taken so far.
     taken: u64,
     /// Frames that found no room, and marks that nobody took back.
@@ -156,11 +188,18 @@ pub struct Seat {
 }
 
 impl Seat {
-    /// The next 20 ms that the carrier says. False: it says nothing, and `frame` is as it was.
+    /// Is what is said here worth something only now?
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.pace == Pace::Live
+    }
+
+    /// The next 20 ms that are said here. False: none are, and `frame` is as it was.
     pub fn pull(&mut self, frame: &mut Frame) -> bool {
         let cut = self.shared.cut.load(Ordering::Acquire);
         while let Ok(word) = self.said.pop() {
-            let cleared = self.taken < cut;
+            let stale = self.is_live() && self.said.slots() >= LIVE_MAX;
+            let cleared = self.taken < cut || stale;
             self.taken += 1;
             match word {
                 Word::Mark(mark) => self.come_back(Marked { mark, cleared }),
@@ -186,9 +225,9 @@ impl Seat {
         }
     }
 
-    /// Gives the carrier 20 ms of what it hears.
+    /// Gives 20 ms to whoever listens here.
     pub fn offer(&mut self, frame: &Frame) {
-        self.lost += u64::from(self.ears.push(*frame).is_err());
+        self.lost += u64::from(self.ears.push(Word::Frame(*frame)).is_err());
     }
 
     /// Throws away what waits, and has the carrier do so too.
@@ -203,10 +242,11 @@ impl Seat {
     }
 
     fn come_back(&mut self, marked: Marked) {
-        self.lost += u64::from(self.marks.push(marked).is_err());
+        let Some(marks) = &mut self.marks else { return };
+        self.lost += u64::from(marks.push(marked).is_err());
     }
 
-    /// The carrier is gone, and all that it said was taken.
+    /// Who spoke here is gone, and all that it said was taken.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.said.is_abandoned() && self.said.is_empty()
@@ -234,7 +274,7 @@ mod tests {
 
     #[test]
     fn what_is_said_is_heard_in_order_and_marks_come_back_with_what_they_follow() {
-        let (mut port, mut seat) = pair();
+        let (mut port, mut seat) = pair(Pace::Queued);
         assert!(port.say(&frame(1)) && port.say(&frame(2)) && port.mark(7) && port.say(&frame(3)));
         assert_eq!(pulled(&mut seat), Some(1));
         assert_eq!(port.poll_marked(), None);
@@ -246,7 +286,7 @@ mod tests {
 
     #[test]
     fn a_full_ring_takes_nothing_and_loses_nothing() {
-        let (mut port, mut seat) = pair();
+        let (mut port, mut seat) = pair(Pace::Queued);
         for byte in 0..WORDS_MAX {
             assert!(port.say(&frame(byte as u8)));
         }
@@ -260,7 +300,7 @@ mod tests {
 
     #[test]
     fn clearing_catches_what_was_said_before_and_nothing_that_is_said_after() {
-        let (mut port, mut seat) = pair();
+        let (mut port, mut seat) = pair(Pace::Queued);
         assert!(port.say(&frame(1)) && port.mark(1) && port.say(&frame(2)) && port.mark(2));
         assert_eq!(pulled(&mut seat), Some(1));
         port.clear();
@@ -273,7 +313,7 @@ mod tests {
 
     #[test]
     fn a_mark_before_anything_is_said_is_reached_at_once() {
-        let (mut port, mut seat) = pair();
+        let (mut port, mut seat) = pair(Pace::Queued);
         assert!(port.mark(5));
         assert_eq!(pulled(&mut seat), None);
         assert_eq!(port.poll_marked(), Some(Marked { mark: 5, cleared: false }));
@@ -281,7 +321,7 @@ mod tests {
 
     #[test]
     fn when_the_bridge_throws_away_the_carrier_is_told_once() {
-        let (mut port, mut seat) = pair();
+        let (mut port, mut seat) = pair(Pace::Queued);
         assert!(port.say(&frame(1)) && port.mark(4));
         seat.flush();
         assert_eq!(pulled(&mut seat), None);
@@ -292,7 +332,7 @@ mod tests {
 
     #[test]
     fn a_carrier_that_was_held_up_hears_what_is_fresh() {
-        let (mut port, mut seat) = pair();
+        let (mut port, mut seat) = pair(Pace::Queued);
         for byte in 0..40 {
             seat.offer(&frame(byte));
         }
@@ -304,12 +344,26 @@ mod tests {
     }
 
     #[test]
+    fn who_talks_live_is_heard_as_of_now_after_a_stall() {
+        let (mut one, mut other) = between();
+        for byte in 0..10 {
+            one.offer(&frame(byte));
+        }
+        let heard: Vec<_> = std::iter::from_fn(|| pulled(&mut other)).collect();
+        assert_eq!(heard, [6, 7, 8, 9]);
+        other.offer(&frame(50));
+        assert_eq!((pulled(&mut one), pulled(&mut one)), (Some(50), None));
+        drop(other);
+        assert!(one.is_over());
+    }
+
+    #[test]
     fn each_end_knows_when_the_other_is_gone() {
-        let (mut port, seat) = pair();
+        let (mut port, seat) = pair(Pace::Queued);
         assert!(!port.is_over() && port.say(&frame(1)));
         drop(seat);
         assert!(port.is_over());
-        let (mut port, mut seat) = pair();
+        let (mut port, mut seat) = pair(Pace::Queued);
         assert!(port.say(&frame(1)));
         drop(port);
         assert!(!seat.is_over(), "its last word is still to be said");
@@ -318,7 +372,7 @@ mod tests {
 
     #[test]
     fn two_threads_pass_a_thousand_frames_without_losing_one() {
-        let (mut port, mut seat) = pair();
+        let (mut port, mut seat) = pair(Pace::Queued);
         let carrier = std::thread::spawn(move || {
             for number in 0..1_000u32 {
                 while !port.say(&frame(number as u8)) {

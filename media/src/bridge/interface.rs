@@ -2,9 +2,11 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use super::seats::Members;
 pub use crate::latch::Latch;
 use crate::{
-    amd, clip::Clip, dtmf::Digits, jitter::FRAME, recording::RecordingSpec, rule::Rule, sdp::Negotiated,
+    amd, clip::Clip, dtmf::Digits, jitter::FRAME, port::Seat, recording::RecordingSpec, rule::Rule,
+    sdp::Negotiated,
 };
 
 /// What a bridge is made of.
@@ -52,7 +54,7 @@ impl Default for BridgeSpec {
 }
 
 /// What the owner of a bridge may ask.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Command {
     /// Early media preview, answer, or re-INVITE: the latest holds.
     Remote(Negotiated),
@@ -68,7 +70,7 @@ pub enum Command {
         /// Reported by [`Event::Marked`] when it has been played or cleared.
         mark: Option<u32>,
     },
-    /// Empties the queue; its marks are reported as cleared.
+    /// Empties the queue; its marks are reported as cleared. What those who sit have said before its time goes too.
     Clear,
     /// Lets the queue play.
     OpenGate,
@@ -96,6 +98,25 @@ pub enum Command {
     },
     /// Goes on with a recording that began, or lets it rest: what is heard meanwhile is in no file.
     Record(bool),
+    /// Somebody sits down, in the place of whoever sat there; it and the callee hear each other, the gate in between.
+    Join {
+        /// Below [`PLACES`](super::PLACES).
+        place: u8,
+        /// Who.
+        seat: Box<Seat>,
+    },
+    /// Whoever sits there leaves.
+    Part {
+        /// Which place.
+        place: u8,
+    },
+    /// From now on each of `who` hears these of the others, and nobody else.
+    Hear {
+        /// Who hears.
+        who: Members,
+        /// Whom.
+        whom: Members,
+    },
     /// Ends the bridge: [`Event::Closed`] is its last event.
     Close,
 }

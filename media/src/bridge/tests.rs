@@ -7,6 +7,7 @@ use super::*;
 use crate::sdp::{self, Capabilities, Offer};
 
 mod codecs;
+mod seated;
 mod secured;
 
 const NEAR: &str = "192.0.2.1:20000";

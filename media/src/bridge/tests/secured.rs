@@ -36,9 +36,9 @@ impl Dialog {
         let (ours, theirs) = self.agree();
         pair.near(Command::Remote(ours));
         pair.far(Command::Remote(theirs));
-        for command in [Command::Answered, Command::OpenGate] {
-            pair.near(command.clone());
-            pair.far(command);
+        for command in [|| Command::Answered, || Command::OpenGate] {
+            pair.near(command());
+            pair.far(command());
         }
         pair
     }
@@ -177,9 +177,9 @@ fn a_fork_that_answers_is_heard_under_its_own_key() {
     pair.advance(SECOND);
     pair.near(Command::Remote(pending.accept(&answer).expect("agreement")));
     pair.far(Command::Remote(theirs));
-    for command in [Command::Answered, Command::OpenGate, play(&clip(1_000, 10_000), 1)] {
-        pair.near(command.clone());
-        pair.far(command);
+    for command in [|| Command::Answered, || Command::OpenGate, || play(&clip(1_000, 10_000), 1)] {
+        pair.near(command());
+        pair.far(command());
     }
     pair.advance(2 * SECOND);
     assert!(heard(&pair.near) >= 7_900 && heard(&pair.far) >= 7_900);
