@@ -125,10 +125,14 @@ enum State {
     Awaiting,
     /// Digits leave.
     Sending,
+    /// The callee's word on being held, or taken back.
+    Holding,
     /// The callee is being put through.
     Transferring,
     /// The next steps.
     Asking,
+    /// Nothing: it could not go on.
+    Failed,
     /// Nothing more will be done.
     Stopped,
 }
@@ -161,7 +165,7 @@ impl Program {
             self.append(step);
         }
         match self.state {
-            State::Idle => self.advance(),
+            State::Idle | State::Failed => self.advance(),
             _ => self.look_ahead(),
         }
     }
@@ -192,7 +196,7 @@ impl Program {
 
     /// Is something being done or awaited?
     pub fn is_busy(&self) -> bool {
-        !matches!(self.state, State::Idle | State::Stopped)
+        !matches!(self.state, State::Idle | State::Failed | State::Stopped)
     }
 
     /// A sound is there, or cannot be had.
@@ -251,6 +255,13 @@ impl Program {
         }
     }
 
+    /// The callee is held, or taken back, or would not be: either way the next step follows.
+    pub fn hold_over(&mut self) {
+        if self.state == State::Holding {
+            self.advance();
+        }
+    }
+
     /// The callee was not put through.
     pub fn untransferred(&mut self) {
         if self.state == State::Transferring {
@@ -258,10 +269,12 @@ impl Program {
         }
     }
 
-    /// What follows could not be had.
+    /// What follows could not be had: nothing of what is left is done.
     pub fn fail(&mut self, why: String) {
         if self.state != State::Stopped {
-            self.stop();
+            self.tasks.clear();
+            self.gathering = None;
+            self.state = State::Failed;
             self.orders.push_back(Order::Fail(why));
         }
     }
@@ -344,8 +357,8 @@ impl Program {
                 self.stop();
                 self.orders.push_back(Order::Hangup);
             }
-            Step::Hold => self.orders.push_back(Order::Hold(true)),
-            Step::Resume => self.orders.push_back(Order::Hold(false)),
+            Step::Hold => self.hold(true),
+            Step::Resume => self.hold(false),
             Step::Mute(side) => self.orders.push_back(Order::Mute(side, true)),
             Step::Unmute(side) => self.orders.push_back(Order::Mute(side, false)),
             Step::StartRecording => self.orders.push_back(Order::Record(true)),
@@ -359,6 +372,11 @@ impl Program {
     fn wait(&mut self, state: State, time: Duration) {
         self.state = state;
         self.orders.push_back(Order::Wait(time));
+    }
+
+    fn hold(&mut self, on: bool) {
+        self.state = State::Holding;
+        self.orders.push_back(Order::Hold(on));
     }
 
     fn ask(&mut self, url: Option<String>, occasion: Occasion) {
@@ -407,3 +425,6 @@ impl Program {
 
 /// Marks are told apart from other ones by what lies above.
 const MARK_MAX: u32 = (1 << 24) - 1;
+
+#[cfg(test)]
+mod tests;
