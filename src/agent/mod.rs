@@ -1,5 +1,6 @@
-//! Who talks to the callee. Today that is the script agent; bots, models and people join here.
+//! Who talks to the callee: the script agent, and bots at the other end of a media stream.
 
 mod script;
+pub mod stream;
 
 pub use script::{Act, Script};
