@@ -1,8 +1,9 @@
-//! The only way out by HTTP. Requests go to public addresses, and to those that the configuration allows, nowhere else:
+//! The only way out by HTTP or WebSocket. Requests and connections go to public addresses, and to those that the configuration allows, nowhere else:
 //! a tenant's URL must not reach what stands beside the switch. Addresses are checked where the connection is made, so a
 //! name that changes its mind between check and use gains nothing.
 #![expect(clippy::disallowed_methods, reason = "a shell: a date in an answer is read against the clock")]
 
+mod dial;
 mod guard;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use ipnet::IpNet;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use url::{Host, Url};
 
+pub use dial::Connection;
 use guard::Guard;
 
 /// Where requests may go.
@@ -29,6 +31,7 @@ pub struct Policy {
 pub struct Egress {
     client: reqwest::Client,
     guard: Arc<Guard>,
+    tls: Arc<rustls::ClientConfig>,
     allow_http: bool,
 }
 
@@ -93,7 +96,7 @@ impl Egress {
             .pool_max_idle_per_host(IDLE_MAX)
             .build()
             .map_err(|error| EgressError::Client(chain(&error)))?;
-        Ok(Egress { client, guard, allow_http: policy.allow_http })
+        Ok(Egress { client, guard, tls: dial::tls()?, allow_http: policy.allow_http })
     }
 
     /// May a request go there, as far as the URL itself tells? For validation when a URL is configured.

@@ -1,8 +1,9 @@
-//! Who talks to the callee: the script agent, and programs of steps; bots, models and people join here.
+//! Who talks to the callee: the script agent, programs of steps, and bots at the other end of a media stream.
 
 mod errand;
 mod program;
 mod script;
+pub mod stream;
 
 pub use errand::{Errand, Errands};
 pub use program::{Order, Program};
