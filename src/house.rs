@@ -497,7 +497,10 @@ fn webhooks(
 ) -> Result<(Arc<Webhooks>, Wake, Egress), HouseError> {
     let policy = policy(config);
     let keys = directory.clone();
-    let keys: Keys = Arc::new(move |key| keys.snapshot().signer(key));
+    let keys: Keys = Arc::new(move |key| {
+        let (key, url) = keys.snapshot().signer(key)?;
+        Some(webhook::Signer { key, url })
+    });
     let wake = Wake::default();
     let egress = Egress::new(policy)?;
     let webhooks =

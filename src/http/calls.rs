@@ -49,6 +49,7 @@ async fn page(api: &Api, key: &Key, list: &face::List) -> Result<CallPage, Probl
         since: list.since,
         until: list.until,
         voicemail_detected: list.voicemail_detected,
+        ..CallFilter::default()
     };
     let mut page = api.store.calls(key.tenant, &filter, list.limit, list.offset).await.map_err(unreadable)?;
     // The journal knows more of a call that lives than its row does.
