@@ -6,7 +6,10 @@ use axum::http::HeaderMap;
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use super::calls::PathText;
-use super::{Api, batch, billing, calls, control, doctor, health, objects, place, recording, trials, twilio};
+use super::{
+    Api, batch, billing, calls, control, deliveries, doctor, events, health, native, objects, place,
+    recording, trials, twilio,
+};
 use crate::face::collection::Collection;
 use crate::model::ObjectKind;
 
@@ -144,6 +147,18 @@ pub const ROUTES: &[Route] = &[
     route("PATCH", "/v1/native/webhook-endpoints/{id}", Key, || change(Native(ObjectKind::WebhookEndpoint))),
     route("DELETE", "/v1/native/webhook-endpoints/{id}", Key, || remove(Native(ObjectKind::WebhookEndpoint))),
     route("POST", "/v1/native/webhook-endpoints/{id}/test", Key, || post(trials::native_endpoint)),
+    route("POST", "/v1/native/webhook-endpoints/{id}/replay", Key, || post(deliveries::replay_failed)),
+    route("GET", "/v1/native/webhook-deliveries", Key, || get(deliveries::list)),
+    route("GET", "/v1/native/webhook-deliveries/{id}", Key, || get(deliveries::read)),
+    route("POST", "/v1/native/webhook-deliveries/{id}/replay", Key, || post(deliveries::replay)),
+    route("GET", "/v1/native/calls", Key, || get(native::list)),
+    route("GET", "/v1/native/calls/{id}", Key, || get(native::read)),
+    route("GET", "/v1/native/calls/{id}/recording", Key, || get(recording::read)),
+    route("DELETE", "/v1/native/calls/{id}/recording", Key, || delete(recording::remove)),
+    route("GET", "/v1/native/recordings", Key, || get(native::recordings)),
+    route("GET", "/v1/native/cdr", Key, || get(native::export)),
+    route("GET", "/v1/native/events", Key, || get(events::native)),
+    route("GET", "/v1/events", Key, || get(events::of_face)),
     // The operator's, by the token that the key file makes.
     route("POST", "/v1/native/billing/credits", Key, || post(billing::credit)),
     // The operator's.

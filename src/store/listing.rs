@@ -6,7 +6,7 @@ use super::engine::{Engine, on, signed};
 use super::row::{CALL_COLUMNS, read_call};
 use super::types::CallFilter;
 use super::{Store, StoreError};
-use crate::model::{CallCursor, CallRecord, Disposition, TenantId};
+use crate::model::{CallCursor, CallId, CallRecord, Disposition, TenantId};
 
 /// Adds a filter's conditions to a statement over `calls AS c`. Over either engine's builder.
 macro_rules! narrow {
@@ -82,7 +82,24 @@ impl Store {
     }
 }
 
+impl Store {
+    /// A call's recording is gone, because its owner wanted it so.
+    pub async fn forget_recording(&self, tenant: TenantId, call: CallId) -> Result<(), StoreError> {
+        self.aside(move |engine| async move { engine.forget_recording(tenant, call).await }).await
+    }
+}
+
 impl Engine {
+    async fn forget_recording(&self, tenant: TenantId, call: CallId) -> Result<(), StoreError> {
+        const SQL: &str =
+            "UPDATE calls SET recording = NULL, recording_error = 'deleted' WHERE call = $1 AND tenant = $2";
+        on!(self, writer, |pool| {
+            sqlx::query(SQL).bind(signed(call.get())).bind(signed(tenant.0)).execute(pool).await?;
+        });
+        self.touched();
+        Ok(())
+    }
+
     async fn calls_after(
         &self,
         tenant: TenantId,
