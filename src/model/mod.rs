@@ -22,6 +22,7 @@ mod record;
 mod refusal;
 mod request;
 mod response;
+mod retry;
 mod secret;
 mod signing;
 mod tenancy;
@@ -55,6 +56,7 @@ pub use request::{
     VoicemailAction, WhenFull, interpolate,
 };
 pub use response::{Accepted, Placed, StoredResponse};
+pub use retry::{Retry, RetryReason};
 pub use secret::Secret;
 pub use signing::SigningKey;
 pub use tenancy::{Draft, OBJECT_ID_LIMIT, Object, ObjectKind, ObjectProblem, Tenant, WebhookEndpoint};

@@ -4,6 +4,7 @@ mod batch;
 mod campaign;
 mod error;
 mod event;
+mod persistence;
 mod record;
 mod request;
 pub mod resource;

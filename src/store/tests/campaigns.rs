@@ -27,6 +27,8 @@ fn campaign(id: u64, total: u64) -> Campaign {
         zone: "Asia/Dubai".parse().expect("a zone"),
         window: Window { minutes: Some((540, 1_080)), days: Days::from_names(["mon", "fri"]) },
         due_at: NOW,
+        retry: None,
+        breaker: None,
         invalid: 2,
         counts: Counts { total, pending: total, ..Counts::default() },
         created_at: NOW,
