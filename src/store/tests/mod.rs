@@ -5,6 +5,7 @@ mod cluster;
 mod cost;
 mod objects;
 mod place;
+mod retries;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -22,6 +22,7 @@ pub struct Setup {
     second: Option<String>,
     trunk_uri: Option<String>,
     is_anonymous: bool,
+    agent_name: Option<String>,
     sip_v6: Option<SocketAddrV6>,
     place: Option<Place>,
 }
@@ -69,6 +70,12 @@ impl Setup {
         self
     }
 
+    /// What the usual agent is called, in place of `agent_demo`.
+    pub fn agent_named(mut self, name: &str) -> Self {
+        self.agent_name = Some(name.to_owned());
+        self
+    }
+
     /// SIP and media over IPv6, from this address.
     pub fn over_ipv6(mut self, listen: SocketAddrV6) -> Self {
         self.sip_v6 = Some(listen);
@@ -109,6 +116,7 @@ impl Setup {
     pub fn config(&self, place: &Place) -> String {
         let Self { top, sip, media, trunk, agent, number, key, extra, .. } = self;
         let http = place.http();
+        let name = self.agent_name.as_deref().unwrap_or("agent_demo");
         let sip_listen = self.sip_v6.map_or_else(|| place.sip().into(), SocketAddr::from);
         let address = sip_listen.ip();
         let uri = self.trunk_uri.clone().unwrap_or_else(|| format!("sip:{}", place.trunk_sip()));
@@ -154,13 +162,13 @@ uri = \"{uri}\"
 {trunk}
 {second}
 [[agent]]
-id = \"agent_demo\"
+id = \"{name}\"
 {webhook}
 {agent}
 [[number]]
 e164 = \"{FROM}\"
 {trunks}
-agent = \"agent_demo\"
+agent = \"{name}\"
 outbound = true
 {number}
 [[key]]
