@@ -36,7 +36,7 @@ use crate::metrics::{self, Metrics};
 use crate::model::{CallFact, Timestamp, numbering};
 use crate::store::{DatabaseTarget, Store, StoreError};
 use crate::tts::Tts;
-use crate::webhook::{self, Keys, Wake, Webhooks};
+use crate::webhook::{self, Asker, Keys, Wake, Webhooks};
 use keeping::{Keeping, doors};
 
 /// Why the house could not be built.
@@ -153,6 +153,7 @@ impl House {
             mailbox: mailbox.clone(),
             metrics: metrics.clone(),
             events: Arc::clone(&events),
+            asker: Asker::new(egress.clone()),
             settings: Settings {
                 recordings,
                 advertise: config.media.advertise,

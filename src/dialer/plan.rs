@@ -9,8 +9,8 @@ use super::Ticket;
 use crate::directory::{Answerer, Route};
 use crate::model::{
     Agent, AgentChoice, Application, CallId, CallPlan, CallRecord, CallState, Callback, Direction, EventSet,
-    Key, Line, LineEnd, OutboundRequest, PhoneNumber, Refusal, Said, SpeakOrder, Timestamp, Trunk,
-    TrunkChoice, Variable, VoicemailAction, WebhookTarget, interpolate,
+    InlineAgent, Key, Line, LineEnd, OutboundRequest, PhoneNumber, Refusal, Said, SpeakOrder, Timestamp,
+    Trunk, TrunkChoice, Variable, VoicemailAction, WebhookTarget, interpolate,
 };
 use crate::trunk::{choice, destination};
 
@@ -138,6 +138,12 @@ pub fn answer(
         tap: false,
     };
     Ticket { plan, record: row, idempotency: None, ask: None }
+}
+
+/// The agent in whose place one answers that was described for this call alone; `None` if that one has nothing to say.
+pub fn described(agent: &Agent, inline: InlineAgent) -> Option<Agent> {
+    script(&inline.prompt, &[], &[], &mut Vec::new()).ok()?;
+    Some(Agent { greeting: Some(inline.prompt), steps: Vec::new(), ..agent.clone() })
 }
 
 /// Where a call's events go, if anybody renders and signs them, and which its agent wants told.

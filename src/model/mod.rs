@@ -4,6 +4,7 @@
 
 mod account;
 mod application;
+mod arrival;
 mod attempt;
 mod batch;
 mod caller;
@@ -32,6 +33,7 @@ mod zone;
 
 pub use account::{Account, AutoReload, Entry, EntryKind, TopUp, TopUpState, Usage};
 pub use application::Application;
+pub use arrival::Arrival;
 pub use attempt::{Attempt, Dialing};
 pub use batch::{BatchRefusal, BatchRequest, CreationFault, InvalidRecipient};
 pub use caller::{IdentityHeader, NumberFormat, NumberStyle, RightToUse, SpendLimit, Stir, UnsignedCalls};

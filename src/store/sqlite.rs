@@ -41,7 +41,7 @@ const LOG_PAGES_MAX: i64 = 8192;
 
 impl Sqlite {
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        let lock = prepare(path).await?;
+        let lock = prepare(path, LOCK_WAIT).await?;
         let options = options().filename(path);
         let failed = |error: sqlx::Error| open_error(path, &error.to_string());
         let writer = one_connection().connect_with(options.clone()).await.map_err(failed)?;
@@ -61,7 +61,7 @@ impl Sqlite {
     /// which is given back at once: a switch may start while this is open.
     pub async fn open_beside(path: &Path) -> Result<Self, StoreError> {
         let failed = |error: sqlx::Error| open_error(path, &error.to_string());
-        let lock = prepare(path).await;
+        let lock = prepare(path, Duration::ZERO).await;
         let writer = one_connection().connect_with(options().filename(path)).await.map_err(failed)?;
         match lock {
             Ok(_alone) => {
@@ -123,7 +123,7 @@ impl Drop for Sqlite {
 }
 
 /// The directory, the lock, and the file, which holds telephone numbers and is nobody else's to read.
-async fn prepare(path: &Path) -> Result<File, StoreError> {
+async fn prepare(path: &Path, wait: Duration) -> Result<File, StoreError> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
@@ -134,7 +134,7 @@ async fn prepare(path: &Path) -> Result<File, StoreError> {
         OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path)
     };
     let lock = file(&directory.join("trunkline.lock")).map_err(failed)?;
-    let until = Instant::now() + LOCK_WAIT;
+    let until = Instant::now() + wait;
     while lock.try_lock().is_err() {
         if Instant::now() >= until {
             return Err(StoreError::Locked(directory.display().to_string()));

@@ -4,6 +4,7 @@
 //! restart, or another node, goes on where this one stopped.
 #![expect(clippy::disallowed_methods, reason = "a shell: it runs the worker and reads the clock")]
 
+mod ask;
 mod retry;
 mod sign;
 mod worker;
@@ -17,6 +18,7 @@ use tokio::sync::Notify;
 use crate::egress::Egress;
 use crate::model::{Key, KeyId};
 use crate::store::Store;
+pub use ask::Asker;
 pub use sign::signed;
 use worker::{Context, Counters, Worker};
 

@@ -4,6 +4,7 @@
 mod auth;
 mod minivoice;
 mod nixflex;
+mod seeds;
 mod thunderphone;
 mod twilio;
 mod voiceflow;

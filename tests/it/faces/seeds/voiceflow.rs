@@ -51,21 +51,49 @@ fn its_command_places_a_call_and_both_its_events_are_told() {
 fn every_line_holds_and_every_error_in_its_order() {
     let house = House::start();
     let created = json!({ "status": "initiated" });
-    prove(&house, PATH, VOICEFLOW, &example(), &[
-        line("variables: Optional", json!({ "variables": null }), 200, created.clone()),
-        line("any Voiceflow variables", json!({ "variables": { "a": 1, "b": true, "c": null, "d": { "e": [] } } }), 200, created),
-        line("500: region permissions", json!({ "to": "+8821234567" }), 500, json!({ "code": "destination_forbidden" })),
-    ]);
-    let fault = |row, fields, key, status, code: &str| Fault { row, fields, key, status, shows: json!({ "code": code }) };
+    prove(
+        &house,
+        PATH,
+        VOICEFLOW,
+        &example(),
+        &[
+            line("variables: Optional", json!({ "variables": null }), 200, created.clone()),
+            line(
+                "any Voiceflow variables",
+                json!({ "variables": { "a": 1, "b": true, "c": null, "d": { "e": [] } } }),
+                200,
+                created,
+            ),
+            line(
+                "500: region permissions",
+                json!({ "to": "+8821234567" }),
+                500,
+                json!({ "code": "destination_forbidden" }),
+            ),
+        ],
+    );
+    let fault = |row, fields, key, status, code: &str| Fault {
+        row,
+        fields,
+        key,
+        status,
+        shows: json!({ "code": code }),
+    };
     let bare = "Bearer vf_numberless_0123456789";
-    prove_order(&house, "/v1alpha1/phone-number/agent_talk/outbound", VOICEFLOW, &example(), &[
-        fault("401", json!({}), Some("Bearer vf_unknown"), 401, "unauthorized"),
-        fault("404: another agent's URL", json!({}), Some(bare), 404, "agent_not_found"),
-        fault("400: to", json!({ "to": "" }), None, 400, "missing_field"),
-        fault("400: variables", json!({ "variables": [] }), None, 400, "invalid_request"),
-        fault("400: E.164", json!({ "to": "5551234567" }), None, 400, "invalid_phone_number"),
-        fault("500", json!({ "to": "+8821234567" }), None, 500, "destination_forbidden"),
-    ]);
+    prove_order(
+        &house,
+        "/v1alpha1/phone-number/agent_talk/outbound",
+        VOICEFLOW,
+        &example(),
+        &[
+            fault("401", json!({}), Some("Bearer vf_unknown"), 401, "unauthorized"),
+            fault("404: another agent's URL", json!({}), Some(bare), 404, "agent_not_found"),
+            fault("400: to", json!({ "to": "" }), None, 400, "missing_field"),
+            fault("400: variables", json!({ "variables": [] }), None, 400, "invalid_request"),
+            fault("400: E.164", json!({ "to": "5551234567" }), None, 400, "invalid_phone_number"),
+            fault("500", json!({ "to": "+8821234567" }), None, 500, "destination_forbidden"),
+        ],
+    );
 }
 
 /// "Outbound calls share the same concurrency pool as inbound calls."
@@ -73,12 +101,15 @@ fn every_line_holds_and_every_error_in_its_order() {
 fn a_call_that_came_in_takes_the_place_of_one_that_goes_out() {
     let receiver = Receiver::start();
     let setup = crate::faces::setup(&receiver).top("limits = { concurrent = 1 }").answering("Hello");
-    let switch = setup.agent("silence_hangup_seconds = 45").start();
-    let client = switch.client();
-    let ask = || client.post_with(PATH, example().to_string().into(), &[("authorization", VOICEFLOW)]);
-    let caller = Sipp::towards(&switch.place, switch.place.trunk, "inbound-hangs-up");
-    let full = eventually("the pool is full", || Some(ask()).filter(|reply| reply.status == 429));
-    assert_eq!(full.json["code"], "too_many_requests");
+    let switch = setup.agent("silence_hangup_seconds = 6").start();
+    let caller = Sipp::towards(&switch.place, switch.place.trunk, "inbound-answered");
+    eventually("a call that came in", || {
+        (switch.get("/v1/calls?direction=inbound").json["count"] == 1).then_some(())
+    });
+    // It lives until the agent has waited in vain for the caller to speak.
+    let body = example().to_string();
+    let full = switch.client().post_with(PATH, body.into(), &[("authorization", VOICEFLOW)]);
+    assert_eq!((full.status, &full.json["code"]), (429, &json!("too_many_requests")), "{full:?}");
     assert!(full.headers.contains_key("retry-after"));
     caller.succeed(1);
 }
