@@ -3,7 +3,7 @@
 use std::io::SeekFrom;
 
 use axum::body::{Body, Bytes};
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -12,32 +12,74 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 use super::Api;
-use super::calls::{PathText, as_reader, as_reader_of, find};
+use super::calls::{PathText, as_reader, as_reader_of, find, unreadable};
+use super::error::ApiError;
+use super::objects::wall_now;
 use crate::face::Problem;
-use crate::model::{CallState, Face, Key};
+use crate::face::link::{self, Shown};
+use crate::model::{CallId, CallRecord, CallState, Face, Key};
 
 /// What is read from the disk at once, in bytes.
 const CHUNK: u64 = 64 << 10;
 
-/// The recording of a call that has ended.
-pub async fn read(State(api): State<Api>, headers: HeaderMap, id: PathText) -> Response {
-    as_reader(&api, &headers, async |key| whole_or_part(&api, key, &headers, id.text()).await).await
+/// The recording of a call that has ended, for a key of its tenant or by a link that an event has brought.
+pub async fn read(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    id: PathText,
+    RawQuery(query): RawQuery,
+) -> Response {
+    if let Some(link) = linked(&api, id.text(), query.as_deref()).await {
+        return by_link(&api, &headers, link).await;
+    }
+    let send = async |key: &Key| whole_or_part(&api, &headers, find(&api, key, id.text()).await?).await;
+    as_reader(&api, &headers, send).await
 }
 
 /// `GET /v1/calls/{id}/audio`: the same in ThunderPhone's words.
-pub async fn audio(State(api): State<Api>, headers: HeaderMap, id: PathText) -> Response {
-    let send = async |key: &Key| whole_or_part(&api, key, &headers, id.text()).await;
+pub async fn audio(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    id: PathText,
+    RawQuery(query): RawQuery,
+) -> Response {
+    if let Some(link) = linked(&api, id.text(), query.as_deref()).await {
+        return by_link(&api, &headers, link).await;
+    }
+    let send = async |key: &Key| whole_or_part(&api, &headers, find(&api, key, id.text()).await?).await;
     as_reader_of(&api, Face::ThunderPhone, &headers, send).await
 }
 
-async fn whole_or_part(api: &Api, key: &Key, headers: &HeaderMap, id: &str) -> Result<Response, Problem> {
-    let (file, length) = open(api, key, id).await?;
+/// The call that a valid link names. Who has none, or one that is over, is asked for a key like everybody.
+async fn linked(api: &Api, id: &str, query: Option<&str>) -> Option<Result<CallRecord, Problem>> {
+    let (tenant, expires, signature) = link::shown(query?)?;
+    let call: CallId = id.parse().ok()?;
+    let shown = Shown { tenant, expires, signature: &signature };
+    if !api.links.as_ref()?.is_valid(call, shown, wall_now()) {
+        return None;
+    }
+    if let Some(record) = api.journal.find(call).filter(|record| record.tenant == tenant) {
+        return Some(Ok(record));
+    }
+    let found = api.store.call(tenant, call).await.map_err(unreadable);
+    Some(found.and_then(|record| record.ok_or(Problem::CallNotFound)))
+}
+
+async fn by_link(api: &Api, headers: &HeaderMap, found: Result<CallRecord, Problem>) -> Response {
+    let sent = match found {
+        Ok(record) => whole_or_part(api, headers, record).await,
+        Err(problem) => Err(problem),
+    };
+    sent.unwrap_or_else(|problem| ApiError::shared(problem).into_response())
+}
+
+async fn whole_or_part(api: &Api, headers: &HeaderMap, record: CallRecord) -> Result<Response, Problem> {
+    let (file, length) = open(api, record).await?;
     let range = headers.get(RANGE).and_then(|value| value.to_str().ok());
     send(file, length, range).await
 }
 
-async fn open(api: &Api, key: &Key, id: &str) -> Result<(File, u64), Problem> {
-    let record = find(api, key, id).await?;
+async fn open(api: &Api, record: CallRecord) -> Result<(File, u64), Problem> {
     let path = record.recording.filter(|_| record.state == CallState::Ended);
     let path = api.data_dir.join(path.ok_or(Problem::RecordingNotFound)?);
     let opened = async {

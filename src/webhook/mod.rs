@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::egress::Egress;
+use crate::face::link::Links;
 use crate::model::{Key, KeyId};
 use crate::store::Store;
 pub use ask::Asker;
@@ -42,7 +43,7 @@ impl Wake {
 pub type Keys = Arc<dyn Fn(KeyId) -> Option<Arc<Key>> + Send + Sync>;
 
 /// Bounds and times of delivery.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Config {
     /// At most so many tries at once.
     pub concurrency: usize,
@@ -56,6 +57,8 @@ pub struct Config {
     pub give_up_after: Duration,
     /// For how long a claimed row is nobody else's.
     pub lease: Duration,
+    /// What an event's recording is fetched by; `None`: it is named by its path alone.
+    pub links: Option<Links>,
 }
 
 impl Default for Config {
@@ -67,6 +70,7 @@ impl Default for Config {
             backoff_max: Duration::from_secs(3600),
             give_up_after: Duration::from_secs(24 * 3600),
             lease: Duration::from_secs(60),
+            links: None,
         }
     }
 }

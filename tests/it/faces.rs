@@ -2,6 +2,8 @@
 //! and their signatures. One file a vendor, one table a list.
 
 mod auth;
+mod incoming;
+mod links;
 mod minivoice;
 mod nixflex;
 mod seeds;

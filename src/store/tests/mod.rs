@@ -102,6 +102,7 @@ pub fn record(call: u64) -> CallRecord {
         dead_air: None,
         recording: None,
         recording_error: None,
+        recording_link: None,
         attempts: Vec::new(),
     }
 }

@@ -10,6 +10,7 @@ use super::{FROM, Place, SECRET, Switch};
 #[derive(Default)]
 pub struct Setup {
     top: String,
+    http: String,
     sip: String,
     media: String,
     trunk: String,
@@ -45,7 +46,7 @@ impl Setup {
     }
 
     // `top` goes before every table (`database_url = …`), `extra` after them (whole tables).
-    tables!(top, sip, media, trunk, agent, number, key, extra);
+    tables!(top, http, sip, media, trunk, agent, number, key, extra);
 
     /// Where the end of each of the agent's calls is told.
     pub fn webhook(mut self, url: &str) -> Self {
@@ -114,7 +115,7 @@ impl Setup {
 
     /// The text of `trunkline.toml` at this place.
     pub fn config(&self, place: &Place) -> String {
-        let Self { top, sip, media, trunk, agent, number, key, extra, .. } = self;
+        let Self { top, http: api, sip, media, trunk, agent, number, key, extra, .. } = self;
         let http = place.http();
         let name = self.agent_name.as_deref().unwrap_or("agent_demo");
         let sip_listen = self.sip_v6.map_or_else(|| place.sip().into(), SocketAddr::from);
@@ -145,6 +146,7 @@ impl Setup {
 {top}
 [http]
 listen = \"{http}\"
+{api}
 [sip]
 listen = [\"udp:{sip_listen}\"]
 {sip}
