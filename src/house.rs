@@ -21,7 +21,10 @@ use trunkline_sip::{
 };
 
 use crate::admission::{Admission, Limits};
-use crate::call::{Board, Command, Driver, DriverParts, Events, Intents, Mailbox, Shard};
+use crate::agent::{self, Errand};
+use crate::call::{
+    self, Board, Command, Driver, DriverParts, ErrandOrder, Events, Intents, Mailbox, Shard, Speech,
+};
 use crate::campaign::{Campaigns, Runner};
 use crate::cashier::Cashier;
 use crate::config::{Config, Database};
@@ -175,6 +178,7 @@ impl House {
             tts: tts.clone(),
             events,
             intents: intents(&journal),
+            errands: errands(&egress, &journal),
             callers: dialer::callers(&dialer),
             board: board.clone(),
         });
@@ -535,6 +539,35 @@ fn events(journal: &Journal, metrics: &Metrics) -> Events {
             );
         }
         journal.record(event);
+    })
+}
+
+/// What calls want from elsewhere is fetched by the one way out.
+fn errands(egress: &Egress, journal: &Journal) -> call::Errands {
+    let (runner, journal) = (agent::Errands::new(egress.clone()), journal.clone());
+    Arc::new(move |order| {
+        let (runner, journal) = (runner.clone(), journal.clone());
+        Box::pin(async move {
+            let ErrandOrder { call, hand, errand } = order;
+            match errand {
+                Errand::Sound { number, from } => {
+                    let clip = runner.sound(from).await;
+                    Command::Rendered { call, speech: Speech::Step(hand, number), clip }
+                }
+                Errand::Steps { url, occasion, face, key } => {
+                    let steps = match journal.find(call).zip(key) {
+                        Some((record, key)) => {
+                            runner.steps((&url, face), &occasion, &key, &record, wall_now()).await
+                        }
+                        None => Err("no key signs for this call".to_owned()),
+                    };
+                    if let Err(why) = &steps {
+                        tracing::info!(%call, why, "a call's guide is of no help");
+                    }
+                    Command::Guided { call, steps }
+                }
+            }
+        })
     })
 }
 

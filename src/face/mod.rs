@@ -16,8 +16,8 @@ pub mod twilio;
 pub mod voiceflow;
 
 use crate::model::{
-    Accepted, Application, BatchRefusal, CallRecord, EventKind, Face, Key, ObjectKind, ObjectProblem,
-    OutboundRequest, Refusal, StoredResponse, Timestamp, Untransferable,
+    Accepted, Application, BatchRefusal, CallRecord, EventKind, Face, Key, NotDone, ObjectKind,
+    ObjectProblem, Occasion, OutboundRequest, Refusal, Step, StoredResponse, Timestamp,
 };
 
 pub use list::{List, parse_list};
@@ -107,6 +107,29 @@ pub fn event(key: &Key, kind: EventKind, at: Timestamp, record: &CallRecord) -> 
     }
 }
 
+/// The body of the request that asks a call's guide what to do; `None` for a vendor without one.
+pub fn question(face: Face, occasion: &Occasion, at: Timestamp, record: &CallRecord) -> Option<String> {
+    match face {
+        Face::MiniVoice => Some(minivoice::question(occasion, at, record)),
+        Face::Nixflex | Face::ThunderPhone | Face::Voiceflow | Face::Twilio => None,
+    }
+}
+
+/// The steps of a document that a guide answered at `base`.
+pub fn steps(face: Face, base: &str, body: &[u8]) -> Result<Vec<Step>, UnreadableSteps> {
+    match face {
+        Face::MiniVoice => minivoice::steps(base, body),
+        Face::Nixflex | Face::ThunderPhone | Face::Voiceflow | Face::Twilio => {
+            Err(UnreadableSteps("this vendor has no such documents".to_owned()))
+        }
+    }
+}
+
+/// A document that says what to do cannot be understood, in one clause that quotes nothing of it.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct UnreadableSteps(pub String);
+
 /// What an event's body is.
 pub const fn content_type(face: Face) -> &'static str {
     match face {
@@ -152,7 +175,7 @@ pub enum Problem {
     CallNotFound,
     /// What was asked of the call cannot be done as it stands.
     #[error(transparent)]
-    CallNotLive(Untransferable),
+    CallNotLive(NotDone),
     /// The call has no recording, or not yet.
     #[error("this call has no recording, or not yet")]
     RecordingNotFound,

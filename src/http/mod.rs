@@ -17,6 +17,7 @@ mod objects;
 mod observe;
 mod originate;
 mod place;
+mod promises;
 mod recording;
 mod routes;
 mod server;

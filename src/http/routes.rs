@@ -8,6 +8,7 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use super::calls::PathText;
 use super::{Api, batch, billing, calls, control, doctor, health, objects, place, recording, trials, twilio};
 use crate::face::collection::Collection;
+use crate::face::native::control as native;
 use crate::model::ObjectKind;
 
 /// One route.
@@ -104,8 +105,19 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/dids", Key, || create(Dids)),
     route("GET", "/v1/dids/{id}", Key, || read(Dids)),
     // The switch's own, for any key of the tenant.
-    route("POST", "/v1/calls/{id}/hangup", Key, || post(control::hangup)),
-    route("POST", "/v1/calls/{id}/transfer", Key, || post(control::transfer)),
+    route("POST", "/v1/calls/{id}/hangup", Key, || control::order(control::hangup)),
+    route("POST", "/v1/calls/{id}/transfer", Key, || control::order(native::transfer)),
+    route("POST", "/v1/native/calls/{id}/hangup", Key, || control::order(control::hangup)),
+    route("POST", "/v1/native/calls/{id}/say", Key, || control::order(native::say)),
+    route("POST", "/v1/native/calls/{id}/play", Key, || control::order(native::play)),
+    route("POST", "/v1/native/calls/{id}/dtmf", Key, || control::order(native::dtmf)),
+    route("POST", "/v1/native/calls/{id}/mute", Key, || control::order(native::mute)),
+    route("POST", "/v1/native/calls/{id}/unmute", Key, || control::order(native::unmute)),
+    route("POST", "/v1/native/calls/{id}/hold", Key, || control::order(control::hold)),
+    route("POST", "/v1/native/calls/{id}/resume", Key, || control::order(control::resume)),
+    route("POST", "/v1/native/calls/{id}/transfer", Key, || control::order(native::transfer)),
+    route("POST", "/v1/native/calls/{id}/recording/start", Key, || control::order(control::start_recording)),
+    route("POST", "/v1/native/calls/{id}/recording/stop", Key, || control::order(control::stop_recording)),
     route("POST", "/v1/trunks/{id}/doctor", Key, || post(doctor::examine)),
     route("POST", "/v1/native/trunks/{id}/doctor", Key, || post(doctor::examine)),
     route("GET", "/v1/native/tenants", Key, || list(Native(ObjectKind::Tenant))),

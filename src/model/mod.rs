@@ -26,6 +26,7 @@ mod response;
 mod retry;
 mod secret;
 mod signing;
+mod step;
 mod tenancy;
 mod time;
 mod trunk;
@@ -52,7 +53,7 @@ pub use phone::{InvalidPhoneNumber, PhoneNumber};
 pub use plan::{CallPlan, Line, LineEnd, Said};
 pub use rate::{Hold, ListedRate, Rate, SpendControl};
 pub use record::{CallRecord, CallState, DialogRecord, Direction, WebhookTarget};
-pub use refusal::{Limit, Refusal, Untransferable};
+pub use refusal::{Limit, NotDone, Refusal};
 pub use request::{
     AgentChoice, Callback, FromPolicy, Idempotency, InlineAgent, OutboundRequest, SpeakOrder, Variable,
     VoicemailAction, WhenFull, interpolate,
@@ -61,6 +62,10 @@ pub use response::{Accepted, Placed, StoredResponse};
 pub use retry::{Retry, RetryReason};
 pub use secret::Secret;
 pub use signing::SigningKey;
+pub use step::{
+    DIGITS_MAX, Gather, GatherEnd, Guide, Occasion, SPOKEN_BYTES_MAX, STEPS_MAX, Side, Sound, Step,
+    URL_BYTES_MAX, WAIT_MAX,
+};
 pub use tenancy::{Draft, OBJECT_ID_LIMIT, Object, ObjectKind, ObjectProblem, Tenant, WebhookEndpoint};
 pub use time::Timestamp;
 pub use trunk::{

@@ -1,5 +1,7 @@
 //! The switch's own words for objects: the configuration's keys.
 
+pub mod control;
+
 use serde_json::{Value, json};
 
 use crate::face::resource::{Others, Shape, integer};
