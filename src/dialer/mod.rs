@@ -34,6 +34,7 @@ use crate::model::{
     StoredResponse, Timestamp, WhenFull,
 };
 use crate::store::{Intended, Replay, Store};
+use crate::webhook::Asker;
 
 pub(crate) use ids::Ids;
 pub use inbound::callers;
@@ -61,6 +62,8 @@ pub struct DialerParts {
     pub metrics: Metrics,
     /// Where the ends of calls that no shard ever had are told.
     pub events: Events,
+    /// Asks tenants' programs who answers calls that come in.
+    pub asker: Asker,
     /// What holds for every call.
     pub settings: Settings,
 }
@@ -234,8 +237,8 @@ impl Dialer {
         let record = self.0.parts.settings.recordings.is_some();
         let now = (Instant::now(), wall_now());
         let mut ticket = plan::freeze(call, request, route, key.clone(), application, record, now)?;
-        if let (None, Some(key)) = (&ticket.record.webhook, &key) {
-            ticket.record.webhook = self.0.parts.directory.snapshot().endpoint_for(key);
+        if let Some(key) = &key {
+            ticket.record.endpoints = self.0.parts.directory.snapshot().endpoints_for(key.tenant, key.face);
         }
         Ok(ticket)
     }
