@@ -117,7 +117,7 @@ impl Backlog {
 #[cfg(test)]
 mod tests {
     use trunkline_media::Seat;
-    use trunkline_media::port::{Marked, pair};
+    use trunkline_media::port::{Marked, Pace, pair};
 
     use super::*;
 
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn pieces_of_any_length_become_frames_and_lose_nothing() {
         for size in [1, 7, 159, 160, 161, 1_000] {
-            let (mut port, mut seat) = pair();
+            let (mut port, mut seat) = pair(Pace::Queued);
             let mut backlog = Backlog::default();
             let sound: Vec<u8> = (0..160 * 50).map(|n| (n % 251) as u8).collect();
             let mut heard = vec![];
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_mark_is_reached_with_the_frame_that_ends_behind_it() {
-        let (mut port, mut seat) = pair();
+        let (mut port, mut seat) = pair(Pace::Queued);
         let mut backlog = Backlog::default();
         backlog.push(&[1; 200]);
         backlog.mark(5);
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn half_a_frame_that_stays_half_is_heard_with_silence_behind_it() {
-        let (mut port, mut seat) = pair();
+        let (mut port, mut seat) = pair(Pace::Queued);
         let mut backlog = Backlog::default();
         backlog.push(&[3; 100]);
         backlog.mark(9);
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn what_was_cleared_is_not_heard_and_later_marks_stand_right() {
-        let (mut port, mut seat) = pair();
+        let (mut port, mut seat) = pair(Pace::Queued);
         let mut backlog = Backlog::default();
         backlog.push(&[1; 160 * 100]);
         backlog.mark(1);
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_minute_fills_it_and_room_is_given_back() {
-        let (mut port, mut seat) = pair();
+        let (mut port, mut seat) = pair(Pace::Queued);
         let mut backlog = Backlog::default();
         backlog.push(&[1; FULL - 1]);
         assert!(!backlog.is_full());
