@@ -182,6 +182,7 @@ impl House {
             events,
             intents: intents(&journal),
             errands: errands(&egress, &journal),
+            egress: egress.clone(),
             callers: dialer::callers(&dialer),
             board: board.clone(),
         });

@@ -13,7 +13,8 @@ const fn places(kind: ObjectKind) -> &'static [&'static [&'static str]] {
         ObjectKind::Trunk => &[&["password"], &["inbound", "password"], &["tls", "key"], &["stir", "key"]],
         ObjectKind::Key => &[&[StoredKey::SIGNING]],
         ObjectKind::WebhookEndpoint | ObjectKind::Application => &[&["secret"]],
-        ObjectKind::Tenant | ObjectKind::Agent | ObjectKind::Number => &[],
+        ObjectKind::Agent => &[&["stream", "authorization"]],
+        ObjectKind::Tenant | ObjectKind::Number => &[],
     }
 }
 

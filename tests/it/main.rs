@@ -2,6 +2,7 @@
 
 mod batch;
 mod billing;
+mod bots;
 mod callees;
 mod calls_outbound;
 mod calls_read;
