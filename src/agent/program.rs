@@ -145,6 +145,13 @@ impl Program {
         program
     }
 
+    /// One whose first steps are known.
+    pub fn of(steps: Vec<Step>) -> Self {
+        let mut program = Self::default();
+        program.load(steps);
+        program
+    }
+
     /// These steps take the place of what is left.
     pub fn load(&mut self, steps: Vec<Step>) {
         if self.state == State::Stopped {

@@ -9,6 +9,7 @@ mod nixflex;
 mod seeds;
 mod thunderphone;
 mod twilio;
+mod twilio_documents;
 mod voiceflow;
 
 use serde_json::{Value, json};

@@ -91,6 +91,14 @@ impl Call {
             // A machine is left its message, and nothing else.
             _ if matches!(self.phase, Phase::LeavingMessage) => Err(NotDone::NotTalking),
             _ if self.operator.left() >= STEPS_MAX => Err(NotDone::Full),
+            // Whoever guides the call is elsewhere from now on: what it has said is over.
+            Step::Redirect(_) if self.plan.guide.is_some() => {
+                self.control.interrupted = true;
+                self.order(cx, Media::Clear);
+                self.guided.load(vec![step]);
+                self.run(cx, Hand::Guide);
+                Ok(())
+            }
             step @ (Step::Say(_) | Step::Play(_) | Step::Pause(_) | Step::Gather(_) | Step::Redirect(_)) => {
                 if interrupt {
                     self.control.interrupted = true;
