@@ -33,11 +33,12 @@ use crate::directory::{Directory, Registry, RegistryParts};
 use crate::doctor::Practice;
 use crate::egress::{Egress, EgressError, Policy};
 use crate::face::link::Links;
-use crate::http::{self, Api, Bounds, RateLimits, Readiness};
+use crate::http::{self, Api, Bounds, RateLimits, Readiness, Rehearse};
 use crate::journal::{self, Journal};
 use crate::keyfile;
-use crate::metrics::{self, Metrics};
+use crate::metrics::{self, Metrics, trunk_label};
 use crate::model::{CallFact, Timestamp, numbering};
+use crate::rehearsal::Rehearsal;
 use crate::store::{DatabaseTarget, Store, StoreError};
 use crate::tts::Tts;
 use crate::webhook::{self, Asker, Keys, Wake, Webhooks};
@@ -343,7 +344,11 @@ impl House {
             }
             let now = Instant::now();
             for trunk in directory.snapshot().trunks() {
-                metrics.export_trunk(&trunk.name, &admission.report(now, trunk), now);
+                metrics.export_trunk(
+                    &trunk_label(trunk.tenant, &trunk.name),
+                    &admission.report(now, trunk),
+                    now,
+                );
             }
             if let Some(media) = media.upgrade() {
                 metrics.export_media(&media.counters());
@@ -387,6 +392,13 @@ impl House {
             cashier: self.cashier.clone(),
             operator_token: keyfile::operator_token(&config.data_dir).map_err(io_error("the key file"))?,
             registry: self.registry.clone(),
+            rehearse: {
+                let rehearsal = Rehearsal::new(self.tts.clone());
+                Rehearse::new(move |test| {
+                    let rehearsal = rehearsal.clone();
+                    async move { rehearsal.run(test).await }
+                })
+            },
             egress: self.egress.clone(),
             admission: self.admission.clone(),
             campaigns,
@@ -529,7 +541,8 @@ fn events(journal: &Journal, metrics: &Metrics) -> Events {
         }
         if let CallFact::Ended(outcome) = &event.fact {
             let record = journal.find(event.call);
-            metrics.call_ended(record.as_ref().map_or("", |record| &record.trunk), outcome);
+            let label = record.as_ref().map(|record| trunk_label(record.tenant, &record.trunk));
+            metrics.call_ended(label.as_deref().unwrap_or_default(), outcome);
             tracing::info!(
                 call = %event.call,
                 disposition = outcome.disposition.as_str(),

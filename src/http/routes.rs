@@ -74,6 +74,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/call", Key, || post(place::thunderphone)),
     route("GET", "/v1/calls/{id}/audio", Key, || get(recording::audio)),
     route("GET", "/v1/calls/{id}/transcript", Key, || get(calls::transcript)),
+    route("POST", "/v1/test-calls", Key, || post(trials::test_call)),
     route("POST", "/v1/phone-numbers/{id}/verify-voip", Key, || post(trials::verify_voip)),
     route("POST", "/v1/developer/webhook-endpoints/{id}/test", Key, || post(trials::endpoint)),
     route("GET", "/v1/billing", Key, || get(billing::account)),

@@ -123,6 +123,7 @@ impl House {
             admission: Admission::new(Limits::default()),
             metrics: Metrics::new(),
             readiness: Readiness::new(|| Err("draining".into())),
+            rehearse: super::Rehearse::nobody(),
             public_url: None,
             links: None,
             data_dir: data_dir.path().into(),

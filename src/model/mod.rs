@@ -28,6 +28,7 @@ mod secret;
 mod signing;
 mod step;
 mod tenancy;
+mod test_call;
 mod time;
 mod trunk;
 mod zone;
@@ -67,6 +68,7 @@ pub use step::{
     URL_BYTES_MAX, WAIT_MAX,
 };
 pub use tenancy::{Draft, OBJECT_ID_LIMIT, Object, ObjectKind, ObjectProblem, Tenant, WebhookEndpoint};
+pub use test_call::{TestCall, TestCallee, TestReport};
 pub use time::Timestamp;
 pub use trunk::{
     AudioCodec, CallerId, Destinations, DtmfMode, FromUser, Inbound, ReferPolicy, Registration,

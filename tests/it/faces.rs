@@ -7,6 +7,7 @@ mod links;
 mod minivoice;
 mod nixflex;
 mod seeds;
+mod test_calls;
 mod thunderphone;
 mod twilio;
 mod twilio_documents;
