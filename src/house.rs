@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "a shell: it starts the tasks")]
 
 mod keeping;
+mod retention;
 
 use std::collections::BTreeSet;
 use std::fs::DirBuilder;
@@ -33,13 +34,13 @@ use crate::directory::{Directory, Registry, RegistryParts};
 use crate::doctor::Practice;
 use crate::egress::{Egress, EgressError, Policy};
 use crate::face::link::Links;
-use crate::http::{self, Api, Bounds, RateLimits, Readiness, Rehearse};
+use crate::http::{self, Api, Bounds, RateLimits, Readiness, Rehearse, Streams};
 use crate::journal::{self, Journal};
 use crate::keyfile;
 use crate::metrics::{self, Metrics, trunk_label};
 use crate::model::{CallFact, Timestamp, numbering};
 use crate::rehearsal::Rehearsal;
-use crate::store::{DatabaseTarget, Store, StoreError};
+use crate::store::{DatabaseTarget, Retention, Store, StoreError};
 use crate::tts::Tts;
 use crate::webhook::{self, Asker, Keys, Wake, Webhooks};
 use keeping::{Keeping, doors};
@@ -98,6 +99,8 @@ pub struct House {
     registry: Registry,
     /// The way out.
     egress: Egress,
+    /// Tells the webhooks' worker that there is work.
+    wake: Wake,
     tasks: Vec<(CancellationToken, JoinHandle<()>)>,
 }
 
@@ -122,7 +125,7 @@ impl House {
         let cashier = cashier(&config, &options, &store).await?;
         let journal_config =
             journal::Config { data_dir: config.data_dir.clone(), ..journal::Config::default() };
-        let journal = Journal::start(store.clone(), journal_config, wake);
+        let journal = Journal::start(store.clone(), journal_config, wake.clone());
         let tts = options.tts.unwrap_or_else(|| Tts::new(config.tts.command.clone()));
         let recordings = recordings(&config)?;
 
@@ -197,6 +200,7 @@ impl House {
             admission,
             registry,
             egress,
+            wake,
             tasks: Vec::new(),
         };
         house.task(|stop| driver.run(stop));
@@ -215,6 +219,9 @@ impl House {
         if let Some(cashier) = house.cashier.clone() {
             house.task(|stop| cashier.run(stop));
         }
+        let retention = Retention { events: config.events.keep, deliveries: config.webhooks.keep };
+        let store = house.store.clone();
+        house.task(|stop| retention::run(store, retention, stop));
         let campaigns = house.campaigns(&metrics, options.ephemeral).await?;
         house.open_http(&config, metrics, campaigns).await?;
         Ok(house)
@@ -383,12 +390,15 @@ impl House {
             TcpListener::bind(listen).await.map_err(io_error(&format!("HTTP cannot listen on {listen}")))?;
         self.http = listener.local_addr().map_err(io_error("HTTP"))?;
         let (dialer, store) = (self.dialer.clone(), self.store.clone());
+        let streams = Streams::default();
         let api = Api::from(http::Parts {
             originate: self.dialer.clone().into(),
             control: self.dialer.clone().into(),
             directory: self.directory.clone(),
             store: self.store.clone(),
             journal: self.journal.clone(),
+            streams: streams.clone(),
+            wake: self.wake.clone(),
             cashier: self.cashier.clone(),
             operator_token: keyfile::operator_token(&config.data_dir).map_err(io_error("the key file"))?,
             registry: self.registry.clone(),
@@ -423,7 +433,14 @@ impl House {
             header_timeout: config.http.header_timeout,
             drain: HTTP_DRAIN,
         };
-        self.task(|stop| http::serve(listener, http::router(api), metrics, bounds, stop));
+        // A stream has no end of its own: it would be waited for, and cut.
+        self.task(|stop| async move {
+            let closing = async {
+                stop.cancelled().await;
+                streams.close();
+            };
+            tokio::join!(http::serve(listener, http::router(api), metrics, bounds, stop.clone()), closing);
+        });
         Ok(())
     }
 }
@@ -517,7 +534,10 @@ fn webhooks(
 ) -> Result<(Arc<Webhooks>, Wake, Egress), HouseError> {
     let policy = policy(config);
     let keys = directory.clone();
-    let keys: Keys = Arc::new(move |key| keys.snapshot().signer(key));
+    let keys: Keys = Arc::new(move |key| {
+        let (key, url) = keys.snapshot().signer(key)?;
+        Some(webhook::Signer { key, url })
+    });
     let wake = Wake::default();
     let egress = Egress::new(policy)?;
     let settings = webhook::Config { links: links(config)?, ..webhook::Config::default() };

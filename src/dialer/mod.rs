@@ -237,8 +237,8 @@ impl Dialer {
         let record = self.0.parts.settings.recordings.is_some();
         let now = (Instant::now(), wall_now());
         let mut ticket = plan::freeze(call, request, route, key.clone(), application, record, now)?;
-        if let (None, Some(key)) = (&ticket.record.webhook, &key) {
-            ticket.record.webhook = self.0.parts.directory.snapshot().endpoint_for(key);
+        if let Some(key) = &key {
+            ticket.record.endpoints = self.0.parts.directory.snapshot().endpoints_for(key.tenant, key.face);
         }
         Ok(ticket)
     }

@@ -231,6 +231,7 @@ fn blank(
         metadata: None,
         unknown_variables: Vec::new(),
         webhook: None,
+        endpoints: Vec::new(),
         hold: None,
         charge: None,
         state: CallState::Dialing,

@@ -137,6 +137,34 @@ pub fn steps(face: Face, base: &str, body: &[u8]) -> Result<Vec<Step>, Unreadabl
 #[error("{0}")]
 pub struct UnreadableSteps(pub String);
 
+/// An event as a stream tells it to the holder of this key: its name and its JSON document. What its vendor documents is told in
+/// that vendor's words; everything else, and all that is no JSON there, in the switch's own.
+pub fn told(
+    key: &Key,
+    id: u64,
+    kind: EventKind,
+    at: Timestamp,
+    record: &CallRecord,
+) -> (&'static str, String) {
+    let documented = |kind: EventKind| key.face.events().contains(&kind).then_some(kind);
+    // Who doesn't tell a call that failed from one that is over hears that it is over.
+    let over = || (kind == EventKind::Failed).then_some(EventKind::Completed).and_then(documented);
+    match documented(kind).or_else(over) {
+        Some(kind) if key.face != Face::Twilio => (event_name(key.face, kind), event(key, kind, at, record)),
+        _ => (kind.as_str(), native::record::event(id, kind, at, record)),
+    }
+}
+
+/// What a vendor calls an event.
+const fn event_name(face: Face, kind: EventKind) -> &'static str {
+    match (face, kind) {
+        (Face::ThunderPhone, EventKind::Completed) => "telephony.complete",
+        (Face::Voiceflow, EventKind::Started) => "runtime.call.start",
+        (Face::Voiceflow, EventKind::Completed) => "runtime.call.end",
+        (_, kind) => kind.as_str(),
+    }
+}
+
 /// What an event's body is.
 pub const fn content_type(face: Face) -> &'static str {
     match face {
@@ -243,6 +271,8 @@ pub fn object_problem(problem: &ObjectProblem) -> (u16, &'static str) {
         ObjectProblem::InUse(_) => (409, "in_use"),
         ObjectProblem::Changed => (412, "changed_meanwhile"),
         ObjectProblem::Forbidden => (403, "forbidden"),
+        ObjectProblem::DeliveryNotFound => (404, "delivery_not_found"),
+        ObjectProblem::DeliveryPending => (409, "delivery_pending"),
     }
 }
 
