@@ -365,7 +365,9 @@ impl Program {
             }
             Step::Redirect(url) => self.ask(Some(url), Occasion::Redirected),
             Step::Hangup => {
-                self.stop();
+                // What was ordered before it is still done.
+                self.tasks.clear();
+                self.state = State::Stopped;
                 self.orders.push_back(Order::Hangup);
             }
             Step::Hold => self.hold(true),
