@@ -70,6 +70,8 @@ pub enum Order {
 pub struct Program {
     tasks: VecDeque<Task>,
     state: State,
+    /// What is heard now.
+    heard: Option<Arc<Clip>>,
     /// Digits that are awaited.
     gathering: Option<Gathering>,
     /// The next sound's number.
@@ -230,6 +232,13 @@ impl Program {
         }
     }
 
+    /// A sound was cut short, and is to be heard again from its beginning.
+    pub fn recall(&mut self, mark: u32) {
+        if let (true, Some(clip)) = (self.state == State::Playing(mark), &self.heard) {
+            self.orders.push_back(Order::Play { clip: Arc::clone(clip), mark });
+        }
+    }
+
     /// The time that was asked for is over.
     pub fn timed_out(&mut self) {
         match self.state {
@@ -315,6 +324,7 @@ impl Program {
 
     /// Does the next steps, up to one that has to be waited for.
     fn advance(&mut self) {
+        self.heard = None;
         self.state = State::Idle;
         while self.state == State::Idle {
             let Some(task) = self.tasks.pop_front() else {
@@ -337,6 +347,7 @@ impl Program {
     fn sound(&mut self, number: u32, from: Source, ready: Ready) {
         match ready {
             Ready::Clip(clip) => {
+                self.heard = Some(Arc::clone(&clip));
                 self.orders.push_back(Order::Play { clip, mark: number });
                 self.state = State::Playing(number);
             }
@@ -361,7 +372,9 @@ impl Program {
             }
             Step::Redirect(url) => self.ask(Some(url), Occasion::Redirected),
             Step::Hangup => {
-                self.stop();
+                // What was ordered before it is still done.
+                self.tasks.clear();
+                self.state = State::Stopped;
                 self.orders.push_back(Order::Hangup);
             }
             Step::Hold => self.hold(true),

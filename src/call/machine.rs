@@ -157,7 +157,10 @@ impl Call {
             SipEvent::Ended { end, .. } => self.dialog_over(cx, end),
             SipEvent::Offer { body, .. } => self.renegotiate(cx, body.as_ref()),
             SipEvent::Confirmed { body, dialog, .. } => self.confirmed(cx, body.as_ref(), dialog),
-            SipEvent::Reanswered { body, .. } => self.reanswered(cx, body.as_ref()),
+            SipEvent::Reanswered { body, .. } => {
+                self.reanswered(cx, body.as_ref());
+                self.hold_agreed(cx);
+            }
             SipEvent::Info { body: Some(body), .. } => self.informed(cx, &body),
             SipEvent::OfferRefused { status, .. } => self.hold_refused(cx, status),
             SipEvent::Traced { direction, message, .. } => self.traced(cx, direction, &message),

@@ -96,6 +96,7 @@ pub const ROUTES: &[Route] = &[
     route("DELETE", "/v1/developer/webhook-endpoints/{id}", Key, || remove(Endpoints)),
     // MiniVoice alone.
     route("POST", "/v1/calls", Key, || post(place::minivoice)),
+    route("POST", "/v1/calls/{id}/recordings", Key, || post(control::recordings)),
     route("GET", "/v1/trunks", Key, || list(Trunks)),
     route("POST", "/v1/trunks", Key, || create(Trunks)),
     route("GET", "/v1/trunks/{id}", Key, || read(Trunks)),

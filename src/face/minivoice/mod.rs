@@ -5,6 +5,7 @@ pub mod billing;
 mod error;
 mod event;
 mod record;
+mod recording;
 mod request;
 pub mod resource;
 
@@ -12,4 +13,5 @@ pub use actions::{question, steps};
 pub use error::error;
 pub use event::{event, sign};
 pub use record::{call, calls, created};
+pub use recording::{parse_recording, recording};
 pub use request::parse;
