@@ -3,6 +3,7 @@
 mod campaigns;
 mod cluster;
 mod cost;
+mod event_log;
 mod objects;
 mod place;
 
