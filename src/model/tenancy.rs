@@ -28,6 +28,8 @@ pub struct WebhookEndpoint {
     pub enabled: bool,
     /// What signs them.
     pub signing: Secret<String>,
+    /// What signed them before it was rotated, and signs beside it until then.
+    pub previous: Option<(Secret<String>, Timestamp)>,
 }
 
 /// No object of the store's has an id that reaches it, and none of the configuration file's has one below it.

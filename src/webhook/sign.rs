@@ -11,15 +11,26 @@ use crate::face;
 use crate::model::{CallId, Face};
 use crate::store::Delivery;
 
-/// Names and values. The id is the same on every try, the times and signatures are each try's own.
+const SIGNATURE: &str = "webhook-signature";
+
+/// Names and values. The id is the same on every try, the times and signatures are each try's own. A secret that was rotated
+/// signs beside the new one, as Standard Webhooks allows; the faces' own headers have room for one signature, the new one's.
 pub(super) fn headers(
     delivery: &Delivery,
-    secret: &str,
+    (secret, previous): (&str, Option<&str>),
     unix_seconds: i64,
     body: &[u8],
 ) -> Vec<(&'static str, String)> {
     let target = &delivery.target;
-    signed(target.face, secret, &target.url, message_id(delivery), unix_seconds, body)
+    let id = message_id(delivery);
+    let beside = previous.map(|previous| standard(previous, &id, unix_seconds, body));
+    let mut headers = signed(target.face, secret, &target.url, id, unix_seconds, body);
+    if let (Some(beside), Some((_, signatures))) =
+        (beside, headers.iter_mut().find(|(name, _)| *name == SIGNATURE))
+    {
+        *signatures = format!("{signatures} {beside}");
+    }
+    headers
 }
 
 /// The headers of any event for this receiver.
@@ -37,7 +48,7 @@ pub fn signed(
         ("content-type", face::content_type(face).into()),
         ("webhook-id", id),
         ("webhook-timestamp", unix_seconds.to_string()),
-        ("webhook-signature", signature),
+        (SIGNATURE, signature),
     ]);
     headers
 }

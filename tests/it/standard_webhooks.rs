@@ -56,7 +56,7 @@ fn shown(delivery: &Delivery, secret: &str) -> Value {
 fn the_libraries_of_two_other_languages_verify_what_is_delivered_and_nothing_else() {
     let (own, of_tenant) = (Receiver::start(), Receiver::start());
     let (switch, _callees) = ring(Setup::new().webhook(&own.url()));
-    let (_, secret) = endpoint(&switch, &of_tenant, json!([]));
+    let (id, secret) = endpoint(&switch, &of_tenant, json!([]));
     assert!(secret.starts_with("whsec_"), "a library takes it as it is");
     switch.call_with(json!({ "to_number": number(Persona::Busy), "metadata": { "name": "Zoë \u{1f600}" } }));
     let mut deliveries = Vec::new();
@@ -66,6 +66,14 @@ fn the_libraries_of_two_other_languages_verify_what_is_delivered_and_nothing_els
     // A secret of another form is given to them in theirs.
     let in_their_form = format!("whsec_{}", STANDARD.encode(SECRET));
     deliveries.push(shown(&own.await_deliveries(1)[0], &in_their_form));
+    // Rotated, the new secret verifies at once, and the old one for a day yet.
+    let rotated =
+        switch.client().post(&format!("/v1/native/webhook-endpoints/{id}/rotate-secret"), &json!({}));
+    let new_secret = rotated.json["secret"].as_str().expect("shown once").to_owned();
+    assert_ne!(new_secret, secret);
+    switch.call_with(json!({ "to_number": number(Persona::Busy) }));
+    let after = of_tenant.await_deliveries(4).remove(3);
+    deliveries.extend([shown(&after, &new_secret), shown(&after, &secret)]);
     let good = deliveries.len();
     let mut changed = deliveries[0].clone();
     changed["body"] =
