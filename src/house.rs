@@ -22,7 +22,10 @@ use trunkline_sip::{
 };
 
 use crate::admission::{Admission, Limits};
-use crate::call::{Board, Command, Driver, DriverParts, Events, Intents, Mailbox, Shard};
+use crate::agent::{self, Errand};
+use crate::call::{
+    self, Board, Command, Driver, DriverParts, ErrandOrder, Events, Intents, Mailbox, Shard, Speech,
+};
 use crate::campaign::{Campaigns, Runner};
 use crate::cashier::Cashier;
 use crate::config::{Config, Database};
@@ -30,6 +33,7 @@ use crate::dialer::{self, Dialer, DialerParts, Settings};
 use crate::directory::{Directory, Registry, RegistryParts};
 use crate::doctor::Practice;
 use crate::egress::{Egress, EgressError, Policy};
+use crate::face::link::Links;
 use crate::http::{self, Api, Bounds, RateLimits, Readiness, Streams};
 use crate::journal::{self, Journal};
 use crate::keyfile;
@@ -37,7 +41,7 @@ use crate::metrics::{self, Metrics};
 use crate::model::{CallFact, Timestamp, numbering};
 use crate::store::{DatabaseTarget, Retention, Store, StoreError};
 use crate::tts::Tts;
-use crate::webhook::{self, Keys, Wake, Webhooks};
+use crate::webhook::{self, Asker, Keys, Wake, Webhooks};
 use keeping::{Keeping, doors};
 
 /// Why the house could not be built.
@@ -156,6 +160,7 @@ impl House {
             mailbox: mailbox.clone(),
             metrics: metrics.clone(),
             events: Arc::clone(&events),
+            asker: Asker::new(egress.clone()),
             settings: Settings {
                 recordings,
                 advertise: config.media.advertise,
@@ -176,6 +181,7 @@ impl House {
             tts: tts.clone(),
             events,
             intents: intents(&journal),
+            errands: errands(&egress, &journal),
             callers: dialer::callers(&dialer),
             board: board.clone(),
         });
@@ -402,6 +408,8 @@ impl House {
                 (false, true) => Ok(()),
             }),
             data_dir: config.data_dir.clone(),
+            public_url: config.http.public_url.clone(),
+            links: links(config)?,
             body_hash_key: keyfile::body_hash(&config.data_dir).map_err(io_error("the key file"))?,
             body_max: config.http.body_max,
             batch_body_max: config.http.batch_body_max,
@@ -521,9 +529,16 @@ fn webhooks(
     });
     let wake = Wake::default();
     let egress = Egress::new(policy)?;
-    let webhooks =
-        Webhooks::start(store.clone(), egress.clone(), keys, wake.clone(), webhook::Config::default());
+    let settings = webhook::Config { links: links(config)?, ..webhook::Config::default() };
+    let webhooks = Webhooks::start(store.clone(), egress.clone(), keys, wake.clone(), settings);
     Ok((Arc::new(webhooks), wake, egress))
+}
+
+/// What recordings are fetched by without a key, if it is known how the world reaches us.
+fn links(config: &Config) -> Result<Option<Links>, HouseError> {
+    let Some(base) = &config.http.public_url else { return Ok(None) };
+    let key = keyfile::link_key(&config.data_dir).map_err(io_error("the key file"))?;
+    Ok(Some(Links::new(base.clone(), key)))
 }
 
 /// Events go to the journal; an end is counted by its trunk, which the journal knows.
@@ -545,6 +560,35 @@ fn events(journal: &Journal, metrics: &Metrics) -> Events {
             );
         }
         journal.record(event);
+    })
+}
+
+/// What calls want from elsewhere is fetched by the one way out.
+fn errands(egress: &Egress, journal: &Journal) -> call::Errands {
+    let (runner, journal) = (agent::Errands::new(egress.clone()), journal.clone());
+    Arc::new(move |order| {
+        let (runner, journal) = (runner.clone(), journal.clone());
+        Box::pin(async move {
+            let ErrandOrder { call, hand, errand } = order;
+            match errand {
+                Errand::Sound { number, from } => {
+                    let clip = runner.sound(from).await;
+                    Command::Rendered { call, speech: Speech::Step(hand, number), clip }
+                }
+                Errand::Steps { url, occasion, face, key } => {
+                    let steps = match journal.find(call).zip(key) {
+                        Some((record, key)) => {
+                            runner.steps((&url, face), &occasion, &key, &record, wall_now()).await
+                        }
+                        None => Err("no key signs for this call".to_owned()),
+                    };
+                    if let Err(why) = &steps {
+                        tracing::info!(%call, why, "a call's guide is of no help");
+                    }
+                    Command::Guided { call, steps }
+                }
+            }
+        })
     })
 }
 

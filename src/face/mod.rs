@@ -4,6 +4,7 @@
 
 mod body;
 pub mod collection;
+pub mod link;
 mod list;
 pub mod minivoice;
 pub mod money;
@@ -15,8 +16,8 @@ pub mod twilio;
 pub mod voiceflow;
 
 use crate::model::{
-    Accepted, Application, BatchRefusal, CallRecord, EventKind, Face, Key, ObjectKind, ObjectProblem,
-    OutboundRequest, Refusal, StoredResponse, Timestamp, Untransferable,
+    Accepted, Application, BatchRefusal, CallRecord, EventKind, Face, Key, NotDone, ObjectKind,
+    ObjectProblem, Occasion, OutboundRequest, Refusal, Step, StoredResponse, Timestamp,
 };
 
 pub use list::{List, parse_list};
@@ -106,6 +107,29 @@ pub fn event(key: &Key, kind: EventKind, at: Timestamp, record: &CallRecord) -> 
     }
 }
 
+/// The body of the request that asks a call's guide what to do; `None` for a vendor without one.
+pub fn question(face: Face, occasion: &Occasion, at: Timestamp, record: &CallRecord) -> Option<String> {
+    match face {
+        Face::MiniVoice => Some(minivoice::question(occasion, at, record)),
+        Face::Nixflex | Face::ThunderPhone | Face::Voiceflow | Face::Twilio => None,
+    }
+}
+
+/// The steps of a document that a guide answered at `base`.
+pub fn steps(face: Face, base: &str, body: &[u8]) -> Result<Vec<Step>, UnreadableSteps> {
+    match face {
+        Face::MiniVoice => minivoice::steps(base, body),
+        Face::Nixflex | Face::ThunderPhone | Face::Voiceflow | Face::Twilio => {
+            Err(UnreadableSteps("this vendor has no such documents".to_owned()))
+        }
+    }
+}
+
+/// A document that says what to do cannot be understood, in one clause that quotes nothing of it.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct UnreadableSteps(pub String);
+
 /// An event as a stream tells it to the holder of this key: its name and its JSON document. What its vendor documents is told in
 /// that vendor's words; everything else, and all that is no JSON there, in the switch's own.
 pub fn told(
@@ -179,7 +203,7 @@ pub enum Problem {
     CallNotFound,
     /// What was asked of the call cannot be done as it stands.
     #[error(transparent)]
-    CallNotLive(Untransferable),
+    CallNotLive(NotDone),
     /// The call has no recording, or not yet.
     #[error("this call has no recording, or not yet")]
     RecordingNotFound,

@@ -11,6 +11,7 @@ use super::{
     recording, trials, twilio,
 };
 use crate::face::collection::Collection;
+use crate::face::native::control as orders;
 use crate::model::ObjectKind;
 
 /// One route.
@@ -107,8 +108,19 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/dids", Key, || create(Dids)),
     route("GET", "/v1/dids/{id}", Key, || read(Dids)),
     // The switch's own, for any key of the tenant.
-    route("POST", "/v1/calls/{id}/hangup", Key, || post(control::hangup)),
-    route("POST", "/v1/calls/{id}/transfer", Key, || post(control::transfer)),
+    route("POST", "/v1/calls/{id}/hangup", Key, || control::order(control::hangup)),
+    route("POST", "/v1/calls/{id}/transfer", Key, || control::order(orders::transfer)),
+    route("POST", "/v1/native/calls/{id}/hangup", Key, || control::order(control::hangup)),
+    route("POST", "/v1/native/calls/{id}/say", Key, || control::order(orders::say)),
+    route("POST", "/v1/native/calls/{id}/play", Key, || control::order(orders::play)),
+    route("POST", "/v1/native/calls/{id}/dtmf", Key, || control::order(orders::dtmf)),
+    route("POST", "/v1/native/calls/{id}/mute", Key, || control::order(orders::mute)),
+    route("POST", "/v1/native/calls/{id}/unmute", Key, || control::order(orders::unmute)),
+    route("POST", "/v1/native/calls/{id}/hold", Key, || control::order(control::hold)),
+    route("POST", "/v1/native/calls/{id}/resume", Key, || control::order(control::resume)),
+    route("POST", "/v1/native/calls/{id}/transfer", Key, || control::order(orders::transfer)),
+    route("POST", "/v1/native/calls/{id}/recording/start", Key, || control::order(control::start_recording)),
+    route("POST", "/v1/native/calls/{id}/recording/stop", Key, || control::order(control::stop_recording)),
     route("POST", "/v1/trunks/{id}/doctor", Key, || post(doctor::examine)),
     route("POST", "/v1/native/trunks/{id}/doctor", Key, || post(doctor::examine)),
     route("GET", "/v1/native/tenants", Key, || list(Native(ObjectKind::Tenant))),

@@ -129,6 +129,8 @@ impl House {
             admission: Admission::new(Limits::default()),
             metrics: Metrics::new(),
             readiness: Readiness::new(|| Err("draining".into())),
+            public_url: None,
+            links: None,
             data_dir: data_dir.path().into(),
             body_hash_key: [7; 32],
             body_max: BODY_MAX,

@@ -102,7 +102,16 @@ impl Books {
                 Arc::make_mut(&mut entry.record).dead_air.get_or_insert(*dead_air);
                 return false;
             }
+            CallFact::RecordingStarted => {
+                let (event, at) = (EventKind::RecordingStarted, clock.civil(event.at));
+                let wanted = entry.record.webhook.as_ref().is_some_and(|to| to.events.has(event));
+                if !wanted {
+                    return false;
+                }
+                Write::Told { call: entry.record.call, event, at }
+            }
             CallFact::Diverted { .. }
+            | CallFact::Controlled { .. }
             | CallFact::Transfer { .. }
             | CallFact::EarlyMedia
             | CallFact::BargeIn

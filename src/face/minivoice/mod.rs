@@ -1,5 +1,6 @@
 //! MiniVoice: calls of an application, reads and events, as its documents say (seed 004).
 
+mod actions;
 pub mod billing;
 mod error;
 mod event;
@@ -7,6 +8,7 @@ mod record;
 mod request;
 pub mod resource;
 
+pub use actions::{question, steps};
 pub use error::error;
 pub use event::{event, sign};
 pub use record::{call, calls, created};

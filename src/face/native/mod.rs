@@ -5,6 +5,8 @@ pub mod delivery;
 pub mod query;
 pub mod record;
 
+pub mod control;
+
 use serde_json::{Value, json};
 
 use crate::face::resource::{Others, Shape, integer};
