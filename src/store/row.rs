@@ -254,6 +254,8 @@ pub(super) struct EndedRow<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     recording_error: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    media: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     charge: Option<i64>,
 }
 
@@ -277,6 +279,7 @@ impl<'a> From<&'a CallRecord> for EndedRow<'a> {
             dead_air_ms: record.dead_air.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX >> 1)),
             recording: record.recording.as_deref(),
             recording_error: record.recording_error.as_deref(),
+            media: record.media.as_ref().map(|media| serde_json::to_string(media).expect("numbers")),
             charge: record.charge.map(|charge| charge.0),
         }
     }
@@ -403,7 +406,7 @@ pub(super) const CALL_COLUMNS: &str = "c.call, c.tenant, c.direction, c.key_id, 
      c.sip_call_id, c.campaign, c.batch, c.recipient, c.metadata, c.unknown_variables, c.webhook_url, c.webhook_face, c.webhook_key, \
      c.webhook_events, c.webhook_endpoints, c.application, c.state, \
      c.created_at, c.ringing_at, c.answered_at, c.ended_at, c.disposition, c.ended_by, c.sip_status, c.q850, c.detail, \
-     c.verdict, c.verdict_reason, c.verdict_evidence, c.dead_air_ms, c.recording, c.recording_error, \
+     c.verdict, c.verdict_reason, c.verdict_evidence, c.dead_air_ms, c.recording, c.recording_error, c.media, \
      c.invites, c.hold, c.charge";
 
 /// A row of `calls`.
@@ -452,6 +455,10 @@ pub(super) fn read_call(row: &impl Columns) -> Result<CallRecord, StoreError> {
         dead_air: id(row, "dead_air_ms")?.map(std::time::Duration::from_millis),
         recording: row.text("recording")?,
         recording_error: row.text("recording_error")?,
+        media: match row.text("media")? {
+            Some(text) => Some(serde_json::from_str(&text).map_err(|_| StoreError::Corrupt("media"))?),
+            None => None,
+        },
         recording_link: None,
         attempts: match row.text("invites")? {
             Some(text) => {

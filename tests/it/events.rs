@@ -160,9 +160,9 @@ fn a_vendors_client_hears_its_vendors_words_and_only_what_it_asked_for() {
 fn a_client_that_was_away_for_longer_than_events_are_kept_hears_of_the_gap() {
     let (mut switch, _callees) = ring(Setup::new());
     busy(&switch);
-    let before = log(&switch);
     switch.terminate();
     assert!(switch.await_exit().success());
+    let before = log(&switch);
     ledger::execute(&switch, "UPDATE events SET created_at = 0");
     switch.restart();
     eventually("they are forgotten", || log(&switch).is_empty().then_some(()));

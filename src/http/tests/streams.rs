@@ -4,8 +4,14 @@ use axum::body::BodyDataStream;
 use futures_util::StreamExt;
 
 use super::*;
+use crate::model::TenantId;
 use crate::store::Retention;
 use crate::store::tests::{NOW, end, ended, intend, record};
+
+/// Ended, and not recorded.
+fn over(call: u64) -> CallRecord {
+    CallRecord { recording: None, ..ended(call) }
+}
 
 impl House {
     async fn stream(&self, path: &str, last_event_id: Option<&str>) -> Response<Body> {
@@ -47,7 +53,7 @@ async fn take(stream: &mut BodyDataStream, count: usize) -> Vec<(String, u64, Va
 async fn a_stream_goes_on_after_the_event_that_its_client_saw() {
     let house = House::new().await;
     intend(&house.store, record(1)).await;
-    end(&house.store, ended(1)).await;
+    end(&house.store, over(1)).await;
     let all = house.events("/v1/native/events", Some("0"), 3).await;
     let names: Vec<_> = all.iter().map(|(name, ..)| name.as_str()).collect();
     assert_eq!(names, ["call.created", "call.started", "call.completed"]);
@@ -70,11 +76,24 @@ async fn a_stream_goes_on_after_the_event_that_its_client_saw() {
 }
 
 #[tokio::test]
+async fn another_tenants_events_are_not_heard() {
+    let house = House::new().await;
+    let theirs = |record: CallRecord| CallRecord { tenant: TenantId(2), webhook: None, ..record };
+    intend(&house.store, theirs(record(1))).await;
+    end(&house.store, theirs(over(1))).await;
+    intend(&house.store, record(2)).await;
+    for path in ["/v1/events", "/v1/native/events"] {
+        let heard = house.events(path, Some("0"), 1).await;
+        assert!(heard[0].2.to_string().contains(&record(2).call.ca()), "{path}: {heard:?}");
+    }
+}
+
+#[tokio::test]
 async fn without_one_it_begins_now() {
     let house = House::new().await;
     intend(&house.store, record(1)).await;
     let response = house.stream("/v1/native/events", None).await;
-    end(&house.store, ended(1)).await;
+    end(&house.store, over(1)).await;
     let events = take(&mut response.into_body().into_data_stream(), 1).await;
     assert_eq!(events[0].0, "call.completed");
 }
@@ -85,7 +104,7 @@ async fn who_comes_back_too_late_or_from_elsewhere_is_told_of_the_gap() {
     intend(&house.store, record(1)).await;
     let nothing = Retention { events: Duration::ZERO, deliveries: Duration::ZERO };
     house.store.forget(crate::model::Timestamp(NOW.0 + 1000), nothing).await.expect("forgotten");
-    end(&house.store, ended(1)).await;
+    end(&house.store, over(1)).await;
     let events = house.events("/v1/native/events", Some("1"), 2).await;
     assert_eq!(
         (events[0].0.as_str(), &events[0].2),
@@ -126,7 +145,7 @@ async fn a_slow_reader_is_cut_off_and_a_stopping_switch_ends_every_stream() {
     let house = House::new().await;
     for call in 1..=40 {
         intend(&house.store, record(call)).await;
-        end(&house.store, ended(call)).await;
+        end(&house.store, over(call)).await;
     }
     // It takes nothing: more waits for it than it has room.
     let slow = house.stream("/v1/native/events", Some("0")).await;

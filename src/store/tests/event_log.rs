@@ -26,6 +26,11 @@ fn kinds(events: &[(u64, u64, EventKind)]) -> Vec<(u64, EventKind)> {
     events.iter().map(|(_, call, kind)| (*call, *kind)).collect()
 }
 
+/// Ended, and not recorded.
+fn over(call: u64) -> CallRecord {
+    CallRecord { recording: None, ..ended(call) }
+}
+
 fn of_other(record: CallRecord) -> CallRecord {
     CallRecord { tenant: OTHER, webhook: None, ..record }
 }
@@ -35,8 +40,8 @@ async fn events_are_read_after_any_of_them_and_by_tenant_alone(place: Place) {
     let mut word = store.events_told();
     intend(&store, record(1)).await;
     intend(&store, of_other(record(2))).await;
-    end(&store, ended(1)).await;
-    end(&store, CallRecord { answered_at: None, ..of_other(ended(2)) }).await;
+    end(&store, over(1)).await;
+    end(&store, CallRecord { answered_at: None, ..of_other(over(2)) }).await;
     assert!(word.has_changed().expect("the store lives"));
     word.mark_unchanged();
     use EventKind::{Completed, Created, Failed, Started};

@@ -170,7 +170,8 @@ fn another_tenants_ids_are_nobodys_on_every_route() {
         assert!(tried > 100, "{tried}");
         // And a list is empty, whatever it is of.
         for route in ROUTES.iter().filter(|route| route.method == "GET" && route.access == Access::Key) {
-            if collection(route.path).is_some() {
+            // A stream has no end; whose events it tells is a story of `http::tests::streams`.
+            if collection(route.path).is_some() || route.path.ends_with("/events") {
                 continue;
             }
             let reply = stranger.get(route.path);
