@@ -17,7 +17,7 @@ pub struct Args {
 #[derive(Subcommand)]
 enum Command {
     /// The key's calls, newest first.
-    List(List),
+    List(Box<List>),
     /// Everything that is known of one call.
     Show {
         /// The call, in any rendering of its id.

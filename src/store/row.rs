@@ -1,15 +1,16 @@
 //! Between values and rows: what the writer sends as JSON, one array a kind, and what reads give back. The names of the
 //! fields are the names of the columns, in both engines.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::outbox::{Delivery, Settled, Settlement, Tried};
+use super::receivers::{endpoints, read_endpoints, read_target, receiver};
 use super::types::Intent;
 use super::{Replay, StoreError};
 use crate::model::{
     AgentId, ApplicationId, Attempt, CallId, CallRecord, CallState, CampaignId, Dialing, DialogRecord,
-    Direction, Disposition, EventKind, EventSet, Face, Idempotency, KeyId, Micros, RecipientId,
-    StoredResponse, TenantId, Timestamp, WebhookEndpointId, WebhookTarget,
+    Direction, Disposition, EventKind, Idempotency, KeyId, Micros, RecipientId, StoredResponse, TenantId,
+    Timestamp, WebhookEndpointId,
 };
 
 /// A new row of `calls`.
@@ -99,38 +100,6 @@ impl<'a> From<&'a Intent> for IntentRow<'a> {
             response_body: promise.map(|(_, response)| response.body.as_str()),
         }
     }
-}
-
-/// One of a tenant's endpoints in the column `webhook_endpoints`.
-#[derive(Serialize, Deserialize)]
-struct EndpointRow {
-    endpoint: u64,
-    url: String,
-    face: Face,
-    events: String,
-    receiver: String,
-}
-
-fn endpoints(targets: &[WebhookTarget]) -> Option<String> {
-    let row = |target: &WebhookTarget| EndpointRow {
-        endpoint: target.key.0,
-        url: target.url.clone(),
-        face: target.face,
-        events: target.events.words(),
-        receiver: receiver(&target.url),
-    };
-    (!targets.is_empty()).then(|| json(&targets.iter().map(row).collect::<Vec<_>>()))
-}
-
-fn read_endpoints(row: &impl Columns) -> Result<Vec<WebhookTarget>, StoreError> {
-    const COLUMN: &str = "webhook_endpoints";
-    let Some(text) = row.text(COLUMN)? else { return Ok(Vec::new()) };
-    let rows: Vec<EndpointRow> = serde_json::from_str(&text).map_err(|_| StoreError::Corrupt(COLUMN))?;
-    let target = |row: EndpointRow| {
-        let events = EventSet::from_words(&row.events).ok_or(StoreError::Corrupt(COLUMN))?;
-        Ok(WebhookTarget { url: row.url, face: row.face, key: KeyId(row.endpoint), events })
-    };
-    rows.into_iter().map(target).collect()
 }
 
 /// What is kept back for a call.
@@ -371,14 +340,6 @@ fn without_nul(text: &str) -> String {
     out
 }
 
-/// Scheme, host and port: whose rooms a delivery takes. A URL that cannot be read is its own receiver.
-fn receiver(url: &str) -> String {
-    match url::Url::parse(url) {
-        Ok(parsed) if parsed.has_host() => parsed.origin().ascii_serialization(),
-        _ => url.to_owned(),
-    }
-}
-
 /// A row, in either engine's type. All integers are 64 bits wide.
 pub(super) trait Columns {
     fn integer(&self, column: &str) -> Result<Option<i64>, sqlx::Error>;
@@ -521,19 +482,6 @@ fn read_recipient_id(row: &impl Columns) -> Result<Option<RecipientId>, StoreErr
     Ok(Some(RecipientId { campaign: CampaignId(campaign), position }))
 }
 
-fn read_target(row: &impl Columns) -> Result<Option<WebhookTarget>, StoreError> {
-    let Some(url) = row.text("webhook_url")? else { return Ok(None) };
-    let face = word(row.text("webhook_face")?, Face::from_word)?;
-    let events = word(row.text("webhook_events")?, EventSet::from_words)?;
-    Ok(Some(WebhookTarget {
-        url,
-        face: required(face, "webhook_face")?,
-        key: KeyId(required(id(row, "webhook_key")?, "webhook_key")?),
-        // What there was before there were others.
-        events: events.unwrap_or_else(|| [EventKind::Completed].into_iter().collect()),
-    }))
-}
-
 fn call_id(row: &impl Columns) -> Result<CallId, StoreError> {
     id(row, "call")?.and_then(CallId::new).ok_or(StoreError::Corrupt("call id"))
 }
@@ -570,12 +518,5 @@ mod tests {
         let text = json(&["a\0b", "\\u0000", "\"\\\0"]);
         let back: Vec<String> = serde_json::from_str(&text).expect("json");
         assert_eq!(back, ["a\u{fffd}b", "\\u0000", "\"\\\u{fffd}"]);
-    }
-
-    #[test]
-    fn a_receiver_is_scheme_host_and_port() {
-        assert_eq!(receiver("https://user:pw@Example.com/hook?token=1"), "https://example.com");
-        assert_eq!(receiver("http://127.0.0.1:9000/hook"), "http://127.0.0.1:9000");
-        assert_eq!(receiver("no url"), "no url");
     }
 }

@@ -55,7 +55,7 @@ fn pages_and_filters_show_every_call_once_newest_first() {
     assert_eq!((&record["ended_by"], &record["sip"]["status"]), (&json!("callee"), &json!(200)));
     assert_eq!((&record["sip"]["trunk"], &record["metadata"]["order"]), (&json!("t1"), &json!("=1+1")));
     let packets = |name: &str| record["media"][name].as_u64().expect("counted");
-    assert!(packets("packets_in") > 50 && packets("packets_out") > 50, "{record}");
+    assert!(packets("packets_in") > 0 && packets("packets_out") > 0, "{record}");
     for time in ["created_at", "answered_at", "ended_at"] {
         assert!(record[time].is_string(), "{time}: {record}");
     }
