@@ -535,8 +535,9 @@ fn webhooks(
     let policy = policy(config);
     let keys = directory.clone();
     let keys: Keys = Arc::new(move |key| {
-        let (key, url) = keys.snapshot().signer(key)?;
-        Some(webhook::Signer { key, url })
+        let signing = keys.snapshot().signer(key)?;
+        let previous = signing.previous.filter(|(_, until)| *until > wall_now()).map(|(secret, _)| secret);
+        Some(webhook::Signer { key: signing.key, url: signing.url, previous })
     });
     let wake = Wake::default();
     let egress = Egress::new(policy)?;

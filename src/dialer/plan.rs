@@ -252,6 +252,7 @@ fn blank(
         recording_error: None,
         recording_link: None,
         attempts: Vec::new(),
+        media: None,
     }
 }
 

@@ -161,6 +161,7 @@ pub const ROUTES: &[Route] = &[
     route("PATCH", "/v1/native/webhook-endpoints/{id}", Key, || change(Native(ObjectKind::WebhookEndpoint))),
     route("DELETE", "/v1/native/webhook-endpoints/{id}", Key, || remove(Native(ObjectKind::WebhookEndpoint))),
     route("POST", "/v1/native/webhook-endpoints/{id}/test", Key, || post(trials::native_endpoint)),
+    route("POST", "/v1/native/webhook-endpoints/{id}/rotate-secret", Key, || post(objects::rotate)),
     route("POST", "/v1/native/webhook-endpoints/{id}/replay", Key, || post(deliveries::replay_failed)),
     route("GET", "/v1/native/webhook-deliveries", Key, || get(deliveries::list)),
     route("GET", "/v1/native/webhook-deliveries/{id}", Key, || get(deliveries::read)),

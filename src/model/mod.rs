@@ -49,7 +49,7 @@ pub use id::{AgentId, ApplicationId, CallId, KeyId, NumberId, TenantId, TrunkId,
 pub use money::{Currency, InvalidAmount, Micros};
 pub use numbering::{CostClass, Country};
 pub use object::{Agent, Detection, Key, KeyScope, Number, TrunkChoice};
-pub use outcome::{Disposition, EndedBy, Heard, Outcome, RecordingResult};
+pub use outcome::{Disposition, EndedBy, Heard, MediaCounters, Outcome, RecordingResult};
 pub use phone::{InvalidPhoneNumber, PhoneNumber};
 pub use plan::{CallPlan, Line, LineEnd, Said};
 pub use rate::{Hold, ListedRate, Rate, SpendControl};

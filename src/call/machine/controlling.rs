@@ -112,7 +112,7 @@ impl Call {
             _ if self.operator.left() >= STEPS_MAX => Err(NotDone::Full),
             // Whoever guides the call is elsewhere from now on: what it has said is over.
             Step::Redirect(_) if self.plan.guide.is_some() => {
-                self.control.interrupted = true;
+                self.control.interrupted = Some(Cut::Interrupted);
                 self.order(cx, Media::Clear);
                 self.guided.load(vec![step]);
                 self.run(cx, Hand::Guide);
