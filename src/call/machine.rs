@@ -24,7 +24,7 @@ use trunkline_media::{Clip, Command as Media, Event as MediaEvent, LegId};
 use trunkline_sip::{Body, Event as SipEvent, InviteId, UserAgent};
 
 use super::disposition::{Hangup, Ruling};
-use super::facts::Facts;
+use super::facts::{self, Facts};
 use super::keys::{Keys, Road};
 use super::outbox::{BotOrder, Hand, Outbox};
 use super::party::{Origin, Party, Seed};
@@ -198,7 +198,8 @@ impl Call {
             MediaEvent::RtpTimeout => self.close(cx, Disposition::MediaLost, EndedBy::Switch),
             MediaEvent::Recorded(recorded) => self.recorded(cx, &recorded),
             MediaEvent::DtmfSent { sent } => self.digits_sent(cx, sent),
-            MediaEvent::Started | MediaEvent::Tone(_) | MediaEvent::Closed(_) => {}
+            MediaEvent::Closed(stats) => self.facts.media = Some(facts::counters(&stats)),
+            MediaEvent::Started | MediaEvent::Tone(_) => {}
         }
     }
 

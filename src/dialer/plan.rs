@@ -32,7 +32,7 @@ pub fn freeze(
     let trunks = ways(trunks, &from, &request.to)?;
     let agent = as_asked(agent, &request);
     let mut unknown = Vec::new();
-    let guide = guide(&request, application);
+    let guide = request.guide.clone().or_else(|| guide(&request, application));
     let bot = engaged(&agent, &request, key.as_deref(), &mut unknown);
     let script = match said(&agent, &request, &mut unknown) {
         // Its guide has the first word; who has nothing to say is then only no help if that fails.
@@ -198,7 +198,7 @@ fn account(tenant: TenantId, key: Option<&Key>) -> String {
 fn guide(request: &OutboundRequest, application: Option<&Application>) -> Option<Guide> {
     let is_own = matches!(request.agent, AgentChoice::OfApplication(_));
     let url = application.filter(|_| is_own)?.answer_url.clone()?;
-    Some(Guide { url, face: Face::MiniVoice })
+    Some(Guide { url, face: Face::MiniVoice, first: Vec::new() })
 }
 
 /// Where a call's events go, if anybody renders and signs them, and which its agent wants told.
@@ -293,6 +293,7 @@ fn blank(
         recording_error: None,
         recording_link: None,
         attempts: Vec::new(),
+        media: None,
     }
 }
 
