@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use trunkline_media::Clip;
 
-use crate::model::{Gather, GatherEnd, Occasion, PhoneNumber, Side, Sound, Step};
+use crate::model::{Bot, Gather, GatherEnd, Occasion, PhoneNumber, Side, Sound, Step};
 
 /// What a program wants done.
 #[derive(Clone)]
@@ -57,6 +57,10 @@ pub enum Order {
         /// Why.
         occasion: Occasion,
     },
+    /// Call this bot, which is needed soon: nobody hears it yet.
+    Summon(Arc<Bot>),
+    /// Let it talk; when it has gone, [`Program::bot_left`].
+    Connect(Arc<Bot>),
     /// The call is to end.
     Hangup,
     /// Every step is done.
@@ -76,6 +80,8 @@ pub struct Program {
     gathering: Option<Gathering>,
     /// The next sound's number.
     next: u32,
+    /// The bot that talks next was called.
+    summoned: bool,
     orders: VecDeque<Order>,
 }
 
@@ -133,6 +139,10 @@ enum State {
     Transferring,
     /// The next steps.
     Asking,
+    /// A bot's hang-up.
+    Talking,
+    /// Somebody who answers: what is needed then is made ready.
+    Waiting,
     /// Nothing: it could not go on.
     Failed,
     /// Nothing more will be done.
@@ -147,11 +157,18 @@ impl Program {
         program
     }
 
-    /// One whose first steps are known.
-    pub fn of(steps: Vec<Step>) -> Self {
-        let mut program = Self::default();
-        program.load(steps);
+    /// One whose first steps are known before anybody answers: what they need is made ready. [`Program::begin`] does them.
+    pub fn prepared(steps: Vec<Step>) -> Self {
+        let mut program = Self { state: State::Waiting, ..Self::default() };
+        program.push(steps);
         program
+    }
+
+    /// Somebody has answered.
+    pub fn begin(&mut self) {
+        if self.state == State::Waiting {
+            self.advance();
+        }
     }
 
     /// These steps take the place of what is left.
@@ -285,6 +302,19 @@ impl Program {
         }
     }
 
+    /// The bot has hung up, or was lost; then why.
+    pub fn bot_left(&mut self, lost: Option<String>) {
+        match (self.state, lost) {
+            (State::Talking, None) => self.advance(),
+            (State::Talking, Some(why)) => self.fail(why),
+            // It was summoned, and its turn has not come.
+            (_, Some(why)) if self.tasks.iter().any(|task| matches!(task, Task::Step(Step::Connect(_)))) => {
+                self.fail(why);
+            }
+            _ => {}
+        }
+    }
+
     /// What follows could not be had: nothing of what is left is done.
     pub fn fail(&mut self, why: String) {
         if self.state != State::Stopped {
@@ -371,6 +401,11 @@ impl Program {
                 self.orders.push_back(Order::Transfer(to));
             }
             Step::Redirect(url) => self.ask(Some(url), Occasion::Redirected),
+            Step::Connect(bot) => {
+                self.state = State::Talking;
+                self.summoned = false;
+                self.orders.push_back(Order::Connect(bot));
+            }
             Step::Hangup => {
                 // What was ordered before it is still done.
                 self.tasks.clear();
@@ -428,8 +463,9 @@ impl Program {
         self.orders.push_back(Order::Clear);
     }
 
-    /// Asks for the next sound, if nobody has.
+    /// Asks for what comes next and takes time to be there, if nobody has: a sound, a bot.
     fn look_ahead(&mut self) {
+        self.summon();
         let next = self.tasks.iter_mut().find_map(|task| match task {
             Task::Sound { number, from, ready } => Some((*number, from, ready)),
             _ => None,
@@ -440,6 +476,24 @@ impl Program {
             Source::Text(text) => Order::Render { sound, text: Arc::clone(text) },
             Source::Sound(from) => Order::Fetch { sound, from: from.clone() },
         });
+    }
+}
+
+impl Program {
+    /// Calls the bot that talks next, once the steps before it are all that is left.
+    fn summon(&mut self) {
+        let next = self.tasks.iter().find_map(|task| match task {
+            Task::Step(Step::Connect(bot)) => Some(Some(bot)),
+            // Whatever asks somebody else may never come back to this document.
+            Task::Await | Task::Step(Step::Redirect(_) | Step::Transfer(_) | Step::Hangup) => Some(None),
+            _ => None,
+        });
+        if let Some(Some(bot)) = next
+            && !self.summoned
+        {
+            self.summoned = true;
+            self.orders.push_back(Order::Summon(Arc::clone(bot)));
+        }
     }
 }
 

@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use trunkline_media::{Command as Media, Media as MediaPlane, port};
+use trunkline_media::bridge::Members;
+use trunkline_media::{Command as Media, LegId, Media as MediaPlane, port};
 
 use super::driver::{Input, Mailbox};
 use super::machine::BOT_PLACE;
@@ -19,7 +20,7 @@ pub struct Bots {
     egress: Egress,
     media: Arc<MediaPlane>,
     mailbox: Mailbox,
-    engaged: HashMap<CallId, Handle>,
+    engaged: HashMap<CallId, (LegId, Handle)>,
 }
 
 impl Bots {
@@ -37,12 +38,20 @@ impl Bots {
                 let ended = Ended { why, counters: stream::Counters::default() };
                 return Some(Command::Bot { call, event: Event::Ended(ended) });
             }
+            BotOrder::Hear(call) => {
+                let leg = self.engaged.get(&call).map(|(leg, _)| *leg)?;
+                if self.media.send(leg, hear(Members::ALL)).is_err() {
+                    let why = Why::Failed("the media threads are overloaded".to_owned());
+                    let ended = Ended { why, counters: stream::Counters::default() };
+                    return Some(Command::Bot { call, event: Event::Ended(ended) });
+                }
+            }
             // A stream that has ended says so itself.
             BotOrder::Answered(call) => {
-                let _ = self.engaged.get(&call).map(Handle::answered);
+                let _ = self.engaged.get(&call).map(|(_, bot)| bot.answered());
             }
             BotOrder::Digit(call, digit, held) => {
-                let _ = self.engaged.get(&call).map(|bot| bot.digit(digit, held));
+                let _ = self.engaged.get(&call).map(|(_, bot)| bot.digit(digit, held));
             }
             BotOrder::Dismiss(call) => {
                 let _ = self.engaged.remove(&call);
@@ -56,7 +65,10 @@ impl Bots {
         let (carrier, seat) = port::pair(port::Pace::Queued);
         let join = Media::Join { place: BOT_PLACE, seat: Box::new(seat) };
         let leg = engagement.leg;
-        self.media.send(leg, join).map_err(|full| Why::Failed(full.to_string()))?;
+        let heard = hear(if engagement.is_heard { Members::ALL } else { Members::NOBODY });
+        for command in [join, heard] {
+            self.media.send(leg, command).map_err(|full| Why::Failed(full.to_string()))?;
+        }
         let mailbox = self.mailbox.clone();
         let sink = Box::new(move |event: Event| {
             mailbox.offer(Input::Command(Command::Bot { call, event })).map_err(|input| match input {
@@ -66,9 +78,14 @@ impl Bots {
         });
         let handle = stream::open(spec(engagement), &self.egress, carrier, sink)
             .map_err(|error| Why::Failed(error.to_string()))?;
-        self.engaged.insert(call, handle);
+        self.engaged.insert(call, (leg, handle));
         Ok(())
     }
+}
+
+/// Whom the callee hears of those who sit at its bridge.
+fn hear(whom: Members) -> Media {
+    Media::Hear { who: Members::CALLEE, whom }
 }
 
 fn spec(engagement: Engagement) -> stream::Spec {

@@ -64,6 +64,8 @@ pub struct ErrandOrder {
 pub enum BotOrder {
     /// Call it, and give it a place at this leg's bridge.
     Call(Box<Engagement>),
+    /// It is heard from now on.
+    Hear(CallId),
     /// The callee has answered.
     Answered(CallId),
     /// The callee has pressed a key.
@@ -84,6 +86,8 @@ pub struct Engagement {
     pub from: PhoneNumber,
     /// Who is called.
     pub to: PhoneNumber,
+    /// Is it heard as soon as the gate lets it?
+    pub is_heard: bool,
 }
 
 /// What calls want done outside the shard.

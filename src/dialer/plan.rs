@@ -33,7 +33,8 @@ pub fn freeze(
     let agent = as_asked(agent, &request);
     let mut unknown = Vec::new();
     let guide = request.guide.clone().or_else(|| guide(&request, application));
-    let bot = engaged(&agent, &request, key.as_deref(), &mut unknown);
+    let account = account(agent.tenant, key.as_deref());
+    let bot = engaged(&agent, &request, &account, &mut unknown);
     let script = match said(&agent, &request, &mut unknown) {
         // Its guide has the first word; who has nothing to say is then only no help if that fails.
         Err(_) if guide.is_some() => Vec::new(),
@@ -90,6 +91,7 @@ pub fn freeze(
         right_to_use,
         to: request.to,
         script,
+        account,
         bot,
         guide,
         variables: request.variables.into(),
@@ -116,11 +118,9 @@ pub fn answer(
     let greeting = texts.next().unwrap_or_default().to_owned();
     let steps: Vec<String> = texts.map(str::to_owned).collect();
     // The configuration was checked: there is something to say. `{names}` have nobody to fill them in.
-    let bot = agent.bot.clone().map(|bot| Engaged {
-        parameters: bot.parameters.clone(),
-        account: account(agent.tenant, key.as_deref()),
-        bot,
-    });
+    let account = account(agent.tenant, key.as_deref());
+    let bot = agent.bot.clone();
+    let bot = bot.map(|bot| Engaged { parameters: bot.parameters.clone(), account: account.clone(), bot });
     let script = match bot {
         Some(_) => Vec::new(),
         None => script(&greeting, &steps, &[], &mut Vec::new()).unwrap_or_default(),
@@ -149,6 +149,7 @@ pub fn answer(
         right_to_use: number.right_to_use,
         to: number.e164.clone(),
         script,
+        account,
         bot,
         guide: None,
         variables: Vec::new().into(),
@@ -171,7 +172,7 @@ pub fn described(agent: &Agent, inline: InlineAgent) -> Option<Agent> {
 fn engaged(
     agent: &Agent,
     request: &OutboundRequest,
-    key: Option<&Key>,
+    account: &str,
     unknown: &mut Vec<String>,
 ) -> Option<Engaged> {
     let inline = matches!(request.agent, AgentChoice::Inline(_) | AgentChoice::Script(_));
@@ -183,7 +184,7 @@ fn engaged(
         parameters.retain(|(taken, _)| *taken != name);
         parameters.push((name, value));
     }
-    Some(Engaged { bot, account: account(agent.tenant, key), parameters })
+    Some(Engaged { bot, account: account.to_owned(), parameters })
 }
 
 /// As a client of Twilio's knows its account; whoever is none has one that looks like it.

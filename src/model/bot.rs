@@ -1,6 +1,7 @@
 //! Somebody's voice bot as an agent has it: where it is, whose messages it was written for, and what it is told.
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use trunkline_media::Rate;
@@ -121,7 +122,7 @@ impl FromStr for Encoding {
 }
 
 /// A voice bot.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Bot {
     /// `wss`, `ws`, or for AudioSocket `tcp`, with its port.
     pub url: Url,
@@ -139,11 +140,14 @@ pub struct Bot {
     pub reconnect_within: Option<Duration>,
 }
 
+/// How long a bot may take to be there, if nobody says.
+pub const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+
 /// A bot that talks in one call.
 #[derive(Clone)]
 pub struct Engaged {
     /// Who.
-    pub bot: std::sync::Arc<Bot>,
+    pub bot: Arc<Bot>,
     /// The account, as the bot's service would name it.
     pub account: String,
     /// What it is told. Never logged, never stored.

@@ -39,7 +39,7 @@ pub use application::Application;
 pub use arrival::Arrival;
 pub use attempt::{Attempt, Dialing};
 pub use batch::{BatchRefusal, BatchRequest, CreationFault, InvalidRecipient};
-pub use bot::{Bot, Dialect, Encoding, Engaged};
+pub use bot::{Bot, CONNECT_WITHIN, Dialect, Encoding, Engaged};
 pub use caller::{IdentityHeader, NumberFormat, NumberStyle, RightToUse, SpendLimit, Stir, UnsignedCalls};
 pub use campaign::{
     Campaign, CampaignId, CampaignStatus, ClaimedRecipient, Counts, Days, NewCampaign, NewRecipient,

@@ -64,6 +64,8 @@ pub struct CallPlan {
     pub to: PhoneNumber,
     /// What the agent says, in order; the first line is the request's prompt.
     pub script: Vec<Line>,
+    /// The tenant's account, as a client of Twilio's would know it.
+    pub account: String,
     /// The bot that talks in the script's place.
     pub bot: Option<Engaged>,
     /// Who says what is done once somebody answered; the script is spoken only if nothing can be had there.

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Face, PhoneNumber};
+use super::{Bot, Face, PhoneNumber};
 
 /// Steps of one document; a longer one is refused as a whole.
 pub const STEPS_MAX: usize = 64;
@@ -48,6 +48,8 @@ pub enum Step {
     Transfer(PhoneNumber),
     /// What follows is asked for there.
     Redirect(String),
+    /// A bot talks. When it has hung up, the next step follows.
+    Connect(Arc<Bot>),
     /// The call ends.
     Hangup,
 }
@@ -69,6 +71,7 @@ impl Step {
             Self::StopRecording => "stop_recording",
             Self::Transfer(_) => "transfer",
             Self::Redirect(_) => "redirect",
+            Self::Connect(_) => "connect",
             Self::Hangup => "hangup",
         }
     }

@@ -1,6 +1,7 @@
 //! Programs on no clock at all: whoever runs one says when time is up.
 
 use super::*;
+use crate::model::Dialect;
 
 fn say(text: &str) -> Step {
     Step::Say(text.into())
@@ -41,6 +42,8 @@ fn told(order: Order) -> String {
             };
             format!("ask {} {why}", url.unwrap_or_default())
         }
+        Order::Summon(bot) => format!("summon {}", bot.url),
+        Order::Connect(bot) => format!("connect {}", bot.url),
         Order::Hangup => "hangup".to_owned(),
         Order::Done => "done".to_owned(),
         Order::Fail(why) => format!("fail {why}"),
@@ -226,4 +229,50 @@ fn an_interruption_forgets_what_is_heard_and_what_is_left() {
     assert!(orders(&mut program).is_empty());
     program.ready(2, clip());
     assert_eq!(orders(&mut program), ["play 2"]);
+}
+
+fn connect() -> Step {
+    Step::Connect(Arc::new(Bot {
+        url: "wss://bot.example/".parse().expect("a URL"),
+        dialect: Dialect::Twilio,
+        encoding: None,
+        authorization: None,
+        parameters: Vec::new(),
+        connect_within: Duration::from_secs(10),
+        reconnect_within: None,
+    }))
+}
+
+#[test]
+fn what_is_known_before_the_answer_is_made_ready_and_not_done() {
+    let mut program = Program::prepared(vec![say("hello"), connect(), Step::Hangup]);
+    assert_eq!(orders(&mut program), ["summon wss://bot.example/", "render 0 hello"]);
+    program.ready(0, clip());
+    assert!(orders(&mut program).is_empty(), "nobody has answered");
+    program.begin();
+    assert_eq!(orders(&mut program), ["play 0"]);
+    program.marked(0);
+    assert_eq!(orders(&mut program), ["connect wss://bot.example/"]);
+    program.bot_left(None);
+    assert_eq!(orders(&mut program), ["hangup"]);
+}
+
+#[test]
+fn a_bot_that_is_lost_fails_its_program_before_its_turn_or_in_it() {
+    for heard in [false, true] {
+        let mut program = running(vec![say("hello"), connect()]);
+        program.ready(0, clip());
+        if heard {
+            program.marked(0);
+        }
+        orders(&mut program);
+        program.bot_left(Some("nobody there".into()));
+        assert_eq!(orders(&mut program), ["fail nobody there"]);
+    }
+}
+
+#[test]
+fn a_bot_behind_a_question_is_not_called_before_the_answer() {
+    let mut program = running(vec![gather(vec![say("press 1")], 1), connect()]);
+    assert_eq!(orders(&mut program), ["render 0 press 1"]);
 }

@@ -155,6 +155,8 @@ impl Header {
 
 #[cfg(test)]
 mod tests {
+    use trunkline_media::Rate;
+
     use super::*;
 
     fn spec(dialect: Dialect, url: &str) -> Spec {

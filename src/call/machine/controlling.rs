@@ -109,6 +109,11 @@ impl Call {
             Step::StopRecording => self.record(cx, false),
             Step::SendDigits(digits) => self.send_digits(cx, &digits),
             _ if matches!(self.phase, Phase::LeavingMessage) => Err(NotDone::NotTalking),
+            // From now on the bot talks, and nobody else.
+            Step::Connect(bot) => {
+                self.hand_over(cx, bot);
+                Ok(())
+            }
             _ if self.operator.left() >= STEPS_MAX => Err(NotDone::Full),
             // Whoever guides the call is elsewhere from now on: what it has said is over.
             Step::Redirect(_) if self.plan.guide.is_some() => {

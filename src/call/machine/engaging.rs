@@ -1,13 +1,14 @@
 //! The bot that talks in a call: called while the callee's phone rings, told what happens, and taken leave of.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use trunkline_media::{Command as Media, Digits};
 
-use super::super::outbox::{BotOrder, Engagement};
+use super::super::outbox::{BotOrder, Engagement, Hand};
 use super::{Call, Context, Phase};
 use crate::agent::stream::{Event, Why};
-use crate::model::{Disposition, EndedBy};
+use crate::model::{Bot, Disposition, EndedBy, Engaged};
 
 /// The bot's place at the bridge.
 pub const BOT_PLACE: u8 = 0;
@@ -31,10 +32,51 @@ impl Call {
     /// Somebody may answer soon: the bot is called, so that its first words wait for them. Once.
     pub(super) fn engage(&mut self, cx: &mut Context<'_>) {
         let Some(bot) = self.plan.bot.clone().filter(|_| self.presence == Presence::None) else { return };
+        self.call_bot(cx, bot, true);
+    }
+
+    /// Its guide wants this bot to talk soon: it is called, and not heard yet.
+    pub(super) fn summon(&mut self, cx: &mut Context<'_>, bot: Arc<Bot>) {
+        self.dismiss(cx);
+        let bot = self.of_guide(bot);
+        self.call_bot(cx, bot, false);
+    }
+
+    /// It is this bot's turn.
+    pub(super) fn connect(&mut self, cx: &mut Context<'_>, bot: Arc<Bot>) {
+        if self.presence == Presence::Engaged {
+            return self.tell_bot(cx, BotOrder::Hear(self.id()));
+        }
+        let bot = self.of_guide(bot);
+        self.call_bot(cx, bot, true);
+    }
+
+    /// The call is this bot's from now on, whoever talked before.
+    pub(super) fn hand_over(&mut self, cx: &mut Context<'_>, bot: Arc<Bot>) {
+        self.script.stop();
+        self.guided.stop();
+        self.operator.interrupt();
+        self.run(cx, Hand::Operator);
+        self.order(cx, Media::Clear);
+        self.dismiss(cx);
+        let bot = self.of_guide(bot);
+        self.plan.bot = Some(bot.clone());
+        self.call_bot(cx, bot, true);
+    }
+
+    fn of_guide(&self, bot: Arc<Bot>) -> Engaged {
+        let account = self.plan.account.clone();
+        Engaged { account, parameters: bot.parameters.clone(), bot }
+    }
+
+    fn call_bot(&mut self, cx: &mut Context<'_>, bot: Engaged, is_heard: bool) {
         self.presence = Presence::Engaged;
         let (from, to) = (self.plan.from.clone(), self.plan.to.clone());
-        let engagement = Engagement { call: self.id(), leg: self.leg, bot, from, to };
+        let engagement = Engagement { call: self.id(), leg: self.leg, bot, from, to, is_heard };
         cx.out.bots.push_back(BotOrder::Call(Box::new(engagement)));
+        if self.facts.answered_at.is_some() {
+            self.tell_bot(cx, BotOrder::Answered(self.id()));
+        }
     }
 
     /// Tells the bot, if there is one.
@@ -74,6 +116,11 @@ impl Call {
         if std::mem::replace(&mut self.presence, Presence::Gone) != Presence::Engaged {
             return;
         }
+        self.order(cx, Media::Part { place: BOT_PLACE });
+        cx.out.bots.push_back(BotOrder::Dismiss(self.id()));
+        if self.plan.bot.is_none() {
+            return self.guides_bot_left(cx, why);
+        }
         match why {
             Why::CallOver => {}
             // RFC 6455 §7.4.1: done, or going away; any other code is a complaint.
@@ -85,5 +132,15 @@ impl Call {
                 self.close(cx, Disposition::AgentFailed, EndedBy::Switch);
             }
         }
+    }
+
+    fn guides_bot_left(&mut self, cx: &mut Context<'_>, why: &Why) {
+        let lost = match why {
+            Why::CallOver => return,
+            Why::Closed { code: None | Some(1000 | 1001 | 1005) } | Why::HungUp => None,
+            why => Some(why.to_string()),
+        };
+        self.guided.bot_left(lost);
+        self.run(cx, Hand::Guide);
     }
 }

@@ -44,9 +44,22 @@ impl Call {
             return;
         }
         self.phase = Phase::Talking;
-        let first = self.plan.guide.as_ref().map(|guide| guide.first.clone()).unwrap_or_default();
-        self.guided = if first.is_empty() { Program::asking() } else { Program::of(first) };
+        match self.is_told_beforehand() {
+            true => self.guided.begin(),
+            false => self.guided = Program::asking(),
+        }
         self.run(cx, Hand::Guide);
+    }
+
+    /// What its guide has said with the request is made ready while it rings.
+    pub(super) fn prepare_guide(&mut self, cx: &mut Context<'_>) {
+        let Some(guide) = self.plan.guide.as_ref().filter(|guide| !guide.first.is_empty()) else { return };
+        self.guided = Program::prepared(guide.first.clone());
+        self.run(cx, Hand::Guide);
+    }
+
+    fn is_told_beforehand(&self) -> bool {
+        self.plan.guide.as_ref().is_some_and(|guide| !guide.first.is_empty())
     }
 
     /// What its guide wants next, or why that cannot be had.
@@ -156,6 +169,8 @@ impl Call {
                 }
             }
             Order::Ask { url, occasion } => self.ask(cx, hand, url, occasion),
+            Order::Summon(bot) => self.summon(cx, bot),
+            Order::Connect(bot) => self.connect(cx, bot),
             Order::Hangup => self.close(cx, Disposition::Completed, EndedBy::Agent),
             Order::Done => self.done(cx, hand),
             Order::Fail(why) => match hand {

@@ -154,6 +154,7 @@ impl Call {
         {
             cx.out.speech(call.id(), Speech::Message, text);
         }
+        call.prepare_guide(cx);
         call.act(cx);
         Some(call)
     }

@@ -1,13 +1,15 @@
-//! TwiML as steps: `<Say>`, `<Play>`, `<Pause>`, `<Gather>`, `<Dial>` of a number, `<Redirect>`, `<Reject>`, `<Hangup>`. Whatever
+//! TwiML as steps: `<Connect><Stream>`, `<Say>`, `<Play>`, `<Pause>`, `<Gather>`, `<Dial>` of a number, `<Redirect>`, `<Reject>`, `<Hangup>`. Whatever
 //! else a document asks for is refused by name: a call that does half of what it was told is worse than none.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
 
 use super::xml::{Element, read};
 use crate::model::{
-    DIGITS_MAX, Gather, PhoneNumber, SPOKEN_BYTES_MAX, STEPS_MAX, Sound, Step, URL_BYTES_MAX, WAIT_MAX,
+    Bot, CONNECT_WITHIN, DIGITS_MAX, Dialect, Gather, PhoneNumber, SPOKEN_BYTES_MAX, STEPS_MAX, Sound, Step,
+    URL_BYTES_MAX, WAIT_MAX,
 };
 
 /// How long a digit is awaited when nobody says.
@@ -50,9 +52,7 @@ fn verb(base: Option<&Url>, element: &Element, steps: &mut Vec<Step>) -> Result<
         }
         // The call is answered by now: there is nothing left to reject but what follows.
         "Hangup" | "Reject" => steps.push(Step::Hangup),
-        "Connect" | "Start" | "Stream" => {
-            return Err("connects a media stream, which this switch does not do yet".to_owned());
-        }
+        "Connect" => steps.push(Step::Connect(Arc::new(stream(element)?))),
         name => return Err(format!("has <{name}>, which this switch does not do")),
     }
     Ok(())
@@ -126,6 +126,41 @@ fn gather(base: Option<&Url>, element: &Element) -> Result<Gather, String> {
         timeout: Duration::from_secs(number(element, "timeout", GATHER_SECONDS, 1..=WAIT_MAX.as_secs())?),
         action,
         ask_if_empty: element.attribute("actionOnEmptyResult") == Some("true"),
+    })
+}
+
+/// A `<Connect>` of one `<Stream>`, which talks both ways.
+fn stream(element: &Element) -> Result<Bot, String> {
+    if element.attribute("action").is_some() {
+        return Err(
+            "has a <Connect> with an action: the next verb follows when the stream is over".to_owned()
+        );
+    }
+    let [stream] = element.children.as_slice() else {
+        return Err("has a <Connect> of something else than one <Stream>".to_owned());
+    };
+    if stream.name != "Stream" {
+        return Err(format!("has <{}> in a <Connect>, which this switch does not do", stream.name));
+    }
+    let url = stream.attribute("url").and_then(|url| Url::parse(url).ok());
+    let usable = |url: &Url| {
+        matches!(url.scheme(), "wss" | "ws") && url.has_host() && url.as_str().len() <= URL_BYTES_MAX
+    };
+    let url = url.filter(usable).ok_or("has a <Stream> without a usable URL: wss://…")?;
+    let parameter = |child: &Element| match (child.name.as_str(), child.attribute("name")) {
+        ("Parameter", Some(name)) if !name.is_empty() => {
+            Ok((name.to_owned(), child.attribute("value").unwrap_or_default().to_owned()))
+        }
+        _ => Err("has a <Stream> with something else than named parameters".to_owned()),
+    };
+    Ok(Bot {
+        url,
+        dialect: Dialect::Twilio,
+        encoding: None,
+        authorization: None,
+        parameters: stream.children.iter().map(parameter).collect::<Result<_, _>>()?,
+        connect_within: CONNECT_WITHIN,
+        reconnect_within: None,
     })
 }
 
@@ -250,7 +285,9 @@ mod tests {
     #[test]
     fn what_cannot_be_done_is_refused_by_name() {
         for (text, word) in [
-            ("<Response><Connect><Stream url=\"wss://a\"/></Connect></Response>", "media stream"),
+            ("<Response><Connect><Stream url=\"https://a\"/></Connect></Response>", "wss://"),
+            ("<Response><Connect><Room>a</Room></Connect></Response>", "<Room>"),
+            ("<Response><Start><Stream url=\"wss://a\"/></Start></Response>", "<Start>"),
             ("<Response><Record/></Response>", "<Record>"),
             ("<Response><Dial><Sip>sip:a@b</Sip></Dial></Response>", "something else"),
             ("<Response><Dial>12</Dial></Response>", "E.164"),

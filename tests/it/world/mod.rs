@@ -497,6 +497,7 @@ impl World {
             from: "+15550100000".parse().expect("E.164"),
             to: format!("+1555010000{}", persona.digit()).parse().expect("E.164"),
             right_to_use: RightToUse::Unknown,
+            account: String::new(),
             bot: None,
             guide: None,
             script: vec![Line { said: Said::Text("hello".into()), then: LineEnd::Listen }],
