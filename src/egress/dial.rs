@@ -87,7 +87,7 @@ impl Egress {
         let name =
             ServerName::try_from(host.to_owned()).map_err(|_| EgressError::Url("its host has no name"))?;
         let connector = TlsConnector::from(Arc::clone(&self.tls));
-        let stream = connector.connect(name, stream).await.map_err(failure)?;
+        let stream = connector.connect(name, stream).await.map_err(encryption)?;
         Ok(Connection::Tls(Box::new(stream)))
     }
 }
@@ -119,6 +119,15 @@ async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
 
 fn failure(error: io::Error) -> EgressError {
     EgressError::Connection(chain(&error))
+}
+
+/// A certificate that is not believed will not be believed in a second either; anything else may pass.
+fn encryption(error: io::Error) -> EgressError {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    match cause {
+        Some(rustls::Error::InvalidCertificate(_)) => EgressError::Certificate(chain(&error)),
+        _ => failure(error),
+    }
 }
 
 /// TLS as a client that believes the system's authorities.

@@ -264,7 +264,7 @@ impl Life {
         self.backlog.tick(&mut self.port);
         match self.bot {
             Bot::Present { since } if self.answered && writable => self.speak(now, since),
-            Bot::Present { .. } if self.answered => {}
+            Bot::Present { .. } if self.answered => self.port.pass_over(),
             // Nobody is to hear this.
             _ => while self.port.hear().is_some() {},
         }
