@@ -20,6 +20,7 @@ mod postgres;
 mod sipp;
 mod sound;
 mod spend;
+mod streams;
 mod switch;
 mod webhooks;
 mod world;

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
+use trunkline_media::g711::Law;
 use trunkline_media::port::WORDS_MAX;
 use trunkline_media::{Clip, Digits, Port};
 
@@ -265,8 +266,13 @@ impl Life {
         match self.bot {
             Bot::Present { since } if self.answered && writable => self.speak(now, since),
             Bot::Present { .. } if self.answered => self.port.pass_over(),
-            // Nobody is to hear this.
-            _ => while self.port.hear().is_some() {},
+            Bot::Present { since } => {
+                self.ignore();
+                if writable {
+                    self.be_silent(now, since);
+                }
+            }
+            Bot::Absent | Bot::Gone(_) => self.ignore(),
         }
         self.tell_marks();
         self.settle();
@@ -388,6 +394,19 @@ impl Life {
             self.interpreter.voice(at, bytes, &mut self.outbox);
             self.counters.frames_out += 1;
         }
+    }
+
+    /// Until the answer a bot hears silence, as it would hear from its own service what comes before the first word: some begin
+    /// with the first audio only, and recognisers leave whom they hear nothing from.
+    fn be_silent(&mut self, now: Instant, since: Instant) {
+        let at = self.stamp(now, since);
+        let bytes = self.voice.bytes(&[Law::Mu.silence(); FRAME as usize]);
+        self.interpreter.voice(at, bytes, &mut self.outbox);
+    }
+
+    /// Nobody is to hear what the call has to say.
+    fn ignore(&mut self) {
+        while self.port.hear().is_some() {}
     }
 
     /// Where the next 20 ms stand: right behind those before, unless the clock says that some are missing.

@@ -108,12 +108,18 @@ fn first_words_wait_behind_the_gate_and_the_callee_is_heard_from_the_answer_on()
         stage.seat.offer(&[9; 160]);
         stage.tick();
     }
-    assert_eq!(stage.sent(), Vec::<Value>::new(), "what is heard while it rings is not the callee");
+    let silence = json!(BASE64.encode([0xff; 160]));
+    let heard = stage.sent();
+    assert_eq!(heard.len(), 100);
+    let silent = |message: &Value| message["media"]["payload"] == silence;
+    assert!(heard.iter().all(silent), "what is heard while it rings is not the callee");
+    assert_eq!(stage.life.counters().frames_out, 0);
     stage.life.handle_answered();
-    stage.seat.offer(&[0xff; 160]);
+    stage.seat.offer(&[9; 160]);
     stage.tick();
     let heard = stage.sent();
-    assert_eq!((heard.len(), &heard[0]["media"]["timestamp"]), (1, &json!("2020")));
+    assert_eq!((heard.len(), &heard[0]["media"]["timestamp"]), (1, &json!("2000")));
+    assert_eq!(heard[0]["media"]["payload"], BASE64.encode([9; 160]));
     for _ in 0..30 {
         assert_eq!(stage.pulled(), Some(0x11), "not one frame too late");
         stage.tick();
@@ -382,6 +388,7 @@ fn a_clip_in_a_riff_file_is_heard_and_told_when_it_is_over() {
     wav.extend([0x10; 320]);
     let mut stage = Stage::new(Dialect::Jambonz, None);
     stage.life.handle_connected(stage.now);
+    stage.life.handle_answered();
     stage.sent();
     let clip = BASE64.encode(&wav);
     stage.text(&json!({
