@@ -329,6 +329,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "two threads are what is tested")]
     fn two_threads_pass_a_thousand_frames_without_losing_one() {
         let (mut port, mut seat) = pair();
         let carrier = std::thread::spawn(move || {
