@@ -3,13 +3,14 @@
 
 use serde::Serialize;
 
-use super::outbox::{Delivery, Settled, Settlement};
+use super::outbox::{Delivery, Settled, Settlement, Tried};
+use super::receivers::{endpoints, read_endpoints, read_target, receiver};
 use super::types::Intent;
 use super::{Replay, StoreError};
 use crate::model::{
     AgentId, ApplicationId, Attempt, CallId, CallRecord, CallState, CampaignId, Dialing, DialogRecord,
-    Direction, Disposition, EventKind, EventSet, Face, Idempotency, KeyId, Micros, RecipientId,
-    StoredResponse, TenantId, Timestamp, WebhookTarget,
+    Direction, Disposition, EventKind, Idempotency, KeyId, Micros, RecipientId, StoredResponse, TenantId,
+    Timestamp, WebhookEndpointId,
 };
 
 /// A new row of `calls`.
@@ -45,6 +46,8 @@ pub(super) struct IntentRow<'a> {
     webhook_events: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     webhook_receiver: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    webhook_endpoints: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     application: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,6 +90,7 @@ impl<'a> From<&'a Intent> for IntentRow<'a> {
             hold: record.hold.as_ref().map(|hold| serde_json::to_string(hold).expect("strings and numbers")),
             webhook_events: record.webhook.as_ref().map(|target| target.events.words()),
             webhook_receiver: record.webhook.as_ref().map(|target| receiver(&target.url)),
+            webhook_endpoints: endpoints(&record.endpoints),
             application: record.application.map(|application| application.0),
             state: record.state.as_str(),
             created_at: record.created_at.0,
@@ -219,6 +223,8 @@ pub(super) struct EndedRow<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     recording_error: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    media: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     charge: Option<i64>,
 }
 
@@ -242,6 +248,7 @@ impl<'a> From<&'a CallRecord> for EndedRow<'a> {
             dead_air_ms: record.dead_air.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX >> 1)),
             recording: record.recording.as_deref(),
             recording_error: record.recording_error.as_deref(),
+            media: record.media.as_ref().map(|media| serde_json::to_string(media).expect("numbers")),
             charge: record.charge.map(|charge| charge.0),
         }
     }
@@ -264,22 +271,50 @@ pub(super) struct SettledRow<'a> {
 
 impl<'a> From<&'a Settlement> for SettledRow<'a> {
     fn from(settlement: &'a Settlement) -> Self {
-        let (state, due_at, body, reason) = match &settlement.settled {
-            Settled::Delivered => ("delivered", None, None, None),
-            Settled::Retry { due_at, body, reason } => {
-                ("pending", Some(due_at.0), body.as_deref(), Some(reason.as_str()))
-            }
-            Settled::Dead { reason } => ("dead", None, None, Some(reason.as_str())),
+        let (state, due_at, reason) = match &settlement.settled {
+            Settled::Delivered => ("delivered", None, None),
+            Settled::Retry { due_at, reason } => ("pending", Some(due_at.0), Some(reason.as_str())),
+            Settled::Dead { reason } => ("dead", None, Some(reason.as_str())),
         };
         Self {
             id: settlement.id,
             attempt: settlement.attempt,
             state,
             due_at,
-            body,
+            body: settlement.body.as_deref(),
             reason,
             settled_at: settlement.at.0,
         }
+    }
+}
+
+/// A try in the delivery log.
+#[derive(Serialize)]
+pub(super) struct AttemptRow<'a> {
+    delivery: u64,
+    attempt: u32,
+    started_at: i64,
+    duration_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response: Option<&'a str>,
+}
+
+impl<'a> AttemptRow<'a> {
+    pub fn of(settlement: &'a Settlement) -> Option<Self> {
+        let Tried { started_at, duration, status, error, response } = settlement.tried.as_ref()?;
+        Some(Self {
+            delivery: settlement.id,
+            attempt: settlement.attempt,
+            started_at: started_at.0,
+            duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX >> 1),
+            status: *status,
+            error: error.as_deref(),
+            response: response.as_deref(),
+        })
     }
 }
 
@@ -303,14 +338,6 @@ fn without_nul(text: &str) -> String {
     }
     out.push_str(rest);
     out
-}
-
-/// Scheme, host and port: whose rooms a delivery takes. A URL that cannot be read is its own receiver.
-fn receiver(url: &str) -> String {
-    match url::Url::parse(url) {
-        Ok(parsed) if parsed.has_host() => parsed.origin().ascii_serialization(),
-        _ => url.to_owned(),
-    }
 }
 
 /// A row, in either engine's type. All integers are 64 bits wide.
@@ -338,9 +365,9 @@ columns!(sqlx::sqlite::SqliteRow, sqlx::postgres::PgRow);
 /// The columns that [`read_call`] wants, of a table or alias `c`.
 pub(super) const CALL_COLUMNS: &str = "c.call, c.tenant, c.direction, c.key_id, c.agent, c.from_number, c.to_number, c.trunk, \
      c.sip_call_id, c.campaign, c.batch, c.recipient, c.metadata, c.unknown_variables, c.webhook_url, c.webhook_face, c.webhook_key, \
-     c.webhook_events, c.application, c.state, \
+     c.webhook_events, c.webhook_endpoints, c.application, c.state, \
      c.created_at, c.ringing_at, c.answered_at, c.ended_at, c.disposition, c.ended_by, c.sip_status, c.q850, c.detail, \
-     c.verdict, c.verdict_reason, c.verdict_evidence, c.dead_air_ms, c.recording, c.recording_error, \
+     c.verdict, c.verdict_reason, c.verdict_evidence, c.dead_air_ms, c.recording, c.recording_error, c.media, \
      c.invites, c.hold, c.charge";
 
 /// A row of `calls`.
@@ -367,6 +394,7 @@ pub(super) fn read_call(row: &impl Columns) -> Result<CallRecord, StoreError> {
             None => Vec::new(),
         },
         webhook: read_target(row)?,
+        endpoints: read_endpoints(row)?,
         hold: match row.text("hold")? {
             Some(text) => Some(serde_json::from_str(&text).map_err(|_| StoreError::Corrupt("hold"))?),
             None => None,
@@ -388,6 +416,11 @@ pub(super) fn read_call(row: &impl Columns) -> Result<CallRecord, StoreError> {
         dead_air: id(row, "dead_air_ms")?.map(std::time::Duration::from_millis),
         recording: row.text("recording")?,
         recording_error: row.text("recording_error")?,
+        media: match row.text("media")? {
+            Some(text) => Some(serde_json::from_str(&text).map_err(|_| StoreError::Corrupt("media"))?),
+            None => None,
+        },
+        recording_link: None,
         attempts: match row.text("invites")? {
             Some(text) => {
                 serde_json::from_str::<Vec<Attempt>>(&text).map_err(|_| StoreError::Corrupt("attempts"))?
@@ -406,13 +439,22 @@ pub(super) fn read_dialog(row: &impl Columns) -> Result<Option<DialogRecord>, St
 /// A row of `outbox` joined with its call.
 pub(super) fn read_delivery(row: &impl Columns) -> Result<Delivery, StoreError> {
     let record = read_call(row)?;
+    let endpoint = required(id(row, "endpoint")?, "endpoint")?;
+    let target = match endpoint {
+        0 => record.webhook.as_ref(),
+        endpoint => record.endpoints.iter().find(|target| target.key.0 == endpoint),
+    };
+    let created_at = Timestamp(required(row.integer("outbox_created_at")?, "created_at")?);
     Ok(Delivery {
         id: required(id(row, "id")?, "id")?,
+        event_id: id(row, "event_id")?,
         call: record.call,
         event: word(row.text("event")?, EventKind::from_word)?.ok_or(StoreError::Corrupt("event"))?,
-        target: record.webhook.clone().ok_or(StoreError::Corrupt("webhook_url"))?,
+        endpoint: (endpoint != 0).then_some(WebhookEndpointId(endpoint)),
+        target: target.cloned().ok_or(StoreError::Corrupt("webhook_endpoints"))?,
         receiver: required(row.text("receiver")?, "receiver")?,
-        created_at: Timestamp(required(row.integer("outbox_created_at")?, "created_at")?),
+        created_at,
+        owed_since: row.integer("replayed_at")?.map_or(created_at, Timestamp),
         attempt: id(row, "attempts")?
             .and_then(|count| u32::try_from(count).ok())
             .ok_or(StoreError::Corrupt("attempts"))?,
@@ -438,19 +480,6 @@ fn read_recipient_id(row: &impl Columns) -> Result<Option<RecipientId>, StoreErr
     };
     let position = u32::try_from(position).map_err(|_| StoreError::Corrupt("recipient"))?;
     Ok(Some(RecipientId { campaign: CampaignId(campaign), position }))
-}
-
-fn read_target(row: &impl Columns) -> Result<Option<WebhookTarget>, StoreError> {
-    let Some(url) = row.text("webhook_url")? else { return Ok(None) };
-    let face = word(row.text("webhook_face")?, Face::from_word)?;
-    let events = word(row.text("webhook_events")?, EventSet::from_words)?;
-    Ok(Some(WebhookTarget {
-        url,
-        face: required(face, "webhook_face")?,
-        key: KeyId(required(id(row, "webhook_key")?, "webhook_key")?),
-        // What there was before there were others.
-        events: events.unwrap_or_else(|| [EventKind::Completed].into_iter().collect()),
-    }))
 }
 
 fn call_id(row: &impl Columns) -> Result<CallId, StoreError> {
@@ -489,12 +518,5 @@ mod tests {
         let text = json(&["a\0b", "\\u0000", "\"\\\0"]);
         let back: Vec<String> = serde_json::from_str(&text).expect("json");
         assert_eq!(back, ["a\u{fffd}b", "\\u0000", "\"\\\u{fffd}"]);
-    }
-
-    #[test]
-    fn a_receiver_is_scheme_host_and_port() {
-        assert_eq!(receiver("https://user:pw@Example.com/hook?token=1"), "https://example.com");
-        assert_eq!(receiver("http://127.0.0.1:9000/hook"), "http://127.0.0.1:9000");
-        assert_eq!(receiver("no url"), "no url");
     }
 }

@@ -2,10 +2,15 @@
 //! and their signatures. One file a vendor, one table a list.
 
 mod auth;
+mod incoming;
+mod links;
 mod minivoice;
 mod nixflex;
+mod seeds;
+mod test_calls;
 mod thunderphone;
 mod twilio;
+mod twilio_documents;
 mod voiceflow;
 
 use serde_json::{Value, json};

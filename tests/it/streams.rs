@@ -85,7 +85,7 @@ struct Bot {
 
 impl Bot {
     async fn pipecat() -> Self {
-        Self::start(&format!("{FOLDER}/target/peers/bin/python"), "pipecat_bot.py").await
+        Self::start(&format!("{FOLDER}/target/peers/python/bin/python"), "pipecat_bot.py").await
     }
 
     async fn jambonz() -> Self {

@@ -28,7 +28,7 @@ pub enum Event {
     /// The bot is there, and has been told of the call. Again after a reconnection.
     Connected,
     /// The bot wants these sent to the callee.
-    Digits(Digits),
+    Digits(Box<Digits>),
     /// Nothing more will come: once, and last of all.
     Ended(Ended),
 }
@@ -339,8 +339,8 @@ impl Life {
             }
             Asked::ForgetMarks => self.marks.cleared(),
             Asked::Digits(digits) => {
-                let digits = digits.parse().or(Err(Malformed))?;
-                self.tell(Event::Digits(digits));
+                let digits: Digits = digits.parse().or(Err(Malformed))?;
+                self.tell(Event::Digits(Box::new(digits)));
             }
             Asked::HangUp => self.handle_gone(Why::HungUp, true),
             Asked::Failed(what) => self.end(Why::Failed(what.into_owned())),

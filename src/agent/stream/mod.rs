@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`spec`] | what a stream is to be, and whether that can be |
 //! | [`life`] | a stream's life between a dialect and a [`Port`](trunkline_media::Port), in virtual time |
-//! | `dialect` | [`Interpreter`](dialect::Interpreter): what a bot's messages ask, how it is told; one file a service |
+//! | `dialect` | `Interpreter`: what a bot's messages ask, how it is told; one file a service |
 //! | `intake`, `voice` | the bot's audio to PCMU of any length, the callee's PCMU to the bot's encoding |
 //! | `backlog`, `marks` | what the bot has said and nobody has heard yet; who is to be told when it was |
 //! | `outbox` | messages on their way to the bot, in one buffer |

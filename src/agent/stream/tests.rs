@@ -1,5 +1,5 @@
 //! Streams over loopback, with bots that behave and bots that do not. The bots are tungstenite's servers and bare sockets.
-#![expect(clippy::disallowed_methods, reason = "these tests are the bots' and the bridge's shell")]
+#![expect(clippy::result_large_err, reason = "a handshake's callbacks are tungstenite's")]
 
 mod hostile;
 mod lost;
@@ -141,7 +141,6 @@ async fn accept(listener: &TcpListener) -> Socket {
     accept_with(listener, |_, response| Ok(response)).await
 }
 
-#[expect(clippy::result_large_err, reason = "it is tungstenite's")]
 async fn accept_with(
     listener: &TcpListener,
     answer: impl FnOnce(&Request, Response) -> Result<Response, ErrorResponse> + Unpin,

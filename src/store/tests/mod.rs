@@ -3,8 +3,10 @@
 mod campaigns;
 mod cluster;
 mod cost;
+mod event_log;
 mod objects;
 mod place;
+mod retries;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -83,6 +85,7 @@ pub fn record(call: u64) -> CallRecord {
             key: KEY,
             events: completed(),
         }),
+        endpoints: Vec::new(),
         hold: None,
         charge: None,
         state: CallState::Dialing,
@@ -101,7 +104,9 @@ pub fn record(call: u64) -> CallRecord {
         dead_air: None,
         recording: None,
         recording_error: None,
+        recording_link: None,
         attempts: Vec::new(),
+        media: None,
     }
 }
 
@@ -129,6 +134,7 @@ pub fn completed() -> EventSet {
 
 pub fn ended(call: u64) -> CallRecord {
     CallRecord {
+        media: Some(MediaCounters { packets_in: 50, round_trip_ms: Some(3), ..MediaCounters::default() }),
         state: CallState::Ended,
         ringing_at: Some(Timestamp(NOW.0 + 1)),
         answered_at: Some(Timestamp(NOW.0 + 2)),
@@ -467,7 +473,7 @@ async fn claim(store: &Store, now: i64, limit: usize) -> Vec<Delivery> {
 }
 
 fn settlement(delivery: &Delivery, settled: Settled) -> Vec<Settlement> {
-    vec![Settlement { id: delivery.id, attempt: delivery.attempt, settled, at: NOW }]
+    vec![Settlement { id: delivery.id, attempt: delivery.attempt, settled, at: NOW, body: None, tried: None }]
 }
 
 async fn a_lapsed_lease_is_due_again_and_its_late_word_is_not_heard(place: Place) {
@@ -546,9 +552,10 @@ async fn a_retry_keeps_its_first_bytes(place: Place) {
         let now = NOW.0 + 1000 * i64::from(attempt);
         let delivery = claim(&store, now, 10).await.remove(0);
         assert_eq!(delivery.attempt, attempt);
-        let settled =
-            Settled::Retry { due_at: Timestamp(now + 1000), body: Some(body.into()), reason: "503".into() };
-        store.settle(settlement(&delivery, settled)).await.expect("stored");
+        let settled = Settled::Retry { due_at: Timestamp(now + 1000), reason: "503".into() };
+        let mut settlements = settlement(&delivery, settled);
+        settlements[0].body = Some(body.into());
+        store.settle(settlements).await.expect("stored");
     }
     let third = claim(&store, NOW.0 + 3000, 10).await.remove(0);
     assert_eq!(third.body.as_deref(), Some("first"));

@@ -261,7 +261,7 @@ fn digits_go_both_ways() {
         json!({ "track": "inbound", "digit": "5", "timestamp": "1705312200020" })
     );
     stage.text(&json!({ "event": "sendDTMF", "dtmf": "12#" }));
-    assert_eq!(stage.events(), [Event::Digits("12#".parse().expect("digits"))]);
+    assert_eq!(stage.events(), [Event::Digits(Box::new("12#".parse().expect("digits")))]);
     stage.text(&json!({ "event": "sendDTMF", "dtmf": "hello" }));
     assert_eq!((stage.events(), stage.life.counters().malformed), (vec![], 1));
     assert_eq!(stage.life.counters().digits_dropped, 1, "the one that was pressed before the bot was there");

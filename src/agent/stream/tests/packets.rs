@@ -36,7 +36,7 @@ async fn an_audiosocket_server_hears_and_is_heard_whatever_the_pieces() {
     assert_eq!(side.talk(0x21, 3).await, [0xff; 3]);
     let (kind, sound) = packet(&mut bot).await;
     assert_eq!((kind, sound.len()), (0x10, 320));
-    assert_eq!(side.event().await, Event::Digits("5".parse().expect("a digit")));
+    assert_eq!(side.event().await, Event::Digits(Box::new("5".parse().expect("a digit"))));
     side.handle.as_ref().expect("a handle").digit('#', Duration::from_millis(80));
     while packet(&mut bot).await != (0x03, vec![b'#']) {}
     bot.write_all(&[linear(0), vec![0, 0, 0]].concat()).await.expect("sent");
