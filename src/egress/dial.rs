@@ -19,8 +19,9 @@ use url::{Host, Url};
 
 use super::{Egress, EgressError, chain};
 
-/// What a kernel may hold back of what we send, in bytes. Audio that lies there goes stale where nobody can drop it.
-const SEND_BUFFER: usize = 16 * 1024;
+/// What a kernel may hold back of what we send, in bytes: enough for the widest audio over the longest way, and little of the
+/// narrow kind, which goes stale there where nobody can drop it.
+const SEND_BUFFER: usize = 32 * 1024;
 /// Addresses of one name that are tried, one after another.
 const ADDRESSES_MAX: usize = 4;
 /// A peer that has vanished is found out after this much silence, and some probes more.

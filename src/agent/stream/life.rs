@@ -281,7 +281,10 @@ impl Life {
     /// Is the socket to be left alone, because more waits than may?
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.backlog.is_full() || self.marks.is_full() || self.events.len() >= EVENTS_MAX
+        self.backlog.is_full()
+            || self.marks.is_full()
+            || self.outbox.is_full()
+            || self.events.len() >= EVENTS_MAX
     }
 
     /// Has the bot asked to be left, or gone? Then the connection has no purpose any more.

@@ -7,6 +7,7 @@ use trunkline_media::{Rate, Seat};
 
 use super::super::backlog::FULL;
 use super::super::marks::MARKS_MAX;
+use super::super::outbox::WAITING_MAX;
 use super::super::spec::{Call, Dialect, Encoding};
 use super::*;
 
@@ -246,6 +247,21 @@ fn marks_without_end_close_the_ears_too() {
     }
     assert!(!stage.life.is_full());
     assert_eq!(stage.marks().len(), MARKS_MAX);
+}
+
+#[test]
+fn answers_that_nobody_reads_close_the_ears_too() {
+    let mut stage = Stage::new(Dialect::Jambonz, None);
+    stage.life.handle_connected(stage.now);
+    let mut asked = 0;
+    while !stage.life.is_full() {
+        stage.text(&json!({ "type": "mark", "data": { "name": "m" } }));
+        stage.text(&json!({ "type": "clearMarks" }));
+        asked += 1;
+        assert!(asked <= WAITING_MAX, "answers pile up");
+    }
+    stage.sent();
+    assert!(!stage.life.is_full());
 }
 
 #[test]
