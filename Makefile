@@ -5,6 +5,7 @@ PACKAGES := sip-tester postgresql prometheus flite kamailio kamailio-tls-modules
 # Where Node.js is there already, it may be another distribution's, which brings npm and conflicts with Debian's.
 PACKAGES += $(if $(shell command -v npm),,nodejs npm)
 VERIFIERS := target/verifiers
+PEERS := target/peers
 
 .PHONY: demo test deps packages check unit bench dist
 
@@ -17,7 +18,7 @@ test: deps check unit
 
 # sipp, a PostgreSQL server, promtool, a speech synthesiser, and kamailio and baresip as other people's SIP stacks, from the
 # distribution's packages; cmake builds libopus for the feature `opus`.
-deps: packages $(VERIFIERS)/ready
+deps: packages $(VERIFIERS)/ready $(PEERS)/ready
 
 packages:
 	@missing=""; for package in $(PACKAGES); do dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
@@ -31,6 +32,15 @@ $(VERIFIERS)/ready: tests/verifiers/package-lock.json tests/verifiers/requiremen
 	cd $(VERIFIERS) && npm ci --no-audit --no-fund --ignore-scripts
 	python3 -m venv $(VERIFIERS)/python
 	$(VERIFIERS)/python/bin/pip install --quiet --requirement tests/verifiers/requirements.txt
+	touch $@
+
+# Other people's voice bots, unmodified: Pipecat, jambonz's SDK, and a simulator of Twilio's media streams. Half a gigabyte.
+$(PEERS)/ready: tests/it/streams/package-lock.json tests/it/streams/requirements.txt | packages
+	rm -rf $(PEERS) && mkdir -p $(PEERS)
+	cp tests/it/streams/package.json tests/it/streams/package-lock.json $(PEERS)/
+	cd $(PEERS) && npm ci --no-audit --no-fund --ignore-scripts
+	python3 -m venv $(PEERS)/python
+	$(PEERS)/python/bin/pip install --quiet --requirement tests/it/streams/requirements.txt
 	touch $@
 
 check:

@@ -57,6 +57,9 @@ pub enum EgressError {
     /// The connection failed.
     #[error("{0}")]
     Connection(String),
+    /// Who answered could not prove to be whom the URL names.
+    #[error("{0}")]
+    Certificate(String),
     /// What came could not be written where it was to go.
     #[error("what came could not be written: {0}")]
     Output(String),
@@ -103,6 +106,14 @@ impl Egress {
             .build()
             .map_err(|error| EgressError::Client(chain(&error)))?;
         Ok(Egress { client, guard, tls: dial::tls()?, allow_http: policy.allow_http })
+    }
+
+    /// Believes this authority and no other: for servers of the tests.
+    #[cfg(test)]
+    pub(crate) fn trusting(self, authority: rustls_pki_types::CertificateDer<'static>) -> Egress {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(authority).expect("an authority");
+        Egress { tls: dial::trusting(roots).expect("a configuration"), ..self }
     }
 
     /// May a request go there, as far as the URL itself tells? For validation when a URL is configured.

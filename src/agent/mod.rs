@@ -1,4 +1,5 @@
-//! Who talks to the callee: the script agent, programs of steps, and bots at the other end of a media stream.
+//! Who talks to the callee: the script agent, programs of steps, and bots at the other end of a media stream; models and people
+//! join here.
 
 mod errand;
 mod program;

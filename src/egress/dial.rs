@@ -19,8 +19,9 @@ use url::{Host, Url};
 
 use super::{Egress, EgressError, chain};
 
-/// What a kernel may hold back of what we send, in bytes. Audio that lies there goes stale where nobody can drop it.
-const SEND_BUFFER: usize = 16 * 1024;
+/// What a kernel may hold back of what we send, in bytes: enough for the widest audio over the longest way, and little of the
+/// narrow kind, which goes stale there where nobody can drop it.
+const SEND_BUFFER: usize = 32 * 1024;
 /// Addresses of one name that are tried, one after another.
 const ADDRESSES_MAX: usize = 4;
 /// A peer that has vanished is found out after this much silence, and some probes more.
@@ -87,7 +88,7 @@ impl Egress {
         let name =
             ServerName::try_from(host.to_owned()).map_err(|_| EgressError::Url("its host has no name"))?;
         let connector = TlsConnector::from(Arc::clone(&self.tls));
-        let stream = connector.connect(name, stream).await.map_err(failure)?;
+        let stream = connector.connect(name, stream).await.map_err(encryption)?;
         Ok(Connection::Tls(Box::new(stream)))
     }
 }
@@ -119,6 +120,15 @@ async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
 
 fn failure(error: io::Error) -> EgressError {
     EgressError::Connection(chain(&error))
+}
+
+/// A certificate that is not believed will not be believed in a second either; anything else may pass.
+fn encryption(error: io::Error) -> EgressError {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    match cause {
+        Some(rustls::Error::InvalidCertificate(_)) => EgressError::Certificate(chain(&error)),
+        _ => failure(error),
+    }
 }
 
 /// TLS as a client that believes the system's authorities.

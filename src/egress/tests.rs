@@ -81,3 +81,46 @@ async fn a_closed_port_is_told_without_the_urls_secrets() {
     let Err(EgressError::Connection(reason)) = answer else { panic!("{answer:?}") };
     assert!(!reason.contains("abc") && !reason.contains("pw"), "{reason}");
 }
+
+#[test]
+fn connections_go_where_requests_may_and_only_encrypted_ones_unless_allowed() {
+    let strict = Egress::new(Policy::default()).expect("a client");
+    for (url, error) in [
+        ("bot", EgressError::Url("it cannot be read")),
+        ("https://example.com/", EgressError::Url("its scheme is neither wss, ws nor tcp")),
+        ("ws://example.com/", EgressError::Url("its scheme must be wss")),
+        ("tcp://example.com:9092", EgressError::Url("its scheme must be wss")),
+        ("wss://127.0.0.1/", EgressError::Address),
+        ("wss://0x7f.1/", EgressError::Address),
+        ("wss://[::1]/", EgressError::Address),
+    ] {
+        assert_eq!(strict.check_dial(url).map(drop), Err(error), "{url}");
+    }
+    let open = Egress::new(Policy { allow_http: true, allow_addresses: vec![] }).expect("a client");
+    for (url, error) in [
+        ("tcp://example.com", EgressError::Url("it has no port")),
+        ("tcp:9092", EgressError::Url("it has no host")),
+        ("tcp://127.0.0.1:9092", EgressError::Address),
+        ("tcp://[::1]:9092", EgressError::Address),
+    ] {
+        assert_eq!(open.check_dial(url).map(drop), Err(error), "{url}");
+    }
+    assert!(strict.check_dial("wss://example.com/bot?a=1").is_ok());
+    assert!(loopback().check_dial("tcp://127.0.0.1:9092").is_ok());
+}
+
+#[tokio::test]
+async fn a_name_that_resolves_to_a_private_address_is_not_connected_to() {
+    let open = Egress::new(Policy { allow_http: true, allow_addresses: vec![] }).expect("a client");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    // The second is no address to the URL standard, and one to the resolver.
+    for host in ["localhost", "0x7f.1", "2130706433"] {
+        let url = Url::parse(&format!("tcp://{host}:{port}")).expect("a URL");
+        let dialled = open.dial(&url, Duration::from_secs(5)).await;
+        assert!(matches!(dialled, Err(EgressError::Address | EgressError::Connection(_))), "{host}");
+    }
+    let url = Url::parse(&format!("tcp://127.0.0.1:{port}")).expect("a URL");
+    assert!(loopback().dial(&url, Duration::from_secs(5)).await.is_ok());
+    listener.accept().await.expect("the one connection that was made");
+}

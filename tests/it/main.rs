@@ -26,6 +26,7 @@ mod sipp;
 mod sound;
 mod spend;
 mod standard_webhooks;
+mod streams;
 mod switch;
 mod webhooks;
 mod world;

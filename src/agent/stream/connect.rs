@@ -99,7 +99,7 @@ fn refused(status: StatusCode) -> Failed {
 
 fn dialled(error: EgressError) -> Failed {
     match error {
-        EgressError::Url(_) | EgressError::Address => Failed::Forbidden(error),
+        EgressError::Url(_) | EgressError::Address | EgressError::Certificate(_) => Failed::Forbidden(error),
         error => Failed::Unreachable(error.to_string()),
     }
 }

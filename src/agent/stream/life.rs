@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
+use trunkline_media::g711::Law;
 use trunkline_media::port::WORDS_MAX;
 use trunkline_media::{Clip, Digits, Port};
 
@@ -27,7 +28,7 @@ pub enum Event {
     /// The bot is there, and has been told of the call. Again after a reconnection.
     Connected,
     /// The bot wants these sent to the callee.
-    Digits(Digits),
+    Digits(Box<Digits>),
     /// Nothing more will come: once, and last of all.
     Ended(Ended),
 }
@@ -264,9 +265,14 @@ impl Life {
         self.backlog.tick(&mut self.port);
         match self.bot {
             Bot::Present { since } if self.answered && writable => self.speak(now, since),
-            Bot::Present { .. } if self.answered => {}
-            // Nobody is to hear this.
-            _ => while self.port.hear().is_some() {},
+            Bot::Present { .. } if self.answered => self.port.pass_over(),
+            Bot::Present { since } => {
+                self.ignore();
+                if writable {
+                    self.be_silent(now, since);
+                }
+            }
+            Bot::Absent | Bot::Gone(_) => self.ignore(),
         }
         self.tell_marks();
         self.settle();
@@ -275,7 +281,10 @@ impl Life {
     /// Is the socket to be left alone, because more waits than may?
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.backlog.is_full() || self.marks.is_full() || self.events.len() >= EVENTS_MAX
+        self.backlog.is_full()
+            || self.marks.is_full()
+            || self.outbox.is_full()
+            || self.events.len() >= EVENTS_MAX
     }
 
     /// Has the bot asked to be left, or gone? Then the connection has no purpose any more.
@@ -333,8 +342,8 @@ impl Life {
             }
             Asked::ForgetMarks => self.marks.cleared(),
             Asked::Digits(digits) => {
-                let digits = digits.parse().or(Err(Malformed))?;
-                self.tell(Event::Digits(digits));
+                let digits: Digits = digits.parse().or(Err(Malformed))?;
+                self.tell(Event::Digits(Box::new(digits)));
             }
             Asked::HangUp => self.handle_gone(Why::HungUp, true),
             Asked::Failed(what) => self.end(Why::Failed(what.into_owned())),
@@ -388,6 +397,19 @@ impl Life {
             self.interpreter.voice(at, bytes, &mut self.outbox);
             self.counters.frames_out += 1;
         }
+    }
+
+    /// Until the answer a bot hears silence, as it would hear from its own service what comes before the first word: some begin
+    /// with the first audio only, and recognisers leave whom they hear nothing from.
+    fn be_silent(&mut self, now: Instant, since: Instant) {
+        let at = self.stamp(now, since);
+        let bytes = self.voice.bytes(&[Law::Mu.silence(); FRAME as usize]);
+        self.interpreter.voice(at, bytes, &mut self.outbox);
+    }
+
+    /// Nobody is to hear what the call has to say.
+    fn ignore(&mut self) {
+        while self.port.hear().is_some() {}
     }
 
     /// Where the next 20 ms stand: right behind those before, unless the clock says that some are missing.

@@ -18,14 +18,16 @@ pub enum Message {
     Binary(Bytes),
 }
 
-/// What has been written and not sent yet. Its bound is the core's: it answers what it was asked, and speaks only while the
-/// socket takes it.
+/// What has been written and not sent yet. The callee's voice is written only while the socket takes it, so what may pile up
+/// are answers: with too many of them unread no more questions are read.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     buffer: BytesMut,
     waiting: VecDeque<Message>,
 }
 
+/// Messages that may wait.
+pub(super) const WAITING_MAX: usize = 1_024;
 /// Room for some 20 ms of everything.
 const ROOM: usize = 4 * 1024;
 
@@ -44,6 +46,11 @@ impl Outbox {
             self.buffer.extend_from_slice(part);
         }
         self.waiting.push_back(Message::Binary(self.buffer.split().freeze()));
+    }
+
+    /// Is it time not to be asked anything more?
+    pub fn is_full(&self) -> bool {
+        self.waiting.len() >= WAITING_MAX
     }
 
     /// The next to send.
