@@ -100,7 +100,7 @@ impl Call {
         match event {
             // Whoever calls in hears ringing until somebody is there.
             Event::Connected => self.pick_up(cx),
-            Event::Digits(digits) => self.order_digits(cx, digits),
+            Event::Digits(digits) => self.order_digits(cx, *digits),
             Event::Ended(ended) => self.bot_left(cx, &ended.why),
         }
     }
