@@ -146,13 +146,15 @@ fn start_leg(media: &Media, callee: SocketAddr, path: PathBuf, clip: &Arc<Clip>)
     let (offer, pending) = Offer::new(opened.local, 1, &Capabilities::default());
     let (answer, _) = sdp::answer(&offer.to_bytes(), callee, 2, &Capabilities::default()).expect("an answer");
     let negotiated = pending.accept(&answer).expect("agreement");
-    let mut commands = vec![Command::Remote(negotiated), Command::OpenGate, Command::Answered];
-    commands.extend((0..60).map(|_| Command::Play { clip: clip.clone(), mark: None }));
-    for command in commands {
-        while media.send(opened.leg, command.clone()).is_err() {
+    let send = |command: &dyn Fn() -> Command| {
+        while media.send(opened.leg, command()).is_err() {
             thread::yield_now();
         }
-    }
+    };
+    send(&|| Command::Remote(negotiated.clone()));
+    send(&|| Command::OpenGate);
+    send(&|| Command::Answered);
+    (0..60).for_each(|_| send(&|| Command::Play { clip: clip.clone(), mark: None }));
     opened.local
 }
 

@@ -120,7 +120,7 @@ impl Bridge {
                 self.mouth.mute(!agent);
                 self.callee_heard = callee;
             }
-            Command::Join { place, seat } => self.seats.join(place, seat),
+            Command::Join { place, seat } => self.seats.join(place, *seat),
             Command::Part { place } => self.seats.part(place),
             Command::Hear { who, whom } => self.seats.hear(who, whom),
             Command::StartRecording { .. } => self.record = true,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use trunkline_media::bridge::Members;
 use trunkline_media::{Command as Media, LegId, Media as MediaPlane, port};
 
-use super::driver::{Input, Mailbox};
+use super::driver::Mailbox;
 use super::machine::BOT_PLACE;
 use super::outbox::{BotOrder, Engagement};
 use super::shard::Command;
@@ -70,12 +70,7 @@ impl Bots {
             self.media.send(leg, command).map_err(|full| Why::Failed(full.to_string()))?;
         }
         let mailbox = self.mailbox.clone();
-        let sink = Box::new(move |event: Event| {
-            mailbox.offer(Input::Command(Command::Bot { call, event })).map_err(|input| match input {
-                Input::Command(Command::Bot { event, .. }) => event,
-                _ => unreachable!("what comes back is what was given"),
-            })
-        });
+        let sink = Box::new(move |event: Event| mailbox.offer(call, event));
         let handle = stream::open(spec(engagement), &self.egress, carrier, sink)
             .map_err(|error| Why::Failed(error.to_string()))?;
         self.engaged.insert(call, (leg, handle));

@@ -16,6 +16,7 @@ use super::bots::Bots;
 use super::knock::Knock;
 use super::outbox::{ErrandOrder, SpeechOrder};
 use super::shard::{Command, Shard};
+use crate::agent::stream::Event as BotEvent;
 use crate::egress::Egress;
 use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy};
 use crate::tts::Tts;
@@ -79,9 +80,15 @@ impl Mailbox {
         self.inputs.send(Input::Command(command)).await.is_ok()
     }
 
-    /// Gives an input without waiting; it comes back if there is no room.
-    pub fn offer(&self, input: Input) -> Result<(), Input> {
-        self.inputs.try_send(input).map_err(|full| full.into_inner())
+    /// Gives what a bot says of itself, without waiting; it comes back if there is no room.
+    pub fn offer(&self, call: CallId, event: BotEvent) -> Result<(), BotEvent> {
+        match self.inputs.try_reserve() {
+            Ok(room) => {
+                room.send(Input::Command(Command::Bot { call, event }));
+                Ok(())
+            }
+            Err(_) => Err(event),
+        }
     }
 
     /// Takes a leg's report, on a media thread.

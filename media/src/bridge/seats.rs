@@ -91,9 +91,9 @@ impl Seats {
     }
 
     /// Somebody sits down, in the place of whoever sat there: the callee and it hear each other.
-    pub(super) fn join(&mut self, place: u8, seat: Box<Seat>) {
+    pub(super) fn join(&mut self, place: u8, seat: Seat) {
         let Some(taken) = self.places.get_mut(usize::from(place)) else { return };
-        *taken = Some(Taken { seat: *seat, hears: Members::CALLEE, said: Said::NotAsked, linear: None });
+        *taken = Some(Taken { seat, hears: Members::CALLEE, said: Said::NotAsked, linear: None });
         self.callee_hears = self.callee_hears.and(Members::at(place));
     }
 
