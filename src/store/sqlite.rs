@@ -61,7 +61,7 @@ impl Sqlite {
     /// which is given back at once: a switch may start while this is open.
     pub async fn open_beside(path: &Path) -> Result<Self, StoreError> {
         let failed = |error: sqlx::Error| open_error(path, &error.to_string());
-        let lock = prepare(path);
+        let lock = prepare(path).await;
         let writer = one_connection().connect_with(options().filename(path)).await.map_err(failed)?;
         match lock {
             Ok(_alone) => {
