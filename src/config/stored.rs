@@ -6,6 +6,8 @@ use std::collections::HashMap;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
 
 use super::error::Fault;
 use super::objects::{self, Names};
@@ -58,6 +60,51 @@ pub fn document(kind: ObjectKind, table: &impl Serialize) -> Map<String, Value> 
     }
 }
 
+/// A kind of table as the API's description has it, under the key of its name too; and what it is made of, by name.
+pub fn described(kind: ObjectKind) -> (RefOr<Schema>, Vec<(String, RefOr<Schema>)>) {
+    fn of<T: ToSchema>() -> (RefOr<Schema>, Vec<(String, RefOr<Schema>)>) {
+        let mut parts = Vec::new();
+        T::schemas(&mut parts);
+        (T::schema(), parts)
+    }
+    match kind {
+        ObjectKind::Tenant => of::<TenantTable>(),
+        ObjectKind::Key => of::<KeyTable>(),
+        ObjectKind::Agent => of::<file::Agent>(),
+        ObjectKind::Number => of::<file::Number>(),
+        ObjectKind::Trunk => of::<trunk::table::Trunk>(),
+        ObjectKind::Application => of::<file::Application>(),
+        ObjectKind::WebhookEndpoint => of::<EndpointTable>(),
+    }
+}
+
+/// What is said of an object, and the defaults of what is not; `None` if that is no table of its kind. Checks nothing else.
+pub fn filled(kind: ObjectKind, name: &str, mut said: Map<String, Value>) -> Option<Map<String, Value>> {
+    fn of<T: DeserializeOwned + Serialize>(
+        kind: ObjectKind,
+        said: Map<String, Value>,
+    ) -> Option<Map<String, Value>> {
+        let table: T = serde_json::from_value(Value::Object(said)).ok()?;
+        Some(document(kind, &table))
+    }
+    said.insert(name_key(kind).to_owned(), Value::String(name.to_owned()));
+    let secrets: &[&str] = match kind {
+        ObjectKind::Key => &[StoredKey::HASH, StoredKey::SIGNING],
+        ObjectKind::WebhookEndpoint => &[StoredKey::SIGNING],
+        _ => &[],
+    };
+    said.extend(secrets.iter().map(|field| ((*field).to_owned(), Value::String(String::new()))));
+    match kind {
+        ObjectKind::Tenant => of::<TenantTable>(kind, said),
+        ObjectKind::Key => of::<KeyTable>(kind, said),
+        ObjectKind::Agent => of::<file::Agent>(kind, said),
+        ObjectKind::Number => of::<file::Number>(kind, said),
+        ObjectKind::Trunk => of::<trunk::table::Trunk>(kind, said),
+        ObjectKind::Application => of::<file::Application>(kind, said),
+        ObjectKind::WebhookEndpoint => of::<EndpointTable>(kind, said),
+    }
+}
+
 /// A trunk.
 pub fn trunk(id: TrunkId, name: &str, document: Map<String, Value>, tenant: TenantId) -> Checked<Trunk> {
     check(ObjectKind::Trunk, name, document, |table: &trunk::table::Trunk, path, check| {
@@ -90,7 +137,7 @@ pub fn number(id: NumberId, e164: &str, document: Map<String, Value>, known: &Kn
 }
 
 /// A key as the store has it: its secret half only as a hash.
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct KeyTable {
     id: String,
@@ -106,8 +153,10 @@ struct KeyTable {
     #[serde(default)]
     revoked: bool,
     #[serde(skip_serializing)]
+    #[schema(ignore)]
     secret_hash: String,
     #[serde(skip_serializing)]
+    #[schema(ignore)]
     secret: Secret<String>,
 }
 
@@ -152,14 +201,15 @@ pub fn key(id: KeyId, public: &str, document: Map<String, Value>, known: &Known<
     })
 }
 
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct TenantTable {
+    name: String,
+}
+
 /// A tenant.
 pub fn tenant(name: &str, document: Map<String, Value>) -> Checked<()> {
-    #[derive(Deserialize, Serialize)]
-    #[serde(deny_unknown_fields)]
-    struct Table {
-        name: String,
-    }
-    check(ObjectKind::Tenant, name, document, |table: &Table, path, check| {
+    check(ObjectKind::Tenant, name, document, |table: &TenantTable, path, check| {
         let valid = !table.name.trim().is_empty()
             && table.name.chars().count() <= NAME_MAX
             && !table.name.chars().any(char::is_control);
@@ -183,6 +233,26 @@ pub fn application(
     })
 }
 
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct EndpointTable {
+    name: String,
+    #[schema(format = "uri")]
+    url: String,
+    #[serde(default)]
+    #[schema(max_items = 64)]
+    events: Vec<String>,
+    #[serde(default = "yes")]
+    enabled: bool,
+    #[serde(skip_serializing)]
+    #[schema(ignore)]
+    secret: Secret<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
 /// A receiver of events.
 pub fn endpoint(
     id: WebhookEndpointId,
@@ -191,22 +261,7 @@ pub fn endpoint(
     tenant: TenantId,
     rules: &Rules,
 ) -> Checked<WebhookEndpoint> {
-    #[derive(Deserialize, Serialize)]
-    #[serde(deny_unknown_fields)]
-    struct Table {
-        name: String,
-        url: String,
-        #[serde(default)]
-        events: Vec<String>,
-        #[serde(default = "yes")]
-        enabled: bool,
-        #[serde(skip_serializing)]
-        secret: Secret<String>,
-    }
-    fn yes() -> bool {
-        true
-    }
-    check(ObjectKind::WebhookEndpoint, name, document, |table: &Table, path, check| {
+    check(ObjectKind::WebhookEndpoint, name, document, |table: &EndpointTable, path, check| {
         if let Err(reason) = uri::webhook(&table.url, rules.allow_http) {
             check.fault(&format!("{path}.url"), reason);
         }

@@ -20,6 +20,7 @@ use crate::model::{
 };
 
 pub use list::{List, parse_list};
+pub(crate) use nixflex::schema::ErrorWithDetail;
 
 /// A valid body of a request for one call.
 pub struct Outbound {

@@ -152,14 +152,21 @@ struct Credit {
     reference: Option<String>,
 }
 
+/// What the operator sends.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = operator::CreditRequest)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    tenant: u32,
+    /// Units of the currency, above zero, with at most six places.
+    #[schema(pattern = r"^[0-9]{1,9}(\.[0-9]{1,6})?$")]
+    amount: String,
+    /// Credits once: the same reference again changes nothing.
+    #[schema(min_length = 1, max_length = 128)]
+    reference: Option<String>,
+}
+
 fn read_credit(bytes: &[u8]) -> Result<Credit, Refusal> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Asked {
-        tenant: u32,
-        amount: String,
-        reference: Option<String>,
-    }
     let wrong = |field: &str, reason: String| Refusal::InvalidField { field: field.into(), reason };
     let asked: Asked =
         serde_json::from_slice(bytes).map_err(|error| wrong("body", format!("cannot be read: {error}")))?;

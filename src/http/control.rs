@@ -69,10 +69,12 @@ impl From<Dialer> for Control {
 }
 
 /// A transfer's document.
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = native::Transfer)]
 #[serde(deny_unknown_fields)]
-struct Asked {
+pub struct Asked {
     /// Where to: E.164.
+    #[schema(required, nullable = false, pattern = r"^\+[1-9][0-9]{1,14}$")]
     to: Option<String>,
 }
 

@@ -16,10 +16,12 @@ use crate::face::Problem;
 use crate::model::{Key, PhoneNumber, Refusal, StoredResponse};
 
 /// What may be asked. Nothing at all is a request too.
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, utoipa::ToSchema)]
+#[schema(as = native::ExaminationRequest)]
 #[serde(deny_unknown_fields, default)]
-struct Asked {
+pub struct Asked {
     /// Whom to call.
+    #[schema(pattern = r"^\+[1-9][0-9]{1,14}$")]
     to: Option<String>,
     /// Whether to call: `to` alone means yes.
     call: Option<bool>,

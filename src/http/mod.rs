@@ -15,6 +15,7 @@ mod idempotency;
 mod limits;
 mod objects;
 mod observe;
+pub mod openapi;
 mod originate;
 mod place;
 mod recording;

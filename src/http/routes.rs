@@ -6,7 +6,9 @@ use axum::http::HeaderMap;
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use super::calls::PathText;
-use super::{Api, batch, billing, calls, control, doctor, health, objects, place, recording, trials, twilio};
+use super::{
+    Api, batch, billing, calls, control, doctor, health, objects, openapi, place, recording, trials, twilio,
+};
 use crate::face::collection::Collection;
 use crate::model::ObjectKind;
 
@@ -27,11 +29,13 @@ pub struct Route {
 pub enum Access {
     /// The operator's machines, without a key: keep it away from the world.
     Operator,
+    /// Whoever reads: nothing of anybody stands there.
+    Anyone,
     /// Whoever has a key, for what is its tenant's.
     Key,
 }
 
-use Access::{Key, Operator};
+use Access::{Anyone, Key, Operator};
 use Collection::{Agents, Applications, Connections, Dids, Endpoints, Native, Numbers, Trunks};
 
 /// All of them. Of two that fit, the one without a name in its place answers.
@@ -146,6 +150,10 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/native/webhook-endpoints/{id}/test", Key, || post(trials::native_endpoint)),
     // The operator's, by the token that the key file makes.
     route("POST", "/v1/native/billing/credits", Key, || post(billing::credit)),
+    // The description of all this.
+    route("GET", "/openapi.json", Anyone, || get(openapi::document_json)),
+    route("GET", "/docs", Anyone, || get(openapi::page)),
+    route("GET", "/docs/{file}", Anyone, || get(openapi::file)),
     // The operator's.
     route("GET", "/metrics", Operator, || get(health::metrics)),
     route("GET", "/livez", Operator, || get(health::live)),

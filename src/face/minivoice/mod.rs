@@ -6,6 +6,7 @@ mod event;
 mod record;
 mod request;
 pub mod resource;
+pub(crate) mod schema;
 
 pub use error::error;
 pub use event::{event, sign};

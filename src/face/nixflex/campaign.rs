@@ -2,6 +2,7 @@
 //! a launch; the reads are ours.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::json;
 use super::record::end;
@@ -16,16 +17,19 @@ const CAMPAIGNS_MAX: u32 = 100;
 /// Recipients a page at most.
 const RECIPIENTS_MAX: u32 = 1_000;
 
+/// The answer to a new campaign.
+#[derive(Serialize, ToSchema)]
+#[schema(as = nixflex::CampaignCreated)]
+pub struct Created<'a> {
+    campaign_id: String,
+    status: &'static str,
+    valid_count: u64,
+    invalid_count: usize,
+    invalid: &'a [InvalidRecipient],
+}
+
 /// The answer to a new campaign: 201, as seed 001 shows it.
 pub fn campaign_created(campaign: &Campaign, invalid: &[InvalidRecipient]) -> StoredResponse {
-    #[derive(Serialize)]
-    struct Created<'a> {
-        campaign_id: String,
-        status: &'static str,
-        valid_count: u64,
-        invalid_count: usize,
-        invalid: &'a [InvalidRecipient],
-    }
     let created = Created {
         campaign_id: campaign.id.to_string(),
         status: campaign.status.as_str(),
@@ -36,15 +40,18 @@ pub fn campaign_created(campaign: &Campaign, invalid: &[InvalidRecipient]) -> St
     StoredResponse { status: 201, body: json(&created) }
 }
 
+/// How a campaign stands.
+#[derive(Serialize, ToSchema)]
+#[schema(as = nixflex::CampaignStanding)]
+pub struct Standing {
+    campaign_id: String,
+    status: &'static str,
+    recipients_count: u64,
+    queued_count: u64,
+}
+
 /// The answer to an order: launch, pause, resume, cancel.
 pub fn campaign_standing(campaign: &Campaign) -> String {
-    #[derive(Serialize)]
-    struct Standing {
-        campaign_id: String,
-        status: &'static str,
-        recipients_count: u64,
-        queued_count: u64,
-    }
     json(&Standing {
         campaign_id: campaign.id.to_string(),
         status: campaign.status.as_str(),
@@ -53,41 +60,54 @@ pub fn campaign_standing(campaign: &Campaign) -> String {
     })
 }
 
+/// One campaign.
+#[derive(Serialize, ToSchema)]
+#[schema(as = nixflex::Campaign)]
+pub struct Report<'a> {
+    #[serde(flatten)]
+    full: Full<'a>,
+    single_calls_count: u64,
+}
+
 /// One campaign: `GET /v1/calls/batch/{id}`. `single_calls` named it without being its own.
 pub fn campaign(campaign: &Campaign, single_calls: u64) -> String {
-    #[derive(Serialize)]
-    struct Report<'a> {
-        #[serde(flatten)]
-        full: Full<'a>,
-        single_calls_count: u64,
-    }
     json(&Report { full: Full::of(campaign), single_calls_count: single_calls })
+}
+
+/// A page of campaigns.
+#[derive(Serialize, ToSchema)]
+#[schema(as = nixflex::CampaignPage)]
+pub struct Page<'a> {
+    campaigns: Vec<Full<'a>>,
+    count: u64,
+    limit: u32,
+    offset: u64,
 }
 
 /// A page of campaigns: `GET /v1/calls/batch`.
 pub fn campaigns(campaigns: &[Campaign], count: u64, list: &CampaignList) -> String {
-    #[derive(Serialize)]
-    struct Page<'a> {
-        campaigns: Vec<Full<'a>>,
-        count: u64,
-        limit: u32,
-        offset: u64,
-    }
     let campaigns = campaigns.iter().map(Full::of).collect();
     json(&Page { campaigns, count, limit: list.limit, offset: list.offset })
 }
 
+/// A page of recipients.
+#[derive(Serialize, ToSchema)]
+#[schema(as = nixflex::RecipientPage)]
+pub struct RecipientPage<'a> {
+    recipients: Vec<Row<'a>>,
+    limit: u32,
+    next_cursor: Option<String>,
+}
+
 /// A page of recipients: `GET /v1/calls/batch/{id}/recipients`.
 pub fn recipients(recipients: &[Recipient], list: &RecipientList) -> String {
-    #[derive(Serialize)]
-    struct Page<'a> {
-        recipients: Vec<Row<'a>>,
-        limit: u32,
-        next_cursor: Option<String>,
-    }
     let is_full = recipients.len() == list.limit as usize;
     let last = recipients.last().filter(|_| is_full).map(|last| last.position.to_string());
-    json(&Page { recipients: recipients.iter().map(Row::of).collect(), limit: list.limit, next_cursor: last })
+    json(&RecipientPage {
+        recipients: recipients.iter().map(Row::of).collect(),
+        limit: list.limit,
+        next_cursor: last,
+    })
 }
 
 /// A cancelled campaign calls nobody more, though its recipients may not all have been told so yet.
@@ -95,8 +115,10 @@ fn queued(campaign: &Campaign) -> u64 {
     if campaign.status == CampaignStatus::Cancelled { 0 } else { campaign.counts.pending }
 }
 
-#[derive(Serialize)]
-struct Full<'a> {
+/// A campaign as reads show it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = nixflex::CampaignRow)]
+pub struct Full<'a> {
     campaign_id: String,
     name: Option<&'a str>,
     agent_id: String,
@@ -154,8 +176,10 @@ impl<'a> Full<'a> {
     }
 }
 
-#[derive(Serialize)]
-struct Row<'a> {
+/// A recipient as reads show it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = nixflex::CampaignRecipient)]
+pub struct Row<'a> {
     position: u32,
     phone: &'a str,
     status: &'static str,

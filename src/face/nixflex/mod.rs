@@ -7,6 +7,7 @@ mod event;
 mod record;
 mod request;
 pub mod resource;
+pub(crate) mod schema;
 
 pub use batch::{Batch, parse_batch};
 pub use campaign::{
