@@ -44,6 +44,12 @@ pub enum EgressError {
     /// No answer within the deadline.
     #[error("no answer within {0:?}")]
     Timeout(Duration),
+    /// The answer is longer than is read.
+    #[error("the answer is longer than {bytes_max} bytes")]
+    TooLong {
+        /// What is read, in bytes.
+        bytes_max: usize,
+    },
     /// The connection failed.
     #[error("{0}")]
     Connection(String),
@@ -116,6 +122,14 @@ impl Egress {
         self.send(self.client.post(self.parse(url)?).timeout(timeout).body(body), headers).await
     }
 
+    /// Gets a file of at most so many bytes; a longer one is no answer.
+    pub async fn fetch(&self, timeout: Duration, url: &str, bytes_max: usize) -> Result<Answer, EgressError> {
+        let request = self.client.get(self.parse(url)?).timeout(timeout);
+        // One byte more tells a file that just fits from one that does not.
+        let answer = self.send_for(request, &[], bytes_max + 1).await?;
+        if answer.body.len() > bytes_max { Err(EgressError::TooLong { bytes_max }) } else { Ok(answer) }
+    }
+
     /// Sends a GET; headers are names and values.
     pub async fn get(&self, url: &str, headers: &[(&'static str, String)]) -> Result<Answer, EgressError> {
         self.send(self.client.get(self.parse(url)?), headers).await
@@ -125,6 +139,15 @@ impl Egress {
         &self,
         request: reqwest::RequestBuilder,
         headers: &[(&'static str, String)],
+    ) -> Result<Answer, EgressError> {
+        self.send_for(request, headers, BODY_MAX).await
+    }
+
+    async fn send_for(
+        &self,
+        request: reqwest::RequestBuilder,
+        headers: &[(&'static str, String)],
+        bytes_max: usize,
     ) -> Result<Answer, EgressError> {
         let mut map = HeaderMap::with_capacity(headers.len());
         for (name, value) in headers {
@@ -137,9 +160,9 @@ impl Egress {
         let mut body = BytesMut::new();
         // What is over the bound is never read: dropping the response closes its connection.
         while let Some(chunk) = response.chunk().await.map_err(failure)? {
-            let room = BODY_MAX - body.len();
+            let room = bytes_max - body.len();
             body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-            if body.len() == BODY_MAX {
+            if body.len() == bytes_max {
                 break;
             }
         }

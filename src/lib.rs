@@ -8,7 +8,6 @@
 //! | [`directory`], [`admission`] | tenants and what is theirs, from the file and the store; who may call now |
 //! | [`billing`] | what calls cost, and who can pay for them |
 //! | [`cashier`] | accounts and ledger, prices, top-ups by the payment hook |
-//! | [`directory`], [`admission`] | who may call from where; who may call now |
 //! | [`campaign`] | batch campaigns: orders, windows, and the runner that claims recipients and has them dialled |
 //! | [`dialer`] | from a request to a call on its way: permits, ports, the committed intent; queue, recovery |
 //! | [`call`] | one call's machine, its SIP party, the table of its ends; the shard that holds many, and its driver |

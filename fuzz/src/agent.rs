@@ -13,8 +13,8 @@ use trunkline_sip::{
     RegistrationId, Reliable, SessionTimer, Target, Trust, UserAgent,
 };
 
-use crate::campaign::{Transcript, assert_memory};
 use crate::dice::Dice;
+use crate::transcript::Transcript;
 use crate::{memory, sip, spoil};
 
 const OURS: &str = "192.0.2.1:5060";
@@ -93,7 +93,7 @@ impl Story<'_> {
             _ => self.hear(),
         }
         self.drain();
-        assert_memory(self.memory);
+        memory::assert_bounded(self.memory);
     }
 
     /// Our owner wants something.
@@ -236,7 +236,7 @@ impl Story<'_> {
     fn hear(&mut self) {
         let mut bytes = match self.dice.below(20) {
             0 => sip::spoilt(self.dice),
-            1 => sip::stun(self.dice),
+            1 => spoil::stun(self.dice),
             2 | 3 => match self.heard.is_empty() {
                 true => return,
                 false => self.heard[self.dice.below(self.heard.len())].to_vec(),

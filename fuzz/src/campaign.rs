@@ -1,9 +1,10 @@
 //! Cases one after another. A failure is a panic: of the code under test, or of an assertion here about what must hold of it.
 
-use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::dice::Dice;
+use crate::memory::MEMORY_MAX_BYTES;
+use crate::transcript::Transcript;
 use crate::{agent, media, memory, sip};
 
 /// What is fed.
@@ -21,32 +22,6 @@ pub enum Target {
 
 /// All targets.
 pub const TARGETS: [Target; 4] = [Target::Message, Target::Agent, Target::Sdp, Target::Bridge];
-
-/// The most one case may hold at once: many times what a user agent at its maxima needs.
-const MEMORY_MAX_BYTES: isize = 64 * 1024 * 1024;
-
-/// What one case did, to be read after a failure.
-#[derive(Default)]
-pub struct Transcript(String);
-
-/// The most of a transcript that is kept: the end matters.
-const TRANSCRIPT_MAX_BYTES: usize = 4 * 1024 * 1024;
-
-impl Transcript {
-    /// A step that is no message.
-    pub fn step(&mut self, what: std::fmt::Arguments<'_>) {
-        if self.0.len() < TRANSCRIPT_MAX_BYTES {
-            let _ = writeln!(self.0, "## {what}");
-        }
-    }
-
-    /// Bytes, in a form that can be read and had back.
-    pub fn bytes(&mut self, what: &str, bytes: &[u8]) {
-        if self.0.len() < TRANSCRIPT_MAX_BYTES {
-            let _ = writeln!(self.0, "## {what}, {} bytes\n{}", bytes.len(), bytes.escape_ascii());
-        }
-    }
-}
 
 impl Target {
     /// Its name on the command line.
@@ -94,11 +69,5 @@ pub fn run(target: Target, seed: u64, case: u64) -> Result<(), String> {
         Ok(()) => return Ok(()),
     };
     let name = target.name();
-    Err(format!("# {said}\n# again: --target {name} --seed {seed} --case {case}\n{}", transcript.0))
-}
-
-/// Asserts that a case does not hold more than it may.
-pub(crate) fn assert_memory(since: isize) {
-    let held = memory::live_bytes() - since;
-    assert!(held < MEMORY_MAX_BYTES, "{held} bytes are held");
+    Err(format!("# {said}\n# again: --target {name} --seed {seed} --case {case}\n{transcript}"))
 }

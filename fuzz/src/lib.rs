@@ -7,10 +7,11 @@
 //! | module | what it is |
 //! |---|---|
 //! | `dice` | randomness with opinions |
-//! | `spoil` | mutations of bytes and of lines |
+//! | `spoil` | mutations of bytes and of lines; what looks like STUN |
 //! | `sip`, `agent` | the message layer; a user agent with calls, registrations and transfers, and what must hold of it |
 //! | `media` | SDP, and a bridge that hears packets |
 //! | `memory` | what is allocated, counted |
+//! | `transcript` | what a case did |
 //! | `campaign` | cases one after another, and what is kept of a failure |
 
 #![warn(missing_docs)]
@@ -22,3 +23,4 @@ mod media;
 pub mod memory;
 mod sip;
 mod spoil;
+mod transcript;

@@ -9,9 +9,9 @@ use trunkline_media::codec::Codec;
 use trunkline_media::sdp::{self, Local};
 use trunkline_media::{Bridge, BridgeSpec, Capabilities, Clip, Digits, Srtp, rtp, srtp::Secret};
 
-use crate::campaign::{Transcript, assert_memory};
 use crate::dice::Dice;
-use crate::{memory, sip, spoil};
+use crate::transcript::Transcript;
+use crate::{memory, spoil};
 
 /// What carriers and phones offer.
 const DESCRIPTIONS: &[&str] = &[
@@ -112,7 +112,7 @@ pub fn run_bridge(dice: &mut Dice, transcript: &mut Transcript) {
             }
         }
         drain(&mut bridge, now);
-        assert_memory(memory);
+        memory::assert_bounded(memory);
     }
     bridge.handle_command(now, Command::Close);
     drain(&mut bridge, now);
@@ -145,7 +145,7 @@ fn command(dice: &mut Dice, bridge: &mut Bridge, ours: &mut Local, now: Instant)
 /// A packet of some kind, more or less.
 fn packet(dice: &mut Dice) -> Vec<u8> {
     let mut packet = match dice.below(8) {
-        0 => sip::stun(dice),
+        0 => spoil::stun(dice),
         1 => dice.bytes(1_500),
         2 | 3 => rtcp(dice),
         _ => rtp_packet(dice),

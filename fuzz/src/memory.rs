@@ -30,3 +30,12 @@ unsafe impl GlobalAlloc for Counting {
         unsafe { System.dealloc(pointer, layout) }
     }
 }
+
+/// The most one case may hold at once: many times what a user agent at its maxima needs.
+pub(crate) const MEMORY_MAX_BYTES: isize = 64 * 1024 * 1024;
+
+/// Asserts that a case does not hold more than it may.
+pub(crate) fn assert_bounded(since: isize) {
+    let held = live_bytes() - since;
+    assert!(held < MEMORY_MAX_BYTES, "{held} bytes are held");
+}

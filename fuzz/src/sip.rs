@@ -9,9 +9,9 @@ use trunkline_sip::digest::{Answer, Challenge, Credentials, Signed};
 use trunkline_sip::message::{Message, Name, NameAddr, Uri, Via, Writer};
 use trunkline_sip::{Body, Reason, Replaces, dtmf_of};
 
-use crate::campaign::Transcript;
 use crate::dice::Dice;
 use crate::spoil;
+use crate::transcript::Transcript;
 
 /// The torture corpus of the crate under test.
 pub fn corpus() -> &'static [Vec<u8>] {
@@ -39,22 +39,10 @@ pub fn spoilt(dice: &mut Dice) -> Vec<u8> {
     bytes
 }
 
-/// What looks like STUN to a demultiplexer (RFC 7983): two zero bits, a length, the cookie, and attributes that lie.
-pub fn stun(dice: &mut Dice) -> Vec<u8> {
-    let mut bytes = vec![dice.byte() & 0x3f, dice.byte()];
-    bytes.extend((dice.number() as u16).to_be_bytes());
-    bytes.extend([0x21, 0x12, 0xa4, 0x42]);
-    bytes.extend(dice.bytes(24));
-    if dice.chance(30) {
-        spoil::bytes(dice, &mut bytes);
-    }
-    bytes
-}
-
 pub fn run(dice: &mut Dice, transcript: &mut Transcript) {
     for _ in 0..50 {
         let bytes = match dice.below(20) {
-            0 => stun(dice),
+            0 => spoil::stun(dice),
             1 => dice.bytes(2_000),
             _ => spoilt(dice),
         };

@@ -174,3 +174,15 @@ fn replace_word(dice: &mut Dice, line: &mut Vec<u8>) {
 
 /// Longer than any datagram is no use.
 const LONGEST_BYTES: usize = 70_000;
+
+/// What looks like STUN to a demultiplexer (RFC 7983): two zero bits, a length, the cookie, and attributes that lie.
+pub fn stun(dice: &mut Dice) -> Vec<u8> {
+    let mut bytes = vec![dice.byte() & 0x3f, dice.byte()];
+    bytes.extend((dice.number() as u16).to_be_bytes());
+    bytes.extend([0x21, 0x12, 0xa4, 0x42]);
+    bytes.extend(dice.bytes(24));
+    if dice.chance(30) {
+        self::bytes(dice, &mut bytes);
+    }
+    bytes
+}

@@ -44,6 +44,7 @@ pub struct Bridge {
     dtmf: DtmfMode,
     tones: tone::Sender,
     record: bool,
+    heard: Heard,
     rtp_timeout: Duration,
     phase: Phase,
     gate: Gate,
@@ -76,6 +77,13 @@ struct Gate {
     quiet: u32,
 }
 
+/// Who is heard by the other.
+#[derive(Clone, Copy, Debug)]
+struct Heard {
+    agent: bool,
+    callee: bool,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Silence {
     since: Option<Instant>,
@@ -95,6 +103,7 @@ impl Bridge {
             dtmf: spec.dtmf,
             tones: tone::Sender::default(),
             record: spec.record,
+            heard: Heard { agent: true, callee: true },
             rtp_timeout: spec.rtp_timeout,
             phase: Phase::Early,
             gate: Gate { open: false, since: None, opened: false, speaking: false, quiet: 0 },
@@ -131,6 +140,9 @@ impl Bridge {
                     self.events.push_back(Event::DtmfSent { sent: false });
                 }
             }
+            Command::Heard { agent, callee } => self.heard = Heard { agent, callee },
+            Command::StartRecording { .. } => self.record = true,
+            Command::Record(on) => self.record = on,
             Command::Close => self.close(now),
         }
     }
@@ -166,6 +178,9 @@ impl Bridge {
         let (_, digit) = self.leg.pull(now, &mut callee);
         self.tell_digit(digit);
         self.listen_for_digits(&callee);
+        if !self.heard.callee {
+            callee = [0; FRAME];
+        }
         self.listen(now, &callee);
         self.leg.advance();
         if now - due < BURST {
@@ -362,13 +377,17 @@ impl Bridge {
         let mut pcmu = [0; FRAME];
         let events = &mut self.events;
         let marked = |mark| events.push_back(Event::Marked { mark, cleared: false });
-        if self.gate.open && self.playout.next(&mut pcmu, Law::Mu.silence(), marked) {
+        let is_playing = self.gate.open && self.playout.next(&mut pcmu, Law::Mu.silence(), marked);
+        if is_playing && self.heard.agent {
             self.speak_frame(now, &pcmu, agent);
         } else if let Phase::Answered(_) = self.phase {
             self.speak_silence();
         } else {
             self.gate.speaking = false;
             self.leg.pause();
+        }
+        if is_playing && self.playout.is_empty() {
+            self.events.push_back(Event::Drained);
         }
     }
 
@@ -424,9 +443,6 @@ impl Bridge {
         if !std::mem::replace(&mut self.gate.opened, true) {
             let since = self.gate.since.unwrap_or(now);
             self.events.push_back(Event::Opened { dead_air: now.saturating_duration_since(since) });
-        }
-        if self.playout.is_empty() {
-            self.events.push_back(Event::Drained);
         }
     }
 

@@ -248,6 +248,10 @@ impl Media {
     /// Gives a command to a leg; one that is gone ignores it.
     pub fn send(&self, leg: LegId, command: Command) -> Result<(), Overloaded> {
         let worker = self.workers.get(leg.worker()).ok_or(Overloaded)?;
+        if let Command::StartRecording { token, spec } = &command {
+            let begin = Begin { leg, token: *token, spec: spec.clone() };
+            self.recorder.try_send(begin).map_err(|_| Overloaded)?;
+        }
         worker.mailbox.try_send(Order::Command(leg, command)).map_err(|_| Overloaded)
     }
 

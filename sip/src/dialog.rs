@@ -54,7 +54,11 @@ impl Dialog {
             remote_tag: tag(from).to_owned(),
             local_uri: without_tag(request.header(Name::To)),
             remote_uri: without_tag(from),
-            remote_target: contact(request).unwrap_or(uri_of(from.unwrap_or_default())).to_owned(),
+            // Who forgot the Contact (§8.1.1.8) is called back where the call came from.
+            remote_target: contact(request)
+                .or_else(|| from.and_then(target))
+                .unwrap_or_else(|| uri_of(from.unwrap_or_default()))
+                .to_owned(),
             route_set: routes(request),
             local_cseq: 0,
             remote: path.remote,
@@ -190,9 +194,13 @@ fn without_tag(value: Option<&str>) -> String {
 }
 
 fn contact(message: &Message) -> Option<&str> {
-    let uri = NameAddr::parse(message.values(Name::Contact).next()?)?.uri;
+    target(message.values(Name::Contact).next()?)
+}
+
+/// The SIP URI of an address, as a Request-URI: header fields have no place in that (§19.1.1).
+fn target(address: &str) -> Option<&str> {
+    let uri = uri_of(address);
     let parsed = Uri::parse(uri).filter(Uri::is_sip)?;
-    // Header fields have no place in the Request-URI that this becomes (§19.1.1).
     Some(parsed.headers.map_or(uri, |headers| &uri[..uri.len() - headers.len() - 1]))
 }
 

@@ -30,6 +30,13 @@ pub fn dtmf_of(body: &Body) -> Option<(char, Duration)> {
     kind.eq_ignore_ascii_case("application/dtmf").then(|| Some((digit(text)?, USUAL)))?
 }
 
+/// The body of an INFO that presses this key for so long, as gateways understand it.
+#[must_use]
+pub fn dtmf_info(digit: char, lasts: Duration) -> Body {
+    let text = format!("Signal={digit}\r\nDuration={}\r\n", lasts.as_millis());
+    Body { content_type: "application/dtmf-relay".into(), bytes: text.into() }
+}
+
 /// `Signal=5` and `Duration=160` on lines of their own, in any case and order, spaces about the `=` allowed.
 fn relay(text: &str) -> Option<(char, Duration)> {
     let field = |name: &str| {

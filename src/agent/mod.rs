@@ -1,5 +1,9 @@
-//! Who talks to the callee. Today that is the script agent; bots, models and people join here.
+//! Who talks to the callee: the script agent, and programs of steps; bots, models and people join here.
 
+mod errand;
+mod program;
 mod script;
 
+pub use errand::{Errand, Errands};
+pub use program::{Order, Program};
 pub use script::{Act, Script};

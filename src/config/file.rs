@@ -21,6 +21,7 @@ pub struct File {
     pub billing: billing::Table,
     pub rate: Vec<billing::RateTable>,
     pub webhooks: Webhooks,
+    pub events: Events,
     pub tts: Tts,
     pub recording: Recording,
     pub amd: Detection,
@@ -133,12 +134,34 @@ pub struct Limits {
     pub cps: Option<f64>,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Webhooks {
     pub allow_http: bool,
     pub allow_addresses: Vec<String>,
+    pub keep_hours: u64,
 }
+
+impl Default for Webhooks {
+    fn default() -> Self {
+        Self { allow_http: false, allow_addresses: Vec::new(), keep_hours: KEEP_HOURS }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Events {
+    pub keep_hours: u64,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self { keep_hours: KEEP_HOURS }
+    }
+}
+
+/// A week.
+const KEEP_HOURS: u64 = 7 * 24;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]

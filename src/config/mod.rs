@@ -61,6 +61,8 @@ pub struct Config {
     pub billing: Option<Billing>,
     /// Where events may go.
     pub webhooks: Webhooks,
+    /// `[events]`
+    pub events: Events,
     /// How text becomes speech.
     pub tts: Tts,
     /// Whether and where calls are recorded.
@@ -175,6 +177,15 @@ pub struct Webhooks {
     pub allow_http: bool,
     /// Networks that are not public and may be delivered to all the same.
     pub allow_addresses: Vec<IpNet>,
+    /// Deliveries that are over are kept for so long, for the log and for replays.
+    pub keep: Duration,
+}
+
+/// `[events]`
+#[derive(Clone, Debug)]
+pub struct Events {
+    /// For so long a listener may ask for events that it has missed.
+    pub keep: Duration,
 }
 
 /// `[tts]`

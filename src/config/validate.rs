@@ -14,7 +14,8 @@ use super::file::{self, File};
 use super::objects;
 use super::source::{Origin, Source};
 use super::{
-    Advertised, Config, ConfigError, Database, Fault, Http, Limits, Log, Media, Recording, Sip, Tts, Webhooks,
+    Advertised, Config, ConfigError, Database, Events, Fault, Http, Limits, Log, Media, Recording, Sip, Tts,
+    Webhooks,
 };
 use crate::model::Secret;
 
@@ -33,6 +34,7 @@ pub fn config(file: File, source: &Source) -> Result<Config, ConfigError> {
         limits: limits(&file.limits, &mut check),
         billing,
         webhooks: webhooks(&file.webhooks, &mut check),
+        events: Events { keep: keep("events.keep_hours", file.events.keep_hours, &mut check) },
         tts: tts(file.tts, &mut check),
         recording: Recording {
             enabled: file.recording.enabled,
@@ -333,8 +335,19 @@ fn webhooks(webhooks: &file::Webhooks, check: &mut Checker<'_>) -> Webhooks {
             Err(reason) => check.fault(&format!("webhooks.allow_addresses[{index}]"), reason),
         }
     }
-    Webhooks { allow_http: webhooks.allow_http, allow_addresses }
+    let keep = keep("webhooks.keep_hours", webhooks.keep_hours, check);
+    Webhooks { allow_http: webhooks.allow_http, allow_addresses, keep }
 }
+
+/// From an hour to a year.
+fn keep(path: &str, hours: u64, check: &mut Checker<'_>) -> Duration {
+    check.that(path, (1..=KEEP_HOURS_MAX).contains(&hours), || {
+        format!("must be from 1 to {KEEP_HOURS_MAX}, in hours")
+    });
+    Duration::from_secs(hours.min(KEEP_HOURS_MAX) * 3600)
+}
+
+const KEEP_HOURS_MAX: u64 = 8_784;
 
 /// A network, or one address.
 pub fn network(text: &str) -> Result<IpNet, String> {

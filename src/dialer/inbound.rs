@@ -39,8 +39,10 @@ impl Dialer {
 impl Inner {
     async fn receive(&self, mut knock: Knock) -> Result<(), Turned> {
         let (invite, offer) = (knock.invite, knock.incoming.body.take());
-        let answerer = self.parts.directory.snapshot().answerer(&knock.called(), &knock.trunks);
-        let answerer = answerer.ok_or(NOT_FOUND)?;
+        let snapshot = self.parts.directory.snapshot();
+        let answerer = snapshot.answerer(&knock.called(), &knock.trunks).ok_or(NOT_FOUND)?;
+        let face = answerer.key.as_ref().map(|key| key.face);
+        let endpoints = face.map(|face| snapshot.endpoints_for(answerer.agent.tenant, face));
         let now = Instant::now();
         let permit =
             self.parts.admission.admit_inbound(now, &answerer.trunk).map_err(|full| turned(&full))?;
@@ -49,7 +51,8 @@ impl Inner {
         let caller = knock.calling(&answerer.trunk);
         let record = self.parts.settings.recordings.is_some();
         let sip_call_id = knock.incoming.call_id.clone();
-        let ticket = plan::answer(call, answerer, caller, sip_call_id, record, (now, wall_now()));
+        let mut ticket = plan::answer(call, answerer, caller, sip_call_id, record, (now, wall_now()));
+        ticket.record.endpoints = endpoints.unwrap_or_default();
         let leg =
             OpenLeg::open(&self.parts, &ticket.plan, Direction::Inbound).map_err(|full| turned(&full))?;
         // No client waits for this answer.

@@ -8,16 +8,20 @@ mod billing;
 mod body;
 mod calls;
 mod control;
+mod deliveries;
 mod doctor;
 mod error;
+mod events;
 mod health;
 mod idempotency;
 mod limits;
+mod native;
 mod objects;
 mod observe;
 pub mod openapi;
 mod originate;
 mod place;
+mod promises;
 mod recording;
 mod routes;
 mod server;
@@ -42,8 +46,10 @@ use crate::face::Problem;
 use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::store::Store;
+use crate::webhook::Wake;
 
 pub use control::Control;
+pub use events::Streams;
 pub use health::Readiness;
 pub use limits::RateLimits;
 pub use originate::Originate;
@@ -72,6 +78,10 @@ pub struct Parts {
     pub store: Store,
     /// Calls whose end is not in the store yet.
     pub journal: Journal,
+    /// Who listens to events.
+    pub streams: Streams,
+    /// Tells of deliveries that are owed again.
+    pub wake: Wake,
     /// Money, if calls cost any.
     pub cashier: Option<Cashier>,
     /// What the operator's own requests show.

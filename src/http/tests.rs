@@ -120,6 +120,8 @@ impl House {
             cashier: None,
             operator_token: "op_test".into(),
             journal,
+            streams: Streams::default(),
+            wake: Wake::default(),
             admission: Admission::new(Limits::default()),
             metrics: Metrics::new(),
             readiness: Readiness::new(|| Err("draining".into())),

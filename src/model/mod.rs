@@ -24,6 +24,7 @@ mod request;
 mod response;
 mod secret;
 mod signing;
+mod step;
 mod tenancy;
 mod time;
 mod trunk;
@@ -48,8 +49,8 @@ pub use outcome::{Disposition, EndedBy, Heard, Outcome, RecordingResult};
 pub use phone::{InvalidPhoneNumber, PhoneNumber};
 pub use plan::{CallPlan, Line, LineEnd, Said};
 pub use rate::{Hold, ListedRate, Rate, SpendControl};
-pub use record::{CallRecord, CallState, DialogRecord, Direction, WebhookTarget};
-pub use refusal::{Limit, Refusal, Untransferable};
+pub use record::{CallCursor, CallRecord, CallState, DialogRecord, Direction, WebhookTarget};
+pub use refusal::{Limit, NotDone, Refusal};
 pub use request::{
     AgentChoice, Callback, FromPolicy, Idempotency, InlineAgent, OutboundRequest, SpeakOrder, Variable,
     VoicemailAction, WhenFull, interpolate,
@@ -57,6 +58,10 @@ pub use request::{
 pub use response::{Accepted, Placed, StoredResponse};
 pub use secret::Secret;
 pub use signing::SigningKey;
+pub use step::{
+    DIGITS_MAX, Gather, GatherEnd, Guide, Occasion, SPOKEN_BYTES_MAX, STEPS_MAX, Side, Sound, Step,
+    URL_BYTES_MAX, WAIT_MAX,
+};
 pub use tenancy::{Draft, OBJECT_ID_LIMIT, Object, ObjectKind, ObjectProblem, Tenant, WebhookEndpoint};
 pub use time::Timestamp;
 pub use trunk::{

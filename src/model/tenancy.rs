@@ -162,4 +162,10 @@ pub enum ObjectProblem {
     /// This key may not do that.
     #[error("this key may not do that")]
     Forbidden,
+    /// There is no such delivery, or it is another tenant's, or it is not kept any more.
+    #[error("there is no such delivery, or it is not kept any more")]
+    DeliveryNotFound,
+    /// A delivery that is tried anyway is not replayed.
+    #[error("this delivery is still owed: it is tried again by itself")]
+    DeliveryPending,
 }

@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use crate::egress::Egress;
 use crate::model::{Key, KeyId};
 use crate::store::Store;
-pub use sign::signed;
+pub use sign::{message_id_of, signed};
 use worker::{Context, Counters, Worker};
 
 /// Tells the worker that there is work. Cheap to clone.
@@ -36,8 +36,23 @@ impl Wake {
     }
 }
 
-/// A key, whose secret signs and whose face renders; `None` if there is no such key any more.
-pub type Keys = Arc<dyn Fn(KeyId) -> Option<Arc<Key>> + Send + Sync>;
+/// Who signs, as it stands now; `None` if it is gone, or not to be delivered to at present.
+pub type Keys = Arc<dyn Fn(KeyId) -> Option<Signer> + Send + Sync>;
+
+/// A key, whose secret signs and whose face renders.
+#[derive(Clone)]
+pub struct Signer {
+    /// The key; an endpoint's is one that nobody can ask with.
+    pub key: Arc<Key>,
+    /// Where an endpoint is now; what a call's own receiver is stands in the call.
+    pub url: Option<String>,
+}
+
+impl From<Arc<Key>> for Signer {
+    fn from(key: Arc<Key>) -> Self {
+        Self { key, url: None }
+    }
+}
 
 /// Bounds and times of delivery.
 #[derive(Clone, Debug)]

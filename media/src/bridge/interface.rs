@@ -3,7 +3,9 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 pub use crate::latch::Latch;
-use crate::{amd, clip::Clip, dtmf::Digits, jitter::FRAME, rule::Rule, sdp::Negotiated};
+use crate::{
+    amd, clip::Clip, dtmf::Digits, jitter::FRAME, recording::RecordingSpec, rule::Rule, sdp::Negotiated,
+};
 
 /// What a bridge is made of.
 #[derive(Clone, Debug)]
@@ -77,6 +79,23 @@ pub enum Command {
         /// Which.
         digits: Digits,
     },
+    /// Who is heard. Of an agent that is not, the queue goes on and silence is sent in its place; what a callee that is not says
+    /// reaches neither the detector, nor the rules, nor the recording. Keys are no speech: they are told all the same.
+    Heard {
+        /// Is the agent?
+        agent: bool,
+        /// Is the callee?
+        callee: bool,
+    },
+    /// Records from now on, where no recording was asked for when the leg was opened: once a leg.
+    StartRecording {
+        /// Comes back in the report of [`Event::Recorded`].
+        token: u64,
+        /// Where to.
+        spec: RecordingSpec,
+    },
+    /// Goes on with a recording that began, or lets it rest: what is heard meanwhile is in no file.
+    Record(bool),
     /// Ends the bridge: [`Event::Closed`] is its last event.
     Close,
 }

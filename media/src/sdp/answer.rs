@@ -33,6 +33,7 @@ pub(super) fn draft(
     address: SocketAddr,
     capabilities: &Capabilities,
     secret: &Secret,
+    holds: bool,
 ) -> Result<(Draft, Negotiated), SdpError> {
     let theirs = syntax::decode(offer)?;
     let Choice { index: chosen, agreed, line } = choose(&theirs, capabilities)?;
@@ -41,8 +42,11 @@ pub(super) fn draft(
     let security =
         line.map(|line| Security { send: crypto::answer(&line, secret, &mut keys), receive: line.key });
     let rtcp_mux = capabilities.rtcp_mux && stream.attributes.has("rtcp-mux");
-    let negotiated = agree::negotiate(&theirs, stream, agreed, capabilities, Vec::new(), rtcp_mux, security)?;
+    let mut negotiated =
+        agree::negotiate(&theirs, stream, agreed, capabilities, Vec::new(), rtcp_mux, security)?;
 
+    // Who is held stays so, whatever it offers (RFC 3264 §8.4).
+    negotiated.receive &= !holds;
     let mut formats = vec![(agreed.payload_type, Format::Audio(agreed.codec))];
     let companions = agree::companions(&negotiated.incoming.iter().collect::<Vec<_>>(), agreed.codec);
     formats.extend(companions.comfort_noise.map(|number| (number, Format::ComfortNoise)));

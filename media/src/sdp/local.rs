@@ -23,6 +23,8 @@ pub struct Local {
     origin: u64,
     capabilities: Capabilities,
     secret: Secret,
+    /// We hold the other side: it is to send nothing.
+    holds: bool,
     last: Option<Sent>,
 }
 
@@ -61,12 +63,23 @@ impl Local {
         capabilities: Capabilities,
         secret: Secret,
     ) -> Self {
-        Self { address, origin, capabilities, secret, last: None }
+        Self { address, origin, capabilities, secret, holds: false, last: None }
+    }
+
+    /// Whether every description from now on holds the other side (RFC 3264 §8.4).
+    pub fn hold(&mut self, holds: bool) {
+        self.holds = holds;
+    }
+
+    /// Is the other side held?
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.holds
     }
 
     /// An offer.
     pub fn offer(&mut self) -> (Offer, PendingOffer) {
-        self.offer_as(Direction::SendRecv)
+        self.offer_as(if self.holds { Direction::SendOnly } else { Direction::SendRecv })
     }
 
     /// An offer that says who is to send: [`Direction::SendOnly`] puts the other side on hold (RFC 3264 §8.4).
@@ -78,7 +91,8 @@ impl Local {
 
     /// The answer to an offer of theirs. An error sends nothing and changes nothing.
     pub fn answer(&mut self, offer: &[u8]) -> Result<(Bytes, Negotiated), SdpError> {
-        let (draft, negotiated) = answer::draft(offer, self.address, &self.capabilities, &self.secret)?;
+        let (draft, negotiated) =
+            answer::draft(offer, self.address, &self.capabilities, &self.secret, self.holds)?;
         Ok((self.write(&draft), negotiated))
     }
 

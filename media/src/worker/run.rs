@@ -183,8 +183,17 @@ impl Worker {
         match order {
             Order::Open(opening) => self.open(opening),
             Order::Command(leg, command) => {
-                let Some(key) = self.names.get(&leg).copied() else { return };
+                let begins = matches!(command, Command::StartRecording { .. });
+                let Some(key) = self.names.get(&leg).copied() else {
+                    // The recorder waits for its end all the same.
+                    return if begins {
+                        self.out.ends.push_back(Entry::End(leg, 0))
+                    };
+                };
                 let member = &mut self.members[key];
+                if begins {
+                    member.frames.get_or_insert(0);
+                }
                 member.bridge.handle_command(now, command);
                 self.out.drain(member);
                 self.settle(key);

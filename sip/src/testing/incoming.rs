@@ -291,3 +291,21 @@ fn a_route_recorded_by_proxies_is_followed() {
     assert_eq!(routes, ["<sip:10.0.0.8;lr>", "<sip:10.0.0.9;lr>"]);
     assert_eq!((to, bye.request_uri()), (address("10.0.0.8:5060"), Some("sip:peer@10.0.0.2:5060")));
 }
+
+#[test]
+fn whoever_forgot_its_contact_hears_our_bye_at_its_from_without_the_header_fields_in_it() {
+    let mut lone = Lone::new();
+    let ask = Ask { headers: Vec::new(), ..offer() };
+    let bytes = text(&Message::parse(ask.bytes()).expect("a request"));
+    let bytes = bytes.replace("<sip:peer@10.0.0.2>", "<sip:peer@10.0.0.2?Subject=hello>");
+    lone.hear(Bytes::from(bytes));
+    lone.sent_response(100);
+    let (id, _) = incoming(&mut lone);
+    lone.ua.adopt(id, TOKEN);
+    lone.ua.answer(lone.now, id, Body::sdp("v=0 answer"));
+    let answer = lone.sent_response(200);
+    lone.hear(further("ACK", &answer, 1).bytes());
+    lone.ua.hangup(lone.now, id, None);
+    let bye = lone.sent_request(Method::Bye);
+    assert_eq!(bye.request_uri(), Some("sip:peer@10.0.0.2"));
+}

@@ -1,5 +1,6 @@
 //! MiniVoice: calls of an application, reads and events, as its documents say (seed 004).
 
+mod actions;
 pub mod billing;
 mod error;
 mod event;
@@ -8,6 +9,7 @@ mod request;
 pub mod resource;
 pub(crate) mod schema;
 
+pub use actions::{question, steps};
 pub use error::error;
 pub use event::{event, sign};
 pub use record::{call, calls, created};

@@ -192,6 +192,7 @@ pub(crate) mod tests {
             metadata: None,
             unknown_variables: vec![],
             webhook: None,
+            endpoints: Vec::new(),
             hold: None,
             charge: None,
             state: CallState::Ended,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use utoipa::openapi::content::{Content, ContentBuilder};
-use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::example::{Example, ExampleBuilder};
 use utoipa::openapi::response::{ResponseBuilder, Responses, ResponsesBuilder};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::tag::{Tag, TagBuilder};
@@ -16,8 +16,27 @@ use super::schema::{self, Strictness, Types, any_of};
 use crate::face::{ErrorWithDetail, minivoice, nixflex, thunderphone, twilio, voiceflow};
 use crate::model::Face;
 
+/// Problems' bodies by their names: each stands in the document once, and is referred to.
+#[derive(Default)]
+pub struct Examples(pub BTreeMap<String, Value>);
+
+impl Examples {
+    /// `nixflex.Error-missing_field`, and a number behind it for another body with this code.
+    fn keep(&mut self, problem: &Rendered) -> RefOr<Example> {
+        let base = format!("{}-{}", problem.envelope, problem.code);
+        let names = std::iter::once(base.clone()).chain((2..).map(|number| format!("{base}-{number}")));
+        for name in names {
+            let kept = self.0.entry(name.clone()).or_insert_with(|| problem.body.clone());
+            if *kept == problem.body {
+                return RefOr::Ref(Ref::new(format!("#/components/examples/{name}")));
+            }
+        }
+        unreachable!("there is no last number")
+    }
+}
+
 /// What may come back, by status.
-pub fn responses(said: &[&Entry]) -> Responses {
+pub fn responses(said: &[&Entry], examples: &mut Examples) -> Responses {
     let mut good: BTreeMap<u16, Vec<(&Entry, &Answer)>> = BTreeMap::new();
     for entry in said {
         for answer in &entry.answers {
@@ -30,8 +49,10 @@ pub fn responses(said: &[&Entry]) -> Responses {
     });
     // A status that both have is a good one's: 404 for nothing there, say, is never both.
     let bad = bad.iter().filter(|(status, _)| !good.contains_key(status));
-    bad.fold(all, |all, (status, problems)| all.response(status.to_string(), failed(*status, problems)))
-        .build()
+    bad.fold(all, |all, (status, problems)| {
+        all.response(status.to_string(), failed(*status, problems, examples))
+    })
+    .build()
 }
 
 fn answered(answers: &[(&Entry, &Answer)]) -> ResponseBuilder {
@@ -48,7 +69,7 @@ fn answered(answers: &[(&Entry, &Answer)]) -> ResponseBuilder {
     })
 }
 
-fn failed(status: u16, problems: &[Rendered]) -> ResponseBuilder {
+fn failed(status: u16, problems: &[Rendered], examples: &mut Examples) -> ResponseBuilder {
     let mut codes: Vec<&str> = problems.iter().map(|problem| problem.code.as_str()).collect();
     codes.sort_unstable();
     codes.dedup();
@@ -57,15 +78,13 @@ fn failed(status: u16, problems: &[Rendered]) -> ResponseBuilder {
     envelopes.sort_unstable();
     envelopes.dedup();
     let schemas = envelopes.into_iter().map(|name| Ref::from_schema_name(name).into()).collect();
-    let mut examples: Vec<(String, Value)> = Vec::new();
+    let mut named: BTreeMap<String, RefOr<Example>> = BTreeMap::new();
     for problem in problems {
-        if !examples.iter().any(|(code, _)| *code == problem.code) {
-            examples.push((problem.code.clone(), problem.body.clone()));
-        }
+        named.entry(problem.code.clone()).or_insert_with(|| examples.keep(problem));
     }
-    let response = ResponseBuilder::new()
-        .description(words.join(", "))
-        .content("application/json", content(any_of(schemas), examples));
+    let content = ContentBuilder::new().schema(any_of(schemas)).examples_from_iter(named);
+    let response =
+        ResponseBuilder::new().description(words.join(", ")).content("application/json", content.build());
     if !matches!(status, 429 | 503) {
         return response;
     }

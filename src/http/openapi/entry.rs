@@ -121,6 +121,15 @@ impl Entry {
         self.parameter(name, ParameterIn::Query, about, schema.into(), None)
     }
 
+    /// A parameter of the query without which nothing is done.
+    pub fn needed_query(mut self, name: &str, about: &str, schema: impl Into<Object>, example: &str) -> Self {
+        self = self.parameter(name, ParameterIn::Query, about, schema.into(), Some(example.into()));
+        if let Some(last) = self.parameters.last_mut() {
+            last.required = Required::True;
+        }
+        self
+    }
+
     /// A header that a client may send.
     pub fn header(self, name: &str, about: &str, schema: impl Into<Object>) -> Self {
         self.parameter(name, ParameterIn::Header, about, schema.into(), None)

@@ -2,11 +2,13 @@
 //! is parsed and shown, problems from the faces' own renderers; nothing of it is written twice.
 
 mod answers;
+mod control;
 mod entry;
 mod minivoice;
 mod native;
 mod nixflex;
 mod objects;
+mod observed;
 mod operator;
 mod page;
 mod problems;
@@ -18,6 +20,7 @@ mod voiceflow;
 
 use std::collections::BTreeMap;
 
+use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, Parameter, PathItemBuilder};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::security::SecurityRequirement;
@@ -40,17 +43,21 @@ pub fn document() -> OpenApi {
     for entry in &mut entries {
         types.0.append(&mut entry.types.0);
     }
+    let mut examples = answers::Examples::default();
     let mut paths: BTreeMap<&str, PathItemBuilder> = BTreeMap::new();
     for route in ROUTES {
         let said: Vec<&Entry> =
             entries.iter().filter(|entry| (entry.method, entry.path) == (route.method, route.path)).collect();
         let (Some(method), false) = (method(route.method), said.is_empty()) else { continue };
         let item = paths.remove(route.path).unwrap_or_default();
-        paths.insert(route.path, item.operation(method, operation(&said)));
+        paths.insert(route.path, item.operation(method, operation(&said, &mut examples)));
     }
     let paths = paths.into_iter().fold(PathsBuilder::new(), |all, (path, item)| all.path(path, item.build()));
     let components =
         types.0.into_iter().fold(ComponentsBuilder::new(), |all, (name, schema)| all.schema(name, schema));
+    let components = examples.0.into_iter().fold(components, |all, (name, body)| {
+        all.example(name, ExampleBuilder::new().value(Some(body)).build())
+    });
     let components = answers::security_schemes()
         .into_iter()
         .fold(components, |all, (name, scheme)| all.security_scheme(name, scheme));
@@ -93,7 +100,7 @@ fn entries() -> Vec<Entry> {
 }
 
 /// What all speakers say of one route.
-fn operation(said: &[&Entry]) -> Operation {
+fn operation(said: &[&Entry], examples: &mut answers::Examples) -> Operation {
     let first = said.first().expect("a route that nobody describes is left out");
     let tags: Vec<&str> = said.iter().map(|entry| entry.speaker.tag()).collect();
     let mut operation = OperationBuilder::new()
@@ -103,17 +110,17 @@ fn operation(said: &[&Entry]) -> Operation {
         .operation_id(Some(first.id.as_str()))
         .parameters(Some(parameters(said)))
         .securities(Some(securities(said)))
-        .responses(answers::responses(said));
+        .responses(answers::responses(said, examples));
     let bodies: Vec<_> =
         said.iter().filter_map(|entry| entry.body.as_ref().map(|body| (*entry, body))).collect();
     if let Some((_, body)) = bodies.first() {
         // A body that one speaker can do without is needed by none.
         let all_need = bodies.len() == said.len() && bodies.iter().all(|(_, body)| body.is_required);
         let schema = any_of(bodies.iter().filter_map(|(_, body)| body.schema.clone()).collect());
-        let examples = bodies
+        let shown = bodies
             .iter()
             .filter_map(|(entry, body)| Some((entry.speaker.tag().to_owned(), body.example.clone()?)));
-        let content = answers::content(schema, examples.collect());
+        let content = answers::content(schema, shown.collect());
         let required = if all_need { Required::True } else { Required::False };
         let body = RequestBodyBuilder::new().required(Some(required)).content(body.media_type, content);
         operation = operation.request_body(Some(body.build()));

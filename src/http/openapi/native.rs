@@ -1,44 +1,32 @@
 //! The switch's own routes, for any key of the tenant.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use super::entry::{Entry, Speaker};
 use super::objects::Described;
-use super::problems::{bodied, keyed, missing, of_object, stored, wrong};
+use super::problems::{bodied, keyed, missing, of_object};
 use crate::doctor::Finding;
 use crate::face::Problem;
 use crate::face::collection::Collection;
 use crate::face::thunderphone::schema::TestDelivery;
-use crate::model::{ObjectKind, Refusal, Untransferable};
+use crate::model::{ObjectKind, Refusal};
 
 const ME: Speaker = Speaker::Native;
-const CALL: &str = "CA00000000000000000000001234567890";
 
 /// All of them.
 pub fn entries() -> Vec<Entry> {
     let mut all = vec![
-        hangup(),
-        transfer(),
         doctor("/v1/trunks/{id}/doctor", "examineTrunk"),
         doctor("/v1/native/trunks/{id}/doctor", "examineNativeTrunk"),
         endpoint_test(),
     ];
+    all.extend(super::control::entries());
+    all.extend(super::observed::entries());
     for described in collections() {
         all.extend(described.entries(&["list", "create", "read", "change", "remove"]));
     }
     all
-}
-
-/// What is done to a call that lives is on its way.
-#[derive(ToSchema)]
-#[schema(as = native::Accepted)]
-#[expect(dead_code, reason = "described, not built: it is shown as JSON")]
-struct Accepted {
-    #[schema(pattern = "^CA[0-9a-f]{32}$")]
-    call_id: String,
-    #[schema(pattern = "^accepted$")]
-    status: String,
 }
 
 /// What a doctor found.
@@ -50,39 +38,6 @@ struct Examination {
     /// `ok`, or `fault` if one step found one.
     verdict: crate::doctor::Verdict,
     findings: Vec<Finding>,
-}
-
-fn accepted() -> Value {
-    json!({ "call_id": CALL, "status": "accepted" })
-}
-
-fn of_live_call() -> [Problem; 2] {
-    [Problem::CallNotFound, Problem::CallNotLive(Untransferable::NotTalking)]
-}
-
-fn hangup() -> Entry {
-    Entry::new(ME, ("POST", "/v1/calls/{id}/hangup"), "hangUp", "End a call")
-        .path("id", "The call's id, in any rendering.", CALL)
-        .gives::<Accepted>(202, "It is being ended.", accepted())
-        .fails(keyed())
-        .fails(stored())
-        .fails(of_live_call())
-}
-
-fn transfer() -> Entry {
-    Entry::new(ME, ("POST", "/v1/calls/{id}/transfer"), "transferCall", "Transfer a call")
-        .path("id", "The call's id, in any rendering.", CALL)
-        .takes::<super::super::control::Asked>(json!({ "to": "+15551234568" }))
-        .gives::<Accepted>(202, "It is being transferred.", accepted())
-        .fails(keyed())
-        .fails(bodied())
-        .fails(stored())
-        .fails(of_live_call())
-        .fails([
-            missing("to"),
-            Refusal::InvalidPhone { field: "to" }.into(),
-            Refusal::DestinationForbidden { reason: "premium numbers".into() }.into(),
-        ])
 }
 
 fn doctor(path: &'static str, id: &str) -> Entry {
@@ -127,7 +82,6 @@ fn endpoint_test() -> Entry {
     )
     .fails(keyed())
     .fails(of_object(ObjectKind::WebhookEndpoint))
-    .fails([wrong("body", "is not UTF-8")])
 }
 
 fn collections() -> Vec<Described> {

@@ -7,7 +7,7 @@ use super::problems::{bodied, crowded, keyed, missing, stored, wrong};
 use super::shared;
 use crate::face::Problem;
 use crate::face::twilio::schema::{Call, CallChange, CallPage, CallRequest};
-use crate::model::{Face, Refusal, Untransferable};
+use crate::model::{Face, NotDone, Refusal};
 
 const ME: Speaker = Speaker::Face(Face::Twilio);
 const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
@@ -68,7 +68,7 @@ fn change() -> Entry {
         .fails(keyed())
         .fails(bodied())
         .fails(stored())
-        .fails([Problem::CallNotFound, Problem::CallNotLive(Untransferable::NotTalking), missing("Status")])
+        .fails([Problem::CallNotFound, Problem::CallNotLive(NotDone::NotTalking), missing("Status")])
 }
 
 const PATH: &str = "/2010-04-01/Accounts/{account}/Calls/{file}";

@@ -54,8 +54,12 @@ fn a_call_is_found_by_every_rendering_of_its_id_and_nothing_else_is() {
         for path in [format!("/v1/calls/{name}"), format!("/v1/calls/{name}/recording")] {
             let reply = switch.get(&path);
             let code = reply.json["error"]["code"].as_str().unwrap_or_default().to_owned();
-            // There is something else at `outbound`, which is not read.
-            let expected = if name == "outbound" && !path.ends_with("recording") { 405 } else { 404 };
+            // Something else is at these two: one is not read, and one is the campaigns.
+            let expected = match name {
+                "outbound" if !path.ends_with("recording") => 405,
+                "batch" if !path.ends_with("recording") => continue,
+                _ => 404,
+            };
             assert_eq!((reply.status, code.is_empty()), (expected, false), "{path}: {reply:?}");
         }
     }
