@@ -1,7 +1,8 @@
 # What a developer types. Everything here also works by hand; CI runs `make test`.
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
-PACKAGES := sip-tester postgresql prometheus flite kamailio kamailio-tls-modules baresip-core cmake
+PACKAGES := sip-tester postgresql prometheus flite kamailio kamailio-tls-modules baresip-core cmake python3-venv
+SCHEMATHESIS := schemathesis==4.32.5
 
 .PHONY: demo test deps check unit bench dist
 
@@ -13,10 +14,13 @@ demo:
 test: deps check unit
 
 # sipp, a PostgreSQL server, promtool, a speech synthesiser, and kamailio and baresip as other people's SIP stacks, from the
-# distribution's packages; cmake builds libopus for the feature `opus`.
+# distribution's packages; cmake builds libopus for the feature `opus`. schemathesis, which attacks the API by its own
+# description, stands in an environment of its own.
 deps:
 	@missing=""; for package in $(PACKAGES); do dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
 	if [ -n "$$missing" ]; then $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends $$missing; fi
+	@target/schemathesis/bin/pip freeze 2>/dev/null | grep -qx $(SCHEMATHESIS) || { \
+	python3 -m venv target/schemathesis && target/schemathesis/bin/pip install --quiet $(SCHEMATHESIS); }
 
 check:
 	cargo fmt --all --check

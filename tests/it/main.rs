@@ -15,6 +15,7 @@ mod hostile;
 mod ledger;
 mod metrics;
 mod objects;
+mod openapi;
 mod peers;
 mod postgres;
 mod sipp;

@@ -220,7 +220,7 @@ pub struct TopUpRequest {
 #[derive(ToSchema)]
 #[schema(as = thunderphone::TopUp)]
 pub struct TopUp {
-    id: i64,
+    id: String,
     status: String,
     amount: String,
     amount_micros: i64,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use utoipa::openapi::content::{Content, ContentBuilder};
 use utoipa::openapi::example::{Example, ExampleBuilder};
-use utoipa::openapi::response::{ResponseBuilder, Responses, ResponsesBuilder};
+use utoipa::openapi::response::{Response, ResponseBuilder, Responses, ResponsesBuilder};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::tag::{Tag, TagBuilder};
 use utoipa::openapi::{HeaderBuilder, Ref, RefOr, Schema};
@@ -16,17 +16,29 @@ use super::schema::{self, Strictness, Types, any_of};
 use crate::face::{ErrorWithDetail, minivoice, nixflex, thunderphone, twilio, voiceflow};
 use crate::model::Face;
 
-/// Problems' bodies by their names: each stands in the document once, and is referred to.
+/// Problems' bodies and answers by their names: each stands in the document once, and is referred to.
 #[derive(Default)]
-pub struct Examples(pub BTreeMap<String, Value>);
+pub struct Problems {
+    pub examples: BTreeMap<String, Value>,
+    pub responses: BTreeMap<String, Response>,
+}
 
-impl Examples {
+impl Problems {
+    /// `nixflex.Error-401`, and a number behind it for another one with this status.
+    fn refer(&mut self, base: &str, response: &Response) -> RefOr<Response> {
+        for name in numbered(base) {
+            let kept = self.responses.entry(name.clone()).or_insert_with(|| response.clone());
+            if kept == response {
+                return RefOr::Ref(Ref::new(format!("#/components/responses/{name}")));
+            }
+        }
+        unreachable!("there is no last number")
+    }
+
     /// `nixflex.Error-missing_field`, and a number behind it for another body with this code.
     fn keep(&mut self, problem: &Rendered) -> RefOr<Example> {
-        let base = format!("{}-{}", problem.envelope, problem.code);
-        let names = std::iter::once(base.clone()).chain((2..).map(|number| format!("{base}-{number}")));
-        for name in names {
-            let kept = self.0.entry(name.clone()).or_insert_with(|| problem.body.clone());
+        for name in numbered(&format!("{}-{}", problem.envelope, problem.code)) {
+            let kept = self.examples.entry(name.clone()).or_insert_with(|| problem.body.clone());
             if *kept == problem.body {
                 return RefOr::Ref(Ref::new(format!("#/components/examples/{name}")));
             }
@@ -35,8 +47,12 @@ impl Examples {
     }
 }
 
+fn numbered(base: &str) -> impl Iterator<Item = String> {
+    std::iter::once(base.to_owned()).chain((2..).map(move |number| format!("{base}-{number}")))
+}
+
 /// What may come back, by status.
-pub fn responses(said: &[&Entry], examples: &mut Examples) -> Responses {
+pub fn responses(said: &[&Entry], problems: &mut Problems) -> Responses {
     let mut good: BTreeMap<u16, Vec<(&Entry, &Answer)>> = BTreeMap::new();
     for entry in said {
         for answer in &entry.answers {
@@ -49,10 +65,8 @@ pub fn responses(said: &[&Entry], examples: &mut Examples) -> Responses {
     });
     // A status that both have is a good one's: 404 for nothing there, say, is never both.
     let bad = bad.iter().filter(|(status, _)| !good.contains_key(status));
-    bad.fold(all, |all, (status, problems)| {
-        all.response(status.to_string(), failed(*status, problems, examples))
-    })
-    .build()
+    bad.fold(all, |all, (status, found)| all.response(status.to_string(), failed(*status, found, problems)))
+        .build()
 }
 
 fn answered(answers: &[(&Entry, &Answer)]) -> ResponseBuilder {
@@ -69,7 +83,7 @@ fn answered(answers: &[(&Entry, &Answer)]) -> ResponseBuilder {
     })
 }
 
-fn failed(status: u16, problems: &[Rendered], examples: &mut Examples) -> ResponseBuilder {
+fn failed(status: u16, problems: &[Rendered], kept: &mut Problems) -> RefOr<Response> {
     let mut codes: Vec<&str> = problems.iter().map(|problem| problem.code.as_str()).collect();
     codes.sort_unstable();
     codes.dedup();
@@ -77,21 +91,22 @@ fn failed(status: u16, problems: &[Rendered], examples: &mut Examples) -> Respon
     let mut envelopes: Vec<&str> = problems.iter().map(|problem| problem.envelope).collect();
     envelopes.sort_unstable();
     envelopes.dedup();
+    let base = format!("{}-{status}", envelopes.first().copied().unwrap_or_default());
     let schemas = envelopes.into_iter().map(|name| Ref::from_schema_name(name).into()).collect();
     let mut named: BTreeMap<String, RefOr<Example>> = BTreeMap::new();
     for problem in problems {
-        named.entry(problem.code.clone()).or_insert_with(|| examples.keep(problem));
+        named.entry(problem.code.clone()).or_insert_with(|| kept.keep(problem));
     }
     let content = ContentBuilder::new().schema(any_of(schemas)).examples_from_iter(named);
     let response =
         ResponseBuilder::new().description(words.join(", ")).content("application/json", content.build());
     if !matches!(status, 429 | 503) {
-        return response;
+        return kept.refer(&base, &response.build());
     }
     let seconds = HeaderBuilder::new()
         .description(Some("Seconds until it is worth trying again."))
         .schema(Some(Schema::Object(schema::from(0))));
-    response.header("Retry-After", seconds.build())
+    kept.refer(&base, &response.header("Retry-After", seconds.build()).build())
 }
 
 /// A schema and its examples; one alone needs no name.

@@ -43,21 +43,23 @@ pub fn document() -> OpenApi {
     for entry in &mut entries {
         types.0.append(&mut entry.types.0);
     }
-    let mut examples = answers::Examples::default();
+    let mut problems = answers::Problems::default();
     let mut paths: BTreeMap<&str, PathItemBuilder> = BTreeMap::new();
     for route in ROUTES {
         let said: Vec<&Entry> =
             entries.iter().filter(|entry| (entry.method, entry.path) == (route.method, route.path)).collect();
         let (Some(method), false) = (method(route.method), said.is_empty()) else { continue };
         let item = paths.remove(route.path).unwrap_or_default();
-        paths.insert(route.path, item.operation(method, operation(&said, &mut examples)));
+        paths.insert(route.path, item.operation(method, operation(&said, &mut problems)));
     }
     let paths = paths.into_iter().fold(PathsBuilder::new(), |all, (path, item)| all.path(path, item.build()));
     let components =
         types.0.into_iter().fold(ComponentsBuilder::new(), |all, (name, schema)| all.schema(name, schema));
-    let components = examples.0.into_iter().fold(components, |all, (name, body)| {
+    let components = problems.examples.into_iter().fold(components, |all, (name, body)| {
         all.example(name, ExampleBuilder::new().value(Some(body)).build())
     });
+    let components =
+        problems.responses.into_iter().fold(components, |all, (name, response)| all.response(name, response));
     let components = answers::security_schemes()
         .into_iter()
         .fold(components, |all, (name, scheme)| all.security_scheme(name, scheme));
@@ -100,7 +102,7 @@ fn entries() -> Vec<Entry> {
 }
 
 /// What all speakers say of one route.
-fn operation(said: &[&Entry], examples: &mut answers::Examples) -> Operation {
+fn operation(said: &[&Entry], problems: &mut answers::Problems) -> Operation {
     let first = said.first().expect("a route that nobody describes is left out");
     let tags: Vec<&str> = said.iter().map(|entry| entry.speaker.tag()).collect();
     let mut operation = OperationBuilder::new()
@@ -110,7 +112,7 @@ fn operation(said: &[&Entry], examples: &mut answers::Examples) -> Operation {
         .operation_id(Some(first.id.as_str()))
         .parameters(Some(parameters(said)))
         .securities(Some(securities(said)))
-        .responses(answers::responses(said, examples));
+        .responses(answers::responses(said, problems));
     let bodies: Vec<_> =
         said.iter().filter_map(|entry| entry.body.as_ref().map(|body| (*entry, body))).collect();
     if let Some((_, body)) = bodies.first() {

@@ -308,7 +308,8 @@ impl Described {
                 made = made.property(*name, any("As it was said."));
             }
         }
-        let is_open = matches!(shape.others, Others::Kept);
+        // What another vendor's client said of it is kept with it.
+        let is_open = !matches!(shape.others, Others::Ours | Others::Named(&[]));
         made.additional_properties(Some(AdditionalProperties::FreeForm(is_open))).build()
     }
 

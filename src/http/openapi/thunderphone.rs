@@ -124,7 +124,7 @@ fn change_account() -> Entry {
 fn top_up() -> Entry {
     let example = |status: &str| {
         json!({
-            "id": 1, "status": status, "amount": "20.00", "amount_micros": 20_000_000, "currency": "USD", "available_micros": 40_000_000,
+            "id": "tu_6e001060bff442b48bc5e08d0a2215ab", "status": status, "amount": "20.00", "amount_micros": 20_000_000, "currency": "USD", "available_micros": 40_000_000,
             "created_at": "2026-05-29T12:00:00.000Z",
         })
     };

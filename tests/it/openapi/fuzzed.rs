@@ -1,0 +1,87 @@
+//! schemathesis reads the description and sends what fits it and what does not, as each face's client: no failure of the switch, no
+//! status, header or body that is not described, nothing taken that the description forbids.
+
+use std::process::Command;
+
+use super::{document, extra, hook};
+use crate::callees::Callees;
+use crate::faces::{self, MINIVOICE, NIXFLEX, THUNDERPHONE, TWILIO, VOICEFLOW};
+use crate::switch::{Place, Switch};
+
+/// `make deps` puts it there.
+const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/schemathesis/bin/st");
+/// The same requests on every run.
+const SEED: &str = "20261121";
+const EXAMPLES: &str = "3";
+
+/// Streams that have no end; whether they start is the tests' of events.
+const ENDLESS: [&str; 2] = ["/v1/events", "/v1/native/events"];
+
+/// What refuses a request as well as 400 does: a wrong `If-Match`, a wrong `Range`.
+const SETTINGS: &str = r#"
+[checks.negative_data_rejection]
+expected-statuses = ["400", "401", "402", "403", "404", "405", "408", "409", "412", "413", "416", "429", "5xx"]
+"#;
+
+const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,\
+                      response_schema_conformance,negative_data_rejection,ignored_auth";
+
+#[test]
+fn a_fuzzer_that_reads_the_description_finds_nothing() {
+    assert!(std::path::Path::new(PROGRAM).exists(), "there is no {PROGRAM}: `make deps` installs it");
+    let (receiver, place) = (hook(), Place::claim());
+    let callees = Callees::at(&place);
+    let switch = faces::setup(&receiver)
+        // Numbers come as they fall: what the policy forbids is answered 502 and 500, as the vendors document it.
+        .trunk("allow_classes = [\"premium\", \"shared_cost\", \"satellite\"]")
+        .agent("amd = {}")
+        .extra(&extra(&receiver))
+        .at(place)
+        .start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("openapi.json");
+    std::fs::write(&path, document().to_string()).expect("written");
+    std::fs::write(folder.path().join("schemathesis.toml"), SETTINGS).expect("written");
+    let found: Vec<String> = [
+        ("Nixflex", NIXFLEX),
+        ("ThunderPhone", THUNDERPHONE),
+        ("Voiceflow", VOICEFLOW),
+        ("MiniVoice", MINIVOICE),
+        ("Twilio", TWILIO),
+        ("Native", NIXFLEX),
+    ]
+    .into_iter()
+    .filter_map(|(tag, authorization)| run(&switch, folder.path(), tag, authorization))
+    .collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    assert_eq!(switch.complaints(), [""; 0]);
+    drop(callees);
+}
+
+/// What it found as this face's client.
+fn run(switch: &Switch, folder: &std::path::Path, tag: &str, authorization: &str) -> Option<String> {
+    let mut command = Command::new(PROGRAM);
+    command
+        .current_dir(folder)
+        .args(["run", "openapi.json", "--no-color", "--url", &format!("http://{}", switch.place.http())])
+        .args(["-H", &format!("Authorization: {authorization}"), "--include-tag", tag, "--seed", SEED])
+        .args(["--max-examples", EXAMPLES, "--phases", "examples,coverage,fuzzing", "--checks", CHECKS])
+        .args([
+            "--workers",
+            "2",
+            "--request-timeout",
+            "30",
+            "--warnings",
+            "off",
+            "--suppress-health-check",
+            "all",
+        ])
+        .args(["--generation-database", "none", "--output-truncate", "false"]);
+    for path in ENDLESS {
+        command.args(["--exclude-path", path]);
+    }
+    let output = command.output().expect("it starts");
+    let said =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    (!output.status.success()).then(|| format!("--- as a client of {tag} ---\n{said}"))
+}
