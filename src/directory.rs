@@ -295,6 +295,16 @@ impl Snapshot {
         numbers.iter().filter(|number| number.outbound).count()
     }
 
+    /// Who is to be asked who answers a call to this number, if anybody wants to be. The words are one vendor's: a number whose
+    /// events take another's is nobody's business here.
+    pub fn asked_for(&self, number: &Number) -> Option<&WebhookEndpoint> {
+        if number.face.is_some_and(|face| face != Face::ThunderPhone) {
+            return None;
+        }
+        let mut enabled = self.endpoints(number.tenant).filter(|endpoint| endpoint.enabled);
+        enabled.find(|endpoint| endpoint.is_asked_who_answers()).map(|endpoint| &**endpoint)
+    }
+
     /// Who answers a call to `called`, which may have come by any of these trunks: by the number's own trunk, if it is among them.
     pub fn answerer(&self, called: &[PhoneNumber], trunks: &[Arc<Trunk>]) -> Option<Answerer> {
         let tenants: Vec<TenantId> = trunks.iter().map(|trunk| trunk.tenant).collect();

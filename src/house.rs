@@ -33,6 +33,7 @@ use crate::dialer::{self, Dialer, DialerParts, Settings};
 use crate::directory::{Directory, Registry, RegistryParts};
 use crate::doctor::Practice;
 use crate::egress::{Egress, EgressError, Policy};
+use crate::face::link::Links;
 use crate::http::{self, Api, Bounds, RateLimits, Readiness, Streams};
 use crate::journal::{self, Journal};
 use crate::keyfile;
@@ -40,7 +41,7 @@ use crate::metrics::{self, Metrics};
 use crate::model::{CallFact, Timestamp, numbering};
 use crate::store::{DatabaseTarget, Retention, Store, StoreError};
 use crate::tts::Tts;
-use crate::webhook::{self, Keys, Wake, Webhooks};
+use crate::webhook::{self, Asker, Keys, Wake, Webhooks};
 use keeping::{Keeping, doors};
 
 /// Why the house could not be built.
@@ -159,6 +160,7 @@ impl House {
             mailbox: mailbox.clone(),
             metrics: metrics.clone(),
             events: Arc::clone(&events),
+            asker: Asker::new(egress.clone()),
             settings: Settings {
                 recordings,
                 advertise: config.media.advertise,
@@ -406,6 +408,8 @@ impl House {
                 (false, true) => Ok(()),
             }),
             data_dir: config.data_dir.clone(),
+            public_url: config.http.public_url.clone(),
+            links: links(config)?,
             body_hash_key: keyfile::body_hash(&config.data_dir).map_err(io_error("the key file"))?,
             body_max: config.http.body_max,
             batch_body_max: config.http.batch_body_max,
@@ -524,9 +528,16 @@ fn webhooks(
     });
     let wake = Wake::default();
     let egress = Egress::new(policy)?;
-    let webhooks =
-        Webhooks::start(store.clone(), egress.clone(), keys, wake.clone(), webhook::Config::default());
+    let settings = webhook::Config { links: links(config)?, ..webhook::Config::default() };
+    let webhooks = Webhooks::start(store.clone(), egress.clone(), keys, wake.clone(), settings);
     Ok((Arc::new(webhooks), wake, egress))
+}
+
+/// What recordings are fetched by without a key, if it is known how the world reaches us.
+fn links(config: &Config) -> Result<Option<Links>, HouseError> {
+    let Some(base) = &config.http.public_url else { return Ok(None) };
+    let key = keyfile::link_key(&config.data_dir).map_err(io_error("the key file"))?;
+    Ok(Some(Links::new(base.clone(), key)))
 }
 
 /// Events go to the journal; an end is counted by its trunk, which the journal knows.

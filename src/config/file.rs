@@ -37,6 +37,7 @@ pub struct File {
 #[serde(deny_unknown_fields, default)]
 pub struct Http {
     pub listen: String,
+    pub public_url: Option<String>,
     pub body_max: u64,
     pub batch_body_max: u64,
     pub connections_max: u64,
@@ -48,6 +49,7 @@ impl Default for Http {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:8080".into(),
+            public_url: None,
             body_max: 1 << 20,
             batch_body_max: 32 << 20,
             connections_max: 4096,

@@ -87,6 +87,8 @@ pub enum Database {
 pub struct Http {
     /// Where the API listens.
     pub listen: SocketAddr,
+    /// Scheme and host, and what may stand before `/v1`, by which the world reaches it; without a slash at its end.
+    pub public_url: Option<String>,
     /// The longest request body, in bytes.
     pub body_max: usize,
     /// The longest body of a batch campaign, in bytes.

@@ -148,12 +148,28 @@ fn http(http: &file::Http, check: &mut Checker<'_>) -> Http {
     });
     Http {
         listen: check.or("http.listen", socket_address(&http.listen), NOWHERE),
+        public_url: http.public_url.as_deref().and_then(|text| public_url(text, check)),
         body_max: usize::try_from(http.body_max).unwrap_or(usize::MAX),
         batch_body_max: usize::try_from(http.batch_body_max).unwrap_or(usize::MAX),
         connections_max: usize::try_from(http.connections_max).unwrap_or(usize::MAX),
         header_timeout: check.seconds("http.header_timeout_seconds", http.header_timeout_seconds, 1..=300),
         body_timeout: check.seconds("http.body_timeout_seconds", http.body_timeout_seconds, 1..=300),
     }
+}
+
+/// Scheme, host and a path that a proxy may take away again. What else a URL may have would stand in the middle of a link.
+fn public_url(text: &str, check: &mut Checker<'_>) -> Option<String> {
+    let url = url::Url::parse(text).ok();
+    let is_plain = |url: &url::Url| {
+        let bare = url.query().is_none() && url.fragment().is_none();
+        let nobody = url.username().is_empty() && url.password().is_none();
+        matches!(url.scheme(), "http" | "https") && url.has_host() && bare && nobody
+    };
+    let url = url.filter(is_plain);
+    check.that("http.public_url", url.is_some(), || {
+        format!("`{text}` must be the http or https URL of the API, such as https://dialer.example.com")
+    });
+    Some(url?.as_str().trim_end_matches('/').to_owned())
 }
 
 fn sip(sip: &file::Sip, check: &mut Checker<'_>) -> Sip {

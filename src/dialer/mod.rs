@@ -34,6 +34,7 @@ use crate::model::{
     StoredResponse, Timestamp, WhenFull,
 };
 use crate::store::{Intended, Replay, Store};
+use crate::webhook::Asker;
 
 pub(crate) use ids::Ids;
 pub use inbound::callers;
@@ -61,6 +62,8 @@ pub struct DialerParts {
     pub metrics: Metrics,
     /// Where the ends of calls that no shard ever had are told.
     pub events: Events,
+    /// Asks tenants' programs who answers calls that come in.
+    pub asker: Asker,
     /// What holds for every call.
     pub settings: Settings,
 }

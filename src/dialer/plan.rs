@@ -9,8 +9,8 @@ use super::Ticket;
 use crate::directory::{Answerer, Route};
 use crate::model::{
     Agent, AgentChoice, Application, CallId, CallPlan, CallRecord, CallState, Callback, Direction, EventSet,
-    Face, Guide, Key, Line, LineEnd, OutboundRequest, PhoneNumber, Refusal, Said, SpeakOrder, Timestamp,
-    Trunk, TrunkChoice, Variable, VoicemailAction, WebhookTarget, interpolate,
+    Face, Guide, InlineAgent, Key, Line, LineEnd, OutboundRequest, PhoneNumber, Refusal, Said, SpeakOrder,
+    Timestamp, Trunk, TrunkChoice, Variable, VoicemailAction, WebhookTarget, interpolate,
 };
 use crate::trunk::{choice, destination};
 
@@ -147,6 +147,12 @@ pub fn answer(
     Ticket { plan, record: row, idempotency: None, ask: None }
 }
 
+/// The agent in whose place one answers that was described for this call alone; `None` if that one has nothing to say.
+pub fn described(agent: &Agent, inline: InlineAgent) -> Option<Agent> {
+    script(&inline.prompt, &[], &[], &mut Vec::new()).ok()?;
+    Some(Agent { greeting: Some(inline.prompt), steps: Vec::new(), ..agent.clone() })
+}
+
 /// The application's `answer_url`, if its key asked for the call.
 fn guide(request: &OutboundRequest, application: Option<&Application>) -> Option<Guide> {
     let is_own = matches!(request.agent, AgentChoice::OfApplication(_));
@@ -244,6 +250,7 @@ fn blank(
         dead_air: None,
         recording: None,
         recording_error: None,
+        recording_link: None,
         attempts: Vec::new(),
     }
 }

@@ -4,6 +4,7 @@
 
 mod body;
 pub mod collection;
+pub mod link;
 mod list;
 pub mod minivoice;
 pub mod money;

@@ -93,7 +93,8 @@ pub fn reading(
 ) -> Response {
     let snapshot = api.directory.snapshot();
     let application = key.application().and_then(|id| snapshot.application_by_id(id));
-    show(Reader { key, application: application.map(|application| &**application), base: &base(headers) })
+    let base = api.public_url.clone().unwrap_or_else(|| base(headers));
+    show(Reader { key, application: application.map(|application| &**application), base: &base })
 }
 
 /// What stands in a path. What is not even UTF-8 names nothing.

@@ -43,6 +43,7 @@ use crate::directory::{Directory, Registry};
 use crate::doctor::Practice;
 use crate::egress::Egress;
 use crate::face::Problem;
+use crate::face::link::Links;
 use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::store::Store;
@@ -98,6 +99,10 @@ pub struct Parts {
     pub readiness: Readiness,
     /// What recordings' paths are relative to.
     pub data_dir: PathBuf,
+    /// How the world reaches this API; `None`: as each client says it did.
+    pub public_url: Option<String>,
+    /// What recordings are fetched by without a key.
+    pub links: Option<Links>,
     /// Keys the hash of bodies that came with an idempotency key. The same over restarts and nodes.
     pub body_hash_key: [u8; 32],
     /// The longest body, in bytes.

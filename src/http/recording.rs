@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_RANGE, LAST_MODIFIED, RANGE};
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -15,17 +15,37 @@ use tower_http::services::ServeFile;
 
 use super::Api;
 use super::calls::{PathText, as_reader, as_reader_of, as_writer, find, may_see, unreadable};
+use super::error::ApiError;
+use super::objects::wall_now;
 use crate::face::Problem;
+use crate::face::link::{self, Shown};
 use crate::model::{CallId, CallRecord, CallState, Face, Key};
 
-/// The recording of a call that has ended.
-pub async fn read(State(api): State<Api>, headers: HeaderMap, id: PathText) -> Response {
-    as_reader(&api, &headers, async |key| whole_or_part(&api, key, &headers, id.text()).await).await
+/// The recording of a call that has ended, for a key of its tenant or by a link that an event has brought.
+pub async fn read(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    id: PathText,
+    RawQuery(query): RawQuery,
+) -> Response {
+    if let Some(link) = linked(&api, id.text(), query.as_deref()).await {
+        return by_link(&api, &headers, link).await;
+    }
+    let send = async |key: &Key| whole_or_part(&api, &headers, find(&api, key, id.text()).await?).await;
+    as_reader(&api, &headers, send).await
 }
 
 /// `GET /v1/calls/{id}/audio`: the same in ThunderPhone's words.
-pub async fn audio(State(api): State<Api>, headers: HeaderMap, id: PathText) -> Response {
-    let send = async |key: &Key| whole_or_part(&api, key, &headers, id.text()).await;
+pub async fn audio(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    id: PathText,
+    RawQuery(query): RawQuery,
+) -> Response {
+    if let Some(link) = linked(&api, id.text(), query.as_deref()).await {
+        return by_link(&api, &headers, link).await;
+    }
+    let send = async |key: &Key| whole_or_part(&api, &headers, find(&api, key, id.text()).await?).await;
     as_reader_of(&api, Face::ThunderPhone, &headers, send).await
 }
 
@@ -55,8 +75,30 @@ fn path(api: &Api, record: &CallRecord) -> Result<PathBuf, Problem> {
     Ok(api.data_dir.join(path.ok_or(Problem::RecordingNotFound)?))
 }
 
-async fn whole_or_part(api: &Api, key: &Key, headers: &HeaderMap, id: &str) -> Result<Response, Problem> {
-    let record = find(api, key, id).await?;
+/// The call that a valid link names. Who has none, or one that is over, is asked for a key like everybody.
+async fn linked(api: &Api, id: &str, query: Option<&str>) -> Option<Result<CallRecord, Problem>> {
+    let (tenant, expires, signature) = link::shown(query?)?;
+    let call: CallId = id.parse().ok()?;
+    let shown = Shown { tenant, expires, signature: &signature };
+    if !api.links.as_ref()?.is_valid(call, shown, wall_now()) {
+        return None;
+    }
+    if let Some(record) = api.journal.find(call).filter(|record| record.tenant == tenant) {
+        return Some(Ok(record));
+    }
+    let found = api.store.call(tenant, call).await.map_err(unreadable);
+    Some(found.and_then(|record| record.ok_or(Problem::CallNotFound)))
+}
+
+async fn by_link(api: &Api, headers: &HeaderMap, found: Result<CallRecord, Problem>) -> Response {
+    let sent = match found {
+        Ok(record) => whole_or_part(api, headers, record).await,
+        Err(problem) => Err(problem),
+    };
+    sent.unwrap_or_else(|problem| ApiError::shared(problem).into_response())
+}
+
+async fn whole_or_part(api: &Api, headers: &HeaderMap, record: CallRecord) -> Result<Response, Problem> {
     let path = path(api, &record)?;
     let mut asked = headers.clone();
     if !is_range_wanted(&asked, &path).await {

@@ -138,6 +138,8 @@ impl House {
             admission: Admission::new(Limits::default()),
             metrics: Metrics::new(),
             readiness: Readiness::new(|| Err("draining".into())),
+            public_url: None,
+            links: None,
             data_dir: data_dir.path().into(),
             body_hash_key: [7; 32],
             body_max,

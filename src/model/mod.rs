@@ -4,6 +4,7 @@
 
 mod account;
 mod application;
+mod arrival;
 mod attempt;
 mod batch;
 mod caller;
@@ -22,6 +23,7 @@ mod record;
 mod refusal;
 mod request;
 mod response;
+mod retry;
 mod secret;
 mod signing;
 mod step;
@@ -32,6 +34,7 @@ mod zone;
 
 pub use account::{Account, AutoReload, Entry, EntryKind, TopUp, TopUpState, Usage};
 pub use application::Application;
+pub use arrival::Arrival;
 pub use attempt::{Attempt, Dialing};
 pub use batch::{BatchRefusal, BatchRequest, CreationFault, InvalidRecipient};
 pub use caller::{IdentityHeader, NumberFormat, NumberStyle, RightToUse, SpendLimit, Stir, UnsignedCalls};
@@ -56,6 +59,7 @@ pub use request::{
     VoicemailAction, WhenFull, interpolate,
 };
 pub use response::{Accepted, Placed, StoredResponse};
+pub use retry::{Retry, RetryReason};
 pub use secret::Secret;
 pub use signing::SigningKey;
 pub use step::{

@@ -203,6 +203,8 @@ pub struct CallRecord {
     pub recording: Option<String>,
     /// Why there is none, if one was asked for.
     pub recording_error: Option<String>,
+    /// Where whoever hears of it can fetch it without a key. Stored nowhere: made when an event is rendered.
+    pub recording_link: Option<String>,
 }
 
 impl CallRecord {

@@ -452,6 +452,7 @@ pub(super) fn read_call(row: &impl Columns) -> Result<CallRecord, StoreError> {
         dead_air: id(row, "dead_air_ms")?.map(std::time::Duration::from_millis),
         recording: row.text("recording")?,
         recording_error: row.text("recording_error")?,
+        recording_link: None,
         attempts: match row.text("invites")? {
             Some(text) => {
                 serde_json::from_str::<Vec<Attempt>>(&text).map_err(|_| StoreError::Corrupt("attempts"))?

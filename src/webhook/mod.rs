@@ -4,6 +4,7 @@
 //! restart, or another node, goes on where this one stopped.
 #![expect(clippy::disallowed_methods, reason = "a shell: it runs the worker and reads the clock")]
 
+mod ask;
 mod retry;
 mod sign;
 mod worker;
@@ -15,8 +16,10 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::egress::Egress;
+use crate::face::link::Links;
 use crate::model::{Key, KeyId};
 use crate::store::Store;
+pub use ask::Asker;
 pub use sign::{message_id_of, signed};
 use worker::{Context, Counters, Worker};
 
@@ -55,7 +58,7 @@ impl From<Arc<Key>> for Signer {
 }
 
 /// Bounds and times of delivery.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Config {
     /// At most so many tries at once.
     pub concurrency: usize,
@@ -69,6 +72,8 @@ pub struct Config {
     pub give_up_after: Duration,
     /// For how long a claimed row is nobody else's.
     pub lease: Duration,
+    /// What an event's recording is fetched by; `None`: it is named by its path alone.
+    pub links: Option<Links>,
 }
 
 impl Default for Config {
@@ -80,6 +85,7 @@ impl Default for Config {
             backoff_max: Duration::from_secs(3600),
             give_up_after: Duration::from_secs(24 * 3600),
             lease: Duration::from_secs(60),
+            links: None,
         }
     }
 }

@@ -244,6 +244,9 @@ async fn attempt(context: Arc<Context>, mut delivery: Delivery) -> Tried {
         true => signer.key,
         false => Arc::new(Key { face, ..Key::clone(&signer.key) }),
     });
+    let links = context.config.links.as_ref();
+    delivery.record.recording_link =
+        links.and_then(|links| links.recording(face, &delivery.record, delivery.created_at));
     let kept = delivery.body.take();
     let render =
         || key.as_ref().map(|key| face::event(key, delivery.event, delivery.created_at, &delivery.record));

@@ -211,6 +211,7 @@ pub(crate) mod tests {
             dead_air: Some(Duration::from_millis(3)),
             recording: Some("recordings/a.wav".into()),
             recording_error: None,
+            recording_link: None,
             attempts: Vec::new(),
         }
     }

@@ -110,9 +110,42 @@ pub struct BatchRequest {
     /// The IANA time zone of window and date.
     #[schema(max_length = 255)]
     timezone: Option<String>,
+    /// Who stands there twice is called once.
+    deduplicate: Option<bool>,
+    /// Who was not reached is called again.
+    retry: Option<Retry>,
+    /// The campaign pauses after so many failures in a row.
+    #[schema(minimum = 1, maximum = 1000)]
+    pause_after_failures: Option<u32>,
     /// As the header `Idempotency-Key`.
     #[schema(min_length = 1, max_length = 255)]
     idempotency_key: Option<String>,
+}
+
+/// When somebody is called again. Another field than these is refused.
+#[derive(ToSchema)]
+#[schema(as = nixflex::RetryRequest)]
+#[serde(deny_unknown_fields)]
+pub struct Retry {
+    /// Calls to one recipient in all.
+    #[schema(minimum = 2, maximum = 10)]
+    max_attempts: u32,
+    /// From the end of one to the beginning of the next.
+    #[schema(minimum = 1, maximum = 604800)]
+    wait_seconds: Option<u64>,
+    #[schema(min_items = 1)]
+    on: Option<Vec<RetryReason>>,
+}
+
+#[derive(ToSchema)]
+#[schema(as = nixflex::RetryReason)]
+#[serde(rename_all = "snake_case")]
+pub enum RetryReason {
+    Busy,
+    NoAnswer,
+    Rejected,
+    Failed,
+    Voicemail,
 }
 
 /// Who is called.

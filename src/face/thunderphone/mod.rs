@@ -3,6 +3,7 @@
 pub mod billing;
 mod error;
 mod event;
+mod incoming;
 mod record;
 mod request;
 pub mod resource;
@@ -10,6 +11,7 @@ pub(crate) mod schema;
 
 pub use error::error;
 pub use event::{completed, sign};
+pub use incoming::{incoming, parse_incoming};
 pub use record::{call, calls, transcript};
 pub use request::parse;
 

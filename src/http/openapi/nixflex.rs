@@ -97,7 +97,7 @@ fn batch() -> Entry {
             "window_end_minutes": 1080,
             "window_days": ["mon", "tue", "wed", "thu", "fri"],
         }))
-        .gives::<CampaignCreated>(201, "The campaign is there.", json!({
+        .gives_known::<CampaignCreated>(201, "The campaign is there.", json!({
             "campaign_id": "batchcall_7f8fe206a5522cb7", "status": "scheduled", "valid_count": 3, "invalid_count": 0, "invalid": [],
         }))
         .fails(keyed()).fails(bodied()).fails(stored()).fails(refused)

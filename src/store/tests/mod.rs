@@ -5,6 +5,7 @@ mod cluster;
 mod cost;
 mod objects;
 mod place;
+mod retries;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -102,6 +103,7 @@ pub fn record(call: u64) -> CallRecord {
         dead_air: None,
         recording: None,
         recording_error: None,
+        recording_link: None,
         attempts: Vec::new(),
     }
 }
