@@ -54,6 +54,11 @@ pub fn document(kind: ObjectKind, table: &impl Serialize) -> Map<String, Value> 
     match serde_json::to_value(table) {
         Ok(Value::Object(mut map)) => {
             map.remove(name_key(kind));
+            if kind == ObjectKind::Key {
+                // The file's keys have neither, and are shown like the others.
+                map.entry("name").or_insert(Value::Null);
+                map.entry(StoredKey::REVOKED).or_insert(Value::Bool(false));
+            }
             map
         }
         _ => Map::new(),
@@ -65,6 +70,11 @@ pub fn described(kind: ObjectKind) -> (RefOr<Schema>, Vec<(String, RefOr<Schema>
     fn of<T: ToSchema>() -> (RefOr<Schema>, Vec<(String, RefOr<Schema>)>) {
         let mut parts = Vec::new();
         T::schemas(&mut parts);
+        // What is never shown is no part of what a derive describes.
+        let secrets = [("TrunkTls", "key"), ("TrunkStir", "key"), ("TrunkInbound", "password")];
+        for (name, schema) in &mut parts {
+            secrets.iter().filter(|(part, _)| part == name).for_each(|(_, field)| with_secret(schema, field));
+        }
         (T::schema(), parts)
     }
     match kind {
@@ -72,9 +82,21 @@ pub fn described(kind: ObjectKind) -> (RefOr<Schema>, Vec<(String, RefOr<Schema>
         ObjectKind::Key => of::<KeyTable>(),
         ObjectKind::Agent => of::<file::Agent>(),
         ObjectKind::Number => of::<file::Number>(),
-        ObjectKind::Trunk => of::<trunk::table::Trunk>(),
+        ObjectKind::Trunk => {
+            let (mut schema, parts) = of::<trunk::table::Trunk>();
+            with_secret(&mut schema, "password");
+            (schema, parts)
+        }
         ObjectKind::Application => of::<file::Application>(),
         ObjectKind::WebhookEndpoint => of::<EndpointTable>(),
+    }
+}
+
+fn with_secret(schema: &mut RefOr<Schema>, field: &str) {
+    use utoipa::openapi::schema::{ObjectBuilder, Type};
+    if let RefOr::T(Schema::Object(object)) = schema {
+        let secret = ObjectBuilder::new().schema_type(Type::String).write_only(true);
+        object.properties.insert(field.to_owned(), Schema::Object(secret.build()).into());
     }
 }
 
@@ -347,6 +369,9 @@ fn check<T: DeserializeOwned + Serialize, O>(
     make: impl FnOnce(&T, &str, &mut Checker<'_>) -> Option<O>,
 ) -> Checked<O> {
     filled.insert(name_key(kind).to_owned(), Value::String(name.to_owned()));
+    if let Some(key) = listed_table(&filled) {
+        return Err(vec![Fault { place: String::new(), key, reason: "must be an object".to_owned() }]);
+    }
     let table: T = serde_path_to_error::deserialize(Value::Object(filled)).map_err(|error| {
         let key = error.path().to_string();
         let reason = if is_secret(&key) { "must be a string".to_owned() } else { error.inner().to_string() };
@@ -365,6 +390,15 @@ fn check<T: DeserializeOwned + Serialize, O>(
         Some(made) if faults.is_empty() => Ok((made, document(kind, &table))),
         _ => Err(faults),
     }
+}
+
+/// A table within a table that was written as a list, which serde would fill field by field.
+fn listed_table(filled: &Map<String, Value>) -> Option<String> {
+    let tables = ["amd", "inbound", "spend", "stir", "tls"];
+    let listed = tables.into_iter().find(|key| filled.get(*key).is_some_and(Value::is_array));
+    let trunks = filled.get("trunks").and_then(Value::as_array).into_iter().flatten();
+    let choice = trunks.enumerate().find(|(_, choice)| choice.is_array());
+    listed.map(str::to_owned).or(choice.map(|(index, _)| format!("trunks[{index}]")))
 }
 
 /// References are by name or by id: what is one must not look like the other.

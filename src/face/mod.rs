@@ -20,6 +20,7 @@ use crate::model::{
     ObjectProblem, Occasion, OutboundRequest, Refusal, Step, StoredResponse, Timestamp,
 };
 
+pub use body::must_be_object;
 pub use list::{List, parse_list};
 pub(crate) use nixflex::schema::ErrorWithDetail;
 

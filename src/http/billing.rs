@@ -168,6 +168,7 @@ pub struct Asked {
 
 fn read_credit(bytes: &[u8]) -> Result<Credit, Refusal> {
     let wrong = |field: &str, reason: String| Refusal::InvalidField { field: field.into(), reason };
+    crate::face::must_be_object(bytes)?;
     let asked: Asked =
         serde_json::from_slice(bytes).map_err(|error| wrong("body", format!("cannot be read: {error}")))?;
     let amount: Micros = asked

@@ -72,6 +72,7 @@ fn probe(body: &[u8]) -> Result<(Option<PhoneNumber>, Probe), Refusal> {
         return Ok((None, Probe::default()));
     }
     let invalid = |field: &str, reason: String| Refusal::InvalidField { field: field.to_owned(), reason };
+    crate::face::must_be_object(body)?;
     let asked: Asked = serde_json::from_slice(body)
         .map_err(|error| invalid("body", format!("is not understood: {error}")))?;
     let call = match (asked.to, asked.call.unwrap_or(true)) {

@@ -26,7 +26,7 @@ pub struct CallRequest {
     /// Records the call, and stores `metadata.record`.
     record: Option<bool>,
     /// Ignored: the key's application counts.
-    #[schema(value_type = Value)]
+    #[schema(required = false)]
     application_id: Option<Value>,
     #[schema(min_length = 1, max_length = 255)]
     idempotency_key: Option<String>,

@@ -170,6 +170,7 @@ fn read_or_nothing<T: DeserializeOwned>(body: &[u8]) -> Result<Option<T>, Refusa
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    crate::face::must_be_object(body)?;
     serde_json::from_slice(body).map_err(|error| wrong("body", format!("is not understood: {error}")))
 }
 

@@ -46,7 +46,7 @@ pub fn parse_settings(body: &[u8], now: Option<AutoReload>) -> Result<Option<Opt
     #[derive(Deserialize)]
     struct Body<'a> {
         #[serde(borrow)]
-        auto_reload: Option<Reload<'a>>,
+        auto_reload: Option<&'a RawValue>,
     }
     #[derive(Deserialize)]
     struct Reload<'a> {
@@ -57,7 +57,8 @@ pub fn parse_settings(body: &[u8], now: Option<AutoReload>) -> Result<Option<Opt
         amount: Option<&'a RawValue>,
     }
     let body: Body<'_> = parse(body)?;
-    let Some(asked) = body.auto_reload else { return Ok(None) };
+    let Some(asked) = body.auto_reload.filter(|raw| raw.get() != "null") else { return Ok(None) };
+    let asked: Reload<'_> = parse(asked.get().as_bytes())?;
     // What is no amount is refused, also by who switches the reload off.
     let threshold = optional_amount("threshold", asked.threshold)?;
     let amount = optional_amount("amount", asked.amount)?;

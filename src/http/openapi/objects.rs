@@ -299,7 +299,8 @@ impl Described {
                 _ => Schema::Object(like(value)).into(),
             };
             made = made.property(field, property);
-            if !self.is_extra(field) {
+            // How a new trunk stands is not known yet.
+            if !self.is_extra(field) && field != "health" {
                 made = made.required(field);
             }
         }
@@ -367,7 +368,7 @@ impl Described {
         let mut shown = self.shown_example();
         let secrets = match self.shape().kind {
             ObjectKind::Key => {
-                json!({ "key": "nxf_5f0c:nxfs_9d1e", "webhook_secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" })
+                json!({ "key": "nxf_5f0c:nxfs_9d1e" })
             }
             ObjectKind::WebhookEndpoint => json!({ "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" }),
             _ => return shown,

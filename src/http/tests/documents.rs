@@ -262,7 +262,7 @@ fn there_are_documents_enough_and_their_kinds_are_the_parsers() {
     assert!(all.len() >= 120, "{}", all.len());
     for (name, kind, bytes) in all {
         // A million spaces are to some what an empty body is.
-        let taken = serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).is_ok();
+        let taken = serde_json::from_slice::<serde_json::Value>(&bytes).is_ok();
         match kind {
             Kind::No => assert!(!taken, "{name}"),
             Kind::Yes => assert!(taken, "{name}"),

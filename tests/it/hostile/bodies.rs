@@ -137,7 +137,8 @@ fn a_body_shorter_or_longer_than_it_says_places_nothing_that_was_not_whole() {
         assert!(cut.is_empty() || cut.starts_with("HTTP/1.1 400"), "{path}: {cut}");
         // Less than was sent: what is taken is no document, or half a form.
         let short = exchange(&house.switch, &head(body.len() / 2), body.as_bytes());
-        assert!(short.starts_with("HTTP/1.1 400"), "{path}: {short}");
+        // Its end is read as another request, and closes the connection: the answer may be lost with it.
+        assert!(short.is_empty() || short.starts_with("HTTP/1.1 400"), "{path}: {short}");
         let none = format!(
             "POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\nConnection: close\r\n\r\n"
         );

@@ -224,7 +224,10 @@ impl House {
         let client = self.client(tag);
         let to = crate::callees::number(trunkline::simulator::Persona::Person);
         let (path_of, body) = match tag {
-            "MiniVoice" => ("/v1/calls", json!({ "from": "+15551230001", "to": to })),
+            "MiniVoice" => {
+                let own = json!({ "campaign": "dev" });
+                ("/v1/calls", json!({ "from": "+15551230001", "to": to, "metadata": own, "record": true }))
+            }
             "ThunderPhone" => ("/v1/call", json!({ "from_number": faces::OURS, "to_number": to })),
             "Voiceflow" => ("/v1/phone-number/agent_talk/outbound", json!({ "to": to })),
             _ if path.ends_with("/recording/start") => return self.unrecorded(&to),
@@ -290,6 +293,8 @@ fn differs(example: &Value, answer: &Value, at: &str) -> Option<String> {
             let path = format!("{at}/{field}");
             match answer.get(field) {
                 Some(there) => differs(value, there, &path),
+                // What a list begins with may be another one than the example's.
+                None if at.ends_with("/0") => None,
                 None => Some(format!("{path} is missing")),
             }
         }),

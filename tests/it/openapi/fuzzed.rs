@@ -6,7 +6,7 @@ use std::process::Command;
 use super::{document, extra, hook};
 use crate::callees::Callees;
 use crate::faces::{self, MINIVOICE, NIXFLEX, THUNDERPHONE, TWILIO, VOICEFLOW};
-use crate::switch::{Place, Switch};
+use crate::switch::Place;
 
 /// `make deps` puts it there.
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/schemathesis/bin/st");
@@ -42,33 +42,36 @@ fn a_fuzzer_that_reads_the_description_finds_nothing() {
     let path = folder.path().join("openapi.json");
     std::fs::write(&path, document().to_string()).expect("written");
     std::fs::write(folder.path().join("schemathesis.toml"), SETTINGS).expect("written");
-    let found: Vec<String> = [
+    let clients = [
         ("Nixflex", NIXFLEX),
         ("ThunderPhone", THUNDERPHONE),
         ("Voiceflow", VOICEFLOW),
         ("MiniVoice", MINIVOICE),
         ("Twilio", TWILIO),
         ("Native", NIXFLEX),
-    ]
-    .into_iter()
-    .filter_map(|(tag, authorization)| run(&switch, folder.path(), tag, authorization))
-    .collect();
+    ];
+    let base = format!("http://{}", switch.place.http());
+    let ask = &|(tag, authorization)| run(&base, folder.path(), tag, authorization);
+    let found: Vec<String> = std::thread::scope(|scope| {
+        let asked = clients.map(|client| scope.spawn(move || ask(client)));
+        asked.into_iter().filter_map(|one| one.join().expect("no panic")).collect()
+    });
     assert!(found.is_empty(), "{}", found.join("\n"));
     assert_eq!(switch.complaints(), [""; 0]);
     drop(callees);
 }
 
 /// What it found as this face's client.
-fn run(switch: &Switch, folder: &std::path::Path, tag: &str, authorization: &str) -> Option<String> {
+fn run(base: &str, folder: &std::path::Path, tag: &str, authorization: &str) -> Option<String> {
     let mut command = Command::new(PROGRAM);
     command
         .current_dir(folder)
-        .args(["run", "openapi.json", "--no-color", "--url", &format!("http://{}", switch.place.http())])
+        .args(["run", "openapi.json", "--no-color", "--url", base])
         .args(["-H", &format!("Authorization: {authorization}"), "--include-tag", tag, "--seed", SEED])
         .args(["--max-examples", EXAMPLES, "--phases", "examples,coverage,fuzzing", "--checks", CHECKS])
         .args([
             "--workers",
-            "2",
+            "1",
             "--request-timeout",
             "30",
             "--warnings",
