@@ -3,8 +3,11 @@
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 PACKAGES := sip-tester postgresql prometheus flite kamailio kamailio-tls-modules baresip-core cmake python3-venv
 SCHEMATHESIS := schemathesis==4.32.5
+# Where Node.js is there already, it may be another distribution's, which brings npm and conflicts with Debian's.
+PACKAGES += $(if $(shell command -v npm),,nodejs npm)
+VERIFIERS := target/verifiers
 
-.PHONY: demo test deps check unit bench dist
+.PHONY: demo test deps packages check unit bench dist
 
 # The main job, on simulated callees.
 demo:
@@ -16,11 +19,23 @@ test: deps check unit
 # sipp, a PostgreSQL server, promtool, a speech synthesiser, and kamailio and baresip as other people's SIP stacks, from the
 # distribution's packages; cmake builds libopus for the feature `opus`. schemathesis, which attacks the API by its own
 # description, stands in an environment of its own.
-deps:
+deps: packages $(VERIFIERS)/ready
+
+packages:
 	@missing=""; for package in $(PACKAGES); do dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
 	if [ -n "$$missing" ]; then $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends $$missing; fi
 	@target/schemathesis/bin/pip freeze 2>/dev/null | grep -qx $(SCHEMATHESIS) || { \
 	python3 -m venv target/schemathesis && target/schemathesis/bin/pip install --quiet $(SCHEMATHESIS); }
+
+# The published Standard Webhooks verifiers of two other languages, in the versions that tests/verifiers names; kept until those
+# change.
+$(VERIFIERS)/ready: tests/verifiers/package-lock.json tests/verifiers/requirements.txt | packages
+	rm -rf $(VERIFIERS) && mkdir -p $(VERIFIERS)
+	cp tests/verifiers/package.json tests/verifiers/package-lock.json $(VERIFIERS)/
+	cd $(VERIFIERS) && npm ci --no-audit --no-fund --ignore-scripts
+	python3 -m venv $(VERIFIERS)/python
+	$(VERIFIERS)/python/bin/pip install --quiet --requirement tests/verifiers/requirements.txt
+	touch $@
 
 check:
 	cargo fmt --all --check

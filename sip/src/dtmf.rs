@@ -79,6 +79,14 @@ mod tests {
     }
 
     #[test]
+    fn what_we_press_is_read_as_it_was_pressed() {
+        for digit in "0123456789*#ABCD".chars() {
+            let lasts = Duration::from_millis(250);
+            assert_eq!(dtmf_of(&dtmf_info(digit, lasts)), Some((digit, lasts)));
+        }
+    }
+
+    #[test]
     fn relays_are_read_as_gateways_write_them() {
         for (text, wanted) in [
             ("Signal=5\r\nDuration=160", ('5', 160)),

@@ -70,6 +70,8 @@ pub enum Order {
 pub struct Program {
     tasks: VecDeque<Task>,
     state: State,
+    /// What is heard now.
+    heard: Option<Arc<Clip>>,
     /// Digits that are awaited.
     gathering: Option<Gathering>,
     /// The next sound's number.
@@ -142,6 +144,13 @@ impl Program {
     pub fn asking() -> Self {
         let mut program = Self::default();
         program.ask(None, Occasion::Answered);
+        program
+    }
+
+    /// One whose first steps are known.
+    pub fn of(steps: Vec<Step>) -> Self {
+        let mut program = Self::default();
+        program.load(steps);
         program
     }
 
@@ -220,6 +229,13 @@ impl Program {
     pub fn marked(&mut self, mark: u32) {
         if self.state == State::Playing(mark) {
             self.advance();
+        }
+    }
+
+    /// A sound was cut short, and is to be heard again from its beginning.
+    pub fn recall(&mut self, mark: u32) {
+        if let (true, Some(clip)) = (self.state == State::Playing(mark), &self.heard) {
+            self.orders.push_back(Order::Play { clip: Arc::clone(clip), mark });
         }
     }
 
@@ -308,6 +324,7 @@ impl Program {
 
     /// Does the next steps, up to one that has to be waited for.
     fn advance(&mut self) {
+        self.heard = None;
         self.state = State::Idle;
         while self.state == State::Idle {
             let Some(task) = self.tasks.pop_front() else {
@@ -330,6 +347,7 @@ impl Program {
     fn sound(&mut self, number: u32, from: Source, ready: Ready) {
         match ready {
             Ready::Clip(clip) => {
+                self.heard = Some(Arc::clone(&clip));
                 self.orders.push_back(Order::Play { clip, mark: number });
                 self.state = State::Playing(number);
             }
@@ -354,7 +372,9 @@ impl Program {
             }
             Step::Redirect(url) => self.ask(Some(url), Occasion::Redirected),
             Step::Hangup => {
-                self.stop();
+                // What was ordered before it is still done.
+                self.tasks.clear();
+                self.state = State::Stopped;
                 self.orders.push_back(Order::Hangup);
             }
             Step::Hold => self.hold(true),

@@ -23,7 +23,7 @@ use trunkline_media::{Clip, Command as Media, Event as MediaEvent, LegId};
 use trunkline_sip::{Body, Event as SipEvent, InviteId, UserAgent};
 
 use super::disposition::{Hangup, Ruling};
-use super::facts::Facts;
+use super::facts::{self, Facts};
 use super::keys::{Keys, Road};
 use super::outbox::{Hand, Outbox};
 use super::party::{Origin, Party, Seed};
@@ -157,7 +157,10 @@ impl Call {
             SipEvent::Ended { end, .. } => self.dialog_over(cx, end),
             SipEvent::Offer { body, .. } => self.renegotiate(cx, body.as_ref()),
             SipEvent::Confirmed { body, dialog, .. } => self.confirmed(cx, body.as_ref(), dialog),
-            SipEvent::Reanswered { body, .. } => self.reanswered(cx, body.as_ref()),
+            SipEvent::Reanswered { body, .. } => {
+                self.reanswered(cx, body.as_ref());
+                self.hold_agreed(cx);
+            }
             SipEvent::Info { body: Some(body), .. } => self.informed(cx, &body),
             SipEvent::OfferRefused { status, .. } => self.hold_refused(cx, status),
             SipEvent::Traced { direction, message, .. } => self.traced(cx, direction, &message),
@@ -190,7 +193,8 @@ impl Call {
             MediaEvent::RtpTimeout => self.close(cx, Disposition::MediaLost, EndedBy::Switch),
             MediaEvent::Recorded(recorded) => self.recorded(cx, &recorded),
             MediaEvent::DtmfSent { sent } => self.digits_sent(cx, sent),
-            MediaEvent::Started | MediaEvent::Tone(_) | MediaEvent::Closed(_) => {}
+            MediaEvent::Closed(stats) => self.facts.media = Some(facts::counters(&stats)),
+            MediaEvent::Started | MediaEvent::Tone(_) => {}
         }
     }
 

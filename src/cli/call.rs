@@ -1,4 +1,6 @@
-//! `trunkline call`: one call from a terminal, with a live ladder of its SIP messages.
+//! `trunkline call`: one call from a terminal, with a live ladder of its SIP messages; and what is done to one of the running switch.
+
+mod order;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -27,11 +29,20 @@ Exit codes: 0 the callee and the agent talked; 1 the switch failed; 2 wrong comm
 
 /// Arguments of `trunkline call`.
 #[derive(clap::Args)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = EXIT_CODES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Args {
+    #[command(subcommand)]
+    order: Option<order::Order>,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// A call to be placed. What must be there is asked for by clap, unless something is done to a call that is there.
+#[derive(clap::Args)]
+pub struct Place {
     /// Who is called, in E.164 form.
-    #[arg(value_name = "NUMBER")]
-    pub to: PhoneNumber,
+    #[arg(value_name = "NUMBER", required = true)]
+    pub to: Option<PhoneNumber>,
     /// The trunk to dial through; may be left out if there is only one.
     #[arg(long, value_name = "NAME")]
     pub trunk: Option<String>,
@@ -39,8 +50,8 @@ pub struct Args {
     #[arg(long, value_name = "NUMBER")]
     pub from: Option<PhoneNumber>,
     /// What to say. `{name}` stands for a variable, `[END_CALL]` ends the call.
-    #[arg(long, value_name = "TEXT")]
-    pub say: String,
+    #[arg(long, value_name = "TEXT", required = true)]
+    pub say: Option<String>,
     /// A variable, `name=value`; may be repeated.
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
     pub variables: Vec<Variable>,
@@ -54,6 +65,13 @@ pub struct Args {
 
 /// Places the call; the exit code tells its outcome.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    match args.order {
+        Some(order) => order::run(order).await,
+        None => call(args.place).await,
+    }
+}
+
+async fn call(args: Place) -> anyhow::Result<ExitCode> {
     let mut config = args.config.load()?;
     log::start(&config.log)?;
     let scratch = tempfile::tempdir().context("a temporary folder")?;
@@ -82,15 +100,16 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Follows the call to its end; Ctrl-C and SIGTERM hang up.
-async fn watch(house: &House, args: &Args, route: Route) -> anyhow::Result<Outcome> {
+async fn watch(house: &House, args: &Place, route: Route) -> anyhow::Result<Outcome> {
     let mut events = house.journal.subscribe();
     let agent = AgentChoice::Named(route.agent.alias.clone());
+    let to = args.to.clone().context("whom? say a number")?;
     let request = OutboundRequest {
         from: Some(route.from.clone()),
-        prompt: Some(args.say.clone()),
+        prompt: args.say.clone(),
         variables: args.variables.clone(),
         record: Some(true),
-        ..OutboundRequest::new(route.agent.tenant, KeyId(0), agent, args.to.clone())
+        ..OutboundRequest::new(route.agent.tenant, KeyId(0), agent, to)
     };
     // Before anything rings: a signal that comes early is not lost.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
@@ -134,7 +153,7 @@ fn show(line: &str) {
 }
 
 /// Which trunk, from which number, with which agent.
-fn route(config: &Config, args: &Args) -> anyhow::Result<Route> {
+fn route(config: &Config, args: &Place) -> anyhow::Result<Route> {
     let objects = &config.objects;
     let trunk = match &args.trunk {
         Some(name) => objects.trunks.iter().find(|trunk| trunk.name == *name),

@@ -289,7 +289,7 @@ pub struct Application {
     pub name: String,
     pub answer_url: Option<String>,
     pub webhook_url: Option<String>,
-    pub agent: String,
+    pub agent: Option<String>,
     pub trunk: Option<String>,
 }
 

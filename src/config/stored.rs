@@ -17,7 +17,7 @@ use super::validate::Checker;
 use super::{Rules, billing, file, uri};
 use crate::model::{
     Agent, AgentId, Application, ApplicationId, Face, Key, KeyId, Number, NumberId, ObjectKind, Secret,
-    TenantId, Trunk, TrunkId, WebhookEndpoint, WebhookEndpointId,
+    TenantId, Timestamp, Trunk, TrunkId, WebhookEndpoint, WebhookEndpointId,
 };
 
 /// What the objects of one tenant may name.
@@ -269,6 +269,13 @@ struct EndpointTable {
     #[serde(skip_serializing)]
     #[schema(ignore)]
     secret: Secret<String>,
+    #[serde(default, skip_serializing)]
+    #[schema(ignore)]
+    previous_secret: Option<Secret<String>>,
+    /// Milliseconds since 1970.
+    #[serde(default, skip_serializing)]
+    #[schema(ignore)]
+    previous_secret_until: Option<i64>,
 }
 
 fn yes() -> bool {
@@ -301,6 +308,7 @@ pub fn endpoint(
             events: table.events.clone(),
             enabled: table.enabled,
             signing: table.secret.clone(),
+            previous: table.previous_secret.clone().zip(table.previous_secret_until.map(Timestamp)),
         })
     })
 }

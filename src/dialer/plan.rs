@@ -31,7 +31,7 @@ pub fn freeze(
     let trunks = ways(trunks, &from, &request.to)?;
     let agent = as_asked(agent, &request);
     let mut unknown = Vec::new();
-    let guide = guide(&request, application);
+    let guide = request.guide.clone().or_else(|| guide(&request, application));
     let script = match said(&agent, &request, &mut unknown) {
         // Its guide has the first word; who has nothing to say is then only no help if that fails.
         Err(_) if guide.is_some() => Vec::new(),
@@ -157,7 +157,7 @@ pub fn described(agent: &Agent, inline: InlineAgent) -> Option<Agent> {
 fn guide(request: &OutboundRequest, application: Option<&Application>) -> Option<Guide> {
     let is_own = matches!(request.agent, AgentChoice::OfApplication(_));
     let url = application.filter(|_| is_own)?.answer_url.clone()?;
-    Some(Guide { url, face: Face::MiniVoice })
+    Some(Guide { url, face: Face::MiniVoice, first: Vec::new() })
 }
 
 /// Where a call's events go, if anybody renders and signs them, and which its agent wants told.
@@ -252,6 +252,7 @@ fn blank(
         recording_error: None,
         recording_link: None,
         attempts: Vec::new(),
+        media: None,
     }
 }
 

@@ -11,15 +11,16 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, post};
 use futures_util::future::BoxFuture;
 
-use super::calls::{PathText, as_writer, find};
-use super::error::json;
+use super::calls::{PathText, as_writer, find, within_limit};
+use super::error::{ApiError, json};
+use super::limits::Kind;
 use super::place::REPLAYED;
 use super::promises::Promises;
-use super::{Api, body, idempotency};
+use super::{Api, auth, body, idempotency};
 use crate::dialer::Dialer;
-use crate::face::Problem;
 use crate::face::native::control::{self, Control as Asked};
-use crate::model::{CallId, CallRecord, CallState, Key, NotDone, Refusal, Sound, Step, StoredResponse};
+use crate::face::{Problem, minivoice};
+use crate::model::{CallId, CallRecord, CallState, Face, Key, NotDone, Refusal, Sound, Step, StoredResponse};
 
 type Give = dyn Fn(CallId, Step, bool) -> BoxFuture<'static, Result<(), NotDone>> + Send + Sync;
 
@@ -105,6 +106,26 @@ pub fn start_recording(body: &[u8]) -> Result<Asked, Refusal> {
 
 pub fn stop_recording(body: &[u8]) -> Result<Asked, Refusal> {
     control::plain(Step::StopRecording, body)
+}
+
+/// `POST /v1/calls/{id}/recordings`, of MiniVoice alone.
+pub async fn recordings(State(api): State<Api>, headers: HeaderMap, id: PathText, body: Body) -> Response {
+    let key = match auth::authenticate_as(Face::MiniVoice, &headers, &api.directory.snapshot()) {
+        Ok(key) => key,
+        Err(problem) => return ApiError::new(Face::MiniVoice, problem).into_response(),
+    };
+    let work = async |key: &Key| {
+        let record = find(&api, key, id.text()).await?;
+        let body = body::read(&headers, body, api.body_max, api.body_timeout).await?;
+        let step = minivoice::parse_recording(&body)?;
+        let order = [id.text().as_bytes(), step.name().as_bytes()];
+        once(&api, key, &headers, &body, &order, async || {
+            obey(&api, &record, step.clone().into()).await?;
+            Ok(minivoice::recording(&record, &step))
+        })
+        .await
+    };
+    within_limit(&api, &key, Kind::Write, work).await
 }
 
 async fn give(

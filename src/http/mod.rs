@@ -56,6 +56,7 @@ pub use limits::RateLimits;
 pub use originate::Originate;
 pub use routes::{Access, ROUTES, Route};
 pub use server::{Bounds, serve};
+pub use trials::Rehearse;
 
 use error::ApiError;
 
@@ -93,6 +94,8 @@ pub struct Parts {
     pub campaigns: Campaigns,
     /// Examines trunks.
     pub practice: Practice,
+    /// Tries agents.
+    pub rehearse: Rehearse,
     /// Counts requests, and is shown at `/metrics`.
     pub metrics: Metrics,
     /// Says whether new calls are welcome.

@@ -79,6 +79,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/call", Key, || post(place::thunderphone)),
     route("GET", "/v1/calls/{id}/audio", Key, || get(recording::audio)),
     route("GET", "/v1/calls/{id}/transcript", Key, || get(calls::transcript)),
+    route("POST", "/v1/test-calls", Key, || post(trials::test_call)),
     route("POST", "/v1/phone-numbers/{id}/verify-voip", Key, || post(trials::verify_voip)),
     route("POST", "/v1/developer/webhook-endpoints/{id}/test", Key, || post(trials::endpoint)),
     route("GET", "/v1/billing", Key, || get(billing::account)),
@@ -97,6 +98,7 @@ pub const ROUTES: &[Route] = &[
     route("DELETE", "/v1/developer/webhook-endpoints/{id}", Key, || remove(Endpoints)),
     // MiniVoice alone.
     route("POST", "/v1/calls", Key, || post(place::minivoice)),
+    route("POST", "/v1/calls/{id}/recordings", Key, || post(control::recordings)),
     route("GET", "/v1/trunks", Key, || list(Trunks)),
     route("POST", "/v1/trunks", Key, || create(Trunks)),
     route("GET", "/v1/trunks/{id}", Key, || read(Trunks)),
@@ -161,6 +163,7 @@ pub const ROUTES: &[Route] = &[
     route("PATCH", "/v1/native/webhook-endpoints/{id}", Key, || change(Native(ObjectKind::WebhookEndpoint))),
     route("DELETE", "/v1/native/webhook-endpoints/{id}", Key, || remove(Native(ObjectKind::WebhookEndpoint))),
     route("POST", "/v1/native/webhook-endpoints/{id}/test", Key, || post(trials::native_endpoint)),
+    route("POST", "/v1/native/webhook-endpoints/{id}/rotate-secret", Key, || post(objects::rotate)),
     route("POST", "/v1/native/webhook-endpoints/{id}/replay", Key, || post(deliveries::replay_failed)),
     route("GET", "/v1/native/webhook-deliveries", Key, || get(deliveries::list)),
     route("GET", "/v1/native/webhook-deliveries/{id}", Key, || get(deliveries::read)),

@@ -28,6 +28,7 @@ mod secret;
 mod signing;
 mod step;
 mod tenancy;
+mod test_call;
 mod time;
 mod trunk;
 mod zone;
@@ -48,7 +49,7 @@ pub use id::{AgentId, ApplicationId, CallId, KeyId, NumberId, TenantId, TrunkId,
 pub use money::{Currency, InvalidAmount, Micros};
 pub use numbering::{CostClass, Country};
 pub use object::{Agent, Detection, Key, KeyScope, Number, TrunkChoice};
-pub use outcome::{Disposition, EndedBy, Heard, Outcome, RecordingResult};
+pub use outcome::{Disposition, EndedBy, Heard, MediaCounters, Outcome, RecordingResult};
 pub use phone::{InvalidPhoneNumber, PhoneNumber};
 pub use plan::{CallPlan, Line, LineEnd, Said};
 pub use rate::{Hold, ListedRate, Rate, SpendControl};
@@ -67,6 +68,7 @@ pub use step::{
     URL_BYTES_MAX, WAIT_MAX,
 };
 pub use tenancy::{Draft, OBJECT_ID_LIMIT, Object, ObjectKind, ObjectProblem, Tenant, WebhookEndpoint};
+pub use test_call::{TestCall, TestCallee, TestReport};
 pub use time::Timestamp;
 pub use trunk::{
     AudioCodec, CallerId, Destinations, DtmfMode, FromUser, Inbound, ReferPolicy, Registration,

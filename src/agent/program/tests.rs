@@ -79,6 +79,17 @@ fn sounds_follow_each_other_and_the_next_is_asked_for_beforehand() {
 }
 
 #[test]
+fn a_sound_that_is_recalled_is_heard_again() {
+    let mut program = running(vec![say("a")]);
+    program.ready(0, clip());
+    program.recall(0);
+    assert_eq!(orders(&mut program), ["render 0 a", "play 0", "play 0"]);
+    program.marked(0);
+    program.recall(0);
+    assert_eq!(orders(&mut program), ["done"]);
+}
+
+#[test]
 fn what_takes_no_time_is_done_at_once_and_what_does_is_waited_for() {
     let mut program = running(vec![
         Step::Mute(Side::Agent),

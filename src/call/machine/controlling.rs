@@ -20,6 +20,15 @@ const INFO_EVERY: Duration = Duration::from_millis(260);
 /// What `,` and `w` stand for.
 const DIGIT_PAUSE: Duration = Duration::from_millis(500);
 
+/// Why what was being said was cut short.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cut {
+    /// Something else is said in its place.
+    Interrupted,
+    /// Its hearer was put on hold by hand: it is said again.
+    Held,
+}
+
 /// Who is heard, held and recorded.
 #[derive(Default)]
 pub struct Control {
@@ -31,8 +40,8 @@ pub struct Control {
     /// The recorder knows of the recording.
     begun: bool,
     recording: bool,
-    /// We have cut short what was being said.
-    interrupted: bool,
+    /// Why we have cut short what was being said, until that is told.
+    interrupted: Option<Cut>,
     /// Digits that leave by INFO.
     digits: VecDeque<char>,
     /// The last of them is not over.
@@ -50,13 +59,22 @@ impl Control {
     }
 
     /// Was it we who cut short what is told to be cleared? Asked once.
-    pub fn was_interrupted(&mut self) -> bool {
-        std::mem::take(&mut self.interrupted)
+    pub fn take_cut(&mut self) -> Option<Cut> {
+        self.interrupted.take()
+    }
+
+    /// Something new is said: what was cut short before it was told of.
+    pub fn begin(&mut self) {
+        self.interrupted = None;
     }
 
     /// Nothing of the agent's is said meanwhile.
     pub fn is_held_by_hand(&self) -> bool {
         self.held_by == Some(Hand::Operator)
+    }
+
+    pub fn is_held_by_guide(&self) -> bool {
+        self.held_by == Some(Hand::Guide)
     }
 
     pub fn is_held(&self) -> bool {
@@ -81,6 +99,8 @@ impl Call {
                 Ok(())
             }
             Step::Transfer(to) => self.handle_transfer(cx, to),
+            // A machine is left its message, and nothing else.
+            Step::Hold if matches!(self.phase, Phase::LeavingMessage) => Err(NotDone::NotTalking),
             Step::Hold => self.hold(cx, Hand::Operator, true).map(drop),
             Step::Resume => self.hold(cx, Hand::Operator, false).map(drop),
             Step::Mute(side) => self.mute(cx, side, true),
@@ -88,12 +108,19 @@ impl Call {
             Step::StartRecording => self.record(cx, true),
             Step::StopRecording => self.record(cx, false),
             Step::SendDigits(digits) => self.send_digits(cx, &digits),
-            // A machine is left its message, and nothing else.
             _ if matches!(self.phase, Phase::LeavingMessage) => Err(NotDone::NotTalking),
             _ if self.operator.left() >= STEPS_MAX => Err(NotDone::Full),
+            // Whoever guides the call is elsewhere from now on: what it has said is over.
+            Step::Redirect(_) if self.plan.guide.is_some() => {
+                self.control.interrupted = Some(Cut::Interrupted);
+                self.order(cx, Media::Clear);
+                self.guided.load(vec![step]);
+                self.run(cx, Hand::Guide);
+                Ok(())
+            }
             step @ (Step::Say(_) | Step::Play(_) | Step::Pause(_) | Step::Gather(_) | Step::Redirect(_)) => {
                 if interrupt {
-                    self.control.interrupted = true;
+                    self.control.interrupted = Some(Cut::Interrupted);
                     self.operator.interrupt();
                 }
                 self.operator.push(vec![step]);
@@ -121,7 +148,10 @@ impl Call {
         self.control.holding = Some(on);
         if on {
             self.control.held_by = Some(hand);
-            self.control.interrupted = true;
+            self.control.interrupted = Some(match hand {
+                Hand::Operator => Cut::Held,
+                Hand::Guide => Cut::Interrupted,
+            });
             self.timers.clear(cx.wheel, Timer::Turn);
             self.order(cx, Media::Clear);
             self.say_who_is_heard(cx);
@@ -272,7 +302,7 @@ impl Call {
         }
         let act = self.script.poll_act();
         if matches!(act, Some(Act::Play { .. })) {
-            self.control.interrupted = false;
+            self.control.begin();
         }
         act
     }

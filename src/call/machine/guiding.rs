@@ -7,6 +7,7 @@ use trunkline_media::{Clip, Command as Media, amd};
 
 use super::super::outbox::{ErrandOrder, Hand, Speech};
 use super::super::timer::Timer;
+use super::controlling::Cut;
 use super::{Call, Context, Phase};
 use crate::agent::{Errand, Order, Program, Script};
 use crate::model::{Disposition, EndedBy, Occasion, Step};
@@ -43,7 +44,8 @@ impl Call {
             return;
         }
         self.phase = Phase::Talking;
-        self.guided = Program::asking();
+        let first = self.plan.guide.as_ref().map(|guide| guide.first.clone()).unwrap_or_default();
+        self.guided = if first.is_empty() { Program::asking() } else { Program::of(first) };
         self.run(cx, Hand::Guide);
     }
 
@@ -69,8 +71,13 @@ impl Call {
     }
 
     /// A sound was heard, or cut short.
-    pub(super) fn sound_over(&mut self, cx: &mut Context<'_>, hand: Hand, sound: u32) {
-        self.program(hand).marked(sound);
+    pub(super) fn sound_over(&mut self, cx: &mut Context<'_>, hand: Hand, sound: u32, cleared: bool) {
+        // What was done by hand is not done again by itself.
+        let is_cut = cleared && hand == Hand::Guide && self.control.take_cut() == Some(Cut::Held);
+        match is_cut {
+            true => self.program(hand).recall(sound),
+            false => self.program(hand).marked(sound),
+        }
         self.run(cx, hand);
     }
 
@@ -113,6 +120,9 @@ impl Call {
             Order::Render { sound, text } => cx.out.speech(self.id(), Speech::Step(hand, sound), text),
             Order::Fetch { sound, from } => self.send_for(cx, hand, Errand::Sound { number: sound, from }),
             Order::Play { clip, mark } => {
+                if hand == Hand::Guide {
+                    self.control.begin();
+                }
                 self.timers.clear(cx.wheel, Timer::Turn);
                 self.order(cx, Media::Play { clip, mark: Some(mark_of(hand, mark)) });
             }
@@ -188,8 +198,10 @@ impl Call {
             return self.close(cx, Disposition::AgentFailed, EndedBy::Switch);
         }
         self.order(cx, Media::Clear);
-        // At worst it is held already no more.
-        let _ = self.hold(cx, Hand::Guide, false);
+        if self.control.is_held_by_guide() {
+            // At worst the offer to hold it has no answer yet: then by hand.
+            let _ = self.hold(cx, Hand::Guide, false);
+        }
         self.script = Script::new(self.plan.script.clone());
         self.let_barge_in(cx);
         self.act(cx);

@@ -8,6 +8,7 @@ use trunkline_sip::Body;
 
 use super::super::timer::Timer;
 use super::super::verdict;
+use super::controlling::Cut;
 use super::{Call, Context, MESSAGE_MARK, Phase, guiding};
 use crate::agent::Act;
 use crate::call::Speech;
@@ -45,7 +46,6 @@ impl Call {
         if let Some(negotiated) = accepted {
             self.order(cx, Media::Remote(negotiated));
         }
-        self.hold_agreed(cx);
     }
 
     pub(super) fn judged(&mut self, cx: &mut Context<'_>, verdict: &amd::Verdict) {
@@ -166,10 +166,14 @@ impl Call {
             return;
         }
         if let Some((hand, sound)) = guiding::sound_of(mark) {
-            return self.sound_over(cx, hand, sound);
+            return self.sound_over(cx, hand, sound, cleared);
         }
-        let by_us = cleared && self.control.was_interrupted();
-        if cleared && !by_us && matches!(self.phase, Phase::Talking) {
+        let cut = if cleared { self.control.take_cut() } else { None };
+        if cut == Some(Cut::Held) {
+            self.script.recall(mark);
+            return self.act(cx);
+        }
+        if cleared && cut.is_none() && matches!(self.phase, Phase::Talking) {
             self.tell(cx, CallFact::BargeIn);
         }
         self.script.marked(mark, cleared);

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
+use super::recording::recording_id;
 use crate::model::{
     Accepted, Application, CallRecord, CallState, Disposition, Micros, StoredResponse, Timestamp,
 };
@@ -85,6 +86,7 @@ pub struct Shown<'a> {
 #[derive(Serialize, ToSchema)]
 #[schema(as = minivoice::Recording)]
 pub struct Recording {
+    id: String,
     status: &'static str,
     url: String,
 }
@@ -94,8 +96,11 @@ impl<'a> Shown<'a> {
         let first = record.attempts.first().map_or(&record.sip_call_id, |attempt| &attempt.sip_call_id);
         let is_over = record.state == CallState::Ended;
         let recorded = is_over && record.recording.is_some();
-        let recording =
-            || Recording { status: "completed", url: format!("{base}/v1/calls/{}/recording", id(record)) };
+        let recording = || Recording {
+            id: recording_id(record),
+            status: "completed",
+            url: format!("{base}/v1/calls/{}/recording", id(record)),
+        };
         Self {
             id: id(record),
             status: status(record),

@@ -9,6 +9,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 pub use super::record::{Page as CallPage, Shown as Call};
+pub use super::recording::{Body as RecordingRequest, Shown as RecordingState};
 
 /// `POST /v1/calls`
 #[derive(ToSchema)]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::model::{
-    Attempt, CallRecord, CallState, Disposition, EventKind, Micros, Timestamp, WebhookTarget,
+    Attempt, CallRecord, CallState, Disposition, EventKind, MediaCounters, Micros, Timestamp, WebhookTarget,
 };
 
 /// The whole record. `base` is the scheme and host that the client used; empty leaves the recording's path alone.
@@ -36,6 +36,7 @@ pub struct Call<'a> {
     sip: Sip<'a>,
     verdict: Option<Verdict<'a>>,
     dead_air_ms: Option<u64>,
+    media: Option<&'a MediaCounters>,
     cost: Cost,
     recording: Recording<'a>,
     #[schema(value_type = Option<Object>)]
@@ -122,6 +123,7 @@ impl<'a> Call<'a> {
                 evidence: raw(&record.verdict_evidence),
             }),
             dead_air_ms: record.dead_air.map(millis),
+            media: record.media.as_ref(),
             cost: Cost {
                 held_micros: record.hold.as_ref().map(|hold| hold.amount),
                 charged_micros: record.charge,

@@ -213,6 +213,7 @@ pub(crate) mod tests {
             recording_error: None,
             recording_link: None,
             attempts: Vec::new(),
+            media: None,
         }
     }
 

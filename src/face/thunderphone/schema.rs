@@ -260,6 +260,59 @@ pub struct VerifyRequest {
     to: Option<String>,
 }
 
+/// `POST /v1/test-calls`: `agent_id` or `config`.
+#[derive(ToSchema)]
+#[schema(as = thunderphone::TestCallRequest)]
+pub struct TestCallRequest {
+    agent_id: Option<AgentId>,
+    /// An agent for this dry run alone.
+    config: Option<Config>,
+    variables: Option<BTreeMap<String, Scalar>>,
+    callee: Option<TestCallee>,
+}
+
+/// Who answers a dry run: without a word, a person.
+#[derive(ToSchema)]
+#[schema(as = thunderphone::TestCallee)]
+#[serde(rename_all = "snake_case")]
+pub enum TestCallee {
+    Person,
+    Voicemail,
+    Busy,
+    NoAnswer,
+    Ivr,
+    Declines,
+    Silent,
+    HangsUp,
+}
+
+/// What came of a dry run.
+#[derive(ToSchema)]
+#[schema(as = thunderphone::TestCall)]
+pub struct TestCall {
+    /// No call's: nothing of a dry run is kept.
+    #[schema(pattern = "^test_[0-9a-f]{16}$")]
+    call_id: String,
+    #[schema(pattern = "^(completed|failed)$")]
+    status: String,
+    end_reason: EndReason,
+    callee: TestCallee,
+    answered_by: Option<String>,
+    duration_seconds: u64,
+    dead_air_ms: Option<u64>,
+    #[schema(value_type = Vec<Object>)]
+    transcripts: Vec<Value>,
+    events: Vec<TestEvent>,
+}
+
+/// What happened, and how long after the request.
+#[derive(ToSchema)]
+#[schema(as = thunderphone::TestEvent)]
+pub struct TestEvent {
+    at_ms: u64,
+    event: String,
+}
+
 /// What came of a test event.
 #[derive(ToSchema)]
 #[schema(as = TestDelivery)]

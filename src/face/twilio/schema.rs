@@ -18,8 +18,12 @@ pub struct CallRequest {
     /// One of the tenant's numbers.
     #[schema(pattern = r"^\+[1-9][0-9]{1,14}$")]
     from: String,
-    /// What is done once somebody answers.
-    twiml: String,
+    /// What is done once somebody answers: this document, or that behind `Url`.
+    twiml: Option<String>,
+    #[schema(max_length = 2048, pattern = "^https?://[a-z0-9]")]
+    url: Option<String>,
+    #[schema(pattern = "^POST$")]
+    method: Option<String>,
     record: Option<Flag>,
     machine_detection: Option<MachineDetection>,
     /// Seconds of ringing.
@@ -68,7 +72,13 @@ pub enum CallbackEvent {
 #[schema(as = twilio::CallChange)]
 #[serde(rename_all = "PascalCase")]
 pub struct CallChange {
-    status: CallChangeStatus,
+    /// How it is to end.
+    status: Option<CallChangeStatus>,
+    /// Or the document that it goes on with.
+    #[schema(max_length = 2048, pattern = "^https?://[a-z0-9]")]
+    url: Option<String>,
+    #[schema(pattern = "^POST$")]
+    method: Option<String>,
 }
 
 #[derive(ToSchema)]

@@ -9,9 +9,11 @@ use super::schema::text;
 use super::shared;
 use crate::face::Problem;
 use crate::face::collection::Collection;
-use crate::face::minivoice::schema::{Call, CallPage, CallRequest, Rate, RateRequest, Rates, Usage};
+use crate::face::minivoice::schema::{
+    Call, CallPage, CallRequest, Rate, RateRequest, Rates, RecordingRequest, RecordingState, Usage,
+};
 use crate::face::money::BillingProblem;
-use crate::model::{Face, Refusal};
+use crate::model::{Face, NotDone, Refusal};
 
 const ME: Speaker = Speaker::Face(Face::MiniVoice);
 
@@ -27,6 +29,7 @@ pub fn entries() -> Vec<Entry> {
             call(),
         ),
         shared::recording(ME),
+        record(),
         rates(),
         add_rate(),
         usage(),
@@ -55,6 +58,28 @@ fn create() -> Entry {
         .fails(bodied())
         .fails(refused)
         .fails(crowded())
+}
+
+fn record() -> Entry {
+    let example =
+        |status: &str| json!({ "id": "rec_1234567890", "call_id": "call_1234567890", "status": status });
+    Entry::new(ME, ("POST", "/v1/calls/{id}/recordings"), "recordCall", "Record a call that lives, or stop")
+        .about("A call has one recording; what is heard while it rests is not in it.")
+        .path("id", "The call's id.", "call_1234567890")
+        .header("Idempotency-Key", "The same request again is answered as the first time.", text(None))
+        .takes::<RecordingRequest>(json!({ "action": "start" }))
+        .optional_body()
+        .gives::<RecordingState>(201, "It begins, or goes on.", example("recording"))
+        .gives::<RecordingState>(200, "It rests.", example("stopped"))
+        .fails(keyed())
+        .fails(bodied())
+        .fails(stored())
+        .fails([
+            Problem::CallNotFound,
+            Problem::CallNotLive(NotDone::NotTalking),
+            wrong("action", "must be start or stop"),
+            Refusal::IdempotencyConflict.into(),
+        ])
 }
 
 fn call() -> Value {

@@ -25,6 +25,9 @@ pub fn entries() -> Vec<Entry> {
     all.extend(super::observed::entries());
     for described in collections() {
         all.extend(described.entries(&["list", "create", "read", "change", "remove"]));
+        if described.what == Collection::Native(ObjectKind::WebhookEndpoint) {
+            all.push(described.rotated());
+        }
     }
     all
 }

@@ -273,6 +273,33 @@ impl Described {
         types.keep(&self.name("Created"), Schema::Object(schema))
     }
 
+    /// The receiver whose secret was made anew.
+    pub fn rotated(&self) -> Entry {
+        let route = ("POST", "/v1/native/webhook-endpoints/{id}/rotate-secret");
+        let mut entry =
+            Entry::new(self.speaker, route, "rotateEndpointSecret", "Make a receiver's secret anew");
+        let mut schema = self.shown_object(&mut entry.types);
+        for (field, format) in [("secret", None), ("previous_secret_until", Some("date-time"))] {
+            schema.properties.insert(field.to_owned(), Schema::Object(text(format)).into());
+            schema.required.push(field.to_owned());
+        }
+        let schema = entry.types.keep(&self.name("Rotated"), Schema::Object(schema));
+        let mut example = self.made_example();
+        example["previous_secret_until"] = json!("2026-05-30T12:00:00.000Z");
+        self.with_id(entry)
+            .about("The new secret is shown this once. For a day the old one signs beside it.")
+            .gives_object(200, "As it stands now, with its new secret.", schema, example)
+            .fails(problems::keyed())
+            .fails(problems::of_object(self.shape().kind))
+            .fails([
+                model::ObjectProblem::ManagedByFile.into(),
+                model::ObjectProblem::Changed.into(),
+                model::ObjectProblem::Forbidden.into(),
+                model::Refusal::Storage.into(),
+            ])
+            .shared()
+    }
+
     /// The number that an examination was of: beside it, how that went.
     pub fn verified(&self, types: &mut Types) -> RefOr<Schema> {
         let mut schema = self.shown_object(types);

@@ -56,7 +56,9 @@ fn call() -> Value {
         "sip": { "trunk": "t1", "call_id": "0b8ac2ea-7fc1-4f7e-9c6f-6d6ef0a6a4a0", "status": 200, "q850": null, "detail": null,
                  "attempts": [] },
         "verdict": { "class": "human", "reason": "short_greeting", "evidence": null }, "dead_air_ms": 480,
-        "cost": { "held_micros": null, "charged_micros": null }, "recording": { "url": null, "error": null }, "metadata": null,
+        "media": { "packets_in": 1500, "packets_out": 1480, "lost": 0, "late": 0, "duplicates": 0, "concealed": 0, "jitter_ms": 2,
+                   "playout_delay_ms": 60, "remote_lost": 0, "remote_jitter_ms": 1, "round_trip_ms": 18 },
+               "cost": { "held_micros": null, "charged_micros": null }, "recording": { "url": null, "error": null }, "metadata": null,
         "unknown_variables": [], "webhook": null, "webhook_endpoints": [],
     })
 }

@@ -11,8 +11,8 @@ use crate::face::Problem;
 use crate::face::collection::Collection;
 use crate::face::money::BillingProblem;
 use crate::face::thunderphone::schema::{
-    Account, AccountChange, Call, CallCreated, CallPage, CallRequest, TestDelivery, TopUp, TopUpRequest,
-    TransactionPage, Transcript, VerifyRequest,
+    Account, AccountChange, Call, CallCreated, CallPage, CallRequest, TestCall, TestCallRequest,
+    TestDelivery, TopUp, TopUpRequest, TransactionPage, Transcript, VerifyRequest,
 };
 use crate::model::{Face, Limit, ObjectKind, ObjectProblem, Refusal};
 
@@ -20,8 +20,16 @@ const ME: Speaker = Speaker::Face(Face::ThunderPhone);
 
 /// All of them.
 pub fn entries() -> Vec<Entry> {
-    let mut all =
-        vec![call(), account(), change_account(), top_up(), transactions(), verify(), endpoint_test()];
+    let mut all = vec![
+        call(),
+        test_call(),
+        account(),
+        change_account(),
+        top_up(),
+        transactions(),
+        verify(),
+        endpoint_test(),
+    ];
     all.extend(reads());
     let [agents, numbers, connections, endpoints] = collections();
     all.extend(agents.entries(&["list", "create", "read", "replace", "change", "remove"]));
@@ -55,6 +63,32 @@ fn call() -> Entry {
         .fails(bodied())
         .fails(refused)
         .fails(crowded())
+}
+
+fn test_call() -> Entry {
+    let events = json!([
+        { "at_ms": 0, "event": "dialing" }, { "at_ms": 24, "event": "ringing" }, { "at_ms": 1520, "event": "answered" },
+        { "at_ms": 2900, "event": "verdict" }, { "at_ms": 3340, "event": "agent_spoke" }, { "at_ms": 5210, "event": "ended" },
+    ]);
+    let example = json!({
+        "call_id": "test_5f3a9c0e7b1d2846", "status": "completed", "end_reason": "agent_end", "callee": "person",
+        "answered_by": "human", "duration_seconds": 4, "dead_air_ms": 440, "transcripts": [], "events": events,
+    });
+    Entry::new(ME, ("POST", "/v1/test-calls"), "createTestCall", "Try an agent against a simulated callee")
+        .about("Answered once it is over. No carrier is called, nothing is charged, and nothing of it is kept.")
+        .takes::<TestCallRequest>(json!({
+            "config": { "prompt": "Hi {name}, this is Acme. [END_CALL]", "voice": "amy" }, "variables": { "name": "Ann" },
+            "callee": "person",
+        }))
+        .gives::<TestCall>(201, "What came of it.", example)
+        .fails(keyed())
+        .fails(bodied())
+        .fails([
+            missing("agent_id"),
+            wrong("config", "excludes agent_id: send one of them"),
+            Refusal::AgentNotFound.into(),
+            Refusal::Overloaded("too many agents are being tried").into(),
+        ])
 }
 
 fn call_example() -> Value {

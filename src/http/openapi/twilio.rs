@@ -34,9 +34,11 @@ fn create() -> Entry {
         Refusal::InvalidPhone { field: "To" }.into(),
         Refusal::InvalidPhone { field: "From" }.into(),
         wrong("Timeout", "must be 1 to 600 seconds"),
+        wrong("Method", "must be POST"),
         Refusal::NumberNotRegistered.into(),
     ];
     Entry::new(ME, ("POST", "/2010-04-01/Accounts/{account}/Calls.json"), "createTwilioCall", "Place a call")
+        .about("One of `Twiml` and `Url` says what is done once somebody answers.")
         .path("account", "The key's id.", ACCOUNT)
         .takes_form::<CallRequest>(json!({
             "To": "+15551234567", "From": "+15550000001", "Twiml": "<Response><Say>Hello</Say><Hangup/></Response>",
@@ -60,15 +62,17 @@ fn read() -> Entry {
 }
 
 fn change() -> Entry {
-    Entry::new(ME, ("POST", PATH), "changeTwilioCall", "End a call")
+    Entry::new(ME, ("POST", PATH), "changeTwilioCall", "End a call, or send it to another document")
+        .about("`Status` ends it; `Url` names the document that it goes on with at once.")
         .path("account", "The key's id.", ACCOUNT)
         .path("file", "The call's SID, and `.json`.", FILE)
         .takes_form::<CallChange>(json!({ "Status": "completed" }))
-        .gives::<Call>(200, "The call as it stands; it ends at once.", call())
+        .gives::<Call>(200, "The call as it stands; it obeys at once.", call())
         .fails(keyed())
         .fails(bodied())
         .fails(stored())
         .fails([Problem::CallNotFound, Problem::CallNotLive(NotDone::NotTalking), missing("Status")])
+        .fails([wrong("Url", "must be an http(s) URL of at most 2048 bytes")])
 }
 
 const PATH: &str = "/2010-04-01/Accounts/{account}/Calls/{file}";

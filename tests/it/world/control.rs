@@ -7,8 +7,8 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use trunkline::model::{
-    CallFact, CallId, CallPlan, Disposition, DtmfMode, EndedBy, Face, Gather, Guide, NotDone, Side, Sound,
-    Step, Trunk,
+    CallFact, CallId, CallPlan, Disposition, DtmfMode, EndedBy, Face, Gather, Guide, LineEnd, NotDone, Side,
+    Sound, Step, Trunk,
 };
 use trunkline::simulator::Persona;
 
@@ -33,7 +33,8 @@ fn lives(world: &World, call: CallId) -> bool {
 
 /// A person who is called by an agent with this to say.
 fn guided(plan: &mut CallPlan) {
-    plan.guide = Some(Guide { url: "https://bot.example/answer".into(), face: Face::MiniVoice });
+    plan.guide =
+        Some(Guide { url: "https://bot.example/answer".into(), face: Face::MiniVoice, first: Vec::new() });
 }
 
 fn say(text: &str) -> Step {
@@ -72,6 +73,37 @@ fn what_the_agent_would_say_waits_while_the_callee_is_on_hold() {
     world.run_out();
     assert_eq!(controlled(&world, call), ["hold", "resume"]);
     world.assert_quiet();
+}
+
+#[test]
+fn what_a_hold_cuts_short_is_said_again() {
+    for is_guided in [false, true] {
+        let mut world = World::new(2, Weather::CALM);
+        world.guide([Ok(vec![say("Goodbye.")])]);
+        let call = world.call_with(Persona::Silent, |plan| match is_guided {
+            true => guided(plan),
+            false => plan.script[0].then = LineEnd::EndCall,
+        });
+        let spoke = |world: &World| {
+            let is_so = |fact: &CallFact| matches!(fact, CallFact::AgentSpoke { .. });
+            world.facts(call).iter().any(is_so)
+        };
+        while !spoke(&world) {
+            world.advance(Duration::from_millis(100));
+        }
+        assert_eq!(world.control(call, Step::Hold), Ok(()));
+        world.advance(30 * SECOND);
+        assert!(lives(&world, call), "it has not said goodbye yet");
+        assert_eq!(world.control(call, Step::Resume), Ok(()));
+        world.run_out();
+        let outcome = world.outcome(call);
+        assert_eq!((outcome.disposition, outcome.ended_by), (Disposition::Completed, EndedBy::Agent));
+        assert!(
+            !world.facts(call).iter().any(|fact| matches!(fact, CallFact::BargeIn)),
+            "nobody interrupted it"
+        );
+        world.assert_quiet();
+    }
 }
 
 #[test]
