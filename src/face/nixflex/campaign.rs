@@ -129,15 +129,20 @@ fn queued(campaign: &Campaign) -> u64 {
 #[schema(as = nixflex::CampaignRow)]
 pub struct Full<'a> {
     campaign_id: String,
+    #[schema(required)]
     name: Option<&'a str>,
     agent_id: String,
     from_number: &'a str,
     status: &'static str,
     /// Why it failed.
+    #[schema(required)]
     status_reason: Option<&'a str>,
     timezone: &'a str,
+    #[schema(required)]
     window_start_minutes: Option<u16>,
+    #[schema(required)]
     window_end_minutes: Option<u16>,
+    #[schema(required)]
     window_days: Option<Vec<&'static str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry: Option<RetryShown>,
@@ -145,7 +150,9 @@ pub struct Full<'a> {
     pause_after_failures: Option<u32>,
     due_at: Timestamp,
     created_at: Timestamp,
+    #[schema(required)]
     launched_at: Option<Timestamp>,
+    #[schema(required)]
     ended_at: Option<Timestamp>,
     recipients_count: u64,
     invalid_count: u64,

@@ -20,9 +20,9 @@ pub struct CallRequest {
     from: String,
     /// What is done once somebody answers: this document, or that behind `Url`.
     twiml: Option<String>,
-    #[schema(max_length = 2048, pattern = "^https?://[a-z0-9]")]
+    /// An http(s) URL of at most 2048 bytes. Not looked at beside `Twiml`.
     url: Option<String>,
-    #[schema(pattern = "^POST$")]
+    #[schema(pattern = "^([Pp][Oo][Ss][Tt])?$")]
     method: Option<String>,
     record: Option<Flag>,
     machine_detection: Option<MachineDetection>,
@@ -33,10 +33,10 @@ pub struct CallRequest {
     #[schema(minimum = 1, maximum = 14400)]
     time_limit: Option<u32>,
     /// Where the call's events go.
-    #[schema(max_length = 2048, pattern = "^https?://[a-z0-9]")]
+    #[schema(max_length = 2048, pattern = "^(https?://[a-z0-9]|$)")]
     status_callback: Option<String>,
     status_callback_event: Option<CallbackEvent>,
-    #[schema(pattern = "^POST$")]
+    #[schema(pattern = "^([Pp][Oo][Ss][Tt])?$")]
     status_callback_method: Option<String>,
 }
 
@@ -74,10 +74,8 @@ pub enum CallbackEvent {
 pub struct CallChange {
     /// How it is to end.
     status: Option<CallChangeStatus>,
-    /// Or the document that it goes on with.
-    #[schema(max_length = 2048, pattern = "^https?://[a-z0-9]")]
+    /// Or the document that it goes on with: an http(s) URL of at most 2048 bytes. Not looked at beside `Status`, nor is `Method`.
     url: Option<String>,
-    #[schema(pattern = "^POST$")]
     method: Option<String>,
 }
 

@@ -123,10 +123,15 @@ impl Described {
         let summary = format!("Make {} {}", article(self.word), spaced(self.word));
         let mut entry = Entry::new(self.speaker, ("POST", self.path), self.operation_id("create"), summary);
         let draft = self.draft(true, &mut entry.types);
+        // Where nothing must be said, an empty body says it.
+        let is_needed = match entry.types.0.get(&self.name("Draft")) {
+            Some(RefOr::T(Schema::Object(draft))) => !draft.required.is_empty(),
+            _ => true,
+        };
         let made = self.made(&mut entry.types);
         entry
             .header("Idempotency-Key", "The same request again is answered as the first time.", short())
-            .takes_object(draft, self.example.clone(), true)
+            .takes_object(draft, self.example.clone(), is_needed)
             .gives_object(201, "It is there. Secrets are shown this once.", made, self.made_example())
             .fails(problems::bodied())
             .fails(problems::of_change(self.shape().kind).into_iter().filter(|problem| {
@@ -323,6 +328,7 @@ impl Described {
                 ("created_at" | "updated_at", _) => nullable(Schema::Object(text(Some("date-time"))).into()),
                 ("health", _) => types.register::<super::super::trunks::Shown>(schema::Strictness::Whole),
                 (_, Some(property)) if !self.is_extra(field) => nullable(property.clone()),
+                _ if self.is_extra(field) => any("As it was said."),
                 _ => Schema::Object(like(value)).into(),
             };
             made = made.property(field, property);
