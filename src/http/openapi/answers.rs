@@ -69,9 +69,12 @@ pub fn responses(said: &[&Entry], problems: &mut Problems) -> Responses {
         .build()
 }
 
+/// Schemas, and examples by who shows them.
+type Shown = (Vec<RefOr<Schema>>, Vec<(String, Value)>);
+
 fn answered(answers: &[(&Entry, &Answer)]) -> ResponseBuilder {
     let (_, first) = answers[0];
-    let mut by_media: BTreeMap<&str, (Vec<RefOr<Schema>>, Vec<(String, Value)>)> = BTreeMap::new();
+    let mut by_media: BTreeMap<&str, Shown> = BTreeMap::new();
     for (entry, answer) in answers {
         let Some(content) = &answer.content else { continue };
         let (schemas, examples) = by_media.entry(content.media_type).or_default();

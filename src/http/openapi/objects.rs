@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use utoipa::openapi::schema::{AdditionalProperties, Object, SchemaType, Type};
 use utoipa::openapi::{Array, ArrayBuilder, ObjectBuilder, RefOr, Schema};
 
@@ -377,7 +377,7 @@ impl Described {
             }
         }
         let name = draft.name.unwrap_or_else(|| "1".into());
-        let document = config::filled(shape.kind, &name, document).unwrap_or_else(Map::new);
+        let document = config::filled(shape.kind, &name, document).unwrap_or_default();
         let object = model::Object {
             id: 1,
             kind: shape.kind,

@@ -9,8 +9,11 @@ use serde_json::{Value, json};
 use crate::faces::{House, MINIVOICE, NIXFLEX, OURS, THUNDERPHONE, TWILIO, VOICEFLOW};
 use crate::switch::{Switch, outbound};
 
-/// The requests that place calls, and what each face says of a body that is too long.
-fn placing() -> [(&'static str, &'static str, String, fn(&Value) -> bool); 6] {
+/// A path, whose client, a good body, and whether an answer is what this face says of a body that is too long.
+type Placing = (&'static str, &'static str, String, fn(&Value) -> bool);
+
+/// The requests that place calls.
+fn placing() -> [Placing; 6] {
     let form =
         "To=%2B15550100001&From=%2B15550000001&Twiml=%3CResponse%3E%3CSay%3Ea%3C%2FSay%3E%3C%2FResponse%3E";
     let is_nixflex: fn(&Value) -> bool =
