@@ -2,7 +2,6 @@
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 PACKAGES := sip-tester postgresql prometheus flite kamailio kamailio-tls-modules baresip-core cmake python3-venv
-SCHEMATHESIS := schemathesis==4.32.5
 # Where Node.js is there already, it may be another distribution's, which brings npm and conflicts with Debian's.
 PACKAGES += $(if $(shell command -v npm),,nodejs npm)
 VERIFIERS := target/verifiers
@@ -17,15 +16,12 @@ demo:
 test: deps check unit
 
 # sipp, a PostgreSQL server, promtool, a speech synthesiser, and kamailio and baresip as other people's SIP stacks, from the
-# distribution's packages; cmake builds libopus for the feature `opus`. schemathesis, which attacks the API by its own
-# description, stands in an environment of its own.
+# distribution's packages; cmake builds libopus for the feature `opus`.
 deps: packages $(VERIFIERS)/ready
 
 packages:
 	@missing=""; for package in $(PACKAGES); do dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
 	if [ -n "$$missing" ]; then $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends $$missing; fi
-	@target/schemathesis/bin/pip freeze 2>/dev/null | grep -qx $(SCHEMATHESIS) || { \
-	python3 -m venv target/schemathesis && target/schemathesis/bin/pip install --quiet $(SCHEMATHESIS); }
 
 # The published Standard Webhooks verifiers of two other languages, in the versions that tests/verifiers names; kept until those
 # change.
