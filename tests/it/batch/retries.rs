@@ -73,11 +73,9 @@ fn a_trunk_that_fails_pauses_the_campaign_and_it_goes_on_when_told() {
     // Nobody answers at the trunk any more: the calls come to nothing.
     let path = make(&switch, &phones, json!({ "pause_after_failures": 2 }));
     let paused = until(&switch, &path, "paused");
-    assert_eq!(
-        (&paused["status_reason"], &paused["unanswered_count"]),
-        (&json!("breaker"), &json!(2)),
-        "{paused}"
-    );
+    // Whoever was claimed before the second failure was written down is still called.
+    let unanswered = paused["unanswered_count"].as_u64().expect("a count");
+    assert!(paused["status_reason"] == "breaker" && (2..6).contains(&unanswered), "{paused}");
     let _callees = crate::callees::Callees::at(&switch.place);
     assert_eq!(order(&switch, &path, "resume").status, 200);
     assert_eq!(until(&switch, &path, "completed")["unanswered_count"], 6);
