@@ -1,8 +1,6 @@
 //! Money: `/v1/billing…` as ThunderPhone documents it, `/v1/rates` and `/v1/usage` as MiniVoice does, and the operator's credit.
 //! Who pays is the key's tenant; nobody says for whom but the operator.
 
-use std::time::SystemTime;
-
 use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
 use axum::http::header::{AUTHORIZATION, HeaderName};
@@ -17,11 +15,10 @@ use super::error::{ApiError, json};
 use super::limits::Kind;
 use super::{Api, auth, body, idempotency};
 use crate::cashier::{Cashier, RateError, TopUpError, TopUpRequest};
+use crate::clock::wall_now;
 use crate::face::money::BillingProblem;
 use crate::face::{Problem, minivoice, thunderphone};
-use crate::model::{
-    Account, Face, Key, Limit, Micros, Refusal, StoredResponse, TenantId, Timestamp, TopUpState,
-};
+use crate::model::{Account, Face, Key, Limit, Micros, Refusal, StoredResponse, TenantId, TopUpState};
 use crate::store::StoreError;
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -244,9 +241,4 @@ fn top_up_failed(error: TopUpError) -> Problem {
 fn failed(error: StoreError) -> Problem {
     tracing::error!(%error, "the books could not be read or written");
     Problem::Refused(Refusal::Storage)
-}
-
-fn wall_now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
