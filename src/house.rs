@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -28,6 +28,7 @@ use crate::call::{
 };
 use crate::campaign::{Campaigns, Runner};
 use crate::cashier::Cashier;
+use crate::clock::wall_now;
 use crate::config::{Config, Database};
 use crate::dialer::{self, Dialer, DialerParts, Settings};
 use crate::directory::{Directory, Registry, RegistryParts};
@@ -641,9 +642,4 @@ fn sip_config(config: &Config, listening: &[Listen], trust: Trust) -> SipConfig 
 fn io_error(what: &str) -> impl FnOnce(io::Error) -> HouseError {
     let what = what.to_owned();
     move |error| HouseError::Io { what, error }
-}
-
-fn wall_now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -17,7 +17,7 @@
 //! | [`journal`], [`store`] | every call's facts, written down in order; SQLite and PostgreSQL behind one `Store` |
 //! | [`webhook`], [`egress`] | delivery from the outbox; the only way out by HTTP or WebSocket |
 //! | [`rehearsal`] | dry runs of agents: the switch once more, for one call, with a simulated callee |
-//! | [`metrics`], [`keyfile`] | every metric's name; the switch's own secret |
+//! | [`metrics`], [`keyfile`], [`clock`] | every metric's name; the switch's own secret; what the calendar says |
 //! | [`model`] | what every room may speak of |
 //! | [`simulator`] | simulated callees, for the demonstration and the tests; the switch does not know them |
 //!
@@ -53,6 +53,7 @@ pub mod call;
 pub mod campaign;
 pub mod cashier;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod dialer;
 pub mod directory;

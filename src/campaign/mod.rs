@@ -16,13 +16,14 @@ pub mod window;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore};
 
 pub use runner::Runner;
 pub use step::Order;
 
+use crate::clock::wall_now;
 use crate::dialer::Ids;
 use crate::directory::{Directory, Route};
 use crate::model::{
@@ -289,9 +290,4 @@ fn planned(request: &BatchRequest, route: &Route, now: Timestamp) -> Result<Camp
 fn stored(error: StoreError) -> BatchRefusal {
     tracing::error!(%error, "the store refused a campaign");
     Refusal::Storage.into()
-}
-
-fn wall_now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

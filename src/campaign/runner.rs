@@ -11,8 +11,9 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::lines::{Line, Lines};
-use super::{Campaigns, Inner, wall_now, window};
+use super::{Campaigns, Inner, window};
 use crate::admission::Admission;
+use crate::clock::wall_now;
 use crate::dialer::Dialer;
 use crate::directory::Route;
 use crate::model::{

@@ -11,11 +11,11 @@ mod top_up;
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::SystemTime;
 
 use tokio::sync::{Mutex, Notify};
 
 use crate::billing::{Accounts, Rates, Seat, Standing};
+use crate::clock::wall_now;
 use crate::config::Billing;
 use crate::egress::Egress;
 use crate::model::{
@@ -191,11 +191,6 @@ impl Terms {
             hook: billing.hook.as_ref().map(|hook| Arc::new(Hook::new(hook))),
         }
     }
-}
-
-fn wall_now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]

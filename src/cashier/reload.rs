@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 
+use super::Cashier;
 use super::top_up::LOOK_MAX;
-use super::{Cashier, wall_now};
+use crate::clock::wall_now;
 use crate::model::{AutoReload, TenantId, TopUp, TopUpState};
 use crate::store::{StoreError, Verdict};
 

@@ -2,7 +2,8 @@
 
 use uuid::Uuid;
 
-use super::{Cashier, wall_now};
+use super::Cashier;
+use crate::clock::wall_now;
 use crate::model::{Idempotency, KeyId, Micros, TenantId, TopUp, TopUpState};
 use crate::store::{Begun, NewTopUp, StoreError, Verdict};
 

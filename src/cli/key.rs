@@ -6,8 +6,9 @@ use anyhow::Context;
 use clap::Subcommand;
 use serde_json::{Map, Value, json};
 
-use super::office::{Office, refused, wall_now};
+use super::office::{Office, refused};
 use crate::cli::ConfigArgs;
+use crate::clock::wall_now;
 use crate::config::StoredKey;
 use crate::directory::{Change, Expect, Issued, NewObject, issue};
 use crate::model::{Face, Object, ObjectKind, StoredResponse};

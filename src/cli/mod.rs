@@ -63,6 +63,8 @@ enum Command {
     Tenant(tenant::Args),
     /// Make, list and revoke API keys.
     Key(key::Args),
+    /// Print the description of the HTTP API: OpenAPI 3.1, as the switch serves it at /openapi.json.
+    Openapi,
     /// Print a completion script for a shell.
     Completions {
         /// Which shell.
@@ -115,6 +117,10 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Trunk(args) => trunk::run(args).await,
         Command::Tenant(args) => tenant::run(args).await,
         Command::Key(args) => key::run(args).await,
+        Command::Openapi => {
+            print!("{}", crate::http::openapi::text());
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "trunkline", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

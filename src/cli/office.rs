@@ -1,16 +1,14 @@
 //! Where the command line changes objects: in the store, beside a switch that may be running and takes over within a second what
 //! was changed.
-#![expect(clippy::disallowed_methods, reason = "a shell: it reads the clock")]
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use anyhow::Context;
 
 use crate::config::{Config, Database};
 use crate::directory::{Directory, ObjectError, Registry, RegistryParts};
 use crate::keyfile::Sealer;
-use crate::model::{Tenant, Timestamp};
+use crate::model::Tenant;
 use crate::store::{DatabaseTarget, ObjectStore};
 
 /// The objects of one configuration's store.
@@ -54,12 +52,6 @@ impl Office {
     pub async fn close(self) {
         self.store.close().await;
     }
-}
-
-/// The time of day, for rows.
-pub fn wall_now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// What the API would say, for people.

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde_json::Map;
 
-use super::office::{Office, refused, wall_now};
+use super::office::{Office, refused};
 use crate::cli::ConfigArgs;
+use crate::clock::wall_now;
 use crate::directory::{Expect, NewObject, Outcome};
 use crate::model::{ObjectKind, StoredResponse, TenantId};
 

@@ -205,7 +205,7 @@ impl Default for Log {
 }
 
 /// The call's limits default to Nixflex's own: 300 s of call, 10 s of silence.
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Agent {
     pub id: String,
@@ -220,10 +220,13 @@ pub struct Agent {
     #[serde(default = "yes")]
     pub barge_in: bool,
     #[serde(default = "ring_timeout")]
+    #[schema(minimum = 1, maximum = 600)]
     pub ring_timeout_seconds: u64,
     #[serde(default = "call_duration")]
+    #[schema(minimum = 60, maximum = 1800)]
     pub max_call_duration_seconds: u64,
     #[serde(default = "silence_hangup")]
+    #[schema(minimum = 5, maximum = 45)]
     pub silence_hangup_seconds: u64,
     pub timezone: Option<String>,
     #[serde(default)]
@@ -240,7 +243,7 @@ pub struct Agent {
     pub stream: Option<super::objects::bot::Table>,
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Number {
     pub e164: String,
@@ -281,7 +284,7 @@ pub struct Key {
     pub spend_per_call: Option<String>,
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Application {
     pub name: String,

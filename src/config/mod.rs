@@ -38,7 +38,8 @@ pub use billing::{Billing, PaymentHook};
 pub use error::{ConfigError, Fault};
 pub use objects::FILE_TENANT;
 pub use stored::{
-    Known, StoredKey, agent, application, endpoint, key, number, tenant, trunk as stored_trunk,
+    Known, StoredKey, agent, application, described, endpoint, filled, key, number, tenant,
+    trunk as stored_trunk,
 };
 
 /// Everything the house is built from. Valid by construction.

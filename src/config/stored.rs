@@ -6,6 +6,8 @@ use std::collections::HashMap;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
 
 use super::error::Fault;
 use super::objects::{self, Names};
@@ -52,9 +54,76 @@ pub fn document(kind: ObjectKind, table: &impl Serialize) -> Map<String, Value> 
     match serde_json::to_value(table) {
         Ok(Value::Object(mut map)) => {
             map.remove(name_key(kind));
+            if kind == ObjectKind::Key {
+                // The file's keys have neither, and are shown like the others.
+                map.entry("name").or_insert(Value::Null);
+                map.entry(StoredKey::REVOKED).or_insert(Value::Bool(false));
+            }
             map
         }
         _ => Map::new(),
+    }
+}
+
+/// A kind of table as the API's description has it, under the key of its name too; and what it is made of, by name.
+pub fn described(kind: ObjectKind) -> (RefOr<Schema>, Vec<(String, RefOr<Schema>)>) {
+    fn of<T: ToSchema>() -> (RefOr<Schema>, Vec<(String, RefOr<Schema>)>) {
+        let mut parts = Vec::new();
+        T::schemas(&mut parts);
+        // What is never shown is no part of what a derive describes.
+        let secrets = [("TrunkTls", "key"), ("TrunkStir", "key"), ("TrunkInbound", "password")];
+        for (name, schema) in &mut parts {
+            secrets.iter().filter(|(part, _)| part == name).for_each(|(_, field)| with_secret(schema, field));
+        }
+        (T::schema(), parts)
+    }
+    match kind {
+        ObjectKind::Tenant => of::<TenantTable>(),
+        ObjectKind::Key => of::<KeyTable>(),
+        ObjectKind::Agent => of::<file::Agent>(),
+        ObjectKind::Number => of::<file::Number>(),
+        ObjectKind::Trunk => {
+            let (mut schema, parts) = of::<trunk::table::Trunk>();
+            with_secret(&mut schema, "password");
+            (schema, parts)
+        }
+        ObjectKind::Application => of::<file::Application>(),
+        ObjectKind::WebhookEndpoint => of::<EndpointTable>(),
+    }
+}
+
+fn with_secret(schema: &mut RefOr<Schema>, field: &str) {
+    use utoipa::openapi::schema::{ObjectBuilder, Type};
+    if let RefOr::T(Schema::Object(object)) = schema {
+        let secret = ObjectBuilder::new().schema_type(Type::String).write_only(true);
+        object.properties.insert(field.to_owned(), Schema::Object(secret.build()).into());
+    }
+}
+
+/// What is said of an object, and the defaults of what is not; `None` if that is no table of its kind. Checks nothing else.
+pub fn filled(kind: ObjectKind, name: &str, mut said: Map<String, Value>) -> Option<Map<String, Value>> {
+    fn of<T: DeserializeOwned + Serialize>(
+        kind: ObjectKind,
+        said: Map<String, Value>,
+    ) -> Option<Map<String, Value>> {
+        let table: T = serde_json::from_value(Value::Object(said)).ok()?;
+        Some(document(kind, &table))
+    }
+    said.insert(name_key(kind).to_owned(), Value::String(name.to_owned()));
+    let secrets: &[&str] = match kind {
+        ObjectKind::Key => &[StoredKey::HASH, StoredKey::SIGNING],
+        ObjectKind::WebhookEndpoint => &[StoredKey::SIGNING],
+        _ => &[],
+    };
+    said.extend(secrets.iter().map(|field| ((*field).to_owned(), Value::String(String::new()))));
+    match kind {
+        ObjectKind::Tenant => of::<TenantTable>(kind, said),
+        ObjectKind::Key => of::<KeyTable>(kind, said),
+        ObjectKind::Agent => of::<file::Agent>(kind, said),
+        ObjectKind::Number => of::<file::Number>(kind, said),
+        ObjectKind::Trunk => of::<trunk::table::Trunk>(kind, said),
+        ObjectKind::Application => of::<file::Application>(kind, said),
+        ObjectKind::WebhookEndpoint => of::<EndpointTable>(kind, said),
     }
 }
 
@@ -90,7 +159,7 @@ pub fn number(id: NumberId, e164: &str, document: Map<String, Value>, known: &Kn
 }
 
 /// A key as the store has it: its secret half only as a hash.
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct KeyTable {
     id: String,
@@ -106,8 +175,10 @@ struct KeyTable {
     #[serde(default)]
     revoked: bool,
     #[serde(skip_serializing)]
+    #[schema(ignore)]
     secret_hash: String,
     #[serde(skip_serializing)]
+    #[schema(ignore)]
     secret: Secret<String>,
 }
 
@@ -152,14 +223,15 @@ pub fn key(id: KeyId, public: &str, document: Map<String, Value>, known: &Known<
     })
 }
 
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct TenantTable {
+    name: String,
+}
+
 /// A tenant.
 pub fn tenant(name: &str, document: Map<String, Value>) -> Checked<()> {
-    #[derive(Deserialize, Serialize)]
-    #[serde(deny_unknown_fields)]
-    struct Table {
-        name: String,
-    }
-    check(ObjectKind::Tenant, name, document, |table: &Table, path, check| {
+    check(ObjectKind::Tenant, name, document, |table: &TenantTable, path, check| {
         let valid = !table.name.trim().is_empty()
             && table.name.chars().count() <= NAME_MAX
             && !table.name.chars().any(char::is_control);
@@ -183,6 +255,33 @@ pub fn application(
     })
 }
 
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct EndpointTable {
+    name: String,
+    #[schema(format = "uri")]
+    url: String,
+    #[serde(default)]
+    #[schema(max_items = 64)]
+    events: Vec<String>,
+    #[serde(default = "yes")]
+    enabled: bool,
+    #[serde(skip_serializing)]
+    #[schema(ignore)]
+    secret: Secret<String>,
+    #[serde(default, skip_serializing)]
+    #[schema(ignore)]
+    previous_secret: Option<Secret<String>>,
+    /// Milliseconds since 1970.
+    #[serde(default, skip_serializing)]
+    #[schema(ignore)]
+    previous_secret_until: Option<i64>,
+}
+
+fn yes() -> bool {
+    true
+}
+
 /// A receiver of events.
 pub fn endpoint(
     id: WebhookEndpointId,
@@ -191,27 +290,7 @@ pub fn endpoint(
     tenant: TenantId,
     rules: &Rules,
 ) -> Checked<WebhookEndpoint> {
-    #[derive(Deserialize, Serialize)]
-    #[serde(deny_unknown_fields)]
-    struct Table {
-        name: String,
-        url: String,
-        #[serde(default)]
-        events: Vec<String>,
-        #[serde(default = "yes")]
-        enabled: bool,
-        #[serde(skip_serializing)]
-        secret: Secret<String>,
-        #[serde(default, skip_serializing)]
-        previous_secret: Option<Secret<String>>,
-        /// Milliseconds since 1970.
-        #[serde(default, skip_serializing)]
-        previous_secret_until: Option<i64>,
-    }
-    fn yes() -> bool {
-        true
-    }
-    check(ObjectKind::WebhookEndpoint, name, document, |table: &Table, path, check| {
+    check(ObjectKind::WebhookEndpoint, name, document, |table: &EndpointTable, path, check| {
         if let Err(reason) = uri::webhook(&table.url, rules.allow_http) {
             check.fault(&format!("{path}.url"), reason);
         }
@@ -298,6 +377,9 @@ fn check<T: DeserializeOwned + Serialize, O>(
     make: impl FnOnce(&T, &str, &mut Checker<'_>) -> Option<O>,
 ) -> Checked<O> {
     filled.insert(name_key(kind).to_owned(), Value::String(name.to_owned()));
+    if let Some(key) = listed_table(&filled) {
+        return Err(vec![Fault { place: String::new(), key, reason: "must be an object".to_owned() }]);
+    }
     let table: T = serde_path_to_error::deserialize(Value::Object(filled)).map_err(|error| {
         let key = error.path().to_string();
         let reason = if is_secret(&key) { "must be a string".to_owned() } else { error.inner().to_string() };
@@ -316,6 +398,15 @@ fn check<T: DeserializeOwned + Serialize, O>(
         Some(made) if faults.is_empty() => Ok((made, document(kind, &table))),
         _ => Err(faults),
     }
+}
+
+/// A table within a table that was written as a list, which serde would fill field by field.
+fn listed_table(filled: &Map<String, Value>) -> Option<String> {
+    let tables = ["amd", "inbound", "spend", "stir", "tls"];
+    let listed = tables.into_iter().find(|key| filled.get(*key).is_some_and(Value::is_array));
+    let trunks = filled.get("trunks").and_then(Value::as_array).into_iter().flatten();
+    let choice = trunks.enumerate().find(|(_, choice)| choice.is_array());
+    listed.map(str::to_owned).or(choice.map(|(index, _)| format!("trunks[{index}]")))
 }
 
 /// References are by name or by id: what is one must not look like the other.

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Inner, Ticket, stored, wall_now};
+use super::{Inner, Ticket, stored};
 use crate::billing::{Ask, Held};
+use crate::clock::wall_now;
 use crate::model::{Agent, Face, PhoneNumber, Rate, Refusal, TenantId};
 
 impl Inner {

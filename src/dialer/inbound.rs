@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::leg::OpenLeg;
-use super::{Dialer, Inner, plan, wall_now};
+use super::{Dialer, Inner, plan};
 use crate::call::{Command, Knock, Reception};
+use crate::clock::wall_now;
 use crate::directory::Answerer;
 use crate::metrics::trunk_label;
 use crate::model::{Arrival, CallId, Direction, PhoneNumber, Refusal, StoredResponse};

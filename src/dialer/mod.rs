@@ -17,7 +17,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use trunkline_media::Media;
 
@@ -25,13 +25,14 @@ use crate::admission::{Admission, Permit};
 use crate::billing::{Ask, Held};
 use crate::call::{Command, Events, Mailbox, Told};
 use crate::cashier::Cashier;
+use crate::clock::wall_now;
 use crate::directory::{Directory, Route};
 use crate::journal::{Journal, Slot};
 use crate::metrics::{Metrics, trunk_label};
 use crate::model::{
     Accepted, Application, CallEvent, CallFact, CallId, CallPlan, CallRecord, CallState, Dialing, Direction,
     Disposition, EndedBy, Idempotency, Key, NotDone, OutboundRequest, Outcome, Placed, Refusal, Step,
-    StoredResponse, Timestamp, WhenFull,
+    StoredResponse, WhenFull,
 };
 use crate::store::{Intended, Replay, Store};
 use crate::webhook::Asker;
@@ -393,9 +394,4 @@ impl Inner {
 fn stored(error: &crate::store::StoreError) -> Refusal {
     tracing::error!(%error, "the store refused a call");
     Refusal::Storage
-}
-
-fn wall_now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

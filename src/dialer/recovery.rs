@@ -8,8 +8,9 @@ use std::time::Instant;
 
 use trunkline_sip::DialogState;
 
-use super::{DialerParts, wall_now};
+use super::DialerParts;
 use crate::call::{Command, Orphan};
+use crate::clock::wall_now;
 use crate::model::{
     CallEvent, CallFact, CallId, CallRecord, CallState, DialogRecord, Disposition, Outcome, Trunk,
 };

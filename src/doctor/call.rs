@@ -3,7 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use trunkline_media::sdp::{self, Direction, Local};
 use trunkline_media::srtp::Secret;
@@ -17,9 +17,7 @@ use super::wire::Wire;
 use crate::admission::Permit;
 use crate::call as sound;
 use crate::config::Config;
-use crate::model::{
-    CallId, CallPlan, DtmfMode, PhoneNumber, RightToUse, SpeakOrder, Timestamp, Trunk, VoicemailAction,
-};
+use crate::model::{CallId, CallPlan, DtmfMode, PhoneNumber, RightToUse, SpeakOrder, Trunk, VoicemailAction};
 use crate::trunk::route;
 
 /// How long a call may ring.
@@ -247,11 +245,10 @@ fn contact_of(exchange: &Exchange) -> Option<String> {
 fn plan(patient: &Patient, trunk: &Arc<Trunk>, to: &PhoneNumber) -> CallPlan {
     let mut config =
         Config::parse("built in", "[[agent]]\nid = \"doctor\"\n", []).expect("a valid configuration");
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     CallPlan {
         call: CallId::new(1).expect("not zero"),
         asked_at: Instant::now(),
-        asked_on: Timestamp(i64::try_from(since).unwrap_or(i64::MAX)),
+        asked_on: crate::clock::wall_now(),
         sip_call_id: uuid::Uuid::new_v4().to_string(),
         agent: Arc::new(config.objects.agents.remove(0)),
         key: None,

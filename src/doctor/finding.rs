@@ -3,15 +3,17 @@
 use std::fmt;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// One step's result.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct Finding {
     /// Which step.
     pub step: Step,
     /// How bad.
     pub verdict: Verdict,
     /// What is wrong, in a word for machines; `None` where nothing is.
+    #[schema(value_type = Option<String>)]
     pub code: Option<Code>,
     /// What was tried.
     pub tried: String,
@@ -22,7 +24,7 @@ pub struct Finding {
 }
 
 /// A step of the examination, in its order.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
     /// What the configuration says, before anything is sent.
@@ -84,7 +86,7 @@ impl Step {
 }
 
 /// How bad a finding is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The step was left out; what came back says why.

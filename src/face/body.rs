@@ -117,6 +117,14 @@ impl<'b> Body<'b> {
     }
 }
 
+/// A body that is read into a type of its own must be said to be an object: serde takes a list for one, field by field.
+pub fn must_be_object(bytes: &[u8]) -> Result<(), Refusal> {
+    match bytes.trim_ascii_start().first() {
+        Some(b'[') => Err(wrong("body", "must be a JSON object")),
+        _ => Ok(()),
+    }
+}
+
 /// Neither too long nor with a NUL, which no database text and no program's argument can hold.
 pub fn bounded(field: &str, text: String, bytes_max: usize) -> Result<String, Refusal> {
     if text.len() > bytes_max {

@@ -20,7 +20,9 @@ use crate::model::{
     ObjectProblem, Occasion, OutboundRequest, Refusal, Step, StoredResponse, Timestamp,
 };
 
+pub use body::must_be_object;
 pub use list::{List, parse_list};
+pub(crate) use nixflex::schema::ErrorWithDetail;
 
 /// A valid body of a request for one call.
 pub struct Outbound {

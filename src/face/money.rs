@@ -46,6 +46,7 @@ impl BillingProblem {
 
 /// An object in a request's body. What is absent and what is no JSON are told apart from a field that is wrong.
 pub(super) fn parse<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, Refusal> {
+    super::must_be_object(body)?;
     serde_json::from_slice(body).map_err(|error| wrong("body", &format!("cannot be read: {error}")))
 }
 

@@ -152,7 +152,7 @@ impl Shape {
 }
 
 /// What is shown and cannot be said: who sends back what was read is not refused.
-const READ_ONLY: [&str; 7] =
+pub const READ_ONLY: [&str; 7] =
     ["id", "revision", "created_at", "updated_at", "managed_by_file", "health", "tenant"];
 
 fn has_nul(value: &Value) -> bool {

@@ -20,7 +20,7 @@ pub async fn run(store: Store, retention: Retention, stop: CancellationToken) {
         }
         let forgotten = tokio::select! {
             () = stop.cancelled() => return,
-            forgotten = store.forget(super::wall_now(), retention) => forgotten,
+            forgotten = store.forget(crate::clock::wall_now(), retention) => forgotten,
         };
         match forgotten {
             Ok(0) => {}

@@ -1,8 +1,6 @@
 //! Money: `/v1/billing…` as ThunderPhone documents it, `/v1/rates` and `/v1/usage` as MiniVoice does, and the operator's credit.
 //! Who pays is the key's tenant; nobody says for whom but the operator.
 
-use std::time::SystemTime;
-
 use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
 use axum::http::header::{AUTHORIZATION, HeaderName};
@@ -17,11 +15,10 @@ use super::error::{ApiError, json};
 use super::limits::Kind;
 use super::{Api, auth, body, idempotency};
 use crate::cashier::{Cashier, RateError, TopUpError, TopUpRequest};
+use crate::clock::wall_now;
 use crate::face::money::BillingProblem;
 use crate::face::{Problem, minivoice, thunderphone};
-use crate::model::{
-    Account, Face, Key, Limit, Micros, Refusal, StoredResponse, TenantId, Timestamp, TopUpState,
-};
+use crate::model::{Account, Face, Key, Limit, Micros, Refusal, StoredResponse, TenantId, TopUpState};
 use crate::store::StoreError;
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -152,15 +149,23 @@ struct Credit {
     reference: Option<String>,
 }
 
+/// What the operator sends.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = operator::CreditRequest)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    tenant: u32,
+    /// Units of the currency, above zero, with at most six places.
+    #[schema(pattern = r"^[0-9]{1,9}(\.[0-9]{1,6})?$")]
+    amount: String,
+    /// Credits once: the same reference again changes nothing.
+    #[schema(min_length = 1, max_length = 128)]
+    reference: Option<String>,
+}
+
 fn read_credit(bytes: &[u8]) -> Result<Credit, Refusal> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Asked {
-        tenant: u32,
-        amount: String,
-        reference: Option<String>,
-    }
     let wrong = |field: &str, reason: String| Refusal::InvalidField { field: field.into(), reason };
+    crate::face::must_be_object(bytes)?;
     let asked: Asked =
         serde_json::from_slice(bytes).map_err(|error| wrong("body", format!("cannot be read: {error}")))?;
     let amount: Micros = asked
@@ -236,9 +241,4 @@ fn top_up_failed(error: TopUpError) -> Problem {
 fn failed(error: StoreError) -> Problem {
     tracing::error!(%error, "the books could not be read or written");
     Problem::Refused(Refusal::Storage)
-}
-
-fn wall_now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

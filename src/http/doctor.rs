@@ -16,10 +16,12 @@ use crate::face::Problem;
 use crate::model::{Key, PhoneNumber, Refusal, StoredResponse};
 
 /// What may be asked. Nothing at all is a request too.
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, utoipa::ToSchema)]
+#[schema(as = native::ExaminationRequest)]
 #[serde(deny_unknown_fields, default)]
-struct Asked {
+pub struct Asked {
     /// Whom to call.
+    #[schema(pattern = r"^\+[1-9][0-9]{1,14}$")]
     to: Option<String>,
     /// Whether to call: `to` alone means yes.
     call: Option<bool>,
@@ -70,6 +72,7 @@ fn probe(body: &[u8]) -> Result<(Option<PhoneNumber>, Probe), Refusal> {
         return Ok((None, Probe::default()));
     }
     let invalid = |field: &str, reason: String| Refusal::InvalidField { field: field.to_owned(), reason };
+    crate::face::must_be_object(body)?;
     let asked: Asked = serde_json::from_slice(body)
         .map_err(|error| invalid("body", format!("is not understood: {error}")))?;
     let call = match (asked.to, asked.call.unwrap_or(true)) {

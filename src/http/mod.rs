@@ -18,6 +18,7 @@ mod limits;
 mod native;
 mod objects;
 mod observe;
+pub mod openapi;
 mod originate;
 mod place;
 mod promises;

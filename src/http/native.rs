@@ -10,7 +10,7 @@ use futures_util::stream;
 
 use super::Api;
 use super::calls::{PathText, as_reader, base, find, shown, unreadable};
-use super::objects::wall_now;
+use crate::clock::wall_now;
 use crate::face::Problem;
 use crate::face::native::cdr::CdrFormat;
 use crate::face::native::query::{self, CallQuery};

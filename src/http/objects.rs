@@ -1,7 +1,6 @@
 //! Objects over HTTP: the same five verbs for every kind and every vendor. The face says how they look, the registry whether they hold.
 
 use std::iter;
-use std::time::SystemTime;
 
 use axum::body::Body;
 use axum::extract::State;
@@ -14,6 +13,7 @@ use super::calls::{PathText, as_reader, as_writer, unreadable};
 use super::error::json;
 use super::place::REPLAYED;
 use super::{Api, body, idempotency, trunks};
+use crate::clock::wall_now;
 use crate::config::StoredKey;
 use crate::directory::{
     Change, Expect, Idempotent, Issued, NewObject, ObjectError, Outcome, Snapshot, issue, signing_secret,
@@ -358,11 +358,6 @@ fn expect(headers: &HeaderMap) -> Result<Expect, Problem> {
         // A tag that we never gave out matches nothing.
         None => Err(ObjectProblem::Changed.into()),
     }
-}
-
-pub fn wall_now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Which part of a list: by cursor (native), or by offset (the vendors).

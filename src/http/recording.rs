@@ -16,7 +16,7 @@ use tower_http::services::ServeFile;
 use super::Api;
 use super::calls::{PathText, as_reader, as_reader_of, as_writer, find, may_see, unreadable};
 use super::error::ApiError;
-use super::objects::wall_now;
+use crate::clock::wall_now;
 use crate::face::Problem;
 use crate::face::link::{self, Shown};
 use crate::model::{CallId, CallRecord, CallState, Face, Key};

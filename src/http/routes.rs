@@ -7,7 +7,7 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use super::calls::PathText;
 use super::{
-    Api, batch, billing, calls, control, deliveries, doctor, events, health, native, objects, place,
+    Api, batch, billing, calls, control, deliveries, doctor, events, health, native, objects, openapi, place,
     recording, trials, twilio,
 };
 use crate::face::collection::Collection;
@@ -31,11 +31,13 @@ pub struct Route {
 pub enum Access {
     /// The operator's machines, without a key: keep it away from the world.
     Operator,
+    /// Whoever reads: nothing of anybody stands there.
+    Anyone,
     /// Whoever has a key, for what is its tenant's.
     Key,
 }
 
-use Access::{Key, Operator};
+use Access::{Anyone, Key, Operator};
 use Collection::{Agents, Applications, Connections, Dids, Endpoints, Native, Numbers, Trunks};
 
 /// All of them. Of two that fit, the one without a name in its place answers.
@@ -176,6 +178,10 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/v1/events", Key, || get(events::of_face)),
     // The operator's, by the token that the key file makes.
     route("POST", "/v1/native/billing/credits", Key, || post(billing::credit)),
+    // The description of all this.
+    route("GET", "/openapi.json", Anyone, || get(openapi::document_json)),
+    route("GET", "/docs", Anyone, || get(openapi::page)),
+    route("GET", "/docs/{file}", Anyone, || get(openapi::file)),
     // The operator's.
     route("GET", "/metrics", Operator, || get(health::metrics)),
     route("GET", "/livez", Operator, || get(health::live)),

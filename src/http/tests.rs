@@ -1,5 +1,7 @@
 //! The routes, driven without a socket; the dialer is a function that says what it was asked.
 
+mod documents;
+mod hostile;
 mod streams;
 
 use std::sync::Mutex;
@@ -58,6 +60,7 @@ struct House {
     data_dir: tempfile::TempDir,
     /// What the dialer was asked, as `agent to idempotency-key`.
     asked: Arc<Mutex<Vec<String>>>,
+    directory: Directory,
 }
 
 /// What a client got.
@@ -75,10 +78,19 @@ impl House {
 
     /// With a dialer that accepts or refuses everything; a repeated idempotency key is a replay.
     async fn with(verdict: Result<(), Refusal>) -> Self {
+        Self::of(FILE, verdict, (BODY_MAX, BATCH_BODY_MAX)).await
+    }
+
+    /// Of this configuration, with bodies of at most so many bytes, a campaign's of so many.
+    async fn of(
+        file: &str,
+        verdict: Result<(), Refusal>,
+        (body_max, batch_body_max): (usize, usize),
+    ) -> Self {
         let store = Store::open(&DatabaseTarget::Memory).await.expect("memory");
         let data_dir = tempfile::tempdir().expect("a directory");
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let config = Config::parse("t", FILE, []).expect("valid");
+        let config = Config::parse("t", file, []).expect("valid");
         let (log, verdict) = (Arc::clone(&asked), Arc::new(verdict));
         let place = move |request: OutboundRequest, render: originate::Render| {
             let (log, verdict) = (Arc::clone(&log), Arc::clone(&verdict));
@@ -119,7 +131,7 @@ impl House {
                 Directory::new(config.objects.clone()),
                 Admission::new(Limits::default()),
             ),
-            directory,
+            directory: directory.clone(),
             store: store.clone(),
             cashier: None,
             operator_token: "op_test".into(),
@@ -134,12 +146,12 @@ impl House {
             links: None,
             data_dir: data_dir.path().into(),
             body_hash_key: [7; 32],
-            body_max: BODY_MAX,
-            batch_body_max: BATCH_BODY_MAX,
+            body_max,
+            batch_body_max,
             body_timeout: Duration::from_secs(60),
             limits: RateLimits::default(),
         });
-        Self { router: router(api), store, data_dir, asked, streams }
+        Self { router: router(api), store, streams, data_dir, asked, directory }
     }
 
     async fn send(

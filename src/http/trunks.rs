@@ -3,14 +3,16 @@
 use std::time::{Instant, SystemTime};
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::Api;
 use crate::model::{Timestamp, Trunk};
 
 /// One trunk's.
-#[derive(Serialize)]
-struct Shown {
+#[derive(Serialize, ToSchema)]
+#[schema(as = native::TrunkHealth)]
+pub struct Shown {
     /// `unknown`, `up`, `degraded` or `down`.
     state: &'static str,
     since: Timestamp,
@@ -26,24 +28,36 @@ struct Shown {
     options: Option<Options>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = native::TrunkChannels)]
 struct Channels {
     in_use: u32,
     max: Option<u32>,
 }
 
 /// New calls a second; `null` is unlimited.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = native::TrunkCps)]
 struct Cps {
     now: Option<f64>,
     max: Option<f64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = native::TrunkOptions)]
 struct Options {
     /// `null`: nothing came back.
     status: Option<u16>,
     round_trip_ms: u64,
+}
+
+/// How the trunk of the API's examples stands.
+pub fn example() -> Value {
+    json!({
+        "state": "unknown", "since": Timestamp(1_780_056_000_000), "why": "nothing has been sent to it yet",
+        "channels": { "in_use": 0, "max": null }, "cps": { "now": null, "max": null }, "held_seconds": 0.0,
+        "registration": "off", "options": null,
+    })
 }
 
 /// How a trunk stands.

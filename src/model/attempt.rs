@@ -3,7 +3,7 @@
 use super::{CallId, Timestamp};
 
 /// One INVITE of a call.
-#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct Attempt {
     /// The trunk's name.
     pub trunk: String,

@@ -38,7 +38,7 @@ pub struct BatchRequest {
 }
 
 /// A recipient who has no number.
-#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, utoipa::ToSchema)]
 pub struct InvalidRecipient {
     /// Its place in the request.
     pub index: usize,

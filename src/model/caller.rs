@@ -62,7 +62,7 @@ impl NumberStyle {
 }
 
 /// A header that says who calls.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Deserialize, serde::Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Deserialize, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum IdentityHeader {
     /// `P-Asserted-Identity` (RFC 3325).
@@ -74,7 +74,9 @@ pub enum IdentityHeader {
 }
 
 /// What is known of our right to use a number as a caller id.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize, serde::Serialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize, serde::Serialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum RightToUse {
     /// We assigned the number, or have seen proof: attestation A.
@@ -102,7 +104,9 @@ pub struct Stir {
 }
 
 /// What becomes of a call that cannot be signed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize, serde::Serialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize, serde::Serialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum UnsignedCalls {
     /// It goes without, and the log says so.

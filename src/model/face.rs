@@ -1,7 +1,7 @@
 //! The vendors whose documents are spoken here.
 
 /// The vendor whose documents a key's owner writes against.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Deserialize, serde::Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Deserialize, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Face {
     /// Outbound, batch and reads as Nixflex documents them.

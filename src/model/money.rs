@@ -5,7 +5,18 @@ use std::str::FromStr;
 
 /// Millionths of a tenant's currency unit. Negative where something is owed or taken.
 #[derive(
-    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, serde::Serialize, serde::Deserialize,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Debug,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+    utoipa::ToSchema,
 )]
 #[serde(transparent)]
 pub struct Micros(pub i64);
@@ -20,6 +31,18 @@ const AMOUNT_MAX: i64 = 1_000_000_000 * UNIT;
 impl Micros {
     /// Nothing.
     pub const ZERO: Self = Self(0);
+
+    /// A decimal number without a sign and with at most six decimals, however large.
+    pub fn decimal(text: &str) -> Option<Self> {
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        if !digits(whole) || !digits(fraction) || fraction.len() > 6 {
+            return None;
+        }
+        let whole: i64 = whole.parse().ok()?;
+        let fraction: i64 = format!("{fraction:0<6}").parse().ok()?;
+        whole.checked_mul(UNIT).and_then(|whole| whole.checked_add(fraction)).map(Self)
+    }
 
     /// The sum, if it can be represented.
     pub const fn checked_add(self, other: Self) -> Option<Self> {
@@ -82,15 +105,7 @@ impl FromStr for Micros {
     type Err = InvalidAmount;
 
     fn from_str(text: &str) -> Result<Self, InvalidAmount> {
-        let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        if !digits(whole) || !digits(fraction) || fraction.len() > 6 {
-            return Err(InvalidAmount);
-        }
-        let whole: i64 = whole.parse().map_err(|_| InvalidAmount)?;
-        let fraction: i64 = format!("{fraction:0<6}").parse().map_err(|_| InvalidAmount)?;
-        let micros = whole.checked_mul(UNIT).and_then(|whole| whole.checked_add(fraction));
-        micros.filter(|micros| *micros <= AMOUNT_MAX).map(Self).ok_or(InvalidAmount)
+        Self::decimal(text).filter(|amount| amount.0 <= AMOUNT_MAX).ok_or(InvalidAmount)
     }
 }
 

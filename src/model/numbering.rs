@@ -13,7 +13,7 @@ use super::PhoneNumber;
 pub struct Country(country::Id);
 
 /// Why a number may be expensive to its caller.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Deserialize, serde::Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Deserialize, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CostClass {
     /// Premium rate.

@@ -134,7 +134,7 @@ impl Agent {
 }
 
 /// The detector's parameters, named as in Asterisk's `AMD()`. `None` takes the detector's own default.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Detection {
     /// Silence before the greeting, in ms.

@@ -157,7 +157,7 @@ pub enum RecordingResult {
 }
 
 /// What a call's audio met with. Kept as JSON beside the call.
-#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct MediaCounters {
     /// RTP packets that came.
     pub packets_in: u64,

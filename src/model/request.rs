@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::{AgentId, ApplicationId, EventSet, Guide, KeyId, Line, PhoneNumber, RecipientId, TenantId};
 
 /// What happens once a machine has answered.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize, serde::Serialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize, serde::Serialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum VoicemailAction {
     /// End the call (`voicemail_detected`).
@@ -86,7 +88,9 @@ pub enum WhenFull {
 }
 
 /// Who speaks first on an outbound call.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize, serde::Serialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize, serde::Serialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum SpeakOrder {
     /// The agent, as soon as somebody answered.

@@ -192,7 +192,7 @@ impl Default for TrunkMedia {
 }
 
 /// A codec that a trunk may speak.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Deserialize, serde::Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Deserialize, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AudioCodec {
     /// G.711 µ-law.
@@ -206,7 +206,9 @@ pub enum AudioCodec {
 }
 
 /// Whether audio is encrypted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize, serde::Serialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize, serde::Serialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum SrtpPolicy {
     /// Never.
@@ -219,7 +221,9 @@ pub enum SrtpPolicy {
 }
 
 /// How digits travel.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize, serde::Serialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize, serde::Serialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum DtmfMode {
     /// As telephone events (RFC 4733).
@@ -232,7 +236,9 @@ pub enum DtmfMode {
 }
 
 /// Reliable provisional responses (RFC 3262).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize, serde::Serialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize, serde::Serialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum ReliableProvisional {
     /// Never: for carriers that choke on `Supported: 100rel`.
@@ -267,7 +273,9 @@ impl Default for TrunkSession {
 }
 
 /// Who refreshes a session.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize, serde::Serialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize, serde::Serialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum SessionRefresher {
     /// We do.
@@ -327,7 +335,9 @@ impl Default for TrunkHealth {
 }
 
 /// What a REFER comes to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize, serde::Serialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize, serde::Serialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum ReferPolicy {
     /// 603: the other side does not move our calls.

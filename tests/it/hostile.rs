@@ -1,5 +1,6 @@
 //! Who means no good, or sends what nobody can read: calls go on, what came is counted, memory stays bounded.
 
+mod bodies;
 mod disk;
 mod http;
 mod rtp;

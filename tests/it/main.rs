@@ -20,6 +20,7 @@ mod ledger;
 mod metrics;
 mod native;
 mod objects;
+mod openapi;
 mod peers;
 mod postgres;
 mod sipp;

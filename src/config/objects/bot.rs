@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use url::Url;
+use utoipa::openapi::{Object, ObjectBuilder, Type};
 
 use super::super::validate::Checker;
 use crate::model::{Bot, Dialect, Encoding, Secret};
@@ -15,20 +16,47 @@ use crate::model::{Bot, Dialect, Encoding, Secret};
 const PARAMETERS_MAX: usize = 32;
 const PARAMETERS_BYTES_MAX: usize = 4_096;
 
-/// The table.
-#[derive(Deserialize, Serialize)]
+/// Somebody's bot that talks in an agent's place.
+#[derive(Deserialize, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Stream)]
 pub struct Table {
+    /// Where the bot listens: `wss://`, or `tcp://` with its port for `audiosocket`.
     url: String,
+    /// Whose media stream the bot was written for.
+    #[schema(schema_with = dialects)]
     dialect: String,
+    /// How audio travels; what the dialect's service sends if left out.
+    #[schema(schema_with = encodings)]
     encoding: Option<String>,
+    /// The handshake's `Authorization`. It is never shown again.
     #[serde(skip_serializing)]
+    #[schema(value_type = Option<String>, write_only)]
     authorization: Option<Secret<String>>,
+    /// What the bot is told in every call, beside the call's own variables.
     #[serde(default)]
     parameters: BTreeMap<String, String>,
+    /// How long it may take to be there.
     #[serde(default = "connect_timeout")]
+    #[schema(minimum = 1, maximum = 60)]
     connect_timeout_seconds: u64,
+    /// How long it is tried again when it is lost in mid-call; not at all if left out.
+    #[schema(minimum = 1, maximum = 60)]
     reconnect_seconds: Option<u64>,
+}
+
+fn dialects() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(Dialect::ALL.map(Dialect::as_str)))
+        .build()
+}
+
+fn encodings() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(Encoding::ALL.map(Encoding::as_str)))
+        .build()
 }
 
 fn connect_timeout() -> u64 {

@@ -2,7 +2,7 @@
 
 use super::table::{Spend, Trunk};
 use crate::config::validate::Checker;
-use crate::model::{Destinations, SpendLimit};
+use crate::model::{Destinations, Micros, SpendLimit};
 
 /// An entry more would be a database; prefixes are compared one by one.
 const PREFIXES_MAX: usize = 2_000;
@@ -66,16 +66,10 @@ fn limit(spend: &Spend, path: &str, check: &mut Checker<'_>) -> SpendLimit {
     SpendLimit { per_day_micros, per_minute_micros }
 }
 
-/// A decimal number as an integer: money is not counted in floating point.
+/// A decimal number as an integer, its whole part at most [`AMOUNT_MAX`].
 fn micros(text: &str) -> Option<u64> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits(whole) || !digits(fraction) || fraction.len() > 6 {
-        return None;
-    }
-    let whole: u64 = whole.parse().ok().filter(|whole| *whole <= AMOUNT_MAX)?;
-    let fraction: u64 = format!("{fraction:0<6}").parse().ok()?;
-    Some(whole * MICROS + fraction)
+    let micros = u64::try_from(Micros::decimal(text)?.0).ok()?;
+    (micros / MICROS <= AMOUNT_MAX).then_some(micros)
 }
 
 #[cfg(test)]

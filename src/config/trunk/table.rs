@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::model::{
     AudioCodec, CostClass, DtmfMode, IdentityHeader, ReferPolicy, ReliableProvisional, Secret,
     SessionRefresher, SrtpPolicy, UnsignedCalls,
 };
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Trunk {
     pub name: String,
@@ -19,6 +20,7 @@ pub struct Trunk {
 
     pub username: Option<String>,
     #[serde(skip_serializing)]
+    #[schema(value_type = Option<String>, write_only)]
     pub password: Option<Secret<String>>,
     pub auth_realm: Option<String>,
     pub proxy: Option<String>,
@@ -103,7 +105,8 @@ pub struct Trunk {
 }
 
 /// How a number is written.
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize, Serialize, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, Serialize, Default, ToSchema)]
+#[schema(as = NumberFormat)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
     #[default]
@@ -113,22 +116,26 @@ pub enum Format {
     National,
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, ToSchema)]
+#[schema(as = TrunkTls)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
     pub ca: Option<String>,
     pub certificate: Option<String>,
     #[serde(skip_serializing)]
+    #[schema(write_only)]
     pub key: Option<String>,
     pub server_name: Option<String>,
     #[serde(default = "yes")]
     pub verify: bool,
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, ToSchema)]
+#[schema(as = TrunkStir)]
 #[serde(deny_unknown_fields)]
 pub struct Stir {
     #[serde(skip_serializing)]
+    #[schema(required = false, write_only)]
     pub key: String,
     pub certificate: Option<String>,
     pub certificate_url: String,
@@ -137,24 +144,28 @@ pub struct Stir {
     pub on_failure: UnsignedCalls,
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, ToSchema)]
+#[schema(as = TrunkSpend)]
 #[serde(deny_unknown_fields)]
 pub struct Spend {
     pub per_day: String,
     pub per_minute: String,
 }
 
-#[derive(Deserialize, Serialize, Default)]
+#[derive(Deserialize, Serialize, Default, ToSchema)]
+#[schema(as = TrunkInbound)]
 #[serde(deny_unknown_fields, default)]
 pub struct Inbound {
     pub addresses: Vec<String>,
     pub username: Option<String>,
     #[serde(skip_serializing)]
+    #[schema(value_type = Option<String>, write_only)]
     pub password: Option<Secret<String>>,
 }
 
 /// One of a number's `trunks`.
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, ToSchema)]
+#[schema(as = TrunkChoice)]
 #[serde(deny_unknown_fields)]
 pub struct Choice {
     pub name: String,

@@ -8,6 +8,7 @@ mod record;
 mod recording;
 mod request;
 pub mod resource;
+pub(crate) mod schema;
 
 pub use actions::{question, steps};
 pub use error::error;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::recording::recording_id;
 use crate::model::{
@@ -19,6 +20,16 @@ pub fn call(record: &CallRecord, application: Option<&Application>, base: &str) 
     json(&Shown::of(record, application, base))
 }
 
+/// A page of calls.
+#[derive(Serialize, ToSchema)]
+#[schema(as = minivoice::CallPage)]
+pub struct Page<'a> {
+    calls: Vec<Shown<'a>>,
+    count: u64,
+    limit: u32,
+    offset: u64,
+}
+
 /// A page of calls: `GET /v1/calls`.
 pub fn calls(
     records: &[CallRecord],
@@ -26,20 +37,14 @@ pub fn calls(
     (count, limit, offset): (u64, u32, u64),
     base: &str,
 ) -> String {
-    #[derive(Serialize)]
-    struct Page<'a> {
-        calls: Vec<Shown<'a>>,
-        count: u64,
-        limit: u32,
-        offset: u64,
-    }
     let calls = records.iter().map(|record| Shown::of(record, application, base)).collect();
     json(&Page { calls, count, limit, offset })
 }
 
 /// In the seed's order; what is not known is left out.
-#[derive(Serialize)]
-struct Shown<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = minivoice::Call)]
+pub struct Shown<'a> {
     id: String,
     status: &'static str,
     direction: &'static str,
@@ -52,6 +57,7 @@ struct Shown<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     answer_url: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     metadata: Option<&'a RawValue>,
     created_at: Timestamp,
     route_mode: &'static str,
@@ -76,8 +82,10 @@ struct Shown<'a> {
     charge_micros: Option<Micros>,
 }
 
-#[derive(Serialize)]
-struct Recording {
+/// Where its audio is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = minivoice::Recording)]
+pub struct Recording {
     id: String,
     status: &'static str,
     url: String,

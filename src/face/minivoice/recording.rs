@@ -2,25 +2,37 @@
 //! one recording; what is heard while it rests is not in it.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::record::{id, json};
 use crate::model::{CallRecord, Refusal, Step, StoredResponse};
 
+/// `start` or `stop`; whoever says neither starts.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = minivoice::RecordingRequest)]
+pub struct Body {
+    #[schema(pattern = "^(start|stop)$")]
+    action: Option<String>,
+}
+
+/// A call's recording, as it goes on or rests.
+#[derive(Serialize, ToSchema)]
+#[schema(as = minivoice::RecordingState)]
+pub struct Shown {
+    id: String,
+    call_id: String,
+    #[schema(pattern = "^(recording|stopped)$")]
+    status: &'static str,
+}
+
 /// What is to be done.
 pub fn parse_recording(body: &[u8]) -> Result<Step, Refusal> {
-    #[derive(Deserialize)]
-    struct Body {
-        action: Option<String>,
-    }
     let wrong =
         |field: &str, reason: &str| Refusal::InvalidField { field: field.into(), reason: reason.into() };
     if body.trim_ascii().is_empty() {
         return Ok(Step::StartRecording);
     }
-    // serde would take an array for an object whose names are left out.
-    if !body.trim_ascii_start().starts_with(b"{") {
-        return Err(wrong("body", "must be a JSON object"));
-    }
+    crate::face::must_be_object(body)?;
     let body: Body = serde_json::from_slice(body)
         .map_err(|error| wrong("body", &format!("is not understood: {error}")))?;
     match body.action.as_deref() {
@@ -32,12 +44,6 @@ pub fn parse_recording(body: &[u8]) -> Result<Step, Refusal> {
 
 /// 201 once it begins, or goes on; 200 once it rests.
 pub fn recording(record: &CallRecord, step: &Step) -> StoredResponse {
-    #[derive(Serialize)]
-    struct Shown {
-        id: String,
-        call_id: String,
-        status: &'static str,
-    }
     let (status, word) = match step {
         Step::StartRecording => (201, "recording"),
         _ => (200, "stopped"),

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use crate::model::{
     CallId, DIGITS_MAX, PhoneNumber, Refusal, SPOKEN_BYTES_MAX, Side, Sound, Step, StoredResponse,
@@ -27,16 +28,20 @@ impl From<Step> for Control {
     }
 }
 
+/// What is said.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = native::Say)]
+#[serde(deny_unknown_fields)]
+pub struct Say {
+    #[schema(required, nullable = false, pattern = r"\S")]
+    text: Option<String>,
+    #[serde(default)]
+    interrupt: bool,
+}
+
 /// `{"text":"…","interrupt":false}`
 pub fn say(body: &[u8]) -> Result<Control, Refusal> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Body {
-        text: Option<String>,
-        #[serde(default)]
-        interrupt: bool,
-    }
-    let Body { text, interrupt } = read(body)?;
+    let Say { text, interrupt } = read(body)?;
     let text = text.ok_or(Refusal::MissingField("text"))?;
     let spoken = text.trim();
     if spoken.is_empty() {
@@ -48,17 +53,20 @@ pub fn say(body: &[u8]) -> Result<Control, Refusal> {
     Ok(Control { step: Step::Say(spoken.into()), interrupt })
 }
 
+/// What is played: one of both.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = native::Play)]
+#[serde(deny_unknown_fields)]
+pub struct Play {
+    url: Option<String>,
+    audio: Option<String>,
+    #[serde(default)]
+    interrupt: bool,
+}
+
 /// `{"url":"https://…"}` or `{"audio":"<a WAV file in Base64>"}`, and `"interrupt"`.
 pub fn play(body: &[u8]) -> Result<Control, Refusal> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Body {
-        url: Option<String>,
-        audio: Option<String>,
-        #[serde(default)]
-        interrupt: bool,
-    }
-    let Body { url, audio, interrupt } = read(body)?;
+    let Play { url, audio, interrupt } = read(body)?;
     let sound = match (url, audio) {
         (Some(_), Some(_)) => return Err(wrong("audio", "goes without `url`")),
         (None, None) => return Err(Refusal::MissingField("url")),
@@ -77,14 +85,18 @@ pub fn play(body: &[u8]) -> Result<Control, Refusal> {
     Ok(Control { step: Step::Play(sound), interrupt })
 }
 
+/// What is keyed.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = native::Digits)]
+#[serde(deny_unknown_fields)]
+pub struct Digits {
+    #[schema(required, nullable = false, pattern = "^[0-9*#A-Da-d,wW]+$")]
+    digits: Option<String>,
+}
+
 /// `{"digits":"12#"}`
 pub fn dtmf(body: &[u8]) -> Result<Control, Refusal> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Body {
-        digits: Option<String>,
-    }
-    let digits = read::<Body>(body)?.digits.ok_or(Refusal::MissingField("digits"))?;
+    let digits = read::<Digits>(body)?.digits.ok_or(Refusal::MissingField("digits"))?;
     let is_key =
         |byte: u8| matches!(byte.to_ascii_uppercase(), b'0'..=b'9' | b'*' | b'#' | b'A'..=b'D' | b',' | b'W');
     if digits.is_empty() || digits.len() > DIGITS_MAX || !digits.bytes().all(is_key) {
@@ -103,37 +115,48 @@ pub fn unmute(body: &[u8]) -> Result<Control, Refusal> {
     side(body).map(|side| Step::Unmute(side).into())
 }
 
+/// Who is not heard any more, or is again.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = native::Muted)]
+#[serde(deny_unknown_fields)]
+pub struct Muted {
+    #[schema(pattern = "^(agent|callee)$")]
+    side: Option<String>,
+}
+
 fn side(body: &[u8]) -> Result<Side, Refusal> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Body {
-        side: Option<String>,
-    }
-    match read_or_nothing::<Body>(body)?.and_then(|body| body.side).as_deref() {
+    match read_or_nothing::<Muted>(body)?.and_then(|body| body.side).as_deref() {
         None | Some("agent") => Ok(Side::Agent),
         Some("callee") => Ok(Side::Callee),
         Some(_) => Err(wrong("side", "must be agent or callee")),
     }
 }
 
+/// Where to.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = native::Transfer)]
+#[serde(deny_unknown_fields)]
+pub struct Transfer {
+    #[schema(required, nullable = false, pattern = r"^\+[1-9][0-9]{1,14}$")]
+    to: Option<String>,
+}
+
 /// `{"to":"+15551230002"}`
 pub fn transfer(body: &[u8]) -> Result<Control, Refusal> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Body {
-        to: Option<String>,
-    }
-    let to = read::<Body>(body)?.to.ok_or(Refusal::MissingField("to"))?;
+    let to = read::<Transfer>(body)?.to.ok_or(Refusal::MissingField("to"))?;
     let to: PhoneNumber = to.parse().map_err(|_| Refusal::InvalidPhone { field: "to" })?;
     Ok(Step::Transfer(to).into())
 }
 
+/// There is nothing to say.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = native::Nothing)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
 /// What has nothing more to say: an empty body, or an empty object.
 pub fn plain(step: Step, body: &[u8]) -> Result<Control, Refusal> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Body {}
-    read_or_nothing::<Body>(body)?;
+    read_or_nothing::<Nothing>(body)?;
     Ok(step.into())
 }
 
@@ -147,10 +170,7 @@ fn read_or_nothing<T: DeserializeOwned>(body: &[u8]) -> Result<Option<T>, Refusa
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    // serde would take an array for an object whose names are left out.
-    if !body.trim_ascii_start().starts_with(b"{") {
-        return Err(wrong("body", "must be a JSON object"));
-    }
+    crate::face::must_be_object(body)?;
     serde_json::from_slice(body).map_err(|error| wrong("body", format!("is not understood: {error}")))
 }
 

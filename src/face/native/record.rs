@@ -3,13 +3,15 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use crate::model::{
     Attempt, CallRecord, CallState, Disposition, EventKind, MediaCounters, Micros, Timestamp, WebhookTarget,
 };
 
 /// The whole record. `base` is the scheme and host that the client used; empty leaves the recording's path alone.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = native::Call)]
 pub struct Call<'a> {
     id: u64,
     call_id: String,
@@ -37,13 +39,15 @@ pub struct Call<'a> {
     media: Option<&'a MediaCounters>,
     cost: Cost,
     recording: Recording<'a>,
+    #[schema(value_type = Option<Object>)]
     metadata: Option<&'a RawValue>,
     unknown_variables: &'a [String],
     webhook: Option<String>,
     webhook_endpoints: Vec<u64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = native::CallSip)]
 struct Sip<'a> {
     trunk: &'a str,
     call_id: &'a str,
@@ -56,20 +60,24 @@ struct Sip<'a> {
     attempts: &'a [Attempt],
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = native::CallVerdict)]
 struct Verdict<'a> {
     class: &'a str,
     reason: Option<&'a str>,
+    #[schema(value_type = Option<Object>)]
     evidence: Option<&'a RawValue>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = native::CallCost)]
 struct Cost {
     held_micros: Option<Micros>,
     charged_micros: Option<Micros>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = native::CallRecording)]
 struct Recording<'a> {
     url: Option<String>,
     error: Option<&'a str>,
@@ -137,13 +145,16 @@ pub fn call(record: &CallRecord, base: &str) -> String {
     json_of(&Call::of(record, base))
 }
 
+/// A page of calls.
+#[derive(Serialize, ToSchema)]
+#[schema(as = native::CallPage)]
+pub struct Page<'a> {
+    data: Vec<Call<'a>>,
+    next_cursor: Option<String>,
+}
+
 /// A page of calls, and the cursor of the next one if there may be one.
 pub fn calls(records: &[CallRecord], next: Option<String>, base: &str) -> String {
-    #[derive(Serialize)]
-    struct Page<'a> {
-        data: Vec<Call<'a>>,
-        next_cursor: Option<String>,
-    }
     let data = records.iter().map(|record| Call::of(record, base)).collect();
     json_of(&Page { data, next_cursor: next })
 }

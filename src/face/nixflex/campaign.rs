@@ -2,6 +2,7 @@
 //! a launch; the reads are ours.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::json;
 use super::record::end;
@@ -17,23 +18,26 @@ const CAMPAIGNS_MAX: u32 = 100;
 /// Recipients a page at most.
 const RECIPIENTS_MAX: u32 = 1_000;
 
+/// The answer to a new campaign.
+#[derive(Serialize, ToSchema)]
+#[schema(as = nixflex::CampaignCreated)]
+pub struct Created<'a> {
+    campaign_id: String,
+    status: &'static str,
+    valid_count: u64,
+    invalid_count: usize,
+    invalid: &'a [InvalidRecipient],
+    /// Only for who asked that nobody be called twice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duplicate_count: Option<u64>,
+}
+
 /// The answer to a new campaign: 201, as seed 001 shows it.
 pub fn campaign_created(
     campaign: &Campaign,
     invalid: &[InvalidRecipient],
     duplicates: Option<u64>,
 ) -> StoredResponse {
-    #[derive(Serialize)]
-    struct Created<'a> {
-        campaign_id: String,
-        status: &'static str,
-        valid_count: u64,
-        invalid_count: usize,
-        invalid: &'a [InvalidRecipient],
-        /// Only for who asked that nobody be called twice.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        duplicate_count: Option<u64>,
-    }
     let created = Created {
         campaign_id: campaign.id.to_string(),
         status: campaign.status.as_str(),
@@ -45,15 +49,18 @@ pub fn campaign_created(
     StoredResponse { status: 201, body: json(&created) }
 }
 
+/// How a campaign stands.
+#[derive(Serialize, ToSchema)]
+#[schema(as = nixflex::CampaignStanding)]
+pub struct Standing {
+    campaign_id: String,
+    status: &'static str,
+    recipients_count: u64,
+    queued_count: u64,
+}
+
 /// The answer to an order: launch, pause, resume, cancel.
 pub fn campaign_standing(campaign: &Campaign) -> String {
-    #[derive(Serialize)]
-    struct Standing {
-        campaign_id: String,
-        status: &'static str,
-        recipients_count: u64,
-        queued_count: u64,
-    }
     json(&Standing {
         campaign_id: campaign.id.to_string(),
         status: campaign.status.as_str(),
@@ -62,41 +69,54 @@ pub fn campaign_standing(campaign: &Campaign) -> String {
     })
 }
 
+/// One campaign.
+#[derive(Serialize, ToSchema)]
+#[schema(as = nixflex::Campaign)]
+pub struct Report<'a> {
+    #[serde(flatten)]
+    full: Full<'a>,
+    single_calls_count: u64,
+}
+
 /// One campaign: `GET /v1/calls/batch/{id}`. `single_calls` named it without being its own.
 pub fn campaign(campaign: &Campaign, single_calls: u64) -> String {
-    #[derive(Serialize)]
-    struct Report<'a> {
-        #[serde(flatten)]
-        full: Full<'a>,
-        single_calls_count: u64,
-    }
     json(&Report { full: Full::of(campaign), single_calls_count: single_calls })
+}
+
+/// A page of campaigns.
+#[derive(Serialize, ToSchema)]
+#[schema(as = nixflex::CampaignPage)]
+pub struct Page<'a> {
+    campaigns: Vec<Full<'a>>,
+    count: u64,
+    limit: u32,
+    offset: u64,
 }
 
 /// A page of campaigns: `GET /v1/calls/batch`.
 pub fn campaigns(campaigns: &[Campaign], count: u64, list: &CampaignList) -> String {
-    #[derive(Serialize)]
-    struct Page<'a> {
-        campaigns: Vec<Full<'a>>,
-        count: u64,
-        limit: u32,
-        offset: u64,
-    }
     let campaigns = campaigns.iter().map(Full::of).collect();
     json(&Page { campaigns, count, limit: list.limit, offset: list.offset })
 }
 
+/// A page of recipients.
+#[derive(Serialize, ToSchema)]
+#[schema(as = nixflex::RecipientPage)]
+pub struct RecipientPage<'a> {
+    recipients: Vec<Row<'a>>,
+    limit: u32,
+    next_cursor: Option<String>,
+}
+
 /// A page of recipients: `GET /v1/calls/batch/{id}/recipients`.
 pub fn recipients(recipients: &[Recipient], list: &RecipientList) -> String {
-    #[derive(Serialize)]
-    struct Page<'a> {
-        recipients: Vec<Row<'a>>,
-        limit: u32,
-        next_cursor: Option<String>,
-    }
     let is_full = recipients.len() == list.limit as usize;
     let last = recipients.last().filter(|_| is_full).map(|last| last.position.to_string());
-    json(&Page { recipients: recipients.iter().map(Row::of).collect(), limit: list.limit, next_cursor: last })
+    json(&RecipientPage {
+        recipients: recipients.iter().map(Row::of).collect(),
+        limit: list.limit,
+        next_cursor: last,
+    })
 }
 
 /// A cancelled campaign calls nobody more, though its recipients may not all have been told so yet.
@@ -104,18 +124,25 @@ fn queued(campaign: &Campaign) -> u64 {
     if campaign.status == CampaignStatus::Cancelled { 0 } else { campaign.counts.pending }
 }
 
-#[derive(Serialize)]
-struct Full<'a> {
+/// A campaign as reads show it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = nixflex::CampaignRow)]
+pub struct Full<'a> {
     campaign_id: String,
+    #[schema(required)]
     name: Option<&'a str>,
     agent_id: String,
     from_number: &'a str,
     status: &'static str,
     /// Why it failed.
+    #[schema(required)]
     status_reason: Option<&'a str>,
     timezone: &'a str,
+    #[schema(required)]
     window_start_minutes: Option<u16>,
+    #[schema(required)]
     window_end_minutes: Option<u16>,
+    #[schema(required)]
     window_days: Option<Vec<&'static str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry: Option<RetryShown>,
@@ -123,7 +150,9 @@ struct Full<'a> {
     pause_after_failures: Option<u32>,
     due_at: Timestamp,
     created_at: Timestamp,
+    #[schema(required)]
     launched_at: Option<Timestamp>,
+    #[schema(required)]
     ended_at: Option<Timestamp>,
     recipients_count: u64,
     invalid_count: u64,
@@ -169,8 +198,10 @@ impl<'a> Full<'a> {
     }
 }
 
-#[derive(Serialize)]
-struct RetryShown {
+/// When somebody is called again.
+#[derive(Serialize, ToSchema)]
+#[schema(as = nixflex::CampaignRetry)]
+pub struct RetryShown {
     max_attempts: u32,
     wait_seconds: u64,
     on: Vec<&'static str>,
@@ -186,8 +217,10 @@ impl RetryShown {
     }
 }
 
-#[derive(Serialize)]
-struct Row<'a> {
+/// A recipient as reads show it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = nixflex::CampaignRecipient)]
+pub struct Row<'a> {
     position: u32,
     phone: &'a str,
     status: &'static str,

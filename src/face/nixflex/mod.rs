@@ -8,6 +8,7 @@ mod persistence;
 mod record;
 mod request;
 pub mod resource;
+pub(crate) mod schema;
 
 pub use batch::{Batch, parse_batch};
 pub use campaign::{

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::json;
 use crate::model::{CallRecord, CallState, Disposition, Micros, Timestamp};
@@ -25,22 +26,28 @@ pub fn call(record: &CallRecord, base: &str) -> String {
     })
 }
 
+/// A page of calls.
+#[derive(Serialize, ToSchema)]
+#[schema(as = nixflex::CallPage)]
+pub struct Page<'a> {
+    calls: Vec<Brief<'a>>,
+    count: u64,
+    limit: u32,
+    offset: u64,
+}
+
 /// A page of calls: `GET /v1/calls`.
 pub fn calls(records: &[CallRecord], count: u64, limit: u32, offset: u64) -> String {
-    #[derive(Serialize)]
-    struct Page<'a> {
-        calls: Vec<Brief<'a>>,
-        count: u64,
-        limit: u32,
-        offset: u64,
-    }
     json(&Page { calls: records.iter().map(Brief::of).collect(), count, limit, offset })
 }
 
-#[derive(Serialize)]
-struct Full<'a> {
+/// One call.
+#[derive(Serialize, ToSchema)]
+#[schema(as = nixflex::Call)]
+pub struct Full<'a> {
     #[serde(flatten)]
     brief: Brief<'a>,
+    #[schema(value_type = Vec<Object>)]
     transcript: [(); 0],
     recording_url: Option<String>,
     cost_usd: Option<f64>,
@@ -48,13 +55,16 @@ struct Full<'a> {
     /// From here on ours: who answered, why the detector says so, and what the trunk said.
     answered_by: Option<&'a str>,
     verdict_reason: Option<&'a str>,
+    #[schema(value_type = Option<Object>)]
     verdict: Option<&'a RawValue>,
     dead_air_ms: Option<u64>,
     sip_status: Option<u16>,
 }
 
-#[derive(Serialize)]
-struct Brief<'a> {
+/// A call in a list.
+#[derive(Serialize, ToSchema)]
+#[schema(as = nixflex::CallBrief)]
+pub struct Brief<'a> {
     call_id: String,
     agent_id: String,
     direction: &'static str,
@@ -68,6 +78,7 @@ struct Brief<'a> {
     duration_seconds: Option<u64>,
     voicemail_detected: bool,
     campaign_id: Option<&'a str>,
+    #[schema(value_type = Option<Object>)]
     metadata: Option<&'a RawValue>,
 }
 

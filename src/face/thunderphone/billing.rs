@@ -46,7 +46,7 @@ pub fn parse_settings(body: &[u8], now: Option<AutoReload>) -> Result<Option<Opt
     #[derive(Deserialize)]
     struct Body<'a> {
         #[serde(borrow)]
-        auto_reload: Option<Reload<'a>>,
+        auto_reload: Option<&'a RawValue>,
     }
     #[derive(Deserialize)]
     struct Reload<'a> {
@@ -57,12 +57,16 @@ pub fn parse_settings(body: &[u8], now: Option<AutoReload>) -> Result<Option<Opt
         amount: Option<&'a RawValue>,
     }
     let body: Body<'_> = parse(body)?;
-    let Some(asked) = body.auto_reload else { return Ok(None) };
-    if !asked.enabled.unwrap_or(now.is_some() || asked.amount.is_some()) {
+    let Some(asked) = body.auto_reload.filter(|raw| raw.get() != "null") else { return Ok(None) };
+    let asked: Reload<'_> = parse(asked.get().as_bytes())?;
+    // What is no amount is refused, also by who switches the reload off.
+    let threshold = optional_amount("threshold", asked.threshold)?;
+    let amount = optional_amount("amount", asked.amount)?;
+    if !asked.enabled.unwrap_or(now.is_some() || amount.is_some()) {
         return Ok(Some(None));
     }
-    let threshold = optional_amount("threshold", asked.threshold)?.or(now.map(|now| now.threshold));
-    let amount = optional_amount("amount", asked.amount)?.or(now.map(|now| now.amount));
+    let threshold = threshold.or(now.map(|now| now.threshold));
+    let amount = amount.or(now.map(|now| now.amount));
     let threshold = threshold.ok_or(Refusal::MissingField("threshold"))?;
     let amount = amount.ok_or(Refusal::MissingField("amount"))?;
     if !amount.is_positive() {
@@ -199,6 +203,7 @@ mod tests {
             Err(Refusal::MissingField("threshold"))
         );
         assert!(parse(r#"{"auto_reload":{"enabled":true,"threshold":1,"amount":0}}"#, None).is_err());
+        assert!(parse(r#"{"auto_reload":{"enabled":false,"amount":"much"}}"#, now).is_err());
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod incoming;
 mod record;
 mod request;
 pub mod resource;
+pub(crate) mod schema;
 mod test_call;
 
 pub use error::error;

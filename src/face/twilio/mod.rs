@@ -4,6 +4,7 @@ mod error;
 mod event;
 mod record;
 mod request;
+pub(crate) mod schema;
 mod twiml;
 mod xml;
 

@@ -3,6 +3,7 @@
 mod error;
 mod record;
 mod request;
+pub(crate) mod schema;
 
 pub use error::error;
 pub use record::{call, calls, event};

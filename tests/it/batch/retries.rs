@@ -3,7 +3,7 @@
 use serde_json::json;
 use trunkline::simulator::Persona;
 
-use super::{body, make, numbers, order, post, recipients, until};
+use super::{body, make, numbers, order, post, read, recipients, until};
 use crate::callees::ring;
 use crate::switch::{Setup, eventually};
 
@@ -39,8 +39,11 @@ fn over_a_crash_nobody_is_called_more_often_than_was_asked() {
     let (mut switch, callees) = ring(Setup::new().trunk("channels = 4"));
     let phones = numbers(Persona::Busy, 12);
     let path = make(&switch, &phones, json!({ "retry": { "max_attempts": 2, "wait_seconds": 1 } }));
-    for rung in [8, 16] {
-        eventually("it dials", || (callees.rung() >= rung).then_some(()));
+    for more in [8, 4] {
+        let rung = callees.rung() + more;
+        // Whose end was not on disk when it was killed is not called again: there may be nobody left.
+        let is_done = || read(&switch, &path)["status"] == "completed";
+        eventually("it dials", || (callees.rung() >= rung || is_done()).then_some(()));
         switch.kill();
         switch.restart();
     }
@@ -70,11 +73,9 @@ fn a_trunk_that_fails_pauses_the_campaign_and_it_goes_on_when_told() {
     // Nobody answers at the trunk any more: the calls come to nothing.
     let path = make(&switch, &phones, json!({ "pause_after_failures": 2 }));
     let paused = until(&switch, &path, "paused");
-    assert_eq!(
-        (&paused["status_reason"], &paused["unanswered_count"]),
-        (&json!("breaker"), &json!(2)),
-        "{paused}"
-    );
+    // Whoever was claimed before the second failure was written down is still called.
+    let unanswered = paused["unanswered_count"].as_u64().expect("a count");
+    assert!(paused["status_reason"] == "breaker" && (2..6).contains(&unanswered), "{paused}");
     let _callees = crate::callees::Callees::at(&switch.place);
     assert_eq!(order(&switch, &path, "resume").status, 200);
     assert_eq!(until(&switch, &path, "completed")["unanswered_count"], 6);

@@ -1,0 +1,158 @@
+//! Forms and answers as Twilio's clients write and read them, for the API's description.
+#![expect(
+    dead_code,
+    reason = "these types are described, not built: forms are read field by field and shown as JSON"
+)]
+
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// `POST …/Calls.json`
+#[derive(ToSchema)]
+#[schema(as = twilio::CallRequest)]
+#[serde(rename_all = "PascalCase")]
+pub struct CallRequest {
+    /// Whom to call, in E.164.
+    #[schema(pattern = r"^\+[1-9][0-9]{1,14}$")]
+    to: String,
+    /// One of the tenant's numbers.
+    #[schema(pattern = r"^\+[1-9][0-9]{1,14}$")]
+    from: String,
+    /// What is done once somebody answers: this document, or that behind `Url`.
+    twiml: Option<String>,
+    /// An http(s) URL of at most 2048 bytes. Not looked at beside `Twiml`.
+    url: Option<String>,
+    #[schema(pattern = "^([Pp][Oo][Ss][Tt])?$")]
+    method: Option<String>,
+    record: Option<Flag>,
+    machine_detection: Option<MachineDetection>,
+    /// Seconds of ringing.
+    #[schema(minimum = 1, maximum = 600)]
+    timeout: Option<u32>,
+    /// Seconds of talking.
+    #[schema(minimum = 1, maximum = 14400)]
+    time_limit: Option<u32>,
+    /// Where the call's events go.
+    #[schema(max_length = 2048, pattern = "^(https?://[a-z0-9]|$)")]
+    status_callback: Option<String>,
+    status_callback_event: Option<CallbackEvent>,
+    #[schema(pattern = "^([Pp][Oo][Ss][Tt])?$")]
+    status_callback_method: Option<String>,
+}
+
+#[derive(ToSchema)]
+#[schema(as = twilio::Flag)]
+#[serde(rename_all = "lowercase")]
+pub enum Flag {
+    True,
+    False,
+}
+
+#[derive(ToSchema)]
+#[schema(as = twilio::MachineDetection)]
+pub enum MachineDetection {
+    Enable,
+    DetectMessageEnd,
+    #[serde(rename = "none")]
+    None,
+}
+
+#[derive(ToSchema)]
+#[schema(as = twilio::CallbackEvent)]
+#[serde(rename_all = "lowercase")]
+pub enum CallbackEvent {
+    Initiated,
+    Ringing,
+    Answered,
+    Completed,
+}
+
+/// `POST …/Calls/{sid}.json`
+#[derive(ToSchema)]
+#[schema(as = twilio::CallChange)]
+#[serde(rename_all = "PascalCase")]
+pub struct CallChange {
+    /// How it is to end.
+    status: Option<CallChangeStatus>,
+    /// Or the document that it goes on with: an http(s) URL of at most 2048 bytes. Not looked at beside `Status`, nor is `Method`.
+    url: Option<String>,
+    method: Option<String>,
+}
+
+#[derive(ToSchema)]
+#[schema(as = twilio::CallChangeStatus)]
+#[serde(rename_all = "lowercase")]
+pub enum CallChangeStatus {
+    /// Hang up.
+    Completed,
+    /// Hang up if nobody answered yet.
+    Canceled,
+}
+
+/// A call resource.
+#[derive(ToSchema)]
+#[schema(as = twilio::Call)]
+pub struct Call {
+    #[schema(pattern = "^CA[0-9a-f]{32}$")]
+    sid: String,
+    account_sid: String,
+    api_version: String,
+    to: String,
+    to_formatted: String,
+    from: String,
+    from_formatted: String,
+    status: Status,
+    direction: String,
+    /// RFC 2822.
+    date_created: String,
+    date_updated: String,
+    start_time: Option<String>,
+    end_time: Option<String>,
+    duration: Option<String>,
+    answered_by: Option<String>,
+    price: Option<String>,
+    price_unit: String,
+    parent_call_sid: Option<String>,
+    phone_number_sid: String,
+    forwarded_from: Option<String>,
+    caller_name: Option<String>,
+    group_sid: Option<String>,
+    queue_time: String,
+    trunk_sid: String,
+    annotation: Option<String>,
+    uri: String,
+    #[schema(value_type = Object)]
+    subresource_uris: Value,
+}
+
+#[derive(ToSchema)]
+#[schema(as = twilio::Status)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    Queued,
+    Ringing,
+    InProgress,
+    Canceled,
+    Completed,
+    Busy,
+    NoAnswer,
+    Failed,
+}
+
+/// A page of calls.
+#[derive(ToSchema)]
+#[schema(as = twilio::CallPage)]
+pub struct CallPage {
+    calls: Vec<Call>,
+}
+
+/// Every problem.
+#[derive(ToSchema)]
+#[schema(as = twilio::Error)]
+pub struct Error {
+    /// Of Twilio's dictionary.
+    code: u32,
+    message: String,
+    more_info: String,
+    status: u16,
+}
