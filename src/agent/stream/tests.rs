@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, 
 use tokio_tungstenite::tungstenite::http::{HeaderMap, StatusCode};
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 use trunkline_media::Seat;
-use trunkline_media::port::{Frame, pair};
+use trunkline_media::port::{Frame, Pace, pair};
 
 use super::*;
 use crate::egress::{Egress, Policy};
@@ -43,7 +43,7 @@ impl Side {
     }
 
     fn open_by(spec: Spec, egress: &Egress) -> Self {
-        let (port, seat) = pair();
+        let (port, seat) = pair(Pace::Queued);
         let (told, events) = mpsc::channel(16);
         let sink = move |event| told.try_send(event).map_err(|error| error.into_inner());
         let handle = super::open(spec, egress, port, Box::new(sink)).expect("it can be");

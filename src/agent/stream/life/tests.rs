@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use trunkline_media::port::{Frame, pair};
+use trunkline_media::port::{Frame, Pace, pair};
 use trunkline_media::{Rate, Seat};
 
 use super::super::backlog::FULL;
@@ -23,7 +23,7 @@ struct Stage {
 
 impl Stage {
     fn new(dialect: Dialect, encoding: Option<Encoding>) -> Self {
-        let (port, seat) = pair();
+        let (port, seat) = pair(Pace::Queued);
         let stream = if dialect == Dialect::Twilio { "MZ1".into() } else { dialect.stream_id(7) };
         let spec = Spec {
             url: "wss://bot.example/".parse().expect("a URL"),
@@ -333,7 +333,7 @@ fn a_call_that_is_over_tells_its_bot() {
     assert_eq!(stage.why(), Some(Why::CallOver));
 
     let mut stage = Stage::twilio();
-    let (_, seat) = pair();
+    let (_, seat) = pair(Pace::Queued);
     drop(std::mem::replace(&mut stage.seat, seat));
     stage.tick();
     assert_eq!((stage.why(), &stage.sent()[0]["event"]), (Some(Why::CallOver), &json!("stop")));

@@ -108,7 +108,7 @@ async fn a_bot_that_closes_with_a_fault_ends_the_stream_with_its_code() {
 #[tokio::test]
 async fn a_call_that_has_no_room_for_the_end_hears_of_it_later() {
     let (listener, url) = listener("ws").await;
-    let (port, _seat) = pair();
+    let (port, _seat) = pair(Pace::Queued);
     let (told, mut events) = mpsc::channel(1);
     let sink = move |event| told.try_send(event).map_err(|error| error.into_inner());
     let handle =
