@@ -1,5 +1,6 @@
-//! Who talks to the callee. Today that is the script agent; bots, models and people join here.
+//! Who talks to the callee: the script agent, and people. Bots and models join here.
 
+pub mod desk;
 mod script;
 
 pub use script::{Act, Script};
