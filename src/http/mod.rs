@@ -16,6 +16,8 @@ mod limits;
 mod objects;
 mod observe;
 mod originate;
+#[cfg(feature = "browser")]
+pub mod people;
 mod place;
 mod recording;
 mod routes;
