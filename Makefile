@@ -1,7 +1,9 @@
 # What a developer types. Everything here also works by hand; CI runs `make test`.
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
-PACKAGES := sip-tester postgresql prometheus flite kamailio kamailio-tls-modules baresip-core cmake
+PACKAGES := sip-tester postgresql prometheus flite kamailio kamailio-tls-modules baresip-core cmake chromium python3-venv
+# Peers that come from PyPI, at the versions in their requirements.
+PEERS := target/peers/browser
 
 .PHONY: demo test deps check unit bench dist
 
@@ -12,11 +14,14 @@ demo:
 # Everything that must hold before a commit lands: installs what it needs, checks, builds, tests.
 test: deps check unit
 
-# sipp, a PostgreSQL server, promtool, a speech synthesiser, and kamailio and baresip as other people's SIP stacks, from the
-# distribution's packages; cmake builds libopus for the feature `opus`.
+# sipp, a PostgreSQL server, promtool, a speech synthesiser, kamailio and baresip as other people's SIP stacks, and Chromium as a
+# person's browser, from the distribution's packages; cmake builds libopus for the feature `opus`. aiortc, other people's WebRTC
+# stack, and what drives Chromium come from PyPI.
 deps:
 	@missing=""; for package in $(PACKAGES); do dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
 	if [ -n "$$missing" ]; then $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends $$missing; fi
+	@cmp -s tests/it/browser/requirements.txt $(PEERS)/requirements.txt || { rm -rf $(PEERS) && python3 -m venv $(PEERS) && \
+	$(PEERS)/bin/pip install -q -r tests/it/browser/requirements.txt && cp tests/it/browser/requirements.txt $(PEERS)/; }
 
 check:
 	cargo fmt --all --check

@@ -2,6 +2,8 @@
 
 mod batch;
 mod billing;
+#[cfg(feature = "browser")]
+mod browser;
 mod callees;
 mod calls_outbound;
 mod calls_read;
