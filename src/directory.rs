@@ -172,13 +172,15 @@ impl Snapshot {
         self.endpoints.iter().filter(move |endpoint| endpoint.tenant == tenant)
     }
 
-    /// What signs for this id: a key, or one of the receivers, which signs as a key that nobody can ask with.
-    pub fn signer(&self, id: KeyId) -> Option<Arc<Key>> {
+    /// What signs for this id: a key, or one of the enabled receivers, which signs as a key that nobody can ask with, and where
+    /// that receiver is now.
+    pub fn signer(&self, id: KeyId) -> Option<(Arc<Key>, Option<String>)> {
         if let Some(key) = self.key_by_id(id) {
-            return Some(Arc::clone(key));
+            return Some((Arc::clone(key), None));
         }
-        let endpoint = self.endpoints.iter().find(|endpoint| endpoint.id.0 == id.0)?;
-        Some(Arc::new(Key {
+        let endpoint =
+            self.endpoints.iter().find(|endpoint| endpoint.id.0 == id.0).filter(|found| found.enabled)?;
+        let key = Arc::new(Key {
             id,
             tenant: endpoint.tenant,
             face: Face::ThunderPhone,
@@ -190,23 +192,26 @@ impl Snapshot {
             reads_per_minute: None,
             writes_per_minute: None,
             spend: SpendControl::default(),
-        }))
+        });
+        Some((key, Some(endpoint.url.clone())))
     }
 
-    /// Where the events of a call go that names no receiver of its own: its tenant's oldest endpoint that wants any of them.
-    pub fn endpoint_for(&self, key: &Key) -> Option<WebhookTarget> {
-        self.endpoints(key.tenant).filter(|endpoint| endpoint.enabled).find_map(|endpoint| {
+    /// Which of its tenant's endpoints a call's events go to beside its own receiver: all that are enabled and want any of those
+    /// that this face documents.
+    pub fn endpoints_for(&self, tenant: TenantId, face: Face) -> Vec<WebhookTarget> {
+        let target = |endpoint: &Arc<WebhookEndpoint>| {
             let wants = |kind: EventKind| {
                 endpoint.events.is_empty() || endpoint.events.iter().any(|word| kind.is_called(word))
             };
-            let events: EventSet = key.face.events().iter().copied().filter(|kind| wants(*kind)).collect();
+            let events: EventSet = face.events().iter().copied().filter(|kind| wants(*kind)).collect();
             (events != EventSet::default()).then(|| WebhookTarget {
                 url: endpoint.url.clone(),
-                face: key.face,
+                face,
                 key: KeyId(endpoint.id.0),
                 events,
             })
-        })
+        };
+        self.endpoints(tenant).filter(|endpoint| endpoint.enabled).filter_map(target).collect()
     }
 
     /// A tenant's objects of a kind: the file's first, then the store's by age.
@@ -288,6 +293,16 @@ impl Snapshot {
     pub fn outbound_numbers(&self, agent: AgentId) -> usize {
         let numbers = self.agents.get(&agent).map_or(&[][..], |listed| &listed.numbers);
         numbers.iter().filter(|number| number.outbound).count()
+    }
+
+    /// Who is to be asked who answers a call to this number, if anybody wants to be. The words are one vendor's: a number whose
+    /// events take another's is nobody's business here.
+    pub fn asked_for(&self, number: &Number) -> Option<&WebhookEndpoint> {
+        if number.face.is_some_and(|face| face != Face::ThunderPhone) {
+            return None;
+        }
+        let mut enabled = self.endpoints(number.tenant).filter(|endpoint| endpoint.enabled);
+        enabled.find(|endpoint| endpoint.is_asked_who_answers()).map(|endpoint| &**endpoint)
     }
 
     /// Who answers a call to `called`, which may have come by any of these trunks: by the number's own trunk, if it is among them.

@@ -1,8 +1,9 @@
-//! The only way out by HTTP. Requests go to public addresses, and to those that the configuration allows, nowhere else:
+//! The only way out by HTTP or WebSocket. Requests and connections go to public addresses, and to those that the configuration allows, nowhere else:
 //! a tenant's URL must not reach what stands beside the switch. Addresses are checked where the connection is made, so a
 //! name that changes its mind between check and use gains nothing.
 #![expect(clippy::disallowed_methods, reason = "a shell: a date in an answer is read against the clock")]
 
+mod dial;
 mod guard;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use ipnet::IpNet;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use url::{Host, Url};
 
+pub use dial::Connection;
 use guard::Guard;
 
 /// Where requests may go.
@@ -29,6 +31,7 @@ pub struct Policy {
 pub struct Egress {
     client: reqwest::Client,
     guard: Arc<Guard>,
+    tls: Arc<rustls::ClientConfig>,
     allow_http: bool,
 }
 
@@ -44,6 +47,12 @@ pub enum EgressError {
     /// No answer within the deadline.
     #[error("no answer within {0:?}")]
     Timeout(Duration),
+    /// The answer is longer than is read.
+    #[error("the answer is longer than {bytes_max} bytes")]
+    TooLong {
+        /// What is read, in bytes.
+        bytes_max: usize,
+    },
     /// The connection failed.
     #[error("{0}")]
     Connection(String),
@@ -87,7 +96,7 @@ impl Egress {
             .pool_max_idle_per_host(IDLE_MAX)
             .build()
             .map_err(|error| EgressError::Client(chain(&error)))?;
-        Ok(Egress { client, guard, allow_http: policy.allow_http })
+        Ok(Egress { client, guard, tls: dial::tls()?, allow_http: policy.allow_http })
     }
 
     /// May a request go there, as far as the URL itself tells? For validation when a URL is configured.
@@ -116,6 +125,14 @@ impl Egress {
         self.send(self.client.post(self.parse(url)?).timeout(timeout).body(body), headers).await
     }
 
+    /// Gets a file of at most so many bytes; a longer one is no answer.
+    pub async fn fetch(&self, timeout: Duration, url: &str, bytes_max: usize) -> Result<Answer, EgressError> {
+        let request = self.client.get(self.parse(url)?).timeout(timeout);
+        // One byte more tells a file that just fits from one that does not.
+        let answer = self.send_for(request, &[], bytes_max + 1).await?;
+        if answer.body.len() > bytes_max { Err(EgressError::TooLong { bytes_max }) } else { Ok(answer) }
+    }
+
     /// Sends a GET; headers are names and values.
     pub async fn get(&self, url: &str, headers: &[(&'static str, String)]) -> Result<Answer, EgressError> {
         self.send(self.client.get(self.parse(url)?), headers).await
@@ -125,6 +142,15 @@ impl Egress {
         &self,
         request: reqwest::RequestBuilder,
         headers: &[(&'static str, String)],
+    ) -> Result<Answer, EgressError> {
+        self.send_for(request, headers, BODY_MAX).await
+    }
+
+    async fn send_for(
+        &self,
+        request: reqwest::RequestBuilder,
+        headers: &[(&'static str, String)],
+        bytes_max: usize,
     ) -> Result<Answer, EgressError> {
         let mut map = HeaderMap::with_capacity(headers.len());
         for (name, value) in headers {
@@ -137,9 +163,9 @@ impl Egress {
         let mut body = BytesMut::new();
         // What is over the bound is never read: dropping the response closes its connection.
         while let Some(chunk) = response.chunk().await.map_err(failure)? {
-            let room = BODY_MAX - body.len();
+            let room = bytes_max - body.len();
             body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-            if body.len() == BODY_MAX {
+            if body.len() == bytes_max {
                 break;
             }
         }

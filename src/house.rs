@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "a shell: it starts the tasks")]
 
 mod keeping;
+mod retention;
 
 use std::collections::BTreeSet;
 use std::fs::DirBuilder;
@@ -21,7 +22,10 @@ use trunkline_sip::{
 };
 
 use crate::admission::{Admission, Limits};
-use crate::call::{Board, Command, Driver, DriverParts, Events, Intents, Mailbox, Shard};
+use crate::agent::{self, Errand};
+use crate::call::{
+    self, Board, Command, Driver, DriverParts, ErrandOrder, Events, Intents, Mailbox, Shard, Speech,
+};
 use crate::campaign::{Campaigns, Runner};
 use crate::cashier::Cashier;
 use crate::config::{Config, Database};
@@ -29,14 +33,15 @@ use crate::dialer::{self, Dialer, DialerParts, Settings};
 use crate::directory::{Directory, Registry, RegistryParts};
 use crate::doctor::Practice;
 use crate::egress::{Egress, EgressError, Policy};
-use crate::http::{self, Api, Bounds, RateLimits, Readiness};
+use crate::face::link::Links;
+use crate::http::{self, Api, Bounds, RateLimits, Readiness, Streams};
 use crate::journal::{self, Journal};
 use crate::keyfile;
 use crate::metrics::{self, Metrics};
 use crate::model::{CallFact, Timestamp, numbering};
-use crate::store::{DatabaseTarget, Store, StoreError};
+use crate::store::{DatabaseTarget, Retention, Store, StoreError};
 use crate::tts::Tts;
-use crate::webhook::{self, Keys, Wake, Webhooks};
+use crate::webhook::{self, Asker, Keys, Wake, Webhooks};
 use keeping::{Keeping, doors};
 
 /// Why the house could not be built.
@@ -93,6 +98,8 @@ pub struct House {
     registry: Registry,
     /// The way out.
     egress: Egress,
+    /// Tells the webhooks' worker that there is work.
+    wake: Wake,
     tasks: Vec<(CancellationToken, JoinHandle<()>)>,
 }
 
@@ -117,7 +124,7 @@ impl House {
         let cashier = cashier(&config, &options, &store).await?;
         let journal_config =
             journal::Config { data_dir: config.data_dir.clone(), ..journal::Config::default() };
-        let journal = Journal::start(store.clone(), journal_config, wake);
+        let journal = Journal::start(store.clone(), journal_config, wake.clone());
         let tts = options.tts.unwrap_or_else(|| Tts::new(config.tts.command.clone()));
         let recordings = recordings(&config)?;
 
@@ -153,6 +160,7 @@ impl House {
             mailbox: mailbox.clone(),
             metrics: metrics.clone(),
             events: Arc::clone(&events),
+            asker: Asker::new(egress.clone()),
             settings: Settings {
                 recordings,
                 advertise: config.media.advertise,
@@ -173,6 +181,7 @@ impl House {
             tts: tts.clone(),
             events,
             intents: intents(&journal),
+            errands: errands(&egress, &journal),
             callers: dialer::callers(&dialer),
             board: board.clone(),
         });
@@ -190,6 +199,7 @@ impl House {
             admission,
             registry,
             egress,
+            wake,
             tasks: Vec::new(),
         };
         house.task(|stop| driver.run(stop));
@@ -208,6 +218,9 @@ impl House {
         if let Some(cashier) = house.cashier.clone() {
             house.task(|stop| cashier.run(stop));
         }
+        let retention = Retention { events: config.events.keep, deliveries: config.webhooks.keep };
+        let store = house.store.clone();
+        house.task(|stop| retention::run(store, retention, stop));
         let campaigns = house.campaigns(&metrics, options.ephemeral).await?;
         house.open_http(&config, metrics, campaigns).await?;
         Ok(house)
@@ -372,12 +385,15 @@ impl House {
             TcpListener::bind(listen).await.map_err(io_error(&format!("HTTP cannot listen on {listen}")))?;
         self.http = listener.local_addr().map_err(io_error("HTTP"))?;
         let (dialer, store) = (self.dialer.clone(), self.store.clone());
+        let streams = Streams::default();
         let api = Api::from(http::Parts {
             originate: self.dialer.clone().into(),
             control: self.dialer.clone().into(),
             directory: self.directory.clone(),
             store: self.store.clone(),
             journal: self.journal.clone(),
+            streams: streams.clone(),
+            wake: self.wake.clone(),
             cashier: self.cashier.clone(),
             operator_token: keyfile::operator_token(&config.data_dir).map_err(io_error("the key file"))?,
             registry: self.registry.clone(),
@@ -392,6 +408,8 @@ impl House {
                 (false, true) => Ok(()),
             }),
             data_dir: config.data_dir.clone(),
+            public_url: config.http.public_url.clone(),
+            links: links(config)?,
             body_hash_key: keyfile::body_hash(&config.data_dir).map_err(io_error("the key file"))?,
             body_max: config.http.body_max,
             batch_body_max: config.http.batch_body_max,
@@ -403,7 +421,14 @@ impl House {
             header_timeout: config.http.header_timeout,
             drain: HTTP_DRAIN,
         };
-        self.task(|stop| http::serve(listener, http::router(api), metrics, bounds, stop));
+        // A stream has no end of its own: it would be waited for, and cut.
+        self.task(|stop| async move {
+            let closing = async {
+                stop.cancelled().await;
+                streams.close();
+            };
+            tokio::join!(http::serve(listener, http::router(api), metrics, bounds, stop.clone()), closing);
+        });
         Ok(())
     }
 }
@@ -497,12 +522,22 @@ fn webhooks(
 ) -> Result<(Arc<Webhooks>, Wake, Egress), HouseError> {
     let policy = policy(config);
     let keys = directory.clone();
-    let keys: Keys = Arc::new(move |key| keys.snapshot().signer(key));
+    let keys: Keys = Arc::new(move |key| {
+        let (key, url) = keys.snapshot().signer(key)?;
+        Some(webhook::Signer { key, url })
+    });
     let wake = Wake::default();
     let egress = Egress::new(policy)?;
-    let webhooks =
-        Webhooks::start(store.clone(), egress.clone(), keys, wake.clone(), webhook::Config::default());
+    let settings = webhook::Config { links: links(config)?, ..webhook::Config::default() };
+    let webhooks = Webhooks::start(store.clone(), egress.clone(), keys, wake.clone(), settings);
     Ok((Arc::new(webhooks), wake, egress))
+}
+
+/// What recordings are fetched by without a key, if it is known how the world reaches us.
+fn links(config: &Config) -> Result<Option<Links>, HouseError> {
+    let Some(base) = &config.http.public_url else { return Ok(None) };
+    let key = keyfile::link_key(&config.data_dir).map_err(io_error("the key file"))?;
+    Ok(Some(Links::new(base.clone(), key)))
 }
 
 /// Events go to the journal; an end is counted by its trunk, which the journal knows.
@@ -524,6 +559,35 @@ fn events(journal: &Journal, metrics: &Metrics) -> Events {
             );
         }
         journal.record(event);
+    })
+}
+
+/// What calls want from elsewhere is fetched by the one way out.
+fn errands(egress: &Egress, journal: &Journal) -> call::Errands {
+    let (runner, journal) = (agent::Errands::new(egress.clone()), journal.clone());
+    Arc::new(move |order| {
+        let (runner, journal) = (runner.clone(), journal.clone());
+        Box::pin(async move {
+            let ErrandOrder { call, hand, errand } = order;
+            match errand {
+                Errand::Sound { number, from } => {
+                    let clip = runner.sound(from).await;
+                    Command::Rendered { call, speech: Speech::Step(hand, number), clip }
+                }
+                Errand::Steps { url, occasion, face, key } => {
+                    let steps = match journal.find(call).zip(key) {
+                        Some((record, key)) => {
+                            runner.steps((&url, face), &occasion, &key, &record, wall_now()).await
+                        }
+                        None => Err("no key signs for this call".to_owned()),
+                    };
+                    if let Err(why) = &steps {
+                        tracing::info!(%call, why, "a call's guide is of no help");
+                    }
+                    Command::Guided { call, steps }
+                }
+            }
+        })
     })
 }
 

@@ -108,7 +108,7 @@ impl Journal {
         match &intended {
             Ok(Intended::Committed) => {
                 if let Some(slot) = doubt.slot.take() {
-                    let owed = record.webhook.is_some();
+                    let owed = record.webhook.is_some() || !record.endpoints.is_empty();
                     self.shared.books().follow(record, slot);
                     if owed {
                         self.shared.webhooks.wake();

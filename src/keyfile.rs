@@ -23,6 +23,11 @@ pub fn body_hash(data_dir: &Path) -> io::Result<[u8; 32]> {
     derive(&load(data_dir)?, b"request bodies")
 }
 
+/// What signs links to recordings. The same over restarts and on every node, so that a link outlives both.
+pub fn link_key(data_dir: &Path) -> io::Result<[u8; 32]> {
+    derive(&load(data_dir)?, b"recording links")
+}
+
 /// What the operator's own requests to the running switch show: whoever can read the key file is the operator.
 pub fn operator_token(data_dir: &Path) -> io::Result<String> {
     Ok(format!("op_{}", hex::encode(derive(&load(data_dir)?, b"operator")?)))

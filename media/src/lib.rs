@@ -9,7 +9,7 @@
 //! | who hears whom, tick by tick | [`bridge`] |
 //! | one side's packets, ears, words and armed rules | `leg`, `outbox`, `hearing`, `digits`, `playout`, [`port`], [`rule`] |
 //! | packets in any order to frames and frames to packets, whom to believe | `jitter`, `conceal`, `bundle`, `reception`, `latch` |
-//! | what the bytes mean | [`rtp`], `rtcp`, [`srtp`], [`codec`], `coder`, [`g711`], `g722`, `opus`, `halfband`, `comfort`, [`dtmf`], `tone`, [`sdp`], [`clip`], [`amd`] |
+//! | what the bytes mean | [`rtp`], `rtcp`, [`srtp`], [`codec`], `coder`, [`g711`], `g722`, `opus`, `halfband`, [`resample`], `comfort`, [`dtmf`], `tone`, [`sdp`], [`clip`], [`amd`] |
 //!
 //! # Contract
 //! Everything but the shell is sans-IO: it takes `now` and bytes, is seeded, and gives datagrams, events and frames. A
@@ -84,6 +84,7 @@ mod playout;
 pub mod port;
 mod reception;
 mod recording;
+pub mod resample;
 mod rtcp;
 pub mod rtp;
 pub mod rule;
@@ -100,6 +101,7 @@ pub use clip::{Clip, ClipError};
 pub use codec::Codec;
 pub use dtmf::Digits;
 pub use port::{Port, Seat};
+pub use resample::{Downsampler, Rate, Upsampler};
 pub use rule::{Rule, Then, When};
 pub use sdp::{Capabilities, Negotiated, Offer, PendingOffer, SdpError, Srtp};
 pub use worker::{Counters, LegId, Media, MediaConfig, OpenError, Opened, Overloaded, RecordingSpec, Report};

@@ -46,7 +46,8 @@ pub fn pair(pace: Pace) -> (Port, Seat) {
     let (ears, heard) = RingBuffer::new(HEARD_MAX);
     let (marks, marked) = RingBuffer::new(MARKS_MAX);
     let shared = Arc::<Shared>::default();
-    let port = Port { words, heard, marked, shared: Arc::clone(&shared), given: 0, flushes: 0 };
+    let port =
+        Port { words, heard, marked, shared: Arc::clone(&shared), given: 0, flushes: 0, passed_over: 0 };
     (port, Seat { said, ears, marks: Some(marks), shared, pace, taken: 0, lost: 0 })
 }
 
@@ -105,6 +106,8 @@ pub struct Port {
     given: u64,
     /// Flushes of the bridge's that were told.
     flushes: u64,
+    /// Frames that were too old to be heard.
+    passed_over: u64,
 }
 
 impl Port {
@@ -145,7 +148,14 @@ impl Port {
             {
                 return Some(frame);
             }
+            self.passed_over += 1;
         }
+    }
+
+    /// Frames of the call that were too old when they would have been heard.
+    #[must_use]
+    pub fn passed_over(&self) -> u64 {
+        self.passed_over
     }
 
     /// The next mark that was reached or cleared.
@@ -339,6 +349,7 @@ mod tests {
         assert_eq!(seat.lost(), 8);
         let heard: Vec<_> = std::iter::from_fn(|| port.hear()).map(|frame| frame[0]).collect();
         assert_eq!(heard, (22..32).collect::<Vec<_>>());
+        assert_eq!(port.passed_over(), 22);
         seat.offer(&frame(77));
         assert_eq!(port.hear(), Some(frame(77)));
     }

@@ -11,7 +11,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use trunkline_media::{Bridge, BridgeSpec, Capabilities, Channel, Clip, Codec, Command, Offer, Srtp, sdp};
+use trunkline_media::{
+    Bridge, BridgeSpec, Capabilities, Channel, Clip, Codec, Command, Offer, Srtp, port, sdp,
+};
 
 struct Counting;
 
@@ -124,4 +126,29 @@ fn so_it_is_in_every_codec_and_packet_length() {
             assert!(packets >= 800 * 20 / 60, "{codec:?} {ptime_ms}: {packets}");
         }
     }
+}
+
+#[test]
+fn so_it_is_where_a_bot_and_another_call_sit_beside() {
+    let mut call = Call::new(&Capabilities::default());
+    let (mut bot, queued) = port::pair(port::Pace::Queued);
+    let (here, mut there) = port::between();
+    for (place, seat) in [(0, queued), (1, here)] {
+        call.near.handle_command(call.now, Command::Join { place, seat: Box::new(seat) });
+    }
+    let frame = [0x10; 160];
+    let mut heard = frame;
+    call.run(100);
+    let mut allocations = 0;
+    for tick in 0..800 {
+        let before = COUNT.with(Cell::get);
+        assert!(bot.say(&frame) && (tick % 8 != 0 || bot.mark(tick)));
+        there.offer(&frame);
+        allocations += COUNT.with(Cell::get) - before;
+        allocations += call.run(1);
+        let before = COUNT.with(Cell::get);
+        while bot.hear().is_some() || bot.poll_marked().is_some() || there.pull(&mut heard) {}
+        allocations += COUNT.with(Cell::get) - before;
+    }
+    assert_eq!((allocations, bot.played() >= 790), (0, true));
 }

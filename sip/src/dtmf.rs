@@ -30,6 +30,13 @@ pub fn dtmf_of(body: &Body) -> Option<(char, Duration)> {
     kind.eq_ignore_ascii_case("application/dtmf").then(|| Some((digit(text)?, USUAL)))?
 }
 
+/// The body of an INFO that presses this key for so long, as gateways understand it.
+#[must_use]
+pub fn dtmf_info(digit: char, lasts: Duration) -> Body {
+    let text = format!("Signal={digit}\r\nDuration={}\r\n", lasts.as_millis());
+    Body { content_type: "application/dtmf-relay".into(), bytes: text.into() }
+}
+
 /// `Signal=5` and `Duration=160` on lines of their own, in any case and order, spaces about the `=` allowed.
 fn relay(text: &str) -> Option<(char, Duration)> {
     let field = |name: &str| {
@@ -69,6 +76,14 @@ mod tests {
     fn read(content_type: &str, text: &'static str) -> Option<(char, u128)> {
         let body = Body { content_type: content_type.to_owned(), bytes: text.into() };
         dtmf_of(&body).map(|(digit, lasts)| (digit, lasts.as_millis()))
+    }
+
+    #[test]
+    fn what_we_press_is_read_as_it_was_pressed() {
+        for digit in "0123456789*#ABCD".chars() {
+            let lasts = Duration::from_millis(250);
+            assert_eq!(dtmf_of(&dtmf_info(digit, lasts)), Some((digit, lasts)));
+        }
     }
 
     #[test]

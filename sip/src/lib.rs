@@ -107,7 +107,7 @@ pub use config::{
 };
 pub use counters::Counters;
 pub use digest::Credentials;
-pub use dtmf::dtmf_of;
+pub use dtmf::{dtmf_info, dtmf_of};
 pub use endpoint::Endpoint;
 pub use error::Error;
 pub use event::{

@@ -10,6 +10,7 @@ pub(crate) use asked::Asked;
 pub(crate) use wanted::Wanted;
 
 use crate::arena::Key;
+use crate::config::Body;
 use crate::event::InviteId;
 use crate::invite::{Phase, Talking};
 use crate::message::{Message, Method, Name, Params, Replaces};
@@ -67,6 +68,14 @@ impl UserAgent {
         request.authenticator = usage.authenticator.lend();
         request.tap = usage.tap;
         Some(request)
+    }
+
+    /// Sends an INFO within a dialog. Gives whether it left.
+    pub(crate) fn send_info(&mut self, now: Instant, key: Key, body: Body) -> bool {
+        let Some(mut request) = self.request_within(key, Method::Info, Purpose::Nobody) else { return false };
+        request.body = Some(body);
+        self.begin_bye(now, request);
+        true
     }
 
     /// Finds the call that an INVITE wants to take the place of.

@@ -1,10 +1,16 @@
-//! Who talks to the callee: the script agent, or a person in a browser. Bots and models join here.
+//! Who talks to the callee: the script agent, programs of steps, bots at the other end of a media stream, and people in a
+//! browser.
 
 #[cfg(feature = "browser")]
 pub mod browser;
 pub mod desk;
+mod errand;
 #[cfg(feature = "browser")]
 pub mod floor;
+mod program;
 mod script;
+pub mod stream;
 
+pub use errand::{Errand, Errands};
+pub use program::{Order, Program};
 pub use script::{Act, Script};

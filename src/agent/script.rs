@@ -95,6 +95,15 @@ impl Script {
         }
     }
 
+    /// A line was cut short, and is to be said again from its beginning.
+    pub fn recall(&mut self, mark: u32) {
+        if let State::Speaking(line) = self.state
+            && mark as usize == line
+        {
+            self.say(line);
+        }
+    }
+
     /// The callee has spoken and is silent again.
     pub fn turn_ended(&mut self) {
         if let State::Listening(line) = self.state {
@@ -189,6 +198,17 @@ mod tests {
         assert_eq!(acts(&mut script), ["play"]);
         script.marked(1, false);
         script.turn_ended();
+        assert_eq!(acts(&mut script), ["finish"]);
+    }
+
+    #[test]
+    fn a_line_that_is_recalled_is_said_again() {
+        let mut script = script(&[LineEnd::EndCall]);
+        script.rendered(0, clip());
+        script.recall(0);
+        assert_eq!(acts(&mut script), ["render", "play", "play"]);
+        script.marked(0, false);
+        script.recall(0);
         assert_eq!(acts(&mut script), ["finish"]);
     }
 

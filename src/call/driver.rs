@@ -13,7 +13,7 @@ use trunkline_sip::transport::{StreamCounters, UdpCounters};
 use trunkline_sip::{Counters, Endpoint, FlowLost, Protocol, Query, QueryId, Resolver, Target};
 
 use super::knock::Knock;
-use super::outbox::SpeechOrder;
+use super::outbox::{ErrandOrder, SpeechOrder};
 use super::shard::{Command, Shard};
 use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy};
 use crate::tts::Tts;
@@ -115,6 +115,9 @@ pub type Events = Arc<dyn Fn(CallEvent) + Send + Sync>;
 /// Where the intents of further INVITEs are written down: resolves to whether that is on disk.
 pub type Intents = Arc<dyn Fn(Dialing) -> BoxFuture<'static, bool> + Send + Sync>;
 
+/// Who fetches what calls want from elsewhere: resolves to what is told to the call. It bounds its own time.
+pub type Errands = Arc<dyn Fn(ErrandOrder) -> BoxFuture<'static, Command> + Send + Sync>;
+
 /// Who decides about calls that come in. Never waits.
 pub type Callers = Arc<dyn Fn(Knock) + Send + Sync>;
 
@@ -138,6 +141,8 @@ pub struct DriverParts {
     pub events: Events,
     /// Where intents are written down.
     pub intents: Intents,
+    /// Who fetches what calls want.
+    pub errands: Errands,
     /// Who decides about calls that come in.
     pub callers: Callers,
     /// Where counts are shown.
@@ -275,6 +280,9 @@ impl Driver {
                 busy = true;
                 self.speak(now, order);
             }
+            while let Some(order) = self.parts.shard.poll_errand() {
+                self.fetch(order);
+            }
             while let Some(dialing) = self.parts.shard.poll_intent() {
                 self.intend(dialing);
             }
@@ -305,10 +313,7 @@ impl Driver {
     fn speak(&mut self, now: Instant, order: SpeechOrder) {
         let SpeechOrder { call, speech, text } = order;
         if let Some(clip) = self.parts.tts.cached(&text) {
-            return self
-                .parts
-                .shard
-                .handle_command(now, Command::Rendered { call, speech, clip: Some(clip) });
+            return self.parts.shard.handle_command(now, Command::Rendered { call, speech, clip: Ok(clip) });
         }
         let (tts, mailbox) = (self.parts.tts.clone(), self.parts.mailbox.clone());
         tokio::spawn(async move {
@@ -316,7 +321,17 @@ impl Driver {
             if let Err(error) = &clip {
                 tracing::warn!(%call, %error, "a line could not be rendered");
             }
-            mailbox.send(Command::Rendered { call, speech, clip: clip.ok() }).await;
+            let clip = clip.map_err(|error| error.to_string());
+            mailbox.send(Command::Rendered { call, speech, clip }).await;
+        });
+    }
+
+    fn fetch(&self, order: ErrandOrder) {
+        let mailbox = self.parts.mailbox.clone();
+        let fetched = (self.parts.errands)(order);
+        tokio::spawn(async move {
+            let command = fetched.await;
+            mailbox.send(command).await;
         });
     }
 

@@ -2,10 +2,12 @@
 //!
 //! Sans-IO. Its inputs come in order from the shard: SIP events, media events, timers, commands. Whatever happens, it
 //! tells `Ended` exactly once. `inviting` is its life until the answer, over as many INVITEs as it takes, or `receiving` if it
-//! came in; `talking` what follows it, with `transferring` and `referring` where its far end becomes another one's; `closing` its
-//! end.
+//! came in; `talking` what follows it, with `guiding` and `controlling` where programs of steps say what is done, and `transferring`
+//! and `referring` where its far end becomes another one's; `closing` its end.
 
 mod closing;
+mod controlling;
+mod guiding;
 mod inviting;
 mod receiving;
 mod referring;
@@ -23,14 +25,15 @@ use trunkline_sip::{Body, Event as SipEvent, InviteId, UserAgent};
 use super::disposition::{Hangup, Ruling};
 use super::facts::Facts;
 use super::keys::{Keys, Road};
-use super::outbox::Outbox;
+use super::outbox::{Hand, Outbox};
 use super::party::{Origin, Party, Seed};
 use super::sound;
 use super::timer::{CallWheel, Timer, Timers};
 use crate::admission::{Admission, Permit};
-use crate::agent::Script;
+use crate::agent::{Program, Script};
 use crate::model::{CallEvent, CallFact, CallId, CallPlan, DialogRecord, Disposition, EndedBy, PhoneNumber};
 use crate::trunk::keeper::Keeper;
+use controlling::Control;
 use inviting::{Dialled, Way};
 use receiving::Awaited;
 pub use receiving::Reception;
@@ -45,7 +48,7 @@ pub struct Origination {
     pub leg: LegId,
     /// What its offer says: where its RTP comes in.
     pub local: SocketAddr,
-    /// Where its recording goes, if it is recorded.
+    /// Where its recording goes, if it is ever recorded; by [`CallPlan::record`], from its answer on.
     pub recording: Option<PathBuf>,
     /// What its SRTP keys are made of.
     pub seed: Seed,
@@ -70,6 +73,14 @@ pub struct Call {
     /// What was dialled so far.
     dialled: Dialled,
     script: Script,
+    /// What its guide wants, if it has one.
+    guided: Program,
+    /// What is done by hand.
+    operator: Program,
+    /// Who is heard, held and recorded.
+    control: Control,
+    /// How often its guide was asked.
+    asked: u32,
     /// What is left on a voicemail, once it is rendered.
     message: Option<Arc<Clip>>,
     phase: Phase,
@@ -146,8 +157,12 @@ impl Call {
             SipEvent::Ended { end, .. } => self.dialog_over(cx, end),
             SipEvent::Offer { body, .. } => self.renegotiate(cx, body.as_ref()),
             SipEvent::Confirmed { body, dialog, .. } => self.confirmed(cx, body.as_ref(), dialog),
-            SipEvent::Reanswered { body, .. } => self.reanswered(cx, body.as_ref()),
+            SipEvent::Reanswered { body, .. } => {
+                self.reanswered(cx, body.as_ref());
+                self.hold_agreed(cx);
+            }
             SipEvent::Info { body: Some(body), .. } => self.informed(cx, &body),
+            SipEvent::OfferRefused { status, .. } => self.hold_refused(cx, status),
             SipEvent::Traced { direction, message, .. } => self.traced(cx, direction, &message),
             SipEvent::Refer { id, refer_to, replaces, referred_by, .. } => {
                 self.referred(cx, Wish { id, refer_to, replaces, referred_by });
@@ -159,8 +174,7 @@ impl Call {
             | SipEvent::Reply { .. }
             | SipEvent::Registered { .. }
             | SipEvent::RegistrationFailed { .. }
-            | SipEvent::Unregistered { .. }
-            | SipEvent::OfferRefused { .. } => {}
+            | SipEvent::Unregistered { .. } => {}
         }
     }
 
@@ -178,10 +192,8 @@ impl Call {
             MediaEvent::RtpTimeout if self.is_moving() => self.is_unheard = true,
             MediaEvent::RtpTimeout => self.close(cx, Disposition::MediaLost, EndedBy::Switch),
             MediaEvent::Recorded(recorded) => self.recorded(cx, &recorded),
-            MediaEvent::Started
-            | MediaEvent::Tone(_)
-            | MediaEvent::DtmfSent { .. }
-            | MediaEvent::Closed(_) => {}
+            MediaEvent::DtmfSent { sent } => self.digits_sent(cx, sent),
+            MediaEvent::Started | MediaEvent::Tone(_) | MediaEvent::Closed(_) => {}
         }
     }
 
@@ -211,13 +223,18 @@ impl Call {
             Timer::Silent => self.unheard(cx),
             Timer::Hold => self.close(cx, Disposition::HoldTimeout, EndedBy::Switch),
             Timer::Duration => self.close(cx, Disposition::MaxDuration, EndedBy::Switch),
-            Timer::Silence if self.is_moving() => self.set(cx, timer, self.plan.agent.silence_hangup),
+            Timer::Silence if self.is_moving() || self.is_attended() => {
+                self.set(cx, timer, self.plan.agent.silence_hangup)
+            }
             Timer::Silence => self.close(cx, Disposition::SilenceTimeout, EndedBy::Switch),
             Timer::Beep => self.order(cx, Media::OpenGate),
             Timer::Turn => {
                 self.script.turn_ended();
                 self.act(cx);
             }
+            Timer::Guide => self.step_timed_out(cx, Hand::Guide),
+            Timer::Operator => self.step_timed_out(cx, Hand::Operator),
+            Timer::Digit => self.next_digit(cx),
             Timer::Transfer => self.newcomer_unanswered(cx),
             Timer::Closing => self.finish(cx),
         }
@@ -247,6 +264,8 @@ impl Call {
     fn pressed(&mut self, cx: &mut Context<'_>, road: Road, digit: char) {
         if self.keys.is_new(cx.now, road, digit) {
             self.tell(cx, CallFact::Dtmf { digit });
+            self.guided.pressed(digit);
+            self.run(cx, Hand::Guide);
         }
     }
 
@@ -293,6 +312,7 @@ fn invite_of(event: &SipEvent) -> Option<InviteId> {
         | SipEvent::Offer { id, .. }
         | SipEvent::Confirmed { id, .. }
         | SipEvent::Reanswered { id, .. }
+        | SipEvent::OfferRefused { id, .. }
         | SipEvent::ReferProgress { id, .. } => Some(*id),
         _ => None,
     }

@@ -16,10 +16,12 @@ mod sound;
 mod timer;
 mod verdict;
 
-pub use driver::{Board, Callers, Counts, Driver, DriverParts, Events, Input, Intents, Mailbox, Room};
+pub use driver::{
+    Board, Callers, Counts, Driver, DriverParts, Errands, Events, Input, Intents, Mailbox, Room,
+};
 pub use knock::Knock;
 pub use machine::{Origination, Reception};
-pub use outbox::{MediaOrder, Speech, SpeechOrder};
+pub use outbox::{ErrandOrder, Hand, MediaOrder, Speech, SpeechOrder};
 pub use party::Seed;
 pub use shard::{Command, Orphan, Shard, Told};
 pub use sound::{capabilities, over as spec_for};

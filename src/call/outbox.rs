@@ -6,6 +6,7 @@ use std::sync::Arc;
 use trunkline_media::{Command as Media, LegId};
 
 use super::knock::Knock;
+use crate::agent::Errand;
 use crate::model::{CallEvent, CallFact, CallId, Dialing, Outcome};
 
 /// Which text of a call.
@@ -15,6 +16,17 @@ pub enum Speech {
     Line(usize),
     /// The message for a voicemail.
     Message,
+    /// A sound of a program of steps, by its number.
+    Step(Hand, u32),
+}
+
+/// Whose program it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Hand {
+    /// The call's own, whose document a guide answered.
+    Guide,
+    /// What is done by hand while it lives.
+    Operator,
 }
 
 /// A command for a leg.
@@ -37,6 +49,16 @@ pub struct SpeechOrder {
     pub text: Arc<str>,
 }
 
+/// Something to be fetched.
+pub struct ErrandOrder {
+    /// For whom.
+    pub call: CallId,
+    /// For which of its programs.
+    pub hand: Hand,
+    /// What.
+    pub errand: Errand,
+}
+
 /// What calls want done outside the shard.
 #[derive(Default)]
 pub struct Outbox {
@@ -45,6 +67,7 @@ pub struct Outbox {
     pub events: VecDeque<CallEvent>,
     pub intents: VecDeque<Dialing>,
     pub knocks: VecDeque<Knock>,
+    pub errands: VecDeque<ErrandOrder>,
 }
 
 impl Outbox {

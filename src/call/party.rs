@@ -81,7 +81,9 @@ impl Party {
         };
         let (answer, pending) = (pending.fork().accept(sdp(body)?), pending.fork());
         self.offer = OfferState::Settled(pending);
-        answer.ok()
+        // Who is held is not heard, whatever it answers.
+        let holds = self.local.holds();
+        answer.ok().map(|negotiated| Negotiated { receive: negotiated.receive && !holds, ..negotiated })
     }
 
     /// The callee's new offer within the dialog, and our answer to it (RFC 3264 §8).
@@ -102,6 +104,23 @@ impl Party {
         let (offer, pending) = self.local.offer();
         self.offer = OfferState::Pending { pending, early: Vec::new() };
         Body::sdp(offer.to_bytes())
+    }
+
+    /// Offers to hold the other side, or to take it back (RFC 3264 §8.4), and every description from now on says so. Gives whether
+    /// the offer may leave.
+    pub fn hold(&mut self, now: Instant, agent: &mut UserAgent, holds: bool) -> bool {
+        self.local.hold(holds);
+        let offer = self.reoffer();
+        let leaves = agent.offer(now, self.invite, offer);
+        if !leaves {
+            self.local.hold(!holds);
+        }
+        leaves
+    }
+
+    /// The offer to hold it, or to take it back, was refused: what was agreed on before holds.
+    pub fn hold_refused(&mut self, holds: bool) {
+        self.local.hold(!holds);
     }
 
     /// Ends the leg as its state asks: CANCEL or BYE.

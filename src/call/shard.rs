@@ -16,11 +16,11 @@ use trunkline_sip::{
 
 use super::knock::Knock;
 use super::machine::{Call, Context, Origination, Reception};
-use super::outbox::{MediaOrder, Outbox, Speech, SpeechOrder};
+use super::outbox::{ErrandOrder, MediaOrder, Outbox, Speech, SpeechOrder};
 use super::party;
 use super::timer::CallWheel;
 use crate::admission::Admission;
-use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy, PhoneNumber, Trunk, Untransferable};
+use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy, NotDone, Step, Trunk};
 use crate::trunk::doors::Doors;
 use crate::trunk::keeper::Keeper;
 
@@ -37,14 +37,23 @@ pub enum Command {
         /// Who wants it.
         by: EndedBy,
     },
-    /// Have the far end of a call put through elsewhere.
-    Transfer {
+    /// Do something to a call that talks.
+    Control {
         /// Which.
         call: CallId,
-        /// To this number.
-        to: PhoneNumber,
-        /// Hears whether it was asked to.
+        /// What.
+        step: Step,
+        /// What is being said is cut short for it.
+        interrupt: bool,
+        /// Hears whether it will be done.
         told: Told,
+    },
+    /// What a call's guide wants next, or why that cannot be had.
+    Guided {
+        /// Whose guide.
+        call: CallId,
+        /// What.
+        steps: Result<Vec<Step>, String>,
     },
     /// End every call.
     HangupAll,
@@ -63,14 +72,14 @@ pub enum Command {
         /// When it may try again.
         retry_after: Option<Duration>,
     },
-    /// A text was rendered; `None`, it cannot be.
+    /// A text was rendered, or a sound fetched; if not, why.
     Rendered {
         /// Whose text.
         call: CallId,
         /// Which.
         speech: Speech,
         /// Its audio.
-        clip: Option<Arc<Clip>>,
+        clip: Result<Arc<Clip>, String>,
     },
     /// The intent of a call's next INVITE is on disk, or cannot be.
     Intended {
@@ -83,8 +92,8 @@ pub enum Command {
     End(Box<Orphan>),
 }
 
-/// Hears whether the REFER left. Never waits.
-pub type Told = Box<dyn FnOnce(Result<(), Untransferable>) + Send>;
+/// Hears whether it will be done. Never waits.
+pub type Told = Box<dyn FnOnce(Result<(), NotDone>) + Send>;
 
 /// The realm in which callers prove who they are (RFC 7616 §3.3).
 const REALM: &str = "trunkline";
@@ -160,10 +169,13 @@ impl Shard {
             Command::Hangup { call, disposition, by } => {
                 self.with(now, call, |call, cx| call.handle_hangup(cx, disposition, by));
             }
-            Command::Transfer { call, to, told } => {
-                let mut asked = Err(Untransferable::NotTalking);
-                self.with(now, call, |call, cx| asked = call.handle_transfer(cx, to));
-                told(asked);
+            Command::Control { call, step, interrupt, told } => {
+                let mut done = Err(NotDone::NotTalking);
+                self.with(now, call, |call, cx| done = call.handle_control(cx, step, interrupt));
+                told(done);
+            }
+            Command::Guided { call, steps } => {
+                self.with(now, call, |call, cx| call.handle_guided(cx, steps));
             }
             Command::HangupAll => {
                 let calls: Vec<CallId> = self.calls.keys().copied().collect();
@@ -174,10 +186,13 @@ impl Shard {
                 }
             }
             Command::Rendered { call, speech: Speech::Line(line), clip } => {
-                self.with(now, call, |call, cx| call.handle_line(cx, line, clip));
+                self.with(now, call, |call, cx| call.handle_line(cx, line, clip.ok()));
+            }
+            Command::Rendered { call, speech: Speech::Step(hand, sound), clip } => {
+                self.with(now, call, |call, cx| call.handle_sound(cx, hand, sound, clip));
             }
             Command::Rendered { call, speech: Speech::Message, clip } => {
-                self.with(now, call, |call, cx| call.handle_message(cx, clip));
+                self.with(now, call, |call, cx| call.handle_message(cx, clip.ok()));
             }
             Command::Trunks(trunks) => {
                 self.keeper.handle_trunks(now, &mut self.agent, &self.admission, &trunks);
@@ -235,6 +250,11 @@ impl Shard {
     /// The next text to render.
     pub fn poll_speech(&mut self) -> Option<SpeechOrder> {
         self.out.speech.pop_front()
+    }
+
+    /// The next thing to fetch. Answer each with [`Command::Rendered`] or [`Command::Guided`].
+    pub fn poll_errand(&mut self) -> Option<ErrandOrder> {
+        self.out.errands.pop_front()
     }
 
     /// The next event of a call.

@@ -23,6 +23,12 @@ pub enum Timer {
     Turn,
     /// The beep did not come.
     Beep,
+    /// What a guide's document waits for.
+    Guide,
+    /// What was asked for by hand waits for this.
+    Operator,
+    /// The next digit that goes by INFO.
+    Digit,
     /// The party that the call is to move to has rung long enough.
     Transfer,
     /// The far end, or the recording, does not confirm the end.

@@ -77,7 +77,7 @@ pub struct CampaignCounters {
 }
 
 /// Renders the answer that is stored with the campaign.
-type Render = fn(&Campaign, &[InvalidRecipient]) -> StoredResponse;
+type Render = fn(&Campaign, &[InvalidRecipient], Option<u64>) -> StoredResponse;
 
 /// Requests for campaigns in memory at once; each is as long as its body may be.
 const DESKS: usize = 8;
@@ -140,7 +140,7 @@ impl Campaigns {
         let campaign = planned(&request, &route, wall_now()).map_err(BatchRefusal::Creation)?;
         let id = CampaignId(self.0.ids.next().await.map_err(stored)?.get());
         let campaign = Campaign { id, ..campaign };
-        let response = render(&campaign, &request.invalid);
+        let response = render(&campaign, &request.invalid, request.duplicates);
         let promise = request.idempotency.map(|idempotency| (idempotency, response.clone()));
         let new = NewCampaign { campaign, prompt: request.prompt };
         match store.create_campaign(new, request.recipients, promise).await.map_err(stored)? {
@@ -276,6 +276,8 @@ fn planned(request: &BatchRequest, route: &Route, now: Timestamp) -> Result<Camp
         zone,
         window,
         due_at,
+        retry: request.retry.clone(),
+        breaker: request.breaker,
         invalid: request.invalid.len() as u64,
         counts: Counts { total, pending: total, ..Counts::default() },
         created_at: now,

@@ -73,6 +73,8 @@ const LEASE: Duration = Duration::from_secs(60);
 const LEASE_USED: Duration = Duration::from_secs(40);
 /// Recipients claimed at once by one campaign.
 const CLAIM_MAX: u32 = 50;
+/// How often it is looked whether somebody who is to be called again is due.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Intents being committed at once.
 const DIALS_AT_ONCE: usize = 64;
 
@@ -290,9 +292,12 @@ impl Runner {
         line.lease_until = Some(taken_at + LEASE_USED);
         self.inner.tally.claimed.fetch_add(line.claimed.len() as u64, Ordering::Relaxed);
         if line.claimed.is_empty() {
-            line.is_drained = true;
+            // Whoever is to be called again comes due by the clock, and nobody says so.
+            let again = line.campaign.retry.is_some();
+            line.is_drained = !again;
+            line.not_before = again.then(|| taken_at + LOOK_AGAIN);
             line.prompt = None;
-            return Err(Some(Turn::Wait(READ_EVERY)));
+            return Err(Some(Turn::Wait(if again { LOOK_AGAIN } else { READ_EVERY })));
         }
         Ok(())
     }

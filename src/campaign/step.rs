@@ -50,6 +50,8 @@ mod tests {
             zone: Zone::default(),
             window: Window::default(),
             due_at: Timestamp(0),
+            retry: None,
+            breaker: None,
             invalid: 0,
             counts: Counts { total, ..Counts::default() },
             created_at: Timestamp(0),

@@ -1,4 +1,6 @@
-//! `trunkline call`: one call from a terminal, with a live ladder of its SIP messages.
+//! `trunkline call`: one call from a terminal, with a live ladder of its SIP messages; and what is done to one of the running switch.
+
+mod order;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -27,8 +29,17 @@ Exit codes: 0 the callee and the agent talked; 1 the switch failed; 2 wrong comm
 
 /// Arguments of `trunkline call`.
 #[derive(clap::Args)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = EXIT_CODES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Args {
+    #[command(subcommand)]
+    order: Option<order::Order>,
+    #[command(flatten)]
+    place: Option<Place>,
+}
+
+/// A call to be placed.
+#[derive(clap::Args)]
+pub struct Place {
     /// Who is called, in E.164 form.
     #[arg(value_name = "NUMBER")]
     pub to: PhoneNumber,
@@ -54,6 +65,14 @@ pub struct Args {
 
 /// Places the call; the exit code tells its outcome.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    match args {
+        Args { order: Some(order), .. } => order::run(order).await,
+        Args { place: Some(place), .. } => call(place).await,
+        Args { order: None, place: None } => bail!("whom? say a number and --say, or see --help"),
+    }
+}
+
+async fn call(args: Place) -> anyhow::Result<ExitCode> {
     let mut config = args.config.load()?;
     log::start(&config.log)?;
     let scratch = tempfile::tempdir().context("a temporary folder")?;
@@ -82,7 +101,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Follows the call to its end; Ctrl-C and SIGTERM hang up.
-async fn watch(house: &House, args: &Args, route: Route) -> anyhow::Result<Outcome> {
+async fn watch(house: &House, args: &Place, route: Route) -> anyhow::Result<Outcome> {
     let mut events = house.journal.subscribe();
     let agent = AgentChoice::Named(route.agent.alias.clone());
     let request = OutboundRequest {
@@ -134,7 +153,7 @@ fn show(line: &str) {
 }
 
 /// Which trunk, from which number, with which agent.
-fn route(config: &Config, args: &Args) -> anyhow::Result<Route> {
+fn route(config: &Config, args: &Place) -> anyhow::Result<Route> {
     let objects = &config.objects;
     let trunk = match &args.trunk {
         Some(name) => objects.trunks.iter().find(|trunk| trunk.name == *name),

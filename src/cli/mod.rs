@@ -39,7 +39,7 @@ enum Command {
     Check(check::Args),
     /// Run the switch and simulated callees side by side, and place five calls.
     Demo(demo::Args),
-    /// Place one call and watch it.
+    /// Place one call and watch it, or do something to one of the running switch.
     Call(call::Args),
     /// Make a campaign of the recipients in a file, at the running switch.
     Batch(batch::Args),
@@ -133,6 +133,13 @@ mod tests {
             "trunkline check --config trunkline.toml",
             "trunkline demo --json",
             "trunkline call +447386172392 --trunk t1 --say hello --var name=Ann --var a=b=c --record out.wav",
+            "trunkline call hangup CA00000000000000000000000000000007",
+            "trunkline call say call_7 hello --interrupt --key nxf_demo",
+            "trunkline call play call_7 https://a.example/b.wav --config trunkline.toml",
+            "trunkline call dtmf 7 1,2#",
+            "trunkline call hold 7",
+            "trunkline call resume 7",
+            "trunkline call transfer 7 +447386172392",
             "trunkline trunk list --json --config trunkline.toml",
             "trunkline trunk doctor t1 --json --config trunkline.toml",
             "trunkline trunk doctor t1 --call +447386172392",
@@ -154,6 +161,11 @@ mod tests {
             "trunkline",
             "trunkline call 07386172392 --trunk t1 --say hello",
             "trunkline call +447386172392 --trunk t1",
+            "trunkline call",
+            "trunkline call say call_7",
+            "trunkline call dtmf",
+            "trunkline call transfer 7 0738",
+            "trunkline call hangup 7 --say hello",
             "trunkline batch",
             "trunkline batch people.csv --window 9-18",
             "trunkline campaign launch",

@@ -24,6 +24,9 @@ pub fn line(fact: &CallFact) -> Option<String> {
         CallFact::AgentSpoke { dead_air } => {
             format!("the agent speaks, {} ms after the verdict", dead_air.as_millis())
         }
+        CallFact::Controlled { what, failed: None } => format!("{what}: done"),
+        CallFact::Controlled { what, failed: Some(why) } => format!("{what}: {why}"),
+        CallFact::RecordingStarted => "recorded from now on".into(),
         CallFact::BargeIn => "the callee interrupts the agent".into(),
         CallFact::Dtmf { digit } => format!("the callee presses {digit}"),
         CallFact::Ended(outcome) => ended(outcome),

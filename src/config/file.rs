@@ -21,6 +21,7 @@ pub struct File {
     pub billing: billing::Table,
     pub rate: Vec<billing::RateTable>,
     pub webhooks: Webhooks,
+    pub events: Events,
     pub tts: Tts,
     pub recording: Recording,
     pub amd: Detection,
@@ -36,6 +37,7 @@ pub struct File {
 #[serde(deny_unknown_fields, default)]
 pub struct Http {
     pub listen: String,
+    pub public_url: Option<String>,
     pub body_max: u64,
     pub batch_body_max: u64,
     pub connections_max: u64,
@@ -47,6 +49,7 @@ impl Default for Http {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:8080".into(),
+            public_url: None,
             body_max: 1 << 20,
             batch_body_max: 32 << 20,
             connections_max: 4096,
@@ -133,12 +136,34 @@ pub struct Limits {
     pub cps: Option<f64>,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Webhooks {
     pub allow_http: bool,
     pub allow_addresses: Vec<String>,
+    pub keep_hours: u64,
 }
+
+impl Default for Webhooks {
+    fn default() -> Self {
+        Self { allow_http: false, allow_addresses: Vec::new(), keep_hours: KEEP_HOURS }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Events {
+    pub keep_hours: u64,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self { keep_hours: KEEP_HOURS }
+    }
+}
+
+/// A week.
+const KEEP_HOURS: u64 = 7 * 24;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -261,7 +286,7 @@ pub struct Application {
     pub name: String,
     pub answer_url: Option<String>,
     pub webhook_url: Option<String>,
-    pub agent: String,
+    pub agent: Option<String>,
     pub trunk: Option<String>,
 }
 

@@ -60,6 +60,8 @@ pub struct Config {
     pub billing: Option<Billing>,
     /// Where events may go.
     pub webhooks: Webhooks,
+    /// `[events]`
+    pub events: Events,
     /// How text becomes speech.
     pub tts: Tts,
     /// Whether and where calls are recorded.
@@ -84,6 +86,8 @@ pub enum Database {
 pub struct Http {
     /// Where the API listens.
     pub listen: SocketAddr,
+    /// Scheme and host, and what may stand before `/v1`, by which the world reaches it; without a slash at its end.
+    pub public_url: Option<String>,
     /// The longest request body, in bytes.
     pub body_max: usize,
     /// The longest body of a batch campaign, in bytes.
@@ -174,6 +178,15 @@ pub struct Webhooks {
     pub allow_http: bool,
     /// Networks that are not public and may be delivered to all the same.
     pub allow_addresses: Vec<IpNet>,
+    /// Deliveries that are over are kept for so long, for the log and for replays.
+    pub keep: Duration,
+}
+
+/// `[events]`
+#[derive(Clone, Debug)]
+pub struct Events {
+    /// For so long a listener may ask for events that it has missed.
+    pub keep: Duration,
 }
 
 /// `[tts]`

@@ -196,6 +196,9 @@ pub fn application(
     check.that(&format!("{path}.name"), valid, || {
         format!("`{}` must be 1 to 128 letters, digits, `.`, `_` or `-`", table.name)
     });
+    check.that(&format!("{path}.agent"), table.agent.is_some() || table.answer_url.is_some(), || {
+        "is missing: without an `answer_url` somebody else must talk".to_owned()
+    });
     if let Some(Err(reason)) =
         table.answer_url.as_deref().map(|url| uri::webhook(url, names.rules.allow_http))
     {
@@ -207,7 +210,7 @@ pub fn application(
         tenant: names.tenant,
         answer_url: table.answer_url.clone(),
         webhook_url: webhook_url(&table.webhook_url, names, path, check),
-        agent: agent_named(&table.agent, names, path, check),
+        agent: table.agent.as_deref().and_then(|name| agent_named(name, names, path, check)),
         trunk: trunk_named(&table.trunk, names, path, check),
     }
 }

@@ -14,7 +14,8 @@ use super::file::{self, File};
 use super::objects;
 use super::source::{Origin, Source};
 use super::{
-    Advertised, Config, ConfigError, Database, Fault, Http, Limits, Log, Media, Recording, Sip, Tts, Webhooks,
+    Advertised, Config, ConfigError, Database, Events, Fault, Http, Limits, Log, Media, Recording, Sip, Tts,
+    Webhooks,
 };
 use crate::model::Secret;
 
@@ -33,6 +34,7 @@ pub fn config(file: File, source: &Source) -> Result<Config, ConfigError> {
         limits: limits(&file.limits, &mut check),
         billing,
         webhooks: webhooks(&file.webhooks, &mut check),
+        events: Events { keep: keep("events.keep_hours", file.events.keep_hours, &mut check) },
         tts: tts(file.tts, &mut check),
         recording: Recording {
             enabled: file.recording.enabled,
@@ -146,12 +148,28 @@ fn http(http: &file::Http, check: &mut Checker<'_>) -> Http {
     });
     Http {
         listen: check.or("http.listen", socket_address(&http.listen), NOWHERE),
+        public_url: http.public_url.as_deref().and_then(|text| public_url(text, check)),
         body_max: usize::try_from(http.body_max).unwrap_or(usize::MAX),
         batch_body_max: usize::try_from(http.batch_body_max).unwrap_or(usize::MAX),
         connections_max: usize::try_from(http.connections_max).unwrap_or(usize::MAX),
         header_timeout: check.seconds("http.header_timeout_seconds", http.header_timeout_seconds, 1..=300),
         body_timeout: check.seconds("http.body_timeout_seconds", http.body_timeout_seconds, 1..=300),
     }
+}
+
+/// Scheme, host and a path that a proxy may take away again. What else a URL may have would stand in the middle of a link.
+fn public_url(text: &str, check: &mut Checker<'_>) -> Option<String> {
+    let url = url::Url::parse(text).ok();
+    let is_plain = |url: &url::Url| {
+        let bare = url.query().is_none() && url.fragment().is_none();
+        let nobody = url.username().is_empty() && url.password().is_none();
+        matches!(url.scheme(), "http" | "https") && url.has_host() && bare && nobody
+    };
+    let url = url.filter(is_plain);
+    check.that("http.public_url", url.is_some(), || {
+        format!("`{text}` must be the http or https URL of the API, such as https://dialer.example.com")
+    });
+    Some(url?.as_str().trim_end_matches('/').to_owned())
 }
 
 fn sip(sip: &file::Sip, check: &mut Checker<'_>) -> Sip {
@@ -333,8 +351,19 @@ fn webhooks(webhooks: &file::Webhooks, check: &mut Checker<'_>) -> Webhooks {
             Err(reason) => check.fault(&format!("webhooks.allow_addresses[{index}]"), reason),
         }
     }
-    Webhooks { allow_http: webhooks.allow_http, allow_addresses }
+    let keep = keep("webhooks.keep_hours", webhooks.keep_hours, check);
+    Webhooks { allow_http: webhooks.allow_http, allow_addresses, keep }
 }
+
+/// From an hour to a year.
+fn keep(path: &str, hours: u64, check: &mut Checker<'_>) -> Duration {
+    check.that(path, (1..=KEEP_HOURS_MAX).contains(&hours), || {
+        format!("must be from 1 to {KEEP_HOURS_MAX}, in hours")
+    });
+    Duration::from_secs(hours.min(KEEP_HOURS_MAX) * 3600)
+}
+
+const KEEP_HOURS_MAX: u64 = 8_784;
 
 /// A network, or one address.
 pub fn network(text: &str) -> Result<IpNet, String> {

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use super::leg::OpenLeg;
 use super::{Dialer, Inner, plan, wall_now};
 use crate::call::{Command, Knock, Reception};
-use crate::model::{Direction, Refusal, StoredResponse};
+use crate::directory::Answerer;
+use crate::model::{Arrival, CallId, Direction, PhoneNumber, Refusal, StoredResponse};
 
 /// Why nobody answers, in SIP's words.
 struct Turned {
@@ -39,17 +40,21 @@ impl Dialer {
 impl Inner {
     async fn receive(&self, mut knock: Knock) -> Result<(), Turned> {
         let (invite, offer) = (knock.invite, knock.incoming.body.take());
-        let answerer = self.parts.directory.snapshot().answerer(&knock.called(), &knock.trunks);
-        let answerer = answerer.ok_or(NOT_FOUND)?;
+        let snapshot = self.parts.directory.snapshot();
+        let answerer = snapshot.answerer(&knock.called(), &knock.trunks).ok_or(NOT_FOUND)?;
+        let face = answerer.key.as_ref().map(|key| key.face);
+        let endpoints = face.map(|face| snapshot.endpoints_for(answerer.agent.tenant, face));
         let now = Instant::now();
         let permit =
             self.parts.admission.admit_inbound(now, &answerer.trunk).map_err(|full| turned(&full))?;
         let slot = self.reserve().map_err(|refusal| turned(&refusal))?;
         let call = self.ids.next().await.map_err(|error| turned(&super::stored(&error)))?;
         let caller = knock.calling(&answerer.trunk);
+        let answerer = self.ask(call, answerer, caller.clone()).await;
         let record = self.parts.settings.recordings.is_some();
         let sip_call_id = knock.incoming.call_id.clone();
-        let ticket = plan::answer(call, answerer, caller, sip_call_id, record, (now, wall_now()));
+        let mut ticket = plan::answer(call, answerer, caller, sip_call_id, record, (now, wall_now()));
+        ticket.record.endpoints = endpoints.unwrap_or_default();
         let leg =
             OpenLeg::open(&self.parts, &ticket.plan, Direction::Inbound).map_err(|full| turned(&full))?;
         // No client waits for this answer.
@@ -63,6 +68,26 @@ impl Inner {
         let origination = leg.hand_over(ticket.plan, permit);
         room.give(Command::Receive(Box::new(Reception { origination, invite, offer })));
         Ok(())
+    }
+}
+
+impl Inner {
+    /// A tenant's program may say who answers. It has its permit by now: a caller who is let wait is a call.
+    async fn ask(&self, call: CallId, answerer: Answerer, from: Option<PhoneNumber>) -> Answerer {
+        let snapshot = self.parts.directory.snapshot();
+        let Some(endpoint) = snapshot.asked_for(&answerer.number) else { return answerer };
+        let (agent, to) = (answerer.agent.id, answerer.number.e164.clone());
+        let arrival = Arrival { call, agent, from, to, at: wall_now() };
+        match self.parts.asker.who_answers(endpoint, &arrival).await {
+            Some(described) => match plan::described(&answerer.agent, described) {
+                Some(agent) => Answerer { agent: Arc::new(agent), ..answerer },
+                None => {
+                    tracing::warn!(%call, "the config that was answered says nothing; the number's agent answers");
+                    answerer
+                }
+            },
+            None => answerer,
+        }
     }
 }
 

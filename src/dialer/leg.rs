@@ -29,9 +29,12 @@ impl OpenLeg {
             ..BridgeSpec::default()
         };
         let spec = spec_for(plan, spec);
-        let directory = parts.settings.recordings.as_ref().filter(|_| plan.record);
-        let recording = directory.map(|directory| directory.join(format!("{}.wav", plan.call.ca())));
-        let file = recording.clone().map(|path| RecordingSpec { path });
+        let recording = parts
+            .settings
+            .recordings
+            .as_ref()
+            .map(|directory| directory.join(format!("{}.wav", plan.call.ca())));
+        let file = recording.clone().filter(|_| plan.record).map(|path| RecordingSpec { path });
         let opened = parts.media.open(spec, plan.call.get(), file).map_err(|error| match error {
             OpenError::NoPorts => Refusal::Overloaded("every media port is in use"),
             OpenError::Overloaded => Refusal::Overloaded("the media threads are overloaded"),

@@ -30,10 +30,11 @@ use crate::journal::{Journal, Slot};
 use crate::metrics::Metrics;
 use crate::model::{
     Accepted, Application, CallEvent, CallFact, CallId, CallPlan, CallRecord, CallState, Dialing, Direction,
-    Disposition, EndedBy, Idempotency, Key, OutboundRequest, Outcome, PhoneNumber, Placed, Refusal,
-    StoredResponse, Timestamp, Untransferable, WhenFull,
+    Disposition, EndedBy, Idempotency, Key, NotDone, OutboundRequest, Outcome, Placed, Refusal, Step,
+    StoredResponse, Timestamp, WhenFull,
 };
 use crate::store::{Intended, Replay, Store};
+use crate::webhook::Asker;
 
 pub(crate) use ids::Ids;
 pub use inbound::callers;
@@ -61,6 +62,8 @@ pub struct DialerParts {
     pub metrics: Metrics,
     /// Where the ends of calls that no shard ever had are told.
     pub events: Events,
+    /// Asks tenants' programs who answers calls that come in.
+    pub asker: Asker,
     /// What holds for every call.
     pub settings: Settings,
 }
@@ -154,13 +157,13 @@ impl Dialer {
         Ok(call)
     }
 
-    /// Has the far end of a call put through to this number (RFC 5589); says whether it was asked to. How it goes is told as facts.
-    pub async fn transfer(&self, call: CallId, to: PhoneNumber) -> Result<(), Untransferable> {
+    /// Does something to a call that talks; says whether it will be done. How it goes is told as facts.
+    pub async fn control(&self, call: CallId, step: Step, interrupt: bool) -> Result<(), NotDone> {
         let (sender, asked) = tokio::sync::oneshot::channel();
         // Who asked may not wait for the answer any more.
         let told: Told = Box::new(move |result| drop(sender.send(result)));
-        self.0.parts.mailbox.send(Command::Transfer { call, to, told }).await;
-        asked.await.unwrap_or(Err(Untransferable::NotTalking))
+        self.0.parts.mailbox.send(Command::Control { call, step, interrupt, told }).await;
+        asked.await.unwrap_or(Err(NotDone::NotTalking))
     }
 
     /// Ends a call, if it lives: one that waits for room never starts.
@@ -234,8 +237,8 @@ impl Dialer {
         let record = self.0.parts.settings.recordings.is_some();
         let now = (Instant::now(), wall_now());
         let mut ticket = plan::freeze(call, request, route, key.clone(), application, record, now)?;
-        if let (None, Some(key)) = (&ticket.record.webhook, &key) {
-            ticket.record.webhook = self.0.parts.directory.snapshot().endpoint_for(key);
+        if let Some(key) = &key {
+            ticket.record.endpoints = self.0.parts.directory.snapshot().endpoints_for(key.tenant, key.face);
         }
         Ok(ticket)
     }

@@ -9,8 +9,8 @@ use super::Ticket;
 use crate::directory::{Answerer, Route};
 use crate::model::{
     Agent, AgentChoice, Application, CallId, CallPlan, CallRecord, CallState, Callback, Direction, EventSet,
-    Key, Line, LineEnd, OutboundRequest, PhoneNumber, Refusal, Said, SpeakOrder, Timestamp, Trunk,
-    TrunkChoice, Variable, VoicemailAction, WebhookTarget, interpolate,
+    Face, Guide, InlineAgent, Key, Line, LineEnd, OutboundRequest, PhoneNumber, Refusal, Said, SpeakOrder,
+    Timestamp, Trunk, TrunkChoice, Variable, VoicemailAction, WebhookTarget, interpolate,
 };
 use crate::trunk::{choice, destination};
 
@@ -31,7 +31,12 @@ pub fn freeze(
     let trunks = ways(trunks, &from, &request.to)?;
     let agent = as_asked(agent, &request);
     let mut unknown = Vec::new();
-    let script = said(&agent, &request, &mut unknown)?;
+    let guide = guide(&request, application);
+    let script = match said(&agent, &request, &mut unknown) {
+        // Its guide has the first word; who has nothing to say is then only no help if that fails.
+        Err(_) if guide.is_some() => Vec::new(),
+        script => script?,
+    };
     let message = request.voicemail_message.as_deref().or(agent.voicemail_message.as_deref());
     let voicemail_message: Option<Arc<str>> =
         message.map(|text| fill(text, &request.variables, &mut unknown).into());
@@ -82,6 +87,7 @@ pub fn freeze(
         right_to_use,
         to: request.to,
         script,
+        guide,
         variables: request.variables.into(),
         campaign: request.campaign,
         voicemail_message,
@@ -131,6 +137,7 @@ pub fn answer(
         right_to_use: number.right_to_use,
         to: number.e164.clone(),
         script,
+        guide: None,
         variables: Vec::new().into(),
         campaign: None,
         voicemail_message: None,
@@ -138,6 +145,19 @@ pub fn answer(
         tap: false,
     };
     Ticket { plan, record: row, idempotency: None, ask: None }
+}
+
+/// The agent in whose place one answers that was described for this call alone; `None` if that one has nothing to say.
+pub fn described(agent: &Agent, inline: InlineAgent) -> Option<Agent> {
+    script(&inline.prompt, &[], &[], &mut Vec::new()).ok()?;
+    Some(Agent { greeting: Some(inline.prompt), steps: Vec::new(), ..agent.clone() })
+}
+
+/// The application's `answer_url`, if its key asked for the call.
+fn guide(request: &OutboundRequest, application: Option<&Application>) -> Option<Guide> {
+    let is_own = matches!(request.agent, AgentChoice::OfApplication(_));
+    let url = application.filter(|_| is_own)?.answer_url.clone()?;
+    Some(Guide { url, face: Face::MiniVoice })
 }
 
 /// Where a call's events go, if anybody renders and signs them, and which its agent wants told.
@@ -211,6 +231,7 @@ fn blank(
         metadata: None,
         unknown_variables: Vec::new(),
         webhook: None,
+        endpoints: Vec::new(),
         hold: None,
         charge: None,
         state: CallState::Dialing,
@@ -229,6 +250,7 @@ fn blank(
         dead_air: None,
         recording: None,
         recording_error: None,
+        recording_link: None,
         attempts: Vec::new(),
     }
 }

@@ -112,7 +112,12 @@ impl Snapshot {
             AgentChoice::OfApplication(id) => {
                 let of_application =
                     self.application_by_id(*id).and_then(|made| self.agent_by_id(made.agent?));
-                of_application.cloned().or_else(of_number).ok_or(Refusal::NoAgent)
+                let agent = of_application.cloned().or_else(of_number);
+                // Who is asked what to say needs nobody to say it.
+                let is_guided = || self.application_by_id(*id).is_some_and(|made| made.answer_url.is_some());
+                agent
+                    .or_else(|| is_guided().then(|| Arc::new(Agent::plain(request.tenant))))
+                    .ok_or(Refusal::NoAgent)
             }
             AgentChoice::Inline(_) | AgentChoice::Script(_) => {
                 Ok(of_number().unwrap_or_else(|| Arc::new(Agent::plain(request.tenant))))

@@ -72,10 +72,11 @@ pub fn parse_list(query: &str) -> Result<List, Refusal> {
     Ok(list)
 }
 
-const TIME: &str = "must be a time such as 2026-01-31T09:00:00Z, or a date";
+/// What a time must be.
+pub(super) const TIME: &str = "must be a time such as 2026-01-31T09:00:00Z, or a date";
 
 /// RFC 3339, or a date, whose 00:00 UTC is meant. A `+` that was not escaped has become a space.
-fn time(text: &str) -> Option<Timestamp> {
+pub(super) fn time(text: &str) -> Option<Timestamp> {
     let escaped = text.replace(' ', "+");
     let moment = escaped.parse::<jiff::Timestamp>().ok().or_else(|| {
         let date: jiff::civil::Date = text.parse().ok()?;

@@ -4,6 +4,7 @@
 
 mod body;
 pub mod collection;
+pub mod link;
 mod list;
 pub mod minivoice;
 pub mod money;
@@ -15,8 +16,8 @@ pub mod twilio;
 pub mod voiceflow;
 
 use crate::model::{
-    Accepted, Application, BatchRefusal, CallRecord, EventKind, Face, Key, ObjectKind, ObjectProblem,
-    OutboundRequest, Refusal, StoredResponse, Timestamp, Untransferable,
+    Accepted, Application, BatchRefusal, CallRecord, EventKind, Face, Key, NotDone, ObjectKind,
+    ObjectProblem, Occasion, OutboundRequest, Refusal, Step, StoredResponse, Timestamp,
 };
 
 pub use list::{List, parse_list};
@@ -106,6 +107,57 @@ pub fn event(key: &Key, kind: EventKind, at: Timestamp, record: &CallRecord) -> 
     }
 }
 
+/// The body of the request that asks a call's guide what to do; `None` for a vendor without one.
+pub fn question(face: Face, occasion: &Occasion, at: Timestamp, record: &CallRecord) -> Option<String> {
+    match face {
+        Face::MiniVoice => Some(minivoice::question(occasion, at, record)),
+        Face::Nixflex | Face::ThunderPhone | Face::Voiceflow | Face::Twilio => None,
+    }
+}
+
+/// The steps of a document that a guide answered at `base`.
+pub fn steps(face: Face, base: &str, body: &[u8]) -> Result<Vec<Step>, UnreadableSteps> {
+    match face {
+        Face::MiniVoice => minivoice::steps(base, body),
+        Face::Nixflex | Face::ThunderPhone | Face::Voiceflow | Face::Twilio => {
+            Err(UnreadableSteps("this vendor has no such documents".to_owned()))
+        }
+    }
+}
+
+/// A document that says what to do cannot be understood, in one clause that quotes nothing of it.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct UnreadableSteps(pub String);
+
+/// An event as a stream tells it to the holder of this key: its name and its JSON document. What its vendor documents is told in
+/// that vendor's words; everything else, and all that is no JSON there, in the switch's own.
+pub fn told(
+    key: &Key,
+    id: u64,
+    kind: EventKind,
+    at: Timestamp,
+    record: &CallRecord,
+) -> (&'static str, String) {
+    let documented = |kind: EventKind| key.face.events().contains(&kind).then_some(kind);
+    // Who doesn't tell a call that failed from one that is over hears that it is over.
+    let over = || (kind == EventKind::Failed).then_some(EventKind::Completed).and_then(documented);
+    match documented(kind).or_else(over) {
+        Some(kind) if key.face != Face::Twilio => (event_name(key.face, kind), event(key, kind, at, record)),
+        _ => (kind.as_str(), native::record::event(id, kind, at, record)),
+    }
+}
+
+/// What a vendor calls an event.
+const fn event_name(face: Face, kind: EventKind) -> &'static str {
+    match (face, kind) {
+        (Face::ThunderPhone, EventKind::Completed) => "telephony.complete",
+        (Face::Voiceflow, EventKind::Started) => "runtime.call.start",
+        (Face::Voiceflow, EventKind::Completed) => "runtime.call.end",
+        (_, kind) => kind.as_str(),
+    }
+}
+
 /// What an event's body is.
 pub const fn content_type(face: Face) -> &'static str {
     match face {
@@ -151,7 +203,7 @@ pub enum Problem {
     CallNotFound,
     /// What was asked of the call cannot be done as it stands.
     #[error(transparent)]
-    CallNotLive(Untransferable),
+    CallNotLive(NotDone),
     /// The call has no recording, or not yet.
     #[error("this call has no recording, or not yet")]
     RecordingNotFound,
@@ -212,6 +264,8 @@ pub fn object_problem(problem: &ObjectProblem) -> (u16, &'static str) {
         ObjectProblem::InUse(_) => (409, "in_use"),
         ObjectProblem::Changed => (412, "changed_meanwhile"),
         ObjectProblem::Forbidden => (403, "forbidden"),
+        ObjectProblem::DeliveryNotFound => (404, "delivery_not_found"),
+        ObjectProblem::DeliveryPending => (409, "delivery_pending"),
     }
 }
 

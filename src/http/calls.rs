@@ -49,6 +49,7 @@ async fn page(api: &Api, key: &Key, list: &face::List) -> Result<CallPage, Probl
         since: list.since,
         until: list.until,
         voicemail_detected: list.voicemail_detected,
+        ..CallFilter::default()
     };
     let mut page = api.store.calls(key.tenant, &filter, list.limit, list.offset).await.map_err(unreadable)?;
     // The journal knows more of a call that lives than its row does.
@@ -92,7 +93,8 @@ pub fn reading(
 ) -> Response {
     let snapshot = api.directory.snapshot();
     let application = key.application().and_then(|id| snapshot.application_by_id(id));
-    show(Reader { key, application: application.map(|application| &**application), base: &base(headers) })
+    let base = api.public_url.clone().unwrap_or_else(|| base(headers));
+    show(Reader { key, application: application.map(|application| &**application), base: &base })
 }
 
 /// What stands in a path. What is not even UTF-8 names nothing.
@@ -143,7 +145,7 @@ pub async fn find(api: &Api, key: &Key, id: &str) -> Result<CallRecord, Problem>
     record.filter(|record| may_see(key, record)).ok_or(Problem::CallNotFound)
 }
 
-fn may_see(key: &Key, record: &CallRecord) -> bool {
+pub fn may_see(key: &Key, record: &CallRecord) -> bool {
     let in_scope = match key.scope {
         KeyScope::Tenant => true,
         KeyScope::Agent(agent) => record.agent == agent,
@@ -215,7 +217,7 @@ pub fn unreadable(error: crate::store::StoreError) -> Problem {
 
 /// Scheme and host as the client used them; a proxy says by `X-Forwarded-Proto` whether it was https. Only the client's
 /// own answer depends on it.
-fn base(headers: &HeaderMap) -> String {
+pub fn base(headers: &HeaderMap) -> String {
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let Some(host) = text(&HOST).filter(|host| host.bytes().all(is_authority)) else { return String::new() };
     let scheme = match text(&HeaderName::from_static("x-forwarded-proto")) {

@@ -1,134 +1,195 @@
-//! `POST /v1/calls/{id}/hangup` and `/transfer`: what may be done to a call that lives, for any key of its tenant.
+//! What may be done to a call that lives, for any key of its tenant: `/v1/native/calls/{id}/…`, and the two of them that
+//! `/v1/calls/{id}/…` has.
 
 use std::future::Future;
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, post};
 use futures_util::future::BoxFuture;
-use serde::Deserialize;
 
-use super::calls::{PathText, find, within_limit};
+use super::calls::{PathText, as_writer, find, within_limit};
 use super::error::{ApiError, json};
 use super::limits::Kind;
-use super::{Api, auth, body};
+use super::place::REPLAYED;
+use super::promises::Promises;
+use super::{Api, auth, body, idempotency};
 use crate::dialer::Dialer;
-use crate::face::Problem;
-use crate::model::{CallId, CallState, Key, PhoneNumber, Refusal, StoredResponse, Untransferable};
+use crate::face::native::control::{self, Control as Asked};
+use crate::face::{Problem, minivoice};
+use crate::model::{CallId, CallRecord, CallState, Face, Key, NotDone, Refusal, Sound, Step, StoredResponse};
 
-/// What is done.
-enum Order {
-    Hangup(CallId),
-    Transfer(CallId, PhoneNumber),
-}
-
-type Give = dyn Fn(Order) -> BoxFuture<'static, Result<(), Untransferable>> + Send + Sync;
+type Give = dyn Fn(CallId, Step, bool) -> BoxFuture<'static, Result<(), NotDone>> + Send + Sync;
 
 /// How the API has its will of calls that live. Cheap to clone.
 #[derive(Clone)]
-pub struct Control(Arc<Give>);
+pub struct Control {
+    give: Arc<Give>,
+    promises: Arc<Promises>,
+}
 
 impl Control {
     fn new<F, P>(give: F) -> Self
     where
-        F: Fn(Order) -> P + Send + Sync + 'static,
-        P: Future<Output = Result<(), Untransferable>> + Send + 'static,
+        F: Fn(CallId, Step, bool) -> P + Send + Sync + 'static,
+        P: Future<Output = Result<(), NotDone>> + Send + 'static,
     {
-        Self(Arc::new(move |order| Box::pin(give(order))))
+        let give = Arc::new(move |call, step, interrupt| -> BoxFuture<'static, _> {
+            Box::pin(give(call, step, interrupt))
+        });
+        Self { give, promises: Arc::default() }
     }
 
     /// Ends a call, which cannot fail: it may only end by itself meanwhile.
     pub async fn hangup(&self, call: CallId) {
-        let _ = (self.0)(Order::Hangup(call)).await;
+        let _ = (self.give)(call, Step::Hangup, false).await;
+    }
+
+    /// Does something to a call that talks.
+    pub async fn act(&self, call: CallId, asked: Asked) -> Result<(), NotDone> {
+        (self.give)(call, asked.step, asked.interrupt).await
     }
 
     /// Over calls that are not there.
     #[cfg(test)]
     pub fn nobody() -> Self {
-        Self::new(async |_| Err(Untransferable::NotTalking))
+        Self::new(async |_, _, _| Err(NotDone::NotTalking))
     }
 }
 
 impl From<Dialer> for Control {
     fn from(dialer: Dialer) -> Self {
-        Self::new(move |order| {
+        Self::new(move |call, step, interrupt| {
             let dialer = dialer.clone();
             async move {
-                match order {
-                    Order::Hangup(call) => {
+                match step {
+                    // One that waits for room, or rings, can be hung up too.
+                    Step::Hangup => {
                         dialer.hangup(call).await;
                         Ok(())
                     }
-                    Order::Transfer(call, to) => dialer.transfer(call, to).await,
+                    step => dialer.control(call, step, interrupt).await,
                 }
             }
         })
     }
 }
 
-/// A transfer's document.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Asked {
-    /// Where to: E.164.
-    to: Option<String>,
-}
+/// Reads a body.
+type Parse = fn(&[u8]) -> Result<Asked, Refusal>;
 
-/// `POST /v1/calls/{id}/hangup`
-pub async fn hangup(State(api): State<Api>, id: PathText, headers: HeaderMap) -> Response {
-    as_writer(&api, &headers, async |key| {
-        let record = find(&api, key, id.text()).await?;
-        if record.state == CallState::Ended {
-            return Err(Problem::CallNotLive(Untransferable::NotTalking));
-        }
-        api.control.hangup(record.call).await;
-        Ok(accepted(record.call))
+/// A route that does something to a call.
+pub fn order(parse: Parse) -> MethodRouter<Api> {
+    post(move |State(api): State<Api>, headers: HeaderMap, id: PathText, body: Body| async move {
+        as_writer(&api, &headers, async |key| give(&api, key, &headers, id.text(), body, parse).await).await
     })
-    .await
 }
 
-/// `POST /v1/calls/{id}/transfer`
-pub async fn transfer(State(api): State<Api>, id: PathText, headers: HeaderMap, body: Body) -> Response {
-    as_writer(&api, &headers, async |key| {
+pub fn hangup(body: &[u8]) -> Result<Asked, Refusal> {
+    control::plain(Step::Hangup, body)
+}
+
+pub fn hold(body: &[u8]) -> Result<Asked, Refusal> {
+    control::plain(Step::Hold, body)
+}
+
+pub fn resume(body: &[u8]) -> Result<Asked, Refusal> {
+    control::plain(Step::Resume, body)
+}
+
+pub fn start_recording(body: &[u8]) -> Result<Asked, Refusal> {
+    control::plain(Step::StartRecording, body)
+}
+
+pub fn stop_recording(body: &[u8]) -> Result<Asked, Refusal> {
+    control::plain(Step::StopRecording, body)
+}
+
+/// `POST /v1/calls/{id}/recordings`, of MiniVoice alone.
+pub async fn recordings(State(api): State<Api>, headers: HeaderMap, id: PathText, body: Body) -> Response {
+    let key = match auth::authenticate_as(Face::MiniVoice, &headers, &api.directory.snapshot()) {
+        Ok(key) => key,
+        Err(problem) => return ApiError::new(Face::MiniVoice, problem).into_response(),
+    };
+    let work = async |key: &Key| {
         let record = find(&api, key, id.text()).await?;
         let body = body::read(&headers, body, api.body_max, api.body_timeout).await?;
-        let to = number(&body)?;
-        if record.state != CallState::Answered {
-            return Err(Problem::CallNotLive(Untransferable::NotTalking));
-        }
-        match (api.control.0)(Order::Transfer(record.call, to)).await {
-            Ok(()) => Ok(accepted(record.call)),
-            Err(Untransferable::Forbidden(reason)) => Err(Refusal::DestinationForbidden { reason }.into()),
-            Err(reason) => Err(Problem::CallNotLive(reason)),
-        }
+        let step = minivoice::parse_recording(&body)?;
+        let order = [id.text().as_bytes(), step.name().as_bytes()];
+        once(&api, key, &headers, &body, &order, async || {
+            obey(&api, &record, step.clone().into()).await?;
+            Ok(minivoice::recording(&record, &step))
+        })
+        .await
+    };
+    within_limit(&api, &key, Kind::Write, work).await
+}
+
+async fn give(
+    api: &Api,
+    key: &Key,
+    headers: &HeaderMap,
+    id: &str,
+    body: Body,
+    parse: Parse,
+) -> Result<Response, Problem> {
+    let record = find(api, key, id).await?;
+    let body = body::read(headers, body, api.body_max, api.body_timeout).await?;
+    let asked = parse(&body)?;
+    let order = [id.as_bytes(), asked.step.name().as_bytes()];
+    once(api, key, headers, &body, &order, async || {
+        obey(api, &record, asked).await?;
+        Ok(control::accepted(record.call))
     })
     .await
 }
 
-async fn as_writer(
+/// Does it, unless the same request has had its answer.
+pub async fn once(
     api: &Api,
+    key: &Key,
     headers: &HeaderMap,
-    work: impl AsyncFnOnce(&Key) -> Result<Response, Problem>,
-) -> Response {
-    match auth::authenticate(headers, &api.directory.snapshot()) {
-        Ok(key) => within_limit(api, &key, Kind::Write, work).await,
-        Err(problem) => ApiError::shared(problem).into_response(),
+    body: &Bytes,
+    order: &[&[u8]],
+    work: impl AsyncFnOnce() -> Result<StoredResponse, Problem>,
+) -> Result<Response, Problem> {
+    // The same key for another order is another request.
+    let hashed = [&order.join(&b"\n"[..])[..], body].join(&b"\n"[..]);
+    let Some(promise) = idempotency::promise(headers, None, &hashed, &api.body_hash_key)? else {
+        return Ok(json(work().await?));
+    };
+    match api.control.promises.begin(key.id, &promise)? {
+        Ok(answer) => Ok(([(REPLAYED, HeaderValue::from_static("true"))], json(answer)).into_response()),
+        Err(held) => {
+            let answer = work().await?;
+            held.keep(answer.clone());
+            Ok(json(answer))
+        }
     }
 }
 
-fn number(body: &[u8]) -> Result<PhoneNumber, Refusal> {
-    let asked: Asked = serde_json::from_slice(body).map_err(|error| Refusal::InvalidField {
-        field: "body".to_owned(),
-        reason: format!("is not understood: {error}"),
-    })?;
-    let to = asked.to.ok_or(Refusal::MissingField("to"))?;
-    to.parse().map_err(|_| Refusal::InvalidPhone { field: "to" })
-}
-
-/// It is on its way; how it ends is told as every end is.
-fn accepted(call: CallId) -> Response {
-    let body = serde_json::json!({ "call_id": call.ca(), "status": "accepted" }).to_string();
-    json(StoredResponse { status: 202, body })
+/// Has it done to a call that this key may see.
+pub async fn obey(api: &Api, record: &CallRecord, asked: Asked) -> Result<(), Problem> {
+    let is_possible = match &asked.step {
+        Step::Hangup => record.state != CallState::Ended,
+        _ => record.state == CallState::Answered,
+    };
+    if !is_possible {
+        return Err(Problem::CallNotLive(NotDone::NotTalking));
+    }
+    if let Step::Play(Sound::Url(url)) = &asked.step {
+        let refused = |error: crate::egress::EgressError| Refusal::InvalidField {
+            field: "url".to_owned(),
+            reason: format!("is refused: {error}"),
+        };
+        api.egress.check(url).map_err(refused)?;
+    }
+    match api.control.act(record.call, asked).await {
+        Ok(()) => Ok(()),
+        Err(NotDone::Forbidden(reason)) => Err(Refusal::DestinationForbidden { reason }.into()),
+        Err(reason) => Err(Problem::CallNotLive(reason)),
+    }
 }

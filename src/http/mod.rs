@@ -8,17 +8,21 @@ mod billing;
 mod body;
 mod calls;
 mod control;
+mod deliveries;
 mod doctor;
 mod error;
+mod events;
 mod health;
 mod idempotency;
 mod limits;
+mod native;
 mod objects;
 mod observe;
 mod originate;
 #[cfg(feature = "browser")]
 pub mod people;
 mod place;
+mod promises;
 mod recording;
 mod routes;
 mod server;
@@ -40,11 +44,14 @@ use crate::directory::{Directory, Registry};
 use crate::doctor::Practice;
 use crate::egress::Egress;
 use crate::face::Problem;
+use crate::face::link::Links;
 use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::store::Store;
+use crate::webhook::Wake;
 
 pub use control::Control;
+pub use events::Streams;
 pub use health::Readiness;
 pub use limits::RateLimits;
 pub use originate::Originate;
@@ -73,6 +80,10 @@ pub struct Parts {
     pub store: Store,
     /// Calls whose end is not in the store yet.
     pub journal: Journal,
+    /// Who listens to events.
+    pub streams: Streams,
+    /// Tells of deliveries that are owed again.
+    pub wake: Wake,
     /// Money, if calls cost any.
     pub cashier: Option<Cashier>,
     /// What the operator's own requests show.
@@ -89,6 +100,10 @@ pub struct Parts {
     pub readiness: Readiness,
     /// What recordings' paths are relative to.
     pub data_dir: PathBuf,
+    /// How the world reaches this API; `None`: as each client says it did.
+    pub public_url: Option<String>,
+    /// What recordings are fetched by without a key.
+    pub links: Option<Links>,
     /// Keys the hash of bodies that came with an idempotency key. The same over restarts and nodes.
     pub body_hash_key: [u8; 32],
     /// The longest body, in bytes.

@@ -6,8 +6,12 @@ use axum::http::HeaderMap;
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use super::calls::PathText;
-use super::{Api, batch, billing, calls, control, doctor, health, objects, place, recording, trials, twilio};
+use super::{
+    Api, batch, billing, calls, control, deliveries, doctor, events, health, native, objects, place,
+    recording, trials, twilio,
+};
 use crate::face::collection::Collection;
+use crate::face::native::control as orders;
 use crate::model::ObjectKind;
 
 /// One route.
@@ -91,6 +95,7 @@ pub const ROUTES: &[Route] = &[
     route("DELETE", "/v1/developer/webhook-endpoints/{id}", Key, || remove(Endpoints)),
     // MiniVoice alone.
     route("POST", "/v1/calls", Key, || post(place::minivoice)),
+    route("POST", "/v1/calls/{id}/recordings", Key, || post(control::recordings)),
     route("GET", "/v1/trunks", Key, || list(Trunks)),
     route("POST", "/v1/trunks", Key, || create(Trunks)),
     route("GET", "/v1/trunks/{id}", Key, || read(Trunks)),
@@ -104,8 +109,19 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/dids", Key, || create(Dids)),
     route("GET", "/v1/dids/{id}", Key, || read(Dids)),
     // The switch's own, for any key of the tenant.
-    route("POST", "/v1/calls/{id}/hangup", Key, || post(control::hangup)),
-    route("POST", "/v1/calls/{id}/transfer", Key, || post(control::transfer)),
+    route("POST", "/v1/calls/{id}/hangup", Key, || control::order(control::hangup)),
+    route("POST", "/v1/calls/{id}/transfer", Key, || control::order(orders::transfer)),
+    route("POST", "/v1/native/calls/{id}/hangup", Key, || control::order(control::hangup)),
+    route("POST", "/v1/native/calls/{id}/say", Key, || control::order(orders::say)),
+    route("POST", "/v1/native/calls/{id}/play", Key, || control::order(orders::play)),
+    route("POST", "/v1/native/calls/{id}/dtmf", Key, || control::order(orders::dtmf)),
+    route("POST", "/v1/native/calls/{id}/mute", Key, || control::order(orders::mute)),
+    route("POST", "/v1/native/calls/{id}/unmute", Key, || control::order(orders::unmute)),
+    route("POST", "/v1/native/calls/{id}/hold", Key, || control::order(control::hold)),
+    route("POST", "/v1/native/calls/{id}/resume", Key, || control::order(control::resume)),
+    route("POST", "/v1/native/calls/{id}/transfer", Key, || control::order(orders::transfer)),
+    route("POST", "/v1/native/calls/{id}/recording/start", Key, || control::order(control::start_recording)),
+    route("POST", "/v1/native/calls/{id}/recording/stop", Key, || control::order(control::stop_recording)),
     route("POST", "/v1/trunks/{id}/doctor", Key, || post(doctor::examine)),
     route("POST", "/v1/native/trunks/{id}/doctor", Key, || post(doctor::examine)),
     route("GET", "/v1/native/tenants", Key, || list(Native(ObjectKind::Tenant))),
@@ -144,6 +160,18 @@ pub const ROUTES: &[Route] = &[
     route("PATCH", "/v1/native/webhook-endpoints/{id}", Key, || change(Native(ObjectKind::WebhookEndpoint))),
     route("DELETE", "/v1/native/webhook-endpoints/{id}", Key, || remove(Native(ObjectKind::WebhookEndpoint))),
     route("POST", "/v1/native/webhook-endpoints/{id}/test", Key, || post(trials::native_endpoint)),
+    route("POST", "/v1/native/webhook-endpoints/{id}/replay", Key, || post(deliveries::replay_failed)),
+    route("GET", "/v1/native/webhook-deliveries", Key, || get(deliveries::list)),
+    route("GET", "/v1/native/webhook-deliveries/{id}", Key, || get(deliveries::read)),
+    route("POST", "/v1/native/webhook-deliveries/{id}/replay", Key, || post(deliveries::replay)),
+    route("GET", "/v1/native/calls", Key, || get(native::list)),
+    route("GET", "/v1/native/calls/{id}", Key, || get(native::read)),
+    route("GET", "/v1/native/calls/{id}/recording", Key, || get(recording::read)),
+    route("DELETE", "/v1/native/calls/{id}/recording", Key, || delete(recording::remove)),
+    route("GET", "/v1/native/recordings", Key, || get(native::recordings)),
+    route("GET", "/v1/native/cdr", Key, || get(native::export)),
+    route("GET", "/v1/native/events", Key, || get(events::native)),
+    route("GET", "/v1/events", Key, || get(events::of_face)),
     // The operator's, by the token that the key file makes.
     route("POST", "/v1/native/billing/credits", Key, || post(billing::credit)),
     // The operator's.

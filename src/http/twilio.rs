@@ -11,7 +11,7 @@ use super::limits::Kind;
 use super::{Api, auth, body};
 use crate::face::twilio::{Change, parse_change};
 use crate::face::{self, Problem};
-use crate::model::{CallRecord, CallState, Face, Key, Untransferable};
+use crate::model::{CallRecord, CallState, Face, Key, NotDone};
 
 /// `GET`
 pub async fn read(State(api): State<Api>, headers: HeaderMap, path: PathTexts) -> Response {
@@ -30,7 +30,7 @@ pub async fn change(State(api): State<Api>, headers: HeaderMap, path: PathTexts,
         let change = parse_change(&body)?;
         let answered = record.state == CallState::Answered;
         match (record.state, change) {
-            (CallState::Ended, _) => return Err(Problem::CallNotLive(Untransferable::NotTalking)),
+            (CallState::Ended, _) => return Err(Problem::CallNotLive(NotDone::NotTalking)),
             (_, Change::Cancel) if answered => {}
             (_, Change::Complete | Change::Cancel) => api.control.hangup(record.call).await,
         }

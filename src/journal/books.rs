@@ -89,8 +89,7 @@ impl Books {
                 let record = Arc::make_mut(&mut entry.record);
                 let (is_first, at) = (record.ringing_at.is_none(), clock.civil(event.at));
                 record.ringing_at.get_or_insert(at);
-                let wanted = record.webhook.as_ref().is_some_and(|to| to.events.has(EventKind::Ringing));
-                if !is_first || !wanted {
+                if !is_first {
                     return false;
                 }
                 Write::Told { call: event.call, event: EventKind::Ringing, at }
@@ -103,7 +102,16 @@ impl Books {
                 Arc::make_mut(&mut entry.record).dead_air.get_or_insert(*dead_air);
                 return false;
             }
+            CallFact::RecordingStarted => {
+                let (event, at) = (EventKind::RecordingStarted, clock.civil(event.at));
+                let wanted = entry.record.webhook.as_ref().is_some_and(|to| to.events.has(event));
+                if !wanted {
+                    return false;
+                }
+                Write::Told { call: entry.record.call, event, at }
+            }
             CallFact::Diverted { .. }
+            | CallFact::Controlled { .. }
             | CallFact::Transfer { .. }
             | CallFact::EarlyMedia
             | CallFact::BargeIn
@@ -121,7 +129,7 @@ impl Books {
                     ringing_at: record.ringing_at,
                     answered_at,
                     dialog: Arc::new((**dialog).clone()),
-                    told: answered(record, *recorded),
+                    told: answered(*recorded),
                 }
             }
             CallFact::Moved { dialog } => {
@@ -165,12 +173,10 @@ impl Books {
     }
 }
 
-/// What is owed to the receiver of a call that was answered.
-fn answered(record: &CallRecord, recorded: bool) -> EventSet {
-    let Some(target) = &record.webhook else { return EventSet::default() };
+/// What is told of a call that was answered.
+fn answered(recorded: bool) -> EventSet {
     let recording = recorded.then_some(EventKind::RecordingStarted);
-    let kinds = [Some(EventKind::Answered), recording].into_iter().flatten();
-    kinds.filter(|kind| target.events.has(*kind)).collect()
+    [Some(EventKind::Answered), recording].into_iter().flatten().collect()
 }
 
 fn began(record: &mut CallRecord) {

@@ -1,6 +1,6 @@
 //! A request for a batch campaign as the switch understands it, and why one comes to nothing.
 
-use super::{Idempotency, KeyId, NewRecipient, PhoneNumber, Refusal, TenantId, Window, Zone};
+use super::{Idempotency, KeyId, NewRecipient, PhoneNumber, Refusal, Retry, TenantId, Window, Zone};
 
 /// A body whose fields and recipients are valid. What depends on agent, number and calendar is judged by the campaign room, in
 /// the document's order, and so stands here as it was found (no `Debug`: it holds prompts).
@@ -27,6 +27,12 @@ pub struct BatchRequest {
     pub zone: Result<Option<Zone>, ()>,
     /// When it may dial.
     pub window: Result<Window, &'static str>,
+    /// Who is called again.
+    pub retry: Option<Retry>,
+    /// After how many calls in succession that could not be carried it pauses itself.
+    pub breaker: Option<u32>,
+    /// How many recipients were left out since their number had been named before; `None`: all were to be called.
+    pub duplicates: Option<u64>,
     /// Present when the client may repeat itself.
     pub idempotency: Option<Idempotency>,
 }

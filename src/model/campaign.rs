@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{AgentId, CallId, Disposition, KeyId, PhoneNumber, TenantId, Timestamp, Variable, Zone};
+use super::{AgentId, CallId, Disposition, KeyId, PhoneNumber, Retry, TenantId, Timestamp, Variable, Zone};
 
 /// A campaign. Below 2^53, from the same blocks as calls' ids.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -91,7 +91,7 @@ impl CampaignStatus {
 }
 
 words! {
-    /// Where a recipient stands. Nobody who was dialled is dialled again.
+    /// Where a recipient stands. Nobody who was dialled is dialled again, unless the campaign has a [`Retry`].
     RecipientState {
         /// Not dialled yet.
         Pending = "pending",
@@ -199,6 +199,10 @@ pub struct Campaign {
     pub window: Window,
     /// When a scheduled one becomes due.
     pub due_at: Timestamp,
+    /// Who is called again, if anybody is.
+    pub retry: Option<Retry>,
+    /// It pauses itself after so many calls in succession that could not be carried; `None`: never.
+    pub breaker: Option<u32>,
     /// How many of the request's recipients were no numbers.
     pub invalid: u64,
     /// How its recipients stand.
@@ -239,9 +243,13 @@ pub struct Recipient {
     pub phone: PhoneNumber,
     /// Where it stands.
     pub state: RecipientState,
-    /// Its call, once there is one.
+    /// Its last call, once there is one.
     pub call: Option<CallId>,
-    /// How its call ended.
+    /// How many calls were made to it.
+    pub attempts: u32,
+    /// When the next call is due, if there is to be another one.
+    pub due_at: Option<Timestamp>,
+    /// How its last call ended.
     pub disposition: Option<Disposition>,
     /// Why it could not be called.
     pub reason: Option<String>,

@@ -74,6 +74,15 @@ pub enum CallFact {
         /// `0`–`9`, `*`, `#`, `A`–`D`.
         digit: char,
     },
+    /// Something was done to the call while it talked, by hand or by a program's document.
+    Controlled {
+        /// Which step (`hold`, `resume`, `mute`, `say`, …).
+        what: &'static str,
+        /// Why it came to nothing; `None`: it is done.
+        failed: Option<String>,
+    },
+    /// Its recording began after its answer. At most once.
+    RecordingStarted,
     /// A SIP message of a tapped call.
     Message {
         /// Did we send it?

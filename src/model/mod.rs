@@ -4,6 +4,7 @@
 
 mod account;
 mod application;
+mod arrival;
 mod attempt;
 mod batch;
 mod caller;
@@ -22,8 +23,10 @@ mod record;
 mod refusal;
 mod request;
 mod response;
+mod retry;
 mod secret;
 mod signing;
+mod step;
 mod tenancy;
 mod time;
 mod trunk;
@@ -31,6 +34,7 @@ mod zone;
 
 pub use account::{Account, AutoReload, Entry, EntryKind, TopUp, TopUpState, Usage};
 pub use application::Application;
+pub use arrival::Arrival;
 pub use attempt::{Attempt, Dialing};
 pub use batch::{BatchRefusal, BatchRequest, CreationFault, InvalidRecipient};
 pub use caller::{IdentityHeader, NumberFormat, NumberStyle, RightToUse, SpendLimit, Stir, UnsignedCalls};
@@ -50,15 +54,20 @@ pub use outcome::{Disposition, EndedBy, Heard, Outcome, RecordingResult};
 pub use phone::{InvalidPhoneNumber, PhoneNumber};
 pub use plan::{CallPlan, Line, LineEnd, Said};
 pub use rate::{Hold, ListedRate, Rate, SpendControl};
-pub use record::{CallRecord, CallState, DialogRecord, Direction, WebhookTarget};
-pub use refusal::{Limit, Refusal, Untransferable};
+pub use record::{CallCursor, CallRecord, CallState, DialogRecord, Direction, WebhookTarget};
+pub use refusal::{Limit, NotDone, Refusal};
 pub use request::{
     AgentChoice, Callback, FromPolicy, Idempotency, InlineAgent, OutboundRequest, SpeakOrder, Variable,
     VoicemailAction, WhenFull, interpolate,
 };
 pub use response::{Accepted, Placed, StoredResponse};
+pub use retry::{Retry, RetryReason};
 pub use secret::Secret;
 pub use signing::SigningKey;
+pub use step::{
+    DIGITS_MAX, Gather, GatherEnd, Guide, Occasion, SPOKEN_BYTES_MAX, STEPS_MAX, Side, Sound, Step,
+    URL_BYTES_MAX, WAIT_MAX,
+};
 pub use tenancy::{Draft, OBJECT_ID_LIMIT, Object, ObjectKind, ObjectProblem, Tenant, WebhookEndpoint};
 pub use time::Timestamp;
 pub use trunk::{

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{
-    Agent, CallId, Key, PhoneNumber, RightToUse, SpeakOrder, Timestamp, Trunk, Variable, VoicemailAction,
+    Agent, CallId, Guide, Key, PhoneNumber, RightToUse, SpeakOrder, Timestamp, Trunk, Variable,
+    VoicemailAction,
 };
 
 /// One thing that the agent says.
@@ -63,6 +64,8 @@ pub struct CallPlan {
     pub to: PhoneNumber,
     /// What the agent says, in order; the first line is the request's prompt.
     pub script: Vec<Line>,
+    /// Who says what is done once somebody answered; the script is spoken only if nothing can be had there.
+    pub guide: Option<Guide>,
     /// What `{names}` in a trunk's headers stand for. Never logged, never stored.
     pub variables: Arc<[Variable]>,
     /// The campaign it counts in.

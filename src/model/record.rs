@@ -91,6 +91,32 @@ pub struct DialogRecord {
     pub before: Option<Box<DialogRecord>>,
 }
 
+/// A place in a list of calls by time: the last one that was shown. Opaque to clients.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CallCursor {
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// Which one.
+    pub call: CallId,
+}
+
+impl std::fmt::Display for CallCursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.created_at.0, self.call)
+    }
+}
+
+impl std::str::FromStr for CallCursor {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (created_at, call) = text.split_once('.').ok_or(())?;
+        let created_at = Timestamp(created_at.parse().map_err(|_| ())?);
+        let call = call.parse().ok().and_then(CallId::new).ok_or(())?;
+        Ok(Self { created_at, call })
+    }
+}
+
 /// Where a call's events go.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct WebhookTarget {
@@ -139,6 +165,8 @@ pub struct CallRecord {
     pub unknown_variables: Vec<String>,
     /// Where its events go, frozen at creation.
     pub webhook: Option<WebhookTarget>,
+    /// Its tenant's endpoints, which get its events too, frozen likewise; each one's key is itself.
+    pub endpoints: Vec<WebhookTarget>,
     /// What is kept back for it, and at which price; `None` while billing is off.
     pub hold: Option<Hold>,
     /// What it cost, once it ended; `None` if nothing was kept back for it.
@@ -175,9 +203,16 @@ pub struct CallRecord {
     pub recording: Option<String>,
     /// Why there is none, if one was asked for.
     pub recording_error: Option<String>,
+    /// Where whoever hears of it can fetch it without a key. Stored nowhere: made when an event is rendered.
+    pub recording_link: Option<String>,
 }
 
 impl CallRecord {
+    /// Its place in a list by time.
+    pub const fn cursor(&self) -> CallCursor {
+        CallCursor { created_at: self.created_at, call: self.call }
+    }
+
     /// What was known of it when this happened: an event tells of its own moment, however late it is delivered.
     pub fn at(&self, kind: EventKind) -> Self {
         let mut then = self.clone();

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-/// Why a call that lives was not transferred.
+/// Why a call did not do what it was told.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum Untransferable {
+pub enum NotDone {
     /// Nobody talks: not yet, or not any more.
     #[error("the call is not answered, or over")]
     NotTalking,
@@ -14,6 +14,21 @@ pub enum Untransferable {
     /// The trunk's policy forbids this destination.
     #[error("this destination is not allowed: {0}")]
     Forbidden(String),
+    /// It is being put on hold, or taken back.
+    #[error("the call is being put on hold, or taken back, already")]
+    HoldUnderWay,
+    /// Recordings are switched off.
+    #[error("this switch records nothing")]
+    NotRecordable,
+    /// It is recorded.
+    #[error("the call is being recorded already")]
+    Recording,
+    /// It is not recorded.
+    #[error("the call is not being recorded")]
+    NotRecording,
+    /// Nobody reads what it is told as fast as it is told.
+    #[error("too much waits to be heard on this call")]
+    Full,
 }
 
 /// A request that started nothing.

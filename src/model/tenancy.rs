@@ -30,6 +30,15 @@ pub struct WebhookEndpoint {
     pub signing: Secret<String>,
 }
 
+impl WebhookEndpoint {
+    /// Does it want to be asked who answers a call that came in? Only if it says so: whoever takes "everything" has not said that
+    /// he answers within two seconds.
+    pub fn is_asked_who_answers(&self) -> bool {
+        let words = ["telephony.incoming", "call.incoming"];
+        self.events.iter().any(|event| words.contains(&event.as_str()))
+    }
+}
+
 /// No object of the store's has an id that reaches it, and none of the configuration file's has one below it.
 pub const OBJECT_ID_LIMIT: u64 = 1 << 32;
 
@@ -162,4 +171,10 @@ pub enum ObjectProblem {
     /// This key may not do that.
     #[error("this key may not do that")]
     Forbidden,
+    /// There is no such delivery, or it is another tenant's, or it is not kept any more.
+    #[error("there is no such delivery, or it is not kept any more")]
+    DeliveryNotFound,
+    /// A delivery that is tried anyway is not replayed.
+    #[error("this delivery is still owed: it is tried again by itself")]
+    DeliveryPending,
 }

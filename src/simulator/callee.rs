@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use trunkline_media::{Capabilities, Command as Media, Event as MediaEvent, LegId, Negotiated};
+use trunkline_media::{
+    Capabilities, Command as Media, Event as MediaEvent, LegId, Negotiated, sdp::Local, srtp::Secret,
+};
 use trunkline_sip::{Body, InviteId, UserAgent};
 
 use super::persona::{Answer, Beat, Persona};
@@ -21,7 +23,10 @@ pub struct Callee {
     persona: Persona,
     offer: Bytes,
     leg: Option<LegId>,
+    local: Option<Local>,
     answer: Option<(Bytes, Negotiated)>,
+    /// Its last answer said that the caller holds it.
+    held: bool,
     beats: VecDeque<Beat>,
     waiting: Waiting,
     /// The one timer: when `handle_timeout` is wanted.
@@ -67,7 +72,18 @@ impl Callee {
             Answer::After(_) | Answer::Never => cx.agent.progress(cx.now, invite, 180, None, false),
         }
         let beats = persona.beats().into();
-        Self { invite, persona, offer, leg: None, answer: None, beats, waiting, due }
+        Self {
+            invite,
+            persona,
+            offer,
+            leg: None,
+            local: None,
+            answer: None,
+            held: false,
+            beats,
+            waiting,
+            due,
+        }
     }
 
     /// Does it need a media leg?
@@ -88,13 +104,31 @@ impl Callee {
     /// Its media leg is open: it can describe itself (RFC 3264 §6).
     pub fn handle_opened(&mut self, cx: &mut Context<'_>, leg: LegId, local: SocketAddr) {
         self.leg = Some(leg);
-        match trunkline_media::sdp::answer(&self.offer, local, 1, &Capabilities::default()) {
-            Ok(answer) => self.answer = Some(answer),
+        let mut local = Local::new(local, 1, Capabilities::default(), Secret::random());
+        match local.answer(&self.offer) {
+            Ok(answer) => (self.local, self.answer) = (Some(local), Some(answer)),
             Err(_) => {
                 cx.agent.reject(cx.now, self.invite, 488, Vec::new());
                 self.stop();
             }
         }
+    }
+
+    /// The caller offers another session: holds it, or takes it back.
+    pub fn handle_offer(&mut self, cx: &mut Context<'_>, offer: Option<&Body>) {
+        let answer =
+            self.local.as_mut().zip(offer).and_then(|(local, offer)| local.answer(&offer.bytes).ok());
+        let Some((answer, negotiated)) = answer else {
+            return cx.agent.refuse_offer(cx.now, self.invite, 488);
+        };
+        self.held = !negotiated.send;
+        self.order(cx, Media::Remote(negotiated));
+        cx.agent.answer_offer(cx.now, self.invite, Body::sdp(answer));
+    }
+
+    /// Does the caller hold it?
+    pub fn is_held(&self) -> bool {
+        self.held
     }
 
     /// The caller is heard, or what it says was played.

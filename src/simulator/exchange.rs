@@ -27,6 +27,9 @@ pub enum Order {
     },
 }
 
+/// Keys that are remembered.
+const KEYS_MAX: usize = 1_000;
+
 /// Simulated callees.
 pub struct Exchange {
     agent: UserAgent,
@@ -38,6 +41,7 @@ pub struct Exchange {
     ended: u64,
     most_at_once: usize,
     rings: VecDeque<String>,
+    keys: String,
 }
 
 impl Exchange {
@@ -53,6 +57,7 @@ impl Exchange {
             ended: 0,
             most_at_once: 0,
             rings: VecDeque::new(),
+            keys: String::new(),
         }
     }
 
@@ -74,6 +79,9 @@ impl Exchange {
 
     /// A leg has something to tell.
     pub fn handle_media(&mut self, now: Instant, token: u64, event: &MediaEvent) {
+        if let MediaEvent::Dtmf { digit, .. } = event {
+            self.hear_key(Some(*digit));
+        }
         self.with(now, token, |callee, cx| callee.handle_media(cx, event));
         self.drain_agent(now);
     }
@@ -122,12 +130,33 @@ impl Exchange {
         self.rings.pop_front()
     }
 
+    /// The keys that callers pressed, in their order; the first thousand.
+    pub fn keys(&self) -> &str {
+        &self.keys
+    }
+
+    /// How many callees are on hold.
+    pub fn held(&self) -> usize {
+        self.callees.values().filter(|callee| callee.is_held()).count()
+    }
+
+    fn hear_key(&mut self, digit: Option<char>) {
+        if self.keys.len() < KEYS_MAX {
+            self.keys.extend(digit);
+        }
+    }
+
     fn drain_agent(&mut self, now: Instant) {
         while let Some(event) = self.agent.poll_event() {
             match event {
                 SipEvent::Incoming { id, incoming } => self.ring(now, id, &incoming),
                 SipEvent::Failed { token, .. } | SipEvent::Ended { token, .. } => self.over(token),
-                SipEvent::Offer { id, .. } => self.agent.refuse_offer(now, id, 488),
+                SipEvent::Offer { token, body, .. } => {
+                    self.with(now, token, |callee, cx| callee.handle_offer(cx, body.as_ref()));
+                }
+                SipEvent::Info { body: Some(body), .. } => {
+                    self.hear_key(trunkline_sip::dtmf_of(&body).map(|(digit, _)| digit));
+                }
                 _ => {}
             }
         }

@@ -39,6 +39,7 @@ struct Tally {
     ended: AtomicU64,
     most_at_once: AtomicUsize,
     numbers: Mutex<HashMap<String, u64>>,
+    keys: Mutex<String>,
 }
 
 /// Reports that may wait.
@@ -76,6 +77,11 @@ impl Server {
         self.tally.numbers().clone()
     }
 
+    /// The keys that callers pressed, in their order.
+    pub fn keys(&self) -> String {
+        self.tally.keys().clone()
+    }
+
     /// The most callees that were called or talked to at the same time.
     pub fn most_at_once(&self) -> usize {
         self.tally.most_at_once.load(Ordering::Relaxed)
@@ -85,6 +91,10 @@ impl Server {
 impl Tally {
     fn numbers(&self) -> MutexGuard<'_, HashMap<String, u64>> {
         self.numbers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keys(&self) -> MutexGuard<'_, String> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -123,6 +133,7 @@ async fn run(
         while let Some(number) = exchange.poll_ring() {
             *tally.numbers().entry(number).or_default() += 1;
         }
+        tally.keys().replace_range(.., exchange.keys());
         tally.most_at_once.store(exchange.most_at_once(), Ordering::Relaxed);
         let (rung, ended) = exchange.tally();
         tally.rung.store(rung, Ordering::Relaxed);

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::outbox::Settlement;
 use super::row::{
-    AnsweredRow, DialingRow, EndedRow, EventRow, HoldRow, IntentRow, ReleaseRow, SettledRow, json,
+    AnsweredRow, AttemptRow, DialingRow, EndedRow, EventRow, HoldRow, IntentRow, ReleaseRow, SettledRow, json,
 };
 use super::types::{Intent, Write};
 use crate::model::{CallRecord, CallState, Dialing, EventKind};
@@ -24,6 +24,8 @@ pub(super) struct Batch {
     pub ended: String,
     pub withdrawn: String,
     pub settled: String,
+    /// The tries of what was settled.
+    pub attempts: String,
     /// What is kept back for the intents that were taken.
     pub holds: String,
     /// What is given back, and what was charged, of the calls that ended or were withdrawn.
@@ -37,6 +39,8 @@ pub(super) struct Batch {
 pub(super) struct Applied {
     /// The calls that were new.
     pub inserted: HashSet<i64>,
+    /// How many events it told of.
+    pub events: u64,
     /// How many outbox rows it made.
     pub outbox: u64,
 }
@@ -100,6 +104,8 @@ impl Changes<'_> {
         let holds: Vec<_> = self.intents.iter().filter_map(|intent| HoldRow::of(&intent.record)).collect();
         let settled: Vec<_> =
             self.settlements.iter().map(|settlement| SettledRow::from(*settlement)).collect();
+        let attempts: Vec<_> =
+            self.settlements.iter().filter_map(|settlement| AttemptRow::of(settlement)).collect();
         let dialing: Vec<_> = self.dialing.iter().map(|dialing| DialingRow::from(*dialing)).collect();
         Batch {
             rows: intents.len() + dialing.len() + self.writes.len() + settled.len(),
@@ -110,30 +116,27 @@ impl Changes<'_> {
             ended: array(&ended),
             withdrawn: array(&withdrawn),
             settled: array(&settled),
+            attempts: array(&attempts),
             holds: array(&holds),
             released: array(&released),
         }
     }
 }
 
-/// What is owed for a call that is committed. Whether its receiver wants it, the statement looks up itself.
+/// What is told of a call that is committed. Who wants to hear it, the statement looks up itself.
 fn begun(record: &CallRecord, events: &mut Vec<EventRow>) {
-    let Some(target) = &record.webhook else { return };
     let started = (record.state == CallState::Dialing).then_some(EventKind::Started);
     let kinds = [Some(EventKind::Created), started].into_iter().flatten();
-    let wanted = kinds.filter(|kind| target.events.has(*kind));
-    events.extend(wanted.map(|kind| EventRow::new(record.call, kind, record.created_at)));
+    events.extend(kinds.map(|kind| EventRow::new(record.call, kind, record.created_at)));
 }
 
-/// What is owed for a call that ended. One that nobody answered has failed, for those who tell the two apart.
+/// What is told of a call that ended. One that nobody answered has failed; for a receiver who doesn't tell the two apart it is
+/// over like any other.
 fn over(record: &CallRecord, events: &mut Vec<EventRow>) {
-    let Some(target) = &record.webhook else { return };
     let saved = record.recording.is_some().then_some(EventKind::RecordingCompleted);
-    let failed = record.answered_at.is_none() && target.events.has(EventKind::Failed);
-    let end = if failed { EventKind::Failed } else { EventKind::Completed };
+    let end = if record.answered_at.is_none() { EventKind::Failed } else { EventKind::Completed };
     let at = record.ended_at.unwrap_or(record.created_at);
-    let wanted = saved.into_iter().chain([end]).filter(|kind| target.events.has(*kind));
-    events.extend(wanted.map(|kind| EventRow::new(record.call, kind, at)));
+    events.extend(saved.into_iter().chain([end]).map(|kind| EventRow::new(record.call, kind, at)));
 }
 
 fn array<T: Serialize>(rows: &[T]) -> String {

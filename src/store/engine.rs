@@ -4,6 +4,7 @@ use sqlx::{QueryBuilder, Row};
 
 use super::StoreError;
 use super::batch::{Applied, Batch};
+use super::listing::narrow;
 use super::outbox::{Claim, Delivery};
 use super::postgres::{self, Postgres};
 use super::row::{CALL_COLUMNS, read_call, read_delivery, read_dialog, read_replay};
@@ -48,7 +49,7 @@ macro_rules! over_calls {
 macro_rules! deliveries {
     ($ids:literal) => {
         over_calls!(
-            "SELECT o.id, o.event, o.receiver, o.created_at AS outbox_created_at, o.attempts, o.body,",
+            "SELECT o.id, o.event_id, o.event, o.endpoint, o.receiver, o.created_at AS outbox_created_at, o.replayed_at, o.attempts, o.body,",
             concat!(
                 "FROM outbox AS o JOIN calls AS c ON c.call = o.call WHERE o.id IN ",
                 $ids,
@@ -181,29 +182,7 @@ impl Engine {
             list.push(CALL_COLUMNS).push(" FROM calls AS c WHERE c.tenant = ");
             for query in [&mut count, &mut list] {
                 query.push_bind(signed(tenant.0));
-                if let Some(agent) = filter.agent {
-                    query.push(" AND c.agent = ").push_bind(signed(agent.0));
-                }
-                if let Some(application) = filter.application {
-                    query.push(" AND c.application = ").push_bind(signed(application.0));
-                }
-                if let Some(direction) = filter.direction {
-                    query.push(" AND c.direction = ").push_bind(direction.as_str());
-                }
-                if let Some(since) = filter.since {
-                    query.push(" AND c.created_at >= ").push_bind(since.0);
-                }
-                if let Some(until) = filter.until {
-                    query.push(" AND c.created_at < ").push_bind(until.0);
-                }
-                if let Some(detected) = filter.voicemail_detected {
-                    query.push(if detected {
-                        " AND c.disposition = "
-                    } else {
-                        " AND coalesce(c.disposition, '') <> "
-                    });
-                    query.push_bind(Disposition::VoicemailDetected.as_str());
-                }
+                narrow!(*query, filter);
             }
             list.push(" ORDER BY c.created_at DESC, c.call DESC LIMIT ").push_bind(i64::from(limit));
             list.push(" OFFSET ").push_bind(signed(offset));

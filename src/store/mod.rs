@@ -7,9 +7,12 @@
 
 mod batch;
 mod campaigns;
+mod deliveries;
 mod engine;
 mod error;
+mod event_log;
 mod ledger;
+mod listing;
 mod objects;
 mod outbox;
 mod postgres;
@@ -27,12 +30,15 @@ use std::sync::atomic::Ordering;
 use tokio::sync::{mpsc, oneshot};
 
 pub use campaigns::{Made, RecipientClaim, RecipientFilter};
+pub use deliveries::{DeliveryFilter, DeliveryRecord, DeliveryState, REPLAY_MAX, Replayed};
 pub use error::StoreError;
+pub use event_log::{Retention, StoredEvent};
 pub use ledger::{EntryPage, NewEntry};
+pub use listing::Order;
 pub use objects::{
     ObjectChange, ObjectPromise, ObjectStore, ObjectsChanged, PromiseKept, StoredObject, StoredObjects,
 };
-pub use outbox::{Claim, Delivery, Settled, Settlement};
+pub use outbox::{Claim, Delivery, Settled, Settlement, Tried};
 pub use top_ups::{Begun, NewTopUp, Verdict};
 pub use types::{CallFilter, CallPage, DatabaseTarget, Intended, Intent, Replay, Write};
 

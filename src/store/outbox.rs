@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::model::{CallId, CallRecord, EventKind, Timestamp, WebhookTarget};
+use crate::model::{CallId, CallRecord, EventKind, Timestamp, WebhookEndpointId, WebhookTarget};
 
 /// Which due rows to take, and for how long.
 #[derive(Clone, Debug)]
@@ -25,19 +25,25 @@ pub struct Claim {
 pub struct Delivery {
     /// The row.
     pub id: u64,
+    /// The event, the same for all its receivers; a row from before events were kept has none.
+    pub event_id: Option<u64>,
     /// Whose event it is.
     pub call: CallId,
     /// What happened.
     pub event: EventKind,
+    /// Which of its tenant's endpoints it is for; `None`: the call's own receiver.
+    pub endpoint: Option<WebhookEndpointId>,
     /// Where it goes, frozen when the call was accepted.
     pub target: WebhookTarget,
     /// Scheme, host and port of the target: whose rooms it takes.
     pub receiver: String,
     /// When the event was written.
     pub created_at: Timestamp,
+    /// Since when it is owed: then, or when it was replayed.
+    pub owed_since: Timestamp,
     /// Which try this is, from 1.
     pub attempt: u32,
-    /// The bytes of the first try that failed.
+    /// The bytes of the first try.
     pub body: Option<String>,
     /// The call.
     pub record: CallRecord,
@@ -52,8 +58,6 @@ pub enum Settled {
     Retry {
         /// When.
         due_at: Timestamp,
-        /// What was sent, to be sent again; `None` if it could not even be written.
-        body: Option<String>,
         /// Why.
         reason: String,
     },
@@ -75,4 +79,23 @@ pub struct Settlement {
     pub settled: Settled,
     /// When.
     pub at: Timestamp,
+    /// What was sent, to be sent again on the next try or a replay; `None` if it could not even be written.
+    pub body: Option<String>,
+    /// The try itself, for the log; `None` if nothing was sent.
+    pub tried: Option<Tried>,
+}
+
+/// One try, as the delivery log keeps it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Tried {
+    /// When it began.
+    pub started_at: Timestamp,
+    /// Until the answer was there, or was given up.
+    pub duration: Duration,
+    /// The HTTP status.
+    pub status: Option<u16>,
+    /// Why there is none.
+    pub error: Option<String>,
+    /// The beginning of the answer's body.
+    pub response: Option<String>,
 }

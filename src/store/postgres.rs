@@ -120,11 +120,11 @@ async fn hold(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
 
 const INTENTS: &str = "INSERT INTO calls (call, tenant, key_id, agent, direction, from_number, to_number, trunk, sip_call_id,
     campaign, batch, recipient, metadata, unknown_variables, webhook_url, webhook_face, webhook_key, webhook_events, webhook_receiver,
-    application, hold, state, created_at, idempotency_key, body_hash, response_status, response_body)
+    webhook_endpoints, application, hold, state, created_at, idempotency_key, body_hash, response_status, response_body)
   SELECT * FROM json_to_recordset($1::text::json) AS r (call bigint, tenant bigint, key_id bigint, agent bigint,
     direction text, from_number text, to_number text, trunk text, sip_call_id text, campaign text, batch bigint, recipient bigint, metadata text,
     unknown_variables text, webhook_url text, webhook_face text, webhook_key bigint, webhook_events text,
-    webhook_receiver text, application bigint, hold text, state text, created_at bigint, idempotency_key text, body_hash text, response_status bigint, response_body text)
+    webhook_receiver text, webhook_endpoints text, application bigint, hold text, state text, created_at bigint, idempotency_key text, body_hash text, response_status bigint, response_body text)
   WHERE r.recipient IS NULL OR EXISTS (
     SELECT 1 FROM recipients AS t JOIN campaigns AS c ON c.campaign = t.campaign
       WHERE t.campaign = r.batch AND t.position = r.recipient AND t.state = 'claimed' AND c.status = 'running')
@@ -140,15 +140,33 @@ const ANSWERED: &str = "UPDATE calls SET state = 'answered', ringing_at = r.ring
   FROM json_to_recordset($1::text::json) AS r (call bigint, ringing_at bigint, answered_at bigint, dialog text)
   WHERE calls.call = r.call AND state <> 'ended'";
 
-/// Written before the call ends, by the same condition, so that only a call's first end makes outbox rows.
-const EVENTS: &str = "INSERT INTO outbox (call, event, receiver, state, created_at, due_at, attempts)
-  SELECT c.call, r.value ->> 'event', coalesce(c.webhook_receiver, c.webhook_url), 'pending',
-    (r.value ->> 'at')::bigint, (r.value ->> 'at')::bigint, 0
+/// As SQLite's.
+const EVENTS: &str = "INSERT INTO events (tenant, call, event, created_at)
+  SELECT c.tenant, c.call, r.value ->> 'event', (r.value ->> 'at')::bigint
   FROM json_array_elements($1::text::json) WITH ORDINALITY AS r (value, place)
     JOIN calls AS c ON c.call = (r.value ->> 'call')::bigint
-  WHERE c.state <> 'ended' AND c.webhook_url IS NOT NULL
-    AND strpos(',' || coalesce(c.webhook_events, 'call.completed') || ',', ',' || (r.value ->> 'event') || ',') > 0
+  WHERE c.state <> 'ended' AND NOT EXISTS (SELECT 1 FROM events AS e
+    WHERE e.call = c.call AND e.event = r.value ->> 'event' AND e.created_at = (r.value ->> 'at')::bigint)
   ORDER BY r.place";
+
+/// As SQLite's.
+const OWED: &str = "INSERT INTO outbox (tenant, call, event, event_id, endpoint, receiver, state, created_at, due_at, attempts)
+  SELECT tenant, call, wanted, id, endpoint, receiver, 'pending', created_at, created_at, 0 FROM (
+    SELECT e.id, e.tenant, e.call, e.created_at, t.endpoint, t.receiver, CASE
+        WHEN strpos(t.events, ',' || e.event || ',') > 0 THEN e.event
+        WHEN e.event = 'call.failed' AND strpos(t.events, ',call.completed,') > 0 THEN 'call.completed' END AS wanted
+      FROM json_array_elements($1::text::json) AS r (value)
+        JOIN calls AS c ON c.call = (r.value ->> 'call')::bigint
+        JOIN events AS e ON e.call = c.call AND e.event = r.value ->> 'event' AND e.created_at = (r.value ->> 'at')::bigint
+        CROSS JOIN LATERAL (
+          SELECT 0::bigint AS endpoint, coalesce(c.webhook_receiver, c.webhook_url) AS receiver,
+              ',' || coalesce(c.webhook_events, 'call.completed') || ',' AS events
+            WHERE c.webhook_url IS NOT NULL
+          UNION ALL SELECT (n.value ->> 'endpoint')::bigint, n.value ->> 'receiver', ',' || (n.value ->> 'events') || ','
+            FROM json_array_elements(c.webhook_endpoints::json) AS n (value)) AS t
+      WHERE c.state <> 'ended' AND NOT EXISTS (SELECT 1 FROM outbox AS o
+        WHERE o.call = c.call AND o.endpoint = t.endpoint AND o.event_id = e.id)) AS owed
+  WHERE wanted IS NOT NULL ORDER BY id, endpoint";
 
 const ENDED: &str = "UPDATE calls SET state = 'ended', dialog = NULL, ringing_at = r.ringing_at, answered_at = r.answered_at,
     ended_at = r.ended_at, disposition = r.disposition, ended_by = r.ended_by, sip_status = r.sip_status,
@@ -161,7 +179,11 @@ const ENDED: &str = "UPDATE calls SET state = 'ended', dialog = NULL, ringing_at
     recording_error text, invites text, charge bigint)
   WHERE calls.call = r.call AND calls.state <> 'ended'";
 
-/// What was owed for a call that never was goes with it.
+/// As SQLite's.
+const UNTOLD: &str =
+    "DELETE FROM events USING json_array_elements_text($1::text::json) AS r (call), calls AS c
+  WHERE c.call = r.call::bigint AND c.state IN ('accepted', 'dialing') AND events.call = c.call";
+
 const UNOWED: &str =
     "DELETE FROM outbox USING json_array_elements_text($1::text::json) AS r (call), calls AS c
   WHERE c.call = r.call::bigint AND c.state IN ('accepted', 'dialing') AND outbox.call = c.call";
@@ -170,11 +192,16 @@ const WITHDRAWN: &str = "DELETE FROM calls USING json_array_elements_text($1::te
   WHERE calls.call = r.call::bigint AND state IN ('accepted', 'dialing')";
 
 const SETTLED: &str = "UPDATE outbox SET state = r.state, due_at = coalesce(r.due_at, outbox.due_at),
-    body = CASE r.state WHEN 'delivered' THEN NULL ELSE coalesce(outbox.body, r.body) END,
-    reason = r.reason, settled_at = r.settled_at
+    body = coalesce(outbox.body, r.body), reason = r.reason, settled_at = r.settled_at
   FROM json_to_recordset($1::text::json) AS r (id bigint, attempt bigint, state text, due_at bigint, body text,
     reason text, settled_at bigint)
   WHERE outbox.id = r.id AND outbox.state = 'pending' AND (r.state = 'delivered' OR outbox.attempts = r.attempt)";
+
+/// As SQLite's.
+const ATTEMPTS: &str = "INSERT INTO delivery_attempts (delivery, attempt, started_at, duration_ms, status, error, response)
+  SELECT o.id, r.attempt, r.started_at, r.duration_ms, r.status, r.error, r.response
+  FROM json_to_recordset($1::text::json) AS r (delivery bigint, attempt bigint, started_at bigint, duration_ms bigint,
+    status bigint, error text, response text) JOIN outbox AS o ON o.id = r.delivery ON CONFLICT DO NOTHING";
 
 /// As SQLite's.
 const HOLDS: &str = "INSERT INTO ledger (tenant, kind, amount, call, key_id, created_at)
@@ -207,7 +234,7 @@ pub(super) const CLAIM: &str = "WITH RECURSIVE receivers (receiver) AS (
       CROSS JOIN LATERAL (
         SELECT i.id, i.due_at FROM outbox AS i
           WHERE i.state = 'pending' AND i.receiver = r.receiver AND i.due_at <= $1
-            AND NOT EXISTS (SELECT 1 FROM outbox AS e WHERE e.call = i.call AND e.id < i.id AND e.state = 'pending')
+            AND NOT EXISTS (SELECT 1 FROM outbox AS e WHERE e.call = i.call AND e.endpoint = i.endpoint AND e.id < i.id AND e.state = 'pending')
           ORDER BY i.due_at LIMIT coalesce(room.free::bigint, $4)) AS o
       ORDER BY o.due_at, o.id LIMIT $3),
   locked AS (
@@ -229,20 +256,25 @@ async fn run(connection: &mut PgConnection, batch: &Batch) -> Result<Applied, sq
         (HOLDS, &batch.holds),
         (DIALING, &batch.dialing),
         (EVENTS, &batch.events),
+        (OWED, &batch.events),
         (ANSWERED, &batch.answered),
         (ENDED, &batch.ended),
         (RELEASED, &batch.released),
+        (UNTOLD, &batch.withdrawn),
         (UNOWED, &batch.withdrawn),
         (WITHDRAWN, &batch.withdrawn),
         (SETTLED, &batch.settled),
+        (ATTEMPTS, &batch.attempts),
     ];
     for (sql, rows) in changes {
         if is_none(rows) {
             continue;
         }
         let done = transaction.execute(sqlx::query(sql).bind(rows.as_str())).await?;
-        if sql == EVENTS {
-            applied.outbox = done.rows_affected();
+        match sql {
+            EVENTS => applied.events = done.rows_affected(),
+            OWED => applied.outbox = done.rows_affected(),
+            _ => {}
         }
     }
     transaction.commit().await?;

@@ -6,7 +6,7 @@ use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// Versions and names are the same for both engines.
-const HISTORY: [(i64, &str, &str, &str); 6] = [
+const HISTORY: [(i64, &str, &str, &str); 8] = [
     (
         1,
         "calls and outbox",
@@ -42,6 +42,18 @@ const HISTORY: [(i64, &str, &str, &str); 6] = [
         "events",
         include_str!("migrations/sqlite/0013_events.sql"),
         include_str!("migrations/postgres/0013_events.sql"),
+    ),
+    (
+        15,
+        "event log",
+        include_str!("migrations/sqlite/0015_event_log.sql"),
+        include_str!("migrations/postgres/0015_event_log.sql"),
+    ),
+    (
+        16,
+        "retries",
+        include_str!("migrations/sqlite/0016_retries.sql"),
+        include_str!("migrations/postgres/0016_retries.sql"),
     ),
 ];
 

@@ -198,12 +198,12 @@ const RELEASE: &str =
 /// `ON CONFLICT DO NOTHING` passes over repeated requests, `EXISTS` over recipients who are not to be dialled any more;
 /// `RETURNING` names the others.
 const INTENTS: &str = "INSERT INTO calls (call, tenant, key_id, agent, direction, from_number, to_number, trunk, sip_call_id, campaign, batch, recipient, metadata,
-    unknown_variables, webhook_url, webhook_face, webhook_key, webhook_events, webhook_receiver, application, hold, state,
+    unknown_variables, webhook_url, webhook_face, webhook_key, webhook_events, webhook_receiver, webhook_endpoints, application, hold, state,
     created_at, idempotency_key, body_hash, response_status, response_body)
   SELECT value ->> 'call', value ->> 'tenant', value ->> 'key_id', value ->> 'agent', value ->> 'direction',
     value ->> 'from_number', value ->> 'to_number', value ->> 'trunk', value ->> 'sip_call_id', value ->> 'campaign',
     value ->> 'batch', value ->> 'recipient', value ->> 'metadata', value ->> 'unknown_variables', value ->> 'webhook_url', value ->> 'webhook_face',
-    value ->> 'webhook_key', value ->> 'webhook_events', value ->> 'webhook_receiver', value ->> 'application', value ->> 'hold', value ->> 'state', value ->> 'created_at', value ->> 'idempotency_key',
+    value ->> 'webhook_key', value ->> 'webhook_events', value ->> 'webhook_receiver', value ->> 'webhook_endpoints', value ->> 'application', value ->> 'hold', value ->> 'state', value ->> 'created_at', value ->> 'idempotency_key',
     value ->> 'body_hash', value ->> 'response_status', value ->> 'response_body'
   FROM json_each($1) WHERE value ->> 'recipient' IS NULL OR EXISTS (
     SELECT 1 FROM recipients AS t CROSS JOIN campaigns AS c ON c.campaign = t.campaign
@@ -222,13 +222,35 @@ const ANSWERED: &str =
     answered_at = r.value ->> 'answered_at', dialog = r.value ->> 'dialog'
   FROM json_each($3) AS r WHERE calls.call = r.value ->> 'call' AND state <> 'ended'";
 
-/// Written before the call ends, by the same condition, so that only a call's first end makes outbox rows.
-const EVENTS: &str = "INSERT INTO outbox (call, event, receiver, state, created_at, due_at, attempts)
-  SELECT c.call, r.value ->> 'event', coalesce(c.webhook_receiver, c.webhook_url), 'pending', r.value ->> 'at', r.value ->> 'at', 0
+/// Written before the call ends, by the same condition, so that only a call's first end is told. What is written again because
+/// nobody knew whether its commit went through is not told again.
+const EVENTS: &str = "INSERT INTO events (tenant, call, event, created_at)
+  SELECT c.tenant, c.call, r.value ->> 'event', r.value ->> 'at'
   FROM json_each($7) AS r CROSS JOIN calls AS c ON c.call = r.value ->> 'call'
-  WHERE c.state <> 'ended' AND c.webhook_url IS NOT NULL
-    AND instr(',' || coalesce(c.webhook_events, 'call.completed') || ',', ',' || (r.value ->> 'event') || ',') > 0
+  WHERE c.state <> 'ended' AND NOT EXISTS (SELECT 1 FROM events AS e
+    WHERE e.call = c.call AND e.event = r.value ->> 'event' AND e.created_at = r.value ->> 'at')
   ORDER BY r.key";
+
+/// Each event for each receiver that wants it: the call's own, and its tenant's endpoints. Who doesn't tell a call that failed
+/// from one that is over gets the latter.
+const OWED: &str = "INSERT INTO outbox (tenant, call, event, event_id, endpoint, receiver, state, created_at, due_at, attempts)
+  SELECT tenant, call, CASE WHEN instr(events, ',' || event || ',') > 0 THEN event ELSE 'call.completed' END, id, endpoint,
+    receiver, 'pending', created_at, created_at, 0 FROM (
+    SELECT e.id, e.tenant, e.call, e.event, e.created_at, 0 AS endpoint,
+        coalesce(c.webhook_receiver, c.webhook_url) AS receiver, ',' || coalesce(c.webhook_events, 'call.completed') || ',' AS events
+      FROM json_each($7) AS r CROSS JOIN calls AS c ON c.call = r.value ->> 'call'
+        CROSS JOIN events AS e ON e.call = c.call AND e.event = r.value ->> 'event' AND e.created_at = r.value ->> 'at'
+      WHERE c.state <> 'ended' AND c.webhook_url IS NOT NULL
+    UNION ALL
+    SELECT e.id, e.tenant, e.call, e.event, e.created_at, n.value ->> 'endpoint', n.value ->> 'receiver',
+        ',' || (n.value ->> 'events') || ','
+      FROM json_each($7) AS r CROSS JOIN calls AS c ON c.call = r.value ->> 'call'
+        CROSS JOIN events AS e ON e.call = c.call AND e.event = r.value ->> 'event' AND e.created_at = r.value ->> 'at'
+        CROSS JOIN json_each(c.webhook_endpoints) AS n
+      WHERE c.state <> 'ended' AND c.webhook_endpoints IS NOT NULL) AS t
+  WHERE (instr(events, ',' || event || ',') > 0 OR (event = 'call.failed' AND instr(events, ',call.completed,') > 0))
+    AND NOT EXISTS (SELECT 1 FROM outbox AS o WHERE o.call = t.call AND o.endpoint = t.endpoint AND o.event_id = t.id)
+  ORDER BY id, endpoint";
 
 const ENDED: &str = "UPDATE calls NOT INDEXED SET state = 'ended', dialog = NULL,
     ringing_at = r.value ->> 'ringing_at', answered_at = r.value ->> 'answered_at', ended_at = r.value ->> 'ended_at',
@@ -240,17 +262,25 @@ const ENDED: &str = "UPDATE calls NOT INDEXED SET state = 'ended', dialog = NULL
     charge = r.value ->> 'charge'
   FROM json_each($4) AS r WHERE calls.call = r.value ->> 'call' AND state <> 'ended'";
 
-/// What was owed for a call that never was goes with it.
+/// What was told of a call that never was goes with it, and what was owed for it.
+const UNTOLD: &str = "DELETE FROM events WHERE call IN (SELECT c.call FROM json_each($5) AS r CROSS JOIN calls AS c ON c.call = r.value
+    WHERE c.state IN ('accepted', 'dialing'))";
+
 const UNOWED: &str = "DELETE FROM outbox WHERE call IN (SELECT c.call FROM json_each($5) AS r CROSS JOIN calls AS c ON c.call = r.value
     WHERE c.state IN ('accepted', 'dialing'))";
 
 const WITHDRAWN: &str = "DELETE FROM calls NOT INDEXED WHERE call IN (SELECT value FROM json_each($5)) AND state IN ('accepted', 'dialing')";
 
 const SETTLED: &str = "UPDATE outbox NOT INDEXED SET state = r.value ->> 'state', due_at = coalesce(r.value ->> 'due_at', due_at),
-    body = CASE r.value ->> 'state' WHEN 'delivered' THEN NULL ELSE coalesce(body, r.value ->> 'body') END,
-    reason = r.value ->> 'reason', settled_at = r.value ->> 'settled_at'
+    body = coalesce(body, r.value ->> 'body'), reason = r.value ->> 'reason', settled_at = r.value ->> 'settled_at'
   FROM json_each($6) AS r WHERE outbox.id = r.value ->> 'id' AND outbox.state = 'pending'
     AND (r.value ->> 'state' = 'delivered' OR attempts = r.value ->> 'attempt')";
+
+/// Also of a try whose word came too late to settle anything. A row that is no longer there has no log.
+const ATTEMPTS: &str = "INSERT INTO delivery_attempts (delivery, attempt, started_at, duration_ms, status, error, response)
+  SELECT o.id, r.value ->> 'attempt', r.value ->> 'started_at', r.value ->> 'duration_ms', r.value ->> 'status',
+    r.value ->> 'error', r.value ->> 'response'
+  FROM json_each($10) AS r CROSS JOIN outbox AS o ON o.id = r.value ->> 'delivery' WHERE true ON CONFLICT DO NOTHING";
 
 /// Of the intents that were taken: a request that was there before holds nothing.
 const HOLDS: &str = "INSERT INTO ledger (tenant, kind, amount, call, key_id, created_at)
@@ -270,7 +300,8 @@ const RELEASED: &str = "INSERT INTO ledger (tenant, kind, amount, call, key_id, 
       SELECT 1 FROM calls AS c WHERE c.call = h.call AND c.state IN ('accepted', 'dialing'))) ORDER BY h.call, k.key";
 
 /// Claims due rows. `receivers` hops from receiver to receiver along the index, so that a dead receiver's backlog is
-/// never walked; of each the oldest rows are taken, up to its room, unless an earlier event of the same call is still owed.
+/// never walked; of each the oldest rows are taken, up to its room, unless an earlier event of the same call is still owed to
+/// the same endpoint.
 /// (`+ 0` hides the parameter from the planner, which would prepare the statement anew for each value.)
 pub(super) const CLAIM: &str = "WITH RECURSIVE receivers (receiver) AS (
     SELECT min(receiver) FROM outbox WHERE state = 'pending'
@@ -281,7 +312,7 @@ pub(super) const CLAIM: &str = "WITH RECURSIVE receivers (receiver) AS (
     SELECT o.id, o.receiver, o.due_at, row_number() OVER (PARTITION BY o.receiver ORDER BY o.due_at, o.id) AS place
       FROM receivers AS r CROSS JOIN outbox AS o WHERE o.id IN (
         SELECT i.id FROM outbox AS i WHERE i.state = 'pending' AND i.receiver = r.receiver AND i.due_at <= $1
-          AND NOT EXISTS (SELECT 1 FROM outbox AS e WHERE e.call = i.call AND e.id < i.id AND e.state = 'pending')
+          AND NOT EXISTS (SELECT 1 FROM outbox AS e WHERE e.call = i.call AND e.endpoint = i.endpoint AND e.id < i.id AND e.state = 'pending')
         ORDER BY i.due_at LIMIT $4 + 0))
 UPDATE outbox SET due_at = $2, attempts = attempts + 1 WHERE id IN (
   SELECT c.id FROM candidates AS c LEFT JOIN json_each($5) AS room ON room.key = c.receiver
@@ -296,12 +327,15 @@ async fn run(connection: &mut SqliteConnection, batch: &Batch) -> Result<Applied
         (HOLDS, &batch.holds),
         (DIALING, &batch.dialing),
         (EVENTS, &batch.events),
+        (OWED, &batch.events),
         (ANSWERED, &batch.answered),
         (ENDED, &batch.ended),
         (RELEASED, &batch.released),
+        (UNTOLD, &batch.withdrawn),
         (UNOWED, &batch.withdrawn),
         (WITHDRAWN, &batch.withdrawn),
         (SETTLED, &batch.settled),
+        (ATTEMPTS, &batch.attempts),
     ];
     let mut statements: Vec<&str> =
         kinds.into_iter().filter(|(_, rows)| !is_none(rows)).map(|(sql, _)| sql).collect();
@@ -309,7 +343,8 @@ async fn run(connection: &mut SqliteConnection, batch: &Batch) -> Result<Applied
         statements.insert(0, "BEGIN IMMEDIATE");
         statements.push("COMMIT");
     }
-    let outbox = statements.iter().position(|sql| *sql == EVENTS);
+    let place = |wanted: &str| statements.iter().position(|sql| *sql == wanted);
+    let (events, outbox) = (place(EVENTS), place(OWED));
     // Constants, joined.
     let text = sqlx::AssertSqlSafe(statements.join(";\n"));
     let query = sqlx::query(text)
@@ -321,7 +356,8 @@ async fn run(connection: &mut SqliteConnection, batch: &Batch) -> Result<Applied
         .bind(batch.settled.as_str())
         .bind(batch.events.as_str())
         .bind(batch.holds.as_str())
-        .bind(batch.released.as_str());
+        .bind(batch.released.as_str())
+        .bind(batch.attempts.as_str());
     let mut applied = Applied::default();
     let mut results = connection.fetch_many(query);
     let mut finished = 0;
@@ -329,6 +365,9 @@ async fn run(connection: &mut SqliteConnection, batch: &Batch) -> Result<Applied
         match result {
             Either::Right(row) => drop(applied.inserted.insert(row.try_get(0)?)),
             Either::Left(done) => {
+                if events == Some(finished) {
+                    applied.events = done.rows_affected();
+                }
                 if outbox == Some(finished) {
                     applied.outbox = done.rows_affected();
                 }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::model::{
-    AgentId, ApplicationId, CallId, CallRecord, DialogRecord, Direction, EventKind, EventSet, Idempotency,
-    Secret, StoredResponse, Timestamp,
+    AgentId, ApplicationId, CallId, CallRecord, CallState, CampaignId, DialogRecord, Direction, Disposition,
+    EventKind, EventSet, Idempotency, Secret, StoredResponse, Timestamp,
 };
 
 /// Which database.
@@ -65,10 +65,10 @@ pub enum Write {
         answered_at: Timestamp,
         /// What a BYE needs after a crash.
         dialog: Arc<DialogRecord>,
-        /// What is owed to its receiver for it.
+        /// What is told of it.
         told: EventSet,
     },
-    /// Something happened to a call that changes nothing but what is owed to its receiver.
+    /// Something happened to a call that changes nothing but what is told of it.
     Told {
         /// Whose event it is.
         call: CallId,
@@ -99,6 +99,18 @@ pub struct CallFilter {
     pub until: Option<Timestamp>,
     /// Only those that a voicemail ended, or that none did.
     pub voicemail_detected: Option<bool>,
+    /// Only those that stand so.
+    pub state: Option<CallState>,
+    /// Only those that ended so.
+    pub disposition: Option<Disposition>,
+    /// Only those from or to this number.
+    pub number: Option<String>,
+    /// Only single calls that name this campaign.
+    pub campaign: Option<String>,
+    /// Only those of this batch campaign.
+    pub batch: Option<CampaignId>,
+    /// Only those that ended and have a recording.
+    pub recorded: bool,
 }
 
 /// One page of a list, newest first.

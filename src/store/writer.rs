@@ -51,6 +51,8 @@ pub(super) struct Gauges {
     pub commits: AtomicU64,
     pub rows: AtomicU64,
     pub failures: AtomicU64,
+    /// Commits that told of something.
+    pub told: tokio::sync::watch::Sender<u64>,
 }
 
 /// Runs until it is told to close, or every handle is gone.
@@ -190,7 +192,10 @@ impl Writer {
             Ok(_) if self.gauges.unhealthy.load(Ordering::Relaxed) => self.note(&self.engine.probe().await),
             result => self.note(result),
         }
-        if result.is_ok() {
+        if let Ok(applied) = &result {
+            if applied.events > 0 {
+                self.gauges.told.send_modify(|commits| *commits += 1);
+            }
             self.gauges.commits.fetch_add(1, Ordering::Relaxed);
             self.gauges.rows.fetch_add(batch.rows as u64, Ordering::Relaxed);
         }

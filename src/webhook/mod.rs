@@ -4,6 +4,7 @@
 //! restart, or another node, goes on where this one stopped.
 #![expect(clippy::disallowed_methods, reason = "a shell: it runs the worker and reads the clock")]
 
+mod ask;
 mod retry;
 mod sign;
 mod worker;
@@ -15,9 +16,11 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::egress::Egress;
+use crate::face::link::Links;
 use crate::model::{Key, KeyId};
 use crate::store::Store;
-pub use sign::signed;
+pub use ask::Asker;
+pub use sign::{message_id_of, signed};
 use worker::{Context, Counters, Worker};
 
 /// Tells the worker that there is work. Cheap to clone.
@@ -36,11 +39,26 @@ impl Wake {
     }
 }
 
-/// A key, whose secret signs and whose face renders; `None` if there is no such key any more.
-pub type Keys = Arc<dyn Fn(KeyId) -> Option<Arc<Key>> + Send + Sync>;
+/// Who signs, as it stands now; `None` if it is gone, or not to be delivered to at present.
+pub type Keys = Arc<dyn Fn(KeyId) -> Option<Signer> + Send + Sync>;
+
+/// A key, whose secret signs and whose face renders.
+#[derive(Clone)]
+pub struct Signer {
+    /// The key; an endpoint's is one that nobody can ask with.
+    pub key: Arc<Key>,
+    /// Where an endpoint is now; what a call's own receiver is stands in the call.
+    pub url: Option<String>,
+}
+
+impl From<Arc<Key>> for Signer {
+    fn from(key: Arc<Key>) -> Self {
+        Self { key, url: None }
+    }
+}
 
 /// Bounds and times of delivery.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Config {
     /// At most so many tries at once.
     pub concurrency: usize,
@@ -54,6 +72,8 @@ pub struct Config {
     pub give_up_after: Duration,
     /// For how long a claimed row is nobody else's.
     pub lease: Duration,
+    /// What an event's recording is fetched by; `None`: it is named by its path alone.
+    pub links: Option<Links>,
 }
 
 impl Default for Config {
@@ -65,6 +85,7 @@ impl Default for Config {
             backoff_max: Duration::from_secs(3600),
             give_up_after: Duration::from_secs(24 * 3600),
             lease: Duration::from_secs(60),
+            links: None,
         }
     }
 }

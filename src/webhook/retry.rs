@@ -16,7 +16,6 @@ pub(super) fn settle(
     config: &Config,
     delivery: &Delivery,
     tried: Result<Answer, EgressError>,
-    body: Option<&str>,
     now: Timestamp,
     unit: f64,
 ) -> Settled {
@@ -26,7 +25,7 @@ pub(super) fn settle(
         Ok(answer) => (format!("HTTP {}", answer.status), answer.retry_after),
         Err(error) => (error.to_string(), None),
     };
-    again(config, delivery, reason, retry_after, body, now, unit)
+    again(config, delivery, reason, retry_after, now, unit)
 }
 
 /// Another try, unless the event is too old; the last one falls on its last moment.
@@ -35,18 +34,17 @@ pub(super) fn again(
     delivery: &Delivery,
     reason: String,
     retry_after: Option<Duration>,
-    body: Option<&str>,
     now: Timestamp,
     unit: f64,
 ) -> Settled {
-    let last = delivery.created_at.0.saturating_add(millis(config.give_up_after));
+    let last = delivery.owed_since.0.saturating_add(millis(config.give_up_after));
     if now.0 >= last {
         return Settled::Dead { reason };
     }
     let asked = retry_after.unwrap_or_default().min(config.backoff_max);
     let wait = backoff(config, delivery.attempt, unit).max(asked);
     let due_at = Timestamp(now.0.saturating_add(millis(wait)).min(last));
-    Settled::Retry { due_at, body: body.map(str::to_owned), reason }
+    Settled::Retry { due_at, reason }
 }
 
 /// The wait after the `attempt`th try: doubled each time, up to its bound, a fifth more or less, so that the events that
@@ -71,6 +69,9 @@ mod tests {
         let record = ended(1);
         Delivery {
             id: 1,
+            event_id: Some(1),
+            endpoint: None,
+            owed_since: NOW,
             call: record.call,
             event: EventKind::Completed,
             target: record.webhook.clone().expect("it has one"),
@@ -89,7 +90,7 @@ mod tests {
     /// Seconds until the next try.
     fn wait(attempt: u32, tried: Result<Answer, EgressError>, age: i64, unit: f64) -> Option<i64> {
         let now = Timestamp(NOW.0 + age * 1000);
-        match settle(&Config::default(), &delivery(attempt), tried, Some("{}"), now, unit) {
+        match settle(&Config::default(), &delivery(attempt), tried, now, unit) {
             Settled::Retry { due_at, .. } => Some((due_at.0 - now.0) / 1000),
             Settled::Delivered | Settled::Dead { .. } => None,
         }
@@ -103,8 +104,7 @@ mod tests {
             (299, Settled::Delivered),
             (410, Settled::Dead { reason: "HTTP 410".into() }),
         ] {
-            let settled =
-                settle(&Config::default(), &delivery(1), answered(status, None), Some("{}"), NOW, 0.5);
+            let settled = settle(&Config::default(), &delivery(1), answered(status, None), NOW, 0.5);
             assert_eq!(settled, expected);
         }
     }

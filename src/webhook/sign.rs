@@ -8,7 +8,7 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use crate::face;
-use crate::model::Face;
+use crate::model::{CallId, Face};
 use crate::store::Delivery;
 
 /// Names and values. The id is the same on every try, the times and signatures are each try's own.
@@ -42,9 +42,14 @@ pub fn signed(
     headers
 }
 
-/// Unique to the event: the call and its row.
+/// As [`message_id_of`] says; of an event from before events were kept, its delivery's row stands for it.
 fn message_id(delivery: &Delivery) -> String {
-    format!("evt_{}_{}", delivery.call, delivery.id)
+    message_id_of(delivery.call, delivery.event_id.unwrap_or(delivery.id))
+}
+
+/// Unique to the event, and the same for all its receivers: the call and the event's id.
+pub fn message_id_of(call: CallId, event: u64) -> String {
+    format!("evt_{call}_{event}")
 }
 
 /// `v1,` and the Base64 of HMAC-SHA256 over id, timestamp and body, joined by dots.

@@ -104,7 +104,7 @@ fn quick() -> Config {
 fn start(store: &Store, wake: &Wake, config: Config) -> Webhooks {
     let allow_addresses = vec!["127.0.0.0/8".parse().expect("a network")];
     let egress = Egress::new(Policy { allow_http: true, allow_addresses }).expect("a client");
-    let keys: Keys = Arc::new(|id| (id == KEY).then(key));
+    let keys: Keys = Arc::new(|id| (id == KEY).then(|| key().into()));
     Webhooks::start(store.clone(), egress, keys, wake.clone(), config)
 }
 
@@ -228,7 +228,7 @@ async fn an_event_without_its_key_waits_for_it(place: Place) {
     let store = place.open().await;
     owe(&store, 1, receiver.target("/hook")).await;
     let asked = std::sync::atomic::AtomicU64::new(0);
-    let keys: Keys = Arc::new(move |_| (asked.fetch_add(1, Ordering::Relaxed) >= 2).then(key));
+    let keys: Keys = Arc::new(move |_| (asked.fetch_add(1, Ordering::Relaxed) >= 2).then(|| key().into()));
     let allow_addresses = vec!["127.0.0.0/8".parse().expect("a network")];
     let egress = Egress::new(Policy { allow_http: true, allow_addresses }).expect("a client");
     let webhooks = Webhooks::start(store.clone(), egress, keys, Wake::default(), quick());

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt};
@@ -12,15 +12,17 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::Notify;
 
 use super::{Config, Keys, Wake, retry, sign};
-use crate::egress::Egress;
+use crate::egress::{Answer, Egress, EgressError};
 use crate::face;
 use crate::model::{Key, Timestamp};
-use crate::store::{Claim, Delivery, Settled, Settlement, Store, StoreError};
+use crate::store::{Claim, Delivery, Settled, Settlement, Store, StoreError, Tried as Logged};
 
 /// Without any word, the outbox is looked at so often: another node's rows may have come due.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// After a claim or a commit that failed.
 const PAUSE: Duration = Duration::from_secs(1);
+/// What the log keeps of an answer's body, in bytes.
+const SNIPPET_MAX: usize = 1024;
 /// Receivers remembered while nothing is under way to them.
 const RECEIVERS_MAX: usize = 1024;
 
@@ -231,33 +233,57 @@ async fn written(writing: &mut Option<BoxFuture<'static, Written>>) -> Written {
 
 /// One try.
 async fn attempt(context: Arc<Context>, mut delivery: Delivery) -> Tried {
-    let started = now();
+    let (started_at, clock) = (now(), Instant::now());
+    let signer = (context.keys)(delivery.target.key);
+    if let Some(url) = signer.as_ref().and_then(|signer| signer.url.as_ref()) {
+        delivery.target.url.clone_from(url);
+    }
     // An endpoint signs for whatever face its calls have.
     let face = delivery.target.face;
-    let key = (context.keys)(delivery.target.key).map(|key| match key.face == face {
-        true => key,
-        false => Arc::new(Key { face, ..Key::clone(&key) }),
+    let key = signer.map(|signer| match signer.key.face == face {
+        true => signer.key,
+        false => Arc::new(Key { face, ..Key::clone(&signer.key) }),
     });
+    let links = context.config.links.as_ref();
+    delivery.record.recording_link =
+        links.and_then(|links| links.recording(face, &delivery.record, delivery.created_at));
     let kept = delivery.body.take();
     let render =
         || key.as_ref().map(|key| face::event(key, delivery.event, delivery.created_at, &delivery.record));
     let body = kept.or_else(render);
-    let settled = match key.as_ref().zip(body.as_ref()) {
+    let (settled, tried) = match key.as_ref().zip(body.as_ref()) {
         Some((key, body)) => {
             let secret = key.signing.reveal();
-            let headers = sign::headers(&delivery, secret, started.0.div_euclid(1000), body.as_bytes());
-            let tried = context.egress.post(&delivery.target.url, &headers, Bytes::from(body.clone())).await;
-            retry::settle(&context.config, &delivery, tried, Some(body), now(), rand::random())
+            let headers = sign::headers(&delivery, secret, started_at.0.div_euclid(1000), body.as_bytes());
+            let answer = context.egress.post(&delivery.target.url, &headers, Bytes::from(body.clone())).await;
+            let logged = logged(&answer, started_at, clock.elapsed());
+            (retry::settle(&context.config, &delivery, answer, now(), rand::random()), Some(logged))
         }
-        // It may come back with the configuration.
+        // It may come back with the configuration, or be enabled again.
         None => {
-            let reason = "its key is gone".to_owned();
-            retry::again(&context.config, &delivery, reason, None, body.as_deref(), now(), rand::random())
+            let reason = "its key or endpoint is gone or disabled".to_owned();
+            (retry::again(&context.config, &delivery, reason, None, now(), rand::random()), None)
         }
     };
     note(&delivery, &settled);
-    let settlement = Settlement { id: delivery.id, attempt: delivery.attempt, settled, at: now() };
+    let settlement =
+        Settlement { id: delivery.id, attempt: delivery.attempt, settled, at: now(), body, tried };
     Tried { receiver: delivery.receiver, settlement }
+}
+
+/// The try as the delivery log keeps it.
+fn logged(answer: &Result<Answer, EgressError>, started_at: Timestamp, duration: Duration) -> Logged {
+    let (status, error, response) = match answer {
+        Ok(answer) => (Some(answer.status), None, snippet(&answer.body)),
+        Err(error) => (None, Some(error.to_string()), None),
+    };
+    Logged { started_at, duration, status, error, response }
+}
+
+/// The beginning of an answer's body, as text.
+fn snippet(body: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(&body[..body.len().min(SNIPPET_MAX)]);
+    (!text.is_empty()).then(|| text.into_owned())
 }
 
 /// An event that is given up is told once; its tries are for those who look closely.

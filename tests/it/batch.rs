@@ -4,6 +4,7 @@ mod document;
 mod limits;
 mod orders;
 mod restart;
+mod retries;
 mod windows;
 
 use serde_json::{Value, json};

@@ -35,6 +35,11 @@ impl Callees {
         self.server.rung_by_number()
     }
 
+    /// The keys that callers pressed, in their order.
+    pub fn keys(&self) -> String {
+        self.server.keys()
+    }
+
     /// The most that were called or talked to at the same time.
     pub fn most_at_once(&self) -> usize {
         self.server.most_at_once()

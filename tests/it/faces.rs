@@ -2,8 +2,11 @@
 //! and their signatures. One file a vendor, one table a list.
 
 mod auth;
+mod incoming;
+mod links;
 mod minivoice;
 mod nixflex;
+mod seeds;
 mod thunderphone;
 mod twilio;
 mod voiceflow;

@@ -9,6 +9,7 @@ mod calls_outbound;
 mod calls_read;
 mod carriers;
 mod cli;
+mod control;
 mod crash;
 mod doctor;
 mod drain;

@@ -149,7 +149,7 @@ pub enum Event {
         /// It was cleared or refused, and not heard to its end.
         cleared: bool,
     },
-    /// The queue ran empty by playing.
+    /// Whoever speaks to the callee has fallen silent: the queue ran empty by playing, or those who sit say nothing.
     Drained,
     /// A digit of the callee's.
     Dtmf {

@@ -27,6 +27,8 @@ pub(super) struct Mouth {
     gate: Gate,
     /// Is what goes through the gate sent, or silence in its place?
     muted: bool,
+    /// Did somebody who sits here speak in the tick before?
+    seated_speech: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +63,7 @@ impl Mouth {
             dtmf,
             gate: Gate { open: false, since: None, opened: false, speaking: false, quiet: 0 },
             muted: false,
+            seated_speech: false,
         }
     }
 
@@ -119,6 +122,7 @@ impl Mouth {
         let mut pcmu = [0; FRAME];
         let clip = self.gate.open && self.next_of_queue(&mut pcmu, &mut turn);
         let spoken = self.gate.open && turn.seats.speak(&mut pcmu, clip);
+        let fell_silent = std::mem::replace(&mut self.seated_speech, spoken && !clip) && !spoken;
         if spoken && !self.muted {
             self.speak_frame(&mut turn, &pcmu);
         } else if turn.answered {
@@ -127,7 +131,7 @@ impl Mouth {
             self.gate.speaking = false;
             turn.leg.pause();
         }
-        if clip && self.playout.is_empty() {
+        if fell_silent || clip && self.playout.is_empty() {
             turn.events.push_back(Event::Drained);
         }
     }

@@ -425,6 +425,49 @@ fn a_hold_sends_nothing_and_expects_nothing() {
 }
 
 #[test]
+fn an_agent_that_is_not_heard_goes_on_in_silence() {
+    let mut pair = Pair::connected(14, Wire::default(), deaf(), deaf());
+    pair.near(Command::Heard { agent: false, callee: true });
+    pair.near(Command::OpenGate);
+    pair.near(play(&clip(500, 8_000), 1));
+    pair.advance(SECOND);
+    assert_eq!(pair.near.marks(), [(1, false)], "its words are over all the same");
+    assert!(pair.near.agent_side().iter().all(|sample| *sample == 0), "nor are they recorded");
+    assert!(pair.far.callee_side().iter().all(|sample| sample.unsigned_abs() < 100));
+    pair.near(Command::Heard { agent: true, callee: true });
+    pair.near(play(&clip(500, 8_000), 2));
+    pair.advance(SECOND);
+    assert!(pair.far.callee_side().iter().any(|sample| *sample > 5_000));
+}
+
+#[test]
+fn a_callee_that_is_not_heard_is_neither_noticed_nor_recorded_but_its_keys_are() {
+    let mut pair = Pair::connected(15, Wire::default(), listening(), deaf());
+    pair.near(Command::Heard { agent: true, callee: false });
+    pair.far(Command::OpenGate);
+    pair.advance(SECOND);
+    let before = pair.near.frames.len();
+    pair.far(play(&greeting(1_000), 1));
+    pair.far(Command::SendDtmf { digits: "5".parse().expect("digits") });
+    pair.advance(4 * SECOND);
+    assert_eq!(pair.near.count(|event| matches!(event, Event::SpeechStarted)), 0);
+    assert_eq!(pair.near.digits(), "5");
+    assert!(pair.near.callee_side()[before * FRAME..].iter().all(|sample| *sample == 0));
+}
+
+#[test]
+fn a_recording_rests_and_goes_on() {
+    let mut pair = Pair::connected(16, Wire::default(), deaf(), deaf());
+    pair.near(Command::Record(false));
+    let before = pair.near.frames.len();
+    pair.advance(SECOND);
+    assert_eq!(pair.near.frames.len(), before);
+    pair.near(Command::Record(true));
+    pair.advance(SECOND);
+    assert!((49..=51).contains(&(pair.near.frames.len() - before)), "{}", pair.near.frames.len());
+}
+
+#[test]
 fn early_media_is_heard_but_not_recorded() {
     let mut pair = Pair::new(13, Wire::default(), deaf(), deaf());
     let (ours, theirs) = agreement(&Capabilities::default());

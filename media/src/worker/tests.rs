@@ -97,6 +97,30 @@ fn talk(ports: RangeInclusive<u16>, capabilities: &Capabilities) {
 }
 
 #[test]
+fn a_recording_may_begin_while_the_leg_talks() {
+    let (media, reports) = plane(22_050..=22_053);
+    let path = std::env::temp_dir().join(format!("trunkline-later-{}.wav", std::process::id()));
+    let leg = media.open(BridgeSpec::default(), 6, None).expect("a leg").leg;
+    let begin = || Command::StartRecording { token: 6, spec: RecordingSpec { path: path.clone() } };
+    media.send(leg, Command::Answered).expect("room");
+    media.send(leg, begin()).expect("room");
+    // The writer puts a second on the disk at once.
+    let deadline = Instant::now() + PATIENCE;
+    while !path.exists() {
+        assert!(Instant::now() < deadline, "nothing is written");
+        std::thread::yield_now();
+    }
+    media.send(leg, Command::Close).expect("room");
+    let recorded = |event: &Event| matches!(event, Event::Recorded(recorded) if recorded.bytes > 0);
+    until(&reports, vec![(6, recorded)]);
+    fs::remove_file(&path).expect("removed");
+    // A leg that is gone has nothing to record, and says so.
+    media.send(leg, begin()).expect("room");
+    until(&reports, vec![(6, |event| matches!(event, Event::Recorded(Recorded { bytes: 0, .. })))]);
+    assert!(media.shutdown(Instant::now() + PATIENCE));
+}
+
+#[test]
 fn ports_run_out_and_come_back() {
     let (media, reports) = plane(22_020..=22_023);
     let open = || media.open(BridgeSpec::default(), 5, None);

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{UserAgent, check_name_addr, refusing, usable_hop};
-use crate::config::{Refer, Register};
+use crate::config::{Body, Refer, Register};
 use crate::digest::Verdict;
 use crate::error::Error;
 use crate::event::{InviteId, RegistrationId};
@@ -56,6 +56,12 @@ impl UserAgent {
         let is_usable = Uri::parse(&refer.to).is_some_and(|uri| uri.headers.is_none());
         let is_attributed = refer.referred_by.as_deref().is_none_or(|by| check_name_addr(by).is_ok());
         is_usable && is_attributed && self.layer.admit().is_ok() && self.send_refer(now, id.0, &refer)
+    }
+
+    /// Sends an INFO in the dialog of an answered call (RFC 6086), as gateways take digits. Nobody waits for what it comes to. Gives
+    /// whether it left.
+    pub fn info(&mut self, now: Instant, id: InviteId, body: Body) -> bool {
+        self.layer.admit().is_ok() && self.send_info(now, id.0, body)
     }
 
     /// Agrees to a `Refer`: 202, and the first NOTIFY with 100 (RFC 3515 §2.4.2).

@@ -104,11 +104,13 @@ impl Call {
 
     /// Only an answered call is recorded, and until its recorder has said how it went.
     pub(super) fn is_recording(&self) -> bool {
-        self.recording.is_some() && self.facts.answered_at.is_some()
+        self.control.is_begun() && self.recording.is_some() && self.facts.answered_at.is_some()
     }
 
     pub(super) fn wind_up(&mut self, cx: &mut Context<'_>) {
         self.script.stop();
+        self.guided.stop();
+        self.operator.stop();
         self.drop_transfer(cx);
         self.timers.clear_all(cx.wheel);
         // Timer B bounds a CANCEL that nobody answers (RFC 3261 §9.1); the call is not kept from its owner so long.

@@ -19,9 +19,9 @@ use super::super::outbox::Speech;
 use super::super::party::Party;
 use super::super::timer::{Timer, Timers};
 use super::super::verdict;
-use super::{Call, Context, Origination, Phase};
+use super::{Call, Context, Control, Origination, Phase};
 use crate::admission::Sighting;
-use crate::agent::Script;
+use crate::agent::{Program, Script};
 use crate::model::{Attempt, CallFact, Dialing, Disposition, EndedBy, Trunk, TrunkId, VoicemailAction};
 use crate::trunk::health::Sign;
 use crate::trunk::redirect::{self, Redirection};
@@ -98,7 +98,12 @@ impl Call {
     pub(super) fn new(origination: Origination, now: Instant, phase: Phase) -> Self {
         let Origination { plan, leg, local, recording, seed, permit } = origination;
         Self {
-            script: Script::new(plan.script.clone()),
+            // What a guide fails to say is rendered when it has failed.
+            script: Script::new(if plan.guide.is_some() { Vec::new() } else { plan.script.clone() }),
+            guided: Program::default(),
+            operator: Program::default(),
+            control: Control::new(plan.record && recording.is_some()),
+            asked: 0,
             party: None,
             dialled: Dialled::since(now),
             message: None,
@@ -215,7 +220,7 @@ impl Call {
         self.permit.answered(cx.now);
         let record = Box::new(facts::dialog(dialog, &self.plan.trunk.name));
         self.dialog = Some(record.clone());
-        self.tell(cx, CallFact::Answered { dialog: record, recorded: self.recording.is_some() });
+        self.tell(cx, CallFact::Answered { dialog: record, recorded: self.control.is_begun() });
         self.timers.clear(cx.wheel, Timer::Ring);
         self.timers.clear(cx.wheel, Timer::Silent);
         let Some(party) = &mut self.party else { return };

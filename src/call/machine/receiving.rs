@@ -109,7 +109,7 @@ impl Call {
         } else {
             let record = Box::new(facts::dialog(dialog, &self.plan.trunk.name));
             self.dialog = Some(record.clone());
-            let fact = CallFact::Answered { dialog: record, recorded: self.recording.is_some() };
+            let fact = CallFact::Answered { dialog: record, recorded: self.control.is_begun() };
             cx.out.event(CallEvent { call: self.id(), at: answered_at, fact });
         }
         if !is_answer {

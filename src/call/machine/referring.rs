@@ -4,7 +4,7 @@
 use trunkline_sip::Refer;
 
 use super::{Call, Context};
-use crate::model::{CallFact, Disposition, EndedBy, PhoneNumber, Untransferable};
+use crate::model::{CallFact, Disposition, EndedBy, NotDone, PhoneNumber};
 use crate::trunk::{destination, route};
 
 /// A REFER of ours that nobody has said the last word of.
@@ -16,12 +16,12 @@ pub struct Referral {
 
 impl Call {
     /// Somebody wants the far end to be put through elsewhere.
-    pub fn handle_transfer(&mut self, cx: &mut Context<'_>, to: PhoneNumber) -> Result<(), Untransferable> {
+    pub fn handle_transfer(&mut self, cx: &mut Context<'_>, to: PhoneNumber) -> Result<(), NotDone> {
         let Some(party) = self.party.as_ref().filter(|_| self.is_talking() && !self.is_moving()) else {
-            return Err(if self.is_moving() { Untransferable::UnderWay } else { Untransferable::NotTalking });
+            return Err(if self.is_moving() { NotDone::UnderWay } else { NotDone::NotTalking });
         };
         let trunk = &self.plan.trunk;
-        destination::check(trunk, &self.ours, &to).map_err(Untransferable::Forbidden)?;
+        destination::check(trunk, &self.ours, &to).map_err(NotDone::Forbidden)?;
         let refer = Refer {
             to: route::number(trunk, &to),
             replaces: None,
@@ -29,7 +29,7 @@ impl Call {
             subscribe: true,
         };
         if !cx.agent.refer(cx.now, party.invite(), refer) {
-            return Err(Untransferable::NotTalking);
+            return Err(NotDone::NotTalking);
         }
         self.tell(cx, CallFact::Transfer { to: to.as_str().to_owned(), status: 100, is_final: false });
         self.referral = Some(Referral { to, is_accepted: false });
@@ -52,6 +52,7 @@ impl Call {
         }
         self.referral = None;
         self.listen_again(cx);
+        self.untransferred(cx);
     }
 
     /// The far end hangs up: has it gone where we asked it to go? Some do so without another word.

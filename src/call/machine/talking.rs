@@ -8,7 +8,8 @@ use trunkline_sip::Body;
 
 use super::super::timer::Timer;
 use super::super::verdict;
-use super::{Call, Context, MESSAGE_MARK, Phase};
+use super::controlling::Cut;
+use super::{Call, Context, MESSAGE_MARK, Phase, guiding};
 use crate::agent::Act;
 use crate::call::Speech;
 use crate::model::{CallFact, Disposition, EndedBy, SpeakOrder, VoicemailAction};
@@ -64,6 +65,7 @@ impl Call {
             };
             return self.close(cx, disposition, EndedBy::Switch);
         }
+        self.ask_guide(cx, verdict.class);
         if !verdict::is_machine(verdict.class) || !matches!(self.phase, Phase::Judging | Phase::Talking) {
             return;
         }
@@ -112,11 +114,15 @@ impl Call {
         }
         if matches!(self.phase, Phase::Judging) {
             self.phase = Phase::Talking;
-            if self.plan.agent.barge_in {
-                // Armed only now: the callee's greeting must not clear what waits behind the gate.
-                let rule = Rule { when: When::Speech { min: BARGE_IN_MIN }, then: Then::Clear, once: false };
-                self.order(cx, Media::Arm(rule));
-            }
+            self.let_barge_in(cx);
+        }
+    }
+
+    /// Armed only when somebody talks: the callee's greeting must not clear what waits behind the gate.
+    pub(super) fn let_barge_in(&self, cx: &mut Context<'_>) {
+        if self.plan.agent.barge_in {
+            let rule = Rule { when: When::Speech { min: BARGE_IN_MIN }, then: Then::Clear, once: false };
+            self.order(cx, Media::Arm(rule));
         }
     }
 
@@ -159,7 +165,15 @@ impl Call {
             }
             return;
         }
-        if cleared && matches!(self.phase, Phase::Talking) {
+        if let Some((hand, sound)) = guiding::sound_of(mark) {
+            return self.sound_over(cx, hand, sound, cleared);
+        }
+        let cut = if cleared { self.control.take_cut() } else { None };
+        if cut == Some(Cut::Held) {
+            self.script.recall(mark);
+            return self.act(cx);
+        }
+        if cleared && cut.is_none() && matches!(self.phase, Phase::Talking) {
             self.tell(cx, CallFact::BargeIn);
         }
         self.script.marked(mark, cleared);
@@ -168,7 +182,8 @@ impl Call {
 
     /// Does what the script asks for.
     pub(super) fn act(&mut self, cx: &mut Context<'_>) {
-        while let Some(act) = self.script.poll_act() {
+        // Who was put on hold by hand is not talked to; what would be said waits.
+        while let Some(act) = self.next_act() {
             match act {
                 Act::Render { line, text } => {
                     cx.out.speech(self.id(), Speech::Line(line), text);

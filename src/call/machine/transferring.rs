@@ -366,6 +366,7 @@ impl Call {
         }
         std::mem::replace(&mut self.permit, permit).ended(cx.now);
         self.is_unheard = false;
+        self.release(cx);
         self.set(cx, Timer::Silence, self.plan.agent.silence_hangup);
     }
 

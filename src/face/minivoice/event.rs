@@ -7,6 +7,16 @@ use sha2::Sha256;
 use super::record::{customer, id, json, status};
 use crate::model::{CallRecord, EventKind, Timestamp};
 
+/// The body of a request that asks something of the call's application: an event's, with this name and this data.
+pub(super) fn envelope(
+    event: &'static str,
+    at: Timestamp,
+    record: &CallRecord,
+    data: &serde_json::Value,
+) -> String {
+    json(&Envelope { event, created_at: at, call: Call::of(record), variables: Nothing {}, data })
+}
+
 /// The body of an event. The variables lived in memory alone, and are nobody's to send.
 pub fn event(kind: EventKind, at: Timestamp, record: &CallRecord) -> String {
     let data = match kind {
@@ -16,27 +26,19 @@ pub fn event(kind: EventKind, at: Timestamp, record: &CallRecord) -> String {
     json(&Envelope {
         event: kind.as_str(),
         created_at: at,
-        call: Call {
-            id: id(record),
-            customer_id: customer(record),
-            application_id: record.application.map(|application| application.render()),
-            status: status(record),
-            direction: record.direction.as_str(),
-            from: &record.from,
-            to: &record.to,
-        },
+        call: Call::of(record),
         variables: Nothing {},
         data,
     })
 }
 
 #[derive(Serialize)]
-struct Envelope<'a> {
+struct Envelope<'a, D> {
     event: &'static str,
     created_at: Timestamp,
     call: Call<'a>,
     variables: Nothing,
-    data: Data,
+    data: D,
 }
 
 #[derive(Serialize)]
@@ -58,6 +60,20 @@ struct Call<'a> {
     direction: &'static str,
     from: &'a str,
     to: &'a str,
+}
+
+impl<'a> Call<'a> {
+    fn of(record: &'a CallRecord) -> Self {
+        Self {
+            id: id(record),
+            customer_id: customer(record),
+            application_id: record.application.map(|application| application.render()),
+            status: status(record),
+            direction: record.direction.as_str(),
+            from: &record.from,
+            to: &record.to,
+        }
+    }
 }
 
 /// `X-MiniVoice-Timestamp`, and `X-MiniVoice-Signature`: `v1=` and hex HMAC-SHA256 of timestamp, a dot, and the body.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::recording::recording_id;
 use crate::model::{
     Accepted, Application, CallRecord, CallState, Disposition, Micros, StoredResponse, Timestamp,
 };
@@ -77,6 +78,7 @@ struct Shown<'a> {
 
 #[derive(Serialize)]
 struct Recording {
+    id: String,
     status: &'static str,
     url: String,
 }
@@ -86,8 +88,11 @@ impl<'a> Shown<'a> {
         let first = record.attempts.first().map_or(&record.sip_call_id, |attempt| &attempt.sip_call_id);
         let is_over = record.state == CallState::Ended;
         let recorded = is_over && record.recording.is_some();
-        let recording =
-            || Recording { status: "completed", url: format!("{base}/v1/calls/{}/recording", id(record)) };
+        let recording = || Recording {
+            id: recording_id(record),
+            status: "completed",
+            url: format!("{base}/v1/calls/{}/recording", id(record)),
+        };
         Self {
             id: id(record),
             status: status(record),

@@ -1,4 +1,11 @@
-//! The switch's own words for objects: the configuration's keys.
+//! The switch's own words: objects by the configuration's keys, calls with everything that is known of them.
+
+pub mod cdr;
+pub mod delivery;
+pub mod query;
+pub mod record;
+
+pub mod control;
 
 use serde_json::{Value, json};
 

@@ -47,7 +47,11 @@ pub fn parse_batch(key: &Key, body: &[u8]) -> Result<Batch, BatchRefusal> {
     let zone = body.text("timezone", TEXT_BYTES_MAX)?;
     let window = window(&body)?;
     let idempotency_key = body.text("idempotency_key", TEXT_BYTES_MAX)?;
-    let (recipients, invalid) = recipients(&listed, &prompt)?;
+    let retry = super::persistence::retry(&body)?;
+    let breaker = super::persistence::breaker(&body)?;
+    let deduplicate = body.typed("deduplicate", "must be a boolean")?.unwrap_or(false);
+    let (mut recipients, invalid) = recipients(&listed, &prompt)?;
+    let duplicates = deduplicate.then(|| super::persistence::keep_first(&mut recipients));
     if !invalid.is_empty() && (!skip_invalid || recipients.is_empty()) {
         return Err(BatchRefusal::InvalidRecipients(invalid));
     }
@@ -63,6 +67,9 @@ pub fn parse_batch(key: &Key, body: &[u8]) -> Result<Batch, BatchRefusal> {
         date,
         zone: zone.map(|text| text.parse().map_err(drop)).transpose(),
         window,
+        retry,
+        breaker,
+        duplicates,
         idempotency: None,
     };
     Ok(Batch { request, idempotency_key })

@@ -6,7 +6,8 @@ use serde::Serialize;
 use super::json;
 use super::record::end;
 use crate::model::{
-    Campaign, CampaignStatus, InvalidRecipient, Recipient, RecipientState, Refusal, StoredResponse, Timestamp,
+    Campaign, CampaignStatus, InvalidRecipient, Recipient, RecipientState, Refusal, Retry, StoredResponse,
+    Timestamp,
 };
 
 /// Entries a page if the client does not say.
@@ -17,7 +18,11 @@ const CAMPAIGNS_MAX: u32 = 100;
 const RECIPIENTS_MAX: u32 = 1_000;
 
 /// The answer to a new campaign: 201, as seed 001 shows it.
-pub fn campaign_created(campaign: &Campaign, invalid: &[InvalidRecipient]) -> StoredResponse {
+pub fn campaign_created(
+    campaign: &Campaign,
+    invalid: &[InvalidRecipient],
+    duplicates: Option<u64>,
+) -> StoredResponse {
     #[derive(Serialize)]
     struct Created<'a> {
         campaign_id: String,
@@ -25,6 +30,9 @@ pub fn campaign_created(campaign: &Campaign, invalid: &[InvalidRecipient]) -> St
         valid_count: u64,
         invalid_count: usize,
         invalid: &'a [InvalidRecipient],
+        /// Only for who asked that nobody be called twice.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        duplicate_count: Option<u64>,
     }
     let created = Created {
         campaign_id: campaign.id.to_string(),
@@ -32,6 +40,7 @@ pub fn campaign_created(campaign: &Campaign, invalid: &[InvalidRecipient]) -> St
         valid_count: campaign.counts.total,
         invalid_count: invalid.len(),
         invalid,
+        duplicate_count: duplicates,
     };
     StoredResponse { status: 201, body: json(&created) }
 }
@@ -108,6 +117,10 @@ struct Full<'a> {
     window_start_minutes: Option<u16>,
     window_end_minutes: Option<u16>,
     window_days: Option<Vec<&'static str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry: Option<RetryShown>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pause_after_failures: Option<u32>,
     due_at: Timestamp,
     created_at: Timestamp,
     launched_at: Option<Timestamp>,
@@ -137,6 +150,8 @@ impl<'a> Full<'a> {
             window_start_minutes: window.minutes.map(|(start, _)| start),
             window_end_minutes: window.minutes.map(|(_, end)| end),
             window_days: window.days.map(|days| days.names().collect()),
+            retry: campaign.retry.as_ref().map(RetryShown::of),
+            pause_after_failures: campaign.breaker,
             due_at: campaign.due_at,
             created_at: campaign.created_at,
             launched_at: campaign.launched_at,
@@ -155,11 +170,32 @@ impl<'a> Full<'a> {
 }
 
 #[derive(Serialize)]
+struct RetryShown {
+    max_attempts: u32,
+    wait_seconds: u64,
+    on: Vec<&'static str>,
+}
+
+impl RetryShown {
+    fn of(retry: &Retry) -> Self {
+        Self {
+            max_attempts: retry.attempts_max,
+            wait_seconds: retry.wait.as_secs(),
+            on: retry.on.iter().map(|reason| reason.as_str()).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
 struct Row<'a> {
     position: u32,
     phone: &'a str,
     status: &'static str,
+    /// The last one.
     call_id: Option<String>,
+    attempts: u32,
+    /// When it is called again, if it is.
+    next_attempt_at: Option<Timestamp>,
     ended_reason: Option<&'static str>,
     /// Why it could not be called.
     reason: Option<&'a str>,
@@ -173,6 +209,8 @@ impl<'a> Row<'a> {
             phone: recipient.phone.as_str(),
             status: recipient.state.as_str(),
             call_id: recipient.call.map(|call| call.ca()),
+            attempts: recipient.attempts,
+            next_attempt_at: recipient.due_at,
             ended_reason: recipient.disposition.map(|disposition| end(disposition).1),
             reason: recipient.reason.as_deref(),
             ended_at: recipient.ended_at,

@@ -4,6 +4,7 @@ mod batch;
 mod campaign;
 mod error;
 mod event;
+mod persistence;
 mod record;
 mod request;
 pub mod resource;
@@ -15,6 +16,8 @@ pub use campaign::{
 };
 pub use error::{error, error_with_detail};
 pub use event::{SIGNATURE_HEADER, event, sign};
+#[cfg(test)]
+pub(crate) use record::tests::record as record_for_tests;
 pub use record::{call, calls};
 pub use request::parse_outbound;
 

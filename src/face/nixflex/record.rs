@@ -181,6 +181,7 @@ pub(crate) mod tests {
             metadata: None,
             unknown_variables: vec![],
             webhook: None,
+            endpoints: Vec::new(),
             hold: None,
             charge: None,
             state: CallState::Ended,
@@ -199,6 +200,7 @@ pub(crate) mod tests {
             dead_air: Some(Duration::from_millis(3)),
             recording: Some("recordings/a.wav".into()),
             recording_error: None,
+            recording_link: None,
             attempts: Vec::new(),
         }
     }

@@ -25,7 +25,7 @@ pub fn completed(record: &CallRecord) -> String {
             "status": status(record),
             "end_reason": end_reason(record),
             "answered_by": record.verdict,
-            "recording_url": recording_path(record),
+            "recording_url": record.recording_link.clone().or_else(|| recording_path(record)),
             "billable_minutes": record.billable_minutes().unwrap_or(0),
             "billing_total_cents": record.charge.map(Micros::cents_up),
             "transcripts": [],

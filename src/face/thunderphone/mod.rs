@@ -3,12 +3,14 @@
 pub mod billing;
 mod error;
 mod event;
+mod incoming;
 mod record;
 mod request;
 pub mod resource;
 
 pub use error::error;
 pub use event::{completed, sign};
+pub use incoming::{incoming, parse_incoming};
 pub use record::{call, calls, transcript};
 pub use request::parse;
 

@@ -85,7 +85,7 @@ fn agent_id(raw: &RawValue) -> Result<String, Refusal> {
     name.ok_or_else(|| wrong("agent_id", "must be an agent's id"))
 }
 
-fn config(raw: &RawValue) -> Result<InlineAgent, Refusal> {
+pub(super) fn config(raw: &RawValue) -> Result<InlineAgent, Refusal> {
     if !raw.get().starts_with('{') {
         return Err(wrong("config", "must be an object"));
     }

@@ -38,6 +38,9 @@ pub fn event(kind: EventKind, at: Timestamp, record: &CallRecord, account: &str)
         if let Some(verdict) = &record.verdict {
             form.append_pair("AnsweredBy", answered_by(verdict));
         }
+        if let Some(link) = &record.recording_link {
+            form.append_pair("RecordingUrl", link);
+        }
     }
     form.finish()
 }

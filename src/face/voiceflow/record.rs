@@ -20,6 +20,9 @@ pub fn calls(records: &[CallRecord], count: u64, limit: u32, offset: u64, base: 
 pub fn event(kind: EventKind, at: Timestamp, record: &CallRecord) -> String {
     let name = if kind == EventKind::Completed { "runtime.call.end" } else { "runtime.call.start" };
     let mut data = shown(record, "");
+    if let Some(link) = &record.recording_link {
+        data["recordingUrl"] = link.as_str().into();
+    }
     // What nobody could know yet is no part of a beginning.
     if kind != EventKind::Completed {
         let known = ["callId", "agentId", "direction", "from", "to", "status", "createdAt"];

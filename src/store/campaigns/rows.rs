@@ -1,17 +1,20 @@
 //! Between campaigns and their rows.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::model::{
     AgentId, CallId, Campaign, CampaignId, CampaignStatus, ClaimedRecipient, Counts, Days, Disposition,
-    KeyId, NewRecipient, PhoneNumber, Recipient, RecipientState, TenantId, Timestamp, Variable, Window,
+    KeyId, NewRecipient, PhoneNumber, Recipient, RecipientState, Retry, RetryReason, TenantId, Timestamp,
+    Variable, Window,
 };
 use crate::store::StoreError;
 use crate::store::row::{Columns, id, json, required, word};
 
 /// The columns that [`read_campaign`] wants.
 pub const COLUMNS: &str = "campaign, tenant, key_id, agent, from_number, name, status, reason, zone, window_start, window_end, window_days, due_at,
-    created_at, launched_at, ended_at, invalid, total, pending, active, answered, unanswered, failed, indeterminate,
+    created_at, launched_at, ended_at, retry_max, retry_wait_ms, retry_on, breaker_max, invalid, total, pending, active, answered, unanswered, failed, indeterminate,
     cancelled";
 
 /// A new recipient's row.
@@ -62,6 +65,10 @@ pub fn read_campaign(row: &impl Columns) -> Result<Campaign, StoreError> {
             days: row.text("window_days")?.map(days).transpose()?,
         },
         due_at: Timestamp(required(row.integer("due_at")?, "due_at")?),
+        retry: read_retry(row)?,
+        breaker: id(row, "breaker_max")?
+            .map(|most| u32::try_from(most).map_err(|_| StoreError::Corrupt("breaker_max")))
+            .transpose()?,
         invalid: count("invalid")?,
         counts: Counts {
             total: count("total")?,
@@ -79,13 +86,37 @@ pub fn read_campaign(row: &impl Columns) -> Result<Campaign, StoreError> {
     })
 }
 
+/// The ends after which it is called again, each between commas, so that one is found in them by a plain search.
+pub fn retry_on(retry: &Retry) -> String {
+    let words: Vec<_> = retry.dispositions().map(Disposition::as_str).collect();
+    format!(",{},", words.join(","))
+}
+
+fn read_retry(row: &impl Columns) -> Result<Option<Retry>, StoreError> {
+    let Some(words) = row.text("retry_on")? else { return Ok(None) };
+    let number = |column| required(id(row, column)?, column);
+    let has = |reason: &RetryReason| {
+        reason.dispositions().iter().all(|end| words.contains(&format!(",{},", end.as_str())))
+    };
+    Ok(Some(Retry {
+        attempts_max: u32::try_from(number("retry_max")?).map_err(|_| StoreError::Corrupt("retry_max"))?,
+        wait: Duration::from_millis(number("retry_wait_ms")?),
+        on: RetryReason::ALL.into_iter().filter(has).collect(),
+    }))
+}
+
 pub fn read_recipient(row: &impl Columns) -> Result<Recipient, StoreError> {
     let call = id(row, "call")?.map(|call| CallId::new(call).ok_or(StoreError::Corrupt("call id")));
+    let attempts = required(id(row, "attempts")?, "attempts")?;
+    let state = word(row.text("state")?, RecipientState::from_word)?.ok_or(StoreError::Corrupt("state"))?;
+    let waits = attempts > 0 && matches!(state, RecipientState::Pending | RecipientState::Claimed);
     Ok(Recipient {
         position: position(row)?,
         phone: phone(row.text("phone")?)?,
-        state: word(row.text("state")?, RecipientState::from_word)?.ok_or(StoreError::Corrupt("state"))?,
+        state,
         call: call.transpose()?,
+        attempts: u32::try_from(attempts).map_err(|_| StoreError::Corrupt("attempts"))?,
+        due_at: row.integer("due_at")?.filter(|_| waits).map(Timestamp),
         disposition: word(row.text("disposition")?, Disposition::from_word)?,
         reason: row.text("reason")?,
         ended_at: row.integer("ended_at")?.map(Timestamp),

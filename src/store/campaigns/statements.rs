@@ -2,7 +2,7 @@
 
 use sqlx::Row;
 
-use super::rows::{COLUMNS, RecipientRow, read_campaign, read_claimed, read_recipient};
+use super::rows::{COLUMNS, RecipientRow, read_campaign, read_claimed, read_recipient, retry_on};
 use super::{CHUNK, RecipientClaim, RecipientFilter};
 use crate::model::{
     Campaign, CampaignId, CampaignStatus, ClaimedRecipient, Idempotency, NewCampaign, NewRecipient,
@@ -30,13 +30,14 @@ impl Engine {
     ) -> Result<bool, StoreError> {
         const SQL: &str = "INSERT INTO campaigns (campaign, tenant, key_id, agent, from_number, name, prompt, status, zone,
               window_start, window_end, window_days, due_at, created_at, launched_at, invalid, total, pending,
-              idempotency_key, body_hash, response_status, response_body)
+              idempotency_key, body_hash, response_status, response_body, retry_max, retry_wait_ms, retry_on, breaker_max)
             VALUES ($1, $2, $3, $4, $5, $6, $7, 'creating', $8, $9, $10, $11, $12, $13, $14, $15, $16, $16, $17, $18, $19,
-              $20) ON CONFLICT DO NOTHING";
+              $20, $21, $22, $23, $24) ON CONFLICT DO NOTHING";
         let campaign = &new.campaign;
         let (start, end) = campaign.window.minutes.unzip();
         let days = campaign.window.days.map(|days| days.names().collect::<Vec<_>>().join(","));
         let (idempotency, response) = promise.unzip();
+        let retry = campaign.retry.as_ref();
         on!(self, writer, |pool| {
             let query = sqlx::query(SQL)
                 .bind(signed(campaign.id.0))
@@ -58,7 +59,11 @@ impl Engine {
                 .bind(idempotency.as_ref().map(|idempotency| idempotency.key.as_str()))
                 .bind(idempotency.as_ref().map(|idempotency| hex::encode(idempotency.body_hash)))
                 .bind(response.as_ref().map(|response| i64::from(response.status)))
-                .bind(response.as_ref().map(|response| response.body.as_str()));
+                .bind(response.as_ref().map(|response| response.body.as_str()))
+                .bind(retry.map_or(1, |retry| i64::from(retry.attempts_max)))
+                .bind(retry.map_or(0, |retry| i64::try_from(retry.wait.as_millis()).unwrap_or(i64::MAX)))
+                .bind(retry.map(retry_on))
+                .bind(campaign.breaker.map(i64::from));
             Ok(patient(query.execute(pool)).await?.rows_affected() == 1)
         })
     }
@@ -179,7 +184,7 @@ impl Engine {
     ) -> Result<Vec<Recipient>, StoreError> {
         on!(self, readers, |pool| {
             let mut query = sqlx::QueryBuilder::new(
-                "SELECT position, phone, state, call, disposition, reason, ended_at FROM recipients WHERE campaign = ",
+                "SELECT position, phone, state, call, attempts, due_at, disposition, reason, ended_at FROM recipients WHERE campaign = ",
             );
             query.push_bind(signed(campaign.0));
             query.push(" AND position > ").push_bind(filter.after.map_or(-1, i64::from));
@@ -225,6 +230,7 @@ impl Engine {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         const SQL: &str = "UPDATE campaigns SET status = $3, reason = $4,
+            breaker_count = CASE WHEN $3 = 'running' THEN 0 ELSE breaker_count END,
             launched_at = CASE WHEN $3 = 'running' THEN coalesce(launched_at, $5) ELSE launched_at END,
             ended_at = CASE WHEN $3 = 'cancelled' AND pending = 0 AND active = 0 THEN $5 ELSE ended_at END,
             prompt = CASE WHEN $3 = 'cancelled' AND pending = 0 AND active = 0 THEN NULL ELSE prompt END

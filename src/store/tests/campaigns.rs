@@ -14,7 +14,7 @@ on_both_engines! {
     many_recipients_are_added_in_chunks,
 }
 
-fn campaign(id: u64, total: u64) -> Campaign {
+pub(super) fn campaign(id: u64, total: u64) -> Campaign {
     Campaign {
         id: CampaignId(id),
         tenant: TENANT,
@@ -27,6 +27,8 @@ fn campaign(id: u64, total: u64) -> Campaign {
         zone: "Asia/Dubai".parse().expect("a zone"),
         window: Window { minutes: Some((540, 1_080)), days: Days::from_names(["mon", "fri"]) },
         due_at: NOW,
+        retry: None,
+        breaker: None,
         invalid: 2,
         counts: Counts { total, pending: total, ..Counts::default() },
         created_at: NOW,
@@ -35,7 +37,7 @@ fn campaign(id: u64, total: u64) -> Campaign {
     }
 }
 
-fn recipients(count: u64) -> Vec<NewRecipient> {
+pub(super) fn recipients(count: u64) -> Vec<NewRecipient> {
     let one = |number: u64| NewRecipient {
         phone: format!("+4471110{number:05}").parse().expect("valid"),
         variables: vec![Variable { name: "n".into(), value: number.to_string() }],
@@ -50,26 +52,26 @@ async fn make(store: &Store, id: u64, count: u64) -> CampaignId {
     CampaignId(id)
 }
 
-async fn take(store: &Store, campaign: CampaignId, limit: u32) -> Vec<u32> {
+pub(super) async fn take(store: &Store, campaign: CampaignId, limit: u32) -> Vec<u32> {
     let claim = RecipientClaim { campaign, now: NOW, lease: Duration::from_secs(60), limit };
     let claimed = store.claim_recipients(claim).await.expect("stored");
     claimed.into_iter().map(|claimed| claimed.position).collect()
 }
 
-fn call_of(call: u64, campaign: CampaignId, position: u32) -> CallRecord {
+pub(super) fn call_of(call: u64, campaign: CampaignId, position: u32) -> CallRecord {
     CallRecord { recipient: Some(RecipientId { campaign, position }), ..record(call) }
 }
 
-async fn dial(store: &Store, call: u64, campaign: CampaignId, position: u32) -> Intended {
+pub(super) async fn dial(store: &Store, call: u64, campaign: CampaignId, position: u32) -> Intended {
     let intent = Intent { record: call_of(call, campaign, position), idempotency: None };
     store.intend(intent).await.expect("stored")
 }
 
-async fn counts(store: &Store, id: CampaignId) -> Counts {
+pub(super) async fn counts(store: &Store, id: CampaignId) -> Counts {
     store.campaign(TENANT, id).await.expect("readable").expect("there").counts
 }
 
-async fn states(store: &Store, id: CampaignId) -> Vec<RecipientState> {
+pub(super) async fn states(store: &Store, id: CampaignId) -> Vec<RecipientState> {
     let all = store.recipients(id, RecipientFilter::default(), 1_000).await.expect("readable");
     all.into_iter().map(|recipient| recipient.state).collect()
 }

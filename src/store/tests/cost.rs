@@ -151,7 +151,7 @@ async fn cost_of_a_call_with_its_delivery() {
     let journal = Journal::start(store.clone(), Config::default(), wake.clone());
     let allow_addresses = vec!["127.0.0.0/8".parse().expect("a network")];
     let egress = Egress::new(Policy { allow_http: true, allow_addresses }).expect("a client");
-    let keys: webhook::Keys = Arc::new(|_| Some(key()));
+    let keys: webhook::Keys = Arc::new(|_| Some(key().into()));
     let webhooks = Webhooks::start(store.clone(), egress, keys, wake, webhook::Config::default());
     let (base, spent) = cheap_receiver();
     let target =

@@ -5,6 +5,7 @@ mod cluster;
 mod cost;
 mod objects;
 mod place;
+mod retries;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -83,6 +84,7 @@ pub fn record(call: u64) -> CallRecord {
             key: KEY,
             events: completed(),
         }),
+        endpoints: Vec::new(),
         hold: None,
         charge: None,
         state: CallState::Dialing,
@@ -101,6 +103,7 @@ pub fn record(call: u64) -> CallRecord {
         dead_air: None,
         recording: None,
         recording_error: None,
+        recording_link: None,
         attempts: Vec::new(),
     }
 }
@@ -467,7 +470,7 @@ async fn claim(store: &Store, now: i64, limit: usize) -> Vec<Delivery> {
 }
 
 fn settlement(delivery: &Delivery, settled: Settled) -> Vec<Settlement> {
-    vec![Settlement { id: delivery.id, attempt: delivery.attempt, settled, at: NOW }]
+    vec![Settlement { id: delivery.id, attempt: delivery.attempt, settled, at: NOW, body: None, tried: None }]
 }
 
 async fn a_lapsed_lease_is_due_again_and_its_late_word_is_not_heard(place: Place) {
@@ -546,9 +549,10 @@ async fn a_retry_keeps_its_first_bytes(place: Place) {
         let now = NOW.0 + 1000 * i64::from(attempt);
         let delivery = claim(&store, now, 10).await.remove(0);
         assert_eq!(delivery.attempt, attempt);
-        let settled =
-            Settled::Retry { due_at: Timestamp(now + 1000), body: Some(body.into()), reason: "503".into() };
-        store.settle(settlement(&delivery, settled)).await.expect("stored");
+        let settled = Settled::Retry { due_at: Timestamp(now + 1000), reason: "503".into() };
+        let mut settlements = settlement(&delivery, settled);
+        settlements[0].body = Some(body.into());
+        store.settle(settlements).await.expect("stored");
     }
     let third = claim(&store, NOW.0 + 3000, 10).await.remove(0);
     assert_eq!(third.body.as_deref(), Some("first"));

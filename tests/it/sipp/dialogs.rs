@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{CALLEE_HANGUP, COMPLETED, play, play_with, usual};
-use crate::switch::Setup;
+use crate::switch::{Setup, Sipp, eventually};
 
 #[test]
 fn the_callee_hangs_up() {
@@ -80,6 +80,40 @@ fn a_number_out_of_order_is_refused() {
 #[test]
 fn an_info_is_answered() {
     play_with(talking(), "info-dtmf", json!({}), COMPLETED);
+}
+
+#[test]
+fn who_is_held_by_us_is_told_so_and_taken_back() {
+    ordered(usual(), "held-by-us", &[("hold", json!({})), ("resume", json!({}))]);
+}
+
+#[test]
+fn who_refuses_to_be_held_goes_on_as_before() {
+    ordered(usual(), "held-refused", &[("hold", json!({}))]);
+}
+
+#[test]
+fn keys_go_by_info_where_the_trunk_wants_that() {
+    ordered(usual().trunk("dtmf = \"info\""), "dtmf-by-info", &[("dtmf", json!({ "digits": "1#D" }))]);
+}
+
+/// One call through this scenario, to which this is done, one order when the one before is done; then the callee hangs up.
+fn ordered(setup: Setup, scenario: &str, orders: &[(&str, serde_json::Value)]) {
+    let switch = setup.start();
+    let sipp = Sipp::at(&switch.place, scenario);
+    let call = switch.call_with(json!({ "prompt": "Hello" }));
+    for (verb, body) in orders {
+        eventually(verb, || {
+            let reply = switch.client().post(&format!("/v1/native/calls/{call}/{verb}"), body);
+            // Until it is answered, or while the order before is under way.
+            assert!([202, 409].contains(&reply.status), "{reply:?}");
+            (reply.status == 202).then_some(())
+        });
+    }
+    sipp.succeed(1);
+    let record = switch.call_until_ended(&call);
+    assert_eq!(record["ended_reason"], CALLEE_HANGUP.1, "{record}");
+    assert_eq!(switch.complaints(), [""; 0]);
 }
 
 /// An agent that has more to say than the scenario takes: 2.4 s.

@@ -10,6 +10,7 @@ use super::{FROM, Place, SECRET, Switch};
 #[derive(Default)]
 pub struct Setup {
     top: String,
+    http: String,
     sip: String,
     media: String,
     trunk: String,
@@ -22,6 +23,7 @@ pub struct Setup {
     second: Option<String>,
     trunk_uri: Option<String>,
     is_anonymous: bool,
+    agent_name: Option<String>,
     sip_v6: Option<SocketAddrV6>,
     place: Option<Place>,
 }
@@ -44,7 +46,7 @@ impl Setup {
     }
 
     // `top` goes before every table (`database_url = …`), `extra` after them (whole tables).
-    tables!(top, sip, media, trunk, agent, number, key, extra);
+    tables!(top, http, sip, media, trunk, agent, number, key, extra);
 
     /// Where the end of each of the agent's calls is told.
     pub fn webhook(mut self, url: &str) -> Self {
@@ -66,6 +68,12 @@ impl Setup {
     /// The trunk knows us by our address: no credentials.
     pub fn anonymous(mut self) -> Self {
         self.is_anonymous = true;
+        self
+    }
+
+    /// What the usual agent is called, in place of `agent_demo`.
+    pub fn agent_named(mut self, name: &str) -> Self {
+        self.agent_name = Some(name.to_owned());
         self
     }
 
@@ -107,8 +115,9 @@ impl Setup {
 
     /// The text of `trunkline.toml` at this place.
     pub fn config(&self, place: &Place) -> String {
-        let Self { top, sip, media, trunk, agent, number, key, extra, .. } = self;
+        let Self { top, http: api, sip, media, trunk, agent, number, key, extra, .. } = self;
         let http = place.http();
+        let name = self.agent_name.as_deref().unwrap_or("agent_demo");
         let sip_listen = self.sip_v6.map_or_else(|| place.sip().into(), SocketAddr::from);
         let address = sip_listen.ip();
         let uri = self.trunk_uri.clone().unwrap_or_else(|| format!("sip:{}", place.trunk_sip()));
@@ -137,6 +146,7 @@ impl Setup {
 {top}
 [http]
 listen = \"{http}\"
+{api}
 [sip]
 listen = [\"udp:{sip_listen}\"]
 {sip}
@@ -154,13 +164,13 @@ uri = \"{uri}\"
 {trunk}
 {second}
 [[agent]]
-id = \"agent_demo\"
+id = \"{name}\"
 {webhook}
 {agent}
 [[number]]
 e164 = \"{FROM}\"
 {trunks}
-agent = \"agent_demo\"
+agent = \"{name}\"
 outbound = true
 {number}
 [[key]]

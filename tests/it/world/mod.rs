@@ -2,6 +2,7 @@
 //! that loses, repeats and reorders. A failure prints its seed.
 
 mod carrier;
+mod control;
 mod network;
 mod phone;
 mod routing;
@@ -9,7 +10,7 @@ mod side;
 mod stories;
 mod transfers;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,15 +18,17 @@ use std::time::{Duration, Instant};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use trunkline::admission::{Admission, Limits};
-use trunkline::call::{Command, Knock, Origination, Reception, Seed, Shard};
+use trunkline::agent::Errand;
+use trunkline::call::{Command, ErrandOrder, Knock, Origination, Reception, Seed, Shard, Speech};
 use trunkline::model::{
-    Agent, AgentId, CallFact, CallId, CallPlan, Detection, Disposition, EndedBy, Line, LineEnd, Outcome,
-    RightToUse, Said, SpeakOrder, TenantId, Timestamp, Trunk, TrunkId, Untransferable, VoicemailAction,
+    Agent, AgentId, CallFact, CallId, CallPlan, Detection, Disposition, EndedBy, Line, LineEnd, NotDone,
+    Occasion, Outcome, RightToUse, Said, SpeakOrder, Step, TenantId, Timestamp, Trunk, TrunkId,
+    VoicemailAction,
 };
 use trunkline::simulator::{self, Exchange, Order, Persona};
 use trunkline::trunk::doors::Doors;
 use trunkline::trunk::health::State;
-use trunkline_media::{BridgeSpec, LegId};
+use trunkline_media::{BridgeSpec, Digits, LegId};
 use trunkline_sip::{Config, Path};
 
 pub use carrier::Carrier;
@@ -53,6 +56,9 @@ pub struct World {
     phone: Option<Phone>,
     /// A trunk before the usual one.
     carrier: Option<(Arc<Trunk>, Gateway)>,
+    /// What guides answer, in the order of their being asked, and what they were asked.
+    guides: VecDeque<Result<Vec<Step>, String>>,
+    asked: Vec<String>,
     /// Intents that are not answered, if they are held.
     intents: Option<Vec<CallId>>,
 }
@@ -89,6 +95,8 @@ impl World {
             told: BTreeMap::new(),
             phone: None,
             carrier: None,
+            guides: VecDeque::new(),
+            asked: Vec::new(),
             intents: None,
         }
     }
@@ -131,11 +139,16 @@ impl World {
     }
 
     /// The far end is to be put through there.
-    pub fn transfer(&mut self, call: CallId, to: &str) -> Result<(), Untransferable> {
+    pub fn transfer(&mut self, call: CallId, to: &str) -> Result<(), NotDone> {
+        self.control(call, Step::Transfer(to.parse().expect("E.164")))
+    }
+
+    /// Something is done to a call by hand.
+    pub fn control(&mut self, call: CallId, step: Step) -> Result<(), NotDone> {
         let (asked, answer) = std::sync::mpsc::channel();
         let told = Box::new(move |result| asked.send(result).expect("somebody waits"));
-        let to = to.parse().expect("E.164");
-        self.shard.handle_command(self.now, Command::Transfer { call, to, told });
+        let command = Command::Control { call, step, interrupt: false, told };
+        self.shard.handle_command(self.now, command);
         self.drain();
         answer.recv().expect("the shard answers at once")
     }
@@ -166,6 +179,56 @@ impl World {
             self.shard.handle_command(self.now, Command::Intended { call, is_on_disk });
         }
         self.drain();
+    }
+
+    /// Guides answer these, one after the other.
+    pub fn guide(&mut self, answers: impl IntoIterator<Item = Result<Vec<Step>, String>>) {
+        self.guides.extend(answers);
+    }
+
+    /// What guides were asked.
+    pub fn asked(&self) -> &[String] {
+        &self.asked
+    }
+
+    fn fetch(&mut self, order: ErrandOrder) {
+        let ErrandOrder { call, hand, errand } = order;
+        let command = match errand {
+            Errand::Sound { number, .. } => {
+                let speech = Speech::Step(hand, number);
+                Command::Rendered { call, speech, clip: Ok(simulator::agent_goodbye()) }
+            }
+            Errand::Steps { url, occasion, .. } => {
+                self.asked.push(match occasion {
+                    Occasion::Answered => "answered".to_owned(),
+                    Occasion::Redirected => format!("{url} redirected"),
+                    Occasion::Gathered { digits, end } => format!("{url} {digits} {}", end.as_str()),
+                });
+                let steps = self.guides.pop_front().unwrap_or_else(|| Err("nobody answers".to_owned()));
+                Command::Guided { call, steps }
+            }
+        };
+        self.shard.handle_command(self.now, command);
+    }
+
+    /// Every callee presses these keys.
+    pub fn press(&mut self, digits: &str) {
+        let digits: Digits = digits.parse().expect("digits");
+        for leg in self.theirs.names() {
+            let command = trunkline_media::Command::SendDtmf { digits: digits.clone() };
+            self.theirs.handle_command(self.now, leg, command);
+        }
+        self.drain();
+    }
+
+    /// The keys that callees heard.
+    pub fn exchange_keys(&self) -> &str {
+        self.exchange.keys()
+    }
+
+    /// Callees that are on hold.
+    pub fn exchange_held(&self) -> usize {
+        self.exchange.held()
     }
 
     /// Calls that the usual trunk's callees saw.
@@ -219,7 +282,8 @@ impl World {
         let (chosen, permit) =
             self.admission.admit(self.now, None, &plan.trunks).expect("the world has no limits");
         plan.trunk = Arc::clone(&plan.trunks[chosen]);
-        let origination = Origination { plan, leg, local, recording: None, seed: Seed::new([7; 32]), permit };
+        let (recording, seed) = (Some("/nonexistent/world.wav".into()), Seed::new([7; 32]));
+        let origination = Origination { plan, leg, local, recording, seed, permit };
         self.shard.handle_command(self.now, Command::Originate(Box::new(origination)));
         self.drain();
         call
@@ -347,9 +411,13 @@ impl World {
         }
         while let Some(order) = self.shard.poll_speech() {
             moved = true;
-            let clip = Some(simulator::agent_goodbye());
+            let clip = Ok(simulator::agent_goodbye());
             let rendered = Command::Rendered { call: order.call, speech: order.speech, clip };
             self.shard.handle_command(self.now, rendered);
+        }
+        while let Some(order) = self.shard.poll_errand() {
+            moved = true;
+            self.fetch(order);
         }
         while let Some(dialing) = self.shard.poll_intent() {
             moved = true;
@@ -429,6 +497,7 @@ impl World {
             from: "+15550100000".parse().expect("E.164"),
             to: format!("+1555010000{}", persona.digit()).parse().expect("E.164"),
             right_to_use: RightToUse::Unknown,
+            guide: None,
             script: vec![Line { said: Said::Text("hello".into()), then: LineEnd::Listen }],
             variables: Arc::default(),
             campaign: None,

@@ -33,6 +33,11 @@ impl Legs {
         self.legs.len()
     }
 
+    /// Every leg.
+    pub fn names(&self) -> Vec<LegId> {
+        self.legs.keys().copied().collect()
+    }
+
     /// A leg that ticks from now on.
     pub fn open(&mut self, now: Instant, spec: BridgeSpec, token: u64) -> (LegId, SocketAddr) {
         self.opened += 1;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
-use trunkline::model::{CallFact, CallId, Disposition, EndedBy, ReferPolicy, Trunk, Untransferable};
+use trunkline::model::{CallFact, CallId, Disposition, EndedBy, NotDone, ReferPolicy, Trunk};
 use trunkline::simulator::Persona;
 
 use super::{Deed, Weather, World};
@@ -160,15 +160,15 @@ fn the_far_end_is_put_through_where_we_ask() {
     world.phone_calls(Deed::Stays);
     world.advance(Duration::from_millis(400));
     let call = world.calls()[0];
-    assert!(matches!(world.transfer(call, "+19005551234"), Err(Untransferable::Forbidden(_))));
+    assert!(matches!(world.transfer(call, "+19005551234"), Err(NotDone::Forbidden(_))));
     assert_eq!(world.transfer(call, PERSON), Ok(()));
-    assert_eq!(world.transfer(call, PERSON), Err(Untransferable::UnderWay));
+    assert_eq!(world.transfer(call, PERSON), Err(NotDone::UnderWay));
     world.run_out();
     world.assert_quiet();
     let outcome = world.outcome(call);
     assert_eq!((outcome.disposition, outcome.ended_by), (Disposition::Completed, EndedBy::Operator));
     assert_eq!(outcome.detail.as_deref(), Some("transferred to +15550100001"));
-    assert_eq!(world.transfer(call, PERSON), Err(Untransferable::NotTalking));
+    assert_eq!(world.transfer(call, PERSON), Err(NotDone::NotTalking));
 }
 
 #[test]

@@ -48,6 +48,7 @@ fn a_bots_words_wait_for_the_gate_and_pass_as_they_came() {
     let said = payloads(&pair, before);
     assert!(said.windows(words.len()).any(|window| window == words), "untouched and without a gap");
     assert_eq!(pair.near.count(|event| matches!(event, Event::Opened { .. })), 1);
+    assert_eq!(pair.near.count(|event| matches!(event, Event::Drained)), 1, "it has fallen silent");
 }
 
 #[test]

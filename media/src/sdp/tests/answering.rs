@@ -52,6 +52,24 @@ fn their_numbers_are_kept_with_what_goes_beside_the_codec() {
 }
 
 #[test]
+fn whom_we_hold_is_held_whatever_it_offers() {
+    let mut local = ours(&Capabilities::default());
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
+    assert!(text(&local.offer().0.to_bytes()).contains("a=sendrecv\r\n"));
+    local.hold(true);
+    let held = text(&local.offer().0.to_bytes());
+    assert!(held.contains("a=sendonly\r\n") && held.contains("o=- 7 2 IN"), "{held}");
+    for (theirs, ours, receive) in [("sendrecv", "sendonly", false), ("sendonly", "inactive", false)] {
+        let offer = wire(&format!("m=audio 4000 RTP/AVP 0\na={theirs}\n"));
+        let (answer, negotiated) = local.answer(&offer).expect("an answer");
+        assert!(text(&answer).contains(&format!("a={ours}\r\n")), "{theirs}");
+        assert_eq!(negotiated.receive, receive, "{theirs}");
+    }
+    local.hold(false);
+    assert!(text(&local.offer().0.to_bytes()).contains("a=sendrecv\r\n"));
+}
+
+#[test]
 fn a_hold_offer_is_answered_in_kind() {
     for (theirs, ours) in [
         ("sendonly", "recvonly"),

@@ -1,0 +1,101 @@
+//! Fetches what a call wants from elsewhere while it talks: sounds, and what its guide says. The shell of
+//! [`Program`](super::Program): it goes out through [`Egress`] and bounds what comes back, in bytes and in time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use trunkline_media::Clip;
+
+use crate::egress::Egress;
+use crate::face;
+use crate::model::{CallRecord, Face, Key, Occasion, Sound, Step, Timestamp};
+
+/// Something to be fetched.
+pub enum Errand {
+    /// A sound.
+    Sound {
+        /// Its number in its program.
+        number: u32,
+        /// Where it is, or what it is made of.
+        from: Sound,
+    },
+    /// What is to be done next.
+    Steps {
+        /// Who is asked.
+        url: String,
+        /// Why.
+        occasion: Occasion,
+        /// Whose words are spoken there.
+        face: Face,
+        /// Whose secret signs.
+        key: Option<Arc<Key>>,
+    },
+}
+
+/// The largest WAV file: five minutes at 16 bits and 8 kHz, or one at CD rate.
+const SOUND_BYTES_MAX: usize = 6 << 20;
+/// How long it may take to come.
+const SOUND_DEADLINE: Duration = Duration::from_secs(15);
+/// The longest that is played.
+const SOUND_MAX: Duration = Duration::from_secs(900);
+/// How long a guide may think: somebody listens to nothing meanwhile.
+const STEPS_DEADLINE: Duration = Duration::from_secs(8);
+
+/// Runs errands. Cheap to clone.
+#[derive(Clone)]
+pub struct Errands {
+    egress: Egress,
+}
+
+impl Errands {
+    /// By this way out.
+    pub fn new(egress: Egress) -> Self {
+        Self { egress }
+    }
+
+    /// A sound; else why not.
+    pub async fn sound(&self, from: Sound) -> Result<Arc<Clip>, String> {
+        let wav: Arc<[u8]> = match from {
+            Sound::Wav(bytes) => bytes,
+            Sound::Url(url) => {
+                let fetched = self.egress.fetch(SOUND_DEADLINE, &url, SOUND_BYTES_MAX).await;
+                let answer = fetched.map_err(|error| format!("a sound could not be fetched: {error}"))?;
+                if answer.status != 200 {
+                    return Err(format!("a sound could not be fetched: HTTP {}", answer.status));
+                }
+                answer.body.to_vec().into()
+            }
+        };
+        // Resampling takes its time.
+        let read = tokio::task::spawn_blocking(move || Clip::from_wav(&wav)).await;
+        match read {
+            Ok(Ok(clip)) if clip.duration() > SOUND_MAX => {
+                Err(format!("a sound is longer than {} s", SOUND_MAX.as_secs()))
+            }
+            Ok(Ok(clip)) => Ok(Arc::new(clip)),
+            Ok(Err(error)) => Err(format!("a sound cannot be played: {error}")),
+            Err(_) => Err("a sound cannot be played".to_owned()),
+        }
+    }
+
+    /// What is to be done next with this call; else why that is not known.
+    pub async fn steps(
+        &self,
+        (url, face): (&str, Face),
+        occasion: &Occasion,
+        key: &Key,
+        record: &CallRecord,
+        at: Timestamp,
+    ) -> Result<Vec<Step>, String> {
+        let body = face::question(face, occasion, at, record).ok_or("nobody can be asked what to do")?;
+        let seconds = at.0.div_euclid(1_000);
+        let mut headers = face::sign(face, key.signing.reveal(), url, seconds, body.as_bytes());
+        headers.push(("content-type", face::content_type(face).to_owned()));
+        let asked = self.egress.post_within(STEPS_DEADLINE, url, &headers, body.into()).await;
+        let answer = asked.map_err(|error| format!("the answer URL: {error}"))?;
+        if answer.status != 200 {
+            return Err(format!("the answer URL: HTTP {}", answer.status));
+        }
+        face::steps(face, url, &answer.body).map_err(|error| format!("the answer URL: {error}"))
+    }
+}

@@ -1,0 +1,441 @@
+//! Runs steps, one after the other: those of a document that somebody answered, or those that an operator gives by hand.
+//!
+//! Sans-IO. It is told what happened (a sound is ready, a clip was heard, a digit came, time is up) and says what is to be
+//! done; it knows clips and marks, and nothing of SIP, RTP, HTTP or how text becomes speech. The sound after the one that is
+//! heard is asked for beforehand, so that they follow each other without a gap.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use trunkline_media::Clip;
+
+use crate::model::{Gather, GatherEnd, Occasion, PhoneNumber, Side, Sound, Step};
+
+/// What a program wants done.
+#[derive(Clone)]
+pub enum Order {
+    /// Turn this into speech; answer with [`Program::ready`].
+    Render {
+        /// Which sound.
+        sound: u32,
+        /// What is spoken.
+        text: Arc<str>,
+    },
+    /// Fetch or read this; answer with [`Program::ready`].
+    Fetch {
+        /// Which sound.
+        sound: u32,
+        /// Where it is, or what it is made of.
+        from: Sound,
+    },
+    /// Queue a clip; tell its mark by [`Program::marked`].
+    Play {
+        /// The audio.
+        clip: Arc<Clip>,
+        /// The sound's number.
+        mark: u32,
+    },
+    /// Stop what is heard: its mark is told as cleared.
+    Clear,
+    /// Tell [`Program::timed_out`] after so long; the last of these counts.
+    Wait(Duration),
+    /// Send digits; answer with [`Program::digits_sent`].
+    SendDigits(String),
+    /// Put the callee on hold, or take it back.
+    Hold(bool),
+    /// Let a side not be heard, or be heard again.
+    Mute(Side, bool),
+    /// Record from now on, or not any more.
+    Record(bool),
+    /// Put the callee through; if it comes to nothing, [`Program::untransferred`].
+    Transfer(PhoneNumber),
+    /// Ask for what follows; answer with [`Program::load`], or [`Program::fail`].
+    Ask {
+        /// Where; `None` is where the first steps came from.
+        url: Option<String>,
+        /// Why.
+        occasion: Occasion,
+    },
+    /// The call is to end.
+    Hangup,
+    /// Every step is done.
+    Done,
+    /// It cannot go on.
+    Fail(String),
+}
+
+/// Steps being run.
+#[derive(Default)]
+pub struct Program {
+    tasks: VecDeque<Task>,
+    state: State,
+    /// What is heard now.
+    heard: Option<Arc<Clip>>,
+    /// Digits that are awaited.
+    gathering: Option<Gathering>,
+    /// The next sound's number.
+    next: u32,
+    orders: VecDeque<Order>,
+}
+
+/// A step, or a part of one.
+enum Task {
+    Sound {
+        number: u32,
+        from: Source,
+        ready: Ready,
+    },
+    /// From here on digits are gathered: the prompt follows, and [`Task::Await`].
+    Open(Box<Gather>),
+    /// The prompt is over.
+    Await,
+    Step(Step),
+}
+
+enum Source {
+    Text(Arc<str>),
+    Sound(Sound),
+}
+
+/// How far a sound is.
+enum Ready {
+    NotAsked,
+    Asked,
+    Clip(Arc<Clip>),
+    Failed(String),
+}
+
+struct Gathering {
+    asked: Box<Gather>,
+    digits: String,
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum State {
+    /// Nothing: what is given next begins at once.
+    #[default]
+    Idle,
+    /// The first task's sound is not ready.
+    Preparing,
+    /// This sound is queued or heard.
+    Playing(u32),
+    /// The end of a pause.
+    Pausing,
+    /// The next digit, or none.
+    Awaiting,
+    /// Digits leave.
+    Sending,
+    /// The callee's word on being held, or taken back.
+    Holding,
+    /// The callee is being put through.
+    Transferring,
+    /// The next steps.
+    Asking,
+    /// Nothing: it could not go on.
+    Failed,
+    /// Nothing more will be done.
+    Stopped,
+}
+
+impl Program {
+    /// One whose first steps are to be asked for.
+    pub fn asking() -> Self {
+        let mut program = Self::default();
+        program.ask(None, Occasion::Answered);
+        program
+    }
+
+    /// These steps take the place of what is left.
+    pub fn load(&mut self, steps: Vec<Step>) {
+        if self.state == State::Stopped {
+            return;
+        }
+        self.tasks.clear();
+        self.gathering = None;
+        self.state = State::Idle;
+        self.push(steps);
+    }
+
+    /// These steps follow what is left.
+    pub fn push(&mut self, steps: Vec<Step>) {
+        if self.state == State::Stopped {
+            return;
+        }
+        for step in steps {
+            self.append(step);
+        }
+        match self.state {
+            State::Idle | State::Failed => self.advance(),
+            _ => self.look_ahead(),
+        }
+    }
+
+    /// Forgets what is left, and what is heard.
+    pub fn interrupt(&mut self) {
+        if self.state == State::Stopped {
+            return;
+        }
+        self.tasks.clear();
+        self.gathering = None;
+        self.state = State::Idle;
+        self.orders.push_back(Order::Clear);
+    }
+
+    /// Does nothing more.
+    pub fn stop(&mut self) {
+        self.state = State::Stopped;
+        self.tasks.clear();
+        self.orders.clear();
+        self.gathering = None;
+    }
+
+    /// How many steps are left.
+    pub fn left(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// Is something being done or awaited?
+    pub fn is_busy(&self) -> bool {
+        !matches!(self.state, State::Idle | State::Failed | State::Stopped)
+    }
+
+    /// A sound is there, or cannot be had.
+    pub fn ready(&mut self, sound: u32, clip: Result<Arc<Clip>, String>) {
+        let found = self.tasks.iter_mut().find_map(|task| match task {
+            Task::Sound { number, ready, .. } if *number == sound => Some(ready),
+            _ => None,
+        });
+        // What was interrupted is not waited for any more.
+        let Some(place) = found else { return };
+        *place = match clip {
+            Ok(clip) => Ready::Clip(clip),
+            Err(why) => Ready::Failed(why),
+        };
+        if self.state == State::Preparing {
+            self.advance();
+        }
+    }
+
+    /// A sound was heard to its end, or cleared.
+    pub fn marked(&mut self, mark: u32) {
+        if self.state == State::Playing(mark) {
+            self.advance();
+        }
+    }
+
+    /// A sound was cut short, and is to be heard again from its beginning.
+    pub fn recall(&mut self, mark: u32) {
+        if let (true, Some(clip)) = (self.state == State::Playing(mark), &self.heard) {
+            self.orders.push_back(Order::Play { clip: Arc::clone(clip), mark });
+        }
+    }
+
+    /// The time that was asked for is over.
+    pub fn timed_out(&mut self) {
+        match self.state {
+            State::Pausing => self.advance(),
+            State::Awaiting => self.gathered(GatherEnd::Timeout),
+            _ => {}
+        }
+    }
+
+    /// The callee pressed a key.
+    pub fn pressed(&mut self, digit: char) {
+        let Some(Gathering { asked, digits }) = &mut self.gathering else { return };
+        if asked.finish_on == Some(digit) {
+            return self.gathered(GatherEnd::FinishKey);
+        }
+        digits.push(digit);
+        if digits.len() >= asked.digits_max {
+            return self.gathered(GatherEnd::Complete);
+        }
+        let timeout = asked.timeout;
+        self.skip_prompt();
+        self.state = State::Awaiting;
+        self.orders.push_back(Order::Wait(timeout));
+    }
+
+    /// The digits are out, or could not be sent: either way the next step follows.
+    pub fn digits_sent(&mut self) {
+        if self.state == State::Sending {
+            self.advance();
+        }
+    }
+
+    /// The callee is held, or taken back, or would not be: either way the next step follows.
+    pub fn hold_over(&mut self) {
+        if self.state == State::Holding {
+            self.advance();
+        }
+    }
+
+    /// The callee was not put through.
+    pub fn untransferred(&mut self) {
+        if self.state == State::Transferring {
+            self.advance();
+        }
+    }
+
+    /// What follows could not be had: nothing of what is left is done.
+    pub fn fail(&mut self, why: String) {
+        if self.state != State::Stopped {
+            self.tasks.clear();
+            self.gathering = None;
+            self.state = State::Failed;
+            self.orders.push_back(Order::Fail(why));
+        }
+    }
+
+    /// The next thing to do.
+    pub fn poll_order(&mut self) -> Option<Order> {
+        self.orders.pop_front()
+    }
+
+    fn append(&mut self, step: Step) {
+        let sound = |program: &mut Self, from| {
+            let number = program.next;
+            program.next = program.next.wrapping_add(1) & MARK_MAX;
+            program.tasks.push_back(Task::Sound { number, from, ready: Ready::NotAsked });
+        };
+        match step {
+            Step::Say(text) => sound(self, Source::Text(text)),
+            Step::Play(from) => sound(self, Source::Sound(from)),
+            Step::Gather(mut gather) => {
+                let prompt = std::mem::take(&mut gather.prompt);
+                self.tasks.push_back(Task::Open(gather));
+                // A gathering within a prompt would be one of the same digits.
+                for step in prompt.into_iter().filter(|step| !matches!(step, Step::Gather(_))) {
+                    self.append(step);
+                }
+                self.tasks.push_back(Task::Await);
+            }
+            step => self.tasks.push_back(Task::Step(step)),
+        }
+    }
+
+    /// Does the next steps, up to one that has to be waited for.
+    fn advance(&mut self) {
+        self.heard = None;
+        self.state = State::Idle;
+        while self.state == State::Idle {
+            let Some(task) = self.tasks.pop_front() else {
+                return self.orders.push_back(Order::Done);
+            };
+            match task {
+                Task::Sound { number, from, ready } => self.sound(number, from, ready),
+                Task::Open(asked) => self.gathering = Some(Gathering { asked, digits: String::new() }),
+                Task::Await => {
+                    let timeout =
+                        self.gathering.as_ref().map_or(Duration::ZERO, |gathering| gathering.asked.timeout);
+                    self.wait(State::Awaiting, timeout);
+                }
+                Task::Step(step) => self.step(step),
+            }
+        }
+        self.look_ahead();
+    }
+
+    fn sound(&mut self, number: u32, from: Source, ready: Ready) {
+        match ready {
+            Ready::Clip(clip) => {
+                self.heard = Some(Arc::clone(&clip));
+                self.orders.push_back(Order::Play { clip, mark: number });
+                self.state = State::Playing(number);
+            }
+            Ready::Failed(why) => self.fail(why),
+            ready @ (Ready::NotAsked | Ready::Asked) => {
+                self.tasks.push_front(Task::Sound { number, from, ready });
+                self.state = State::Preparing;
+            }
+        }
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Pause(time) => self.wait(State::Pausing, time),
+            Step::SendDigits(digits) => {
+                self.state = State::Sending;
+                self.orders.push_back(Order::SendDigits(digits));
+            }
+            Step::Transfer(to) => {
+                self.state = State::Transferring;
+                self.orders.push_back(Order::Transfer(to));
+            }
+            Step::Redirect(url) => self.ask(Some(url), Occasion::Redirected),
+            Step::Hangup => {
+                self.stop();
+                self.orders.push_back(Order::Hangup);
+            }
+            Step::Hold => self.hold(true),
+            Step::Resume => self.hold(false),
+            Step::Mute(side) => self.orders.push_back(Order::Mute(side, true)),
+            Step::Unmute(side) => self.orders.push_back(Order::Mute(side, false)),
+            Step::StartRecording => self.orders.push_back(Order::Record(true)),
+            Step::StopRecording => self.orders.push_back(Order::Record(false)),
+            Step::Say(_) | Step::Play(_) | Step::Gather(_) => {
+                unreachable!("these were taken apart when they were given")
+            }
+        }
+    }
+
+    fn wait(&mut self, state: State, time: Duration) {
+        self.state = state;
+        self.orders.push_back(Order::Wait(time));
+    }
+
+    fn hold(&mut self, on: bool) {
+        self.state = State::Holding;
+        self.orders.push_back(Order::Hold(on));
+    }
+
+    fn ask(&mut self, url: Option<String>, occasion: Occasion) {
+        self.state = State::Asking;
+        self.orders.push_back(Order::Ask { url, occasion });
+    }
+
+    /// No more digits are awaited.
+    fn gathered(&mut self, end: GatherEnd) {
+        self.skip_prompt();
+        let Some(Gathering { asked, digits }) = self.gathering.take() else { return };
+        let is_told = asked.ask_if_empty || !digits.is_empty();
+        match asked.action {
+            Some(url) if is_told => self.ask(Some(url), Occasion::Gathered { digits, end }),
+            _ => self.advance(),
+        }
+    }
+
+    /// A digit came before the prompt was over.
+    fn skip_prompt(&mut self) {
+        if self.state == State::Awaiting {
+            return;
+        }
+        while let Some(task) = self.tasks.pop_front() {
+            if matches!(task, Task::Await) {
+                break;
+            }
+        }
+        self.orders.push_back(Order::Clear);
+    }
+
+    /// Asks for the next sound, if nobody has.
+    fn look_ahead(&mut self) {
+        let next = self.tasks.iter_mut().find_map(|task| match task {
+            Task::Sound { number, from, ready } => Some((*number, from, ready)),
+            _ => None,
+        });
+        let Some((sound, from, ready @ Ready::NotAsked)) = next else { return };
+        *ready = Ready::Asked;
+        self.orders.push_back(match from {
+            Source::Text(text) => Order::Render { sound, text: Arc::clone(text) },
+            Source::Sound(from) => Order::Fetch { sound, from: from.clone() },
+        });
+    }
+}
+
+/// Marks are told apart from other ones by what lies above.
+const MARK_MAX: u32 = (1 << 24) - 1;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! jambonz's `listen` and `stream`, bidirectional (<https://docs.jambonz.org/verbs/verbs/listen>): audio as binary messages, first
+//! of all the call's attributes as JSON, then JSON commands. Besides streaming a bot may hand over whole clips with
+//! `playAudio`, and is told `playDone`.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::json;
+use trunkline_media::Rate;
+
+use super::super::outbox::Outbox;
+use super::super::spec::{Call, Encoding};
+use super::{Asked, Incoming, Interpreter, Malformed, Moment, Payload, Sound, hz, label, object};
+
+/// How a label is told from another: those of marks, and those of clips.
+const OF_MARK: char = 'm';
+const OF_CLIP: char = 'c';
+
+#[derive(Debug)]
+pub(super) struct Jambonz {
+    call: Call,
+    encoding: Encoding,
+}
+
+impl Jambonz {
+    pub fn new(call: Call, encoding: Encoding) -> Self {
+        Self { call, encoding }
+    }
+
+    /// A clip says how it is to be read, and behind what it is to be heard.
+    fn clip<'a>(&self, clip: Clip<'a>) -> Result<Asked<'a>, Malformed> {
+        let encoding = match clip.sample_rate {
+            None => self.encoding,
+            Some(hz) => Encoding::L16(Rate::from_hz(hz).ok_or(Malformed)?),
+        };
+        let bytes = match &*clip.audio_content_type {
+            "" | "raw" => Payload::Base64(clip.audio_content),
+            "wav" | "wave" => Payload::Wav(clip.audio_content),
+            _ => return Err(Malformed),
+        };
+        let mark = if clip.id.is_empty() { None } else { Some(prefixed(OF_CLIP, label(clip.id)?)) };
+        Ok(Asked::Play { sound: Sound { bytes, encoding }, mark, at_once: !clip.queue_play })
+    }
+}
+
+fn prefixed(kind: char, label: Cow<'_, str>) -> Cow<'_, str> {
+    format!("{kind}{label}").into()
+}
+
+impl Interpreter for Jambonz {
+    fn open(&mut self, out: &mut Outbox) {
+        let call = &self.call;
+        let own = json!({
+            "callSid": call.call,
+            "accountSid": call.account,
+            "callId": call.stream,
+            "direction": "outbound",
+            "from": call.from,
+            "to": call.to,
+            "sampleRate": hz(self.encoding),
+            "mixType": "mono",
+        });
+        let mut metadata = object(&call.parameters);
+        metadata.extend(own.as_object().cloned().unwrap_or_default());
+        out.text(|text| {
+            text.json(&metadata);
+        });
+    }
+
+    fn voice(&mut self, _at: Moment, bytes: &[u8], out: &mut Outbox) {
+        out.binary(&[bytes]);
+    }
+
+    fn digit(&mut self, _at: Moment, digit: char, held: Duration, out: &mut Outbox) {
+        let digit = json!({ "event": "dtmf", "dtmf": digit, "duration": held.as_millis() as u64 });
+        out.text(|text| {
+            text.json(&digit);
+        });
+    }
+
+    fn marked(&mut self, label: &str, cleared: bool, out: &mut Outbox) {
+        let told = if let Some(id) = label.strip_prefix(OF_CLIP) {
+            if cleared {
+                return;
+            }
+            json!({ "type": "playDone", "data": { "id": id } })
+        } else {
+            let name = label.strip_prefix(OF_MARK).unwrap_or(label);
+            let event = if cleared { "cleared" } else { "playout" };
+            json!({ "type": "mark", "data": { "name": name, "event": event } })
+        };
+        out.text(|text| {
+            text.json(&told);
+        });
+    }
+
+    fn cleared(&mut self, _out: &mut Outbox) {}
+
+    fn stop(&mut self, _out: &mut Outbox) {}
+
+    fn read<'a>(&mut self, message: Incoming<'a>) -> Result<Asked<'a>, Malformed> {
+        let text = match message {
+            Incoming::Binary(bytes) => {
+                return Ok(Asked::Say(Sound { bytes: Payload::Raw(bytes), encoding: self.encoding }));
+            }
+            Incoming::Text(text) => text,
+        };
+        let said: Said<'a> = serde_json::from_str(text)?;
+        Ok(match &*said.kind {
+            "playAudio" => {
+                let clip = serde_json::from_str(said.data.ok_or(Malformed)?.get())?;
+                self.clip(clip)?
+            }
+            "mark" => {
+                let mark: Mark<'a> = serde_json::from_str(said.data.ok_or(Malformed)?.get())?;
+                Asked::Mark(prefixed(OF_MARK, label(mark.name)?))
+            }
+            "killAudio" => Asked::Clear,
+            "clearMarks" => Asked::ForgetMarks,
+            "disconnect" => Asked::HangUp,
+            _ => Asked::Nothing,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct Said<'a> {
+    #[serde(borrow, default, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(borrow, default)]
+    data: Option<&'a serde_json::value::RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Clip<'a> {
+    #[serde(borrow)]
+    audio_content: Cow<'a, str>,
+    #[serde(borrow, default)]
+    audio_content_type: Cow<'a, str>,
+    sample_rate: Option<u32>,
+    #[serde(borrow, default)]
+    id: Cow<'a, str>,
+    #[serde(default)]
+    queue_play: bool,
+}
+
+#[derive(Deserialize)]
+struct Mark<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+}

@@ -1,0 +1,162 @@
+//! What bots that were written for one service say and expect to hear. One file a service; each knows its messages, its
+//! numbering and nothing else: no queue, no clock, no socket.
+
+mod audiosocket;
+mod exotel;
+mod jambonz;
+mod plivo;
+mod telnyx;
+mod twilio;
+mod vonage;
+
+/// How AudioSocket's packets are told apart in a stream of bytes.
+pub(super) mod packets {
+    pub use super::audiosocket::{HEADER, packet_length};
+}
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+use super::outbox::Outbox;
+use super::spec::{Dialect, Encoding, Spec};
+
+/// A bot's message, read.
+#[derive(Debug, PartialEq)]
+pub(super) enum Asked<'a> {
+    /// Nothing that concerns us.
+    Nothing,
+    /// Say this, behind all that waits.
+    Say(Sound<'a>),
+    /// Say this, and tell when it was heard. At once means: instead of what waits.
+    Play { sound: Sound<'a>, mark: Option<Cow<'a, str>>, at_once: bool },
+    /// Tell when all that waits was heard.
+    Mark(Cow<'a, str>),
+    /// Throw away what waits.
+    Clear,
+    /// Tell of all marks now.
+    ForgetMarks,
+    /// Send these digits to the callee.
+    Digits(Cow<'a, str>),
+    /// Hang up.
+    HangUp,
+    /// The bot says that it has failed.
+    Failed(Cow<'a, str>),
+}
+
+/// Audio as it came.
+#[derive(Debug, PartialEq)]
+pub(super) struct Sound<'a> {
+    pub bytes: Payload<'a>,
+    pub encoding: Encoding,
+}
+
+#[derive(Debug, PartialEq)]
+pub(super) enum Payload<'a> {
+    Raw(&'a [u8]),
+    Base64(Cow<'a, str>),
+    /// In base64 a RIFF file, whose header says how to read it.
+    Wav(Cow<'a, str>),
+}
+
+/// A message that came.
+#[derive(Clone, Copy, Debug)]
+pub enum Incoming<'a> {
+    /// Of text.
+    Text(&'a str),
+    /// Of bytes.
+    Binary(&'a [u8]),
+}
+
+/// A message that says nothing in this dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the message cannot be read")]
+pub(super) struct Malformed;
+
+impl From<serde_json::Error> for Malformed {
+    fn from(_: serde_json::Error) -> Self {
+        Self
+    }
+}
+
+/// Where in time a piece of the callee's voice stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Moment {
+    /// Milliseconds since the stream began.
+    pub stream_ms: u64,
+    /// Milliseconds since 1970.
+    pub unix_ms: u64,
+}
+
+/// Speaks with one bot in its dialect.
+pub(super) trait Interpreter: Send + std::fmt::Debug {
+    /// The connection stands: the bot is told of the call. Numbering begins anew.
+    fn open(&mut self, out: &mut Outbox);
+    /// The callee's next 20 ms, encoded.
+    fn voice(&mut self, at: Moment, bytes: &[u8], out: &mut Outbox);
+    /// The callee has pressed a key.
+    fn digit(&mut self, at: Moment, digit: char, held: Duration, out: &mut Outbox);
+    /// A mark that the bot set was heard, or cleared.
+    fn marked(&mut self, label: &str, cleared: bool, out: &mut Outbox);
+    /// What the bot wanted cleared is cleared.
+    fn cleared(&mut self, out: &mut Outbox);
+    /// The call is over.
+    fn stop(&mut self, out: &mut Outbox);
+    /// What does this message ask?
+    fn read<'a>(&mut self, message: Incoming<'a>) -> Result<Asked<'a>, Malformed>;
+}
+
+/// The one who speaks this stream's dialect.
+pub(super) fn interpreter(spec: &Spec) -> Box<dyn Interpreter> {
+    let (call, encoding) = (spec.call.clone(), spec.encoding());
+    match spec.dialect {
+        Dialect::Twilio => Box::new(twilio::Twilio::new(call)),
+        Dialect::Telnyx => Box::new(telnyx::Telnyx::new(call, encoding)),
+        Dialect::Plivo => Box::new(plivo::Plivo::new(call, encoding)),
+        Dialect::Vonage => Box::new(vonage::Vonage::new(call, encoding)),
+        Dialect::Exotel => Box::new(exotel::Exotel::new(call, encoding)),
+        Dialect::Jambonz => Box::new(jambonz::Jambonz::new(call, encoding)),
+        Dialect::AudioSocket => Box::new(audiosocket::AudioSocket::new(&call, encoding)),
+    }
+}
+
+/// Base64 as bots write it: padded or not.
+pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// Characters of a mark's name.
+const MARK_MAX: usize = 1_024;
+
+/// A mark's name, if it is one.
+fn label(name: Cow<'_, str>) -> Result<Cow<'_, str>, Malformed> {
+    if name.is_empty() || name.len() > MARK_MAX { Err(Malformed) } else { Ok(name) }
+}
+
+/// A stream's id that came, if it came, must be the one that was given.
+fn addressed(came: &str, given: &str) -> Result<(), Malformed> {
+    if came.is_empty() || came == given { Ok(()) } else { Err(Malformed) }
+}
+
+/// Text as a JSON string.
+fn quoted(text: &str) -> String {
+    serde_json::to_string(text).expect("a string is JSON")
+}
+
+/// Parameters as a JSON object. Of two with the same name the later one counts.
+fn object(parameters: &[(String, String)]) -> serde_json::Map<String, serde_json::Value> {
+    parameters.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect()
+}
+
+/// Hertz of an encoding.
+fn hz(encoding: Encoding) -> u32 {
+    if let Encoding::L16(rate) = encoding { rate.hz() } else { 8_000 }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,36 @@
+//! Media streams: somebody's voice bot at the other end of a WebSocket, or of AudioSocket's TCP, whom we call. The bot was
+//! written for a hosted service; which one's messages it expects is the [`Dialect`].
+//!
+//! | file | what it does |
+//! |---|---|
+//! | [`spec`] | what a stream is to be, and whether that can be |
+//! | [`life`] | a stream's life between a dialect and a [`Port`](trunkline_media::Port), in virtual time |
+//! | `dialect` | [`Interpreter`](dialect::Interpreter): what a bot's messages ask, how it is told; one file a service |
+//! | `intake`, `voice` | the bot's audio to PCMU of any length, the callee's PCMU to the bot's encoding |
+//! | `backlog`, `marks` | what the bot has said and nobody has heard yet; who is to be told when it was |
+//! | `outbox` | messages on their way to the bot, in one buffer |
+//! | `link`, `connect` | the socket: messages in and out, deadlines, sizes, closing |
+//! | [`shell`] | one task a stream: it ticks every 20 ms, feeds, drains, sends |
+//!
+//! The stream is opened while the callee rings. The bot hears at once that the call has begun, and its first words wait behind
+//! the gate. Callee's audio is sent from the answer on, a message every 20 ms; what is late is passed over. Towards the
+//! callee nothing is lost: bots speak faster than the ear, so a minute is taken, and then the socket is not read.
+
+mod backlog;
+mod connect;
+mod dialect;
+mod intake;
+pub mod life;
+mod link;
+mod marks;
+mod outbox;
+pub mod shell;
+pub mod spec;
+mod voice;
+
+pub use life::{Counters, Ended, Event, Why};
+pub use shell::{Handle, Sink, open};
+pub use spec::{Call, Dialect, Encoding, Header, Spec, SpecError};
+
+#[cfg(test)]
+mod tests;

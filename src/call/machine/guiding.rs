@@ -1,0 +1,208 @@
+//! The two programs of a call: its guide's, which says what is done once somebody answered, and the operator's. Their orders are
+//! done here, and what they wait for is told to them.
+
+use std::sync::Arc;
+
+use trunkline_media::{Clip, Command as Media, amd};
+
+use super::super::outbox::{ErrandOrder, Hand, Speech};
+use super::super::timer::Timer;
+use super::controlling::Cut;
+use super::{Call, Context, Phase};
+use crate::agent::{Errand, Order, Program, Script};
+use crate::model::{Disposition, EndedBy, Occasion, Step};
+
+/// How often a guide is asked in one call: one that sends us round in circles wants something else.
+const ASKED_MAX: u32 = 200;
+
+/// Marks of the programs' sounds: below this, the script's lines.
+const HAND_SHIFT: u32 = 30;
+
+/// Whose sound a mark is, if it is one's.
+pub fn sound_of(mark: u32) -> Option<(Hand, u32)> {
+    let sound = mark & ((1 << HAND_SHIFT) - 1);
+    match mark >> HAND_SHIFT {
+        1 => Some((Hand::Guide, sound)),
+        2 => Some((Hand::Operator, sound)),
+        _ => None,
+    }
+}
+
+fn mark_of(hand: Hand, sound: u32) -> u32 {
+    let hand = match hand {
+        Hand::Guide => 1,
+        Hand::Operator => 2,
+    };
+    hand << HAND_SHIFT | sound
+}
+
+impl Call {
+    /// It is known who answered: if somebody listens, its guide is asked, once.
+    pub(super) fn ask_guide(&mut self, cx: &mut Context<'_>, class: amd::Class) {
+        let is_asked = self.plan.guide.is_none() || self.asked > 0;
+        if is_asked || class == amd::Class::Ringback || !matches!(self.phase, Phase::Judging) {
+            return;
+        }
+        self.phase = Phase::Talking;
+        self.guided = Program::asking();
+        self.run(cx, Hand::Guide);
+    }
+
+    /// What its guide wants next, or why that cannot be had.
+    pub fn handle_guided(&mut self, cx: &mut Context<'_>, steps: Result<Vec<Step>, String>) {
+        match steps {
+            Ok(steps) => self.guided.load(steps),
+            Err(why) => self.guided.fail(why),
+        }
+        self.run(cx, Hand::Guide);
+    }
+
+    /// A sound is there, or cannot be had.
+    pub fn handle_sound(
+        &mut self,
+        cx: &mut Context<'_>,
+        hand: Hand,
+        sound: u32,
+        clip: Result<Arc<Clip>, String>,
+    ) {
+        self.program(hand).ready(sound, clip);
+        self.run(cx, hand);
+    }
+
+    /// A sound was heard, or cut short.
+    pub(super) fn sound_over(&mut self, cx: &mut Context<'_>, hand: Hand, sound: u32, cleared: bool) {
+        // What was done by hand is not done again by itself.
+        let is_cut = cleared && hand == Hand::Guide && self.control.take_cut() == Some(Cut::Held);
+        match is_cut {
+            true => self.program(hand).recall(sound),
+            false => self.program(hand).marked(sound),
+        }
+        self.run(cx, hand);
+    }
+
+    pub(super) fn step_timed_out(&mut self, cx: &mut Context<'_>, hand: Hand) {
+        self.program(hand).timed_out();
+        self.run(cx, hand);
+    }
+
+    /// A transfer came to nothing.
+    pub(super) fn untransferred(&mut self, cx: &mut Context<'_>) {
+        self.guided.untransferred();
+        self.run(cx, Hand::Guide);
+    }
+
+    /// Does what a program wants, until it waits for something.
+    pub(super) fn run(&mut self, cx: &mut Context<'_>, hand: Hand) {
+        while let Some(order) = self.next_order(hand) {
+            self.obey(cx, hand, order);
+        }
+    }
+
+    fn next_order(&mut self, hand: Hand) -> Option<Order> {
+        let waits = hand == Hand::Guide && self.control.is_held_by_hand();
+        if waits { None } else { self.program(hand).poll_order() }
+    }
+
+    fn program(&mut self, hand: Hand) -> &mut Program {
+        match hand {
+            Hand::Guide => &mut self.guided,
+            Hand::Operator => &mut self.operator,
+        }
+    }
+
+    fn obey(&mut self, cx: &mut Context<'_>, hand: Hand, order: Order) {
+        let timer = match hand {
+            Hand::Guide => Timer::Guide,
+            Hand::Operator => Timer::Operator,
+        };
+        match order {
+            Order::Render { sound, text } => cx.out.speech(self.id(), Speech::Step(hand, sound), text),
+            Order::Fetch { sound, from } => self.send_for(cx, hand, Errand::Sound { number: sound, from }),
+            Order::Play { clip, mark } => {
+                if hand == Hand::Guide {
+                    self.control.begin();
+                }
+                self.timers.clear(cx.wheel, Timer::Turn);
+                self.order(cx, Media::Play { clip, mark: Some(mark_of(hand, mark)) });
+            }
+            Order::Clear => self.order(cx, Media::Clear),
+            Order::Wait(time) => self.set(cx, timer, time),
+            Order::SendDigits(digits) => {
+                if let Err(why) = self.send_digits(cx, &digits) {
+                    self.controlled(cx, "dtmf", Some(why.to_string()));
+                    self.program(hand).digits_sent();
+                }
+            }
+            Order::Hold(on) => match self.hold(cx, hand, on) {
+                Ok(true) => {}
+                Ok(false) => self.program(hand).hold_over(),
+                Err(why) => {
+                    self.controlled(cx, if on { "hold" } else { "resume" }, Some(why.to_string()));
+                    self.program(hand).hold_over();
+                }
+            },
+            Order::Mute(side, on) => drop(self.mute(cx, side, on)),
+            Order::Record(on) => {
+                if let Err(why) = self.record(cx, on) {
+                    let what = if on { "start_recording" } else { "stop_recording" };
+                    self.controlled(cx, what, Some(why.to_string()));
+                }
+            }
+            Order::Transfer(to) => {
+                if let Err(why) = self.handle_transfer(cx, to) {
+                    self.controlled(cx, "transfer", Some(why.to_string()));
+                    self.program(hand).untransferred();
+                }
+            }
+            Order::Ask { url, occasion } => self.ask(cx, hand, url, occasion),
+            Order::Hangup => self.close(cx, Disposition::Completed, EndedBy::Agent),
+            Order::Done => self.done(cx, hand),
+            Order::Fail(why) => match hand {
+                Hand::Guide => self.unguided(cx, why),
+                Hand::Operator => self.controlled(cx, "play", Some(why)),
+            },
+        }
+    }
+
+    /// Whoever is left on hold is somebody else's to take back.
+    fn done(&mut self, cx: &mut Context<'_>, hand: Hand) {
+        if hand == Hand::Guide && !self.control.is_held() {
+            self.close(cx, Disposition::Completed, EndedBy::Agent);
+        }
+    }
+
+    fn ask(&mut self, cx: &mut Context<'_>, hand: Hand, url: Option<String>, occasion: Occasion) {
+        let Some(guide) = &self.plan.guide else {
+            return self.program(hand).fail("nobody can be asked what to do".to_owned());
+        };
+        if self.asked >= ASKED_MAX {
+            return self.program(hand).fail(format!("asked what to do more than {ASKED_MAX} times"));
+        }
+        let (url, face) = (url.unwrap_or_else(|| guide.url.clone()), guide.face);
+        let key = self.plan.key.clone();
+        self.asked += 1;
+        self.send_for(cx, hand, Errand::Steps { url, occasion, face, key });
+    }
+
+    fn send_for(&self, cx: &mut Context<'_>, hand: Hand, errand: Errand) {
+        cx.out.errands.push_back(ErrandOrder { call: self.id(), hand, errand });
+    }
+
+    /// Its guide is of no help: the agent talks in its place, if there is one.
+    fn unguided(&mut self, cx: &mut Context<'_>, why: String) {
+        self.guided.stop();
+        self.controlled(cx, "guide", Some(why.clone()));
+        if self.plan.script.is_empty() {
+            self.facts.detail = Some(why);
+            return self.close(cx, Disposition::AgentFailed, EndedBy::Switch);
+        }
+        self.order(cx, Media::Clear);
+        if self.control.is_held_by_guide() {
+            // At worst the offer to hold it has no answer yet: then by hand.
+            let _ = self.hold(cx, Hand::Guide, false);
+        }
+        self.script = Script::new(self.plan.script.clone());
+        self.let_barge_in(cx);
+        self.act(cx);
+    }
+}

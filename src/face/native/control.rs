@@ -1,0 +1,214 @@
+//! What is done to a call that lives, in the switch's own words. An unknown field is a mistake, and is refused.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use crate::model::{
+    CallId, DIGITS_MAX, PhoneNumber, Refusal, SPOKEN_BYTES_MAX, Side, Sound, Step, StoredResponse,
+    URL_BYTES_MAX,
+};
+
+/// One thing to be done.
+pub struct Control {
+    /// What.
+    pub step: Step,
+    /// What is being said is cut short for it.
+    pub interrupt: bool,
+}
+
+impl From<Step> for Control {
+    fn from(step: Step) -> Self {
+        Self { step, interrupt: false }
+    }
+}
+
+/// `{"text":"…","interrupt":false}`
+pub fn say(body: &[u8]) -> Result<Control, Refusal> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        text: Option<String>,
+        #[serde(default)]
+        interrupt: bool,
+    }
+    let Body { text, interrupt } = read(body)?;
+    let text = text.ok_or(Refusal::MissingField("text"))?;
+    let spoken = text.trim();
+    if spoken.is_empty() {
+        return Err(Refusal::MissingField("text"));
+    }
+    if spoken.len() > SPOKEN_BYTES_MAX {
+        return Err(wrong("text", format!("is longer than {SPOKEN_BYTES_MAX} bytes")));
+    }
+    Ok(Control { step: Step::Say(spoken.into()), interrupt })
+}
+
+/// `{"url":"https://…"}` or `{"audio":"<a WAV file in Base64>"}`, and `"interrupt"`.
+pub fn play(body: &[u8]) -> Result<Control, Refusal> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        url: Option<String>,
+        audio: Option<String>,
+        #[serde(default)]
+        interrupt: bool,
+    }
+    let Body { url, audio, interrupt } = read(body)?;
+    let sound = match (url, audio) {
+        (Some(_), Some(_)) => return Err(wrong("audio", "goes without `url`")),
+        (None, None) => return Err(Refusal::MissingField("url")),
+        (Some(url), None) if url.len() > URL_BYTES_MAX => {
+            return Err(wrong("url", format!("is longer than {URL_BYTES_MAX} bytes")));
+        }
+        (Some(url), None) => Sound::Url(url),
+        (None, Some(audio)) => {
+            let wav = STANDARD.decode(audio).map_err(|_| wrong("audio", "is not Base64"))?;
+            if !(wav.starts_with(b"RIFF") && wav.get(8..12) == Some(b"WAVE")) {
+                return Err(wrong("audio", "is no WAV file"));
+            }
+            Sound::Wav(Arc::from(wav))
+        }
+    };
+    Ok(Control { step: Step::Play(sound), interrupt })
+}
+
+/// `{"digits":"12#"}`
+pub fn dtmf(body: &[u8]) -> Result<Control, Refusal> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        digits: Option<String>,
+    }
+    let digits = read::<Body>(body)?.digits.ok_or(Refusal::MissingField("digits"))?;
+    let is_key =
+        |byte: u8| matches!(byte.to_ascii_uppercase(), b'0'..=b'9' | b'*' | b'#' | b'A'..=b'D' | b',' | b'W');
+    if digits.is_empty() || digits.len() > DIGITS_MAX || !digits.bytes().all(is_key) {
+        return Err(wrong("digits", format!("must be 1 to {DIGITS_MAX} of 0-9 * # A-D , w")));
+    }
+    Ok(Step::SendDigits(digits).into())
+}
+
+/// `{"side":"agent"}` or `{"side":"callee"}`: who is not heard any more; without it, the agent.
+pub fn mute(body: &[u8]) -> Result<Control, Refusal> {
+    side(body).map(|side| Step::Mute(side).into())
+}
+
+/// The same, to be heard again.
+pub fn unmute(body: &[u8]) -> Result<Control, Refusal> {
+    side(body).map(|side| Step::Unmute(side).into())
+}
+
+fn side(body: &[u8]) -> Result<Side, Refusal> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        side: Option<String>,
+    }
+    match read_or_nothing::<Body>(body)?.and_then(|body| body.side).as_deref() {
+        None | Some("agent") => Ok(Side::Agent),
+        Some("callee") => Ok(Side::Callee),
+        Some(_) => Err(wrong("side", "must be agent or callee")),
+    }
+}
+
+/// `{"to":"+15551230002"}`
+pub fn transfer(body: &[u8]) -> Result<Control, Refusal> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        to: Option<String>,
+    }
+    let to = read::<Body>(body)?.to.ok_or(Refusal::MissingField("to"))?;
+    let to: PhoneNumber = to.parse().map_err(|_| Refusal::InvalidPhone { field: "to" })?;
+    Ok(Step::Transfer(to).into())
+}
+
+/// What has nothing more to say: an empty body, or an empty object.
+pub fn plain(step: Step, body: &[u8]) -> Result<Control, Refusal> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {}
+    read_or_nothing::<Body>(body)?;
+    Ok(step.into())
+}
+
+/// It will be done; how it goes is told as every fact is.
+pub fn accepted(call: CallId) -> StoredResponse {
+    StoredResponse { status: 202, body: json!({ "call_id": call.ca(), "status": "accepted" }).to_string() }
+}
+
+fn read_or_nothing<T: DeserializeOwned>(body: &[u8]) -> Result<Option<T>, Refusal> {
+    if body.trim_ascii().is_empty() { Ok(None) } else { read(body).map(Some) }
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|error| wrong("body", format!("is not understood: {error}")))
+}
+
+fn wrong(field: &str, reason: impl Into<String>) -> Refusal {
+    Refusal::InvalidField { field: field.to_owned(), reason: reason.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Parser = fn(&[u8]) -> Result<Control, Refusal>;
+
+    #[test]
+    fn what_is_to_be_done_is_read() {
+        for (parse, body, step) in [
+            (say as Parser, r#"{"text":" Hi. "}"#, Step::Say("Hi.".into())),
+            (
+                play,
+                r#"{"url":"https://a.example/b.wav"}"#,
+                Step::Play(Sound::Url("https://a.example/b.wav".into())),
+            ),
+            (
+                play,
+                r#"{"audio":"UklGRgAAAABXQVZF"}"#,
+                Step::Play(Sound::Wav(Arc::from(*b"RIFF\0\0\0\0WAVE"))),
+            ),
+            (dtmf, r#"{"digits":"1,2w#d"}"#, Step::SendDigits("1,2w#d".into())),
+            (mute, "", Step::Mute(Side::Agent)),
+            (unmute, r#"{"side":"callee"}"#, Step::Unmute(Side::Callee)),
+            (transfer, r#"{"to":"+15551230002"}"#, Step::Transfer("+15551230002".parse().expect("E.164"))),
+        ] {
+            let read = parse(body.as_bytes()).unwrap_or_else(|refusal| panic!("{body}: {refusal}"));
+            assert!(read.step == step && !read.interrupt, "{body}");
+        }
+        assert!(say(br#"{"text":"Hi.","interrupt":true}"#).is_ok_and(|control| control.interrupt));
+        assert!(plain(Step::Hold, b"").is_ok() && plain(Step::Hold, b"{}").is_ok());
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let long = format!(r#"{{"text":"{}"}}"#, "a".repeat(SPOKEN_BYTES_MAX + 1));
+        for (parse, body) in [
+            (say as Parser, "{}"),
+            (say, r#"{"text":"  "}"#),
+            (say, r#"{"text":7}"#),
+            (say, r#"{"text":"a","voice":"b"}"#),
+            (say, r#"["a"]"#),
+            (say, long.as_str()),
+            (play, "{}"),
+            (play, r#"{"url":"a","audio":"b"}"#),
+            (play, r#"{"audio":"!"}"#),
+            (play, r#"{"audio":"aGVsbG8="}"#),
+            (dtmf, r#"{"digits":""}"#),
+            (dtmf, r#"{"digits":"12x"}"#),
+            (dtmf, r#"{"digits":12}"#),
+            (mute, r#"{"side":"everybody"}"#),
+            (transfer, r#"{"to":"0155"}"#),
+            (transfer, ""),
+        ] {
+            assert!(parse(body.as_bytes()).is_err(), "{body}");
+        }
+        assert!(plain(Step::Hold, br#"{"now":true}"#).is_err());
+    }
+}

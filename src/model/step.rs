@@ -1,0 +1,165 @@
+//! What can be done to a call that talks, one step at a time: by hand through the API, or by a document that a program answers.
+//!
+//! One vocabulary for all of them. A face parses its own words into steps; who runs them is [`crate::agent::Program`].
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Face, PhoneNumber};
+
+/// Steps of one document; a longer one is refused as a whole.
+pub const STEPS_MAX: usize = 64;
+/// Bytes of a text that is spoken.
+pub const SPOKEN_BYTES_MAX: usize = 8_192;
+/// The longest pause, and the longest wait for a digit.
+pub const WAIT_MAX: Duration = Duration::from_secs(600);
+/// Digits that are sent, or gathered, at once.
+pub const DIGITS_MAX: usize = 64;
+/// Bytes of a URL.
+pub const URL_BYTES_MAX: usize = 2_048;
+
+/// One thing that is done.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Step {
+    /// These words are spoken.
+    Say(Arc<str>),
+    /// This is heard.
+    Play(Sound),
+    /// Nothing happens for so long, at most [`WAIT_MAX`].
+    Pause(Duration),
+    /// Digits of the callee's are awaited.
+    Gather(Box<Gather>),
+    /// Digits are sent: `0-9 * # A-D`, and `,` or `w` for half a second of pause; 1 to [`DIGITS_MAX`] of them.
+    SendDigits(String),
+    /// The callee is put on hold (RFC 3264 §8.4): it is told so, and not heard any more.
+    Hold,
+    /// It is taken back.
+    Resume,
+    /// One side is not heard any more by the other.
+    Mute(Side),
+    /// It is heard again.
+    Unmute(Side),
+    /// What is heard is recorded from now on.
+    StartRecording,
+    /// It is not, from now on.
+    StopRecording,
+    /// The callee is put through to this number (RFC 5589). If that comes to nothing, the next step follows.
+    Transfer(PhoneNumber),
+    /// What follows is asked for there.
+    Redirect(String),
+    /// The call ends.
+    Hangup,
+}
+
+impl Step {
+    /// Its name in the native API and in the facts of a call.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Say(_) => "say",
+            Self::Play(_) => "play",
+            Self::Pause(_) => "pause",
+            Self::Gather(_) => "gather",
+            Self::SendDigits(_) => "dtmf",
+            Self::Hold => "hold",
+            Self::Resume => "resume",
+            Self::Mute(_) => "mute",
+            Self::Unmute(_) => "unmute",
+            Self::StartRecording => "start_recording",
+            Self::StopRecording => "stop_recording",
+            Self::Transfer(_) => "transfer",
+            Self::Redirect(_) => "redirect",
+            Self::Hangup => "hangup",
+        }
+    }
+}
+
+/// Words, digits and URLs may be anybody's secret: its name alone is shown.
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Something to be heard.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Sound {
+    /// A WAV file, fetched when its turn comes.
+    Url(String),
+    /// A WAV file's bytes.
+    Wav(Arc<[u8]>),
+}
+
+/// Who is meant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Side {
+    /// Whoever talks for us.
+    #[default]
+    Agent,
+    /// The far end.
+    Callee,
+}
+
+/// Digits that are awaited, and what becomes of them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Gather {
+    /// What is heard meanwhile: the first digit stops it. Says, plays and pauses alone.
+    pub prompt: Vec<Step>,
+    /// With so many it is over, 1 to [`DIGITS_MAX`].
+    pub digits_max: usize,
+    /// This one ends it, and is none of them.
+    pub finish_on: Option<char>,
+    /// After so long without another one it is over; counted from the end of the prompt.
+    pub timeout: Duration,
+    /// Who is told the digits, and says what follows; without it, the next step does.
+    pub action: Option<String>,
+    /// Is it told too that there were none?
+    pub ask_if_empty: bool,
+}
+
+/// Why a gathering ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum GatherEnd {
+    /// There are as many as were wanted.
+    Complete,
+    /// The key that ends it was pressed.
+    FinishKey,
+    /// No more came in time.
+    Timeout,
+}
+
+impl GatherEnd {
+    /// The word in requests.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "num_digits",
+            Self::FinishKey => "finish_on_key",
+            Self::Timeout => "timeout",
+        }
+    }
+}
+
+/// Who says what is done with a call once somebody answered it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Guide {
+    /// Where it is asked, by POST.
+    pub url: String,
+    /// Whose words are spoken there.
+    pub face: Face,
+}
+
+/// Why a guide is asked.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Occasion {
+    /// The call was answered, and it is known by whom.
+    Answered,
+    /// Digits were gathered.
+    Gathered {
+        /// Which; perhaps none. Never logged.
+        digits: String,
+        /// Why there are no more.
+        end: GatherEnd,
+    },
+    /// The guide sent us there.
+    Redirected,
+}

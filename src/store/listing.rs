@@ -1,0 +1,127 @@
+//! Calls by page and by cursor: no page costs more than its own rows, however far it is from the first.
+
+use sqlx::QueryBuilder;
+
+use super::engine::{Engine, on, signed};
+use super::row::{CALL_COLUMNS, read_call};
+use super::types::CallFilter;
+use super::{Store, StoreError};
+use crate::model::{CallCursor, CallId, CallRecord, Disposition, TenantId};
+
+/// Adds a filter's conditions to a statement over `calls AS c`. Over either engine's builder.
+macro_rules! narrow {
+    ($query:expr, $filter:expr) => {{
+        let (query, filter): (_, &CallFilter) = (&mut $query, $filter);
+        if let Some(agent) = filter.agent {
+            query.push(" AND c.agent = ").push_bind(signed(agent.0));
+        }
+        if let Some(application) = filter.application {
+            query.push(" AND c.application = ").push_bind(signed(application.0));
+        }
+        if let Some(direction) = filter.direction {
+            query.push(" AND c.direction = ").push_bind(direction.as_str());
+        }
+        if let Some(state) = filter.state {
+            query.push(" AND c.state = ").push_bind(state.as_str());
+        }
+        if let Some(disposition) = filter.disposition {
+            query.push(" AND c.disposition = ").push_bind(disposition.as_str());
+        }
+        if let Some(number) = &filter.number {
+            query.push(" AND (c.from_number = ").push_bind(number.clone());
+            query.push(" OR c.to_number = ").push_bind(number.clone()).push(")");
+        }
+        if let Some(campaign) = &filter.campaign {
+            query.push(" AND c.campaign = ").push_bind(campaign.clone());
+        }
+        if let Some(batch) = filter.batch {
+            query.push(" AND c.batch = ").push_bind(signed(batch.0));
+        }
+        if filter.recorded {
+            query.push(" AND c.recording IS NOT NULL AND c.state = 'ended'");
+        }
+        if let Some(since) = filter.since {
+            query.push(" AND c.created_at >= ").push_bind(since.0);
+        }
+        if let Some(until) = filter.until {
+            query.push(" AND c.created_at < ").push_bind(until.0);
+        }
+        if let Some(detected) = filter.voicemail_detected {
+            query.push(if detected {
+                " AND c.disposition = "
+            } else {
+                " AND coalesce(c.disposition, '') <> "
+            });
+            query.push_bind(Disposition::VoicemailDetected.as_str());
+        }
+    }};
+}
+
+pub(super) use narrow;
+
+/// Which way a list goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Order {
+    /// The newest first.
+    NewestFirst,
+    /// The oldest first.
+    OldestFirst,
+}
+
+impl Store {
+    /// At most `limit` of a tenant's calls after a place in the list; `None` begins it.
+    pub async fn calls_after(
+        &self,
+        tenant: TenantId,
+        filter: &CallFilter,
+        order: Order,
+        after: Option<CallCursor>,
+        limit: u32,
+    ) -> Result<Vec<CallRecord>, StoreError> {
+        self.engine.calls_after(tenant, filter, order, after, limit).await
+    }
+}
+
+impl Store {
+    /// A call's recording is gone, because its owner wanted it so.
+    pub async fn forget_recording(&self, tenant: TenantId, call: CallId) -> Result<(), StoreError> {
+        self.aside(move |engine| async move { engine.forget_recording(tenant, call).await }).await
+    }
+}
+
+impl Engine {
+    async fn forget_recording(&self, tenant: TenantId, call: CallId) -> Result<(), StoreError> {
+        const SQL: &str =
+            "UPDATE calls SET recording = NULL, recording_error = 'deleted' WHERE call = $1 AND tenant = $2";
+        on!(self, writer, |pool| {
+            sqlx::query(SQL).bind(signed(call.get())).bind(signed(tenant.0)).execute(pool).await?;
+        });
+        self.touched();
+        Ok(())
+    }
+
+    async fn calls_after(
+        &self,
+        tenant: TenantId,
+        filter: &CallFilter,
+        order: Order,
+        after: Option<CallCursor>,
+        limit: u32,
+    ) -> Result<Vec<CallRecord>, StoreError> {
+        on!(self, readers, |pool| {
+            let mut list = QueryBuilder::new("SELECT ");
+            list.push(CALL_COLUMNS).push(" FROM calls AS c WHERE c.tenant = ").push_bind(signed(tenant.0));
+            narrow!(list, filter);
+            if let Some(CallCursor { created_at, call }) = after {
+                let beyond = if order == Order::NewestFirst { "<" } else { ">" };
+                list.push(format!(" AND (c.created_at, c.call) {beyond} (")).push_bind(created_at.0);
+                list.push(", ").push_bind(signed(call.get())).push(")");
+            }
+            let word = if order == Order::NewestFirst { "DESC" } else { "ASC" };
+            list.push(format!(" ORDER BY c.created_at {word}, c.call {word} LIMIT "));
+            list.push_bind(i64::from(limit));
+            let rows = list.build().fetch_all(pool).await?;
+            rows.iter().map(read_call).collect()
+        })
+    }
+}

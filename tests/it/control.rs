@@ -1,0 +1,6 @@
+//! What is done to calls of the real switch while they talk: by hand, through the API and the command line, and by the document that
+//! an application's `answer_url` answers.
+
+mod answerer;
+mod guide;
+mod native;

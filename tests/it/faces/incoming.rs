@@ -1,0 +1,117 @@
+//! ThunderPhone's blocking webhook: a receiver that asked for it says who answers a call that comes in, within two seconds.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{THUNDERPHONE, hmac_sha256};
+use crate::switch::{Client, FROM, Manner, Receiver, Setup, Sipp, Switch, eventually};
+
+const KEY: &str = r#"
+[[key]]
+face = "thunderphone"
+secret = "sk_live_0123456789abcdef"
+"#;
+
+/// A speech program that notes what it is given, each text in a file of its own, and says hello.
+fn noting(notes: &Path) -> String {
+    let wav = concat!(env!("CARGO_MANIFEST_DIR"), "/src/simulator/audio/hello.wav");
+    let script = format!("cat \\\"$2\\\" > '{}/'$$; cat '{wav}' > \\\"$1\\\"", notes.display());
+    format!("[\"sh\", \"-c\", \"{script}\", \"sh\", \"{{wav_file}}\", \"{{text_file}}\"]")
+}
+
+/// A call to the usual number, while the receiver is in this manner: what was spoken, and what the receiver was asked.
+fn call_while(manner: Manner, events: &Value) -> (Vec<String>, Vec<crate::switch::Delivery>, Switch) {
+    let (notes, receiver) = (tempfile::tempdir().expect("a folder"), Receiver::start());
+    let setup = Setup::new().sip("t1_ms = 1000").tts(&noting(notes.path()));
+    let switch = setup.answering("I am the number's own. [END_CALL]").extra(KEY).start();
+    let client = Client::with(&format!("http://{}", switch.place.http()), THUNDERPHONE);
+    let endpoint = json!({ "url": receiver.url(), "events": events });
+    let made = client.post("/v1/developer/webhook-endpoints", &endpoint);
+    assert_eq!(made.status, 201, "{made:?}");
+    receiver.set(manner);
+    Sipp::towards(&switch.place, switch.place.trunk, "inbound-answered").succeed(1);
+    let list = eventually("the call's end", || {
+        let list = switch.get("/v1/calls?direction=inbound").json;
+        (!list["calls"][0]["ended_at"].is_null()).then_some(list)
+    });
+    assert_eq!(list["calls"][0]["ended_reason"], "completed", "{list}");
+    let texts = std::fs::read_dir(notes.path()).expect("the folder");
+    let texts = texts.map(|note| std::fs::read_to_string(note.expect("a note").path()).expect("a text"));
+    let spoken = texts.filter(|text| text != "ready").collect();
+    let asked =
+        receiver.deliveries().into_iter().filter(|told| told.json["type"] == "telephony.incoming").collect();
+    (spoken, asked, switch)
+}
+
+#[test]
+fn the_config_that_is_answered_answers_the_call() {
+    let config = r#"{"prompt":"I was configured. [END_CALL]","voice":"nova","product":"spark"}"#;
+    for name in ["telephony.incoming", "call.incoming"] {
+        let (spoken, asked, switch) = call_while(Manner::Say(200, config), &json!([name]));
+        assert_eq!(spoken, ["I was configured."]);
+        assert_eq!(asked.len(), 1, "{asked:?}");
+        let data = &asked[0].json["data"];
+        assert_eq!(
+            (&data["from_number"], &data["to_number"], &data["direction"]),
+            (&json!("+15550102030"), &json!(FROM), &json!("inbound")),
+        );
+        let call = data["call_id"].as_u64().expect("an integer");
+        assert_eq!(
+            switch.get(&format!("/v1/calls/{call}")).json["direction"],
+            "inbound",
+            "the id that it then has"
+        );
+        assert!(asked[0].headers.contains_key("x-thunderphone-signature"));
+        assert!(asked[0].headers["webhook-signature"].starts_with("v1,"));
+    }
+}
+
+#[test]
+fn without_a_config_in_time_and_in_form_the_numbers_agent_answers() {
+    for manner in [
+        Manner::Answer(200),
+        Manner::Answer(500),
+        Manner::Say(200, "{}"),
+        Manner::Say(200, "never mind"),
+        Manner::Say(200, r#"{"prompt":"Without a voice."}"#),
+        Manner::Say(200, r#"{"prompt":" [END_CALL]","voice":"nova"}"#),
+        Manner::Say(404, r#"{"prompt":"Not found.","voice":"nova"}"#),
+        Manner::Hang,
+    ] {
+        let (spoken, asked, _switch) = call_while(manner, &json!(["call.incoming"]));
+        assert_eq!(
+            (spoken.as_slice(), asked.len()),
+            (&["I am the number's own.".to_owned()][..], 1),
+            "{manner:?}"
+        );
+    }
+}
+
+#[test]
+fn who_did_not_say_that_it_answers_is_not_asked() {
+    let config = r#"{"prompt":"I was configured. [END_CALL]","voice":"nova"}"#;
+    for events in [json!([]), json!(["call.complete"])] {
+        let (spoken, asked, _switch) = call_while(Manner::Say(200, config), &events);
+        assert_eq!(
+            (spoken.as_slice(), asked.len()),
+            (&["I am the number's own.".to_owned()][..], 0),
+            "{events}"
+        );
+    }
+}
+
+#[test]
+fn a_signature_is_made_with_the_secret_that_the_endpoint_was_shown_with() {
+    let receiver = Receiver::start();
+    let switch = Setup::new().sip("t1_ms = 1000").answering("Hello. [END_CALL]").extra(KEY).start();
+    let client = Client::with(&format!("http://{}", switch.place.http()), THUNDERPHONE);
+    let made = client.post(
+        "/v1/developer/webhook-endpoints",
+        &json!({ "url": receiver.url(), "events": ["call.incoming"] }),
+    );
+    let secret = made.json["secret"].as_str().expect("shown once").to_owned();
+    Sipp::towards(&switch.place, switch.place.trunk, "inbound-answered").succeed(1);
+    let asked = receiver.await_deliveries(1).remove(0);
+    assert_eq!(asked.headers["x-thunderphone-signature"], hmac_sha256(&secret, &[&asked.bytes]));
+}
