@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "a test's clock begins somewhere")]
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use proptest::prelude::*;
