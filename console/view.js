@@ -82,7 +82,7 @@ export function state(told) {
   at("state").textContent = STATES[state];
   document.title = state === "ringing" ? `☎ ${about?.number ?? "Call"}` : `${STATES[state]} · Trunkline`;
   const takes = ["available", "ringing", "talking"].includes(state);
-  at("available").setAttribute("aria-checked", String(takes));
+  at("available").classList.toggle("takes", takes);
   at("available").textContent = { wrap_up: "Ready for the next call" }[state] ?? (takes ? "Take no more calls" : "Take calls");
   at("available").disabled = !told.audio;
   at("call").hidden = !call;

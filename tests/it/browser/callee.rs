@@ -1,6 +1,11 @@
 //! The floor with its pages on a port of its own, and the other side of calls: what sits where a bridge would, says a tone, and
 //! keeps what it hears.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the other side of a call has a clock and a thread of its own"
+)]
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;

@@ -1,5 +1,7 @@
 //! A person at a browser: a script that is spoken to line by line.
 
+#![expect(clippy::disallowed_methods, reason = "it reads what a process says")]
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
