@@ -2,10 +2,12 @@
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 PACKAGES := sip-tester postgresql prometheus flite kamailio kamailio-tls-modules baresip-core cmake chromium python3-venv
-# Peers that come from PyPI, at the versions in their requirements.
-PEERS := target/peers/browser
+# Where Node.js is there already, it may be another distribution's, which brings npm and conflicts with Debian's.
+PACKAGES += $(if $(shell command -v npm),,nodejs npm)
+VERIFIERS := target/verifiers
+BROWSERS := target/browsers
 
-.PHONY: demo test deps check unit bench dist
+.PHONY: demo test deps packages check unit bench dist
 
 # The main job, on simulated callees.
 demo:
@@ -15,13 +17,29 @@ demo:
 test: deps check unit
 
 # sipp, a PostgreSQL server, promtool, a speech synthesiser, kamailio and baresip as other people's SIP stacks, and Chromium as a
-# person's browser, from the distribution's packages; cmake builds libopus for the feature `opus`. aiortc, other people's WebRTC
-# stack, and what drives Chromium come from PyPI.
-deps:
+# person's browser, from the distribution's packages; cmake builds libopus for the feature `opus`.
+deps: packages $(VERIFIERS)/ready $(BROWSERS)/ready
+
+packages:
 	@missing=""; for package in $(PACKAGES); do dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
 	if [ -n "$$missing" ]; then $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends $$missing; fi
-	@cmp -s tests/it/browser/requirements.txt $(PEERS)/requirements.txt || { rm -rf $(PEERS) && python3 -m venv $(PEERS) && \
-	$(PEERS)/bin/pip install -q -r tests/it/browser/requirements.txt && cp tests/it/browser/requirements.txt $(PEERS)/; }
+
+# The published Standard Webhooks verifiers of two other languages, in the versions that tests/verifiers names; kept until those
+# change.
+$(VERIFIERS)/ready: tests/verifiers/package-lock.json tests/verifiers/requirements.txt | packages
+	rm -rf $(VERIFIERS) && mkdir -p $(VERIFIERS)
+	cp tests/verifiers/package.json tests/verifiers/package-lock.json $(VERIFIERS)/
+	cd $(VERIFIERS) && npm ci --no-audit --no-fund --ignore-scripts
+	python3 -m venv $(VERIFIERS)/python
+	$(VERIFIERS)/python/bin/pip install --quiet --requirement tests/verifiers/requirements.txt
+	touch $@
+
+# aiortc, a WebRTC stack of other people's, and what drives Chromium, in the versions that tests/it/browser names.
+$(BROWSERS)/ready: tests/it/browser/requirements.txt | packages
+	rm -rf $(BROWSERS) && mkdir -p $(BROWSERS)
+	python3 -m venv $(BROWSERS)/python
+	$(BROWSERS)/python/bin/pip install --quiet --requirement tests/it/browser/requirements.txt
+	touch $@
 
 check:
 	cargo fmt --all --check

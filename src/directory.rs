@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use crate::config::Objects;
 use crate::model::{
     Agent, AgentId, Application, ApplicationId, EventKind, EventSet, Face, Key, KeyId, KeyScope, Number,
-    NumberId, Object, ObjectKind, PhoneNumber, SpendControl, Tenant, TenantId, Trunk, TrunkChoice, TrunkId,
-    WebhookEndpoint, WebhookTarget,
+    NumberId, Object, ObjectKind, PhoneNumber, Secret, SpendControl, Tenant, TenantId, Timestamp, Trunk,
+    TrunkChoice, TrunkId, WebhookEndpoint, WebhookTarget,
 };
 pub use issue::{Issued, issue, signing_secret};
 use merge::{Merged, ObjectFault, Stored};
@@ -134,6 +134,16 @@ impl Sources {
     }
 }
 
+/// What signs events, as it stands now.
+pub struct Signing {
+    /// The key.
+    pub key: Arc<Key>,
+    /// Where an endpoint is.
+    pub url: Option<String>,
+    /// The secret that signs beside an endpoint's until then.
+    pub previous: Option<(Secret<String>, Timestamp)>,
+}
+
 impl Snapshot {
     fn new(objects: Objects, revoked: &std::collections::HashSet<KeyId>) -> Self {
         let numbers: Vec<_> = objects.numbers.into_iter().map(Arc::new).collect();
@@ -174,9 +184,9 @@ impl Snapshot {
 
     /// What signs for this id: a key, or one of the enabled receivers, which signs as a key that nobody can ask with, and where
     /// that receiver is now.
-    pub fn signer(&self, id: KeyId) -> Option<(Arc<Key>, Option<String>)> {
+    pub fn signer(&self, id: KeyId) -> Option<Signing> {
         if let Some(key) = self.key_by_id(id) {
-            return Some((Arc::clone(key), None));
+            return Some(Signing { key: Arc::clone(key), url: None, previous: None });
         }
         let endpoint =
             self.endpoints.iter().find(|endpoint| endpoint.id.0 == id.0).filter(|found| found.enabled)?;
@@ -193,7 +203,7 @@ impl Snapshot {
             writes_per_minute: None,
             spend: SpendControl::default(),
         });
-        Some((key, Some(endpoint.url.clone())))
+        Some(Signing { key, url: Some(endpoint.url.clone()), previous: endpoint.previous.clone() })
     }
 
     /// Which of its tenant's endpoints a call's events go to beside its own receiver: all that are enabled and want any of those

@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 use bytes::{Bytes, BytesMut};
 use ipnet::IpNet;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 use url::{Host, Url};
 
 pub use dial::Connection;
@@ -56,6 +57,9 @@ pub enum EgressError {
     /// The connection failed.
     #[error("{0}")]
     Connection(String),
+    /// What came could not be written where it was to go.
+    #[error("what came could not be written: {0}")]
+    Output(String),
     /// The client could not be built.
     #[error("the HTTP client cannot be built: {0}")]
     Client(String),
@@ -76,6 +80,8 @@ pub struct Answer {
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// For everything, from the name's look-up to the last byte of the answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// For what may be very long, to the last byte.
+const COPY_TIMEOUT: Duration = Duration::from_secs(3600);
 const BODY_MAX: usize = 64 * 1024;
 /// Connections to one host that wait for the next request.
 const IDLE_MAX: usize = 8;
@@ -138,6 +144,27 @@ impl Egress {
         self.send(self.client.get(self.parse(url)?), headers).await
     }
 
+    /// Sends a GET and writes the body of a 2xx answer out as it comes, however long it is; any other answer is given back as
+    /// [`Egress::get`] gives it.
+    pub async fn copy(
+        &self,
+        url: &str,
+        headers: &[(&'static str, String)],
+        to: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<Answer, EgressError> {
+        let mut response =
+            self.begin(self.client.get(self.parse(url)?).timeout(COPY_TIMEOUT), headers).await?;
+        if !response.status().is_success() {
+            return read(response, BODY_MAX).await;
+        }
+        let failed = |error: std::io::Error| EgressError::Output(error.to_string());
+        while let Some(chunk) = response.chunk().await.map_err(failure)? {
+            to.write_all(&chunk).await.map_err(failed)?;
+        }
+        to.flush().await.map_err(failed)?;
+        Ok(Answer { status: response.status().as_u16(), retry_after: None, body: Bytes::new() })
+    }
+
     async fn send(
         &self,
         request: reqwest::RequestBuilder,
@@ -152,24 +179,20 @@ impl Egress {
         headers: &[(&'static str, String)],
         bytes_max: usize,
     ) -> Result<Answer, EgressError> {
+        read(self.begin(request, headers).await?, bytes_max).await
+    }
+
+    async fn begin(
+        &self,
+        request: reqwest::RequestBuilder,
+        headers: &[(&'static str, String)],
+    ) -> Result<reqwest::Response, EgressError> {
         let mut map = HeaderMap::with_capacity(headers.len());
         for (name, value) in headers {
             let value = HeaderValue::from_str(value).expect("callers give printable ASCII");
             map.insert(HeaderName::from_static(name), value);
         }
-        let mut response = request.headers(map).send().await.map_err(failure)?;
-        let retry_after = response.headers().get(RETRY_AFTER).and_then(retry_after);
-        let status = response.status().as_u16();
-        let mut body = BytesMut::new();
-        // What is over the bound is never read: dropping the response closes its connection.
-        while let Some(chunk) = response.chunk().await.map_err(failure)? {
-            let room = bytes_max - body.len();
-            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-            if body.len() == bytes_max {
-                break;
-            }
-        }
-        Ok(Answer { status, retry_after, body: body.freeze() })
+        request.headers(map).send().await.map_err(failure)
     }
 
     /// A literal address needs no resolver, so it is checked here.
@@ -189,6 +212,21 @@ impl Egress {
         };
         if allowed { Ok(url) } else { Err(EgressError::Address) }
     }
+}
+
+async fn read(mut response: reqwest::Response, bytes_max: usize) -> Result<Answer, EgressError> {
+    let retry_after = response.headers().get(RETRY_AFTER).and_then(retry_after);
+    let status = response.status().as_u16();
+    let mut body = BytesMut::new();
+    // What is over the bound is never read: dropping the response closes its connection.
+    while let Some(chunk) = response.chunk().await.map_err(failure)? {
+        let room = bytes_max - body.len();
+        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if body.len() == bytes_max {
+            break;
+        }
+    }
+    Ok(Answer { status, retry_after, body: body.freeze() })
 }
 
 /// Seconds, or a date (RFC 9110 §5.6.7).

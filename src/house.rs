@@ -34,11 +34,12 @@ use crate::directory::{Directory, Registry, RegistryParts};
 use crate::doctor::Practice;
 use crate::egress::{Egress, EgressError, Policy};
 use crate::face::link::Links;
-use crate::http::{self, Api, Bounds, RateLimits, Readiness, Streams};
+use crate::http::{self, Api, Bounds, RateLimits, Readiness, Rehearse, Streams};
 use crate::journal::{self, Journal};
 use crate::keyfile;
-use crate::metrics::{self, Metrics};
+use crate::metrics::{self, Metrics, trunk_label};
 use crate::model::{CallFact, Timestamp, numbering};
+use crate::rehearsal::Rehearsal;
 use crate::store::{DatabaseTarget, Retention, Store, StoreError};
 use crate::tts::Tts;
 use crate::webhook::{self, Asker, Keys, Wake, Webhooks};
@@ -182,6 +183,7 @@ impl House {
             events,
             intents: intents(&journal),
             errands: errands(&egress, &journal),
+            egress: egress.clone(),
             callers: dialer::callers(&dialer),
             board: board.clone(),
         });
@@ -350,7 +352,11 @@ impl House {
             }
             let now = Instant::now();
             for trunk in directory.snapshot().trunks() {
-                metrics.export_trunk(&trunk.name, &admission.report(now, trunk), now);
+                metrics.export_trunk(
+                    &trunk_label(trunk.tenant, &trunk.name),
+                    &admission.report(now, trunk),
+                    now,
+                );
             }
             if let Some(media) = media.upgrade() {
                 metrics.export_media(&media.counters());
@@ -397,6 +403,13 @@ impl House {
             cashier: self.cashier.clone(),
             operator_token: keyfile::operator_token(&config.data_dir).map_err(io_error("the key file"))?,
             registry: self.registry.clone(),
+            rehearse: {
+                let rehearsal = Rehearsal::new(self.tts.clone());
+                Rehearse::new(move |test| {
+                    let rehearsal = rehearsal.clone();
+                    async move { rehearsal.run(test).await }
+                })
+            },
             egress: self.egress.clone(),
             admission: self.admission.clone(),
             campaigns,
@@ -523,8 +536,9 @@ fn webhooks(
     let policy = policy(config);
     let keys = directory.clone();
     let keys: Keys = Arc::new(move |key| {
-        let (key, url) = keys.snapshot().signer(key)?;
-        Some(webhook::Signer { key, url })
+        let signing = keys.snapshot().signer(key)?;
+        let previous = signing.previous.filter(|(_, until)| *until > wall_now()).map(|(secret, _)| secret);
+        Some(webhook::Signer { key: signing.key, url: signing.url, previous })
     });
     let wake = Wake::default();
     let egress = Egress::new(policy)?;
@@ -549,7 +563,8 @@ fn events(journal: &Journal, metrics: &Metrics) -> Events {
         }
         if let CallFact::Ended(outcome) = &event.fact {
             let record = journal.find(event.call);
-            metrics.call_ended(record.as_ref().map_or("", |record| &record.trunk), outcome);
+            let label = record.as_ref().map(|record| trunk_label(record.tenant, &record.trunk));
+            metrics.call_ended(label.as_deref().unwrap_or_default(), outcome);
             tracing::info!(
                 call = %event.call,
                 disposition = outcome.disposition.as_str(),

@@ -16,6 +16,7 @@
 //! | [`trunk`] | how an INVITE for a trunk looks, and where it may go |
 //! | [`journal`], [`store`] | every call's facts, written down in order; SQLite and PostgreSQL behind one `Store` |
 //! | [`webhook`], [`egress`] | delivery from the outbox; the only way out by HTTP |
+//! | [`rehearsal`] | dry runs of agents: the switch once more, for one call, with a simulated callee |
 //! | [`metrics`], [`keyfile`] | every metric's name; the switch's own secret |
 //! | [`model`] | what every room may speak of |
 //! | [`simulator`] | simulated callees, for the demonstration and the tests; the switch does not know them |
@@ -64,6 +65,7 @@ pub mod journal;
 pub mod keyfile;
 pub mod metrics;
 pub mod model;
+pub mod rehearsal;
 pub mod simulator;
 pub mod store;
 pub mod trunk;

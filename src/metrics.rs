@@ -5,6 +5,7 @@
 
 mod names;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, 
 
 use crate::admission::Report;
 use crate::campaign::CampaignCounters;
-use crate::model::{Disposition, Outcome, Refusal};
+use crate::model::{Disposition, Outcome, Refusal, TenantId};
 use crate::store::StoreCounters;
 use crate::trunk::health::State;
 use crate::webhook::WebhookCounters;
@@ -61,6 +62,12 @@ struct TrunkCalls {
 struct Route {
     duration: Histogram,
     statuses: RwLock<HashMap<u16, Counter>>,
+}
+
+/// What a trunk is called in labels: names are unique within a tenant alone, so those of every tenant but the first have theirs
+/// behind them.
+pub fn trunk_label(tenant: TenantId, name: &str) -> Cow<'_, str> {
+    if tenant == crate::config::FILE_TENANT { name.into() } else { format!("{name}@{}", tenant.0).into() }
 }
 
 impl Metrics {

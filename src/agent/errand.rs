@@ -87,7 +87,8 @@ impl Errands {
         record: &CallRecord,
         at: Timestamp,
     ) -> Result<Vec<Step>, String> {
-        let body = face::question(face, occasion, at, record).ok_or("nobody can be asked what to do")?;
+        let body =
+            face::question((face, key), occasion, at, record).ok_or("nobody can be asked what to do")?;
         let seconds = at.0.div_euclid(1_000);
         let mut headers = face::sign(face, key.signing.reveal(), url, seconds, body.as_bytes());
         headers.push(("content-type", face::content_type(face).to_owned()));

@@ -147,6 +147,13 @@ impl Program {
         program
     }
 
+    /// One whose first steps are known.
+    pub fn of(steps: Vec<Step>) -> Self {
+        let mut program = Self::default();
+        program.load(steps);
+        program
+    }
+
     /// These steps take the place of what is left.
     pub fn load(&mut self, steps: Vec<Step>) {
         if self.state == State::Stopped {
@@ -365,7 +372,9 @@ impl Program {
             }
             Step::Redirect(url) => self.ask(Some(url), Occasion::Redirected),
             Step::Hangup => {
-                self.stop();
+                // What was ordered before it is still done.
+                self.tasks.clear();
+                self.state = State::Stopped;
                 self.orders.push_back(Order::Hangup);
             }
             Step::Hold => self.hold(true),

@@ -12,9 +12,11 @@ use trunkline_media::{Event as MediaEvent, Media, Report};
 use trunkline_sip::transport::{StreamCounters, UdpCounters};
 use trunkline_sip::{Counters, Endpoint, FlowLost, Protocol, Query, QueryId, Resolver, Target};
 
+use super::bots::Bots;
 use super::knock::Knock;
 use super::outbox::{ErrandOrder, SpeechOrder};
 use super::shard::{Command, Shard};
+use crate::egress::Egress;
 use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy};
 use crate::tts::Tts;
 
@@ -75,6 +77,11 @@ impl Mailbox {
     /// Gives a command, waiting for room. For those that no call depends on within a deadline.
     pub async fn send(&self, command: Command) -> bool {
         self.inputs.send(Input::Command(command)).await.is_ok()
+    }
+
+    /// Gives an input without waiting; it comes back if there is no room.
+    pub fn offer(&self, input: Input) -> Result<(), Input> {
+        self.inputs.try_send(input).map_err(|full| full.into_inner())
     }
 
     /// Takes a leg's report, on a media thread.
@@ -143,6 +150,8 @@ pub struct DriverParts {
     pub intents: Intents,
     /// Who fetches what calls want.
     pub errands: Errands,
+    /// The way out to bots.
+    pub egress: Egress,
     /// Who decides about calls that come in.
     pub callers: Callers,
     /// Where counts are shown.
@@ -182,6 +191,7 @@ impl Board {
 /// Drives one shard.
 pub struct Driver {
     parts: DriverParts,
+    bots: Bots,
     turn: Vec<Input>,
     published: Instant,
     registered: usize,
@@ -190,7 +200,8 @@ pub struct Driver {
 impl Driver {
     /// A driver at rest.
     pub fn new(parts: DriverParts) -> Self {
-        Self { parts, turn: Vec::with_capacity(TURN), published: Instant::now(), registered: 0 }
+        let bots = Bots::new(parts.egress.clone(), Arc::clone(&parts.media), parts.mailbox.clone());
+        Self { parts, bots, turn: Vec::with_capacity(TURN), published: Instant::now(), registered: 0 }
     }
 
     /// Runs until `stop`.
@@ -282,6 +293,12 @@ impl Driver {
             }
             while let Some(order) = self.parts.shard.poll_errand() {
                 self.fetch(order);
+            }
+            while let Some(order) = self.parts.shard.poll_bot() {
+                busy = true;
+                if let Some(command) = self.bots.obey(order) {
+                    self.parts.shard.handle_command(now, command);
+                }
             }
             while let Some(dialing) = self.parts.shard.poll_intent() {
                 self.intend(dialing);

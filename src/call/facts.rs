@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use trunkline_media::Recorded;
+use trunkline_media::{Recorded, Stats};
 use trunkline_sip::{DialogState, Failure, Reason};
 
 use super::disposition::{self, Hangup};
-use crate::model::{DialogRecord, Disposition, Heard, Outcome, RecordingResult};
+use crate::model::{DialogRecord, Disposition, Heard, MediaCounters, Outcome, RecordingResult};
 use crate::trunk::blocked;
 
 /// What the outcome will say.
@@ -23,6 +23,7 @@ pub struct Facts {
     pub heard: Option<Heard>,
     pub dead_air: Option<Duration>,
     pub recording: Option<RecordingResult>,
+    pub media: Option<MediaCounters>,
 }
 
 impl Facts {
@@ -63,10 +64,29 @@ impl Facts {
             heard: self.heard,
             dead_air: self.dead_air,
             recording: self.recording,
+            media: self.media,
             ringing_at: self.ringing_at,
             answered_at: self.answered_at,
             ended_at: self.ended_at.unwrap_or(now),
         }
+    }
+}
+
+/// The figures of a bridge that a call keeps.
+pub fn counters(stats: &Stats) -> MediaCounters {
+    let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX >> 1);
+    MediaCounters {
+        packets_in: stats.packets_in,
+        packets_out: stats.packets_out,
+        lost: stats.lost,
+        late: stats.late,
+        duplicates: stats.duplicates,
+        concealed: stats.concealed,
+        jitter_ms: millis(stats.jitter),
+        playout_delay_ms: millis(stats.playout_delay),
+        remote_lost: stats.remote_lost,
+        remote_jitter_ms: millis(stats.remote_jitter),
+        round_trip_ms: stats.round_trip.map(millis),
     }
 }
 

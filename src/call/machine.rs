@@ -2,11 +2,12 @@
 //!
 //! Sans-IO. Its inputs come in order from the shard: SIP events, media events, timers, commands. Whatever happens, it
 //! tells `Ended` exactly once. `inviting` is its life until the answer, over as many INVITEs as it takes, or `receiving` if it
-//! came in; `talking` what follows it, with `guiding` and `controlling` where programs of steps say what is done, and `transferring`
+//! came in; `talking` what follows it, with `engaging` where a bot talks, with `guiding` and `controlling` where programs of steps say what is done, and `transferring`
 //! and `referring` where its far end becomes another one's; `closing` its end.
 
 mod closing;
 mod controlling;
+mod engaging;
 mod guiding;
 mod inviting;
 mod receiving;
@@ -23,9 +24,9 @@ use trunkline_media::{Clip, Command as Media, Event as MediaEvent, LegId};
 use trunkline_sip::{Body, Event as SipEvent, InviteId, UserAgent};
 
 use super::disposition::{Hangup, Ruling};
-use super::facts::Facts;
+use super::facts::{self, Facts};
 use super::keys::{Keys, Road};
-use super::outbox::{Hand, Outbox};
+use super::outbox::{BotOrder, Hand, Outbox};
 use super::party::{Origin, Party, Seed};
 use super::sound;
 use super::timer::{CallWheel, Timer, Timers};
@@ -34,6 +35,8 @@ use crate::agent::{Program, Script};
 use crate::model::{CallEvent, CallFact, CallId, CallPlan, DialogRecord, Disposition, EndedBy, PhoneNumber};
 use crate::trunk::keeper::Keeper;
 use controlling::Control;
+pub use engaging::BOT_PLACE;
+use engaging::Presence;
 use inviting::{Dialled, Way};
 use receiving::Awaited;
 pub use receiving::Reception;
@@ -77,6 +80,8 @@ pub struct Call {
     guided: Program,
     /// What is done by hand.
     operator: Program,
+    /// Is its bot there, if it has one?
+    presence: Presence,
     /// Who is heard, held and recorded.
     control: Control,
     /// How often its guide was asked.
@@ -188,12 +193,13 @@ impl Call {
             MediaEvent::SpeechEnded { .. } => self.callee_is_silent(cx),
             MediaEvent::Marked { mark, cleared } => self.marked(cx, mark, cleared),
             MediaEvent::Drained => self.set(cx, Timer::Silence, self.plan.agent.silence_hangup),
-            MediaEvent::Dtmf { digit, .. } => self.pressed(cx, Road::Media, digit),
+            MediaEvent::Dtmf { digit, duration } => self.pressed(cx, Road::Media, digit, duration),
             MediaEvent::RtpTimeout if self.is_moving() => self.is_unheard = true,
             MediaEvent::RtpTimeout => self.close(cx, Disposition::MediaLost, EndedBy::Switch),
             MediaEvent::Recorded(recorded) => self.recorded(cx, &recorded),
             MediaEvent::DtmfSent { sent } => self.digits_sent(cx, sent),
-            MediaEvent::Started | MediaEvent::Tone(_) | MediaEvent::Closed(_) => {}
+            MediaEvent::Closed(stats) => self.facts.media = Some(facts::counters(&stats)),
+            MediaEvent::Started | MediaEvent::Tone(_) => {}
         }
     }
 
@@ -257,13 +263,14 @@ impl Call {
     /// An INFO within the dialog: digits of a far end that does not send them as telephone events.
     fn informed(&mut self, cx: &mut Context<'_>, body: &Body) {
         if let Some((digit, _)) = trunkline_sip::dtmf_of(body) {
-            self.pressed(cx, Road::Signalling, digit);
+            self.pressed(cx, Road::Signalling, digit, engaging::DIGIT_HELD);
         }
     }
 
-    fn pressed(&mut self, cx: &mut Context<'_>, road: Road, digit: char) {
+    fn pressed(&mut self, cx: &mut Context<'_>, road: Road, digit: char, held: Duration) {
         if self.keys.is_new(cx.now, road, digit) {
             self.tell(cx, CallFact::Dtmf { digit });
+            self.tell_bot(cx, BotOrder::Digit(self.id(), digit, held));
             self.guided.pressed(digit);
             self.run(cx, Hand::Guide);
         }

@@ -3,6 +3,7 @@
 //! `machine` is the policy of a call, `party` its SIP leg, `disposition` the table of its ends; `shard` joins them to one
 //! user agent, sans-IO. `driver` is the shell: one task with sockets, a mailbox and a clock.
 
+mod bots;
 pub mod disposition;
 mod driver;
 mod facts;
@@ -21,7 +22,7 @@ pub use driver::{
 };
 pub use knock::Knock;
 pub use machine::{Origination, Reception};
-pub use outbox::{ErrandOrder, Hand, MediaOrder, Speech, SpeechOrder};
+pub use outbox::{BotOrder, Engagement, ErrandOrder, Hand, MediaOrder, Speech, SpeechOrder};
 pub use party::Seed;
 pub use shard::{Command, Orphan, Shard, Told};
 pub use sound::{capabilities, over as spec_for};

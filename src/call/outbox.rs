@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use trunkline_media::{Command as Media, LegId};
 
 use super::knock::Knock;
 use crate::agent::Errand;
-use crate::model::{CallEvent, CallFact, CallId, Dialing, Outcome};
+use crate::model::{CallEvent, CallFact, CallId, Dialing, Engaged, Outcome, PhoneNumber};
 
 /// Which text of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,6 +60,32 @@ pub struct ErrandOrder {
     pub errand: Errand,
 }
 
+/// What a call has for its bot.
+pub enum BotOrder {
+    /// Call it, and give it a place at this leg's bridge.
+    Call(Box<Engagement>),
+    /// The callee has answered.
+    Answered(CallId),
+    /// The callee has pressed a key.
+    Digit(CallId, char, Duration),
+    /// It is not needed any more.
+    Dismiss(CallId),
+}
+
+/// A bot that is to be called.
+pub struct Engagement {
+    /// For which call.
+    pub call: CallId,
+    /// Whom the bot talks with.
+    pub leg: LegId,
+    /// The bot, and what it is told.
+    pub bot: Engaged,
+    /// Who calls.
+    pub from: PhoneNumber,
+    /// Who is called.
+    pub to: PhoneNumber,
+}
+
 /// What calls want done outside the shard.
 #[derive(Default)]
 pub struct Outbox {
@@ -68,6 +95,7 @@ pub struct Outbox {
     pub intents: VecDeque<Dialing>,
     pub knocks: VecDeque<Knock>,
     pub errands: VecDeque<ErrandOrder>,
+    pub bots: VecDeque<BotOrder>,
 }
 
 impl Outbox {

@@ -16,10 +16,11 @@ use trunkline_sip::{
 
 use super::knock::Knock;
 use super::machine::{Call, Context, Origination, Reception};
-use super::outbox::{ErrandOrder, MediaOrder, Outbox, Speech, SpeechOrder};
+use super::outbox::{BotOrder, ErrandOrder, MediaOrder, Outbox, Speech, SpeechOrder};
 use super::party;
 use super::timer::CallWheel;
 use crate::admission::Admission;
+use crate::agent::stream::Event as BotEvent;
 use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy, NotDone, Step, Trunk};
 use crate::trunk::doors::Doors;
 use crate::trunk::keeper::Keeper;
@@ -47,6 +48,13 @@ pub enum Command {
         interrupt: bool,
         /// Hears whether it will be done.
         told: Told,
+    },
+    /// A call's bot has something to say of itself.
+    Bot {
+        /// Whose bot.
+        call: CallId,
+        /// What.
+        event: BotEvent,
     },
     /// What a call's guide wants next, or why that cannot be had.
     Guided {
@@ -174,6 +182,9 @@ impl Shard {
                 self.with(now, call, |call, cx| done = call.handle_control(cx, step, interrupt));
                 told(done);
             }
+            Command::Bot { call, event } => {
+                self.with(now, call, |call, cx| call.handle_bot(cx, event));
+            }
             Command::Guided { call, steps } => {
                 self.with(now, call, |call, cx| call.handle_guided(cx, steps));
             }
@@ -255,6 +266,11 @@ impl Shard {
     /// The next thing to fetch. Answer each with [`Command::Rendered`] or [`Command::Guided`].
     pub fn poll_errand(&mut self) -> Option<ErrandOrder> {
         self.out.errands.pop_front()
+    }
+
+    /// The next order for a call's bot. What the bot does is told by [`Command::Bot`].
+    pub fn poll_bot(&mut self) -> Option<BotOrder> {
+        self.out.bots.pop_front()
     }
 
     /// The next event of a call.

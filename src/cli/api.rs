@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::Value;
+use tokio::io::AsyncWrite;
 
 use super::reachable;
 use crate::config::Config;
@@ -73,6 +74,15 @@ impl Api {
             [("authorization", self.authorization.clone()), ("content-type", "application/json".to_owned())];
         let url = self.url(path);
         self.read(self.egress.post_within(POST_TIMEOUT, &url, &headers, body.into()).await)
+    }
+
+    /// Copies the answer to a `GET`, however long it is, as it comes.
+    pub async fn copy(&self, path: &str, to: &mut (impl AsyncWrite + Unpin)) -> Result<(), Failure> {
+        let headers = [("authorization", self.authorization.clone())];
+        match self.egress.copy(&self.url(path), &headers, to).await {
+            Ok(answer) if (200..300).contains(&answer.status) => Ok(()),
+            refused => self.read(refused).map(drop),
+        }
     }
 
     fn url(&self, path: &str) -> String {

@@ -34,15 +34,15 @@ pub struct Args {
     #[command(subcommand)]
     order: Option<order::Order>,
     #[command(flatten)]
-    place: Option<Place>,
+    place: Place,
 }
 
-/// A call to be placed.
+/// A call to be placed. What must be there is asked for by clap, unless something is done to a call that is there.
 #[derive(clap::Args)]
 pub struct Place {
     /// Who is called, in E.164 form.
-    #[arg(value_name = "NUMBER")]
-    pub to: PhoneNumber,
+    #[arg(value_name = "NUMBER", required = true)]
+    pub to: Option<PhoneNumber>,
     /// The trunk to dial through; may be left out if there is only one.
     #[arg(long, value_name = "NAME")]
     pub trunk: Option<String>,
@@ -50,8 +50,8 @@ pub struct Place {
     #[arg(long, value_name = "NUMBER")]
     pub from: Option<PhoneNumber>,
     /// What to say. `{name}` stands for a variable, `[END_CALL]` ends the call.
-    #[arg(long, value_name = "TEXT")]
-    pub say: String,
+    #[arg(long, value_name = "TEXT", required = true)]
+    pub say: Option<String>,
     /// A variable, `name=value`; may be repeated.
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
     pub variables: Vec<Variable>,
@@ -65,10 +65,9 @@ pub struct Place {
 
 /// Places the call; the exit code tells its outcome.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    match args {
-        Args { order: Some(order), .. } => order::run(order).await,
-        Args { place: Some(place), .. } => call(place).await,
-        Args { order: None, place: None } => bail!("whom? say a number and --say, or see --help"),
+    match args.order {
+        Some(order) => order::run(order).await,
+        None => call(args.place).await,
     }
 }
 
@@ -104,12 +103,13 @@ async fn call(args: Place) -> anyhow::Result<ExitCode> {
 async fn watch(house: &House, args: &Place, route: Route) -> anyhow::Result<Outcome> {
     let mut events = house.journal.subscribe();
     let agent = AgentChoice::Named(route.agent.alias.clone());
+    let to = args.to.clone().context("whom? say a number")?;
     let request = OutboundRequest {
         from: Some(route.from.clone()),
-        prompt: Some(args.say.clone()),
+        prompt: args.say.clone(),
         variables: args.variables.clone(),
         record: Some(true),
-        ..OutboundRequest::new(route.agent.tenant, KeyId(0), agent, args.to.clone())
+        ..OutboundRequest::new(route.agent.tenant, KeyId(0), agent, to)
     };
     // Before anything rings: a signal that comes early is not lost.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);

@@ -1,10 +1,13 @@
 //! The command line. Each command is its arguments and one `run`.
 
 mod api;
+mod asking;
 pub mod batch;
 pub mod billing;
 pub mod call;
+pub mod calls;
 pub mod campaign;
+pub mod cdr;
 pub mod check;
 pub mod demo;
 pub mod key;
@@ -14,6 +17,7 @@ pub mod serve;
 mod story;
 pub mod tenant;
 pub mod trunk;
+pub mod webhook;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -41,6 +45,12 @@ enum Command {
     Demo(demo::Args),
     /// Place one call and watch it, or do something to one of the running switch.
     Call(call::Args),
+    /// Look at the running switch's calls.
+    Calls(calls::Args),
+    /// Export call detail records.
+    Cdr(cdr::Args),
+    /// Look at webhook deliveries, and send them once more.
+    Webhook(webhook::Args),
     /// Make a campaign of the recipients in a file, at the running switch.
     Batch(batch::Args),
     /// Look after the running switch's campaigns.
@@ -96,6 +106,9 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Check(args) => check::run(args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Call(args) => call::run(args).await,
+        Command::Calls(args) => calls::run(args).await,
+        Command::Cdr(args) => cdr::run(args).await,
+        Command::Webhook(args) => webhook::run(args).await,
         Command::Batch(args) => batch::run(args).await,
         Command::Campaign(args) => campaign::run(args).await,
         Command::Billing(args) => billing::run(args).await,
@@ -149,6 +162,13 @@ mod tests {
             "trunkline campaign show batchcall_7f8fe206a5522cb7",
             "trunkline campaign cancel batchcall_7f8fe206a5522cb7 --key nxf_demo",
             "trunkline billing credit 1 25.00 --reference invoice --config trunkline.toml",
+            "trunkline calls list --state ended --number +447386172392 --since 2026-01-31 --limit 5",
+            "trunkline calls show CA000000000000000000000000000000ff --json",
+            "trunkline cdr --format ndjson --since 2026-01-31 --output cdr.ndjson",
+            "trunkline webhook list --state failed --endpoint 1001",
+            "trunkline webhook show 7",
+            "trunkline webhook replay 7",
+            "trunkline webhook replay --endpoint 1001 --since 2026-01-31T09:00:00Z",
             "trunkline completions bash",
             "trunkline tenant create acme",
             "trunkline key create --face nixflex --tenant acme --concurrent 5",
@@ -166,6 +186,10 @@ mod tests {
             "trunkline call dtmf",
             "trunkline call transfer 7 0738",
             "trunkline call hangup 7 --say hello",
+            "trunkline calls show x",
+            "trunkline cdr --format xlsx",
+            "trunkline webhook replay",
+            "trunkline webhook replay --endpoint 1001",
             "trunkline batch",
             "trunkline batch people.csv --window 9-18",
             "trunkline campaign launch",

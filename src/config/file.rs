@@ -237,6 +237,7 @@ pub struct Agent {
     pub outbound_speak_order: SpeakOrder,
     #[serde(default)]
     pub record: bool,
+    pub stream: Option<super::objects::bot::Table>,
 }
 
 #[derive(Deserialize, Serialize)]

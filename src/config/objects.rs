@@ -1,5 +1,6 @@
 //! Trunks, agents, numbers, applications and keys: from the file's tables to the model's objects.
 
+pub mod bot;
 pub mod key;
 
 use std::collections::{HashMap, HashSet};
@@ -155,6 +156,7 @@ pub fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check:
         trunk: trunk_named(&table.trunk, names, path, check),
         speak_order: table.outbound_speak_order,
         record: table.record,
+        bot: table.stream.as_ref().and_then(|stream| bot::bot(stream, names.rules.allow_http, path, check)),
     }
 }
 

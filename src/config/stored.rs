@@ -15,7 +15,7 @@ use super::validate::Checker;
 use super::{Rules, billing, file, uri};
 use crate::model::{
     Agent, AgentId, Application, ApplicationId, Face, Key, KeyId, Number, NumberId, ObjectKind, Secret,
-    TenantId, Trunk, TrunkId, WebhookEndpoint, WebhookEndpointId,
+    TenantId, Timestamp, Trunk, TrunkId, WebhookEndpoint, WebhookEndpointId,
 };
 
 /// What the objects of one tenant may name.
@@ -202,6 +202,11 @@ pub fn endpoint(
         enabled: bool,
         #[serde(skip_serializing)]
         secret: Secret<String>,
+        #[serde(default, skip_serializing)]
+        previous_secret: Option<Secret<String>>,
+        /// Milliseconds since 1970.
+        #[serde(default, skip_serializing)]
+        previous_secret_until: Option<i64>,
     }
     fn yes() -> bool {
         true
@@ -224,6 +229,7 @@ pub fn endpoint(
             events: table.events.clone(),
             enabled: table.enabled,
             signing: table.secret.clone(),
+            previous: table.previous_secret.clone().zip(table.previous_secret_until.map(Timestamp)),
         })
     })
 }

@@ -8,6 +8,7 @@ use super::leg::OpenLeg;
 use super::{Dialer, Inner, plan, wall_now};
 use crate::call::{Command, Knock, Reception};
 use crate::directory::Answerer;
+use crate::metrics::trunk_label;
 use crate::model::{Arrival, CallId, Direction, PhoneNumber, Refusal, StoredResponse};
 
 /// Why nobody answers, in SIP's words.
@@ -64,7 +65,8 @@ impl Inner {
             self.never_started(call, "the shard's mailbox is full");
             return Err(UNAVAILABLE);
         };
-        self.parts.metrics.call_started(&ticket.plan.trunk.name);
+        let trunk = &ticket.plan.trunk;
+        self.parts.metrics.call_started(&trunk_label(trunk.tenant, &trunk.name));
         let origination = leg.hand_over(ticket.plan, permit);
         room.give(Command::Receive(Box::new(Reception { origination, invite, offer })));
         Ok(())

@@ -27,7 +27,7 @@ use crate::call::{Command, Events, Mailbox, Told};
 use crate::cashier::Cashier;
 use crate::directory::{Directory, Route};
 use crate::journal::{Journal, Slot};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, trunk_label};
 use crate::model::{
     Accepted, Application, CallEvent, CallFact, CallId, CallPlan, CallRecord, CallState, Dialing, Direction,
     Disposition, EndedBy, Idempotency, Key, NotDone, OutboundRequest, Outcome, Placed, Refusal, Step,
@@ -373,7 +373,7 @@ impl Inner {
         let Some(room) = self.parts.mailbox.room() else {
             return self.never_started(plan.call, "the shard's mailbox is full");
         };
-        self.parts.metrics.call_started(&plan.trunk.name);
+        self.parts.metrics.call_started(&trunk_label(plan.trunk.tenant, &plan.trunk.name));
         room.give(Command::Originate(Box::new(leg.hand_over(plan, permit))));
     }
 

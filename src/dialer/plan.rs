@@ -8,9 +8,10 @@ use uuid::Uuid;
 use super::Ticket;
 use crate::directory::{Answerer, Route};
 use crate::model::{
-    Agent, AgentChoice, Application, CallId, CallPlan, CallRecord, CallState, Callback, Direction, EventSet,
-    Face, Guide, InlineAgent, Key, Line, LineEnd, OutboundRequest, PhoneNumber, Refusal, Said, SpeakOrder,
-    Timestamp, Trunk, TrunkChoice, Variable, VoicemailAction, WebhookTarget, interpolate,
+    Agent, AgentChoice, Application, CallId, CallPlan, CallRecord, CallState, Callback, Direction, Engaged,
+    EventSet, Face, Guide, InlineAgent, Key, Line, LineEnd, OutboundRequest, PhoneNumber, Refusal, Said,
+    SpeakOrder, TenantId, Timestamp, Trunk, TrunkChoice, Variable, VoicemailAction, WebhookTarget,
+    interpolate,
 };
 use crate::trunk::{choice, destination};
 
@@ -31,10 +32,12 @@ pub fn freeze(
     let trunks = ways(trunks, &from, &request.to)?;
     let agent = as_asked(agent, &request);
     let mut unknown = Vec::new();
-    let guide = guide(&request, application);
+    let guide = request.guide.clone().or_else(|| guide(&request, application));
+    let bot = engaged(&agent, &request, key.as_deref(), &mut unknown);
     let script = match said(&agent, &request, &mut unknown) {
         // Its guide has the first word; who has nothing to say is then only no help if that fails.
         Err(_) if guide.is_some() => Vec::new(),
+        _ if bot.is_some() => Vec::new(),
         script => script?,
     };
     let message = request.voicemail_message.as_deref().or(agent.voicemail_message.as_deref());
@@ -87,6 +90,7 @@ pub fn freeze(
         right_to_use,
         to: request.to,
         script,
+        bot,
         guide,
         variables: request.variables.into(),
         campaign: request.campaign,
@@ -112,7 +116,15 @@ pub fn answer(
     let greeting = texts.next().unwrap_or_default().to_owned();
     let steps: Vec<String> = texts.map(str::to_owned).collect();
     // The configuration was checked: there is something to say. `{names}` have nobody to fill them in.
-    let script = script(&greeting, &steps, &[], &mut Vec::new()).unwrap_or_default();
+    let bot = agent.bot.clone().map(|bot| Engaged {
+        parameters: bot.parameters.clone(),
+        account: account(agent.tenant, key.as_deref()),
+        bot,
+    });
+    let script = match bot {
+        Some(_) => Vec::new(),
+        None => script(&greeting, &steps, &[], &mut Vec::new()).unwrap_or_default(),
+    };
     let row = CallRecord {
         direction: Direction::Inbound,
         from: caller.as_ref().map_or("anonymous", PhoneNumber::as_str).into(),
@@ -137,6 +149,7 @@ pub fn answer(
         right_to_use: number.right_to_use,
         to: number.e164.clone(),
         script,
+        bot,
         guide: None,
         variables: Vec::new().into(),
         campaign: None,
@@ -153,11 +166,39 @@ pub fn described(agent: &Agent, inline: InlineAgent) -> Option<Agent> {
     Some(Agent { greeting: Some(inline.prompt), steps: Vec::new(), ..agent.clone() })
 }
 
+/// The agent's bot, and what it is told: its own parameters, then the call's prompt, then its variables, of which a later one wins.
+/// A document or an agent that the request describes talks in its place.
+fn engaged(
+    agent: &Agent,
+    request: &OutboundRequest,
+    key: Option<&Key>,
+    unknown: &mut Vec<String>,
+) -> Option<Engaged> {
+    let inline = matches!(request.agent, AgentChoice::Inline(_) | AgentChoice::Script(_));
+    let bot = agent.bot.clone().filter(|_| !inline)?;
+    let mut parameters = bot.parameters.clone();
+    let prompt = request.prompt.as_deref().map(|prompt| fill(prompt, &request.variables, unknown));
+    let variables = request.variables.iter().map(|one| (one.name.clone(), one.value.clone()));
+    for (name, value) in prompt.map(|prompt| ("prompt".to_owned(), prompt)).into_iter().chain(variables) {
+        parameters.retain(|(taken, _)| *taken != name);
+        parameters.push((name, value));
+    }
+    Some(Engaged { bot, account: account(agent.tenant, key), parameters })
+}
+
+/// As a client of Twilio's knows its account; whoever is none has one that looks like it.
+fn account(tenant: TenantId, key: Option<&Key>) -> String {
+    match key.filter(|key| key.face == Face::Twilio) {
+        Some(key) => key.public.clone(),
+        None => format!("AC{:032x}", tenant.0),
+    }
+}
+
 /// The application's `answer_url`, if its key asked for the call.
 fn guide(request: &OutboundRequest, application: Option<&Application>) -> Option<Guide> {
     let is_own = matches!(request.agent, AgentChoice::OfApplication(_));
     let url = application.filter(|_| is_own)?.answer_url.clone()?;
-    Some(Guide { url, face: Face::MiniVoice })
+    Some(Guide { url, face: Face::MiniVoice, first: Vec::new() })
 }
 
 /// Where a call's events go, if anybody renders and signs them, and which its agent wants told.
@@ -252,6 +293,7 @@ fn blank(
         recording_error: None,
         recording_link: None,
         attempts: Vec::new(),
+        media: None,
     }
 }
 

@@ -12,8 +12,10 @@ const fn places(kind: ObjectKind) -> &'static [&'static [&'static str]] {
     match kind {
         ObjectKind::Trunk => &[&["password"], &["inbound", "password"], &["tls", "key"], &["stir", "key"]],
         ObjectKind::Key => &[&[StoredKey::SIGNING]],
-        ObjectKind::WebhookEndpoint | ObjectKind::Application => &[&["secret"]],
-        ObjectKind::Tenant | ObjectKind::Agent | ObjectKind::Number => &[],
+        ObjectKind::WebhookEndpoint => &[&["secret"], &["previous_secret"]],
+        ObjectKind::Application => &[&["secret"]],
+        ObjectKind::Agent => &[&["stream", "authorization"]],
+        ObjectKind::Tenant | ObjectKind::Number => &[],
     }
 }
 

@@ -261,6 +261,7 @@ fn plan(patient: &Patient, trunk: &Arc<Trunk>, to: &PhoneNumber) -> CallPlan {
         right_to_use: RightToUse::default(),
         to: to.clone(),
         script: Vec::new(),
+        bot: None,
         guide: None,
         variables: Arc::new([]),
         campaign: None,

@@ -108,10 +108,16 @@ pub fn event(key: &Key, kind: EventKind, at: Timestamp, record: &CallRecord) -> 
 }
 
 /// The body of the request that asks a call's guide what to do; `None` for a vendor without one.
-pub fn question(face: Face, occasion: &Occasion, at: Timestamp, record: &CallRecord) -> Option<String> {
+pub fn question(
+    (face, key): (Face, &Key),
+    occasion: &Occasion,
+    at: Timestamp,
+    record: &CallRecord,
+) -> Option<String> {
     match face {
         Face::MiniVoice => Some(minivoice::question(occasion, at, record)),
-        Face::Nixflex | Face::ThunderPhone | Face::Voiceflow | Face::Twilio => None,
+        Face::Twilio => Some(twilio::question(occasion, record, &key.public)),
+        Face::Nixflex | Face::ThunderPhone | Face::Voiceflow => None,
     }
 }
 
@@ -119,7 +125,8 @@ pub fn question(face: Face, occasion: &Occasion, at: Timestamp, record: &CallRec
 pub fn steps(face: Face, base: &str, body: &[u8]) -> Result<Vec<Step>, UnreadableSteps> {
     match face {
         Face::MiniVoice => minivoice::steps(base, body),
-        Face::Nixflex | Face::ThunderPhone | Face::Voiceflow | Face::Twilio => {
+        Face::Twilio => twilio::steps(base, body),
+        Face::Nixflex | Face::ThunderPhone | Face::Voiceflow => {
             Err(UnreadableSteps("this vendor has no such documents".to_owned()))
         }
     }

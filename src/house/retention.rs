@@ -1,5 +1,4 @@
 //! Forgets what is older than it is kept: events that a listener may ask for, deliveries and their tries.
-#![expect(clippy::disallowed_methods, reason = "a shell: it waits")]
 
 use std::time::Duration;
 

@@ -41,13 +41,32 @@ const RECONNECT: Duration = Duration::from_secs(2);
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Who listens. Cheap to clone.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Streams {
     open: Arc<Mutex<HashMap<TenantId, usize>>>,
     closing: CancellationToken,
+    /// Who takes nothing for so long is cut off.
+    patience: Duration,
+}
+
+impl Default for Streams {
+    fn default() -> Self {
+        Self::new(PATIENCE)
+    }
 }
 
 impl Streams {
+    /// Whoever takes nothing for so long is cut off.
+    pub fn new(patience: Duration) -> Self {
+        Self { open: Arc::default(), closing: CancellationToken::new(), patience }
+    }
+
+    /// How many listen.
+    #[cfg(test)]
+    pub fn listening(&self) -> usize {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).values().sum()
+    }
+
     /// Ends every stream, and every one to come: the switch stops.
     pub fn close(&self) {
         self.closing.cancel();
@@ -225,7 +244,8 @@ impl Reader {
 
     /// Gives it to the connection; not if that has taken nothing for too long.
     async fn send(&self, event: Event) -> bool {
-        matches!(tokio::time::timeout(PATIENCE, self.give.send(Ok(event))).await, Ok(Ok(())))
+        let given = tokio::time::timeout(self.api.streams.patience, self.give.send(Ok(event)));
+        matches!(given.await, Ok(Ok(())))
     }
 
     /// Is the key still one?

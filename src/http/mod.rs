@@ -57,6 +57,7 @@ pub use limits::RateLimits;
 pub use originate::Originate;
 pub use routes::{Access, ROUTES, Route};
 pub use server::{Bounds, serve};
+pub use trials::Rehearse;
 
 use error::ApiError;
 
@@ -94,6 +95,8 @@ pub struct Parts {
     pub campaigns: Campaigns,
     /// Examines trunks.
     pub practice: Practice,
+    /// Tries agents.
+    pub rehearse: Rehearse,
     /// Counts requests, and is shown at `/metrics`.
     pub metrics: Metrics,
     /// Says whether new calls are welcome.

@@ -1,8 +1,6 @@
 //! `/v1/native/calls`, `/cdr` and `/recordings`: the switch's own reads of calls, for any key of the tenant, in pages that cost
 //! no more the further they are.
 
-use std::time::SystemTime;
-
 use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
@@ -12,11 +10,12 @@ use futures_util::stream;
 
 use super::Api;
 use super::calls::{PathText, as_reader, base, find, shown, unreadable};
+use super::objects::wall_now;
 use crate::face::Problem;
 use crate::face::native::cdr::CdrFormat;
 use crate::face::native::query::{self, CallQuery};
 use crate::face::native::record;
-use crate::model::{CallCursor, CallRecord, CallState, Key, KeyScope, Timestamp};
+use crate::model::{CallCursor, CallRecord, CallState, Key, KeyScope};
 use crate::store::{CallFilter, Order, Store};
 
 /// Calls that an export reads at once.
@@ -171,9 +170,4 @@ impl Export {
         let rows = self.format.calls(&calls, &self.base);
         Ok(Some((rows.into(), self)))
     }
-}
-
-pub(super) fn wall_now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

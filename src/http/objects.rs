@@ -31,7 +31,10 @@ const LIMIT_DEFAULT: usize = 50;
 /// Objects a page at most; who asks for more gets so many.
 const LIMIT_MAX: usize = 200;
 /// What a client may not say of a key or a receiver: the switch makes it.
-const OURS: [&str; 3] = [StoredKey::SIGNING, StoredKey::HASH, StoredKey::REVOKED];
+const OURS: [&str; 5] =
+    [StoredKey::SIGNING, StoredKey::HASH, StoredKey::REVOKED, "previous_secret", "previous_secret_until"];
+/// For so long a rotated secret signs beside the new one.
+const BESIDE_MS: i64 = 24 * 3_600_000;
 
 /// How a collection looks to this key; an error if its vendor has no such thing.
 pub fn shape(what: Collection, key: &Key) -> Result<Shape, Problem> {
@@ -132,6 +135,35 @@ pub async fn update(
         let changed = api.registry.update(object.tenant, shape.kind, &id, change).await;
         let changed = changed.map_err(|error| refused(&shape, error))?;
         Ok(tagged(answer(200, &show(&api, key, what, &changed)), &changed))
+    })
+    .await
+}
+
+/// `POST /v1/native/webhook-endpoints/{id}/rotate-secret`: a new secret, shown once; for a day the old one signs beside it.
+pub async fn rotate(State(api): State<Api>, headers: HeaderMap, id: PathText) -> Response {
+    const WHAT: Collection = Collection::Native(ObjectKind::WebhookEndpoint);
+    as_writer(&api, &headers, async |key| {
+        let shape = self::shape(WHAT, key)?;
+        let snapshot = api.directory.snapshot();
+        let object = find(&snapshot, key, shape.kind, &id)?;
+        may_change(key, shape.kind)?;
+        let endpoint = snapshot.endpoints(key.tenant).find(|endpoint| endpoint.id.0 == object.id);
+        let endpoint = endpoint.ok_or(ObjectProblem::NotFound(shape.kind))?;
+        let (secret, at) = (signing_secret(), wall_now());
+        let document = Map::from_iter([
+            ("secret".to_owned(), Value::String(secret.reveal().clone())),
+            ("previous_secret".to_owned(), Value::String(endpoint.signing.reveal().clone())),
+            ("previous_secret_until".to_owned(), (at.0 + BESIDE_MS).into()),
+        ]);
+        // Of two at once one is told to look again: otherwise it would be the other's new secret that is forgotten.
+        let expect = Expect::Revision(object.revision);
+        let change = Change { name: None, document, is_whole: false, expect, at };
+        let changed = api.registry.update(object.tenant, shape.kind, &object.id.to_string(), change).await;
+        let changed = changed.map_err(|error| refused(&shape, error))?;
+        let mut shown = show(&api, key, WHAT, &changed);
+        shown["secret"] = Value::String(secret.reveal().clone());
+        shown["previous_secret_until"] = Value::String(Timestamp(at.0 + BESIDE_MS).to_string());
+        Ok(tagged(answer(200, &shown), &changed))
     })
     .await
 }

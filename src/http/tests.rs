@@ -1,5 +1,7 @@
 //! The routes, driven without a socket; the dialer is a function that says what it was asked.
 
+mod streams;
+
 use std::sync::Mutex;
 
 use axum::body::{Body, to_bytes};
@@ -52,6 +54,7 @@ const BATCH_BODY_MAX: usize = 8_192;
 struct House {
     router: Router,
     store: Store,
+    streams: Streams,
     data_dir: tempfile::TempDir,
     /// What the dialer was asked, as `agent to idempotency-key`.
     asked: Arc<Mutex<Vec<String>>>,
@@ -96,6 +99,7 @@ impl House {
                 Ok(if again { Placed::Replayed(answer) } else { Placed::New(answer) })
             }
         };
+        let streams = Streams::new(Duration::from_millis(50));
         let journal = Journal::start(store.clone(), journal::Config::default(), Wake::default());
         let directory = Directory::new(config.objects.clone());
         let registry = RegistryParts {
@@ -120,11 +124,12 @@ impl House {
             cashier: None,
             operator_token: "op_test".into(),
             journal,
-            streams: Streams::default(),
+            streams: streams.clone(),
             wake: Wake::default(),
             admission: Admission::new(Limits::default()),
             metrics: Metrics::new(),
             readiness: Readiness::new(|| Err("draining".into())),
+            rehearse: super::Rehearse::nobody(),
             public_url: None,
             links: None,
             data_dir: data_dir.path().into(),
@@ -134,7 +139,7 @@ impl House {
             body_timeout: Duration::from_secs(60),
             limits: RateLimits::default(),
         });
-        Self { router: router(api), store, data_dir, asked }
+        Self { router: router(api), store, data_dir, asked, streams }
     }
 
     async fn send(

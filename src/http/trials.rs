@@ -1,20 +1,30 @@
 //! What is proven by doing it: that a number's trunk carries calls, that a receiver of events takes one.
 
+use std::future::Future;
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
 
-use super::calls::{PathText, as_writer};
+use super::calls::{PathText, as_writer, within_limit};
+use super::error::ApiError;
+use super::limits::Kind;
 use super::objects::{answer, find, refused, show, wall_now};
-use super::{Api, body, doctor};
+use super::{Api, auth, body, doctor};
 use crate::directory::{Change, Expect};
 use crate::doctor::{Probe, Verdict};
 use crate::face::collection::{self, Collection};
+use crate::face::thunderphone::{self, TestBody};
 use crate::face::{self, Problem};
-use crate::model::{Face, Key, ObjectKind, ObjectProblem, PhoneNumber, Refusal, TrunkId};
+use crate::model::{
+    Agent, AgentChoice, Face, Key, ObjectKind, ObjectProblem, PhoneNumber, Refusal, TestCall, TestReport,
+    TrunkId,
+};
 use crate::webhook;
 
 /// `POST /v1/phone-numbers/{id}/verify-voip`, of ThunderPhone alone: OPTIONS, REGISTER, and a call by the number's trunk, to `to`
@@ -54,6 +64,51 @@ pub async fn verify_voip(State(api): State<Api>, headers: HeaderMap, id: PathTex
         Ok(answer(200, &shown))
     })
     .await
+}
+
+/// Tries an agent. All that the API knows of it is this one function.
+#[derive(Clone)]
+pub struct Rehearse(Arc<dyn Fn(TestCall) -> BoxFuture<'static, Result<TestReport, Refusal>> + Send + Sync>);
+
+impl Rehearse {
+    /// By this function.
+    pub fn new<F, P>(run: F) -> Self
+    where
+        F: Fn(TestCall) -> P + Send + Sync + 'static,
+        P: Future<Output = Result<TestReport, Refusal>> + Send + 'static,
+    {
+        Self(Arc::new(move |test| Box::pin(run(test))))
+    }
+
+    /// Where nobody is tried.
+    pub fn nobody() -> Self {
+        Self::new(async |_| Err(Refusal::Overloaded("agents are not tried here")))
+    }
+}
+
+/// `POST /v1/test-calls`, of ThunderPhone alone: a dry run of an agent, answered once it is over.
+pub async fn test_call(State(api): State<Api>, headers: HeaderMap, sent: Body) -> Response {
+    let work = async |key: &Key| {
+        let sent = body::read(&headers, sent, api.body_max, api.body_timeout).await?;
+        let TestBody { agent, variables, callee } = thunderphone::parse_test_call(&sent)?;
+        let (agent, inline) = match agent {
+            AgentChoice::Inline(inline) => (Arc::new(Agent::plain(key.tenant)), Some(*inline)),
+            AgentChoice::Named(text) => {
+                let snapshot = api.directory.snapshot();
+                (snapshot.agent(key.tenant, &text).cloned().ok_or(Refusal::AgentNotFound)?, None)
+            }
+            _ => return Err(Refusal::AgentNotFound.into()),
+        };
+        let test = TestCall { agent, inline, variables, callee };
+        // It is played to its end even if nobody waits for the answer any more: what it has opened is closed.
+        let report = tokio::spawn((api.rehearse.0)(test)).await.map_err(|_| Problem::Internal)??;
+        let id = format!("test_{:016x}", rand::random::<u64>());
+        Ok(answer(201, &thunderphone::test_call(&id, callee, &report)))
+    };
+    match auth::authenticate_as(Face::ThunderPhone, &headers, &api.directory.snapshot()) {
+        Ok(key) => within_limit(&api, &key, Kind::Write, work).await,
+        Err(problem) => ApiError::new(Face::ThunderPhone, problem).into_response(),
+    }
 }
 
 /// Whom to call.

@@ -9,9 +9,10 @@ use super::calls::{PathTexts, find, reading, shown, within_limit};
 use super::error::ApiError;
 use super::limits::Kind;
 use super::{Api, auth, body};
+use crate::face::native::control::Control;
 use crate::face::twilio::{Change, parse_change};
 use crate::face::{self, Problem};
-use crate::model::{CallRecord, CallState, Face, Key, NotDone};
+use crate::model::{CallRecord, CallState, Face, Key, NotDone, Step};
 
 /// `GET`
 pub async fn read(State(api): State<Api>, headers: HeaderMap, path: PathTexts) -> Response {
@@ -22,7 +23,7 @@ pub async fn read(State(api): State<Api>, headers: HeaderMap, path: PathTexts) -
     with_account(&api, &headers, Kind::Read, work).await
 }
 
-/// `POST`: `Status=completed` hangs up, `Status=canceled` too if nobody answered yet.
+/// `POST`: `Status=completed` hangs up, `Status=canceled` too if nobody answered yet, `Url` sends it to another document.
 pub async fn change(State(api): State<Api>, headers: HeaderMap, path: PathTexts, body: Body) -> Response {
     let work = async |key: &Key| {
         let body = body::read(&headers, body, api.body_max, api.body_timeout).await?;
@@ -31,6 +32,10 @@ pub async fn change(State(api): State<Api>, headers: HeaderMap, path: PathTexts,
         let answered = record.state == CallState::Answered;
         match (record.state, change) {
             (CallState::Ended, _) => return Err(Problem::CallNotLive(NotDone::NotTalking)),
+            (_, Change::Redirect(url)) => {
+                let asked = Control { step: Step::Redirect(url), interrupt: true };
+                api.control.act(record.call, asked).await.map_err(Problem::CallNotLive)?;
+            }
             (_, Change::Cancel) if answered => {}
             (_, Change::Complete | Change::Cancel) => api.control.hangup(record.call).await,
         }

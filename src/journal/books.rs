@@ -209,6 +209,7 @@ fn ended(record: &mut CallRecord, outcome: &Outcome, clock: &Clock, data_dir: &P
     if let Some(last) = &outcome.heard {
         heard(record, last);
     }
+    record.media.clone_from(&outcome.media);
     match &outcome.recording {
         Some(RecordingResult::Saved { path, .. }) => {
             let below = path.strip_prefix(data_dir).unwrap_or(path);

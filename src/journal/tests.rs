@@ -62,6 +62,7 @@ fn outcome(at: Instant) -> Box<Outcome> {
             path: "/var/lib/trunkline/recordings/1.wav".into(),
             duration: Duration::from_secs(2),
         }),
+        media: None,
         ringing_at: Some(at),
         answered_at: Some(at + Duration::from_millis(500)),
         ended_at: at + Duration::from_millis(2500),

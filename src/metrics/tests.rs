@@ -24,6 +24,7 @@ fn outcome(disposition: Disposition, start: Instant) -> Outcome {
         }),
         dead_air: Some(Duration::from_millis(20)),
         recording: None,
+        media: None,
         ringing_at: Some(start),
         answered_at: Some(start + Duration::from_secs(2)),
         ended_at: start + Duration::from_secs(12),

@@ -7,6 +7,7 @@ mod application;
 mod arrival;
 mod attempt;
 mod batch;
+mod bot;
 mod caller;
 mod campaign;
 mod event;
@@ -28,6 +29,7 @@ mod secret;
 mod signing;
 mod step;
 mod tenancy;
+mod test_call;
 mod time;
 mod trunk;
 mod zone;
@@ -37,6 +39,7 @@ pub use application::Application;
 pub use arrival::Arrival;
 pub use attempt::{Attempt, Dialing};
 pub use batch::{BatchRefusal, BatchRequest, CreationFault, InvalidRecipient};
+pub use bot::{Bot, Dialect, Encoding, Engaged};
 pub use caller::{IdentityHeader, NumberFormat, NumberStyle, RightToUse, SpendLimit, Stir, UnsignedCalls};
 pub use campaign::{
     Campaign, CampaignId, CampaignStatus, ClaimedRecipient, Counts, Days, NewCampaign, NewRecipient,
@@ -50,7 +53,7 @@ pub use id::{
 pub use money::{Currency, InvalidAmount, Micros};
 pub use numbering::{CostClass, Country};
 pub use object::{Agent, Detection, Key, KeyScope, Number, TrunkChoice};
-pub use outcome::{Disposition, EndedBy, Heard, Outcome, RecordingResult};
+pub use outcome::{Disposition, EndedBy, Heard, MediaCounters, Outcome, RecordingResult};
 pub use phone::{InvalidPhoneNumber, PhoneNumber};
 pub use plan::{CallPlan, Line, LineEnd, Said};
 pub use rate::{Hold, ListedRate, Rate, SpendControl};
@@ -69,6 +72,7 @@ pub use step::{
     URL_BYTES_MAX, WAIT_MAX,
 };
 pub use tenancy::{Draft, OBJECT_ID_LIMIT, Object, ObjectKind, ObjectProblem, Tenant, WebhookEndpoint};
+pub use test_call::{TestCall, TestCallee, TestReport};
 pub use time::Timestamp;
 pub use trunk::{
     AudioCodec, CallerId, Destinations, DtmfMode, FromUser, Inbound, ReferPolicy, Registration,

@@ -1,12 +1,13 @@
 //! What a tenant owns besides trunks: numbers, agents, keys. Declared in the configuration file, later also through the API.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
 use super::{
-    AgentId, ApplicationId, EventSet, Face, KeyId, NumberId, PhoneNumber, RightToUse, Secret, SpeakOrder,
-    SpendControl, TenantId, TrunkId, VoicemailAction, Zone,
+    AgentId, ApplicationId, Bot, EventSet, Face, KeyId, NumberId, PhoneNumber, RightToUse, Secret,
+    SpeakOrder, SpendControl, TenantId, TrunkId, VoicemailAction, Zone,
 };
 
 /// A telephone number of ours.
@@ -95,6 +96,8 @@ pub struct Agent {
     pub speak_order: SpeakOrder,
     /// Are its calls recorded, where neither the request nor its face says so?
     pub record: bool,
+    /// Somebody's bot, who talks in its place.
+    pub bot: Option<Arc<Bot>>,
 }
 
 impl Agent {
@@ -120,12 +123,13 @@ impl Agent {
             trunk: None,
             speak_order: SpeakOrder::default(),
             record: false,
+            bot: None,
         }
     }
 
     /// Has it anything to say to whoever calls it?
     pub fn can_answer(&self) -> bool {
-        self.greeting.is_some() || !self.steps.is_empty()
+        self.bot.is_some() || self.greeting.is_some() || !self.steps.is_empty()
     }
 }
 

@@ -156,6 +156,33 @@ pub enum RecordingResult {
     },
 }
 
+/// What a call's audio met with. Kept as JSON beside the call.
+#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub struct MediaCounters {
+    /// RTP packets that came.
+    pub packets_in: u64,
+    /// RTP packets that went out.
+    pub packets_out: u64,
+    /// Packets that never came.
+    pub lost: u64,
+    /// Packets that came too late to be heard.
+    pub late: u64,
+    /// Packets that came again.
+    pub duplicates: u64,
+    /// Frames of 20 ms that were made up for loss or delay.
+    pub concealed: u64,
+    /// Interarrival jitter at the end.
+    pub jitter_ms: u64,
+    /// What the jitter buffer waited before it played, at the end.
+    pub playout_delay_ms: u64,
+    /// Our packets that never reached the far end, as it reported.
+    pub remote_lost: u32,
+    /// The jitter that it saw.
+    pub remote_jitter_ms: u64,
+    /// There and back, by RTCP.
+    pub round_trip_ms: Option<u64>,
+}
+
 /// How one call ended, told exactly once.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -179,6 +206,8 @@ pub struct Outcome {
     pub dead_air: Option<Duration>,
     /// The recording, if one was asked for and the call was answered.
     pub recording: Option<RecordingResult>,
+    /// What its audio met with, if that was told before the end.
+    pub media: Option<MediaCounters>,
     /// When the callee was first known to ring.
     pub ringing_at: Option<Instant>,
     /// When the call was answered.
@@ -201,6 +230,7 @@ impl Outcome {
             heard: None,
             dead_air: None,
             recording: None,
+            media: None,
             ringing_at: None,
             answered_at: None,
             ended_at: now,

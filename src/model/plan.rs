@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{
-    Agent, CallId, Guide, Key, PhoneNumber, RightToUse, SpeakOrder, Timestamp, Trunk, Variable,
+    Agent, CallId, Engaged, Guide, Key, PhoneNumber, RightToUse, SpeakOrder, Timestamp, Trunk, Variable,
     VoicemailAction,
 };
 
@@ -64,6 +64,8 @@ pub struct CallPlan {
     pub to: PhoneNumber,
     /// What the agent says, in order; the first line is the request's prompt.
     pub script: Vec<Line>,
+    /// The bot that talks in the script's place.
+    pub bot: Option<Engaged>,
     /// Who says what is done once somebody answered; the script is spoken only if nothing can be had there.
     pub guide: Option<Guide>,
     /// What `{names}` in a trunk's headers stand for. Never logged, never stored.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    AgentId, ApplicationId, Attempt, CallId, Disposition, EventKind, EventSet, Face, Hold, KeyId, Micros,
-    RecipientId, TenantId, Timestamp,
+    AgentId, ApplicationId, Attempt, CallId, Disposition, EventKind, EventSet, Face, Hold, KeyId,
+    MediaCounters, Micros, RecipientId, TenantId, Timestamp,
 };
 
 /// Who called whom.
@@ -199,6 +199,8 @@ pub struct CallRecord {
     pub verdict_evidence: Option<String>,
     /// From the verdict to the agent's first packet.
     pub dead_air: Option<Duration>,
+    /// What its audio met with.
+    pub media: Option<MediaCounters>,
     /// The recording's path below the data directory.
     pub recording: Option<String>,
     /// Why there is none, if one was asked for.
@@ -231,6 +233,7 @@ impl CallRecord {
         (then.sip_status, then.q850, then.detail) = (None, None, None);
         (then.verdict, then.verdict_reason, then.verdict_evidence) = (None, None, None);
         (then.recording, then.recording_error, then.dead_air) = (None, None, None);
+        then.media = None;
         then
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{AgentId, ApplicationId, EventSet, KeyId, Line, PhoneNumber, RecipientId, TenantId};
+use super::{AgentId, ApplicationId, EventSet, Guide, KeyId, Line, PhoneNumber, RecipientId, TenantId};
 
 /// What happens once a machine has answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize, serde::Serialize)]
@@ -145,6 +145,8 @@ pub struct OutboundRequest {
     pub call_duration_max: Option<Duration>,
     /// Who speaks first; `None`: as the agent says.
     pub speak_order: Option<SpeakOrder>,
+    /// Who says what is done once somebody answered, before the application's.
+    pub guide: Option<Guide>,
     /// Where its events go, before number, agent and application.
     pub callback: Option<Callback>,
     /// Present when the client may repeat itself.
@@ -174,6 +176,7 @@ impl OutboundRequest {
             ring_timeout: None,
             call_duration_max: None,
             speak_order: None,
+            guide: None,
             callback: None,
             idempotency: None,
         }

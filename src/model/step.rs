@@ -146,6 +146,8 @@ pub struct Guide {
     pub url: String,
     /// Whose words are spoken there.
     pub face: Face,
+    /// What it has said beforehand, with the request itself: then it is not asked first.
+    pub first: Vec<Step>,
 }
 
 /// Why a guide is asked.

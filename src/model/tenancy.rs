@@ -28,6 +28,8 @@ pub struct WebhookEndpoint {
     pub enabled: bool,
     /// What signs them.
     pub signing: Secret<String>,
+    /// What signed them before it was rotated, and signs beside it until then.
+    pub previous: Option<(Secret<String>, Timestamp)>,
 }
 
 impl WebhookEndpoint {

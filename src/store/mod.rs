@@ -16,6 +16,7 @@ mod listing;
 mod objects;
 mod outbox;
 mod postgres;
+mod receivers;
 mod row;
 mod schema;
 mod sqlite;

@@ -1,15 +1,16 @@
 //! Between values and rows: what the writer sends as JSON, one array a kind, and what reads give back. The names of the
 //! fields are the names of the columns, in both engines.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::outbox::{Delivery, Settled, Settlement, Tried};
+use super::receivers::{endpoints, read_endpoints, read_target, receiver};
 use super::types::Intent;
 use super::{Replay, StoreError};
 use crate::model::{
     AgentId, ApplicationId, Attempt, CallId, CallRecord, CallState, CampaignId, Dialing, DialogRecord,
-    Direction, Disposition, EventKind, EventSet, Face, Idempotency, KeyId, Micros, RecipientId,
-    StoredResponse, TenantId, Timestamp, WebhookEndpointId, WebhookTarget,
+    Direction, Disposition, EventKind, Idempotency, KeyId, Micros, RecipientId, StoredResponse, TenantId,
+    Timestamp, WebhookEndpointId,
 };
 
 /// A new row of `calls`.
@@ -99,38 +100,6 @@ impl<'a> From<&'a Intent> for IntentRow<'a> {
             response_body: promise.map(|(_, response)| response.body.as_str()),
         }
     }
-}
-
-/// One of a tenant's endpoints in the column `webhook_endpoints`.
-#[derive(Serialize, Deserialize)]
-struct EndpointRow {
-    endpoint: u64,
-    url: String,
-    face: Face,
-    events: String,
-    receiver: String,
-}
-
-fn endpoints(targets: &[WebhookTarget]) -> Option<String> {
-    let row = |target: &WebhookTarget| EndpointRow {
-        endpoint: target.key.0,
-        url: target.url.clone(),
-        face: target.face,
-        events: target.events.words(),
-        receiver: receiver(&target.url),
-    };
-    (!targets.is_empty()).then(|| json(&targets.iter().map(row).collect::<Vec<_>>()))
-}
-
-fn read_endpoints(row: &impl Columns) -> Result<Vec<WebhookTarget>, StoreError> {
-    const COLUMN: &str = "webhook_endpoints";
-    let Some(text) = row.text(COLUMN)? else { return Ok(Vec::new()) };
-    let rows: Vec<EndpointRow> = serde_json::from_str(&text).map_err(|_| StoreError::Corrupt(COLUMN))?;
-    let target = |row: EndpointRow| {
-        let events = EventSet::from_words(&row.events).ok_or(StoreError::Corrupt(COLUMN))?;
-        Ok(WebhookTarget { url: row.url, face: row.face, key: KeyId(row.endpoint), events })
-    };
-    rows.into_iter().map(target).collect()
 }
 
 /// What is kept back for a call.
@@ -254,6 +223,8 @@ pub(super) struct EndedRow<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     recording_error: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    media: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     charge: Option<i64>,
 }
 
@@ -277,6 +248,7 @@ impl<'a> From<&'a CallRecord> for EndedRow<'a> {
             dead_air_ms: record.dead_air.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX >> 1)),
             recording: record.recording.as_deref(),
             recording_error: record.recording_error.as_deref(),
+            media: record.media.as_ref().map(|media| serde_json::to_string(media).expect("numbers")),
             charge: record.charge.map(|charge| charge.0),
         }
     }
@@ -368,14 +340,6 @@ fn without_nul(text: &str) -> String {
     out
 }
 
-/// Scheme, host and port: whose rooms a delivery takes. A URL that cannot be read is its own receiver.
-fn receiver(url: &str) -> String {
-    match url::Url::parse(url) {
-        Ok(parsed) if parsed.has_host() => parsed.origin().ascii_serialization(),
-        _ => url.to_owned(),
-    }
-}
-
 /// A row, in either engine's type. All integers are 64 bits wide.
 pub(super) trait Columns {
     fn integer(&self, column: &str) -> Result<Option<i64>, sqlx::Error>;
@@ -403,7 +367,7 @@ pub(super) const CALL_COLUMNS: &str = "c.call, c.tenant, c.direction, c.key_id, 
      c.sip_call_id, c.campaign, c.batch, c.recipient, c.metadata, c.unknown_variables, c.webhook_url, c.webhook_face, c.webhook_key, \
      c.webhook_events, c.webhook_endpoints, c.application, c.state, \
      c.created_at, c.ringing_at, c.answered_at, c.ended_at, c.disposition, c.ended_by, c.sip_status, c.q850, c.detail, \
-     c.verdict, c.verdict_reason, c.verdict_evidence, c.dead_air_ms, c.recording, c.recording_error, \
+     c.verdict, c.verdict_reason, c.verdict_evidence, c.dead_air_ms, c.recording, c.recording_error, c.media, \
      c.invites, c.hold, c.charge";
 
 /// A row of `calls`.
@@ -452,6 +416,10 @@ pub(super) fn read_call(row: &impl Columns) -> Result<CallRecord, StoreError> {
         dead_air: id(row, "dead_air_ms")?.map(std::time::Duration::from_millis),
         recording: row.text("recording")?,
         recording_error: row.text("recording_error")?,
+        media: match row.text("media")? {
+            Some(text) => Some(serde_json::from_str(&text).map_err(|_| StoreError::Corrupt("media"))?),
+            None => None,
+        },
         recording_link: None,
         attempts: match row.text("invites")? {
             Some(text) => {
@@ -514,19 +482,6 @@ fn read_recipient_id(row: &impl Columns) -> Result<Option<RecipientId>, StoreErr
     Ok(Some(RecipientId { campaign: CampaignId(campaign), position }))
 }
 
-fn read_target(row: &impl Columns) -> Result<Option<WebhookTarget>, StoreError> {
-    let Some(url) = row.text("webhook_url")? else { return Ok(None) };
-    let face = word(row.text("webhook_face")?, Face::from_word)?;
-    let events = word(row.text("webhook_events")?, EventSet::from_words)?;
-    Ok(Some(WebhookTarget {
-        url,
-        face: required(face, "webhook_face")?,
-        key: KeyId(required(id(row, "webhook_key")?, "webhook_key")?),
-        // What there was before there were others.
-        events: events.unwrap_or_else(|| [EventKind::Completed].into_iter().collect()),
-    }))
-}
-
 fn call_id(row: &impl Columns) -> Result<CallId, StoreError> {
     id(row, "call")?.and_then(CallId::new).ok_or(StoreError::Corrupt("call id"))
 }
@@ -563,12 +518,5 @@ mod tests {
         let text = json(&["a\0b", "\\u0000", "\"\\\0"]);
         let back: Vec<String> = serde_json::from_str(&text).expect("json");
         assert_eq!(back, ["a\u{fffd}b", "\\u0000", "\"\\\u{fffd}"]);
-    }
-
-    #[test]
-    fn a_receiver_is_scheme_host_and_port() {
-        assert_eq!(receiver("https://user:pw@Example.com/hook?token=1"), "https://example.com");
-        assert_eq!(receiver("http://127.0.0.1:9000/hook"), "http://127.0.0.1:9000");
-        assert_eq!(receiver("no url"), "no url");
     }
 }

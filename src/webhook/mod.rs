@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 
 use crate::egress::Egress;
 use crate::face::link::Links;
-use crate::model::{Key, KeyId};
+use crate::model::{Key, KeyId, Secret};
 use crate::store::Store;
 pub use ask::Asker;
 pub use sign::{message_id_of, signed};
@@ -49,11 +49,13 @@ pub struct Signer {
     pub key: Arc<Key>,
     /// Where an endpoint is now; what a call's own receiver is stands in the call.
     pub url: Option<String>,
+    /// A secret that was rotated and signs beside the key's yet.
+    pub previous: Option<Secret<String>>,
 }
 
 impl From<Arc<Key>> for Signer {
     fn from(key: Arc<Key>) -> Self {
-        Self { key, url: None }
+        Self { key, url: None, previous: None }
     }
 }
 

@@ -1,6 +1,6 @@
-//! The headers of a try: the face's own signature, and Standard Webhooks' (<https://www.standardwebhooks.com>), whose key
-//! is the same secret, its UTF-8 bytes as they are. A Standard Webhooks library is given `whsec_` and those bytes in
-//! Base64.
+//! The headers of a try: the face's own signature, keyed by the secret's UTF-8 bytes as they are, and Standard Webhooks'
+//! (<https://www.standardwebhooks.com>). A secret in its form, `whsec_` and Base64, is given to its libraries as it is; any other
+//! as `whsec_` and its UTF-8 bytes in Base64.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,15 +11,26 @@ use crate::face;
 use crate::model::{CallId, Face};
 use crate::store::Delivery;
 
-/// Names and values. The id is the same on every try, the times and signatures are each try's own.
+const SIGNATURE: &str = "webhook-signature";
+
+/// Names and values. The id is the same on every try, the times and signatures are each try's own. A secret that was rotated
+/// signs beside the new one, as Standard Webhooks allows; the faces' own headers have room for one signature, the new one's.
 pub(super) fn headers(
     delivery: &Delivery,
-    secret: &str,
+    (secret, previous): (&str, Option<&str>),
     unix_seconds: i64,
     body: &[u8],
 ) -> Vec<(&'static str, String)> {
     let target = &delivery.target;
-    signed(target.face, secret, &target.url, message_id(delivery), unix_seconds, body)
+    let id = message_id(delivery);
+    let beside = previous.map(|previous| standard(previous, &id, unix_seconds, body));
+    let mut headers = signed(target.face, secret, &target.url, id, unix_seconds, body);
+    if let (Some(beside), Some((_, signatures))) =
+        (beside, headers.iter_mut().find(|(name, _)| *name == SIGNATURE))
+    {
+        *signatures = format!("{signatures} {beside}");
+    }
+    headers
 }
 
 /// The headers of any event for this receiver.
@@ -37,7 +48,7 @@ pub fn signed(
         ("content-type", face::content_type(face).into()),
         ("webhook-id", id),
         ("webhook-timestamp", unix_seconds.to_string()),
-        ("webhook-signature", signature),
+        (SIGNATURE, signature),
     ]);
     headers
 }
@@ -54,7 +65,9 @@ pub fn message_id_of(call: CallId, event: u64) -> String {
 
 /// `v1,` and the Base64 of HMAC-SHA256 over id, timestamp and body, joined by dots.
 fn standard(secret: &str, id: &str, unix_seconds: i64, body: &[u8]) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
+    let decoded = secret.strip_prefix("whsec_").and_then(|text| STANDARD.decode(text).ok());
+    let key = decoded.as_deref().unwrap_or(secret.as_bytes());
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
     mac.update(format!("{id}.{unix_seconds}.").as_bytes());
     mac.update(body);
     format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
@@ -64,17 +77,12 @@ fn standard(secret: &str, id: &str, unix_seconds: i64, body: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    /// The example of the Standard Webhooks reference libraries: secret `whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw`. Its
-    /// key is binary, so the MAC is made here from those bytes in the same way.
+    /// The example of the Standard Webhooks reference libraries.
     #[test]
     fn the_published_example_verifies() {
-        let key = STANDARD.decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").expect("Base64");
-        let mut mac = Hmac::<Sha256>::new_from_slice(&key).expect("any length");
-        mac.update(br#"msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.{"test": 2432232314}"#);
-        assert_eq!(
-            STANDARD.encode(mac.finalize().into_bytes()),
-            "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
-        );
+        let (secret, id) = ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "msg_p5jXN8AQM9LWM0D4loKWxJek");
+        let signature = standard(secret, id, 1_614_265_330, br#"{"test": 2432232314}"#);
+        assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }
 
     /// Checked against `printf 'evt_1_2.1700000000.{"a":1}' | openssl dgst -sha256 -hmac nxfs_demo -binary | base64`.

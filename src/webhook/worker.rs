@@ -238,6 +238,7 @@ async fn attempt(context: Arc<Context>, mut delivery: Delivery) -> Tried {
     if let Some(url) = signer.as_ref().and_then(|signer| signer.url.as_ref()) {
         delivery.target.url.clone_from(url);
     }
+    let previous = signer.as_ref().and_then(|signer| signer.previous.clone());
     // An endpoint signs for whatever face its calls have.
     let face = delivery.target.face;
     let key = signer.map(|signer| match signer.key.face == face {
@@ -254,7 +255,8 @@ async fn attempt(context: Arc<Context>, mut delivery: Delivery) -> Tried {
     let (settled, tried) = match key.as_ref().zip(body.as_ref()) {
         Some((key, body)) => {
             let secret = key.signing.reveal();
-            let headers = sign::headers(&delivery, secret, started_at.0.div_euclid(1000), body.as_bytes());
+            let secrets = (secret.as_str(), previous.as_ref().map(|secret| secret.reveal().as_str()));
+            let headers = sign::headers(&delivery, secrets, started_at.0.div_euclid(1000), body.as_bytes());
             let answer = context.egress.post(&delivery.target.url, &headers, Bytes::from(body.clone())).await;
             let logged = logged(&answer, started_at, clock.elapsed());
             (retry::settle(&context.config, &delivery, answer, now(), rand::random()), Some(logged))

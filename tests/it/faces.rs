@@ -7,8 +7,10 @@ mod links;
 mod minivoice;
 mod nixflex;
 mod seeds;
+mod test_calls;
 mod thunderphone;
 mod twilio;
+mod twilio_documents;
 mod voiceflow;
 
 use serde_json::{Value, json};

@@ -48,3 +48,13 @@ pub fn texts(switch: &Switch, query: &'static str) -> Vec<Option<String>> {
         rows.iter().map(|row| row.get(0)).collect()
     })
 }
+
+/// Changes the rows of a switch that does not run.
+pub fn execute(switch: &Switch, statement: &'static str) {
+    let options = SqliteConnectOptions::new().filename(switch.data_dir().join("trunkline.db"));
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let mut connection = options.connect().await.expect("the database is there");
+        sqlx::query(statement).execute(&mut connection).await.expect("a valid statement");
+    });
+}

@@ -2,6 +2,7 @@
 
 mod batch;
 mod billing;
+mod bots;
 #[cfg(feature = "browser")]
 mod browser;
 mod callees;
@@ -11,18 +12,22 @@ mod carriers;
 mod cli;
 mod control;
 mod crash;
+mod deliveries;
 mod doctor;
 mod drain;
+mod events;
 mod faces;
 mod hostile;
 mod ledger;
 mod metrics;
+mod native;
 mod objects;
 mod peers;
 mod postgres;
 mod sipp;
 mod sound;
 mod spend;
+mod standard_webhooks;
 mod switch;
 mod webhooks;
 mod world;

@@ -3,40 +3,10 @@
 use std::time::Duration;
 
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
-use trunkline_media::Rate;
 use url::Url;
 
 use crate::model::Secret;
-
-/// Whose media stream a bot was written for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Dialect {
-    /// Twilio Media Streams, `<Connect><Stream>`.
-    Twilio,
-    /// Telnyx media streaming, bidirectional by RTP payloads.
-    Telnyx,
-    /// Plivo audio streaming, bidirectional.
-    Plivo,
-    /// Vonage Voice API WebSockets, and its Audio Connector.
-    Vonage,
-    /// Exotel AgentStream, the Voicebot applet.
-    Exotel,
-    /// jambonz `listen` and `stream`, bidirectional.
-    Jambonz,
-    /// Asterisk's AudioSocket, over TCP.
-    AudioSocket,
-}
-
-/// How a dialect carries audio.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encoding {
-    /// µ-law, 8 kHz.
-    Pcmu,
-    /// A-law, 8 kHz.
-    Pcma,
-    /// 16 bits a sample, the lower byte first.
-    L16(Rate),
-}
+pub use crate::model::{Dialect, Encoding};
 
 /// What a bot may be told about a call.
 #[derive(Clone, Debug, Default)]
@@ -115,31 +85,6 @@ pub const HEADERS_MAX: usize = 16;
 const HEADERS_BYTES_MAX: usize = 8 * 1024;
 
 impl Dialect {
-    /// What the service sends if nobody asks for anything else.
-    #[must_use]
-    pub fn usual(self) -> Encoding {
-        match self {
-            Self::Twilio | Self::Telnyx | Self::Plivo => Encoding::Pcmu,
-            Self::Vonage => Encoding::L16(Rate::Hz16000),
-            Self::Exotel | Self::Jambonz | Self::AudioSocket => Encoding::L16(Rate::Hz8000),
-        }
-    }
-
-    /// Can it carry this?
-    #[must_use]
-    pub fn carries(self, encoding: Encoding) -> bool {
-        match self {
-            Self::Twilio => encoding == Encoding::Pcmu,
-            Self::Telnyx => matches!(encoding, Encoding::Pcmu | Encoding::Pcma),
-            Self::Plivo => {
-                matches!(encoding, Encoding::Pcmu | Encoding::L16(Rate::Hz8000 | Rate::Hz16000))
-            }
-            Self::Vonage | Self::Exotel | Self::Jambonz | Self::AudioSocket => {
-                matches!(encoding, Encoding::L16(_))
-            }
-        }
-    }
-
     /// An id for a stream, as the service makes them.
     #[must_use]
     pub fn stream_id(self, random: u128) -> String {

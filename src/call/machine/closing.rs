@@ -111,6 +111,7 @@ impl Call {
         self.script.stop();
         self.guided.stop();
         self.operator.stop();
+        self.dismiss(cx);
         self.drop_transfer(cx);
         self.timers.clear_all(cx.wheel);
         // Timer B bounds a CANCEL that nobody answers (RFC 3261 §9.1); the call is not kept from its owner so long.

@@ -99,6 +99,8 @@ impl Call {
                 Ok(())
             }
             Step::Transfer(to) => self.handle_transfer(cx, to),
+            // A machine is left its message, and nothing else.
+            Step::Hold if matches!(self.phase, Phase::LeavingMessage) => Err(NotDone::NotTalking),
             Step::Hold => self.hold(cx, Hand::Operator, true).map(drop),
             Step::Resume => self.hold(cx, Hand::Operator, false).map(drop),
             Step::Mute(side) => self.mute(cx, side, true),
@@ -106,9 +108,16 @@ impl Call {
             Step::StartRecording => self.record(cx, true),
             Step::StopRecording => self.record(cx, false),
             Step::SendDigits(digits) => self.send_digits(cx, &digits),
-            // A machine is left its message, and nothing else.
             _ if matches!(self.phase, Phase::LeavingMessage) => Err(NotDone::NotTalking),
             _ if self.operator.left() >= STEPS_MAX => Err(NotDone::Full),
+            // Whoever guides the call is elsewhere from now on: what it has said is over.
+            Step::Redirect(_) if self.plan.guide.is_some() => {
+                self.control.interrupted = Some(Cut::Interrupted);
+                self.order(cx, Media::Clear);
+                self.guided.load(vec![step]);
+                self.run(cx, Hand::Guide);
+                Ok(())
+            }
             step @ (Step::Say(_) | Step::Play(_) | Step::Pause(_) | Step::Gather(_) | Step::Redirect(_)) => {
                 if interrupt {
                     self.control.interrupted = Some(Cut::Interrupted);

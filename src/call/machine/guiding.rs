@@ -44,7 +44,8 @@ impl Call {
             return;
         }
         self.phase = Phase::Talking;
-        self.guided = Program::asking();
+        let first = self.plan.guide.as_ref().map(|guide| guide.first.clone()).unwrap_or_default();
+        self.guided = if first.is_empty() { Program::asking() } else { Program::of(first) };
         self.run(cx, Hand::Guide);
     }
 

@@ -15,10 +15,11 @@ use trunkline_sip::{Body, Cause, DialogState, Failure, Fork};
 use super::super::disposition::{self, Hangup, Progress, Ruling};
 use super::super::facts::{self, Facts};
 use super::super::keys::Keys;
-use super::super::outbox::Speech;
+use super::super::outbox::{BotOrder, Speech};
 use super::super::party::Party;
 use super::super::timer::{Timer, Timers};
 use super::super::verdict;
+use super::engaging::Presence;
 use super::{Call, Context, Control, Origination, Phase};
 use crate::admission::Sighting;
 use crate::agent::{Program, Script};
@@ -102,6 +103,7 @@ impl Call {
             script: Script::new(if plan.guide.is_some() { Vec::new() } else { plan.script.clone() }),
             guided: Program::default(),
             operator: Program::default(),
+            presence: Presence::default(),
             control: Control::new(plan.record && recording.is_some()),
             asked: 0,
             party: None,
@@ -204,6 +206,7 @@ impl Call {
         self.dialled.progress = self.dialled.progress.max(Progress::of(status));
         self.timers.clear(cx.wheel, Timer::Silent);
         self.tell(cx, CallFact::Ringing { status });
+        self.engage(cx);
     }
 
     pub(super) fn answered(
@@ -228,6 +231,8 @@ impl Call {
             Ok(negotiated) => {
                 self.order(cx, Media::Remote(negotiated));
                 self.order(cx, Media::Answered);
+                self.engage(cx);
+                self.tell_bot(cx, BotOrder::Answered(self.id()));
                 self.phase = Phase::Judging;
                 let own = self.plan.agent.call_duration_max;
                 let most = self.plan.trunk.destinations.call_max.map_or(own, |trunks| trunks.min(own));

@@ -8,6 +8,7 @@ use trunkline_sip::{Body, DialogState, InviteId};
 
 use super::super::disposition::Hangup;
 use super::super::facts;
+use super::super::outbox::BotOrder;
 use super::super::party::Party;
 use super::super::timer::Timer;
 use super::{Call, Context, Origination, Phase};
@@ -80,6 +81,7 @@ impl Call {
         self.facts.ringing_at = Some(cx.now);
         self.tell(cx, CallFact::Ringing { status: 180 });
         self.set(cx, Timer::Ring, self.plan.agent.ring_timeout);
+        self.engage(cx);
         self.act(cx);
     }
 
@@ -95,6 +97,7 @@ impl Call {
         self.phase = Phase::Judging;
         self.timers.clear(cx.wheel, Timer::Ring);
         self.order(cx, Media::Answered);
+        self.tell_bot(cx, BotOrder::Answered(self.id()));
         self.set(cx, Timer::Duration, self.plan.agent.call_duration_max);
         self.set(cx, Timer::Silence, self.plan.agent.silence_hangup);
     }

@@ -79,6 +79,7 @@ impl Call {
     /// The prompt is for people: it goes, and the message waits for the beep in its place.
     fn leave_message(&mut self, cx: &mut Context<'_>, class: amd::Class) {
         self.script.stop();
+        self.dismiss(cx);
         self.phase = Phase::LeavingMessage;
         self.timers.clear(cx.wheel, Timer::Silence);
         self.timers.clear(cx.wheel, Timer::Turn);

@@ -225,6 +225,8 @@ fn wrong(why: impl Into<String>) -> UnreadableSteps {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const BASE: &str = "https://bot.example/voice/answer?x=1";
@@ -283,6 +285,21 @@ mod tests {
         ] {
             assert!(only(keyed) == meant, "{keyed}");
             assert!(only(typed) == meant, "{typed}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_answered_never_panics(
+            name in "say|play|pause|gather|send_digits|transfer|mute|redirect|type|[a-z]{0,9}",
+            field in "text|url|seconds|prompt|digits|num_digits|finish_on_key|action|to|side|type",
+            value in "null|true|-1|1e400|0.5|99999999999999999999|\"\"|\"\u{e9}{0,3}\"|\"#\"|\\[\\]|\\{\\}|\\[\\{\"say\":1\\}\\]",
+            bytes in proptest::collection::vec(any::<u8>(), 0..64),
+        ) {
+            let _ = steps(BASE, &bytes);
+            let _ = read(&format!("[{{\"{name}\":{value}}}]"));
+            let _ = read(&format!("[{{\"{name}\":{{\"{field}\":{value}}}}}]"));
+            let _ = read(&format!("[{{\"type\":\"{name}\",\"{field}\":{value}}}]"));
         }
     }
 

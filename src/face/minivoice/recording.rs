@@ -17,6 +17,10 @@ pub fn parse_recording(body: &[u8]) -> Result<Step, Refusal> {
     if body.trim_ascii().is_empty() {
         return Ok(Step::StartRecording);
     }
+    // serde would take an array for an object whose names are left out.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(wrong("body", "must be a JSON object"));
+    }
     let body: Body = serde_json::from_slice(body)
         .map_err(|error| wrong("body", &format!("is not understood: {error}")))?;
     match body.action.as_deref() {
@@ -61,7 +65,7 @@ mod tests {
         ] {
             assert_eq!(parse_recording(body.as_bytes()).map(|read| read == step), Ok(true), "{body}");
         }
-        for body in [r#"{"action":"pause"}"#, r#"{"action":1}"#, "[]", "start"] {
+        for body in [r#"{"action":"pause"}"#, r#"{"action":1}"#, "[]", r#"["stop"]"#, "start"] {
             assert!(parse_recording(body.as_bytes()).is_err(), "{body}");
         }
     }

@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(cell(1, "from"), "+447446466847");
         assert_eq!(
             (cell(1, "sip_status"), cell(1, "q850"), cell(1, "duration_ms")),
-            (&"200".into(), &"16".into(), &"1".into())
+            (&"200".into(), &"".into(), &"12600".into())
         );
         assert_eq!(
             (cell(2, "ended_at"), cell(2, "disposition"), cell(2, "state")),
@@ -221,6 +221,6 @@ mod tests {
         let calls: Vec<serde_json::Value> =
             text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
         assert_eq!((calls.len(), &calls[0]["call_id"]), (2, &serde_json::json!(ended_call().call.ca())));
-        assert_eq!(calls[1]["state"], "dialing");
+        assert_eq!(calls[1]["state"], "ringing");
     }
 }

@@ -147,6 +147,10 @@ fn read_or_nothing<T: DeserializeOwned>(body: &[u8]) -> Result<Option<T>, Refusa
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    // serde would take an array for an object whose names are left out.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(wrong("body", "must be a JSON object"));
+    }
     serde_json::from_slice(body).map_err(|error| wrong("body", format!("is not understood: {error}")))
 }
 

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::model::{
-    Attempt, CallRecord, CallState, Disposition, EventKind, Micros, Timestamp, WebhookTarget,
+    Attempt, CallRecord, CallState, Disposition, EventKind, MediaCounters, Micros, Timestamp, WebhookTarget,
 };
 
 /// The whole record. `base` is the scheme and host that the client used; empty leaves the recording's path alone.
@@ -34,6 +34,7 @@ pub struct Call<'a> {
     sip: Sip<'a>,
     verdict: Option<Verdict<'a>>,
     dead_air_ms: Option<u64>,
+    media: Option<&'a MediaCounters>,
     cost: Cost,
     recording: Recording<'a>,
     metadata: Option<&'a RawValue>,
@@ -114,6 +115,7 @@ impl<'a> Call<'a> {
                 evidence: raw(&record.verdict_evidence),
             }),
             dead_air_ms: record.dead_air.map(millis),
+            media: record.media.as_ref(),
             cost: Cost {
                 held_micros: record.hold.as_ref().map(|hold| hold.amount),
                 charged_micros: record.charge,

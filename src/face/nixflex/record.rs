@@ -202,6 +202,7 @@ pub(crate) mod tests {
             recording_error: None,
             recording_link: None,
             attempts: Vec::new(),
+            media: None,
         }
     }
 

@@ -7,12 +7,14 @@ mod incoming;
 mod record;
 mod request;
 pub mod resource;
+mod test_call;
 
 pub use error::error;
 pub use event::{completed, sign};
 pub use incoming::{incoming, parse_incoming};
 pub use record::{call, calls, transcript};
 pub use request::parse;
+pub use test_call::{TestBody, parse_test_call, test_call};
 
 use serde_json::json;
 

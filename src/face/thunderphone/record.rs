@@ -62,7 +62,11 @@ pub(super) fn status(record: &CallRecord) -> &'static str {
 
 /// The canonical end in ThunderPhone's five words.
 pub(super) fn end_reason(record: &CallRecord) -> Option<&'static str> {
-    Some(match record.disposition? {
+    record.disposition.map(reason)
+}
+
+pub(super) fn reason(disposition: Disposition) -> &'static str {
+    match disposition {
         Disposition::CalleeHangup => "caller_hangup",
         Disposition::Completed | Disposition::VoicemailDetected | Disposition::Cancelled => "agent_end",
         Disposition::SilenceTimeout | Disposition::MaxDuration | Disposition::HoldTimeout => "timeout",
@@ -77,5 +81,5 @@ pub(super) fn end_reason(record: &CallRecord) -> Option<&'static str> {
         | Disposition::Overloaded
         | Disposition::Interrupted
         | Disposition::Indeterminate => "error",
-    })
+    }
 }

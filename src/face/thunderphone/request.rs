@@ -65,7 +65,7 @@ fn number(body: &Body<'_>, field: &'static str) -> Result<PhoneNumber, Refusal> 
 }
 
 /// `agent_id` or `config`, not both; neither is the number's own.
-fn agent(body: &Body<'_>) -> Result<AgentChoice, Refusal> {
+pub(super) fn agent(body: &Body<'_>) -> Result<AgentChoice, Refusal> {
     match (body.field("agent_id"), body.field("config")) {
         (Some(_), Some(_)) => Err(wrong("config", "excludes agent_id: send one of them")),
         (Some(raw), None) => agent_id(raw).map(AgentChoice::Named),

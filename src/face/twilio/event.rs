@@ -7,7 +7,7 @@ use sha1::Sha1;
 use url::form_urlencoded::Serializer;
 
 use super::record::{answered_by, direction, rfc_2822, status};
-use crate::model::{CallRecord, EventKind, Timestamp};
+use crate::model::{CallRecord, EventKind, Occasion, Timestamp};
 
 /// The form of a callback.
 pub fn event(kind: EventKind, at: Timestamp, record: &CallRecord, account: &str) -> String {
@@ -41,6 +41,27 @@ pub fn event(kind: EventKind, at: Timestamp, record: &CallRecord, account: &str)
         if let Some(link) = &record.recording_link {
             form.append_pair("RecordingUrl", link);
         }
+    }
+    form.finish()
+}
+
+/// The form that asks for TwiML, once somebody answered or digits were gathered.
+pub fn question(occasion: &Occasion, record: &CallRecord, account: &str) -> String {
+    let mut form = Serializer::new(String::new());
+    form.append_pair("CallSid", &record.call.ca())
+        .append_pair("AccountSid", account)
+        .append_pair("From", &record.from)
+        .append_pair("To", &record.to)
+        .append_pair("Caller", &record.from)
+        .append_pair("Called", &record.to)
+        .append_pair("CallStatus", "in-progress")
+        .append_pair("ApiVersion", "2010-04-01")
+        .append_pair("Direction", direction(record));
+    if let Some(verdict) = &record.verdict {
+        form.append_pair("AnsweredBy", answered_by(verdict));
+    }
+    if let Occasion::Gathered { digits, .. } = occasion {
+        form.append_pair("Digits", digits);
     }
     form.finish()
 }

@@ -5,8 +5,19 @@ mod event;
 mod record;
 mod request;
 mod twiml;
+mod xml;
 
 pub use error::error;
-pub use event::{event, sign};
+pub use event::{event, question, sign};
 pub use record::{call, calls, created};
 pub use request::{Change, parse, parse_change};
+
+use crate::face::UnreadableSteps;
+use crate::model::Step;
+
+/// The steps of the TwiML that came from `base`, to which its URLs may be relative.
+pub fn steps(base: &str, body: &[u8]) -> Result<Vec<Step>, UnreadableSteps> {
+    let text = std::str::from_utf8(body).map_err(|_| UnreadableSteps("it is not UTF-8".to_owned()))?;
+    let base = url::Url::parse(base).map_err(|_| UnreadableSteps("its own URL cannot be read".to_owned()))?;
+    twiml::parse(Some(&base), text).map_err(|reason| UnreadableSteps(format!("the TwiML {reason}")))
+}

@@ -71,6 +71,8 @@ pub(super) fn status(record: &CallRecord) -> &'static str {
         (CallState::Dialing, _) => "queued",
         (CallState::Answered, _) => "in-progress",
         (CallState::Ended, Some(Disposition::Cancelled)) if record.answered_at.is_none() => "canceled",
+        // Its document could not be had, or not be done.
+        (CallState::Ended, Some(Disposition::AgentFailed)) => "failed",
         (CallState::Ended, _) if record.answered_at.is_some() => "completed",
         (CallState::Ended, Some(Disposition::Busy | Disposition::Rejected)) => "busy",
         (CallState::Ended, Some(Disposition::NoAnswer | Disposition::HoldTimeout)) => "no-answer",

@@ -6,14 +6,12 @@ use std::time::Duration;
 use crate::face::Outbound;
 use crate::face::body::{TEXT_BYTES_MAX, wrong};
 use crate::model::{
-    AgentChoice, Callback, EventKind, EventSet, FromPolicy, Key, OutboundRequest, PhoneNumber, Refusal,
-    VoicemailAction, WhenFull,
+    AgentChoice, Callback, EventKind, EventSet, Face, FromPolicy, Guide, Key, OutboundRequest, PhoneNumber,
+    Refusal, URL_BYTES_MAX, VoicemailAction, WhenFull,
 };
 
 use super::twiml;
 
-/// A URL is at most so long, in bytes.
-const URL_BYTES_MAX: usize = 2_048;
 /// Seconds of ringing: `Timeout`.
 const TIMEOUT_SECONDS: std::ops::RangeInclusive<u64> = 1..=600;
 /// Seconds of talking: `TimeLimit`. More is our own limit all the same.
@@ -31,15 +29,22 @@ pub fn parse(key: &Key, body: &[u8]) -> Result<Outbound, Refusal> {
     }
     let to = form.number("To")?;
     let from = form.number("From")?;
-    let script = match (form.text("Twiml"), form.text("Url")) {
-        (Some(text), _) => twiml::parse(text)?,
-        (None, Some(_)) => {
-            return Err(wrong("Url", "is not fetched by this switch: send the document itself as Twiml"));
+    let guide = match (form.text("Twiml"), form.text("Url")) {
+        (Some(text), _) => {
+            let first = twiml::parse(None, text).map_err(|reason| wrong("Twiml", reason))?;
+            Guide { url: String::new(), face: Face::Twilio, first }
         }
+        (None, Some(_)) => Guide { url: form.url("Url")?, face: Face::Twilio, first: Vec::new() },
         (None, None) => return Err(Refusal::MissingField("Url")),
     };
+    form.only_post("Method")?;
     let record = form.flag("Record")?;
     form.one_of("MachineDetection", &["Enable", "DetectMessageEnd", "none"])?;
+    form.flag("AsyncAmd")?;
+    if form.text("AsyncAmdStatusCallback").is_some() {
+        let reason = "is not called by this switch: AnsweredBy comes with the StatusCallback";
+        return Err(wrong("AsyncAmdStatusCallback", reason));
+    }
     let limit = form.seconds("TimeLimit", TIME_LIMIT_SECONDS)?;
     Ok(Outbound {
         idempotency_key: None,
@@ -53,44 +58,47 @@ pub fn parse(key: &Key, body: &[u8]) -> Result<Outbound, Refusal> {
             ring_timeout: form.seconds("Timeout", TIMEOUT_SECONDS)?,
             call_duration_max: limit.map(|limit| limit.min(CALL_DURATION_MAX)),
             callback: callback(&form)?,
-            ..OutboundRequest::new(key.tenant, key.id, AgentChoice::Script(script), to)
+            guide: Some(guide),
+            ..OutboundRequest::new(key.tenant, key.id, AgentChoice::Script(Vec::new()), to)
         },
     })
 }
 
 /// What a client wants of a call that lives.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Change {
     /// Hang up.
     Complete,
     /// Hang up if nobody answered yet.
     Cancel,
+    /// Do what the document there says, from now on.
+    Redirect(String),
 }
 
-/// Reads the form of a change. Redirecting a call to other TwiML is none that this switch makes.
+/// Reads the form of a change.
 pub fn parse_change(body: &[u8]) -> Result<Change, Refusal> {
     let form = Form::parse(body)?;
-    match form.text("Status") {
-        Some("completed") => Ok(Change::Complete),
-        Some("canceled") => Ok(Change::Cancel),
-        Some(_) => Err(wrong("Status", "must be \"completed\" or \"canceled\"")),
-        None => Err(Refusal::MissingField("Status")),
+    match (form.text("Status"), form.text("Url")) {
+        (Some("completed"), _) => Ok(Change::Complete),
+        (Some("canceled"), _) => Ok(Change::Cancel),
+        (Some(_), _) => Err(wrong("Status", "must be \"completed\" or \"canceled\"")),
+        (None, Some(_)) => {
+            form.only_post("Method")?;
+            form.url("Url").map(Change::Redirect)
+        }
+        (None, None) if form.text("Twiml").is_some() => {
+            Err(wrong("Twiml", "does not take the place of a live call's: send a Url"))
+        }
+        (None, None) => Err(Refusal::MissingField("Status")),
     }
 }
 
 fn callback(form: &Form) -> Result<Option<Callback>, Refusal> {
-    let Some(url) = form.text("StatusCallback") else { return Ok(None) };
-    let usable =
-        url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    if !usable || url.len() > URL_BYTES_MAX {
-        return Err(wrong(
-            "StatusCallback",
-            format!("must be an http(s) URL of at most {URL_BYTES_MAX} bytes"),
-        ));
+    if form.text("StatusCallback").is_none() {
+        return Ok(None);
     }
-    if form.text("StatusCallbackMethod").is_some_and(|method| !method.eq_ignore_ascii_case("POST")) {
-        return Err(wrong("StatusCallbackMethod", "must be POST"));
-    }
+    let url = form.url("StatusCallback")?;
+    form.only_post("StatusCallbackMethod")?;
     let named = form.all("StatusCallbackEvent").flat_map(str::split_ascii_whitespace);
     let events: Result<EventSet, Refusal> = named
         .map(|name| match name {
@@ -104,7 +112,7 @@ fn callback(form: &Form) -> Result<Option<Callback>, Refusal> {
     let chosen = events?;
     let none = chosen == EventSet::default();
     let events = if none { [EventKind::Completed].into_iter().collect() } else { chosen };
-    Ok(Some(Callback { url: url.to_owned(), events }))
+    Ok(Some(Callback { url, events }))
 }
 
 /// `application/x-www-form-urlencoded`; a name may stand there several times.
@@ -144,6 +152,24 @@ impl Form {
             text.parse()
         };
         parsed.map_err(|_| Refusal::InvalidPhone { field })
+    }
+
+    /// An absolute URL.
+    fn url(&self, name: &str) -> Result<String, Refusal> {
+        let text = self.text(name).unwrap_or_default();
+        let usable =
+            url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        if !usable || text.len() > URL_BYTES_MAX {
+            return Err(wrong(name, format!("must be an http(s) URL of at most {URL_BYTES_MAX} bytes")));
+        }
+        Ok(text.to_owned())
+    }
+
+    fn only_post(&self, name: &str) -> Result<(), Refusal> {
+        match self.text(name) {
+            Some(method) if !method.eq_ignore_ascii_case("POST") => Err(wrong(name, "must be POST")),
+            _ => Ok(()),
+        }
     }
 
     fn flag(&self, name: &str) -> Result<bool, Refusal> {

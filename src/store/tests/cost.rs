@@ -62,6 +62,7 @@ async fn place_calls(journal: &Journal, webhook: Option<WebhookTarget>) -> Durat
                 heard: Some(heard),
                 dead_air: Some(Duration::from_millis(15)),
                 recording: None,
+                media: None,
                 ringing_at: Some(now),
                 answered_at: Some(now),
                 ended_at: now,

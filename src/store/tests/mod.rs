@@ -3,6 +3,7 @@
 mod campaigns;
 mod cluster;
 mod cost;
+mod event_log;
 mod objects;
 mod place;
 mod retries;
@@ -105,6 +106,7 @@ pub fn record(call: u64) -> CallRecord {
         recording_error: None,
         recording_link: None,
         attempts: Vec::new(),
+        media: None,
     }
 }
 
@@ -132,6 +134,7 @@ pub fn completed() -> EventSet {
 
 pub fn ended(call: u64) -> CallRecord {
     CallRecord {
+        media: Some(MediaCounters { packets_in: 50, round_trip_ms: Some(3), ..MediaCounters::default() }),
         state: CallState::Ended,
         ringing_at: Some(Timestamp(NOW.0 + 1)),
         answered_at: Some(Timestamp(NOW.0 + 2)),

@@ -37,6 +37,7 @@ fn plan(trunk: &Trunk) -> CallPlan {
         right_to_use: RightToUse::Unknown,
         to: "+447386172392".parse().expect("E.164"),
         script: Vec::new(),
+        bot: None,
         guide: None,
         variables: [Variable { name: "order".into(), value: "7\r\nVia: x".into() }].into(),
         campaign: None,

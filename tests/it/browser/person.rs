@@ -69,7 +69,5 @@ impl Drop for Person {
 
 /// Where `make deps` put the peers.
 fn python(root: &Path) -> PathBuf {
-    std::env::var_os("TRUNKLINE_PEERS")
-        .map_or_else(|| root.join("target/peers/browser"), PathBuf::from)
-        .join("bin/python")
+    root.join("target/browsers/python/bin/python")
 }

@@ -63,6 +63,9 @@ fn own(switch: &Switch) -> Owned {
     ];
     let trunks = vec![id(&trunk), format!("trunk_{}", trunk["id"]), "mine".into(), "t1".into()];
     let keys = vec![id(&key), text(&key, "public"), "nxf_demo".into()];
+    let deliveries = api.get(&format!("/v1/native/webhook-deliveries?call={call}"));
+    let delivery = deliveries.json["data"][0]["id"].to_string();
+    assert_eq!(deliveries.json["data"][0]["endpoint"], endpoint["id"], "{deliveries:?}");
     let number_of_call = u128::from_str_radix(&call[2..], 16).expect("hexadecimal");
     vec![
         ("calls", vec![call, format!("call_{number_of_call}"), number_of_call.to_string()]),
@@ -77,6 +80,7 @@ fn own(switch: &Switch) -> Owned {
         ("dids", numbers),
         ("applications", vec![id(&application), format!("app_{}", application["id"]), "my-app".into()]),
         ("webhook-endpoints", vec![id(&endpoint)]),
+        ("webhook-deliveries", vec![delivery]),
         ("tenants", vec![id(&tenant), "another".into()]),
         ("keys", keys),
     ]
@@ -166,7 +170,8 @@ fn another_tenants_ids_are_nobodys_on_every_route() {
         assert!(tried > 100, "{tried}");
         // And a list is empty, whatever it is of.
         for route in ROUTES.iter().filter(|route| route.method == "GET" && route.access == Access::Key) {
-            if collection(route.path).is_some() {
+            // A stream has no end; whose events it tells is a story of `http::tests::streams`.
+            if collection(route.path).is_some() || route.path.ends_with("/events") {
                 continue;
             }
             let reply = stranger.get(route.path);

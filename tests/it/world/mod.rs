@@ -497,6 +497,7 @@ impl World {
             from: "+15550100000".parse().expect("E.164"),
             to: format!("+1555010000{}", persona.digit()).parse().expect("E.164"),
             right_to_use: RightToUse::Unknown,
+            bot: None,
             guide: None,
             script: vec![Line { said: Said::Text("hello".into()), then: LineEnd::Listen }],
             variables: Arc::default(),
@@ -539,6 +540,7 @@ pub fn agent() -> Agent {
         phone_number: None,
         trunk: None,
         speak_order: SpeakOrder::AgentFirst,
+        bot: None,
         record: true,
     }
 }

@@ -15,6 +15,8 @@ CREATE TABLE events_forgotten (tenant INTEGER PRIMARY KEY, through INTEGER NOT N
 
 -- The tenant's own receivers of a call's events, frozen when it was accepted: a JSON array.
 ALTER TABLE calls ADD COLUMN webhook_endpoints TEXT;
+-- What its audio met with: a JSON object.
+ALTER TABLE calls ADD COLUMN media TEXT;
 CREATE INDEX calls_of_batches ON calls (batch, created_at, call) WHERE batch IS NOT NULL;
 CREATE INDEX calls_recorded ON calls (tenant, created_at, call) WHERE recording IS NOT NULL;
 

@@ -1,0 +1,89 @@
+//! The bot that talks in a call: called while the callee's phone rings, told what happens, and taken leave of.
+
+use std::time::Duration;
+
+use trunkline_media::{Command as Media, Digits};
+
+use super::super::outbox::{BotOrder, Engagement};
+use super::{Call, Context, Phase};
+use crate::agent::stream::{Event, Why};
+use crate::model::{Disposition, EndedBy};
+
+/// The bot's place at the bridge.
+pub const BOT_PLACE: u8 = 0;
+
+/// How long a digit was held of which nobody says so.
+pub const DIGIT_HELD: Duration = Duration::from_millis(100);
+
+/// Where the bot is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Presence {
+    /// Not called, or not wanted.
+    #[default]
+    None,
+    /// It is being called, or is there.
+    Engaged,
+    /// It has gone, or was sent away.
+    Gone,
+}
+
+impl Call {
+    /// Somebody may answer soon: the bot is called, so that its first words wait for them. Once.
+    pub(super) fn engage(&mut self, cx: &mut Context<'_>) {
+        let Some(bot) = self.plan.bot.clone().filter(|_| self.presence == Presence::None) else { return };
+        self.presence = Presence::Engaged;
+        let (from, to) = (self.plan.from.clone(), self.plan.to.clone());
+        let engagement = Engagement { call: self.id(), leg: self.leg, bot, from, to };
+        cx.out.bots.push_back(BotOrder::Call(Box::new(engagement)));
+    }
+
+    /// Tells the bot, if there is one.
+    pub(super) fn tell_bot(&self, cx: &mut Context<'_>, order: BotOrder) {
+        if self.presence == Presence::Engaged {
+            cx.out.bots.push_back(order);
+        }
+    }
+
+    /// Nobody needs the bot any more; what it has said and was not heard yet goes with it.
+    pub(super) fn dismiss(&mut self, cx: &mut Context<'_>) {
+        if self.presence == Presence::Engaged {
+            self.presence = Presence::Gone;
+            self.order(cx, Media::Part { place: BOT_PLACE });
+            cx.out.bots.push_back(BotOrder::Dismiss(self.id()));
+        }
+    }
+
+    /// The bot has something to say of itself.
+    pub fn handle_bot(&mut self, cx: &mut Context<'_>, event: Event) {
+        match event {
+            // Whoever calls in hears ringing until somebody is there.
+            Event::Connected => self.pick_up(cx),
+            Event::Digits(digits) => self.order_digits(cx, digits),
+            Event::Ended(ended) => self.bot_left(cx, &ended.why),
+        }
+    }
+
+    fn order_digits(&self, cx: &mut Context<'_>, digits: Digits) {
+        if matches!(self.phase, Phase::Judging | Phase::Talking) {
+            self.order(cx, Media::SendDtmf { digits });
+        }
+    }
+
+    /// Without its bot a call has nobody to talk: it ends, as the bot wished or because it was lost.
+    fn bot_left(&mut self, cx: &mut Context<'_>, why: &Why) {
+        if std::mem::replace(&mut self.presence, Presence::Gone) != Presence::Engaged {
+            return;
+        }
+        match why {
+            Why::CallOver => {}
+            // RFC 6455 §7.4.1: done, or going away; any other code is a complaint.
+            Why::Closed { code: None | Some(1000 | 1001 | 1005) } | Why::HungUp => {
+                self.close(cx, Disposition::Completed, EndedBy::Agent);
+            }
+            _ => {
+                self.facts.detail = Some(why.to_string());
+                self.close(cx, Disposition::AgentFailed, EndedBy::Switch);
+            }
+        }
+    }
+}

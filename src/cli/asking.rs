@@ -1,0 +1,95 @@
+//! What commands that ask the running switch have in common: the key, the form of the answer, a table.
+
+use serde_json::Value;
+
+use super::ConfigArgs;
+use super::api::Api;
+
+/// Whom to ask, and how to show it.
+#[derive(clap::Args)]
+pub struct Asking {
+    /// The key to ask with, by its id; without it the first Nixflex key of the configuration.
+    #[arg(long, value_name = "ID")]
+    key: Option<String>,
+    /// The API's JSON instead of lines.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+impl Asking {
+    /// The running switch.
+    pub fn api(&self) -> anyhow::Result<Api> {
+        Api::nixflex(&self.config.load()?, self.key.as_deref())
+    }
+}
+
+/// A value in one cell.
+pub fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        value => value.to_string(),
+    }
+}
+
+/// A list as a table: a column is its title and the JSON pointer of its field.
+pub fn table<const N: usize>(columns: &[(&str, &str); N], list: &Value) -> String {
+    let mut rows: Vec<[String; N]> = vec![columns.map(|(title, _)| title.to_owned())];
+    for item in list.as_array().into_iter().flatten() {
+        rows.push(columns.map(|(_, pointer)| shown(item.pointer(pointer).unwrap_or(&Value::Null))));
+    }
+    let widths: [usize; N] =
+        std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
+    let line = |row: &[String; N]| {
+        let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
+/// An object's fields, one a line; those of objects in it after a dot.
+pub fn lines(object: &Value) -> String {
+    let mut out = String::new();
+    write_lines(&mut out, "", object);
+    out
+}
+
+fn write_lines(out: &mut String, before: &str, object: &Value) {
+    for (name, value) in object.as_object().into_iter().flatten() {
+        match value {
+            Value::Object(_) => write_lines(out, &format!("{before}{name}."), value),
+            value => out.push_str(&format!("{:24}{}\n", format!("{before}{name}"), shown(value))),
+        }
+    }
+}
+
+/// Parameters of a path: those that are there, escaped.
+pub fn query(parameters: &[(&str, Option<String>)]) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    for (name, value) in parameters {
+        if let Some(value) = value {
+            query.append_pair(name, value);
+        }
+    }
+    query.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn tables_align_and_lines_open_what_is_inside() {
+        let list = json!([{ "id": 7, "sip": { "status": 486 } }, { "id": 12345, "sip": null }]);
+        assert_eq!(
+            table(&[("ID", "/id"), ("SIP", "/sip/status")], &list),
+            "ID     SIP\n7      486\n12345  -\n"
+        );
+        assert_eq!(lines(&json!({ "sip": { "status": 486 } })), "sip.status              486\n");
+        assert_eq!(query(&[("a", Some("+1 2".into())), ("b", None)]), "a=%2B1+2");
+    }
+}

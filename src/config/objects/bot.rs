@@ -1,0 +1,113 @@
+//! `[agent.stream]`: somebody's bot that talks in an agent's place.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::super::validate::Checker;
+use crate::model::{Bot, Dialect, Encoding, Secret};
+
+/// Parameters of one bot, at most, and bytes of all their names and values.
+const PARAMETERS_MAX: usize = 32;
+const PARAMETERS_BYTES_MAX: usize = 4_096;
+
+/// The table.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Table {
+    url: String,
+    dialect: String,
+    encoding: Option<String>,
+    #[serde(skip_serializing)]
+    authorization: Option<Secret<String>>,
+    #[serde(default)]
+    parameters: BTreeMap<String, String>,
+    #[serde(default = "connect_timeout")]
+    connect_timeout_seconds: u64,
+    reconnect_seconds: Option<u64>,
+}
+
+fn connect_timeout() -> u64 {
+    10
+}
+
+/// The bot that a table describes; `None` where that cannot be, and the fault was told.
+pub fn bot(table: &Table, allow_plain: bool, path: &str, check: &mut Checker<'_>) -> Option<Arc<Bot>> {
+    let path = format!("{path}.stream");
+    let dialect =
+        word::<Dialect>(&table.dialect, &Dialect::ALL.map(Dialect::as_str), &path, "dialect", check);
+    let encoding = table
+        .encoding
+        .as_ref()
+        .map(|text| word::<Encoding>(text, &Encoding::ALL.map(Encoding::as_str), &path, "encoding", check));
+    let bytes: usize = table.parameters.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let few = table.parameters.len() <= PARAMETERS_MAX && bytes <= PARAMETERS_BYTES_MAX;
+    check.that(&format!("{path}.parameters"), few, || {
+        format!("must be at most {PARAMETERS_MAX}, of {PARAMETERS_BYTES_MAX} bytes together")
+    });
+    let authorization = table.authorization.clone();
+    let can_be_sent =
+        |secret: &Secret<String>| secret.reveal().bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    check.that(&format!("{path}.authorization"), authorization.as_ref().is_none_or(can_be_sent), || {
+        "must be one line of ASCII".into()
+    });
+    let seconds = |key: &str| format!("{path}.{key}");
+    let connect_within =
+        check.seconds(&seconds("connect_timeout_seconds"), table.connect_timeout_seconds, 1..=60);
+    let reconnect_within = table
+        .reconnect_seconds
+        .map(|reconnect| check.seconds(&seconds("reconnect_seconds"), reconnect, 1..=60));
+    let dialect = dialect?;
+    let url = url(&table.url, dialect, allow_plain)
+        .map_err(|reason| check.fault(&format!("{path}.url"), reason))
+        .ok()?;
+    let encoding = match encoding {
+        Some(encoding) => Some(encoding?),
+        None => None,
+    };
+    check.that(&format!("{path}.encoding"), encoding.is_none_or(|it| dialect.carries(it)), || {
+        format!("`{}` does not carry it", dialect.as_str())
+    });
+    let parameters = table.parameters.clone().into_iter().collect();
+    Some(Arc::new(Bot {
+        url,
+        dialect,
+        encoding,
+        authorization,
+        parameters,
+        connect_within,
+        reconnect_within,
+    }))
+}
+
+fn word<T: FromStr>(text: &str, words: &[&str], path: &str, key: &str, check: &mut Checker<'_>) -> Option<T> {
+    let parsed = text.parse().ok();
+    check.that(&format!("{path}.{key}"), parsed.is_some(), || {
+        format!("`{text}` must be one of {}", words.join(", "))
+    });
+    parsed
+}
+
+fn url(text: &str, dialect: Dialect, allow_plain: bool) -> Result<Url, String> {
+    // What stands before an `@` may be a password: the URL itself is not quoted.
+    let broken = |error: &dyn Display| format!("is not a URL: {error}");
+    let url = Url::parse(text).map_err(|error| broken(&error))?;
+    let wanted = if dialect == Dialect::AudioSocket { "tcp" } else { "wss" };
+    match url.scheme() {
+        scheme if scheme == wanted => {}
+        "ws" if wanted == "wss" && allow_plain => {}
+        "ws" if wanted == "wss" => {
+            return Err("is not encrypted, which needs webhooks.allow_http = true".into());
+        }
+        _ => return Err(format!("must begin with {wanted}:// for this dialect")),
+    }
+    let has_host = url.host_str().is_some_and(|host| !host.is_empty());
+    if !has_host || (wanted == "tcp" && url.port().is_none()) {
+        return Err("must name a host, and with tcp:// a port".into());
+    }
+    Ok(url)
+}

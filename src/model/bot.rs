@@ -1,0 +1,151 @@
+//! Somebody's voice bot as an agent has it: where it is, whose messages it was written for, and what it is told.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use trunkline_media::Rate;
+use url::Url;
+
+use super::Secret;
+
+/// Whose media stream a bot was written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// Twilio Media Streams, `<Connect><Stream>`.
+    Twilio,
+    /// Telnyx media streaming, bidirectional by RTP payloads.
+    Telnyx,
+    /// Plivo audio streaming, bidirectional.
+    Plivo,
+    /// Vonage Voice API WebSockets, and its Audio Connector.
+    Vonage,
+    /// Exotel AgentStream, the Voicebot applet.
+    Exotel,
+    /// jambonz `listen` and `stream`, bidirectional.
+    Jambonz,
+    /// Asterisk's AudioSocket, over TCP.
+    AudioSocket,
+}
+
+impl Dialect {
+    /// Every one, in the order of their words in the documentation.
+    pub const ALL: [Self; 7] = [
+        Self::Twilio,
+        Self::Telnyx,
+        Self::Plivo,
+        Self::Vonage,
+        Self::Exotel,
+        Self::Jambonz,
+        Self::AudioSocket,
+    ];
+
+    /// Its word in configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Twilio => "twilio",
+            Self::Telnyx => "telnyx",
+            Self::Plivo => "plivo",
+            Self::Vonage => "vonage",
+            Self::Exotel => "exotel",
+            Self::Jambonz => "jambonz",
+            Self::AudioSocket => "audiosocket",
+        }
+    }
+
+    /// What the service sends if nobody asks for anything else.
+    pub fn usual(self) -> Encoding {
+        match self {
+            Self::Twilio | Self::Telnyx | Self::Plivo => Encoding::Pcmu,
+            Self::Vonage => Encoding::L16(Rate::Hz16000),
+            Self::Exotel | Self::Jambonz | Self::AudioSocket => Encoding::L16(Rate::Hz8000),
+        }
+    }
+
+    /// Can it carry this?
+    pub fn carries(self, encoding: Encoding) -> bool {
+        match self {
+            Self::Twilio => encoding == Encoding::Pcmu,
+            Self::Telnyx => matches!(encoding, Encoding::Pcmu | Encoding::Pcma),
+            Self::Plivo => {
+                matches!(encoding, Encoding::Pcmu | Encoding::L16(Rate::Hz8000 | Rate::Hz16000))
+            }
+            Self::Vonage | Self::Exotel | Self::Jambonz | Self::AudioSocket => {
+                matches!(encoding, Encoding::L16(_))
+            }
+        }
+    }
+}
+
+impl FromStr for Dialect {
+    type Err = ();
+
+    fn from_str(word: &str) -> Result<Self, ()> {
+        Self::ALL.into_iter().find(|dialect| dialect.as_str() == word).ok_or(())
+    }
+}
+
+/// How a dialect carries audio.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// µ-law, 8 kHz.
+    Pcmu,
+    /// A-law, 8 kHz.
+    Pcma,
+    /// 16 bits a sample, the lower byte first.
+    L16(Rate),
+}
+
+impl Encoding {
+    /// Every one.
+    pub const ALL: [Self; 5] =
+        [Self::Pcmu, Self::Pcma, Self::L16(Rate::Hz8000), Self::L16(Rate::Hz16000), Self::L16(Rate::Hz24000)];
+
+    /// Its word in configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pcmu => "pcmu",
+            Self::Pcma => "pcma",
+            Self::L16(Rate::Hz8000) => "l16_8000",
+            Self::L16(Rate::Hz16000) => "l16_16000",
+            Self::L16(Rate::Hz24000) => "l16_24000",
+        }
+    }
+}
+
+impl FromStr for Encoding {
+    type Err = ();
+
+    fn from_str(word: &str) -> Result<Self, ()> {
+        Self::ALL.into_iter().find(|encoding| encoding.as_str() == word).ok_or(())
+    }
+}
+
+/// A voice bot.
+#[derive(Clone, Debug)]
+pub struct Bot {
+    /// `wss`, `ws`, or for AudioSocket `tcp`, with its port.
+    pub url: Url,
+    /// Whose messages it expects.
+    pub dialect: Dialect,
+    /// Which audio; `None` is what the dialect's service sends.
+    pub encoding: Option<Encoding>,
+    /// The handshake's `Authorization`.
+    pub authorization: Option<Secret<String>>,
+    /// What it is told in every call, beside the call's own variables.
+    pub parameters: Vec<(String, String)>,
+    /// How long it may take to be there.
+    pub connect_within: Duration,
+    /// How long it is tried again when it is lost in mid-call; `None`: not at all.
+    pub reconnect_within: Option<Duration>,
+}
+
+/// A bot that talks in one call.
+#[derive(Clone)]
+pub struct Engaged {
+    /// Who.
+    pub bot: std::sync::Arc<Bot>,
+    /// The account, as the bot's service would name it.
+    pub account: String,
+    /// What it is told. Never logged, never stored.
+    pub parameters: Vec<(String, String)>,
+}

@@ -1,0 +1,167 @@
+//! A voice bot at the other end of a WebSocket, written for Twilio's media streams: it is heard, it hears, it is told of keys, and
+//! it ends the call; and what becomes of a call whose bot does not.
+
+use std::net::SocketAddr;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, Runtime};
+use tokio_tungstenite::{WebSocketStream, accept_async, tungstenite::Message};
+use trunkline::simulator::Persona;
+use trunkline_media::g711::Law;
+
+use crate::callees::{Callees, number};
+use crate::switch::{Place, Recording, Setup, Switch, spoken_ms};
+
+type Socket = WebSocketStream<TcpStream>;
+
+/// A bot that takes one call after another, and tells what it was told.
+struct BotServer {
+    address: SocketAddr,
+    told: Receiver<Value>,
+    _runtime: Runtime,
+}
+
+/// What the bot does once it was told of the call.
+#[derive(Clone, Copy)]
+enum Manner {
+    /// Says a second of a tone, waits until it was heard and the callee has spoken, and hangs up.
+    Talks,
+    /// Closes at once, with this code.
+    Leaves(u16),
+}
+
+impl BotServer {
+    fn start(place: &Place, manner: Manner) -> Self {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        let at = SocketAddr::from((*place.http().ip(), 0));
+        let listener = runtime.block_on(TcpListener::bind(at)).expect("a port of our own");
+        let address = listener.local_addr().expect("an address");
+        let (tell, told) = channel();
+        runtime.spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let Ok(socket) = accept_async(stream).await else { continue };
+                tokio::spawn(serve(socket, manner, tell.clone()));
+            }
+        });
+        Self { address, told, _runtime: runtime }
+    }
+
+    fn next(&self) -> Value {
+        self.told.recv_timeout(Duration::from_secs(30)).expect("the bot is told something")
+    }
+}
+
+async fn serve(mut socket: Socket, manner: Manner, tell: Sender<Value>) {
+    let (mut heard, mut marked) = (0, false);
+    while let Some(Ok(message)) = socket.next().await {
+        let Message::Text(text) = message else { continue };
+        let event: Value = serde_json::from_str(&text).expect("the switch sends JSON");
+        match event["event"].as_str() {
+            Some("start") => {
+                let _ = tell.send(event.clone());
+                match manner {
+                    Manner::Talks => talk(&mut socket, &event["streamSid"]).await,
+                    Manner::Leaves(code) => {
+                        let frame = tokio_tungstenite::tungstenite::protocol::CloseFrame {
+                            code: code.into(),
+                            reason: "".into(),
+                        };
+                        let _ = socket.close(Some(frame)).await;
+                    }
+                }
+            }
+            Some("media") => heard += usize::from(is_loud(&event)),
+            Some("mark" | "dtmf") => {
+                marked |= event["event"] == "mark";
+                let _ = tell.send(event);
+            }
+            _ => {}
+        }
+        if marked && heard >= 10 {
+            let _ = tell.send(json!({ "event": "heard" }));
+            let _ = socket.close(None).await;
+            return;
+        }
+    }
+    let _ = tell.send(json!({ "event": "gone" }));
+}
+
+/// A second of 500 Hz in pieces that fit no frame, faster than time goes, and a mark behind it.
+async fn talk(socket: &mut Socket, stream: &Value) {
+    let tone: Vec<i16> = (0..8_000)
+        .map(|at| (8_000.0 * (f64::from(at) * 500.0 * std::f64::consts::TAU / 8_000.0).sin()) as i16)
+        .collect();
+    let mut pcmu = vec![0; tone.len()];
+    Law::Mu.encode(&tone, &mut pcmu);
+    for piece in pcmu.chunks(1_111) {
+        let media =
+            json!({ "event": "media", "streamSid": stream, "media": { "payload": BASE64.encode(piece) } });
+        socket.send(Message::text(media.to_string())).await.expect("the switch reads");
+    }
+    let mark = json!({ "event": "mark", "streamSid": stream, "mark": { "name": "said" } });
+    socket.send(Message::text(mark.to_string())).await.expect("the switch reads");
+}
+
+fn is_loud(event: &Value) -> bool {
+    let payload = BASE64.decode(event["media"]["payload"].as_str().expect("audio")).expect("base64");
+    assert_eq!(payload.len(), 160, "20 ms");
+    let mut samples = [0; 160];
+    Law::Mu.decode(&payload, &mut samples);
+    samples.iter().any(|sample| sample.unsigned_abs() > 1_000)
+}
+
+/// A switch whose agent is this bot.
+fn engaged(manner: Manner) -> (Switch, Callees, BotServer) {
+    let place = Place::claim();
+    let (callees, bot) = (Callees::at(&place), BotServer::start(&place, manner));
+    let stream = format!(
+        "[agent.stream]\nurl = \"ws://{}/bot\"\ndialect = \"twilio\"\nparameters = {{ plan = \"gold\" }}",
+        bot.address
+    );
+    let switch = Setup::new().agent("amd = {}").agent(&stream).at(place).start();
+    (switch, callees, bot)
+}
+
+#[test]
+fn a_bot_is_heard_hears_the_callee_and_hangs_up() {
+    let (switch, _callees, bot) = engaged(Manner::Talks);
+    let call = switch.call_with(json!({
+        "to_number": number(Persona::Person), "prompt": "Sell {name} a boat.", "dynamic_vars": { "name": "Ann" }
+    }));
+    let start = bot.next();
+    let told = &start["start"];
+    assert_eq!(told["callSid"], json!(call));
+    assert_eq!(
+        told["customParameters"],
+        json!({ "plan": "gold", "prompt": "Sell Ann a boat.", "name": "Ann" })
+    );
+    assert_eq!(
+        told["mediaFormat"],
+        json!({ "encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1 })
+    );
+    assert_eq!(bot.next()["mark"]["name"], "said");
+    assert_eq!(bot.next()["event"], "heard");
+    let end = switch.call_until_ended(&call);
+    assert_eq!(end["ended_reason"], "completed", "{end}");
+    let recording = Recording::parse(&switch.get(&format!("/v1/calls/{call}/recording")).bytes);
+    let spoken = spoken_ms(&recording.agent);
+    assert!((980..=1_040).contains(&spoken), "{spoken} ms of a second");
+    let crossings = recording.agent.windows(2).filter(|pair| (pair[0] < 0) != (pair[1] < 0)).count();
+    assert!((980..=1_020).contains(&crossings), "{crossings} crossings of 500 Hz");
+    assert!(spoken_ms(&recording.callee) > 200);
+}
+
+#[test]
+fn without_its_bot_a_call_ends_and_says_why() {
+    let (switch, _callees, bot) = engaged(Manner::Leaves(4000));
+    let call = switch.call_with(json!({ "to_number": number(Persona::Person) }));
+    assert_eq!(bot.next()["event"], "start");
+    let end = switch.call_until_ended(&call);
+    assert_eq!(end["ended_reason"], "agent_failed", "{end}");
+}

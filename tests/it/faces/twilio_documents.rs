@@ -1,0 +1,173 @@
+//! What a call does is fetched as TwiML once somebody answered, from whoever asked for it; and Twilio's own library, as a client.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::Mac;
+use serde_json::{Value, json};
+use trunkline::simulator::Persona;
+use url::form_urlencoded::{Serializer, parse};
+
+use super::{ACCOUNT, House, OURS, TWILIO};
+use crate::callees::number;
+use crate::switch::{Delivery, Manner, Receiver, Reply, eventually};
+
+const FORM: &str = "application/x-www-form-urlencoded";
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+fn post(house: &House, path: &str, fields: &[(&str, &str)]) -> Reply {
+    let form = Serializer::new(String::new()).extend_pairs(fields).finish();
+    house.send(path, TWILIO, &form, &[("content-type", FORM)])
+}
+
+/// A call whose document is at this URL; its path.
+fn place(house: &House, persona: Persona, url: &str) -> String {
+    let calls = format!("/2010-04-01/Accounts/{ACCOUNT}/Calls.json");
+    let reply = post(house, &calls, &[("To", &number(persona)), ("From", OURS), ("Url", url)]);
+    assert_eq!(reply.status, 201, "{reply:?}");
+    format!("/2010-04-01/Accounts/{ACCOUNT}/Calls/{}.json", reply.json["sid"].as_str().expect("a SID"))
+}
+
+fn ended(house: &House, path: &str) -> Value {
+    house.until(path, TWILIO, "end_time")
+}
+
+fn field(delivery: &Delivery, name: &str) -> String {
+    let found = parse(&delivery.bytes).find(|(known, _)| known == name);
+    found.map(|(_, value)| value.into_owned()).unwrap_or_default()
+}
+
+/// As Twilio's `RequestValidator` computes it.
+fn signature(url: &str, delivery: &Delivery) -> String {
+    let mut fields: Vec<_> = parse(&delivery.bytes).collect();
+    fields.sort();
+    let mut mac = hmac::Hmac::<sha1::Sha1>::new_from_slice(TOKEN.as_bytes()).expect("any length");
+    mac.update(url.as_bytes());
+    for (name, value) in fields {
+        mac.update(name.as_bytes());
+        mac.update(value.as_bytes());
+    }
+    STANDARD.encode(mac.finalize().into_bytes())
+}
+
+#[test]
+fn the_document_is_fetched_once_somebody_answered_and_done() {
+    let (house, bot) = (House::start(), Receiver::start());
+    bot.set(Manner::Say(200, "<Response><Say>Hello.</Say><Pause/><Hangup/></Response>"));
+    let busy = ended(&house, &place(&house, Persona::Busy, &bot.url()));
+    assert_eq!(
+        (&busy["status"], bot.deliveries().len()),
+        (&json!("busy"), 0),
+        "nobody answered: nobody is asked"
+    );
+    let path = place(&house, Persona::Person, &bot.url());
+    let end = ended(&house, &path);
+    assert_eq!(end["status"], "completed", "{end}");
+    let asked = bot.deliveries();
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    for (name, value) in [
+        ("CallSid", end["sid"].as_str().expect("a SID")),
+        ("AccountSid", ACCOUNT),
+        ("From", OURS),
+        ("To", &number(Persona::Person)),
+        ("CallStatus", "in-progress"),
+        ("Direction", "outbound-api"),
+        ("ApiVersion", "2010-04-01"),
+    ] {
+        assert_eq!(field(&asked[0], name), value, "{name}");
+    }
+    assert_eq!(asked[0].headers["content-type"], FORM);
+    assert_eq!(asked[0].headers["x-twilio-signature"], signature(&bot.url(), &asked[0]));
+}
+
+#[test]
+fn a_document_with_every_verb_of_ours_is_done_to_its_end() {
+    let (house, bot) = (House::start(), Receiver::start());
+    // Nobody presses a key: what follows the gathering is done.
+    bot.set(Manner::Say(
+        200,
+        "<Response><Gather numDigits=\"1\" timeout=\"1\"><Say>Press one.</Say></Gather><Play digits=\"12\"/><Say>Bye.</Say></Response>",
+    ));
+    let end = ended(&house, &place(&house, Persona::Silent, &bot.url()));
+    assert_eq!(end["status"], "completed", "{end}");
+    assert_eq!(bot.deliveries().len(), 1, "no digits, no question");
+}
+
+#[test]
+fn a_live_call_is_sent_to_another_document() {
+    let (house, bot, other) = (House::start(), Receiver::start(), Receiver::start());
+    bot.set(Manner::Say(200, "<Response><Pause length=\"500\"/></Response>"));
+    other.set(Manner::Say(200, "<Response><Hangup/></Response>"));
+    let path = place(&house, Persona::Silent, &bot.url());
+    let refused = post(&house, &path, &[("Url", "ftp://a")]);
+    assert_eq!((refused.status, &refused.json["code"]), (400, &json!(20001)), "{refused:?}");
+    bot.await_deliveries(1);
+    let reply = eventually("the call talks", || {
+        Some(post(&house, &path, &[("Url", &other.url())])).filter(|reply| reply.status == 200)
+    });
+    assert_eq!(reply.json["status"], "in-progress", "{reply:?}");
+    let end = ended(&house, &path);
+    assert_eq!((&end["status"], other.deliveries().len()), (&json!("completed"), 1), "{end}");
+}
+
+/// A stream is none of ours yet, and half a document is none: the call says that it failed, and why.
+#[test]
+fn what_cannot_be_done_fails_the_call_and_says_why() {
+    let (house, bot) = (House::start(), Receiver::start());
+    for (manner, why) in [
+        (
+            Manner::Say(200, "<Response><Connect><Stream url=\"wss://a.example\"/></Connect></Response>"),
+            "media stream",
+        ),
+        (Manner::Say(200, "<Response><Record/></Response>"), "<Record>"),
+        (Manner::Say(200, "never mind"), "TwiML"),
+        (Manner::Answer(500), "HTTP 500"),
+    ] {
+        bot.set(manner);
+        let path = place(&house, Persona::Person, &bot.url());
+        let end = ended(&house, &path);
+        assert_eq!(end["status"], "failed", "{end}");
+        let sid = end["sid"].as_str().expect("a SID");
+        // The number's agent is that of a key whose face shows the switch's own record.
+        let own = house.get(&format!("/v1/calls/{sid}"), super::VOICEFLOW).json;
+        assert!(own["detail"].as_str().is_some_and(|detail| detail.contains(why)), "{why}: {own}");
+    }
+}
+
+/// Installs the library once, at the version that `requirements.txt` pins.
+fn library() -> PathBuf {
+    let clients = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
+    let wanted = std::fs::read_to_string(clients.join("requirements.txt")).expect("a file of the repository");
+    let version = wanted.trim().strip_prefix("twilio==").expect("one library, pinned");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/clients");
+    let (packages, ready) = (folder.join("python"), folder.join(format!("ready-{version}")));
+    if !ready.exists() {
+        let mut pip = Command::new("python3");
+        pip.args(["-m", "pip", "install", "-q", "--disable-pip-version-check", "--upgrade", "--target"]);
+        let done = pip.arg(&packages).arg("-r").arg(clients.join("requirements.txt")).status();
+        assert!(done.expect("python3 is installed").success(), "pip installs {wanted}");
+        std::fs::write(ready, "").expect("written");
+    }
+    packages
+}
+
+#[test]
+fn twilios_own_library_places_watches_and_ends_calls() {
+    let house = House::start();
+    let base = format!("http://{}", house.switch.place.http());
+    let mut python = Command::new("python3");
+    python.env("PYTHONPATH", library()).env("NO_PROXY", "*");
+    python.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/twilio_client.py"));
+    let (rings, answers) = (number(Persona::NoAnswer), number(Persona::Person));
+    let output = python.args([&base, ACCOUNT, TOKEN, OURS, &rings, &answers]).output().expect("python3 runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let created = told["created"].as_array().expect("a list");
+    assert!(created[0].as_str().is_some_and(|sid| sid.starts_with("CA") && sid.len() == 34), "{told}");
+    assert_eq!(created[1..], [json!("queued"), json!("outbound-api"), json!(rings), json!(OURS)]);
+    assert_eq!((&told["ended"], &told["canceled"]), (&json!([true]), &json!("canceled")));
+    assert_eq!(told["completed"], json!(["completed", "human", true, true]));
+    assert_eq!((&told["refused"], &told["missing"]), (&json!([400, 21210]), &json!([404, 20404])));
+}
