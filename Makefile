@@ -1,11 +1,12 @@
 # What a developer types. Everything here also works by hand; CI runs `make test`.
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
-PACKAGES := sip-tester postgresql prometheus flite kamailio kamailio-tls-modules baresip-core cmake python3-venv
+PACKAGES := sip-tester postgresql prometheus flite kamailio kamailio-tls-modules baresip-core cmake chromium python3-venv
 # Where Node.js is there already, it may be another distribution's, which brings npm and conflicts with Debian's.
 PACKAGES += $(if $(shell command -v npm),,nodejs npm)
 VERIFIERS := target/verifiers
 PEERS := target/peers
+BROWSERS := target/browsers
 
 .PHONY: demo test deps packages check unit bench dist
 
@@ -16,9 +17,9 @@ demo:
 # Everything that must hold before a commit lands: installs what it needs, checks, builds, tests.
 test: deps check unit
 
-# sipp, a PostgreSQL server, promtool, a speech synthesiser, and kamailio and baresip as other people's SIP stacks, from the
-# distribution's packages; cmake builds libopus for the feature `opus`.
-deps: packages $(VERIFIERS)/ready $(PEERS)/ready
+# sipp, a PostgreSQL server, promtool, a speech synthesiser, kamailio and baresip as other people's SIP stacks, and Chromium as a
+# person's browser, from the distribution's packages; cmake builds libopus for the feature `opus`.
+deps: packages $(VERIFIERS)/ready $(PEERS)/ready $(BROWSERS)/ready
 
 packages:
 	@missing=""; for package in $(PACKAGES); do dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
@@ -41,6 +42,13 @@ $(PEERS)/ready: tests/it/streams/package-lock.json tests/it/streams/requirements
 	cd $(PEERS) && npm ci --no-audit --no-fund --ignore-scripts
 	python3 -m venv $(PEERS)/python
 	$(PEERS)/python/bin/pip install --quiet --requirement tests/it/streams/requirements.txt
+	touch $@
+
+# aiortc, a WebRTC stack of other people's, and what drives Chromium, in the versions that tests/it/browser names.
+$(BROWSERS)/ready: tests/it/browser/requirements.txt | packages
+	rm -rf $(BROWSERS) && mkdir -p $(BROWSERS)
+	python3 -m venv $(BROWSERS)/python
+	$(BROWSERS)/python/bin/pip install --quiet --requirement tests/it/browser/requirements.txt
 	touch $@
 
 check:

@@ -1,7 +1,12 @@
-//! Who talks to the callee: the script agent, programs of steps, and bots at the other end of a media stream; models and people
-//! join here.
+//! Who talks to the callee: the script agent, programs of steps, bots at the other end of a media stream, and people in a
+//! browser; models join here.
 
+#[cfg(feature = "browser")]
+pub mod browser;
+pub mod desk;
 mod errand;
+#[cfg(feature = "browser")]
+pub mod floor;
 mod program;
 mod script;
 pub mod stream;

@@ -20,6 +20,8 @@ mod objects;
 mod observe;
 pub mod openapi;
 mod originate;
+#[cfg(feature = "browser")]
+pub mod people;
 mod place;
 mod promises;
 mod recording;

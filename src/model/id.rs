@@ -84,6 +84,8 @@ small_ids! {
     ApplicationId,
     /// A receiver of events.
     WebhookEndpointId,
+    /// A person who takes calls in a browser.
+    PersonId,
 }
 
 impl ApplicationId {

@@ -47,7 +47,9 @@ pub use campaign::{
 };
 pub use event::{CallEvent, CallFact};
 pub use face::{EventKind, EventSet, Face};
-pub use id::{AgentId, ApplicationId, CallId, KeyId, NumberId, TenantId, TrunkId, WebhookEndpointId};
+pub use id::{
+    AgentId, ApplicationId, CallId, KeyId, NumberId, PersonId, TenantId, TrunkId, WebhookEndpointId,
+};
 pub use money::{Currency, InvalidAmount, Micros};
 pub use numbering::{CostClass, Country};
 pub use object::{Agent, Detection, Key, KeyScope, Number, TrunkChoice};

@@ -3,6 +3,8 @@
 mod batch;
 mod billing;
 mod bots;
+#[cfg(feature = "browser")]
+mod browser;
 mod callees;
 mod calls_outbound;
 mod calls_read;

@@ -1,0 +1,91 @@
+// Ties together what the person does, what the switch tells, and the audio.
+
+import { Audio, Bell } from "./audio.js";
+import * as view from "./view.js";
+import * as wire from "./wire.js";
+
+const bell = new Bell();
+let audio = null;
+let stopListening = () => {};
+let now = { state: "offline", audio: false };
+let isMuted = false;
+
+view.bind({
+  "sign-in": ({ token }) => attempt(async () => {
+    bell.wake();
+    await wire.signIn(token.trim());
+    begin();
+  }),
+  "sign-out": () => attempt(async () => {
+    await audio?.stop();
+    await wire.signOut().finally(end);
+  }),
+  available: () => attempt(() => wire.available(!["available", "ringing", "talking"].includes(now.state))),
+  accept: () => attempt(() => wire.act(now.call, "accept")),
+  decline: () => attempt(() => wire.act(now.call, "decline")),
+  "hang-up": () => attempt(() => wire.act(now.call, "hangup")),
+  "transfer-form": ({ to }) => attempt(() => wire.transfer(now.call, to.trim())),
+  mute: () => mute(!isMuted),
+});
+view.keys((key) => audio?.press(key));
+addEventListener("pointerdown", () => bell.wake(), { passive: true });
+addEventListener("pagehide", () => audio?.stop());
+// A page that was put aside comes back without its audio.
+addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); });
+if (wire.session.get()) begin(); else view.signedOut();
+
+/** Does something that the switch may refuse. */
+async function attempt(what) {
+  view.notice(null);
+  try {
+    await what();
+  } catch (error) {
+    if (error instanceof wire.Refusal && error.error === "no_session") end();
+    view.notice(error instanceof wire.Refusal ? error.message : "The switch cannot be reached.");
+  }
+}
+
+function begin() {
+  const { name, ice_servers } = wire.session.get();
+  view.signedIn(name);
+  view.link(false);
+  stopListening = wire.listen({ told, linked: view.link, over: end });
+  audio = new Audio(document.getElementById("voice"), ice_servers, view.audio);
+  audio.start();
+}
+
+function end() {
+  wire.session.clear();
+  stopListening();
+  audio?.stop();
+  audio = null;
+  bell.quiet();
+  view.signedOut();
+}
+
+function told(event) {
+  switch (event.type) {
+    case "state": return changed(event);
+    case "over": return view.over(event.why);
+    case "signed_out":
+      end();
+      return view.notice("You were signed out: the session was opened elsewhere, or is over.");
+  }
+}
+
+function changed(next) {
+  const before = now;
+  now = next;
+  view.state(next);
+  if (before.audio && !next.audio) audio?.lost();
+  if (next.state === "ringing") bell.ring(); else bell.quiet();
+  // A call that did not ring is on all of a sudden.
+  if (next.state === "talking" && before.state === "available") bell.beep();
+  if (next.state !== "talking" || before.state !== "talking") mute(false);
+}
+
+function mute(value) {
+  isMuted = value;
+  audio?.mute(value);
+  view.muted(value);
+}

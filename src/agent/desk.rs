@@ -1,0 +1,415 @@
+//! Who is free: one tenant's people, the calls that wait for one of them, and who is rung next.
+//!
+//! Sans-IO: it takes `now` and gives events. Knows nothing of browsers, SIP, audio or HTTP. Whoever has been idle longest
+//! is rung first, and the call that has waited longest is served first. Two promises, kept by a property test: nobody ever has
+//! two calls, and every call that was wanted comes to exactly one end: assigned, abandoned or withdrawn.
+
+mod person;
+#[cfg(test)]
+mod tests;
+mod waiting;
+pub mod wire;
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use crate::model::{CallId, PersonId};
+
+use person::Present;
+pub use person::{Person, Quit, State};
+use waiting::Waiting;
+pub use waiting::{Manner, Wanted};
+
+/// How long things take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Config {
+    /// How long one person is rung before the next one is.
+    pub ring: Duration,
+    /// What a person has to write down what was said, after each call. Zero: nothing.
+    pub wrap_up: Duration,
+    /// How long a call may wait at most, also while people let it ring.
+    pub wait_max: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            ring: Duration::from_secs(15),
+            wrap_up: Duration::from_secs(10),
+            wait_max: Duration::from_secs(60),
+        }
+    }
+}
+
+/// How long an answered callee may hear nobody before it must be told who called (47 CFR 64.1200(a)(7), Ofcom's policy on
+/// persistent misuse).
+pub const PATIENCE: Duration = Duration::from_secs(2);
+/// People of one tenant who are present at once; more are refused.
+pub const PEOPLE_MAX: usize = 1_000;
+/// Calls of one tenant that wait at once; more are abandoned at once.
+pub const WAITING_MAX: usize = 1_000;
+
+/// What a person does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Act {
+    /// Takes calls from now on; ends a wrap-up early.
+    Available,
+    /// Takes no more calls. A call that is on stays.
+    Offline,
+    /// Takes the call that rings.
+    Accept(CallId),
+    /// Does not take the call that rings: the next one is asked.
+    Decline(CallId),
+    /// Ends the call that is on.
+    HangUp(CallId),
+    /// Is no longer there: the page or its audio is gone.
+    Leave,
+}
+
+/// What the desk decided.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// This person's place changed; [`Desk::state`] says to what.
+    Changed(PersonId),
+    /// Rings at this person.
+    Ring {
+        /// Who.
+        person: PersonId,
+        /// Which call.
+        call: CallId,
+    },
+    /// Rings there no longer, and the person did not take it.
+    Unring {
+        /// Who.
+        person: PersonId,
+        /// Which call.
+        call: CallId,
+        /// Why.
+        why: Quit,
+    },
+    /// They talk. The call's end as far as waiting is concerned.
+    Assigned {
+        /// Who.
+        person: PersonId,
+        /// Which call.
+        call: CallId,
+    },
+    /// Nobody was free in time: play who called, and count it.
+    Abandoned(CallId),
+    /// Its caller no longer wants it.
+    Withdrawn(CallId),
+    /// The person has no part in the call any more: it hung up, or is gone.
+    Released {
+        /// Who.
+        person: PersonId,
+        /// Which call.
+        call: CallId,
+        /// Why.
+        why: Quit,
+    },
+}
+
+/// One tenant's desk.
+pub struct Desk {
+    config: Config,
+    people: HashMap<PersonId, Present>,
+    /// Who is available, longest idle first.
+    idle: BTreeSet<(Instant, PersonId)>,
+    /// Calls nobody talks to yet.
+    waiting: HashMap<CallId, Waiting>,
+    /// Those of them that ring nowhere, longest waiting first. The number tells apart what came at the same instant.
+    queue: BTreeSet<(Instant, u64, CallId)>,
+    wanted: u64,
+    /// Whose call is whose, while they talk.
+    talking: HashMap<CallId, PersonId>,
+    timers: BTreeSet<(Instant, Timer)>,
+    events: VecDeque<Event>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Timer {
+    /// A call's patience, and later all its time, is over. Comes first: what is over need not ring once more.
+    Call(CallId),
+    /// A ring or a wrap-up is over.
+    Person(PersonId),
+}
+
+/// Why a person could not come in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{PEOPLE_MAX} people are signed in already")]
+pub struct Full;
+
+impl Desk {
+    /// Nobody is there, and nothing waits.
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            people: HashMap::new(),
+            idle: BTreeSet::new(),
+            waiting: HashMap::new(),
+            queue: BTreeSet::new(),
+            wanted: 0,
+            talking: HashMap::new(),
+            timers: BTreeSet::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Somebody comes in, offline at first. Who is here already stays as it is.
+    ///
+    /// # Errors
+    /// There are [`PEOPLE_MAX`].
+    pub fn arrive(&mut self, now: Instant, person: PersonId, queues: Vec<String>) -> Result<(), Full> {
+        if self.people.len() >= PEOPLE_MAX && !self.people.contains_key(&person) {
+            return Err(Full);
+        }
+        self.people.entry(person).or_insert_with(|| {
+            self.events.push_back(Event::Changed(person));
+            Present { state: State::Offline, since: now, queues, leaves_after: false }
+        });
+        Ok(())
+    }
+
+    /// A person does something. What does not fit its state is without effect: the page lags behind what happens.
+    pub fn handle_act(&mut self, now: Instant, person: PersonId, act: Act) {
+        let Some(present) = self.people.get_mut(&person) else { return };
+        match (act, present.state) {
+            (Act::Available, State::Offline | State::WrapUp { .. }) => {
+                self.set(now, person, State::Available)
+            }
+            (Act::Available, State::Talking { .. }) => present.leaves_after = false,
+            (Act::Offline, State::Available | State::WrapUp { .. }) => self.set(now, person, State::Offline),
+            (Act::Offline, State::Talking { .. }) => present.leaves_after = true,
+            (Act::Offline, State::Ringing { call, .. }) => {
+                self.unring(now, person, call, Quit::Declined, State::Offline);
+            }
+            (Act::Accept(call), State::Ringing { call: rung, .. }) if call == rung => {
+                self.talk(now, person, call);
+            }
+            (Act::Decline(call), State::Ringing { call: rung, .. }) if call == rung => {
+                self.unring(now, person, call, Quit::Declined, State::Available);
+            }
+            (Act::HangUp(call), State::Talking { call: on, .. }) if call == on => {
+                self.release(now, person, call, Quit::HungUp);
+            }
+            (Act::Leave, state) => self.leave(now, person, state),
+            (
+                Act::Available | Act::Offline | Act::Accept(_) | Act::Decline(_) | Act::HangUp(_),
+                State::Offline
+                | State::Available
+                | State::Ringing { .. }
+                | State::Talking { .. }
+                | State::WrapUp { .. },
+            ) => {}
+        }
+        self.serve(now);
+    }
+
+    /// A call wants somebody. One that is known already is not wanted twice.
+    pub fn want(&mut self, now: Instant, call: CallId, wanted: Wanted) {
+        if self.waiting.contains_key(&call) || self.talking.contains_key(&call) {
+            return;
+        }
+        if self.waiting.len() >= WAITING_MAX {
+            self.events.push_back(Event::Abandoned(call));
+            return;
+        }
+        self.wanted += 1;
+        let waiting = Waiting::new(now, self.wanted, self.config.wait_max, wanted);
+        self.timers.insert((waiting.deadline(), Timer::Call(call)));
+        self.queue.insert((now, waiting.number, call));
+        self.waiting.insert(call, waiting);
+        self.serve(now);
+    }
+
+    /// A call is over, or wants nobody any more.
+    pub fn end(&mut self, now: Instant, call: CallId) {
+        if let Some(person) = self.talking.get(&call).copied() {
+            self.release(now, person, call, Quit::Ended);
+        } else if let Some(rings) = self.forget(call) {
+            self.events.push_back(Event::Withdrawn(call));
+            if let Some(person) = rings {
+                self.quiet(now, person, call, Quit::Ended, State::Available);
+            }
+        }
+        self.serve(now);
+    }
+
+    /// Time has passed.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some((_, timer)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
+            self.timers.pop_first();
+            match timer {
+                Timer::Person(person) => self.person_timed_out(now, person),
+                Timer::Call(call) => self.call_timed_out(now, call),
+            }
+        }
+        self.serve(now);
+    }
+
+    /// What was decided; drain to `None`.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When [`Desk::handle_timeout`] is due.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// Where a person stands, and since when. `None`: not here.
+    pub fn state(&self, person: PersonId) -> Option<(State, Instant)> {
+        self.people.get(&person).map(|present| (present.state, present.since))
+    }
+
+    /// How many people would take a call of this queue now.
+    pub fn free(&self, queue: Option<&str>) -> usize {
+        self.idle.iter().filter(|(_, person)| self.people[person].serves(queue)).count()
+    }
+
+    /// How many calls nobody talks to yet.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Is nobody here, and nothing waits?
+    pub fn is_empty(&self) -> bool {
+        self.people.is_empty() && self.waiting.is_empty()
+    }
+
+    /// Gives waiting calls to idle people, as far as they go together.
+    fn serve(&mut self, now: Instant) {
+        if self.idle.is_empty() {
+            return;
+        }
+        let mut calls = self.queue.iter().map(|(_, _, call)| *call).collect::<VecDeque<_>>();
+        while let Some(call) = calls.pop_front().filter(|_| !self.idle.is_empty()) {
+            let waiting = &self.waiting[&call];
+            let takes = |(_, person): &&(Instant, PersonId)| {
+                self.people[person].serves(waiting.wanted.queue.as_deref()) && !waiting.tried.contains(person)
+            };
+            let Some((_, person)) = self.idle.iter().find(takes).copied() else { continue };
+            match waiting.wanted.manner {
+                Manner::AtOnce => self.talk(now, person, call),
+                Manner::Ring => self.ring(now, person, call),
+            }
+        }
+    }
+
+    fn ring(&mut self, now: Instant, person: PersonId, call: CallId) {
+        let until = now + self.config.ring;
+        let waiting = self.waiting.get_mut(&call).expect("only what waits is rung for");
+        waiting.rings = Some(person);
+        self.queue.remove(&(waiting.since, waiting.number, call));
+        self.set(now, person, State::Ringing { call, until });
+        self.events.push_back(Event::Ring { person, call });
+    }
+
+    fn talk(&mut self, now: Instant, person: PersonId, call: CallId) {
+        self.forget(call);
+        self.talking.insert(call, person);
+        self.set(now, person, State::Talking { call });
+        self.events.push_back(Event::Assigned { person, call });
+    }
+
+    /// The call goes on to somebody else, or has waited enough.
+    fn unring(&mut self, now: Instant, person: PersonId, call: CallId, why: Quit, then: State) {
+        self.quiet(now, person, call, why, then);
+        let waiting = self.waiting.get_mut(&call).expect("what rings waits");
+        waiting.rings = None;
+        waiting.tried.insert(person);
+        self.queue.insert((waiting.since, waiting.number, call));
+        self.serve(now);
+        if self.waiting.get(&call).is_some_and(|waiting| waiting.rings.is_none() && waiting.is_impatient(now))
+        {
+            self.abandon(call);
+        }
+    }
+
+    fn quiet(&mut self, now: Instant, person: PersonId, call: CallId, why: Quit, then: State) {
+        self.set(now, person, then);
+        self.events.push_back(Event::Unring { person, call, why });
+    }
+
+    fn release(&mut self, now: Instant, person: PersonId, call: CallId, why: Quit) {
+        self.talking.remove(&call);
+        self.events.push_back(Event::Released { person, call, why });
+        let wrap_up = self.config.wrap_up;
+        let present = self.people.get_mut(&person).expect("who talks is here");
+        let leaves = std::mem::take(&mut present.leaves_after);
+        let then = match leaves {
+            true => State::Offline,
+            false if wrap_up.is_zero() => State::Available,
+            false => State::WrapUp { until: now + wrap_up },
+        };
+        self.set(now, person, then);
+    }
+
+    fn leave(&mut self, now: Instant, person: PersonId, state: State) {
+        match state {
+            State::Ringing { call, .. } => self.unring(now, person, call, Quit::Gone, State::Offline),
+            State::Talking { call } => self.release(now, person, call, Quit::Gone),
+            State::Offline | State::Available | State::WrapUp { .. } => {}
+        }
+        self.set(now, person, State::Offline);
+        self.people.remove(&person);
+    }
+
+    fn person_timed_out(&mut self, now: Instant, person: PersonId) {
+        match self.people.get(&person).map(|present| present.state) {
+            // Who lets it ring is not there: the next call would wait in vain too.
+            Some(State::Ringing { call, .. }) => self.unring(now, person, call, Quit::Missed, State::Offline),
+            Some(State::WrapUp { .. }) => self.set(now, person, State::Available),
+            Some(State::Offline | State::Available | State::Talking { .. }) | None => {}
+        }
+    }
+
+    fn call_timed_out(&mut self, now: Instant, call: CallId) {
+        let Some(waiting) = self.waiting.get_mut(&call) else { return };
+        if waiting.is_over(now) || waiting.rings.is_none() {
+            return self.abandon_ringing(now, call);
+        }
+        // Somebody is being rung: it may go on as long as any call may wait.
+        let over = waiting.over;
+        self.timers.insert((over, Timer::Call(call)));
+    }
+
+    fn abandon_ringing(&mut self, now: Instant, call: CallId) {
+        let rings = self.waiting.get(&call).and_then(|waiting| waiting.rings);
+        self.abandon(call);
+        if let Some(person) = rings {
+            self.quiet(now, person, call, Quit::Missed, State::Available);
+        }
+    }
+
+    fn abandon(&mut self, call: CallId) {
+        self.forget(call);
+        self.events.push_back(Event::Abandoned(call));
+    }
+
+    /// Waits no more. Gives who is being rung for it, if it waited.
+    fn forget(&mut self, call: CallId) -> Option<Option<PersonId>> {
+        let waiting = self.waiting.remove(&call)?;
+        self.queue.remove(&(waiting.since, waiting.number, call));
+        self.timers.remove(&(waiting.patient_until, Timer::Call(call)));
+        self.timers.remove(&(waiting.over, Timer::Call(call)));
+        Some(waiting.rings)
+    }
+
+    /// The only place where a state changes, so that the idle and the timers agree with it.
+    fn set(&mut self, now: Instant, person: PersonId, state: State) {
+        let present = self.people.get_mut(&person).expect("states are those of people who are here");
+        self.idle.remove(&(present.since, person));
+        if let Some(until) = present.state.until() {
+            self.timers.remove(&(until, Timer::Person(person)));
+        }
+        (present.state, present.since) = (state, now);
+        if state == State::Available {
+            self.idle.insert((now, person));
+        }
+        if let Some(until) = state.until() {
+            self.timers.insert((until, Timer::Person(person)));
+        }
+        self.events.push_back(Event::Changed(person));
+    }
+}

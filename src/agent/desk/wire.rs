@@ -1,0 +1,183 @@
+//! What the console page and the switch say to each other, in JSON. The page speaks by requests, the switch by server-sent
+//! events whose data is one [`Told`] each.
+//!
+//! | request | body | answer |
+//! |---|---|---|
+//! | `POST /v1/people/session` | [`SignIn`] | 201 [`Session`]: its `session` is the bearer of everything below |
+//! | `DELETE /v1/people/session` | | 204: signed out |
+//! | `GET /v1/people/events` | | `text/event-stream`; the first event is [`Told::State`]; a second stream ends the first |
+//! | `POST /v1/people/whip` | an SDP offer | 201, an SDP answer and `Location` (RFC 9725); `DELETE` there ends the audio |
+//! | `POST /v1/people/availability` | [`Availability`] | 204, or 409 without audio |
+//! | `POST /v1/people/calls/{call}/accept`, `decline`, `hangup` | | 204; without effect if the call is elsewhere by now |
+//! | `POST /v1/people/calls/{call}/transfer` | [`Transfer`] | 204: asked for; the call's end is told by an event |
+//!
+//! Digits go as telephone events in the audio (RFC 4733), muting stays in the page. Instants are told as milliseconds from
+//! now, because the page's clock is not ours. Errors are [`Wrong`].
+
+use serde::{Deserialize, Serialize};
+
+/// The page shows what its user holds.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignIn {
+    /// The person's own token.
+    pub token: String,
+}
+
+/// Signed in.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct Session {
+    /// The bearer token of this session.
+    pub session: String,
+    /// Who this is.
+    pub name: String,
+    /// For the page's `RTCPeerConnection`.
+    pub ice_servers: Vec<IceServer>,
+}
+
+/// As `RTCIceServer` in the browser. No `Debug`: it may hold a credential.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IceServer {
+    /// `stun:` and `turn:` URLs.
+    pub urls: Vec<String>,
+    /// For TURN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// For TURN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
+/// Takes calls, or does not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Availability {
+    /// From now on.
+    pub available: bool,
+}
+
+/// Where the call is to go.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Transfer {
+    /// A telephone number or a SIP URI.
+    pub to: String,
+}
+
+/// What the page is told.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Told {
+    /// Where the person stands.
+    State {
+        /// The state.
+        state: StateName,
+        /// For so long already.
+        since_ms: u64,
+        /// Ends by itself in so long: a ring, a wrap-up.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ends_ms: Option<u64>,
+        /// The call that rings or is on.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        call: Option<String>,
+        /// What is known about it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        about: Option<About>,
+        /// Is there audio?
+        audio: bool,
+    },
+    /// The call is over for this person.
+    Over {
+        /// Which.
+        call: String,
+        /// Why.
+        why: Why,
+    },
+    /// The session ended: it was opened elsewhere, or the person may not sign in any more.
+    SignedOut,
+}
+
+/// A person's state, without what belongs to it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StateName {
+    /// Takes no calls.
+    Offline,
+    /// Waits for one.
+    Available,
+    /// One rings.
+    Ringing,
+    /// One is on.
+    Talking,
+    /// Writes down what was said.
+    WrapUp,
+}
+
+/// Why a call is over for a person.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// The person declined it.
+    Declined,
+    /// The person let it ring.
+    Missed,
+    /// The person's audio was lost.
+    AudioLost,
+    /// The person hung up.
+    HungUp,
+    /// The other side, or the switch, ended it.
+    Ended,
+}
+
+/// What the page shows about a call.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct About {
+    /// The callee's number, as far as this person may see it.
+    pub number: String,
+    /// The callee's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The campaign.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub campaign: Option<String>,
+}
+
+/// An error.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Wrong {
+    /// For programs.
+    pub error: &'static str,
+    /// For people.
+    pub message: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_state_without_a_call_says_nothing_about_one() {
+        let told = Told::State {
+            state: StateName::WrapUp,
+            since_ms: 5,
+            ends_ms: Some(9_995),
+            call: None,
+            about: None,
+            audio: true,
+        };
+        assert_eq!(
+            serde_json::to_value(told).expect("JSON"),
+            json!({ "type": "state", "state": "wrap_up", "since_ms": 5, "ends_ms": 9_995, "audio": true })
+        );
+    }
+
+    #[test]
+    fn unknown_fields_are_refused() {
+        assert!(serde_json::from_str::<Availability>(r#"{"available":true}"#).is_ok());
+        assert!(serde_json::from_str::<Availability>(r#"{"available":true,"x":1}"#).is_err());
+        assert!(serde_json::from_str::<SignIn>(r#"{}"#).is_err());
+    }
+}

@@ -1,0 +1,392 @@
+//! Who is on the floor. What the floor's task owns, without the task: every method takes `now` and waits for nothing.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+use trunkline_media::port::{self, Pace};
+
+use super::{Config, Entered, Fate, Figures, Refused, STREAM};
+use crate::agent::browser::{self, Leg};
+use crate::agent::desk::wire::{About, StateName, Told, Why};
+use crate::agent::desk::{Act, Desk, Event, Person, Quit, State, Wanted};
+use crate::model::{CallId, PersonId, TenantId};
+
+/// A session whose page does not listen for so long is over.
+const AWAY_MAX: Duration = Duration::from_secs(10 * 60);
+
+/// A session's token is kept as its hash.
+type SessionKey = [u8; 32];
+
+/// Everything on the floor.
+pub(super) struct Hall {
+    config: Config,
+    tell: Box<dyn Fn(CallId, Fate) -> bool + Send>,
+    desks: HashMap<TenantId, Desk>,
+    people: HashMap<PersonId, Present>,
+    sessions: HashMap<SessionKey, PersonId>,
+    calls: HashMap<CallId, Call>,
+    legs: u64,
+    figures: Figures,
+}
+
+/// Somebody who is signed in.
+struct Present {
+    person: Person,
+    session: SessionKey,
+    expires: Instant,
+    stream: Option<mpsc::Sender<Told>>,
+    /// When the page was last listening, if it is not.
+    away_since: Option<Instant>,
+    leg: Option<Audio>,
+}
+
+struct Audio {
+    number: u64,
+    leg: Leg,
+    connected: bool,
+}
+
+struct Call {
+    tenant: TenantId,
+    about: About,
+    /// Who talks.
+    with: Option<PersonId>,
+}
+
+impl Hall {
+    pub(super) fn new(config: Config, tell: Box<dyn Fn(CallId, Fate) -> bool + Send>) -> Self {
+        Self {
+            config,
+            tell,
+            desks: HashMap::new(),
+            people: HashMap::new(),
+            sessions: HashMap::new(),
+            calls: HashMap::new(),
+            legs: 0,
+            figures: Figures::default(),
+        }
+    }
+
+    pub(super) fn who(&self, session: &str) -> Option<PersonId> {
+        self.sessions.get(&key_of(session)).copied()
+    }
+
+    pub(super) fn figures(&self) -> Figures {
+        Figures { signed_in: self.people.len(), ..self.figures }
+    }
+
+    pub(super) fn free(&self, tenant: TenantId, queue: Option<&str>) -> usize {
+        self.desks.get(&tenant).map_or(0, |desk| desk.free(queue))
+    }
+
+    pub(super) fn enter(&mut self, now: Instant, person: Person) -> Result<Entered, Refused> {
+        if let Some(before) = self.people.get_mut(&person.id) {
+            if let Some(stream) = before.stream.take() {
+                let _ = stream.try_send(Told::SignedOut);
+            }
+            self.exit(now, person.id);
+        }
+        let desk = self.desks.entry(person.tenant).or_insert_with(|| Desk::new(self.config.desk));
+        desk.arrive(now, person.id, person.queues.clone()).map_err(|_| Refused::Full)?;
+        let session = hex::encode(rand::random::<[u8; 32]>());
+        let (key, name) = (key_of(&session), person.name.clone());
+        self.sessions.insert(key, person.id);
+        let present = Present {
+            session: key,
+            expires: now + self.config.session_max,
+            stream: None,
+            away_since: Some(now),
+            leg: None,
+            person,
+        };
+        self.people.insert(present.person.id, present);
+        Ok(Entered { session, name })
+    }
+
+    pub(super) fn exit(&mut self, now: Instant, person: PersonId) {
+        let Some(present) = self.people.get(&person) else { return };
+        let (session, tenant) = (present.session, present.person.tenant);
+        self.do_act(now, person, Act::Leave);
+        // What the leaving brought about is still told by the leaver's own name.
+        self.settle_desk(now, tenant);
+        self.people.remove(&person);
+        self.sessions.remove(&session);
+    }
+
+    pub(super) fn listen(&mut self, now: Instant, person: PersonId) -> mpsc::Receiver<Told> {
+        let (stream, told) = mpsc::channel(STREAM);
+        if let Some(present) = self.people.get_mut(&person) {
+            (present.stream, present.away_since) = (Some(stream), None);
+            self.show(now, person);
+        }
+        told
+    }
+
+    pub(super) fn act(&mut self, now: Instant, person: PersonId, act: Act) -> Result<(), Refused> {
+        let audio = self.people.get(&person).and_then(|present| present.leg.as_ref());
+        if act == Act::Available && !audio.is_some_and(|audio| audio.connected) {
+            return Err(Refused::NoAudio);
+        }
+        self.do_act(now, person, act);
+        Ok(())
+    }
+
+    pub(super) fn transfer(&mut self, person: PersonId, call: CallId, to: String) -> Result<(), Refused> {
+        let is_its = self.calls.get(&call).is_some_and(|known| known.with == Some(person));
+        if is_its && (self.tell)(call, Fate::Transfer(to)) { Ok(()) } else { Err(Refused::Call) }
+    }
+
+    pub(super) fn speak(&mut self, now: Instant, person: PersonId, leg: Leg) -> u64 {
+        self.legs += 1;
+        let number = self.legs;
+        if self.people.get(&person).is_some_and(|present| present.leg.is_some()) {
+            self.silence(now, person);
+        }
+        if let Some(present) = self.people.get_mut(&person) {
+            present.leg = Some(Audio { number, leg, connected: false });
+        }
+        number
+    }
+
+    pub(super) fn mute(&mut self, now: Instant, person: PersonId, number: u64) -> Result<(), Refused> {
+        let audio = self.people.get(&person).and_then(|present| present.leg.as_ref());
+        if audio.is_none_or(|audio| audio.number != number) {
+            return Err(Refused::Leg);
+        }
+        self.silence(now, person);
+        Ok(())
+    }
+
+    pub(super) fn leg_told(&mut self, now: Instant, person: PersonId, number: u64, event: browser::Event) {
+        let Some(present) = self.people.get_mut(&person) else { return };
+        let Some(audio) = present.leg.as_mut().filter(|audio| audio.number == number) else { return };
+        match event {
+            browser::Event::Connected => {
+                audio.connected = true;
+                self.show(now, person);
+            }
+            browser::Event::Digit(digit) => {
+                if let Some(call) = self.call_of(person) {
+                    let _ = (self.tell)(call, Fate::Digit(digit));
+                }
+            }
+            browser::Event::Parted => {
+                if let Some(call) = self.call_of(person) {
+                    self.end(now, call);
+                }
+            }
+            browser::Event::Gone(why, stats) => {
+                tracing::info!(%person, ?why, ?stats, "a person's audio ended");
+                self.silence(now, person);
+            }
+        }
+    }
+
+    pub(super) fn want(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        tenant: TenantId,
+        wanted: Wanted,
+        about: About,
+    ) {
+        if self.calls.contains_key(&call) {
+            return;
+        }
+        self.calls.insert(call, Call { tenant, about, with: None });
+        let desk = self.desks.entry(tenant).or_insert_with(|| Desk::new(self.config.desk));
+        desk.want(now, call, wanted);
+    }
+
+    pub(super) fn end(&mut self, now: Instant, call: CallId) {
+        let Some(tenant) = self.calls.get(&call).map(|call| call.tenant) else { return };
+        if let Some(desk) = self.desks.get_mut(&tenant) {
+            desk.end(now, call);
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.desks.values().filter_map(Desk::poll_timeout).min()
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        self.desks.values_mut().for_each(|desk| desk.handle_timeout(now));
+    }
+
+    /// Who is away for too long takes no more calls, and in the end is signed out.
+    pub(super) fn look_round(&mut self, now: Instant) {
+        let (mut away, grace) = (Vec::new(), self.config.grace);
+        for (id, present) in &mut self.people {
+            if present.stream.as_ref().is_none_or(mpsc::Sender::is_closed) {
+                present.stream = None;
+                let since = *present.away_since.get_or_insert(now);
+                away.push((*id, now.saturating_duration_since(since)));
+            } else if present.expires <= now {
+                away.push((*id, AWAY_MAX));
+            }
+        }
+        for (person, away) in away.into_iter().filter(|(_, away)| *away >= grace) {
+            if matches!(self.state(person), Some((State::Talking { .. }, _))) {
+                // Its audio may outlive its page; that it is heard is worth more than what it sees.
+                self.do_act(now, person, Act::Offline);
+            } else if away >= AWAY_MAX {
+                self.say(person, Told::SignedOut);
+                self.exit(now, person);
+            } else if self.people.get(&person).is_some_and(|present| present.leg.is_some()) {
+                self.silence(now, person);
+            }
+        }
+    }
+
+    /// Does what the desks decided.
+    pub(super) fn settle(&mut self, now: Instant) {
+        let tenants: Vec<_> = self.desks.keys().copied().collect();
+        for tenant in tenants {
+            self.settle_desk(now, tenant);
+            if self.desks.get(&tenant).is_some_and(Desk::is_empty) {
+                self.desks.remove(&tenant);
+            }
+        }
+    }
+
+    fn settle_desk(&mut self, now: Instant, tenant: TenantId) {
+        while let Some(event) = self.desks.get_mut(&tenant).and_then(Desk::poll_event) {
+            self.happened(now, event);
+        }
+    }
+
+    fn happened(&mut self, now: Instant, event: Event) {
+        match event {
+            Event::Changed(person) => self.show(now, person),
+            Event::Ring { person, call } => {
+                if !(self.tell)(call, Fate::Ringing(person)) {
+                    self.end(now, call);
+                }
+            }
+            Event::Unring { person, call, why } => self.over(person, call, why),
+            Event::Assigned { person, call } => self.assigned(now, person, call),
+            Event::Abandoned(call) => {
+                self.figures.abandoned += 1;
+                self.calls.remove(&call);
+                let _ = (self.tell)(call, Fate::Nobody);
+            }
+            Event::Withdrawn(call) => {
+                self.figures.withdrawn += 1;
+                self.calls.remove(&call);
+            }
+            Event::Released { person, call, why } => {
+                if let Some(audio) = self.people.get(&person).and_then(|present| present.leg.as_ref()) {
+                    audio.leg.detach();
+                }
+                self.over(person, call, why);
+                self.calls.remove(&call);
+                if why != Quit::Ended {
+                    let _ = (self.tell)(call, Fate::Left(why));
+                }
+            }
+        }
+    }
+
+    fn assigned(&mut self, now: Instant, person: PersonId, call: CallId) {
+        self.figures.assigned += 1;
+        if let Some(known) = self.calls.get_mut(&call) {
+            known.with = Some(person);
+        }
+        let (port, seat) = port::pair(Pace::Live);
+        let audio = self.people.get(&person).and_then(|present| present.leg.as_ref());
+        if !audio.is_some_and(|audio| audio.leg.attach(port)) {
+            return self.silence(now, person);
+        }
+        if !(self.tell)(call, Fate::Assigned { person, seat: Box::new(seat) }) {
+            self.end(now, call);
+        }
+    }
+
+    /// A person's audio is gone, or is to go: it cannot take calls any more.
+    fn silence(&mut self, now: Instant, person: PersonId) {
+        let Some(present) = self.people.get_mut(&person) else { return };
+        let (tenant, queues) = (present.person.tenant, present.person.queues.clone());
+        if let Some(audio) = present.leg.take() {
+            audio.leg.close();
+        }
+        if let Some(desk) = self.desks.get_mut(&tenant) {
+            desk.handle_act(now, person, Act::Leave);
+            // There was room for it a moment ago.
+            let _ = desk.arrive(now, person, queues);
+        }
+    }
+
+    fn do_act(&mut self, now: Instant, person: PersonId, act: Act) {
+        let Some(tenant) = self.people.get(&person).map(|present| present.person.tenant) else { return };
+        if let Some(desk) = self.desks.get_mut(&tenant) {
+            desk.handle_act(now, person, act);
+        }
+    }
+
+    fn state(&self, person: PersonId) -> Option<(State, Instant)> {
+        let tenant = self.people.get(&person)?.person.tenant;
+        self.desks.get(&tenant)?.state(person)
+    }
+
+    /// The call in which a person talks.
+    fn call_of(&self, person: PersonId) -> Option<CallId> {
+        match self.state(person)? {
+            (State::Talking { call }, _) => Some(call),
+            _ => None,
+        }
+    }
+
+    fn over(&mut self, person: PersonId, call: CallId, why: Quit) {
+        let why = match why {
+            Quit::Declined => Why::Declined,
+            Quit::Missed => Why::Missed,
+            Quit::Gone => Why::AudioLost,
+            Quit::HungUp => Why::HungUp,
+            Quit::Ended => Why::Ended,
+        };
+        self.say(person, Told::Over { call: call.to_string(), why });
+    }
+
+    /// Tells a page where its person stands.
+    fn show(&mut self, now: Instant, person: PersonId) {
+        let (state, since) = self.state(person).unwrap_or((State::Offline, now));
+        let (name, call, until) = match state {
+            State::Offline => (StateName::Offline, None, None),
+            State::Available => (StateName::Available, None, None),
+            State::Ringing { call, until } => (StateName::Ringing, Some(call), Some(until)),
+            State::Talking { call } => (StateName::Talking, Some(call), None),
+            State::WrapUp { until } => (StateName::WrapUp, None, Some(until)),
+        };
+        let audio = self.people.get(&person).and_then(|present| present.leg.as_ref());
+        let told = Told::State {
+            state: name,
+            since_ms: millis(now.saturating_duration_since(since)),
+            ends_ms: until.map(|until| millis(until.saturating_duration_since(now))),
+            call: call.map(|call| call.to_string()),
+            about: call.and_then(|call| self.calls.get(&call)).map(|call| call.about.clone()),
+            audio: audio.is_some_and(|audio| audio.connected),
+        };
+        self.say(person, told);
+    }
+
+    fn say(&mut self, person: PersonId, told: Told) {
+        let Some(present) = self.people.get_mut(&person) else { return };
+        if present.stream.as_ref().is_some_and(|stream| stream.try_send(told).is_err()) {
+            // It comes back, and is told how things stand then.
+            present.stream = None;
+        }
+    }
+}
+
+fn key_of(session: &str) -> SessionKey {
+    Sha256::digest(session.as_bytes()).into()
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,247 @@
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::*;
+use crate::agent::browser::{Gone, Stats};
+use crate::agent::desk::{Manner, PATIENCE};
+
+type Fates = Arc<Mutex<Vec<(CallId, Fate)>>>;
+
+/// A hall, its clock, and what calls were told.
+struct Place {
+    hall: Hall,
+    now: Instant,
+    fates: Fates,
+    kept: Vec<Box<dyn Send>>,
+}
+
+/// Somebody signed in.
+struct Guest {
+    id: PersonId,
+    session: String,
+    told: mpsc::Receiver<Told>,
+    leg: u64,
+}
+
+impl Place {
+    fn new() -> Self {
+        let fates = Fates::default();
+        let told = Arc::clone(&fates);
+        let tell = move |call, fate| {
+            told.lock().unwrap_or_else(PoisonError::into_inner).push((call, fate));
+            true
+        };
+        let hall = Hall::new(Config::default(), Box::new(tell));
+        Self { hall, now: Instant::now(), fates, kept: Vec::new() }
+    }
+
+    fn guest(&mut self, number: u64) -> Guest {
+        let person = Person {
+            id: PersonId(number),
+            tenant: TenantId(1),
+            name: format!("Person {number}"),
+            queues: vec![],
+        };
+        let id = person.id;
+        let session = self.hall.enter(self.now, person).expect("room").session;
+        let told = self.hall.listen(self.now, id);
+        let leg = self.audio(id);
+        self.hall.settle(self.now);
+        Guest { id, session, told, leg }
+    }
+
+    fn audio(&mut self, person: PersonId) -> u64 {
+        let (leg, kept) = Leg::to_nowhere();
+        self.kept.push(kept);
+        let number = self.hall.speak(self.now, person, leg);
+        self.hall.leg_told(self.now, person, number, browser::Event::Connected);
+        number
+    }
+
+    fn act(&mut self, guest: &Guest, act: Act) -> Result<(), Refused> {
+        let done = self.hall.act(self.now, guest.id, act);
+        self.hall.settle(self.now);
+        done
+    }
+
+    fn want(&mut self, number: u64, manner: Manner) -> CallId {
+        let call = CallId::new(number).expect("an id");
+        let about = About { number: "+15550100".to_owned(), ..About::default() };
+        self.hall.want(
+            self.now,
+            call,
+            TenantId(1),
+            Wanted { queue: None, manner, patience: PATIENCE },
+            about,
+        );
+        self.hall.settle(self.now);
+        call
+    }
+
+    fn after(&mut self, time: Duration) {
+        self.now += time;
+        self.hall.handle_timeout(self.now);
+        self.hall.look_round(self.now);
+        self.hall.settle(self.now);
+    }
+
+    fn fates(&self) -> Vec<(CallId, Fate)> {
+        std::mem::take(&mut self.fates.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Guest {
+    fn told(&mut self) -> Vec<Told> {
+        std::iter::from_fn(|| self.told.try_recv().ok()).collect()
+    }
+
+    /// The last state the page was told.
+    fn state(&mut self) -> Option<StateName> {
+        self.told().into_iter().rev().find_map(|told| match told {
+            Told::State { state, .. } => Some(state),
+            _ => None,
+        })
+    }
+}
+
+#[test]
+fn without_audio_nobody_is_available() {
+    let mut place = Place::new();
+    let mut guest = place.guest(1);
+    place.hall.mute(place.now, guest.id, guest.leg).expect("there");
+    assert_eq!(place.hall.mute(place.now, guest.id, guest.leg), Err(Refused::Leg));
+    assert_eq!(place.act(&guest, Act::Available), Err(Refused::NoAudio));
+    place.audio(guest.id);
+    assert_eq!(place.act(&guest, Act::Available), Ok(()));
+    assert_eq!((guest.state(), place.hall.free(TenantId(1), None)), (Some(StateName::Available), 1));
+    assert_eq!(place.hall.free(TenantId(2), None), 0);
+}
+
+#[test]
+fn a_call_rings_is_taken_and_given_a_seat_that_knows_its_end() {
+    let mut place = Place::new();
+    let mut guest = place.guest(1);
+    place.act(&guest, Act::Available).expect("available");
+    let call = place.want(10, Manner::Ring);
+    let ringing = guest.told().pop();
+    assert!(
+        matches!(&ringing, Some(Told::State { state: StateName::Ringing, about: Some(about), .. }) if about.number == "+15550100"),
+        "{ringing:?}"
+    );
+    place.act(&guest, Act::Accept(call)).expect("signed in");
+    let mut fates = place.fates();
+    assert!(matches!(fates.remove(0), (_, Fate::Ringing(person)) if person == guest.id));
+    let (of, Fate::Assigned { seat, .. }) = fates.remove(0) else { panic!("assigned") };
+    assert_eq!((of, guest.state()), (call, Some(StateName::Talking)));
+    // The bridge is gone: its connection says so.
+    drop(seat);
+    place.hall.leg_told(place.now, guest.id, guest.leg, browser::Event::Parted);
+    place.hall.settle(place.now);
+    let told = guest.told();
+    assert!(told.contains(&Told::Over { call: call.to_string(), why: Why::Ended }), "{told:?}");
+    assert!(place.fates().is_empty(), "the call knows its own end");
+    assert_eq!(place.hall.figures().assigned, 1);
+}
+
+#[test]
+fn keys_and_transfers_reach_the_call_that_is_on_and_no_other() {
+    let mut place = Place::new();
+    let (guest, other) = (place.guest(1), place.guest(2));
+    place.act(&guest, Act::Available).expect("available");
+    place.hall.leg_told(place.now, guest.id, guest.leg, browser::Event::Digit('1'));
+    let call = place.want(10, Manner::AtOnce);
+    place.fates();
+    place.hall.leg_told(place.now, guest.id, guest.leg, browser::Event::Digit('5'));
+    assert!(matches!(place.fates()[..], [(of, Fate::Digit('5'))] if of == call));
+    assert_eq!(place.hall.transfer(other.id, call, "+1555".to_owned()), Err(Refused::Call));
+    place.hall.transfer(guest.id, call, "+1555".to_owned()).expect("its own");
+    assert!(matches!(&place.fates()[..], [(_, Fate::Transfer(to))] if to == "+1555"));
+}
+
+#[test]
+fn lost_audio_ends_the_persons_part_and_it_is_offline_until_it_is_back() {
+    let mut place = Place::new();
+    let mut guest = place.guest(1);
+    place.act(&guest, Act::Available).expect("available");
+    let call = place.want(10, Manner::AtOnce);
+    place.fates();
+    let gone = browser::Event::Gone(Gone::Lost, Stats::default());
+    place.hall.leg_told(place.now, guest.id, guest.leg + 7, gone);
+    assert!(place.fates().is_empty(), "another connection's end is not this one's");
+    place.hall.leg_told(place.now, guest.id, guest.leg, gone);
+    place.hall.settle(place.now);
+    assert!(matches!(place.fates()[..], [(of, Fate::Left(Quit::Gone))] if of == call));
+    assert_eq!(guest.state(), Some(StateName::Offline));
+    assert_eq!(place.act(&guest, Act::Available), Err(Refused::NoAudio));
+}
+
+#[test]
+fn nobody_free_is_told_once_and_counted() {
+    let mut place = Place::new();
+    let call = place.want(10, Manner::AtOnce);
+    place.after(PATIENCE);
+    assert!(matches!(place.fates()[..], [(of, Fate::Nobody)] if of == call));
+    place.after(PATIENCE);
+    assert_eq!((place.fates().len(), place.hall.figures().abandoned), (0, 1));
+    assert!(place.hall.desks.is_empty() && place.hall.calls.is_empty(), "nothing is kept of it");
+}
+
+#[test]
+fn who_signs_in_elsewhere_is_signed_out_here() {
+    let mut place = Place::new();
+    let mut first = place.guest(1);
+    let second = place.guest(1);
+    assert!(first.told().contains(&Told::SignedOut));
+    assert_eq!((place.hall.who(&first.session), place.hall.who(&second.session)), (None, Some(second.id)));
+    assert_eq!(place.hall.figures().signed_in, 1);
+    place.hall.exit(place.now, second.id);
+    place.hall.settle(place.now);
+    assert_eq!(place.hall.who(&second.session), None);
+}
+
+#[test]
+fn a_page_that_is_away_for_too_long_takes_no_calls_and_then_is_signed_out() {
+    let mut place = Place::new();
+    let mut guest = place.guest(1);
+    place.act(&guest, Act::Available).expect("available");
+    guest.told.close();
+    place.after(Duration::from_secs(1));
+    place.after(Duration::from_secs(5));
+    assert_eq!(place.hall.free(TenantId(1), None), 1, "it may come back");
+    place.after(Duration::from_secs(5));
+    assert_eq!(place.hall.free(TenantId(1), None), 0);
+    assert!(place.hall.who(&guest.session).is_some());
+    place.after(AWAY_MAX);
+    assert!(place.hall.who(&guest.session).is_none());
+}
+
+#[test]
+fn who_talks_keeps_the_call_though_its_page_is_away() {
+    let mut place = Place::new();
+    let mut guest = place.guest(1);
+    place.act(&guest, Act::Available).expect("available");
+    let call = place.want(10, Manner::AtOnce);
+    place.fates();
+    guest.told.close();
+    place.after(Duration::from_secs(1));
+    place.after(AWAY_MAX);
+    assert_eq!((place.fates().len(), place.hall.call_of(guest.id)), (0, Some(call)));
+    place.hall.end(place.now, call);
+    place.after(Duration::from_secs(1));
+    assert!(place.hall.who(&guest.session).is_none());
+}
+
+#[test]
+fn a_page_that_does_not_read_loses_its_stream_and_not_its_call() {
+    let mut place = Place::new();
+    let mut guest = place.guest(1);
+    place.act(&guest, Act::Available).expect("available");
+    let call = place.want(10, Manner::AtOnce);
+    for _ in 0..=STREAM {
+        place.hall.show(place.now, guest.id);
+    }
+    assert_eq!(guest.told().len(), STREAM);
+    assert_eq!(guest.told.try_recv(), Err(mpsc::error::TryRecvError::Disconnected));
+    assert_eq!(place.hall.call_of(guest.id), Some(call));
+    guest.told = place.hall.listen(place.now, guest.id);
+    assert_eq!(guest.state(), Some(StateName::Talking));
+}
