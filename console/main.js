@@ -9,6 +9,7 @@ let audio = null;
 let stopListening = () => {};
 let now = { state: "offline", audio: false };
 let isMuted = false;
+let isHeld = false;
 
 view.bind({
   "sign-in": ({ token }) => attempt(async () => {
@@ -26,6 +27,10 @@ view.bind({
   "hang-up": () => attempt(() => wire.act(now.call, "hangup")),
   "transfer-form": ({ to }) => attempt(() => wire.transfer(now.call, to.trim())),
   mute: () => mute(!isMuted),
+  hold: () => attempt(async () => {
+    await wire.act(now.call, isHeld ? "resume" : "hold");
+    hold(!isHeld);
+  }),
 });
 view.keys((key) => audio?.press(key));
 addEventListener("pointerdown", () => bell.wake(), { passive: true });
@@ -67,6 +72,10 @@ function told(event) {
   switch (event.type) {
     case "state": return changed(event);
     case "over": return view.over(event.why);
+    // Whatever was asked for last did not come to pass, a hold too.
+    case "failed":
+      hold(false);
+      return view.notice(`That was not done: ${event.why}.`);
     case "signed_out":
       end();
       return view.notice("You were signed out: the session was opened elsewhere, or is over.");
@@ -81,7 +90,15 @@ function changed(next) {
   if (next.state === "ringing") bell.ring(); else bell.quiet();
   // A call that did not ring is on all of a sudden.
   if (next.state === "talking" && before.state === "available") bell.beep();
-  if (next.state !== "talking" || before.state !== "talking") mute(false);
+  if (next.state !== "talking" || before.state !== "talking") {
+    mute(false);
+    hold(false);
+  }
+}
+
+function hold(value) {
+  isHeld = value;
+  view.held(value);
 }
 
 function mute(value) {

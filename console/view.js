@@ -76,6 +76,10 @@ export function muted(is) {
   at("mute").setAttribute("aria-pressed", String(is));
 }
 
+export function held(is) {
+  at("hold").setAttribute("aria-pressed", String(is));
+}
+
 /** The person's state, as the switch told it. */
 export function state(told) {
   const { state, about, call } = told;

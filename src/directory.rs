@@ -10,13 +10,15 @@ mod sealed;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use sha2::{Digest, Sha256};
+
 use crate::config::Objects;
 use crate::model::{
     Agent, AgentId, Application, ApplicationId, EventKind, EventSet, Face, Key, KeyId, KeyScope, Number,
-    NumberId, Object, ObjectKind, PhoneNumber, Secret, SpendControl, Tenant, TenantId, Timestamp, Trunk,
-    TrunkChoice, TrunkId, WebhookEndpoint, WebhookTarget,
+    NumberId, Object, ObjectKind, Person, PersonId, PhoneNumber, Secret, SpendControl, Tenant, TenantId,
+    Timestamp, Trunk, TrunkChoice, TrunkId, WebhookEndpoint, WebhookTarget,
 };
-pub use issue::{Issued, issue, signing_secret};
+pub use issue::{Issued, issue, person_secret, signing_secret};
 use merge::{Merged, ObjectFault, Stored};
 pub use registry::{Change, Expect, Idempotent, NewObject, ObjectError, Outcome, Registry, RegistryParts};
 
@@ -45,6 +47,9 @@ pub struct Snapshot {
     first_keys: HashMap<TenantId, Arc<Key>>,
     face_keys: HashMap<(TenantId, Face), Arc<Key>>,
     applications: HashMap<ApplicationId, Arc<Application>>,
+    people: HashMap<PersonId, Arc<Person>>,
+    /// By the hash of what they sign in with.
+    people_secrets: HashMap<[u8; 32], PersonId>,
     trunks: Vec<Arc<Trunk>>,
     trunk_ids: HashMap<TrunkId, Arc<Trunk>>,
     tenants: Vec<Tenant>,
@@ -151,6 +156,7 @@ impl Snapshot {
         let keys: Vec<_> = objects.keys.into_iter().map(Arc::new).collect();
         let usable: Vec<_> = keys.iter().filter(|key| !revoked.contains(&key.id)).cloned().collect();
         let trunks: Vec<_> = objects.trunks.into_iter().map(Arc::new).collect();
+        let people: Vec<_> = objects.people.into_iter().map(Arc::new).collect();
         let listed = |agent: &Arc<Agent>| {
             let own = numbers.iter().filter(|number| number.agent == Some(agent.id)).cloned().collect();
             (agent.id, Listed { agent: Arc::clone(agent), numbers: own })
@@ -163,6 +169,8 @@ impl Snapshot {
             applications: objects.applications.into_iter().map(|made| (made.id, Arc::new(made))).collect(),
             key_ids: keys.iter().map(|key| (key.id, Arc::clone(key))).collect(),
             keys: usable.into_iter().map(|key| (key.public.clone(), key)).collect(),
+            people_secrets: people.iter().rev().map(|person| (person.secret_hash, person.id)).collect(),
+            people: people.into_iter().map(|person| (person.id, person)).collect(),
             trunk_ids: trunks.iter().map(|trunk| (trunk.id, Arc::clone(trunk))).collect(),
             numbers,
             trunks,
@@ -265,6 +273,17 @@ impl Snapshot {
     /// The agent with this id.
     pub fn agent_by_id(&self, id: AgentId) -> Option<&Arc<Agent>> {
         self.agents.get(&id).map(|listed| &listed.agent)
+    }
+
+    /// Who signs in with this.
+    pub fn person_by_secret(&self, secret: &str) -> Option<&Arc<Person>> {
+        let hash: [u8; 32] = Sha256::digest(secret.as_bytes()).into();
+        self.person_by_id(*self.people_secrets.get(&hash)?)
+    }
+
+    /// The person with this id.
+    pub fn person_by_id(&self, id: PersonId) -> Option<&Arc<Person>> {
+        self.people.get(&id)
     }
 
     /// The application with this id.

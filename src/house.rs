@@ -2,6 +2,8 @@
 #![expect(clippy::disallowed_methods, reason = "a shell: it starts the tasks")]
 
 mod keeping;
+#[cfg(feature = "browser")]
+pub(crate) mod people;
 mod retention;
 
 use std::collections::BTreeSet;
@@ -22,6 +24,8 @@ use trunkline_sip::{
 };
 
 use crate::admission::{Admission, Limits};
+#[cfg(feature = "browser")]
+use crate::agent::floor::Floor;
 use crate::agent::{self, Errand};
 use crate::call::{
     self, Board, Command, Driver, DriverParts, ErrandOrder, Events, Intents, Mailbox, Shard, Speech,
@@ -102,6 +106,9 @@ pub struct House {
     egress: Egress,
     /// Tells the webhooks' worker that there is work.
     wake: Wake,
+    /// Where people take calls.
+    #[cfg(feature = "browser")]
+    floor: Floor,
     tasks: Vec<(CancellationToken, JoinHandle<()>)>,
 }
 
@@ -150,6 +157,13 @@ impl House {
         let admission =
             Admission::new(Limits { concurrent: config.limits.concurrent, cps: config.limits.cps });
         let events = events(&journal, &metrics);
+        #[cfg(feature = "browser")]
+        let floor = people::open(&config.people, &directory, &mailbox, &metrics);
+        #[cfg(feature = "browser")]
+        let finder = people::finder(&floor);
+        // Whoever was built without them has nobody.
+        #[cfg(not(feature = "browser"))]
+        let finder: call::People = Arc::new(|_| false);
         let board = Board::default();
         let names = resolver.clone();
         let dialer = Dialer::start(DialerParts {
@@ -184,6 +198,7 @@ impl House {
             events,
             intents: intents(&journal),
             errands: errands(&egress, &journal),
+            people: finder,
             egress: egress.clone(),
             callers: dialer::callers(&dialer),
             board: board.clone(),
@@ -203,6 +218,8 @@ impl House {
             registry,
             egress,
             wake,
+            #[cfg(feature = "browser")]
+            floor,
             tasks: Vec::new(),
         };
         house.task(|stop| driver.run(stop));
@@ -325,6 +342,8 @@ impl House {
         campaigns.settle().await?;
         if !is_ephemeral {
             let runner = Runner::new(&campaigns, self.admission.clone(), self.dialer.clone());
+            #[cfg(feature = "browser")]
+            let runner = runner.staffed(people::staffing(&self.floor, &self.journal));
             self.task(|stop| runner.run(stop));
         }
         let counted = campaigns.counters();
@@ -412,6 +431,8 @@ impl House {
                 })
             },
             egress: self.egress.clone(),
+            #[cfg(feature = "browser")]
+            floor: self.floor.clone(),
             admission: self.admission.clone(),
             campaigns,
             practice: Practice::new(config.clone(), self.directory.clone(), self.admission.clone()),
@@ -436,10 +457,14 @@ impl House {
             drain: HTTP_DRAIN,
         };
         // A stream has no end of its own: it would be waited for, and cut.
+        #[cfg(feature = "browser")]
+        let floor = self.floor.clone();
         self.task(|stop| async move {
             let closing = async {
                 stop.cancelled().await;
                 streams.close();
+                #[cfg(feature = "browser")]
+                floor.close().await;
             };
             tokio::join!(http::serve(listener, http::router(api), metrics, bounds, stop.clone()), closing);
         });

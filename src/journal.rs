@@ -176,6 +176,11 @@ impl Journal {
         self.shared.books().lives_with(agent)
     }
 
+    /// The calls of this agent that live, as many as there are people to talk in them.
+    pub fn live_of(&self, agent: AgentId) -> Vec<CallId> {
+        self.shared.books().live_of(agent)
+    }
+
     /// How many calls are alive.
     pub fn live(&self) -> usize {
         self.shared.books().alive()

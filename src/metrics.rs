@@ -23,9 +23,9 @@ use names::{
     AMD_VERDICTS, BILLING_CHARGED, BILLING_HOLDS, BUCKETS, BUILD_INFO, CALL_DEAD_AIR, CALL_DURATION,
     CALL_RING, CALL_SETUP, CALLS_ENDED, CALLS_LIVE, CALLS_QUEUED, CALLS_REFUSED, CALLS_STARTED,
     CAMPAIGN_RECIPIENTS, CAMPAIGNS, HTTP_CONNECTIONS, HTTP_DURATION, HTTP_REQUESTS, MAILBOX_DROPPED, MEDIA,
-    MEDIA_LEGS, Metric, SIP, SIP_CONNECTIONS, SIP_STREAM_MESSAGES, STORE_COMMITS, STORE_FAILURES,
-    STORE_QUEUED, STORE_ROWS, TRUNK_CALLS, TRUNK_CPS, TRUNK_HELD, TRUNK_OPTIONS, TRUNK_STATE, UDP_DATAGRAMS,
-    WEBHOOK_IN_FLIGHT, WEBHOOK_TRIES,
+    MEDIA_LEGS, Metric, PEOPLE, PEOPLE_CALLS, PEOPLE_WAITING, SIP, SIP_CONNECTIONS, SIP_STREAM_MESSAGES,
+    STORE_COMMITS, STORE_FAILURES, STORE_QUEUED, STORE_ROWS, TRUNK_CALLS, TRUNK_CPS, TRUNK_HELD,
+    TRUNK_OPTIONS, TRUNK_STATE, UDP_DATAGRAMS, WEBHOOK_IN_FLIGHT, WEBHOOK_TRIES,
 };
 
 /// How often [`Metrics::upkeep`] is to be called: histograms keep every sample until then.
@@ -231,6 +231,24 @@ impl Metrics {
             ("released", counters.released),
         ] {
             self.counter(&CAMPAIGN_RECIPIENTS, &[("result", result)]).absolute(count);
+        }
+    }
+
+    /// People and the calls that want one.
+    #[cfg(feature = "browser")]
+    pub fn export_people(&self, figures: &crate::agent::floor::Figures) {
+        for (state, count) in [("signed_in", figures.signed_in), ("free", figures.free)] {
+            gauge(&self.0.recorder, &PEOPLE, &[("state", state)]).set(count as f64);
+        }
+        gauge(&self.0.recorder, &PEOPLE_WAITING, &[]).set(figures.waiting as f64);
+        for (result, count) in [
+            ("assigned", figures.assigned),
+            ("abandoned", figures.abandoned),
+            ("withdrawn", figures.withdrawn),
+            ("passed", figures.passed),
+            ("lost", figures.lost),
+        ] {
+            self.counter(&PEOPLE_CALLS, &[("result", result)]).absolute(count);
         }
     }
 

@@ -13,16 +13,16 @@ pub mod wire;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use crate::model::{CallId, PersonId};
+use crate::model::{CallId, PersonId, Whom};
 
 use person::Present;
-pub use person::{Person, Quit, State};
+pub use person::{Quit, State};
 use waiting::Waiting;
 pub use waiting::{Manner, Wanted};
 
 /// How long things take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Config {
+pub struct Times {
     /// How long one person is rung before the next one is.
     pub ring: Duration,
     /// What a person has to write down what was said, after each call. Zero: nothing.
@@ -31,7 +31,7 @@ pub struct Config {
     pub wait_max: Duration,
 }
 
-impl Default for Config {
+impl Default for Times {
     fn default() -> Self {
         Self {
             ring: Duration::from_secs(15),
@@ -41,9 +41,6 @@ impl Default for Config {
     }
 }
 
-/// How long an answered callee may hear nobody before it must be told who called (47 CFR 64.1200(a)(7), Ofcom's policy on
-/// persistent misuse).
-pub const PATIENCE: Duration = Duration::from_secs(2);
 /// People of one tenant who are present at once; more are refused.
 pub const PEOPLE_MAX: usize = 1_000;
 /// Calls of one tenant that wait at once; more are abandoned at once.
@@ -94,6 +91,22 @@ pub enum Event {
         /// Which call.
         call: CallId,
     },
+    /// The call went from one person to another, who talks from now on.
+    Passed {
+        /// Who talked.
+        from: PersonId,
+        /// Who talks.
+        to: PersonId,
+        /// In which call.
+        call: CallId,
+    },
+    /// The colleague did not take the call: it stays with this person.
+    Kept {
+        /// Who talks, still.
+        person: PersonId,
+        /// In which call.
+        call: CallId,
+    },
     /// Nobody was free in time: play who called, and count it.
     Abandoned(CallId),
     /// Its caller no longer wants it.
@@ -111,7 +124,6 @@ pub enum Event {
 
 /// One tenant's desk.
 pub struct Desk {
-    config: Config,
     people: HashMap<PersonId, Present>,
     /// Who is available, longest idle first.
     idle: BTreeSet<(Instant, PersonId)>,
@@ -120,8 +132,10 @@ pub struct Desk {
     /// Those of them that ring nowhere, longest waiting first. The number tells apart what came at the same instant.
     queue: BTreeSet<(Instant, u64, CallId)>,
     wanted: u64,
-    /// Whose call is whose, while they talk.
-    talking: HashMap<CallId, PersonId>,
+    /// Whose call is whose while they talk, and how long everything takes.
+    talking: HashMap<CallId, (PersonId, Times)>,
+    /// Calls that somebody talks in and that ring at a colleague.
+    passing: HashMap<CallId, PersonId>,
     timers: BTreeSet<(Instant, Timer)>,
     events: VecDeque<Event>,
 }
@@ -139,17 +153,23 @@ enum Timer {
 #[error("{PEOPLE_MAX} people are signed in already")]
 pub struct Full;
 
+impl Default for Desk {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Desk {
     /// Nobody is there, and nothing waits.
-    pub fn new(config: Config) -> Self {
+    pub fn new() -> Self {
         Self {
-            config,
             people: HashMap::new(),
             idle: BTreeSet::new(),
             waiting: HashMap::new(),
             queue: BTreeSet::new(),
             wanted: 0,
             talking: HashMap::new(),
+            passing: HashMap::new(),
             timers: BTreeSet::new(),
             events: VecDeque::new(),
         }
@@ -159,13 +179,19 @@ impl Desk {
     ///
     /// # Errors
     /// There are [`PEOPLE_MAX`].
-    pub fn arrive(&mut self, now: Instant, person: PersonId, queues: Vec<String>) -> Result<(), Full> {
+    pub fn arrive(
+        &mut self,
+        now: Instant,
+        person: PersonId,
+        name: String,
+        queues: Vec<String>,
+    ) -> Result<(), Full> {
         if self.people.len() >= PEOPLE_MAX && !self.people.contains_key(&person) {
             return Err(Full);
         }
         self.people.entry(person).or_insert_with(|| {
             self.events.push_back(Event::Changed(person));
-            Present { state: State::Offline, since: now, queues, leaves_after: false }
+            Present { state: State::Offline, since: now, name, queues, leaves_after: false }
         });
         Ok(())
     }
@@ -215,16 +241,38 @@ impl Desk {
             return;
         }
         self.wanted += 1;
-        let waiting = Waiting::new(now, self.wanted, self.config.wait_max, wanted);
+        let waiting = Waiting::new(now, self.wanted, wanted);
         self.timers.insert((waiting.deadline(), Timer::Call(call)));
         self.queue.insert((now, waiting.number, call));
         self.waiting.insert(call, waiting);
         self.serve(now);
     }
 
+    /// The person who talks in a call wants this colleague to take it: it rings there. False: the colleague has no time, or it
+    /// rings at somebody already.
+    pub fn pass(&mut self, now: Instant, call: CallId, to: PersonId) -> bool {
+        let Some((_, times)) = self.talking.get(&call).copied() else { return false };
+        let is_free = matches!(self.people.get(&to).map(|present| present.state), Some(State::Available));
+        if !is_free || self.passing.contains_key(&call) {
+            return false;
+        }
+        self.passing.insert(call, to);
+        self.set(now, to, State::Ringing { call, until: now + times.ring });
+        self.events.push_back(Event::Ring { person: to, call });
+        true
+    }
+
+    /// A person is declared otherwise by now.
+    pub fn know(&mut self, now: Instant, person: PersonId, name: String, queues: Vec<String>) {
+        if let Some(present) = self.people.get_mut(&person) {
+            (present.name, present.queues) = (name, queues);
+        }
+        self.serve(now);
+    }
+
     /// A call is over, or wants nobody any more.
     pub fn end(&mut self, now: Instant, call: CallId) {
-        if let Some(person) = self.talking.get(&call).copied() {
+        if let Some((person, _)) = self.talking.get(&call).copied() {
             self.release(now, person, call, Quit::Ended);
         } else if let Some(rings) = self.forget(call) {
             self.events.push_back(Event::Withdrawn(call));
@@ -262,9 +310,9 @@ impl Desk {
         self.people.get(&person).map(|present| (present.state, present.since))
     }
 
-    /// How many people would take a call of this queue now.
-    pub fn free(&self, queue: Option<&str>) -> usize {
-        self.idle.iter().filter(|(_, person)| self.people[person].serves(queue)).count()
+    /// How many people would take a call for any of these now.
+    pub fn free(&self, whom: &Whom) -> usize {
+        self.idle.iter().filter(|(_, person)| self.people[person].takes(whom)).count()
     }
 
     /// How many calls nobody talks to yet.
@@ -286,7 +334,7 @@ impl Desk {
         while let Some(call) = calls.pop_front().filter(|_| !self.idle.is_empty()) {
             let waiting = &self.waiting[&call];
             let takes = |(_, person): &&(Instant, PersonId)| {
-                self.people[person].serves(waiting.wanted.queue.as_deref()) && !waiting.tried.contains(person)
+                self.people[person].takes(&waiting.wanted.whom) && !waiting.tried.contains(person)
             };
             let Some((_, person)) = self.idle.iter().find(takes).copied() else { continue };
             match waiting.wanted.manner {
@@ -297,8 +345,8 @@ impl Desk {
     }
 
     fn ring(&mut self, now: Instant, person: PersonId, call: CallId) {
-        let until = now + self.config.ring;
         let waiting = self.waiting.get_mut(&call).expect("only what waits is rung for");
+        let until = now + waiting.wanted.times.ring;
         waiting.rings = Some(person);
         self.queue.remove(&(waiting.since, waiting.number, call));
         self.set(now, person, State::Ringing { call, until });
@@ -306,15 +354,31 @@ impl Desk {
     }
 
     fn talk(&mut self, now: Instant, person: PersonId, call: CallId) {
+        if let Some(to) = self.passing.remove(&call) {
+            return self.take_over(now, to, call);
+        }
+        let times = self.waiting.get(&call).map(|waiting| waiting.wanted.times).unwrap_or_default();
         self.forget(call);
-        self.talking.insert(call, person);
+        self.talking.insert(call, (person, times));
         self.set(now, person, State::Talking { call });
         self.events.push_back(Event::Assigned { person, call });
+    }
+
+    fn take_over(&mut self, now: Instant, to: PersonId, call: CallId) {
+        let (from, times) = self.talking.get(&call).copied().expect("what is passed is talked in");
+        self.talking.insert(call, (to, times));
+        self.events.push_back(Event::Passed { from, to, call });
+        self.wrap_up(now, from, times.wrap_up);
+        self.set(now, to, State::Talking { call });
     }
 
     /// The call goes on to somebody else, or has waited enough.
     fn unring(&mut self, now: Instant, person: PersonId, call: CallId, why: Quit, then: State) {
         self.quiet(now, person, call, why, then);
+        if self.passing.remove(&call).is_some() {
+            let (person, _) = self.talking[&call];
+            return self.events.push_back(Event::Kept { person, call });
+        }
         let waiting = self.waiting.get_mut(&call).expect("what rings waits");
         waiting.rings = None;
         waiting.tried.insert(person);
@@ -332,9 +396,15 @@ impl Desk {
     }
 
     fn release(&mut self, now: Instant, person: PersonId, call: CallId, why: Quit) {
-        self.talking.remove(&call);
+        let (_, times) = self.talking.remove(&call).expect("only who talks is released");
+        if let Some(to) = self.passing.remove(&call) {
+            self.quiet(now, to, call, Quit::Ended, State::Available);
+        }
         self.events.push_back(Event::Released { person, call, why });
-        let wrap_up = self.config.wrap_up;
+        self.wrap_up(now, person, times.wrap_up);
+    }
+
+    fn wrap_up(&mut self, now: Instant, person: PersonId, wrap_up: Duration) {
         let present = self.people.get_mut(&person).expect("who talks is here");
         let leaves = std::mem::take(&mut present.leaves_after);
         let then = match leaves {

@@ -10,21 +10,19 @@ mod hall;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
-use trunkline_media::Seat;
 
 use super::browser::{self, Legs, OpenError};
 use super::desk::wire::{About, IceServer, Told};
-use super::desk::{self, Act, Person, Quit, Wanted};
-use crate::model::{CallId, PersonId, TenantId};
+use super::desk::{Act, Wanted};
+pub use super::fate::{Errand, Fate};
+use crate::model::{CallId, Person, PersonId, TenantId, Whom};
 use hall::Hall;
 
 /// How long people may be away.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Config {
-    /// The desks'.
-    pub desk: desk::Config,
     /// A page whose event stream broke may come back within this; then its person takes no more calls.
     pub grace: Duration,
     /// A session's length.
@@ -33,11 +31,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            desk: desk::Config::default(),
-            grace: Duration::from_secs(10),
-            session_max: Duration::from_secs(12 * 60 * 60),
-        }
+        Self { grace: Duration::from_secs(10), session_max: Duration::from_secs(12 * 60 * 60) }
     }
 }
 
@@ -45,28 +39,9 @@ impl Default for Config {
 pub trait Roster: Send + Sync + 'static {
     /// Whose token this is.
     fn person(&self, token: &str) -> Option<Person>;
-}
 
-/// What becomes of a call that wanted somebody.
-#[derive(Debug)]
-pub enum Fate {
-    /// Somebody is being rung.
-    Ringing(PersonId),
-    /// Somebody talks: what it says and hears goes by this seat.
-    Assigned {
-        /// Who.
-        person: PersonId,
-        /// For the call's bridge.
-        seat: Box<Seat>,
-    },
-    /// Nobody was free in time: the callee is to be told who called, and the call counts as abandoned.
-    Nobody,
-    /// The person pressed a key.
-    Digit(char),
-    /// The person wants the call to go elsewhere.
-    Transfer(String),
-    /// The person has no part in it any more: it hung up, or its audio is gone.
-    Left(Quit),
+    /// A person as it is now; `None` if there is none of this id any more.
+    fn by_id(&self, id: PersonId) -> Option<Person>;
 }
 
 /// Why a page's request was without effect.
@@ -84,6 +59,9 @@ pub enum Refused {
     /// The person is not talking in this call.
     #[error("the call is not yours, or is over")]
     Call,
+    /// The colleague has no time for it.
+    #[error("your colleague takes no calls at present")]
+    Busy,
     /// No such audio.
     #[error("the audio is gone already")]
     Leg,
@@ -115,8 +93,25 @@ pub struct Figures {
     pub abandoned: u64,
     /// Calls that were over before anybody took them.
     pub withdrawn: u64,
+    /// Calls that went from one person to another.
+    pub passed: u64,
+    /// Calls that lost their person's audio.
+    pub lost: u64,
     /// People signed in now.
     pub signed_in: usize,
+    /// Those of them who wait for a call.
+    pub free: usize,
+    /// Calls that wait for somebody.
+    pub waiting: usize,
+}
+
+/// What somebody who is about to dial wants to know.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Outlook {
+    /// People who would take such a call now.
+    pub free: usize,
+    /// Of the calls that were asked about, those that somebody talks in.
+    pub attended: usize,
 }
 
 /// The floor's handle.
@@ -125,6 +120,7 @@ pub struct Floor {
     commands: mpsc::Sender<Command>,
     legs: Legs,
     roster: Arc<dyn Roster>,
+    figures: watch::Receiver<Figures>,
 }
 
 /// What waits for the floor; a page's request waits for room, a call's is refused.
@@ -142,8 +138,9 @@ enum Command {
     Leg(PersonId, u64, browser::Event),
     Want { call: CallId, tenant: TenantId, wanted: Wanted, about: About },
     End(CallId),
-    Free(TenantId, Option<String>, oneshot::Sender<usize>),
-    Figures(oneshot::Sender<Figures>),
+    Close,
+    Failed(CallId, String),
+    Look(TenantId, Whom, Vec<CallId>, oneshot::Sender<Outlook>),
 }
 
 /// What a page with a session asks for.
@@ -153,6 +150,7 @@ enum Request {
     Listen(Reply<mpsc::Receiver<Told>>),
     Act(Act, Reply<()>),
     Transfer(CallId, String, Reply<()>),
+    Hold(CallId, bool, Reply<()>),
     Speak(Box<browser::Opened>, Reply<u64>),
     Mute(u64, Reply<()>),
 }
@@ -168,8 +166,10 @@ impl Floor {
     ) -> Self {
         let (commands, commanded) = mpsc::channel(MAILBOX);
         let hall = Hall::new(config, Box::new(tell));
-        tokio::spawn(run(hall, commanded, commands.downgrade()));
-        Self { commands, legs, roster }
+        let (counted, figures) = watch::channel(Figures::default());
+        let shell = Shell { hall, back: commands.downgrade(), roster: Arc::clone(&roster), counted };
+        tokio::spawn(shell.run(commanded));
+        Self { commands, legs, roster, figures }
     }
 
     /// For the pages' own connections.
@@ -230,6 +230,14 @@ impl Floor {
         Ok((answer, number))
     }
 
+    /// The person puts the far end of its call on hold, or takes it back.
+    ///
+    /// # Errors
+    /// There is no such session, or the call is not its.
+    pub async fn hold(&self, session: &str, call: CallId, on: bool) -> Result<(), Refused> {
+        self.page(session, |reply| Request::Hold(call, on, reply)).await
+    }
+
     /// Ends a page's audio.
     ///
     /// # Errors
@@ -238,29 +246,35 @@ impl Floor {
         self.page(session, |reply| Request::Mute(number, reply)).await
     }
 
-    /// A call wants somebody of a tenant's people. False: the floor is closed or overloaded, and nobody will come.
+    /// A call wants something of the people. False: the floor is closed or overloaded, and nobody will come.
     #[must_use]
-    pub fn want(&self, call: CallId, tenant: TenantId, wanted: Wanted, about: About) -> bool {
-        self.commands.try_send(Command::Want { call, tenant, wanted, about }).is_ok()
+    pub fn run(&self, errand: Errand) -> bool {
+        let command = match errand {
+            Errand::Want { call, tenant, wanted, about } => Command::Want { call, tenant, wanted, about },
+            // Its seat being dropped says the same of a call that somebody talks in.
+            Errand::End(call) => Command::End(call),
+            Errand::Failed(call, why) => Command::Failed(call, why),
+        };
+        self.commands.try_send(command).is_ok()
     }
 
-    /// A call is over, or wants nobody any more. Its seat being dropped says the same of a call that somebody talks in.
-    pub fn end(&self, call: CallId) {
-        let _ = self.commands.try_send(Command::End(call));
-    }
-
-    /// How many of a tenant's people would take a call of this queue now. Zero when the floor is closed.
-    pub async fn free(&self, tenant: TenantId, queue: Option<String>) -> usize {
+    /// How many of a tenant's people would take a call for these now, and in which of its calls somebody talks. Nothing when the
+    /// floor is closed.
+    pub async fn look(&self, tenant: TenantId, whom: Whom, calls: Vec<CallId>) -> Outlook {
         let (tell, told) = oneshot::channel();
-        let sent = self.commands.send(Command::Free(tenant, queue, tell)).await;
-        if sent.is_err() { 0 } else { told.await.unwrap_or(0) }
+        let sent = self.commands.send(Command::Look(tenant, whom, calls, tell)).await;
+        if sent.is_err() { Outlook::default() } else { told.await.unwrap_or_default() }
     }
 
-    /// What was counted. `None`: the floor is closed.
-    pub async fn figures(&self) -> Option<Figures> {
-        let (tell, told) = oneshot::channel();
-        self.commands.send(Command::Figures(tell)).await.ok()?;
-        told.await.ok()
+    /// Closes the floor: every page's stream and audio ends.
+    pub async fn close(&self) {
+        let _ = self.commands.send(Command::Close).await;
+        self.legs.drained().await;
+    }
+
+    /// What was counted.
+    pub fn figures(&self) -> Figures {
+        *self.figures.borrow()
     }
 
     async fn page<T>(&self, session: &str, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, Refused> {
@@ -275,41 +289,66 @@ impl Floor {
     }
 }
 
-async fn run(mut hall: Hall, mut commands: mpsc::Receiver<Command>, back: mpsc::WeakSender<Command>) {
-    let mut round = interval(ROUND);
-    round.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        let due = hall.poll_timeout();
-        let timer = async {
-            match due {
-                Some(due) => sleep_until(due.into()).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            command = commands.recv() => match command {
-                Some(command) => handle(&mut hall, Instant::now(), command, &back),
-                None => return,
-            },
-            () = timer => hall.handle_timeout(Instant::now()),
-            _ = round.tick() => hall.look_round(Instant::now()),
-        }
-        hall.settle(Instant::now());
-    }
+/// What the floor's task has beside the hall.
+struct Shell {
+    hall: Hall,
+    back: mpsc::WeakSender<Command>,
+    roster: Arc<dyn Roster>,
+    counted: watch::Sender<Figures>,
 }
 
-fn handle(hall: &mut Hall, now: Instant, command: Command, back: &mpsc::WeakSender<Command>) {
-    match command {
-        Command::Enter(person, reply) => answer(reply, hall.enter(now, *person)),
-        Command::Page(session, request) => match hall.who(&session) {
-            Some(person) => serve(hall, now, person, request, back),
-            None => request.refuse(Refused::Session),
-        },
-        Command::Leg(person, number, event) => hall.leg_told(now, person, number, event),
-        Command::Want { call, tenant, wanted, about } => hall.want(now, call, tenant, wanted, about),
-        Command::End(call) => hall.end(now, call),
-        Command::Free(tenant, queue, reply) => drop(reply.send(hall.free(tenant, queue.as_deref()))),
-        Command::Figures(reply) => drop(reply.send(hall.figures())),
+impl Shell {
+    async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        let mut round = interval(ROUND);
+        round.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let due = self.hall.poll_timeout();
+            let timer = async {
+                match due {
+                    Some(due) => sleep_until(due.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(Command::Close) | None => return,
+                    Some(command) => self.handle(Instant::now(), command),
+                },
+                () = timer => self.hall.handle_timeout(Instant::now()),
+                _ = round.tick() => self.look_round(Instant::now()),
+            }
+            self.hall.settle(Instant::now());
+            self.counted.send_replace(self.hall.figures());
+        }
+    }
+
+    /// Who may not be here any more leaves, and who serves other queues by now is told of other calls.
+    fn look_round(&mut self, now: Instant) {
+        for person in self.hall.people() {
+            match self.roster.by_id(person) {
+                Some(known) => self.hall.know(now, known),
+                None => self.hall.turn_out(now, person),
+            }
+        }
+        self.hall.look_round(now);
+    }
+
+    fn handle(&mut self, now: Instant, command: Command) {
+        let hall = &mut self.hall;
+        match command {
+            Command::Enter(person, reply) => answer(reply, hall.enter(now, *person)),
+            Command::Page(session, request) => match hall.who(&session) {
+                Some(person) => serve(hall, now, person, request, &self.back),
+                None => request.refuse(Refused::Session),
+            },
+            Command::Leg(person, number, event) => hall.leg_told(now, person, number, event),
+            Command::Want { call, tenant, wanted, about } => hall.want(now, call, tenant, wanted, about),
+            Command::End(call) => hall.end(now, call),
+            // Closes the shell itself.
+            Command::Close => {}
+            Command::Failed(call, why) => hall.failed(call, why),
+            Command::Look(tenant, whom, calls, reply) => drop(reply.send(hall.look(tenant, &whom, &calls))),
+        }
     }
 }
 
@@ -328,7 +367,8 @@ fn serve(
         Request::Check(reply) => answer(reply, Ok(())),
         Request::Listen(reply) => answer(reply, Ok(hall.listen(now, person))),
         Request::Act(act, reply) => answer(reply, hall.act(now, person, act)),
-        Request::Transfer(call, to, reply) => answer(reply, hall.transfer(person, call, to)),
+        Request::Transfer(call, to, reply) => answer(reply, hall.transfer(now, person, call, to)),
+        Request::Hold(call, on, reply) => answer(reply, hall.hold(person, call, on)),
         Request::Speak(opened, reply) => {
             let browser::Opened { leg, events, .. } = *opened;
             let number = hall.speak(now, person, leg);
@@ -344,9 +384,10 @@ impl Request {
         match self {
             Self::Exit(reply) | Self::Check(reply) => answer(reply, Err(why)),
             Self::Listen(reply) => answer(reply, Err(why)),
-            Self::Act(_, reply) | Self::Transfer(_, _, reply) | Self::Mute(_, reply) => {
-                answer(reply, Err(why))
-            }
+            Self::Act(_, reply)
+            | Self::Transfer(_, _, reply)
+            | Self::Hold(_, _, reply)
+            | Self::Mute(_, reply) => answer(reply, Err(why)),
             Self::Speak(_, reply) => answer(reply, Err(why)),
         }
     }

@@ -5,6 +5,7 @@
 pub mod browser;
 pub mod desk;
 mod errand;
+pub mod fate;
 #[cfg(feature = "browser")]
 pub mod floor;
 mod program;

@@ -16,6 +16,7 @@ use super::bots::Bots;
 use super::knock::Knock;
 use super::outbox::{ErrandOrder, SpeechOrder};
 use super::shard::{Command, Shard};
+use crate::agent::fate::{Errand, Fate};
 use crate::agent::stream::Event as BotEvent;
 use crate::egress::Egress;
 use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy};
@@ -91,6 +92,11 @@ impl Mailbox {
         }
     }
 
+    /// Gives what becomes of a call's wish for somebody, without waiting. False: there is no room, and the call will not hear of it.
+    pub fn tell(&self, call: CallId, fate: Fate) -> bool {
+        self.inputs.try_send(Input::Command(Command::Person { call, fate })).is_ok()
+    }
+
     /// Takes a leg's report, on a media thread.
     pub fn report(&self, report: Report) -> bool {
         let token = report.token;
@@ -132,6 +138,9 @@ pub type Intents = Arc<dyn Fn(Dialing) -> BoxFuture<'static, bool> + Send + Sync
 /// Who fetches what calls want from elsewhere: resolves to what is told to the call. It bounds its own time.
 pub type Errands = Arc<dyn Fn(ErrandOrder) -> BoxFuture<'static, Command> + Send + Sync>;
 
+/// Who finds people for calls. Never waits; false means that nobody will come.
+pub type People = Arc<dyn Fn(Errand) -> bool + Send + Sync>;
+
 /// Who decides about calls that come in. Never waits.
 pub type Callers = Arc<dyn Fn(Knock) + Send + Sync>;
 
@@ -157,6 +166,8 @@ pub struct DriverParts {
     pub intents: Intents,
     /// Who fetches what calls want.
     pub errands: Errands,
+    /// Who finds people.
+    pub people: People,
     /// The way out to bots.
     pub egress: Egress,
     /// Who decides about calls that come in.
@@ -307,6 +318,10 @@ impl Driver {
                     self.parts.shard.handle_command(now, command);
                 }
             }
+            while let Some(errand) = self.parts.shard.poll_person() {
+                busy = true;
+                self.look_for_people(now, errand);
+            }
             while let Some(dialing) = self.parts.shard.poll_intent() {
                 self.intend(dialing);
             }
@@ -327,6 +342,13 @@ impl Driver {
             tracing::warn!(%error, "the SIP socket could not be written");
         }
         self.publish(now);
+    }
+
+    fn look_for_people(&mut self, now: Instant, errand: Errand) {
+        let wanting = if let Errand::Want { call, .. } = &errand { Some(*call) } else { None };
+        if let (false, Some(call)) = ((self.parts.people)(errand), wanting) {
+            self.parts.shard.handle_command(now, Command::Person { call, fate: Fate::Nobody });
+        }
     }
 
     fn overload(&mut self, now: Instant, call: CallId) {

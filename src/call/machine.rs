@@ -2,7 +2,7 @@
 //!
 //! Sans-IO. Its inputs come in order from the shard: SIP events, media events, timers, commands. Whatever happens, it
 //! tells `Ended` exactly once. `inviting` is its life until the answer, over as many INVITEs as it takes, or `receiving` if it
-//! came in; `talking` what follows it, with `engaging` where a bot talks, with `guiding` and `controlling` where programs of steps say what is done, and `transferring`
+//! came in; `talking` what follows it, with `engaging` where a bot talks, `staffing` where a person does, with `guiding` and `controlling` where programs of steps say what is done, and `transferring`
 //! and `referring` where its far end becomes another one's; `closing` its end.
 
 mod closing;
@@ -12,6 +12,7 @@ mod guiding;
 mod inviting;
 mod receiving;
 mod referring;
+mod staffing;
 mod talking;
 mod transferring;
 
@@ -41,6 +42,7 @@ use inviting::{Dialled, Way};
 use receiving::Awaited;
 pub use receiving::Reception;
 use referring::Referral;
+use staffing::Attendance;
 use transferring::{Transfer, Wish};
 
 /// A call that may start: its intent is on disk, its permits and its media ports are taken.
@@ -82,6 +84,8 @@ pub struct Call {
     operator: Program,
     /// Is its bot there, if it has one?
     presence: Presence,
+    /// Is the person there who talks, if one does?
+    attendance: Attendance,
     /// Who is heard, held and recorded.
     control: Control,
     /// How often its guide was asked.

@@ -18,7 +18,7 @@ mod timer;
 mod verdict;
 
 pub use driver::{
-    Board, Callers, Counts, Driver, DriverParts, Errands, Events, Input, Intents, Mailbox, Room,
+    Board, Callers, Counts, Driver, DriverParts, Errands, Events, Input, Intents, Mailbox, People, Room,
 };
 pub use knock::Knock;
 pub use machine::{Origination, Reception};

@@ -8,6 +8,7 @@ use trunkline_media::{Command as Media, LegId};
 
 use super::knock::Knock;
 use crate::agent::Errand;
+use crate::agent::fate::Errand as PersonErrand;
 use crate::model::{CallEvent, CallFact, CallId, Dialing, Engaged, Outcome, PhoneNumber};
 
 /// Which text of a call.
@@ -100,6 +101,7 @@ pub struct Outbox {
     pub knocks: VecDeque<Knock>,
     pub errands: VecDeque<ErrandOrder>,
     pub bots: VecDeque<BotOrder>,
+    pub people: VecDeque<PersonErrand>,
 }
 
 impl Outbox {

@@ -20,6 +20,7 @@ use super::outbox::{BotOrder, ErrandOrder, MediaOrder, Outbox, Speech, SpeechOrd
 use super::party;
 use super::timer::CallWheel;
 use crate::admission::Admission;
+use crate::agent::fate::{Errand, Fate};
 use crate::agent::stream::Event as BotEvent;
 use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy, NotDone, Step, Trunk};
 use crate::trunk::doors::Doors;
@@ -55,6 +56,13 @@ pub enum Command {
         call: CallId,
         /// What.
         event: BotEvent,
+    },
+    /// What becomes of a call's wish for somebody, and what that person does.
+    Person {
+        /// Whose person.
+        call: CallId,
+        /// What.
+        fate: Fate,
     },
     /// What a call's guide wants next, or why that cannot be had.
     Guided {
@@ -185,6 +193,9 @@ impl Shard {
             Command::Bot { call, event } => {
                 self.with(now, call, |call, cx| call.handle_bot(cx, event));
             }
+            Command::Person { call, fate } => {
+                self.with(now, call, |call, cx| call.handle_person(cx, fate));
+            }
             Command::Guided { call, steps } => {
                 self.with(now, call, |call, cx| call.handle_guided(cx, steps));
             }
@@ -271,6 +282,11 @@ impl Shard {
     /// The next order for a call's bot. What the bot does is told by [`Command::Bot`].
     pub fn poll_bot(&mut self) -> Option<BotOrder> {
         self.out.bots.pop_front()
+    }
+
+    /// What the next call has for its people. What those do is told by [`Command::Person`].
+    pub fn poll_person(&mut self) -> Option<Errand> {
+        self.out.people.pop_front()
     }
 
     /// The next event of a call.

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore};
 
-pub use runner::Runner;
+pub use runner::{Runner, Staffing};
 pub use step::Order;
 
 use crate::clock::wall_now;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -17,8 +18,8 @@ use crate::clock::wall_now;
 use crate::dialer::Dialer;
 use crate::directory::Route;
 use crate::model::{
-    AgentChoice, CallId, CampaignStatus, ClaimedRecipient, Key, OutboundRequest, RecipientId, Refusal,
-    Timestamp,
+    Agent, AgentChoice, AgentId, CallId, CampaignStatus, ClaimedRecipient, Key, OutboundRequest, RecipientId,
+    Refusal, TenantId, Timestamp, Whom,
 };
 use crate::store::{RecipientClaim, StoreError};
 
@@ -30,7 +31,12 @@ pub struct Runner {
     lines: Lines,
     dials: JoinSet<Dialled>,
     waits_for_room: bool,
+    staffing: Option<Staffing>,
 }
+
+/// For an agent whose calls are people's: how many of them are free, and how many of its calls are under way that nobody talks in
+/// yet.
+pub type Staffing = Arc<dyn Fn(TenantId, AgentId, Whom) -> BoxFuture<'static, (usize, usize)> + Send + Sync>;
 
 /// What became of one recipient's call.
 type Dialled = (RecipientId, Result<CallId, Refusal>);
@@ -76,6 +82,8 @@ const LEASE_USED: Duration = Duration::from_secs(40);
 const CLAIM_MAX: u32 = 50;
 /// How often it is looked whether somebody who is to be called again is due.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How soon it is looked again whether somebody is free to talk.
+const PEOPLE_AGAIN: Duration = Duration::from_millis(250);
 /// Intents being committed at once.
 const DIALS_AT_ONCE: usize = 64;
 
@@ -89,7 +97,14 @@ impl Runner {
             lines: Lines::default(),
             dials: JoinSet::new(),
             waits_for_room: false,
+            staffing: None,
         }
+    }
+
+    /// Who knows how many people are free. Without it campaigns of people dial as others do.
+    #[must_use]
+    pub fn staffed(self, staffing: Staffing) -> Self {
+        Self { staffing: Some(staffing), ..self }
     }
 
     /// Runs until `stop`, then gives back whom it has claimed.
@@ -217,6 +232,9 @@ impl Runner {
             Ok(found) => found,
             Err(reason) => return self.fail(line, reason).await,
         };
+        if !self.has_people(&route.agent).await {
+            return Some(Turn::Wait(PEOPLE_AGAIN));
+        }
         let trunks: Vec<_> = route.trunks.into_iter().map(|(trunk, _)| trunk).collect();
         let left = match self.admission.look(Instant::now(), &key, &trunks) {
             Ok(left) => left,
@@ -236,6 +254,16 @@ impl Runner {
             }
             Err(refusal) => self.refused(line, Some(claimed), &refusal).await,
         }
+    }
+
+    /// Nobody is called for whom there would be nobody to talk: of an agent whose calls are people's, no more calls are under way than
+    /// so many for each who is free.
+    async fn has_people(&self, agent: &Agent) -> bool {
+        let (Some(staff), Some(staffing)) = (&agent.staff, &self.staffing) else { return true };
+        let (free, unattended) = staffing(agent.tenant, agent.id, staff.whom.clone()).await;
+        // Those whose intents are being committed live nowhere yet.
+        let under_way = (unattended + self.dials.len()) as u64;
+        under_way * 100 < free as u64 * u64::from(staff.calls_per_person)
     }
 
     /// For how long a running campaign is left alone, if it is.

@@ -199,6 +199,7 @@ fn exit_code(outcome: &Outcome) -> u8 {
         Disposition::SilenceTimeout
         | Disposition::MaxDuration
         | Disposition::HoldTimeout
+        | Disposition::Abandoned
         | Disposition::MediaLost => 16,
         Disposition::Cancelled => 17,
         Disposition::AgentFailed

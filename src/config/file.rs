@@ -25,12 +25,14 @@ pub struct File {
     pub tts: Tts,
     pub recording: Recording,
     pub amd: Detection,
+    pub people: super::people::Table,
     pub log: Log,
     pub trunk: Vec<Trunk>,
     pub agent: Vec<Agent>,
     pub number: Vec<Number>,
     pub key: Vec<Key>,
     pub application: Vec<Application>,
+    pub person: Vec<Person>,
 }
 
 #[derive(Deserialize)]
@@ -241,6 +243,7 @@ pub struct Agent {
     #[serde(default)]
     pub record: bool,
     pub stream: Option<super::objects::bot::Table>,
+    pub people: Option<super::objects::staff::Table>,
 }
 
 #[derive(Deserialize, Serialize, utoipa::ToSchema)]
@@ -292,6 +295,16 @@ pub struct Application {
     pub webhook_url: Option<String>,
     pub agent: Option<String>,
     pub trunk: Option<String>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Person {
+    pub name: String,
+    #[serde(skip_serializing)]
+    pub secret: Secret<String>,
+    #[serde(default)]
+    pub queues: Vec<String>,
 }
 
 fn yes() -> bool {

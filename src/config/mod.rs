@@ -17,6 +17,7 @@ mod billing;
 mod error;
 mod file;
 mod objects;
+mod people;
 mod source;
 mod stored;
 mod trunk;
@@ -32,13 +33,14 @@ use std::time::Duration;
 use ipnet::IpNet;
 use trunkline_sip::{Listen, Protocol, ServerTls};
 
-use crate::model::{Agent, Application, Detection, Key, Number, Object, Secret, Trunk};
+use crate::model::{Agent, Application, Detection, Key, Number, Object, Person, Secret, Trunk};
 
 pub use billing::{Billing, PaymentHook};
 pub use error::{ConfigError, Fault};
 pub use objects::FILE_TENANT;
+pub use people::{IceServer, People};
 pub use stored::{
-    Known, StoredKey, agent, application, described, endpoint, filled, key, number, tenant,
+    Known, StoredKey, agent, application, described, endpoint, filled, key, number, person, tenant,
     trunk as stored_trunk,
 };
 
@@ -67,6 +69,8 @@ pub struct Config {
     pub tts: Tts,
     /// Whether and where calls are recorded.
     pub recording: Recording,
+    /// How browsers reach us.
+    pub people: People,
     /// What is logged, and how.
     pub log: Log,
     /// What the file declares: trunks, agents, numbers, applications, keys.
@@ -240,6 +244,8 @@ pub struct Objects {
     pub keys: Vec<Key>,
     /// `[[application]]`
     pub applications: Vec<Application>,
+    /// `[[person]]`
+    pub people: Vec<Person>,
     /// All of them as their owner sees them.
     pub documents: Vec<Arc<Object>>,
     /// What holds for every tenant's.

@@ -2,6 +2,8 @@
 
 pub mod bot;
 pub mod key;
+pub mod person;
+pub mod staff;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -13,7 +15,7 @@ use super::validate::Checker;
 use super::{Objects, Rules, trunk, uri};
 use crate::model::{
     Agent, AgentId, Application, ApplicationId, Detection, EventKind, EventSet, KeyId, Number, NumberId,
-    OBJECT_ID_LIMIT, Object, ObjectKind, PhoneNumber, TenantId, Trunk, TrunkChoice, TrunkId,
+    OBJECT_ID_LIMIT, Object, ObjectKind, PersonId, PhoneNumber, TenantId, Trunk, TrunkChoice, TrunkId,
 };
 
 /// Whose the file's objects are.
@@ -46,6 +48,10 @@ pub fn objects(file: &File, check: &mut Checker<'_>) -> Objects {
     let key_ids: Vec<_> = file.key.iter().map(|key| KeyId(keys.take(&key::name(key), check))).collect();
     let application_ids: Vec<_> =
         file.application.iter().map(|table| ApplicationId(applications.take(&table.name, check))).collect();
+
+    let mut people = Ids::new("person", "name");
+    let person_ids: Vec<_> =
+        file.person.iter().map(|table| PersonId(people.take(&table.name, check))).collect();
 
     let names = Names {
         trunks: file.trunk.iter().map(|trunk| trunk.name.clone()).zip(trunk_ids.iter().copied()).collect(),
@@ -92,6 +98,11 @@ pub fn objects(file: &File, check: &mut Checker<'_>) -> Objects {
         made.documents.push(Arc::new(Object { agent, trunk, ..seen }));
         made.applications.push(application);
     }
+    for (index, (table, id)) in file.person.iter().zip(person_ids).enumerate() {
+        made.documents.push(shown(ObjectKind::Person, id.0, &table.name, table).into());
+        made.people.push(person::person(table, id, FILE_TENANT, &path("person", index), check));
+    }
+    person::told_apart(&made.people, check);
     made
 }
 
@@ -157,6 +168,12 @@ pub fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check:
         speak_order: table.outbound_speak_order,
         record: table.record,
         bot: table.stream.as_ref().and_then(|stream| bot::bot(stream, names.rules.allow_http, path, check)),
+        staff: table.people.as_ref().map(|people| {
+            check.that(&format!("{path}.people"), table.stream.is_none(), || {
+                "stream and people: one of them must go".into()
+            });
+            staff::staff(people, names, path, check)
+        }),
     }
 }
 

@@ -16,8 +16,8 @@ use super::trunk;
 use super::validate::Checker;
 use super::{Rules, billing, file, uri};
 use crate::model::{
-    Agent, AgentId, Application, ApplicationId, Face, Key, KeyId, Number, NumberId, ObjectKind, Secret,
-    TenantId, Timestamp, Trunk, TrunkId, WebhookEndpoint, WebhookEndpointId,
+    Agent, AgentId, Application, ApplicationId, Face, Key, KeyId, Number, NumberId, ObjectKind, Person,
+    PersonId, Secret, TenantId, Timestamp, Trunk, TrunkId, WebhookEndpoint, WebhookEndpointId,
 };
 
 /// What the objects of one tenant may name.
@@ -43,9 +43,11 @@ const fn name_key(kind: ObjectKind) -> &'static str {
     match kind {
         ObjectKind::Agent | ObjectKind::Key => "id",
         ObjectKind::Number => "e164",
-        ObjectKind::Tenant | ObjectKind::Trunk | ObjectKind::Application | ObjectKind::WebhookEndpoint => {
-            "name"
-        }
+        ObjectKind::Tenant
+        | ObjectKind::Trunk
+        | ObjectKind::Application
+        | ObjectKind::WebhookEndpoint
+        | ObjectKind::Person => "name",
     }
 }
 
@@ -89,6 +91,7 @@ pub fn described(kind: ObjectKind) -> (RefOr<Schema>, Vec<(String, RefOr<Schema>
         }
         ObjectKind::Application => of::<file::Application>(),
         ObjectKind::WebhookEndpoint => of::<EndpointTable>(),
+        ObjectKind::Person => of::<PersonTable>(),
     }
 }
 
@@ -113,6 +116,7 @@ pub fn filled(kind: ObjectKind, name: &str, mut said: Map<String, Value>) -> Opt
     let secrets: &[&str] = match kind {
         ObjectKind::Key => &[StoredKey::HASH, StoredKey::SIGNING],
         ObjectKind::WebhookEndpoint => &[StoredKey::SIGNING],
+        ObjectKind::Person => &[StoredKey::HASH],
         _ => &[],
     };
     said.extend(secrets.iter().map(|field| ((*field).to_owned(), Value::String(String::new()))));
@@ -124,6 +128,7 @@ pub fn filled(kind: ObjectKind, name: &str, mut said: Map<String, Value>) -> Opt
         ObjectKind::Trunk => of::<trunk::table::Trunk>(kind, said),
         ObjectKind::Application => of::<file::Application>(kind, said),
         ObjectKind::WebhookEndpoint => of::<EndpointTable>(kind, said),
+        ObjectKind::Person => of::<PersonTable>(kind, said),
     }
 }
 
@@ -313,6 +318,31 @@ pub fn endpoint(
     })
 }
 
+/// A person as the store has it: its secret only as a hash.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct PersonTable {
+    name: String,
+    /// The queues that it serves; none: all of them.
+    #[serde(default)]
+    #[schema(max_items = 50)]
+    queues: Vec<String>,
+    #[serde(skip_serializing)]
+    #[schema(ignore)]
+    secret_hash: String,
+}
+
+/// A person.
+pub fn person(id: PersonId, name: &str, document: Map<String, Value>, tenant: TenantId) -> Checked<Person> {
+    check(ObjectKind::Person, name, document, |table: &PersonTable, path, check| {
+        not_an_id(name, &format!("{path}.name"), check);
+        let mut secret_hash = [0; 32];
+        let read = hex::decode_to_slice(&table.secret_hash, &mut secret_hash);
+        check.that(&format!("{path}.secret_hash"), read.is_ok(), || "is no SHA-256".into());
+        Some(objects::person::named(name, &table.queues, id, tenant, secret_hash, path, check))
+    })
+}
+
 impl<'k> Known<'k> {
     /// A tenant's trunks, agents and applications.
     pub fn new(
@@ -402,7 +432,7 @@ fn check<T: DeserializeOwned + Serialize, O>(
 
 /// A table within a table that was written as a list, which serde would fill field by field.
 fn listed_table(filled: &Map<String, Value>) -> Option<String> {
-    let tables = ["amd", "inbound", "spend", "stir", "tls"];
+    let tables = ["amd", "inbound", "people", "spend", "stir", "stream", "tls"];
     let listed = tables.into_iter().find(|key| filled.get(*key).is_some_and(Value::is_array));
     let trunks = filled.get("trunks").and_then(Value::as_array).into_iter().flatten();
     let choice = trunks.enumerate().find(|(_, choice)| choice.is_array());

@@ -12,6 +12,7 @@ use trunkline_sip::{Listen, Protocol, ServerTls, ServerTlsConfig};
 use super::billing;
 use super::file::{self, File};
 use super::objects;
+use super::people;
 use super::source::{Origin, Source};
 use super::{
     Advertised, Config, ConfigError, Database, Events, Fault, Http, Limits, Log, Media, Recording, Sip, Tts,
@@ -40,6 +41,7 @@ pub fn config(file: File, source: &Source) -> Result<Config, ConfigError> {
             enabled: file.recording.enabled,
             directory: file.recording.directory.map_or_else(|| data_dir.join("recordings"), PathBuf::from),
         },
+        people: people::people(file.people, rtp_address(&file.media), &mut check),
         log: log(file.log, &mut check),
         objects,
         data_dir,
@@ -315,6 +317,11 @@ fn media(media: &file::Media, concurrent: Option<u32>, check: &mut Checker<'_>) 
         workers: usize::try_from(workers).unwrap_or(1),
         rtp_timeout: check.seconds("media.rtp_timeout_seconds", media.rtp_timeout_seconds, 1..=3_600),
     }
+}
+
+/// Where RTP comes in, as far as it can be read; a fault in it is told elsewhere.
+fn rtp_address(media: &file::Media) -> IpAddr {
+    media.advertise.as_ref().unwrap_or(&media.address).parse().unwrap_or(NOWHERE.ip())
 }
 
 /// RTP takes the even port of each pair (RFC 3550 §11), so a range begins with an even one.

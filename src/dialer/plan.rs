@@ -9,9 +9,9 @@ use super::Ticket;
 use crate::directory::{Answerer, Route};
 use crate::model::{
     Agent, AgentChoice, Application, CallId, CallPlan, CallRecord, CallState, Callback, Direction, Engaged,
-    EventSet, Face, Guide, InlineAgent, Key, Line, LineEnd, OutboundRequest, PhoneNumber, Refusal, Said,
-    SpeakOrder, TenantId, Timestamp, Trunk, TrunkChoice, Variable, VoicemailAction, WebhookTarget,
-    interpolate,
+    EventSet, Face, Guide, InlineAgent, Key, Line, LineEnd, Notice, OutboundRequest, PhoneNumber, Refusal,
+    Said, SpeakOrder, Staff, TenantId, Timestamp, Trunk, TrunkChoice, Variable, VoicemailAction,
+    WebhookTarget, interpolate,
 };
 use crate::trunk::{choice, destination};
 
@@ -35,10 +35,11 @@ pub fn freeze(
     let guide = request.guide.clone().or_else(|| guide(&request, application));
     let account = account(agent.tenant, key.as_deref());
     let bot = engaged(&agent, &request, &account, &mut unknown);
+    let staff = staff(&agent, &request, &mut unknown);
     let script = match said(&agent, &request, &mut unknown) {
         // Its guide has the first word; who has nothing to say is then only no help if that fails.
         Err(_) if guide.is_some() => Vec::new(),
-        _ if bot.is_some() => Vec::new(),
+        _ if bot.is_some() || staff.is_some() => Vec::new(),
         script => script?,
     };
     let message = request.voicemail_message.as_deref().or(agent.voicemail_message.as_deref());
@@ -93,6 +94,7 @@ pub fn freeze(
         script,
         account,
         bot,
+        staff,
         guide,
         variables: request.variables.into(),
         campaign: request.campaign,
@@ -121,9 +123,10 @@ pub fn answer(
     let account = account(agent.tenant, key.as_deref());
     let bot = agent.bot.clone();
     let bot = bot.map(|bot| Engaged { parameters: bot.parameters.clone(), account: account.clone(), bot });
-    let script = match bot {
-        Some(_) => Vec::new(),
-        None => script(&greeting, &steps, &[], &mut Vec::new()).unwrap_or_default(),
+    let staff = agent.staff.clone();
+    let script = match (&bot, &staff) {
+        (Some(_), _) | (_, Some(_)) => Vec::new(),
+        (None, None) => script(&greeting, &steps, &[], &mut Vec::new()).unwrap_or_default(),
     };
     let row = CallRecord {
         direction: Direction::Inbound,
@@ -151,6 +154,7 @@ pub fn answer(
         script,
         account,
         bot,
+        staff,
         guide: None,
         variables: Vec::new().into(),
         campaign: None,
@@ -185,6 +189,16 @@ fn engaged(
         parameters.push((name, value));
     }
     Some(Engaged { bot, account: account.to_owned(), parameters })
+}
+
+/// The people who talk in the agent's place, and what is heard if none is free. A document or an agent that the request describes
+/// talks in theirs.
+fn staff(agent: &Agent, request: &OutboundRequest, unknown: &mut Vec<String>) -> Option<Arc<Staff>> {
+    let inline = matches!(request.agent, AgentChoice::Inline(_) | AgentChoice::Script(_));
+    let staff = agent.staff.as_ref().filter(|_| !inline && request.guide.is_none())?;
+    let Some(Notice::Text(text)) = &staff.notice else { return Some(Arc::clone(staff)) };
+    let notice = Some(Notice::Text(fill(text, &request.variables, unknown)));
+    Some(Arc::new(Staff { notice, ..Staff::clone(staff) }))
 }
 
 /// As a client of Twilio's knows its account; whoever is none has one that looks like it.

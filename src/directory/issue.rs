@@ -60,6 +60,13 @@ fn token(token: String) -> (String, String, String) {
     (Key::public_of(&token), token.clone(), token)
 }
 
+/// What a person signs in with, and the hash that is kept of it.
+pub fn person_secret() -> (Secret<String>, String) {
+    let secret = format!("person_{}", hex::encode(rand::random::<[u8; SECRET_BYTES]>()));
+    let hash = hex::encode(Sha256::digest(secret.as_bytes()));
+    (Secret::new(secret), hash)
+}
+
 /// A secret that signs events, in Standard Webhooks' form.
 pub fn signing_secret() -> Secret<String> {
     let bytes: [u8; SECRET_BYTES] = rand::random();

@@ -10,8 +10,8 @@ use super::sealed;
 use crate::config::{self, Fault, Known, Objects, StoredKey};
 use crate::keyfile::Sealer;
 use crate::model::{
-    Agent, AgentId, Application, ApplicationId, Key, KeyId, Number, NumberId, Object, ObjectKind, Tenant,
-    TenantId, Trunk, TrunkId, WebhookEndpoint, WebhookEndpointId,
+    Agent, AgentId, Application, ApplicationId, Key, KeyId, Number, NumberId, Object, ObjectKind, Person,
+    PersonId, Tenant, TenantId, Trunk, TrunkId, WebhookEndpoint, WebhookEndpointId,
 };
 use crate::store::StoredObject;
 
@@ -58,7 +58,7 @@ pub struct ObjectFault {
 /// The name of the tenant whom the file's objects belong to.
 const FILE_TENANT_NAME: &str = "default";
 /// Kinds in an order in which each names only what came before.
-const ORDER: [ObjectKind; 7] = [
+const ORDER: [ObjectKind; 8] = [
     ObjectKind::Tenant,
     ObjectKind::Trunk,
     ObjectKind::Agent,
@@ -66,6 +66,7 @@ const ORDER: [ObjectKind; 7] = [
     ObjectKind::Application,
     ObjectKind::Key,
     ObjectKind::WebhookEndpoint,
+    ObjectKind::Person,
 ];
 
 /// Puts the file's and the store's objects together.
@@ -125,6 +126,7 @@ enum Thing {
     Application(Application),
     Key(Box<Key>, bool),
     Endpoint(WebhookEndpoint),
+    Person(Person),
 }
 
 impl Merged {
@@ -142,6 +144,7 @@ impl Merged {
                 self.objects.keys.push(*key);
             }
             Thing::Endpoint(endpoint) => self.endpoints.push(endpoint),
+            Thing::Person(person) => self.objects.people.push(person),
         }
     }
 
@@ -193,6 +196,8 @@ fn make(
             config::endpoint(WebhookEndpointId(id), name, document, tenant, known.rules)
                 .map(|(endpoint, shown)| (Thing::Endpoint(endpoint), shown))
         }
+        ObjectKind::Person => config::person(PersonId(id), name, document, tenant)
+            .map(|(person, shown)| (Thing::Person(person), shown)),
     };
     match made {
         Ok((thing, mut shown)) => {

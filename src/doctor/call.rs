@@ -260,6 +260,7 @@ fn plan(patient: &Patient, trunk: &Arc<Trunk>, to: &PhoneNumber) -> CallPlan {
         script: Vec::new(),
         account: String::new(),
         bot: None,
+        staff: None,
         guide: None,
         variables: Arc::new([]),
         campaign: None,

@@ -267,6 +267,7 @@ pub fn object_problem(problem: &ObjectProblem) -> (u16, &'static str) {
         ObjectProblem::NotFound(ObjectKind::Trunk) => (404, "trunk_not_found"),
         ObjectProblem::NotFound(ObjectKind::Application) => (404, "application_not_found"),
         ObjectProblem::NotFound(ObjectKind::WebhookEndpoint) => (404, "webhook_endpoint_not_found"),
+        ObjectProblem::NotFound(ObjectKind::Person) => (404, "person_not_found"),
         ObjectProblem::ManagedByFile => (409, "managed_by_file"),
         ObjectProblem::Missing(_) => (400, "missing_field"),
         ObjectProblem::NameTaken(_) => (409, "already_exists"),

@@ -21,7 +21,7 @@ mod observe;
 pub mod openapi;
 mod originate;
 #[cfg(feature = "browser")]
-pub mod people;
+mod people;
 mod place;
 mod promises;
 mod recording;
@@ -39,6 +39,8 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 
 use crate::admission::Admission;
+#[cfg(feature = "browser")]
+use crate::agent::floor::Floor;
 use crate::campaign::Campaigns;
 use crate::cashier::Cashier;
 use crate::directory::{Directory, Registry};
@@ -90,6 +92,9 @@ pub struct Parts {
     pub cashier: Option<Cashier>,
     /// What the operator's own requests show.
     pub operator_token: String,
+    /// Who takes calls in a browser.
+    #[cfg(feature = "browser")]
+    pub floor: Floor,
     /// How trunks stand.
     pub admission: Admission,
     /// Batch campaigns.

@@ -16,7 +16,8 @@ use super::{Api, body, idempotency, trunks};
 use crate::clock::wall_now;
 use crate::config::StoredKey;
 use crate::directory::{
-    Change, Expect, Idempotent, Issued, NewObject, ObjectError, Outcome, Snapshot, issue, signing_secret,
+    Change, Expect, Idempotent, Issued, NewObject, ObjectError, Outcome, Snapshot, issue, person_secret,
+    signing_secret,
 };
 use crate::face::collection::{self, Collection, Part};
 use crate::face::resource::Shape;
@@ -168,6 +169,26 @@ pub async fn rotate(State(api): State<Api>, headers: HeaderMap, id: PathText) ->
     .await
 }
 
+/// `POST /v1/native/people/{id}/rotate-secret`: a new secret, shown once; whoever signed in with the old one is signed out.
+pub async fn rotate_person(State(api): State<Api>, headers: HeaderMap, id: PathText) -> Response {
+    const WHAT: Collection = Collection::Native(ObjectKind::Person);
+    as_writer(&api, &headers, async |key| {
+        let shape = self::shape(WHAT, key)?;
+        let object = find(&api.directory.snapshot(), key, shape.kind, &id)?.clone();
+        may_change(key, shape.kind)?;
+        let (secret, hash) = person_secret();
+        let document = Map::from_iter([(StoredKey::HASH.to_owned(), Value::String(hash))]);
+        let expect = Expect::Revision(object.revision);
+        let change = Change { name: None, document, is_whole: false, expect, at: wall_now() };
+        let changed = api.registry.update(object.tenant, shape.kind, &object.id.to_string(), change).await;
+        let changed = changed.map_err(|error| refused(&shape, error))?;
+        let mut shown = show(&api, key, WHAT, &changed);
+        shown["secret"] = Value::String(secret.reveal().clone());
+        Ok(tagged(answer(200, &shown), &changed))
+    })
+    .await
+}
+
 /// `DELETE` of one. A key is revoked: it goes on signing what its calls still owe.
 pub async fn remove(api: Api, headers: HeaderMap, id: PathText, what: Collection) -> Response {
     as_writer(&api, &headers, async |key| {
@@ -283,13 +304,19 @@ fn prepare(
             draft.document.insert(StoredKey::SIGNING.to_owned(), Value::String(secret.reveal().clone()));
             Ok((draft, vec![("secret", secret)]))
         }
+        ObjectKind::Person if draft.name.is_none() => Err(missing(shape.name_field())),
+        ObjectKind::Person => {
+            let (secret, hash) = person_secret();
+            draft.document.insert(StoredKey::HASH.to_owned(), Value::String(hash));
+            Ok((draft, vec![("secret", secret)]))
+        }
         ObjectKind::Number | ObjectKind::Tenant if draft.name.is_none() => Err(missing(shape.name_field())),
         _ => Ok((draft, Vec::new())),
     }
 }
 
 fn forbid_ours(kind: ObjectKind, fields: &Map<String, Value>) -> Result<(), Problem> {
-    if !matches!(kind, ObjectKind::Key | ObjectKind::WebhookEndpoint) {
+    if !matches!(kind, ObjectKind::Key | ObjectKind::WebhookEndpoint | ObjectKind::Person) {
         return Ok(());
     }
     match OURS.into_iter().find(|name| fields.contains_key(*name)) {

@@ -1,26 +1,22 @@
 //! People in a browser: the console page, and what it asks for. The words are [`wire`]'s; who is free is the desk's to know.
 
-mod page;
-#[cfg(test)]
-mod tests;
+pub mod page;
 
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, State};
+use axum::extract::{FromRef, Path, State};
 use axum::http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
 use futures_util::stream;
 use serde::de::DeserializeOwned;
 
-use super::body;
+use super::{Api, body};
 use crate::agent::browser::{OFFER_MAX, OpenError};
 use crate::agent::desk::Act;
 use crate::agent::desk::wire::{self, Availability, SignIn, Told, Transfer, Wrong};
@@ -43,26 +39,18 @@ const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
 /// A page may try again after so many seconds when there is no room.
 const RETRY_AFTER_SECONDS: &str = "2";
 
-/// The page, and everything it asks for.
-pub fn router(floor: Floor) -> Router {
-    Router::new()
-        .route("/console", get(page::redirect))
-        .route("/console/", get(page::index))
-        .route("/console/{file}", get(page::file))
-        .route("/v1/people/session", post(sign_in).delete(sign_out))
-        .route("/v1/people/events", get(events))
-        .route("/v1/people/availability", post(availability))
-        .route("/v1/people/calls/{call}/accept", post(accept))
-        .route("/v1/people/calls/{call}/decline", post(decline))
-        .route("/v1/people/calls/{call}/hangup", post(hang_up))
-        .route("/v1/people/calls/{call}/transfer", post(transfer))
-        .route("/v1/people/whip", post(whip).options(whip_options))
-        .route("/v1/people/whip/{number}", delete(whip_end))
-        .with_state(floor)
+impl FromRef<Api> for Floor {
+    fn from_ref(api: &Api) -> Self {
+        api.floor.clone()
+    }
 }
 
 /// `POST /v1/people/session`: a person's token for a session.
-async fn sign_in(State(floor): State<Floor>, headers: HeaderMap, body: Body) -> Result<Response, Failure> {
+pub async fn sign_in(
+    State(floor): State<Floor>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Failure> {
     let SignIn { token } = json(&headers, body).await?;
     let entered = floor.enter(&token).await?;
     let session = wire::Session {
@@ -74,13 +62,13 @@ async fn sign_in(State(floor): State<Floor>, headers: HeaderMap, body: Body) -> 
 }
 
 /// `DELETE /v1/people/session`
-async fn sign_out(State(floor): State<Floor>, headers: HeaderMap) -> Result<StatusCode, Failure> {
+pub async fn sign_out(State(floor): State<Floor>, headers: HeaderMap) -> Result<StatusCode, Failure> {
     floor.exit(bearer(&headers)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// `GET /v1/people/events`: server-sent events, each a [`Told`].
-async fn events(State(floor): State<Floor>, headers: HeaderMap) -> Result<Response, Failure> {
+pub async fn events(State(floor): State<Floor>, headers: HeaderMap) -> Result<Response, Failure> {
     let told = floor.listen(bearer(&headers)?).await?;
     let events = stream::unfold(told, async |mut told| {
         let event = event(&told.recv().await?);
@@ -96,7 +84,7 @@ fn event(told: &Told) -> Event {
 }
 
 /// `POST /v1/people/availability`
-async fn availability(
+pub async fn availability(
     State(floor): State<Floor>,
     headers: HeaderMap,
     body: Body,
@@ -108,17 +96,29 @@ async fn availability(
 }
 
 /// `POST /v1/people/calls/{call}/accept`
-async fn accept(floor: State<Floor>, headers: HeaderMap, call: Path<String>) -> Result<StatusCode, Failure> {
+pub async fn accept(
+    floor: State<Floor>,
+    headers: HeaderMap,
+    call: Path<String>,
+) -> Result<StatusCode, Failure> {
     act(floor, headers, call, Act::Accept).await
 }
 
 /// `POST /v1/people/calls/{call}/decline`
-async fn decline(floor: State<Floor>, headers: HeaderMap, call: Path<String>) -> Result<StatusCode, Failure> {
+pub async fn decline(
+    floor: State<Floor>,
+    headers: HeaderMap,
+    call: Path<String>,
+) -> Result<StatusCode, Failure> {
     act(floor, headers, call, Act::Decline).await
 }
 
 /// `POST /v1/people/calls/{call}/hangup`
-async fn hang_up(floor: State<Floor>, headers: HeaderMap, call: Path<String>) -> Result<StatusCode, Failure> {
+pub async fn hang_up(
+    floor: State<Floor>,
+    headers: HeaderMap,
+    call: Path<String>,
+) -> Result<StatusCode, Failure> {
     act(floor, headers, call, Act::HangUp).await
 }
 
@@ -133,8 +133,37 @@ async fn act(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// `POST /v1/people/calls/{call}/hold`
+pub async fn hold(
+    floor: State<Floor>,
+    headers: HeaderMap,
+    call: Path<String>,
+) -> Result<StatusCode, Failure> {
+    set_hold(floor, headers, call, true).await
+}
+
+/// `POST /v1/people/calls/{call}/resume`
+pub async fn resume(
+    floor: State<Floor>,
+    headers: HeaderMap,
+    call: Path<String>,
+) -> Result<StatusCode, Failure> {
+    set_hold(floor, headers, call, false).await
+}
+
+async fn set_hold(
+    State(floor): State<Floor>,
+    headers: HeaderMap,
+    Path(call): Path<String>,
+    on: bool,
+) -> Result<StatusCode, Failure> {
+    let call = call.parse().map_err(|()| Refused::Call)?;
+    floor.hold(bearer(&headers)?, call, on).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// `POST /v1/people/calls/{call}/transfer`
-async fn transfer(
+pub async fn transfer(
     State(floor): State<Floor>,
     headers: HeaderMap,
     Path(call): Path<String>,
@@ -152,7 +181,7 @@ async fn transfer(
 }
 
 /// `POST /v1/people/whip`: an SDP offer for an SDP answer (RFC 9725 §4.2). All candidates are in both: there is no trickling.
-async fn whip(State(floor): State<Floor>, headers: HeaderMap, body: Body) -> Result<Response, Failure> {
+pub async fn whip(State(floor): State<Floor>, headers: HeaderMap, body: Body) -> Result<Response, Failure> {
     let session = bearer(&headers)?.to_owned();
     if !is_sdp(&headers) {
         return Err(Failure::NotSdp);
@@ -166,12 +195,12 @@ async fn whip(State(floor): State<Floor>, headers: HeaderMap, body: Body) -> Res
 }
 
 /// `OPTIONS /v1/people/whip`
-async fn whip_options() -> Response {
+pub async fn whip_options() -> Response {
     (StatusCode::NO_CONTENT, [(ACCEPT_POST, SDP)]).into_response()
 }
 
 /// `DELETE /v1/people/whip/{number}`: hangs up the audio.
-async fn whip_end(
+pub async fn whip_end(
     State(floor): State<Floor>,
     headers: HeaderMap,
     Path(number): Path<String>,
@@ -208,7 +237,7 @@ async fn read(headers: &HeaderMap, body: Body, max: usize) -> Result<Bytes, Fail
 }
 
 /// Why a request failed.
-enum Failure {
+pub enum Failure {
     Refused(Refused),
     Bad(String),
     TooLarge(usize),
@@ -234,6 +263,7 @@ impl IntoResponse for Failure {
             Self::Refused(Refused::Token) => (StatusCode::UNAUTHORIZED, "unknown_token"),
             Self::Refused(Refused::Session) => (StatusCode::UNAUTHORIZED, "no_session"),
             Self::Refused(Refused::NoAudio) => (StatusCode::CONFLICT, "no_audio"),
+            Self::Refused(Refused::Busy) => (StatusCode::CONFLICT, "colleague_busy"),
             Self::Refused(Refused::Call) => (StatusCode::NOT_FOUND, "no_such_call"),
             Self::Refused(Refused::Leg) => (StatusCode::NOT_FOUND, "no_such_audio"),
             Self::Refused(Refused::Open(OpenError::Offer)) => (StatusCode::BAD_REQUEST, "bad_offer"),

@@ -3,9 +3,13 @@
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
+#[cfg(feature = "browser")]
+use axum::routing::options;
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use super::calls::PathText;
+#[cfg(feature = "browser")]
+use super::people;
 use super::{
     Api, batch, billing, calls, control, deliveries, doctor, events, health, native, objects, openapi, place,
     recording, trials, twilio,
@@ -35,8 +39,12 @@ pub enum Access {
     Anyone,
     /// Whoever has a key, for what is its tenant's.
     Key,
+    /// Whoever has signed in at the console, for itself.
+    Person,
 }
 
+#[cfg(feature = "browser")]
+use Access::Person;
 use Access::{Anyone, Key, Operator};
 use Collection::{Agents, Applications, Connections, Dids, Endpoints, Native, Numbers, Trunks};
 
@@ -165,6 +173,12 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/native/webhook-endpoints/{id}/test", Key, || post(trials::native_endpoint)),
     route("POST", "/v1/native/webhook-endpoints/{id}/rotate-secret", Key, || post(objects::rotate)),
     route("POST", "/v1/native/webhook-endpoints/{id}/replay", Key, || post(deliveries::replay_failed)),
+    route("GET", "/v1/native/people", Key, || list(Native(ObjectKind::Person))),
+    route("POST", "/v1/native/people", Key, || create(Native(ObjectKind::Person))),
+    route("GET", "/v1/native/people/{id}", Key, || read(Native(ObjectKind::Person))),
+    route("PATCH", "/v1/native/people/{id}", Key, || change(Native(ObjectKind::Person))),
+    route("DELETE", "/v1/native/people/{id}", Key, || remove(Native(ObjectKind::Person))),
+    route("POST", "/v1/native/people/{id}/rotate-secret", Key, || post(objects::rotate_person)),
     route("GET", "/v1/native/webhook-deliveries", Key, || get(deliveries::list)),
     route("GET", "/v1/native/webhook-deliveries/{id}", Key, || get(deliveries::read)),
     route("POST", "/v1/native/webhook-deliveries/{id}/replay", Key, || post(deliveries::replay)),
@@ -176,6 +190,39 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/v1/native/cdr", Key, || get(native::export)),
     route("GET", "/v1/native/events", Key, || get(events::native)),
     route("GET", "/v1/events", Key, || get(events::of_face)),
+    // The page where people take calls, and what it asks for.
+    #[cfg(feature = "browser")]
+    route("GET", "/console", Anyone, || get(people::page::redirect)),
+    #[cfg(feature = "browser")]
+    route("GET", "/console/", Anyone, || get(people::page::index)),
+    #[cfg(feature = "browser")]
+    route("GET", "/console/{file}", Anyone, || get(people::page::file)),
+    #[cfg(feature = "browser")]
+    route("POST", "/v1/people/session", Person, || post(people::sign_in)),
+    #[cfg(feature = "browser")]
+    route("DELETE", "/v1/people/session", Person, || delete(people::sign_out)),
+    #[cfg(feature = "browser")]
+    route("GET", "/v1/people/events", Person, || get(people::events)),
+    #[cfg(feature = "browser")]
+    route("POST", "/v1/people/availability", Person, || post(people::availability)),
+    #[cfg(feature = "browser")]
+    route("POST", "/v1/people/calls/{call}/accept", Person, || post(people::accept)),
+    #[cfg(feature = "browser")]
+    route("POST", "/v1/people/calls/{call}/decline", Person, || post(people::decline)),
+    #[cfg(feature = "browser")]
+    route("POST", "/v1/people/calls/{call}/hangup", Person, || post(people::hang_up)),
+    #[cfg(feature = "browser")]
+    route("POST", "/v1/people/calls/{call}/hold", Person, || post(people::hold)),
+    #[cfg(feature = "browser")]
+    route("POST", "/v1/people/calls/{call}/resume", Person, || post(people::resume)),
+    #[cfg(feature = "browser")]
+    route("POST", "/v1/people/calls/{call}/transfer", Person, || post(people::transfer)),
+    #[cfg(feature = "browser")]
+    route("POST", "/v1/people/whip", Person, || post(people::whip)),
+    #[cfg(feature = "browser")]
+    route("OPTIONS", "/v1/people/whip", Anyone, || options(people::whip_options)),
+    #[cfg(feature = "browser")]
+    route("DELETE", "/v1/people/whip/{number}", Person, || delete(people::whip_end)),
     // The operator's, by the token that the key file makes.
     route("POST", "/v1/native/billing/credits", Key, || post(billing::credit)),
     // The description of all this.

@@ -2,6 +2,8 @@
 
 mod documents;
 mod hostile;
+#[cfg(feature = "browser")]
+mod people;
 mod streams;
 
 use std::sync::Mutex;
@@ -120,7 +122,15 @@ impl House {
             directory: directory.clone(),
             changed: Arc::default(),
         };
+        let metrics = Metrics::new();
         let api = Api::from(Parts {
+            #[cfg(feature = "browser")]
+            floor: crate::house::people::open(
+                &config.people,
+                &directory,
+                &crate::call::Mailbox::new().0,
+                &metrics,
+            ),
             egress: Egress::new(Policy::default()).expect("a client"),
             registry: Registry::open(registry).await.expect("readable"),
             originate: Originate::new(place),
@@ -139,7 +149,7 @@ impl House {
             streams: streams.clone(),
             wake: Wake::default(),
             admission: Admission::new(Limits::default()),
-            metrics: Metrics::new(),
+            metrics,
             readiness: Readiness::new(|| Err("draining".into())),
             rehearse: super::Rehearse::nobody(),
             public_url: None,

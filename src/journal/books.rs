@@ -50,6 +50,12 @@ impl Books {
         self.calls.values().any(lives)
     }
 
+    /// The calls of this agent that live. Asked when a campaign looks whom it may dial for.
+    pub fn live_of(&self, agent: AgentId) -> Vec<CallId> {
+        let lives = |entry: &&Entry| entry.record.agent == agent && entry.record.state != CallState::Ended;
+        self.calls.values().filter(lives).map(|entry| entry.record.call).collect()
+    }
+
     pub fn withdraw(&mut self, call: CallId, slot: Slot) {
         self.pending.push_back(Pending { write: Write::Withdrawn(call), _slot: Some(slot) });
     }

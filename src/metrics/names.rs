@@ -184,6 +184,18 @@ pub(super) const TRUNK_OPTIONS: Metric = Metric(
     "From the last OPTIONS to a trunk to what came back, or to the end of the waiting.",
 );
 
+pub(super) const PEOPLE: Metric = Metric(
+    "trunkline_people",
+    "People who take calls in a browser, by state: signed_in, or free, who wait for a call and are among them.",
+);
+pub(super) const PEOPLE_WAITING: Metric =
+    Metric("trunkline_people_calls_waiting", "Calls that wait for somebody to talk to.");
+pub(super) const PEOPLE_CALLS: Metric = Metric(
+    "trunkline_people_calls_total",
+    "Calls that wanted somebody, by what became of that: assigned, abandoned (nobody was free in time) or withdrawn (over \
+     before); and of those assigned, passed (to a colleague) or lost (the person's audio).",
+);
+
 pub(super) const CAMPAIGNS: Metric = Metric(
     "trunkline_campaigns",
     "Campaigns that something is to be done for now, by status: running or scheduled.",

@@ -164,6 +164,8 @@ pub struct Counts {
     pub active: u64,
     /// Their calls were answered, and are over.
     pub answered: u64,
+    /// Of those, the ones that none of our people was free to talk to.
+    pub abandoned: u64,
     /// Their calls are over and nobody answered.
     pub unanswered: u64,
     /// See [`RecipientState::Failed`].

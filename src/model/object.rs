@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     AgentId, ApplicationId, Bot, EventSet, Face, KeyId, NumberId, PhoneNumber, RightToUse, Secret,
-    SpeakOrder, SpendControl, TenantId, TrunkId, VoicemailAction, Zone,
+    SpeakOrder, SpendControl, Staff, TenantId, TrunkId, VoicemailAction, Zone,
 };
 
 /// A telephone number of ours.
@@ -98,6 +98,8 @@ pub struct Agent {
     pub record: bool,
     /// Somebody's bot, who talks in its place.
     pub bot: Option<Arc<Bot>>,
+    /// People who talk in its place.
+    pub staff: Option<Arc<Staff>>,
 }
 
 impl Agent {
@@ -124,12 +126,13 @@ impl Agent {
             speak_order: SpeakOrder::default(),
             record: false,
             bot: None,
+            staff: None,
         }
     }
 
     /// Has it anything to say to whoever calls it?
     pub fn can_answer(&self) -> bool {
-        self.bot.is_some() || self.greeting.is_some() || !self.steps.is_empty()
+        self.bot.is_some() || self.staff.is_some() || self.greeting.is_some() || !self.steps.is_empty()
     }
 }
 

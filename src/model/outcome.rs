@@ -18,6 +18,8 @@ pub enum Disposition {
     MaxDuration,
     /// Nobody talked for as long as the request would wait: ringing, queue, music and menus together.
     HoldTimeout,
+    /// Somebody answered, or called in, and none of our people was free in time.
+    Abandoned,
     /// A machine answered, and was dealt with as the request asked.
     VoicemailDetected,
     /// Somebody asked us to end it (API, command line).
@@ -48,12 +50,13 @@ pub enum Disposition {
 
 impl Disposition {
     /// Every value, for tables and tests.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Completed,
         Self::CalleeHangup,
         Self::SilenceTimeout,
         Self::MaxDuration,
         Self::HoldTimeout,
+        Self::Abandoned,
         Self::VoicemailDetected,
         Self::Cancelled,
         Self::Busy,
@@ -77,6 +80,7 @@ impl Disposition {
             Self::SilenceTimeout => "silence_timeout",
             Self::MaxDuration => "max_duration",
             Self::HoldTimeout => "hold_timeout",
+            Self::Abandoned => "abandoned",
             Self::VoicemailDetected => "voicemail_detected",
             Self::Cancelled => "cancelled",
             Self::Busy => "busy",

@@ -61,11 +61,13 @@ pub enum ObjectKind {
     Application,
     /// [`WebhookEndpoint`].
     WebhookEndpoint,
+    /// [`super::Person`].
+    Person,
 }
 
 impl ObjectKind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Tenant,
         Self::Key,
         Self::Agent,
@@ -73,6 +75,7 @@ impl ObjectKind {
         Self::Trunk,
         Self::Application,
         Self::WebhookEndpoint,
+        Self::Person,
     ];
 
     /// The word in the store, and the configuration's table.
@@ -85,6 +88,7 @@ impl ObjectKind {
             Self::Trunk => "trunk",
             Self::Application => "application",
             Self::WebhookEndpoint => "webhook_endpoint",
+            Self::Person => "person",
         }
     }
 

@@ -6,7 +6,7 @@ use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// Versions and names are the same for both engines.
-const HISTORY: [(i64, &str, &str, &str); 8] = [
+const HISTORY: [(i64, &str, &str, &str); 9] = [
     (
         1,
         "calls and outbox",
@@ -54,6 +54,12 @@ const HISTORY: [(i64, &str, &str, &str); 8] = [
         "retries",
         include_str!("migrations/sqlite/0016_retries.sql"),
         include_str!("migrations/postgres/0016_retries.sql"),
+    ),
+    (
+        30,
+        "abandoned",
+        include_str!("migrations/sqlite/0030_abandoned.sql"),
+        include_str!("migrations/postgres/0030_abandoned.sql"),
     ),
 ];
 

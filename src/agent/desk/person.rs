@@ -2,20 +2,7 @@
 
 use std::time::Instant;
 
-use crate::model::{CallId, PersonId, TenantId};
-
-/// Somebody who takes calls in a browser.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Person {
-    /// Its id, unique among all tenants.
-    pub id: PersonId,
-    /// Whose calls it takes.
-    pub tenant: TenantId,
-    /// Its name, for colleagues.
-    pub name: String,
-    /// The queues it serves; empty: all.
-    pub queues: Vec<String>,
-}
+use crate::model::{CallId, Whom};
 
 /// Where a person stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,6 +52,8 @@ pub enum Quit {
     HungUp,
     /// The call was over.
     Ended,
+    /// A colleague has it now.
+    Passed,
 }
 
 /// One who is here.
@@ -73,17 +62,19 @@ pub(super) struct Present {
     pub(super) state: State,
     /// When the state began. Of somebody who is available: idle since then.
     pub(super) since: Instant,
+    pub(super) name: String,
     pub(super) queues: Vec<String>,
     /// Takes no more calls once this one is over.
     pub(super) leaves_after: bool,
 }
 
 impl Present {
-    pub(super) fn serves(&self, queue: Option<&str>) -> bool {
-        match queue {
-            _ if self.queues.is_empty() => true,
-            None => true,
-            Some(queue) => self.queues.iter().any(|served| served == queue),
+    pub(super) fn takes(&self, whom: &Whom) -> bool {
+        match whom {
+            Whom::Anybody => true,
+            Whom::Queue(_) if self.queues.is_empty() => true,
+            Whom::Queue(queue) => self.queues.contains(queue),
+            Whom::Named(names) => names.contains(&self.name),
         }
     }
 }

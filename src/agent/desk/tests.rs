@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::PATIENCE;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -16,7 +17,7 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
-        Self { desk: Desk::new(Config::default()), now: Instant::now() }
+        Self { desk: Desk::new(), now: Instant::now() }
     }
 
     fn after(&mut self, time: Duration) -> Vec<Event> {
@@ -45,7 +46,7 @@ impl Place {
     fn serving(&mut self, number: u64, queues: &[&str]) -> PersonId {
         let person = PersonId(number);
         let queues = queues.iter().map(ToString::to_string).collect();
-        self.desk.arrive(self.now, person, queues).expect("room");
+        self.desk.arrive(self.now, person, format!("Person {number}"), queues).expect("room");
         self.act(person, Act::Available);
         person
     }
@@ -60,7 +61,8 @@ impl Place {
 
     fn want_of(&mut self, number: u64, manner: Manner, queue: Option<&str>) -> CallId {
         let call = CallId::new(number).expect("an id");
-        let wanted = Wanted { queue: queue.map(str::to_owned), manner, patience: PATIENCE };
+        let whom = queue.map_or(Whom::Anybody, |queue| Whom::Queue(queue.to_owned()));
+        let wanted = Wanted { whom, manner, patience: PATIENCE, times: Times::default() };
         self.desk.want(self.now, call, wanted);
         call
     }
@@ -156,9 +158,9 @@ fn after_a_call_the_wrap_up_ends_by_itself_or_early() {
     place.desk.end(place.now, call);
     assert_eq!(place.told().last(), Some(&Event::Released { person, call, why: Quit::Ended }));
     assert!(matches!(place.state(person), State::WrapUp { .. }));
-    assert_eq!(place.desk.free(None), 0);
+    assert_eq!(place.desk.free(&Whom::Anybody), 0);
     place.after(10 * SECOND);
-    assert_eq!((place.state(person), place.desk.free(None)), (State::Available, 1));
+    assert_eq!((place.state(person), place.desk.free(&Whom::Anybody)), (State::Available, 1));
     let next = place.want(11, Manner::AtOnce);
     place.act(person, Act::HangUp(next));
     place.act(person, Act::Available);
@@ -215,18 +217,19 @@ fn only_who_serves_the_queue_is_asked() {
     place.after(SECOND);
     let sales = place.serving(2, &["sales", "billing"]);
     let call = place.want_of(10, Manner::AtOnce, Some("sales"));
+    let free = |place: &Place, queue: &str| place.desk.free(&Whom::Queue(queue.to_owned()));
     assert_eq!(place.told(), [Event::Assigned { person: sales, call }]);
-    assert_eq!((place.desk.free(Some("sales")), place.desk.free(Some("billing"))), (0, 1));
+    assert_eq!((free(&place, "sales"), free(&place, "billing")), (0, 1));
 }
 
 #[test]
 fn a_full_desk_refuses_people_and_abandons_calls() {
     let mut place = Place::new();
     for number in 1..=PEOPLE_MAX as u64 {
-        place.desk.arrive(place.now, PersonId(number), vec![]).expect("room");
+        place.desk.arrive(place.now, PersonId(number), String::new(), vec![]).expect("room");
     }
-    assert_eq!(place.desk.arrive(place.now, PersonId(5_000), vec![]), Err(Full));
-    assert_eq!(place.desk.arrive(place.now, PersonId(1), vec![]), Ok(()));
+    assert_eq!(place.desk.arrive(place.now, PersonId(5_000), String::new(), vec![]), Err(Full));
+    assert_eq!(place.desk.arrive(place.now, PersonId(1), String::new(), vec![]), Ok(()));
     for number in 1..=WAITING_MAX as u64 {
         place.want(number, Manner::AtOnce);
     }
@@ -235,11 +238,49 @@ fn a_full_desk_refuses_people_and_abandons_calls() {
     assert_eq!(place.told(), [Event::Abandoned(call)]);
 }
 
+#[test]
+fn a_call_is_passed_only_to_who_is_free_and_rings_at_one_colleague() {
+    let mut place = Place::new();
+    let ada = place.available(1);
+    let call = place.want(10, Manner::AtOnce);
+    let (grace, joan) = (place.available(2), place.available(3));
+    place.told();
+    assert!(!place.desk.pass(place.now, call, ada), "she talks herself");
+    assert!(place.desk.pass(place.now, call, grace) && !place.desk.pass(place.now, call, joan));
+    assert_eq!(place.told(), [Event::Ring { person: grace, call }]);
+    place.act(grace, Act::Accept(call));
+    assert_eq!(place.told(), [Event::Passed { from: ada, to: grace, call }]);
+    assert!(matches!(place.state(ada), State::WrapUp { .. }));
+    assert!(place.desk.pass(place.now, call, joan));
+    place.act(grace, Act::HangUp(call));
+    assert_eq!(
+        place.told()[1..],
+        [
+            Event::Unring { person: joan, call, why: Quit::Ended },
+            Event::Released { person: grace, call, why: Quit::HungUp }
+        ]
+    );
+    assert_eq!(place.state(joan), State::Available);
+}
+
+#[test]
+fn only_who_is_named_is_asked() {
+    let mut place = Place::new();
+    place.available(1);
+    let (call, whom) = (CallId::new(10).expect("an id"), Whom::Named(vec!["Person 2".to_owned()]));
+    let wanted = Wanted { whom, manner: Manner::AtOnce, patience: PATIENCE, times: Times::default() };
+    place.desk.want(place.now, call, wanted);
+    assert_eq!(place.told(), []);
+    let named = place.available(2);
+    assert_eq!(place.told(), [Event::Assigned { person: named, call }]);
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Arrive(u64, bool),
     Do(u64, u8, u64),
     Want(u64, bool, bool),
+    Pass(u64, u64),
     End(u64),
     Wait(u64),
 }
@@ -250,6 +291,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         (1..6u64, 0..6u8, 1..30u64).prop_map(|(person, act, call)| Step::Do(person, act, call)),
         (1..30u64, any::<bool>(), any::<bool>())
             .prop_map(|(call, rings, queue)| Step::Want(call, rings, queue)),
+        (1..30u64, 1..6u64).prop_map(|(call, to)| Step::Pass(call, to)),
         (1..30u64).prop_map(Step::End),
         (0..20_000u64).prop_map(Step::Wait),
     ];
@@ -271,7 +313,8 @@ impl Ledger {
         match event {
             Event::Changed(_) => {}
             Event::Ring { person, call } => {
-                prop_assert!(self.wanted.contains(&call) && !self.ends.contains_key(&call));
+                let is_on = self.talks.contains_key(&call) || !self.ends.contains_key(&call);
+                prop_assert!(self.wanted.contains(&call) && is_on);
                 prop_assert!(self.is_free(person), "{person} has two calls");
                 prop_assert_eq!(self.rings.insert(call, person), None, "a call rings at two");
             }
@@ -282,6 +325,11 @@ impl Ledger {
                 self.talks.insert(call, person);
                 self.finish(call, event)?;
             }
+            Event::Passed { from, to, call } => {
+                prop_assert_eq!(self.rings.remove(&call), Some(to));
+                prop_assert_eq!(self.talks.insert(call, to), Some(from));
+            }
+            Event::Kept { person, call } => prop_assert_eq!(self.talks.get(&call), Some(&person)),
             Event::Abandoned(call) | Event::Withdrawn(call) => self.finish(call, event)?,
             Event::Released { person, call, .. } => prop_assert_eq!(self.talks.remove(&call), Some(person)),
         }
@@ -330,7 +378,7 @@ fn perform(place: &mut Place, ledger: &mut Ledger, step: Step) {
     match step {
         Step::Arrive(person, picky) => {
             let queues = if picky { vec!["sales".to_owned()] } else { vec![] };
-            place.desk.arrive(now, PersonId(person), queues).expect("room");
+            place.desk.arrive(now, PersonId(person), String::new(), queues).expect("room");
             place.desk.handle_act(now, PersonId(person), Act::Available);
         }
         Step::Do(person, act, call) => {
@@ -361,8 +409,14 @@ fn perform(place: &mut Place, ledger: &mut Ledger, step: Step) {
                 return;
             }
             let manner = if rings { Manner::Ring } else { Manner::AtOnce };
-            let queue = queue.then(|| "sales".to_owned());
-            place.desk.want(now, call, Wanted { queue, manner, patience: PATIENCE });
+            let whom = if queue { Whom::Queue("sales".to_owned()) } else { Whom::Anybody };
+            place.desk.want(now, call, Wanted { whom, manner, patience: PATIENCE, times: Times::default() });
+        }
+        Step::Pass(call, to) => {
+            // Mostly one that is on.
+            let on = place.desk.talking.keys().min().copied();
+            let call = on.unwrap_or(CallId::new(call).expect("an id"));
+            let _ = place.desk.pass(now, call, PersonId(to));
         }
         Step::End(call) => place.desk.end(now, CallId::new(call).expect("an id")),
         Step::Wait(ms) => {
@@ -387,7 +441,7 @@ fn agrees(desk: &Desk, ledger: &Ledger) -> Result<(), TestCaseError> {
     }
     for waiting in desk.waiting.values().filter(|waiting| waiting.rings.is_none()) {
         let taker = desk.idle.iter().find(|(_, person)| {
-            desk.people[person].serves(waiting.wanted.queue.as_deref()) && !waiting.tried.contains(person)
+            desk.people[person].takes(&waiting.wanted.whom) && !waiting.tried.contains(person)
         });
         prop_assert_eq!(taker, None, "somebody idles while a call waits");
     }

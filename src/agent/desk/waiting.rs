@@ -3,17 +3,20 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use crate::model::PersonId;
+use super::Times;
+use crate::model::{PersonId, Whom};
 
 /// What a call wants.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Wanted {
-    /// Only who serves this queue; `None`: anybody.
-    pub queue: Option<String>,
+    /// Only one of these.
+    pub whom: Whom,
     /// How a person gets it.
     pub manner: Manner,
-    /// How long it may wait while nobody is free; [`super::PATIENCE`] where a callee has answered.
+    /// How long it may wait while nobody is free; [`crate::model::PATIENCE`] where a callee has answered.
     pub patience: Duration,
+    /// How long everything else takes.
+    pub times: Times,
 }
 
 /// How a person gets a call.
@@ -40,8 +43,8 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    pub(super) fn new(now: Instant, number: u64, wait_max: Duration, wanted: Wanted) -> Self {
-        let over = now + wait_max;
+    pub(super) fn new(now: Instant, number: u64, wanted: Wanted) -> Self {
+        let over = now + wanted.times.wait_max;
         let patient_until = (now + wanted.patience).min(over);
         Self { wanted, since: now, number, patient_until, over, rings: None, tried: HashSet::new() }
     }

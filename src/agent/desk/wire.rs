@@ -9,23 +9,27 @@
 //! | `POST /v1/people/whip` | an SDP offer | 201, an SDP answer and `Location` (RFC 9725); `DELETE` there ends the audio |
 //! | `POST /v1/people/availability` | [`Availability`] | 204, or 409 without audio |
 //! | `POST /v1/people/calls/{call}/accept`, `decline`, `hangup` | | 204; without effect if the call is elsewhere by now |
-//! | `POST /v1/people/calls/{call}/transfer` | [`Transfer`] | 204: asked for; the call's end is told by an event |
+//! | `POST /v1/people/calls/{call}/hold`, `resume` | | 204: the far end is put on hold, or taken back |
+//! | `POST /v1/people/calls/{call}/transfer` | [`Transfer`] | 204: asked for; the call's end is told by an event; 409 if the colleague takes no calls |
 //!
 //! Digits go as telephone events in the audio (RFC 4733), muting stays in the page. Instants are told as milliseconds from
 //! now, because the page's clock is not ours. Errors are [`Wrong`].
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The page shows what its user holds.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = people::SignIn)]
 pub struct SignIn {
     /// The person's own token.
     pub token: String,
 }
 
 /// Signed in.
-#[derive(Clone, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = people::Session)]
 pub struct Session {
     /// The bearer token of this session.
     pub session: String,
@@ -36,8 +40,9 @@ pub struct Session {
 }
 
 /// As `RTCIceServer` in the browser. No `Debug`: it may hold a credential.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = people::IceServer)]
 pub struct IceServer {
     /// `stun:` and `turn:` URLs.
     pub urls: Vec<String>,
@@ -50,18 +55,20 @@ pub struct IceServer {
 }
 
 /// Takes calls, or does not.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = people::Availability)]
 pub struct Availability {
     /// From now on.
     pub available: bool,
 }
 
 /// Where the call is to go.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = people::Transfer)]
 pub struct Transfer {
-    /// A telephone number or a SIP URI.
+    /// A telephone number, or a colleague's name.
     pub to: String,
 }
 
@@ -93,6 +100,13 @@ pub enum Told {
         call: String,
         /// Why.
         why: Why,
+    },
+    /// What the person wanted done with its call was not done.
+    Failed {
+        /// Which call.
+        call: String,
+        /// Why, for people.
+        why: String,
     },
     /// The session ended: it was opened elsewhere, or the person may not sign in any more.
     SignedOut,
@@ -128,6 +142,8 @@ pub enum Why {
     HungUp,
     /// The other side, or the switch, ended it.
     Ended,
+    /// A colleague has it now.
+    Passed,
 }
 
 /// What the page shows about a call.
@@ -141,10 +157,13 @@ pub struct About {
     /// The campaign.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub campaign: Option<String>,
+    /// `inbound` or `outbound`.
+    pub direction: &'static str,
 }
 
 /// An error.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[schema(as = people::Wrong)]
 pub struct Wrong {
     /// For programs.
     pub error: &'static str,

@@ -7,11 +7,11 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use trunkline_media::port::{self, Pace};
 
-use super::{Config, Entered, Fate, Figures, Refused, STREAM};
+use super::{Config, Entered, Fate, Figures, Outlook, Refused, STREAM};
 use crate::agent::browser::{self, Leg};
 use crate::agent::desk::wire::{About, StateName, Told, Why};
-use crate::agent::desk::{Act, Desk, Event, Person, Quit, State, Wanted};
-use crate::model::{CallId, PersonId, TenantId};
+use crate::agent::desk::{Act, Desk, Event, Quit, State, Wanted};
+use crate::model::{CallId, Person, PersonId, TenantId, Whom};
 
 /// A session whose page does not listen for so long is over.
 const AWAY_MAX: Duration = Duration::from_secs(10 * 60);
@@ -74,11 +74,48 @@ impl Hall {
     }
 
     pub(super) fn figures(&self) -> Figures {
-        Figures { signed_in: self.people.len(), ..self.figures }
+        let sum = |count: fn(&Desk) -> usize| self.desks.values().map(count).sum();
+        Figures {
+            signed_in: self.people.len(),
+            free: sum(|desk| desk.free(&Whom::Anybody)),
+            waiting: sum(Desk::waiting),
+            ..self.figures
+        }
     }
 
-    pub(super) fn free(&self, tenant: TenantId, queue: Option<&str>) -> usize {
-        self.desks.get(&tenant).map_or(0, |desk| desk.free(queue))
+    pub(super) fn look(&self, tenant: TenantId, whom: &Whom, calls: &[CallId]) -> Outlook {
+        let attended = |call: &&CallId| self.calls.get(call).is_some_and(|known| known.with.is_some());
+        Outlook {
+            free: self.desks.get(&tenant).map_or(0, |desk| desk.free(whom)),
+            attended: calls.iter().filter(attended).count(),
+        }
+    }
+
+    /// Everybody who is signed in.
+    pub(super) fn people(&self) -> Vec<PersonId> {
+        self.people.keys().copied().collect()
+    }
+
+    /// A person as it is declared by now. With another secret it has to show that.
+    pub(super) fn know(&mut self, now: Instant, known: Person) {
+        let Some(present) = self.people.get_mut(&known.id).filter(|present| present.person != known) else {
+            return;
+        };
+        let is_same =
+            present.person.secret_hash == known.secret_hash && present.person.tenant == known.tenant;
+        if !is_same {
+            return self.turn_out(now, known.id);
+        }
+        if let Some(desk) = self.desks.get_mut(&known.tenant) {
+            desk.know(now, known.id, known.name.clone(), known.queues.clone());
+        }
+        present.person = known;
+    }
+
+    /// Somebody may not be here any more.
+    pub(super) fn turn_out(&mut self, now: Instant, person: PersonId) {
+        self.say(person, Told::SignedOut);
+        self.exit(now, person);
     }
 
     pub(super) fn enter(&mut self, now: Instant, person: Person) -> Result<Entered, Refused> {
@@ -88,8 +125,8 @@ impl Hall {
             }
             self.exit(now, person.id);
         }
-        let desk = self.desks.entry(person.tenant).or_insert_with(|| Desk::new(self.config.desk));
-        desk.arrive(now, person.id, person.queues.clone()).map_err(|_| Refused::Full)?;
+        let desk = self.desks.entry(person.tenant).or_default();
+        desk.arrive(now, person.id, person.name.clone(), person.queues.clone()).map_err(|_| Refused::Full)?;
         let session = hex::encode(rand::random::<[u8; 32]>());
         let (key, name) = (key_of(&session), person.name.clone());
         self.sessions.insert(key, person.id);
@@ -133,9 +170,35 @@ impl Hall {
         Ok(())
     }
 
-    pub(super) fn transfer(&mut self, person: PersonId, call: CallId, to: String) -> Result<(), Refused> {
+    /// To a colleague, by name, or elsewhere.
+    pub(super) fn transfer(
+        &mut self,
+        now: Instant,
+        person: PersonId,
+        call: CallId,
+        to: String,
+    ) -> Result<(), Refused> {
+        let tenant =
+            self.calls.get(&call).filter(|known| known.with == Some(person)).map(|known| known.tenant);
+        let tenant = tenant.ok_or(Refused::Call)?;
+        let is_it = |present: &&Present| present.person.tenant == tenant && present.person.name == to;
+        if let Some(colleague) = self.people.values().find(is_it).map(|present| present.person.id) {
+            let desk = self.desks.get_mut(&tenant).ok_or(Refused::Call)?;
+            return if desk.pass(now, call, colleague) { Ok(()) } else { Err(Refused::Busy) };
+        }
+        if (self.tell)(call, Fate::Transfer(to)) { Ok(()) } else { Err(Refused::Call) }
+    }
+
+    pub(super) fn hold(&mut self, person: PersonId, call: CallId, on: bool) -> Result<(), Refused> {
         let is_its = self.calls.get(&call).is_some_and(|known| known.with == Some(person));
-        if is_its && (self.tell)(call, Fate::Transfer(to)) { Ok(()) } else { Err(Refused::Call) }
+        if is_its && (self.tell)(call, Fate::Hold(on)) { Ok(()) } else { Err(Refused::Call) }
+    }
+
+    /// What a person wanted done with its call was not done.
+    pub(super) fn failed(&mut self, call: CallId, why: String) {
+        if let Some(person) = self.calls.get(&call).and_then(|known| known.with) {
+            self.say(person, Told::Failed { call: call.to_string(), why });
+        }
     }
 
     pub(super) fn speak(&mut self, now: Instant, person: PersonId, leg: Leg) -> u64 {
@@ -196,7 +259,7 @@ impl Hall {
             return;
         }
         self.calls.insert(call, Call { tenant, about, with: None });
-        let desk = self.desks.entry(tenant).or_insert_with(|| Desk::new(self.config.desk));
+        let desk = self.desks.entry(tenant).or_default();
         desk.want(now, call, wanted);
     }
 
@@ -232,8 +295,7 @@ impl Hall {
                 // Its audio may outlive its page; that it is heard is worth more than what it sees.
                 self.do_act(now, person, Act::Offline);
             } else if away >= AWAY_MAX {
-                self.say(person, Told::SignedOut);
-                self.exit(now, person);
+                self.turn_out(now, person);
             } else if self.people.get(&person).is_some_and(|present| present.leg.is_some()) {
                 self.silence(now, person);
             }
@@ -267,6 +329,15 @@ impl Hall {
             }
             Event::Unring { person, call, why } => self.over(person, call, why),
             Event::Assigned { person, call } => self.assigned(now, person, call),
+            Event::Passed { from, to, call } => {
+                self.figures.passed += 1;
+                self.detach(from);
+                self.over(from, call, Quit::Passed);
+                self.assigned(now, to, call);
+            }
+            Event::Kept { person, call } => {
+                self.say(person, Told::Failed { call: call.to_string(), why: "nobody took it".to_owned() });
+            }
             Event::Abandoned(call) => {
                 self.figures.abandoned += 1;
                 self.calls.remove(&call);
@@ -277,15 +348,20 @@ impl Hall {
                 self.calls.remove(&call);
             }
             Event::Released { person, call, why } => {
-                if let Some(audio) = self.people.get(&person).and_then(|present| present.leg.as_ref()) {
-                    audio.leg.detach();
-                }
+                self.figures.lost += u64::from(why == Quit::Gone);
+                self.detach(person);
                 self.over(person, call, why);
                 self.calls.remove(&call);
                 if why != Quit::Ended {
                     let _ = (self.tell)(call, Fate::Left(why));
                 }
             }
+        }
+    }
+
+    fn detach(&self, person: PersonId) {
+        if let Some(audio) = self.people.get(&person).and_then(|present| present.leg.as_ref()) {
+            audio.leg.detach();
         }
     }
 
@@ -307,14 +383,14 @@ impl Hall {
     /// A person's audio is gone, or is to go: it cannot take calls any more.
     fn silence(&mut self, now: Instant, person: PersonId) {
         let Some(present) = self.people.get_mut(&person) else { return };
-        let (tenant, queues) = (present.person.tenant, present.person.queues.clone());
+        let Person { tenant, name, queues, .. } = present.person.clone();
         if let Some(audio) = present.leg.take() {
             audio.leg.close();
         }
         if let Some(desk) = self.desks.get_mut(&tenant) {
             desk.handle_act(now, person, Act::Leave);
             // There was room for it a moment ago.
-            let _ = desk.arrive(now, person, queues);
+            let _ = desk.arrive(now, person, name, queues);
         }
     }
 
@@ -345,6 +421,7 @@ impl Hall {
             Quit::Gone => Why::AudioLost,
             Quit::HungUp => Why::HungUp,
             Quit::Ended => Why::Ended,
+            Quit::Passed => Why::Passed,
         };
         self.say(person, Told::Over { call: call.to_string(), why });
     }

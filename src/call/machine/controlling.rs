@@ -297,7 +297,10 @@ impl Call {
 
     /// Somebody sees to it: then silence ends nothing.
     pub(super) fn is_attended(&self) -> bool {
-        self.control.is_held() || self.guided.is_busy() || self.operator.is_busy()
+        self.control.is_held()
+            || self.is_attended_by_person()
+            || self.guided.is_busy()
+            || self.operator.is_busy()
     }
 
     /// What the script wants, unless it was told to wait.

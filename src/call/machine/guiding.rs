@@ -103,6 +103,7 @@ impl Call {
     pub(super) fn untransferred(&mut self, cx: &mut Context<'_>) {
         self.guided.untransferred();
         self.run(cx, Hand::Guide);
+        self.person_untransferred(cx);
     }
 
     /// Does what a program wants, until it waits for something.
@@ -171,6 +172,7 @@ impl Call {
             Order::Ask { url, occasion } => self.ask(cx, hand, url, occasion),
             Order::Summon(bot) => self.summon(cx, bot),
             Order::Connect(bot) => self.connect(cx, bot),
+            Order::Hangup if self.is_abandoned() => self.close(cx, Disposition::Abandoned, EndedBy::Switch),
             Order::Hangup => self.close(cx, Disposition::Completed, EndedBy::Agent),
             Order::Done => self.done(cx, hand),
             Order::Fail(why) => match hand {
@@ -208,6 +210,10 @@ impl Call {
     fn unguided(&mut self, cx: &mut Context<'_>, why: String) {
         self.guided.stop();
         self.controlled(cx, "guide", Some(why.clone()));
+        if self.is_abandoned() {
+            self.facts.detail = Some(why);
+            return self.close(cx, Disposition::Abandoned, EndedBy::Switch);
+        }
         if self.plan.script.is_empty() {
             self.facts.detail = Some(why);
             return self.close(cx, Disposition::AgentFailed, EndedBy::Switch);

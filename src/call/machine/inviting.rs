@@ -20,6 +20,7 @@ use super::super::party::Party;
 use super::super::timer::{Timer, Timers};
 use super::super::verdict;
 use super::engaging::Presence;
+use super::staffing::Attendance;
 use super::{Call, Context, Control, Origination, Phase};
 use crate::admission::Sighting;
 use crate::agent::{Program, Script};
@@ -104,6 +105,7 @@ impl Call {
             guided: Program::default(),
             operator: Program::default(),
             presence: Presence::default(),
+            attendance: Attendance::default(),
             control: Control::new(plan.record && recording.is_some()),
             asked: 0,
             party: None,
@@ -155,6 +157,7 @@ impl Call {
             cx.out.speech(call.id(), Speech::Message, text);
         }
         call.prepare_guide(cx);
+        call.prepare_notice(cx);
         call.act(cx);
         Some(call)
     }

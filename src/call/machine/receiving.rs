@@ -1,7 +1,7 @@
 //! A call that came in, until its answer is confirmed (RFC 3261 §13.3). It rings for as long as the agent's first words take to
 //! be rendered: a caller hears ringing, never silence. There is nobody to detect: whoever calls is listened to.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use trunkline_media::{Command as Media, Rule, Then, When};
 use trunkline_sip::{Body, DialogState, InviteId};
@@ -80,9 +80,17 @@ impl Call {
         cx.agent.progress(cx.now, invite, 180, None, false);
         self.facts.ringing_at = Some(cx.now);
         self.tell(cx, CallFact::Ringing { status: 180 });
-        self.set(cx, Timer::Ring, self.plan.agent.ring_timeout);
+        self.set(cx, Timer::Ring, self.rings_for());
         self.engage(cx);
+        self.prepare_notice(cx);
+        self.ring_people(cx);
         self.act(cx);
+    }
+
+    /// People are given all the time that was promised them, and decide by themselves when it is over.
+    fn rings_for(&self) -> Duration {
+        let own = self.plan.agent.ring_timeout;
+        self.plan.staff.as_ref().map_or(own, |staff| own.max(staff.wait + 2 * staff.ring))
     }
 
     /// The agent's first words are ready: answers, if it rings here.

@@ -66,6 +66,9 @@ impl Call {
             return self.close(cx, disposition, EndedBy::Switch);
         }
         self.ask_guide(cx, verdict.class);
+        if self.call_people(cx, verdict.class) {
+            return;
+        }
         if !verdict::is_machine(verdict.class) || !matches!(self.phase, Phase::Judging | Phase::Talking) {
             return;
         }
@@ -121,7 +124,8 @@ impl Call {
 
     /// Armed only when somebody talks: the callee's greeting must not clear what waits behind the gate.
     pub(super) fn let_barge_in(&self, cx: &mut Context<'_>) {
-        if self.plan.agent.barge_in {
+        // What is said to whom nobody came is said to its end.
+        if self.plan.agent.barge_in && self.plan.staff.is_none() {
             let rule = Rule { when: When::Speech { min: BARGE_IN_MIN }, then: Then::Clear, once: false };
             self.order(cx, Media::Arm(rule));
         }

@@ -18,7 +18,11 @@ pub const fn shape(kind: ObjectKind) -> Shape {
         ObjectKind::Number => Some("e164"),
         ObjectKind::Key => Some("public"),
         ObjectKind::WebhookEndpoint => None,
-        ObjectKind::Tenant | ObjectKind::Agent | ObjectKind::Trunk | ObjectKind::Application => Some("name"),
+        ObjectKind::Tenant
+        | ObjectKind::Agent
+        | ObjectKind::Trunk
+        | ObjectKind::Application
+        | ObjectKind::Person => Some("name"),
     };
     Shape {
         kind,

@@ -159,6 +159,8 @@ pub struct Full<'a> {
     queued_count: u64,
     active_count: u64,
     answered_count: u64,
+    /// Of those, the ones for whom nobody was free to talk.
+    abandoned_count: u64,
     unanswered_count: u64,
     failed_count: u64,
     indeterminate_count: u64,
@@ -190,6 +192,7 @@ impl<'a> Full<'a> {
             queued_count: queued(campaign),
             active_count: counts.active,
             answered_count: counts.answered,
+            abandoned_count: counts.abandoned,
             unanswered_count: counts.unanswered,
             failed_count: counts.failed,
             indeterminate_count: counts.indeterminate,

@@ -128,6 +128,7 @@ pub(super) const fn end(disposition: Disposition) -> (&'static str, &'static str
         Disposition::SilenceTimeout => ("completed", "silence_timeout"),
         Disposition::MaxDuration => ("completed", "max_duration"),
         Disposition::HoldTimeout => ("completed", "hold_timeout"),
+        Disposition::Abandoned => ("completed", "abandoned"),
         Disposition::VoicemailDetected => ("completed", "voicemail_detected"),
         Disposition::Cancelled => ("cancelled", "cancelled"),
         Disposition::Busy => ("busy", "busy"),

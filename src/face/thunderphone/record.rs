@@ -68,7 +68,10 @@ pub(super) fn end_reason(record: &CallRecord) -> Option<&'static str> {
 pub(super) fn reason(disposition: Disposition) -> &'static str {
     match disposition {
         Disposition::CalleeHangup => "caller_hangup",
-        Disposition::Completed | Disposition::VoicemailDetected | Disposition::Cancelled => "agent_end",
+        Disposition::Completed
+        | Disposition::Abandoned
+        | Disposition::VoicemailDetected
+        | Disposition::Cancelled => "agent_end",
         Disposition::SilenceTimeout | Disposition::MaxDuration | Disposition::HoldTimeout => "timeout",
         Disposition::Busy
         | Disposition::NoAnswer

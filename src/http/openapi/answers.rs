@@ -165,6 +165,7 @@ pub fn security_schemes() -> Vec<(&'static str, SecurityScheme)> {
         (scheme(Face::Voiceflow), bearer("vf_…", "One agent's key; also without the word Bearer.")),
         (scheme(Face::MiniVoice), bearer("mv_live_…", "One application's key.")),
         (scheme(Face::Twilio), SecurityScheme::Http(basic)),
+        ("person", bearer("session", "What `POST /v1/people/session` answers.")),
         (
             "operator",
             bearer(
@@ -187,6 +188,7 @@ pub fn tags() -> Vec<Tag> {
         ("MiniVoice", "Calls, trunks, applications, numbers, rates and usage as MiniVoice documents them."),
         ("Twilio", "The verbs of Twilio's REST API that voice bots call by themselves."),
         ("Native", "The switch's own words, for any key of the tenant."),
+        ("People", "The page where people take calls, and what it asks for."),
         ("Operator", "For the operator's machines and person: keep them away from the world."),
         ("Reference", "This document."),
     ];

@@ -17,6 +17,8 @@ pub enum Speaker {
     Face(Face),
     /// The switch's own words, for any key of the tenant.
     Native,
+    /// The page of somebody who takes calls.
+    Person,
     /// The operator's machines.
     Operator,
     /// The description itself, for whoever reads it.
@@ -33,6 +35,7 @@ impl Speaker {
             Self::Face(Face::MiniVoice) => "MiniVoice",
             Self::Face(Face::Twilio) => "Twilio",
             Self::Native => "Native",
+            Self::Person => "People",
             Self::Operator => "Operator",
             Self::Anyone => "Reference",
         }
@@ -159,6 +162,13 @@ impl Entry {
     pub fn takes<T: ToSchema>(mut self, example: Value) -> Self {
         let schema = self.types.register::<T>(Strictness::Lenient);
         self.body = Some(Content { is_required: true, ..content(JSON, schema, example) });
+        self
+    }
+
+    /// A body of another kind, as text.
+    pub fn takes_text(mut self, media_type: &'static str) -> Self {
+        let text = Schema::Object(ObjectBuilder::new().schema_type(SchemaType::new(Type::String)).build());
+        self.body = Some(Content { media_type, schema: Some(text.into()), example: None, is_required: true });
         self
     }
 

@@ -11,6 +11,8 @@ mod objects;
 mod observed;
 mod operator;
 mod page;
+#[cfg(feature = "browser")]
+mod people;
 mod problems;
 mod schema;
 mod shared;
@@ -94,6 +96,8 @@ fn entries() -> Vec<Entry> {
         thunderphone::entries(),
         minivoice::entries(),
         native::entries(),
+        #[cfg(feature = "browser")]
+        people::entries(),
         operator::entries(),
     ]
     .into_iter()
@@ -167,7 +171,8 @@ fn securities(said: &[&Entry]) -> Vec<SecurityRequirement> {
             Speaker::Face(face) => all.push(one(answers::scheme(face))),
             Speaker::Native => all.extend(Face::ALL.map(|face| one(answers::scheme(face)))),
             Speaker::Operator if entry.path.starts_with("/v1/") => all.push(one("operator")),
-            Speaker::Operator | Speaker::Anyone => {}
+            Speaker::Person if entry.id != "signIn" => all.push(one("person")),
+            Speaker::Person | Speaker::Operator | Speaker::Anyone => {}
         }
     }
     all
@@ -180,6 +185,7 @@ fn method(word: &str) -> Option<HttpMethod> {
         "PUT" => HttpMethod::Put,
         "PATCH" => HttpMethod::Patch,
         "DELETE" => HttpMethod::Delete,
+        "OPTIONS" => HttpMethod::Options,
         _ => return None,
     })
 }

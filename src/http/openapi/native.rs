@@ -28,6 +28,9 @@ pub fn entries() -> Vec<Entry> {
         if described.what == Collection::Native(ObjectKind::WebhookEndpoint) {
             all.push(described.rotated());
         }
+        if described.what == Collection::Native(ObjectKind::Person) {
+            all.push(described.rotated_person());
+        }
     }
     all
 }
@@ -139,6 +142,13 @@ fn collections() -> Vec<Described> {
             json!({ "url": "https://example.test/hook", "events": ["call.completed"] }),
             json!({ "enabled": false }),
         ),
+        (
+            ObjectKind::Person,
+            "/v1/native/people",
+            "/v1/native/people/{id}",
+            json!({ "name": "Grace", "queues": ["sales"] }),
+            json!({ "queues": ["sales", "billing"] }),
+        ),
     ];
     all.map(|(kind, path, path_of_one, example, change)| Described {
         speaker: ME,
@@ -162,5 +172,6 @@ const fn word(kind: ObjectKind) -> &'static str {
         ObjectKind::Trunk => "Trunk",
         ObjectKind::Application => "Application",
         ObjectKind::WebhookEndpoint => "WebhookEndpoint",
+        ObjectKind::Person => "Person",
     }
 }

@@ -111,8 +111,8 @@ fn campaign_example() -> Value {
         "from_number": "+447446466847", "status": "scheduled", "status_reason": null, "timezone": "Europe/London",
         "window_start_minutes": 540, "window_end_minutes": 1080, "window_days": ["mon", "tue", "wed", "thu", "fri"],
         "due_at": "2099-06-14T23:00:00.000Z", "created_at": "2026-05-29T12:00:00.000Z", "launched_at": null, "ended_at": null,
-        "recipients_count": 3, "invalid_count": 0, "queued_count": 3, "active_count": 0, "answered_count": 0, "unanswered_count": 0,
-        "failed_count": 0, "indeterminate_count": 0, "cancelled_count": 0,
+        "recipients_count": 3, "invalid_count": 0, "queued_count": 3, "active_count": 0, "answered_count": 0, "abandoned_count": 0,
+        "unanswered_count": 0, "failed_count": 0, "indeterminate_count": 0, "cancelled_count": 0,
     })
 }
 

@@ -33,8 +33,11 @@ pub struct Described {
 }
 
 /// Fields that the switch makes, and shows once.
-const SECRETS: [(ObjectKind, &[&str]); 2] =
-    [(ObjectKind::Key, &["key", "webhook_secret"]), (ObjectKind::WebhookEndpoint, &["secret"])];
+const SECRETS: [(ObjectKind, &[&str]); 3] = [
+    (ObjectKind::Key, &["key", "webhook_secret"]),
+    (ObjectKind::WebhookEndpoint, &["secret"]),
+    (ObjectKind::Person, &["secret"]),
+];
 
 impl Described {
     /// The same, for another one to differ from.
@@ -197,7 +200,8 @@ impl Described {
         }
         if is_new {
             made = made.property("idempotency_key", nullable(Schema::Object(short()).into()));
-            let needs_name = matches!(shape.kind, ObjectKind::Number | ObjectKind::Tenant);
+            let needs_name =
+                matches!(shape.kind, ObjectKind::Number | ObjectKind::Tenant | ObjectKind::Person);
             let named = shape.name.filter(|_| needs_name).into_iter().map(str::to_owned);
             let others = table.required.iter().filter(|ours| **ours != own_name(shape.kind));
             for field in named.chain(others.map(|ours| shape.their_field(ours))) {
@@ -279,6 +283,33 @@ impl Described {
     }
 
     /// The receiver whose secret was made anew.
+    pub fn rotated_person(&self) -> Entry {
+        let route = ("POST", "/v1/native/people/{id}/rotate-secret");
+        let mut entry = Entry::new(self.speaker, route, "rotatePersonSecret", "Make a person's secret anew");
+        let mut schema = self.shown_object(&mut entry.types);
+        schema.properties.insert("secret".to_owned(), Schema::Object(text(None)).into());
+        schema.required.push("secret".to_owned());
+        let schema = entry.types.keep(&self.name("Rotated"), Schema::Object(schema));
+        self.with_id(entry)
+            .about("The new secret is shown this once. Whoever is signed in with the old one is signed out.")
+            .gives_object(200, "As it stands now, with its new secret.", schema, self.made_example())
+            .fails(self.rotating())
+            .shared()
+    }
+
+    fn rotating(&self) -> Vec<crate::face::Problem> {
+        let mut all: Vec<_> = problems::keyed().into_iter().collect();
+        all.extend(problems::of_object(self.shape().kind));
+        all.extend([
+            model::ObjectProblem::ManagedByFile.into(),
+            model::ObjectProblem::Changed.into(),
+            model::ObjectProblem::Forbidden.into(),
+            model::Refusal::Storage.into(),
+        ]);
+        all
+    }
+
+    /// A receiver's secret made anew.
     pub fn rotated(&self) -> Entry {
         let route = ("POST", "/v1/native/webhook-endpoints/{id}/rotate-secret");
         let mut entry =
@@ -294,14 +325,7 @@ impl Described {
         self.with_id(entry)
             .about("The new secret is shown this once. For a day the old one signs beside it.")
             .gives_object(200, "As it stands now, with its new secret.", schema, example)
-            .fails(problems::keyed())
-            .fails(problems::of_object(self.shape().kind))
-            .fails([
-                model::ObjectProblem::ManagedByFile.into(),
-                model::ObjectProblem::Changed.into(),
-                model::ObjectProblem::Forbidden.into(),
-                model::Refusal::Storage.into(),
-            ])
+            .fails(self.rotating())
             .shared()
     }
 
@@ -404,6 +428,7 @@ impl Described {
                 json!({ "key": "nxf_5f0c:nxfs_9d1e" })
             }
             ObjectKind::WebhookEndpoint => json!({ "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" }),
+            ObjectKind::Person => json!({ "secret": "person_5f0c" }),
             _ => return shown,
         };
         for (field, secret) in secrets.as_object().into_iter().flatten() {

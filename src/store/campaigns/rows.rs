@@ -14,7 +14,7 @@ use crate::store::row::{Columns, id, json, required, word};
 
 /// The columns that [`read_campaign`] wants.
 pub const COLUMNS: &str = "campaign, tenant, key_id, agent, from_number, name, status, reason, zone, window_start, window_end, window_days, due_at,
-    created_at, launched_at, ended_at, retry_max, retry_wait_ms, retry_on, breaker_max, invalid, total, pending, active, answered, unanswered, failed, indeterminate,
+    created_at, launched_at, ended_at, retry_max, retry_wait_ms, retry_on, breaker_max, invalid, total, pending, active, answered, abandoned, unanswered, failed, indeterminate,
     cancelled";
 
 /// A new recipient's row.
@@ -75,6 +75,7 @@ pub fn read_campaign(row: &impl Columns) -> Result<Campaign, StoreError> {
             pending: count("pending")?,
             active: count("active")?,
             answered: count("answered")?,
+            abandoned: count("abandoned")?,
             unanswered: count("unanswered")?,
             failed: count("failed")?,
             indeterminate: count("indeterminate")?,

@@ -39,6 +39,7 @@ fn plan(trunk: &Trunk) -> CallPlan {
         script: Vec::new(),
         account: String::new(),
         bot: None,
+        staff: None,
         guide: None,
         variables: [Variable { name: "order".into(), value: "7\r\nVia: x".into() }].into(),
         campaign: None,
@@ -72,6 +73,7 @@ fn agent() -> Agent {
         trunk: None,
         speak_order: SpeakOrder::AgentFirst,
         bot: None,
+        staff: None,
         record: true,
     }
 }

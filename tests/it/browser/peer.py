@@ -1,6 +1,8 @@
-"""A person whose browser is aiortc: signs in, takes calls, says a tone, and tells what it hears.
+"""A person whose browser is aiortc: signs in, says a tone, does what it is told, and tells what happens and what it hears.
 
-Usage: peer.py URL TOKEN TONE_HZ. Prints one JSON object a line; reads one line before it goes on where it says so.
+Usage: peer.py URL SECRET TONE_HZ. Reads a command a line: `available`, `offline`, `hear`, `close`, `quit`, or a path below
+/v1/people/ with a JSON body or none behind it, which is posted. Prints a JSON object a line: events as they come, and an answer to
+every command.
 """
 
 import asyncio
@@ -16,10 +18,18 @@ from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpSender, RTCSession
 
 RATE_HZ = 8_000
 FRAME = 160
-LISTEN_S = 2.0
+# Some silence before the tone is let pass.
+LISTEN_S = 1.2
 
-# Everybody in the test lives on loopback, which aioice otherwise leaves out.
-aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
+address = None
+
+
+def host_addresses(use_ipv4, use_ipv6):
+    """Everybody in the test lives on loopback, which aioice otherwise leaves out."""
+    return [address]
+
+
+aioice.ice.get_host_addresses = host_addresses
 
 
 class Tone(MediaStreamTrack):
@@ -45,38 +55,43 @@ class Tone(MediaStreamTrack):
         return frame
 
 
+class Ear:
+    """Keeps the last second of what a track brings."""
+
+    def __init__(self):
+        self.samples = numpy.zeros(0)
+
+    async def listen(self, track):
+        while True:
+            frame = await track.recv()
+            mono = frame.to_ndarray().reshape(-1, len(frame.layout.channels))[:, 0]
+            fresh = mono[:: frame.sample_rate // RATE_HZ].astype(float)
+            self.samples = numpy.concatenate([self.samples, fresh])[-RATE_HZ:]
+
+    async def heard(self):
+        """The strongest frequency of what comes from now on, and how strong it is."""
+        self.samples = numpy.zeros(0)
+        await asyncio.sleep(LISTEN_S)
+        spectrum = numpy.abs(numpy.fft.rfft(self.samples * numpy.hanning(len(self.samples)), RATE_HZ))
+        rms = float(numpy.sqrt(numpy.mean(self.samples**2))) if len(self.samples) else 0.0
+        return {"hz": int(numpy.argmax(spectrum)), "rms": rms}
+
+
 def say(**what):
     print(json.dumps(what), flush=True)
 
 
-async def go():
-    """Waits until the test says to go on."""
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
-
-
-async def heard(track):
-    """What a while of a track sounds like: its strongest frequency, and how strong."""
-    samples = []
-    while sum(map(len, samples)) < RATE_HZ * LISTEN_S:
-        frame = await asyncio.wait_for(track.recv(), 10)
-        mono = frame.to_ndarray().reshape(-1, len(frame.layout.channels))[:, 0]
-        samples.append(mono[:: frame.sample_rate // RATE_HZ])
-    # The beginning may be the silence before the call.
-    tail = numpy.concatenate(samples)[-RATE_HZ:].astype(float)
-    spectrum = numpy.abs(numpy.fft.rfft(tail * numpy.hanning(len(tail))))
-    return {"hz": int(numpy.argmax(spectrum)), "rms": float(numpy.sqrt(numpy.mean(tail**2)))}
-
-
-async def main(url, token, tone_hz):
+async def main(url, secret, tone_hz):
     async with aiohttp.ClientSession(base_url=url) as http:
-        async with http.post("/v1/people/session", json={"token": token}) as answer:
-            assert answer.status == 201, await answer.text()
-            bearer = {"authorization": f"Bearer {(await answer.json())['session']}"}
-        told = asyncio.Queue()
-        listening = asyncio.create_task(listen(http, bearer, told))
-        connection = RTCPeerConnection()
-        track = asyncio.get_running_loop().create_future()
-        connection.on("track", track.set_result)
+        async with http.post("/v1/people/session", json={"token": secret}) as answer:
+            session = await answer.json()
+            if answer.status != 201:
+                return say(event="refused", status=answer.status, error=session["error"])
+            bearer = {"authorization": f"Bearer {session['session']}"}
+        listening = asyncio.create_task(listen(http, bearer))
+        connection, ear = RTCPeerConnection(), Ear()
+        hearing = []
+        connection.on("track", lambda track: hearing.append(asyncio.create_task(ear.listen(track))))
         line = connection.addTransceiver(Tone(tone_hz), direction="sendrecv")
         codecs = RTCRtpSender.getCapabilities("audio").codecs
         line.setCodecPreferences([codec for codec in codecs if codec.mimeType == "audio/PCMU"])
@@ -84,41 +99,39 @@ async def main(url, token, tone_hz):
         headers = bearer | {"content-type": "application/sdp"}
         async with http.post("/v1/people/whip", headers=headers, data=connection.localDescription.sdp) as answer:
             assert answer.status == 201, await answer.text()
-            whip = answer.headers["location"]
             await connection.setRemoteDescription(RTCSessionDescription(await answer.text(), "answer"))
-        await until(told, lambda event: event["type"] == "state" and event["audio"])
-        await post(http, bearer, "/v1/people/availability", {"available": True})
-        ringing = await until(told, lambda event: event.get("state") == "ringing")
-        say(step="ringing", about=ringing["about"])
-        await post(http, bearer, f"/v1/people/calls/{ringing['call']}/accept")
-        await until(told, lambda event: event.get("state") == "talking")
-        say(step="heard", **await heard(await track))
-        await go()
-        await connection.close()
-        say(step="closed")
-        await go()
-        async with http.delete(whip, headers=bearer) as answer:
-            say(step="over", whip=answer.status, told=await until(told, lambda event: event["type"] == "over"))
+        say(event="signed_in", name=session["name"], ice_servers=session["ice_servers"])
+        while command := (await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)).strip():
+            if command == "quit":
+                break
+            elif command == "hear":
+                say(answer=command, **await ear.heard())
+            elif command == "close":
+                await connection.close()
+                say(answer=command)
+            elif command in ("available", "offline"):
+                say(answer=command, **await post(http, bearer, "availability", {"available": command == "available"}))
+            else:
+                path, _, body = command.partition(" ")
+                say(answer=command, **await post(http, bearer, path, json.loads(body) if body else None))
         listening.cancel()
+        await connection.close()
 
 
-async def listen(http, bearer, told):
+async def listen(http, bearer):
     async with http.get("/v1/people/events", headers=bearer) as events:
         async for line in events.content:
             if line.startswith(b"data:"):
-                told.put_nowait(json.loads(line[5:]))
+                told = json.loads(line[5:])
+                say(event=told.pop("type"), **told)
+    say(event="no more")
 
 
-async def until(told, is_it):
-    while True:
-        event = await asyncio.wait_for(told.get(), 20)
-        if is_it(event):
-            return event
+async def post(http, bearer, path, body):
+    async with http.post(f"/v1/people/{path}", headers=bearer, json=body) as answer:
+        text = await answer.text()
+        return {"status": answer.status, "error": json.loads(text)["error"] if text else None}
 
 
-async def post(http, bearer, path, body=None):
-    async with http.post(path, headers=bearer, json=body) as answer:
-        assert answer.status == 204, await answer.text()
-
-
+address = sys.argv[1].split("/")[2].rsplit(":", 1)[0]
 asyncio.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3])))

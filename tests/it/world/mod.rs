@@ -499,6 +499,7 @@ impl World {
             right_to_use: RightToUse::Unknown,
             account: String::new(),
             bot: None,
+            staff: None,
             guide: None,
             script: vec![Line { said: Said::Text("hello".into()), then: LineEnd::Listen }],
             variables: Arc::default(),
@@ -542,6 +543,7 @@ pub fn agent() -> Agent {
         trunk: None,
         speak_order: SpeakOrder::AgentFirst,
         bot: None,
+        staff: None,
         record: true,
     }
 }

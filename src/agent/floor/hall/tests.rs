@@ -2,7 +2,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::*;
 use crate::agent::browser::{Gone, Stats};
-use crate::agent::desk::{Manner, PATIENCE};
+use crate::agent::desk::{Manner, Times};
+use crate::model::PATIENCE;
 
 type Fates = Arc<Mutex<Vec<(CallId, Fate)>>>;
 
@@ -40,6 +41,7 @@ impl Place {
             tenant: TenantId(1),
             name: format!("Person {number}"),
             queues: vec![],
+            secret_hash: [0; 32],
         };
         let id = person.id;
         let session = self.hall.enter(self.now, person).expect("room").session;
@@ -70,7 +72,7 @@ impl Place {
             self.now,
             call,
             TenantId(1),
-            Wanted { queue: None, manner, patience: PATIENCE },
+            Wanted { whom: Whom::Anybody, manner, patience: PATIENCE, times: Times::default() },
             about,
         );
         self.hall.settle(self.now);
@@ -82,6 +84,10 @@ impl Place {
         self.hall.handle_timeout(self.now);
         self.hall.look_round(self.now);
         self.hall.settle(self.now);
+    }
+
+    fn free(&self) -> usize {
+        self.hall.look(TenantId(1), &Whom::Anybody, &[]).free
     }
 
     fn fates(&self) -> Vec<(CallId, Fate)> {
@@ -112,8 +118,8 @@ fn without_audio_nobody_is_available() {
     assert_eq!(place.act(&guest, Act::Available), Err(Refused::NoAudio));
     place.audio(guest.id);
     assert_eq!(place.act(&guest, Act::Available), Ok(()));
-    assert_eq!((guest.state(), place.hall.free(TenantId(1), None)), (Some(StateName::Available), 1));
-    assert_eq!(place.hall.free(TenantId(2), None), 0);
+    assert_eq!((guest.state(), place.free()), (Some(StateName::Available), 1));
+    assert_eq!(place.hall.look(TenantId(2), &Whom::Anybody, &[]).free, 0);
 }
 
 #[test]
@@ -152,8 +158,8 @@ fn keys_and_transfers_reach_the_call_that_is_on_and_no_other() {
     place.fates();
     place.hall.leg_told(place.now, guest.id, guest.leg, browser::Event::Digit('5'));
     assert!(matches!(place.fates()[..], [(of, Fate::Digit('5'))] if of == call));
-    assert_eq!(place.hall.transfer(other.id, call, "+1555".to_owned()), Err(Refused::Call));
-    place.hall.transfer(guest.id, call, "+1555".to_owned()).expect("its own");
+    assert_eq!(place.hall.transfer(place.now, other.id, call, "+1555".to_owned()), Err(Refused::Call));
+    place.hall.transfer(place.now, guest.id, call, "+1555".to_owned()).expect("its own");
     assert!(matches!(&place.fates()[..], [(_, Fate::Transfer(to))] if to == "+1555"));
 }
 
@@ -206,9 +212,9 @@ fn a_page_that_is_away_for_too_long_takes_no_calls_and_then_is_signed_out() {
     guest.told.close();
     place.after(Duration::from_secs(1));
     place.after(Duration::from_secs(5));
-    assert_eq!(place.hall.free(TenantId(1), None), 1, "it may come back");
+    assert_eq!(place.free(), 1, "it may come back");
     place.after(Duration::from_secs(5));
-    assert_eq!(place.hall.free(TenantId(1), None), 0);
+    assert_eq!(place.free(), 0);
     assert!(place.hall.who(&guest.session).is_some());
     place.after(AWAY_MAX);
     assert!(place.hall.who(&guest.session).is_none());
@@ -244,4 +250,48 @@ fn a_page_that_does_not_read_loses_its_stream_and_not_its_call() {
     assert_eq!(place.hall.call_of(guest.id), Some(call));
     guest.told = place.hall.listen(place.now, guest.id);
     assert_eq!(guest.state(), Some(StateName::Talking));
+}
+
+#[test]
+fn a_call_is_passed_to_a_colleague_who_takes_it_and_stays_with_one_who_does_not() {
+    let mut place = Place::new();
+    let (mut ada, mut grace) = (place.guest(1), place.guest(2));
+    place.act(&ada, Act::Available).expect("available");
+    let call = place.want(10, Manner::AtOnce);
+    let pass = |place: &mut Place, from: &Guest| {
+        let passed = place.hall.transfer(place.now, from.id, call, "Person 2".to_owned());
+        place.hall.settle(place.now);
+        passed
+    };
+    assert_eq!(pass(&mut place, &ada), Err(Refused::Busy), "she takes no calls");
+    place.act(&grace, Act::Available).expect("available");
+    place.fates();
+
+    pass(&mut place, &ada).expect("she is there");
+    assert_eq!(grace.state(), Some(StateName::Ringing));
+    place.act(&grace, Act::Decline(call)).expect("declined");
+    let is_failed = |told: &Told| matches!(told, Told::Failed { why, .. } if why == "nobody took it");
+    assert!(ada.told().iter().any(is_failed));
+    assert_eq!(place.hall.call_of(ada.id), Some(call));
+
+    place.fates();
+    pass(&mut place, &ada).expect("she is there");
+    place.act(&grace, Act::Accept(call)).expect("taken");
+    let seated = |fate: &(CallId, Fate)| matches!(fate, (of, Fate::Assigned { person, .. }) if *of == call && *person == grace.id);
+    assert!(place.fates().iter().any(seated));
+    assert_eq!((place.hall.call_of(ada.id), place.hall.call_of(grace.id)), (None, Some(call)));
+    assert_eq!(ada.state(), Some(StateName::WrapUp));
+    assert_eq!(place.hall.figures().passed, 1);
+}
+
+#[test]
+fn who_is_declared_no_more_is_signed_out_and_who_has_another_secret_too() {
+    let mut place = Place::new();
+    let mut guest = place.guest(1);
+    let known = place.hall.people[&guest.id].person.clone();
+    place.hall.know(place.now, Person { queues: vec!["sales".to_owned()], ..known.clone() });
+    assert!(place.hall.who(&guest.session).is_some(), "other queues are no reason");
+    place.hall.know(place.now, Person { secret_hash: [1; 32], ..known });
+    assert!(place.hall.who(&guest.session).is_none());
+    assert_eq!(guest.told().last(), Some(&Told::SignedOut));
 }

@@ -1,46 +1,32 @@
-use std::net::Ipv4Addr;
-use std::sync::Arc;
+//! The console page and what it asks for.
 
-use axum::http::Request;
-use axum::http::header::CONTENT_SECURITY_POLICY;
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::{HeaderValue, Request};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::*;
-use crate::agent::browser::{Config as LegConfig, Legs};
-use crate::agent::desk::Person;
-use crate::agent::desk::wire::IceServer;
-use crate::agent::floor::{Config, Roster};
-use crate::model::{PersonId, TenantId};
+use crate::agent::browser::OFFER_MAX;
 
-struct OnePerson;
+/// The longest JSON body that is taken.
+const JSON_MAX: usize = 4 << 10;
+/// The longest destination.
+const DESTINATION_MAX: usize = 256;
+const SDP: &str = "application/sdp";
+const SECRET: &str = "the-right-secret-of-ada";
 
-impl Roster for OnePerson {
-    fn person(&self, token: &str) -> Option<Person> {
-        let ada = || Person { id: PersonId(1), tenant: TenantId(1), name: "Ada".to_owned(), queues: vec![] };
-        (token == "right").then(ada)
-    }
-}
-
-fn console() -> Router {
-    let ice_servers =
-        vec![IceServer { urls: vec!["stun:192.0.2.1".to_owned()], username: None, credential: None }];
-    let legs =
-        Legs::new(LegConfig { address: Ipv4Addr::LOCALHOST.into(), ports: 0..=0, ice_servers, legs_max: 4 });
-    router(Floor::start(Config::default(), legs, Arc::new(OnePerson), |_, _| true))
-}
-
-struct Answer {
-    status: u16,
-    headers: HeaderMap,
-    body: Vec<u8>,
-}
-
-impl Answer {
-    fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
-    }
+async fn console() -> Router {
+    let file = format!(
+        r#"{FILE}
+        [[people.ice_servers]]
+        urls = ["stun:192.0.2.1"]
+        [[person]]
+        name = "Ada"
+        secret = "{SECRET}"
+    "#
+    );
+    House::of(&file, Ok(()), (BODY_MAX, BATCH_BODY_MAX)).await.router
 }
 
 async fn send(console: &Router, request: Request<Body>) -> Answer {
@@ -60,7 +46,7 @@ fn request(method: &str, path: &str, session: Option<&str>, body: impl Into<Body
 }
 
 async fn signed_in(console: &Router) -> String {
-    let body = json!({ "token": "right" }).to_string();
+    let body = json!({ "token": SECRET }).to_string();
     let answer = send(console, request("POST", "/v1/people/session", None, body)).await;
     assert_eq!(answer.status, 201);
     let session = answer.json();
@@ -74,7 +60,7 @@ async fn signed_in(console: &Router) -> String {
 
 #[tokio::test]
 async fn the_page_loads_nothing_from_elsewhere() {
-    let console = console();
+    let console = console().await;
     let page = send(&console, request("GET", "/console/", None, Body::empty())).await;
     let policy = page.headers[CONTENT_SECURITY_POLICY].to_str().expect("text").to_owned();
     assert!(
@@ -103,7 +89,7 @@ async fn the_page_loads_nothing_from_elsewhere() {
 
 #[tokio::test]
 async fn who_has_no_session_gets_nowhere() {
-    let console = console();
+    let console = console().await;
     let wrong = send(&console, request("POST", "/v1/people/session", None, r#"{"token":"wrong"}"#)).await;
     assert_eq!((wrong.status, &wrong.json()["error"]), (401, &json!("unknown_token")));
     let session = signed_in(&console).await;
@@ -119,7 +105,7 @@ async fn who_has_no_session_gets_nowhere() {
         ("DELETE", "/v1/people/whip/1", ""),
     ];
     for (method, path, body) in requests {
-        for shown in [None, Some("x"), Some("right")] {
+        for shown in [None, Some("x"), Some(SECRET)] {
             let mut request = request(method, path, shown, body);
             request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(SDP));
             let answer = send(&console, request).await;
@@ -139,7 +125,7 @@ async fn who_has_no_session_gets_nowhere() {
 
 #[tokio::test]
 async fn the_first_event_is_where_the_person_stands() {
-    let console = console();
+    let console = console().await;
     let session = signed_in(&console).await;
     let response = console
         .clone()
@@ -160,11 +146,11 @@ async fn the_first_event_is_where_the_person_stands() {
 
 #[tokio::test]
 async fn what_cannot_be_done_is_said_to_be() {
-    let console = console();
+    let console = console().await;
     let session = signed_in(&console).await;
     let to = |path: &str, body: &str| request("POST", path, Some(&session), body.to_owned());
     let long = format!(r#"{{"to":"{}"}}"#, "1".repeat(DESTINATION_MAX + 1));
-    let huge = "x".repeat(BODY_MAX + 1);
+    let huge = "x".repeat(JSON_MAX + 1);
     for (path, body, status, error) in [
         ("/v1/people/availability", r#"{"available":true}"#, 409, "no_audio"),
         ("/v1/people/availability", r#"{"available":"yes"}"#, 400, "bad_request"),
@@ -188,7 +174,7 @@ async fn what_cannot_be_done_is_said_to_be() {
 
 #[tokio::test]
 async fn bad_offers_get_400_and_unknown_audio_404() {
-    let console = console();
+    let console = console().await;
     let session = signed_in(&console).await;
     for (body, status) in
         [("hello".to_owned(), 400), ("v=0\r\n".to_owned(), 400), ("v".repeat(OFFER_MAX + 1), 413)]

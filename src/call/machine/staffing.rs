@@ -1,0 +1,225 @@
+//! The people who talk in a call: wanted once it is known that somebody listens, rung while somebody calls in; put on the line, and
+//! taken leave of. For whom nobody is free it is told so, and counts as abandoned.
+
+use std::sync::Arc;
+
+use trunkline_media::bridge::Members;
+use trunkline_media::{Command as Media, Seat, amd};
+
+use super::super::outbox::Hand;
+use super::super::verdict;
+use super::{BOT_PLACE, Call, Context, Phase};
+use crate::agent::Program;
+use crate::agent::desk::wire::About;
+use crate::agent::desk::{Manner, Quit, Times, Wanted};
+use crate::agent::fate::{Errand, Fate};
+use crate::model::{Direction, Disposition, EndedBy, Notice, Sound, Staff, Step, VoicemailAction};
+
+/// Why the call has nobody to talk, for its record.
+const NOBODY: &str = "nobody was free in time";
+const LOST: &str = "the audio of whoever talked was lost";
+const UNTRANSFERRED: &str = "the far end was not put through";
+
+/// Where the person is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Attendance {
+    /// Not wanted yet, or not at all.
+    #[default]
+    None,
+    /// One is looked for.
+    Wanted,
+    /// One talks.
+    Talks,
+    /// None was free.
+    Nobody,
+    /// It has gone, or was sent away.
+    Gone,
+}
+
+impl Call {
+    /// What is heard if nobody is free is made ready beforehand: two seconds are no time to render it.
+    pub(super) fn prepare_notice(&mut self, cx: &mut Context<'_>) {
+        let Some(notice) = self.plan.staff.as_ref().and_then(|staff| staff.notice.clone()) else { return };
+        let step = match notice {
+            Notice::Text(text) => Step::Say(text.into()),
+            Notice::Url(url) => Step::Play(Sound::Url(url)),
+        };
+        self.guided = Program::prepared(vec![step, Step::Hangup]);
+        self.run(cx, Hand::Guide);
+    }
+
+    /// Somebody calls in: people are rung while it rings here.
+    pub(super) fn ring_people(&mut self, cx: &mut Context<'_>) {
+        self.want_person(cx, Manner::Ring);
+    }
+
+    /// It is known who answered. True: people see to the call, whatever else is heard of it.
+    pub(super) fn call_people(&mut self, cx: &mut Context<'_>, class: amd::Class) -> bool {
+        let is_message_s = verdict::is_machine(class) && self.plan.voicemail != VoicemailAction::Ignore;
+        let is_early = class == amd::Class::Ringback;
+        if self.attendance == Attendance::None
+            && !is_message_s
+            && !is_early
+            && matches!(self.phase, Phase::Judging | Phase::Talking)
+        {
+            self.want_person(cx, Manner::AtOnce);
+        }
+        self.attendance != Attendance::None
+    }
+
+    fn want_person(&mut self, cx: &mut Context<'_>, manner: Manner) {
+        let Some(staff) = self.plan.staff.clone().filter(|_| self.attendance == Attendance::None) else {
+            return;
+        };
+        self.attendance = Attendance::Wanted;
+        cx.out.people.push_back(Errand::Want {
+            call: self.id(),
+            tenant: self.plan.agent.tenant,
+            wanted: wanted(&staff, manner),
+            about: self.about(manner),
+        });
+    }
+
+    fn about(&self, manner: Manner) -> About {
+        let far = if manner == Manner::Ring { &self.plan.from } else { &self.plan.to };
+        let name = self.plan.variables.iter().find(|variable| variable.name == "name");
+        About {
+            number: far.as_str().to_owned(),
+            name: name.map(|variable| variable.value.clone()),
+            campaign: self.plan.campaign.clone(),
+            direction: match manner {
+                Manner::Ring => Direction::Inbound.as_str(),
+                Manner::AtOnce => Direction::Outbound.as_str(),
+            },
+        }
+    }
+
+    /// What becomes of the wish for somebody, and what that person does.
+    pub fn handle_person(&mut self, cx: &mut Context<'_>, fate: Fate) {
+        match fate {
+            Fate::Ringing(_) => {}
+            Fate::Assigned { seat, .. } => self.seat_person(cx, seat),
+            Fate::Nobody => self.abandon(cx),
+            Fate::Digit(digit) => {
+                if let (true, Err(why)) = (self.is_attended_by_person(), self.press(cx, digit)) {
+                    self.tell_person(cx, why);
+                }
+            }
+            Fate::Transfer(to) => self.person_transfers(cx, &to),
+            Fate::Hold(on) => {
+                if let Err(why) = self.hold(cx, Hand::Operator, on) {
+                    self.tell_person(cx, why.to_string());
+                }
+            }
+            Fate::Left(why) => self.person_left(cx, why),
+        }
+    }
+
+    /// Does a person talk?
+    pub(super) fn is_attended_by_person(&self) -> bool {
+        self.attendance == Attendance::Talks
+    }
+
+    /// Was nobody found to talk?
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.attendance == Attendance::Nobody
+    }
+
+    fn seat_person(&mut self, cx: &mut Context<'_>, seat: Box<Seat>) {
+        let is_open = matches!(self.phase, Phase::Ringing { .. } | Phase::Judging | Phase::Talking);
+        let is_wanted = matches!(self.attendance, Attendance::Wanted | Attendance::Talks);
+        // A seat that is dropped tells the person that the call is over.
+        if !is_open || !is_wanted {
+            return;
+        }
+        self.attendance = Attendance::Talks;
+        self.guided.stop();
+        self.order(cx, Media::Join { place: BOT_PLACE, seat });
+        self.order(cx, Media::Hear { who: Members::CALLEE, whom: Members::ALL });
+        match self.phase {
+            Phase::Ringing { .. } => self.pick_up(cx),
+            _ => self.order(cx, Media::OpenGate),
+        }
+    }
+
+    /// Nobody came: who listens hears why it was called, if there is anything to hear.
+    fn abandon(&mut self, cx: &mut Context<'_>) {
+        if self.attendance != Attendance::Wanted {
+            return;
+        }
+        self.attendance = Attendance::Nobody;
+        self.facts.detail = Some(NOBODY.to_owned());
+        let has_notice = self.plan.staff.as_ref().is_some_and(|staff| staff.notice.is_some());
+        if !has_notice {
+            return self.close(cx, Disposition::Abandoned, EndedBy::Switch);
+        }
+        self.pick_up(cx);
+        self.order(cx, Media::OpenGate);
+        self.guided.begin();
+        self.run(cx, Hand::Guide);
+    }
+
+    fn press(&mut self, cx: &mut Context<'_>, digit: char) -> Result<(), String> {
+        self.send_digits(cx, &digit.to_string()).map_err(|why| why.to_string())
+    }
+
+    fn person_transfers(&mut self, cx: &mut Context<'_>, to: &str) {
+        let number =
+            to.parse().map_err(|_| "that is neither a number nor a colleague who is here".to_owned());
+        let asked = number.and_then(|to| self.handle_transfer(cx, to).map_err(|why| why.to_string()));
+        if let Err(why) = asked {
+            self.tell_person(cx, why);
+        }
+    }
+
+    /// The far end was not put through where a person wanted it to go.
+    pub(super) fn person_untransferred(&mut self, cx: &mut Context<'_>) {
+        match self.attendance {
+            Attendance::Talks => self.tell_person(cx, UNTRANSFERRED.to_owned()),
+            // It has hung up meanwhile, and there is nobody else.
+            Attendance::Gone if self.plan.staff.is_some() => {
+                self.facts.detail = Some(UNTRANSFERRED.to_owned());
+                self.close(cx, Disposition::Completed, EndedBy::Agent);
+            }
+            _ => {}
+        }
+    }
+
+    fn tell_person(&self, cx: &mut Context<'_>, why: String) {
+        cx.out.people.push_back(Errand::Failed(self.id(), why));
+    }
+
+    fn person_left(&mut self, cx: &mut Context<'_>, why: Quit) {
+        if self.attendance != Attendance::Talks {
+            return;
+        }
+        self.attendance = Attendance::Gone;
+        self.order(cx, Media::Part { place: BOT_PLACE });
+        match why {
+            // What it has asked for last is on its way.
+            Quit::HungUp if self.is_moving() => {}
+            Quit::HungUp => self.close(cx, Disposition::Completed, EndedBy::Agent),
+            Quit::Declined | Quit::Missed | Quit::Gone | Quit::Ended | Quit::Passed => {
+                self.facts.detail = Some(LOST.to_owned());
+                self.close(cx, Disposition::AgentFailed, EndedBy::Switch);
+            }
+        }
+    }
+
+    /// The call is over, or is a machine's: whoever talks or is looked for is free again.
+    pub(super) fn release_people(&mut self, cx: &mut Context<'_>) {
+        if matches!(self.attendance, Attendance::Wanted | Attendance::Talks) {
+            self.attendance = Attendance::Gone;
+            cx.out.people.push_back(Errand::End(self.id()));
+        }
+    }
+}
+
+fn wanted(staff: &Arc<Staff>, manner: Manner) -> Wanted {
+    let patience = match manner {
+        Manner::AtOnce => staff.patience,
+        Manner::Ring => staff.wait,
+    };
+    let times = Times { ring: staff.ring, wrap_up: staff.wrap_up, wait_max: patience + staff.ring };
+    Wanted { whom: staff.whom.clone(), manner, patience, times }
+}

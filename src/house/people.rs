@@ -1,0 +1,71 @@
+//! The floor of the house: who takes calls in a browser is looked up in the directory, and what becomes of calls is told to their
+//! shard.
+
+use std::sync::Arc;
+
+use crate::agent::browser::{self, Legs};
+use crate::agent::desk::wire::IceServer;
+use crate::agent::floor::{self, Floor, Roster};
+use crate::call::{Mailbox, People};
+use crate::campaign::Staffing;
+use crate::config;
+use crate::directory::Directory;
+use crate::journal::Journal;
+use crate::metrics::Metrics;
+use crate::model::{Person, PersonId};
+
+/// The people that are declared.
+struct Declared(Directory);
+
+impl Roster for Declared {
+    fn person(&self, token: &str) -> Option<Person> {
+        self.0.snapshot().person_by_secret(token).map(|person| Person::clone(person))
+    }
+
+    fn by_id(&self, id: PersonId) -> Option<Person> {
+        self.0.snapshot().person_by_id(id).map(|person| Person::clone(person))
+    }
+}
+
+/// Opens the floor.
+pub fn open(config: &config::People, directory: &Directory, mailbox: &Mailbox, metrics: &Metrics) -> Floor {
+    let ice_server = |server: &config::IceServer| IceServer {
+        urls: server.urls.clone(),
+        username: server.username.clone(),
+        credential: server.credential.as_ref().map(|secret| secret.reveal().clone()),
+    };
+    let legs = Legs::new(browser::Config {
+        address: config.address,
+        ports: config.ports.clone(),
+        ice_servers: config.ice_servers.iter().map(ice_server).collect(),
+        legs_max: config.connections_max,
+    });
+    let settings = floor::Config { session_max: config.session, ..floor::Config::default() };
+    let mailbox = mailbox.clone();
+    let floor = Floor::start(settings, legs, Arc::new(Declared(directory.clone())), move |call, fate| {
+        mailbox.tell(call, fate)
+    });
+    let counted = floor.clone();
+    metrics.add_source(move |metrics| metrics.export_people(&counted.figures()));
+    floor
+}
+
+/// How calls reach it.
+pub fn finder(floor: &Floor) -> People {
+    let floor = floor.clone();
+    Arc::new(move |errand| floor.run(errand))
+}
+
+/// How campaigns learn for whom there is somebody to dial: people who are free, without those whom a call that is under way will
+/// need.
+pub fn staffing(floor: &Floor, journal: &Journal) -> Staffing {
+    let (floor, journal) = (floor.clone(), journal.clone());
+    Arc::new(move |tenant, agent, whom| {
+        let (floor, live) = (floor.clone(), journal.live_of(agent));
+        Box::pin(async move {
+            let under_way = live.len();
+            let outlook = floor.look(tenant, whom, live).await;
+            (outlook.free, under_way.saturating_sub(outlook.attended))
+        })
+    })
+}

@@ -1,0 +1,64 @@
+//! People who take calls: who they are, whom a call wants of them, and what an agent has that stands for them.
+
+use std::time::Duration;
+
+use super::{PersonId, TenantId};
+
+/// Somebody who takes calls in a browser.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Person {
+    /// Its id, unique among all tenants.
+    pub id: PersonId,
+    /// Whose calls it takes.
+    pub tenant: TenantId,
+    /// Its name, for colleagues; unique within its tenant.
+    pub name: String,
+    /// The queues it serves; empty: all.
+    pub queues: Vec<String>,
+    /// SHA-256 of what it signs in with. Sufficient for a high-entropy token.
+    pub secret_hash: [u8; 32],
+}
+
+/// Whom a call wants.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Whom {
+    /// Anybody.
+    #[default]
+    Anybody,
+    /// Whoever serves this queue.
+    Queue(String),
+    /// These, by name.
+    Named(Vec<String>),
+}
+
+/// What is heard by a callee for whom nobody is free.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Notice {
+    /// These words.
+    Text(String),
+    /// A WAV file that is fetched from there.
+    Url(String),
+}
+
+/// People who talk in an agent's place.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Staff {
+    /// Which of the tenant's.
+    pub whom: Whom,
+    /// How long one person is rung before the next one is.
+    pub ring: Duration,
+    /// What a person has to write down what was said.
+    pub wrap_up: Duration,
+    /// How long somebody whom we have called, and who has answered, may hear nobody.
+    pub patience: Duration,
+    /// How long somebody who calls in is kept ringing.
+    pub wait: Duration,
+    /// What is heard when nobody came.
+    pub notice: Option<Notice>,
+    /// Calls of a campaign under way for each person who is free, in hundredths.
+    pub calls_per_person: u32,
+}
+
+/// How long an answered callee may hear nobody before it must be told who called (47 CFR 64.1200(a)(7), Ofcom's policy on
+/// persistent misuse).
+pub const PATIENCE: Duration = Duration::from_secs(2);

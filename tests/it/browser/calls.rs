@@ -1,0 +1,150 @@
+//! One call, from its ring to its wrap-up.
+
+use std::net::SocketAddrV4;
+
+use serde_json::json;
+
+use super::callee::{CALLEE_HZ, Callees};
+use super::person::Person;
+use super::{COLLEAGUE_HZ, PERSON_HZ, call_of, counted, hired, staffed, tone};
+use crate::callees;
+use crate::switch::{Place, Setup, Sipp, spoken_ms};
+use trunkline::simulator::Persona;
+
+#[test]
+fn a_person_takes_calls_in_chromium() {
+    let place = Place::claim();
+    let callees = Callees::at(&place);
+    let setup = staffed(Setup::new().number("inbound = true").agent("amd = {}"), "wrap_up_seconds = 60");
+    let switch = setup.at(place).start();
+    let (secret, microphone) = (hired(&switch, "Ada"), tone::pulses(PERSON_HZ));
+    let path = microphone.path().display().to_string();
+    let mut person = Person::start("console.py", &switch.place, &[&secret, &path]);
+    person.says("available");
+
+    // Somebody calls in: it rings, and the person takes it.
+    let trunk = SocketAddrV4::new(switch.place.trunk, 5081);
+    let caller = Sipp::run(trunk, "inbound-answered", &["-m", "1", &switch.place.sip().to_string()]);
+    let rang = person.says("rang");
+    assert_eq!((&rang["about"], &rang["width"]), (&json!("+15550102030"), &json!(360)));
+    caller.succeed(1);
+    person.go_on();
+    person.says("ready");
+
+    // Somebody whom we have called is on at once.
+    let call = switch.call_with(json!({ "dynamic_vars": { "name": "Ann" } }));
+    let talking = person.says("talking");
+    assert_eq!(talking["about"], "Ann");
+    let heard = &talking["heard"];
+    assert!((heard["hz"].as_f64().expect("a frequency") - f64::from(CALLEE_HZ)).abs() < 15.0, "{talking}");
+    assert!(heard["level_db"].as_f64().expect("a level") > -50.0, "{talking}");
+    callees.await_tone(0, PERSON_HZ);
+    person.go_on();
+    person.says("pressed");
+    callees.await_keys("5#");
+    person.go_on();
+    person.says("muted");
+    callees.await_silence(0);
+    person.go_on();
+    person.says("held");
+    callees.await_hold(true);
+    person.go_on();
+    person.says("taken back");
+    callees.await_hold(false);
+    person.go_on();
+    person.says("hung up");
+    callees.await_over(1);
+    let record = switch.call_until_ended(&call);
+    assert_eq!(record["ended_reason"], "completed", "{record}");
+    person.go_on();
+    assert_eq!(person.says("reloaded")["state"], "Offline");
+    person.go_on();
+    assert_eq!(person.says("signed out")["complaints"], json!([]));
+    person.ends();
+    assert_eq!((counted(&switch, "assigned"), counted(&switch, "lost")), (2.0, 0.0));
+    assert_eq!(switch.complaints(), [""; 0]);
+}
+
+#[test]
+fn what_aiortc_says_comes_back_from_the_carrier_and_a_page_that_is_closed_ends_the_call() {
+    let switch = staffed(Setup::new(), "").start();
+    let sipp = Sipp::at(&switch.place, "echo");
+    let mut person = Person::free(&switch.place, &hired(&switch, "Ada"), PERSON_HZ);
+    let call = switch.call();
+    person.is("talking");
+    person.hears(PERSON_HZ);
+    person.does("close");
+    let over = person.until("the end", |said| said["event"] == "over");
+    assert_eq!(over["why"], "audio_lost");
+    let record = switch.call_until_ended(&call);
+    assert_eq!(record["ended_reason"], "agent_failed", "{record}");
+    sipp.succeed(1);
+    assert_eq!(counted(&switch, "lost"), 1.0);
+    assert_eq!(switch.complaints(), [""; 0]);
+}
+
+#[test]
+fn whom_nobody_is_free_for_hears_why_it_was_called_and_is_counted() {
+    let place = Place::claim();
+    let _callees = callees::Callees::at(&place);
+    let people = "patience_ms = 200\nnotice = \"{name}, we called too soon.\"";
+    let setup = staffed(Setup::new().agent("amd = {}").says("agent-goodbye"), people);
+    let switch = setup.at(place).start();
+    let call = switch.call_with(json!({ "to_number": callees::number(Persona::Person) }));
+    let record = switch.call_until_ended(&call);
+    assert_eq!((&record["status"], &record["ended_reason"]), (&json!("completed"), &json!("abandoned")));
+    let recording = switch.recording(&record).expect("it was answered");
+    assert!(spoken_ms(&recording.agent) > 500, "{}", spoken_ms(&recording.agent));
+    let native = switch.get(&format!("/v1/native/calls/{call}")).json;
+    assert_eq!(
+        (&native["disposition"], &native["sip"]["detail"]),
+        (&json!("abandoned"), &json!("nobody was free in time"))
+    );
+    assert_eq!(counted(&switch, "abandoned"), 1.0);
+    assert_eq!(switch.metrics().ended("abandoned"), 1.0);
+}
+
+#[test]
+fn a_call_goes_to_a_colleague_who_takes_it_and_then_to_a_number() {
+    let place = Place::claim();
+    let callees = Callees::at(&place);
+    let switch = staffed(Setup::new().agent("amd = {}"), "ring_seconds = 30").at(place).start();
+    let mut ada = Person::free(&switch.place, &hired(&switch, "Ada"), PERSON_HZ);
+    let mut grace = Person::free(&switch.place, &hired(&switch, "Grace"), COLLEAGUE_HZ);
+    switch.call();
+    let call = call_of(&ada.is("talking"));
+    let transfer = |to: &str| format!("calls/{call}/transfer {}", json!({ "to": to }));
+
+    assert_eq!(ada.does(&transfer("nobody we know"))["status"], 204);
+    let failed = ada.until("word of it", |said| said["event"] == "failed");
+    assert_eq!(failed["why"], "that is neither a number nor a colleague who is here");
+    assert_eq!(ada.does(&transfer("Grace"))["status"], 204);
+    grace.is("ringing");
+    assert_eq!(ada.does(&transfer("Grace"))["error"], "colleague_busy");
+    assert_eq!(grace.does(&format!("calls/{call}/accept"))["status"], 204);
+    grace.is("talking");
+    ada.is("wrap_up");
+    callees.await_tone(0, COLLEAGUE_HZ);
+    grace.hears(CALLEE_HZ);
+    assert_eq!(ada.does(&format!("calls/{call}/transfer {}", json!({ "to": "+15550100" })))["status"], 404);
+    assert_eq!(counted(&switch, "passed"), 1.0);
+    assert_eq!(grace.does(&format!("calls/{call}/hangup"))["status"], 204);
+    callees.await_over(1);
+    assert_eq!(switch.complaints(), [""; 0]);
+}
+
+#[test]
+fn a_person_puts_the_callee_through_to_a_number() {
+    let switch = staffed(Setup::new(), "").start();
+    let sipp = Sipp::at(&switch.place, "referred");
+    let mut person = Person::free(&switch.place, &hired(&switch, "Ada"), PERSON_HZ);
+    let id = switch.call();
+    let call = call_of(&person.is("talking"));
+    assert_eq!(
+        person.does(&format!("calls/{call}/transfer {}", json!({ "to": "+15551234567" })))["status"],
+        204
+    );
+    person.is("wrap_up");
+    sipp.succeed(1);
+    assert_eq!(switch.call_until_ended(&id)["ended_reason"], "completed");
+}

@@ -1,0 +1,74 @@
+//! Campaigns of people: nobody is called for whom there is nobody to talk.
+
+use serde_json::{Value, json};
+
+use super::callee::Callees;
+use super::person::Person;
+use super::{COLLEAGUE_HZ, PERSON_HZ, call_of, hired, staffed};
+use crate::switch::{Place, Setup, Switch, eventually};
+
+/// A campaign to so many.
+fn campaign(switch: &Switch, people: usize) -> String {
+    let recipients: Vec<Value> =
+        (0..people).map(|number| json!({ "phone": format!("+4470000000{number:02}") })).collect();
+    let body = json!({ "agent_id": "agent_demo", "prompt": "Sell a boat.", "recipients": recipients });
+    let reply = switch.client().post("/v1/calls/batch", &body);
+    assert_eq!(reply.status, 201, "{reply:?}");
+    format!("/v1/calls/batch/{}", reply.json["campaign_id"].as_str().expect("an id"))
+}
+
+fn until(switch: &Switch, path: &str, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+    eventually(what, || Some(switch.get(path).json).filter(&is_so))
+}
+
+#[test]
+fn a_campaign_calls_one_person_for_each_who_is_free_and_whoever_idles_longest_talks() {
+    let place = Place::claim();
+    let callees = Callees::at(&place);
+    let switch = staffed(Setup::new().agent("amd = {}"), "wrap_up_seconds = 1").at(place).start();
+    let (ada, grace) = (hired(&switch, "Ada"), hired(&switch, "Grace"));
+    let path = campaign(&switch, 3);
+    let mut ada = Person::at_aiortc(&switch.place, &ada, PERSON_HZ);
+    let mut grace = Person::at_aiortc(&switch.place, &grace, COLLEAGUE_HZ);
+    let waiting = until(&switch, &path, "it runs", |shown| shown["status"] == "running");
+    assert_eq!((callees.called(), &waiting["queued_count"]), (0, &json!(3)), "nobody is free yet");
+
+    ada.takes_calls();
+    let talking = ada.is("talking");
+    assert_eq!(callees.called(), 1, "only she is free");
+    callees.await_tone(0, PERSON_HZ);
+    assert_eq!(talking["about"]["campaign"], path.rsplit('/').next().expect("an id"));
+    grace.takes_calls();
+    let second = call_of(&grace.is("talking"));
+    callees.await_tone(1, COLLEAGUE_HZ);
+    assert_eq!(callees.called(), 2, "both talk");
+
+    // She hangs up, and after her wrap-up she has been idle longer than her colleague, who talks.
+    assert_eq!(ada.does(&format!("calls/{}/hangup", call_of(&talking)))["status"], 204);
+    ada.is("wrap_up");
+    let third = call_of(&ada.is("talking"));
+    assert_eq!(ada.does(&format!("calls/{third}/hangup"))["status"], 204);
+    assert_eq!(grace.does(&format!("calls/{second}/hangup"))["status"], 204);
+    let over = until(&switch, &path, "its end", |shown| shown["status"] == "completed");
+    assert_eq!((&over["answered_count"], &over["abandoned_count"]), (&json!(3), &json!(0)), "{over}");
+    assert_eq!(switch.complaints(), [""; 0]);
+}
+
+#[test]
+fn whoever_is_called_for_somebody_who_has_left_by_then_counts_as_abandoned() {
+    let place = Place::claim();
+    let callees = Callees::at(&place);
+    let switch = staffed(Setup::new().agent("amd = {}"), "patience_ms = 100").at(place).start();
+    let mut ada = Person::free(&switch.place, &hired(&switch, "Ada"), PERSON_HZ);
+    let path = campaign(&switch, 2);
+    eventually("the first call", || (callees.called() == 1).then_some(()));
+    assert_eq!(ada.does("offline")["status"], 204);
+    let shown = until(&switch, &path, "an abandoned one", |shown| shown["abandoned_count"] == 1);
+    assert_eq!(
+        (&shown["answered_count"], &shown["queued_count"], &shown["status"]),
+        (&json!(1), &json!(1), &json!("running"))
+    );
+    let row = &switch.get(&format!("{path}/recipients")).json["recipients"][0];
+    assert_eq!(row["ended_reason"], "abandoned", "{row}");
+    callees.await_over(1);
+}
