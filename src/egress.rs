@@ -155,6 +155,15 @@ impl Egress {
         self.send(self.client.get(self.parse(url)?), headers).await
     }
 
+    /// Sends a DELETE; headers are names and values.
+    pub async fn delete(
+        &self,
+        url: &str,
+        headers: &[(&'static str, String)],
+    ) -> Result<Answer, EgressError> {
+        self.send(self.client.delete(self.parse(url)?), headers).await
+    }
+
     /// Sends a GET and writes the body of a 2xx answer out as it comes, however long it is; any other answer is given back as
     /// [`Egress::get`] gives it.
     pub async fn copy(

@@ -76,6 +76,15 @@ impl Api {
         self.read(self.egress.post_within(POST_TIMEOUT, &url, &headers, body.into()).await)
     }
 
+    /// `DELETE` of a path.
+    pub async fn delete(&self, path: &str) -> Result<(), Failure> {
+        let headers = [("authorization", self.authorization.clone())];
+        match self.egress.delete(&self.url(path), &headers).await {
+            Ok(answer) if answer.status == 204 => Ok(()),
+            refused => self.read(refused).map(drop),
+        }
+    }
+
     /// Copies the answer to a `GET`, however long it is, as it comes.
     pub async fn copy(&self, path: &str, to: &mut (impl AsyncWrite + Unpin)) -> Result<(), Failure> {
         let headers = [("authorization", self.authorization.clone())];

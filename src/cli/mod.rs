@@ -13,6 +13,7 @@ pub mod demo;
 pub mod key;
 mod log;
 mod office;
+pub mod person;
 pub mod serve;
 mod story;
 pub mod tenant;
@@ -61,6 +62,8 @@ enum Command {
     Trunk(trunk::Args),
     /// Look after tenants, whose calls and objects are kept apart.
     Tenant(tenant::Args),
+    /// Look after the people who take calls in a browser.
+    Person(person::Args),
     /// Make, list and revoke API keys.
     Key(key::Args),
     /// Print the description of the HTTP API: OpenAPI 3.1, as the switch serves it at /openapi.json.
@@ -116,6 +119,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Billing(args) => billing::run(args).await,
         Command::Trunk(args) => trunk::run(args).await,
         Command::Tenant(args) => tenant::run(args).await,
+        Command::Person(args) => person::run(args).await,
         Command::Key(args) => key::run(args).await,
         Command::Openapi => {
             print!("{}", crate::http::openapi::text());
@@ -180,6 +184,10 @@ mod tests {
             "trunkline key create --face nixflex --tenant acme --concurrent 5",
             "trunkline key list --json",
             "trunkline key revoke 1001",
+            "trunkline person create Ada --queue sales --queue billing",
+            "trunkline person list --json",
+            "trunkline person rotate Ada",
+            "trunkline person delete 1001 --key nxf_demo",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_ok(), "{line}");
         }

@@ -134,21 +134,28 @@ async fn a_recipient_moves_with_its_call(place: Place) {
     }
     assert_eq!(read(&store, 11).await.expect("there").recipient.map(|of| of.position), Some(0));
     assert_eq!(counts(&store, id).await, Counts { total: 4, active: 4, ..Counts::default() });
-    // One was answered, one was not, one may have rung, one never left.
+    // One was answered and found nobody free, one was not, one may have rung, one never left.
     let over = |call, position, disposition, answered_at| CallRecord {
         disposition: Some(disposition),
         answered_at,
         recipient: Some(RecipientId { campaign: id, position }),
         ..ended(call)
     };
-    end(&store, over(11, 0, Disposition::CalleeHangup, Some(NOW))).await;
+    end(&store, over(11, 0, Disposition::Abandoned, Some(NOW))).await;
     end(&store, over(13, 1, Disposition::Busy, None)).await;
     end(&store, over(14, 2, Disposition::Indeterminate, None)).await;
     store.write([Write::Withdrawn(record(15).call)].into()).await.expect("stored");
     // A second end changes nothing.
     end(&store, over(11, 0, Disposition::Busy, None)).await;
-    let expected =
-        Counts { total: 4, pending: 1, answered: 1, unanswered: 1, indeterminate: 1, ..Counts::default() };
+    let expected = Counts {
+        total: 4,
+        pending: 1,
+        answered: 1,
+        abandoned: 1,
+        unanswered: 1,
+        indeterminate: 1,
+        ..Counts::default()
+    };
     assert_eq!(counts(&store, id).await, expected);
     let states = states(&store, id).await;
     use RecipientState::{Ended, Indeterminate, Pending};

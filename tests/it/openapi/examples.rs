@@ -47,7 +47,9 @@ fn every_example_is_taken_and_answered_as_it_is_described() {
     let house = House::start(&extra(&receiver), &receiver);
     let (mut tried, mut faults) = (0, Vec::new());
     for (path, item) in house.document["paths"].as_object().expect("paths") {
-        if ELSEWHERE.contains(&path.as_str()) || path.starts_with("/docs") {
+        // People's routes want a session, and audio; the tests of browsers have them.
+        let is_page_s = ["/docs", "/console", "/v1/people"].iter().any(|start| path.starts_with(start));
+        if ELSEWHERE.contains(&path.as_str()) || is_page_s {
             continue;
         }
         for (method, operation) in item.as_object().expect("operations") {
