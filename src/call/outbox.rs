@@ -8,7 +8,7 @@ use trunkline_media::{Command as Media, LegId};
 
 use super::knock::Knock;
 use crate::agent::Errand;
-use crate::model::{CallEvent, CallFact, CallId, Dialing, Engaged, Outcome, PhoneNumber, Track};
+use crate::model::{CallEvent, CallFact, CallId, Dialing, Engaged, Key, Outcome, PhoneNumber, Track};
 
 /// Which text of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -105,6 +105,8 @@ pub struct Engagement {
     pub from: PhoneNumber,
     /// Who is called.
     pub to: PhoneNumber,
+    /// Who asked for the call: its secret may sign.
+    pub key: Option<Arc<Key>>,
     /// What it does there.
     pub part: Part,
 }

@@ -76,7 +76,8 @@ impl Call {
 
     pub(super) fn order_bot(&self, cx: &mut Context<'_>, bot: Engaged, part: Part) {
         let (from, to) = (self.plan.from.clone(), self.plan.to.clone());
-        let engagement = Engagement { call: self.id(), leg: self.leg, bot, from, to, part };
+        let key = self.plan.key.clone();
+        let engagement = Engagement { call: self.id(), leg: self.leg, bot, from, to, key, part };
         cx.out.bots.push_back(BotOrder::Call(Box::new(engagement)));
     }
 
