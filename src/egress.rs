@@ -156,11 +156,7 @@ impl Egress {
     }
 
     /// Sends a DELETE; headers are names and values.
-    pub async fn delete(
-        &self,
-        url: &str,
-        headers: &[(&'static str, String)],
-    ) -> Result<Answer, EgressError> {
+    pub async fn delete(&self, url: &str, headers: &[(&'static str, String)]) -> Result<Answer, EgressError> {
         self.send(self.client.delete(self.parse(url)?), headers).await
     }
 

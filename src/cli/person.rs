@@ -69,7 +69,12 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
                 false => print!(
                     "{}",
                     table(
-                        &[("ID", "/id"), ("NAME", "/name"), ("QUEUES", "/queues"), ("IN THE FILE", "/managed_by_file")],
+                        &[
+                            ("ID", "/id"),
+                            ("NAME", "/name"),
+                            ("QUEUES", "/queues"),
+                            ("IN THE FILE", "/managed_by_file")
+                        ],
                         &people
                     )
                 ),
@@ -105,5 +110,8 @@ fn told(asking: &Asking, made: &Value) {
         return println!("{made}");
     }
     println!("{}", made["secret"].as_str().unwrap_or_default());
-    eprintln!("{} signs in with it at /console/. It is not shown again.", made["name"].as_str().unwrap_or_default());
+    eprintln!(
+        "{} signs in with it at /console/. It is not shown again.",
+        made["name"].as_str().unwrap_or_default()
+    );
 }

@@ -113,6 +113,7 @@ impl Call {
         self.operator.stop();
         self.dismiss(cx);
         self.release_people(cx);
+        self.leave_unheard(cx);
         self.drop_transfer(cx);
         self.timers.clear_all(cx.wheel);
         // Timer B bounds a CANCEL that nobody answers (RFC 3261 §9.1); the call is not kept from its owner so long.

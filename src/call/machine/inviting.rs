@@ -106,6 +106,7 @@ impl Call {
             operator: Program::default(),
             presence: Presence::default(),
             attendance: Attendance::default(),
+            listener: Presence::default(),
             control: Control::new(plan.record && recording.is_some()),
             asked: 0,
             party: None,

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use trunkline_media::bridge::Members;
 use trunkline_media::{Command as Media, Seat, amd};
 
-use super::super::outbox::Hand;
+use super::super::outbox::{Hand, Role};
 use super::super::verdict;
-use super::{BOT_PLACE, Call, Context, Phase};
+use super::{Call, Context, Phase};
 use crate::agent::Program;
 use crate::agent::desk::wire::About;
 use crate::agent::desk::{Manner, Quit, Times, Wanted};
@@ -134,7 +134,7 @@ impl Call {
         }
         self.attendance = Attendance::Talks;
         self.guided.stop();
-        self.order(cx, Media::Join { place: BOT_PLACE, seat });
+        self.order(cx, Media::Join { place: Role::Talker.place(), seat });
         self.order(cx, Media::Hear { who: Members::CALLEE, whom: Members::ALL });
         match self.phase {
             Phase::Ringing { .. } => self.pick_up(cx),
@@ -194,7 +194,7 @@ impl Call {
             return;
         }
         self.attendance = Attendance::Gone;
-        self.order(cx, Media::Part { place: BOT_PLACE });
+        self.order(cx, Media::Part { place: Role::Talker.place() });
         match why {
             // What it has asked for last is on its way.
             Quit::HungUp if self.is_moving() => {}

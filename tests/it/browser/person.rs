@@ -138,9 +138,6 @@ impl Person {
         let status = self.child.wait().expect("a child can be waited for");
         assert!(status.success(), "{status}");
     }
-
-    /// It is gone from one moment to the next, as a page that is closed.
-    pub fn vanish(self) {}
 }
 
 impl Drop for Person {

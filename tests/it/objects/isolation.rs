@@ -196,9 +196,13 @@ fn another_tenants_ids_are_nobodys_on_every_route() {
     // Nothing of it has changed anything.
     let campaigns = switch.get("/v1/calls/batch").json;
     assert_eq!(campaigns["campaigns"][0]["status"], "scheduled", "{campaigns}");
-    for (kind, path) in
-        [("trunks", "mine"), ("agents", "my-agent"), ("numbers", "+15550000077"), ("people", "my-person"), ("tenants", "another")]
-    {
+    for (kind, path) in [
+        ("trunks", "mine"),
+        ("agents", "my-agent"),
+        ("numbers", "+15550000077"),
+        ("people", "my-person"),
+        ("tenants", "another"),
+    ] {
         let object = switch.get(&format!("/v1/native/{kind}/{path}"));
         assert_eq!((object.status, &object.json["revision"]), (200, &json!(1)), "{object:?}");
     }
@@ -232,7 +236,18 @@ fn no_route_but_the_operators_answers_without_a_key() {
     }
     let is_open = |route: &&Route| !matches!(route.access, Access::Key | Access::Person);
     let open: Vec<_> = ROUTES.iter().filter(is_open).map(|route| route.path).collect();
-    let decided = ["/console", "/console/", "/console/{file}", "/v1/people/whip", "/openapi.json", "/docs", "/docs/{file}", "/metrics", "/livez", "/readyz"];
+    let decided = [
+        "/console",
+        "/console/",
+        "/console/{file}",
+        "/v1/people/whip",
+        "/openapi.json",
+        "/docs",
+        "/docs/{file}",
+        "/metrics",
+        "/livez",
+        "/readyz",
+    ];
     assert_eq!(open, decided, "a route without a key is a decision");
 }
 
