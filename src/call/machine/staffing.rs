@@ -132,6 +132,10 @@ impl Call {
         if !is_open || !is_wanted {
             return;
         }
+        // Who takes over from a colleague knows nothing of a hold.
+        if self.attendance == Attendance::Talks && self.control.is_held_by_hand() {
+            let _ = self.hold(cx, Hand::Operator, false);
+        }
         self.attendance = Attendance::Talks;
         self.guided.stop();
         self.order(cx, Media::Join { place: Role::Talker.place(), seat });

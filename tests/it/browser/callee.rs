@@ -170,7 +170,7 @@ impl Exchange {
             Method::Ack => return None,
             Method::Invite => body = self.invited(message),
             Method::Bye => {
-                if let Some(call) = self.calls.remove(&*header(Name::CallId)) {
+                if let Some(call) = self.calls.remove(header(Name::CallId)) {
                     let _ = self.media.send(call.leg, Command::Close);
                     self.note(|known| known.over += 1);
                 }
