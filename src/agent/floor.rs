@@ -194,6 +194,14 @@ impl Floor {
         self.page(session, Request::Exit).await
     }
 
+    /// Is this a session?
+    ///
+    /// # Errors
+    /// It is none.
+    pub async fn check(&self, session: &str) -> Result<(), Refused> {
+        self.page(session, Request::Check).await
+    }
+
     /// What the person's page is to show, from now on. An earlier stream of the session ends.
     ///
     /// # Errors
@@ -223,7 +231,7 @@ impl Floor {
     /// # Errors
     /// There is no such session, the offer cannot be answered, or there is no room.
     pub async fn speak(&self, session: &str, offer: &str) -> Result<(String, u64), Refused> {
-        self.page(session, Request::Check).await?;
+        self.check(session).await?;
         let mut opened = Box::new(self.legs.open(offer).await?);
         let answer = std::mem::take(&mut opened.answer);
         let number = self.page(session, |reply| Request::Speak(opened, reply)).await?;

@@ -89,7 +89,7 @@ pub async fn availability(
     headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, Failure> {
-    let session = bearer(&headers)?.to_owned();
+    let session = session(&floor, &headers).await?;
     let Availability { available } = json(&headers, body).await?;
     floor.act(&session, if available { Act::Available } else { Act::Offline }).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -128,8 +128,9 @@ async fn act(
     Path(call): Path<String>,
     act: fn(CallId) -> Act,
 ) -> Result<StatusCode, Failure> {
+    let session = session(&floor, &headers).await?;
     let call = call.parse().map_err(|()| Refused::Call)?;
-    floor.act(bearer(&headers)?, act(call)).await?;
+    floor.act(&session, act(call)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -157,8 +158,9 @@ async fn set_hold(
     Path(call): Path<String>,
     on: bool,
 ) -> Result<StatusCode, Failure> {
+    let session = session(&floor, &headers).await?;
     let call = call.parse().map_err(|()| Refused::Call)?;
-    floor.hold(bearer(&headers)?, call, on).await?;
+    floor.hold(&session, call, on).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -169,7 +171,7 @@ pub async fn transfer(
     Path(call): Path<String>,
     body: Body,
 ) -> Result<StatusCode, Failure> {
-    let session = bearer(&headers)?.to_owned();
+    let session = session(&floor, &headers).await?;
     let call = call.parse().map_err(|()| Refused::Call)?;
     let Transfer { to } = json(&headers, body).await?;
     let to = to.trim();
@@ -182,7 +184,7 @@ pub async fn transfer(
 
 /// `POST /v1/people/whip`: an SDP offer for an SDP answer (RFC 9725 §4.2). All candidates are in both: there is no trickling.
 pub async fn whip(State(floor): State<Floor>, headers: HeaderMap, body: Body) -> Result<Response, Failure> {
-    let session = bearer(&headers)?.to_owned();
+    let session = session(&floor, &headers).await?;
     if !is_sdp(&headers) {
         return Err(Failure::NotSdp);
     }
@@ -205,8 +207,9 @@ pub async fn whip_end(
     headers: HeaderMap,
     Path(number): Path<String>,
 ) -> Result<StatusCode, Failure> {
+    let session = session(&floor, &headers).await?;
     let number = number.parse().map_err(|_| Refused::Leg)?;
-    floor.mute(bearer(&headers)?, number).await?;
+    floor.mute(&session, number).await?;
     Ok(StatusCode::OK)
 }
 
@@ -215,7 +218,14 @@ fn is_sdp(headers: &HeaderMap) -> bool {
     kind.and_then(|kind| kind.split(';').next()).is_some_and(|kind| kind.trim().eq_ignore_ascii_case(SDP))
 }
 
-/// The session that a request shows (RFC 6750 §2.1).
+/// The session that a request shows, if it is one: asked before anything of the request is read.
+async fn session(floor: &Floor, headers: &HeaderMap) -> Result<String, Failure> {
+    let session = bearer(headers)?;
+    floor.check(session).await?;
+    Ok(session.to_owned())
+}
+
+/// What a request shows (RFC 6750 §2.1).
 fn bearer(headers: &HeaderMap) -> Result<&str, Failure> {
     let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let (scheme, token) = shown.and_then(|shown| shown.split_once(' ')).ok_or(Refused::Session)?;

@@ -114,16 +114,16 @@ impl Hall {
 
     /// Somebody may not be here any more.
     pub(super) fn turn_out(&mut self, now: Instant, person: PersonId) {
-        self.say(person, Told::SignedOut);
+        // The last word that its page hears, whatever its leaving brings about.
+        if let Some(stream) = self.people.get_mut(&person).and_then(|present| present.stream.take()) {
+            let _ = stream.try_send(Told::SignedOut);
+        }
         self.exit(now, person);
     }
 
     pub(super) fn enter(&mut self, now: Instant, person: Person) -> Result<Entered, Refused> {
-        if let Some(before) = self.people.get_mut(&person.id) {
-            if let Some(stream) = before.stream.take() {
-                let _ = stream.try_send(Told::SignedOut);
-            }
-            self.exit(now, person.id);
+        if self.people.contains_key(&person.id) {
+            self.turn_out(now, person.id);
         }
         let desk = self.desks.entry(person.tenant).or_default();
         desk.arrive(now, person.id, person.name.clone(), person.queues.clone()).map_err(|_| Refused::Full)?;

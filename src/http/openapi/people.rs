@@ -41,18 +41,18 @@ pub fn entries() -> Vec<Entry> {
             .gives::<Wrong>(404, "It was over.", wrong("no_such_audio")),
     ];
     for (verb, id, what) in [
-        ("accept", "acceptCall", "Take the call that rings"),
-        ("decline", "declineCall", "Do not take it"),
-        ("hangup", "hangUpCall", "End the call that is on"),
-        ("hold", "holdCall", "Put the far end on hold"),
-        ("resume", "resumeCall", "Take it back"),
+        ("accept", "acceptAsPerson", "Take the call that rings"),
+        ("decline", "declineAsPerson", "Do not take it"),
+        ("hangup", "hangUpAsPerson", "End the call that is on"),
+        ("hold", "holdAsPerson", "Put the far end on hold"),
+        ("resume", "resumeAsPerson", "Take it back"),
     ] {
         all.push(
             of_call(verb, id, what).gives_nothing(204, "It is asked for; events tell what comes of it."),
         );
     }
     all.push(
-        of_call("transfer", "transferCallAsPerson", "Put the far end through")
+        of_call("transfer", "transferAsPerson", "Put the far end through")
             .about(
                 "To a telephone number, by the trunk's REFER; or to a colleague by name, at whom it rings.",
             )
