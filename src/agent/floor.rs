@@ -1,5 +1,5 @@
 //! The floor where people take calls: who is signed in, on which page, with which audio; the desk of each tenant decides, and
-//! the floor does what it decided. Calls come in by [`Floor::want`] and hear what becomes of them by one callback.
+//! the floor does what it decided. Calls come in by [`Floor::run`] and hear what becomes of them by one callback.
 //!
 //! One task owns everything; the handle is cheap. Knows nothing of HTTP, of SIP, or of what a call is.
 
