@@ -12,8 +12,13 @@ use crate::switch::Place;
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/fuzzer/python/bin/st");
 /// The same requests on every run.
 const SEED: &str = "20261121";
-/// Beside the examples and the bounds of every field, which come by themselves.
-const EXAMPLES: &str = "1";
+/// Random requests an operation, beside the examples and the bounds of every field, which come by themselves and are most of it.
+const EXAMPLES: &str = "5";
+/// A request that is not answered within so many seconds is a failure.
+const REQUEST_SECONDS_MAX: &str = "30";
+/// A client that has not ended after so many seconds is ended, and has failed. It needs a tenth of it. (Not its own `--max-time`,
+/// which is no bound: it goes on until that is over.)
+const RUN_SECONDS_MAX: &str = "400";
 
 /// Streams that have no end, and dry runs that are played in real time; the tests of events and of dry runs have them.
 const ELSEWHERE: [&str; 3] = ["/v1/events", "/v1/native/events", "/v1/test-calls"];
@@ -68,22 +73,15 @@ fn a_fuzzer_that_reads_the_description_finds_nothing() {
 
 /// What it found as this face's client.
 fn run(base: &str, folder: &std::path::Path, tag: &str, authorization: &str) -> Option<String> {
-    let mut command = Command::new(PROGRAM);
+    let mut command = Command::new("timeout");
     command
         .current_dir(folder)
+        .args(["--kill-after=5", RUN_SECONDS_MAX, PROGRAM])
         .args(["run", "openapi.json", "--no-color", "--url", base])
         .args(["-H", &format!("Authorization: {authorization}"), "--include-tag", tag, "--seed", SEED])
         .args(["--max-examples", EXAMPLES, "--phases", "examples,coverage,fuzzing", "--checks", CHECKS])
-        .args([
-            "--workers",
-            "1",
-            "--request-timeout",
-            "30",
-            "--warnings",
-            "off",
-            "--suppress-health-check",
-            "all",
-        ])
+        .args(["--workers", "1", "--request-timeout", REQUEST_SECONDS_MAX])
+        .args(["--warnings", "off", "--suppress-health-check", "all"])
         .args(["--generation-database", "none", "--no-shrink"]);
     for path in ELSEWHERE {
         command.args(["--exclude-path", path]);
@@ -91,5 +89,5 @@ fn run(base: &str, folder: &std::path::Path, tag: &str, authorization: &str) -> 
     let output = command.output().expect("it starts");
     let said =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    (!output.status.success()).then(|| format!("--- as a client of {tag} ---\n{said}"))
+    (!output.status.success()).then(|| format!("--- as a client of {tag}: {} ---\n{said}", output.status))
 }
