@@ -8,7 +8,7 @@ use trunkline_media::{Command as Media, LegId};
 
 use super::knock::Knock;
 use crate::agent::Errand;
-use crate::model::{CallEvent, CallFact, CallId, Dialing, Engaged, Outcome, PhoneNumber};
+use crate::model::{CallEvent, CallFact, CallId, CallPlan, Dialing, Engaged, Outcome, PhoneNumber};
 
 /// Which text of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,6 +48,8 @@ pub struct SpeechOrder {
     pub speech: Speech,
     /// What is spoken.
     pub text: Arc<str>,
+    /// Whose voice, if its agent names one.
+    pub voice: Option<Arc<str>>,
 }
 
 /// Something to be fetched.
@@ -107,8 +109,9 @@ impl Outbox {
         self.media.push_back(MediaOrder { call, leg, command });
     }
 
-    pub fn speech(&mut self, call: CallId, speech: Speech, text: Arc<str>) {
-        self.speech.push_back(SpeechOrder { call, speech, text });
+    pub fn speech(&mut self, plan: &CallPlan, speech: Speech, text: Arc<str>) {
+        let voice = plan.agent.voice.clone();
+        self.speech.push_back(SpeechOrder { call: plan.call, speech, text, voice });
     }
 
     pub fn event(&mut self, event: CallEvent) {

@@ -22,6 +22,9 @@ pub const FILE_TENANT: TenantId = TenantId(1);
 /// Ways out of one number, at most.
 const TRUNKS_MAX: usize = 16;
 
+/// Bytes of a voice's name.
+const VOICE_BYTES_MAX: usize = 255;
+
 /// What an object of a tenant may name, and by which id.
 pub struct Names {
     pub tenant: TenantId,
@@ -131,6 +134,7 @@ pub fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check:
         webhook_url: webhook_url(&table.webhook_url, names, path, check),
         webhook_events: events(&table.webhook_events, path, check),
         greeting: table.greeting.clone(),
+        voice: voice(&table.voice, path, check),
         steps: table.steps.clone(),
         voicemail_message: table.voicemail_message.clone(),
         voicemail: table.voicemail,
@@ -158,6 +162,14 @@ pub fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check:
         record: table.record,
         bot: table.stream.as_ref().and_then(|stream| bot::bot(stream, names.rules.allow_http, path, check)),
     }
+}
+
+fn voice(name: &Option<String>, path: &str, check: &mut Checker<'_>) -> Option<Arc<str>> {
+    let name = name.as_deref()?;
+    check.that(&format!("{path}.voice"), !name.trim().is_empty() && name.len() <= VOICE_BYTES_MAX, || {
+        format!("must be 1 to {VOICE_BYTES_MAX} bytes, not only blanks")
+    });
+    Some(name.into())
 }
 
 pub fn number(

@@ -164,7 +164,8 @@ pub fn answer(
 /// The agent in whose place one answers that was described for this call alone; `None` if that one has nothing to say.
 pub fn described(agent: &Agent, inline: InlineAgent) -> Option<Agent> {
     script(&inline.prompt, &[], &[], &mut Vec::new()).ok()?;
-    Some(Agent { greeting: Some(inline.prompt), steps: Vec::new(), ..agent.clone() })
+    let voice = Some(inline.voice.into());
+    Some(Agent { greeting: Some(inline.prompt), steps: Vec::new(), voice, bot: None, ..agent.clone() })
 }
 
 /// The agent's bot, and what it is told: its own parameters, then the call's prompt, then its variables, of which a later one wins.
@@ -222,6 +223,9 @@ fn as_asked(agent: Arc<Agent>, request: &OutboundRequest) -> Arc<Agent> {
     changed.call_duration_max = request.call_duration_max.unwrap_or(changed.call_duration_max);
     if inline {
         (changed.greeting, changed.steps, changed.voicemail_message) = (None, Vec::new(), None);
+    }
+    if let AgentChoice::Inline(inline) = &request.agent {
+        changed.voice = Some(inline.voice.as_str().into());
     }
     // A document is said to its end, whoever talks meanwhile.
     changed.barge_in &= !matches!(request.agent, AgentChoice::Script(_));

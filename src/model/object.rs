@@ -70,6 +70,8 @@ pub struct Agent {
     pub webhook_events: Option<EventSet>,
     /// What it says first to whoever calls it; `None` begins with its steps.
     pub greeting: Option<String>,
+    /// Whose voice it has, if the speech program knows that one; else the usual one.
+    pub voice: Option<Arc<str>>,
     /// What it says next, each after the callee's turn, once the call's own prompt was spoken.
     pub steps: Vec<String>,
     /// What to leave on a voicemail when the request says `leave_message` without a text.
@@ -110,6 +112,7 @@ impl Agent {
             webhook_url: None,
             webhook_events: None,
             greeting: None,
+            voice: None,
             steps: Vec::new(),
             voicemail_message: None,
             voicemail: VoicemailAction::default(),

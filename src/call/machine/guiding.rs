@@ -130,7 +130,7 @@ impl Call {
             Hand::Operator => Timer::Operator,
         };
         match order {
-            Order::Render { sound, text } => cx.out.speech(self.id(), Speech::Step(hand, sound), text),
+            Order::Render { sound, text } => cx.out.speech(&self.plan, Speech::Step(hand, sound), text),
             Order::Fetch { sound, from } => self.send_for(cx, hand, Errand::Sound { number: sound, from }),
             Order::Play { clip, mark } => {
                 if hand == Hand::Guide {

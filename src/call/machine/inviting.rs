@@ -152,7 +152,7 @@ impl Call {
         if let (VoicemailAction::LeaveMessage, Some(text)) =
             (call.plan.voicemail, call.plan.voicemail_message.clone())
         {
-            cx.out.speech(call.id(), Speech::Message, text);
+            cx.out.speech(&call.plan, Speech::Message, text);
         }
         call.prepare_guide(cx);
         call.act(cx);
