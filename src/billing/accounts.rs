@@ -13,7 +13,7 @@ use tokio::sync::{Notify, watch};
 use self::purse::{Account, Purse, less, more};
 use super::{charge, first_price, seconds_covered};
 use crate::model::{
-    AutoReload, CallRecord, Hold, KeyId, Micros, Rate, Refusal, SpendControl, TenantId, Timestamp,
+    AutoReload, CallRecord, Hold, Micros, Rate, Refusal, SpendControl, Spender, TenantId, Timestamp,
 };
 
 /// All accounts. Cheap to clone.
@@ -54,10 +54,8 @@ pub struct Seat {
 pub struct Ask {
     /// Who pays.
     pub tenant: TenantId,
-    /// The key that asked.
-    pub key: Option<KeyId>,
-    /// What that key may spend.
-    pub control: SpendControl,
+    /// Who else may spend only so much: the key that asked, then its application.
+    pub spenders: Vec<(Spender, SpendControl)>,
     /// The price.
     pub rate: Rate,
     /// How long the call may last at most.
@@ -86,7 +84,7 @@ pub struct Standing {
 pub struct Held {
     accounts: Accounts,
     tenant: TenantId,
-    key: Option<KeyId>,
+    spenders: Vec<Spender>,
     hold: Hold,
     /// What the call cost, and when it ended.
     charged: (Micros, Timestamp),
@@ -109,15 +107,15 @@ impl Accounts {
         self.state().accounts.entry(seat.tenant).or_insert_with(|| Account {
             available: seat.available,
             purse: Purse::default(),
-            keys: HashMap::new(),
+            spenders: HashMap::new(),
             reload: seat.reload,
         });
     }
 
     /// What an earlier run's calls have cost on the day of `now`.
-    pub fn restore_spend(&self, tenant: TenantId, key: Option<KeyId>, spent: Micros, now: Timestamp) {
+    pub fn restore_spend(&self, tenant: TenantId, spenders: &[Spender], spent: Micros, now: Timestamp) {
         if let Some(account) = self.state().accounts.get_mut(&tenant) {
-            account.each_purse(key, |purse| purse.spend(spent, now));
+            account.each_purse(spenders, |purse| purse.spend(spent, now));
         }
     }
 
@@ -128,8 +126,9 @@ impl Accounts {
 
     /// Does its first interval alone cost more than one call may? Then no money pays for it.
     pub fn is_too_dear(&self, ask: &Ask) -> bool {
-        let controls = [self.state().tenants, ask.control];
-        controls.iter().any(|control| control.per_call.is_some_and(|most| first_price(&ask.rate) > most))
+        let tenants = self.state().tenants;
+        let mut controls = std::iter::once(&tenants).chain(ask.spenders.iter().map(|(_, control)| control));
+        controls.any(|control| control.per_call.is_some_and(|most| first_price(&ask.rate) > most))
     }
 
     /// Tells whoever waits for money that some account may have more of it, each for itself.
@@ -142,15 +141,16 @@ impl Accounts {
         let mut state = self.state();
         let amount = state.amount(now, ask)?;
         let account = state.accounts.get_mut(&ask.tenant).ok_or(Refusal::InsufficientBalance)?;
+        let spenders: Vec<Spender> = ask.spenders.iter().map(|(spender, _)| *spender).collect();
         account.available = less(account.available, amount);
-        account.each_purse(ask.key, |purse| purse.keep(amount));
+        account.each_purse(&spenders, |purse| purse.keep(amount));
         let is_low = account.is_low();
         drop(state);
         if is_low {
             self.0.low.notify_one();
         }
         let hold = Hold { amount, rate: ask.rate.clone() };
-        Ok(self.held(ask.tenant, ask.key, hold))
+        Ok(self.held(ask.tenant, spenders, hold))
     }
 
     /// The hold of a call that an earlier run left: its ledger has it already. `None`: nothing was held, or the account is not here.
@@ -158,9 +158,10 @@ impl Accounts {
         let hold = record.hold.clone()?;
         let mut state = self.state();
         let account = state.accounts.get_mut(&record.tenant)?;
-        account.each_purse(record.key, |purse| purse.keep(hold.amount));
+        let spenders: Vec<Spender> = Spender::of(record.key, record.application).collect();
+        account.each_purse(&spenders, |purse| purse.keep(hold.amount));
         drop(state);
-        Some(self.held(record.tenant, record.key, hold))
+        Some(self.held(record.tenant, spenders, hold))
     }
 
     /// The ledger has another entry that is neither hold, release nor charge.
@@ -214,8 +215,8 @@ impl Accounts {
         (state.charged, holds)
     }
 
-    fn held(&self, tenant: TenantId, key: Option<KeyId>, hold: Hold) -> Held {
-        Held { accounts: self.clone(), tenant, key, hold, charged: (Micros::ZERO, Timestamp(i64::MIN)) }
+    fn held(&self, tenant: TenantId, spenders: Vec<Spender>, hold: Hold) -> Held {
+        Held { accounts: self.clone(), tenant, spenders, hold, charged: (Micros::ZERO, Timestamp(i64::MIN)) }
     }
 
     /// No code that can panic runs under it.
@@ -230,11 +231,11 @@ impl State {
         let account = self.accounts.get(&ask.tenant).ok_or(Refusal::InsufficientBalance)?;
         let first = first_price(&ask.rate);
         let mut want = charge(&ask.rate, ask.longest);
-        let key = ask.key.map(|key| {
-            let purse = account.keys.get(&key).copied().unwrap_or_default();
-            (ask.control, purse)
+        let spenders = ask.spenders.iter().map(|(spender, control)| {
+            let purse = account.spenders.get(spender).copied().unwrap_or_default();
+            (*control, purse)
         });
-        for (control, purse) in std::iter::once((self.tenants, account.purse)).chain(key) {
+        for (control, purse) in std::iter::once((self.tenants, account.purse)).chain(spenders) {
             if let Some(most) = control.per_call {
                 want = within(want, first, most).ok_or(Refusal::SpendControl)?;
             }
@@ -281,7 +282,7 @@ impl Drop for Held {
         state.charged = state.charged.saturating_add(charged.0.unsigned_abs());
         let Some(account) = state.accounts.get_mut(&self.tenant) else { return };
         account.available = more(account.available, less(self.hold.amount, charged));
-        account.each_purse(self.key, |purse| {
+        account.each_purse(&self.spenders, |purse| {
             purse.let_go(self.hold.amount);
             if charged.is_positive() {
                 purse.spend(charged, at);

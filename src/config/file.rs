@@ -291,6 +291,8 @@ pub struct Application {
     pub webhook_url: Option<String>,
     pub agent: Option<String>,
     pub trunk: Option<String>,
+    pub spend_per_day: Option<String>,
+    pub spend_per_call: Option<String>,
 }
 
 fn yes() -> bool {

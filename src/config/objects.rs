@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::file::{self, File};
 use super::validate::Checker;
-use super::{Objects, Rules, trunk, uri};
+use super::{Objects, Rules, billing, trunk, uri};
 use crate::model::{
     Agent, AgentId, Application, ApplicationId, Detection, EventKind, EventSet, KeyId, Number, NumberId,
     OBJECT_ID_LIMIT, Object, ObjectKind, PhoneNumber, TenantId, Trunk, TrunkChoice, TrunkId,
@@ -226,6 +226,7 @@ pub fn application(
         webhook_url: webhook_url(&table.webhook_url, names, path, check),
         agent: table.agent.as_deref().and_then(|name| agent_named(name, names, path, check)),
         trunk: trunk_named(&table.trunk, names, path, check),
+        spend: billing::control(path, &table.spend_per_day, &table.spend_per_call, check),
     }
 }
 

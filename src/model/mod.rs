@@ -54,7 +54,7 @@ pub use object::{Agent, Detection, Key, KeyScope, Number, TrunkChoice};
 pub use outcome::{Disposition, EndedBy, Heard, MediaCounters, Outcome, RecordingResult};
 pub use phone::{InvalidPhoneNumber, PhoneNumber};
 pub use plan::{CallPlan, Line, LineEnd, Said};
-pub use rate::{Hold, ListedRate, Rate, SpendControl};
+pub use rate::{Hold, ListedRate, Rate, SpendControl, Spender};
 pub use record::{CallCursor, CallRecord, CallState, DialogRecord, Direction, WebhookTarget};
 pub use refusal::{Limit, NotDone, Refusal};
 pub use request::{

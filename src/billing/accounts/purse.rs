@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use crate::model::{AutoReload, KeyId, Micros, Timestamp};
+use crate::model::{AutoReload, Micros, Spender, Timestamp};
 
 /// One tenant's.
 pub struct Account {
     /// The sum of its ledger: what is left after the holds.
     pub available: Micros,
     pub purse: Purse,
-    pub keys: HashMap<KeyId, Purse>,
+    pub spenders: HashMap<Spender, Purse>,
     pub reload: Option<AutoReload>,
 }
 
@@ -24,10 +24,10 @@ pub struct Purse {
 }
 
 impl Account {
-    pub fn each_purse(&mut self, key: Option<KeyId>, change: impl Fn(&mut Purse)) {
+    pub fn each_purse(&mut self, spenders: &[Spender], change: impl Fn(&mut Purse)) {
         change(&mut self.purse);
-        if let Some(key) = key {
-            change(self.keys.entry(key).or_default());
+        for spender in spenders {
+            change(self.spenders.entry(*spender).or_default());
         }
     }
 

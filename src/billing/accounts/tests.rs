@@ -1,8 +1,10 @@
 use super::purse::DAY_MS;
 use super::*;
+use crate::model::{ApplicationId, KeyId};
 
 const US: TenantId = TenantId(1);
-const KEY: KeyId = KeyId(7);
+const KEY: Spender = Spender::Key(KeyId(7));
+const APPLICATION: Spender = Spender::Application(ApplicationId(7));
 const NOON: Timestamp = Timestamp(DAY_MS / 2);
 
 /// A cent a minute, billed by the minute; calls of at most five.
@@ -17,8 +19,7 @@ fn ask() -> Ask {
     };
     Ask {
         tenant: US,
-        key: Some(KEY),
-        control: SpendControl::default(),
+        spenders: vec![(KEY, SpendControl::default())],
         rate,
         longest: Duration::from_secs(300),
         partial: false,
@@ -76,9 +77,9 @@ fn a_call_costs_no_more_than_its_control_allows() {
     let accounts = with(1_000_000);
     let control = |micros| SpendControl { per_call: Some(Micros(micros)), per_day: None };
     accounts.set_control(control(30_000));
-    let own = Ask { control: control(20_000), ..ask() };
+    let own = Ask { spenders: vec![(KEY, control(20_000))], ..ask() };
     assert_eq!(accounts.hold(NOON, &own).expect("covered").hold().amount, Micros(20_000));
-    let other = Ask { key: Some(KeyId(8)), ..ask() };
+    let other = Ask { spenders: vec![(Spender::Key(KeyId(8)), SpendControl::default())], ..ask() };
     assert_eq!(accounts.hold(NOON, &other).expect("covered").hold().amount, Micros(30_000));
     accounts.set_control(control(9_999));
     assert!(matches!(accounts.hold(NOON, &ask()), Err(Refusal::SpendControl)));
@@ -88,15 +89,56 @@ fn a_call_costs_no_more_than_its_control_allows() {
 fn a_days_control_counts_what_is_held_and_what_was_spent_and_forgets_it_at_midnight() {
     let accounts = with(1_000_000);
     let control = SpendControl { per_call: None, per_day: Some(Micros(55_000)) };
-    let ask = || Ask { control, ..ask() };
+    let ask = || Ask { spenders: vec![(KEY, control)], ..ask() };
     let mut held = accounts.hold(NOON, &ask()).expect("covered");
     assert!(matches!(accounts.look(NOON, &ask()), Err(Refusal::SpendControl)), "5,000 are left");
     held.settle(Micros(40_000), NOON);
     drop(held);
     assert_eq!(accounts.hold(NOON, &ask()).expect("15,000 are left").hold().amount, Micros(15_000));
-    accounts.restore_spend(US, Some(KEY), Micros(10_000), NOON);
+    accounts.restore_spend(US, &[KEY], Micros(10_000), NOON);
     assert!(matches!(accounts.look(NOON, &ask()), Err(Refusal::SpendControl)));
     accounts.look(Timestamp(DAY_MS), &ask()).expect("another day");
+}
+
+#[test]
+fn the_keys_of_one_application_share_what_it_may_spend_a_day() {
+    let accounts = with(1_000_000);
+    let day = SpendControl { per_call: None, per_day: Some(Micros(60_000)) };
+    let by = |key: u64| {
+        let own = (Spender::Key(KeyId(key)), SpendControl { per_call: None, per_day: Some(Micros(50_000)) });
+        Ask { spenders: vec![own, (APPLICATION, day)], ..ask() }
+    };
+    let mut first = accounts.hold(NOON, &by(7)).expect("both have room");
+    assert_eq!(first.hold().amount, Micros(50_000));
+    let second = accounts.hold(NOON, &by(8)).expect("a cent is left of the application's");
+    assert_eq!(second.hold().amount, Micros(10_000));
+    assert!(matches!(accounts.hold(NOON, &by(9)), Err(Refusal::SpendControl)));
+    first.settle(Micros(20_000), NOON);
+    drop(first);
+    assert_eq!(accounts.hold(NOON, &by(9)).expect("three cents came back").hold().amount, Micros(30_000));
+    // An application and a key of the same id are two spenders.
+    accounts.restore_spend(US, &[KEY], Micros(30_000), NOON);
+    assert!(matches!(accounts.look(NOON, &by(7)), Err(Refusal::SpendControl)));
+    accounts.look(NOON, &by(8)).expect("the application has 30,000 left");
+}
+
+#[test]
+fn holds_at_once_never_keep_back_more_than_a_day_allows() {
+    let accounts = with(1_000_000_000);
+    let most = Micros(1_234_567);
+    let day = SpendControl { per_call: None, per_day: Some(most) };
+    let held: Vec<Held> = std::thread::scope(|scope| {
+        let work = |key: u64| {
+            let own = Ask { spenders: vec![(Spender::Key(KeyId(key)), day), (APPLICATION, day)], ..ask() };
+            let accounts = &accounts;
+            scope.spawn(move || (0..100).filter_map(|_| accounts.hold(NOON, &own).ok()).collect::<Vec<_>>())
+        };
+        let threads = [1, 2, 3, 4].map(work);
+        threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
+    });
+    let sum: i64 = held.iter().map(|held| held.hold().amount.0).sum();
+    // 24 whole calls, one of 34,567; nothing is left for the first minute of another.
+    assert_eq!((sum, held.len()), (most.0, 25));
 }
 
 #[test]
@@ -123,7 +165,7 @@ fn a_price_over_what_one_call_may_cost_is_no_question_of_money() {
     let per_call = |micros| SpendControl { per_day: None, per_call: Some(Micros(micros)) };
     accounts.set_control(per_call(10_000));
     assert!(!accounts.is_too_dear(&ask()));
-    assert!(accounts.is_too_dear(&Ask { control: per_call(9_999), ..ask() }));
+    assert!(accounts.is_too_dear(&Ask { spenders: vec![(KEY, per_call(9_999))], ..ask() }));
     let day = SpendControl { per_day: Some(Micros(1)), per_call: None };
     accounts.set_control(day);
     assert!(!accounts.is_too_dear(&ask()), "a day ends");
