@@ -39,7 +39,9 @@ pub use application::Application;
 pub use arrival::Arrival;
 pub use attempt::{Attempt, Dialing};
 pub use batch::{BatchRefusal, BatchRequest, CreationFault, InvalidRecipient};
-pub use bot::{Bot, CONNECT_WITHIN, Dialect, Encoding, Engaged};
+pub use bot::{
+    Bot, CONNECT_WITHIN, Dialect, Encoding, Engaged, Listener, PARAMETERS_BYTES_MAX, PARAMETERS_MAX, Track,
+};
 pub use caller::{IdentityHeader, NumberFormat, NumberStyle, RightToUse, SpendLimit, Stir, UnsignedCalls};
 pub use campaign::{
     Campaign, CampaignId, CampaignStatus, ClaimedRecipient, Counts, Days, NewCampaign, NewRecipient,

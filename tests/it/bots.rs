@@ -17,7 +17,8 @@ use trunkline::simulator::Persona;
 use trunkline_media::g711::Law;
 
 use crate::callees::{Callees, number};
-use crate::switch::{Place, Recording, Setup, Switch, spoken_ms};
+use crate::ledger;
+use crate::switch::{Place, Recording, Setup, Switch, eventually, spoken_ms};
 
 type Socket = WebSocketStream<TcpStream>;
 
@@ -35,6 +36,8 @@ enum Manner {
     Talks,
     /// Closes at once, with this code.
     Leaves(u16),
+    /// Says something all the time, and listens until it is told that it is over.
+    Listens,
 }
 
 impl BotServer {
@@ -68,6 +71,7 @@ async fn serve(mut socket: Socket, manner: Manner, tell: Sender<Value>) {
                 let _ = tell.send(event.clone());
                 match manner {
                     Manner::Talks => talk(&mut socket, &event["streamSid"]).await,
+                    Manner::Listens => talk(&mut socket, &event["streamSid"]).await,
                     Manner::Leaves(code) => {
                         let frame = tokio_tungstenite::tungstenite::protocol::CloseFrame {
                             code: code.into(),
@@ -77,8 +81,13 @@ async fn serve(mut socket: Socket, manner: Manner, tell: Sender<Value>) {
                     }
                 }
             }
-            Some("media") => heard += usize::from(is_loud(&event)),
-            Some("mark" | "dtmf") => {
+            Some("media") => {
+                heard += usize::from(is_loud(&event));
+                if matches!(manner, Manner::Listens) && heard == 10 {
+                    let _ = tell.send(json!({ "event": "loud", "track": event["media"]["track"] }));
+                }
+            }
+            Some("mark" | "dtmf" | "stop") => {
                 marked |= event["event"] == "mark";
                 let _ = tell.send(event);
             }
@@ -165,4 +174,35 @@ fn without_its_bot_a_call_ends_and_says_why() {
     assert_eq!(bot.next()["event"], "start");
     let end = switch.call_until_ended(&call);
     assert_eq!(end["ended_reason"], "agent_failed", "{end}");
+}
+
+#[test]
+fn a_bot_listens_in_is_sent_away_and_another_takes_the_call_over() {
+    let place = Place::claim();
+    let (_callees, listener, talker) = (
+        Callees::at(&place),
+        BotServer::start(&place, Manner::Listens),
+        BotServer::start(&place, Manner::Talks),
+    );
+    let switch = Setup::new().agent("amd = {}\nsilence_hangup_seconds = 45").at(place).start();
+    let prompt = "Please stay on the line, somebody will be with you soon. ".repeat(6);
+    let call = switch.call_with(json!({ "to_number": number(Persona::Person), "prompt": prompt }));
+    eventually("the answer", || (ledger::row(&switch, &call)["state"] == "answered").then_some(()));
+    let order = |verb: &str, body: Value| {
+        switch.client().post(&format!("/v1/native/calls/{call}/{verb}"), &body).status
+    };
+    let at = |bot: &BotServer| json!(format!("ws://{}/bot", bot.address));
+    assert_eq!(order("stream/start", json!({ "url": at(&listener), "track": "agent" })), 202);
+    assert_eq!(order("stream/start", json!({ "url": at(&listener) })), 409, "one at a time");
+    let start = listener.next();
+    assert_eq!((&start["event"], &start["start"]["tracks"]), (&json!("start"), &json!(["outbound"])));
+    assert_eq!(listener.next(), json!({ "event": "loud", "track": "outbound" }), "it hears the agent");
+    assert_eq!(order("stream/stop", json!({})), 202);
+    assert_eq!(listener.next()["event"], "stop");
+    assert_eq!(order("stream/stop", json!({})), 409);
+    assert_eq!(order("connect", json!({ "url": at(&talker), "parameters": { "desk": "7" } })), 202);
+    assert_eq!(talker.next()["start"]["customParameters"]["desk"], "7");
+    assert_eq!(talker.next()["mark"]["name"], "said", "what it says is heard");
+    assert_eq!(order("hangup", json!({})), 202);
+    assert_eq!(switch.call_until_ended(&call)["ended_reason"], "cancelled");
 }

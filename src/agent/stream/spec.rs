@@ -6,7 +6,7 @@ use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use url::Url;
 
 use crate::model::Secret;
-pub use crate::model::{Dialect, Encoding};
+pub use crate::model::{Dialect, Encoding, Track};
 
 /// What a bot may be told about a call.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +23,18 @@ pub struct Call {
     pub to: String,
     /// The tenant's own parameters.
     pub parameters: Vec<(String, String)>,
+    /// What the bot hears if it only listens; none: it talks, with the callee.
+    pub listens: Option<Track>,
+}
+
+impl Call {
+    /// The track that the bot is sent, in the word of Twilio and of those who took it over.
+    pub(super) fn track(&self) -> &'static str {
+        match self.listens {
+            Some(Track::Agent) => "outbound",
+            None | Some(Track::Callee | Track::Both) => "inbound",
+        }
+    }
 }
 
 /// A header field of the WebSocket's handshake.
