@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::face::nixflex::schema::Scalar;
+use crate::face::schema::Scalar;
 
 /// `POST /v1/call`: `agent_id` or `config` or neither, which is the number's own agent.
 #[derive(ToSchema)]
