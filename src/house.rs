@@ -590,10 +590,10 @@ fn errands(egress: &Egress, journal: &Journal) -> call::Errands {
                     let clip = runner.sound(from).await;
                     Command::Rendered { call, speech: Speech::Step(hand, number), clip }
                 }
-                Errand::Steps { url, occasion, face, key } => {
+                Errand::Steps { link, occasion, face, key } => {
                     let steps = match journal.find(call).zip(key) {
                         Some((record, key)) => {
-                            runner.steps((&url, face), &occasion, &key, &record, wall_now()).await
+                            runner.steps((&link, face), &occasion, &key, &record, wall_now()).await
                         }
                         None => Err("no key signs for this call".to_owned()),
                     };

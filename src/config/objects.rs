@@ -12,7 +12,7 @@ use super::file::{self, File};
 use super::validate::Checker;
 use super::{Objects, Rules, billing, trunk, uri};
 use crate::model::{
-    Agent, AgentId, Application, ApplicationId, Detection, EventKind, EventSet, KeyId, Number, NumberId,
+    Agent, AgentId, Application, ApplicationId, EventKind, EventSet, KeyId, Number, NumberId,
     OBJECT_ID_LIMIT, Object, ObjectKind, PhoneNumber, TenantId, Trunk, TrunkChoice, TrunkId,
 };
 
@@ -155,7 +155,7 @@ pub fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check:
             zone.map_err(|error| check.fault(&format!("{path}.timezone"), format!("`{name}` is {error}")))
                 .ok()
         }),
-        detection: over(&table.amd, &names.rules.detection),
+        detection: table.amd.over(&names.rules.detection),
         phone_number,
         trunk: trunk_named(&table.trunk, names, path, check),
         speak_order: table.outbound_speak_order,
@@ -334,21 +334,6 @@ fn events(words: &Option<Vec<String>>, path: &str, check: &mut Checker<'_>) -> O
 
 fn phone(text: &str, key: &str, check: &mut Checker<'_>) -> Option<PhoneNumber> {
     text.parse().map_err(|error| check.fault(key, format!("`{text}` is {error}"))).ok()
-}
-
-/// The agent's own parameters, and `[amd]` where it has none.
-fn over(own: &Detection, common: &Detection) -> Detection {
-    Detection {
-        initial_silence: own.initial_silence.or(common.initial_silence),
-        greeting: own.greeting.or(common.greeting),
-        after_greeting_silence: own.after_greeting_silence.or(common.after_greeting_silence),
-        total_analysis_time: own.total_analysis_time.or(common.total_analysis_time),
-        min_word_length: own.min_word_length.or(common.min_word_length),
-        between_words_silence: own.between_words_silence.or(common.between_words_silence),
-        maximum_number_of_words: own.maximum_number_of_words.or(common.maximum_number_of_words),
-        maximum_word_length: own.maximum_word_length.or(common.maximum_word_length),
-        silence_threshold: own.silence_threshold.or(common.silence_threshold),
-    }
 }
 
 pub fn is_name(c: char) -> bool {

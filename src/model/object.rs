@@ -160,6 +160,23 @@ pub struct Detection {
     pub silence_threshold: Option<u16>,
 }
 
+impl Detection {
+    /// These, and the others where nothing is said here.
+    pub fn over(&self, others: &Self) -> Self {
+        Self {
+            initial_silence: self.initial_silence.or(others.initial_silence),
+            greeting: self.greeting.or(others.greeting),
+            after_greeting_silence: self.after_greeting_silence.or(others.after_greeting_silence),
+            total_analysis_time: self.total_analysis_time.or(others.total_analysis_time),
+            min_word_length: self.min_word_length.or(others.min_word_length),
+            between_words_silence: self.between_words_silence.or(others.between_words_silence),
+            maximum_number_of_words: self.maximum_number_of_words.or(others.maximum_number_of_words),
+            maximum_word_length: self.maximum_word_length.or(others.maximum_word_length),
+            silence_threshold: self.silence_threshold.or(others.silence_threshold),
+        }
+    }
+}
+
 /// What a key may act as.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum KeyScope {

@@ -198,7 +198,8 @@ impl World {
                 let speech = Speech::Step(hand, number);
                 Command::Rendered { call, speech, clip: Ok(simulator::agent_goodbye()) }
             }
-            Errand::Steps { url, occasion, .. } => {
+            Errand::Steps { link, occasion, .. } => {
+                let url = link.url;
                 self.asked.push(match occasion {
                     Occasion::Answered => "answered".to_owned(),
                     Occasion::Redirected => format!("{url} redirected"),
