@@ -17,6 +17,8 @@ pub enum Speech {
     Line(usize),
     /// The message for a voicemail.
     Message,
+    /// What is said while the detector listens.
+    Opener,
     /// A sound of a program of steps, by its number.
     Step(Hand, u32),
 }

@@ -29,7 +29,8 @@ impl Call {
     /// Somebody may answer soon: the bot is called, so that its first words wait for them. Once.
     pub(super) fn engage(&mut self, cx: &mut Context<'_>) {
         let Some(bot) = self.plan.bot.clone().filter(|_| self.presence == Presence::None) else { return };
-        self.call_bot(cx, bot, Part::Talks);
+        let part = if self.is_opening() { Part::Prepares } else { Part::Talks };
+        self.call_bot(cx, bot, part);
     }
 
     /// Its guide wants this bot to talk soon: it is called, and not heard yet.
