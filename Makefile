@@ -6,6 +6,7 @@ PACKAGES := sip-tester postgresql prometheus flite kamailio kamailio-tls-modules
 PACKAGES += $(if $(shell command -v npm),,nodejs npm)
 VERIFIERS := target/verifiers
 PEERS := target/peers
+FUZZER := target/fuzzer
 
 .PHONY: demo test deps packages check unit bench dist
 
@@ -18,7 +19,7 @@ test: deps check unit
 
 # sipp, a PostgreSQL server, promtool, a speech synthesiser, and kamailio and baresip as other people's SIP stacks, from the
 # distribution's packages; cmake builds libopus for the feature `opus`.
-deps: packages $(VERIFIERS)/ready $(PEERS)/ready
+deps: packages $(VERIFIERS)/ready $(PEERS)/ready $(FUZZER)/ready
 
 packages:
 	@missing=""; for package in $(PACKAGES); do dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
@@ -41,6 +42,13 @@ $(PEERS)/ready: tests/it/streams/package-lock.json tests/it/streams/requirements
 	cd $(PEERS) && npm ci --no-audit --no-fund --ignore-scripts
 	python3 -m venv $(PEERS)/python
 	$(PEERS)/python/bin/pip install --quiet --requirement tests/it/streams/requirements.txt
+	touch $@
+
+# schemathesis, which attacks the API by its own description.
+$(FUZZER)/ready: tests/it/openapi/requirements.txt | packages
+	rm -rf $(FUZZER) && mkdir -p $(FUZZER)
+	python3 -m venv $(FUZZER)/python
+	$(FUZZER)/python/bin/pip install --quiet --requirement tests/it/openapi/requirements.txt
 	touch $@
 
 check:

@@ -127,7 +127,7 @@ impl House {
         let journal_config =
             journal::Config { data_dir: config.data_dir.clone(), ..journal::Config::default() };
         let journal = Journal::start(store.clone(), journal_config, wake.clone());
-        let tts = options.tts.unwrap_or_else(|| Tts::new(config.tts.command.clone()));
+        let tts = options.tts.unwrap_or_else(|| Tts::new(config.tts.clone()));
         let recordings = recordings(&config)?;
 
         let endpoint = Endpoint::bind(&config.sip.listen, config.sip.tls.clone())
@@ -590,10 +590,10 @@ fn errands(egress: &Egress, journal: &Journal) -> call::Errands {
                     let clip = runner.sound(from).await;
                     Command::Rendered { call, speech: Speech::Step(hand, number), clip }
                 }
-                Errand::Steps { url, occasion, face, key } => {
+                Errand::Steps { link, occasion, face, key } => {
                     let steps = match journal.find(call).zip(key) {
                         Some((record, key)) => {
-                            runner.steps((&url, face), &occasion, &key, &record, wall_now()).await
+                            runner.steps((&link, face), &occasion, &key, &record, wall_now()).await
                         }
                         None => Err("no key signs for this call".to_owned()),
                     };

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use trunkline_media::Clip;
 
-use crate::model::{Bot, Gather, GatherEnd, Listener, Occasion, PhoneNumber, Side, Sound, Step};
+use crate::model::{Bot, Gather, GatherEnd, Link, Listener, Occasion, PhoneNumber, Side, Sound, Step};
 
 /// What a program wants done.
 #[derive(Clone)]
@@ -53,7 +53,7 @@ pub enum Order {
     /// Ask for what follows; answer with [`Program::load`], or [`Program::fail`].
     Ask {
         /// Where; `None` is where the first steps came from.
-        url: Option<String>,
+        link: Option<Link>,
         /// Why.
         occasion: Occasion,
     },
@@ -352,6 +352,11 @@ impl Program {
                 }
                 self.tasks.push_back(Task::Await);
             }
+            Step::Document(steps) => {
+                for step in steps {
+                    self.append(step);
+                }
+            }
             step => self.tasks.push_back(Task::Step(step)),
         }
     }
@@ -404,7 +409,7 @@ impl Program {
                 self.state = State::Transferring;
                 self.orders.push_back(Order::Transfer(to));
             }
-            Step::Redirect(url) => self.ask(Some(url), Occasion::Redirected),
+            Step::Redirect(link) => self.ask(Some(link), Occasion::Redirected),
             Step::Connect(bot) => {
                 self.state = State::Talking;
                 self.summoned = false;
@@ -424,7 +429,7 @@ impl Program {
             Step::StopRecording => self.orders.push_back(Order::Record(false)),
             Step::StartStream(listener) => self.orders.push_back(Order::StartStream(listener)),
             Step::StopStream => self.orders.push_back(Order::StopStream),
-            Step::Say(_) | Step::Play(_) | Step::Gather(_) => {
+            Step::Say(_) | Step::Play(_) | Step::Gather(_) | Step::Document(_) => {
                 unreachable!("these were taken apart when they were given")
             }
         }
@@ -440,9 +445,9 @@ impl Program {
         self.orders.push_back(Order::Hold(on));
     }
 
-    fn ask(&mut self, url: Option<String>, occasion: Occasion) {
+    fn ask(&mut self, link: Option<Link>, occasion: Occasion) {
         self.state = State::Asking;
-        self.orders.push_back(Order::Ask { url, occasion });
+        self.orders.push_back(Order::Ask { link, occasion });
     }
 
     /// No more digits are awaited.
@@ -451,7 +456,7 @@ impl Program {
         let Some(Gathering { asked, digits }) = self.gathering.take() else { return };
         let is_told = asked.ask_if_empty || !digits.is_empty();
         match asked.action {
-            Some(url) if is_told => self.ask(Some(url), Occasion::Gathered { digits, end }),
+            Some(link) if is_told => self.ask(Some(link), Occasion::Gathered { digits, end }),
             _ => self.advance(),
         }
     }

@@ -335,13 +335,13 @@ impl Driver {
     }
 
     fn speak(&mut self, now: Instant, order: SpeechOrder) {
-        let SpeechOrder { call, speech, text } = order;
-        if let Some(clip) = self.parts.tts.cached(&text) {
+        let SpeechOrder { call, speech, text, voice } = order;
+        if let Some(clip) = self.parts.tts.cached(&text, voice.as_deref()) {
             return self.parts.shard.handle_command(now, Command::Rendered { call, speech, clip: Ok(clip) });
         }
         let (tts, mailbox) = (self.parts.tts.clone(), self.parts.mailbox.clone());
         tokio::spawn(async move {
-            let clip = tts.render(&text).await;
+            let clip = tts.render(&text, voice.as_deref()).await;
             if let Err(error) = &clip {
                 tracing::warn!(%call, %error, "a line could not be rendered");
             }

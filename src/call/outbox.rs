@@ -8,7 +8,9 @@ use trunkline_media::{Command as Media, LegId};
 
 use super::knock::Knock;
 use crate::agent::Errand;
-use crate::model::{CallEvent, CallFact, CallId, Dialing, Engaged, Key, Outcome, PhoneNumber, Track};
+use crate::model::{
+    CallEvent, CallFact, CallId, CallPlan, Dialing, Engaged, Key, Outcome, PhoneNumber, Track,
+};
 
 /// Which text of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,6 +52,8 @@ pub struct SpeechOrder {
     pub speech: Speech,
     /// What is spoken.
     pub text: Arc<str>,
+    /// Whose voice, if its agent names one.
+    pub voice: Option<Arc<str>>,
 }
 
 /// Something to be fetched.
@@ -151,8 +155,9 @@ impl Outbox {
         self.media.push_back(MediaOrder { call, leg, command });
     }
 
-    pub fn speech(&mut self, call: CallId, speech: Speech, text: Arc<str>) {
-        self.speech.push_back(SpeechOrder { call, speech, text });
+    pub fn speech(&mut self, plan: &CallPlan, speech: Speech, text: Arc<str>) {
+        let voice = plan.agent.voice.clone();
+        self.speech.push_back(SpeechOrder { call: plan.call, speech, text, voice });
     }
 
     pub fn event(&mut self, event: CallEvent) {

@@ -111,7 +111,7 @@ pub fn billing(file: &File, check: &mut Checker<'_>) -> Option<Billing> {
     table.enabled.then_some(made)
 }
 
-/// What may be spent, as a tenant's or a key's table says.
+/// What may be spent, as the table of tenants, a key or an application says.
 pub(super) fn control(
     path: &str,
     per_day: &Option<String>,

@@ -1,6 +1,8 @@
 //! The file's own shape, key by key, before anything is checked. Unknown keys are refused: a typo must not pass for a
 //! default.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::LogFormat;
@@ -165,17 +167,12 @@ impl Default for Events {
 /// A week.
 const KEEP_HOURS: u64 = 7 * 24;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tts {
-    pub command: Vec<String>,
-}
-
-impl Default for Tts {
-    fn default() -> Self {
-        let words = ["flite", "-voice", "slt", "-f", "{text_file}", "-o", "{wav_file}"];
-        Self { command: words.map(String::from).to_vec() }
-    }
+    pub command: Option<Vec<String>>,
+    pub voice: Option<String>,
+    pub voices: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Deserialize)]
@@ -214,6 +211,8 @@ pub struct Agent {
     #[serde(default)]
     pub steps: Vec<String>,
     pub greeting: Option<String>,
+    #[schema(min_length = 1, max_length = 255)]
+    pub voice: Option<String>,
     #[serde(default)]
     pub voicemail: VoicemailAction,
     pub voicemail_message: Option<String>,
@@ -295,6 +294,8 @@ pub struct Application {
     pub webhook_url: Option<String>,
     pub agent: Option<String>,
     pub trunk: Option<String>,
+    pub spend_per_day: Option<String>,
+    pub spend_per_call: Option<String>,
 }
 
 fn yes() -> bool {

@@ -10,9 +10,9 @@ use sha2::{Digest, Sha256};
 
 use super::file::{self, File};
 use super::validate::Checker;
-use super::{Objects, Rules, trunk, uri};
+use super::{Objects, Rules, billing, trunk, uri};
 use crate::model::{
-    Agent, AgentId, Application, ApplicationId, Detection, EventKind, EventSet, KeyId, Number, NumberId,
+    Agent, AgentId, Application, ApplicationId, EventKind, EventSet, KeyId, Number, NumberId,
     OBJECT_ID_LIMIT, Object, ObjectKind, PhoneNumber, Speak, TenantId, Trunk, TrunkChoice, TrunkId,
 };
 
@@ -21,6 +21,9 @@ pub const FILE_TENANT: TenantId = TenantId(1);
 
 /// Ways out of one number, at most.
 const TRUNKS_MAX: usize = 16;
+
+/// Bytes of a voice's name.
+const VOICE_BYTES_MAX: usize = 255;
 
 /// What an object of a tenant may name, and by which id.
 pub struct Names {
@@ -131,6 +134,7 @@ pub fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check:
         webhook_url: webhook_url(&table.webhook_url, names, path, check),
         webhook_events: events(&table.webhook_events, path, check),
         greeting: table.greeting.clone(),
+        voice: voice(&table.voice, path, check),
         steps: table.steps.clone(),
         voicemail_message: table.voicemail_message.clone(),
         voicemail: table.voicemail,
@@ -151,7 +155,7 @@ pub fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check:
             zone.map_err(|error| check.fault(&format!("{path}.timezone"), format!("`{name}` is {error}")))
                 .ok()
         }),
-        detection: over(&table.amd, &names.rules.detection),
+        detection: table.amd.over(&names.rules.detection),
         phone_number,
         trunk: trunk_named(&table.trunk, names, path, check),
         speak_order: table.outbound_speak_order,
@@ -169,6 +173,14 @@ fn opener(table: &file::Agent, path: &str, check: &mut Checker<'_>) -> Option<St
         (table.speak == Speak::Opener) == opener.is_some() && opener.is_some() == table.opener.is_some();
     check.that(&format!("{path}.opener"), fits, || "goes with speak = \"opener\", and only with it".into());
     opener
+}
+
+fn voice(name: &Option<String>, path: &str, check: &mut Checker<'_>) -> Option<Arc<str>> {
+    let name = name.as_deref()?;
+    check.that(&format!("{path}.voice"), !name.trim().is_empty() && name.len() <= VOICE_BYTES_MAX, || {
+        format!("must be 1 to {VOICE_BYTES_MAX} bytes, not only blanks")
+    });
+    Some(name.into())
 }
 
 pub fn number(
@@ -225,6 +237,7 @@ pub fn application(
         webhook_url: webhook_url(&table.webhook_url, names, path, check),
         agent: table.agent.as_deref().and_then(|name| agent_named(name, names, path, check)),
         trunk: trunk_named(&table.trunk, names, path, check),
+        spend: billing::control(path, &table.spend_per_day, &table.spend_per_call, check),
     }
 }
 
@@ -332,21 +345,6 @@ fn events(words: &Option<Vec<String>>, path: &str, check: &mut Checker<'_>) -> O
 
 fn phone(text: &str, key: &str, check: &mut Checker<'_>) -> Option<PhoneNumber> {
     text.parse().map_err(|error| check.fault(key, format!("`{text}` is {error}"))).ok()
-}
-
-/// The agent's own parameters, and `[amd]` where it has none.
-fn over(own: &Detection, common: &Detection) -> Detection {
-    Detection {
-        initial_silence: own.initial_silence.or(common.initial_silence),
-        greeting: own.greeting.or(common.greeting),
-        after_greeting_silence: own.after_greeting_silence.or(common.after_greeting_silence),
-        total_analysis_time: own.total_analysis_time.or(common.total_analysis_time),
-        min_word_length: own.min_word_length.or(common.min_word_length),
-        between_words_silence: own.between_words_silence.or(common.between_words_silence),
-        maximum_number_of_words: own.maximum_number_of_words.or(common.maximum_number_of_words),
-        maximum_word_length: own.maximum_word_length.or(common.maximum_word_length),
-        silence_threshold: own.silence_threshold.or(common.silence_threshold),
-    }
 }
 
 pub fn is_name(c: char) -> bool {

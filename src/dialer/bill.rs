@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Inner, Ticket, stored};
 use crate::billing::{Ask, Held};
 use crate::clock::wall_now;
-use crate::model::{Agent, Face, PhoneNumber, Rate, Refusal, TenantId};
+use crate::model::{Agent, Application, Face, PhoneNumber, Rate, Refusal, Spender, TenantId};
 
 impl Inner {
     /// What a call to this number costs; `None` if calls cost nothing here.
@@ -49,15 +49,16 @@ pub fn asks_the_price_first(face: Option<Face>) -> bool {
 }
 
 /// The longest call that the agent and any of the trunks allow, at this price.
-pub fn ask(ticket: &Ticket, rate: Rate, face: Option<Face>) -> Ask {
+pub fn ask(ticket: &Ticket, rate: Rate, face: Option<Face>, application: Option<&Application>) -> Ask {
     let plan = &ticket.plan;
+    let key = plan.key.as_ref().map(|key| (Spender::Key(key.id), key.spend));
+    let application = application.map(|one| (Spender::Application(one.id), one.spend));
     let own = plan.agent.call_duration_max;
     let by_trunk =
         plan.trunks.iter().map(|trunk| trunk.destinations.call_max.map_or(own, |most| most.min(own)));
     Ask {
         tenant: ticket.record.tenant,
-        key: ticket.record.key,
-        control: plan.key.as_ref().map(|key| key.spend).unwrap_or_default(),
+        spenders: key.into_iter().chain(application).collect(),
         rate,
         longest: by_trunk.max().unwrap_or(own),
         partial: face.is_some_and(takes_any_balance),

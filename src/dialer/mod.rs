@@ -140,7 +140,7 @@ impl Dialer {
         }
         let when_full = request.when_full;
         let mut ticket = self.ticket(request, route, key.clone(), application.as_deref()).await?;
-        ticket.ask = rate.map(|rate| bill::ask(&ticket, rate, face));
+        ticket.ask = rate.map(|rate| bill::ask(&ticket, rate, face, application.as_deref()));
         self.0.look(&ticket)?;
         let accepted = Accepted { record: ticket.record.clone(), application, key };
         self.0.accept(ticket, when_full, render(&accepted)).await

@@ -170,7 +170,8 @@ pub fn answer(
 /// The agent in whose place one answers that was described for this call alone; `None` if that one has nothing to say.
 pub fn described(agent: &Agent, inline: InlineAgent) -> Option<Agent> {
     script(&inline.prompt, &[], &[], &mut Vec::new()).ok()?;
-    Some(Agent { greeting: Some(inline.prompt), steps: Vec::new(), ..agent.clone() })
+    let voice = Some(inline.voice.into());
+    Some(Agent { greeting: Some(inline.prompt), steps: Vec::new(), voice, bot: None, ..agent.clone() })
 }
 
 /// The agent's bot, and what it is told: its own parameters, then the call's prompt, then its variables, of which a later one wins.
@@ -205,7 +206,7 @@ fn account(tenant: TenantId, key: Option<&Key>) -> String {
 fn guide(request: &OutboundRequest, application: Option<&Application>) -> Option<Guide> {
     let is_own = matches!(request.agent, AgentChoice::OfApplication(_));
     let url = application.filter(|_| is_own)?.answer_url.clone()?;
-    Some(Guide { url, face: Face::MiniVoice, first: Vec::new() })
+    Some(Guide { link: url.into(), face: Face::MiniVoice, first: Vec::new() })
 }
 
 /// Where a call's events go, if anybody renders and signs them, and which its agent wants told.
@@ -220,7 +221,9 @@ fn target(url: Option<String>, key: Option<&Key>, agent: &Agent) -> Option<Webho
 /// The agent with what the request says over it. One that the request describes says nothing of its own.
 fn as_asked(agent: Arc<Agent>, request: &OutboundRequest) -> Arc<Agent> {
     let inline = matches!(request.agent, AgentChoice::Inline(_) | AgentChoice::Script(_));
-    if !inline && request.ring_timeout.is_none() && request.call_duration_max.is_none() {
+    let is_as_it_was =
+        request.ring_timeout.is_none() && request.call_duration_max.is_none() && request.detection.is_none();
+    if !inline && is_as_it_was {
         return agent;
     }
     let mut changed = Agent::clone(&agent);
@@ -228,6 +231,12 @@ fn as_asked(agent: Arc<Agent>, request: &OutboundRequest) -> Arc<Agent> {
     changed.call_duration_max = request.call_duration_max.unwrap_or(changed.call_duration_max);
     if inline {
         (changed.greeting, changed.steps, changed.voicemail_message) = (None, Vec::new(), None);
+    }
+    if let Some(detection) = &request.detection {
+        changed.detection = detection.over(&changed.detection);
+    }
+    if let AgentChoice::Inline(inline) = &request.agent {
+        changed.voice = Some(inline.voice.as_str().into());
     }
     // A document is said to its end, whoever talks meanwhile.
     changed.barge_in &= !matches!(request.agent, AgentChoice::Script(_));
@@ -370,6 +379,7 @@ fn fill(text: &str, variables: &[Variable], unknown: &mut Vec<String>) -> String
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Detection, KeyId};
 
     fn spoken(prompt: &str, steps: &[&str]) -> Result<Vec<(String, LineEnd)>, Refusal> {
         let steps: Vec<String> = steps.iter().map(|step| String::from(*step)).collect();
@@ -388,6 +398,18 @@ mod tests {
         let expected =
             [("Hello.", LineEnd::Listen), ("Thank you.", LineEnd::Listen), ("Goodbye.", LineEnd::EndCall)];
         assert_eq!(lines, Ok(expected.map(|(text, then)| (text.to_string(), then)).to_vec()));
+    }
+
+    #[test]
+    fn what_a_request_says_of_detection_stands_over_what_the_agent_says() {
+        let own = Detection { greeting: Some(1), initial_silence: Some(2), ..Detection::default() };
+        let agent = Arc::new(Agent { detection: own, ..Agent::plain(TenantId(1)) });
+        let to = "+447386172392".parse().expect("E.164");
+        let mut request = OutboundRequest::new(TenantId(1), KeyId(1), AgentChoice::OfNumber, to);
+        assert!(Arc::ptr_eq(&as_asked(Arc::clone(&agent), &request), &agent), "nothing was asked");
+        request.detection = Some(Detection { greeting: Some(3), ..Detection::default() });
+        let expected = Detection { greeting: Some(3), initial_silence: Some(2), ..Detection::default() };
+        assert_eq!(as_asked(agent, &request).detection, expected);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::{
 use crate::face::collection::Collection;
 use crate::face::native::control as orders;
 use crate::face::native::stream as streams;
-use crate::model::ObjectKind;
+use crate::model::{Face, ObjectKind};
 
 /// One route.
 pub struct Route {
@@ -64,7 +64,7 @@ pub const ROUTES: &[Route] = &[
     // Shared: the face of the API key answers.
     route("GET", "/v1/calls", Key, || get(calls::list)),
     route("GET", "/v1/calls/{id}", Key, || get(calls::read)),
-    route("GET", "/v1/calls/{id}/recording", Key, || get(recording::read)),
+    route("GET", "/v1/calls/{id}/recording", Key, || recording::reader(None)),
     route("GET", "/v1/agents", Key, || list(Agents)),
     route("POST", "/v1/agents", Key, || create(Agents)),
     route("GET", "/v1/agents/{id}", Key, || read(Agents)),
@@ -78,7 +78,7 @@ pub const ROUTES: &[Route] = &[
     route("DELETE", "/v1/phone-numbers/{id}", Key, || remove(Numbers)),
     // ThunderPhone alone.
     route("POST", "/v1/call", Key, || post(place::thunderphone)),
-    route("GET", "/v1/calls/{id}/audio", Key, || get(recording::audio)),
+    route("GET", "/v1/calls/{id}/audio", Key, || recording::reader(Some(Face::ThunderPhone))),
     route("GET", "/v1/calls/{id}/transcript", Key, || get(calls::transcript)),
     route("POST", "/v1/test-calls", Key, || post(trials::test_call)),
     route("POST", "/v1/phone-numbers/{id}/verify-voip", Key, || post(trials::verify_voip)),
@@ -174,7 +174,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/native/webhook-deliveries/{id}/replay", Key, || post(deliveries::replay)),
     route("GET", "/v1/native/calls", Key, || get(native::list)),
     route("GET", "/v1/native/calls/{id}", Key, || get(native::read)),
-    route("GET", "/v1/native/calls/{id}/recording", Key, || get(recording::read)),
+    route("GET", "/v1/native/calls/{id}/recording", Key, || recording::reader(None)),
     route("DELETE", "/v1/native/calls/{id}/recording", Key, || delete(recording::remove)),
     route("GET", "/v1/native/recordings", Key, || get(native::recordings)),
     route("GET", "/v1/native/cdr", Key, || get(native::export)),

@@ -56,7 +56,7 @@ pub use object::{Agent, Detection, Key, KeyScope, Number, TrunkChoice};
 pub use outcome::{Disposition, EndedBy, Heard, MediaCounters, Outcome, RecordingResult};
 pub use phone::{InvalidPhoneNumber, PhoneNumber};
 pub use plan::{CallPlan, Line, LineEnd, Said};
-pub use rate::{Hold, ListedRate, Rate, SpendControl};
+pub use rate::{Hold, ListedRate, Rate, SpendControl, Spender};
 pub use record::{CallCursor, CallRecord, CallState, DialogRecord, Direction, WebhookTarget};
 pub use refusal::{Limit, NotDone, Refusal};
 pub use request::{
@@ -68,8 +68,8 @@ pub use retry::{Retry, RetryReason};
 pub use secret::Secret;
 pub use signing::SigningKey;
 pub use step::{
-    DIGITS_MAX, Gather, GatherEnd, Guide, Occasion, SPOKEN_BYTES_MAX, STEPS_MAX, Side, Sound, Step,
-    URL_BYTES_MAX, WAIT_MAX,
+    DIGITS_MAX, Gather, GatherEnd, Guide, Link, Occasion, SPOKEN_BYTES_MAX, STEPS_MAX, Side, Sound, Step,
+    URL_BYTES_MAX, Verb, WAIT_MAX,
 };
 pub use tenancy::{Draft, OBJECT_ID_LIMIT, Object, ObjectKind, ObjectProblem, Tenant, WebhookEndpoint};
 pub use test_call::{TestCall, TestCallee, TestReport};

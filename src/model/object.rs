@@ -70,6 +70,8 @@ pub struct Agent {
     pub webhook_events: Option<EventSet>,
     /// What it says first to whoever calls it; `None` begins with its steps.
     pub greeting: Option<String>,
+    /// Whose voice it has, if the speech program knows that one; else the usual one.
+    pub voice: Option<Arc<str>>,
     /// What it says next, each after the callee's turn, once the call's own prompt was spoken.
     pub steps: Vec<String>,
     /// What to leave on a voicemail when the request says `leave_message` without a text.
@@ -114,6 +116,7 @@ impl Agent {
             webhook_url: None,
             webhook_events: None,
             greeting: None,
+            voice: None,
             steps: Vec::new(),
             voicemail_message: None,
             voicemail: VoicemailAction::default(),
@@ -161,6 +164,23 @@ pub struct Detection {
     pub maximum_word_length: Option<u32>,
     /// Mean absolute sample value below which a frame is silent.
     pub silence_threshold: Option<u16>,
+}
+
+impl Detection {
+    /// These, and the others where nothing is said here.
+    pub fn over(&self, others: &Self) -> Self {
+        Self {
+            initial_silence: self.initial_silence.or(others.initial_silence),
+            greeting: self.greeting.or(others.greeting),
+            after_greeting_silence: self.after_greeting_silence.or(others.after_greeting_silence),
+            total_analysis_time: self.total_analysis_time.or(others.total_analysis_time),
+            min_word_length: self.min_word_length.or(others.min_word_length),
+            between_words_silence: self.between_words_silence.or(others.between_words_silence),
+            maximum_number_of_words: self.maximum_number_of_words.or(others.maximum_number_of_words),
+            maximum_word_length: self.maximum_word_length.or(others.maximum_word_length),
+            silence_threshold: self.silence_threshold.or(others.silence_threshold),
+        }
+    }
 }
 
 /// What a key may act as.

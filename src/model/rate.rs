@@ -1,6 +1,6 @@
 //! Prices: what a call to some numbers costs, and what is kept back for one.
 
-use super::{Micros, TenantId, Timestamp};
+use super::{ApplicationId, KeyId, Micros, TenantId, Timestamp};
 
 /// What calls to numbers with this prefix cost. Frozen into a call when it is accepted: a new price touches the next call.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
@@ -57,4 +57,20 @@ pub struct SpendControl {
     pub per_day: Option<Micros>,
     /// By one call.
     pub per_call: Option<Micros>,
+}
+
+/// Who may spend only so much, within what its tenant may.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Spender {
+    /// The key that asked for a call.
+    Key(KeyId),
+    /// The application that its key belongs to.
+    Application(ApplicationId),
+}
+
+impl Spender {
+    /// Those of a call.
+    pub fn of(key: Option<KeyId>, application: Option<ApplicationId>) -> impl Iterator<Item = Self> {
+        key.map(Self::Key).into_iter().chain(application.map(Self::Application))
+    }
 }

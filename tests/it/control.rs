@@ -2,5 +2,6 @@
 //! an application's `answer_url` answers.
 
 mod answerer;
+mod documents;
 mod guide;
 mod native;

@@ -118,14 +118,19 @@ impl Call {
             }
             _ if self.operator.left() >= STEPS_MAX => Err(NotDone::Full),
             // Whoever guides the call is elsewhere from now on: what it has said is over.
-            Step::Redirect(_) if self.plan.guide.is_some() => {
+            Step::Redirect(_) | Step::Document(_) if self.plan.guide.is_some() => {
                 self.control.interrupted = Some(Cut::Interrupted);
                 self.order(cx, Media::Clear);
                 self.guided.load(vec![step]);
                 self.run(cx, Hand::Guide);
                 Ok(())
             }
-            step @ (Step::Say(_) | Step::Play(_) | Step::Pause(_) | Step::Gather(_) | Step::Redirect(_)) => {
+            step @ (Step::Say(_)
+            | Step::Play(_)
+            | Step::Pause(_)
+            | Step::Gather(_)
+            | Step::Redirect(_)
+            | Step::Document(_)) => {
                 if interrupt {
                     self.control.interrupted = Some(Cut::Interrupted);
                     self.operator.interrupt();

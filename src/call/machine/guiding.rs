@@ -10,7 +10,7 @@ use super::super::timer::Timer;
 use super::controlling::Cut;
 use super::{Call, Context, Phase};
 use crate::agent::{Errand, Order, Program, Script};
-use crate::model::{Disposition, EndedBy, Occasion, Step};
+use crate::model::{Disposition, EndedBy, Link, Occasion, Step};
 
 /// How often a guide is asked in one call: one that sends us round in circles wants something else.
 const ASKED_MAX: u32 = 200;
@@ -130,7 +130,7 @@ impl Call {
             Hand::Operator => Timer::Operator,
         };
         match order {
-            Order::Render { sound, text } => cx.out.speech(self.id(), Speech::Step(hand, sound), text),
+            Order::Render { sound, text } => cx.out.speech(&self.plan, Speech::Step(hand, sound), text),
             Order::Fetch { sound, from } => self.send_for(cx, hand, Errand::Sound { number: sound, from }),
             Order::Play { clip, mark } => {
                 if hand == Hand::Guide {
@@ -178,7 +178,7 @@ impl Call {
                     self.program(hand).untransferred();
                 }
             }
-            Order::Ask { url, occasion } => self.ask(cx, hand, url, occasion),
+            Order::Ask { link, occasion } => self.ask(cx, hand, link, occasion),
             Order::Summon(bot) => self.summon(cx, bot),
             Order::Connect(bot) => self.connect(cx, bot),
             Order::Hangup => self.close(cx, Disposition::Completed, EndedBy::Agent),
@@ -197,17 +197,17 @@ impl Call {
         }
     }
 
-    fn ask(&mut self, cx: &mut Context<'_>, hand: Hand, url: Option<String>, occasion: Occasion) {
+    fn ask(&mut self, cx: &mut Context<'_>, hand: Hand, link: Option<Link>, occasion: Occasion) {
         let Some(guide) = &self.plan.guide else {
             return self.program(hand).fail("nobody can be asked what to do".to_owned());
         };
         if self.asked >= ASKED_MAX {
             return self.program(hand).fail(format!("asked what to do more than {ASKED_MAX} times"));
         }
-        let (url, face) = (url.unwrap_or_else(|| guide.url.clone()), guide.face);
+        let (link, face) = (link.unwrap_or_else(|| guide.link.clone()), guide.face);
         let key = self.plan.key.clone();
         self.asked += 1;
-        self.send_for(cx, hand, Errand::Steps { url, occasion, face, key });
+        self.send_for(cx, hand, Errand::Steps { link, occasion, face, key });
     }
 
     fn send_for(&self, cx: &mut Context<'_>, hand: Hand, errand: Errand) {

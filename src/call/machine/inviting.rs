@@ -155,10 +155,10 @@ impl Call {
         if let (VoicemailAction::LeaveMessage, Some(text)) =
             (call.plan.voicemail, call.plan.voicemail_message.clone())
         {
-            cx.out.speech(call.id(), Speech::Message, text);
+            cx.out.speech(&call.plan, Speech::Message, text);
         }
         if let Some(text) = call.plan.opener.clone() {
-            cx.out.speech(call.id(), Speech::Opener, text);
+            cx.out.speech(&call.plan, Speech::Opener, text);
         }
         call.prepare_guide(cx);
         call.act(cx);

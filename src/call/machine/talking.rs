@@ -231,7 +231,7 @@ impl Call {
         while let Some(act) = self.next_act() {
             match act {
                 Act::Render { line, text } => {
-                    cx.out.speech(self.id(), Speech::Line(line), text);
+                    cx.out.speech(&self.plan, Speech::Line(line), text);
                 }
                 Act::Play { clip, mark } => {
                     self.timers.clear(cx.wheel, Timer::Turn);

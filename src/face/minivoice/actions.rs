@@ -91,7 +91,7 @@ impl<'a> Action<'a> {
             _ if is_prompt => return Err(wrong(format!("`{}` is no part of a prompt", self.name))),
             "gather" => Step::Gather(Box::new(self.gather()?)),
             "send_digits" => Step::SendDigits(self.digits()?),
-            "redirect" => Step::Redirect(self.url(&["url"])?),
+            "redirect" => Step::Redirect(self.url(&["url"])?.into()),
             "transfer" | "bridge" => Step::Transfer(self.number()?),
             "hold" => Step::Hold,
             "resume" => Step::Resume,
@@ -216,7 +216,7 @@ impl<'a> Action<'a> {
             digits_max,
             finish_on,
             timeout: self.seconds(&["timeout", "timeout_seconds"])?.unwrap_or(GATHER_TIMEOUT),
-            action: action.transpose()?,
+            action: action.transpose()?.map(Into::into),
             ask_if_empty: true,
         })
     }
@@ -288,7 +288,7 @@ mod tests {
             (
                 r#"{"redirect":{"url":"/next"}}"#,
                 r#"{"type":"redirect","url":"/next"}"#,
-                Step::Redirect("https://bot.example/next".into()),
+                Step::Redirect("https://bot.example/next".to_owned().into()),
             ),
             (
                 r#"{"transfer":{"to":"+15551230002"}}"#,

@@ -9,8 +9,8 @@ use url::Url;
 
 use super::xml::{Element, read};
 use crate::model::{
-    Bot, DIGITS_MAX, Dialect, Gather, Listener, PhoneNumber, SPOKEN_BYTES_MAX, STEPS_MAX, Sound, Step, Track,
-    URL_BYTES_MAX, WAIT_MAX,
+    Bot, DIGITS_MAX, Dialect, Gather, Link, Listener, PhoneNumber, SPOKEN_BYTES_MAX, STEPS_MAX, Sound, Step,
+    Track, URL_BYTES_MAX, Verb, WAIT_MAX,
 };
 
 /// How long a digit is awaited when nobody says.
@@ -48,8 +48,8 @@ fn verb(base: Option<&Url>, element: &Element, steps: &mut Vec<Step>) -> Result<
         "Gather" => steps.push(Step::Gather(Box::new(gather(base, element)?))),
         "Dial" => steps.push(Step::Transfer(dialled(element)?)),
         "Redirect" => {
-            only_post(element)?;
-            steps.push(Step::Redirect(url(base, &element.words(), "Redirect")?));
+            let url = url(base, &element.words(), "Redirect")?;
+            steps.push(Step::Redirect(Link { url, verb: verb_of(element)? }));
         }
         // The call is answered by now: there is nothing left to reject but what follows.
         "Hangup" | "Reject" => steps.push(Step::Hangup),
@@ -97,7 +97,7 @@ fn heard(base: Option<&Url>, element: &Element, steps: &mut Vec<Step>) -> Result
 }
 
 fn gather(base: Option<&Url>, element: &Element) -> Result<Gather, String> {
-    only_post(element)?;
+    let verb = verb_of(element)?;
     if element.attribute("input").is_some_and(|input| input != "dtmf") {
         return Err("has a <Gather> whose input is not dtmf, which this switch does not do".to_owned());
     }
@@ -130,7 +130,7 @@ fn gather(base: Option<&Url>, element: &Element) -> Result<Gather, String> {
             .unwrap_or(DIGITS_MAX),
         finish_on,
         timeout: Duration::from_secs(number(element, "timeout", GATHER_SECONDS, 1..=WAIT_MAX.as_secs())?),
-        action,
+        action: action.map(|url| Link { url, verb }),
         ask_if_empty: element.attribute("actionOnEmptyResult") == Some("true"),
     })
 }
@@ -215,12 +215,11 @@ fn url(base: Option<&Url>, text: &str, verb: &str) -> Result<String, String> {
     url.map(String::from).ok_or_else(|| format!("has a <{verb}> without a usable URL"))
 }
 
-fn only_post(element: &Element) -> Result<(), String> {
-    match element.attribute("method") {
-        Some(method) if !method.eq_ignore_ascii_case("POST") => {
-            Err(format!("has a <{}> whose method is not POST", element.name))
-        }
-        _ => Ok(()),
+fn verb_of(element: &Element) -> Result<Verb, String> {
+    match element.attribute("method").map(str::to_ascii_uppercase).as_deref() {
+        None | Some("POST") => Ok(Verb::Post),
+        Some("GET") => Ok(Verb::Get),
+        Some(_) => Err(format!("has a <{}> whose method is neither POST nor GET", element.name)),
     }
 }
 
@@ -244,12 +243,14 @@ mod tests {
         match step {
             Step::Say(text) => format!("say {text}"),
             Step::Pause(time) => format!("pause {}", time.as_secs()),
-            Step::Play(Sound::Url(url)) | Step::Redirect(url) => format!("{} {url}", step.name()),
+            Step::Play(Sound::Url(url)) => format!("play {url}"),
+            Step::Redirect(Link { url, verb }) => format!("redirect {url} {verb:?}"),
             Step::SendDigits(digits) => format!("digits {digits}"),
             Step::Transfer(to) => format!("transfer {}", to.as_str()),
             Step::Gather(gather) => {
                 let prompt: Vec<_> = gather.prompt.iter().map(told).collect();
                 let Gather { digits_max, finish_on, timeout, action, .. } = &**gather;
+                let action = action.as_ref().map(|link| (&link.url, link.verb));
                 format!("gather {prompt:?} {digits_max} {finish_on:?} {} {action:?}", timeout.as_secs())
             }
             step => step.name().to_owned(),
@@ -281,7 +282,7 @@ mod tests {
         assert_eq!(steps, expected);
         assert_eq!(
             shown("<Response><Redirect>/x?a=1&amp;b=2</Redirect><Say>a</Say></Response>").expect("valid"),
-            ["redirect https://a.example/x?a=1&b=2"]
+            ["redirect https://a.example/x?a=1&b=2 Post"]
         );
         assert_eq!(shown("<Response><Reject/></Response>").expect("valid"), ["hangup"]);
     }
@@ -304,11 +305,13 @@ mod tests {
         let plain = shown("<Response><Gather><Say>Press 1</Say></Gather></Response>").expect("valid");
         assert_eq!(
             plain,
-            ["gather [\"say Press 1\"] 64 Some('#') 5 Some(\"https://a.example/voice/start\")"]
+            ["gather [\"say Press 1\"] 64 Some('#') 5 Some((\"https://a.example/voice/start\", Post))"]
         );
-        let text =
-            "<Response><Gather numDigits=\"4\" finishOnKey=\"\" timeout=\"9\" action=\"/pin\"/></Response>";
-        assert_eq!(shown(text).expect("valid"), ["gather [] 4 None 9 Some(\"https://a.example/pin\")"]);
+        let text = "<Response><Gather numDigits=\"4\" finishOnKey=\"\" timeout=\"9\" method=\"get\" action=\"/pin\"/></Response>";
+        assert_eq!(
+            shown(text).expect("valid"),
+            ["gather [] 4 None 9 Some((\"https://a.example/pin\", Get))"]
+        );
         assert!(
             parse(None, "<Response><Gather action=\"/pin\"/></Response>").is_err(),
             "relative to nothing"
@@ -327,7 +330,8 @@ mod tests {
             ("<Response><Dial>12</Dial></Response>", "E.164"),
             ("<Response><Dial action=\"/a\">+12</Dial></Response>", "action"),
             ("<Response><Gather input=\"speech\"/></Response>", "dtmf"),
-            ("<Response><Gather method=\"GET\"/></Response>", "POST"),
+            ("<Response><Gather method=\"PUT\"/></Response>", "POST"),
+            ("<Response><Redirect method=\"HEAD\">/a</Redirect></Response>", "GET"),
             ("<Response><Gather finishOnKey=\"12\"/></Response>", "finishOnKey"),
             ("<Response><Gather><Dial>+12</Dial></Gather></Response>", "<Dial>"),
             ("<Response><Say>a<break/></Say></Response>", "<break>"),

@@ -62,6 +62,7 @@ fn agent() -> Agent {
         webhook_url: None,
         webhook_events: None,
         greeting: None,
+        voice: None,
         steps: Vec::new(),
         voicemail_message: None,
         voicemail: VoicemailAction::Hangup,

@@ -198,7 +198,8 @@ impl World {
                 let speech = Speech::Step(hand, number);
                 Command::Rendered { call, speech, clip: Ok(simulator::agent_goodbye()) }
             }
-            Errand::Steps { url, occasion, .. } => {
+            Errand::Steps { link, occasion, .. } => {
+                let url = link.url;
                 self.asked.push(match occasion {
                     Occasion::Answered => "answered".to_owned(),
                     Occasion::Redirected => format!("{url} redirected"),
@@ -531,6 +532,7 @@ pub fn agent() -> Agent {
         webhook_url: None,
         webhook_events: None,
         greeting: None,
+        voice: None,
         steps: Vec::new(),
         voicemail_message: None,
         voicemail: VoicemailAction::Hangup,
