@@ -9,7 +9,7 @@ use trunkline_media::{Command as Media, LegId, Media as MediaPlane, port};
 use super::driver::Mailbox;
 use super::outbox::{BotOrder, Engagement, Part, Role};
 use super::shard::Command;
-use crate::agent::stream::{self, Ended, Event, Handle, Why};
+use crate::agent::stream::{self, Ended, Event, Handle, Header, Why};
 use crate::egress::Egress;
 use crate::model::{CallId, Track};
 
@@ -110,14 +110,16 @@ fn callee_hears(whom: Members) -> Media {
 }
 
 fn spec(engagement: Engagement) -> stream::Spec {
-    let Engagement { call, bot: engaged, from, to, part, .. } = engagement;
+    let Engagement { call, bot: engaged, from, to, key, part, .. } = engagement;
     let bot = &engaged.bot;
-    let header = |value| stream::Header { name: "Authorization".to_owned(), value };
+    let authorization = |value| Header { name: "Authorization".to_owned(), value };
+    let authorization = bot.authorization.clone().map(authorization);
+    let signature = key.and_then(|key| Header::signature(bot.dialect, &bot.url, &key));
     stream::Spec {
         url: bot.url.clone(),
         dialect: bot.dialect,
         encoding: bot.encoding,
-        headers: bot.authorization.clone().map(header).into_iter().collect(),
+        headers: authorization.into_iter().chain(signature).collect(),
         call: stream::Call {
             account: engaged.account,
             call: call.ca(),

@@ -61,6 +61,8 @@ pub struct Origination {
 
 /// The mark of the message left on a voicemail; lines of the script are numbered from zero.
 const MESSAGE_MARK: u32 = u32::MAX;
+/// The mark of what is said while the detector listens.
+const OPENER_MARK: u32 = u32::MAX - 1;
 
 /// One call.
 pub struct Call {

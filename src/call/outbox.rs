@@ -8,7 +8,9 @@ use trunkline_media::{Command as Media, LegId};
 
 use super::knock::Knock;
 use crate::agent::Errand;
-use crate::model::{CallEvent, CallFact, CallId, CallPlan, Dialing, Engaged, Outcome, PhoneNumber, Track};
+use crate::model::{
+    CallEvent, CallFact, CallId, CallPlan, Dialing, Engaged, Key, Outcome, PhoneNumber, Track,
+};
 
 /// Which text of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,6 +19,8 @@ pub enum Speech {
     Line(usize),
     /// The message for a voicemail.
     Message,
+    /// What is said while the detector listens.
+    Opener,
     /// A sound of a program of steps, by its number.
     Step(Hand, u32),
 }
@@ -107,6 +111,8 @@ pub struct Engagement {
     pub from: PhoneNumber,
     /// Who is called.
     pub to: PhoneNumber,
+    /// Who asked for the call: its secret may sign.
+    pub key: Option<Arc<Key>>,
     /// What it does there.
     pub part: Part,
 }

@@ -204,6 +204,9 @@ impl Shard {
             Command::Rendered { call, speech: Speech::Step(hand, sound), clip } => {
                 self.with(now, call, |call, cx| call.handle_sound(cx, hand, sound, clip));
             }
+            Command::Rendered { call, speech: Speech::Opener, clip } => {
+                self.with(now, call, |call, cx| call.handle_opener(cx, clip.ok()));
+            }
             Command::Rendered { call, speech: Speech::Message, clip } => {
                 self.with(now, call, |call, cx| call.handle_message(cx, clip.ok()));
             }

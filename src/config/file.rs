@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::LogFormat;
 use super::billing;
 use super::trunk::table::{Choice, Trunk};
-use crate::model::{Detection, Face, RightToUse, Secret, SpeakOrder, VoicemailAction};
+use crate::model::{Detection, Face, RightToUse, Secret, Speak, SpeakOrder, VoicemailAction};
 
 /// The whole file.
 #[derive(Deserialize, Default)]
@@ -237,6 +237,9 @@ pub struct Agent {
     pub settings: serde_json::Map<String, serde_json::Value>,
     #[serde(default)]
     pub outbound_speak_order: SpeakOrder,
+    #[serde(default)]
+    pub speak: Speak,
+    pub opener: Option<String>,
     #[serde(default)]
     pub record: bool,
     pub stream: Option<super::objects::bot::Table>,

@@ -13,7 +13,7 @@ use super::validate::Checker;
 use super::{Objects, Rules, billing, trunk, uri};
 use crate::model::{
     Agent, AgentId, Application, ApplicationId, EventKind, EventSet, KeyId, Number, NumberId,
-    OBJECT_ID_LIMIT, Object, ObjectKind, PhoneNumber, TenantId, Trunk, TrunkChoice, TrunkId,
+    OBJECT_ID_LIMIT, Object, ObjectKind, PhoneNumber, Speak, TenantId, Trunk, TrunkChoice, TrunkId,
 };
 
 /// Whose the file's objects are.
@@ -159,9 +159,20 @@ pub fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check:
         phone_number,
         trunk: trunk_named(&table.trunk, names, path, check),
         speak_order: table.outbound_speak_order,
+        speak: table.speak,
+        opener: opener(table, path, check),
         record: table.record,
         bot: table.stream.as_ref().and_then(|stream| bot::bot(stream, names.rules.allow_http, path, check)),
     }
+}
+
+/// What is said while the detector listens: wanted where that is how the agent begins, and nowhere else.
+fn opener(table: &file::Agent, path: &str, check: &mut Checker<'_>) -> Option<String> {
+    let opener = table.opener.clone().filter(|opener| !opener.trim().is_empty());
+    let fits =
+        (table.speak == Speak::Opener) == opener.is_some() && opener.is_some() == table.opener.is_some();
+    check.that(&format!("{path}.opener"), fits, || "goes with speak = \"opener\", and only with it".into());
+    opener
 }
 
 fn voice(name: &Option<String>, path: &str, check: &mut Checker<'_>) -> Option<Arc<str>> {

@@ -10,7 +10,7 @@ use crate::directory::{Answerer, Route};
 use crate::model::{
     Agent, AgentChoice, Application, CallId, CallPlan, CallRecord, CallState, Callback, Direction, Engaged,
     EventSet, Face, Guide, InlineAgent, Key, Line, LineEnd, OutboundRequest, PhoneNumber, Refusal, Said,
-    SpeakOrder, TenantId, Timestamp, Trunk, TrunkChoice, Variable, VoicemailAction, WebhookTarget,
+    Speak, SpeakOrder, TenantId, Timestamp, Trunk, TrunkChoice, Variable, VoicemailAction, WebhookTarget,
     interpolate,
 };
 use crate::trunk::{choice, destination};
@@ -44,6 +44,7 @@ pub fn freeze(
     let message = request.voicemail_message.as_deref().or(agent.voicemail_message.as_deref());
     let voicemail_message: Option<Arc<str>> =
         message.map(|text| fill(text, &request.variables, &mut unknown).into());
+    let opener = agent.opener.as_deref().map(|text| fill(text, &request.variables, &mut unknown).into());
     // Nothing to leave: then a machine gets nothing, and the line is free again.
     let voicemail = match request.voicemail.unwrap_or(agent.voicemail) {
         VoicemailAction::LeaveMessage if voicemail_message.is_none() => VoicemailAction::Hangup,
@@ -82,6 +83,8 @@ pub fn freeze(
         voicemail,
         max_hold: request.max_hold,
         speak_order: request.speak_order.unwrap_or(agent.speak_order),
+        speak: agent.speak,
+        opener,
         record: record && request.record.unwrap_or(agent.record),
         agent,
         key,
@@ -140,6 +143,9 @@ pub fn answer(
         voicemail: VoicemailAction::Ignore,
         max_hold: None,
         speak_order: SpeakOrder::AgentFirst,
+        // Whoever calls is somebody.
+        speak: Speak::Verdict,
+        opener: None,
         agent,
         key: None,
         trunks: vec![Arc::clone(&trunk)],

@@ -60,8 +60,8 @@ pub use rate::{Hold, ListedRate, Rate, SpendControl, Spender};
 pub use record::{CallCursor, CallRecord, CallState, DialogRecord, Direction, WebhookTarget};
 pub use refusal::{Limit, NotDone, Refusal};
 pub use request::{
-    AgentChoice, Callback, FromPolicy, Idempotency, InlineAgent, OutboundRequest, SpeakOrder, Variable,
-    VoicemailAction, WhenFull, interpolate,
+    AgentChoice, Callback, FromPolicy, Idempotency, InlineAgent, OutboundRequest, Speak, SpeakOrder,
+    Variable, VoicemailAction, WhenFull, interpolate,
 };
 pub use response::{Accepted, Placed, StoredResponse};
 pub use retry::{Retry, RetryReason};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::{
-    AgentId, ApplicationId, Bot, EventSet, Face, KeyId, NumberId, PhoneNumber, RightToUse, Secret,
+    AgentId, ApplicationId, Bot, EventSet, Face, KeyId, NumberId, PhoneNumber, RightToUse, Secret, Speak,
     SpeakOrder, SpendControl, TenantId, TrunkId, VoicemailAction, Zone,
 };
 
@@ -96,6 +96,10 @@ pub struct Agent {
     pub trunk: Option<TrunkId>,
     /// Who speaks first on its outbound calls.
     pub speak_order: SpeakOrder,
+    /// When it begins to speak on them.
+    pub speak: Speak,
+    /// What is said meanwhile, if that is with an opener.
+    pub opener: Option<String>,
     /// Are its calls recorded, where neither the request nor its face says so?
     pub record: bool,
     /// Somebody's bot, who talks in its place.
@@ -125,6 +129,8 @@ impl Agent {
             phone_number: None,
             trunk: None,
             speak_order: SpeakOrder::default(),
+            speak: Speak::default(),
+            opener: None,
             record: false,
             bot: None,
         }

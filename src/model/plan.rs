@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{
-    Agent, CallId, Engaged, Guide, Key, PhoneNumber, RightToUse, SpeakOrder, Timestamp, Trunk, Variable,
-    VoicemailAction,
+    Agent, CallId, Engaged, Guide, Key, PhoneNumber, RightToUse, Speak, SpeakOrder, Timestamp, Trunk,
+    Variable, VoicemailAction,
 };
 
 /// One thing that the agent says.
@@ -82,6 +82,10 @@ pub struct CallPlan {
     pub max_hold: Option<Duration>,
     /// Who speaks first.
     pub speak_order: SpeakOrder,
+    /// When the agent begins to speak.
+    pub speak: Speak,
+    /// What is said while the detector listens.
+    pub opener: Option<Arc<str>>,
     /// Is the call recorded?
     pub record: bool,
     /// Are its SIP messages shown to a listener (the ladder)?

@@ -102,6 +102,21 @@ pub enum SpeakOrder {
     CalleeFirst,
 }
 
+/// When the agent of an outbound call begins to speak.
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize, serde::Serialize, utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Speak {
+    /// Once it is known who answered.
+    #[default]
+    Verdict,
+    /// With a neutral opener at the answer, while the detector listens; with its own words once it is known who answered.
+    Opener,
+    /// At the answer, whoever it is.
+    Answer,
+}
+
 /// Where one call's events go, chosen by its request.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Callback {

@@ -12,7 +12,9 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
-use tokio_tungstenite::{WebSocketStream, accept_async, tungstenite::Message};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 use trunkline::simulator::Persona;
 use trunkline_media::g711::Law;
 
@@ -23,15 +25,17 @@ use crate::switch::{Place, Recording, Setup, Switch, eventually, spoken_ms};
 type Socket = WebSocketStream<TcpStream>;
 
 /// A bot that takes one call after another, and tells what it was told.
-struct BotServer {
-    address: SocketAddr,
+pub struct BotServer {
+    /// Where it is.
+    pub address: SocketAddr,
     told: Receiver<Value>,
+    signatures: Receiver<String>,
     _runtime: Runtime,
 }
 
 /// What the bot does once it was told of the call.
 #[derive(Clone, Copy)]
-enum Manner {
+pub enum Manner {
     /// Says a second of a tone, waits until it was heard and the callee has spoken, and hangs up.
     Talks,
     /// Closes at once, with this code.
@@ -41,23 +45,38 @@ enum Manner {
 }
 
 impl BotServer {
-    fn start(place: &Place, manner: Manner) -> Self {
+    /// One that is there.
+    pub fn start(place: &Place, manner: Manner) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let at = SocketAddr::from((*place.http().ip(), 0));
         let listener = runtime.block_on(TcpListener::bind(at)).expect("a port of our own");
         let address = listener.local_addr().expect("an address");
         let (tell, told) = channel();
+        let (show, signatures) = channel();
         runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let Ok(socket) = accept_async(stream).await else { continue };
+                let show = show.clone();
+                let look = move |request: &Request, response: Response| {
+                    let signature = request.headers().get("x-twilio-signature");
+                    let signature = signature.and_then(|value| value.to_str().ok()).unwrap_or_default();
+                    let _ = show.send(signature.to_owned());
+                    Ok(response)
+                };
+                let Ok(socket) = accept_hdr_async(stream, look).await else { continue };
                 tokio::spawn(serve(socket, manner, tell.clone()));
             }
         });
-        Self { address, told, _runtime: runtime }
+        Self { address, told, signatures, _runtime: runtime }
     }
 
-    fn next(&self) -> Value {
+    /// What it is told next that matters.
+    pub fn next(&self) -> Value {
         self.told.recv_timeout(Duration::from_secs(30)).expect("the bot is told something")
+    }
+
+    /// How the next handshake was signed; empty: not at all.
+    pub fn signature(&self) -> String {
+        self.signatures.recv_timeout(Duration::from_secs(30)).expect("a handshake")
     }
 }
 
@@ -145,6 +164,7 @@ fn a_bot_is_heard_hears_the_callee_and_hangs_up() {
         "to_number": number(Persona::Person), "prompt": "Sell {name} a boat.", "dynamic_vars": { "name": "Ann" }
     }));
     let start = bot.next();
+    assert_eq!(bot.signature(), "", "whose key is no Twilio's does not sign as Twilio does");
     let told = &start["start"];
     assert_eq!(told["callSid"], json!(call));
     assert_eq!(

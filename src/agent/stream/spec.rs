@@ -5,8 +5,9 @@ use std::time::Duration;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use url::Url;
 
-use crate::model::Secret;
+use crate::face;
 pub use crate::model::{Dialect, Encoding, Track};
+use crate::model::{Face, Key, Secret};
 
 /// What a bot may be told about a call.
 #[derive(Clone, Debug, Default)]
@@ -154,6 +155,15 @@ impl Spec {
 }
 
 impl Header {
+    /// What proves to a bot that it is we who call, where its service does so: Twilio signs the handshake as it signs its
+    /// requests, over the URL as it was given and no body.
+    #[must_use]
+    pub fn signature(dialect: Dialect, url: &Url, key: &Key) -> Option<Self> {
+        let signs = dialect == Dialect::Twilio && key.face == Face::Twilio;
+        let mut signed = signs.then(|| face::sign(key.face, key.signing.reveal(), url.as_str(), 0, b""))?;
+        signed.pop().map(|(name, value)| Self { name: name.to_owned(), value: Secret::new(value) })
+    }
+
     /// As the handshake wants it; none if it cannot be sent, or is the handshake's own.
     pub(super) fn parse(&self) -> Option<(HeaderName, HeaderValue)> {
         let name = HeaderName::from_bytes(self.name.as_bytes()).ok()?;

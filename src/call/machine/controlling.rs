@@ -312,7 +312,7 @@ impl Call {
         if self.control.is_held_by_hand() {
             return None;
         }
-        let act = self.script.poll_act();
+        let act = if self.is_opening() { self.script.poll_render() } else { self.script.poll_act() };
         if matches!(act, Some(Act::Play { .. })) {
             self.control.begin();
         }

@@ -29,7 +29,8 @@ impl Call {
     /// Somebody may answer soon: the bot is called, so that its first words wait for them. Once.
     pub(super) fn engage(&mut self, cx: &mut Context<'_>) {
         let Some(bot) = self.plan.bot.clone().filter(|_| self.presence == Presence::None) else { return };
-        self.call_bot(cx, bot, Part::Talks);
+        let part = if self.is_opening() { Part::Prepares } else { Part::Talks };
+        self.call_bot(cx, bot, part);
     }
 
     /// Its guide wants this bot to talk soon: it is called, and not heard yet.
@@ -76,7 +77,8 @@ impl Call {
 
     pub(super) fn order_bot(&self, cx: &mut Context<'_>, bot: Engaged, part: Part) {
         let (from, to) = (self.plan.from.clone(), self.plan.to.clone());
-        let engagement = Engagement { call: self.id(), leg: self.leg, bot, from, to, part };
+        let key = self.plan.key.clone();
+        let engagement = Engagement { call: self.id(), leg: self.leg, bot, from, to, key, part };
         cx.out.bots.push_back(BotOrder::Call(Box::new(engagement)));
     }
 

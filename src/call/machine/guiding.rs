@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use trunkline_media::{Clip, Command as Media, amd};
+use trunkline_media::{Clip, Command as Media};
 
 use super::super::outbox::{ErrandOrder, Hand, Speech};
 use super::super::timer::Timer;
@@ -37,10 +37,10 @@ fn mark_of(hand: Hand, sound: u32) -> u32 {
 }
 
 impl Call {
-    /// It is known who answered: if somebody listens, its guide is asked, once.
-    pub(super) fn ask_guide(&mut self, cx: &mut Context<'_>, class: amd::Class) {
+    /// It is time to talk: its guide is asked, once.
+    pub(super) fn ask_guide(&mut self, cx: &mut Context<'_>) {
         let is_asked = self.plan.guide.is_none() || self.asked > 0;
-        if is_asked || class == amd::Class::Ringback || !matches!(self.phase, Phase::Judging) {
+        if is_asked || !matches!(self.phase, Phase::Judging) {
             return;
         }
         self.phase = Phase::Talking;

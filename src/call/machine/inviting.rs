@@ -23,7 +23,9 @@ use super::engaging::Presence;
 use super::{Call, Context, Control, Origination, Phase};
 use crate::admission::Sighting;
 use crate::agent::{Program, Script};
-use crate::model::{Attempt, CallFact, Dialing, Disposition, EndedBy, Trunk, TrunkId, VoicemailAction};
+use crate::model::{
+    Attempt, CallFact, Dialing, Disposition, EndedBy, Speak, Trunk, TrunkId, VoicemailAction,
+};
 use crate::trunk::health::Sign;
 use crate::trunk::redirect::{self, Redirection};
 use crate::trunk::route;
@@ -136,7 +138,7 @@ impl Call {
         let mut call = Self::new(origination, cx.now, Phase::Inviting { hangup: None });
         call.dialled.attempts.push(Attempt::new(&*trunk.name, &*call.plan.sip_call_id));
         call.dialled.trunks.push(trunk.id);
-        for rule in verdict::rules(call.plan.voicemail, call.plan.speak_order) {
+        for rule in verdict::rules(call.plan.voicemail, call.plan.speak_order, call.plan.speak) {
             call.order(cx, Media::Arm(rule));
         }
         // Over all attempts: it does not begin anew with each.
@@ -154,6 +156,9 @@ impl Call {
             (call.plan.voicemail, call.plan.voicemail_message.clone())
         {
             cx.out.speech(&call.plan, Speech::Message, text);
+        }
+        if let Some(text) = call.plan.opener.clone() {
+            cx.out.speech(&call.plan, Speech::Opener, text);
         }
         call.prepare_guide(cx);
         call.act(cx);
@@ -239,6 +244,9 @@ impl Call {
                 let own = self.plan.agent.call_duration_max;
                 let most = self.plan.trunk.destinations.call_max.map_or(own, |trunks| trunks.min(own));
                 self.set(cx, Timer::Duration, most);
+                if self.plan.speak == Speak::Answer {
+                    self.ask_guide(cx);
+                }
                 // Silence counts from the verdict on: until then the detector waits, and no longer than its own time.
             }
             Err(error) => {

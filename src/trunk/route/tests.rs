@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::*;
 use crate::config::Config;
 use crate::model::{
-    Agent, AgentId, CallId, Detection, RightToUse, SpeakOrder, TenantId, Timestamp, Variable, VoicemailAction,
+    Agent, AgentId, CallId, Detection, RightToUse, Speak, SpeakOrder, TenantId, Timestamp, Variable,
+    VoicemailAction,
 };
 
 /// 14 November 2024, 22:13:20 UTC.
@@ -46,6 +47,8 @@ fn plan(trunk: &Trunk) -> CallPlan {
         voicemail: VoicemailAction::Hangup,
         max_hold: None,
         speak_order: SpeakOrder::AgentFirst,
+        speak: Speak::Verdict,
+        opener: None,
         record: false,
         tap: false,
     }
@@ -72,6 +75,8 @@ fn agent() -> Agent {
         phone_number: None,
         trunk: None,
         speak_order: SpeakOrder::AgentFirst,
+        speak: Speak::Verdict,
+        opener: None,
         bot: None,
         record: true,
     }

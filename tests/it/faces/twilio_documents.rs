@@ -11,6 +11,7 @@ use trunkline::simulator::Persona;
 use url::form_urlencoded::{Serializer, parse};
 
 use super::{ACCOUNT, House, OURS, TWILIO};
+use crate::bots::{self, BotServer};
 use crate::callees::number;
 use crate::switch::{Delivery, Manner, Receiver, Reply, eventually};
 
@@ -93,6 +94,33 @@ fn a_document_with_every_verb_of_ours_is_done_to_its_end() {
     let end = ended(&house, &place(&house, Persona::Silent, &bot.url()));
     assert_eq!(end["status"], "completed", "{end}");
     assert_eq!(bot.deliveries().len(), 1, "no digits, no question");
+}
+
+/// The signature that Twilio's `RequestValidator` computes for a handshake: over the URL alone.
+#[test]
+fn a_document_hands_the_call_to_a_bot_whose_handshake_is_signed() {
+    let house = House::start();
+    let bot = BotServer::start(&house.switch.place, bots::Manner::Talks);
+    let url = format!("ws://{}/bot?lead=7", bot.address);
+    let text = format!(
+        "<Response><Connect><Stream url=\"{url}\"><Parameter name=\"plan\" value=\"gold\"/></Stream></Connect></Response>"
+    );
+    let calls = format!("/2010-04-01/Accounts/{ACCOUNT}/Calls.json");
+    let to = number(Persona::Person);
+    let reply = post(&house, &calls, &[("To", &to), ("From", OURS), ("Twiml", &text)]);
+    assert_eq!(reply.status, 201, "{reply:?}");
+    let start = bot.next();
+    assert_eq!(start["start"]["callSid"], reply.json["sid"]);
+    assert_eq!(start["start"]["accountSid"], ACCOUNT);
+    assert_eq!(start["start"]["customParameters"], json!({ "plan": "gold" }));
+    let mut mac = hmac::Hmac::<sha1::Sha1>::new_from_slice(TOKEN.as_bytes()).expect("any length");
+    mac.update(url.as_bytes());
+    assert_eq!(bot.signature(), STANDARD.encode(mac.finalize().into_bytes()));
+    assert_eq!(bot.next()["mark"]["name"], "said");
+    assert_eq!(bot.next()["event"], "heard");
+    let sid = reply.json["sid"].as_str().expect("a SID");
+    let end = ended(&house, &format!("/2010-04-01/Accounts/{ACCOUNT}/Calls/{sid}.json"));
+    assert_eq!(end["status"], "completed", "the bot has hung up: {end}");
 }
 
 #[test]

@@ -22,7 +22,7 @@ use trunkline::agent::Errand;
 use trunkline::call::{Command, ErrandOrder, Knock, Origination, Reception, Seed, Shard, Speech};
 use trunkline::model::{
     Agent, AgentId, CallFact, CallId, CallPlan, Detection, Disposition, EndedBy, Line, LineEnd, NotDone,
-    Occasion, Outcome, RightToUse, Said, SpeakOrder, Step, TenantId, Timestamp, Trunk, TrunkId,
+    Occasion, Outcome, RightToUse, Said, Speak, SpeakOrder, Step, TenantId, Timestamp, Trunk, TrunkId,
     VoicemailAction,
 };
 use trunkline::simulator::{self, Exchange, Order, Persona};
@@ -508,6 +508,8 @@ impl World {
             voicemail: VoicemailAction::Hangup,
             max_hold: None,
             speak_order: SpeakOrder::AgentFirst,
+            speak: Speak::Verdict,
+            opener: None,
             record: false,
             tap: false,
         }
@@ -543,6 +545,8 @@ pub fn agent() -> Agent {
         phone_number: None,
         trunk: None,
         speak_order: SpeakOrder::AgentFirst,
+        speak: Speak::Verdict,
+        opener: None,
         bot: None,
         record: true,
     }
