@@ -6,6 +6,7 @@ PACKAGES := sip-tester postgresql prometheus flite kamailio kamailio-tls-modules
 PACKAGES += $(if $(shell command -v npm),,nodejs npm)
 VERIFIERS := target/verifiers
 PEERS := target/peers
+ORACLES := target/oracles
 
 .PHONY: demo test deps packages check unit bench dist
 
@@ -18,7 +19,7 @@ test: deps check unit
 
 # sipp, a PostgreSQL server, promtool, a speech synthesiser, and kamailio and baresip as other people's SIP stacks, from the
 # distribution's packages; cmake builds libopus for the feature `opus`.
-deps: packages $(VERIFIERS)/ready $(PEERS)/ready
+deps: packages $(VERIFIERS)/ready $(PEERS)/ready $(ORACLES)/ready
 
 packages:
 	@missing=""; for package in $(PACKAGES); do dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
@@ -41,6 +42,13 @@ $(PEERS)/ready: tests/it/streams/package-lock.json tests/it/streams/requirements
 	cd $(PEERS) && npm ci --no-audit --no-fund --ignore-scripts
 	python3 -m venv $(PEERS)/python
 	$(PEERS)/python/bin/pip install --quiet --requirement tests/it/streams/requirements.txt
+	touch $@
+
+# The published types of realtime models' protocols, of three providers.
+$(ORACLES)/ready: tests/it/realtime/requirements.txt | packages
+	rm -rf $(ORACLES) && mkdir -p $(ORACLES)
+	python3 -m venv $(ORACLES)/python
+	$(ORACLES)/python/bin/pip install --quiet --requirement tests/it/realtime/requirements.txt
 	touch $@
 
 check:

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use trunkline_media::bridge::Members;
 use trunkline_media::{Command as Media, LegId, Media as MediaPlane, port};
@@ -11,9 +12,10 @@ use super::driver::Mailbox;
 use super::machine::BOT_PLACE;
 use super::outbox::{BotOrder, Engagement};
 use super::shard::Command;
-use crate::agent::stream::{self, Ended, Event, Handle, Why};
+use crate::agent::realtime;
+use crate::agent::stream::{self, Ended, Event, Why};
 use crate::egress::Egress;
-use crate::model::CallId;
+use crate::model::{Bot, CallId, Engaged, Talker};
 
 /// The bots of one shard's calls.
 pub struct Bots {
@@ -21,6 +23,36 @@ pub struct Bots {
     media: Arc<MediaPlane>,
     mailbox: Mailbox,
     engaged: HashMap<CallId, (LegId, Handle)>,
+}
+
+/// Who is engaged, and how it is told.
+enum Handle {
+    Bot(stream::Handle),
+    Model(realtime::Handle),
+}
+
+impl Handle {
+    fn answered(&self) -> bool {
+        match self {
+            Self::Bot(bot) => bot.answered(),
+            Self::Model(model) => model.answered(),
+        }
+    }
+
+    fn digit(&self, digit: char, held: Duration) -> bool {
+        match self {
+            Self::Bot(bot) => bot.digit(digit, held),
+            Self::Model(model) => model.digit(digit),
+        }
+    }
+
+    /// A bot asks for no transfers.
+    fn untransferred(&self, why: String) -> bool {
+        match self {
+            Self::Bot(_) => true,
+            Self::Model(model) => model.untransferred(why),
+        }
+    }
 }
 
 impl Bots {
@@ -53,6 +85,9 @@ impl Bots {
             BotOrder::Digit(call, digit, held) => {
                 let _ = self.engaged.get(&call).map(|(_, bot)| bot.digit(digit, held));
             }
+            BotOrder::Untransferred(call, why) => {
+                let _ = self.engaged.get(&call).map(|(_, bot)| bot.untransferred(why));
+            }
             BotOrder::Dismiss(call) => {
                 let _ = self.engaged.remove(&call);
             }
@@ -71,8 +106,25 @@ impl Bots {
         }
         let mailbox = self.mailbox.clone();
         let sink = Box::new(move |event: Event| mailbox.offer(call, event));
-        let handle = stream::open(spec(engagement), &self.egress, carrier, sink)
-            .map_err(|error| Why::Failed(error.to_string()))?;
+        let Engagement { bot: Engaged { bot: talker, account, parameters }, from, to, .. } = engagement;
+        let handle = match talker {
+            Talker::Bot(bot) => {
+                let told = stream::Call {
+                    account,
+                    call: call.ca(),
+                    stream: bot.dialect.stream_id(rand::random()),
+                    from: from.as_str().to_owned(),
+                    to: to.as_str().to_owned(),
+                    parameters,
+                };
+                let opened = stream::open(spec(&bot, told), &self.egress, carrier, sink);
+                Handle::Bot(opened.map_err(|error| Why::Failed(error.to_string()))?)
+            }
+            Talker::Model(briefed) => {
+                let spec = realtime::Spec { briefed: *briefed, call, from, to };
+                Handle::Model(realtime::open(spec, &self.egress, carrier, sink))
+            }
+        };
         self.engaged.insert(call, (leg, handle));
         Ok(())
     }
@@ -83,23 +135,14 @@ fn hear(whom: Members) -> Media {
     Media::Hear { who: Members::CALLEE, whom }
 }
 
-fn spec(engagement: Engagement) -> stream::Spec {
-    let Engagement { call, bot: engaged, from, to, .. } = engagement;
-    let bot = &engaged.bot;
+fn spec(bot: &Bot, call: stream::Call) -> stream::Spec {
     let header = |value| stream::Header { name: "Authorization".to_owned(), value };
     stream::Spec {
         url: bot.url.clone(),
         dialect: bot.dialect,
         encoding: bot.encoding,
         headers: bot.authorization.clone().map(header).into_iter().collect(),
-        call: stream::Call {
-            account: engaged.account,
-            call: call.ca(),
-            stream: bot.dialect.stream_id(rand::random()),
-            from: from.as_str().to_owned(),
-            to: to.as_str().to_owned(),
-            parameters: engaged.parameters,
-        },
+        call,
         connect_within: bot.connect_within,
         reconnect_within: bot.reconnect_within,
     }

@@ -20,6 +20,7 @@ mod outcome;
 mod phone;
 mod plan;
 mod rate;
+mod realtime;
 mod record;
 mod refusal;
 mod request;
@@ -31,6 +32,7 @@ mod step;
 mod tenancy;
 mod test_call;
 mod time;
+pub mod transcript;
 mod trunk;
 mod zone;
 
@@ -39,7 +41,7 @@ pub use application::Application;
 pub use arrival::Arrival;
 pub use attempt::{Attempt, Dialing};
 pub use batch::{BatchRefusal, BatchRequest, CreationFault, InvalidRecipient};
-pub use bot::{Bot, CONNECT_WITHIN, Dialect, Encoding, Engaged};
+pub use bot::{Bot, CONNECT_WITHIN, Dialect, Encoding, Engaged, Talker};
 pub use caller::{IdentityHeader, NumberFormat, NumberStyle, RightToUse, SpendLimit, Stir, UnsignedCalls};
 pub use campaign::{
     Campaign, CampaignId, CampaignStatus, ClaimedRecipient, Counts, Days, NewCampaign, NewRecipient,
@@ -55,6 +57,7 @@ pub use outcome::{Disposition, EndedBy, Heard, MediaCounters, Outcome, Recording
 pub use phone::{InvalidPhoneNumber, PhoneNumber};
 pub use plan::{CallPlan, Line, LineEnd, Said};
 pub use rate::{Hold, ListedRate, Rate, SpendControl};
+pub use realtime::{Briefed, Model, Provider, Tools, WebhookTool};
 pub use record::{CallCursor, CallRecord, CallState, DialogRecord, Direction, WebhookTarget};
 pub use refusal::{Limit, NotDone, Refusal};
 pub use request::{
@@ -72,6 +75,7 @@ pub use step::{
 pub use tenancy::{Draft, OBJECT_ID_LIMIT, Object, ObjectKind, ObjectProblem, Tenant, WebhookEndpoint};
 pub use test_call::{TestCall, TestCallee, TestReport};
 pub use time::Timestamp;
+pub use transcript::{Speaker, Transcript, Utterance};
 pub use trunk::{
     AudioCodec, CallerId, Destinations, DtmfMode, FromUser, Inbound, ReferPolicy, Registration,
     ReliableProvisional, SessionRefresher, ShownNumber, SrtpPolicy, Trunk, TrunkHealth, TrunkMedia,

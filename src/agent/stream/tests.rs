@@ -92,7 +92,7 @@ impl Side {
                     }
                     event = self.events.recv() => match event.expect("a stream tells its end") {
                         Event::Ended(ended) => break ended,
-                        Event::Connected | Event::Digits(_) => {}
+                        _ => {}
                     },
                 }
             }

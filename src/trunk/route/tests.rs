@@ -72,6 +72,8 @@ fn agent() -> Agent {
         trunk: None,
         speak_order: SpeakOrder::AgentFirst,
         bot: None,
+        model: None,
+        transcript: false,
         record: true,
     }
 }

@@ -542,6 +542,8 @@ pub fn agent() -> Agent {
         trunk: None,
         speak_order: SpeakOrder::AgentFirst,
         bot: None,
+        model: None,
+        transcript: false,
         record: true,
     }
 }
