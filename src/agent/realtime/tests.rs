@@ -5,3 +5,4 @@ mod elevenlabs;
 mod hostile;
 mod openai;
 mod pair;
+mod shell;

@@ -288,3 +288,6 @@ fn url(text: &str, allow_plain: bool) -> Result<Url, String> {
     }
     if url.host_str().is_none_or(str::is_empty) { Err("must name a host".into()) } else { Ok(url) }
 }
+
+#[cfg(test)]
+mod tests;

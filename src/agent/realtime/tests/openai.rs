@@ -5,7 +5,6 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::pair::{Pair, briefed, sound};
-use crate::agent::realtime::life::Life;
 use crate::agent::stream::{Event, Why};
 use crate::model::{Briefed, Provider, Speaker, Step};
 
@@ -388,22 +387,4 @@ fn greetings_are_said_word_for_word() {
     let told = pair.told();
     let instructions = told[0]["session"]["instructions"].as_str().expect("text");
     assert!(instructions.ends_with("Begin by saying, word for word: Hello, Ann."), "{instructions}");
-}
-
-#[test]
-fn audio_costs_no_allocation_once_it_runs() {
-    let mut pair = ready(openai());
-    pair.answer();
-    let message = delta("a", 20).to_string();
-    let feed = |life: &mut Life, now| {
-        life.handle_message(now, crate::agent::realtime::life::Incoming::Text(&message));
-    };
-    feed(&mut pair.life, pair.now);
-    pair.tick(5);
-    let before = pair.life.counters().frames_in;
-    for _ in 0..100 {
-        feed(&mut pair.life, pair.now);
-        pair.tick(1);
-    }
-    assert_eq!(pair.life.counters().frames_in - before, 100);
 }
