@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use trunkline_media::Clip;
 
-use crate::model::{Bot, Gather, GatherEnd, Occasion, PhoneNumber, Side, Sound, Step};
+use crate::model::{Bot, Gather, GatherEnd, Listener, Occasion, PhoneNumber, Side, Sound, Step};
 
 /// What a program wants done.
 #[derive(Clone)]
@@ -61,6 +61,10 @@ pub enum Order {
     Summon(Arc<Bot>),
     /// Let it talk; when it has gone, [`Program::bot_left`].
     Connect(Arc<Bot>),
+    /// Let this bot listen in.
+    StartStream(Arc<Listener>),
+    /// Let nobody listen in.
+    StopStream,
     /// The call is to end.
     Hangup,
     /// Every step is done.
@@ -418,6 +422,8 @@ impl Program {
             Step::Unmute(side) => self.orders.push_back(Order::Mute(side, false)),
             Step::StartRecording => self.orders.push_back(Order::Record(true)),
             Step::StopRecording => self.orders.push_back(Order::Record(false)),
+            Step::StartStream(listener) => self.orders.push_back(Order::StartStream(listener)),
+            Step::StopStream => self.orders.push_back(Order::StopStream),
             Step::Say(_) | Step::Play(_) | Step::Gather(_) => {
                 unreachable!("these were taken apart when they were given")
             }

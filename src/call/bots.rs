@@ -8,20 +8,19 @@ use trunkline_media::bridge::Members;
 use trunkline_media::{Command as Media, LegId, Media as MediaPlane, port};
 
 use super::driver::Mailbox;
-use super::machine::BOT_PLACE;
-use super::outbox::{BotOrder, Engagement};
+use super::outbox::{BotOrder, Engagement, Part, Role};
 use super::shard::Command;
 use crate::agent::realtime;
-use crate::agent::stream::{self, Ended, Event, Why};
+use crate::agent::stream::{self, Ended, Event, Header, Why};
 use crate::egress::Egress;
-use crate::model::{Bot, CallId, Engaged, Talker};
+use crate::model::{Bot, Briefed, CallId, Talker, Track};
 
 /// The bots of one shard's calls.
 pub struct Bots {
     egress: Egress,
     media: Arc<MediaPlane>,
     mailbox: Mailbox,
-    engaged: HashMap<CallId, (LegId, Handle)>,
+    engaged: HashMap<(CallId, Role), (LegId, Handle)>,
 }
 
 /// Who is engaged, and how it is told.
@@ -64,84 +63,119 @@ impl Bots {
     pub fn obey(&mut self, order: BotOrder) -> Option<Command> {
         match order {
             BotOrder::Call(engagement) => {
-                let call = engagement.call;
-                let why = self.engage(*engagement).err()?;
-                let ended = Ended { why, counters: stream::Counters::default() };
-                return Some(Command::Bot { call, event: Event::Ended(ended) });
+                let (call, role) = (engagement.call, engagement.part.role());
+                self.engage(*engagement).err().map(|why| lost(call, role, why))
             }
             BotOrder::Hear(call) => {
-                let leg = self.engaged.get(&call).map(|(leg, _)| *leg)?;
-                if self.media.send(leg, hear(Members::ALL)).is_err() {
-                    let why = Why::Failed("the media threads are overloaded".to_owned());
-                    let ended = Ended { why, counters: stream::Counters::default() };
-                    return Some(Command::Bot { call, event: Event::Ended(ended) });
-                }
+                let leg = self.talker(call).map(|(leg, _)| *leg)?;
+                let why = || Why::Failed("the media threads are overloaded".to_owned());
+                self.media
+                    .send(leg, callee_hears(Members::ALL))
+                    .err()
+                    .map(|_| lost(call, Role::Talker, why()))
             }
             // A stream that has ended says so itself.
             BotOrder::Answered(call) => {
-                let _ = self.engaged.get(&call).map(|(_, bot)| bot.answered());
+                let _ = self.talker(call).map(|(_, bot)| bot.answered());
+                None
             }
             BotOrder::Digit(call, digit, held) => {
-                let _ = self.engaged.get(&call).map(|(_, bot)| bot.digit(digit, held));
+                let _ = self.talker(call).map(|(_, bot)| bot.digit(digit, held));
+                None
             }
             BotOrder::Untransferred(call, why) => {
-                let _ = self.engaged.get(&call).map(|(_, bot)| bot.untransferred(why));
+                let _ = self.talker(call).map(|(_, bot)| bot.untransferred(why));
+                None
             }
-            BotOrder::Dismiss(call) => {
-                let _ = self.engaged.remove(&call);
+            BotOrder::Dismiss(call, role) => {
+                let _ = self.engaged.remove(&(call, role));
+                None
             }
         }
-        None
+    }
+
+    fn talker(&self, call: CallId) -> Option<&(LegId, Handle)> {
+        self.engaged.get(&(call, Role::Talker))
     }
 
     fn engage(&mut self, engagement: Engagement) -> Result<(), Why> {
-        let call = engagement.call;
+        let (call, leg, part) = (engagement.call, engagement.leg, engagement.part);
+        let role = part.role();
         let (carrier, seat) = port::pair(port::Pace::Queued);
-        let join = Media::Join { place: BOT_PLACE, seat: Box::new(seat) };
-        let leg = engagement.leg;
-        let heard = hear(if engagement.is_heard { Members::ALL } else { Members::NOBODY });
-        for command in [join, heard] {
+        let join = Media::Join { place: role.place(), seat: Box::new(seat) };
+        for command in [join, heard(part)] {
             self.media.send(leg, command).map_err(|full| Why::Failed(full.to_string()))?;
         }
         let mailbox = self.mailbox.clone();
-        let sink = Box::new(move |event: Event| mailbox.offer(call, event));
-        let Engagement { bot: Engaged { bot: talker, account, parameters }, from, to, .. } = engagement;
-        let handle = match talker {
+        let sink = Box::new(move |event: Event| mailbox.offer(call, role, event));
+        let handle = match &engagement.bot.bot {
             Talker::Bot(bot) => {
-                let told = stream::Call {
-                    account,
-                    call: call.ca(),
-                    stream: bot.dialect.stream_id(rand::random()),
-                    from: from.as_str().to_owned(),
-                    to: to.as_str().to_owned(),
-                    parameters,
-                };
-                let opened = stream::open(spec(&bot, told), &self.egress, carrier, sink);
+                let opened = stream::open(spec(bot, &engagement), &self.egress, carrier, sink);
                 Handle::Bot(opened.map_err(|error| Why::Failed(error.to_string()))?)
             }
             Talker::Model(briefed) => {
-                let spec = realtime::Spec { briefed: *briefed, call, from, to };
+                let (from, to) = (engagement.from.clone(), engagement.to.clone());
+                let spec = realtime::Spec { briefed: Briefed::clone(briefed), call, from, to };
                 Handle::Model(realtime::open(spec, &self.egress, carrier, sink))
             }
         };
-        self.engaged.insert(call, (leg, handle));
+        // Whoever listens in came after the answer.
+        if role == Role::Listener {
+            handle.answered();
+        }
+        self.engaged.insert((call, role), (leg, handle));
         Ok(())
     }
 }
 
-/// Whom the callee hears of those who sit at its bridge.
-fn hear(whom: Members) -> Media {
+/// A bot that could not be had.
+fn lost(call: CallId, role: Role, why: Why) -> Command {
+    let ended = Ended { why, counters: stream::Counters::default() };
+    Command::Bot { call, role, event: Event::Ended(ended) }
+}
+
+/// Who hears whom with this bot at the bridge.
+fn heard(part: Part) -> Media {
+    match part {
+        Part::Talks => callee_hears(Members::ALL),
+        Part::Prepares => callee_hears(Members::NOBODY),
+        Part::Listens(track) => {
+            let whom = match track {
+                Track::Callee => Members::CALLEE,
+                Track::Agent => Members::PLAYED,
+                Track::Both => Members::CALLEE.and(Members::PLAYED),
+            };
+            Media::Hear { who: Members::at(part.role().place()), whom }
+        }
+    }
+}
+
+fn callee_hears(whom: Members) -> Media {
     Media::Hear { who: Members::CALLEE, whom }
 }
 
-fn spec(bot: &Bot, call: stream::Call) -> stream::Spec {
-    let header = |value| stream::Header { name: "Authorization".to_owned(), value };
+fn spec(bot: &Bot, engagement: &Engagement) -> stream::Spec {
+    let Engagement { call, bot: engaged, from, to, key, part, .. } = engagement;
+    let authorization = |value| Header { name: "Authorization".to_owned(), value };
+    let authorization = bot.authorization.clone().map(authorization);
+    let signature = key.as_ref().and_then(|key| Header::signature(bot.dialect, &bot.url, key));
     stream::Spec {
         url: bot.url.clone(),
         dialect: bot.dialect,
         encoding: bot.encoding,
-        headers: bot.authorization.clone().map(header).into_iter().collect(),
-        call,
+        headers: authorization.into_iter().chain(signature).collect(),
+        call: stream::Call {
+            account: engaged.account.clone(),
+            call: call.ca(),
+            stream: bot.dialect.stream_id(rand::random()),
+            from: from.as_str().to_owned(),
+            to: to.as_str().to_owned(),
+            parameters: engaged.parameters.clone(),
+            listens: match part {
+                Part::Listens(track) => Some(*track),
+                Part::Talks | Part::Prepares => None,
+            },
+        },
         connect_within: bot.connect_within,
         reconnect_within: bot.reconnect_within,
     }

@@ -14,7 +14,7 @@ use trunkline_sip::{Counters, Endpoint, FlowLost, Protocol, Query, QueryId, Reso
 
 use super::bots::Bots;
 use super::knock::Knock;
-use super::outbox::{ErrandOrder, SpeechOrder};
+use super::outbox::{ErrandOrder, Role, SpeechOrder};
 use super::shard::{Command, Shard};
 use crate::agent::stream::Event as BotEvent;
 use crate::egress::Egress;
@@ -81,10 +81,10 @@ impl Mailbox {
     }
 
     /// Gives what a bot says of itself, without waiting; it comes back if there is no room.
-    pub fn offer(&self, call: CallId, event: BotEvent) -> Result<(), BotEvent> {
+    pub fn offer(&self, call: CallId, role: Role, event: BotEvent) -> Result<(), BotEvent> {
         match self.inputs.try_reserve() {
             Ok(room) => {
-                room.send(Input::Command(Command::Bot { call, event }));
+                room.send(Input::Command(Command::Bot { call, role, event }));
                 Ok(())
             }
             Err(_) => Err(event),

@@ -10,6 +10,7 @@ mod controlling;
 mod engaging;
 mod guiding;
 mod inviting;
+mod listening;
 mod receiving;
 mod referring;
 mod talking;
@@ -35,7 +36,6 @@ use crate::agent::{Program, Script};
 use crate::model::{CallEvent, CallFact, CallId, CallPlan, DialogRecord, Disposition, EndedBy, PhoneNumber};
 use crate::trunk::keeper::Keeper;
 use controlling::Control;
-pub use engaging::BOT_PLACE;
 use engaging::Presence;
 use inviting::{Dialled, Way};
 use receiving::Awaited;
@@ -82,6 +82,8 @@ pub struct Call {
     operator: Program,
     /// Is its bot there, if it has one?
     presence: Presence,
+    /// Does somebody listen in?
+    listener: Presence,
     /// Who is heard, held and recorded.
     control: Control,
     /// How often its guide was asked.

@@ -22,7 +22,7 @@ pub use driver::{
 };
 pub use knock::Knock;
 pub use machine::{Origination, Reception};
-pub use outbox::{BotOrder, Engagement, ErrandOrder, Hand, MediaOrder, Speech, SpeechOrder};
+pub use outbox::{BotOrder, Engagement, ErrandOrder, Hand, MediaOrder, Part, Role, Speech, SpeechOrder};
 pub use party::Seed;
 pub use shard::{Command, Orphan, Shard, Told};
 pub use sound::{capabilities, over as spec_for};

@@ -16,7 +16,7 @@ use trunkline_sip::{
 
 use super::knock::Knock;
 use super::machine::{Call, Context, Origination, Reception};
-use super::outbox::{BotOrder, ErrandOrder, MediaOrder, Outbox, Speech, SpeechOrder};
+use super::outbox::{BotOrder, ErrandOrder, MediaOrder, Outbox, Role, Speech, SpeechOrder};
 use super::party;
 use super::timer::CallWheel;
 use crate::admission::Admission;
@@ -51,6 +51,8 @@ pub enum Command {
     },
     /// A call's bot has something to say of itself.
     Bot {
+        /// What that bot does there.
+        role: Role,
         /// Whose bot.
         call: CallId,
         /// What.
@@ -182,8 +184,8 @@ impl Shard {
                 self.with(now, call, |call, cx| done = call.handle_control(cx, step, interrupt));
                 told(done);
             }
-            Command::Bot { call, event } => {
-                self.with(now, call, |call, cx| call.handle_bot(cx, event));
+            Command::Bot { call, role, event } => {
+                self.with(now, call, |call, cx| call.handle_bot(cx, role, event));
             }
             Command::Guided { call, steps } => {
                 self.with(now, call, |call, cx| call.handle_guided(cx, steps));

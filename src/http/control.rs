@@ -108,6 +108,10 @@ pub fn stop_recording(body: &[u8]) -> Result<Asked, Refusal> {
     control::plain(Step::StopRecording, body)
 }
 
+pub fn stop_stream(body: &[u8]) -> Result<Asked, Refusal> {
+    control::plain(Step::StopStream, body)
+}
+
 /// `POST /v1/calls/{id}/recordings`, of MiniVoice alone.
 pub async fn recordings(State(api): State<Api>, headers: HeaderMap, id: PathText, body: Body) -> Response {
     let key = match auth::authenticate_as(Face::MiniVoice, &headers, &api.directory.snapshot()) {
@@ -171,6 +175,20 @@ pub async fn once(
     }
 }
 
+/// May what a step asks for be had from outside, as far as its URL tells?
+fn may_go_there(api: &Api, step: &Step) -> Result<(), Refusal> {
+    let checked = match step {
+        Step::Play(Sound::Url(url)) => api.egress.check(url),
+        Step::Connect(bot) => api.egress.check_dial(bot.url.as_str()).map(drop),
+        Step::StartStream(listener) => api.egress.check_dial(listener.bot.url.as_str()).map(drop),
+        _ => return Ok(()),
+    };
+    checked.map_err(|error| Refusal::InvalidField {
+        field: "url".to_owned(),
+        reason: format!("is refused: {error}"),
+    })
+}
+
 /// Has it done to a call that this key may see.
 pub async fn obey(api: &Api, record: &CallRecord, asked: Asked) -> Result<(), Problem> {
     let is_possible = match &asked.step {
@@ -180,13 +198,7 @@ pub async fn obey(api: &Api, record: &CallRecord, asked: Asked) -> Result<(), Pr
     if !is_possible {
         return Err(Problem::CallNotLive(NotDone::NotTalking));
     }
-    if let Step::Play(Sound::Url(url)) = &asked.step {
-        let refused = |error: crate::egress::EgressError| Refusal::InvalidField {
-            field: "url".to_owned(),
-            reason: format!("is refused: {error}"),
-        };
-        api.egress.check(url).map_err(refused)?;
-    }
+    may_go_there(api, &asked.step)?;
     match api.control.act(record.call, asked).await {
         Ok(()) => Ok(()),
         Err(NotDone::Forbidden(reason)) => Err(Refusal::DestinationForbidden { reason }.into()),

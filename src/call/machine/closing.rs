@@ -112,6 +112,7 @@ impl Call {
         self.guided.stop();
         self.operator.stop();
         self.dismiss(cx);
+        self.leave_unheard(cx);
         self.drop_transfer(cx);
         self.timers.clear_all(cx.wheel);
         // Timer B bounds a CANCEL that nobody answers (RFC 3261 §9.1); the call is not kept from its owner so long.

@@ -104,6 +104,7 @@ impl Call {
             guided: Program::default(),
             operator: Program::default(),
             presence: Presence::default(),
+            listener: Presence::default(),
             control: Control::new(plan.record && recording.is_some()),
             asked: 0,
             party: None,

@@ -297,6 +297,11 @@ impl House {
             .find(|id| !id.is_null());
         let id = id.map(|id| id.as_str().map_or_else(|| id.to_string(), str::to_owned)).expect("an id");
         self.until(&id, if lives || tag == "Twilio" { "answered" } else { "ended" });
+        if path.ends_with("/stream/stop") {
+            let bot = json!({ "url": "wss://bot.example.test/media" });
+            let started = client.post(&format!("/v1/native/calls/{id}/stream/start"), &bot);
+            assert_eq!(started.status, 202, "{started:?}");
+        }
         id
     }
 
