@@ -7,6 +7,7 @@ PACKAGES += $(if $(shell command -v npm),,nodejs npm)
 VERIFIERS := target/verifiers
 PEERS := target/peers
 FUZZER := target/fuzzer
+ORACLES := target/oracles
 
 .PHONY: demo test deps packages check unit bench dist
 
@@ -19,7 +20,7 @@ test: deps check unit
 
 # sipp, a PostgreSQL server, promtool, a speech synthesiser, and kamailio and baresip as other people's SIP stacks, from the
 # distribution's packages; cmake builds libopus for the feature `opus`.
-deps: packages $(VERIFIERS)/ready $(PEERS)/ready $(FUZZER)/ready
+deps: packages $(VERIFIERS)/ready $(PEERS)/ready $(FUZZER)/ready $(ORACLES)/ready
 
 packages:
 	@missing=""; for package in $(PACKAGES); do dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
@@ -49,6 +50,13 @@ $(FUZZER)/ready: tests/it/openapi/requirements.txt | packages
 	rm -rf $(FUZZER) && mkdir -p $(FUZZER)
 	python3 -m venv $(FUZZER)/python
 	$(FUZZER)/python/bin/pip install --quiet --requirement tests/it/openapi/requirements.txt
+	touch $@
+
+# The published types of realtime models' protocols, of three providers.
+$(ORACLES)/ready: tests/it/realtime/requirements.txt | packages
+	rm -rf $(ORACLES) && mkdir -p $(ORACLES)
+	python3 -m venv $(ORACLES)/python
+	$(ORACLES)/python/bin/pip install --quiet --requirement tests/it/realtime/requirements.txt
 	touch $@
 
 check:

@@ -1,8 +1,9 @@
-//! Who talks to the callee: the script agent, programs of steps, and bots at the other end of a media stream; models and people
-//! join here.
+//! Who talks to the callee: the script agent, programs of steps, bots at the other end of a media stream, and hosted realtime
+//! models; people join here.
 
 mod errand;
 mod program;
+pub mod realtime;
 mod script;
 pub mod stream;
 

@@ -76,6 +76,8 @@ pub enum BotOrder {
     Answered(CallId),
     /// The callee has pressed a key.
     Digit(CallId, char, Duration),
+    /// A transfer that it asked for came to nothing.
+    Untransferred(CallId, String),
     /// It is not needed any more.
     Dismiss(CallId, Role),
 }

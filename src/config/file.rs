@@ -243,6 +243,10 @@ pub struct Agent {
     #[serde(default)]
     pub record: bool,
     pub stream: Option<super::objects::bot::Table>,
+    pub model: Option<super::objects::model::Table>,
+    /// Is what was said kept in words, where whoever talks tells it?
+    #[serde(default)]
+    pub transcript: bool,
 }
 
 #[derive(Deserialize, Serialize, utoipa::ToSchema)]

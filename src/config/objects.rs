@@ -2,6 +2,7 @@
 
 pub mod bot;
 pub mod key;
+pub mod model;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -124,6 +125,9 @@ pub fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check:
     }
     let said = table.greeting.as_ref().is_none_or(|greeting| !greeting.trim().is_empty());
     check.that(&format!("{path}.greeting"), said, || "must not be blank".into());
+    check.that(&format!("{path}.model"), table.model.is_none() || table.stream.is_none(), || {
+        "model and stream: one of them must go".into()
+    });
     let phone_number =
         table.phone_number.as_deref().and_then(|text| phone(text, &format!("{path}.phone_number"), check));
     let seconds = |key: &str| format!("{path}.{key}");
@@ -163,6 +167,11 @@ pub fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check:
         opener: opener(table, path, check),
         record: table.record,
         bot: table.stream.as_ref().and_then(|stream| bot::bot(stream, names.rules.allow_http, path, check)),
+        model: table
+            .model
+            .as_ref()
+            .and_then(|model| model::model(model, names.rules.allow_http, path, check)),
+        transcript: table.transcript,
     }
 }
 

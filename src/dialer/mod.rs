@@ -5,6 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "a shell reads the clock and starts tasks")]
 
 mod bill;
+mod briefing;
 mod ids;
 mod inbound;
 mod leg;

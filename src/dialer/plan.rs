@@ -5,18 +5,18 @@ use std::time::Instant;
 
 use uuid::Uuid;
 
-use super::Ticket;
+use super::{Ticket, briefing};
 use crate::directory::{Answerer, Route};
 use crate::model::{
-    Agent, AgentChoice, Application, CallId, CallPlan, CallRecord, CallState, Callback, Direction, Engaged,
-    EventSet, Face, Guide, InlineAgent, Key, Line, LineEnd, OutboundRequest, PhoneNumber, Refusal, Said,
-    Speak, SpeakOrder, TenantId, Timestamp, Trunk, TrunkChoice, Variable, VoicemailAction, WebhookTarget,
+    Agent, AgentChoice, Application, CallId, CallPlan, CallRecord, CallState, Callback, Direction, EventSet,
+    Face, Guide, InlineAgent, Key, Line, LineEnd, OutboundRequest, PhoneNumber, Refusal, Said, Speak,
+    SpeakOrder, TenantId, Timestamp, Trunk, TrunkChoice, Variable, VoicemailAction, WebhookTarget,
     interpolate,
 };
 use crate::trunk::{choice, destination};
 
 /// What stands in a text where the agent is to hang up. It is never spoken.
-const END_CALL: &str = "[END_CALL]";
+pub(super) const END_CALL: &str = "[END_CALL]";
 
 /// A plan and its row. Refuses a call in which nothing would be said.
 pub fn freeze(
@@ -34,7 +34,7 @@ pub fn freeze(
     let mut unknown = Vec::new();
     let guide = request.guide.clone().or_else(|| guide(&request, application));
     let account = account(agent.tenant, key.as_deref());
-    let bot = engaged(&agent, &request, &account, &mut unknown);
+    let bot = briefing::outbound(&agent, &request, &account, key.as_ref(), &mut unknown);
     let script = match said(&agent, &request, &mut unknown) {
         // Its guide has the first word; who has nothing to say is then only no help if that fails.
         Err(_) if guide.is_some() => Vec::new(),
@@ -122,8 +122,7 @@ pub fn answer(
     let steps: Vec<String> = texts.map(str::to_owned).collect();
     // The configuration was checked: there is something to say. `{names}` have nobody to fill them in.
     let account = account(agent.tenant, key.as_deref());
-    let bot = agent.bot.clone();
-    let bot = bot.map(|bot| Engaged { parameters: bot.parameters.clone(), account: account.clone(), bot });
+    let bot = briefing::inbound(&agent, &account, key.as_ref());
     let script = match bot {
         Some(_) => Vec::new(),
         None => script(&greeting, &steps, &[], &mut Vec::new()).unwrap_or_default(),
@@ -171,27 +170,14 @@ pub fn answer(
 pub fn described(agent: &Agent, inline: InlineAgent) -> Option<Agent> {
     script(&inline.prompt, &[], &[], &mut Vec::new()).ok()?;
     let voice = Some(inline.voice.into());
-    Some(Agent { greeting: Some(inline.prompt), steps: Vec::new(), voice, bot: None, ..agent.clone() })
-}
-
-/// The agent's bot, and what it is told: its own parameters, then the call's prompt, then its variables, of which a later one wins.
-/// A document or an agent that the request describes talks in its place.
-fn engaged(
-    agent: &Agent,
-    request: &OutboundRequest,
-    account: &str,
-    unknown: &mut Vec<String>,
-) -> Option<Engaged> {
-    let inline = matches!(request.agent, AgentChoice::Inline(_) | AgentChoice::Script(_));
-    let bot = agent.bot.clone().filter(|_| !inline)?;
-    let mut parameters = bot.parameters.clone();
-    let prompt = request.prompt.as_deref().map(|prompt| fill(prompt, &request.variables, unknown));
-    let variables = request.variables.iter().map(|one| (one.name.clone(), one.value.clone()));
-    for (name, value) in prompt.map(|prompt| ("prompt".to_owned(), prompt)).into_iter().chain(variables) {
-        parameters.retain(|(taken, _)| *taken != name);
-        parameters.push((name, value));
-    }
-    Some(Engaged { bot, account: account.to_owned(), parameters })
+    Some(Agent {
+        greeting: Some(inline.prompt),
+        steps: Vec::new(),
+        voice,
+        bot: None,
+        model: None,
+        ..agent.clone()
+    })
 }
 
 /// As a client of Twilio's knows its account; whoever is none has one that looks like it.
@@ -308,6 +294,7 @@ fn blank(
         recording: None,
         recording_error: None,
         recording_link: None,
+        transcript: Vec::new(),
         attempts: Vec::new(),
         media: None,
     }
@@ -366,7 +353,7 @@ fn script(
     Ok(lines)
 }
 
-fn fill(text: &str, variables: &[Variable], unknown: &mut Vec<String>) -> String {
+pub(super) fn fill(text: &str, variables: &[Variable], unknown: &mut Vec<String>) -> String {
     let (filled, names) = interpolate(text, variables);
     for name in names {
         if !unknown.contains(&name) {

@@ -210,6 +210,7 @@ fn ended(record: &mut CallRecord, outcome: &Outcome, clock: &Clock, data_dir: &P
         heard(record, last);
     }
     record.media.clone_from(&outcome.media);
+    record.transcript = outcome.transcript.said(outcome.answered_at);
     match &outcome.recording {
         Some(RecordingResult::Saved { path, .. }) => {
             let below = path.strip_prefix(data_dir).unwrap_or(path);

@@ -20,6 +20,7 @@ mod outcome;
 mod phone;
 mod plan;
 mod rate;
+mod realtime;
 mod record;
 mod refusal;
 mod request;
@@ -31,6 +32,7 @@ mod step;
 mod tenancy;
 mod test_call;
 mod time;
+pub mod transcript;
 mod trunk;
 mod zone;
 
@@ -40,7 +42,8 @@ pub use arrival::Arrival;
 pub use attempt::{Attempt, Dialing};
 pub use batch::{BatchRefusal, BatchRequest, CreationFault, InvalidRecipient};
 pub use bot::{
-    Bot, CONNECT_WITHIN, Dialect, Encoding, Engaged, Listener, PARAMETERS_BYTES_MAX, PARAMETERS_MAX, Track,
+    Bot, CONNECT_WITHIN, Dialect, Encoding, Engaged, Listener, PARAMETERS_BYTES_MAX, PARAMETERS_MAX, Talker,
+    Track,
 };
 pub use caller::{IdentityHeader, NumberFormat, NumberStyle, RightToUse, SpendLimit, Stir, UnsignedCalls};
 pub use campaign::{
@@ -57,6 +60,7 @@ pub use outcome::{Disposition, EndedBy, Heard, MediaCounters, Outcome, Recording
 pub use phone::{InvalidPhoneNumber, PhoneNumber};
 pub use plan::{CallPlan, Line, LineEnd, Said};
 pub use rate::{Hold, ListedRate, Rate, SpendControl, Spender};
+pub use realtime::{Briefed, Model, Provider, Tools, WebhookTool};
 pub use record::{CallCursor, CallRecord, CallState, DialogRecord, Direction, WebhookTarget};
 pub use refusal::{Limit, NotDone, Refusal};
 pub use request::{
@@ -74,6 +78,7 @@ pub use step::{
 pub use tenancy::{Draft, OBJECT_ID_LIMIT, Object, ObjectKind, ObjectProblem, Tenant, WebhookEndpoint};
 pub use test_call::{TestCall, TestCallee, TestReport};
 pub use time::Timestamp;
+pub use transcript::{Speaker, Transcript, Utterance};
 pub use trunk::{
     AudioCodec, CallerId, Destinations, DtmfMode, FromUser, Inbound, ReferPolicy, Registration,
     ReliableProvisional, SessionRefresher, ShownNumber, SrtpPolicy, Trunk, TrunkHealth, TrunkMedia,

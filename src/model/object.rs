@@ -6,8 +6,8 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::{
-    AgentId, ApplicationId, Bot, EventSet, Face, KeyId, NumberId, PhoneNumber, RightToUse, Secret, Speak,
-    SpeakOrder, SpendControl, TenantId, TrunkId, VoicemailAction, Zone,
+    AgentId, ApplicationId, Bot, EventSet, Face, KeyId, Model, NumberId, PhoneNumber, RightToUse, Secret,
+    Speak, SpeakOrder, SpendControl, TenantId, TrunkId, VoicemailAction, Zone,
 };
 
 /// A telephone number of ours.
@@ -104,6 +104,10 @@ pub struct Agent {
     pub record: bool,
     /// Somebody's bot, who talks in its place.
     pub bot: Option<Arc<Bot>>,
+    /// A hosted model, which talks in its place.
+    pub model: Option<Arc<Model>>,
+    /// Is what was said kept in words, where somebody tells it?
+    pub transcript: bool,
 }
 
 impl Agent {
@@ -133,12 +137,14 @@ impl Agent {
             opener: None,
             record: false,
             bot: None,
+            model: None,
+            transcript: false,
         }
     }
 
     /// Has it anything to say to whoever calls it?
     pub fn can_answer(&self) -> bool {
-        self.bot.is_some() || self.greeting.is_some() || !self.steps.is_empty()
+        self.bot.is_some() || self.model.is_some() || self.greeting.is_some() || !self.steps.is_empty()
     }
 }
 

@@ -226,6 +226,8 @@ pub(super) struct EndedRow<'a> {
     media: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     charge: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transcript: Option<String>,
 }
 
 impl<'a> From<&'a CallRecord> for EndedRow<'a> {
@@ -250,6 +252,8 @@ impl<'a> From<&'a CallRecord> for EndedRow<'a> {
             recording_error: record.recording_error.as_deref(),
             media: record.media.as_ref().map(|media| serde_json::to_string(media).expect("numbers")),
             charge: record.charge.map(|charge| charge.0),
+            transcript: (!record.transcript.is_empty())
+                .then(|| serde_json::to_string(&record.transcript).expect("words and numbers")),
         }
     }
 }
@@ -368,7 +372,7 @@ pub(super) const CALL_COLUMNS: &str = "c.call, c.tenant, c.direction, c.key_id, 
      c.webhook_events, c.webhook_endpoints, c.application, c.state, \
      c.created_at, c.ringing_at, c.answered_at, c.ended_at, c.disposition, c.ended_by, c.sip_status, c.q850, c.detail, \
      c.verdict, c.verdict_reason, c.verdict_evidence, c.dead_air_ms, c.recording, c.recording_error, c.media, \
-     c.invites, c.hold, c.charge";
+     c.invites, c.hold, c.charge, c.transcript";
 
 /// A row of `calls`.
 pub(super) fn read_call(row: &impl Columns) -> Result<CallRecord, StoreError> {
@@ -416,6 +420,10 @@ pub(super) fn read_call(row: &impl Columns) -> Result<CallRecord, StoreError> {
         dead_air: id(row, "dead_air_ms")?.map(std::time::Duration::from_millis),
         recording: row.text("recording")?,
         recording_error: row.text("recording_error")?,
+        transcript: match row.text("transcript")? {
+            Some(text) => serde_json::from_str(&text).map_err(|_| StoreError::Corrupt("transcript"))?,
+            None => Vec::new(),
+        },
         media: match row.text("media")? {
             Some(text) => Some(serde_json::from_str(&text).map_err(|_| StoreError::Corrupt("media"))?),
             None => None,

@@ -259,7 +259,7 @@ const ENDED: &str = "UPDATE calls NOT INDEXED SET state = 'ended', dialog = NULL
     verdict_reason = r.value ->> 'verdict_reason', verdict_evidence = r.value ->> 'verdict_evidence',
     dead_air_ms = r.value ->> 'dead_air_ms', recording = r.value ->> 'recording',
     recording_error = r.value ->> 'recording_error', invites = r.value ->> 'invites',
-    media = r.value ->> 'media', charge = r.value ->> 'charge'
+    media = r.value ->> 'media', charge = r.value ->> 'charge', transcript = r.value ->> 'transcript'
   FROM json_each($4) AS r WHERE calls.call = r.value ->> 'call' AND state <> 'ended'";
 
 /// What was told of a call that never was goes with it, and what was owed for it.

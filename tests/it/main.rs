@@ -23,6 +23,7 @@ mod objects;
 mod openapi;
 mod peers;
 mod postgres;
+mod realtime;
 mod sipp;
 mod sound;
 mod spend;

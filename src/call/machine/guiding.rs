@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use trunkline_media::{Clip, Command as Media};
 
-use super::super::outbox::{ErrandOrder, Hand, Speech};
+use super::super::outbox::{BotOrder, ErrandOrder, Hand, Speech};
 use super::super::timer::Timer;
 use super::controlling::Cut;
 use super::{Call, Context, Phase};
@@ -102,6 +102,8 @@ impl Call {
     /// A transfer came to nothing.
     pub(super) fn untransferred(&mut self, cx: &mut Context<'_>) {
         self.guided.untransferred();
+        let why = "the other party is not there".to_owned();
+        self.tell_bot(cx, BotOrder::Untransferred(self.id(), why));
         self.run(cx, Hand::Guide);
     }
 

@@ -162,7 +162,8 @@ impl Call {
 
     /// Armed only when somebody talks: the callee's greeting must not clear what waits behind the gate.
     pub(super) fn let_barge_in(&self, cx: &mut Context<'_>) {
-        if self.plan.agent.barge_in {
+        // Two who judge whether the callee interrupts would leave it in silence where they differ.
+        if self.plan.agent.barge_in && !self.knows_its_turn() {
             let rule = Rule { when: When::Speech { min: BARGE_IN_MIN }, then: Then::Clear, once: false };
             self.order(cx, Media::Arm(rule));
         }

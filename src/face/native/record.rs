@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use crate::model::transcript::Said;
 use crate::model::{
     Attempt, CallRecord, CallState, Disposition, EventKind, MediaCounters, Micros, Timestamp, WebhookTarget,
 };
@@ -41,6 +42,8 @@ pub struct Call<'a> {
     recording: Recording<'a>,
     #[schema(value_type = Option<Object>)]
     metadata: Option<&'a RawValue>,
+    /// What was said, where the agent has it kept.
+    transcript: &'a [Said],
     unknown_variables: &'a [String],
     webhook: Option<String>,
     webhook_endpoints: Vec<u64>,
@@ -133,6 +136,7 @@ impl<'a> Call<'a> {
                 error: record.recording_error.as_deref(),
             },
             metadata: raw(&record.metadata),
+            transcript: &record.transcript,
             unknown_variables: &record.unknown_variables,
             webhook: record.webhook.as_ref().map(receiver),
             webhook_endpoints: record.endpoints.iter().map(|target| target.key.0).collect(),

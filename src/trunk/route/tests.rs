@@ -78,6 +78,8 @@ fn agent() -> Agent {
         speak: Speak::Verdict,
         opener: None,
         bot: None,
+        model: None,
+        transcript: false,
         record: true,
     }
 }

@@ -548,6 +548,8 @@ pub fn agent() -> Agent {
         speak: Speak::Verdict,
         opener: None,
         bot: None,
+        model: None,
+        transcript: false,
         record: true,
     }
 }
