@@ -24,7 +24,7 @@ use trunkline_sip::{
 use crate::admission::{Admission, Limits};
 use crate::agent::{self, Errand};
 use crate::call::{
-    self, Board, Command, Driver, DriverParts, ErrandOrder, Events, Intents, Mailbox, Shard, Speech,
+    self, Aside, Board, Command, Driver, DriverParts, ErrandOrder, Events, Intents, Mailbox, Shard, Speech,
 };
 use crate::campaign::{Campaigns, Runner};
 use crate::cashier::Cashier;
@@ -186,6 +186,7 @@ impl House {
             errands: errands(&egress, &journal),
             egress: egress.clone(),
             callers: dialer::callers(&dialer),
+            dials: dialer::dials(&dialer),
             board: board.clone(),
         });
         let mut house = Self {
@@ -589,6 +590,11 @@ fn errands(egress: &Egress, journal: &Journal) -> call::Errands {
                 Errand::Sound { number, from } => {
                     let clip = runner.sound(from).await;
                     Command::Rendered { call, speech: Speech::Step(hand, number), clip }
+                }
+                Errand::Aside { from, place, whispered } => {
+                    let clip = runner.sound(from).await;
+                    let aside = if whispered { Aside::Whisper(place) } else { Aside::Music(place) };
+                    Command::Rendered { call, speech: Speech::Aside(aside), clip }
                 }
                 Errand::Steps { url, occasion, face, key } => {
                     let steps = match journal.find(call).zip(key) {

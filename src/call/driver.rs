@@ -14,7 +14,7 @@ use trunkline_sip::{Counters, Endpoint, FlowLost, Protocol, Query, QueryId, Reso
 
 use super::bots::Bots;
 use super::knock::Knock;
-use super::outbox::{ErrandOrder, SpeechOrder};
+use super::outbox::{DialOrder, ErrandOrder, SpeechOrder};
 use super::shard::{Command, Shard};
 use crate::agent::stream::Event as BotEvent;
 use crate::egress::Egress;
@@ -135,6 +135,9 @@ pub type Errands = Arc<dyn Fn(ErrandOrder) -> BoxFuture<'static, Command> + Send
 /// Who decides about calls that come in. Never waits.
 pub type Callers = Arc<dyn Fn(Knock) + Send + Sync>;
 
+/// Who places the calls that calls wish for. Never waits.
+pub type Dials = Arc<dyn Fn(DialOrder) + Send + Sync>;
+
 /// What a driver is made of.
 pub struct DriverParts {
     /// The shard it drives.
@@ -161,6 +164,8 @@ pub struct DriverParts {
     pub egress: Egress,
     /// Who decides about calls that come in.
     pub callers: Callers,
+    /// Who places the calls that calls wish for.
+    pub dials: Dials,
     /// Where counts are shown.
     pub board: Board,
 }
@@ -312,6 +317,9 @@ impl Driver {
             }
             while let Some(knock) = self.parts.shard.poll_knock() {
                 (self.parts.callers)(knock);
+            }
+            while let Some(dial) = self.parts.shard.poll_dial() {
+                (self.parts.dials)(dial);
             }
             while let Some(query) = self.parts.shard.poll_query() {
                 self.resolve(query);

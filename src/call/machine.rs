@@ -2,7 +2,8 @@
 //!
 //! Sans-IO. Its inputs come in order from the shard: SIP events, media events, timers, commands. Whatever happens, it
 //! tells `Ended` exactly once. `inviting` is its life until the answer, over as many INVITEs as it takes, or `receiving` if it
-//! came in; `talking` what follows it, with `engaging` where a bot talks, with `guiding` and `controlling` where programs of steps say what is done, and `transferring`
+//! came in; `talking` what follows it, with `engaging` where a bot talks, `pairing` and `seconding` where another call
+//! of ours talks with it, with `guiding` and `controlling` where programs of steps say what is done, and `transferring`
 //! and `referring` where its far end becomes another one's; `closing` its end.
 
 mod closing;
@@ -10,8 +11,10 @@ mod controlling;
 mod engaging;
 mod guiding;
 mod inviting;
+mod pairing;
 mod receiving;
 mod referring;
+mod seconding;
 mod talking;
 mod transferring;
 
@@ -38,6 +41,7 @@ use controlling::Control;
 pub use engaging::BOT_PLACE;
 use engaging::Presence;
 use inviting::{Dialled, Way};
+use pairing::Pairs;
 use receiving::Awaited;
 pub use receiving::Reception;
 use referring::Referral;
@@ -61,6 +65,10 @@ pub struct Origination {
 
 /// The mark of the message left on a voicemail; lines of the script are numbered from zero.
 const MESSAGE_MARK: u32 = u32::MAX;
+/// The mark of what is heard while somebody is waited for.
+const WAITING_MARK: u32 = u32::MAX - 1;
+/// The mark of what a party alone is told.
+const WHISPER_MARK: u32 = u32::MAX - 2;
 
 /// One call.
 pub struct Call {
@@ -82,6 +90,8 @@ pub struct Call {
     operator: Program,
     /// Is its bot there, if it has one?
     presence: Presence,
+    /// Who else was called for it.
+    pairs: Pairs,
     /// Who is heard, held and recorded.
     control: Control,
     /// How often its guide was asked.
@@ -271,6 +281,7 @@ impl Call {
         if self.keys.is_new(cx.now, road, digit) {
             self.tell(cx, CallFact::Dtmf { digit });
             self.tell_bot(cx, BotOrder::Digit(self.id(), digit, held));
+            self.relay_key(cx, digit);
             self.guided.pressed(digit);
             self.run(cx, Hand::Guide);
         }

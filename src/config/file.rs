@@ -241,6 +241,7 @@ pub struct Agent {
     #[serde(default)]
     pub record: bool,
     pub stream: Option<super::objects::bot::Table>,
+    pub sip: Option<super::objects::endpoint::Table>,
 }
 
 #[derive(Deserialize, Serialize, utoipa::ToSchema)]

@@ -1,6 +1,7 @@
 //! Trunks, agents, numbers, applications and keys: from the file's tables to the model's objects.
 
 pub mod bot;
+pub mod endpoint;
 pub mod key;
 
 use std::collections::{HashMap, HashSet};
@@ -121,6 +122,14 @@ pub fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check:
     }
     let said = table.greeting.as_ref().is_none_or(|greeting| !greeting.trim().is_empty());
     check.that(&format!("{path}.greeting"), said, || "must not be blank".into());
+    check.that(&format!("{path}.sip"), table.sip.is_none() || table.stream.is_none(), || {
+        "stream and sip: one of them talks, the other must go".into()
+    });
+    if let Some(name) = table.sip.as_ref().and_then(endpoint::Table::trunk) {
+        check.that(&format!("{path}.sip.trunk"), names.trunks.contains_key(name), || {
+            format!("there is no trunk `{name}`")
+        });
+    }
     let phone_number =
         table.phone_number.as_deref().and_then(|text| phone(text, &format!("{path}.phone_number"), check));
     let seconds = |key: &str| format!("{path}.{key}");
@@ -157,6 +166,7 @@ pub fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check:
         speak_order: table.outbound_speak_order,
         record: table.record,
         bot: table.stream.as_ref().and_then(|stream| bot::bot(stream, names.rules.allow_http, path, check)),
+        sip: table.sip.as_ref().and_then(|sip| endpoint::endpoint(sip, path, check)),
     }
 }
 

@@ -15,6 +15,13 @@ impl Inner {
         cashier.price(tenant, to).map(Some)
     }
 
+    /// What a call to a SIP URI costs: nothing, unless the prices say so.
+    pub(super) async fn endpoint_price(&self, tenant: TenantId) -> Result<Option<Rate>, Refusal> {
+        let Some(cashier) = &self.parts.cashier else { return Ok(None) };
+        cashier.seat(tenant).await.map_err(|error| stored(&error))?;
+        Ok(cashier.endpoint_price(tenant))
+    }
+
     /// Could it be paid now? Spend controls and balance come before whatever else may keep the call from starting.
     pub(super) fn look(&self, ticket: &Ticket) -> Result<(), Refusal> {
         match self.parts.cashier.as_ref().zip(ticket.ask.as_ref()) {

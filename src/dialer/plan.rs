@@ -8,10 +8,10 @@ use uuid::Uuid;
 use super::Ticket;
 use crate::directory::{Answerer, Route};
 use crate::model::{
-    Agent, AgentChoice, Application, CallId, CallPlan, CallRecord, CallState, Callback, Direction, Engaged,
-    EventSet, Face, Guide, InlineAgent, Key, Line, LineEnd, OutboundRequest, PhoneNumber, Refusal, Said,
-    SpeakOrder, TenantId, Timestamp, Trunk, TrunkChoice, Variable, VoicemailAction, WebhookTarget,
-    interpolate,
+    Agent, AgentChoice, Application, CallId, CallPlan, CallRecord, CallState, Callback, Destination, Dial,
+    Direction, Engaged, EventSet, Face, Guide, HEADERS_MAX, Header, InlineAgent, Key, Line, LineEnd,
+    OutboundRequest, PhoneNumber, Refusal, Said, SipAgent, SpeakOrder, TenantId, Timestamp, Trunk,
+    TrunkChoice, Variable, VoicemailAction, WebhookTarget, interpolate,
 };
 use crate::trunk::{choice, destination};
 
@@ -35,10 +35,11 @@ pub fn freeze(
     let guide = request.guide.clone().or_else(|| guide(&request, application));
     let account = account(agent.tenant, key.as_deref());
     let bot = engaged(&agent, &request, &account, &mut unknown);
+    let sip = endpoint(&agent, &request);
     let script = match said(&agent, &request, &mut unknown) {
         // Its guide has the first word; who has nothing to say is then only no help if that fails.
         Err(_) if guide.is_some() => Vec::new(),
-        _ if bot.is_some() => Vec::new(),
+        _ if bot.is_some() || sip.is_some() => Vec::new(),
         script => script?,
     };
     let message = request.voicemail_message.as_deref().or(agent.voicemail_message.as_deref());
@@ -93,6 +94,8 @@ pub fn freeze(
         script,
         account,
         bot,
+        sip,
+        second: None,
         guide,
         variables: request.variables.into(),
         campaign: request.campaign,
@@ -121,9 +124,10 @@ pub fn answer(
     let account = account(agent.tenant, key.as_deref());
     let bot = agent.bot.clone();
     let bot = bot.map(|bot| Engaged { parameters: bot.parameters.clone(), account: account.clone(), bot });
-    let script = match bot {
-        Some(_) => Vec::new(),
-        None => script(&greeting, &steps, &[], &mut Vec::new()).unwrap_or_default(),
+    let agent_sip = agent.sip.clone();
+    let script = match (&bot, &agent_sip) {
+        (Some(_), _) | (_, Some(_)) => Vec::new(),
+        (None, None) => script(&greeting, &steps, &[], &mut Vec::new()).unwrap_or_default(),
     };
     let row = CallRecord {
         direction: Direction::Inbound,
@@ -151,6 +155,8 @@ pub fn answer(
         script,
         account,
         bot,
+        sip: agent_sip,
+        second: None,
         guide: None,
         variables: Vec::new().into(),
         campaign: None,
@@ -185,6 +191,20 @@ fn engaged(
         parameters.push((name, value));
     }
     Some(Engaged { bot, account: account.to_owned(), parameters })
+}
+
+/// The SIP endpoint that is the agent, and what its INVITE holds: its own headers, then the variables that it asks for.
+fn endpoint(agent: &Agent, request: &OutboundRequest) -> Option<Arc<SipAgent>> {
+    let inline = matches!(request.agent, AgentChoice::Inline(_) | AgentChoice::Script(_));
+    let sip = agent.sip.as_ref().filter(|_| !inline)?;
+    let asked = sip.variables.iter().filter_map(|name| {
+        let variable = request.variables.iter().find(|variable| variable.name == *name)?;
+        Header::new(&format!("X-{}", name.replace('_', "-")), &variable.value)
+    });
+    let mut dial = Dial::clone(&sip.dial);
+    dial.headers.extend(asked);
+    dial.headers.truncate(HEADERS_MAX);
+    Some(Arc::new(SipAgent { dial: Arc::new(dial), ..SipAgent::clone(sip) }))
 }
 
 /// As a client of Twilio's knows its account; whoever is none has one that looks like it.
@@ -259,6 +279,7 @@ fn blank(
 ) -> CallRecord {
     CallRecord {
         call,
+        parent: None,
         tenant: agent.tenant,
         direction: Direction::Outbound,
         key: None,
@@ -298,8 +319,19 @@ fn blank(
     }
 }
 
+/// The row of a party that a call wished for.
+pub fn second(plan: &CallPlan, of: CallId, to: &Destination) -> CallRecord {
+    CallRecord {
+        parent: Some(of),
+        key: plan.key.as_ref().map(|key| key.id),
+        from: plan.from.as_str().into(),
+        to: to.as_str().into(),
+        ..blank(plan.call, &plan.agent, &plan.trunk, plan.sip_call_id.clone(), plan.asked_on)
+    }
+}
+
 /// The trunks that may dial this number and show ours, in the order in which this call tries them.
-fn ways(
+pub fn ways(
     trunks: Vec<(Arc<Trunk>, TrunkChoice)>,
     from: &PhoneNumber,
     to: &PhoneNumber,

@@ -20,7 +20,10 @@ use super::{Api, auth, body, idempotency};
 use crate::dialer::Dialer;
 use crate::face::native::control::{self, Control as Asked};
 use crate::face::{Problem, minivoice};
-use crate::model::{CallId, CallRecord, CallState, Face, Key, NotDone, Refusal, Sound, Step, StoredResponse};
+use crate::model::{
+    CallId, CallRecord, CallState, Face, Key, Meanwhile, NotDone, Refusal, Sound, Step, StoredResponse,
+    Whisper,
+};
 
 type Give = dyn Fn(CallId, Step, bool) -> BoxFuture<'static, Result<(), NotDone>> + Send + Sync;
 
@@ -104,6 +107,14 @@ pub fn start_recording(body: &[u8]) -> Result<Asked, Refusal> {
     control::plain(Step::StartRecording, body)
 }
 
+pub fn complete_transfer(body: &[u8]) -> Result<Asked, Refusal> {
+    control::plain(Step::CompleteTransfer, body)
+}
+
+pub fn cancel_transfer(body: &[u8]) -> Result<Asked, Refusal> {
+    control::plain(Step::CancelTransfer, body)
+}
+
 pub fn stop_recording(body: &[u8]) -> Result<Asked, Refusal> {
     control::plain(Step::StopRecording, body)
 }
@@ -171,6 +182,23 @@ pub async fn once(
     }
 }
 
+/// What is to be fetched for it, by the names of its fields.
+fn urls(step: &Step) -> Vec<(&'static str, &str)> {
+    let mut urls = Vec::new();
+    if let Step::Play(Sound::Url(url)) = step {
+        urls.push(("url", url.as_str()));
+    }
+    if let Step::HandOver(handover) = step {
+        if let Some(Whisper::Play(Sound::Url(url))) = &handover.whisper {
+            urls.push(("whisper.url", url));
+        }
+        if let Meanwhile::Music(Some(Sound::Url(url))) = &handover.dial.meanwhile {
+            urls.push(("music_url", url));
+        }
+    }
+    urls
+}
+
 /// Has it done to a call that this key may see.
 pub async fn obey(api: &Api, record: &CallRecord, asked: Asked) -> Result<(), Problem> {
     let is_possible = match &asked.step {
@@ -180,9 +208,9 @@ pub async fn obey(api: &Api, record: &CallRecord, asked: Asked) -> Result<(), Pr
     if !is_possible {
         return Err(Problem::CallNotLive(NotDone::NotTalking));
     }
-    if let Step::Play(Sound::Url(url)) = &asked.step {
+    for (field, url) in urls(&asked.step) {
         let refused = |error: crate::egress::EgressError| Refusal::InvalidField {
-            field: "url".to_owned(),
+            field: field.to_owned(),
             reason: format!("is refused: {error}"),
         };
         api.egress.check(url).map_err(refused)?;

@@ -10,6 +10,7 @@ mod batch;
 mod bot;
 mod caller;
 mod campaign;
+mod dial;
 mod event;
 mod face;
 mod id;
@@ -44,6 +45,10 @@ pub use caller::{IdentityHeader, NumberFormat, NumberStyle, RightToUse, SpendLim
 pub use campaign::{
     Campaign, CampaignId, CampaignStatus, ClaimedRecipient, Counts, Days, NewCampaign, NewRecipient,
     Recipient, RecipientId, RecipientState, Window,
+};
+pub use dial::{
+    DESTINATIONS_MAX, Destination, Dial, DialStatus, Dialled, HEADERS_MAX, Handover, Header,
+    InvalidDestination, Meanwhile, RING_MAX, RING_USUAL, Second, SipAgent, SipUri, UserPattern, Whisper,
 };
 pub use event::{CallEvent, CallFact};
 pub use face::{EventKind, EventSet, Face};

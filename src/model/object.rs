@@ -6,7 +6,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::{
-    AgentId, ApplicationId, Bot, EventSet, Face, KeyId, NumberId, PhoneNumber, RightToUse, Secret,
+    AgentId, ApplicationId, Bot, EventSet, Face, KeyId, NumberId, PhoneNumber, RightToUse, Secret, SipAgent,
     SpeakOrder, SpendControl, TenantId, TrunkId, VoicemailAction, Zone,
 };
 
@@ -98,6 +98,8 @@ pub struct Agent {
     pub record: bool,
     /// Somebody's bot, who talks in its place.
     pub bot: Option<Arc<Bot>>,
+    /// A SIP endpoint that talks in its place.
+    pub sip: Option<Arc<SipAgent>>,
 }
 
 impl Agent {
@@ -124,12 +126,13 @@ impl Agent {
             speak_order: SpeakOrder::default(),
             record: false,
             bot: None,
+            sip: None,
         }
     }
 
     /// Has it anything to say to whoever calls it?
     pub fn can_answer(&self) -> bool {
-        self.bot.is_some() || self.greeting.is_some() || !self.steps.is_empty()
+        self.bot.is_some() || self.sip.is_some() || self.greeting.is_some() || !self.steps.is_empty()
     }
 }
 

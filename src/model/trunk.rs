@@ -9,7 +9,7 @@ use trunkline_sip::ClientTls;
 
 use super::{
     CostClass, Country, IdentityHeader, NumberFormat, PhoneNumber, Secret, SpendLimit, Stir, TenantId,
-    TrunkId,
+    TrunkId, UserPattern,
 };
 
 /// A carrier's SIP trunk.
@@ -61,6 +61,8 @@ pub struct Trunk {
     pub cps: Option<f64>,
     /// Where it may dial, and for how long and how much.
     pub destinations: Destinations,
+    /// Users at its host whose SIP URIs may be dialled, beside numbers; none, unless they are named.
+    pub sip_users: Vec<UserPattern>,
     /// How its health is asked.
     pub health: TrunkHealth,
     /// So many redirections (3xx) are followed for one call; 0 follows none.
@@ -98,6 +100,7 @@ impl Trunk {
             channels: None,
             cps: None,
             destinations: Destinations::default(),
+            sip_users: Vec::new(),
             health: TrunkHealth::default(),
             redirects_max: 3,
             refer: ReferPolicy::Refuse,

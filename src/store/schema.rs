@@ -6,7 +6,7 @@ use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// Versions and names are the same for both engines.
-const HISTORY: [(i64, &str, &str, &str); 8] = [
+const HISTORY: [(i64, &str, &str, &str); 9] = [
     (
         1,
         "calls and outbox",
@@ -54,6 +54,12 @@ const HISTORY: [(i64, &str, &str, &str); 8] = [
         "retries",
         include_str!("migrations/sqlite/0016_retries.sql"),
         include_str!("migrations/postgres/0016_retries.sql"),
+    ),
+    (
+        40,
+        "second parties",
+        include_str!("migrations/sqlite/0040_second_parties.sql"),
+        include_str!("migrations/postgres/0040_second_parties.sql"),
     ),
 ];
 

@@ -7,8 +7,9 @@ use trunkline_sip::End;
 
 use super::super::disposition::Hangup;
 use super::super::facts;
+use super::super::tie::Tie;
 use super::super::timer::Timer;
-use super::{Call, Context, Phase};
+use super::{Call, Context, Phase, pairing};
 use crate::model::{Disposition, EndedBy};
 
 /// How long the far end and the recording get to confirm the end.
@@ -112,6 +113,7 @@ impl Call {
         self.guided.stop();
         self.operator.stop();
         self.dismiss(cx);
+        self.part_all(cx);
         self.drop_transfer(cx);
         self.timers.clear_all(cx.wheel);
         // Timer B bounds a CANCEL that nobody answers (RFC 3261 §9.1); the call is not kept from its owner so long.
@@ -143,6 +145,10 @@ impl Call {
         self.permit.ended(self.facts.ended_at.unwrap_or(cx.now));
         let mut outcome = std::mem::take(&mut self.facts).outcome(end, cx.now);
         outcome.attempts = self.dialled.take_attempts();
+        if let Some(second) = &self.plan.second {
+            let over = Tie::Over(pairing::dialled(self.id(), &outcome));
+            cx.out.tie(second.of, self.id(), over);
+        }
         cx.out.ended(self.id(), outcome);
     }
 }

@@ -99,6 +99,9 @@ impl Call {
                 Ok(())
             }
             Step::Transfer(to) => self.handle_transfer(cx, to),
+            Step::HandOver(handover) => self.hand_to(cx, handover),
+            Step::CompleteTransfer => self.complete_handover(cx),
+            Step::CancelTransfer => self.cancel_handover(cx),
             // A machine is left its message, and nothing else.
             Step::Hold if matches!(self.phase, Phase::LeavingMessage) => Err(NotDone::NotTalking),
             Step::Hold => self.hold(cx, Hand::Operator, true).map(drop),
@@ -123,7 +126,12 @@ impl Call {
                 self.run(cx, Hand::Guide);
                 Ok(())
             }
-            step @ (Step::Say(_) | Step::Play(_) | Step::Pause(_) | Step::Gather(_) | Step::Redirect(_)) => {
+            step @ (Step::Say(_)
+            | Step::Play(_)
+            | Step::Pause(_)
+            | Step::Gather(_)
+            | Step::Dial(_)
+            | Step::Redirect(_)) => {
                 if interrupt {
                     self.control.interrupted = Some(Cut::Interrupted);
                     self.operator.interrupt();
@@ -297,12 +305,12 @@ impl Call {
 
     /// Somebody sees to it: then silence ends nothing.
     pub(super) fn is_attended(&self) -> bool {
-        self.control.is_held() || self.guided.is_busy() || self.operator.is_busy()
+        self.is_paired() || self.control.is_held() || self.guided.is_busy() || self.operator.is_busy()
     }
 
     /// What the script wants, unless it was told to wait.
     pub(super) fn next_act(&mut self) -> Option<Act> {
-        if self.control.is_held_by_hand() {
+        if self.control.is_held_by_hand() || self.is_parked() {
             return None;
         }
         let act = self.script.poll_act();

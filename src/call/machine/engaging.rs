@@ -31,6 +31,7 @@ pub enum Presence {
 impl Call {
     /// Somebody may answer soon: the bot is called, so that its first words wait for them. Once.
     pub(super) fn engage(&mut self, cx: &mut Context<'_>) {
+        self.engage_endpoint(cx);
         let Some(bot) = self.plan.bot.clone().filter(|_| self.presence == Presence::None) else { return };
         self.call_bot(cx, bot, true);
     }
@@ -88,6 +89,7 @@ impl Call {
 
     /// Nobody needs the bot any more; what it has said and was not heard yet goes with it.
     pub(super) fn dismiss(&mut self, cx: &mut Context<'_>) {
+        self.dismiss_endpoint(cx);
         if self.presence == Presence::Engaged {
             self.presence = Presence::Gone;
             self.order(cx, Media::Part { place: BOT_PLACE });

@@ -158,6 +158,8 @@ impl Call {
             from: self.ours.clone(),
             to: number,
             sip_call_id: self.seed.call_id(self.dialled.invites() + 1),
+            // It goes to the number that was asked for, whatever this call was dialled by.
+            second: None,
             ..self.plan.clone()
         };
         let mut headers = Vec::new();

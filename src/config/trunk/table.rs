@@ -89,6 +89,8 @@ pub struct Trunk {
     #[serde(default)]
     pub allow_classes: Vec<CostClass>,
     pub max_call_seconds: Option<u64>,
+    #[serde(default)]
+    pub sip_users: Vec<String>,
 
     #[serde(default = "options_interval")]
     pub options_interval_seconds: u64,

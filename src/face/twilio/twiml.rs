@@ -1,4 +1,4 @@
-//! TwiML as steps: `<Connect><Stream>`, `<Say>`, `<Play>`, `<Pause>`, `<Gather>`, `<Dial>` of a number, `<Redirect>`, `<Reject>`, `<Hangup>`. Whatever
+//! TwiML as steps: `<Connect><Stream>`, `<Say>`, `<Play>`, `<Pause>`, `<Gather>`, `<Dial>`, `<Redirect>`, `<Reject>`, `<Hangup>`. Whatever
 //! else a document asks for is refused by name: a call that does half of what it was told is worse than none.
 
 use std::sync::Arc;
@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::dial::dial;
 use super::xml::{Element, read};
 use crate::model::{
-    Bot, CONNECT_WITHIN, DIGITS_MAX, Dialect, Gather, PhoneNumber, SPOKEN_BYTES_MAX, STEPS_MAX, Sound, Step,
+    Bot, CONNECT_WITHIN, DIGITS_MAX, Dialect, Gather, SPOKEN_BYTES_MAX, STEPS_MAX, Sound, Step,
     URL_BYTES_MAX, WAIT_MAX,
 };
 
@@ -45,7 +46,7 @@ fn verb(base: Option<&Url>, element: &Element, steps: &mut Vec<Step>) -> Result<
     match element.name.as_str() {
         "Say" | "Play" | "Pause" => heard(base, element, steps)?,
         "Gather" => steps.push(Step::Gather(Box::new(gather(base, element)?))),
-        "Dial" => steps.push(Step::Transfer(dialled(element)?)),
+        "Dial" => steps.push(Step::Dial(Arc::new(dial(base, element)?))),
         "Redirect" => {
             only_post(element)?;
             steps.push(Step::Redirect(url(base, &element.words(), "Redirect")?));
@@ -164,19 +165,6 @@ fn stream(element: &Element) -> Result<Bot, String> {
     })
 }
 
-/// One number, bare or as `<Number>`.
-fn dialled(element: &Element) -> Result<PhoneNumber, String> {
-    if element.attribute("action").is_some() {
-        return Err("has a <Dial> with an action: the next verb follows if nobody is reached".to_owned());
-    }
-    let text = match element.children.as_slice() {
-        [] => element.words(),
-        [number] if number.name == "Number" && number.children.is_empty() => number.words(),
-        _ => return Err("has a <Dial> of something else than one number".to_owned()),
-    };
-    text.parse().map_err(|_| "has a <Dial> of something that is no E.164 number".to_owned())
-}
-
 fn digits(element: &Element) -> Result<String, String> {
     let digits = element.attribute("digits").unwrap_or_default();
     let is_one = |digit: char| digit.is_ascii_digit() || "*#ABCD,wW".contains(digit);
@@ -185,7 +173,7 @@ fn digits(element: &Element) -> Result<String, String> {
     valid.then(|| digits.replace('W', "ww")).ok_or_else(reason)
 }
 
-fn url(base: Option<&Url>, text: &str, verb: &str) -> Result<String, String> {
+pub(super) fn url(base: Option<&Url>, text: &str, verb: &str) -> Result<String, String> {
     let joined = match base {
         Some(base) => base.join(text),
         None => Url::parse(text),
@@ -195,7 +183,7 @@ fn url(base: Option<&Url>, text: &str, verb: &str) -> Result<String, String> {
     url.map(String::from).ok_or_else(|| format!("has a <{verb}> without a usable URL"))
 }
 
-fn only_post(element: &Element) -> Result<(), String> {
+pub(super) fn only_post(element: &Element) -> Result<(), String> {
     match element.attribute("method") {
         Some(method) if !method.eq_ignore_ascii_case("POST") => {
             Err(format!("has a <{}> whose method is not POST", element.name))
@@ -204,7 +192,7 @@ fn only_post(element: &Element) -> Result<(), String> {
     }
 }
 
-fn number(
+pub(super) fn number(
     element: &Element,
     name: &str,
     usual: u64,
@@ -226,7 +214,11 @@ mod tests {
             Step::Pause(time) => format!("pause {}", time.as_secs()),
             Step::Play(Sound::Url(url)) | Step::Redirect(url) => format!("{} {url}", step.name()),
             Step::SendDigits(digits) => format!("digits {digits}"),
-            Step::Transfer(to) => format!("transfer {}", to.as_str()),
+            Step::Dial(dial) => {
+                let to: Vec<_> = dial.to.iter().map(crate::model::Destination::as_str).collect();
+                let headers: Vec<_> = dial.headers.iter().map(crate::model::Header::pair).collect();
+                format!("dial {to:?} {} {headers:?} {:?}", dial.ring_timeout.as_secs(), dial.action)
+            }
             Step::Gather(gather) => {
                 let prompt: Vec<_> = gather.prompt.iter().map(told).collect();
                 let Gather { digits_max, finish_on, timeout, action, .. } = &**gather;
@@ -254,8 +246,8 @@ mod tests {
             "pause 1",
             "play https://a.example/voice/b.wav",
             "digits 1w2",
-            "transfer +15551230002",
-            "transfer +15551230003",
+            "dial [\"+15551230002\"] 30 [] None",
+            "dial [\"+15551230003\"] 5 [] None",
             "hangup",
         ];
         assert_eq!(steps, expected);
@@ -264,6 +256,22 @@ mod tests {
             ["redirect https://a.example/x?a=1&b=2"]
         );
         assert_eq!(shown("<Response><Reject/></Response>").expect("valid"), ["hangup"]);
+    }
+
+    #[test]
+    fn a_dial_says_whom_and_how() {
+        let text = "<Response><Dial timeout=\"9\" timeLimit=\"60\" callerId=\"+15550100000\" record=\"record-from-answer\" \
+                    hangupOnStar=\"true\" action=\"/done\"><Sip>sip:proj@m.example;transport=tls?X-A=b%20c&amp;X-D=e</Sip></Dial></Response>";
+        let expected = "dial [\"sip:proj@m.example;transport=tls\"] 9 [(\"X-A\", \"b c\"), (\"X-D\", \"e\")] \
+                        Some(\"https://a.example/done\")";
+        assert_eq!(shown(text).expect("valid"), [expected]);
+        let steps = parse(Url::parse("https://a.example").ok().as_ref(), text).expect("valid");
+        let [Step::Dial(dial)] = steps.as_slice() else { panic!("one dial") };
+        assert!(dial.record && dial.hangup_on_star);
+        assert_eq!(dial.talk_max, Some(Duration::from_secs(60)));
+        assert_eq!(dial.caller.as_ref().map(|caller| caller.as_str()), Some("+15550100000"));
+        let several = "<Response><Dial><Number>+12</Number><Sip>sip:a@b</Sip></Dial></Response>";
+        assert_eq!(shown(several).expect("valid"), ["dial [\"+12\", \"sip:a@b\"] 30 [] None"]);
     }
 
     #[test]
@@ -289,9 +297,18 @@ mod tests {
             ("<Response><Connect><Room>a</Room></Connect></Response>", "<Room>"),
             ("<Response><Start><Stream url=\"wss://a\"/></Start></Response>", "<Start>"),
             ("<Response><Record/></Response>", "<Record>"),
-            ("<Response><Dial><Sip>sip:a@b</Sip></Dial></Response>", "something else"),
+            ("<Response><Dial><Sip>sip:a</Sip></Dial></Response>", "no SIP URI"),
+            ("<Response><Dial><Sip>sip:a@b?Via=c</Sip></Dial></Response>", "X- headers"),
+            ("<Response><Dial><Sip username=\"u\">sip:a@b</Sip></Dial></Response>", "username"),
+            ("<Response><Dial><Sip>sip:a@b?X-A=1</Sip><Number>+12</Number></Dial></Response>", "alone"),
+            ("<Response><Dial><Client>ann</Client></Dial></Response>", "<Client>"),
+            ("<Response><Dial><Number url=\"/whisper\">+12</Number></Dial></Response>", "url"),
+            ("<Response><Dial callerId=\"ann\">+12</Dial></Response>", "callerId"),
+            ("<Response><Dial record=\"perhaps\">+12</Dial></Response>", "record"),
+            ("<Response><Dial hangupOnStar=\"1\">+12</Dial></Response>", "hangupOnStar"),
+            ("<Response><Dial timeout=\"601\">+12</Dial></Response>", "timeout"),
+            ("<Response><Dial method=\"GET\" action=\"/a\">+12</Dial></Response>", "POST"),
             ("<Response><Dial>12</Dial></Response>", "E.164"),
-            ("<Response><Dial action=\"/a\">+12</Dial></Response>", "action"),
             ("<Response><Gather input=\"speech\"/></Response>", "dtmf"),
             ("<Response><Gather method=\"GET\"/></Response>", "POST"),
             ("<Response><Gather finishOnKey=\"12\"/></Response>", "finishOnKey"),

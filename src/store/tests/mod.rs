@@ -66,6 +66,7 @@ pub const KEY: KeyId = KeyId(7);
 pub fn record(call: u64) -> CallRecord {
     CallRecord {
         call: CallId::new(call).expect("a valid id"),
+        parent: None,
         tenant: TENANT,
         direction: Direction::Outbound,
         key: Some(KEY),

@@ -39,6 +39,8 @@ fn plan(trunk: &Trunk) -> CallPlan {
         script: Vec::new(),
         account: String::new(),
         bot: None,
+        sip: None,
+        second: None,
         guide: None,
         variables: [Variable { name: "order".into(), value: "7\r\nVia: x".into() }].into(),
         campaign: None,
