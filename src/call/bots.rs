@@ -1,5 +1,4 @@
 //! The shell of calls' bots: opens their streams, gives them a place at the bridge, and hands events to and fro.
-#![expect(clippy::disallowed_methods, reason = "a shell: an id is made at random")]
 
 use std::collections::HashMap;
 use std::sync::Arc;

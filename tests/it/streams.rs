@@ -12,7 +12,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 use trunkline::agent::stream::{self, Call, Dialect, Encoding, Event, Handle, Spec, Why};
 use trunkline::egress::{Egress, Policy};
 use trunkline_media::g711::Law;
-use trunkline_media::port::pair;
+use trunkline_media::port::{Pace, pair};
 use trunkline_media::{Rate, Seat};
 
 const FOLDER: &str = env!("CARGO_MANIFEST_DIR");
@@ -187,7 +187,7 @@ impl Side {
             connect_within: Duration::from_secs(10),
             reconnect_within: None,
         };
-        let (port, seat) = pair();
+        let (port, seat) = pair(Pace::Queued);
         let (told, events) = mpsc::channel(16);
         let sink = move |event| told.try_send(event).map_err(|error| error.into_inner());
         let handle = stream::open(spec, &egress, port, Box::new(sink)).expect("it can be");

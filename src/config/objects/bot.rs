@@ -27,7 +27,7 @@ pub struct Table {
     #[schema(schema_with = dialects)]
     dialect: String,
     /// How audio travels; what the dialect's service sends if left out.
-    #[schema(schema_with = encodings)]
+    #[schema(schema_with = encodings, required = false)]
     encoding: Option<String>,
     /// The handshake's `Authorization`. It is never shown again.
     #[serde(skip_serializing)]
