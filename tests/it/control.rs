@@ -4,3 +4,5 @@
 mod answerer;
 mod guide;
 mod native;
+
+pub use answerer::Answerer;

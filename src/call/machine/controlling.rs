@@ -148,7 +148,7 @@ impl Call {
         if self.control.holding.is_some() {
             return Err(NotDone::HoldUnderWay);
         }
-        if self.is_moving() {
+        if self.is_moving() || self.is_handing() {
             return Err(NotDone::UnderWay);
         }
         if on == self.control.is_held() {
@@ -305,7 +305,7 @@ impl Call {
 
     /// Somebody sees to it: then silence ends nothing.
     pub(super) fn is_attended(&self) -> bool {
-        self.is_paired() || self.control.is_held() || self.guided.is_busy() || self.operator.is_busy()
+        self.is_among_people() || self.control.is_held() || self.guided.is_busy() || self.operator.is_busy()
     }
 
     /// What the script wants, unless it was told to wait.

@@ -654,9 +654,15 @@ impl Call {
         }
     }
 
-    /// Somebody is called, or there, beside the far end.
-    pub(super) fn is_paired(&self) -> bool {
-        self.plan.second.is_some() || self.pairs.at.iter().any(Option::is_some)
+    /// Somebody is called, or there, who is no agent: how long they are silent is their own affair.
+    pub(super) fn is_among_people(&self) -> bool {
+        let is_one = |pairing: &Pairing| !matches!(pairing.purpose, Purpose::Agent);
+        self.plan.second.is_some() || self.pairs.at.iter().flatten().any(|pairing| is_one(pairing))
+    }
+
+    /// Somebody is being called to take the agent's place.
+    pub(super) fn is_handing(&self) -> bool {
+        self.handing().is_some()
     }
 
     /// Nobody of ours talks with the far end for now.

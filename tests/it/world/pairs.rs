@@ -8,8 +8,8 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use trunkline::model::{
-    CallFact, CallId, CallPlan, Destination, Dial, Disposition, EndedBy, Face, Guide, Handover, NotDone,
-    SipAgent, Step, Whisper,
+    CallFact, CallId, CallPlan, Destination, Dial, Disposition, EndedBy, Face, Guide, Handover, Meanwhile,
+    NotDone, SipAgent, Step, Whisper,
 };
 use trunkline::simulator::Persona;
 
@@ -71,8 +71,19 @@ fn who_is_dialled_talks_with_the_callee_and_the_next_step_follows() {
     assert_eq!(told(&world, call), [(100, false), (180, false), (200, true)]);
     assert_eq!(end(&world, second), (Disposition::CalleeHangup, EndedBy::Callee));
     assert_eq!(end(&world, call), (Disposition::Completed, EndedBy::Agent));
-    let media = world.outcome(second).media.clone().expect("it talked");
-    assert!(media.packets_in > 10 && media.packets_out > 10, "{media:?}");
+    world.assert_quiet();
+}
+
+#[test]
+fn two_people_hear_each_other_out() {
+    let mut world = World::new(1, Weather::CALM);
+    let step = Step::Dial(Arc::new(Dial { meanwhile: Meanwhile::Silence, ..dial(Persona::Person) }));
+    world.guide([Ok(vec![step, Step::Pause(600 * SECOND)])]);
+    let call = world.call_with(Persona::Person, guided);
+    world.run_out();
+    // Each waits for the other's word before its own next one, and goes when it has heard two.
+    let ends = [end(&world, call), end(&world, world.seconds(call)[0])];
+    assert!(ends.contains(&(Disposition::CalleeHangup, EndedBy::Callee)), "{ends:?}");
     world.assert_quiet();
 }
 
@@ -226,8 +237,8 @@ fn a_warm_transfer_whispers_and_lets_the_agent_go() {
     let mut world = World::new(10, Weather::CALM);
     let call = world.call_with(Persona::Silent, endpoint(Persona::Silent));
     world.advance(10 * SECOND);
-    assert_eq!(world.control(call, Step::HandOver(Arc::new(hand_over(Persona::HangsUp)))), Ok(()));
-    let again = world.control(call, Step::HandOver(Arc::new(hand_over(Persona::HangsUp))));
+    assert_eq!(world.control(call, Step::HandOver(Arc::new(hand_over(Persona::Voicemail)))), Ok(()));
+    let again = world.control(call, Step::HandOver(Arc::new(hand_over(Persona::Voicemail))));
     assert_eq!(again, Err(NotDone::UnderWay));
     world.run_out();
     let [agent, newcomer] = world.seconds(call)[..] else { panic!("two parties were called") };
@@ -278,7 +289,7 @@ fn nobody_consults_where_no_agent_sits_and_who_finds_nobody_comes_back() {
 
 #[test]
 fn in_any_weather_and_whatever_is_done_every_party_ends_once() {
-    for seed in 0..60 {
+    for seed in 0..16 {
         storm(seed, if seed % 2 == 0 { Weather::ROUGH } else { Weather::STORM });
     }
 }
