@@ -1,7 +1,7 @@
 //! What two calls tell each other whose far ends talk: a call, and one that was made for it. Both live in one shard, and hear of
 //! each other by function calls, in order.
 
-use crate::model::Dialled;
+use crate::model::{Dialled, DialogRecord, TrunkId};
 
 /// Something that one call tells the other.
 pub enum Tie {
@@ -12,8 +12,8 @@ pub enum Tie {
         /// It is heard.
         early: bool,
     },
-    /// To the first: it answered.
-    Answered,
+    /// To the first: it answered, by this trunk and in this dialog.
+    Answered(TrunkId, Option<Box<DialogRecord>>),
     /// To the first: it was told what it was to be told.
     Whispered,
     /// To the first: it is over.

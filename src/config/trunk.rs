@@ -81,6 +81,7 @@ pub fn trunk(
         },
         redirects_max: table.redirects_max,
         refer: table.refer,
+        attended: table.attended,
         inbound: inbound(&table.inbound, &key("inbound"), check),
     }
 }

@@ -78,7 +78,7 @@ pub use tenancy::{Draft, OBJECT_ID_LIMIT, Object, ObjectKind, ObjectProblem, Ten
 pub use test_call::{TestCall, TestCallee, TestReport};
 pub use time::Timestamp;
 pub use trunk::{
-    AudioCodec, CallerId, Destinations, DtmfMode, FromUser, Inbound, ReferPolicy, Registration,
+    Attended, AudioCodec, CallerId, Destinations, DtmfMode, FromUser, Inbound, ReferPolicy, Registration,
     ReliableProvisional, SessionRefresher, ShownNumber, SrtpPolicy, Trunk, TrunkHealth, TrunkMedia,
     TrunkSession, TrunkTls,
 };

@@ -69,6 +69,8 @@ pub struct Trunk {
     pub redirects_max: u8,
     /// What a REFER from it comes to.
     pub refer: ReferPolicy,
+    /// How an attended transfer within it is completed.
+    pub attended: Attended,
     /// Which calls it may bring.
     pub inbound: Inbound,
 }
@@ -104,6 +106,7 @@ impl Trunk {
             health: TrunkHealth::default(),
             redirects_max: 3,
             refer: ReferPolicy::Refuse,
+            attended: Attended::default(),
             inbound: Inbound::default(),
         }
     }
@@ -348,6 +351,20 @@ pub enum ReferPolicy {
     Refuse,
     /// It is followed, to where the trunk may dial.
     Allow,
+}
+
+/// How an attended transfer is completed whose two far ends both are at this trunk.
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize, serde::Serialize, utoipa::ToSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Attended {
+    /// Here: both stay on the line, and their audio passes.
+    #[default]
+    Bridge,
+    /// There: the one is asked to take our place in the other's call (RFC 5589 §7.3), and both lines are free again. Whoever
+    /// refuses is bridged.
+    Refer,
 }
 
 /// Which calls a trunk may bring: from its own addresses, from these, or with these credentials.

@@ -68,6 +68,11 @@ impl Control {
         self.interrupted = None;
     }
 
+    /// What is being said is cut short, and said again when its hearer is back.
+    pub fn put_off(&mut self) {
+        self.interrupted = Some(Cut::Held);
+    }
+
     /// Nothing of the agent's is said meanwhile.
     pub fn is_held_by_hand(&self) -> bool {
         self.held_by == Some(Hand::Operator)

@@ -8,6 +8,8 @@
 //! comes to, a hold is music on the other, a key pressed on the one is pressed anew on the other, and BYE ends what its
 //! purpose says: the dial, the agent, or the call.
 //!
+//! An attended transfer whose far ends are both at one trunk can be completed there, by REFER with Replaces; `referring` asks.
+//!
 //! A party has a place at the far end's bridge: the agent the bot's, whoever else one of those beside it. Who hears whom while
 //! the agent consults is the bridge's matrix; what a party alone is told is played on its own leg, before it sits down.
 
@@ -20,11 +22,12 @@ use trunkline_media::{Clip, Command as Media, LegId, port};
 use super::super::outbox::{Aside, DialOrder, Hand, Speech};
 use super::super::sound;
 use super::super::tie::Tie;
+use super::super::timer::Timer;
 use super::{BOT_PLACE, Call, Context, Phase, WAITING_MARK, WHISPER_MARK};
 use crate::agent::Errand;
 use crate::model::{
-    CallFact, CallId, Dial, DialStatus, Dialled, Disposition, EndedBy, Handover, Meanwhile, NotDone,
-    SipAgent, Whisper,
+    Attended, CallFact, CallId, Dial, DialStatus, Dialled, DialogRecord, Disposition, EndedBy, Handover,
+    Meanwhile, NotDone, SipAgent, TrunkId, Whisper,
 };
 
 /// Parties that one call may wish for: a document that dials in circles wants something else.
@@ -50,6 +53,8 @@ struct Pairing {
     wished: Vec<Wished>,
     stage: Stage,
     whisper: Told,
+    /// By which trunk it answered, and in which dialog.
+    dialog: Option<(TrunkId, Box<DialogRecord>)>,
     /// The most that came of those who did not come.
     best: Dialled,
 }
@@ -164,8 +169,9 @@ impl Call {
         let place = self.free_place().ok_or(NotDone::Full)?;
         let dial = Arc::clone(&handover.dial);
         let whisper = handover.whisper.clone();
-        // Whatever the agent was saying is over, and whoever sits there hears nobody until somebody answers.
-        self.control.begin();
+        // What the agent was saying is said again if it goes on, and whoever sits there hears nobody until somebody answers.
+        self.control.put_off();
+        self.timers.clear(cx.wheel, Timer::Turn);
         self.order(cx, Media::Clear);
         self.hear(cx, Members::ALL, Members::NOBODY);
         if !self.begin_pairing(cx, place, Purpose::HandOver(handover), dial) {
@@ -192,6 +198,8 @@ impl Call {
     pub(super) fn complete_handover(&mut self, cx: &mut Context<'_>) -> Result<(), NotDone> {
         let place = self.handing().ok_or(NotDone::NoTransfer("the call is not being transferred"))?;
         match self.stage(place) {
+            Some(Stage::Consulting(_)) if self.is_moving() => Err(NotDone::UnderWay),
+            Some(Stage::Consulting(_)) if self.complete_there(cx, place) => Ok(()),
             Some(Stage::Whispering(_) | Stage::Consulting(_)) => {
                 self.put_party_through(cx, place);
                 Ok(())
@@ -200,9 +208,37 @@ impl Call {
         }
     }
 
+    /// Both far ends are at one trunk that puts them through itself: then neither needs us any more.
+    fn complete_there(&mut self, cx: &mut Context<'_>, place: u8) -> bool {
+        let Some(pairing) = &self.pairs.at[usize::from(place)] else { return false };
+        let stays = matches!(&pairing.purpose, Purpose::HandOver(handover) if handover.agent_stays);
+        let here = &self.plan.trunk;
+        let Some((trunk, dialog)) = pairing.dialog.clone().filter(|_| here.attended == Attended::Refer)
+        else {
+            return false;
+        };
+        !stays && trunk == here.id && self.refer_to_party(cx, place, pairing.to(), &dialog)
+    }
+
+    /// The far end would not go there by itself: they talk here, if the party is there still.
+    pub(super) fn refused_referral(&mut self, cx: &mut Context<'_>, place: u8) {
+        match self.stage(place) {
+            Some(Stage::Consulting(_)) => self.put_party_through(cx, place),
+            _ if self.is_talking() => {
+                self.wait_no_more(cx);
+                self.hear_again(cx);
+                self.go_on(cx);
+            }
+            _ => {}
+        }
+    }
+
     /// The agent goes on.
     pub(super) fn cancel_handover(&mut self, cx: &mut Context<'_>) -> Result<(), NotDone> {
         let place = self.handing().ok_or(NotDone::NoTransfer("the call is not being transferred"))?;
+        if self.is_referred_to(place) {
+            return Err(NotDone::UnderWay);
+        }
         if let Some(pairing) = self.take_pairing(cx, place) {
             self.came_back(cx, &pairing, 487);
         }
@@ -230,7 +266,8 @@ impl Call {
         let is_agent = matches!(purpose, Purpose::Agent);
         let stage = Stage::Calling { is_heard: false };
         let (whisper, best) = (Told::Nothing, Dialled::FAILED);
-        let pairing = Pairing { purpose, dial: Arc::clone(&dial), wished, stage, whisper, best };
+        let pairing =
+            Pairing { purpose, dial: Arc::clone(&dial), wished, stage, whisper, dialog: None, best };
         self.told(cx, &pairing, 100, false);
         self.pairs.at[usize::from(place)] = Some(Box::new(pairing));
         if !is_agent {
@@ -448,7 +485,12 @@ impl Call {
         let Some(place) = self.place_of(from) else { return };
         match tie {
             Tie::Ringing { status, early } => self.party_rings(cx, place, status, early),
-            Tie::Answered => self.party_answered(cx, place, from),
+            Tie::Answered(trunk, dialog) => {
+                if let Some(pairing) = &mut self.pairs.at[usize::from(place)] {
+                    pairing.dialog = dialog.map(|dialog| (trunk, dialog));
+                }
+                self.party_answered(cx, place, from);
+            }
             Tie::Whispered => self.whispered(cx, place),
             Tie::Over(dialled) => self.party_over(cx, place, from, dialled),
             Tie::Pressed(digit) => {
@@ -534,8 +576,10 @@ impl Call {
         if let Some(mut pairing) = self.pairs.at[usize::from(place)].take() {
             pairing.wished.clear();
             self.order(cx, Media::Part { place });
-            self.wait_no_more(cx);
-            self.pairing_over(cx, &pairing, dialled);
+            if !self.is_referred_to(place) {
+                self.wait_no_more(cx);
+            }
+            self.pairing_over(cx, place, &pairing, dialled);
         }
     }
 
@@ -548,10 +592,10 @@ impl Call {
         let Some(pairing) = self.pairs.at[usize::from(place)].take() else { return };
         self.wait_no_more(cx);
         let best = pairing.best;
-        self.pairing_over(cx, &pairing, best);
+        self.pairing_over(cx, place, &pairing, best);
     }
 
-    fn pairing_over(&mut self, cx: &mut Context<'_>, pairing: &Pairing, dialled: Dialled) {
+    fn pairing_over(&mut self, cx: &mut Context<'_>, place: u8, pairing: &Pairing, dialled: Dialled) {
         let is_reached = dialled.status == DialStatus::Completed;
         let status = dialled.sip_status.filter(|status| *status >= 300).unwrap_or(503);
         match &pairing.purpose {
@@ -571,6 +615,8 @@ impl Call {
                 self.facts.detail = Some(format!("the agent's endpoint: {}", dialled.status.as_str()));
                 self.close(cx, Disposition::AgentFailed, EndedBy::Switch);
             }
+            // Its place is being taken, by the far end itself.
+            Purpose::HandOver(_) if self.is_referred_to(place) => {}
             Purpose::HandOver(_) if !pairing.is_joined() => self.came_back(cx, pairing, status),
             Purpose::HandOver(handover) if handover.agent_stays => self.go_on(cx),
             Purpose::HandOver(_) => self.close(cx, Disposition::Completed, EndedBy::Agent),

@@ -34,7 +34,7 @@ impl Call {
     /// It answered: there is nobody to judge. `false`: it was made for nobody else.
     pub(super) fn tell_first_of_answer(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(second) = &self.plan.second else { return false };
-        cx.out.tie(second.of, self.id(), Tie::Answered);
+        cx.out.tie(second.of, self.id(), Tie::Answered(self.plan.trunk.id, self.dialog.clone()));
         self.phase = Phase::Talking;
         true
     }
@@ -58,7 +58,7 @@ impl Call {
             }
             Tie::Held(true) if self.is_talking() => self.let_wait(cx, sound::hold_music()),
             Tie::Held(_) => self.wait_no_more(cx),
-            Tie::Pressed(_) | Tie::Ringing { .. } | Tie::Answered | Tie::Whispered | Tie::Over(_) => {}
+            Tie::Pressed(_) | Tie::Ringing { .. } | Tie::Answered(..) | Tie::Whispered | Tie::Over(_) => {}
         }
     }
 }

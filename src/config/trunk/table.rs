@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::model::{
-    AudioCodec, CostClass, DtmfMode, IdentityHeader, ReferPolicy, ReliableProvisional, Secret,
+    Attended, AudioCodec, CostClass, DtmfMode, IdentityHeader, ReferPolicy, ReliableProvisional, Secret,
     SessionRefresher, SrtpPolicy, UnsignedCalls,
 };
 
@@ -98,6 +98,8 @@ pub struct Trunk {
     pub redirects_max: u8,
     #[serde(default)]
     pub refer: ReferPolicy,
+    #[serde(default)]
+    pub attended: Attended,
 
     pub tls: Option<Tls>,
     pub stir: Option<Stir>,

@@ -45,7 +45,7 @@ fn a_caller_who_hangs_up_takes_back_the_ringing() {
     let stage = Stage::start(Setup::new(), actions);
     let desk = Sipp::run(stage.switch.place.second_sip(), "desk-rings", &["-m", "1"]);
     let call = stage.call(Persona::Silent);
-    party(&stage.switch, &call, "dialing");
+    party(&stage.switch, &call, "ringing");
     desk.await_message("180 Ringing");
     let reply = stage.switch.client().post(&format!("/v1/native/calls/{call}/hangup"), &json!({}));
     assert_eq!(reply.status, 202, "{reply:?}");
@@ -90,19 +90,19 @@ fn a_key_by_info_on_one_side_is_a_key_on_the_other() {
 fn what_one_says_the_other_hears_and_answers() {
     let actions = r#"[{"bridge":{"to":"URI","record":true}}]"#;
     let stage = Stage::start(Setup::new(), actions);
-    // Whoever speaks to it hears himself: heard there, and heard here again.
-    let desk = Sipp::run(stage.switch.place.second_sip(), "echo", &["-m", "1"]);
+    // Each waits for the other's words before his own next ones.
+    let desk = Sipp::run(stage.switch.place.second_sip(), "conversation", &["-m", "1"]);
     let call = stage.call(Persona::Person);
     party(&stage.switch, &call, "answered");
     let nixflex = format!("/v1/calls/{call}");
-    let heard = eventually("two sayings and their echo", || {
+    let heard = eventually("two who hear each other out", || {
         let record = stage.switch.get(&nixflex).json;
         (record["status"] == "completed").then_some(record)
     });
     desk.succeed(1);
     let recording = stage.switch.recording(&heard).expect("it was recorded");
-    let (callee, echo) = (spoken_ms(&recording.callee), spoken_ms(&recording.agent));
-    assert!(callee > 1_000 && echo > 1_000, "{callee} ms said, {echo} ms came back");
+    let (callee, desk) = (spoken_ms(&recording.callee), spoken_ms(&recording.agent));
+    assert!(callee > 1_000 && desk > 1_000, "{callee} ms on the one side, {desk} ms on the other");
     ended(&stage.switch, &call);
 }
 

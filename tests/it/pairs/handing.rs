@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use trunkline::simulator::Persona;
 
 use super::setting::{Stage, ended, party};
-use crate::switch::{Reply, Setup, Sipp, eventually};
+use crate::callees::Callees;
+use crate::switch::{Place, Reply, Setup, Sipp, Switch, eventually};
 
 const WAITS: &str = r#"[{"pause":{"seconds":60}}]"#;
 
@@ -55,11 +56,12 @@ fn a_transfer_that_is_called_off_or_finds_nobody_leaves_the_call_where_it_was() 
     desk.succeed(1);
     let desk = Sipp::run(stage.switch.place.second_sip(), "desk-rings", &["-m", "1"]);
     eventually("another one may begin", || {
-        let reply =
-            transfer(&stage, &call, json!({ "to": "URI", "mode": "warm", "ring_timeout_seconds": 60 }));
+        let headers = json!({ "X-Case": "7" });
+        let warm = json!({ "to": "URI", "mode": "warm", "ring_timeout_seconds": 60, "headers": headers });
+        let reply = transfer(&stage, &call, warm);
         (reply.status == 202).then_some(())
     });
-    party(&stage.switch, &call, "dialing");
+    party(&stage.switch, &call, "ringing");
     let cancel = format!("/v1/native/calls/{call}/transfer/cancel");
     desk.await_message("180 Ringing");
     assert_eq!(stage.switch.client().post(&cancel, &json!({})).status, 202);
@@ -72,16 +74,27 @@ fn a_transfer_that_is_called_off_or_finds_nobody_leaves_the_call_where_it_was() 
 }
 
 #[test]
+fn an_agent_at_a_sip_endpoint_consults_and_is_let_go() {
+    let (switch, callees, endpoint) = model("echo", "ringing");
+    let to = crate::callees::number(Persona::Silent);
+    let call = switch.call_with(json!({ "agent_id": "model", "to_number": to }));
+    let order = |what: &str, body: Value| {
+        switch.client().post(&format!("/v1/native/calls/{call}/{what}"), &body).status
+    };
+    party(&switch, &call, "answered");
+    let attended = json!({ "to": to, "mode": "attended" });
+    eventually("the agent is there", || (order("transfer", attended.clone()) == 202).then_some(()));
+    eventually("it consults, and has done", || (order("transfer/complete", json!({})) == 202).then_some(()));
+    endpoint.succeed(1);
+    assert_eq!(order("hangup", json!({})), 202);
+    let (own, parties) = ended(&switch, &call);
+    assert_eq!((parties.len(), &own["ended_by"]), (2, &json!("operator")), "{own}");
+    callees.await_over(2);
+}
+
+#[test]
 fn an_agent_at_a_sip_endpoint_talks_with_the_callee() {
-    let place = crate::switch::Place::claim();
-    let callees = crate::callees::Callees::at(&place);
-    let endpoint = Sipp::run(place.second_sip(), "human", &["-m", "1"]);
-    let setup = Setup::new().second("sip_users = [\"desk\"]").agent("amd = {}\nrecord = true").extra(&format!(
-        "[[agent]]\nid = \"model\"\nrecord = true\n[agent.sip]\nuri = \"sip:desk@{}\"\ncall_at = \"answer\"\nheaders = {{ X-Case = \"7\" }}\n\
-         [[number]]\ne164 = \"+447446466848\"\ntrunks = [{{ name = \"t1\" }}]\nagent = \"model\"\noutbound = true\n",
-        place.second_sip()
-    ));
-    let switch = setup.at(place).start();
+    let (switch, callees, endpoint) = model("human", "answer");
     let to = crate::callees::number(Persona::Person);
     let call = switch.call_with(json!({ "agent_id": "model", "to_number": to }));
     endpoint.succeed(1);
@@ -90,4 +103,17 @@ fn an_agent_at_a_sip_endpoint_talks_with_the_callee() {
     assert_eq!(parties[0]["sip"]["trunk"], "t2");
     assert!(own["dead_air_ms"].is_u64(), "the callee heard it: {own}");
     callees.await_over(1);
+}
+
+/// A switch whose agent `model` is what answers the second trunk by this scenario.
+fn model(scenario: &str, call_at: &str) -> (Switch, Callees, Sipp) {
+    let place = Place::claim();
+    let callees = Callees::at(&place);
+    let endpoint = Sipp::run(place.second_sip(), scenario, &["-m", "1"]);
+    let setup = Setup::new().second("sip_users = [\"desk\"]").agent("amd = {}\nrecord = true").extra(&format!(
+        "[[agent]]\nid = \"model\"\nrecord = true\n[agent.sip]\nuri = \"sip:desk@{}\"\ncall_at = \"{call_at}\"\nheaders = {{ X-Case = \"7\" }}\n\
+         [[number]]\ne164 = \"+447446466848\"\ntrunks = [{{ name = \"t1\" }}]\nagent = \"model\"\noutbound = true\n",
+        place.second_sip()
+    ));
+    (setup.at(place).start(), callees, endpoint)
 }

@@ -25,8 +25,8 @@ use trunkline::call::{
 };
 use trunkline::model::{
     Agent, AgentId, CallFact, CallId, CallPlan, Destination, Detection, Disposition, EndedBy, Line, LineEnd,
-    NotDone, Occasion, Outcome, RightToUse, Said, SpeakOrder, Step, TenantId, Timestamp, Trunk, TrunkId,
-    VoicemailAction,
+    NotDone, Occasion, Outcome, RightToUse, Said, SipAgent, SpeakOrder, Step, TenantId, Timestamp, Trunk,
+    TrunkId, VoicemailAction,
 };
 use trunkline::simulator::{self, Exchange, Order, Persona};
 use trunkline::trunk::doors::Doors;
@@ -66,6 +66,8 @@ pub struct World {
     intents: Option<Vec<CallId>>,
     /// Parties that calls wish for and that are not placed yet, if they are held.
     dials: Option<Vec<DialOrder>>,
+    /// Who talks with whoever calls in, if that is a SIP endpoint.
+    endpoint: Option<Arc<SipAgent>>,
     /// Which calls were made for which.
     parents: BTreeMap<u64, u64>,
 }
@@ -106,6 +108,7 @@ impl World {
             asked: Vec::new(),
             intents: None,
             dials: None,
+            endpoint: None,
             parents: BTreeMap::new(),
         }
     }
@@ -136,6 +139,11 @@ impl World {
         let phone = self.phone.as_mut().expect("there is a phone");
         phone.call(self.now, OURS, deed, None);
         self.drain();
+    }
+
+    /// Whoever calls in talks with this endpoint.
+    pub fn answer_by(&mut self, endpoint: SipAgent) {
+        self.endpoint = Some(Arc::new(endpoint));
     }
 
     pub fn phone(&self) -> &Phone {
@@ -169,6 +177,10 @@ impl World {
         let mut plan = self.plan(call, Persona::Silent);
         plan.trunks = vec![Arc::clone(&self.trunk)];
         plan.to = "+15550107777".parse().expect("E.164");
+        plan.sip = self.endpoint.clone();
+        if plan.sip.is_some() {
+            plan.script = Vec::new();
+        }
         let spec = BridgeSpec { rtp_timeout: Duration::from_secs(30), ..BridgeSpec::default() };
         let permit = self.admission.admit_inbound(self.now, &self.trunk).expect("the world has no limits");
         let (leg, local) = self.ours.open(self.now, spec, call.get());

@@ -8,12 +8,12 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use trunkline::model::{
-    CallFact, CallId, CallPlan, Destination, Dial, Disposition, EndedBy, Face, Guide, Handover, Meanwhile,
-    NotDone, SipAgent, Step, Whisper,
+    Attended, CallFact, CallId, CallPlan, Destination, Dial, Disposition, EndedBy, Face, Guide, Handover,
+    Meanwhile, NotDone, SipAgent, Step, Whisper,
 };
 use trunkline::simulator::Persona;
 
-use super::{Weather, World};
+use super::{Deed, Weather, World};
 
 const SECOND: Duration = Duration::from_secs(1);
 const URL: &str = "https://bot.example/answer";
@@ -270,6 +270,51 @@ fn an_attended_transfer_is_completed_or_comes_back() {
         world.run_out();
         world.assert_quiet();
     }
+}
+
+#[test]
+fn an_attended_transfer_within_one_trunk_is_completed_there_where_it_wants_that() {
+    let mut world = World::new(13, Weather::CALM).with_phone(13, |trunk| trunk.attended = Attended::Refer);
+    let agent = Arc::new(dial(Persona::Silent));
+    world.answer_by(SipAgent { dial: agent, variables: Vec::new(), early: true });
+    world.phone_calls(Deed::Stays);
+    world.advance(4 * SECOND);
+    let call = world.calls()[0];
+    let handover = Handover { consult: true, whisper: None, ..hand_over(Persona::Silent) };
+    assert_eq!(world.control(call, Step::HandOver(Arc::new(handover))), Ok(()));
+    world.advance(4 * SECOND);
+    let newcomer = world.seconds(call)[1];
+    assert_eq!(world.control(call, Step::CompleteTransfer), Ok(()));
+    world.run_out();
+    let [(uri, call_id)] = world.phone().replaced() else { panic!("it was asked once") };
+    assert!(uri.contains("192.0.2.2"), "{uri}");
+    assert_eq!(*call_id, format!("{newcomer}@world"), "the dialog that we had with the party");
+    assert_eq!(end(&world, call), (Disposition::Completed, EndedBy::Operator));
+    assert_eq!(end(&world, newcomer).0, Disposition::Completed);
+    world.assert_quiet();
+}
+
+#[test]
+fn whoever_will_not_be_put_through_there_is_bridged_here() {
+    let mut world = World::new(14, Weather::CALM).with_phone(14, |trunk| trunk.attended = Attended::Refer);
+    let call = world.call_with(Persona::Silent, endpoint(Persona::Silent));
+    world.advance(5 * SECOND);
+    let handover = Handover { consult: true, whisper: None, ..hand_over(Persona::Silent) };
+    assert_eq!(world.control(call, Step::HandOver(Arc::new(handover))), Ok(()));
+    world.advance(4 * SECOND);
+    let [agent, newcomer] = world.seconds(call)[..] else { panic!("two parties were called") };
+    // The callee answers our REFER with 603.
+    assert_eq!(world.control(call, Step::CompleteTransfer), Ok(()));
+    world.advance(2 * SECOND);
+    assert_eq!(end(&world, agent).0, Disposition::Completed, "it is not needed any more");
+    assert_eq!(told(&world, call).last(), Some(&(200, true)));
+    world.press("7");
+    world.advance(2 * SECOND);
+    assert_eq!(world.exchange_keys(), "77", "both talk here");
+    world.hangup(newcomer);
+    world.run_out();
+    assert_eq!(end(&world, call), (Disposition::Completed, EndedBy::Agent));
+    world.assert_quiet();
 }
 
 #[test]
