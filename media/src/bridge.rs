@@ -175,7 +175,7 @@ impl Bridge {
         }
         let is_heard = matches!(self.phase, Phase::Answered(_)) || self.early && self.started;
         if is_heard && !self.seats.is_empty() {
-            self.seats.listen(&callee);
+            self.seats.listen(&callee, &agent);
         }
         if let Phase::Answered(_) = self.phase {
             if self.record {
@@ -349,13 +349,14 @@ impl Bridge {
 
     /// Sends this tick's packet; `agent` gets what it says.
     fn speak(&mut self, now: Instant, agent: &mut [i16; FRAME]) {
+        let is_listened_to = self.record || self.seats.hear_played();
         self.mouth.speak(Turn {
             now,
             leg: &mut self.leg,
             seats: &mut self.seats,
             events: &mut self.events,
             answered: matches!(self.phase, Phase::Answered(_)),
-            recorded: self.record.then_some(agent),
+            recorded: is_listened_to.then_some(agent),
         });
     }
 

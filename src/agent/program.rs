@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use trunkline_media::Clip;
 
-use crate::model::{Bot, Dial, Dialled, Gather, GatherEnd, Occasion, PhoneNumber, Side, Sound, Step};
+use crate::model::{
+    Bot, Dial, Dialled, Gather, GatherEnd, Listener, Occasion, PhoneNumber, Side, Sound, Step,
+};
 
 /// What a program wants done.
 #[derive(Clone)]
@@ -63,6 +65,10 @@ pub enum Order {
     Summon(Arc<Bot>),
     /// Let it talk; when it has gone, [`Program::bot_left`].
     Connect(Arc<Bot>),
+    /// Let this bot listen in.
+    StartStream(Arc<Listener>),
+    /// Let nobody listen in.
+    StopStream,
     /// The call is to end.
     Hangup,
     /// Every step is done.
@@ -440,6 +446,8 @@ impl Program {
             Step::Unmute(side) => self.orders.push_back(Order::Mute(side, false)),
             Step::StartRecording => self.orders.push_back(Order::Record(true)),
             Step::StopRecording => self.orders.push_back(Order::Record(false)),
+            Step::StartStream(listener) => self.orders.push_back(Order::StartStream(listener)),
+            Step::StopStream => self.orders.push_back(Order::StopStream),
             // What is done by hand alone is given to the call itself, and no face reads it from a document.
             Step::HandOver(_) | Step::CompleteTransfer | Step::CancelTransfer => {}
             Step::Say(_) | Step::Play(_) | Step::Gather(_) => {

@@ -7,19 +7,18 @@ use trunkline_media::bridge::Members;
 use trunkline_media::{Command as Media, LegId, Media as MediaPlane, port};
 
 use super::driver::Mailbox;
-use super::machine::BOT_PLACE;
-use super::outbox::{BotOrder, Engagement};
+use super::outbox::{BotOrder, Engagement, Part, Role};
 use super::shard::Command;
-use crate::agent::stream::{self, Ended, Event, Handle, Why};
+use crate::agent::stream::{self, Ended, Event, Handle, Header, Why};
 use crate::egress::Egress;
-use crate::model::CallId;
+use crate::model::{CallId, Track};
 
 /// The bots of one shard's calls.
 pub struct Bots {
     egress: Egress,
     media: Arc<MediaPlane>,
     mailbox: Mailbox,
-    engaged: HashMap<CallId, (LegId, Handle)>,
+    engaged: HashMap<(CallId, Role), (LegId, Handle)>,
 }
 
 impl Bots {
@@ -32,65 +31,95 @@ impl Bots {
     pub fn obey(&mut self, order: BotOrder) -> Option<Command> {
         match order {
             BotOrder::Call(engagement) => {
-                let call = engagement.call;
-                let why = self.engage(*engagement).err()?;
-                let ended = Ended { why, counters: stream::Counters::default() };
-                return Some(Command::Bot { call, event: Event::Ended(ended) });
+                let (call, role) = (engagement.call, engagement.part.role());
+                self.engage(*engagement).err().map(|why| lost(call, role, why))
             }
             BotOrder::Hear(call) => {
-                let leg = self.engaged.get(&call).map(|(leg, _)| *leg)?;
-                if self.media.send(leg, hear(Members::ALL)).is_err() {
-                    let why = Why::Failed("the media threads are overloaded".to_owned());
-                    let ended = Ended { why, counters: stream::Counters::default() };
-                    return Some(Command::Bot { call, event: Event::Ended(ended) });
-                }
+                let leg = self.talker(call).map(|(leg, _)| *leg)?;
+                let why = || Why::Failed("the media threads are overloaded".to_owned());
+                self.media
+                    .send(leg, callee_hears(Members::ALL))
+                    .err()
+                    .map(|_| lost(call, Role::Talker, why()))
             }
             // A stream that has ended says so itself.
             BotOrder::Answered(call) => {
-                let _ = self.engaged.get(&call).map(|(_, bot)| bot.answered());
+                let _ = self.talker(call).map(|(_, bot)| bot.answered());
+                None
             }
             BotOrder::Digit(call, digit, held) => {
-                let _ = self.engaged.get(&call).map(|(_, bot)| bot.digit(digit, held));
+                let _ = self.talker(call).map(|(_, bot)| bot.digit(digit, held));
+                None
             }
-            BotOrder::Dismiss(call) => {
-                let _ = self.engaged.remove(&call);
+            BotOrder::Dismiss(call, role) => {
+                let _ = self.engaged.remove(&(call, role));
+                None
             }
         }
-        None
+    }
+
+    fn talker(&self, call: CallId) -> Option<&(LegId, Handle)> {
+        self.engaged.get(&(call, Role::Talker))
     }
 
     fn engage(&mut self, engagement: Engagement) -> Result<(), Why> {
-        let call = engagement.call;
+        let (call, leg, part) = (engagement.call, engagement.leg, engagement.part);
+        let role = part.role();
         let (carrier, seat) = port::pair(port::Pace::Queued);
-        let join = Media::Join { place: BOT_PLACE, seat: Box::new(seat) };
-        let leg = engagement.leg;
-        let heard = hear(if engagement.is_heard { Members::ALL } else { Members::NOBODY });
-        for command in [join, heard] {
+        let join = Media::Join { place: role.place(), seat: Box::new(seat) };
+        for command in [join, heard(part)] {
             self.media.send(leg, command).map_err(|full| Why::Failed(full.to_string()))?;
         }
         let mailbox = self.mailbox.clone();
-        let sink = Box::new(move |event: Event| mailbox.offer(call, event));
+        let sink = Box::new(move |event: Event| mailbox.offer(call, role, event));
         let handle = stream::open(spec(engagement), &self.egress, carrier, sink)
             .map_err(|error| Why::Failed(error.to_string()))?;
-        self.engaged.insert(call, (leg, handle));
+        // Whoever listens in came after the answer.
+        if role == Role::Listener {
+            handle.answered();
+        }
+        self.engaged.insert((call, role), (leg, handle));
         Ok(())
     }
 }
 
-/// Whom the callee hears of those who sit at its bridge.
-fn hear(whom: Members) -> Media {
+/// A bot that could not be had.
+fn lost(call: CallId, role: Role, why: Why) -> Command {
+    let ended = Ended { why, counters: stream::Counters::default() };
+    Command::Bot { call, role, event: Event::Ended(ended) }
+}
+
+/// Who hears whom with this bot at the bridge.
+fn heard(part: Part) -> Media {
+    match part {
+        Part::Talks => callee_hears(Members::ALL),
+        Part::Prepares => callee_hears(Members::NOBODY),
+        Part::Listens(track) => {
+            let whom = match track {
+                Track::Callee => Members::CALLEE,
+                Track::Agent => Members::PLAYED,
+                Track::Both => Members::CALLEE.and(Members::PLAYED),
+            };
+            Media::Hear { who: Members::at(part.role().place()), whom }
+        }
+    }
+}
+
+fn callee_hears(whom: Members) -> Media {
     Media::Hear { who: Members::CALLEE, whom }
 }
 
 fn spec(engagement: Engagement) -> stream::Spec {
-    let Engagement { call, bot: engaged, from, to, .. } = engagement;
+    let Engagement { call, bot: engaged, from, to, key, part, .. } = engagement;
     let bot = &engaged.bot;
-    let header = |value| stream::Header { name: "Authorization".to_owned(), value };
+    let authorization = |value| Header { name: "Authorization".to_owned(), value };
+    let authorization = bot.authorization.clone().map(authorization);
+    let signature = key.and_then(|key| Header::signature(bot.dialect, &bot.url, &key));
     stream::Spec {
         url: bot.url.clone(),
         dialect: bot.dialect,
         encoding: bot.encoding,
-        headers: bot.authorization.clone().map(header).into_iter().collect(),
+        headers: authorization.into_iter().chain(signature).collect(),
         call: stream::Call {
             account: engaged.account,
             call: call.ca(),
@@ -98,6 +127,10 @@ fn spec(engagement: Engagement) -> stream::Spec {
             from: from.as_str().to_owned(),
             to: to.as_str().to_owned(),
             parameters: engaged.parameters,
+            listens: match part {
+                Part::Listens(track) => Some(track),
+                Part::Talks | Part::Prepares => None,
+            },
         },
         connect_within: bot.connect_within,
         reconnect_within: bot.reconnect_within,

@@ -14,11 +14,11 @@ use trunkline_sip::{Counters, Endpoint, FlowLost, Protocol, Query, QueryId, Reso
 
 use super::bots::Bots;
 use super::knock::Knock;
-use super::outbox::{DialOrder, ErrandOrder, SpeechOrder};
+use super::outbox::{DialOrder, ErrandOrder, Role, SpeechOrder};
 use super::shard::{Command, Shard};
 use crate::agent::stream::Event as BotEvent;
 use crate::egress::Egress;
-use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy};
+use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy, MovedLeg};
 use crate::tts::Tts;
 
 /// What reaches a shard from outside its sockets.
@@ -81,10 +81,10 @@ impl Mailbox {
     }
 
     /// Gives what a bot says of itself, without waiting; it comes back if there is no room.
-    pub fn offer(&self, call: CallId, event: BotEvent) -> Result<(), BotEvent> {
+    pub fn offer(&self, call: CallId, role: Role, event: BotEvent) -> Result<(), BotEvent> {
         match self.inputs.try_reserve() {
             Ok(room) => {
-                room.send(Input::Command(Command::Bot { call, event }));
+                room.send(Input::Command(Command::Bot { call, role, event }));
                 Ok(())
             }
             Err(_) => Err(event),
@@ -126,8 +126,8 @@ impl Mailbox {
 /// Where the events of calls go: counted, logged, written down.
 pub type Events = Arc<dyn Fn(CallEvent) + Send + Sync>;
 
-/// Where the intents of further INVITEs are written down: resolves to whether that is on disk.
-pub type Intents = Arc<dyn Fn(Dialing) -> BoxFuture<'static, bool> + Send + Sync>;
+/// Where the intents of further INVITEs are written down: resolves to whether that is on disk, and what is paid apart for it.
+pub type Intents = Arc<dyn Fn(Dialing) -> BoxFuture<'static, (bool, Option<MovedLeg>)> + Send + Sync>;
 
 /// Who fetches what calls want from elsewhere: resolves to what is told to the call. It bounds its own time.
 pub type Errands = Arc<dyn Fn(ErrandOrder) -> BoxFuture<'static, Command> + Send + Sync>;
@@ -371,8 +371,8 @@ impl Driver {
         let (call, mailbox) = (dialing.call, self.parts.mailbox.clone());
         let written = (self.parts.intents)(dialing);
         tokio::spawn(async move {
-            let is_on_disk = written.await;
-            mailbox.send(Command::Intended { call, is_on_disk }).await;
+            let (is_on_disk, leg) = written.await;
+            mailbox.send(Command::Intended { call, is_on_disk, leg }).await;
         });
     }
 

@@ -11,6 +11,7 @@ mod controlling;
 mod engaging;
 mod guiding;
 mod inviting;
+mod listening;
 mod pairing;
 mod receiving;
 mod referring;
@@ -35,17 +36,18 @@ use super::sound;
 use super::timer::{CallWheel, Timer, Timers};
 use crate::admission::{Admission, Permit};
 use crate::agent::{Program, Script};
-use crate::model::{CallEvent, CallFact, CallId, CallPlan, DialogRecord, Disposition, EndedBy, PhoneNumber};
+use crate::model::{
+    CallEvent, CallFact, CallId, CallPlan, DialogRecord, Disposition, EndedBy, MovedLeg, PhoneNumber,
+};
 use crate::trunk::keeper::Keeper;
 use controlling::Control;
-pub use engaging::BOT_PLACE;
 use engaging::Presence;
 use inviting::{Dialled, Way};
 use pairing::Pairs;
 use receiving::Awaited;
 pub use receiving::Reception;
 use referring::Referral;
-use transferring::{Transfer, Wish};
+use transferring::{Legs, Transfer, Wish};
 
 /// A call that may start: its intent is on disk, its permits and its media ports are taken.
 pub struct Origination {
@@ -92,6 +94,8 @@ pub struct Call {
     presence: Presence,
     /// Who else was called for it.
     pairs: Pairs,
+    /// Does somebody listen in?
+    listener: Presence,
     /// Who is heard, held and recorded.
     control: Control,
     /// How often its guide was asked.
@@ -103,6 +107,8 @@ pub struct Call {
     awaited: Option<Awaited>,
     /// Somebody who is to take the far end's place.
     transfer: Option<Transfer>,
+    /// What is paid apart for whoever comes, or has come, to take the far end's place.
+    legs: Legs,
     /// Somebody in whose place the far end is to be put through.
     referral: Option<Referral>,
     /// No media came while one of these was under way.
@@ -257,10 +263,12 @@ impl Call {
     }
 
     /// The intent of its next INVITE is on disk, or cannot be.
-    pub fn handle_intended(&mut self, cx: &mut Context<'_>, is_on_disk: bool) {
+    pub fn handle_intended(&mut self, cx: &mut Context<'_>, is_on_disk: bool, leg: Option<MovedLeg>) {
+        self.legs.coming = leg;
         if self.transfer.is_some() {
             self.transfer_intended(cx, is_on_disk);
         } else {
+            self.leg_failed(cx, None);
             self.intended(cx, is_on_disk);
         }
     }

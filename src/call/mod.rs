@@ -24,7 +24,7 @@ pub use driver::{
 pub use knock::Knock;
 pub use machine::{Origination, Reception};
 pub use outbox::{
-    Aside, BotOrder, DialOrder, Engagement, ErrandOrder, Hand, MediaOrder, Speech, SpeechOrder,
+    Aside, BotOrder, DialOrder, Engagement, ErrandOrder, Hand, MediaOrder, Part, Role, Speech, SpeechOrder,
 };
 pub use party::Seed;
 pub use shard::{Command, Orphan, Shard, Told};

@@ -10,7 +10,8 @@ use super::knock::Knock;
 use super::tie::Tie;
 use crate::agent::Errand;
 use crate::model::{
-    CallEvent, CallFact, CallId, CallPlan, Destination, Dial, Dialing, Engaged, Outcome, PhoneNumber,
+    CallEvent, CallFact, CallId, CallPlan, Destination, Dial, Dialing, Engaged, Key, Outcome, PhoneNumber,
+    Track,
 };
 
 /// Which text of a call.
@@ -80,12 +81,31 @@ pub enum BotOrder {
     Call(Box<Engagement>),
     /// It is heard from now on.
     Hear(CallId),
-    /// The callee has answered.
+    /// The callee has answered: the bot that talks is told.
     Answered(CallId),
     /// The callee has pressed a key.
     Digit(CallId, char, Duration),
     /// It is not needed any more.
-    Dismiss(CallId),
+    Dismiss(CallId, Role),
+}
+
+/// What a bot does in a call.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Role {
+    /// It talks with the callee.
+    Talker,
+    /// It listens in.
+    Listener,
+}
+
+impl Role {
+    /// Its place at the bridge; the one between them is another party's.
+    pub const fn place(self) -> u8 {
+        match self {
+            Self::Talker => 0,
+            Self::Listener => 2,
+        }
+    }
 }
 
 /// A bot that is to be called.
@@ -100,8 +120,31 @@ pub struct Engagement {
     pub from: PhoneNumber,
     /// Who is called.
     pub to: PhoneNumber,
-    /// Is it heard as soon as the gate lets it?
-    pub is_heard: bool,
+    /// Who asked for the call: its secret may sign.
+    pub key: Option<Arc<Key>>,
+    /// What it does there.
+    pub part: Part,
+}
+
+/// What a bot does in a call, and how it begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Part {
+    /// It talks, as soon as the gate lets it.
+    Talks,
+    /// It will talk: it is made ready, and not heard yet.
+    Prepares,
+    /// It hears this, and says nothing.
+    Listens(Track),
+}
+
+impl Part {
+    /// What that makes it.
+    pub const fn role(self) -> Role {
+        match self {
+            Self::Talks | Self::Prepares => Role::Talker,
+            Self::Listens(_) => Role::Listener,
+        }
+    }
 }
 
 /// A party that is to be called for a call.

@@ -16,12 +16,14 @@ use trunkline_sip::{
 
 use super::knock::Knock;
 use super::machine::{Call, Context, Origination, Reception};
-use super::outbox::{BotOrder, DialOrder, ErrandOrder, MediaOrder, Outbox, Speech, SpeechOrder};
+use super::outbox::{BotOrder, DialOrder, ErrandOrder, MediaOrder, Outbox, Role, Speech, SpeechOrder};
 use super::party;
 use super::timer::CallWheel;
 use crate::admission::Admission;
 use crate::agent::stream::Event as BotEvent;
-use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy, NotDone, Step, Trunk};
+use crate::model::{
+    CallEvent, CallId, Dialing, Disposition, EndedBy, MovedLeg, NotDone, Outcome, Step, Trunk,
+};
 use crate::trunk::doors::Doors;
 use crate::trunk::keeper::Keeper;
 
@@ -51,6 +53,8 @@ pub enum Command {
     },
     /// A call's bot has something to say of itself.
     Bot {
+        /// What that bot does there.
+        role: Role,
         /// Whose bot.
         call: CallId,
         /// What.
@@ -104,6 +108,8 @@ pub enum Command {
         call: CallId,
         /// May it leave?
         is_on_disk: bool,
+        /// What is paid apart for it.
+        leg: Option<MovedLeg>,
     },
     /// End a dialog that an earlier run of the switch left open.
     End(Box<Orphan>),
@@ -191,8 +197,8 @@ impl Shard {
                 self.with(now, call, |call, cx| done = call.handle_control(cx, step, interrupt));
                 told(done);
             }
-            Command::Bot { call, event } => {
-                self.with(now, call, |call, cx| call.handle_bot(cx, event));
+            Command::Bot { call, role, event } => {
+                self.with(now, call, |call, cx| call.handle_bot(cx, role, event));
             }
             Command::Guided { call, steps } => {
                 self.with(now, call, |call, cx| call.handle_guided(cx, steps));
@@ -234,8 +240,12 @@ impl Shard {
                 let headers = retry_after.map(|after| ("Retry-After".to_owned(), seconds(after)));
                 self.agent.reject(now, invite, status, headers.into_iter().collect());
             }
-            Command::Intended { call, is_on_disk } => {
-                self.with(now, call, |call, cx| call.handle_intended(cx, is_on_disk));
+            Command::Intended { call, leg: Some(leg), .. } if !self.calls.contains_key(&call) => {
+                let outcome = Outcome::by_switch(Disposition::Cancelled, now, "its call was over before it");
+                self.out.ended(leg.call, outcome);
+            }
+            Command::Intended { call, is_on_disk, leg } => {
+                self.with(now, call, |call, cx| call.handle_intended(cx, is_on_disk, leg));
             }
             // Best effort: a far end that is gone has ended its side long ago.
             Command::End(orphan) => {

@@ -6,6 +6,7 @@ use std::time::Instant;
 use uuid::Uuid;
 
 use super::Ticket;
+use crate::billing::Held;
 use crate::directory::{Answerer, Route};
 use crate::model::{
     Agent, AgentChoice, Application, CallId, CallPlan, CallRecord, CallState, Callback, Destination, Dial,
@@ -316,6 +317,44 @@ fn blank(
         recording_link: None,
         attempts: Vec::new(),
         media: None,
+    }
+}
+
+/// The row of a party that takes a call's far end's place, and is paid for apart.
+pub fn moved(
+    parent: &CallRecord,
+    call: CallId,
+    to: &PhoneNumber,
+    held: Option<&Held>,
+    at: Timestamp,
+) -> CallRecord {
+    let ours = match parent.direction {
+        Direction::Inbound => &parent.to,
+        Direction::Outbound => &parent.from,
+    };
+    CallRecord {
+        call,
+        parent: Some(parent.call),
+        direction: Direction::Outbound,
+        from: ours.clone(),
+        to: to.as_str().into(),
+        hold: held.map(|held| held.hold().clone()),
+        charge: None,
+        state: CallState::Dialing,
+        created_at: at,
+        ringing_at: None,
+        answered_at: None,
+        campaign: None,
+        recipient: None,
+        metadata: None,
+        webhook: None,
+        endpoints: Vec::new(),
+        attempts: Vec::new(),
+        verdict: None,
+        verdict_reason: None,
+        verdict_evidence: None,
+        dead_air: None,
+        ..parent.clone()
     }
 }
 

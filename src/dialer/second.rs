@@ -2,19 +2,20 @@
 //! dial it, a permit, its money kept back, ports, an intent on disk before its INVITE leaves.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
 use super::leg::OpenLeg;
 use super::{Dialer, Inner, Ticket, bill, plan, stored};
+use crate::billing::{Ask, Held};
 use crate::call::{Command, DialOrder, Dials};
 use crate::clock::wall_now;
 use crate::directory::Snapshot;
 use crate::metrics::trunk_label;
 use crate::model::{
-    Agent, CallPlan, Destination, Direction, PhoneNumber, Refusal, RightToUse, Second, SipUri, SpeakOrder,
-    StoredResponse, TenantId, Trunk, TrunkChoice, VoicemailAction,
+    Agent, CallPlan, Destination, Dialing, Direction, MovedLeg, PhoneNumber, Refusal, RightToUse, Second,
+    SipUri, SpeakOrder, StoredResponse, TenantId, Trunk, TrunkChoice, VoicemailAction,
 };
 use crate::trunk::destination;
 
@@ -71,6 +72,43 @@ impl Inner {
         Ok(())
     }
 }
+
+impl Dialer {
+    /// A call that talks is to move to another number, which is paid for apart where calls cost anything: by a record of its own,
+    /// whose money is kept back before its INVITE leaves.
+    pub async fn paying_apart(&self, dialing: &Dialing) -> Result<Option<MovedLeg>, Refusal> {
+        let number = dialing.attempts.last().and_then(|last| last.transfer.as_deref()?.parse().ok());
+        let parts = &self.0.parts;
+        let (Some(to), Some(_), Some(parent)) = (number, &parts.cashier, parts.journal.find(dialing.call))
+        else {
+            return Ok(None);
+        };
+        let Some(rate) = self.0.price(parent.tenant, &to).await? else { return Ok(None) };
+        let snapshot = parts.directory.snapshot();
+        let key = parent.key.and_then(|key| snapshot.key_by_id(key));
+        let agent = snapshot.agent_by_id(parent.agent);
+        let ask = Ask {
+            tenant: parent.tenant,
+            key: parent.key,
+            control: key.map(|key| key.spend).unwrap_or_default(),
+            rate,
+            longest: agent.map_or(TALK_MAX, |agent| agent.call_duration_max),
+            partial: false,
+        };
+        let held = self.0.hold(Some(&ask))?;
+        let mut slot = self.0.reserve()?;
+        let call = self.0.ids.next().await.map_err(|error| stored(&error))?;
+        let record = plan::moved(&parent, call, &to, held.as_ref(), wall_now());
+        let lasts = held.as_ref().map_or(TALK_MAX, Held::lasts);
+        slot.keep(held);
+        let unused = StoredResponse { status: 201, body: String::new() };
+        self.0.commit(slot, record, None, &unused).await?;
+        Ok(Some(MovedLeg { call, lasts }))
+    }
+}
+
+/// The longest call of an agent that is not known any more.
+const TALK_MAX: Duration = Duration::from_secs(1_800);
 
 /// The number that is shown: one of the tenant's that may call, or else ours in the call.
 fn shown(

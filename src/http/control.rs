@@ -119,6 +119,10 @@ pub fn stop_recording(body: &[u8]) -> Result<Asked, Refusal> {
     control::plain(Step::StopRecording, body)
 }
 
+pub fn stop_stream(body: &[u8]) -> Result<Asked, Refusal> {
+    control::plain(Step::StopStream, body)
+}
+
 /// `POST /v1/calls/{id}/recordings`, of MiniVoice alone.
 pub async fn recordings(State(api): State<Api>, headers: HeaderMap, id: PathText, body: Body) -> Response {
     let key = match auth::authenticate_as(Face::MiniVoice, &headers, &api.directory.snapshot()) {
@@ -182,7 +186,7 @@ pub async fn once(
     }
 }
 
-/// What is to be fetched for it, by the names of its fields.
+/// What a step asks for from outside, by the names of its fields.
 fn urls(step: &Step) -> Vec<(&'static str, &str)> {
     let mut urls = Vec::new();
     if let Step::Play(Sound::Url(url)) = step {
@@ -199,6 +203,23 @@ fn urls(step: &Step) -> Vec<(&'static str, &str)> {
     urls
 }
 
+/// May what a step asks for be had from outside, as far as its URLs tell?
+fn may_go_there(api: &Api, step: &Step) -> Result<(), Refusal> {
+    let refused = |field: &str, error: crate::egress::EgressError| Refusal::InvalidField {
+        field: field.to_owned(),
+        reason: format!("is refused: {error}"),
+    };
+    for (field, url) in urls(step) {
+        api.egress.check(url).map_err(|error| refused(field, error))?;
+    }
+    let bot = match step {
+        Step::Connect(bot) => bot,
+        Step::StartStream(listener) => &listener.bot,
+        _ => return Ok(()),
+    };
+    api.egress.check_dial(bot.url.as_str()).map(drop).map_err(|error| refused("url", error))
+}
+
 /// Has it done to a call that this key may see.
 pub async fn obey(api: &Api, record: &CallRecord, asked: Asked) -> Result<(), Problem> {
     let is_possible = match &asked.step {
@@ -208,13 +229,7 @@ pub async fn obey(api: &Api, record: &CallRecord, asked: Asked) -> Result<(), Pr
     if !is_possible {
         return Err(Problem::CallNotLive(NotDone::NotTalking));
     }
-    for (field, url) in urls(&asked.step) {
-        let refused = |error: crate::egress::EgressError| Refusal::InvalidField {
-            field: field.to_owned(),
-            reason: format!("is refused: {error}"),
-        };
-        api.egress.check(url).map_err(refused)?;
-    }
+    may_go_there(api, &asked.step)?;
     match api.control.act(record.call, asked).await {
         Ok(()) => Ok(()),
         Err(NotDone::Forbidden(reason)) => Err(Refusal::DestinationForbidden { reason }.into()),

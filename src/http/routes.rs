@@ -12,6 +12,7 @@ use super::{
 };
 use crate::face::collection::Collection;
 use crate::face::native::control as orders;
+use crate::face::native::stream as streams;
 use crate::model::ObjectKind;
 
 /// One route.
@@ -127,6 +128,9 @@ pub const ROUTES: &[Route] = &[
         control::order(control::complete_transfer)
     }),
     route("POST", "/v1/native/calls/{id}/transfer/cancel", Key, || control::order(control::cancel_transfer)),
+    route("POST", "/v1/native/calls/{id}/connect", Key, || control::order(streams::connect)),
+    route("POST", "/v1/native/calls/{id}/stream/start", Key, || control::order(streams::start_stream)),
+    route("POST", "/v1/native/calls/{id}/stream/stop", Key, || control::order(control::stop_stream)),
     route("POST", "/v1/native/calls/{id}/recording/start", Key, || control::order(control::start_recording)),
     route("POST", "/v1/native/calls/{id}/recording/stop", Key, || control::order(control::stop_recording)),
     route("POST", "/v1/trunks/{id}/doctor", Key, || post(doctor::examine)),

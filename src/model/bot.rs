@@ -7,7 +7,7 @@ use std::time::Duration;
 use trunkline_media::Rate;
 use url::Url;
 
-use super::Secret;
+use super::{Secret, URL_BYTES_MAX};
 
 /// Whose media stream a bot was written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,6 +60,28 @@ impl Dialect {
             Self::Vonage => Encoding::L16(Rate::Hz16000),
             Self::Exotel | Self::Jambonz | Self::AudioSocket => Encoding::L16(Rate::Hz8000),
         }
+    }
+
+    /// Where a bot of this dialect is, as somebody wrote it; else what is wrong with that, which quotes nothing of it: what stands
+    /// before an `@` may be a password.
+    pub fn address(self, text: &str) -> Result<Url, String> {
+        if text.len() > URL_BYTES_MAX {
+            return Err(format!("is longer than {URL_BYTES_MAX} bytes"));
+        }
+        let url = Url::parse(text).map_err(|error| format!("is not a URL: {error}"))?;
+        let is_ours = match self {
+            Self::AudioSocket => url.scheme() == "tcp",
+            _ => matches!(url.scheme(), "wss" | "ws"),
+        };
+        if !is_ours {
+            let wanted = if self == Self::AudioSocket { "tcp" } else { "wss" };
+            return Err(format!("must begin with {wanted}:// for this dialect"));
+        }
+        let has_host = url.host_str().is_some_and(|host| !host.is_empty());
+        if !has_host || (self == Self::AudioSocket && url.port().is_none()) {
+            return Err("must name a host, and with tcp:// a port".into());
+        }
+        Ok(url)
     }
 
     /// Can it carry this?
@@ -121,6 +143,11 @@ impl FromStr for Encoding {
     }
 }
 
+/// Parameters of one bot, at most, and bytes of all their names and values.
+pub const PARAMETERS_MAX: usize = 32;
+/// As above.
+pub const PARAMETERS_BYTES_MAX: usize = 4_096;
+
 /// A voice bot.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Bot {
@@ -138,6 +165,75 @@ pub struct Bot {
     pub connect_within: Duration,
     /// How long it is tried again when it is lost in mid-call; `None`: not at all.
     pub reconnect_within: Option<Duration>,
+}
+
+impl Bot {
+    /// One of whom nothing else is known.
+    pub fn at(url: Url, dialect: Dialect) -> Self {
+        Self {
+            url,
+            dialect,
+            encoding: None,
+            authorization: None,
+            parameters: Vec::new(),
+            connect_within: CONNECT_WITHIN,
+            reconnect_within: None,
+        }
+    }
+
+    /// Are these few enough to be told?
+    pub fn takes(parameters: &[(String, String)]) -> bool {
+        let bytes: usize = parameters.iter().map(|(name, value)| name.len() + value.len()).sum();
+        parameters.len() <= PARAMETERS_MAX && bytes <= PARAMETERS_BYTES_MAX
+    }
+}
+
+/// Which side of a call somebody hears who listens in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Track {
+    /// What comes from the callee.
+    #[default]
+    Callee,
+    /// What the callee is sent.
+    Agent,
+    /// Both, as one sound.
+    Both,
+}
+
+impl Track {
+    /// Its word in the native API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Callee => "callee",
+            Self::Agent => "agent",
+            Self::Both => "both",
+        }
+    }
+}
+
+impl FromStr for Track {
+    type Err = ();
+
+    fn from_str(word: &str) -> Result<Self, ()> {
+        [Self::Callee, Self::Agent, Self::Both].into_iter().find(|track| track.as_str() == word).ok_or(())
+    }
+}
+
+/// A bot that hears a call, and says nothing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listener {
+    /// Who.
+    pub bot: Bot,
+    /// What it hears.
+    pub track: Track,
+}
+
+impl Listener {
+    /// Dialects that name the track of each frame have no name for both.
+    pub fn is_possible(&self) -> bool {
+        self.track != Track::Both
+            || !matches!(self.bot.dialect, Dialect::Twilio | Dialect::Telnyx | Dialect::Plivo)
+    }
 }
 
 /// How long a bot may take to be there, if nobody says.

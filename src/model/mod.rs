@@ -38,9 +38,11 @@ mod zone;
 pub use account::{Account, AutoReload, Entry, EntryKind, TopUp, TopUpState, Usage};
 pub use application::Application;
 pub use arrival::Arrival;
-pub use attempt::{Attempt, Dialing};
+pub use attempt::{Attempt, Dialing, MovedLeg};
 pub use batch::{BatchRefusal, BatchRequest, CreationFault, InvalidRecipient};
-pub use bot::{Bot, CONNECT_WITHIN, Dialect, Encoding, Engaged};
+pub use bot::{
+    Bot, CONNECT_WITHIN, Dialect, Encoding, Engaged, Listener, PARAMETERS_BYTES_MAX, PARAMETERS_MAX, Track,
+};
 pub use caller::{IdentityHeader, NumberFormat, NumberStyle, RightToUse, SpendLimit, Stir, UnsignedCalls};
 pub use campaign::{
     Campaign, CampaignId, CampaignStatus, ClaimedRecipient, Counts, Days, NewCampaign, NewRecipient,

@@ -29,6 +29,12 @@ pub enum NotDone {
     /// It is not recorded.
     #[error("the call is not being recorded")]
     NotRecording,
+    /// Somebody listens in.
+    #[error("the call is being streamed already")]
+    Streaming,
+    /// Nobody listens in.
+    #[error("the call is not being streamed")]
+    NotStreaming,
     /// Nobody reads what it is told as fast as it is told.
     #[error("too much waits to be heard on this call")]
     Full,

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Bot, Dial, Dialled, Face, Handover, PhoneNumber};
+use super::{Bot, Dial, Dialled, Face, Handover, Listener, PhoneNumber};
 
 /// Steps of one document; a longer one is refused as a whole.
 pub const STEPS_MAX: usize = 64;
@@ -58,6 +58,10 @@ pub enum Step {
     Redirect(String),
     /// A bot talks. When it has hung up, the next step follows.
     Connect(Arc<Bot>),
+    /// A bot listens in from now on, whoever talks; one at a time.
+    StartStream(Arc<Listener>),
+    /// It does not any more.
+    StopStream,
     /// The call ends.
     Hangup,
 }
@@ -83,6 +87,8 @@ impl Step {
             Self::CancelTransfer => "cancel_transfer",
             Self::Redirect(_) => "redirect",
             Self::Connect(_) => "connect",
+            Self::StartStream(_) => "start_stream",
+            Self::StopStream => "stop_stream",
             Self::Hangup => "hangup",
         }
     }

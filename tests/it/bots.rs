@@ -12,49 +12,71 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
-use tokio_tungstenite::{WebSocketStream, accept_async, tungstenite::Message};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 use trunkline::simulator::Persona;
 use trunkline_media::g711::Law;
 
 use crate::callees::{Callees, number};
-use crate::switch::{Place, Recording, Setup, Switch, spoken_ms};
+use crate::ledger;
+use crate::switch::{Place, Recording, Setup, Switch, eventually, spoken_ms};
 
 type Socket = WebSocketStream<TcpStream>;
 
 /// A bot that takes one call after another, and tells what it was told.
-struct BotServer {
-    address: SocketAddr,
+pub struct BotServer {
+    /// Where it is.
+    pub address: SocketAddr,
     told: Receiver<Value>,
+    signatures: Receiver<String>,
     _runtime: Runtime,
 }
 
 /// What the bot does once it was told of the call.
 #[derive(Clone, Copy)]
-enum Manner {
+pub enum Manner {
     /// Says a second of a tone, waits until it was heard and the callee has spoken, and hangs up.
     Talks,
     /// Closes at once, with this code.
     Leaves(u16),
+    /// Says something all the time, and listens until it is told that it is over.
+    Listens,
 }
 
 impl BotServer {
-    fn start(place: &Place, manner: Manner) -> Self {
+    /// One that is there.
+    pub fn start(place: &Place, manner: Manner) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let at = SocketAddr::from((*place.http().ip(), 0));
         let listener = runtime.block_on(TcpListener::bind(at)).expect("a port of our own");
         let address = listener.local_addr().expect("an address");
         let (tell, told) = channel();
+        let (show, signatures) = channel();
         runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let Ok(socket) = accept_async(stream).await else { continue };
+                let show = show.clone();
+                let look = move |request: &Request, response: Response| {
+                    let signature = request.headers().get("x-twilio-signature");
+                    let signature = signature.and_then(|value| value.to_str().ok()).unwrap_or_default();
+                    let _ = show.send(signature.to_owned());
+                    Ok(response)
+                };
+                let Ok(socket) = accept_hdr_async(stream, look).await else { continue };
                 tokio::spawn(serve(socket, manner, tell.clone()));
             }
         });
-        Self { address, told, _runtime: runtime }
+        Self { address, told, signatures, _runtime: runtime }
     }
 
-    fn next(&self) -> Value {
+    /// What it is told next that matters.
+    pub fn next(&self) -> Value {
         self.told.recv_timeout(Duration::from_secs(30)).expect("the bot is told something")
+    }
+
+    /// How the next handshake was signed; empty: not at all.
+    pub fn signature(&self) -> String {
+        self.signatures.recv_timeout(Duration::from_secs(30)).expect("a handshake")
     }
 }
 
@@ -68,6 +90,7 @@ async fn serve(mut socket: Socket, manner: Manner, tell: Sender<Value>) {
                 let _ = tell.send(event.clone());
                 match manner {
                     Manner::Talks => talk(&mut socket, &event["streamSid"]).await,
+                    Manner::Listens => talk(&mut socket, &event["streamSid"]).await,
                     Manner::Leaves(code) => {
                         let frame = tokio_tungstenite::tungstenite::protocol::CloseFrame {
                             code: code.into(),
@@ -77,8 +100,13 @@ async fn serve(mut socket: Socket, manner: Manner, tell: Sender<Value>) {
                     }
                 }
             }
-            Some("media") => heard += usize::from(is_loud(&event)),
-            Some("mark" | "dtmf") => {
+            Some("media") => {
+                heard += usize::from(is_loud(&event));
+                if matches!(manner, Manner::Listens) && heard == 10 {
+                    let _ = tell.send(json!({ "event": "loud", "track": event["media"]["track"] }));
+                }
+            }
+            Some("mark" | "dtmf" | "stop") => {
                 marked |= event["event"] == "mark";
                 let _ = tell.send(event);
             }
@@ -136,6 +164,7 @@ fn a_bot_is_heard_hears_the_callee_and_hangs_up() {
         "to_number": number(Persona::Person), "prompt": "Sell {name} a boat.", "dynamic_vars": { "name": "Ann" }
     }));
     let start = bot.next();
+    assert_eq!(bot.signature(), "", "whose key is no Twilio's does not sign as Twilio does");
     let told = &start["start"];
     assert_eq!(told["callSid"], json!(call));
     assert_eq!(
@@ -165,4 +194,35 @@ fn without_its_bot_a_call_ends_and_says_why() {
     assert_eq!(bot.next()["event"], "start");
     let end = switch.call_until_ended(&call);
     assert_eq!(end["ended_reason"], "agent_failed", "{end}");
+}
+
+#[test]
+fn a_bot_listens_in_is_sent_away_and_another_takes_the_call_over() {
+    let place = Place::claim();
+    let (_callees, listener, talker) = (
+        Callees::at(&place),
+        BotServer::start(&place, Manner::Listens),
+        BotServer::start(&place, Manner::Talks),
+    );
+    let switch = Setup::new().agent("amd = {}\nsilence_hangup_seconds = 45").at(place).start();
+    let prompt = "Please stay on the line, somebody will be with you soon. ".repeat(6);
+    let call = switch.call_with(json!({ "to_number": number(Persona::Person), "prompt": prompt }));
+    eventually("the answer", || (ledger::row(&switch, &call)["state"] == "answered").then_some(()));
+    let order = |verb: &str, body: Value| {
+        switch.client().post(&format!("/v1/native/calls/{call}/{verb}"), &body).status
+    };
+    let at = |bot: &BotServer| json!(format!("ws://{}/bot", bot.address));
+    assert_eq!(order("stream/start", json!({ "url": at(&listener), "track": "agent" })), 202);
+    assert_eq!(order("stream/start", json!({ "url": at(&listener) })), 409, "one at a time");
+    let start = listener.next();
+    assert_eq!((&start["event"], &start["start"]["tracks"]), (&json!("start"), &json!(["outbound"])));
+    assert_eq!(listener.next(), json!({ "event": "loud", "track": "outbound" }), "it hears the agent");
+    assert_eq!(order("stream/stop", json!({})), 202);
+    assert_eq!(listener.next()["event"], "stop");
+    assert_eq!(order("stream/stop", json!({})), 409);
+    assert_eq!(order("connect", json!({ "url": at(&talker), "parameters": { "desk": "7" } })), 202);
+    assert_eq!(talker.next()["start"]["customParameters"]["desk"], "7");
+    assert_eq!(talker.next()["mark"]["name"], "said", "what it says is heard");
+    assert_eq!(order("hangup", json!({})), 202);
+    assert_eq!(switch.call_until_ended(&call)["ended_reason"], "cancelled");
 }

@@ -177,6 +177,7 @@ impl Side {
             from: "+13122010094".into(),
             to: "+13122123456".into(),
             parameters: vec![("lead".into(), "42".into())],
+            listens: None,
         };
         let spec = Spec {
             url: url.parse().expect("a URL"),

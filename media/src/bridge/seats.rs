@@ -21,6 +21,8 @@ impl Members {
     pub const CALLEE: Self = Self(1);
     /// Everybody.
     pub const ALL: Self = Self((1 << (PLACES + 1)) - 1);
+    /// Nobody in particular: whatever the callee is sent, clips and digits too. For one who listens in.
+    pub const PLAYED: Self = Self(1 << (PLACES + 1));
 
     /// Who sits at a place, below [`PLACES`].
     #[must_use]
@@ -115,6 +117,11 @@ impl Seats {
         }
     }
 
+    /// Does anybody hear what the callee is sent?
+    pub(super) fn hear_played(&self) -> bool {
+        self.places.iter().flatten().any(|taken| taken.hears.has(Members::PLAYED))
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.places.iter().all(Option::is_none)
     }
@@ -154,8 +161,9 @@ impl Seats {
         voices > 0
     }
 
-    /// Gives each who sits what it hears. Whoever talks live, or to others than the callee, was heard now or not at all.
-    pub(super) fn listen(&mut self, callee: &[i16; FRAME]) {
+    /// Gives each who sits what it hears: of the callee, of what it was sent, of the others. Whoever talks live, or to others
+    /// than the callee, was heard now or not at all.
+    pub(super) fn listen(&mut self, callee: &[i16; FRAME], played: &[i16; FRAME]) {
         let audience = |place: u8, places: &[Option<Taken>; PLACES]| {
             places.iter().flatten().any(|taken| taken.hears.has(Members::at(place)))
         };
@@ -168,16 +176,19 @@ impl Seats {
             }
         }
         for place in 0..PLACES {
-            self.tell(place, callee);
+            self.tell(place, callee, played);
         }
         for taken in self.places.iter_mut().flatten() {
             (taken.said, taken.linear) = (Said::NotAsked, None);
         }
     }
 
-    fn tell(&mut self, place: usize, callee: &[i16; FRAME]) {
+    fn tell(&mut self, place: usize, callee: &[i16; FRAME], played: &[i16; FRAME]) {
         let Some(hears) = self.places[place].as_ref().map(|taken| taken.hears) else { return };
         let mut sum = if hears.has(Members::CALLEE) { *callee } else { [0; FRAME] };
+        if hears.has(Members::PLAYED) {
+            add(&mut sum, played);
+        }
         for (other, taken) in (0..).zip(&mut self.places) {
             if let Some(taken) = taken.as_mut().filter(|_| hears.has(Members::at(other))) {
                 taken.linear().into_iter().for_each(|linear| add(&mut sum, linear));

@@ -1,7 +1,7 @@
 //! Programs on no clock at all: whoever runs one says when time is up.
 
 use super::*;
-use crate::model::Dialect;
+use crate::model::{Dialect, Track};
 
 fn say(text: &str) -> Step {
     Step::Say(text.into())
@@ -44,6 +44,8 @@ fn told(order: Order) -> String {
         }
         Order::Summon(bot) => format!("summon {}", bot.url),
         Order::Connect(bot) => format!("connect {}", bot.url),
+        Order::StartStream(listener) => format!("stream {}", listener.bot.url),
+        Order::StopStream => "unstream".to_owned(),
         Order::Hangup => "hangup".to_owned(),
         Order::Done => "done".to_owned(),
         Order::Fail(why) => format!("fail {why}"),
@@ -275,4 +277,12 @@ fn a_bot_that_is_lost_fails_its_program_before_its_turn_or_in_it() {
 fn a_bot_behind_a_question_is_not_called_before_the_answer() {
     let mut program = running(vec![gather(vec![say("press 1")], 1), connect()]);
     assert_eq!(orders(&mut program), ["render 0 press 1"]);
+}
+
+#[test]
+fn whoever_listens_in_delays_nothing() {
+    let bot = Bot::at("wss://bot.example/".parse().expect("a URL"), Dialect::Twilio);
+    let listener = Arc::new(Listener { bot, track: Track::Both });
+    let mut program = running(vec![Step::StartStream(listener), Step::StopStream, Step::Hangup]);
+    assert_eq!(orders(&mut program), ["stream wss://bot.example/", "unstream", "hangup"]);
 }

@@ -133,6 +133,8 @@ pub struct Life {
     /// The bot was there at least once.
     connected: bool,
     answered: bool,
+    /// It only hears: what it says and asks for is nobody's concern.
+    only_listens: bool,
     ended: Option<Why>,
     /// The clock's two hands at the beginning.
     began: Instant,
@@ -173,6 +175,7 @@ impl Life {
             bot: Bot::Absent,
             connected: false,
             answered: false,
+            only_listens: spec.call.listens.is_some(),
             ended: None,
             began: now,
             began_unix: unix,
@@ -323,6 +326,8 @@ impl Life {
 
     fn grant(&mut self, asked: Asked<'_>) -> Result<(), Malformed> {
         match asked {
+            Asked::Say(_) | Asked::Play { .. } | Asked::Mark(_) | Asked::Clear | Asked::Digits(_)
+                if self.only_listens => {}
             Asked::Nothing => {}
             Asked::Say(sound) => self.say(sound)?,
             Asked::Play { sound, mark, at_once } => {

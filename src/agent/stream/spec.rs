@@ -5,8 +5,9 @@ use std::time::Duration;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use url::Url;
 
-use crate::model::Secret;
-pub use crate::model::{Dialect, Encoding};
+use crate::face;
+pub use crate::model::{Dialect, Encoding, Track};
+use crate::model::{Face, Key, Secret};
 
 /// What a bot may be told about a call.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +24,18 @@ pub struct Call {
     pub to: String,
     /// The tenant's own parameters.
     pub parameters: Vec<(String, String)>,
+    /// What the bot hears if it only listens; none: it talks, with the callee.
+    pub listens: Option<Track>,
+}
+
+impl Call {
+    /// The track that the bot is sent, in the word of Twilio and of those who took it over.
+    pub(super) fn track(&self) -> &'static str {
+        match self.listens {
+            Some(Track::Agent) => "outbound",
+            None | Some(Track::Callee | Track::Both) => "inbound",
+        }
+    }
 }
 
 /// A header field of the WebSocket's handshake.
@@ -142,6 +155,15 @@ impl Spec {
 }
 
 impl Header {
+    /// What proves to a bot that it is we who call, where its service does so: Twilio signs the handshake as it signs its
+    /// requests, over the URL as it was given and no body.
+    #[must_use]
+    pub fn signature(dialect: Dialect, url: &Url, key: &Key) -> Option<Self> {
+        let signs = dialect == Dialect::Twilio && key.face == Face::Twilio;
+        let mut signed = signs.then(|| face::sign(key.face, key.signing.reveal(), url.as_str(), 0, b""))?;
+        signed.pop().map(|(name, value)| Self { name: name.to_owned(), value: Secret::new(value) })
+    }
+
     /// As the handshake wants it; none if it cannot be sent, or is the handshake's own.
     pub(super) fn parse(&self) -> Option<(HeaderName, HeaderValue)> {
         let name = HeaderName::from_bytes(self.name.as_bytes()).ok()?;

@@ -118,6 +118,7 @@ fn spec(dialect: Dialect, url: &str) -> Spec {
         from: "+13122010094".into(),
         to: "+13122123456".into(),
         parameters: vec![("lead".into(), "42".into())],
+        listens: None,
     };
     Spec {
         url: url.parse().expect("a URL"),

@@ -114,6 +114,7 @@ impl Call {
         self.operator.stop();
         self.dismiss(cx);
         self.part_all(cx);
+        self.leave_unheard(cx);
         self.drop_transfer(cx);
         self.timers.clear_all(cx.wheel);
         // Timer B bounds a CANCEL that nobody answers (RFC 3261 §9.1); the call is not kept from its owner so long.
@@ -143,6 +144,7 @@ impl Call {
         };
         self.timers.clear_all(cx.wheel);
         self.permit.ended(self.facts.ended_at.unwrap_or(cx.now));
+        self.leg_left(cx);
         let mut outcome = std::mem::take(&mut self.facts).outcome(end, cx.now);
         outcome.attempts = self.dialled.take_attempts();
         if let Some(second) = &self.plan.second {

@@ -116,6 +116,8 @@ impl Call {
             Step::StartRecording => self.record(cx, true),
             Step::StopRecording => self.record(cx, false),
             Step::SendDigits(digits) => self.send_digits(cx, &digits),
+            Step::StartStream(listener) => self.start_stream(cx, &listener),
+            Step::StopStream => self.stop_stream(cx),
             _ if matches!(self.phase, Phase::LeavingMessage) => Err(NotDone::NotTalking),
             // From now on the bot talks, and nobody else.
             Step::Connect(bot) => {

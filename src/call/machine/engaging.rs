@@ -5,13 +5,10 @@ use std::time::Duration;
 
 use trunkline_media::{Command as Media, Digits};
 
-use super::super::outbox::{BotOrder, Engagement, Hand};
+use super::super::outbox::{BotOrder, Engagement, Hand, Part, Role};
 use super::{Call, Context, Phase};
 use crate::agent::stream::{Event, Why};
 use crate::model::{Bot, Disposition, EndedBy, Engaged};
-
-/// The bot's place at the bridge.
-pub const BOT_PLACE: u8 = 0;
 
 /// How long a digit was held of which nobody says so.
 pub const DIGIT_HELD: Duration = Duration::from_millis(100);
@@ -33,14 +30,14 @@ impl Call {
     pub(super) fn engage(&mut self, cx: &mut Context<'_>) {
         self.engage_endpoint(cx);
         let Some(bot) = self.plan.bot.clone().filter(|_| self.presence == Presence::None) else { return };
-        self.call_bot(cx, bot, true);
+        self.call_bot(cx, bot, Part::Talks);
     }
 
     /// Its guide wants this bot to talk soon: it is called, and not heard yet.
     pub(super) fn summon(&mut self, cx: &mut Context<'_>, bot: Arc<Bot>) {
         self.dismiss(cx);
-        let bot = self.of_guide(bot);
-        self.call_bot(cx, bot, false);
+        let bot = self.engaged(bot);
+        self.call_bot(cx, bot, Part::Prepares);
     }
 
     /// It is this bot's turn.
@@ -48,8 +45,8 @@ impl Call {
         if self.presence == Presence::Engaged {
             return self.tell_bot(cx, BotOrder::Hear(self.id()));
         }
-        let bot = self.of_guide(bot);
-        self.call_bot(cx, bot, true);
+        let bot = self.engaged(bot);
+        self.call_bot(cx, bot, Part::Talks);
     }
 
     /// The call is this bot's from now on, whoever talked before.
@@ -60,24 +57,30 @@ impl Call {
         self.run(cx, Hand::Operator);
         self.order(cx, Media::Clear);
         self.dismiss(cx);
-        let bot = self.of_guide(bot);
+        self.let_parties_go(cx);
+        let bot = self.engaged(bot);
         self.plan.bot = Some(bot.clone());
-        self.call_bot(cx, bot, true);
+        self.call_bot(cx, bot, Part::Talks);
     }
 
-    fn of_guide(&self, bot: Arc<Bot>) -> Engaged {
+    pub(super) fn engaged(&self, bot: Arc<Bot>) -> Engaged {
         let account = self.plan.account.clone();
         Engaged { account, parameters: bot.parameters.clone(), bot }
     }
 
-    fn call_bot(&mut self, cx: &mut Context<'_>, bot: Engaged, is_heard: bool) {
+    fn call_bot(&mut self, cx: &mut Context<'_>, bot: Engaged, part: Part) {
         self.presence = Presence::Engaged;
-        let (from, to) = (self.plan.from.clone(), self.plan.to.clone());
-        let engagement = Engagement { call: self.id(), leg: self.leg, bot, from, to, is_heard };
-        cx.out.bots.push_back(BotOrder::Call(Box::new(engagement)));
+        self.order_bot(cx, bot, part);
         if self.facts.answered_at.is_some() {
             self.tell_bot(cx, BotOrder::Answered(self.id()));
         }
+    }
+
+    pub(super) fn order_bot(&self, cx: &mut Context<'_>, bot: Engaged, part: Part) {
+        let (from, to) = (self.plan.from.clone(), self.plan.to.clone());
+        let key = self.plan.key.clone();
+        let engagement = Engagement { call: self.id(), leg: self.leg, bot, from, to, key, part };
+        cx.out.bots.push_back(BotOrder::Call(Box::new(engagement)));
     }
 
     /// Tells the bot, if there is one.
@@ -92,13 +95,20 @@ impl Call {
         self.dismiss_endpoint(cx);
         if self.presence == Presence::Engaged {
             self.presence = Presence::Gone;
-            self.order(cx, Media::Part { place: BOT_PLACE });
-            cx.out.bots.push_back(BotOrder::Dismiss(self.id()));
+            self.send_away(cx, Role::Talker);
         }
     }
 
-    /// The bot has something to say of itself.
-    pub fn handle_bot(&mut self, cx: &mut Context<'_>, event: Event) {
+    pub(super) fn send_away(&self, cx: &mut Context<'_>, role: Role) {
+        self.order(cx, Media::Part { place: role.place() });
+        cx.out.bots.push_back(BotOrder::Dismiss(self.id(), role));
+    }
+
+    /// A bot has something to say of itself.
+    pub fn handle_bot(&mut self, cx: &mut Context<'_>, role: Role, event: Event) {
+        if role == Role::Listener {
+            return self.handle_listener(cx, event);
+        }
         match event {
             // Whoever calls in hears ringing until somebody is there.
             Event::Connected => self.pick_up(cx),
@@ -118,8 +128,7 @@ impl Call {
         if std::mem::replace(&mut self.presence, Presence::Gone) != Presence::Engaged {
             return;
         }
-        self.order(cx, Media::Part { place: BOT_PLACE });
-        cx.out.bots.push_back(BotOrder::Dismiss(self.id()));
+        self.send_away(cx, Role::Talker);
         if self.plan.bot.is_none() {
             return self.guides_bot_left(cx, why);
         }

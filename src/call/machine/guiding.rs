@@ -162,6 +162,16 @@ impl Call {
                     self.controlled(cx, what, Some(why.to_string()));
                 }
             }
+            Order::StartStream(listener) => {
+                if let Err(why) = self.start_stream(cx, &listener) {
+                    self.controlled(cx, "start_stream", Some(why.to_string()));
+                }
+            }
+            Order::StopStream => {
+                if let Err(why) = self.stop_stream(cx) {
+                    self.controlled(cx, "stop_stream", Some(why.to_string()));
+                }
+            }
             Order::Transfer(to) => {
                 if let Err(why) = self.handle_transfer(cx, to) {
                     self.controlled(cx, "transfer", Some(why.to_string()));

@@ -16,19 +16,27 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use trunkline_media::bridge::{Members, PLACES};
+use trunkline_media::bridge::Members;
 use trunkline_media::{Clip, Command as Media, LegId, port};
 
-use super::super::outbox::{Aside, DialOrder, Hand, Speech};
+use super::super::outbox::{Aside, DialOrder, Hand, Role, Speech};
 use super::super::sound;
 use super::super::tie::Tie;
 use super::super::timer::Timer;
-use super::{BOT_PLACE, Call, Context, Phase, WAITING_MARK, WHISPER_MARK};
+use super::engaging::Presence;
+use super::{Call, Context, Phase, WAITING_MARK, WHISPER_MARK};
 use crate::agent::Errand;
 use crate::model::{
     Attended, CallFact, CallId, Dial, DialStatus, Dialled, DialogRecord, Disposition, EndedBy, Handover,
     Meanwhile, NotDone, SipAgent, TrunkId, Whisper,
 };
+
+/// The bot's place, which is the agent's, whatever it is; the listener's is none of a party's.
+const AGENT_PLACE: u8 = Role::Talker.place();
+/// Places that parties may have: the agent's, and the next.
+const PARTIES: usize = 2;
+/// The far end and the parties: whoever listens in beside them hears what he is to hear.
+const TABLE: Members = Members::CALLEE.and(Members::at(AGENT_PLACE)).and(Members::at(AGENT_PLACE + 1));
 
 /// Parties that one call may wish for: a document that dials in circles wants something else.
 const TICKETS_MAX: u32 = 64;
@@ -38,7 +46,7 @@ const ROUNDS_MAX: u16 = 10_000;
 /// A call's other parties, by their places.
 #[derive(Default)]
 pub struct Pairs {
-    at: [Option<Box<Pairing>>; PLACES],
+    at: [Option<Box<Pairing>>; PARTIES],
     tickets: u32,
     /// What the far end hears over and over, and how often it has.
     waiting: Option<(Arc<Clip>, u16)>,
@@ -147,7 +155,7 @@ impl Call {
             |sip: &Arc<SipAgent>| sip.early || is_answered || matches!(self.phase, Phase::Ringing { .. });
         let Some(sip) = self.plan.sip.clone().filter(is_time) else { return };
         self.plan.sip = None;
-        if !self.begin_pairing(cx, BOT_PLACE, Purpose::Agent, Arc::clone(&sip.dial)) {
+        if !self.begin_pairing(cx, AGENT_PLACE, Purpose::Agent, Arc::clone(&sip.dial)) {
             self.close(cx, Disposition::AgentFailed, EndedBy::Switch);
         }
     }
@@ -173,7 +181,7 @@ impl Call {
         self.control.put_off();
         self.timers.clear(cx.wheel, Timer::Turn);
         self.order(cx, Media::Clear);
-        self.hear(cx, Members::ALL, Members::NOBODY);
+        self.hear(cx, TABLE, Members::NOBODY);
         if !self.begin_pairing(cx, place, Purpose::HandOver(handover), dial) {
             self.hear_again(cx);
             return Err(NotDone::Full);
@@ -411,14 +419,14 @@ impl Call {
         self.guided.stop();
         self.dismiss(cx);
         self.plan.bot = None;
-        for other in (0..PLACES as u8).filter(|other| *other != place) {
+        for other in (0..PARTIES as u8).filter(|other| *other != place) {
             drop(self.take_pairing(cx, other));
         }
     }
 
     /// Everybody hears everybody, as before.
     fn hear_again(&self, cx: &mut Context<'_>) {
-        self.hear(cx, Members::ALL, Members::ALL);
+        self.hear(cx, TABLE, TABLE);
     }
 
     fn hear(&self, cx: &mut Context<'_>, who: Members, whom: Members) {
@@ -427,14 +435,14 @@ impl Call {
 
     /// Whoever sits here and talks for us.
     fn agents(&self) -> Members {
-        let is_bot = self.presence == super::Presence::Engaged;
+        let is_bot = self.presence == Presence::Engaged;
         let seated = self
             .pairs
             .at
             .iter()
             .zip(0..)
             .filter(|(pairing, _)| pairing.as_ref().is_some_and(|pairing| pairing.is_joined()));
-        let first = if is_bot { Members::at(BOT_PLACE) } else { Members::NOBODY };
+        let first = if is_bot { Members::at(AGENT_PLACE) } else { Members::NOBODY };
         seated.fold(first, |members, (_, place)| members.and(Members::at(place)))
     }
 
@@ -443,7 +451,7 @@ impl Call {
         let (ours, theirs) = port::between();
         self.order(cx, Media::Join { place, seat: Box::new(ours) });
         let seat = Box::new(theirs);
-        cx.out.media(called.call, called.leg, Media::Join { place: BOT_PLACE, seat });
+        cx.out.media(called.call, called.leg, Media::Join { place: AGENT_PLACE, seat });
     }
 
     /// Does the call still wish for it?
@@ -657,8 +665,8 @@ impl Call {
     /// Nobody needs the agent any more.
     pub(super) fn dismiss_endpoint(&mut self, cx: &mut Context<'_>) {
         let is_agent = |pairing: &Box<Pairing>| matches!(pairing.purpose, Purpose::Agent);
-        if self.pairs.at[usize::from(BOT_PLACE)].as_ref().is_some_and(is_agent) {
-            drop(self.take_pairing(cx, BOT_PLACE));
+        if self.pairs.at[usize::from(AGENT_PLACE)].as_ref().is_some_and(is_agent) {
+            drop(self.take_pairing(cx, AGENT_PLACE));
         }
     }
 
@@ -666,7 +674,7 @@ impl Call {
     pub(super) fn part_all(&mut self, cx: &mut Context<'_>) {
         self.pairs.waiting = None;
         self.plan.sip = None;
-        for place in 0..PLACES as u8 {
+        for place in 0..PARTIES as u8 {
             drop(self.take_pairing(cx, place));
         }
     }
@@ -676,7 +684,7 @@ impl Call {
         if let Some(second) = &self.plan.second {
             return cx.out.tie(second.of, self.id(), Tie::Pressed(digit));
         }
-        for place in 0..PLACES as u8 {
+        for place in 0..PARTIES as u8 {
             let Some(Stage::Joined(called)) = self.stage(place) else { continue };
             let ends =
                 self.pairs.at[usize::from(place)].as_ref().is_some_and(|pairing| pairing.dial.hangup_on_star);
@@ -693,7 +701,7 @@ impl Call {
         if let Some(second) = &self.plan.second {
             return cx.out.tie(second.of, self.id(), Tie::Held(holds));
         }
-        for place in 0..PLACES as u8 {
+        for place in 0..PARTIES as u8 {
             if let Some(Stage::Joined(called)) = self.stage(place) {
                 cx.out.tie(called.call, self.id(), Tie::Held(holds));
             }
@@ -741,9 +749,21 @@ impl Call {
         self.pairs.at.iter().zip(0..).find(|(pairing, _)| has(pairing)).map(|(_, place)| place)
     }
 
-    /// Beside the bot's, which is the agent's.
+    /// Beside the agent's, or the agent's own where nobody sits.
     fn free_place(&self) -> Option<u8> {
-        (BOT_PLACE + 1..PLACES as u8).find(|place| self.pairs.at[usize::from(*place)].is_none())
+        let is_bot = self.presence == Presence::Engaged;
+        let is_free =
+            |place: &u8| self.pairs.at[usize::from(*place)].is_none() && !(is_bot && *place == AGENT_PLACE);
+        [AGENT_PLACE + 1, AGENT_PLACE].into_iter().find(is_free)
+    }
+
+    /// A bot takes the call: whoever else talked goes.
+    pub(super) fn let_parties_go(&mut self, cx: &mut Context<'_>) {
+        self.wait_no_more(cx);
+        for place in 0..PARTIES as u8 {
+            drop(self.take_pairing(cx, place));
+        }
+        self.hear_again(cx);
     }
 
     fn told(&self, cx: &mut Context<'_>, pairing: &Pairing, status: u16, is_final: bool) {

@@ -1,7 +1,6 @@
 //! `[agent.stream]`: somebody's bot that talks in an agent's place.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -10,11 +9,7 @@ use url::Url;
 use utoipa::openapi::{Object, ObjectBuilder, Type};
 
 use super::super::validate::Checker;
-use crate::model::{Bot, Dialect, Encoding, Secret};
-
-/// Parameters of one bot, at most, and bytes of all their names and values.
-const PARAMETERS_MAX: usize = 32;
-const PARAMETERS_BYTES_MAX: usize = 4_096;
+use crate::model::{Bot, Dialect, Encoding, PARAMETERS_BYTES_MAX, PARAMETERS_MAX, Secret};
 
 /// Somebody's bot that talks in an agent's place.
 #[derive(Deserialize, Serialize, utoipa::ToSchema)]
@@ -72,9 +67,8 @@ pub fn bot(table: &Table, allow_plain: bool, path: &str, check: &mut Checker<'_>
         .encoding
         .as_ref()
         .map(|text| word::<Encoding>(text, &Encoding::ALL.map(Encoding::as_str), &path, "encoding", check));
-    let bytes: usize = table.parameters.iter().map(|(name, value)| name.len() + value.len()).sum();
-    let few = table.parameters.len() <= PARAMETERS_MAX && bytes <= PARAMETERS_BYTES_MAX;
-    check.that(&format!("{path}.parameters"), few, || {
+    let parameters: Vec<_> = table.parameters.clone().into_iter().collect();
+    check.that(&format!("{path}.parameters"), Bot::takes(&parameters), || {
         format!("must be at most {PARAMETERS_MAX}, of {PARAMETERS_BYTES_MAX} bytes together")
     });
     let authorization = table.authorization.clone();
@@ -100,7 +94,6 @@ pub fn bot(table: &Table, allow_plain: bool, path: &str, check: &mut Checker<'_>
     check.that(&format!("{path}.encoding"), encoding.is_none_or(|it| dialect.carries(it)), || {
         format!("`{}` does not carry it", dialect.as_str())
     });
-    let parameters = table.parameters.clone().into_iter().collect();
     Some(Arc::new(Bot {
         url,
         dialect,
@@ -121,21 +114,9 @@ fn word<T: FromStr>(text: &str, words: &[&str], path: &str, key: &str, check: &m
 }
 
 fn url(text: &str, dialect: Dialect, allow_plain: bool) -> Result<Url, String> {
-    // What stands before an `@` may be a password: the URL itself is not quoted.
-    let broken = |error: &dyn Display| format!("is not a URL: {error}");
-    let url = Url::parse(text).map_err(|error| broken(&error))?;
-    let wanted = if dialect == Dialect::AudioSocket { "tcp" } else { "wss" };
+    let url = dialect.address(text)?;
     match url.scheme() {
-        scheme if scheme == wanted => {}
-        "ws" if wanted == "wss" && allow_plain => {}
-        "ws" if wanted == "wss" => {
-            return Err("is not encrypted, which needs webhooks.allow_http = true".into());
-        }
-        _ => return Err(format!("must begin with {wanted}:// for this dialect")),
+        "ws" if !allow_plain => Err("is not encrypted, which needs webhooks.allow_http = true".into()),
+        _ => Ok(url),
     }
-    let has_host = url.host_str().is_some_and(|host| !host.is_empty());
-    if !has_host || (wanted == "tcp" && url.port().is_none()) {
-        return Err("must name a host, and with tcp:// a port".into());
-    }
-    Ok(url)
 }

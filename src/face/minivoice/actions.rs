@@ -11,8 +11,9 @@ use url::Url;
 use super::event::envelope;
 use crate::face::UnreadableSteps;
 use crate::model::{
-    CallRecord, DIGITS_MAX, Destination, Dial, Gather, HEADERS_MAX, Header, Occasion, PhoneNumber,
-    RING_USUAL, SPOKEN_BYTES_MAX, STEPS_MAX, Side, Sound, Step, Timestamp, URL_BYTES_MAX, WAIT_MAX,
+    Bot, CallRecord, DIGITS_MAX, Destination, Dial, Dialect, Gather, HEADERS_MAX, Header, Listener, Occasion,
+    PhoneNumber, RING_USUAL, SPOKEN_BYTES_MAX, STEPS_MAX, Side, Sound, Step, Timestamp, Track, URL_BYTES_MAX,
+    WAIT_MAX,
 };
 
 /// For how long a digit is awaited when nobody says.
@@ -110,9 +111,8 @@ impl<'a> Action<'a> {
             "start_recording" => Step::StartRecording,
             "stop_recording" => Step::StopRecording,
             "hangup" => Step::Hangup,
-            "start_stream" | "stop_stream" => {
-                return Err(wrong(format!("this switch does not know `{}`", self.name)));
-            }
+            "start_stream" => Step::StartStream(Arc::new(self.listener()?)),
+            "stop_stream" => Step::StopStream,
             // Whatever stands there is shown to nobody: it may be anything.
             _ => return Err(wrong("its name is not known")),
         };
@@ -211,12 +211,36 @@ impl<'a> Action<'a> {
     }
 
     fn side(&self) -> Result<Side, UnreadableSteps> {
-        let Fields::Many(_) = self.fields else { return Ok(Side::Agent) };
-        match self.string(&["side"], DIGITS_MAX)? {
+        match self.choice("side")? {
             None | Some("agent") => Ok(Side::Agent),
             Some("callee") => Ok(Side::Callee),
             Some(_) => Err(wrong("`side` must be agent or callee")),
         }
+    }
+
+    /// A word that may be left out, as it is in the shorthand.
+    fn choice(&self, name: &str) -> Result<Option<&'a str>, UnreadableSteps> {
+        match self.fields {
+            Fields::Many(_) => self.string(&[name], DIGITS_MAX),
+            Fields::One(_) => Ok(None),
+        }
+    }
+
+    /// The bot behind a `start_stream` expects Twilio's messages, the most spoken of them, unless its `dialect` says otherwise.
+    fn listener(&self) -> Result<Listener, UnreadableSteps> {
+        let dialect = match self.choice("dialect")? {
+            None => Dialect::Twilio,
+            Some(word) => word.parse().map_err(|()| wrong("`dialect` is none that is known"))?,
+        };
+        let text = self.string(&["url"], URL_BYTES_MAX)?.unwrap_or_default();
+        let url = dialect.address(text).map_err(|reason| wrong(format!("`url` {reason}")))?;
+        let track = match self.choice("track")? {
+            None => Track::Callee,
+            Some(word) => word.parse().map_err(|()| wrong("`track` must be callee, agent or both"))?,
+        };
+        let listener = Listener { bot: Bot::at(url, dialect), track };
+        let problem = || wrong("`track` cannot be both in this dialect");
+        listener.is_possible().then_some(listener).ok_or_else(problem)
     }
 
     fn gather(&self) -> Result<Gather, UnreadableSteps> {
@@ -338,6 +362,15 @@ mod tests {
             ),
             (r#"{"start_recording":{}}"#, r#"{"type":"start_recording"}"#, Step::StartRecording),
             (r#"{"stop_recording":{}}"#, r#"{"type":"stop_recording"}"#, Step::StopRecording),
+            (
+                r#"{"start_stream":"wss://a.example/b"}"#,
+                r#"{"type":"start_stream","url":"wss://a.example/b","track":"callee"}"#,
+                Step::StartStream(Arc::new(Listener {
+                    bot: Bot::at("wss://a.example/b".parse().expect("a URL"), Dialect::Twilio),
+                    track: Track::Callee,
+                })),
+            ),
+            (r#"{"stop_stream":{}}"#, r#"{"type":"stop_stream"}"#, Step::StopStream),
             (r#"{"hangup":{}}"#, r#"{"type":"hangup"}"#, Step::Hangup),
         ] {
             assert!(only(keyed) == meant, "{keyed}");
@@ -348,8 +381,8 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_is_answered_never_panics(
-            name in "say|play|pause|gather|send_digits|transfer|mute|redirect|type|[a-z]{0,9}",
-            field in "text|url|seconds|prompt|digits|num_digits|finish_on_key|action|to|side|type",
+            name in "say|play|pause|gather|send_digits|transfer|mute|redirect|start_stream|type|[a-z]{0,9}",
+            field in "text|url|track|dialect|seconds|prompt|digits|num_digits|finish_on_key|action|to|side|type",
             value in "null|true|-1|1e400|0.5|99999999999999999999|\"\"|\"\u{e9}{0,3}\"|\"#\"|\\[\\]|\\{\\}|\\[\\{\"say\":1\\}\\]",
             bytes in proptest::collection::vec(any::<u8>(), 0..64),
         ) {
@@ -403,8 +436,12 @@ mod tests {
             (r#"[{"bridge":{"to":"+12","record":1}}]"#, "action 0: `record` must be true or false"),
             (r#"[{"transfer":{"to":"desk"}}]"#, "action 0: `to` is not a valid E.164 number"),
             (
-                r#"[{"start_stream":{"url":"wss://a.example"}}]"#,
-                "action 0: this switch does not know `start_stream`",
+                r#"[{"start_stream":{"url":"https://a.example"}}]"#,
+                "action 0: `url` must begin with wss:// for this dialect",
+            ),
+            (
+                r#"[{"start_stream":{"url":"wss://a.example","track":"both"}}]"#,
+                "action 0: `track` cannot be both in this dialect",
             ),
             (
                 r#"[{"gather":{"prompt":[{"gather":{}}]}}]"#,

@@ -282,12 +282,12 @@ fn read_or_nothing<T: DeserializeOwned>(body: &[u8]) -> Result<Option<T>, Refusa
     if body.trim_ascii().is_empty() { Ok(None) } else { read(body).map(Some) }
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     crate::face::must_be_object(body)?;
     serde_json::from_slice(body).map_err(|error| wrong("body", format!("is not understood: {error}")))
 }
 
-fn wrong(field: &str, reason: impl Into<String>) -> Refusal {
+pub(super) fn wrong(field: &str, reason: impl Into<String>) -> Refusal {
     Refusal::InvalidField { field: field.to_owned(), reason: reason.into() }
 }
 

@@ -1,5 +1,6 @@
-//! TwiML as steps: `<Connect><Stream>`, `<Say>`, `<Play>`, `<Pause>`, `<Gather>`, `<Dial>`, `<Redirect>`, `<Reject>`, `<Hangup>`. Whatever
-//! else a document asks for is refused by name: a call that does half of what it was told is worse than none.
+//! TwiML as steps: `<Connect>`, `<Start>` and `<Stop>` of a `<Stream>`, `<Say>`, `<Play>`, `<Pause>`, `<Gather>`, `<Dial>`,
+//! `<Redirect>`, `<Reject>`, `<Hangup>`. Whatever else a document asks for is refused by name: a call that does half of what it was told
+//! is worse than none.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use url::Url;
 use super::dial::dial;
 use super::xml::{Element, read};
 use crate::model::{
-    Bot, CONNECT_WITHIN, DIGITS_MAX, Dialect, Gather, SPOKEN_BYTES_MAX, STEPS_MAX, Sound, Step,
+    Bot, DIGITS_MAX, Dialect, Gather, Listener, SPOKEN_BYTES_MAX, STEPS_MAX, Sound, Step, Track,
     URL_BYTES_MAX, WAIT_MAX,
 };
 
@@ -53,7 +54,12 @@ fn verb(base: Option<&Url>, element: &Element, steps: &mut Vec<Step>) -> Result<
         }
         // The call is answered by now: there is nothing left to reject but what follows.
         "Hangup" | "Reject" => steps.push(Step::Hangup),
-        "Connect" => steps.push(Step::Connect(Arc::new(stream(element)?))),
+        "Connect" => steps.push(Step::Connect(Arc::new(connected(element)?))),
+        "Start" => steps.push(Step::StartStream(Arc::new(started(element)?))),
+        "Stop" => {
+            only_stream(element)?;
+            steps.push(Step::StopStream);
+        }
         name => return Err(format!("has <{name}>, which this switch does not do")),
     }
     Ok(())
@@ -131,38 +137,52 @@ fn gather(base: Option<&Url>, element: &Element) -> Result<Gather, String> {
 }
 
 /// A `<Connect>` of one `<Stream>`, which talks both ways.
-fn stream(element: &Element) -> Result<Bot, String> {
+fn connected(element: &Element) -> Result<Bot, String> {
     if element.attribute("action").is_some() {
         return Err(
             "has a <Connect> with an action: the next verb follows when the stream is over".to_owned()
         );
     }
-    let [stream] = element.children.as_slice() else {
-        return Err("has a <Connect> of something else than one <Stream>".to_owned());
+    stream(only_stream(element)?)
+}
+
+/// A `<Start>` of one `<Stream>`, which listens. Twilio's default is the inbound track.
+fn started(element: &Element) -> Result<Listener, String> {
+    let element = only_stream(element)?;
+    let track = match element.attribute("track") {
+        None | Some("inbound_track") => Track::Callee,
+        Some("outbound_track") => Track::Agent,
+        Some(_) => {
+            return Err("has a <Stream> whose track is neither inbound_track nor outbound_track".to_owned());
+        }
     };
-    if stream.name != "Stream" {
-        return Err(format!("has <{}> in a <Connect>, which this switch does not do", stream.name));
+    Ok(Listener { bot: stream(element)?, track })
+}
+
+fn only_stream(element: &Element) -> Result<&Element, String> {
+    match element.children.as_slice() {
+        [stream] if stream.name == "Stream" => Ok(stream),
+        [other] if other.name != "Stream" => {
+            Err(format!("has <{}> in a <{}>, which this switch does not do", other.name, element.name))
+        }
+        _ => Err(format!("has a <{}> of something else than one <Stream>", element.name)),
     }
-    let url = stream.attribute("url").and_then(|url| Url::parse(url).ok());
-    let usable = |url: &Url| {
-        matches!(url.scheme(), "wss" | "ws") && url.has_host() && url.as_str().len() <= URL_BYTES_MAX
-    };
-    let url = url.filter(usable).ok_or("has a <Stream> without a usable URL: wss://…")?;
+}
+
+fn stream(stream: &Element) -> Result<Bot, String> {
+    let url = Dialect::Twilio.address(stream.attribute("url").unwrap_or_default());
+    let url = url.map_err(|_| "has a <Stream> without a usable URL: wss://…".to_owned())?;
     let parameter = |child: &Element| match (child.name.as_str(), child.attribute("name")) {
         ("Parameter", Some(name)) if !name.is_empty() => {
             Ok((name.to_owned(), child.attribute("value").unwrap_or_default().to_owned()))
         }
         _ => Err("has a <Stream> with something else than named parameters".to_owned()),
     };
-    Ok(Bot {
-        url,
-        dialect: Dialect::Twilio,
-        encoding: None,
-        authorization: None,
-        parameters: stream.children.iter().map(parameter).collect::<Result<_, _>>()?,
-        connect_within: CONNECT_WITHIN,
-        reconnect_within: None,
-    })
+    let parameters: Vec<_> = stream.children.iter().map(parameter).collect::<Result<_, _>>()?;
+    if !Bot::takes(&parameters) {
+        return Err("has a <Stream> with too many parameters, or too long ones".to_owned());
+    }
+    Ok(Bot { parameters, ..Bot::at(url, Dialect::Twilio) })
 }
 
 fn digits(element: &Element) -> Result<String, String> {
@@ -275,6 +295,19 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_listens_or_talks_with_what_it_is_told() {
+        let text = "<Response><Start><Stream url=\"wss://a.example/b\" track=\"outbound_track\"/></Start>\
+                    <Stop><Stream/></Stop><Connect><Stream url=\"wss://a.example/c\"><Parameter name=\"k\" value=\"v\"/>\
+                    </Stream></Connect></Response>";
+        let steps = parse(None, text).expect("valid");
+        let [Step::StartStream(listener), Step::StopStream, Step::Connect(bot)] = &steps[..] else {
+            panic!("{steps:?}")
+        };
+        assert_eq!((listener.track, listener.bot.url.as_str()), (Track::Agent, "wss://a.example/b"));
+        assert_eq!(bot.parameters, [("k".to_owned(), "v".to_owned())]);
+    }
+
+    #[test]
     fn digits_are_gathered_as_twilio_does_by_default() {
         let plain = shown("<Response><Gather><Say>Press 1</Say></Gather></Response>").expect("valid");
         assert_eq!(
@@ -295,7 +328,8 @@ mod tests {
         for (text, word) in [
             ("<Response><Connect><Stream url=\"https://a\"/></Connect></Response>", "wss://"),
             ("<Response><Connect><Room>a</Room></Connect></Response>", "<Room>"),
-            ("<Response><Start><Stream url=\"wss://a\"/></Start></Response>", "<Start>"),
+            ("<Response><Start><Stream url=\"wss://a\" track=\"both_tracks\"/></Start></Response>", "track"),
+            ("<Response><Start><Siprec/></Start></Response>", "<Siprec> in a <Start>"),
             ("<Response><Record/></Response>", "<Record>"),
             ("<Response><Dial><Sip>sip:a</Sip></Dial></Response>", "no SIP URI"),
             ("<Response><Dial><Sip>sip:a@b?Via=c</Sip></Dial></Response>", "X- headers"),

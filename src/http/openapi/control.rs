@@ -8,6 +8,7 @@ use super::problems::{bodied, keyed, missing, stored, wrong};
 use super::schema::text;
 use crate::face::Problem;
 use crate::face::native::control::{Digits, Handing, Muted, Nothing, Play, Say, Transfer};
+use crate::face::native::stream::BotStream;
 use crate::model::{NotDone, Refusal};
 
 const ME: Speaker = Speaker::Native;
@@ -21,6 +22,7 @@ pub fn entries() -> Vec<Entry> {
         ("/v1/native/calls/{id}/hangup", "hangUpNative", "End a call"),
         ("/v1/native/calls/{id}/hold", "holdCall", "Put the callee on hold"),
         ("/v1/native/calls/{id}/resume", "resumeCall", "Take the callee back"),
+        ("/v1/native/calls/{id}/stream/stop", "stopStream", "Stream no more"),
         ("/v1/native/calls/{id}/recording/start", "startRecording", "Record from now on"),
         ("/v1/native/calls/{id}/recording/stop", "stopRecording", "Record no more"),
         ("/v1/native/calls/{id}/transfer/complete", "completeTransfer", "Put the new party through"),
@@ -57,6 +59,18 @@ pub fn entries() -> Vec<Entry> {
             .optional_body()
             .fails([wrong("side", "must be agent or callee")])
     });
+    let bot = json!({ "url": "wss://bot.example.test/media", "dialect": "twilio" });
+    let streams = [
+        ("/v1/native/calls/{id}/connect", "connectBot", "Hand the call to a voice bot"),
+        ("/v1/native/calls/{id}/stream/start", "startStream", "Let a bot listen in"),
+    ];
+    let streams = streams.into_iter().map(|(path, id, summary)| {
+        order::<BotStream>(path, id, summary, bot.clone()).fails([
+            missing("url"),
+            wrong("url", "must begin with wss:// for this dialect"),
+            Problem::CallNotLive(NotDone::Streaming),
+        ])
+    });
     let said = [
         order::<Say>(
             "/v1/native/calls/{id}/say",
@@ -74,7 +88,7 @@ pub fn entries() -> Vec<Entry> {
     ];
     let said =
         said.into_iter().map(|entry| entry.fails([missing("text"), Problem::CallNotLive(NotDone::Full)]));
-    plain.chain(transfers).chain(sides).chain(said).collect()
+    plain.chain(transfers).chain(sides).chain(streams).chain(said).collect()
 }
 
 /// What is done to a call that lives is on its way.

@@ -129,7 +129,7 @@ fn a_call_is_ended_by_its_status_and_only_while_it_lives() {
 fn each_failure_has_its_code_and_the_first_one_wins() {
     let house = House::start();
     let to = number(Persona::Person);
-    let stream = "<Response><Connect><Stream url=\"wss://a.example\"/></Connect></Response>";
+    let stream = "<Response><Connect><Stream url=\"https://a.example\"/></Connect></Response>";
     let rows: &[Row<'_>] = &[
         (&[("From", OURS), ("Twiml", SAY)], 400, 21201),
         (&[("To", &to), ("Twiml", SAY)], 400, 21213),

@@ -11,6 +11,7 @@ use trunkline::simulator::Persona;
 use url::form_urlencoded::{Serializer, parse};
 
 use super::{ACCOUNT, House, OURS, TWILIO};
+use crate::bots::{self, BotServer};
 use crate::callees::number;
 use crate::switch::{Delivery, Manner, Receiver, Reply, eventually};
 
@@ -95,6 +96,33 @@ fn a_document_with_every_verb_of_ours_is_done_to_its_end() {
     assert_eq!(bot.deliveries().len(), 1, "no digits, no question");
 }
 
+/// The signature that Twilio's `RequestValidator` computes for a handshake: over the URL alone.
+#[test]
+fn a_document_hands_the_call_to_a_bot_whose_handshake_is_signed() {
+    let house = House::start();
+    let bot = BotServer::start(&house.switch.place, bots::Manner::Talks);
+    let url = format!("ws://{}/bot?lead=7", bot.address);
+    let text = format!(
+        "<Response><Connect><Stream url=\"{url}\"><Parameter name=\"plan\" value=\"gold\"/></Stream></Connect></Response>"
+    );
+    let calls = format!("/2010-04-01/Accounts/{ACCOUNT}/Calls.json");
+    let to = number(Persona::Person);
+    let reply = post(&house, &calls, &[("To", &to), ("From", OURS), ("Twiml", &text)]);
+    assert_eq!(reply.status, 201, "{reply:?}");
+    let start = bot.next();
+    assert_eq!(start["start"]["callSid"], reply.json["sid"]);
+    assert_eq!(start["start"]["accountSid"], ACCOUNT);
+    assert_eq!(start["start"]["customParameters"], json!({ "plan": "gold" }));
+    let mut mac = hmac::Hmac::<sha1::Sha1>::new_from_slice(TOKEN.as_bytes()).expect("any length");
+    mac.update(url.as_bytes());
+    assert_eq!(bot.signature(), STANDARD.encode(mac.finalize().into_bytes()));
+    assert_eq!(bot.next()["mark"]["name"], "said");
+    assert_eq!(bot.next()["event"], "heard");
+    let sid = reply.json["sid"].as_str().expect("a SID");
+    let end = ended(&house, &format!("/2010-04-01/Accounts/{ACCOUNT}/Calls/{sid}.json"));
+    assert_eq!(end["status"], "completed", "the bot has hung up: {end}");
+}
+
 #[test]
 fn a_live_call_is_sent_to_another_document() {
     let (house, bot, other) = (House::start(), Receiver::start(), Receiver::start());
@@ -112,14 +140,14 @@ fn a_live_call_is_sent_to_another_document() {
     assert_eq!((&end["status"], other.deliveries().len()), (&json!("completed"), 1), "{end}");
 }
 
-/// A stream is none of ours yet, and half a document is none: the call says that it failed, and why.
+/// Half a document is none: the call says that it failed, and why.
 #[test]
 fn what_cannot_be_done_fails_the_call_and_says_why() {
     let (house, bot) = (House::start(), Receiver::start());
     for (manner, why) in [
         (
-            Manner::Say(200, "<Response><Connect><Stream url=\"wss://a.example\"/></Connect></Response>"),
-            "media stream",
+            Manner::Say(200, "<Response><Connect><Stream url=\"https://a.example\"/></Connect></Response>"),
+            "<Stream>",
         ),
         (Manner::Say(200, "<Response><Record/></Response>"), "<Record>"),
         (Manner::Say(200, "never mind"), "TwiML"),

@@ -305,6 +305,11 @@ impl House {
                 .post(&format!("/v1/native/calls/{id}/transfer"), &json!({ "to": to, "mode": "warm" }));
             assert_eq!(begun.status, 202, "{begun:?}");
         }
+        if path.ends_with("/stream/stop") {
+            let bot = json!({ "url": "wss://bot.example.test/media" });
+            let started = client.post(&format!("/v1/native/calls/{id}/stream/start"), &bot);
+            assert_eq!(started.status, 202, "{started:?}");
+        }
         id
     }
 

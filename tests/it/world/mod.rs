@@ -197,7 +197,7 @@ impl World {
 
     pub fn release_intents(&mut self, is_on_disk: bool) {
         for call in self.intents.take().unwrap_or_default() {
-            self.shard.handle_command(self.now, Command::Intended { call, is_on_disk });
+            self.shard.handle_command(self.now, Command::Intended { call, is_on_disk, leg: None });
         }
         self.drain();
     }
@@ -496,7 +496,7 @@ impl World {
             match &mut self.intents {
                 Some(held) => held.push(dialing.call),
                 None => {
-                    let intended = Command::Intended { call: dialing.call, is_on_disk: true };
+                    let intended = Command::Intended { call: dialing.call, is_on_disk: true, leg: None };
                     self.shard.handle_command(self.now, intended);
                 }
             }

@@ -303,9 +303,9 @@ fn whoever_will_not_be_put_through_there_is_bridged_here() {
     assert_eq!(world.control(call, Step::HandOver(Arc::new(handover))), Ok(()));
     world.advance(4 * SECOND);
     let [agent, newcomer] = world.seconds(call)[..] else { panic!("two parties were called") };
-    // The callee answers our REFER with 603.
+    // The callee answers our REFER with 603, once it has thought about it.
     assert_eq!(world.control(call, Step::CompleteTransfer), Ok(()));
-    world.advance(2 * SECOND);
+    world.advance(40 * SECOND);
     assert_eq!(end(&world, agent).0, Disposition::Completed, "it is not needed any more");
     assert_eq!(told(&world, call).last(), Some(&(200, true)));
     world.press("7");

@@ -149,6 +149,27 @@ fn a_whisper_is_heard_by_whom_it_is_meant_for() {
 }
 
 #[test]
+fn whoever_listens_in_hears_the_side_that_it_asked_for() {
+    for (whom, expected) in [
+        (Members::CALLEE, 9_000),
+        (Members::PLAYED, 4_000),
+        (Members::CALLEE.and(Members::PLAYED), 13_000),
+        (Members::NOBODY, 0),
+    ] {
+        let (mut pair, mut listener) = seated(Pace::Queued);
+        pair.near(Command::OpenGate);
+        pair.near(Command::Hear { who: Members::at(0), whom });
+        pair.near(play(&clip(1_000, 4_000), 1));
+        pair.far(play(&clip(1_000, 9_000), 1));
+        pair.advance(Duration::from_millis(300));
+        let heard = all_heard(&mut listener);
+        let close = heard.iter().skip(5).all(|sample| (sample - expected).abs() < 300);
+        assert!(heard.len() >= 10 && close, "{whom:?}: {heard:?}");
+        assert!(pair.near.agent_side().iter().any(|sample| *sample > 3_700), "the call goes on as before");
+    }
+}
+
+#[test]
 fn two_callees_talk_over_two_bridges_back_to_back() {
     let mut one = Pair::connected(3, Wire { jitter_ms: 15, ..Wire::default() }, deaf(), deaf());
     let mut other = Pair::connected(4, Wire::default(), deaf(), deaf());

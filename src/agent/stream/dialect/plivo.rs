@@ -54,7 +54,7 @@ impl Interpreter for Plivo {
             "callId": self.call.call,
             "streamId": self.call.stream,
             "accountId": self.call.account,
-            "tracks": ["inbound"],
+            "tracks": [self.call.track()],
             "mediaFormat": { "encoding": self.content_type(), "sampleRate": hz(self.encoding) },
         });
         out.text(|text| {
@@ -76,7 +76,9 @@ impl Interpreter for Plivo {
                 .number(sequence)
                 .raw(r#","streamId":"#)
                 .raw(&self.stream)
-                .raw(r#","media":{"track":"inbound","timestamp":""#)
+                .raw(r#","media":{"track":""#)
+                .raw(self.call.track())
+                .raw(r#"","timestamp":""#)
                 .number(at.unix_ms)
                 .raw(r#"","chunk":"#)
                 .number(self.chunk)

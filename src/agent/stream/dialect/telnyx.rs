@@ -76,7 +76,9 @@ impl Interpreter for Telnyx {
         out.text(|text| {
             text.raw(r#"{"event":"media","sequence_number":""#)
                 .number(sequence)
-                .raw(r#"","media":{"track":"inbound","chunk":""#)
+                .raw(r#"","media":{"track":""#)
+                .raw(self.call.track())
+                .raw(r#"","chunk":""#)
                 .number(self.chunk)
                 .raw(r#"","timestamp":""#)
                 .number(at.stream_ms)

@@ -18,6 +18,7 @@ fn call(stream: &str) -> Call {
         from: "+13122010094".into(),
         to: "+13122123456".into(),
         parameters: vec![("customer".into(), "a \"b\"".into()), ("lang".into(), "en".into())],
+        listens: None,
     }
 }
 

@@ -49,7 +49,7 @@ impl Interpreter for Twilio {
                 "accountSid": call.account,
                 "streamSid": call.stream,
                 "callSid": call.call,
-                "tracks": ["inbound"],
+                "tracks": [call.track()],
                 "mediaFormat": { "encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1 },
                 "customParameters": object(&call.parameters),
             },
@@ -66,7 +66,9 @@ impl Interpreter for Twilio {
         out.text(|text| {
             text.raw(r#"{"event":"media","sequenceNumber":""#)
                 .number(sequence)
-                .raw(r#"","media":{"track":"inbound","chunk":""#)
+                .raw(r#"","media":{"track":""#)
+                .raw(self.call.track())
+                .raw(r#"","chunk":""#)
                 .number(self.chunk)
                 .raw(r#"","timestamp":""#)
                 .number(at.stream_ms)

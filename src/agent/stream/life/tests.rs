@@ -8,7 +8,7 @@ use trunkline_media::{Rate, Seat};
 use super::super::backlog::FULL;
 use super::super::marks::MARKS_MAX;
 use super::super::outbox::WAITING_MAX;
-use super::super::spec::{Call, Dialect, Encoding};
+use super::super::spec::{Call, Dialect, Encoding, Track};
 use super::*;
 
 const TICK: Duration = Duration::from_millis(20);
@@ -23,6 +23,10 @@ struct Stage {
 
 impl Stage {
     fn new(dialect: Dialect, encoding: Option<Encoding>) -> Self {
+        Self::with(dialect, encoding, None)
+    }
+
+    fn with(dialect: Dialect, encoding: Option<Encoding>, listens: Option<Track>) -> Self {
         let (port, seat) = pair(Pace::Queued);
         let stream = if dialect == Dialect::Twilio { "MZ1".into() } else { dialect.stream_id(7) };
         let spec = Spec {
@@ -30,7 +34,7 @@ impl Stage {
             dialect,
             encoding,
             headers: vec![],
-            call: Call { stream, ..Call::default() },
+            call: Call { stream, listens, ..Call::default() },
             connect_within: Duration::from_secs(10),
             reconnect_within: None,
         };
@@ -521,5 +525,30 @@ proptest! {
             stage.life.handle_over();
             prop_assert!(stage.why().is_some());
         }
+    }
+}
+
+#[test]
+fn a_bot_that_only_listens_is_told_which_side_it_hears_and_is_not_heard() {
+    for (dialect, track) in [
+        (Dialect::Twilio, Track::Agent),
+        (Dialect::Telnyx, Track::Agent),
+        (Dialect::Plivo, Track::Agent),
+        (Dialect::Twilio, Track::Callee),
+    ] {
+        let mut stage = Stage::with(dialect, None, Some(track));
+        stage.life.handle_connected(stage.now);
+        stage.life.handle_answered();
+        stage.seat.offer(&[7; 160]);
+        stage.tick();
+        let sent = stage.sent();
+        let media = sent.iter().rev().find(|message| message["event"] == "media").expect("audio");
+        let word = if track == Track::Agent { "outbound" } else { "inbound" };
+        assert_eq!(media["media"]["track"], word, "{dialect:?}");
+        stage.say(&[3; 320]);
+        stage.mark("said");
+        stage.clear();
+        stage.tick();
+        assert_eq!((stage.pulled(), stage.sent(), stage.life.ended()), (None, vec![], None), "{dialect:?}");
     }
 }
