@@ -2,7 +2,7 @@
 //!
 //! Sans-IO. Its inputs come in order from the shard: SIP events, media events, timers, commands. Whatever happens, it
 //! tells `Ended` exactly once. `inviting` is its life until the answer, over as many INVITEs as it takes, or `receiving` if it
-//! came in; `talking` what follows it, with `engaging` where a bot talks, `pairing` and `seconding` where another call
+//! came in; `talking` what follows it, with `engaging` where a bot talks, `pairing`, `handing`, `waiting` and `seconding` where another call
 //! of ours talks with it, with `guiding` and `controlling` where programs of steps say what is done, and `transferring`
 //! and `referring` where its far end becomes another one's; `closing` its end.
 
@@ -10,6 +10,7 @@ mod closing;
 mod controlling;
 mod engaging;
 mod guiding;
+mod handing;
 mod inviting;
 mod listening;
 mod pairing;
@@ -18,6 +19,7 @@ mod referring;
 mod seconding;
 mod talking;
 mod transferring;
+mod waiting;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

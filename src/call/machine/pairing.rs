@@ -19,69 +19,66 @@ use std::time::Duration;
 use trunkline_media::bridge::Members;
 use trunkline_media::{Clip, Command as Media, LegId, port};
 
-use super::super::outbox::{Aside, DialOrder, Hand, Role, Speech};
+use super::super::outbox::{DialOrder, Hand, Role};
 use super::super::sound;
 use super::super::tie::Tie;
-use super::super::timer::Timer;
 use super::engaging::Presence;
-use super::{Call, Context, Phase, WAITING_MARK, WHISPER_MARK};
-use crate::agent::Errand;
+use super::{Call, Context, Phase};
 use crate::model::{
-    Attended, CallFact, CallId, Dial, DialStatus, Dialled, DialogRecord, Disposition, EndedBy, Handover,
-    Meanwhile, NotDone, SipAgent, TrunkId, Whisper,
+    CallFact, CallId, Dial, DialStatus, Dialled, DialogRecord, Disposition, EndedBy, Handover, SipAgent,
+    TrunkId,
 };
 
 /// The bot's place, which is the agent's, whatever it is; the listener's is none of a party's.
-const AGENT_PLACE: u8 = Role::Talker.place();
+pub(super) const AGENT_PLACE: u8 = Role::Talker.place();
 /// Places that parties may have: the agent's, and the next.
-const PARTIES: usize = 2;
+pub(super) const PARTIES: usize = 2;
 /// The far end and the parties: whoever listens in beside them hears what he is to hear.
-const TABLE: Members = Members::CALLEE.and(Members::at(AGENT_PLACE)).and(Members::at(AGENT_PLACE + 1));
+pub(super) const TABLE: Members =
+    Members::CALLEE.and(Members::at(AGENT_PLACE)).and(Members::at(AGENT_PLACE + 1));
 
 /// Parties that one call may wish for: a document that dials in circles wants something else.
 const TICKETS_MAX: u32 = 64;
-/// How often what is heard meanwhile begins again: 10,000 times six seconds are more than any call lasts.
-const ROUNDS_MAX: u16 = 10_000;
 
 /// A call's other parties, by their places.
 #[derive(Default)]
 pub struct Pairs {
-    at: [Option<Box<Pairing>>; PARTIES],
-    tickets: u32,
+    pub(super) at: [Option<Box<Pairing>>; PARTIES],
+    pub(super) tickets: u32,
     /// What the far end hears over and over, and how often it has.
-    waiting: Option<(Arc<Clip>, u16)>,
+    pub(super) waiting: Option<(Arc<Clip>, u16)>,
     /// The far end does not want to hear us now.
-    holds: bool,
+    pub(super) holds: bool,
 }
 
 /// Somebody who is called, or there.
-struct Pairing {
-    purpose: Purpose,
-    dial: Arc<Dial>,
-    wished: Vec<Wished>,
-    stage: Stage,
-    whisper: Told,
+pub(super) struct Pairing {
+    pub(super) purpose: Purpose,
+    pub(super) dial: Arc<Dial>,
+    pub(super) wished: Vec<Wished>,
+    pub(super) stage: Stage,
+    pub(super) whisper: Told,
     /// By which trunk it answered, and in which dialog.
-    dialog: Option<(TrunkId, Box<DialogRecord>)>,
+    pub(super) dialog: Option<(TrunkId, Box<DialogRecord>)>,
     /// The most that came of those who did not come.
-    best: Dialled,
+    pub(super) best: Dialled,
 }
 
 /// One of those who are called at once.
-struct Wished {
-    ticket: u32,
+pub(super) struct Wished {
+    pub(super) ticket: u32,
     /// `None`: it is not placed yet.
-    called: Option<Called>,
+    pub(super) called: Option<Called>,
 }
 
 #[derive(Clone, Copy)]
-struct Called {
-    call: CallId,
-    leg: LegId,
+pub(super) struct Called {
+    pub(super) call: CallId,
+    pub(super) leg: LegId,
 }
 
 /// What for.
-enum Purpose {
+pub(super) enum Purpose {
     /// A program dials.
     Step(Hand),
     /// It talks for us.
@@ -91,7 +88,7 @@ enum Purpose {
 }
 
 #[derive(Clone, Copy)]
-enum Stage {
+pub(super) enum Stage {
     /// Nobody has answered; one may be heard already.
     Calling { is_heard: bool },
     /// It answered, and is told something.
@@ -103,7 +100,7 @@ enum Stage {
 }
 
 /// What a party alone is told.
-enum Told {
+pub(super) enum Told {
     /// Nothing, or it has been.
     Nothing,
     /// It is not rendered yet.
@@ -112,19 +109,19 @@ enum Told {
 }
 
 impl Pairing {
-    fn partner(&self) -> Option<Called> {
+    pub(super) fn partner(&self) -> Option<Called> {
         match self.stage {
             Stage::Calling { .. } => None,
             Stage::Whispering(called) | Stage::Consulting(called) | Stage::Joined(called) => Some(called),
         }
     }
 
-    fn is_joined(&self) -> bool {
+    pub(super) fn is_joined(&self) -> bool {
         matches!(self.stage, Stage::Joined(_))
     }
 
     /// Has everybody else to wait for it?
-    fn parks(&self) -> bool {
+    pub(super) fn parks(&self) -> bool {
         match &self.purpose {
             Purpose::Step(hand) => *hand == Hand::Operator,
             Purpose::Agent => false,
@@ -132,11 +129,10 @@ impl Pairing {
         }
     }
 
-    fn to(&self) -> String {
+    pub(super) fn to(&self) -> String {
         self.dial.to.first().map_or_else(String::new, |to| to.as_str().to_owned())
     }
 }
-
 impl Call {
     /// A program's dial. What cannot be begun is over at once.
     pub(super) fn dial_for(&mut self, cx: &mut Context<'_>, hand: Hand, dial: Arc<Dial>) {
@@ -160,100 +156,13 @@ impl Call {
         }
     }
 
-    /// Somebody is to take the agent's place.
-    pub(super) fn hand_to(&mut self, cx: &mut Context<'_>, handover: Arc<Handover>) -> Result<(), NotDone> {
-        if !matches!(self.phase, Phase::Judging | Phase::Talking) || self.plan.second.is_some() {
-            return Err(NotDone::NotTalking);
-        }
-        if self.is_moving() || self.handing().is_some() {
-            return Err(NotDone::UnderWay);
-        }
-        if self.control.is_held() {
-            return Err(NotDone::NoTransfer("the callee is on hold: take it back first"));
-        }
-        if handover.consult && self.agents() == Members::NOBODY {
-            return Err(NotDone::NoTransfer("nobody is there to consult: transfer it warm instead"));
-        }
-        let place = self.free_place().ok_or(NotDone::Full)?;
-        let dial = Arc::clone(&handover.dial);
-        let whisper = handover.whisper.clone();
-        // What the agent was saying is said again if it goes on, and whoever sits there hears nobody until somebody answers.
-        self.control.put_off();
-        self.timers.clear(cx.wheel, Timer::Turn);
-        self.order(cx, Media::Clear);
-        self.hear(cx, TABLE, Members::NOBODY);
-        if !self.begin_pairing(cx, place, Purpose::HandOver(handover), dial) {
-            self.hear_again(cx);
-            return Err(NotDone::Full);
-        }
-        if let (Some(whisper), Some(pairing)) = (whisper, &mut self.pairs.at[usize::from(place)]) {
-            pairing.whisper = Told::Awaited;
-            self.ask_for_whisper(cx, place, whisper);
-        }
-        Ok(())
-    }
-
-    fn ask_for_whisper(&self, cx: &mut Context<'_>, place: u8, whisper: Whisper) {
-        match whisper {
-            Whisper::Say(text) => cx.out.speech(self.id(), Speech::Aside(Aside::Whisper(place)), text),
-            Whisper::Play(from) => {
-                self.send_for(cx, Hand::Operator, Errand::Aside { from, place, whispered: true })
-            }
-        }
-    }
-
-    /// The one whom the agent consults with is to be put through.
-    pub(super) fn complete_handover(&mut self, cx: &mut Context<'_>) -> Result<(), NotDone> {
-        let place = self.handing().ok_or(NotDone::NoTransfer("the call is not being transferred"))?;
-        match self.stage(place) {
-            Some(Stage::Consulting(_)) if self.is_moving() => Err(NotDone::UnderWay),
-            Some(Stage::Consulting(_)) if self.complete_there(cx, place) => Ok(()),
-            Some(Stage::Whispering(_) | Stage::Consulting(_)) => {
-                self.put_party_through(cx, place);
-                Ok(())
-            }
-            _ => Err(NotDone::NoTransfer("nobody has answered the transfer yet")),
-        }
-    }
-
-    /// Both far ends are at one trunk that puts them through itself: then neither needs us any more.
-    fn complete_there(&mut self, cx: &mut Context<'_>, place: u8) -> bool {
-        let Some(pairing) = &self.pairs.at[usize::from(place)] else { return false };
-        let stays = matches!(&pairing.purpose, Purpose::HandOver(handover) if handover.agent_stays);
-        let here = &self.plan.trunk;
-        let Some((trunk, dialog)) = pairing.dialog.clone().filter(|_| here.attended == Attended::Refer)
-        else {
-            return false;
-        };
-        !stays && trunk == here.id && self.refer_to_party(cx, place, pairing.to(), &dialog)
-    }
-
-    /// The far end would not go there by itself: they talk here, if the party is there still.
-    pub(super) fn refused_referral(&mut self, cx: &mut Context<'_>, place: u8) {
-        match self.stage(place) {
-            Some(Stage::Consulting(_)) => self.put_party_through(cx, place),
-            _ if self.is_talking() => {
-                self.wait_no_more(cx);
-                self.hear_again(cx);
-                self.go_on(cx);
-            }
-            _ => {}
-        }
-    }
-
-    /// The agent goes on.
-    pub(super) fn cancel_handover(&mut self, cx: &mut Context<'_>) -> Result<(), NotDone> {
-        let place = self.handing().ok_or(NotDone::NoTransfer("the call is not being transferred"))?;
-        if self.is_referred_to(place) {
-            return Err(NotDone::UnderWay);
-        }
-        if let Some(pairing) = self.take_pairing(cx, place) {
-            self.came_back(cx, &pairing, 487);
-        }
-        Ok(())
-    }
-
-    fn begin_pairing(&mut self, cx: &mut Context<'_>, place: u8, purpose: Purpose, dial: Arc<Dial>) -> bool {
+    pub(super) fn begin_pairing(
+        &mut self,
+        cx: &mut Context<'_>,
+        place: u8,
+        purpose: Purpose,
+        dial: Arc<Dial>,
+    ) -> bool {
         let count = u32::try_from(dial.to.len()).unwrap_or(u32::MAX);
         if count == 0 || self.pairs.tickets.saturating_add(count) > TICKETS_MAX {
             return false;
@@ -284,170 +193,8 @@ impl Call {
         true
     }
 
-    /// The far end hears something while it waits.
-    fn comfort(&mut self, cx: &mut Context<'_>, place: u8, dial: &Dial) {
-        let is_handed = self.handing() == Some(place);
-        match &dial.meanwhile {
-            Meanwhile::Silence => {}
-            Meanwhile::Music(Some(from)) => {
-                let errand = Errand::Aside { from: from.clone(), place, whispered: false };
-                self.send_for(cx, Hand::Operator, errand);
-            }
-            Meanwhile::Music(None) => self.let_wait(cx, sound::hold_music()),
-            // Whoever is being transferred is no caller who waits for an answer.
-            Meanwhile::Ringback if is_handed => self.let_wait(cx, sound::hold_music()),
-            Meanwhile::Ringback => self.let_wait(cx, sound::ringback(&self.ours)),
-        }
-    }
-
-    pub(super) fn let_wait(&mut self, cx: &mut Context<'_>, clip: Arc<Clip>) {
-        if self.pairs.waiting.is_none() {
-            self.pairs.waiting = Some((Arc::clone(&clip), 0));
-            self.order(cx, Media::Play { clip, mark: Some(WAITING_MARK) });
-        }
-    }
-
-    pub(super) fn wait_no_more(&mut self, cx: &mut Context<'_>) {
-        if self.pairs.waiting.take().is_some() {
-            self.order(cx, Media::Clear);
-        }
-    }
-
-    /// What is heard meanwhile was heard to its end, or somebody spoke over it: again.
-    pub(super) fn waits_on(&mut self, cx: &mut Context<'_>) {
-        let Some((clip, rounds)) = &mut self.pairs.waiting else { return };
-        *rounds += 1;
-        if *rounds < ROUNDS_MAX {
-            let clip = Arc::clone(clip);
-            self.order(cx, Media::Play { clip, mark: Some(WAITING_MARK) });
-        }
-    }
-
-    /// A sound that was sent for is there, or cannot be had: nobody waits for it.
-    pub fn handle_aside(&mut self, cx: &mut Context<'_>, aside: Aside, clip: Result<Arc<Clip>, String>) {
-        let (Aside::Music(place) | Aside::Whisper(place)) = aside;
-        let Some(pairing) = self.pairs.at.get_mut(usize::from(place)).and_then(Option::as_mut) else {
-            return;
-        };
-        match (aside, clip) {
-            (Aside::Music(_), clip) => {
-                if matches!(pairing.stage, Stage::Calling { is_heard: false }) {
-                    self.let_wait(cx, clip.unwrap_or_else(|_| sound::hold_music()));
-                }
-            }
-            (Aside::Whisper(_), Ok(clip)) => {
-                pairing.whisper = Told::Ready(clip);
-                self.whisper(cx, place);
-            }
-            (Aside::Whisper(_), Err(why)) => {
-                pairing.whisper = Told::Nothing;
-                self.controlled(cx, "whisper", Some(why));
-                self.whisper(cx, place);
-            }
-        }
-    }
-
-    /// Tells the party what it is to be told, if it is there and that is ready.
-    fn whisper(&mut self, cx: &mut Context<'_>, place: u8) {
-        let Some(pairing) = self.pairs.at.get_mut(usize::from(place)).and_then(Option::as_mut) else {
-            return;
-        };
-        let Stage::Whispering(called) = pairing.stage else { return };
-        match std::mem::replace(&mut pairing.whisper, Told::Nothing) {
-            Told::Awaited => pairing.whisper = Told::Awaited,
-            Told::Nothing => self.whispered(cx, place),
-            Told::Ready(clip) => {
-                let mark = Some(WHISPER_MARK);
-                cx.out.media(called.call, called.leg, Media::Play { clip, mark });
-            }
-        }
-    }
-
-    fn whispered(&mut self, cx: &mut Context<'_>, place: u8) {
-        let Some(pairing) = self.pairs.at.get_mut(usize::from(place)).and_then(Option::as_mut) else {
-            return;
-        };
-        let Stage::Whispering(called) = pairing.stage else { return };
-        match &pairing.purpose {
-            Purpose::HandOver(handover) if handover.consult => {
-                pairing.stage = Stage::Consulting(called);
-                self.seat(cx, place, called);
-                let (agents, party) = (self.agents(), Members::at(place));
-                self.hear(cx, Members::CALLEE, Members::NOBODY);
-                self.hear(cx, agents, party);
-                self.hear(cx, party, agents);
-            }
-            _ => self.put_party_through(cx, place),
-        }
-    }
-
-    /// It talks with the far end from now on; the agent leaves, or stays.
-    fn put_party_through(&mut self, cx: &mut Context<'_>, place: u8) {
-        let Some(pairing) = self.pairs.at.get_mut(usize::from(place)).and_then(Option::as_mut) else {
-            return;
-        };
-        let Some(called) = pairing.partner() else { return };
-        let is_seated = matches!(pairing.stage, Stage::Consulting(_));
-        pairing.stage = Stage::Joined(called);
-        let stays = matches!(&pairing.purpose, Purpose::HandOver(handover) if handover.agent_stays);
-        if !is_seated {
-            // What it is still being told, it is told no more.
-            cx.out.media(called.call, called.leg, Media::Clear);
-            self.seat(cx, place, called);
-        }
-        self.wait_no_more(cx);
-        if !stays {
-            self.let_agents_go(cx, place);
-        }
-        self.hear_again(cx);
-        if let Some(pairing) = self.pairs.at[usize::from(place)].take() {
-            self.told(cx, &pairing, 200, true);
-            let records = pairing.dial.record;
-            self.pairs.at[usize::from(place)] = Some(pairing);
-            if records {
-                let _ = self.record(cx, true);
-            }
-        }
-        if stays {
-            self.go_on(cx);
-        }
-    }
-
-    /// Everybody who talked for us, but for the one at this place.
-    fn let_agents_go(&mut self, cx: &mut Context<'_>, place: u8) {
-        self.script.stop();
-        self.guided.stop();
-        self.dismiss(cx);
-        self.plan.bot = None;
-        for other in (0..PARTIES as u8).filter(|other| *other != place) {
-            drop(self.take_pairing(cx, other));
-        }
-    }
-
-    /// Everybody hears everybody, as before.
-    fn hear_again(&self, cx: &mut Context<'_>) {
-        self.hear(cx, TABLE, TABLE);
-    }
-
-    fn hear(&self, cx: &mut Context<'_>, who: Members, whom: Members) {
-        self.order(cx, Media::Hear { who, whom });
-    }
-
-    /// Whoever sits here and talks for us.
-    fn agents(&self) -> Members {
-        let is_bot = self.presence == Presence::Engaged;
-        let seated = self
-            .pairs
-            .at
-            .iter()
-            .zip(0..)
-            .filter(|(pairing, _)| pairing.as_ref().is_some_and(|pairing| pairing.is_joined()));
-        let first = if is_bot { Members::at(AGENT_PLACE) } else { Members::NOBODY };
-        seated.fold(first, |members, (_, place)| members.and(Members::at(place)))
-    }
-
     /// The bridges of both hear each other.
-    fn seat(&self, cx: &mut Context<'_>, place: u8, called: Called) {
+    pub(super) fn seat(&self, cx: &mut Context<'_>, place: u8, called: Called) {
         let (ours, theirs) = port::between();
         self.order(cx, Media::Join { place, seat: Box::new(ours) });
         let seat = Box::new(theirs);
@@ -516,7 +263,7 @@ impl Call {
         }
     }
 
-    fn party_rings(&mut self, cx: &mut Context<'_>, place: u8, status: u16, early: bool) {
+    pub(super) fn party_rings(&mut self, cx: &mut Context<'_>, place: u8, status: u16, early: bool) {
         let Some(mut pairing) = self.pairs.at[usize::from(place)].take() else { return };
         self.told(cx, &pairing, status, false);
         let is_wanted = early && pairing.dial.early_media && matches!(pairing.purpose, Purpose::Step(_));
@@ -530,7 +277,7 @@ impl Call {
         self.pairs.at[usize::from(place)] = Some(pairing);
     }
 
-    fn party_answered(&mut self, cx: &mut Context<'_>, place: u8, from: CallId) {
+    pub(super) fn party_answered(&mut self, cx: &mut Context<'_>, place: u8, from: CallId) {
         let Some(mut pairing) = self.pairs.at[usize::from(place)].take() else { return };
         let Stage::Calling { is_heard } = pairing.stage else {
             self.pairs.at[usize::from(place)] = Some(pairing);
@@ -568,7 +315,7 @@ impl Call {
         }
     }
 
-    fn party_over(&mut self, cx: &mut Context<'_>, place: u8, from: CallId, dialled: Dialled) {
+    pub(super) fn party_over(&mut self, cx: &mut Context<'_>, place: u8, from: CallId, dialled: Dialled) {
         let Some(pairing) = &mut self.pairs.at[usize::from(place)] else { return };
         if pairing.partner().is_none() {
             let is_it = |wished: &Wished| wished.called.is_some_and(|called| called.call == from);
@@ -592,7 +339,7 @@ impl Call {
     }
 
     /// One of those who were called did not come: was it the last?
-    fn nobody_left(&mut self, cx: &mut Context<'_>, place: u8) {
+    pub(super) fn nobody_left(&mut self, cx: &mut Context<'_>, place: u8) {
         let is_last = |pairing: &Pairing| pairing.wished.is_empty() && pairing.partner().is_none();
         if !self.pairs.at[usize::from(place)].as_ref().is_some_and(|pairing| is_last(pairing)) {
             return;
@@ -603,7 +350,13 @@ impl Call {
         self.pairing_over(cx, place, &pairing, best);
     }
 
-    fn pairing_over(&mut self, cx: &mut Context<'_>, place: u8, pairing: &Pairing, dialled: Dialled) {
+    pub(super) fn pairing_over(
+        &mut self,
+        cx: &mut Context<'_>,
+        place: u8,
+        pairing: &Pairing,
+        dialled: Dialled,
+    ) {
         let is_reached = dialled.status == DialStatus::Completed;
         let status = dialled.sip_status.filter(|status| *status >= 300).unwrap_or(503);
         match &pairing.purpose {
@@ -631,16 +384,8 @@ impl Call {
         }
     }
 
-    /// The agent goes on where it was.
-    fn came_back(&mut self, cx: &mut Context<'_>, pairing: &Pairing, status: u16) {
-        self.wait_no_more(cx);
-        self.told(cx, pairing, status, true);
-        self.hear_again(cx);
-        self.go_on(cx);
-    }
-
     /// Whoever had to wait waits no more.
-    fn go_on(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn go_on(&mut self, cx: &mut Context<'_>) {
         if self.is_talking() && !self.is_parked() {
             self.run(cx, Hand::Guide);
             self.act(cx);
@@ -648,7 +393,7 @@ impl Call {
     }
 
     /// Whoever is, or is called, there is hung up, and forgotten.
-    fn take_pairing(&mut self, cx: &mut Context<'_>, place: u8) -> Option<Box<Pairing>> {
+    pub(super) fn take_pairing(&mut self, cx: &mut Context<'_>, place: u8) -> Option<Box<Pairing>> {
         let mut pairing = self.pairs.at[usize::from(place)].take()?;
         let wished = std::mem::take(&mut pairing.wished);
         self.hang_up(cx, wished);
@@ -656,7 +401,7 @@ impl Call {
         Some(pairing)
     }
 
-    fn hang_up(&self, cx: &mut Context<'_>, wished: Vec<Wished>) {
+    pub(super) fn hang_up(&self, cx: &mut Context<'_>, wished: Vec<Wished>) {
         for called in wished.iter().filter_map(|wished| wished.called) {
             cx.out.tie(called.call, self.id(), Tie::HangUp);
         }
@@ -664,8 +409,8 @@ impl Call {
 
     /// Nobody needs the agent any more.
     pub(super) fn dismiss_endpoint(&mut self, cx: &mut Context<'_>) {
-        let is_agent = |pairing: &Box<Pairing>| matches!(pairing.purpose, Purpose::Agent);
-        if self.pairs.at[usize::from(AGENT_PLACE)].as_ref().is_some_and(is_agent) {
+        let at_agents = self.pairs.at[usize::from(AGENT_PLACE)].as_ref();
+        if at_agents.is_some_and(|pairing| matches!(pairing.purpose, Purpose::Agent)) {
             drop(self.take_pairing(cx, AGENT_PLACE));
         }
     }
@@ -714,34 +459,11 @@ impl Call {
         self.plan.second.is_some() || self.pairs.at.iter().flatten().any(|pairing| is_one(pairing))
     }
 
-    /// Somebody is being called to take the agent's place.
-    pub(super) fn is_handing(&self) -> bool {
-        self.handing().is_some()
-    }
-
-    /// Nobody of ours talks with the far end for now.
-    pub(super) fn is_parked(&self) -> bool {
-        self.pairs.at.iter().flatten().any(|pairing| pairing.parks())
-    }
-
-    /// Where somebody is being called to take the agent's place.
-    fn handing(&self) -> Option<u8> {
-        let is_it =
-            |pairing: &Pairing| matches!(pairing.purpose, Purpose::HandOver(_)) && !pairing.is_joined();
-        let found = self
-            .pairs
-            .at
-            .iter()
-            .zip(0..)
-            .find(|(pairing, _)| pairing.as_ref().is_some_and(|pairing| is_it(pairing)));
-        found.map(|(_, place)| place)
-    }
-
-    fn stage(&self, place: u8) -> Option<Stage> {
+    pub(super) fn stage(&self, place: u8) -> Option<Stage> {
         self.pairs.at.get(usize::from(place))?.as_ref().map(|pairing| pairing.stage)
     }
 
-    fn place_of(&self, call: CallId) -> Option<u8> {
+    pub(super) fn place_of(&self, call: CallId) -> Option<u8> {
         let is_it = |wished: &Wished| wished.called.is_some_and(|called| called.call == call);
         let has = |pairing: &Option<Box<Pairing>>| {
             pairing.as_ref().is_some_and(|pairing| pairing.wished.iter().any(is_it))
@@ -750,7 +472,7 @@ impl Call {
     }
 
     /// Beside the agent's, or the agent's own where nobody sits.
-    fn free_place(&self) -> Option<u8> {
+    pub(super) fn free_place(&self) -> Option<u8> {
         let is_bot = self.presence == Presence::Engaged;
         let is_free =
             |place: &u8| self.pairs.at[usize::from(*place)].is_none() && !(is_bot && *place == AGENT_PLACE);
@@ -766,7 +488,7 @@ impl Call {
         self.hear_again(cx);
     }
 
-    fn told(&self, cx: &mut Context<'_>, pairing: &Pairing, status: u16, is_final: bool) {
+    pub(super) fn told(&self, cx: &mut Context<'_>, pairing: &Pairing, status: u16, is_final: bool) {
         self.tell(cx, CallFact::Transfer { to: pairing.to(), status, is_final });
     }
 }

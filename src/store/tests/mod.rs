@@ -66,7 +66,7 @@ pub const KEY: KeyId = KeyId(7);
 pub fn record(call: u64) -> CallRecord {
     CallRecord {
         call: CallId::new(call).expect("a valid id"),
-        parent: None,
+        parent: CallId::new(call + 1_000),
         tenant: TENANT,
         direction: Direction::Outbound,
         key: Some(KEY),
