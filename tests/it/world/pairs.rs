@@ -31,7 +31,7 @@ fn dials(persona: Persona) -> Step {
 }
 
 fn guided(plan: &mut CallPlan) {
-    plan.guide = Some(Guide { url: URL.into(), face: Face::Twilio, first: Vec::new() });
+    plan.guide = Some(Guide { link: URL.into(), face: Face::Twilio, first: Vec::new() });
 }
 
 fn endpoint(persona: Persona) -> impl Fn(&mut CallPlan) {
