@@ -24,7 +24,7 @@ use trunkline_sip::{
 use crate::admission::{Admission, Limits};
 use crate::agent::{self, Errand};
 use crate::call::{
-    self, Board, Command, Driver, DriverParts, ErrandOrder, Events, Intents, Mailbox, Shard, Speech,
+    self, Aside, Board, Command, Driver, DriverParts, ErrandOrder, Events, Intents, Mailbox, Shard, Speech,
 };
 use crate::campaign::{Campaigns, Runner};
 use crate::cashier::Cashier;
@@ -182,10 +182,11 @@ impl House {
             media: Arc::clone(&media),
             tts: tts.clone(),
             events,
-            intents: intents(&journal),
+            intents: intents(&journal, &dialer),
             errands: errands(&egress, &journal),
             egress: egress.clone(),
             callers: dialer::callers(&dialer),
+            dials: dialer::dials(&dialer),
             board: board.clone(),
         });
         let mut house = Self {
@@ -590,6 +591,11 @@ fn errands(egress: &Egress, journal: &Journal) -> call::Errands {
                     let clip = runner.sound(from).await;
                     Command::Rendered { call, speech: Speech::Step(hand, number), clip }
                 }
+                Errand::Aside { from, place, whispered } => {
+                    let clip = runner.sound(from).await;
+                    let aside = if whispered { Aside::Whisper(place) } else { Aside::Music(place) };
+                    Command::Rendered { call, speech: Speech::Aside(aside), clip }
+                }
                 Errand::Steps { link, occasion, face, key } => {
                     let steps = match journal.find(call).zip(key) {
                         Some((record, key)) => {
@@ -608,17 +614,24 @@ fn errands(egress: &Egress, journal: &Journal) -> call::Errands {
 }
 
 /// An INVITE after a call's first leaves when the journal has it on disk.
-fn intents(journal: &Journal) -> Intents {
-    let journal = journal.clone();
+fn intents(journal: &Journal, dialer: &Dialer) -> Intents {
+    let (journal, dialer) = (journal.clone(), dialer.clone());
     Arc::new(move |dialing| {
-        let journal = journal.clone();
+        let (journal, dialer) = (journal.clone(), dialer.clone());
         Box::pin(async move {
             let call = dialing.call;
+            let leg = match dialer.paying_apart(&dialing).await {
+                Ok(leg) => leg,
+                Err(refusal) => {
+                    tracing::info!(%call, %refusal, "a call cannot pay for whom it is to move to");
+                    return (false, None);
+                }
+            };
             let written = journal.dialing(dialing).await;
             if let Err(error) = &written {
                 tracing::error!(%call, %error, "a call's next INVITE could not be written down; it does not leave");
             }
-            written.is_ok()
+            (written.is_ok(), leg)
         })
     })
 }

@@ -19,6 +19,15 @@ pub enum Errand {
         /// Where it is, or what it is made of.
         from: Sound,
     },
+    /// What is heard while a party is called.
+    Aside {
+        /// Where it is, or what it is made of.
+        from: Sound,
+        /// Where it is heard.
+        place: u8,
+        /// By the party itself, and by nobody else.
+        whispered: bool,
+    },
     /// What is to be done next.
     Steps {
         /// Who is asked.

@@ -7,9 +7,11 @@ use std::time::Duration;
 use trunkline_media::{Command as Media, LegId};
 
 use super::knock::Knock;
+use super::tie::Tie;
 use crate::agent::Errand;
 use crate::model::{
-    CallEvent, CallFact, CallId, CallPlan, Dialing, Engaged, Key, Outcome, PhoneNumber, Track,
+    CallEvent, CallFact, CallId, CallPlan, Destination, Dial, Dialing, Engaged, Key, Outcome, PhoneNumber,
+    Track,
 };
 
 /// Which text of a call.
@@ -23,6 +25,17 @@ pub enum Speech {
     Opener,
     /// A sound of a program of steps, by its number.
     Step(Hand, u32),
+    /// What is heard while a party is called.
+    Aside(Aside),
+}
+
+/// What is heard while a party is called, by the party's place at the bridge.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Aside {
+    /// What the far end hears meanwhile.
+    Music(u8),
+    /// What the party is told, and the far end is not.
+    Whisper(u8),
 }
 
 /// Whose program it is.
@@ -140,6 +153,20 @@ impl Part {
     }
 }
 
+/// A party that is to be called for a call.
+pub struct DialOrder {
+    /// What the call itself was made by.
+    pub parent: Box<CallPlan>,
+    /// Which of its wishes this is.
+    pub ticket: u32,
+    /// Whom to call, of those that `dial` names.
+    pub to: Destination,
+    /// How.
+    pub dial: Arc<Dial>,
+    /// Our number in the call.
+    pub ours: PhoneNumber,
+}
+
 /// What calls want done outside the shard.
 #[derive(Default)]
 pub struct Outbox {
@@ -150,9 +177,17 @@ pub struct Outbox {
     pub knocks: VecDeque<Knock>,
     pub errands: VecDeque<ErrandOrder>,
     pub bots: VecDeque<BotOrder>,
+    pub dials: VecDeque<DialOrder>,
+    /// What calls tell each other: settled by the shard before anybody else has a word.
+    pub ties: VecDeque<(CallId, CallId, Tie)>,
 }
 
 impl Outbox {
+    /// Tells another call of this shard.
+    pub fn tie(&mut self, to: CallId, from: CallId, tie: Tie) {
+        self.ties.push_back((to, from, tie));
+    }
+
     pub fn media(&mut self, call: CallId, leg: LegId, command: Media) {
         self.media.push_back(MediaOrder { call, leg, command });
     }

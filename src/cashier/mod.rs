@@ -123,6 +123,11 @@ impl Cashier {
         self.terms(|terms| terms.rates.find(tenant, to, wall_now()).cloned()).ok_or(Refusal::RateNotFound)
     }
 
+    /// What a call from this tenant to a SIP URI costs, if that has a price: it leads to what somebody runs for himself.
+    pub fn endpoint_price(&self, tenant: TenantId) -> Option<Rate> {
+        self.terms(|terms| terms.rates.of_endpoints(tenant, wall_now()).cloned())
+    }
+
     /// A tenant's account as it stands, and its currency.
     pub async fn standing(&self, tenant: TenantId) -> Result<(Standing, Currency), StoreError> {
         self.seat(tenant).await?;

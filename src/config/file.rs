@@ -247,6 +247,7 @@ pub struct Agent {
     /// Is what was said kept in words, where whoever talks tells it?
     #[serde(default)]
     pub transcript: bool,
+    pub sip: Option<super::objects::endpoint::Table>,
 }
 
 #[derive(Deserialize, Serialize, utoipa::ToSchema)]

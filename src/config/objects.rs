@@ -1,6 +1,7 @@
 //! Trunks, agents, numbers, applications and keys: from the file's tables to the model's objects.
 
 pub mod bot;
+pub mod endpoint;
 pub mod key;
 pub mod model;
 
@@ -128,6 +129,14 @@ pub fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check:
     check.that(&format!("{path}.model"), table.model.is_none() || table.stream.is_none(), || {
         "model and stream: one of them must go".into()
     });
+    check.that(&format!("{path}.sip"), table.sip.is_none() || table.stream.is_none(), || {
+        "stream and sip: one of them talks, the other must go".into()
+    });
+    if let Some(name) = table.sip.as_ref().and_then(endpoint::Table::trunk) {
+        check.that(&format!("{path}.sip.trunk"), names.trunks.contains_key(name), || {
+            format!("there is no trunk `{name}`")
+        });
+    }
     let phone_number =
         table.phone_number.as_deref().and_then(|text| phone(text, &format!("{path}.phone_number"), check));
     let seconds = |key: &str| format!("{path}.{key}");
@@ -172,6 +181,7 @@ pub fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check:
             .as_ref()
             .and_then(|model| model::model(model, names.rules.allow_http, path, check)),
         transcript: table.transcript,
+        sip: table.sip.as_ref().and_then(|sip| endpoint::endpoint(sip, path, check)),
     }
 }
 

@@ -6,12 +6,13 @@ use std::time::Instant;
 use uuid::Uuid;
 
 use super::{Ticket, briefing};
+use crate::billing::Held;
 use crate::directory::{Answerer, Route};
 use crate::model::{
-    Agent, AgentChoice, Application, CallId, CallPlan, CallRecord, CallState, Callback, Direction, EventSet,
-    Face, Guide, InlineAgent, Key, Line, LineEnd, OutboundRequest, PhoneNumber, Refusal, Said, Speak,
-    SpeakOrder, TenantId, Timestamp, Trunk, TrunkChoice, Variable, VoicemailAction, WebhookTarget,
-    interpolate,
+    Agent, AgentChoice, Application, CallId, CallPlan, CallRecord, CallState, Callback, Destination, Dial,
+    Direction, EventSet, Face, Guide, HEADERS_MAX, Header, InlineAgent, Key, Line, LineEnd, OutboundRequest,
+    PhoneNumber, Refusal, Said, SipAgent, Speak, SpeakOrder, TenantId, Timestamp, Trunk, TrunkChoice,
+    Variable, VoicemailAction, WebhookTarget, interpolate,
 };
 use crate::trunk::{choice, destination};
 
@@ -35,10 +36,11 @@ pub fn freeze(
     let guide = request.guide.clone().or_else(|| guide(&request, application));
     let account = account(agent.tenant, key.as_deref());
     let bot = briefing::outbound(&agent, &request, &account, key.as_ref(), &mut unknown);
+    let sip = endpoint(&agent, &request);
     let script = match said(&agent, &request, &mut unknown) {
         // Its guide has the first word; who has nothing to say is then only no help if that fails.
         Err(_) if guide.is_some() => Vec::new(),
-        _ if bot.is_some() => Vec::new(),
+        _ if bot.is_some() || sip.is_some() => Vec::new(),
         script => script?,
     };
     let message = request.voicemail_message.as_deref().or(agent.voicemail_message.as_deref());
@@ -96,6 +98,8 @@ pub fn freeze(
         script,
         account,
         bot,
+        sip,
+        second: None,
         guide,
         variables: request.variables.into(),
         campaign: request.campaign,
@@ -123,9 +127,10 @@ pub fn answer(
     // The configuration was checked: there is something to say. `{names}` have nobody to fill them in.
     let account = account(agent.tenant, key.as_deref());
     let bot = briefing::inbound(&agent, &account, key.as_ref());
-    let script = match bot {
-        Some(_) => Vec::new(),
-        None => script(&greeting, &steps, &[], &mut Vec::new()).unwrap_or_default(),
+    let agent_sip = agent.sip.clone();
+    let script = match (&bot, &agent_sip) {
+        (Some(_), _) | (_, Some(_)) => Vec::new(),
+        (None, None) => script(&greeting, &steps, &[], &mut Vec::new()).unwrap_or_default(),
     };
     let row = CallRecord {
         direction: Direction::Inbound,
@@ -156,6 +161,8 @@ pub fn answer(
         script,
         account,
         bot,
+        sip: agent_sip,
+        second: None,
         guide: None,
         variables: Vec::new().into(),
         campaign: None,
@@ -178,6 +185,20 @@ pub fn described(agent: &Agent, inline: InlineAgent) -> Option<Agent> {
         model: None,
         ..agent.clone()
     })
+}
+
+/// The SIP endpoint that is the agent, and what its INVITE holds: its own headers, then the variables that it asks for.
+fn endpoint(agent: &Agent, request: &OutboundRequest) -> Option<Arc<SipAgent>> {
+    let inline = matches!(request.agent, AgentChoice::Inline(_) | AgentChoice::Script(_));
+    let sip = agent.sip.as_ref().filter(|_| !inline)?;
+    let asked = sip.variables.iter().filter_map(|name| {
+        let variable = request.variables.iter().find(|variable| variable.name == *name)?;
+        Header::new(&format!("X-{}", name.replace('_', "-")), &variable.value)
+    });
+    let mut dial = Dial::clone(&sip.dial);
+    dial.headers.extend(asked);
+    dial.headers.truncate(HEADERS_MAX);
+    Some(Arc::new(SipAgent { dial: Arc::new(dial), ..SipAgent::clone(sip) }))
 }
 
 /// As a client of Twilio's knows its account; whoever is none has one that looks like it.
@@ -260,6 +281,7 @@ fn blank(
 ) -> CallRecord {
     CallRecord {
         call,
+        parent: None,
         tenant: agent.tenant,
         direction: Direction::Outbound,
         key: None,
@@ -300,8 +322,57 @@ fn blank(
     }
 }
 
+/// The row of a party that takes a call's far end's place, and is paid for apart.
+pub fn moved(
+    parent: &CallRecord,
+    call: CallId,
+    to: &PhoneNumber,
+    held: Option<&Held>,
+    at: Timestamp,
+) -> CallRecord {
+    let ours = match parent.direction {
+        Direction::Inbound => &parent.to,
+        Direction::Outbound => &parent.from,
+    };
+    CallRecord {
+        call,
+        parent: Some(parent.call),
+        direction: Direction::Outbound,
+        from: ours.clone(),
+        to: to.as_str().into(),
+        hold: held.map(|held| held.hold().clone()),
+        charge: None,
+        state: CallState::Dialing,
+        created_at: at,
+        ringing_at: None,
+        answered_at: None,
+        campaign: None,
+        recipient: None,
+        metadata: None,
+        webhook: None,
+        endpoints: Vec::new(),
+        attempts: Vec::new(),
+        verdict: None,
+        verdict_reason: None,
+        verdict_evidence: None,
+        dead_air: None,
+        ..parent.clone()
+    }
+}
+
+/// The row of a party that a call wished for.
+pub fn second(plan: &CallPlan, of: CallId, to: &Destination) -> CallRecord {
+    CallRecord {
+        parent: Some(of),
+        key: plan.key.as_ref().map(|key| key.id),
+        from: plan.from.as_str().into(),
+        to: to.as_str().into(),
+        ..blank(plan.call, &plan.agent, &plan.trunk, plan.sip_call_id.clone(), plan.asked_on)
+    }
+}
+
 /// The trunks that may dial this number and show ours, in the order in which this call tries them.
-fn ways(
+pub fn ways(
     trunks: Vec<(Arc<Trunk>, TrunkChoice)>,
     from: &PhoneNumber,
     to: &PhoneNumber,

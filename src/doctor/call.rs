@@ -262,6 +262,8 @@ fn plan(patient: &Patient, trunk: &Arc<Trunk>, to: &PhoneNumber) -> CallPlan {
         script: Vec::new(),
         account: String::new(),
         bot: None,
+        sip: None,
+        second: None,
         guide: None,
         variables: Arc::new([]),
         campaign: None,

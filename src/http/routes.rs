@@ -123,7 +123,11 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/native/calls/{id}/unmute", Key, || control::order(orders::unmute)),
     route("POST", "/v1/native/calls/{id}/hold", Key, || control::order(control::hold)),
     route("POST", "/v1/native/calls/{id}/resume", Key, || control::order(control::resume)),
-    route("POST", "/v1/native/calls/{id}/transfer", Key, || control::order(orders::transfer)),
+    route("POST", "/v1/native/calls/{id}/transfer", Key, || control::order(orders::hand_over)),
+    route("POST", "/v1/native/calls/{id}/transfer/complete", Key, || {
+        control::order(control::complete_transfer)
+    }),
+    route("POST", "/v1/native/calls/{id}/transfer/cancel", Key, || control::order(control::cancel_transfer)),
     route("POST", "/v1/native/calls/{id}/connect", Key, || control::order(streams::connect)),
     route("POST", "/v1/native/calls/{id}/stream/start", Key, || control::order(streams::start_stream)),
     route("POST", "/v1/native/calls/{id}/stream/stop", Key, || control::order(control::stop_stream)),

@@ -10,6 +10,7 @@ mod batch;
 mod bot;
 mod caller;
 mod campaign;
+mod dial;
 mod event;
 mod face;
 mod id;
@@ -39,7 +40,7 @@ mod zone;
 pub use account::{Account, AutoReload, Entry, EntryKind, TopUp, TopUpState, Usage};
 pub use application::Application;
 pub use arrival::Arrival;
-pub use attempt::{Attempt, Dialing};
+pub use attempt::{Attempt, Dialing, MovedLeg};
 pub use batch::{BatchRefusal, BatchRequest, CreationFault, InvalidRecipient};
 pub use bot::{
     Bot, CONNECT_WITHIN, Dialect, Encoding, Engaged, Listener, PARAMETERS_BYTES_MAX, PARAMETERS_MAX, Talker,
@@ -49,6 +50,10 @@ pub use caller::{IdentityHeader, NumberFormat, NumberStyle, RightToUse, SpendLim
 pub use campaign::{
     Campaign, CampaignId, CampaignStatus, ClaimedRecipient, Counts, Days, NewCampaign, NewRecipient,
     Recipient, RecipientId, RecipientState, Window,
+};
+pub use dial::{
+    DESTINATIONS_MAX, Destination, Dial, DialStatus, Dialled, HEADERS_MAX, Handover, Header,
+    InvalidDestination, Meanwhile, RING_MAX, RING_USUAL, Second, SipAgent, SipUri, UserPattern, Whisper,
 };
 pub use event::{CallEvent, CallFact};
 pub use face::{EventKind, EventSet, Face};
@@ -80,7 +85,7 @@ pub use test_call::{TestCall, TestCallee, TestReport};
 pub use time::Timestamp;
 pub use transcript::{Speaker, Transcript, Utterance};
 pub use trunk::{
-    AudioCodec, CallerId, Destinations, DtmfMode, FromUser, Inbound, ReferPolicy, Registration,
+    Attended, AudioCodec, CallerId, Destinations, DtmfMode, FromUser, Inbound, ReferPolicy, Registration,
     ReliableProvisional, SessionRefresher, ShownNumber, SrtpPolicy, Trunk, TrunkHealth, TrunkMedia,
     TrunkSession, TrunkTls,
 };

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     AgentId, ApplicationId, Bot, EventSet, Face, KeyId, Model, NumberId, PhoneNumber, RightToUse, Secret,
-    Speak, SpeakOrder, SpendControl, TenantId, TrunkId, VoicemailAction, Zone,
+    SipAgent, Speak, SpeakOrder, SpendControl, TenantId, TrunkId, VoicemailAction, Zone,
 };
 
 /// A telephone number of ours.
@@ -108,6 +108,8 @@ pub struct Agent {
     pub model: Option<Arc<Model>>,
     /// Is what was said kept in words, where somebody tells it?
     pub transcript: bool,
+    /// A SIP endpoint that talks in its place.
+    pub sip: Option<Arc<SipAgent>>,
 }
 
 impl Agent {
@@ -139,12 +141,14 @@ impl Agent {
             bot: None,
             model: None,
             transcript: false,
+            sip: None,
         }
     }
 
     /// Has it anything to say to whoever calls it?
     pub fn can_answer(&self) -> bool {
-        self.bot.is_some() || self.model.is_some() || self.greeting.is_some() || !self.steps.is_empty()
+        let talks = self.bot.is_some() || self.model.is_some() || self.sip.is_some();
+        talks || self.greeting.is_some() || !self.steps.is_empty()
     }
 }
 

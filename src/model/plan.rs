@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{
-    Agent, CallId, Engaged, Guide, Key, PhoneNumber, RightToUse, Speak, SpeakOrder, Timestamp, Trunk,
-    Variable, VoicemailAction,
+    Agent, CallId, Engaged, Guide, Key, PhoneNumber, RightToUse, Second, SipAgent, Speak, SpeakOrder,
+    Timestamp, Trunk, Variable, VoicemailAction,
 };
 
 /// One thing that the agent says.
@@ -68,6 +68,10 @@ pub struct CallPlan {
     pub account: String,
     /// The bot that talks in the script's place.
     pub bot: Option<Engaged>,
+    /// The SIP endpoint that talks in the script's place.
+    pub sip: Option<Arc<SipAgent>>,
+    /// What it was called for, if it is another call's second party.
+    pub second: Option<Arc<Second>>,
     /// Who says what is done once somebody answered; the script is spoken only if nothing can be had there.
     pub guide: Option<Guide>,
     /// What `{names}` in a trunk's headers stand for. Never logged, never stored.

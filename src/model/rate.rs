@@ -5,7 +5,7 @@ use super::{ApplicationId, KeyId, Micros, TenantId, Timestamp};
 /// What calls to numbers with this prefix cost. Frozen into a call when it is accepted: a new price touches the next call.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Rate {
-    /// The first digits of the numbers it is for, without `+`; empty for every number.
+    /// The first digits of the numbers it is for, without `+`; empty for every number, [`Rate::ENDPOINTS`] for SIP URIs.
     pub prefix: String,
     /// The price of a minute of talk.
     pub per_minute: Micros,
@@ -17,6 +17,11 @@ pub struct Rate {
     pub minimum: Micros,
     /// What an answered call costs besides its time.
     pub connection_fee: Micros,
+}
+
+impl Rate {
+    /// What stands in a prefix's place in the price of SIP URIs.
+    pub const ENDPOINTS: &str = "sip";
 }
 
 /// Money that is kept back while a call lives, and the price that it will be settled by.

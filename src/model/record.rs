@@ -136,6 +136,8 @@ pub struct WebhookTarget {
 pub struct CallRecord {
     /// Its id.
     pub call: CallId,
+    /// The call that it was made for, if it is that one's second party.
+    pub parent: Option<CallId>,
     /// Whose it is.
     pub tenant: TenantId,
     /// Who called whom.

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Bot, Face, Listener, PhoneNumber};
+use super::{Bot, Dial, Dialled, Face, Handover, Listener, PhoneNumber};
 
 /// Steps of one document; a longer one is refused as a whole.
 pub const STEPS_MAX: usize = 64;
@@ -46,6 +46,14 @@ pub enum Step {
     StopRecording,
     /// The callee is put through to this number (RFC 5589). If that comes to nothing, the next step follows.
     Transfer(PhoneNumber),
+    /// Somebody is called and talks with the callee. When they have done, or came to nothing, the next step follows.
+    Dial(Arc<Dial>),
+    /// Somebody is called to take the agent's place. By hand alone: a document dials.
+    HandOver(Arc<Handover>),
+    /// Whoever the agent consults with is put through.
+    CompleteTransfer,
+    /// Whoever was called to take the agent's place is hung up, and the agent goes on.
+    CancelTransfer,
     /// What follows is asked for there.
     Redirect(Link),
     /// These take the place of whatever is left.
@@ -75,7 +83,10 @@ impl Step {
             Self::Unmute(_) => "unmute",
             Self::StartRecording => "start_recording",
             Self::StopRecording => "stop_recording",
-            Self::Transfer(_) => "transfer",
+            Self::Transfer(_) | Self::HandOver(_) => "transfer",
+            Self::Dial(_) => "dial",
+            Self::CompleteTransfer => "complete_transfer",
+            Self::CancelTransfer => "cancel_transfer",
             Self::Redirect(_) => "redirect",
             Self::Document(_) => "document",
             Self::Connect(_) => "connect",
@@ -205,6 +216,8 @@ pub enum Occasion {
         /// Why there are no more.
         end: GatherEnd,
     },
+    /// Somebody was called for the callee.
+    Dialled(Dialled),
     /// The guide sent us there.
     Redirected,
 }

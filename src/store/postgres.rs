@@ -118,10 +118,10 @@ async fn hold(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-const INTENTS: &str = "INSERT INTO calls (call, tenant, key_id, agent, direction, from_number, to_number, trunk, sip_call_id,
+const INTENTS: &str = "INSERT INTO calls (call, parent, tenant, key_id, agent, direction, from_number, to_number, trunk, sip_call_id,
     campaign, batch, recipient, metadata, unknown_variables, webhook_url, webhook_face, webhook_key, webhook_events, webhook_receiver,
     webhook_endpoints, application, hold, state, created_at, idempotency_key, body_hash, response_status, response_body)
-  SELECT * FROM json_to_recordset($1::text::json) AS r (call bigint, tenant bigint, key_id bigint, agent bigint,
+  SELECT * FROM json_to_recordset($1::text::json) AS r (call bigint, parent bigint, tenant bigint, key_id bigint, agent bigint,
     direction text, from_number text, to_number text, trunk text, sip_call_id text, campaign text, batch bigint, recipient bigint, metadata text,
     unknown_variables text, webhook_url text, webhook_face text, webhook_key bigint, webhook_events text,
     webhook_receiver text, webhook_endpoints text, application bigint, hold text, state text, created_at bigint, idempotency_key text, body_hash text, response_status bigint, response_body text)

@@ -17,6 +17,8 @@ use crate::model::{
 #[derive(Serialize)]
 pub(super) struct IntentRow<'a> {
     call: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent: Option<u64>,
     tenant: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     key_id: Option<u64>,
@@ -70,6 +72,7 @@ impl<'a> From<&'a Intent> for IntentRow<'a> {
         let promise = intent.idempotency.as_ref();
         Self {
             call: record.call.get(),
+            parent: record.parent.map(CallId::get),
             tenant: record.tenant.0,
             key_id: record.key.map(|key| key.0),
             agent: record.agent.0,
@@ -367,7 +370,7 @@ macro_rules! columns {
 columns!(sqlx::sqlite::SqliteRow, sqlx::postgres::PgRow);
 
 /// The columns that [`read_call`] wants, of a table or alias `c`.
-pub(super) const CALL_COLUMNS: &str = "c.call, c.tenant, c.direction, c.key_id, c.agent, c.from_number, c.to_number, c.trunk, \
+pub(super) const CALL_COLUMNS: &str = "c.call, c.parent, c.tenant, c.direction, c.key_id, c.agent, c.from_number, c.to_number, c.trunk, \
      c.sip_call_id, c.campaign, c.batch, c.recipient, c.metadata, c.unknown_variables, c.webhook_url, c.webhook_face, c.webhook_key, \
      c.webhook_events, c.webhook_endpoints, c.application, c.state, \
      c.created_at, c.ringing_at, c.answered_at, c.ended_at, c.disposition, c.ended_by, c.sip_status, c.q850, c.detail, \
@@ -378,6 +381,7 @@ pub(super) const CALL_COLUMNS: &str = "c.call, c.tenant, c.direction, c.key_id, 
 pub(super) fn read_call(row: &impl Columns) -> Result<CallRecord, StoreError> {
     Ok(CallRecord {
         call: call_id(row)?,
+        parent: id(row, "parent")?.and_then(CallId::new),
         tenant: TenantId(required(id(row, "tenant")?, "tenant")?),
         direction: word(row.text("direction")?, Direction::from_word)?
             .ok_or(StoreError::Corrupt("direction"))?,

@@ -5,3 +5,5 @@ mod answerer;
 mod documents;
 mod guide;
 mod native;
+
+pub use answerer::Answerer;

@@ -21,6 +21,7 @@ mod metrics;
 mod native;
 mod objects;
 mod openapi;
+mod pairs;
 mod peers;
 mod postgres;
 mod realtime;

@@ -34,10 +34,12 @@ fn told(order: Order) -> String {
         Order::Mute(side, on) => format!("mute {side:?} {on}"),
         Order::Record(on) => format!("record {on}"),
         Order::Transfer(to) => format!("transfer {}", to.as_str()),
+        Order::Dial(dial) => format!("dial {}", dial.to[0].as_str()),
         Order::Ask { link, occasion } => {
             let why = match occasion {
                 Occasion::Answered => "answered".to_owned(),
                 Occasion::Redirected => "redirected".to_owned(),
+                Occasion::Dialled(dialled) => dialled.status.as_str().to_owned(),
                 Occasion::Gathered { digits, end } => format!("{digits} {}", end.as_str()),
             };
             format!("ask {} {why}", link.unwrap_or_default().url)
@@ -190,6 +192,25 @@ fn a_transfer_that_comes_to_nothing_goes_on_with_the_next_step() {
     assert!(orders(&mut program).is_empty());
     program.untransferred();
     assert_eq!(orders(&mut program), ["play 0"]);
+}
+
+#[test]
+fn whoever_is_dialled_is_awaited_and_what_came_of_it_is_told_or_the_next_step_follows() {
+    let dial = |action: Option<&str>| {
+        let to = vec!["sip:desk@pbx.example".parse().expect("a URI")];
+        Step::Dial(Arc::new(Dial { action: action.map(str::to_owned), ..Dial::new(to) }))
+    };
+    let mut program = running(vec![dial(None), Step::Hangup]);
+    assert_eq!(orders(&mut program), ["dial sip:desk@pbx.example"]);
+    program.pressed('5');
+    program.untransferred();
+    assert!(orders(&mut program).is_empty(), "it is awaited");
+    program.dialled(Dialled::FAILED);
+    assert_eq!(orders(&mut program), ["hangup"]);
+    let mut program = running(vec![dial(Some("https://bot.example/done")), say("never")]);
+    orders(&mut program);
+    program.dialled(Dialled::FAILED);
+    assert_eq!(orders(&mut program), ["ask https://bot.example/done failed"]);
 }
 
 #[test]

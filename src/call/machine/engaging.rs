@@ -28,6 +28,7 @@ pub enum Presence {
 impl Call {
     /// Somebody may answer soon: the bot is called, so that its first words wait for them. Once.
     pub(super) fn engage(&mut self, cx: &mut Context<'_>) {
+        self.engage_endpoint(cx);
         let Some(bot) = self.plan.bot.clone().filter(|_| self.presence == Presence::None) else { return };
         let part = if self.is_opening() { Part::Prepares } else { Part::Talks };
         self.call_bot(cx, bot, part);
@@ -57,6 +58,7 @@ impl Call {
         self.run(cx, Hand::Operator);
         self.order(cx, Media::Clear);
         self.dismiss(cx);
+        self.let_parties_go(cx);
         let bot = self.engaged(bot);
         self.plan.bot = Some(bot.clone());
         self.call_bot(cx, bot, Part::Talks);
@@ -91,6 +93,7 @@ impl Call {
 
     /// Nobody needs the bot any more; what it has said and was not heard yet goes with it.
     pub(super) fn dismiss(&mut self, cx: &mut Context<'_>) {
+        self.dismiss_endpoint(cx);
         if self.presence == Presence::Engaged {
             self.presence = Presence::Gone;
             self.send_away(cx, Role::Talker);

@@ -115,11 +115,11 @@ impl Call {
     }
 
     fn next_order(&mut self, hand: Hand) -> Option<Order> {
-        let waits = hand == Hand::Guide && self.control.is_held_by_hand();
+        let waits = hand == Hand::Guide && (self.control.is_held_by_hand() || self.is_parked());
         if waits { None } else { self.program(hand).poll_order() }
     }
 
-    fn program(&mut self, hand: Hand) -> &mut Program {
+    pub(super) fn program(&mut self, hand: Hand) -> &mut Program {
         match hand {
             Hand::Guide => &mut self.guided,
             Hand::Operator => &mut self.operator,
@@ -180,6 +180,7 @@ impl Call {
                     self.program(hand).untransferred();
                 }
             }
+            Order::Dial(dial) => self.dial_for(cx, hand, dial),
             Order::Ask { link, occasion } => self.ask(cx, hand, link, occasion),
             Order::Summon(bot) => self.summon(cx, bot),
             Order::Connect(bot) => self.connect(cx, bot),
@@ -212,7 +213,7 @@ impl Call {
         self.send_for(cx, hand, Errand::Steps { link, occasion, face, key });
     }
 
-    fn send_for(&self, cx: &mut Context<'_>, hand: Hand, errand: Errand) {
+    pub(super) fn send_for(&self, cx: &mut Context<'_>, hand: Hand, errand: Errand) {
         cx.out.errands.push_back(ErrandOrder { call: self.id(), hand, errand });
     }
 

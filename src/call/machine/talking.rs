@@ -10,7 +10,7 @@ use super::super::outbox::BotOrder;
 use super::super::timer::Timer;
 use super::super::verdict;
 use super::controlling::Cut;
-use super::{Call, Context, MESSAGE_MARK, OPENER_MARK, Phase, guiding};
+use super::{Call, Context, MESSAGE_MARK, OPENER_MARK, Phase, WAITING_MARK, WHISPER_MARK, guiding};
 use crate::agent::Act;
 use crate::call::Speech;
 use crate::model::{CallFact, Disposition, EndedBy, Speak, SpeakOrder, VoicemailAction};
@@ -32,8 +32,12 @@ impl Call {
         };
         match party.renegotiate(offer) {
             Ok((answer, negotiated)) => {
+                let holds = !negotiated.receive;
                 self.order(cx, Media::Remote(negotiated));
                 cx.agent.answer_offer(cx.now, invite, answer);
+                if self.is_talking() {
+                    self.relay_hold(cx, holds);
+                }
             }
             // RFC 3261 §14.2: what cannot be met is refused with 488 and the session goes on as it was.
             Err(_) => cx.agent.refuse_offer(cx.now, invite, 488),
@@ -79,12 +83,12 @@ impl Call {
             VoicemailAction::LeaveMessage if verdict::is_machine(verdict.class) => {
                 self.leave_message(cx, verdict.class);
             }
-            _ => self.go_on(cx),
+            _ => self.speak_on(cx),
         }
     }
 
     /// Who spoke at the answer goes on now that it is known who is there.
-    fn go_on(&mut self, cx: &mut Context<'_>) {
+    fn speak_on(&mut self, cx: &mut Context<'_>) {
         if self.plan.speak == Speak::Verdict {
             return;
         }
@@ -210,6 +214,12 @@ impl Call {
                 self.close(cx, Disposition::VoicemailDetected, EndedBy::Agent);
             }
             return;
+        }
+        if mark == WAITING_MARK {
+            return self.waits_on(cx);
+        }
+        if mark == WHISPER_MARK {
+            return self.tell_first_of_whisper(cx);
         }
         if let Some((hand, sound)) = guiding::sound_of(mark) {
             return self.sound_over(cx, hand, sound, cleared);

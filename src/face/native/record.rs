@@ -7,7 +7,8 @@ use utoipa::ToSchema;
 
 use crate::model::transcript::Said;
 use crate::model::{
-    Attempt, CallRecord, CallState, Disposition, EventKind, MediaCounters, Micros, Timestamp, WebhookTarget,
+    Attempt, CallId, CallRecord, CallState, Disposition, EventKind, MediaCounters, Micros, Timestamp,
+    WebhookTarget,
 };
 
 /// The whole record. `base` is the scheme and host that the client used; empty leaves the recording's path alone.
@@ -16,6 +17,8 @@ use crate::model::{
 pub struct Call<'a> {
     id: u64,
     call_id: String,
+    /// The call that it was made for, if it is that one's second party.
+    parent_call_id: Option<String>,
     tenant: u64,
     key: Option<u64>,
     application: Option<u64>,
@@ -94,6 +97,7 @@ impl<'a> Call<'a> {
         Self {
             id: record.call.get(),
             call_id: record.call.ca(),
+            parent_call_id: record.parent.map(CallId::ca),
             tenant: record.tenant.0,
             key: record.key.map(|key| key.0),
             application: record.application.map(|application| application.0),

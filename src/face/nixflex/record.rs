@@ -198,6 +198,7 @@ pub(crate) mod tests {
     pub fn record() -> CallRecord {
         CallRecord {
             call: CallId::new(255).expect("small"),
+            parent: None,
             tenant: TenantId(1),
             direction: Direction::Outbound,
             key: None,

@@ -67,6 +67,7 @@ pub const KEY: KeyId = KeyId(7);
 pub fn record(call: u64) -> CallRecord {
     CallRecord {
         call: CallId::new(call).expect("a valid id"),
+        parent: CallId::new(call + 1_000),
         tenant: TENANT,
         direction: Direction::Outbound,
         key: Some(KEY),
