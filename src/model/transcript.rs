@@ -113,6 +113,7 @@ impl fmt::Debug for Said {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "any instant will do")]
 mod tests {
     use std::time::Duration;
 

@@ -1,6 +1,8 @@
 //! Realtime models over the binary: a server made of the providers' own published types hears the callee and is heard, is told
 //! what it needs to know, and has its tools used.
 
+#![expect(clippy::disallowed_methods, reason = "a thread reads what another process prints")]
+
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -93,7 +95,8 @@ fn talks(provider: &str, path: &str, key: &str) -> Value {
         desk.url()
     );
     let table = oracle.table(&place, provider, path, &tools);
-    let switch = Setup::new().agent("amd = {}\ntranscript = true").agent(&table).at(place).start();
+    let setup = Setup::new().webhook(&desk.url()).agent("amd = {}\ntranscript = true");
+    let switch = setup.agent(&table).at(place).start();
     let prompt = format!(
         "Sell {{name}} a boat.\ntool send_dtmf {{\"digits\":\"12#\"}}\ntool book {{\"people\":2}}\ntool transfer \
          {{\"to\":\"{DESK}\"}}\ntool end_call {{}}"
@@ -121,6 +124,8 @@ fn talks(provider: &str, path: &str, key: &str) -> Value {
     let said: Vec<_> = said.iter().map(|line| (line["role"].as_str(), line["text"].as_str())).collect();
     let expected = [(Some("agent"), Some("Good day, this is Sarah.")), (Some("user"), Some("Who is there?"))];
     assert_eq!(said, expected);
+    let told = &desk.await_deliveries(2)[1].json;
+    assert_eq!((&told["event"], &told["transcript"]), (&json!("call.completed"), &end["transcript"]));
     a_second_of_the_tone(&switch, &call);
     nobody_finds_the_key(&switch);
     session

@@ -278,10 +278,7 @@ impl Life {
             }
             Stage::Leaving { since, spoke } => {
                 self.ignore();
-                let is_heard = self.is_heard() && now.duration_since(spoke) >= LULL;
-                if is_heard || now.duration_since(since) >= LEAVING_MAX {
-                    self.end(Why::HungUp);
-                }
+                self.say_goodbye(now, since, spoke);
             }
             Stage::Absent | Stage::Opening { .. } | Stage::Gone(_) => self.ignore(),
         }
@@ -539,8 +536,18 @@ impl Life {
         }
     }
 
+    /// Nobody is left before he has answered: until then it is the call that knows how long it rings.
+    fn say_goodbye(&mut self, now: Instant, since: Instant, spoke: Instant) {
+        let Some(answered) = self.answered else { return };
+        let is_heard = self.is_heard() && now.duration_since(spoke) >= LULL;
+        if is_heard || now.duration_since(since.max(answered)) >= LEAVING_MAX {
+            self.end(Why::HungUp);
+        }
+    }
+
     fn leave(&mut self, now: Instant) {
         if !matches!(self.stage, Stage::Leaving { .. }) {
+            self.announce();
             self.stage = Stage::Leaving { since: now, spoke: now };
             self.pending.clear();
             self.errands.clear();

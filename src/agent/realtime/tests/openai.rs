@@ -178,6 +178,9 @@ fn a_hang_up_that_nobody_lets_through_the_gate_comes_all_the_same() {
     let mut pair = ready(openai());
     pair.says(&delta("a", 1_000));
     pair.says(&calls(&[("c1", "end_call", "")]));
+    pair.tick(2_000);
+    assert_eq!(pair.why(), None, "nobody has answered yet");
+    pair.life.handle_answered(pair.now);
     pair.tick(1_499);
     assert_eq!(pair.why(), None);
     pair.tick(2);
@@ -301,7 +304,7 @@ fn the_word_that_ends_a_script_ends_the_call_and_is_in_no_transcript() {
         "type": "response.output_audio_transcript.done", "event_id": "e", "response_id": "r", "item_id": "a",
         "output_index": 0, "content_index": 0, "transcript": "Goodbye. [END_CALL]",
     }));
-    let Some(Event::Said(line)) = pair.events.last() else { panic!("{:?}", pair.events) };
+    let Some(Event::Said(line)) = pair.events.first() else { panic!("{:?}", pair.events) };
     assert_eq!(line.text, "Goodbye.");
     pair.tick(31);
     assert_eq!(pair.why(), Some(&Why::HungUp));
@@ -387,4 +390,19 @@ fn greetings_are_said_word_for_word() {
     let told = pair.told();
     let instructions = told[0]["session"]["instructions"].as_str().expect("text");
     assert!(instructions.ends_with("Begin by saying, word for word: Hello, Ann."), "{instructions}");
+}
+
+#[test]
+fn whoever_calls_in_is_answered_with_the_first_words_or_when_there_are_none() {
+    let mut pair = ready(openai());
+    pair.tick(140);
+    assert_eq!(pair.events, []);
+    pair.tick(10);
+    assert_eq!(pair.events, [Event::Connected]);
+    let mut silent = ready(openai());
+    silent.says(&calls(&[("c1", "end_call", "{}")]));
+    assert_eq!(silent.events, [Event::Connected], "it is answered, and left");
+    silent.answer();
+    silent.tick(31);
+    assert_eq!(silent.why(), Some(&Why::HungUp));
 }
