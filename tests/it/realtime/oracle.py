@@ -11,6 +11,8 @@ import base64
 import json
 import math
 import sys
+from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 from deepgram.agent.v1.types import (
     AgentV1AgentAudioDone,
@@ -24,7 +26,7 @@ from deepgram.agent.v1.types import (
     AgentV1UserStartedSpeaking,
     AgentV1Welcome,
 )
-from elevenlabs.conversational_ai.conversation import ClientToOrchestratorEvent
+from elevenlabs.conversational_ai.conversation import BaseConversation, ClientToOrchestratorEvent
 from elevenlabs.types.conversation_initiation_client_data_request_input import (
     ConversationInitiationClientDataRequestInput,
 )
@@ -275,11 +277,16 @@ class Deepgram(Model):
 
 
 class ElevenLabs(Model):
+    client = SimpleNamespace(_conversation_id=None, _last_interrupt_id=0)
+
     async def begin(self):
         pass
 
     async def say(self, kind, **event):
-        await self.socket.send(json.dumps({"type": kind, **event}))
+        message = {"type": kind, **event}
+        # The provider's own client must be able to read it: what it misses it raises.
+        BaseConversation._handle_message_core(self.client, message, MagicMock())
+        await self.socket.send(json.dumps(message))
 
     async def read(self, message):
         fields = json.loads(message)

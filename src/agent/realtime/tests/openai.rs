@@ -304,7 +304,7 @@ fn the_word_that_ends_a_script_ends_the_call_and_is_in_no_transcript() {
         "type": "response.output_audio_transcript.done", "event_id": "e", "response_id": "r", "item_id": "a",
         "output_index": 0, "content_index": 0, "transcript": "Goodbye. [END_CALL]",
     }));
-    let Some(Event::Said(line)) = pair.events.last() else { panic!("{:?}", pair.events) };
+    let Some(Event::Said(line)) = pair.events.first() else { panic!("{:?}", pair.events) };
     assert_eq!(line.text, "Goodbye.");
     pair.tick(31);
     assert_eq!(pair.why(), Some(&Why::HungUp));
