@@ -1,7 +1,6 @@
 //! A voice bot at the other end of a WebSocket, written for Twilio's media streams: it is heard, it hears, it is told of keys, and
 //! it ends the call; and what becomes of a call whose bot does not.
 #![expect(clippy::disallowed_methods, reason = "a bot is a server of its own, which starts tasks")]
-#![expect(clippy::result_large_err, reason = "a handshake's callbacks are tungstenite's")]
 
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, Sender, channel};
