@@ -6,6 +6,8 @@ PACKAGES := sip-tester postgresql prometheus flite kamailio kamailio-tls-modules
 PACKAGES += $(if $(shell command -v npm),,nodejs npm)
 VERIFIERS := target/verifiers
 PEERS := target/peers
+FUZZER := target/fuzzer
+ORACLES := target/oracles
 BROWSERS := target/browsers
 
 .PHONY: demo test deps packages check unit bench dist
@@ -19,7 +21,7 @@ test: deps check unit
 
 # sipp, a PostgreSQL server, promtool, a speech synthesiser, kamailio and baresip as other people's SIP stacks, and Chromium as a
 # person's browser, from the distribution's packages; cmake builds libopus for the feature `opus`.
-deps: packages $(VERIFIERS)/ready $(PEERS)/ready $(BROWSERS)/ready
+deps: packages $(VERIFIERS)/ready $(PEERS)/ready $(FUZZER)/ready $(ORACLES)/ready $(BROWSERS)/ready
 
 packages:
 	@missing=""; for package in $(PACKAGES); do dpkg -s $$package >/dev/null 2>&1 || missing="$$missing $$package"; done; \
@@ -49,6 +51,20 @@ $(BROWSERS)/ready: tests/it/browser/requirements.txt | packages
 	rm -rf $(BROWSERS) && mkdir -p $(BROWSERS)
 	python3 -m venv $(BROWSERS)/python
 	$(BROWSERS)/python/bin/pip install --quiet --requirement tests/it/browser/requirements.txt
+	touch $@
+
+# schemathesis, which attacks the API by its own description.
+$(FUZZER)/ready: tests/it/openapi/requirements.txt | packages
+	rm -rf $(FUZZER) && mkdir -p $(FUZZER)
+	python3 -m venv $(FUZZER)/python
+	$(FUZZER)/python/bin/pip install --quiet --requirement tests/it/openapi/requirements.txt
+	touch $@
+
+# The published types of realtime models' protocols, of three providers.
+$(ORACLES)/ready: tests/it/realtime/requirements.txt | packages
+	rm -rf $(ORACLES) && mkdir -p $(ORACLES)
+	python3 -m venv $(ORACLES)/python
+	$(ORACLES)/python/bin/pip install --quiet --requirement tests/it/realtime/requirements.txt
 	touch $@
 
 check:

@@ -3,19 +3,23 @@
 //!
 //! Deciding never waits: counters in memory, under one lock. A permit is given back when it is dropped.
 
+mod lane;
+mod permit;
 mod spend;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use lane::{Bucket, Lane};
+pub use permit::Permit;
+use permit::{Booked, Booking, Gauge, lock};
 use spend::{Calendar, Ledger};
 
 use crate::model::{Key, KeyId, Limit, Refusal, Timestamp, Trunk, TrunkId};
-use crate::trunk::choice::{self, Room};
+use crate::trunk::choice;
 use crate::trunk::health::{Change, Health, Probe, Registration, Sign, Standing};
 
 /// The limits of the whole switch; `None` is unlimited.
@@ -43,48 +47,6 @@ struct State {
     calendar: Option<Calendar>,
 }
 
-/// What is known of one trunk. As many as the configuration ever declared.
-struct Lane {
-    calls: Gauge,
-    bucket: Bucket,
-    health: Health,
-    name: String,
-    spend: Arc<Mutex<Ledger>>,
-}
-
-/// Room for one call, given back when it is dropped.
-pub struct Permit {
-    switch: Gauge,
-    key: Option<Gauge>,
-    trunk: Gauge,
-    spend: Booking,
-    room: Arc<watch::Sender<()>>,
-}
-
-/// What one call costs its trunk.
-struct Booking {
-    ledger: Arc<Mutex<Ledger>>,
-    state: Booked,
-}
-
-/// How far it is.
-#[derive(Clone, Copy)]
-enum Booked {
-    Waiting,
-    Answered(Instant),
-    Settled,
-}
-
-/// Calls at once, counted.
-#[derive(Clone, Default)]
-struct Gauge(Arc<AtomicU32>);
-
-/// A token bucket that holds one token: calls leave evenly spaced, never as a burst on the second.
-#[derive(Default)]
-struct Bucket {
-    next: Option<Instant>,
-}
-
 /// What an INVITE's end tells of its trunk.
 #[derive(Clone, Debug)]
 pub struct Sighting<'a> {
@@ -109,11 +71,6 @@ pub struct Report {
 
 /// When a client that met the concurrency limit should try again; a call lasts about so long at least.
 const CONCURRENT_RETRY: Duration = Duration::from_secs(5);
-/// A bucket may lag so far behind: calls that arrive within one timer's grain of each other are not refused for it.
-const RATE_SLACK: Duration = Duration::from_millis(50);
-/// Calls wait for a trunk that asked to be left alone for no longer than this, and are refused otherwise.
-const HOLD_WAIT_MAX: Duration = Duration::from_secs(60);
-
 impl Admission {
     /// A gate with these limits for the whole switch.
     pub fn new(limits: Limits) -> Self {
@@ -362,144 +319,6 @@ impl State {
         }
         lane.health.handle_start(now);
         lane.occupy(now, trunk)
-    }
-}
-
-impl Lane {
-    /// What keeps a call from it now, if anything does.
-    fn room(&self, now: Instant, trunk: &Trunk) -> Room {
-        let closed = |why: String| Room::Closed { why, sip_code: self.health.sip_code() };
-        let limited = |limit, name, retry_after| Room::Limited { limit, name, retry_after };
-        if !trunk.enabled {
-            return closed(format!("trunk `{}` is disabled", trunk.name));
-        }
-        match self.health.standing(now) {
-            Standing::Down => {
-                return closed(format!("trunk `{}` is down: {}", trunk.name, self.health.why()));
-            }
-            Standing::Held(left) if left > HOLD_WAIT_MAX => {
-                let seconds = left.as_secs_f64().ceil();
-                return closed(format!(
-                    "trunk `{}` asked to be left alone for {seconds:.0} s more",
-                    trunk.name
-                ));
-            }
-            Standing::Held(left) => {
-                return limited(Limit::CallsPerSecond, "time that the trunk asked to be left alone", left);
-            }
-            Standing::Open | Standing::Trial => {}
-        }
-        self.space(now, trunk)
-    }
-
-    /// Takes a channel, a token and a minute.
-    fn occupy(&mut self, now: Instant, trunk: &Trunk) -> (Gauge, Booking) {
-        self.bucket.take(now, self.health.cps(now, trunk.cps));
-        self.calls.take();
-        lock(&self.spend).start();
-        let booking = Booking { ledger: Arc::clone(&self.spend), state: Booked::Waiting };
-        (self.calls.clone(), booking)
-    }
-
-    /// The same, whatever its health.
-    fn space(&self, now: Instant, trunk: &Trunk) -> Room {
-        let limited = |limit, name, retry_after| Room::Limited { limit, name, retry_after };
-        if trunk.channels.is_some_and(|most| self.calls.count() >= most) {
-            return limited(Limit::ConcurrentCalls, "channels of the trunk", CONCURRENT_RETRY);
-        }
-        if trunk.destinations.spend.is_some_and(|limit| !lock(&self.spend).has_room(now, limit)) {
-            return Room::Closed {
-                why: format!("trunk `{}` has spent what it may cost today (spend.per_day)", trunk.name),
-                sip_code: None,
-            };
-        }
-        match self.bucket.look(now, self.health.cps(now, trunk.cps)) {
-            Ok(()) => Room::Open,
-            Err(retry_after) => limited(Limit::CallsPerSecond, "calls per second of the trunk", retry_after),
-        }
-    }
-}
-
-impl Bucket {
-    /// Is there a token? If not, how long until there is.
-    fn look(&self, now: Instant, cps: Option<f64>) -> Result<(), Duration> {
-        match self.next.filter(|_| cps.is_some()).and_then(|next| next.checked_duration_since(now)) {
-            Some(wait) if !wait.is_zero() => Err(wait),
-            _ => Ok(()),
-        }
-    }
-
-    /// Takes one. The next is there an interval later, and none is saved up.
-    fn take(&mut self, now: Instant, cps: Option<f64>) {
-        let Some(cps) = cps else { return };
-        let interval = Duration::from_secs_f64(1.0 / cps);
-        let earliest = now.checked_sub(RATE_SLACK.min(interval)).unwrap_or(now);
-        self.next = Some(self.next.map_or(now, |next| next.max(earliest)) + interval);
-    }
-}
-
-impl Gauge {
-    fn count(&self) -> u32 {
-        self.0.load(Ordering::Acquire)
-    }
-
-    fn take(&self) {
-        self.0.fetch_add(1, Ordering::AcqRel);
-    }
-
-    fn give(&self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-impl Permit {
-    /// The call is answered: from now on it costs.
-    pub fn answered(&mut self, now: Instant) {
-        if let Booked::Waiting = self.spend.state {
-            lock(&self.spend.ledger).answer(now);
-            self.spend.state = Booked::Answered(now);
-        }
-    }
-
-    /// It is over: it has cost what it has cost.
-    pub fn ended(&mut self, now: Instant) {
-        self.spend.settle(now);
-    }
-}
-
-impl Booking {
-    fn settle(&mut self, now: Instant) {
-        match std::mem::replace(&mut self.state, Booked::Settled) {
-            Booked::Waiting => lock(&self.ledger).withdraw(),
-            Booked::Answered(at) => lock(&self.ledger).end(now, at),
-            Booked::Settled => {}
-        }
-    }
-}
-
-/// A call that goes without having been ended has cost its first minute at least.
-impl Drop for Booking {
-    fn drop(&mut self) {
-        match std::mem::replace(&mut self.state, Booked::Settled) {
-            Booked::Waiting => lock(&self.ledger).withdraw(),
-            Booked::Answered(at) => lock(&self.ledger).end(at, at),
-            Booked::Settled => {}
-        }
-    }
-}
-
-/// No code that can panic runs under it.
-fn lock(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
-    ledger.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        [Some(&self.switch), self.key.as_ref(), Some(&self.trunk)]
-            .into_iter()
-            .flatten()
-            .for_each(Gauge::give);
-        self.room.send_replace(());
     }
 }
 

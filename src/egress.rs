@@ -160,6 +160,16 @@ impl Egress {
         self.send(self.client.delete(self.parse(url)?), headers).await
     }
 
+    /// As [`Egress::get`], for what takes longer to answer.
+    pub async fn get_within(
+        &self,
+        timeout: Duration,
+        url: &str,
+        headers: &[(&'static str, String)],
+    ) -> Result<Answer, EgressError> {
+        self.send(self.client.get(self.parse(url)?).timeout(timeout), headers).await
+    }
+
     /// Sends a GET and writes the body of a 2xx answer out as it comes, however long it is; any other answer is given back as
     /// [`Egress::get`] gives it.
     pub async fn copy(

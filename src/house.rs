@@ -28,7 +28,7 @@ use crate::admission::{Admission, Limits};
 use crate::agent::floor::Floor;
 use crate::agent::{self, Errand};
 use crate::call::{
-    self, Board, Command, Driver, DriverParts, ErrandOrder, Events, Intents, Mailbox, Shard, Speech,
+    self, Aside, Board, Command, Driver, DriverParts, ErrandOrder, Events, Intents, Mailbox, Shard, Speech,
 };
 use crate::campaign::{Campaigns, Runner};
 use crate::cashier::Cashier;
@@ -134,7 +134,7 @@ impl House {
         let journal_config =
             journal::Config { data_dir: config.data_dir.clone(), ..journal::Config::default() };
         let journal = Journal::start(store.clone(), journal_config, wake.clone());
-        let tts = options.tts.unwrap_or_else(|| Tts::new(config.tts.command.clone()));
+        let tts = options.tts.unwrap_or_else(|| Tts::new(config.tts.clone()));
         let recordings = recordings(&config)?;
 
         let endpoint = Endpoint::bind(&config.sip.listen, config.sip.tls.clone())
@@ -196,11 +196,12 @@ impl House {
             media: Arc::clone(&media),
             tts: tts.clone(),
             events,
-            intents: intents(&journal),
+            intents: intents(&journal, &dialer),
             errands: errands(&egress, &journal),
             people: finder,
             egress: egress.clone(),
             callers: dialer::callers(&dialer),
+            dials: dialer::dials(&dialer),
             board: board.clone(),
         });
         let mut house = Self {
@@ -615,10 +616,15 @@ fn errands(egress: &Egress, journal: &Journal) -> call::Errands {
                     let clip = runner.sound(from).await;
                     Command::Rendered { call, speech: Speech::Step(hand, number), clip }
                 }
-                Errand::Steps { url, occasion, face, key } => {
+                Errand::Aside { from, place, whispered } => {
+                    let clip = runner.sound(from).await;
+                    let aside = if whispered { Aside::Whisper(place) } else { Aside::Music(place) };
+                    Command::Rendered { call, speech: Speech::Aside(aside), clip }
+                }
+                Errand::Steps { link, occasion, face, key } => {
                     let steps = match journal.find(call).zip(key) {
                         Some((record, key)) => {
-                            runner.steps((&url, face), &occasion, &key, &record, wall_now()).await
+                            runner.steps((&link, face), &occasion, &key, &record, wall_now()).await
                         }
                         None => Err("no key signs for this call".to_owned()),
                     };
@@ -633,17 +639,24 @@ fn errands(egress: &Egress, journal: &Journal) -> call::Errands {
 }
 
 /// An INVITE after a call's first leaves when the journal has it on disk.
-fn intents(journal: &Journal) -> Intents {
-    let journal = journal.clone();
+fn intents(journal: &Journal, dialer: &Dialer) -> Intents {
+    let (journal, dialer) = (journal.clone(), dialer.clone());
     Arc::new(move |dialing| {
-        let journal = journal.clone();
+        let (journal, dialer) = (journal.clone(), dialer.clone());
         Box::pin(async move {
             let call = dialing.call;
+            let leg = match dialer.paying_apart(&dialing).await {
+                Ok(leg) => leg,
+                Err(refusal) => {
+                    tracing::info!(%call, %refusal, "a call cannot pay for whom it is to move to");
+                    return (false, None);
+                }
+            };
             let written = journal.dialing(dialing).await;
             if let Err(error) = &written {
                 tracing::error!(%call, %error, "a call's next INVITE could not be written down; it does not leave");
             }
-            written.is_ok()
+            (written.is_ok(), leg)
         })
     })
 }

@@ -18,6 +18,8 @@ use tokio::process::Command;
 use tokio::sync::{OnceCell, Semaphore};
 use trunkline_media::{Clip, ClipError};
 
+use crate::config;
+
 /// Processes at once. Full means late, never refused.
 const PROCESSES: usize = 2;
 /// How long one text may take.
@@ -64,7 +66,7 @@ pub enum TtsError {
 pub struct Tts(Arc<Inner>);
 
 struct Inner {
-    command: Vec<String>,
+    config: config::Tts,
     cache: Mutex<Cache>,
     processes: Semaphore,
 }
@@ -80,27 +82,30 @@ struct Cache {
 }
 
 impl Tts {
-    /// A renderer that runs `command`; `{text_file}` and `{wav_file}` in it stand for what it reads and writes.
-    pub fn new(command: Vec<String>) -> Self {
+    /// A renderer that runs this program.
+    pub fn new(config: config::Tts) -> Self {
         let processes = Semaphore::new(PROCESSES);
-        Self(Arc::new(Inner { command, cache: Mutex::default(), processes }))
+        Self(Arc::new(Inner { config, cache: Mutex::default(), processes }))
     }
 
-    /// Puts a clip into the cache, as if the program had made it.
+    /// Puts a clip into the cache, as if the program had made it with its usual voice.
     pub fn preload(&self, text: &str, clip: Arc<Clip>) {
-        self.0.cache().clips.insert(key(text), Arc::new(OnceCell::new_with(Some(clip))));
+        let key = key(text, self.0.word(None));
+        self.0.cache().clips.insert(key, Arc::new(OnceCell::new_with(Some(clip))));
     }
 
-    /// The speech of a text that was rendered before.
-    pub fn cached(&self, text: &str) -> Option<Arc<Clip>> {
-        self.0.cache().clips.get(&key(text))?.get().cloned()
+    /// The speech of a text that was rendered before with this voice.
+    pub fn cached(&self, text: &str, voice: Option<&str>) -> Option<Arc<Clip>> {
+        self.0.cache().clips.get(&key(text, self.0.word(voice)))?.get().cloned()
     }
 
-    /// The speech of a text. The same text asked for twice at once is rendered once.
-    pub async fn render(&self, text: &str) -> Result<Arc<Clip>, TtsError> {
-        let key = key(text);
+    /// The speech of a text; a voice that the configuration does not know is the usual one. The same asked for twice at once is
+    /// rendered once.
+    pub async fn render(&self, text: &str, voice: Option<&str>) -> Result<Arc<Clip>, TtsError> {
+        let word = self.0.word(voice);
+        let key = key(text, word);
         let cell = Arc::clone(self.0.cache().clips.entry(key).or_default());
-        let rendered = cell.get_or_try_init(|| self.0.run_and_keep(key, text)).await.cloned();
+        let rendered = cell.get_or_try_init(|| self.0.run_and_keep(key, text, word)).await.cloned();
         if rendered.is_err() {
             self.0.cache().clips.remove(&key);
         }
@@ -109,7 +114,7 @@ impl Tts {
 
     /// Is the program there? Renders a word to find out.
     pub async fn probe(&self) -> Result<(), TtsError> {
-        self.render("ready").await.map(drop)
+        self.render("ready", None).await.map(drop)
     }
 }
 
@@ -118,21 +123,29 @@ impl Inner {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn run_and_keep(&self, key: Key, text: &str) -> Result<Arc<Clip>, TtsError> {
+    /// The program's word for this voice. What a client says never reaches its arguments.
+    fn word(&self, voice: Option<&str>) -> &str {
+        let named = voice.and_then(|voice| self.config.voices.get(voice));
+        named.or(self.config.voice.as_ref()).map_or("", String::as_str)
+    }
+
+    async fn run_and_keep(&self, key: Key, text: &str, voice: &str) -> Result<Arc<Clip>, TtsError> {
         let permit = self.processes.acquire().await.expect("the semaphore is never closed");
-        let clip = Arc::new(self.run(text).await?);
+        let clip = Arc::new(self.run(text, voice).await?);
         drop(permit);
         self.cache().keep(key, &clip);
         Ok(clip)
     }
 
-    async fn run(&self, text: &str) -> Result<Clip, TtsError> {
+    async fn run(&self, text: &str, voice: &str) -> Result<Clip, TtsError> {
         let (mut input, mut output) = (memory("text")?, memory("wav")?);
         input.write_all(text.as_bytes())?;
         let (program, arguments) =
-            self.command.split_first().expect("the configuration refuses an empty command");
-        let argument =
-            |word: &String| word.replace("{text_file}", &path(&input)).replace("{wav_file}", &path(&output));
+            self.config.command.split_first().expect("the configuration refuses an empty command");
+        let argument = |word: &String| {
+            let word = word.replace("{voice}", voice);
+            word.replace("{text_file}", &path(&input)).replace("{wav_file}", &path(&output))
+        };
         let child = Command::new(program)
             .args(arguments.iter().map(argument))
             .stdin(Stdio::null())
@@ -174,8 +187,8 @@ impl Cache {
     }
 }
 
-fn key(text: &str) -> Key {
-    Sha256::digest(text.as_bytes()).into()
+fn key(text: &str, voice: &str) -> Key {
+    Sha256::new().chain_update(voice).chain_update([0]).chain_update(text).finalize().into()
 }
 
 /// A file that exists in memory alone.
@@ -194,8 +207,16 @@ mod tests {
 
     /// A "renderer" that copies a WAV of ours, chosen by what it is asked to read.
     fn copier(wav: &std::path::Path) -> Tts {
-        let script = format!("test -s {{text_file}} && cat {} > {{wav_file}}", wav.display());
-        Tts::new(vec!["sh".into(), "-c".into(), script])
+        renderer(&format!("test -s {{text_file}} && cat {} > {{wav_file}}", wav.display()), &[])
+    }
+
+    fn renderer(script: &str, voices: &[(&str, &str)]) -> Tts {
+        let own = |(name, word): &(&str, &str)| ((*name).to_owned(), (*word).to_owned());
+        Tts::new(config::Tts {
+            command: ["sh", "-c", script].map(str::to_owned).to_vec(),
+            voice: Some("usual".to_owned()),
+            voices: voices.iter().map(own).collect(),
+        })
     }
 
     fn wav(samples: u32) -> Vec<u8> {
@@ -221,19 +242,37 @@ mod tests {
         let file = directory.path().join("a.wav");
         std::fs::write(&file, wav(8000)).expect("written");
         let tts = copier(&file);
-        assert!(tts.cached("hello").is_none());
-        let clip = tts.render("hello").await.expect("rendered");
+        assert!(tts.cached("hello", None).is_none());
+        let clip = tts.render("hello", None).await.expect("rendered");
         assert_eq!(clip.duration(), Duration::from_secs(1));
         std::fs::remove_file(&file).expect("removed");
-        assert!(Arc::ptr_eq(&clip, &tts.render("hello").await.expect("from the cache")));
-        assert!(tts.render("other").await.is_err(), "a failure is told");
-        assert!(tts.cached("other").is_none(), "and not kept");
+        assert!(Arc::ptr_eq(&clip, &tts.render("hello", None).await.expect("from the cache")));
+        assert!(tts.render("other", None).await.is_err(), "a failure is told");
+        assert!(tts.cached("other", None).is_none(), "and not kept");
+    }
+
+    #[tokio::test]
+    async fn a_voice_that_is_known_speaks_and_for_any_other_one_the_usual() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        for (word, samples) in [("usual", 8_000), ("deep", 16_000)] {
+            std::fs::write(directory.path().join(word), wav(samples)).expect("written");
+        }
+        let script =
+            format!("test -s {{text_file}} && cat '{}/{{voice}}' > {{wav_file}}", directory.path().display());
+        let tts = renderer(&script, &[("nova", "deep")]);
+        for (voice, seconds) in [(None, 1), (Some("nova"), 2), (Some("$(reboot)"), 1), (Some("../usual"), 1)]
+        {
+            let clip = tts.render("hello", voice).await.expect("rendered");
+            assert_eq!(clip.duration(), Duration::from_secs(seconds), "{voice:?}");
+            assert!(tts.cached("hello", voice).is_some_and(|kept| Arc::ptr_eq(&kept, &clip)), "{voice:?}");
+        }
     }
 
     #[tokio::test]
     async fn a_program_that_is_not_there_is_named() {
-        let tts = Tts::new(vec!["no-such-speech-program".into()]);
-        let error = tts.render("hello").await.expect_err("it is not there");
+        let command = vec!["no-such-speech-program".into()];
+        let tts = Tts::new(config::Tts { command, voice: None, voices: Default::default() });
+        let error = tts.render("hello", None).await.expect_err("it is not there");
         assert!(error.to_string().contains("no-such-speech-program"), "{error}");
     }
 }

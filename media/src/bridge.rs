@@ -49,6 +49,8 @@ pub struct Bridge {
     /// Where digits are listened for in the audio too.
     digits: Option<Box<Digits>>,
     record: bool,
+    /// Is it heard before its answer too?
+    early: bool,
     /// Is what the callee says heard by anybody?
     callee_heard: bool,
     phase: Phase,
@@ -81,6 +83,7 @@ impl Bridge {
             hearing: Hearing::new(spec.detect, spec.speech),
             digits: spec.inband_dtmf.then(|| Box::new(Digits::new())),
             record: spec.record,
+            early: spec.early,
             callee_heard: true,
             phase: Phase::Early,
             verdict: None,
@@ -170,10 +173,11 @@ impl Bridge {
         } else {
             self.ticks_missed += 1;
         }
+        let is_heard = matches!(self.phase, Phase::Answered(_)) || self.early && self.started;
+        if is_heard && !self.seats.is_empty() {
+            self.seats.listen(&callee, &agent);
+        }
         if let Phase::Answered(_) = self.phase {
-            if !self.seats.is_empty() {
-                self.seats.listen(&callee, &agent);
-            }
             if self.record {
                 self.frame = Some(StereoFrame::interleave(&callee, &agent));
             }

@@ -1,5 +1,7 @@
 //! The gate in virtual time.
 
+use std::sync::atomic::Ordering;
+
 use super::*;
 use crate::model::{SpendLimit, TenantId};
 

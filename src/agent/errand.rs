@@ -8,7 +8,7 @@ use trunkline_media::Clip;
 
 use crate::egress::Egress;
 use crate::face;
-use crate::model::{CallRecord, Face, Key, Occasion, Sound, Step, Timestamp};
+use crate::model::{CallRecord, Face, Key, Link, Occasion, Sound, Step, Timestamp, Verb};
 
 /// Something to be fetched.
 pub enum Errand {
@@ -19,10 +19,19 @@ pub enum Errand {
         /// Where it is, or what it is made of.
         from: Sound,
     },
+    /// What is heard while a party is called.
+    Aside {
+        /// Where it is, or what it is made of.
+        from: Sound,
+        /// Where it is heard.
+        place: u8,
+        /// By the party itself, and by nobody else.
+        whispered: bool,
+    },
     /// What is to be done next.
     Steps {
         /// Who is asked.
-        url: String,
+        link: Link,
         /// Why.
         occasion: Occasion,
         /// Whose words are spoken there.
@@ -81,7 +90,7 @@ impl Errands {
     /// What is to be done next with this call; else why that is not known.
     pub async fn steps(
         &self,
-        (url, face): (&str, Face),
+        (link, face): (&Link, Face),
         occasion: &Occasion,
         key: &Key,
         record: &CallRecord,
@@ -90,9 +99,22 @@ impl Errands {
         let body =
             face::question((face, key), occasion, at, record).ok_or("nobody can be asked what to do")?;
         let seconds = at.0.div_euclid(1_000);
-        let mut headers = face::sign(face, key.signing.reveal(), url, seconds, body.as_bytes());
-        headers.push(("content-type", face::content_type(face).to_owned()));
-        let asked = self.egress.post_within(STEPS_DEADLINE, url, &headers, body.into()).await;
+        let sign =
+            |url: &str, body: &str| face::sign(face, key.signing.reveal(), url, seconds, body.as_bytes());
+        let url = link.url.as_str();
+        let asked = match link.verb {
+            Verb::Post => {
+                let mut headers = sign(url, &body);
+                headers.push(("content-type", face::content_type(face).to_owned()));
+                self.egress.post_within(STEPS_DEADLINE, url, &headers, body.into()).await
+            }
+            // Only a face whose questions are forms asks so.
+            Verb::Get => {
+                let mark = if url.contains('?') { '&' } else { '?' };
+                let whole = format!("{url}{mark}{body}");
+                self.egress.get_within(STEPS_DEADLINE, &whole, &sign(&whole, "")).await
+            }
+        };
         let answer = asked.map_err(|error| format!("the answer URL: {error}"))?;
         if answer.status != 200 {
             return Err(format!("the answer URL: HTTP {}", answer.status));

@@ -1,5 +1,5 @@
-//! Who talks to the callee: the script agent, programs of steps, bots at the other end of a media stream, and people in a
-//! browser; models join here.
+//! Who talks to the callee: the script agent, programs of steps, bots at the other end of a media stream, hosted realtime
+//! models, and people in a browser.
 
 #[cfg(feature = "browser")]
 pub mod browser;
@@ -9,6 +9,7 @@ pub mod fate;
 #[cfg(feature = "browser")]
 pub mod floor;
 mod program;
+pub mod realtime;
 mod script;
 pub mod stream;
 

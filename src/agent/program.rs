@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use trunkline_media::Clip;
 
-use crate::model::{Bot, Gather, GatherEnd, Listener, Occasion, PhoneNumber, Side, Sound, Step};
+use crate::model::{
+    Bot, Dial, Dialled, Gather, GatherEnd, Link, Listener, Occasion, PhoneNumber, Side, Sound, Step,
+};
 
 /// What a program wants done.
 #[derive(Clone)]
@@ -50,10 +52,12 @@ pub enum Order {
     Record(bool),
     /// Put the callee through; if it comes to nothing, [`Program::untransferred`].
     Transfer(PhoneNumber),
+    /// Call somebody for the callee; when that is over, [`Program::dialled`].
+    Dial(Arc<Dial>),
     /// Ask for what follows; answer with [`Program::load`], or [`Program::fail`].
     Ask {
         /// Where; `None` is where the first steps came from.
-        url: Option<String>,
+        link: Option<Link>,
         /// Why.
         occasion: Occasion,
     },
@@ -80,6 +84,8 @@ pub struct Program {
     state: State,
     /// What is heard now.
     heard: Option<Arc<Clip>>,
+    /// Who is told what came of the dial.
+    action: Option<String>,
     /// Digits that are awaited.
     gathering: Option<Gathering>,
     /// The next sound's number.
@@ -141,6 +147,8 @@ enum State {
     Holding,
     /// The callee is being put through.
     Transferring,
+    /// Somebody who was called, until it is over.
+    Dialling,
     /// The next steps.
     Asking,
     /// A bot's hang-up.
@@ -306,6 +314,17 @@ impl Program {
         }
     }
 
+    /// Whoever was called has talked, or did not come: who is told says what follows, or the next step does.
+    pub fn dialled(&mut self, dialled: Dialled) {
+        if self.state != State::Dialling {
+            return;
+        }
+        match self.action.take() {
+            Some(url) => self.ask(Some(url.into()), Occasion::Dialled(dialled)),
+            None => self.advance(),
+        }
+    }
+
     /// The bot has hung up, or was lost; then why.
     pub fn bot_left(&mut self, lost: Option<String>) {
         match (self.state, lost) {
@@ -351,6 +370,11 @@ impl Program {
                     self.append(step);
                 }
                 self.tasks.push_back(Task::Await);
+            }
+            Step::Document(steps) => {
+                for step in steps {
+                    self.append(step);
+                }
             }
             step => self.tasks.push_back(Task::Step(step)),
         }
@@ -404,7 +428,12 @@ impl Program {
                 self.state = State::Transferring;
                 self.orders.push_back(Order::Transfer(to));
             }
-            Step::Redirect(url) => self.ask(Some(url), Occasion::Redirected),
+            Step::Dial(dial) => {
+                self.state = State::Dialling;
+                self.action.clone_from(&dial.action);
+                self.orders.push_back(Order::Dial(dial));
+            }
+            Step::Redirect(link) => self.ask(Some(link), Occasion::Redirected),
             Step::Connect(bot) => {
                 self.state = State::Talking;
                 self.summoned = false;
@@ -424,7 +453,9 @@ impl Program {
             Step::StopRecording => self.orders.push_back(Order::Record(false)),
             Step::StartStream(listener) => self.orders.push_back(Order::StartStream(listener)),
             Step::StopStream => self.orders.push_back(Order::StopStream),
-            Step::Say(_) | Step::Play(_) | Step::Gather(_) => {
+            // What is done by hand alone is given to the call itself, and no face reads it from a document.
+            Step::HandOver(_) | Step::CompleteTransfer | Step::CancelTransfer => {}
+            Step::Say(_) | Step::Play(_) | Step::Gather(_) | Step::Document(_) => {
                 unreachable!("these were taken apart when they were given")
             }
         }
@@ -440,9 +471,9 @@ impl Program {
         self.orders.push_back(Order::Hold(on));
     }
 
-    fn ask(&mut self, url: Option<String>, occasion: Occasion) {
+    fn ask(&mut self, link: Option<Link>, occasion: Occasion) {
         self.state = State::Asking;
-        self.orders.push_back(Order::Ask { url, occasion });
+        self.orders.push_back(Order::Ask { link, occasion });
     }
 
     /// No more digits are awaited.
@@ -451,7 +482,7 @@ impl Program {
         let Some(Gathering { asked, digits }) = self.gathering.take() else { return };
         let is_told = asked.ask_if_empty || !digits.is_empty();
         match asked.action {
-            Some(url) if is_told => self.ask(Some(url), Occasion::Gathered { digits, end }),
+            Some(link) if is_told => self.ask(Some(link), Occasion::Gathered { digits, end }),
             _ => self.advance(),
         }
     }
@@ -491,7 +522,8 @@ impl Program {
         let next = self.tasks.iter().find_map(|task| match task {
             Task::Step(Step::Connect(bot)) => Some(Some(bot)),
             // Whatever asks somebody else may never come back to this document.
-            Task::Await | Task::Step(Step::Redirect(_) | Step::Transfer(_) | Step::Hangup) => Some(None),
+            Task::Await
+            | Task::Step(Step::Redirect(_) | Step::Transfer(_) | Step::Dial(_) | Step::Hangup) => Some(None),
             _ => None,
         });
         if let Some(Some(bot)) = next

@@ -122,6 +122,11 @@ impl Script {
         self.acts.pop_front()
     }
 
+    /// The next thing to do beforehand, while something else is said.
+    pub fn poll_render(&mut self) -> Option<Act> {
+        self.acts.pop_front_if(|act| matches!(act, Act::Render { .. }))
+    }
+
     fn say(&mut self, line: usize) {
         match self.clips.get(line) {
             None => self.finish(),

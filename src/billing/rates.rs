@@ -30,6 +30,11 @@ impl Rates {
         (0..=digits.len()).rev().find_map(|length| self.best(tenant, &digits[..length], now))
     }
 
+    /// The price of a call from this tenant to a SIP URI, if there is one.
+    pub fn of_endpoints(&self, tenant: TenantId, now: Timestamp) -> Option<&Rate> {
+        self.best(tenant, Rate::ENDPOINTS, now)
+    }
+
     /// Those that hold for a tenant, its own and everybody's, by prefix.
     pub fn of(&self, tenant: TenantId) -> Vec<&ListedRate> {
         let is_its = |listed: &&ListedRate| listed.tenant.is_none_or(|owner| owner == tenant);

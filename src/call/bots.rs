@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use trunkline_media::bridge::Members;
 use trunkline_media::{Command as Media, LegId, Media as MediaPlane, port};
@@ -9,9 +10,10 @@ use trunkline_media::{Command as Media, LegId, Media as MediaPlane, port};
 use super::driver::Mailbox;
 use super::outbox::{BotOrder, Engagement, Part, Role};
 use super::shard::Command;
-use crate::agent::stream::{self, Ended, Event, Handle, Header, Why};
+use crate::agent::realtime;
+use crate::agent::stream::{self, Ended, Event, Header, Why};
 use crate::egress::Egress;
-use crate::model::{CallId, Track};
+use crate::model::{Bot, Briefed, CallId, Talker, Track};
 
 /// The bots of one shard's calls.
 pub struct Bots {
@@ -19,6 +21,36 @@ pub struct Bots {
     media: Arc<MediaPlane>,
     mailbox: Mailbox,
     engaged: HashMap<(CallId, Role), (LegId, Handle)>,
+}
+
+/// Who is engaged, and how it is told.
+enum Handle {
+    Bot(stream::Handle),
+    Model(realtime::Handle),
+}
+
+impl Handle {
+    fn answered(&self) -> bool {
+        match self {
+            Self::Bot(bot) => bot.answered(),
+            Self::Model(model) => model.answered(),
+        }
+    }
+
+    fn digit(&self, digit: char, held: Duration) -> bool {
+        match self {
+            Self::Bot(bot) => bot.digit(digit, held),
+            Self::Model(model) => model.digit(digit),
+        }
+    }
+
+    /// A bot asks for no transfers.
+    fn untransferred(&self, why: String) -> bool {
+        match self {
+            Self::Bot(_) => true,
+            Self::Model(model) => model.untransferred(why),
+        }
+    }
 }
 
 impl Bots {
@@ -51,6 +83,10 @@ impl Bots {
                 let _ = self.talker(call).map(|(_, bot)| bot.digit(digit, held));
                 None
             }
+            BotOrder::Untransferred(call, why) => {
+                let _ = self.talker(call).map(|(_, bot)| bot.untransferred(why));
+                None
+            }
             BotOrder::Dismiss(call, role) => {
                 let _ = self.engaged.remove(&(call, role));
                 None
@@ -72,8 +108,17 @@ impl Bots {
         }
         let mailbox = self.mailbox.clone();
         let sink = Box::new(move |event: Event| mailbox.offer(call, role, event));
-        let handle = stream::open(spec(engagement), &self.egress, carrier, sink)
-            .map_err(|error| Why::Failed(error.to_string()))?;
+        let handle = match &engagement.bot.bot {
+            Talker::Bot(bot) => {
+                let opened = stream::open(spec(bot, &engagement), &self.egress, carrier, sink);
+                Handle::Bot(opened.map_err(|error| Why::Failed(error.to_string()))?)
+            }
+            Talker::Model(briefed) => {
+                let (from, to) = (engagement.from.clone(), engagement.to.clone());
+                let spec = realtime::Spec { briefed: Briefed::clone(briefed), call, from, to };
+                Handle::Model(realtime::open(spec, &self.egress, carrier, sink))
+            }
+        };
         // Whoever listens in came after the answer.
         if role == Role::Listener {
             handle.answered();
@@ -109,26 +154,25 @@ fn callee_hears(whom: Members) -> Media {
     Media::Hear { who: Members::CALLEE, whom }
 }
 
-fn spec(engagement: Engagement) -> stream::Spec {
+fn spec(bot: &Bot, engagement: &Engagement) -> stream::Spec {
     let Engagement { call, bot: engaged, from, to, key, part, .. } = engagement;
-    let bot = &engaged.bot;
     let authorization = |value| Header { name: "Authorization".to_owned(), value };
     let authorization = bot.authorization.clone().map(authorization);
-    let signature = key.and_then(|key| Header::signature(bot.dialect, &bot.url, &key));
+    let signature = key.as_ref().and_then(|key| Header::signature(bot.dialect, &bot.url, key));
     stream::Spec {
         url: bot.url.clone(),
         dialect: bot.dialect,
         encoding: bot.encoding,
         headers: authorization.into_iter().chain(signature).collect(),
         call: stream::Call {
-            account: engaged.account,
+            account: engaged.account.clone(),
             call: call.ca(),
             stream: bot.dialect.stream_id(rand::random()),
             from: from.as_str().to_owned(),
             to: to.as_str().to_owned(),
-            parameters: engaged.parameters,
+            parameters: engaged.parameters.clone(),
             listens: match part {
-                Part::Listens(track) => Some(track),
+                Part::Listens(track) => Some(*track),
                 Part::Talks | Part::Prepares => None,
             },
         },

@@ -14,12 +14,12 @@ use trunkline_sip::{Counters, Endpoint, FlowLost, Protocol, Query, QueryId, Reso
 
 use super::bots::Bots;
 use super::knock::Knock;
-use super::outbox::{ErrandOrder, Role, SpeechOrder};
+use super::outbox::{DialOrder, ErrandOrder, Role, SpeechOrder};
 use super::shard::{Command, Shard};
 use crate::agent::fate::{Errand, Fate};
 use crate::agent::stream::Event as BotEvent;
 use crate::egress::Egress;
-use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy};
+use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy, MovedLeg};
 use crate::tts::Tts;
 
 /// What reaches a shard from outside its sockets.
@@ -132,8 +132,8 @@ impl Mailbox {
 /// Where the events of calls go: counted, logged, written down.
 pub type Events = Arc<dyn Fn(CallEvent) + Send + Sync>;
 
-/// Where the intents of further INVITEs are written down: resolves to whether that is on disk.
-pub type Intents = Arc<dyn Fn(Dialing) -> BoxFuture<'static, bool> + Send + Sync>;
+/// Where the intents of further INVITEs are written down: resolves to whether that is on disk, and what is paid apart for it.
+pub type Intents = Arc<dyn Fn(Dialing) -> BoxFuture<'static, (bool, Option<MovedLeg>)> + Send + Sync>;
 
 /// Who fetches what calls want from elsewhere: resolves to what is told to the call. It bounds its own time.
 pub type Errands = Arc<dyn Fn(ErrandOrder) -> BoxFuture<'static, Command> + Send + Sync>;
@@ -143,6 +143,9 @@ pub type People = Arc<dyn Fn(Errand) -> bool + Send + Sync>;
 
 /// Who decides about calls that come in. Never waits.
 pub type Callers = Arc<dyn Fn(Knock) + Send + Sync>;
+
+/// Who places the calls that calls wish for. Never waits.
+pub type Dials = Arc<dyn Fn(DialOrder) + Send + Sync>;
 
 /// What a driver is made of.
 pub struct DriverParts {
@@ -172,6 +175,8 @@ pub struct DriverParts {
     pub egress: Egress,
     /// Who decides about calls that come in.
     pub callers: Callers,
+    /// Who places the calls that calls wish for.
+    pub dials: Dials,
     /// Where counts are shown.
     pub board: Board,
 }
@@ -328,6 +333,9 @@ impl Driver {
             while let Some(knock) = self.parts.shard.poll_knock() {
                 (self.parts.callers)(knock);
             }
+            while let Some(dial) = self.parts.shard.poll_dial() {
+                (self.parts.dials)(dial);
+            }
             while let Some(query) = self.parts.shard.poll_query() {
                 self.resolve(query);
             }
@@ -357,13 +365,13 @@ impl Driver {
     }
 
     fn speak(&mut self, now: Instant, order: SpeechOrder) {
-        let SpeechOrder { call, speech, text } = order;
-        if let Some(clip) = self.parts.tts.cached(&text) {
+        let SpeechOrder { call, speech, text, voice } = order;
+        if let Some(clip) = self.parts.tts.cached(&text, voice.as_deref()) {
             return self.parts.shard.handle_command(now, Command::Rendered { call, speech, clip: Ok(clip) });
         }
         let (tts, mailbox) = (self.parts.tts.clone(), self.parts.mailbox.clone());
         tokio::spawn(async move {
-            let clip = tts.render(&text).await;
+            let clip = tts.render(&text, voice.as_deref()).await;
             if let Err(error) = &clip {
                 tracing::warn!(%call, %error, "a line could not be rendered");
             }
@@ -385,8 +393,8 @@ impl Driver {
         let (call, mailbox) = (dialing.call, self.parts.mailbox.clone());
         let written = (self.parts.intents)(dialing);
         tokio::spawn(async move {
-            let is_on_disk = written.await;
-            mailbox.send(Command::Intended { call, is_on_disk }).await;
+            let (is_on_disk, leg) = written.await;
+            mailbox.send(Command::Intended { call, is_on_disk, leg }).await;
         });
     }
 

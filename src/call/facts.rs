@@ -7,7 +7,7 @@ use trunkline_media::{Recorded, Stats};
 use trunkline_sip::{DialogState, Failure, Reason};
 
 use super::disposition::{self, Hangup};
-use crate::model::{DialogRecord, Disposition, Heard, MediaCounters, Outcome, RecordingResult};
+use crate::model::{DialogRecord, Disposition, Heard, MediaCounters, Outcome, RecordingResult, Transcript};
 use crate::trunk::blocked;
 
 /// What the outcome will say.
@@ -24,6 +24,7 @@ pub struct Facts {
     pub dead_air: Option<Duration>,
     pub recording: Option<RecordingResult>,
     pub media: Option<MediaCounters>,
+    pub transcript: Transcript,
 }
 
 impl Facts {
@@ -65,6 +66,7 @@ impl Facts {
             dead_air: self.dead_air,
             recording: self.recording,
             media: self.media,
+            transcript: self.transcript,
             ringing_at: self.ringing_at,
             answered_at: self.answered_at,
             ended_at: self.ended_at.unwrap_or(now),

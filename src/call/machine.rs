@@ -2,20 +2,26 @@
 //!
 //! Sans-IO. Its inputs come in order from the shard: SIP events, media events, timers, commands. Whatever happens, it
 //! tells `Ended` exactly once. `inviting` is its life until the answer, over as many INVITEs as it takes, or `receiving` if it
-//! came in; `talking` what follows it, with `engaging` where a bot talks, `staffing` where a person does, with `guiding` and `controlling` where programs of steps say what is done, and `transferring`
+//! came in; `talking` what follows it, with `engaging` where a bot talks, `staffing` where a person does, `pairing`, `handing`,
+//! `waiting` and `seconding` where another call of ours talks with it, with `guiding` and `controlling` where programs of steps say what is
+//! done, and `transferring`
 //! and `referring` where its far end becomes another one's; `closing` its end.
 
 mod closing;
 mod controlling;
 mod engaging;
 mod guiding;
+mod handing;
 mod inviting;
 mod listening;
+mod pairing;
 mod receiving;
 mod referring;
+mod seconding;
 mod staffing;
 mod talking;
 mod transferring;
+mod waiting;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -34,16 +40,19 @@ use super::sound;
 use super::timer::{CallWheel, Timer, Timers};
 use crate::admission::{Admission, Permit};
 use crate::agent::{Program, Script};
-use crate::model::{CallEvent, CallFact, CallId, CallPlan, DialogRecord, Disposition, EndedBy, PhoneNumber};
+use crate::model::{
+    CallEvent, CallFact, CallId, CallPlan, DialogRecord, Disposition, EndedBy, MovedLeg, PhoneNumber,
+};
 use crate::trunk::keeper::Keeper;
 use controlling::Control;
 use engaging::Presence;
 use inviting::{Dialled, Way};
+use pairing::Pairs;
 use receiving::Awaited;
 pub use receiving::Reception;
 use referring::Referral;
 use staffing::Attendance;
-use transferring::{Transfer, Wish};
+use transferring::{Legs, Transfer, Wish};
 
 /// A call that may start: its intent is on disk, its permits and its media ports are taken.
 pub struct Origination {
@@ -63,6 +72,12 @@ pub struct Origination {
 
 /// The mark of the message left on a voicemail; lines of the script are numbered from zero.
 const MESSAGE_MARK: u32 = u32::MAX;
+/// The mark of what is said while the detector listens.
+const OPENER_MARK: u32 = u32::MAX - 1;
+/// The mark of what is heard while somebody is waited for.
+const WAITING_MARK: u32 = u32::MAX - 2;
+/// The mark of what a party alone is told.
+const WHISPER_MARK: u32 = u32::MAX - 3;
 
 /// One call.
 pub struct Call {
@@ -86,6 +101,8 @@ pub struct Call {
     presence: Presence,
     /// Is the person there who talks, if one does?
     attendance: Attendance,
+    /// Who else was called for it.
+    pairs: Pairs,
     /// Does somebody listen in?
     listener: Presence,
     /// Who is heard, held and recorded.
@@ -99,6 +116,8 @@ pub struct Call {
     awaited: Option<Awaited>,
     /// Somebody who is to take the far end's place.
     transfer: Option<Transfer>,
+    /// What is paid apart for whoever comes, or has come, to take the far end's place.
+    legs: Legs,
     /// Somebody in whose place the far end is to be put through.
     referral: Option<Referral>,
     /// No media came while one of these was under way.
@@ -253,10 +272,12 @@ impl Call {
     }
 
     /// The intent of its next INVITE is on disk, or cannot be.
-    pub fn handle_intended(&mut self, cx: &mut Context<'_>, is_on_disk: bool) {
+    pub fn handle_intended(&mut self, cx: &mut Context<'_>, is_on_disk: bool, leg: Option<MovedLeg>) {
+        self.legs.coming = leg;
         if self.transfer.is_some() {
             self.transfer_intended(cx, is_on_disk);
         } else {
+            self.leg_failed(cx, None);
             self.intended(cx, is_on_disk);
         }
     }
@@ -277,6 +298,7 @@ impl Call {
         if self.keys.is_new(cx.now, road, digit) {
             self.tell(cx, CallFact::Dtmf { digit });
             self.tell_bot(cx, BotOrder::Digit(self.id(), digit, held));
+            self.relay_key(cx, digit);
             self.guided.pressed(digit);
             self.run(cx, Hand::Guide);
         }

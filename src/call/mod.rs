@@ -14,15 +14,19 @@ mod outbox;
 mod party;
 mod shard;
 mod sound;
+mod tie;
 mod timer;
 mod verdict;
 
 pub use driver::{
-    Board, Callers, Counts, Driver, DriverParts, Errands, Events, Input, Intents, Mailbox, People, Room,
+    Board, Callers, Counts, Dials, Driver, DriverParts, Errands, Events, Input, Intents, Mailbox, People,
+    Room,
 };
 pub use knock::Knock;
 pub use machine::{Origination, Reception};
-pub use outbox::{BotOrder, Engagement, ErrandOrder, Hand, MediaOrder, Part, Role, Speech, SpeechOrder};
+pub use outbox::{
+    Aside, BotOrder, DialOrder, Engagement, ErrandOrder, Hand, MediaOrder, Part, Role, Speech, SpeechOrder,
+};
 pub use party::Seed;
 pub use shard::{Command, Orphan, Shard, Told};
 pub use sound::{capabilities, over as spec_for};

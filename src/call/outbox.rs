@@ -7,9 +7,13 @@ use std::time::Duration;
 use trunkline_media::{Command as Media, LegId};
 
 use super::knock::Knock;
+use super::tie::Tie;
 use crate::agent::Errand;
 use crate::agent::fate::Errand as PersonErrand;
-use crate::model::{CallEvent, CallFact, CallId, Dialing, Engaged, Key, Outcome, PhoneNumber, Track};
+use crate::model::{
+    CallEvent, CallFact, CallId, CallPlan, Destination, Dial, Dialing, Engaged, Key, Outcome, PhoneNumber,
+    Track,
+};
 
 /// Which text of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,8 +22,21 @@ pub enum Speech {
     Line(usize),
     /// The message for a voicemail.
     Message,
+    /// What is said while the detector listens.
+    Opener,
     /// A sound of a program of steps, by its number.
     Step(Hand, u32),
+    /// What is heard while a party is called.
+    Aside(Aside),
+}
+
+/// What is heard while a party is called, by the party's place at the bridge.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Aside {
+    /// What the far end hears meanwhile.
+    Music(u8),
+    /// What the party is told, and the far end is not.
+    Whisper(u8),
 }
 
 /// Whose program it is.
@@ -49,6 +66,8 @@ pub struct SpeechOrder {
     pub speech: Speech,
     /// What is spoken.
     pub text: Arc<str>,
+    /// Whose voice, if its agent names one.
+    pub voice: Option<Arc<str>>,
 }
 
 /// Something to be fetched.
@@ -71,6 +90,8 @@ pub enum BotOrder {
     Answered(CallId),
     /// The callee has pressed a key.
     Digit(CallId, char, Duration),
+    /// A transfer that it asked for came to nothing.
+    Untransferred(CallId, String),
     /// It is not needed any more.
     Dismiss(CallId, Role),
 }
@@ -133,6 +154,20 @@ impl Part {
     }
 }
 
+/// A party that is to be called for a call.
+pub struct DialOrder {
+    /// What the call itself was made by.
+    pub parent: Box<CallPlan>,
+    /// Which of its wishes this is.
+    pub ticket: u32,
+    /// Whom to call, of those that `dial` names.
+    pub to: Destination,
+    /// How.
+    pub dial: Arc<Dial>,
+    /// Our number in the call.
+    pub ours: PhoneNumber,
+}
+
 /// What calls want done outside the shard.
 #[derive(Default)]
 pub struct Outbox {
@@ -144,15 +179,24 @@ pub struct Outbox {
     pub errands: VecDeque<ErrandOrder>,
     pub bots: VecDeque<BotOrder>,
     pub people: VecDeque<PersonErrand>,
+    pub dials: VecDeque<DialOrder>,
+    /// What calls tell each other: settled by the shard before anybody else has a word.
+    pub ties: VecDeque<(CallId, CallId, Tie)>,
 }
 
 impl Outbox {
+    /// Tells another call of this shard.
+    pub fn tie(&mut self, to: CallId, from: CallId, tie: Tie) {
+        self.ties.push_back((to, from, tie));
+    }
+
     pub fn media(&mut self, call: CallId, leg: LegId, command: Media) {
         self.media.push_back(MediaOrder { call, leg, command });
     }
 
-    pub fn speech(&mut self, call: CallId, speech: Speech, text: Arc<str>) {
-        self.speech.push_back(SpeechOrder { call, speech, text });
+    pub fn speech(&mut self, plan: &CallPlan, speech: Speech, text: Arc<str>) {
+        let voice = plan.agent.voice.clone();
+        self.speech.push_back(SpeechOrder { call: plan.call, speech, text, voice });
     }
 
     pub fn event(&mut self, event: CallEvent) {

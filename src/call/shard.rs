@@ -16,13 +16,15 @@ use trunkline_sip::{
 
 use super::knock::Knock;
 use super::machine::{Call, Context, Origination, Reception};
-use super::outbox::{BotOrder, ErrandOrder, MediaOrder, Outbox, Role, Speech, SpeechOrder};
+use super::outbox::{BotOrder, DialOrder, ErrandOrder, MediaOrder, Outbox, Role, Speech, SpeechOrder};
 use super::party;
 use super::timer::CallWheel;
 use crate::admission::Admission;
 use crate::agent::fate::{Errand, Fate};
 use crate::agent::stream::Event as BotEvent;
-use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy, NotDone, Step, Trunk};
+use crate::model::{
+    CallEvent, CallId, Dialing, Disposition, EndedBy, MovedLeg, NotDone, Outcome, Step, Trunk,
+};
 use crate::trunk::doors::Doors;
 use crate::trunk::keeper::Keeper;
 
@@ -99,12 +101,23 @@ pub enum Command {
         /// Its audio.
         clip: Result<Arc<Clip>, String>,
     },
+    /// A party that a call wished for cannot be called.
+    Refused {
+        /// Whose wish.
+        call: CallId,
+        /// Which.
+        ticket: u32,
+        /// Why.
+        why: String,
+    },
     /// The intent of a call's next INVITE is on disk, or cannot be.
     Intended {
         /// Whose.
         call: CallId,
         /// May it leave?
         is_on_disk: bool,
+        /// What is paid apart for it.
+        leg: Option<MovedLeg>,
     },
     /// End a dialog that an earlier run of the switch left open.
     End(Box<Orphan>),
@@ -215,8 +228,17 @@ impl Shard {
             Command::Rendered { call, speech: Speech::Step(hand, sound), clip } => {
                 self.with(now, call, |call, cx| call.handle_sound(cx, hand, sound, clip));
             }
+            Command::Rendered { call, speech: Speech::Opener, clip } => {
+                self.with(now, call, |call, cx| call.handle_opener(cx, clip.ok()));
+            }
             Command::Rendered { call, speech: Speech::Message, clip } => {
                 self.with(now, call, |call, cx| call.handle_message(cx, clip.ok()));
+            }
+            Command::Rendered { call, speech: Speech::Aside(aside), clip } => {
+                self.with(now, call, |call, cx| call.handle_aside(cx, aside, clip));
+            }
+            Command::Refused { call, ticket, why } => {
+                self.with(now, call, |call, cx| call.handle_refused(cx, ticket, why));
             }
             Command::Trunks(trunks) => {
                 self.keeper.handle_trunks(now, &mut self.agent, &self.admission, &trunks);
@@ -232,8 +254,12 @@ impl Shard {
                 let headers = retry_after.map(|after| ("Retry-After".to_owned(), seconds(after)));
                 self.agent.reject(now, invite, status, headers.into_iter().collect());
             }
-            Command::Intended { call, is_on_disk } => {
-                self.with(now, call, |call, cx| call.handle_intended(cx, is_on_disk));
+            Command::Intended { call, leg: Some(leg), .. } if !self.calls.contains_key(&call) => {
+                let outcome = Outcome::by_switch(Disposition::Cancelled, now, "its call was over before it");
+                self.out.ended(leg.call, outcome);
+            }
+            Command::Intended { call, is_on_disk, leg } => {
+                self.with(now, call, |call, cx| call.handle_intended(cx, is_on_disk, leg));
             }
             // Best effort: a far end that is gone has ended its side long ago.
             Command::End(orphan) => {
@@ -286,6 +312,11 @@ impl Shard {
         self.out.bots.pop_front()
     }
 
+    /// The next party to be called. Answer each with [`Command::Originate`] or [`Command::Refused`].
+    pub fn poll_dial(&mut self) -> Option<DialOrder> {
+        self.out.dials.pop_front()
+    }
+
     /// What the next call has for its people. What those do is told by [`Command::Person`].
     pub fn poll_person(&mut self) -> Option<Errand> {
         self.out.people.pop_front()
@@ -330,7 +361,17 @@ impl Shard {
     }
 
     fn originate(&mut self, now: Instant, origination: Origination) {
-        let id = origination.plan.call;
+        let (id, leg) = (origination.plan.call, origination.leg);
+        let second = origination.plan.second.clone();
+        let first = second.as_ref().map(|second| (self.calls.get_mut(&second.of), second.ticket));
+        let is_wanted = match first {
+            None => true,
+            Some((Some(first), ticket)) if first.expects(ticket) => {
+                first.placed(ticket, id, leg);
+                true
+            }
+            Some(_) => false,
+        };
         let mut cx = Context {
             now,
             agent: &mut self.agent,
@@ -339,9 +380,12 @@ impl Shard {
             keeper: &self.keeper,
             out: &mut self.out,
         };
-        if let Some(call) = Call::start(origination, &mut cx) {
+        if !is_wanted {
+            Call::unwanted(origination, &mut cx);
+        } else if let Some(call) = Call::start(origination, &mut cx) {
             self.calls.insert(id, call);
         }
+        self.settle_ties(now);
     }
 
     fn receive(&mut self, now: Instant, reception: Reception) {
@@ -419,6 +463,18 @@ impl Shard {
 
     /// Gives an input to a call, if it lives, and forgets it if that was its last.
     fn with(&mut self, now: Instant, id: CallId, input: impl FnOnce(&mut Call, &mut Context<'_>)) {
+        self.give(now, id, input);
+        self.settle_ties(now);
+    }
+
+    /// What calls have told each other meanwhile. It ends: a call answers a tie with none but its own end.
+    fn settle_ties(&mut self, now: Instant) {
+        while let Some((to, from, tie)) = self.out.ties.pop_front() {
+            self.give(now, to, |call, cx| call.handle_tie(cx, from, tie));
+        }
+    }
+
+    fn give(&mut self, now: Instant, id: CallId, input: impl FnOnce(&mut Call, &mut Context<'_>)) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let mut cx = Context {
             now,

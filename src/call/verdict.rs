@@ -5,7 +5,7 @@ use std::time::Duration;
 use trunkline_media::amd;
 use trunkline_media::{Rule, Then, When};
 
-use crate::model::{Detection, Heard, SpeakOrder, VoicemailAction};
+use crate::model::{Detection, Heard, Speak, SpeakOrder, VoicemailAction};
 
 /// The detector's parameters: its own, but for those that the agent names.
 pub fn parameters(detection: &Detection) -> amd::Params {
@@ -31,9 +31,12 @@ pub fn parameters(detection: &Detection) -> amd::Params {
 
 /// What the leg does by itself, within the tick in which the verdict falls. Silence and doubt are treated as a person:
 /// a machine that is spoken to costs a minute, a person who is hung up on costs a customer. An agent that is to speak second
-/// waits for whoever has said nothing yet.
-pub fn rules(voicemail: VoicemailAction, speak_order: SpeakOrder) -> Vec<Rule> {
+/// waits for whoever has said nothing yet. One that speaks at the answer is heard from there on.
+pub fn rules(voicemail: VoicemailAction, speak_order: SpeakOrder, speak: Speak) -> Vec<Rule> {
     let mut opening = vec![When::Human];
+    if speak != Speak::Verdict {
+        opening.push(When::Answered);
+    }
     if speak_order == SpeakOrder::AgentFirst {
         opening.extend([When::NoSpeech, When::Unknown]);
     }

@@ -19,7 +19,7 @@ use crate::clock::wall_now;
 use crate::config::Billing;
 use crate::egress::Egress;
 use crate::model::{
-    Account, AutoReload, Currency, EntryKind, KeyId, ListedRate, Micros, PhoneNumber, Rate, Refusal,
+    Account, AutoReload, Currency, EntryKind, ListedRate, Micros, PhoneNumber, Rate, Refusal, Spender,
     TenantId, Timestamp,
 };
 use crate::store::{NewEntry, Store, StoreError};
@@ -42,8 +42,8 @@ struct Inner {
     begun: Notify,
 }
 
-/// What each of a tenant's keys has spent.
-type Spent = Vec<(Option<KeyId>, Micros)>;
+/// What a tenant's calls cost, by who spent it.
+type Spent = Vec<(Vec<Spender>, Micros)>;
 
 /// What the configuration says of money.
 struct Terms {
@@ -75,8 +75,9 @@ impl Cashier {
         let now = wall_now();
         let midnight = Timestamp(now.0 - now.0.rem_euclid(DAY_MS));
         let mut spent: HashMap<TenantId, Spent> = HashMap::new();
-        for (tenant, key, charged) in store.charged_since(midnight).await? {
-            spent.entry(tenant).or_default().push((key, charged));
+        for charged in store.charged_since(midnight).await? {
+            let spenders = Spender::of(charged.key, charged.application).collect();
+            spent.entry(charged.tenant).or_default().push((spenders, charged.amount));
         }
         let accounts = Accounts::default();
         accounts.set_control(billing.tenants);
@@ -111,8 +112,8 @@ impl Cashier {
         let (currency, opening) = self.terms(|terms| (terms.currency, terms.opening));
         let account = self.0.store.open_account(tenant, currency, opening, wall_now()).await?;
         self.0.accounts.seat(Seat { tenant, available: account.available, reload: account.reload });
-        for (key, charged) in spent.remove(&tenant).unwrap_or_default() {
-            self.0.accounts.restore_spend(tenant, key, charged, wall_now());
+        for (spenders, charged) in spent.remove(&tenant).unwrap_or_default() {
+            self.0.accounts.restore_spend(tenant, &spenders, charged, wall_now());
         }
         Ok(())
     }
@@ -120,6 +121,11 @@ impl Cashier {
     /// What a call from this tenant to this number costs.
     pub fn price(&self, tenant: TenantId, to: &PhoneNumber) -> Result<Rate, Refusal> {
         self.terms(|terms| terms.rates.find(tenant, to, wall_now()).cloned()).ok_or(Refusal::RateNotFound)
+    }
+
+    /// What a call from this tenant to a SIP URI costs, if that has a price: it leads to what somebody runs for himself.
+    pub fn endpoint_price(&self, tenant: TenantId) -> Option<Rate> {
+        self.terms(|terms| terms.rates.of_endpoints(tenant, wall_now()).cloned())
     }
 
     /// A tenant's account as it stands, and its currency.

@@ -13,8 +13,8 @@ use crate::config::Config;
 use crate::egress::Policy;
 use crate::journal::{self, Journal};
 use crate::model::{
-    CallEvent, CallFact, CallId, CallRecord, CallState, DialogRecord, Disposition, Entry, Idempotency,
-    Outcome, SpendControl, TopUpState,
+    ApplicationId, CallEvent, CallFact, CallId, CallRecord, CallState, DialogRecord, Disposition, Entry,
+    Idempotency, KeyId, Outcome, SpendControl, Spender, TopUpState,
 };
 use crate::store::tests::{Place, execute, on_both_engines, record};
 use crate::store::{Begun, NewTopUp, Verdict};
@@ -36,6 +36,10 @@ on_both_engines! {
 
 const US: TenantId = TenantId(1);
 const OPENING: i64 = 200_000;
+/// All calls are this one's.
+const APPLICATION: ApplicationId = ApplicationId(9);
+const DAYS_MOST: SpendControl =
+    SpendControl { per_day: Some(Micros(150_000)), per_call: Some(Micros(60_000)) };
 
 /// A cent a minute.
 fn billing(more: &str) -> Billing {
@@ -82,8 +86,7 @@ impl Till {
         let rate = self.cashier.price(US, &to).expect("a rate for everybody");
         Ask {
             tenant: US,
-            key: None,
-            control: SpendControl::default(),
+            spenders: vec![(Spender::Application(APPLICATION), DAYS_MOST)],
             rate,
             longest: Duration::from_secs(seconds),
             partial: false,
@@ -124,7 +127,8 @@ fn hold(till: &Till, slot: &mut journal::Slot, id: u64, seconds: u64) -> Option<
     let hold = Some(held.hold().clone());
     slot.keep(Some(held));
     let created_at = wall_now();
-    Some(CallRecord { hold, created_at, webhook: None, campaign: None, key: None, ..record(id) })
+    let application = Some(APPLICATION);
+    Some(CallRecord { hold, created_at, webhook: None, campaign: None, key: None, application, ..record(id) })
 }
 
 fn call(id: u64) -> CallId {
@@ -159,7 +163,8 @@ fn amounts(entries: &[Entry]) -> Vec<(EntryKind, i64)> {
 }
 
 /// What holds of every ledger at any time: its sum is the balance, no prefix of it is below zero, what is held is what the holds
-/// say, a call is held, released and charged at most once, and never charged more than was held.
+/// say, a call is held, released and charged at most once, and never charged more than was held; a call never has more kept back
+/// than one may cost, and all of a day's together not more than they may.
 async fn check(store: &Store) {
     let entries = ledger(store).await;
     let account = store.account(US).await.expect("readable").expect("opened");
@@ -175,7 +180,7 @@ async fn check(store: &Store) {
     }
     assert_eq!(account.available.0, sum, "the balance is the sum of the ledger");
     let of = |call: &HashMap<EntryKind, i64>, kind| call.get(&kind).copied().unwrap_or(0);
-    let mut open = 0;
+    let (mut open, mut spent) = (0, 0);
     for call in calls.values() {
         let (held, released) = (-of(call, EntryKind::Hold), of(call, EntryKind::Release));
         let charged = -of(call, EntryKind::Charge);
@@ -184,9 +189,16 @@ async fn check(store: &Store) {
             false => open += held,
         }
         assert!((0..=held).contains(&charged));
+        spent += charged;
+        assert!(held <= DAYS_MOST.per_call.expect("a limit").0, "{call:?}");
         assert!(charged == 0 || call.contains_key(&EntryKind::Release));
     }
     assert_eq!(account.held.0, open);
+    // Midnight brings another day's money.
+    let days = entries.iter().map(|entry| entry.created_at.0 / DAY_MS);
+    if days.clone().min() == days.max() {
+        assert!(spent + open <= DAYS_MOST.per_day.expect("a limit").0, "{spent} spent, {open} held");
+    }
 }
 
 async fn a_new_account_begins_with_its_opening_balance_and_only_once(place: Place) {
@@ -269,9 +281,18 @@ async fn a_days_spending_outlives_a_restart(place: Place) {
     let till = Till::open(place.open().await).await;
     let now = wall_now();
     let standing = till.cashier.accounts().standing(US, now).expect("seated");
+    let application = till.store.charged_since(before).await.expect("readable");
     // Midnight brings another day.
     if before.0 / DAY_MS == now.0 / DAY_MS {
         assert_eq!(standing.spent_today, Micros(10_000));
+        let by: Vec<_> = application.iter().map(|one| (one.key, one.application, one.amount)).collect();
+        assert_eq!(by, [(None, Some(APPLICATION), Micros(10_000))]);
+        // So does the application's: 140,000 of its 150,000 are left, in calls of at most 60,000.
+        let ask = till.ask(300);
+        let most = |limit| Ask { spenders: vec![(ask.spenders[0].0, limit)], ..ask.clone() };
+        let limit = |per_day| SpendControl { per_day: Some(Micros(per_day)), per_call: None };
+        assert_eq!(till.cashier.accounts().look(now, &most(limit(19_999))), Err(Refusal::SpendControl));
+        assert_eq!(till.cashier.accounts().look(now, &most(limit(20_000))), Ok(()));
     }
 }
 

@@ -111,7 +111,7 @@ pub fn billing(file: &File, check: &mut Checker<'_>) -> Option<Billing> {
     table.enabled.then_some(made)
 }
 
-/// What may be spent, as a tenant's or a key's table says.
+/// What may be spent, as the table of tenants, a key or an application says.
 pub(super) fn control(
     path: &str,
     per_day: &Option<String>,
@@ -172,6 +172,9 @@ fn rate(table: &RateTable, path: &str, check: &mut Checker<'_>) -> ListedRate {
 
 /// Digits, with or without a `+` before them; nothing stands for every number.
 fn prefix(text: &str) -> Result<String, String> {
+    if text == Rate::ENDPOINTS {
+        return Ok(text.to_owned());
+    }
     let digits = text.strip_prefix('+').unwrap_or(text);
     if digits.len() <= 15 && digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0') {
         return Ok(digits.to_owned());

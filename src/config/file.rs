@@ -1,12 +1,14 @@
 //! The file's own shape, key by key, before anything is checked. Unknown keys are refused: a typo must not pass for a
 //! default.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::LogFormat;
 use super::billing;
 use super::trunk::table::{Choice, Trunk};
-use crate::model::{Detection, Face, RightToUse, Secret, SpeakOrder, VoicemailAction};
+use crate::model::{Detection, Face, RightToUse, Secret, Speak, SpeakOrder, VoicemailAction};
 
 /// The whole file.
 #[derive(Deserialize, Default)]
@@ -167,17 +169,12 @@ impl Default for Events {
 /// A week.
 const KEEP_HOURS: u64 = 7 * 24;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tts {
-    pub command: Vec<String>,
-}
-
-impl Default for Tts {
-    fn default() -> Self {
-        let words = ["flite", "-voice", "slt", "-f", "{text_file}", "-o", "{wav_file}"];
-        Self { command: words.map(String::from).to_vec() }
-    }
+    pub command: Option<Vec<String>>,
+    pub voice: Option<String>,
+    pub voices: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Deserialize)]
@@ -216,6 +213,8 @@ pub struct Agent {
     #[serde(default)]
     pub steps: Vec<String>,
     pub greeting: Option<String>,
+    #[schema(min_length = 1, max_length = 255)]
+    pub voice: Option<String>,
     #[serde(default)]
     pub voicemail: VoicemailAction,
     pub voicemail_message: Option<String>,
@@ -241,9 +240,17 @@ pub struct Agent {
     #[serde(default)]
     pub outbound_speak_order: SpeakOrder,
     #[serde(default)]
+    pub speak: Speak,
+    pub opener: Option<String>,
+    #[serde(default)]
     pub record: bool,
     pub stream: Option<super::objects::bot::Table>,
     pub people: Option<super::objects::staff::Table>,
+    pub model: Option<super::objects::model::Table>,
+    /// Is what was said kept in words, where whoever talks tells it?
+    #[serde(default)]
+    pub transcript: bool,
+    pub sip: Option<super::objects::endpoint::Table>,
 }
 
 #[derive(Deserialize, Serialize, utoipa::ToSchema)]
@@ -295,6 +302,8 @@ pub struct Application {
     pub webhook_url: Option<String>,
     pub agent: Option<String>,
     pub trunk: Option<String>,
+    pub spend_per_day: Option<String>,
+    pub spend_per_call: Option<String>,
 }
 
 #[derive(Deserialize, Serialize)]

@@ -24,6 +24,7 @@ mod trunk;
 mod uri;
 mod validate;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -197,8 +198,13 @@ pub struct Events {
 /// `[tts]`
 #[derive(Clone, Debug)]
 pub struct Tts {
-    /// The program and its arguments; `{text_file}` and `{wav_file}` stand for the paths of its input and its output.
+    /// The program and its arguments; `{text_file}` and `{wav_file}` stand for the paths of its input and its output, `{voice}`
+    /// for its word for a voice.
     pub command: Vec<String>,
+    /// Its word for the usual voice; `None` if it has but one.
+    pub voice: Option<String>,
+    /// Its words for voices that agents name. Whoever names another one has the usual voice.
+    pub voices: BTreeMap<String, String>,
 }
 
 /// `[recording]`

@@ -1,7 +1,9 @@
 //! Trunks, agents, numbers, applications and keys: from the file's tables to the model's objects.
 
 pub mod bot;
+pub mod endpoint;
 pub mod key;
+pub mod model;
 pub mod person;
 pub mod staff;
 
@@ -12,10 +14,10 @@ use sha2::{Digest, Sha256};
 
 use super::file::{self, File};
 use super::validate::Checker;
-use super::{Objects, Rules, trunk, uri};
+use super::{Objects, Rules, billing, trunk, uri};
 use crate::model::{
-    Agent, AgentId, Application, ApplicationId, Detection, EventKind, EventSet, KeyId, Number, NumberId,
-    OBJECT_ID_LIMIT, Object, ObjectKind, PersonId, PhoneNumber, TenantId, Trunk, TrunkChoice, TrunkId,
+    Agent, AgentId, Application, ApplicationId, EventKind, EventSet, KeyId, Number, NumberId,
+    OBJECT_ID_LIMIT, Object, ObjectKind, PersonId, PhoneNumber, Speak, TenantId, Trunk, TrunkChoice, TrunkId,
 };
 
 /// Whose the file's objects are.
@@ -23,6 +25,9 @@ pub const FILE_TENANT: TenantId = TenantId(1);
 
 /// Ways out of one number, at most.
 const TRUNKS_MAX: usize = 16;
+
+/// Bytes of a voice's name.
+const VOICE_BYTES_MAX: usize = 255;
 
 /// What an object of a tenant may name, and by which id.
 pub struct Names {
@@ -132,6 +137,12 @@ pub fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check:
     }
     let said = table.greeting.as_ref().is_none_or(|greeting| !greeting.trim().is_empty());
     check.that(&format!("{path}.greeting"), said, || "must not be blank".into());
+    one_talks(table, path, check);
+    if let Some(name) = table.sip.as_ref().and_then(endpoint::Table::trunk) {
+        check.that(&format!("{path}.sip.trunk"), names.trunks.contains_key(name), || {
+            format!("there is no trunk `{name}`")
+        });
+    }
     let phone_number =
         table.phone_number.as_deref().and_then(|text| phone(text, &format!("{path}.phone_number"), check));
     let seconds = |key: &str| format!("{path}.{key}");
@@ -142,6 +153,7 @@ pub fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check:
         webhook_url: webhook_url(&table.webhook_url, names, path, check),
         webhook_events: events(&table.webhook_events, path, check),
         greeting: table.greeting.clone(),
+        voice: voice(&table.voice, path, check),
         steps: table.steps.clone(),
         voicemail_message: table.voicemail_message.clone(),
         voicemail: table.voicemail,
@@ -162,19 +174,57 @@ pub fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check:
             zone.map_err(|error| check.fault(&format!("{path}.timezone"), format!("`{name}` is {error}")))
                 .ok()
         }),
-        detection: over(&table.amd, &names.rules.detection),
+        detection: table.amd.over(&names.rules.detection),
         phone_number,
         trunk: trunk_named(&table.trunk, names, path, check),
         speak_order: table.outbound_speak_order,
+        speak: table.speak,
+        opener: opener(table, path, check),
         record: table.record,
         bot: table.stream.as_ref().and_then(|stream| bot::bot(stream, names.rules.allow_http, path, check)),
-        staff: table.people.as_ref().map(|people| {
-            check.that(&format!("{path}.people"), table.stream.is_none(), || {
-                "stream and people: one of them must go".into()
-            });
-            staff::staff(people, names, path, check)
-        }),
+        model: table
+            .model
+            .as_ref()
+            .and_then(|model| model::model(model, names.rules.allow_http, path, check)),
+        transcript: table.transcript,
+        sip: table.sip.as_ref().and_then(|sip| endpoint::endpoint(sip, path, check)),
+        staff: table.people.as_ref().map(|people| staff::staff(people, names, path, check)),
     }
+}
+
+/// A bot, a model, a SIP endpoint or people talk in an agent's place: one of them.
+fn one_talks(table: &file::Agent, path: &str, check: &mut Checker<'_>) {
+    let named = [
+        ("stream", table.stream.is_some()),
+        ("model", table.model.is_some()),
+        ("sip", table.sip.is_some()),
+        ("people", table.people.is_some()),
+    ];
+    let mut there = named.into_iter().filter(|(_, is_there)| *is_there).map(|(name, _)| name);
+    let Some(first) = there.next() else { return };
+    for other in there {
+        check.fault(
+            &format!("{path}.{other}"),
+            format!("{first} and {other}: one of them talks, the other must go"),
+        );
+    }
+}
+
+/// What is said while the detector listens: wanted where that is how the agent begins, and nowhere else.
+fn opener(table: &file::Agent, path: &str, check: &mut Checker<'_>) -> Option<String> {
+    let opener = table.opener.clone().filter(|opener| !opener.trim().is_empty());
+    let fits =
+        (table.speak == Speak::Opener) == opener.is_some() && opener.is_some() == table.opener.is_some();
+    check.that(&format!("{path}.opener"), fits, || "goes with speak = \"opener\", and only with it".into());
+    opener
+}
+
+fn voice(name: &Option<String>, path: &str, check: &mut Checker<'_>) -> Option<Arc<str>> {
+    let name = name.as_deref()?;
+    check.that(&format!("{path}.voice"), !name.trim().is_empty() && name.len() <= VOICE_BYTES_MAX, || {
+        format!("must be 1 to {VOICE_BYTES_MAX} bytes, not only blanks")
+    });
+    Some(name.into())
 }
 
 pub fn number(
@@ -231,6 +281,7 @@ pub fn application(
         webhook_url: webhook_url(&table.webhook_url, names, path, check),
         agent: table.agent.as_deref().and_then(|name| agent_named(name, names, path, check)),
         trunk: trunk_named(&table.trunk, names, path, check),
+        spend: billing::control(path, &table.spend_per_day, &table.spend_per_call, check),
     }
 }
 
@@ -338,21 +389,6 @@ fn events(words: &Option<Vec<String>>, path: &str, check: &mut Checker<'_>) -> O
 
 fn phone(text: &str, key: &str, check: &mut Checker<'_>) -> Option<PhoneNumber> {
     text.parse().map_err(|error| check.fault(key, format!("`{text}` is {error}"))).ok()
-}
-
-/// The agent's own parameters, and `[amd]` where it has none.
-fn over(own: &Detection, common: &Detection) -> Detection {
-    Detection {
-        initial_silence: own.initial_silence.or(common.initial_silence),
-        greeting: own.greeting.or(common.greeting),
-        after_greeting_silence: own.after_greeting_silence.or(common.after_greeting_silence),
-        total_analysis_time: own.total_analysis_time.or(common.total_analysis_time),
-        min_word_length: own.min_word_length.or(common.min_word_length),
-        between_words_silence: own.between_words_silence.or(common.between_words_silence),
-        maximum_number_of_words: own.maximum_number_of_words.or(common.maximum_number_of_words),
-        maximum_word_length: own.maximum_word_length.or(common.maximum_word_length),
-        silence_threshold: own.silence_threshold.or(common.silence_threshold),
-    }
 }
 
 pub fn is_name(c: char) -> bool {

@@ -14,7 +14,7 @@ use super::Fault;
 const PREFIX: &str = "TRUNKLINE__";
 
 /// Keys whose values no error may quote.
-const SECRETS: [&str; 5] = ["password", "secret", "authorization", "credential", "database_url"];
+const SECRETS: [&str; 6] = ["password", "secret", "authorization", "api_key", "credential", "database_url"];
 
 /// The values, and where each came from.
 pub struct Source {

@@ -187,6 +187,33 @@ t.toml:38: webhooks.allow_addresses[0]: `10.0.0.0/33` is neither an address nor 
 }
 
 #[test]
+fn a_speech_program_that_has_voices_has_a_usual_one() {
+    let command =
+        |voice: &str| format!("[tts]\ncommand = [\"say\", \"{{text_file}}\", \"{{wav_file}}\"{voice}]\n");
+    for (text, reason) in [
+        (
+            command(", \"{voice}\""),
+            "tts.voice: is missing: what does {voice} in the command stand for where nobody names one?",
+        ),
+        (
+            command("") + "voice = \"amy\"\n",
+            "t.toml:3: tts.voice: needs {voice} in one of the command's arguments",
+        ),
+        (
+            command("") + "[tts.voices]\nnova = \"amy\"\n",
+            "t.toml:3: tts.voices: needs {voice} in one of the command's arguments",
+        ),
+        (
+            "[[agent]]\nid = \"a\"\nvoice = \" \"\n".to_owned(),
+            "t.toml:3: agent[0].voice: must be 1 to 255 bytes, not only blanks",
+        ),
+    ] {
+        let said = refused(&text, &[]);
+        assert!(said.contains(reason), "{text}\n{said}");
+    }
+}
+
+#[test]
 fn a_port_range_holds_whole_pairs() {
     for (ports, reason) in [
         ("20001-29999", "`20001-29999` begins with an odd port; RTP takes even ones (RFC 3550 §11)"),

@@ -12,13 +12,15 @@ use super::uri;
 use super::validate::Checker;
 use crate::model::{
     AudioCodec, Inbound, Registration, Secret, TenantId, Trunk, TrunkHealth, TrunkId, TrunkMedia,
-    TrunkSession,
+    TrunkSession, UserPattern,
 };
 
 /// RFC 4028 §4: no shorter session is allowed.
 const SESSION_MIN_SECONDS: u64 = 90;
 /// A day.
 const SECONDS_MAX: u64 = 86_400;
+/// Users whose SIP URIs one trunk allows.
+const SIP_USERS_MAX: usize = 32;
 /// Redirections for one call: more would ring for longer than anybody waits.
 const REDIRECTS_MAX: u8 = 10;
 
@@ -68,6 +70,7 @@ pub fn trunk(
         channels: check.limit(&key("channels"), table.channels),
         cps: check.rate(&key("cps"), table.cps),
         destinations: limits::destinations(table, path, check),
+        sip_users: sip_users(table, &key("sip_users"), check),
         health: TrunkHealth {
             options_interval: off_or(
                 &key("options_interval_seconds"),
@@ -78,8 +81,27 @@ pub fn trunk(
         },
         redirects_max: table.redirects_max,
         refer: table.refer,
+        attended: table.attended,
         inbound: inbound(&table.inbound, &key("inbound"), check),
     }
+}
+
+/// What may be dialled by it that is no number.
+fn sip_users(table: &table::Trunk, path: &str, check: &mut Checker<'_>) -> Vec<UserPattern> {
+    check.that(path, table.sip_users.len() <= SIP_USERS_MAX, || {
+        format!("names {} users, more than {SIP_USERS_MAX}", table.sip_users.len())
+    });
+    let mut patterns = Vec::new();
+    for (index, text) in table.sip_users.iter().enumerate() {
+        match text.parse() {
+            Ok(pattern) => patterns.push(pattern),
+            Err(_) => check.fault(
+                &format!("{path}[{index}]"),
+                "must be the user of a SIP URI, which may end in `*`".to_owned(),
+            ),
+        }
+    }
+    patterns
 }
 
 fn registration(table: &table::Trunk, path: &str, check: &mut Checker<'_>) -> Option<Registration> {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::{Inner, Ticket, stored};
 use crate::billing::{Ask, Held};
 use crate::clock::wall_now;
-use crate::model::{Agent, Face, PhoneNumber, Rate, Refusal, TenantId};
+use crate::model::{
+    Agent, Application, Face, Key, PhoneNumber, Rate, Refusal, SpendControl, Spender, TenantId,
+};
 
 impl Inner {
     /// What a call to this number costs; `None` if calls cost nothing here.
@@ -13,6 +15,13 @@ impl Inner {
         let Some(cashier) = &self.parts.cashier else { return Ok(None) };
         cashier.seat(tenant).await.map_err(|error| stored(&error))?;
         cashier.price(tenant, to).map(Some)
+    }
+
+    /// What a call to a SIP URI costs: nothing, unless the prices say so.
+    pub(super) async fn endpoint_price(&self, tenant: TenantId) -> Result<Option<Rate>, Refusal> {
+        let Some(cashier) = &self.parts.cashier else { return Ok(None) };
+        cashier.seat(tenant).await.map_err(|error| stored(&error))?;
+        Ok(cashier.endpoint_price(tenant))
     }
 
     /// Could it be paid now? Spend controls and balance come before whatever else may keep the call from starting.
@@ -49,19 +58,25 @@ pub fn asks_the_price_first(face: Option<Face>) -> bool {
 }
 
 /// The longest call that the agent and any of the trunks allow, at this price.
-pub fn ask(ticket: &Ticket, rate: Rate, face: Option<Face>) -> Ask {
+pub fn ask(ticket: &Ticket, rate: Rate, face: Option<Face>, application: Option<&Application>) -> Ask {
     let plan = &ticket.plan;
     let own = plan.agent.call_duration_max;
     let by_trunk =
         plan.trunks.iter().map(|trunk| trunk.destinations.call_max.map_or(own, |most| most.min(own)));
     Ask {
         tenant: ticket.record.tenant,
-        key: ticket.record.key,
-        control: plan.key.as_ref().map(|key| key.spend).unwrap_or_default(),
+        spenders: spenders(plan.key.as_deref(), application),
         rate,
         longest: by_trunk.max().unwrap_or(own),
         partial: face.is_some_and(takes_any_balance),
     }
+}
+
+/// Whose limits a call counts against.
+pub fn spenders(key: Option<&Key>, application: Option<&Application>) -> Vec<(Spender, SpendControl)> {
+    let key = key.map(|key| (Spender::Key(key.id), key.spend));
+    let application = application.map(|one| (Spender::Application(one.id), one.spend));
+    key.into_iter().chain(application).collect()
 }
 
 /// A face whose documents refuse a call only when nothing is left.

@@ -22,8 +22,13 @@ pub struct OpenLeg {
 impl OpenLeg {
     /// Binds the ports and prepares recorder and detector: whoever calls us is no machine that answered.
     pub fn open(parts: &DialerParts, plan: &CallPlan, direction: Direction) -> Result<Self, Refusal> {
+        let is_second = plan.second.is_some();
         let spec = BridgeSpec {
-            detect: (direction == Direction::Outbound).then(|| detection(&plan.agent.detection)),
+            detect: (direction == Direction::Outbound && !is_second)
+                .then(|| detection(&plan.agent.detection)),
+            // Whoever is called for another call is listened to by that one, before the answer too.
+            speech: !is_second,
+            early: is_second,
             record: plan.record,
             rtp_timeout: parts.settings.rtp_timeout,
             ..BridgeSpec::default()

@@ -1,10 +1,11 @@
 //! From a valid request to a call on its way, and from a crash to an end that is told.
 //!
 //! `originate` takes permits, ports and the journal's slot, commits the intent and gives the call to its shard; `queue`
-//! holds calls that wait for room; `inbound` decides about calls that come in; `plan` freezes what a call needs; `recovery` settles what an earlier run left.
+//! holds calls that wait for room; `inbound` decides about calls that come in; `second` places the parties that calls wish for; `plan` freezes what a call needs; `recovery` settles what an earlier run left.
 #![expect(clippy::disallowed_methods, reason = "a shell reads the clock and starts tasks")]
 
 mod bill;
+mod briefing;
 mod ids;
 mod inbound;
 mod leg;
@@ -12,6 +13,7 @@ mod plan;
 mod queue;
 mod recipient;
 mod recovery;
+mod second;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -42,6 +44,7 @@ pub use inbound::callers;
 use leg::OpenLeg;
 use queue::{Queue, Waiting};
 pub use recipient::Prepared;
+pub use second::{dials, plan_of as plan_of_second};
 
 /// What the dialer is made of.
 pub struct DialerParts {
@@ -140,7 +143,7 @@ impl Dialer {
         }
         let when_full = request.when_full;
         let mut ticket = self.ticket(request, route, key.clone(), application.as_deref()).await?;
-        ticket.ask = rate.map(|rate| bill::ask(&ticket, rate, face));
+        ticket.ask = rate.map(|rate| bill::ask(&ticket, rate, face, application.as_deref()));
         self.0.look(&ticket)?;
         let accepted = Accepted { record: ticket.record.clone(), application, key };
         self.0.accept(ticket, when_full, render(&accepted)).await

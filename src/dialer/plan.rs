@@ -5,18 +5,19 @@ use std::time::Instant;
 
 use uuid::Uuid;
 
-use super::Ticket;
+use super::{Ticket, briefing};
+use crate::billing::Held;
 use crate::directory::{Answerer, Route};
 use crate::model::{
-    Agent, AgentChoice, Application, CallId, CallPlan, CallRecord, CallState, Callback, Direction, Engaged,
-    EventSet, Face, Guide, InlineAgent, Key, Line, LineEnd, Notice, OutboundRequest, PhoneNumber, Refusal,
-    Said, SpeakOrder, Staff, TenantId, Timestamp, Trunk, TrunkChoice, Variable, VoicemailAction,
-    WebhookTarget, interpolate,
+    Agent, AgentChoice, Application, CallId, CallPlan, CallRecord, CallState, Callback, Destination, Dial,
+    Direction, EventSet, Face, Guide, HEADERS_MAX, Header, InlineAgent, Key, Line, LineEnd, Notice,
+    OutboundRequest, PhoneNumber, Refusal, Said, SipAgent, Speak, SpeakOrder, Staff, TenantId, Timestamp,
+    Trunk, TrunkChoice, Variable, VoicemailAction, WebhookTarget, interpolate,
 };
 use crate::trunk::{choice, destination};
 
 /// What stands in a text where the agent is to hang up. It is never spoken.
-const END_CALL: &str = "[END_CALL]";
+pub(super) const END_CALL: &str = "[END_CALL]";
 
 /// A plan and its row. Refuses a call in which nothing would be said.
 pub fn freeze(
@@ -34,17 +35,19 @@ pub fn freeze(
     let mut unknown = Vec::new();
     let guide = request.guide.clone().or_else(|| guide(&request, application));
     let account = account(agent.tenant, key.as_deref());
-    let bot = engaged(&agent, &request, &account, &mut unknown);
+    let bot = briefing::outbound(&agent, &request, &account, key.as_ref(), &mut unknown);
+    let sip = endpoint(&agent, &request);
     let staff = staff(&agent, &request, &mut unknown);
     let script = match said(&agent, &request, &mut unknown) {
         // Its guide has the first word; who has nothing to say is then only no help if that fails.
         Err(_) if guide.is_some() => Vec::new(),
-        _ if bot.is_some() || staff.is_some() => Vec::new(),
+        _ if bot.is_some() || sip.is_some() || staff.is_some() => Vec::new(),
         script => script?,
     };
     let message = request.voicemail_message.as_deref().or(agent.voicemail_message.as_deref());
     let voicemail_message: Option<Arc<str>> =
         message.map(|text| fill(text, &request.variables, &mut unknown).into());
+    let opener = agent.opener.as_deref().map(|text| fill(text, &request.variables, &mut unknown).into());
     // Nothing to leave: then a machine gets nothing, and the line is free again.
     let voicemail = match request.voicemail.unwrap_or(agent.voicemail) {
         VoicemailAction::LeaveMessage if voicemail_message.is_none() => VoicemailAction::Hangup,
@@ -83,6 +86,8 @@ pub fn freeze(
         voicemail,
         max_hold: request.max_hold,
         speak_order: request.speak_order.unwrap_or(agent.speak_order),
+        speak: agent.speak,
+        opener,
         record: record && request.record.unwrap_or(agent.record),
         agent,
         key,
@@ -95,6 +100,8 @@ pub fn freeze(
         account,
         bot,
         staff,
+        sip,
+        second: None,
         guide,
         variables: request.variables.into(),
         campaign: request.campaign,
@@ -121,12 +128,12 @@ pub fn answer(
     let steps: Vec<String> = texts.map(str::to_owned).collect();
     // The configuration was checked: there is something to say. `{names}` have nobody to fill them in.
     let account = account(agent.tenant, key.as_deref());
-    let bot = agent.bot.clone();
-    let bot = bot.map(|bot| Engaged { parameters: bot.parameters.clone(), account: account.clone(), bot });
-    let staff = agent.staff.clone();
-    let script = match (&bot, &staff) {
-        (Some(_), _) | (_, Some(_)) => Vec::new(),
-        (None, None) => script(&greeting, &steps, &[], &mut Vec::new()).unwrap_or_default(),
+    let bot = briefing::inbound(&agent, &account, key.as_ref());
+    let (agent_sip, staff) = (agent.sip.clone(), agent.staff.clone());
+    let talks_itself = bot.is_none() && agent_sip.is_none() && staff.is_none();
+    let script = match talks_itself {
+        false => Vec::new(),
+        true => script(&greeting, &steps, &[], &mut Vec::new()).unwrap_or_default(),
     };
     let row = CallRecord {
         direction: Direction::Inbound,
@@ -143,6 +150,9 @@ pub fn answer(
         voicemail: VoicemailAction::Ignore,
         max_hold: None,
         speak_order: SpeakOrder::AgentFirst,
+        // Whoever calls is somebody.
+        speak: Speak::Verdict,
+        opener: None,
         agent,
         key: None,
         trunks: vec![Arc::clone(&trunk)],
@@ -155,6 +165,8 @@ pub fn answer(
         account,
         bot,
         staff,
+        sip: agent_sip,
+        second: None,
         guide: None,
         variables: Vec::new().into(),
         campaign: None,
@@ -168,27 +180,29 @@ pub fn answer(
 /// The agent in whose place one answers that was described for this call alone; `None` if that one has nothing to say.
 pub fn described(agent: &Agent, inline: InlineAgent) -> Option<Agent> {
     script(&inline.prompt, &[], &[], &mut Vec::new()).ok()?;
-    Some(Agent { greeting: Some(inline.prompt), steps: Vec::new(), ..agent.clone() })
+    let voice = Some(inline.voice.into());
+    Some(Agent {
+        greeting: Some(inline.prompt),
+        steps: Vec::new(),
+        voice,
+        bot: None,
+        model: None,
+        ..agent.clone()
+    })
 }
 
-/// The agent's bot, and what it is told: its own parameters, then the call's prompt, then its variables, of which a later one wins.
-/// A document or an agent that the request describes talks in its place.
-fn engaged(
-    agent: &Agent,
-    request: &OutboundRequest,
-    account: &str,
-    unknown: &mut Vec<String>,
-) -> Option<Engaged> {
+/// The SIP endpoint that is the agent, and what its INVITE holds: its own headers, then the variables that it asks for.
+fn endpoint(agent: &Agent, request: &OutboundRequest) -> Option<Arc<SipAgent>> {
     let inline = matches!(request.agent, AgentChoice::Inline(_) | AgentChoice::Script(_));
-    let bot = agent.bot.clone().filter(|_| !inline)?;
-    let mut parameters = bot.parameters.clone();
-    let prompt = request.prompt.as_deref().map(|prompt| fill(prompt, &request.variables, unknown));
-    let variables = request.variables.iter().map(|one| (one.name.clone(), one.value.clone()));
-    for (name, value) in prompt.map(|prompt| ("prompt".to_owned(), prompt)).into_iter().chain(variables) {
-        parameters.retain(|(taken, _)| *taken != name);
-        parameters.push((name, value));
-    }
-    Some(Engaged { bot, account: account.to_owned(), parameters })
+    let sip = agent.sip.as_ref().filter(|_| !inline)?;
+    let asked = sip.variables.iter().filter_map(|name| {
+        let variable = request.variables.iter().find(|variable| variable.name == *name)?;
+        Header::new(&format!("X-{}", name.replace('_', "-")), &variable.value)
+    });
+    let mut dial = Dial::clone(&sip.dial);
+    dial.headers.extend(asked);
+    dial.headers.truncate(HEADERS_MAX);
+    Some(Arc::new(SipAgent { dial: Arc::new(dial), ..SipAgent::clone(sip) }))
 }
 
 /// The people who talk in the agent's place, and what is heard if none is free. A document or an agent that the request describes
@@ -213,7 +227,7 @@ fn account(tenant: TenantId, key: Option<&Key>) -> String {
 fn guide(request: &OutboundRequest, application: Option<&Application>) -> Option<Guide> {
     let is_own = matches!(request.agent, AgentChoice::OfApplication(_));
     let url = application.filter(|_| is_own)?.answer_url.clone()?;
-    Some(Guide { url, face: Face::MiniVoice, first: Vec::new() })
+    Some(Guide { link: url.into(), face: Face::MiniVoice, first: Vec::new() })
 }
 
 /// Where a call's events go, if anybody renders and signs them, and which its agent wants told.
@@ -228,7 +242,9 @@ fn target(url: Option<String>, key: Option<&Key>, agent: &Agent) -> Option<Webho
 /// The agent with what the request says over it. One that the request describes says nothing of its own.
 fn as_asked(agent: Arc<Agent>, request: &OutboundRequest) -> Arc<Agent> {
     let inline = matches!(request.agent, AgentChoice::Inline(_) | AgentChoice::Script(_));
-    if !inline && request.ring_timeout.is_none() && request.call_duration_max.is_none() {
+    let is_as_it_was =
+        request.ring_timeout.is_none() && request.call_duration_max.is_none() && request.detection.is_none();
+    if !inline && is_as_it_was {
         return agent;
     }
     let mut changed = Agent::clone(&agent);
@@ -236,6 +252,12 @@ fn as_asked(agent: Arc<Agent>, request: &OutboundRequest) -> Arc<Agent> {
     changed.call_duration_max = request.call_duration_max.unwrap_or(changed.call_duration_max);
     if inline {
         (changed.greeting, changed.steps, changed.voicemail_message) = (None, Vec::new(), None);
+    }
+    if let Some(detection) = &request.detection {
+        changed.detection = detection.over(&changed.detection);
+    }
+    if let AgentChoice::Inline(inline) = &request.agent {
+        changed.voice = Some(inline.voice.as_str().into());
     }
     // A document is said to its end, whoever talks meanwhile.
     changed.barge_in &= !matches!(request.agent, AgentChoice::Script(_));
@@ -273,6 +295,7 @@ fn blank(
 ) -> CallRecord {
     CallRecord {
         call,
+        parent: None,
         tenant: agent.tenant,
         direction: Direction::Outbound,
         key: None,
@@ -307,13 +330,63 @@ fn blank(
         recording: None,
         recording_error: None,
         recording_link: None,
+        transcript: Vec::new(),
         attempts: Vec::new(),
         media: None,
     }
 }
 
+/// The row of a party that takes a call's far end's place, and is paid for apart.
+pub fn moved(
+    parent: &CallRecord,
+    call: CallId,
+    to: &PhoneNumber,
+    held: Option<&Held>,
+    at: Timestamp,
+) -> CallRecord {
+    let ours = match parent.direction {
+        Direction::Inbound => &parent.to,
+        Direction::Outbound => &parent.from,
+    };
+    CallRecord {
+        call,
+        parent: Some(parent.call),
+        direction: Direction::Outbound,
+        from: ours.clone(),
+        to: to.as_str().into(),
+        hold: held.map(|held| held.hold().clone()),
+        charge: None,
+        state: CallState::Dialing,
+        created_at: at,
+        ringing_at: None,
+        answered_at: None,
+        campaign: None,
+        recipient: None,
+        metadata: None,
+        webhook: None,
+        endpoints: Vec::new(),
+        attempts: Vec::new(),
+        verdict: None,
+        verdict_reason: None,
+        verdict_evidence: None,
+        dead_air: None,
+        ..parent.clone()
+    }
+}
+
+/// The row of a party that a call wished for.
+pub fn second(plan: &CallPlan, of: CallId, to: &Destination) -> CallRecord {
+    CallRecord {
+        parent: Some(of),
+        key: plan.key.as_ref().map(|key| key.id),
+        from: plan.from.as_str().into(),
+        to: to.as_str().into(),
+        ..blank(plan.call, &plan.agent, &plan.trunk, plan.sip_call_id.clone(), plan.asked_on)
+    }
+}
+
 /// The trunks that may dial this number and show ours, in the order in which this call tries them.
-fn ways(
+pub fn ways(
     trunks: Vec<(Arc<Trunk>, TrunkChoice)>,
     from: &PhoneNumber,
     to: &PhoneNumber,
@@ -365,7 +438,7 @@ fn script(
     Ok(lines)
 }
 
-fn fill(text: &str, variables: &[Variable], unknown: &mut Vec<String>) -> String {
+pub(super) fn fill(text: &str, variables: &[Variable], unknown: &mut Vec<String>) -> String {
     let (filled, names) = interpolate(text, variables);
     for name in names {
         if !unknown.contains(&name) {
@@ -378,6 +451,7 @@ fn fill(text: &str, variables: &[Variable], unknown: &mut Vec<String>) -> String
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Detection, KeyId};
 
     fn spoken(prompt: &str, steps: &[&str]) -> Result<Vec<(String, LineEnd)>, Refusal> {
         let steps: Vec<String> = steps.iter().map(|step| String::from(*step)).collect();
@@ -396,6 +470,18 @@ mod tests {
         let expected =
             [("Hello.", LineEnd::Listen), ("Thank you.", LineEnd::Listen), ("Goodbye.", LineEnd::EndCall)];
         assert_eq!(lines, Ok(expected.map(|(text, then)| (text.to_string(), then)).to_vec()));
+    }
+
+    #[test]
+    fn what_a_request_says_of_detection_stands_over_what_the_agent_says() {
+        let own = Detection { greeting: Some(1), initial_silence: Some(2), ..Detection::default() };
+        let agent = Arc::new(Agent { detection: own, ..Agent::plain(TenantId(1)) });
+        let to = "+447386172392".parse().expect("E.164");
+        let mut request = OutboundRequest::new(TenantId(1), KeyId(1), AgentChoice::OfNumber, to);
+        assert!(Arc::ptr_eq(&as_asked(Arc::clone(&agent), &request), &agent), "nothing was asked");
+        request.detection = Some(Detection { greeting: Some(3), ..Detection::default() });
+        let expected = Detection { greeting: Some(3), initial_silence: Some(2), ..Detection::default() };
+        assert_eq!(as_asked(agent, &request).detection, expected);
     }
 
     #[test]

@@ -28,7 +28,7 @@ impl Dialer {
         let face = key.as_ref().map(|key| key.face);
         let rate = self.0.price(request.tenant, &request.to).await?;
         let mut ticket = self.ticket(request, route, key, None).await?;
-        ticket.ask = rate.map(|rate| bill::ask(&ticket, rate, face));
+        ticket.ask = rate.map(|rate| bill::ask(&ticket, rate, face, None));
         self.0.not_too_dear(ticket.ask.as_ref())?;
         let (permit, held) = self.0.admit(&mut ticket.plan, ticket.ask.as_ref())?;
         ticket.record.trunk.clone_from(&ticket.plan.trunk.name);

@@ -17,7 +17,9 @@ use super::wire::Wire;
 use crate::admission::Permit;
 use crate::call as sound;
 use crate::config::Config;
-use crate::model::{CallId, CallPlan, DtmfMode, PhoneNumber, RightToUse, SpeakOrder, Trunk, VoicemailAction};
+use crate::model::{
+    CallId, CallPlan, DtmfMode, PhoneNumber, RightToUse, Speak, SpeakOrder, Trunk, VoicemailAction,
+};
 use crate::trunk::route;
 
 /// How long a call may ring.
@@ -261,6 +263,8 @@ fn plan(patient: &Patient, trunk: &Arc<Trunk>, to: &PhoneNumber) -> CallPlan {
         account: String::new(),
         bot: None,
         staff: None,
+        sip: None,
+        second: None,
         guide: None,
         variables: Arc::new([]),
         campaign: None,
@@ -268,6 +272,8 @@ fn plan(patient: &Patient, trunk: &Arc<Trunk>, to: &PhoneNumber) -> CallPlan {
         voicemail: VoicemailAction::Ignore,
         max_hold: None,
         speak_order: SpeakOrder::AgentFirst,
+        speak: Speak::Verdict,
+        opener: None,
         record: false,
         tap: false,
     }

@@ -11,6 +11,7 @@ pub mod money;
 pub mod native;
 pub mod nixflex;
 pub mod resource;
+mod schema;
 pub mod thunderphone;
 pub mod twilio;
 pub mod voiceflow;

@@ -20,7 +20,10 @@ use super::{Api, auth, body, idempotency};
 use crate::dialer::Dialer;
 use crate::face::native::control::{self, Control as Asked};
 use crate::face::{Problem, minivoice};
-use crate::model::{CallId, CallRecord, CallState, Face, Key, NotDone, Refusal, Sound, Step, StoredResponse};
+use crate::model::{
+    CallId, CallRecord, CallState, Face, Key, Meanwhile, NotDone, Refusal, Sound, Step, StoredResponse,
+    Whisper,
+};
 
 type Give = dyn Fn(CallId, Step, bool) -> BoxFuture<'static, Result<(), NotDone>> + Send + Sync;
 
@@ -104,6 +107,14 @@ pub fn start_recording(body: &[u8]) -> Result<Asked, Refusal> {
     control::plain(Step::StartRecording, body)
 }
 
+pub fn complete_transfer(body: &[u8]) -> Result<Asked, Refusal> {
+    control::plain(Step::CompleteTransfer, body)
+}
+
+pub fn cancel_transfer(body: &[u8]) -> Result<Asked, Refusal> {
+    control::plain(Step::CancelTransfer, body)
+}
+
 pub fn stop_recording(body: &[u8]) -> Result<Asked, Refusal> {
     control::plain(Step::StopRecording, body)
 }
@@ -175,18 +186,38 @@ pub async fn once(
     }
 }
 
-/// May what a step asks for be had from outside, as far as its URL tells?
+/// What a step asks for from outside, by the names of its fields.
+fn urls(step: &Step) -> Vec<(&'static str, &str)> {
+    let mut urls = Vec::new();
+    if let Step::Play(Sound::Url(url)) = step {
+        urls.push(("url", url.as_str()));
+    }
+    if let Step::HandOver(handover) = step {
+        if let Some(Whisper::Play(Sound::Url(url))) = &handover.whisper {
+            urls.push(("whisper.url", url));
+        }
+        if let Meanwhile::Music(Some(Sound::Url(url))) = &handover.dial.meanwhile {
+            urls.push(("music_url", url));
+        }
+    }
+    urls
+}
+
+/// May what a step asks for be had from outside, as far as its URLs tell?
 fn may_go_there(api: &Api, step: &Step) -> Result<(), Refusal> {
-    let checked = match step {
-        Step::Play(Sound::Url(url)) => api.egress.check(url),
-        Step::Connect(bot) => api.egress.check_dial(bot.url.as_str()).map(drop),
-        Step::StartStream(listener) => api.egress.check_dial(listener.bot.url.as_str()).map(drop),
+    let refused = |field: &str, error: crate::egress::EgressError| Refusal::InvalidField {
+        field: field.to_owned(),
+        reason: format!("is refused: {error}"),
+    };
+    for (field, url) in urls(step) {
+        api.egress.check(url).map_err(|error| refused(field, error))?;
+    }
+    let bot = match step {
+        Step::Connect(bot) => bot,
+        Step::StartStream(listener) => &listener.bot,
         _ => return Ok(()),
     };
-    checked.map_err(|error| Refusal::InvalidField {
-        field: "url".to_owned(),
-        reason: format!("is refused: {error}"),
-    })
+    api.egress.check_dial(bot.url.as_str()).map(drop).map_err(|error| refused("url", error))
 }
 
 /// Has it done to a call that this key may see.

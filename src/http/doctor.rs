@@ -75,11 +75,12 @@ fn probe(body: &[u8]) -> Result<(Option<PhoneNumber>, Probe), Refusal> {
     crate::face::must_be_object(body)?;
     let asked: Asked = serde_json::from_slice(body)
         .map_err(|error| invalid("body", format!("is not understood: {error}")))?;
-    let call = match (asked.to, asked.call.unwrap_or(true)) {
-        (Some(to), true) => Some(to.parse().map_err(|_| Refusal::InvalidPhone { field: "to" })?),
-        (None, true) if asked.call.is_some() => return Err(Refusal::MissingField("to")),
-        _ => None,
-    };
+    let to = asked.to.as_deref().map(str::parse).transpose();
+    let to = to.map_err(|_| Refusal::InvalidPhone { field: "to" })?;
+    if to.is_none() && asked.call == Some(true) {
+        return Err(Refusal::MissingField("to"));
+    }
+    let call = to.filter(|_| asked.call.unwrap_or(true));
     Ok((call, Probe { echo: asked.echo, hold: asked.hold }))
 }
 

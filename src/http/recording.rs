@@ -10,6 +10,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_RANGE, LAST_MODIFIED, RANGE};
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
 use tower::ServiceExt;
 use tower_http::services::ServeFile;
 
@@ -21,32 +22,22 @@ use crate::face::Problem;
 use crate::face::link::{self, Shown};
 use crate::model::{CallId, CallRecord, CallState, Face, Key};
 
-/// The recording of a call that has ended, for a key of its tenant or by a link that an event has brought.
-pub async fn read(
-    State(api): State<Api>,
-    headers: HeaderMap,
-    id: PathText,
-    RawQuery(query): RawQuery,
-) -> Response {
-    if let Some(link) = linked(&api, id.text(), query.as_deref()).await {
-        return by_link(&api, &headers, link).await;
-    }
-    let send = async |key: &Key| whole_or_part(&api, &headers, find(&api, key, id.text()).await?).await;
-    as_reader(&api, &headers, send).await
-}
-
-/// `GET /v1/calls/{id}/audio`: the same in ThunderPhone's words.
-pub async fn audio(
-    State(api): State<Api>,
-    headers: HeaderMap,
-    id: PathText,
-    RawQuery(query): RawQuery,
-) -> Response {
-    if let Some(link) = linked(&api, id.text(), query.as_deref()).await {
-        return by_link(&api, &headers, link).await;
-    }
-    let send = async |key: &Key| whole_or_part(&api, &headers, find(&api, key, id.text()).await?).await;
-    as_reader_of(&api, Face::ThunderPhone, &headers, send).await
+/// `GET`: the recording of a call that has ended, for a key of its tenant, or of this face alone, or by a link that an event has
+/// brought.
+pub fn reader(face: Option<Face>) -> MethodRouter<Api> {
+    get(
+        move |State(api): State<Api>, headers: HeaderMap, id: PathText, RawQuery(query): RawQuery| async move {
+            if let Some(link) = linked(&api, id.text(), query.as_deref()).await {
+                return by_link(&api, &headers, link).await;
+            }
+            let send =
+                async |key: &Key| whole_or_part(&api, &headers, find(&api, key, id.text()).await?).await;
+            match face {
+                None => as_reader(&api, &headers, send).await,
+                Some(face) => as_reader_of(&api, face, &headers, send).await,
+            }
+        },
+    )
 }
 
 /// `DELETE /v1/native/calls/{id}/recording`: the file goes first, so that a recording that is said to be gone is gone.

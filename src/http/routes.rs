@@ -17,7 +17,7 @@ use super::{
 use crate::face::collection::Collection;
 use crate::face::native::control as orders;
 use crate::face::native::stream as streams;
-use crate::model::ObjectKind;
+use crate::model::{Face, ObjectKind};
 
 /// One route.
 pub struct Route {
@@ -72,7 +72,7 @@ pub const ROUTES: &[Route] = &[
     // Shared: the face of the API key answers.
     route("GET", "/v1/calls", Key, || get(calls::list)),
     route("GET", "/v1/calls/{id}", Key, || get(calls::read)),
-    route("GET", "/v1/calls/{id}/recording", Key, || get(recording::read)),
+    route("GET", "/v1/calls/{id}/recording", Key, || recording::reader(None)),
     route("GET", "/v1/agents", Key, || list(Agents)),
     route("POST", "/v1/agents", Key, || create(Agents)),
     route("GET", "/v1/agents/{id}", Key, || read(Agents)),
@@ -86,7 +86,7 @@ pub const ROUTES: &[Route] = &[
     route("DELETE", "/v1/phone-numbers/{id}", Key, || remove(Numbers)),
     // ThunderPhone alone.
     route("POST", "/v1/call", Key, || post(place::thunderphone)),
-    route("GET", "/v1/calls/{id}/audio", Key, || get(recording::audio)),
+    route("GET", "/v1/calls/{id}/audio", Key, || recording::reader(Some(Face::ThunderPhone))),
     route("GET", "/v1/calls/{id}/transcript", Key, || get(calls::transcript)),
     route("POST", "/v1/test-calls", Key, || post(trials::test_call)),
     route("POST", "/v1/phone-numbers/{id}/verify-voip", Key, || post(trials::verify_voip)),
@@ -131,7 +131,11 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/native/calls/{id}/unmute", Key, || control::order(orders::unmute)),
     route("POST", "/v1/native/calls/{id}/hold", Key, || control::order(control::hold)),
     route("POST", "/v1/native/calls/{id}/resume", Key, || control::order(control::resume)),
-    route("POST", "/v1/native/calls/{id}/transfer", Key, || control::order(orders::transfer)),
+    route("POST", "/v1/native/calls/{id}/transfer", Key, || control::order(orders::hand_over)),
+    route("POST", "/v1/native/calls/{id}/transfer/complete", Key, || {
+        control::order(control::complete_transfer)
+    }),
+    route("POST", "/v1/native/calls/{id}/transfer/cancel", Key, || control::order(control::cancel_transfer)),
     route("POST", "/v1/native/calls/{id}/connect", Key, || control::order(streams::connect)),
     route("POST", "/v1/native/calls/{id}/stream/start", Key, || control::order(streams::start_stream)),
     route("POST", "/v1/native/calls/{id}/stream/stop", Key, || control::order(control::stop_stream)),
@@ -188,7 +192,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/native/webhook-deliveries/{id}/replay", Key, || post(deliveries::replay)),
     route("GET", "/v1/native/calls", Key, || get(native::list)),
     route("GET", "/v1/native/calls/{id}", Key, || get(native::read)),
-    route("GET", "/v1/native/calls/{id}/recording", Key, || get(recording::read)),
+    route("GET", "/v1/native/calls/{id}/recording", Key, || recording::reader(None)),
     route("DELETE", "/v1/native/calls/{id}/recording", Key, || delete(recording::remove)),
     route("GET", "/v1/native/recordings", Key, || get(native::recordings)),
     route("GET", "/v1/native/cdr", Key, || get(native::export)),

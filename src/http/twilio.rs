@@ -23,7 +23,7 @@ pub async fn read(State(api): State<Api>, headers: HeaderMap, path: PathTexts) -
     with_account(&api, &headers, Kind::Read, work).await
 }
 
-/// `POST`: `Status=completed` hangs up, `Status=canceled` too if nobody answered yet, `Url` sends it to another document.
+/// `POST`: `Status=completed` hangs up, `Status=canceled` too if nobody answered yet, `Url` sends it to another document, `Twiml` is one.
 pub async fn change(State(api): State<Api>, headers: HeaderMap, path: PathTexts, body: Body) -> Response {
     let work = async |key: &Key| {
         let body = body::read(&headers, body, api.body_max, api.body_timeout).await?;
@@ -32,8 +32,12 @@ pub async fn change(State(api): State<Api>, headers: HeaderMap, path: PathTexts,
         let answered = record.state == CallState::Answered;
         match (record.state, change) {
             (CallState::Ended, _) => return Err(Problem::CallNotLive(NotDone::NotTalking)),
-            (_, Change::Redirect(url)) => {
-                let asked = Control { step: Step::Redirect(url), interrupt: true };
+            (_, Change::Redirect(link)) => {
+                let asked = Control { step: Step::Redirect(link), interrupt: true };
+                api.control.act(record.call, asked).await.map_err(Problem::CallNotLive)?;
+            }
+            (_, Change::Document(steps)) => {
+                let asked = Control { step: Step::Document(steps), interrupt: true };
                 api.control.act(record.call, asked).await.map_err(Problem::CallNotLive)?;
             }
             (_, Change::Cancel) if answered => {}

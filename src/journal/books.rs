@@ -8,7 +8,7 @@ use super::{Clock, Slot};
 use crate::billing;
 use crate::model::{
     AgentId, CallEvent, CallFact, CallId, CallRecord, CallState, Dialing, EventKind, EventSet, Heard,
-    Outcome, RecordingResult,
+    Outcome, RecordingResult, Timestamp,
 };
 use crate::store::Write;
 
@@ -27,6 +27,8 @@ pub(super) struct Books {
 struct Entry {
     record: Arc<CallRecord>,
     slot: Slot,
+    /// When its party left for one that is paid for apart.
+    paid_until: Option<Timestamp>,
 }
 
 /// A row to be written.
@@ -39,7 +41,7 @@ pub(super) struct Pending {
 impl Books {
     pub fn follow(&mut self, record: CallRecord, slot: Slot) {
         let call = record.call;
-        if self.calls.insert(call, Entry { record: Arc::new(record), slot }).is_none() {
+        if self.calls.insert(call, Entry { record: Arc::new(record), slot, paid_until: None }).is_none() {
             self.alive += 1;
         }
     }
@@ -138,7 +140,10 @@ impl Books {
                     told: answered(*recorded),
                 }
             }
-            CallFact::Moved { dialog } => {
+            CallFact::Moved { dialog, paid_apart } => {
+                if *paid_apart {
+                    entry.paid_until.get_or_insert(clock.civil(event.at));
+                }
                 // Without an answer there is nobody to move away from.
                 let Some(answered_at) = entry.record.answered_at else { return false };
                 let ringing_at = entry.record.ringing_at;
@@ -153,7 +158,10 @@ impl Books {
             CallFact::Ended(outcome) => {
                 let record = Arc::make_mut(&mut entry.record);
                 ended(record, outcome, clock, data_dir);
-                record.charge = billing::settlement(record);
+                record.charge = match entry.paid_until {
+                    None => billing::settlement(record),
+                    until => billing::settlement(&CallRecord { ended_at: until, ..record.clone() }),
+                };
                 entry.slot.settle(record);
                 self.alive -= 1;
                 Write::Ended(Arc::clone(&entry.record))
@@ -216,6 +224,7 @@ fn ended(record: &mut CallRecord, outcome: &Outcome, clock: &Clock, data_dir: &P
         heard(record, last);
     }
     record.media.clone_from(&outcome.media);
+    record.transcript = outcome.transcript.said(outcome.answered_at);
     match &outcome.recording {
         Some(RecordingResult::Saved { path, .. }) => {
             let below = path.strip_prefix(data_dir).unwrap_or(path);

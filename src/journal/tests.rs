@@ -63,6 +63,7 @@ fn outcome(at: Instant) -> Box<Outcome> {
             duration: Duration::from_secs(2),
         }),
         media: None,
+        transcript: crate::model::Transcript::default(),
         ringing_at: Some(at),
         answered_at: Some(at + Duration::from_millis(500)),
         ended_at: at + Duration::from_millis(2500),

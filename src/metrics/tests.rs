@@ -25,6 +25,7 @@ fn outcome(disposition: Disposition, start: Instant) -> Outcome {
         dead_air: Some(Duration::from_millis(20)),
         recording: None,
         media: None,
+        transcript: crate::model::Transcript::default(),
         ringing_at: Some(start),
         answered_at: Some(start + Duration::from_secs(2)),
         ended_at: start + Duration::from_secs(12),

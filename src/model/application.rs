@@ -1,6 +1,6 @@
 //! What a MiniVoice key stands for: who talks, by which trunk, and where events go.
 
-use super::{AgentId, ApplicationId, TenantId, TrunkId};
+use super::{AgentId, ApplicationId, SpendControl, TenantId, TrunkId};
 
 /// An application. Its keys place calls as it, whatever they say in the request.
 #[derive(Clone, Debug)]
@@ -19,4 +19,6 @@ pub struct Application {
     pub agent: Option<AgentId>,
     /// By which trunk; `None`: by the caller's number's, or by any of the tenant's.
     pub trunk: Option<TrunkId>,
+    /// What its keys may spend together, each of them perhaps less.
+    pub spend: SpendControl,
 }

@@ -1,5 +1,7 @@
 //! One INVITE of a call, and what came of it. A call that met a trunk's own trouble makes another attempt by the next trunk.
 
+use std::time::Duration;
+
 use super::{CallId, Timestamp};
 
 /// One INVITE of a call.
@@ -39,6 +41,15 @@ impl Attempt {
             why: None,
         }
     }
+}
+
+/// What a call pays apart once it has moved to another party: a record of its own, whose price that party's number has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MovedLeg {
+    /// Its record.
+    pub call: CallId,
+    /// How long it is paid for.
+    pub lasts: Duration,
 }
 
 /// An INVITE of a call is about to leave, or to be answered: the first of one that waited, the next of one whose last came to

@@ -7,7 +7,7 @@ use std::time::Duration;
 use trunkline_media::Rate;
 use url::Url;
 
-use super::{Secret, URL_BYTES_MAX};
+use super::{Briefed, Secret, URL_BYTES_MAX};
 
 /// Whose media stream a bot was written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -239,11 +239,20 @@ impl Listener {
 /// How long a bot may take to be there, if nobody says.
 pub const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
+/// Who talks in one call, at the other end of a connection.
+#[derive(Clone)]
+pub enum Talker {
+    /// Somebody's bot.
+    Bot(Arc<Bot>),
+    /// A hosted model.
+    Model(Box<Briefed>),
+}
+
 /// A bot that talks in one call.
 #[derive(Clone)]
 pub struct Engaged {
     /// Who.
-    pub bot: Arc<Bot>,
+    pub bot: Talker,
     /// The account, as the bot's service would name it.
     pub account: String,
     /// What it is told. Never logged, never stored.

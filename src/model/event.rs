@@ -46,7 +46,8 @@ pub enum CallFact {
         /// Is it recorded from now on?
         recorded: bool,
     },
-    /// A transfer, ours or theirs, has begun (100), goes on, or has come to an end that left the call where it was.
+    /// A transfer, ours or theirs, or another party's being called for the call, has begun (100), goes on, or has come to an end:
+    /// of a transfer by REFER, one that left the call where it was; of a party, its answer (200) or why there is none.
     Transfer {
         /// The number, or the Call-ID of an INVITE with Replaces.
         to: String,
@@ -59,6 +60,8 @@ pub enum CallFact {
     Moved {
         /// For the journal. The one before stands beside it.
         dialog: Box<DialogRecord>,
+        /// The new party is paid for apart, and the old one no more.
+        paid_apart: bool,
     },
     /// The detector decided.
     Verdict(Box<Heard>),

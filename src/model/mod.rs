@@ -10,6 +10,7 @@ mod batch;
 mod bot;
 mod caller;
 mod campaign;
+mod dial;
 mod event;
 mod face;
 mod id;
@@ -21,6 +22,7 @@ mod people;
 mod phone;
 mod plan;
 mod rate;
+mod realtime;
 mod record;
 mod refusal;
 mod request;
@@ -32,21 +34,27 @@ mod step;
 mod tenancy;
 mod test_call;
 mod time;
+pub mod transcript;
 mod trunk;
 mod zone;
 
 pub use account::{Account, AutoReload, Entry, EntryKind, TopUp, TopUpState, Usage};
 pub use application::Application;
 pub use arrival::Arrival;
-pub use attempt::{Attempt, Dialing};
+pub use attempt::{Attempt, Dialing, MovedLeg};
 pub use batch::{BatchRefusal, BatchRequest, CreationFault, InvalidRecipient};
 pub use bot::{
-    Bot, CONNECT_WITHIN, Dialect, Encoding, Engaged, Listener, PARAMETERS_BYTES_MAX, PARAMETERS_MAX, Track,
+    Bot, CONNECT_WITHIN, Dialect, Encoding, Engaged, Listener, PARAMETERS_BYTES_MAX, PARAMETERS_MAX, Talker,
+    Track,
 };
 pub use caller::{IdentityHeader, NumberFormat, NumberStyle, RightToUse, SpendLimit, Stir, UnsignedCalls};
 pub use campaign::{
     Campaign, CampaignId, CampaignStatus, ClaimedRecipient, Counts, Days, NewCampaign, NewRecipient,
     Recipient, RecipientId, RecipientState, Window,
+};
+pub use dial::{
+    DESTINATIONS_MAX, Destination, Dial, DialStatus, Dialled, HEADERS_MAX, Handover, Header,
+    InvalidDestination, Meanwhile, RING_MAX, RING_USUAL, Second, SipAgent, SipUri, UserPattern, Whisper,
 };
 pub use event::{CallEvent, CallFact};
 pub use face::{EventKind, EventSet, Face};
@@ -60,26 +68,28 @@ pub use outcome::{Disposition, EndedBy, Heard, MediaCounters, Outcome, Recording
 pub use people::{Notice, PATIENCE, Person, Staff, Whom};
 pub use phone::{InvalidPhoneNumber, PhoneNumber};
 pub use plan::{CallPlan, Line, LineEnd, Said};
-pub use rate::{Hold, ListedRate, Rate, SpendControl};
+pub use rate::{Hold, ListedRate, Rate, SpendControl, Spender};
+pub use realtime::{Briefed, Model, Provider, Tools, WebhookTool};
 pub use record::{CallCursor, CallRecord, CallState, DialogRecord, Direction, WebhookTarget};
 pub use refusal::{Limit, NotDone, Refusal};
 pub use request::{
-    AgentChoice, Callback, FromPolicy, Idempotency, InlineAgent, OutboundRequest, SpeakOrder, Variable,
-    VoicemailAction, WhenFull, interpolate,
+    AgentChoice, Callback, FromPolicy, Idempotency, InlineAgent, OutboundRequest, Speak, SpeakOrder,
+    Variable, VoicemailAction, WhenFull, interpolate,
 };
 pub use response::{Accepted, Placed, StoredResponse};
 pub use retry::{Retry, RetryReason};
 pub use secret::Secret;
 pub use signing::SigningKey;
 pub use step::{
-    DIGITS_MAX, Gather, GatherEnd, Guide, Occasion, SPOKEN_BYTES_MAX, STEPS_MAX, Side, Sound, Step,
-    URL_BYTES_MAX, WAIT_MAX,
+    DIGITS_MAX, Gather, GatherEnd, Guide, Link, Occasion, SPOKEN_BYTES_MAX, STEPS_MAX, Side, Sound, Step,
+    URL_BYTES_MAX, Verb, WAIT_MAX,
 };
 pub use tenancy::{Draft, OBJECT_ID_LIMIT, Object, ObjectKind, ObjectProblem, Tenant, WebhookEndpoint};
 pub use test_call::{TestCall, TestCallee, TestReport};
 pub use time::Timestamp;
+pub use transcript::{Speaker, Transcript, Utterance};
 pub use trunk::{
-    AudioCodec, CallerId, Destinations, DtmfMode, FromUser, Inbound, ReferPolicy, Registration,
+    Attended, AudioCodec, CallerId, Destinations, DtmfMode, FromUser, Inbound, ReferPolicy, Registration,
     ReliableProvisional, SessionRefresher, ShownNumber, SrtpPolicy, Trunk, TrunkHealth, TrunkMedia,
     TrunkSession, TrunkTls,
 };

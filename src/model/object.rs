@@ -6,8 +6,8 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::{
-    AgentId, ApplicationId, Bot, EventSet, Face, KeyId, NumberId, PhoneNumber, RightToUse, Secret,
-    SpeakOrder, SpendControl, Staff, TenantId, TrunkId, VoicemailAction, Zone,
+    AgentId, ApplicationId, Bot, EventSet, Face, KeyId, Model, NumberId, PhoneNumber, RightToUse, Secret,
+    SipAgent, Speak, SpeakOrder, SpendControl, Staff, TenantId, TrunkId, VoicemailAction, Zone,
 };
 
 /// A telephone number of ours.
@@ -70,6 +70,8 @@ pub struct Agent {
     pub webhook_events: Option<EventSet>,
     /// What it says first to whoever calls it; `None` begins with its steps.
     pub greeting: Option<String>,
+    /// Whose voice it has, if the speech program knows that one; else the usual one.
+    pub voice: Option<Arc<str>>,
     /// What it says next, each after the callee's turn, once the call's own prompt was spoken.
     pub steps: Vec<String>,
     /// What to leave on a voicemail when the request says `leave_message` without a text.
@@ -94,12 +96,22 @@ pub struct Agent {
     pub trunk: Option<TrunkId>,
     /// Who speaks first on its outbound calls.
     pub speak_order: SpeakOrder,
+    /// When it begins to speak on them.
+    pub speak: Speak,
+    /// What is said meanwhile, if that is with an opener.
+    pub opener: Option<String>,
     /// Are its calls recorded, where neither the request nor its face says so?
     pub record: bool,
     /// Somebody's bot, who talks in its place.
     pub bot: Option<Arc<Bot>>,
     /// People who talk in its place.
     pub staff: Option<Arc<Staff>>,
+    /// A hosted model, which talks in its place.
+    pub model: Option<Arc<Model>>,
+    /// Is what was said kept in words, where somebody tells it?
+    pub transcript: bool,
+    /// A SIP endpoint that talks in its place.
+    pub sip: Option<Arc<SipAgent>>,
 }
 
 impl Agent {
@@ -112,6 +124,7 @@ impl Agent {
             webhook_url: None,
             webhook_events: None,
             greeting: None,
+            voice: None,
             steps: Vec::new(),
             voicemail_message: None,
             voicemail: VoicemailAction::default(),
@@ -124,15 +137,21 @@ impl Agent {
             phone_number: None,
             trunk: None,
             speak_order: SpeakOrder::default(),
+            speak: Speak::default(),
+            opener: None,
             record: false,
             bot: None,
             staff: None,
+            model: None,
+            transcript: false,
+            sip: None,
         }
     }
 
     /// Has it anything to say to whoever calls it?
     pub fn can_answer(&self) -> bool {
-        self.bot.is_some() || self.staff.is_some() || self.greeting.is_some() || !self.steps.is_empty()
+        let beside = self.bot.is_some() || self.model.is_some() || self.sip.is_some() || self.staff.is_some();
+        beside || self.greeting.is_some() || !self.steps.is_empty()
     }
 }
 
@@ -158,6 +177,23 @@ pub struct Detection {
     pub maximum_word_length: Option<u32>,
     /// Mean absolute sample value below which a frame is silent.
     pub silence_threshold: Option<u16>,
+}
+
+impl Detection {
+    /// These, and the others where nothing is said here.
+    pub fn over(&self, others: &Self) -> Self {
+        Self {
+            initial_silence: self.initial_silence.or(others.initial_silence),
+            greeting: self.greeting.or(others.greeting),
+            after_greeting_silence: self.after_greeting_silence.or(others.after_greeting_silence),
+            total_analysis_time: self.total_analysis_time.or(others.total_analysis_time),
+            min_word_length: self.min_word_length.or(others.min_word_length),
+            between_words_silence: self.between_words_silence.or(others.between_words_silence),
+            maximum_number_of_words: self.maximum_number_of_words.or(others.maximum_number_of_words),
+            maximum_word_length: self.maximum_word_length.or(others.maximum_word_length),
+            silence_threshold: self.silence_threshold.or(others.silence_threshold),
+        }
+    }
 }
 
 /// What a key may act as.

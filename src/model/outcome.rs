@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::Attempt;
+use super::{Attempt, Transcript};
 
 /// The canonical end of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -212,6 +212,8 @@ pub struct Outcome {
     pub recording: Option<RecordingResult>,
     /// What its audio met with, if that was told before the end.
     pub media: Option<MediaCounters>,
+    /// What was said, where somebody told it and the agent has it kept.
+    pub transcript: Transcript,
     /// When the callee was first known to ring.
     pub ringing_at: Option<Instant>,
     /// When the call was answered.
@@ -235,6 +237,7 @@ impl Outcome {
             dead_air: None,
             recording: None,
             media: None,
+            transcript: Transcript::default(),
             ringing_at: None,
             answered_at: None,
             ended_at: now,

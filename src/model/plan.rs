@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{
-    Agent, CallId, Engaged, Guide, Key, PhoneNumber, RightToUse, SpeakOrder, Staff, Timestamp, Trunk,
-    Variable, VoicemailAction,
+    Agent, CallId, Engaged, Guide, Key, PhoneNumber, RightToUse, Second, SipAgent, Speak, SpeakOrder, Staff,
+    Timestamp, Trunk, Variable, VoicemailAction,
 };
 
 /// One thing that the agent says.
@@ -70,6 +70,10 @@ pub struct CallPlan {
     pub bot: Option<Engaged>,
     /// The people who talk in the script's place.
     pub staff: Option<Arc<Staff>>,
+    /// The SIP endpoint that talks in the script's place.
+    pub sip: Option<Arc<SipAgent>>,
+    /// What it was called for, if it is another call's second party.
+    pub second: Option<Arc<Second>>,
     /// Who says what is done once somebody answered; the script is spoken only if nothing can be had there.
     pub guide: Option<Guide>,
     /// What `{names}` in a trunk's headers stand for. Never logged, never stored.
@@ -84,6 +88,10 @@ pub struct CallPlan {
     pub max_hold: Option<Duration>,
     /// Who speaks first.
     pub speak_order: SpeakOrder,
+    /// When the agent begins to speak.
+    pub speak: Speak,
+    /// What is said while the detector listens.
+    pub opener: Option<Arc<str>>,
     /// Is the call recorded?
     pub record: bool,
     /// Are its SIP messages shown to a listener (the ladder)?

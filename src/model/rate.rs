@@ -1,11 +1,11 @@
 //! Prices: what a call to some numbers costs, and what is kept back for one.
 
-use super::{Micros, TenantId, Timestamp};
+use super::{ApplicationId, KeyId, Micros, TenantId, Timestamp};
 
 /// What calls to numbers with this prefix cost. Frozen into a call when it is accepted: a new price touches the next call.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Rate {
-    /// The first digits of the numbers it is for, without `+`; empty for every number.
+    /// The first digits of the numbers it is for, without `+`; empty for every number, [`Rate::ENDPOINTS`] for SIP URIs.
     pub prefix: String,
     /// The price of a minute of talk.
     pub per_minute: Micros,
@@ -17,6 +17,11 @@ pub struct Rate {
     pub minimum: Micros,
     /// What an answered call costs besides its time.
     pub connection_fee: Micros,
+}
+
+impl Rate {
+    /// What stands in a prefix's place in the price of SIP URIs.
+    pub const ENDPOINTS: &str = "sip";
 }
 
 /// Money that is kept back while a call lives, and the price that it will be settled by.
@@ -57,4 +62,20 @@ pub struct SpendControl {
     pub per_day: Option<Micros>,
     /// By one call.
     pub per_call: Option<Micros>,
+}
+
+/// Who may spend only so much, within what its tenant may.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Spender {
+    /// The key that asked for a call.
+    Key(KeyId),
+    /// The application that its key belongs to.
+    Application(ApplicationId),
+}
+
+impl Spender {
+    /// Those of a call.
+    pub fn of(key: Option<KeyId>, application: Option<ApplicationId>) -> impl Iterator<Item = Self> {
+        key.map(Self::Key).into_iter().chain(application.map(Self::Application))
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::transcript::Said;
 use super::{
     AgentId, ApplicationId, Attempt, CallId, Disposition, EventKind, EventSet, Face, Hold, KeyId,
     MediaCounters, Micros, RecipientId, TenantId, Timestamp,
@@ -135,6 +136,8 @@ pub struct WebhookTarget {
 pub struct CallRecord {
     /// Its id.
     pub call: CallId,
+    /// The call that it was made for, if it is that one's second party.
+    pub parent: Option<CallId>,
     /// Whose it is.
     pub tenant: TenantId,
     /// Who called whom.
@@ -205,6 +208,8 @@ pub struct CallRecord {
     pub recording: Option<String>,
     /// Why there is none, if one was asked for.
     pub recording_error: Option<String>,
+    /// What was said, where somebody told it and the agent has it kept.
+    pub transcript: Vec<Said>,
     /// Where whoever hears of it can fetch it without a key. Stored nowhere: made when an event is rendered.
     pub recording_link: Option<String>,
 }
@@ -234,6 +239,7 @@ impl CallRecord {
         (then.verdict, then.verdict_reason, then.verdict_evidence) = (None, None, None);
         (then.recording, then.recording_error, then.dead_air) = (None, None, None);
         then.media = None;
+        then.transcript = Vec::new();
         then
     }
 

@@ -14,6 +14,9 @@ pub enum NotDone {
     /// The trunk's policy forbids this destination.
     #[error("this destination is not allowed: {0}")]
     Forbidden(String),
+    /// Nobody is there who could consult, or who is consulted.
+    #[error("{0}")]
+    NoTransfer(&'static str),
     /// It is being put on hold, or taken back.
     #[error("the call is being put on hold, or taken back, already")]
     HoldUnderWay,

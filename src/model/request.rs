@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{AgentId, ApplicationId, EventSet, Guide, KeyId, Line, PhoneNumber, RecipientId, TenantId};
+use super::{
+    AgentId, ApplicationId, Detection, EventSet, Guide, KeyId, Line, PhoneNumber, RecipientId, TenantId,
+};
 
 /// What happens once a machine has answered.
 #[derive(
@@ -100,6 +102,21 @@ pub enum SpeakOrder {
     CalleeFirst,
 }
 
+/// When the agent of an outbound call begins to speak.
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize, serde::Serialize, utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Speak {
+    /// Once it is known who answered.
+    #[default]
+    Verdict,
+    /// With a neutral opener at the answer, while the detector listens; with its own words once it is known who answered.
+    Opener,
+    /// At the answer, whoever it is.
+    Answer,
+}
+
 /// Where one call's events go, chosen by its request.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Callback {
@@ -149,6 +166,8 @@ pub struct OutboundRequest {
     pub call_duration_max: Option<Duration>,
     /// Who speaks first; `None`: as the agent says.
     pub speak_order: Option<SpeakOrder>,
+    /// How the answer is judged, where it differs from the agent's way.
+    pub detection: Option<Detection>,
     /// Who says what is done once somebody answered, before the application's.
     pub guide: Option<Guide>,
     /// Where its events go, before number, agent and application.
@@ -180,6 +199,7 @@ impl OutboundRequest {
             ring_timeout: None,
             call_duration_max: None,
             speak_order: None,
+            detection: None,
             guide: None,
             callback: None,
             idempotency: None,

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Bot, Face, Listener, PhoneNumber};
+use super::{Bot, Dial, Dialled, Face, Handover, Listener, PhoneNumber};
 
 /// Steps of one document; a longer one is refused as a whole.
 pub const STEPS_MAX: usize = 64;
@@ -46,8 +46,18 @@ pub enum Step {
     StopRecording,
     /// The callee is put through to this number (RFC 5589). If that comes to nothing, the next step follows.
     Transfer(PhoneNumber),
+    /// Somebody is called and talks with the callee. When they have done, or came to nothing, the next step follows.
+    Dial(Arc<Dial>),
+    /// Somebody is called to take the agent's place. By hand alone: a document dials.
+    HandOver(Arc<Handover>),
+    /// Whoever the agent consults with is put through.
+    CompleteTransfer,
+    /// Whoever was called to take the agent's place is hung up, and the agent goes on.
+    CancelTransfer,
     /// What follows is asked for there.
-    Redirect(String),
+    Redirect(Link),
+    /// These take the place of whatever is left.
+    Document(Vec<Step>),
     /// A bot talks. When it has hung up, the next step follows.
     Connect(Arc<Bot>),
     /// A bot listens in from now on, whoever talks; one at a time.
@@ -73,8 +83,12 @@ impl Step {
             Self::Unmute(_) => "unmute",
             Self::StartRecording => "start_recording",
             Self::StopRecording => "stop_recording",
-            Self::Transfer(_) => "transfer",
+            Self::Transfer(_) | Self::HandOver(_) => "transfer",
+            Self::Dial(_) => "dial",
+            Self::CompleteTransfer => "complete_transfer",
+            Self::CancelTransfer => "cancel_transfer",
             Self::Redirect(_) => "redirect",
+            Self::Document(_) => "document",
             Self::Connect(_) => "connect",
             Self::StartStream(_) => "start_stream",
             Self::StopStream => "stop_stream",
@@ -87,6 +101,37 @@ impl Step {
 impl fmt::Debug for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+/// Where somebody is asked what to do, and how.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Link {
+    /// An http(s) URL.
+    pub url: String,
+    /// How.
+    pub verb: Verb,
+}
+
+/// How somebody is asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Verb {
+    /// What is said stands in the body.
+    #[default]
+    Post,
+    /// What is said stands in the URL's query.
+    Get,
+}
+
+impl From<&str> for Link {
+    fn from(url: &str) -> Self {
+        url.to_owned().into()
+    }
+}
+
+impl From<String> for Link {
+    fn from(url: String) -> Self {
+        Self { url, verb: Verb::Post }
     }
 }
 
@@ -121,7 +166,7 @@ pub struct Gather {
     /// After so long without another one it is over; counted from the end of the prompt.
     pub timeout: Duration,
     /// Who is told the digits, and says what follows; without it, the next step does.
-    pub action: Option<String>,
+    pub action: Option<Link>,
     /// Is it told too that there were none?
     pub ask_if_empty: bool,
 }
@@ -151,8 +196,8 @@ impl GatherEnd {
 /// Who says what is done with a call once somebody answered it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Guide {
-    /// Where it is asked, by POST.
-    pub url: String,
+    /// Where it is asked.
+    pub link: Link,
     /// Whose words are spoken there.
     pub face: Face,
     /// What it has said beforehand, with the request itself: then it is not asked first.
@@ -171,6 +216,8 @@ pub enum Occasion {
         /// Why there are no more.
         end: GatherEnd,
     },
+    /// Somebody was called for the callee.
+    Dialled(Dialled),
     /// The guide sent us there.
     Redirected,
 }

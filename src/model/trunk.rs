@@ -9,7 +9,7 @@ use trunkline_sip::ClientTls;
 
 use super::{
     CostClass, Country, IdentityHeader, NumberFormat, PhoneNumber, Secret, SpendLimit, Stir, TenantId,
-    TrunkId,
+    TrunkId, UserPattern,
 };
 
 /// A carrier's SIP trunk.
@@ -61,12 +61,16 @@ pub struct Trunk {
     pub cps: Option<f64>,
     /// Where it may dial, and for how long and how much.
     pub destinations: Destinations,
+    /// Users at its host whose SIP URIs may be dialled, beside numbers; none, unless they are named.
+    pub sip_users: Vec<UserPattern>,
     /// How its health is asked.
     pub health: TrunkHealth,
     /// So many redirections (3xx) are followed for one call; 0 follows none.
     pub redirects_max: u8,
     /// What a REFER from it comes to.
     pub refer: ReferPolicy,
+    /// How an attended transfer within it is completed.
+    pub attended: Attended,
     /// Which calls it may bring.
     pub inbound: Inbound,
 }
@@ -98,9 +102,11 @@ impl Trunk {
             channels: None,
             cps: None,
             destinations: Destinations::default(),
+            sip_users: Vec::new(),
             health: TrunkHealth::default(),
             redirects_max: 3,
             refer: ReferPolicy::Refuse,
+            attended: Attended::default(),
             inbound: Inbound::default(),
         }
     }
@@ -345,6 +351,20 @@ pub enum ReferPolicy {
     Refuse,
     /// It is followed, to where the trunk may dial.
     Allow,
+}
+
+/// How an attended transfer is completed whose two far ends both are at this trunk.
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize, serde::Serialize, utoipa::ToSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Attended {
+    /// Here: both stay on the line, and their audio passes.
+    #[default]
+    Bridge,
+    /// There: the one is asked to take our place in the other's call (RFC 5589 §7.3), and both lines are free again. Whoever
+    /// refuses is bridged.
+    Refer,
 }
 
 /// Which calls a trunk may bring: from its own addresses, from these, or with these credentials.

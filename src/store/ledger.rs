@@ -8,8 +8,8 @@ use super::engine::{Engine, on, signed};
 use super::row::{Columns, id, required, word};
 use super::{Store, StoreError};
 use crate::model::{
-    Account, AutoReload, CallId, Currency, Entry, EntryKind, KeyId, ListedRate, Micros, Rate, TenantId,
-    Timestamp, Usage,
+    Account, ApplicationId, AutoReload, CallId, Currency, Entry, EntryKind, KeyId, ListedRate, Micros, Rate,
+    TenantId, Timestamp, Usage,
 };
 
 /// An entry that belongs to no call.
@@ -34,6 +34,19 @@ pub struct EntryPage {
     pub entries: Vec<Entry>,
     /// How many there are in all.
     pub count: u64,
+}
+
+/// What calls of one kind cost.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Charged {
+    /// Whose.
+    pub tenant: TenantId,
+    /// The key that asked for them.
+    pub key: Option<KeyId>,
+    /// The application that they were placed as.
+    pub application: Option<ApplicationId>,
+    /// How much, all together.
+    pub amount: Micros,
 }
 
 /// The reference of the credit that an account begins with.
@@ -126,13 +139,12 @@ impl Store {
         })
     }
 
-    /// What calls cost that ended since then, by tenant and key.
-    pub async fn charged_since(
-        &self,
-        since: Timestamp,
-    ) -> Result<Vec<(TenantId, Option<KeyId>, Micros)>, StoreError> {
-        const SQL: &str = "SELECT tenant, key_id, CAST(-sum(amount) AS BIGINT) AS charged FROM ledger
-          WHERE kind = 'charge' AND created_at >= $1 GROUP BY tenant, key_id";
+    /// What calls cost that ended since then, by tenant, key and application.
+    pub async fn charged_since(&self, since: Timestamp) -> Result<Vec<Charged>, StoreError> {
+        const SQL: &str =
+            "SELECT l.tenant, l.key_id, c.application, CAST(-sum(l.amount) AS BIGINT) AS charged
+          FROM ledger AS l LEFT JOIN calls AS c ON c.call = l.call
+          WHERE l.kind = 'charge' AND l.created_at >= $1 GROUP BY l.tenant, l.key_id, c.application";
         on!(&*self.engine, readers, |pool| {
             let rows = sqlx::query(SQL).bind(since.0).fetch_all(pool).await?;
             rows.iter().map(read_charged).collect()
@@ -234,8 +246,13 @@ fn read_entry(row: &impl Columns) -> Result<Entry, StoreError> {
     })
 }
 
-fn read_charged(row: &impl Columns) -> Result<(TenantId, Option<KeyId>, Micros), StoreError> {
-    Ok((tenant(row)?, id(row, "key_id")?.map(KeyId), micros(row, "charged")?))
+fn read_charged(row: &impl Columns) -> Result<Charged, StoreError> {
+    Ok(Charged {
+        tenant: tenant(row)?,
+        key: id(row, "key_id")?.map(KeyId),
+        application: id(row, "application")?.map(ApplicationId),
+        amount: micros(row, "charged")?,
+    })
 }
 
 fn read_usage(row: &impl Columns) -> Result<Usage, StoreError> {

@@ -34,7 +34,7 @@ pub use campaigns::{Made, RecipientClaim, RecipientFilter};
 pub use deliveries::{DeliveryFilter, DeliveryRecord, DeliveryState, REPLAY_MAX, Replayed};
 pub use error::StoreError;
 pub use event_log::{Retention, StoredEvent};
-pub use ledger::{EntryPage, NewEntry};
+pub use ledger::{Charged, EntryPage, NewEntry};
 pub use listing::Order;
 pub use objects::{
     ObjectChange, ObjectPromise, ObjectStore, ObjectsChanged, PromiseKept, StoredObject, StoredObjects,

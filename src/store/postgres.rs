@@ -118,10 +118,10 @@ async fn hold(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-const INTENTS: &str = "INSERT INTO calls (call, tenant, key_id, agent, direction, from_number, to_number, trunk, sip_call_id,
+const INTENTS: &str = "INSERT INTO calls (call, parent, tenant, key_id, agent, direction, from_number, to_number, trunk, sip_call_id,
     campaign, batch, recipient, metadata, unknown_variables, webhook_url, webhook_face, webhook_key, webhook_events, webhook_receiver,
     webhook_endpoints, application, hold, state, created_at, idempotency_key, body_hash, response_status, response_body)
-  SELECT * FROM json_to_recordset($1::text::json) AS r (call bigint, tenant bigint, key_id bigint, agent bigint,
+  SELECT * FROM json_to_recordset($1::text::json) AS r (call bigint, parent bigint, tenant bigint, key_id bigint, agent bigint,
     direction text, from_number text, to_number text, trunk text, sip_call_id text, campaign text, batch bigint, recipient bigint, metadata text,
     unknown_variables text, webhook_url text, webhook_face text, webhook_key bigint, webhook_events text,
     webhook_receiver text, webhook_endpoints text, application bigint, hold text, state text, created_at bigint, idempotency_key text, body_hash text, response_status bigint, response_body text)
@@ -172,11 +172,12 @@ const ENDED: &str = "UPDATE calls SET state = 'ended', dialog = NULL, ringing_at
     ended_at = r.ended_at, disposition = r.disposition, ended_by = r.ended_by, sip_status = r.sip_status,
     q850 = r.q850, detail = r.detail, verdict = r.verdict, verdict_reason = r.verdict_reason,
     verdict_evidence = r.verdict_evidence, dead_air_ms = r.dead_air_ms, recording = r.recording,
-    recording_error = r.recording_error, invites = r.invites, media = r.media, charge = r.charge
+    recording_error = r.recording_error, invites = r.invites, media = r.media, charge = r.charge,
+    transcript = r.transcript
   FROM json_to_recordset($1::text::json) AS r (call bigint, ringing_at bigint,
     answered_at bigint, ended_at bigint, disposition text, ended_by text, sip_status bigint, q850 bigint, detail text,
     verdict text, verdict_reason text, verdict_evidence text, dead_air_ms bigint, recording text,
-    recording_error text, invites text, media text, charge bigint)
+    recording_error text, invites text, media text, charge bigint, transcript text)
   WHERE calls.call = r.call AND calls.state <> 'ended'";
 
 /// As SQLite's.

@@ -17,6 +17,8 @@ use crate::model::{
 #[derive(Serialize)]
 pub(super) struct IntentRow<'a> {
     call: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent: Option<u64>,
     tenant: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     key_id: Option<u64>,
@@ -70,6 +72,7 @@ impl<'a> From<&'a Intent> for IntentRow<'a> {
         let promise = intent.idempotency.as_ref();
         Self {
             call: record.call.get(),
+            parent: record.parent.map(CallId::get),
             tenant: record.tenant.0,
             key_id: record.key.map(|key| key.0),
             agent: record.agent.0,
@@ -226,6 +229,8 @@ pub(super) struct EndedRow<'a> {
     media: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     charge: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transcript: Option<String>,
 }
 
 impl<'a> From<&'a CallRecord> for EndedRow<'a> {
@@ -250,6 +255,8 @@ impl<'a> From<&'a CallRecord> for EndedRow<'a> {
             recording_error: record.recording_error.as_deref(),
             media: record.media.as_ref().map(|media| serde_json::to_string(media).expect("numbers")),
             charge: record.charge.map(|charge| charge.0),
+            transcript: (!record.transcript.is_empty())
+                .then(|| serde_json::to_string(&record.transcript).expect("words and numbers")),
         }
     }
 }
@@ -363,17 +370,18 @@ macro_rules! columns {
 columns!(sqlx::sqlite::SqliteRow, sqlx::postgres::PgRow);
 
 /// The columns that [`read_call`] wants, of a table or alias `c`.
-pub(super) const CALL_COLUMNS: &str = "c.call, c.tenant, c.direction, c.key_id, c.agent, c.from_number, c.to_number, c.trunk, \
+pub(super) const CALL_COLUMNS: &str = "c.call, c.parent, c.tenant, c.direction, c.key_id, c.agent, c.from_number, c.to_number, c.trunk, \
      c.sip_call_id, c.campaign, c.batch, c.recipient, c.metadata, c.unknown_variables, c.webhook_url, c.webhook_face, c.webhook_key, \
      c.webhook_events, c.webhook_endpoints, c.application, c.state, \
      c.created_at, c.ringing_at, c.answered_at, c.ended_at, c.disposition, c.ended_by, c.sip_status, c.q850, c.detail, \
      c.verdict, c.verdict_reason, c.verdict_evidence, c.dead_air_ms, c.recording, c.recording_error, c.media, \
-     c.invites, c.hold, c.charge";
+     c.invites, c.hold, c.charge, c.transcript";
 
 /// A row of `calls`.
 pub(super) fn read_call(row: &impl Columns) -> Result<CallRecord, StoreError> {
     Ok(CallRecord {
         call: call_id(row)?,
+        parent: id(row, "parent")?.and_then(CallId::new),
         tenant: TenantId(required(id(row, "tenant")?, "tenant")?),
         direction: word(row.text("direction")?, Direction::from_word)?
             .ok_or(StoreError::Corrupt("direction"))?,
@@ -416,6 +424,10 @@ pub(super) fn read_call(row: &impl Columns) -> Result<CallRecord, StoreError> {
         dead_air: id(row, "dead_air_ms")?.map(std::time::Duration::from_millis),
         recording: row.text("recording")?,
         recording_error: row.text("recording_error")?,
+        transcript: match row.text("transcript")? {
+            Some(text) => serde_json::from_str(&text).map_err(|_| StoreError::Corrupt("transcript"))?,
+            None => Vec::new(),
+        },
         media: match row.text("media")? {
             Some(text) => Some(serde_json::from_str(&text).map_err(|_| StoreError::Corrupt("media"))?),
             None => None,

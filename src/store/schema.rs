@@ -6,7 +6,7 @@ use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// Versions and names are the same for both engines.
-const HISTORY: [(i64, &str, &str, &str); 9] = [
+const HISTORY: [(i64, &str, &str, &str); 11] = [
     (
         1,
         "calls and outbox",
@@ -60,6 +60,18 @@ const HISTORY: [(i64, &str, &str, &str); 9] = [
         "abandoned",
         include_str!("migrations/sqlite/0030_abandoned.sql"),
         include_str!("migrations/postgres/0030_abandoned.sql"),
+    ),
+    (
+        35,
+        "transcripts",
+        include_str!("migrations/sqlite/0035_transcripts.sql"),
+        include_str!("migrations/postgres/0035_transcripts.sql"),
+    ),
+    (
+        40,
+        "second parties",
+        include_str!("migrations/sqlite/0040_second_parties.sql"),
+        include_str!("migrations/postgres/0040_second_parties.sql"),
     ),
 ];
 

@@ -197,10 +197,10 @@ const RELEASE: &str =
 
 /// `ON CONFLICT DO NOTHING` passes over repeated requests, `EXISTS` over recipients who are not to be dialled any more;
 /// `RETURNING` names the others.
-const INTENTS: &str = "INSERT INTO calls (call, tenant, key_id, agent, direction, from_number, to_number, trunk, sip_call_id, campaign, batch, recipient, metadata,
+const INTENTS: &str = "INSERT INTO calls (call, parent, tenant, key_id, agent, direction, from_number, to_number, trunk, sip_call_id, campaign, batch, recipient, metadata,
     unknown_variables, webhook_url, webhook_face, webhook_key, webhook_events, webhook_receiver, webhook_endpoints, application, hold, state,
     created_at, idempotency_key, body_hash, response_status, response_body)
-  SELECT value ->> 'call', value ->> 'tenant', value ->> 'key_id', value ->> 'agent', value ->> 'direction',
+  SELECT value ->> 'call', value ->> 'parent', value ->> 'tenant', value ->> 'key_id', value ->> 'agent', value ->> 'direction',
     value ->> 'from_number', value ->> 'to_number', value ->> 'trunk', value ->> 'sip_call_id', value ->> 'campaign',
     value ->> 'batch', value ->> 'recipient', value ->> 'metadata', value ->> 'unknown_variables', value ->> 'webhook_url', value ->> 'webhook_face',
     value ->> 'webhook_key', value ->> 'webhook_events', value ->> 'webhook_receiver', value ->> 'webhook_endpoints', value ->> 'application', value ->> 'hold', value ->> 'state', value ->> 'created_at', value ->> 'idempotency_key',
@@ -259,7 +259,7 @@ const ENDED: &str = "UPDATE calls NOT INDEXED SET state = 'ended', dialog = NULL
     verdict_reason = r.value ->> 'verdict_reason', verdict_evidence = r.value ->> 'verdict_evidence',
     dead_air_ms = r.value ->> 'dead_air_ms', recording = r.value ->> 'recording',
     recording_error = r.value ->> 'recording_error', invites = r.value ->> 'invites',
-    media = r.value ->> 'media', charge = r.value ->> 'charge'
+    media = r.value ->> 'media', charge = r.value ->> 'charge', transcript = r.value ->> 'transcript'
   FROM json_each($4) AS r WHERE calls.call = r.value ->> 'call' AND state <> 'ended'";
 
 /// What was told of a call that never was goes with it, and what was owed for it.

@@ -5,7 +5,8 @@
 //! satellite numbers are closed until their class, or a prefix of theirs, is allowed. A trunk that allows anything by prefix or
 //! country allows nothing else.
 
-use crate::model::{Destinations, PhoneNumber, Trunk, numbering};
+use super::uri::Target;
+use crate::model::{Destinations, PhoneNumber, SipUri, Trunk, numbering};
 
 /// May this trunk call `to` and show `from`? If not, the rule that forbids it.
 pub fn check(trunk: &Trunk, from: &PhoneNumber, to: &PhoneNumber) -> Result<(), String> {
@@ -18,6 +19,12 @@ pub fn check(trunk: &Trunk, from: &PhoneNumber, to: &PhoneNumber) -> Result<(), 
 /// May this trunk call this number, whoever is shown? If not, the rule that forbids it.
 pub fn may_dial(trunk: &Trunk, to: &PhoneNumber) -> Result<(), String> {
     judge(&trunk.destinations, to).map_err(|why| format!("trunk `{}` does not dial it: {why}", trunk.name))
+}
+
+/// May this trunk call this SIP URI and show `from`?
+pub fn check_uri(trunk: &Trunk, from: &PhoneNumber, uri: &SipUri) -> bool {
+    let is_user = || trunk.sip_users.iter().any(|pattern| pattern.allows(uri.user()));
+    trunk.caller_id.may_show(from) && !trunk.uri.is_empty() && Target::of(&trunk.uri).has(uri) && is_user()
 }
 
 fn judge(destinations: &Destinations, to: &PhoneNumber) -> Result<(), String> {

@@ -11,8 +11,8 @@ use super::identity::Caller;
 use super::stir;
 use super::uri::{Target, address, name_addr};
 use crate::model::{
-    CallPlan, PhoneNumber, ReliableProvisional, RightToUse, SessionRefresher, Stir, Trunk, TrunkSession,
-    UnsignedCalls,
+    CallPlan, Header, PhoneNumber, ReliableProvisional, RightToUse, SessionRefresher, Stir, Trunk,
+    TrunkSession, UnsignedCalls,
 };
 
 /// An INVITE was to be signed, cannot be, and must not leave without.
@@ -24,18 +24,31 @@ pub struct NotSigned;
 pub fn invite(plan: &CallPlan, trunk: &Trunk, now: Instant, offer: Body) -> Result<Invite, NotSigned> {
     let caller = Caller { trunk, number: &plan.from, right_to_use: plan.right_to_use };
     let target = Target::of(&trunk.uri);
-    let user = format!("{}{}", trunk.number.prefix, trunk.number.called.write(&plan.to));
-    let user_phone = trunk.number.user_phone;
+    let second = plan.second.as_deref();
+    let endpoint = second.and_then(|second| second.uri.as_ref());
     let mut headers = caller.headers();
-    if let Some(stir) = &trunk.stir {
-        headers.extend(signed(stir, plan, trunk, now)?);
+    match (&trunk.stir, endpoint) {
+        (Some(stir), None) => headers.extend(signed(stir, plan, trunk, now)?),
+        // What is signed is a number's call to a number.
+        (Some(stir), Some(_)) if stir.on_failure != UnsignedCalls::Send => return Err(NotSigned),
+        (Some(_), Some(_)) | (None, _) => {}
     }
     headers.extend(custom::headers(plan, trunk));
+    headers.extend(second.into_iter().flat_map(|second| &second.headers).map(Header::pair));
+    let (uri, to) = match endpoint {
+        Some(endpoint) => (target.uri_of(endpoint.user()), target.address_of(endpoint.user())),
+        None => {
+            let user = format!("{}{}", trunk.number.prefix, trunk.number.called.write(&plan.to));
+            let user_phone = trunk.number.user_phone;
+            let to = address(target.scheme(), &user, target.host(), user_phone);
+            (target.request_uri(&user, user_phone), to)
+        }
+    };
     Ok(Invite {
         token: plan.call.get(),
-        uri: target.request_uri(&user, user_phone),
+        uri,
         from: caller.from(),
-        to: name_addr(None, &address(target.scheme(), &user, target.host(), user_phone)),
+        to: name_addr(None, &to),
         route: proxy(trunk),
         credentials: credentials(trunk),
         tls: tls(trunk),

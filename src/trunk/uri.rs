@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::model::SipUri;
+
 /// A trunk's URI in three parts: scheme, host and port, parameters. The configuration has checked its form.
 #[derive(Clone, Copy)]
 pub struct Target<'a> {
@@ -36,6 +38,24 @@ impl<'a> Target<'a> {
     pub fn request_uri(&self, user: &str, user_phone: bool) -> String {
         let phone = phone(user_phone && !self.parameters.contains(";user="));
         format!("{}:{}@{}{}{phone}", self.scheme, escape(user), self.host_port, self.parameters)
+    }
+
+    /// Is this URI one of ours: at this host, by this port, and as secure as it asks?
+    pub fn has(&self, uri: &SipUri) -> bool {
+        let host = uri.host_port();
+        let is_host = host.eq_ignore_ascii_case(self.host_port) || host.eq_ignore_ascii_case(self.host());
+        let is_secure = self.scheme == "sips" || self.parameters.contains("transport=tls");
+        is_host && (is_secure || !uri.is_secure())
+    }
+
+    /// The URI of a user that is written as URIs are.
+    pub fn uri_of(&self, user: &str) -> String {
+        format!("{}:{user}@{}{}", self.scheme, self.host_port, self.parameters)
+    }
+
+    /// The same as To wants it.
+    pub fn address_of(&self, user: &str) -> String {
+        format!("{}:{user}@{}", self.scheme, self.host())
     }
 
     /// As a proxy that requests go through first. Without `lr` it would be taken for a strict router (RFC 3261 §16.12.1).
@@ -95,6 +115,23 @@ mod tests {
             let target = Target::of(trunk);
             assert_eq!((target.request_uri("+12", false).as_str(), target.host()), (uri, host));
         }
+    }
+
+    #[test]
+    fn a_uri_is_at_a_trunk_whose_host_it_names() {
+        for (trunk, uri, has) in [
+            ("sip:pbx.example", "sip:200@PBX.example", true),
+            ("sip:pbx.example:5070", "sip:200@pbx.example", true),
+            ("sip:pbx.example:5070", "sip:200@pbx.example:5070", true),
+            ("sip:pbx.example:5070", "sip:200@pbx.example:5060", false),
+            ("sip:pbx.example", "sip:200@other.example", false),
+            ("sip:pbx.example", "sips:200@pbx.example", false),
+            ("sip:pbx.example;transport=tls", "sips:200@pbx.example", true),
+            ("sips:pbx.example:5061", "sip:200@pbx.example;transport=tls", true),
+        ] {
+            assert_eq!(Target::of(trunk).has(&uri.parse().expect(uri)), has, "{trunk} {uri}");
+        }
+        assert_eq!(Target::of("sips:m.example:5061").uri_of("a%23"), "sips:a%23@m.example:5061");
     }
 
     #[test]

@@ -56,7 +56,7 @@ impl BotServer {
         runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let show = show.clone();
-                #[expect(clippy::result_large_err, reason = "the callback's type is tungstenite's")]
+                #[expect(clippy::result_large_err, reason = "the answer's type is tungstenite's")]
                 let look = move |request: &Request, response: Response| {
                     let signature = request.headers().get("x-twilio-signature");
                     let signature = signature.and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -2,5 +2,8 @@
 //! an application's `answer_url` answers.
 
 mod answerer;
+mod documents;
 mod guide;
 mod native;
+
+pub use answerer::Answerer;

@@ -7,8 +7,8 @@ use tokio::runtime::{Builder, Runtime};
 use trunkline::simulator::Persona;
 
 use crate::callees::{number, ring};
-use crate::ledger;
 use crate::switch::{Receiver, Setup, Switch, eventually};
+use crate::{ledger, postgres};
 
 /// A client of a stream, as a browser's `EventSource` is one.
 struct Listener {
@@ -90,19 +90,69 @@ fn busy(switch: &Switch) -> String {
     call
 }
 
-/// What the log has: ids and names.
-fn log(switch: &Switch) -> Vec<String> {
-    let rows = ledger::texts(switch, "SELECT id || ' ' || event FROM events ORDER BY id");
-    rows.into_iter().flatten().collect()
+/// Where a switch keeps what it tells: its own file, or a database of its own.
+struct Kept(Option<String>);
+
+impl Kept {
+    fn setup(&self) -> Setup {
+        let url = self.0.as_ref().map(|url| format!("database_url = \"{url}\""));
+        Setup::new().top(&url.unwrap_or_default())
+    }
+
+    /// What the log has: ids and names.
+    fn log(&self, switch: &Switch) -> Vec<String> {
+        const QUERY: &str = "SELECT id || ' ' || event FROM events ORDER BY id";
+        match &self.0 {
+            None => ledger::texts(switch, QUERY).into_iter().flatten().collect(),
+            Some(url) => postgres::texts(url, QUERY),
+        }
+    }
+
+    /// All of it is as old as can be.
+    fn age(&self, switch: &Switch) {
+        const STATEMENT: &str = "UPDATE events SET created_at = 0";
+        match &self.0 {
+            None => ledger::execute(switch, STATEMENT),
+            Some(url) => postgres::execute(url, STATEMENT),
+        }
+    }
+}
+
+/// Every story is told over both engines.
+macro_rules! over_both {
+    ($($story:ident),* $(,)?) => {
+        mod sqlite {
+            $(
+                #[test]
+                fn $story() {
+                    super::$story(&super::Kept(None));
+                }
+            )*
+        }
+        mod postgresql {
+            $(
+                #[test]
+                fn $story() {
+                    let cluster = crate::postgres::cluster::Cluster::shared();
+                    super::$story(&super::Kept(Some(crate::postgres::database(&cluster))));
+                }
+            )*
+        }
+    };
+}
+
+over_both! {
+    nothing_is_missed_or_repeated_over_reconnects_a_restart_and_a_kill,
+    a_vendors_client_hears_its_vendors_words_and_only_what_it_asked_for,
+    a_client_that_was_away_for_longer_than_events_are_kept_hears_of_the_gap,
 }
 
 fn lines(told: &[Told]) -> Vec<String> {
     told.iter().map(|told| format!("{} {}", told.id, told.event)).collect()
 }
 
-#[test]
-fn nothing_is_missed_or_repeated_over_reconnects_a_restart_and_a_kill() {
-    let (mut switch, _callees) = ring(Setup::new());
+fn nothing_is_missed_or_repeated_over_reconnects_a_restart_and_a_kill(kept: &Kept) {
+    let (mut switch, _callees) = ring(kept.setup());
     let mut listener = Listener::open(&switch, "/v1/native/events", None);
     let first = busy(&switch);
     let mut all = listener.until_end_of(&first);
@@ -118,7 +168,7 @@ fn nothing_is_missed_or_repeated_over_reconnects_a_restart_and_a_kill() {
     let second = busy(&switch);
     let mut listener = Listener::open(&switch, "/v1/native/events", Some(all[1].id));
     all.extend(listener.until_end_of(&second));
-    assert_eq!(lines(&all), log(&switch));
+    assert_eq!(lines(&all), kept.log(&switch));
 
     // The switch stops in order: it ends the stream, rather than waiting for it.
     switch.terminate();
@@ -128,7 +178,7 @@ fn nothing_is_missed_or_repeated_over_reconnects_a_restart_and_a_kill() {
     let mut listener = Listener::open(&switch, "/v1/native/events", all.last().map(|told| told.id));
     let third = busy(&switch);
     all.extend(listener.until_end_of(&third));
-    assert_eq!(lines(&all), log(&switch));
+    assert_eq!(lines(&all), kept.log(&switch));
 
     // It dies with a call in the air; what became of that is told by the next life.
     let fourth = switch.call_with(json!({ "to_number": number(Persona::Silent) }));
@@ -139,13 +189,12 @@ fn nothing_is_missed_or_repeated_over_reconnects_a_restart_and_a_kill() {
     all.extend(listener.until_end_of(&fourth));
     let ids: Vec<_> = all.iter().map(|told| told.id).collect();
     assert!(ids.windows(2).all(|pair| pair[0] < pair[1]), "{ids:?}");
-    eventually("the log is what was told", || (lines(&all) == log(&switch)).then_some(()));
+    eventually("the log is what was told", || (lines(&all) == kept.log(&switch)).then_some(()));
 }
 
-#[test]
-fn a_vendors_client_hears_its_vendors_words_and_only_what_it_asked_for() {
+fn a_vendors_client_hears_its_vendors_words_and_only_what_it_asked_for(kept: &Kept) {
     let receiver = Receiver::start();
-    let (switch, _callees) = ring(Setup::new().webhook(&receiver.url()));
+    let (switch, _callees) = ring(kept.setup().webhook(&receiver.url()));
     let mut listener = Listener::open(&switch, "/v1/events?types=call.completed,call.failed", None);
     let call = busy(&switch);
     let told = listener.next().expect("an event");
@@ -156,21 +205,20 @@ fn a_vendors_client_hears_its_vendors_words_and_only_what_it_asked_for() {
     assert!(id.ends_with(&format!("_{}", told.id)), "{id} is the event {}", told.id);
 }
 
-#[test]
-fn a_client_that_was_away_for_longer_than_events_are_kept_hears_of_the_gap() {
-    let (mut switch, _callees) = ring(Setup::new());
+fn a_client_that_was_away_for_longer_than_events_are_kept_hears_of_the_gap(kept: &Kept) {
+    let (mut switch, _callees) = ring(kept.setup());
     busy(&switch);
     switch.terminate();
     assert!(switch.await_exit().success());
-    let before = log(&switch);
-    ledger::execute(&switch, "UPDATE events SET created_at = 0");
+    let before = kept.log(&switch);
+    kept.age(&switch);
     switch.restart();
-    eventually("they are forgotten", || log(&switch).is_empty().then_some(()));
+    eventually("they are forgotten", || kept.log(&switch).is_empty().then_some(()));
     let mut listener = Listener::open(&switch, "/v1/native/events", Some(1));
     let gap = listener.next().expect("told");
     assert_eq!((gap.event.as_str(), gap.id), ("gap", before.len() as u64), "{gap:?}");
     let call = busy(&switch);
     let rest = listener.until_end_of(&call);
     assert_eq!(rest[0].id, gap.id + 1);
-    assert_eq!(lines(&rest), log(&switch));
+    assert_eq!(lines(&rest), kept.log(&switch));
 }

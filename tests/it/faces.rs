@@ -12,6 +12,7 @@ mod thunderphone;
 mod twilio;
 mod twilio_documents;
 mod voiceflow;
+mod voices;
 
 use serde_json::{Value, json};
 

@@ -1,7 +1,8 @@
-//! The API's description: the same as served, printed and committed; each of its examples is taken and answered as it says; its
-//! page loads nothing from elsewhere.
+//! The API's description: the same as served, printed and committed; each of its examples is taken and answered as it says; a
+//! fuzzer that reads it finds nothing; its page loads nothing from elsewhere.
 
 mod examples;
+mod fuzzed;
 mod page;
 
 use serde_json::Value;

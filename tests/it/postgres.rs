@@ -26,6 +26,27 @@ pub fn database(cluster: &Cluster) -> String {
     url
 }
 
+/// The first column of what a query finds.
+pub fn texts(url: &str, query: &'static str) -> Vec<String> {
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let mut connection = PgConnection::connect(url).await.expect("the cluster runs");
+        let rows = sqlx::query_scalar(query).fetch_all(&mut connection).await.expect("a valid query");
+        connection.close().await.expect("closed");
+        rows
+    })
+}
+
+/// Changes the rows of a switch that does not run.
+pub fn execute(url: &str, statement: &'static str) {
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let mut connection = PgConnection::connect(url).await.expect("the cluster runs");
+        connection.execute(statement).await.expect("a valid statement");
+        connection.close().await.expect("closed");
+    });
+}
+
 #[test]
 fn a_human_call_a_crash_and_a_replay() {
     let (cluster, receiver) = (Cluster::shared(), Receiver::start());

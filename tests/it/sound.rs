@@ -1,7 +1,7 @@
 //! What a trunk's table says of audio, as a callee hears it: codecs, packet length, encryption, reports, silence, keys. Each test
 //! holds both ends to their word: what was agreed, what the callee heard, what the switch recorded of it.
 
-mod listener;
+pub mod listener;
 
 use std::process::{Command, Stdio};
 
@@ -30,7 +30,7 @@ fn talk(trunk: &str, capabilities: Capabilities) -> Told {
 
 fn talk_with(setup: Setup, capabilities: Capabilities) -> (Told, Recording) {
     let place = Place::claim();
-    let listener = Listener::at(&place, Manner { capabilities, presses: None });
+    let listener = Listener::at(&place, Manner { capabilities, presses: None, replies: None });
     let switch = setup.agent("amd = {}\nbarge_in = false\nvoicemail = \"ignore\"").at(place).start();
     let record = ended(&switch, "completed");
     let recording = switch.recording(&record).expect("an answered call is recorded");
@@ -155,7 +155,7 @@ fn who_announced_its_silence_is_not_missed() {
 fn keys_are_heard_as_tones_in_the_audio() {
     let place = Place::claim();
     let capabilities = Capabilities { telephone_event: false, ..Capabilities::default() };
-    let listener = Listener::at(&place, Manner { capabilities, presses: Some("159") });
+    let listener = Listener::at(&place, Manner { capabilities, presses: Some("159"), replies: None });
     let folder = tempfile::tempdir().expect("a temporary folder");
     let setup = Setup::new().says("agent-prompt").trunk("dtmf = \"inband\"").agent("barge_in = false");
     std::fs::write(folder.path().join("trunkline.toml"), setup.config(&place)).expect("written");

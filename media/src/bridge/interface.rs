@@ -16,6 +16,8 @@ pub struct BridgeSpec {
     pub detect: Option<amd::Params>,
     /// Report when the callee speaks, and let it fire rules; with `detect` or without.
     pub speech: bool,
+    /// Those who sit hear the callee before its answer too.
+    pub early: bool,
     /// Yield stereo frames from the answer on.
     pub record: bool,
     /// After this long without RTP since the answer, [`Event::RtpTimeout`]; after four times as long, without RTCP too,
@@ -44,6 +46,7 @@ impl Default for BridgeSpec {
         Self {
             detect: None,
             speech: true,
+            early: false,
             record: false,
             rtp_timeout: Duration::from_secs(30),
             latch: Latch::Address,

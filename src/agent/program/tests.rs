@@ -17,7 +17,7 @@ fn gather(prompt: Vec<Step>, digits_max: usize) -> Step {
         digits_max,
         finish_on: Some('#'),
         timeout: Duration::from_secs(5),
-        action: Some("https://bot.example/pin".to_owned()),
+        action: Some("https://bot.example/pin".to_owned().into()),
         ask_if_empty: true,
     }))
 }
@@ -34,13 +34,15 @@ fn told(order: Order) -> String {
         Order::Mute(side, on) => format!("mute {side:?} {on}"),
         Order::Record(on) => format!("record {on}"),
         Order::Transfer(to) => format!("transfer {}", to.as_str()),
-        Order::Ask { url, occasion } => {
+        Order::Dial(dial) => format!("dial {}", dial.to[0].as_str()),
+        Order::Ask { link, occasion } => {
             let why = match occasion {
                 Occasion::Answered => "answered".to_owned(),
                 Occasion::Redirected => "redirected".to_owned(),
+                Occasion::Dialled(dialled) => dialled.status.as_str().to_owned(),
                 Occasion::Gathered { digits, end } => format!("{digits} {}", end.as_str()),
             };
-            format!("ask {} {why}", url.unwrap_or_default())
+            format!("ask {} {why}", link.unwrap_or_default().url)
         }
         Order::Summon(bot) => format!("summon {}", bot.url),
         Order::Connect(bot) => format!("connect {}", bot.url),
@@ -172,7 +174,7 @@ fn the_first_digit_stops_the_prompt() {
 fn without_anybody_to_tell_the_next_step_follows() {
     let silent = |ask_if_empty, action: Option<&str>| {
         let Step::Gather(mut asked) = gather(Vec::new(), 1) else { panic!("it is a gather") };
-        (asked.ask_if_empty, asked.action) = (ask_if_empty, action.map(str::to_owned));
+        (asked.ask_if_empty, asked.action) = (ask_if_empty, action.map(|url| url.to_owned().into()));
         running(vec![Step::Gather(asked), Step::Hangup])
     };
     for mut program in [silent(true, None), silent(false, Some("https://bot.example/pin"))] {
@@ -193,13 +195,46 @@ fn a_transfer_that_comes_to_nothing_goes_on_with_the_next_step() {
 }
 
 #[test]
+fn whoever_is_dialled_is_awaited_and_what_came_of_it_is_told_or_the_next_step_follows() {
+    let dial = |action: Option<&str>| {
+        let to = vec!["sip:desk@pbx.example".parse().expect("a URI")];
+        Step::Dial(Arc::new(Dial { action: action.map(str::to_owned), ..Dial::new(to) }))
+    };
+    let mut program = running(vec![dial(None), Step::Hangup]);
+    assert_eq!(orders(&mut program), ["dial sip:desk@pbx.example"]);
+    program.pressed('5');
+    program.untransferred();
+    assert!(orders(&mut program).is_empty(), "it is awaited");
+    program.dialled(Dialled::FAILED);
+    assert_eq!(orders(&mut program), ["hangup"]);
+    let mut program = running(vec![dial(Some("https://bot.example/done")), say("never")]);
+    orders(&mut program);
+    program.dialled(Dialled::FAILED);
+    assert_eq!(orders(&mut program), ["ask https://bot.example/done failed"]);
+}
+
+#[test]
 fn a_guide_is_asked_first_and_again_where_it_sends_us() {
     let mut program = Program::asking();
     assert_eq!(orders(&mut program), ["ask  answered"]);
-    program.load(vec![Step::Redirect("https://bot.example/b".to_owned()), say("never")]);
+    program.load(vec![Step::Redirect("https://bot.example/b".to_owned().into()), say("never")]);
     assert_eq!(orders(&mut program), ["ask https://bot.example/b redirected", "render 0 never"]);
     program.load(Vec::new());
     assert_eq!(orders(&mut program), ["done"], "nothing to do is something to say");
+}
+
+#[test]
+fn a_document_takes_the_place_of_what_is_left() {
+    let mut program = running(vec![Step::Pause(Duration::from_secs(9)), say("never")]);
+    assert_eq!(orders(&mut program), ["wait 9", "render 0 never"]);
+    program.load(vec![Step::Document(vec![say("a"), Step::Hangup])]);
+    assert_eq!(orders(&mut program), ["render 1 a"]);
+    program.timed_out();
+    program.ready(0, clip());
+    assert!(orders(&mut program).is_empty(), "nobody waits for these any more");
+    program.ready(1, clip());
+    program.marked(1);
+    assert_eq!(orders(&mut program), ["play 1", "hangup"]);
 }
 
 #[test]

@@ -19,7 +19,7 @@ const FRAME: usize = 160;
 
 /// The queue.
 #[derive(Debug, Default)]
-pub(super) struct Backlog {
+pub(in crate::agent) struct Backlog {
     sound: VecDeque<u8>,
     /// Marks, and how many bytes stood before each.
     marks: VecDeque<(u64, u32)>,
@@ -55,6 +55,16 @@ impl Backlog {
     /// Is it time to let the bot wait?
     pub fn is_full(&self) -> bool {
         self.sound.len() >= FULL
+    }
+
+    /// Bytes that wait.
+    pub fn waiting(&self) -> usize {
+        self.sound.len()
+    }
+
+    /// Bytes that the port ever took.
+    pub fn taken(&self) -> u64 {
+        self.taken
     }
 
     /// Bytes that ever came.

@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
 use url::Url;
 
 use super::link::{Link, Packets, limits};
-use super::spec::{Dialect, Spec};
+use super::spec::{Dialect, Header, Spec};
 use crate::egress::{Egress, EgressError};
 
 /// For one try: look-up, connection, encryption and handshake.
@@ -23,7 +23,7 @@ pub(super) const TRY: Duration = Duration::from_secs(5);
 
 /// A try that came to nothing.
 #[derive(Debug)]
-pub(super) enum Failed {
+pub(in crate::agent) enum Failed {
     /// The bot's server says no, and will say so again.
     Refused(u16),
     /// It may never go there.
@@ -41,14 +41,29 @@ pub(super) async fn connect(egress: &Egress, spec: &Spec, deadline: Duration) ->
     }
 }
 
+/// Connects to a WebSocket that is no stream's within `deadline`.
+pub(in crate::agent) async fn connect_to(
+    egress: &Egress,
+    url: &Url,
+    headers: &[Header],
+    deadline: Duration,
+) -> Result<Link, Failed> {
+    let deadline = deadline.min(TRY);
+    match timeout(deadline, upgrade(egress, (url, headers), deadline, None)).await {
+        Ok(upgraded) => upgraded.map_err(Upgrade::failed),
+        Err(_) => Err(Failed::Unreachable(format!("no answer within {deadline:?}"))),
+    }
+}
+
 async fn connect_now(egress: &Egress, spec: &Spec, deadline: Duration) -> Result<Link, Failed> {
     if spec.dialect == Dialect::AudioSocket {
         let connection = egress.dial(&spec.url, deadline).await.map_err(dialled)?;
         return Ok(Link::Packets(Box::new(Packets::new(connection))));
     }
-    match upgrade(egress, spec, deadline, spec.dialect.subprotocols()).await {
+    let to = (&spec.url, spec.headers.as_slice());
+    match upgrade(egress, to, deadline, spec.dialect.subprotocols()).await {
         // A server that names no subprotocol means the same, but the library takes it for a refusal: ask without.
-        Err(Upgrade::NoSubprotocol) => upgrade(egress, spec, deadline, None).await.map_err(Upgrade::failed),
+        Err(Upgrade::NoSubprotocol) => upgrade(egress, to, deadline, None).await.map_err(Upgrade::failed),
         other => other.map_err(Upgrade::failed),
     }
 }
@@ -69,13 +84,12 @@ impl Upgrade {
 
 async fn upgrade(
     egress: &Egress,
-    spec: &Spec,
+    (url, headers): (&Url, &[Header]),
     deadline: Duration,
     subprotocols: Option<&'static str>,
 ) -> Result<Link, Upgrade> {
-    let request = request(spec, subprotocols).map_err(Upgrade::Failed)?;
-    let connection =
-        egress.dial(&spec.url, deadline).await.map_err(|error| Upgrade::Failed(dialled(error)))?;
+    let request = request(url, headers, subprotocols).map_err(Upgrade::Failed)?;
+    let connection = egress.dial(url, deadline).await.map_err(|error| Upgrade::Failed(dialled(error)))?;
     match client_async_with_config(request, connection, Some(limits())).await {
         Ok((socket, _)) => Ok(Link::WebSocket(Box::new(socket))),
         Err(Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(
@@ -104,8 +118,8 @@ fn dialled(error: EgressError) -> Failed {
     }
 }
 
-fn request(spec: &Spec, subprotocols: Option<&'static str>) -> Result<Request, Failed> {
-    let (url, authorization) = without_credentials(&spec.url);
+fn request(url: &Url, added: &[Header], subprotocols: Option<&'static str>) -> Result<Request, Failed> {
+    let (url, authorization) = without_credentials(url);
     let mut request = url
         .as_str()
         .into_client_request()
@@ -118,7 +132,7 @@ fn request(spec: &Spec, subprotocols: Option<&'static str>) -> Result<Request, F
     if let Some(offered) = subprotocols {
         headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(offered));
     }
-    for (name, value) in spec.headers.iter().filter_map(super::spec::Header::parse) {
+    for (name, value) in added.iter().filter_map(Header::parse) {
         headers.insert(name, value);
     }
     Ok(request)

@@ -12,7 +12,7 @@ const SAMPLE_BYTES_MAX: usize = 6;
 
 /// Turns a bot's bytes into PCMU.
 #[derive(Debug)]
-pub(super) struct Intake {
+pub(in crate::agent) struct Intake {
     encoding: Encoding,
     downsampler: Downsampler,
     /// The beginning of a sample.

@@ -18,6 +18,7 @@ use super::marks::Marks;
 use super::outbox::Outbox;
 use super::spec::Spec;
 use super::voice::Voice;
+use crate::model::{Step, Utterance};
 
 pub use super::dialect::Incoming;
 pub use super::outbox::Message;
@@ -29,6 +30,12 @@ pub enum Event {
     Connected,
     /// The bot wants these sent to the callee.
     Digits(Box<Digits>),
+    /// A model wants this done.
+    Asked(Step),
+    /// Somebody said this.
+    Said(Utterance),
+    /// Of the agent's last words no more than these were heard.
+    Corrected(Utterance),
     /// Nothing more will come: once, and last of all.
     Ended(Ended),
 }

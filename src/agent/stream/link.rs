@@ -31,14 +31,14 @@ const FAREWELL: Duration = Duration::from_secs(2);
 
 /// A connection that stands.
 #[derive(Debug)]
-pub(super) enum Link {
+pub(in crate::agent) enum Link {
     WebSocket(Box<WebSocketStream<Connection>>),
     Packets(Box<Packets>),
 }
 
 /// What a connection gives.
 #[derive(Debug)]
-pub(super) enum Came {
+pub(in crate::agent) enum Came {
     Text(Utf8Bytes),
     Binary(Bytes),
     /// The bot is alive.
@@ -51,7 +51,7 @@ pub(super) enum Came {
 
 /// A connection that is of no use any more.
 #[derive(Debug)]
-pub(super) enum Broken {
+pub(in crate::agent) enum Broken {
     TooLong,
     Protocol(String),
     Lost(String),
@@ -170,7 +170,7 @@ fn broken(error: tungstenite::Error) -> Broken {
 
 /// AudioSocket's packets.
 #[derive(Debug)]
-pub(super) struct Packets {
+pub(in crate::agent) struct Packets {
     connection: Connection,
     inward: BytesMut,
     outward: BytesMut,

@@ -16,17 +16,17 @@
 //! the gate. It is sent audio every 20 ms: silence until the answer, then the callee; what is late is passed over. Towards the
 //! callee nothing is lost: bots speak faster than the ear, so a minute is taken, and then the socket is not read.
 
-mod backlog;
-mod connect;
-mod dialect;
-mod intake;
+pub(super) mod backlog;
+pub(super) mod connect;
+pub(super) mod dialect;
+pub(super) mod intake;
 pub mod life;
-mod link;
+pub(super) mod link;
 mod marks;
-mod outbox;
+pub(super) mod outbox;
 pub mod shell;
 pub mod spec;
-mod voice;
+pub(super) mod voice;
 
 pub use life::{Counters, Ended, Event, Why};
 pub use shell::{Handle, Sink, open};

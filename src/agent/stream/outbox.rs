@@ -21,7 +21,7 @@ pub enum Message {
 /// What has been written and not sent yet. The callee's voice is written only while the socket takes it, so what may pile up
 /// are answers: with too many of them unread no more questions are read.
 #[derive(Debug, Default)]
-pub(super) struct Outbox {
+pub(in crate::agent) struct Outbox {
     buffer: BytesMut,
     waiting: VecDeque<Message>,
 }
@@ -71,7 +71,7 @@ impl Outbox {
 }
 
 /// A text message being written.
-pub(super) struct Text<'a>(&'a mut BytesMut);
+pub(in crate::agent) struct Text<'a>(&'a mut BytesMut);
 
 impl Text<'_> {
     /// Writes this as it is.

@@ -90,10 +90,11 @@ impl Side {
                         self.seat.offer(&[0xff; 160]);
                         self.seat.pull(&mut [0; 160]);
                     }
-                    event = self.events.recv() => match event.expect("a stream tells its end") {
-                        Event::Ended(ended) => break ended,
-                        Event::Connected | Event::Digits(_) => {}
-                    },
+                    event = self.events.recv() => {
+                        if let Event::Ended(ended) = event.expect("a stream tells its end") {
+                            break ended;
+                        }
+                    }
                 }
             }
         };

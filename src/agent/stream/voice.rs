@@ -11,7 +11,7 @@ const FRAME: usize = 160;
 
 /// Turns frames into a bot's bytes.
 #[derive(Debug)]
-pub(super) struct Voice {
+pub(in crate::agent) struct Voice {
     encoding: Encoding,
     upsampler: Upsampler,
     bytes: [u8; 6 * FRAME],

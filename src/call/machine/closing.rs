@@ -7,8 +7,9 @@ use trunkline_sip::End;
 
 use super::super::disposition::Hangup;
 use super::super::facts;
+use super::super::tie::Tie;
 use super::super::timer::Timer;
-use super::{Call, Context, Phase};
+use super::{Call, Context, Phase, pairing};
 use crate::model::{Disposition, EndedBy};
 
 /// How long the far end and the recording get to confirm the end.
@@ -113,6 +114,7 @@ impl Call {
         self.operator.stop();
         self.dismiss(cx);
         self.release_people(cx);
+        self.part_all(cx);
         self.leave_unheard(cx);
         self.drop_transfer(cx);
         self.timers.clear_all(cx.wheel);
@@ -143,8 +145,13 @@ impl Call {
         };
         self.timers.clear_all(cx.wheel);
         self.permit.ended(self.facts.ended_at.unwrap_or(cx.now));
+        self.leg_left(cx);
         let mut outcome = std::mem::take(&mut self.facts).outcome(end, cx.now);
         outcome.attempts = self.dialled.take_attempts();
+        if let Some(second) = &self.plan.second {
+            let over = Tie::Over(pairing::dialled(self.id(), &outcome));
+            cx.out.tie(second.of, self.id(), over);
+        }
         cx.out.ended(self.id(), outcome);
     }
 }

@@ -68,6 +68,11 @@ impl Control {
         self.interrupted = None;
     }
 
+    /// What is being said is cut short, and said again when its hearer is back.
+    pub fn put_off(&mut self) {
+        self.interrupted = Some(Cut::Held);
+    }
+
     /// Nothing of the agent's is said meanwhile.
     pub fn is_held_by_hand(&self) -> bool {
         self.held_by == Some(Hand::Operator)
@@ -99,6 +104,9 @@ impl Call {
                 Ok(())
             }
             Step::Transfer(to) => self.handle_transfer(cx, to),
+            Step::HandOver(handover) => self.hand_to(cx, handover),
+            Step::CompleteTransfer => self.complete_handover(cx),
+            Step::CancelTransfer => self.cancel_handover(cx),
             // A machine is left its message, and nothing else.
             Step::Hold if matches!(self.phase, Phase::LeavingMessage) => Err(NotDone::NotTalking),
             Step::Hold => self.hold(cx, Hand::Operator, true).map(drop),
@@ -118,14 +126,20 @@ impl Call {
             }
             _ if self.operator.left() >= STEPS_MAX => Err(NotDone::Full),
             // Whoever guides the call is elsewhere from now on: what it has said is over.
-            Step::Redirect(_) if self.plan.guide.is_some() => {
+            Step::Redirect(_) | Step::Document(_) if self.plan.guide.is_some() => {
                 self.control.interrupted = Some(Cut::Interrupted);
                 self.order(cx, Media::Clear);
                 self.guided.load(vec![step]);
                 self.run(cx, Hand::Guide);
                 Ok(())
             }
-            step @ (Step::Say(_) | Step::Play(_) | Step::Pause(_) | Step::Gather(_) | Step::Redirect(_)) => {
+            step @ (Step::Say(_)
+            | Step::Play(_)
+            | Step::Pause(_)
+            | Step::Gather(_)
+            | Step::Dial(_)
+            | Step::Redirect(_)
+            | Step::Document(_)) => {
                 if interrupt {
                     self.control.interrupted = Some(Cut::Interrupted);
                     self.operator.interrupt();
@@ -142,7 +156,7 @@ impl Call {
         if self.control.holding.is_some() {
             return Err(NotDone::HoldUnderWay);
         }
-        if self.is_moving() {
+        if self.is_moving() || self.is_handing() {
             return Err(NotDone::UnderWay);
         }
         if on == self.control.is_held() {
@@ -299,18 +313,19 @@ impl Call {
 
     /// Somebody sees to it: then silence ends nothing.
     pub(super) fn is_attended(&self) -> bool {
-        self.control.is_held()
+        self.is_among_people()
             || self.is_attended_by_person()
+            || self.control.is_held()
             || self.guided.is_busy()
             || self.operator.is_busy()
     }
 
     /// What the script wants, unless it was told to wait.
     pub(super) fn next_act(&mut self) -> Option<Act> {
-        if self.control.is_held_by_hand() {
+        if self.control.is_held_by_hand() || self.is_parked() {
             return None;
         }
-        let act = self.script.poll_act();
+        let act = if self.is_opening() { self.script.poll_render() } else { self.script.poll_act() };
         if matches!(act, Some(Act::Play { .. })) {
             self.control.begin();
         }

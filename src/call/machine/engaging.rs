@@ -8,7 +8,7 @@ use trunkline_media::{Command as Media, Digits};
 use super::super::outbox::{BotOrder, Engagement, Hand, Part, Role};
 use super::{Call, Context, Phase};
 use crate::agent::stream::{Event, Why};
-use crate::model::{Bot, Disposition, EndedBy, Engaged};
+use crate::model::{Bot, Disposition, EndedBy, Engaged, Step, Talker};
 
 /// How long a digit was held of which nobody says so.
 pub const DIGIT_HELD: Duration = Duration::from_millis(100);
@@ -28,8 +28,10 @@ pub enum Presence {
 impl Call {
     /// Somebody may answer soon: the bot is called, so that its first words wait for them. Once.
     pub(super) fn engage(&mut self, cx: &mut Context<'_>) {
+        self.engage_endpoint(cx);
         let Some(bot) = self.plan.bot.clone().filter(|_| self.presence == Presence::None) else { return };
-        self.call_bot(cx, bot, Part::Talks);
+        let part = if self.is_opening() { Part::Prepares } else { Part::Talks };
+        self.call_bot(cx, bot, part);
     }
 
     /// Its guide wants this bot to talk soon: it is called, and not heard yet.
@@ -57,6 +59,7 @@ impl Call {
         self.order(cx, Media::Clear);
         self.dismiss(cx);
         self.release_people(cx);
+        self.let_parties_go(cx);
         let bot = self.engaged(bot);
         self.plan.bot = Some(bot.clone());
         self.call_bot(cx, bot, Part::Talks);
@@ -64,7 +67,7 @@ impl Call {
 
     pub(super) fn engaged(&self, bot: Arc<Bot>) -> Engaged {
         let account = self.plan.account.clone();
-        Engaged { account, parameters: bot.parameters.clone(), bot }
+        Engaged { account, parameters: bot.parameters.clone(), bot: Talker::Bot(bot) }
     }
 
     fn call_bot(&mut self, cx: &mut Context<'_>, bot: Engaged, part: Part) {
@@ -91,6 +94,7 @@ impl Call {
 
     /// Nobody needs the bot any more; what it has said and was not heard yet goes with it.
     pub(super) fn dismiss(&mut self, cx: &mut Context<'_>) {
+        self.dismiss_endpoint(cx);
         if self.presence == Presence::Engaged {
             self.presence = Presence::Gone;
             self.send_away(cx, Role::Talker);
@@ -111,8 +115,26 @@ impl Call {
             // Whoever calls in hears ringing until somebody is there.
             Event::Connected => self.pick_up(cx),
             Event::Digits(digits) => self.order_digits(cx, *digits),
+            Event::Asked(step) => self.bot_asks(cx, step),
+            Event::Said(line) => self.facts.transcript.add(line),
+            Event::Corrected(line) => self.facts.transcript.correct(line.text),
             Event::Ended(ended) => self.bot_left(cx, &ended.why),
         }
+    }
+
+    /// By the road of what is done by hand; what is not done is told.
+    fn bot_asks(&mut self, cx: &mut Context<'_>, step: Step) {
+        let (what, is_transfer) = (step.name(), matches!(step, Step::Transfer(_)));
+        let Err(why) = self.handle_control(cx, step, false) else { return };
+        self.controlled(cx, what, Some(why.to_string()));
+        if is_transfer {
+            self.tell_bot(cx, BotOrder::Untransferred(self.id(), why.to_string()));
+        }
+    }
+
+    /// Does somebody talk who knows by itself when it is interrupted?
+    pub(super) fn knows_its_turn(&self) -> bool {
+        self.plan.bot.as_ref().is_some_and(|engaged| matches!(engaged.bot, Talker::Model(_)))
     }
 
     fn order_digits(&self, cx: &mut Context<'_>, digits: Digits) {

@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use trunkline_media::{Clip, Command as Media, amd};
+use trunkline_media::{Clip, Command as Media};
 
-use super::super::outbox::{ErrandOrder, Hand, Speech};
+use super::super::outbox::{BotOrder, ErrandOrder, Hand, Speech};
 use super::super::timer::Timer;
 use super::controlling::Cut;
 use super::{Call, Context, Phase};
 use crate::agent::{Errand, Order, Program, Script};
-use crate::model::{Disposition, EndedBy, Occasion, Step};
+use crate::model::{Disposition, EndedBy, Link, Occasion, Step};
 
 /// How often a guide is asked in one call: one that sends us round in circles wants something else.
 const ASKED_MAX: u32 = 200;
@@ -37,10 +37,10 @@ fn mark_of(hand: Hand, sound: u32) -> u32 {
 }
 
 impl Call {
-    /// It is known who answered: if somebody listens, its guide is asked, once.
-    pub(super) fn ask_guide(&mut self, cx: &mut Context<'_>, class: amd::Class) {
+    /// It is time to talk: its guide is asked, once.
+    pub(super) fn ask_guide(&mut self, cx: &mut Context<'_>) {
         let is_asked = self.plan.guide.is_none() || self.asked > 0;
-        if is_asked || class == amd::Class::Ringback || !matches!(self.phase, Phase::Judging) {
+        if is_asked || !matches!(self.phase, Phase::Judging) {
             return;
         }
         self.phase = Phase::Talking;
@@ -102,6 +102,8 @@ impl Call {
     /// A transfer came to nothing.
     pub(super) fn untransferred(&mut self, cx: &mut Context<'_>) {
         self.guided.untransferred();
+        let why = "the other party is not there".to_owned();
+        self.tell_bot(cx, BotOrder::Untransferred(self.id(), why));
         self.run(cx, Hand::Guide);
         self.person_untransferred(cx);
     }
@@ -114,11 +116,11 @@ impl Call {
     }
 
     fn next_order(&mut self, hand: Hand) -> Option<Order> {
-        let waits = hand == Hand::Guide && self.control.is_held_by_hand();
+        let waits = hand == Hand::Guide && (self.control.is_held_by_hand() || self.is_parked());
         if waits { None } else { self.program(hand).poll_order() }
     }
 
-    fn program(&mut self, hand: Hand) -> &mut Program {
+    pub(super) fn program(&mut self, hand: Hand) -> &mut Program {
         match hand {
             Hand::Guide => &mut self.guided,
             Hand::Operator => &mut self.operator,
@@ -131,7 +133,7 @@ impl Call {
             Hand::Operator => Timer::Operator,
         };
         match order {
-            Order::Render { sound, text } => cx.out.speech(self.id(), Speech::Step(hand, sound), text),
+            Order::Render { sound, text } => cx.out.speech(&self.plan, Speech::Step(hand, sound), text),
             Order::Fetch { sound, from } => self.send_for(cx, hand, Errand::Sound { number: sound, from }),
             Order::Play { clip, mark } => {
                 if hand == Hand::Guide {
@@ -179,7 +181,8 @@ impl Call {
                     self.program(hand).untransferred();
                 }
             }
-            Order::Ask { url, occasion } => self.ask(cx, hand, url, occasion),
+            Order::Dial(dial) => self.dial_for(cx, hand, dial),
+            Order::Ask { link, occasion } => self.ask(cx, hand, link, occasion),
             Order::Summon(bot) => self.summon(cx, bot),
             Order::Connect(bot) => self.connect(cx, bot),
             Order::Hangup if self.is_abandoned() => self.close(cx, Disposition::Abandoned, EndedBy::Switch),
@@ -199,20 +202,20 @@ impl Call {
         }
     }
 
-    fn ask(&mut self, cx: &mut Context<'_>, hand: Hand, url: Option<String>, occasion: Occasion) {
+    fn ask(&mut self, cx: &mut Context<'_>, hand: Hand, link: Option<Link>, occasion: Occasion) {
         let Some(guide) = &self.plan.guide else {
             return self.program(hand).fail("nobody can be asked what to do".to_owned());
         };
         if self.asked >= ASKED_MAX {
             return self.program(hand).fail(format!("asked what to do more than {ASKED_MAX} times"));
         }
-        let (url, face) = (url.unwrap_or_else(|| guide.url.clone()), guide.face);
+        let (link, face) = (link.unwrap_or_else(|| guide.link.clone()), guide.face);
         let key = self.plan.key.clone();
         self.asked += 1;
-        self.send_for(cx, hand, Errand::Steps { url, occasion, face, key });
+        self.send_for(cx, hand, Errand::Steps { link, occasion, face, key });
     }
 
-    fn send_for(&self, cx: &mut Context<'_>, hand: Hand, errand: Errand) {
+    pub(super) fn send_for(&self, cx: &mut Context<'_>, hand: Hand, errand: Errand) {
         cx.out.errands.push_back(ErrandOrder { call: self.id(), hand, errand });
     }
 

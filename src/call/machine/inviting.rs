@@ -24,7 +24,9 @@ use super::staffing::Attendance;
 use super::{Call, Context, Control, Origination, Phase};
 use crate::admission::Sighting;
 use crate::agent::{Program, Script};
-use crate::model::{Attempt, CallFact, Dialing, Disposition, EndedBy, Trunk, TrunkId, VoicemailAction};
+use crate::model::{
+    Attempt, CallFact, Dialing, Disposition, EndedBy, Speak, Trunk, TrunkId, VoicemailAction,
+};
 use crate::trunk::health::Sign;
 use crate::trunk::redirect::{self, Redirection};
 use crate::trunk::route;
@@ -106,6 +108,7 @@ impl Call {
             operator: Program::default(),
             presence: Presence::default(),
             attendance: Attendance::default(),
+            pairs: Default::default(),
             listener: Presence::default(),
             control: Control::new(plan.record && recording.is_some()),
             asked: 0,
@@ -114,6 +117,7 @@ impl Call {
             message: None,
             awaited: None,
             transfer: None,
+            legs: Default::default(),
             referral: None,
             is_unheard: false,
             dialog: None,
@@ -138,8 +142,12 @@ impl Call {
         let mut call = Self::new(origination, cx.now, Phase::Inviting { hangup: None });
         call.dialled.attempts.push(Attempt::new(&*trunk.name, &*call.plan.sip_call_id));
         call.dialled.trunks.push(trunk.id);
-        for rule in verdict::rules(call.plan.voicemail, call.plan.speak_order) {
-            call.order(cx, Media::Arm(rule));
+        if call.plan.second.is_some() {
+            call.open_at_answer(cx);
+        } else {
+            for rule in verdict::rules(call.plan.voicemail, call.plan.speak_order, call.plan.speak) {
+                call.order(cx, Media::Arm(rule));
+            }
         }
         // Over all attempts: it does not begin anew with each.
         call.set(cx, Timer::Ring, call.plan.agent.ring_timeout);
@@ -155,7 +163,10 @@ impl Call {
         if let (VoicemailAction::LeaveMessage, Some(text)) =
             (call.plan.voicemail, call.plan.voicemail_message.clone())
         {
-            cx.out.speech(call.id(), Speech::Message, text);
+            cx.out.speech(&call.plan, Speech::Message, text);
+        }
+        if let Some(text) = call.plan.opener.clone() {
+            cx.out.speech(&call.plan, Speech::Opener, text);
         }
         call.prepare_guide(cx);
         call.prepare_notice(cx);
@@ -211,6 +222,7 @@ impl Call {
         self.dialled.progress = self.dialled.progress.max(Progress::of(status));
         self.timers.clear(cx.wheel, Timer::Silent);
         self.tell(cx, CallFact::Ringing { status });
+        self.tell_first_of_ringing(cx, status, body);
         self.engage(cx);
     }
 
@@ -239,9 +251,13 @@ impl Call {
                 self.engage(cx);
                 self.tell_bot(cx, BotOrder::Answered(self.id()));
                 self.phase = Phase::Judging;
+                self.tell_first_of_answer(cx);
                 let own = self.plan.agent.call_duration_max;
                 let most = self.plan.trunk.destinations.call_max.map_or(own, |trunks| trunks.min(own));
                 self.set(cx, Timer::Duration, most);
+                if self.plan.speak == Speak::Answer {
+                    self.ask_guide(cx);
+                }
                 // Silence counts from the verdict on: until then the detector waits, and no longer than its own time.
             }
             Err(error) => {
@@ -348,6 +364,9 @@ impl Call {
         }
         if !self.dialled.has_room(cx.now) {
             return Err("too many INVITEs, or too late for another".to_owned());
+        }
+        if self.plan.second.as_ref().is_some_and(|second| second.uri.is_some()) {
+            return Err("a SIP URI is dialled where its trunk is, and nowhere else".to_owned());
         }
         let redirection = redirect::follow(&trunk, &self.plan.to, &failure.contacts, &self.dialled.uris)?;
         self.sight(cx, Sign::Carried, None, "it sent the call elsewhere");

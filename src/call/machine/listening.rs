@@ -45,7 +45,7 @@ impl Call {
         match event {
             Event::Connected => self.controlled(cx, "start_stream", None),
             // It was not asked.
-            Event::Digits(_) => {}
+            Event::Digits(_) | Event::Asked(_) | Event::Said(_) | Event::Corrected(_) => {}
             Event::Ended(ended) => {
                 self.leave_unheard(cx);
                 let why = match ended.why {

@@ -1,15 +1,17 @@
 //! A transfer that we ask for: the far end shall call somebody else in our place (RFC 5589 §6, blind). It pays as we would, so the
 //! number passes the trunk's destinations. The call ends when it has come to pass, and goes on as it was if it has not.
 
-use trunkline_sip::Refer;
+use trunkline_sip::{Refer, Replaces};
 
 use super::{Call, Context};
-use crate::model::{CallFact, Disposition, EndedBy, NotDone, PhoneNumber};
+use crate::model::{CallFact, DialogRecord, Disposition, EndedBy, NotDone, PhoneNumber};
 use crate::trunk::{destination, route};
 
 /// A REFER of ours that nobody has said the last word of.
 pub struct Referral {
-    to: PhoneNumber,
+    to: String,
+    /// Where the party sits that it is to be put through to, if the agent has talked with it before.
+    place: Option<u8>,
     /// The far end has agreed to it.
     is_accepted: bool,
 }
@@ -31,16 +33,50 @@ impl Call {
         if !cx.agent.refer(cx.now, party.invite(), refer) {
             return Err(NotDone::NotTalking);
         }
-        self.tell(cx, CallFact::Transfer { to: to.as_str().to_owned(), status: 100, is_final: false });
-        self.referral = Some(Referral { to, is_accepted: false });
+        let to = to.as_str().to_owned();
+        self.tell(cx, CallFact::Transfer { to: to.clone(), status: 100, is_final: false });
+        self.referral = Some(Referral { to, place: None, is_accepted: false });
         Ok(())
+    }
+
+    /// The far end shall take our place in the call with the party at this place (RFC 5589 §7.3). `false`: it cannot be asked.
+    pub(super) fn refer_to_party(
+        &mut self,
+        cx: &mut Context<'_>,
+        place: u8,
+        to: String,
+        dialog: &DialogRecord,
+    ) -> bool {
+        let Some(party) = self.party.as_ref().filter(|_| !self.is_moving()) else { return false };
+        let replaces = Replaces {
+            call_id: dialog.call_id.clone(),
+            to_tag: dialog.remote_tag.clone(),
+            from_tag: dialog.local_tag.clone(),
+            early_only: false,
+        };
+        let refer = Refer {
+            to: dialog.remote_target.clone(),
+            replaces: Some(replaces),
+            referred_by: Some(route::from(&self.plan.trunk, &self.ours, self.plan.right_to_use)),
+            subscribe: true,
+        };
+        let is_asked = cx.agent.refer(cx.now, party.invite(), refer);
+        if is_asked {
+            self.referral = Some(Referral { to, place: Some(place), is_accepted: false });
+        }
+        is_asked
+    }
+
+    /// Is the far end being put through to the party at this place?
+    pub(super) fn is_referred_to(&self, place: u8) -> bool {
+        self.referral.as_ref().is_some_and(|referral| referral.place == Some(place))
     }
 
     /// How it goes.
     pub(super) fn refer_progress(&mut self, cx: &mut Context<'_>, status: u16, is_final: bool) {
         let Some(referral) = &mut self.referral else { return };
         referral.is_accepted |= !is_final || status < 300;
-        let to = referral.to.as_str().to_owned();
+        let (to, place) = (referral.to.clone(), referral.place);
         self.tell(cx, CallFact::Transfer { to, status, is_final });
         if !is_final {
             return;
@@ -52,7 +88,10 @@ impl Call {
         }
         self.referral = None;
         self.listen_again(cx);
-        self.untransferred(cx);
+        match place {
+            Some(place) => self.refused_referral(cx, place),
+            None => self.untransferred(cx),
+        }
     }
 
     /// The far end hangs up: has it gone where we asked it to go? Some do so without another word.
@@ -66,6 +105,6 @@ impl Call {
 
     fn put_through(&mut self) {
         let to = self.referral.take().map(|referral| referral.to);
-        self.facts.detail = to.map(|to| format!("transferred to {}", to.as_str()));
+        self.facts.detail = to.map(|to| format!("transferred to {to}"));
     }
 }

@@ -6,13 +6,14 @@ use std::time::Duration;
 use trunkline_media::{Clip, Command as Media, Rule, Then, When, amd};
 use trunkline_sip::Body;
 
+use super::super::outbox::BotOrder;
 use super::super::timer::Timer;
 use super::super::verdict;
 use super::controlling::Cut;
-use super::{Call, Context, MESSAGE_MARK, Phase, guiding};
+use super::{Call, Context, MESSAGE_MARK, OPENER_MARK, Phase, WAITING_MARK, WHISPER_MARK, guiding};
 use crate::agent::Act;
 use crate::call::Speech;
-use crate::model::{CallFact, Disposition, EndedBy, SpeakOrder, VoicemailAction};
+use crate::model::{CallFact, Disposition, EndedBy, Speak, SpeakOrder, VoicemailAction};
 
 /// Silence after the callee's speech that ends its turn.
 const TURN_SILENCE: Duration = Duration::from_millis(600);
@@ -31,8 +32,12 @@ impl Call {
         };
         match party.renegotiate(offer) {
             Ok((answer, negotiated)) => {
+                let holds = !negotiated.receive;
                 self.order(cx, Media::Remote(negotiated));
                 cx.agent.answer_offer(cx.now, invite, answer);
+                if self.is_talking() {
+                    self.relay_hold(cx, holds);
+                }
             }
             // RFC 3261 §14.2: what cannot be met is refused with 488 and the session goes on as it was.
             Err(_) => cx.agent.refuse_offer(cx.now, invite, 488),
@@ -65,23 +70,61 @@ impl Call {
             };
             return self.close(cx, disposition, EndedBy::Switch);
         }
-        self.ask_guide(cx, verdict.class);
+        if verdict.class != amd::Class::Ringback {
+            self.ask_guide(cx);
+        }
         if self.call_people(cx, verdict.class) {
             return;
         }
-        if !verdict::is_machine(verdict.class) || !matches!(self.phase, Phase::Judging | Phase::Talking) {
+        if !matches!(self.phase, Phase::Judging | Phase::Talking) {
             return;
         }
         match self.plan.voicemail {
-            VoicemailAction::Hangup => self.close(cx, Disposition::VoicemailDetected, EndedBy::Switch),
-            VoicemailAction::Ignore => {}
-            VoicemailAction::LeaveMessage => self.leave_message(cx, verdict.class),
+            VoicemailAction::Hangup if verdict::is_machine(verdict.class) => {
+                self.close(cx, Disposition::VoicemailDetected, EndedBy::Switch);
+            }
+            VoicemailAction::LeaveMessage if verdict::is_machine(verdict.class) => {
+                self.leave_message(cx, verdict.class);
+            }
+            _ => self.speak_on(cx),
+        }
+    }
+
+    /// Who spoke at the answer goes on now that it is known who is there.
+    fn speak_on(&mut self, cx: &mut Context<'_>) {
+        if self.plan.speak == Speak::Verdict {
+            return;
+        }
+        if self.facts.dead_air.is_some() && matches!(self.phase, Phase::Judging) {
+            self.phase = Phase::Talking;
+            self.let_barge_in(cx);
+            // It spoke and fell silent before it was known who it is: if all was said meanwhile, it is our turn.
+            if self.facts.heard.as_ref().is_some_and(|heard| !verdict::is_wordless(heard.class)) {
+                self.set(cx, Timer::Turn, TURN_SILENCE);
+            }
+        }
+        if self.plan.opener.is_some() {
+            self.tell_bot(cx, BotOrder::Hear(self.id()));
+            self.act(cx);
+        }
+    }
+
+    /// Only the opener is said yet.
+    pub(super) fn is_opening(&self) -> bool {
+        self.plan.opener.is_some() && self.facts.heard.is_none()
+    }
+
+    /// The opener was rendered. Where it cannot be, its place stays silent until the verdict.
+    pub fn handle_opener(&mut self, cx: &mut Context<'_>, clip: Option<Arc<Clip>>) {
+        if let Some(clip) = clip.filter(|_| self.is_opening()) {
+            self.order(cx, Media::Play { clip, mark: Some(OPENER_MARK) });
         }
     }
 
     /// The prompt is for people: it goes, and the message waits for the beep in its place.
     fn leave_message(&mut self, cx: &mut Context<'_>, class: amd::Class) {
         self.script.stop();
+        self.guided.stop();
         self.dismiss(cx);
         self.phase = Phase::LeavingMessage;
         self.timers.clear(cx.wheel, Timer::Silence);
@@ -116,7 +159,9 @@ impl Call {
         if !self.facts.heard.as_ref().is_some_and(|heard| verdict::is_automated(heard.class)) {
             self.timers.clear(cx.wheel, Timer::Hold);
         }
-        if matches!(self.phase, Phase::Judging) {
+        // What the callee says before the verdict interrupts nobody: most often it is "hello".
+        let is_judged = self.plan.speak == Speak::Verdict || self.facts.heard.is_some();
+        if is_judged && matches!(self.phase, Phase::Judging) {
             self.phase = Phase::Talking;
             self.let_barge_in(cx);
         }
@@ -124,8 +169,9 @@ impl Call {
 
     /// Armed only when somebody talks: the callee's greeting must not clear what waits behind the gate.
     pub(super) fn let_barge_in(&self, cx: &mut Context<'_>) {
-        // What is said to whom nobody came is said to its end.
-        if self.plan.agent.barge_in && self.plan.staff.is_none() {
+        // Two who judge whether the callee interrupts would leave it in silence where they differ; and what is said to whom nobody
+        // came is said to its end.
+        if self.plan.agent.barge_in && !self.knows_its_turn() && self.plan.staff.is_none() {
             let rule = Rule { when: When::Speech { min: BARGE_IN_MIN }, then: Then::Clear, once: false };
             self.order(cx, Media::Arm(rule));
         }
@@ -164,11 +210,20 @@ impl Call {
     }
 
     pub(super) fn marked(&mut self, cx: &mut Context<'_>, mark: u32, cleared: bool) {
+        if mark == OPENER_MARK {
+            return;
+        }
         if mark == MESSAGE_MARK {
             if !cleared {
                 self.close(cx, Disposition::VoicemailDetected, EndedBy::Agent);
             }
             return;
+        }
+        if mark == WAITING_MARK {
+            return self.waits_on(cx);
+        }
+        if mark == WHISPER_MARK {
+            return self.tell_first_of_whisper(cx);
         }
         if let Some((hand, sound)) = guiding::sound_of(mark) {
             return self.sound_over(cx, hand, sound, cleared);
@@ -191,7 +246,7 @@ impl Call {
         while let Some(act) = self.next_act() {
             match act {
                 Act::Render { line, text } => {
-                    cx.out.speech(self.id(), Speech::Line(line), text);
+                    cx.out.speech(&self.plan, Speech::Line(line), text);
                 }
                 Act::Play { clip, mark } => {
                     self.timers.clear(cx.wheel, Timer::Turn);

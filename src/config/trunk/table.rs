@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::model::{
-    AudioCodec, CostClass, DtmfMode, IdentityHeader, ReferPolicy, ReliableProvisional, Secret,
+    Attended, AudioCodec, CostClass, DtmfMode, IdentityHeader, ReferPolicy, ReliableProvisional, Secret,
     SessionRefresher, SrtpPolicy, UnsignedCalls,
 };
 
@@ -89,6 +89,8 @@ pub struct Trunk {
     #[serde(default)]
     pub allow_classes: Vec<CostClass>,
     pub max_call_seconds: Option<u64>,
+    #[serde(default)]
+    pub sip_users: Vec<String>,
 
     #[serde(default = "options_interval")]
     pub options_interval_seconds: u64,
@@ -96,6 +98,8 @@ pub struct Trunk {
     pub redirects_max: u8,
     #[serde(default)]
     pub refer: ReferPolicy,
+    #[serde(default)]
+    pub attended: Attended,
 
     pub tls: Option<Tls>,
     pub stir: Option<Stir>,

@@ -11,8 +11,9 @@ use url::Url;
 use super::event::envelope;
 use crate::face::UnreadableSteps;
 use crate::model::{
-    Bot, CallRecord, DIGITS_MAX, Dialect, Gather, Listener, Occasion, PhoneNumber, SPOKEN_BYTES_MAX,
-    STEPS_MAX, Side, Sound, Step, Timestamp, Track, URL_BYTES_MAX, WAIT_MAX,
+    Bot, CallRecord, DIGITS_MAX, Destination, Dial, Dialect, Gather, HEADERS_MAX, Header, Listener, Occasion,
+    PhoneNumber, RING_USUAL, SPOKEN_BYTES_MAX, STEPS_MAX, Side, Sound, Step, Timestamp, Track, URL_BYTES_MAX,
+    WAIT_MAX,
 };
 
 /// For how long a digit is awaited when nobody says.
@@ -27,6 +28,15 @@ pub fn question(occasion: &Occasion, at: Timestamp, record: &CallRecord) -> Stri
         Occasion::Gathered { digits, end } => {
             ("gather.completed", json!({ "digits": digits, "reason": end.as_str() }))
         }
+        Occasion::Dialled(dialled) => (
+            "bridge.completed",
+            json!({
+                "status": dialled.status.as_str(),
+                "call_id": dialled.call.map(|call| format!("call_{call}")),
+                "duration_seconds": dialled.talked.as_secs(),
+                "sip_code": dialled.sip_status,
+            }),
+        ),
         Occasion::Redirected => ("call.redirected", json!({})),
     };
     envelope(event, at, record, &data)
@@ -91,8 +101,9 @@ impl<'a> Action<'a> {
             _ if is_prompt => return Err(wrong(format!("`{}` is no part of a prompt", self.name))),
             "gather" => Step::Gather(Box::new(self.gather()?)),
             "send_digits" => Step::SendDigits(self.digits()?),
-            "redirect" => Step::Redirect(self.url(&["url"])?),
-            "transfer" | "bridge" => Step::Transfer(self.number()?),
+            "redirect" => Step::Redirect(self.url(&["url"])?.into()),
+            "transfer" => Step::Transfer(self.number()?),
+            "bridge" => Step::Dial(Arc::new(self.bridge()?)),
             "hold" => Step::Hold,
             "resume" => Step::Resume,
             "mute" => Step::Mute(self.side()?),
@@ -147,6 +158,47 @@ impl<'a> Action<'a> {
     fn number(&self) -> Result<PhoneNumber, UnreadableSteps> {
         let text = self.string(&["to", "number"], URL_BYTES_MAX)?.unwrap_or_default();
         text.parse().map_err(|_| wrong("`to` is not a valid E.164 number"))
+    }
+
+    /// Somebody is called and talks with the callee, here: a number or a SIP URI.
+    fn bridge(&self) -> Result<Dial, UnreadableSteps> {
+        let text = self.string(&["to", "number", "uri"], URL_BYTES_MAX)?.unwrap_or_default();
+        let to: Destination =
+            text.parse().map_err(|_| wrong("`to` is neither a valid E.164 number nor a SIP URI"))?;
+        let Fields::Many(fields) = self.fields else { return Ok(Dial::new(vec![to])) };
+        let caller = self.string(&["from", "caller_id"], URL_BYTES_MAX)?;
+        let caller = caller.map(|text| text.parse().map_err(|_| wrong("`from` is not a valid E.164 number")));
+        let ring_timeout = self.seconds(&["timeout", "timeout_seconds"])?.unwrap_or(RING_USUAL);
+        if ring_timeout.is_zero() {
+            return Err(wrong("`timeout` must be more than 0 seconds"));
+        }
+        let flag = |name: &str| match fields.get(name) {
+            None | Some(Value::Null) => Ok(false),
+            Some(Value::Bool(said)) => Ok(*said),
+            Some(_) => Err(wrong(format!("`{name}` must be true or false"))),
+        };
+        let action = self.field(&["action", "action_url"]).map(|_| self.url(&["action", "action_url"]));
+        Ok(Dial {
+            caller: caller.transpose()?,
+            ring_timeout,
+            headers: self.headers(fields)?,
+            record: flag("record")?,
+            action: action.transpose()?,
+            ..Dial::new(vec![to])
+        })
+    }
+
+    fn headers(&self, fields: &Map<String, Value>) -> Result<Vec<Header>, UnreadableSteps> {
+        let given = match fields.get("headers") {
+            None | Some(Value::Null) => return Ok(Vec::new()),
+            Some(Value::Object(given)) if given.len() <= HEADERS_MAX => given,
+            Some(_) => return Err(wrong(format!("`headers` must be an object of at most {HEADERS_MAX}"))),
+        };
+        let header = |(name, value): (&String, &Value)| {
+            let header = value.as_str().and_then(|value| Header::new(name, value));
+            header.ok_or_else(|| wrong("`headers` must be X- headers of one short line"))
+        };
+        given.iter().map(header).collect()
     }
 
     fn digits(&self) -> Result<String, UnreadableSteps> {
@@ -216,7 +268,7 @@ impl<'a> Action<'a> {
             digits_max,
             finish_on,
             timeout: self.seconds(&["timeout", "timeout_seconds"])?.unwrap_or(GATHER_TIMEOUT),
-            action: action.transpose()?,
+            action: action.transpose()?.map(Into::into),
             ask_if_empty: true,
         })
     }
@@ -288,12 +340,17 @@ mod tests {
             (
                 r#"{"redirect":{"url":"/next"}}"#,
                 r#"{"type":"redirect","url":"/next"}"#,
-                Step::Redirect("https://bot.example/next".into()),
+                Step::Redirect("https://bot.example/next".to_owned().into()),
             ),
             (
                 r#"{"transfer":{"to":"+15551230002"}}"#,
-                r#"{"type":"bridge","to":"+15551230002"}"#,
+                r#"{"type":"transfer","to":"+15551230002"}"#,
                 Step::Transfer(number()),
+            ),
+            (
+                r#"{"bridge":{"to":"+15551230002"}}"#,
+                r#"{"type":"bridge","number":"+15551230002"}"#,
+                Step::Dial(Arc::new(Dial::new(vec![Destination::Number(number())]))),
             ),
             (r#"{"hold":{}}"#, r#"{"type":"hold"}"#, Step::Hold),
             (r#"{"resume":null}"#, r#"{"type":"resume"}"#, Step::Resume),
@@ -346,14 +403,15 @@ mod tests {
         assert!(gather.prompt == [Step::Say("Your code?".into())]);
         assert_eq!((gather.digits_max, gather.finish_on), (4, Some('*')));
         assert_eq!(gather.timeout, Duration::from_secs(3));
-        assert_eq!(gather.action.as_deref(), Some("https://bot.example/voice/pin"));
+        let action = gather.action.as_ref().map(|link| (link.url.as_str(), link.verb));
+        assert_eq!(action, Some(("https://bot.example/voice/pin", crate::model::Verb::Post)));
         let Step::Gather(gather) = only(
             r#"{"type":"gather","prompt":[{"say":"One."},{"pause":1},{"play":{"url":"https://a.example/b.wav"}}]}"#,
         ) else {
             panic!("it is a gather");
         };
         assert_eq!((gather.prompt.len(), gather.digits_max, gather.finish_on), (3, DIGITS_MAX, Some('#')));
-        assert_eq!((gather.timeout, gather.action), (GATHER_TIMEOUT, None));
+        assert_eq!((gather.timeout, gather.action.is_none()), (GATHER_TIMEOUT, true));
     }
 
     #[test]
@@ -370,6 +428,13 @@ mod tests {
             (r#"[{"pause":-1}]"#, "action 0: `seconds` must be 0 to 600 seconds"),
             (r#"[{"play":"http://["}]"#, "action 0: `url` is no URL"),
             (r#"[{"send_digits":"12x"}]"#, "action 0: `digits` must be 1 to 64 of 0-9 * # A-D , w"),
+            (r#"[{"bridge":"desk"}]"#, "action 0: `to` is neither a valid E.164 number nor a SIP URI"),
+            (
+                r#"[{"bridge":{"to":"sip:a@b","headers":{"Via":"c"}}}]"#,
+                "action 0: `headers` must be X- headers of one short line",
+            ),
+            (r#"[{"bridge":{"to":"+12","timeout":0}}]"#, "action 0: `timeout` must be more than 0 seconds"),
+            (r#"[{"bridge":{"to":"+12","record":1}}]"#, "action 0: `record` must be true or false"),
             (r#"[{"transfer":{"to":"desk"}}]"#, "action 0: `to` is not a valid E.164 number"),
             (
                 r#"[{"start_stream":{"url":"https://a.example"}}]"#,

@@ -42,6 +42,8 @@ pub const APPLICATION: Shape = Shape {
         ("webhook_url", "webhook_url"),
         ("agent_id", "agent"),
         ("trunk_id", "trunk"),
+        ("spend_per_day", "spend_per_day"),
+        ("spend_per_call", "spend_per_call"),
     ],
     defaults: &[],
     refers: [agent_id, trunk_id],

@@ -2,7 +2,7 @@
 //! at the end.
 
 use super::record;
-use crate::model::{CallRecord, Disposition, Timestamp};
+use crate::model::{CallId, CallRecord, Disposition, Timestamp};
 
 /// How an export looks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,7 +59,7 @@ impl CdrFormat {
 }
 
 /// The header.
-pub const COLUMNS: [&str; 30] = [
+pub const COLUMNS: [&str; 31] = [
     "call_id",
     "direction",
     "from",
@@ -90,6 +90,7 @@ pub const COLUMNS: [&str; 30] = [
     "campaign",
     "recipient",
     "metadata",
+    "parent_call_id",
 ];
 
 fn row(call: &CallRecord) -> [String; COLUMNS.len()] {
@@ -125,6 +126,7 @@ fn row(call: &CallRecord) -> [String; COLUMNS.len()] {
         record::campaign(call).unwrap_or_default(),
         number(call.recipient.map(|recipient| recipient.position)),
         call.metadata.clone().unwrap_or_default(),
+        call.parent.map(CallId::ca).unwrap_or_default(),
     ]
 }
 

@@ -1,6 +1,8 @@
 //! What is done to a call that lives, in the switch's own words. An unknown field is a mistake, and is refused.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,8 +12,9 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::model::{
-    CallId, DIGITS_MAX, PhoneNumber, Refusal, SPOKEN_BYTES_MAX, Side, Sound, Step, StoredResponse,
-    URL_BYTES_MAX,
+    CallId, DIGITS_MAX, Destination, Dial, HEADERS_MAX, Handover, Header, InvalidDestination, Meanwhile,
+    PhoneNumber, RING_USUAL, Refusal, SPOKEN_BYTES_MAX, Side, Sound, Step, StoredResponse, URL_BYTES_MAX,
+    Whisper,
 };
 
 /// One thing to be done.
@@ -148,6 +151,116 @@ pub fn transfer(body: &[u8]) -> Result<Control, Refusal> {
     Ok(Step::Transfer(to).into())
 }
 
+/// Where to, and how.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = native::Handover)]
+#[serde(deny_unknown_fields)]
+pub struct Handing {
+    /// A number or, but for a blind transfer, a SIP URI.
+    #[schema(required, nullable = false)]
+    to: Option<String>,
+    /// `blind` (by REFER), `attended` or `warm`; `blind` if left out.
+    #[schema(pattern = "^(blind|attended|warm)$")]
+    mode: Option<String>,
+    /// What the new party alone is told before it is put through.
+    whisper: Option<Whispered>,
+    /// The agent stays, as the third.
+    #[serde(default)]
+    agent_stays: bool,
+    /// The number that is shown, one of the tenant's own.
+    #[schema(pattern = r"^\+[1-9][0-9]{1,14}$")]
+    from: Option<String>,
+    /// By this trunk.
+    trunk: Option<String>,
+    #[schema(minimum = 1, maximum = 600)]
+    ring_timeout_seconds: Option<u64>,
+    /// What the callee hears meanwhile: a WAV file.
+    music_url: Option<String>,
+    /// Headers of the INVITE, `X-…` alone.
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    #[serde(default)]
+    record: bool,
+}
+
+/// What one party alone is told: one of both.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = native::Whisper)]
+#[serde(deny_unknown_fields)]
+pub struct Whispered {
+    text: Option<String>,
+    url: Option<String>,
+}
+
+/// `{"to":"+15551230002","mode":"warm","whisper":{"text":"…"}}`
+pub fn hand_over(body: &[u8]) -> Result<Control, Refusal> {
+    let asked: Handing = read(body)?;
+    let to = asked.to.ok_or(Refusal::MissingField("to"))?;
+    let consult = match asked.mode.as_deref() {
+        None | Some("blind") => {
+            let plain = asked.whisper.is_none()
+                && !asked.agent_stays
+                && !asked.record
+                && asked.headers.is_empty()
+                && [&asked.from, &asked.trunk, &asked.music_url].iter().all(|field| field.is_none())
+                && asked.ring_timeout_seconds.is_none();
+            if !plain {
+                return Err(wrong("mode", "must be attended or warm where more than `to` is said"));
+            }
+            let to: PhoneNumber = to.parse().map_err(|_| Refusal::InvalidPhone { field: "to" })?;
+            return Ok(Step::Transfer(to).into());
+        }
+        Some("attended") => true,
+        Some("warm") => false,
+        Some(_) => return Err(wrong("mode", "must be blind, attended or warm")),
+    };
+    let to: Destination =
+        to.parse().map_err(|error: InvalidDestination| wrong("to", format!("is {error}")))?;
+    let from = asked.from.map(|from| from.parse().map_err(|_| Refusal::InvalidPhone { field: "from" }));
+    let ring_timeout = match asked.ring_timeout_seconds {
+        None => RING_USUAL,
+        Some(seconds @ 1..=600) => Duration::from_secs(seconds),
+        Some(_) => return Err(wrong("ring_timeout_seconds", "must be 1 to 600")),
+    };
+    if asked.headers.len() > HEADERS_MAX {
+        return Err(wrong("headers", format!("must be at most {HEADERS_MAX}")));
+    }
+    let header = |(name, value): (&String, &String)| {
+        Header::new(name, value).ok_or_else(|| wrong("headers", "must be X- headers of one short line"))
+    };
+    let dial = Dial {
+        trunk: asked.trunk,
+        caller: from.transpose()?,
+        ring_timeout,
+        headers: asked.headers.iter().map(header).collect::<Result<_, _>>()?,
+        meanwhile: Meanwhile::Music(asked.music_url.map(|url| file("music_url", url)).transpose()?),
+        early_media: false,
+        record: asked.record,
+        ..Dial::new(vec![to])
+    };
+    let whisper = asked.whisper.map(whisper).transpose()?;
+    let handover = Handover { dial: Arc::new(dial), consult, whisper, agent_stays: asked.agent_stays };
+    Ok(Step::HandOver(Arc::new(handover)).into())
+}
+
+fn whisper(said: Whispered) -> Result<Whisper, Refusal> {
+    match (said.text.as_deref().map(str::trim), said.url) {
+        (Some(text), None) if !text.is_empty() && text.len() <= SPOKEN_BYTES_MAX => {
+            Ok(Whisper::Say(text.into()))
+        }
+        (Some(_), None) => Err(wrong("whisper.text", format!("must be 1 to {SPOKEN_BYTES_MAX} bytes"))),
+        (None, Some(url)) => file("whisper.url", url).map(Whisper::Play),
+        _ => Err(wrong("whisper", "must have one of `text` and `url`")),
+    }
+}
+
+fn file(field: &str, url: String) -> Result<Sound, Refusal> {
+    if url.len() > URL_BYTES_MAX {
+        return Err(wrong(field, format!("is longer than {URL_BYTES_MAX} bytes")));
+    }
+    Ok(Sound::Url(url))
+}
+
 /// There is nothing to say.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = native::Nothing)]
@@ -208,6 +321,41 @@ mod tests {
         }
         assert!(say(br#"{"text":"Hi.","interrupt":true}"#).is_ok_and(|control| control.interrupt));
         assert!(plain(Step::Hold, b"").is_ok() && plain(Step::Hold, b"{}").is_ok());
+    }
+
+    #[test]
+    fn a_transfer_says_how() {
+        let read = |body: &str| hand_over(body.as_bytes()).map(|control| control.step);
+        assert!(
+            read(r#"{"to":"+15551230002"}"#) == transfer(br#"{"to":"+15551230002"}"#).map(|asked| asked.step)
+        );
+        let warm = r#"{"to":"sip:desk@pbx.example","mode":"warm","whisper":{"text":" Ann is on the line. "},"agent_stays":true,
+            "from":"+15550100000","trunk":"pbx","ring_timeout_seconds":9,"music_url":"https://a.example/m.wav",
+            "headers":{"X-Case":"7"},"record":true}"#;
+        let Ok(Step::HandOver(handover)) = read(warm) else { panic!("it is a handover") };
+        assert!(!handover.consult && handover.agent_stays && handover.dial.record);
+        assert!(handover.whisper == Some(Whisper::Say("Ann is on the line.".into())));
+        assert_eq!(handover.dial.to[0].as_str(), "sip:desk@pbx.example");
+        assert_eq!(handover.dial.ring_timeout, Duration::from_secs(9));
+        let Ok(Step::HandOver(handover)) = read(r#"{"to":"+12","mode":"attended"}"#) else {
+            panic!("so is this")
+        };
+        assert!(handover.consult && handover.whisper.is_none());
+        for body in [
+            "{}",
+            r#"{"to":"desk","mode":"warm"}"#,
+            r#"{"to":"sip:desk@pbx.example"}"#,
+            r#"{"to":"+12","mode":"cold"}"#,
+            r#"{"to":"+12","whisper":{"text":"a"}}"#,
+            r#"{"to":"+12","mode":"warm","whisper":{}}"#,
+            r#"{"to":"+12","mode":"warm","whisper":{"text":" "}}"#,
+            r#"{"to":"+12","mode":"warm","whisper":{"text":"a","url":"https://a.example"}}"#,
+            r#"{"to":"+12","mode":"warm","from":"0155"}"#,
+            r#"{"to":"+12","mode":"warm","ring_timeout_seconds":0}"#,
+            r#"{"to":"+12","mode":"warm","headers":{"Via":"a"}}"#,
+        ] {
+            assert!(read(body).is_err(), "{body}");
+        }
     }
 
     #[test]

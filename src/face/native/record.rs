@@ -5,8 +5,10 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use crate::model::transcript::Said;
 use crate::model::{
-    Attempt, CallRecord, CallState, Disposition, EventKind, MediaCounters, Micros, Timestamp, WebhookTarget,
+    Attempt, CallId, CallRecord, CallState, Disposition, EventKind, MediaCounters, Micros, Timestamp,
+    WebhookTarget,
 };
 
 /// The whole record. `base` is the scheme and host that the client used; empty leaves the recording's path alone.
@@ -15,6 +17,8 @@ use crate::model::{
 pub struct Call<'a> {
     id: u64,
     call_id: String,
+    /// The call that it was made for, if it is that one's second party.
+    parent_call_id: Option<String>,
     tenant: u64,
     key: Option<u64>,
     application: Option<u64>,
@@ -41,6 +45,8 @@ pub struct Call<'a> {
     recording: Recording<'a>,
     #[schema(value_type = Option<Object>)]
     metadata: Option<&'a RawValue>,
+    /// What was said, where the agent has it kept.
+    transcript: &'a [Said],
     unknown_variables: &'a [String],
     webhook: Option<String>,
     webhook_endpoints: Vec<u64>,
@@ -91,6 +97,7 @@ impl<'a> Call<'a> {
         Self {
             id: record.call.get(),
             call_id: record.call.ca(),
+            parent_call_id: record.parent.map(CallId::ca),
             tenant: record.tenant.0,
             key: record.key.map(|key| key.0),
             application: record.application.map(|application| application.0),
@@ -133,6 +140,7 @@ impl<'a> Call<'a> {
                 error: record.recording_error.as_deref(),
             },
             metadata: raw(&record.metadata),
+            transcript: &record.transcript,
             unknown_variables: &record.unknown_variables,
             webhook: record.webhook.as_ref().map(receiver),
             webhook_endpoints: record.endpoints.iter().map(|target| target.key.0).collect(),

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use sha2::Sha256;
 
 use super::json;
-use super::record::{duration_seconds, metadata, standing};
+use super::record::{Line, duration_seconds, lines, metadata, standing};
 use crate::model::{CallRecord, EventKind, Timestamp};
 
 /// The header that carries [`sign`]'s result.
@@ -27,7 +27,7 @@ pub fn event(kind: EventKind, record: &CallRecord) -> String {
         started_at: record.created_at,
         ended_at: record.ended_at,
         duration_seconds: duration_seconds(record),
-        transcript: [],
+        transcript: lines(record),
         summary: None,
         sentiment: None,
         successful: None,
@@ -52,7 +52,7 @@ struct Flat<'a> {
     started_at: Timestamp,
     ended_at: Option<Timestamp>,
     duration_seconds: Option<u64>,
-    transcript: [(); 0],
+    transcript: Vec<Line<'a>>,
     summary: Option<&'a str>,
     sentiment: Option<&'a str>,
     successful: Option<bool>,

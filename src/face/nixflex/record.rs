@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::json;
-use crate::model::{CallRecord, CallState, Disposition, Micros, Timestamp};
+use crate::model::{CallRecord, CallState, Disposition, Micros, Speaker, Timestamp};
 
 /// One call: `GET /v1/calls/{id}`. `base` is the scheme and host that the client used, to which the recording's path is
 /// joined; empty leaves the path alone.
@@ -14,7 +14,7 @@ pub fn call(record: &CallRecord, base: &str) -> String {
     let recorded = record.state == CallState::Ended && record.recording.is_some();
     json(&Full {
         brief: Brief::of(record),
-        transcript: [],
+        transcript: lines(record),
         recording_url: recorded.then(path),
         cost_usd: record.charge.map(Micros::units),
         warnings: warnings(record),
@@ -47,8 +47,7 @@ pub fn calls(records: &[CallRecord], count: u64, limit: u32, offset: u64) -> Str
 pub struct Full<'a> {
     #[serde(flatten)]
     brief: Brief<'a>,
-    #[schema(value_type = Vec<Object>)]
-    transcript: [(); 0],
+    transcript: Vec<Line<'a>>,
     recording_url: Option<String>,
     cost_usd: Option<f64>,
     warnings: Vec<String>,
@@ -59,6 +58,27 @@ pub struct Full<'a> {
     verdict: Option<&'a RawValue>,
     dead_air_ms: Option<u64>,
     sip_status: Option<u16>,
+}
+
+/// What somebody said.
+#[derive(Serialize, ToSchema)]
+#[schema(as = nixflex::Line)]
+pub struct Line<'a> {
+    /// `agent` or `user`.
+    role: &'static str,
+    text: &'a str,
+    /// Since the answer.
+    at_ms: u64,
+}
+
+/// What was said, where the agent has it kept.
+pub fn lines(record: &CallRecord) -> Vec<Line<'_>> {
+    let role = |by| if by == Speaker::Agent { "agent" } else { "user" };
+    record
+        .transcript
+        .iter()
+        .map(|said| Line { role: role(said.by), text: &said.text, at_ms: said.at_ms })
+        .collect()
 }
 
 /// A call in a list.
@@ -179,6 +199,7 @@ pub(crate) mod tests {
     pub fn record() -> CallRecord {
         CallRecord {
             call: CallId::new(255).expect("small"),
+            parent: None,
             tenant: TenantId(1),
             direction: Direction::Outbound,
             key: None,
@@ -213,6 +234,7 @@ pub(crate) mod tests {
             recording: Some("recordings/a.wav".into()),
             recording_error: None,
             recording_link: None,
+            transcript: Vec::new(),
             attempts: Vec::new(),
             media: None,
         }

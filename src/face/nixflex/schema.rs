@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::face::schema::Scalar;
 use crate::model::VoicemailAction;
 
 pub use super::campaign::{Created as CampaignCreated, Page as CampaignPage};
@@ -45,16 +46,6 @@ pub struct OutboundRequest {
     /// As the header `Idempotency-Key`.
     #[schema(min_length = 1, max_length = 255)]
     idempotency_key: Option<String>,
-}
-
-/// A string, a number or a boolean.
-#[derive(ToSchema)]
-#[schema(as = nixflex::Scalar)]
-#[serde(untagged)]
-pub enum Scalar {
-    Text(String),
-    Number(f64),
-    Flag(bool),
 }
 
 /// The answer to an accepted call.

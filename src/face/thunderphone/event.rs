@@ -4,7 +4,7 @@ use hmac::{Hmac, Mac};
 use serde_json::json;
 use sha2::Sha256;
 
-use super::record::{end_reason, recording_path, seconds, status};
+use super::record::{end_reason, lines, recording_path, seconds, status};
 use crate::model::{CallRecord, Micros};
 
 /// The body of `telephony.complete`. What billing will fill is null while it is off.
@@ -28,7 +28,7 @@ pub fn completed(record: &CallRecord) -> String {
             "recording_url": record.recording_link.clone().or_else(|| recording_path(record)),
             "billable_minutes": record.billable_minutes().unwrap_or(0),
             "billing_total_cents": record.charge.map(Micros::cents_up),
-            "transcripts": [],
+            "transcripts": lines(record),
         },
     })
     .to_string()

@@ -25,7 +25,7 @@ pub fn incoming(arrival: &Arrival) -> String {
 
 /// Who answers: the `config`, bare or under that name. `None`: the number's own agent, for an answer that says nothing.
 pub fn parse_incoming(body: &[u8]) -> Result<Option<InlineAgent>, Refusal> {
-    if body.trim_ascii().is_empty() {
+    if matches!(body.trim_ascii(), b"" | b"null") {
         return Ok(None);
     }
     let fields = Body::parse(body)?;
@@ -46,11 +46,15 @@ mod tests {
 
     #[test]
     fn a_config_answers_bare_or_by_its_name_and_nothing_is_the_numbers_agent() {
-        for body in [r#"{"prompt":"Hi.","voice":"nova"}"#, r#"{"config":{"prompt":"Hi.","voice":"nova"}}"#] {
+        for body in [
+            r#"{"prompt":"Hi.","voice":"nova"}"#,
+            r#"{"prompt":"Hi.","voice_name":"nova"}"#,
+            r#"{"config":{"prompt":"Hi.","voice":"nova"}}"#,
+        ] {
             let agent = parse_incoming(body.as_bytes()).expect("valid").expect("an agent");
             assert_eq!((agent.prompt.as_str(), agent.voice.as_str()), ("Hi.", "nova"), "{body}");
         }
-        for body in ["", " \n", "{}"] {
+        for body in ["", " \n", "{}", "null"] {
             assert!(parse_incoming(body.as_bytes()).expect("valid").is_none(), "{body:?}");
         }
     }

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::model::{CallRecord, CallState, Disposition};
+use crate::model::transcript::Said;
+use crate::model::{CallRecord, CallState, Disposition, Speaker};
 
 /// One call: `GET /v1/calls/{id}`. `base` is the scheme and host that the client used.
 pub fn call(record: &CallRecord, base: &str) -> String {
@@ -15,9 +16,16 @@ pub fn calls(records: &[CallRecord], total: u64, base: &str) -> String {
     json!({ "total": total, "results": results }).to_string()
 }
 
-/// What was said: `GET /v1/calls/{id}/transcript`. Nothing listens in words yet.
+/// What was said: `GET /v1/calls/{id}/transcript`.
 pub fn transcript(record: &CallRecord) -> String {
-    json!({ "call_id": record.call.get(), "transcript": [] }).to_string()
+    json!({ "call_id": record.call.get(), "transcript": lines(record) }).to_string()
+}
+
+/// What was said, where the agent has it kept.
+pub fn lines(record: &CallRecord) -> Vec<Value> {
+    let role = |by| if by == Speaker::Agent { "agent" } else { "user" };
+    let line = |said: &Said| json!({ "role": role(said.by), "text": said.text, "at_ms": said.at_ms });
+    record.transcript.iter().map(line).collect()
 }
 
 fn shown(record: &CallRecord, base: &str) -> Value {

@@ -13,9 +13,10 @@ use crate::model::{
 };
 
 /// What `config` may say; anything else is a mistake that would otherwise pass for a default.
-const CONFIG: [&str; 8] = [
+const CONFIG: [&str; 9] = [
     "prompt",
     "voice",
+    "voice_name",
     "product",
     "thinking_level",
     "background_track",
@@ -93,7 +94,9 @@ pub(super) fn config(raw: &RawValue) -> Result<InlineAgent, Refusal> {
     if let Some(unknown) = config.names().find(|name| !CONFIG.contains(name)) {
         return Err(wrong(&format!("config.{unknown}"), "is not a field of config"));
     }
-    for (name, path) in [("prompt", "config.prompt"), ("voice", "config.voice")] {
+    // Its older name is taken too.
+    let voice = if config.is_blank("voice") { "voice_name" } else { "voice" };
+    for (name, path) in [("prompt", "config.prompt"), (voice, "config.voice")] {
         if config.is_blank(name) {
             return Err(Refusal::MissingField(path));
         }
@@ -103,16 +106,24 @@ pub(super) fn config(raw: &RawValue) -> Result<InlineAgent, Refusal> {
         other => other,
     };
     let text = |name, bytes_max| config.text(name, bytes_max).map_err(within);
-    for name in ["product", "thinking_level", "background_track", "acknowledgement_prompt_mode"] {
+    for name in ["product", "thinking_level", "background_track"] {
         text(name, TEXT_BYTES_MAX)?;
     }
     text("acknowledgement_prompt", PROMPT_BYTES_MAX)?;
+    match text("acknowledgement_prompt_mode", TEXT_BYTES_MAX)?.as_deref() {
+        None | Some("auto") => {}
+        Some("manual") if config.is_blank("acknowledgement_prompt") => {
+            return Err(Refusal::MissingField("config.acknowledgement_prompt"));
+        }
+        Some("manual") => {}
+        Some(_) => return Err(wrong("config.acknowledgement_prompt_mode", "must be auto or manual")),
+    }
     if config.field("tools").is_some_and(|tools| !tools.get().starts_with('[')) {
         return Err(wrong("config.tools", "must be a list"));
     }
     Ok(InlineAgent {
         prompt: text("prompt", PROMPT_BYTES_MAX)?.unwrap_or_default(),
-        voice: text("voice", TEXT_BYTES_MAX)?.unwrap_or_default(),
+        voice: text(voice, TEXT_BYTES_MAX)?.unwrap_or_default(),
         settings: raw.get().to_owned(),
     })
 }

@@ -17,6 +17,7 @@ pub const AGENT: Shape = Shape {
         ("outbound_speak_order", "outbound_speak_order"),
         // As with a config: what the script agent says is its prompt.
         ("prompt", "greeting"),
+        ("voice", "voice"),
         ("steps", "steps"),
         ("webhook_url", "webhook_url"),
         ("webhook_events", "webhook_events"),
@@ -25,7 +26,6 @@ pub const AGENT: Shape = Shape {
     refers: [integer, integer],
     others: Others::Named(&[
         "name",
-        "voice",
         "product",
         "thinking_level",
         "background_track",

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::face::nixflex::schema::Scalar;
+use crate::face::schema::Scalar;
 
 /// `POST /v1/call`: `agent_id` or `config` or neither, which is the number's own agent.
 #[derive(ToSchema)]
@@ -52,6 +52,7 @@ pub struct AgentName(String);
 pub struct Config {
     #[schema(min_length = 1, max_length = 65536, pattern = r"\S")]
     prompt: String,
+    /// Whose voice, among those that `[tts.voices]` names; any other one is the usual voice.
     #[schema(min_length = 1, max_length = 255, pattern = r"\S")]
     voice: String,
     #[schema(max_length = 255)]
@@ -60,12 +61,20 @@ pub struct Config {
     thinking_level: Option<String>,
     #[schema(max_length = 255)]
     background_track: Option<String>,
-    #[schema(max_length = 255)]
-    acknowledgement_prompt_mode: Option<String>,
+    acknowledgement_prompt_mode: Option<AcknowledgementMode>,
+    /// Required with `manual`.
     #[schema(max_length = 65536)]
     acknowledgement_prompt: Option<String>,
     #[schema(value_type = Option<Vec<Value>>)]
     tools: Option<Vec<Value>>,
+}
+
+#[derive(ToSchema)]
+#[schema(as = thunderphone::AcknowledgementMode)]
+#[serde(rename_all = "lowercase")]
+pub enum AcknowledgementMode {
+    Auto,
+    Manual,
 }
 
 /// The answer to an accepted call.

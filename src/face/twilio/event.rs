@@ -7,7 +7,7 @@ use sha1::Sha1;
 use url::form_urlencoded::Serializer;
 
 use super::record::{answered_by, direction, rfc_2822, status};
-use crate::model::{CallRecord, EventKind, Occasion, Timestamp};
+use crate::model::{CallRecord, DialStatus, EventKind, Occasion, Timestamp};
 
 /// The form of a callback.
 pub fn event(kind: EventKind, at: Timestamp, record: &CallRecord, account: &str) -> String {
@@ -62,6 +62,16 @@ pub fn question(occasion: &Occasion, record: &CallRecord, account: &str) -> Stri
     }
     if let Occasion::Gathered { digits, .. } = occasion {
         form.append_pair("Digits", digits);
+    }
+    if let Occasion::Dialled(dialled) = occasion {
+        form.append_pair("DialCallStatus", dialled.status.as_str());
+        if let Some(call) = dialled.call {
+            form.append_pair("DialCallSid", &call.ca());
+            form.append_pair("DialCallDuration", &dialled.talked.as_secs().to_string());
+        }
+        if dialled.status == DialStatus::Completed {
+            form.append_pair("DialBridged", "true");
+        }
     }
     form.finish()
 }

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::model::{Accepted, CallRecord, CallState, Direction, Disposition, StoredResponse, Timestamp};
+use crate::model::{
+    Accepted, CallId, CallRecord, CallState, Direction, Disposition, StoredResponse, Timestamp,
+};
 
 /// The answer to an accepted call: 201 and the resource.
 pub fn created(accepted: &Accepted) -> StoredResponse {
@@ -43,7 +45,7 @@ fn shown(record: &CallRecord, account: &str) -> Value {
         "answered_by": record.verdict.as_deref().map(answered_by),
         "price": null,
         "price_unit": "USD",
-        "parent_call_sid": null,
+        "parent_call_sid": record.parent.map(CallId::ca),
         "phone_number_sid": "",
         "forwarded_from": null,
         "caller_name": null,

@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::face::Outbound;
 use crate::face::body::{TEXT_BYTES_MAX, wrong};
 use crate::model::{
-    AgentChoice, Callback, EventKind, EventSet, Face, FromPolicy, Guide, Key, OutboundRequest, PhoneNumber,
-    Refusal, URL_BYTES_MAX, VoicemailAction, WhenFull,
+    AgentChoice, Callback, Detection, EventKind, EventSet, Face, FromPolicy, Guide, Key, Link,
+    OutboundRequest, PhoneNumber, Refusal, Step, URL_BYTES_MAX, Verb, VoicemailAction, WhenFull,
 };
 
 use super::twiml;
@@ -32,14 +32,14 @@ pub fn parse(key: &Key, body: &[u8]) -> Result<Outbound, Refusal> {
     let guide = match (form.text("Twiml"), form.text("Url")) {
         (Some(text), _) => {
             let first = twiml::parse(None, text).map_err(|reason| wrong("Twiml", reason))?;
-            Guide { url: String::new(), face: Face::Twilio, first }
+            Guide { link: Link::default(), face: Face::Twilio, first }
         }
-        (None, Some(_)) => Guide { url: form.url("Url")?, face: Face::Twilio, first: Vec::new() },
+        (None, Some(_)) => Guide { link: form.link()?, face: Face::Twilio, first: Vec::new() },
         (None, None) => return Err(Refusal::MissingField("Url")),
     };
-    form.only_post("Method")?;
+    form.verb("Method")?;
     let record = form.flag("Record")?;
-    form.one_of("MachineDetection", &["Enable", "DetectMessageEnd", "none"])?;
+    let detection = detection(&form)?;
     form.flag("AsyncAmd")?;
     if form.text("AsyncAmdStatusCallback").is_some() {
         let reason = "is not called by this switch: AnsweredBy comes with the StatusCallback";
@@ -56,6 +56,7 @@ pub fn parse(key: &Key, body: &[u8]) -> Result<Outbound, Refusal> {
             record: Some(record),
             when_full: WhenFull::Refuse,
             ring_timeout: form.seconds("Timeout", TIMEOUT_SECONDS)?,
+            detection,
             call_duration_max: limit.map(|limit| limit.min(CALL_DURATION_MAX)),
             callback: callback(&form)?,
             guide: Some(guide),
@@ -65,14 +66,15 @@ pub fn parse(key: &Key, body: &[u8]) -> Result<Outbound, Refusal> {
 }
 
 /// What a client wants of a call that lives.
-#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Change {
     /// Hang up.
     Complete,
     /// Hang up if nobody answered yet.
     Cancel,
     /// Do what the document there says, from now on.
-    Redirect(String),
+    Redirect(Link),
+    /// Do what this one says.
+    Document(Vec<Step>),
 }
 
 /// Reads the form of a change.
@@ -82,15 +84,31 @@ pub fn parse_change(body: &[u8]) -> Result<Change, Refusal> {
         (Some("completed"), _) => Ok(Change::Complete),
         (Some("canceled"), _) => Ok(Change::Cancel),
         (Some(_), _) => Err(wrong("Status", "must be \"completed\" or \"canceled\"")),
-        (None, Some(_)) => {
-            form.only_post("Method")?;
-            form.url("Url").map(Change::Redirect)
-        }
-        (None, None) if form.text("Twiml").is_some() => {
-            Err(wrong("Twiml", "does not take the place of a live call's: send a Url"))
-        }
-        (None, None) => Err(Refusal::MissingField("Status")),
+        (None, url) => match (form.text("Twiml"), url) {
+            (Some(text), _) => {
+                let steps = twiml::parse(None, text).map_err(|reason| wrong("Twiml", reason))?;
+                Ok(Change::Document(steps))
+            }
+            (None, Some(_)) => form.link().map(Change::Redirect),
+            (None, None) => Err(Refusal::MissingField("Status")),
+        },
     }
+}
+
+/// What the detector is told for this call. Its parameters are looked at even if they are not asked for.
+fn detection(form: &Form) -> Result<Option<Detection>, Refusal> {
+    form.one_of("MachineDetection", &["Enable", "DetectMessageEnd", "none"])?;
+    let detection = Detection {
+        total_analysis_time: form
+            .number_in("MachineDetectionTimeout", 3..=59)?
+            .map(|seconds| seconds * 1_000),
+        greeting: form.number_in("MachineDetectionSpeechThreshold", 1_000..=6_000)?,
+        after_greeting_silence: form.number_in("MachineDetectionSpeechEndThreshold", 500..=5_000)?,
+        initial_silence: form.number_in("MachineDetectionSilenceTimeout", 2_000..=10_000)?,
+        ..Detection::default()
+    };
+    let is_wanted = form.text("MachineDetection").is_some_and(|word| !word.eq_ignore_ascii_case("none"));
+    Ok(is_wanted.then_some(detection))
 }
 
 fn callback(form: &Form) -> Result<Option<Callback>, Refusal> {
@@ -165,6 +183,19 @@ impl Form {
         Ok(text.to_owned())
     }
 
+    /// `Url`, and how it is asked.
+    fn link(&self) -> Result<Link, Refusal> {
+        Ok(Link { url: self.url("Url")?, verb: self.verb("Method")? })
+    }
+
+    fn verb(&self, name: &str) -> Result<Verb, Refusal> {
+        match self.text(name).map(str::to_ascii_uppercase).as_deref() {
+            None | Some("POST") => Ok(Verb::Post),
+            Some("GET") => Ok(Verb::Get),
+            Some(_) => Err(wrong(name, "must be POST or GET")),
+        }
+    }
+
     fn only_post(&self, name: &str) -> Result<(), Refusal> {
         match self.text(name) {
             Some(method) if !method.eq_ignore_ascii_case("POST") => Err(wrong(name, "must be POST")),
@@ -189,6 +220,13 @@ impl Form {
         }
     }
 
+    fn number_in(&self, name: &str, bounds: std::ops::RangeInclusive<u32>) -> Result<Option<u32>, Refusal> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        let value = text.parse().ok().filter(|value| bounds.contains(value));
+        let reason = || wrong(name, format!("must be {} to {}", bounds.start(), bounds.end()));
+        value.map(Some).ok_or_else(reason)
+    }
+
     fn seconds(
         &self,
         name: &str,
@@ -198,5 +236,72 @@ impl Form {
         let seconds = text.parse().ok().filter(|seconds| bounds.contains(seconds));
         let reason = || wrong(name, format!("must be {} to {} seconds", bounds.start(), bounds.end()));
         seconds.map(|seconds| Some(Duration::from_secs(seconds))).ok_or_else(reason)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{KeyId, KeyScope, Secret, SpendControl, TenantId};
+
+    fn detected(more: &str) -> Option<Detection> {
+        let key = Key {
+            id: KeyId(7),
+            tenant: TenantId(1),
+            face: Face::Twilio,
+            public: "AC1".into(),
+            secret_hash: [0; 32],
+            signing: Secret::new("token".into()),
+            scope: KeyScope::Tenant,
+            concurrent: None,
+            reads_per_minute: None,
+            writes_per_minute: None,
+            spend: SpendControl::default(),
+        };
+        let form = format!("To=%2B12&From=%2B13&Url=https://a.example/{more}");
+        parse(&key, form.as_bytes()).expect("valid").request.detection
+    }
+
+    #[test]
+    fn the_detectors_parameters_are_ours_by_other_names() {
+        const ALL: &str = "&MachineDetectionTimeout=45&MachineDetectionSpeechThreshold=3000\
+                           &MachineDetectionSpeechEndThreshold=800&MachineDetectionSilenceTimeout=4000";
+        let expected = Detection {
+            total_analysis_time: Some(45_000),
+            greeting: Some(3_000),
+            after_greeting_silence: Some(800),
+            initial_silence: Some(4_000),
+            ..Detection::default()
+        };
+        assert_eq!(detected(&format!("&MachineDetection=Enable{ALL}")), Some(expected));
+        assert_eq!(detected("&MachineDetection=DetectMessageEnd"), Some(Detection::default()));
+        // Nobody asked for it: the agent's own.
+        assert_eq!((detected(ALL), detected(&format!("&MachineDetection=none{ALL}"))), (None, None));
+    }
+
+    #[test]
+    fn a_live_call_ends_or_goes_on_elsewhere_and_a_status_wins() {
+        let told = |form: &str| match parse_change(form.as_bytes()) {
+            Ok(Change::Complete) => "complete".to_owned(),
+            Ok(Change::Cancel) => "cancel".to_owned(),
+            Ok(Change::Redirect(Link { url, verb })) => format!("{verb:?} {url}"),
+            Ok(Change::Document(steps)) => format!("{} steps", steps.len()),
+            Err(refusal) => format!("{refusal:?}").chars().take_while(|c| c.is_alphabetic()).collect(),
+        };
+        const DOCUMENT: &str = "Twiml=<Response><Say>a</Say><Hangup/></Response>";
+        for (form, expected) in [
+            ("Status=completed&Url=https://a.example/", "complete"),
+            ("Status=canceled", "cancel"),
+            ("Url=https://a.example/b", "Post https://a.example/b"),
+            ("Url=https://a.example/b&Method=GET", "Get https://a.example/b"),
+            (DOCUMENT, "2 steps"),
+            ("Url=ftp://a&Method=PUT&Twiml=<Response><Hangup/></Response>", "1 steps"),
+            ("Url=https://a.example/b&Method=PUT", "InvalidField"),
+            ("Twiml=<Response><Record/></Response>", "InvalidField"),
+            ("Status=busy", "InvalidField"),
+            ("", "MissingField"),
+        ] {
+            assert_eq!(told(form), expected, "{form}");
+        }
     }
 }

@@ -22,10 +22,23 @@ pub struct CallRequest {
     twiml: Option<String>,
     /// An http(s) URL of at most 2048 bytes. Not looked at beside `Twiml`.
     url: Option<String>,
-    #[schema(pattern = "^([Pp][Oo][Ss][Tt])?$")]
+    /// How `Url` is asked.
+    #[schema(pattern = "^([Pp][Oo][Ss][Tt]|[Gg][Ee][Tt])?$")]
     method: Option<String>,
     record: Option<Flag>,
     machine_detection: Option<MachineDetection>,
+    /// Seconds until the verdict at the latest, if detection is asked for, as with the three below.
+    #[schema(minimum = 3, maximum = 59)]
+    machine_detection_timeout: Option<u32>,
+    /// Speech longer than this is a machine's, in ms.
+    #[schema(minimum = 1000, maximum = 6000)]
+    machine_detection_speech_threshold: Option<u32>,
+    /// Silence after speech that makes a person, in ms.
+    #[schema(minimum = 500, maximum = 5000)]
+    machine_detection_speech_end_threshold: Option<u32>,
+    /// Silence before any speech, in ms.
+    #[schema(minimum = 2000, maximum = 10000)]
+    machine_detection_silence_timeout: Option<u32>,
     /// Seconds of ringing.
     #[schema(minimum = 1, maximum = 600)]
     timeout: Option<u32>,
@@ -74,7 +87,9 @@ pub enum CallbackEvent {
 pub struct CallChange {
     /// How it is to end.
     status: Option<CallChangeStatus>,
-    /// Or the document that it goes on with: an http(s) URL of at most 2048 bytes. Not looked at beside `Status`, nor is `Method`.
+    /// Or the document that it goes on with. Not looked at beside `Status`.
+    twiml: Option<String>,
+    /// Or where that is: an http(s) URL of at most 2048 bytes. Not looked at beside `Status` or `Twiml`, nor is `Method`.
     url: Option<String>,
     method: Option<String>,
 }

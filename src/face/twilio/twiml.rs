@@ -1,4 +1,4 @@
-//! TwiML as steps: `<Connect>`, `<Start>` and `<Stop>` of a `<Stream>`, `<Say>`, `<Play>`, `<Pause>`, `<Gather>`, `<Dial>` of a number,
+//! TwiML as steps: `<Connect>`, `<Start>` and `<Stop>` of a `<Stream>`, `<Say>`, `<Play>`, `<Pause>`, `<Gather>`, `<Dial>`,
 //! `<Redirect>`, `<Reject>`, `<Hangup>`. Whatever else a document asks for is refused by name: a call that does half of what it was told
 //! is worse than none.
 
@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::dial::dial;
 use super::xml::{Element, read};
 use crate::model::{
-    Bot, DIGITS_MAX, Dialect, Gather, Listener, PhoneNumber, SPOKEN_BYTES_MAX, STEPS_MAX, Sound, Step, Track,
-    URL_BYTES_MAX, WAIT_MAX,
+    Bot, DIGITS_MAX, Dialect, Gather, Link, Listener, SPOKEN_BYTES_MAX, STEPS_MAX, Sound, Step, Track,
+    URL_BYTES_MAX, Verb, WAIT_MAX,
 };
 
 /// How long a digit is awaited when nobody says.
@@ -46,10 +47,10 @@ fn verb(base: Option<&Url>, element: &Element, steps: &mut Vec<Step>) -> Result<
     match element.name.as_str() {
         "Say" | "Play" | "Pause" => heard(base, element, steps)?,
         "Gather" => steps.push(Step::Gather(Box::new(gather(base, element)?))),
-        "Dial" => steps.push(Step::Transfer(dialled(element)?)),
+        "Dial" => steps.push(Step::Dial(Arc::new(dial(base, element)?))),
         "Redirect" => {
-            only_post(element)?;
-            steps.push(Step::Redirect(url(base, &element.words(), "Redirect")?));
+            let url = url(base, &element.words(), "Redirect")?;
+            steps.push(Step::Redirect(Link { url, verb: verb_of(element)? }));
         }
         // The call is answered by now: there is nothing left to reject but what follows.
         "Hangup" | "Reject" => steps.push(Step::Hangup),
@@ -97,7 +98,7 @@ fn heard(base: Option<&Url>, element: &Element, steps: &mut Vec<Step>) -> Result
 }
 
 fn gather(base: Option<&Url>, element: &Element) -> Result<Gather, String> {
-    only_post(element)?;
+    let verb = verb_of(element)?;
     if element.attribute("input").is_some_and(|input| input != "dtmf") {
         return Err("has a <Gather> whose input is not dtmf, which this switch does not do".to_owned());
     }
@@ -130,7 +131,7 @@ fn gather(base: Option<&Url>, element: &Element) -> Result<Gather, String> {
             .unwrap_or(DIGITS_MAX),
         finish_on,
         timeout: Duration::from_secs(number(element, "timeout", GATHER_SECONDS, 1..=WAIT_MAX.as_secs())?),
-        action,
+        action: action.map(|url| Link { url, verb }),
         ask_if_empty: element.attribute("actionOnEmptyResult") == Some("true"),
     })
 }
@@ -184,19 +185,6 @@ fn stream(stream: &Element) -> Result<Bot, String> {
     Ok(Bot { parameters, ..Bot::at(url, Dialect::Twilio) })
 }
 
-/// One number, bare or as `<Number>`.
-fn dialled(element: &Element) -> Result<PhoneNumber, String> {
-    if element.attribute("action").is_some() {
-        return Err("has a <Dial> with an action: the next verb follows if nobody is reached".to_owned());
-    }
-    let text = match element.children.as_slice() {
-        [] => element.words(),
-        [number] if number.name == "Number" && number.children.is_empty() => number.words(),
-        _ => return Err("has a <Dial> of something else than one number".to_owned()),
-    };
-    text.parse().map_err(|_| "has a <Dial> of something that is no E.164 number".to_owned())
-}
-
 fn digits(element: &Element) -> Result<String, String> {
     let digits = element.attribute("digits").unwrap_or_default();
     let is_one = |digit: char| digit.is_ascii_digit() || "*#ABCD,wW".contains(digit);
@@ -205,7 +193,7 @@ fn digits(element: &Element) -> Result<String, String> {
     valid.then(|| digits.replace('W', "ww")).ok_or_else(reason)
 }
 
-fn url(base: Option<&Url>, text: &str, verb: &str) -> Result<String, String> {
+pub(super) fn url(base: Option<&Url>, text: &str, verb: &str) -> Result<String, String> {
     let joined = match base {
         Some(base) => base.join(text),
         None => Url::parse(text),
@@ -215,7 +203,15 @@ fn url(base: Option<&Url>, text: &str, verb: &str) -> Result<String, String> {
     url.map(String::from).ok_or_else(|| format!("has a <{verb}> without a usable URL"))
 }
 
-fn only_post(element: &Element) -> Result<(), String> {
+fn verb_of(element: &Element) -> Result<Verb, String> {
+    match element.attribute("method").map(str::to_ascii_uppercase).as_deref() {
+        None | Some("POST") => Ok(Verb::Post),
+        Some("GET") => Ok(Verb::Get),
+        Some(_) => Err(format!("has a <{}> whose method is neither POST nor GET", element.name)),
+    }
+}
+
+pub(super) fn only_post(element: &Element) -> Result<(), String> {
     match element.attribute("method") {
         Some(method) if !method.eq_ignore_ascii_case("POST") => {
             Err(format!("has a <{}> whose method is not POST", element.name))
@@ -224,7 +220,7 @@ fn only_post(element: &Element) -> Result<(), String> {
     }
 }
 
-fn number(
+pub(super) fn number(
     element: &Element,
     name: &str,
     usual: u64,
@@ -244,12 +240,18 @@ mod tests {
         match step {
             Step::Say(text) => format!("say {text}"),
             Step::Pause(time) => format!("pause {}", time.as_secs()),
-            Step::Play(Sound::Url(url)) | Step::Redirect(url) => format!("{} {url}", step.name()),
+            Step::Play(Sound::Url(url)) => format!("play {url}"),
+            Step::Redirect(Link { url, verb }) => format!("redirect {url} {verb:?}"),
             Step::SendDigits(digits) => format!("digits {digits}"),
-            Step::Transfer(to) => format!("transfer {}", to.as_str()),
+            Step::Dial(dial) => {
+                let to: Vec<_> = dial.to.iter().map(crate::model::Destination::as_str).collect();
+                let headers: Vec<_> = dial.headers.iter().map(crate::model::Header::pair).collect();
+                format!("dial {to:?} {} {headers:?} {:?}", dial.ring_timeout.as_secs(), dial.action)
+            }
             Step::Gather(gather) => {
                 let prompt: Vec<_> = gather.prompt.iter().map(told).collect();
                 let Gather { digits_max, finish_on, timeout, action, .. } = &**gather;
+                let action = action.as_ref().map(|link| (&link.url, link.verb));
                 format!("gather {prompt:?} {digits_max} {finish_on:?} {} {action:?}", timeout.as_secs())
             }
             step => step.name().to_owned(),
@@ -274,16 +276,32 @@ mod tests {
             "pause 1",
             "play https://a.example/voice/b.wav",
             "digits 1w2",
-            "transfer +15551230002",
-            "transfer +15551230003",
+            "dial [\"+15551230002\"] 30 [] None",
+            "dial [\"+15551230003\"] 5 [] None",
             "hangup",
         ];
         assert_eq!(steps, expected);
         assert_eq!(
             shown("<Response><Redirect>/x?a=1&amp;b=2</Redirect><Say>a</Say></Response>").expect("valid"),
-            ["redirect https://a.example/x?a=1&b=2"]
+            ["redirect https://a.example/x?a=1&b=2 Post"]
         );
         assert_eq!(shown("<Response><Reject/></Response>").expect("valid"), ["hangup"]);
+    }
+
+    #[test]
+    fn a_dial_says_whom_and_how() {
+        let text = "<Response><Dial timeout=\"9\" timeLimit=\"60\" callerId=\"+15550100000\" record=\"record-from-answer\" \
+                    hangupOnStar=\"true\" action=\"/done\"><Sip>sip:proj@m.example;transport=tls?X-A=b%20c&amp;X-D=e</Sip></Dial></Response>";
+        let expected = "dial [\"sip:proj@m.example;transport=tls\"] 9 [(\"X-A\", \"b c\"), (\"X-D\", \"e\")] \
+                        Some(\"https://a.example/done\")";
+        assert_eq!(shown(text).expect("valid"), [expected]);
+        let steps = parse(Url::parse("https://a.example").ok().as_ref(), text).expect("valid");
+        let [Step::Dial(dial)] = steps.as_slice() else { panic!("one dial") };
+        assert!(dial.record && dial.hangup_on_star);
+        assert_eq!(dial.talk_max, Some(Duration::from_secs(60)));
+        assert_eq!(dial.caller.as_ref().map(|caller| caller.as_str()), Some("+15550100000"));
+        let several = "<Response><Dial><Number>+12</Number><Sip>sip:a@b</Sip></Dial></Response>";
+        assert_eq!(shown(several).expect("valid"), ["dial [\"+12\", \"sip:a@b\"] 30 [] None"]);
     }
 
     #[test]
@@ -304,11 +322,13 @@ mod tests {
         let plain = shown("<Response><Gather><Say>Press 1</Say></Gather></Response>").expect("valid");
         assert_eq!(
             plain,
-            ["gather [\"say Press 1\"] 64 Some('#') 5 Some(\"https://a.example/voice/start\")"]
+            ["gather [\"say Press 1\"] 64 Some('#') 5 Some((\"https://a.example/voice/start\", Post))"]
         );
-        let text =
-            "<Response><Gather numDigits=\"4\" finishOnKey=\"\" timeout=\"9\" action=\"/pin\"/></Response>";
-        assert_eq!(shown(text).expect("valid"), ["gather [] 4 None 9 Some(\"https://a.example/pin\")"]);
+        let text = "<Response><Gather numDigits=\"4\" finishOnKey=\"\" timeout=\"9\" method=\"get\" action=\"/pin\"/></Response>";
+        assert_eq!(
+            shown(text).expect("valid"),
+            ["gather [] 4 None 9 Some((\"https://a.example/pin\", Get))"]
+        );
         assert!(
             parse(None, "<Response><Gather action=\"/pin\"/></Response>").is_err(),
             "relative to nothing"
@@ -323,11 +343,21 @@ mod tests {
             ("<Response><Start><Stream url=\"wss://a\" track=\"both_tracks\"/></Start></Response>", "track"),
             ("<Response><Start><Siprec/></Start></Response>", "<Siprec> in a <Start>"),
             ("<Response><Record/></Response>", "<Record>"),
-            ("<Response><Dial><Sip>sip:a@b</Sip></Dial></Response>", "something else"),
+            ("<Response><Dial><Sip>sip:a</Sip></Dial></Response>", "no SIP URI"),
+            ("<Response><Dial><Sip>sip:a@b?Via=c</Sip></Dial></Response>", "X- headers"),
+            ("<Response><Dial><Sip username=\"u\">sip:a@b</Sip></Dial></Response>", "username"),
+            ("<Response><Dial><Sip>sip:a@b?X-A=1</Sip><Number>+12</Number></Dial></Response>", "alone"),
+            ("<Response><Dial><Client>ann</Client></Dial></Response>", "<Client>"),
+            ("<Response><Dial><Number url=\"/whisper\">+12</Number></Dial></Response>", "url"),
+            ("<Response><Dial callerId=\"ann\">+12</Dial></Response>", "callerId"),
+            ("<Response><Dial record=\"perhaps\">+12</Dial></Response>", "record"),
+            ("<Response><Dial hangupOnStar=\"1\">+12</Dial></Response>", "hangupOnStar"),
+            ("<Response><Dial timeout=\"601\">+12</Dial></Response>", "timeout"),
+            ("<Response><Dial method=\"GET\" action=\"/a\">+12</Dial></Response>", "POST"),
             ("<Response><Dial>12</Dial></Response>", "E.164"),
-            ("<Response><Dial action=\"/a\">+12</Dial></Response>", "action"),
             ("<Response><Gather input=\"speech\"/></Response>", "dtmf"),
-            ("<Response><Gather method=\"GET\"/></Response>", "POST"),
+            ("<Response><Gather method=\"PUT\"/></Response>", "POST"),
+            ("<Response><Redirect method=\"HEAD\">/a</Redirect></Response>", "GET"),
             ("<Response><Gather finishOnKey=\"12\"/></Response>", "finishOnKey"),
             ("<Response><Gather><Dial>+12</Dial></Gather></Response>", "<Dial>"),
             ("<Response><Say>a<break/></Say></Response>", "<break>"),

@@ -7,7 +7,7 @@ use super::entry::{Entry, Speaker};
 use super::problems::{bodied, keyed, missing, stored, wrong};
 use super::schema::text;
 use crate::face::Problem;
-use crate::face::native::control::{Digits, Muted, Nothing, Play, Say, Transfer};
+use crate::face::native::control::{Digits, Handing, Muted, Nothing, Play, Say, Transfer};
 use crate::face::native::stream::BotStream;
 use crate::model::{NotDone, Refusal};
 
@@ -25,18 +25,26 @@ pub fn entries() -> Vec<Entry> {
         ("/v1/native/calls/{id}/stream/stop", "stopStream", "Stream no more"),
         ("/v1/native/calls/{id}/recording/start", "startRecording", "Record from now on"),
         ("/v1/native/calls/{id}/recording/stop", "stopRecording", "Record no more"),
+        ("/v1/native/calls/{id}/transfer/complete", "completeTransfer", "Put the new party through"),
+        ("/v1/native/calls/{id}/transfer/cancel", "cancelTransfer", "Go back from a transfer"),
     ];
     let plain = plain.into_iter().map(|(path, id, summary)| {
         order::<Nothing>(path, id, summary, json!({}))
             .optional_body()
             .fails([Problem::CallNotLive(NotDone::NotRecording)])
     });
+    let example = json!({ "to": "+15551234568", "mode": "warm", "whisper": { "text": "A caller for you." } });
     let transfers = [
-        ("/v1/calls/{id}/transfer", "transferCall"),
-        ("/v1/native/calls/{id}/transfer", "transferNativeCall"),
+        order::<Transfer>(
+            "/v1/calls/{id}/transfer",
+            "transferCall",
+            "Transfer a call",
+            json!({ "to": "+15551234568" }),
+        ),
+        order::<Handing>("/v1/native/calls/{id}/transfer", "transferNativeCall", "Transfer a call", example),
     ];
-    let transfers = transfers.into_iter().map(|(path, id)| {
-        order::<Transfer>(path, id, "Transfer a call", json!({ "to": "+15551234568" })).fails([
+    let transfers = transfers.map(|entry| {
+        entry.fails([
             missing("to"),
             Refusal::InvalidPhone { field: "to" }.into(),
             Refusal::DestinationForbidden { reason: "premium numbers".into() }.into(),

@@ -63,6 +63,7 @@ async fn place_calls(journal: &Journal, webhook: Option<WebhookTarget>) -> Durat
                 dead_air: Some(Duration::from_millis(15)),
                 recording: None,
                 media: None,
+        transcript: crate::model::Transcript::default(),
                 ringing_at: Some(now),
                 answered_at: Some(now),
                 ended_at: now,

@@ -13,6 +13,7 @@ on_both_engines! {
     old_deliveries_are_forgotten_and_owed_ones_never,
     pages_go_on_after_a_cursor_in_either_order,
     lists_narrow_by_every_filter,
+    pages_of_one_numbers_calls_are_in_the_order_of_all,
 }
 
 const OTHER: TenantId = TenantId(2);
@@ -269,6 +270,31 @@ async fn pages_go_on_after_a_cursor_in_either_order(place: Place) {
             assert_eq!(last.cursor().to_string().parse(), Ok(last.cursor()));
         }
         assert_eq!(seen, expected);
+    }
+}
+
+/// As caller and as callee, each of its calls once, in pages of one.
+async fn pages_of_one_numbers_calls_are_in_the_order_of_all(place: Place) {
+    let store = place.open().await;
+    let (us, them) = ("+15550000001", "+15550000002");
+    for (call, at, from, to) in
+        [(1, 10, us, them), (2, 20, them, us), (3, 20, us, us), (4, 30, them, them), (5, 40, us, them)]
+    {
+        let (from, to) = (from.into(), to.into());
+        intend(&store, CallRecord { created_at: Timestamp(NOW.0 + at), from, to, ..record(call) }).await;
+    }
+    let filter =
+        CallFilter { number: Some(us.into()), until: Some(Timestamp(NOW.0 + 40)), ..CallFilter::default() };
+    for (order, expected) in [(Order::NewestFirst, [3, 2, 1]), (Order::OldestFirst, [1, 2, 3])] {
+        let (mut seen, mut after) = (Vec::new(), None);
+        while let Some(call) =
+            store.calls_after(TENANT, &filter, order, after, 1).await.expect("readable").pop()
+        {
+            seen.push(call.call.get());
+            after = Some(call.cursor());
+        }
+        assert_eq!(seen, expected);
+        assert_eq!(store.calls_after(OTHER, &filter, order, None, 9).await.expect("readable"), []);
     }
 }
 

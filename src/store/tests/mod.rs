@@ -15,6 +15,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::*;
+use crate::model::transcript::Said;
 use crate::model::*;
 pub use place::{Place, execute, fill, make_room};
 
@@ -66,6 +67,7 @@ pub const KEY: KeyId = KeyId(7);
 pub fn record(call: u64) -> CallRecord {
     CallRecord {
         call: CallId::new(call).expect("a valid id"),
+        parent: CallId::new(call + 1_000),
         tenant: TENANT,
         direction: Direction::Outbound,
         key: Some(KEY),
@@ -105,6 +107,7 @@ pub fn record(call: u64) -> CallRecord {
         recording: None,
         recording_error: None,
         recording_link: None,
+        transcript: Vec::new(),
         attempts: Vec::new(),
         media: None,
     }
@@ -150,6 +153,7 @@ pub fn ended(call: u64) -> CallRecord {
         dead_air: Some(Duration::from_millis(18)),
         recording: Some("recordings/1.wav".into()),
         recording_error: Some("none".into()),
+        transcript: vec![Said { by: Speaker::Callee, at_ms: 40, text: "Grüß \"Gott\"".into() }],
         ..record(call)
     }
 }

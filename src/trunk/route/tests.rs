@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::*;
 use crate::config::Config;
 use crate::model::{
-    Agent, AgentId, CallId, Detection, RightToUse, SpeakOrder, TenantId, Timestamp, Variable, VoicemailAction,
+    Agent, AgentId, CallId, Detection, RightToUse, Speak, SpeakOrder, TenantId, Timestamp, Variable,
+    VoicemailAction,
 };
 
 /// 14 November 2024, 22:13:20 UTC.
@@ -40,6 +41,8 @@ fn plan(trunk: &Trunk) -> CallPlan {
         account: String::new(),
         bot: None,
         staff: None,
+        sip: None,
+        second: None,
         guide: None,
         variables: [Variable { name: "order".into(), value: "7\r\nVia: x".into() }].into(),
         campaign: None,
@@ -47,6 +50,8 @@ fn plan(trunk: &Trunk) -> CallPlan {
         voicemail: VoicemailAction::Hangup,
         max_hold: None,
         speak_order: SpeakOrder::AgentFirst,
+        speak: Speak::Verdict,
+        opener: None,
         record: false,
         tap: false,
     }
@@ -60,6 +65,7 @@ fn agent() -> Agent {
         webhook_url: None,
         webhook_events: None,
         greeting: None,
+        voice: None,
         steps: Vec::new(),
         voicemail_message: None,
         voicemail: VoicemailAction::Hangup,
@@ -72,8 +78,13 @@ fn agent() -> Agent {
         phone_number: None,
         trunk: None,
         speak_order: SpeakOrder::AgentFirst,
+        speak: Speak::Verdict,
+        opener: None,
         bot: None,
         staff: None,
+        model: None,
+        transcript: false,
+        sip: None,
         record: true,
     }
 }
@@ -291,4 +302,27 @@ fn a_call_that_cannot_be_signed_goes_or_stays_as_its_trunk_says() {
     let mut unsigned = plan(&strict);
     unset(&mut unsigned);
     assert_eq!(invite(&unsigned, &strict, unsigned.asked_at, Body::sdp("v=0")).err(), Some(NotSigned));
+}
+
+#[test]
+fn a_sip_uri_is_dialled_at_its_trunk_and_nowhere_else_with_the_headers_that_were_asked_for() {
+    let trunk = trunk("uri = \"sips:m.example:5061\"\nprefix = \"9\"\nsip_users = [\"proj_*\"]");
+    let uri: crate::model::SipUri = "sips:proj_1@M.example".parse().expect("a URI");
+    assert!(crate::trunk::destination::check_uri(&trunk, &plan(&trunk).from, &uri));
+    let header = crate::model::Header::new("X-Case", "7").expect("a header");
+    let second = crate::model::Second {
+        of: CallId::new(1).expect("small"),
+        ticket: 1,
+        uri: Some(uri),
+        headers: vec![header],
+    };
+    let plan = CallPlan { second: Some(Arc::new(second)), ..plan(&trunk) };
+    let invite = invite(&plan, &trunk, start(), Body::sdp("v=0")).expect("nothing is signed");
+    assert_eq!(invite.uri, "sips:proj_1@m.example:5061");
+    assert_eq!(invite.to, "<sips:proj_1@m.example>");
+    assert!(invite.headers.contains(&("X-Case".to_owned(), "7".to_owned())));
+    for other in ["sips:other@m.example", "sips:proj_1@n.example", "sips:proj_1@m.example:5060"] {
+        let other = other.parse().expect("a URI");
+        assert!(!crate::trunk::destination::check_uri(&trunk, &plan.from, &other), "{other}");
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -16,7 +16,9 @@ use tokio::runtime::{Builder, Runtime};
 /// What was asked.
 #[derive(Clone, Debug)]
 pub struct Question {
+    pub method: String,
     pub path: String,
+    pub query: String,
     pub headers: BTreeMap<String, String>,
     pub bytes: Vec<u8>,
     pub json: Value,
@@ -58,6 +60,7 @@ impl Answerer {
 
 async fn answer(
     State((answers, asked)): State<Shared>,
+    method: Method,
     uri: Uri,
     headers: HeaderMap,
     bytes: Bytes,
@@ -71,7 +74,9 @@ async fn answer(
     let path = uri.path().to_owned();
     let found = answers.get(path.as_str()).cloned().unwrap_or((404, String::new()));
     asked.lock().unwrap_or_else(PoisonError::into_inner).push(Question {
+        method: method.to_string(),
         path,
+        query: uri.query().unwrap_or_default().to_owned(),
         headers,
         bytes: bytes.to_vec(),
         json,

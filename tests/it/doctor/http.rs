@@ -59,6 +59,8 @@ fn what_cannot_be_examined_is_refused() {
     let is = |status: u16, code: &str| (status, code.to_owned());
     assert_eq!(post("/v1/trunks/nobody/doctor", json!({})), is(404, "not_found"));
     assert_eq!(post(PATH, json!({ "to": "07386172392" })), is(400, "invalid_phone_format"));
+    // A number that is not called is looked at too.
+    assert_eq!(post(PATH, json!({ "to": "+269*", "call": false })), is(400, "invalid_phone_format"));
     assert_eq!(post(PATH, json!({ "call": true })), is(400, "missing_field"));
     assert_eq!(post(PATH, json!({ "number": TO })), is(400, "invalid_request"));
     // Premium rate: the guard against toll fraud holds for the doctor as well.

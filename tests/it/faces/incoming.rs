@@ -115,3 +115,41 @@ fn a_signature_is_made_with_the_secret_that_the_endpoint_was_shown_with() {
     let asked = receiver.await_deliveries(1).remove(0);
     assert_eq!(asked.headers["x-thunderphone-signature"], hmac_sha256(&secret, &[&asked.bytes]));
 }
+
+/// An inbound call's end goes to each of its tenant's endpoints that wants it, once, signed by each one's own secret; who asked only
+/// to be asked who answers is told nothing else, and who is off nothing at all.
+#[test]
+fn what_becomes_of_a_call_that_comes_in_is_told_to_every_endpoint() {
+    let setup = Setup::new().sip("t1_ms = 1000").number("face = \"thunderphone\"");
+    let switch = setup.answering("Hello. [END_CALL]").extra(KEY).start();
+    let client = Client::with(&format!("http://{}", switch.place.http()), THUNDERPHONE);
+    let receivers: Vec<_> = [
+        (json!([]), true, vec!["telephony.complete"]),
+        (json!(["telephony.complete"]), true, vec!["telephony.complete"]),
+        (json!(["call.complete"]), true, vec!["telephony.complete"]),
+        (json!(["telephony.incoming"]), true, vec!["telephony.incoming"]),
+        (json!(["telephony.complete"]), false, vec![]),
+    ]
+    .into_iter()
+    .map(|(events, enabled, expected)| {
+        let receiver = Receiver::start();
+        // Who is asked and says nothing lets the number's agent answer.
+        receiver.set(Manner::Say(200, "{}"));
+        let endpoint = json!({ "url": receiver.url(), "events": events, "enabled": enabled });
+        let made = client.post("/v1/developer/webhook-endpoints", &endpoint);
+        assert_eq!(made.status, 201, "{made:?}");
+        (receiver, made.json["secret"].as_str().expect("shown once").to_owned(), expected)
+    })
+    .collect();
+    Sipp::towards(&switch.place, switch.place.trunk, "inbound-answered").succeed(1);
+    switch.metrics_until("nothing owed", |metrics| metrics.is_idle());
+    for (receiver, secret, expected) in &receivers {
+        let told = receiver.await_deliveries(expected.len());
+        let types: Vec<_> = told.iter().map(|one| one.json["type"].as_str().unwrap_or_default()).collect();
+        assert_eq!(types, *expected);
+        for one in &told {
+            assert_eq!(one.json["data"]["direction"], "inbound", "{one:?}");
+            assert_eq!(one.headers["x-thunderphone-signature"], hmac_sha256(secret, &[&one.bytes]));
+        }
+    }
+}

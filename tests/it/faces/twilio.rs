@@ -129,7 +129,7 @@ fn a_call_is_ended_by_its_status_and_only_while_it_lives() {
 fn each_failure_has_its_code_and_the_first_one_wins() {
     let house = House::start();
     let to = number(Persona::Person);
-    let stream = "<Response><Connect><Stream url=\"https://a.example\"/></Connect></Response>";
+    let record = "<Response><Record/></Response>";
     let rows: &[Row<'_>] = &[
         (&[("From", OURS), ("Twiml", SAY)], 400, 21201),
         (&[("To", &to), ("Twiml", SAY)], 400, 21213),
@@ -137,14 +137,31 @@ fn each_failure_has_its_code_and_the_first_one_wins() {
         (&[("To", &to), ("From", "12"), ("Twiml", SAY)], 400, 21212),
         (&[("To", &to), ("From", OURS)], 400, 21205),
         (&[("To", &to), ("From", OURS), ("Url", "ftp://a.example/twiml")], 400, 20001),
-        (&[("To", &to), ("From", OURS), ("Url", "https://a.example"), ("Method", "GET")], 400, 20001),
+        (&[("To", &to), ("From", OURS), ("Url", "https://a.example"), ("Method", "PUT")], 400, 20001),
         (&[("To", &to), ("From", OURS), ("Twiml", SAY), ("AsyncAmd", "maybe")], 400, 20001),
         (&[("To", &to), ("From", OURS), ("Twiml", SAY), ("AsyncAmdStatusCallback", "https://a")], 400, 20001),
-        (&[("To", &to), ("From", OURS), ("Twiml", stream)], 400, 20001),
+        (&[("To", &to), ("From", OURS), ("Twiml", record)], 400, 20001),
         (&[("To", &to), ("From", OURS), ("Twiml", "<Response>")], 400, 20001),
         (&[("To", &to), ("From", OURS), ("Twiml", SAY), ("Record", "perhaps")], 400, 20001),
         (&[("To", &to), ("From", OURS), ("Twiml", SAY), ("Timeout", "0")], 400, 20001),
         (&[("To", &to), ("From", OURS), ("Twiml", SAY), ("MachineDetection", "Maybe")], 400, 20001),
+        (&[("To", &to), ("From", OURS), ("Twiml", SAY), ("MachineDetectionTimeout", "2")], 400, 20001),
+        (&[("To", &to), ("From", OURS), ("Twiml", SAY), ("MachineDetectionTimeout", "60")], 400, 20001),
+        (
+            &[("To", &to), ("From", OURS), ("Twiml", SAY), ("MachineDetectionSpeechThreshold", "999")],
+            400,
+            20001,
+        ),
+        (
+            &[("To", &to), ("From", OURS), ("Twiml", SAY), ("MachineDetectionSpeechEndThreshold", "5001")],
+            400,
+            20001,
+        ),
+        (
+            &[("To", &to), ("From", OURS), ("Twiml", SAY), ("MachineDetectionSilenceTimeout", "1e3")],
+            400,
+            20001,
+        ),
         (&[("To", &to), ("From", OURS), ("Twiml", SAY), ("StatusCallback", "ftp://a")], 400, 20001),
         (
             &[

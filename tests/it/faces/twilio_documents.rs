@@ -140,14 +140,33 @@ fn a_live_call_is_sent_to_another_document() {
     assert_eq!((&end["status"], other.deliveries().len()), (&json!("completed"), 1), "{end}");
 }
 
-/// Half a document is none: the call says that it failed, and why.
+#[test]
+fn a_live_call_goes_on_with_a_document_that_is_sent() {
+    let (house, bot) = (House::start(), Receiver::start());
+    bot.set(Manner::Say(200, "<Response><Pause length=\"500\"/></Response>"));
+    let path = place(&house, Persona::Silent, &bot.url());
+    let refused = post(&house, &path, &[("Twiml", "<Response><Sing/></Response>")]);
+    assert_eq!((refused.status, &refused.json["code"]), (400, &json!(20001)), "{refused:?}");
+    bot.await_deliveries(1);
+    let document = "<Response><Say>Something came up.</Say><Say>Goodbye.</Say></Response>";
+    let reply = eventually("the call talks", || {
+        // Beside a document the URL is not looked at.
+        Some(post(&house, &path, &[("Twiml", document), ("Url", &bot.url())]))
+            .filter(|reply| reply.status == 200)
+    });
+    assert_eq!(reply.json["status"], "in-progress", "{reply:?}");
+    let end = ended(&house, &path);
+    assert_eq!((&end["status"], bot.deliveries().len()), (&json!("completed"), 1), "{end}");
+}
+
+/// A bot that is not there talks to nobody, and half a document is none: the call says that it failed, and why.
 #[test]
 fn what_cannot_be_done_fails_the_call_and_says_why() {
     let (house, bot) = (House::start(), Receiver::start());
     for (manner, why) in [
         (
-            Manner::Say(200, "<Response><Connect><Stream url=\"https://a.example\"/></Connect></Response>"),
-            "<Stream>",
+            Manner::Say(200, "<Response><Connect><Stream url=\"wss://a.example\"/></Connect></Response>"),
+            "the bot cannot be reached",
         ),
         (Manner::Say(200, "<Response><Record/></Response>"), "<Record>"),
         (Manner::Say(200, "never mind"), "TwiML"),

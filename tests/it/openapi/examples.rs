@@ -10,8 +10,9 @@ use crate::callees::Callees;
 use crate::faces::{self, ACCOUNT, MINIVOICE, NIXFLEX, THUNDERPHONE, TWILIO, VOICEFLOW};
 use crate::switch::{Client, Place, Reply, Switch, eventually};
 
-/// What has no end, or is not JSON; the tests of events, recordings and exports have it.
-const ELSEWHERE: [&str; 8] = [
+/// What has no end, is not JSON, or needs an agent who consults; the tests of events, recordings, exports and transfers have it.
+const ELSEWHERE: [&str; 9] = [
+    "/v1/native/calls/{id}/transfer/complete",
     "/v1/events",
     "/v1/native/events",
     "/v1/native/cdr",
@@ -299,6 +300,13 @@ impl House {
             .find(|id| !id.is_null());
         let id = id.map(|id| id.as_str().map_or_else(|| id.to_string(), str::to_owned)).expect("an id");
         self.until(&id, if lives || tag == "Twilio" { "answered" } else { "ended" });
+        if path.ends_with("/transfer/cancel") {
+            let to = crate::callees::number(trunkline::simulator::Persona::NoAnswer);
+            let begun = self
+                .client("Native")
+                .post(&format!("/v1/native/calls/{id}/transfer"), &json!({ "to": to, "mode": "warm" }));
+            assert_eq!(begun.status, 202, "{begun:?}");
+        }
         if path.ends_with("/stream/stop") {
             let bot = json!({ "url": "wss://bot.example.test/media" });
             let started = client.post(&format!("/v1/native/calls/{id}/stream/start"), &bot);

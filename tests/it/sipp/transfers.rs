@@ -79,6 +79,37 @@ fn a_call_goes_where_its_caller_refers_it() {
 }
 
 #[test]
+fn whom_a_caller_is_referred_to_is_paid_for_by_a_line_of_its_own() {
+    let prices = |balance: &str| {
+        let billing = format!("[billing]\nenabled = true\ndefault_balance = \"{balance}\"\n");
+        allowing().extra(&format!("{billing}[[rate]]\nprefix = \"1555\"\nper_minute = \"0.25\"\n"))
+    };
+    let switch = prices("10").start();
+    let target = Sipp::at(&switch.place, "transfer-target");
+    let caller = beside(&switch, "inbound-refer-allowed", &[]);
+    caller.succeed(1);
+    target.succeed(1);
+    let legs = eventually("both records are over", || {
+        let calls = switch.get("/v1/native/calls").json["data"].as_array()?.clone();
+        (calls.len() == 2 && calls.iter().all(|call| call["state"] == "ended")).then_some(calls)
+    });
+    let (leg, call) = (&legs[0], &legs[1]);
+    assert_eq!(leg["parent_call_id"], call["call_id"], "{legs:?}");
+    assert_eq!((&leg["to"], &leg["disposition"]), (&json!("+15551234567"), &json!("completed")));
+    assert_eq!(leg["cost"]["charged_micros"], 250_000, "{leg}");
+    assert_eq!(call["cost"]["charged_micros"], Value::Null, "whoever calls in pays elsewhere: {call}");
+    switch.metrics_until("an idle switch", |metrics| metrics.is_idle());
+    assert_eq!(switch.complaints(), Vec::<String>::new());
+
+    // Who cannot pay stays where he is.
+    let switch = prices("0.20").start();
+    let caller = beside(&switch, "inbound-refer-unpaid", &[]);
+    caller.succeed(1);
+    assert_eq!(switch.metrics().sip("invites_sent_total"), 0.0);
+    assert_eq!(switch.get("/v1/calls").json["count"], 1);
+}
+
+#[test]
 fn an_attended_transfer_takes_the_others_place() {
     refers("inbound-refer-attended", "transfer-target-attended");
 }

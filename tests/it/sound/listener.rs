@@ -43,6 +43,8 @@ pub struct Manner {
     pub capabilities: Capabilities,
     /// Digits that it presses after its hello, as tones.
     pub presses: Option<&'static str>,
+    /// Digits that it presses when it is spoken to for the first time, as its leg sends them: telephone events, if they were agreed.
+    pub replies: Option<&'static str>,
 }
 
 struct Call {
@@ -77,7 +79,13 @@ impl Listener {
                 }
                 for report in reports.try_iter() {
                     match (report.event, &mut call) {
-                        (Event::SpeechStarted, Some(call)) => call.heard += 1,
+                        (Event::SpeechStarted, Some(call)) => {
+                            call.heard += 1;
+                            if let Some(digits) = manner.replies.filter(|_| call.heard == 1) {
+                                let digits = digits.parse().expect("digits");
+                                media.send(call.leg, Command::SendDtmf { digits }).expect("room");
+                            }
+                        }
                         (Event::Closed(stats), Some(Call { offer, negotiated, answered, heard, .. })) => {
                             let (offer, negotiated) = (offer.clone(), negotiated.clone());
                             let told =

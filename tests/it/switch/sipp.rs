@@ -92,6 +92,11 @@ impl Sipp {
         report
     }
 
+    /// Waits until it has sent or received a message with this in it.
+    pub fn await_message(&self, text: &str) {
+        eventually("a message", || self.file("messages").contains(text).then_some(()));
+    }
+
     fn file(&self, name: &str) -> String {
         String::from_utf8_lossy(&std::fs::read(self.folder.path().join(name)).unwrap_or_default())
             .into_owned()

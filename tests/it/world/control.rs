@@ -34,7 +34,7 @@ fn lives(world: &World, call: CallId) -> bool {
 /// A person who is called by an agent with this to say.
 fn guided(plan: &mut CallPlan) {
     plan.guide =
-        Some(Guide { url: "https://bot.example/answer".into(), face: Face::MiniVoice, first: Vec::new() });
+        Some(Guide { link: "https://bot.example/answer".into(), face: Face::MiniVoice, first: Vec::new() });
 }
 
 fn say(text: &str) -> Step {

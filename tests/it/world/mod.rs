@@ -4,6 +4,7 @@
 mod carrier;
 mod control;
 mod network;
+mod pairs;
 mod phone;
 mod routing;
 mod side;
@@ -19,11 +20,13 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use trunkline::admission::{Admission, Limits};
 use trunkline::agent::Errand;
-use trunkline::call::{Command, ErrandOrder, Knock, Origination, Reception, Seed, Shard, Speech};
+use trunkline::call::{
+    Aside, Command, DialOrder, ErrandOrder, Knock, Origination, Reception, Seed, Shard, Speech,
+};
 use trunkline::model::{
-    Agent, AgentId, CallFact, CallId, CallPlan, Detection, Disposition, EndedBy, Line, LineEnd, NotDone,
-    Occasion, Outcome, RightToUse, Said, SpeakOrder, Step, TenantId, Timestamp, Trunk, TrunkId,
-    VoicemailAction,
+    Agent, AgentId, CallFact, CallId, CallPlan, Destination, Detection, Disposition, EndedBy, Line, LineEnd,
+    NotDone, Occasion, Outcome, RightToUse, Said, SipAgent, Speak, SpeakOrder, Step, TenantId, Timestamp,
+    Trunk, TrunkId, VoicemailAction,
 };
 use trunkline::simulator::{self, Exchange, Order, Persona};
 use trunkline::trunk::doors::Doors;
@@ -61,6 +64,12 @@ pub struct World {
     asked: Vec<String>,
     /// Intents that are not answered, if they are held.
     intents: Option<Vec<CallId>>,
+    /// Parties that calls wish for and that are not placed yet, if they are held.
+    dials: Option<Vec<DialOrder>>,
+    /// Who talks with whoever calls in, if that is a SIP endpoint.
+    endpoint: Option<Arc<SipAgent>>,
+    /// Which calls were made for which.
+    parents: BTreeMap<u64, u64>,
 }
 
 const SWITCH: &str = "192.0.2.1:5060";
@@ -98,6 +107,9 @@ impl World {
             guides: VecDeque::new(),
             asked: Vec::new(),
             intents: None,
+            dials: None,
+            endpoint: None,
+            parents: BTreeMap::new(),
         }
     }
 
@@ -127,6 +139,11 @@ impl World {
         let phone = self.phone.as_mut().expect("there is a phone");
         phone.call(self.now, OURS, deed, None);
         self.drain();
+    }
+
+    /// Whoever calls in talks with this endpoint.
+    pub fn answer_by(&mut self, endpoint: SipAgent) {
+        self.endpoint = Some(Arc::new(endpoint));
     }
 
     pub fn phone(&self) -> &Phone {
@@ -160,6 +177,10 @@ impl World {
         let mut plan = self.plan(call, Persona::Silent);
         plan.trunks = vec![Arc::clone(&self.trunk)];
         plan.to = "+15550107777".parse().expect("E.164");
+        plan.sip = self.endpoint.clone();
+        if plan.sip.is_some() {
+            plan.script = Vec::new();
+        }
         let spec = BridgeSpec { rtp_timeout: Duration::from_secs(30), ..BridgeSpec::default() };
         let permit = self.admission.admit_inbound(self.now, &self.trunk).expect("the world has no limits");
         let (leg, local) = self.ours.open(self.now, spec, call.get());
@@ -176,9 +197,54 @@ impl World {
 
     pub fn release_intents(&mut self, is_on_disk: bool) {
         for call in self.intents.take().unwrap_or_default() {
-            self.shard.handle_command(self.now, Command::Intended { call, is_on_disk });
+            self.shard.handle_command(self.now, Command::Intended { call, is_on_disk, leg: None });
         }
         self.drain();
+    }
+
+    /// Parties that calls wish for are not placed until they are released.
+    pub fn hold_dials(&mut self) {
+        self.dials = Some(Vec::new());
+    }
+
+    pub fn release_dials(&mut self) {
+        for order in self.dials.take().unwrap_or_default() {
+            self.place(order);
+        }
+        self.drain();
+    }
+
+    /// The calls that were made for this one.
+    pub fn seconds(&self, call: CallId) -> Vec<CallId> {
+        let made = self.parents.iter().filter(|(_, parent)| **parent == call.get());
+        made.filter_map(|(second, _)| CallId::new(*second)).collect()
+    }
+
+    /// As the dialer does: nobody may call 999.
+    fn place(&mut self, order: DialOrder) {
+        let (parent, ticket) = (order.parent.call, order.ticket);
+        if matches!(&order.to, Destination::Number(number) if number.as_str().starts_with("+999")) {
+            let why = "this destination is not allowed".to_owned();
+            return self.shard.handle_command(self.now, Command::Refused { call: parent, ticket, why });
+        }
+        let call = CallId::new(self.next_call).expect("a small number");
+        self.next_call += 1;
+        self.parents.insert(call.get(), parent.get());
+        let plan =
+            trunkline::dialer::plan_of_second(&order, order.ours.clone(), vec![Arc::clone(&self.trunk)]);
+        let plan = CallPlan { call, sip_call_id: format!("{call}@world"), asked_at: self.now, ..plan };
+        let spec = BridgeSpec {
+            early: true,
+            speech: false,
+            rtp_timeout: Duration::from_secs(30),
+            ..BridgeSpec::default()
+        };
+        let (leg, local) = self.ours.open(self.now, spec, call.get());
+        let (_, permit) =
+            self.admission.admit(self.now, None, &plan.trunks).expect("the world has no limits");
+        let seed = Seed::new([9; 32]);
+        let origination = Origination { plan, leg, local, recording: None, seed, permit };
+        self.shard.handle_command(self.now, Command::Originate(Box::new(origination)));
     }
 
     /// Guides answer these, one after the other.
@@ -198,10 +264,17 @@ impl World {
                 let speech = Speech::Step(hand, number);
                 Command::Rendered { call, speech, clip: Ok(simulator::agent_goodbye()) }
             }
-            Errand::Steps { url, occasion, .. } => {
+            Errand::Aside { place, whispered, .. } => {
+                let aside = if whispered { Aside::Whisper(place) } else { Aside::Music(place) };
+                let clip = Ok(simulator::agent_goodbye());
+                Command::Rendered { call, speech: Speech::Aside(aside), clip }
+            }
+            Errand::Steps { link, occasion, .. } => {
+                let url = link.url;
                 self.asked.push(match occasion {
                     Occasion::Answered => "answered".to_owned(),
                     Occasion::Redirected => format!("{url} redirected"),
+                    Occasion::Dialled(dialled) => format!("{url} {}", dialled.status.as_str()),
                     Occasion::Gathered { digits, end } => format!("{url} {digits} {}", end.as_str()),
                 });
                 let steps = self.guides.pop_front().unwrap_or_else(|| Err("nobody answers".to_owned()));
@@ -424,9 +497,16 @@ impl World {
             match &mut self.intents {
                 Some(held) => held.push(dialing.call),
                 None => {
-                    let intended = Command::Intended { call: dialing.call, is_on_disk: true };
+                    let intended = Command::Intended { call: dialing.call, is_on_disk: true, leg: None };
                     self.shard.handle_command(self.now, intended);
                 }
+            }
+        }
+        while let Some(order) = self.shard.poll_dial() {
+            moved = true;
+            match &mut self.dials {
+                Some(held) => held.push(order),
+                None => self.place(order),
             }
         }
         while let Some(knock) = self.shard.poll_knock() {
@@ -500,6 +580,8 @@ impl World {
             account: String::new(),
             bot: None,
             staff: None,
+            sip: None,
+            second: None,
             guide: None,
             script: vec![Line { said: Said::Text("hello".into()), then: LineEnd::Listen }],
             variables: Arc::default(),
@@ -508,6 +590,8 @@ impl World {
             voicemail: VoicemailAction::Hangup,
             max_hold: None,
             speak_order: SpeakOrder::AgentFirst,
+            speak: Speak::Verdict,
+            opener: None,
             record: false,
             tap: false,
         }
@@ -530,6 +614,7 @@ pub fn agent() -> Agent {
         webhook_url: None,
         webhook_events: None,
         greeting: None,
+        voice: None,
         steps: Vec::new(),
         voicemail_message: None,
         voicemail: VoicemailAction::Hangup,
@@ -542,8 +627,13 @@ pub fn agent() -> Agent {
         phone_number: None,
         trunk: None,
         speak_order: SpeakOrder::AgentFirst,
+        speak: Speak::Verdict,
+        opener: None,
         bot: None,
         staff: None,
+        model: None,
+        transcript: false,
+        sip: None,
         record: true,
     }
 }

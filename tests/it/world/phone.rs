@@ -33,6 +33,8 @@ pub struct Phone {
     ended: u64,
     /// How its transfers went.
     told: Vec<u16>,
+    /// Whose place it was asked to take, at which URI.
+    replaced: Vec<(String, String)>,
 }
 
 /// So long after the answer it does what it does.
@@ -49,6 +51,7 @@ impl Phone {
             began: 0,
             ended: 0,
             told: Vec::new(),
+            replaced: Vec::new(),
         }
     }
 
@@ -82,6 +85,11 @@ impl Phone {
     /// Calls that began, and calls that ended.
     pub fn tally(&self) -> (u64, u64) {
         (self.began, self.ended)
+    }
+
+    /// Whose place it was asked to take.
+    pub fn replaced(&self) -> &[(String, String)] {
+        &self.replaced
     }
 
     /// What it was told of its transfers.
@@ -127,7 +135,8 @@ impl Phone {
                     self.ended += 1;
                 }
                 Event::Offer { id, .. } => self.agent.refuse_offer(now, id, 488),
-                Event::Refer { id, .. } => {
+                Event::Refer { id, refer_to, replaces, .. } => {
+                    self.replaced.extend(replaces.map(|replaces| (refer_to, replaces.call_id)));
                     self.agent.accept_refer(now, id);
                     self.agent.notify_refer(now, id, 200, "");
                 }

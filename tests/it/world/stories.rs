@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use trunkline::model::{
-    Agent, CallFact, Disposition, EndedBy, Line, LineEnd, Said, SpeakOrder, VoicemailAction,
+    Agent, CallFact, CallPlan, Disposition, EndedBy, Line, LineEnd, Said, Speak, SpeakOrder, VoicemailAction,
 };
 use trunkline::simulator::{Persona, agent_prompt};
 
@@ -63,6 +63,40 @@ fn in_a_storm_every_call_still_ends_once_on_both_sides() {
     }
 }
 
+const MANNERS: [Speak; 3] = [Speak::Verdict, Speak::Opener, Speak::Answer];
+
+fn speaks(plan: &mut CallPlan, manner: Speak) {
+    plan.speak = manner;
+    plan.opener = (manner == Speak::Opener).then(|| "Hello, one moment.".into());
+}
+
+#[test]
+fn who_speaks_at_the_answer_is_heard_before_the_verdict_and_ends_as_everybody_does() {
+    for manner in [Speak::Opener, Speak::Answer] {
+        for persona in Persona::ALL {
+            let mut world = World::new(17, Weather::CALM);
+            let call = world.call_with(persona, |plan| speaks(plan, manner));
+            world.run_out();
+            let outcome = world.outcome(call);
+            let (expected, class) = disposition(persona);
+            let heard = outcome.heard.as_ref().map_or("", |heard| heard.class);
+            assert_eq!(
+                (outcome.disposition, heard),
+                (expected, class),
+                "{manner:?} {persona:?}: {outcome:#?}"
+            );
+            let at = |wanted: fn(&CallFact) -> bool| world.facts(call).iter().position(wanted);
+            let spoke = at(|fact| matches!(fact, CallFact::AgentSpoke { .. }));
+            let judged = at(|fact| matches!(fact, CallFact::Verdict(_)));
+            if let (Some(spoke), Some(judged)) = (spoke, judged) {
+                assert!(spoke < judged, "{manner:?} {persona:?}");
+            }
+            assert_eq!(spoke.is_some(), outcome.answered_at.is_some(), "{manner:?} {persona:?}");
+            world.assert_quiet();
+        }
+    }
+}
+
 /// A dozen calls to anybody, some of them hung up by an operator at any moment.
 fn storm(seed: u64, weather: Weather) {
     let mut dice = StdRng::seed_from_u64(seed);
@@ -70,7 +104,8 @@ fn storm(seed: u64, weather: Weather) {
     let mut calls = Vec::new();
     for _ in 0..12 {
         let persona = *Persona::ALL.choose(&mut dice).expect("there are personas");
-        calls.push(world.call(persona));
+        let manner = *MANNERS.choose(&mut dice).expect("there are manners");
+        calls.push(world.call_with(persona, |plan| speaks(plan, manner)));
         world.advance(Duration::from_millis(dice.random_range(0..900)));
         if dice.random_bool(0.3) {
             let call = *calls.choose(&mut dice).expect("there is a call");

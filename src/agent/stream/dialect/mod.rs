@@ -123,7 +123,7 @@ pub(super) fn interpreter(spec: &Spec) -> Box<dyn Interpreter> {
 }
 
 /// Base64 as bots write it: padded or not.
-pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
+pub(in crate::agent) const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)

@@ -127,6 +127,7 @@ fn every_line_about_a_field_holds() {
 fn every_row_of_its_errors_in_the_order_of_checks() {
     const TRUNKLESS: &str = "Bearer mv_live_trunkless_012345";
     const THRIFTY: &str = "Bearer mv_live_thrifty_01234567";
+    const SPARING: &str = "Bearer mv_live_sparing_01234567";
     let fault = |row, fields, key, status, code: &str| Fault {
         row,
         fields,
@@ -159,7 +160,16 @@ fn every_row_of_its_errors_in_the_order_of_checks() {
     let rows =
         before_money(fault("403 spend control", json!({}), Some(THRIFTY), 403, "spend_control_exceeded"));
     prove_order(&thrifty, PATH, MINIVOICE, &example(), &rows);
-    for house in [broke, thrifty] {
+
+    // So does its application's.
+    let sparing = "[[application]]\nname = \"sparing\"\nagent = \"agent_talk\"\ntrunk = \"t1\"\n\
+                   spend_per_day = \"0.001\"\n\
+                   [[key]]\nface = \"minivoice\"\nsecret = \"mv_live_sparing_01234567\"\napplication = \"sparing\"\n";
+    let sparing = house("0", sparing);
+    let rows =
+        before_money(fault("403 spend control", json!({}), Some(SPARING), 403, "spend_control_exceeded"));
+    prove_order(&sparing, PATH, MINIVOICE, &example(), &rows);
+    for house in [broke, thrifty, sparing] {
         assert_eq!((house.started(), house.callees.rung()), (0.0, 0), "a refused request consumes nothing");
     }
 }

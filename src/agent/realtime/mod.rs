@@ -1,0 +1,45 @@
+//! Realtime models: a hosted speech-to-speech model that talks in a call. We open a session at its provider's, tell it what the
+//! call is about, carry audio both ways, and do what it asks by its tools.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | [`life`] | a session's life between a driver and a [`Port`](trunkline_media::Port), in virtual time |
+//! | `driver` | what every provider's protocol can be asked and can ask; who speaks which |
+//! | `openai`, `deepgram`, `elevenlabs` | one provider's messages each; a fourth is one more file |
+//! | `tools` | what a model may do besides talking: what it is told of that, and what its asking means |
+//! | `speech` | which of its utterances stands where in what it said, and how much of each was heard |
+//! | [`shell`] | one task a session: it ticks every 20 ms, feeds, drains, sends, and calls webhook tools |
+//!
+//! The socket, the backlog and the port are a [stream](super::stream)'s. The session is opened while the callee rings; a model
+//! that speaks first is asked for its first words at once, and they wait behind the gate. It hears the callee from the moment its
+//! first words leave, so that a "Hello?" does not make it take them back. When it says that the callee interrupts, what it said
+//! and nobody has heard yet is thrown away within the tick, and it is told how much was heard.
+
+mod deepgram;
+mod driver;
+mod elevenlabs;
+pub mod life;
+mod openai;
+pub mod shell;
+mod speech;
+mod tools;
+
+pub use shell::{Handle, open};
+
+use crate::model::{Briefed, CallId, PhoneNumber};
+
+/// A session that is to be opened.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    /// Who talks, and what they are told.
+    pub briefed: Briefed,
+    /// Which call: webhook tools are told.
+    pub call: CallId,
+    /// Who calls.
+    pub from: PhoneNumber,
+    /// Who is called.
+    pub to: PhoneNumber,
+}
+
+#[cfg(test)]
+mod tests;

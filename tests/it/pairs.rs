@@ -1,0 +1,6 @@
+//! Parties beside a call's far end, on the wire: simulated callees at the first trunk, sipp or baresip at the second, and a
+//! program that dials, or an operator who transfers.
+
+mod dialling;
+mod handing;
+mod setting;
