@@ -231,7 +231,7 @@ pub struct Header {
 }
 
 impl Header {
-    /// `None`: it is no such header, longer than [`HEADER_BYTES_MAX`], or not one line.
+    /// `None`: it is no such header, longer than 512 bytes, or not one line.
     pub fn new(name: &str, value: &str) -> Option<Self> {
         let token = name.get(..2).filter(|start| start.eq_ignore_ascii_case("x-")).map(|_| &name[2..])?;
         let is_token = !token.is_empty()
