@@ -6,7 +6,7 @@ use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// Versions and names are the same for both engines.
-const HISTORY: [(i64, &str, &str, &str); 11] = [
+const HISTORY: [(i64, &str, &str, &str); 12] = [
     (
         1,
         "calls and outbox",
@@ -72,6 +72,12 @@ const HISTORY: [(i64, &str, &str, &str); 11] = [
         "second parties",
         include_str!("migrations/sqlite/0040_second_parties.sql"),
         include_str!("migrations/postgres/0040_second_parties.sql"),
+    ),
+    (
+        45,
+        "call filters",
+        include_str!("migrations/sqlite/0045_call_filters.sql"),
+        include_str!("migrations/postgres/0045_call_filters.sql"),
     ),
 ];
 

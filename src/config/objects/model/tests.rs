@@ -76,7 +76,7 @@ fn what_cannot_be_is_refused_with_its_reason() {
 fn an_agent_is_a_bot_or_a_model() {
     let stream = "stream = { url = \"wss://example.com/\", dialect = \"twilio\" }";
     let told = parse("", stream).expect_err("one of them must go").to_string();
-    assert!(told.contains("model and stream"), "{told}");
+    assert!(told.contains("stream and model"), "{told}");
 }
 
 #[test]
