@@ -124,8 +124,8 @@ fn a_database_that_goes_away_costs_no_live_call_and_its_end_is_written_when_it_i
     let (cluster, receiver) = (Cluster::shared(), Receiver::start());
     let url = database(&cluster);
     let setup = Setup::new().top(&format!("database_url = \"{url}\"")).webhook(&receiver.url());
-    let (switch, callees) = ring(setup);
-    let call = switch.call_with(json!({ "to_number": number(Persona::HangsUp), "prompt": "Hello" }));
+    let (switch, callees) = ring(setup.agent("silence_hangup_seconds = 45"));
+    let call = switch.call_with(json!({ "to_number": number(Persona::Silent), "prompt": "Hello" }));
     eventually("they talk", || (answered(&url) == 1).then_some(()));
     let name = url.split(['/', '?']).nth(3).expect("a name").to_owned();
     administer(&cluster, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
@@ -141,8 +141,9 @@ fn a_database_that_goes_away_costs_no_live_call_and_its_end_is_written_when_it_i
         (500, &json!("storage_failed")),
         "{refused:?}"
     );
-    // The record is in memory: reads of it go on.
-    assert_eq!(switch.call_until_ended(&call)["ended_reason"], "caller_hangup");
+    // The record is in memory: what is done to it and reads of it go on.
+    assert_eq!(switch.client().post(&format!("/v1/calls/{call}/hangup"), &json!({})).status, 202);
+    assert_eq!(switch.call_until_ended(&call)["ended_reason"], "cancelled");
     callees.await_over(1);
     assert_eq!(switch.get("/readyz").status, 503);
     assert!(receiver.deliveries_of(&call).is_empty());
