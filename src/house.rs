@@ -1,17 +1,17 @@
 //! Builds the house from its configuration, room by room, and takes it down in the order that loses nothing.
 #![expect(clippy::disallowed_methods, reason = "a shell: it starts the tasks")]
 
+mod counting;
 mod keeping;
+mod opening;
 #[cfg(feature = "browser")]
 pub(crate) mod people;
 mod retention;
+mod wiring;
 
 use std::collections::BTreeSet;
-use std::fs::DirBuilder;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,36 +19,34 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use trunkline_media::{Media, MediaConfig};
-use trunkline_sip::{
-    Config as SipConfig, Endpoint, Listen, Local, Resolver, ResolverConfig, ResolverError, Timers, Trust,
-};
+use trunkline_sip::{Endpoint, Resolver, ResolverConfig, ResolverError};
 
 use crate::admission::{Admission, Limits};
 #[cfg(feature = "browser")]
 use crate::agent::floor::Floor;
-use crate::agent::{self, Errand};
-use crate::call::{
-    self, Aside, Board, Command, Driver, DriverParts, ErrandOrder, Events, Intents, Mailbox, Shard, Speech,
-};
+use crate::call::{Board, Command, Driver, DriverParts, Mailbox, Shard};
 use crate::campaign::{Campaigns, Runner};
 use crate::cashier::Cashier;
 use crate::clock::wall_now;
-use crate::config::{Config, Database};
+use crate::config::Config;
 use crate::dialer::{self, Dialer, DialerParts, Settings};
-use crate::directory::{Directory, Registry, RegistryParts};
+use crate::directory::{Directory, Registry};
 use crate::doctor::Practice;
-use crate::egress::{Egress, EgressError, Policy};
-use crate::face::link::Links;
+use crate::egress::{Egress, EgressError};
 use crate::http::{self, Api, Bounds, RateLimits, Readiness, Rehearse, Streams};
 use crate::journal::{self, Journal};
 use crate::keyfile;
-use crate::metrics::{self, Metrics, trunk_label};
-use crate::model::{CallFact, Timestamp, numbering};
+use crate::metrics::Metrics;
+use crate::model::{Timestamp, numbering};
 use crate::rehearsal::Rehearsal;
-use crate::store::{DatabaseTarget, Retention, Store, StoreError};
+use crate::store::{Retention, Store, StoreError};
 use crate::tts::Tts;
-use crate::webhook::{self, Asker, Keys, Wake, Webhooks};
-use keeping::{Keeping, doors};
+use crate::webhook::{Asker, Wake, Webhooks};
+use keeping::{Keeping, doors, watch};
+pub use opening::database;
+pub(crate) use opening::private_folder;
+use opening::{cashier, io_error, links, recordings, registry, sip_config, webhooks};
+use wiring::{errands, events, intents};
 
 /// Why the house could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -119,9 +117,6 @@ const ROOM_DEADLINE: Duration = Duration::from_secs(10);
 /// How long requests under way may take once the API is told to stop.
 const HTTP_DRAIN: Duration = Duration::from_secs(5);
 
-/// How often it is looked whether another process has changed an object.
-const WATCH_EVERY: Duration = Duration::from_secs(1);
-
 impl House {
     /// Builds everything, settles what an earlier run left, and opens the doors: SIP first, HTTP last.
     pub async fn build(config: Config, options: Options) -> Result<Self, HouseError> {
@@ -163,7 +158,7 @@ impl House {
         let finder = people::finder(&floor);
         // Whoever was built without them has nobody.
         #[cfg(not(feature = "browser"))]
-        let finder: call::People = Arc::new(|_| false);
+        let finder: crate::call::People = Arc::new(|_| false);
         let board = Board::default();
         let names = resolver.clone();
         let dialer = Dialer::start(DialerParts {
@@ -352,55 +347,6 @@ impl House {
         Ok(campaigns)
     }
 
-    /// Cores count; here their counts are carried to where they are shown.
-    fn count(&mut self, metrics: &Metrics, board: Board, mailbox: Mailbox) {
-        // Weak: what is counted must not be kept alive by the counting.
-        let (media, webhooks) = (Arc::downgrade(&self.media), Arc::downgrade(&self.webhooks));
-        let (store, queued) = (self.store.clone(), self.dialer.queue_length());
-        let (admission, directory) = (self.admission.clone(), self.directory.clone());
-        let cashier = self.cashier.clone();
-        metrics.add_source(move |metrics| {
-            let counts = board.read();
-            metrics.export_sip(0, &counts.sip);
-            metrics.export_udp(&counts.endpoint);
-            metrics.export_streams(&counts.streams);
-            metrics.calls_live(counts.calls);
-            metrics.export_queues(queued(), mailbox.dropped());
-            metrics.export_store(&store.counters());
-            if let Some(cashier) = &cashier {
-                let (charged, holds) = cashier.accounts().counts();
-                metrics.export_billing(charged, holds);
-            }
-            let now = Instant::now();
-            for trunk in directory.snapshot().trunks() {
-                metrics.export_trunk(
-                    &trunk_label(trunk.tenant, &trunk.name),
-                    &admission.report(now, trunk),
-                    now,
-                );
-            }
-            if let Some(media) = media.upgrade() {
-                metrics.export_media(&media.counters());
-            }
-            if let Some(webhooks) = webhooks.upgrade() {
-                metrics.export_webhooks(&webhooks.counters());
-            }
-        });
-        let (metrics, calendar) = (metrics.clone(), self.admission.clone());
-        self.task(|stop| async move {
-            let mut upkeep = tokio::time::interval(metrics::UPKEEP);
-            loop {
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    _ = upkeep.tick() => {
-                        metrics.upkeep();
-                        calendar.handle_calendar(Instant::now(), wall_now());
-                    }
-                }
-            }
-        });
-    }
-
     async fn open_http(
         &mut self,
         config: &Config,
@@ -471,213 +417,4 @@ impl House {
         });
         Ok(())
     }
-}
-
-/// Where the switch keeps its rows; makes the folder.
-pub fn database(config: &Config, ephemeral: bool) -> Result<DatabaseTarget, HouseError> {
-    private_folder(&config.data_dir)?;
-    Ok(match &config.database {
-        _ if ephemeral => DatabaseTarget::Memory,
-        Database::Sqlite(path) => DatabaseTarget::Sqlite(path.clone()),
-        Database::Postgres(url) => DatabaseTarget::Postgres(url.clone()),
-    })
-}
-
-/// A house for one call or for a show has no accounts: nobody would know of them afterwards.
-async fn cashier(config: &Config, options: &Options, store: &Store) -> Result<Option<Cashier>, HouseError> {
-    match &config.billing {
-        Some(billing) if !options.ephemeral => {
-            let egress = Egress::new(policy(config))?;
-            Ok(Some(Cashier::open(billing, store.clone(), egress).await?))
-        }
-        _ => Ok(None),
-    }
-}
-
-fn policy(config: &Config) -> Policy {
-    Policy {
-        allow_http: config.webhooks.allow_http,
-        allow_addresses: config.webhooks.allow_addresses.clone(),
-    }
-}
-
-/// The tenants' objects, from now on beside the file's.
-async fn registry(config: &Config, store: &Store, directory: &Directory) -> Result<Registry, HouseError> {
-    let sealer = keyfile::Sealer::load(&config.data_dir).map_err(io_error("the key file"))?;
-    let parts = RegistryParts {
-        store: store.objects(),
-        sealer: Arc::new(sealer),
-        directory: directory.clone(),
-        changed: Arc::default(),
-    };
-    Ok(Registry::open(parts).await?)
-}
-
-/// Takes over what the command line and other switches change.
-async fn watch(registry: Registry, stop: CancellationToken) {
-    let mut ticks = tokio::time::interval(WATCH_EVERY);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut is_lost = false;
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
-        match registry.refresh().await {
-            Ok(is_changed) => {
-                is_lost = false;
-                if is_changed {
-                    tracing::info!("objects were changed by another process");
-                }
-            }
-            // Told once for each time that it is lost.
-            Err(error) if !std::mem::replace(&mut is_lost, true) => {
-                tracing::warn!(%error, "changes of objects by other processes cannot be seen");
-            }
-            Err(_) => {}
-        }
-    }
-}
-
-fn recordings(config: &Config) -> Result<Option<std::path::PathBuf>, HouseError> {
-    let directory: &Path = &config.recording.directory;
-    if !config.recording.enabled {
-        return Ok(None);
-    }
-    private_folder(directory)?;
-    Ok(Some(directory.to_owned()))
-}
-
-/// Makes a folder that holds what people said and whom they called: nobody else's to read. One that is there keeps the
-/// permissions that its owner gave it.
-pub(crate) fn private_folder(path: &Path) -> Result<(), HouseError> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(io_error(&format!("the folder {}", path.display())))
-}
-
-fn webhooks(
-    config: &Config,
-    store: &Store,
-    directory: &Directory,
-) -> Result<(Arc<Webhooks>, Wake, Egress), HouseError> {
-    let policy = policy(config);
-    let keys = directory.clone();
-    let keys: Keys = Arc::new(move |key| {
-        let signing = keys.snapshot().signer(key)?;
-        let previous = signing.previous.filter(|(_, until)| *until > wall_now()).map(|(secret, _)| secret);
-        Some(webhook::Signer { key: signing.key, url: signing.url, previous })
-    });
-    let wake = Wake::default();
-    let egress = Egress::new(policy)?;
-    let settings = webhook::Config { links: links(config)?, ..webhook::Config::default() };
-    let webhooks = Webhooks::start(store.clone(), egress.clone(), keys, wake.clone(), settings);
-    Ok((Arc::new(webhooks), wake, egress))
-}
-
-/// What recordings are fetched by without a key, if it is known how the world reaches us.
-fn links(config: &Config) -> Result<Option<Links>, HouseError> {
-    let Some(base) = &config.http.public_url else { return Ok(None) };
-    let key = keyfile::link_key(&config.data_dir).map_err(io_error("the key file"))?;
-    Ok(Some(Links::new(base.clone(), key)))
-}
-
-/// Events go to the journal; an end is counted by its trunk, which the journal knows.
-fn events(journal: &Journal, metrics: &Metrics) -> Events {
-    let (journal, metrics) = (journal.clone(), metrics.clone());
-    Arc::new(move |event| {
-        if let CallFact::Dialing { after } = &event.fact {
-            metrics.call_setup(*after);
-        }
-        if let CallFact::Ended(outcome) = &event.fact {
-            let record = journal.find(event.call);
-            let label = record.as_ref().map(|record| trunk_label(record.tenant, &record.trunk));
-            metrics.call_ended(label.as_deref().unwrap_or_default(), outcome);
-            tracing::info!(
-                call = %event.call,
-                disposition = outcome.disposition.as_str(),
-                ended_by = outcome.ended_by.as_str(),
-                sip_status = outcome.sip_status,
-                "call ended"
-            );
-        }
-        journal.record(event);
-    })
-}
-
-/// What calls want from elsewhere is fetched by the one way out.
-fn errands(egress: &Egress, journal: &Journal) -> call::Errands {
-    let (runner, journal) = (agent::Errands::new(egress.clone()), journal.clone());
-    Arc::new(move |order| {
-        let (runner, journal) = (runner.clone(), journal.clone());
-        Box::pin(async move {
-            let ErrandOrder { call, hand, errand } = order;
-            match errand {
-                Errand::Sound { number, from } => {
-                    let clip = runner.sound(from).await;
-                    Command::Rendered { call, speech: Speech::Step(hand, number), clip }
-                }
-                Errand::Aside { from, place, whispered } => {
-                    let clip = runner.sound(from).await;
-                    let aside = if whispered { Aside::Whisper(place) } else { Aside::Music(place) };
-                    Command::Rendered { call, speech: Speech::Aside(aside), clip }
-                }
-                Errand::Steps { link, occasion, face, key } => {
-                    let steps = match journal.find(call).zip(key) {
-                        Some((record, key)) => {
-                            runner.steps((&link, face), &occasion, &key, &record, wall_now()).await
-                        }
-                        None => Err("no key signs for this call".to_owned()),
-                    };
-                    if let Err(why) = &steps {
-                        tracing::info!(%call, why, "a call's guide is of no help");
-                    }
-                    Command::Guided { call, steps }
-                }
-            }
-        })
-    })
-}
-
-/// An INVITE after a call's first leaves when the journal has it on disk.
-fn intents(journal: &Journal, dialer: &Dialer) -> Intents {
-    let (journal, dialer) = (journal.clone(), dialer.clone());
-    Arc::new(move |dialing| {
-        let (journal, dialer) = (journal.clone(), dialer.clone());
-        Box::pin(async move {
-            let call = dialing.call;
-            let leg = match dialer.paying_apart(&dialing).await {
-                Ok(leg) => leg,
-                Err(refusal) => {
-                    tracing::info!(%call, %refusal, "a call cannot pay for whom it is to move to");
-                    return (false, None);
-                }
-            };
-            let written = journal.dialing(dialing).await;
-            if let Err(error) = &written {
-                tracing::error!(%call, %error, "a call's next INVITE could not be written down; it does not leave");
-            }
-            (written.is_ok(), leg)
-        })
-    })
-}
-
-fn sip_config(config: &Config, listening: &[Listen], trust: Trust) -> SipConfig {
-    let local = |listen: &Listen| Local {
-        protocol: listen.protocol,
-        bound: listen.address,
-        advertised: config.sip.advertised(*listen),
-    };
-    let locals: Vec<Local> = listening.iter().map(local).collect();
-    SipConfig {
-        user_agent: config.sip.user_agent.clone(),
-        timers: Timers { t1: config.sip.t1, t2: config.sip.t2, t4: config.sip.t4, ..Timers::default() },
-        trust,
-        locals,
-        ..SipConfig::new(SocketAddr::from(([0, 0, 0, 0], 0)))
-    }
-}
-
-fn io_error(what: &str) -> impl FnOnce(io::Error) -> HouseError {
-    let what = what.to_owned();
-    move |error| HouseError::Io { what, error }
 }

@@ -1,5 +1,5 @@
 //! Tells the shard which trunks there are and whom to trust: at the start, when the configuration was read again, and now and
-//! then, since what a trunk's name resolves to changes.
+//! then, since what a trunk's name resolves to changes. And looks whether another process has changed what is stored.
 #![expect(clippy::disallowed_methods, reason = "a shell: it waits")]
 
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use trunkline_sip::{Query, Resolver};
 
 use crate::call::{Board, Command, Mailbox};
-use crate::directory::Directory;
+use crate::directory::{Directory, Registry};
 use crate::model::Trunk;
 use crate::trunk::doors::Doors;
 
@@ -89,4 +89,33 @@ pub async fn doors(trunks: &[Arc<Trunk>], resolver: &Resolver) -> Doors {
         }
     }
     doors
+}
+
+/// How often it is looked whether another process has changed an object.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
+
+/// Takes over what the command line and other switches change.
+pub(super) async fn watch(registry: Registry, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(WATCH_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut is_lost = false;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        match registry.refresh().await {
+            Ok(is_changed) => {
+                is_lost = false;
+                if is_changed {
+                    tracing::info!("objects were changed by another process");
+                }
+            }
+            // Told once for each time that it is lost.
+            Err(error) if !std::mem::replace(&mut is_lost, true) => {
+                tracing::warn!(%error, "changes of objects by other processes cannot be seen");
+            }
+            Err(_) => {}
+        }
+    }
 }

@@ -1,0 +1,132 @@
+//! Opens the rooms that have a folder, a key or an address of their own, as the configuration describes them.
+
+use std::fs::DirBuilder;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use trunkline_sip::{Config as SipConfig, Listen, Local, Timers, Trust};
+
+use super::{HouseError, Options};
+use crate::cashier::Cashier;
+use crate::clock::wall_now;
+use crate::config::{Config, Database};
+use crate::directory::{Directory, Registry, RegistryParts};
+use crate::egress::{Egress, Policy};
+use crate::face::link::Links;
+use crate::keyfile;
+use crate::store::{DatabaseTarget, Store};
+use crate::webhook::{self, Keys, Wake, Webhooks};
+
+/// Where the switch keeps its rows; makes the folder.
+pub fn database(config: &Config, ephemeral: bool) -> Result<DatabaseTarget, HouseError> {
+    private_folder(&config.data_dir)?;
+    Ok(match &config.database {
+        _ if ephemeral => DatabaseTarget::Memory,
+        Database::Sqlite(path) => DatabaseTarget::Sqlite(path.clone()),
+        Database::Postgres(url) => DatabaseTarget::Postgres(url.clone()),
+    })
+}
+
+/// A house for one call or for a show has no accounts: nobody would know of them afterwards.
+pub(super) async fn cashier(
+    config: &Config,
+    options: &Options,
+    store: &Store,
+) -> Result<Option<Cashier>, HouseError> {
+    match &config.billing {
+        Some(billing) if !options.ephemeral => {
+            let egress = Egress::new(policy(config))?;
+            Ok(Some(Cashier::open(billing, store.clone(), egress).await?))
+        }
+        _ => Ok(None),
+    }
+}
+
+pub(super) fn policy(config: &Config) -> Policy {
+    Policy {
+        allow_http: config.webhooks.allow_http,
+        allow_addresses: config.webhooks.allow_addresses.clone(),
+    }
+}
+
+/// The tenants' objects, from now on beside the file's.
+pub(super) async fn registry(
+    config: &Config,
+    store: &Store,
+    directory: &Directory,
+) -> Result<Registry, HouseError> {
+    let sealer = keyfile::Sealer::load(&config.data_dir).map_err(io_error("the key file"))?;
+    let parts = RegistryParts {
+        store: store.objects(),
+        sealer: Arc::new(sealer),
+        directory: directory.clone(),
+        changed: Arc::default(),
+    };
+    Ok(Registry::open(parts).await?)
+}
+
+pub(super) fn recordings(config: &Config) -> Result<Option<std::path::PathBuf>, HouseError> {
+    let directory: &Path = &config.recording.directory;
+    if !config.recording.enabled {
+        return Ok(None);
+    }
+    private_folder(directory)?;
+    Ok(Some(directory.to_owned()))
+}
+
+/// Makes a folder that holds what people said and whom they called: nobody else's to read. One that is there keeps the
+/// permissions that its owner gave it.
+pub(crate) fn private_folder(path: &Path) -> Result<(), HouseError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(io_error(&format!("the folder {}", path.display())))
+}
+
+pub(super) fn webhooks(
+    config: &Config,
+    store: &Store,
+    directory: &Directory,
+) -> Result<(Arc<Webhooks>, Wake, Egress), HouseError> {
+    let policy = policy(config);
+    let keys = directory.clone();
+    let keys: Keys = Arc::new(move |key| {
+        let signing = keys.snapshot().signer(key)?;
+        let previous = signing.previous.filter(|(_, until)| *until > wall_now()).map(|(secret, _)| secret);
+        Some(webhook::Signer { key: signing.key, url: signing.url, previous })
+    });
+    let wake = Wake::default();
+    let egress = Egress::new(policy)?;
+    let settings = webhook::Config { links: links(config)?, ..webhook::Config::default() };
+    let webhooks = Webhooks::start(store.clone(), egress.clone(), keys, wake.clone(), settings);
+    Ok((Arc::new(webhooks), wake, egress))
+}
+
+/// What recordings are fetched by without a key, if it is known how the world reaches us.
+pub(super) fn links(config: &Config) -> Result<Option<Links>, HouseError> {
+    let Some(base) = &config.http.public_url else { return Ok(None) };
+    let key = keyfile::link_key(&config.data_dir).map_err(io_error("the key file"))?;
+    Ok(Some(Links::new(base.clone(), key)))
+}
+
+pub(super) fn sip_config(config: &Config, listening: &[Listen], trust: Trust) -> SipConfig {
+    let local = |listen: &Listen| Local {
+        protocol: listen.protocol,
+        bound: listen.address,
+        advertised: config.sip.advertised(*listen),
+    };
+    let locals: Vec<Local> = listening.iter().map(local).collect();
+    SipConfig {
+        user_agent: config.sip.user_agent.clone(),
+        timers: Timers { t1: config.sip.t1, t2: config.sip.t2, t4: config.sip.t4, ..Timers::default() },
+        trust,
+        locals,
+        ..SipConfig::new(SocketAddr::from(([0, 0, 0, 0], 0)))
+    }
+}
+
+pub(super) fn io_error(what: &str) -> impl FnOnce(io::Error) -> HouseError {
+    let what = what.to_owned();
+    move |error| HouseError::Io { what, error }
+}

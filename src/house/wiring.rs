@@ -1,0 +1,92 @@
+//! What a call wants done outside its shard, handed to the rooms that do it.
+
+use std::sync::Arc;
+
+use crate::agent::{self, Errand};
+use crate::call::{self, Aside, Command, ErrandOrder, Events, Intents, Speech};
+use crate::clock::wall_now;
+use crate::dialer::Dialer;
+use crate::egress::Egress;
+use crate::journal::Journal;
+use crate::metrics::{Metrics, trunk_label};
+use crate::model::CallFact;
+
+/// Events go to the journal; an end is counted by its trunk, which the journal knows.
+pub(super) fn events(journal: &Journal, metrics: &Metrics) -> Events {
+    let (journal, metrics) = (journal.clone(), metrics.clone());
+    Arc::new(move |event| {
+        if let CallFact::Dialing { after } = &event.fact {
+            metrics.call_setup(*after);
+        }
+        if let CallFact::Ended(outcome) = &event.fact {
+            let record = journal.find(event.call);
+            let label = record.as_ref().map(|record| trunk_label(record.tenant, &record.trunk));
+            metrics.call_ended(label.as_deref().unwrap_or_default(), outcome);
+            tracing::info!(
+                call = %event.call,
+                disposition = outcome.disposition.as_str(),
+                ended_by = outcome.ended_by.as_str(),
+                sip_status = outcome.sip_status,
+                "call ended"
+            );
+        }
+        journal.record(event);
+    })
+}
+
+/// What calls want from elsewhere is fetched by the one way out.
+pub(super) fn errands(egress: &Egress, journal: &Journal) -> call::Errands {
+    let (runner, journal) = (agent::Errands::new(egress.clone()), journal.clone());
+    Arc::new(move |order| {
+        let (runner, journal) = (runner.clone(), journal.clone());
+        Box::pin(async move {
+            let ErrandOrder { call, hand, errand } = order;
+            match errand {
+                Errand::Sound { number, from } => {
+                    let clip = runner.sound(from).await;
+                    Command::Rendered { call, speech: Speech::Step(hand, number), clip }
+                }
+                Errand::Aside { from, place, whispered } => {
+                    let clip = runner.sound(from).await;
+                    let aside = if whispered { Aside::Whisper(place) } else { Aside::Music(place) };
+                    Command::Rendered { call, speech: Speech::Aside(aside), clip }
+                }
+                Errand::Steps { link, occasion, face, key } => {
+                    let steps = match journal.find(call).zip(key) {
+                        Some((record, key)) => {
+                            runner.steps((&link, face), &occasion, &key, &record, wall_now()).await
+                        }
+                        None => Err("no key signs for this call".to_owned()),
+                    };
+                    if let Err(why) = &steps {
+                        tracing::info!(%call, why, "a call's guide is of no help");
+                    }
+                    Command::Guided { call, steps }
+                }
+            }
+        })
+    })
+}
+
+/// An INVITE after a call's first leaves when the journal has it on disk.
+pub(super) fn intents(journal: &Journal, dialer: &Dialer) -> Intents {
+    let (journal, dialer) = (journal.clone(), dialer.clone());
+    Arc::new(move |dialing| {
+        let (journal, dialer) = (journal.clone(), dialer.clone());
+        Box::pin(async move {
+            let call = dialing.call;
+            let leg = match dialer.paying_apart(&dialing).await {
+                Ok(leg) => leg,
+                Err(refusal) => {
+                    tracing::info!(%call, %refusal, "a call cannot pay for whom it is to move to");
+                    return (false, None);
+                }
+            };
+            let written = journal.dialing(dialing).await;
+            if let Err(error) = &written {
+                tracing::error!(%call, %error, "a call's next INVITE could not be written down; it does not leave");
+            }
+            (written.is_ok(), leg)
+        })
+    })
+}
