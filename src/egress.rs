@@ -142,6 +142,20 @@ impl Egress {
         self.send(self.client.post(self.parse(url)?).timeout(timeout).body(body), headers).await
     }
 
+    /// As [`Egress::post_within`], for what answers with a file of at most so many bytes; a longer one is no answer.
+    pub async fn exchange(
+        &self,
+        timeout: Duration,
+        url: &str,
+        headers: &[(&'static str, String)],
+        body: Bytes,
+        bytes_max: usize,
+    ) -> Result<Answer, EgressError> {
+        let request = self.client.post(self.parse(url)?).timeout(timeout).body(body);
+        let answer = self.send_for(request, headers, bytes_max + 1).await?;
+        if answer.body.len() > bytes_max { Err(EgressError::TooLong { bytes_max }) } else { Ok(answer) }
+    }
+
     /// Gets a file of at most so many bytes; a longer one is no answer.
     pub async fn fetch(&self, timeout: Duration, url: &str, bytes_max: usize) -> Result<Answer, EgressError> {
         let request = self.client.get(self.parse(url)?).timeout(timeout);

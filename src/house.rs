@@ -129,7 +129,10 @@ impl House {
         let journal_config =
             journal::Config { data_dir: config.data_dir.clone(), ..journal::Config::default() };
         let journal = Journal::start(store.clone(), journal_config, wake.clone());
-        let tts = options.tts.unwrap_or_else(|| Tts::new(config.tts.clone()));
+        let tts = match options.tts {
+            Some(tts) => tts,
+            None => Tts::new(config.tts.clone())?,
+        };
         let recordings = recordings(&config)?;
 
         let endpoint = Endpoint::bind(&config.sip.listen, config.sip.tls.clone())

@@ -1,35 +1,32 @@
-//! Text to speech by an external program, cached in memory by content.
-//!
-//! The text and its audio pass through anonymous memory (`memfd_create(2)`), never through a file or an argument list:
-//! what a request's prompt says is stored nowhere and shown in no process list.
+//! Text to speech by an external program or a speech endpoint, cached in memory by content. What a request's prompt says is stored
+//! nowhere.
 
-use std::collections::{HashMap, VecDeque};
-use std::fs::File;
-use std::io::{Read, Seek, Write};
-use std::os::fd::AsRawFd;
-use std::process::Stdio;
+mod endpoint;
+mod program;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustix::fs::MemfdFlags;
-use rustix::process::{Pid, Resource, Rlimit};
 use sha2::{Digest, Sha256};
-use tokio::process::Command;
 use tokio::sync::{OnceCell, Semaphore};
 use trunkline_media::{Clip, ClipError};
 
-use crate::config;
+use crate::config::{self, Speaker};
+use crate::egress::EgressError;
+use endpoint::Endpoint;
+use program::Program;
 
 /// Processes at once. Full means late, never refused.
 const PROCESSES: usize = 2;
+/// Requests to an endpoint at once. The same.
+const REQUESTS: usize = 16;
 /// How long one text may take.
 const DEADLINE: Duration = Duration::from_secs(30);
 /// Audio kept, in milliseconds: at 8 kB a second, 64 MB.
 const CACHE_MS: u128 = 8_000_000;
 /// The longest audio of one text: half an hour of 16-bit speech at 48 kHz.
 const WAV_MAX: u64 = 180 << 20;
-/// The renderer yields to calls.
-const NICENESS: i32 = 10;
 
 /// Why a text has no speech.
 #[derive(Debug, thiserror::Error)]
@@ -53,8 +50,19 @@ pub enum TtsError {
     /// The program took too long.
     #[error("the speech program took longer than {} s", DEADLINE.as_secs())]
     Late,
-    /// What it wrote is no audio.
-    #[error("the speech program's output: {0}")]
+    /// The endpoint cannot be reached.
+    #[error("the speech endpoint: {0}")]
+    Endpoint(#[from] EgressError),
+    /// The endpoint refused.
+    #[error("the speech endpoint answered {status}: {said}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The first of what it said.
+        said: String,
+    },
+    /// What came is no audio.
+    #[error("what should be speech: {0}")]
     Wav(#[from] ClipError),
     /// The system refused memory or a pipe.
     #[error("text to speech: {0}")]
@@ -66,9 +74,16 @@ pub enum TtsError {
 pub struct Tts(Arc<Inner>);
 
 struct Inner {
-    config: config::Tts,
+    source: Source,
+    voice: Option<String>,
+    voices: BTreeMap<String, String>,
     cache: Mutex<Cache>,
-    processes: Semaphore,
+    busy: Semaphore,
+}
+
+enum Source {
+    Program(Program),
+    Endpoint(Endpoint),
 }
 
 type Key = [u8; 32];
@@ -82,13 +97,17 @@ struct Cache {
 }
 
 impl Tts {
-    /// A renderer that runs this program.
-    pub fn new(config: config::Tts) -> Self {
-        let processes = Semaphore::new(PROCESSES);
-        Self(Arc::new(Inner { config, cache: Mutex::default(), processes }))
+    /// A renderer by this program, or this endpoint.
+    pub fn new(config: config::Tts) -> Result<Self, EgressError> {
+        let (source, at_once) = match config.speaker {
+            Speaker::Program(command) => (Source::Program(Program::new(command)), PROCESSES),
+            Speaker::Endpoint(endpoint) => (Source::Endpoint(Endpoint::new(endpoint)?), REQUESTS),
+        };
+        let (cache, busy) = (Mutex::default(), Semaphore::new(at_once));
+        Ok(Self(Arc::new(Inner { source, voice: config.voice, voices: config.voices, cache, busy })))
     }
 
-    /// Puts a clip into the cache, as if the program had made it with its usual voice.
+    /// Puts a clip into the cache, as if it had been rendered with the usual voice.
     pub fn preload(&self, text: &str, clip: Arc<Clip>) {
         let key = key(text, self.0.word(None));
         self.0.cache().clips.insert(key, Arc::new(OnceCell::new_with(Some(clip))));
@@ -112,7 +131,7 @@ impl Tts {
         rendered
     }
 
-    /// Is the program there? Renders a word to find out.
+    /// Does it work? Renders a word to find out.
     pub async fn probe(&self) -> Result<(), TtsError> {
         self.render("ready", None).await.map(drop)
     }
@@ -123,53 +142,22 @@ impl Inner {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The program's word for this voice. What a client says never reaches its arguments.
+    /// The renderer's word for this voice. What a client says never reaches it.
     fn word(&self, voice: Option<&str>) -> &str {
-        let named = voice.and_then(|voice| self.config.voices.get(voice));
-        named.or(self.config.voice.as_ref()).map_or("", String::as_str)
+        let named = voice.and_then(|voice| self.voices.get(voice));
+        named.or(self.voice.as_ref()).map_or("", String::as_str)
     }
 
     async fn run_and_keep(&self, key: Key, text: &str, voice: &str) -> Result<Arc<Clip>, TtsError> {
-        let permit = self.processes.acquire().await.expect("the semaphore is never closed");
-        let clip = Arc::new(self.run(text, voice).await?);
+        let permit = self.busy.acquire().await.expect("the semaphore is never closed");
+        let wav = match &self.source {
+            Source::Program(program) => program.speak(text, voice).await?,
+            Source::Endpoint(endpoint) => endpoint.speak(text, voice).await?.into(),
+        };
+        let clip = Arc::new(Clip::from_wav(&wav)?);
         drop(permit);
         self.cache().keep(key, &clip);
         Ok(clip)
-    }
-
-    async fn run(&self, text: &str, voice: &str) -> Result<Clip, TtsError> {
-        let (mut input, mut output) = (memory("text")?, memory("wav")?);
-        input.write_all(text.as_bytes())?;
-        let (program, arguments) =
-            self.config.command.split_first().expect("the configuration refuses an empty command");
-        let argument = |word: &String| {
-            let word = word.replace("{voice}", voice);
-            word.replace("{text_file}", &path(&input)).replace("{wav_file}", &path(&output))
-        };
-        let child = Command::new(program)
-            .args(arguments.iter().map(argument))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| TtsError::Start { program: program.clone(), error })?;
-        if let Some(pid) = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed())) {
-            // At worst it ended already, or is not nicer than we are.
-            let _ = rustix::process::setpriority_process(Some(pid), NICENESS);
-            let most = Rlimit { current: Some(WAV_MAX), maximum: Some(WAV_MAX) };
-            let _ = rustix::process::prlimit(Some(pid), Resource::Fsize, most);
-        }
-        let ended =
-            tokio::time::timeout(DEADLINE, child.wait_with_output()).await.map_err(|_| TtsError::Late)??;
-        if !ended.status.success() {
-            let stderr = String::from_utf8_lossy(&ended.stderr).chars().take(200).collect();
-            return Err(TtsError::Failed { status: ended.status, stderr });
-        }
-        let mut wav = Vec::new();
-        output.rewind()?;
-        output.take(WAV_MAX).read_to_end(&mut wav)?;
-        Ok(Clip::from_wav(&wav)?)
     }
 }
 
@@ -191,18 +179,8 @@ fn key(text: &str, voice: &str) -> Key {
     Sha256::new().chain_update(voice).chain_update([0]).chain_update(text).finalize().into()
 }
 
-/// A file that exists in memory alone.
-fn memory(name: &str) -> std::io::Result<File> {
-    Ok(File::from(rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC)?))
-}
-
-/// Under what name another process of ours opens it.
-fn path(file: &File) -> String {
-    format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd())
-}
-
 #[cfg(test)]
-mod tests {
+pub(in crate::tts) mod tests {
     use super::*;
 
     /// A "renderer" that copies a WAV of ours, chosen by what it is asked to read.
@@ -213,13 +191,14 @@ mod tests {
     fn renderer(script: &str, voices: &[(&str, &str)]) -> Tts {
         let own = |(name, word): &(&str, &str)| ((*name).to_owned(), (*word).to_owned());
         Tts::new(config::Tts {
-            command: ["sh", "-c", script].map(str::to_owned).to_vec(),
+            speaker: Speaker::Program(["sh", "-c", script].map(str::to_owned).to_vec()),
             voice: Some("usual".to_owned()),
             voices: voices.iter().map(own).collect(),
         })
+        .expect("a program needs nothing")
     }
 
-    fn wav(samples: u32) -> Vec<u8> {
+    pub fn wav(samples: u32) -> Vec<u8> {
         let data = samples * 2;
         let mut bytes = Vec::new();
         bytes.extend(b"RIFF");
@@ -270,8 +249,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_that_is_not_there_is_named() {
-        let command = vec!["no-such-speech-program".into()];
-        let tts = Tts::new(config::Tts { command, voice: None, voices: Default::default() });
+        let speaker = Speaker::Program(vec!["no-such-speech-program".into()]);
+        let tts = Tts::new(config::Tts { speaker, voice: None, voices: Default::default() });
+        let tts = tts.expect("a program needs nothing");
         let error = tts.render("hello", None).await.expect_err("it is not there");
         assert!(error.to_string().contains("no-such-speech-program"), "{error}");
     }

@@ -61,7 +61,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let callees = Server::start(ServerConfig { listen: "127.0.0.1:0".parse()?, ports: 40_000..=40_999 })
         .context("the simulated callees")?;
     let config = config(&args, callees.local_addr())?;
-    let tts = Tts::new(config.tts.clone());
+    let tts = Tts::new(config.tts.clone())?;
     let voice = tts.probe().await;
     if let Err(error) = &voice {
         tts.preload(SPOKEN, simulator::agent_prompt());

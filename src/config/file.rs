@@ -173,6 +173,9 @@ const KEEP_HOURS: u64 = 7 * 24;
 #[serde(deny_unknown_fields, default)]
 pub struct Tts {
     pub command: Option<Vec<String>>,
+    pub url: Option<String>,
+    pub model: Option<String>,
+    pub api_key: Option<Secret<String>>,
     pub voice: Option<String>,
     pub voices: Option<BTreeMap<String, String>>,
 }

@@ -19,6 +19,7 @@ mod file;
 mod objects;
 mod people;
 mod source;
+mod speech;
 mod stored;
 mod trunk;
 mod uri;
@@ -33,6 +34,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use trunkline_sip::{Listen, Protocol, ServerTls};
+use url::Url;
 
 use crate::model::{Agent, Application, Detection, Key, Number, Object, Person, Secret, Trunk};
 
@@ -198,13 +200,33 @@ pub struct Events {
 /// `[tts]`
 #[derive(Clone, Debug)]
 pub struct Tts {
-    /// The program and its arguments; `{text_file}` and `{wav_file}` stand for the paths of its input and its output, `{voice}`
-    /// for its word for a voice.
-    pub command: Vec<String>,
+    /// What makes speech of a text.
+    pub speaker: Speaker,
     /// Its word for the usual voice; `None` if it has but one.
     pub voice: Option<String>,
     /// Its words for voices that agents name. Whoever names another one has the usual voice.
     pub voices: BTreeMap<String, String>,
+}
+
+/// What makes speech of a text.
+#[derive(Clone, Debug)]
+pub enum Speaker {
+    /// A program and its arguments; `{text_file}` and `{wav_file}` stand for the paths of its input and its output, `{voice}` for its
+    /// word for a voice.
+    Program(Vec<String>),
+    /// An endpoint.
+    Endpoint(SpeechEndpoint),
+}
+
+/// An endpoint that understands OpenAI's `POST …/audio/speech`.
+#[derive(Clone, Debug)]
+pub struct SpeechEndpoint {
+    /// Where it is.
+    pub url: Url,
+    /// Which of its models speaks.
+    pub model: String,
+    /// Who we are there.
+    pub api_key: Option<Secret<String>>,
 }
 
 /// `[recording]`

@@ -204,6 +204,19 @@ fn a_speech_program_that_has_voices_has_a_usual_one() {
             "t.toml:3: tts.voices: needs {voice} in one of the command's arguments",
         ),
         (
+            command("") + "url = \"https://a.example/speech\"\nmodel = \"m\"\nvoice = \"v\"\n",
+            "tts.url: url and command: one of them must go",
+        ),
+        (
+            "[tts]\nurl = \"https://a.example/speech\"\nmodel = \"m\"\n".to_owned(),
+            "tts.voice: is missing: an endpoint is told both a model and a voice",
+        ),
+        (
+            "[tts]\nurl = \"a.example\"\nmodel = \"m\"\nvoice = \"v\"\n".to_owned(),
+            "t.toml:2: tts.url: must be an http or https URL",
+        ),
+        ("[tts]\napi_key = \"k\"\n".to_owned(), "t.toml:2: tts.api_key: goes with url, and only with it"),
+        (
             "[[agent]]\nid = \"a\"\nvoice = \" \"\n".to_owned(),
             "t.toml:3: agent[0].voice: must be 1 to 255 bytes, not only blanks",
         ),

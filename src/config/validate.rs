@@ -15,7 +15,7 @@ use super::objects;
 use super::people;
 use super::source::{Origin, Source};
 use super::{
-    Advertised, Config, ConfigError, Database, Events, Fault, Http, Limits, Log, Media, Recording, Sip, Tts,
+    Advertised, Config, ConfigError, Database, Events, Fault, Http, Limits, Log, Media, Recording, Sip,
     Webhooks,
 };
 use crate::model::Secret;
@@ -36,7 +36,7 @@ pub fn config(file: File, source: &Source) -> Result<Config, ConfigError> {
         billing,
         webhooks: webhooks(&file.webhooks, &mut check),
         events: Events { keep: keep("events.keep_hours", file.events.keep_hours, &mut check) },
-        tts: tts(file.tts, &mut check),
+        tts: super::speech::tts(file.tts, &mut check),
         recording: Recording {
             enabled: file.recording.enabled,
             directory: file.recording.directory.map_or_else(|| data_dir.join("recordings"), PathBuf::from),
@@ -376,45 +376,6 @@ const KEEP_HOURS_MAX: u64 = 8_784;
 pub fn network(text: &str) -> Result<IpNet, String> {
     let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
     network.map_err(|_| format!("`{text}` is neither an address nor a network such as \"10.0.0.0/8\""))
-}
-
-/// flite, in a voice that it has built in.
-const FLITE: [&str; 7] = ["flite", "-voice", "{voice}", "-f", "{text_file}", "-o", "{wav_file}"];
-const FLITE_VOICE: &str = "slt";
-/// Those that flite has built in.
-const FLITE_VOICES: [&str; 4] = ["awb", "kal16", "rms", "slt"];
-/// Voices that may be named.
-const VOICES_MAX: usize = 1_000;
-
-fn tts(tts: file::Tts, check: &mut Checker<'_>) -> Tts {
-    let own = |word: &str| (word.to_owned(), word.to_owned());
-    let tts = match tts.command {
-        Some(command) => Tts { command, voice: tts.voice, voices: tts.voices.unwrap_or_default() },
-        None => Tts {
-            command: FLITE.map(str::to_owned).to_vec(),
-            voice: tts.voice.or(Some(FLITE_VOICE.to_owned())),
-            voices: tts.voices.unwrap_or_else(|| FLITE_VOICES.map(own).into()),
-        },
-    };
-    let has_voices = tts.command.iter().any(|word| word.contains("{voice}"));
-    check.that("tts.voice", !has_voices || tts.voice.is_some(), || {
-        "is missing: what does {voice} in the command stand for where nobody names one?".into()
-    });
-    for (key, is_said) in [("tts.voice", tts.voice.is_some()), ("tts.voices", !tts.voices.is_empty())] {
-        check.that(key, has_voices || !is_said, || "needs {voice} in one of the command's arguments".into());
-    }
-    check.that("tts.voices", tts.voices.len() <= VOICES_MAX, || {
-        format!("names {} voices, more than {VOICES_MAX}", tts.voices.len())
-    });
-    let program = tts.command.first().is_some_and(|program| !program.trim().is_empty());
-    check.that("tts.command", program, || "must name a program".into());
-    for placeholder in ["{text_file}", "{wav_file}"] {
-        let used = tts.command.iter().skip(1).any(|word| word.contains(placeholder));
-        check.that("tts.command", !program || used, || {
-            format!("must use {placeholder} in one of its arguments")
-        });
-    }
-    tts
 }
 
 fn log(log: file::Log, check: &mut Checker<'_>) -> Log {

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use trunkline::simulator::Persona;
 
 use crate::callees::{number, ring};
-use crate::switch::Setup;
+use crate::control::answerer::Answerer;
+use crate::switch::{Setup, spoken_ms};
 
 /// A speech program that notes what it is given, each text in a file of its own, and says goodbye.
 fn noting(notes: &Path) -> String {
@@ -32,6 +33,18 @@ fn spoken(fields: Value) -> (Vec<String>, Value) {
     lines.retain(|line| line != "ready");
     lines.sort_unstable();
     (lines, end)
+}
+
+#[test]
+fn an_agent_speaks_with_the_voice_of_an_endpoint() {
+    let voices = Answerer::start([].into());
+    let (switch, _callees) = ring(Setup::new().speech_endpoint(&voices.url("/tone.wav")));
+    let call =
+        switch.call_with(json!({ "to_number": number(Persona::Person), "prompt": "Hello. [END_CALL]" }));
+    let end = switch.call_until_ended(&call);
+    assert_eq!(end["ended_reason"], "completed", "{end}");
+    let recording = switch.recording(&end).expect("it was recorded");
+    assert!(spoken_ms(&recording.agent) > 200, "the agent was heard");
 }
 
 #[test]

@@ -85,7 +85,13 @@ impl Setup {
 
     /// The speech program, as a TOML array, in place of the one that always says "Hello?", for 0.8 s.
     pub fn tts(mut self, command: &str) -> Self {
-        self.tts = Some(command.to_owned());
+        self.tts = Some(format!("command = {command}"));
+        self
+    }
+
+    /// Speech by this endpoint, in place of a program.
+    pub fn speech_endpoint(mut self, url: &str) -> Self {
+        self.tts = Some(format!("url = \"{url}\"\nmodel = \"m\"\nvoice = \"v\"\napi_key = \"k\""));
         self
     }
 
@@ -124,7 +130,7 @@ impl Setup {
         let webhook = self.webhook_url.as_ref().map_or_else(String::new, |url| {
             format!("webhook_url = \"{url}\"\nwebhook_events = [\"call.completed\"]")
         });
-        let tts = self.tts.clone().unwrap_or_else(|| cat("hello"));
+        let tts = self.tts.clone().unwrap_or_else(|| format!("command = {}", cat("hello")));
         // Nobody speaks in most scenarios: silence is judged soon.
         let agent = with_default(agent, "amd", "amd = { initial_silence = 400 }");
         // What is not asked for is not counted: tests of OPTIONS ask for them.
@@ -156,7 +162,7 @@ ports = \"20000-29999\"
 workers = 1
 {media}
 [tts]
-command = {tts}
+{tts}
 [[trunk]]
 name = \"t1\"
 uri = \"{uri}\"
