@@ -15,6 +15,10 @@ use trunkline_media::Port;
 
 use super::super::stream::connect::{Failed, connect_to};
 use super::super::stream::link::{Broken, Came, Link};
+use super::super::stream::manners::{
+    LAST_WORD, MAILBOX, MAILBOX_KEPT, PING_EVERY, RECONNECTIONS_MAX, SILENT_MAX, TICK, UNREAD_MAX, farewell,
+    pause,
+};
 use super::life::{Errand, Incoming, Life};
 use super::{Spec, driver, tools};
 use crate::agent::stream::shell::Sink;
@@ -22,23 +26,6 @@ use crate::agent::stream::{Event, Header, Why};
 use crate::egress::Egress;
 use crate::face;
 use crate::model::{Briefed, Secret};
-
-const TICK: Duration = Duration::from_millis(20);
-/// Inputs that may wait; with fewer places than [`MAILBOX_KEPT`] left, digits are dropped.
-const MAILBOX: usize = 64;
-const MAILBOX_KEPT: usize = 8;
-/// A model is asked so often whether it is there, and has so long to say anything at all.
-const PING_EVERY: Duration = Duration::from_secs(15);
-const SILENT_MAX: Duration = Duration::from_secs(45);
-/// How long it may leave unread what it was sent.
-const UNREAD_MAX: Duration = Duration::from_secs(10);
-/// Pauses between tries.
-const PAUSE_MIN: Duration = Duration::from_millis(100);
-const PAUSE_MAX: Duration = Duration::from_secs(2);
-/// Connections that may break and be made again in one call.
-const RECONNECTIONS_MAX: u32 = 8;
-/// How long a call that does not take its session's end is waited for.
-const LAST_WORD: Duration = Duration::from_secs(5);
 
 enum Input {
     Answered,
@@ -257,7 +244,7 @@ impl Shell {
 
     fn failed(&mut self, now: Instant, failed: Failed) {
         self.line = Line::Idle;
-        let pause = self.pause();
+        let pause = pause(self.tries);
         match failed {
             Failed::Unreachable(why) if now + pause < self.deadline => {
                 debug!(%why, "a model is tried again");
@@ -284,13 +271,7 @@ impl Shell {
         self.sending = None;
         self.tries = self.reconnections;
         self.reconnections += 1;
-        self.dial(now, self.pause());
-    }
-
-    /// Longer after each try, and never the same for two sessions.
-    fn pause(&self) -> Duration {
-        let pause = PAUSE_MIN.saturating_mul(1 << self.tries.min(8)).min(PAUSE_MAX);
-        pause.mul_f32(rand::random_range(0.75..1.25))
+        self.dial(now, pause(self.tries));
     }
 
     fn dial(&mut self, now: Instant, pause: Duration) {
@@ -372,15 +353,4 @@ async fn run(egress: Egress, briefed: Briefed, errand: Errand) -> Done {
         Ok(answer) => String::from_utf8(answer.body.to_vec()).map_err(|_| "the answer is no text".to_owned()),
     };
     (slot, answer)
-}
-
-/// A WebSocket's close code (RFC 6455 §7.4.1) and reason.
-fn farewell(why: Option<&Why>) -> (u16, &'static str) {
-    match why {
-        Some(Why::Protocol(_)) => (1002, "protocol error"),
-        Some(Why::Gibberish) => (1007, "too many messages that cannot be read"),
-        Some(Why::TooLong) => (1009, "a message over 1 MB"),
-        Some(Why::Unresponsive | Why::NotReading) => (1008, "no sign of life"),
-        _ => (1000, ""),
-    }
 }

@@ -10,6 +10,7 @@
 //! | `backlog`, `marks` | what the bot has said and nobody has heard yet; who is to be told when it was |
 //! | `outbox` | messages on their way to the bot, in one buffer |
 //! | `link`, `connect` | the socket: messages in and out, deadlines, sizes, closing |
+//! | `manners` | how long is waited, when it is tried again, how leave is taken: of models' sessions too |
 //! | [`shell`] | one task a stream: it ticks every 20 ms, feeds, drains, sends |
 //!
 //! The stream is opened while the callee rings. The bot hears at once that the call has begun, and its first words wait behind
@@ -22,6 +23,7 @@ pub(super) mod dialect;
 pub(super) mod intake;
 pub mod life;
 pub(super) mod link;
+pub(in crate::agent) mod manners;
 mod marks;
 pub(super) mod outbox;
 pub mod shell;
