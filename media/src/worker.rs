@@ -156,7 +156,7 @@ impl Media {
     }
 
     /// Binds a port pair and gives the leg to a worker. [`Command::Close`] ends it; its reports bear
-    /// `token`. With `recording`, the bridge records whatever `spec` says, and exactly one [`Event::Recorded`] comes.
+    /// `token`. With `recording`, the bridge records whatever `spec` says, and exactly one [`Event::Recorded`](crate::Event::Recorded) comes.
     pub fn open(
         &self,
         mut spec: BridgeSpec,
