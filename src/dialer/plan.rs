@@ -184,6 +184,7 @@ pub fn described(agent: &Agent, inline: InlineAgent) -> Option<Agent> {
     Some(Agent {
         greeting: Some(inline.prompt),
         steps: Vec::new(),
+        flow: None,
         voice,
         bot: None,
         model: None,

@@ -181,6 +181,7 @@ pub fn plan_of(order: &DialOrder, from: PhoneNumber, trunks: Vec<Arc<Trunk>>) ->
     let agent = Agent {
         greeting: None,
         steps: Vec::new(),
+        flow: None,
         voicemail_message: None,
         bot: None,
         sip: None,

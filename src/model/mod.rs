@@ -13,6 +13,7 @@ mod campaign;
 mod dial;
 mod event;
 mod face;
+mod flow;
 mod id;
 mod money;
 pub mod numbering;
@@ -58,6 +59,10 @@ pub use dial::{
 };
 pub use event::{CallEvent, CallFact};
 pub use face::{EventKind, EventSet, Face};
+pub use flow::{
+    Branch, CASES_MAX, CHOICES_MAX, FLOW_STEPS_MAX, Flow, FlowAct, FlowFault, FlowStep, HEARD_VARIABLE, Menu,
+    MenuKeys, PROMPT_PARTS_MAX, PROMPT_VARIABLE, Prompt, REPEATS_MAX, Turn, is_flow_name,
+};
 pub use id::{
     AgentId, ApplicationId, CallId, KeyId, NumberId, PersonId, TenantId, TrunkId, WebhookEndpointId,
 };

@@ -67,6 +67,7 @@ fn agent() -> Agent {
         greeting: None,
         voice: None,
         steps: Vec::new(),
+        flow: None,
         voicemail_message: None,
         voicemail: VoicemailAction::Hangup,
         barge_in: true,

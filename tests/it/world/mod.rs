@@ -616,6 +616,7 @@ pub fn agent() -> Agent {
         greeting: None,
         voice: None,
         steps: Vec::new(),
+        flow: None,
         voicemail_message: None,
         voicemail: VoicemailAction::Hangup,
         barge_in: true,
