@@ -237,6 +237,7 @@ impl Shard {
             Command::Rendered { call, speech: Speech::Aside(aside), clip } => {
                 self.with(now, call, |call, cx| call.handle_aside(cx, aside, clip));
             }
+            Command::Rendered { speech: Speech::Ahead, .. } => {}
             Command::Refused { call, ticket, why } => {
                 self.with(now, call, |call, cx| call.handle_refused(cx, ticket, why));
             }

@@ -11,8 +11,8 @@ use crate::directory::{Answerer, Route};
 use crate::model::{
     Agent, AgentChoice, Application, CallId, CallPlan, CallRecord, CallState, Callback, Destination, Dial,
     Direction, EventSet, Face, Guide, HEADERS_MAX, Header, InlineAgent, Key, Line, LineEnd, Notice,
-    OutboundRequest, PhoneNumber, Refusal, Said, SipAgent, Speak, SpeakOrder, Staff, TenantId, Timestamp,
-    Trunk, TrunkChoice, Variable, VoicemailAction, WebhookTarget, interpolate,
+    OutboundRequest, PhoneNumber, Refusal, Said, Scripted, SipAgent, Speak, SpeakOrder, Staff, TenantId,
+    Timestamp, Trunk, TrunkChoice, Variable, VoicemailAction, WebhookTarget, interpolate,
 };
 use crate::trunk::{choice, destination};
 
@@ -38,7 +38,9 @@ pub fn freeze(
     let bot = briefing::outbound(&agent, &request, &account, key.as_ref(), &mut unknown);
     let sip = endpoint(&agent, &request);
     let staff = staff(&agent, &request, &mut unknown);
+    let flow = scripted(&agent, &request, &mut unknown)?;
     let script = match said(&agent, &request, &mut unknown) {
+        _ if flow.is_some() => Vec::new(),
         // Its guide has the first word; who has nothing to say is then only no help if that fails.
         Err(_) if guide.is_some() => Vec::new(),
         _ if bot.is_some() || sip.is_some() || staff.is_some() => Vec::new(),
@@ -97,6 +99,7 @@ pub fn freeze(
         right_to_use,
         to: request.to,
         script,
+        flow,
         account,
         bot,
         staff,
@@ -135,6 +138,8 @@ pub fn answer(
         false => Vec::new(),
         true => script(&greeting, &steps, &[], &mut Vec::new()).unwrap_or_default(),
     };
+    let flow = agent.flow.clone().map(|flow| Scripted { flow, prompt: script.first().cloned() });
+    let script = if flow.is_some() { Vec::new() } else { script };
     let row = CallRecord {
         direction: Direction::Inbound,
         from: caller.as_ref().map_or("anonymous", PhoneNumber::as_str).into(),
@@ -162,6 +167,7 @@ pub fn answer(
         right_to_use: number.right_to_use,
         to: number.e164.clone(),
         script,
+        flow,
         account,
         bot,
         staff,
@@ -253,6 +259,7 @@ fn as_asked(agent: Arc<Agent>, request: &OutboundRequest) -> Arc<Agent> {
     changed.call_duration_max = request.call_duration_max.unwrap_or(changed.call_duration_max);
     if inline {
         (changed.greeting, changed.steps, changed.voicemail_message) = (None, Vec::new(), None);
+        changed.flow = None;
     }
     if let Some(detection) = &request.detection {
         changed.detection = detection.over(&changed.detection);
@@ -284,6 +291,25 @@ fn said(agent: &Agent, request: &OutboundRequest, unknown: &mut Vec<String>) -> 
         return Err(Refusal::InvalidField { field: "agent".into(), reason });
     };
     script(first, steps, &request.variables, unknown)
+}
+
+/// The agent's script of steps, if it has one, and the words that the request adds to it, or else its greeting.
+fn scripted(
+    agent: &Agent,
+    request: &OutboundRequest,
+    unknown: &mut Vec<String>,
+) -> Result<Option<Scripted>, Refusal> {
+    let Some(flow) = &agent.flow else { return Ok(None) };
+    let words = request.prompt.as_ref().or(agent.greeting.as_ref());
+    let lines = words.map(|words| script(words, &[], &request.variables, unknown)).transpose()?;
+    let prompt = lines.and_then(|lines| lines.into_iter().next());
+    // What it gathers itself is known by the time that it is said.
+    let gathered = flow.sets().map(|name| Variable { name: name.to_owned(), value: String::new() });
+    let known: Vec<_> = request.variables.iter().cloned().chain(gathered).collect();
+    for text in flow.texts() {
+        fill(text, &known, unknown);
+    }
+    Ok(Some(Scripted { flow: Arc::clone(flow), prompt }))
 }
 
 /// The row of an outbound call of which nothing is known yet but who talks, and by which trunk.

@@ -212,6 +212,7 @@ pub fn plan_of(order: &DialOrder, from: PhoneNumber, trunks: Vec<Arc<Trunk>>) ->
         sip: None,
         second: Some(Arc::new(second)),
         guide: None,
+        flow: None,
         campaign: None,
         voicemail_message: None,
         voicemail: VoicemailAction::Ignore,

@@ -1,7 +1,7 @@
 //! A script of steps: what an agent without a bot says and asks, and where each answer leads. Only what holds becomes a [`Flow`]:
 //! its labels are found, every step can be reached, and no loop goes round without waiting.
 //!
-//! Who runs it is [`crate::agent::Flow`].
+//! Who goes through it is [`crate::agent::Walk`].
 
 mod graph;
 

@@ -72,7 +72,7 @@ pub use object::{Agent, Detection, Key, KeyScope, Number, TrunkChoice};
 pub use outcome::{Disposition, EndedBy, Heard, MediaCounters, Outcome, RecordingResult};
 pub use people::{Notice, PATIENCE, Person, Staff, Whom};
 pub use phone::{InvalidPhoneNumber, PhoneNumber};
-pub use plan::{CallPlan, Line, LineEnd, Said};
+pub use plan::{CallPlan, Line, LineEnd, Said, Scripted};
 pub use rate::{Hold, ListedRate, Rate, SpendControl, Spender};
 pub use realtime::{Briefed, Model, Provider, Tools, WebhookTool};
 pub use record::{CallCursor, CallRecord, CallState, DialogRecord, Direction, WebhookTarget};
@@ -86,8 +86,8 @@ pub use retry::{Retry, RetryReason};
 pub use secret::Secret;
 pub use signing::SigningKey;
 pub use step::{
-    DIGITS_MAX, Gather, GatherEnd, Guide, Link, Occasion, SPOKEN_BYTES_MAX, STEPS_MAX, Side, Sound, Step,
-    URL_BYTES_MAX, Verb, WAIT_MAX,
+    Action, DIGITS_MAX, Gather, GatherEnd, Guide, Link, Occasion, SPOKEN_BYTES_MAX, STEPS_MAX, Side, Sound,
+    Step, URL_BYTES_MAX, Verb, WAIT_MAX,
 };
 pub use tenancy::{Draft, OBJECT_ID_LIMIT, Object, ObjectKind, ObjectProblem, Tenant, WebhookEndpoint};
 pub use test_call::{TestCall, TestCallee, TestReport};

@@ -5,7 +5,13 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use super::seats::Members;
 pub use crate::latch::Latch;
 use crate::{
-    amd, clip::Clip, dtmf::Digits, jitter::FRAME, port::Seat, recording::RecordingSpec, rule::Rule,
+    amd,
+    clip::Clip,
+    dtmf::Digits,
+    jitter::FRAME,
+    port::Seat,
+    recording::RecordingSpec,
+    rule::{Rule, When},
     sdp::Negotiated,
 };
 
@@ -65,6 +71,8 @@ pub enum Command {
     Answered,
     /// Arms a rule, at most [`RULES_MAX`](crate::rule::RULES_MAX); more are refused, and counted in [`Stats`].
     Arm(Rule),
+    /// Takes back every rule that waits for this.
+    Disarm(When),
     /// Queues a clip, at most 256; more are refused: counted in [`Stats`], and
     /// their marks reported as cleared. The queue plays while the gate is open.
     Play {

@@ -44,6 +44,7 @@ fn plan(trunk: &Trunk) -> CallPlan {
         sip: None,
         second: None,
         guide: None,
+        flow: None,
         variables: [Variable { name: "order".into(), value: "7\r\nVia: x".into() }].into(),
         campaign: None,
         voicemail_message: None,
