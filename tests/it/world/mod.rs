@@ -73,9 +73,9 @@ pub struct World {
     parents: BTreeMap<u64, u64>,
     /// The script of whoever answers calls that come in.
     script: Option<Scripted>,
-    /// What programs of steps had rendered, and what of it was queued, with the number of facts that were told by then.
+    /// What programs of steps had rendered, and what of it was queued.
     rendered: BTreeMap<(u64, u32), String>,
-    said: Vec<(CallId, String, usize)>,
+    said: Vec<(CallId, String)>,
 }
 
 const SWITCH: &str = "192.0.2.1:5060";
@@ -162,12 +162,7 @@ impl World {
 
     /// What a call's program has said, in its order.
     pub fn said(&self, call: CallId) -> Vec<&str> {
-        self.said.iter().filter(|(whose, ..)| *whose == call).map(|(_, text, _)| text.as_str()).collect()
-    }
-
-    /// How many facts had been told when its first words were queued.
-    pub fn queued_after(&self, call: CallId) -> Option<usize> {
-        self.said.iter().find(|(whose, ..)| *whose == call).map(|(.., facts)| *facts)
+        self.said.iter().filter(|(whose, _)| *whose == call).map(|(_, text)| text.as_str()).collect()
     }
 
     /// Every callee says this.
@@ -566,8 +561,7 @@ impl World {
     fn note_said(&mut self, call: CallId, mark: u32) {
         const GUIDE: u32 = 1 << 30;
         let text = self.rendered.get(&(call.get(), mark ^ GUIDE)).cloned();
-        let facts = self.told.get(&call.get()).map_or(0, Vec::len);
-        self.said.extend(text.map(|text| (call, text, facts)));
+        self.said.extend(text.map(|text| (call, text)));
     }
 
     fn drain_exchange(&mut self) -> bool {
