@@ -251,3 +251,13 @@ fn what_was_saved_is_shown_as_it_was_written() {
     assert_eq!((&gather["repeats"], &gather["into"]), (&json!(1), &json!("digits")), "with the defaults");
     assert_eq!(shown["script"][2], json!({ "hangup": true }));
 }
+
+#[test]
+fn the_manuals_example_holds() {
+    let manual = include_str!("../../../../README.md");
+    let example =
+        manual.split("```toml").skip(1).find(|block| block.contains("[[agent.script]]")).expect("an example");
+    let example = example.split("```").next().expect("its end");
+    let config = Config::parse("README.md", example, []).unwrap_or_else(|error| panic!("{error}"));
+    assert!(config.objects.agents[0].flow.is_some());
+}
