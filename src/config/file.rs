@@ -215,6 +215,9 @@ pub struct Agent {
     pub webhook_events: Option<Vec<String>>,
     #[serde(default)]
     pub steps: Vec<String>,
+    #[serde(default)]
+    #[schema(max_items = 100)]
+    pub script: Vec<super::objects::script::Table>,
     pub greeting: Option<String>,
     #[schema(min_length = 1, max_length = 255)]
     pub voice: Option<String>,

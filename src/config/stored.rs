@@ -438,7 +438,8 @@ fn listed_table(filled: &Map<String, Value>) -> Option<String> {
     let listed = listed.or(tools.map(|_| "model.tools"));
     let trunks = filled.get("trunks").and_then(Value::as_array).into_iter().flatten();
     let choice = trunks.enumerate().find(|(_, choice)| choice.is_array());
-    listed.map(str::to_owned).or(choice.map(|(index, _)| format!("trunks[{index}]")))
+    let script = || filled.get("script").and_then(objects::script::listed);
+    listed.map(str::to_owned).or(choice.map(|(index, _)| format!("trunks[{index}]"))).or_else(script)
 }
 
 /// References are by name or by id: what is one must not look like the other.

@@ -122,6 +122,7 @@ impl Books {
             | CallFact::Controlled { .. }
             | CallFact::Transfer { .. }
             | CallFact::EarlyMedia
+            | CallFact::Answer { .. }
             | CallFact::BargeIn
             | CallFact::Dtmf { .. }
             | CallFact::Message { .. } => {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::{
-    AgentId, ApplicationId, Bot, EventSet, Face, KeyId, Model, NumberId, PhoneNumber, RightToUse, Secret,
-    SipAgent, Speak, SpeakOrder, SpendControl, Staff, TenantId, TrunkId, VoicemailAction, Zone,
+    AgentId, ApplicationId, Bot, EventSet, Face, Flow, KeyId, Model, NumberId, PhoneNumber, RightToUse,
+    Secret, SipAgent, Speak, SpeakOrder, SpendControl, Staff, TenantId, TrunkId, VoicemailAction, Zone,
 };
 
 /// A telephone number of ours.
@@ -74,6 +74,8 @@ pub struct Agent {
     pub voice: Option<Arc<str>>,
     /// What it says next, each after the callee's turn, once the call's own prompt was spoken.
     pub steps: Vec<String>,
+    /// What it says and asks, step by step, in their place.
+    pub flow: Option<Arc<Flow>>,
     /// What to leave on a voicemail when the request says `leave_message` without a text.
     pub voicemail_message: Option<String>,
     /// What to do with a machine when the request does not say.
@@ -126,6 +128,7 @@ impl Agent {
             greeting: None,
             voice: None,
             steps: Vec::new(),
+            flow: None,
             voicemail_message: None,
             voicemail: VoicemailAction::default(),
             barge_in: true,
@@ -151,7 +154,7 @@ impl Agent {
     /// Has it anything to say to whoever calls it?
     pub fn can_answer(&self) -> bool {
         let beside = self.bot.is_some() || self.model.is_some() || self.sip.is_some() || self.staff.is_some();
-        beside || self.greeting.is_some() || !self.steps.is_empty()
+        beside || self.greeting.is_some() || !self.steps.is_empty() || self.flow.is_some()
     }
 }
 
