@@ -330,6 +330,7 @@ fn blank(
         recording: None,
         recording_error: None,
         recording_link: None,
+        review: None,
         transcript: Vec::new(),
         attempts: Vec::new(),
         media: None,

@@ -433,6 +433,10 @@ pub(super) fn read_call(row: &impl Columns) -> Result<CallRecord, StoreError> {
             None => None,
         },
         recording_link: None,
+        review: match row.text("review")? {
+            Some(text) => Some(serde_json::from_str(&text).map_err(|_| StoreError::Corrupt("review"))?),
+            None => None,
+        },
         attempts: match row.text("invites")? {
             Some(text) => {
                 serde_json::from_str::<Vec<Attempt>>(&text).map_err(|_| StoreError::Corrupt("attempts"))?

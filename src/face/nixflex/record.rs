@@ -234,6 +234,7 @@ pub(crate) mod tests {
             recording: Some("recordings/a.wav".into()),
             recording_error: None,
             recording_link: None,
+            review: None,
             transcript: Vec::new(),
             attempts: Vec::new(),
             media: None,

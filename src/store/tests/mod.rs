@@ -107,6 +107,7 @@ pub fn record(call: u64) -> CallRecord {
         recording: None,
         recording_error: None,
         recording_link: None,
+        review: None,
         transcript: Vec::new(),
         attempts: Vec::new(),
         media: None,
