@@ -16,7 +16,7 @@ pub(in crate::store) const CALL_COLUMNS: &str = "c.call, c.parent, c.tenant, c.d
      c.webhook_events, c.webhook_endpoints, c.application, c.state, \
      c.created_at, c.ringing_at, c.answered_at, c.ended_at, c.disposition, c.ended_by, c.sip_status, c.q850, c.detail, \
      c.verdict, c.verdict_reason, c.verdict_evidence, c.dead_air_ms, c.recording, c.recording_error, c.media, \
-     c.invites, c.hold, c.charge, c.transcript";
+     c.invites, c.hold, c.charge, c.transcript, c.review";
 
 /// A row of `calls`.
 pub(in crate::store) fn read_call(row: &impl Columns) -> Result<CallRecord, StoreError> {

@@ -1,11 +1,14 @@
 //! What the writer sends of calls, their events and deliveries.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::json;
 use crate::model::{Attempt, CallId, CallRecord, Dialing, Disposition, EventKind, Timestamp};
 use crate::store::outbox::{Settled, Settlement, Tried};
 use crate::store::receivers::{endpoints, receiver};
+use crate::store::reviews;
 use crate::store::types::Intent;
 
 /// A new row of `calls`.
@@ -49,6 +52,8 @@ pub(in crate::store) struct IntentRow<'a> {
     application: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hold: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    review: Option<String>,
     state: &'static str,
     created_at: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,6 +91,7 @@ impl<'a> From<&'a Intent> for IntentRow<'a> {
             webhook_face: record.webhook.as_ref().map(|target| target.face.as_str()),
             webhook_key: record.webhook.as_ref().map(|target| target.key.0),
             hold: record.hold.as_ref().map(|hold| serde_json::to_string(hold).expect("strings and numbers")),
+            review: record.review.as_ref().map(reviews::object),
             webhook_events: record.webhook.as_ref().map(|target| target.events.words()),
             webhook_receiver: record.webhook.as_ref().map(|target| receiver(&target.url)),
             webhook_endpoints: endpoints(&record.endpoints),
@@ -179,11 +185,35 @@ pub(in crate::store) struct EventRow {
     call: u64,
     event: &'static str,
     at: i64,
+    /// When its receivers get it, if that is later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    due: Option<i64>,
 }
 
 impl EventRow {
     pub fn new(call: CallId, event: EventKind, at: Timestamp) -> Self {
-        Self { call: call.get(), event: event.as_str(), at: at.0 }
+        Self { call: call.get(), event: event.as_str(), at: at.0, due: None }
+    }
+
+    /// It waits so long for what its receivers are to hear with it.
+    pub fn waiting(self, hold: Option<Duration>) -> Self {
+        let later =
+            |hold: Duration| self.at.saturating_add(i64::try_from(hold.as_millis()).unwrap_or(i64::MAX));
+        Self { due: hold.map(later), ..self }
+    }
+}
+
+/// A call to be gone over.
+#[derive(Serialize)]
+pub(in crate::store) struct ReviewRow {
+    call: u64,
+    at: i64,
+}
+
+impl ReviewRow {
+    pub fn of(record: &CallRecord) -> Option<Self> {
+        record.review.as_ref().filter(|review| review.is_pending())?;
+        Some(Self { call: record.call.get(), at: record.ended_at.unwrap_or(record.created_at).0 })
     }
 }
 
@@ -226,6 +256,8 @@ pub(in crate::store) struct EndedRow<'a> {
     charge: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     transcript: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    review: Option<String>,
 }
 
 impl<'a> From<&'a CallRecord> for EndedRow<'a> {
@@ -250,6 +282,7 @@ impl<'a> From<&'a CallRecord> for EndedRow<'a> {
             recording_error: record.recording_error.as_deref(),
             media: record.media.as_ref().map(|media| serde_json::to_string(media).expect("numbers")),
             charge: record.charge.map(|charge| charge.0),
+            review: record.review.as_ref().map(reviews::object),
             transcript: (!record.transcript.is_empty())
                 .then(|| serde_json::to_string(&record.transcript).expect("words and numbers")),
         }

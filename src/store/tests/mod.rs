@@ -7,6 +7,7 @@ mod event_log;
 mod objects;
 mod place;
 mod retries;
+mod reviews;
 
 use std::collections::HashMap;
 use std::sync::Arc;
