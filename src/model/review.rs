@@ -180,6 +180,13 @@ pub struct Findings {
     pub fields: Map<String, Value>,
 }
 
+impl Findings {
+    /// The fields, if any were asked for.
+    pub fn extracted(&self) -> Option<&Map<String, Value>> {
+        (!self.fields.is_empty()).then_some(&self.fields)
+    }
+}
+
 impl fmt::Debug for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} bytes of summary, {} fields", self.summary.len(), self.fields.len())
