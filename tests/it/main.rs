@@ -27,6 +27,7 @@ mod pairs;
 mod peers;
 mod postgres;
 mod realtime;
+mod review;
 mod sipp;
 mod sound;
 mod spend;
