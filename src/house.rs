@@ -37,8 +37,9 @@ use crate::http::{self, Api, Bounds, RateLimits, Readiness, Rehearse, Streams};
 use crate::journal::{self, Journal};
 use crate::keyfile;
 use crate::metrics::Metrics;
-use crate::model::{Timestamp, numbering};
+use crate::model::{ReviewOffer, Timestamp, numbering};
 use crate::rehearsal::Rehearsal;
+use crate::review::{ReviewParts, Reviews};
 use crate::store::{Retention, Store, StoreError};
 use crate::tts::Tts;
 use crate::webhook::{Asker, Wake, Webhooks};
@@ -177,6 +178,8 @@ impl House {
             asker: Asker::new(egress.clone()),
             settings: Settings {
                 recordings,
+                // Who is gone with the call goes over nothing.
+                reviews: if options.ephemeral { ReviewOffer::default() } else { config.reviews.offer() },
                 advertise: config.media.advertise,
                 rtp_timeout: config.media.rtp_timeout,
             },
@@ -236,6 +239,10 @@ impl House {
         house.dialer.recover().await?;
         if let Some(cashier) = house.cashier.clone() {
             house.task(|stop| cashier.run(stop));
+        }
+        if !options.ephemeral {
+            let reviews = house.reviews(&config, &metrics)?;
+            house.task(|stop| reviews.run(stop));
         }
         let retention = Retention { events: config.events.keep, deliveries: config.webhooks.keep };
         let store = house.store.clone();
@@ -348,6 +355,19 @@ impl House {
         let counted = campaigns.counters();
         metrics.add_source(move |metrics| metrics.export_campaigns(&counted()));
         Ok(campaigns)
+    }
+
+    /// Who goes over calls that are over.
+    fn reviews(&self, config: &Config, metrics: &Metrics) -> Result<Reviews, EgressError> {
+        Reviews::new(ReviewParts {
+            store: self.store.clone(),
+            directory: self.directory.clone(),
+            config: config.reviews.clone(),
+            egress: self.egress.clone(),
+            data_dir: config.data_dir.clone(),
+            wake: self.wake.clone(),
+            metrics: metrics.clone(),
+        })
     }
 
     async fn open_http(

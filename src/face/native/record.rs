@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::review::{Analysis, Transcription};
 use crate::model::transcript::Said;
 use crate::model::{
     Attempt, CallId, CallRecord, CallState, Disposition, EventKind, MediaCounters, Micros, Timestamp,
@@ -47,6 +48,8 @@ pub struct Call<'a> {
     metadata: Option<&'a RawValue>,
     /// What was said, where the agent has it kept.
     transcript: &'a [Said],
+    transcription: Transcription<'a>,
+    analysis: Analysis<'a>,
     unknown_variables: &'a [String],
     webhook: Option<String>,
     webhook_endpoints: Vec<u64>,
@@ -141,6 +144,8 @@ impl<'a> Call<'a> {
             },
             metadata: raw(&record.metadata),
             transcript: &record.transcript,
+            transcription: Transcription::of(record),
+            analysis: Analysis::of(record),
             unknown_variables: &record.unknown_variables,
             webhook: record.webhook.as_ref().map(receiver),
             webhook_endpoints: record.endpoints.iter().map(|target| target.key.0).collect(),

@@ -678,7 +678,9 @@ pub fn agent() -> Agent {
         bot: None,
         staff: None,
         model: None,
-        transcript: false,
+        transcript: Default::default(),
+        transcription: None,
+        analysis: None,
         sip: None,
         record: true,
     }
