@@ -84,6 +84,11 @@ impl Dialect {
         Ok(url)
     }
 
+    /// Can a bot take back what it said?
+    pub const fn clears(self) -> bool {
+        !matches!(self, Self::AudioSocket)
+    }
+
     /// Can it carry this?
     pub fn carries(self, encoding: Encoding) -> bool {
         match self {
