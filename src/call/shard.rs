@@ -4,142 +4,28 @@
 //! send, names to resolve, commands for media legs, texts to render, and the events of calls.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
-use trunkline_media::{Clip, Event as MediaEvent};
+use trunkline_media::Event as MediaEvent;
 use trunkline_sip::{
-    Authentication, ClientTls, Config, Counters, Credentials, DialogState, Event as SipEvent, FlowLost,
-    Incoming, InviteId, Path, Query, QueryId, Target, Transmit, UserAgent,
+    Config, Counters, Event as SipEvent, FlowLost, InviteId, Path, Query, QueryId, Target, Transmit,
+    UserAgent,
 };
 
+pub use self::command::{Command, Orphan, Told};
 use super::knock::Knock;
 use super::machine::{Call, Context, Origination, Reception};
-use super::outbox::{BotOrder, DialOrder, ErrandOrder, MediaOrder, Outbox, Role, Speech, SpeechOrder};
-use super::party;
+use super::outbox::{BotOrder, DialOrder, ErrandOrder, MediaOrder, Outbox, Speech, SpeechOrder};
 use super::timer::CallWheel;
 use crate::admission::Admission;
-use crate::agent::fate::{Errand, Fate};
-use crate::agent::stream::Event as BotEvent;
-use crate::model::{
-    CallEvent, CallId, Dialing, Disposition, EndedBy, MovedLeg, NotDone, Outcome, Step, Trunk,
-};
+use crate::agent::fate::Errand;
+use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy, NotDone, Outcome};
 use crate::trunk::doors::Doors;
 use crate::trunk::keeper::Keeper;
 
-/// What a shard can be told to do.
-pub enum Command {
-    /// Place a call.
-    Originate(Box<Origination>),
-    /// End a call, if it still lives.
-    Hangup {
-        /// Which.
-        call: CallId,
-        /// What that makes of it.
-        disposition: Disposition,
-        /// Who wants it.
-        by: EndedBy,
-    },
-    /// Do something to a call that talks.
-    Control {
-        /// Which.
-        call: CallId,
-        /// What.
-        step: Step,
-        /// What is being said is cut short for it.
-        interrupt: bool,
-        /// Hears whether it will be done.
-        told: Told,
-    },
-    /// A call's bot has something to say of itself.
-    Bot {
-        /// What that bot does there.
-        role: Role,
-        /// Whose bot.
-        call: CallId,
-        /// What.
-        event: BotEvent,
-    },
-    /// What becomes of a call's wish for somebody, and what that person does.
-    Person {
-        /// Whose person.
-        call: CallId,
-        /// What.
-        fate: Fate,
-    },
-    /// What a call's guide wants next, or why that cannot be had.
-    Guided {
-        /// Whose guide.
-        call: CallId,
-        /// What.
-        steps: Result<Vec<Step>, String>,
-    },
-    /// End every call.
-    HangupAll,
-    /// These are the trunks from now on: asked by OPTIONS, registered at, where that is wanted.
-    Trunks(Vec<Arc<Trunk>>),
-    /// By these ways calls come in from now on.
-    Doors(Doors),
-    /// Let a call that knocked ring, and answer it.
-    Receive(Box<Reception>),
-    /// Turn a call away that knocked.
-    Turn {
-        /// Its INVITE.
-        invite: InviteId,
-        /// With what.
-        status: u16,
-        /// When it may try again.
-        retry_after: Option<Duration>,
-    },
-    /// A text was rendered, or a sound fetched; if not, why.
-    Rendered {
-        /// Whose text.
-        call: CallId,
-        /// Which.
-        speech: Speech,
-        /// Its audio.
-        clip: Result<Arc<Clip>, String>,
-    },
-    /// A party that a call wished for cannot be called.
-    Refused {
-        /// Whose wish.
-        call: CallId,
-        /// Which.
-        ticket: u32,
-        /// Why.
-        why: String,
-    },
-    /// The intent of a call's next INVITE is on disk, or cannot be.
-    Intended {
-        /// Whose.
-        call: CallId,
-        /// May it leave?
-        is_on_disk: bool,
-        /// What is paid apart for it.
-        leg: Option<MovedLeg>,
-    },
-    /// End a dialog that an earlier run of the switch left open.
-    End(Box<Orphan>),
-}
-
-/// Hears whether it will be done. Never waits.
-pub type Told = Box<dyn FnOnce(Result<(), NotDone>) + Send>;
-
-/// The realm in which callers prove who they are (RFC 7616 §3.3).
-const REALM: &str = "trunkline";
-
-/// A dialog that outlived its process.
-pub struct Orphan {
-    /// The call it belonged to.
-    pub call: CallId,
-    /// What a BYE needs.
-    pub dialog: DialogState,
-    /// What answers a challenge.
-    pub credentials: Option<Arc<Credentials>>,
-    /// How to speak TLS to its trunk.
-    pub tls: Option<Arc<ClientTls>>,
-}
+mod command;
+mod knocking;
 
 /// Calls that share a user agent.
 pub struct Shard {
@@ -215,28 +101,19 @@ impl Shard {
                 self.with(now, call, |call, cx| call.handle_guided(cx, steps));
             }
             Command::HangupAll => {
-                let calls: Vec<CallId> = self.calls.keys().copied().collect();
-                for call in calls {
+                for call in self.calls.keys().copied().collect::<Vec<_>>() {
                     self.with(now, call, |call, cx| {
                         call.handle_hangup(cx, Disposition::Interrupted, EndedBy::Switch);
                     });
                 }
             }
-            Command::Rendered { call, speech: Speech::Line(line), clip } => {
-                self.with(now, call, |call, cx| call.handle_line(cx, line, clip.ok()));
-            }
-            Command::Rendered { call, speech: Speech::Step(hand, sound), clip } => {
-                self.with(now, call, |call, cx| call.handle_sound(cx, hand, sound, clip));
-            }
-            Command::Rendered { call, speech: Speech::Opener, clip } => {
-                self.with(now, call, |call, cx| call.handle_opener(cx, clip.ok()));
-            }
-            Command::Rendered { call, speech: Speech::Message, clip } => {
-                self.with(now, call, |call, cx| call.handle_message(cx, clip.ok()));
-            }
-            Command::Rendered { call, speech: Speech::Aside(aside), clip } => {
-                self.with(now, call, |call, cx| call.handle_aside(cx, aside, clip));
-            }
+            Command::Rendered { call, speech, clip } => self.with(now, call, |call, cx| match speech {
+                Speech::Line(line) => call.handle_line(cx, line, clip.ok()),
+                Speech::Step(hand, sound) => call.handle_sound(cx, hand, sound, clip),
+                Speech::Opener => call.handle_opener(cx, clip.ok()),
+                Speech::Message => call.handle_message(cx, clip.ok()),
+                Speech::Aside(aside) => call.handle_aside(cx, aside, clip),
+            }),
             Command::Refused { call, ticket, why } => {
                 self.with(now, call, |call, cx| call.handle_refused(cx, ticket, why));
             }
@@ -248,12 +125,7 @@ impl Shard {
                 self.doors = doors;
             }
             Command::Receive(reception) => self.receive(now, *reception),
-            Command::Turn { invite, status, retry_after } => {
-                self.knocking.remove(&invite);
-                let seconds = |after: Duration| after.as_millis().div_ceil(1_000).max(1).to_string();
-                let headers = retry_after.map(|after| ("Retry-After".to_owned(), seconds(after)));
-                self.agent.reject(now, invite, status, headers.into_iter().collect());
-            }
+            Command::Turn { invite, status, retry_after } => self.turn(now, invite, status, retry_after),
             Command::Intended { call, leg: Some(leg), .. } if !self.calls.contains_key(&call) => {
                 let outcome = Outcome::by_switch(Disposition::Cancelled, now, "its call was over before it");
                 self.out.ended(leg.call, outcome);
@@ -372,14 +244,7 @@ impl Shard {
             }
             Some(_) => false,
         };
-        let mut cx = Context {
-            now,
-            agent: &mut self.agent,
-            wheel: &mut self.wheel,
-            admission: &self.admission,
-            keeper: &self.keeper,
-            out: &mut self.out,
-        };
+        let mut cx = self.context(now);
         if !is_wanted {
             Call::unwanted(origination, &mut cx);
         } else if let Some(call) = Call::start(origination, &mut cx) {
@@ -391,14 +256,7 @@ impl Shard {
     fn receive(&mut self, now: Instant, reception: Reception) {
         let id = reception.origination.plan.call;
         let is_there = self.knocking.remove(&reception.invite);
-        let mut cx = Context {
-            now,
-            agent: &mut self.agent,
-            wheel: &mut self.wheel,
-            admission: &self.admission,
-            keeper: &self.keeper,
-            out: &mut self.out,
-        };
+        let mut cx = self.context(now);
         if !is_there {
             return Call::missed(reception, &mut cx);
         }
@@ -407,57 +265,14 @@ impl Shard {
         }
     }
 
-    /// Somebody calls: who may he be?
-    fn knocked(&mut self, now: Instant, invite: InviteId, incoming: Box<Incoming>) {
-        let is_sdp = |body: &trunkline_sip::Body| party::sdp(Some(body)).is_some();
-        if !incoming.body.as_ref().is_none_or(is_sdp) {
-            let accept = ("Accept".to_owned(), "application/sdp".to_owned());
-            return self.agent.reject(now, invite, 415, vec![accept]);
-        }
-        let mut trunks = self.doors.at(incoming.path.remote.ip());
-        if trunks.is_empty() {
-            trunks.extend(self.proven(now, invite));
-        }
-        if let Some(replaced) = incoming.replaces.filter(|_| !trunks.is_empty()) {
-            return self.replaced(now, invite, replaced, &trunks, &incoming);
-        }
-        if !trunks.is_empty() {
-            self.knocking.insert(invite);
-            self.out.knocks.push_back(Knock { invite, trunks, incoming });
-        }
-    }
-
-    /// Somebody wants to take the far end's place in a call of ours. Who comes by another trunk is not told that there is one.
-    fn replaced(
-        &mut self,
-        now: Instant,
-        invite: InviteId,
-        replaced: InviteId,
-        trunks: &[Arc<Trunk>],
-        incoming: &Incoming,
-    ) {
-        let id = self.agent.token(replaced).and_then(CallId::new);
-        let is_own = |call: &Call| call.is_by(trunks) && call.is_party(replaced);
-        let Some(id) = id.filter(|id| self.calls.get(id).is_some_and(is_own)) else {
-            return self.agent.reject(now, invite, 481, Vec::new());
-        };
-        self.with(now, id, |call, cx| {
-            call.handle_replacing(cx, invite, &incoming.call_id, incoming.body.as_ref());
-        });
-    }
-
-    /// The trunk that a caller from nowhere proves to be. Without proof he is asked for it or refused, here.
-    fn proven(&mut self, now: Instant, invite: InviteId) -> Option<Arc<Trunk>> {
-        if !self.doors.is_locked() {
-            self.agent.reject(now, invite, 403, Vec::new());
-            return None;
-        }
-        let doors = &self.doors;
-        let password =
-            |user: &str| doors.by_username(user)?.inbound.password.as_ref().map(|word| word.reveal().clone());
-        match self.agent.authenticate(now, invite, REALM, password) {
-            Authentication::Passed { username } => self.doors.by_username(&username).cloned(),
-            Authentication::Challenged | Authentication::Refused => None,
+    fn context(&mut self, now: Instant) -> Context<'_> {
+        Context {
+            now,
+            agent: &mut self.agent,
+            wheel: &mut self.wheel,
+            admission: &self.admission,
+            keeper: &self.keeper,
+            out: &mut self.out,
         }
     }
 

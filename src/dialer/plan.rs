@@ -5,19 +5,22 @@ use std::time::Instant;
 
 use uuid::Uuid;
 
+use self::row::blank;
+pub use self::row::{moved, second};
+pub use self::script::described;
+pub(super) use self::script::{END_CALL, fill};
+use self::script::{said, script};
 use super::{Ticket, briefing};
-use crate::billing::Held;
 use crate::directory::{Answerer, Route};
 use crate::model::{
-    Agent, AgentChoice, Application, CallId, CallPlan, CallRecord, CallState, Callback, Destination, Dial,
-    Direction, EventSet, Face, Guide, HEADERS_MAX, Header, InlineAgent, Key, Line, LineEnd, Notice,
-    OutboundRequest, PhoneNumber, Refusal, Said, SipAgent, Speak, SpeakOrder, Staff, TenantId, Timestamp,
-    Trunk, TrunkChoice, Variable, VoicemailAction, WebhookTarget, interpolate,
+    Agent, AgentChoice, Application, CallId, CallPlan, CallRecord, Callback, Dial, Direction, EventSet, Face,
+    Guide, HEADERS_MAX, Header, Key, Notice, OutboundRequest, PhoneNumber, Refusal, SipAgent, Speak,
+    SpeakOrder, Staff, TenantId, Timestamp, Trunk, TrunkChoice, VoicemailAction, WebhookTarget,
 };
 use crate::trunk::{choice, destination};
 
-/// What stands in a text where the agent is to hang up. It is never spoken.
-pub(super) const END_CALL: &str = "[END_CALL]";
+mod row;
+mod script;
 
 /// A plan and its row. Refuses a call in which nothing would be said.
 pub fn freeze(
@@ -177,20 +180,6 @@ pub fn answer(
     Ticket { plan, record: row, idempotency: None, ask: None }
 }
 
-/// The agent in whose place one answers that was described for this call alone; `None` if that one has nothing to say.
-pub fn described(agent: &Agent, inline: InlineAgent) -> Option<Agent> {
-    script(&inline.prompt, &[], &[], &mut Vec::new()).ok()?;
-    let voice = Some(inline.voice.into());
-    Some(Agent {
-        greeting: Some(inline.prompt),
-        steps: Vec::new(),
-        voice,
-        bot: None,
-        model: None,
-        ..agent.clone()
-    })
-}
-
 /// The SIP endpoint that is the agent, and what its INVITE holds: its own headers, then the variables that it asks for.
 fn endpoint(agent: &Agent, request: &OutboundRequest) -> Option<Arc<SipAgent>> {
     let inline = matches!(request.agent, AgentChoice::Inline(_) | AgentChoice::Script(_));
@@ -264,127 +253,6 @@ fn as_asked(agent: Arc<Agent>, request: &OutboundRequest) -> Arc<Agent> {
     Arc::new(changed)
 }
 
-/// What is said: the request's prompt or the inline agent's, else the agent's greeting; then the agent's steps.
-fn said(agent: &Agent, request: &OutboundRequest, unknown: &mut Vec<String>) -> Result<Vec<Line>, Refusal> {
-    if let AgentChoice::Script(lines) = &request.agent {
-        return Ok(lines.clone());
-    }
-    let prompt = match (&request.prompt, &request.agent) {
-        (Some(prompt), _) => Some(prompt.as_str()),
-        (None, AgentChoice::Inline(inline)) => Some(inline.prompt.as_str()),
-        (None, _) => None,
-    };
-    if let Some(prompt) = prompt {
-        return script(prompt, &agent.steps, &request.variables, unknown);
-    }
-    let texts: Vec<String> = agent.greeting.iter().chain(&agent.steps).cloned().collect();
-    let Some((first, steps)) = texts.split_first() else {
-        let reason = "has nothing to say: give it a greeting or steps".to_owned();
-        return Err(Refusal::InvalidField { field: "agent".into(), reason });
-    };
-    script(first, steps, &request.variables, unknown)
-}
-
-/// The row of an outbound call of which nothing is known yet but who talks, and by which trunk.
-fn blank(
-    call: CallId,
-    agent: &Agent,
-    trunk: &Trunk,
-    sip_call_id: String,
-    created_at: Timestamp,
-) -> CallRecord {
-    CallRecord {
-        call,
-        parent: None,
-        tenant: agent.tenant,
-        direction: Direction::Outbound,
-        key: None,
-        application: None,
-        agent: agent.id,
-        from: String::new(),
-        to: String::new(),
-        trunk: trunk.name.clone(),
-        sip_call_id,
-        campaign: None,
-        recipient: None,
-        metadata: None,
-        unknown_variables: Vec::new(),
-        webhook: None,
-        endpoints: Vec::new(),
-        hold: None,
-        charge: None,
-        state: CallState::Dialing,
-        created_at,
-        ringing_at: None,
-        answered_at: None,
-        ended_at: None,
-        disposition: None,
-        ended_by: None,
-        sip_status: None,
-        q850: None,
-        detail: None,
-        verdict: None,
-        verdict_reason: None,
-        verdict_evidence: None,
-        dead_air: None,
-        recording: None,
-        recording_error: None,
-        recording_link: None,
-        transcript: Vec::new(),
-        attempts: Vec::new(),
-        media: None,
-    }
-}
-
-/// The row of a party that takes a call's far end's place, and is paid for apart.
-pub fn moved(
-    parent: &CallRecord,
-    call: CallId,
-    to: &PhoneNumber,
-    held: Option<&Held>,
-    at: Timestamp,
-) -> CallRecord {
-    let ours = match parent.direction {
-        Direction::Inbound => &parent.to,
-        Direction::Outbound => &parent.from,
-    };
-    CallRecord {
-        call,
-        parent: Some(parent.call),
-        direction: Direction::Outbound,
-        from: ours.clone(),
-        to: to.as_str().into(),
-        hold: held.map(|held| held.hold().clone()),
-        charge: None,
-        state: CallState::Dialing,
-        created_at: at,
-        ringing_at: None,
-        answered_at: None,
-        campaign: None,
-        recipient: None,
-        metadata: None,
-        webhook: None,
-        endpoints: Vec::new(),
-        attempts: Vec::new(),
-        verdict: None,
-        verdict_reason: None,
-        verdict_evidence: None,
-        dead_air: None,
-        ..parent.clone()
-    }
-}
-
-/// The row of a party that a call wished for.
-pub fn second(plan: &CallPlan, of: CallId, to: &Destination) -> CallRecord {
-    CallRecord {
-        parent: Some(of),
-        key: plan.key.as_ref().map(|key| key.id),
-        from: plan.from.as_str().into(),
-        to: to.as_str().into(),
-        ..blank(plan.call, &plan.agent, &plan.trunk, plan.sip_call_id.clone(), plan.asked_on)
-    }
-}
-
 /// The trunks that may dial this number and show ours, in the order in which this call tries them.
 pub fn ways(
     trunks: Vec<(Arc<Trunk>, TrunkChoice)>,
@@ -407,70 +275,10 @@ pub fn ways(
     Ok(order.into_iter().map(|index| Arc::clone(&allowed[index].0)).collect())
 }
 
-/// The prompt, then the agent's own steps, up to the first that ends the call.
-fn script(
-    prompt: &str,
-    steps: &[String],
-    variables: &[Variable],
-    unknown: &mut Vec<String>,
-) -> Result<Vec<Line>, Refusal> {
-    let mut lines = Vec::new();
-    for text in std::iter::once(prompt).chain(steps.iter().map(String::as_str)) {
-        // The marker is looked for before the variables are filled in: a callee's name cannot end the call.
-        let (text, then) = match text.split_once(END_CALL) {
-            Some((before, _)) => (before, LineEnd::EndCall),
-            None => (text, LineEnd::Listen),
-        };
-        let spoken = fill(text, variables, unknown);
-        let spoken = spoken.trim();
-        match (spoken.is_empty(), lines.last_mut()) {
-            (false, _) => lines.push(Line { said: Said::Text(spoken.into()), then }),
-            (true, Some(last)) => last.then = then,
-            (true, None) => {
-                let reason = format!("has nothing to say before {END_CALL}");
-                return Err(Refusal::InvalidField { field: "prompt".into(), reason });
-            }
-        }
-        if then == LineEnd::EndCall {
-            break;
-        }
-    }
-    Ok(lines)
-}
-
-pub(super) fn fill(text: &str, variables: &[Variable], unknown: &mut Vec<String>) -> String {
-    let (filled, names) = interpolate(text, variables);
-    for name in names {
-        if !unknown.contains(&name) {
-            unknown.push(name);
-        }
-    }
-    filled
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::{Detection, KeyId};
-
-    fn spoken(prompt: &str, steps: &[&str]) -> Result<Vec<(String, LineEnd)>, Refusal> {
-        let steps: Vec<String> = steps.iter().map(|step| String::from(*step)).collect();
-        let variables = [Variable { name: "name".into(), value: "Ann [END_CALL]".into() }];
-        let lines = script(prompt, &steps, &variables, &mut Vec::new())?;
-        let text = |said| match said {
-            Said::Text(text) => text.to_string(),
-            Said::Pause(_) => panic!("nobody asked for a pause"),
-        };
-        Ok(lines.into_iter().map(|line| (text(line.said), line.then)).collect())
-    }
-
-    #[test]
-    fn the_prompt_is_said_first_and_then_the_agents_steps() {
-        let lines = spoken("Hello.", &["Thank you.", "Goodbye. [END_CALL] never said", "never reached"]);
-        let expected =
-            [("Hello.", LineEnd::Listen), ("Thank you.", LineEnd::Listen), ("Goodbye.", LineEnd::EndCall)];
-        assert_eq!(lines, Ok(expected.map(|(text, then)| (text.to_string(), then)).to_vec()));
-    }
 
     #[test]
     fn what_a_request_says_of_detection_stands_over_what_the_agent_says() {
@@ -482,22 +290,5 @@ mod tests {
         request.detection = Some(Detection { greeting: Some(3), ..Detection::default() });
         let expected = Detection { greeting: Some(3), initial_silence: Some(2), ..Detection::default() };
         assert_eq!(as_asked(agent, &request).detection, expected);
-    }
-
-    #[test]
-    fn a_variable_cannot_end_the_call() {
-        let lines = spoken("Hello {name}.", &[]).expect("a script");
-        assert_eq!(lines, [("Hello Ann [END_CALL].".to_string(), LineEnd::Listen)]);
-    }
-
-    #[test]
-    fn a_prompt_without_words_is_refused() {
-        assert!(matches!(spoken(" [END_CALL]", &[]), Err(Refusal::InvalidField { .. })));
-    }
-
-    #[test]
-    fn a_step_that_only_ends_the_call_ends_it_after_the_line_before() {
-        let lines = spoken("Hello.", &["[END_CALL]"]).expect("a script");
-        assert_eq!(lines, [("Hello.".to_string(), LineEnd::EndCall)]);
     }
 }

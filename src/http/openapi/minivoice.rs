@@ -155,7 +155,6 @@ fn collections() -> [Described; 3] {
         example: json!({ "name": "main", "sip_uri": "sip:127.0.0.1:5999", "concurrent_limit": 10, "cps_limit": 2.0,
                          "options_interval_seconds": 0 }),
         change: Value::Null,
-        is_shared: false,
     };
     let applications = Described {
         what: Collection::Applications,

@@ -158,7 +158,6 @@ fn collections() -> Vec<Described> {
         word: word(kind),
         example,
         change,
-        is_shared: true,
     })
     .into()
 }

@@ -240,7 +240,6 @@ fn collections() -> Vec<Described> {
         example: json!({ "name": "Reception", "greeting": "Hello, Bright Smile Dental.", "webhook_url": "https://example.test/hook",
                          "max_call_duration_seconds": 300, "silence_hangup_seconds": 10 }),
         change: json!({ "greeting": "Good day, Bright Smile Dental." }),
-        is_shared: true,
     };
     let numbers = Described {
         what: Collection::Numbers,

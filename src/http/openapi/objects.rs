@@ -1,19 +1,19 @@
 //! Collections of objects: their schemas follow from what each vendor's shape makes of the configuration's tables, their examples
 //! from the same functions that show them.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
-use utoipa::openapi::schema::{AdditionalProperties, Object, SchemaType, Type};
-use utoipa::openapi::{Array, ArrayBuilder, ObjectBuilder, RefOr, Schema};
+use utoipa::openapi::{RefOr, Schema};
 
+use self::schemas::{list_of, page_schema, short};
 use super::entry::{Entry, Speaker};
 use super::problems;
-use super::schema::{self, Types, nullable, text};
-use crate::config;
+use super::schema::{self, Types, text};
 use crate::face::collection::{self, Collection, Part};
-use crate::face::resource::{Others, READ_ONLY, Shape};
-use crate::model::{self, AgentId, Draft, Face, ObjectKind, TenantId, Timestamp, TrunkId};
+use crate::face::resource::Shape;
+use crate::model::{self, Face};
+
+mod examples;
+mod schemas;
 
 /// A collection as one speaker has it, with what an example says of one of its objects.
 pub struct Described {
@@ -28,16 +28,7 @@ pub struct Described {
     pub example: Value,
     /// What an example changes of it.
     pub change: Value,
-    /// Others have the path too.
-    pub is_shared: bool,
 }
-
-/// Fields that the switch makes, and shows once.
-const SECRETS: [(ObjectKind, &[&str]); 3] = [
-    (ObjectKind::Key, &["key", "webhook_secret"]),
-    (ObjectKind::WebhookEndpoint, &["secret"]),
-    (ObjectKind::Person, &["secret"]),
-];
 
 impl Described {
     /// The same, for another one to differ from.
@@ -61,17 +52,8 @@ impl Described {
             "change" => self.update("PATCH", "change"),
             _ => self.remove(),
         };
-        let entry = entry.fails(problems::keyed());
-        if self.is_shared || self.speaker == Speaker::Native || self.is_asked_by_any() {
-            entry.shared()
-        } else {
-            entry
-        }
-    }
-
-    /// The routes of objects look at the key first and ask for its face later.
-    const fn is_asked_by_any(&self) -> bool {
-        true
+        // The routes of objects look at the key first and ask for its face later.
+        entry.fails(problems::keyed()).shared()
     }
 
     fn face(&self) -> Face {
@@ -188,100 +170,6 @@ impl Described {
         )
     }
 
-    /// What a request may say: in the vendor's words, each of which may be `null`.
-    fn draft(&self, is_new: bool, types: &mut Types) -> RefOr<Schema> {
-        let (shape, table) = (self.shape(), table(self.shape().kind, types));
-        let mut made = ObjectBuilder::new().schema_type(Type::Object);
-        if let Some(name) = shape.name {
-            made = made.property(name, nullable(Schema::Object(self.name_schema()).into()));
-        }
-        for (theirs, property) in self.properties(&shape, &table) {
-            made = made.property(theirs, nullable(property));
-        }
-        if is_new {
-            made = made.property("idempotency_key", nullable(Schema::Object(short()).into()));
-            let needs_name =
-                matches!(shape.kind, ObjectKind::Number | ObjectKind::Tenant | ObjectKind::Person);
-            let named = shape.name.filter(|_| needs_name).into_iter().map(str::to_owned);
-            let others = table.required.iter().filter(|ours| **ours != own_name(shape.kind));
-            for field in named.chain(others.map(|ours| shape.their_field(ours))) {
-                made = made.required(field);
-            }
-        }
-        if self.what == Collection::Native(ObjectKind::Key) && is_new {
-            made = made
-                .property("tenant", any("Whose it is to be, by the operator's word: a tenant's id or name."));
-        }
-        if let Others::Ours | Others::Named(_) = shape.others {
-            for field in READ_ONLY.into_iter().chain([shape.id.0]) {
-                if matches!(shape.others, Others::Ours) || field == shape.id.0 {
-                    made = made.property(field, any("Shown by reads; ignored here."));
-                }
-            }
-            made = made.additional_properties(Some(AdditionalProperties::FreeForm(false)));
-        }
-        types.keep(&self.name(if is_new { "Draft" } else { "Change" }), Schema::Object(made.build()))
-    }
-
-    fn name_schema(&self) -> Object {
-        match self.shape().kind {
-            ObjectKind::Number => {
-                ObjectBuilder::new().schema_type(Type::String).pattern(Some(r"^\+[1-9][0-9]{1,14}$")).build()
-            }
-            ObjectKind::Tenant => ObjectBuilder::new()
-                .schema_type(Type::String)
-                .min_length(Some(1))
-                .max_length(Some(64))
-                .build(),
-            _ => text(None),
-        }
-    }
-
-    /// The vendor's fields and what may stand there, in requests.
-    fn properties(&self, shape: &Shape, table: &Object) -> BTreeMap<String, RefOr<Schema>> {
-        let mut all = BTreeMap::new();
-        for (theirs, ours) in shape.fields {
-            let property = match *ours {
-                // By id in any rendering, or by name.
-                "agent" | "trunk" => reference(),
-                _ => table.properties.get(*ours).cloned().unwrap_or_else(|| any("")),
-            };
-            all.insert((*theirs).to_owned(), property);
-        }
-        match shape.others {
-            Others::Ours => {
-                let said = |ours: &str| shape.fields.iter().any(|(_, known)| *known == ours);
-                for (ours, property) in &table.properties {
-                    if !said(ours) && ours != own_name(shape.kind) {
-                        all.insert(ours.clone(), property.clone());
-                    }
-                }
-            }
-            Others::Named(names) => {
-                all.extend(names.iter().map(|name| ((*name).to_owned(), any("Kept, and shown again."))))
-            }
-            Others::Kept => {}
-        }
-        all
-    }
-
-    /// What is shown: every field, always.
-    pub fn shown(&self, types: &mut Types) -> RefOr<Schema> {
-        let schema = self.shown_object(types);
-        types.keep(&self.name(""), Schema::Object(schema))
-    }
-
-    /// What is shown of a new one: its secrets too.
-    fn made(&self, types: &mut Types) -> RefOr<Schema> {
-        let kind = self.shape().kind;
-        let Some((_, secrets)) = SECRETS.iter().find(|(of, _)| *of == kind) else { return self.shown(types) };
-        let mut schema = self.shown_object(types);
-        for secret in *secrets {
-            schema.properties.insert((*secret).to_owned(), Schema::Object(text(None)).into());
-        }
-        types.keep(&self.name("Created"), Schema::Object(schema))
-    }
-
     /// The receiver whose secret was made anew.
     pub fn rotated_person(&self) -> Entry {
         let route = ("POST", "/v1/native/people/{id}/rotate-secret");
@@ -341,171 +229,6 @@ impl Described {
         schema.required.push("status".to_owned());
         types.keep(&self.name("Verified"), Schema::Object(schema))
     }
-
-    fn shown_object(&self, types: &mut Types) -> Object {
-        let (shape, table) = (self.shape(), table(self.shape().kind, types));
-        let example = self.shown_example();
-        let mut made = ObjectBuilder::new().schema_type(Type::Object);
-        let properties = self.properties(&shape, &table);
-        for (field, value) in example.as_object().into_iter().flatten() {
-            let property = match (field.as_str(), properties.get(field)) {
-                ("created_at" | "updated_at", _) => nullable(Schema::Object(text(Some("date-time"))).into()),
-                ("health", _) => types.register::<super::super::trunks::Shown>(schema::Strictness::Whole),
-                (_, Some(property)) if !self.is_extra(field) => nullable(property.clone()),
-                _ if self.is_extra(field) => any("As it was said."),
-                _ => Schema::Object(like(value)).into(),
-            };
-            made = made.property(field, property);
-            // How a new trunk stands is not known yet.
-            if !self.is_extra(field) && field != "health" {
-                made = made.required(field);
-            }
-        }
-        if let Others::Named(names) = shape.others {
-            for name in names.iter().filter(|name| example.get(**name).is_none()) {
-                made = made.property(*name, any("As it was said."));
-            }
-        }
-        // What another vendor's client said of it is kept with it.
-        let is_open = !matches!(shape.others, Others::Ours | Others::Named(&[]));
-        made.additional_properties(Some(AdditionalProperties::FreeForm(is_open))).build()
-    }
-
-    /// Said by a client alone, and so not always there.
-    fn is_extra(&self, field: &str) -> bool {
-        match self.shape().others {
-            Others::Named(names) => names.contains(&field),
-            Others::Kept => {
-                !self.shape().fields.iter().any(|(theirs, _)| *theirs == field)
-                    && !["created_at", "updated_at", self.shape().id.0].contains(&field)
-                    && self.shape().name != Some(field)
-            }
-            Others::Ours => false,
-        }
-    }
-
-    pub fn shown_example(&self) -> Value {
-        let shape = self.shape();
-        let said = self.example.as_object().cloned().unwrap_or_default();
-        let draft = collection::parse(self.face(), self.what, said).unwrap_or_else(|_| Draft::default());
-        let mut document = draft.document;
-        document.retain(|_, value| !value.is_null());
-        for (field, value) in shape.defaults {
-            document.entry(*field).or_insert(Value::Bool(*value));
-        }
-        let (agent, trunk) = (document.contains_key("agent"), document.contains_key("trunk"));
-        for field in ["agent", "trunk"] {
-            // By whatever it was named, the store keeps its id.
-            if let Some(value) = document.get_mut(field) {
-                *value = Value::String("1".into());
-            }
-        }
-        let name = draft.name.unwrap_or_else(|| "1".into());
-        let document = config::filled(shape.kind, &name, document).unwrap_or_default();
-        let object = model::Object {
-            id: 1,
-            kind: shape.kind,
-            tenant: TenantId(1),
-            name,
-            document,
-            agent: agent.then_some(AgentId(1)),
-            trunk: trunk.then_some(TrunkId(1)),
-            revision: 1,
-            created_at: Some(Timestamp(1_780_056_000_000)),
-            updated_at: Some(Timestamp(1_780_056_000_000)),
-        };
-        let mut shown = collection::show(self.face(), self.what, &object);
-        if self.what == Collection::Native(ObjectKind::Trunk) {
-            shown["health"] = super::super::trunks::example();
-        }
-        shown
-    }
-
-    fn made_example(&self) -> Value {
-        let mut shown = self.shown_example();
-        let secrets = match self.shape().kind {
-            ObjectKind::Key => {
-                json!({ "key": "nxf_5f0c:nxfs_9d1e" })
-            }
-            ObjectKind::WebhookEndpoint => json!({ "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" }),
-            ObjectKind::Person => json!({ "secret": "person_5f0c" }),
-            _ => return shown,
-        };
-        for (field, secret) in secrets.as_object().into_iter().flatten() {
-            shown[field] = secret.clone();
-        }
-        shown
-    }
-}
-
-/// A kind's table, and what it is made of.
-fn table(kind: ObjectKind, types: &mut Types) -> Object {
-    let (schema, parts) = config::described(kind);
-    types.0.extend(parts);
-    match schema {
-        RefOr::T(Schema::Object(object)) => object,
-        _ => Object::new(),
-    }
-}
-
-const fn own_name(kind: ObjectKind) -> &'static str {
-    match kind {
-        ObjectKind::Agent | ObjectKind::Key => "id",
-        ObjectKind::Number => "e164",
-        _ => "name",
-    }
-}
-
-/// An agent or a trunk: by id, as a number or in any rendering, or by name.
-fn reference() -> RefOr<Schema> {
-    let both = SchemaType::Array(vec![Type::String, Type::Integer]);
-    Schema::Object(ObjectBuilder::new().schema_type(both).build()).into()
-}
-
-fn any(about: &str) -> RefOr<Schema> {
-    let about = Some(about.to_owned()).filter(|about| !about.is_empty());
-    Schema::Object(ObjectBuilder::new().schema_type(SchemaType::AnyValue).description(about).build()).into()
-}
-
-fn short() -> Object {
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .min_length(Some(1))
-        .max_length(Some(255))
-        .pattern(Some("^[ -~]+$"))
-        .build()
-}
-
-/// The type of an example.
-fn like(value: &Value) -> Object {
-    let own = match value {
-        Value::String(_) => Type::String,
-        Value::Number(number) if number.is_f64() => Type::Number,
-        Value::Number(_) => Type::Integer,
-        Value::Bool(_) => Type::Boolean,
-        Value::Array(_) => Type::Array,
-        Value::Object(_) => Type::Object,
-        Value::Null => return ObjectBuilder::new().schema_type(SchemaType::AnyValue).build(),
-    };
-    ObjectBuilder::new().schema_type(own).build()
-}
-
-/// A page's schema by its example, of which the list is of these.
-fn page_schema(example: &Value, shown: &RefOr<Schema>) -> Object {
-    let mut made = ObjectBuilder::new().schema_type(Type::Object);
-    for (field, value) in example.as_object().into_iter().flatten() {
-        let property = match value {
-            Value::Array(_) => Schema::Array(list_of(shown.clone())).into(),
-            Value::Null => nullable(Schema::Object(text(None)).into()),
-            value => Schema::Object(like(value)).into(),
-        };
-        made = made.property(field, property).required(field);
-    }
-    made.additional_properties(Some(AdditionalProperties::FreeForm(false))).build()
-}
-
-fn list_of(schema: RefOr<Schema>) -> Array {
-    ArrayBuilder::new().items(schema).build()
 }
 
 /// `WebhookEndpoint` as people write it.

@@ -257,7 +257,6 @@ fn collections() -> [Described; 4] {
         word: "Agent",
         example: json!({ "name": "Front desk", "prompt": "Hi, this is Acme.", "voice": "amy", "outbound_speak_order": "agent_first" }),
         change: json!({ "outbound_speak_order": "callee_first" }),
-        is_shared: true,
     };
     let numbers = Described {
         what: Collection::Numbers,
@@ -276,7 +275,6 @@ fn collections() -> [Described; 4] {
         example: json!({ "name": "my-carrier", "sip_uri": "sip:127.0.0.1:5999", "username": "u", "password": "secret",
                          "options_interval_seconds": 0 }),
         change: json!({ "channels": 10 }),
-        is_shared: false,
         ..agents.like()
     };
     let endpoints = Described {
@@ -286,7 +284,6 @@ fn collections() -> [Described; 4] {
         word: "Endpoint",
         example: json!({ "url": "https://example.test/hook", "events": ["telephony.complete"] }),
         change: json!({ "enabled": false }),
-        is_shared: false,
         ..agents.like()
     };
     [agents, numbers, connections, endpoints]
