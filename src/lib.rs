@@ -11,7 +11,7 @@
 //! | [`campaign`] | batch campaigns: orders, windows, and the runner that claims recipients and has them dialled |
 //! | [`dialer`] | from a request to a call on its way: permits, ports, the committed intent; queue, recovery |
 //! | [`call`] | one call's machine, its SIP party, the table of its ends; the shard that holds many, and its driver |
-//! | [`agent`], [`tts`] | who talks: scripts, programs of steps, bots over [media streams](agent::stream), [realtime models](agent::realtime), people in a browser; who is free; how text becomes speech |
+//! | [`agent`], [`tts`] | who talks: scripts, programs of steps, bots over [media streams](agent::stream), [realtime models](agent::realtime) (one [line](agent::line) carries both), people in a browser; who is free; how text becomes speech |
 //! | [`doctor`] | what is wrong with a trunk, and which key to change |
 //! | [`trunk`] | how an INVITE for a trunk looks, and where it may go |
 //! | [`journal`], [`store`] | every call's facts, written down in order; SQLite and PostgreSQL behind one `Store` |

@@ -8,6 +8,7 @@ mod errand;
 pub mod fate;
 #[cfg(feature = "browser")]
 pub mod floor;
+pub mod line;
 mod program;
 pub mod realtime;
 mod script;

@@ -7,10 +7,10 @@ use std::time::Instant;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::stream::outbox::Outbox;
 use super::driver::{Asked, Driver, Malformed, Opening, Sound, ToolCall, ToolResult, instructions, words};
 use super::tools;
-use crate::agent::stream::life::Incoming;
+use crate::agent::line::Incoming;
+use crate::agent::line::outbox::Outbox;
 use crate::model::{Briefed, Encoding, Speaker};
 
 /// What understands the callee, and who thinks, if nobody says.

@@ -6,9 +6,10 @@ use std::time::Instant;
 
 use url::Url;
 
-use super::super::stream::outbox::Outbox;
 use super::{deepgram, elevenlabs, openai};
-use crate::agent::stream::life::Incoming;
+use crate::agent::line::Incoming;
+pub(super) use crate::agent::line::message::Malformed;
+use crate::agent::line::outbox::Outbox;
 use crate::model::{Briefed, Encoding, Provider, Speaker};
 
 /// A model's message, read.
@@ -59,17 +60,6 @@ pub(super) struct ToolResult {
     pub text: String,
     /// It came to nothing.
     pub is_error: bool,
-}
-
-/// A message that says nothing in this protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the message cannot be read")]
-pub(super) struct Malformed;
-
-impl From<serde_json::Error> for Malformed {
-    fn from(_: serde_json::Error) -> Self {
-        Self
-    }
 }
 
 /// A session that begins.

@@ -9,9 +9,9 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use trunkline_media::Rate;
 
-use super::super::stream::outbox::Outbox;
 use super::driver::{Asked, Driver, Malformed, Opening, Sound, ToolCall, ToolResult, instructions};
-use crate::agent::stream::life::Incoming;
+use crate::agent::line::Incoming;
+use crate::agent::line::outbox::Outbox;
 use crate::model::{Briefed, Encoding, Speaker};
 
 #[derive(Debug)]

@@ -1,46 +1,40 @@
 //! A session's life between a provider's driver and a port: messages in, audio into the port; ticks in, messages out. Sans-IO: it
 //! takes `now` and messages, and gives messages, events and errands. Knows no socket, no clock, no provider.
 //!
-//! After each `handle_*`, drain `poll_transmit`, `poll_event` and `poll_errand`, and look whether it [`has ended`](Life::ended).
+//! After each `handle_*`, drain `poll_transmit`, `poll_event` and `poll_errand`, and look whether it [has ended](Core::ended).
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use serde_json::{Map, Value, json};
 use trunkline_media::Port;
-use trunkline_media::port::WORDS_MAX;
 
-use super::super::stream::backlog::Backlog;
-use super::super::stream::intake::Intake;
-use super::super::stream::outbox::Outbox;
-use super::super::stream::voice::Voice;
 use super::Spec;
-use super::driver::{self, Asked, Driver, Malformed, Opening, Sound, ToolCall, ToolResult};
+use super::driver::{self, Asked, Driver, Opening, Sound, ToolCall, ToolResult};
 use super::speech::Speech;
-use super::tools::{self, Deed};
-use crate::agent::stream::dialect::BASE64;
-use crate::agent::stream::{Counters, Ended, Event, Why};
-use crate::model::{Encoding, Speaker, Step, Tools, Utterance};
+use super::tools;
+use super::work::{Begun, TOOLS_MAX, Work, failed};
+use crate::agent::line::message::Malformed;
+use crate::agent::line::mouth::Mouth;
+use crate::agent::line::outbox::Outbox;
+use crate::agent::line::told::{EVENTS_MAX, Told};
+use crate::agent::line::voice::Voice;
+use crate::agent::line::{Core, Counters, Event, Incoming, Message, Why};
+use crate::model::{Encoding, Speaker, Utterance};
 
-pub use crate::agent::stream::life::{Incoming, Message};
+pub use super::work::Errand;
 
-/// What a webhook tool is sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Errand {
-    /// By which its result is known.
-    pub slot: u64,
-    /// Where.
-    pub url: String,
-    /// How long it may take.
-    pub deadline: Duration,
-    /// A JSON object.
-    pub body: String,
+/// What the call tells its session.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The callee has answered.
+    Answered,
+    /// The callee has pressed a key.
+    Digit(char),
+    /// A transfer that the model asked for came to nothing.
+    Untransferred(String),
+    /// What a webhook tool answered, or why it did not.
+    Result(u64, Result<String, String>),
 }
 
-/// Messages in a row that may say nothing.
-const GIBBERISH_MAX: u32 = 100;
-/// Events that may wait for the call.
-const EVENTS_MAX: usize = 64;
 /// When a model has said so much that nobody has heard yet, its socket is not read: bytes of five minutes. Less would keep back
 /// its word that the callee interrupts.
 const AHEAD_MAX: usize = 300 * 8_000;
@@ -57,15 +51,8 @@ const KEYS_MAX: usize = 64;
 /// long.
 const LULL: Duration = Duration::from_millis(600);
 const LEAVING_MAX: Duration = Duration::from_secs(30);
-/// Tools of one call in all, and at the same time.
-const TOOLS_MAX: u32 = 200;
-const PENDING_MAX: usize = 8;
-/// How long a transfer may take until the model hears that nothing is known of it.
-const TRANSFER_MAX: Duration = Duration::from_secs(120);
 /// Bytes of what was said that a new session is told.
 const BEFORE_BYTES_MAX: usize = 8 * 1024;
-/// Decoded bytes for which room is kept.
-const SCRATCH_KEPT: usize = 32 * 1024;
 const FRAME: u64 = 160;
 const END_CALL: &str = "[END_CALL]";
 
@@ -74,17 +61,14 @@ const END_CALL: &str = "[END_CALL]";
 pub struct Life {
     spec: Spec,
     driver: Box<dyn Driver>,
-    port: Port,
-    intake: Intake,
+    mouth: Mouth,
     voice: Voice,
     speaks: Encoding,
-    backlog: Backlog,
     speech: Speech,
     outbox: Outbox,
-    events: VecDeque<Event>,
-    errands: VecDeque<Errand>,
+    told: Told,
+    work: Work,
     stage: Stage,
-    ended: Option<Why>,
     /// It was there at least once.
     connected: bool,
     /// The call was told that it is there.
@@ -93,17 +77,11 @@ pub struct Life {
     expired: bool,
     /// The utterance that was begun last.
     utterance: u64,
-    pending: Vec<Pending>,
-    tools_used: u32,
     keys: String,
     pressed: Instant,
     /// When anything was sent last.
     sent: Instant,
     before: String,
-    gibberish: u32,
-    scratch: Vec<u8>,
-    /// Bytes of PCMU that it said.
-    said: u64,
     counters: Counters,
 }
 
@@ -126,15 +104,6 @@ enum Stage {
     Gone(Why),
 }
 
-/// A tool under way.
-#[derive(Debug)]
-struct Pending {
-    slot: u64,
-    call: ToolCall,
-    is_transfer: bool,
-    until: Instant,
-}
-
 impl Life {
     /// A session that is not open yet.
     #[must_use]
@@ -142,58 +111,63 @@ impl Life {
         Self {
             driver: driver::driver(&spec.briefed),
             spec,
-            port,
-            intake: Intake::new(Encoding::Pcmu),
+            mouth: Mouth::new(port, Encoding::Pcmu),
             voice: Voice::new(Encoding::Pcmu),
             speaks: Encoding::Pcmu,
-            backlog: Backlog::default(),
             speech: Speech::default(),
             outbox: Outbox::default(),
-            events: VecDeque::with_capacity(EVENTS_MAX),
-            errands: VecDeque::new(),
+            told: Told::new(),
+            work: Work::default(),
             stage: Stage::Absent,
-            ended: None,
             connected: false,
             announced: false,
             answered: None,
             expired: false,
             utterance: 0,
-            pending: Vec::new(),
-            tools_used: 0,
             keys: String::new(),
             pressed: now,
             sent: now,
             before: String::new(),
-            gibberish: 0,
-            scratch: Vec::new(),
-            said: 0,
             counters: Counters::default(),
         }
     }
 
-    /// The connection stands.
-    pub fn handle_connected(&mut self, now: Instant) {
+    /// What it has done so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        Counters {
+            frames_in: self.mouth.said() / FRAME,
+            passed_over: self.mouth.passed_over(),
+            ..self.counters
+        }
+    }
+}
+
+impl Core for Life {
+    type Input = Input;
+    type Errand = Errand;
+
+    fn handle_connected(&mut self, now: Instant) {
         let again = std::mem::replace(&mut self.connected, true);
         self.counters.reconnections += u64::from(again);
         self.stage = Stage::Opening { until: now + self.spec.briefed.model.connect_within };
-        self.intake.reset();
+        self.mouth.begin();
         // Who has said something already lets the callee speak.
-        let speaks = self.spec.briefed.speaks_first && self.said == 0;
+        let speaks = self.spec.briefed.speaks_first && self.mouth.said() == 0;
         let before = (again && self.has_media()).then_some(self.before.as_str());
         self.driver.open(Opening { before, speaks }, &mut self.outbox);
         self.sent = now;
     }
 
-    /// The connection is gone and will be tried again. What was said is still heard; nobody waits for tools.
-    pub fn handle_lost(&mut self) {
+    /// What was said is still heard; nobody waits for tools.
+    fn handle_lost(&mut self) {
         self.stage = Stage::Absent;
         self.expired = false;
         self.outbox.clear();
-        self.pending.clear();
+        self.work.forget();
     }
 
-    /// The connection is gone for good. In good order means: what was said is heard first.
-    pub fn handle_gone(&mut self, why: Why, in_good_order: bool) {
+    fn handle_gone(&mut self, why: Why, in_good_order: bool) {
         self.handle_lost();
         if in_good_order {
             self.stage = Stage::Gone(why);
@@ -203,73 +177,68 @@ impl Life {
         }
     }
 
-    /// The callee has answered.
-    pub fn handle_answered(&mut self, now: Instant) {
-        self.answered.get_or_insert(now);
-    }
-
-    /// The callee has pressed a key.
-    pub fn handle_digit(&mut self, now: Instant, digit: char) {
-        if self.keys.len() < KEYS_MAX {
-            self.keys.push(digit);
-            self.pressed = now;
+    /// A session that never was is no session that ended well.
+    fn handle_closed(&mut self, code: Option<u16>) {
+        if matches!(self.stage, Stage::Ready { .. } | Stage::Leaving { .. }) {
+            self.handle_gone(Why::Closed { code }, true);
         } else {
-            self.counters.digits_dropped += 1;
+            let why = "it closed the connection before the session was ready".to_owned();
+            self.handle_gone(Why::Failed(why), false);
         }
     }
 
-    /// A transfer that the model asked for came to nothing.
-    pub fn handle_untransferred(&mut self, why: &str) {
-        let Some(place) = self.pending.iter().position(|pending| pending.is_transfer) else { return };
-        let done = self.pending.remove(place);
-        self.tell_result(&done.call, &failed(&format!("the transfer came to nothing: {why}")));
+    fn handle_input(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Answered => {
+                self.answered.get_or_insert(now);
+            }
+            Input::Digit(digit) if self.keys.len() < KEYS_MAX => {
+                self.keys.push(digit);
+                self.pressed = now;
+            }
+            Input::Digit(_) => self.counters.digits_dropped += 1,
+            Input::Untransferred(why) => {
+                if let Some(call) = self.work.finish_transfer() {
+                    self.tell_result(&call, &failed(&format!("the transfer came to nothing: {why}")));
+                }
+            }
+            Input::Result(slot, answer) => {
+                if let Some(call) = self.work.finish(slot) {
+                    let result = match answer {
+                        Ok(text) => ToolResult { text, is_error: false },
+                        Err(why) => failed(&why),
+                    };
+                    self.tell_result(&call, &result);
+                }
+            }
+        }
     }
 
-    /// What a webhook tool answered, or why it did not.
-    pub fn handle_result(&mut self, slot: u64, answer: Result<String, String>) {
-        let Some(place) = self.pending.iter().position(|pending| pending.slot == slot) else { return };
-        let done = self.pending.remove(place);
-        let result = match answer {
-            Ok(text) => ToolResult { text, is_error: false },
-            Err(why) => failed(&why),
-        };
-        self.tell_result(&done.call, &result);
-    }
-
-    /// The call is over.
-    pub fn handle_over(&mut self) {
+    fn handle_over(&mut self) {
         self.end(Why::CallOver);
     }
 
-    /// A message from the model.
-    pub fn handle_message(&mut self, now: Instant, message: Incoming<'_>) {
+    fn handle_message(&mut self, now: Instant, message: Incoming<'_>) {
         if matches!(self.stage, Stage::Absent | Stage::Gone(_)) {
             return;
         }
         let asked = self.driver.read(now, message, &mut self.outbox);
-        match asked.and_then(|asked| self.grant(now, asked)) {
-            Ok(()) => self.gibberish = 0,
-            Err(Malformed) => {
-                self.counters.malformed += 1;
-                self.gibberish += 1;
-                if self.gibberish > GIBBERISH_MAX {
-                    self.end(Why::Gibberish);
-                }
-            }
+        let granted = asked.and_then(|asked| self.grant(now, asked));
+        self.counters.malformed += u64::from(granted.is_err());
+        if !self.told.understood(granted.is_ok()) {
+            self.end(Why::Gibberish);
         }
-        self.backlog.pump(&mut self.port);
+        self.mouth.pump();
     }
 
-    /// Once every 20 ms. `writable`: what was sent before has left, so the callee's voice may follow; otherwise it waits in
-    /// the port, and what gets too old there is passed over.
-    pub fn handle_timeout(&mut self, now: Instant, writable: bool) {
-        if self.port.is_over() {
+    fn handle_timeout(&mut self, now: Instant, writable: bool) {
+        if self.mouth.is_over() {
             return self.handle_over();
         }
-        if self.port.take_flush() {
+        if self.mouth.take_flush() {
             self.throw_away(false);
         }
-        self.backlog.tick(&mut self.port);
+        self.mouth.tick();
         match self.stage {
             Stage::Ready { since } => self.attend(now, since, writable),
             Stage::Opening { until } if now >= until => {
@@ -277,74 +246,52 @@ impl Life {
                 self.end(Why::Failed(format!("the session was not ready within {within:?}")));
             }
             Stage::Leaving { since, spoke } => {
-                self.ignore();
+                self.mouth.ignore();
                 self.say_goodbye(now, since, spoke);
             }
-            Stage::Absent | Stage::Opening { .. } | Stage::Gone(_) => self.ignore(),
+            Stage::Absent | Stage::Opening { .. } | Stage::Gone(_) => self.mouth.ignore(),
         }
         self.settle();
     }
 
-    /// Is the socket to be left alone, because more waits than may?
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.backlog.waiting() >= AHEAD_MAX
-            || self.outbox.is_full()
-            || self.events.len() >= EVENTS_MAX
-            || self.errands.len() >= PENDING_MAX
-    }
-
-    /// Has it gone? Then the connection has no purpose any more.
-    #[must_use]
-    pub fn is_leaving(&self) -> bool {
-        matches!(self.stage, Stage::Gone(_))
-    }
-
-    /// Has the session agreed to what it was told?
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
-        matches!(self.stage, Stage::Ready { .. } | Stage::Leaving { .. })
-    }
-
-    /// Has the session reached its longest time?
-    #[must_use]
-    pub fn is_expired(&self) -> bool {
-        self.expired
-    }
-
-    /// Has anything been said by either side, that the other has got?
-    #[must_use]
-    pub fn has_media(&self) -> bool {
-        self.said > 0 || self.counters.frames_out > 0
-    }
-
-    /// Why it has ended, if it has.
-    #[must_use]
-    pub fn ended(&self) -> Option<&Why> {
-        self.ended.as_ref()
-    }
-
-    /// The next message to send.
-    pub fn poll_transmit(&mut self) -> Option<Message> {
+    fn poll_transmit(&mut self) -> Option<Message> {
         self.outbox.pop()
     }
 
-    /// The next thing to tell the call.
-    pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+    fn poll_event(&mut self) -> Option<Event> {
+        self.told.pop()
     }
 
-    /// The next webhook tool to call. Answer with [`Life::handle_result`].
-    pub fn poll_errand(&mut self) -> Option<Errand> {
-        self.errands.pop_front()
+    /// The next webhook tool to call. Answered with [`Input::Result`].
+    fn poll_errand(&mut self) -> Option<Errand> {
+        self.work.pop()
     }
 
-    /// What it has done so far.
-    #[must_use]
-    pub fn counters(&self) -> Counters {
-        Counters { frames_in: self.said / FRAME, passed_over: self.port.passed_over(), ..self.counters }
+    fn is_full(&self) -> bool {
+        self.mouth.waiting() >= AHEAD_MAX
+            || self.outbox.is_full()
+            || self.told.is_full()
+            || self.work.is_full()
     }
 
+    fn is_leaving(&self) -> bool {
+        matches!(self.stage, Stage::Gone(_))
+    }
+
+    fn is_expired(&self) -> bool {
+        self.expired
+    }
+
+    fn has_media(&self) -> bool {
+        self.mouth.said() > 0 || self.counters.frames_out > 0
+    }
+
+    fn ended(&self) -> Option<&Why> {
+        self.told.ended()
+    }
+}
+
+impl Life {
     fn grant(&mut self, now: Instant, asked: Asked<'_>) -> Result<(), Malformed> {
         match asked {
             Asked::Nothing => {}
@@ -375,8 +322,8 @@ impl Life {
         if let Stage::Opening { .. } = self.stage {
             self.stage = Stage::Ready { since: now };
         }
-        (self.intake, self.voice) = (Intake::new(speaks), Voice::new(hears));
-        self.speaks = speaks;
+        self.mouth.begin();
+        (self.speaks, self.voice) = (speaks, Voice::new(hears));
         // Nobody's first words are waited for.
         if !self.spec.briefed.speaks_first {
             self.announce();
@@ -390,22 +337,12 @@ impl Life {
     }
 
     fn say(&mut self, now: Instant, utterance: u64, sound: Sound<'_>) -> Result<(), Malformed> {
-        let heard = self.heard();
-        let Self { scratch, backlog, intake, speaks, .. } = self;
-        let start = backlog.put();
-        scratch.clear();
+        let (heard, start) = (self.mouth.heard(), self.mouth.put());
         match sound {
-            Sound::Raw(bytes) => intake.push(*speaks, bytes, |pcmu| backlog.push(pcmu)),
-            Sound::Base64(text) => {
-                use base64::Engine as _;
-                BASE64.decode_vec(text.as_bytes(), scratch).or(Err(Malformed))?;
-                intake.push(*speaks, scratch, |pcmu| backlog.push(pcmu));
-                scratch.clear();
-                scratch.shrink_to(SCRATCH_KEPT);
-            }
+            Sound::Raw(bytes) => self.mouth.say(self.speaks, bytes),
+            Sound::Base64(text) => self.mouth.say_base64(self.speaks, &text)?,
         }
-        let end = backlog.put();
-        self.said += end - start;
+        let end = self.mouth.put();
         self.speech.heard(heard);
         self.speech.said(utterance, start, end);
         self.utterance = self.utterance.max(utterance);
@@ -416,25 +353,13 @@ impl Life {
         Ok(())
     }
 
-    /// Bytes that have left for the callee, of all that ever came. What was cleared counts as if it had.
-    fn heard(&self) -> u64 {
-        let waiting = (WORDS_MAX - self.port.room()) as u64 * FRAME;
-        self.backlog.taken().saturating_sub(waiting)
-    }
-
-    fn is_heard(&self) -> bool {
-        self.backlog.is_empty() && self.port.room() == WORDS_MAX
-    }
-
     /// What was said and nobody has heard yet is gone, and the model learns how much was heard.
     fn throw_away(&mut self, by_model: bool) {
-        let heard = self.heard();
+        let heard = self.mouth.heard();
         for (utterance, heard_ms) in self.speech.cut(heard) {
             self.driver.truncated(utterance, heard_ms, &mut self.outbox);
         }
-        self.port.clear();
-        self.intake.reset();
-        self.backlog.clear();
+        self.mouth.throw_away();
         self.driver.cut(self.utterance, by_model, &mut self.outbox);
     }
 
@@ -464,82 +389,41 @@ impl Life {
         }
         let mut done = Vec::new();
         for call in calls {
-            self.tools_used += 1;
-            if self.tools_used > TOOLS_MAX {
+            if !self.work.count() {
                 self.end(Why::Failed(format!("it used its tools more than {TOOLS_MAX} times")));
                 return Ok(());
             }
-            match self.use_tool(now, &call) {
-                Some(result) => done.push((call, result)),
-                None if matches!(self.stage, Stage::Leaving { .. }) => return Ok(()),
-                None => {}
+            match self.work.begin(now, &self.spec, &call) {
+                Begun::EndCall => {
+                    self.leave(now);
+                    return Ok(());
+                }
+                Begun::Asked(step, result) => {
+                    self.tell(Event::Asked(step));
+                    done.extend(result.map(|result| (call, result)));
+                }
+                Begun::Known(result) => done.push((call, result)),
+                Begun::UnderWay => {}
             }
         }
         let count = done.len();
         for (place, (call, result)) in done.into_iter().enumerate() {
-            let is_last = place + 1 == count && self.pending.is_empty();
+            let is_last = place + 1 == count && self.work.is_idle();
             self.driver.result(&call, &result, is_last, &mut self.outbox);
         }
         Ok(())
     }
 
-    /// Its result, if that is known at once.
-    fn use_tool(&mut self, now: Instant, call: &ToolCall) -> Option<ToolResult> {
-        let tools: &Tools = &self.spec.briefed.model.tools;
-        let deed = match tools::deed(tools, &call.name, &call.arguments) {
-            Ok(deed) => deed,
-            Err(why) => return Some(failed(&why)),
-        };
-        match deed {
-            Deed::EndCall => self.leave(now),
-            _ if self.pending.len() >= PENDING_MAX => return Some(failed("too many tools are under way")),
-            Deed::Step(step @ Step::Transfer(_)) => {
-                if self.pending.iter().any(|pending| pending.is_transfer) {
-                    return Some(failed("a transfer is under way"));
-                }
-                self.await_tool(call, true, now + TRANSFER_MAX);
-                self.tell(Event::Asked(step));
-            }
-            Deed::Step(step) => {
-                self.tell(Event::Asked(step));
-                return Some(ToolResult { text: r#"{"ok":true}"#.to_owned(), is_error: false });
-            }
-            Deed::Webhook(place, arguments) => {
-                let tool = tools.webhooks[place].clone();
-                let body = self.body(&tool.name, arguments);
-                // The one who asks has the same deadline, and a little longer to say so.
-                let slot = self.await_tool(call, false, now + tool.deadline + Duration::from_secs(2));
-                self.errands.push_back(Errand { slot, url: tool.url, deadline: tool.deadline, body });
-            }
-        }
-        None
-    }
-
-    fn await_tool(&mut self, call: &ToolCall, is_transfer: bool, until: Instant) -> u64 {
-        let slot = u64::from(self.tools_used);
-        self.pending.push(Pending { slot, call: call.clone(), is_transfer, until });
-        slot
-    }
-
-    fn body(&self, tool: &str, arguments: Map<String, Value>) -> String {
-        let Spec { call, from, to, .. } = &self.spec;
-        json!({
-            "type": "tool.call", "call_id": call.ca(), "from": from.as_str(), "to": to.as_str(),
-            "tool": tool, "arguments": arguments,
-        })
-        .to_string()
-    }
-
     fn tell_result(&mut self, call: &ToolCall, result: &ToolResult) {
         if let Stage::Ready { .. } = self.stage {
-            self.driver.result(call, result, self.pending.is_empty(), &mut self.outbox);
+            self.driver.result(call, result, self.work.is_idle(), &mut self.outbox);
         }
     }
 
     /// Nobody is left before he has answered: until then it is the call that knows how long it rings.
     fn say_goodbye(&mut self, now: Instant, since: Instant, spoke: Instant) {
         let Some(answered) = self.answered else { return };
-        let is_heard = self.is_heard() && now.duration_since(spoke) >= LULL;
+        let is_heard = self.mouth.is_heard() && now.duration_since(spoke) >= LULL;
         if is_heard || now.duration_since(since.max(answered)) >= LEAVING_MAX {
             self.end(Why::HungUp);
         }
@@ -549,8 +433,8 @@ impl Life {
         if !matches!(self.stage, Stage::Leaving { .. }) {
             self.announce();
             self.stage = Stage::Leaving { since: now, spoke: now };
-            self.pending.clear();
-            self.errands.clear();
+            self.work.forget();
+            self.work.drop_errands();
         }
     }
 
@@ -562,14 +446,14 @@ impl Life {
         let listens = self.listens(now);
         match (listens, writable) {
             (true, true) => {
-                while let Some(frame) = self.port.hear() {
+                while let Some(frame) = self.mouth.hear() {
                     self.driver.voice(self.voice.bytes(&frame), &mut self.outbox);
                     self.counters.frames_out += 1;
                     self.sent = now;
                 }
             }
-            (true, false) => self.port.pass_over(),
-            (false, _) => self.ignore(),
+            (true, false) => self.mouth.pass_over(),
+            (false, _) => self.mouth.ignore(),
         }
         if now.duration_since(self.sent) >= IDLE && writable {
             self.driver.idle(&mut self.outbox);
@@ -579,9 +463,8 @@ impl Life {
             let keys = std::mem::take(&mut self.keys);
             self.driver.digits(&keys, &mut self.outbox);
         }
-        while let Some(place) = self.pending.iter().position(|pending| now >= pending.until) {
-            let late = self.pending.remove(place);
-            self.tell_result(&late.call, &failed("nothing is known of it"));
+        while let Some(late) = self.work.expire(now) {
+            self.tell_result(&late, &failed("nothing is known of it"));
         }
     }
 
@@ -589,44 +472,26 @@ impl Life {
     fn listens(&self, now: Instant) -> bool {
         self.answered.is_some_and(|at| {
             !self.spec.briefed.speaks_first
-                || self.port.played() > 0
+                || self.mouth.played() > 0
                 || now.duration_since(at) >= FIRST_WORDS_MAX
         })
-    }
-
-    /// Nobody is to hear what the call has to say.
-    fn ignore(&mut self) {
-        while self.port.hear().is_some() {}
     }
 
     /// Ends if it has gone and been heard.
     fn settle(&mut self) {
         if let Stage::Gone(why) = &self.stage
-            && self.is_heard()
+            && self.mouth.is_heard()
         {
             self.end(why.clone());
         }
     }
 
+    /// More are not read for while so many wait: one message may bring several.
     fn tell(&mut self, event: Event) {
-        // More are not read for while so many wait.
-        if self.events.len() < 2 * EVENTS_MAX {
-            self.events.push_back(event);
-        } else {
-            self.counters.digits_dropped += 1;
-        }
+        self.counters.digits_dropped += u64::from(!self.told.tell(event, 2 * EVENTS_MAX));
     }
 
     fn end(&mut self, why: Why) {
-        if self.ended.is_none() {
-            let counters = self.counters();
-            self.ended = Some(why.clone());
-            // The last event finds room whatever waits.
-            self.events.push_back(Event::Ended(Ended { why, counters }));
-        }
+        self.told.end(why, self.counters());
     }
-}
-
-fn failed(why: &str) -> ToolResult {
-    ToolResult { text: json!({ "error": why }).to_string(), is_error: true }
 }

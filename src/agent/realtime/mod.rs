@@ -8,9 +8,10 @@
 //! | `openai`, `deepgram`, `elevenlabs` | one provider's messages each; a fourth is one more file |
 //! | `tools` | what a model may do besides talking: what it is told of that, and what its asking means |
 //! | `speech` | which of its utterances stands where in what it said, and how much of each was heard |
-//! | [`shell`] | one task a session: it ticks every 20 ms, feeds, drains, sends, and calls webhook tools |
+//! | `work` | its tools at work |
+//! | [`handle`] | how the call has a session opened, what it tells it, and who calls webhook tools |
 //!
-//! The socket, the backlog and the port are a [stream](super::stream)'s. The session is opened while the callee rings; a model
+//! The connection, its shell and what waits before the port are the [line](super::line)'s. The session is opened while the callee rings; a model
 //! that speaks first is asked for its first words at once, and they wait behind the gate. It hears the callee from the moment its
 //! first words leave, so that a "Hello?" does not make it take them back. When it says that the callee interrupts, what it said
 //! and nobody has heard yet is thrown away within the tick, and it is told how much was heard.
@@ -18,13 +19,14 @@
 mod deepgram;
 mod driver;
 mod elevenlabs;
+pub mod handle;
 pub mod life;
 mod openai;
-pub mod shell;
 mod speech;
 mod tools;
+mod work;
 
-pub use shell::{Handle, open};
+pub use handle::{Handle, open};
 
 use crate::model::{Briefed, CallId, PhoneNumber};
 

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use url::Url;
 
+use crate::agent::line::Door;
+pub use crate::agent::line::Header;
 use crate::face;
 pub use crate::model::{Dialect, Encoding, Track};
 use crate::model::{Face, Key, Secret};
@@ -36,15 +37,6 @@ impl Call {
             None | Some(Track::Callee | Track::Both) => "inbound",
         }
     }
-}
-
-/// A header field of the WebSocket's handshake.
-#[derive(Clone, Debug)]
-pub struct Header {
-    /// Its name.
-    pub name: String,
-    /// Its value: most often a credential.
-    pub value: Secret<String>,
 }
 
 /// A stream that is to be opened.
@@ -108,7 +100,7 @@ impl Dialect {
     }
 
     /// The subprotocols that the handshake offers.
-    pub(super) fn subprotocols(self) -> Option<&'static str> {
+    fn subprotocols(self) -> Option<&'static str> {
         // What jambonz's documentation names, and what its SDK does.
         (self == Self::Jambonz).then_some("audio.jambonz.org, audio.drachtio.org")
     }
@@ -147,6 +139,13 @@ impl Spec {
         Ok(())
     }
 
+    /// Where the bot is dialled.
+    #[must_use]
+    pub(super) fn door(&self) -> Door {
+        let subprotocols = self.dialect.subprotocols();
+        Door { url: self.url.clone(), headers: self.headers.clone(), subprotocols }
+    }
+
     /// The encoding that is asked for, or the usual one.
     #[must_use]
     pub fn encoding(&self) -> Encoding {
@@ -162,16 +161,6 @@ impl Header {
         let signs = dialect == Dialect::Twilio && key.face == Face::Twilio;
         let mut signed = signs.then(|| face::sign(key.face, key.signing.reveal(), url.as_str(), 0, b""))?;
         signed.pop().map(|(name, value)| Self { name: name.to_owned(), value: Secret::new(value) })
-    }
-
-    /// As the handshake wants it; none if it cannot be sent, or is the handshake's own.
-    pub(super) fn parse(&self) -> Option<(HeaderName, HeaderValue)> {
-        let name = HeaderName::from_bytes(self.name.as_bytes()).ok()?;
-        let mut value = HeaderValue::from_str(self.value.reveal()).ok()?;
-        value.set_sensitive(true);
-        let own = ["host", "connection", "upgrade", "content-length", "transfer-encoding"];
-        let taken = own.contains(&name.as_str()) || name.as_str().starts_with("sec-websocket-");
-        (!taken).then_some((name, value))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Streams over loopback, with bots that behave and bots that do not. The bots are tungstenite's servers and bare sockets.
 #![expect(clippy::result_large_err, reason = "a handshake's callbacks are tungstenite's")]
 
+mod handed;
 mod hostile;
 mod lost;
 mod packets;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::pair::{Pair, briefed, sound};
+use crate::agent::line::{Core as _, Event, Incoming, Why};
 use crate::agent::realtime::driver::{door, words};
-use crate::agent::stream::{Event, Why};
 use crate::model::Provider;
 
 #[test]
@@ -28,12 +28,12 @@ fn garbage_ends_the_session_only_if_nothing_else_comes() {
     for provider in Provider::ALL {
         let mut pair = Pair::new(briefed(provider));
         for text in garbage.iter().cycle().take(90) {
-            pair.life.handle_message(pair.now, crate::agent::realtime::life::Incoming::Text(text));
+            pair.life.handle_message(pair.now, Incoming::Text(text));
         }
         assert_eq!(pair.why(), None, "{provider:?}");
         let mut lost = Pair::new(briefed(provider));
         for text in ["{", "[]", "{}"].iter().cycle().take(101) {
-            lost.life.handle_message(lost.now, crate::agent::realtime::life::Incoming::Text(text));
+            lost.life.handle_message(lost.now, Incoming::Text(text));
         }
         assert_eq!(lost.why(), Some(&Why::Gibberish), "{provider:?}");
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::pair::{Pair, briefed, sound};
-use crate::agent::stream::{Event, Why};
+use crate::agent::line::{Core as _, Event, Why};
+use crate::agent::realtime::life::Input;
 use crate::model::{Briefed, Provider, Speaker, Step};
 
 fn openai() -> Briefed {
@@ -75,7 +76,7 @@ fn first_words_wait_behind_the_gate_and_the_callees_greeting_does_not_take_them_
     pair.says(&delta("a", 100));
     assert_eq!(pair.events, [Event::Connected]);
     pair.told();
-    pair.life.handle_answered(pair.now);
+    pair.life.handle_input(pair.now, Input::Answered);
     pair.tick(50);
     assert_eq!((pair.spoken(), pair.heard.len()), (0, 0));
     pair.is_open = true;
@@ -180,7 +181,7 @@ fn a_hang_up_that_nobody_lets_through_the_gate_comes_all_the_same() {
     pair.says(&calls(&[("c1", "end_call", "")]));
     pair.tick(2_000);
     assert_eq!(pair.why(), None, "nobody has answered yet");
-    pair.life.handle_answered(pair.now);
+    pair.life.handle_input(pair.now, Input::Answered);
     pair.tick(1_499);
     assert_eq!(pair.why(), None);
     pair.tick(2);
@@ -213,7 +214,7 @@ fn a_transfer_waits_for_its_fate_and_the_model_hears_of_a_bad_one() {
     let told = pair.told();
     assert_eq!(kinds(&told), ["conversation.item.create"], "the first one is under way");
     assert_eq!(told[0]["item"]["call_id"], "c2");
-    pair.life.handle_untransferred("nobody is there");
+    pair.life.handle_input(pair.now, Input::Untransferred("nobody is there".into()));
     pair.drain();
     let told = pair.told();
     assert_eq!(kinds(&told), ["conversation.item.create", "response.create"]);
@@ -231,8 +232,8 @@ fn a_webhook_tool_is_called_and_its_answer_told_once() {
     assert_eq!((&body["tool"], &body["arguments"]), (&json!("book"), &json!({ "people": 2 })));
     assert_eq!((&body["from"], &body["to"]), (&json!("+15550001"), &json!("+15550002")));
     assert_eq!(pair.told(), [] as [Value; 0]);
-    pair.life.handle_result(errand.slot, Ok("{\"table\":4}".into()));
-    pair.life.handle_result(errand.slot, Ok("again".into()));
+    pair.life.handle_input(pair.now, Input::Result(errand.slot, Ok("{\"table\":4}".into())));
+    pair.life.handle_input(pair.now, Input::Result(errand.slot, Ok("again".into())));
     pair.drain();
     let told = pair.told();
     assert_eq!(kinds(&told), ["conversation.item.create", "response.create"]);
@@ -256,7 +257,7 @@ fn what_comes_while_the_model_talks_is_answered_when_it_has_ended() {
     pair.says(&json!({ "type": "response.created", "event_id": "e", "response": {} }));
     pair.told();
     let slot = pair.errands[0].slot;
-    pair.life.handle_result(slot, Err("no answer".into()));
+    pair.life.handle_input(pair.now, Input::Result(slot, Err("no answer".into())));
     pair.drain();
     assert_eq!(kinds(&pair.told()), ["conversation.item.create"]);
     pair.says(&done(&json!([])));
@@ -270,7 +271,7 @@ fn keys_are_told_together_once_the_callee_pauses() {
     pair.answer();
     pair.told();
     for digit in ['1', '2'] {
-        pair.life.handle_digit(pair.now, digit);
+        pair.life.handle_input(pair.now, Input::Digit(digit));
         pair.tick(50);
     }
     assert_eq!(pair.told(), [] as [Value; 0]);

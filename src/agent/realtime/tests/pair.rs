@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use trunkline_media::Seat;
 use trunkline_media::port::{Frame, Pace, pair};
 
+use crate::agent::line::{Core as _, Event, Incoming, Message, Why};
 use crate::agent::realtime::Spec;
-use crate::agent::realtime::life::{Errand, Incoming, Life, Message};
-use crate::agent::stream::{Event, Why};
+use crate::agent::realtime::life::{Errand, Input, Life};
 use crate::model::{Briefed, CallId, Model, Provider, Secret, Tools, WebhookTool};
 
 pub const TICK: Duration = Duration::from_millis(20);
@@ -96,7 +96,7 @@ impl Pair {
 
     /// The callee has answered, and the gate is open.
     pub fn answer(&mut self) {
-        self.life.handle_answered(self.now);
+        self.life.handle_input(self.now, Input::Answered);
         self.is_open = true;
     }
 

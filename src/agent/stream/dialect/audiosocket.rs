@@ -6,12 +6,9 @@ use std::time::Duration;
 use trunkline_media::Rate;
 use uuid::Uuid;
 
-use super::super::outbox::Outbox;
 use super::super::spec::{Call, Encoding};
-use super::{Asked, Incoming, Interpreter, Malformed, Moment, Payload, Sound};
-
-/// Bytes of a packet before its payload.
-pub const HEADER: usize = 3;
+use super::{Asked, Incoming, Interpreter, Malformed, Moment, Outbox, Payload, Sound};
+use crate::agent::line::packets::HEADER;
 
 const HANG_UP: u8 = 0x00;
 const UUID: u8 = 0x01;
@@ -20,11 +17,6 @@ const LINEAR_8K: u8 = 0x10;
 const LINEAR_16K: u8 = 0x12;
 const LINEAR_24K: u8 = 0x13;
 const FAILED: u8 = 0xff;
-
-/// Bytes of a packet whose header begins like this.
-pub fn packet_length(header: [u8; HEADER]) -> usize {
-    HEADER + usize::from(u16::from_be_bytes([header[1], header[2]]))
-}
 
 #[derive(Debug)]
 pub(super) struct AudioSocket {

@@ -7,10 +7,10 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::super::outbox::Outbox;
 use super::super::spec::{Call, Encoding};
 use super::{
-    Asked, Incoming, Interpreter, Malformed, Moment, Payload, Sound, addressed, hz, label, object, quoted,
+    Asked, Incoming, Interpreter, Malformed, Moment, Outbox, Payload, Sound, addressed, hz, label, object,
+    quoted,
 };
 
 #[derive(Debug)]

@@ -9,9 +9,8 @@ use serde::Deserialize;
 use serde_json::json;
 use trunkline_media::Rate;
 
-use super::super::outbox::Outbox;
 use super::super::spec::{Call, Encoding};
-use super::{Asked, Incoming, Interpreter, Malformed, Moment, Payload, Sound, hz, label, object};
+use super::{Asked, Incoming, Interpreter, Malformed, Moment, Outbox, Payload, Sound, hz, label, object};
 
 /// How a label is told from another: those of marks, and those of clips.
 const OF_MARK: char = 'm';

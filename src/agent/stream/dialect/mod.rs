@@ -9,19 +9,13 @@ mod telnyx;
 mod twilio;
 mod vonage;
 
-/// How AudioSocket's packets are told apart in a stream of bytes.
-pub(super) mod packets {
-    pub use super::audiosocket::{HEADER, packet_length};
-}
-
 use std::borrow::Cow;
 use std::time::Duration;
 
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-
-use super::outbox::Outbox;
 use super::spec::{Dialect, Encoding, Spec};
+use crate::agent::line::Incoming;
+use crate::agent::line::message::Malformed;
+use crate::agent::line::outbox::Outbox;
 
 /// A bot's message, read.
 #[derive(Debug, PartialEq)]
@@ -59,26 +53,6 @@ pub(super) enum Payload<'a> {
     Base64(Cow<'a, str>),
     /// In base64 a RIFF file, whose header says how to read it.
     Wav(Cow<'a, str>),
-}
-
-/// A message that came.
-#[derive(Clone, Copy, Debug)]
-pub enum Incoming<'a> {
-    /// Of text.
-    Text(&'a str),
-    /// Of bytes.
-    Binary(&'a [u8]),
-}
-
-/// A message that says nothing in this dialect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the message cannot be read")]
-pub(super) struct Malformed;
-
-impl From<serde_json::Error> for Malformed {
-    fn from(_: serde_json::Error) -> Self {
-        Self
-    }
 }
 
 /// Where in time a piece of the callee's voice stands.
@@ -121,14 +95,6 @@ pub(super) fn interpreter(spec: &Spec) -> Box<dyn Interpreter> {
         Dialect::AudioSocket => Box::new(audiosocket::AudioSocket::new(&call, encoding)),
     }
 }
-
-/// Base64 as bots write it: padded or not.
-pub(in crate::agent) const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true),
-);
 
 /// Characters of a mark's name.
 const MARK_MAX: usize = 1_024;

@@ -10,9 +10,10 @@ use serde::Deserialize;
 use serde_json::json;
 use trunkline_media::Rate;
 
-use super::super::outbox::Outbox;
 use super::super::spec::{Call, Encoding};
-use super::{Asked, Incoming, Interpreter, Malformed, Moment, Payload, Sound, addressed, hz, label, quoted};
+use super::{
+    Asked, Incoming, Interpreter, Malformed, Moment, Outbox, Payload, Sound, addressed, hz, label, quoted,
+};
 
 #[derive(Debug)]
 pub(super) struct Plivo {

@@ -8,9 +8,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::super::outbox::Outbox;
 use super::super::spec::{Call, Encoding};
-use super::{Asked, Incoming, Interpreter, Malformed, Moment, Payload, Sound, label, object, quoted};
+use super::{Asked, Incoming, Interpreter, Malformed, Moment, Outbox, Payload, Sound, label, object, quoted};
 
 /// The parameter that is the client's state (base64, as Telnyx has it) rather than one of the custom parameters.
 const CLIENT_STATE: &str = "client_state";

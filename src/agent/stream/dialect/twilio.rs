@@ -8,10 +8,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::super::outbox::Outbox;
 use super::super::spec::{Call, Encoding};
 use super::{
-    Asked, Incoming, Interpreter, Malformed, Moment, Payload, Sound, addressed, label, object, quoted,
+    Asked, Incoming, Interpreter, Malformed, Moment, Outbox, Payload, Sound, addressed, label, object, quoted,
 };
 
 #[derive(Debug)]

@@ -9,9 +9,8 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::super::outbox::Outbox;
 use super::super::spec::{Call, Encoding};
-use super::{Asked, Incoming, Interpreter, Malformed, Moment, Payload, Sound, hz, label, object};
+use super::{Asked, Incoming, Interpreter, Malformed, Moment, Outbox, Payload, Sound, hz, label, object};
 
 #[derive(Debug)]
 pub(super) struct Vonage {

@@ -1,15 +1,18 @@
 //! Streams in virtual time: a bot's messages at one end, a bridge's seat at the other.
 
+use base64::Engine as _;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use trunkline_media::port::{Frame, Pace, pair};
 use trunkline_media::{Rate, Seat};
 
-use super::super::backlog::FULL;
 use super::super::marks::MARKS_MAX;
-use super::super::outbox::WAITING_MAX;
 use super::super::spec::{Call, Dialect, Encoding, Track};
 use super::*;
+use crate::agent::line::Ended;
+use crate::agent::line::message::BASE64;
+use crate::agent::line::outbox::WAITING_MAX;
+use crate::agent::line::told::GIBBERISH_MAX;
 
 const TICK: Duration = Duration::from_millis(20);
 /// 2024-01-15T09:50:00Z.
@@ -47,7 +50,7 @@ impl Stage {
     fn twilio() -> Self {
         let mut stage = Self::new(Dialect::Twilio, None);
         stage.life.handle_connected(stage.now);
-        stage.life.handle_answered();
+        stage.life.handle_input(stage.now, Input::Answered);
         stage.sent();
         stage.events();
         stage
@@ -72,7 +75,7 @@ impl Stage {
     }
 
     fn text(&mut self, message: &Value) {
-        self.life.handle_message(Incoming::Text(&message.to_string()));
+        self.life.handle_message(self.now, Incoming::Text(&message.to_string()));
     }
 
     fn pulled(&mut self) -> Option<u8> {
@@ -119,7 +122,7 @@ fn first_words_wait_behind_the_gate_and_the_callee_is_heard_from_the_answer_on()
     let silent = |message: &Value| message["media"]["payload"] == silence;
     assert!(heard.iter().all(silent), "what is heard while it rings is not the callee");
     assert_eq!(stage.life.counters().frames_out, 0);
-    stage.life.handle_answered();
+    stage.life.handle_input(stage.now, Input::Answered);
     stage.seat.offer(&[9; 160]);
     stage.tick();
     let heard = stage.sent();
@@ -271,11 +274,11 @@ fn answers_that_nobody_reads_close_the_ears_too() {
 #[test]
 fn digits_go_both_ways() {
     let mut stage = Stage::new(Dialect::Plivo, None);
-    stage.life.handle_digit(stage.now, '1', TICK);
+    stage.life.handle_input(stage.now, Input::Digit('1', TICK));
     stage.life.handle_connected(stage.now);
     stage.sent();
     stage.events();
-    stage.life.handle_digit(stage.now + TICK, '5', TICK);
+    stage.life.handle_input(stage.now + TICK, Input::Digit('5', TICK));
     assert_eq!(
         stage.sent()[0]["dtmf"],
         json!({ "track": "inbound", "digit": "5", "timestamp": "1705312200020" })
@@ -347,8 +350,8 @@ fn a_call_that_is_over_tells_its_bot() {
 fn a_hang_up_in_words_is_an_orderly_leave() {
     let mut stage = Stage::new(Dialect::AudioSocket, None);
     stage.life.handle_connected(stage.now);
-    stage.life.handle_message(Incoming::Binary(&[&[0x10, 0x01, 0x40][..], &[0; 320]].concat()));
-    stage.life.handle_message(Incoming::Binary(&[0, 0, 0]));
+    stage.life.handle_message(stage.now, Incoming::Binary(&[&[0x10, 0x01, 0x40][..], &[0; 320]].concat()));
+    stage.life.handle_message(stage.now, Incoming::Binary(&[0, 0, 0]));
     stage.tick();
     assert!(stage.life.is_leaving() && stage.why().is_none());
     assert!(stage.pulled().is_some());
@@ -360,12 +363,12 @@ fn a_hang_up_in_words_is_an_orderly_leave() {
 fn gibberish_is_borne_for_a_while() {
     let mut stage = Stage::twilio();
     for _ in 0..GIBBERISH_MAX {
-        stage.life.handle_message(Incoming::Text("hello?"));
+        stage.life.handle_message(stage.now, Incoming::Text("hello?"));
     }
     stage.say(&[1; 160]);
     assert_eq!(stage.why(), None, "a word that is understood is a new beginning");
     for _ in 0..=GIBBERISH_MAX {
-        stage.life.handle_message(Incoming::Binary(b"\x00"));
+        stage.life.handle_message(stage.now, Incoming::Binary(b"\x00"));
     }
     assert_eq!(stage.why(), Some(Why::Gibberish));
     assert_eq!(stage.life.counters().malformed, u64::from(2 * GIBBERISH_MAX + 1));
@@ -408,7 +411,7 @@ fn a_clip_in_a_riff_file_is_heard_and_told_when_it_is_over() {
     wav.extend([0x10; 320]);
     let mut stage = Stage::new(Dialect::Jambonz, None);
     stage.life.handle_connected(stage.now);
-    stage.life.handle_answered();
+    stage.life.handle_input(stage.now, Input::Answered);
     stage.sent();
     let clip = BASE64.encode(&wav);
     stage.text(&json!({
@@ -431,7 +434,7 @@ fn linear_audio_at_every_rate_is_heard_as_it_was_said() {
         let sound: Vec<u8> = (0..rate.hz() as usize).flat_map(sample).collect();
         let mut heard = vec![];
         for piece in sound.chunks(rate.hz() as usize / 25 + 1) {
-            stage.life.handle_message(Incoming::Binary(piece));
+            stage.life.handle_message(stage.now, Incoming::Binary(piece));
             let mut frame = [0; 160];
             while stage.seat.pull(&mut frame) {
                 heard.extend(frame);
@@ -460,7 +463,7 @@ fn in_the_steady_state_a_second_of_call_leaves_the_buffers_where_they_are() {
     let mut places = std::collections::HashSet::new();
     for _ in 0..2_000 {
         stage.seat.offer(&[0xff; 160]);
-        stage.life.handle_message(Incoming::Text(&text));
+        stage.life.handle_message(stage.now, Incoming::Text(&text));
         stage.tick();
         stage.pulled();
         while let Some(Message::Text(text)) = stage.life.poll_transmit() {
@@ -481,11 +484,11 @@ proptest! {
         use Dialect::{AudioSocket, Exotel, Jambonz, Plivo, Telnyx, Twilio, Vonage};
         let mut stage = Stage::new([Twilio, Telnyx, Plivo, Vonage, Exotel, Jambonz, AudioSocket][dialect], None);
         stage.life.handle_connected(stage.now);
-        stage.life.handle_answered();
+        stage.life.handle_input(stage.now, Input::Answered);
         for (text, bytes) in &messages {
             match std::str::from_utf8(bytes) {
-                Ok(words) if *text => stage.life.handle_message(Incoming::Text(words)),
-                _ => stage.life.handle_message(Incoming::Binary(bytes)),
+                Ok(words) if *text => stage.life.handle_message(stage.now, Incoming::Text(words)),
+                _ => stage.life.handle_message(stage.now, Incoming::Binary(bytes)),
             }
             stage.seat.offer(&[0xff; 160]);
             stage.tick();
@@ -517,7 +520,7 @@ proptest! {
                 let mut spoilt = words[*word].as_bytes().to_vec();
                 let at = place.index(spoilt.len());
                 spoilt[at] = *byte;
-                stage.life.handle_message(Incoming::Text(&String::from_utf8_lossy(&spoilt)));
+                stage.life.handle_message(stage.now, Incoming::Text(&String::from_utf8_lossy(&spoilt)));
                 stage.tick();
                 stage.pulled();
                 stage.sent();
@@ -538,7 +541,7 @@ fn a_bot_that_only_listens_is_told_which_side_it_hears_and_is_not_heard() {
     ] {
         let mut stage = Stage::with(dialect, None, Some(track));
         stage.life.handle_connected(stage.now);
-        stage.life.handle_answered();
+        stage.life.handle_input(stage.now, Input::Answered);
         stage.seat.offer(&[7; 160]);
         stage.tick();
         let sent = stage.sent();

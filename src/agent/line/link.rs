@@ -1,44 +1,51 @@
-//! The connection to a bot: messages in and out. A WebSocket, or AudioSocket's packets over TCP. Knows sizes and closing, and
-//! nothing of what the messages say.
+//! A connection that stands: messages in and out. A WebSocket, whichever side asked for it, or AudioSocket's packets over TCP.
+//! Knows sizes and closing, and nothing of what the messages say.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::{Sink as _, Stream as _, StreamExt as _};
-use tokio::io::{AsyncRead as _, AsyncWrite as _, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Utf8Bytes};
 
-use super::dialect::packets::{HEADER, packet_length};
-use super::outbox::Message;
-use crate::egress::Connection;
+use super::message::Message;
+use super::packets::Packets;
 
 /// A message of a bot's, in bytes: more than a minute and a half of PCMU in base64.
 pub(super) const MESSAGE_MAX: usize = 1024 * 1024;
 /// What is read at once.
-const READ_BUFFER: usize = 8 * 1024;
+pub(super) const READ_BUFFER: usize = 8 * 1024;
 /// What is written at once, and what may wait to be: a stream speaks only when what it said before has left.
 const WRITE_BUFFER: usize = 16 * 1024;
 const WRITE_BUFFER_MAX: usize = 2 * 1024 * 1024;
 /// For taking leave.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// What carries bytes: TCP, TLS over it, or a connection that a server has upgraded.
+pub(super) type Wire = Box<dyn Io>;
+
+/// Anything that bytes go through both ways.
+pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
 /// A connection that stands.
-#[derive(Debug)]
-pub(in crate::agent) enum Link {
-    WebSocket(Box<WebSocketStream<Connection>>),
+pub struct Link(Kind);
+
+enum Kind {
+    WebSocket(Box<WebSocketStream<Wire>>),
     Packets(Box<Packets>),
 }
 
 /// What a connection gives.
 #[derive(Debug)]
-pub(in crate::agent) enum Came {
+pub(super) enum Came {
     Text(Utf8Bytes),
     Binary(Bytes),
     /// The bot is alive.
@@ -51,7 +58,7 @@ pub(in crate::agent) enum Came {
 
 /// A connection that is of no use any more.
 #[derive(Debug)]
-pub(in crate::agent) enum Broken {
+pub(super) enum Broken {
     TooLong,
     Protocol(String),
     Lost(String),
@@ -68,16 +75,35 @@ pub(super) fn limits() -> WebSocketConfig {
 }
 
 impl Link {
+    /// A WebSocket that whoever it is asked us for: `io` has been upgraded, and nothing has been read from it.
+    pub async fn accepted(io: impl Io + 'static) -> Self {
+        let io: Wire = Box::new(io);
+        Self::websocket(WebSocketStream::from_raw_socket(io, Role::Server, Some(limits())).await)
+    }
+
+    pub(super) fn websocket(socket: WebSocketStream<Wire>) -> Self {
+        Self(Kind::WebSocket(Box::new(socket)))
+    }
+
+    pub(super) fn packets(wire: Wire) -> Self {
+        Self(Kind::Packets(Box::new(Packets::new(wire))))
+    }
+
     /// Goes on sending if there is something to send, and reading if that is wanted.
-    pub fn poll(&mut self, cx: &mut Context<'_>, read: bool, sending: bool) -> Poll<Result<Came, Broken>> {
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        read: bool,
+        sending: bool,
+    ) -> Poll<Result<Came, Broken>> {
         if sending && let Poll::Ready(sent) = self.poll_flush(cx) {
             return Poll::Ready(sent.map(|()| Came::Sent));
         }
         if !read {
             return Poll::Pending;
         }
-        match self {
-            Self::WebSocket(socket) => loop {
+        match &mut self.0 {
+            Kind::WebSocket(socket) => loop {
                 let Some(message) = ready!(Pin::new(&mut **socket).poll_next(cx)) else {
                     return Poll::Ready(Ok(Came::Closed(None)));
                 };
@@ -85,21 +111,21 @@ impl Link {
                     return Poll::Ready(Ok(came));
                 }
             },
-            Self::Packets(packets) => packets.poll_read(cx),
+            Kind::Packets(packets) => packets.poll_read(cx),
         }
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
-        match self {
-            Self::WebSocket(socket) => Pin::new(&mut **socket).poll_flush(cx).map_err(broken),
-            Self::Packets(packets) => packets.poll_flush(cx),
+        match &mut self.0 {
+            Kind::WebSocket(socket) => Pin::new(&mut **socket).poll_flush(cx).map_err(broken),
+            Kind::Packets(packets) => packets.poll_flush(cx),
         }
     }
 
     /// Takes a message; it leaves when the connection is polled.
-    pub fn send(&mut self, message: Message) -> Result<(), Broken> {
-        match self {
-            Self::WebSocket(socket) => {
+    pub(super) fn send(&mut self, message: Message) -> Result<(), Broken> {
+        match &mut self.0 {
+            Kind::WebSocket(socket) => {
                 let message = match message {
                     Message::Text(text) => tungstenite::Message::Text(
                         Utf8Bytes::try_from(text).expect("interpreters write UTF-8"),
@@ -108,39 +134,36 @@ impl Link {
                 };
                 Pin::new(&mut **socket).start_send(message).map_err(broken)
             }
-            Self::Packets(packets) => {
+            Kind::Packets(packets) => {
                 let (Message::Text(bytes) | Message::Binary(bytes)) = message;
-                packets.outward.extend_from_slice(&bytes);
+                packets.send(&bytes);
                 Ok(())
             }
         }
     }
 
     /// Asks whether the bot is there. False: this connection has no such question.
-    pub fn ping(&mut self) -> Result<bool, Broken> {
-        match self {
-            Self::WebSocket(socket) => {
+    pub(super) fn ping(&mut self) -> Result<bool, Broken> {
+        match &mut self.0 {
+            Kind::WebSocket(socket) => {
                 let ping = tungstenite::Message::Ping(Bytes::new());
                 Pin::new(&mut **socket).start_send(ping).map_err(broken).map(|()| true)
             }
-            Self::Packets(_) => Ok(false),
+            Kind::Packets(_) => Ok(false),
         }
     }
 
     /// Sends what is left, says why, and leaves.
-    pub async fn close(self, code: u16, reason: &'static str) {
+    pub(super) async fn close(self, code: u16, reason: &'static str) {
         let farewell = async {
-            match self {
-                Self::WebSocket(mut socket) => {
+            match self.0 {
+                Kind::WebSocket(mut socket) => {
                     let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
                     if socket.close(Some(frame)).await.is_ok() {
                         while let Some(Ok(_)) = socket.next().await {}
                     }
                 }
-                Self::Packets(mut packets) => {
-                    let _ = std::future::poll_fn(|cx| packets.poll_flush(cx)).await;
-                    let _ = packets.connection.shutdown().await;
-                }
+                Kind::Packets(packets) => packets.close().await,
             }
         };
         // A bot that does not take leave is left.
@@ -166,53 +189,4 @@ fn broken(error: tungstenite::Error) -> Broken {
         Protocol(ProtocolError::ResetWithoutClosingHandshake) => Broken::Lost(error.to_string()),
         other => Broken::Protocol(other.to_string()),
     }
-}
-
-/// AudioSocket's packets.
-#[derive(Debug)]
-pub(in crate::agent) struct Packets {
-    connection: Connection,
-    inward: BytesMut,
-    outward: BytesMut,
-}
-
-impl Packets {
-    pub fn new(connection: Connection) -> Self {
-        Self { connection, inward: BytesMut::new(), outward: BytesMut::new() }
-    }
-
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Came, Broken>> {
-        loop {
-            if let Some(header) = self.inward.first_chunk::<HEADER>() {
-                let length = packet_length(*header);
-                if self.inward.len() >= length {
-                    return Poll::Ready(Ok(Came::Binary(self.inward.split_to(length).freeze())));
-                }
-            }
-            let mut space = [0; READ_BUFFER];
-            let mut into = ReadBuf::new(&mut space);
-            ready!(Pin::new(&mut self.connection).poll_read(cx, &mut into)).map_err(lost)?;
-            if into.filled().is_empty() {
-                let whole = self.inward.is_empty();
-                let cut = || Broken::Lost("it ended within a packet".into());
-                return Poll::Ready(if whole { Ok(Came::Closed(None)) } else { Err(cut()) });
-            }
-            self.inward.extend_from_slice(into.filled());
-        }
-    }
-
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
-        while !self.outward.is_empty() {
-            let sent = ready!(Pin::new(&mut self.connection).poll_write(cx, &self.outward)).map_err(lost)?;
-            if sent == 0 {
-                return Poll::Ready(Err(Broken::Lost("it takes nothing more".into())));
-            }
-            self.outward.advance(sent);
-        }
-        Pin::new(&mut self.connection).poll_flush(cx).map_err(lost)
-    }
-}
-
-fn lost(error: std::io::Error) -> Broken {
-    Broken::Lost(error.to_string())
 }

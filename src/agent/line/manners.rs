@@ -1,9 +1,9 @@
-//! How every shell deals with whoever it has called: a bot's stream and a model's session alike. Times and bounds, the pause between
+//! How a shell deals with whoever talks from afar. Times and bounds, the pause between
 //! two tries, and how leave is taken.
 
 use std::time::Duration;
 
-use super::life::Why;
+use super::event::Why;
 
 /// What is said and heard goes in steps of this.
 pub const TICK: Duration = Duration::from_millis(20);

@@ -1,4 +1,4 @@
-//! Getting a connection to a bot: dialled through the guard, encrypted if its URL says so, with a WebSocket's handshake or none.
+//! Getting a connection: dialled through the guard, encrypted if its URL says so, with a WebSocket's handshake or none.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, SEC_WEBSOCKET_
 use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
 use url::Url;
 
-use super::link::{Link, Packets, limits};
-use super::spec::{Dialect, Header, Spec};
+use super::link::{Link, Wire, limits};
+use super::source::{Door, Header};
 use crate::egress::{Egress, EgressError};
 
 /// For one try: look-up, connection, encryption and handshake.
@@ -23,7 +23,7 @@ pub(super) const TRY: Duration = Duration::from_secs(5);
 
 /// A try that came to nothing.
 #[derive(Debug)]
-pub(in crate::agent) enum Failed {
+pub(super) enum Failed {
     /// The bot's server says no, and will say so again.
     Refused(u16),
     /// It may never go there.
@@ -33,37 +33,22 @@ pub(in crate::agent) enum Failed {
 }
 
 /// Connects within `deadline`.
-pub(super) async fn connect(egress: &Egress, spec: &Spec, deadline: Duration) -> Result<Link, Failed> {
+pub(super) async fn connect(egress: &Egress, door: &Door, deadline: Duration) -> Result<Link, Failed> {
     let deadline = deadline.min(TRY);
-    match timeout(deadline, connect_now(egress, spec, deadline)).await {
+    match timeout(deadline, connect_now(egress, door, deadline)).await {
         Ok(connected) => connected,
         Err(_) => Err(Failed::Unreachable(format!("no answer within {deadline:?}"))),
     }
 }
 
-/// Connects to a WebSocket that is no stream's within `deadline`.
-pub(in crate::agent) async fn connect_to(
-    egress: &Egress,
-    url: &Url,
-    headers: &[Header],
-    deadline: Duration,
-) -> Result<Link, Failed> {
-    let deadline = deadline.min(TRY);
-    match timeout(deadline, upgrade(egress, (url, headers), deadline, None)).await {
-        Ok(upgraded) => upgraded.map_err(Upgrade::failed),
-        Err(_) => Err(Failed::Unreachable(format!("no answer within {deadline:?}"))),
+async fn connect_now(egress: &Egress, door: &Door, deadline: Duration) -> Result<Link, Failed> {
+    if door.url.scheme() == "tcp" {
+        let connection = egress.dial(&door.url, deadline).await.map_err(dialled)?;
+        return Ok(Link::packets(Box::new(connection)));
     }
-}
-
-async fn connect_now(egress: &Egress, spec: &Spec, deadline: Duration) -> Result<Link, Failed> {
-    if spec.dialect == Dialect::AudioSocket {
-        let connection = egress.dial(&spec.url, deadline).await.map_err(dialled)?;
-        return Ok(Link::Packets(Box::new(Packets::new(connection))));
-    }
-    let to = (&spec.url, spec.headers.as_slice());
-    match upgrade(egress, to, deadline, spec.dialect.subprotocols()).await {
+    match upgrade(egress, door, deadline, door.subprotocols).await {
         // A server that names no subprotocol means the same, but the library takes it for a refusal: ask without.
-        Err(Upgrade::NoSubprotocol) => upgrade(egress, to, deadline, None).await.map_err(Upgrade::failed),
+        Err(Upgrade::NoSubprotocol) => upgrade(egress, door, deadline, None).await.map_err(Upgrade::failed),
         other => other.map_err(Upgrade::failed),
     }
 }
@@ -84,14 +69,16 @@ impl Upgrade {
 
 async fn upgrade(
     egress: &Egress,
-    (url, headers): (&Url, &[Header]),
+    door: &Door,
     deadline: Duration,
     subprotocols: Option<&'static str>,
 ) -> Result<Link, Upgrade> {
-    let request = request(url, headers, subprotocols).map_err(Upgrade::Failed)?;
-    let connection = egress.dial(url, deadline).await.map_err(|error| Upgrade::Failed(dialled(error)))?;
+    let request = request(&door.url, &door.headers, subprotocols).map_err(Upgrade::Failed)?;
+    let connection =
+        egress.dial(&door.url, deadline).await.map_err(|error| Upgrade::Failed(dialled(error)))?;
+    let connection: Wire = Box::new(connection);
     match client_async_with_config(request, connection, Some(limits())).await {
-        Ok((socket, _)) => Ok(Link::WebSocket(Box::new(socket))),
+        Ok((socket, _)) => Ok(Link::websocket(socket)),
         Err(Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(
             SubProtocolError::NoSubProtocol,
         ))) => Err(Upgrade::NoSubprotocol),

@@ -3,7 +3,7 @@
 use trunkline_media::g711::Law;
 use trunkline_media::{Downsampler, Rate};
 
-use super::spec::Encoding;
+use crate::model::Encoding;
 
 /// Samples of 8 kHz in one go.
 const CHUNK: usize = 160;

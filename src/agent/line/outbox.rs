@@ -1,4 +1,4 @@
-//! Messages on their way to a bot. All are written into one buffer that is used again and again: once its messages have been
+//! Messages on their way to whoever talks from afar. All are written into one buffer that is used again and again: once its messages have been
 //! sent, a message costs no allocation.
 
 use std::collections::VecDeque;
@@ -6,17 +6,10 @@ use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::{BufMut as _, BytesMut};
 use serde::Serialize;
 
-/// A message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Message {
-    /// UTF-8.
-    Text(Bytes),
-    /// Whatever it is.
-    Binary(Bytes),
-}
+use super::message::Message;
 
 /// What has been written and not sent yet. The callee's voice is written only while the socket takes it, so what may pile up
 /// are answers: with too many of them unread no more questions are read.
@@ -27,7 +20,7 @@ pub(in crate::agent) struct Outbox {
 }
 
 /// Messages that may wait.
-pub(super) const WAITING_MAX: usize = 1_024;
+pub(in crate::agent) const WAITING_MAX: usize = 1_024;
 /// Room for some 20 ms of everything.
 const ROOM: usize = 4 * 1024;
 
@@ -103,6 +96,8 @@ impl Text<'_> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     #[test]

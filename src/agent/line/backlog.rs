@@ -7,8 +7,6 @@ use trunkline_media::Port;
 use trunkline_media::g711::Law;
 use trunkline_media::port::{Frame, WORDS_MAX};
 
-/// When this much waits the socket is not read: 60 s. One more message may stand above it.
-pub(super) const FULL: usize = 60 * 8_000;
 /// Room that an empty backlog keeps: 4 s.
 const KEPT: usize = 4 * 8_000;
 /// Half a frame is filled up with silence when the port has had nothing for so many ticks: then the bot is not about to say
@@ -50,11 +48,6 @@ impl Backlog {
         let first = self.marks.front().map(|(_, mark)| *mark);
         self.marks.clear();
         first
-    }
-
-    /// Is it time to let the bot wait?
-    pub fn is_full(&self) -> bool {
-        self.sound.len() >= FULL
     }
 
     /// Bytes that wait.
@@ -207,13 +200,11 @@ mod tests {
     }
 
     #[test]
-    fn a_minute_fills_it_and_room_is_given_back() {
+    fn room_for_a_minute_is_given_back() {
         let (mut port, mut seat) = pair(Pace::Queued);
         let mut backlog = Backlog::default();
-        backlog.push(&[1; FULL - 1]);
-        assert!(!backlog.is_full());
-        backlog.push(&[1; 1]);
-        assert!(backlog.is_full());
+        backlog.push(&[1; 60 * 8_000]);
+        assert_eq!(backlog.waiting(), 60 * 8_000);
         while !backlog.is_empty() || port.room() < WORDS_MAX {
             backlog.pump(&mut port);
             assert!(pulled(&mut seat).is_some());

@@ -4,7 +4,7 @@ use trunkline_media::g711::Law;
 use trunkline_media::port::Frame;
 use trunkline_media::{Rate, Upsampler};
 
-use super::spec::Encoding;
+use crate::model::Encoding;
 
 /// Samples of 20 ms at 8 kHz.
 const FRAME: usize = 160;

@@ -1,0 +1,96 @@
+//! What the call learns of whoever talks from afar.
+
+use trunkline_media::Digits;
+
+use crate::model::{Step, Utterance};
+
+/// What the call learns of its stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The bot is there, and has been told of the call. Again after a reconnection.
+    Connected,
+    /// The bot wants these sent to the callee.
+    Digits(Box<Digits>),
+    /// A model wants this done.
+    Asked(Step),
+    /// Somebody said this.
+    Said(Utterance),
+    /// Of the agent's last words no more than these were heard.
+    Corrected(Utterance),
+    /// Nothing more will come: once, and last of all.
+    Ended(Ended),
+}
+
+/// How a stream ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Why.
+    pub why: Why,
+    /// What it did.
+    pub counters: Counters,
+}
+
+/// Why a stream ended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Why {
+    /// The call is over.
+    #[error("the call is over")]
+    CallOver,
+    /// The bot closed the connection in good order, and what it had said was heard.
+    #[error("the bot closed the connection{}", code.map(|code| format!(" with code {code}")).unwrap_or_default())]
+    Closed {
+        /// The WebSocket's close code.
+        code: Option<u16>,
+    },
+    /// The bot asked for a hang-up, and what it had said was heard.
+    #[error("the bot hung up")]
+    HungUp,
+    /// The bot says that it has failed.
+    #[error("the bot failed: {0}")]
+    Failed(String),
+    /// The connection broke.
+    #[error("the connection to the bot broke: {0}")]
+    Lost(String),
+    /// Nobody was there in time.
+    #[error("the bot cannot be reached: {0}")]
+    Unreachable(String),
+    /// The handshake was answered with an HTTP status that will not change.
+    #[error("the bot refused the connection with status {0}")]
+    Refused(u16),
+    /// The WebSocket protocol was broken.
+    #[error("the bot broke the WebSocket protocol: {0}")]
+    Protocol(String),
+    /// A message was longer than is read.
+    #[error("the bot sent a message that is too long")]
+    TooLong,
+    /// Too many messages in a row said nothing in this dialect.
+    #[error("the bot speaks another dialect")]
+    Gibberish,
+    /// The bot does not answer pings.
+    #[error("the bot does not answer")]
+    Unresponsive,
+    /// The bot does not read.
+    #[error("the bot does not read what it is sent")]
+    NotReading,
+}
+
+/// What a stream did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// 20 ms that the bot said, rounded down.
+    pub frames_in: u64,
+    /// 20 ms of the callee that the bot was sent.
+    pub frames_out: u64,
+    /// 20 ms of the callee that were too late for the bot.
+    pub passed_over: u64,
+    /// Marks that the bot set.
+    pub marks: u64,
+    /// Times that the bot threw away what it had said.
+    pub clears: u64,
+    /// Messages that could not be read.
+    pub malformed: u64,
+    /// Digits that were dropped, either way, because too many waited.
+    pub digits_dropped: u64,
+    /// Connections after the first.
+    pub reconnections: u64,
+}

@@ -1,0 +1,38 @@
+//! The line to whoever talks from afar: a bot at the other end of a media stream, or a hosted model. What every kind of them needs,
+//! and nothing of what they say.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | [`core`] | what a life must be, that a shell can live it |
+//! | [`shell`] | one task a line: it ticks every 20 ms, feeds, drains, sends, connects and takes leave |
+//! | [`source`] | where a connection comes from: we dial, or it is handed in |
+//! | `connect`, [`link`], `packets` | getting a connection; messages in and out of it, with deadlines and sizes |
+//! | `manners` | how long is waited, when it is tried again, how leave is taken |
+//! | `mouth` | what is said from afar, at the bridge's port: decoded, queued, thrown away, heard |
+//! | `intake`, `voice` | audio from afar to PCMU of any length, the callee's PCMU to the encoding that is read there |
+//! | `backlog` | what has been said and nobody has heard yet |
+//! | `outbox` | messages on their way, in one buffer |
+//! | `told`, [`event`] | what the call learns: of things that happen, and of the end |
+
+pub(super) mod backlog;
+mod connect;
+pub mod core;
+pub mod event;
+pub(super) mod intake;
+pub mod link;
+pub(super) mod manners;
+pub mod message;
+pub(super) mod mouth;
+pub(super) mod outbox;
+pub(super) mod packets;
+pub mod shell;
+pub mod source;
+pub(super) mod told;
+pub(super) mod voice;
+
+pub use self::core::Core;
+pub use event::{Counters, Ended, Event, Why};
+pub use link::Link;
+pub use message::{Incoming, Message};
+pub use shell::Sink;
+pub use source::{Door, Hatch, Header, Source};

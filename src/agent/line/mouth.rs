@@ -1,0 +1,170 @@
+//! What is said from afar, at the bridge's port: decoded, queued before the port, taken back; and the ear beside it.
+
+use base64::Engine as _;
+use trunkline_media::port::{Frame, Marked, WORDS_MAX};
+use trunkline_media::{Clip, Port};
+
+use super::backlog::Backlog;
+use super::intake::Intake;
+use super::message::{BASE64, Malformed};
+use crate::model::Encoding;
+
+/// Decoded bytes for which room is kept.
+const SCRATCH_KEPT: usize = 32 * 1024;
+/// Bytes of 20 ms.
+const FRAME: u64 = 160;
+
+/// A port, and what waits before it.
+#[derive(Debug)]
+pub(in crate::agent) struct Mouth {
+    port: Port,
+    intake: Intake,
+    backlog: Backlog,
+    scratch: Vec<u8>,
+    /// Bytes of PCMU that were said.
+    said: u64,
+}
+
+impl Mouth {
+    pub fn new(port: Port, encoding: Encoding) -> Self {
+        Self {
+            port,
+            intake: Intake::new(encoding),
+            backlog: Backlog::default(),
+            scratch: Vec::new(),
+            said: 0,
+        }
+    }
+
+    /// Says these bytes behind all that waits.
+    pub fn say(&mut self, encoding: Encoding, bytes: &[u8]) {
+        let Self { backlog, intake, .. } = self;
+        let before = backlog.put();
+        intake.push(encoding, bytes, |pcmu| backlog.push(pcmu));
+        self.said += self.backlog.put() - before;
+    }
+
+    /// The same, of bytes in base64.
+    pub fn say_base64(&mut self, encoding: Encoding, text: &str) -> Result<(), Malformed> {
+        self.decoded(text, |mouth, bytes| {
+            mouth.say(encoding, bytes);
+            Ok(())
+        })
+    }
+
+    /// Says a RIFF file in base64, as its header says that it is to be read.
+    pub fn say_wav(&mut self, text: &str) -> Result<(), Malformed> {
+        self.decoded(text, |mouth, bytes| {
+            let clip = Clip::from_wav(bytes).or(Err(Malformed))?;
+            mouth.backlog.push(clip.pcmu());
+            mouth.said += clip.pcmu().len() as u64;
+            Ok(())
+        })
+    }
+
+    fn decoded(
+        &mut self,
+        text: &str,
+        say: impl FnOnce(&mut Self, &[u8]) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let read = BASE64.decode_vec(text.as_bytes(), &mut scratch).or(Err(Malformed));
+        let said = read.and_then(|()| say(self, &scratch));
+        scratch.clear();
+        scratch.shrink_to(SCRATCH_KEPT);
+        self.scratch = scratch;
+        said
+    }
+
+    /// Sets a mark behind all that waits.
+    pub fn mark(&mut self, mark: u32) {
+        self.backlog.mark(mark);
+    }
+
+    /// What was said before has nothing to do with what is said now.
+    pub fn begin(&mut self) {
+        self.intake.reset();
+    }
+
+    /// What was said and nobody has heard yet is gone. Gives the first of the marks that did not reach the port.
+    pub fn throw_away(&mut self) -> Option<u32> {
+        self.port.clear();
+        self.intake.reset();
+        self.backlog.clear()
+    }
+
+    /// Gives the port what it has room for.
+    pub fn pump(&mut self) {
+        self.backlog.pump(&mut self.port);
+    }
+
+    /// The same, once every 20 ms.
+    pub fn tick(&mut self) {
+        self.backlog.tick(&mut self.port);
+    }
+
+    /// Bytes of PCMU that were said so far.
+    pub fn said(&self) -> u64 {
+        self.said
+    }
+
+    /// Bytes of PCMU that ever waited, silence that filled them up included.
+    pub fn put(&self) -> u64 {
+        self.backlog.put()
+    }
+
+    /// Bytes that have left for the callee, of all that ever came. What was cleared counts as if it had.
+    pub fn heard(&self) -> u64 {
+        let waiting = (WORDS_MAX - self.port.room()) as u64 * FRAME;
+        self.backlog.taken().saturating_sub(waiting)
+    }
+
+    /// Has all that was said left for the callee?
+    pub fn is_heard(&self) -> bool {
+        self.backlog.is_empty() && self.port.room() == WORDS_MAX
+    }
+
+    /// Bytes that wait, besides those that the port has.
+    pub fn waiting(&self) -> usize {
+        self.backlog.waiting()
+    }
+
+    /// Frames that the callee got so far.
+    pub fn played(&self) -> u64 {
+        self.port.played()
+    }
+
+    /// The bridge is gone.
+    pub fn is_over(&self) -> bool {
+        self.port.is_over()
+    }
+
+    /// Has the bridge thrown away what waited, since this was last asked?
+    pub fn take_flush(&mut self) -> bool {
+        self.port.take_flush()
+    }
+
+    pub fn poll_marked(&mut self) -> Option<Marked> {
+        self.port.poll_marked()
+    }
+
+    /// The call's next 20 ms.
+    pub fn hear(&mut self) -> Option<Frame> {
+        self.port.hear()
+    }
+
+    /// Nobody is to hear what the call has to say.
+    pub fn ignore(&mut self) {
+        while self.port.hear().is_some() {}
+    }
+
+    /// What the call has to say cannot be taken now: what gets too old is dropped.
+    pub fn pass_over(&mut self) {
+        self.port.pass_over();
+    }
+
+    /// Frames of the call that were too old.
+    pub fn passed_over(&self) -> u64 {
+        self.port.passed_over()
+    }
+}

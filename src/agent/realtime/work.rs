@@ -1,0 +1,162 @@
+//! A model's tools at work: what is under way, until when, and what the rest of the switch is to do for it.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value, json};
+
+use super::Spec;
+use super::driver::{ToolCall, ToolResult};
+use super::tools::{self, Deed};
+use crate::model::Step;
+
+/// What a webhook tool is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Errand {
+    /// By which its result is known.
+    pub slot: u64,
+    /// Where.
+    pub url: String,
+    /// How long it may take.
+    pub deadline: Duration,
+    /// A JSON object.
+    pub body: String,
+}
+
+/// Tools of one call in all, and at the same time.
+pub(super) const TOOLS_MAX: u32 = 200;
+const PENDING_MAX: usize = 8;
+/// How long a transfer may take until the model hears that nothing is known of it.
+const TRANSFER_MAX: Duration = Duration::from_secs(120);
+/// Who asks a webhook tool has its deadline, and so much longer to say so.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Tools under way.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    pending: Vec<Pending>,
+    used: u32,
+    errands: VecDeque<Errand>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    slot: u64,
+    call: ToolCall,
+    is_transfer: bool,
+    until: Instant,
+}
+
+/// What the use of a tool has come to.
+#[derive(Debug)]
+pub(super) enum Begun {
+    /// The call is to end.
+    EndCall,
+    /// The call is asked for this. What comes of it is known at once, or later.
+    Asked(Step, Option<ToolResult>),
+    /// Nothing, or nothing more, and this is why.
+    Known(ToolResult),
+    /// It is under way.
+    UnderWay,
+}
+
+impl Work {
+    /// Counts one more. False: it is one too many.
+    pub fn count(&mut self) -> bool {
+        self.used += 1;
+        self.used <= TOOLS_MAX
+    }
+
+    /// Uses a tool.
+    pub fn begin(&mut self, now: Instant, spec: &Spec, call: &ToolCall) -> Begun {
+        let deed = match tools::deed(&spec.briefed.model.tools, &call.name, &call.arguments) {
+            Ok(deed) => deed,
+            Err(why) => return Begun::Known(failed(&why)),
+        };
+        match deed {
+            Deed::EndCall => Begun::EndCall,
+            _ if self.pending.len() >= PENDING_MAX => Begun::Known(failed("too many tools are under way")),
+            Deed::Step(step @ Step::Transfer(_)) => {
+                if self.pending.iter().any(|pending| pending.is_transfer) {
+                    return Begun::Known(failed("a transfer is under way"));
+                }
+                self.wait(call, true, now + TRANSFER_MAX);
+                Begun::Asked(step, None)
+            }
+            Deed::Step(step) => {
+                Begun::Asked(step, Some(ToolResult { text: r#"{"ok":true}"#.to_owned(), is_error: false }))
+            }
+            Deed::Webhook(place, arguments) => {
+                let tool = &spec.briefed.model.tools.webhooks[place];
+                let slot = self.wait(call, false, now + tool.deadline + GRACE);
+                let body = body(spec, &tool.name, arguments);
+                self.errands.push_back(Errand { slot, url: tool.url.clone(), deadline: tool.deadline, body });
+                Begun::UnderWay
+            }
+        }
+    }
+
+    fn wait(&mut self, call: &ToolCall, is_transfer: bool, until: Instant) -> u64 {
+        let slot = u64::from(self.used);
+        self.pending.push(Pending { slot, call: call.clone(), is_transfer, until });
+        slot
+    }
+
+    /// What was under way as this is no more.
+    pub fn finish(&mut self, slot: u64) -> Option<ToolCall> {
+        self.take(|pending| pending.slot == slot)
+    }
+
+    /// The transfer, if there is one, came to nothing.
+    pub fn finish_transfer(&mut self) -> Option<ToolCall> {
+        self.take(|pending| pending.is_transfer)
+    }
+
+    /// One that took too long.
+    pub fn expire(&mut self, now: Instant) -> Option<ToolCall> {
+        self.take(|pending| now >= pending.until)
+    }
+
+    fn take(&mut self, is_it: impl Fn(&Pending) -> bool) -> Option<ToolCall> {
+        let place = self.pending.iter().position(is_it)?;
+        Some(self.pending.remove(place).call)
+    }
+
+    /// Nothing is under way.
+    pub fn is_idle(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// Is it time not to be asked anything more?
+    pub fn is_full(&self) -> bool {
+        self.errands.len() >= PENDING_MAX
+    }
+
+    /// Nobody waits for results any more.
+    pub fn forget(&mut self) {
+        self.pending.clear();
+    }
+
+    /// Nobody wants what has not begun either.
+    pub fn drop_errands(&mut self) {
+        self.errands.clear();
+    }
+
+    pub fn pop(&mut self) -> Option<Errand> {
+        self.errands.pop_front()
+    }
+}
+
+fn body(spec: &Spec, tool: &str, arguments: Map<String, Value>) -> String {
+    let Spec { call, from, to, .. } = spec;
+    json!({
+        "type": "tool.call", "call_id": call.ca(), "from": from.as_str(), "to": to.as_str(),
+        "tool": tool, "arguments": arguments,
+    })
+    .to_string()
+}
+
+/// What a model is told of what came to nothing.
+pub(super) fn failed(why: &str) -> ToolResult {
+    ToolResult { text: json!({ "error": why }).to_string(), is_error: true }
+}
