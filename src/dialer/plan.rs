@@ -13,9 +13,9 @@ use self::script::{said, script};
 use super::{Ticket, briefing};
 use crate::directory::{Answerer, Route};
 use crate::model::{
-    Agent, AgentChoice, Application, CallId, CallPlan, CallRecord, Callback, Dial, Direction, EventSet, Face,
-    Guide, HEADERS_MAX, Header, Key, Notice, OutboundRequest, PhoneNumber, Refusal, SipAgent, Speak,
-    SpeakOrder, Staff, TenantId, Timestamp, Trunk, TrunkChoice, VoicemailAction, WebhookTarget,
+    Agent, AgentChoice, Application, CallId, CallPlan, CallRecord, Callback, Dial, Direction, Engaged,
+    EventSet, Face, Guide, HEADERS_MAX, Header, Key, Notice, OutboundRequest, PhoneNumber, Refusal, SipAgent,
+    Speak, SpeakOrder, Staff, TenantId, Timestamp, Trunk, TrunkChoice, VoicemailAction, WebhookTarget,
 };
 use crate::trunk::{choice, destination};
 
@@ -79,6 +79,7 @@ pub fn freeze(
         metadata: request.metadata,
         unknown_variables: unknown,
         webhook,
+        awaits_bot: bot.as_ref().is_some_and(Engaged::is_awaited),
         ..blank(call, &agent, &trunks[0], sip_call_id.clone(), created_at)
     };
     let plan = CallPlan {
@@ -143,6 +144,7 @@ pub fn answer(
         from: caller.as_ref().map_or("anonymous", PhoneNumber::as_str).into(),
         to: number.e164.as_str().into(),
         webhook: target(webhook_url, key.as_deref(), &agent),
+        awaits_bot: bot.as_ref().is_some_and(Engaged::is_awaited),
         ..blank(call, &agent, &trunk, sip_call_id.clone(), created_at)
     };
     let plan = CallPlan {

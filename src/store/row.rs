@@ -433,6 +433,8 @@ pub(super) fn read_call(row: &impl Columns) -> Result<CallRecord, StoreError> {
             None => None,
         },
         recording_link: None,
+        awaits_bot: false,
+        stream_link: None,
         attempts: match row.text("invites")? {
             Some(text) => {
                 serde_json::from_str::<Vec<Attempt>>(&text).map_err(|_| StoreError::Corrupt("attempts"))?

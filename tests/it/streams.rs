@@ -191,7 +191,7 @@ impl Side {
             listens: None,
         };
         let spec = Spec {
-            url: url.parse().expect("a URL"),
+            url: Some(url.parse().expect("a URL")),
             dialect,
             encoding,
             headers: vec![],

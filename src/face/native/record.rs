@@ -48,6 +48,9 @@ pub struct Call<'a> {
     /// What was said, where the agent has it kept.
     transcript: &'a [Said],
     unknown_variables: &'a [String],
+    /// Where the agent's bot connects, if it is one that does, while the call lives: good for one connection, within ten minutes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream_url: Option<&'a str>,
     webhook: Option<String>,
     webhook_endpoints: Vec<u64>,
 }
@@ -142,6 +145,7 @@ impl<'a> Call<'a> {
             metadata: raw(&record.metadata),
             transcript: &record.transcript,
             unknown_variables: &record.unknown_variables,
+            stream_url: record.stream_link.as_deref(),
             webhook: record.webhook.as_ref().map(receiver),
             webhook_endpoints: record.endpoints.iter().map(|target| target.key.0).collect(),
         }

@@ -107,6 +107,8 @@ pub fn record(call: u64) -> CallRecord {
         recording: None,
         recording_error: None,
         recording_link: None,
+        awaits_bot: false,
+        stream_link: None,
         transcript: Vec::new(),
         attempts: Vec::new(),
         media: None,
