@@ -8,17 +8,17 @@ use std::time::{Duration, Instant};
 use trunkline_media::Port;
 
 use super::Spec;
-use super::driver::{self, Asked, Driver, Opening, Sound, ToolCall, ToolResult};
+use super::driver::{self, Driver, Opening, ToolResult};
 use super::speech::Speech;
-use super::tools;
-use super::work::{Begun, TOOLS_MAX, Work, failed};
-use crate::agent::line::message::Malformed;
+use super::work::{Work, failed};
 use crate::agent::line::mouth::Mouth;
 use crate::agent::line::outbox::Outbox;
 use crate::agent::line::told::{EVENTS_MAX, Told};
 use crate::agent::line::voice::Voice;
 use crate::agent::line::{Core, Counters, Event, Incoming, Message, Why};
-use crate::model::{Encoding, Speaker, Utterance};
+use crate::model::Encoding;
+
+mod granting;
 
 pub use super::work::Errand;
 
@@ -51,10 +51,7 @@ const KEYS_MAX: usize = 64;
 /// long.
 const LULL: Duration = Duration::from_millis(600);
 const LEAVING_MAX: Duration = Duration::from_secs(30);
-/// Bytes of what was said that a new session is told.
-const BEFORE_BYTES_MAX: usize = 8 * 1024;
 const FRAME: u64 = 160;
-const END_CALL: &str = "[END_CALL]";
 
 /// The life of one session.
 #[derive(Debug)]
@@ -292,134 +289,6 @@ impl Core for Life {
 }
 
 impl Life {
-    fn grant(&mut self, now: Instant, asked: Asked<'_>) -> Result<(), Malformed> {
-        match asked {
-            Asked::Nothing => {}
-            Asked::Ready { speaks, hears } => self.ready(now, speaks, hears),
-            Asked::Say { utterance, sound } => self.say(now, utterance, sound)?,
-            // What it said goodbye with is heard.
-            Asked::Interrupted if matches!(self.stage, Stage::Leaving { .. }) => {}
-            Asked::Interrupted => {
-                self.counters.clears += 1;
-                self.throw_away(true);
-            }
-            Asked::Said { by, at, text } => self.note(now, by, at, text.into_owned()),
-            Asked::Corrected(text) => {
-                let text = text.into_owned();
-                if self.spec.briefed.transcript {
-                    let line = Utterance { by: Speaker::Agent, at: now, text };
-                    self.tell(Event::Corrected(line));
-                }
-            }
-            Asked::Call(calls) => self.use_tools(now, calls)?,
-            Asked::Expired => self.expired = true,
-            Asked::Failed(why) => self.end(Why::Failed(why)),
-        }
-        Ok(())
-    }
-
-    fn ready(&mut self, now: Instant, speaks: Encoding, hears: Encoding) {
-        if let Stage::Opening { .. } = self.stage {
-            self.stage = Stage::Ready { since: now };
-        }
-        self.mouth.begin();
-        (self.speaks, self.voice) = (speaks, Voice::new(hears));
-        // Nobody's first words are waited for.
-        if !self.spec.briefed.speaks_first {
-            self.announce();
-        }
-    }
-
-    fn announce(&mut self) {
-        if !std::mem::replace(&mut self.announced, true) {
-            self.tell(Event::Connected);
-        }
-    }
-
-    fn say(&mut self, now: Instant, utterance: u64, sound: Sound<'_>) -> Result<(), Malformed> {
-        let (heard, start) = (self.mouth.heard(), self.mouth.put());
-        match sound {
-            Sound::Raw(bytes) => self.mouth.say(self.speaks, bytes),
-            Sound::Base64(text) => self.mouth.say_base64(self.speaks, &text)?,
-        }
-        let end = self.mouth.put();
-        self.speech.heard(heard);
-        self.speech.said(utterance, start, end);
-        self.utterance = self.utterance.max(utterance);
-        if let Stage::Leaving { spoke, .. } = &mut self.stage {
-            *spoke = now;
-        }
-        self.announce();
-        Ok(())
-    }
-
-    /// What was said and nobody has heard yet is gone, and the model learns how much was heard.
-    fn throw_away(&mut self, by_model: bool) {
-        let heard = self.mouth.heard();
-        for (utterance, heard_ms) in self.speech.cut(heard) {
-            self.driver.truncated(utterance, heard_ms, &mut self.outbox);
-        }
-        self.mouth.throw_away();
-        self.driver.cut(self.utterance, by_model, &mut self.outbox);
-    }
-
-    fn note(&mut self, now: Instant, by: Speaker, at: Instant, text: String) {
-        // Prompts of scripts may ask for it by this word.
-        let (text, ends) = match text.split_once(END_CALL) {
-            Some((before, _)) if by == Speaker::Agent => (before.trim_end().to_owned(), true),
-            _ => (text, false),
-        };
-        if self.spec.briefed.model.reconnect_within.is_some() {
-            self.before.extend([by.as_str(), ": ", text.as_str(), "\n"]);
-            let over = self.before.len().saturating_sub(BEFORE_BYTES_MAX);
-            let over = self.before.ceil_char_boundary(over);
-            self.before.drain(..over);
-        }
-        if self.spec.briefed.transcript && !text.is_empty() {
-            self.tell(Event::Said(Utterance { by, at, text }));
-        }
-        if ends {
-            self.leave(now);
-        }
-    }
-
-    fn use_tools(&mut self, now: Instant, calls: Vec<ToolCall>) -> Result<(), Malformed> {
-        if calls.iter().any(|call| call.id.len() > tools::ID_BYTES_MAX || call.id.is_empty()) {
-            return Err(Malformed);
-        }
-        let mut done = Vec::new();
-        for call in calls {
-            if !self.work.count() {
-                self.end(Why::Failed(format!("it used its tools more than {TOOLS_MAX} times")));
-                return Ok(());
-            }
-            match self.work.begin(now, &self.spec, &call) {
-                Begun::EndCall => {
-                    self.leave(now);
-                    return Ok(());
-                }
-                Begun::Asked(step, result) => {
-                    self.tell(Event::Asked(step));
-                    done.extend(result.map(|result| (call, result)));
-                }
-                Begun::Known(result) => done.push((call, result)),
-                Begun::UnderWay => {}
-            }
-        }
-        let count = done.len();
-        for (place, (call, result)) in done.into_iter().enumerate() {
-            let is_last = place + 1 == count && self.work.is_idle();
-            self.driver.result(&call, &result, is_last, &mut self.outbox);
-        }
-        Ok(())
-    }
-
-    fn tell_result(&mut self, call: &ToolCall, result: &ToolResult) {
-        if let Stage::Ready { .. } = self.stage {
-            self.driver.result(call, result, self.work.is_idle(), &mut self.outbox);
-        }
-    }
-
     /// Nobody is left before he has answered: until then it is the call that knows how long it rings.
     fn say_goodbye(&mut self, now: Instant, since: Instant, spoke: Instant) {
         let Some(answered) = self.answered else { return };
