@@ -15,7 +15,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use url::{Host, Url};
 
-pub use dial::Connection;
+pub use dial::{Connection, as_line};
 use guard::Guard;
 
 /// Where requests may go.

@@ -24,6 +24,7 @@ use trunkline_sip::{Endpoint, Resolver, ResolverConfig, ResolverError};
 use crate::admission::{Admission, Limits};
 #[cfg(feature = "browser")]
 use crate::agent::floor::Floor;
+use crate::agent::stream::Reception;
 use crate::call::{Board, Command, Driver, DriverParts, Mailbox, Shard};
 use crate::campaign::{Campaigns, Runner};
 use crate::cashier::Cashier;
@@ -33,7 +34,7 @@ use crate::dialer::{self, Dialer, DialerParts, Settings};
 use crate::directory::{Directory, Registry};
 use crate::doctor::Practice;
 use crate::egress::{Egress, EgressError};
-use crate::http::{self, Api, Bounds, RateLimits, Readiness, Rehearse, Streams};
+use crate::http::{self, Api, Bounds, RateLimits, Readiness, Rehearse, Streams, Tickets};
 use crate::journal::{self, Journal};
 use crate::keyfile;
 use crate::metrics::Metrics;
@@ -103,6 +104,8 @@ pub struct House {
     registry: Registry,
     /// The way out.
     egress: Egress,
+    /// The way in for bots.
+    reception: Reception,
     /// Tells the webhooks' worker that there is work.
     wake: Wake,
     /// Where people take calls.
@@ -163,7 +166,7 @@ impl House {
         // Whoever was built without them has nobody.
         #[cfg(not(feature = "browser"))]
         let finder: crate::call::People = Arc::new(|_| false);
-        let board = Board::default();
+        let (board, reception) = (Board::default(), Reception::default());
         let names = resolver.clone();
         let dialer = Dialer::start(DialerParts {
             directory: directory.clone(),
@@ -201,6 +204,7 @@ impl House {
             errands: errands(&egress, &journal),
             people: finder,
             egress: egress.clone(),
+            reception: reception.clone(),
             callers: dialer::callers(&dialer),
             dials: dialer::dials(&dialer),
             board: board.clone(),
@@ -219,6 +223,7 @@ impl House {
             admission,
             registry,
             egress,
+            reception,
             wake,
             #[cfg(feature = "browser")]
             floor,
@@ -401,6 +406,8 @@ impl House {
                 })
             },
             egress: self.egress.clone(),
+            reception: self.reception.clone(),
+            tickets: Tickets::new(keyfile::stream_key(&config.data_dir).map_err(io_error("the key file"))?),
             #[cfg(feature = "browser")]
             floor: self.floor.clone(),
             admission: self.admission.clone(),

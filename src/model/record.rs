@@ -214,6 +214,10 @@ pub struct CallRecord {
     pub review: Option<Review>,
     /// Where whoever hears of it can fetch it without a key. Stored nowhere: made when an event is rendered.
     pub recording_link: Option<String>,
+    /// Does its bot connect to us? Stored nowhere: known while it lives.
+    pub awaits_bot: bool,
+    /// Where its bot may connect, once, without a key. Stored nowhere: made when it is shown.
+    pub stream_link: Option<String>,
 }
 
 impl CallRecord {

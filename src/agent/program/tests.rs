@@ -1,7 +1,7 @@
 //! Programs on no clock at all: whoever runs one says when time is up.
 
 use super::*;
-use crate::model::{Bot, Dial, Dialect, Gather, GatherEnd, Listener, Side, Track, Turn};
+use crate::model::{Bot, Dial, Dialect, Gather, Listener, Side, Track, Turn};
 
 fn say(text: &str) -> Step {
     Step::Say(text.into())
@@ -48,9 +48,9 @@ fn told(order: Order) -> String {
         Order::Tell(Occasion::Gathered { digits, end }) => format!("tell {digits} {}", end.as_str()),
         Order::Tell(_) => "tell".to_owned(),
         Order::BargeIn(on) => format!("barge in {on}"),
-        Order::Summon(bot) => format!("summon {}", bot.url),
-        Order::Connect(bot) => format!("connect {}", bot.url),
-        Order::StartStream(listener) => format!("stream {}", listener.bot.url),
+        Order::Summon(bot) => format!("summon {}", at(&bot)),
+        Order::Connect(bot) => format!("connect {}", at(&bot)),
+        Order::StartStream(listener) => format!("stream {}", at(&listener.bot)),
         Order::StopStream => "unstream".to_owned(),
         Order::Hangup => "hangup".to_owned(),
         Order::Done => "done".to_owned(),
@@ -272,9 +272,13 @@ fn an_interruption_forgets_what_is_heard_and_what_is_left() {
     assert_eq!(orders(&mut program), ["play 2"]);
 }
 
+fn at(bot: &Bot) -> &str {
+    bot.url.as_ref().map_or("here", url::Url::as_str)
+}
+
 fn connect() -> Step {
     Step::Connect(Arc::new(Bot {
-        url: "wss://bot.example/".parse().expect("a URL"),
+        url: Some("wss://bot.example/".parse().expect("a URL")),
         dialect: Dialect::Twilio,
         encoding: None,
         authorization: None,

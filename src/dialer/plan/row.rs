@@ -50,6 +50,8 @@ pub(super) fn blank(
         recording: None,
         recording_error: None,
         recording_link: None,
+        awaits_bot: false,
+        stream_link: None,
         review: None,
         transcript: Vec::new(),
         attempts: Vec::new(),

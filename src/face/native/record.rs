@@ -51,6 +51,9 @@ pub struct Call<'a> {
     transcription: Transcription<'a>,
     analysis: Analysis<'a>,
     unknown_variables: &'a [String],
+    /// Where the agent's bot connects, if it is one that does, while the call lives: good for one connection, within ten minutes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream_url: Option<&'a str>,
     webhook: Option<String>,
     webhook_endpoints: Vec<u64>,
 }
@@ -147,6 +150,7 @@ impl<'a> Call<'a> {
             transcription: Transcription::of(record),
             analysis: Analysis::of(record),
             unknown_variables: &record.unknown_variables,
+            stream_url: record.stream_link.as_deref(),
             webhook: record.webhook.as_ref().map(receiver),
             webhook_endpoints: record.endpoints.iter().map(|target| target.key.0).collect(),
         }

@@ -254,6 +254,8 @@ pub(crate) mod tests {
             recording: Some("recordings/a.wav".into()),
             recording_error: None,
             recording_link: None,
+            awaits_bot: false,
+            stream_link: None,
             review: None,
             transcript: Vec::new(),
             attempts: Vec::new(),

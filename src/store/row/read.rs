@@ -74,6 +74,8 @@ pub(in crate::store) fn read_call(row: &impl Columns) -> Result<CallRecord, Stor
             None => None,
         },
         recording_link: None,
+        awaits_bot: false,
+        stream_link: None,
         review: match row.text("review")? {
             Some(text) => Some(serde_json::from_str(&text).map_err(|_| StoreError::Corrupt("review"))?),
             None => None,

@@ -108,6 +108,8 @@ pub fn record(call: u64) -> CallRecord {
         recording: None,
         recording_error: None,
         recording_link: None,
+        awaits_bot: false,
+        stream_link: None,
         review: None,
         transcript: Vec::new(),
         attempts: Vec::new(),
