@@ -7,7 +7,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use trunkline::simulator::Persona;
-use trunkline_media::{Capabilities, Codec};
+use trunkline_media::g711::Law;
+use trunkline_media::{Capabilities, Clip, Codec};
 
 use crate::callees::{number, ring};
 use crate::sound::listener::{Listener, Manner};
@@ -33,6 +34,14 @@ fn tones() -> TempDir {
         std::fs::write(folder.path().join(text).with_extension("wav"), tone::wav(&samples)).expect("written");
     }
     folder
+}
+
+/// "Hello?"
+fn hello() -> Vec<i16> {
+    let clip = Clip::from_wav(include_bytes!("../../src/simulator/audio/hello.wav")).expect("a WAV file");
+    let mut samples = vec![0; clip.pcmu().len()];
+    Law::Mu.decode(clip.pcmu(), &mut samples);
+    samples
 }
 
 /// A speech program that makes a tone of each text.
@@ -94,6 +103,9 @@ fn call(switch: &Switch) -> (Value, Vec<&'static str>) {
 #[test]
 fn telephone_events_choose_what_is_said() {
     let tones = tones();
+    // The callee presses its key when it hears somebody speak, and a tone is nobody.
+    let voice = hello().into_iter().chain((0..8_000).map(|at| tone::sample(440, at))).collect::<Vec<_>>();
+    std::fs::write(tones.path().join("menu.wav"), tone::wav(&voice)).expect("written");
     let place = Place::claim();
     let capabilities = Capabilities { codecs: vec![Codec::Pcmu], ..Capabilities::default() };
     let _callee = Listener::at(&place, Manner { capabilities, presses: None, replies: Some("1") });
