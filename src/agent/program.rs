@@ -36,6 +36,8 @@ pub struct Program {
     is_gated: bool,
     /// The callee speaks.
     callee_speaks: bool,
+    /// It may interrupt.
+    is_interruptible: bool,
     orders: VecDeque<Order>,
 }
 
@@ -413,7 +415,10 @@ impl Program {
                 self.state = State::Stopped;
                 self.orders.push_back(Order::Hangup);
             }
-            Step::BargeIn(on) => self.orders.push_back(Order::BargeIn(on)),
+            Step::BargeIn(on) => {
+                self.is_interruptible = on;
+                self.orders.push_back(Order::BargeIn(on));
+            }
             Step::Hold => self.hold(true),
             Step::Resume => self.hold(false),
             Step::Mute(side) => self.orders.push_back(Order::Mute(side, true)),

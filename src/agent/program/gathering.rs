@@ -18,6 +18,9 @@ impl Gathering {
 impl Program {
     /// The callee pressed a key.
     pub fn pressed(&mut self, digit: char) {
+        if self.gathering.is_none() {
+            self.type_ahead();
+        }
         let Some(Gathering { asked, digits, .. }) = &mut self.gathering else { return };
         // What was not asked yet cannot be answered.
         if self.is_gated || asked.digits_max == 0 {
@@ -33,6 +36,31 @@ impl Program {
         let timeout = asked.timeout;
         self.skip_prompt();
         self.wait(State::Awaiting, timeout);
+    }
+
+    /// A key that is pressed while something is said that may be cut short belongs to the question for keys that comes next: whoever
+    /// knows the menu does not wait for it.
+    fn type_ahead(&mut self) {
+        let is_speaking =
+            matches!(self.state, State::Preparing | State::Playing(_) | State::Pausing | State::Yielding);
+        if self.is_gated || !self.is_interruptible || !is_speaking {
+            return;
+        }
+        let heard = self.tasks.iter().take_while(|task| is_passed_over(task)).count();
+        // A question may be one that no word interrupts.
+        let own = matches!(self.tasks.get(heard), Some(Task::Step(Step::BargeIn(false))));
+        let asked = heard + usize::from(own);
+        if !matches!(self.tasks.get(asked), Some(Task::Open(asked)) if asked.digits_max > 0) {
+            return;
+        }
+        for task in self.tasks.drain(..asked).collect::<Vec<_>>() {
+            if let Task::Step(step @ Step::BargeIn(_)) = task {
+                self.step(step);
+            }
+        }
+        if let Some(Task::Open(asked)) = self.tasks.pop_front() {
+            self.open(asked);
+        }
     }
 
     /// The callee begins to speak.

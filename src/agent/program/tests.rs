@@ -499,3 +499,30 @@ fn a_word_in_a_question_for_keys_leaves_it_awaiting_them() {
     program.pressed('1');
     assert_eq!(orders(&mut program), ["tell 1 num_digits"]);
 }
+
+#[test]
+fn whoever_knows_the_menu_presses_its_key_before_it_is_read_out() {
+    let begun = |steps: Vec<Step>| {
+        let mut program = running(steps);
+        program.ready(0, clip());
+        orders(&mut program);
+        program.pressed('1');
+        program
+    };
+    let menu = || question(vec![say("c")], 1, false);
+    let mut known = begun(vec![Step::BargeIn(true), say("a"), say("b"), Step::BargeIn(false), menu()]);
+    assert_eq!(orders(&mut known), ["barge in false", "clear", "tell 1 num_digits"]);
+    known.load(vec![say("d")]);
+    assert_eq!(orders(&mut known), ["render 3 d"]);
+
+    let own = vec![Step::BargeIn(false), say("a"), Step::BargeIn(true), menu()];
+    assert!(orders(&mut begun(own)).is_empty(), "what must be heard is heard");
+    let later = vec![Step::BargeIn(true), say("a"), Step::BargeIn(false), say("b"), menu()];
+    assert!(
+        orders(&mut begun(later)).is_empty(),
+        "up to what must be heard it would be, and is not the menu's"
+    );
+    let none = vec![Step::BargeIn(true), say("a"), question(Vec::new(), 0, true)];
+    assert!(orders(&mut begun(none)).is_empty(), "no key is asked for");
+    assert!(orders(&mut begun(vec![say("a"), menu()])).is_empty(), "a document says when keys count");
+}
