@@ -38,7 +38,7 @@ use crate::http::{self, Api, Bounds, RateLimits, Readiness, Rehearse, Streams, T
 use crate::journal::{self, Journal};
 use crate::keyfile;
 use crate::metrics::Metrics;
-use crate::model::{ReviewOffer, Timestamp, numbering};
+use crate::model::{Review, ReviewOffer, Timestamp, TranscriptBy, numbering};
 use crate::rehearsal::Rehearsal;
 use crate::review::{ReviewParts, Reviews};
 use crate::store::{Retention, Store, StoreError};
@@ -364,6 +364,22 @@ impl House {
 
     /// Who goes over calls that are over.
     fn reviews(&self, config: &Config, metrics: &Metrics) -> Result<Reviews, EgressError> {
+        for agent in &config.objects.agents {
+            let offered = Review::wanted(agent, config.reviews.offer());
+            let lacks = |is_offered: fn(&Review) -> bool| !offered.as_ref().is_some_and(is_offered);
+            if agent.transcript == TranscriptBy::Endpoint && lacks(|review| review.transcription.is_some()) {
+                tracing::warn!(
+                    agent = agent.alias,
+                    "its recordings should become words, and no endpoint is configured"
+                );
+            }
+            if agent.analysis.is_some() && lacks(|review| review.analysis.is_some()) {
+                tracing::warn!(
+                    agent = agent.alias,
+                    "its calls should be analysed, and no endpoint is configured"
+                );
+            }
+        }
         Reviews::new(ReviewParts {
             store: self.store.clone(),
             directory: self.directory.clone(),

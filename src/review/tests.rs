@@ -338,6 +338,12 @@ async fn without_words_there_is_nothing_to_analyse_and_both_say_why() {
     assert_eq!(error(&call), format!("there is no transcript: {why}"));
     let house = House::new(HEARD, []).await;
     house.call(Some(conversation())).await;
+    let call = house.read().await;
+    house.store.forget_recording(call.tenant, call.call).await.expect("stored");
+    let deleted = house.works().await;
+    assert_eq!(deleted.transcription().and_then(Progress::error), Some("the recording was deleted"));
+    let house = House::new(HEARD, []).await;
+    house.call(Some(conversation())).await;
     std::fs::remove_file(house.folder.path().join("1.wav")).expect("removed");
     assert_eq!(house.works().await.transcription().and_then(Progress::error), Some("the recording is gone"));
     assert!(house.owed().await.is_some());

@@ -82,7 +82,10 @@ pub fn read(body: &[u8], piece: &Piece) -> Result<Vec<Said>, Unusable> {
         let (start, end) = (millis(segment.start, piece), millis(segment.end, piece));
         let unheard = segment.no_speech_prob.is_some_and(|probability| probability > NO_SPEECH)
             && segment.avg_logprob.is_some_and(|sure| sure < UNSURE);
-        if !unheard && piece.speaks(start.saturating_sub(SLACK_MS), end.saturating_add(SLACK_MS)) {
+        // One that begins after the end was not heard either.
+        let is_within = segment.start < piece.lasts().as_secs_f64();
+        if is_within && !unheard && piece.speaks(start.saturating_sub(SLACK_MS), end.saturating_add(SLACK_MS))
+        {
             lines.extend(line(start, &segment.text));
         }
     }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use trunkline::simulator::Persona;
 
 use crate::callees::{Callees, number};
+use crate::ledger;
 use crate::switch::{self, Place, Receiver, Setup, Switch, eventually};
 
 const FOLDER: &str = env!("CARGO_MANIFEST_DIR");
@@ -207,6 +208,8 @@ fn killed_between_the_end_and_the_analysis_the_event_comes_once_and_with_it() {
     assert_eq!(findings(&scene.told(&call)), expected());
     assert_eq!(scene.oracle.rest("words"), 0, "words that came before are on disk");
     assert_eq!(scene.until(&call, "done")["success"], true);
+    let delivered = || (ledger::row(&scene.switch, &call)["delivered"] == 1).then_some(());
+    eventually("the delivery is on disk", delivered);
     scene.switch.kill();
     scene.switch.restart();
     scene.told(&call);

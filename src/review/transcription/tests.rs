@@ -81,7 +81,8 @@ fn text_without_times_is_said_where_speech_begins() {
 
 #[test]
 fn times_beyond_the_piece_are_its_ends() {
-    let answer = json!({ "text": "x", "segments": [segment(-7.0, 2.0, "a"), segment(1.5, 1e300, "b")] });
+    let answer = json!({ "text": "x", "segments": [segment(-7.0, 2.0, "a"), segment(1.5, 1e300, "b"),
+        segment(6.0, 7.0, "c"), segment(1e300, 1e301, "d")] });
     assert_eq!(lines(&answer), [(10_000, "a".to_owned()), (11_500, "b".to_owned())]);
 }
 

@@ -13,6 +13,7 @@ on_both_engines! {
     words_outlive_the_try_that_brought_them,
     what_was_under_way_in_a_crash_is_due_again,
     nothing_waits_where_nothing_is_to_be_gone_over,
+    whatever_happens_meanwhile_an_event_is_owed_in_time_and_delivered_once,
 }
 
 const HOLD_MS: i64 = 30_000;
@@ -167,6 +168,71 @@ async fn what_was_under_way_in_a_crash_is_due_again(place: Place) {
     // The other one never ends: its event is due by itself.
     let owed = claim(&store, END + HOLD_MS, 10).await;
     assert_eq!(owed.iter().map(|owed| owed.call).collect::<Vec<_>>(), [record(2).call]);
+}
+
+/// What happens to one call's review and event, one thing after another, in any order: the event is never delivered before the
+/// review is over or the hold is, it is due by then, and it is delivered once. A failure prints its seed.
+async fn whatever_happens_meanwhile_an_event_is_owed_in_time_and_delivered_once(place: Place) {
+    const SEEDS: u64 = 60;
+    let store = place.open().await;
+    for seed in 1..=SEEDS {
+        let mut random = Random(seed);
+        over(&store, seed).await;
+        let ours =
+            |claims: Vec<ReviewClaim>| claims.into_iter().find(|claim| claim.record.call.get() == seed);
+        let (mut at, mut is_over, mut delivered, mut trial) = (END, false, 0, None);
+        while delivered == 0 {
+            at += i64::try_from(random.below(20_000)).expect("small");
+            let held = !is_over && at < END + HOLD_MS;
+            match random.below(6) {
+                0 => trial = ours(take(&store, at).await).or(trial),
+                1 => store.release_reviews().await.expect("stored"),
+                2 => {
+                    let soon = ReviewNext::Again(Timestamp(at + 3_000));
+                    if let Some(trial) = trial.take() {
+                        write(&store, &trial, pending(), soon, at).await;
+                    }
+                }
+                3 => {
+                    if let Some(trial) = &trial {
+                        is_over |= write(&store, trial, found(), ReviewNext::Over, at).await;
+                    }
+                }
+                _ => {
+                    let due = store.next_due().await.expect("readable").expect("it is owed");
+                    assert!(due.0 >= END, "seed {seed}");
+                    for owed in claim(&store, at, 10).await {
+                        assert!(!held, "seed {seed}: delivered {} ms after the end", at - END);
+                        assert_eq!(owed.record.findings().is_some(), is_over, "seed {seed}");
+                        store.settle(settlement(&owed, Settled::Delivered)).await.expect("stored");
+                        delivered += 1;
+                    }
+                    let was_due = is_over || at >= END + HOLD_MS;
+                    assert_eq!(delivered == 1, was_due, "seed {seed} at {}", at - END);
+                }
+            }
+        }
+        // Whatever comes of the review from now on, nothing more is owed.
+        if let Some(trial) = ours(take(&store, at + 10_000_000).await) {
+            assert!(write(&store, &trial, found(), ReviewNext::Over, at + 10_000_000).await);
+        }
+        assert_eq!(claim(&store, at + 20_000_000, 10).await, [], "seed {seed}");
+        assert_eq!(store.next_review().await.expect("readable"), None, "seed {seed}");
+    }
+}
+
+/// Xorshift.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(1);
+        for shift in [13, 7, 17] {
+            self.0 ^= self.0 << shift;
+            self.0 ^= self.0 >> (shift / 2 + 3);
+        }
+        self.0 % limit
+    }
 }
 
 async fn nothing_waits_where_nothing_is_to_be_gone_over(place: Place) {

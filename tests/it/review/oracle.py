@@ -25,8 +25,12 @@ LOUD = 600
 FRAME = 160
 
 
+TELLING = threading.Lock()
+
+
 def tell(**what):
-    print(json.dumps(what), flush=True)
+    with TELLING:
+        print(json.dumps(what), flush=True)
 
 
 def known(hints, said):
