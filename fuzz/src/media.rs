@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use trunkline_media::bridge::{Channel, Command};
 use trunkline_media::codec::Codec;
 use trunkline_media::sdp::{self, Local};
-use trunkline_media::{Bridge, BridgeSpec, Capabilities, Clip, Digits, Srtp, rtp, srtp::Secret};
+use trunkline_media::{
+    Bridge, BridgeSpec, Capabilities, Channel, Clip, Command, Digits, Srtp, rtp, srtp::Secret,
+};
 
 use crate::dice::Dice;
 use crate::transcript::Transcript;

@@ -17,9 +17,7 @@ mod mouth;
 mod seats;
 mod watch;
 
-pub use self::interface::{
-    BridgeSpec, Channel, Command, DtmfMode, Event, Latch, Recorded, Stats, StereoFrame, Transmit,
-};
+pub use self::interface::{BridgeSpec, Command, DtmfMode, Event};
 pub use self::seats::{Members, PLACES};
 use self::{
     mouth::{Mouth, Turn},
@@ -29,6 +27,7 @@ use self::{
 use crate::{
     amd,
     clip::Clip,
+    datagram::{Channel, Transmit},
     digits::Digits,
     dtmf::Received,
     hearing::{Hearing, Noticed},
@@ -36,6 +35,8 @@ use crate::{
     leg::Leg,
     rule::{Cue, Rule, Rules, Then, When},
     sdp::Negotiated,
+    stats::Stats,
+    tape::StereoFrame,
 };
 
 /// One call's audio. After each `handle_*`, drain every `poll_*`.

@@ -9,10 +9,10 @@ use std::{
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use crate::{
-    bridge::{Channel, Stats, Transmit},
     bundle::Bundle,
     codec::Codec,
     comfort,
+    datagram::{Channel, DATAGRAM_MAX, Transmit},
     dtmf::{self, Digits, Received, Sent},
     g711::Law,
     jitter::{FRAME, Heard, Jitter},
@@ -22,8 +22,8 @@ use crate::{
     rtcp::{self, Rtcp},
     rtp::{self, Header, Scale},
     sdp::{COMFORT_NOISE, Format, Negotiated},
-    sockets::DATAGRAM_MAX,
     srtp::{Protection, Rejected},
+    stats::Stats,
 };
 
 /// One side of a bridge.

@@ -5,10 +5,10 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | shell: sockets, files, clocks, threads | [`worker`], `sockets`, [`recording`](RecordingSpec) |
+//! | shell: sockets, files, clocks, threads | [`worker`], `sockets`, [`recording`](RecordingSpec), `report`, `counters` |
 //! | who hears whom, tick by tick | [`bridge`] |
-//! | one side's packets, ears, words and armed rules | `leg`, `outbox`, `hearing`, `digits`, `playout`, [`port`], [`rule`] |
-//! | packets in any order to frames and frames to packets, whom to believe | `jitter`, `conceal`, `bundle`, `reception`, `latch` |
+//! | one side's packets, ears, words and armed rules | `leg`, `outbox`, `hearing`, `digits`, `playout`, `stats`, `tape`, [`port`], [`rule`] |
+//! | packets in any order to frames and frames to packets, whom to believe | `jitter`, `conceal`, `bundle`, `reception`, `latch`, `datagram` |
 //! | what the bytes mean | [`rtp`], `rtcp`, [`srtp`], [`codec`], `coder`, [`g711`], `g722`, `opus`, `halfband`, [`resample`], `comfort`, [`dtmf`], `tone`, [`sdp`], [`clip`], [`amd`] |
 //!
 //! # Contract
@@ -68,6 +68,8 @@ pub mod codec;
 mod coder;
 mod comfort;
 mod conceal;
+mod counters;
+mod datagram;
 mod digits;
 pub mod dtmf;
 pub mod g711;
@@ -84,6 +86,7 @@ mod playout;
 pub mod port;
 mod reception;
 mod recording;
+mod report;
 pub mod resample;
 mod rtcp;
 pub mod rtp;
@@ -91,17 +94,23 @@ pub mod rule;
 pub mod sdp;
 mod sockets;
 pub mod srtp;
+mod stats;
+mod tape;
 mod tone;
 pub mod worker;
 
-pub use bridge::{
-    Bridge, BridgeSpec, Channel, Command, DtmfMode, Event, Latch, Recorded, Stats, StereoFrame, Transmit,
-};
+pub use bridge::{Bridge, BridgeSpec, Command, DtmfMode, Event};
 pub use clip::{Clip, ClipError};
 pub use codec::Codec;
+pub use counters::Counters;
+pub use datagram::{Channel, Transmit};
 pub use dtmf::Digits;
+pub use latch::Latch;
 pub use port::{Port, Seat};
+pub use report::{LegId, Report};
 pub use resample::{Downsampler, Rate, Upsampler};
 pub use rule::{Rule, Then, When};
 pub use sdp::{Capabilities, Negotiated, Offer, PendingOffer, SdpError, Srtp};
-pub use worker::{Counters, LegId, Media, MediaConfig, OpenError, Opened, Overloaded, RecordingSpec, Report};
+pub use stats::Stats;
+pub use tape::{Recorded, RecordingSpec, StereoFrame};
+pub use worker::{Media, MediaConfig, OpenError, Opened, Overloaded};

@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 
 use crate::{
-    bridge::{Channel, Transmit},
-    bundle, rtp,
+    bundle,
+    datagram::{Channel, Transmit},
+    rtp,
     srtp::TRAILER_MAX,
 };
 

@@ -22,21 +22,12 @@ use std::{
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::{
-    bridge::{Event, Recorded, StereoFrame},
+    bridge::Event,
     clip::Clip,
-    worker::{
-        LegId, Report,
-        counters::{Counters, Published},
-        reports::Reports,
-    },
+    counters::{Counters, Published},
+    report::{LegId, Report, Reports},
+    tape::{Recorded, RecordingSpec, StereoFrame},
 };
-
-/// Where a call is recorded to.
-#[derive(Clone, Debug)]
-pub struct RecordingSpec {
-    /// The WAV file, which is made with the first frame; its directory exists. A file of that name is replaced.
-    pub path: PathBuf,
-}
 
 /// What a media thread puts on its ring.
 #[expect(

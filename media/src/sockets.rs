@@ -13,7 +13,7 @@ use std::{
 use crossbeam_queue::ArrayQueue;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::bridge::Transmit;
+use crate::datagram::{Channel, DATAGRAM_MAX, Transmit};
 
 /// Free port pairs, first in, first out: a pair just given back is the last to be used again, so that stragglers of the
 /// call before don't reach the next one. No lock: media threads give back, callers take.
@@ -90,11 +90,9 @@ impl Pair {
     /// Sends, and says whether the kernel took it. A full buffer or an unreachable peer is loss, as anywhere on the way.
     pub(crate) fn send(&self, transmit: &Transmit<'_>) -> bool {
         let sent = match transmit.channel {
-            crate::bridge::Channel::Rtp if self.connected == Some(transmit.to) => {
-                self.rtp.send(transmit.payload)
-            }
-            crate::bridge::Channel::Rtp => self.rtp.send_to(transmit.payload, transmit.to),
-            crate::bridge::Channel::Rtcp => self.rtcp.send_to(transmit.payload, transmit.to),
+            Channel::Rtp if self.connected == Some(transmit.to) => self.rtp.send(transmit.payload),
+            Channel::Rtp => self.rtp.send_to(transmit.payload, transmit.to),
+            Channel::Rtcp => self.rtcp.send_to(transmit.payload, transmit.to),
         };
         sent.is_ok()
     }
@@ -154,9 +152,6 @@ const THOROUGH: u8 = 16;
 /// Datagrams of a socket that are read in one tick: sixteen times what a telephone sends. The rest waits in the kernel,
 /// whose buffer is bounded.
 const DATAGRAMS_MAX: usize = 16;
-/// Bytes that are looked at.
-pub(crate) const DATAGRAM_MAX: usize = 1_500;
-
 /// Reads what the appetite asks for. An error of the socket (ICMP, mostly) is not the peer's last word: it is passed over.
 pub(crate) fn receive(
     socket: &UdpSocket,

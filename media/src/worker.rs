@@ -3,9 +3,7 @@
 //! sink: nothing on the packet path allocates, locks, logs or touches a file. Holds clocks and sockets, and no decisions.
 #![expect(clippy::disallowed_methods, reason = "a shell: it reads the clock and runs threads")]
 
-pub(crate) mod counters;
 mod cycle;
-pub(crate) mod reports;
 mod run;
 
 use std::{
@@ -23,17 +21,14 @@ use std::{
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
-pub use self::counters::Counters;
-use self::{
-    counters::Published,
-    reports::Reports,
-    run::{Opening, Order, Worker},
-};
-pub use crate::recording::RecordingSpec;
+use self::run::{Opening, Order, Worker};
 use crate::{
-    bridge::{Bridge, BridgeSpec, Command, Event},
+    bridge::{Bridge, BridgeSpec, Command},
+    counters::{Counters, Published},
     recording::{self, Begin},
+    report::{LegId, Report, Reports, Sink, WORKERS_MAX},
     sockets::PortPool,
+    tape::RecordingSpec,
 };
 
 /// Where legs live and how many threads serve them.
@@ -52,35 +47,6 @@ pub struct MediaConfig {
 /// Legs that a worker takes before the next one is used: about a fifth of a core.
 const COMFORTABLE: u64 = 400;
 
-/// Names a leg of a [`Media`]; never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LegId(u64);
-
-impl LegId {
-    /// The low bits say whose it is.
-    fn new(serial: u64, worker: usize) -> Self {
-        Self(serial << WORKER_BITS | worker as u64)
-    }
-
-    /// A name for a leg of a media plane that somebody else simulates.
-    #[must_use]
-    pub const fn from_raw(raw: u64) -> Self {
-        Self(raw)
-    }
-
-    fn worker(self) -> usize {
-        (self.0 & ((1 << WORKER_BITS) - 1)) as usize
-    }
-
-    #[cfg(test)]
-    pub(crate) fn for_tests(serial: u64) -> Self {
-        Self::new(serial, 0)
-    }
-}
-
-const WORKER_BITS: u32 = 6;
-const WORKERS_MAX: usize = 1 << WORKER_BITS;
-
 /// A leg that is ready for an offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Opened {
@@ -88,17 +54,6 @@ pub struct Opened {
     pub leg: LegId,
     /// Its RTP address; RTCP is the next port.
     pub local: SocketAddr,
-}
-
-/// What a leg tells, with its owner's word for it.
-#[derive(Clone, Debug)]
-pub struct Report {
-    /// Who tells.
-    pub leg: LegId,
-    /// What its owner gave to [`Media::open`].
-    pub token: u64,
-    /// What.
-    pub event: Event,
 }
 
 /// Why no leg could be opened.
@@ -158,7 +113,7 @@ impl Media {
             io::Error::new(ErrorKind::InvalidInput, "the media port range holds no even and odd pair")
         })?;
         let pool = Arc::new(pool);
-        let sink: reports::Sink = Arc::new(sink);
+        let sink: Sink = Arc::new(sink);
         let recorder_figures = Arc::<Published>::default();
         // Never sent to: it disconnects when the last thread drops its end.
         let (alive, ended) = sync_channel(1);
@@ -201,7 +156,7 @@ impl Media {
     }
 
     /// Binds a port pair and gives the leg to a worker. [`Command::Close`] ends it; its reports bear
-    /// `token`. With `recording`, the bridge records whatever `spec` says, and exactly one [`Event::Recorded`] comes.
+    /// `token`. With `recording`, the bridge records whatever `spec` says, and exactly one [`Event::Recorded`](crate::Event::Recorded) comes.
     pub fn open(
         &self,
         mut spec: BridgeSpec,

@@ -5,23 +5,37 @@ use serde_json::Value;
 use super::ConfigArgs;
 use super::api::Api;
 
-/// Whom to ask, and how to show it.
+/// Whom to ask.
 #[derive(clap::Args)]
-pub struct Asking {
+pub struct Whom {
     /// The key to ask with, by its id; without it the first Nixflex key of the configuration.
     #[arg(long, value_name = "ID")]
     key: Option<String>,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+/// Whom to ask, and how to show it.
+#[derive(clap::Args)]
+pub struct Asking {
     /// The API's JSON instead of lines.
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
-    config: ConfigArgs,
+    whom: Whom,
+}
+
+impl Whom {
+    /// The running switch.
+    pub fn api(&self) -> anyhow::Result<Api> {
+        Api::nixflex(&self.config.load()?, self.key.as_deref())
+    }
 }
 
 impl Asking {
     /// The running switch.
     pub fn api(&self) -> anyhow::Result<Api> {
-        Api::nixflex(&self.config.load()?, self.key.as_deref())
+        self.whom.api()
     }
 }
 
@@ -30,6 +44,7 @@ pub fn shown(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
         Value::String(text) => text.clone(),
+        Value::Array(list) => list.iter().map(shown).collect::<Vec<_>>().join(","),
         value => value.to_string(),
     }
 }

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use serde_json::{Map, Value, json};
 
-use crate::cli::ConfigArgs;
-use crate::cli::api::{Api, Failure};
+use crate::cli::api::Failure;
+use crate::cli::asking::Asking;
 use crate::model::PhoneNumber;
 
 /// What a file looks like.
@@ -51,24 +51,17 @@ pub struct Args {
     /// Call the valid numbers though others are invalid.
     #[arg(long)]
     skip_invalid: bool,
-    /// The key to ask with, by its id; without it the first Nixflex key of the configuration.
-    #[arg(long, value_name = "ID")]
-    key: Option<String>,
-    /// The API's JSON instead of lines.
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    config: ConfigArgs,
+    asking: Asking,
 }
 
 /// Makes the campaign.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let config = args.config.load()?;
+    let api = args.asking.api()?;
     let request = request(&args)?;
-    let api = Api::nixflex(&config, args.key.as_deref())?;
     match api.post("/v1/calls/batch", Value::Object(request).to_string().into_bytes()).await {
         Ok(made) => {
-            match args.json {
+            match args.asking.json {
                 true => println!("{made:#}"),
                 false => println!("{}", told(&made)),
             }

@@ -3,10 +3,8 @@
 use std::process::ExitCode;
 
 use clap::{Subcommand, ValueEnum};
-use serde_json::Value;
 
-use crate::cli::ConfigArgs;
-use crate::cli::api::Api;
+use crate::cli::asking::{Asking, lines, table};
 use crate::model::CampaignId;
 
 /// Arguments of `trunkline campaign`.
@@ -60,18 +58,6 @@ struct One {
     asking: Asking,
 }
 
-#[derive(clap::Args)]
-struct Asking {
-    /// The key to ask with, by its id; without it the first Nixflex key of the configuration.
-    #[arg(long, value_name = "ID")]
-    key: Option<String>,
-    /// The API's JSON instead of lines.
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    config: ConfigArgs,
-}
-
 /// Campaigns of one list: what one answer can hold.
 const LIMIT: u32 = 50;
 
@@ -84,7 +70,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             let campaigns = asking.api()?.get(&format!("/v1/calls/batch?limit={limit}{status}")).await?;
             match asking.json {
                 true => println!("{campaigns:#}"),
-                false => print!("{}", table(&campaigns)),
+                false => print!("{}", table(&COLUMNS, &campaigns["campaigns"])),
             }
             return Ok(ExitCode::SUCCESS);
         }
@@ -112,53 +98,21 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-impl Asking {
-    fn api(&self) -> anyhow::Result<Api> {
-        Api::nixflex(&self.config.load()?, self.key.as_deref())
-    }
-}
-
 fn id(text: &str) -> Result<CampaignId, &'static str> {
     text.parse().map_err(|()| "must be `batchcall_` and 16 hexadecimal digits")
 }
 
-fn shown(value: &Value) -> String {
-    match value {
-        Value::Null => "-".to_owned(),
-        Value::String(text) => text.clone(),
-        Value::Array(list) => list.iter().map(shown).collect::<Vec<_>>().join(","),
-        value => value.to_string(),
-    }
-}
-
-fn lines(campaign: &Value) -> String {
-    let fields = campaign.as_object().into_iter().flatten();
-    fields.map(|(name, value)| format!("{name:22}{}\n", shown(value))).collect()
-}
-
-fn table(campaigns: &Value) -> String {
-    const COLUMNS: [(&str, &str); 8] = [
-        ("ID", "campaign_id"),
-        ("STATUS", "status"),
-        ("TOTAL", "recipients_count"),
-        ("QUEUED", "queued_count"),
-        ("ACTIVE", "active_count"),
-        ("ANSWERED", "answered_count"),
-        ("MADE", "created_at"),
-        ("NAME", "name"),
-    ];
-    let mut rows = vec![COLUMNS.map(|(title, _)| title.to_owned())];
-    for campaign in campaigns["campaigns"].as_array().into_iter().flatten() {
-        rows.push(COLUMNS.map(|(_, field)| shown(&campaign[field])));
-    }
-    let widths: [usize; COLUMNS.len()] =
-        std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
-    let line = |row: &[String; COLUMNS.len()]| {
-        let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        format!("{}\n", cells.join("  ").trim_end())
-    };
-    rows.iter().map(line).collect()
-}
+/// How a list shows each.
+const COLUMNS: [(&str, &str); 8] = [
+    ("ID", "/campaign_id"),
+    ("STATUS", "/status"),
+    ("TOTAL", "/recipients_count"),
+    ("QUEUED", "/queued_count"),
+    ("ACTIVE", "/active_count"),
+    ("ANSWERED", "/answered_count"),
+    ("MADE", "/created_at"),
+    ("NAME", "/name"),
+];
 
 #[cfg(test)]
 mod tests {
@@ -171,7 +125,7 @@ mod tests {
         let campaigns = json!({ "campaigns": [{ "campaign_id": "batchcall_0000000000000001", "status": "running",
             "recipients_count": 3, "queued_count": 1, "active_count": 2, "answered_count": 0,
             "created_at": "2026-06-15T08:00:00.000Z", "name": null }] });
-        let table = table(&campaigns);
+        let table = table(&COLUMNS, &campaigns["campaigns"]);
         let lines: Vec<_> = table.lines().collect();
         assert!(lines[0].starts_with("ID                          STATUS   TOTAL  QUEUED"), "{table}");
         assert!(

@@ -7,8 +7,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tokio::net::UdpSocket;
-use trunkline_media::bridge::{Bridge, Channel, Command, Event};
-use trunkline_media::{BridgeSpec, Clip, Negotiated, Stats, rtp};
+use trunkline_media::{Bridge, BridgeSpec, Channel, Clip, Command, Event, Negotiated, Stats, rtp};
 
 use super::observation::{Audio, Source};
 use super::patient::Patient;

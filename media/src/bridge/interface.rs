@@ -1,12 +1,18 @@
-//! What goes into a bridge and what comes out of it: its commands, events, figures, datagrams and frames.
+//! What goes into a bridge and what comes out of it: its commands and its events.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use super::seats::Members;
-pub use crate::latch::Latch;
 use crate::{
-    amd, clip::Clip, dtmf::Digits, jitter::FRAME, port::Seat, recording::RecordingSpec, rule::Rule,
+    amd,
+    clip::Clip,
+    dtmf::Digits,
+    latch::Latch,
+    port::Seat,
+    rule::Rule,
     sdp::Negotiated,
+    stats::Stats,
+    tape::{Recorded, RecordingSpec},
 };
 
 /// What a bridge is made of.
@@ -172,97 +178,4 @@ pub enum Event {
     Recorded(Recorded),
     /// The last event of the bridge itself ([`Event::Recorded`] may follow).
     Closed(Stats),
-}
-
-/// How a recording ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Recorded {
-    /// Length of the audio on disk; zero: nothing was recorded.
-    pub duration: Duration,
-    /// Size of the file; zero: there is none.
-    pub bytes: u64,
-    /// What went wrong. What was written before is kept and can be played.
-    pub error: Option<std::io::ErrorKind>,
-}
-
-/// The figures of one bridge.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// RTP packets taken from the peer.
-    pub packets_in: u64,
-    /// RTP packets given to it.
-    pub packets_out: u64,
-    /// Packets that never came.
-    pub lost: u64,
-    /// Packets that came too late to be heard.
-    pub late: u64,
-    /// Packets that came again.
-    pub duplicates: u64,
-    /// Frames of 20 ms that were made up for loss or delay.
-    pub concealed: u64,
-    /// Datagrams of sources that aren't the peer, dropped.
-    pub strangers: u64,
-    /// Datagrams that are neither RTP nor RTCP, or too long.
-    pub malformed: u64,
-    /// RTP of payload types that were not agreed upon, dropped.
-    pub unknown: u64,
-    /// Packets that aren't under the peer's SRTP key, dropped: forged, damaged, or not encrypted at all.
-    pub unauthentic: u64,
-    /// SRTP and SRTCP that came before, dropped.
-    pub replayed: u64,
-    /// Interarrival jitter at the end. Packets are seen when their tick comes, so it is known to 20 ms.
-    pub jitter: Duration,
-    /// What the jitter buffer waits before it plays, at the end.
-    pub playout_delay: Duration,
-    /// Our packets that never reached the peer, as it reported.
-    pub remote_lost: u32,
-    /// The jitter that it sees.
-    pub remote_jitter: Duration,
-    /// There and back, by RTCP.
-    pub round_trip: Option<Duration>,
-    /// Reports of the peer's, by RTCP.
-    pub remote_reports: u32,
-    /// Those of them that tell of our packets: it has heard some.
-    pub remote_mentions: u32,
-    /// How many of our packets had left when the last report came.
-    pub remote_reported_after: u64,
-    /// Ticks that came too late to send anything.
-    pub ticks_missed: u64,
-    /// Rules, clips and digits refused because there were too many.
-    pub refused: u64,
-}
-
-/// Which socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Channel {
-    /// The even port.
-    Rtp,
-    /// The odd port.
-    Rtcp,
-}
-
-/// A datagram to send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Transmit<'a> {
-    /// From which socket.
-    pub channel: Channel,
-    /// To whom.
-    pub to: SocketAddr,
-    /// What.
-    pub payload: &'a [u8],
-}
-
-/// 20 ms of both sides, as 160 interleaved pairs: callee, agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StereoFrame(pub [i16; 2 * FRAME]);
-
-impl StereoFrame {
-    pub(super) fn interleave(left: &[i16; FRAME], right: &[i16; FRAME]) -> Self {
-        let mut pairs = [0; 2 * FRAME];
-        for (pair, (left, right)) in pairs.chunks_exact_mut(2).zip(left.iter().zip(right)) {
-            pair[0] = *left;
-            pair[1] = *right;
-        }
-        StereoFrame(pairs)
-    }
 }

@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{DtmfMode, Event, seats::Seats};
+use super::{
+    interface::{DtmfMode, Event},
+    seats::Seats,
+};
 use crate::{
     clip::Clip,
     dtmf::{self, Sent},

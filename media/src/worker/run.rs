@@ -13,16 +13,15 @@ use std::{
 use rtrb::Producer;
 use slab::Slab;
 
-use super::{
-    LegId, Report,
-    counters::{Counters, Published},
-    cycle::{Cycle, SLOTS},
-    reports::Reports,
-};
+use super::cycle::{Cycle, SLOTS};
 use crate::{
-    bridge::{Bridge, Channel, Command, Event, Stats},
+    bridge::{Bridge, Command, Event},
+    counters::{Counters, Published},
+    datagram::{Channel, DATAGRAM_MAX},
     recording::Entry,
-    sockets::{self, Appetite, DATAGRAM_MAX, Pair, PortPool},
+    report::{LegId, Report, Reports},
+    sockets::{self, Appetite, Pair, PortPool},
+    stats::Stats,
 };
 
 /// What a worker is told.

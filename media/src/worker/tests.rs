@@ -7,11 +7,12 @@ use std::{
 };
 
 use super::*;
-use crate::bridge::Recorded;
 use crate::{
+    bridge::Event,
     clip::Clip,
     rule::{Rule, Then, When},
     sdp::{self, Capabilities, Offer, Srtp},
+    tape::Recorded,
 };
 
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -8,8 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::cli::ConfigArgs;
-use crate::cli::api::Api;
+use crate::cli::asking::Whom;
 use crate::model::PhoneNumber;
 
 /// What is done, and to which call.
@@ -63,11 +62,8 @@ pub struct To {
     /// The call's id, in any rendering.
     #[arg(value_name = "ID")]
     id: String,
-    /// The key to ask with, by its id; without it the first Nixflex key of the configuration.
-    #[arg(long, value_name = "ID")]
-    key: Option<String>,
     #[command(flatten)]
-    config: ConfigArgs,
+    whom: Whom,
 }
 
 /// Has it done.
@@ -81,8 +77,7 @@ pub async fn run(order: Order) -> anyhow::Result<ExitCode> {
         Order::Resume(to) => (to, "resume", json!({})),
         Order::Transfer { to, number } => (to, "transfer", json!({ "to": number.as_str() })),
     };
-    let config = to.config.load()?;
-    let api = Api::nixflex(&config, to.key.as_deref())?;
+    let api = to.whom.api()?;
     // Whatever is no id of a call names nothing: it must not name another path.
     anyhow::ensure!(
         to.id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'),

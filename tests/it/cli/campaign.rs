@@ -45,7 +45,7 @@ fn a_file_becomes_a_campaign_that_is_listed_ordered_and_shown() {
         let (_, shown, _) = run(&["campaign", "show", id]);
         shown.contains("completed").then_some(shown)
     });
-    assert!(shown.contains("unanswered_count      2"), "{shown}");
+    assert!(shown.contains("unanswered_count        2"), "{shown}");
     let (code, _, said) = run(&["campaign", "cancel", id]);
     assert_eq!(code, Some(1));
     assert!(said.contains("campaign_already_completed"), "{said}");

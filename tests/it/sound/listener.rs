@@ -8,9 +8,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use trunkline_media::bridge::Stats;
 use trunkline_media::{
-    BridgeSpec, Capabilities, Clip, Command, Event, LegId, Media, MediaConfig, Negotiated, sdp,
+    BridgeSpec, Capabilities, Clip, Command, Event, LegId, Media, MediaConfig, Negotiated, Stats, sdp,
 };
 use trunkline_sip::{Message, Method, Name};
 

@@ -1,9 +1,48 @@
-//! The way of reports to their owner, whose sink may be full.
+//! What legs tell, and its way to their owner, whose sink may be full.
 
 use std::{collections::VecDeque, fmt, sync::Arc};
 
-use super::Report;
 use crate::bridge::Event;
+
+/// Names a leg of a [`Media`](crate::Media); never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LegId(u64);
+
+impl LegId {
+    /// The low bits say whose it is.
+    pub(crate) fn new(serial: u64, worker: usize) -> Self {
+        Self(serial << WORKER_BITS | worker as u64)
+    }
+
+    /// A name for a leg of a media plane that somebody else simulates.
+    #[must_use]
+    pub const fn from_raw(raw: u64) -> Self {
+        Self(raw)
+    }
+
+    pub(crate) fn worker(self) -> usize {
+        (self.0 & ((1 << WORKER_BITS) - 1)) as usize
+    }
+
+    #[cfg(test)]
+    pub(crate) fn for_tests(serial: u64) -> Self {
+        Self::new(serial, 0)
+    }
+}
+
+const WORKER_BITS: u32 = 6;
+pub(crate) const WORKERS_MAX: usize = 1 << WORKER_BITS;
+
+/// What a leg tells, with its owner's word for it.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Who tells.
+    pub leg: LegId,
+    /// What its owner gave to [`Media::open`](crate::Media::open).
+    pub token: u64,
+    /// What.
+    pub event: Event,
+}
 
 /// One thread's reports. What repeats itself (digits, speech, tones) is dropped when the sink is full; the rest waits
 /// here, in order, for at most [`BACKLOG`] of it.
@@ -82,7 +121,6 @@ mod tests {
     };
 
     use super::*;
-    use crate::worker::LegId;
 
     fn report(event: Event) -> Report {
         Report { leg: LegId::for_tests(1), token: 0, event }
