@@ -7,6 +7,7 @@
 //! `cargo bench --bench agents [-- dead-air | delay | barge-in | cost [calls [seconds]]]`
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads clocks and starts tasks")]
 
+mod bare;
 mod bot;
 mod callee;
 #[path = "../switch/client.rs"]
@@ -40,6 +41,11 @@ async fn main() {
     mark::epoch();
     raise_file_limit();
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    if let [role, address, connections] = &words[..]
+        && role == bare::ROLE
+    {
+        return bare::play(address, connections);
+    }
     let wants = |scene: &str| words.first().is_none_or(|word| word == scene);
     let number = |place: usize, usual: usize| {
         words.get(place).map_or(usual, |word| word.parse().expect("calls, then seconds"))
@@ -164,19 +170,21 @@ async fn barge_in(all: &Path, calls: usize, seconds: usize) {
     row("clear sent to last sound", &mut told.clears.iter().filter_map(until).collect());
 }
 
-/// What a call costs while both sides talk, with detection done and the stereo recording on.
+/// What a call costs while both sides talk, with the stereo recording on; and the least that a stream's messages cost.
 async fn cost(all: &Path, calls: usize, seconds: usize) {
     println!("\n{calls} calls, both sides talking, recorded");
     println!(
         "{:<16} {:>16} {:>10} {:>12} {:>10} {:>12} {:>10}",
         "", "CPU ms/call-s", "KB/call", "to callee", "lost", "to bot", "lost"
     );
+    let span = Duration::from_secs(seconds as u64);
+    println!("{:<16} {:>16.3}", "bare TCP", bare::cost(calls, span).await);
     for (who, does) in [("script agent", None), ("bot", Some(Does::Talks))] {
         let stage = Stage::set(all, Says::Marks, does, AT_THE_ANSWER).await;
         stage.call(RATE, calls).await;
         pause(SETTLING).await;
         let (began, before) = (Instant::now(), stage.switch.cpu());
-        stage.count(Duration::from_secs(seconds as u64)).await;
+        stage.count(span).await;
         let (took, cpu) = (began.elapsed(), stage.switch.cpu() - before);
         let resident = stage.switch.resident().saturating_sub(stage.empty);
         let (heard, told) = (stage.callees.take_heard(), stage.bots.take_told());
