@@ -101,6 +101,11 @@ impl Rules {
         effects
     }
 
+    /// Whoever speaks causes nothing any more.
+    pub(crate) fn disarm_speech(&mut self) {
+        self.armed.retain(|armed| !matches!(armed.rule.when, When::Speech { .. }));
+    }
+
     /// The callee is silent again: speech rules may fire anew.
     pub(crate) fn end_spurt(&mut self) {
         self.armed.iter_mut().for_each(|armed| armed.fired_in_spurt = false);
@@ -180,6 +185,16 @@ mod tests {
         assert_eq!(rules.fire(spoke(320)).len(), 0);
         rules.end_spurt();
         assert_eq!(rules.fire(spoke(300)).len(), 1);
+    }
+
+    #[test]
+    fn what_speech_causes_can_be_taken_back_alone() {
+        let mut rules = Rules::default();
+        rules.arm(rule(When::Speech { min: Duration::from_millis(300) }, false));
+        rules.arm(rule(When::Human, false));
+        rules.disarm_speech();
+        assert_eq!(rules.fire(Cue::Speech(Duration::from_secs(1))).len(), 0);
+        assert_eq!(rules.fire(Cue::Verdict(Class::Human)).len(), 1);
     }
 
     #[test]
