@@ -48,14 +48,18 @@ fn told(order: Order) -> String {
         Order::Tell(Occasion::Gathered { digits, end }) => format!("tell {digits} {}", end.as_str()),
         Order::Tell(_) => "tell".to_owned(),
         Order::BargeIn(on) => format!("barge in {on}"),
-        Order::Summon(bot) => format!("summon {}", at(&bot)),
-        Order::Connect(bot) => format!("connect {}", at(&bot)),
-        Order::StartStream(listener) => format!("stream {}", at(&listener.bot)),
+        Order::Summon(bot) => format!("summon {}", place(&bot)),
+        Order::Connect(bot) => format!("connect {}", place(&bot)),
+        Order::StartStream(listener) => format!("stream {}", place(&listener.bot)),
         Order::StopStream => "unstream".to_owned(),
         Order::Hangup => "hangup".to_owned(),
         Order::Done => "done".to_owned(),
         Order::Fail(why) => format!("fail {why}"),
     }
+}
+
+fn place(bot: &Bot) -> &str {
+    bot.url.as_ref().map_or("nowhere", |url| url.as_str())
 }
 
 fn orders(program: &mut Program) -> Vec<String> {
@@ -270,10 +274,6 @@ fn an_interruption_forgets_what_is_heard_and_what_is_left() {
     assert!(orders(&mut program).is_empty());
     program.ready(2, clip());
     assert_eq!(orders(&mut program), ["play 2"]);
-}
-
-fn at(bot: &Bot) -> &str {
-    bot.url.as_ref().map_or("here", url::Url::as_str)
 }
 
 fn connect() -> Step {

@@ -201,7 +201,8 @@ mod tests {
         drop(place);
         let knock = |ticket| reception.knock(call(1), ticket, Duration::ZERO);
         assert_eq!(knock(Some(7)).await.err(), Some(Unwelcome::Spent));
-        // The place is free again when the call asks for a connection.
+        // What was promised does not come; the place is free again when the call asks for another connection.
+        assert!(waiting.hatch().open().await.is_err());
         let coming = waiting.hatch().open();
         assert!(knock(Some(8)).await.is_ok());
         drop(coming);

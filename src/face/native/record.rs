@@ -52,7 +52,6 @@ pub struct Call<'a> {
     analysis: Analysis<'a>,
     unknown_variables: &'a [String],
     /// Where the agent's bot connects, if it is one that does, while the call lives: good for one connection, within ten minutes.
-    #[serde(skip_serializing_if = "Option::is_none")]
     stream_url: Option<&'a str>,
     webhook: Option<String>,
     webhook_endpoints: Vec<u64>,

@@ -10,7 +10,7 @@ use crate::model::{NotDone, Refusal};
 /// All of them.
 pub fn entries() -> Vec<Entry> {
     vec![
-        Entry::new(Speaker::Native, ("GET", "/v1/stream/{call}"), "connectBot", "Bring a call its bot")
+        Entry::new(Speaker::Native, ("GET", "/v1/stream/{call}"), "bringBot", "Bring a call its bot")
             .about(ABOUT)
             .path("call", "The call's id, in any rendering.", CALL)
             .query(

@@ -63,7 +63,7 @@ fn call() -> Value {
         "transcription": { "status": "none", "error": null },
         "analysis": { "status": "done", "error": null, "summary": "A table for four was booked for Tuesday.", "sentiment": "positive",
                       "success": true, "fields": { "people": 4, "day": "tuesday" } },
-        "unknown_variables": [], "webhook": null, "webhook_endpoints": [],
+        "unknown_variables": [], "stream_url": null, "webhook": null, "webhook_endpoints": [],
     })
 }
 
