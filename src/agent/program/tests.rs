@@ -1,7 +1,7 @@
 //! Programs on no clock at all: whoever runs one says when time is up.
 
 use super::*;
-use crate::model::{Bot, Dial, Dialect, Gather, GatherEnd, Listener, Side, Track, Turn};
+use crate::model::{Bot, Dial, Dialect, Gather, Listener, Side, Track, Turn};
 
 fn say(text: &str) -> Step {
     Step::Say(text.into())
