@@ -95,7 +95,7 @@ impl Call {
             call: self.id(),
             tenant: self.plan.agent.tenant,
             wanted: wanted(&staff, manner),
-            about: self.about(manner),
+            about: Box::new(self.about(manner)),
         });
     }
 
