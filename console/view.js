@@ -95,12 +95,22 @@ export function state(told) {
   at("talking").hidden = state !== "talking";
   at("call-number").textContent = about?.name ?? about?.number ?? "";
   at("call-about").textContent = [about?.name && about.number, about?.campaign].filter(Boolean).join(" · ");
+  at("call-brief").textContent = about?.brief ?? "";
+  at("call-details").replaceChildren(...(about?.details ?? []).map(detail));
   if (state === "ringing") at("accept").focus();
   if (state !== "talking") {
     at("keypad").open = at("transfer").open = false;
     at("transfer-form").reset();
   }
   run(told);
+}
+
+function detail({ name, value }) {
+  const [row, term, text] = ["div", "dt", "dd"].map((tag) => document.createElement(tag));
+  term.textContent = name.replaceAll("_", " ");
+  text.textContent = value;
+  row.append(term, text);
+  return row;
 }
 
 /** Counts up from when a state began, or down to when it ends. */

@@ -17,7 +17,7 @@ pub enum Errand {
         /// Who, how, and for how long it can wait.
         wanted: Wanted,
         /// What the person is shown.
-        about: About,
+        about: Box<About>,
     },
     /// It is over, or wants nobody any more.
     End(CallId),

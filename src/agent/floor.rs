@@ -258,7 +258,9 @@ impl Floor {
     #[must_use]
     pub fn run(&self, errand: Errand) -> bool {
         let command = match errand {
-            Errand::Want { call, tenant, wanted, about } => Command::Want { call, tenant, wanted, about },
+            Errand::Want { call, tenant, wanted, about } => {
+                Command::Want { call, tenant, wanted, about: *about }
+            }
             // Its seat being dropped says the same of a call that somebody talks in.
             Errand::End(call) => Command::End(call),
             Errand::Failed(call, why) => Command::Failed(call, why),

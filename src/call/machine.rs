@@ -120,6 +120,8 @@ pub struct Call {
     legs: Legs,
     /// Somebody in whose place the far end is to be put through.
     referral: Option<Referral>,
+    /// Does whoever speaks interrupt what is said to him?
+    is_interruptible: bool,
     /// No media came while one of these was under way.
     is_unheard: bool,
     /// What the journal knows to end it by.

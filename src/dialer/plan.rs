@@ -13,9 +13,10 @@ use self::script::{said, script};
 use super::{Ticket, briefing};
 use crate::directory::{Answerer, Route};
 use crate::model::{
-    Agent, AgentChoice, Application, CallId, CallPlan, CallRecord, Callback, Dial, Direction, Engaged,
-    EventSet, Face, Guide, HEADERS_MAX, Header, Key, Notice, OutboundRequest, PhoneNumber, Refusal, SipAgent,
-    Speak, SpeakOrder, Staff, TenantId, Timestamp, Trunk, TrunkChoice, VoicemailAction, WebhookTarget,
+    Agent, AgentChoice, Application, BRIEF_BYTES_MAX, CallId, CallPlan, CallRecord, Callback, Dial,
+    Direction, Engaged, EventSet, Face, Guide, HEADERS_MAX, Header, Key, Notice, OutboundRequest,
+    PhoneNumber, Refusal, SipAgent, Speak, SpeakOrder, Staff, TenantId, Timestamp, Trunk, TrunkChoice,
+    VoicemailAction, WebhookTarget,
 };
 use crate::trunk::{choice, destination};
 
@@ -196,14 +197,22 @@ fn endpoint(agent: &Agent, request: &OutboundRequest) -> Option<Arc<SipAgent>> {
     Some(Arc::new(SipAgent { dial: Arc::new(dial), ..SipAgent::clone(sip) }))
 }
 
-/// The people who talk in the agent's place, and what is heard if none is free. A document or an agent that the request describes
-/// talks in theirs.
+/// The people who talk in the agent's place, what they read of the call, and what is heard if none is free. A document or an agent
+/// that the request describes talks in theirs.
 fn staff(agent: &Agent, request: &OutboundRequest, unknown: &mut Vec<String>) -> Option<Arc<Staff>> {
     let inline = matches!(request.agent, AgentChoice::Inline(_) | AgentChoice::Script(_));
     let staff = agent.staff.as_ref().filter(|_| !inline && request.guide.is_none())?;
-    let Some(Notice::Text(text)) = &staff.notice else { return Some(Arc::clone(staff)) };
-    let notice = Some(Notice::Text(fill(text, &request.variables, unknown)));
-    Some(Arc::new(Staff { notice, ..Staff::clone(staff) }))
+    let mut staff = Staff::clone(staff);
+    if let Some(Notice::Text(text)) = &mut staff.notice {
+        *text = fill(text, &request.variables, unknown);
+    }
+    staff.brief = request.prompt.as_deref().map(|prompt| {
+        // Where an agent would hang up, a person does as it thinks best.
+        let mut brief = fill(&prompt.replace(END_CALL, ""), &request.variables, unknown);
+        brief.truncate(brief.floor_char_boundary(BRIEF_BYTES_MAX));
+        brief
+    });
+    Some(Arc::new(staff))
 }
 
 /// As a client of Twilio's knows its account; whoever is none has one that looks like it.

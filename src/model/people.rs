@@ -68,7 +68,12 @@ pub struct Staff {
     pub notice: Option<Notice>,
     /// Calls of a campaign under way for each person who is free, in hundredths.
     pub calls_per_person: u32,
+    /// What this call is about: its request's prompt, filled in, of which whoever takes it reads at most [`BRIEF_BYTES_MAX`].
+    pub brief: Option<String>,
 }
+
+/// Bytes of a prompt that a person reads.
+pub const BRIEF_BYTES_MAX: usize = 4_096;
 
 /// How long an answered callee may hear nobody before it must be told who called (47 CFR 64.1200(a)(7), Ofcom's policy on
 /// persistent misuse).

@@ -15,6 +15,8 @@
 //! Digits go as telephone events in the audio (RFC 4733), muting stays in the page. Instants are told as milliseconds from
 //! now, because the page's clock is not ours. Errors are [`Wrong`].
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -146,10 +148,10 @@ pub enum Why {
     Passed,
 }
 
-/// What the page shows about a call.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+/// What the page shows about a call. Its `Debug` says nothing of it.
+#[derive(Clone, PartialEq, Eq, Default, Serialize)]
 pub struct About {
-    /// The callee's number, as far as this person may see it.
+    /// The far end's number.
     pub number: String,
     /// The callee's name.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -159,6 +161,27 @@ pub struct About {
     pub campaign: Option<String>,
     /// `inbound` or `outbound`.
     pub direction: &'static str,
+    /// What it is about: its request's prompt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub brief: Option<String>,
+    /// What its request says besides: its variables, but for the name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<Detail>,
+}
+
+/// A variable of a call.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct Detail {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+}
+
+impl fmt::Debug for About {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("About").field("direction", &self.direction).finish_non_exhaustive()
+    }
 }
 
 /// An error.

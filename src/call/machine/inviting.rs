@@ -119,6 +119,7 @@ impl Call {
             transfer: None,
             legs: Default::default(),
             referral: None,
+            is_interruptible: false,
             is_unheard: false,
             dialog: None,
             // Of a call that came in, ours is the number that was called.

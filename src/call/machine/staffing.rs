@@ -9,11 +9,13 @@ use trunkline_media::{Clip, Command as Media, Seat, amd};
 use super::super::outbox::{Hand, Role};
 use super::super::{sound, verdict};
 use super::{Call, Context, Phase};
-use crate::agent::desk::wire::About;
+use crate::agent::desk::wire::{About, Detail};
 use crate::agent::desk::{Manner, Quit, Times, Wanted};
 use crate::agent::fate::{Errand, Fate};
 use crate::agent::{self, Program};
-use crate::model::{Direction, Disposition, EndedBy, Music, Notice, Sound, Staff, Step, VoicemailAction};
+use crate::model::{
+    Direction, Disposition, EndedBy, Music, Notice, Sound, Staff, Step, Variable, VoicemailAction,
+};
 
 /// Why the call has nobody to talk, for its record.
 const NOBODY: &str = "nobody was free in time";
@@ -93,16 +95,20 @@ impl Call {
             call: self.id(),
             tenant: self.plan.agent.tenant,
             wanted: wanted(&staff, manner),
-            about: self.about(manner),
+            about: Box::new(self.about(manner)),
         });
     }
 
     fn about(&self, manner: Manner) -> About {
         let far = if manner == Manner::Ring { &self.plan.from } else { &self.plan.to };
-        let name = self.plan.variables.iter().find(|variable| variable.name == "name");
+        let (names, details): (Vec<_>, Vec<_>) =
+            self.plan.variables.iter().partition(|variable| variable.name == "name");
+        let detail = |of: &Variable| Detail { name: of.name.clone(), value: of.value.clone() };
         About {
             number: far.as_str().to_owned(),
-            name: name.map(|variable| variable.value.clone()),
+            name: names.first().map(|variable| variable.value.clone()),
+            brief: self.plan.staff.as_ref().and_then(|staff| staff.brief.clone()),
+            details: details.into_iter().map(detail).collect(),
             campaign: self.plan.campaign.clone(),
             direction: match manner {
                 Manner::Ring => Direction::Inbound.as_str(),

@@ -168,11 +168,18 @@ impl Call {
     }
 
     /// Armed only when somebody talks: the callee's greeting must not clear what waits behind the gate.
-    pub(super) fn let_barge_in(&self, cx: &mut Context<'_>) {
+    pub(super) fn let_barge_in(&mut self, cx: &mut Context<'_>) {
         // Two who judge whether the callee interrupts would leave it in silence where they differ; and what is said to whom nobody
-        // came is said to its end. What is heard while somebody is called is nobody's words.
-        let is_said = self.pairs.waiting.is_none() && self.plan.staff.is_none();
-        if self.plan.agent.barge_in && is_said && !self.knows_its_turn() {
+        // came is said to its end.
+        if self.plan.agent.barge_in && !self.knows_its_turn() && self.plan.staff.is_none() {
+            self.is_interruptible = true;
+            self.heed_speech(cx);
+        }
+    }
+
+    /// Who is interruptible is interrupted from now on, unless what is heard is nobody's words.
+    pub(super) fn heed_speech(&self, cx: &mut Context<'_>) {
+        if self.is_interruptible && self.pairs.waiting.is_none() {
             let rule = Rule { when: When::Speech { min: BARGE_IN_MIN }, then: Then::Clear, once: false };
             self.order(cx, Media::Arm(rule));
         }

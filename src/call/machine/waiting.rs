@@ -7,7 +7,7 @@ use trunkline_media::{Clip, Command as Media};
 use super::super::outbox::{Aside, Hand, Role};
 use super::super::sound;
 use super::pairing::{Stage, Told};
-use super::{Call, Context, Phase, WAITING_MARK};
+use super::{Call, Context, WAITING_MARK};
 use crate::agent::Errand;
 use crate::model::{Dial, Meanwhile};
 
@@ -43,9 +43,7 @@ impl Call {
     pub(super) fn wait_no_more(&mut self, cx: &mut Context<'_>) {
         if self.pairs.waiting.take().is_some() {
             self.order(cx, Media::Clear);
-            if matches!(self.phase, Phase::Talking) {
-                self.let_barge_in(cx);
-            }
+            self.heed_speech(cx);
         }
     }
 

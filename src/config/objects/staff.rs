@@ -115,6 +115,8 @@ pub fn staff(table: &Table, names: &Names, path: &str, check: &mut Checker<'_>) 
         notice: notice(table, names, &path, check),
         // From 100 to 300, as was looked at above.
         calls_per_person: (ahead.clamp(1.0, 3.0) * 100.0).round() as u32,
+        // Each call has its own.
+        brief: None,
     })
 }
 

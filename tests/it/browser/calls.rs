@@ -32,9 +32,11 @@ fn a_person_takes_calls_in_chromium() {
     person.says("ready");
 
     // Somebody whom we have called is on at once.
-    let call = switch.call_with(json!({ "dynamic_vars": { "name": "Ann" } }));
+    let call = switch.call_with(json!({ "prompt": "Ask {name} about {day}.",
+        "dynamic_vars": { "name": "Ann", "day": "Tuesday", "last_order": "7 <b>boats</b>" } }));
     let talking = person.says("talking");
-    assert_eq!(talking["about"], "Ann");
+    assert_eq!((&talking["about"], &talking["brief"]), (&json!("Ann"), &json!("Ask Ann about Tuesday.")));
+    assert_eq!(talking["details"], json!(["day", "Tuesday", "last order", "7 <b>boats</b>"]));
     let heard = &talking["heard"];
     assert!((heard["hz"].as_f64().expect("a frequency") - f64::from(CALLEE_HZ)).abs() < 15.0, "{talking}");
     assert!(heard["level_db"].as_f64().expect("a level") > -50.0, "{talking}");

@@ -171,12 +171,14 @@ async def at_the_console(page, url, secret):
     # The second one is on at once.
     await page.state("On a call")
     about = await page.value("document.getElementById('call-number').textContent")
+    brief = await page.value("document.getElementById('call-brief').textContent")
+    details = await page.value("[...document.querySelectorAll('#call-details dt, #call-details dd')].map(at => at.textContent)")
     # Until the callee says its tone.
     for _ in range(10):
         heard = await page.value(HEARD)
         if abs(heard["hz"] - 1_000) < 15:
             break
-    await step("talking", about=about, heard=heard)
+    await step("talking", about=about, brief=brief, details=details, heard=heard)
     await page.click("#keypad summary")
     for key in "5#":
         await page.click(f"#keys button:nth-child({'123456789*0#'.index(key) + 1})")
