@@ -61,9 +61,7 @@ pub async fn connect(State(api): State<Api>, id: PathText, mut request: Request)
                 (SEC_WEBSOCKET_ACCEPT, accept),
             ];
             let protocol = protocol.map(|named| (SEC_WEBSOCKET_PROTOCOL, named));
-            response
-                .headers_mut()
-                .extend(switched.into_iter().chain(protocol).map(|(name, value)| (name, value)));
+            response.headers_mut().extend(switched.into_iter().chain(protocol));
             response
         }
         Ok((_, _, None)) => refused(Problem::UpgradeRequired),

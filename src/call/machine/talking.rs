@@ -26,13 +26,15 @@ const BEEP_WAIT: Duration = Duration::from_secs(30);
 /// May the callee's speech stop what is said?
 pub struct BargeIn {
     is_allowed: bool,
+    /// Somebody talks who can be interrupted.
+    is_wanted: bool,
     /// The media plane knows.
     is_armed: bool,
 }
 
 impl BargeIn {
     pub fn new(is_allowed: bool) -> Self {
-        Self { is_allowed, is_armed: false }
+        Self { is_allowed, is_wanted: false, is_armed: false }
     }
 }
 
@@ -187,32 +189,32 @@ impl Call {
         }
     }
 
-    /// Armed only when somebody talks: the callee's greeting must not clear what waits behind the gate.
+    /// Only when somebody talks: the callee's greeting must not clear what waits behind the gate.
     pub(super) fn let_barge_in(&mut self, cx: &mut Context<'_>) {
         // Two who judge whether the callee interrupts would leave it in silence where they differ; and what is said to whom nobody
-        // came is said to its end. What is heard while somebody is called is nobody's words.
-        let is_said = self.pairs.waiting.is_none() && self.plan.staff.is_none();
-        let may = self.barge_in.is_allowed && is_said && !self.knows_its_turn();
-        if may && !std::mem::replace(&mut self.barge_in.is_armed, true) {
-            let rule = Rule { when: INTERRUPTED, then: Then::Clear, once: false };
-            self.order(cx, Media::Arm(rule));
-        }
+        // came is said to its end.
+        self.barge_in.is_wanted |= !self.knows_its_turn() && self.plan.staff.is_none();
+        self.heed_speech(cx);
     }
 
     /// What is said from now on may be interrupted, or may not; before somebody talks that is only noted.
     pub(super) fn allow_barge_in(&mut self, cx: &mut Context<'_>, on: bool) {
         self.barge_in.is_allowed = on;
-        if on && matches!(self.phase, Phase::Talking) {
-            self.let_barge_in(cx);
-        }
-        if !on {
-            self.let_nobody_barge_in(cx);
+        match self.phase {
+            Phase::Talking if on => self.let_barge_in(cx),
+            _ => self.heed_speech(cx),
         }
     }
 
-    pub(super) fn let_nobody_barge_in(&mut self, cx: &mut Context<'_>) {
-        if std::mem::take(&mut self.barge_in.is_armed) {
-            self.order(cx, Media::Disarm(INTERRUPTED));
+    /// Tells the media plane whether speech stops what is heard. What is heard while somebody is waited for is nobody's words.
+    pub(super) fn heed_speech(&mut self, cx: &mut Context<'_>) {
+        let heeds = self.barge_in.is_allowed && self.barge_in.is_wanted && self.pairs.waiting.is_none();
+        match (heeds, std::mem::replace(&mut self.barge_in.is_armed, heeds)) {
+            (true, false) => {
+                self.order(cx, Media::Arm(Rule { when: INTERRUPTED, then: Then::Clear, once: false }));
+            }
+            (false, true) => self.order(cx, Media::Disarm(INTERRUPTED)),
+            _ => {}
         }
     }
 

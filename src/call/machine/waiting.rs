@@ -7,7 +7,7 @@ use trunkline_media::{Clip, Command as Media};
 use super::super::outbox::{Aside, Hand, Role};
 use super::super::sound;
 use super::pairing::{Stage, Told};
-use super::{Call, Context, Phase, WAITING_MARK};
+use super::{Call, Context, WAITING_MARK};
 use crate::agent::Errand;
 use crate::model::{Dial, Meanwhile};
 
@@ -35,7 +35,7 @@ impl Call {
         if self.pairs.waiting.is_none() {
             self.pairs.waiting = Some((Arc::clone(&clip), 0));
             // Whoever speaks over music goes on hearing it.
-            self.let_nobody_barge_in(cx);
+            self.heed_speech(cx);
             self.order(cx, Media::Play { clip, mark: Some(WAITING_MARK) });
         }
     }
@@ -43,9 +43,7 @@ impl Call {
     pub(super) fn wait_no_more(&mut self, cx: &mut Context<'_>) {
         if self.pairs.waiting.take().is_some() {
             self.order(cx, Media::Clear);
-            if matches!(self.phase, Phase::Talking) {
-                self.let_barge_in(cx);
-            }
+            self.heed_speech(cx);
         }
     }
 
