@@ -5,6 +5,7 @@ pub mod endpoint;
 pub mod key;
 pub mod model;
 pub mod person;
+pub mod review;
 pub mod script;
 pub mod staff;
 
@@ -188,7 +189,14 @@ pub fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check:
             .model
             .as_ref()
             .and_then(|model| model::model(model, names.rules.allow_http, path, check)),
-        transcript: table.transcript,
+        transcript: table.transcript.0,
+        transcription: table
+            .transcription
+            .as_ref()
+            .map(|table| review::transcription(table, names.rules.allow_http, path, check)),
+        analysis: table.analysis.as_ref().map(|analysis| {
+            review::analysis(analysis, table.transcript, names.rules.allow_http, path, check)
+        }),
         sip: table.sip.as_ref().and_then(|sip| endpoint::endpoint(sip, path, check)),
         staff: table.people.as_ref().map(|people| staff::staff(people, names, path, check)),
     }

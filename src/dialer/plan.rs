@@ -14,9 +14,9 @@ use super::{Ticket, briefing};
 use crate::directory::{Answerer, Route};
 use crate::model::{
     Agent, AgentChoice, Application, BRIEF_BYTES_MAX, CallId, CallPlan, CallRecord, Callback, Dial,
-    Direction, EventSet, Face, Guide, HEADERS_MAX, Header, Key, Notice, OutboundRequest, PhoneNumber,
-    Refusal, Scripted, SipAgent, Speak, SpeakOrder, Staff, TenantId, Timestamp, Trunk, TrunkChoice,
-    VoicemailAction, WebhookTarget,
+    Direction, Engaged, EventSet, Face, Guide, HEADERS_MAX, Header, Key, Notice, OutboundRequest,
+    PhoneNumber, Refusal, Scripted, SipAgent, Speak, SpeakOrder, Staff, TenantId, Timestamp, Trunk,
+    TrunkChoice, VoicemailAction, WebhookTarget,
 };
 use crate::trunk::{choice, destination};
 
@@ -82,6 +82,7 @@ pub fn freeze(
         metadata: request.metadata,
         unknown_variables: unknown,
         webhook,
+        awaits_bot: bot.as_ref().is_some_and(Engaged::is_awaited),
         ..blank(call, &agent, &trunks[0], sip_call_id.clone(), created_at)
     };
     let plan = CallPlan {
@@ -149,6 +150,7 @@ pub fn answer(
         from: caller.as_ref().map_or("anonymous", PhoneNumber::as_str).into(),
         to: number.e164.as_str().into(),
         webhook: target(webhook_url, key.as_deref(), &agent),
+        awaits_bot: bot.as_ref().is_some_and(Engaged::is_awaited),
         ..blank(call, &agent, &trunk, sip_call_id.clone(), created_at)
     };
     let plan = CallPlan {

@@ -29,6 +29,7 @@ mod refusal;
 mod request;
 mod response;
 mod retry;
+pub mod review;
 mod secret;
 mod signing;
 mod step;
@@ -70,7 +71,7 @@ pub use money::{Currency, InvalidAmount, Micros};
 pub use numbering::{CostClass, Country};
 pub use object::{Agent, Detection, Key, KeyScope, Number, TrunkChoice};
 pub use outcome::{Disposition, EndedBy, Heard, MediaCounters, Outcome, RecordingResult};
-pub use people::{BRIEF_BYTES_MAX, Notice, PATIENCE, Person, Staff, Whom};
+pub use people::{BRIEF_BYTES_MAX, Music, Notice, PATIENCE, Person, Staff, Whom};
 pub use phone::{InvalidPhoneNumber, PhoneNumber};
 pub use plan::{CallPlan, Line, LineEnd, Said, Scripted};
 pub use rate::{Hold, ListedRate, Rate, SpendControl, Spender};
@@ -83,6 +84,7 @@ pub use request::{
 };
 pub use response::{Accepted, Placed, StoredResponse};
 pub use retry::{Retry, RetryReason};
+pub use review::{Review, ReviewOffer};
 pub use secret::Secret;
 pub use signing::SigningKey;
 pub use step::{
@@ -92,7 +94,7 @@ pub use step::{
 pub use tenancy::{Draft, OBJECT_ID_LIMIT, Object, ObjectKind, ObjectProblem, Tenant, WebhookEndpoint};
 pub use test_call::{TestCall, TestCallee, TestReport};
 pub use time::Timestamp;
-pub use transcript::{Speaker, Transcript, Utterance};
+pub use transcript::{Speaker, Transcript, TranscriptBy, Utterance};
 pub use trunk::{
     Attended, AudioCodec, CallerId, Destinations, DtmfMode, FromUser, Inbound, ReferPolicy, Registration,
     ReliableProvisional, SessionRefresher, ShownNumber, SrtpPolicy, Trunk, TrunkHealth, TrunkMedia,

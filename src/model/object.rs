@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use super::review::{Analysis, Transcription};
 use super::{
     AgentId, ApplicationId, Bot, EventSet, Face, Flow, KeyId, Model, NumberId, PhoneNumber, RightToUse,
-    Secret, SipAgent, Speak, SpeakOrder, SpendControl, Staff, TenantId, TrunkId, VoicemailAction, Zone,
+    Secret, SipAgent, Speak, SpeakOrder, SpendControl, Staff, TenantId, TranscriptBy, TrunkId,
+    VoicemailAction, Zone,
 };
 
 /// A telephone number of ours.
@@ -110,8 +112,12 @@ pub struct Agent {
     pub staff: Option<Arc<Staff>>,
     /// A hosted model, which talks in its place.
     pub model: Option<Arc<Model>>,
-    /// Is what was said kept in words, where somebody tells it?
-    pub transcript: bool,
+    /// Who puts what was said into words, if it is kept.
+    pub transcript: TranscriptBy,
+    /// How recordings become words, if that is an endpoint.
+    pub transcription: Option<Arc<Transcription>>,
+    /// What it wants to know of its calls once they are over.
+    pub analysis: Option<Arc<Analysis>>,
     /// A SIP endpoint that talks in its place.
     pub sip: Option<Arc<SipAgent>>,
 }
@@ -146,7 +152,9 @@ impl Agent {
             bot: None,
             staff: None,
             model: None,
-            transcript: false,
+            transcript: TranscriptBy::default(),
+            transcription: None,
+            analysis: None,
             sip: None,
         }
     }

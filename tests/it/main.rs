@@ -27,6 +27,7 @@ mod pairs;
 mod peers;
 mod postgres;
 mod realtime;
+mod review;
 mod scripts;
 mod sipp;
 mod sound;

@@ -20,8 +20,8 @@ use super::packets::Packets;
 
 /// A message of a bot's, in bytes: more than a minute and a half of PCMU in base64.
 pub(super) const MESSAGE_MAX: usize = 1024 * 1024;
-/// What is read at once.
-pub(super) const READ_BUFFER: usize = 8 * 1024;
+/// What is read at once: some messages of 20 ms. It is made anew for every look, so more would cost more.
+pub(super) const READ_BUFFER: usize = 4 * 1024;
 /// What is written at once, and what may wait to be: a stream speaks only when what it said before has left.
 const WRITE_BUFFER: usize = 16 * 1024;
 const WRITE_BUFFER_MAX: usize = 2 * 1024 * 1024;
@@ -75,10 +75,10 @@ pub(super) fn limits() -> WebSocketConfig {
 }
 
 impl Link {
-    /// A WebSocket that whoever it is asked us for: `io` has been upgraded, and nothing has been read from it.
-    pub async fn accepted(io: impl Io + 'static) -> Self {
+    /// A WebSocket that whoever it is asked us for: `io` has been upgraded, and of what comes after it this was `read`.
+    pub async fn accepted(io: impl Io + 'static, read: Vec<u8>) -> Self {
         let io: Wire = Box::new(io);
-        Self::websocket(WebSocketStream::from_raw_socket(io, Role::Server, Some(limits())).await)
+        Self::websocket(WebSocketStream::from_partially_read(io, read, Role::Server, Some(limits())).await)
     }
 
     pub(super) fn websocket(socket: WebSocketStream<Wire>) -> Self {
@@ -154,7 +154,7 @@ impl Link {
     }
 
     /// Sends what is left, says why, and leaves.
-    pub(super) async fn close(self, code: u16, reason: &'static str) {
+    pub async fn close(self, code: u16, reason: &'static str) {
         let farewell = async {
             match self.0 {
                 Kind::WebSocket(mut socket) => {

@@ -48,14 +48,18 @@ fn told(order: Order) -> String {
         Order::Tell(Occasion::Gathered { digits, end }) => format!("tell {digits} {}", end.as_str()),
         Order::Tell(_) => "tell".to_owned(),
         Order::BargeIn(on) => format!("barge in {on}"),
-        Order::Summon(bot) => format!("summon {}", bot.url),
-        Order::Connect(bot) => format!("connect {}", bot.url),
-        Order::StartStream(listener) => format!("stream {}", listener.bot.url),
+        Order::Summon(bot) => format!("summon {}", place(&bot)),
+        Order::Connect(bot) => format!("connect {}", place(&bot)),
+        Order::StartStream(listener) => format!("stream {}", place(&listener.bot)),
         Order::StopStream => "unstream".to_owned(),
         Order::Hangup => "hangup".to_owned(),
         Order::Done => "done".to_owned(),
         Order::Fail(why) => format!("fail {why}"),
     }
+}
+
+fn place(bot: &Bot) -> &str {
+    bot.url.as_ref().map_or("nowhere", |url| url.as_str())
 }
 
 fn orders(program: &mut Program) -> Vec<String> {
@@ -274,7 +278,7 @@ fn an_interruption_forgets_what_is_heard_and_what_is_left() {
 
 fn connect() -> Step {
     Step::Connect(Arc::new(Bot {
-        url: "wss://bot.example/".parse().expect("a URL"),
+        url: Some("wss://bot.example/".parse().expect("a URL")),
         dialect: Dialect::Twilio,
         encoding: None,
         authorization: None,

@@ -319,6 +319,7 @@ impl Call {
     pub(super) fn is_attended(&self) -> bool {
         self.is_among_people()
             || self.is_attended_by_person()
+            || self.awaits_person()
             || self.control.is_held()
             || self.guided.is_busy()
             || self.operator.is_busy()

@@ -190,8 +190,9 @@ impl Call {
     /// Armed only when somebody talks: the callee's greeting must not clear what waits behind the gate.
     pub(super) fn let_barge_in(&mut self, cx: &mut Context<'_>) {
         // Two who judge whether the callee interrupts would leave it in silence where they differ; and what is said to whom nobody
-        // came is said to its end.
-        let may = self.barge_in.is_allowed && !self.knows_its_turn() && self.plan.staff.is_none();
+        // came is said to its end. What is heard while somebody is called is nobody's words.
+        let is_said = self.pairs.waiting.is_none() && self.plan.staff.is_none();
+        let may = self.barge_in.is_allowed && is_said && !self.knows_its_turn();
         if may && !std::mem::replace(&mut self.barge_in.is_armed, true) {
             let rule = Rule { when: INTERRUPTED, then: Then::Clear, once: false };
             self.order(cx, Media::Arm(rule));
@@ -204,7 +205,13 @@ impl Call {
         if on && matches!(self.phase, Phase::Talking) {
             self.let_barge_in(cx);
         }
-        if !on && std::mem::take(&mut self.barge_in.is_armed) {
+        if !on {
+            self.let_nobody_barge_in(cx);
+        }
+    }
+
+    pub(super) fn let_nobody_barge_in(&mut self, cx: &mut Context<'_>) {
+        if std::mem::take(&mut self.barge_in.is_armed) {
             self.order(cx, Media::Disarm(INTERRUPTED));
         }
     }

@@ -85,7 +85,9 @@ fn agent() -> Agent {
         bot: None,
         staff: None,
         model: None,
-        transcript: false,
+        transcript: Default::default(),
+        transcription: None,
+        analysis: None,
         sip: None,
         record: true,
     }

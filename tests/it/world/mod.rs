@@ -32,7 +32,7 @@ use trunkline::model::{
 use trunkline::simulator::{self, Exchange, Order, Persona};
 use trunkline::trunk::doors::Doors;
 use trunkline::trunk::health::State;
-use trunkline_media::{BridgeSpec, Clip, Digits, LegId};
+use trunkline_media::{BridgeSpec, Clip, Digits, Event as MediaEvent, LegId};
 use trunkline_sip::{Config, Path};
 
 pub use carrier::Carrier;
@@ -76,6 +76,8 @@ pub struct World {
     /// What programs of steps had rendered, and what of it was queued.
     rendered: BTreeMap<(u64, u32), String>,
     said: Vec<(CallId, String)>,
+    /// How often something that was to be heard was thrown away.
+    thrown_away: usize,
 }
 
 const SWITCH: &str = "192.0.2.1:5060";
@@ -119,7 +121,13 @@ impl World {
             script: None,
             rendered: BTreeMap::new(),
             said: Vec::new(),
+            thrown_away: 0,
         }
+    }
+
+    /// How often something that was to be heard was thrown away.
+    pub fn thrown_away(&self) -> usize {
+        self.thrown_away
     }
 
     /// With another trunk, which is tried before the usual one.
@@ -599,6 +607,7 @@ impl World {
         while let Some((token, event)) = self.ours.poll_event() {
             moved = true;
             let call = CallId::new(token).expect("our tokens are call ids");
+            self.thrown_away += usize::from(matches!(event, MediaEvent::Marked { cleared: true, .. }));
             self.shard.handle_media(self.now, call, event);
         }
         while let Some((token, event)) = self.theirs.poll_event() {
@@ -678,7 +687,9 @@ pub fn agent() -> Agent {
         bot: None,
         staff: None,
         model: None,
-        transcript: false,
+        transcript: Default::default(),
+        transcription: None,
+        analysis: None,
         sip: None,
         record: true,
     }
