@@ -37,7 +37,8 @@ $(VERIFIERS)/ready: tests/verifiers/package-lock.json tests/verifiers/requiremen
 	$(VERIFIERS)/python/bin/pip install --quiet --requirement tests/verifiers/requirements.txt
 	touch $@
 
-# Other people's voice bots, unmodified: Pipecat, jambonz's SDK, and a simulator of Twilio's media streams. Half a gigabyte.
+# Other people's voice bots, unmodified: Pipecat, jambonz's SDK, OpenAI's agents SDK, two AudioSocket servers, and a simulator of
+# Twilio's media streams. Half a gigabyte.
 $(PEERS)/ready: tests/it/streams/package-lock.json tests/it/streams/requirements.txt | packages
 	rm -rf $(PEERS) && mkdir -p $(PEERS)
 	cp tests/it/streams/package.json tests/it/streams/package-lock.json $(PEERS)/

@@ -24,6 +24,7 @@ use trunkline_sip::{Endpoint, Resolver, ResolverConfig, ResolverError};
 use crate::admission::{Admission, Limits};
 #[cfg(feature = "browser")]
 use crate::agent::floor::Floor;
+use crate::agent::stream::Reception;
 use crate::call::{Board, Command, Driver, DriverParts, Mailbox, Shard};
 use crate::campaign::{Campaigns, Runner};
 use crate::cashier::Cashier;
@@ -33,12 +34,13 @@ use crate::dialer::{self, Dialer, DialerParts, Settings};
 use crate::directory::{Directory, Registry};
 use crate::doctor::Practice;
 use crate::egress::{Egress, EgressError};
-use crate::http::{self, Api, Bounds, RateLimits, Readiness, Rehearse, Streams};
+use crate::http::{self, Api, Bounds, RateLimits, Readiness, Rehearse, Streams, Tickets};
 use crate::journal::{self, Journal};
 use crate::keyfile;
 use crate::metrics::Metrics;
-use crate::model::{Timestamp, numbering};
+use crate::model::{Review, ReviewOffer, Timestamp, TranscriptBy, numbering};
 use crate::rehearsal::Rehearsal;
+use crate::review::{ReviewParts, Reviews};
 use crate::store::{Retention, Store, StoreError};
 use crate::tts::Tts;
 use crate::webhook::{Asker, Wake, Webhooks};
@@ -102,6 +104,8 @@ pub struct House {
     registry: Registry,
     /// The way out.
     egress: Egress,
+    /// The way in for bots.
+    reception: Reception,
     /// Tells the webhooks' worker that there is work.
     wake: Wake,
     /// Where people take calls.
@@ -162,7 +166,7 @@ impl House {
         // Whoever was built without them has nobody.
         #[cfg(not(feature = "browser"))]
         let finder: crate::call::People = Arc::new(|_| false);
-        let board = Board::default();
+        let (board, reception) = (Board::default(), Reception::default());
         let names = resolver.clone();
         let dialer = Dialer::start(DialerParts {
             directory: directory.clone(),
@@ -177,6 +181,8 @@ impl House {
             asker: Asker::new(egress.clone()),
             settings: Settings {
                 recordings,
+                // Who is gone with the call goes over nothing.
+                reviews: if options.ephemeral { ReviewOffer::default() } else { config.reviews.offer() },
                 advertise: config.media.advertise,
                 rtp_timeout: config.media.rtp_timeout,
             },
@@ -198,6 +204,7 @@ impl House {
             errands: errands(&egress, &journal),
             people: finder,
             egress: egress.clone(),
+            reception: reception.clone(),
             callers: dialer::callers(&dialer),
             dials: dialer::dials(&dialer),
             board: board.clone(),
@@ -216,6 +223,7 @@ impl House {
             admission,
             registry,
             egress,
+            reception,
             wake,
             #[cfg(feature = "browser")]
             floor,
@@ -236,6 +244,10 @@ impl House {
         house.dialer.recover().await?;
         if let Some(cashier) = house.cashier.clone() {
             house.task(|stop| cashier.run(stop));
+        }
+        if !options.ephemeral {
+            let reviews = house.reviews(&config, &metrics)?;
+            house.task(|stop| reviews.run(stop));
         }
         let retention = Retention { events: config.events.keep, deliveries: config.webhooks.keep };
         let store = house.store.clone();
@@ -350,6 +362,35 @@ impl House {
         Ok(campaigns)
     }
 
+    /// Who goes over calls that are over.
+    fn reviews(&self, config: &Config, metrics: &Metrics) -> Result<Reviews, EgressError> {
+        for agent in &config.objects.agents {
+            let offered = Review::wanted(agent, config.reviews.offer());
+            let lacks = |is_offered: fn(&Review) -> bool| !offered.as_ref().is_some_and(is_offered);
+            if agent.transcript == TranscriptBy::Endpoint && lacks(|review| review.transcription.is_some()) {
+                tracing::warn!(
+                    agent = agent.alias,
+                    "its recordings should become words, and no endpoint is configured"
+                );
+            }
+            if agent.analysis.is_some() && lacks(|review| review.analysis.is_some()) {
+                tracing::warn!(
+                    agent = agent.alias,
+                    "its calls should be analysed, and no endpoint is configured"
+                );
+            }
+        }
+        Reviews::new(ReviewParts {
+            store: self.store.clone(),
+            directory: self.directory.clone(),
+            config: config.reviews.clone(),
+            egress: self.egress.clone(),
+            data_dir: config.data_dir.clone(),
+            wake: self.wake.clone(),
+            metrics: metrics.clone(),
+        })
+    }
+
     async fn open_http(
         &mut self,
         config: &Config,
@@ -381,6 +422,8 @@ impl House {
                 })
             },
             egress: self.egress.clone(),
+            reception: self.reception.clone(),
+            tickets: Tickets::new(keyfile::stream_key(&config.data_dir).map_err(io_error("the key file"))?),
             #[cfg(feature = "browser")]
             floor: self.floor.clone(),
             admission: self.admission.clone(),

@@ -28,6 +28,11 @@ pub fn link_key(data_dir: &Path) -> io::Result<[u8; 32]> {
     derive(&load(data_dir)?, b"recording links")
 }
 
+/// What signs the addresses at which bots connect.
+pub fn stream_key(data_dir: &Path) -> io::Result<[u8; 32]> {
+    derive(&load(data_dir)?, b"streams of bots")
+}
+
 /// What the operator's own requests to the running switch show: whoever can read the key file is the operator.
 pub fn operator_token(data_dir: &Path) -> io::Result<String> {
     Ok(format!("op_{}", hex::encode(derive(&load(data_dir)?, b"operator")?)))

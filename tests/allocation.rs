@@ -125,7 +125,7 @@ fn stream_of(dialect: Dialect, encoding: Encoding) -> (stream::life::Life, Seat,
         _ => dialect.stream_id(7),
     };
     let spec = stream::Spec {
-        url: "wss://bot.example/".parse().expect("a URL"),
+        url: Some("wss://bot.example/".parse().expect("a URL")),
         dialect,
         encoding: Some(encoding),
         headers: vec![],

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use trunkline_media::bridge::Members;
-use trunkline_media::{Command as Media, LegId, Media as MediaPlane, port};
+use trunkline_media::{Command as Media, LegId, Media as MediaPlane, Port, port};
 
 use super::driver::Mailbox;
 use super::outbox::{BotOrder, Engagement, Part, Role};
 use super::shard::Command;
 use crate::agent::realtime;
+use crate::agent::stream::reception::{Reception, Waiting};
 use crate::agent::stream::{self, Ended, Event, Header, Why};
 use crate::egress::Egress;
 use crate::model::{Bot, Briefed, CallId, Talker, Track};
@@ -18,6 +19,7 @@ use crate::model::{Bot, Briefed, CallId, Talker, Track};
 /// The bots of one shard's calls.
 pub struct Bots {
     egress: Egress,
+    reception: Reception,
     media: Arc<MediaPlane>,
     mailbox: Mailbox,
     engaged: HashMap<(CallId, Role), (LegId, Handle)>,
@@ -26,20 +28,22 @@ pub struct Bots {
 /// Who is engaged, and how it is told.
 enum Handle {
     Bot(stream::Handle),
+    /// One that comes to us.
+    Guest(stream::Handle, #[expect(dead_code, reason = "as long as it lives, its call waits")] Waiting),
     Model(realtime::Handle),
 }
 
 impl Handle {
     fn answered(&self) -> bool {
         match self {
-            Self::Bot(bot) => bot.answered(),
+            Self::Bot(bot) | Self::Guest(bot, _) => bot.answered(),
             Self::Model(model) => model.answered(),
         }
     }
 
     fn digit(&self, digit: char, held: Duration) -> bool {
         match self {
-            Self::Bot(bot) => bot.digit(digit, held),
+            Self::Bot(bot) | Self::Guest(bot, _) => bot.digit(digit, held),
             Self::Model(model) => model.digit(digit),
         }
     }
@@ -47,7 +51,7 @@ impl Handle {
     /// A bot asks for no transfers.
     fn untransferred(&self, why: String) -> bool {
         match self {
-            Self::Bot(_) => true,
+            Self::Bot(_) | Self::Guest(..) => true,
             Self::Model(model) => model.untransferred(why),
         }
     }
@@ -55,8 +59,8 @@ impl Handle {
 
 impl Bots {
     /// Nobody yet.
-    pub fn new(egress: Egress, media: Arc<MediaPlane>, mailbox: Mailbox) -> Self {
-        Self { egress, media, mailbox, engaged: HashMap::new() }
+    pub fn new(egress: Egress, reception: Reception, media: Arc<MediaPlane>, mailbox: Mailbox) -> Self {
+        Self { egress, reception, media, mailbox, engaged: HashMap::new() }
     }
 
     /// Does what a call wants of its bot. What cannot be done at all is said at once.
@@ -109,10 +113,7 @@ impl Bots {
         let mailbox = self.mailbox.clone();
         let sink = Box::new(move |event: Event| mailbox.offer(call, role, event));
         let handle = match &engagement.bot.bot {
-            Talker::Bot(bot) => {
-                let opened = stream::open(spec(bot, &engagement), &self.egress, carrier, sink);
-                Handle::Bot(opened.map_err(|error| Why::Failed(error.to_string()))?)
-            }
+            Talker::Bot(bot) => self.stream(bot, spec(bot, &engagement), call, carrier, sink)?,
             Talker::Model(briefed) => {
                 let (from, to) = (engagement.from.clone(), engagement.to.clone());
                 let spec = realtime::Spec { briefed: Briefed::clone(briefed), call, from, to };
@@ -125,6 +126,25 @@ impl Bots {
         }
         self.engaged.insert((call, role), (leg, handle));
         Ok(())
+    }
+}
+
+impl Bots {
+    fn stream(
+        &self,
+        bot: &Bot,
+        spec: stream::Spec,
+        call: CallId,
+        port: Port,
+        sink: stream::Sink,
+    ) -> Result<Handle, Why> {
+        let failed = |error: stream::SpecError| Why::Failed(error.to_string());
+        if bot.url.is_some() {
+            return stream::open(spec, &self.egress, port, sink).map(Handle::Bot).map_err(failed);
+        }
+        let waiting = self.reception.expect(call, bot.dialect);
+        let handle = stream::await_bot(&spec, waiting.hatch(), port, sink).map_err(failed)?;
+        Ok(Handle::Guest(handle, waiting))
     }
 }
 
@@ -158,7 +178,8 @@ fn spec(bot: &Bot, engagement: &Engagement) -> stream::Spec {
     let Engagement { call, bot: engaged, from, to, key, part, .. } = engagement;
     let authorization = |value| Header { name: "Authorization".to_owned(), value };
     let authorization = bot.authorization.clone().map(authorization);
-    let signature = key.as_ref().and_then(|key| Header::signature(bot.dialect, &bot.url, key));
+    let signed = bot.url.as_ref().zip(key.as_ref());
+    let signature = signed.and_then(|(url, key)| Header::signature(bot.dialect, url, key));
     stream::Spec {
         url: bot.url.clone(),
         dialect: bot.dialect,

@@ -18,6 +18,7 @@ use super::outbox::{DialOrder, ErrandOrder, Role, SpeechOrder};
 use super::shard::{Command, Shard};
 use crate::agent::fate::{Errand, Fate};
 use crate::agent::stream::Event as BotEvent;
+use crate::agent::stream::Reception;
 use crate::egress::Egress;
 use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy, MovedLeg};
 use crate::tts::Tts;
@@ -173,6 +174,8 @@ pub struct DriverParts {
     pub people: People,
     /// The way out to bots.
     pub egress: Egress,
+    /// The way in for them.
+    pub reception: Reception,
     /// Who decides about calls that come in.
     pub callers: Callers,
     /// Who places the calls that calls wish for.
@@ -223,7 +226,8 @@ pub struct Driver {
 impl Driver {
     /// A driver at rest.
     pub fn new(parts: DriverParts) -> Self {
-        let bots = Bots::new(parts.egress.clone(), Arc::clone(&parts.media), parts.mailbox.clone());
+        let (egress, reception) = (parts.egress.clone(), parts.reception.clone());
+        let bots = Bots::new(egress, reception, Arc::clone(&parts.media), parts.mailbox.clone());
         Self { parts, bots, turn: Vec::with_capacity(TURN), published: Instant::now(), registered: 0 }
     }
 

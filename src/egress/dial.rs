@@ -107,15 +107,21 @@ fn place(url: &Url) -> Result<(String, u16), EgressError> {
 
 async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    SockRef::from(&socket).set_send_buffer_size(SEND_BUFFER)?;
     let stream = socket.connect(address).await?;
+    as_line(&stream)?;
+    Ok(stream)
+}
+
+/// Makes of a connection one that stays, for audio: what goes stale does not wait in the kernel, and who has vanished is found out.
+pub fn as_line(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
+    let socket = SockRef::from(stream);
+    socket.set_send_buffer_size(SEND_BUFFER)?;
     let keepalive = TcpKeepalive::new()
         .with_time(KEEPALIVE_IDLE)
         .with_interval(KEEPALIVE_INTERVAL)
         .with_retries(KEEPALIVE_PROBES);
-    SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
-    Ok(stream)
+    socket.set_tcp_keepalive(&keepalive)
 }
 
 fn failure(error: io::Error) -> EgressError {

@@ -229,6 +229,9 @@ pub enum Problem {
     /// The path is there, the method is not.
     #[error("this path does not take this method")]
     MethodNotAllowed,
+    /// What is there is spoken to over a WebSocket.
+    #[error("this path is for WebSockets, of version 13")]
+    UpgradeRequired,
     /// The body is longer than is taken.
     #[error("the body is longer than {limit} bytes")]
     BodyTooLarge {

@@ -217,7 +217,8 @@ fn may_go_there(api: &Api, step: &Step) -> Result<(), Refusal> {
         Step::StartStream(listener) => &listener.bot,
         _ => return Ok(()),
     };
-    api.egress.check_dial(bot.url.as_str()).map(drop).map_err(|error| refused("url", error))
+    let Some(url) = &bot.url else { return Ok(()) };
+    api.egress.check_dial(url.as_str()).map(drop).map_err(|error| refused("url", error))
 }
 
 /// Has it done to a call that this key may see.

@@ -16,6 +16,7 @@ use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::bots::invited;
 use super::calls::{as_reader, may_see, unreadable};
 use super::{Api, auth};
 use crate::face::native::query::{self, EventQuery};
@@ -235,6 +236,8 @@ impl Reader {
 
     fn render(&self, event: &StoredEvent) -> Event {
         let StoredEvent { id, kind, at, record } = event;
+        let invited = invited(&self.api, &self.headers, *kind, record);
+        let record = invited.as_ref().unwrap_or(record);
         let (name, data) = match self.words {
             Words::Face => face::told(&self.key, *id, *kind, *at, record),
             Words::Native => (kind.as_str(), face::native::record::event(*id, *kind, *at, record)),

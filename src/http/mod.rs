@@ -6,6 +6,7 @@ mod auth;
 mod batch;
 mod billing;
 mod body;
+mod bots;
 mod calls;
 mod control;
 mod deliveries;
@@ -41,6 +42,7 @@ use axum::middleware::from_fn_with_state;
 use crate::admission::Admission;
 #[cfg(feature = "browser")]
 use crate::agent::floor::Floor;
+use crate::agent::stream::Reception;
 use crate::campaign::Campaigns;
 use crate::cashier::Cashier;
 use crate::directory::{Directory, Registry};
@@ -53,6 +55,7 @@ use crate::metrics::Metrics;
 use crate::store::Store;
 use crate::webhook::Wake;
 
+pub use bots::Tickets;
 pub use control::Control;
 pub use events::Streams;
 pub use health::Readiness;
@@ -80,6 +83,10 @@ pub struct Parts {
     pub registry: Registry,
     /// The way out, for events that are sent to try a receiver.
     pub egress: Egress,
+    /// Where bots that connect to us find their calls.
+    pub reception: Reception,
+    /// What lets them in without a key.
+    pub tickets: Tickets,
     /// Calls that are over.
     pub store: Store,
     /// Calls whose end is not in the store yet.

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 
 use super::Api;
+use super::bots::invite;
 use super::calls::{PathText, as_reader, base, find, shown, unreadable};
 use crate::clock::wall_now;
 use crate::face::Problem;
@@ -44,7 +45,8 @@ pub async fn recordings(State(api): State<Api>, headers: HeaderMap, RawQuery(que
 /// `GET /v1/native/calls/{id}`
 pub async fn read(State(api): State<Api>, headers: HeaderMap, id: PathText) -> Response {
     as_reader(&api, &headers, async |key| {
-        let call = find(&api, key, id.text()).await?;
+        let mut call = find(&api, key, id.text()).await?;
+        invite(&api, &headers, &mut call);
         Ok(shown(record::call(&call, &base(&headers))))
     })
     .await

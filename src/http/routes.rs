@@ -11,8 +11,8 @@ use super::calls::PathText;
 #[cfg(feature = "browser")]
 use super::people;
 use super::{
-    Api, batch, billing, calls, control, deliveries, doctor, events, health, native, objects, openapi, place,
-    recording, trials, twilio,
+    Api, batch, billing, bots, calls, control, deliveries, doctor, events, health, native, objects, openapi,
+    place, recording, trials, twilio,
 };
 use crate::face::collection::Collection;
 use crate::face::native::control as orders;
@@ -196,6 +196,7 @@ pub const ROUTES: &[Route] = &[
     route("DELETE", "/v1/native/calls/{id}/recording", Key, || delete(recording::remove)),
     route("GET", "/v1/native/recordings", Key, || get(native::recordings)),
     route("GET", "/v1/native/cdr", Key, || get(native::export)),
+    route("GET", "/v1/stream/{call}", Key, || get(bots::connect)),
     route("GET", "/v1/native/events", Key, || get(events::native)),
     route("GET", "/v1/events", Key, || get(events::of_face)),
     // The page where people take calls, and what it asks for.

@@ -132,6 +132,8 @@ impl House {
                 &metrics,
             ),
             egress: Egress::new(Policy::default()).expect("a client"),
+            reception: Reception::default(),
+            tickets: Tickets::new([5; 32]),
             registry: Registry::open(registry).await.expect("readable"),
             originate: Originate::new(place),
             campaigns: Campaigns::new(store.clone(), Directory::new(config.objects.clone())),

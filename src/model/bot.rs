@@ -84,6 +84,16 @@ impl Dialect {
         Ok(url)
     }
 
+    /// Is it spoken over a WebSocket?
+    pub const fn is_websocket(self) -> bool {
+        !matches!(self, Self::AudioSocket)
+    }
+
+    /// Can a bot take back what it said?
+    pub const fn clears(self) -> bool {
+        !matches!(self, Self::AudioSocket)
+    }
+
     /// Can it carry this?
     pub fn carries(self, encoding: Encoding) -> bool {
         match self {
@@ -151,8 +161,8 @@ pub const PARAMETERS_BYTES_MAX: usize = 4_096;
 /// A voice bot.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Bot {
-    /// `wss`, `ws`, or for AudioSocket `tcp`, with its port.
-    pub url: Url,
+    /// `wss`, `ws`, or for AudioSocket `tcp`, with its port; `None`: it connects to us, for each call.
+    pub url: Option<Url>,
     /// Whose messages it expects.
     pub dialect: Dialect,
     /// Which audio; `None` is what the dialect's service sends.
@@ -171,7 +181,7 @@ impl Bot {
     /// One of whom nothing else is known.
     pub fn at(url: Url, dialect: Dialect) -> Self {
         Self {
-            url,
+            url: Some(url),
             dialect,
             encoding: None,
             authorization: None,
@@ -257,4 +267,11 @@ pub struct Engaged {
     pub account: String,
     /// What it is told. Never logged, never stored.
     pub parameters: Vec<(String, String)>,
+}
+
+impl Engaged {
+    /// Is it a bot that connects to us?
+    pub fn is_awaited(&self) -> bool {
+        matches!(&self.bot, Talker::Bot(bot) if bot.url.is_none())
+    }
 }

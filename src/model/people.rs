@@ -40,6 +40,15 @@ pub enum Notice {
     Url(String),
 }
 
+/// What is heard by who waits for somebody, over and over.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Music {
+    /// The switch's own.
+    Own,
+    /// A WAV file that is fetched from there.
+    Url(String),
+}
+
 /// People who talk in an agent's place.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Staff {
@@ -53,6 +62,8 @@ pub struct Staff {
     pub patience: Duration,
     /// How long somebody who calls in is kept ringing.
     pub wait: Duration,
+    /// What it hears meanwhile: then it is answered at once; `None`: it hears ringing.
+    pub music: Option<Music>,
     /// What is heard when nobody came.
     pub notice: Option<Notice>,
     /// Calls of a campaign under way for each person who is free, in hundredths.

@@ -32,6 +32,12 @@ pub enum NotDone {
     /// Somebody listens in.
     #[error("the call is being streamed already")]
     Streaming,
+    /// No bot is to connect: none at all, not yet, or not any more.
+    #[error("no bot is awaited on this call")]
+    NotAwaited,
+    /// The bot is there.
+    #[error("a bot is connected to this call already")]
+    BotPresent,
     /// Nobody listens in.
     #[error("the call is not being streamed")]
     NotStreaming,

@@ -2,6 +2,9 @@
 //! it ends the call; and what becomes of a call whose bot does not.
 #![expect(clippy::disallowed_methods, reason = "a bot is a server of its own, which starts tasks")]
 
+mod guest;
+mod guests;
+
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
@@ -124,18 +127,23 @@ async fn serve(mut socket: Socket, manner: Manner, tell: Sender<Value>) {
 
 /// A second of 500 Hz in pieces that fit no frame, faster than time goes, and a mark behind it.
 async fn talk(socket: &mut Socket, stream: &Value) {
-    let tone: Vec<i16> = (0..8_000)
-        .map(|at| (8_000.0 * (f64::from(at) * 500.0 * std::f64::consts::TAU / 8_000.0).sin()) as i16)
-        .collect();
-    let mut pcmu = vec![0; tone.len()];
-    Law::Mu.encode(&tone, &mut pcmu);
-    for piece in pcmu.chunks(1_111) {
+    for piece in tone().chunks(1_111) {
         let media =
             json!({ "event": "media", "streamSid": stream, "media": { "payload": BASE64.encode(piece) } });
         socket.send(Message::text(media.to_string())).await.expect("the switch reads");
     }
     let mark = json!({ "event": "mark", "streamSid": stream, "mark": { "name": "said" } });
     socket.send(Message::text(mark.to_string())).await.expect("the switch reads");
+}
+
+/// A second of 500 Hz.
+fn tone() -> Vec<u8> {
+    let tone: Vec<i16> = (0..8_000)
+        .map(|at| (8_000.0 * (f64::from(at) * 500.0 * std::f64::consts::TAU / 8_000.0).sin()) as i16)
+        .collect();
+    let mut pcmu = vec![0; tone.len()];
+    Law::Mu.encode(&tone, &mut pcmu);
+    pcmu
 }
 
 fn is_loud(event: &Value) -> bool {

@@ -11,7 +11,7 @@ use crate::switch::{Receiver, Setup, Switch, eventually};
 use crate::{ledger, postgres};
 
 /// A client of a stream, as a browser's `EventSource` is one.
-struct Listener {
+pub struct Listener {
     runtime: Runtime,
     response: reqwest::Response,
     text: String,
@@ -29,7 +29,8 @@ struct Told {
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Listener {
-    fn open(switch: &Switch, path: &str, last_event_id: Option<u64>) -> Self {
+    /// From the event after this one, or from now on.
+    pub fn open(switch: &Switch, path: &str, last_event_id: Option<u64>) -> Self {
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         let response = runtime.block_on(async {
             let client = reqwest::Client::builder().no_proxy().build().expect("a client");
@@ -66,6 +67,16 @@ impl Listener {
             match chunk {
                 Ok(Some(chunk)) => self.text.push_str(std::str::from_utf8(&chunk).expect("UTF-8")),
                 Ok(None) | Err(_) => return None,
+            }
+        }
+    }
+
+    /// The next event of this name.
+    pub fn until(&mut self, name: &str) -> Value {
+        loop {
+            let told = self.next().expect("the stream goes on");
+            if told.event == name {
+                return told.data;
             }
         }
     }

@@ -71,7 +71,8 @@ impl Oracle {
     }
 }
 
-fn lines(stdout: ChildStdout) -> Receiver<Value> {
+/// What a process prints, a JSON value a line, from now on.
+pub fn lines(stdout: ChildStdout) -> Receiver<Value> {
     let (tell, told) = channel();
     std::thread::spawn(move || {
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {

@@ -1,5 +1,8 @@
-//! Media streams to bots that nobody here wrote: Pipecat's serializers and jambonz's SDK, unmodified, at the other end of a
-//! real socket. What the callee says comes back as it was said; the bridge's side is a seat that is ticked as a bridge ticks it.
+//! Media streams to bots that nobody here wrote: Pipecat's serializers, jambonz's SDK, AudioSocket servers and OpenAI's agents SDK,
+//! unmodified, at the other end of a real socket. What the callee says comes back as it was said; the bridge's side is a seat that is ticked as a bridge ticks it.
+
+mod agents_sdk;
+mod audiosocket;
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -79,22 +82,29 @@ async fn a_jambonz_bot_hears_and_is_heard_at_eight_and_sixteen_kilohertz() {
 /// The bot's process, and what it prints.
 struct Bot {
     port: u64,
+    /// The first line.
+    first: Value,
     lines: Lines<BufReader<ChildStdout>>,
     _process: Child,
 }
 
 impl Bot {
     async fn pipecat() -> Self {
-        Self::start(&format!("{FOLDER}/target/peers/python/bin/python"), "pipecat_bot.py").await
+        Self::start(&format!("{FOLDER}/target/peers/python/bin/python"), "pipecat_bot.py", None).await
     }
 
     async fn jambonz() -> Self {
-        Self::start("node", "jambonz_bot.cjs").await
+        Self::start("node", "jambonz_bot.cjs", None).await
     }
 
-    async fn start(program: &str, script: &str) -> Self {
+    async fn audiosocket(kind: &str) -> Self {
+        Self::start("node", "audiosocket_bot.cjs", Some(kind)).await
+    }
+
+    async fn start(program: &str, script: &str, argument: Option<&str>) -> Self {
         let mut process = Command::new(program)
             .arg(format!("{FOLDER}/tests/it/streams/{script}"))
+            .args(argument)
             .env("NODE_PATH", format!("{FOLDER}/target/peers/node_modules"))
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -103,7 +113,8 @@ impl Bot {
         let stdout = process.stdout.take().expect("piped");
         let mut lines = BufReader::new(stdout).lines();
         let first = line(&mut lines).await;
-        Self { port: first["port"].as_u64().expect("its port"), lines, _process: process }
+        let port = first["port"].as_u64().expect("its port");
+        Self { port, first, lines, _process: process }
     }
 
     /// One call: recognised, answered, a tone said back, a key, a mark, an interruption, the end. Gives what the bot printed.
@@ -180,7 +191,7 @@ impl Side {
             listens: None,
         };
         let spec = Spec {
-            url: url.parse().expect("a URL"),
+            url: Some(url.parse().expect("a URL")),
             dialect,
             encoding,
             headers: vec![],

@@ -46,7 +46,7 @@ async fn connect_now(egress: &Egress, door: &Door, deadline: Duration) -> Result
         let connection = egress.dial(&door.url, deadline).await.map_err(dialled)?;
         return Ok(Link::packets(Box::new(connection)));
     }
-    match upgrade(egress, door, deadline, door.subprotocols).await {
+    match upgrade(egress, door, deadline, door.subprotocols.as_deref()).await {
         // A server that names no subprotocol means the same, but the library takes it for a refusal: ask without.
         Err(Upgrade::NoSubprotocol) => upgrade(egress, door, deadline, None).await.map_err(Upgrade::failed),
         other => other.map_err(Upgrade::failed),
@@ -71,7 +71,7 @@ async fn upgrade(
     egress: &Egress,
     door: &Door,
     deadline: Duration,
-    subprotocols: Option<&'static str>,
+    subprotocols: Option<&str>,
 ) -> Result<Link, Upgrade> {
     let request = request(&door.url, &door.headers, subprotocols).map_err(Upgrade::Failed)?;
     let connection =
@@ -105,7 +105,7 @@ fn dialled(error: EgressError) -> Failed {
     }
 }
 
-fn request(url: &Url, added: &[Header], subprotocols: Option<&'static str>) -> Result<Request, Failed> {
+fn request(url: &Url, added: &[Header], subprotocols: Option<&str>) -> Result<Request, Failed> {
     let (url, authorization) = without_credentials(url);
     let mut request = url
         .as_str()
@@ -116,8 +116,8 @@ fn request(url: &Url, added: &[Header], subprotocols: Option<&'static str>) -> R
     if let Some(value) = authorization {
         headers.insert(AUTHORIZATION, value);
     }
-    if let Some(offered) = subprotocols {
-        headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(offered));
+    if let Some(offered) = subprotocols.and_then(|offered| HeaderValue::from_str(offered).ok()) {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, offered);
     }
     for (name, value) in added.iter().filter_map(Header::parse) {
         headers.insert(name, value);

@@ -75,10 +75,10 @@ pub(super) fn limits() -> WebSocketConfig {
 }
 
 impl Link {
-    /// A WebSocket that whoever it is asked us for: `io` has been upgraded, and nothing has been read from it.
-    pub async fn accepted(io: impl Io + 'static) -> Self {
+    /// A WebSocket that whoever it is asked us for: `io` has been upgraded, and of what comes after it this was `read`.
+    pub async fn accepted(io: impl Io + 'static, read: Vec<u8>) -> Self {
         let io: Wire = Box::new(io);
-        Self::websocket(WebSocketStream::from_raw_socket(io, Role::Server, Some(limits())).await)
+        Self::websocket(WebSocketStream::from_partially_read(io, read, Role::Server, Some(limits())).await)
     }
 
     pub(super) fn websocket(socket: WebSocketStream<Wire>) -> Self {
@@ -154,7 +154,7 @@ impl Link {
     }
 
     /// Sends what is left, says why, and leaves.
-    pub(super) async fn close(self, code: u16, reason: &'static str) {
+    pub async fn close(self, code: u16, reason: &'static str) {
         let farewell = async {
             match self.0 {
                 Kind::WebSocket(mut socket) => {

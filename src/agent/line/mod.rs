@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`core`] | what a life must be, that a shell can live it |
 //! | [`shell`] | one task a line: it ticks every 20 ms, feeds, drains, sends, connects and takes leave |
-//! | [`source`] | where a connection comes from: we dial, or it is handed in |
+//! | [`source`], [`hatch`] | where a connection comes from: we dial, or it is handed in |
 //! | `connect`, [`link`], `packets` | getting a connection; messages in and out of it, with deadlines and sizes |
 //! | `manners` | how long is waited, when it is tried again, how leave is taken |
 //! | `mouth` | what is said from afar, at the bridge's port: decoded, queued, thrown away, heard |
@@ -18,6 +18,7 @@ pub(super) mod backlog;
 mod connect;
 pub mod core;
 pub mod event;
+pub mod hatch;
 pub(super) mod intake;
 pub mod link;
 pub(super) mod manners;
@@ -32,7 +33,8 @@ pub(super) mod voice;
 
 pub use self::core::Core;
 pub use event::{Counters, Ended, Event, Why};
+pub use hatch::{Gap, Hatch};
 pub use link::Link;
 pub use message::{Incoming, Message};
 pub use shell::Sink;
-pub use source::{Door, Hatch, Header, Source};
+pub use source::{Door, Header, Source};

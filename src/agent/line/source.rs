@@ -1,15 +1,15 @@
 //! Where a connection comes from: we dial whoever it is, or wait until it has dialled us and its connection is handed in.
 #![expect(clippy::disallowed_methods, reason = "a shell pauses between two tries")]
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use url::Url;
 
 use super::connect::{Failed, connect};
+use super::hatch::Hatch;
 use super::link::Link;
 use crate::egress::Egress;
 use crate::model::Secret;
@@ -30,7 +30,7 @@ pub struct Door {
     /// For the handshake, besides what a WebSocket needs.
     pub headers: Vec<Header>,
     /// The subprotocols that the handshake offers.
-    pub subprotocols: Option<&'static str>,
+    pub subprotocols: Option<String>,
 }
 
 /// A header field of the WebSocket's handshake.
@@ -79,40 +79,9 @@ impl Source {
                 }
                 Err(coming) => match timeout(pause + within, coming).await {
                     Ok(Ok(link)) => Ok(link),
-                    Ok(Err(_)) | Err(_) => {
-                        Err(Failed::Unreachable(format!("nobody came within {:?}", pause + within)))
-                    }
+                    Ok(Err(_)) | Err(_) => Err(Failed::Unreachable("nobody came in time".to_owned())),
                 },
             }
         }
-    }
-}
-
-/// Where a connection is handed in to a shell that waits for one. Cheap to clone: whoever serves connections has one end, the
-/// shell's [`Source`] the other.
-#[derive(Clone, Default)]
-pub struct Hatch(Arc<Mutex<Option<oneshot::Sender<Link>>>>);
-
-impl Hatch {
-    /// Hands one in. It is given back if nobody waits for it: not yet, not any more, or because somebody is connected already.
-    pub fn give(&self, link: Link) -> Result<(), Link> {
-        let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match waiting {
-            Some(waiting) => waiting.send(link),
-            None => Err(link),
-        }
-    }
-
-    /// Does somebody wait? Worth asking before a handshake; [`Hatch::give`] tells for certain.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.as_ref().is_some_and(|waiting| !waiting.is_closed())
-    }
-
-    fn open(&self) -> oneshot::Receiver<Link> {
-        let (waiting, coming) = oneshot::channel();
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(waiting);
-        coming
     }
 }

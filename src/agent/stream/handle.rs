@@ -8,7 +8,7 @@ use trunkline_media::Port;
 use super::life::{Input, Life};
 use super::spec::{Spec, SpecError};
 use crate::agent::line::shell::{Inputs, Patience, Sink, live};
-use crate::agent::line::source::Source;
+use crate::agent::line::{Hatch, Source};
 use crate::egress::Egress;
 
 /// The call's end of its stream. Dropping it tells the bot that the call is over.
@@ -30,8 +30,14 @@ impl Handle {
 /// Opens a stream: from now on its bot is dialled. Needs a tokio runtime around it.
 pub fn open(spec: Spec, egress: &Egress, port: Port, sink: Sink) -> Result<Handle, SpecError> {
     spec.check()?;
-    let source = Source::dial(egress, spec.door());
-    Ok(open_from(source, &spec, port, sink))
+    let door = spec.door().ok_or(SpecError::Nowhere)?;
+    Ok(open_from(Source::dial(egress, door), &spec, port, sink))
+}
+
+/// Opens a stream whose bot comes to us, and is handed in there.
+pub fn await_bot(spec: &Spec, hatch: Hatch, port: Port, sink: Sink) -> Result<Handle, SpecError> {
+    spec.check()?;
+    Ok(open_from(Source::Wait(hatch), spec, port, sink))
 }
 
 /// Opens a stream whose connections come from there, wherever the spec says that its bot is. What the spec asks for must be what

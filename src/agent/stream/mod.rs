@@ -1,5 +1,5 @@
-//! Media streams: somebody's voice bot at the other end of a WebSocket, or of AudioSocket's TCP, whom we call. The bot was
-//! written for a hosted service; which one's messages it expects is the [`Dialect`].
+//! Media streams: somebody's voice bot at the other end of a WebSocket, or of AudioSocket's TCP, whom we call, or who
+//! calls us. The bot was written for a hosted service; which one's messages it expects is the [`Dialect`].
 //!
 //! | file | what it does |
 //! |---|---|
@@ -8,6 +8,7 @@
 //! | `dialect` | `Interpreter`: what a bot's messages ask, how it is told; one file a service |
 //! | `marks` | who is to be told when what the bot said was heard |
 //! | [`handle`] | how the call has a stream opened, and what it tells it |
+//! | [`reception`] | bots that connect to the switch, and the calls that wait for them |
 //!
 //! The connection, its shell and what waits before the port are the [line](super::line)'s, which models share.
 //!
@@ -19,10 +20,12 @@ mod dialect;
 pub mod handle;
 pub mod life;
 mod marks;
+pub mod reception;
 pub mod spec;
 
 pub use super::line::{Counters, Ended, Event, Sink, Why};
-pub use handle::{Handle, open, open_from};
+pub use handle::{Handle, await_bot, open, open_from};
+pub use reception::Reception;
 pub use spec::{Call, Dialect, Encoding, Header, Spec, SpecError};
 
 #[cfg(test)]

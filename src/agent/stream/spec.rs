@@ -42,8 +42,9 @@ impl Call {
 /// A stream that is to be opened.
 #[derive(Clone, Debug)]
 pub struct Spec {
-    /// `wss`, `ws`, or for AudioSocket `tcp`, with its port. User and password become basic authorization.
-    pub url: Url,
+    /// `wss`, `ws`, or for AudioSocket `tcp`, with its port. User and password become basic authorization. None: the bot comes to
+    /// us.
+    pub url: Option<Url>,
     /// Whose messages.
     pub dialect: Dialect,
     /// Which audio; none is [`Dialect::usual`].
@@ -67,6 +68,9 @@ pub enum SpecError {
     /// A scheme that the dialect is not spoken over.
     #[error("this dialect is not spoken over this scheme")]
     Scheme,
+    /// It is to be dialled, and nobody says where.
+    #[error("there is no URL")]
+    Nowhere,
     /// AudioSocket's streams are named by UUIDs.
     #[error("the stream's id is no UUID")]
     StreamId,
@@ -99,10 +103,14 @@ impl Dialect {
         }
     }
 
-    /// The subprotocols that the handshake offers.
-    fn subprotocols(self) -> Option<&'static str> {
-        // What jambonz's documentation names, and what its SDK does.
-        (self == Self::Jambonz).then_some("audio.jambonz.org, audio.drachtio.org")
+    /// The subprotocols that its handshakes offer.
+    #[must_use]
+    pub fn subprotocols(self) -> &'static [&'static str] {
+        match self {
+            // What jambonz's documentation names, and what its SDK does.
+            Self::Jambonz => &["audio.jambonz.org", "audio.drachtio.org"],
+            _ => &[],
+        }
     }
 }
 
@@ -110,7 +118,8 @@ impl Spec {
     /// Can it be opened, as far as can be told without opening it?
     pub fn check(&self) -> Result<(), SpecError> {
         let plain = self.dialect == Dialect::AudioSocket;
-        if plain != (self.url.scheme() == "tcp") {
+        let over_tcp = self.url.as_ref().is_some_and(|url| url.scheme() == "tcp");
+        if plain != over_tcp {
             return Err(SpecError::Scheme);
         }
         if plain && uuid::Uuid::try_parse(&self.call.stream).is_err() {
@@ -139,11 +148,12 @@ impl Spec {
         Ok(())
     }
 
-    /// Where the bot is dialled.
+    /// Where the bot is dialled, if it is.
     #[must_use]
-    pub(super) fn door(&self) -> Door {
-        let subprotocols = self.dialect.subprotocols();
-        Door { url: self.url.clone(), headers: self.headers.clone(), subprotocols }
+    pub(super) fn door(&self) -> Option<Door> {
+        let (url, offered) = (self.url.clone()?, self.dialect.subprotocols());
+        let subprotocols = (!offered.is_empty()).then(|| offered.join(", "));
+        Some(Door { url, headers: self.headers.clone(), subprotocols })
     }
 
     /// The encoding that is asked for, or the usual one.
@@ -172,7 +182,7 @@ mod tests {
 
     fn spec(dialect: Dialect, url: &str) -> Spec {
         Spec {
-            url: url.parse().expect("a URL"),
+            url: Some(url.parse().expect("a URL")),
             dialect,
             encoding: None,
             headers: vec![],

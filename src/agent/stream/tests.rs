@@ -123,7 +123,7 @@ fn spec(dialect: Dialect, url: &str) -> Spec {
         listens: None,
     };
     Spec {
-        url: url.parse().expect("a URL"),
+        url: Some(url.parse().expect("a URL")),
         dialect,
         encoding: None,
         headers: vec![],

@@ -118,6 +118,10 @@ impl Call {
             Step::SendDigits(digits) => self.send_digits(cx, &digits),
             Step::StartStream(listener) => self.start_stream(cx, &listener),
             Step::StopStream => self.stop_stream(cx),
+            Step::BargeIn(on) => {
+                self.allow_barge_in(cx, on);
+                Ok(())
+            }
             _ if matches!(self.phase, Phase::LeavingMessage) => Err(NotDone::NotTalking),
             // From now on the bot talks, and nobody else.
             Step::Connect(bot) => {
@@ -315,6 +319,7 @@ impl Call {
     pub(super) fn is_attended(&self) -> bool {
         self.is_among_people()
             || self.is_attended_by_person()
+            || self.awaits_person()
             || self.control.is_held()
             || self.guided.is_busy()
             || self.operator.is_busy()

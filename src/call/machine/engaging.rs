@@ -134,7 +134,12 @@ impl Call {
 
     /// Does somebody talk who knows by itself when it is interrupted?
     pub(super) fn knows_its_turn(&self) -> bool {
-        self.plan.bot.as_ref().is_some_and(|engaged| matches!(engaged.bot, Talker::Model(_)))
+        self.plan.bot.as_ref().is_some_and(|engaged| match &engaged.bot {
+            // As on the services that they were written for: marks that came back for words that somebody else threw away would
+            // say that these were heard.
+            Talker::Bot(bot) => bot.dialect.clears(),
+            Talker::Model(_) => true,
+        })
     }
 
     fn order_digits(&self, cx: &mut Context<'_>, digits: Digits) {

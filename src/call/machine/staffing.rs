@@ -4,16 +4,18 @@
 use std::sync::Arc;
 
 use trunkline_media::bridge::Members;
-use trunkline_media::{Command as Media, Seat, amd};
+use trunkline_media::{Clip, Command as Media, Seat, amd};
 
 use super::super::outbox::{Hand, Role};
-use super::super::verdict;
+use super::super::{sound, verdict};
 use super::{Call, Context, Phase};
-use crate::agent::Program;
 use crate::agent::desk::wire::{About, Detail};
 use crate::agent::desk::{Manner, Quit, Times, Wanted};
 use crate::agent::fate::{Errand, Fate};
-use crate::model::{Direction, Disposition, EndedBy, Notice, Sound, Staff, Step, Variable, VoicemailAction};
+use crate::agent::{self, Program};
+use crate::model::{
+    Direction, Disposition, EndedBy, Music, Notice, Sound, Staff, Step, Variable, VoicemailAction,
+};
 
 /// Why the call has nobody to talk, for its record.
 const NOBODY: &str = "nobody was free in time";
@@ -51,6 +53,23 @@ impl Call {
     /// Somebody calls in: people are rung while it rings here.
     pub(super) fn ring_people(&mut self, cx: &mut Context<'_>) {
         self.want_person(cx, Manner::Ring);
+        match self.plan.staff.as_ref().and_then(|staff| staff.music.clone()) {
+            None => {}
+            Some(Music::Own) => self.entertain(cx, sound::hold_music()),
+            Some(Music::Url(url)) => {
+                let place = Role::Talker.place();
+                let errand = agent::Errand::Aside { from: Sound::Url(url), place, whispered: false };
+                self.send_for(cx, Hand::Operator, errand);
+            }
+        }
+    }
+
+    /// There is music for who waits: it is answered, and hears that until somebody comes.
+    pub(super) fn entertain(&mut self, cx: &mut Context<'_>, clip: Arc<Clip>) {
+        if self.awaits_person() {
+            self.pick_up(cx);
+            self.let_wait(cx, clip);
+        }
     }
 
     /// It is known who answered. True: people see to the call, whatever else is heard of it.
@@ -124,6 +143,11 @@ impl Call {
         self.attendance == Attendance::Talks
     }
 
+    /// Is one looked for?
+    pub(super) fn awaits_person(&self) -> bool {
+        self.attendance == Attendance::Wanted
+    }
+
     /// Was nobody found to talk?
     pub(super) fn is_abandoned(&self) -> bool {
         self.attendance == Attendance::Nobody
@@ -141,6 +165,7 @@ impl Call {
             let _ = self.hold(cx, Hand::Operator, false);
         }
         self.attendance = Attendance::Talks;
+        self.wait_no_more(cx);
         self.guided.stop();
         self.order(cx, Media::Join { place: Role::Talker.place(), seat });
         self.order(cx, Media::Hear { who: Members::CALLEE, whom: Members::ALL });
@@ -156,6 +181,7 @@ impl Call {
             return;
         }
         self.attendance = Attendance::Nobody;
+        self.wait_no_more(cx);
         self.facts.detail = Some(NOBODY.to_owned());
         let has_notice = self.plan.staff.as_ref().is_some_and(|staff| staff.notice.is_some());
         if !has_notice {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use trunkline_media::{Clip, Command as Media};
 
-use super::super::outbox::{Aside, Hand};
+use super::super::outbox::{Aside, Hand, Role};
 use super::super::sound;
 use super::pairing::{Stage, Told};
-use super::{Call, Context, WAITING_MARK};
+use super::{Call, Context, Phase, WAITING_MARK};
 use crate::agent::Errand;
 use crate::model::{Dial, Meanwhile};
 
@@ -34,6 +34,8 @@ impl Call {
     pub(super) fn let_wait(&mut self, cx: &mut Context<'_>, clip: Arc<Clip>) {
         if self.pairs.waiting.is_none() {
             self.pairs.waiting = Some((Arc::clone(&clip), 0));
+            // Whoever speaks over music goes on hearing it.
+            self.let_nobody_barge_in(cx);
             self.order(cx, Media::Play { clip, mark: Some(WAITING_MARK) });
         }
     }
@@ -41,10 +43,13 @@ impl Call {
     pub(super) fn wait_no_more(&mut self, cx: &mut Context<'_>) {
         if self.pairs.waiting.take().is_some() {
             self.order(cx, Media::Clear);
+            if matches!(self.phase, Phase::Talking) {
+                self.let_barge_in(cx);
+            }
         }
     }
 
-    /// What is heard meanwhile was heard to its end, or somebody spoke over it: again.
+    /// What is heard meanwhile was heard to its end: again.
     pub(super) fn waits_on(&mut self, cx: &mut Context<'_>) {
         let Some((clip, rounds)) = &mut self.pairs.waiting else { return };
         *rounds += 1;
@@ -57,6 +62,9 @@ impl Call {
     /// A sound that was sent for is there, or cannot be had: nobody waits for it.
     pub fn handle_aside(&mut self, cx: &mut Context<'_>, aside: Aside, clip: Result<Arc<Clip>, String>) {
         let (Aside::Music(place) | Aside::Whisper(place)) = aside;
+        if self.awaits_person() && place == Role::Talker.place() {
+            return self.entertain(cx, clip.unwrap_or_else(|_| sound::hold_music()));
+        }
         let Some(pairing) = self.pairs.at.get_mut(usize::from(place)).and_then(Option::as_mut) else {
             return;
         };

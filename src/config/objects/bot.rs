@@ -16,8 +16,12 @@ use crate::model::{Bot, Dialect, Encoding, PARAMETERS_BYTES_MAX, PARAMETERS_MAX,
 #[serde(deny_unknown_fields)]
 #[schema(as = Stream)]
 pub struct Table {
-    /// Where the bot listens: `wss://`, or `tcp://` with its port for `audiosocket`.
-    url: String,
+    /// Where the bot listens: `wss://`, or `tcp://` with its port for `audiosocket`. Left out if the bot connects to the switch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    /// The bot connects to the switch, at `/v1/stream/{call}`, while the callee's phone rings.
+    #[serde(default)]
+    accept: bool,
     /// Whose media stream the bot was written for.
     #[schema(schema_with = dialects)]
     dialect: String,
@@ -84,8 +88,8 @@ pub fn bot(table: &Table, allow_plain: bool, path: &str, check: &mut Checker<'_>
         .reconnect_seconds
         .map(|reconnect| check.seconds(&seconds("reconnect_seconds"), reconnect, 1..=60));
     let dialect = dialect?;
-    let url = url(&table.url, dialect, allow_plain)
-        .map_err(|reason| check.fault(&format!("{path}.url"), reason))
+    let url = place(table, dialect, allow_plain)
+        .map_err(|(key, reason)| check.fault(&format!("{path}.{key}"), reason))
         .ok()?;
     let encoding = match encoding {
         Some(encoding) => Some(encoding?),
@@ -113,10 +117,67 @@ fn word<T: FromStr>(text: &str, words: &[&str], path: &str, key: &str, check: &m
     parsed
 }
 
+/// Where the bot is called, or that it calls; else which key is wrong, and why.
+fn place(table: &Table, dialect: Dialect, allow_plain: bool) -> Result<Option<Url>, (&'static str, String)> {
+    match (&table.url, table.accept) {
+        (Some(text), false) => url(text, dialect, allow_plain).map(Some).map_err(|reason| ("url", reason)),
+        (Some(_), true) => Err(("accept", "accept and url: one of them must go".into())),
+        (None, false) => Err(("url", "is missing; a bot that connects by itself has accept = true".into())),
+        (None, true) if !dialect.is_websocket() => {
+            Err(("accept", format!("`{}` is not spoken over a WebSocket", dialect.as_str())))
+        }
+        (None, true) if table.authorization.is_some() => {
+            Err(("authorization", "is for a bot that is called; one that connects shows a key".into()))
+        }
+        (None, true) => Ok(None),
+    }
+}
+
 fn url(text: &str, dialect: Dialect, allow_plain: bool) -> Result<Url, String> {
     let url = dialect.address(text)?;
     match url.scheme() {
         "ws" if !allow_plain => Err("is not encrypted, which needs webhooks.allow_http = true".into()),
         _ => Ok(url),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Config, ConfigError};
+
+    fn parse(table: &str) -> Result<Config, ConfigError> {
+        let text = format!("[[agent]]\nid = \"a\"\n[agent.stream]\n{table}");
+        Config::parse("t.toml", &text, std::iter::empty())
+    }
+
+    #[test]
+    fn a_bot_is_called_or_it_calls() {
+        let of =
+            |table| parse(table).expect("valid").objects.agents[0].bot.as_ref().map(|bot| bot.url.is_some());
+        assert_eq!(of("dialect = \"twilio\"\nurl = \"wss://bot.example/\""), Some(true));
+        assert_eq!(of("dialect = \"vonage\"\naccept = true\nreconnect_seconds = 5"), Some(false));
+    }
+
+    #[test]
+    fn what_it_cannot_be_is_refused_by_the_key_that_is_wrong() {
+        for (table, fault) in [
+            ("dialect = \"twilio\"", "stream.url: is missing"),
+            ("dialect = \"twilio\"\naccept = false", "stream.url: is missing"),
+            (
+                "dialect = \"twilio\"\naccept = true\nurl = \"wss://bot.example/\"",
+                "stream.accept: accept and url",
+            ),
+            (
+                "dialect = \"audiosocket\"\naccept = true",
+                "stream.accept: `audiosocket` is not spoken over a WebSocket",
+            ),
+            (
+                "dialect = \"twilio\"\naccept = true\nauthorization = \"a\"",
+                "stream.authorization: is for a bot that is called",
+            ),
+        ] {
+            let refused = parse(table).expect_err("must be refused").to_string();
+            assert!(refused.contains(fault), "{table}: {refused}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::{uri, validate::Checker};
 use super::Names;
-use crate::model::{Notice, Staff, Whom};
+use crate::model::{Music, Notice, Staff, Whom};
 
 /// Names of one agent's people, at most.
 const NAMES_MAX: usize = 100;
@@ -46,6 +46,11 @@ pub struct Table {
     #[serde(default = "wait")]
     #[schema(minimum = 1, maximum = 600)]
     wait_seconds: u64,
+    /// Who calls in is answered at once and hears the switch's own music while nobody is free; it rings otherwise.
+    #[serde(default)]
+    music: bool,
+    /// A WAV file that is heard in its place, over and over.
+    music_url: Option<String>,
     /// What is said to whom nobody came: who called, and how to be called no more. `{names}` are filled in.
     notice: Option<String>,
     /// A WAV file that is played in its place.
@@ -106,12 +111,21 @@ pub fn staff(table: &Table, names: &Names, path: &str, check: &mut Checker<'_>) 
         wrap_up: check.seconds(&key("wrap_up_seconds"), table.wrap_up_seconds, 0..=600),
         patience: Duration::from_millis(table.patience_ms),
         wait: check.seconds(&key("wait_seconds"), table.wait_seconds, 1..=WAIT_SECONDS_MAX),
+        music: music(table, names, &path, check),
         notice: notice(table, names, &path, check),
         // From 100 to 300, as was looked at above.
         calls_per_person: (ahead.clamp(1.0, 3.0) * 100.0).round() as u32,
         // Each call has its own.
         brief: None,
     })
+}
+
+fn music(table: &Table, names: &Names, path: &str, check: &mut Checker<'_>) -> Option<Music> {
+    let Some(url) = &table.music_url else { return table.music.then_some(Music::Own) };
+    if let Err(reason) = uri::webhook(url, names.rules.allow_http) {
+        check.fault(&format!("{path}.music_url"), reason);
+    }
+    Some(Music::Url(url.clone()))
 }
 
 fn notice(table: &Table, names: &Names, path: &str, check: &mut Checker<'_>) -> Option<Notice> {

@@ -65,6 +65,7 @@ fn classify(problem: &Problem) -> (u16, &'static str, Value) {
         }
         Problem::NoSuchPath => (404, "not_found", none()),
         Problem::MethodNotAllowed => (405, "method_not_allowed", none()),
+        Problem::UpgradeRequired => (426, "upgrade_required", none()),
         Problem::BodyTooLarge { limit } => (413, "request_too_large", json!({ "max_bytes": limit })),
         Problem::BodyTimeout => (408, "request_timeout", none()),
         Problem::Billing(problem) => (problem.status(), problem.code(), none()),

@@ -31,6 +31,7 @@ fn classify(problem: &Problem) -> (u16, u32) {
             (status, 20_000 + u32::from(status))
         }
         Problem::MethodNotAllowed => (405, 20004),
+        Problem::UpgradeRequired => (426, 20426),
         Problem::BodyTooLarge { .. } => (413, 20413),
         Problem::BodyTimeout => (408, 20408),
         Problem::Internal => (500, 20500),

@@ -23,6 +23,7 @@ fn classify(problem: &Problem) -> (u16, &'static str) {
         Problem::CallNotLive(_) => (409, "call_not_active"),
         Problem::Object(problem) => object_problem(problem),
         Problem::MethodNotAllowed => (405, "method_not_allowed"),
+        Problem::UpgradeRequired => (426, "upgrade_required"),
         Problem::BodyTooLarge { .. } => (413, "request_too_large"),
         Problem::BodyTimeout => (408, "request_timeout"),
         Problem::Internal => (500, "internal_error"),

@@ -2,6 +2,7 @@
 //! is parsed and shown, problems from the faces' own renderers; nothing of it is written twice.
 
 mod answers;
+mod bots;
 mod control;
 mod entry;
 mod minivoice;
@@ -96,6 +97,7 @@ fn entries() -> Vec<Entry> {
         thunderphone::entries(),
         minivoice::entries(),
         native::entries(),
+        bots::entries(),
         #[cfg(feature = "browser")]
         people::entries(),
         operator::entries(),

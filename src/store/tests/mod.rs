@@ -7,6 +7,7 @@ mod event_log;
 mod objects;
 mod place;
 mod retries;
+mod reviews;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -107,6 +108,9 @@ pub fn record(call: u64) -> CallRecord {
         recording: None,
         recording_error: None,
         recording_link: None,
+        awaits_bot: false,
+        stream_link: None,
+        review: None,
         transcript: Vec::new(),
         attempts: Vec::new(),
         media: None,

@@ -6,9 +6,10 @@ use serde_json::json;
 
 use super::callee::{CALLEE_HZ, Callees};
 use super::person::Person;
-use super::{COLLEAGUE_HZ, PERSON_HZ, call_of, counted, hired, staffed, tone};
+use super::{COLLEAGUE_HZ, PERSON_HZ, call_of, counted, hired, staffed};
 use crate::callees;
-use crate::switch::{Place, Setup, Sipp, spoken_ms};
+use crate::switch::{Place, Setup, Sipp, Switch, eventually, spoken_ms};
+use crate::tone;
 use trunkline::simulator::Persona;
 
 #[test]
@@ -104,6 +105,84 @@ fn whom_nobody_is_free_for_hears_why_it_was_called_and_is_counted() {
     );
     assert_eq!(counted(&switch, "abandoned"), 1.0);
     assert_eq!(switch.metrics().ended("abandoned"), 1.0);
+}
+
+#[test]
+fn who_calls_in_hears_music_until_somebody_takes_the_call() {
+    let setup = staffed(Setup::new().number("inbound = true"), "music = true");
+    let switch = setup.anonymous().start();
+    let mut person = Person::free(&switch.place, &hired(&switch, "Ada"), PERSON_HZ);
+    let caller = Sipp::towards(&switch.place, switch.place.trunk, "inbound-answered");
+    let call = call_of(&person.is("ringing"));
+    // It is answered while it rings here, and half a second of music has left.
+    eventually("the answer", || (state(&switch, &call) == "answered").then_some(()));
+    switch.metrics_until("music", |metrics| metrics.sum("trunkline_rtp_packets_sent_total", &[]) >= 25.0);
+    assert_eq!(person.does(&format!("calls/{call}/accept"))["status"], 204);
+    person.is("talking");
+    // A second of what it says.
+    person.does("hear");
+    assert_eq!(person.does(&format!("calls/{call}/hangup"))["status"], 204);
+    caller.succeed(1);
+    let heard = heard_in(&switch, &call);
+    let (music, voice) = (first_of(&heard, MUSIC_HZ), first_of(&heard, PERSON_HZ));
+    assert!(music.is_some() && music < voice, "music at {music:?}, the person at {voice:?}");
+    let voice = voice.expect("the person is heard");
+    assert_eq!(
+        heard[voice..].iter().filter(|part| tone::strength(part, MUSIC_HZ) > 0.7).count(),
+        0,
+        "over is over"
+    );
+    assert_eq!(switch.complaints(), [""; 0]);
+}
+
+#[test]
+fn who_calls_in_and_is_served_by_nobody_hears_why_after_the_music() {
+    let people = "music = true\nwait_seconds = 1\nring_seconds = 3\nnotice = \"Nobody is here.\"";
+    let setup = staffed(Setup::new().number("inbound = true").says("agent-goodbye"), people);
+    let switch = setup.anonymous().start();
+    Sipp::towards(&switch.place, switch.place.trunk, "inbound-answered").succeed(1);
+    let call = the_call(&switch);
+    let record = switch.call_until_ended(&call);
+    assert_eq!(record["ended_reason"], "abandoned", "{record}");
+    let heard = heard_in(&switch, &call);
+    assert!(first_of(&heard, MUSIC_HZ).is_some_and(|at| at < 5), "music at once");
+    let loud = heard.iter().filter(|part| part.iter().any(|sample| sample.unsigned_abs() > 4_000)).count();
+    assert!(loud >= 5, "{loud} tenths of a second of the notice, which is louder than the music");
+}
+
+#[test]
+fn who_calls_in_and_is_served_by_nobody_is_not_answered_where_there_is_nothing_to_say() {
+    let setup = staffed(Setup::new().number("inbound = true"), "wait_seconds = 1\nring_seconds = 3");
+    let switch = setup.anonymous().start();
+    Sipp::towards(&switch.place, switch.place.trunk, "inbound-unattended").succeed(1);
+    let record = switch.call_until_ended(&the_call(&switch));
+    assert_eq!(record["ended_reason"], "abandoned", "{record}");
+    assert_eq!((counted(&switch, "abandoned"), switch.metrics().ended("abandoned")), (1.0, 1.0));
+}
+
+/// The first note of the switch's own music.
+const MUSIC_HZ: u32 = 262;
+
+fn state(switch: &Switch, call: &str) -> String {
+    switch.get(&format!("/v1/native/calls/{call}")).json["state"].as_str().unwrap_or_default().to_owned()
+}
+
+/// The only call there is.
+fn the_call(switch: &Switch) -> String {
+    let all = switch.get("/v1/native/calls").json;
+    all["data"][0]["call_id"].as_str().expect("a call").to_owned()
+}
+
+/// What the far end of a call heard, in tenths of a second.
+fn heard_in(switch: &Switch, call: &str) -> Vec<Vec<i16>> {
+    let record = switch.call_until_ended(call);
+    let recording = switch.recording(&record).expect("it was answered");
+    recording.agent.chunks_exact(800).map(<[i16]>::to_vec).collect()
+}
+
+/// The first tenth of a second that is mostly this tone.
+fn first_of(heard: &[Vec<i16>], hertz: u32) -> Option<usize> {
+    heard.iter().position(|part| tone::strength(part, hertz) > 0.7)
 }
 
 #[test]

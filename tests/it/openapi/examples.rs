@@ -11,7 +11,8 @@ use crate::faces::{self, ACCOUNT, MINIVOICE, NIXFLEX, THUNDERPHONE, TWILIO, VOIC
 use crate::switch::{Client, Place, Reply, Switch, eventually};
 
 /// What has no end, is not JSON, or needs an agent who consults; the tests of events, recordings, exports and transfers have it.
-const ELSEWHERE: [&str; 9] = [
+const ELSEWHERE: [&str; 10] = [
+    "/v1/stream/{call}",
     "/v1/native/calls/{id}/transfer/complete",
     "/v1/events",
     "/v1/native/events",

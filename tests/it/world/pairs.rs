@@ -88,6 +88,22 @@ fn two_people_hear_each_other_out() {
 }
 
 #[test]
+fn who_speaks_over_what_is_heard_meanwhile_goes_on_hearing_it() {
+    for meanwhile in [Meanwhile::Ringback, Meanwhile::Music(None)] {
+        let mut world = World::new(1, Weather::CALM);
+        let dial = Dial { meanwhile, ring_timeout: 20 * SECOND, ..dial(Persona::NoAnswer) };
+        // The switch speaks first: then barge-in is armed when the dial begins. The callee answers what it said.
+        world.guide([Ok(vec![Step::Say("One moment.".into()), Step::Dial(Arc::new(dial)), Step::Hangup])]);
+        let call = world.call_with(Persona::Person, guided);
+        world.run_out();
+        assert_eq!(world.seconds(call).len(), 1);
+        assert_eq!(world.thrown_away(), 1, "when nobody had come, and not before");
+        assert!(!world.facts(call).iter().any(|fact| matches!(fact, CallFact::BargeIn)));
+        world.assert_quiet();
+    }
+}
+
+#[test]
 fn what_came_of_a_dial_is_told_to_who_asked_for_it() {
     for (persona, word) in [
         (Persona::HangsUp, "completed"),

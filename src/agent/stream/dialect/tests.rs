@@ -24,7 +24,7 @@ fn call(stream: &str) -> Call {
 
 fn speaks(dialect: Dialect, encoding: Option<Encoding>, stream: &str) -> Box<dyn Interpreter> {
     interpreter(&Spec {
-        url: "wss://bot.example/".parse().expect("a URL"),
+        url: Some("wss://bot.example/".parse().expect("a URL")),
         dialect,
         encoding,
         headers: vec![],

@@ -33,7 +33,7 @@ impl Stage {
         let (port, seat) = pair(Pace::Queued);
         let stream = if dialect == Dialect::Twilio { "MZ1".into() } else { dialect.stream_id(7) };
         let spec = Spec {
-            url: "wss://bot.example/".parse().expect("a URL"),
+            url: Some("wss://bot.example/".parse().expect("a URL")),
             dialect,
             encoding,
             headers: vec![],

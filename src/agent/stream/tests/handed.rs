@@ -22,7 +22,10 @@ fn waiting(spec: &Spec) -> (Side, Hatch) {
 /// A bot that has asked us for a WebSocket, and our end of it.
 async fn dialled() -> (WebSocketStream<DuplexStream>, Link) {
     let (theirs, ours) = tokio::io::duplex(PIPE);
-    (WebSocketStream::from_raw_socket(theirs, Role::Client, None).await, Link::accepted(ours).await)
+    (
+        WebSocketStream::from_raw_socket(theirs, Role::Client, None).await,
+        Link::accepted(ours, Vec::new()).await,
+    )
 }
 
 /// Hands in a connection as soon as somebody waits for one.

@@ -1,0 +1,65 @@
+//! AudioSocket with servers that nobody here wrote: what the callee says comes back as it was said, and either side may hang up.
+
+use serde_json::json;
+use trunkline::agent::stream::{Dialect, Ended, Event, Why};
+
+use super::{Bot, LOUD, Side, TONE_HZ, amplitude, line, patiently};
+
+#[tokio::test]
+async fn a_server_of_asterisks_kind_hears_and_is_heard_and_either_side_hangs_up() {
+    talks("asterisk").await;
+}
+
+#[tokio::test]
+async fn fonosters_server_hears_and_is_heard_and_either_side_hangs_up() {
+    talks("fonoster").await;
+}
+
+async fn talks(kind: &str) {
+    let mut bot = Bot::audiosocket(kind).await;
+    let (echoes, leaves) = (bot.port, bot.first["leaves"].as_u64().expect("another port"));
+
+    let mut side = open(echoes).await;
+    assert_eq!(line(&mut bot.lines).await, json!({ "kind": kind, "id": ID }));
+    assert!(side.handle.answered());
+    let heard = side.talk(100).await;
+    let said = amplitude(&heard[30 * 160..90 * 160], TONE_HZ);
+    assert!((0.8 * LOUD..1.2 * LOUD).contains(&said), "{kind}: {said} at {TONE_HZ} Hz");
+    let Side { handle, mut events, seat, .. } = side;
+    drop(handle);
+    let ended = end(patiently(events.recv()).await);
+    drop(seat);
+    assert_eq!((ended.why, ended.counters.malformed), (Why::CallOver, 0), "{kind}");
+    let told = line(&mut bot.lines).await;
+    assert!(told["ended"].as_u64() >= Some(80), "{kind} is told of the end: {told}");
+
+    let mut side = open(leaves).await;
+    assert_eq!(line(&mut bot.lines).await["id"], ID);
+    assert!(side.handle.answered());
+    let waiting = async {
+        loop {
+            side.talk(1).await;
+            if let Ok(event) = side.events.try_recv() {
+                break end(Some(event));
+            }
+        }
+    };
+    let ended = patiently(waiting).await;
+    assert_eq!((ended.why, ended.counters.malformed), (Why::HungUp, 0), "{kind}");
+    assert_eq!(ended.counters.frames_in, 0, "{kind} has said nothing");
+    assert!(line(&mut bot.lines).await["ended"].as_u64() >= Some(100), "{kind}");
+}
+
+/// What both sides call this stream.
+const ID: &str = "00000000-0000-4000-8000-000000001234";
+
+async fn open(port: u64) -> Side {
+    let mut side = Side::open(Dialect::AudioSocket, None, &format!("tcp://127.0.0.1:{port}"));
+    assert_eq!(side.event().await, Event::Connected);
+    side
+}
+
+fn end(event: Option<Event>) -> Ended {
+    let Some(Event::Ended(ended)) = event else { panic!("{event:?} instead of the end") };
+    ended
+}
