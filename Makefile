@@ -79,12 +79,13 @@ check:
 unit:
 	cargo test --release --workspace --features opus
 
-# Prints the tables that the README quotes. Takes a quiet machine and about ten minutes.
+# Prints the tables that the README quotes. Takes a quiet machine and about fifteen minutes.
 bench:
 	cargo bench --bench sip_parse
 	cargo bench --bench amd
 	cargo bench --bench media_cost
 	cargo bench --bench invite_rate
+	cargo bench --bench agents
 
 # What is shipped: optimised across crates.
 dist:
