@@ -15,6 +15,8 @@ const TICK: Duration = Duration::from_millis(20);
 const SLOTS: usize = 20;
 const SOURCES: usize = 4;
 const HEADER: usize = 12;
+/// After a stall so much is made up for, and the rest left out: callees do not speak in bursts.
+const STALL_MAX: Duration = Duration::from_millis(40);
 /// Packets that may wait in a socket: 500 legs' of half a second.
 const SOCKET_BYTES: usize = 8 * 1024 * 1024;
 
@@ -206,7 +208,8 @@ impl Line {
         let mut buffer = [0; 2_048];
         while !over.load(Ordering::Relaxed) {
             for slot in 0..SLOTS {
-                next += TICK / SLOTS as u32;
+                next =
+                    (next + TICK / SLOTS as u32).max(Instant::now().checked_sub(STALL_MAX).unwrap_or(next));
                 thread::sleep(next.saturating_duration_since(Instant::now()));
                 while let Ok((index, to)) = self.coming.try_recv() {
                     self.places.insert(to.port(), self.legs.len());

@@ -4,7 +4,8 @@
 //! This process is the trunk with its callees, and the bots; both stamp by one clock. On a machine of two cores it takes its share of
 //! them: times are what a busy machine shows. The switch's CPU time is its process's own.
 //!
-//! `cargo bench --bench agents [-- dead-air | delay | barge-in | cost [calls [seconds]]]`
+//! `cargo bench --bench agents [-- dead-air | delay | barge-in | cost [calls [seconds]]]`. Another binary is measured if `TRUNKLINE_BIN`
+//! names it.
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads clocks and starts tasks")]
 
 mod bare;
