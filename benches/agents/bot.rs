@@ -152,7 +152,7 @@ impl Bot {
                 clock.reset_after(Duration::from_micros(rand::random_range(90_000..190_000)));
                 self.speak(1).await
             }
-            Does::Interrupts if self.said % SPEECHES == 0 => self.speak(SPEECH).await,
+            Does::Interrupts if self.said.is_multiple_of(SPEECHES) => self.speak(SPEECH).await,
             Does::Interrupts => {
                 let clear = format!(r#"{{"event":"clear","streamSid":"{}"}}"#, self.stream);
                 let at = Instant::now();

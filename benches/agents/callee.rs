@@ -232,13 +232,11 @@ impl Line {
                 let silent = after.as_millis() as usize / 20;
                 let mut frame = [0xff; FRAME];
                 let at = (leg.sent as usize).checked_sub(silent).map(|spoken| spoken * FRAME);
-                match at.and_then(|at| greeting.get(at..)).filter(|rest| !rest.is_empty()) {
-                    Some(rest) => {
-                        let length = rest.len().min(FRAME);
-                        frame[..length].copy_from_slice(&rest[..length]);
-                        leg.greeted = Some(now);
-                    }
-                    None => {}
+                let rest = at.and_then(|at| greeting.get(at..)).filter(|rest| !rest.is_empty());
+                if let Some(rest) = rest {
+                    let length = rest.len().min(FRAME);
+                    frame[..length].copy_from_slice(&rest[..length]);
+                    leg.greeted = Some(now);
                 }
                 frame
             }

@@ -222,7 +222,7 @@ fn lost(arrivals: &[Arrival]) -> usize {
     by_source.values().map(missing).sum()
 }
 
-fn row(what: &str, spans: &mut Vec<Duration>) {
+fn row(what: &str, spans: &mut [Duration]) {
     spans.sort();
     let Some(last) = spans.len().checked_sub(1) else { return println!("  {what:<66} nothing came") };
     let at = |share: f64| spans[(last as f64 * share) as usize].as_secs_f64() * 1_000.0;
