@@ -152,7 +152,11 @@ impl Egress {
         bytes_max: usize,
     ) -> Result<Answer, EgressError> {
         let request = self.client.post(self.parse(url)?).timeout(timeout).body(body);
-        let answer = self.send_for(request, headers, bytes_max + 1).await?;
+        let answer = self.send_for(request, headers, bytes_max + 1).await.map_err(|error| match error {
+            // The one that was given, and not the usual one.
+            EgressError::Timeout(TIMEOUT) => EgressError::Timeout(timeout),
+            error => error,
+        })?;
         if answer.body.len() > bytes_max { Err(EgressError::TooLong { bytes_max }) } else { Ok(answer) }
     }
 

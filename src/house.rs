@@ -38,8 +38,9 @@ use crate::http::{self, Api, Bounds, RateLimits, Readiness, Rehearse, Streams, T
 use crate::journal::{self, Journal};
 use crate::keyfile;
 use crate::metrics::Metrics;
-use crate::model::{Timestamp, numbering};
+use crate::model::{Review, ReviewOffer, Timestamp, TranscriptBy, numbering};
 use crate::rehearsal::Rehearsal;
+use crate::review::{ReviewParts, Reviews};
 use crate::store::{Retention, Store, StoreError};
 use crate::tts::Tts;
 use crate::webhook::{Asker, Wake, Webhooks};
@@ -180,6 +181,8 @@ impl House {
             asker: Asker::new(egress.clone()),
             settings: Settings {
                 recordings,
+                // Who is gone with the call goes over nothing.
+                reviews: if options.ephemeral { ReviewOffer::default() } else { config.reviews.offer() },
                 advertise: config.media.advertise,
                 rtp_timeout: config.media.rtp_timeout,
             },
@@ -241,6 +244,10 @@ impl House {
         house.dialer.recover().await?;
         if let Some(cashier) = house.cashier.clone() {
             house.task(|stop| cashier.run(stop));
+        }
+        if !options.ephemeral {
+            let reviews = house.reviews(&config, &metrics)?;
+            house.task(|stop| reviews.run(stop));
         }
         let retention = Retention { events: config.events.keep, deliveries: config.webhooks.keep };
         let store = house.store.clone();
@@ -353,6 +360,35 @@ impl House {
         let counted = campaigns.counters();
         metrics.add_source(move |metrics| metrics.export_campaigns(&counted()));
         Ok(campaigns)
+    }
+
+    /// Who goes over calls that are over.
+    fn reviews(&self, config: &Config, metrics: &Metrics) -> Result<Reviews, EgressError> {
+        for agent in &config.objects.agents {
+            let offered = Review::wanted(agent, config.reviews.offer());
+            let lacks = |is_offered: fn(&Review) -> bool| !offered.as_ref().is_some_and(is_offered);
+            if agent.transcript == TranscriptBy::Endpoint && lacks(|review| review.transcription.is_some()) {
+                tracing::warn!(
+                    agent = agent.alias,
+                    "its recordings should become words, and no endpoint is configured"
+                );
+            }
+            if agent.analysis.is_some() && lacks(|review| review.analysis.is_some()) {
+                tracing::warn!(
+                    agent = agent.alias,
+                    "its calls should be analysed, and no endpoint is configured"
+                );
+            }
+        }
+        Reviews::new(ReviewParts {
+            store: self.store.clone(),
+            directory: self.directory.clone(),
+            config: config.reviews.clone(),
+            egress: self.egress.clone(),
+            data_dir: config.data_dir.clone(),
+            wake: self.wake.clone(),
+            metrics: metrics.clone(),
+        })
     }
 
     async fn open_http(

@@ -16,6 +16,7 @@
 //! | [`trunk`] | how an INVITE for a trunk looks, and where it may go |
 //! | [`journal`], [`store`] | every call's facts, written down in order; SQLite and PostgreSQL behind one `Store` |
 //! | [`webhook`], [`egress`] | delivery from the outbox; the only way out by HTTP or WebSocket |
+//! | [`review`] | what becomes of calls that are over: their words, by a transcription endpoint, and what those come to |
 //! | [`rehearsal`] | dry runs of agents: the switch once more, for one call, with a simulated callee |
 //! | [`metrics`], [`keyfile`], [`clock`] | every metric's name; the switch's own secret; what the calendar says |
 //! | [`model`] | what every room may speak of |
@@ -67,6 +68,7 @@ pub mod keyfile;
 pub mod metrics;
 pub mod model;
 pub mod rehearsal;
+pub mod review;
 pub mod simulator;
 pub mod store;
 pub mod trunk;

@@ -23,9 +23,9 @@ use names::{
     AMD_VERDICTS, BILLING_CHARGED, BILLING_HOLDS, BUCKETS, BUILD_INFO, CALL_DEAD_AIR, CALL_DURATION,
     CALL_RING, CALL_SETUP, CALLS_ENDED, CALLS_LIVE, CALLS_QUEUED, CALLS_REFUSED, CALLS_STARTED,
     CAMPAIGN_RECIPIENTS, CAMPAIGNS, HTTP_CONNECTIONS, HTTP_DURATION, HTTP_REQUESTS, MAILBOX_DROPPED, MEDIA,
-    MEDIA_LEGS, Metric, PEOPLE, PEOPLE_CALLS, PEOPLE_WAITING, SIP, SIP_CONNECTIONS, SIP_STREAM_MESSAGES,
-    STORE_COMMITS, STORE_FAILURES, STORE_QUEUED, STORE_ROWS, TRUNK_CALLS, TRUNK_CPS, TRUNK_HELD,
-    TRUNK_OPTIONS, TRUNK_STATE, UDP_DATAGRAMS, WEBHOOK_IN_FLIGHT, WEBHOOK_TRIES,
+    MEDIA_LEGS, Metric, PEOPLE, PEOPLE_CALLS, PEOPLE_WAITING, REVIEW_SECONDS, REVIEWS, SIP, SIP_CONNECTIONS,
+    SIP_STREAM_MESSAGES, STORE_COMMITS, STORE_FAILURES, STORE_QUEUED, STORE_ROWS, TRUNK_CALLS, TRUNK_CPS,
+    TRUNK_HELD, TRUNK_OPTIONS, TRUNK_STATE, UDP_DATAGRAMS, WEBHOOK_IN_FLIGHT, WEBHOOK_TRIES,
 };
 
 /// How often [`Metrics::upkeep`] is to be called: histograms keep every sample until then.
@@ -140,6 +140,12 @@ impl Metrics {
         if let Some(heard) = &outcome.heard {
             self.counter(&AMD_VERDICTS, &[("class", heard.class)]).increment(1);
         }
+    }
+
+    /// A call that is over was gone over, or it was tried.
+    pub fn review(&self, part: &'static str, result: &'static str, elapsed: Duration) {
+        self.counter(&REVIEWS, &[("part", part), ("result", result)]).increment(1);
+        histogram(&self.0.recorder, &REVIEW_SECONDS, &[("part", part)]).record(elapsed.as_secs_f64());
     }
 
     /// A request for a call started nothing.

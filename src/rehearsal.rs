@@ -148,6 +148,7 @@ fn name(fact: &CallFact) -> Option<&'static str> {
         CallFact::Answered { .. } => "answered",
         CallFact::Verdict(_) => "verdict",
         CallFact::AgentSpoke { .. } => "agent_spoke",
+        CallFact::Answer { .. } => "answer",
         CallFact::BargeIn => "barge_in",
         CallFact::Dtmf { .. } => "dtmf",
         CallFact::Ended(_) => "ended",

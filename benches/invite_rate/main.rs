@@ -9,14 +9,19 @@
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads clocks and starts tasks")]
 
 mod callee;
+#[path = "../switch/client.rs"]
 mod client;
+#[path = "../switch/process.rs"]
 mod process;
+mod receiver;
+mod sipp;
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use process::{Process, Sipp};
+use process::{Process, free_port};
+use sipp::Sipp;
 
 /// Seconds of load at each rate.
 const SECONDS: usize = 10;
@@ -63,7 +68,7 @@ fn sipp_calls_itself(rate: usize, calls: usize) -> Cost {
 }
 
 async fn trunkline_calls(all: &Path, rate: usize, calls: usize) -> Cost {
-    let receiver = client::Receiver::start().await;
+    let receiver = receiver::Receiver::start().await;
     let trunk = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let scratch = scratch(all);
     let callee = Sipp::callee(trunk.port(), calls);
@@ -154,9 +159,4 @@ allow_addresses = ["127.0.0.0/8"]
     );
     client::ready(http).await;
     Switch { process, http }
-}
-
-fn free_port() -> u16 {
-    let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
-    socket.local_addr().expect("bound").port()
 }

@@ -107,7 +107,7 @@ impl Bridge {
             Command::Remote(negotiated) => self.negotiate(now, negotiated),
             Command::Answered => self.answered(now),
             Command::Arm(rule) => self.arm(rule),
-            Command::DisarmSpeech => self.rules.disarm_speech(),
+            Command::Disarm(when) => self.rules.disarm(when),
             Command::Play { clip, mark } => self.play(clip, mark),
             Command::Clear => self.clear(),
             Command::OpenGate => {

@@ -87,6 +87,11 @@ impl Rules {
         self.armed.try_push(Armed { rule, fired_in_spurt: false }).is_ok()
     }
 
+    /// Rules that wait for this are gone.
+    pub(crate) fn disarm(&mut self, when: When) {
+        self.armed.retain(|armed| armed.rule.when != when);
+    }
+
     /// What the cue causes, in order. Rules that fire once are gone afterwards.
     pub(crate) fn fire(&mut self, cue: Cue) -> ArrayVec<Then, RULES_MAX> {
         let mut effects = ArrayVec::new();
@@ -99,11 +104,6 @@ impl Rules {
             !armed.rule.once
         });
         effects
-    }
-
-    /// Whoever speaks causes nothing any more.
-    pub(crate) fn disarm_speech(&mut self) {
-        self.armed.retain(|armed| !matches!(armed.rule.when, When::Speech { .. }));
     }
 
     /// The callee is silent again: speech rules may fire anew.
@@ -188,13 +188,14 @@ mod tests {
     }
 
     #[test]
-    fn what_speech_causes_can_be_taken_back_alone() {
+    fn a_rule_that_is_disarmed_fires_no_more() {
         let mut rules = Rules::default();
-        rules.arm(rule(When::Speech { min: Duration::from_millis(300) }, false));
+        let speech = When::Speech { min: Duration::from_millis(280) };
+        rules.arm(rule(speech, false));
         rules.arm(rule(When::Human, false));
-        rules.disarm_speech();
+        rules.disarm(speech);
         assert_eq!(rules.fire(Cue::Speech(Duration::from_secs(1))).len(), 0);
-        assert_eq!(rules.fire(Cue::Verdict(Class::Human)).len(), 1);
+        assert_eq!(rules.fire(Cue::Verdict(Class::Human)).len(), 1, "another one's is as it was");
     }
 
     #[test]

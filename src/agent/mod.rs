@@ -13,7 +13,9 @@ mod program;
 pub mod realtime;
 mod script;
 pub mod stream;
+mod walk;
 
 pub use errand::{Errand, Errands};
 pub use program::{Order, Program};
 pub use script::{Act, Script};
+pub use walk::Walk;

@@ -2,7 +2,11 @@
 //!
 //! Sans-IO. It is told what happened (a sound is ready, a clip was heard, a digit came, time is up) and says what is to be
 //! done; it knows clips and marks, and nothing of SIP, RTP, HTTP or how text becomes speech. The sound after the one that is
-//! heard is asked for beforehand, so that they follow each other without a gap.
+//! heard is asked for beforehand, so that they follow each other without a gap. `gathering` is how it asks: keys, and the
+//! callee's turns.
+
+mod gathering;
+mod order;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,72 +14,8 @@ use std::time::Duration;
 
 use trunkline_media::Clip;
 
-use crate::model::{
-    Bot, Dial, Dialled, Gather, GatherEnd, Link, Listener, Occasion, PhoneNumber, Side, Sound, Step,
-};
-
-/// What a program wants done.
-#[derive(Clone)]
-pub enum Order {
-    /// Turn this into speech; answer with [`Program::ready`].
-    Render {
-        /// Which sound.
-        sound: u32,
-        /// What is spoken.
-        text: Arc<str>,
-    },
-    /// Fetch or read this; answer with [`Program::ready`].
-    Fetch {
-        /// Which sound.
-        sound: u32,
-        /// Where it is, or what it is made of.
-        from: Sound,
-    },
-    /// Queue a clip; tell its mark by [`Program::marked`].
-    Play {
-        /// The audio.
-        clip: Arc<Clip>,
-        /// The sound's number.
-        mark: u32,
-    },
-    /// Stop what is heard: its mark is told as cleared.
-    Clear,
-    /// Tell [`Program::timed_out`] after so long; the last of these counts.
-    Wait(Duration),
-    /// Send digits; answer with [`Program::digits_sent`].
-    SendDigits(String),
-    /// Put the callee on hold, or take it back.
-    Hold(bool),
-    /// Let a side not be heard, or be heard again.
-    Mute(Side, bool),
-    /// Record from now on, or not any more.
-    Record(bool),
-    /// Put the callee through; if it comes to nothing, [`Program::untransferred`].
-    Transfer(PhoneNumber),
-    /// Call somebody for the callee; when that is over, [`Program::dialled`].
-    Dial(Arc<Dial>),
-    /// Ask for what follows; answer with [`Program::load`], or [`Program::fail`].
-    Ask {
-        /// Where; `None` is where the first steps came from.
-        link: Option<Link>,
-        /// Why.
-        occasion: Occasion,
-    },
-    /// Call this bot, which is needed soon: nobody hears it yet.
-    Summon(Arc<Bot>),
-    /// Let it talk; when it has gone, [`Program::bot_left`].
-    Connect(Arc<Bot>),
-    /// Let this bot listen in.
-    StartStream(Arc<Listener>),
-    /// Let nobody listen in.
-    StopStream,
-    /// The call is to end.
-    Hangup,
-    /// Every step is done.
-    Done,
-    /// It cannot go on.
-    Fail(String),
-}
+use crate::model::{Action, Dialled, Gather, GatherEnd, Link, Occasion, Sound, Step};
+pub use order::Order;
 
 /// Steps being run.
 #[derive(Default)]
@@ -92,6 +32,12 @@ pub struct Program {
     next: u32,
     /// The bot that talks next was called.
     summoned: bool,
+    /// Nobody has answered, or it is not known who: what is said first may be queued behind the gate, and nothing else is done.
+    is_gated: bool,
+    /// The callee speaks.
+    callee_speaks: bool,
+    /// It may interrupt.
+    is_interruptible: bool,
     orders: VecDeque<Order>,
 }
 
@@ -122,9 +68,12 @@ enum Ready {
     Failed(String),
 }
 
+/// What is being gathered.
 struct Gathering {
     asked: Box<Gather>,
     digits: String,
+    /// The callee speaks, or has spoken, and that is its answer unless it presses a key.
+    spoke: bool,
 }
 
 /// What is waited for.
@@ -139,8 +88,10 @@ enum State {
     Playing(u32),
     /// The end of a pause.
     Pausing,
-    /// The next digit, or none.
+    /// The next digit or word, or none.
     Awaiting,
+    /// The end of what the callee says, who has interrupted.
+    Yielding,
     /// Digits leave.
     Sending,
     /// The callee's word on being held, or taken back.
@@ -176,11 +127,30 @@ impl Program {
         program
     }
 
+    /// One whose first words are queued as soon as they are ready, behind the leg's gate: they leave in the packet after the
+    /// verdict. Everything else waits for [`Program::begin`].
+    pub fn gated(steps: Vec<Step>) -> Self {
+        let mut program = Self { is_gated: true, ..Self::default() };
+        program.push(steps);
+        program
+    }
+
     /// Somebody has answered.
     pub fn begin(&mut self) {
+        self.is_gated = false;
         if self.state == State::Waiting {
             self.advance();
         }
+    }
+
+    /// Does it wait for [`Program::begin`]?
+    pub fn is_gated(&self) -> bool {
+        self.is_gated
+    }
+
+    /// Is a sound of its being heard, or to be heard as soon as it can be?
+    pub fn is_about_to_speak(&self) -> bool {
+        matches!(self.state, State::Preparing | State::Playing(_))
     }
 
     /// These steps take the place of what is left.
@@ -234,7 +204,7 @@ impl Program {
 
     /// Is something being done or awaited?
     pub fn is_busy(&self) -> bool {
-        !matches!(self.state, State::Idle | State::Failed | State::Stopped)
+        !self.is_gated && !matches!(self.state, State::Idle | State::Failed | State::Stopped)
     }
 
     /// A sound is there, or cannot be had.
@@ -271,26 +241,10 @@ impl Program {
     /// The time that was asked for is over.
     pub fn timed_out(&mut self) {
         match self.state {
-            State::Pausing => self.advance(),
-            State::Awaiting => self.gathered(GatherEnd::Timeout),
+            State::Pausing | State::Yielding => self.advance(),
+            State::Awaiting => self.gathered(self.end_in_time()),
             _ => {}
         }
-    }
-
-    /// The callee pressed a key.
-    pub fn pressed(&mut self, digit: char) {
-        let Some(Gathering { asked, digits }) = &mut self.gathering else { return };
-        if asked.finish_on == Some(digit) {
-            return self.gathered(GatherEnd::FinishKey);
-        }
-        digits.push(digit);
-        if digits.len() >= asked.digits_max {
-            return self.gathered(GatherEnd::Complete);
-        }
-        let timeout = asked.timeout;
-        self.skip_prompt();
-        self.state = State::Awaiting;
-        self.orders.push_back(Order::Wait(timeout));
     }
 
     /// The digits are out, or could not be sent: either way the next step follows.
@@ -348,6 +302,14 @@ impl Program {
         }
     }
 
+    /// The next thing to do beforehand, while something else is said.
+    pub fn poll_beforehand(&mut self) -> Option<Order> {
+        let is_so = |order: &mut Order| {
+            matches!(order, Order::Render { .. } | Order::Fetch { .. } | Order::BargeIn(_))
+        };
+        self.orders.pop_front_if(is_so)
+    }
+
     /// The next thing to do.
     pub fn poll_order(&mut self) -> Option<Order> {
         self.orders.pop_front()
@@ -385,21 +347,29 @@ impl Program {
         self.heard = None;
         self.state = State::Idle;
         while self.state == State::Idle {
+            if self.is_gated && !self.is_for_the_gate() {
+                self.state = State::Waiting;
+                break;
+            }
             let Some(task) = self.tasks.pop_front() else {
                 return self.orders.push_back(Order::Done);
             };
             match task {
                 Task::Sound { number, from, ready } => self.sound(number, from, ready),
-                Task::Open(asked) => self.gathering = Some(Gathering { asked, digits: String::new() }),
-                Task::Await => {
-                    let timeout =
-                        self.gathering.as_ref().map_or(Duration::ZERO, |gathering| gathering.asked.timeout);
-                    self.wait(State::Awaiting, timeout);
-                }
+                Task::Open(asked) => self.open(asked),
+                Task::Await => self.await_answer(),
                 Task::Step(step) => self.step(step),
             }
         }
         self.look_ahead();
+    }
+
+    /// May the next task be done before anybody has answered?
+    fn is_for_the_gate(&self) -> bool {
+        let next = self.tasks.front();
+        next.is_some_and(|task| {
+            matches!(task, Task::Sound { .. } | Task::Open(_) | Task::Step(Step::BargeIn(_)))
+        })
     }
 
     fn sound(&mut self, number: u32, from: Source, ready: Ready) {
@@ -445,6 +415,10 @@ impl Program {
                 self.state = State::Stopped;
                 self.orders.push_back(Order::Hangup);
             }
+            Step::BargeIn(on) => {
+                self.is_interruptible = on;
+                self.orders.push_back(Order::BargeIn(on));
+            }
             Step::Hold => self.hold(true),
             Step::Resume => self.hold(false),
             Step::Mute(side) => self.orders.push_back(Order::Mute(side, true)),
@@ -474,30 +448,6 @@ impl Program {
     fn ask(&mut self, link: Option<Link>, occasion: Occasion) {
         self.state = State::Asking;
         self.orders.push_back(Order::Ask { link, occasion });
-    }
-
-    /// No more digits are awaited.
-    fn gathered(&mut self, end: GatherEnd) {
-        self.skip_prompt();
-        let Some(Gathering { asked, digits }) = self.gathering.take() else { return };
-        let is_told = asked.ask_if_empty || !digits.is_empty();
-        match asked.action {
-            Some(link) if is_told => self.ask(Some(link), Occasion::Gathered { digits, end }),
-            _ => self.advance(),
-        }
-    }
-
-    /// A digit came before the prompt was over.
-    fn skip_prompt(&mut self) {
-        if self.state == State::Awaiting {
-            return;
-        }
-        while let Some(task) = self.tasks.pop_front() {
-            if matches!(task, Task::Await) {
-                break;
-            }
-        }
-        self.orders.push_back(Order::Clear);
     }
 
     /// Asks for what comes next and takes time to be there, if nobody has: a sound, a bot.

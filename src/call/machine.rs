@@ -3,8 +3,8 @@
 //! Sans-IO. Its inputs come in order from the shard: SIP events, media events, timers, commands. Whatever happens, it
 //! tells `Ended` exactly once. `inviting` is its life until the answer, over as many INVITEs as it takes, or `receiving` if it
 //! came in; `talking` what follows it, with `engaging` where a bot talks, `staffing` where a person does, `pairing`, `handing`,
-//! `waiting` and `seconding` where another call of ours talks with it, with `guiding` and `controlling` where programs of steps say what is
-//! done, and `transferring`
+//! `waiting` and `seconding` where another call of ours talks with it, with `guiding`, `walking` and `controlling` where programs of steps
+//! say what is done, and `transferring`
 //! and `referring` where its far end becomes another one's; `closing` its end.
 
 mod closing;
@@ -22,6 +22,7 @@ mod staffing;
 mod talking;
 mod transferring;
 mod waiting;
+mod walking;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -39,7 +40,7 @@ use super::party::{Origin, Party, Seed};
 use super::sound;
 use super::timer::{CallWheel, Timer, Timers};
 use crate::admission::{Admission, Permit};
-use crate::agent::{Program, Script};
+use crate::agent::{Program, Script, Walk};
 use crate::model::{
     CallEvent, CallFact, CallId, CallPlan, DialogRecord, Disposition, EndedBy, MovedLeg, PhoneNumber,
 };
@@ -52,6 +53,7 @@ use receiving::Awaited;
 pub use receiving::Reception;
 use referring::Referral;
 use staffing::Attendance;
+use talking::BargeIn;
 use transferring::{Legs, Transfer, Wish};
 
 /// A call that may start: its intent is on disk, its permits and its media ports are taken.
@@ -95,6 +97,8 @@ pub struct Call {
     script: Script,
     /// What its guide wants, if it has one.
     guided: Program,
+    /// Where its agent's own script is, if it follows one: then that is its guide.
+    walk: Option<Walk>,
     /// What is done by hand.
     operator: Program,
     /// Is its bot there, if it has one?
@@ -107,6 +111,8 @@ pub struct Call {
     listener: Presence,
     /// Who is heard, held and recorded.
     control: Control,
+    /// May the callee interrupt, and is that armed?
+    barge_in: BargeIn,
     /// How often its guide was asked.
     asked: u32,
     /// What is left on a voicemail, once it is rendered.
@@ -120,8 +126,6 @@ pub struct Call {
     legs: Legs,
     /// Somebody in whose place the far end is to be put through.
     referral: Option<Referral>,
-    /// Does whoever speaks interrupt what is said to him?
-    is_interruptible: bool,
     /// No media came while one of these was under way.
     is_unheard: bool,
     /// What the journal knows to end it by.
@@ -264,6 +268,8 @@ impl Call {
             Timer::Turn => {
                 self.script.turn_ended();
                 self.act(cx);
+                self.guided.turn_ended();
+                self.run(cx, Hand::Guide);
             }
             Timer::Guide => self.step_timed_out(cx, Hand::Guide),
             Timer::Operator => self.step_timed_out(cx, Hand::Operator),

@@ -28,6 +28,8 @@ pub enum Speech {
     Step(Hand, u32),
     /// What is heard while a party is called.
     Aside(Aside),
+    /// What may be said next: nobody waits for it.
+    Ahead,
 }
 
 /// What is heard while a party is called, by the party's place at the bridge.

@@ -113,6 +113,8 @@ impl Shard {
                 Speech::Opener => call.handle_opener(cx, clip.ok()),
                 Speech::Message => call.handle_message(cx, clip.ok()),
                 Speech::Aside(aside) => call.handle_aside(cx, aside, clip),
+                // Only the renderer's memory was meant.
+                Speech::Ahead => {}
             }),
             Command::Refused { call, ticket, why } => {
                 self.with(now, call, |call, cx| call.handle_refused(cx, ticket, why));

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::LogFormat;
 use super::billing;
 use super::trunk::table::{Choice, Trunk};
+use crate::model::review::TranscriptFormat;
 use crate::model::{Detection, Face, RightToUse, Secret, Speak, SpeakOrder, VoicemailAction};
 
 /// The whole file.
@@ -25,6 +26,8 @@ pub struct File {
     pub webhooks: Webhooks,
     pub events: Events,
     pub tts: Tts,
+    pub transcription: Transcription,
+    pub analysis: Analysis,
     pub recording: Recording,
     pub amd: Detection,
     pub people: super::people::Table,
@@ -146,11 +149,12 @@ pub struct Webhooks {
     pub allow_http: bool,
     pub allow_addresses: Vec<String>,
     pub keep_hours: u64,
+    pub hold_seconds: u64,
 }
 
 impl Default for Webhooks {
     fn default() -> Self {
-        Self { allow_http: false, allow_addresses: Vec::new(), keep_hours: KEEP_HOURS }
+        Self { allow_http: false, allow_addresses: Vec::new(), keep_hours: KEEP_HOURS, hold_seconds: 30 }
     }
 }
 
@@ -178,6 +182,40 @@ pub struct Tts {
     pub api_key: Option<Secret<String>>,
     pub voice: Option<String>,
     pub voices: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Transcription {
+    pub url: Option<String>,
+    pub model: Option<String>,
+    pub api_key: Option<Secret<String>>,
+    pub language: Option<String>,
+    pub format: TranscriptFormat,
+    pub timeout_seconds: u64,
+}
+
+impl Default for Transcription {
+    fn default() -> Self {
+        let (url, model, api_key, language) = (None, None, None, None);
+        Self { url, model, api_key, language, format: TranscriptFormat::default(), timeout_seconds: 60 }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Analysis {
+    pub url: Option<String>,
+    pub model: Option<String>,
+    pub api_key: Option<Secret<String>>,
+    pub prompt: Option<String>,
+    pub timeout_seconds: u64,
+}
+
+impl Default for Analysis {
+    fn default() -> Self {
+        Self { url: None, model: None, api_key: None, prompt: None, timeout_seconds: 20 }
+    }
 }
 
 #[derive(Deserialize)]
@@ -215,6 +253,9 @@ pub struct Agent {
     pub webhook_events: Option<Vec<String>>,
     #[serde(default)]
     pub steps: Vec<String>,
+    #[serde(default)]
+    #[schema(max_items = 100)]
+    pub script: Vec<super::objects::script::Table>,
     pub greeting: Option<String>,
     #[schema(min_length = 1, max_length = 255)]
     pub voice: Option<String>,
@@ -250,9 +291,11 @@ pub struct Agent {
     pub stream: Option<super::objects::bot::Table>,
     pub people: Option<super::objects::staff::Table>,
     pub model: Option<super::objects::model::Table>,
-    /// Is what was said kept in words, where whoever talks tells it?
     #[serde(default)]
-    pub transcript: bool,
+    #[schema(schema_with = super::objects::review::words, required = false)]
+    pub transcript: super::objects::review::Words,
+    pub transcription: Option<super::objects::review::TranscriptionTable>,
+    pub analysis: Option<super::objects::review::AnalysisTable>,
     pub sip: Option<super::objects::endpoint::Table>,
 }
 

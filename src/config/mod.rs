@@ -18,6 +18,7 @@ mod error;
 mod file;
 mod objects;
 mod people;
+mod review;
 mod source;
 mod speech;
 mod stored;
@@ -42,6 +43,7 @@ pub use billing::{Billing, PaymentHook};
 pub use error::{ConfigError, Fault};
 pub use objects::FILE_TENANT;
 pub use people::{IceServer, People};
+pub use review::{Analyst, Reviews, Transcriber};
 pub use stored::{
     Known, StoredKey, agent, application, described, endpoint, filled, key, number, person, tenant,
     trunk as stored_trunk,
@@ -70,6 +72,8 @@ pub struct Config {
     pub events: Events,
     /// How text becomes speech.
     pub tts: Tts,
+    /// What becomes of calls that are over.
+    pub reviews: Reviews,
     /// Whether and where calls are recorded.
     pub recording: Recording,
     /// How browsers reach us.

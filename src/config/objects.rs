@@ -5,6 +5,8 @@ pub mod endpoint;
 pub mod key;
 pub mod model;
 pub mod person;
+pub mod review;
+pub mod script;
 pub mod staff;
 
 use std::collections::{HashMap, HashSet};
@@ -16,7 +18,7 @@ use super::file::{self, File};
 use super::validate::Checker;
 use super::{Objects, Rules, billing, trunk, uri};
 use crate::model::{
-    Agent, AgentId, Application, ApplicationId, EventKind, EventSet, KeyId, Number, NumberId,
+    Agent, AgentId, Application, ApplicationId, EventKind, EventSet, Flow, KeyId, Number, NumberId,
     OBJECT_ID_LIMIT, Object, ObjectKind, PersonId, PhoneNumber, Speak, TenantId, Trunk, TrunkChoice, TrunkId,
 };
 
@@ -155,6 +157,7 @@ pub fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check:
         greeting: table.greeting.clone(),
         voice: voice(&table.voice, path, check),
         steps: table.steps.clone(),
+        flow: flow(table, names, path, check),
         voicemail_message: table.voicemail_message.clone(),
         voicemail: table.voicemail,
         barge_in: table.barge_in,
@@ -186,7 +189,14 @@ pub fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check:
             .model
             .as_ref()
             .and_then(|model| model::model(model, names.rules.allow_http, path, check)),
-        transcript: table.transcript,
+        transcript: table.transcript.0,
+        transcription: table
+            .transcription
+            .as_ref()
+            .map(|table| review::transcription(table, names.rules.allow_http, path, check)),
+        analysis: table.analysis.as_ref().map(|analysis| {
+            review::analysis(analysis, table.transcript, names.rules.allow_http, path, check)
+        }),
         sip: table.sip.as_ref().and_then(|sip| endpoint::endpoint(sip, path, check)),
         staff: table.people.as_ref().map(|people| staff::staff(people, names, path, check)),
     }
@@ -199,6 +209,7 @@ fn one_talks(table: &file::Agent, path: &str, check: &mut Checker<'_>) {
         ("model", table.model.is_some()),
         ("sip", table.sip.is_some()),
         ("people", table.people.is_some()),
+        ("script", !table.script.is_empty()),
     ];
     let mut there = named.into_iter().filter(|(_, is_there)| *is_there).map(|(name, _)| name);
     let Some(first) = there.next() else { return };
@@ -208,6 +219,13 @@ fn one_talks(table: &file::Agent, path: &str, check: &mut Checker<'_>) {
             format!("{first} and {other}: one of them talks, the other must go"),
         );
     }
+}
+
+/// What it says and asks, step by step, in place of lines alone.
+fn flow(table: &file::Agent, names: &Names, path: &str, check: &mut Checker<'_>) -> Option<Arc<Flow>> {
+    let both = !table.script.is_empty() && !table.steps.is_empty();
+    check.that(&format!("{path}.script"), !both, || "steps and script: one of them must go".into());
+    script::script(&table.script, names.rules.allow_http, path, check)
 }
 
 /// What is said while the detector listens: wanted where that is how the agent begins, and nowhere else.
@@ -331,7 +349,7 @@ pub fn can_answer<'a>(
     let agent = number.agent.and_then(agent);
     check.that(&key, number.agent.is_some(), || "needs an agent, who answers".into());
     check.that(&key, agent.is_none_or(Agent::can_answer), || {
-        "needs an agent with a greeting or steps: it would have nothing to say".into()
+        "needs an agent with a greeting, steps or a script: it would have nothing to say".into()
     });
 }
 

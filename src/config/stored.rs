@@ -432,13 +432,18 @@ fn check<T: DeserializeOwned + Serialize, O>(
 
 /// A table within a table that was written as a list, which serde would fill field by field.
 fn listed_table(filled: &Map<String, Value>) -> Option<String> {
-    let tables = ["amd", "inbound", "model", "people", "spend", "stir", "stream", "tls"];
+    let tables =
+        ["amd", "analysis", "inbound", "model", "people", "spend", "stir", "stream", "tls", "transcription"];
     let listed = tables.into_iter().find(|key| filled.get(*key).is_some_and(Value::is_array));
     let tools = filled.get("model").and_then(|model| model.get("tools")).filter(|tools| tools.is_array());
     let listed = listed.or(tools.map(|_| "model.tools"));
+    let fields = filled.get("analysis").and_then(|analysis| analysis.get("fields")).and_then(Value::as_array);
+    let field = fields.into_iter().flatten().position(Value::is_array);
+    let listed = listed.map(str::to_owned).or(field.map(|index| format!("analysis.fields[{index}]")));
     let trunks = filled.get("trunks").and_then(Value::as_array).into_iter().flatten();
     let choice = trunks.enumerate().find(|(_, choice)| choice.is_array());
-    listed.map(str::to_owned).or(choice.map(|(index, _)| format!("trunks[{index}]")))
+    let script = || filled.get("script").and_then(objects::script::listed);
+    listed.or(choice.map(|(index, _)| format!("trunks[{index}]"))).or_else(script)
 }
 
 /// References are by name or by id: what is one must not look like the other.

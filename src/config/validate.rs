@@ -37,6 +37,12 @@ pub fn config(file: File, source: &Source) -> Result<Config, ConfigError> {
         webhooks: webhooks(&file.webhooks, &mut check),
         events: Events { keep: keep("events.keep_hours", file.events.keep_hours, &mut check) },
         tts: super::speech::tts(file.tts, &mut check),
+        reviews: super::review::reviews(
+            file.transcription,
+            file.analysis,
+            file.webhooks.hold_seconds,
+            &mut check,
+        ),
         recording: Recording {
             enabled: file.recording.enabled,
             directory: file.recording.directory.map_or_else(|| data_dir.join("recordings"), PathBuf::from),

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::plan::{END_CALL, fill};
 use crate::model::{
-    Agent, AgentChoice, Bot, Briefed, Engaged, Key, Model, OutboundRequest, SpeakOrder, Talker, Variable,
+    Agent, AgentChoice, Bot, Briefed, Engaged, Key, Model, OutboundRequest, SpeakOrder, Talker, TranscriptBy,
+    Variable,
 };
 
 /// What a prompt's `[END_CALL]` is to a model, which would say it aloud.
@@ -91,7 +92,7 @@ fn brief(
         variables: variables.iter().map(|one| (one.name.clone(), one.value.clone())).collect(),
         speaks_first: order == SpeakOrder::AgentFirst,
         barge_in: agent.barge_in,
-        transcript: agent.transcript,
+        transcript: agent.transcript == TranscriptBy::Agent,
         key: key.cloned(),
     }
 }

@@ -10,7 +10,7 @@ use crate::call::{Command, Knock, Reception};
 use crate::clock::wall_now;
 use crate::directory::Answerer;
 use crate::metrics::trunk_label;
-use crate::model::{Arrival, CallId, Direction, PhoneNumber, Refusal, StoredResponse};
+use crate::model::{Arrival, CallId, Direction, PhoneNumber, Refusal, Review, StoredResponse};
 
 /// Why nobody answers, in SIP's words.
 struct Turned {
@@ -56,6 +56,7 @@ impl Inner {
         let record = self.parts.settings.recordings.is_some();
         let sip_call_id = knock.incoming.call_id.clone();
         let mut ticket = plan::answer(call, answerer, caller, sip_call_id, record, (now, wall_now()));
+        ticket.record.review = Review::wanted(&ticket.plan.agent, self.parts.settings.reviews);
         ticket.record.endpoints = endpoints.unwrap_or_default();
         let leg =
             OpenLeg::open(&self.parts, &ticket.plan, Direction::Inbound).map_err(|full| turned(&full))?;

@@ -33,8 +33,8 @@ use crate::journal::{Journal, Slot};
 use crate::metrics::{Metrics, trunk_label};
 use crate::model::{
     Accepted, Application, CallEvent, CallFact, CallId, CallPlan, CallRecord, CallState, Dialing, Direction,
-    Disposition, EndedBy, Idempotency, Key, NotDone, OutboundRequest, Outcome, Placed, Refusal, Step,
-    StoredResponse, WhenFull,
+    Disposition, EndedBy, Idempotency, Key, NotDone, OutboundRequest, Outcome, Placed, Refusal, Review,
+    ReviewOffer, Step, StoredResponse, WhenFull,
 };
 use crate::store::{Intended, Replay, Store};
 use crate::webhook::Asker;
@@ -77,6 +77,8 @@ pub struct DialerParts {
 pub struct Settings {
     /// Where recordings go; `None` records nothing.
     pub recordings: Option<PathBuf>,
+    /// What becomes of calls that are over.
+    pub reviews: ReviewOffer,
     /// The address that SDP offers instead of the one that RTP is bound to.
     pub advertise: Option<IpAddr>,
     /// How long an answered call may be without RTP.
@@ -241,6 +243,7 @@ impl Dialer {
         let record = self.0.parts.settings.recordings.is_some();
         let now = (Instant::now(), wall_now());
         let mut ticket = plan::freeze(call, request, route, key.clone(), application, record, now)?;
+        ticket.record.review = Review::wanted(&ticket.plan.agent, self.0.parts.settings.reviews);
         if let Some(key) = &key {
             ticket.record.endpoints = self.0.parts.directory.snapshot().endpoints_for(key.tenant, key.face);
         }

@@ -9,14 +9,14 @@ use self::row::blank;
 pub use self::row::{moved, second};
 pub use self::script::described;
 pub(super) use self::script::{END_CALL, fill};
-use self::script::{said, script};
+use self::script::{said, script, scripted};
 use super::{Ticket, briefing};
 use crate::directory::{Answerer, Route};
 use crate::model::{
     Agent, AgentChoice, Application, BRIEF_BYTES_MAX, CallId, CallPlan, CallRecord, Callback, Dial,
     Direction, Engaged, EventSet, Face, Guide, HEADERS_MAX, Header, Key, Notice, OutboundRequest,
-    PhoneNumber, Refusal, SipAgent, Speak, SpeakOrder, Staff, TenantId, Timestamp, Trunk, TrunkChoice,
-    VoicemailAction, WebhookTarget,
+    PhoneNumber, Refusal, Scripted, SipAgent, Speak, SpeakOrder, Staff, TenantId, Timestamp, Trunk,
+    TrunkChoice, VoicemailAction, WebhookTarget,
 };
 use crate::trunk::{choice, destination};
 
@@ -42,7 +42,9 @@ pub fn freeze(
     let bot = briefing::outbound(&agent, &request, &account, key.as_ref(), &mut unknown);
     let sip = endpoint(&agent, &request);
     let staff = staff(&agent, &request, &mut unknown);
+    let flow = scripted(&agent, &request, &mut unknown)?;
     let script = match said(&agent, &request, &mut unknown) {
+        _ if flow.is_some() => Vec::new(),
         // Its guide has the first word; who has nothing to say is then only no help if that fails.
         Err(_) if guide.is_some() => Vec::new(),
         _ if bot.is_some() || sip.is_some() || staff.is_some() => Vec::new(),
@@ -102,6 +104,7 @@ pub fn freeze(
         right_to_use,
         to: request.to,
         script,
+        flow,
         account,
         bot,
         staff,
@@ -140,6 +143,8 @@ pub fn answer(
         false => Vec::new(),
         true => script(&greeting, &steps, &[], &mut Vec::new()).unwrap_or_default(),
     };
+    let flow = agent.flow.clone().map(|flow| Scripted { flow, prompt: script.first().cloned() });
+    let script = if flow.is_some() { Vec::new() } else { script };
     let row = CallRecord {
         direction: Direction::Inbound,
         from: caller.as_ref().map_or("anonymous", PhoneNumber::as_str).into(),
@@ -168,6 +173,7 @@ pub fn answer(
         right_to_use: number.right_to_use,
         to: number.e164.clone(),
         script,
+        flow,
         account,
         bot,
         staff,
@@ -252,6 +258,7 @@ fn as_asked(agent: Arc<Agent>, request: &OutboundRequest) -> Arc<Agent> {
     changed.call_duration_max = request.call_duration_max.unwrap_or(changed.call_duration_max);
     if inline {
         (changed.greeting, changed.steps, changed.voicemail_message) = (None, Vec::new(), None);
+        changed.flow = None;
     }
     if let Some(detection) = &request.detection {
         changed.detection = detection.over(&changed.detection);

@@ -181,6 +181,7 @@ pub fn plan_of(order: &DialOrder, from: PhoneNumber, trunks: Vec<Arc<Trunk>>) ->
     let agent = Agent {
         greeting: None,
         steps: Vec::new(),
+        flow: None,
         voicemail_message: None,
         bot: None,
         sip: None,
@@ -211,6 +212,7 @@ pub fn plan_of(order: &DialOrder, from: PhoneNumber, trunks: Vec<Arc<Trunk>>) ->
         sip: None,
         second: Some(Arc::new(second)),
         guide: None,
+        flow: None,
         campaign: None,
         voicemail_message: None,
         voicemail: VoicemailAction::Ignore,

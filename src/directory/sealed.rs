@@ -14,7 +14,12 @@ const fn places(kind: ObjectKind) -> &'static [&'static [&'static str]] {
         ObjectKind::Key => &[&[StoredKey::SIGNING]],
         ObjectKind::WebhookEndpoint => &[&["secret"], &["previous_secret"]],
         ObjectKind::Application => &[&["secret"]],
-        ObjectKind::Agent => &[&["stream", "authorization"], &["model", "api_key"]],
+        ObjectKind::Agent => &[
+            &["stream", "authorization"],
+            &["model", "api_key"],
+            &["transcription", "api_key"],
+            &["analysis", "api_key"],
+        ],
         // A person's secret is never read again: its hash is enough.
         ObjectKind::Tenant | ObjectKind::Number | ObjectKind::Person => &[],
     }

@@ -266,6 +266,7 @@ fn plan(patient: &Patient, trunk: &Arc<Trunk>, to: &PhoneNumber) -> CallPlan {
         sip: None,
         second: None,
         guide: None,
+        flow: None,
         variables: Arc::new([]),
         campaign: None,
         voicemail_message: None,

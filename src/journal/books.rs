@@ -122,6 +122,7 @@ impl Books {
             | CallFact::Controlled { .. }
             | CallFact::Transfer { .. }
             | CallFact::EarlyMedia
+            | CallFact::Answer { .. }
             | CallFact::BargeIn
             | CallFact::Dtmf { .. }
             | CallFact::Message { .. } => {
@@ -233,4 +234,5 @@ fn ended(record: &mut CallRecord, outcome: &Outcome, clock: &Clock, data_dir: &P
         Some(RecordingResult::Failed { reason }) => record.recording_error = Some(reason.clone()),
         None => {}
     }
+    record.begin_review();
 }

@@ -40,6 +40,12 @@ pub(super) const BILLING_CHARGED: Metric =
     Metric("trunkline_billing_charged_micros_total", "What calls that ended have cost, in micros.");
 pub(super) const BILLING_HOLDS: Metric =
     Metric("trunkline_billing_holds", "Calls that money is kept back for now.");
+pub(super) const REVIEWS: Metric = Metric(
+    "trunkline_reviews_total",
+    "Tries to go over a call that is over, by part (transcription or analysis) and result: done, retried or failed.",
+);
+pub(super) const REVIEW_SECONDS: Metric =
+    Metric("trunkline_review_seconds", "What such a try took, by part.");
 pub(super) const WEBHOOK_TRIES: Metric = Metric(
     "trunkline_webhook_tries_total",
     "Tries to deliver an event, by result: delivered, retried or dead.",
@@ -160,7 +166,8 @@ pub(super) const MEDIA: [(Metric, MediaCount); 20] = [
 ];
 
 /// Bounds of each histogram's buckets, in seconds.
-pub(super) const BUCKETS: [(&Metric, &[f64]); 5] = [
+pub(super) const BUCKETS: [(&Metric, &[f64]); 6] = [
+    (&REVIEW_SECONDS, &[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0]),
     (&CALL_SETUP, &[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0]),
     (&CALL_RING, &[0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 120.0]),
     (&CALL_DURATION, &[1.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_200.0, 1_800.0]),

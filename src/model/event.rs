@@ -1,5 +1,6 @@
 //! What a call tells the house while it lives. Events come up by one road: shard, driver, journal.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{CallId, DialogRecord, Heard, Outcome};
@@ -76,6 +77,13 @@ pub enum CallFact {
     Dtmf {
         /// `0`–`9`, `*`, `#`, `A`–`D`.
         digit: char,
+    },
+    /// A step of its agent's script has asked, and this came of it.
+    Answer {
+        /// Which step: its label, or its place.
+        step: Arc<str>,
+        /// `digits`, `speech`, `nothing`, or `invalid` for digits that lead nowhere. Which digits is told to nobody.
+        came: &'static str,
     },
     /// Something was done to the call while it talked, by hand or by a program's document.
     Controlled {

@@ -13,6 +13,7 @@ mod campaign;
 mod dial;
 mod event;
 mod face;
+mod flow;
 mod id;
 mod money;
 pub mod numbering;
@@ -28,6 +29,7 @@ mod refusal;
 mod request;
 mod response;
 mod retry;
+pub mod review;
 mod secret;
 mod signing;
 mod step;
@@ -58,6 +60,10 @@ pub use dial::{
 };
 pub use event::{CallEvent, CallFact};
 pub use face::{EventKind, EventSet, Face};
+pub use flow::{
+    Branch, CASES_MAX, CHOICES_MAX, FLOW_STEPS_MAX, Flow, FlowAct, FlowFault, FlowStep, HEARD_VARIABLE, Menu,
+    MenuKeys, PROMPT_PARTS_MAX, PROMPT_VARIABLE, Prompt, REPEATS_MAX, Turn, is_flow_name,
+};
 pub use id::{
     AgentId, ApplicationId, CallId, KeyId, NumberId, PersonId, TenantId, TrunkId, WebhookEndpointId,
 };
@@ -67,7 +73,7 @@ pub use object::{Agent, Detection, Key, KeyScope, Number, TrunkChoice};
 pub use outcome::{Disposition, EndedBy, Heard, MediaCounters, Outcome, RecordingResult};
 pub use people::{BRIEF_BYTES_MAX, Music, Notice, PATIENCE, Person, Staff, Whom};
 pub use phone::{InvalidPhoneNumber, PhoneNumber};
-pub use plan::{CallPlan, Line, LineEnd, Said};
+pub use plan::{CallPlan, Line, LineEnd, Said, Scripted};
 pub use rate::{Hold, ListedRate, Rate, SpendControl, Spender};
 pub use realtime::{Briefed, Model, Provider, Tools, WebhookTool};
 pub use record::{CallCursor, CallRecord, CallState, DialogRecord, Direction, WebhookTarget};
@@ -78,16 +84,17 @@ pub use request::{
 };
 pub use response::{Accepted, Placed, StoredResponse};
 pub use retry::{Retry, RetryReason};
+pub use review::{Review, ReviewOffer};
 pub use secret::Secret;
 pub use signing::SigningKey;
 pub use step::{
-    DIGITS_MAX, Gather, GatherEnd, Guide, Link, Occasion, SPOKEN_BYTES_MAX, STEPS_MAX, Side, Sound, Step,
-    URL_BYTES_MAX, Verb, WAIT_MAX,
+    Action, DIGITS_MAX, Gather, GatherEnd, Guide, Link, Occasion, SPOKEN_BYTES_MAX, STEPS_MAX, Side, Sound,
+    Step, URL_BYTES_MAX, Verb, WAIT_MAX,
 };
 pub use tenancy::{Draft, OBJECT_ID_LIMIT, Object, ObjectKind, ObjectProblem, Tenant, WebhookEndpoint};
 pub use test_call::{TestCall, TestCallee, TestReport};
 pub use time::Timestamp;
-pub use transcript::{Speaker, Transcript, Utterance};
+pub use transcript::{Speaker, Transcript, TranscriptBy, Utterance};
 pub use trunk::{
     Attended, AudioCodec, CallerId, Destinations, DtmfMode, FromUser, Inbound, ReferPolicy, Registration,
     ReliableProvisional, SessionRefresher, ShownNumber, SrtpPolicy, Trunk, TrunkHealth, TrunkMedia,

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use super::review::{Analysis, Transcription};
 use super::{
-    AgentId, ApplicationId, Bot, EventSet, Face, KeyId, Model, NumberId, PhoneNumber, RightToUse, Secret,
-    SipAgent, Speak, SpeakOrder, SpendControl, Staff, TenantId, TrunkId, VoicemailAction, Zone,
+    AgentId, ApplicationId, Bot, EventSet, Face, Flow, KeyId, Model, NumberId, PhoneNumber, RightToUse,
+    Secret, SipAgent, Speak, SpeakOrder, SpendControl, Staff, TenantId, TranscriptBy, TrunkId,
+    VoicemailAction, Zone,
 };
 
 /// A telephone number of ours.
@@ -74,6 +76,8 @@ pub struct Agent {
     pub voice: Option<Arc<str>>,
     /// What it says next, each after the callee's turn, once the call's own prompt was spoken.
     pub steps: Vec<String>,
+    /// What it says and asks, step by step, in their place.
+    pub flow: Option<Arc<Flow>>,
     /// What to leave on a voicemail when the request says `leave_message` without a text.
     pub voicemail_message: Option<String>,
     /// What to do with a machine when the request does not say.
@@ -108,8 +112,12 @@ pub struct Agent {
     pub staff: Option<Arc<Staff>>,
     /// A hosted model, which talks in its place.
     pub model: Option<Arc<Model>>,
-    /// Is what was said kept in words, where somebody tells it?
-    pub transcript: bool,
+    /// Who puts what was said into words, if it is kept.
+    pub transcript: TranscriptBy,
+    /// How recordings become words, if that is an endpoint.
+    pub transcription: Option<Arc<Transcription>>,
+    /// What it wants to know of its calls once they are over.
+    pub analysis: Option<Arc<Analysis>>,
     /// A SIP endpoint that talks in its place.
     pub sip: Option<Arc<SipAgent>>,
 }
@@ -126,6 +134,7 @@ impl Agent {
             greeting: None,
             voice: None,
             steps: Vec::new(),
+            flow: None,
             voicemail_message: None,
             voicemail: VoicemailAction::default(),
             barge_in: true,
@@ -143,7 +152,9 @@ impl Agent {
             bot: None,
             staff: None,
             model: None,
-            transcript: false,
+            transcript: TranscriptBy::default(),
+            transcription: None,
+            analysis: None,
             sip: None,
         }
     }
@@ -151,7 +162,7 @@ impl Agent {
     /// Has it anything to say to whoever calls it?
     pub fn can_answer(&self) -> bool {
         let beside = self.bot.is_some() || self.model.is_some() || self.sip.is_some() || self.staff.is_some();
-        beside || self.greeting.is_some() || !self.steps.is_empty()
+        beside || self.greeting.is_some() || !self.steps.is_empty() || self.flow.is_some()
     }
 }
 

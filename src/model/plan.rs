@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{
-    Agent, CallId, Engaged, Guide, Key, PhoneNumber, RightToUse, Second, SipAgent, Speak, SpeakOrder, Staff,
-    Timestamp, Trunk, Variable, VoicemailAction,
+    Agent, CallId, Engaged, Flow, Guide, Key, PhoneNumber, RightToUse, Second, SipAgent, Speak, SpeakOrder,
+    Staff, Timestamp, Trunk, Variable, VoicemailAction,
 };
 
 /// One thing that the agent says.
@@ -37,6 +37,15 @@ pub enum LineEnd {
     EndCall,
 }
 
+/// A script of steps, and what this call's request adds to it.
+#[derive(Clone)]
+pub struct Scripted {
+    /// The steps.
+    pub flow: Arc<Flow>,
+    /// What the request wants said, or else the agent's greeting: where the script says `{prompt}`, or else first of all.
+    pub prompt: Option<Line>,
+}
+
 /// A call about to be placed.
 #[derive(Clone)]
 pub struct CallPlan {
@@ -64,6 +73,8 @@ pub struct CallPlan {
     pub to: PhoneNumber,
     /// What the agent says, in order; the first line is the request's prompt.
     pub script: Vec<Line>,
+    /// What it says and asks, step by step, in place of lines.
+    pub flow: Option<Scripted>,
     /// The tenant's account, as a client of Twilio's would know it.
     pub account: String,
     /// The bot that talks in the script's place.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::transcript::Said;
 use super::{
     AgentId, ApplicationId, Attempt, CallId, Disposition, EventKind, EventSet, Face, Hold, KeyId,
-    MediaCounters, Micros, RecipientId, TenantId, Timestamp,
+    MediaCounters, Micros, RecipientId, Review, TenantId, Timestamp,
 };
 
 /// Who called whom.
@@ -210,6 +210,8 @@ pub struct CallRecord {
     pub recording_error: Option<String>,
     /// What was said, where somebody told it and the agent has it kept.
     pub transcript: Vec<Said>,
+    /// What is made of its words once it is over, as far as that is.
+    pub review: Option<Review>,
     /// Where whoever hears of it can fetch it without a key. Stored nowhere: made when an event is rendered.
     pub recording_link: Option<String>,
     /// Does its bot connect to us? Stored nowhere: known while it lives.
@@ -244,6 +246,7 @@ impl CallRecord {
         (then.recording, then.recording_error, then.dead_air) = (None, None, None);
         then.media = None;
         then.transcript = Vec::new();
+        then.review = None;
         then
     }
 

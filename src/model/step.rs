@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Bot, Dial, Dialled, Face, Handover, Listener, PhoneNumber};
+use super::{Bot, Dial, Dialled, Face, Handover, Listener, PhoneNumber, Turn};
 
 /// Steps of one document; a longer one is refused as a whole.
 pub const STEPS_MAX: usize = 64;
@@ -64,6 +64,8 @@ pub enum Step {
     StartStream(Arc<Listener>),
     /// It does not any more.
     StopStream,
+    /// From now on the callee's speech stops what is said, or does not.
+    BargeIn(bool),
     /// The call ends.
     Hangup,
 }
@@ -92,6 +94,7 @@ impl Step {
             Self::Connect(_) => "connect",
             Self::StartStream(_) => "start_stream",
             Self::StopStream => "stop_stream",
+            Self::BargeIn(_) => "barge_in",
             Self::Hangup => "hangup",
         }
     }
@@ -154,21 +157,48 @@ pub enum Side {
     Callee,
 }
 
-/// Digits that are awaited, and what becomes of them.
+/// Digits that are awaited, or words, and what becomes of them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Gather {
     /// What is heard meanwhile: the first digit stops it. Says, plays and pauses alone.
     pub prompt: Vec<Step>,
-    /// With so many it is over, 1 to [`DIGITS_MAX`].
+    /// With so many it is over, at most [`DIGITS_MAX`]; with 0 none counts, and nothing but speech is awaited.
     pub digits_max: usize,
     /// This one ends it, and is none of them.
     pub finish_on: Option<char>,
+    /// When the callee's turn is over, whose speech is an answer before its first digit; `None`: it is none.
+    pub turn: Option<Turn>,
     /// After so long without another one it is over; counted from the end of the prompt.
     pub timeout: Duration,
-    /// Who is told the digits, and says what follows; without it, the next step does.
-    pub action: Option<Link>,
+    /// Who is told what came, and says what follows; without it, the next step does.
+    pub action: Option<Action>,
     /// Is it told too that there were none?
     pub ask_if_empty: bool,
+}
+
+/// Who is told what was gathered.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Somebody elsewhere.
+    Ask(Link),
+    /// Whoever made these steps, in this very switch.
+    Tell,
+}
+
+impl Action {
+    /// Where somebody is asked.
+    pub const fn link(&self) -> Option<&Link> {
+        match self {
+            Self::Ask(link) => Some(link),
+            Self::Tell => None,
+        }
+    }
+}
+
+impl<L: Into<Link>> From<L> for Action {
+    fn from(link: L) -> Self {
+        Self::Ask(link.into())
+    }
 }
 
 /// Why a gathering ended.
@@ -180,6 +210,8 @@ pub enum GatherEnd {
     FinishKey,
     /// No more came in time.
     Timeout,
+    /// The callee has spoken.
+    Speech,
 }
 
 impl GatherEnd {
@@ -189,6 +221,7 @@ impl GatherEnd {
             Self::Complete => "num_digits",
             Self::FinishKey => "finish_on_key",
             Self::Timeout => "timeout",
+            Self::Speech => "speech",
         }
     }
 }

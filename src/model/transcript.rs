@@ -29,6 +29,18 @@ impl Speaker {
     }
 }
 
+/// Who puts an agent's calls into words, if they are kept at all.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum TranscriptBy {
+    /// Nobody: nothing is kept.
+    #[default]
+    Nobody,
+    /// Whoever talks for us tells it, where that one can.
+    Agent,
+    /// A transcription endpoint, which is sent the recording once the call is over.
+    Endpoint,
+}
+
 /// A line while its call lives.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Utterance {

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::outbox::Settlement;
 use super::row::{
-    AnsweredRow, AttemptRow, DialingRow, EndedRow, EventRow, HoldRow, IntentRow, ReleaseRow, SettledRow, json,
+    AnsweredRow, AttemptRow, DialingRow, EndedRow, EventRow, HoldRow, IntentRow, ReleaseRow, ReviewRow,
+    SettledRow, json,
 };
 use super::types::{Intent, Write};
 use crate::model::{CallRecord, CallState, Dialing, EventKind};
@@ -30,6 +31,8 @@ pub(super) struct Batch {
     pub holds: String,
     /// What is given back, and what was charged, of the calls that ended or were withdrawn.
     pub released: String,
+    /// Calls that end and are to be gone over.
+    pub reviews: String,
     /// How many rows all of them are.
     pub rows: usize,
 }
@@ -43,6 +46,8 @@ pub(super) struct Applied {
     pub events: u64,
     /// How many outbox rows it made.
     pub outbox: u64,
+    /// How many calls it brought to be gone over.
+    pub reviews: u64,
 }
 
 /// Collects changes until they are sent.
@@ -63,6 +68,7 @@ impl Changes<'_> {
         let mut ended = Vec::new();
         let mut withdrawn = Vec::new();
         let mut released = Vec::new();
+        let mut reviews = Vec::new();
         let mut events = Vec::new();
         for intent in &self.intents {
             begun(&intent.record, &mut events);
@@ -93,6 +99,7 @@ impl Changes<'_> {
                     over(record, &mut events);
                     ended.push(EndedRow::from(&**record));
                     released.extend(ReleaseRow::of(record));
+                    reviews.extend(ReviewRow::of(record));
                 }
                 Write::Withdrawn(call) => {
                     withdrawn.push(call.get());
@@ -119,6 +126,7 @@ impl Changes<'_> {
             attempts: array(&attempts),
             holds: array(&holds),
             released: array(&released),
+            reviews: array(&reviews),
         }
     }
 }
@@ -136,7 +144,8 @@ fn over(record: &CallRecord, events: &mut Vec<EventRow>) {
     let saved = record.recording.is_some().then_some(EventKind::RecordingCompleted);
     let end = if record.answered_at.is_none() { EventKind::Failed } else { EventKind::Completed };
     let at = record.ended_at.unwrap_or(record.created_at);
-    events.extend(saved.into_iter().chain([end]).map(|kind| EventRow::new(record.call, kind, at)));
+    events.extend(saved.map(|kind| EventRow::new(record.call, kind, at)));
+    events.push(EventRow::new(record.call, end, at).waiting(record.event_waits()));
 }
 
 fn array<T: Serialize>(rows: &[T]) -> String {

@@ -17,6 +17,7 @@ mod objects;
 mod outbox;
 mod postgres;
 mod receivers;
+mod reviews;
 mod row;
 mod schema;
 mod sqlite;
@@ -40,6 +41,7 @@ pub use objects::{
     ObjectChange, ObjectPromise, ObjectStore, ObjectsChanged, PromiseKept, StoredObject, StoredObjects,
 };
 pub use outbox::{Claim, Delivery, Settled, Settlement, Tried};
+pub use reviews::{ReviewClaim, ReviewNext, ReviewWrite};
 pub use top_ups::{Begun, NewTopUp, Verdict};
 pub use types::{CallFilter, CallPage, DatabaseTarget, Intended, Intent, Replay, Write};
 

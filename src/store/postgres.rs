@@ -120,11 +120,11 @@ async fn hold(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
 
 const INTENTS: &str = "INSERT INTO calls (call, parent, tenant, key_id, agent, direction, from_number, to_number, trunk, sip_call_id,
     campaign, batch, recipient, metadata, unknown_variables, webhook_url, webhook_face, webhook_key, webhook_events, webhook_receiver,
-    webhook_endpoints, application, hold, state, created_at, idempotency_key, body_hash, response_status, response_body)
+    webhook_endpoints, application, hold, review, state, created_at, idempotency_key, body_hash, response_status, response_body)
   SELECT * FROM json_to_recordset($1::text::json) AS r (call bigint, parent bigint, tenant bigint, key_id bigint, agent bigint,
     direction text, from_number text, to_number text, trunk text, sip_call_id text, campaign text, batch bigint, recipient bigint, metadata text,
     unknown_variables text, webhook_url text, webhook_face text, webhook_key bigint, webhook_events text,
-    webhook_receiver text, webhook_endpoints text, application bigint, hold text, state text, created_at bigint, idempotency_key text, body_hash text, response_status bigint, response_body text)
+    webhook_receiver text, webhook_endpoints text, application bigint, hold text, review text, state text, created_at bigint, idempotency_key text, body_hash text, response_status bigint, response_body text)
   WHERE r.recipient IS NULL OR EXISTS (
     SELECT 1 FROM recipients AS t JOIN campaigns AS c ON c.campaign = t.campaign
       WHERE t.campaign = r.batch AND t.position = r.recipient AND t.state = 'claimed' AND c.status = 'running')
@@ -151,8 +151,8 @@ const EVENTS: &str = "INSERT INTO events (tenant, call, event, created_at)
 
 /// As SQLite's.
 const OWED: &str = "INSERT INTO outbox (tenant, call, event, event_id, endpoint, receiver, state, created_at, due_at, attempts)
-  SELECT tenant, call, wanted, id, endpoint, receiver, 'pending', created_at, created_at, 0 FROM (
-    SELECT e.id, e.tenant, e.call, e.created_at, t.endpoint, t.receiver, CASE
+  SELECT tenant, call, wanted, id, endpoint, receiver, 'pending', created_at, coalesce(due, created_at), 0 FROM (
+    SELECT e.id, e.tenant, e.call, e.created_at, (r.value ->> 'due')::bigint AS due, t.endpoint, t.receiver, CASE
         WHEN strpos(t.events, ',' || e.event || ',') > 0 THEN e.event
         WHEN e.event = 'call.failed' AND strpos(t.events, ',call.completed,') > 0 THEN 'call.completed' END AS wanted
       FROM json_array_elements($1::text::json) AS r (value)
@@ -168,16 +168,22 @@ const OWED: &str = "INSERT INTO outbox (tenant, call, event, event_id, endpoint,
         WHERE o.call = c.call AND o.endpoint = t.endpoint AND o.event_id = e.id)) AS owed
   WHERE wanted IS NOT NULL ORDER BY id, endpoint";
 
+/// As SQLite's.
+const REVIEWS: &str = "INSERT INTO reviews (call, due_at, leased_until, attempts)
+  SELECT c.call, r.at, 0, 0 FROM json_to_recordset($1::text::json) AS r (call bigint, at bigint)
+    JOIN calls AS c ON c.call = r.call
+  WHERE c.state <> 'ended' ON CONFLICT DO NOTHING";
+
 const ENDED: &str = "UPDATE calls SET state = 'ended', dialog = NULL, ringing_at = r.ringing_at, answered_at = r.answered_at,
     ended_at = r.ended_at, disposition = r.disposition, ended_by = r.ended_by, sip_status = r.sip_status,
     q850 = r.q850, detail = r.detail, verdict = r.verdict, verdict_reason = r.verdict_reason,
     verdict_evidence = r.verdict_evidence, dead_air_ms = r.dead_air_ms, recording = r.recording,
     recording_error = r.recording_error, invites = r.invites, media = r.media, charge = r.charge,
-    transcript = r.transcript
+    transcript = r.transcript, review = r.review
   FROM json_to_recordset($1::text::json) AS r (call bigint, ringing_at bigint,
     answered_at bigint, ended_at bigint, disposition text, ended_by text, sip_status bigint, q850 bigint, detail text,
     verdict text, verdict_reason text, verdict_evidence text, dead_air_ms bigint, recording text,
-    recording_error text, invites text, media text, charge bigint, transcript text)
+    recording_error text, invites text, media text, charge bigint, transcript text, review text)
   WHERE calls.call = r.call AND calls.state <> 'ended'";
 
 /// As SQLite's.
@@ -259,6 +265,7 @@ async fn run(connection: &mut PgConnection, batch: &Batch) -> Result<Applied, sq
         (EVENTS, &batch.events),
         (OWED, &batch.events),
         (ANSWERED, &batch.answered),
+        (REVIEWS, &batch.reviews),
         (ENDED, &batch.ended),
         (RELEASED, &batch.released),
         (UNTOLD, &batch.withdrawn),
@@ -275,6 +282,7 @@ async fn run(connection: &mut PgConnection, batch: &Batch) -> Result<Applied, sq
         match sql {
             EVENTS => applied.events = done.rows_affected(),
             OWED => applied.outbox = done.rows_affected(),
+            REVIEWS => applied.reviews = done.rows_affected(),
             _ => {}
         }
     }

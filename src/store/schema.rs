@@ -6,7 +6,7 @@ use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// Versions and names are the same for both engines.
-const HISTORY: [(i64, &str, &str, &str); 12] = [
+const HISTORY: [(i64, &str, &str, &str); 13] = [
     (
         1,
         "calls and outbox",
@@ -78,6 +78,12 @@ const HISTORY: [(i64, &str, &str, &str); 12] = [
         "call filters",
         include_str!("migrations/sqlite/0045_call_filters.sql"),
         include_str!("migrations/postgres/0045_call_filters.sql"),
+    ),
+    (
+        50,
+        "reviews",
+        include_str!("migrations/sqlite/0050_reviews.sql"),
+        include_str!("migrations/postgres/0050_reviews.sql"),
     ),
 ];
 

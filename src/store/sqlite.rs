@@ -198,12 +198,12 @@ const RELEASE: &str =
 /// `ON CONFLICT DO NOTHING` passes over repeated requests, `EXISTS` over recipients who are not to be dialled any more;
 /// `RETURNING` names the others.
 const INTENTS: &str = "INSERT INTO calls (call, parent, tenant, key_id, agent, direction, from_number, to_number, trunk, sip_call_id, campaign, batch, recipient, metadata,
-    unknown_variables, webhook_url, webhook_face, webhook_key, webhook_events, webhook_receiver, webhook_endpoints, application, hold, state,
+    unknown_variables, webhook_url, webhook_face, webhook_key, webhook_events, webhook_receiver, webhook_endpoints, application, hold, review, state,
     created_at, idempotency_key, body_hash, response_status, response_body)
   SELECT value ->> 'call', value ->> 'parent', value ->> 'tenant', value ->> 'key_id', value ->> 'agent', value ->> 'direction',
     value ->> 'from_number', value ->> 'to_number', value ->> 'trunk', value ->> 'sip_call_id', value ->> 'campaign',
     value ->> 'batch', value ->> 'recipient', value ->> 'metadata', value ->> 'unknown_variables', value ->> 'webhook_url', value ->> 'webhook_face',
-    value ->> 'webhook_key', value ->> 'webhook_events', value ->> 'webhook_receiver', value ->> 'webhook_endpoints', value ->> 'application', value ->> 'hold', value ->> 'state', value ->> 'created_at', value ->> 'idempotency_key',
+    value ->> 'webhook_key', value ->> 'webhook_events', value ->> 'webhook_receiver', value ->> 'webhook_endpoints', value ->> 'application', value ->> 'hold', value ->> 'review', value ->> 'state', value ->> 'created_at', value ->> 'idempotency_key',
     value ->> 'body_hash', value ->> 'response_status', value ->> 'response_body'
   FROM json_each($1) WHERE value ->> 'recipient' IS NULL OR EXISTS (
     SELECT 1 FROM recipients AS t CROSS JOIN campaigns AS c ON c.campaign = t.campaign
@@ -235,14 +235,14 @@ const EVENTS: &str = "INSERT INTO events (tenant, call, event, created_at)
 /// from one that is over gets the latter.
 const OWED: &str = "INSERT INTO outbox (tenant, call, event, event_id, endpoint, receiver, state, created_at, due_at, attempts)
   SELECT tenant, call, CASE WHEN instr(events, ',' || event || ',') > 0 THEN event ELSE 'call.completed' END, id, endpoint,
-    receiver, 'pending', created_at, created_at, 0 FROM (
-    SELECT e.id, e.tenant, e.call, e.event, e.created_at, 0 AS endpoint,
+    receiver, 'pending', created_at, coalesce(due, created_at), 0 FROM (
+    SELECT e.id, e.tenant, e.call, e.event, e.created_at, r.value ->> 'due' AS due, 0 AS endpoint,
         coalesce(c.webhook_receiver, c.webhook_url) AS receiver, ',' || coalesce(c.webhook_events, 'call.completed') || ',' AS events
       FROM json_each($7) AS r CROSS JOIN calls AS c ON c.call = r.value ->> 'call'
         CROSS JOIN events AS e ON e.call = c.call AND e.event = r.value ->> 'event' AND e.created_at = r.value ->> 'at'
       WHERE c.state <> 'ended' AND c.webhook_url IS NOT NULL
     UNION ALL
-    SELECT e.id, e.tenant, e.call, e.event, e.created_at, n.value ->> 'endpoint', n.value ->> 'receiver',
+    SELECT e.id, e.tenant, e.call, e.event, e.created_at, r.value ->> 'due', n.value ->> 'endpoint', n.value ->> 'receiver',
         ',' || (n.value ->> 'events') || ','
       FROM json_each($7) AS r CROSS JOIN calls AS c ON c.call = r.value ->> 'call'
         CROSS JOIN events AS e ON e.call = c.call AND e.event = r.value ->> 'event' AND e.created_at = r.value ->> 'at'
@@ -252,6 +252,11 @@ const OWED: &str = "INSERT INTO outbox (tenant, call, event, event_id, endpoint,
     AND NOT EXISTS (SELECT 1 FROM outbox AS o WHERE o.call = t.call AND o.endpoint = t.endpoint AND o.event_id = t.id)
   ORDER BY id, endpoint";
 
+/// Written before the call ends, as its events are: only its first end is gone over.
+const REVIEWS: &str = "INSERT INTO reviews (call, due_at, leased_until, attempts)
+  SELECT c.call, r.value ->> 'at', 0, 0 FROM json_each($11) AS r CROSS JOIN calls AS c ON c.call = r.value ->> 'call'
+  WHERE c.state <> 'ended' ON CONFLICT DO NOTHING";
+
 const ENDED: &str = "UPDATE calls NOT INDEXED SET state = 'ended', dialog = NULL,
     ringing_at = r.value ->> 'ringing_at', answered_at = r.value ->> 'answered_at', ended_at = r.value ->> 'ended_at',
     disposition = r.value ->> 'disposition', ended_by = r.value ->> 'ended_by', sip_status = r.value ->> 'sip_status',
@@ -259,7 +264,8 @@ const ENDED: &str = "UPDATE calls NOT INDEXED SET state = 'ended', dialog = NULL
     verdict_reason = r.value ->> 'verdict_reason', verdict_evidence = r.value ->> 'verdict_evidence',
     dead_air_ms = r.value ->> 'dead_air_ms', recording = r.value ->> 'recording',
     recording_error = r.value ->> 'recording_error', invites = r.value ->> 'invites',
-    media = r.value ->> 'media', charge = r.value ->> 'charge', transcript = r.value ->> 'transcript'
+    media = r.value ->> 'media', charge = r.value ->> 'charge', transcript = r.value ->> 'transcript',
+    review = r.value ->> 'review'
   FROM json_each($4) AS r WHERE calls.call = r.value ->> 'call' AND state <> 'ended'";
 
 /// What was told of a call that never was goes with it, and what was owed for it.
@@ -329,6 +335,7 @@ async fn run(connection: &mut SqliteConnection, batch: &Batch) -> Result<Applied
         (EVENTS, &batch.events),
         (OWED, &batch.events),
         (ANSWERED, &batch.answered),
+        (REVIEWS, &batch.reviews),
         (ENDED, &batch.ended),
         (RELEASED, &batch.released),
         (UNTOLD, &batch.withdrawn),
@@ -344,7 +351,7 @@ async fn run(connection: &mut SqliteConnection, batch: &Batch) -> Result<Applied
         statements.push("COMMIT");
     }
     let place = |wanted: &str| statements.iter().position(|sql| *sql == wanted);
-    let (events, outbox) = (place(EVENTS), place(OWED));
+    let (events, outbox, reviews) = (place(EVENTS), place(OWED), place(REVIEWS));
     // Constants, joined.
     let text = sqlx::AssertSqlSafe(statements.join(";\n"));
     let query = sqlx::query(text)
@@ -357,7 +364,8 @@ async fn run(connection: &mut SqliteConnection, batch: &Batch) -> Result<Applied
         .bind(batch.events.as_str())
         .bind(batch.holds.as_str())
         .bind(batch.released.as_str())
-        .bind(batch.attempts.as_str());
+        .bind(batch.attempts.as_str())
+        .bind(batch.reviews.as_str());
     let mut applied = Applied::default();
     let mut results = connection.fetch_many(query);
     let mut finished = 0;
@@ -370,6 +378,9 @@ async fn run(connection: &mut SqliteConnection, batch: &Batch) -> Result<Applied
                 }
                 if outbox == Some(finished) {
                     applied.outbox = done.rows_affected();
+                }
+                if reviews == Some(finished) {
+                    applied.reviews = done.rows_affected();
                 }
                 finished += 1;
             }

@@ -53,6 +53,8 @@ pub(super) struct Gauges {
     pub failures: AtomicU64,
     /// Commits that told of something.
     pub told: tokio::sync::watch::Sender<u64>,
+    /// Commits that brought something to go over.
+    pub reviews: tokio::sync::watch::Sender<u64>,
 }
 
 /// Runs until it is told to close, or every handle is gone.
@@ -195,6 +197,9 @@ impl Writer {
         if let Ok(applied) = &result {
             if applied.events > 0 {
                 self.gauges.told.send_modify(|commits| *commits += 1);
+            }
+            if applied.reviews > 0 {
+                self.gauges.reviews.send_modify(|commits| *commits += 1);
             }
             self.gauges.commits.fetch_add(1, Ordering::Relaxed);
             self.gauges.rows.fetch_add(batch.rows as u64, Ordering::Relaxed);

@@ -6,7 +6,6 @@ mod calls;
 mod campaigns;
 mod people;
 mod person;
-mod tone;
 
 use serde_json::{Value, json};
 

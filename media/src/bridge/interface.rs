@@ -9,7 +9,7 @@ use crate::{
     dtmf::Digits,
     latch::Latch,
     port::Seat,
-    rule::Rule,
+    rule::{Rule, When},
     sdp::Negotiated,
     stats::Stats,
     tape::{Recorded, RecordingSpec},
@@ -71,8 +71,8 @@ pub enum Command {
     Answered,
     /// Arms a rule, at most [`RULES_MAX`](crate::rule::RULES_MAX); more are refused, and counted in [`Stats`].
     Arm(Rule),
-    /// Forgets the rules that wait for speech: what plays is not interrupted by it.
-    DisarmSpeech,
+    /// Takes back every rule that waits for this.
+    Disarm(When),
     /// Queues a clip, at most 256; more are refused: counted in [`Stats`], and
     /// their marks reported as cleared. The queue plays while the gate is open.
     Play {

@@ -20,8 +20,8 @@ use super::packets::Packets;
 
 /// A message of a bot's, in bytes: more than a minute and a half of PCMU in base64.
 pub(super) const MESSAGE_MAX: usize = 1024 * 1024;
-/// What is read at once.
-pub(super) const READ_BUFFER: usize = 8 * 1024;
+/// What is read at once: some messages of 20 ms. It is made anew for every look, so more would cost more.
+pub(super) const READ_BUFFER: usize = 4 * 1024;
 /// What is written at once, and what may wait to be: a stream speaks only when what it said before has left.
 const WRITE_BUFFER: usize = 16 * 1024;
 const WRITE_BUFFER_MAX: usize = 2 * 1024 * 1024;

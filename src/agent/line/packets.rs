@@ -1,10 +1,10 @@
 //! AudioSocket's packets in a stream of bytes: a type, a length of two bytes, the higher first, and a payload.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, BytesMut};
-use tokio::io::{AsyncRead as _, AsyncWrite as _, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _};
 
 use super::link::{Broken, Came, READ_BUFFER, Wire};
 
@@ -41,15 +41,14 @@ impl Packets {
                     return Poll::Ready(Ok(Came::Binary(self.inward.split_to(length).freeze())));
                 }
             }
-            let mut space = [0; READ_BUFFER];
-            let mut into = ReadBuf::new(&mut space);
-            ready!(Pin::new(&mut self.connection).poll_read(cx, &mut into)).map_err(lost)?;
-            if into.filled().is_empty() {
+            // The packets before have gone: their room is used again.
+            self.inward.reserve(READ_BUFFER);
+            let read = pin!(self.connection.read_buf(&mut self.inward));
+            if ready!(read.poll(cx)).map_err(lost)? == 0 {
                 let whole = self.inward.is_empty();
                 let cut = || Broken::Lost("it ended within a packet".into());
                 return Poll::Ready(if whole { Ok(Came::Closed(None)) } else { Err(cut()) });
             }
-            self.inward.extend_from_slice(into.filled());
         }
     }
 

@@ -2,7 +2,6 @@
 //! drains and sends; what is decided here is when to connect again and how long to wait for somebody who does not answer.
 #![expect(clippy::disallowed_methods, reason = "a shell reads the clock and starts tasks")]
 
-use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -10,7 +9,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
 use tracing::{debug, warn};
 
 use super::connect::Failed;
@@ -136,30 +135,66 @@ impl Line {
 
 impl<C: Core> Shell<C> {
     async fn run(mut self, mut mailbox: mpsc::Receiver<C::Input>) {
-        let mut ticks = pin!(interval(TICK));
+        let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.connect(Instant::now(), Duration::ZERO);
-        while self.core.ended().is_none() {
-            let (read, sending) = (!self.core.is_full(), self.sending.is_some());
-            let line = std::future::poll_fn(|cx| self.line.poll(cx, read, sending));
-            let step = tokio::select! {
-                biased;
-                _ = ticks.tick() => Step::Tick,
-                input = mailbox.recv() => Step::Input(input),
-                Some(done) = self.errands.next() => Step::Input(Some(done)),
-                step = line => step,
-            };
-            self.take(Instant::now(), step);
-            self.send();
-            self.tell();
-            while let Some(errand) = self.core.poll_errand() {
-                self.errands.push((self.runner)(errand));
-            }
-        }
+        std::future::poll_fn(|cx| self.turn(cx, &mut ticks, &mut mailbox)).await;
         self.leave().await;
     }
 
-    fn take(&mut self, now: Instant, step: Step<C::Input>) {
+    /// Takes whatever there is. Hundreds of these wake a hundred times a second: each source is asked once a turn, not after every
+    /// step, and what a tick has to say leaves in the same turn.
+    fn turn(
+        &mut self,
+        cx: &mut Context<'_>,
+        ticks: &mut Interval,
+        mailbox: &mut mpsc::Receiver<C::Input>,
+    ) -> Poll<()> {
+        while self.is_alive() && ticks.poll_tick(cx).is_ready() {
+            self.take(Step::Tick);
+        }
+        while self.is_alive()
+            && let Poll::Ready(input) = mailbox.poll_recv(cx)
+        {
+            self.take(Step::Input(input));
+        }
+        while self.is_alive() {
+            let step = match self.poll_errands(cx) {
+                Poll::Ready(done) => Poll::Ready(Step::Input(Some(done))),
+                Poll::Pending => self.line.poll(cx, !self.core.is_full(), self.sending.is_some()),
+            };
+            match step {
+                Poll::Ready(step) => self.take(step),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Ready(())
+    }
+
+    fn is_alive(&self) -> bool {
+        self.core.ended().is_none()
+    }
+
+    fn poll_errands(&mut self, cx: &mut Context<'_>) -> Poll<C::Input> {
+        if self.errands.is_empty() {
+            return Poll::Pending;
+        }
+        match self.errands.poll_next_unpin(cx) {
+            Poll::Ready(Some(done)) => Poll::Ready(done),
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn take(&mut self, step: Step<C::Input>) {
+        self.feed(Instant::now(), step);
+        self.send();
+        self.tell();
+        while let Some(errand) = self.core.poll_errand() {
+            self.errands.push((self.runner)(errand));
+        }
+    }
+
+    fn feed(&mut self, now: Instant, step: Step<C::Input>) {
         match step {
             Step::Tick => self.tick(now),
             Step::Input(Some(input)) => self.core.handle_input(now, input),

@@ -118,6 +118,10 @@ impl Call {
             Step::SendDigits(digits) => self.send_digits(cx, &digits),
             Step::StartStream(listener) => self.start_stream(cx, &listener),
             Step::StopStream => self.stop_stream(cx),
+            Step::BargeIn(on) => {
+                self.allow_barge_in(cx, on);
+                Ok(())
+            }
             _ if matches!(self.phase, Phase::LeavingMessage) => Err(NotDone::NotTalking),
             // From now on the bot talks, and nobody else.
             Step::Connect(bot) => {

@@ -10,7 +10,7 @@ use super::super::timer::Timer;
 use super::controlling::Cut;
 use super::{Call, Context, Phase};
 use crate::agent::{Errand, Order, Program, Script};
-use crate::model::{Disposition, EndedBy, Link, Occasion, Step};
+use crate::model::{CallFact, Disposition, EndedBy, Link, Occasion, Step};
 
 /// How often a guide is asked in one call: one that sends us round in circles wants something else.
 const ASKED_MAX: u32 = 200;
@@ -86,10 +86,15 @@ impl Call {
     /// A sound was heard, or cut short.
     pub(super) fn sound_over(&mut self, cx: &mut Context<'_>, hand: Hand, sound: u32, cleared: bool) {
         // What was done by hand is not done again by itself.
-        let is_cut = cleared && hand == Hand::Guide && self.control.take_cut() == Some(Cut::Held);
-        match is_cut {
-            true => self.program(hand).recall(sound),
-            false => self.program(hand).marked(sound),
+        let cut = if cleared && hand == Hand::Guide { self.control.take_cut() } else { None };
+        match cut {
+            Some(Cut::Held) => self.program(hand).recall(sound),
+            None if cleared && hand == Hand::Guide && self.walk.is_some() => {
+                if self.guided.barged(sound) {
+                    self.tell(cx, CallFact::BargeIn);
+                }
+            }
+            _ => self.program(hand).marked(sound),
         }
         self.run(cx, hand);
     }
@@ -117,7 +122,11 @@ impl Call {
 
     fn next_order(&mut self, hand: Hand) -> Option<Order> {
         let waits = hand == Hand::Guide && (self.control.is_held_by_hand() || self.is_parked());
-        if waits { None } else { self.program(hand).poll_order() }
+        match waits {
+            true => None,
+            false if hand == Hand::Guide && self.is_opening() => self.guided.poll_beforehand(),
+            false => self.program(hand).poll_order(),
+        }
     }
 
     pub(super) fn program(&mut self, hand: Hand) -> &mut Program {
@@ -141,9 +150,15 @@ impl Call {
                 }
                 self.timers.clear(cx.wheel, Timer::Turn);
                 self.order(cx, Media::Play { clip, mark: Some(mark_of(hand, mark)) });
+                self.answer_with_walk(cx, hand);
             }
             Order::Clear => self.order(cx, Media::Clear),
-            Order::Wait(time) => self.set(cx, timer, time),
+            Order::Wait(time) => {
+                self.set(cx, timer, time);
+                self.render_ahead(cx);
+            }
+            Order::Tell(occasion) => self.answer_walk(cx, &occasion),
+            Order::BargeIn(on) => self.allow_barge_in(cx, on),
             Order::SendDigits(digits) => {
                 if let Err(why) = self.send_digits(cx, &digits) {
                     self.controlled(cx, "dtmf", Some(why.to_string()));
@@ -197,6 +212,9 @@ impl Call {
 
     /// Whoever is left on hold is somebody else's to take back.
     fn done(&mut self, cx: &mut Context<'_>, hand: Hand) {
+        if hand == Hand::Guide && self.walk_on() {
+            return;
+        }
         if hand == Hand::Guide && !self.control.is_held() {
             self.close(cx, Disposition::Completed, EndedBy::Agent);
         }
@@ -206,13 +224,21 @@ impl Call {
         let Some(guide) = &self.plan.guide else {
             return self.program(hand).fail("nobody can be asked what to do".to_owned());
         };
-        if self.asked >= ASKED_MAX {
-            return self.program(hand).fail(format!("asked what to do more than {ASKED_MAX} times"));
-        }
         let (link, face) = (link.unwrap_or_else(|| guide.link.clone()), guide.face);
         let key = self.plan.key.clone();
-        self.asked += 1;
+        if let Err(why) = self.ask_once_more() {
+            return self.program(hand).fail(why);
+        }
         self.send_for(cx, hand, Errand::Steps { link, occasion, face, key });
+    }
+
+    /// Counts a question to whoever guides the call; too many are refused.
+    pub(super) fn ask_once_more(&mut self) -> Result<(), String> {
+        if self.asked >= ASKED_MAX {
+            return Err(format!("asked what to do more than {ASKED_MAX} times"));
+        }
+        self.asked += 1;
+        Ok(())
     }
 
     pub(super) fn send_for(&self, cx: &mut Context<'_>, hand: Hand, errand: Errand) {
@@ -227,7 +253,8 @@ impl Call {
             self.facts.detail = Some(why);
             return self.close(cx, Disposition::Abandoned, EndedBy::Switch);
         }
-        if self.plan.script.is_empty() {
+        let is_alone = self.plan.script.is_empty() && (self.plan.flow.is_none() || self.walk.is_some());
+        if is_alone {
             self.facts.detail = Some(why);
             return self.close(cx, Disposition::AgentFailed, EndedBy::Switch);
         }
@@ -235,6 +262,9 @@ impl Call {
         if self.control.is_held_by_guide() {
             // At worst the offer to hold it has no answer yet: then by hand.
             let _ = self.hold(cx, Hand::Guide, false);
+        }
+        if self.walk_instead(cx) {
+            return;
         }
         self.script = Script::new(self.plan.script.clone());
         self.let_barge_in(cx);

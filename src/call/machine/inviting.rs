@@ -21,6 +21,7 @@ use super::super::timer::{Timer, Timers};
 use super::super::verdict;
 use super::engaging::Presence;
 use super::staffing::Attendance;
+use super::talking::BargeIn;
 use super::{Call, Context, Control, Origination, Phase};
 use crate::admission::Sighting;
 use crate::agent::{Program, Script};
@@ -102,6 +103,8 @@ impl Call {
     pub(super) fn new(origination: Origination, now: Instant, phase: Phase) -> Self {
         let Origination { plan, leg, local, recording, seed, permit } = origination;
         Self {
+            walk: None,
+            barge_in: BargeIn::new(plan.agent.barge_in),
             // What a guide fails to say is rendered when it has failed.
             script: Script::new(if plan.guide.is_some() { Vec::new() } else { plan.script.clone() }),
             guided: Program::default(),
@@ -119,7 +122,6 @@ impl Call {
             transfer: None,
             legs: Default::default(),
             referral: None,
-            is_interruptible: false,
             is_unheard: false,
             dialog: None,
             // Of a call that came in, ours is the number that was called.
@@ -170,6 +172,7 @@ impl Call {
             cx.out.speech(&call.plan, Speech::Opener, text);
         }
         call.prepare_guide(cx);
+        call.prepare_walk(cx);
         call.prepare_notice(cx);
         call.act(cx);
         Some(call)
@@ -258,6 +261,7 @@ impl Call {
                 self.set(cx, Timer::Duration, most);
                 if self.plan.speak == Speak::Answer {
                     self.ask_guide(cx);
+                    self.begin_walk(cx);
                 }
                 // Silence counts from the verdict on: until then the detector waits, and no longer than its own time.
             }

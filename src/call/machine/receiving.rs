@@ -84,6 +84,11 @@ impl Call {
         self.engage(cx);
         self.prepare_notice(cx);
         self.ring_people(cx);
+        self.prepare_walk(cx);
+        // A script that begins with a question to which no word belongs makes nobody wait.
+        if self.walk.is_some() && !self.guided.is_about_to_speak() {
+            self.pick_up(cx);
+        }
         self.act(cx);
     }
 
@@ -108,6 +113,7 @@ impl Call {
         self.tell_bot(cx, BotOrder::Answered(self.id()));
         self.set(cx, Timer::Duration, self.plan.agent.call_duration_max);
         self.set(cx, Timer::Silence, self.plan.agent.silence_hangup);
+        self.begin_walk(cx);
     }
 
     /// An ACK came: of our answer to the call, or of a later one within it.

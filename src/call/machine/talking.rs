@@ -6,7 +6,7 @@ use std::time::Duration;
 use trunkline_media::{Clip, Command as Media, Rule, Then, When, amd};
 use trunkline_sip::Body;
 
-use super::super::outbox::BotOrder;
+use super::super::outbox::{BotOrder, Hand};
 use super::super::timer::Timer;
 use super::super::verdict;
 use super::controlling::Cut;
@@ -19,8 +19,24 @@ use crate::model::{CallFact, Disposition, EndedBy, Speak, SpeakOrder, VoicemailA
 const TURN_SILENCE: Duration = Duration::from_millis(600);
 /// Speech of the callee's that stops the agent's: longer than a cough or a "mm-hm".
 const BARGE_IN_MIN: Duration = Duration::from_millis(280);
+const INTERRUPTED: When = When::Speech { min: BARGE_IN_MIN };
 /// How long a machine's greeting may go on before the message is left without a beep.
 const BEEP_WAIT: Duration = Duration::from_secs(30);
+
+/// May the callee's speech stop what is said?
+pub struct BargeIn {
+    is_allowed: bool,
+    /// Somebody talks who may be interrupted.
+    is_due: bool,
+    /// The media plane knows.
+    is_armed: bool,
+}
+
+impl BargeIn {
+    pub fn new(is_allowed: bool) -> Self {
+        Self { is_allowed, is_due: false, is_armed: false }
+    }
+}
 
 impl Call {
     pub(super) fn renegotiate(&mut self, cx: &mut Context<'_>, offer: Option<&Body>) {
@@ -86,7 +102,12 @@ impl Call {
             VoicemailAction::LeaveMessage if verdict::is_machine(verdict.class) => {
                 self.leave_message(cx, verdict.class);
             }
-            _ => self.speak_on(cx),
+            _ => {
+                self.speak_on(cx);
+                if verdict.class != amd::Class::Ringback {
+                    self.begin_walk_in_turn(cx);
+                }
+            }
         }
     }
 
@@ -106,6 +127,7 @@ impl Call {
         if self.plan.opener.is_some() {
             self.tell_bot(cx, BotOrder::Hear(self.id()));
             self.act(cx);
+            self.run(cx, Hand::Guide);
         }
     }
 
@@ -167,36 +189,62 @@ impl Call {
         }
     }
 
-    /// Armed only when somebody talks: the callee's greeting must not clear what waits behind the gate.
+    /// Somebody talks from now on who may be interrupted: the callee's greeting must not clear what waits behind the gate.
     pub(super) fn let_barge_in(&mut self, cx: &mut Context<'_>) {
+        self.barge_in.is_due = true;
+        self.heed_speech(cx);
+    }
+
+    /// Whoever may be interrupted is, by speech, from now on.
+    pub(super) fn heed_speech(&mut self, cx: &mut Context<'_>) {
         // Two who judge whether the callee interrupts would leave it in silence where they differ; and what is said to whom nobody
-        // came is said to its end.
-        if self.plan.agent.barge_in && !self.knows_its_turn() && self.plan.staff.is_none() {
-            self.is_interruptible = true;
-            self.heed_speech(cx);
+        // came is said to its end. What is heard while somebody is called is nobody's words.
+        let is_said = self.pairs.waiting.is_none() && self.plan.staff.is_none();
+        let may = self.barge_in.is_due && self.barge_in.is_allowed && is_said && !self.knows_its_turn();
+        if may && !std::mem::replace(&mut self.barge_in.is_armed, true) {
+            let rule = Rule { when: INTERRUPTED, then: Then::Clear, once: false };
+            self.order(cx, Media::Arm(rule));
         }
     }
 
-    /// Who is interruptible is interrupted from now on, unless what is heard is nobody's words.
-    pub(super) fn heed_speech(&self, cx: &mut Context<'_>) {
-        if self.is_interruptible && self.pairs.waiting.is_none() {
-            let rule = Rule { when: When::Speech { min: BARGE_IN_MIN }, then: Then::Clear, once: false };
-            self.order(cx, Media::Arm(rule));
+    /// What is said from now on may be interrupted, or may not; before somebody talks that is only noted.
+    pub(super) fn allow_barge_in(&mut self, cx: &mut Context<'_>, on: bool) {
+        self.barge_in.is_allowed = on;
+        if on && matches!(self.phase, Phase::Talking) {
+            self.let_barge_in(cx);
+        }
+        if !on {
+            self.let_nobody_barge_in(cx);
+        }
+    }
+
+    pub(super) fn let_nobody_barge_in(&mut self, cx: &mut Context<'_>) {
+        if std::mem::take(&mut self.barge_in.is_armed) {
+            self.order(cx, Media::Disarm(INTERRUPTED));
         }
     }
 
     pub(super) fn callee_speaks(&mut self, cx: &mut Context<'_>) {
         self.timers.clear(cx.wheel, Timer::Turn);
         self.timers.clear(cx.wheel, Timer::Silence);
+        // What it says before it is known who it is answers nobody.
+        if matches!(self.phase, Phase::Talking) {
+            self.guided.callee_speaks();
+            self.run(cx, Hand::Guide);
+        }
     }
 
     pub(super) fn callee_is_silent(&mut self, cx: &mut Context<'_>) {
         match self.phase {
             Phase::Talking => {
-                self.set(cx, Timer::Turn, TURN_SILENCE);
+                self.guided.callee_pauses();
+                self.set(cx, Timer::Turn, self.guided.turn_silence().unwrap_or(TURN_SILENCE));
                 self.set(cx, Timer::Silence, self.plan.agent.silence_hangup);
             }
-            Phase::Judging if self.waits_for_words() => self.order(cx, Media::OpenGate),
+            Phase::Judging if self.waits_for_words() => {
+                self.order(cx, Media::OpenGate);
+                self.begin_walk(cx);
+            }
             // Judged, and the agent's first words are late.
             Phase::Judging if self.facts.heard.is_some() => {
                 self.set(cx, Timer::Silence, self.plan.agent.silence_hangup);
@@ -212,7 +260,7 @@ impl Call {
     }
 
     /// Is it the callee's to speak first, and was nothing heard of it when the verdict fell?
-    fn waits_for_words(&self) -> bool {
+    pub(super) fn waits_for_words(&self) -> bool {
         let wordless = self.facts.heard.as_ref().is_some_and(|heard| verdict::is_wordless(heard.class));
         self.plan.speak_order == SpeakOrder::CalleeFirst && wordless
     }

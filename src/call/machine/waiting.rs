@@ -35,7 +35,7 @@ impl Call {
         if self.pairs.waiting.is_none() {
             self.pairs.waiting = Some((Arc::clone(&clip), 0));
             // Whoever speaks over music goes on hearing it.
-            self.order(cx, Media::DisarmSpeech);
+            self.let_nobody_barge_in(cx);
             self.order(cx, Media::Play { clip, mark: Some(WAITING_MARK) });
         }
     }

@@ -262,7 +262,8 @@ fn webhook(table: &WebhookTable, allow_plain: bool, path: &str, check: &mut Chec
     }
 }
 
-fn short(value: &Option<String>, most: usize, path: &str, name: &str, check: &mut Checker<'_>) {
+/// Notes a fault where that is not one short line.
+pub fn short(value: &Option<String>, most: usize, path: &str, name: &str, check: &mut Checker<'_>) {
     let fits = value.as_ref().is_none_or(|text| {
         (1..=most).contains(&text.len()) && !text.trim().is_empty() && !text.chars().any(char::is_control)
     });

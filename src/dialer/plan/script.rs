@@ -1,7 +1,10 @@
 //! What is said in a call: texts, filled in, each with what follows it.
 
+use std::sync::Arc;
+
 use crate::model::{
-    Agent, AgentChoice, InlineAgent, Line, LineEnd, OutboundRequest, Refusal, Said, Variable, interpolate,
+    Agent, AgentChoice, InlineAgent, Line, LineEnd, OutboundRequest, Refusal, Said, Scripted, Variable,
+    interpolate,
 };
 
 /// What stands in a text where the agent is to hang up. It is never spoken.
@@ -26,10 +29,29 @@ pub(super) fn said(
     }
     let texts: Vec<String> = agent.greeting.iter().chain(&agent.steps).cloned().collect();
     let Some((first, steps)) = texts.split_first() else {
-        let reason = "has nothing to say: give it a greeting or steps".to_owned();
+        let reason = "has nothing to say: give it a greeting, steps or a script".to_owned();
         return Err(Refusal::InvalidField { field: "agent".into(), reason });
     };
     script(first, steps, &request.variables, unknown)
+}
+
+/// The agent's script of steps, if it has one, and the words that the request adds to it, or else its greeting.
+pub(super) fn scripted(
+    agent: &Agent,
+    request: &OutboundRequest,
+    unknown: &mut Vec<String>,
+) -> Result<Option<Scripted>, Refusal> {
+    let Some(flow) = &agent.flow else { return Ok(None) };
+    let words = request.prompt.as_ref().or(agent.greeting.as_ref());
+    let lines = words.map(|words| script(words, &[], &request.variables, unknown)).transpose()?;
+    let prompt = lines.and_then(|lines| lines.into_iter().next());
+    // What it gathers itself is known by the time that it is said.
+    let gathered = flow.sets().map(|name| Variable { name: name.to_owned(), value: String::new() });
+    let known: Vec<_> = request.variables.iter().cloned().chain(gathered).collect();
+    for text in flow.texts() {
+        fill(text, &known, unknown);
+    }
+    Ok(Some(Scripted { flow: Arc::clone(flow), prompt }))
 }
 
 /// The agent in whose place one answers that was described for this call alone; `None` if that one has nothing to say.
@@ -39,6 +61,7 @@ pub fn described(agent: &Agent, inline: InlineAgent) -> Option<Agent> {
     Some(Agent {
         greeting: Some(inline.prompt),
         steps: Vec::new(),
+        flow: None,
         voice,
         bot: None,
         model: None,

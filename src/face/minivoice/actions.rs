@@ -264,6 +264,7 @@ impl<'a> Action<'a> {
         };
         let action = self.field(&["action", "action_url"]).map(|_| self.url(&["action", "action_url"]));
         Ok(Gather {
+            turn: None,
             prompt: self.prompt(fields)?,
             digits_max,
             finish_on,
@@ -304,6 +305,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::Action;
 
     const BASE: &str = "https://bot.example/voice/answer?x=1";
 
@@ -403,7 +405,7 @@ mod tests {
         assert!(gather.prompt == [Step::Say("Your code?".into())]);
         assert_eq!((gather.digits_max, gather.finish_on), (4, Some('*')));
         assert_eq!(gather.timeout, Duration::from_secs(3));
-        let action = gather.action.as_ref().map(|link| (link.url.as_str(), link.verb));
+        let action = gather.action.as_ref().and_then(Action::link).map(|link| (link.url.as_str(), link.verb));
         assert_eq!(action, Some(("https://bot.example/voice/pin", crate::model::Verb::Post)));
         let Step::Gather(gather) = only(
             r#"{"type":"gather","prompt":[{"say":"One."},{"pause":1},{"play":{"url":"https://a.example/b.wav"}}]}"#,

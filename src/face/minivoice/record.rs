@@ -2,9 +2,12 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::recording::recording_id;
+use crate::model::review::{Findings, Progress};
+use crate::model::transcript::Said;
 use crate::model::{
     Accepted, Application, CallRecord, CallState, Disposition, Micros, StoredResponse, Timestamp,
 };
@@ -76,6 +79,12 @@ pub struct Shown<'a> {
     answered_by: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     recordings: Option<[Recording; 1]>,
+    /// What was said, where the agent has it kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transcript: Option<&'a [Said]>,
+    /// What it means, where the agent wants to know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    analysis: Option<Analysis<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     billable_minutes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,6 +98,34 @@ pub struct Recording {
     id: String,
     status: &'static str,
     url: String,
+}
+
+/// What was said, and what it means; null until it is done, and if it failed.
+#[derive(Serialize, ToSchema)]
+#[schema(as = minivoice::Analysis)]
+pub struct Analysis<'a> {
+    /// `pending`, `done` or `failed`.
+    status: &'static str,
+    error: Option<&'a str>,
+    summary: Option<&'a str>,
+    /// `positive`, `neutral` or `negative`.
+    sentiment: Option<&'static str>,
+    success: Option<bool>,
+    #[schema(value_type = Option<Object>)]
+    fields: Option<&'a Map<String, Value>>,
+}
+
+impl<'a> Analysis<'a> {
+    fn of(progress: &'a Progress, found: Option<&'a Findings>) -> Self {
+        Self {
+            status: progress.as_str(),
+            error: progress.error(),
+            summary: found.map(|found| found.summary.as_str()),
+            sentiment: found.map(|found| found.sentiment.as_str()),
+            success: found.and_then(|found| found.success),
+            fields: found.and_then(Findings::extracted),
+        }
+    }
 }
 
 impl<'a> Shown<'a> {
@@ -123,6 +160,8 @@ impl<'a> Shown<'a> {
             end_reason: record.disposition.map(Disposition::as_str),
             answered_by: record.verdict.as_deref(),
             recordings: recorded.then(|| [recording()]),
+            transcript: (!record.transcript.is_empty()).then_some(record.transcript.as_slice()),
+            analysis: record.analysis().map(|progress| Analysis::of(progress, record.findings())),
             billable_minutes: record.charge.and(record.billable_minutes()),
             charge_micros: record.charge,
         }

@@ -2,6 +2,7 @@
 //! at the end.
 
 use super::record;
+use crate::model::review::Progress;
 use crate::model::{CallId, CallRecord, Disposition, Timestamp};
 
 /// How an export looks.
@@ -59,7 +60,7 @@ impl CdrFormat {
 }
 
 /// The header.
-pub const COLUMNS: [&str; 31] = [
+pub const COLUMNS: [&str; 35] = [
     "call_id",
     "direction",
     "from",
@@ -91,9 +92,14 @@ pub const COLUMNS: [&str; 31] = [
     "recipient",
     "metadata",
     "parent_call_id",
+    "analysis",
+    "sentiment",
+    "success",
+    "summary",
 ];
 
 fn row(call: &CallRecord) -> [String; COLUMNS.len()] {
+    let found = call.findings();
     let time = |at: Option<Timestamp>| at.map_or_else(String::new, |at| at.to_string());
     [
         call.call.ca(),
@@ -127,6 +133,10 @@ fn row(call: &CallRecord) -> [String; COLUMNS.len()] {
         number(call.recipient.map(|recipient| recipient.position)),
         call.metadata.clone().unwrap_or_default(),
         call.parent.map(CallId::ca).unwrap_or_default(),
+        call.analysis().map_or("none", Progress::as_str).to_owned(),
+        found.map_or("", |found| found.sentiment.as_str()).to_owned(),
+        found.and_then(|found| found.success).map_or_else(String::new, |success| success.to_string()),
+        found.map(|found| found.summary.clone()).unwrap_or_default(),
     ]
 }
 

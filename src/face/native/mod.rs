@@ -4,6 +4,7 @@ pub mod cdr;
 pub mod delivery;
 pub mod query;
 pub mod record;
+pub mod review;
 pub mod stream;
 
 pub mod control;

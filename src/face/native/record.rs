@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::review::{Analysis, Transcription};
 use crate::model::transcript::Said;
 use crate::model::{
     Attempt, CallId, CallRecord, CallState, Disposition, EventKind, MediaCounters, Micros, Timestamp,
@@ -47,6 +48,8 @@ pub struct Call<'a> {
     metadata: Option<&'a RawValue>,
     /// What was said, where the agent has it kept.
     transcript: &'a [Said],
+    transcription: Transcription<'a>,
+    analysis: Analysis<'a>,
     unknown_variables: &'a [String],
     /// Where the agent's bot connects, if it is one that does, while the call lives: good for one connection, within ten minutes.
     stream_url: Option<&'a str>,
@@ -143,6 +146,8 @@ impl<'a> Call<'a> {
             },
             metadata: raw(&record.metadata),
             transcript: &record.transcript,
+            transcription: Transcription::of(record),
+            analysis: Analysis::of(record),
             unknown_variables: &record.unknown_variables,
             stream_url: record.stream_link.as_deref(),
             webhook: record.webhook.as_ref().map(receiver),

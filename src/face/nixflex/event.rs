@@ -3,10 +3,12 @@
 use hmac::{Hmac, Mac};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use sha2::Sha256;
 
 use super::json;
 use super::record::{Line, duration_seconds, lines, metadata, standing};
+use crate::model::review::Findings;
 use crate::model::{CallRecord, EventKind, Timestamp};
 
 /// The header that carries [`sign`]'s result.
@@ -15,6 +17,7 @@ pub const SIGNATURE_HEADER: &str = "x-nixflex-signature";
 /// The body of an event: flat JSON.
 pub fn event(kind: EventKind, record: &CallRecord) -> String {
     let (status, ended_reason) = standing(record);
+    let found = record.findings();
     json(&Flat {
         event: kind.as_str(),
         call_id: record.call.ca(),
@@ -28,16 +31,16 @@ pub fn event(kind: EventKind, record: &CallRecord) -> String {
         ended_at: record.ended_at,
         duration_seconds: duration_seconds(record),
         transcript: lines(record),
-        summary: None,
-        sentiment: None,
-        successful: None,
-        extracted: None,
+        summary: found.map(|found| found.summary.as_str()),
+        sentiment: found.map(|found| found.sentiment.as_str()),
+        successful: found.and_then(|found| found.success),
+        extracted: found.and_then(Findings::extracted),
         campaign_id: record.campaign.as_deref(),
         metadata: metadata(record),
     })
 }
 
-/// What post-call analysis will fill is null until there is one. `campaign_id` and `metadata` stand here only if the
+/// What post-call analysis finds is null without one, and where it failed or took longer than the event waits. `campaign_id` and `metadata` stand here only if the
 /// request had them.
 #[derive(Serialize)]
 struct Flat<'a> {
@@ -54,9 +57,9 @@ struct Flat<'a> {
     duration_seconds: Option<u64>,
     transcript: Vec<Line<'a>>,
     summary: Option<&'a str>,
-    sentiment: Option<&'a str>,
+    sentiment: Option<&'static str>,
     successful: Option<bool>,
-    extracted: Option<&'a RawValue>,
+    extracted: Option<&'a Map<String, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     campaign_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,9 +78,9 @@ pub fn sign(secret: &str, unix_seconds: i64, body: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
-    use super::super::record::tests::record;
+    use super::super::record::tests::{analysed, record};
     use super::*;
     use crate::model::Disposition;
 
@@ -104,6 +107,17 @@ mod tests {
                 "successful": null,
                 "extracted": null,
             })
+        );
+    }
+
+    #[test]
+    fn what_an_analysis_found_stands_in_its_fields() {
+        let done = analysed(record());
+        let shown: Value = serde_json::from_str(&event(EventKind::Completed, &done)).expect("JSON");
+        let told = ["summary", "sentiment", "successful", "extracted"].map(|field| shown[field].clone());
+        assert_eq!(
+            told,
+            [json!("They booked."), json!("positive"), json!(true), json!({ "day": "tuesday" })]
         );
     }
 

@@ -2,9 +2,11 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::json;
+use crate::model::review::{Findings, Progress};
 use crate::model::{CallRecord, CallState, Disposition, Micros, Speaker, Timestamp};
 
 /// One call: `GET /v1/calls/{id}`. `base` is the scheme and host that the client used, to which the recording's path is
@@ -12,6 +14,7 @@ use crate::model::{CallRecord, CallState, Disposition, Micros, Speaker, Timestam
 pub fn call(record: &CallRecord, base: &str) -> String {
     let path = || format!("{base}/v1/calls/{}/recording", record.call.ca());
     let recorded = record.state == CallState::Ended && record.recording.is_some();
+    let found = record.findings();
     json(&Full {
         brief: Brief::of(record),
         transcript: lines(record),
@@ -23,6 +26,11 @@ pub fn call(record: &CallRecord, base: &str) -> String {
         verdict: record.verdict_evidence.as_deref().and_then(|evidence| serde_json::from_str(evidence).ok()),
         dead_air_ms: record.dead_air.map(|gap| u64::try_from(gap.as_millis()).unwrap_or(u64::MAX)),
         sip_status: record.sip_status,
+        summary: found.map(|found| found.summary.as_str()),
+        sentiment: found.map(|found| found.sentiment.as_str()),
+        successful: found.and_then(|found| found.success),
+        extracted: found.and_then(Findings::extracted),
+        analysis_status: record.analysis().map_or("none", Progress::as_str),
     })
 }
 
@@ -58,6 +66,17 @@ pub struct Full<'a> {
     verdict: Option<&'a RawValue>,
     dead_air_ms: Option<u64>,
     sip_status: Option<u16>,
+    /// What post-call analysis found, as in `call.completed`: null without one, and until it is done.
+    summary: Option<&'a str>,
+    /// How the callee felt: `positive`, `neutral` or `negative`.
+    sentiment: Option<&'static str>,
+    /// By the agent's own criterion; null without one, and where that cannot be told.
+    successful: Option<bool>,
+    /// The agent's fields; null in them is what nobody said.
+    #[schema(value_type = Option<Object>)]
+    extracted: Option<&'a Map<String, Value>>,
+    /// `none` (not configured, not wanted, or nothing was said), `pending`, `done` or `failed`.
+    analysis_status: &'static str,
 }
 
 /// What somebody said.
@@ -190,10 +209,11 @@ fn warnings(record: &CallRecord) -> Vec<String> {
 pub(crate) mod tests {
     use std::time::Duration;
 
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
-    use crate::model::{AgentId, CallId, Direction, TenantId};
+    use crate::model::review::Sentiment;
+    use crate::model::{AgentId, CallId, Direction, Review, TenantId};
 
     /// A call that a human answered and the callee ended after 12.6 s.
     pub fn record() -> CallRecord {
@@ -236,10 +256,21 @@ pub(crate) mod tests {
             recording_link: None,
             awaits_bot: false,
             stream_link: None,
+            review: None,
             transcript: Vec::new(),
             attempts: Vec::new(),
             media: None,
         }
+    }
+
+    /// One whose analysis is done.
+    pub fn analysed(record: CallRecord) -> CallRecord {
+        let fields = Map::from_iter([("day".to_owned(), json!("tuesday"))]);
+        let summary = "They booked.".to_owned();
+        let findings = Findings { summary, sentiment: Sentiment::Positive, success: Some(true), fields };
+        let analysis = Some(Progress::Done);
+        let review = Review { hold_ms: 1, transcription: None, analysis, findings: Some(findings) };
+        CallRecord { review: Some(review), ..record }
     }
 
     fn shown(record: &CallRecord) -> Value {
@@ -274,6 +305,11 @@ pub(crate) mod tests {
                 "verdict": { "class": "human" },
                 "dead_air_ms": 3,
                 "sip_status": 200,
+                "summary": null,
+                "sentiment": null,
+                "successful": null,
+                "extracted": null,
+                "analysis_status": "none",
             })
         );
     }

@@ -126,12 +126,13 @@ fn gather(base: Option<&Url>, element: &Element) -> Result<Gather, String> {
         (None, base) => base.map(|base| base.as_str().to_owned()),
     };
     Ok(Gather {
+        turn: None,
         prompt,
         digits_max: usize::try_from(number(element, "numDigits", DIGITS_MAX as u64, 1..=DIGITS_MAX as u64)?)
             .unwrap_or(DIGITS_MAX),
         finish_on,
         timeout: Duration::from_secs(number(element, "timeout", GATHER_SECONDS, 1..=WAIT_MAX.as_secs())?),
-        action: action.map(|url| Link { url, verb }),
+        action: action.map(|url| Link { url, verb }.into()),
         ask_if_empty: element.attribute("actionOnEmptyResult") == Some("true"),
     })
 }
@@ -235,6 +236,7 @@ pub(super) fn number(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Action;
 
     fn told(step: &Step) -> String {
         match step {
@@ -251,7 +253,7 @@ mod tests {
             Step::Gather(gather) => {
                 let prompt: Vec<_> = gather.prompt.iter().map(told).collect();
                 let Gather { digits_max, finish_on, timeout, action, .. } = &**gather;
-                let action = action.as_ref().map(|link| (&link.url, link.verb));
+                let action = action.as_ref().and_then(Action::link).map(|link| (&link.url, link.verb));
                 format!("gather {prompt:?} {digits_max} {finish_on:?} {} {action:?}", timeout.as_secs())
             }
             step => step.name().to_owned(),
@@ -313,10 +315,8 @@ mod tests {
         let [Step::StartStream(listener), Step::StopStream, Step::Connect(bot)] = &steps[..] else {
             panic!("{steps:?}")
         };
-        assert_eq!(
-            (listener.track, listener.bot.url.as_ref().map(Url::as_str)),
-            (Track::Agent, Some("wss://a.example/b"))
-        );
+        let url = listener.bot.url.as_ref().map(url::Url::as_str);
+        assert_eq!((listener.track, url), (Track::Agent, Some("wss://a.example/b")));
         assert_eq!(bot.parameters, [("k".to_owned(), "v".to_owned())]);
     }
 

@@ -3,7 +3,9 @@
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::model::{CallRecord, CallState, Disposition, EventKind, Timestamp};
+use crate::model::review::{Findings, Progress};
+use crate::model::transcript::Said;
+use crate::model::{CallRecord, CallState, Disposition, EventKind, Speaker, Timestamp};
 
 /// One call: `GET /v1/calls/{id}`. `base` is the scheme and host that the client used.
 pub fn call(record: &CallRecord, base: &str) -> String {
@@ -38,6 +40,9 @@ fn shown(record: &CallRecord, base: &str) -> Value {
     let id = format!("call_{}", record.call);
     let evidence: Option<&RawValue> =
         record.verdict_evidence.as_deref().and_then(|text| serde_json::from_str(text).ok());
+    let found = record.findings();
+    let role = |by| if by == Speaker::Agent { "agent" } else { "user" };
+    let line = |said: &Said| json!({ "role": role(said.by), "text": said.text, "atMs": said.at_ms });
     json!({
         "callId": id,
         "agentId": record.agent.0,
@@ -58,6 +63,12 @@ fn shown(record: &CallRecord, base: &str) -> Value {
         "sipStatus": record.sip_status,
         "q850": record.q850,
         "detail": record.detail,
+        "transcript": record.transcript.iter().map(line).collect::<Vec<_>>(),
+        "analysisStatus": record.analysis().map_or("none", Progress::as_str),
+        "summary": found.map(|found| &found.summary),
+        "sentiment": found.map(|found| found.sentiment.as_str()),
+        "successful": found.and_then(|found| found.success),
+        "extracted": found.and_then(Findings::extracted),
         "recordingUrl": recorded.then(|| format!("{base}/v1/calls/{id}/recording")),
     })
 }

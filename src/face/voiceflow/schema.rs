@@ -65,7 +65,32 @@ pub struct Call {
     sip_status: Option<u16>,
     q850: Option<u16>,
     detail: Option<String>,
+    /// What was said, where the agent has it kept.
+    transcript: Vec<Line>,
+    /// `none` (not configured, not wanted, or nothing was said), `pending`, `done` or `failed`.
+    analysis_status: String,
+    /// What post-call analysis found; null without one, and until it is done.
+    summary: Option<String>,
+    /// How the callee felt: `positive`, `neutral` or `negative`.
+    sentiment: Option<String>,
+    /// By the agent's own criterion; null without one, and where that cannot be told.
+    successful: Option<bool>,
+    /// The agent's fields; null in them is what nobody said.
+    #[schema(value_type = Option<Object>)]
+    extracted: Option<Value>,
     recording_url: Option<String>,
+}
+
+/// What somebody said.
+#[derive(ToSchema)]
+#[schema(as = voiceflow::Line)]
+#[serde(rename_all = "camelCase")]
+pub struct Line {
+    /// `agent` or `user`.
+    role: String,
+    text: String,
+    /// Since the answer.
+    at_ms: u64,
 }
 
 /// A page of calls.

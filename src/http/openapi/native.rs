@@ -110,7 +110,7 @@ fn collections() -> Vec<Described> {
             ObjectKind::Agent,
             "/v1/native/agents",
             "/v1/native/agents/{id}",
-            json!({ "name": "reception", "greeting": "Hello.", "steps": ["How can I help?"], "ring_timeout_seconds": 30 }),
+            json!({ "name": "reception", "greeting": "Hello.", "script": [{ "listen": { "prompt": "How can I help?" } }, { "hangup": true }], "ring_timeout_seconds": 30 }),
             json!({ "ring_timeout_seconds": 45 }),
         ),
         (

@@ -199,6 +199,11 @@ fn call_reads() -> [Entry; 3] {
         ("verdict", json!({})),
         ("dead_air_ms", json!(480)),
         ("sip_status", json!(200)),
+        ("summary", json!("A table for four was booked for Tuesday evening.")),
+        ("sentiment", json!("positive")),
+        ("successful", json!(true)),
+        ("extracted", json!({ "people": 4, "day": "tuesday" })),
+        ("analysis_status", json!("done")),
     ] {
         full[field] = value;
     }

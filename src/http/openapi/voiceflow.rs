@@ -56,6 +56,7 @@ fn call() -> Value {
         "status": "completed", "endReason": "completed", "endedBy": "agent", "createdAt": "2026-05-29T12:00:00.000Z",
         "ringingAt": "2026-05-29T12:00:01.000Z", "answeredAt": "2026-05-29T12:00:05.000Z", "endedAt": "2026-05-29T12:00:35.000Z",
         "durationSeconds": 30, "answeredBy": "human", "verdictReason": "short_greeting", "verdict": {}, "sipStatus": 200, "q850": null,
-        "detail": null, "recordingUrl": null,
+        "detail": null, "transcript": [], "analysisStatus": "none", "summary": null, "sentiment": null, "successful": null,
+        "extracted": null, "recordingUrl": null,
     })
 }

@@ -7,6 +7,7 @@ mod event_log;
 mod objects;
 mod place;
 mod retries;
+mod reviews;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -109,6 +110,7 @@ pub fn record(call: u64) -> CallRecord {
         recording_link: None,
         awaits_bot: false,
         stream_link: None,
+        review: None,
         transcript: Vec::new(),
         attempts: Vec::new(),
         media: None,

@@ -15,8 +15,8 @@ use trunkline_media::port::{Frame, Pace, Port, pair};
 use trunkline_media::{BridgeSpec, Capabilities, Clip, Command, Event, LegId, Media, MediaConfig, sdp};
 use trunkline_sip::{Message, Method, Name};
 
-use super::tone;
 use crate::switch::{Place, eventually};
+use crate::tone;
 
 /// What a callee says.
 pub const CALLEE_HZ: u32 = 1_000;

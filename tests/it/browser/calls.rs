@@ -6,9 +6,10 @@ use serde_json::json;
 
 use super::callee::{CALLEE_HZ, Callees};
 use super::person::Person;
-use super::{COLLEAGUE_HZ, PERSON_HZ, call_of, counted, hired, staffed, tone};
+use super::{COLLEAGUE_HZ, PERSON_HZ, call_of, counted, hired, staffed};
 use crate::callees;
 use crate::switch::{Place, Setup, Sipp, Switch, eventually, spoken_ms};
+use crate::tone;
 use trunkline::simulator::Persona;
 
 #[test]

@@ -50,6 +50,19 @@ fn an_agent_is_tried_without_a_carrier_and_nothing_is_kept_of_it() {
 }
 
 #[test]
+fn a_script_of_steps_is_tried_as_it_would_be_followed() {
+    let house = House::start();
+    let script = json!([{ "listen": { "prompt": "How are you?", "repeats": 0 } }, { "hangup": true }]);
+    let made = house.post("/v1/native/agents", THUNDERPHONE, &json!({ "name": "asks", "script": script }));
+    assert_eq!(made.status, 201, "{made:?}");
+    for callee in ["person", "silent"] {
+        let report = try_out(&house, &json!({ "agent_id": made.json["id"], "callee": callee })).json;
+        assert_eq!(report["end_reason"], "agent_end", "{report}");
+        assert!(events(&report).contains(&"answer"), "{report}");
+    }
+}
+
+#[test]
 fn what_cannot_be_tried_is_refused_in_thunderphones_words() {
     let house = House::start();
     let config = json!({ "prompt": "Hi.", "voice": "nova" });

@@ -206,6 +206,7 @@ fn a_guide_is_asked_after_the_verdict_and_its_steps_are_done() {
         prompt: vec![say("Your code?")],
         digits_max: 2,
         finish_on: None,
+        turn: None,
         timeout: 5 * SECOND,
         action: Some("https://bot.example/code".into()),
         ask_if_empty: true,

@@ -7,6 +7,7 @@ mod network;
 mod pairs;
 mod phone;
 mod routing;
+mod scripts;
 mod side;
 mod stories;
 mod transfers;
@@ -25,13 +26,13 @@ use trunkline::call::{
 };
 use trunkline::model::{
     Agent, AgentId, CallFact, CallId, CallPlan, Destination, Detection, Disposition, EndedBy, Line, LineEnd,
-    NotDone, Occasion, Outcome, RightToUse, Said, SipAgent, Speak, SpeakOrder, Step, TenantId, Timestamp,
-    Trunk, TrunkId, VoicemailAction,
+    NotDone, Occasion, Outcome, RightToUse, Said, Scripted, SipAgent, Speak, SpeakOrder, Step, TenantId,
+    Timestamp, Trunk, TrunkId, VoicemailAction,
 };
 use trunkline::simulator::{self, Exchange, Order, Persona};
 use trunkline::trunk::doors::Doors;
 use trunkline::trunk::health::State;
-use trunkline_media::{BridgeSpec, Digits, Event as MediaEvent, LegId};
+use trunkline_media::{BridgeSpec, Clip, Digits, Event as MediaEvent, LegId};
 use trunkline_sip::{Config, Path};
 
 pub use carrier::Carrier;
@@ -70,6 +71,11 @@ pub struct World {
     endpoint: Option<Arc<SipAgent>>,
     /// Which calls were made for which.
     parents: BTreeMap<u64, u64>,
+    /// The script of whoever answers calls that come in.
+    script: Option<Scripted>,
+    /// What programs of steps had rendered, and what of it was queued.
+    rendered: BTreeMap<(u64, u32), String>,
+    said: Vec<(CallId, String)>,
     /// How often something that was to be heard was thrown away.
     thrown_away: usize,
 }
@@ -112,6 +118,9 @@ impl World {
             dials: None,
             endpoint: None,
             parents: BTreeMap::new(),
+            script: None,
+            rendered: BTreeMap::new(),
+            said: Vec::new(),
             thrown_away: 0,
         }
     }
@@ -154,6 +163,27 @@ impl World {
         self.endpoint = Some(Arc::new(endpoint));
     }
 
+    /// Whoever calls in talks with this script.
+    pub fn answer_by_script(&mut self, script: Scripted) {
+        self.script = Some(script);
+    }
+
+    /// What a call's program has said, in its order.
+    pub fn said(&self, call: CallId) -> Vec<&str> {
+        self.said.iter().filter(|(whose, _)| *whose == call).map(|(_, text)| text.as_str()).collect()
+    }
+
+    /// Every callee says this.
+    pub fn speak(&mut self, clip: &Arc<Clip>) {
+        for leg in self.theirs.names() {
+            let play = trunkline_media::Command::Play { clip: Arc::clone(clip), mark: None };
+            for command in [trunkline_media::Command::OpenGate, play] {
+                self.theirs.handle_command(self.now, leg, command);
+            }
+        }
+        self.drain();
+    }
+
     pub fn phone(&self) -> &Phone {
         self.phone.as_ref().expect("there is a phone")
     }
@@ -186,7 +216,8 @@ impl World {
         plan.trunks = vec![Arc::clone(&self.trunk)];
         plan.to = "+15550107777".parse().expect("E.164");
         plan.sip = self.endpoint.clone();
-        if plan.sip.is_some() {
+        plan.flow = self.script.clone();
+        if plan.sip.is_some() || plan.flow.is_some() {
             plan.script = Vec::new();
         }
         let spec = BridgeSpec { rtp_timeout: Duration::from_secs(30), ..BridgeSpec::default() };
@@ -488,10 +519,16 @@ impl World {
         }
         while let Some(order) = self.shard.poll_media() {
             moved = true;
+            if let trunkline_media::Command::Play { mark: Some(mark), .. } = &order.command {
+                self.note_said(order.call, *mark);
+            }
             self.ours.handle_command(self.now, order.leg, order.command);
         }
         while let Some(order) = self.shard.poll_speech() {
             moved = true;
+            if let Speech::Step(_, sound) = order.speech {
+                self.rendered.insert((order.call.get(), sound), order.text.to_string());
+            }
             let clip = Ok(simulator::agent_goodbye());
             let rendered = Command::Rendered { call: order.call, speech: order.speech, clip };
             self.shard.handle_command(self.now, rendered);
@@ -526,6 +563,13 @@ impl World {
             self.told.entry(event.call.get()).or_default().push(event.fact);
         }
         moved
+    }
+
+    /// The call's own program marks its sounds by the bit that stands before them.
+    fn note_said(&mut self, call: CallId, mark: u32) {
+        const GUIDE: u32 = 1 << 30;
+        let text = self.rendered.get(&(call.get(), mark ^ GUIDE)).cloned();
+        self.said.extend(text.map(|text| (call, text)));
     }
 
     fn drain_exchange(&mut self) -> bool {
@@ -592,6 +636,7 @@ impl World {
             sip: None,
             second: None,
             guide: None,
+            flow: None,
             script: vec![Line { said: Said::Text("hello".into()), then: LineEnd::Listen }],
             variables: Arc::default(),
             campaign: None,
@@ -625,6 +670,7 @@ pub fn agent() -> Agent {
         greeting: None,
         voice: None,
         steps: Vec::new(),
+        flow: None,
         voicemail_message: None,
         voicemail: VoicemailAction::Hangup,
         barge_in: true,
@@ -641,7 +687,9 @@ pub fn agent() -> Agent {
         bot: None,
         staff: None,
         model: None,
-        transcript: false,
+        transcript: Default::default(),
+        transcription: None,
+        analysis: None,
         sip: None,
         record: true,
     }

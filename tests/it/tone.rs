@@ -1,9 +1,6 @@
 //! Tones: made, and found again.
 
 use std::f64::consts::TAU;
-use std::io::Write;
-
-use tempfile::NamedTempFile;
 
 /// Samples a second.
 pub const RATE_HZ: u32 = 8_000;
@@ -32,8 +29,16 @@ pub fn strength(samples: &[i16], frequency_hz: u32) -> f64 {
     2.0 * (real * real + imaginary * imaginary) / whole
 }
 
+/// A WAV file of these samples, at 8 kHz.
+pub fn wav(samples: &[i16]) -> Vec<u8> {
+    wav_at(RATE_HZ, samples.iter().copied())
+}
+
 /// A recording for a fake microphone: a tone that comes and goes, because browsers take a steady one for noise.
-pub fn pulses(frequency_hz: u32) -> NamedTempFile {
+#[cfg(feature = "browser")]
+pub fn pulses(frequency_hz: u32) -> tempfile::NamedTempFile {
+    use std::io::Write;
+
     let rate = 48_000_u32;
     let mut file = tempfile::Builder::new().suffix(".wav").tempfile().expect("a file");
     let samples = (0..rate * 2).map(|at| {
@@ -41,6 +46,11 @@ pub fn pulses(frequency_hz: u32) -> NamedTempFile {
         let phase = TAU * f64::from(frequency_hz) * f64::from(at) / f64::from(rate);
         if is_on { (12_000.0 * phase.sin()) as i16 } else { 0 }
     });
+    file.write_all(&wav_at(rate, samples)).expect("written");
+    file
+}
+
+fn wav_at(rate: u32, samples: impl Iterator<Item = i16>) -> Vec<u8> {
     let data: Vec<u8> = samples.flat_map(i16::to_le_bytes).collect();
     let mut wav = b"RIFF".to_vec();
     wav.extend((36 + data.len() as u32).to_le_bytes());
@@ -53,6 +63,5 @@ pub fn pulses(frequency_hz: u32) -> NamedTempFile {
     wav.extend(b"data");
     wav.extend((data.len() as u32).to_le_bytes());
     wav.extend(data);
-    file.write_all(&wav).expect("written");
-    file
+    wav
 }

@@ -1,39 +1,8 @@
-//! Processes whose CPU time is read from `/proc`.
+//! sipp on either side.
 
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// A child process, ended when it is dropped.
-pub struct Process(Child);
-
-impl Process {
-    pub fn start(program: &str, arguments: &[&str]) -> Self {
-        let child = Command::new(program)
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::inherit())
-            .spawn();
-        Self(child.unwrap_or_else(|error| panic!("{program} cannot be started: {error}")))
-    }
-
-    /// User and system time so far, of all its threads.
-    pub fn cpu(&self) -> Duration {
-        let stat =
-            std::fs::read_to_string(format!("/proc/{}/stat", self.0.id())).expect("it runs, or is a zombie");
-        let fields: Vec<&str> = stat.rsplit_once(") ").expect("proc(5)").1.split(' ').collect();
-        // Fields 14 and 15 of proc_pid_stat(5), in clock ticks, of which Linux has 100 a second.
-        let ticks: u64 = fields[11..13].iter().map(|field| field.parse::<u64>().expect("a number")).sum();
-        Duration::from_millis(ticks * 10)
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use crate::process::{Process, free_port};
 
 /// sipp, as one side of the same calls.
 pub struct Sipp(Process);
@@ -47,7 +16,7 @@ impl Sipp {
         let (target, rate) = (format!("127.0.0.1:{callee}"), rate.to_string());
         Self::start(
             "bench-caller.xml",
-            super::free_port(),
+            free_port(),
             calls,
             &["-nostdin", "-r", &rate, "-l", "10000", &target],
         )
@@ -55,7 +24,7 @@ impl Sipp {
 
     /// Its CPU time, once it has ended by itself, and whether every call of it was as the scenario says.
     pub fn wait(mut self) -> (Duration, bool) {
-        let pid = self.0.0.id();
+        let pid = self.0.id();
         // A child that has ended and was not waited for keeps its figures.
         while !std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z ")) {
             std::thread::park_timeout(Duration::from_millis(20));

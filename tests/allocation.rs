@@ -1,0 +1,237 @@
+//! Once a bot or a model talks in a call, 20 ms cost no allocation, either way. A binary of its own, since the allocator counts for
+//! the whole process.
+#![expect(unsafe_code, reason = "an allocator has no safe form")]
+#![expect(clippy::disallowed_methods, reason = "the test takes one instant to count from")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+use trunkline::agent::line::{Core, Incoming};
+use trunkline::agent::{realtime, stream};
+use trunkline::model::{Briefed, CallId, Dialect, Encoding, Model, Provider, Tools};
+use trunkline_media::Seat;
+use trunkline_media::port::{Pace, pair};
+
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: all is left to the system's allocator; the count is a thread's own and allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.with(|count| count.set(count.get() + 1));
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const TICK: Duration = Duration::from_millis(20);
+const FRAME: usize = 160;
+/// Ticks after which every buffer has grown to its size.
+const WARM: usize = 100;
+/// Ticks that are counted: 6 s.
+const COUNTED: usize = 300;
+
+/// A message that brings 20 ms.
+enum Message {
+    Text(String),
+    Binary(Vec<u8>),
+}
+
+impl Message {
+    fn text(value: serde_json::Value) -> Self {
+        Self::Text(value.to_string())
+    }
+
+    fn incoming(&self) -> Incoming<'_> {
+        match self {
+            Self::Text(text) => Incoming::Text(text),
+            Self::Binary(bytes) => Incoming::Binary(bytes),
+        }
+    }
+}
+
+/// So many ticks, in each of which whoever it is says these, and the callee says 20 ms: the allocations, and the messages that left.
+fn run<C: Core>(
+    core: &mut C,
+    seat: &mut Seat,
+    now: &mut Instant,
+    said: &[Message],
+    ticks: usize,
+) -> (u64, usize) {
+    let (before, mut sent) = (COUNT.get(), 0);
+    for _ in 0..ticks {
+        *now += TICK;
+        for message in said {
+            core.handle_message(*now, message.incoming());
+            sent += std::iter::from_fn(|| core.poll_transmit()).count();
+        }
+        seat.pull(&mut [0; FRAME]);
+        seat.offer(&[0x21; FRAME]);
+        core.handle_timeout(*now, true);
+        sent += std::iter::from_fn(|| core.poll_transmit()).count();
+        while core.poll_event().is_some() {}
+    }
+    assert!(core.ended().is_none(), "it goes on");
+    (COUNT.get() - before, sent)
+}
+
+/// 20 ms as this dialect's bots say them.
+fn says(dialect: Dialect, encoding: Encoding) -> Message {
+    let bytes = match encoding {
+        Encoding::Pcmu | Encoding::Pcma => vec![0x31; FRAME],
+        Encoding::L16(rate) => vec![0x31; 2 * FRAME * rate.times()],
+    };
+    let payload = STANDARD.encode(&bytes);
+    match dialect {
+        Dialect::Twilio => {
+            Message::text(json!({ "event": "media", "streamSid": "MZ1", "media": { "payload": payload } }))
+        }
+        Dialect::Telnyx => Message::text(json!({ "event": "media", "media": { "payload": payload } })),
+        Dialect::Plivo => Message::text(json!({ "event": "playAudio", "media": { "payload": payload } })),
+        Dialect::Exotel => {
+            Message::text(json!({ "event": "media", "stream_sid": "MZ1", "media": { "payload": payload } }))
+        }
+        Dialect::Vonage | Dialect::Jambonz => Message::Binary(bytes),
+        Dialect::AudioSocket => {
+            let kind = match bytes.len() {
+                320 => 0x10,
+                640 => 0x12,
+                _ => 0x13,
+            };
+            let [high, low] = (bytes.len() as u16).to_be_bytes();
+            Message::Binary([&[kind, high, low], &bytes[..]].concat())
+        }
+    }
+}
+
+fn stream_of(dialect: Dialect, encoding: Encoding) -> (stream::life::Life, Seat, Instant) {
+    let (port, seat) = pair(Pace::Queued);
+    let stream = match dialect {
+        Dialect::Twilio | Dialect::Exotel => "MZ1".into(),
+        _ => dialect.stream_id(7),
+    };
+    let spec = stream::Spec {
+        url: Some("wss://bot.example/".parse().expect("a URL")),
+        dialect,
+        encoding: Some(encoding),
+        headers: vec![],
+        call: stream::Call { stream, ..stream::Call::default() },
+        connect_within: Duration::from_secs(10),
+        reconnect_within: None,
+    };
+    let now = Instant::now();
+    (stream::life::Life::new(&spec, port, now, Duration::from_secs(1_705_312_200)), seat, now)
+}
+
+#[test]
+fn a_streams_audio_costs_no_allocation_in_any_dialect_and_encoding() {
+    for dialect in Dialect::ALL {
+        for encoding in Encoding::ALL.into_iter().filter(|encoding| dialect.carries(*encoding)) {
+            let (mut life, mut seat, mut now) = stream_of(dialect, encoding);
+            life.handle_connected(now);
+            life.handle_input(now, stream::life::Input::Answered);
+            let said = [says(dialect, encoding)];
+            let (growing, _) = run(&mut life, &mut seat, &mut now, &said, WARM);
+            assert!(growing > 0, "whoever counts sees buffers grow");
+            let heard = life.counters();
+            let (allocations, sent) = run(&mut life, &mut seat, &mut now, &said, COUNTED);
+            let counters = life.counters();
+            assert_eq!(allocations, 0, "{dialect:?} {encoding:?}");
+            assert_eq!(sent, COUNTED, "{dialect:?} {encoding:?}");
+            assert_eq!(counters.frames_in - heard.frames_in, COUNTED as u64, "{dialect:?} {encoding:?}");
+        }
+    }
+}
+
+fn session_of(provider: Provider) -> (realtime::life::Life, Seat, Instant) {
+    let (port, seat) = pair(Pace::Queued);
+    let model = Model {
+        provider,
+        model: "the-model".into(),
+        url: provider.url().parse().expect("a URL"),
+        api_key: None,
+        voice: None,
+        prompt: None,
+        language: None,
+        temperature: None,
+        speed: None,
+        listener: None,
+        thinker: None,
+        tools: Tools { end_call: true, send_dtmf: false, transfer: vec![], webhooks: vec![] },
+        connect_within: Duration::from_secs(10),
+        reconnect_within: None,
+    };
+    let briefed = Briefed {
+        model: Arc::new(model),
+        instructions: "You are Sarah.".into(),
+        greeting: None,
+        variables: vec![],
+        speaks_first: true,
+        barge_in: true,
+        transcript: true,
+        key: None,
+    };
+    let [from, to] = ["+15550001", "+15550002"].map(|number| number.parse().expect("a number"));
+    let spec = realtime::Spec { briefed, call: CallId::new(7).expect("an id"), from, to };
+    let now = Instant::now();
+    (realtime::life::Life::new(spec, port, now), seat, now)
+}
+
+/// What makes a provider's session ready, and its 20 ms.
+fn speaks(provider: Provider) -> (Message, Message) {
+    let payload = STANDARD.encode([0x31; FRAME]);
+    match provider {
+        Provider::OpenAi => (
+            Message::text(json!({ "type": "session.updated", "session": {} })),
+            Message::text(json!({
+                "type": "response.output_audio.delta", "event_id": "event_1", "response_id": "resp_1",
+                "item_id": "item_1", "output_index": 0, "content_index": 0, "delta": payload,
+            })),
+        ),
+        Provider::Deepgram => {
+            (Message::text(json!({ "type": "SettingsApplied" })), Message::Binary(vec![0x31; FRAME]))
+        }
+        Provider::ElevenLabs => (
+            Message::text(json!({
+                "type": "conversation_initiation_metadata",
+                "conversation_initiation_metadata_event": {
+                    "conversation_id": "c", "agent_output_audio_format": "ulaw_8000",
+                    "user_input_audio_format": "ulaw_8000",
+                },
+            })),
+            Message::text(json!({
+                "type": "audio", "audio_event": { "audio_base_64": payload, "event_id": 1 },
+            })),
+        ),
+    }
+}
+
+#[test]
+fn a_models_audio_costs_no_allocation_whoever_provides_it() {
+    for provider in Provider::ALL {
+        let (mut life, mut seat, mut now) = session_of(provider);
+        let (ready, says) = speaks(provider);
+        life.handle_connected(now);
+        life.handle_input(now, realtime::life::Input::Answered);
+        life.handle_message(now, ready.incoming());
+        let said = [says];
+        run(&mut life, &mut seat, &mut now, &said, WARM);
+        let (allocations, sent) = run(&mut life, &mut seat, &mut now, &said, COUNTED);
+        assert_eq!(allocations, 0, "{provider:?}");
+        assert_eq!(sent, COUNTED, "{provider:?}");
+    }
+}
