@@ -4,7 +4,7 @@
 //!
 //! What is owed stands in the store, written with the call's end; so a restart goes on where the last run stopped, and the call's
 //! last event, which waits for its review, goes out when that ends or the waiting has been long enough, whatever happens here.
-//! What is sent and what comes back is built and read by pure cores: [`sound`], [`transcription`], [`analysis`], [`retry`].
+//! What is sent and what comes back is built and read by pure cores: `sound`, `transcription`, `analysis`, `retry`.
 
 mod analysis;
 mod attempt;
