@@ -26,15 +26,15 @@ const BEEP_WAIT: Duration = Duration::from_secs(30);
 /// May the callee's speech stop what is said?
 pub struct BargeIn {
     is_allowed: bool,
-    /// Somebody talks who can be interrupted.
-    is_wanted: bool,
+    /// Somebody talks who may be interrupted.
+    is_due: bool,
     /// The media plane knows.
     is_armed: bool,
 }
 
 impl BargeIn {
     pub fn new(is_allowed: bool) -> Self {
-        Self { is_allowed, is_wanted: false, is_armed: false }
+        Self { is_allowed, is_due: false, is_armed: false }
     }
 }
 
@@ -189,11 +189,9 @@ impl Call {
         }
     }
 
-    /// Only when somebody talks: the callee's greeting must not clear what waits behind the gate.
+    /// Somebody talks from now on who may be interrupted: the callee's greeting must not clear what waits behind the gate.
     pub(super) fn let_barge_in(&mut self, cx: &mut Context<'_>) {
-        // Two who judge whether the callee interrupts would leave it in silence where they differ; and what is said to whom nobody
-        // came is said to its end.
-        self.barge_in.is_wanted |= !self.knows_its_turn() && self.plan.staff.is_none();
+        self.barge_in.is_due = true;
         self.heed_speech(cx);
     }
 
@@ -208,7 +206,10 @@ impl Call {
 
     /// Tells the media plane whether speech stops what is heard. What is heard while somebody is waited for is nobody's words.
     pub(super) fn heed_speech(&mut self, cx: &mut Context<'_>) {
-        let heeds = self.barge_in.is_allowed && self.barge_in.is_wanted && self.pairs.waiting.is_none();
+        // Two who judge whether the callee interrupts would leave it in silence where they differ; and what is said to whom nobody
+        // came is said to its end.
+        let is_said = self.pairs.waiting.is_none() && self.plan.staff.is_none() && !self.knows_its_turn();
+        let heeds = self.barge_in.is_due && self.barge_in.is_allowed && is_said;
         match (heeds, std::mem::replace(&mut self.barge_in.is_armed, heeds)) {
             (true, false) => {
                 self.order(cx, Media::Arm(Rule { when: INTERRUPTED, then: Then::Clear, once: false }));
