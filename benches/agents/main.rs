@@ -168,7 +168,7 @@ async fn barge_in(all: &Path, calls: usize, seconds: usize) {
     let until = |(source, speech, cleared): &(u16, u32, Instant)| {
         last.get(&(*source, *speech)).map(|at| at.saturating_duration_since(*cleared))
     };
-    row("clear sent to last sound", &mut told.clears.iter().filter_map(until).collect());
+    row("clear sent to last sound", &mut told.clears.iter().filter_map(until).collect::<Vec<_>>());
 }
 
 /// What a call costs while both sides talk, with the stereo recording on; and the least that a stream's messages cost.
