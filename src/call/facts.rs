@@ -7,7 +7,10 @@ use trunkline_media::{Recorded, Stats};
 use trunkline_sip::{DialogState, Failure, Reason};
 
 use super::disposition::{self, Hangup};
-use crate::model::{DialogRecord, Disposition, Heard, MediaCounters, Outcome, RecordingResult, Transcript};
+use crate::model::{
+    DialogRecord, Disposition, Heard, MediaCounters, Outcome, PEOPLE_MAX, PersonId, RecordingResult,
+    Transcript,
+};
 use crate::trunk::blocked;
 
 /// What the outcome will say.
@@ -25,6 +28,7 @@ pub struct Facts {
     pub recording: Option<RecordingResult>,
     pub media: Option<MediaCounters>,
     pub transcript: Transcript,
+    pub people: Vec<PersonId>,
 }
 
 impl Facts {
@@ -47,6 +51,13 @@ impl Facts {
         self.detail = failure.warning.as_deref().or(reason).or(phrase).map(String::from);
     }
 
+    /// This person talks from now on.
+    pub fn talks(&mut self, person: PersonId) {
+        if self.people.len() < PEOPLE_MAX && self.people.last() != Some(&person) {
+            self.people.push(person);
+        }
+    }
+
     /// Another INVITE left: what was said of the last one is no longer the call's.
     pub fn begin_again(&mut self) {
         (self.sip_status, self.q850, self.retry_after, self.detail) = (None, None, None, None);
@@ -67,6 +78,7 @@ impl Facts {
             recording: self.recording,
             media: self.media,
             transcript: self.transcript,
+            people: self.people,
             ringing_at: self.ringing_at,
             answered_at: self.answered_at,
             ended_at: self.ended_at.unwrap_or(now),

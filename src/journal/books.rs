@@ -226,6 +226,7 @@ fn ended(record: &mut CallRecord, outcome: &Outcome, clock: &Clock, data_dir: &P
     }
     record.media.clone_from(&outcome.media);
     record.transcript = outcome.transcript.said(outcome.answered_at);
+    record.people.clone_from(&outcome.people);
     match &outcome.recording {
         Some(RecordingResult::Saved { path, .. }) => {
             let below = path.strip_prefix(data_dir).unwrap_or(path);

@@ -64,6 +64,7 @@ fn outcome(at: Instant) -> Box<Outcome> {
         }),
         media: None,
         transcript: crate::model::Transcript::default(),
+        people: Vec::new(),
         ringing_at: Some(at),
         answered_at: Some(at + Duration::from_millis(500)),
         ended_at: at + Duration::from_millis(2500),

@@ -26,6 +26,7 @@ fn outcome(disposition: Disposition, start: Instant) -> Outcome {
         recording: None,
         media: None,
         transcript: crate::model::Transcript::default(),
+        people: Vec::new(),
         ringing_at: Some(start),
         answered_at: Some(start + Duration::from_secs(2)),
         ended_at: start + Duration::from_secs(12),

@@ -70,7 +70,7 @@ pub use id::{
 pub use money::{Currency, InvalidAmount, Micros};
 pub use numbering::{CostClass, Country};
 pub use object::{Agent, Detection, Key, KeyScope, Number, TrunkChoice};
-pub use outcome::{Disposition, EndedBy, Heard, MediaCounters, Outcome, RecordingResult};
+pub use outcome::{Disposition, EndedBy, Heard, MediaCounters, Outcome, PEOPLE_MAX, RecordingResult};
 pub use people::{BRIEF_BYTES_MAX, Music, Notice, PATIENCE, Person, Staff, Whom};
 pub use phone::{InvalidPhoneNumber, PhoneNumber};
 pub use plan::{CallPlan, Line, LineEnd, Said, Scripted};

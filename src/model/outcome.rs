@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::{Attempt, Transcript};
+use super::{Attempt, PersonId, Transcript};
+
+/// People of one call that are kept.
+pub const PEOPLE_MAX: usize = 32;
 
 /// The canonical end of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -214,6 +217,8 @@ pub struct Outcome {
     pub media: Option<MediaCounters>,
     /// What was said, where somebody told it and the agent has it kept.
     pub transcript: Transcript,
+    /// Who talked, of the people who take calls in a browser, at most [`PEOPLE_MAX`]: in their order.
+    pub people: Vec<PersonId>,
     /// When the callee was first known to ring.
     pub ringing_at: Option<Instant>,
     /// When the call was answered.
@@ -238,6 +243,7 @@ impl Outcome {
             recording: None,
             media: None,
             transcript: Transcript::default(),
+            people: Vec::new(),
             ringing_at: None,
             answered_at: None,
             ended_at: now,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::transcript::Said;
 use super::{
     AgentId, ApplicationId, Attempt, CallId, Disposition, EventKind, EventSet, Face, Hold, KeyId,
-    MediaCounters, Micros, RecipientId, Review, TenantId, Timestamp,
+    MediaCounters, Micros, PersonId, RecipientId, Review, TenantId, Timestamp,
 };
 
 /// Who called whom.
@@ -210,6 +210,8 @@ pub struct CallRecord {
     pub recording_error: Option<String>,
     /// What was said, where somebody told it and the agent has it kept.
     pub transcript: Vec<Said>,
+    /// Who talked, of the people who take calls in a browser: in their order.
+    pub people: Vec<PersonId>,
     /// What is made of its words once it is over, as far as that is.
     pub review: Option<Review>,
     /// Where whoever hears of it can fetch it without a key. Stored nowhere: made when an event is rendered.
@@ -246,6 +248,7 @@ impl CallRecord {
         (then.recording, then.recording_error, then.dead_air) = (None, None, None);
         then.media = None;
         then.transcript = Vec::new();
+        then.people = Vec::new();
         then.review = None;
         then
     }

@@ -179,11 +179,12 @@ const ENDED: &str = "UPDATE calls SET state = 'ended', dialog = NULL, ringing_at
     q850 = r.q850, detail = r.detail, verdict = r.verdict, verdict_reason = r.verdict_reason,
     verdict_evidence = r.verdict_evidence, dead_air_ms = r.dead_air_ms, recording = r.recording,
     recording_error = r.recording_error, invites = r.invites, media = r.media, charge = r.charge,
-    transcript = r.transcript, review = r.review
+    transcript = r.transcript, review = r.review, people = r.people
   FROM json_to_recordset($1::text::json) AS r (call bigint, ringing_at bigint,
     answered_at bigint, ended_at bigint, disposition text, ended_by text, sip_status bigint, q850 bigint, detail text,
     verdict text, verdict_reason text, verdict_evidence text, dead_air_ms bigint, recording text,
-    recording_error text, invites text, media text, charge bigint, transcript text, review text)
+    recording_error text, invites text, media text, charge bigint, transcript text, review text,
+    people text)
   WHERE calls.call = r.call AND calls.state <> 'ended'";
 
 /// As SQLite's.

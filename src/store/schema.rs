@@ -6,7 +6,7 @@ use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// Versions and names are the same for both engines.
-const HISTORY: [(i64, &str, &str, &str); 13] = [
+const HISTORY: [(i64, &str, &str, &str); 14] = [
     (
         1,
         "calls and outbox",
@@ -84,6 +84,12 @@ const HISTORY: [(i64, &str, &str, &str); 13] = [
         "reviews",
         include_str!("migrations/sqlite/0050_reviews.sql"),
         include_str!("migrations/postgres/0050_reviews.sql"),
+    ),
+    (
+        55,
+        "people",
+        include_str!("migrations/sqlite/0055_people.sql"),
+        include_str!("migrations/postgres/0055_people.sql"),
     ),
 ];
 

@@ -265,7 +265,7 @@ const ENDED: &str = "UPDATE calls NOT INDEXED SET state = 'ended', dialog = NULL
     dead_air_ms = r.value ->> 'dead_air_ms', recording = r.value ->> 'recording',
     recording_error = r.value ->> 'recording_error', invites = r.value ->> 'invites',
     media = r.value ->> 'media', charge = r.value ->> 'charge', transcript = r.value ->> 'transcript',
-    review = r.value ->> 'review'
+    review = r.value ->> 'review', people = r.value ->> 'people'
   FROM json_each($4) AS r WHERE calls.call = r.value ->> 'call' AND state <> 'ended'";
 
 /// What was told of a call that never was goes with it, and what was owed for it.

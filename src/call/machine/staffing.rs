@@ -14,7 +14,7 @@ use crate::agent::desk::{Manner, Quit, Times, Wanted};
 use crate::agent::fate::{Errand, Fate};
 use crate::agent::{self, Program};
 use crate::model::{
-    Direction, Disposition, EndedBy, Music, Notice, Sound, Staff, Step, Variable, VoicemailAction,
+    Direction, Disposition, EndedBy, Music, Notice, PersonId, Sound, Staff, Step, Variable, VoicemailAction,
 };
 
 /// Why the call has nobody to talk, for its record.
@@ -121,7 +121,7 @@ impl Call {
     pub fn handle_person(&mut self, cx: &mut Context<'_>, fate: Fate) {
         match fate {
             Fate::Ringing(_) => {}
-            Fate::Assigned { seat, .. } => self.seat_person(cx, seat),
+            Fate::Assigned { person, seat } => self.seat_person(cx, person, seat),
             Fate::Nobody => self.abandon(cx),
             Fate::Digit(digit) => {
                 if let (true, Err(why)) = (self.is_attended_by_person(), self.press(cx, digit)) {
@@ -153,7 +153,7 @@ impl Call {
         self.attendance == Attendance::Nobody
     }
 
-    fn seat_person(&mut self, cx: &mut Context<'_>, seat: Box<Seat>) {
+    fn seat_person(&mut self, cx: &mut Context<'_>, person: PersonId, seat: Box<Seat>) {
         let is_open = matches!(self.phase, Phase::Ringing { .. } | Phase::Judging | Phase::Talking);
         let is_wanted = matches!(self.attendance, Attendance::Wanted | Attendance::Talks);
         // A seat that is dropped tells the person that the call is over.
@@ -165,6 +165,7 @@ impl Call {
             let _ = self.hold(cx, Hand::Operator, false);
         }
         self.attendance = Attendance::Talks;
+        self.facts.talks(person);
         self.wait_no_more(cx);
         self.guided.stop();
         self.order(cx, Media::Join { place: Role::Talker.place(), seat });

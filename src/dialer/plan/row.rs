@@ -53,6 +53,7 @@ pub(super) fn blank(
         awaits_bot: false,
         stream_link: None,
         review: None,
+        people: Vec::new(),
         transcript: Vec::new(),
         attempts: Vec::new(),
         media: None,

@@ -60,7 +60,7 @@ impl CdrFormat {
 }
 
 /// The header.
-pub const COLUMNS: [&str; 35] = [
+pub const COLUMNS: [&str; 36] = [
     "call_id",
     "direction",
     "from",
@@ -96,6 +96,7 @@ pub const COLUMNS: [&str; 35] = [
     "sentiment",
     "success",
     "summary",
+    "people",
 ];
 
 fn row(call: &CallRecord) -> [String; COLUMNS.len()] {
@@ -137,6 +138,7 @@ fn row(call: &CallRecord) -> [String; COLUMNS.len()] {
         found.map_or("", |found| found.sentiment.as_str()).to_owned(),
         found.and_then(|found| found.success).map_or_else(String::new, |success| success.to_string()),
         found.map(|found| found.summary.clone()).unwrap_or_default(),
+        call.people.iter().map(|person| person.0.to_string()).collect::<Vec<_>>().join(" "),
     ]
 }
 
@@ -170,7 +172,7 @@ fn harmless(cell: String) -> String {
 mod tests {
     use super::*;
     use crate::face::nixflex::ended_call;
-    use crate::model::CallState;
+    use crate::model::{CallState, PersonId};
 
     fn dialling() -> CallRecord {
         let state = CallState::Dialing;
@@ -185,7 +187,8 @@ mod tests {
 
     #[test]
     fn a_row_has_a_cell_a_column_and_ends_with_crlf() {
-        let csv = [CdrFormat::Csv.head(), CdrFormat::Csv.calls(&[ended_call(), dialling()], "")].concat();
+        let ended = CallRecord { people: vec![PersonId(1_001), PersonId(7)], ..ended_call() };
+        let csv = [CdrFormat::Csv.head(), CdrFormat::Csv.calls(&[ended, dialling()], "")].concat();
         assert_eq!(csv.iter().filter(|byte| **byte == b'\n').count(), 3);
         assert!(csv.ends_with(b"\r\n"));
         let rows = parsed(&csv);
@@ -194,7 +197,7 @@ mod tests {
             &rows[row][COLUMNS.iter().position(|column| *column == name).expect("a column")]
         };
         assert_eq!(cell(1, "call_id"), &ended_call().call.ca());
-        assert_eq!(cell(1, "from"), "+447446466847");
+        assert_eq!((cell(1, "from").as_str(), cell(1, "people").as_str()), ("+447446466847", "1001 7"));
         assert_eq!(
             (cell(1, "sip_status"), cell(1, "q850"), cell(1, "duration_ms")),
             (&"200".into(), &"".into(), &"12600".into())

@@ -46,6 +46,8 @@ pub struct Call<'a> {
     recording: Recording<'a>,
     #[schema(value_type = Option<Object>)]
     metadata: Option<&'a RawValue>,
+    /// Who talked, of the people who take calls in a browser, by id and in their order.
+    people: Vec<u64>,
     /// What was said, where the agent has it kept.
     transcript: &'a [Said],
     transcription: Transcription<'a>,
@@ -145,6 +147,7 @@ impl<'a> Call<'a> {
                 error: record.recording_error.as_deref(),
             },
             metadata: raw(&record.metadata),
+            people: record.people.iter().map(|person| person.0).collect(),
             transcript: &record.transcript,
             transcription: Transcription::of(record),
             analysis: Analysis::of(record),

@@ -257,6 +257,7 @@ pub(crate) mod tests {
             awaits_bot: false,
             stream_link: None,
             review: None,
+            people: Vec::new(),
             transcript: Vec::new(),
             attempts: Vec::new(),
             media: None,

@@ -59,6 +59,7 @@ fn call() -> Value {
         "media": { "packets_in": 1500, "packets_out": 1480, "lost": 0, "late": 0, "duplicates": 0, "concealed": 0, "jitter_ms": 2,
                    "playout_delay_ms": 60, "remote_lost": 0, "remote_jitter_ms": 1, "round_trip_ms": 18 },
                "cost": { "held_micros": null, "charged_micros": null }, "recording": { "url": null, "error": null }, "metadata": null,
+        "people": [],
         "transcript": [{ "by": "callee", "at_ms": 480, "text": "A table for four on Tuesday, please." }],
         "transcription": { "status": "none", "error": null },
         "analysis": { "status": "done", "error": null, "summary": "A table for four was booked for Tuesday.", "sentiment": "positive",

@@ -3,8 +3,8 @@
 use super::{Columns, id, required, small, word};
 use crate::model::{
     AgentId, ApplicationId, Attempt, CallId, CallRecord, CallState, CampaignId, DialogRecord, Direction,
-    Disposition, EventKind, Idempotency, KeyId, Micros, RecipientId, StoredResponse, TenantId, Timestamp,
-    WebhookEndpointId,
+    Disposition, EventKind, Idempotency, KeyId, Micros, PersonId, RecipientId, StoredResponse, TenantId,
+    Timestamp, WebhookEndpointId,
 };
 use crate::store::outbox::Delivery;
 use crate::store::receivers::{read_endpoints, read_target};
@@ -16,7 +16,7 @@ pub(in crate::store) const CALL_COLUMNS: &str = "c.call, c.parent, c.tenant, c.d
      c.webhook_events, c.webhook_endpoints, c.application, c.state, \
      c.created_at, c.ringing_at, c.answered_at, c.ended_at, c.disposition, c.ended_by, c.sip_status, c.q850, c.detail, \
      c.verdict, c.verdict_reason, c.verdict_evidence, c.dead_air_ms, c.recording, c.recording_error, c.media, \
-     c.invites, c.hold, c.charge, c.transcript, c.review";
+     c.invites, c.hold, c.charge, c.transcript, c.review, c.people";
 
 /// A row of `calls`.
 pub(in crate::store) fn read_call(row: &impl Columns) -> Result<CallRecord, StoreError> {
@@ -67,6 +67,14 @@ pub(in crate::store) fn read_call(row: &impl Columns) -> Result<CallRecord, Stor
         recording_error: row.text("recording_error")?,
         transcript: match row.text("transcript")? {
             Some(text) => serde_json::from_str(&text).map_err(|_| StoreError::Corrupt("transcript"))?,
+            None => Vec::new(),
+        },
+        people: match row.text("people")? {
+            Some(text) => serde_json::from_str::<Vec<u64>>(&text)
+                .map_err(|_| StoreError::Corrupt("people"))?
+                .into_iter()
+                .map(PersonId)
+                .collect(),
             None => Vec::new(),
         },
         media: match row.text("media")? {

@@ -258,6 +258,8 @@ pub(in crate::store) struct EndedRow<'a> {
     transcript: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     review: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    people: Option<String>,
 }
 
 impl<'a> From<&'a CallRecord> for EndedRow<'a> {
@@ -283,6 +285,10 @@ impl<'a> From<&'a CallRecord> for EndedRow<'a> {
             media: record.media.as_ref().map(|media| serde_json::to_string(media).expect("numbers")),
             charge: record.charge.map(|charge| charge.0),
             review: record.review.as_ref().map(reviews::object),
+            people: (!record.people.is_empty()).then(|| {
+                let ids: Vec<u64> = record.people.iter().map(|person| person.0).collect();
+                serde_json::to_string(&ids).expect("numbers")
+            }),
             transcript: (!record.transcript.is_empty())
                 .then(|| serde_json::to_string(&record.transcript).expect("words and numbers")),
         }

@@ -64,6 +64,7 @@ async fn place_calls(journal: &Journal, webhook: Option<WebhookTarget>) -> Durat
                 recording: None,
                 media: None,
         transcript: crate::model::Transcript::default(),
+        people: Vec::new(),
                 ringing_at: Some(now),
                 answered_at: Some(now),
                 ended_at: now,

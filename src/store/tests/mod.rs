@@ -111,6 +111,7 @@ pub fn record(call: u64) -> CallRecord {
         awaits_bot: false,
         stream_link: None,
         review: None,
+        people: Vec::new(),
         transcript: Vec::new(),
         attempts: Vec::new(),
         media: None,
@@ -157,6 +158,7 @@ pub fn ended(call: u64) -> CallRecord {
         dead_air: Some(Duration::from_millis(18)),
         recording: Some("recordings/1.wav".into()),
         recording_error: Some("none".into()),
+        people: vec![PersonId(1_001), PersonId(7)],
         transcript: vec![Said { by: Speaker::Callee, at_ms: 40, text: "Grüß \"Gott\"".into() }],
         ..record(call)
     }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddrV4;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::callee::{CALLEE_HZ, Callees};
 use super::person::Person;
@@ -192,7 +192,7 @@ fn a_call_goes_to_a_colleague_who_takes_it_and_then_to_a_number() {
     let switch = staffed(Setup::new().agent("amd = {}"), "ring_seconds = 30").at(place).start();
     let mut ada = Person::free(&switch.place, &hired(&switch, "Ada"), PERSON_HZ);
     let mut grace = Person::free(&switch.place, &hired(&switch, "Grace"), COLLEAGUE_HZ);
-    switch.call();
+    let id = switch.call();
     let call = call_of(&ada.is("talking"));
     let transfer = |to: &str| format!("calls/{call}/transfer {}", json!({ "to": to }));
 
@@ -211,6 +211,18 @@ fn a_call_goes_to_a_colleague_who_takes_it_and_then_to_a_number() {
     assert_eq!(counted(&switch, "passed"), 1.0);
     assert_eq!(grace.does(&format!("calls/{call}/hangup"))["status"], 204);
     callees.await_over(1);
+    // The record says who talked, in their order.
+    switch.call_until_ended(&id);
+    let people = switch.get("/v1/native/people").json["data"].take();
+    let named = |name: &str| {
+        people.as_array()?.iter().find(|one| one["name"] == name).map(|one| one["id"].to_string())
+    };
+    let talked = switch.get(&format!("/v1/native/calls/{id}")).json["people"].take();
+    let talked: Vec<_> = talked.as_array().expect("a list").iter().map(Value::to_string).collect();
+    assert_eq!(
+        talked.join(" "),
+        [named("Ada"), named("Grace")].map(Option::unwrap_or_default).join(" ").replace('"', "")
+    );
     assert_eq!(switch.complaints(), [""; 0]);
 }
 
