@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{command, folder_with, text, trunkline};
 
-/// As it stands in the README, and in the issue that asked for it.
+/// As it stands in the README.
 const DOCUMENTED: &str = r#"data_dir = "./data"                            # SQLite and recordings; or database_url = "postgres://…"
 [http]
 listen = "127.0.0.1:8080"
