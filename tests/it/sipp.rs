@@ -101,8 +101,8 @@ fn every_scenario_is_played_and_listed() {
     let list = |folder: &str| std::fs::read_dir(root.join(folder)).expect("a folder of the repository");
     let paths = |folder: &str| list(folder).map(|entry| entry.expect("a readable entry").path());
     let others = [root.join("tests/it/scripts.rs")];
-    let tests: String =
-        paths("tests/it/sipp").chain(paths("tests/it/pairs")).chain(others).map(|path| read(&path)).collect();
+    let folders = ["tests/it/sipp", "tests/it/pairs", "tests/it/browser"];
+    let tests: String = folders.into_iter().flat_map(paths).chain(others).map(|path| read(&path)).collect();
     let readme = read(&root.join("sipp-scenarios/README.md"));
     for path in paths("sipp-scenarios").filter(|path| path.extension().is_some_and(|ext| ext == "xml")) {
         let name = path.file_stem().expect("a file has a name").to_string_lossy();

@@ -12,6 +12,7 @@ pub fn entries() -> Vec<Entry> {
     vec![
         Entry::new(Speaker::Native, ("GET", "/v1/stream/{call}"), "bringBot", "Bring a call its bot")
             .about(ABOUT)
+            .refused_alike()
             .path("call", "The call's id, in any rendering.", CALL)
             .query(
                 "ticket",

@@ -57,6 +57,8 @@ pub struct Entry {
     pub problems: Vec<Problem>,
     /// Several speakers have this path, so that who shows no key is answered in words for all of them.
     pub is_shared: bool,
+    /// Whoever asks is refused in words for all of them, whatever the key.
+    pub is_refused_alike: bool,
     pub types: Types,
 }
 
@@ -97,6 +99,7 @@ impl Entry {
             answers: Vec::new(),
             problems: Vec::new(),
             is_shared: false,
+            is_refused_alike: false,
             types: Types::default(),
         }
     }
@@ -110,6 +113,12 @@ impl Entry {
     /// Others have this path too.
     pub fn shared(mut self) -> Self {
         self.is_shared = true;
+        self
+    }
+
+    /// Every refusal is in words for all speakers.
+    pub fn refused_alike(mut self) -> Self {
+        self.is_refused_alike = true;
         self
     }
 

@@ -28,6 +28,7 @@ pub fn rendered(entry: &Entry) -> Vec<Rendered> {
 fn render(entry: &Entry, problem: &Problem) -> Rendered {
     let needs_key = matches!(problem, Problem::InvalidApiKey | Problem::KeySecretRequired);
     let (stored, envelope) = match entry.speaker {
+        _ if entry.is_refused_alike => (face::shared_error(problem), "SharedError"),
         Speaker::Face(face) if !(entry.is_shared && needs_key) => {
             (face::error(face, problem), envelope(face))
         }
