@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 
 /// 20 ms of PCMU.
 pub const FRAME: usize = 160;
-/// Bytes of a mark, at a frame's beginning.
-pub const BYTES: usize = 18;
+/// Bytes of a mark, at a frame's beginning: [`MAGIC`], fourteen bytes in halves, and one to make a multiple of three, which Base64
+/// takes apart. In halves, because PCMU has two zeros (0x7f, 0xff) and a switch that looks at the audio sends either.
+pub const BYTES: usize = 33;
 
 const MAGIC: [u8; 4] = *b"mark";
+const WHOLE: usize = 14;
 
 #[derive(Clone, Copy)]
 pub struct Mark {
@@ -23,20 +25,28 @@ impl Mark {
     pub fn frame(self) -> [u8; FRAME] {
         let mut frame = [0x10; FRAME];
         let nanoseconds = self.sent.saturating_duration_since(epoch()).as_nanos() as u64;
+        let mut whole = [0; WHOLE];
+        whole[..2].copy_from_slice(&self.source.to_be_bytes());
+        whole[2..6].copy_from_slice(&self.number.to_be_bytes());
+        whole[6..].copy_from_slice(&nanoseconds.to_be_bytes());
         frame[..4].copy_from_slice(&MAGIC);
-        frame[4..6].copy_from_slice(&self.source.to_be_bytes());
-        frame[6..10].copy_from_slice(&self.number.to_be_bytes());
-        frame[10..BYTES].copy_from_slice(&nanoseconds.to_be_bytes());
+        for (halves, byte) in frame[4..].chunks_exact_mut(2).zip(whole) {
+            halves.copy_from_slice(&[byte >> 4, byte & 0xf]);
+        }
         frame
     }
 
     /// The mark at the beginning of these bytes, if there is one.
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let bytes = bytes.first_chunk::<BYTES>().filter(|bytes| bytes[..4] == MAGIC)?;
-        let nanoseconds = u64::from_be_bytes(*bytes[10..].first_chunk()?);
+        let mut whole = [0; WHOLE];
+        for (byte, halves) in whole.iter_mut().zip(bytes[4..].chunks_exact(2)) {
+            *byte = halves[0] << 4 | halves[1];
+        }
+        let nanoseconds = u64::from_be_bytes(*whole[6..].first_chunk()?);
         Some(Self {
-            source: u16::from_be_bytes(*bytes[4..].first_chunk()?),
-            number: u32::from_be_bytes(*bytes[6..].first_chunk()?),
+            source: u16::from_be_bytes(*whole.first_chunk()?),
+            number: u32::from_be_bytes(*whole[2..].first_chunk()?),
             sent: epoch() + Duration::from_nanos(nanoseconds),
         })
     }
