@@ -1,9 +1,75 @@
 //! AudioSocket with servers that nobody here wrote: what the callee says comes back as it was said, and either side may hang up.
 
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
 use serde_json::json;
 use trunkline::agent::stream::{Dialect, Ended, Event, Why};
 
-use super::{Bot, LOUD, Side, TONE_HZ, amplitude, line, patiently};
+use super::{Bot, FOLDER, LOUD, Side, TONE_HZ, amplitude, line, patiently};
+use crate::realtime::lines;
+use crate::switch::{Place, Recording, Setup, Sipp};
+
+/// Milliseconds of a recording.
+const MS: usize = 8;
+
+#[test]
+fn the_callee_of_the_real_switch_hears_what_such_a_server_says() {
+    let place = Place::claim();
+    let (_callee, server) = (Sipp::at(&place, "barge-in"), Server::start("asterisk"));
+    let stream =
+        format!("[agent.stream]\nurl = \"tcp://127.0.0.1:{}\"\ndialect = \"audiosocket\"", server.port);
+    let switch = Setup::new()
+        .agent("amd = {}\nbarge_in = false\nsilence_hangup_seconds = 5")
+        .agent(&stream)
+        .at(place)
+        .start();
+    let call = switch.call_with(json!({}));
+    let end = switch.call_until_ended(&call);
+    assert_eq!(end["ended_reason"], "silence_timeout", "{end}");
+    assert_eq!(switch.complaints(), [""; 0]);
+    let heard = Recording::parse(&switch.get(&format!("/v1/calls/{call}/recording")).bytes);
+    // What came back before the verdict was heard after it, and nothing is left out: the echo is late by as much. It is so by whole
+    // packets, of 20 ms.
+    let last = heard.callee.iter().rposition(|sample| sample.unsigned_abs() > 2_000).expect("words");
+    let words = &heard.callee[last - 500 * MS..last];
+    let likeness = |lag: usize| {
+        let echo = &heard.agent[last - 500 * MS + lag..last + lag];
+        let dot =
+            |a: &[i16], b: &[i16]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
+        dot(words, echo) / (dot(words, words) * dot(echo, echo)).sqrt().max(1.0)
+    };
+    let best = (0..4_000 * MS).step_by(20 * MS).map(likeness).fold(0.0, f64::max);
+    assert!(best > 0.95, "at best {best} alike");
+}
+
+/// A server's process.
+struct Server {
+    port: u64,
+    process: Child,
+}
+
+impl Server {
+    fn start(kind: &str) -> Self {
+        let mut process = Command::new("node")
+            .arg(format!("{FOLDER}/tests/it/streams/audiosocket_bot.cjs"))
+            .arg(kind)
+            .env("NODE_PATH", format!("{FOLDER}/target/peers/node_modules"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("`make deps` installs node");
+        let lines = lines(process.stdout.take().expect("piped"));
+        let first = lines.recv_timeout(Duration::from_secs(40)).expect("its first line");
+        Self { port: first["port"].as_u64().expect("its port"), process }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
 
 #[tokio::test]
 async fn a_server_of_asterisks_kind_hears_and_is_heard_and_either_side_hangs_up() {
