@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -51,13 +52,13 @@ struct Attempt<'c> {
 }
 
 /// One try, from its claim to what is written of it.
-pub async fn run(context: &Context, claim: ReviewClaim) {
+pub async fn run(context: Arc<Context>, claim: ReviewClaim) {
     let ReviewClaim { record, attempt: number } = claim;
     let Some(review) = record.review.clone() else {
         let call = record.call;
         return tracing::error!(%call, "a call is to be gone over and does not say for what");
     };
-    let mut attempt = Attempt { context, record, review, number };
+    let mut attempt = Attempt { context: &context, record, review, number };
     if number > retry::TRIES_MAX + CRASHES_MAX {
         return attempt.fail("the switch was stopped over it too often").await;
     }

@@ -35,7 +35,9 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) {
         let room = CALLS - tries.len();
         let wait = match claim(&context, room).await {
             Ok((claims, wait)) => {
-                tries.extend(claims.into_iter().map(|claim| one(Arc::clone(&context), claim).boxed()));
+                tries.extend(
+                    claims.into_iter().map(|claim| attempt::run(Arc::clone(&context), claim).boxed()),
+                );
                 wait
             }
             // The store tells of it when its writes fail too.
@@ -48,10 +50,6 @@ pub async fn run(context: Arc<Context>, stop: CancellationToken) {
             () = tokio::time::sleep(wait) => {}
         }
     }
-}
-
-async fn one(context: Arc<Context>, claim: ReviewClaim) {
-    attempt::run(&context, claim).await;
 }
 
 /// As many as there is room for, and how long there will be no more.

@@ -5,6 +5,7 @@ use trunkline_media::port::{Frame, Marked, WORDS_MAX};
 use trunkline_media::{Clip, Port};
 
 use super::backlog::Backlog;
+use super::event::Counters;
 use super::intake::Intake;
 use super::message::{BASE64, Malformed};
 use crate::model::Encoding;
@@ -166,5 +167,10 @@ impl Mouth {
     /// Frames of the call that were too old.
     pub fn passed_over(&self) -> u64 {
         self.port.passed_over()
+    }
+
+    /// These, with what passed by here.
+    pub fn counted(&self, counters: Counters) -> Counters {
+        Counters { frames_in: self.said / FRAME, passed_over: self.passed_over(), ..counters }
     }
 }

@@ -51,7 +51,6 @@ const KEYS_MAX: usize = 64;
 /// long.
 const LULL: Duration = Duration::from_millis(600);
 const LEAVING_MAX: Duration = Duration::from_secs(30);
-const FRAME: u64 = 160;
 
 /// The life of one session.
 #[derive(Debug)]
@@ -132,11 +131,7 @@ impl Life {
     /// What it has done so far.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        Counters {
-            frames_in: self.mouth.said() / FRAME,
-            passed_over: self.mouth.passed_over(),
-            ..self.counters
-        }
+        self.mouth.counted(self.counters)
     }
 }
 

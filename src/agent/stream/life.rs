@@ -94,11 +94,7 @@ impl Life {
     /// What it has done so far.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        Counters {
-            frames_in: self.mouth.said() / FRAME,
-            passed_over: self.mouth.passed_over(),
-            ..self.counters
-        }
+        self.mouth.counted(self.counters)
     }
 }
 
