@@ -26,6 +26,7 @@ mod openapi;
 mod pairs;
 mod peers;
 mod postgres;
+mod printer;
 mod realtime;
 mod review;
 mod scripts;

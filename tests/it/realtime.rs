@@ -1,17 +1,13 @@
 //! Realtime models over the binary: a server made of the providers' own published types hears the callee and is heard, is told
 //! what it needs to know, and has its tools used.
 
-#![expect(clippy::disallowed_methods, reason = "a thread reads what another process prints")]
-
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::process::Command;
 
 use serde_json::{Value, json};
 use trunkline::simulator::Persona;
 
 use crate::callees::{Callees, number};
+use crate::printer::Printer;
 use crate::switch::{self, Manner, Place, Recording, Setup, Sipp, Switch, spoken_ms};
 
 const FOLDER: &str = env!("CARGO_MANIFEST_DIR");
@@ -22,42 +18,24 @@ const DESK: &str = "+15550100";
 /// The providers' process, and what it prints.
 struct Oracle {
     port: u64,
-    lines: Receiver<Value>,
-    process: Child,
-}
-
-impl Drop for Oracle {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+    printer: Printer,
 }
 
 impl Oracle {
     fn start(place: &Place) -> Self {
-        let mut process = Command::new(format!("{FOLDER}/target/oracles/python/bin/python"))
-            .arg(format!("{FOLDER}/tests/it/realtime/oracle.py"))
-            .arg(place.http().ip().to_string())
-            .arg(format!("{FOLDER}/src/simulator/audio/agent-goodbye.wav"))
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("`make deps` installs the oracles into target/oracles");
-        let stdout = process.stdout.take().expect("piped");
-        let mut oracle = Self { port: 0, lines: lines(stdout), process };
-        oracle.port = oracle.next("port").as_u64().expect("its port");
-        oracle
+        let printer = Printer::start(
+            Command::new(format!("{FOLDER}/target/oracles/python/bin/python"))
+                .arg(format!("{FOLDER}/tests/it/realtime/oracle.py"))
+                .arg(place.http().ip().to_string())
+                .arg(format!("{FOLDER}/src/simulator/audio/agent-goodbye.wav")),
+        );
+        let port = printer.next("port").as_u64().expect("its port");
+        Self { port, printer }
     }
 
-    /// What it prints next under this key; nothing that it cannot read may come before.
+    /// What it prints next under this key.
     fn next(&self, key: &str) -> Value {
-        loop {
-            let line = self.lines.recv_timeout(Duration::from_secs(40));
-            let mut line = line.unwrap_or_else(|_| panic!("the oracle prints `{key}`"));
-            assert!(line.get("invalid").is_none(), "{line}");
-            if let Some(value) = line.get_mut(key) {
-                return value.take();
-            }
-        }
+        self.printer.next(key)
     }
 
     /// `[agent.model]`, as far as it is the same for all.
@@ -69,20 +47,6 @@ impl Oracle {
             self.port
         )
     }
-}
-
-/// What a process prints, a JSON value a line, from now on.
-pub fn lines(stdout: ChildStdout) -> Receiver<Value> {
-    let (tell, told) = channel();
-    std::thread::spawn(move || {
-        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            let line = serde_json::from_str(&line).unwrap_or_else(|_| json!({ "invalid": line }));
-            if tell.send(line).is_err() {
-                return;
-            }
-        }
-    });
-    told
 }
 
 /// A model of this provider that is allowed everything, and a callee who talks with it. Gives the session as the provider saw it.

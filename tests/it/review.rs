@@ -1,18 +1,14 @@
 //! Calls that are over are gone over by the binary: their recordings become words and the words findings, at endpoints made of
 //! OpenAI's own published types, and the last event waits for that, but not for ever.
 
-#![expect(clippy::disallowed_methods, reason = "a thread reads what another process prints")]
-
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver as Lines, channel};
-use std::time::Duration;
+use std::process::Command;
 
 use serde_json::{Value, json};
 use trunkline::simulator::Persona;
 
 use crate::callees::{Callees, number};
 use crate::ledger;
+use crate::printer::Printer;
 use crate::switch::{self, Place, Receiver, Setup, Switch, eventually};
 
 const FOLDER: &str = env!("CARGO_MANIFEST_DIR");
@@ -25,57 +21,29 @@ const WANTED: &str = "transcript = \"endpoint\"\n[agent.analysis]\nsuccess = \"T
 /// The endpoints' process, and what it prints.
 struct Oracle {
     base: String,
-    lines: Lines<Value>,
-    process: Child,
-}
-
-impl Drop for Oracle {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+    printer: Printer,
 }
 
 impl Oracle {
     /// What it does with chat completions, one by one; when they are used up, it answers.
     fn start(place: &Place, replies: &Value) -> Self {
-        let mut process = Command::new(format!("{FOLDER}/target/oracles/python/bin/python"))
-            .arg(format!("{FOLDER}/tests/it/review/oracle.py"))
-            .args([place.http().ip().to_string(), replies.to_string()])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("`make deps` installs the oracles into target/oracles");
-        let stdout = process.stdout.take().expect("piped");
-        let (tell, lines) = channel();
-        std::thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                let line = serde_json::from_str(&line).unwrap_or_else(|_| json!({ "invalid": line }));
-                if tell.send(line).is_err() {
-                    return;
-                }
-            }
-        });
-        let mut oracle = Self { base: String::new(), lines, process };
-        let port = oracle.next("port");
-        oracle.base = format!("http://{}:{port}/v1", place.http().ip());
-        oracle
+        let printer = Printer::start(
+            Command::new(format!("{FOLDER}/target/oracles/python/bin/python"))
+                .arg(format!("{FOLDER}/tests/it/review/oracle.py"))
+                .args([place.http().ip().to_string(), replies.to_string()]),
+        );
+        let port = printer.next("port");
+        Self { base: format!("http://{}:{port}/v1", place.http().ip()), printer }
     }
 
-    /// What it prints next under this key; nothing that it cannot read may come before.
+    /// What it prints next under this key.
     fn next(&self, key: &str) -> Value {
-        loop {
-            let line = self.lines.recv_timeout(Duration::from_secs(40));
-            let mut line = line.unwrap_or_else(|_| panic!("the oracle prints `{key}`"));
-            assert!(line.get("invalid").is_none(), "{line}");
-            if let Some(value) = line.get_mut(key) {
-                return value.take();
-            }
-        }
+        self.printer.next(key)
     }
 
     /// Everything else that it has printed under this key so far.
     fn rest(&self, key: &str) -> usize {
-        self.lines.try_iter().filter(|line| line.get(key).is_some()).count()
+        self.printer.printed().filter(|line| line.get(key).is_some()).count()
     }
 
     /// The tables that lead to it, behind the lines that are `[webhooks]`' own.

@@ -1,14 +1,12 @@
 //! OpenAI's agents SDK with its transport for Twilio, unmodified, as the bot of the real switch, with sipp as the carrier. The model
 //! behind it is the test's own; what is sent to it, what is thrown away and what it is told of that is the SDK's doing.
 
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::Receiver;
-use std::time::Duration;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
 use super::FOLDER;
-use crate::realtime::lines;
+use crate::printer::Printer;
 use crate::switch::{Place, Recording, Setup, Sipp};
 
 /// A frame of the recording in which this tone is what there is.
@@ -59,45 +57,26 @@ fn milliseconds(samples: &[i16], hz: f64) -> u64 {
     20 * frames.filter(|frame| super::amplitude_of(frame, hz) > CLEAR).count() as u64
 }
 
-/// The bot's process, and what it prints.
+/// The bot's process, and its port.
 struct Bot {
     port: u64,
-    lines: Receiver<Value>,
-    process: Child,
+    printer: Printer,
 }
 
 impl Bot {
     fn start() -> Self {
-        let mut process = Command::new("node")
-            .arg(format!("{FOLDER}/tests/it/streams/agents_bot.cjs"))
-            .env("NODE_PATH", format!("{FOLDER}/target/peers/node_modules"))
-            // It asks its maker's servers otherwise, which are not there.
-            .env("OPENAI_AGENTS_DISABLE_TRACING", "1")
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("`make deps` installs node");
-        let lines = lines(process.stdout.take().expect("piped"));
-        let mut bot = Self { port: 0, lines, process };
-        bot.port = bot.next("port").as_u64().expect("its port");
-        bot
+        let printer = Printer::start(
+            Command::new("node")
+                .arg(format!("{FOLDER}/tests/it/streams/agents_bot.cjs"))
+                .env("NODE_PATH", format!("{FOLDER}/target/peers/node_modules"))
+                // It asks its maker's servers otherwise, which are not there.
+                .env("OPENAI_AGENTS_DISABLE_TRACING", "1"),
+        );
+        let port = printer.next("port").as_u64().expect("its port");
+        Self { port, printer }
     }
 
-    /// What it prints next under this key; nothing may have failed before.
     fn next(&self, key: &str) -> Value {
-        loop {
-            let line = self.lines.recv_timeout(Duration::from_secs(40));
-            let mut line = line.unwrap_or_else(|_| panic!("the bot prints `{key}`"));
-            assert!(line.get("invalid").is_none(), "{line}");
-            if let Some(value) = line.get_mut(key) {
-                return value.take();
-            }
-        }
-    }
-}
-
-impl Drop for Bot {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        self.printer.next(key)
     }
 }

@@ -1,13 +1,12 @@
 //! AudioSocket with servers that nobody here wrote: what the callee says comes back as it was said, and either side may hang up.
 
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
 use serde_json::json;
 use trunkline::agent::stream::{Dialect, Ended, Event, Why};
 
 use super::{Bot, FOLDER, LOUD, Side, TONE_HZ, amplitude, line, patiently};
-use crate::realtime::lines;
+use crate::printer::Printer;
 use crate::switch::{Place, Recording, Setup, Sipp};
 
 /// Milliseconds of a recording.
@@ -16,9 +15,14 @@ const MS: usize = 8;
 #[test]
 fn the_callee_of_the_real_switch_hears_what_such_a_server_says() {
     let place = Place::claim();
-    let (_callee, server) = (Sipp::at(&place, "barge-in"), Server::start("asterisk"));
-    let stream =
-        format!("[agent.stream]\nurl = \"tcp://127.0.0.1:{}\"\ndialect = \"audiosocket\"", server.port);
+    let _callee = Sipp::at(&place, "barge-in");
+    let server = Printer::start(
+        Command::new("node")
+            .args([&format!("{FOLDER}/tests/it/streams/audiosocket_bot.cjs"), "asterisk"])
+            .env("NODE_PATH", format!("{FOLDER}/target/peers/node_modules")),
+    );
+    let port = server.next("port");
+    let stream = format!("[agent.stream]\nurl = \"tcp://127.0.0.1:{}\"\ndialect = \"audiosocket\"", port);
     let switch = Setup::new()
         .agent("amd = {}\nbarge_in = false\nsilence_hangup_seconds = 5")
         .agent(&stream)
@@ -41,34 +45,6 @@ fn the_callee_of_the_real_switch_hears_what_such_a_server_says() {
     };
     let best = (0..4_000 * MS).step_by(20 * MS).map(likeness).fold(0.0, f64::max);
     assert!(best > 0.95, "at best {best} alike");
-}
-
-/// A server's process.
-struct Server {
-    port: u64,
-    process: Child,
-}
-
-impl Server {
-    fn start(kind: &str) -> Self {
-        let mut process = Command::new("node")
-            .arg(format!("{FOLDER}/tests/it/streams/audiosocket_bot.cjs"))
-            .arg(kind)
-            .env("NODE_PATH", format!("{FOLDER}/target/peers/node_modules"))
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("`make deps` installs node");
-        let lines = lines(process.stdout.take().expect("piped"));
-        let first = lines.recv_timeout(Duration::from_secs(40)).expect("its first line");
-        Self { port: first["port"].as_u64().expect("its port"), process }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 #[tokio::test]
