@@ -24,6 +24,7 @@ use trunkline_sip::{Endpoint, Resolver, ResolverConfig, ResolverError};
 use crate::admission::{Admission, Limits};
 #[cfg(feature = "browser")]
 use crate::agent::floor::Floor;
+use crate::agent::line::Lanes;
 use crate::agent::stream::Reception;
 use crate::call::{Board, Command, Driver, DriverParts, Mailbox, Shard};
 use crate::campaign::{Campaigns, Runner};
@@ -104,6 +105,8 @@ pub struct House {
     registry: Registry,
     /// The way out.
     egress: Egress,
+    /// The threads that carry what bots say.
+    lanes: Lanes,
     /// The way in for bots.
     reception: Reception,
     /// Tells the webhooks' worker that there is work.
@@ -120,6 +123,12 @@ const DAY_MS: i64 = 86_400_000;
 const ROOM_DEADLINE: Duration = Duration::from_secs(10);
 /// How long requests under way may take once the API is told to stop.
 const HTTP_DRAIN: Duration = Duration::from_secs(5);
+
+/// A lane carries some thousand lines.
+fn lanes() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    (cores / 4).clamp(1, 8)
+}
 
 impl House {
     /// Builds everything, settles what an earlier run left, and opens the doors: SIP first, HTTP last.
@@ -166,6 +175,7 @@ impl House {
         // Whoever was built without them has nobody.
         #[cfg(not(feature = "browser"))]
         let finder: crate::call::People = Arc::new(|_| false);
+        let lanes = Lanes::start(lanes()).map_err(io_error("the threads for bots cannot start"))?;
         let (board, reception) = (Board::default(), Reception::default());
         let names = resolver.clone();
         let dialer = Dialer::start(DialerParts {
@@ -204,6 +214,7 @@ impl House {
             errands: errands(&egress, &journal),
             people: finder,
             egress: egress.clone(),
+            lanes: lanes.clone(),
             reception: reception.clone(),
             callers: dialer::callers(&dialer),
             dials: dialer::dials(&dialer),
@@ -223,6 +234,7 @@ impl House {
             admission,
             registry,
             egress,
+            lanes,
             reception,
             wake,
             #[cfg(feature = "browser")]
@@ -299,7 +311,7 @@ impl House {
                 tracing::error!("a room did not stop in time");
             }
         }
-        let Self { dialer, media, webhooks, store, .. } = self;
+        let Self { dialer, media, webhooks, store, lanes, .. } = self;
         drop(dialer);
         let deadline = Instant::now() + ROOM_DEADLINE;
         // Every other holder went with its task. Joining threads blocks.
@@ -318,6 +330,8 @@ impl House {
             tracing::warn!("webhooks under way were left for the next start");
         }
         store.close().await;
+        // Bots had this long to be told that their calls are over.
+        drop(lanes);
     }
 
     fn task<F>(&mut self, run: impl FnOnce(CancellationToken) -> F)

@@ -4,6 +4,8 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use trunkline_media::Clip;
+
 /// 20 ms of PCMU.
 pub const FRAME: usize = 160;
 /// Bytes of a mark, at a frame's beginning: [`MAGIC`], fourteen bytes in halves, and one to make a multiple of three, which Base64
@@ -21,9 +23,11 @@ pub struct Mark {
 }
 
 impl Mark {
-    /// A frame so marked; the rest of it is loud.
+    /// A frame so marked; the rest of it is somebody speaking, as one frame after another has it: what a switch has to do with audio
+    /// depends on what is in it.
     pub fn frame(self) -> [u8; FRAME] {
-        let mut frame = [0x10; FRAME];
+        let speech = speech();
+        let mut frame = speech[self.number as usize % speech.len()];
         let nanoseconds = self.sent.saturating_duration_since(epoch()).as_nanos() as u64;
         let mut whole = [0; WHOLE];
         whole[..2].copy_from_slice(&self.source.to_be_bytes());
@@ -50,6 +54,15 @@ impl Mark {
             sent: epoch() + Duration::from_nanos(nanoseconds),
         })
     }
+}
+
+/// Two seconds of a menu being read, in frames.
+fn speech() -> &'static [[u8; FRAME]] {
+    static SPEECH: OnceLock<Vec<[u8; FRAME]>> = OnceLock::new();
+    SPEECH.get_or_init(|| {
+        let clip = Clip::from_wav(include_bytes!("../../src/simulator/audio/menu.wav")).expect("a WAV file");
+        clip.pcmu().as_chunks().0.iter().copied().take(100).collect()
+    })
 }
 
 /// What the stamps count from.

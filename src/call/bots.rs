@@ -10,6 +10,7 @@ use trunkline_media::{Command as Media, LegId, Media as MediaPlane, Port, port};
 use super::driver::Mailbox;
 use super::outbox::{BotOrder, Engagement, Part, Role};
 use super::shard::Command;
+use crate::agent::line::Lanes;
 use crate::agent::realtime;
 use crate::agent::stream::reception::{Reception, Waiting};
 use crate::agent::stream::{self, Ended, Event, Header, Why};
@@ -19,6 +20,7 @@ use crate::model::{Bot, Briefed, CallId, Talker, Track};
 /// The bots of one shard's calls.
 pub struct Bots {
     egress: Egress,
+    lanes: Lanes,
     reception: Reception,
     media: Arc<MediaPlane>,
     mailbox: Mailbox,
@@ -59,8 +61,14 @@ impl Handle {
 
 impl Bots {
     /// Nobody yet.
-    pub fn new(egress: Egress, reception: Reception, media: Arc<MediaPlane>, mailbox: Mailbox) -> Self {
-        Self { egress, reception, media, mailbox, engaged: HashMap::new() }
+    pub fn new(
+        egress: Egress,
+        lanes: Lanes,
+        reception: Reception,
+        media: Arc<MediaPlane>,
+        mailbox: Mailbox,
+    ) -> Self {
+        Self { egress, lanes, reception, media, mailbox, engaged: HashMap::new() }
     }
 
     /// Does what a call wants of its bot. What cannot be done at all is said at once.
@@ -117,7 +125,7 @@ impl Bots {
             Talker::Model(briefed) => {
                 let (from, to) = (engagement.from.clone(), engagement.to.clone());
                 let spec = realtime::Spec { briefed: Briefed::clone(briefed), call, from, to };
-                Handle::Model(realtime::open(spec, &self.egress, carrier, sink))
+                Handle::Model(realtime::open(spec, &self.egress, carrier, sink, &self.lanes))
             }
         };
         // Whoever listens in came after the answer.
@@ -140,10 +148,12 @@ impl Bots {
     ) -> Result<Handle, Why> {
         let failed = |error: stream::SpecError| Why::Failed(error.to_string());
         if bot.url.is_some() {
-            return stream::open(spec, &self.egress, port, sink).map(Handle::Bot).map_err(failed);
+            return stream::open(spec, &self.egress, port, sink, &self.lanes)
+                .map(Handle::Bot)
+                .map_err(failed);
         }
         let waiting = self.reception.expect(call, bot.dialect);
-        let handle = stream::await_bot(&spec, waiting.hatch(), port, sink).map_err(failed)?;
+        let handle = stream::await_bot(&spec, waiting.hatch(), port, sink, &self.lanes).map_err(failed)?;
         Ok(Handle::Guest(handle, waiting))
     }
 }

@@ -17,6 +17,7 @@ use super::knock::Knock;
 use super::outbox::{DialOrder, ErrandOrder, Role, SpeechOrder};
 use super::shard::{Command, Shard};
 use crate::agent::fate::{Errand, Fate};
+use crate::agent::line::Lanes;
 use crate::agent::stream::Event as BotEvent;
 use crate::agent::stream::Reception;
 use crate::egress::Egress;
@@ -174,6 +175,8 @@ pub struct DriverParts {
     pub people: People,
     /// The way out to bots.
     pub egress: Egress,
+    /// The threads that carry what they say.
+    pub lanes: Lanes,
     /// The way in for them.
     pub reception: Reception,
     /// Who decides about calls that come in.
@@ -226,8 +229,14 @@ pub struct Driver {
 impl Driver {
     /// A driver at rest.
     pub fn new(parts: DriverParts) -> Self {
-        let (egress, reception) = (parts.egress.clone(), parts.reception.clone());
-        let bots = Bots::new(egress, reception, Arc::clone(&parts.media), parts.mailbox.clone());
+        let (egress, lanes) = (parts.egress.clone(), parts.lanes.clone());
+        let bots = Bots::new(
+            egress,
+            lanes,
+            parts.reception.clone(),
+            Arc::clone(&parts.media),
+            parts.mailbox.clone(),
+        );
         Self { parts, bots, turn: Vec::with_capacity(TURN), published: Instant::now(), registered: 0 }
     }
 

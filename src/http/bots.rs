@@ -173,9 +173,9 @@ async fn link(upgraded: Upgraded) -> Link {
             let stream = parts.io.into_inner();
             // A socket that refuses this only keeps what goes stale for longer.
             let _ = egress::as_line(&stream);
-            Link::accepted(Box::new(stream), parts.read_buf.to_vec()).await
+            Link::accepted(stream, &parts.read_buf)
         }
-        Err(upgraded) => Link::accepted(Box::new(TokioIo::new(upgraded)), Vec::new()).await,
+        Err(upgraded) => Link::accepted(TokioIo::new(upgraded), &[]),
     }
 }
 

@@ -5,6 +5,7 @@ mod agents_sdk;
 mod audiosocket;
 
 use std::process::Stdio;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -12,11 +13,14 @@ use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
+use trunkline::agent::line::Lanes;
 use trunkline::agent::stream::{self, Call, Dialect, Encoding, Event, Handle, Spec, Why};
 use trunkline::egress::{Egress, Policy};
 use trunkline_media::g711::Law;
 use trunkline_media::port::{Pace, pair};
 use trunkline_media::{Rate, Seat};
+
+static LANES: LazyLock<Lanes> = LazyLock::new(|| Lanes::start(1).expect("a thread"));
 
 const FOLDER: &str = env!("CARGO_MANIFEST_DIR");
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -202,7 +206,7 @@ impl Side {
         let (port, seat) = pair(Pace::Queued);
         let (told, events) = mpsc::channel(16);
         let sink = move |event| told.try_send(event).map_err(|error| error.into_inner());
-        let handle = stream::open(spec, &egress, port, Box::new(sink)).expect("it can be");
+        let handle = stream::open(spec, &egress, port, Box::new(sink), &LANES).expect("it can be");
         let mut ticks = interval(Duration::from_millis(20));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self { handle, seat, events, ticks, hummed: 0 }

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use tokio::time::timeout;
-use tokio_tungstenite::client_async_with_config;
+use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::error::{Error, ProtocolError, SubProtocolError};
 use tokio_tungstenite::tungstenite::handshake::client::Request;
@@ -14,8 +14,9 @@ use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, SEC_WEBSOCKET_
 use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
 use url::Url;
 
-use super::link::{Link, Wire, limits};
+use super::link::Link;
 use super::source::{Door, Header};
+use super::threshold::Threshold;
 use crate::egress::{Egress, EgressError};
 
 /// For one try: look-up, connection, encryption and handshake.
@@ -76,9 +77,11 @@ async fn upgrade(
     let request = request(&door.url, &door.headers, subprotocols).map_err(Upgrade::Failed)?;
     let connection =
         egress.dial(&door.url, deadline).await.map_err(|error| Upgrade::Failed(dialled(error)))?;
-    let connection: Wire = Box::new(connection);
-    match client_async_with_config(request, connection, Some(limits())).await {
-        Ok((socket, _)) => Ok(Link::websocket(socket)),
+    match client_async(request, Threshold::new(Box::new(connection))).await {
+        Ok((socket, _)) => {
+            let (wire, read) = socket.into_inner().pass();
+            Ok(Link::asked_for(wire, &read))
+        }
         Err(Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(
             SubProtocolError::NoSubProtocol,
         ))) => Err(Upgrade::NoSubprotocol),

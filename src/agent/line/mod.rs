@@ -5,8 +5,10 @@
 //! |---|---|
 //! | [`core`] | what a life must be, that a shell can live it |
 //! | [`shell`] | one task a line: it ticks every 20 ms, feeds, drains, sends, connects and takes leave |
+//! | [`lanes`] | the threads that carry shells, in turns |
 //! | [`source`], [`hatch`] | where a connection comes from: we dial, or it is handed in |
-//! | `connect`, [`link`], `packets` | getting a connection; messages in and out of it, with deadlines and sizes |
+//! | `connect`, `threshold` | getting a connection, and nothing of what comes behind its handshake is lost |
+//! | [`link`], `websocket`, `frames`, `packets` | messages in and out of it: a WebSocket's, by frames, or AudioSocket's packets |
 //! | `manners` | how long is waited, when it is tried again, how leave is taken |
 //! | `mouth` | what is said from afar, at the bridge's port: decoded, queued, thrown away, heard |
 //! | `intake`, `voice` | audio from afar to PCMU of any length, the callee's PCMU to the encoding that is read there |
@@ -18,8 +20,10 @@ pub(super) mod backlog;
 mod connect;
 pub mod core;
 pub mod event;
+pub(super) mod frames;
 pub mod hatch;
 pub(super) mod intake;
+pub mod lanes;
 pub mod link;
 pub(super) mod manners;
 pub mod message;
@@ -28,12 +32,15 @@ pub(super) mod outbox;
 pub(super) mod packets;
 pub mod shell;
 pub mod source;
+mod threshold;
 pub(super) mod told;
 pub(super) mod voice;
+mod websocket;
 
 pub use self::core::Core;
 pub use event::{Counters, Ended, Event, Why};
 pub use hatch::{Gap, Hatch};
+pub use lanes::Lanes;
 pub use link::Link;
 pub use message::{Incoming, Message};
 pub use shell::Sink;

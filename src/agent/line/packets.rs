@@ -7,6 +7,7 @@ use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _};
 
 use super::link::{Broken, Came, READ_BUFFER, Wire};
+use super::message::Incoming;
 
 /// Bytes of a packet before its payload.
 pub(in crate::agent) const HEADER: usize = 3;
@@ -21,11 +22,13 @@ pub struct Packets {
     connection: Wire,
     inward: BytesMut,
     outward: BytesMut,
+    /// Bytes of the packet that was given last.
+    given: usize,
 }
 
 impl Packets {
     pub(super) fn new(connection: Wire) -> Self {
-        Self { connection, inward: BytesMut::new(), outward: BytesMut::new() }
+        Self { connection, inward: BytesMut::new(), outward: BytesMut::new(), given: 0 }
     }
 
     /// Takes a packet; it leaves when it is flushed.
@@ -34,17 +37,19 @@ impl Packets {
     }
 
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Came, Broken>> {
+        self.inward.advance(std::mem::take(&mut self.given));
         loop {
             if let Some(header) = self.inward.first_chunk::<HEADER>() {
                 let length = packet_length(*header);
                 if self.inward.len() >= length {
-                    return Poll::Ready(Ok(Came::Binary(self.inward.split_to(length).freeze())));
+                    self.given = length;
+                    return Poll::Ready(Ok(Came::Message));
                 }
             }
             // The packets before have gone: their room is used again.
             self.inward.reserve(READ_BUFFER);
             let read = pin!(self.connection.read_buf(&mut self.inward));
-            if ready!(read.poll(cx)).map_err(lost)? == 0 {
+            if ready!(read.poll(cx))? == 0 {
                 let whole = self.inward.is_empty();
                 let cut = || Broken::Lost("it ended within a packet".into());
                 return Poll::Ready(if whole { Ok(Came::Closed(None)) } else { Err(cut()) });
@@ -52,25 +57,31 @@ impl Packets {
         }
     }
 
+    /// The packet that was given last.
+    pub(super) fn message(&self) -> Incoming<'_> {
+        Incoming::Binary(&self.inward[..self.given])
+    }
+
+    /// Nothing waits to be written.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.outward.is_empty()
+    }
+
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
         while !self.outward.is_empty() {
-            let sent = ready!(Pin::new(&mut self.connection).poll_write(cx, &self.outward)).map_err(lost)?;
+            let sent = ready!(Pin::new(&mut self.connection).poll_write(cx, &self.outward))?;
             if sent == 0 {
                 return Poll::Ready(Err(Broken::Lost("it takes nothing more".into())));
             }
             self.outward.advance(sent);
         }
-        Pin::new(&mut self.connection).poll_flush(cx).map_err(lost)
+        Poll::Ready(Ok(ready!(Pin::new(&mut self.connection).poll_flush(cx))?))
     }
 
     pub(super) async fn close(mut self) {
         let _ = std::future::poll_fn(|cx| self.poll_flush(cx)).await;
         let _ = self.connection.shutdown().await;
     }
-}
-
-fn lost(error: std::io::Error) -> Broken {
-    Broken::Lost(error.to_string())
 }
 
 #[cfg(test)]

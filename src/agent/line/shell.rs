@@ -9,18 +9,19 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
 use tracing::{debug, warn};
 
 use super::connect::Failed;
 use super::core::Core;
 use super::event::{Event, Why};
+use super::lanes::Lanes;
 use super::link::{Broken, Came, Link};
 use super::manners::{
     LAST_WORD, MAILBOX, MAILBOX_KEPT, PING_EVERY, RECONNECTIONS_MAX, SILENT_MAX, TICK, UNREAD_MAX, farewell,
     pause,
 };
-use super::message::Incoming;
 use super::source::Source;
 
 /// Where events go. What it gives back is offered again, 20 ms later.
@@ -54,13 +55,14 @@ impl<I> Inputs<I> {
     }
 }
 
-/// Lives a life: from now on it is connected. Needs a tokio runtime around it.
+/// Lives a life on one of these lanes: from now on it is connected.
 pub fn live<C: Core>(
     core: C,
     source: Source,
     patience: Patience,
     runner: Runner<C>,
     sink: Sink,
+    lanes: &Lanes,
 ) -> Inputs<C::Input> {
     let (inputs, mailbox) = mpsc::channel(MAILBOX);
     let now = Instant::now();
@@ -80,7 +82,7 @@ pub fn live<C: Core>(
         sink,
         returned: None,
     };
-    tokio::spawn(shell.run(mailbox));
+    lanes.carry(shell.run(mailbox));
     Inputs(inputs)
 }
 
@@ -143,7 +145,7 @@ impl<C: Core> Shell<C> {
     }
 
     /// Takes whatever there is. Hundreds of these wake a hundred times a second: each source is asked once a turn, not after every
-    /// step, and what a tick has to say leaves in the same turn.
+    /// step, the mailbox once a tick, and what a tick has to say leaves in the same turn.
     fn turn(
         &mut self,
         cx: &mut Context<'_>,
@@ -152,11 +154,7 @@ impl<C: Core> Shell<C> {
     ) -> Poll<()> {
         while self.is_alive() && ticks.poll_tick(cx).is_ready() {
             self.take(Step::Tick);
-        }
-        while self.is_alive()
-            && let Poll::Ready(input) = mailbox.poll_recv(cx)
-        {
-            self.take(Step::Input(input));
+            self.look_into(mailbox);
         }
         while self.is_alive() {
             let step = match self.poll_errands(cx) {
@@ -169,6 +167,17 @@ impl<C: Core> Shell<C> {
             }
         }
         Poll::Ready(())
+    }
+
+    /// It is never waited for: a tick is soon enough.
+    fn look_into(&mut self, mailbox: &mut mpsc::Receiver<C::Input>) {
+        while self.is_alive() {
+            match mailbox.try_recv() {
+                Ok(input) => self.take(Step::Input(Some(input))),
+                Err(TryRecvError::Empty) => return,
+                Err(TryRecvError::Disconnected) => self.take(Step::Input(None)),
+            }
+        }
     }
 
     fn is_alive(&self) -> bool {
@@ -233,11 +242,11 @@ impl<C: Core> Shell<C> {
         }
         if now >= self.ping && self.sending.is_none() {
             self.ping = now + PING_EVERY;
-            match link.ping() {
-                Ok(true) => self.sending = Some(now),
+            if link.ping() {
+                self.sending = Some(now);
+            } else {
                 // Whoever cannot be asked is not missed: TCP's own probes find out.
-                Ok(false) => self.heard = now,
-                Err(broken) => self.broke(now, broken),
+                self.heard = now;
             }
         }
     }
@@ -245,8 +254,13 @@ impl<C: Core> Shell<C> {
     fn came(&mut self, now: Instant, came: Came) {
         self.heard = now;
         match came {
-            Came::Text(text) => self.core.handle_message(now, Incoming::Text(&text)),
-            Came::Binary(bytes) => self.core.handle_message(now, Incoming::Binary(&bytes)),
+            Came::Message => {
+                let Line::Open(link) = &self.line else { return };
+                match link.message() {
+                    Ok(message) => self.core.handle_message(now, message),
+                    Err(broken) => self.broke(now, broken),
+                }
+            }
             Came::Pong => {}
             Came::Sent => self.sending = None,
             // It says that it will be back.
@@ -315,7 +329,7 @@ impl<C: Core> Shell<C> {
             && let Some(message) = self.core.poll_transmit()
         {
             self.sending.get_or_insert_with(Instant::now);
-            sent = link.send(message);
+            sent = link.send(&message);
         }
         if let Err(broken) = sent {
             self.broke(Instant::now(), broken);
@@ -344,7 +358,7 @@ impl<C: Core> Shell<C> {
         match self.line {
             Line::Open(mut link) => {
                 while let Some(message) = self.core.poll_transmit() {
-                    if link.send(message).is_err() {
+                    if link.send(&message).is_err() {
                         return;
                     }
                 }

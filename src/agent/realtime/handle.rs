@@ -9,6 +9,7 @@ use trunkline_media::Port;
 use super::life::{Input, Life};
 use super::work::Errand;
 use super::{Spec, driver, tools};
+use crate::agent::line::Lanes;
 use crate::agent::line::shell::{Inputs, Patience, Sink, live};
 use crate::agent::line::source::{Door, Header, Source};
 use crate::egress::Egress;
@@ -36,8 +37,8 @@ impl Handle {
     }
 }
 
-/// Opens a session: from now on its model is dialled. Needs a tokio runtime around it.
-pub fn open(spec: Spec, egress: &Egress, port: Port, sink: Sink) -> Handle {
+/// Opens a session: from now on its model is dialled.
+pub fn open(spec: Spec, egress: &Egress, port: Port, sink: Sink, lanes: &Lanes) -> Handle {
     let model = &spec.briefed.model;
     let patience =
         Patience { connect_within: model.connect_within, reconnect_within: model.reconnect_within };
@@ -45,7 +46,7 @@ pub fn open(spec: Spec, egress: &Egress, port: Port, sink: Sink) -> Handle {
     let (caller, briefed) = (egress.clone(), spec.briefed.clone());
     let runner = move |errand| run(caller.clone(), briefed.clone(), errand).boxed();
     let life = Life::new(spec, port, Instant::now());
-    Handle(live(life, source, patience, Box::new(runner), sink))
+    Handle(live(life, source, patience, Box::new(runner), sink, lanes))
 }
 
 fn door(briefed: &Briefed) -> Door {

@@ -8,7 +8,7 @@ use trunkline_media::Port;
 use super::life::{Input, Life};
 use super::spec::{Spec, SpecError};
 use crate::agent::line::shell::{Inputs, Patience, Sink, live};
-use crate::agent::line::{Hatch, Source};
+use crate::agent::line::{Hatch, Lanes, Source};
 use crate::egress::Egress;
 
 /// The call's end of its stream. Dropping it tells the bot that the call is over.
@@ -27,24 +27,30 @@ impl Handle {
     }
 }
 
-/// Opens a stream: from now on its bot is dialled. Needs a tokio runtime around it.
-pub fn open(spec: Spec, egress: &Egress, port: Port, sink: Sink) -> Result<Handle, SpecError> {
+/// Opens a stream: from now on its bot is dialled.
+pub fn open(spec: Spec, egress: &Egress, port: Port, sink: Sink, lanes: &Lanes) -> Result<Handle, SpecError> {
     spec.check()?;
     let door = spec.door().ok_or(SpecError::Nowhere)?;
-    Ok(open_from(Source::dial(egress, door), &spec, port, sink))
+    Ok(open_from(Source::dial(egress, door), &spec, port, sink, lanes))
 }
 
 /// Opens a stream whose bot comes to us, and is handed in there.
-pub fn await_bot(spec: &Spec, hatch: Hatch, port: Port, sink: Sink) -> Result<Handle, SpecError> {
+pub fn await_bot(
+    spec: &Spec,
+    hatch: Hatch,
+    port: Port,
+    sink: Sink,
+    lanes: &Lanes,
+) -> Result<Handle, SpecError> {
     spec.check()?;
-    Ok(open_from(Source::Wait(hatch), spec, port, sink))
+    Ok(open_from(Source::Wait(hatch), spec, port, sink, lanes))
 }
 
 /// Opens a stream whose connections come from there, wherever the spec says that its bot is. What the spec asks for must be what
 /// can be.
-pub fn open_from(source: Source, spec: &Spec, port: Port, sink: Sink) -> Handle {
+pub fn open_from(source: Source, spec: &Spec, port: Port, sink: Sink, lanes: &Lanes) -> Handle {
     let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let life = Life::new(spec, port, Instant::now(), unix);
     let patience = Patience { connect_within: spec.connect_within, reconnect_within: spec.reconnect_within };
-    Handle(live(life, source, patience, Box::new(|errand| match errand {}), sink))
+    Handle(live(life, source, patience, Box::new(|errand| match errand {}), sink, lanes))
 }

