@@ -1,18 +1,25 @@
-//! Once a bot or a model talks in a call, 20 ms cost no allocation, either way. A binary of its own, since the allocator counts for
-//! the whole process.
+//! Once a bot or a model talks in a call, 20 ms cost no allocation, either way: neither in what it says, nor on the lane that carries it
+//! over its WebSocket. A binary of its own, since the allocator counts for the whole process.
 #![expect(unsafe_code, reason = "an allocator has no safe form")]
 #![expect(clippy::disallowed_methods, reason = "the test takes one instant to count from")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::json;
-use trunkline::agent::line::{Core, Incoming};
+use tokio::net::TcpListener;
+use tokio::time::{interval, timeout};
+use tokio_tungstenite::accept_async;
+use tokio_tungstenite::tungstenite::Message as Sent;
+use trunkline::agent::line::{Core, Incoming, Lanes};
 use trunkline::agent::{realtime, stream};
+use trunkline::egress::{Egress, Policy};
 use trunkline::model::{Briefed, CallId, Dialect, Encoding, Model, Provider, Tools};
 use trunkline_media::Seat;
 use trunkline_media::port::{Pace, pair};
@@ -21,12 +28,20 @@ struct Counting;
 
 thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
+    /// Is this the thread that is looked at from others?
+    static WATCHED: Cell<bool> = const { Cell::new(false) };
 }
+
+/// What the watched thread has allocated since it is.
+static WATCHED_COUNT: AtomicU64 = AtomicU64::new(0);
 
 // SAFETY: all is left to the system's allocator; the count is a thread's own and allocates nothing.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         COUNT.with(|count| count.set(count.get() + 1));
+        if WATCHED.get() {
+            WATCHED_COUNT.fetch_add(1, Ordering::Relaxed);
+        }
         unsafe { System.alloc(layout) }
     }
 
@@ -120,21 +135,25 @@ fn says(dialect: Dialect, encoding: Encoding) -> Message {
 
 fn stream_of(dialect: Dialect, encoding: Encoding) -> (stream::life::Life, Seat, Instant) {
     let (port, seat) = pair(Pace::Queued);
+    let spec = spec_of(dialect, encoding, "wss://bot.example/");
+    let now = Instant::now();
+    (stream::life::Life::new(&spec, port, now, Duration::from_secs(1_705_312_200)), seat, now)
+}
+
+fn spec_of(dialect: Dialect, encoding: Encoding, url: &str) -> stream::Spec {
     let stream = match dialect {
         Dialect::Twilio | Dialect::Exotel => "MZ1".into(),
         _ => dialect.stream_id(7),
     };
-    let spec = stream::Spec {
-        url: Some("wss://bot.example/".parse().expect("a URL")),
+    stream::Spec {
+        url: Some(url.parse().expect("a URL")),
         dialect,
         encoding: Some(encoding),
         headers: vec![],
         call: stream::Call { stream, ..stream::Call::default() },
         connect_within: Duration::from_secs(10),
         reconnect_within: None,
-    };
-    let now = Instant::now();
-    (stream::life::Life::new(&spec, port, now, Duration::from_secs(1_705_312_200)), seat, now)
+    }
 }
 
 #[test]
@@ -234,4 +253,55 @@ fn a_models_audio_costs_no_allocation_whoever_provides_it() {
         assert_eq!(allocations, 0, "{provider:?}");
         assert_eq!(sent, COUNTED, "{provider:?}");
     }
+}
+
+/// A machine that stalls lets more than a frame come at once, and a buffer may grow once more for it.
+const GROWTH_MAX: u64 = 10;
+/// For anything that must happen.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn a_lane_carries_a_streams_audio_over_its_websocket_without_an_allocation() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("ws://{}/", listener.local_addr().expect("bound"));
+    let allow_addresses = vec!["127.0.0.0/8".parse().expect("a network")];
+    let egress = Egress::new(Policy { allow_http: true, allow_addresses }).expect("a client");
+    let lanes = Lanes::start(1).expect("a thread");
+    let (port, mut seat) = pair(Pace::Queued);
+    // The first thing that is told is that the bot is there: told on the lane, with the warming up still to come.
+    let sink = |_| {
+        WATCHED.set(true);
+        Ok(())
+    };
+    let spec = spec_of(Dialect::Twilio, Encoding::Pcmu, &url);
+    let stream = stream::open(spec, &egress, port, Box::new(sink), &lanes).expect("it can be");
+    let (connection, _) = timeout(PATIENCE, listener.accept()).await.expect("in time").expect("a connection");
+    let mut bot = accept_async(connection).await.expect("a handshake");
+    assert!(stream.answered());
+    let Message::Text(says) = says(Dialect::Twilio, Encoding::Pcmu) else { panic!("Twilio's are text") };
+    let mut ticks = interval(TICK);
+    let (mut said, mut heard, mut before) = (0, 0, 0);
+    let talking = async {
+        // Whatever the machine does: so many frames each way.
+        while said < WARM + COUNTED || heard < WARM + COUNTED {
+            tokio::select! {
+                _ = ticks.tick() => {
+                    bot.send(Sent::text(says.clone())).await.expect("sent");
+                    seat.offer(&[0x21; FRAME]);
+                    said += usize::from(seat.pull(&mut [0; FRAME]));
+                }
+                message = bot.next() => {
+                    let message = message.expect("it goes on").expect("a message");
+                    heard += usize::from(message.to_text().is_ok_and(|text| text.contains("media")));
+                }
+            }
+            if said.min(heard) < WARM {
+                before = WATCHED_COUNT.load(Ordering::Relaxed);
+            }
+        }
+    };
+    timeout(PATIENCE, talking).await.expect("in time");
+    assert!(before > 0, "whoever counts sees buffers grow");
+    let counted = WATCHED_COUNT.load(Ordering::Relaxed) - before;
+    assert!(counted < GROWTH_MAX, "{counted} allocations in {COUNTED} frames each way");
 }

@@ -35,6 +35,17 @@ impl Backlog {
         self.starved = 0;
     }
 
+    /// The last so many bytes, of those that wait.
+    pub fn last(&self, bytes: usize) -> impl Iterator<Item = u8> {
+        self.sound.range(self.sound.len() - bytes..).copied()
+    }
+
+    /// The last so many bytes, of those that wait, were not said.
+    pub fn take_back(&mut self, bytes: usize) {
+        self.sound.truncate(self.sound.len() - bytes);
+        self.put -= bytes as u64;
+    }
+
     /// Adds a mark behind all that was added. It is reached with the frame that its last byte is in.
     pub fn mark(&mut self, mark: u32) {
         self.marks.push_back((self.put, mark));

@@ -12,6 +12,7 @@
 //! | `manners` | how long is waited, when it is tried again, how leave is taken |
 //! | `mouth` | what is said from afar, at the bridge's port: decoded, queued, thrown away, heard |
 //! | `intake`, `voice` | audio from afar to PCMU of any length, the callee's PCMU to the encoding that is read there |
+//! | `lull` | which silence is only time that passes |
 //! | `backlog` | what has been said and nobody has heard yet |
 //! | `outbox` | messages on their way, in one buffer |
 //! | `told`, [`event`] | what the call learns: of things that happen, and of the end |
@@ -25,6 +26,7 @@ pub mod hatch;
 pub(super) mod intake;
 pub mod lanes;
 pub mod link;
+mod lull;
 pub(super) mod manners;
 pub mod message;
 pub(super) mod mouth;

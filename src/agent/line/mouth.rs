@@ -1,5 +1,7 @@
 //! What is said from afar, at the bridge's port: decoded, queued before the port, taken back; and the ear beside it.
 
+use std::time::Instant;
+
 use base64::Engine as _;
 use trunkline_media::port::{Frame, Marked, WORDS_MAX};
 use trunkline_media::{Clip, Port};
@@ -7,6 +9,7 @@ use trunkline_media::{Clip, Port};
 use super::backlog::Backlog;
 use super::event::Counters;
 use super::intake::Intake;
+use super::lull::Lull;
 use super::message::{BASE64, Malformed};
 use crate::model::Encoding;
 
@@ -22,6 +25,7 @@ pub(in crate::agent) struct Mouth {
     intake: Intake,
     backlog: Backlog,
     scratch: Vec<u8>,
+    lull: Lull,
     /// Bytes of PCMU that were said.
     said: u64,
 }
@@ -33,6 +37,7 @@ impl Mouth {
             intake: Intake::new(encoding),
             backlog: Backlog::default(),
             scratch: Vec::new(),
+            lull: Lull::default(),
             said: 0,
         }
     }
@@ -45,7 +50,32 @@ impl Mouth {
         self.said += self.backlog.put() - before;
     }
 
+    /// The same, of one who may send audio from when he is connected, words or none: until anything of his is heard, what only shows
+    /// that time passes is left out.
+    pub fn say_in_time(&mut self, now: Instant, encoding: Encoding, bytes: &[u8]) {
+        let before = self.backlog.put();
+        self.say(encoding, bytes);
+        let said = (self.backlog.put() - before) as usize;
+        if self.port.played() == 0 && self.lull.is_only_time(now, self.backlog.last(said)) {
+            self.backlog.take_back(said);
+            self.said -= said as u64;
+        }
+    }
+
     /// The same, of bytes in base64.
+    pub fn say_base64_in_time(
+        &mut self,
+        now: Instant,
+        encoding: Encoding,
+        text: &str,
+    ) -> Result<(), Malformed> {
+        self.decoded(text, |mouth, bytes| {
+            mouth.say_in_time(now, encoding, bytes);
+            Ok(())
+        })
+    }
+
+    /// Says bytes in base64.
     pub fn say_base64(&mut self, encoding: Encoding, text: &str) -> Result<(), Malformed> {
         self.decoded(text, |mouth, bytes| {
             mouth.say(encoding, bytes);

@@ -147,10 +147,10 @@ impl Core for Life {
         self.end(Why::CallOver);
     }
 
-    fn handle_message(&mut self, _now: Instant, message: Incoming<'_>) {
+    fn handle_message(&mut self, now: Instant, message: Incoming<'_>) {
         let Bot::Present { .. } = self.bot else { return };
         let asked = self.interpreter.read(message);
-        let granted = asked.and_then(|asked| self.grant(asked));
+        let granted = asked.and_then(|asked| self.grant(now, asked));
         self.counters.malformed += u64::from(granted.is_err());
         if !self.told.understood(granted.is_ok()) {
             self.end(Why::Gibberish);
@@ -212,17 +212,17 @@ impl Core for Life {
 }
 
 impl Life {
-    fn grant(&mut self, asked: Asked<'_>) -> Result<(), Malformed> {
+    fn grant(&mut self, now: Instant, asked: Asked<'_>) -> Result<(), Malformed> {
         match asked {
             Asked::Say(_) | Asked::Play { .. } | Asked::Mark(_) | Asked::Clear | Asked::Digits(_)
                 if self.only_listens => {}
             Asked::Nothing => {}
-            Asked::Say(sound) => self.say(sound)?,
+            Asked::Say(sound) => self.say(now, sound)?,
             Asked::Play { sound, mark, at_once } => {
                 if at_once {
                     self.throw_away();
                 }
-                self.say(sound)?;
+                self.say(now, sound)?;
                 if let Some(label) = mark {
                     self.mark(label.into_owned());
                 }
@@ -244,10 +244,10 @@ impl Life {
         Ok(())
     }
 
-    fn say(&mut self, Sound { bytes, encoding }: Sound<'_>) -> Result<(), Malformed> {
+    fn say(&mut self, now: Instant, Sound { bytes, encoding }: Sound<'_>) -> Result<(), Malformed> {
         match &bytes {
-            Payload::Raw(bytes) => self.mouth.say(encoding, bytes),
-            Payload::Base64(text) => self.mouth.say_base64(encoding, text)?,
+            Payload::Raw(bytes) => self.mouth.say_in_time(now, encoding, bytes),
+            Payload::Base64(text) => self.mouth.say_base64_in_time(now, encoding, text)?,
             Payload::Wav(text) => self.mouth.say_wav(text)?,
         }
         Ok(())

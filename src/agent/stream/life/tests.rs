@@ -14,6 +14,8 @@ use crate::agent::line::message::BASE64;
 use crate::agent::line::outbox::WAITING_MAX;
 use crate::agent::line::told::GIBBERISH_MAX;
 
+mod lull;
+
 const TICK: Duration = Duration::from_millis(20);
 /// 2024-01-15T09:50:00Z.
 const UNIX: Duration = Duration::from_secs(1_705_312_200);
@@ -350,7 +352,7 @@ fn a_call_that_is_over_tells_its_bot() {
 fn a_hang_up_in_words_is_an_orderly_leave() {
     let mut stage = Stage::new(Dialect::AudioSocket, None);
     stage.life.handle_connected(stage.now);
-    stage.life.handle_message(stage.now, Incoming::Binary(&[&[0x10, 0x01, 0x40][..], &[0; 320]].concat()));
+    stage.life.handle_message(stage.now, Incoming::Binary(&[&[0x10, 0x01, 0x40][..], &[1; 320]].concat()));
     stage.life.handle_message(stage.now, Incoming::Binary(&[0, 0, 0]));
     stage.tick();
     assert!(stage.life.is_leaving() && stage.why().is_none());

@@ -2,7 +2,12 @@
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use trunkline_media::g711::Law;
+
 use super::*;
+
+/// What nobody takes for silence.
+const WORD: i16 = 8_000;
 
 async fn packet(stream: &mut TcpStream) -> (u8, Vec<u8>) {
     let mut header = [0; 3];
@@ -29,17 +34,19 @@ async fn an_audiosocket_server_hears_and_is_heard_whatever_the_pieces() {
     assert_eq!(side.event().await, Event::Connected);
     side.answered();
     bot.set_nodelay(true).expect("set");
-    for byte in linear(0) {
+    for byte in linear(WORD) {
         bot.write_all(&[byte]).await.expect("sent");
     }
-    bot.write_all(&[linear(0), linear(0), vec![0x03, 0x00, 0x01, b'5']].concat()).await.expect("sent");
-    assert_eq!(side.talk(0x21, 3).await, [0xff; 3]);
+    bot.write_all(&[linear(WORD), linear(WORD), vec![0x03, 0x00, 0x01, b'5']].concat()).await.expect("sent");
+    let mut word = [0];
+    Law::Mu.encode(&[WORD], &mut word);
+    assert_eq!(side.talk(0x21, 3).await, word.repeat(3));
     let (kind, sound) = packet(&mut bot).await;
     assert_eq!((kind, sound.len()), (0x10, 320));
     assert_eq!(side.event().await, Event::Digits(Box::new("5".parse().expect("a digit"))));
     side.handle.as_ref().expect("a handle").digit('#', Duration::from_millis(80));
     while packet(&mut bot).await != (0x03, vec![b'#']) {}
-    bot.write_all(&[linear(0), vec![0, 0, 0]].concat()).await.expect("sent");
+    bot.write_all(&[linear(WORD), vec![0, 0, 0]].concat()).await.expect("sent");
     let ended = side.ended().await;
     assert_eq!((ended.why, ended.counters.frames_in), (Why::HungUp, 4));
 }
@@ -52,7 +59,7 @@ async fn a_server_that_goes_within_a_packet_is_lost_and_one_that_goes_between_ha
         let (mut bot, _) = patiently(listener.accept()).await.expect("a connection");
         packet(&mut bot).await;
         side.answered();
-        bot.write_all(&linear(0)).await.expect("sent");
+        bot.write_all(&linear(WORD)).await.expect("sent");
         side.talk(0xff, 1).await;
         bot.write_all(rest).await.expect("sent");
         bot.shutdown().await.expect("closed");
