@@ -25,9 +25,9 @@ use trunkline_media::port::{Frame, Pace, pair};
 use super::*;
 use crate::egress::{Egress, Policy};
 use crate::model::Secret;
+use crate::patience::patiently;
 
 /// Far longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 type Socket = WebSocketStream<TcpStream>;
 
@@ -101,10 +101,6 @@ impl Side {
         };
         patiently(ending).await
     }
-}
-
-async fn patiently<F: Future>(future: F) -> F::Output {
-    timeout(PATIENCE, future).await.expect("in time")
 }
 
 fn egress() -> Egress {
