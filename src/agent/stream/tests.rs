@@ -27,8 +27,6 @@ use crate::egress::{Egress, Policy};
 use crate::model::Secret;
 use crate::patience::patiently;
 
-/// Far longer than anything here takes.
-
 type Socket = WebSocketStream<TcpStream>;
 
 /// The call's side of a stream, with its bridge.

@@ -26,8 +26,6 @@ use crate::egress::{Egress, Policy};
 use crate::model::{Briefed, CallId, Provider};
 use crate::patience::patiently;
 
-/// Far longer than anything here takes.
-
 type Socket = WebSocketStream<TcpStream>;
 
 struct Side {
