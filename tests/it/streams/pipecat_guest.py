@@ -1,5 +1,5 @@
 """A Pipecat pipeline that connects to the switch by itself: Pipecat's WebSocket client, its pipeline and one of its serializers,
-unmodified, and between them a processor that says back what it hears. The only argument names the service that the serializer
+unmodified, with a processor that says back what it hears. The only argument names the service that the serializer
 is for; the address is a line on the standard input, which it waits for once it is loaded.
 
 Prints what happens, a JSON object a line. Once it has heard the callee twice, and then a second of silence, it ends.
@@ -9,12 +9,14 @@ import asyncio
 import json
 import struct
 import sys
+from dataclasses import dataclass
 
 from loguru import logger
-from pipecat.frames.frames import EndFrame, InputAudioRawFrame, OutputAudioRawFrame
+from pipecat.frames.frames import DataFrame, EndFrame, InputAudioRawFrame, OutputAudioRawFrame
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams, PipelineWorker
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.serializers.base_serializer import FrameSerializer
 from pipecat.serializers.twilio import TwilioFrameSerializer
 from pipecat.serializers.vonage import VonageFrameSerializer
 from pipecat.transports.websocket.client import WebsocketClientParams, WebsocketClientTransport
@@ -30,33 +32,55 @@ def tell(**what):
     print(json.dumps(what), flush=True)
 
 
-class LearningTwilioFrameSerializer(TwilioFrameSerializer):
-    """A server makes this serializer once it has read what the stream is called. A client has it before it is connected."""
+@dataclass
+class Started(DataFrame):
+    """Comes through the pipeline behind its start."""
+
+
+class Late(FrameSerializer):
+    """Pipecat's own serializer, made as servers make it: once it is known what the stream is called. Nothing is read before the
+    pipeline has started: Pipecat's client is connected earlier, and breaks where it hears somebody in between."""
+
+    def __init__(self, service):
+        super().__init__()
+        self.started = asyncio.Event()
+        self.vonages = service == "vonage"
+        self.made, self.setup_of = None, None
+
+    async def setup(self, setup):
+        self.setup_of = setup
+
+    async def make(self, data):
+        if self.vonages:
+            self.made = VonageFrameSerializer(VonageFrameSerializer.InputParams(vonage_sample_rate=RATE_HZ))
+        elif (message := json.loads(data))["event"] == "start":
+            params = TwilioFrameSerializer.InputParams(auto_hang_up=False)
+            self.made = TwilioFrameSerializer(message["streamSid"], params=params)
+        if self.made is not None:
+            await self.made.setup(self.setup_of)
+
+    async def serialize(self, frame):
+        return None if self.made is None else await self.made.serialize(frame)
 
     async def deserialize(self, data):
-        message = json.loads(data)
-        if message["event"] == "start":
-            self._stream_sid = message["streamSid"]
-        return await super().deserialize(data)
-
-
-def serializer_for(service):
-    if service == "twilio":
-        params = TwilioFrameSerializer.InputParams(auto_hang_up=False)
-        return LearningTwilioFrameSerializer("not known yet", params=params)
-    return VonageFrameSerializer(VonageFrameSerializer.InputParams(vonage_sample_rate=RATE_HZ))
+        await self.started.wait()
+        if self.made is None:
+            await self.make(data)
+        return None if self.made is None else await self.made.deserialize(data)
 
 
 class Echo(FrameProcessor):
     """Says back what it hears, and counts what the callee says."""
 
-    def __init__(self):
+    def __init__(self, started):
         super().__init__()
-        self.had_enough = asyncio.Event()
+        self.started, self.had_enough = started, asyncio.Event()
         self.bytes, self.spoken, self.quiet_s = 0, 0, 1.0
 
     async def process_frame(self, frame, direction: FrameDirection):
         await super().process_frame(frame, direction)
+        if isinstance(frame, Started):
+            return self.started.set()
         if not isinstance(frame, InputAudioRawFrame):
             return await self.push_frame(frame, direction)
         assert (frame.sample_rate, frame.num_channels) == (RATE_HZ, 1), frame
@@ -79,10 +103,11 @@ class Echo(FrameProcessor):
 async def main(service, url):
     logger.remove()
     logger.add(sys.stderr, level="WARNING")
+    serializer = Late(service)
     transport = WebsocketClientTransport(
         url,
         WebsocketClientParams(
-            serializer=serializer_for(service),
+            serializer=serializer,
             add_wav_header=False,
             audio_in_enabled=True,
             audio_out_enabled=True,
@@ -94,11 +119,15 @@ async def main(service, url):
     async def on_connected(_transport, _socket):
         tell(connected=True)
 
-    echo = Echo()
+    echo = Echo(serializer.started)
     worker = PipelineWorker(
         Pipeline([transport.input(), echo, transport.output()]),
         params=PipelineParams(audio_in_sample_rate=RATE_HZ, audio_out_sample_rate=RATE_HZ),
     )
+
+    @worker.event_handler("on_pipeline_started")
+    async def on_pipeline_started(worker, _frame):
+        await worker.queue_frame(Started())
 
     async def leave():
         await echo.had_enough.wait()
