@@ -67,6 +67,8 @@ pub mod journal;
 pub mod keyfile;
 pub mod metrics;
 pub mod model;
+#[cfg(test)]
+mod patience;
 pub mod rehearsal;
 pub mod review;
 pub mod simulator;

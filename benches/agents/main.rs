@@ -5,7 +5,8 @@
 //! them: times are what a busy machine shows. The switch's CPU time is its process's own.
 //!
 //! `cargo bench --bench agents [-- dead-air | delay | barge-in | cost [calls [seconds]]]`. Another binary is measured if `TRUNKLINE_BIN`
-//! names it.
+//! names it. Where calls are not answered or a figure does not come, the run has failed, whatever it shows. `cargo test` runs it too,
+//! for two calls and three seconds of each, to see that much.
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads clocks and starts tasks")]
 
 mod bare;
@@ -20,6 +21,7 @@ mod switch;
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,6 +31,11 @@ use mark::Arrival;
 use switch::{Agent, Switch};
 use trunkline_media::Clip;
 
+/// What `cargo bench` says, and `cargo test` does not.
+const MEASURE: &str = "--bench";
+/// Calls of a run that measures nothing, and its seconds: an interruption and what is interrupted come in so many, at whatever moment
+/// they begin.
+const TRIAL: (usize, usize) = (2, 3);
 /// Calls that are placed each second.
 const RATE: usize = 100;
 /// After the last call was answered, until anything is counted.
@@ -38,32 +45,39 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const AT_THE_ANSWER: &str = "speak = \"answer\"\nvoicemail = \"ignore\"\nbarge_in = false";
 
 #[tokio::main]
-async fn main() {
+async fn main() -> ExitCode {
     mark::epoch();
     raise_file_limit();
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let (flags, words): (Vec<String>, Vec<String>) =
+        std::env::args().skip(1).partition(|word| word.starts_with("--"));
     if let [role, address, connections] = &words[..]
         && role == bare::ROLE
     {
-        return bare::play(address, connections);
+        bare::play(address, connections);
+        return ExitCode::SUCCESS;
     }
+    let is_trial = !flags.iter().any(|flag| flag == MEASURE);
     let wants = |scene: &str| words.first().is_none_or(|word| word == scene);
-    let number = |place: usize, usual: usize| {
+    let number = |place: usize, usual| {
         words.get(place).map_or(usual, |word| word.parse().expect("calls, then seconds"))
     };
+    let calls = |usual| number(1, if is_trial { TRIAL.0 } else { usual });
+    let seconds = number(2, if is_trial { TRIAL.1 } else { 10 });
     let all = tempfile::tempdir().expect("a temporary folder");
+    let mut is_whole = true;
     if wants("dead-air") {
-        dead_air(all.path(), number(1, 200)).await;
+        is_whole &= dead_air(all.path(), calls(200)).await;
     }
     if wants("delay") {
-        delay(all.path(), number(1, 100), number(2, 10)).await;
+        is_whole &= delay(all.path(), calls(100), seconds).await;
     }
     if wants("barge-in") {
-        barge_in(all.path(), number(1, 100), number(2, 10)).await;
+        is_whole &= barge_in(all.path(), calls(100), seconds).await;
     }
     if wants("cost") {
-        cost(all.path(), number(1, 500), number(2, 10)).await;
+        is_whole &= cost(all.path(), calls(500), seconds).await;
     }
+    if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Callees, bots and the switch between them.
@@ -87,21 +101,23 @@ impl Stage {
         Self { callees, bots, has_bots: does.is_some(), switch, empty }
     }
 
-    /// Places calls, and waits until all are answered.
-    async fn call(&self, rate: usize, calls: usize) {
+    /// Places calls, and waits until all are answered. `false`: some were not.
+    async fn call(&self, rate: usize, calls: usize) -> bool {
         let placed = client::place(self.switch.http, rate, calls).await.len();
         let until = Instant::now() + PATIENCE;
         let there = || if self.has_bots { self.bots.there() } else { placed };
         while self.callees.answered().min(there()) < placed && Instant::now() < until {
             pause(Duration::from_millis(20)).await;
         }
-        if self.callees.answered().min(there()) < calls {
+        let are_all = self.callees.answered().min(there()) >= calls;
+        if !are_all {
             println!(
                 "  of {calls} calls {} were answered, and {} bots came",
                 self.callees.answered(),
                 there()
             );
         }
+        are_all
     }
 
     /// Keeps what happens for so long.
@@ -117,14 +133,15 @@ async fn pause(span: Duration) {
     tokio::time::sleep(span).await;
 }
 
-/// From the verdict to the agent's first packet, all calls at once.
-async fn dead_air(all: &Path, calls: usize) {
+/// From the verdict to the agent's first packet, all calls at once. `false`, as of every scene: some of it did not come.
+async fn dead_air(all: &Path, calls: usize) -> bool {
+    let mut is_whole = true;
     println!("Dead air, {calls} calls at once, people who say \"Hello?\"");
     let hello = Clip::from_wav(include_bytes!("../../src/simulator/audio/hello.wav")).expect("a WAV file");
     for (who, does) in [("script agent", None), ("bot", Some(Does::Greets))] {
         let says = Says::Greeting(Arc::from(hello.pcmu()), Duration::from_millis(300));
         let stage = Stage::set(all, says, does, "").await;
-        stage.call(calls, calls).await;
+        is_whole &= stage.call(calls, calls).await;
         pause(Duration::from_secs(6)).await;
         let mut waits = stage.callees.take_heard().waits;
         stage.callees.hang_up();
@@ -134,30 +151,35 @@ async fn dead_air(all: &Path, calls: usize) {
             pause(Duration::from_millis(500)).await;
             gaps = stage.switch.dead_air(calls).await;
         }
-        row(&format!("{who}: verdict to first packet, as the switch records it"), &mut gaps);
-        row(&format!("{who}: end of \"Hello?\" to first packet heard, verdict included"), &mut waits);
+        is_whole &= row(&format!("{who}: verdict to first packet, as the switch records it"), &mut gaps);
+        is_whole &=
+            row(&format!("{who}: end of \"Hello?\" to first packet heard, verdict included"), &mut waits);
     }
+    is_whole
 }
 
 /// From a bot's word to the callee's ear.
-async fn delay(all: &Path, calls: usize, seconds: usize) {
+async fn delay(all: &Path, calls: usize, seconds: usize) -> bool {
     println!(
         "\nA bot's single frames to the callee, {calls} calls; 0 to 20 ms of it is the wait for the leg's next packet"
     );
     let stage = Stage::set(all, Says::Marks, Some(Does::Marks), AT_THE_ANSWER).await;
-    stage.call(RATE, calls).await;
+    let are_answered = stage.call(RATE, calls).await;
     pause(SETTLING).await;
     stage.count(Duration::from_secs(seconds as u64)).await;
     let (heard, told) = (stage.callees.take_heard(), stage.bots.take_told());
-    row("bot sends to RTP arrives", &mut delays(&heard.arrivals));
-    row("RTP sent to bot receives", &mut delays(&told.arrivals));
+    let rows = [
+        row("bot sends to RTP arrives", &mut delays(&heard.arrivals)),
+        row("RTP sent to bot receives", &mut delays(&told.arrivals)),
+    ];
+    are_answered && rows == [true; 2]
 }
 
 /// From a bot's `clear` to the last packet with sound.
-async fn barge_in(all: &Path, calls: usize, seconds: usize) {
+async fn barge_in(all: &Path, calls: usize, seconds: usize) -> bool {
     println!("\nBarge-in, {calls} calls: the bot's `clear` to the last packet of what it takes back");
     let stage = Stage::set(all, Says::Marks, Some(Does::Interrupts), AT_THE_ANSWER).await;
-    stage.call(RATE, calls).await;
+    let are_answered = stage.call(RATE, calls).await;
     pause(SETTLING).await;
     stage.count(Duration::from_secs(seconds as u64)).await;
     let (heard, told) = (stage.callees.take_heard(), stage.bots.take_told());
@@ -168,21 +190,23 @@ async fn barge_in(all: &Path, calls: usize, seconds: usize) {
     let until = |(source, speech, cleared): &(u16, u32, Instant)| {
         last.get(&(*source, *speech)).map(|at| at.saturating_duration_since(*cleared))
     };
-    row("clear sent to last sound", &mut told.clears.iter().filter_map(until).collect::<Vec<_>>());
+    let mut spans: Vec<_> = told.clears.iter().filter_map(until).collect();
+    row("clear sent to last sound", &mut spans) && are_answered
 }
 
 /// What a call costs while both sides talk, with the stereo recording on; and the least that a stream's messages cost.
-async fn cost(all: &Path, calls: usize, seconds: usize) {
+async fn cost(all: &Path, calls: usize, seconds: usize) -> bool {
     println!("\n{calls} calls, both sides talking, recorded");
     println!(
         "{:<16} {:>16} {:>10} {:>12} {:>10} {:>12} {:>10}",
         "", "CPU ms/call-s", "KB/call", "to callee", "lost", "to bot", "lost"
     );
+    let mut is_whole = true;
     let span = Duration::from_secs(seconds as u64);
     println!("{:<16} {:>16.3}", "bare TCP", bare::cost(calls, span).await);
     for (who, does) in [("script agent", None), ("bot", Some(Does::Talks))] {
         let stage = Stage::set(all, Says::Marks, does, AT_THE_ANSWER).await;
-        stage.call(RATE, calls).await;
+        is_whole &= stage.call(RATE, calls).await;
         pause(SETTLING).await;
         let (began, before) = (Instant::now(), stage.switch.cpu());
         stage.count(span).await;
@@ -198,11 +222,13 @@ async fn cost(all: &Path, calls: usize, seconds: usize) {
             told.arrivals.len(),
             lost(&told.arrivals),
         );
+        is_whole &= heard.packets > 0;
         if does.is_some() {
-            row("bot sends to RTP arrives", &mut delays(&heard.arrivals));
-            row("RTP sent to bot receives", &mut delays(&told.arrivals));
+            is_whole &= row("bot sends to RTP arrives", &mut delays(&heard.arrivals));
+            is_whole &= row("RTP sent to bot receives", &mut delays(&told.arrivals));
         }
     }
+    is_whole
 }
 
 fn delays(arrivals: &[Arrival]) -> Vec<Duration> {
@@ -222,9 +248,13 @@ fn lost(arrivals: &[Arrival]) -> usize {
     by_source.values().map(missing).sum()
 }
 
-fn row(what: &str, spans: &mut [Duration]) {
+/// `false`: there is nothing to show.
+fn row(what: &str, spans: &mut [Duration]) -> bool {
     spans.sort();
-    let Some(last) = spans.len().checked_sub(1) else { return println!("  {what:<66} nothing came") };
+    let Some(last) = spans.len().checked_sub(1) else {
+        println!("  {what:<66} nothing came");
+        return false;
+    };
     let at = |share: f64| spans[(last as f64 * share) as usize].as_secs_f64() * 1_000.0;
     println!(
         "  {what:<66} p50 {:>6.1} ms, p99 {:>6.1} ms, max {:>6.1} ms ({} samples)",
@@ -233,6 +263,7 @@ fn row(what: &str, spans: &mut [Duration]) {
         at(1.0),
         spans.len()
     );
+    true
 }
 
 fn raise_file_limit() {

@@ -9,7 +9,7 @@ use tokio::time::MissedTickBehavior;
 /// Waits until the switch takes calls.
 pub async fn ready(http: SocketAddr) {
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(60);
     let mut look = tokio::time::interval(Duration::from_millis(20));
     while Instant::now() < deadline {
         look.tick().await;

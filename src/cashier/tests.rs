@@ -16,6 +16,7 @@ use crate::model::{
     ApplicationId, CallEvent, CallFact, CallId, CallRecord, CallState, DialogRecord, Disposition, Entry,
     Idempotency, KeyId, Outcome, SpendControl, Spender, TopUpState,
 };
+use crate::patience::eventually;
 use crate::store::tests::{Place, execute, on_both_engines, record};
 use crate::store::{Begun, NewTopUp, Verdict};
 use crate::webhook::Wake;
@@ -397,14 +398,9 @@ async fn usage_counts_what_ended(place: Place) {
 
 /// Waits until the ends of so many calls are on disk.
 async fn settled(till: &Till, ends: usize) {
-    loop {
-        let releases =
-            ledger(&till.store).await.iter().filter(|entry| entry.kind == EntryKind::Release).count();
-        if releases >= ends {
-            return;
-        }
-        tokio::task::yield_now().await;
-    }
+    let is_released = |entry: &&Entry| entry.kind == EntryKind::Release;
+    let are_settled = async || ledger(&till.store).await.iter().filter(is_released).count() >= ends;
+    eventually("the ends are on disk", are_settled).await;
 }
 
 /// What becomes of one call.

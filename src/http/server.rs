@@ -123,6 +123,7 @@ mod tests {
     use tokio::task::JoinHandle;
 
     use super::*;
+    use crate::patience::eventually;
 
     const PATIENT: Duration = Duration::from_secs(60);
 
@@ -205,9 +206,8 @@ mod tests {
         let (address, stop, server, metrics) = started(router, PATIENT, Duration::ZERO).await;
         let mut stream = TcpStream::connect(address).await.expect("accepted");
         stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("sent");
-        while !metrics.render().contains("trunkline_http_connections 1") {
-            tokio::task::yield_now().await;
-        }
+        let is_there = async || metrics.render().contains("trunkline_http_connections 1");
+        eventually("the connection is counted", is_there).await;
         stop.cancel();
         server.await.expect("stopped");
         assert!(metrics.render().contains("trunkline_http_connections 0"));

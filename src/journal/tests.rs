@@ -5,6 +5,7 @@ use crate::model::{
     AgentId, CallFact, CallState, DialogRecord, Disposition, EndedBy, Heard, KeyId, Outcome, RecordingResult,
     TenantId,
 };
+use crate::patience::eventually;
 use crate::store::tests::{Place, fill, make_room, on_both_engines, record};
 
 on_both_engines! {
@@ -138,9 +139,7 @@ async fn ends_outlive_a_full_database(place: Place) {
         let outcome = Outcome { detail: Some("x".repeat(10_000)), ..*outcome(Instant::now()) };
         journal.record(event(id, CallFact::Ended(Box::new(outcome))));
     }
-    while store.healthy() {
-        tokio::task::yield_now().await;
-    }
+    eventually("the database is full", async || !store.healthy()).await;
     let slot = journal.reserve().expect("room");
     let refused = journal.intend(slot, record(51), None).await;
     assert!(matches!(refused, Err(StoreError::Unavailable)), "{refused:?}");
@@ -194,9 +193,8 @@ async fn a_call_of_an_earlier_run_is_adopted(place: Place) {
         journal.record(event(1, CallFact::Answered { dialog: dialog(), recorded: false }));
         // Written behind the answer, so the answer is on disk once this is.
         intend(&journal, 2).await;
-        while store.unfinished().await.expect("readable")[0].1.is_none() {
-            tokio::task::yield_now().await;
-        }
+        let is_answered = async || store.unfinished().await.expect("readable")[0].1.is_some();
+        eventually("the answer is on disk", is_answered).await;
     });
     let store = place.open().await;
     let (journal, _) = start(&store, 10);
@@ -225,7 +223,6 @@ async fn listeners_hear_every_fact_of_every_call(place: Place) {
     assert!(matches!(news.recv().await.expect("told").fact, CallFact::Ended(_)));
     drop(journal);
     // The task writes what it was told, though nobody holds the journal any more.
-    while !store.unfinished().await.expect("readable").is_empty() {
-        tokio::task::yield_now().await;
-    }
+    let is_written = async || store.unfinished().await.expect("readable").is_empty();
+    eventually("the end is on disk", is_written).await;
 }

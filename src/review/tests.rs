@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::model::review::Progress;
 use crate::model::transcript::Said;
 use crate::model::{CallRecord, Review, Speaker, Timestamp};
+use crate::patience::eventually;
 use crate::store::tests::{completed, end, ended, execute, intend, record};
 use crate::store::{Claim, DatabaseTarget, Delivery};
 
@@ -131,15 +132,11 @@ impl House {
         let stop = CancellationToken::new();
         let room = tokio::spawn(reviews.expect("a client").run(stop.clone()));
         let now = wall_now();
-        while self
-            .store
-            .next_review()
-            .await
-            .expect("readable")
-            .is_some_and(|due| due <= now || is_leased(due))
-        {
-            tokio::task::yield_now().await;
-        }
+        let is_done = async || {
+            let next = self.store.next_review().await.expect("readable");
+            next.is_none_or(|due| due > now && !is_leased(due))
+        };
+        eventually("nothing is left to review", is_done).await;
         stop.cancel();
         room.await.expect("no panic");
         self.read().await

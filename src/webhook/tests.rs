@@ -12,6 +12,7 @@ use super::*;
 use crate::egress::Policy;
 use crate::face::nixflex;
 use crate::model::{CallRecord, EventKind, Face, WebhookTarget};
+use crate::patience::eventually;
 use crate::store::Intent;
 use crate::store::tests::{KEY, Place, completed, end, ended, execute, intend, key, on_both_engines, record};
 
@@ -40,20 +41,23 @@ impl Seen {
     }
 }
 
+/// Requests that a receiver keeps until they are asked for.
+const SEEN_MAX: usize = 64;
+
 /// Answers each path with its statuses in turn, then with 200; a path that starts with `/silent` never.
 struct Receiver {
     base: String,
-    seen: mpsc::UnboundedReceiver<Seen>,
+    seen: mpsc::Receiver<Seen>,
 }
 
 struct Answers {
-    seen: mpsc::UnboundedSender<Seen>,
+    seen: mpsc::Sender<Seen>,
     statuses: Mutex<HashMap<&'static str, Vec<u16>>>,
 }
 
 impl Receiver {
     async fn start(statuses: &[(&'static str, &[u16])]) -> Self {
-        let (tell, seen) = mpsc::unbounded_channel();
+        let (tell, seen) = mpsc::channel(SEEN_MAX);
         let statuses =
             statuses.iter().map(|(path, statuses)| (*path, statuses.iter().rev().copied().collect()));
         let answers = Arc::new(Answers { seen: tell, statuses: Mutex::new(statuses.collect()) });
@@ -90,7 +94,9 @@ async fn answer(
         statuses.get_mut(path.as_str()).and_then(Vec::pop).unwrap_or(200)
     };
     let silent = path.starts_with("/silent");
-    let _ = answers.seen.send(Seen { path, headers, body });
+    if let Err(mpsc::error::TrySendError::Full(seen)) = answers.seen.try_send(Seen { path, headers, body }) {
+        panic!("more than {SEEN_MAX} requests, of which {} is one", seen.path);
+    }
     if silent {
         std::future::pending::<()>().await;
     }
@@ -260,7 +266,5 @@ async fn what_could_not_be_settled_is_delivered_again(place: Place) {
 
 /// Resolves when nothing is owed.
 async fn settled(store: &Store) {
-    while store.next_due().await.expect("readable").is_some() {
-        tokio::task::yield_now().await;
-    }
+    eventually("nothing is owed", async || store.next_due().await.expect("readable").is_none()).await;
 }

@@ -4,6 +4,7 @@
 
 mod guest;
 mod guests;
+mod pipecat;
 
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, Sender, channel};

@@ -3,4 +3,5 @@
 
 mod dialling;
 mod handing;
+mod referring;
 mod setting;

@@ -1,7 +1,7 @@
-//! Somebody else's program at work: it prints a JSON value a line, and is ended with the test.
+//! Somebody else's program at work: it prints a JSON value a line, is told what it may need, and is ended with the test.
 #![expect(clippy::disallowed_methods, reason = "a thread reads what another process prints")]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -17,8 +17,11 @@ pub struct Printer {
 impl Printer {
     /// Starts a program that `make deps` installs.
     pub fn start(command: &mut Command) -> Self {
-        let mut process =
-            command.stdout(Stdio::piped()).spawn().expect("`make deps` installs it into target");
+        let mut process = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("`make deps` installs it into target");
         let stdout = process.stdout.take().expect("piped");
         let (tell, lines) = channel();
         std::thread::spawn(move || {
@@ -30,6 +33,12 @@ impl Printer {
             }
         });
         Self { lines, process }
+    }
+
+    /// Tells it something: a line.
+    pub fn tell(&mut self, line: &str) {
+        let stdin = self.process.stdin.as_mut().expect("piped");
+        writeln!(stdin, "{line}").expect("it listens");
     }
 
     /// What it has printed and nobody has asked for.

@@ -26,9 +26,7 @@ use super::*;
 use crate::agent::line::Lanes;
 use crate::egress::{Egress, Policy};
 use crate::model::Secret;
-
-/// Far longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::patience::patiently;
 
 type Socket = WebSocketStream<TcpStream>;
 
@@ -102,10 +100,6 @@ impl Side {
         };
         patiently(ending).await
     }
-}
-
-async fn patiently<F: Future>(future: F) -> F::Output {
-    timeout(PATIENCE, future).await.expect("in time")
 }
 
 fn egress() -> Egress {

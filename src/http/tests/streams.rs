@@ -5,6 +5,7 @@ use futures_util::StreamExt;
 
 use super::*;
 use crate::model::TenantId;
+use crate::patience::eventually;
 use crate::store::Retention;
 use crate::store::tests::{NOW, end, ended, intend, record};
 
@@ -134,9 +135,7 @@ async fn a_tenant_has_a_bounded_number_of_streams() {
         (429, &"5".parse().expect("a value"))
     );
     open.clear();
-    while house.streams.listening() > 0 {
-        tokio::task::yield_now().await;
-    }
+    eventually("nobody listens", async || house.streams.listening() == 0).await;
     assert_eq!(house.stream("/v1/events", None).await.status(), 200);
 }
 
@@ -149,9 +148,7 @@ async fn a_slow_reader_is_cut_off_and_a_stopping_switch_ends_every_stream() {
     }
     // It takes nothing: more waits for it than it has room.
     let slow = house.stream("/v1/native/events", Some("0")).await;
-    while house.streams.listening() > 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    eventually("it is cut off", async || house.streams.listening() == 0).await;
     let mut stream = slow.into_body().into_data_stream();
     let taken = take(&mut stream, 1).await;
     assert_eq!(taken[0].1, 1, "what it had room for is there yet");

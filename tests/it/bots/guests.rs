@@ -22,11 +22,11 @@ fn setup(stream: &str) -> Setup {
 }
 
 /// The call in the switch's own words.
-fn native(switch: &Switch, call: &str) -> Value {
+pub fn native(switch: &Switch, call: &str) -> Value {
     switch.get(&format!("/v1/native/calls/{call}")).json
 }
 
-fn stream_url(record: &Value) -> Option<String> {
+pub fn stream_url(record: &Value) -> Option<String> {
     record["stream_url"].as_str().map(str::to_owned)
 }
 

@@ -160,6 +160,42 @@ fn who_calls_in_and_is_served_by_nobody_is_not_answered_where_there_is_nothing_t
     assert_eq!((counted(&switch, "abandoned"), switch.metrics().ended("abandoned")), (1.0, 1.0));
 }
 
+#[test]
+fn who_calls_in_and_rings_where_nobody_takes_the_call_is_not_answered_where_there_is_nothing_to_say() {
+    let setup = staffed(Setup::new().number("inbound = true"), "wait_seconds = 1\nring_seconds = 3");
+    let switch = setup.anonymous().start();
+    let mut person = Person::free(&switch.place, &hired(&switch, "Ada"), PERSON_HZ);
+    for (acts, why) in [("decline", "declined"), ("nothing", "missed")] {
+        let caller = Sipp::towards(&switch.place, switch.place.trunk, "inbound-unattended");
+        let call = call_of(&person.is("ringing"));
+        if acts == "decline" {
+            assert_eq!(person.does(&format!("calls/{call}/decline"))["status"], 204);
+        }
+        let over = person.until("the end", |said| said["event"] == "over");
+        assert_eq!(over["why"], why, "{over}");
+        caller.succeed(1);
+        let record = switch.call_until_ended(&the_call(&switch));
+        assert_eq!((&record["ended_reason"], &record["recording_url"]), (&json!("abandoned"), &json!(null)));
+    }
+    assert_eq!((counted(&switch, "abandoned"), switch.metrics().ended("abandoned")), (2.0, 2.0));
+    assert_eq!(switch.complaints(), [""; 0]);
+}
+
+#[test]
+fn who_calls_in_and_hears_music_in_vain_is_hung_up_where_there_is_nothing_to_say() {
+    let people = "music = true\nwait_seconds = 1\nring_seconds = 3";
+    let switch = staffed(Setup::new().number("inbound = true"), people).anonymous().start();
+    Sipp::towards(&switch.place, switch.place.trunk, "inbound-answered").succeed(1);
+    let call = the_call(&switch);
+    let record = switch.call_until_ended(&call);
+    assert_eq!(record["ended_reason"], "abandoned", "{record}");
+    let heard = heard_in(&switch, &call);
+    assert!(first_of(&heard, MUSIC_HZ).is_some_and(|at| at < 5), "music at once");
+    let loud = heard.iter().filter(|part| part.iter().any(|sample| sample.unsigned_abs() > 4_000)).count();
+    assert_eq!(loud, 0, "and no words: they are louder than the music");
+    assert_eq!(switch.metrics().ended("abandoned"), 1.0);
+}
+
 /// The first note of the switch's own music.
 const MUSIC_HZ: u32 = 262;
 

@@ -3,13 +3,13 @@
 #![expect(clippy::disallowed_methods, reason = "a callee of its own is a thread of its own, with a clock")]
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream, UdpSocket};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use trunkline_sip::{Message, Method, Name};
 
-use super::fake::Fake;
+use super::fake::{Fake, listener};
 
 /// How it behaves.
 #[derive(Clone, Copy)]
@@ -95,8 +95,7 @@ impl Fake {
         tls: Arc<rustls::ServerConfig>,
         told: mpsc::Sender<Message>,
     ) -> Self {
-        let listener = TcpListener::bind(at).expect("a free port");
-        listener.set_nonblocking(true).expect("not blocking");
+        let listener = listener(at, TURN);
         let mut line = Line::at(*at.ip(), manner);
         let mut link: Option<Link> = None;
         Self::start(move || {
@@ -110,9 +109,6 @@ impl Fake {
                     })
                     .then_some(open),
             };
-            if link.is_none() {
-                std::thread::sleep(TURN);
-            }
             line.turn();
         })
     }
@@ -129,7 +125,6 @@ struct Link {
 
 impl Link {
     fn new(stream: TcpStream, tls: &Arc<rustls::ServerConfig>) -> Self {
-        stream.set_nonblocking(false).expect("blocking");
         stream.set_read_timeout(Some(TURN)).expect("a timeout");
         let session = rustls::ServerConnection::new(Arc::clone(tls)).expect("a session");
         Self { tls: rustls::StreamOwned::new(session, stream), heard: Vec::new() }

@@ -10,6 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rustls::server::WebPkiClientVerifier;
+use socket2::SockRef;
 use trunkline_sip::{Message, Method, Name};
 
 /// A carrier that runs until it is dropped.
@@ -61,26 +62,20 @@ impl Fake {
 
     /// Takes every connection, waits for a word, and closes it.
     pub fn that_drops_connections(at: SocketAddrV4) -> Self {
-        let listener = TcpListener::bind(at).expect("a free port");
-        listener.set_nonblocking(true).expect("not blocking");
-        Self::start(move || match listener.accept() {
-            Ok((mut stream, _)) => {
-                let _ = stream.set_nonblocking(false);
-                let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
-                let _ = stream.read(&mut [0; 64]);
-            }
-            Err(_) => thread::sleep(LOOK),
+        let listener = listener(at, LOOK);
+        Self::start(move || {
+            let Ok((mut stream, _)) = listener.accept() else { return };
+            let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
+            let _ = stream.read(&mut [0; 64]);
         })
     }
 
     /// Speaks TLS with this certificate and key (PEM), and answers every OPTIONS with 200.
     pub fn over_tls(at: SocketAddrV4, certificate: &str, key: &str) -> Self {
         let config = tls(certificate, key);
-        let listener = TcpListener::bind(at).expect("a free port");
-        listener.set_nonblocking(true).expect("not blocking");
+        let listener = listener(at, LOOK);
         Self::start(move || {
-            let Ok((mut stream, _)) = listener.accept() else { return thread::sleep(LOOK) };
-            let _ = stream.set_nonblocking(false);
+            let Ok((mut stream, _)) = listener.accept() else { return };
             let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
             let mut session = rustls::ServerConnection::new(Arc::clone(&config)).expect("a session");
             let mut tls = rustls::Stream::new(&mut session, &mut stream);
@@ -95,6 +90,13 @@ impl Fake {
             }
         })
     }
+}
+
+/// Who waits here for a connection waits so long, and then looks whether all is over.
+pub(super) fn listener(at: SocketAddrV4, wait: Duration) -> TcpListener {
+    let listener = TcpListener::bind(at).expect("a free port");
+    SockRef::from(&listener).set_read_timeout(Some(wait)).expect("a timeout");
+    listener
 }
 
 /// A name server (RFC 1035, RFC 2782) that knows one domain: SRV records of `_sip._udp`, the first with the lower priority, and an

@@ -12,7 +12,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::time::{interval, timeout};
+use tokio::time::interval;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
@@ -25,9 +25,7 @@ use crate::agent::realtime::{self, Handle, Spec};
 use crate::agent::stream::{Event, Why};
 use crate::egress::{Egress, Policy};
 use crate::model::{Briefed, CallId, Provider};
-
-/// Far longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::patience::patiently;
 
 type Socket = WebSocketStream<TcpStream>;
 
@@ -89,10 +87,6 @@ impl Side {
         };
         patiently(hearing).await;
     }
-}
-
-async fn patiently<F: Future>(future: F) -> F::Output {
-    timeout(PATIENCE, future).await.expect("in time")
 }
 
 /// A provider's port, and a model that is there.
