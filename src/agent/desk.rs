@@ -4,6 +4,7 @@
 //! is rung first, and the call that has waited longest is served first. Two promises, kept by a property test: nobody ever has
 //! two calls, and every call that was wanted comes to exactly one end: assigned, abandoned or withdrawn.
 
+mod event;
 mod person;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use crate::model::{CallId, PersonId, Whom};
 
+pub use event::{Act, Event};
 use person::Present;
 pub use person::{Quit, State};
 use waiting::Waiting;
@@ -45,82 +47,6 @@ impl Default for Times {
 pub const PEOPLE_MAX: usize = 1_000;
 /// Calls of one tenant that wait at once; more are abandoned at once.
 pub const WAITING_MAX: usize = 1_000;
-
-/// What a person does.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Act {
-    /// Takes calls from now on; ends a wrap-up early.
-    Available,
-    /// Takes no more calls. A call that is on stays.
-    Offline,
-    /// Takes the call that rings.
-    Accept(CallId),
-    /// Does not take the call that rings: the next one is asked.
-    Decline(CallId),
-    /// Ends the call that is on.
-    HangUp(CallId),
-    /// Is no longer there: the page or its audio is gone.
-    Leave,
-}
-
-/// What the desk decided.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Event {
-    /// This person's place changed; [`Desk::state`] says to what.
-    Changed(PersonId),
-    /// Rings at this person.
-    Ring {
-        /// Who.
-        person: PersonId,
-        /// Which call.
-        call: CallId,
-    },
-    /// Rings there no longer, and the person did not take it.
-    Unring {
-        /// Who.
-        person: PersonId,
-        /// Which call.
-        call: CallId,
-        /// Why.
-        why: Quit,
-    },
-    /// They talk. The call's end as far as waiting is concerned.
-    Assigned {
-        /// Who.
-        person: PersonId,
-        /// Which call.
-        call: CallId,
-    },
-    /// The call went from one person to another, who talks from now on.
-    Passed {
-        /// Who talked.
-        from: PersonId,
-        /// Who talks.
-        to: PersonId,
-        /// In which call.
-        call: CallId,
-    },
-    /// The colleague did not take the call: it stays with this person.
-    Kept {
-        /// Who talks, still.
-        person: PersonId,
-        /// In which call.
-        call: CallId,
-    },
-    /// Nobody was free in time: play who called, and count it.
-    Abandoned(CallId),
-    /// Its caller no longer wants it.
-    Withdrawn(CallId),
-    /// The person has no part in the call any more: it hung up, or is gone.
-    Released {
-        /// Who.
-        person: PersonId,
-        /// Which call.
-        call: CallId,
-        /// Why.
-        why: Quit,
-    },
-}
 
 /// One tenant's desk.
 pub struct Desk {

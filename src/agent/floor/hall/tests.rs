@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::*;
-use crate::agent::browser::{Gone, Stats};
+use crate::agent::browser::{self, Gone, Stats};
 use crate::agent::desk::{Manner, Times};
 use crate::model::PATIENCE;
 
