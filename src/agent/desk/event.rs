@@ -16,7 +16,7 @@ pub enum Act {
     Decline(CallId),
     /// Ends the call that is on.
     HangUp(CallId),
-    /// Is no longer there: the page or its audio is gone.
+    /// Is no longer there, and does not come back.
     Leave,
 }
 
@@ -46,6 +46,20 @@ pub enum Event {
         /// Who.
         person: PersonId,
         /// Which call.
+        call: CallId,
+    },
+    /// The person is cut off from the call it talks in, which is kept for it for a while.
+    Lost {
+        /// Who.
+        person: PersonId,
+        /// From which call.
+        call: CallId,
+    },
+    /// It is back, and talks again.
+    Returned {
+        /// Who.
+        person: PersonId,
+        /// In which call.
         call: CallId,
     },
     /// The call went from one person to another, who talks from now on.

@@ -54,6 +54,8 @@ struct Call {
     about: About,
     /// Who talks.
     with: Option<PersonId>,
+    /// The person has put the far end on hold.
+    held: bool,
 }
 
 impl Hall {
@@ -123,11 +125,10 @@ impl Hall {
     }
 
     pub(super) fn enter(&mut self, now: Instant, person: Person) -> Result<Entered, Refused> {
-        if self.people.contains_key(&person.id) {
-            self.turn_out(now, person.id);
-        }
+        self.make_way(now, &person);
         let desk = self.desks.entry(person.tenant).or_default();
         desk.arrive(now, person.id, person.name.clone(), person.queues.clone()).map_err(|_| Refused::Full)?;
+        desk.know(now, person.id, person.name.clone(), person.queues.clone());
         let session = hex::encode(rand::random::<[u8; 32]>());
         let (key, name) = (key_of(&session), person.name.clone());
         self.sessions.insert(key, person.id);
@@ -141,6 +142,21 @@ impl Hall {
         };
         self.people.insert(present.person.id, present);
         Ok(Entered { session, name })
+    }
+
+    /// An earlier session of somebody who signs in ends, but not its call: a browser that broke down has kept no session.
+    fn make_way(&mut self, now: Instant, person: &Person) {
+        let Some(present) = self.people.get_mut(&person.id) else { return };
+        if present.person.tenant != person.tenant {
+            return self.turn_out(now, person.id);
+        }
+        let session = present.session;
+        if let Some(stream) = present.stream.take() {
+            let _ = stream.try_send(Told::SignedOut);
+        }
+        self.sessions.remove(&session);
+        self.silence(now, person.id);
+        self.settle_desk(now, person.tenant);
     }
 
     pub(super) fn exit(&mut self, now: Instant, person: PersonId) {
@@ -191,13 +207,21 @@ impl Hall {
     }
 
     pub(super) fn hold(&mut self, person: PersonId, call: CallId, on: bool) -> Result<(), Refused> {
-        let is_its = self.calls.get(&call).is_some_and(|known| known.with == Some(person));
-        if is_its && (self.tell)(call, Fate::Hold(on)) { Ok(()) } else { Err(Refused::Call) }
+        let known = self.calls.get_mut(&call).filter(|known| known.with == Some(person));
+        let known = known.ok_or(Refused::Call)?;
+        if !(self.tell)(call, Fate::Hold(on)) {
+            return Err(Refused::Call);
+        }
+        known.held = on;
+        Ok(())
     }
 
     /// What a person wanted done with its call was not done.
     pub(super) fn failed(&mut self, call: CallId, why: String) {
-        if let Some(person) = self.calls.get(&call).and_then(|known| known.with) {
+        let Some(known) = self.calls.get_mut(&call) else { return };
+        // The page takes it for whatever was asked for last, a hold too.
+        known.held = false;
+        if let Some(person) = known.with {
             self.say(person, Told::Failed { call: call.to_string(), why });
         }
     }
@@ -213,7 +237,7 @@ impl Hall {
         if self.calls.contains_key(&call) {
             return;
         }
-        self.calls.insert(call, Call { tenant, about, with: None });
+        self.calls.insert(call, Call { tenant, about, with: None, held: false });
         let desk = self.desks.entry(tenant).or_default();
         desk.want(now, call, wanted);
     }
@@ -246,7 +270,7 @@ impl Hall {
             }
         }
         for (person, away) in away.into_iter().filter(|(_, away)| *away >= grace) {
-            if matches!(self.state(person), Some((State::Talking { .. }, _))) {
+            if matches!(self.state(person), Some((State::Talking { .. } | State::Away { .. }, _))) {
                 // Its audio may outlive its page; that it is heard is worth more than what it sees.
                 self.do_act(now, person, Act::Offline);
             } else if away >= AWAY_MAX {
@@ -287,12 +311,22 @@ impl Hall {
             Event::Passed { from, to, call } => {
                 self.figures.passed += 1;
                 self.detach(from);
+                if let Some(known) = self.calls.get_mut(&call) {
+                    known.held = false;
+                }
                 self.over(from, call, Quit::Passed);
                 self.assigned(now, to, call);
             }
             Event::Kept { person, call } => {
                 self.say(person, Told::Failed { call: call.to_string(), why: "nobody took it".to_owned() });
             }
+            Event::Lost { person, call } => {
+                self.detach(person);
+                if !(self.tell)(call, Fate::Lost) {
+                    self.end(now, call);
+                }
+            }
+            Event::Returned { person, call } => self.returned(now, person, call),
             Event::Abandoned(call) => {
                 self.figures.abandoned += 1;
                 self.calls.remove(&call);
@@ -354,6 +388,7 @@ impl Hall {
             State::Available => (StateName::Available, None, None),
             State::Ringing { call, until } => (StateName::Ringing, Some(call), Some(until)),
             State::Talking { call } => (StateName::Talking, Some(call), None),
+            State::Away { call, until } => (StateName::Away, Some(call), Some(until)),
             State::WrapUp { until } => (StateName::WrapUp, None, Some(until)),
         };
         let audio = self.people.get(&person).and_then(|present| present.leg.as_ref());
@@ -364,6 +399,7 @@ impl Hall {
             call: call.map(|call| call.to_string()),
             about: call.and_then(|call| self.calls.get(&call)).map(|call| call.about.clone()),
             audio: audio.is_some_and(|audio| audio.connected),
+            held: call.and_then(|call| self.calls.get(&call)).is_some_and(|call| call.held),
         };
         self.say(person, told);
     }

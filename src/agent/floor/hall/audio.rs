@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
+use trunkline_media::Port;
 use trunkline_media::port::{self, Pace};
 
 use super::super::Fate;
 use super::{Audio, Hall, Refused};
 use crate::agent::browser::{self, Leg};
-use crate::agent::desk::Act;
-use crate::model::{CallId, Person, PersonId};
+use crate::model::{CallId, PersonId};
 
 impl Hall {
     pub(in super::super) fn speak(&mut self, now: Instant, person: PersonId, leg: Leg) -> u64 {
@@ -49,6 +49,10 @@ impl Hall {
         match event {
             browser::Event::Connected => {
                 audio.connected = true;
+                let tenant = present.person.tenant;
+                if let Some(desk) = self.desks.get_mut(&tenant) {
+                    desk.regain(now, person);
+                }
                 self.show(now, person);
             }
             browser::Event::Digit(digit) => {
@@ -80,26 +84,42 @@ impl Hall {
             known.with = Some(person);
         }
         let (port, seat) = port::pair(Pace::Live);
-        let audio = self.people.get(&person).and_then(|present| present.leg.as_ref());
-        if !audio.is_some_and(|audio| audio.leg.attach(port)) {
-            return self.silence(now, person);
-        }
+        let is_heard = self.attach(person, port);
         if !(self.tell)(call, Fate::Assigned { person, seat: Box::new(seat) }) {
             self.end(now, call);
+        } else if !is_heard {
+            self.silence(now, person);
         }
     }
 
-    /// A person's audio is gone, or is to go: it cannot take calls any more.
+    /// A person is back in the call that was kept for it.
+    pub(super) fn returned(&mut self, now: Instant, person: PersonId, call: CallId) {
+        self.figures.returned += 1;
+        tracing::info!(%person, %call, "a person's audio is back");
+        let (port, seat) = port::pair(Pace::Live);
+        let is_heard = self.attach(person, port);
+        if !(self.tell)(call, Fate::Returned(Box::new(seat))) {
+            self.end(now, call);
+        } else if !is_heard {
+            self.silence(now, person);
+        }
+    }
+
+    /// False: its audio is gone, or held up.
+    fn attach(&self, person: PersonId, port: Port) -> bool {
+        let audio = self.people.get(&person).and_then(|present| present.leg.as_ref());
+        audio.is_some_and(|audio| audio.leg.attach(port))
+    }
+
+    /// A person's audio is gone, or is to go: it cannot take calls any more, and has a while to come back into one that is on.
     pub(super) fn silence(&mut self, now: Instant, person: PersonId) {
         let Some(present) = self.people.get_mut(&person) else { return };
-        let Person { tenant, name, queues, .. } = present.person.clone();
+        let tenant = present.person.tenant;
         if let Some(audio) = present.leg.take() {
             audio.leg.close();
         }
         if let Some(desk) = self.desks.get_mut(&tenant) {
-            desk.handle_act(now, person, Act::Leave);
-            // There was room for it a moment ago.
-            let _ = desk.arrive(now, person, name, queues);
+            desk.lose(now, person, self.config.return_within);
         }
     }
 }
