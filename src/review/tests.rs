@@ -17,7 +17,7 @@ use crate::clock::wall_now;
 use crate::config::Config;
 use crate::model::review::Progress;
 use crate::model::transcript::Said;
-use crate::model::{CallRecord, Review, Speaker, TenantId, Timestamp};
+use crate::model::{CallRecord, Review, Speaker, Takes, TenantId, Timestamp};
 use crate::store::tests::{completed, end, ended, execute, intend, record};
 use crate::store::{Claim, DatabaseTarget, Delivery};
 
@@ -95,6 +95,10 @@ impl House {
 
     /// A call of its agent ends: it was put into words by whoever talked, or recorded so.
     async fn call(&self, recording: Option<Vec<u8>>) {
+        self.call_taped(recording, Takes::default()).await;
+    }
+
+    async fn call_taped(&self, recording: Option<Vec<u8>>, takes: Takes) {
         let agent = &self.config.objects.agents[0];
         let review = Review::wanted(agent, self.config.reviews.offer());
         let name = recording.map(|bytes| {
@@ -108,6 +112,9 @@ impl House {
         let mut over = CallRecord { agent, review, recording: name, transcript, ..ended(1) };
         over.ended_at = Some(wall_now());
         over.begin_review();
+        if let Some(review) = &mut over.review {
+            review.takes = takes;
+        }
         assert_eq!(end(&self.store, over).await, 1);
     }
 
@@ -262,6 +269,17 @@ async fn a_recording_is_put_into_words_side_by_side_and_analysed() {
     let evidence: Value = serde_json::from_str(&asked[2].body).expect("JSON");
     assert!(evidence["messages"][1]["content"].as_str().is_some_and(|text| text.matches("Hm.").count() == 2));
     assert_eq!(house.owed().await.expect("owed").record.transcript.len(), 2);
+}
+
+#[tokio::test]
+async fn words_of_a_recording_that_began_late_and_rested_have_the_times_of_the_call() {
+    let house = House::new(HEARD, [words("Hm."), words("Hm."), good()]).await;
+    let mut takes = Takes::default();
+    takes.push(0, 5_000);
+    takes.push(2_000, 20_000);
+    house.call_taped(Some(conversation()), takes).await;
+    let lines: Vec<_> = house.works().await.transcript.iter().map(|line| (line.by, line.at_ms)).collect();
+    assert_eq!(lines, [(Speaker::Callee, 6_000), (Speaker::Agent, 21_000)]);
 }
 
 #[tokio::test]

@@ -174,6 +174,7 @@ impl Call {
         if self.facts.dead_air.is_none() {
             self.facts.dead_air = Some(dead_air);
             self.tell(cx, CallFact::AgentSpoke { dead_air });
+            self.facts.transcript.hear_agent(cx.now);
         }
         self.timers.clear(cx.wheel, Timer::Silence);
         self.timers.clear(cx.wheel, Timer::Beep);

@@ -24,7 +24,13 @@ const END: i64 = NOW.0 + 3;
 
 fn pending() -> Review {
     let hold_ms = u32::try_from(HOLD_MS).expect("small");
-    Review { hold_ms, transcription: None, analysis: Some(Progress::Pending), findings: None }
+    Review {
+        hold_ms,
+        transcription: None,
+        analysis: Some(Progress::Pending),
+        findings: None,
+        takes: Takes::default(),
+    }
 }
 
 fn found() -> Review {

@@ -33,7 +33,7 @@ use trunkline::model::{
 use trunkline::simulator::{self, Exchange, Order, Persona};
 use trunkline::trunk::doors::Doors;
 use trunkline::trunk::health::State;
-use trunkline_media::{BridgeSpec, Clip, Digits, Event as MediaEvent, LegId};
+use trunkline_media::{BridgeSpec, Clip, Digits, Event as MediaEvent, LegId, Recorded};
 use trunkline_sip::{Config, Path};
 
 pub use carrier::Carrier;
@@ -296,6 +296,13 @@ impl World {
         let seed = Seed::new([9; 32]);
         let origination = Origination { plan, leg, local, recording: None, seed, permit };
         self.shard.handle_command(self.now, Command::Originate(Box::new(origination)));
+    }
+
+    /// A call's recording is on disk, and so long.
+    pub fn recorded(&mut self, call: CallId, duration: Duration) {
+        let event = MediaEvent::Recorded(Recorded { duration, bytes: 1, error: None });
+        self.shard.handle_media(self.now, call, event);
+        self.drain();
     }
 
     /// Guides answer these, one after the other.
