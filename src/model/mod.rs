@@ -56,7 +56,7 @@ pub use campaign::{
     Recipient, RecipientId, RecipientState, Window,
 };
 pub use dial::{
-    DESTINATIONS_MAX, Destination, Dial, DialStatus, Dialled, HEADERS_MAX, Handover, Header,
+    CallAt, DESTINATIONS_MAX, Destination, Dial, DialStatus, Dialled, HEADERS_MAX, Handover, Header,
     InvalidDestination, Meanwhile, RING_MAX, RING_USUAL, Second, SipAgent, SipUri, UserPattern, Whisper,
 };
 pub use event::{CallEvent, CallFact};
