@@ -4,7 +4,10 @@ import { offer } from "./wire.js";
 
 const GATHER_MAX_MS = 2_000;
 const FIRST_WAIT_MS = 500;
-const LONGEST_WAIT_MS = 10_000;
+// A call is kept for some seconds alone.
+const LONGEST_WAIT_MS = 3_000;
+// A connection that is not heard for so long is replaced; browsers themselves wait much longer.
+const DISCONNECTED_MAX_MS = 2_000;
 const DIGIT_MS = 120;
 const GAP_MS = 70;
 
@@ -19,6 +22,7 @@ export class Audio {
   #stopped = false;
   #wait = FIRST_WAIT_MS;
   #timer = 0;
+  #patience = 0;
 
   /** `changed` gets "connecting", "ready", "lost" or "no microphone". */
   constructor(player, servers, changed) {
@@ -37,30 +41,43 @@ export class Audio {
       this.#changed("no microphone");
       return;
     }
+    let connection = null;
     try {
-      await this.#connect();
+      connection = this.#connection = new RTCPeerConnection({ iceServers: this.#servers });
+      await this.#connect(connection);
     } catch {
-      this.#again();
+      // One that was given up meanwhile is no loss.
+      if (this.#connection === connection) this.#again();
     }
   }
 
   /** The switch says that it lost the audio, whatever the browser thinks. */
   lost() {
-    if (this.#connection?.connectionState === "connected") this.#again();
+    if (["connected", "disconnected"].includes(this.#connection?.connectionState)) this.#again();
   }
 
-  async #connect() {
-    const connection = new RTCPeerConnection({ iceServers: this.#servers });
-    this.#connection = connection;
+  /** The network is back: what was waited for is tried now. */
+  hurry() {
+    this.#wait = FIRST_WAIT_MS;
+    if (!this.#stopped && this.#microphone && this.#connection?.connectionState !== "connected") {
+      this.#drop();
+      this.start();
+    }
+  }
+
+  async #connect(connection) {
     connection.ontrack = ({ streams: [stream], track }) => {
       this.#player.srcObject = stream ?? new MediaStream([track]);
       this.#player.play().catch(() => {});
     };
     connection.onconnectionstatechange = () => {
       if (this.#connection !== connection) return;
+      clearTimeout(this.#patience);
       if (connection.connectionState === "connected") {
         this.#wait = FIRST_WAIT_MS;
         this.#changed("ready");
+      } else if (connection.connectionState === "disconnected") {
+        this.#patience = setTimeout(() => this.#again(), DISCONNECTED_MAX_MS);
       } else if (["failed", "closed"].includes(connection.connectionState)) {
         this.#again();
       }
@@ -85,6 +102,7 @@ export class Audio {
 
   #drop() {
     clearTimeout(this.#timer);
+    clearTimeout(this.#patience);
     const [connection, end] = [this.#connection, this.#end];
     [this.#connection, this.#end] = [null, null];
     connection?.close();

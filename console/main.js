@@ -21,7 +21,7 @@ view.bind({
     await audio?.stop();
     await wire.signOut().finally(end);
   }),
-  available: () => attempt(() => wire.available(!["available", "ringing", "talking"].includes(now.state))),
+  available: () => attempt(() => wire.available(!["available", "ringing", "talking", "away"].includes(now.state))),
   accept: () => attempt(() => wire.act(now.call, "accept")),
   decline: () => attempt(() => wire.act(now.call, "decline")),
   "hang-up": () => attempt(() => wire.act(now.call, "hangup")),
@@ -34,6 +34,7 @@ view.bind({
 });
 view.keys((key) => audio?.press(key));
 addEventListener("pointerdown", () => bell.wake(), { passive: true });
+addEventListener("online", () => audio?.hurry());
 addEventListener("pagehide", () => audio?.stop());
 // A page that was put aside comes back without its audio.
 addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); });
@@ -82,6 +83,9 @@ function told(event) {
   }
 }
 
+/** Is a call on, heard or not? */
+const isOn = ({ state }) => state === "talking" || state === "away";
+
 function changed(next) {
   const before = now;
   now = next;
@@ -90,10 +94,9 @@ function changed(next) {
   if (next.state === "ringing") bell.ring(); else bell.quiet();
   // A call that did not ring is on all of a sudden.
   if (next.state === "talking" && before.state === "available") bell.beep();
-  if (next.state !== "talking" || before.state !== "talking") {
-    mute(false);
-    hold(false);
-  }
+  // Who was cut off is in the same call still, as muted as before; a page that was loaded anew does not know of its hold.
+  if (!isOn(next) || !isOn(before)) mute(false);
+  if (!isOn(next) || !isOn(before) || before.state === "away") hold(next.held === true);
 }
 
 function hold(value) {

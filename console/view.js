@@ -7,6 +7,7 @@ const STATES = {
   available: "Waiting for a call",
   ringing: "Incoming call",
   talking: "On a call",
+  away: "Audio lost: reconnecting",
   wrap_up: "Wrap-up",
 };
 
@@ -85,20 +86,21 @@ export function state(told) {
   const { state, about, call } = told;
   at("state").textContent = STATES[state];
   document.title = state === "ringing" ? `☎ ${about?.number ?? "Call"}` : `${STATES[state]} · Trunkline`;
-  const takes = ["available", "ringing", "talking"].includes(state);
+  const takes = ["available", "ringing", "talking", "away"].includes(state);
   at("available").classList.toggle("takes", takes);
   at("available").textContent = { wrap_up: "Ready for the next call" }[state] ?? (takes ? "Take no more calls" : "Take calls");
   at("available").disabled = !told.audio;
   at("call").hidden = !call;
   at("call").classList.toggle("ringing", state === "ringing");
   at("ringing").hidden = state !== "ringing";
-  at("talking").hidden = state !== "talking";
+  const on = state === "talking" || state === "away";
+  at("talking").hidden = !on;
   at("call-number").textContent = about?.name ?? about?.number ?? "";
   at("call-about").textContent = [about?.name && about.number, about?.campaign].filter(Boolean).join(" · ");
   at("call-brief").textContent = about?.brief ?? "";
   at("call-details").replaceChildren(...(about?.details ?? []).map(detail));
   if (state === "ringing") at("accept").focus();
-  if (state !== "talking") {
+  if (!on) {
     at("keypad").open = at("transfer").open = false;
     at("transfer-form").reset();
   }

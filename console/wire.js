@@ -5,6 +5,8 @@ const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10_000;
 // The switch says at least every ten seconds that it lives.
 const SILENCE_MAX_MS = 25_000;
+// A request that a lost network swallowed is not waited for.
+const OFFER_MAX_MS = 5_000;
 
 /** The switch refused; `error` is its word for why. */
 export class Refusal extends Error {
@@ -49,7 +51,7 @@ export const transfer = (call, to) => tell("POST", `calls/${encodeURIComponent(c
 
 /** An SDP offer for an answer (WHIP, RFC 9725). */
 export async function offer(sdp) {
-  const response = await ask("POST", "whip", { body: sdp, type: "application/sdp" });
+  const response = await ask("POST", "whip", { body: sdp, type: "application/sdp", signal: AbortSignal.timeout(OFFER_MAX_MS) });
   const path = response.headers.get("location").replace("/v1/people/", "");
   // It ends with the session by itself.
   const end = () => session.get() && ask("DELETE", path, { keepalive: true }).catch(() => {});
@@ -79,9 +81,22 @@ async function run(stopped, told, linked, over) {
     }
     if (stopped.aborted) return;
     linked(false);
-    await new Promise((resume) => setTimeout(resume, wait * (0.5 + Math.random() / 2)));
+    await pause(wait * (0.5 + Math.random() / 2));
     wait = Math.min(wait * 2, LONGEST_WAIT_MS);
   }
+}
+
+/** So long, or until the network is back. */
+function pause(ms) {
+  return new Promise((resume) => {
+    const over = () => {
+      clearTimeout(timer);
+      removeEventListener("online", over);
+      resume();
+    };
+    const timer = setTimeout(over, ms);
+    addEventListener("online", over);
+  });
 }
 
 /** One stream, until it breaks. `EventSource` cannot show who asks, so it is read by hand. */
@@ -90,6 +105,8 @@ async function once(stopped, told, linked) {
   let timer = setTimeout(() => quiet.abort(), SILENCE_MAX_MS);
   try {
     const signal = AbortSignal.any([stopped, quiet.signal]);
+    // Of a stream by the network that was there before nothing more will come.
+    addEventListener("online", () => quiet.abort(), { signal });
     const response = await ask("GET", "events", { signal });
     linked(true);
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();

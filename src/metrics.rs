@@ -253,6 +253,7 @@ impl Metrics {
             ("withdrawn", figures.withdrawn),
             ("passed", figures.passed),
             ("lost", figures.lost),
+            ("returned", figures.returned),
         ] {
             self.counter(&PEOPLE_CALLS, &[("result", result)]).absolute(count);
         }

@@ -1,9 +1,12 @@
 //! Who is free: one tenant's people, the calls that wait for one of them, and who is rung next.
 //!
 //! Sans-IO: it takes `now` and gives events. Knows nothing of browsers, SIP, audio or HTTP. Whoever has been idle longest
-//! is rung first, and the call that has waited longest is served first. Two promises, kept by a property test: nobody ever has
-//! two calls, and every call that was wanted comes to exactly one end: assigned, abandoned or withdrawn.
+//! is rung first, and the call that has waited longest is served first. Whoever is cut off while it talks may come back for a while.
+//! Two promises, kept by a property test: nobody ever has two calls, and every call that was wanted comes to exactly one end:
+//! assigned, abandoned or withdrawn.
 
+mod away;
+mod event;
 mod person;
 #[cfg(test)]
 mod tests;
@@ -15,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use crate::model::{CallId, PersonId, Whom};
 
+pub use event::{Act, Event};
 use person::Present;
 pub use person::{Quit, State};
 use waiting::Waiting;
@@ -46,82 +50,6 @@ pub const PEOPLE_MAX: usize = 1_000;
 /// Calls of one tenant that wait at once; more are abandoned at once.
 pub const WAITING_MAX: usize = 1_000;
 
-/// What a person does.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Act {
-    /// Takes calls from now on; ends a wrap-up early.
-    Available,
-    /// Takes no more calls. A call that is on stays.
-    Offline,
-    /// Takes the call that rings.
-    Accept(CallId),
-    /// Does not take the call that rings: the next one is asked.
-    Decline(CallId),
-    /// Ends the call that is on.
-    HangUp(CallId),
-    /// Is no longer there: the page or its audio is gone.
-    Leave,
-}
-
-/// What the desk decided.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Event {
-    /// This person's place changed; [`Desk::state`] says to what.
-    Changed(PersonId),
-    /// Rings at this person.
-    Ring {
-        /// Who.
-        person: PersonId,
-        /// Which call.
-        call: CallId,
-    },
-    /// Rings there no longer, and the person did not take it.
-    Unring {
-        /// Who.
-        person: PersonId,
-        /// Which call.
-        call: CallId,
-        /// Why.
-        why: Quit,
-    },
-    /// They talk. The call's end as far as waiting is concerned.
-    Assigned {
-        /// Who.
-        person: PersonId,
-        /// Which call.
-        call: CallId,
-    },
-    /// The call went from one person to another, who talks from now on.
-    Passed {
-        /// Who talked.
-        from: PersonId,
-        /// Who talks.
-        to: PersonId,
-        /// In which call.
-        call: CallId,
-    },
-    /// The colleague did not take the call: it stays with this person.
-    Kept {
-        /// Who talks, still.
-        person: PersonId,
-        /// In which call.
-        call: CallId,
-    },
-    /// Nobody was free in time: play who called, and count it.
-    Abandoned(CallId),
-    /// Its caller no longer wants it.
-    Withdrawn(CallId),
-    /// The person has no part in the call any more: it hung up, or is gone.
-    Released {
-        /// Who.
-        person: PersonId,
-        /// Which call.
-        call: CallId,
-        /// Why.
-        why: Quit,
-    },
-}
-
 /// One tenant's desk.
 pub struct Desk {
     people: HashMap<PersonId, Present>,
@@ -132,7 +60,7 @@ pub struct Desk {
     /// Those of them that ring nowhere, longest waiting first. The number tells apart what came at the same instant.
     queue: BTreeSet<(Instant, u64, CallId)>,
     wanted: u64,
-    /// Whose call is whose while they talk, and how long everything takes.
+    /// Whose call is whose while they talk, or are kept from it, and how long everything takes.
     talking: HashMap<CallId, (PersonId, Times)>,
     /// Calls that somebody talks in and that ring at a colleague.
     passing: HashMap<CallId, PersonId>,
@@ -144,7 +72,7 @@ pub struct Desk {
 enum Timer {
     /// A call's patience, and later all its time, is over. Comes first: what is over need not ring once more.
     Call(CallId),
-    /// A ring or a wrap-up is over.
+    /// A ring or a wrap-up is over, or the time to come back.
     Person(PersonId),
 }
 
@@ -203,9 +131,9 @@ impl Desk {
             (Act::Available, State::Offline | State::WrapUp { .. }) => {
                 self.set(now, person, State::Available)
             }
-            (Act::Available, State::Talking { .. }) => present.leaves_after = false,
+            (Act::Available, State::Talking { .. } | State::Away { .. }) => present.leaves_after = false,
             (Act::Offline, State::Available | State::WrapUp { .. }) => self.set(now, person, State::Offline),
-            (Act::Offline, State::Talking { .. }) => present.leaves_after = true,
+            (Act::Offline, State::Talking { .. } | State::Away { .. }) => present.leaves_after = true,
             (Act::Offline, State::Ringing { call, .. }) => {
                 self.unring(now, person, call, Quit::Declined, State::Offline);
             }
@@ -215,7 +143,7 @@ impl Desk {
             (Act::Decline(call), State::Ringing { call: rung, .. }) if call == rung => {
                 self.unring(now, person, call, Quit::Declined, State::Available);
             }
-            (Act::HangUp(call), State::Talking { call: on, .. }) if call == on => {
+            (Act::HangUp(call), State::Talking { call: on } | State::Away { call: on, .. }) if call == on => {
                 self.release(now, person, call, Quit::HungUp);
             }
             (Act::Leave, state) => self.leave(now, person, state),
@@ -225,6 +153,7 @@ impl Desk {
                 | State::Available
                 | State::Ringing { .. }
                 | State::Talking { .. }
+                | State::Away { .. }
                 | State::WrapUp { .. },
             ) => {}
         }
@@ -406,8 +335,10 @@ impl Desk {
 
     fn wrap_up(&mut self, now: Instant, person: PersonId, wrap_up: Duration) {
         let present = self.people.get_mut(&person).expect("who talks is here");
+        // Who is cut off takes no calls either.
+        let is_away = matches!(present.state, State::Away { .. });
         let leaves = std::mem::take(&mut present.leaves_after);
-        let then = match leaves {
+        let then = match leaves || is_away {
             true => State::Offline,
             false if wrap_up.is_zero() => State::Available,
             false => State::WrapUp { until: now + wrap_up },
@@ -416,13 +347,18 @@ impl Desk {
     }
 
     fn leave(&mut self, now: Instant, person: PersonId, state: State) {
-        match state {
-            State::Ringing { call, .. } => self.unring(now, person, call, Quit::Gone, State::Offline),
-            State::Talking { call } => self.release(now, person, call, Quit::Gone),
-            State::Offline | State::Available | State::WrapUp { .. } => {}
-        }
+        self.part(now, person, state);
         self.set(now, person, State::Offline);
         self.people.remove(&person);
+    }
+
+    /// Whatever it does with a call is over.
+    fn part(&mut self, now: Instant, person: PersonId, state: State) {
+        match state {
+            State::Ringing { call, .. } => self.unring(now, person, call, Quit::Gone, State::Offline),
+            State::Talking { call } | State::Away { call, .. } => self.release(now, person, call, Quit::Gone),
+            State::Offline | State::Available | State::WrapUp { .. } => {}
+        }
     }
 
     fn person_timed_out(&mut self, now: Instant, person: PersonId) {
@@ -430,6 +366,7 @@ impl Desk {
             // Who lets it ring is not there: the next call would wait in vain too.
             Some(State::Ringing { call, .. }) => self.unring(now, person, call, Quit::Missed, State::Offline),
             Some(State::WrapUp { .. }) => self.set(now, person, State::Available),
+            Some(State::Away { call, .. }) => self.away_over(now, person, call),
             Some(State::Offline | State::Available | State::Talking { .. }) | None => {}
         }
     }

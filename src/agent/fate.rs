@@ -45,6 +45,10 @@ pub enum Fate {
     Transfer(String),
     /// The person puts the far end on hold, or takes it back.
     Hold(bool),
+    /// The person is cut off, and may come back for a while.
+    Lost,
+    /// It is back, at another seat.
+    Returned(Box<Seat>),
     /// The person has no part in it any more: it hung up, or its audio is gone.
     Left(Quit),
 }

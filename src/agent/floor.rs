@@ -27,11 +27,17 @@ pub struct Config {
     pub grace: Duration,
     /// A session's length.
     pub session_max: Duration,
+    /// How long a call is kept for somebody who is cut off from it. Zero: not at all.
+    pub return_within: Duration,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { grace: Duration::from_secs(10), session_max: Duration::from_secs(12 * 60 * 60) }
+        Self {
+            grace: Duration::from_secs(10),
+            session_max: Duration::from_secs(12 * 60 * 60),
+            return_within: Duration::from_secs(10),
+        }
     }
 }
 
@@ -95,8 +101,10 @@ pub struct Figures {
     pub withdrawn: u64,
     /// Calls that went from one person to another.
     pub passed: u64,
-    /// Calls that lost their person's audio.
+    /// Calls that lost their person's audio, and ended of it.
     pub lost: u64,
+    /// How often a person came back into a call after its audio was lost.
+    pub returned: u64,
     /// People signed in now.
     pub signed_in: usize,
     /// Those of them who wait for a call.

@@ -8,7 +8,7 @@ use trunkline_sip::{DialogState, Failure, Reason};
 
 use super::disposition::{self, Hangup};
 use crate::model::{
-    DialogRecord, Disposition, Heard, MediaCounters, Outcome, PEOPLE_MAX, PersonId, RecordingResult,
+    DialogRecord, Disposition, Heard, MediaCounters, Outcome, PEOPLE_MAX, PersonId, RecordingResult, Takes,
     Transcript,
 };
 use crate::trunk::blocked;
@@ -105,11 +105,11 @@ pub fn counters(stats: &Stats) -> MediaCounters {
 }
 
 /// What became of the recording; nothing, if nothing was to be recorded.
-pub fn recording(path: Option<PathBuf>, recorded: &Recorded) -> Option<RecordingResult> {
+pub fn recording(path: Option<PathBuf>, recorded: &Recorded, takes: Takes) -> Option<RecordingResult> {
     match (path, recorded.error) {
         (_, Some(error)) => Some(RecordingResult::Failed { reason: error.to_string() }),
         (Some(path), None) if !recorded.duration.is_zero() => {
-            Some(RecordingResult::Saved { path, duration: recorded.duration })
+            Some(RecordingResult::Saved { path, duration: recorded.duration, takes })
         }
         (_, None) => None,
     }

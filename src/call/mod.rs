@@ -14,6 +14,7 @@ mod outbox;
 mod party;
 mod shard;
 mod sound;
+mod tape;
 mod tie;
 mod timer;
 mod verdict;

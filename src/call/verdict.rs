@@ -61,6 +61,11 @@ pub fn is_wordless(class: &str) -> bool {
     class == word(amd::Class::NoSpeech) || class == word(amd::Class::Unknown)
 }
 
+/// Has nobody answered yet, whatever was signalled?
+pub fn is_ringing(class: &str) -> bool {
+    class == word(amd::Class::Ringback)
+}
+
 /// Is it a line on which nobody will ever listen?
 pub fn is_hopeless(class: amd::Class) -> bool {
     matches!(class, amd::Class::Fax | amd::Class::NetworkAnnouncement | amd::Class::Busy)

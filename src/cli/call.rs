@@ -88,7 +88,7 @@ async fn call(args: Place) -> anyhow::Result<ExitCode> {
     let outcome = ended?;
     if let (Some(wanted), Some(recording)) = (&args.record, &outcome.recording) {
         match recording {
-            RecordingResult::Saved { path, duration } => {
+            RecordingResult::Saved { path, duration, .. } => {
                 std::fs::copy(path, wanted)
                     .with_context(|| format!("the recording, {}", wanted.display()))?;
                 show(&format!("recorded {} in {}", story::seconds(*duration), wanted.display()));

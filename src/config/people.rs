@@ -27,6 +27,8 @@ pub struct People {
     pub connections_max: usize,
     /// How long somebody stays signed in.
     pub session: Duration,
+    /// How long a call is kept for somebody whose audio is lost. Zero: not at all.
+    pub return_within: Duration,
 }
 
 /// As `RTCIceServer` in the browser.
@@ -51,11 +53,19 @@ pub struct Table {
     ice_servers: Vec<IceServer>,
     connections_max: u32,
     session_hours: u64,
+    return_seconds: u64,
 }
 
 impl Default for Table {
     fn default() -> Self {
-        Self { address: None, ports: None, ice_servers: Vec::new(), connections_max: 200, session_hours: 12 }
+        Self {
+            address: None,
+            ports: None,
+            ice_servers: Vec::new(),
+            connections_max: 200,
+            session_hours: 12,
+            return_seconds: 10,
+        }
     }
 }
 
@@ -89,6 +99,7 @@ pub fn people(table: Table, rtp: IpAddr, check: &mut Checker<'_>) -> People {
         ice_servers: table.ice_servers,
         connections_max: usize::try_from(table.connections_max).unwrap_or(usize::MAX),
         session: hours * 3_600,
+        return_within: check.seconds("people.return_seconds", table.return_seconds, 0..=60),
     }
 }
 

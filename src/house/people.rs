@@ -40,7 +40,11 @@ pub fn open(config: &config::People, directory: &Directory, mailbox: &Mailbox, m
         ice_servers: config.ice_servers.iter().map(ice_server).collect(),
         legs_max: config.connections_max,
     });
-    let settings = floor::Config { session_max: config.session, ..floor::Config::default() };
+    let settings = floor::Config {
+        session_max: config.session,
+        return_within: config.return_within,
+        ..floor::Config::default()
+    };
     let mailbox = mailbox.clone();
     let floor = Floor::start(settings, legs, Arc::new(Declared(directory.clone())), move |call, fate| {
         mailbox.tell(call, fate)

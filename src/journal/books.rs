@@ -228,8 +228,11 @@ fn ended(record: &mut CallRecord, outcome: &Outcome, clock: &Clock, data_dir: &P
     record.transcript = outcome.transcript.said(outcome.answered_at);
     record.people.clone_from(&outcome.people);
     match &outcome.recording {
-        Some(RecordingResult::Saved { path, .. }) => {
+        Some(RecordingResult::Saved { path, takes, .. }) => {
             let below = path.strip_prefix(data_dir).unwrap_or(path);
+            if let Some(review) = &mut record.review {
+                review.takes.clone_from(takes);
+            }
             record.recording = Some(below.to_string_lossy().into_owned());
         }
         Some(RecordingResult::Failed { reason }) => record.recording_error = Some(reason.clone()),

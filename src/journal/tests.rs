@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::{
     AgentId, CallFact, CallState, DialogRecord, Disposition, EndedBy, Heard, KeyId, Outcome, RecordingResult,
-    TenantId,
+    Takes, TenantId,
 };
 use crate::patience::eventually;
 use crate::store::tests::{Place, fill, make_room, on_both_engines, record};
@@ -60,6 +60,7 @@ fn outcome(at: Instant) -> Box<Outcome> {
         heard: None,
         dead_air: None,
         recording: Some(RecordingResult::Saved {
+            takes: Takes::default(),
             path: "/var/lib/trunkline/recordings/1.wav".into(),
             duration: Duration::from_secs(2),
         }),

@@ -200,7 +200,8 @@ pub(super) const PEOPLE_WAITING: Metric =
 pub(super) const PEOPLE_CALLS: Metric = Metric(
     "trunkline_people_calls_total",
     "Calls that wanted somebody, by what became of that: assigned, abandoned (nobody was free in time) or withdrawn (over \
-     before); and of those assigned, passed (to a colleague) or lost (the person's audio).",
+     before); and of those assigned, passed (to a colleague), lost (with the person's audio) or returned (the person came back in \
+     time).",
 );
 
 pub(super) const CAMPAIGNS: Metric = Metric(

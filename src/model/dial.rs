@@ -359,8 +359,25 @@ pub struct SipAgent {
     pub dial: Arc<Dial>,
     /// Names of variables that its INVITE holds too, as `X-…`.
     pub variables: Vec<String>,
-    /// Is it called as soon as the callee's phone rings, or once somebody answered?
-    pub early: bool,
+    /// When it is called.
+    pub call_at: CallAt,
+}
+
+/// When a SIP endpoint is called that talks in an agent's place. What it says before the gate is open is heard by nobody: held back, it
+/// would be late for the whole of a live talk.
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize, serde::Serialize, utoipa::ToSchema,
+)]
+#[schema(as = EndpointMoment)]
+#[serde(rename_all = "lowercase")]
+pub enum CallAt {
+    /// While the callee's phone rings: it is there at once.
+    #[default]
+    Ringing,
+    /// Once somebody answered.
+    Answer,
+    /// Once it is known who answered: its first word is heard, however soon it says it.
+    Verdict,
 }
 
 macro_rules! unshown {

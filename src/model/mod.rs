@@ -33,6 +33,7 @@ pub mod review;
 mod secret;
 mod signing;
 mod step;
+mod takes;
 mod tenancy;
 mod test_call;
 mod time;
@@ -55,7 +56,7 @@ pub use campaign::{
     Recipient, RecipientId, RecipientState, Window,
 };
 pub use dial::{
-    DESTINATIONS_MAX, Destination, Dial, DialStatus, Dialled, HEADERS_MAX, Handover, Header,
+    CallAt, DESTINATIONS_MAX, Destination, Dial, DialStatus, Dialled, HEADERS_MAX, Handover, Header,
     InvalidDestination, Meanwhile, RING_MAX, RING_USUAL, Second, SipAgent, SipUri, UserPattern, Whisper,
 };
 pub use event::{CallEvent, CallFact};
@@ -91,6 +92,7 @@ pub use step::{
     Action, DIGITS_MAX, Gather, GatherEnd, Guide, Link, Occasion, SPOKEN_BYTES_MAX, STEPS_MAX, Side, Sound,
     Step, URL_BYTES_MAX, Verb, WAIT_MAX,
 };
+pub use takes::{TAKES_MAX, Takes};
 pub use tenancy::{Draft, OBJECT_ID_LIMIT, Object, ObjectKind, ObjectProblem, Tenant, WebhookEndpoint};
 pub use test_call::{TestCall, TestCallee, TestReport};
 pub use time::Timestamp;

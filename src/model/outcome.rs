@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::{Attempt, PersonId, Transcript};
+use super::{Attempt, PersonId, Takes, Transcript};
 
 /// People of one call that are kept.
 pub const PEOPLE_MAX: usize = 32;
@@ -155,6 +155,8 @@ pub enum RecordingResult {
         path: PathBuf,
         /// How much audio it holds.
         duration: Duration,
+        /// When it was taken.
+        takes: Takes,
     },
     /// The disk refused; the call went on without.
     Failed {

@@ -10,7 +10,7 @@ use url::Url;
 use utoipa::ToSchema;
 
 use super::transcript::TranscriptBy;
-use super::{Agent, CallRecord, Disposition, Face, Secret};
+use super::{Agent, CallRecord, Disposition, Face, Secret, Takes};
 
 /// A model behind HTTP that understands OpenAI's API: theirs, or a server that speaks the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -238,6 +238,9 @@ pub struct Review {
     /// What it found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub findings: Option<Findings>,
+    /// When the recording was taken, so that its words' times are the call's.
+    #[serde(default, skip_serializing_if = "Takes::is_empty")]
+    pub takes: Takes,
 }
 
 /// What the switch can do for an agent that has no service of its own.
@@ -263,6 +266,7 @@ impl Review {
             transcription: transcribes.then_some(Progress::Pending),
             analysis: analyses.then_some(Progress::Pending),
             findings: None,
+            takes: Takes::default(),
         };
         (transcribes || analyses).then_some(review)
     }

@@ -63,14 +63,28 @@ impl fmt::Debug for Utterance {
 pub struct Transcript {
     lines: Vec<Utterance>,
     bytes: usize,
+    /// When the agent began to be heard.
+    heard_from: Option<Instant>,
 }
 
 impl Transcript {
+    /// The agent is heard from now on: what it has said before was kept until now.
+    pub fn hear_agent(&mut self, now: Instant) {
+        self.heard_from = Some(now);
+        for line in self.lines.iter_mut().filter(|line| line.by == Speaker::Agent) {
+            line.at = line.at.max(now);
+        }
+        self.lines.sort_by_key(|line| line.at);
+    }
+
     /// Adds a line. Of one that is too much nothing is kept.
-    pub fn add(&mut self, line: Utterance) {
+    pub fn add(&mut self, mut line: Utterance) {
         let fits = self.lines.len() < LINES_MAX && self.bytes + line.text.len() <= TEXT_BYTES_MAX;
         if fits && !line.text.trim().is_empty() {
             self.bytes += line.text.len();
+            if let (Speaker::Agent, Some(heard_from)) = (line.by, self.heard_from) {
+                line.at = line.at.max(heard_from);
+            }
             // What a callee said is often understood when the answer is under way.
             let place = self.lines.partition_point(|known| known.at <= line.at);
             self.lines.insert(place, line);
@@ -143,6 +157,21 @@ mod tests {
         transcript.add(line(Speaker::Agent, now + Duration::from_secs(3), " "));
         let texts: Vec<_> = transcript.lines().iter().map(|line| line.text.as_str()).collect();
         assert_eq!(texts, ["Hello?", "Good."]);
+    }
+
+    #[test]
+    fn what_waited_to_be_heard_was_said_when_it_was_heard() {
+        let (now, mut transcript) = (Instant::now(), Transcript::default());
+        let after = |ms| now + Duration::from_millis(ms);
+        transcript.add(line(Speaker::Agent, now, "Good day."));
+        transcript.add(line(Speaker::Callee, after(500), "Hello?"));
+        transcript.hear_agent(after(1_500));
+        // Its words come later than its sound.
+        transcript.add(line(Speaker::Agent, after(100), "This is Acme."));
+        transcript.add(line(Speaker::Callee, after(3_000), "Yes?"));
+        let said = transcript.said(Some(now));
+        let lines: Vec<_> = said.iter().map(|said| (said.at_ms, said.text.as_str())).collect();
+        assert_eq!(lines, [(500, "Hello?"), (1_500, "Good day."), (1_500, "This is Acme."), (3_000, "Yes?")]);
     }
 
     #[test]

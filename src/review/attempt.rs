@@ -129,7 +129,9 @@ impl Attempt<'_> {
         let spoken = Spoken { asked, language: language.map(str::to_owned), format, path };
         let words = stream::iter(pieces).map(|piece| self.words(&spoken, piece));
         let lines: Vec<Vec<Said>> = words.buffer_unordered(REQUESTS).try_collect().await?;
-        Ok(transcription::merged(lines.into_iter().flatten().collect()))
+        // Words are where they are in the recording; a call's times are since its answer.
+        let at = |line: Said| Said { at_ms: self.review.takes.since_answer_ms(line.at_ms), ..line };
+        Ok(transcription::merged(lines.into_iter().flatten().map(at).collect()))
     }
 
     /// One piece in words.

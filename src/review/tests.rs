@@ -17,7 +17,7 @@ use crate::clock::wall_now;
 use crate::config::Config;
 use crate::model::review::Progress;
 use crate::model::transcript::Said;
-use crate::model::{CallRecord, Review, Speaker, Timestamp};
+use crate::model::{CallRecord, Review, Speaker, Takes, TenantId, Timestamp};
 use crate::patience::eventually;
 use crate::store::tests::{completed, end, ended, execute, intend, record};
 use crate::store::{Claim, DatabaseTarget, Delivery};
@@ -96,6 +96,10 @@ impl House {
 
     /// A call of its agent ends: it was put into words by whoever talked, or recorded so.
     async fn call(&self, recording: Option<Vec<u8>>) {
+        self.call_taped(recording, Takes::default()).await;
+    }
+
+    async fn call_taped(&self, recording: Option<Vec<u8>>, takes: Takes) {
         let agent = &self.config.objects.agents[0];
         let review = Review::wanted(agent, self.config.reviews.offer());
         let name = recording.map(|bytes| {
@@ -109,6 +113,9 @@ impl House {
         let mut over = CallRecord { agent, review, recording: name, transcript, ..ended(1) };
         over.ended_at = Some(wall_now());
         over.begin_review();
+        if let Some(review) = &mut over.review {
+            review.takes = takes;
+        }
         assert_eq!(end(&self.store, over).await, 1);
     }
 
@@ -119,18 +126,9 @@ impl House {
 
     #[expect(clippy::disallowed_methods, reason = "the room, which runs beside the test")]
     async fn works_with(&self, config: &Config) -> CallRecord {
-        let egress = Egress::new(Policy { allow_http: true, ..Policy::default() }).expect("a client");
-        let reviews = Reviews::new(ReviewParts {
-            store: self.store.clone(),
-            directory: Directory::new(config.objects.clone()),
-            config: config.reviews.clone(),
-            egress,
-            data_dir: self.folder.path().to_owned(),
-            wake: self.wake.clone(),
-            metrics: Metrics::new(),
-        });
+        let reviews = self.reviews(config);
         let stop = CancellationToken::new();
-        let room = tokio::spawn(reviews.expect("a client").run(stop.clone()));
+        let room = tokio::spawn(reviews.run(stop.clone()));
         let now = wall_now();
         let is_done = async || {
             let next = self.store.next_review().await.expect("readable");
@@ -140,6 +138,20 @@ impl House {
         stop.cancel();
         room.await.expect("no panic");
         self.read().await
+    }
+
+    fn reviews(&self, config: &Config) -> Reviews {
+        let egress = Egress::new(Policy { allow_http: true, ..Policy::default() }).expect("a client");
+        let parts = ReviewParts {
+            store: self.store.clone(),
+            directory: Directory::new(config.objects.clone()),
+            config: config.reviews.clone(),
+            egress,
+            data_dir: self.folder.path().to_owned(),
+            wake: self.wake.clone(),
+            metrics: Metrics::new(),
+        };
+        Reviews::new(parts).expect("a client")
     }
 
     async fn read(&self) -> CallRecord {
@@ -254,6 +266,17 @@ async fn a_recording_is_put_into_words_side_by_side_and_analysed() {
     let evidence: Value = serde_json::from_str(&asked[2].body).expect("JSON");
     assert!(evidence["messages"][1]["content"].as_str().is_some_and(|text| text.matches("Hm.").count() == 2));
     assert_eq!(house.owed().await.expect("owed").record.transcript.len(), 2);
+}
+
+#[tokio::test]
+async fn words_of_a_recording_that_began_late_and_rested_have_the_times_of_the_call() {
+    let house = House::new(HEARD, [words("Hm."), words("Hm."), good()]).await;
+    let mut takes = Takes::default();
+    takes.push(0, 5_000);
+    takes.push(2_000, 20_000);
+    house.call_taped(Some(conversation()), takes).await;
+    let lines: Vec<_> = house.works().await.transcript.iter().map(|line| (line.by, line.at_ms)).collect();
+    assert_eq!(lines, [(Speaker::Callee, 6_000), (Speaker::Agent, 21_000)]);
 }
 
 #[tokio::test]
@@ -399,4 +422,62 @@ async fn an_event_that_no_vendor_waits_with_is_owed_at_once() {
     assert_eq!(end(&house.store, call).await, 1);
     assert!(house.owed().await.is_some());
     assert_eq!(house.works().await.analysis(), Some(&Progress::Done), "and it is gone over all the same");
+}
+
+/// Its answers are never there for one tenant's calls, and good for everybody else's.
+#[expect(clippy::disallowed_methods, reason = "a server of the tests, which runs beside them")]
+async fn endpoint_that_hangs_at(word: &'static str) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let router = Router::new().fallback(async move |body: String| match (body.contains(word), good()) {
+        (false, Reply::With(status, body)) => {
+            (StatusCode::from_u16(status).expect("a status"), body).into_response()
+        }
+        _ => std::future::pending().await,
+    });
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "the room, which runs beside the test")]
+async fn a_tenant_whose_endpoint_hangs_holds_up_nobody_else() {
+    let mut house = House::new(TOLD, []).await;
+    house.config = config(endpoint_that_hangs_at("a boat").await, TOLD);
+    house.config.reviews.analysis.timeout = Duration::from_secs(600);
+    let agent = &house.config.objects.agents[0];
+    let end_call = async |call: u64, tenant: u64, text: &str| {
+        let review = Review::wanted(agent, house.config.reviews.offer());
+        let (tenant, agent) = (TenantId(tenant), agent.id);
+        intend(&house.store, CallRecord { tenant, agent, review: review.clone(), ..record(call) }).await;
+        let transcript = vec![Said { by: Speaker::Callee, at_ms: 40, text: text.into() }];
+        let mut over = CallRecord { tenant, agent, review, recording: None, transcript, ..ended(call) };
+        over.begin_review();
+        assert_eq!(end(&house.store, over).await, 1);
+    };
+    for call in 1..=20 {
+        end_call(call, 1, "I want a boat.").await;
+    }
+    for call in 21..=26 {
+        end_call(call, 2, "A table on Tuesday.").await;
+    }
+    let reviews = house.reviews(&house.config);
+    let stop = CancellationToken::new();
+    let room = tokio::spawn(reviews.run(stop.clone()));
+    let done = async |call: u64, tenant: u64| {
+        let call = record(call).call;
+        let read = house.store.call(TenantId(tenant), call).await.expect("readable").expect("there");
+        read.analysis() == Some(&Progress::Done)
+    };
+    let all = async {
+        for call in 21..=26 {
+            while !done(call, 2).await {
+                tokio::task::yield_now().await;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), all).await.expect("the other tenant is served");
+    assert!(!done(1, 1).await, "and this one's hang still");
+    stop.cancel();
+    room.await.expect("no panic");
 }

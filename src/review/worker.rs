@@ -13,7 +13,7 @@ use super::attempt::{self, Context, TRY_MAX};
 use crate::clock::wall_now;
 use crate::store::{ReviewClaim, StoreError};
 
-/// Calls gone over at once. Each holds at most four pieces of ten minutes, 9.6 MB each.
+/// Calls gone over at once, of one tenant half of them at most. Each holds at most four pieces of ten minutes, 9.6 MB each.
 const CALLS: usize = 8;
 /// A try has two parts, each with its own longest time; past both it is nobody's.
 const LEASE: Duration = Duration::from_secs(2 * TRY_MAX.as_secs() + 60);
@@ -61,7 +61,7 @@ async fn claim(context: &Context, room: usize) -> Result<(Vec<ReviewClaim>, Dura
     let limit = u32::try_from(room).unwrap_or(u32::MAX);
     let claims = store.claim_reviews(now, LEASE, limit).await?;
     let until_due = match store.next_review().await? {
-        // More of them is due: looked for once there is room, or at once.
+        // More of them is due: looked for once there is room for its tenant.
         Some(due) if due <= now => PAUSE,
         Some(due) => Duration::from_millis((due.0 - now.0).unsigned_abs()),
         None => LOOK_EVERY,

@@ -169,8 +169,8 @@ const OWED: &str = "INSERT INTO outbox (tenant, call, event, event_id, endpoint,
   WHERE wanted IS NOT NULL ORDER BY id, endpoint";
 
 /// As SQLite's.
-const REVIEWS: &str = "INSERT INTO reviews (call, due_at, leased_until, attempts)
-  SELECT c.call, r.at, 0, 0 FROM json_to_recordset($1::text::json) AS r (call bigint, at bigint)
+const REVIEWS: &str = "INSERT INTO reviews (call, tenant, due_at, leased_until, attempts)
+  SELECT c.call, c.tenant, r.at, 0, 0 FROM json_to_recordset($1::text::json) AS r (call bigint, at bigint)
     JOIN calls AS c ON c.call = r.call
   WHERE c.state <> 'ended' ON CONFLICT DO NOTHING";
 

@@ -50,20 +50,55 @@ pub enum ReviewNext {
     Over,
 }
 
+/// Leases the due reviews of tenants by turns. A tenant's turns are counted on from those under way; the k-th to be taken, which is
+/// its tenant's n-th, finds `$3 - (k - 1)` places free, of which it needs n. Both grow along the order, so what fits stands in
+/// front. Tenants are found by hopping over the index: of a long queue only the heads are read.
+const CLAIM_SQLITE: &str = "WITH RECURSIVE tenants (tenant) AS (
+    SELECT min(tenant) FROM reviews
+    UNION ALL
+    SELECT (SELECT min(tenant) FROM reviews WHERE tenant > t.tenant) FROM tenants AS t WHERE t.tenant IS NOT NULL),
+  candidates AS (
+    SELECT v.call, v.due_at, row_number() OVER (PARTITION BY v.tenant ORDER BY v.due_at, v.call)
+        + (SELECT count(*) FROM reviews AS h WHERE h.tenant = v.tenant AND h.leased_until > 0 AND h.leased_until > $1) AS turn
+      FROM tenants AS t CROSS JOIN reviews AS v WHERE v.call IN (
+        SELECT i.call FROM reviews AS i WHERE i.tenant = t.tenant AND i.due_at <= $1 AND i.leased_until <= $1
+          ORDER BY i.due_at, i.call LIMIT $3 + 0)),
+  chosen AS (SELECT call, turn + row_number() OVER (ORDER BY turn, due_at, call) - 1 AS needs FROM candidates)
+UPDATE reviews SET leased_until = $2, attempts = attempts + 1 WHERE call IN (SELECT call FROM chosen WHERE needs <= $3)
+RETURNING call";
+
+/// The same.
+const CLAIM_POSTGRES: &str = "WITH RECURSIVE tenants (tenant) AS (
+    (SELECT tenant FROM reviews ORDER BY tenant LIMIT 1)
+    UNION ALL
+    SELECT (SELECT v.tenant FROM reviews AS v WHERE v.tenant > t.tenant ORDER BY v.tenant LIMIT 1)
+      FROM tenants AS t WHERE t.tenant IS NOT NULL),
+  candidates AS (
+    SELECT v.call, v.due_at, row_number() OVER (PARTITION BY t.tenant ORDER BY v.due_at, v.call)
+        + (SELECT count(*) FROM reviews AS h WHERE h.tenant = t.tenant AND h.leased_until > 0 AND h.leased_until > $1) AS turn
+      FROM tenants AS t CROSS JOIN LATERAL (
+        SELECT i.call, i.due_at FROM reviews AS i WHERE i.tenant = t.tenant AND i.due_at <= $1 AND i.leased_until <= $1
+          ORDER BY i.due_at, i.call LIMIT $3) AS v),
+  chosen AS (SELECT call, turn + row_number() OVER (ORDER BY turn, due_at, call) - 1 AS needs FROM candidates)
+UPDATE reviews SET leased_until = $2, attempts = attempts + 1 WHERE call IN (SELECT call FROM chosen WHERE needs <= $3)
+RETURNING call";
+
 impl Store {
     /// Changes with every commit that brought something to go over.
     pub fn reviews_owed(&self) -> watch::Receiver<u64> {
         self.gauges.reviews.subscribe()
     }
 
-    /// Takes due reviews under a lease, the oldest first.
+    /// Takes due reviews under a lease, into so many free places. Tenants take turns, each its oldest first, and a tenant's n-th
+    /// place, those under way included, is given only while n are free: one tenant has half of them at most, and however slow its
+    /// endpoint is, there is room for the next.
     pub async fn claim_reviews(
         &self,
         now: Timestamp,
         lease: Duration,
-        limit: u32,
+        free: u32,
     ) -> Result<Vec<ReviewClaim>, StoreError> {
-        self.aside(move |engine| async move { engine.claim_reviews(now, lease, limit).await }).await
+        self.aside(move |engine| async move { engine.claim_reviews(now, lease, free).await }).await
     }
 
     /// Writes how one stands. False: it is not this try's any more, and nothing was written.
@@ -87,11 +122,12 @@ impl Engine {
         &self,
         now: Timestamp,
         lease: Duration,
-        limit: u32,
+        free: u32,
     ) -> Result<Vec<ReviewClaim>, StoreError> {
-        const CLAIM: &str = "UPDATE reviews SET leased_until = $2, attempts = attempts + 1 WHERE call IN (
-              SELECT call FROM reviews WHERE due_at <= $1 AND leased_until <= $1 ORDER BY due_at, call LIMIT $3)
-            RETURNING call";
+        let claim = match self {
+            Self::Sqlite(_) => CLAIM_SQLITE,
+            Self::Postgres(_) => CLAIM_POSTGRES,
+        };
         let lease = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
         let sql = match self {
             Self::Sqlite(_) => format!(
@@ -105,7 +141,7 @@ impl Engine {
         };
         on!(self, writer, |pool| {
             let claim =
-                sqlx::query(CLAIM).bind(now.0).bind(now.0.saturating_add(lease)).bind(i64::from(limit));
+                sqlx::query(claim).bind(now.0).bind(now.0.saturating_add(lease)).bind(i64::from(free));
             let rows = tokio::time::timeout(postgres::PATIENCE, claim.fetch_all(pool));
             let rows = rows.await.map_err(|_| sqlx::Error::PoolTimedOut)??;
             let calls: Vec<i64> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;

@@ -6,7 +6,7 @@ use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// Versions and names are the same for both engines.
-const HISTORY: [(i64, &str, &str, &str); 14] = [
+const HISTORY: [(i64, &str, &str, &str); 15] = [
     (
         1,
         "calls and outbox",
@@ -90,6 +90,12 @@ const HISTORY: [(i64, &str, &str, &str); 14] = [
         "people",
         include_str!("migrations/sqlite/0055_people.sql"),
         include_str!("migrations/postgres/0055_people.sql"),
+    ),
+    (
+        58,
+        "fair reviews",
+        include_str!("migrations/sqlite/0058_fair_reviews.sql"),
+        include_str!("migrations/postgres/0058_fair_reviews.sql"),
     ),
 ];
 

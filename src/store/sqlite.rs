@@ -253,8 +253,8 @@ const OWED: &str = "INSERT INTO outbox (tenant, call, event, event_id, endpoint,
   ORDER BY id, endpoint";
 
 /// Written before the call ends, as its events are: only its first end is gone over.
-const REVIEWS: &str = "INSERT INTO reviews (call, due_at, leased_until, attempts)
-  SELECT c.call, r.value ->> 'at', 0, 0 FROM json_each($11) AS r CROSS JOIN calls AS c ON c.call = r.value ->> 'call'
+const REVIEWS: &str = "INSERT INTO reviews (call, tenant, due_at, leased_until, attempts)
+  SELECT c.call, c.tenant, r.value ->> 'at', 0, 0 FROM json_each($11) AS r CROSS JOIN calls AS c ON c.call = r.value ->> 'call'
   WHERE c.state <> 'ended' ON CONFLICT DO NOTHING";
 
 const ENDED: &str = "UPDATE calls NOT INDEXED SET state = 'ended', dialog = NULL,

@@ -6,6 +6,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use trunkline::simulator::Persona;
 
+use crate::bots::{BotServer, Manner};
 use crate::callees::{Callees, number};
 use crate::ledger;
 use crate::printer::Printer;
@@ -162,6 +163,33 @@ fn a_recording_becomes_words_and_findings_and_the_event_tells_them() {
         assert_eq!(scene.switch.metrics().sum("trunkline_reviews_total", &labels), 1.0, "{part}");
     }
     scene.nobody_finds_the_words_or_the_key();
+}
+
+#[test]
+fn what_a_bot_and_what_a_script_of_steps_said_becomes_words_by_the_endpoint() {
+    let place = Place::claim();
+    let (_callees, oracle) = (Callees::at(&place), Oracle::start(&place, &json!([])));
+    let bot = BotServer::start(&place, Manner::Talks);
+    let stream = format!("[agent.stream]\nurl = \"ws://{}/bot\"\ndialect = \"twilio\"", bot.address);
+    let steps = "[[agent.script]]\nsay = \"Good day.\"\n[[agent.script]]\nlisten = {}\n[[agent.script]]\nhangup = true";
+    let others = format!(
+        "{}\n[[agent]]\nid = \"steps\"\ntranscript = \"endpoint\"\n{steps}\n\
+         [[number]]\ne164 = \"+447446466848\"\ntrunks = [{{ name = \"t1\" }}]\nagent = \"steps\"\noutbound = true\n",
+        oracle.tables("")
+    );
+    let setup = Setup::new().agent("amd = {}\ntranscript = \"endpoint\"").agent(&stream).extra(&others);
+    let switch = setup.at(place).start();
+    for agent in ["agent_demo", "steps"] {
+        let call = switch.call_with(json!({ "to_number": number(Persona::Person), "agent_id": agent }));
+        assert_eq!(switch.call_until_ended(&call)["status"], "completed");
+        let path = format!("/v1/native/calls/{call}");
+        let done = |shown: &Value| shown["transcription"]["status"] == "done";
+        let shown = eventually("the words", || Some(switch.get(&path).json).filter(done));
+        let lines = shown["transcript"].as_array().expect("lines");
+        for by in ["agent", "callee"] {
+            assert!(lines.iter().any(|line| line["by"] == by), "{agent}: {shown}");
+        }
+    }
 }
 
 #[test]

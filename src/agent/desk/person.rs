@@ -23,6 +23,13 @@ pub enum State {
         /// Which.
         call: CallId,
     },
+    /// One is on, and it is cut off from it.
+    Away {
+        /// Which.
+        call: CallId,
+        /// Then the call is over.
+        until: Instant,
+    },
     /// Writes down what was said.
     WrapUp {
         /// Then it is available again.
@@ -33,7 +40,7 @@ pub enum State {
 impl State {
     pub(super) fn until(self) -> Option<Instant> {
         match self {
-            Self::Ringing { until, .. } | Self::WrapUp { until } => Some(until),
+            Self::Ringing { until, .. } | Self::Away { until, .. } | Self::WrapUp { until } => Some(until),
             Self::Offline | Self::Available | Self::Talking { .. } => None,
         }
     }

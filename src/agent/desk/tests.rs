@@ -1,8 +1,6 @@
 #![expect(clippy::disallowed_methods, reason = "a test's clock begins somewhere")]
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-
-use proptest::prelude::*;
+mod storm;
 
 use super::*;
 use crate::model::PATIENCE;
@@ -263,6 +261,104 @@ fn a_call_is_passed_only_to_who_is_free_and_rings_at_one_colleague() {
     assert_eq!(place.state(joan), State::Available);
 }
 
+const BACK: Duration = Duration::from_secs(10);
+
+#[test]
+fn who_is_cut_off_and_comes_back_in_time_goes_on_in_its_call() {
+    let mut place = Place::new();
+    let person = place.available(1);
+    let call = place.want(10, Manner::AtOnce);
+    place.told();
+    place.desk.lose(place.now, person, BACK);
+    let other = place.want(11, Manner::AtOnce);
+    assert_eq!(place.told(), [Event::Lost { person, call }]);
+    assert_eq!(place.after(BACK - SECOND), [Event::Abandoned(other)], "it is given no other call meanwhile");
+    // What was to take its place broke at once, which gives it no more time.
+    place.desk.lose(place.now, person, BACK);
+    assert_eq!(place.after(SECOND - Duration::from_millis(1)), []);
+    place.desk.regain(place.now, person);
+    assert_eq!(place.told(), [Event::Returned { person, call }]);
+    assert_eq!((place.state(person), place.after(60 * SECOND)), (State::Talking { call }, vec![]));
+    place.act(person, Act::HangUp(call));
+    assert!(matches!(place.state(person), State::WrapUp { .. }));
+}
+
+#[test]
+fn who_does_not_come_back_in_time_has_lost_its_call_and_takes_no_more() {
+    let mut place = Place::new();
+    let person = place.available(1);
+    let call = place.want(10, Manner::AtOnce);
+    place.told();
+    place.desk.lose(place.now, person, BACK);
+    assert_eq!(place.told(), [Event::Lost { person, call }]);
+    assert_eq!(place.after(BACK - Duration::from_millis(1)), []);
+    assert_eq!(place.after(SECOND), [Event::Released { person, call, why: Quit::Gone }]);
+    place.desk.regain(place.now, person);
+    assert_eq!((place.told(), place.state(person)), (vec![], State::Offline), "too late is too late");
+}
+
+#[test]
+fn with_no_time_to_come_back_the_call_is_lost_at_once() {
+    let mut place = Place::new();
+    let person = place.available(1);
+    let call = place.want(10, Manner::AtOnce);
+    place.told();
+    place.desk.lose(place.now, person, Duration::ZERO);
+    assert_eq!(place.told(), [Event::Released { person, call, why: Quit::Gone }]);
+    assert_eq!(place.state(person), State::Offline);
+}
+
+#[test]
+fn a_call_whose_person_is_cut_off_may_end_be_hung_up_or_be_taken_by_a_colleague() {
+    for how in 0..4 {
+        let mut place = Place::new();
+        let ada = place.available(1);
+        let call = place.want(10, Manner::AtOnce);
+        let grace = place.available(2);
+        place.told();
+        place.desk.lose(place.now, ada, BACK);
+        place.told();
+        let over = match how {
+            0 => {
+                place.desk.end(place.now, call);
+                Event::Released { person: ada, call, why: Quit::Ended }
+            }
+            1 => {
+                place.act(ada, Act::HangUp(call));
+                Event::Released { person: ada, call, why: Quit::HungUp }
+            }
+            2 => {
+                place.act(ada, Act::Leave);
+                assert_eq!(place.desk.state(ada), None);
+                Event::Released { person: ada, call, why: Quit::Gone }
+            }
+            _ => {
+                // It rings for longer than she has to come back.
+                assert!(place.desk.pass(place.now, call, grace));
+                assert_eq!(place.after(BACK + SECOND), [Event::Ring { person: grace, call }]);
+                place.act(grace, Act::Accept(call));
+                Event::Passed { from: ada, to: grace, call }
+            }
+        };
+        assert_eq!(place.told(), [over]);
+        assert!(matches!(place.desk.state(ada), None | Some((State::Offline, _))));
+    }
+}
+
+#[test]
+fn a_call_that_no_colleague_takes_ends_with_the_time_to_come_back() {
+    let mut place = Place::new();
+    let ada = place.available(1);
+    let call = place.want(10, Manner::AtOnce);
+    let grace = place.available(2);
+    place.desk.lose(place.now, ada, BACK);
+    assert!(place.desk.pass(place.now, call, grace));
+    place.told();
+    let told = place.after(60 * SECOND);
+    assert!(told.contains(&Event::Released { person: ada, call, why: Quit::Gone }), "{told:?}");
+    assert!(place.desk.talking.is_empty() && place.desk.passing.is_empty());
+}
+
 #[test]
 fn only_who_is_named_is_asked() {
     let mut place = Place::new();
@@ -273,177 +369,4 @@ fn only_who_is_named_is_asked() {
     assert_eq!(place.told(), []);
     let named = place.available(2);
     assert_eq!(place.told(), [Event::Assigned { person: named, call }]);
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    Arrive(u64, bool),
-    Do(u64, u8, u64),
-    Want(u64, bool, bool),
-    Pass(u64, u64),
-    End(u64),
-    Wait(u64),
-}
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = prop_oneof![
-        (1..6u64, any::<bool>()).prop_map(|(person, picky)| Step::Arrive(person, picky)),
-        (1..6u64, 0..6u8, 1..30u64).prop_map(|(person, act, call)| Step::Do(person, act, call)),
-        (1..30u64, any::<bool>(), any::<bool>())
-            .prop_map(|(call, rings, queue)| Step::Want(call, rings, queue)),
-        (1..30u64, 1..6u64).prop_map(|(call, to)| Step::Pass(call, to)),
-        (1..30u64).prop_map(Step::End),
-        (0..20_000u64).prop_map(Step::Wait),
-    ];
-    prop::collection::vec(step, 1..120)
-}
-
-/// What the events say, checked as they come.
-#[derive(Default)]
-struct Ledger {
-    wanted: BTreeSet<CallId>,
-    /// Who is rung or talks, by call.
-    rings: BTreeMap<CallId, PersonId>,
-    talks: BTreeMap<CallId, PersonId>,
-    ends: HashMap<CallId, Event>,
-}
-
-impl Ledger {
-    fn take(&mut self, event: Event) -> Result<(), TestCaseError> {
-        match event {
-            Event::Changed(_) => {}
-            Event::Ring { person, call } => {
-                let is_on = self.talks.contains_key(&call) || !self.ends.contains_key(&call);
-                prop_assert!(self.wanted.contains(&call) && is_on);
-                prop_assert!(self.is_free(person), "{person} has two calls");
-                prop_assert_eq!(self.rings.insert(call, person), None, "a call rings at two");
-            }
-            Event::Unring { person, call, .. } => prop_assert_eq!(self.rings.remove(&call), Some(person)),
-            Event::Assigned { person, call } => {
-                prop_assert_eq!(self.rings.remove(&call).unwrap_or(person), person);
-                prop_assert!(self.is_free(person), "{person} has two calls");
-                self.talks.insert(call, person);
-                self.finish(call, event)?;
-            }
-            Event::Passed { from, to, call } => {
-                prop_assert_eq!(self.rings.remove(&call), Some(to));
-                prop_assert_eq!(self.talks.insert(call, to), Some(from));
-            }
-            Event::Kept { person, call } => prop_assert_eq!(self.talks.get(&call), Some(&person)),
-            Event::Abandoned(call) | Event::Withdrawn(call) => self.finish(call, event)?,
-            Event::Released { person, call, .. } => prop_assert_eq!(self.talks.remove(&call), Some(person)),
-        }
-        Ok(())
-    }
-
-    fn finish(&mut self, call: CallId, event: Event) -> Result<(), TestCaseError> {
-        prop_assert!(self.wanted.contains(&call));
-        prop_assert_eq!(self.ends.insert(call, event), None, "{} ends twice", call);
-        Ok(())
-    }
-
-    fn is_free(&self, person: PersonId) -> bool {
-        !self.rings.values().chain(self.talks.values()).any(|taken| *taken == person)
-    }
-}
-
-proptest! {
-    #[test]
-    fn nobody_has_two_calls_and_every_call_comes_to_one_end(steps in steps()) {
-        let mut place = Place::new();
-        let mut ledger = Ledger::default();
-        for step in steps {
-            perform(&mut place, &mut ledger, step);
-            while let Some(event) = place.desk.poll_event() {
-                ledger.take(event)?;
-            }
-            agrees(&place.desk, &ledger)?;
-        }
-        // Time alone ends all that waits.
-        while let Some(at) = place.desk.poll_timeout() {
-            place.now = place.now.max(at);
-            place.desk.handle_timeout(place.now);
-            while let Some(event) = place.desk.poll_event() {
-                ledger.take(event)?;
-            }
-        }
-        prop_assert_eq!(ledger.ends.keys().copied().collect::<BTreeSet<_>>(), ledger.wanted);
-        prop_assert!(ledger.rings.is_empty());
-        prop_assert_eq!(place.desk.waiting(), 0);
-    }
-}
-
-fn perform(place: &mut Place, ledger: &mut Ledger, step: Step) {
-    let now = place.now;
-    match step {
-        Step::Arrive(person, picky) => {
-            let queues = if picky { vec!["sales".to_owned()] } else { vec![] };
-            place.desk.arrive(now, PersonId(person), String::new(), queues).expect("room");
-            place.desk.handle_act(now, PersonId(person), Act::Available);
-        }
-        Step::Do(person, act, call) => {
-            let call = CallId::new(call).expect("an id");
-            let acts = [
-                Act::Available,
-                Act::Offline,
-                Act::Accept(call),
-                Act::Decline(call),
-                Act::HangUp(call),
-                Act::Leave,
-            ];
-            // A click mostly concerns the call that is there.
-            let on = place.desk.people.get(&PersonId(person)).and_then(|present| match present.state {
-                State::Ringing { call, .. } | State::Talking { call } => Some(call),
-                State::Offline | State::Available | State::WrapUp { .. } => None,
-            });
-            let act = match (acts[usize::from(act)], on) {
-                (Act::Accept(_), Some(call)) => Act::Accept(call),
-                (Act::Decline(_), Some(call)) => Act::Decline(call),
-                (act, _) => act,
-            };
-            place.desk.handle_act(now, PersonId(person), act);
-        }
-        Step::Want(call, rings, queue) => {
-            let call = CallId::new(call).expect("an id");
-            if !ledger.wanted.insert(call) {
-                return;
-            }
-            let manner = if rings { Manner::Ring } else { Manner::AtOnce };
-            let whom = if queue { Whom::Queue("sales".to_owned()) } else { Whom::Anybody };
-            place.desk.want(now, call, Wanted { whom, manner, patience: PATIENCE, times: Times::default() });
-        }
-        Step::Pass(call, to) => {
-            // Mostly one that is on.
-            let on = place.desk.talking.keys().min().copied();
-            let call = on.unwrap_or(CallId::new(call).expect("an id"));
-            let _ = place.desk.pass(now, call, PersonId(to));
-        }
-        Step::End(call) => place.desk.end(now, CallId::new(call).expect("an id")),
-        Step::Wait(ms) => {
-            place.now += Duration::from_millis(ms);
-            place.desk.handle_timeout(place.now);
-        }
-    }
-}
-
-/// The desk's own books say what its events said, and nobody idles while a call waits that it could take.
-fn agrees(desk: &Desk, ledger: &Ledger) -> Result<(), TestCaseError> {
-    for (person, present) in &desk.people {
-        let (rings, talks) = match present.state {
-            State::Ringing { call, .. } => (Some(call), None),
-            State::Talking { call } => (None, Some(call)),
-            State::Offline | State::Available | State::WrapUp { .. } => (None, None),
-        };
-        let of = |calls: &BTreeMap<CallId, PersonId>| {
-            calls.iter().find(|(_, taken)| *taken == person).map(|(call, _)| *call)
-        };
-        prop_assert_eq!((rings, talks), (of(&ledger.rings), of(&ledger.talks)));
-    }
-    for waiting in desk.waiting.values().filter(|waiting| waiting.rings.is_none()) {
-        let taker = desk.idle.iter().find(|(_, person)| {
-            desk.people[person].takes(&waiting.wanted.whom) && !waiting.tried.contains(person)
-        });
-        prop_assert_eq!(taker, None, "somebody idles while a call waits");
-    }
-    Ok(())
 }

@@ -84,7 +84,7 @@ pub enum Told {
         state: StateName,
         /// For so long already.
         since_ms: u64,
-        /// Ends by itself in so long: a ring, a wrap-up.
+        /// Ends by itself in so long: a ring, a wrap-up, the time to come back.
         #[serde(skip_serializing_if = "Option::is_none")]
         ends_ms: Option<u64>,
         /// The call that rings or is on.
@@ -95,6 +95,9 @@ pub enum Told {
         about: Option<About>,
         /// Is there audio?
         audio: bool,
+        /// Has it put the far end on hold?
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        held: bool,
     },
     /// The call is over for this person.
     Over {
@@ -126,6 +129,8 @@ pub enum StateName {
     Ringing,
     /// One is on.
     Talking,
+    /// One is on, and waits for the audio to come back: a new offer is all that it takes.
+    Away,
     /// Writes down what was said.
     WrapUp,
 }
@@ -209,6 +214,7 @@ mod tests {
             call: None,
             about: None,
             audio: true,
+            held: false,
         };
         assert_eq!(
             serde_json::to_value(told).expect("JSON"),

@@ -1,14 +1,15 @@
 //! Who is on the floor. What the floor's task owns, without the task: every method takes `now` and waits for nothing.
 
+mod audio;
+
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
-use trunkline_media::port::{self, Pace};
 
 use super::{Config, Entered, Fate, Figures, Outlook, Refused, STREAM};
-use crate::agent::browser::{self, Leg};
+use crate::agent::browser::Leg;
 use crate::agent::desk::wire::{About, StateName, Told, Why};
 use crate::agent::desk::{Act, Desk, Event, Quit, State, Wanted};
 use crate::model::{CallId, Person, PersonId, TenantId, Whom};
@@ -53,6 +54,8 @@ struct Call {
     about: About,
     /// Who talks.
     with: Option<PersonId>,
+    /// The person has put the far end on hold.
+    held: bool,
 }
 
 impl Hall {
@@ -122,11 +125,10 @@ impl Hall {
     }
 
     pub(super) fn enter(&mut self, now: Instant, person: Person) -> Result<Entered, Refused> {
-        if self.people.contains_key(&person.id) {
-            self.turn_out(now, person.id);
-        }
+        self.make_way(now, &person);
         let desk = self.desks.entry(person.tenant).or_default();
         desk.arrive(now, person.id, person.name.clone(), person.queues.clone()).map_err(|_| Refused::Full)?;
+        desk.know(now, person.id, person.name.clone(), person.queues.clone());
         let session = hex::encode(rand::random::<[u8; 32]>());
         let (key, name) = (key_of(&session), person.name.clone());
         self.sessions.insert(key, person.id);
@@ -140,6 +142,21 @@ impl Hall {
         };
         self.people.insert(present.person.id, present);
         Ok(Entered { session, name })
+    }
+
+    /// An earlier session of somebody who signs in ends, but not its call: a browser that broke down has kept no session.
+    fn make_way(&mut self, now: Instant, person: &Person) {
+        let Some(present) = self.people.get_mut(&person.id) else { return };
+        if present.person.tenant != person.tenant {
+            return self.turn_out(now, person.id);
+        }
+        let session = present.session;
+        if let Some(stream) = present.stream.take() {
+            let _ = stream.try_send(Told::SignedOut);
+        }
+        self.sessions.remove(&session);
+        self.silence(now, person.id);
+        self.settle_desk(now, person.tenant);
     }
 
     pub(super) fn exit(&mut self, now: Instant, person: PersonId) {
@@ -190,60 +207,22 @@ impl Hall {
     }
 
     pub(super) fn hold(&mut self, person: PersonId, call: CallId, on: bool) -> Result<(), Refused> {
-        let is_its = self.calls.get(&call).is_some_and(|known| known.with == Some(person));
-        if is_its && (self.tell)(call, Fate::Hold(on)) { Ok(()) } else { Err(Refused::Call) }
+        let known = self.calls.get_mut(&call).filter(|known| known.with == Some(person));
+        let known = known.ok_or(Refused::Call)?;
+        if !(self.tell)(call, Fate::Hold(on)) {
+            return Err(Refused::Call);
+        }
+        known.held = on;
+        Ok(())
     }
 
     /// What a person wanted done with its call was not done.
     pub(super) fn failed(&mut self, call: CallId, why: String) {
-        if let Some(person) = self.calls.get(&call).and_then(|known| known.with) {
+        let Some(known) = self.calls.get_mut(&call) else { return };
+        // The page takes it for whatever was asked for last, a hold too.
+        known.held = false;
+        if let Some(person) = known.with {
             self.say(person, Told::Failed { call: call.to_string(), why });
-        }
-    }
-
-    pub(super) fn speak(&mut self, now: Instant, person: PersonId, leg: Leg) -> u64 {
-        self.legs += 1;
-        let number = self.legs;
-        if self.people.get(&person).is_some_and(|present| present.leg.is_some()) {
-            self.silence(now, person);
-        }
-        if let Some(present) = self.people.get_mut(&person) {
-            present.leg = Some(Audio { number, leg, connected: false });
-        }
-        number
-    }
-
-    pub(super) fn mute(&mut self, now: Instant, person: PersonId, number: u64) -> Result<(), Refused> {
-        let audio = self.people.get(&person).and_then(|present| present.leg.as_ref());
-        if audio.is_none_or(|audio| audio.number != number) {
-            return Err(Refused::Leg);
-        }
-        self.silence(now, person);
-        Ok(())
-    }
-
-    pub(super) fn leg_told(&mut self, now: Instant, person: PersonId, number: u64, event: browser::Event) {
-        let Some(present) = self.people.get_mut(&person) else { return };
-        let Some(audio) = present.leg.as_mut().filter(|audio| audio.number == number) else { return };
-        match event {
-            browser::Event::Connected => {
-                audio.connected = true;
-                self.show(now, person);
-            }
-            browser::Event::Digit(digit) => {
-                if let Some(call) = self.call_of(person) {
-                    let _ = (self.tell)(call, Fate::Digit(digit));
-                }
-            }
-            browser::Event::Parted => {
-                if let Some(call) = self.call_of(person) {
-                    self.end(now, call);
-                }
-            }
-            browser::Event::Gone(why, stats) => {
-                tracing::info!(%person, ?why, ?stats, "a person's audio ended");
-                self.silence(now, person);
-            }
         }
     }
 
@@ -258,7 +237,7 @@ impl Hall {
         if self.calls.contains_key(&call) {
             return;
         }
-        self.calls.insert(call, Call { tenant, about, with: None });
+        self.calls.insert(call, Call { tenant, about, with: None, held: false });
         let desk = self.desks.entry(tenant).or_default();
         desk.want(now, call, wanted);
     }
@@ -291,7 +270,7 @@ impl Hall {
             }
         }
         for (person, away) in away.into_iter().filter(|(_, away)| *away >= grace) {
-            if matches!(self.state(person), Some((State::Talking { .. }, _))) {
+            if matches!(self.state(person), Some((State::Talking { .. } | State::Away { .. }, _))) {
                 // Its audio may outlive its page; that it is heard is worth more than what it sees.
                 self.do_act(now, person, Act::Offline);
             } else if away >= AWAY_MAX {
@@ -332,12 +311,22 @@ impl Hall {
             Event::Passed { from, to, call } => {
                 self.figures.passed += 1;
                 self.detach(from);
+                if let Some(known) = self.calls.get_mut(&call) {
+                    known.held = false;
+                }
                 self.over(from, call, Quit::Passed);
                 self.assigned(now, to, call);
             }
             Event::Kept { person, call } => {
                 self.say(person, Told::Failed { call: call.to_string(), why: "nobody took it".to_owned() });
             }
+            Event::Lost { person, call } => {
+                self.detach(person);
+                if !(self.tell)(call, Fate::Lost) {
+                    self.end(now, call);
+                }
+            }
+            Event::Returned { person, call } => self.returned(now, person, call),
             Event::Abandoned(call) => {
                 self.figures.abandoned += 1;
                 self.calls.remove(&call);
@@ -356,41 +345,6 @@ impl Hall {
                     let _ = (self.tell)(call, Fate::Left(why));
                 }
             }
-        }
-    }
-
-    fn detach(&self, person: PersonId) {
-        if let Some(audio) = self.people.get(&person).and_then(|present| present.leg.as_ref()) {
-            audio.leg.detach();
-        }
-    }
-
-    fn assigned(&mut self, now: Instant, person: PersonId, call: CallId) {
-        self.figures.assigned += 1;
-        if let Some(known) = self.calls.get_mut(&call) {
-            known.with = Some(person);
-        }
-        let (port, seat) = port::pair(Pace::Live);
-        let audio = self.people.get(&person).and_then(|present| present.leg.as_ref());
-        if !audio.is_some_and(|audio| audio.leg.attach(port)) {
-            return self.silence(now, person);
-        }
-        if !(self.tell)(call, Fate::Assigned { person, seat: Box::new(seat) }) {
-            self.end(now, call);
-        }
-    }
-
-    /// A person's audio is gone, or is to go: it cannot take calls any more.
-    fn silence(&mut self, now: Instant, person: PersonId) {
-        let Some(present) = self.people.get_mut(&person) else { return };
-        let Person { tenant, name, queues, .. } = present.person.clone();
-        if let Some(audio) = present.leg.take() {
-            audio.leg.close();
-        }
-        if let Some(desk) = self.desks.get_mut(&tenant) {
-            desk.handle_act(now, person, Act::Leave);
-            // There was room for it a moment ago.
-            let _ = desk.arrive(now, person, name, queues);
         }
     }
 
@@ -434,6 +388,7 @@ impl Hall {
             State::Available => (StateName::Available, None, None),
             State::Ringing { call, until } => (StateName::Ringing, Some(call), Some(until)),
             State::Talking { call } => (StateName::Talking, Some(call), None),
+            State::Away { call, until } => (StateName::Away, Some(call), Some(until)),
             State::WrapUp { until } => (StateName::WrapUp, None, Some(until)),
         };
         let audio = self.people.get(&person).and_then(|present| present.leg.as_ref());
@@ -444,6 +399,7 @@ impl Hall {
             call: call.map(|call| call.to_string()),
             about: call.and_then(|call| self.calls.get(&call)).map(|call| call.about.clone()),
             audio: audio.is_some_and(|audio| audio.connected),
+            held: call.and_then(|call| self.calls.get(&call)).is_some_and(|call| call.held),
         };
         self.say(person, told);
     }

@@ -96,7 +96,7 @@ impl Call {
     }
 
     pub(super) fn recorded(&mut self, cx: &mut Context<'_>, recorded: &Recorded) {
-        self.facts.recording = facts::recording(self.recording.take(), recorded);
+        self.facts.recording = facts::recording(self.recording.take(), recorded, self.control.takes());
         if let Phase::Closing { recorded, .. } = &mut self.phase {
             *recorded = true;
         }

@@ -9,10 +9,13 @@ use std::time::Duration;
 use trunkline_media::{Command as Media, RecordingSpec};
 
 use super::super::outbox::Hand;
+use super::super::tape::Tape;
 use super::super::timer::Timer;
 use super::{Call, Context, Phase};
 use crate::agent::Act;
-use crate::model::{CallFact, DIGITS_MAX, Disposition, DtmfMode, EndedBy, NotDone, STEPS_MAX, Side, Step};
+use crate::model::{
+    CallFact, DIGITS_MAX, Disposition, DtmfMode, EndedBy, NotDone, STEPS_MAX, Side, Step, Takes,
+};
 
 /// How long a key is said to be pressed in an INFO, and when the next one follows: gateways play them one after the other.
 const INFO_DIGIT: Duration = Duration::from_millis(160);
@@ -40,6 +43,8 @@ pub struct Control {
     /// The recorder knows of the recording.
     begun: bool,
     recording: bool,
+    /// What is on it.
+    tape: Tape,
     /// Why we have cut short what was being said, until that is told.
     interrupted: Option<Cut>,
     /// Digits that leave by INFO.
@@ -50,7 +55,16 @@ pub struct Control {
 
 impl Control {
     pub fn new(recording: bool) -> Self {
-        Self { begun: recording, recording, ..Self::default() }
+        let mut tape = Tape::default();
+        if recording {
+            tape.roll(Duration::ZERO);
+        }
+        Self { begun: recording, recording, tape, ..Self::default() }
+    }
+
+    /// When its recording was taken.
+    pub fn takes(&self) -> Takes {
+        self.tape.takes()
     }
 
     /// Does the recorder know of a recording?
@@ -258,6 +272,11 @@ impl Call {
         }
         let path = self.recording.clone().ok_or(NotDone::NotRecordable)?;
         self.control.recording = on;
+        let at = self.facts.answered_at.map(|answered| cx.now.saturating_duration_since(answered));
+        match on {
+            true => self.control.tape.roll(at.unwrap_or_default()),
+            false => self.control.tape.rest(at.unwrap_or_default()),
+        }
         if std::mem::replace(&mut self.control.begun, true) {
             self.order(cx, Media::Record(on));
         } else {

@@ -20,13 +20,13 @@ use trunkline_media::bridge::Members;
 use trunkline_media::{Clip, Command as Media, LegId, port};
 
 use super::super::outbox::{DialOrder, Hand, Role};
-use super::super::sound;
 use super::super::tie::Tie;
+use super::super::{sound, verdict};
 use super::engaging::Presence;
 use super::{Call, Context, Phase};
 use crate::model::{
-    CallFact, CallId, Dial, DialStatus, Dialled, DialogRecord, Disposition, EndedBy, Handover, SipAgent,
-    TrunkId,
+    CallAt, CallFact, CallId, Dial, DialStatus, Dialled, DialogRecord, Disposition, EndedBy, Handover,
+    SipAgent, TrunkId,
 };
 
 /// The bot's place, which is the agent's, whatever it is; the listener's is none of a party's.
@@ -144,11 +144,17 @@ impl Call {
         }
     }
 
-    /// The agent is a SIP endpoint, and its time has come: as soon as somebody may answer, or once somebody did. Once.
+    /// The agent is a SIP endpoint, and its time has come: as soon as somebody may answer, or did, or is known. Once. Of whoever calls in
+    /// it is known at once.
     pub(super) fn engage_endpoint(&mut self, cx: &mut Context<'_>) {
-        let is_answered = self.facts.answered_at.is_some();
-        let is_time =
-            |sip: &Arc<SipAgent>| sip.early || is_answered || matches!(self.phase, Phase::Ringing { .. });
+        let is_time = |sip: &Arc<SipAgent>| match sip.call_at {
+            _ if matches!(self.phase, Phase::Ringing { .. }) => true,
+            CallAt::Ringing => true,
+            CallAt::Answer => self.facts.answered_at.is_some(),
+            CallAt::Verdict => {
+                self.facts.heard.as_ref().is_some_and(|heard| !verdict::is_ringing(heard.class))
+            }
+        };
         let Some(sip) = self.plan.sip.clone().filter(is_time) else { return };
         self.plan.sip = None;
         if !self.begin_pairing(cx, AGENT_PLACE, Purpose::Agent, Arc::clone(&sip.dial)) {

@@ -8,6 +8,7 @@ use trunkline_media::{Clip, Command as Media, Seat, amd};
 
 use super::super::outbox::{Hand, Role};
 use super::super::{sound, verdict};
+use super::pairing::TABLE;
 use super::{Call, Context, Phase};
 use crate::agent::desk::wire::{About, Detail};
 use crate::agent::desk::{Manner, Quit, Times, Wanted};
@@ -32,6 +33,8 @@ pub enum Attendance {
     Wanted,
     /// One talks.
     Talks,
+    /// The one who talked is cut off, and may come back.
+    Away,
     /// None was free.
     Nobody,
     /// It has gone, or was sent away.
@@ -56,18 +59,22 @@ impl Call {
         match self.plan.staff.as_ref().and_then(|staff| staff.music.clone()) {
             None => {}
             Some(Music::Own) => self.entertain(cx, sound::hold_music()),
-            Some(Music::Url(url)) => {
-                let place = Role::Talker.place();
-                let errand = agent::Errand::Aside { from: Sound::Url(url), place, whispered: false };
-                self.send_for(cx, Hand::Operator, errand);
-            }
+            Some(Music::Url(url)) => self.fetch_music(cx, url),
         }
     }
 
-    /// There is music for who waits: it is answered, and hears that until somebody comes.
+    fn fetch_music(&self, cx: &mut Context<'_>, url: String) {
+        let place = Role::Talker.place();
+        let errand = agent::Errand::Aside { from: Sound::Url(url), place, whispered: false };
+        self.send_for(cx, Hand::Operator, errand);
+    }
+
+    /// There is music for who waits: it is answered, and hears that until somebody comes, or comes back.
     pub(super) fn entertain(&mut self, cx: &mut Context<'_>, clip: Arc<Clip>) {
         if self.awaits_person() {
             self.pick_up(cx);
+            self.let_wait(cx, clip);
+        } else if self.lacks_person() && !self.is_parked() {
             self.let_wait(cx, clip);
         }
     }
@@ -134,13 +141,29 @@ impl Call {
                     self.tell_person(cx, why.to_string());
                 }
             }
+            Fate::Lost => self.person_lost(cx),
+            Fate::Returned(seat) => self.person_returned(cx, seat),
             Fate::Left(why) => self.person_left(cx, why),
         }
     }
 
-    /// Does a person talk?
+    /// Does a person talk, or is it waited for in the midst of that?
     pub(super) fn is_attended_by_person(&self) -> bool {
-        self.attendance == Attendance::Talks
+        matches!(self.attendance, Attendance::Talks | Attendance::Away)
+    }
+
+    /// Is a person cut off from it, and waited for?
+    pub(super) fn lacks_person(&self) -> bool {
+        self.attendance == Attendance::Away
+    }
+
+    fn wants_people(&self) -> bool {
+        matches!(self.attendance, Attendance::Wanted | Attendance::Talks | Attendance::Away)
+    }
+
+    /// Is it a call in which somebody may talk?
+    fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Ringing { .. } | Phase::Judging | Phase::Talking)
     }
 
     /// Is one looked for?
@@ -154,14 +177,13 @@ impl Call {
     }
 
     fn seat_person(&mut self, cx: &mut Context<'_>, person: PersonId, seat: Box<Seat>) {
-        let is_open = matches!(self.phase, Phase::Ringing { .. } | Phase::Judging | Phase::Talking);
-        let is_wanted = matches!(self.attendance, Attendance::Wanted | Attendance::Talks);
+        let is_wanted = self.wants_people();
         // A seat that is dropped tells the person that the call is over.
-        if !is_open || !is_wanted {
+        if !self.is_open() || !is_wanted {
             return;
         }
         // Who takes over from a colleague knows nothing of a hold.
-        if self.attendance == Attendance::Talks && self.control.is_held_by_hand() {
+        if self.attendance != Attendance::Wanted && self.control.is_held_by_hand() {
             let _ = self.hold(cx, Hand::Operator, false);
         }
         self.attendance = Attendance::Talks;
@@ -210,7 +232,7 @@ impl Call {
     /// The far end was not put through where a person wanted it to go.
     pub(super) fn person_untransferred(&mut self, cx: &mut Context<'_>) {
         match self.attendance {
-            Attendance::Talks => self.tell_person(cx, UNTRANSFERRED.to_owned()),
+            Attendance::Talks | Attendance::Away => self.tell_person(cx, UNTRANSFERRED.to_owned()),
             // It has hung up meanwhile, and there is nobody else.
             Attendance::Gone if self.plan.staff.is_some() => {
                 self.facts.detail = Some(UNTRANSFERRED.to_owned());
@@ -224,8 +246,42 @@ impl Call {
         cx.out.people.push_back(Errand::Failed(self.id(), why));
     }
 
-    fn person_left(&mut self, cx: &mut Context<'_>, why: Quit) {
+    /// Its audio is gone: the far end waits with music for it to come back.
+    fn person_lost(&mut self, cx: &mut Context<'_>) {
         if self.attendance != Attendance::Talks {
+            return;
+        }
+        self.attendance = Attendance::Away;
+        self.order(cx, Media::Part { place: Role::Talker.place() });
+        // Who is on hold hears what it heard before; who is being put through elsewhere hears that.
+        if self.control.is_held() || self.is_moving() || self.is_parked() {
+            return;
+        }
+        match self.plan.staff.as_ref().and_then(|staff| staff.music.clone()) {
+            None | Some(Music::Own) => self.let_wait(cx, sound::hold_music()),
+            Some(Music::Url(url)) => self.fetch_music(cx, url),
+        }
+    }
+
+    /// It talks again.
+    fn person_returned(&mut self, cx: &mut Context<'_>, seat: Box<Seat>) {
+        // A seat that is dropped tells the person that the call is over.
+        if self.attendance != Attendance::Away || !self.is_open() {
+            return;
+        }
+        self.attendance = Attendance::Talks;
+        let is_parked = self.is_parked();
+        if !is_parked {
+            self.wait_no_more(cx);
+        }
+        self.order(cx, Media::Join { place: Role::Talker.place(), seat });
+        if is_parked {
+            self.hear(cx, TABLE, Members::NOBODY);
+        }
+    }
+
+    fn person_left(&mut self, cx: &mut Context<'_>, why: Quit) {
+        if !matches!(self.attendance, Attendance::Talks | Attendance::Away) {
             return;
         }
         self.attendance = Attendance::Gone;
@@ -243,7 +299,7 @@ impl Call {
 
     /// The call is over, or is a machine's: whoever talks or is looked for is free again.
     pub(super) fn release_people(&mut self, cx: &mut Context<'_>) {
-        if matches!(self.attendance, Attendance::Wanted | Attendance::Talks) {
+        if self.wants_people() {
             self.attendance = Attendance::Gone;
             cx.out.people.push_back(Errand::End(self.id()));
         }

@@ -103,6 +103,7 @@ impl Call {
                 self.leave_message(cx, verdict.class);
             }
             _ => {
+                self.engage_endpoint(cx);
                 self.speak_on(cx);
                 if verdict.class != amd::Class::Ringback {
                     self.begin_walk_in_turn(cx);
@@ -173,6 +174,7 @@ impl Call {
     pub(super) fn gate_opened(&mut self, cx: &mut Context<'_>, dead_air: Duration) {
         if self.facts.dead_air.is_none() {
             self.facts.dead_air = Some(dead_air);
+            self.facts.transcript.hear_agent(cx.now);
             self.tell(cx, CallFact::AgentSpoke { dead_air });
         }
         self.timers.clear(cx.wheel, Timer::Silence);

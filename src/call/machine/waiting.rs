@@ -60,7 +60,8 @@ impl Call {
     /// A sound that was sent for is there, or cannot be had: nobody waits for it.
     pub fn handle_aside(&mut self, cx: &mut Context<'_>, aside: Aside, clip: Result<Arc<Clip>, String>) {
         let (Aside::Music(place) | Aside::Whisper(place)) = aside;
-        if self.awaits_person() && place == Role::Talker.place() {
+        let is_people_s = self.awaits_person() || self.lacks_person();
+        if is_people_s && matches!(aside, Aside::Music(_)) && place == Role::Talker.place() {
             return self.entertain(cx, clip.unwrap_or_else(|_| sound::hold_music()));
         }
         let Some(pairing) = self.pairs.at.get_mut(usize::from(place)).and_then(Option::as_mut) else {

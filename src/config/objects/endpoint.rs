@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::super::validate::Checker;
-use crate::model::{Destination, Dial, HEADERS_MAX, Header, Meanwhile, RING_MAX, SipAgent};
+use crate::model::{CallAt, Destination, Dial, HEADERS_MAX, Header, Meanwhile, RING_MAX, SipAgent};
 
 /// A SIP endpoint that talks in an agent's place.
 #[derive(Deserialize, Serialize, utoipa::ToSchema)]
@@ -17,9 +17,10 @@ pub struct Table {
     uri: String,
     /// The trunk that it is called by; without it, the first that allows the URI, or the call's own for a number.
     trunk: Option<String>,
-    /// When it is called: while the callee's phone rings, or once somebody answered.
+    /// When it is called: while the callee's phone rings, once somebody answered, or once it is known who. What it says before that
+    /// is known is not heard.
     #[serde(default)]
-    call_at: Moment,
+    call_at: CallAt,
     /// How long it may take to answer.
     #[serde(default = "ring_timeout")]
     #[schema(minimum = 1, maximum = 600)]
@@ -37,15 +38,6 @@ impl Table {
     pub fn trunk(&self) -> Option<&str> {
         self.trunk.as_deref()
     }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize, Serialize, Default, utoipa::ToSchema)]
-#[schema(as = EndpointMoment)]
-#[serde(rename_all = "lowercase")]
-enum Moment {
-    #[default]
-    Ringing,
-    Answer,
 }
 
 fn ring_timeout() -> u64 {
@@ -88,6 +80,6 @@ pub fn endpoint(table: &Table, path: &str, check: &mut Checker<'_>) -> Option<Ar
         early_media: false,
         ..Dial::new(vec![to])
     };
-    let early = table.call_at == Moment::Ringing;
-    Some(Arc::new(SipAgent { dial: Arc::new(dial), variables: table.variables.clone(), early }))
+    let (dial, variables) = (Arc::new(dial), table.variables.clone());
+    Some(Arc::new(SipAgent { dial, variables, call_at: table.call_at }))
 }

@@ -24,7 +24,7 @@ const VALUES_MAX: usize = 64;
 /// Bytes of a model's name.
 const MODEL_BYTES_MAX: usize = 128;
 
-/// Is what was said kept in words: `true`, where whoever talks tells it; `"endpoint"`, by the transcription endpoint, which is
+/// Is what was said kept in words: `true`, as a realtime model tells it; `"endpoint"`, by the transcription endpoint, which is
 /// sent the recording; or `false`, not at all?
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Words(pub TranscriptBy);
@@ -69,8 +69,8 @@ pub fn words() -> utoipa::openapi::Schema {
     use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
     let told = ObjectBuilder::new().schema_type(Type::Boolean);
     let heard = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["endpoint"]));
-    let says = "Is what was said kept in words? `true`: where whoever talks tells it; `endpoint`: by the transcription endpoint, \
-                which is sent the recording once the call is over; `false`: not at all.";
+    let says = "Is what was said kept in words? `true`: as a realtime model tells it, and nobody else does; `endpoint`: by the \
+                transcription endpoint, which is sent the recording of any agent's call once it is over; `false`: not at all.";
     Schema::OneOf(OneOfBuilder::new().item(told).item(heard).description(Some(says)).build())
 }
 

@@ -270,7 +270,13 @@ pub(crate) mod tests {
         let summary = "They booked.".to_owned();
         let findings = Findings { summary, sentiment: Sentiment::Positive, success: Some(true), fields };
         let analysis = Some(Progress::Done);
-        let review = Review { hold_ms: 1, transcription: None, analysis, findings: Some(findings) };
+        let review = Review {
+            hold_ms: 1,
+            transcription: None,
+            analysis,
+            findings: Some(findings),
+            takes: crate::model::Takes::default(),
+        };
         CallRecord { review: Some(review), ..record }
     }
 

@@ -12,6 +12,7 @@ on_both_engines! {
     a_try_whose_lease_lapsed_has_nothing_more_to_say,
     words_outlive_the_try_that_brought_them,
     what_was_under_way_in_a_crash_is_due_again,
+    a_tenants_reviews_leave_room_for_the_next_tenants,
     nothing_waits_where_nothing_is_to_be_gone_over,
     whatever_happens_meanwhile_an_event_is_owed_in_time_and_delivered_once,
 }
@@ -23,7 +24,13 @@ const END: i64 = NOW.0 + 3;
 
 fn pending() -> Review {
     let hold_ms = u32::try_from(HOLD_MS).expect("small");
-    Review { hold_ms, transcription: None, analysis: Some(Progress::Pending), findings: None }
+    Review {
+        hold_ms,
+        transcription: None,
+        analysis: Some(Progress::Pending),
+        findings: None,
+        takes: Takes::default(),
+    }
 }
 
 fn found() -> Review {
@@ -149,6 +156,41 @@ async fn words_outlive_the_try_that_brought_them(place: Place) {
     let next = take(&store, END + 20).await.remove(0);
     assert_eq!(next.record.transcript, said);
     assert_eq!(next.record.transcription(), Some(&Progress::Done));
+}
+
+/// A switch has eight places.
+async fn a_tenants_reviews_leave_room_for_the_next_tenants(place: Place) {
+    let store = place.open().await;
+    // Whoever has the higher id has waited longer.
+    let owe = async |tenant: u64, calls: std::ops::RangeInclusive<u64>| {
+        for call in calls {
+            let ours = |record| CallRecord { tenant: TenantId(tenant), review: Some(pending()), ..record };
+            intend(&store, ours(record(call))).await;
+            let ended_at = Some(Timestamp(END - i64::try_from(call).expect("small")));
+            assert_eq!(end(&store, CallRecord { ended_at, ..ours(ended(call)) }).await, 1);
+        }
+    };
+    let take = async |free: u32, at: i64| {
+        let claims = store.claim_reviews(Timestamp(at), LEASE, free).await.expect("readable");
+        claims.iter().map(|claim| claim.record.call.get()).collect::<Vec<_>>()
+    };
+    owe(1, 1..=9).await;
+    assert_eq!(take(8, END).await, [9, 8, 7, 6], "half of them, though it is alone");
+    assert_eq!(take(4, END).await, [0; 0]);
+    owe(2, 11..=13).await;
+    assert_eq!(take(4, END).await, [13, 12], "half of what is left");
+    assert_eq!(take(2, END).await, [0; 0]);
+    owe(3, 21..=22).await;
+    assert_eq!(take(2, END).await, [22]);
+    assert_eq!(take(1, END).await, [0; 0], "the last is nobody's second");
+    owe(4, 31..=31).await;
+    assert_eq!(take(1, END).await, [31]);
+    assert_eq!(take(0, END).await, [0; 0]);
+
+    // Leases that lapsed take no room; each has its turn before anybody has its second.
+    let lapsed = END + i64::try_from(LEASE.as_millis()).expect("small");
+    assert_eq!(take(4, lapsed).await, [31, 22, 13, 9]);
+    assert_eq!(take(4, lapsed).await, [21, 12, 8], "and one is left for who comes next");
 }
 
 async fn what_was_under_way_in_a_crash_is_due_again(place: Place) {

@@ -38,9 +38,7 @@ fn a_person_takes_calls_in_chromium() {
     let talking = person.says("talking");
     assert_eq!((&talking["about"], &talking["brief"]), (&json!("Ann"), &json!("Ask Ann about Tuesday.")));
     assert_eq!(talking["details"], json!(["day", "Tuesday", "last order", "7 <b>boats</b>"]));
-    let heard = &talking["heard"];
-    assert!((heard["hz"].as_f64().expect("a frequency") - f64::from(CALLEE_HZ)).abs() < 15.0, "{talking}");
-    assert!(heard["level_db"].as_f64().expect("a level") > -50.0, "{talking}");
+    hears_the_callee(&talking);
     callees.await_tone(0, PERSON_HZ);
     person.go_on();
     person.says("pressed");
@@ -55,6 +53,9 @@ fn a_person_takes_calls_in_chromium() {
     person.says("taken back");
     callees.await_hold(false);
     person.go_on();
+    hears_the_callee(&person.says("back"));
+    callees.await_tone(0, PERSON_HZ);
+    person.go_on();
     person.says("hung up");
     callees.await_over(1);
     let record = switch.call_until_ended(&call);
@@ -65,12 +66,44 @@ fn a_person_takes_calls_in_chromium() {
     assert_eq!(person.says("signed out")["complaints"], json!([]));
     person.ends();
     assert_eq!((counted(&switch, "assigned"), counted(&switch, "lost")), (2.0, 0.0));
+    assert_eq!(counted(&switch, "returned"), 1.0, "by the page that was loaded again");
+    assert_eq!(switch.complaints(), [""; 0]);
+}
+
+fn hears_the_callee(said: &Value) {
+    let heard = &said["heard"];
+    assert!((heard["hz"].as_f64().expect("a frequency") - f64::from(CALLEE_HZ)).abs() < 15.0, "{said}");
+    assert!(heard["level_db"].as_f64().expect("a level") > -50.0, "{said}");
+}
+
+#[test]
+fn a_person_whose_audio_breaks_comes_back_into_its_call_and_the_callee_hears_music_meanwhile() {
+    let place = Place::claim();
+    let callees = Callees::at(&place);
+    let setup = Setup::new().agent("amd = {}").extra("[people]\nreturn_seconds = 60");
+    let switch = staffed(setup, "").at(place).start();
+    let mut person = Person::free(&switch.place, &hired(&switch, "Ada"), PERSON_HZ);
+    let id = switch.call();
+    let call = call_of(&person.is("talking"));
+    callees.await_tone(0, PERSON_HZ);
+    person.does("close");
+    let away = person.is("away");
+    assert_eq!((&away["call"], &away["audio"]), (&json!(call), &json!(false)));
+    assert!(away["ends_ms"].as_u64().is_some_and(|ms| ms > 50_000), "{away}");
+    callees.await_tone(0, MUSIC_HZ);
+    person.does("reconnect");
+    assert_eq!(call_of(&person.is("talking")), call);
+    callees.await_tone(0, PERSON_HZ);
+    person.hears(CALLEE_HZ);
+    assert_eq!(person.does(&format!("calls/{call}/hangup"))["status"], 204);
+    assert_eq!(switch.call_until_ended(&id)["ended_reason"], "completed");
+    assert_eq!((counted(&switch, "returned"), counted(&switch, "lost")), (1.0, 0.0));
     assert_eq!(switch.complaints(), [""; 0]);
 }
 
 #[test]
-fn what_aiortc_says_comes_back_from_the_carrier_and_a_page_that_is_closed_ends_the_call() {
-    let switch = staffed(Setup::new(), "").start();
+fn what_aiortc_says_comes_back_from_the_carrier_and_a_page_that_stays_closed_ends_the_call() {
+    let switch = staffed(Setup::new().extra("[people]\nreturn_seconds = 1"), "").start();
     let sipp = Sipp::at(&switch.place, "echo");
     let mut person = Person::free(&switch.place, &hired(&switch, "Ada"), PERSON_HZ);
     let call = switch.call();

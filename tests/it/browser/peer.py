@@ -1,6 +1,6 @@
 """A person whose browser is aiortc: signs in, says a tone, does what it is told, and tells what happens and what it hears.
 
-Usage: peer.py URL SECRET TONE_HZ. Reads a command a line: `available`, `offline`, `hear`, `close`, `quit`, or a path below
+Usage: peer.py URL SECRET TONE_HZ. Reads a command a line: `available`, `offline`, `hear`, `close`, `reconnect`, `quit`, or a path below
 /v1/people/ with a JSON body or none behind it, which is posted. Prints a JSON object a line: events as they come, and an answer to
 every command.
 """
@@ -89,17 +89,8 @@ async def main(url, secret, tone_hz):
                 return say(event="refused", status=answer.status, error=session["error"])
             bearer = {"authorization": f"Bearer {session['session']}"}
         listening = asyncio.create_task(listen(http, bearer))
-        connection, ear = RTCPeerConnection(), Ear()
-        hearing = []
-        connection.on("track", lambda track: hearing.append(asyncio.create_task(ear.listen(track))))
-        line = connection.addTransceiver(Tone(tone_hz), direction="sendrecv")
-        codecs = RTCRtpSender.getCapabilities("audio").codecs
-        line.setCodecPreferences([codec for codec in codecs if codec.mimeType == "audio/PCMU"])
-        await connection.setLocalDescription(await connection.createOffer())
-        headers = bearer | {"content-type": "application/sdp"}
-        async with http.post("/v1/people/whip", headers=headers, data=connection.localDescription.sdp) as answer:
-            assert answer.status == 201, await answer.text()
-            await connection.setRemoteDescription(RTCSessionDescription(await answer.text(), "answer"))
+        ear, hearing = Ear(), []
+        connection = await connect(http, bearer, tone_hz, ear, hearing)
         say(event="signed_in", name=session["name"], ice_servers=session["ice_servers"])
         while command := (await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)).strip():
             if command == "quit":
@@ -109,6 +100,9 @@ async def main(url, secret, tone_hz):
             elif command == "close":
                 await connection.close()
                 say(answer=command)
+            elif command == "reconnect":
+                connection = await connect(http, bearer, tone_hz, ear, hearing)
+                say(answer=command)
             elif command in ("available", "offline"):
                 say(answer=command, **await post(http, bearer, "availability", {"available": command == "available"}))
             else:
@@ -116,6 +110,21 @@ async def main(url, secret, tone_hz):
                 say(answer=command, **await post(http, bearer, path, json.loads(body) if body else None))
         listening.cancel()
         await connection.close()
+
+
+async def connect(http, bearer, tone_hz, ear, hearing):
+    """Audio, by an offer of its own."""
+    connection = RTCPeerConnection()
+    connection.on("track", lambda track: hearing.append(asyncio.create_task(ear.listen(track))))
+    line = connection.addTransceiver(Tone(tone_hz), direction="sendrecv")
+    codecs = RTCRtpSender.getCapabilities("audio").codecs
+    line.setCodecPreferences([codec for codec in codecs if codec.mimeType == "audio/PCMU"])
+    await connection.setLocalDescription(await connection.createOffer())
+    headers = bearer | {"content-type": "application/sdp"}
+    async with http.post("/v1/people/whip", headers=headers, data=connection.localDescription.sdp) as answer:
+        assert answer.status == 201, await answer.text()
+        await connection.setRemoteDescription(RTCSessionDescription(await answer.text(), "answer"))
+    return connection
 
 
 async def listen(http, bearer):

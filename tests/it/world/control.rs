@@ -1,14 +1,14 @@
 //! What is done to calls while they talk, by hand and by a guide, in virtual time.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use trunkline::model::{
-    CallFact, CallId, CallPlan, Disposition, DtmfMode, EndedBy, Face, Gather, Guide, LineEnd, NotDone, Side,
-    Sound, Step, Trunk,
+    CallFact, CallId, CallPlan, Disposition, DtmfMode, EndedBy, Face, Gather, Guide, LineEnd, NotDone,
+    RecordingResult, Side, Sound, Step, Trunk,
 };
 use trunkline::simulator::Persona;
 
@@ -190,10 +190,25 @@ fn a_recording_begins_once_and_rests_when_it_is_told_to() {
     world.advance(6 * SECOND);
     assert_eq!(world.control(call, Step::StopRecording), Err(NotDone::NotRecording));
     assert_eq!(world.control(call, Step::StartRecording), Ok(()));
+    let began = world.now;
     assert_eq!(world.control(call, Step::StartRecording), Err(NotDone::Recording));
+    world.advance(2 * SECOND);
     assert_eq!(world.control(call, Step::StopRecording), Ok(()));
+    world.advance(3 * SECOND);
     assert_eq!(world.control(call, Step::StartRecording), Ok(()));
+    let again = world.now;
+    world.hangup(call);
+    world.recorded(call, 3 * SECOND);
     world.run_out();
+    let outcome = world.outcome(call);
+    let Some(RecordingResult::Saved { takes, .. }) = &outcome.recording else { panic!("{outcome:?}") };
+    let since = |at: Instant| {
+        let answered = outcome.answered_at.expect("it was answered");
+        u64::try_from(at.saturating_duration_since(answered).as_millis()).expect("short")
+    };
+    let times = [0, 1_000, 2_000, 2_500].map(|ms| takes.since_answer_ms(ms));
+    let (first, second) = (since(began), since(again));
+    assert_eq!(times, [first, first + 1_000, second, second + 500]);
     let begun = world.facts(call).iter().filter(|fact| matches!(fact, CallFact::RecordingStarted)).count();
     assert_eq!(begun, 1, "one recording a call");
     assert_eq!(controlled(&world, call), ["start_recording", "stop_recording", "start_recording"]);

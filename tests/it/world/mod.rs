@@ -5,6 +5,7 @@ mod carrier;
 mod control;
 mod network;
 mod pairs;
+mod people;
 mod phone;
 mod routing;
 mod scripts;
@@ -26,13 +27,13 @@ use trunkline::call::{
 };
 use trunkline::model::{
     Agent, AgentId, CallFact, CallId, CallPlan, Destination, Detection, Disposition, EndedBy, Line, LineEnd,
-    NotDone, Occasion, Outcome, RightToUse, Said, Scripted, SipAgent, Speak, SpeakOrder, Step, TenantId,
-    Timestamp, Trunk, TrunkId, VoicemailAction,
+    NotDone, Occasion, Outcome, RightToUse, Said, Scripted, SipAgent, Speak, SpeakOrder, Staff, Step,
+    TenantId, Timestamp, Trunk, TrunkId, VoicemailAction,
 };
 use trunkline::simulator::{self, Exchange, Order, Persona};
 use trunkline::trunk::doors::Doors;
 use trunkline::trunk::health::State;
-use trunkline_media::{BridgeSpec, Clip, Digits, Event as MediaEvent, LegId};
+use trunkline_media::{BridgeSpec, Clip, Digits, Event as MediaEvent, LegId, Recorded};
 use trunkline_sip::{Config, Path};
 
 pub use carrier::Carrier;
@@ -69,6 +70,9 @@ pub struct World {
     dials: Option<Vec<DialOrder>>,
     /// Who talks with whoever calls in, if that is a SIP endpoint.
     endpoint: Option<Arc<SipAgent>>,
+    /// Who takes calls, and whom whoever calls in gets.
+    people: people::Floor,
+    staff: Option<Arc<Staff>>,
     /// Which calls were made for which.
     parents: BTreeMap<u64, u64>,
     /// The script of whoever answers calls that come in.
@@ -117,6 +121,8 @@ impl World {
             intents: None,
             dials: None,
             endpoint: None,
+            people: people::Floor::default(),
+            staff: None,
             parents: BTreeMap::new(),
             script: None,
             rendered: BTreeMap::new(),
@@ -161,6 +167,11 @@ impl World {
     /// Whoever calls in talks with this endpoint.
     pub fn answer_by(&mut self, endpoint: SipAgent) {
         self.endpoint = Some(Arc::new(endpoint));
+    }
+
+    /// Whoever calls in talks with people.
+    pub fn answer_by_people(&mut self, staff: Staff) {
+        self.staff = Some(Arc::new(staff));
     }
 
     /// Whoever calls in talks with this script.
@@ -217,7 +228,8 @@ impl World {
         plan.to = "+15550107777".parse().expect("E.164");
         plan.sip = self.endpoint.clone();
         plan.flow = self.script.clone();
-        if plan.sip.is_some() || plan.flow.is_some() {
+        plan.staff = self.staff.clone();
+        if plan.sip.is_some() || plan.flow.is_some() || plan.staff.is_some() {
             plan.script = Vec::new();
         }
         let spec = BridgeSpec { rtp_timeout: Duration::from_secs(30), ..BridgeSpec::default() };
@@ -284,6 +296,13 @@ impl World {
         let seed = Seed::new([9; 32]);
         let origination = Origination { plan, leg, local, recording: None, seed, permit };
         self.shard.handle_command(self.now, Command::Originate(Box::new(origination)));
+    }
+
+    /// A call's recording is on disk, and so long.
+    pub fn recorded(&mut self, call: CallId, duration: Duration) {
+        let event = MediaEvent::Recorded(Recorded { duration, bytes: 1, error: None });
+        self.shard.handle_media(self.now, call, event);
+        self.drain();
     }
 
     /// Guides answer these, one after the other.
@@ -456,6 +475,7 @@ impl World {
         [
             self.network.next_arrival(),
             self.shard.poll_timeout(),
+            self.people.poll_timeout(),
             self.exchange.poll_timeout(),
             self.carrier.as_ref().and_then(|(_, gateway)| gateway.poll_timeout()),
             self.phone.as_ref().and_then(Phone::poll_timeout),
@@ -476,6 +496,7 @@ impl World {
         if self.shard.poll_timeout().is_some_and(|due| due <= now) {
             self.shard.handle_timeout(now);
         }
+        self.people.handle_timeout(now);
         if self.exchange.poll_timeout().is_some_and(|due| due <= now) {
             self.exchange.handle_timeout(now);
         }
@@ -536,6 +557,14 @@ impl World {
         while let Some(order) = self.shard.poll_errand() {
             moved = true;
             self.fetch(order);
+        }
+        while let Some(errand) = self.shard.poll_person() {
+            moved = true;
+            self.people.run(self.now, errand);
+        }
+        while let Some(command) = self.people.poll_command() {
+            moved = true;
+            self.shard.handle_command(self.now, command);
         }
         while let Some(dialing) = self.shard.poll_intent() {
             moved = true;

@@ -8,8 +8,8 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use trunkline::model::{
-    Attended, CallFact, CallId, CallPlan, Destination, Dial, Disposition, EndedBy, Face, Guide, Handover,
-    Meanwhile, NotDone, SipAgent, Step, Whisper,
+    Attended, CallAt, CallFact, CallId, CallPlan, Destination, Dial, Disposition, EndedBy, Face, Guide,
+    Handover, Meanwhile, NotDone, SipAgent, Step, Whisper,
 };
 use trunkline::simulator::Persona;
 
@@ -39,7 +39,7 @@ fn guided(plan: &mut CallPlan) {
 fn endpoint(persona: Persona) -> impl Fn(&mut CallPlan) {
     move |plan| {
         let dial = Arc::new(dial(persona));
-        plan.sip = Some(Arc::new(SipAgent { dial, variables: Vec::new(), early: true }));
+        plan.sip = Some(Arc::new(SipAgent { dial, variables: Vec::new(), call_at: CallAt::Ringing }));
         plan.script = Vec::new();
     }
 }
@@ -232,6 +232,35 @@ fn an_agent_by_sip_is_there_when_the_callee_answers() {
 }
 
 #[test]
+fn an_agent_by_sip_that_is_called_at_the_verdict_is_heard_from_its_first_word_and_meets_no_machine() {
+    let later = |persona| {
+        move |plan: &mut CallPlan| {
+            endpoint(persona)(plan);
+            let sip = plan.sip.as_deref().expect("it is one");
+            let (dial, variables) = (Arc::clone(&sip.dial), Vec::new());
+            plan.sip = Some(Arc::new(SipAgent { dial, variables, call_at: CallAt::Verdict }));
+        }
+    };
+    let mut world = World::new(8, Weather::CALM);
+    let call = world.call_with(Persona::Silent, later(Persona::Person));
+    world.run_out();
+    let place = |is_it: fn(&CallFact) -> bool| world.facts(call).iter().position(is_it);
+    let judged = place(|fact| matches!(fact, CallFact::Verdict(_)));
+    let called = place(|fact| matches!(fact, CallFact::Transfer { status: 100, .. }));
+    assert!(judged.is_some() && judged < called, "{:?}", world.facts(call));
+    // It says one word by itself, and the callee none: had that been lost, nobody would have been heard.
+    assert!(world.outcome(call).dead_air.is_some());
+    world.assert_quiet();
+
+    let mut world = World::new(9, Weather::CALM);
+    let call = world.call_with(Persona::Voicemail, later(Persona::Person));
+    world.run_out();
+    assert_eq!(end(&world, call).0, Disposition::VoicemailDetected);
+    assert_eq!(world.seconds(call), [], "no voicemail costs a call to it");
+    world.assert_quiet();
+}
+
+#[test]
 fn an_agent_by_sip_who_cannot_be_had_ends_the_call() {
     for persona in [Persona::Busy, Persona::Declines] {
         let mut world = World::new(9, Weather::CALM);
@@ -292,7 +321,7 @@ fn an_attended_transfer_is_completed_or_comes_back() {
 fn an_attended_transfer_within_one_trunk_is_completed_there_where_it_wants_that() {
     let mut world = World::new(13, Weather::CALM).with_phone(13, |trunk| trunk.attended = Attended::Refer);
     let agent = Arc::new(dial(Persona::Silent));
-    world.answer_by(SipAgent { dial: agent, variables: Vec::new(), early: true });
+    world.answer_by(SipAgent { dial: agent, variables: Vec::new(), call_at: CallAt::Ringing });
     world.phone_calls(Deed::Stays);
     world.advance(4 * SECOND);
     let call = world.calls()[0];

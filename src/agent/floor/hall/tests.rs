@@ -1,9 +1,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::*;
-use crate::agent::browser::{Gone, Stats};
+use crate::agent::browser::{self, Gone, Stats};
 use crate::agent::desk::{Manner, Times};
 use crate::model::PATIENCE;
+
+const RETURN: Duration = Duration::from_secs(5);
 
 type Fates = Arc<Mutex<Vec<(CallId, Fate)>>>;
 
@@ -31,7 +33,8 @@ impl Place {
             told.lock().unwrap_or_else(PoisonError::into_inner).push((call, fate));
             true
         };
-        let hall = Hall::new(Config::default(), Box::new(tell));
+        let config = Config { return_within: RETURN, ..Config::default() };
+        let hall = Hall::new(config, Box::new(tell));
         Self { hall, now: Instant::now(), fates, kept: Vec::new() }
     }
 
@@ -164,8 +167,9 @@ fn keys_and_transfers_reach_the_call_that_is_on_and_no_other() {
 }
 
 #[test]
-fn lost_audio_ends_the_persons_part_and_it_is_offline_until_it_is_back() {
+fn lost_audio_that_is_not_waited_for_ends_the_persons_part_and_it_is_offline_until_it_is_back() {
     let mut place = Place::new();
+    place.hall.config.return_within = Duration::ZERO;
     let mut guest = place.guest(1);
     place.act(&guest, Act::Available).expect("available");
     let call = place.want(10, Manner::AtOnce);
@@ -178,6 +182,82 @@ fn lost_audio_ends_the_persons_part_and_it_is_offline_until_it_is_back() {
     assert!(matches!(place.fates()[..], [(of, Fate::Left(Quit::Gone))] if of == call));
     assert_eq!(guest.state(), Some(StateName::Offline));
     assert_eq!(place.act(&guest, Act::Available), Err(Refused::NoAudio));
+}
+
+#[test]
+fn who_is_cut_off_comes_back_by_new_audio_and_has_another_seat_in_the_same_call() {
+    let mut place = Place::new();
+    let mut guest = place.guest(1);
+    place.act(&guest, Act::Available).expect("available");
+    let call = place.want(10, Manner::AtOnce);
+    place.hall.hold(guest.id, call, true).expect("its own");
+    place.fates();
+    // The page is loaded anew: it says goodbye, and its stream is gone too.
+    place.hall.mute(place.now, guest.id, guest.leg).expect("there");
+    place.hall.settle(place.now);
+    assert!(matches!(place.fates()[..], [(of, Fate::Lost)] if of == call));
+    let is_away = |told: &Told| {
+        matches!(told, Told::State { state: StateName::Away, ends_ms: Some(5_000), audio: false, .. })
+    };
+    assert!(guest.told().iter().any(is_away));
+    place.after(RETURN / 2);
+    guest.told = place.hall.listen(place.now, guest.id);
+    place.audio(guest.id);
+    place.hall.settle(place.now);
+    assert!(matches!(place.fates()[..], [(of, Fate::Returned(_))] if of == call));
+    let talks =
+        |told: &Told| matches!(told, Told::State { state: StateName::Talking, audio: true, held: true, .. });
+    assert!(guest.told().iter().any(talks), "and it is told of its hold");
+    place.after(2 * RETURN);
+    assert!(place.fates().is_empty());
+    assert_eq!((place.hall.figures().returned, place.hall.figures().lost), (1, 0));
+}
+
+#[test]
+fn who_does_not_come_back_in_time_has_lost_the_call() {
+    let mut place = Place::new();
+    let mut guest = place.guest(1);
+    place.act(&guest, Act::Available).expect("available");
+    let call = place.want(10, Manner::AtOnce);
+    place.fates();
+    let gone = browser::Event::Gone(Gone::Lost, Stats::default());
+    place.hall.leg_told(place.now, guest.id, guest.leg, gone);
+    // Its offer is there, and no audio came of it.
+    let (leg, kept) = Leg::to_nowhere();
+    place.kept.push(kept);
+    place.hall.speak(place.now, guest.id, leg);
+    place.after(RETURN);
+    assert!(matches!(place.fates()[..], [(_, Fate::Lost), (of, Fate::Left(Quit::Gone))] if of == call));
+    let over = Told::Over { call: call.to_string(), why: Why::AudioLost };
+    assert!(guest.told().contains(&over));
+    assert_eq!(place.hall.figures().lost, 1);
+}
+
+#[test]
+fn whose_browser_broke_down_signs_in_again_and_has_its_call() {
+    let mut place = Place::new();
+    let first = place.guest(1);
+    place.act(&first, Act::Available).expect("available");
+    let call = place.want(10, Manner::AtOnce);
+    place.fates();
+    let mut second = place.guest(1);
+    assert!(place.hall.who(&first.session).is_none());
+    assert!(matches!(place.fates()[..], [(_, Fate::Lost), (of, Fate::Returned(_))] if of == call));
+    assert_eq!((second.state(), place.hall.call_of(second.id)), (Some(StateName::Talking), Some(call)));
+}
+
+#[test]
+fn a_seat_whose_audio_is_gone_by_then_is_lost_like_any_other() {
+    let mut place = Place::new();
+    let guest = place.guest(1);
+    place.act(&guest, Act::Available).expect("available");
+    // Its task is gone, and has not said so yet.
+    place.kept.clear();
+    let call = place.want(10, Manner::AtOnce);
+    let fates = place.fates();
+    assert!(matches!(fates[..], [(_, Fate::Assigned { .. }), (of, Fate::Lost)] if of == call), "{fates:?}");
+    place.after(RETURN);
+    assert!(matches!(place.fates()[..], [(_, Fate::Left(Quit::Gone))]));
 }
 
 #[test]

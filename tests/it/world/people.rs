@@ -1,0 +1,308 @@
+//! People in calls, in virtual time: the switch's shard and the tenant's desk, with audio that comes and goes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+use trunkline::agent::desk::{Act, Desk, Event, Quit, State};
+use trunkline::agent::fate::{Errand, Fate};
+use trunkline::call::Command;
+use trunkline::model::{
+    CallFact, CallId, CallPlan, Disposition, EndedBy, Music, PersonId, Staff, Step, Whom,
+};
+use trunkline::simulator::Persona;
+use trunkline_media::port::{Pace, Port, pair};
+
+use super::{Deed, Weather, World};
+
+const SECOND: Duration = Duration::from_secs(1);
+/// What people have to come back.
+const RETURN: Duration = Duration::from_secs(10);
+
+/// One tenant's floor without browsers: who is heard is what a test says.
+#[derive(Default)]
+pub struct Floor {
+    desk: Desk,
+    /// Who has audio, and the call's end of it.
+    ports: BTreeMap<PersonId, Port>,
+    /// What calls are told next.
+    fates: Vec<(CallId, Fate)>,
+    /// What became of calls, in their order.
+    events: Vec<Event>,
+}
+
+impl Floor {
+    pub fn run(&mut self, now: Instant, errand: Errand) {
+        match errand {
+            Errand::Want { call, wanted, .. } => self.desk.want(now, call, wanted),
+            Errand::End(call) => self.desk.end(now, call),
+            Errand::Failed(..) => {}
+        }
+        self.settle();
+    }
+
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.desk.poll_timeout()
+    }
+
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.desk.handle_timeout(now);
+        self.settle();
+    }
+
+    /// What the next call is told.
+    pub fn poll_command(&mut self) -> Option<Command> {
+        (!self.fates.is_empty()).then(|| {
+            let (call, fate) = self.fates.remove(0);
+            Command::Person { call, fate }
+        })
+    }
+
+    fn settle(&mut self) {
+        while let Some(event) = self.desk.poll_event() {
+            let told = match event {
+                Event::Ring { person, call } => Some((call, Fate::Ringing(person))),
+                Event::Assigned { person, call } | Event::Passed { to: person, call, .. } => {
+                    let (port, seat) = pair(Pace::Live);
+                    self.ports.insert(person, port);
+                    Some((call, Fate::Assigned { person, seat: Box::new(seat) }))
+                }
+                Event::Lost { person, call } => {
+                    self.ports.remove(&person);
+                    Some((call, Fate::Lost))
+                }
+                Event::Returned { person, call } => {
+                    let (port, seat) = pair(Pace::Live);
+                    self.ports.insert(person, port);
+                    Some((call, Fate::Returned(Box::new(seat))))
+                }
+                Event::Abandoned(call) => Some((call, Fate::Nobody)),
+                Event::Released { person, call, why } => {
+                    self.ports.remove(&person);
+                    (why != Quit::Ended).then_some((call, Fate::Left(why)))
+                }
+                Event::Changed(_) | Event::Unring { .. } | Event::Kept { .. } | Event::Withdrawn(_) => None,
+            };
+            self.fates.extend(told);
+            self.events.push(event);
+        }
+    }
+}
+
+impl World {
+    /// Somebody takes calls from now on.
+    fn hire(&mut self, number: u64) -> PersonId {
+        let (now, person) = (self.now, PersonId(number));
+        self.people.desk.arrive(now, person, format!("Person {number}"), Vec::new()).expect("room");
+        self.does(person, Act::Available);
+        person
+    }
+
+    fn does(&mut self, person: PersonId, act: Act) {
+        self.people.desk.handle_act(self.now, person, act);
+        self.tell();
+    }
+
+    fn loses_audio(&mut self, person: PersonId, within: Duration) {
+        self.people.desk.lose(self.now, person, within);
+        self.tell();
+    }
+
+    fn is_back(&mut self, person: PersonId) {
+        self.people.desk.regain(self.now, person);
+        self.tell();
+    }
+
+    fn tell(&mut self) {
+        self.people.settle();
+        self.drain();
+    }
+
+    fn stands(&self, person: PersonId) -> State {
+        self.people.desk.state(person).expect("is here").0
+    }
+
+    fn lives(&self, call: CallId) -> bool {
+        !matches!(self.facts(call).last(), Some(CallFact::Ended(_)))
+    }
+
+    /// Until this person talks.
+    fn until_talking(&mut self, person: PersonId) -> CallId {
+        for _ in 0..600 {
+            if let State::Talking { call } = self.stands(person) {
+                return call;
+            }
+            self.advance(SECOND / 10);
+        }
+        panic!("nobody talks")
+    }
+}
+
+/// An agent whose calls are people's.
+fn staffed(plan: &mut CallPlan) {
+    plan.script.clear();
+    plan.staff = Some(Arc::new(staff(None)));
+}
+
+fn staff(music: Option<Music>) -> Staff {
+    Staff {
+        whom: Whom::Anybody,
+        ring: 15 * SECOND,
+        wrap_up: SECOND,
+        patience: 2 * SECOND,
+        wait: 60 * SECOND,
+        music,
+        notice: None,
+        calls_per_person: 100,
+        brief: None,
+    }
+}
+
+#[test]
+fn who_is_cut_off_and_comes_back_in_time_goes_on_and_the_callee_hears_music_meanwhile() {
+    for music in [None, Some(Music::Own), Some(Music::Url("https://acme.example/music.wav".to_owned()))] {
+        let mut world = World::new(1, Weather::CALM);
+        let person = world.hire(1);
+        let call = world.call_with(Persona::Silent, |plan| {
+            staffed(plan);
+            plan.staff = Some(Arc::new(staff(music)));
+        });
+        assert_eq!(world.until_talking(person), call);
+        assert_eq!(world.thrown_away(), 0);
+        world.loses_audio(person, RETURN);
+        world.advance(RETURN - SECOND);
+        assert!(world.lives(call) && world.thrown_away() == 0);
+        world.is_back(person);
+        assert_eq!(world.thrown_away(), 1, "what it heard meanwhile is over");
+        world.advance(20 * SECOND);
+        assert!(world.lives(call), "a silence between people ends nothing");
+        world.does(person, Act::HangUp(call));
+        world.run_out();
+        let outcome = world.outcome(call);
+        assert_eq!((outcome.disposition, outcome.ended_by), (Disposition::Completed, EndedBy::Agent));
+        assert_eq!(outcome.people, [person], "it talked once, with a break");
+        world.assert_quiet();
+    }
+}
+
+#[test]
+fn a_call_whose_person_does_not_come_back_ends_when_its_time_is_over() {
+    for within in [RETURN, Duration::ZERO] {
+        let mut world = World::new(2, Weather::CALM);
+        let person = world.hire(1);
+        let call = world.call_with(Persona::Silent, staffed);
+        world.until_talking(person);
+        let lost_at = world.now;
+        world.loses_audio(person, within);
+        world.run_for_an_end(call);
+        let outcome = world.outcome(call);
+        assert_eq!((outcome.disposition, outcome.ended_by), (Disposition::AgentFailed, EndedBy::Switch));
+        assert_eq!(outcome.detail.as_deref(), Some("the audio of whoever talked was lost"));
+        let took = outcome.ended_at.saturating_duration_since(lost_at);
+        assert!(took >= within && took < within + SECOND, "{took:?}");
+        world.run_out();
+        assert_eq!(world.stands(person), State::Offline);
+        world.assert_quiet();
+    }
+}
+
+#[test]
+fn a_callee_that_hangs_up_on_the_music_frees_the_person_that_was_waited_for() {
+    let mut world = World::new(3, Weather::CALM).with_phone(3, |_| {});
+    world.answer_by_people(staff(None));
+    let person = world.hire(1);
+    world.phone_calls(Deed::HangsUp);
+    world.advance(SECOND);
+    let State::Ringing { call, .. } = world.stands(person) else { panic!("it rings") };
+    world.does(person, Act::Accept(call));
+    world.advance(SECOND);
+    world.loses_audio(person, 60 * SECOND);
+    world.run_for_an_end(call);
+    assert_eq!(world.outcome(call).disposition, Disposition::CalleeHangup);
+    assert_eq!(world.stands(person), State::Offline);
+    world.is_back(person);
+    world.run_out();
+    world.assert_quiet();
+}
+
+#[test]
+fn who_is_cut_off_with_the_callee_on_hold_finds_it_on_hold() {
+    let mut world = World::new(4, Weather::CALM);
+    let person = world.hire(1);
+    let call = world.call_with(Persona::Silent, staffed);
+    world.until_talking(person);
+    assert_eq!(world.control(call, Step::Hold), Ok(()));
+    world.advance(SECOND);
+    world.loses_audio(person, RETURN);
+    world.advance(5 * SECOND);
+    world.is_back(person);
+    world.advance(SECOND);
+    assert_eq!((world.exchange_held(), world.thrown_away()), (1, 0), "no music was played to it");
+    assert_eq!(world.control(call, Step::Resume), Ok(()));
+    world.advance(SECOND);
+    world.does(person, Act::HangUp(call));
+    world.run_out();
+    assert_eq!(world.outcome(call).disposition, Disposition::Completed);
+    world.assert_quiet();
+}
+
+#[test]
+fn storms_of_people_whose_audio_comes_and_goes_leave_every_call_with_one_true_end() {
+    let (mut over, mut back) = (0, 0);
+    for seed in 0..40 {
+        let weather = if seed % 2 == 0 { Weather::CALM } else { Weather::STORM };
+        let mut world = World::new(seed, weather);
+        let mut rng = StdRng::seed_from_u64(seed);
+        let people: Vec<PersonId> = (1..=3).map(|number| world.hire(number)).collect();
+        let callees = [Persona::Silent, Persona::Person, Persona::HangsUp];
+        let calls: Vec<CallId> = (0..4)
+            .map(|_| {
+                world.advance(Duration::from_millis(rng.random_range(0..4_000)));
+                world.call_with(*callees.choose(&mut rng).expect("some"), staffed)
+            })
+            .collect();
+        for _ in 0..60 {
+            world.advance(Duration::from_millis(rng.random_range(0..1_500)));
+            let person = *people.choose(&mut rng).expect("some");
+            let call = match world.stands(person) {
+                State::Ringing { call, .. } | State::Talking { call } | State::Away { call, .. } => {
+                    Some(call)
+                }
+                _ => None,
+            };
+            match (rng.random_range(0..8), call) {
+                (0..3, _) => world.loses_audio(person, RETURN * rng.random_range(0..3)),
+                (3..5, _) => world.is_back(person),
+                (5, Some(call)) => world.does(person, Act::HangUp(call)),
+                (6, Some(call)) => drop(world.control(call, Step::Hold)),
+                (7, Some(call)) => drop(world.control(call, Step::Resume)),
+                _ => world.does(person, Act::Available),
+            }
+        }
+        world.run_out();
+        let lost = |call: &CallId| {
+            let is_its = |event: &&Event| matches!(event, Event::Released { call: of, why: Quit::Gone, .. } if of == call);
+            world.people.events.iter().any(|event| is_its(&event))
+        };
+        for call in &calls {
+            let outcome = world.outcome(*call);
+            let is_lost = outcome.disposition == Disposition::AgentFailed;
+            assert_eq!(is_lost, lost(call), "seed {seed}, {call}: {outcome:?}");
+        }
+        over += calls.iter().filter(|call| lost(call)).count();
+        back += world.people.events.iter().filter(|event| matches!(event, Event::Returned { .. })).count();
+        let busy = |person: &&PersonId| {
+            matches!(
+                world.stands(**person),
+                State::Talking { .. } | State::Away { .. } | State::Ringing { .. }
+            )
+        };
+        assert_eq!(people.iter().filter(busy).count(), 0, "seed {seed}: somebody is in a call that is over");
+        assert!(world.people.ports.is_empty(), "seed {seed}: audio of nobody's");
+        world.assert_quiet();
+    }
+    assert!(over > 5 && back > 5, "{over} calls were lost, and people came back {back} times");
+}
