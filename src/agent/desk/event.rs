@@ -23,7 +23,7 @@ pub enum Act {
 /// What the desk decided.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Event {
-    /// This person's place changed; [`Desk::state`] says to what.
+    /// This person's place changed; [`Desk::state`](super::Desk::state) says to what.
     Changed(PersonId),
     /// Rings at this person.
     Ring {
