@@ -1,9 +1,11 @@
 //! A connection that stands: messages in and out. A WebSocket, whichever side asked for it, or AudioSocket's packets over TCP.
 //! Knows sizes and closing, and nothing of what the messages say.
 
-use std::task::{Context, Poll};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
@@ -51,6 +53,22 @@ pub(super) enum Broken {
     TooLong,
     Protocol(String),
     Lost(String),
+}
+
+/// Writes what waits, and has it leave.
+pub(super) fn drain(
+    wire: &mut Wire,
+    outward: &mut BytesMut,
+    cx: &mut Context<'_>,
+) -> Poll<Result<(), Broken>> {
+    while !outward.is_empty() {
+        let sent = ready!(Pin::new(&mut *wire).poll_write(cx, outward))?;
+        if sent == 0 {
+            return Poll::Ready(Err(Broken::Lost("it takes nothing more".to_owned())));
+        }
+        outward.advance(sent);
+    }
+    Poll::Ready(Ok(ready!(Pin::new(wire).poll_flush(cx))?))
 }
 
 impl Link {

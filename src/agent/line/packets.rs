@@ -1,12 +1,12 @@
 //! AudioSocket's packets in a stream of bytes: a type, a length of two bytes, the higher first, and a payload.
 
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, BytesMut};
-use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::link::{Broken, Came, READ_BUFFER, Wire};
+use super::link::{Broken, Came, READ_BUFFER, Wire, drain};
 use super::message::Incoming;
 
 /// Bytes of a packet before its payload.
@@ -68,14 +68,7 @@ impl Packets {
     }
 
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
-        while !self.outward.is_empty() {
-            let sent = ready!(Pin::new(&mut self.connection).poll_write(cx, &self.outward))?;
-            if sent == 0 {
-                return Poll::Ready(Err(Broken::Lost("it takes nothing more".into())));
-            }
-            self.outward.advance(sent);
-        }
-        Poll::Ready(Ok(ready!(Pin::new(&mut self.connection).poll_flush(cx))?))
+        drain(&mut self.connection, &mut self.outward, cx)
     }
 
     pub(super) async fn close(mut self) {

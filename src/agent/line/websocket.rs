@@ -1,14 +1,14 @@
 //! A WebSocket that stands, over whatever carries bytes: reads into [frames](super::frames), answers what the protocol asks by itself,
 //! and writes all that was sent in one go.
 
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf as _, BytesMut};
-use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _};
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::frames::{self, Fault, Got, Inward, Opcode, Side};
-use super::link::{Broken, Came, READ_BUFFER, Wire};
+use super::link::{Broken, Came, READ_BUFFER, Wire, drain};
 use super::message::{Incoming, Message};
 
 /// Bytes that may wait to be written: a stream speaks only when what it said before has left.
@@ -87,14 +87,7 @@ impl WebSocket {
     }
 
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
-        while !self.outward.is_empty() {
-            let sent = ready!(Pin::new(&mut self.wire).poll_write(cx, &self.outward))?;
-            if sent == 0 {
-                return Poll::Ready(Err(Broken::Lost("it takes nothing more".to_owned())));
-            }
-            self.outward.advance(sent);
-        }
-        Poll::Ready(Ok(ready!(Pin::new(&mut self.wire).poll_flush(cx))?))
+        drain(&mut self.wire, &mut self.outward, cx)
     }
 
     /// Says why, waits until the other side has said so too, and leaves (RFC 6455 §7.1.1). What still comes is for nobody.

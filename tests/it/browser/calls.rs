@@ -168,6 +168,15 @@ fn who_calls_in_hears_music_until_somebody_takes_the_call() {
     assert_eq!(switch.complaints(), [""; 0]);
 }
 
+/// Whoever called in has heard music at once, and was then abandoned: for how many tenths of a second he heard what is louder.
+fn loud_after_music(switch: &Switch, call: &str) -> usize {
+    let record = switch.call_until_ended(call);
+    assert_eq!(record["ended_reason"], "abandoned", "{record}");
+    let heard = heard_in(switch, call);
+    assert!(first_of(&heard, MUSIC_HZ).is_some_and(|at| at < 5), "music at once");
+    heard.iter().filter(|part| part.iter().any(|sample| sample.unsigned_abs() > 4_000)).count()
+}
+
 #[test]
 fn who_calls_in_and_is_served_by_nobody_hears_why_after_the_music() {
     let people = "music = true\nwait_seconds = 1\nring_seconds = 3\nnotice = \"Nobody is here.\"";
@@ -175,11 +184,7 @@ fn who_calls_in_and_is_served_by_nobody_hears_why_after_the_music() {
     let switch = setup.anonymous().start();
     Sipp::towards(&switch.place, switch.place.trunk, "inbound-answered").succeed(1);
     let call = the_call(&switch);
-    let record = switch.call_until_ended(&call);
-    assert_eq!(record["ended_reason"], "abandoned", "{record}");
-    let heard = heard_in(&switch, &call);
-    assert!(first_of(&heard, MUSIC_HZ).is_some_and(|at| at < 5), "music at once");
-    let loud = heard.iter().filter(|part| part.iter().any(|sample| sample.unsigned_abs() > 4_000)).count();
+    let loud = loud_after_music(&switch, &call);
     assert!(loud >= 5, "{loud} tenths of a second of the notice, which is louder than the music");
 }
 
@@ -220,11 +225,7 @@ fn who_calls_in_and_hears_music_in_vain_is_hung_up_where_there_is_nothing_to_say
     let switch = staffed(Setup::new().number("inbound = true"), people).anonymous().start();
     Sipp::towards(&switch.place, switch.place.trunk, "inbound-answered").succeed(1);
     let call = the_call(&switch);
-    let record = switch.call_until_ended(&call);
-    assert_eq!(record["ended_reason"], "abandoned", "{record}");
-    let heard = heard_in(&switch, &call);
-    assert!(first_of(&heard, MUSIC_HZ).is_some_and(|at| at < 5), "music at once");
-    let loud = heard.iter().filter(|part| part.iter().any(|sample| sample.unsigned_abs() > 4_000)).count();
+    let loud = loud_after_music(&switch, &call);
     assert_eq!(loud, 0, "and no words: they are louder than the music");
     assert_eq!(switch.metrics().ended("abandoned"), 1.0);
 }
