@@ -1,24 +1,23 @@
 //! A person's audio: one WebRTC connection with a browser, opened by an SDP offer and held as long as the person is there,
 //! through many calls. PCMU passes as it is between the browser and the [`Port`] of the call that is on.
 //!
-//! The only file that names `webrtc`. Knows nothing of people, of whose call is whose, or of HTTP. Each connection is one
+//! The only room that names `webrtc`. Knows nothing of people, of whose call is whose, or of HTTP. Each connection is one
 //! task of ours and one of the crate's; whatever an offer or a packet makes the crate do, its own connection alone ends.
 
 #![expect(clippy::disallowed_methods, reason = "a shell: it reads the clock and spawns")]
 
 mod audio;
+mod carrier;
 mod leg;
 mod offer;
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::FutureExt;
 use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_PCMU, MIME_TYPE_TELEPHONE_EVENT};
@@ -26,12 +25,10 @@ use rtc::rtp_transceiver::rtp_sender::{
     RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
-use tokio::time::{MissedTickBehavior, interval, timeout};
-use trunkline_media::Port;
-use trunkline_media::rtp::Header;
+use tokio::time::timeout;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
-use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
+use webrtc::media_stream::track_remote::TrackRemote;
 use webrtc::peer_connection::{
     MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
     RTCIceGatheringState, RTCIceServer, RTCPeerConnectionState, RTCSessionDescription, Registry,
@@ -41,8 +38,8 @@ use webrtc::rtp_transceiver::RtpSender;
 
 use super::desk::wire::IceServer;
 pub use audio::Stats;
-use audio::{CLOCK_HZ, Came, Inward, Outward, PCMU, TICK};
-use leg::Command;
+use audio::{CLOCK_HZ, PCMU};
+use carrier::Carrier;
 pub use leg::{Event, Gone, Leg, OpenError};
 pub use offer::OFFER_MAX;
 use offer::{accepts_pcmu, event_type};
@@ -64,20 +61,12 @@ pub struct Config {
 const GATHER_MAX: Duration = Duration::from_secs(2);
 /// The whole of offer and answer.
 const NEGOTIATE_MAX: Duration = Duration::from_secs(5);
-/// From the answer to the first packet that may pass.
-const CONNECT_MAX: Duration = Duration::from_secs(15);
-/// No audio for so long and the browser is gone, though it did not say so: it sends even when it is muted.
-const QUIET_MAX: Duration = Duration::from_secs(5);
 /// ICE's consent is lost after so long without an answer (RFC 7675 has 30 s at most).
 const ICE_DISCONNECTED: Duration = Duration::from_secs(3);
 const ICE_FAILED: Duration = Duration::from_secs(4);
 const ICE_KEEPALIVE: Duration = Duration::from_secs(1);
-/// How often it is looked whether the browser said goodbye.
-const WATCH: Duration = Duration::from_millis(200);
 /// Ports that are tried before there is none: somebody else may have taken some.
 const PORTS_TRIED_MAX: u32 = 16;
-/// Frames that are passed on in one tick, after one that came late.
-const BURST_MAX: usize = 3;
 /// Events and commands that wait.
 const QUEUE: usize = 32;
 /// What we ask events to be sent as; the offer's own number prevails.
@@ -319,199 +308,6 @@ impl PeerConnectionEventHandler for Told {
     async fn on_track(&self, track: Arc<dyn TrackRemote>) {
         // One audio line was agreed; a second track is nobody's.
         let _ = self.track.try_send(track);
-    }
-}
-
-/// Carries audio between a connection and the port of the call that is on.
-struct Carrier {
-    inward: Inward,
-    outward: Outward,
-    track: Arc<TrackLocalStaticRTP>,
-    sender: Arc<dyn RtpSender>,
-    events: mpsc::Sender<Event>,
-    port: Option<Box<Port>>,
-    refused: u64,
-    digits: u64,
-    connected: bool,
-    /// When the last packet came.
-    heard: Instant,
-}
-
-impl Carrier {
-    fn new(
-        source: u32,
-        event_type: Option<u8>,
-        track: Arc<TrackLocalStaticRTP>,
-        sender: Arc<dyn RtpSender>,
-        events: mpsc::Sender<Event>,
-    ) -> Self {
-        Self {
-            inward: Inward::new(event_type),
-            outward: Outward::new(source, rand::random(), rand::random()),
-            track,
-            sender,
-            events,
-            port: None,
-            refused: 0,
-            digits: 0,
-            connected: false,
-            heard: Instant::now(),
-        }
-    }
-
-    async fn carry(mut self, mut commands: mpsc::Receiver<Command>, news: News) {
-        let why = self.run(&mut commands, news).await;
-        // Whoever waits for the call's end hears of it by the port before anything else.
-        self.port = None;
-        let gone = Event::Gone(why, self.stats());
-        // A receiver that does not read finds the channel closed, which says the same.
-        let _ = self.events.try_send(gone);
-    }
-
-    async fn run(&mut self, commands: &mut mpsc::Receiver<Command>, mut news: News) -> Gone {
-        let mut remote = None::<Arc<dyn TrackRemote>>;
-        let mut pace = interval(TICK);
-        pace.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut watch = interval(WATCH);
-        watch.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut deadline = pin!(tokio::time::sleep(CONNECT_MAX));
-        let track = Arc::clone(&self.track);
-        loop {
-            tokio::select! {
-                command = commands.recv() => match command {
-                    Some(Command::Attach(port)) => {
-                        self.port = Some(port);
-                        pace.reset_immediately();
-                    }
-                    Some(Command::Detach) => self.port = None,
-                    Some(Command::Stats(tell)) => drop(tell.send(self.stats())),
-                    Some(Command::Close) | None => return Gone::Closed,
-                },
-                Some(track) = news.track.recv(), if remote.is_none() => remote = Some(track),
-                event = next(remote.as_deref()) => match event {
-                    Some(TrackRemoteEvent::OnRtpPacket(packet)) => self.came(&packet.header, packet.payload),
-                    Some(TrackRemoteEvent::OnEnded) | None => return Gone::Left,
-                    Some(_) => {}
-                },
-                _ = pace.tick(), if self.port.is_some() => self.tick().await,
-                Ok(()) = news.state.changed() => {
-                    let state = *news.state.borrow_and_update();
-                    if let Some(why) = self.changed(state) {
-                        return why;
-                    }
-                }
-                _ = watch.tick(), if self.connected => {
-                    if let Some(why) = self.look().await {
-                        return why;
-                    }
-                }
-                () = &mut deadline, if !self.connected => return Gone::Unreachable,
-                // Reports of what the browser heard: read so that they do not pile up.
-                Some(_) = track.poll() => {}
-            }
-        }
-    }
-
-    fn changed(&mut self, state: RTCPeerConnectionState) -> Option<Gone> {
-        match state {
-            RTCPeerConnectionState::Connected if !self.connected => {
-                self.connected = true;
-                self.heard = Instant::now();
-                self.tell(Event::Connected);
-                None
-            }
-            RTCPeerConnectionState::Failed if !self.connected => Some(Gone::Unreachable),
-            RTCPeerConnectionState::Failed => Some(Gone::Lost),
-            RTCPeerConnectionState::Closed => Some(Gone::Left),
-            _ => None,
-        }
-    }
-
-    /// Has the browser said goodbye, or fallen silent?
-    async fn look(&mut self) -> Option<Gone> {
-        let quiet = self.heard.elapsed();
-        if quiet < WATCH {
-            return None;
-        }
-        if quiet > QUIET_MAX {
-            return Some(Gone::Lost);
-        }
-        let transport = self.sender.transport().await.ok().flatten()?;
-        let state = transport.state().await.ok()?;
-        (state == rtc::peer_connection::transport::RTCDtlsTransportState::Closed).then_some(Gone::Left)
-    }
-
-    fn came(&mut self, header: &rtc::rtp::Header, payload: Bytes) {
-        self.heard = Instant::now();
-        let header = Header {
-            payload_type: header.payload_type,
-            marker: header.marker,
-            sequence: header.sequence_number,
-            timestamp: header.timestamp,
-            ssrc: header.ssrc,
-        };
-        let mut came = Came::default();
-        self.inward.packet(header, payload, &mut came);
-        let Some(port) = &mut self.port else { return };
-        for frame in &came.frames {
-            self.refused += u64::from(!port.say(frame));
-        }
-        for digit in came.digits {
-            self.pressed(digit.digit);
-        }
-    }
-
-    async fn tick(&mut self) {
-        if let Some(digit) = self.inward.tick() {
-            self.pressed(digit.digit);
-        }
-        for _ in 0..BURST_MAX {
-            let Some(frame) = self.port.as_mut().and_then(|port| port.hear()) else { break };
-            let header = self.outward.next(Instant::now());
-            let header = rtc::rtp::Header {
-                version: 2,
-                marker: header.marker,
-                payload_type: header.payload_type,
-                sequence_number: header.sequence,
-                timestamp: header.timestamp,
-                ssrc: header.ssrc,
-                ..Default::default()
-            };
-            let packet = rtc::rtp::Packet { header, payload: Bytes::copy_from_slice(&frame) };
-            // Fails before the connection is there and after it: what is said then is heard by nobody.
-            let _ = self.track.write_rtp(packet).await;
-        }
-        if self.port.as_ref().is_some_and(|port| port.is_over()) {
-            self.port = None;
-            self.tell(Event::Parted);
-        }
-    }
-
-    fn pressed(&mut self, digit: char) {
-        self.digits += 1;
-        self.tell(Event::Digit(digit));
-    }
-
-    /// An event for which there is no room is lost: its receiver has stopped.
-    fn tell(&self, event: Event) {
-        if self.events.try_send(event).is_err() {
-            tracing::warn!("a browser's event found no reader");
-        }
-    }
-
-    fn stats(&self) -> Stats {
-        let mut stats = Stats { refused: self.refused, digits: self.digits, ..Stats::default() };
-        self.inward.count(&mut stats);
-        self.outward.count(&mut stats);
-        stats
-    }
-}
-
-/// The next event of a track, once there is one.
-async fn next(track: Option<&dyn TrackRemote>) -> Option<TrackRemoteEvent> {
-    match track {
-        Some(track) => track.poll().await,
-        None => std::future::pending().await,
     }
 }
 

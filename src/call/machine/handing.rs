@@ -9,7 +9,7 @@ use trunkline_media::bridge::Members;
 use super::super::outbox::{Aside, Hand, Speech};
 use super::super::timer::Timer;
 use super::engaging::Presence;
-use super::pairing::{AGENT_PLACE, PARTIES, Pairing, Purpose, Stage, TABLE, Told};
+use super::pairs::{AGENT_PLACE, PARTIES, Pairing, Purpose, Stage, TABLE, Told};
 use super::{Call, Context, Phase, WHISPER_MARK};
 use crate::agent::Errand;
 use crate::model::{Attended, Handover, NotDone, Whisper};

@@ -8,7 +8,7 @@ use trunkline_media::{Clip, Command as Media, Seat, amd};
 
 use super::super::outbox::{Hand, Role};
 use super::super::{sound, verdict};
-use super::pairing::TABLE;
+use super::pairs::TABLE;
 use super::{Call, Context, Phase};
 use crate::agent::desk::wire::{About, Detail};
 use crate::agent::desk::{Manner, Quit, Times, Wanted};

@@ -6,7 +6,7 @@ use trunkline_media::{Clip, Command as Media};
 
 use super::super::outbox::{Aside, Hand, Role};
 use super::super::sound;
-use super::pairing::{Stage, Told};
+use super::pairs::{Stage, Told};
 use super::{Call, Context, WAITING_MARK};
 use crate::agent::Errand;
 use crate::model::{Dial, Meanwhile};
