@@ -1,30 +1,19 @@
 //! A connection that stands: messages in and out. A WebSocket, whichever side asked for it, or AudioSocket's packets over TCP.
 //! Knows sizes and closing, and nothing of what the messages say.
 
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Buf as _, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
 use super::frames::Side;
 use super::message::{Incoming, Message};
 use super::packets::Packets;
 use super::websocket::WebSocket;
+use super::wire::{Broken, Came, Io, Wire};
 
-/// What is read at once: some messages of 20 ms.
-pub(super) const READ_BUFFER: usize = 4 * 1024;
 /// For taking leave.
 const FAREWELL: Duration = Duration::from_secs(2);
-
-/// What carries bytes: TCP, TLS over it, or a connection that a server has upgraded.
-pub(super) type Wire = Box<dyn Io>;
-
-/// Anything that bytes go through both ways.
-pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 /// A connection that stands.
 pub struct Link(Kind);
@@ -32,43 +21,6 @@ pub struct Link(Kind);
 enum Kind {
     WebSocket(Box<WebSocket>),
     Packets(Box<Packets>),
-}
-
-/// What a connection gives.
-#[derive(Debug)]
-pub(super) enum Came {
-    /// [`Link::message`] has it, until the connection is polled again.
-    Message,
-    /// The bot is alive.
-    Pong,
-    /// The bot has closed in good order.
-    Closed(Option<u16>),
-    /// All that was sent has left.
-    Sent,
-}
-
-/// A connection that is of no use any more.
-#[derive(Debug)]
-pub(super) enum Broken {
-    TooLong,
-    Protocol(String),
-    Lost(String),
-}
-
-/// Writes what waits, and has it leave.
-pub(super) fn drain(
-    wire: &mut Wire,
-    outward: &mut BytesMut,
-    cx: &mut Context<'_>,
-) -> Poll<Result<(), Broken>> {
-    while !outward.is_empty() {
-        let sent = ready!(Pin::new(&mut *wire).poll_write(cx, outward))?;
-        if sent == 0 {
-            return Poll::Ready(Err(Broken::Lost("it takes nothing more".to_owned())));
-        }
-        outward.advance(sent);
-    }
-    Poll::Ready(Ok(ready!(Pin::new(wire).poll_flush(cx))?))
 }
 
 impl Link {

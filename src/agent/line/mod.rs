@@ -9,6 +9,7 @@
 //! | [`source`], [`hatch`] | where a connection comes from: we dial, or it is handed in |
 //! | `connect`, `threshold` | getting a connection, and nothing of what comes behind its handshake is lost |
 //! | [`link`], `websocket`, `frames`, `packets` | messages in and out of it: a WebSocket's, by frames, or AudioSocket's packets |
+//! | [`wire`] | what is below these: bytes, what comes of them, and how they end |
 //! | `manners` | how long is waited, when it is tried again, how leave is taken |
 //! | `mouth` | what is said from afar, at the bridge's port: decoded, queued, thrown away, heard |
 //! | `intake`, `voice` | audio from afar to PCMU of any length, the callee's PCMU to the encoding that is read there |
@@ -38,6 +39,7 @@ mod threshold;
 pub(super) mod told;
 pub(super) mod voice;
 mod websocket;
+pub mod wire;
 
 pub use self::core::Core;
 pub use event::{Counters, Ended, Event, Why};

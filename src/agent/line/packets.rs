@@ -6,8 +6,8 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::link::{Broken, Came, READ_BUFFER, Wire, drain};
 use super::message::Incoming;
+use super::wire::{Broken, Came, READ_BUFFER, Wire, drain};
 
 /// Bytes of a packet before its payload.
 pub(in crate::agent) const HEADER: usize = 3;

@@ -17,12 +17,13 @@ use super::connect::Failed;
 use super::core::Core;
 use super::event::{Event, Why};
 use super::lanes::Lanes;
-use super::link::{Broken, Came, Link};
+use super::link::Link;
 use super::manners::{
     LAST_WORD, MAILBOX, MAILBOX_KEPT, PING_EVERY, RECONNECTIONS_MAX, SILENT_MAX, TICK, UNREAD_MAX, farewell,
     pause,
 };
 use super::source::Source;
+use super::wire::{Broken, Came};
 
 /// Where events go. What it gives back is offered again, 20 ms later.
 pub type Sink = Box<dyn FnMut(Event) -> Result<(), Event> + Send>;

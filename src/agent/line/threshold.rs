@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::link::Wire;
+use super::wire::Wire;
 
 /// The end of a head (RFC 9112 §2.1).
 const END: &[u8; 4] = b"\r\n\r\n";

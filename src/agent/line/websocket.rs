@@ -8,8 +8,8 @@ use bytes::BytesMut;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::frames::{self, Fault, Got, Inward, Opcode, Side};
-use super::link::{Broken, Came, READ_BUFFER, Wire, drain};
 use super::message::{Incoming, Message};
+use super::wire::{Broken, Came, READ_BUFFER, Wire, drain};
 
 /// Bytes that may wait to be written: a stream speaks only when what it said before has left.
 const UNSENT_MAX: usize = 2 * 1024 * 1024;
@@ -132,11 +132,5 @@ impl From<Fault> for Broken {
             Fault::TooLong => Self::TooLong,
             fault => Self::Protocol(fault.to_string()),
         }
-    }
-}
-
-impl From<std::io::Error> for Broken {
-    fn from(error: std::io::Error) -> Self {
-        Self::Lost(error.to_string())
     }
 }
