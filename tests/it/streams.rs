@@ -163,9 +163,14 @@ impl Bot {
     }
 }
 
+/// The next line that the bot prints; what its library prints besides, of a connection that ended under a word, is passed over.
 async fn line(lines: &mut Lines<BufReader<ChildStdout>>) -> Value {
-    let line = patiently(lines.next_line()).await.expect("readable").expect("the bot lives");
-    serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line}"))
+    loop {
+        let line = patiently(lines.next_line()).await.expect("readable").expect("the bot lives");
+        if let Ok(said) = serde_json::from_str(&line) {
+            return said;
+        }
+    }
 }
 
 async fn patiently<F: Future>(future: F) -> F::Output {
