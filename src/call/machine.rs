@@ -112,6 +112,8 @@ pub struct Call {
     listener: Presence,
     /// Who is heard, held and recorded.
     control: Control,
+    /// Is the callee spoken to at present?
+    is_spoken_to: bool,
     /// May the callee interrupt, and is that armed?
     barge_in: BargeIn,
     /// How often its guide was asked.
@@ -224,7 +226,8 @@ impl Call {
             MediaEvent::SpeechStarted => self.callee_speaks(cx),
             MediaEvent::SpeechEnded { .. } => self.callee_is_silent(cx),
             MediaEvent::Marked { mark, cleared } => self.marked(cx, mark, cleared),
-            MediaEvent::Drained => self.set(cx, Timer::Silence, self.plan.agent.silence_hangup),
+            MediaEvent::Speaks => self.agent_speaks(cx),
+            MediaEvent::Drained => self.agent_is_silent(cx),
             MediaEvent::Dtmf { digit, duration } => self.pressed(cx, Road::Media, digit, duration),
             MediaEvent::RtpTimeout if self.is_moving() => self.is_unheard = true,
             MediaEvent::RtpTimeout => self.close(cx, Disposition::MediaLost, EndedBy::Switch),

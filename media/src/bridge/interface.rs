@@ -160,7 +160,9 @@ pub enum Event {
         /// It was cleared or refused, and not heard to its end.
         cleared: bool,
     },
-    /// Whoever speaks to the callee has fallen silent: the queue ran empty by playing, or those who sit say nothing.
+    /// The callee is spoken to: by a clip, or by somebody who sits and is not silent.
+    Speaks,
+    /// Whoever spoke to the callee has fallen silent: the queue ran empty by playing, or those who sit say nothing, or only silence.
     Drained,
     /// A digit of the callee's.
     Dtmf {

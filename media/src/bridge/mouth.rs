@@ -30,8 +30,35 @@ pub(super) struct Mouth {
     gate: Gate,
     /// Is what goes through the gate sent, or silence in its place?
     muted: bool,
-    /// Did somebody who sits here speak in the tick before?
-    seated_speech: bool,
+    voice: Voice,
+}
+
+/// Is the callee spoken to?
+#[derive(Clone, Copy, Debug, Default)]
+struct Voice {
+    speaks: bool,
+    /// Ticks since the last that was no silence.
+    pause: u32,
+}
+
+impl Voice {
+    /// One tick: was there anything but silence in it, and was that the end?
+    fn tick(&mut self, voiced: bool, ends: bool) -> Option<Event> {
+        self.pause = if voiced { 0 } else { self.pause.saturating_add(1) };
+        let speaks = voiced && !ends || self.speaks && self.pause < PAUSE && !ends;
+        match (std::mem::replace(&mut self.speaks, speaks), speaks) {
+            (false, true) => Some(Event::Speaks),
+            (true, false) => Some(Event::Drained),
+            // A clip of one tick.
+            (false, false) if ends => Some(Event::Drained),
+            _ => None,
+        }
+    }
+}
+
+/// Is this more than the lowest segment of µ-law (ITU-T G.711), 120 of 32,768?
+fn is_voice(pcmu: &[u8; FRAME]) -> bool {
+    pcmu.iter().any(|byte| byte & 0x7f < 0x70)
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +93,7 @@ impl Mouth {
             dtmf,
             gate: Gate { open: false, since: None, opened: false, speaking: false, quiet: 0 },
             muted: false,
-            seated_speech: false,
+            voice: Voice::default(),
         }
     }
 
@@ -109,6 +136,7 @@ impl Mouth {
     pub(super) fn speak(&mut self, mut turn: Turn<'_>) {
         if !turn.leg.can_send() {
             self.gate.speaking = false;
+            turn.events.extend(self.voice.tick(false, false));
             return turn.leg.pause();
         }
         match turn.leg.send_digits() {
@@ -125,7 +153,7 @@ impl Mouth {
         let mut pcmu = [0; FRAME];
         let clip = self.gate.open && self.next_of_queue(&mut pcmu, &mut turn);
         let spoken = self.gate.open && turn.seats.speak(&mut pcmu, clip);
-        let fell_silent = std::mem::replace(&mut self.seated_speech, spoken && !clip) && !spoken;
+        let voiced = spoken && !self.muted && (clip || is_voice(&pcmu));
         if spoken && !self.muted {
             self.speak_frame(&mut turn, &pcmu);
         } else if turn.answered {
@@ -134,9 +162,7 @@ impl Mouth {
             self.gate.speaking = false;
             turn.leg.pause();
         }
-        if fell_silent || clip && self.playout.is_empty() {
-            turn.events.push_back(Event::Drained);
-        }
+        turn.events.extend(self.voice.tick(voiced, clip && self.playout.is_empty()));
     }
 
     fn next_of_queue(&mut self, pcmu: &mut [u8; FRAME], turn: &mut Turn<'_>) -> bool {
@@ -201,6 +227,8 @@ impl Mouth {
     }
 }
 
+/// Silence for so many ticks ends what was said: 200 ms.
+const PAUSE: u32 = 10;
 /// Ticks of silence that are sent without a gap: 200 ms.
 const QUIET_DENSE: u32 = 10;
 /// After those, one in so many is: every 400 ms.

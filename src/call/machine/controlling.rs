@@ -230,7 +230,7 @@ impl Call {
             return;
         }
         self.say_who_is_heard(cx);
-        self.set(cx, Timer::Silence, self.plan.agent.silence_hangup);
+        self.await_words(cx);
         self.guided.hold_over();
         self.run(cx, Hand::Guide);
         self.act(cx);

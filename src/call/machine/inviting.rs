@@ -104,6 +104,7 @@ impl Call {
         let Origination { plan, leg, local, recording, seed, permit } = origination;
         Self {
             walk: None,
+            is_spoken_to: false,
             barge_in: BargeIn::new(plan.agent.barge_in),
             // What a guide fails to say is rendered when it has failed.
             script: Script::new(if plan.guide.is_some() { Vec::new() } else { plan.script.clone() }),

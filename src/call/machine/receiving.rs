@@ -112,7 +112,7 @@ impl Call {
         self.order(cx, Media::Answered);
         self.tell_bot(cx, BotOrder::Answered(self.id()));
         self.set(cx, Timer::Duration, self.plan.agent.call_duration_max);
-        self.set(cx, Timer::Silence, self.plan.agent.silence_hangup);
+        self.await_words(cx);
         self.begin_walk(cx);
     }
 

@@ -77,7 +77,7 @@ impl Call {
         self.facts.heard = Some(heard.clone());
         self.tell(cx, CallFact::Verdict(Box::new(heard)));
         if matches!(self.phase, Phase::Judging) {
-            self.set(cx, Timer::Silence, self.plan.agent.silence_hangup);
+            self.await_words(cx);
         }
         if verdict::is_hopeless(verdict.class) {
             let disposition = match verdict.class {
@@ -231,12 +231,29 @@ impl Call {
         }
     }
 
+    pub(super) fn agent_speaks(&mut self, cx: &mut Context<'_>) {
+        self.is_spoken_to = true;
+        self.timers.clear(cx.wheel, Timer::Silence);
+    }
+
+    pub(super) fn agent_is_silent(&mut self, cx: &mut Context<'_>) {
+        self.is_spoken_to = false;
+        self.await_words(cx);
+    }
+
+    /// For so long nobody may say anything, from now on; whoever is spoken to may listen for as long as that takes.
+    pub(super) fn await_words(&mut self, cx: &mut Context<'_>) {
+        if !self.is_spoken_to {
+            self.set(cx, Timer::Silence, self.plan.agent.silence_hangup);
+        }
+    }
+
     pub(super) fn callee_is_silent(&mut self, cx: &mut Context<'_>) {
         match self.phase {
             Phase::Talking => {
                 self.guided.callee_pauses();
                 self.set(cx, Timer::Turn, self.guided.turn_silence().unwrap_or(TURN_SILENCE));
-                self.set(cx, Timer::Silence, self.plan.agent.silence_hangup);
+                self.await_words(cx);
             }
             Phase::Judging if self.waits_for_words() => {
                 self.order(cx, Media::OpenGate);
@@ -244,7 +261,7 @@ impl Call {
             }
             // Judged, and the agent's first words are late.
             Phase::Judging if self.facts.heard.is_some() => {
-                self.set(cx, Timer::Silence, self.plan.agent.silence_hangup);
+                self.await_words(cx);
             }
             Phase::Judging
             | Phase::Inviting { .. }

@@ -385,7 +385,7 @@ impl Call {
         std::mem::replace(&mut self.permit, permit).ended(cx.now);
         self.is_unheard = false;
         self.release(cx);
-        self.set(cx, Timer::Silence, self.plan.agent.silence_hangup);
+        self.await_words(cx);
     }
 
     /// Its dialog is another one, as far as recovery is concerned.
@@ -465,7 +465,7 @@ impl Call {
 
     /// Nothing moves any more: silence counts again.
     pub(super) fn listen_again(&mut self, cx: &mut Context<'_>) {
-        self.set(cx, Timer::Silence, self.plan.agent.silence_hangup);
+        self.await_words(cx);
         if std::mem::take(&mut self.is_unheard) {
             self.close(cx, Disposition::MediaLost, EndedBy::Switch);
         }

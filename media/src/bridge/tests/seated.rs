@@ -197,3 +197,22 @@ fn two_callees_talk_over_two_bridges_back_to_back() {
     let said = other.near.agent_side();
     assert!(said[said.len() - FRAME..].iter().all(|sample| *sample == 0));
 }
+
+#[test]
+fn silence_that_somebody_sends_is_no_speech() {
+    let (mut pair, mut port) = seated(Pace::Queued);
+    pair.near(Command::OpenGate);
+    let is_silent = |event: &Event| matches!(event, Event::Drained);
+    for (ticks, frame) in [(25, tone(1_000)), (50, [0xff; FRAME]), (25, [0x70; FRAME])] {
+        for _ in 0..ticks {
+            assert!(port.say(&frame));
+            pair.advance(TICK);
+        }
+    }
+    assert_eq!(pair.near.count(|event| matches!(event, Event::Speaks)), 1);
+    assert_eq!(pair.near.count(is_silent), 1, "though it goes on sending");
+    assert!(port.say(&tone(1_000)));
+    pair.advance(SECOND);
+    assert_eq!(pair.near.count(|event| matches!(event, Event::Speaks)), 2);
+    assert_eq!(pair.near.count(is_silent), 2);
+}
