@@ -261,12 +261,12 @@ impl Side {
     }
 }
 
-/// How strong a tone is in PCMU: in the middle one of its 100 ms pieces, since a bot that was late for some milliseconds has
-/// its tone broken, not weakened.
+/// How strong a tone is in PCMU: in the middle one of its frames, since a bot that was late for some milliseconds has its tone
+/// broken between two of them, not weakened.
 fn amplitude(pcmu: &[u8], hz: f64) -> f64 {
     let mut samples = vec![0; pcmu.len()];
     Law::Mu.decode(pcmu, &mut samples);
-    let mut pieces: Vec<_> = samples.chunks_exact(800).map(|piece| amplitude_of(piece, hz)).collect();
+    let mut pieces: Vec<_> = samples.chunks_exact(160).map(|piece| amplitude_of(piece, hz)).collect();
     pieces.sort_by(f64::total_cmp);
     pieces[pieces.len() / 2]
 }
