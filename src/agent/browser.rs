@@ -1,5 +1,5 @@
 //! A person's audio: one WebRTC connection with a browser, opened by an SDP offer and held as long as the person is there,
-//! through many calls. PCMU passes as it is between the browser and the [`Port`] of the call that is on.
+//! through many calls. PCMU passes as it is between the browser and the [`Port`](trunkline_media::Port) of the call that is on.
 //!
 //! The only room that names `webrtc`. Knows nothing of people, of whose call is whose, or of HTTP. Each connection is one
 //! task of ours and one of the crate's; whatever an offer or a packet makes the crate do, its own connection alone ends.
