@@ -1,7 +1,8 @@
 //! Processes whose CPU time is read from `/proc`.
 
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// A child process, ended when it is dropped.
@@ -40,7 +41,19 @@ impl Drop for Process {
     }
 }
 
+/// A port of 127.0.0.1 that nobody has, over UDP or TCP. Below those that the kernel gives out by itself (ip_local_port_range): one of
+/// these may be somebody's connection by the time it is needed.
 pub fn free_port() -> u16 {
-    let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
-    socket.local_addr().expect("bound").port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    for _ in 0..PORTS {
+        let number = std::process::id().wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = PORT_FIRST + (number % PORTS) as u16;
+        if UdpSocket::bind(("127.0.0.1", port)).is_ok() && TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no free port from {PORT_FIRST} on");
 }
+
+const PORT_FIRST: u16 = 10_000;
+const PORTS: u32 = 10_000;
