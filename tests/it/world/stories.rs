@@ -177,23 +177,6 @@ fn end_call_ends_the_call_after_the_words_before_it() {
 }
 
 #[test]
-fn an_agent_may_speak_for_longer_than_silence_may_last() {
-    let mut world = World::new(5, Weather::CALM);
-    let silence_hangup = Duration::from_secs(5);
-    assert!(agent_prompt().duration() > silence_hangup);
-    let call = world.call_with(Persona::Person, |plan| {
-        plan.agent = Arc::new(Agent { silence_hangup, barge_in: false, ..Agent::clone(&plan.agent) });
-        let line = |then| Line { said: Said::Text("hello".into()), then };
-        plan.script =
-            vec![line(LineEnd::Listen), line(LineEnd::GoOn), line(LineEnd::GoOn), line(LineEnd::EndCall)];
-    });
-    world.run_out();
-    let outcome = world.outcome(call);
-    assert_eq!((outcome.disposition, outcome.ended_by), (Disposition::Completed, EndedBy::Agent));
-    world.assert_quiet();
-}
-
-#[test]
 fn an_agent_that_speaks_second_waits_for_the_first_word() {
     let spoke = |persona: Persona, speak_order: SpeakOrder| {
         let mut world = World::new(13, Weather::CALM);
