@@ -5,7 +5,7 @@
 //! | what | module |
 //! |---|---|
 //! | our side of a dialog: versions, keys | `local` |
-//! | offer, answer, and what either comes to | `offer`, `answer`, `agree`, `negotiated` |
+//! | offer, answer, and what either comes to | `offer`, `answer`, `draft`, `agree`, `negotiated` |
 //! | what one kind of line means | `formats`, `crypto`, `read`, `direction` |
 //! | the lines themselves | `syntax` |
 //! | what a description says, to be judged | `inspect` |
@@ -15,6 +15,7 @@ mod answer;
 mod capabilities;
 mod crypto;
 mod direction;
+mod draft;
 mod error;
 mod formats;
 mod inspect;
@@ -25,7 +26,6 @@ mod read;
 mod syntax;
 
 pub use self::{
-    answer::answer,
     capabilities::{
         COMFORT_NOISE, Capabilities, OPUS, PTIME_MS_MAX, PTIME_MS_MIN, Srtp, TELEPHONE_EVENT,
         TELEPHONE_EVENT_WIDE,
@@ -33,7 +33,7 @@ pub use self::{
     direction::Direction,
     error::SdpError,
     inspect::{Description, Keying, inspect},
-    local::Local,
+    local::{Local, answer},
     negotiated::{FORMATS_MAX, Format, Incoming, Negotiated, OpusReceiver},
     offer::{Offer, PendingOffer},
 };

@@ -11,10 +11,12 @@ mod cipher;
 mod inbound;
 mod keys;
 mod outbound;
+mod secret;
 mod window;
 
 pub(crate) use self::inbound::Rejected;
-pub use self::keys::{MasterKey, Secret, Security, Suite};
+pub use self::keys::{MasterKey, Security, Suite};
+pub use self::secret::Secret;
 use self::{inbound::Inbound, outbound::Outbound};
 
 /// Bytes that a packet grows by at most: a tag of 128 bits and SRTCP's index (RFC 7714 §9.2).

@@ -3,9 +3,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::message::Via;
+use crate::message::{COOKIE, Via};
 use crate::path::{Local, Path, Protocol};
-use crate::transaction::COOKIE;
 
 /// Our addresses.
 pub(crate) struct Locals {

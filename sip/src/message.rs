@@ -25,6 +25,7 @@ use bytes::Bytes;
 
 pub(crate) use self::params::{Split, unquote};
 pub(crate) use self::uri::percent_decode;
+pub(crate) use self::via::COOKIE;
 pub use self::{
     defect::Defect,
     method::Method,

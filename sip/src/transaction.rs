@@ -19,8 +19,8 @@ use bytes::Bytes;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+pub(crate) use key::Minted;
 pub use key::shard_of;
-pub(crate) use key::{COOKIE, Minted};
 pub(crate) use receiving::{Arrival, reply_path};
 pub(crate) use sending::Severed;
 pub(crate) use sending::{Length, Outgoing, Passed, Received};

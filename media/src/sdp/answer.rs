@@ -2,31 +2,18 @@
 
 use std::net::SocketAddr;
 
-use bytes::Bytes;
-
 use super::{
     agree::{self, Agreed},
     capabilities::{Capabilities, Srtp},
     crypto::{self, Line},
     direction::Direction,
+    draft::{self, Draft},
     error::SdpError,
-    local::{Draft, Local},
     negotiated::{Format, Negotiated},
-    offer,
     read::{self, Transport},
     syntax::{self, Attributes, Description, Stream},
 };
 use crate::srtp::{Secret, Security};
-
-/// Answers the only offer of a session, with SRTP keys from the system's randomness. A dialog that goes on has a [`Local`].
-pub fn answer(
-    offer: &[u8],
-    address: SocketAddr,
-    origin: u64,
-    capabilities: &Capabilities,
-) -> Result<(Bytes, Negotiated), SdpError> {
-    Local::new(address, origin, capabilities.clone(), Secret::random()).answer(offer)
-}
 
 pub(super) fn draft(
     offer: &[u8],
@@ -52,7 +39,7 @@ pub(super) fn draft(
     formats.extend(companions.comfort_noise.map(|number| (number, Format::ComfortNoise)));
     formats.extend(companions.events);
     let direction = Direction::new(negotiated.send, negotiated.receive);
-    let mut ours = offer::audio(address.port(), &stream.protocol, &formats, capabilities.ptime_ms, direction);
+    let mut ours = draft::audio(address.port(), &stream.protocol, &formats, capabilities.ptime_ms, direction);
     ours.attributes.extend(keys);
     if rtcp_mux {
         ours.attributes.flag("rtcp-mux");

@@ -5,13 +5,14 @@ use std::{fmt, net::SocketAddr};
 use bytes::Bytes;
 
 use super::{
-    answer,
+    answer::draft as draft_answer,
     capabilities::Capabilities,
     direction::Direction,
+    draft::Draft,
     error::SdpError,
     negotiated::Negotiated,
-    offer::{self, Offer, PendingOffer},
-    syntax::{self, Identity, Stream},
+    offer::{Offer, PendingOffer, draft as draft_offer},
+    syntax::{self, Identity},
 };
 use crate::srtp::Secret;
 
@@ -39,12 +40,6 @@ impl fmt::Debug for Sent {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Sent(version {})", self.version)
     }
-}
-
-/// What becomes a description once it has its version. It may have keys in it, hence no `Debug`.
-pub(super) struct Draft {
-    pub(super) times: Vec<(u64, u64)>,
-    pub(super) streams: Vec<Stream>,
 }
 
 impl Local {
@@ -84,7 +79,7 @@ impl Local {
 
     /// An offer that says who is to send: [`Direction::SendOnly`] puts the other side on hold (RFC 3264 §8.4).
     pub fn offer_as(&mut self, direction: Direction) -> (Offer, PendingOffer) {
-        let draft = offer::draft(self.address, &self.capabilities, &self.secret, direction);
+        let draft = draft_offer(self.address, &self.capabilities, &self.secret, direction);
         let pending = PendingOffer::new(self.capabilities.clone(), self.secret.clone());
         (Offer::new_sent(self.write(&draft)), pending)
     }
@@ -92,7 +87,7 @@ impl Local {
     /// The answer to an offer of theirs. An error sends nothing and changes nothing.
     pub fn answer(&mut self, offer: &[u8]) -> Result<(Bytes, Negotiated), SdpError> {
         let (draft, negotiated) =
-            answer::draft(offer, self.address, &self.capabilities, &self.secret, self.holds)?;
+            draft_answer(offer, self.address, &self.capabilities, &self.secret, self.holds)?;
         Ok((self.write(&draft), negotiated))
     }
 
@@ -111,4 +106,23 @@ impl Local {
         self.last = Some(Sent { version, bytes: bytes.clone() });
         bytes
     }
+}
+
+impl Offer {
+    /// The first and only offer of a session, with SRTP keys from the system's randomness. A dialog that goes on has a
+    /// [`Local`].
+    #[must_use]
+    pub fn new(address: SocketAddr, origin: u64, capabilities: &Capabilities) -> (Offer, PendingOffer) {
+        Local::new(address, origin, capabilities.clone(), Secret::random()).offer()
+    }
+}
+
+/// Answers the only offer of a session, with SRTP keys from the system's randomness. A dialog that goes on has a [`Local`].
+pub fn answer(
+    offer: &[u8],
+    address: SocketAddr,
+    origin: u64,
+    capabilities: &Capabilities,
+) -> Result<(Bytes, Negotiated), SdpError> {
+    Local::new(address, origin, capabilities.clone(), Secret::random()).answer(offer)
 }

@@ -6,15 +6,15 @@ use bytes::Bytes;
 
 use super::{
     agree,
-    capabilities::{Capabilities, PTIME_MS_MAX, Srtp},
+    capabilities::{Capabilities, Srtp},
     crypto,
     direction::Direction,
+    draft::{self, Draft},
     error::SdpError,
     formats,
-    local::{Draft, Local},
-    negotiated::{Format, Negotiated},
+    negotiated::Negotiated,
     read::{self, Transport},
-    syntax::{self, Attributes, Stream},
+    syntax::{self, Stream},
 };
 use crate::srtp::{Secret, Security};
 
@@ -30,13 +30,6 @@ impl fmt::Debug for Offer {
 }
 
 impl Offer {
-    /// The first and only offer of a session, with SRTP keys from the system's randomness. A dialog that goes on has a
-    /// [`Local`].
-    #[must_use]
-    pub fn new(address: SocketAddr, origin: u64, capabilities: &Capabilities) -> (Offer, PendingOffer) {
-        Local::new(address, origin, capabilities.clone(), Secret::random()).offer()
-    }
-
     pub(super) fn new_sent(bytes: Bytes) -> Self {
         Self(bytes)
     }
@@ -57,7 +50,7 @@ pub(super) fn draft(
 ) -> Draft {
     let protocol = if capabilities.srtp == Srtp::Required { "RTP/SAVP" } else { "RTP/AVP" };
     let formats = formats::offered(capabilities);
-    let mut stream = audio(address.port(), protocol, &formats, capabilities.ptime_ms, direction);
+    let mut stream = draft::audio(address.port(), protocol, &formats, capabilities.ptime_ms, direction);
     if capabilities.srtp != Srtp::Off {
         crypto::offer(secret, &mut stream.attributes);
     }
@@ -67,29 +60,6 @@ pub(super) fn draft(
         stream.attributes.flag("rtcp-mux");
     }
     Draft { times: Vec::new(), streams: vec![stream] }
-}
-
-/// A stream of ours, without keys and without RTCP's place.
-pub(super) fn audio(
-    port: u16,
-    protocol: &str,
-    formats: &[(u8, Format)],
-    ptime_ms: u16,
-    direction: Direction,
-) -> Stream {
-    let mut attributes = Attributes::default();
-    formats::describe(formats, &mut attributes);
-    attributes.push("ptime", ptime_ms);
-    attributes.push("maxptime", PTIME_MS_MAX);
-    attributes.flag(direction.attribute());
-    Stream {
-        kind: "audio".to_owned(),
-        port,
-        protocol: protocol.to_owned(),
-        formats: formats::numbers(formats),
-        connection: None,
-        attributes,
-    }
 }
 
 /// The token of an offer whose answer is due. Not `Clone`: [`PendingOffer::fork`] it for each early dialog, spend it

@@ -4,8 +4,6 @@ use std::fmt;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::cipher;
-
 /// How packets are protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Suite {
@@ -134,46 +132,4 @@ pub struct Security {
     pub send: MasterKey,
     /// Theirs, for what they send.
     pub receive: MasterKey,
-}
-
-/// What a leg's own master keys are made of: the same ones each time, so that a re-INVITE changes none (RFC 4568 §7.1.4).
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret([u8; 32]);
-
-impl Secret {
-    /// From 256 bits that nobody can guess.
-    #[must_use]
-    pub fn new(seed: [u8; 32]) -> Self {
-        Self(seed)
-    }
-
-    /// From the system's randomness.
-    ///
-    /// # Panics
-    /// The system has none.
-    #[must_use]
-    pub fn random() -> Self {
-        let mut seed = [0; 32];
-        cipher::fill(&mut seed);
-        Self(seed)
-    }
-
-    /// Our master key for a suite.
-    pub(crate) fn master_key(&self, suite: Suite) -> MasterKey {
-        let mut bytes = [0; MASTER_BYTES_MAX];
-        cipher::expand(&self.0, suite, &mut bytes[..suite.master_bytes()]);
-        MasterKey { suite, bytes }
-    }
-}
-
-impl Drop for Secret {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Secret")
-    }
 }

@@ -7,6 +7,9 @@ use super::{
     uri::host_port,
 };
 
+/// What every branch since RFC 3261 begins with (§8.1.1.7).
+pub(crate) const COOKIE: &str = "z9hG4bK";
+
 /// A Via, borrowed from its message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Via<'a> {

@@ -8,9 +8,7 @@ use rand::Rng;
 use rand::rngs::StdRng;
 
 use crate::arena::Key;
-
-/// What every branch since RFC 3261 begins with (§8.1.1.7).
-pub(crate) const COOKIE: &str = "z9hG4bK";
+use crate::message::COOKIE;
 
 /// A word we minted: who we are, where its owner stands, and 48 random bits that a stranger does not guess (§19.3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
