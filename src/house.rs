@@ -43,6 +43,7 @@ use crate::model::{Review, ReviewOffer, Timestamp, TranscriptBy, numbering};
 use crate::rehearsal::Rehearsal;
 use crate::review::{ReviewParts, Reviews};
 use crate::store::{Retention, Store, StoreError};
+use crate::threads;
 use crate::tts::Tts;
 use crate::webhook::{Asker, Wake, Webhooks};
 use keeping::{Keeping, doors, watch};
@@ -124,12 +125,6 @@ const ROOM_DEADLINE: Duration = Duration::from_secs(10);
 /// How long requests under way may take once the API is told to stop.
 const HTTP_DRAIN: Duration = Duration::from_secs(5);
 
-/// A lane carries some thousand lines.
-fn lanes() -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-    (cores / 4).clamp(1, 8)
-}
-
 impl House {
     /// Builds everything, settles what an earlier run left, and opens the doors: SIP first, HTTP last.
     pub async fn build(config: Config, options: Options) -> Result<Self, HouseError> {
@@ -175,7 +170,8 @@ impl House {
         // Whoever was built without them has nobody.
         #[cfg(not(feature = "browser"))]
         let finder: crate::call::People = Arc::new(|_| false);
-        let lanes = Lanes::start(lanes()).map_err(io_error("the threads for bots cannot start"))?;
+        let lanes = Lanes::start(threads::for_short_turns())
+            .map_err(io_error("the threads for bots cannot start"))?;
         let (board, reception) = (Board::default(), Reception::default());
         let names = resolver.clone();
         let dialer = Dialer::start(DialerParts {

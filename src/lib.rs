@@ -18,7 +18,7 @@
 //! | [`webhook`], [`egress`] | delivery from the outbox; the only way out by HTTP or WebSocket |
 //! | [`review`] | what becomes of calls that are over: their words, by a transcription endpoint, and what those come to |
 //! | [`rehearsal`] | dry runs of agents: the switch once more, for one call, with a simulated callee |
-//! | [`metrics`], [`keyfile`], [`clock`] | every metric's name; the switch's own secret; what the calendar says |
+//! | [`metrics`], [`keyfile`], [`clock`], [`threads`] | every metric's name; the switch's own secret; what the calendar says; how many threads a kind of work gets |
 //! | [`model`] | what every room may speak of |
 //! | [`simulator`] | simulated callees, for the demonstration and the tests; the switch does not know them |
 //!
@@ -73,6 +73,7 @@ pub mod rehearsal;
 pub mod review;
 pub mod simulator;
 pub mod store;
+pub mod threads;
 pub mod trunk;
 pub mod tts;
 pub mod webhook;

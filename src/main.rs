@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use trunkline::cli::{self, Cli};
+use trunkline::threads;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -11,8 +12,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    // A call is some twenty short turns of HTTP, SIP and storage. One thread carries over a thousand calls a second; media and the
+    // database have threads of their own.
     if std::env::var_os("TOKIO_WORKER_THREADS").is_none() {
-        runtime.worker_threads(worker_threads());
+        runtime.worker_threads(threads::for_short_turns());
     }
     match runtime.enable_all().build() {
         Ok(runtime) => runtime.block_on(cli::run(cli)),
@@ -21,11 +24,4 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// A call is some twenty short turns of HTTP, SIP and storage: handing them from thread to thread costs more than they do.
-/// One thread carries over a thousand calls a second; media and the database have threads of their own.
-fn worker_threads() -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-    (cores / 4).clamp(1, 8)
 }
