@@ -18,6 +18,12 @@ pub enum Law {
     A,
 }
 
+/// Is this byte of PCMU in the lowest segment of µ-law, up to 120 of 32,768? A line's own noise is; a voice leaves it at once.
+#[must_use]
+pub fn is_faint(pcmu: u8) -> bool {
+    pcmu & 0x7f >= 0x70
+}
+
 impl Law {
     /// The byte that says nothing.
     #[must_use]

@@ -76,8 +76,13 @@ struct Shared {
     /// How often the bridge has thrown away what waited.
     flushes: AtomicU64,
     /// Frames that were heard.
-    played: AtomicU64,
+    played: Apart,
 }
+
+/// What the bridge counts every 20 ms. The carrier looks at what stands above as often: it shall not fetch that anew each time.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Apart(AtomicU64);
 
 /// What is passed on, in order.
 #[derive(Debug)]
@@ -115,6 +120,12 @@ impl Port {
     #[must_use]
     pub fn room(&self) -> usize {
         self.words.slots()
+    }
+
+    /// Is there no room? Cheaper to ask than [how much](Port::room).
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.words.is_full()
     }
 
     /// Says 20 ms. False: there is no room yet, and nothing was taken.
@@ -176,7 +187,7 @@ impl Port {
     /// Frames of ours that were heard so far.
     #[must_use]
     pub fn played(&self) -> u64 {
-        self.shared.played.load(Ordering::Relaxed)
+        self.shared.played.0.load(Ordering::Relaxed)
     }
 
     /// The bridge is gone: nobody hears or speaks any more.
@@ -219,7 +230,7 @@ impl Seat {
                 Word::Mark(mark) => self.come_back(Marked { mark, cleared }),
                 Word::Frame(said) if !cleared => {
                     *frame = said;
-                    self.shared.played.fetch_add(1, Ordering::Relaxed);
+                    self.shared.played.0.fetch_add(1, Ordering::Relaxed);
                     self.reach_marks(cut);
                     return true;
                 }

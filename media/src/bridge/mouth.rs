@@ -14,7 +14,7 @@ use super::{
 use crate::{
     clip::Clip,
     dtmf::{self, Sent},
-    g711::Law,
+    g711::{Law, is_faint},
     jitter::FRAME,
     leg::Leg,
     playout::Playout,
@@ -54,11 +54,6 @@ impl Voice {
             _ => None,
         }
     }
-}
-
-/// Is this more than the lowest segment of µ-law (ITU-T G.711), 120 of 32,768?
-fn is_voice(pcmu: &[u8; FRAME]) -> bool {
-    pcmu.iter().any(|byte| byte & 0x7f < 0x70)
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -153,7 +148,7 @@ impl Mouth {
         let mut pcmu = [0; FRAME];
         let clip = self.gate.open && self.next_of_queue(&mut pcmu, &mut turn);
         let spoken = self.gate.open && turn.seats.speak(&mut pcmu, clip);
-        let voiced = spoken && !self.muted && (clip || is_voice(&pcmu));
+        let voiced = spoken && !self.muted && (clip || !pcmu.iter().all(|byte| is_faint(*byte)));
         if spoken && !self.muted {
             self.speak_frame(&mut turn, &pcmu);
         } else if turn.answered {

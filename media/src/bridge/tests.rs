@@ -7,6 +7,9 @@ use super::*;
 use crate::sdp::{self, Capabilities, Offer};
 
 mod codecs;
+mod hostile;
+mod judged;
+mod recorded;
 mod seated;
 mod secured;
 
@@ -187,6 +190,24 @@ fn clip(milliseconds: usize, value: i16) -> Arc<Clip> {
     Arc::new(Clip::from_samples(&vec![value; milliseconds * 8]))
 }
 
+fn listening() -> BridgeSpec {
+    BridgeSpec { detect: Some(amd::Params::default()), speech: true, record: true, ..BridgeSpec::default() }
+}
+
+/// A voice: harmonics of 120 Hz that swell with the syllables; 300 ms of silence before.
+fn greeting(milliseconds: usize) -> Arc<Clip> {
+    let sample = |index: usize| {
+        let time = index as f32 / 8_000.0;
+        let swell = 0.4 + 0.6 * (time * 4.0 * std::f32::consts::TAU).sin().abs();
+        let voice: f32 = (1..12u8)
+            .map(|n| (time * 120.0 * f32::from(n) * std::f32::consts::TAU).sin() / f32::from(n))
+            .sum();
+        (voice * swell * 4_000.0) as i16
+    };
+    let samples: Vec<i16> = std::iter::repeat_n(0, 2_400).chain((0..milliseconds * 8).map(sample)).collect();
+    Arc::new(Clip::from_samples(&samples))
+}
+
 fn play(clip: &Arc<Clip>, mark: u32) -> Command {
     Command::Play { clip: clip.clone(), mark: Some(mark) }
 }
@@ -284,49 +305,6 @@ fn digits_before_any_agreement_are_refused() {
     let mut pair = Pair::new(1, Wire::default(), deaf(), deaf());
     pair.near(Command::SendDtmf { digits: "1".parse().expect("a digit") });
     assert_eq!(pair.near.count(|event| matches!(event, Event::DtmfSent { sent: false })), 1);
-}
-
-#[test]
-fn the_recording_is_aligned_to_the_sample() {
-    let mut pair = Pair::connected(7, Wire::default(), deaf(), deaf());
-    pair.near(Command::OpenGate);
-    pair.far(Command::OpenGate);
-    pair.advance(SECOND);
-    pair.near(play(&clip(100, 10_000), 1));
-    pair.far(play(&clip(100, -10_000), 1));
-    pair.advance(SECOND);
-    let (near, far) = (&pair.near, &pair.far);
-    assert_eq!(near.frames.len(), far.frames.len());
-    assert!((99..=101).contains(&near.frames.len()), "{}", near.frames.len());
-    // What one side said, the other heard 40 ms later: 5 to 25 ms of wire and tick, 20 of buffer.
-    for (speaker, listener) in [(near, far), (far, near)] {
-        let loud = |samples: Vec<i16>| samples.iter().position(|sample| sample.unsigned_abs() > 5_000);
-        let (said, heard) =
-            (loud(speaker.agent_side()).expect("said"), loud(listener.callee_side()).expect("heard"));
-        assert_eq!((said % FRAME, heard - said), (0, 2 * FRAME));
-    }
-    assert_eq!(pair.near.agent_side().iter().filter(|sample| **sample > 5_000).count(), 800);
-    assert_eq!(pair.far.callee_side().iter().filter(|sample| **sample > 5_000).count(), 800);
-}
-
-#[test]
-fn a_recording_begins_with_the_answer_and_skips_no_tick_in_a_stall() {
-    let mut pair = Pair::new(8, Wire::default(), deaf(), deaf());
-    pair.near(Command::Remote(agreement(&Capabilities::default()).0));
-    pair.advance(SECOND);
-    assert!(pair.near.frames.is_empty());
-    pair.near(Command::Answered);
-    pair.advance(SECOND);
-    pair.now += SECOND;
-    let sent = pair.near.sent.len();
-    while pair.near.bridge.poll_timeout().is_some_and(|due| due <= pair.now) {
-        pair.near.bridge.handle_timeout(pair.now);
-        pair.near.drain(pair.now);
-    }
-    assert_eq!(pair.near.frames.len(), 100);
-    let burst = pair.near.sent[sent..].iter().filter(|(channel, _)| *channel == Channel::Rtp).count();
-    assert!(burst <= 4, "{burst}");
-    assert!(pair.near.bridge.stats().ticks_missed >= 46);
 }
 
 #[test]
@@ -441,48 +419,6 @@ fn an_agent_that_is_not_heard_goes_on_in_silence() {
 }
 
 #[test]
-fn a_callee_that_is_not_heard_is_neither_noticed_nor_recorded_but_its_keys_are() {
-    let mut pair = Pair::connected(15, Wire::default(), listening(), deaf());
-    pair.near(Command::Heard { agent: true, callee: false });
-    pair.far(Command::OpenGate);
-    pair.advance(SECOND);
-    let before = pair.near.frames.len();
-    pair.far(play(&greeting(1_000), 1));
-    pair.far(Command::SendDtmf { digits: "5".parse().expect("digits") });
-    pair.advance(4 * SECOND);
-    assert_eq!(pair.near.count(|event| matches!(event, Event::SpeechStarted)), 0);
-    assert_eq!(pair.near.digits(), "5");
-    assert!(pair.near.callee_side()[before * FRAME..].iter().all(|sample| *sample == 0));
-}
-
-#[test]
-fn a_recording_rests_and_goes_on() {
-    let mut pair = Pair::connected(16, Wire::default(), deaf(), deaf());
-    pair.near(Command::Record(false));
-    let before = pair.near.frames.len();
-    pair.advance(SECOND);
-    assert_eq!(pair.near.frames.len(), before);
-    pair.near(Command::Record(true));
-    pair.advance(SECOND);
-    assert!((49..=51).contains(&(pair.near.frames.len() - before)), "{}", pair.near.frames.len());
-}
-
-#[test]
-fn early_media_is_heard_but_not_recorded() {
-    let mut pair = Pair::new(13, Wire::default(), deaf(), deaf());
-    let (ours, theirs) = agreement(&Capabilities::default());
-    pair.far(Command::Remote(theirs));
-    pair.far(Command::OpenGate);
-    pair.far(play(&clip(2_000, 8_000), 1));
-    pair.advance(SECOND);
-    assert_eq!(pair.near.count(|event| matches!(event, Event::Started)), 0, "no SDP, nobody is known");
-    pair.near(Command::Remote(ours));
-    pair.advance(SECOND);
-    assert_eq!(pair.near.count(|event| matches!(event, Event::Started)), 1);
-    assert!(pair.near.frames.is_empty() && pair.near.sent.is_empty());
-}
-
-#[test]
 fn close_says_goodbye_and_is_the_end() {
     let mut pair = Pair::connected(14, Wire::default(), deaf(), deaf());
     pair.near(Command::OpenGate);
@@ -539,132 +475,4 @@ fn a_bad_wire_is_heard_as_one_stream() {
     assert!((150..450).contains(&stats.lost), "{stats:?}");
     assert!(stats.late < 60 && stats.duplicates > 150, "{stats:?}");
     assert!(stats.concealed < 600, "{stats:?}");
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
-
-    #[test]
-    fn hostile_datagrams_never_panic(packets in proptest::collection::vec((any::<bool>(), any::<bool>(), proptest::collection::vec(any::<u8>(), 0..200)), 0..100)) {
-        let mut pair = Pair::connected(1, Wire::default(), deaf(), deaf());
-        for (rtp, shaped, mut packet) in packets {
-            if shaped && packet.len() > 12 {
-                packet[0] = 0x80;
-                packet[1] &= 0x88;
-            }
-            let channel = if rtp { Channel::Rtp } else { Channel::Rtcp };
-            pair.near.bridge.handle_message(pair.now, channel, address(FAR), &packet);
-            pair.advance(TICK);
-        }
-    }
-
-    #[test]
-    fn every_mark_comes_back_once_whatever_is_asked(asked in proptest::collection::vec(0u8..6, 0..200)) {
-        let mut pair = Pair::connected(2, Wire::default(), deaf(), deaf());
-        let mut given = 0;
-        for what in asked {
-            match what {
-                0 | 1 => { pair.near(play(&clip(50, 100), given)); given += 1; }
-                2 => pair.near(Command::Clear),
-                3 => pair.near(Command::OpenGate),
-                4 => pair.near(Command::CloseGate),
-                _ => pair.advance(TICK),
-            }
-        }
-        pair.near(Command::Close);
-        let marks: Vec<u32> = pair.near.marks().iter().map(|(mark, _)| *mark).collect();
-        prop_assert_eq!(marks, (0..given).collect::<Vec<_>>());
-    }
-}
-
-fn listening() -> BridgeSpec {
-    BridgeSpec { detect: Some(amd::Params::default()), speech: true, record: true, ..BridgeSpec::default() }
-}
-
-/// A voice: harmonics of 120 Hz that swell with the syllables; 300 ms of silence before.
-fn greeting(milliseconds: usize) -> Arc<Clip> {
-    let sample = |index: usize| {
-        let time = index as f32 / 8_000.0;
-        let swell = 0.4 + 0.6 * (time * 4.0 * std::f32::consts::TAU).sin().abs();
-        let voice: f32 = (1..12u8)
-            .map(|n| (time * 120.0 * f32::from(n) * std::f32::consts::TAU).sin() / f32::from(n))
-            .sum();
-        (voice * swell * 4_000.0) as i16
-    };
-    let samples: Vec<i16> = std::iter::repeat_n(0, 2_400).chain((0..milliseconds * 8).map(sample)).collect();
-    Arc::new(Clip::from_samples(&samples))
-}
-
-fn at(side: &Side, wanted: impl Fn(&Event) -> bool) -> Option<Instant> {
-    side.events.iter().find(|(_, event)| wanted(event)).map(|(at, _)| *at)
-}
-
-#[test]
-fn a_person_says_hello_and_the_agent_s_first_packet_leaves_in_the_verdict_s_tick() {
-    let mut pair = Pair::connected(20, Wire { loss: 2, repeat: 2, jitter_ms: 15 }, listening(), deaf());
-    for command in [
-        Command::Arm(Rule { when: When::Human, then: Then::OpenGate, once: true }),
-        play(&clip(500, 9_000), 1),
-    ] {
-        pair.near(command);
-    }
-    pair.far(Command::OpenGate);
-    pair.far(play(&greeting(700), 1));
-    pair.advance(4 * SECOND);
-    let verdict = at(
-        &pair.near,
-        |event| matches!(event, Event::Verdict(verdict) if verdict.class == amd::Class::Human),
-    );
-    let opened = at(&pair.near, |event| matches!(event, Event::Opened { dead_air } if dead_air.is_zero()));
-    assert!(verdict.is_some() && verdict == opened, "{:#?}", pair.near.events);
-    let said = pair.near.agent_side().iter().position(|sample| *sample > 8_000).expect("said") / FRAME;
-    let first = pair.near.events.iter().position(|(_, event)| matches!(event, Event::Opened { .. }));
-    assert!(first.is_some());
-    let tick = (opened.expect("opened") - pair.near.events[0].0).as_millis() / 20;
-    assert!((tick as i64 - said as i64).abs() <= 2, "said in frame {said}, opened in tick {tick}");
-}
-
-#[test]
-fn without_a_single_packet_the_detector_s_clock_runs_from_the_answer() {
-    let mut pair = Pair::new(21, Wire::default(), listening(), deaf());
-    pair.near(Command::Remote(agreement(&Capabilities::default()).0));
-    pair.near(play(&clip(500, 9_000), 1));
-    pair.near(Command::Arm(Rule { when: When::NoSpeech, then: Then::OpenGate, once: true }));
-    pair.advance(10 * SECOND);
-    assert_eq!(pair.near.count(|event| matches!(event, Event::Verdict(_))), 0, "nobody answered");
-    let answered = pair.now;
-    pair.near(Command::Answered);
-    pair.advance(10 * SECOND);
-    let verdict = pair.near.events.iter().find_map(|(at, event)| match event {
-        Event::Verdict(verdict) => Some((*at, verdict.class, verdict.at_ms)),
-        _ => None,
-    });
-    let (told, class, at_ms) = verdict.expect("a verdict");
-    assert_eq!(class, amd::Class::NoSpeech);
-    let elapsed = (told - answered).as_millis() as i64;
-    assert!((elapsed - i64::from(at_ms)).abs() <= 20, "told after {elapsed} ms, said {at_ms}");
-    assert_eq!(pair.near.marks(), [(1, false)]);
-}
-
-#[test]
-fn a_callee_who_speaks_up_silences_the_agent() {
-    let mut pair = Pair::connected(22, Wire::default(), listening(), deaf());
-    let min = Duration::from_millis(200);
-    pair.near(Command::Arm(Rule { when: When::Speech { min }, then: Then::Clear, once: false }));
-    pair.near(Command::OpenGate);
-    pair.near(play(&clip(9_000, 9_000), 1));
-    pair.far(Command::OpenGate);
-    pair.advance(SECOND);
-    pair.far(play(&greeting(1_000), 1));
-    pair.advance(4 * SECOND);
-    assert_eq!(pair.near.marks(), [(1, true)]);
-    let began = at(&pair.near, |event| matches!(event, Event::SpeechStarted)).expect("speech");
-    let cleared =
-        at(&pair.near, |event| matches!(event, Event::Marked { cleared: true, .. })).expect("cleared");
-    assert!((180..=220).contains(&(cleared - began).as_millis()), "{:?}", cleared - began);
-    let spoke = pair.near.events.iter().find_map(|(_, event)| match event {
-        Event::SpeechEnded { spoke } => Some(*spoke),
-        _ => None,
-    });
-    assert!(spoke.is_some_and(|spoke| (800..1_800).contains(&spoke.as_millis())), "{spoke:?}");
 }

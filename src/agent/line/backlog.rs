@@ -92,7 +92,7 @@ impl Backlog {
                 }
                 self.marks.pop_front();
             }
-            if self.sound.len() < FRAME || port.room() == 0 {
+            if self.sound.len() < FRAME || port.is_full() {
                 break;
             }
             port.say(&self.next());

@@ -6,7 +6,7 @@ use bytes::{Buf as _, BytesMut};
 use super::message::Incoming;
 
 /// A message of a bot's, in bytes: more than a minute and a half of PCMU in base64.
-pub(super) const MESSAGE_MAX: usize = 1024 * 1024;
+const MESSAGE_MAX: usize = 1024 * 1024;
 /// Bytes of a control frame's payload at most (RFC 6455 §5.5).
 const CONTROL_MAX: usize = 125;
 /// Room that is kept for the next message.

@@ -4,8 +4,8 @@
 
 use std::time::{Duration, Instant};
 
-/// Quieter than this is silence: 120 of 32,768, the lowest segment of µ-law (ITU-T G.711).
-const SEGMENT: u8 = 0x70;
+use trunkline_media::g711::is_faint;
+
 /// A network's jitter does not make a pause out of passing time.
 const AHEAD: Duration = Duration::from_millis(40);
 /// Bytes of PCMU in a millisecond.
@@ -23,7 +23,7 @@ impl Lull {
     pub fn is_only_time(&mut self, now: Instant, pcmu: impl IntoIterator<Item = u8>) -> bool {
         let mut bytes = 0;
         for byte in pcmu {
-            if byte & 0x7f < SEGMENT {
+            if !is_faint(byte) {
                 self.silent = None;
                 return false;
             }

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`core`] | what a life must be, that a shell can live it |
 //! | [`shell`] | one task a line: it ticks every 20 ms, feeds, drains, sends, connects and takes leave |
+//! | `beat` | when a line ticks, in step with who talks |
 //! | [`lanes`] | the threads that carry shells, in turns |
 //! | [`source`], [`hatch`] | where a connection comes from: we dial, or it is handed in |
 //! | `connect`, `threshold` | getting a connection, and nothing of what comes behind its handshake is lost |
@@ -19,6 +20,7 @@
 //! | `told`, [`event`] | what the call learns: of things that happen, and of the end |
 
 pub(super) mod backlog;
+mod beat;
 mod connect;
 pub mod core;
 pub mod event;

@@ -25,7 +25,8 @@ pub(in crate::agent) struct Mouth {
     intake: Intake,
     backlog: Backlog,
     scratch: Vec<u8>,
-    lull: Lull,
+    /// Of one who is not heard yet.
+    lull: Option<Lull>,
     /// Bytes of PCMU that were said.
     said: u64,
 }
@@ -37,48 +38,43 @@ impl Mouth {
             intake: Intake::new(encoding),
             backlog: Backlog::default(),
             scratch: Vec::new(),
-            lull: Lull::default(),
+            lull: None,
             said: 0,
         }
     }
 
+    /// One who may send audio from when he is connected, words or none: until anything of his is heard, what only shows that time passes
+    /// is left out.
+    pub fn without_lulls(self) -> Self {
+        Self { lull: Some(Lull::default()), ..self }
+    }
+
     /// Says these bytes behind all that waits.
-    pub fn say(&mut self, encoding: Encoding, bytes: &[u8]) {
+    pub fn say(&mut self, now: Instant, encoding: Encoding, bytes: &[u8]) {
         let Self { backlog, intake, .. } = self;
         let before = backlog.put();
         intake.push(encoding, bytes, |pcmu| backlog.push(pcmu));
-        self.said += self.backlog.put() - before;
-    }
-
-    /// The same, of one who may send audio from when he is connected, words or none: until anything of his is heard, what only shows
-    /// that time passes is left out.
-    pub fn say_in_time(&mut self, now: Instant, encoding: Encoding, bytes: &[u8]) {
-        let before = self.backlog.put();
-        self.say(encoding, bytes);
-        let said = (self.backlog.put() - before) as usize;
-        if self.port.played() == 0 && self.lull.is_only_time(now, self.backlog.last(said)) {
-            self.backlog.take_back(said);
-            self.said -= said as u64;
+        let bytes = self.backlog.put() - before;
+        if self.is_lull(now, bytes as usize) {
+            self.backlog.take_back(bytes as usize);
+        } else {
+            self.said += bytes;
         }
     }
 
-    /// The same, of bytes in base64.
-    pub fn say_base64_in_time(
-        &mut self,
-        now: Instant,
-        encoding: Encoding,
-        text: &str,
-    ) -> Result<(), Malformed> {
-        self.decoded(text, |mouth, bytes| {
-            mouth.say_in_time(now, encoding, bytes);
-            Ok(())
-        })
+    fn is_lull(&mut self, now: Instant, last: usize) -> bool {
+        let Some(lull) = &mut self.lull else { return false };
+        if self.port.played() > 0 {
+            self.lull = None;
+            return false;
+        }
+        lull.is_only_time(now, self.backlog.last(last))
     }
 
     /// Says bytes in base64.
-    pub fn say_base64(&mut self, encoding: Encoding, text: &str) -> Result<(), Malformed> {
+    pub fn say_base64(&mut self, now: Instant, encoding: Encoding, text: &str) -> Result<(), Malformed> {
         self.decoded(text, |mouth, bytes| {
-            mouth.say(encoding, bytes);
+            mouth.say(now, encoding, bytes);
             Ok(())
         })
     }

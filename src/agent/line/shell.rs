@@ -2,6 +2,7 @@
 //! drains and sends; what is decided here is when to connect again and how long to wait for somebody who does not answer.
 #![expect(clippy::disallowed_methods, reason = "a shell reads the clock and starts tasks")]
 
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -10,9 +11,10 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
-use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
+use tokio::time::{Sleep, sleep, sleep_until};
 use tracing::{debug, warn};
 
+use super::beat::Beat;
 use super::connect::Failed;
 use super::core::Core;
 use super::event::{Event, Why};
@@ -75,6 +77,7 @@ pub fn live<C: Core>(
         errands: FuturesUnordered::new(),
         line: Line::Idle,
         sending: None,
+        beat: Beat::new(now),
         heard: now,
         ping: now,
         deadline: now + patience.connect_within,
@@ -97,6 +100,7 @@ struct Shell<C: Core> {
     line: Line,
     /// Since when something is on its way.
     sending: Option<Instant>,
+    beat: Beat,
     /// When anything was last heard, and when it is asked again.
     heard: Instant,
     ping: Instant,
@@ -138,25 +142,55 @@ impl Line {
 
 impl<C: Core> Shell<C> {
     async fn run(mut self, mut mailbox: mpsc::Receiver<C::Input>) {
-        let mut ticks = interval(TICK);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.connect(Instant::now(), Duration::ZERO);
-        std::future::poll_fn(|cx| self.turn(cx, &mut ticks, &mut mailbox)).await;
+        {
+            let mut alarm = pin!(sleep_until(self.beat.next().into()));
+            std::future::poll_fn(|cx| self.turn(cx, alarm.as_mut(), &mut mailbox)).await;
+        }
         self.leave().await;
     }
 
-    /// Takes whatever there is. Hundreds of these wake a hundred times a second: each source is asked once a turn, not after every
+    /// Takes whatever there is. Hundreds of these wake some fifty times a second: each source is asked once a turn, not after every
     /// step, the mailbox once a tick, and what a tick has to say leaves in the same turn.
     fn turn(
         &mut self,
         cx: &mut Context<'_>,
-        ticks: &mut Interval,
+        mut alarm: Pin<&mut Sleep>,
         mailbox: &mut mpsc::Receiver<C::Input>,
     ) -> Poll<()> {
-        while self.is_alive() && ticks.poll_tick(cx).is_ready() {
+        let now = Instant::now();
+        let is_due = self.beat.take(now);
+        if is_due {
+            self.tick_with(mailbox);
+        }
+        self.attend(cx);
+        let is_near = self.beat.take_early(now);
+        if is_near {
+            self.tick_with(mailbox);
+            self.attend(cx);
+        }
+        if !self.is_alive() {
+            return Poll::Ready(());
+        }
+        // What has moved the next tick since is a waking at most, and by less than it may come early.
+        if is_due || is_near {
+            alarm.as_mut().reset(self.beat.next().into());
+        }
+        if alarm.poll(cx).is_ready() {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    fn tick_with(&mut self, mailbox: &mut mpsc::Receiver<C::Input>) {
+        if self.is_alive() {
             self.take(Step::Tick);
             self.look_into(mailbox);
         }
+    }
+
+    /// Errands and the connection, until nothing of theirs is left.
+    fn attend(&mut self, cx: &mut Context<'_>) {
         while self.is_alive() {
             let step = match self.poll_errands(cx) {
                 Poll::Ready(done) => Poll::Ready(Step::Input(Some(done))),
@@ -164,10 +198,9 @@ impl<C: Core> Shell<C> {
             };
             match step {
                 Poll::Ready(step) => self.take(step),
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => return,
             }
         }
-        Poll::Ready(())
     }
 
     /// It is never waited for: a tick is soon enough.
@@ -256,6 +289,7 @@ impl<C: Core> Shell<C> {
         self.heard = now;
         match came {
             Came::Message => {
+                self.beat.follow(now);
                 let Line::Open(link) = &self.line else { return };
                 match link.message() {
                     Ok(message) => self.core.handle_message(now, message),

@@ -75,7 +75,7 @@ impl Life {
     pub fn new(spec: &Spec, port: Port, now: Instant, unix: Duration) -> Self {
         Self {
             interpreter: dialect::interpreter(spec),
-            mouth: Mouth::new(port, spec.encoding()),
+            mouth: Mouth::new(port, spec.encoding()).without_lulls(),
             voice: Voice::new(spec.encoding()),
             marks: Marks::default(),
             outbox: Outbox::default(),
@@ -246,8 +246,8 @@ impl Life {
 
     fn say(&mut self, now: Instant, Sound { bytes, encoding }: Sound<'_>) -> Result<(), Malformed> {
         match &bytes {
-            Payload::Raw(bytes) => self.mouth.say_in_time(now, encoding, bytes),
-            Payload::Base64(text) => self.mouth.say_base64_in_time(now, encoding, text)?,
+            Payload::Raw(bytes) => self.mouth.say(now, encoding, bytes),
+            Payload::Base64(text) => self.mouth.say_base64(now, encoding, text)?,
             Payload::Wav(text) => self.mouth.say_wav(text)?,
         }
         Ok(())

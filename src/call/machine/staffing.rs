@@ -56,17 +56,24 @@ impl Call {
     /// Somebody calls in: people are rung while it rings here.
     pub(super) fn ring_people(&mut self, cx: &mut Context<'_>) {
         self.want_person(cx, Manner::Ring);
-        match self.plan.staff.as_ref().and_then(|staff| staff.music.clone()) {
-            None => {}
-            Some(Music::Own) => self.entertain(cx, sound::hold_music()),
-            Some(Music::Url(url)) => self.fetch_music(cx, url),
+        if let Some(music) = self.music() {
+            self.play_music(cx, music);
         }
     }
 
-    fn fetch_music(&self, cx: &mut Context<'_>, url: String) {
-        let place = Role::Talker.place();
-        let errand = agent::Errand::Aside { from: Sound::Url(url), place, whispered: false };
-        self.send_for(cx, Hand::Operator, errand);
+    fn music(&self) -> Option<Music> {
+        self.plan.staff.as_ref().and_then(|staff| staff.music.clone())
+    }
+
+    fn play_music(&mut self, cx: &mut Context<'_>, music: Music) {
+        match music {
+            Music::Own => self.entertain(cx, sound::hold_music()),
+            Music::Url(url) => {
+                let place = Role::Talker.place();
+                let errand = agent::Errand::Aside { from: Sound::Url(url), place, whispered: false };
+                self.send_for(cx, Hand::Operator, errand);
+            }
+        }
     }
 
     /// There is music for who waits: it is answered, and hears that until somebody comes, or comes back.
@@ -257,10 +264,7 @@ impl Call {
         if self.control.is_held() || self.is_moving() || self.is_parked() {
             return;
         }
-        match self.plan.staff.as_ref().and_then(|staff| staff.music.clone()) {
-            None | Some(Music::Own) => self.let_wait(cx, sound::hold_music()),
-            Some(Music::Url(url)) => self.fetch_music(cx, url),
-        }
+        self.play_music(cx, self.music().unwrap_or(Music::Own));
     }
 
     /// It talks again.

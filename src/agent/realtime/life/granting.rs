@@ -64,8 +64,8 @@ impl Life {
     fn say(&mut self, now: Instant, utterance: u64, sound: Sound<'_>) -> Result<(), Malformed> {
         let (heard, start) = (self.mouth.heard(), self.mouth.put());
         match sound {
-            Sound::Raw(bytes) => self.mouth.say(self.speaks, bytes),
-            Sound::Base64(text) => self.mouth.say_base64(self.speaks, &text)?,
+            Sound::Raw(bytes) => self.mouth.say(now, self.speaks, bytes),
+            Sound::Base64(text) => self.mouth.say_base64(now, self.speaks, &text)?,
         }
         let end = self.mouth.put();
         self.speech.heard(heard);
