@@ -19,7 +19,8 @@ use super::validate::Checker;
 use super::{Objects, Rules, billing, trunk, uri};
 use crate::model::{
     Agent, AgentId, Application, ApplicationId, EventKind, EventSet, Flow, KeyId, Number, NumberId,
-    OBJECT_ID_LIMIT, Object, ObjectKind, PersonId, PhoneNumber, Speak, TenantId, Trunk, TrunkChoice, TrunkId,
+    OBJECT_ID_LIMIT, Object, ObjectKind, PersonId, PhoneNumber, Speak, TenantId, TranscriptBy, Trunk,
+    TrunkChoice, TrunkId,
 };
 
 /// Whose the file's objects are.
@@ -140,6 +141,10 @@ pub fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check:
     let said = table.greeting.as_ref().is_none_or(|greeting| !greeting.trim().is_empty());
     check.that(&format!("{path}.greeting"), said, || "must not be blank".into());
     one_talks(table, path, check);
+    let is_told = table.transcript.0 != TranscriptBy::Agent || table.model.is_some();
+    check.that(&format!("{path}.transcript"), is_told, || {
+        "true: a model tells what was said, and there is no [model]; \"endpoint\" takes it out of the recording".into()
+    });
     if let Some(name) = table.sip.as_ref().and_then(endpoint::Table::trunk) {
         check.that(&format!("{path}.sip.trunk"), names.trunks.contains_key(name), || {
             format!("there is no trunk `{name}`")

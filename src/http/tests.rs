@@ -4,6 +4,7 @@ mod documents;
 mod hostile;
 #[cfg(feature = "browser")]
 mod people;
+mod reads;
 mod streams;
 
 use std::sync::Mutex;
@@ -400,93 +401,6 @@ async fn paths_and_methods_that_are_not_there_are_said_so_to_every_vendors_clien
 }
 
 #[tokio::test]
-async fn a_call_is_read_by_every_rendering_of_its_id() {
-    let house = House::new().await;
-    house.keep(ended_call()).await;
-    for id in ["CA000000000000000000000000000000ff", "255", "call_255"] {
-        let answer = house.get(&format!("/v1/calls/{id}")).await;
-        assert_eq!(answer.status, 200, "{id}");
-        assert_eq!(answer.json()["ended_reason"], "caller_hangup");
-        let url = "http://a.example:8080/v1/calls/CA000000000000000000000000000000ff/recording";
-        assert_eq!(answer.json()["recording_url"], url);
-    }
-    for id in ["256", "CAff", "export", "%00", "%FF", "-1"] {
-        let answer = house.get(&format!("/v1/calls/{id}")).await;
-        assert_eq!((answer.status, answer.code().as_str()), (404, "call_not_found"), "{id}");
-    }
-}
-
-#[tokio::test]
-async fn another_tenants_call_looks_like_none() {
-    let house = House::new().await;
-    house.keep(CallRecord { tenant: TenantId(2), ..ended_call() }).await;
-    for path in ["/v1/calls/255", "/v1/calls/255/recording"] {
-        let answer = house.get(path).await;
-        assert_eq!((answer.status, answer.code().as_str()), (404, "call_not_found"));
-    }
-    assert_eq!(house.get("/v1/calls").await.json()["calls"], json!([]));
-}
-
-#[tokio::test]
-async fn calls_are_listed_by_page_and_filter() {
-    let house = House::new().await;
-    house.keep(ended_call()).await;
-    house.keep(CallRecord { call: CallId::new(256).expect("small"), ..ended_call() }).await;
-    let page = house.get("/v1/calls?limit=1").await.json();
-    assert_eq!((&page["count"], &page["limit"], &page["offset"]), (&json!(2), &json!(1), &json!(0)));
-    assert_eq!(page["calls"].as_array().map(Vec::len), Some(1));
-    for (query, count) in [
-        ("agent_id=nobody", 0),
-        ("agent_id=agent_demo", 0),
-        ("direction=inbound", 0),
-        ("voicemail_detected=false", 2),
-    ] {
-        assert_eq!(house.get(&format!("/v1/calls?{query}")).await.json()["count"], count, "{query}");
-    }
-    let wrong = house.get("/v1/calls?limit=x").await;
-    assert_eq!((wrong.status, wrong.code().as_str()), (400, "invalid_request"));
-    assert_eq!(wrong.json()["error"]["details"]["field"], "limit");
-}
-
-#[tokio::test]
-async fn a_recording_is_sent_whole_or_in_part_once_the_call_has_ended() {
-    let house = House::new().await;
-    let audio: Vec<u8> = (0..200_000_u32).map(|n| n.to_le_bytes()[0]).collect();
-    std::fs::write(house.data_dir.path().join("a.wav"), &audio).expect("written");
-    let record = CallRecord { recording: Some("a.wav".into()), ..ended_call() };
-    house.keep(record.clone()).await;
-    let path = "/v1/calls/255/recording";
-    let whole = house.get(path).await;
-    assert_eq!((whole.status, whole.header("content-type")), (200, Some("audio/wav")));
-    assert_eq!(
-        (whole.header("content-length"), whole.header("accept-ranges")),
-        (Some("200000"), Some("bytes"))
-    );
-    assert!(whole.body == audio);
-    let range = async |range| {
-        house.send("GET", path, &[("authorization", KEY), ("range", range)], Body::empty()).await
-    };
-    let part = range("bytes=100000-100009").await;
-    assert_eq!((part.status, part.header("content-range")), (206, Some("bytes 100000-100009/200000")));
-    assert_eq!(part.body, audio[100_000..100_010]);
-    let beyond = range("bytes=200000-").await;
-    assert_eq!((beyond.status, beyond.header("content-range")), (416, Some("bytes */200000")));
-
-    for (call, state, recording) in [
-        (1, CallState::Dialing, Some("a.wav")),
-        (2, CallState::Ended, None),
-        (3, CallState::Ended, Some("gone.wav")),
-    ] {
-        let call = CallId::new(call).expect("small");
-        house
-            .keep(CallRecord { call, state, recording: recording.map(str::to_owned), ..record.clone() })
-            .await;
-        let answer = house.get(&format!("/v1/calls/{call}/recording")).await;
-        assert_eq!((answer.status, answer.code().as_str()), (404, "recording_not_found"), "{call}");
-    }
-}
-
-#[tokio::test]
 async fn the_operators_paths_need_no_key() {
     let house = House::new().await;
     house.post(VALID).await;
@@ -550,26 +464,4 @@ async fn a_client_that_sends_too_much_still_reads_its_answer() {
     assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("request_too_large"), "{answer}");
     stop.cancel();
     server.await.expect("stopped");
-}
-
-#[tokio::test]
-async fn a_trunk_is_shown_by_name_and_by_id_and_tells_no_secret() {
-    let house = House::new().await;
-    let list = house.send("GET", "/v1/native/trunks", &[("authorization", KEY)], "").await;
-    assert_eq!(list.status, 200);
-    let list: Value = serde_json::from_slice(&list.body).expect("JSON");
-    let trunk = &list["data"][0];
-    assert_eq!(trunk["name"], "t1");
-    assert_eq!(trunk["health"]["state"], "unknown");
-    assert_eq!(trunk["health"]["channels"], json!({ "in_use": 0, "max": 7 }));
-    assert_eq!(trunk["health"]["registration"], "off");
-    assert!(trunk["health"]["options"].is_null() && trunk["health"]["since"].is_string());
-    assert!(!list.to_string().contains("hidden"), "{list}");
-    for path in ["/v1/native/trunks/t1".to_owned(), format!("/v1/native/trunks/{}", trunk["id"])] {
-        let one = house.send("GET", &path, &[("authorization", KEY)], "").await;
-        assert_eq!(one.status, 200, "{path}");
-        assert_eq!(serde_json::from_slice::<Value>(&one.body).expect("JSON")["name"], "t1");
-    }
-    assert_eq!(house.send("GET", "/v1/native/trunks/t2", &[("authorization", KEY)], "").await.status, 404);
-    assert_eq!(house.send("GET", "/v1/native/trunks", &[], "").await.status, 401);
 }

@@ -193,8 +193,17 @@ fn config(address: SocketAddr, agent: &str) -> Config {
     Config::parse("t.toml", &text, std::iter::empty()).expect("valid")
 }
 
-const TOLD: &str = "transcript = true\n[agent.analysis]\nsuccess = \"They book\"\n\
-                    fields = [{ name = \"day\", description = \"Which day\" }]";
+macro_rules! told {
+    () => {
+        "transcript = true\n[agent.model]\nprovider = \"openai\"\nmodel = \"m\"\napi_key = \"sk-model\""
+    };
+}
+/// A model tells what was said, and nothing becomes of that.
+const UNANALYSED: &str = told!();
+const TOLD: &str = concat!(
+    told!(),
+    "\n[agent.analysis]\nsuccess = \"They book\"\nfields = [{ name = \"day\", description = \"Which day\" }]"
+);
 const HEARD: &str = "transcript = \"endpoint\"\n[agent.analysis]\nsuccess = \"They book\"";
 
 fn good() -> Reply {
@@ -384,14 +393,14 @@ async fn an_agents_own_endpoint_is_reached_by_the_guarded_way_and_without_the_sw
 #[tokio::test]
 async fn what_an_agent_does_not_want_any_more_is_not_sent() {
     for (agent, why) in
-        [("transcript = true", "its agent wants no analysis any more"), ("id = \"b\"", "its agent is gone")]
+        [(UNANALYSED, "its agent wants no analysis any more"), ("id = \"b\"", "its agent is gone")]
     {
         let house = House::new(TOLD, []).await;
         house.call(None).await;
         let nowhere = "127.0.0.1:9".parse().expect("an address");
         let agent = agent
             .strip_prefix("id = \"b\"")
-            .map_or(agent.to_owned(), |_| "transcript = true\n[[agent]]\nid = \"c\"".to_owned());
+            .map_or(agent.to_owned(), |_| format!("{UNANALYSED}\n[[agent]]\nid = \"c\""));
         let mut changed = config(nowhere, &agent);
         if why.contains("gone") {
             changed.objects.agents.remove(0);

@@ -23,12 +23,16 @@ fn agent_refused(more: &str) -> String {
     refused(&format!("[[agent]]\nid = \"a\"\n{more}"))
 }
 
+/// A model, which tells what was said.
+const TOLD: &str =
+    "transcript = true\n[agent.model]\nprovider = \"openai\"\nmodel = \"m\"\napi_key = \"sk-hunter2\"";
+
 #[test]
 fn an_agent_says_who_puts_its_calls_into_words() {
     for (said, by) in [
         ("", TranscriptBy::Nobody),
         ("transcript = false", TranscriptBy::Nobody),
-        ("transcript = true", TranscriptBy::Agent),
+        (TOLD, TranscriptBy::Agent),
         ("transcript = \"endpoint\"", TranscriptBy::Endpoint),
     ] {
         assert_eq!(agent(said).transcript, by, "{said}");
@@ -52,7 +56,7 @@ fn without_a_word_nobody_is_asked_and_the_last_event_would_wait_half_a_minute() 
 
 #[test]
 fn an_analysis_has_a_criterion_and_fields() {
-    let said = "transcript = true\n[agent.analysis]\nsuccess = \"They book\"\n\
+    let said = "transcript = \"endpoint\"\n[agent.analysis]\nsuccess = \"They book\"\n\
                 fields = [{ name = \"day\", description = \"Which\", values = [\"mon\", \"tue\"] },\n\
                 { name = \"people\", type = \"integer\", description = \"How many\" }]";
     let analysis = agent(said).analysis.expect("an analysis");
@@ -69,32 +73,36 @@ fn an_analysis_has_a_criterion_and_fields() {
 #[test]
 fn what_makes_no_sense_is_refused_and_no_key_is_shown() {
     for (said, why) in [
+        ("transcript = true", "there is no [model]"),
         ("[agent.analysis]\nsuccess = \"x\"", "needs what was said in words"),
-        ("transcript = true\n[agent.analysis]\nsuccess = \" \"", "analysis.success"),
-        ("transcript = true\n[agent.analysis]\nurl = \"https://a.example/\"", "which of its models"),
-        ("transcript = true\n[agent.analysis]\nmodel = \"m\"\nurl = \"http://a.example/\"", "analysis.url"),
+        ("transcript = \"endpoint\"\n[agent.analysis]\nsuccess = \" \"", "analysis.success"),
+        ("transcript = \"endpoint\"\n[agent.analysis]\nurl = \"https://a.example/\"", "which of its models"),
         (
-            "transcript = true\n[agent.analysis]\nmodel = \"m\"\nurl = \"https://u:hidden@a.example/\"",
+            "transcript = \"endpoint\"\n[agent.analysis]\nmodel = \"m\"\nurl = \"http://a.example/\"",
+            "analysis.url",
+        ),
+        (
+            "transcript = \"endpoint\"\n[agent.analysis]\nmodel = \"m\"\nurl = \"https://u:hidden@a.example/\"",
             "credentials",
         ),
-        ("transcript = true\n[agent.analysis]\napi_key = \"hidden hidden\"", "one word of ASCII"),
+        ("transcript = \"endpoint\"\n[agent.analysis]\napi_key = \"hidden hidden\"", "one word of ASCII"),
         (
-            "transcript = true\n[agent.analysis]\nfields = [{ name = \"a b\", description = \"d\" }]",
+            "transcript = \"endpoint\"\n[agent.analysis]\nfields = [{ name = \"a b\", description = \"d\" }]",
             "letters",
         ),
         (
-            "transcript = true\n[agent.analysis]\nfields = [{ name = \"a\", description = \"d\" }, { name = \"a\", description = \"d\" }]",
+            "transcript = \"endpoint\"\n[agent.analysis]\nfields = [{ name = \"a\", description = \"d\" }, { name = \"a\", description = \"d\" }]",
             "twice",
         ),
         (
-            "transcript = true\n[agent.analysis]\nfields = [{ name = \"a\", description = \"d\", type = \"number\", values = [\"1\"] }]",
+            "transcript = \"endpoint\"\n[agent.analysis]\nfields = [{ name = \"a\", description = \"d\", type = \"number\", values = [\"1\"] }]",
             "go with type",
         ),
         (
-            "transcript = true\n[agent.analysis]\nfields = [{ name = \"a\", description = \"\" }]",
+            "transcript = \"endpoint\"\n[agent.analysis]\nfields = [{ name = \"a\", description = \"\" }]",
             "description",
         ),
-        ("transcript = true\n[agent.analysis]\nurls = \"x\"", "urls"),
+        ("transcript = \"endpoint\"\n[agent.analysis]\nurls = \"x\"", "urls"),
         ("[agent.transcription]\nlanguage = \"English\"", "ISO 639"),
     ] {
         let told = agent_refused(said);
