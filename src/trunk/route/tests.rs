@@ -5,8 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::config::Config;
 use crate::model::{
-    Agent, AgentId, CallId, Detection, RightToUse, Speak, SpeakOrder, TenantId, Timestamp, Variable,
-    VoicemailAction,
+    Agent, AgentId, CallId, RightToUse, Speak, SpeakOrder, TenantId, Timestamp, Variable, VoicemailAction,
 };
 
 /// 14 November 2024, 22:13:20 UTC.
@@ -62,34 +61,9 @@ fn agent() -> Agent {
     Agent {
         id: AgentId(1),
         alias: "agent".into(),
-        tenant: TenantId(1),
-        webhook_url: None,
-        webhook_events: None,
-        greeting: None,
-        voice: None,
-        steps: Vec::new(),
-        flow: None,
-        voicemail_message: None,
-        voicemail: VoicemailAction::Hangup,
-        barge_in: true,
         ring_timeout: Duration::from_secs(20),
-        call_duration_max: Duration::from_secs(300),
-        silence_hangup: Duration::from_secs(10),
-        timezone: None,
-        detection: Detection::default(),
-        phone_number: None,
-        trunk: None,
-        speak_order: SpeakOrder::AgentFirst,
-        speak: Speak::Verdict,
-        opener: None,
-        bot: None,
-        staff: None,
-        model: None,
-        transcript: Default::default(),
-        transcription: None,
-        analysis: None,
-        sip: None,
         record: true,
+        ..Agent::plain(TenantId(1))
     }
 }
 

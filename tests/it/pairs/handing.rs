@@ -105,6 +105,24 @@ fn an_agent_at_a_sip_endpoint_talks_with_the_callee() {
     callees.await_over(1);
 }
 
+#[test]
+fn an_agent_at_a_sip_endpoint_that_is_called_at_the_verdict_greets_a_person_and_meets_no_machine() {
+    let (switch, callees, endpoint) = model("human", "verdict");
+    let ends = |persona| {
+        let to = crate::callees::number(persona);
+        ended(&switch, &switch.call_with(json!({ "agent_id": "model", "to_number": to })))
+    };
+    let (own, parties) = ends(Persona::Voicemail);
+    assert_eq!((&own["disposition"], parties.len()), (&json!("voicemail_detected"), 0), "{own}");
+    let (own, parties) = ends(Persona::Person);
+    endpoint.succeed(1);
+    assert_eq!((&own["verdict"]["class"], parties.len()), (&json!("human"), 1), "{own}");
+    let at = |record: &Value, what: &str| record[what].as_str().expect("a time").to_owned();
+    assert!(at(&own, "answered_at") < at(&parties[0], "created_at"), "{own} {parties:?}");
+    assert!(own["dead_air_ms"].is_u64(), "its greeting was heard: {own}");
+    callees.await_over(2);
+}
+
 /// A switch whose agent `model` is what answers the second trunk by this scenario.
 fn model(scenario: &str, call_at: &str) -> (Switch, Callees, Sipp) {
     let place = Place::claim();

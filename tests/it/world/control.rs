@@ -27,10 +27,6 @@ fn controlled(world: &World, call: CallId) -> Vec<String> {
     world.facts(call).iter().filter_map(told).collect()
 }
 
-fn lives(world: &World, call: CallId) -> bool {
-    !matches!(world.facts(call).last(), Some(CallFact::Ended(_)))
-}
-
 /// A person who is called by an agent with this to say.
 fn guided(plan: &mut CallPlan) {
     plan.guide =
@@ -49,7 +45,7 @@ fn who_is_on_hold_is_told_so_and_missed_by_nobody() {
     assert_eq!(world.control(call, Step::Hold), Ok(()));
     assert_eq!(world.control(call, Step::Resume), Err(NotDone::HoldUnderWay), "the offer has no answer yet");
     world.advance(MINUTE);
-    assert!(lives(&world, call), "neither silence nor missing RTP ends who is on hold");
+    assert!(world.lives(call), "neither silence nor missing RTP ends who is on hold");
     assert_eq!(world.control(call, Step::Hold), Ok(()), "it is so already");
     assert_eq!(world.exchange_held(), 1, "one offer said a=sendonly");
     assert_eq!(world.control(call, Step::Resume), Ok(()));
@@ -68,7 +64,7 @@ fn what_the_agent_would_say_waits_while_the_callee_is_on_hold() {
     world.advance(3 * SECOND);
     assert_eq!(world.control(call, Step::Hold), Ok(()));
     world.advance(30 * SECOND);
-    assert!(lives(&world, call));
+    assert!(world.lives(call));
     assert_eq!(world.control(call, Step::Resume), Ok(()));
     world.run_out();
     assert_eq!(controlled(&world, call), ["hold", "resume"]);
@@ -93,7 +89,7 @@ fn what_a_hold_cuts_short_is_said_again() {
         }
         assert_eq!(world.control(call, Step::Hold), Ok(()));
         world.advance(30 * SECOND);
-        assert!(lives(&world, call), "it has not said goodbye yet");
+        assert!(world.lives(call), "it has not said goodbye yet");
         assert_eq!(world.control(call, Step::Resume), Ok(()));
         world.run_out();
         let outcome = world.outcome(call);

@@ -10,9 +10,7 @@ use rand::{Rng, SeedableRng};
 use trunkline::agent::desk::{Act, Desk, Event, Quit, State};
 use trunkline::agent::fate::{Errand, Fate};
 use trunkline::call::Command;
-use trunkline::model::{
-    CallFact, CallId, CallPlan, Disposition, EndedBy, Music, PersonId, Staff, Step, Whom,
-};
+use trunkline::model::{CallId, CallPlan, Disposition, EndedBy, Music, PersonId, Staff, Step, Whom};
 use trunkline::simulator::Persona;
 use trunkline_media::port::{Pace, Port, pair};
 
@@ -123,10 +121,6 @@ impl World {
 
     fn stands(&self, person: PersonId) -> State {
         self.people.desk.state(person).expect("is here").0
-    }
-
-    fn lives(&self, call: CallId) -> bool {
-        !matches!(self.facts(call).last(), Some(CallFact::Ended(_)))
     }
 
     /// Until this person talks.

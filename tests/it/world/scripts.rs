@@ -12,9 +12,8 @@ use trunkline::model::{
     Speak, SpeakOrder, Step, VoicemailAction,
 };
 use trunkline::simulator::Persona;
-use trunkline_media::Clip;
 
-use super::{Deed, Weather, World};
+use super::{Deed, Weather, World, word};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -96,10 +95,6 @@ fn run_until(world: &mut World, what: &str, is_so: impl Fn(&World) -> bool) {
 }
 
 /// Words of about half a second.
-fn word() -> Arc<Clip> {
-    Arc::new(Clip::from_wav(include_bytes!("../../../src/simulator/audio/hello.wav")).expect("a WAV file"))
-}
-
 #[test]
 fn its_first_words_wait_behind_the_gate_and_leave_in_the_packet_after_the_verdict() {
     for persona in [Persona::Person, Persona::Silent] {

@@ -9,9 +9,10 @@ use rand::{Rng, SeedableRng};
 use trunkline::model::{
     Agent, CallFact, CallPlan, Disposition, EndedBy, Line, LineEnd, Said, Speak, SpeakOrder, VoicemailAction,
 };
-use trunkline::simulator::{Persona, agent_prompt};
+use trunkline::simulator::{Persona, agent_goodbye, agent_prompt};
+use trunkline_media::Clip;
 
-use super::{Weather, World, agent};
+use super::{Weather, World, agent, word};
 
 fn disposition(persona: Persona) -> (Disposition, &'static str) {
     match persona {
@@ -146,6 +147,28 @@ fn who_says_nothing_is_judged_and_hears_the_agent_however_short_silence_may_be()
     assert_eq!(outcome.disposition, Disposition::SilenceTimeout);
     assert_eq!(outcome.heard.as_ref().map(|heard| heard.class), Some("no_speech"));
     assert!(outcome.dead_air.is_some(), "the agent spoke");
+    world.assert_quiet();
+}
+
+#[test]
+fn who_is_spoken_to_may_listen_for_longer_than_silence_may_last() {
+    let long = Arc::new(Clip::from_pcmu(agent_goodbye().pcmu().repeat(8)));
+    assert!(long.duration() > Duration::from_secs(18));
+    let mut world = World::new(5, Weather::CALM).with_voice(long);
+    let call = world.call_with(Persona::Silent, |plan| {
+        let silence_hangup = Duration::from_secs(4);
+        plan.agent = Arc::new(Agent { silence_hangup, barge_in: false, ..Agent::clone(&plan.agent) });
+    });
+    world.advance(Duration::from_secs(10));
+    world.speak(&word());
+    world.advance(Duration::from_secs(10));
+    assert!(world.lives(call), "the agent speaks, and the callee's last word is seconds ago");
+    world.run_out();
+    assert_eq!(
+        world.outcome(call).disposition,
+        Disposition::SilenceTimeout,
+        "once all is said, silence counts"
+    );
     world.assert_quiet();
 }
 
