@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use trunkline_media::g711::is_faint;
+
 use crate::mark::{Arrival, FRAME, Mark};
 
 const TICK: Duration = Duration::from_millis(20);
@@ -265,8 +267,7 @@ impl Line {
                 else {
                     continue;
                 };
-                // µ-law's quietest are those whose lower bits are all set.
-                let is_sound = payload.iter().any(|byte| byte & 0x7f < 0x70);
+                let is_sound = payload.iter().any(|byte| !is_faint(*byte));
                 if is_sound
                     && !leg.has_waited
                     && let Some(greeted) = leg.greeted

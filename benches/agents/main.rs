@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 use bot::{Bots, Does, SPEECHES};
 use callee::{Callees, Says};
 use mark::Arrival;
-use switch::{Agent, Switch};
+use switch::{Agent, Manner, Switch};
 use trunkline_media::Clip;
 
 /// What `cargo bench` says, and `cargo test` does not.
@@ -41,8 +41,11 @@ const RATE: usize = 100;
 /// After the last call was answered, until anything is counted.
 const SETTLING: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_secs(60);
+/// What waits for the verdict.
+const AT_THE_VERDICT: Manner = Manner { agent: "", is_recorded: true };
 /// What answers "at once" for a manner of speaking that waits for no verdict.
-const AT_THE_ANSWER: &str = "speak = \"answer\"\nvoicemail = \"ignore\"\nbarge_in = false";
+const AT_THE_ANSWER: Manner =
+    Manner { agent: "speak = \"answer\"\nvoicemail = \"ignore\"\nbarge_in = false", is_recorded: true };
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -91,7 +94,7 @@ struct Stage {
 }
 
 impl Stage {
-    async fn set(all: &Path, says: Says, does: Option<Does>, manner: &str) -> Self {
+    async fn set(all: &Path, says: Says, does: Option<Does>, manner: Manner) -> Self {
         let folder = tempfile::Builder::new().prefix("run").tempdir_in(all).expect("a folder").keep();
         let callees = Callees::start(says);
         let bots = Bots::start(does.unwrap_or(Does::Greets)).await;
@@ -140,7 +143,7 @@ async fn dead_air(all: &Path, calls: usize) -> bool {
     let hello = Clip::from_wav(include_bytes!("../../src/simulator/audio/hello.wav")).expect("a WAV file");
     for (who, does) in [("script agent", None), ("bot", Some(Does::Greets))] {
         let says = Says::Greeting(Arc::from(hello.pcmu()), Duration::from_millis(300));
-        let stage = Stage::set(all, says, does, "").await;
+        let stage = Stage::set(all, says, does, AT_THE_VERDICT).await;
         is_whole &= stage.call(calls, calls).await;
         pause(Duration::from_secs(6)).await;
         let mut waits = stage.callees.take_heard().waits;
@@ -194,9 +197,10 @@ async fn barge_in(all: &Path, calls: usize, seconds: usize) -> bool {
     row("clear sent to last sound", &mut spans) && are_answered
 }
 
-/// What a call costs while both sides talk, with the stereo recording on; and the least that a stream's messages cost.
+/// What a call costs while both sides talk, with the stereo recording and without; and the least that a stream's messages cost.
 async fn cost(all: &Path, calls: usize, seconds: usize) -> bool {
-    println!("\n{calls} calls, both sides talking, recorded");
+    let control = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control");
+    println!("\n{calls} calls, both sides talking; TCP by {}", control.as_deref().unwrap_or("?").trim());
     println!(
         "{:<16} {:>16} {:>10} {:>12} {:>10} {:>12} {:>10}",
         "", "CPU ms/call-s", "KB/call", "to callee", "lost", "to bot", "lost"
@@ -204,8 +208,12 @@ async fn cost(all: &Path, calls: usize, seconds: usize) -> bool {
     let mut is_whole = true;
     let span = Duration::from_secs(seconds as u64);
     println!("{:<16} {:>16.3}", "bare TCP", bare::cost(calls, span).await);
-    for (who, does) in [("script agent", None), ("bot", Some(Does::Talks))] {
-        let stage = Stage::set(all, Says::Marks, does, AT_THE_ANSWER).await;
+    let talks = Some(Does::Talks);
+    for (who, does, is_recorded) in
+        [("script, recorded", None, true), ("bot, recorded", talks, true), ("bot", talks, false)]
+    {
+        let manner = Manner { is_recorded, ..AT_THE_ANSWER };
+        let stage = Stage::set(all, Says::Marks, does, manner).await;
         is_whole &= stage.call(RATE, calls).await;
         pause(SETTLING).await;
         let (began, before) = (Instant::now(), stage.switch.cpu());

@@ -9,6 +9,14 @@ use serde_json::Value;
 use crate::client;
 use crate::process::{Process, free_port};
 
+/// How calls go.
+#[derive(Clone, Copy)]
+pub struct Manner {
+    /// Lines of the agent's table.
+    pub agent: &'static str,
+    pub is_recorded: bool,
+}
+
 /// Who talks.
 #[derive(Clone, Copy)]
 pub enum Agent {
@@ -24,8 +32,7 @@ pub struct Switch {
 }
 
 impl Switch {
-    /// `manner` are further lines of the agent's table.
-    pub async fn start(directory: &Path, trunk: SocketAddr, agent: Agent, manner: &str) -> Self {
+    pub async fn start(directory: &Path, trunk: SocketAddr, agent: Agent, manner: Manner) -> Self {
         let http = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let speech = directory.join("speech.wav");
         std::fs::write(&speech, wav(60)).expect("the speech is written");
@@ -45,6 +52,8 @@ listen = ["udp:127.0.0.1:0"]
 [media]
 address = "127.0.0.1"
 ports = "20000-29999"
+[recording]
+enabled = {is_recorded}
 [log]
 filter = "warn"
 [tts]
@@ -69,6 +78,8 @@ secret = "nxfs_bench_secret"
 allow_http = true
 allow_addresses = ["127.0.0.0/8"]
 "#,
+            manner = manner.agent,
+            is_recorded = manner.is_recorded,
             data = directory.join("data").display(),
             speech = speech.display(),
         );
