@@ -87,6 +87,25 @@ fn killed_while_it_waits_for_room_a_call_ends_as_never_started() {
     assert_eq!(callees.rung(), 1);
 }
 
+/// A number that nobody else is called at, so that whoever is called twice is found.
+fn own_number(client: usize, round: usize, persona: Persona) -> String {
+    format!("+1555{client:03}{round:03}{}", persona.digit())
+}
+
+/// Of calls that each had a number of their own: nobody rang twice, and nobody who is not on disk as called.
+fn each_was_called_once_at_most(switch: &Switch, callees: &Callees) {
+    let rung = callees.rung_by_number();
+    assert!(rung.values().all(|times| *times == 1), "{rung:?}");
+    let numbers = |query| ledger::texts(switch, query).into_iter().flatten().collect::<BTreeSet<String>>();
+    let known = numbers("SELECT to_number FROM calls");
+    let never_left = numbers(
+        "SELECT to_number FROM calls WHERE detail = 'the switch stopped before the call could start'",
+    );
+    for to in rung.keys() {
+        assert!(known.contains(to) && !never_left.contains(to), "{to} was called before that was on disk");
+    }
+}
+
 /// Fifty requests from ten clients; the answers that came back.
 fn storm(switch: &Switch) -> Vec<String> {
     let base = format!("http://{}", switch.place.http());
@@ -96,7 +115,7 @@ fn storm(switch: &Switch) -> Vec<String> {
             let mut accepted = Vec::new();
             for round in 0..5 {
                 let persona = Persona::ALL[(client + round) % Persona::ALL.len()];
-                let body = outbound(json!({ "to_number": number(persona) })).to_string();
+                let body = outbound(json!({ "to_number": own_number(client, round, persona) })).to_string();
                 // The last ones find nobody there any more.
                 let Ok(reply) = api.try_post_with("/v1/calls/outbound", body.into(), &[]) else { break };
                 assert_eq!(reply.status, 201, "{reply:?}");
@@ -117,10 +136,9 @@ fn killed_under_load_every_accepted_call_ends_once_and_none_is_lost() {
     assert_eq!(accepted.len(), 50);
     // Some ring, some talk, some are over, for some the INVITE may not have left.
     switch.kill();
-    let rung = callees.rung();
     switch.restart();
     settle(&switch, &receiver, &accepted);
-    assert!(callees.rung() <= rung.max(50), "nobody was called again");
+    each_was_called_once_at_most(&switch, &callees);
     assert_eq!(switch.get("/v1/calls?limit=1").json["count"], 50);
 }
 
@@ -133,9 +151,10 @@ fn killed_in_the_midst_of_requests_what_was_answered_201_is_not_lost() {
         let ask = |client: usize| {
             let api = Client::new(&base);
             let persona = [Persona::Busy, Persona::NoAnswer, Persona::Silent][client % 3];
-            let body = outbound(json!({ "to_number": number(persona) })).to_string();
             let mut accepted = Vec::new();
-            while let Ok(reply) = api.try_post_with("/v1/calls/outbound", body.clone().into(), &[]) {
+            for round in 0.. {
+                let body = outbound(json!({ "to_number": own_number(client, round, persona) })).to_string();
+                let Ok(reply) = api.try_post_with("/v1/calls/outbound", body.into(), &[]) else { break };
                 assert_eq!(reply.status, 201, "{reply:?}");
                 accepted.push(reply.json["call_id"].as_str().expect("an id").to_owned());
             }
@@ -146,11 +165,11 @@ fn killed_in_the_midst_of_requests_what_was_answered_201_is_not_lost() {
         switch.kill();
         clients.into_iter().flat_map(|client| client.join().expect("no panic")).collect()
     });
-    let rung = callees.rung();
-    assert!(accepted.len() >= 30);
+    // An INVITE may leave before its 201 does, and the crash takes the 201 away: one for each client.
+    assert!(accepted.len() >= 24, "{}", accepted.len());
     switch.restart();
     settle(&switch, &receiver, &accepted);
-    assert_eq!(callees.rung(), rung, "nobody was called again");
+    each_was_called_once_at_most(&switch, &callees);
 }
 
 /// Every one of these ended, and was told once; and so was whatever else is on disk: an answer may have been lost on its way.
