@@ -16,8 +16,11 @@ BROWSERS := target/browsers
 demo:
 	cargo run --release -- demo
 
-# Everything that must hold before a commit lands: installs what it needs, checks, builds, tests.
-test: deps check unit
+# Everything that must hold before a commit lands: installs what it needs, checks, builds, tests. Downloads wait for the network, and
+# the compiler for the processor: they go side by side.
+test: packages
+	$(MAKE) -j3 deps check
+	$(MAKE) unit
 
 # sipp, a PostgreSQL server, promtool, a speech synthesiser, kamailio and baresip as other people's SIP stacks, and Chromium as a
 # person's browser, from the distribution's packages; cmake builds libopus for the feature `opus`.
@@ -68,10 +71,11 @@ $(ORACLES)/ready: tests/it/realtime/requirements.txt | packages
 	$(ORACLES)/python/bin/pip install --quiet --requirement tests/it/realtime/requirements.txt
 	touch $@
 
+# In the profile of the tests, so that C libraries, macros and build scripts are built once.
 check:
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --features opus -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+	cargo clippy --release --workspace --all-targets --features opus -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --features opus --no-deps
 	@if command -v cargo-deny >/dev/null; then cargo deny check bans licenses sources; \
 	else echo "cargo-deny is not installed: dependencies' licences were not checked (cargo install --locked cargo-deny)"; fi
 
