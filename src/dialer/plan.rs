@@ -15,8 +15,8 @@ use crate::directory::{Answerer, Route};
 use crate::model::{
     Agent, AgentChoice, Application, BRIEF_BYTES_MAX, CallId, CallPlan, CallRecord, Callback, Dial,
     Direction, Engaged, EventSet, Face, Guide, HEADERS_MAX, Header, Key, Notice, OutboundRequest,
-    PhoneNumber, Refusal, Scripted, SipAgent, Speak, SpeakOrder, Staff, TenantId, Timestamp, Trunk,
-    TrunkChoice, VoicemailAction, WebhookTarget,
+    PhoneNumber, Refusal, Scripted, SipAgent, Speak, Staff, TenantId, Timestamp, Trunk, TrunkChoice,
+    VoicemailAction, WebhookTarget,
 };
 use crate::trunk::{choice, destination};
 
@@ -153,38 +153,21 @@ pub fn answer(
         awaits_bot: bot.as_ref().is_some_and(Engaged::is_awaited),
         ..blank(call, &agent, &trunk, sip_call_id.clone(), created_at)
     };
+    // An anonymous caller has no number: whatever dials for this call shows ours.
+    let from = caller.unwrap_or_else(|| number.e164.clone());
+    let to = number.e164.clone();
     let plan = CallPlan {
-        call,
-        asked_at,
-        asked_on: created_at,
-        sip_call_id,
-        voicemail: VoicemailAction::Ignore,
-        max_hold: None,
-        speak_order: SpeakOrder::AgentFirst,
+        right_to_use: number.right_to_use,
         // Whoever calls is somebody.
         speak: Speak::Verdict,
-        opener: None,
-        agent,
-        key: None,
-        trunks: vec![Arc::clone(&trunk)],
-        trunk,
-        // An anonymous caller has no number: whatever dials for this call shows ours.
-        from: caller.unwrap_or_else(|| number.e164.clone()),
-        right_to_use: number.right_to_use,
-        to: number.e164.clone(),
         script,
         flow,
         account,
         bot,
         staff,
         sip: agent_sip,
-        second: None,
-        guide: None,
-        variables: Vec::new().into(),
-        campaign: None,
-        voicemail_message: None,
         record,
-        tap: false,
+        ..CallPlan::plain(call, sip_call_id, agent, trunk, from, to, (asked_at, created_at))
     };
     Ticket { plan, record: row, idempotency: None, ask: None }
 }

@@ -17,9 +17,7 @@ use super::wire::Wire;
 use crate::admission::Permit;
 use crate::call as sound;
 use crate::config::Config;
-use crate::model::{
-    CallId, CallPlan, DtmfMode, PhoneNumber, RightToUse, Speak, SpeakOrder, Trunk, VoicemailAction,
-};
+use crate::model::{CallId, CallPlan, DtmfMode, PhoneNumber, Trunk};
 use crate::trunk::route;
 
 /// How long a call may ring.
@@ -247,35 +245,14 @@ fn contact_of(exchange: &Exchange) -> Option<String> {
 fn plan(patient: &Patient, trunk: &Arc<Trunk>, to: &PhoneNumber) -> CallPlan {
     let mut config =
         Config::parse("built in", "[[agent]]\nid = \"doctor\"\n", []).expect("a valid configuration");
-    CallPlan {
-        call: CallId::new(1).expect("not zero"),
-        asked_at: Instant::now(),
-        asked_on: crate::clock::wall_now(),
-        sip_call_id: uuid::Uuid::new_v4().to_string(),
-        agent: Arc::new(config.objects.agents.remove(0)),
-        key: None,
-        trunk: Arc::clone(trunk),
-        trunks: vec![Arc::clone(trunk)],
-        from: patient.from.clone().unwrap_or_else(|| to.clone()),
-        right_to_use: RightToUse::default(),
-        to: to.clone(),
-        script: Vec::new(),
-        account: String::new(),
-        bot: None,
-        staff: None,
-        sip: None,
-        second: None,
-        guide: None,
-        flow: None,
-        variables: Arc::new([]),
-        campaign: None,
-        voicemail_message: None,
-        voicemail: VoicemailAction::Ignore,
-        max_hold: None,
-        speak_order: SpeakOrder::AgentFirst,
-        speak: Speak::Verdict,
-        opener: None,
-        record: false,
-        tap: false,
-    }
+    let from = patient.from.clone().unwrap_or_else(|| to.clone());
+    CallPlan::plain(
+        CallId::new(1).expect("not zero"),
+        uuid::Uuid::new_v4().to_string(),
+        Arc::new(config.objects.agents.remove(0)),
+        Arc::clone(trunk),
+        from,
+        to.clone(),
+        (Instant::now(), crate::clock::wall_now()),
+    )
 }

@@ -110,6 +110,49 @@ pub struct CallPlan {
 }
 
 impl CallPlan {
+    /// A call by one trunk on which nothing is said, done or kept: what makes a call another one is added to it.
+    pub fn plain(
+        call: CallId,
+        sip_call_id: String,
+        agent: Arc<Agent>,
+        trunk: Arc<Trunk>,
+        from: PhoneNumber,
+        to: PhoneNumber,
+        (asked_at, asked_on): (Instant, Timestamp),
+    ) -> Self {
+        Self {
+            call,
+            asked_at,
+            asked_on,
+            sip_call_id,
+            agent,
+            key: None,
+            trunks: vec![Arc::clone(&trunk)],
+            trunk,
+            from,
+            right_to_use: RightToUse::Unknown,
+            to,
+            script: Vec::new(),
+            flow: None,
+            account: String::new(),
+            bot: None,
+            staff: None,
+            sip: None,
+            second: None,
+            guide: None,
+            variables: Arc::default(),
+            campaign: None,
+            voicemail_message: None,
+            voicemail: VoicemailAction::Ignore,
+            max_hold: None,
+            speak_order: SpeakOrder::AgentFirst,
+            speak: Speak::Verdict,
+            opener: None,
+            record: false,
+            tap: false,
+        }
+    }
+
     /// What the calendar says at `now`.
     pub fn date(&self, now: Instant) -> Timestamp {
         let since = now.saturating_duration_since(self.asked_at).as_millis();

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::Config;
-use crate::model::{
-    Agent, AgentId, CallId, RightToUse, Speak, SpeakOrder, TenantId, Timestamp, Variable, VoicemailAction,
-};
+use crate::model::{Agent, AgentId, CallId, RightToUse, TenantId, Timestamp, Variable};
 
 /// 14 November 2024, 22:13:20 UTC.
 const ASKED_ON: Timestamp = Timestamp(1_731_622_400_000);
@@ -24,36 +22,18 @@ fn trunk(lines: &str) -> Trunk {
 }
 
 fn plan(trunk: &Trunk) -> CallPlan {
+    let number = |e164: &str| e164.parse().expect("E.164");
     CallPlan {
-        call: CallId::new(42).expect("below 2^53"),
-        asked_at: start(),
-        asked_on: ASKED_ON,
-        sip_call_id: "6f1c".into(),
-        agent: Arc::new(agent()),
-        key: None,
-        trunk: Arc::new(trunk.clone()),
-        trunks: vec![Arc::new(trunk.clone())],
-        from: "+442079460000".parse().expect("E.164"),
-        right_to_use: RightToUse::Unknown,
-        to: "+447386172392".parse().expect("E.164"),
-        script: Vec::new(),
-        account: String::new(),
-        bot: None,
-        staff: None,
-        sip: None,
-        second: None,
-        guide: None,
-        flow: None,
         variables: [Variable { name: "order".into(), value: "7\r\nVia: x".into() }].into(),
-        campaign: None,
-        voicemail_message: None,
-        voicemail: VoicemailAction::Hangup,
-        max_hold: None,
-        speak_order: SpeakOrder::AgentFirst,
-        speak: Speak::Verdict,
-        opener: None,
-        record: false,
-        tap: false,
+        ..CallPlan::plain(
+            CallId::new(42).expect("below 2^53"),
+            "6f1c".into(),
+            Arc::new(agent()),
+            Arc::new(trunk.clone()),
+            number("+442079460000"),
+            number("+447386172392"),
+            (start(), ASKED_ON),
+        )
     }
 }
 

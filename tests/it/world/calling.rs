@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use trunkline::call::{Command, DialOrder, Knock, Origination, Reception, Seed};
 use trunkline::model::{
-    Agent, AgentId, CallId, CallPlan, Destination, Disposition, EndedBy, Line, LineEnd, RightToUse, Said,
-    Speak, SpeakOrder, TenantId, Timestamp, Trunk, TrunkId, VoicemailAction,
+    Agent, AgentId, CallId, CallPlan, Destination, Disposition, EndedBy, Line, LineEnd, Said, TenantId,
+    Timestamp, Trunk, TrunkId, VoicemailAction,
 };
 use trunkline::simulator::Persona;
 use trunkline_media::BridgeSpec;
@@ -95,36 +95,20 @@ impl World {
     }
 
     pub(super) fn plan(&self, call: CallId, persona: Persona) -> CallPlan {
+        let number = |e164: &str| e164.parse().expect("E.164");
         CallPlan {
-            call,
-            asked_at: self.now,
-            asked_on: Timestamp(0),
-            sip_call_id: format!("{call}@world"),
-            agent: Arc::new(agent()),
-            key: None,
-            trunk: Arc::clone(&self.trunk),
             trunks: self.carrier.iter().map(|(trunk, _)| trunk).chain([&self.trunk]).cloned().collect(),
-            from: "+15550100000".parse().expect("E.164"),
-            to: format!("+1555010000{}", persona.digit()).parse().expect("E.164"),
-            right_to_use: RightToUse::Unknown,
-            account: String::new(),
-            bot: None,
-            staff: None,
-            sip: None,
-            second: None,
-            guide: None,
-            flow: None,
             script: vec![Line { said: Said::Text("hello".into()), then: LineEnd::Listen }],
-            variables: Arc::default(),
-            campaign: None,
-            voicemail_message: None,
             voicemail: VoicemailAction::Hangup,
-            max_hold: None,
-            speak_order: SpeakOrder::AgentFirst,
-            speak: Speak::Verdict,
-            opener: None,
-            record: false,
-            tap: false,
+            ..CallPlan::plain(
+                call,
+                format!("{call}@world"),
+                Arc::new(agent()),
+                Arc::clone(&self.trunk),
+                number("+15550100000"),
+                number(&format!("+1555010000{}", persona.digit())),
+                (self.now, Timestamp(0)),
+            )
         }
     }
 
