@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::Config;
-use crate::model::{Agent, AgentId, CallId, RightToUse, TenantId, Timestamp, Variable};
+use crate::model::{Agent, CallId, RightToUse, TenantId, Timestamp, Variable};
 
 /// 14 November 2024, 22:13:20 UTC.
 const ASKED_ON: Timestamp = Timestamp(1_731_622_400_000);
@@ -28,22 +28,12 @@ fn plan(trunk: &Trunk) -> CallPlan {
         ..CallPlan::plain(
             CallId::new(42).expect("below 2^53"),
             "6f1c".into(),
-            Arc::new(agent()),
+            Arc::new(Agent::plain(TenantId(1))),
             Arc::new(trunk.clone()),
             number("+442079460000"),
             number("+447386172392"),
             (start(), ASKED_ON),
         )
-    }
-}
-
-fn agent() -> Agent {
-    Agent {
-        id: AgentId(1),
-        alias: "agent".into(),
-        ring_timeout: Duration::from_secs(20),
-        record: true,
-        ..Agent::plain(TenantId(1))
     }
 }
 

@@ -308,8 +308,7 @@ fn an_attended_transfer_is_completed_or_comes_back() {
         let step = if completes { Step::CompleteTransfer } else { Step::CancelTransfer };
         assert_eq!(world.control(call, step), Ok(()));
         world.advance(SECOND);
-        let is_over = |call| matches!(world.facts(call).last(), Some(CallFact::Ended(_)));
-        assert_eq!((is_over(agent), is_over(newcomer)), (completes, !completes));
+        assert_eq!((world.is_over(agent), world.is_over(newcomer)), (completes, !completes));
         assert_eq!(told(&world, call).last(), Some(&(if completes { 200 } else { 487 }, true)));
         world.hangup(call);
         world.run_out();

@@ -78,9 +78,15 @@ impl World {
         &self.told[&call.get()]
     }
 
+    /// Has it ended?
+    pub fn is_over(&self, call: CallId) -> bool {
+        let facts = self.told.get(&call.get());
+        facts.is_some_and(|facts| matches!(facts.last(), Some(CallFact::Ended(_))))
+    }
+
     /// Has it begun, and not ended?
     pub fn lives(&self, call: CallId) -> bool {
-        !matches!(self.facts(call).last(), Some(CallFact::Ended(_)))
+        self.told.contains_key(&call.get()) && !self.is_over(call)
     }
 
     /// Nothing is left of any call, on either side.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use trunkline::agent::Errand;
 use trunkline::call::{Aside, Command, ErrandOrder, Speech};
-use trunkline::model::{CallFact, CallId, Occasion};
+use trunkline::model::{CallId, Occasion};
 use trunkline::simulator::Order;
 use trunkline_media::{BridgeSpec, Event as MediaEvent};
 use trunkline_sip::Path;
@@ -17,8 +17,7 @@ use super::{CARRIER, EXCHANGE, PHONE, SWITCH, World, address};
 impl World {
     /// Lets time pass until this call is over.
     pub fn run_for_an_end(&mut self, call: CallId) {
-        let is_over = |facts: &Vec<CallFact>| matches!(facts.last(), Some(CallFact::Ended(_)));
-        while !self.told.get(&call.get()).is_some_and(is_over) {
+        while !self.is_over(call) {
             let next = self.next_event().expect("a call that lives has a timer");
             self.step(next);
         }
