@@ -19,6 +19,8 @@ use crate::mark::{Arrival, BYTES, FRAME, Mark};
 const TICK: Duration = Duration::from_millis(20);
 /// Frames in what is interrupted: four seconds.
 const SPEECH: u32 = 200;
+/// Messages of 40 ms in a turn.
+const BEATS: u32 = 125;
 /// Numbers of one such speech's frames, and the next one's, are so far apart.
 pub const SPEECHES: u32 = 1_000;
 
@@ -29,6 +31,8 @@ pub enum Does {
     Greets,
     /// Says 20 ms every 20 ms, from when it first hears the callee.
     Talks,
+    /// Speaks and listens by turns of five seconds each, in messages of 40 ms, which is how Pipecat cuts them.
+    Converses,
     /// Says single frames, at moments that have nothing to do with anybody's clock.
     Marks,
     /// Says four seconds at once, and takes them back a second later; again and again.
@@ -96,11 +100,21 @@ async fn serve(stream: TcpStream, does: Does, shared: Arc<Shared>) {
         }
     };
     let source = shared.there.fetch_add(1, Ordering::Relaxed) as u16;
-    let mut bot = Bot { socket, does, stream, source, said: 0, speech: 0, has_heard: false, shared };
+    let mut bot = Bot {
+        socket,
+        does,
+        stream,
+        source,
+        said: 0,
+        speech: 0,
+        beats: u32::from(source) * 7,
+        has_heard: false,
+        shared,
+    };
     if does == Does::Greets && bot.speak(SPEECH / 2).await.is_none() {
         return;
     }
-    if does == Does::Talks {
+    if matches!(does, Does::Talks | Does::Converses) {
         while !bot.has_heard {
             let message = bot.socket.next().await;
             if bot.hear(message).is_none() {
@@ -127,6 +141,8 @@ struct Bot {
     source: u16,
     said: u32,
     speech: u32,
+    /// Messages of 40 ms that fell into this call so far, said or not.
+    beats: u32,
     /// The callee was heard.
     has_heard: bool,
     shared: Arc<Shared>,
@@ -136,6 +152,7 @@ impl Bot {
     fn clock(&self) -> Interval {
         let period = match self.does {
             Does::Interrupts => Duration::from_millis(1_000 + u64::from(self.source) % 97),
+            Does::Converses => 2 * TICK,
             _ => TICK,
         };
         let mut clock = interval(period);
@@ -148,6 +165,10 @@ impl Bot {
         match self.does {
             Does::Greets => Some(()),
             Does::Talks => self.speak(1).await,
+            Does::Converses => {
+                self.beats += 1;
+                if (self.beats / BEATS).is_multiple_of(2) { self.speak(2).await } else { Some(()) }
+            }
             Does::Marks => {
                 clock.reset_after(Duration::from_micros(rand::random_range(90_000..190_000)));
                 self.speak(1).await

@@ -197,10 +197,11 @@ async fn barge_in(all: &Path, calls: usize, seconds: usize) -> bool {
     row("clear sent to last sound", &mut spans) && are_answered
 }
 
-/// What a call costs while both sides talk, with the stereo recording and without; and the least that a stream's messages cost.
+/// What a call costs while both sides talk all the time, and while they take turns, with the stereo recording and without; and the least
+/// that a stream's messages cost.
 async fn cost(all: &Path, calls: usize, seconds: usize) -> bool {
     let control = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control");
-    println!("\n{calls} calls, both sides talking; TCP by {}", control.as_deref().unwrap_or("?").trim());
+    println!("\n{calls} calls; TCP by {}", control.as_deref().unwrap_or("?").trim());
     println!(
         "{:<16} {:>16} {:>10} {:>12} {:>10} {:>12} {:>10}",
         "", "CPU ms/call-s", "KB/call", "to callee", "lost", "to bot", "lost"
@@ -208,10 +209,13 @@ async fn cost(all: &Path, calls: usize, seconds: usize) -> bool {
     let mut is_whole = true;
     let span = Duration::from_secs(seconds as u64);
     println!("{:<16} {:>16.3}", "bare TCP", bare::cost(calls, span).await);
-    let talks = Some(Does::Talks);
-    for (who, does, is_recorded) in
-        [("script, recorded", None, true), ("bot, recorded", talks, true), ("bot", talks, false)]
-    {
+    for (who, does, is_recorded) in [
+        ("script, recorded", None, true),
+        ("bot, recorded", Some(Does::Talks), true),
+        ("bot", Some(Does::Talks), false),
+        ("turns, recorded", Some(Does::Converses), true),
+        ("turns", Some(Does::Converses), false),
+    ] {
         let manner = Manner { is_recorded, ..AT_THE_ANSWER };
         let stage = Stage::set(all, Says::Marks, does, manner).await;
         is_whole &= stage.call(RATE, calls).await;

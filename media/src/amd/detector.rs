@@ -84,13 +84,20 @@ impl Detector {
     pub fn push(&mut self, samples: &[i16]) -> Option<Verdict> {
         let mut rest = samples;
         while !rest.is_empty() {
+            // Whole frames, as bridges give them, are heard where they lie.
+            if self.partial.is_empty()
+                && let Some((frame, later)) = rest.split_first_chunk()
+            {
+                rest = later;
+                self.hear(&Frame::new(frame));
+                continue;
+            }
             let (now, later) = rest.split_at(rest.len().min(self.partial.remaining_capacity()));
             self.partial.try_extend_from_slice(now).expect("cut to the room that is left");
             rest = later;
             if let Ok(pcm) = self.partial.as_slice().try_into() {
                 let frame = Frame::new(pcm);
                 self.partial.clear();
-                self.heard += FRAME as u64;
                 self.hear(&frame);
             }
         }
@@ -116,6 +123,7 @@ impl Detector {
     }
 
     fn hear(&mut self, frame: &Frame) {
+        self.heard += FRAME as u64;
         let shares = self.bank.shares(frame);
         let loudness = frame.mean_absolute();
         let silent = loudness < self.activity.threshold();

@@ -4,7 +4,7 @@
 //! Every other tone is measured, not looked up (see `estimate`): a recorder's beep has no standard, and CNG may stray
 //! by 38 Hz, more than a filter is wide. Knows nothing of durations; see `cadence`.
 
-use std::f64::consts::TAU;
+use std::{array, f64::consts::TAU, sync::LazyLock};
 
 use super::estimate::{one_tone, two_tones};
 use super::features::{FRAME, Frame, LANES, SAMPLE_RATE};
@@ -61,13 +61,31 @@ impl ToneFrame {
 /// The detector holds its own; it is public for tools and benches.
 #[derive(Clone, Debug)]
 pub struct Bank {
+    tables: &'static Tables,
+    last: Spectrum,
+}
+
+/// What the filters of all calls have in common.
+#[derive(Debug)]
+struct Tables {
     coefficient: [f32; LANES],
     cos: [f32; LANES],
     sin: [f32; LANES],
     turn_cos: [f32; LANES],
     turn_sin: [f32; LANES],
-    last: Spectrum,
 }
+
+static TABLES: LazyLock<Tables> = LazyLock::new(|| {
+    let step = |lane: usize| TAU * Bank::FREQUENCIES[lane] / f64::from(SAMPLE_RATE);
+    let lanes = |f: &dyn Fn(f64) -> f64| array::from_fn(|lane| f(step(lane)) as f32);
+    Tables {
+        coefficient: lanes(&|w| 2.0 * w.cos()),
+        cos: lanes(&|w| w.cos()),
+        sin: lanes(&|w| w.sin()),
+        turn_cos: lanes(&|w| (w * FRAME as f64).cos()),
+        turn_sin: lanes(&|w| (w * FRAME as f64).sin()),
+    }
+});
 
 /// Complex sums of one frame and its energy.
 #[derive(Clone, Debug)]
@@ -93,16 +111,8 @@ impl Bank {
     /// A bank that has heard nothing.
     #[must_use]
     pub fn new() -> Self {
-        let step = |lane: usize| TAU * Self::FREQUENCIES[lane] / f64::from(SAMPLE_RATE);
-        let lanes = |f: &dyn Fn(f64) -> f64| std::array::from_fn(|lane| f(step(lane)) as f32);
-        Self {
-            coefficient: lanes(&|w| 2.0 * w.cos()),
-            cos: lanes(&|w| w.cos()),
-            sin: lanes(&|w| w.sin()),
-            turn_cos: lanes(&|w| (w * FRAME as f64).cos()),
-            turn_sin: lanes(&|w| (w * FRAME as f64).sin()),
-            last: Spectrum { re: [0.0; LANES], im: [0.0; LANES], energy: 0.0 },
-        }
+        let last = Spectrum { re: [0.0; LANES], im: [0.0; LANES], energy: 0.0 };
+        Self { tables: &TABLES, last }
     }
 
     /// Takes 20 ms at 8 kHz, and gives the share of the last 40 ms' energy at each frequency: 1.0 is a pure tone.
@@ -112,6 +122,7 @@ impl Bank {
 
     /// Share of the energy of the last 40 ms that lies at each frequency: 1.0 is a pure tone.
     pub(super) fn shares(&mut self, frame: &Frame) -> [f32; LANES] {
+        let Tables { turn_cos, turn_sin, .. } = self.tables;
         let now = self.spectrum(frame);
         let mut shares = [0.0; LANES];
         let energy = now.energy + self.last.energy;
@@ -119,8 +130,8 @@ impl Bank {
             let scale = 2.0 / (2.0 * FRAME as f32 * energy);
             for (lane, share) in shares.iter_mut().enumerate() {
                 // The earlier frame's sum, turned by the phase that a frame's length adds.
-                let re = self.last.re[lane] * self.turn_cos[lane] - self.last.im[lane] * self.turn_sin[lane];
-                let im = self.last.re[lane] * self.turn_sin[lane] + self.last.im[lane] * self.turn_cos[lane];
+                let re = self.last.re[lane] * turn_cos[lane] - self.last.im[lane] * turn_sin[lane];
+                let im = self.last.re[lane] * turn_sin[lane] + self.last.im[lane] * turn_cos[lane];
                 let (re, im) = (re + now.re[lane], im + now.im[lane]);
                 *share = (re * re + im * im) * scale;
             }
@@ -130,19 +141,20 @@ impl Bank {
     }
 
     fn spectrum(&self, frame: &Frame) -> Spectrum {
+        let Tables { coefficient, cos, sin, .. } = self.tables;
         let mut s1 = [0.0f32; LANES];
         let mut s2 = [0.0f32; LANES];
         for &x in &frame.samples {
             for lane in 0..LANES {
-                let s0 = (x - s2[lane]) + self.coefficient[lane] * s1[lane];
+                let s0 = (x - s2[lane]) + coefficient[lane] * s1[lane];
                 s2[lane] = s1[lane];
                 s1[lane] = s0;
             }
         }
         let mut spectrum = Spectrum { re: [0.0; LANES], im: [0.0; LANES], energy: frame.energy };
         for lane in 0..LANES {
-            spectrum.re[lane] = s1[lane] - s2[lane] * self.cos[lane];
-            spectrum.im[lane] = s2[lane] * self.sin[lane];
+            spectrum.re[lane] = s1[lane] - s2[lane] * cos[lane];
+            spectrum.im[lane] = s2[lane] * sin[lane];
         }
         spectrum
     }

@@ -13,7 +13,9 @@ use super::lull::Lull;
 use super::message::{BASE64, Malformed};
 use crate::model::Encoding;
 
-/// Decoded bytes for which room is kept.
+/// Characters of base64 that are decoded on the stack: some 20 ms of any encoding.
+const SHORT: usize = 2 * 1024;
+/// Decoded bytes of longer ones for which room is kept.
 const SCRATCH_KEPT: usize = 32 * 1024;
 /// Bytes of 20 ms.
 const FRAME: u64 = 160;
@@ -94,6 +96,11 @@ impl Mouth {
         text: &str,
         say: impl FnOnce(&mut Self, &[u8]) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
+        if text.len() <= SHORT {
+            let mut short = [0; SHORT / 4 * 3];
+            let length = BASE64.decode_slice(text, &mut short).or(Err(Malformed))?;
+            return say(self, &short[..length]);
+        }
         let mut scratch = std::mem::take(&mut self.scratch);
         let read = BASE64.decode_vec(text.as_bytes(), &mut scratch).or(Err(Malformed));
         let said = read.and_then(|()| say(self, &scratch));

@@ -2,7 +2,6 @@
 //! sent, a message costs no allocation.
 
 use std::collections::VecDeque;
-use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -75,8 +74,7 @@ impl Text<'_> {
 
     /// Writes a number.
     pub fn number(&mut self, number: u64) -> &mut Self {
-        write!(self.0, "{number}").expect("a buffer grows");
-        self
+        self.raw(itoa::Buffer::new().format(number))
     }
 
     /// Writes bytes in base64, without quotes.

@@ -24,12 +24,9 @@ impl Voice {
     }
 
     /// The bytes of these 20 ms.
-    pub fn bytes(&mut self, frame: &Frame) -> &[u8] {
+    pub fn bytes<'a>(&'a mut self, frame: &'a Frame) -> &'a [u8] {
         match self.encoding {
-            Encoding::Pcmu => {
-                self.bytes[..FRAME].copy_from_slice(frame);
-                &self.bytes[..FRAME]
-            }
+            Encoding::Pcmu => frame,
             Encoding::Pcma => {
                 Law::A.transcode_from_pcmu(frame, &mut self.bytes[..FRAME]);
                 &self.bytes[..FRAME]

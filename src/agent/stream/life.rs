@@ -282,7 +282,8 @@ impl Life {
     /// with the first audio only, and recognisers leave whom they hear nothing from.
     fn be_silent(&mut self, now: Instant, since: Instant) {
         let at = self.stamp(now, since);
-        let bytes = self.voice.bytes(&[Law::Mu.silence(); FRAME as usize]);
+        let silence = [Law::Mu.silence(); FRAME as usize];
+        let bytes = self.voice.bytes(&silence);
         self.interpreter.voice(at, bytes, &mut self.outbox);
     }
 
