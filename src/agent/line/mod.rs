@@ -11,6 +11,7 @@
 //! | `connect`, `threshold` | getting a connection, and nothing of what comes behind its handshake is lost |
 //! | [`link`], `websocket`, `frames`, `packets` | messages in and out of it: a WebSocket's, by frames, or AudioSocket's packets |
 //! | [`wire`] | what is below these: bytes, what comes of them, and how they end |
+//! | `vigil` | whether whoever it is still is there, and takes what he is sent |
 //! | `manners` | how long is waited, when it is tried again, how leave is taken |
 //! | `mouth` | what is said from afar, at the bridge's port: decoded, queued, thrown away, heard |
 //! | `intake`, `voice` | audio from afar to PCMU of any length, the callee's PCMU to the encoding that is read there |
@@ -39,6 +40,7 @@ pub mod shell;
 pub mod source;
 mod threshold;
 pub(super) mod told;
+mod vigil;
 pub(super) mod voice;
 mod websocket;
 pub mod wire;

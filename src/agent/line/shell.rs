@@ -20,11 +20,9 @@ use super::core::Core;
 use super::event::{Event, Why};
 use super::lanes::Lanes;
 use super::link::Link;
-use super::manners::{
-    LAST_WORD, MAILBOX, MAILBOX_KEPT, PING_EVERY, RECONNECTIONS_MAX, SILENT_MAX, TICK, UNREAD_MAX, farewell,
-    pause,
-};
+use super::manners::{LAST_WORD, MAILBOX, MAILBOX_KEPT, RECONNECTIONS_MAX, TICK, farewell, pause};
 use super::source::Source;
+use super::vigil::{Sign, Vigil};
 use super::wire::{Broken, Came};
 
 /// Where events go. What it gives back is offered again, 20 ms later.
@@ -76,10 +74,8 @@ pub fn live<C: Core>(
         runner,
         errands: FuturesUnordered::new(),
         line: Line::Idle,
-        sending: None,
+        vigil: Vigil::new(now),
         beat: Beat::new(now),
-        heard: now,
-        ping: now,
         deadline: now + patience.connect_within,
         tries: 0,
         reconnections: 0,
@@ -98,12 +94,8 @@ struct Shell<C: Core> {
     /// Errands under way. The core bounds their number.
     errands: FuturesUnordered<BoxFuture<'static, C::Input>>,
     line: Line,
-    /// Since when something is on its way.
-    sending: Option<Instant>,
+    vigil: Vigil,
     beat: Beat,
-    /// When anything was last heard, and when it is asked again.
-    heard: Instant,
-    ping: Instant,
     /// Until when it is tried to connect, and how often it was in vain.
     deadline: Instant,
     tries: u32,
@@ -194,7 +186,7 @@ impl<C: Core> Shell<C> {
         while self.is_alive() {
             let step = match self.poll_errands(cx) {
                 Poll::Ready(done) => Poll::Ready(Step::Input(Some(done))),
-                Poll::Pending => self.line.poll(cx, !self.core.is_full(), self.sending.is_some()),
+                Poll::Pending => self.line.poll(cx, !self.core.is_full(), self.vigil.is_sending()),
             };
             match step {
                 Poll::Ready(step) => self.take(step),
@@ -244,7 +236,7 @@ impl<C: Core> Shell<C> {
             Step::Input(None) => self.core.handle_over(),
             Step::Connected(Ok(link)) => {
                 self.line = Line::Open(link);
-                (self.heard, self.ping) = (now, now + PING_EVERY);
+                self.vigil = Vigil::new(now);
                 self.core.handle_connected(now);
             }
             Step::Connected(Err(failed)) => self.failed(now, failed),
@@ -256,37 +248,28 @@ impl<C: Core> Shell<C> {
             && let Line::Open(_) = self.line
             && let Line::Open(link) = std::mem::replace(&mut self.line, Line::Idle)
         {
-            self.sending = None;
+            self.vigil.sent();
             self.line = Line::Closing(link.close(1000, "").boxed());
         }
     }
 
     fn tick(&mut self, now: Instant) {
-        self.core.handle_timeout(now, self.sending.is_none());
+        self.core.handle_timeout(now, !self.vigil.is_sending());
         let Line::Open(link) = &mut self.line else { return };
-        if self.sending.is_some_and(|since| now.duration_since(since) > UNREAD_MAX) {
-            return self.core.handle_gone(Why::NotReading, false);
-        }
-        if self.core.is_full() {
-            // Its answers are not read either.
-            self.heard = now;
-        }
-        if now.duration_since(self.heard) > SILENT_MAX {
-            return self.core.handle_gone(Why::Unresponsive, false);
-        }
-        if now >= self.ping && self.sending.is_none() {
-            self.ping = now + PING_EVERY;
-            if link.ping() {
-                self.sending = Some(now);
-            } else {
-                // Whoever cannot be asked is not missed: TCP's own probes find out.
-                self.heard = now;
-            }
+        match self.vigil.look(now, !self.core.is_full()) {
+            Sign::Well => {}
+            Sign::Ask if link.ping() => self.vigil.sends(now),
+            // Whoever cannot be asked is not missed: TCP's own probes find out.
+            Sign::Ask => self.vigil.heard(now),
+            Sign::Unresponsive => self.core.handle_gone(Why::Unresponsive, false),
+            Sign::NotReading => self.core.handle_gone(Why::NotReading, false),
         }
     }
 
     fn came(&mut self, now: Instant, came: Came) {
-        self.heard = now;
+        if !matches!(came, Came::Sent) {
+            self.vigil.heard(now);
+        }
         match came {
             Came::Message => {
                 self.beat.follow(now);
@@ -297,7 +280,7 @@ impl<C: Core> Shell<C> {
                 }
             }
             Came::Pong => {}
-            Came::Sent => self.sending = None,
+            Came::Sent => self.vigil.sent(),
             // It says that it will be back.
             Came::Closed(Some(1001 | 1011..=1014)) if self.may_reconnect() => self.reconnect(now),
             Came::Closed(code @ (None | Some(1000 | 1001 | 1005))) => self.core.handle_closed(code),
@@ -342,7 +325,7 @@ impl<C: Core> Shell<C> {
         let within = if self.core.has_media() { self.patience.reconnect_within } else { None };
         self.deadline = now + within.unwrap_or(self.patience.connect_within);
         self.core.handle_lost();
-        self.sending = None;
+        self.vigil.sent();
         self.tries = self.reconnections;
         self.reconnections += 1;
         self.connect(now, pause(self.tries));
@@ -356,14 +339,14 @@ impl<C: Core> Shell<C> {
     /// All messages of one turn leave by one write, once those before have left.
     fn send(&mut self) {
         let Line::Open(link) = &mut self.line else { return };
-        if self.sending.is_some() {
+        if self.vigil.is_sending() {
             return;
         }
         let mut sent = Ok(());
         while sent.is_ok()
             && let Some(message) = self.core.poll_transmit()
         {
-            self.sending.get_or_insert_with(Instant::now);
+            self.vigil.sends(Instant::now());
             sent = link.send(&message);
         }
         if let Err(broken) = sent {
