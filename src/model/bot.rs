@@ -7,7 +7,7 @@ use std::time::Duration;
 use trunkline_media::Rate;
 use url::Url;
 
-use super::{Briefed, Secret, URL_BYTES_MAX};
+use super::{Briefed, CallAt, Secret, URL_BYTES_MAX};
 
 /// Whose media stream a bot was written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -171,6 +171,8 @@ pub struct Bot {
     pub authorization: Option<Secret<String>>,
     /// What it is told in every call, beside the call's own variables.
     pub parameters: Vec<(String, String)>,
+    /// When it is called.
+    pub call_at: CallAt,
     /// How long it may take to be there.
     pub connect_within: Duration,
     /// How long it is tried again when it is lost in mid-call; `None`: not at all.
@@ -186,6 +188,7 @@ impl Bot {
             encoding: None,
             authorization: None,
             parameters: Vec::new(),
+            call_at: CallAt::Ringing,
             connect_within: CONNECT_WITHIN,
             reconnect_within: None,
         }

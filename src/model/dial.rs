@@ -363,7 +363,7 @@ pub struct SipAgent {
     pub call_at: CallAt,
 }
 
-/// When a SIP endpoint is called that talks in an agent's place. What it says before the gate is open is heard by nobody: held back, it
+/// When whoever talks in an agent's place is called. What a SIP endpoint says before the gate is open is heard by nobody: held back, it
 /// would be late for the whole of a live talk.
 #[derive(
     Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize, serde::Serialize, utoipa::ToSchema,
@@ -376,7 +376,7 @@ pub enum CallAt {
     Ringing,
     /// Once somebody answered.
     Answer,
-    /// Once it is known who answered: its first word is heard, however soon it says it.
+    /// Once it is known who answered: its first word is heard, however soon it says it, and no voicemail meets it.
     Verdict,
 }
 

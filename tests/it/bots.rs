@@ -157,12 +157,14 @@ fn is_loud(event: &Value) -> bool {
 
 /// A switch whose agent is this bot.
 fn engaged(manner: Manner) -> (Switch, Callees, BotServer) {
+    engaged_so(manner, "parameters = { plan = \"gold\" }")
+}
+
+/// The same, with these lines of its table.
+fn engaged_so(manner: Manner, lines: &str) -> (Switch, Callees, BotServer) {
     let place = Place::claim();
     let (callees, bot) = (Callees::at(&place), BotServer::start(&place, manner));
-    let stream = format!(
-        "[agent.stream]\nurl = \"ws://{}/bot\"\ndialect = \"twilio\"\nparameters = {{ plan = \"gold\" }}",
-        bot.address
-    );
+    let stream = format!("[agent.stream]\nurl = \"ws://{}/bot\"\ndialect = \"twilio\"\n{lines}", bot.address);
     let switch = Setup::new().agent("amd = {}").agent(&stream).at(place).start();
     (switch, callees, bot)
 }
@@ -195,6 +197,18 @@ fn a_bot_is_heard_hears_the_callee_and_hangs_up() {
     let crossings = recording.agent.windows(2).filter(|pair| (pair[0] < 0) != (pair[1] < 0)).count();
     assert!((980..=1_020).contains(&crossings), "{crossings} crossings of 500 Hz");
     assert!(spoken_ms(&recording.callee) > 200);
+}
+
+#[test]
+fn a_bot_that_is_called_at_the_verdict_meets_no_voicemail_and_talks_to_people() {
+    let (switch, _callees, bot) = engaged_so(Manner::Talks, "call_at = \"verdict\"");
+    let call = switch.call_with(json!({ "to_number": number(Persona::Voicemail) }));
+    assert_eq!(switch.call_until_ended(&call)["ended_reason"], "voicemail_detected");
+    let call = switch.call_with(json!({ "to_number": number(Persona::Person) }));
+    assert_eq!(bot.next()["start"]["callSid"], json!(call), "the first that it is told of");
+    assert_eq!(bot.next()["mark"]["name"], "said");
+    assert_eq!(bot.next()["event"], "heard");
+    assert_eq!(switch.call_until_ended(&call)["ended_reason"], "completed");
 }
 
 #[test]

@@ -279,15 +279,8 @@ fn an_interruption_forgets_what_is_heard_and_what_is_left() {
 }
 
 fn connect() -> Step {
-    Step::Connect(Arc::new(Bot {
-        url: Some("wss://bot.example/".parse().expect("a URL")),
-        dialect: Dialect::Twilio,
-        encoding: None,
-        authorization: None,
-        parameters: Vec::new(),
-        connect_within: Duration::from_secs(10),
-        reconnect_within: None,
-    }))
+    let url = "wss://bot.example/".parse().expect("a URL");
+    Step::Connect(Arc::new(Bot::at(url, Dialect::Twilio)))
 }
 
 #[test]

@@ -6,9 +6,10 @@ use std::time::Duration;
 use trunkline_media::{Command as Media, Digits};
 
 use super::super::outbox::{BotOrder, Engagement, Hand, Part, Role};
+use super::super::verdict;
 use super::{Call, Context, Phase};
 use crate::agent::stream::{Event, Why};
-use crate::model::{Bot, Disposition, EndedBy, Engaged, Step, Talker};
+use crate::model::{Bot, CallAt, Disposition, EndedBy, Engaged, Step, Talker};
 
 /// How long a digit was held of which nobody says so.
 pub const DIGIT_HELD: Duration = Duration::from_millis(100);
@@ -26,12 +27,31 @@ pub enum Presence {
 }
 
 impl Call {
-    /// Somebody may answer soon: the bot is called, so that its first words wait for them. Once.
+    /// Somebody may answer soon, or did, or is known: whoever's time has come is called. While it rings, so that the first words wait
+    /// for the callee. Once.
     pub(super) fn engage(&mut self, cx: &mut Context<'_>) {
         self.engage_endpoint(cx);
-        let Some(bot) = self.plan.bot.clone().filter(|_| self.presence == Presence::None) else { return };
+        let is_time = |engaged: &Engaged| match &engaged.bot {
+            Talker::Bot(bot) => self.is_time(bot.call_at),
+            Talker::Model(_) => true,
+        };
+        let may_be = self.plan.bot.as_ref().filter(|_| self.presence == Presence::None);
+        let Some(bot) = may_be.filter(|bot| is_time(bot)).cloned() else { return };
         let part = if self.is_opening() { Part::Prepares } else { Part::Talks };
         self.call_bot(cx, bot, part);
+    }
+
+    /// Is this moment reached? Of whoever calls in it is known at once who it is.
+    pub(super) fn is_time(&self, moment: CallAt) -> bool {
+        let is_incoming = matches!(self.phase, Phase::Ringing { .. });
+        is_incoming
+            || match moment {
+                CallAt::Ringing => true,
+                CallAt::Answer => self.facts.answered_at.is_some(),
+                CallAt::Verdict => {
+                    self.facts.heard.as_ref().is_some_and(|heard| !verdict::is_ringing(heard.class))
+                }
+            }
     }
 
     /// Its guide wants this bot to talk soon: it is called, and not heard yet.

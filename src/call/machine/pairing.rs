@@ -19,12 +19,12 @@ use std::time::Duration;
 use trunkline_media::{Command as Media, LegId, port};
 
 use super::super::outbox::{DialOrder, Hand};
+use super::super::sound;
 use super::super::tie::Tie;
-use super::super::{sound, verdict};
 use super::engaging::Presence;
 use super::pairs::{AGENT_PLACE, Called, PARTIES, Pairing, Purpose, Stage, Told, Wished};
-use super::{Call, Context, Phase};
-use crate::model::{CallAt, CallFact, CallId, Dial, DialStatus, Dialled, Disposition, EndedBy, SipAgent};
+use super::{Call, Context};
+use crate::model::{CallFact, CallId, Dial, DialStatus, Dialled, Disposition, EndedBy, SipAgent};
 
 /// Parties that one call may wish for: a document that dials in circles wants something else.
 const TICKETS_MAX: u32 = 64;
@@ -40,17 +40,9 @@ impl Call {
         }
     }
 
-    /// The agent is a SIP endpoint, and its time has come: as soon as somebody may answer, or did, or is known. Once. Of whoever calls in
-    /// it is known at once.
+    /// The agent is a SIP endpoint, and its time has come. Once.
     pub(super) fn engage_endpoint(&mut self, cx: &mut Context<'_>) {
-        let is_time = |sip: &Arc<SipAgent>| match sip.call_at {
-            _ if matches!(self.phase, Phase::Ringing { .. }) => true,
-            CallAt::Ringing => true,
-            CallAt::Answer => self.facts.answered_at.is_some(),
-            CallAt::Verdict => {
-                self.facts.heard.as_ref().is_some_and(|heard| !verdict::is_ringing(heard.class))
-            }
-        };
+        let is_time = |sip: &Arc<SipAgent>| self.is_time(sip.call_at);
         let Some(sip) = self.plan.sip.clone().filter(is_time) else { return };
         self.plan.sip = None;
         if !self.begin_pairing(cx, AGENT_PLACE, Purpose::Agent, Arc::clone(&sip.dial)) {

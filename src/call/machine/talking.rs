@@ -103,7 +103,7 @@ impl Call {
                 self.leave_message(cx, verdict.class);
             }
             _ => {
-                self.engage_endpoint(cx);
+                self.engage(cx);
                 self.speak_on(cx);
                 if verdict.class != amd::Class::Ringback {
                     self.begin_walk_in_turn(cx);

@@ -9,7 +9,7 @@ use url::Url;
 use utoipa::openapi::{Object, ObjectBuilder, Type};
 
 use super::super::validate::Checker;
-use crate::model::{Bot, Dialect, Encoding, PARAMETERS_BYTES_MAX, PARAMETERS_MAX, Secret};
+use crate::model::{Bot, CallAt, Dialect, Encoding, PARAMETERS_BYTES_MAX, PARAMETERS_MAX, Secret};
 
 /// Somebody's bot that talks in an agent's place.
 #[derive(Deserialize, Serialize, utoipa::ToSchema)]
@@ -19,7 +19,7 @@ pub struct Table {
     /// Where the bot listens: `wss://`, or `tcp://` with its port for `audiosocket`. Left out if the bot connects to the switch.
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<String>,
-    /// The bot connects to the switch, at `/v1/stream/{call}`, while the callee's phone rings.
+    /// The bot connects to the switch, at `/v1/stream/{call}`, from when it would be called.
     #[serde(default)]
     accept: bool,
     /// Whose media stream the bot was written for.
@@ -35,6 +35,9 @@ pub struct Table {
     /// What the bot is told in every call, beside the call's own variables.
     #[serde(default)]
     parameters: BTreeMap<String, String>,
+    /// When it is called: while the callee's phone rings, once somebody answered, or once it is known who.
+    #[serde(default)]
+    call_at: CallAt,
     /// How long it may take to be there.
     #[serde(default = "connect_timeout")]
     #[schema(minimum = 1, maximum = 60)]
@@ -104,6 +107,7 @@ pub fn bot(table: &Table, allow_plain: bool, path: &str, check: &mut Checker<'_>
         encoding,
         authorization,
         parameters,
+        call_at: table.call_at,
         connect_within,
         reconnect_within,
     }))
