@@ -47,47 +47,29 @@ async fn connect_now(egress: &Egress, door: &Door, deadline: Duration) -> Result
         let connection = egress.dial(&door.url, deadline).await.map_err(dialled)?;
         return Ok(Link::packets(Box::new(connection)));
     }
-    match upgrade(egress, door, deadline, door.subprotocols.as_deref()).await {
-        // A server that names no subprotocol means the same, but the library takes it for a refusal: ask without.
-        Err(Upgrade::NoSubprotocol) => upgrade(egress, door, deadline, None).await.map_err(Upgrade::failed),
-        other => other.map_err(Upgrade::failed),
+    let request = request(&door.url, &door.headers, door.subprotocols.as_deref())?;
+    let connection = egress.dial(&door.url, deadline).await.map_err(dialled)?;
+    let mut threshold = Threshold::new(Box::new(connection));
+    let shaken = client_async(request, &mut threshold).await.map(drop);
+    if let Err(error) = shaken
+        && !is_without_subprotocol(&error)
+    {
+        return Err(match error {
+            Error::Http(response) => refused(response.status()),
+            error => Failed::Unreachable(error.to_string()),
+        });
     }
+    let (wire, read) = threshold.pass();
+    Ok(Link::asked_for(wire, &read))
 }
 
-enum Upgrade {
-    NoSubprotocol,
-    Failed(Failed),
-}
-
-impl Upgrade {
-    fn failed(self) -> Failed {
-        match self {
-            Self::NoSubprotocol => Failed::Unreachable("no subprotocol".into()),
-            Self::Failed(failed) => failed,
-        }
-    }
-}
-
-async fn upgrade(
-    egress: &Egress,
-    door: &Door,
-    deadline: Duration,
-    subprotocols: Option<&str>,
-) -> Result<Link, Upgrade> {
-    let request = request(&door.url, &door.headers, subprotocols).map_err(Upgrade::Failed)?;
-    let connection =
-        egress.dial(&door.url, deadline).await.map_err(|error| Upgrade::Failed(dialled(error)))?;
-    match client_async(request, Threshold::new(Box::new(connection))).await {
-        Ok((socket, _)) => {
-            let (wire, read) = socket.into_inner().pass();
-            Ok(Link::asked_for(wire, &read))
-        }
-        Err(Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(
-            SubProtocolError::NoSubProtocol,
-        ))) => Err(Upgrade::NoSubprotocol),
-        Err(Error::Http(response)) => Err(Upgrade::Failed(refused(response.status()))),
-        Err(error) => Err(Upgrade::Failed(Failed::Unreachable(error.to_string()))),
-    }
+/// A server that names no subprotocol is a good one (RFC 6455 §4.1). The library takes that for a refusal, and looks at it last: all else
+/// of the handshake was right.
+fn is_without_subprotocol(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(SubProtocolError::NoSubProtocol))
+    )
 }
 
 /// A server that is busy or broken may be well soon; one that finds fault with the request will find it again.

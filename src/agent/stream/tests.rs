@@ -318,15 +318,7 @@ async fn jambonz_servers_may_pick_a_subprotocol_or_none() {
             }
             Ok(response)
         };
-        let mut bot = if picked.is_none() {
-            // It is asked twice: the first answer is taken for a refusal.
-            let (stream, _) = patiently(listener.accept()).await.expect("a connection");
-            let first = accept_hdr_async(stream, pick).await;
-            drop(first);
-            accept_with(&listener, pick).await
-        } else {
-            accept_with(&listener, pick).await
-        };
+        let mut bot = accept_with(&listener, pick).await;
         assert_eq!(json_of(&mut bot).await["mixType"], "mono", "{picked:?}");
         assert_eq!(side.event().await, Event::Connected);
     }
