@@ -31,11 +31,12 @@ impl Clip {
     /// that stream to a pipe, means "to the end".
     pub fn from_wav(wav: &[u8]) -> Result<Clip, ClipError> {
         let (format, data) = chunks(wav)?;
-        let mono = format.mixed_down(data)?;
-        if format.rate == RATE {
-            return Ok(Clip::from_samples(&mono));
-        }
-        Ok(Clip::from_samples(&resample(&mono, format.rate)))
+        format.clip(data)
+    }
+
+    /// Reads 16-bit samples of one channel, the low byte first, with 4 to 192 kHz: filtered and resampled as those of a file.
+    pub fn from_linear(bytes: &[u8], hz: u32) -> Result<Clip, ClipError> {
+        Format::new(Encoding::Pcm16, 1, hz)?.clip(bytes)
     }
 
     /// The PCMU bytes.
@@ -117,10 +118,22 @@ impl Format {
             _ => return Err(ClipError::Encoding),
         };
         let channels = word(2).filter(|channels| *channels > 0).ok_or(ClipError::NotWav)?;
+        Format::new(encoding, usize::from(channels), rate)
+    }
+
+    fn new(encoding: Encoding, channels: usize, rate: u32) -> Result<Format, ClipError> {
         if !(4_000..=192_000).contains(&rate) {
             return Err(ClipError::Rate(rate));
         }
-        Ok(Format { encoding, channels: usize::from(channels), rate })
+        Ok(Format { encoding, channels, rate })
+    }
+
+    fn clip(&self, data: &[u8]) -> Result<Clip, ClipError> {
+        let mono = self.mixed_down(data)?;
+        if self.rate == RATE {
+            return Ok(Clip::from_samples(&mono));
+        }
+        Ok(Clip::from_samples(&resample(&mono, self.rate)))
     }
 
     fn mixed_down(&self, data: &[u8]) -> Result<Vec<i16>, ClipError> {
@@ -236,6 +249,13 @@ mod tests {
             let heard = rms(&samples(&clip)[400..3_600]);
             assert!((heard / 7_071.0 - 1.0).abs() < 0.03, "{rate}: {heard}");
         }
+    }
+
+    #[test]
+    fn bare_samples_are_heard_as_those_of_a_file() {
+        let tone = bytes(&sine(1_000.0, 48_000, 0.1));
+        assert_eq!(Clip::from_linear(&tone, 48_000), Clip::from_wav(&wav(1, 1, 48_000, 16, &tone, u32::MAX)));
+        assert_eq!(Clip::from_linear(&tone, 200_000), Err(ClipError::Rate(200_000)));
     }
 
     #[test]

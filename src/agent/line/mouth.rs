@@ -84,11 +84,22 @@ impl Mouth {
     /// Says a RIFF file in base64, as its header says that it is to be read.
     pub fn say_wav(&mut self, text: &str) -> Result<(), Malformed> {
         self.decoded(text, |mouth, bytes| {
-            let clip = Clip::from_wav(bytes).or(Err(Malformed))?;
-            mouth.backlog.push(clip.pcmu());
-            mouth.said += clip.pcmu().len() as u64;
+            mouth.say_clip(&Clip::from_wav(bytes).or(Err(Malformed))?);
             Ok(())
         })
+    }
+
+    /// Says a clip of linear samples in base64, at so many hertz.
+    pub fn say_linear(&mut self, text: &str, hz: u32) -> Result<(), Malformed> {
+        self.decoded(text, |mouth, bytes| {
+            mouth.say_clip(&Clip::from_linear(bytes, hz).or(Err(Malformed))?);
+            Ok(())
+        })
+    }
+
+    fn say_clip(&mut self, clip: &Clip) {
+        self.backlog.push(clip.pcmu());
+        self.said += clip.pcmu().len() as u64;
     }
 
     fn decoded(

@@ -249,6 +249,7 @@ impl Life {
             Payload::Raw(bytes) => self.mouth.say(now, encoding, bytes),
             Payload::Base64(text) => self.mouth.say_base64(now, encoding, text)?,
             Payload::Wav(text) => self.mouth.say_wav(text)?,
+            Payload::Linear(text, hz) => self.mouth.say_linear(text, *hz)?,
         }
         Ok(())
     }

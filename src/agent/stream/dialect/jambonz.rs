@@ -15,6 +15,8 @@ use super::{Asked, Incoming, Interpreter, Malformed, Moment, Outbox, Payload, So
 /// How a label is told from another: those of marks, and those of clips.
 const OF_MARK: char = 'm';
 const OF_CLIP: char = 'c';
+/// Hertz at which clips may come, besides those of a stream.
+const WIDE: [u32; 3] = [32_000, 48_000, 64_000];
 
 #[derive(Debug)]
 pub(super) struct Jambonz {
@@ -29,17 +31,31 @@ impl Jambonz {
 
     /// A clip says how it is to be read, and behind what it is to be heard.
     fn clip<'a>(&self, clip: Clip<'a>) -> Result<Asked<'a>, Malformed> {
-        let encoding = match clip.sample_rate {
-            None => self.encoding,
-            Some(hz) => Encoding::L16(Rate::from_hz(hz).ok_or(Malformed)?),
+        let sound = match clip.audio_content_type.as_deref() {
+            None | Some("" | "raw") => self.raw(clip.audio_content, clip.sample_rate)?,
+            Some("wav" | "wave") => {
+                Sound { bytes: Payload::Wav(clip.audio_content), encoding: self.encoding }
+            }
+            Some(_) => return Err(Malformed),
         };
-        let bytes = match &*clip.audio_content_type {
-            "" | "raw" => Payload::Base64(clip.audio_content),
-            "wav" | "wave" => Payload::Wav(clip.audio_content),
-            _ => return Err(Malformed),
+        let id = clip.id.filter(|id| !id.is_empty());
+        let mark = id.map(|id| label(id).map(|id| prefixed(OF_CLIP, id))).transpose()?;
+        Ok(Asked::Play { sound, mark, at_once: !clip.queue_play.unwrap_or_default() })
+    }
+
+    /// Linear samples. At more than a stream's rates they are a clip of their own.
+    fn raw<'a>(&self, text: Cow<'a, str>, rate: Option<Hertz>) -> Result<Sound<'a>, Malformed> {
+        let Some(rate) = rate else {
+            return Ok(Sound { bytes: Payload::Base64(text), encoding: self.encoding });
         };
-        let mark = if clip.id.is_empty() { None } else { Some(prefixed(OF_CLIP, label(clip.id)?)) };
-        Ok(Asked::Play { sound: Sound { bytes, encoding }, mark, at_once: !clip.queue_play })
+        let hz = rate.number()?;
+        match Rate::from_hz(hz) {
+            Some(rate) => Ok(Sound { bytes: Payload::Base64(text), encoding: Encoding::L16(rate) }),
+            None if WIDE.contains(&hz) => {
+                Ok(Sound { bytes: Payload::Linear(text, hz), encoding: self.encoding })
+            }
+            None => Err(Malformed),
+        }
     }
 }
 
@@ -131,18 +147,33 @@ struct Said<'a> {
     data: Option<&'a serde_json::value::RawValue>,
 }
 
+/// What is optional may be null too.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Clip<'a> {
     #[serde(borrow)]
     audio_content: Cow<'a, str>,
-    #[serde(borrow, default)]
-    audio_content_type: Cow<'a, str>,
-    sample_rate: Option<u32>,
-    #[serde(borrow, default)]
-    id: Cow<'a, str>,
-    #[serde(default)]
-    queue_play: bool,
+    audio_content_type: Option<Cow<'a, str>>,
+    sample_rate: Option<Hertz>,
+    id: Option<Cow<'a, str>>,
+    queue_play: Option<bool>,
+}
+
+/// The documentation writes a string, programs a number.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Hertz {
+    Number(u32),
+    Text(String),
+}
+
+impl Hertz {
+    fn number(&self) -> Result<u32, Malformed> {
+        match self {
+            Self::Number(hz) => Ok(*hz),
+            Self::Text(text) => text.parse().or(Err(Malformed)),
+        }
+    }
 }
 
 #[derive(Deserialize)]

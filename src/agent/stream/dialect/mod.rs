@@ -53,6 +53,8 @@ pub(super) enum Payload<'a> {
     Base64(Cow<'a, str>),
     /// In base64 a RIFF file, whose header says how to read it.
     Wav(Cow<'a, str>),
+    /// In base64 a whole clip of linear samples, at so many hertz, whatever the encoding.
+    Linear(Cow<'a, str>, u32),
 }
 
 /// Where in time a piece of the callee's voice stands.

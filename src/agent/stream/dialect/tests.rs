@@ -446,6 +446,34 @@ fn jambonz_bots_stream_bytes_or_hand_over_clips() {
 }
 
 #[test]
+fn jambonz_clips_name_their_rate_in_a_string_or_a_number_or_not_at_all() {
+    let mut jambonz = speaks(Dialect::Jambonz, None, "s1");
+    let play = |bytes, rate| {
+        Some(Asked::Play { sound: Sound { bytes, encoding: Encoding::L16(rate) }, mark: None, at_once: true })
+    };
+    let short = |rate| play(Payload::Base64("AQI=".into()), rate);
+    let wide = |hz| play(Payload::Linear("AQI=".into(), hz), Rate::Hz8000);
+    for (rate, expected) in [
+        (r#""8000""#, short(Rate::Hz8000)),
+        (r#""16000""#, short(Rate::Hz16000)),
+        ("24000", short(Rate::Hz24000)),
+        ("null", short(Rate::Hz8000)),
+        (r#""32000""#, wide(32_000)),
+        ("48000", wide(48_000)),
+        (r#""64000""#, wide(64_000)),
+        (r#""fast""#, None),
+        ("true", None),
+    ] {
+        let text = format!(
+            r#"{{"type":"playAudio","data":{{"audioContent":"AQI=","audioContentType":"raw","sampleRate":{rate},"id":null,"queuePlay":null}}}}"#
+        );
+        reads(&mut *jambonz, &[(&text, expected)]);
+    }
+    let wav = r#"{"type":"playAudio","data":{"audioContent":"UklGRg==","audioContentType":"wav","sampleRate":"44100"}}"#;
+    reads(&mut *jambonz, &[(wav, play(Payload::Wav("UklGRg==".into()), Rate::Hz8000))]);
+}
+
+#[test]
 fn audiosocket_is_packets_of_type_length_and_payload() {
     let stream = "40325ec2-5efd-4bd3-805f-53576e581d13";
     for (rate, kind) in [(Rate::Hz8000, "10"), (Rate::Hz16000, "12"), (Rate::Hz24000, "13")] {

@@ -425,6 +425,19 @@ fn a_clip_in_a_riff_file_is_heard_and_told_when_it_is_over() {
 }
 
 #[test]
+fn a_raw_clip_at_a_rate_that_no_stream_has_is_heard_as_long_as_it_is() {
+    for (hz, bytes) in [("32000", 1_280), ("48000", 1_920), ("64000", 2_560)] {
+        let mut stage = Stage::new(Dialect::Jambonz, None);
+        stage.life.handle_connected(stage.now);
+        stage.text(&json!({
+            "type": "playAudio", "data": { "audioContent": BASE64.encode(vec![0x10; bytes * 3]), "sampleRate": hz },
+        }));
+        let heard = std::iter::from_fn(|| stage.pulled()).count();
+        assert_eq!((heard, stage.life.counters().malformed), (3, 0), "{hz}");
+    }
+}
+
+#[test]
 fn linear_audio_at_every_rate_is_heard_as_it_was_said() {
     for rate in [Rate::Hz8000, Rate::Hz16000, Rate::Hz24000] {
         let mut stage = Stage::new(Dialect::Vonage, Some(Encoding::L16(rate)));
