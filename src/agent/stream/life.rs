@@ -223,9 +223,7 @@ impl Life {
                     self.throw_away();
                 }
                 self.say(now, sound)?;
-                if let Some(label) = mark {
-                    self.mark(label.into_owned());
-                }
+                self.mark(mark.into_owned());
             }
             Asked::Mark(label) => self.mark(label.into_owned()),
             Asked::Clear => {

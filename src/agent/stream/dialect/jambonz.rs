@@ -12,7 +12,7 @@ use trunkline_media::Rate;
 use super::super::spec::{Call, Encoding};
 use super::{Asked, Incoming, Interpreter, Malformed, Moment, Outbox, Payload, Sound, hz, label, object};
 
-/// How a label is told from another: those of marks, and those of clips.
+/// How a label is told from another: those of marks, and those of clips. One of a clip without an id is nothing but this.
 const OF_MARK: char = 'm';
 const OF_CLIP: char = 'c';
 /// Hertz at which clips may come, besides those of a stream.
@@ -39,8 +39,8 @@ impl Jambonz {
             Some(_) => return Err(Malformed),
         };
         let id = clip.id.filter(|id| !id.is_empty());
-        let mark = id.map(|id| label(id).map(|id| prefixed(OF_CLIP, id))).transpose()?;
-        Ok(Asked::Play { sound, mark, at_once: !clip.queue_play.unwrap_or_default() })
+        let id = id.map_or(Ok(Cow::Borrowed("")), label)?;
+        Ok(Asked::Play { sound, mark: prefixed(OF_CLIP, id), at_once: !clip.queue_play.unwrap_or_default() })
     }
 
     /// Linear samples. At more than a stream's rates they are a clip of their own.
@@ -95,15 +95,15 @@ impl Interpreter for Jambonz {
     }
 
     fn marked(&mut self, label: &str, cleared: bool, out: &mut Outbox) {
-        let told = if let Some(id) = label.strip_prefix(OF_CLIP) {
-            if cleared {
-                return;
+        let told = match label.strip_prefix(OF_CLIP) {
+            // A clip is done however it ends, as there.
+            Some("") => json!({ "type": "playDone", "data": {} }),
+            Some(id) => json!({ "type": "playDone", "data": { "id": id } }),
+            None => {
+                let name = label.strip_prefix(OF_MARK).unwrap_or(label);
+                let event = if cleared { "cleared" } else { "playout" };
+                json!({ "type": "mark", "data": { "name": name, "event": event } })
             }
-            json!({ "type": "playDone", "data": { "id": id } })
-        } else {
-            let name = label.strip_prefix(OF_MARK).unwrap_or(label);
-            let event = if cleared { "cleared" } else { "playout" };
-            json!({ "type": "mark", "data": { "name": name, "event": event } })
         };
         out.text(|text| {
             text.json(&told);

@@ -24,8 +24,8 @@ pub(super) enum Asked<'a> {
     Nothing,
     /// Say this, behind all that waits.
     Say(Sound<'a>),
-    /// Say this, and tell when it was heard. At once means: instead of what waits.
-    Play { sound: Sound<'a>, mark: Option<Cow<'a, str>>, at_once: bool },
+    /// Say this, and tell when it is over. At once means: instead of what waits.
+    Play { sound: Sound<'a>, mark: Cow<'a, str>, at_once: bool },
     /// Tell when all that waits was heard.
     Mark(Cow<'a, str>),
     /// Throw away what waits.

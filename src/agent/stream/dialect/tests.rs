@@ -413,19 +413,19 @@ fn jambonz_bots_stream_bytes_or_hand_over_clips() {
         jambonz.read(Incoming::Binary(&[1, 2])),
         Ok(Asked::Say(Sound { bytes: Payload::Raw(&[1, 2]), encoding: linear }))
     );
-    let clip = |bytes, encoding, mark: Option<&'static str>, at_once| {
-        Some(Asked::Play { sound: Sound { bytes, encoding }, mark: mark.map(Into::into), at_once })
+    let clip = |bytes, encoding, mark: &'static str, at_once| {
+        Some(Asked::Play { sound: Sound { bytes, encoding }, mark: mark.into(), at_once })
     };
     reads(
         &mut *jambonz,
         &[
             (
                 r#"{"type":"playAudio","data":{"audioContent":"AQI=","audioContentType":"raw","sampleRate":16000,"id":"g","queuePlay":true}}"#,
-                clip(Payload::Base64("AQI=".into()), Encoding::L16(Rate::Hz16000), Some("cg"), false),
+                clip(Payload::Base64("AQI=".into()), Encoding::L16(Rate::Hz16000), "cg", false),
             ),
             (
                 r#"{"type":"playAudio","data":{"audioContent":"UklGRg==","audioContentType":"wav"}}"#,
-                clip(Payload::Wav("UklGRg==".into()), linear, None, true),
+                clip(Payload::Wav("UklGRg==".into()), linear, "c", true),
             ),
             (r#"{"type":"playAudio","data":{"audioContent":"AQI=","sampleRate":11025}}"#, None),
             (r#"{"type":"playAudio","data":{"audioContent":"AQI=","audioContentType":"mp3"}}"#, None),
@@ -439,17 +439,25 @@ fn jambonz_bots_stream_bytes_or_hand_over_clips() {
             ("{", None),
         ],
     );
+}
+
+#[test]
+fn jambonz_is_told_that_a_clip_is_done_whether_it_has_an_id_and_however_it_ends() {
+    let mut jambonz = speaks(Dialect::Jambonz, None, "s1");
     let mut out = Outbox::default();
     jambonz.marked("cgreeting", false, &mut out);
     jambonz.marked("cgreeting", true, &mut out);
-    assert_eq!(sent(&mut out), [json!({ "type": "playDone", "data": { "id": "greeting" } })]);
+    jambonz.marked("c", false, &mut out);
+    let done = json!({ "type": "playDone", "data": { "id": "greeting" } });
+    assert_eq!(sent(&mut out), [done.clone(), done, json!({ "type": "playDone", "data": {} })]);
 }
 
 #[test]
 fn jambonz_clips_name_their_rate_in_a_string_or_a_number_or_not_at_all() {
     let mut jambonz = speaks(Dialect::Jambonz, None, "s1");
     let play = |bytes, rate| {
-        Some(Asked::Play { sound: Sound { bytes, encoding: Encoding::L16(rate) }, mark: None, at_once: true })
+        let sound = Sound { bytes, encoding: Encoding::L16(rate) };
+        Some(Asked::Play { sound, mark: "c".into(), at_once: true })
     };
     let short = |rate| play(Payload::Base64("AQI=".into()), rate);
     let wide = |hz| play(Payload::Linear("AQI=".into(), hz), Rate::Hz8000);

@@ -425,6 +425,27 @@ fn a_clip_in_a_riff_file_is_heard_and_told_when_it_is_over() {
 }
 
 #[test]
+fn a_clip_that_is_killed_is_done_too() {
+    let mut stage = Stage::new(Dialect::Jambonz, None);
+    stage.life.handle_connected(stage.now);
+    stage.life.handle_input(stage.now, Input::Answered);
+    stage.sent();
+    for id in [json!("long"), json!(null)] {
+        let clip = BASE64.encode([0x10; 320 * 100]);
+        let data = json!({ "audioContent": clip, "audioContentType": "raw", "id": id, "queuePlay": true });
+        stage.text(&json!({ "type": "playAudio", "data": data }));
+    }
+    assert!(stage.pulled().is_some());
+    stage.tick();
+    assert_eq!(stage.sent(), Vec::<Value>::new());
+    stage.text(&json!({ "type": "killAudio" }));
+    assert_eq!(stage.pulled(), None);
+    stage.tick();
+    let done = |data| json!({ "type": "playDone", "data": data });
+    assert_eq!(stage.sent(), [done(json!({ "id": "long" })), done(json!({}))]);
+}
+
+#[test]
 fn a_raw_clip_at_a_rate_that_no_stream_has_is_heard_as_long_as_it_is() {
     for (hz, bytes) in [("32000", 1_280), ("48000", 1_920), ("64000", 2_560)] {
         let mut stage = Stage::new(Dialect::Jambonz, None);
