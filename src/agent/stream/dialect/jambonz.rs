@@ -17,6 +17,7 @@ const OF_MARK: char = 'm';
 const OF_CLIP: char = 'c';
 /// Hertz at which clips may come, besides those of a stream.
 const WIDE: [u32; 3] = [32_000, 48_000, 64_000];
+const SAMPLES_PER_MS: u128 = 8;
 
 #[derive(Debug)]
 pub(super) struct Jambonz {
@@ -88,7 +89,9 @@ impl Interpreter for Jambonz {
     }
 
     fn digit(&mut self, _at: Moment, digit: char, held: Duration, out: &mut Outbox) {
-        let digit = json!({ "event": "dtmf", "dtmf": digit, "duration": held.as_millis() as u64 });
+        // As its media server measures it: in samples at 8 kHz, and in a string.
+        let samples = held.as_millis() * SAMPLES_PER_MS;
+        let digit = json!({ "event": "dtmf", "dtmf": digit, "duration": samples.to_string() });
         out.text(|text| {
             text.json(&digit);
         });

@@ -398,7 +398,7 @@ fn jambonz_is_told_the_calls_attributes_that_no_parameter_overrides() {
             }),
             json!("ff7f00"),
             json!("0102"),
-            json!({ "event": "dtmf", "dtmf": "#", "duration": 260 }),
+            json!({ "event": "dtmf", "dtmf": "#", "duration": "2080" }),
             json!({ "type": "mark", "data": { "name": "one", "event": "playout" } }),
             json!({ "type": "mark", "data": { "name": "one", "event": "cleared" } }),
         ]
