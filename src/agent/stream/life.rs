@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use trunkline_media::g711::Law;
 use trunkline_media::{Digits, Port};
 
-use super::dialect::{self, Asked, Interpreter, Moment, Payload, Sound};
+use super::dialect::{self, Amiss, Asked, Interpreter, Moment, Payload, Sound};
 use super::marks::Marks;
 use super::spec::Spec;
 use crate::agent::line::message::Malformed;
@@ -149,10 +149,15 @@ impl Core for Life {
 
     fn handle_message(&mut self, now: Instant, message: Incoming<'_>) {
         let Bot::Present { .. } = self.bot else { return };
-        let asked = self.interpreter.read(message);
-        let granted = asked.and_then(|asked| self.grant(now, asked));
-        self.counters.malformed += u64::from(granted.is_err());
-        if !self.told.understood(granted.is_ok()) {
+        let understood = match self.interpreter.read(message) {
+            Ok(asked) => self.grant(now, asked).or(Err(Amiss::Media)),
+            Err(Malformed) => Err(Amiss::Message),
+        };
+        if let Err(what) = understood {
+            self.counters.malformed += 1;
+            self.interpreter.refused(what, &mut self.outbox);
+        }
+        if !self.told.understood(understood.is_ok()) {
             self.end(Why::Gibberish);
         }
         self.mouth.pump();

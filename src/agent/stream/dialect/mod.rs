@@ -57,6 +57,15 @@ pub(super) enum Payload<'a> {
     Linear(Cow<'a, str>, u32),
 }
 
+/// What is amiss with a bot's message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Amiss {
+    /// It cannot be read.
+    Message,
+    /// What it carries cannot.
+    Media,
+}
+
 /// Where in time a piece of the callee's voice stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Moment {
@@ -78,6 +87,8 @@ pub(super) trait Interpreter: Send + std::fmt::Debug {
     fn marked(&mut self, label: &str, cleared: bool, out: &mut Outbox);
     /// What the bot wanted cleared is cleared.
     fn cleared(&mut self, out: &mut Outbox);
+    /// What the bot has sent last is good for nothing. Most services say nothing of it.
+    fn refused(&mut self, _what: Amiss, _out: &mut Outbox) {}
     /// The call is over.
     fn stop(&mut self, out: &mut Outbox);
     /// What does this message ask?

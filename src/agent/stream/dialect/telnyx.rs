@@ -1,6 +1,6 @@
 //! Telnyx media streaming, bidirectional by RTP payloads
 //! (<https://developers.telnyx.com/docs/voice/programmable-voice/media-streaming>). Numbers of sequence, chunk and time are
-//! strings. What a bot says names no stream. A frame that cannot be read is answered with an `error`.
+//! strings. What a bot says names no stream. A frame that cannot be read is answered with an `error`, which has no number.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -9,7 +9,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::super::spec::{Call, Encoding};
-use super::{Asked, Incoming, Interpreter, Malformed, Moment, Outbox, Payload, Sound, label, object, quoted};
+use super::{
+    Amiss, Asked, Incoming, Interpreter, Malformed, Moment, Outbox, Payload, Sound, label, object, quoted,
+};
 
 /// The parameter that is the client's state (base64, as Telnyx has it) rather than one of the custom parameters.
 const CLIENT_STATE: &str = "client_state";
@@ -117,6 +119,21 @@ impl Interpreter for Telnyx {
     }
 
     fn cleared(&mut self, _out: &mut Outbox) {}
+
+    fn refused(&mut self, what: Amiss, out: &mut Outbox) {
+        let (code, title, detail) = match what {
+            Amiss::Message => (100_003, "malformed_frame", "Received frame was not formed correctly"),
+            Amiss::Media => (100_004, "invalid_media", "Media provided was not base64 encoded"),
+        };
+        let error = json!({
+            "event": "error",
+            "payload": { "code": code, "title": title, "detail": detail },
+            "stream_id": self.call.stream,
+        });
+        out.text(|text| {
+            text.json(&error);
+        });
+    }
 
     fn stop(&mut self, out: &mut Outbox) {
         let stop = json!({

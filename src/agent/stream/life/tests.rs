@@ -387,6 +387,33 @@ fn base64_that_is_none_says_nothing() {
 }
 
 #[test]
+fn telnyx_bots_are_told_of_each_message_that_is_good_for_nothing_and_twilios_are_not() {
+    let mut stage = Stage::new(Dialect::Telnyx, None);
+    stage.life.handle_connected(stage.now);
+    stage.sent();
+    stage.life.handle_message(stage.now, Incoming::Text("hello?"));
+    stage.text(&json!({ "event": "media", "media": { "payload": "*" } }));
+    stage.text(&json!({ "event": "media", "media": { "payload": "/38A" } }));
+    let (sent, stream) = (stage.sent(), Dialect::Telnyx.stream_id(7));
+    let error = |code, title, detail| {
+        let payload = json!({ "code": code, "title": title, "detail": detail });
+        json!({ "event": "error", "payload": payload, "stream_id": stream })
+    };
+    assert_eq!(
+        sent,
+        [
+            error(100_003, "malformed_frame", "Received frame was not formed correctly"),
+            error(100_004, "invalid_media", "Media provided was not base64 encoded"),
+        ]
+    );
+    assert_eq!(stage.life.counters().malformed, 2);
+
+    let mut stage = Stage::twilio();
+    stage.life.handle_message(stage.now, Incoming::Text("hello?"));
+    assert_eq!((stage.sent(), stage.life.counters().malformed), (vec![], 1));
+}
+
+#[test]
 fn a_new_connection_is_told_from_the_beginning_and_old_marks_are_forgotten() {
     let mut stage = Stage::twilio();
     stage.say(&[1; 160 * 3]);
