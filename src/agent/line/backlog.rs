@@ -51,6 +51,11 @@ impl Backlog {
         self.marks.push_back((self.put, mark));
     }
 
+    /// Drops the marks that nobody waits for any more: each would take a word of the port's from what is said.
+    pub fn keep_marks(&mut self, keep: impl Fn(u32) -> bool) {
+        self.marks.retain(|(_, mark)| keep(*mark));
+    }
+
     /// Throws away everything, and gives the first of the marks in it: all later ones were in it too.
     pub fn clear(&mut self) -> Option<u32> {
         self.sound.clear();

@@ -126,6 +126,11 @@ impl Mouth {
         self.backlog.mark(mark);
     }
 
+    /// Of the marks that did not reach the port only these are waited for.
+    pub fn keep_marks(&mut self, keep: impl Fn(u32) -> bool) {
+        self.backlog.keep_marks(keep);
+    }
+
     /// What was said before has nothing to do with what is said now.
     pub fn begin(&mut self) {
         self.intake.reset();

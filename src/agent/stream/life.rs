@@ -10,7 +10,7 @@ use trunkline_media::g711::Law;
 use trunkline_media::{Digits, Port};
 
 use super::dialect::{self, Amiss, Asked, Interpreter, Moment, Payload, Sound};
-use super::marks::Marks;
+use super::marks::{Kind, Marks};
 use super::spec::Spec;
 use crate::agent::line::message::Malformed;
 use crate::agent::line::mouth::Mouth;
@@ -116,6 +116,7 @@ impl Core for Life {
         self.bot = Bot::Absent;
         self.outbox.clear();
         self.marks.forget();
+        self.drop_marks();
     }
 
     fn handle_gone(&mut self, why: Why, in_good_order: bool) {
@@ -228,15 +229,18 @@ impl Life {
                     self.throw_away();
                 }
                 self.say(now, sound)?;
-                self.mark(mark.into_owned());
+                self.mark(Kind::Clip, mark.into_owned());
             }
-            Asked::Mark(label) => self.mark(label.into_owned()),
+            Asked::Mark(label) => self.mark(Kind::Place, label.into_owned()),
             Asked::Clear => {
                 self.counters.clears += 1;
                 self.throw_away();
                 self.interpreter.cleared(&mut self.outbox);
             }
-            Asked::ForgetMarks => self.marks.cleared(),
+            Asked::ForgetMarks => {
+                self.marks.cleared();
+                self.drop_marks();
+            }
             Asked::Digits(digits) => {
                 let digits: Digits = digits.parse().or(Err(Malformed))?;
                 self.tell(Event::Digits(Box::new(digits)));
@@ -257,10 +261,16 @@ impl Life {
         Ok(())
     }
 
-    fn mark(&mut self, label: String) {
+    fn mark(&mut self, kind: Kind, label: String) {
         self.counters.marks += 1;
-        let number = self.marks.set(label);
+        let number = self.marks.set(kind, label);
         self.mouth.mark(number);
+    }
+
+    /// Marks that nobody waits for shall not stand between what is said.
+    fn drop_marks(&mut self) {
+        let Self { mouth, marks, .. } = self;
+        mouth.keep_marks(|mark| marks.is_pending(mark));
     }
 
     /// What the bot said and nobody has heard yet is gone.

@@ -1,5 +1,5 @@
 //! Who is to be told when what was said has been heard. Marks are told in the order in which they were set, whatever became
-//! of them.
+//! of them; those that the bot does not wait for any more are told before the others.
 
 use std::collections::VecDeque;
 
@@ -7,18 +7,35 @@ use trunkline_media::port::Marked;
 
 /// Marks that wait at once. With more the socket is not read.
 pub(super) const MARKS_MAX: usize = 512;
+/// Ends of clips among them: a clearing of marks passes over each.
+pub(super) const CLIPS_MAX: usize = 512;
 
 /// The marks of a stream that nobody was told of yet.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
+    /// By number.
     pending: VecDeque<Pending>,
+    /// Labels of those that the bot does not wait for any more.
+    forgotten: VecDeque<String>,
+    /// Ends of clips among the pending.
+    clips: usize,
     next: u32,
+}
+
+/// What a mark stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A place in what is said.
+    Place,
+    /// The end of a clip, which the bot waits for whatever becomes of its marks.
+    Clip,
 }
 
 #[derive(Debug)]
 struct Pending {
     number: u32,
     label: String,
+    kind: Kind,
     state: State,
 }
 
@@ -32,22 +49,29 @@ enum State {
 
 impl Marks {
     /// Sets a mark with the label by which the bot knows it. Its number is the port's.
-    pub fn set(&mut self, label: String) -> u32 {
+    pub fn set(&mut self, kind: Kind, label: String) -> u32 {
         let number = self.next;
         self.next = self.next.wrapping_add(1);
-        self.pending.push_back(Pending { number, label, state: State::Waiting });
+        self.clips += usize::from(kind == Kind::Clip);
+        self.pending.push_back(Pending { number, label, kind, state: State::Waiting });
         number
     }
 
     pub fn is_full(&self) -> bool {
-        self.pending.len() >= MARKS_MAX
+        self.pending.len() + self.forgotten.len() >= MARKS_MAX || self.clips >= CLIPS_MAX
+    }
+
+    /// Does anybody wait for this one?
+    pub fn is_pending(&self, number: u32) -> bool {
+        self.pending.get(self.place(number)).is_some_and(|pending| pending.number == number)
     }
 
     /// The port tells what became of one. Those before it became the same, if the port lost count of them.
     pub fn came_back(&mut self, marked: Marked) {
-        let Some(place) = self.pending.iter().position(|pending| pending.number == marked.mark) else {
+        if !self.is_pending(marked.mark) {
             return;
-        };
+        }
+        let place = self.place(marked.mark);
         for pending in self.pending.range_mut(..=place).filter(|pending| pending.state == State::Waiting) {
             pending.state = State::Reached { cleared: marked.cleared };
         }
@@ -55,32 +79,45 @@ impl Marks {
 
     /// Those from this number on will not reach the port any more.
     pub fn cleared_from(&mut self, number: u32) {
-        let waiting = |pending: &&mut Pending| {
-            pending.state == State::Waiting && pending.number.wrapping_sub(number) < u32::MAX / 2
-        };
-        for pending in self.pending.iter_mut().filter(waiting) {
+        let place = self.place(number);
+        for pending in self.pending.range_mut(place..).filter(|pending| pending.state == State::Waiting) {
             pending.state = State::Reached { cleared: true };
         }
     }
 
-    /// All of them: nobody waits for them.
+    /// The bot waits for none of them any more, but for the ends of clips.
     pub fn cleared(&mut self) {
-        for pending in &mut self.pending {
-            if pending.state == State::Waiting {
-                pending.state = State::Reached { cleared: true };
+        let Self { pending, forgotten, .. } = self;
+        pending.retain_mut(|pending| {
+            if pending.kind == Kind::Place {
+                forgotten.push_back(std::mem::take(&mut pending.label));
             }
-        }
+            pending.kind == Kind::Clip
+        });
     }
 
     /// Forgets them: the bot that set them is gone.
     pub fn forget(&mut self) {
         self.pending.clear();
+        self.forgotten.clear();
+        self.clips = 0;
     }
 
     /// The next that the bot is to be told of, and whether it was cleared.
     pub fn pop(&mut self) -> Option<(String, bool)> {
+        if let Some(label) = self.forgotten.pop_front() {
+            return Some((label, true));
+        }
         let State::Reached { cleared } = self.pending.front()?.state else { return None };
-        self.pending.pop_front().map(|pending| (pending.label, cleared))
+        let pending = self.pending.pop_front()?;
+        self.clips -= usize::from(pending.kind == Kind::Clip);
+        Some((pending.label, cleared))
+    }
+
+    /// Where the first is whose number is not before this one.
+    fn place(&self, number: u32) -> usize {
+        let before = |pending: &Pending| number.wrapping_sub(pending.number).wrapping_sub(1) < u32::MAX / 2;
+        self.pending.partition_point(before)
     }
 }
 
@@ -94,7 +131,7 @@ mod tests {
 
     fn set(marks: &mut Marks, labels: &[&str]) {
         for label in labels {
-            marks.set((*label).into());
+            marks.set(Kind::Place, (*label).into());
         }
     }
 
@@ -125,5 +162,29 @@ mod tests {
         marks.came_back(Marked { mark: 0, cleared: false });
         set(&mut marks, &["b"]);
         assert_eq!(told(&mut marks), []);
+    }
+
+    #[test]
+    fn ends_of_clips_outlast_a_clearing_of_marks() {
+        let mut marks = Marks::default();
+        marks.set(Kind::Clip, "clip".into());
+        set(&mut marks, &["a", "b"]);
+        marks.cleared();
+        assert_eq!(told(&mut marks), [("a".into(), true), ("b".into(), true)]);
+        assert_eq!([0, 1, 2].map(|number| marks.is_pending(number)), [true, false, false]);
+        marks.came_back(Marked { mark: 2, cleared: false });
+        assert_eq!(told(&mut marks), [], "nobody waits for it");
+        marks.came_back(Marked { mark: 0, cleared: false });
+        assert_eq!(told(&mut marks), [("clip".into(), false)]);
+    }
+
+    #[test]
+    fn numbers_that_begin_anew_keep_their_order() {
+        let mut marks = Marks { next: u32::MAX, ..Marks::default() };
+        set(&mut marks, &["a", "b", "c"]);
+        marks.came_back(Marked { mark: 0, cleared: false });
+        assert_eq!(told(&mut marks), [("a".into(), false), ("b".into(), false)]);
+        marks.cleared_from(1);
+        assert_eq!(told(&mut marks), [("c".into(), true)]);
     }
 }

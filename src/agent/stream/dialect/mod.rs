@@ -30,7 +30,7 @@ pub(super) enum Asked<'a> {
     Mark(Cow<'a, str>),
     /// Throw away what waits.
     Clear,
-    /// Tell of all marks now.
+    /// Tell of all marks now, but not of clips.
     ForgetMarks,
     /// Send these digits to the callee.
     Digits(Cow<'a, str>),

@@ -259,6 +259,28 @@ fn marks_without_end_close_the_ears_too() {
 }
 
 #[test]
+fn marks_that_the_bot_does_not_wait_for_any_more_are_in_nobodys_way() {
+    let mut stage = Stage::new(Dialect::Jambonz, None);
+    stage.life.handle_connected(stage.now);
+    stage.life.handle_input(stage.now, Input::Answered);
+    stage.sent();
+    let clip = BASE64.encode([0x10; 320 * 20]);
+    stage.text(&json!({ "type": "playAudio", "data": { "audioContent": clip, "id": "clip" } }));
+    let cleared = json!({ "type": "mark", "data": { "name": "m", "event": "cleared" } });
+    for _ in 0..1_000 {
+        stage.text(&json!({ "type": "mark", "data": { "name": "m" } }));
+        stage.text(&json!({ "type": "clearMarks" }));
+        assert_eq!(stage.sent(), [cleared.clone()], "the clip is not over");
+    }
+    stage.life.handle_message(stage.now, Incoming::Binary(&[0x10; 320]));
+    for _ in 0..21 {
+        assert!(stage.pulled().is_some(), "what is said next is heard without a gap");
+        stage.tick();
+    }
+    assert_eq!(stage.sent(), [json!({ "type": "playDone", "data": { "id": "clip" } })]);
+}
+
+#[test]
 fn answers_that_nobody_reads_close_the_ears_too() {
     let mut stage = Stage::new(Dialect::Jambonz, None);
     stage.life.handle_connected(stage.now);
