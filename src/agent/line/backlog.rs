@@ -9,6 +9,8 @@ use trunkline_media::port::{Frame, WORDS_MAX};
 
 /// Room that an empty backlog keeps: 4 s.
 const KEPT: usize = 4 * 8_000;
+/// Marks for which it keeps room.
+const MARKS_KEPT: usize = 512;
 /// Half a frame is filled up with silence when the port has had nothing for so many ticks: then the bot is not about to say
 /// the rest.
 const STARVED: u8 = 2;
@@ -104,6 +106,9 @@ impl Backlog {
         }
         if self.sound.is_empty() && self.sound.capacity() > KEPT {
             self.sound.shrink_to(KEPT);
+        }
+        if self.marks.is_empty() && self.marks.capacity() > MARKS_KEPT {
+            self.marks.shrink_to(MARKS_KEPT);
         }
     }
 
@@ -216,15 +221,18 @@ mod tests {
     }
 
     #[test]
-    fn room_for_a_minute_is_given_back() {
+    fn room_for_five_minutes_is_given_back() {
         let (mut port, mut seat) = pair(Pace::Queued);
         let mut backlog = Backlog::default();
-        backlog.push(&[1; 60 * 8_000]);
-        assert_eq!(backlog.waiting(), 60 * 8_000);
+        for mark in 0..300 * 50 {
+            backlog.push(&[1; 160]);
+            backlog.mark(mark);
+        }
+        assert_eq!(backlog.waiting(), 300 * 8_000);
         while !backlog.is_empty() || port.room() < WORDS_MAX {
             backlog.pump(&mut port);
             assert!(pulled(&mut seat).is_some());
         }
-        assert!(backlog.sound.capacity() <= 2 * KEPT);
+        assert!(backlog.sound.capacity() <= 2 * KEPT && backlog.marks.capacity() <= 2 * MARKS_KEPT);
     }
 }

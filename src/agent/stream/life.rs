@@ -28,8 +28,9 @@ pub enum Input {
     Digit(char, Duration),
 }
 
-/// When this much waits the socket is not read: 60 s. One more message may stand above it.
-const FULL: usize = 60 * 8_000;
+/// When this much waits the socket is not read: five minutes. One more message may stand above it. Less would keep back the word
+/// that throws it away, and a bot's pings, which leaves whoever does not answer.
+const FULL: usize = 300 * 8_000;
 /// How far the stamps may lag behind the clock before they leap.
 const LAG_MAX_MS: u64 = 200;
 const FRAME_MS: u64 = 20;
@@ -322,7 +323,10 @@ impl Life {
         while let Some(marked) = self.mouth.poll_marked() {
             self.marks.came_back(marked);
         }
-        while let Some((label, cleared)) = self.marks.pop() {
+        // What is thrown away at once may have many: the rest are told of when these have left.
+        while !self.outbox.is_full()
+            && let Some((label, cleared)) = self.marks.pop()
+        {
             if let Bot::Present { .. } = self.bot {
                 self.interpreter.marked(&label, cleared, &mut self.outbox);
             }

@@ -5,10 +5,14 @@ use std::collections::VecDeque;
 
 use trunkline_media::port::Marked;
 
-/// Marks that wait at once. With more the socket is not read.
-pub(super) const MARKS_MAX: usize = 512;
+/// Marks that wait at once: one for each 20 ms of five minutes. With more the socket is not read, and a clearing lies unread behind them.
+pub(super) const MARKS_MAX: usize = 5 * 60 * 50;
+/// Bytes of their labels: some seventy for each.
+pub(super) const LABELS_MAX: usize = 1024 * 1024;
 /// Ends of clips among them: a clearing of marks passes over each.
 pub(super) const CLIPS_MAX: usize = 512;
+/// Marks for which room is kept.
+const KEPT: usize = 512;
 
 /// The marks of a stream that nobody was told of yet.
 #[derive(Debug, Default)]
@@ -19,6 +23,8 @@ pub(super) struct Marks {
     forgotten: VecDeque<String>,
     /// Ends of clips among the pending.
     clips: usize,
+    /// Bytes of all labels.
+    labels: usize,
     next: u32,
 }
 
@@ -53,12 +59,14 @@ impl Marks {
         let number = self.next;
         self.next = self.next.wrapping_add(1);
         self.clips += usize::from(kind == Kind::Clip);
+        self.labels += label.len();
         self.pending.push_back(Pending { number, label, kind, state: State::Waiting });
         number
     }
 
     pub fn is_full(&self) -> bool {
-        self.pending.len() + self.forgotten.len() >= MARKS_MAX || self.clips >= CLIPS_MAX
+        let count = self.pending.len() + self.forgotten.len();
+        count >= MARKS_MAX || self.labels >= LABELS_MAX || self.clips >= CLIPS_MAX
     }
 
     /// Does anybody wait for this one?
@@ -98,13 +106,23 @@ impl Marks {
 
     /// Forgets them: the bot that set them is gone.
     pub fn forget(&mut self) {
-        self.pending.clear();
-        self.forgotten.clear();
-        self.clips = 0;
+        *self = Self { next: self.next, ..Self::default() };
     }
 
     /// The next that the bot is to be told of, and whether it was cleared.
     pub fn pop(&mut self) -> Option<(String, bool)> {
+        let due = self.due()?;
+        self.labels -= due.0.len();
+        if self.pending.is_empty() {
+            self.pending.shrink_to(KEPT);
+        }
+        if self.forgotten.is_empty() {
+            self.forgotten.shrink_to(KEPT);
+        }
+        Some(due)
+    }
+
+    fn due(&mut self) -> Option<(String, bool)> {
         if let Some(label) = self.forgotten.pop_front() {
             return Some((label, true));
         }
@@ -186,5 +204,20 @@ mod tests {
         assert_eq!(told(&mut marks), [("a".into(), false), ("b".into(), false)]);
         marks.cleared_from(1);
         assert_eq!(told(&mut marks), [("c".into(), true)]);
+    }
+
+    #[test]
+    fn many_marks_or_a_few_with_long_names_are_enough_and_give_their_room_back() {
+        for (label, count) in [("m", MARKS_MAX), (&"m".repeat(1_024)[..], LABELS_MAX / 1_024)] {
+            let mut marks = Marks::default();
+            for _ in 0..count {
+                assert!(!marks.is_full());
+                set(&mut marks, &[label]);
+            }
+            assert!(marks.is_full());
+            marks.cleared_from(0);
+            assert_eq!(told(&mut marks).len(), count);
+            assert!(!marks.is_full() && marks.pending.capacity() <= 2 * KEPT);
+        }
     }
 }

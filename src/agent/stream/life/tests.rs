@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use trunkline_media::port::{Frame, Pace, pair};
+use trunkline_media::port::{Frame, Pace, WORDS_MAX, pair};
 use trunkline_media::{Rate, Seat};
 
 use super::super::marks::MARKS_MAX;
@@ -221,10 +221,10 @@ fn when_the_bridge_throws_away_what_waits_so_does_the_stream() {
 }
 
 #[test]
-fn a_minute_that_waits_closes_the_ears_until_there_is_room() {
+fn five_minutes_that_wait_close_the_ears_until_there_is_room() {
     let mut stage = Stage::twilio();
     let second = [1; 8_000];
-    for _ in 0..60 {
+    for _ in 0..300 {
         assert!(!stage.life.is_full());
         stage.say(&second);
     }
@@ -237,8 +237,8 @@ fn a_minute_that_waits_closes_the_ears_until_there_is_room() {
         stage.tick();
     }
     assert!(heard > 0 && heard < 60, "{heard}");
-    assert_eq!(stage.life.counters().frames_in, (61 * 8_000 / 160) as u64);
-    const { assert!(FULL == 60 * 8_000) };
+    assert_eq!(stage.life.counters().frames_in, (301 * 8_000 / 160) as u64);
+    const { assert!(FULL == 300 * 8_000 && MARKS_MAX * FRAME as usize >= FULL) };
 }
 
 #[test]
@@ -250,12 +250,35 @@ fn marks_without_end_close_the_ears_too() {
         stage.mark(&name.to_string());
     }
     assert!(stage.life.is_full());
-    for _ in 0..100 {
+    let mut told = 0;
+    for _ in 0..20 + MARKS_MAX / WORDS_MAX + 2 {
         stage.pulled();
         stage.tick();
+        told += stage.marks().len();
     }
     assert!(!stage.life.is_full());
-    assert_eq!(stage.marks().len(), MARKS_MAX);
+    assert_eq!(told, MARKS_MAX);
+}
+
+#[test]
+fn a_bot_that_marks_every_20_ms_is_heard_when_it_clears_two_minutes_ahead() {
+    let mut stage = Stage::twilio();
+    for name in 0..120 * 50 {
+        stage.say(&[1; 160]);
+        stage.mark(&name.to_string());
+    }
+    assert!(!stage.life.is_full());
+    stage.clear();
+    assert_eq!(stage.pulled(), None);
+    let mut told = vec![];
+    for _ in 0..10 {
+        let marks = stage.marks();
+        assert!(marks.len() <= WAITING_MAX, "no more at once than one reads");
+        told.extend(marks);
+        stage.tick();
+    }
+    let all: Vec<_> = (0..120 * 50).map(|name| name.to_string()).collect();
+    assert!(told == all, "{} were told of", told.len());
 }
 
 #[test]

@@ -55,7 +55,7 @@ async fn a_bot_that_does_not_speak_websocket_is_left_at_once() {
 }
 
 #[tokio::test]
-async fn a_flood_is_taken_for_a_minute_and_then_the_socket_is_not_read() {
+async fn a_flood_is_taken_for_five_minutes_and_then_the_socket_is_not_read() {
     let (listener, url) = listener("ws").await;
     let mut side = Side::open(spec(Dialect::Twilio, &url));
     let mut bot = accept(&listener).await;
@@ -68,12 +68,12 @@ async fn a_flood_is_taken_for_a_minute_and_then_the_socket_is_not_read() {
     {
         taken += 1;
     }
-    assert!((60..900).contains(&taken), "{taken} s were taken: a minute, and what the kernel holds");
+    assert!((300..1_200).contains(&taken), "{taken} s were taken: five minutes, and what the kernel holds");
     assert_eq!(side.talk(0xff, 20).await, [0x21; 20], "the call goes on");
     side.over();
     let ended = side.ended().await;
     assert_eq!(ended.why, Why::CallOver);
-    assert!(ended.counters.frames_in < 64 * 50, "{} frames", ended.counters.frames_in);
+    assert!(ended.counters.frames_in < 304 * 50, "{} frames", ended.counters.frames_in);
 }
 
 #[tokio::test]
