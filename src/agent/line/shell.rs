@@ -91,7 +91,7 @@ struct Shell<C: Core> {
     source: Source,
     patience: Patience,
     runner: Runner<C>,
-    /// Errands under way. The core bounds their number.
+    /// Errands under way. The core bounds their number. They outlive it.
     errands: FuturesUnordered<BoxFuture<'static, C::Input>>,
     line: Line,
     vigil: Vigil,
@@ -139,7 +139,10 @@ impl<C: Core> Shell<C> {
             let mut alarm = pin!(sleep_until(self.beat.next().into()));
             std::future::poll_fn(|cx| self.turn(cx, alarm.as_mut(), &mut mailbox)).await;
         }
-        self.leave().await;
+        let mut errands = std::mem::take(&mut self.errands);
+        // What was asked for is done, though nobody waits for the answers: each errand bounds its own time.
+        let finish = async { while errands.next().await.is_some() {} };
+        tokio::join!(self.leave(), finish);
     }
 
     /// Takes whatever there is. Hundreds of these wake some fifty times a second: each source is asked once a turn, not after every

@@ -293,12 +293,11 @@ impl Life {
         }
     }
 
+    /// Its tools go on, and nobody waits for them.
     fn leave(&mut self, now: Instant) {
         if !matches!(self.stage, Stage::Leaving { .. }) {
             self.announce();
             self.stage = Stage::Leaving { since: now, spoke: now };
-            self.work.forget();
-            self.work.drop_errands();
         }
     }
 

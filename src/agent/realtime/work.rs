@@ -137,11 +137,6 @@ impl Work {
         self.pending.clear();
     }
 
-    /// Nobody wants what has not begun either.
-    pub fn drop_errands(&mut self) {
-        self.errands.clear();
-    }
-
     pub fn pop(&mut self) -> Option<Errand> {
         self.errands.pop_front()
     }

@@ -111,17 +111,15 @@ impl Life {
         if calls.iter().any(|call| call.id.len() > tools::ID_BYTES_MAX || call.id.is_empty()) {
             return Err(Malformed);
         }
-        let mut done = Vec::new();
+        let (mut done, mut leaves) = (Vec::new(), false);
         for call in calls {
             if !self.work.count() {
                 self.end(Why::Failed(format!("it used its tools more than {TOOLS_MAX} times")));
                 return Ok(());
             }
             match self.work.begin(now, &self.spec, &call) {
-                Begun::EndCall => {
-                    self.leave(now);
-                    return Ok(());
-                }
+                // What was asked for beside it is begun first, wherever it stands.
+                Begun::EndCall => leaves = true,
                 Begun::Asked(step, result) => {
                     self.tell(Event::Asked(step));
                     done.extend(result.map(|result| (call, result)));
@@ -129,6 +127,13 @@ impl Life {
                 Begun::Known(result) => done.push((call, result)),
                 Begun::UnderWay => {}
             }
+        }
+        if leaves {
+            self.leave(now);
+        }
+        // Who leaves is told nothing more: it would speak of it.
+        if let Stage::Leaving { .. } = self.stage {
+            return Ok(());
         }
         let count = done.len();
         for (place, (call, result)) in done.into_iter().enumerate() {

@@ -175,6 +175,25 @@ fn end_call_hangs_up_when_the_goodbye_was_heard() {
 }
 
 #[test]
+fn what_is_asked_for_beside_end_call_is_done_wherever_it_stands() {
+    let [save, end, keys] =
+        [("c1", "book", "{}"), ("c2", "end_call", "{}"), ("c3", "send_dtmf", r#"{"digits":"5"}"#)];
+    for batch in [[save, keys, end], [save, end, keys], [end, save, keys]] {
+        let mut pair = ready(openai());
+        pair.answer();
+        pair.told();
+        pair.says(&calls(&batch));
+        assert_eq!(pair.errands.len(), 1, "{batch:?}");
+        assert!(pair.events.contains(&Event::Asked(Step::SendDigits("5".into()))), "{batch:?}");
+        assert_eq!(pair.told(), [] as [Value; 0], "it is told nothing that it might speak of");
+        let slot = pair.errands[0].slot;
+        pair.life.handle_input(pair.now, Input::Result(slot, Ok("saved".into())));
+        pair.tick(31);
+        assert_eq!((pair.told(), pair.why()), (vec![], Some(&Why::HungUp)), "{batch:?}");
+    }
+}
+
+#[test]
 fn a_hang_up_that_nobody_lets_through_the_gate_comes_all_the_same() {
     let mut pair = ready(openai());
     pair.says(&delta("a", 1_000));

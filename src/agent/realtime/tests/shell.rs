@@ -11,7 +11,7 @@ use axum::routing::post;
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::interval;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
@@ -252,6 +252,42 @@ async fn told_of(server: Router) -> String {
     side.handle = None;
     assert_eq!(side.ended().await, Why::CallOver);
     told["item"]["output"].as_str().expect("text").to_owned()
+}
+
+#[tokio::test]
+async fn a_tool_that_was_used_with_the_hang_up_is_called_to_its_end() {
+    let desk = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}/book", desk.local_addr().expect("bound"));
+    let (booked, mut bookings) = mpsc::channel(1);
+    let over = Arc::new(Notify::new());
+    let book = {
+        let over = Arc::clone(&over);
+        async move |body: String| {
+            // It takes until the session is over.
+            over.notified().await;
+            booked.send(body).await.expect("somebody waits");
+        }
+    };
+    let server = Router::new().route("/book", post(book));
+    tokio::spawn(async move { axum::serve(desk, server).await });
+    let (listener, mut briefed) = provider().await;
+    let tool = &mut Arc::make_mut(&mut briefed.model).tools.webhooks[0];
+    (tool.url, tool.deadline) = (url, Duration::from_secs(30));
+    let mut side = Side::open(briefed);
+    let (mut socket, _) = session(&listener).await;
+    side.answered();
+    let call = |id: &str, name: &str| json!({ "type": "function_call", "call_id": id, "name": name, "arguments": "{}" });
+    let output = [call("c1", "end_call"), call("c2", "book")];
+    say(
+        &mut socket,
+        &json!({ "type": "response.done", "response": { "status": "completed", "output": output } }),
+    )
+    .await;
+    assert_eq!(side.ended().await, Why::HungUp);
+    over.notify_one();
+    let body: Value =
+        serde_json::from_str(&patiently(bookings.recv()).await.expect("it came")).expect("JSON");
+    assert_eq!(body["tool"], "book");
 }
 
 #[tokio::test]
