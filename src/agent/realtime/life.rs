@@ -95,6 +95,8 @@ enum Stage {
     Leaving {
         since: Instant,
         spoke: Instant,
+        /// The session is gone already.
+        is_alone: bool,
     },
     /// It has gone in good order: the session ends when what it said is heard.
     Gone(Why),
@@ -160,6 +162,9 @@ impl Core for Life {
     }
 
     fn handle_gone(&mut self, why: Why, in_good_order: bool) {
+        if self.leave_alone() {
+            return;
+        }
         self.handle_lost();
         if in_good_order {
             self.stage = Stage::Gone(why);
@@ -211,14 +216,14 @@ impl Core for Life {
     }
 
     fn handle_message(&mut self, now: Instant, message: Incoming<'_>) {
-        if matches!(self.stage, Stage::Absent | Stage::Gone(_)) {
+        if matches!(self.stage, Stage::Absent | Stage::Gone(_) | Stage::Leaving { is_alone: true, .. }) {
             return;
         }
         let asked = self.driver.read(now, message, &mut self.outbox);
         let granted = asked.and_then(|asked| self.grant(now, asked));
         self.counters.malformed += u64::from(granted.is_err());
         if !self.told.understood(granted.is_ok()) {
-            self.end(Why::Gibberish);
+            self.fail(Why::Gibberish);
         }
         self.mouth.pump();
     }
@@ -237,8 +242,11 @@ impl Core for Life {
                 let within = self.spec.briefed.model.connect_within;
                 self.end(Why::Failed(format!("the session was not ready within {within:?}")));
             }
-            Stage::Leaving { since, spoke } => {
+            Stage::Leaving { since, spoke, is_alone } => {
                 self.mouth.ignore();
+                if !is_alone {
+                    self.keep_alive(now, writable);
+                }
                 self.say_goodbye(now, since, spoke);
             }
             Stage::Absent | Stage::Opening { .. } | Stage::Gone(_) => self.mouth.ignore(),
@@ -267,7 +275,7 @@ impl Core for Life {
     }
 
     fn is_leaving(&self) -> bool {
-        matches!(self.stage, Stage::Gone(_))
+        matches!(self.stage, Stage::Gone(_) | Stage::Leaving { is_alone: true, .. })
     }
 
     fn is_expired(&self) -> bool {
@@ -297,7 +305,23 @@ impl Life {
     fn leave(&mut self, now: Instant) {
         if !matches!(self.stage, Stage::Leaving { .. }) {
             self.announce();
-            self.stage = Stage::Leaving { since: now, spoke: now };
+            self.stage = Stage::Leaving { since: now, spoke: now, is_alone: false };
+        }
+    }
+
+    /// The session is gone. If it wanted to hang up anyway, what it said goodbye with is still heard, and that is the end. Else false.
+    fn leave_alone(&mut self) -> bool {
+        let Stage::Leaving { is_alone, .. } = &mut self.stage else { return false };
+        *is_alone = true;
+        self.expired = false;
+        self.outbox.clear();
+        true
+    }
+
+    /// It cannot go on.
+    fn fail(&mut self, why: Why) {
+        if !self.leave_alone() {
+            self.end(why);
         }
     }
 
@@ -318,16 +342,20 @@ impl Life {
             (true, false) => self.mouth.pass_over(),
             (false, _) => self.mouth.ignore(),
         }
-        if now.duration_since(self.sent) >= IDLE && writable {
-            self.driver.idle(&mut self.outbox);
-            self.sent = now;
-        }
+        self.keep_alive(now, writable);
         if !self.keys.is_empty() && now.duration_since(self.pressed) >= KEYS_PAUSE {
             let keys = std::mem::take(&mut self.keys);
             self.driver.digits(&keys, &mut self.outbox);
         }
         while let Some(late) = self.work.expire(now) {
             self.tell_result(&late, &failed("nothing is known of it"));
+        }
+    }
+
+    fn keep_alive(&mut self, now: Instant, writable: bool) {
+        if now.duration_since(self.sent) >= IDLE && writable {
+            self.driver.idle(&mut self.outbox);
+            self.sent = now;
         }
     }
 

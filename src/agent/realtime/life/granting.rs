@@ -38,7 +38,7 @@ impl Life {
             }
             Asked::Call(calls) => self.use_tools(now, calls)?,
             Asked::Expired => self.expired = true,
-            Asked::Failed(why) => self.end(Why::Failed(why)),
+            Asked::Failed(why) => self.fail(Why::Failed(why)),
         }
         Ok(())
     }
@@ -114,7 +114,7 @@ impl Life {
         let (mut done, mut leaves) = (Vec::new(), false);
         for call in calls {
             if !self.work.count() {
-                self.end(Why::Failed(format!("it used its tools more than {TOOLS_MAX} times")));
+                self.fail(Why::Failed(format!("it used its tools more than {TOOLS_MAX} times")));
                 return Ok(());
             }
             match self.work.begin(now, &self.spec, &call) {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::pair::{Pair, briefed};
+use crate::agent::line::Core as _;
 use crate::agent::stream::{Event, Why};
 use crate::model::{Briefed, Provider, Speaker};
 
@@ -113,6 +114,34 @@ fn a_goodbye_that_comes_after_the_wish_to_hang_up_is_heard() {
     assert_eq!(pair.why(), None);
     pair.tick(31);
     assert_eq!((pair.heard.len(), pair.why()), (50, Some(&Why::HungUp)));
+}
+
+#[test]
+fn a_long_goodbye_is_kept_alive_and_heard_whatever_becomes_of_the_session() {
+    let error = json!({ "type": "Error", "code": "INTERNAL_SERVER_ERROR", "description": "It broke." });
+    let fates: [fn(&mut Pair, &Value); 4] = [
+        |pair, error| pair.says(error),
+        |pair, _| pair.life.handle_closed(Some(1000)),
+        |pair, _| pair.life.handle_gone(Why::Closed { code: Some(1005) }, true),
+        |pair, _| pair.life.handle_gone(Why::Lost("reset".into()), false),
+    ];
+    for fate in fates {
+        let mut pair = ready(deepgram());
+        pair.answer();
+        pair.binary(&[0x10; 80_000]);
+        let functions = json!([{ "id": "f1", "name": "end_call", "arguments": "{}", "client_side": true }]);
+        pair.says(&json!({ "type": "FunctionCallRequest", "functions": functions }));
+        pair.told();
+        pair.tick(250);
+        assert_eq!(pair.told(), [json!({ "type": "KeepAlive" })]);
+        fate(&mut pair, &error);
+        assert!(pair.life.is_leaving(), "the connection has no purpose any more");
+        pair.binary(&[0x11; 160]);
+        pair.tick(249);
+        assert_eq!((pair.told(), pair.why()), (vec![], None));
+        pair.tick(2);
+        assert_eq!((pair.heard.len(), pair.why()), (500, Some(&Why::HungUp)));
+    }
 }
 
 #[test]
