@@ -44,6 +44,10 @@ pub trait Core: Send + 'static {
     fn is_full(&self) -> bool;
     /// Has it gone? Then the connection has no purpose any more.
     fn is_leaving(&self) -> bool;
+    /// Is the connection wanted again when it is lost?
+    fn wants_back(&self) -> bool {
+        true
+    }
     /// Is the connection to be given up for another, because it has reached its longest time?
     fn is_expired(&self) -> bool {
         false

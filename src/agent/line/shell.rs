@@ -320,7 +320,8 @@ impl<C: Core> Shell<C> {
 
     /// Before anybody was heard nothing is lost by trying again; afterwards it is the tenant's choice.
     fn may_reconnect(&self) -> bool {
-        self.reconnections < RECONNECTIONS_MAX
+        self.core.wants_back()
+            && self.reconnections < RECONNECTIONS_MAX
             && (!self.core.has_media() || self.patience.reconnect_within.is_some())
     }
 

@@ -278,6 +278,11 @@ impl Core for Life {
         matches!(self.stage, Stage::Gone(_) | Stage::Leaving { is_alone: true, .. })
     }
 
+    /// Who was to hang up has nothing more to say to anybody.
+    fn wants_back(&self) -> bool {
+        !matches!(self.stage, Stage::Leaving { .. })
+    }
+
     fn is_expired(&self) -> bool {
         self.expired
     }

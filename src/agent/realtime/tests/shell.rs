@@ -8,13 +8,15 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::interval;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 use trunkline_media::Seat;
 use trunkline_media::port::{Pace, pair};
@@ -213,6 +215,37 @@ async fn where_it_is_allowed_a_lost_session_is_opened_again_and_told_what_was_sa
     side.hears(10).await;
     side.handle = None;
     assert_eq!(side.ended().await, Why::CallOver);
+}
+
+#[tokio::test]
+async fn who_was_to_hang_up_does_so_whatever_becomes_of_its_connection() {
+    for fate in ["dropped", "will be back", "expired"] {
+        let (listener, mut briefed) = provider().await;
+        Arc::make_mut(&mut briefed.model).reconnect_within = Some(Duration::from_secs(5));
+        let mut side = Side::open(briefed);
+        let (mut socket, _) = session(&listener).await;
+        side.answered();
+        say(&mut socket, &delta("a", 1_000)).await;
+        let call = json!({ "type": "function_call", "call_id": "c1", "name": "end_call", "arguments": "{}" });
+        let done =
+            json!({ "type": "response.done", "response": { "status": "completed", "output": [call] } });
+        say(&mut socket, &done).await;
+        side.hears(5).await;
+        match fate {
+            "will be back" => {
+                let frame = CloseFrame { code: CloseCode::Away, reason: "".into() };
+                socket.close(Some(frame)).await.expect("closed");
+            }
+            "expired" => {
+                let error = json!({ "type": "invalid_request_error", "code": "session_expired", "message": "60 minutes" });
+                say(&mut socket, &json!({ "type": "error", "error": error })).await;
+            }
+            _ => drop(socket),
+        }
+        side.hears(45).await;
+        assert_eq!(side.ended().await, Why::HungUp, "{fate}");
+        assert!(listener.accept().now_or_never().is_none(), "nobody calls again: {fate}");
+    }
 }
 
 #[tokio::test]
