@@ -160,8 +160,10 @@ impl OpenAi {
             return Ok(Asked::Nothing);
         }
         self.failures = 0;
-        let calls = done.output.into_iter().filter(|item| item.kind == "function_call");
+        let output = if is_whole(&done.status) { done.output } else { Vec::new() };
+        let calls = output.into_iter().filter(|item| item.kind == "function_call");
         let calls: Vec<ToolCall> = calls
+            .filter(|item| item.status.as_deref().is_none_or(is_whole))
             .map(|item| ToolCall { id: item.call_id, name: item.name, arguments: item.arguments })
             .collect();
         if wanted {
@@ -318,6 +320,11 @@ const OURS: [&str; 6] = [
     "error",
 ];
 
+/// Was it said to its end? What was interrupted, or had no room, is not meant.
+fn is_whole(status: &str) -> bool {
+    matches!(status, "" | "completed")
+}
+
 fn send(out: &mut Outbox, message: &Value) {
     out.text(|text| {
         text.json(message);
@@ -368,6 +375,8 @@ struct Details {
 struct Output {
     #[serde(rename = "type")]
     kind: String,
+    #[serde(default)]
+    status: Option<String>,
     #[serde(default)]
     call_id: String,
     #[serde(default)]

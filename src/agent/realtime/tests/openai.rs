@@ -208,6 +208,33 @@ fn a_hang_up_that_nobody_lets_through_the_gate_comes_all_the_same() {
 }
 
 #[test]
+fn a_tool_whose_asking_was_cut_short_is_not_used() {
+    for (response, item) in [
+        ("cancelled", "completed"),
+        ("incomplete", "completed"),
+        ("cancelled", "incomplete"),
+        ("completed", "incomplete"),
+    ] {
+        let mut pair = ready(openai());
+        pair.answer();
+        pair.told();
+        let call = |id: &str, name: &str| json!({ "type": "function_call", "status": item, "call_id": id, "name": name, "arguments": "{}" });
+        let output = [call("c1", "book"), call("c2", "end_call")];
+        pair.says(&json!({
+            "type": "response.done", "event_id": "e",
+            "response": { "status": response, "status_details": { "type": response }, "output": output },
+        }));
+        pair.tick(60);
+        assert_eq!((pair.errands.len(), pair.why()), (0, None), "{response}, {item}");
+        assert_eq!(pair.told(), [] as [Value; 0], "nobody waits for an answer");
+    }
+    let mut pair = ready(openai());
+    let call = json!({ "type": "function_call", "status": "completed", "call_id": "c1", "name": "book", "arguments": "{}" });
+    pair.says(&done(&json!([call])));
+    assert_eq!(pair.errands.len(), 1);
+}
+
+#[test]
 fn digits_are_sent_and_the_model_goes_on() {
     let mut pair = ready(openai());
     pair.says(&done(&json!([])));
