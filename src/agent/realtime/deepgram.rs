@@ -27,13 +27,15 @@ pub(super) struct Deepgram {
     /// It is to be asked to speak once the settings are applied.
     begins: bool,
     utterance: u64,
-    /// What still comes was thrown away.
+    /// Some of its turn has come, and not the end.
+    speaks: bool,
+    /// What still comes of this turn was thrown away.
     is_cut: bool,
 }
 
 impl Deepgram {
     pub fn new(briefed: Briefed) -> Self {
-        Self { briefed, ready: false, begins: false, utterance: 0, is_cut: false }
+        Self { briefed, ready: false, begins: false, utterance: 0, speaks: false, is_cut: false }
     }
 
     fn settings(&self, opening: Opening<'_>) -> Value {
@@ -77,6 +79,7 @@ impl Deepgram {
     }
 
     fn say<'a>(&mut self, bytes: &'a [u8]) -> Asked<'a> {
+        self.speaks = true;
         if self.is_cut {
             return Asked::Nothing;
         }
@@ -85,7 +88,7 @@ impl Deepgram {
 
     fn over(&mut self) {
         self.utterance += 1;
-        self.is_cut = false;
+        (self.speaks, self.is_cut) = (false, false);
     }
 }
 
@@ -115,7 +118,7 @@ impl Driver for Deepgram {
     fn truncated(&mut self, _utterance: u64, _heard_ms: u64, _out: &mut Outbox) {}
 
     fn cut(&mut self, _utterance: u64, by_model: bool, _out: &mut Outbox) {
-        self.is_cut = !by_model;
+        self.is_cut = self.speaks && !by_model;
         self.utterance += 1;
     }
 

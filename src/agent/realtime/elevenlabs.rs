@@ -21,13 +21,15 @@ pub(super) struct ElevenLabs {
     /// The last of what was said, and up to which nothing more is.
     event: i64,
     interrupted: i64,
+    /// Some of its turn has come.
+    speaks: bool,
     /// What still comes of this turn was thrown away.
     is_cut: bool,
 }
 
 impl ElevenLabs {
     pub fn new(briefed: Briefed) -> Self {
-        Self { briefed, utterance: 0, event: 0, interrupted: 0, is_cut: false }
+        Self { briefed, utterance: 0, event: 0, interrupted: 0, speaks: false, is_cut: false }
     }
 
     /// An agent allows what its owner lets be said over it, and refuses a session that says more: nothing is said needlessly.
@@ -60,10 +62,16 @@ impl ElevenLabs {
     fn audio<'a>(&mut self, audio: Option<Audio<'a>>) -> Result<Asked<'a>, Malformed> {
         let audio = audio.ok_or(Malformed)?;
         self.event = self.event.max(audio.event_id);
+        self.speaks = true;
         if audio.event_id <= self.interrupted || self.is_cut || audio.audio_base_64.is_empty() {
             return Ok(Asked::Nothing);
         }
         Ok(Asked::Say { utterance: self.utterance, sound: Sound::Base64(audio.audio_base_64) })
+    }
+
+    /// What was thrown away was of the turn before.
+    fn turn(&mut self) {
+        (self.speaks, self.is_cut) = (false, false);
     }
 
     fn begun(metadata: Option<Metadata<'_>>) -> Result<Asked<'_>, Malformed> {
@@ -93,7 +101,8 @@ impl ElevenLabs {
 
 impl Driver for ElevenLabs {
     fn open(&mut self, opening: Opening<'_>, out: &mut Outbox) {
-        (self.event, self.interrupted, self.is_cut) = (0, 0, false);
+        (self.event, self.interrupted) = (0, 0);
+        self.turn();
         let variables = self.briefed.variables.iter();
         let variables: Map<String, Value> =
             variables.map(|(name, value)| (name.clone(), value.as_str().into())).collect();
@@ -128,7 +137,7 @@ impl Driver for ElevenLabs {
     fn truncated(&mut self, _utterance: u64, _heard_ms: u64, _out: &mut Outbox) {}
 
     fn cut(&mut self, _utterance: u64, by_model: bool, _out: &mut Outbox) {
-        self.is_cut = !by_model;
+        self.is_cut = self.speaks && !by_model;
         self.utterance += 1;
     }
 
@@ -161,11 +170,11 @@ impl Driver for ElevenLabs {
             }
             "interruption" => {
                 self.interrupted = said.interruption_event.ok_or(Malformed)?.event_id.max(self.interrupted);
-                self.is_cut = false;
+                self.turn();
                 Ok(if self.briefed.barge_in { Asked::Interrupted } else { Asked::Nothing })
             }
             "agent_response" => {
-                self.is_cut = false;
+                self.turn();
                 let event = said.agent_response_event.ok_or(Malformed)?;
                 Self::said(Speaker::Agent, now, event, "agent_response")
             }

@@ -88,6 +88,20 @@ fn what_the_call_threw_away_is_not_heard_later() {
 }
 
 #[test]
+fn what_comes_after_a_turn_that_was_over_is_heard() {
+    let mut pair = ready(deepgram());
+    pair.answer();
+    pair.binary(&[0x10; 1_600]);
+    pair.says(&json!({ "type": "AgentAudioDone" }));
+    pair.tick(5);
+    pair.seat.flush();
+    pair.tick(1);
+    pair.binary(&[0x11; 1_600]);
+    pair.tick(12);
+    assert_eq!(pair.heard.len(), 15);
+}
+
+#[test]
 fn tools_that_are_ours_are_used_and_answered() {
     let mut pair = ready(deepgram());
     pair.told();

@@ -84,6 +84,28 @@ fn an_interruption_throws_away_what_waits_and_what_is_older_than_it() {
 }
 
 #[test]
+fn what_the_call_threw_away_is_not_heard_later_and_the_next_turn_is() {
+    let response = json!({ "type": "agent_response", "agent_response_event": { "agent_response": "Yes." } });
+    let mut pair = ready(elevenlabs());
+    pair.answer();
+    pair.says(&response);
+    pair.seat.flush();
+    pair.tick(1);
+    pair.says(&audio(1, 200));
+    pair.tick(5);
+    assert_eq!(pair.heard.len(), 5, "nothing of it had come when it was cleared");
+    pair.seat.flush();
+    pair.tick(1);
+    pair.says(&audio(2, 200));
+    pair.tick(5);
+    assert_eq!(pair.heard.len(), 5);
+    pair.says(&response);
+    pair.says(&audio(3, 100));
+    pair.tick(6);
+    assert_eq!(pair.heard.len(), 10);
+}
+
+#[test]
 fn tools_are_used_and_answered_with_their_fate() {
     let mut pair = ready(elevenlabs());
     pair.told();
