@@ -27,6 +27,8 @@ pub(in crate::agent) struct Mouth {
     intake: Intake,
     backlog: Backlog,
     scratch: Vec<u8>,
+    /// Bytes that were thrown away after the port had taken them.
+    unheard: u64,
     /// Of one who is not heard yet.
     lull: Option<Lull>,
     /// Bytes of PCMU that were said.
@@ -40,6 +42,7 @@ impl Mouth {
             intake: Intake::new(encoding),
             backlog: Backlog::default(),
             scratch: Vec::new(),
+            unheard: 0,
             lull: None,
             said: 0,
         }
@@ -140,6 +143,7 @@ impl Mouth {
     pub fn throw_away(&mut self) -> Option<u32> {
         self.port.clear();
         self.intake.reset();
+        self.unheard = self.backlog.taken().saturating_sub(self.played() * FRAME);
         self.backlog.clear()
     }
 
@@ -163,10 +167,10 @@ impl Mouth {
         self.backlog.put()
     }
 
-    /// Bytes that have left for the callee, of all that ever came. What was cleared counts as if it had.
+    /// Bytes that have left for the callee, of all that ever came. What was thrown away here counts as if it had; what the bridge has thrown
+    /// away does not until then.
     pub fn heard(&self) -> u64 {
-        let waiting = (WORDS_MAX - self.port.room()) as u64 * FRAME;
-        self.backlog.taken().saturating_sub(waiting)
+        (self.played() * FRAME + self.unheard).min(self.backlog.taken())
     }
 
     /// Has all that was said left for the callee?

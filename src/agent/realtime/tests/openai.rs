@@ -158,7 +158,13 @@ fn what_the_call_throws_away_is_cancelled_and_truncated() {
     pair.told();
     pair.seat.flush();
     pair.tick(1);
-    assert_eq!(kinds(&pair.told()), ["conversation.item.truncate", "response.cancel"]);
+    let told = pair.told();
+    assert_eq!(kinds(&told), ["conversation.item.truncate", "response.cancel"]);
+    assert_eq!(told[0]["audio_end_ms"], 200, "what the port had taken was not heard");
+    pair.says(&delta("b", 1_000));
+    pair.tick(10);
+    pair.says(&speech_started());
+    assert_eq!(pair.told()[0]["audio_end_ms"], 200, "the next is counted from its own beginning");
 }
 
 #[test]
