@@ -85,7 +85,7 @@ pub(super) trait Driver: Send + std::fmt::Debug {
     fn truncated(&mut self, utterance: u64, heard_ms: u64, out: &mut Outbox);
     /// All up to this utterance was thrown away; `by_model`: as it said itself. No more of it is to be said.
     fn cut(&mut self, utterance: u64, by_model: bool, out: &mut Outbox);
-    /// What came of a tool; no other is under way if it is the last.
+    /// What came of a tool; nothing else that was asked for with it is under way if it is the last.
     fn result(&mut self, call: &ToolCall, result: &ToolResult, is_last: bool, out: &mut Outbox);
     /// What does this message ask?
     fn read<'a>(

@@ -195,17 +195,17 @@ impl Core for Life {
             }
             Input::Digit(_) => self.counters.digits_dropped += 1,
             Input::Untransferred(why) => {
-                if let Some(call) = self.work.finish_transfer() {
-                    self.tell_result(&call, &failed(&format!("the transfer came to nothing: {why}")));
+                if let Some(tool) = self.work.finish_transfer() {
+                    self.tell_result(&tool, &failed(&format!("the transfer came to nothing: {why}")));
                 }
             }
             Input::Result(slot, answer) => {
-                if let Some(call) = self.work.finish(slot) {
+                if let Some(tool) = self.work.finish(slot) {
                     let result = match answer {
                         Ok(text) => ToolResult { text, is_error: false },
                         Err(why) => failed(&why),
                     };
-                    self.tell_result(&call, &result);
+                    self.tell_result(&tool, &result);
                 }
             }
         }

@@ -36,13 +36,19 @@ const GRACE: Duration = Duration::from_secs(2);
 pub(super) struct Work {
     pending: Vec<Pending>,
     used: u32,
+    /// The last batch.
+    batch: u32,
     errands: VecDeque<Errand>,
 }
 
+/// A tool under way.
 #[derive(Debug)]
-struct Pending {
+pub(super) struct Pending {
+    /// What asked for it.
+    pub call: ToolCall,
+    /// With which others it was asked for.
+    pub batch: u32,
     slot: u64,
-    call: ToolCall,
     is_transfer: bool,
     until: Instant,
 }
@@ -65,6 +71,12 @@ impl Work {
     pub fn count(&mut self) -> bool {
         self.used += 1;
         self.used <= TOOLS_MAX
+    }
+
+    /// Tools that are begun from now on were asked for together. Gives their batch.
+    pub fn begin_batch(&mut self) -> u32 {
+        self.batch += 1;
+        self.batch
     }
 
     /// Uses a tool.
@@ -98,33 +110,33 @@ impl Work {
 
     fn wait(&mut self, call: &ToolCall, is_transfer: bool, until: Instant) -> u64 {
         let slot = u64::from(self.used);
-        self.pending.push(Pending { slot, call: call.clone(), is_transfer, until });
+        self.pending.push(Pending { call: call.clone(), batch: self.batch, slot, is_transfer, until });
         slot
     }
 
     /// What was under way as this is no more.
-    pub fn finish(&mut self, slot: u64) -> Option<ToolCall> {
+    pub fn finish(&mut self, slot: u64) -> Option<Pending> {
         self.take(|pending| pending.slot == slot)
     }
 
     /// The transfer, if there is one, came to nothing.
-    pub fn finish_transfer(&mut self) -> Option<ToolCall> {
+    pub fn finish_transfer(&mut self) -> Option<Pending> {
         self.take(|pending| pending.is_transfer)
     }
 
     /// One that took too long.
-    pub fn expire(&mut self, now: Instant) -> Option<ToolCall> {
+    pub fn expire(&mut self, now: Instant) -> Option<Pending> {
         self.take(|pending| now >= pending.until)
     }
 
-    fn take(&mut self, is_it: impl Fn(&Pending) -> bool) -> Option<ToolCall> {
+    fn take(&mut self, is_it: impl Fn(&Pending) -> bool) -> Option<Pending> {
         let place = self.pending.iter().position(is_it)?;
-        Some(self.pending.remove(place).call)
+        Some(self.pending.remove(place))
     }
 
-    /// Nothing is under way.
-    pub fn is_idle(&self) -> bool {
-        self.pending.is_empty()
+    /// Nothing of this batch is under way.
+    pub fn is_done(&self, batch: u32) -> bool {
+        self.pending.iter().all(|pending| pending.batch != batch)
     }
 
     /// Is it time not to be asked anything more?

@@ -8,7 +8,7 @@ use crate::agent::line::voice::Voice;
 use crate::agent::line::{Event, Why};
 use crate::agent::realtime::driver::{Asked, Sound, ToolCall, ToolResult};
 use crate::agent::realtime::tools;
-use crate::agent::realtime::work::{Begun, TOOLS_MAX};
+use crate::agent::realtime::work::{Begun, Pending, TOOLS_MAX};
 use crate::model::{Encoding, Speaker, Utterance};
 
 /// Bytes of what was said that a new session is told.
@@ -111,7 +111,7 @@ impl Life {
         if calls.iter().any(|call| call.id.len() > tools::ID_BYTES_MAX || call.id.is_empty()) {
             return Err(Malformed);
         }
-        let (mut done, mut leaves) = (Vec::new(), false);
+        let (batch, mut done, mut leaves) = (self.work.begin_batch(), Vec::new(), false);
         for call in calls {
             if !self.work.count() {
                 self.fail(Why::Failed(format!("it used its tools more than {TOOLS_MAX} times")));
@@ -137,15 +137,16 @@ impl Life {
         }
         let count = done.len();
         for (place, (call, result)) in done.into_iter().enumerate() {
-            let is_last = place + 1 == count && self.work.is_idle();
+            let is_last = place + 1 == count && self.work.is_done(batch);
             self.driver.result(&call, &result, is_last, &mut self.outbox);
         }
         Ok(())
     }
 
-    pub(super) fn tell_result(&mut self, call: &ToolCall, result: &ToolResult) {
+    pub(super) fn tell_result(&mut self, tool: &Pending, result: &ToolResult) {
         if let Stage::Ready { .. } = self.stage {
-            self.driver.result(call, result, self.work.is_idle(), &mut self.outbox);
+            let is_last = self.work.is_done(tool.batch);
+            self.driver.result(&tool.call, result, is_last, &mut self.outbox);
         }
     }
 }

@@ -293,6 +293,28 @@ fn a_webhook_tool_is_called_and_its_answer_told_once() {
 }
 
 #[test]
+fn a_quick_tool_does_not_wait_for_a_slow_one_that_was_asked_for_before() {
+    let mut pair = ready(openai());
+    pair.says(&done(&json!([])));
+    pair.says(&calls(&[("c1", "book", "{}"), ("c2", "transfer", r#"{"to":"+15550100"}"#)]));
+    pair.told();
+    pair.says(&calls(&[("c3", "send_dtmf", r#"{"digits":"5"}"#)]));
+    assert_eq!(kinds(&pair.told()), ["conversation.item.create", "response.create"]);
+    pair.says(&calls(&[("c4", "book", "{}")]));
+    let [slow, quick] = [0, 1].map(|place| pair.errands[place].slot);
+    pair.life.handle_input(pair.now, Input::Result(quick, Ok("at noon".into())));
+    pair.drain();
+    assert_eq!(kinds(&pair.told()), ["conversation.item.create", "response.create"]);
+    pair.says(&done(&json!([])));
+    pair.life.handle_input(pair.now, Input::Result(slow, Ok("table 4".into())));
+    pair.drain();
+    assert_eq!(kinds(&pair.told()), ["conversation.item.create"], "its transfer is under way");
+    pair.life.handle_input(pair.now, Input::Untransferred("nobody is there".into()));
+    pair.drain();
+    assert_eq!(kinds(&pair.told()), ["conversation.item.create", "response.create"]);
+}
+
+#[test]
 fn a_tool_that_never_answers_is_given_up() {
     let mut pair = ready(openai());
     pair.says(&done(&json!([])));
