@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use trunkline_media::Port;
 
 use super::Spec;
+use super::before::Before;
 use super::driver::{self, Driver, Opening, ToolResult};
 use super::speech::Speech;
 use super::work::{Work, failed};
@@ -77,7 +78,7 @@ pub struct Life {
     pressed: Instant,
     /// When anything was sent last.
     sent: Instant,
-    before: String,
+    before: Before,
     counters: Counters,
 }
 
@@ -125,7 +126,7 @@ impl Life {
             keys: String::new(),
             pressed: now,
             sent: now,
-            before: String::new(),
+            before: Before::default(),
             counters: Counters::default(),
         }
     }
@@ -148,8 +149,8 @@ impl Core for Life {
         self.mouth.begin();
         // Who has said something already lets the callee speak.
         let speaks = self.spec.briefed.speaks_first && self.mouth.said() == 0;
-        let before = (again && self.has_media()).then_some(self.before.as_str());
-        self.driver.open(Opening { before, speaks }, &mut self.outbox);
+        let before = (again && self.has_media()).then(|| self.before.text());
+        self.driver.open(Opening { before: before.as_deref(), speaks }, &mut self.outbox);
         self.sent = now;
     }
 

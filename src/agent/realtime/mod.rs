@@ -8,6 +8,7 @@
 //! | `openai`, `deepgram`, `elevenlabs` | one provider's messages each; a fourth is one more file |
 //! | `tools` | what a model may do besides talking: what it is told of that, and what its asking means |
 //! | `speech` | which of its utterances stands where in what it said, and how much of each was heard |
+//! | `before` | what was said, for a session that is opened again |
 //! | `work` | its tools at work |
 //! | [`handle`] | how the call has a session opened, what it tells it, and who calls webhook tools |
 //!
@@ -16,6 +17,7 @@
 //! first words leave, so that a "Hello?" does not make it take them back. When it says that the callee interrupts, what it said
 //! and nobody has heard yet is thrown away within the tick, and it is told how much was heard.
 
+mod before;
 mod deepgram;
 mod driver;
 mod elevenlabs;

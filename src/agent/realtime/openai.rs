@@ -80,7 +80,8 @@ impl OpenAi {
             "type": "server_vad", "create_response": true, "interrupt_response": self.briefed.barge_in,
         });
         let mut input = json!({ "format": pcmu, "turn_detection": turns });
-        if self.briefed.transcript || model.listener.is_some() {
+        // A session that is opened again is told what the callee said, too.
+        if self.briefed.transcript || model.listener.is_some() || model.reconnect_within.is_some() {
             let mut listener = json!({ "model": model.listener.as_deref().unwrap_or(LISTENER) });
             if let Some(language) = &model.language {
                 listener["language"] = language.as_str().into();

@@ -11,8 +11,6 @@ use crate::agent::realtime::tools;
 use crate::agent::realtime::work::{Begun, Pending, TOOLS_MAX};
 use crate::model::{Encoding, Speaker, Utterance};
 
-/// Bytes of what was said that a new session is told.
-const BEFORE_BYTES_MAX: usize = 8 * 1024;
 /// Prompts of scripts may ask for a hang-up by this word.
 const END_CALL: &str = "[END_CALL]";
 
@@ -93,11 +91,8 @@ impl Life {
             Some((before, _)) if by == Speaker::Agent => (before.trim_end().to_owned(), true),
             _ => (text, false),
         };
-        if self.spec.briefed.model.reconnect_within.is_some() {
-            self.before.extend([by.as_str(), ": ", text.as_str(), "\n"]);
-            let over = self.before.len().saturating_sub(BEFORE_BYTES_MAX);
-            let over = self.before.ceil_char_boundary(over);
-            self.before.drain(..over);
+        if self.spec.briefed.model.reconnect_within.is_some() && !text.is_empty() {
+            self.before.said(by, at, &text);
         }
         if self.spec.briefed.transcript && !text.is_empty() {
             self.tell(Event::Said(Utterance { by, at, text }));

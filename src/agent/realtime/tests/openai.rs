@@ -453,6 +453,34 @@ fn a_second_session_is_told_what_was_said_and_speaks_only_if_nothing_was() {
     assert_eq!(pair.life.counters().reconnections, 1);
 }
 
+#[test]
+fn a_second_session_is_told_what_the_callee_said_without_a_transcript_and_in_its_place() {
+    let mut plain = Pair::new(Briefed { transcript: false, ..openai() });
+    let asked = |told: &[Value]| told[0]["session"]["audio"]["input"].get("transcription").is_some();
+    assert!(!asked(&plain.told()), "nobody would read it");
+    let mut pair = ready(Briefed { transcript: false, ..reconnecting() });
+    assert!(asked(&pair.told()));
+    pair.answer();
+    pair.says(&delta("a", 100));
+    pair.tick(5);
+    pair.says(&speech_started());
+    pair.tick(50);
+    pair.says(&json!({
+        "type": "response.output_audio_transcript.done", "item_id": "b", "transcript": "I am Sarah.",
+    }));
+    pair.says(&json!({
+        "type": "conversation.item.input_audio_transcription.completed", "item_id": "u", "transcript": "Who is there?",
+    }));
+    assert!(!pair.events.iter().any(|event| matches!(event, Event::Said(_))), "it is told nobody else");
+    pair.told();
+    pair.life.handle_lost();
+    pair.life.handle_connected(pair.now);
+    pair.drain();
+    let told = pair.told();
+    let instructions = told[0]["session"]["instructions"].as_str().expect("text");
+    assert!(instructions.ends_with("callee: Who is there?\nagent: I am Sarah.\n"), "{instructions}");
+}
+
 fn reconnecting() -> Briefed {
     let mut briefed = openai();
     std::sync::Arc::make_mut(&mut briefed.model).reconnect_within = Some(Duration::from_secs(5));
