@@ -241,6 +241,24 @@ pub struct Review {
     /// When the recording was taken, so that its words' times are the call's.
     #[serde(default, skip_serializing_if = "Takes::is_empty")]
     pub takes: Takes,
+    /// What its tries have come to.
+    #[serde(default, skip_serializing_if = "Tried::is_nothing")]
+    pub tried: Tried,
+}
+
+/// What matters of the tries so far for those that follow. A part that is done leaves the next one all of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Tried {
+    /// Tries that were over before this part was begun.
+    pub before: u32,
+    /// Answers of no use that this part has had.
+    pub unusable: u32,
+}
+
+impl Tried {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What the switch can do for an agent that has no service of its own.
@@ -267,6 +285,7 @@ impl Review {
             analysis: analyses.then_some(Progress::Pending),
             findings: None,
             takes: Takes::default(),
+            tried: Tried::default(),
         };
         (transcribes || analyses).then_some(review)
     }

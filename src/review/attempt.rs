@@ -17,7 +17,7 @@ use super::sound::{self, FRAME_BYTES, HEADER_BYTES, Levels, Piece};
 use super::{ReviewParts, analysis, transcription};
 use crate::clock::wall_now;
 use crate::egress::Egress;
-use crate::model::review::{Asked, Findings, Progress, ServiceChoice, TranscriptFormat};
+use crate::model::review::{Asked, Findings, Progress, ServiceChoice, TranscriptFormat, Tried};
 use crate::model::transcript::Said;
 use crate::model::{Agent, CallRecord, Review, Timestamp, TranscriptBy};
 use crate::store::{ReviewClaim, ReviewNext, ReviewWrite};
@@ -26,6 +26,8 @@ use crate::store::{ReviewClaim, ReviewNext, ReviewWrite};
 pub const TRY_MAX: Duration = Duration::from_secs(15 * 60);
 /// Tries that ended with the switch, on top of those that failed: a call that brings it down is not gone over for ever.
 const CRASHES_MAX: u32 = 5;
+/// The words, and what they mean.
+const PARTS: u32 = 2;
 /// Requests at once for one call.
 const REQUESTS: usize = 4;
 /// Speech that is so far apart is sent apart, where answers have no times.
@@ -59,7 +61,7 @@ pub async fn run(context: Arc<Context>, claim: ReviewClaim) {
         return tracing::error!(%call, "a call is to be gone over and does not say for what");
     };
     let mut attempt = Attempt { context: &context, record, review, number };
-    if number > retry::TRIES_MAX + CRASHES_MAX {
+    if number > PARTS * retry::TRIES_MAX + CRASHES_MAX {
         return attempt.fail("the switch was stopped over it too often").await;
     }
     attempt.go().await;
@@ -77,6 +79,7 @@ impl Attempt<'_> {
             match self.counted("transcription", began, heard) {
                 Ok(lines) => {
                     self.review.transcription = Some(Progress::Done);
+                    self.review.tried = Tried { before: self.number.saturating_sub(1), unusable: 0 };
                     if lines.is_empty() {
                         self.review.nothing_was_said();
                     }
@@ -182,8 +185,18 @@ impl Attempt<'_> {
     }
 
     /// What a part of the try came to, or what follows instead.
-    fn counted<T>(&self, part: &'static str, began: Instant, came: Result<T, Failure>) -> Result<T, Next> {
-        let next = came.map_err(|failure| retry::next(failure, self.number, rand::random()));
+    fn counted<T>(
+        &mut self,
+        part: &'static str,
+        began: Instant,
+        came: Result<T, Failure>,
+    ) -> Result<T, Next> {
+        let tried = &mut self.review.tried;
+        let next = came.map_err(|failure| {
+            tried.unusable += u32::from(matches!(failure, Failure::Unusable(_)));
+            let attempt = self.number.saturating_sub(tried.before);
+            retry::next(failure, attempt, tried.unusable, rand::random())
+        });
         let result = match &next {
             Ok(_) => "done",
             Err(Next::Again(_)) => "retried",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Unusable;
 use crate::egress::{Answer, EgressError};
 
-/// Tries of one call, in all.
+/// Tries of one part of a call's review, in all.
 pub const TRIES_MAX: u32 = 5;
 /// An answer that is of no use may be better the next time; twice is enough.
 const UNUSABLE_MAX: u32 = 2;
@@ -98,14 +98,14 @@ fn told(answer: &Answer) -> String {
     }
 }
 
-/// What follows the `attempt`th try. `unit` is random, from 0 to 1.
-pub fn next(failure: Failure, attempt: u32, unit: f64) -> Next {
-    let (why, most, asked) = match failure {
+/// What follows the `attempt`th try of a part, by which so many answers were `unusable`. `unit` is random, from 0 to 1.
+pub fn next(failure: Failure, attempt: u32, unusable: u32, unit: f64) -> Next {
+    let (why, is_enough, asked) = match failure {
         Failure::Final(why) => return Next::Never(why),
-        Failure::Unusable(why) => (why, UNUSABLE_MAX, None),
-        Failure::Passing { why, retry_after } => (why, TRIES_MAX, retry_after),
+        Failure::Unusable(why) => (why, unusable >= UNUSABLE_MAX, None),
+        Failure::Passing { why, retry_after } => (why, false, retry_after),
     };
-    if attempt >= most {
+    if is_enough || attempt >= TRIES_MAX {
         return Next::Never(why);
     }
     let quadruplings = attempt.saturating_sub(1).min(8);
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn waits_grow_fourfold_and_end() {
         let waits = |failure: &Failure| {
-            let waits = (1..=TRIES_MAX).map(|attempt| match next(failure.clone(), attempt, 0.5) {
+            let waits = (1..=TRIES_MAX).map(|attempt| match next(failure.clone(), attempt, attempt, 0.5) {
                 Next::Again(wait) => Some(wait.as_secs()),
                 Next::Never(_) => None,
             });
@@ -163,6 +163,9 @@ mod tests {
         assert_eq!(waits(&passing("x", Some(u64::MAX)))[0], Some(3_600));
         assert_eq!(waits(&Failure::Unusable("x".into())), [Some(2), None, None, None, None]);
         assert_eq!(waits(&Failure::Final("x".into()))[0], None);
-        assert_eq!(next(passing("why", None), u32::MAX, 1.0), Next::Never("why".into()));
+        assert_eq!(next(passing("why", None), u32::MAX, 0, 1.0), Next::Never("why".into()));
+        let unusable = Failure::Unusable("x".into());
+        assert!(matches!(next(unusable.clone(), 4, 1, 0.5), Next::Again(_)), "the first that was of no use");
+        assert_eq!(next(unusable, TRIES_MAX, 1, 0.5), Next::Never("x".into()));
     }
 }

@@ -305,8 +305,6 @@ async fn whatever_is_wrong_for_good_is_told_and_the_event_goes_without() {
     for (tries, reply, why) in [
         (0, Reply::With(401, quoting), "HTTP 401: no such key: …"),
         (0, Reply::With(404, "<html>".into()), "HTTP 404"),
-        (1, Reply::With(200, "garbage".into()), "the answer is no chat completion"),
-        (1, Reply::With(200, "x".repeat(10 << 20)), "the answer is longer than 1048576 bytes"),
         (4, Reply::With(500, String::new()), "HTTP 500"),
         (4, Reply::Later(429, 1), "HTTP 429"),
         (4, Reply::Silence, "no answer within 1s"),
@@ -342,6 +340,40 @@ async fn what_may_pass_is_tried_again_when_it_was_asked_to_and_the_event_waits()
         assert_eq!(house.works().await.analysis(), Some(&Progress::Done));
         assert!(house.owed().await.is_some());
     }
+}
+
+#[tokio::test]
+async fn an_answer_of_no_use_is_asked_for_once_more_however_often_there_was_none() {
+    for (garbage, why) in [
+        ("garbage".to_owned(), "the answer is no chat completion"),
+        ("x".repeat(10 << 20), "the answer is longer than 1048576 bytes"),
+    ] {
+        let replies = [Reply::Later(503, 60), Reply::With(200, garbage.clone()), Reply::With(200, garbage)];
+        let house = House::new(TOLD, replies).await;
+        house.call(None).await;
+        for _ in 0..2 {
+            assert_eq!(house.works().await.analysis(), Some(&Progress::Pending));
+            house.due().await;
+        }
+        assert_eq!(error(&house.works().await), why);
+        assert_eq!(house.owed().await.expect("it goes").record.findings(), None);
+        assert_eq!(house.endpoint.asked().len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn the_transcriptions_tries_are_none_of_the_analysiss() {
+    let garbage = || Reply::With(200, "garbage".into());
+    let house = House::new(HEARD, [Reply::Later(503, 60), garbage(), words("a"), garbage(), good()]).await;
+    let mut callee_alone = conversation();
+    callee_alone.truncate(callee_alone.len() - 32_000);
+    house.call(Some(callee_alone)).await;
+    for words in [Progress::Pending, Progress::Pending, Progress::Done] {
+        let call = house.works().await;
+        assert_eq!((call.transcription(), call.analysis()), (Some(&words), Some(&Progress::Pending)));
+        house.due().await;
+    }
+    assert_eq!(house.works().await.analysis(), Some(&Progress::Done));
 }
 
 #[tokio::test]

@@ -276,6 +276,7 @@ pub(crate) mod tests {
             analysis,
             findings: Some(findings),
             takes: crate::model::Takes::default(),
+            tried: crate::model::review::Tried::default(),
         };
         CallRecord { review: Some(review), ..record }
     }

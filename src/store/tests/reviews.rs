@@ -3,7 +3,7 @@
 use serde_json::{Map, json};
 
 use super::*;
-use crate::model::review::{Findings, Progress, Sentiment};
+use crate::model::review::{Findings, Progress, Sentiment, Tried};
 use crate::store::{ReviewClaim, ReviewNext, ReviewWrite};
 
 on_both_engines! {
@@ -30,6 +30,7 @@ fn pending() -> Review {
         analysis: Some(Progress::Pending),
         findings: None,
         takes: Takes::default(),
+        tried: Tried::default(),
     }
 }
 
