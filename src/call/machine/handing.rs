@@ -179,6 +179,10 @@ impl Call {
         self.script.stop();
         self.guided.stop();
         self.dismiss(cx);
+        if self.is_attended_by_person() {
+            self.order(cx, Media::Part { place: AGENT_PLACE });
+        }
+        self.release_people(cx);
         self.plan.bot = None;
         for other in (0..PARTIES as u8).filter(|other| *other != place) {
             drop(self.take_pairing(cx, other));
@@ -202,7 +206,7 @@ impl Call {
         self.order(cx, Media::Hear { who, whom });
     }
 
-    /// Whoever sits here and talks for us.
+    /// Whoever sits here and talks for us, but for people in browsers: those are consulted by nobody.
     pub(super) fn agents(&self) -> Members {
         let is_bot = self.presence == Presence::Engaged;
         let seated = self
@@ -218,6 +222,13 @@ impl Call {
     /// Somebody is being called to take the agent's place.
     pub(super) fn is_handing(&self) -> bool {
         self.handing().is_some()
+    }
+
+    /// Somebody who was called to take the agent's place, or to join it, talks with the far end.
+    pub(super) fn is_handed(&self) -> bool {
+        let is_it =
+            |pairing: &Pairing| matches!(pairing.purpose, Purpose::HandOver(_)) && pairing.is_joined();
+        self.pairs.at.iter().flatten().any(|pairing| is_it(pairing))
     }
 
     /// Nobody of ours talks with the far end for now.

@@ -273,7 +273,7 @@ impl Call {
             // Its place is being taken, by the far end itself.
             Purpose::HandOver(_) if self.is_referred_to(place) => {}
             Purpose::HandOver(_) if !pairing.is_joined() => self.came_back(cx, pairing, status),
-            Purpose::HandOver(handover) if handover.agent_stays => self.go_on(cx),
+            Purpose::HandOver(handover) if handover.agent_stays && !self.is_left_alone() => self.go_on(cx),
             Purpose::HandOver(_) => self.close(cx, Disposition::Completed, EndedBy::Agent),
         }
     }
@@ -367,9 +367,10 @@ impl Call {
 
     /// Beside the agent's, or the agent's own where nobody sits.
     pub(super) fn free_place(&self) -> Option<u8> {
-        let is_bot = self.presence == Presence::Engaged;
-        let is_free =
-            |place: &u8| self.pairs.at[usize::from(*place)].is_none() && !(is_bot && *place == AGENT_PLACE);
+        let is_agents = self.presence == Presence::Engaged || self.wants_people();
+        let is_free = |place: &u8| {
+            self.pairs.at[usize::from(*place)].is_none() && !(is_agents && *place == AGENT_PLACE)
+        };
         [AGENT_PLACE + 1, AGENT_PLACE].into_iter().find(is_free)
     }
 

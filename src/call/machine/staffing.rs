@@ -81,7 +81,7 @@ impl Call {
         if self.awaits_person() {
             self.pick_up(cx);
             self.let_wait(cx, clip);
-        } else if self.lacks_person() && !self.is_parked() {
+        } else if self.lacks_person() && !self.is_parked() && !self.is_handed() {
             self.let_wait(cx, clip);
         }
     }
@@ -91,6 +91,7 @@ impl Call {
         let is_message_s = verdict::is_machine(class) && self.plan.voicemail != VoicemailAction::Ignore;
         let is_early = class == amd::Class::Ringback;
         if self.attendance == Attendance::None
+            && !self.is_handed()
             && !is_message_s
             && !is_early
             && matches!(self.phase, Phase::Judging | Phase::Talking)
@@ -164,8 +165,13 @@ impl Call {
         self.attendance == Attendance::Away
     }
 
-    fn wants_people(&self) -> bool {
+    pub(super) fn wants_people(&self) -> bool {
         matches!(self.attendance, Attendance::Wanted | Attendance::Talks | Attendance::Away)
+    }
+
+    /// Has the person gone who talked, and does nobody else?
+    pub(super) fn is_left_alone(&self) -> bool {
+        self.attendance == Attendance::Gone && self.agents() == Members::NOBODY
     }
 
     /// Is it a call in which somebody may talk?
@@ -195,14 +201,21 @@ impl Call {
         }
         self.attendance = Attendance::Talks;
         self.facts.talks(person);
-        self.wait_no_more(cx);
         self.guided.stop();
-        self.order(cx, Media::Join { place: Role::Talker.place(), seat });
-        self.order(cx, Media::Hear { who: Members::CALLEE, whom: Members::ALL });
+        self.sit_down(cx, seat);
         match self.phase {
             Phase::Ringing { .. } => self.pick_up(cx),
             _ => self.order(cx, Media::OpenGate),
         }
+    }
+
+    /// Everybody hears everybody, unless somebody is called to take its place.
+    fn sit_down(&mut self, cx: &mut Context<'_>, seat: Box<Seat>) {
+        if !self.is_parked() {
+            self.wait_no_more(cx);
+        }
+        self.order(cx, Media::Join { place: Role::Talker.place(), seat });
+        self.hear(cx, TABLE, if self.is_handing() { Members::NOBODY } else { TABLE });
     }
 
     /// Nobody came: who listens hears why it was called, if there is anything to hear.
@@ -260,8 +273,8 @@ impl Call {
         }
         self.attendance = Attendance::Away;
         self.order(cx, Media::Part { place: Role::Talker.place() });
-        // Who is on hold hears what it heard before; who is being put through elsewhere hears that.
-        if self.control.is_held() || self.is_moving() || self.is_parked() {
+        // Who is on hold hears what it heard before; who is being put through elsewhere hears that; who talks with another hears that.
+        if self.control.is_held() || self.is_moving() || self.is_parked() || self.is_handed() {
             return;
         }
         self.play_music(cx, self.music().unwrap_or(Music::Own));
@@ -274,14 +287,7 @@ impl Call {
             return;
         }
         self.attendance = Attendance::Talks;
-        let is_parked = self.is_parked();
-        if !is_parked {
-            self.wait_no_more(cx);
-        }
-        self.order(cx, Media::Join { place: Role::Talker.place(), seat });
-        if is_parked {
-            self.hear(cx, TABLE, Members::NOBODY);
-        }
+        self.sit_down(cx, seat);
     }
 
     fn person_left(&mut self, cx: &mut Context<'_>, why: Quit) {
@@ -290,6 +296,10 @@ impl Call {
         }
         self.attendance = Attendance::Gone;
         self.order(cx, Media::Part { place: Role::Talker.place() });
+        // The far end has somebody else to talk with.
+        if self.is_handed() {
+            return;
+        }
         match why {
             // What it has asked for last is on its way.
             Quit::HungUp if self.is_moving() => {}
@@ -301,7 +311,7 @@ impl Call {
         }
     }
 
-    /// The call is over, or is a machine's: whoever talks or is looked for is free again.
+    /// The call is over, or is somebody else's: whoever talks or is looked for is free again.
     pub(super) fn release_people(&mut self, cx: &mut Context<'_>) {
         if self.wants_people() {
             self.attendance = Attendance::Gone;

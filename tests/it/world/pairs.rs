@@ -44,7 +44,7 @@ fn endpoint(persona: Persona) -> impl Fn(&mut CallPlan) {
     }
 }
 
-fn hand_over(persona: Persona) -> Handover {
+pub(super) fn hand_over(persona: Persona) -> Handover {
     let whisper = Some(Whisper::Say("A caller for you.".into()));
     Handover { dial: Arc::new(dial(persona)), consult: false, whisper, agent_stays: false }
 }

@@ -10,10 +10,13 @@ use rand::{Rng, SeedableRng};
 use trunkline::agent::desk::{Act, Desk, Event, Quit, State};
 use trunkline::agent::fate::{Errand, Fate};
 use trunkline::call::Command;
-use trunkline::model::{CallId, CallPlan, Disposition, EndedBy, Music, PersonId, Staff, Step, Whom};
+use trunkline::model::{
+    CallId, CallPlan, Disposition, EndedBy, Handover, Music, PersonId, Staff, Step, Whom,
+};
 use trunkline::simulator::Persona;
 use trunkline_media::port::{Pace, Port, pair};
 
+use super::pairs::hand_over;
 use super::{Deed, Weather, World};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -241,6 +244,60 @@ fn who_is_cut_off_with_the_callee_on_hold_finds_it_on_hold() {
     world.run_out();
     assert_eq!(world.outcome(call).disposition, Disposition::Completed);
     world.assert_quiet();
+}
+
+/// Somebody is called who says nothing, and is told nothing.
+fn transfer_warm(agent_stays: bool) -> Step {
+    Step::HandOver(Arc::new(Handover { whisper: None, agent_stays, ..hand_over(Persona::Silent) }))
+}
+
+#[test]
+fn a_warm_transfer_lets_the_person_go_and_the_two_talk_on() {
+    let mut world = World::new(5, Weather::CALM);
+    let person = world.hire(1);
+    let call = world.call_with(Persona::Silent, staffed);
+    world.until_talking(person);
+    assert_eq!(world.control(call, transfer_warm(false)), Ok(()));
+    assert_eq!(world.stands(person), State::Talking { call }, "nobody has answered yet");
+    world.advance(10 * SECOND);
+    let [party] = world.seconds(call)[..] else { panic!("one party was called") };
+    assert_eq!(world.stands(person), State::Available);
+    assert!(world.people.ports.is_empty(), "its seat is gone");
+    world.does(person, Act::HangUp(call));
+    world.advance(5 * SECOND);
+    assert!(world.lives(call) && world.lives(party));
+    world.hangup(party);
+    world.run_out();
+    let outcome = world.outcome(call);
+    assert_eq!((outcome.disposition, outcome.ended_by), (Disposition::Completed, EndedBy::Agent));
+    world.assert_quiet();
+}
+
+#[test]
+fn a_person_who_stays_with_the_party_may_be_cut_off_and_leave_before_it() {
+    for leaves in [Act::HangUp, |_| Act::Leave] {
+        let mut world = World::new(6, Weather::CALM);
+        let person = world.hire(1);
+        let call = world.call_with(Persona::Silent, staffed);
+        world.until_talking(person);
+        assert_eq!(world.control(call, transfer_warm(true)), Ok(()));
+        world.advance(10 * SECOND);
+        let [party] = world.seconds(call)[..] else { panic!("one party was called") };
+        assert_eq!(world.stands(person), State::Talking { call });
+        let thrown_away = world.thrown_away();
+        world.loses_audio(person, RETURN);
+        world.advance(SECOND);
+        world.is_back(person);
+        assert_eq!(world.thrown_away(), thrown_away, "the two heard each other, and no music");
+        world.does(person, leaves(call));
+        world.advance(5 * SECOND);
+        assert!(world.lives(call) && world.lives(party));
+        world.hangup(party);
+        world.run_out();
+        let outcome = world.outcome(call);
+        assert_eq!((outcome.disposition, outcome.ended_by), (Disposition::Completed, EndedBy::Agent));
+        world.assert_quiet();
+    }
 }
 
 #[test]
