@@ -67,6 +67,11 @@ impl Call {
         is_asked
     }
 
+    /// Is the far end being put through elsewhere, because we asked for it?
+    pub(super) fn is_referred(&self) -> bool {
+        self.referral.is_some()
+    }
+
     /// Is the far end being put through to the party at this place?
     pub(super) fn is_referred_to(&self, place: u8) -> bool {
         self.referral.as_ref().is_some_and(|referral| referral.place == Some(place))

@@ -296,13 +296,12 @@ impl Call {
         }
         self.attendance = Attendance::Gone;
         self.order(cx, Media::Part { place: Role::Talker.place() });
-        // The far end has somebody else to talk with.
-        if self.is_handed() {
+        // The far end goes where it was asked to go, or has somebody else to talk with. What it has asked for itself excuses nobody:
+        // it waits here until that has come to pass.
+        if self.is_referred() || self.is_handed() {
             return;
         }
         match why {
-            // What it has asked for last is on its way.
-            Quit::HungUp if self.is_moving() => {}
             Quit::HungUp => self.close(cx, Disposition::Completed, EndedBy::Agent),
             Quit::Declined | Quit::Missed | Quit::Gone | Quit::Ended | Quit::Passed => {
                 self.facts.detail = Some(LOST.to_owned());

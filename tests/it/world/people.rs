@@ -17,6 +17,7 @@ use trunkline::simulator::Persona;
 use trunkline_media::port::{Pace, Port, pair};
 
 use super::pairs::hand_over;
+use super::transfers::{NO_ANSWER, PERSON, allowing};
 use super::{Deed, Weather, World};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -100,6 +101,16 @@ impl World {
         self.people.desk.arrive(now, person, format!("Person {number}"), Vec::new()).expect("room");
         self.does(person, Act::Available);
         person
+    }
+
+    /// Somebody calls in, and this person takes the call.
+    fn takes_a_call(&mut self, person: PersonId, deed: Deed) -> CallId {
+        self.answer_by_people(staff(None));
+        self.phone_calls(deed);
+        self.advance(SECOND);
+        let State::Ringing { call, .. } = self.stands(person) else { panic!("it rings") };
+        self.does(person, Act::Accept(call));
+        call
     }
 
     fn does(&mut self, person: PersonId, act: Act) {
@@ -209,12 +220,8 @@ fn a_call_whose_person_does_not_come_back_ends_when_its_time_is_over() {
 #[test]
 fn a_callee_that_hangs_up_on_the_music_frees_the_person_that_was_waited_for() {
     let mut world = World::new(3, Weather::CALM).with_phone(3, |_| {});
-    world.answer_by_people(staff(None));
     let person = world.hire(1);
-    world.phone_calls(Deed::HangsUp);
-    world.advance(SECOND);
-    let State::Ringing { call, .. } = world.stands(person) else { panic!("it rings") };
-    world.does(person, Act::Accept(call));
+    let call = world.takes_a_call(person, Deed::HangsUp);
     world.advance(SECOND);
     world.loses_audio(person, 60 * SECOND);
     world.run_for_an_end(call);
@@ -296,6 +303,41 @@ fn a_person_who_stays_with_the_party_may_be_cut_off_and_leave_before_it() {
         world.run_out();
         let outcome = world.outcome(call);
         assert_eq!((outcome.disposition, outcome.ended_by), (Disposition::Completed, EndedBy::Agent));
+        world.assert_quiet();
+    }
+}
+
+#[test]
+fn who_hangs_up_on_a_callee_that_asks_for_a_transfer_leaves_it_with_nobody_and_the_call_is_over() {
+    let mut world = World::new(7, Weather::CALM).with_phone(7, allowing);
+    let person = world.hire(1);
+    let call = world.takes_a_call(person, Deed::Refers(NO_ANSWER));
+    world.advance(4 * SECOND);
+    assert_eq!((world.exchange_rung(), world.lives(call)), (1, true), "somebody else rings");
+    let hung_up_at = world.now;
+    world.does(person, Act::HangUp(call));
+    world.run_for_an_end(call);
+    let outcome = world.outcome(call);
+    assert_eq!((outcome.disposition, outcome.ended_by), (Disposition::Completed, EndedBy::Agent));
+    assert!(outcome.ended_at.saturating_duration_since(hung_up_at) < SECOND);
+    world.run_out();
+    world.assert_quiet();
+}
+
+#[test]
+fn who_puts_a_callee_through_and_leaves_has_still_put_it_through() {
+    for leaves in [Act::HangUp, |_| Act::Leave] {
+        let mut world = World::new(8, Weather::CALM).with_phone(8, |_| {});
+        let person = world.hire(1);
+        let call = world.takes_a_call(person, Deed::Stays);
+        world.advance(SECOND);
+        assert_eq!(world.transfer(call, PERSON), Ok(()));
+        world.does(person, leaves(call));
+        world.run_for_an_end(call);
+        let outcome = world.outcome(call);
+        assert_eq!((outcome.disposition, outcome.ended_by), (Disposition::Completed, EndedBy::Operator));
+        assert_eq!(outcome.detail.as_deref(), Some("transferred to +15550100001"));
+        world.run_out();
         world.assert_quiet();
     }
 }

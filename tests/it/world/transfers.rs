@@ -11,12 +11,12 @@ use trunkline::simulator::Persona;
 use super::{Deed, Weather, World};
 
 /// Callees of the exchange, by their last digit.
-const PERSON: &str = "+15550100001";
+pub(super) const PERSON: &str = "+15550100001";
 const HANGS_UP: &str = "+15550100009";
 const BUSY: &str = "+15550100003";
-const NO_ANSWER: &str = "+15550100004";
+pub(super) const NO_ANSWER: &str = "+15550100004";
 
-fn allowing(trunk: &mut Trunk) {
+pub(super) fn allowing(trunk: &mut Trunk) {
     trunk.refer = ReferPolicy::Allow;
 }
 
