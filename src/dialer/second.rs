@@ -215,6 +215,8 @@ pub fn plan_of(order: &DialOrder, from: PhoneNumber, trunks: Vec<Arc<Trunk>>) ->
         flow: None,
         campaign: None,
         voicemail_message: None,
+        opener: None,
+        staff: None,
         voicemail: VoicemailAction::Ignore,
         max_hold: None,
         speak_order: SpeakOrder::AgentFirst,

@@ -79,6 +79,8 @@ pub struct World {
     /// What programs of steps had rendered, and what of it was queued.
     rendered: BTreeMap<(u64, u32), String>,
     said: Vec<(CallId, String)>,
+    /// Whose opener was rendered.
+    openers: Vec<CallId>,
     /// How often something that was to be heard was thrown away.
     thrown_away: usize,
     /// What every text sounds like.
@@ -128,6 +130,7 @@ impl World {
             script: None,
             rendered: BTreeMap::new(),
             said: Vec::new(),
+            openers: Vec::new(),
             thrown_away: 0,
             voice: simulator::agent_goodbye(),
         }

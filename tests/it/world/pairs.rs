@@ -9,7 +9,7 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use trunkline::model::{
     Attended, CallAt, CallFact, CallId, CallPlan, Destination, Dial, Disposition, EndedBy, Face, Guide,
-    Handover, Meanwhile, NotDone, SipAgent, Step, Whisper,
+    Handover, Meanwhile, NotDone, SipAgent, Speak, Step, Whisper,
 };
 use trunkline::simulator::Persona;
 
@@ -274,6 +274,22 @@ fn an_agent_by_sip_who_cannot_be_had_ends_the_call() {
     world.run_out();
     assert_eq!(end(&world, call), (Disposition::NoAnswer, EndedBy::Switch));
     assert_eq!(world.outcome(world.seconds(call)[0]).ended_by, EndedBy::Agent, "it waited in vain");
+    world.assert_quiet();
+}
+
+#[test]
+fn nothing_that_is_for_the_callee_is_said_to_whoever_is_called_beside_it() {
+    let mut world = World::new(15, Weather::CALM);
+    let call = world.call_with(Persona::Silent, |plan| {
+        endpoint(Persona::Silent)(plan);
+        (plan.speak, plan.opener) = (Speak::Opener, Some("Hello, one moment.".into()));
+    });
+    world.advance(5 * SECOND);
+    let [agent] = world.seconds(call)[..] else { panic!("one party was called") };
+    assert_eq!(world.openers(), [call]);
+    world.hangup(call);
+    world.run_out();
+    assert_eq!(end(&world, agent), (Disposition::Completed, EndedBy::Agent));
     world.assert_quiet();
 }
 

@@ -17,6 +17,11 @@ impl World {
         self.said.iter().filter(|(whose, _)| *whose == call).map(|(_, text)| text.as_str()).collect()
     }
 
+    /// Which calls wanted an opener said.
+    pub fn openers(&self) -> &[CallId] {
+        &self.openers
+    }
+
     pub fn phone(&self) -> &Phone {
         self.phone.as_ref().expect("there is a phone")
     }

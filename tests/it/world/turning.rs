@@ -120,6 +120,9 @@ impl World {
             if let Speech::Step(_, sound) = order.speech {
                 self.rendered.insert((order.call.get(), sound), order.text.to_string());
             }
+            if order.speech == Speech::Opener {
+                self.openers.push(order.call);
+            }
             let clip = Ok(Arc::clone(&self.voice));
             let rendered = Command::Rendered { call: order.call, speech: order.speech, clip };
             self.shard.handle_command(self.now, rendered);
