@@ -18,7 +18,7 @@ const CLOSING_MAX: Duration = Duration::from_secs(5);
 impl Call {
     /// We hang up, for the first reason that came.
     pub(super) fn close(&mut self, cx: &mut Context<'_>, disposition: Disposition, by: EndedBy) {
-        let end = Hangup { disposition, by };
+        let end = Hangup { disposition: self.counted(disposition), by };
         match &mut self.phase {
             Phase::Inviting { hangup: Some(_) } | Phase::Closing { .. } | Phase::Over => return,
             Phase::Inviting { hangup } => {
@@ -82,17 +82,29 @@ impl Call {
                 self.wind_up(cx);
             }
             Phase::Judging | Phase::Talking | Phase::LeavingMessage => {
-                // A machine that hangs up while we leave our message has still been dealt with as the request asked.
-                let disposition = match (&self.phase, disposition) {
-                    (Phase::LeavingMessage, Disposition::CalleeHangup) => Disposition::VoicemailDetected,
-                    (_, disposition) => disposition,
-                };
-                let end = Hangup { disposition, by };
+                let end = Hangup { disposition: self.counted(disposition), by };
                 self.phase = Phase::Closing { end, dialog_over: true, recorded };
                 self.wind_up(cx);
             }
         }
         self.finish_if_confirmed(cx);
+    }
+
+    /// What an end counts as, by what was being said.
+    pub(super) fn counted(&self, disposition: Disposition) -> Disposition {
+        match disposition {
+            // Nobody was free: who does not hear the notice to its end was abandoned no less.
+            Disposition::CalleeHangup | Disposition::MediaLost | Disposition::MaxDuration
+                if self.is_told_of_nobody() =>
+            {
+                Disposition::Abandoned
+            }
+            // A machine that hangs up while we leave our message has still been dealt with as the request asked.
+            Disposition::CalleeHangup if matches!(self.phase, Phase::LeavingMessage) => {
+                Disposition::VoicemailDetected
+            }
+            disposition => disposition,
+        }
     }
 
     pub(super) fn recorded(&mut self, cx: &mut Context<'_>, recorded: &Recorded) {

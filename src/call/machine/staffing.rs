@@ -189,6 +189,11 @@ impl Call {
         self.attendance == Attendance::Nobody
     }
 
+    /// Does it hear that nobody was free, and has nobody come since?
+    pub(super) fn is_told_of_nobody(&self) -> bool {
+        self.is_abandoned() && self.agents() == Members::NOBODY
+    }
+
     fn seat_person(&mut self, cx: &mut Context<'_>, person: PersonId, seat: Box<Seat>) {
         let is_wanted = self.wants_people();
         // A seat that is dropped tells the person that the call is over.

@@ -366,7 +366,8 @@ impl Call {
                 self.listen_again(cx);
             }
             None => {
-                let end = Hangup { disposition: Disposition::CalleeHangup, by: EndedBy::Callee };
+                let disposition = self.counted(Disposition::CalleeHangup);
+                let end = Hangup { disposition, by: EndedBy::Callee };
                 let recorded = !self.is_recording();
                 self.facts.ended_at = Some(cx.now);
                 self.phase = Phase::Closing { end, dialog_over: true, recorded };

@@ -11,9 +11,10 @@ use trunkline::agent::desk::{Act, Desk, Event, Quit, State};
 use trunkline::agent::fate::{Errand, Fate};
 use trunkline::call::Command;
 use trunkline::model::{
-    CallId, CallPlan, Disposition, EndedBy, Handover, Music, PersonId, Staff, Step, Whom,
+    CallId, CallPlan, Disposition, EndedBy, Handover, Music, Notice, PersonId, Staff, Step, Whom,
 };
 use trunkline::simulator::Persona;
+use trunkline_media::Clip;
 use trunkline_media::port::{Pace, Port, pair};
 
 use super::pairs::hand_over;
@@ -338,6 +339,23 @@ fn who_puts_a_callee_through_and_leaves_has_still_put_it_through() {
         assert_eq!((outcome.disposition, outcome.ended_by), (Disposition::Completed, EndedBy::Operator));
         assert_eq!(outcome.detail.as_deref(), Some("transferred to +15550100001"));
         world.run_out();
+        world.assert_quiet();
+    }
+}
+
+#[test]
+fn who_does_not_hear_the_notice_to_its_end_is_abandoned_no_less() {
+    let notice = Some(Notice::Text("We called too soon.".into()));
+    let staff = Staff { notice, wait: SECOND, ..staff(None) };
+    let minutes = Arc::new(Clip::from_samples(&vec![1_000; 8_000 * 120]));
+    for (deed, by) in [(Deed::HangsUp, EndedBy::Callee), (Deed::Stays, EndedBy::Switch)] {
+        let mut world = World::new(9, Weather::CALM).with_phone(9, |_| {}).with_voice(Arc::clone(&minutes));
+        world.answer_by_people(staff.clone());
+        world.phone_calls(deed);
+        world.run_out();
+        let outcome = world.outcome(world.calls()[0]);
+        // The phone that stays sends no audio, and is missed before the notice is over.
+        assert_eq!((outcome.disposition, outcome.ended_by), (Disposition::Abandoned, by), "{deed:?}");
         world.assert_quiet();
     }
 }
