@@ -258,8 +258,8 @@ impl Call {
     pub(super) fn person_untransferred(&mut self, cx: &mut Context<'_>) {
         match self.attendance {
             Attendance::Talks | Attendance::Away => self.tell_person(cx, UNTRANSFERRED.to_owned()),
-            // It has hung up meanwhile, and there is nobody else.
-            Attendance::Gone if self.plan.staff.is_some() => {
+            // It has left meanwhile, and there is nobody else.
+            Attendance::Gone if self.is_left_alone() => {
                 self.facts.detail = Some(UNTRANSFERRED.to_owned());
                 self.close(cx, Disposition::Completed, EndedBy::Agent);
             }

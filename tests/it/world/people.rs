@@ -11,7 +11,8 @@ use trunkline::agent::desk::{Act, Desk, Event, Quit, State};
 use trunkline::agent::fate::{Errand, Fate};
 use trunkline::call::Command;
 use trunkline::model::{
-    CallId, CallPlan, Disposition, EndedBy, Handover, Music, Notice, PersonId, Staff, Step, Whom,
+    Bot, CallFact, CallId, CallPlan, Dialect, Disposition, EndedBy, Handover, Music, Notice, PersonId, Staff,
+    Step, Whom,
 };
 use trunkline::simulator::Persona;
 use trunkline_media::Clip;
@@ -341,6 +342,30 @@ fn who_puts_a_callee_through_and_leaves_has_still_put_it_through() {
         world.run_out();
         world.assert_quiet();
     }
+}
+
+#[test]
+fn a_bot_that_took_the_call_keeps_a_callee_who_was_not_put_through() {
+    let mut world = World::new(10, Weather::CALM);
+    let person = world.hire(1);
+    let call = world.call_with(Persona::Silent, staffed);
+    world.until_talking(person);
+    // The callee answers our REFER with 603, once it has thought about it.
+    assert_eq!(world.transfer(call, PERSON), Ok(()));
+    let bot = Bot::at("wss://bot.example/audio".parse().expect("a URL"), Dialect::Twilio);
+    assert_eq!(world.control(call, Step::Connect(Arc::new(bot))), Ok(()));
+    let is_refused = |fact: &CallFact| matches!(fact, CallFact::Transfer { is_final: true, .. });
+    let refused = (0..60).any(|_| {
+        world.advance(SECOND);
+        world.facts(call).iter().any(is_refused)
+    });
+    assert!(refused);
+    world.advance(SECOND);
+    assert!(world.lives(call), "it talks with the bot");
+    world.hangup(call);
+    world.run_out();
+    assert_eq!(world.outcome(call).ended_by, EndedBy::Operator);
+    world.assert_quiet();
 }
 
 #[test]
