@@ -28,8 +28,15 @@ view.bind({
   "transfer-form": ({ to }) => attempt(() => wire.transfer(now.call, to.trim())),
   mute: () => mute(!isMuted),
   hold: () => attempt(async () => {
-    await wire.act(now.call, isHeld ? "resume" : "hold");
-    hold(!isHeld);
+    const before = isHeld;
+    // What the switch tells meanwhile is later, and holds.
+    hold(!before);
+    try {
+      await wire.act(now.call, before ? "resume" : "hold");
+    } catch (error) {
+      hold(before);
+      throw error;
+    }
   }),
 });
 view.keys((key) => audio?.press(key));
@@ -73,9 +80,9 @@ function told(event) {
   switch (event.type) {
     case "state": return changed(event);
     case "over": return view.over(event.why);
-    // Whatever was asked for last did not come to pass, a hold too.
+    // It says whether the far end is on hold, too: that may be what did not come to pass.
     case "failed":
-      hold(false);
+      hold(event.held === true);
       return view.notice(`That was not done: ${event.why}.`);
     case "signed_out":
       end();

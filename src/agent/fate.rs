@@ -22,7 +22,14 @@ pub enum Errand {
     /// It is over, or wants nobody any more.
     End(CallId),
     /// What the person wanted done with it was not done.
-    Failed(CallId, String),
+    Failed {
+        /// In which call.
+        call: CallId,
+        /// Why, for people.
+        why: String,
+        /// It was a hold, or its end: is the far end on hold, then?
+        held: Option<bool>,
+    },
 }
 
 /// What becomes of a call that wanted somebody.

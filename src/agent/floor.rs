@@ -147,7 +147,7 @@ enum Command {
     Want { call: CallId, tenant: TenantId, wanted: Wanted, about: About },
     End(CallId),
     Close,
-    Failed(CallId, String),
+    Failed(CallId, String, Option<bool>),
     Look(TenantId, Whom, Vec<CallId>, oneshot::Sender<Outlook>),
 }
 
@@ -271,7 +271,7 @@ impl Floor {
             }
             // Its seat being dropped says the same of a call that somebody talks in.
             Errand::End(call) => Command::End(call),
-            Errand::Failed(call, why) => Command::Failed(call, why),
+            Errand::Failed { call, why, held } => Command::Failed(call, why, held),
         };
         self.commands.try_send(command).is_ok()
     }
@@ -364,7 +364,7 @@ impl Shell {
             Command::End(call) => hall.end(now, call),
             // Closes the shell itself.
             Command::Close => {}
-            Command::Failed(call, why) => hall.failed(call, why),
+            Command::Failed(call, why, held) => hall.failed(call, why, held),
             Command::Look(tenant, whom, calls, reply) => drop(reply.send(hall.look(tenant, &whom, &calls))),
         }
     }

@@ -9,7 +9,7 @@
 //! | `POST /v1/people/whip` | an SDP offer | 201, an SDP answer and `Location` (RFC 9725); `DELETE` there ends the audio |
 //! | `POST /v1/people/availability` | [`Availability`] | 204, or 409 without audio |
 //! | `POST /v1/people/calls/{call}/accept`, `decline`, `hangup` | | 204; without effect if the call is elsewhere by now |
-//! | `POST /v1/people/calls/{call}/hold`, `resume` | | 204: the far end is put on hold, or taken back |
+//! | `POST /v1/people/calls/{call}/hold`, `resume` | | 204: asked for: the far end is put on hold, or taken back; an event tells if it refuses |
 //! | `POST /v1/people/calls/{call}/transfer` | [`Transfer`] | 204: asked for; the call's end is told by an event; 409 if the colleague takes no calls |
 //!
 //! Digits go as telephone events in the audio (RFC 4733), muting stays in the page. Instants are told as milliseconds from
@@ -112,6 +112,9 @@ pub enum Told {
         call: String,
         /// Why, for people.
         why: String,
+        /// Is the far end on hold, by this person's wish?
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        held: bool,
     },
     /// The session ended: it was opened elsewhere, or the person may not sign in any more.
     SignedOut,

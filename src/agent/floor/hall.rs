@@ -216,13 +216,13 @@ impl Hall {
         Ok(())
     }
 
-    /// What a person wanted done with its call was not done.
-    pub(super) fn failed(&mut self, call: CallId, why: String) {
+    /// What a person wanted done with its call was not done. If that was a hold, or its end, so it is `held` now.
+    pub(super) fn failed(&mut self, call: CallId, why: String, held: Option<bool>) {
         let Some(known) = self.calls.get_mut(&call) else { return };
-        // The page takes it for whatever was asked for last, a hold too.
-        known.held = false;
+        known.held = held.unwrap_or(known.held);
+        let held = known.held;
         if let Some(person) = known.with {
-            self.say(person, Told::Failed { call: call.to_string(), why });
+            self.say(person, Told::Failed { call: call.to_string(), why, held });
         }
     }
 
@@ -318,7 +318,9 @@ impl Hall {
                 self.assigned(now, to, call);
             }
             Event::Kept { person, call } => {
-                self.say(person, Told::Failed { call: call.to_string(), why: "nobody took it".to_owned() });
+                let held = self.calls.get(&call).is_some_and(|known| known.held);
+                let why = "nobody took it".to_owned();
+                self.say(person, Told::Failed { call: call.to_string(), why, held });
             }
             Event::Lost { person, call } => {
                 self.detach(person);

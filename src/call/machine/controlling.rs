@@ -99,6 +99,11 @@ impl Control {
     pub fn is_held(&self) -> bool {
         self.held_by.is_some()
     }
+
+    /// Will it be, if the offer of ours that has no answer yet is agreed to?
+    pub fn is_to_be_held(&self) -> bool {
+        self.holding.unwrap_or(self.is_held())
+    }
 }
 
 impl Call {
@@ -218,10 +223,11 @@ impl Call {
             Some(status) => format!("the far end answered {status}"),
             None => "the far end did not answer".to_owned(),
         };
-        self.controlled(cx, if on { "hold" } else { "resume" }, Some(why));
+        self.controlled(cx, if on { "hold" } else { "resume" }, Some(why.clone()));
         if on {
             self.control.held_by = None;
         }
+        self.unheld(cx, why);
         self.hold_settled(cx);
     }
 

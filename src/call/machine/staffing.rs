@@ -146,7 +146,7 @@ impl Call {
             Fate::Transfer(to) => self.person_transfers(cx, &to),
             Fate::Hold(on) => {
                 if let Err(why) = self.hold(cx, Hand::Operator, on) {
-                    self.tell_person(cx, why.to_string());
+                    self.unheld(cx, why.to_string());
                 }
             }
             Fate::Lost => self.person_lost(cx),
@@ -268,7 +268,15 @@ impl Call {
     }
 
     fn tell_person(&self, cx: &mut Context<'_>, why: String) {
-        cx.out.people.push_back(Errand::Failed(self.id(), why));
+        cx.out.people.push_back(Errand::Failed { call: self.id(), why, held: None });
+    }
+
+    /// The far end was not put on hold, or not taken back: the page shows what is so.
+    pub(super) fn unheld(&self, cx: &mut Context<'_>, why: String) {
+        if self.is_attended_by_person() {
+            let held = Some(self.control.is_to_be_held());
+            cx.out.people.push_back(Errand::Failed { call: self.id(), why, held });
+        }
     }
 
     /// Its audio is gone: the far end waits with music for it to come back.

@@ -11,8 +11,8 @@ use trunkline::agent::desk::{Act, Desk, Event, Quit, State};
 use trunkline::agent::fate::{Errand, Fate};
 use trunkline::call::Command;
 use trunkline::model::{
-    Bot, CallFact, CallId, CallPlan, Dialect, Disposition, EndedBy, Handover, Music, Notice, PersonId, Staff,
-    Step, Whom,
+    Bot, CallFact, CallId, CallPlan, Dialect, Disposition, EndedBy, Handover, Music, NotDone, Notice,
+    PersonId, Staff, Step, Whom,
 };
 use trunkline::simulator::Persona;
 use trunkline_media::Clip;
@@ -36,6 +36,8 @@ pub struct Floor {
     fates: Vec<(CallId, Fate)>,
     /// What became of calls, in their order.
     events: Vec<Event>,
+    /// What was not done for people, and whether the far end is on hold then, if it was a hold.
+    failed: Vec<(String, Option<bool>)>,
 }
 
 impl Floor {
@@ -43,7 +45,7 @@ impl Floor {
         match errand {
             Errand::Want { call, wanted, .. } => self.desk.want(now, call, wanted),
             Errand::End(call) => self.desk.end(now, call),
-            Errand::Failed(..) => {}
+            Errand::Failed { why, held, .. } => self.failed.push((why, held)),
         }
         self.settle();
     }
@@ -117,6 +119,12 @@ impl World {
 
     fn does(&mut self, person: PersonId, act: Act) {
         self.people.desk.handle_act(self.now, person, act);
+        self.tell();
+    }
+
+    /// The person in this call wants something done with it.
+    fn asks(&mut self, call: CallId, wish: Fate) {
+        self.people.fates.push((call, wish));
         self.tell();
     }
 
@@ -342,6 +350,29 @@ fn who_puts_a_callee_through_and_leaves_has_still_put_it_through() {
         world.run_out();
         world.assert_quiet();
     }
+}
+
+#[test]
+fn a_person_is_told_of_a_hold_that_the_far_end_refuses() {
+    let mut world = World::new(11, Weather::CALM).with_phone(11, |_| {});
+    let person = world.hire(1);
+    let call = world.takes_a_call(person, Deed::Stays);
+    world.advance(SECOND);
+    world.asks(call, Fate::Hold(true));
+    world.asks(call, Fate::Hold(false));
+    world.asks(call, Fate::Transfer("somebody".to_owned()));
+    world.advance(SECOND);
+    let under_way = NotDone::HoldUnderWay.to_string();
+    let nowhere = "that is neither a number nor a colleague who is here".to_owned();
+    let refused = "the far end answered 488".to_owned();
+    assert_eq!(
+        world.people.failed,
+        [(under_way, Some(true)), (nowhere, None), (refused, Some(false))],
+        "the page shows what is so"
+    );
+    world.does(person, Act::HangUp(call));
+    world.run_out();
+    world.assert_quiet();
 }
 
 #[test]

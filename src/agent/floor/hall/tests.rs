@@ -167,6 +167,20 @@ fn keys_and_transfers_reach_the_call_that_is_on_and_no_other() {
 }
 
 #[test]
+fn what_is_not_done_leaves_a_hold_as_it_is_unless_it_was_the_hold() {
+    let mut place = Place::new();
+    let mut guest = place.guest(1);
+    place.act(&guest, Act::Available).expect("available");
+    let call = place.want(10, Manner::AtOnce);
+    place.hall.hold(guest.id, call, true).expect("its own");
+    guest.told();
+    place.hall.failed(call, "declined".to_owned(), None);
+    place.hall.failed(call, "488".to_owned(), Some(false));
+    let failed = |why: &str, held| Told::Failed { call: call.to_string(), why: why.to_owned(), held };
+    assert_eq!(guest.told(), [failed("declined", true), failed("488", false)]);
+}
+
+#[test]
 fn lost_audio_that_is_not_waited_for_ends_the_persons_part_and_it_is_offline_until_it_is_back() {
     let mut place = Place::new();
     place.hall.config.return_within = Duration::ZERO;
