@@ -1,7 +1,8 @@
 //! What is done to a call that talks, by hand or by its guide: who is heard, who is held, what is recorded, which digits are sent.
 //!
 //! Hold is an offer of ours (RFC 3264 §8.4): the callee is told that it is to send nothing, and is not heard from that moment on,
-//! whatever it answers. If it refuses the offer, nobody is held, and that is told.
+//! whatever it answers; nor does it hear a person who talks, only what is played. If it refuses the offer, nobody is held, and that is
+//! told.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -267,6 +268,9 @@ impl Call {
     fn say_who_is_heard(&self, cx: &mut Context<'_>) {
         let Control { agent_muted, callee_muted, held_by, .. } = &self.control;
         self.order(cx, Media::Heard { agent: !agent_muted, callee: !callee_muted && held_by.is_none() });
+        if self.is_attended_by_person() && !self.is_handing() {
+            self.hear_again(cx);
+        }
     }
 
     /// One recording a call: what is heard while it rests is in no file.

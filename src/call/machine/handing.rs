@@ -197,9 +197,13 @@ impl Call {
         self.go_on(cx);
     }
 
-    /// Everybody hears everybody, as before.
+    /// Everybody hears everybody, as before. But a far end that agrees to be held listens still (RFC 3264 §8.4), and a person's
+    /// microphone is open.
     pub(super) fn hear_again(&self, cx: &mut Context<'_>) {
         self.hear(cx, TABLE, TABLE);
+        if self.control.is_held() && self.is_attended_by_person() {
+            self.hear(cx, Members::CALLEE, TABLE.without(Members::at(AGENT_PLACE)));
+        }
     }
 
     pub(super) fn hear(&self, cx: &mut Context<'_>, who: Members, whom: Members) {

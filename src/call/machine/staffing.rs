@@ -214,13 +214,16 @@ impl Call {
         }
     }
 
-    /// Everybody hears everybody, unless somebody is called to take its place.
+    /// It hears nobody while somebody is called to take its place.
     fn sit_down(&mut self, cx: &mut Context<'_>, seat: Box<Seat>) {
         if !self.is_parked() {
             self.wait_no_more(cx);
         }
         self.order(cx, Media::Join { place: Role::Talker.place(), seat });
-        self.hear(cx, TABLE, if self.is_handing() { Members::NOBODY } else { TABLE });
+        match self.is_handing() {
+            true => self.hear(cx, TABLE, Members::NOBODY),
+            false => self.hear_again(cx),
+        }
     }
 
     /// Nobody came: who listens hears why it was called, if there is anything to hear.

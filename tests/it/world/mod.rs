@@ -30,6 +30,7 @@ use trunkline::model::{
 };
 use trunkline::simulator::{self, Exchange};
 use trunkline::trunk::doors::Doors;
+use trunkline_media::bridge::Members;
 use trunkline_media::{Clip, Digits, Event as MediaEvent, LegId, Recorded};
 use trunkline_sip::Config;
 
@@ -79,6 +80,8 @@ pub struct World {
     /// What programs of steps had rendered, and what of it was queued.
     rendered: BTreeMap<(u64, u32), String>,
     said: Vec<(CallId, String)>,
+    /// Whom callees were last told to hear.
+    callees_hear: BTreeMap<u64, Members>,
     /// Whose opener was rendered.
     openers: Vec<CallId>,
     /// How often something that was to be heard was thrown away.
@@ -130,6 +133,7 @@ impl World {
             script: None,
             rendered: BTreeMap::new(),
             said: Vec::new(),
+            callees_hear: BTreeMap::new(),
             openers: Vec::new(),
             thrown_away: 0,
             voice: simulator::agent_goodbye(),

@@ -353,6 +353,27 @@ fn who_puts_a_callee_through_and_leaves_has_still_put_it_through() {
 }
 
 #[test]
+fn a_callee_on_hold_does_not_hear_the_person_who_holds_it() {
+    let mut world = World::new(12, Weather::CALM);
+    let person = world.hire(1);
+    let call = world.call_with(Persona::Silent, staffed);
+    world.until_talking(person);
+    assert!(world.hears_talker(call));
+    world.asks(call, Fate::Hold(true));
+    assert!(!world.hears_talker(call), "whatever it answers");
+    world.advance(SECOND);
+    world.loses_audio(person, RETURN);
+    world.is_back(person);
+    assert_eq!((world.exchange_held(), world.hears_talker(call)), (1, false), "nor when it has come back");
+    world.asks(call, Fate::Hold(false));
+    world.advance(SECOND);
+    assert!(world.hears_talker(call));
+    world.does(person, Act::HangUp(call));
+    world.run_out();
+    world.assert_quiet();
+}
+
+#[test]
 fn a_person_is_told_of_a_hold_that_the_far_end_refuses() {
     let mut world = World::new(11, Weather::CALM).with_phone(11, |_| {});
     let person = world.hire(1);

@@ -1,7 +1,9 @@
 //! What can be seen of a world.
 
+use trunkline::call::Role;
 use trunkline::model::{CallFact, CallId, Outcome, Trunk};
 use trunkline::trunk::health::State;
+use trunkline_media::bridge::Members;
 
 use super::World;
 use super::phone::Phone;
@@ -15,6 +17,11 @@ impl World {
     /// What a call's program has said, in its order.
     pub fn said(&self, call: CallId) -> Vec<&str> {
         self.said.iter().filter(|(whose, _)| *whose == call).map(|(_, text)| text.as_str()).collect()
+    }
+
+    /// Does a call's callee hear whoever talks for us?
+    pub fn hears_talker(&self, call: CallId) -> bool {
+        self.callees_hear[&call.get()].has(Members::at(Role::Talker.place()))
     }
 
     /// Which calls wanted an opener said.

@@ -7,6 +7,7 @@ use trunkline::agent::Errand;
 use trunkline::call::{Aside, Command, ErrandOrder, Speech};
 use trunkline::model::{CallId, Occasion};
 use trunkline::simulator::Order;
+use trunkline_media::bridge::Members;
 use trunkline_media::{BridgeSpec, Event as MediaEvent};
 use trunkline_sip::Path;
 
@@ -112,6 +113,11 @@ impl World {
             moved = true;
             if let trunkline_media::Command::Play { mark: Some(mark), .. } = &order.command {
                 self.note_said(order.call, *mark);
+            }
+            if let trunkline_media::Command::Hear { who, whom } = &order.command
+                && who.has(Members::CALLEE)
+            {
+                self.callees_hear.insert(order.call.get(), *whom);
             }
             self.ours.handle_command(self.now, order.leg, order.command);
         }
