@@ -14,7 +14,9 @@ use crate::agent::line::message::BASE64;
 use crate::agent::line::outbox::WAITING_MAX;
 use crate::agent::line::told::GIBBERISH_MAX;
 
+mod clips;
 mod lull;
+mod marks;
 
 const TICK: Duration = Duration::from_millis(20);
 /// 2024-01-15T09:50:00Z.
@@ -171,44 +173,6 @@ fn a_bot_that_does_not_read_hears_later_what_is_fresh_and_the_stamps_say_what_it
 }
 
 #[test]
-fn marks_come_back_when_what_they_follow_is_heard() {
-    let mut stage = Stage::twilio();
-    stage.say(&[1; 160 * 2]);
-    stage.mark("a");
-    stage.say(&[2; 160]);
-    stage.mark("b");
-    stage.mark("c");
-    let mut told = vec![];
-    for _ in 0..4 {
-        stage.pulled();
-        stage.tick();
-        told.push(stage.marks());
-    }
-    assert_eq!(told, [vec![], vec!["a".to_owned()], vec!["b".into(), "c".into()], vec![]]);
-}
-
-#[test]
-fn clearing_silences_at_once_and_gives_back_every_mark_in_order() {
-    let mut stage = Stage::twilio();
-    for name in 0..10 {
-        stage.say(&[1; 160 * 10]);
-        stage.mark(&name.to_string());
-    }
-    assert_eq!(stage.pulled(), Some(1));
-    stage.clear();
-    stage.say(&[2; 160]);
-    stage.mark("after");
-    stage.tick();
-    assert_eq!(stage.pulled(), Some(2), "the next that is heard is what came after");
-    stage.tick();
-    assert_eq!(stage.pulled(), None);
-    stage.tick();
-    let told = stage.marks();
-    assert_eq!(told, ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "after"]);
-    assert_eq!(stage.life.counters().clears, 1);
-}
-
-#[test]
 fn when_the_bridge_throws_away_what_waits_so_does_the_stream() {
     let mut stage = Stage::twilio();
     stage.say(&[1; 160 * 100]);
@@ -218,104 +182,6 @@ fn when_the_bridge_throws_away_what_waits_so_does_the_stream() {
     stage.tick();
     stage.tick();
     assert_eq!((stage.pulled(), stage.marks()), (None, vec!["a".to_owned()]));
-}
-
-#[test]
-fn five_minutes_that_wait_close_the_ears_until_there_is_room() {
-    let mut stage = Stage::twilio();
-    let second = [1; 8_000];
-    for _ in 0..300 {
-        assert!(!stage.life.is_full());
-        stage.say(&second);
-    }
-    // The port took its share.
-    stage.say(&second);
-    assert!(stage.life.is_full());
-    let mut heard = 0;
-    while stage.life.is_full() {
-        heard += usize::from(stage.pulled().is_some());
-        stage.tick();
-    }
-    assert!(heard > 0 && heard < 60, "{heard}");
-    assert_eq!(stage.life.counters().frames_in, (301 * 8_000 / 160) as u64);
-    const { assert!(FULL == 300 * 8_000 && MARKS_MAX * FRAME as usize >= FULL) };
-}
-
-#[test]
-fn marks_without_end_close_the_ears_too() {
-    let mut stage = Stage::twilio();
-    stage.say(&[1; 160 * 20]);
-    for name in 0..MARKS_MAX {
-        assert!(!stage.life.is_full());
-        stage.mark(&name.to_string());
-    }
-    assert!(stage.life.is_full());
-    let mut told = 0;
-    for _ in 0..20 + MARKS_MAX / WORDS_MAX + 2 {
-        stage.pulled();
-        stage.tick();
-        told += stage.marks().len();
-    }
-    assert!(!stage.life.is_full());
-    assert_eq!(told, MARKS_MAX);
-}
-
-#[test]
-fn a_bot_that_marks_every_20_ms_is_heard_when_it_clears_two_minutes_ahead() {
-    let mut stage = Stage::twilio();
-    for name in 0..120 * 50 {
-        stage.say(&[1; 160]);
-        stage.mark(&name.to_string());
-    }
-    assert!(!stage.life.is_full());
-    stage.clear();
-    assert_eq!(stage.pulled(), None);
-    let mut told = vec![];
-    for _ in 0..10 {
-        let marks = stage.marks();
-        assert!(marks.len() <= WAITING_MAX, "no more at once than one reads");
-        told.extend(marks);
-        stage.tick();
-    }
-    let all: Vec<_> = (0..120 * 50).map(|name| name.to_string()).collect();
-    assert!(told == all, "{} were told of", told.len());
-}
-
-#[test]
-fn marks_that_the_bot_does_not_wait_for_any_more_are_in_nobodys_way() {
-    let mut stage = Stage::new(Dialect::Jambonz, None);
-    stage.life.handle_connected(stage.now);
-    stage.life.handle_input(stage.now, Input::Answered);
-    stage.sent();
-    let clip = BASE64.encode([0x10; 320 * 20]);
-    stage.text(&json!({ "type": "playAudio", "data": { "audioContent": clip, "id": "clip" } }));
-    let cleared = json!({ "type": "mark", "data": { "name": "m", "event": "cleared" } });
-    for _ in 0..1_000 {
-        stage.text(&json!({ "type": "mark", "data": { "name": "m" } }));
-        stage.text(&json!({ "type": "clearMarks" }));
-        assert_eq!(stage.sent(), [cleared.clone()], "the clip is not over");
-    }
-    stage.life.handle_message(stage.now, Incoming::Binary(&[0x10; 320]));
-    for _ in 0..21 {
-        assert!(stage.pulled().is_some(), "what is said next is heard without a gap");
-        stage.tick();
-    }
-    assert_eq!(stage.sent(), [json!({ "type": "playDone", "data": { "id": "clip" } })]);
-}
-
-#[test]
-fn answers_that_nobody_reads_close_the_ears_too() {
-    let mut stage = Stage::new(Dialect::Jambonz, None);
-    stage.life.handle_connected(stage.now);
-    let mut asked = 0;
-    while !stage.life.is_full() {
-        stage.text(&json!({ "type": "mark", "data": { "name": "m" } }));
-        stage.text(&json!({ "type": "clearMarks" }));
-        asked += 1;
-        assert!(asked <= WAITING_MAX, "answers pile up");
-    }
-    stage.sent();
-    assert!(!stage.life.is_full());
 }
 
 #[test]
@@ -477,57 +343,6 @@ fn a_new_connection_is_told_from_the_beginning_and_old_marks_are_forgotten() {
     assert_eq!(names, ["connected", "start", "media"]);
     assert_eq!(sent[2]["media"]["chunk"], "1");
     assert_eq!(stage.life.counters().reconnections, 1);
-}
-
-#[test]
-fn a_clip_in_a_riff_file_is_heard_and_told_when_it_is_over() {
-    let mut wav = b"RIFF\x64\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x40\x1f\x00\x00\x80\x3e\x00\x00\x02\x00\x10\x00data\x40\x01\x00\x00".to_vec();
-    wav.extend([0x10; 320]);
-    let mut stage = Stage::new(Dialect::Jambonz, None);
-    stage.life.handle_connected(stage.now);
-    stage.life.handle_input(stage.now, Input::Answered);
-    stage.sent();
-    let clip = BASE64.encode(&wav);
-    stage.text(&json!({
-        "type": "playAudio", "data": { "audioContent": clip, "audioContentType": "wav", "id": "hello" },
-    }));
-    assert!(stage.pulled().is_some());
-    stage.tick();
-    assert_eq!(stage.sent(), [json!({ "type": "playDone", "data": { "id": "hello" } })]);
-}
-
-#[test]
-fn a_clip_that_is_killed_is_done_too() {
-    let mut stage = Stage::new(Dialect::Jambonz, None);
-    stage.life.handle_connected(stage.now);
-    stage.life.handle_input(stage.now, Input::Answered);
-    stage.sent();
-    for id in [json!("long"), json!(null)] {
-        let clip = BASE64.encode([0x10; 320 * 100]);
-        let data = json!({ "audioContent": clip, "audioContentType": "raw", "id": id, "queuePlay": true });
-        stage.text(&json!({ "type": "playAudio", "data": data }));
-    }
-    assert!(stage.pulled().is_some());
-    stage.tick();
-    assert_eq!(stage.sent(), Vec::<Value>::new());
-    stage.text(&json!({ "type": "killAudio" }));
-    assert_eq!(stage.pulled(), None);
-    stage.tick();
-    let done = |data| json!({ "type": "playDone", "data": data });
-    assert_eq!(stage.sent(), [done(json!({ "id": "long" })), done(json!({}))]);
-}
-
-#[test]
-fn a_raw_clip_at_a_rate_that_no_stream_has_is_heard_as_long_as_it_is() {
-    for (hz, bytes) in [("32000", 1_280), ("48000", 1_920), ("64000", 2_560)] {
-        let mut stage = Stage::new(Dialect::Jambonz, None);
-        stage.life.handle_connected(stage.now);
-        stage.text(&json!({
-            "type": "playAudio", "data": { "audioContent": BASE64.encode(vec![0x10; bytes * 3]), "sampleRate": hz },
-        }));
-        let heard = std::iter::from_fn(|| stage.pulled()).count();
-        assert_eq!((heard, stage.life.counters().malformed), (3, 0), "{hz}");
-    }
 }
 
 #[test]
