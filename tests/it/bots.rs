@@ -207,6 +207,18 @@ fn a_bot_that_is_called_at_the_verdict_meets_no_voicemail_and_talks_to_people() 
     let call = switch.call_with(json!({ "to_number": number(Persona::Person) }));
     assert_eq!(bot.next()["start"]["callSid"], json!(call), "the first that it is told of");
     assert_eq!(bot.next()["mark"]["name"], "said");
+    assert_eq!(switch.client().post(&format!("/v1/native/calls/{call}/hangup"), &json!({})).status, 202);
+    assert_eq!(switch.call_until_ended(&call)["ended_reason"], "cancelled");
+}
+
+#[test]
+fn a_bot_that_is_called_at_the_answer_is_told_of_nobody_who_does_not_answer_and_hears_the_rest() {
+    let (switch, _callees, bot) = engaged_so(Manner::Talks, "call_at = \"answer\"");
+    let call = switch.call_with(json!({ "to_number": number(Persona::Declines) }));
+    assert_eq!(switch.call_until_ended(&call)["status"], "rejected");
+    let call = switch.call_with(json!({ "to_number": number(Persona::Person) }));
+    assert_eq!(bot.next()["start"]["callSid"], json!(call), "the first that it is told of");
+    assert_eq!(bot.next()["mark"]["name"], "said");
     assert_eq!(bot.next()["event"], "heard");
     assert_eq!(switch.call_until_ended(&call)["ended_reason"], "completed");
 }
