@@ -159,6 +159,15 @@ impl World {
     }
 }
 
+/// A person who talks with a silent callee.
+fn talking(seed: u64) -> (World, PersonId, CallId) {
+    let mut world = World::new(seed, Weather::CALM);
+    let person = world.hire(1);
+    let call = world.call_with(Persona::Silent, staffed);
+    world.until_talking(person);
+    (world, person, call)
+}
+
 /// An agent whose calls are people's.
 fn staffed(plan: &mut CallPlan) {
     plan.script.clear();
@@ -209,10 +218,7 @@ fn who_is_cut_off_and_comes_back_in_time_goes_on_and_the_callee_hears_music_mean
 #[test]
 fn a_call_whose_person_does_not_come_back_ends_when_its_time_is_over() {
     for within in [RETURN, Duration::ZERO] {
-        let mut world = World::new(2, Weather::CALM);
-        let person = world.hire(1);
-        let call = world.call_with(Persona::Silent, staffed);
-        world.until_talking(person);
+        let (mut world, person, call) = talking(2);
         let lost_at = world.now;
         world.loses_audio(person, within);
         world.run_for_an_end(call);
@@ -244,10 +250,7 @@ fn a_callee_that_hangs_up_on_the_music_frees_the_person_that_was_waited_for() {
 
 #[test]
 fn who_is_cut_off_with_the_callee_on_hold_finds_it_on_hold() {
-    let mut world = World::new(4, Weather::CALM);
-    let person = world.hire(1);
-    let call = world.call_with(Persona::Silent, staffed);
-    world.until_talking(person);
+    let (mut world, person, call) = talking(4);
     assert_eq!(world.control(call, Step::Hold), Ok(()));
     world.advance(SECOND);
     world.loses_audio(person, RETURN);
@@ -270,10 +273,7 @@ fn transfer_warm(agent_stays: bool) -> Step {
 
 #[test]
 fn a_warm_transfer_lets_the_person_go_and_the_two_talk_on() {
-    let mut world = World::new(5, Weather::CALM);
-    let person = world.hire(1);
-    let call = world.call_with(Persona::Silent, staffed);
-    world.until_talking(person);
+    let (mut world, person, call) = talking(5);
     assert_eq!(world.control(call, transfer_warm(false)), Ok(()));
     assert_eq!(world.stands(person), State::Talking { call }, "nobody has answered yet");
     world.advance(10 * SECOND);
@@ -293,10 +293,7 @@ fn a_warm_transfer_lets_the_person_go_and_the_two_talk_on() {
 #[test]
 fn a_person_who_stays_with_the_party_may_be_cut_off_and_leave_before_it() {
     for leaves in [Act::HangUp, |_| Act::Leave] {
-        let mut world = World::new(6, Weather::CALM);
-        let person = world.hire(1);
-        let call = world.call_with(Persona::Silent, staffed);
-        world.until_talking(person);
+        let (mut world, person, call) = talking(6);
         assert_eq!(world.control(call, transfer_warm(true)), Ok(()));
         world.advance(10 * SECOND);
         let [party] = world.seconds(call)[..] else { panic!("one party was called") };
@@ -354,10 +351,7 @@ fn who_puts_a_callee_through_and_leaves_has_still_put_it_through() {
 
 #[test]
 fn a_callee_on_hold_does_not_hear_the_person_who_holds_it() {
-    let mut world = World::new(12, Weather::CALM);
-    let person = world.hire(1);
-    let call = world.call_with(Persona::Silent, staffed);
-    world.until_talking(person);
+    let (mut world, person, call) = talking(12);
     assert!(world.hears_talker(call));
     world.asks(call, Fate::Hold(true));
     assert!(!world.hears_talker(call), "whatever it answers");
@@ -398,10 +392,7 @@ fn a_person_is_told_of_a_hold_that_the_far_end_refuses() {
 
 #[test]
 fn a_bot_that_took_the_call_keeps_a_callee_who_was_not_put_through() {
-    let mut world = World::new(10, Weather::CALM);
-    let person = world.hire(1);
-    let call = world.call_with(Persona::Silent, staffed);
-    world.until_talking(person);
+    let (mut world, _, call) = talking(10);
     // The callee answers our REFER with 603, once it has thought about it.
     assert_eq!(world.transfer(call, PERSON), Ok(()));
     let bot = Bot::at("wss://bot.example/audio".parse().expect("a URL"), Dialect::Twilio);
