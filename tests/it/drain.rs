@@ -67,6 +67,9 @@ fn a_second_sigterm_ends_live_calls_with_bye_and_cancel() {
         eventually("it rings", || (switch.get(&path).json["status"] == "ringing").then_some(()));
         call
     });
+    // The file is made with the first frame.
+    let recorded = || std::fs::read_dir(switch.data_dir().join("recordings")).ok()?.next()?.ok();
+    eventually("it is recorded", recorded);
     switch.terminate();
     await_draining(&switch);
     assert!(!switch.has_exited(), "two calls live");
