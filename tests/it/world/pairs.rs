@@ -58,11 +58,6 @@ fn told(world: &World, call: CallId) -> Vec<(u16, bool)> {
     world.facts(call).iter().filter_map(one).collect()
 }
 
-fn end(world: &World, call: CallId) -> (Disposition, EndedBy) {
-    let outcome = world.outcome(call);
-    (outcome.disposition, outcome.ended_by)
-}
-
 #[test]
 fn who_is_dialled_talks_with_the_callee_and_the_next_step_follows() {
     let mut world = World::new(1, Weather::CALM);
@@ -71,8 +66,8 @@ fn who_is_dialled_talks_with_the_callee_and_the_next_step_follows() {
     world.run_out();
     let [second] = world.seconds(call)[..] else { panic!("one party was called") };
     assert_eq!(told(&world, call), [(100, false), (180, false), (200, true)]);
-    assert_eq!(end(&world, second), (Disposition::CalleeHangup, EndedBy::Callee));
-    assert_eq!(end(&world, call), (Disposition::Completed, EndedBy::Agent));
+    assert_eq!(world.end(second), (Disposition::CalleeHangup, EndedBy::Callee));
+    assert_eq!(world.end(call), (Disposition::Completed, EndedBy::Agent));
     world.assert_quiet();
 }
 
@@ -84,7 +79,7 @@ fn two_people_hear_each_other_out() {
     let call = world.call_with(Persona::Person, guided);
     world.run_out();
     // Each waits for the other's word before its own next one, and goes when it has heard two.
-    let ends = [end(&world, call), end(&world, world.seconds(call)[0])];
+    let ends = [world.end(call), world.end(world.seconds(call)[0])];
     assert!(ends.contains(&(Disposition::CalleeHangup, EndedBy::Callee)), "{ends:?}");
     world.assert_quiet();
 }
@@ -119,7 +114,7 @@ fn what_came_of_a_dial_is_told_to_who_asked_for_it() {
         let call = world.call_with(Persona::Silent, guided);
         world.run_out();
         assert_eq!(world.asked(), ["answered".to_owned(), format!("https://bot.example/dialled {word}")]);
-        assert_eq!(end(&world, call), (Disposition::Completed, EndedBy::Agent), "{persona:?}");
+        assert_eq!(world.end(call), (Disposition::Completed, EndedBy::Agent), "{persona:?}");
         world.assert_quiet();
     }
 }
@@ -147,7 +142,7 @@ fn of_several_who_ring_the_first_to_answer_is_the_one() {
     world.guide([Ok(vec![Step::Dial(Arc::new(all)), Step::Hangup])]);
     let call = world.call_with(Persona::Silent, guided);
     world.run_out();
-    let ends: Vec<_> = world.seconds(call).iter().map(|second| end(&world, *second).0).collect();
+    let ends: Vec<_> = world.seconds(call).iter().map(|second| world.end(*second).0).collect();
     assert_eq!(ends, [Disposition::Cancelled, Disposition::Busy, Disposition::CalleeHangup]);
     world.assert_quiet();
 }
@@ -176,8 +171,8 @@ fn a_star_hangs_up_who_was_dialled_where_that_was_asked_for() {
     world.press("*");
     world.run_out();
     let second = world.seconds(call)[0];
-    assert_eq!(end(&world, second), (Disposition::Completed, EndedBy::Agent));
-    assert_eq!(end(&world, call), (Disposition::Completed, EndedBy::Agent));
+    assert_eq!(world.end(second), (Disposition::Completed, EndedBy::Agent));
+    assert_eq!(world.end(call), (Disposition::Completed, EndedBy::Agent));
     world.assert_quiet();
 }
 
@@ -193,7 +188,7 @@ fn a_wish_that_comes_too_late_calls_nobody() {
     world.release_dials();
     world.run_out();
     let second = world.seconds(call)[0];
-    assert_eq!(end(&world, second), (Disposition::Cancelled, EndedBy::Switch));
+    assert_eq!(world.end(second), (Disposition::Cancelled, EndedBy::Switch));
     assert_eq!(world.exchange_rung(), 1, "no INVITE left");
     world.assert_quiet();
 }
@@ -255,7 +250,7 @@ fn an_agent_by_sip_that_is_called_at_the_verdict_is_heard_from_its_first_word_an
     let mut world = World::new(9, Weather::CALM);
     let call = world.call_with(Persona::Voicemail, later(Persona::Person));
     world.run_out();
-    assert_eq!(end(&world, call).0, Disposition::VoicemailDetected);
+    assert_eq!(world.end(call).0, Disposition::VoicemailDetected);
     assert_eq!(world.seconds(call), [], "no voicemail costs a call to it");
     world.assert_quiet();
 }
@@ -266,13 +261,13 @@ fn an_agent_by_sip_who_cannot_be_had_ends_the_call() {
         let mut world = World::new(9, Weather::CALM);
         let call = world.call_with(Persona::Person, endpoint(persona));
         world.run_out();
-        assert_eq!(end(&world, call), (Disposition::AgentFailed, EndedBy::Switch));
+        assert_eq!(world.end(call), (Disposition::AgentFailed, EndedBy::Switch));
         world.assert_quiet();
     }
     let mut world = World::new(9, Weather::CALM);
     let call = world.call_with(Persona::NoAnswer, endpoint(Persona::Silent));
     world.run_out();
-    assert_eq!(end(&world, call), (Disposition::NoAnswer, EndedBy::Switch));
+    assert_eq!(world.end(call), (Disposition::NoAnswer, EndedBy::Switch));
     assert_eq!(world.outcome(world.seconds(call)[0]).ended_by, EndedBy::Agent, "it waited in vain");
     world.assert_quiet();
 }
@@ -289,7 +284,7 @@ fn nothing_that_is_for_the_callee_is_said_to_whoever_is_called_beside_it() {
     assert_eq!(world.openers(), [call]);
     world.hangup(call);
     world.run_out();
-    assert_eq!(end(&world, agent), (Disposition::Completed, EndedBy::Agent));
+    assert_eq!(world.end(agent), (Disposition::Completed, EndedBy::Agent));
     world.assert_quiet();
 }
 
@@ -303,9 +298,9 @@ fn a_warm_transfer_whispers_and_lets_the_agent_go() {
     assert_eq!(again, Err(NotDone::UnderWay));
     world.run_out();
     let [agent, newcomer] = world.seconds(call)[..] else { panic!("two parties were called") };
-    assert_eq!(end(&world, agent), (Disposition::Completed, EndedBy::Agent));
-    assert_eq!(end(&world, newcomer).1, EndedBy::Callee);
-    assert_eq!(end(&world, call), (Disposition::Completed, EndedBy::Agent));
+    assert_eq!(world.end(agent), (Disposition::Completed, EndedBy::Agent));
+    assert_eq!(world.end(newcomer).1, EndedBy::Callee);
+    assert_eq!(world.end(call), (Disposition::Completed, EndedBy::Agent));
     world.assert_quiet();
 }
 
@@ -349,8 +344,8 @@ fn an_attended_transfer_within_one_trunk_is_completed_there_where_it_wants_that(
     let [(uri, call_id)] = world.phone().replaced() else { panic!("it was asked once") };
     assert!(uri.contains("192.0.2.2"), "{uri}");
     assert_eq!(*call_id, format!("{newcomer}@world"), "the dialog that we had with the party");
-    assert_eq!(end(&world, call), (Disposition::Completed, EndedBy::Operator));
-    assert_eq!(end(&world, newcomer).0, Disposition::Completed);
+    assert_eq!(world.end(call), (Disposition::Completed, EndedBy::Operator));
+    assert_eq!(world.end(newcomer).0, Disposition::Completed);
     world.assert_quiet();
 }
 
@@ -366,14 +361,14 @@ fn whoever_will_not_be_put_through_there_is_bridged_here() {
     // The callee answers our REFER with 603, once it has thought about it.
     assert_eq!(world.control(call, Step::CompleteTransfer), Ok(()));
     world.advance(40 * SECOND);
-    assert_eq!(end(&world, agent).0, Disposition::Completed, "it is not needed any more");
+    assert_eq!(world.end(agent).0, Disposition::Completed, "it is not needed any more");
     assert_eq!(told(&world, call).last(), Some(&(200, true)));
     world.press("7");
     world.advance(2 * SECOND);
     assert_eq!(world.exchange_keys(), "77", "both talk here");
     world.hangup(newcomer);
     world.run_out();
-    assert_eq!(end(&world, call), (Disposition::Completed, EndedBy::Agent));
+    assert_eq!(world.end(call), (Disposition::Completed, EndedBy::Agent));
     world.assert_quiet();
 }
 
@@ -388,7 +383,7 @@ fn nobody_consults_where_no_agent_sits_and_who_finds_nobody_comes_back() {
     assert_eq!(world.control(call, Step::HandOver(Arc::new(hand_over(Persona::Busy)))), Ok(()));
     world.run_out();
     assert_eq!(told(&world, call).last(), Some(&(486, true)));
-    assert_eq!(end(&world, call).0, Disposition::Completed, "the script went on to its end");
+    assert_eq!(world.end(call).0, Disposition::Completed, "the script went on to its end");
     world.assert_quiet();
 }
 

@@ -285,8 +285,7 @@ fn a_warm_transfer_lets_the_person_go_and_the_two_talk_on() {
     assert!(world.lives(call) && world.lives(party));
     world.hangup(party);
     world.run_out();
-    let outcome = world.outcome(call);
-    assert_eq!((outcome.disposition, outcome.ended_by), (Disposition::Completed, EndedBy::Agent));
+    assert_eq!(world.end(call), (Disposition::Completed, EndedBy::Agent));
     world.assert_quiet();
 }
 
@@ -308,8 +307,7 @@ fn a_person_who_stays_with_the_party_may_be_cut_off_and_leave_before_it() {
         assert!(world.lives(call) && world.lives(party));
         world.hangup(party);
         world.run_out();
-        let outcome = world.outcome(call);
-        assert_eq!((outcome.disposition, outcome.ended_by), (Disposition::Completed, EndedBy::Agent));
+        assert_eq!(world.end(call), (Disposition::Completed, EndedBy::Agent));
         world.assert_quiet();
     }
 }

@@ -1,7 +1,7 @@
 //! What can be seen of a world.
 
 use trunkline::call::Role;
-use trunkline::model::{CallFact, CallId, Outcome, Trunk};
+use trunkline::model::{CallFact, CallId, Disposition, EndedBy, Outcome, Trunk};
 use trunkline::trunk::health::State;
 use trunkline_media::bridge::Members;
 
@@ -73,6 +73,12 @@ impl World {
         let (carrier, _) = self.carrier.as_ref().expect("there is a carrier");
         let calls = |trunk: &Trunk| self.admission.report(self.now, trunk).calls;
         (calls(&self.trunk), calls(carrier))
+    }
+
+    /// What it ended as, and by whom.
+    pub fn end(&self, call: CallId) -> (Disposition, EndedBy) {
+        let outcome = self.outcome(call);
+        (outcome.disposition, outcome.ended_by)
     }
 
     /// How a call ended; it must have ended exactly once, with nothing told after it.

@@ -129,8 +129,7 @@ fn an_operator_can_end_a_call_while_it_rings_and_while_it_talks() {
         world.advance(Duration::from_millis(wait_ms));
         world.hangup(call);
         world.run_out();
-        let outcome = world.outcome(call);
-        assert_eq!((outcome.disposition, outcome.ended_by), (Disposition::Cancelled, EndedBy::Operator));
+        assert_eq!(world.end(call), (Disposition::Cancelled, EndedBy::Operator));
         world.assert_quiet();
     }
 }
