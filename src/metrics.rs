@@ -14,8 +14,7 @@ use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 use crate::admission::Report;
-use crate::campaign::CampaignCounters;
-use crate::model::{Disposition, Outcome, Refusal, TenantId};
+use crate::model::{CampaignCounters, Disposition, Outcome, Refusal, TenantId};
 use crate::store::StoreCounters;
 use crate::trunk::health::State;
 use crate::webhook::WebhookCounters;

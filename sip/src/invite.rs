@@ -158,7 +158,7 @@ impl Usage {
     /// The dialog with this end.
     pub fn dialog_mut(&mut self, tag: &str) -> Option<&mut Dialog> {
         match &mut self.phase {
-            Phase::Calling(calling) => calling.dialog_mut(tag),
+            Phase::Calling(calling) => calling.forks.dialog_mut(tag),
             Phase::Ringing(ringing) => {
                 Some(&mut ringing.dialog).filter(|dialog| dialog.state.remote_tag == tag)
             }

@@ -11,6 +11,7 @@ mod method;
 mod name;
 mod name_addr;
 mod params;
+mod parse_error;
 mod replaces;
 mod start_line;
 mod uri;
@@ -32,6 +33,7 @@ pub use self::{
     name::Name,
     name_addr::NameAddr,
     params::{Params, unescape},
+    parse_error::ParseError,
     replaces::Replaces,
     uri::Uri,
     via::Via,
@@ -42,7 +44,6 @@ use self::{
     index::{Field, Index, MESSAGE_MAX_BYTES, Plain, Span, Stop},
     start_line::StartLine,
 };
-pub use crate::error::ParseError;
 
 /// A request or a response. Cheap to clone. Its Debug says what it is, not what it says: that holds keys, answers to challenges and
 /// telephone numbers.

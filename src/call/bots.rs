@@ -7,7 +7,7 @@ use std::time::Duration;
 use trunkline_media::bridge::Members;
 use trunkline_media::{Command as Media, LegId, Media as MediaPlane, Port, port};
 
-use super::driver::Mailbox;
+use super::mailbox::Mailbox;
 use super::outbox::{BotOrder, Engagement, Part, Role};
 use super::shard::Command;
 use crate::agent::line::Lanes;

@@ -1,135 +1,32 @@
 //! The shell of a shard: one task with its sockets, its mailbox and the clock. It selects, feeds, drains and sends.
 #![expect(clippy::disallowed_methods, reason = "a shell reads the clock and starts tasks")]
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use trunkline_media::{Event as MediaEvent, Media, Report};
+use trunkline_media::Media;
 use trunkline_sip::transport::{StreamCounters, UdpCounters};
-use trunkline_sip::{Counters, Endpoint, FlowLost, Protocol, Query, QueryId, Resolver, Target};
+use trunkline_sip::{Counters, Endpoint, FlowLost, Protocol, Query, Resolver};
 
 use super::bots::Bots;
 use super::knock::Knock;
-use super::outbox::{DialOrder, ErrandOrder, Role, SpeechOrder};
+use super::mailbox::{Input, Mailbox};
+use super::outbox::{DialOrder, ErrandOrder, SpeechOrder};
 use super::shard::{Command, Shard};
 use crate::agent::fate::{Errand, Fate};
 use crate::agent::line::Lanes;
-use crate::agent::stream::Event as BotEvent;
 use crate::agent::stream::Reception;
 use crate::egress::Egress;
 use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy, MovedLeg};
 use crate::tts::Tts;
 
-/// What reaches a shard from outside its sockets.
-pub enum Input {
-    /// From the dialer, the API or a renderer.
-    Command(Command),
-    /// From a media thread.
-    Media(Report),
-    /// From the resolver.
-    Targets(QueryId, Vec<Target>),
-}
-
-/// Inputs that may wait at once. What repeats itself is dropped when it is full; anything else dooms its own call.
-const MAILBOX: usize = 8_192;
 /// Inputs taken at one turn, so that the sockets are not left waiting.
 const TURN: usize = 512;
 /// Without anything else to do, the driver looks up so often, and publishes its counts.
 const LOOK_UP: Duration = Duration::from_secs(1);
-
-/// The way into a shard. Cheap to clone; never waits.
-#[derive(Clone)]
-pub struct Mailbox {
-    inputs: mpsc::Sender<Input>,
-    overflow: Arc<Overflow>,
-}
-
-/// Room for one command, taken before what the command hands over is let go of.
-pub struct Room<'a>(mpsc::Permit<'a, Input>);
-
-impl Room<'_> {
-    /// Gives the command.
-    pub fn give(self, command: Command) {
-        self.0.send(Input::Command(command));
-    }
-}
-
-/// Calls whose input found the mailbox full.
-#[derive(Default)]
-struct Overflow {
-    any: AtomicBool,
-    calls: Mutex<Vec<CallId>>,
-    dropped: AtomicU64,
-}
-
-impl Mailbox {
-    /// A mailbox, and the end that its driver reads.
-    pub fn new() -> (Self, mpsc::Receiver<Input>) {
-        let (inputs, receiver) = mpsc::channel(MAILBOX);
-        (Self { inputs, overflow: Arc::default() }, receiver)
-    }
-
-    /// Room for one command; `None` when the shard is overloaded.
-    pub fn room(&self) -> Option<Room<'_>> {
-        self.inputs.try_reserve().ok().map(Room)
-    }
-
-    /// Gives a command, waiting for room. For those that no call depends on within a deadline.
-    pub async fn send(&self, command: Command) -> bool {
-        self.inputs.send(Input::Command(command)).await.is_ok()
-    }
-
-    /// Gives what a bot says of itself, without waiting; it comes back if there is no room.
-    pub fn offer(&self, call: CallId, role: Role, event: BotEvent) -> Result<(), BotEvent> {
-        match self.inputs.try_reserve() {
-            Ok(room) => {
-                room.send(Input::Command(Command::Bot { call, role, event }));
-                Ok(())
-            }
-            Err(_) => Err(event),
-        }
-    }
-
-    /// Gives what becomes of a call's wish for somebody, without waiting. False: there is no room, and the call will not hear of it.
-    pub fn tell(&self, call: CallId, fate: Fate) -> bool {
-        self.inputs.try_send(Input::Command(Command::Person { call, fate })).is_ok()
-    }
-
-    /// Takes a leg's report, on a media thread.
-    pub fn report(&self, report: Report) -> bool {
-        let token = report.token;
-        let repeats = matches!(report.event, MediaEvent::Dtmf { .. } | MediaEvent::Tone(_));
-        if self.inputs.try_send(Input::Media(report)).is_ok() {
-            return true;
-        }
-        self.overflow.dropped.fetch_add(1, Ordering::Relaxed);
-        if !repeats && let Some(call) = CallId::new(token) {
-            self.doom(call);
-        }
-        false
-    }
-
-    /// How many inputs were lost to a full mailbox.
-    pub fn dropped(&self) -> u64 {
-        self.overflow.dropped.load(Ordering::Relaxed)
-    }
-
-    fn doom(&self, call: CallId) {
-        self.overflow.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
-        self.overflow.any.store(true, Ordering::Release);
-    }
-
-    fn doomed(&self) -> Vec<CallId> {
-        if !self.overflow.any.swap(false, Ordering::Acquire) {
-            return Vec::new();
-        }
-        std::mem::take(&mut *self.overflow.calls.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
 
 /// Where the events of calls go: counted, logged, written down.
 pub type Events = Arc<dyn Fn(CallEvent) + Send + Sync>;
@@ -412,11 +309,10 @@ impl Driver {
     }
 
     fn resolve(&self, query: Query) {
-        let (inputs, resolver) = (self.parts.mailbox.inputs.clone(), self.parts.resolver.clone());
+        let (mailbox, resolver) = (self.parts.mailbox.clone(), self.parts.resolver.clone());
         tokio::spawn(async move {
             let targets = resolver.resolve(&query).await;
-            // A closed mailbox means that the switch has stopped.
-            let _ = inputs.send(Input::Targets(query.id, targets)).await;
+            mailbox.resolved(query.id, targets).await;
         });
     }
 

@@ -1,7 +1,7 @@
 //! One call, from its INVITE to its end, and the shard that holds many.
 //!
 //! `machine` is the policy of a call, `party` its SIP leg, `disposition` the table of its ends; `shard` joins them to one
-//! user agent, sans-IO. `driver` is the shell: one task with sockets, a mailbox and a clock.
+//! user agent, sans-IO. `driver` is the shell: one task with sockets, a `mailbox` and a clock.
 
 mod bots;
 pub mod disposition;
@@ -10,6 +10,7 @@ mod facts;
 mod keys;
 mod knock;
 mod machine;
+mod mailbox;
 mod outbox;
 mod party;
 mod shard;
@@ -19,12 +20,10 @@ mod tie;
 mod timer;
 mod verdict;
 
-pub use driver::{
-    Board, Callers, Counts, Dials, Driver, DriverParts, Errands, Events, Input, Intents, Mailbox, People,
-    Room,
-};
+pub use driver::{Board, Callers, Counts, Dials, Driver, DriverParts, Errands, Events, Intents, People};
 pub use knock::Knock;
 pub use machine::{Origination, Reception};
+pub use mailbox::{Input, Mailbox, Room};
 pub use outbox::{
     Aside, BotOrder, DialOrder, Engagement, ErrandOrder, Hand, MediaOrder, Part, Role, Speech, SpeechOrder,
 };

@@ -27,8 +27,9 @@ use crate::clock::wall_now;
 use crate::dialer::Ids;
 use crate::directory::{Directory, Route};
 use crate::model::{
-    Agent, BatchRefusal, BatchRequest, Campaign, CampaignId, CampaignStatus, Counts, CreationFault,
-    InvalidRecipient, NewCampaign, Placed, Recipient, Refusal, StoredResponse, TenantId, Timestamp,
+    Agent, BatchRefusal, BatchRequest, Campaign, CampaignCounters, CampaignId, CampaignStatus, Counts,
+    CreationFault, InvalidRecipient, NewCampaign, Placed, Recipient, Refusal, StoredResponse, TenantId,
+    Timestamp,
 };
 use crate::store::{Made, RecipientFilter, Replay, Store, StoreError};
 
@@ -58,23 +59,6 @@ struct Tally {
     released: AtomicU64,
     running: AtomicU64,
     scheduled: AtomicU64,
-}
-
-/// The same, for metrics.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct CampaignCounters {
-    /// Recipients claimed.
-    pub claimed: u64,
-    /// Recipients whose call's intent was committed.
-    pub dialled: u64,
-    /// Recipients who could not be called.
-    pub failed: u64,
-    /// Recipients given back without having been dialled.
-    pub released: u64,
-    /// Campaigns running now.
-    pub running: u64,
-    /// Campaigns that wait for their date or window now.
-    pub scheduled: u64,
 }
 
 /// Renders the answer that is stored with the campaign.

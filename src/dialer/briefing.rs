@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::plan::{END_CALL, fill};
+use super::words::{END_CALL, fill};
 use crate::model::{
     Agent, AgentChoice, Bot, Briefed, Engaged, Key, Model, OutboundRequest, SpeakOrder, Talker, TranscriptBy,
     Variable,

@@ -1,7 +1,7 @@
 //! From a valid request to a call on its way, and from a crash to an end that is told.
 //!
 //! `originate` takes permits, ports and the journal's slot, commits the intent and gives the call to its shard; `queue`
-//! holds calls that wait for room; `inbound` decides about calls that come in; `second` places the parties that calls wish for; `plan` freezes what a call needs; `recovery` settles what an earlier run left.
+//! holds calls that wait for room; `inbound` decides about calls that come in; `second` places the parties that calls wish for; `plan` freezes what a call needs, `words` are what it reads in texts; `recovery` settles what an earlier run left.
 #![expect(clippy::disallowed_methods, reason = "a shell reads the clock and starts tasks")]
 
 mod bill;
@@ -14,6 +14,7 @@ mod queue;
 mod recipient;
 mod recovery;
 mod second;
+mod words;
 
 use std::net::IpAddr;
 use std::path::PathBuf;

@@ -8,8 +8,8 @@ use uuid::Uuid;
 use self::row::blank;
 pub use self::row::{moved, second};
 pub use self::script::described;
-pub(super) use self::script::{END_CALL, fill};
 use self::script::{said, script, scripted};
+use super::words::{END_CALL, fill};
 use super::{Ticket, briefing};
 use crate::directory::{Answerer, Route};
 use crate::model::{

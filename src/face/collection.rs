@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::resource::Shape;
+use super::resource::{Part, Shape};
 use super::{minivoice, native, nixflex, thunderphone};
 use crate::model::{Draft, Face, Object, ObjectKind, Refusal};
 
@@ -25,19 +25,6 @@ pub enum Collection {
     Applications,
     /// `/v1/dids`
     Dids,
-}
-
-/// Where in a list a page is.
-#[derive(Clone, Copy, Debug)]
-pub struct Part {
-    /// Objects a page.
-    pub limit: usize,
-    /// Objects before it.
-    pub offset: usize,
-    /// Objects in all.
-    pub total: usize,
-    /// The last object of this page, if there are more.
-    pub next: Option<u64>,
 }
 
 /// How a collection looks to a client of this face; `None` if its vendor has no such thing.

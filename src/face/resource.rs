@@ -34,6 +34,19 @@ pub enum Others {
     Named(&'static [&'static str]),
 }
 
+/// Where in a list a page is.
+#[derive(Clone, Copy, Debug)]
+pub struct Part {
+    /// Objects a page.
+    pub limit: usize,
+    /// Objects before it.
+    pub offset: usize,
+    /// Objects in all.
+    pub total: usize,
+    /// The last object of this page, if there are more.
+    pub next: Option<u64>,
+}
+
 /// Where an object keeps what only its vendor understands.
 pub const KEPT: &str = "settings";
 

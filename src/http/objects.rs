@@ -19,8 +19,8 @@ use crate::directory::{
     Change, Expect, Idempotent, Issued, NewObject, ObjectError, Outcome, Snapshot, issue, person_secret,
     signing_secret,
 };
-use crate::face::collection::{self, Collection, Part};
-use crate::face::resource::Shape;
+use crate::face::collection::{self, Collection};
+use crate::face::resource::{Part, Shape};
 use crate::face::{self, Problem};
 use crate::model::{
     AgentId, Draft, Face, Key, KeyScope, Object, ObjectKind, ObjectProblem, Refusal, Secret, StoredResponse,

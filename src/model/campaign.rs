@@ -267,6 +267,23 @@ pub struct ClaimedRecipient {
     pub recipient: NewRecipient,
 }
 
+/// What the runner of campaigns did since the start, for metrics.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct CampaignCounters {
+    /// Recipients claimed.
+    pub claimed: u64,
+    /// Recipients whose call's intent was committed.
+    pub dialled: u64,
+    /// Recipients who could not be called.
+    pub failed: u64,
+    /// Recipients given back without having been dialled.
+    pub released: u64,
+    /// Campaigns running now.
+    pub running: u64,
+    /// Campaigns that wait for their date or window now.
+    pub scheduled: u64,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use sqlx::QueryBuilder;
 
-use super::engine::{Engine, on, signed};
+use super::engine::{Engine, on};
 use super::outbox::Tried;
-use super::row::{Columns, id, required, small, word};
+use super::row::{Columns, id, required, signed, small, word};
 use super::{Store, StoreError};
 use crate::model::{CallId, EventKind, TenantId, Timestamp, WebhookEndpointId};
 

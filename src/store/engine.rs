@@ -4,13 +4,13 @@ use sqlx::{QueryBuilder, Row};
 
 use super::StoreError;
 use super::batch::{Applied, Batch};
-use super::listing::narrow;
+use super::filter::narrow;
 use super::outbox::{Claim, Delivery};
 use super::postgres::{self, Postgres};
-use super::row::{CALL_COLUMNS, read_call, read_delivery, read_dialog, read_replay};
+use super::row::{CALL_COLUMNS, read_call, read_delivery, read_dialog, read_replay, signed};
 use super::sqlite::{self, Sqlite};
 use super::types::{CallFilter, CallPage, DatabaseTarget, Replay};
-use crate::model::{CallId, CallRecord, DialogRecord, Disposition, Idempotency, KeyId, TenantId, Timestamp};
+use crate::model::{CallId, CallRecord, DialogRecord, Idempotency, KeyId, TenantId, Timestamp};
 
 /// One of two.
 pub(super) enum Engine {
@@ -256,8 +256,3 @@ impl Engine {
 const DAY_MS: i64 = 86_400_000;
 /// No agent's call lasts longer (`max_call_duration_seconds`).
 const CALL_MAX_MS: i64 = 1_800_000;
-
-/// Ids are below 2^53, page offsets are bounded by the faces; what is larger finds nothing.
-pub(super) fn signed(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}

@@ -6,8 +6,8 @@ use std::time::Duration;
 use sqlx::Row;
 use tokio::sync::watch;
 
-use super::engine::{Engine, on, signed};
-use super::row::{CALL_COLUMNS, Columns, id, read_call, required, word};
+use super::engine::{Engine, on};
+use super::row::{CALL_COLUMNS, Columns, id, read_call, required, signed, word};
 use super::{Store, StoreError};
 use crate::model::{CallRecord, EventKind, TenantId, Timestamp};
 

@@ -4,8 +4,8 @@
 
 use sqlx::Row;
 
-use super::engine::{Engine, on, signed};
-use super::row::{Columns, id, required, word};
+use super::engine::{Engine, on};
+use super::row::{Columns, id, required, signed, word};
 use super::{Store, StoreError};
 use crate::model::{
     Account, ApplicationId, AutoReload, CallId, Currency, Entry, EntryKind, KeyId, ListedRate, Micros, Rate,

@@ -2,62 +2,12 @@
 
 use sqlx::QueryBuilder;
 
-use super::engine::{Engine, on, signed};
-use super::row::{CALL_COLUMNS, read_call};
+use super::engine::{Engine, on};
+use super::filter::narrow;
+use super::row::{CALL_COLUMNS, read_call, signed};
 use super::types::CallFilter;
 use super::{Store, StoreError};
-use crate::model::{CallCursor, CallId, CallRecord, Disposition, TenantId};
-
-/// Adds a filter's conditions to a statement over `calls AS c`. Over either engine's builder.
-macro_rules! narrow {
-    ($query:expr, $filter:expr) => {{
-        let (query, filter): (_, &CallFilter) = (&mut $query, $filter);
-        if let Some(agent) = filter.agent {
-            query.push(" AND c.agent = ").push_bind(signed(agent.0));
-        }
-        if let Some(application) = filter.application {
-            query.push(" AND c.application = ").push_bind(signed(application.0));
-        }
-        if let Some(direction) = filter.direction {
-            query.push(" AND c.direction = ").push_bind(direction.as_str());
-        }
-        if let Some(state) = filter.state {
-            query.push(" AND c.state = ").push_bind(state.as_str());
-        }
-        if let Some(disposition) = filter.disposition {
-            query.push(" AND c.disposition = ").push_bind(disposition.as_str());
-        }
-        if let Some(number) = &filter.number {
-            query.push(" AND (c.from_number = ").push_bind(number.clone());
-            query.push(" OR c.to_number = ").push_bind(number.clone()).push(")");
-        }
-        if let Some(campaign) = &filter.campaign {
-            query.push(" AND c.campaign = ").push_bind(campaign.clone());
-        }
-        if let Some(batch) = filter.batch {
-            query.push(" AND c.batch = ").push_bind(signed(batch.0));
-        }
-        if filter.recorded {
-            query.push(" AND c.recording IS NOT NULL AND c.state = 'ended'");
-        }
-        if let Some(since) = filter.since {
-            query.push(" AND c.created_at >= ").push_bind(since.0);
-        }
-        if let Some(until) = filter.until {
-            query.push(" AND c.created_at < ").push_bind(until.0);
-        }
-        if let Some(detected) = filter.voicemail_detected {
-            query.push(if detected {
-                " AND c.disposition = "
-            } else {
-                " AND coalesce(c.disposition, '') <> "
-            });
-            query.push_bind(Disposition::VoicemailDetected.as_str());
-        }
-    }};
-}
-
-pub(super) use narrow;
+use crate::model::{CallCursor, CallId, CallRecord, TenantId};
 
 /// The conditions of a page, its order and its length.
 macro_rules! page {

@@ -11,6 +11,7 @@ mod deliveries;
 mod engine;
 mod error;
 mod event_log;
+mod filter;
 mod ledger;
 mod listing;
 mod objects;

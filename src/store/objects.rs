@@ -8,6 +8,7 @@ use std::sync::Arc;
 use sqlx::Row;
 
 use super::engine::{Engine, on};
+use super::row::signed;
 use super::{DatabaseTarget, StoreError};
 use crate::model::{Idempotency, KeyId, OBJECT_ID_LIMIT, ObjectKind, TenantId, Timestamp};
 
@@ -244,9 +245,4 @@ impl ObjectStore {
 /// A unique index said no (SQLSTATE 23505; SQLITE_CONSTRAINT_UNIQUE, SQLITE_CONSTRAINT_PRIMARYKEY).
 fn is_taken(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| error.is_unique_violation())
-}
-
-/// Ids are below 2^53; what is larger finds nothing.
-fn signed(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use sqlx::Row;
 use tokio::sync::watch;
 
-use super::engine::{Engine, on, signed};
-use super::row::{CALL_COLUMNS, id, json, read_call, required};
+use super::engine::{Engine, on};
+use super::row::{CALL_COLUMNS, id, json, read_call, required, signed};
 use super::{Store, StoreError, postgres};
 use crate::model::transcript::Said;
 use crate::model::{CallId, CallRecord, Review, Timestamp};

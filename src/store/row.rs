@@ -80,6 +80,11 @@ pub(super) fn required<T>(value: Option<T>, column: &'static str) -> Result<T, S
     value.ok_or(StoreError::Corrupt(column))
 }
 
+/// Ids are below 2^53, page offsets are bounded by the faces; what is larger finds nothing.
+pub(super) fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

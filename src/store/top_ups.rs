@@ -1,9 +1,9 @@
 //! Money that was asked of the payment hook. A top-up is written down before the hook is asked, and its word and the credit are
 //! one transaction: however often the hook answers, or the switch dies in between, it is credited once.
 
-use super::engine::{Engine, on, signed};
+use super::engine::{Engine, on};
 use super::ledger::{micros, tenant};
-use super::row::{Columns, required, word};
+use super::row::{Columns, required, signed, word};
 use super::{Store, StoreError};
 use crate::model::{EntryKind, Idempotency, KeyId, Micros, TenantId, Timestamp, TopUp, TopUpState};
 

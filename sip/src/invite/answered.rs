@@ -34,7 +34,7 @@ impl UserAgent {
                 self.fail(now, key, Failure::from_response(response, Cause::Response, cancelled));
             }
             Phase::Calling(calling) if calling.quitting.is_none() => {
-                let fork = calling.fork(tag);
+                let fork = calling.forks.number(tag);
                 self.establish(now, key, path, response, fork);
             }
             Phase::Calling(calling) => {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::early::Early;
+use super::early::Forks;
 use super::extensions::{self, REL100, TIMER};
 use super::session_timer::{self, Said};
 use super::{Phase, Usage, finish, with_headers};
@@ -29,8 +29,7 @@ pub(crate) struct Calling {
     pub way: Option<Way>,
     /// Why it could not be sent, the last time it could not.
     pub transport: Option<TransportError>,
-    /// Early dialogs by To-tag, in order of appearance.
-    pub forks: Vec<Early>,
+    pub(super) forks: Forks,
     pub quitting: Option<Quitting>,
     /// Whether anything at all was heard.
     pub heard: bool,
@@ -75,7 +74,7 @@ impl Calling {
             targets,
             way: None,
             transport: None,
-            forks: Vec::new(),
+            forks: Forks::default(),
             quitting: None,
             heard: false,
             revisions: 0,
@@ -116,7 +115,7 @@ impl Calling {
 
     /// Whether there is an early dialog with this tag.
     pub fn knows(&self, tag: &str) -> bool {
-        self.forks.iter().any(|early| early.is_named(tag))
+        self.forks.knows(tag)
     }
 }
 
@@ -369,6 +368,15 @@ impl UserAgent {
         if let (Phase::Calling(calling), true) = (&mut usage.phase, usage.invite == Some(transaction)) {
             calling.quitting.get_or_insert(Quitting::Stalled);
         }
+        self.layer.cancel(now, transaction, None);
+    }
+
+    /// An INVITE without an offer got one in a reliable response, which its PRACK would have to answer (RFC 3262 §5). Nobody here
+    /// is asked for such an answer: the call is given up.
+    pub(super) fn refuse_early_offer(&mut self, now: Instant, key: Key) {
+        let Some(usage) = self.usages.get_mut(key) else { return };
+        let (Phase::Calling(calling), Some(transaction)) = (&mut usage.phase, usage.invite) else { return };
+        calling.quitting.get_or_insert(Quitting::Unanswerable);
         self.layer.cancel(now, transaction, None);
     }
 

@@ -4,7 +4,6 @@
 use std::time::Instant;
 
 use super::asking::Kind;
-use super::calling::{Calling, Quitting};
 use super::reliable::{self, Heard, Order, Rack};
 use super::{Phase, Usage, body_of, extensions, fingerprint};
 use crate::arena::Key;
@@ -15,7 +14,7 @@ use crate::path::Path;
 use crate::user_agent::UserAgent;
 
 /// An early dialog, and what it last said.
-pub(crate) struct Early {
+struct Early {
     tag: String,
     last: u64,
     heard: Heard,
@@ -32,43 +31,53 @@ impl Early {
     fn new(tag: &str) -> Self {
         Self { tag: tag.to_owned(), last: 0, heard: Heard::default(), is_settled: false, dialog: None }
     }
-
-    pub fn is_named(&self, tag: &str) -> bool {
-        self.tag == tag
-    }
 }
 
-impl Calling {
+/// The early dialogs of one INVITE, in order of appearance.
+#[derive(Default)]
+pub(super) struct Forks(Vec<Early>);
+
+impl Forks {
+    /// Whether none was heard of.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether there is an early dialog with this tag.
+    pub fn knows(&self, tag: &str) -> bool {
+        self.0.iter().any(|early| early.tag == tag)
+    }
+
     /// The early dialog with this tag, a new one if it was not heard of before.
     fn early(&mut self, tag: &str) -> Option<(Fork, &mut Early)> {
-        let found = self.forks.iter().position(|early| early.tag == tag);
-        let at = found.unwrap_or(self.forks.len());
+        let found = self.0.iter().position(|early| early.tag == tag);
+        let at = found.unwrap_or(self.0.len());
         if found.is_none() {
             if at >= FORKS_MAX {
                 return None;
             }
-            self.forks.push(Early::new(tag));
+            self.0.push(Early::new(tag));
         }
-        Some((Fork(at as u32), &mut self.forks[at]))
+        Some((Fork(at as u32), &mut self.0[at]))
     }
 
     /// The number of the early dialog with this tag.
-    pub fn fork(&mut self, tag: &str) -> Fork {
+    pub fn number(&mut self, tag: &str) -> Fork {
         self.early(tag).map_or(Fork(FORKS_MAX as u32), |(fork, _)| fork)
     }
 
     pub fn dialog_mut(&mut self, tag: &str) -> Option<&mut Dialog> {
-        self.forks.iter_mut().find(|early| early.tag == tag)?.dialog.as_deref_mut()
+        self.0.iter_mut().find(|early| early.tag == tag)?.dialog.as_deref_mut()
     }
 
     /// Whether the early dialog with this tag may be offered something new.
     pub fn is_settled(&self, tag: &str) -> bool {
-        self.forks.iter().any(|early| early.tag == tag && early.is_settled)
+        self.0.iter().any(|early| early.tag == tag && early.is_settled)
     }
 
     /// The latest early dialog that may be offered something new.
     pub fn settled(&self) -> Option<&Dialog> {
-        self.forks.iter().rev().find(|early| early.is_settled)?.dialog.as_deref()
+        self.0.iter().rev().find(|early| early.is_settled)?.dialog.as_deref()
     }
 }
 
@@ -86,7 +95,7 @@ impl UserAgent {
         let tag = response.to().and_then(|to| to.tag()).unwrap_or_default();
         let offered = calling.invite.body.is_some();
         let target = calling.invite.uri.clone();
-        let Some((fork, early)) = calling.early(tag) else { return };
+        let Some((fork, early)) = calling.forks.early(tag) else { return };
         // What makes no dialog cannot be acknowledged, whatever it says of itself.
         let rseq = reliable::rseq(response).filter(|_| !tag.is_empty());
         if rseq.is_some_and(|rseq| early.heard.hear(rseq) != Order::Next) {
@@ -128,15 +137,6 @@ impl UserAgent {
         let dialog = dialog.clone();
         self.ask(now, key, Kind::Prack(rack), dialog, None);
         self.try_offering(now, key);
-    }
-
-    /// An INVITE without an offer got one in a reliable response, which its PRACK would have to answer (RFC 3262 §5). Nobody here
-    /// is asked for such an answer: the call is given up.
-    fn refuse_early_offer(&mut self, now: Instant, key: Key) {
-        let Some(usage) = self.usages.get_mut(key) else { return };
-        let (Phase::Calling(calling), Some(transaction)) = (&mut usage.phase, usage.invite) else { return };
-        calling.quitting.get_or_insert(Quitting::Unanswerable);
-        self.layer.cancel(now, transaction, None);
     }
 
     /// A request in an early dialog of our INVITE.

@@ -54,7 +54,7 @@ impl Usage {
                 Some(_) | None => Ok(()),
             },
             // The offer of our INVITE is not answered, as long as nothing reliable said so.
-            Phase::Calling(calling) if offers && !calling.is_settled(tag) => Err(Unready::Ours),
+            Phase::Calling(calling) if offers && !calling.forks.is_settled(tag) => Err(Unready::Ours),
             // The offer of theirs is not.
             Phase::Ringing(ringing) if offers && ringing.settled().is_none() => Err(Unready::Theirs),
             Phase::Calling(_) | Phase::Ringing(_) | Phase::Over => Ok(()),

@@ -96,7 +96,9 @@ impl Usage {
     fn offerable(&self) -> Option<&Dialog> {
         match &self.phase {
             Phase::Talking(talking) => matches!(talking.hangup, Hangup::None).then_some(&talking.dialog),
-            Phase::Calling(calling) if calling.quitting.is_none() && self.allows_update => calling.settled(),
+            Phase::Calling(calling) if calling.quitting.is_none() && self.allows_update => {
+                calling.forks.settled()
+            }
             Phase::Ringing(ringing) if self.allows_update => ringing.settled(),
             Phase::Calling(_) | Phase::Ringing(_) | Phase::Over => None,
         }

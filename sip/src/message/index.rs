@@ -5,7 +5,7 @@ use memchr::memchr;
 use smallvec::SmallVec;
 
 use super::name::Name;
-use crate::error::ParseError;
+use super::parse_error::ParseError;
 
 /// The longest message: a UDP datagram cannot be longer, and offsets fit 16 bits.
 pub(super) const MESSAGE_MAX_BYTES: usize = 65_535;

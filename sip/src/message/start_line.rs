@@ -1,6 +1,6 @@
 //! The first line (RFC 3261 §7.1, §7.2). Crooked request lines are read as far as an answer needs, and marked.
 
-use super::{Method, ParseError, defect::Defect, index::Span, params::is_token};
+use super::{defect::Defect, index::Span, method::Method, params::is_token, parse_error::ParseError};
 
 /// What the first line says.
 #[derive(Clone, Copy, Debug)]

@@ -6,10 +6,9 @@ use bytes::Bytes;
 
 use super::UserAgent;
 use crate::arena::Key;
-use crate::error::ParseError;
 use crate::event::Direction;
 use crate::invite::{Phase, Usage};
-use crate::message::{Message, Method, Uri};
+use crate::message::{Message, Method, ParseError, Uri};
 use crate::path::{Flow, Path};
 use crate::transaction::{Arrival, Minted, Owner, Passed, Received};
 

@@ -14,8 +14,8 @@ use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, SEC_WEBSOCKET_
 use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
 use url::Url;
 
+use super::door::{Door, Header};
 use super::link::Link;
-use super::source::{Door, Header};
 use super::threshold::Threshold;
 use crate::egress::{Egress, EgressError};
 

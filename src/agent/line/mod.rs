@@ -8,7 +8,7 @@
 //! | `beat` | when a line ticks, in step with who talks |
 //! | [`lanes`] | the threads that carry shells, in turns |
 //! | [`source`], [`hatch`] | where a connection comes from: we dial, or it is handed in |
-//! | `connect`, `threshold` | getting a connection, and nothing of what comes behind its handshake is lost |
+//! | [`door`], `connect`, `threshold` | where to dial, getting a connection, and nothing of what comes behind its handshake is lost |
 //! | [`link`], `websocket`, `frames`, `packets` | messages in and out of it: a WebSocket's, by frames, or AudioSocket's packets |
 //! | [`wire`] | what is below these: bytes, what comes of them, and how they end |
 //! | `vigil` | whether whoever it is still is there, and takes what he is sent |
@@ -24,6 +24,7 @@ pub(super) mod backlog;
 mod beat;
 mod connect;
 pub mod core;
+pub mod door;
 pub mod event;
 pub(super) mod frames;
 pub mod hatch;
@@ -46,10 +47,11 @@ mod websocket;
 pub mod wire;
 
 pub use self::core::Core;
+pub use door::{Door, Header};
 pub use event::{Counters, Ended, Event, Why};
 pub use hatch::{Gap, Hatch};
 pub use lanes::Lanes;
 pub use link::Link;
 pub use message::{Incoming, Message};
 pub use shell::Sink;
-pub use source::{Door, Header, Source};
+pub use source::Source;

@@ -4,13 +4,10 @@
 use std::borrow::Cow;
 use std::time::Instant;
 
-use url::Url;
-
-use super::{deepgram, elevenlabs, openai};
 use crate::agent::line::Incoming;
 pub(super) use crate::agent::line::message::Malformed;
 use crate::agent::line::outbox::Outbox;
-use crate::model::{Briefed, Encoding, Provider, Speaker};
+use crate::model::{Briefed, Encoding, Speaker};
 
 /// A model's message, read.
 #[derive(Debug, PartialEq)]
@@ -94,30 +91,6 @@ pub(super) trait Driver: Send + std::fmt::Debug {
         message: Incoming<'a>,
         out: &mut Outbox,
     ) -> Result<Asked<'a>, Malformed>;
-}
-
-/// The one who speaks this model's protocol.
-pub(super) fn driver(briefed: &Briefed) -> Box<dyn Driver> {
-    match briefed.model.provider {
-        Provider::OpenAi => Box::new(openai::OpenAi::new(briefed.clone())),
-        Provider::Deepgram => Box::new(deepgram::Deepgram::new(briefed.clone())),
-        Provider::ElevenLabs => Box::new(elevenlabs::ElevenLabs::new(briefed.clone())),
-    }
-}
-
-/// Where a model's session is opened, and the header field that opens its door.
-pub(super) fn door(briefed: &Briefed) -> (Url, Option<(&'static str, String)>) {
-    let model = &briefed.model;
-    let mut url = model.url.clone();
-    let (query, name, scheme) = match model.provider {
-        Provider::OpenAi => (Some("model"), "Authorization", "Bearer "),
-        Provider::Deepgram => (None, "Authorization", "Token "),
-        Provider::ElevenLabs => (Some("agent_id"), "xi-api-key", ""),
-    };
-    if let Some(query) = query.filter(|query| url.query_pairs().all(|(name, _)| name != *query)) {
-        url.query_pairs_mut().append_pair(query, &model.model);
-    }
-    (url, model.api_key.as_ref().map(|key| (name, format!("{scheme}{}", key.reveal()))))
 }
 
 /// Bytes of a provider's own words about a failure.

@@ -8,10 +8,10 @@ use trunkline_media::Port;
 
 use super::life::{Input, Life};
 use super::work::Errand;
-use super::{Spec, driver, tools};
+use super::{Spec, provider, tools};
 use crate::agent::line::Lanes;
 use crate::agent::line::shell::{Inputs, Patience, Sink, live};
-use crate::agent::line::source::{Door, Header, Source};
+use crate::agent::line::{Door, Header, Source};
 use crate::egress::Egress;
 use crate::face;
 use crate::model::{Briefed, Secret};
@@ -50,7 +50,7 @@ pub fn open(spec: Spec, egress: &Egress, port: Port, sink: Sink, lanes: &Lanes) 
 }
 
 fn door(briefed: &Briefed) -> Door {
-    let (url, key) = driver::door(briefed);
+    let (url, key) = provider::door(briefed);
     let key = key.map(|(name, value)| Header { name: name.to_owned(), value: Secret::new(value) });
     Door { url, headers: key.into_iter().collect(), subprotocols: None }
 }

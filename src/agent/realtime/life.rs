@@ -9,7 +9,8 @@ use trunkline_media::Port;
 
 use super::Spec;
 use super::before::Before;
-use super::driver::{self, Driver, Opening, ToolResult};
+use super::driver::{Driver, Opening, ToolResult};
+use super::provider;
 use super::speech::Speech;
 use super::work::{Work, failed};
 use crate::agent::line::mouth::Mouth;
@@ -108,7 +109,7 @@ impl Life {
     #[must_use]
     pub fn new(spec: Spec, port: Port, now: Instant) -> Self {
         Self {
-            driver: driver::driver(&spec.briefed),
+            driver: provider::driver(&spec.briefed),
             spec,
             mouth: Mouth::new(port, Encoding::Pcmu),
             voice: Voice::new(Encoding::Pcmu),

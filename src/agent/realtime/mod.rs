@@ -4,8 +4,9 @@
 //! | file | what it does |
 //! |---|---|
 //! | [`life`] | a session's life between a driver and a [`Port`](trunkline_media::Port), in virtual time |
-//! | `driver` | what every provider's protocol can be asked and can ask; who speaks which |
+//! | `driver` | what every provider's protocol can be asked and can ask |
 //! | `openai`, `deepgram`, `elevenlabs` | one provider's messages each; a fourth is one more file |
+//! | `provider` | who speaks which, and where it is found |
 //! | `tools` | what a model may do besides talking: what it is told of that, and what its asking means |
 //! | `speech` | which of its utterances stands where in what it said, and how much of each was heard |
 //! | `before` | what was said, for a session that is opened again |
@@ -24,6 +25,7 @@ mod elevenlabs;
 pub mod handle;
 pub mod life;
 mod openai;
+mod provider;
 mod speech;
 mod tools;
 mod work;

@@ -2,13 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::dialer::words::{END_CALL, fill};
 use crate::model::{
     Agent, AgentChoice, InlineAgent, Line, LineEnd, OutboundRequest, Refusal, Said, Scripted, Variable,
-    interpolate,
 };
-
-/// What stands in a text where the agent is to hang up. It is never spoken.
-pub(in crate::dialer) const END_CALL: &str = "[END_CALL]";
 
 /// What is said: the request's prompt or the inline agent's, else the agent's greeting; then the agent's steps.
 pub(super) fn said(
@@ -98,16 +95,6 @@ pub(super) fn script(
         }
     }
     Ok(lines)
-}
-
-pub(in crate::dialer) fn fill(text: &str, variables: &[Variable], unknown: &mut Vec<String>) -> String {
-    let (filled, names) = interpolate(text, variables);
-    for name in names {
-        if !unknown.contains(&name) {
-            unknown.push(name);
-        }
-    }
-    filled
 }
 
 #[cfg(test)]

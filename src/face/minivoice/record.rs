@@ -5,7 +5,6 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::recording::recording_id;
 use crate::model::review::{Findings, Progress};
 use crate::model::transcript::Said;
 use crate::model::{
@@ -171,6 +170,11 @@ impl<'a> Shown<'a> {
 /// `call_` and the integer.
 pub(super) fn id(record: &CallRecord) -> String {
     format!("call_{}", record.call)
+}
+
+/// The id of a call's recording.
+pub(super) fn recording_id(record: &CallRecord) -> String {
+    format!("rec_{}", record.call)
 }
 
 /// The tenant.

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::record::{id, json};
+use super::record::{id, json, recording_id};
 use crate::model::{CallRecord, Refusal, Step, StoredResponse};
 
 /// `start` or `stop`; whoever says neither starts.
@@ -50,11 +50,6 @@ pub fn recording(record: &CallRecord, step: &Step) -> StoredResponse {
     };
     let body = json(&Shown { id: recording_id(record), call_id: id(record), status: word });
     StoredResponse { status, body }
-}
-
-/// The id of a call's recording.
-pub(super) fn recording_id(record: &CallRecord) -> String {
-    format!("rec_{}", record.call)
 }
 
 #[cfg(test)]

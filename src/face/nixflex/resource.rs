@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::face::collection::Part;
-use crate::face::resource::{Others, Shape};
+use crate::face::resource::{Others, Part, Shape};
 use crate::model::{AgentId, ObjectKind};
 
 fn agent_id(id: u64) -> Value {

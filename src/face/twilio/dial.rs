@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::twiml::{number, only_post, url};
+use super::attribute::{number, only_post, url};
 use super::xml::Element;
 use crate::model::{DESTINATIONS_MAX, Destination, Dial, HEADERS_MAX, Header, PhoneNumber, RING_MAX, SipUri};
 

@@ -1,5 +1,6 @@
 //! The verbs of Twilio's REST API that voice bots call by themselves: place a call, look at it, end it.
 
+mod attribute;
 mod dial;
 mod error;
 mod event;

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::attribute::{number, url};
 use super::dial::dial;
 use super::xml::{Element, read};
 use crate::model::{
-    Bot, DIGITS_MAX, Dialect, Gather, Link, Listener, SPOKEN_BYTES_MAX, STEPS_MAX, Sound, Step, Track,
-    URL_BYTES_MAX, Verb, WAIT_MAX,
+    Bot, DIGITS_MAX, Dialect, Gather, Link, Listener, SPOKEN_BYTES_MAX, STEPS_MAX, Sound, Step, Track, Verb,
+    WAIT_MAX,
 };
 
 /// How long a digit is awaited when nobody says.
@@ -194,43 +195,12 @@ fn digits(element: &Element) -> Result<String, String> {
     valid.then(|| digits.replace('W', "ww")).ok_or_else(reason)
 }
 
-pub(super) fn url(base: Option<&Url>, text: &str, verb: &str) -> Result<String, String> {
-    let joined = match base {
-        Some(base) => base.join(text),
-        None => Url::parse(text),
-    };
-    let usable = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host();
-    let url = joined.ok().filter(usable).filter(|url| url.as_str().len() <= URL_BYTES_MAX);
-    url.map(String::from).ok_or_else(|| format!("has a <{verb}> without a usable URL"))
-}
-
 fn verb_of(element: &Element) -> Result<Verb, String> {
     match element.attribute("method").map(str::to_ascii_uppercase).as_deref() {
         None | Some("POST") => Ok(Verb::Post),
         Some("GET") => Ok(Verb::Get),
         Some(_) => Err(format!("has a <{}> whose method is neither POST nor GET", element.name)),
     }
-}
-
-pub(super) fn only_post(element: &Element) -> Result<(), String> {
-    match element.attribute("method") {
-        Some(method) if !method.eq_ignore_ascii_case("POST") => {
-            Err(format!("has a <{}> whose method is not POST", element.name))
-        }
-        _ => Ok(()),
-    }
-}
-
-pub(super) fn number(
-    element: &Element,
-    name: &str,
-    usual: u64,
-    bounds: std::ops::RangeInclusive<u64>,
-) -> Result<u64, String> {
-    let Some(text) = element.attribute(name) else { return Ok(usual) };
-    let value = text.parse().ok().filter(|value| bounds.contains(value));
-    let (first, last) = (bounds.start(), bounds.end());
-    value.ok_or_else(|| format!("has a <{}> whose {name} is not {first} to {last}", element.name))
 }
 
 #[cfg(test)]

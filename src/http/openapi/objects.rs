@@ -8,8 +8,8 @@ use self::schemas::{list_of, page_schema, short};
 use super::entry::{Entry, Speaker};
 use super::problems;
 use super::schema::{self, Types, text};
-use crate::face::collection::{self, Collection, Part};
-use crate::face::resource::Shape;
+use crate::face::collection::{self, Collection};
+use crate::face::resource::{Part, Shape};
 use crate::model::{self, Face};
 
 mod examples;

@@ -9,9 +9,9 @@ use crate::model::{
     Recipient, RecipientId, StoredResponse, TenantId, Timestamp,
 };
 use crate::store::StoreError;
-use crate::store::engine::{Engine, on, signed};
+use crate::store::engine::{Engine, on};
 use crate::store::postgres::PATIENCE;
-use crate::store::row::{Columns, id, json, required};
+use crate::store::row::{Columns, id, json, required, signed};
 
 /// Campaigns that the runner looks after at once; more wait for one of them to end.
 const OPEN_MAX: i64 = 10_000;

@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::pair::{Pair, briefed, sound};
 use crate::agent::line::{Core as _, Event, Incoming, Why};
-use crate::agent::realtime::driver::{door, words};
+use crate::agent::realtime::driver::words;
+use crate::agent::realtime::provider::door;
 use crate::model::Provider;
 
 #[test]

@@ -1,0 +1,17 @@
+//! What stands in a tenant's texts besides words: `{names}`, and where the agent is to hang up.
+
+use crate::model::{Variable, interpolate};
+
+/// What stands in a text where the agent is to hang up. It is never spoken.
+pub(super) const END_CALL: &str = "[END_CALL]";
+
+/// The text with its names filled in; names that nobody gave a value are `unknown`, each once.
+pub(super) fn fill(text: &str, variables: &[Variable], unknown: &mut Vec<String>) -> String {
+    let (filled, names) = interpolate(text, variables);
+    for name in names {
+        if !unknown.contains(&name) {
+            unknown.push(name);
+        }
+    }
+    filled
+}
