@@ -6,6 +6,7 @@ mod merge;
 mod registry;
 mod resolve;
 mod sealed;
+mod unlock;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -21,6 +22,7 @@ use crate::model::{
 pub use issue::{Issued, issue, person_secret, signing_secret};
 use merge::{Merged, ObjectFault, Stored};
 pub use registry::{Change, Expect, Idempotent, NewObject, ObjectError, Outcome, Registry, RegistryParts};
+pub use unlock::{UnlockError, adopt, unlock};
 
 /// The current snapshot. Cheap to clone.
 #[derive(Clone)]
