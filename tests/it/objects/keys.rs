@@ -1,6 +1,9 @@
 //! `trunkline tenant` and `trunkline key`, beside a running switch and without one.
 
+use std::path::Path;
+
 use super::{client, code, command, told, trunkline};
+use crate::cli;
 use crate::postgres::{cluster::Cluster, database};
 use crate::switch::{Setup, Switch, eventually, outbound};
 
@@ -69,6 +72,41 @@ fn a_database_without_its_own_key_stays_closed_and_is_given_no_other() {
     }
     std::fs::write(&file, kept).expect("written");
     switch.restart();
+}
+
+#[test]
+fn a_command_changes_the_configurations_database_from_wherever_it_is_given_and_makes_none() {
+    let switch = Switch::start("");
+    let (config, elsewhere) =
+        (switch.folder().join("trunkline.toml"), tempfile::tempdir().expect("a folder"));
+    let config = config.to_str().expect("UTF-8");
+    let at = |folder: &Path, words: &[&str]| {
+        let output = cli::trunkline(folder, words);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned(), said)
+    };
+    let (code, made, said) = at(elsewhere.path(), &["tenant", "create", "acme", "--config", config]);
+    assert_eq!(code, Some(0), "{said}");
+    let path = switch.data_dir().join("trunkline.db");
+    assert!(said.contains(&path.display().to_string()), "{said}");
+    let listed = at(switch.folder(), &["tenant", "list"]).1;
+    assert!(listed.contains(&format!("{}  acme", made.trim())), "{listed}");
+    // Without the switch's configuration there is nothing to change.
+    for words in [
+        &["tenant", "create", "other"][..],
+        &["key", "create", "--face", "nixflex"],
+        &["key", "list"],
+        &["key", "adopt"],
+    ] {
+        let (code, _, said) = at(elsewhere.path(), words);
+        let missing = elsewhere.path().join("data/trunkline.db");
+        assert_eq!(code, Some(1), "{words:?}: {said}");
+        assert!(
+            said.contains(&format!("there is no database at {}", missing.display())),
+            "{words:?}: {said}"
+        );
+    }
+    assert_eq!(std::fs::read_dir(elsewhere.path()).expect("a folder").count(), 0, "nothing was made there");
 }
 
 #[test]
