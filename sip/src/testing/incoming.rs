@@ -309,3 +309,25 @@ fn whoever_forgot_its_contact_hears_our_bye_at_its_from_without_the_header_field
     let bye = lone.sent_request(Method::Bye);
     assert_eq!(bye.request_uri(), Some("sip:peer@10.0.0.2"));
 }
+
+#[test]
+fn what_ends_a_to_and_a_from_is_no_part_of_our_requests() {
+    for tail in [";é;", ";x=1;", " ; ü ;; "] {
+        let mut lone = Lone::new();
+        let bytes = latin(&offer().bytes())
+            .replace("<sip:us@10.0.0.1>", &format!("<sip:us@10.0.0.1>{tail}"))
+            .replace("<sip:peer@10.0.0.2>;tag=peer", &format!("<sip:peer@10.0.0.2>;tag=peer{tail}"));
+        lone.hear(bytes);
+        lone.sent_response(100);
+        let (id, _) = incoming(&mut lone);
+        lone.ua.adopt(id, TOKEN);
+        lone.ua.answer(lone.now, id, Body::sdp("v=0 answer"));
+        let answer = lone.sent_response(200);
+        lone.hear(further("ACK", &answer, 1).bytes());
+        lone.ua.hangup(lone.now, id, None);
+        let bye = lone.sent_request(Method::Bye);
+        let from = format!("<sip:us@10.0.0.1>;tag={}", to_tag(&answer));
+        assert_eq!(bye.header(Name::From), Some(from.as_str()), "{tail}");
+        assert_eq!(bye.header(Name::To), Some("<sip:peer@10.0.0.2>;tag=peer"), "{tail}");
+    }
+}

@@ -44,6 +44,25 @@ fn a_call_is_invited_acked_and_ended() {
 }
 
 #[test]
+fn what_ends_the_to_of_a_response_is_no_part_of_our_requests() {
+    for tail in [";é;", ";", ";x=\"ü\" ; "] {
+        let mut lone = Lone::new();
+        let (id, request) = lone.call(invite());
+        for status in [180, 200] {
+            let said = latin(&respond(&request, status, "callee"));
+            lone.hear(said.replace(";tag=callee\r\n", &format!(";tag=callee{tail}\r\n")));
+        }
+        let ack = lone.sent_request(Method::Ack);
+        lone.ua.hangup(lone.now, id, None);
+        let bye = lone.sent_request(Method::Bye);
+        for ours in [ack, bye] {
+            assert_eq!(ours.header(Name::To), Some("<sip:callee@10.0.0.2>;tag=callee"), "{tail}");
+            assert_eq!(ours.header(Name::From), request.header(Name::From), "{tail}");
+        }
+    }
+}
+
+#[test]
 fn an_offer_in_the_answer_to_an_invite_without_one_is_acked_and_ended() {
     let mut lone = Lone::new();
     let (_, request) = lone.call(Invite { body: None, ..invite() });
