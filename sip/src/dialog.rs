@@ -93,9 +93,9 @@ impl Dialog {
         self.state.remote = path.remote;
     }
 
-    /// Takes note of a request's CSeq. Gives whether it is in order: lower ones are (§12.2.2).
+    /// Takes note of a request's CSeq. Gives whether it is in order, as lower ones are not (§12.2.2).
     pub fn accept_cseq(&mut self, cseq: u32) -> bool {
-        if self.remote_cseq.is_some_and(|highest| cseq <= highest) {
+        if self.remote_cseq.is_some_and(|highest| cseq < highest) {
             return false;
         }
         self.remote_cseq = Some(cseq);

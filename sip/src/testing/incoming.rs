@@ -331,3 +331,20 @@ fn what_ends_a_to_and_a_from_is_no_part_of_our_requests() {
         assert_eq!(bye.header(Name::To), Some("<sip:peer@10.0.0.2>;tag=peer"), "{tail}");
     }
 }
+
+#[test]
+fn what_is_refused_while_it_rings_is_refused_alike_when_it_comes_again() {
+    let mut lone = Lone::new();
+    let id = called(&mut lone, &offer());
+    lone.ua.progress(lone.now, id, 180, None, false);
+    let ringing = lone.sent_response(180);
+    for (method, cseq, status) in
+        [("UPDATE", 2, 500), ("OPTIONS", 3, 200), ("PRACK", 4, 481), ("INFO", 5, 405)]
+    {
+        let ask = Ask { body: Some("v=0"), ..further(method, &ringing, cseq) };
+        lone.hear(ask.bytes());
+        let first = lone.sent_response(status);
+        lone.hear(ask.bytes());
+        assert_eq!(lone.sent_response(status).as_bytes(), first.as_bytes(), "{method}");
+    }
+}

@@ -89,7 +89,7 @@ impl UserAgent {
             self.layer.counters.malformed += 1;
             // An ACK is never answered, and a stranger gets no answer to garbage.
             if method != Method::Ack && self.is_trusted(&path) {
-                self.refuse_saying(now, path, request, defect.status(), defect.phrase(), &[]);
+                self.refuse_defect(now, path, request, defect);
             }
             return;
         }
