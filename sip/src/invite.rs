@@ -206,6 +206,7 @@ impl UserAgent {
         }
         self.withdraw(now, key);
         self.end_referral(now, key);
+        self.ack_targets(now, key, &[]);
         let usage = self.usages.get_mut(key)?;
         usage.phase = Phase::Over;
         usage.forget_unsent();
