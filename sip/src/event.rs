@@ -69,7 +69,7 @@ impl Query {
     }
 }
 
-/// The number of an early dialog within one INVITE, in the order of appearance.
+/// The number of an early dialog of a call of ours, in the order of appearance.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct Fork(pub u32);
 

@@ -205,6 +205,44 @@ fn a_host_name_is_asked_for_and_every_address_tried() {
 }
 
 #[test]
+fn what_has_rung_is_not_rung_again_at_another_address() {
+    let mut lone = Lone::new();
+    let uri = String::from("sip:callee@trunk.example.com");
+    lone.ua.invite(lone.now, Invite { uri, ..invite() }).expect("there is room");
+    let query = lone.ua.poll_query().expect("a question");
+    lone.ua.handle_targets(lone.now, query.id, vec![udp(PEER), udp("10.9.0.2:5060")]);
+    let request = lone.sent_request(Method::Invite);
+    lone.hear(respond(&request, 180, "callee"));
+    lone.event();
+    lone.hear(respond(&request, 503, "callee"));
+    lone.sent_request(Method::Ack);
+    lone.sent_nothing();
+    assert_eq!((lone.failure().status, lone.ua.counters().failovers), (Some(503), 0));
+    lone.advance(T1 * 65);
+    lone.is_empty();
+}
+
+#[test]
+fn an_invite_that_is_sent_anew_has_early_dialogs_of_its_own() {
+    let mut lone = Lone::new();
+    let (_, request) = lone.call(Invite { credentials: Some(credentials()), ..invite() });
+    lone.hear(respond(&request, 183, "before"));
+    assert!(matches!(lone.event(), Event::Progress { fork: Fork(0), status: 183, .. }));
+    let challenge = ("WWW-Authenticate", "Digest realm=\"r\", nonce=\"n\"");
+    lone.hear(respond_with(&request, 401, "x", &[challenge]));
+    lone.sent_request(Method::Ack);
+    let again = lone.sent_request(Method::Invite);
+    // Whom the first one reached has no part in the second.
+    lone.hear(Ask::within("INFO", &request, "before", 5).bytes());
+    lone.sent_response(481);
+    lone.hear(respond(&again, 180, "callee"));
+    assert!(matches!(lone.event(), Event::Progress { fork: Fork(1), status: 180, .. }));
+    lone.hear(respond(&again, 200, "callee"));
+    lone.sent_request(Method::Ack);
+    assert!(matches!(lone.event(), Event::Answered { fork: Fork(1), .. }));
+}
+
+#[test]
 fn a_host_without_addresses_is_unresolved() {
     let mut lone = Lone::new();
     lone.ua
