@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::answer::Answering;
 use super::extensions;
+use super::progress::Progress;
 use super::reliable::Reliably;
 use super::session_timer::{self, Running, Said, TooSmall, Wish};
 use super::{Phase, Talking, Usage, body_of, fingerprint, finish, reasons, with_headers};
@@ -30,6 +31,8 @@ pub(crate) struct Ringing {
     pub is_settled: bool,
     /// Our answer, which waits for such an acknowledgement (RFC 3262 §3).
     pub answer: Option<Body>,
+    /// What was said last, but for the 100.
+    pub progress: Option<Progress>,
 }
 
 impl Ringing {
@@ -73,6 +76,7 @@ impl UserAgent {
                 reliably: None,
                 is_settled: false,
                 answer: None,
+                progress: None,
             }));
         }
         self.live += 1;

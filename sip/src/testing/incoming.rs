@@ -123,6 +123,30 @@ fn a_repeated_invite_gets_the_last_response_again_and_no_second_call() {
 }
 
 #[test]
+fn what_rings_for_long_says_so_again_every_minute() {
+    let mut lone = Lone::new();
+    let id = called(&mut lone, &offer());
+    lone.advance(Duration::from_secs(100));
+    lone.sent_nothing();
+    lone.ua.progress(lone.now, id, 180, None, false);
+    lone.sent_response(180);
+    lone.advance(Duration::from_secs(30));
+    lone.ua.progress(lone.now, id, 183, Some(Body::sdp("v=0 early")), false);
+    let last = lone.sent_response(183);
+    for _ in 0..5 {
+        lone.advance(Duration::from_secs(59));
+        lone.sent_nothing();
+        lone.advance(Duration::from_secs(1));
+        assert_eq!(lone.sent_response(183).as_bytes(), last.as_bytes());
+    }
+    lone.ua.answer(lone.now, id, Body::sdp("v=0 answer"));
+    let answer = lone.sent_response(200);
+    lone.hear(further("ACK", &answer, 1).bytes());
+    lone.advance(Duration::from_secs(300));
+    lone.sent_nothing();
+}
+
+#[test]
 fn a_refused_call_is_refused_until_its_ack() {
     let mut lone = Lone::new();
     let id = called(&mut lone, &offer());
