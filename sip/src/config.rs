@@ -17,7 +17,7 @@ use crate::tls::ClientTls;
 pub struct Config {
     /// The addresses we are at, at least one. Via, Contact and the local end of a path follow the target's transport and
     /// family. Where no address has a connection's transport, one of its family stands in: connections can be opened all
-    /// the same.
+    /// the same, but what is too long for a datagram goes by TCP only where TCP is listened to (RFC 3261 §18.1.1).
     pub locals: Vec<Local>,
     /// The `User-Agent` and `Server` headers.
     pub user_agent: String,

@@ -271,8 +271,8 @@ impl Layer {
         Some(Path { protocol, local, remote, flow })
     }
 
-    /// The way of an attempt: its path, and the path by TCP where a request too long for a datagram may take it. None without a local
-    /// address of that family.
+    /// The way of an attempt: its path, and the path by TCP where a request too long for a datagram may take it, and the far end may
+    /// call us back by it (RFC 3261 §18.1.1). None without a local address of that family.
     pub fn way(
         &mut self,
         now: Instant,
@@ -289,7 +289,8 @@ impl Layer {
         self.no_tcp.retain(|(_, until)| *until > now);
         let refused = self.no_tcp.iter().any(|(address, _)| *address == target.address);
         let tcp = Target { protocol: Protocol::Tcp, ..target };
-        let grown = if may_grow && !refused { self.path_to(tcp, hop, None, None) } else { None };
+        let may_grow = may_grow && !refused && self.locals.is_heard(Protocol::Tcp, target.address);
+        let grown = if may_grow { self.path_to(tcp, hop, None, None) } else { None };
         Some(Way { path, grown })
     }
 

@@ -235,6 +235,21 @@ fn a_long_request_leaves_by_tcp_and_where_none_is_taken_by_datagrams_for_a_while
 }
 
 #[test]
+fn a_long_request_stays_a_datagram_where_nobody_listens_for_tcp() {
+    let mut lone = Lone::new();
+    lone.ua.invite(lone.now, long()).expect("there is room");
+    let (transmit, request) = lone.sent_by();
+    assert!(transmit.payload.len() > 1_300);
+    assert_eq!((transmit.path.protocol, transmit.is_grown), (Protocol::Udp, false));
+    assert_eq!(request.header(Name::Contact), Some("<sip:trunkline@10.0.0.1:5060>"));
+    // Who is asked for TCP gets it, and is told where we are heard.
+    lone.ua.invite(lone.now, to("sip:callee@10.0.0.2;transport=tcp")).expect("there is room");
+    let (transmit, request) = lone.sent_by();
+    assert_eq!(transmit.path.protocol, Protocol::Tcp);
+    assert_eq!(request.header(Name::Contact), Some("<sip:trunkline@10.0.0.1:5060>"));
+}
+
+#[test]
 fn a_long_request_by_tcp_that_was_refused_is_not_repeated_by_datagrams() {
     let mut lone = everywhere();
     lone.ua.invite(lone.now, long()).expect("there is room");
