@@ -8,6 +8,7 @@ mod receiving;
 mod sending;
 mod server;
 mod server_invite;
+mod silence;
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
@@ -24,6 +25,7 @@ pub use key::shard_of;
 pub(crate) use receiving::{Arrival, reply_path};
 pub(crate) use sending::Severed;
 pub(crate) use sending::{Length, Outgoing, Passed, Received};
+use silence::Silence;
 
 use crate::arena::{Arena, Key};
 use crate::config::Config;
@@ -57,6 +59,7 @@ pub(crate) struct Layer {
     accepted: HashMap<u64, usize>,
     /// Addresses that took no TCP when a long request wanted it, and until when that is believed.
     no_tcp: VecDeque<(SocketAddr, Instant)>,
+    silence: Silence,
 }
 
 type Index = HashMap<key::Fingerprint, Key, BuildHasherDefault<key::Passthrough>>;
@@ -142,6 +145,7 @@ impl Layer {
             peers: Peers::default(),
             accepted: HashMap::new(),
             no_tcp: VecDeque::new(),
+            silence: Silence::default(),
             config,
         }
     }
@@ -300,6 +304,23 @@ impl Layer {
             self.no_tcp.pop_front();
         }
         self.no_tcp.push_back((address, now + NO_TCP_FOR));
+    }
+
+    /// Something came by a path: its far end lives.
+    pub fn heard(&mut self, path: &Path) {
+        self.silence.end(path);
+    }
+
+    /// A path that we choose leads to nobody.
+    pub fn unheard_by(&mut self, now: Instant, path: &Path) {
+        if !matches!(path.flow, Flow::Accepted(_)) {
+            self.silence.note(now, path);
+        }
+    }
+
+    /// Puts targets that were silent lately behind the others: what one call waited for in vain, the next one need not.
+    pub fn put_silent_last(&self, now: Instant, targets: &mut [Target]) {
+        self.silence.put_last(now, targets);
     }
 
     /// Our Contact in a response to a request that came by `path` (§12.1.1: secure, if the request was).
