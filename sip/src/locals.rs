@@ -52,6 +52,16 @@ impl Locals {
         find(&self.faces, protocol, remote.is_ipv4())
     }
 
+    /// The same within a dialog that is at `local` so far: the far end knows us by that address, and its firewall, too.
+    pub fn staying_at(&self, local: SocketAddr, protocol: Protocol, remote: SocketAddr) -> Option<&Face> {
+        let may_be = |face: &&Face| face.local.protocol == protocol && local.is_ipv4() == remote.is_ipv4();
+        let faces = || self.faces.iter().filter(may_be);
+        let exact = faces().find(|face| face.local.bound == local);
+        exact
+            .or_else(|| faces().find(|face| face.local.bound.ip() == local.ip()))
+            .or_else(|| self.towards(protocol, remote))
+    }
+
     /// The address a path begins at.
     pub fn of(&self, path: &Path) -> Option<&Face> {
         let is_it = |face: &&Face| face.local.protocol == path.protocol && face.local.bound == path.local;

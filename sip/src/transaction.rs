@@ -247,7 +247,8 @@ impl Layer {
     }
 
     /// The path to a target. `hop` is the URI that led there: over TLS the far end must be its host. `last` is a path of the same
-    /// dialog, if there is one: where it leads to the same place it is taken again, connection and all.
+    /// dialog, if there is one: where it leads to the same place it is taken again, connection and all; and a dialog stays at the
+    /// address of ours that it is at.
     pub fn path_to(
         &mut self,
         target: Target,
@@ -260,7 +261,11 @@ impl Layer {
         if let Some(last) = last.filter(is_it) {
             return Some(last);
         }
-        let local = self.locals.towards(protocol, remote)?.local.bound;
+        let face = match last {
+            Some(last) => self.locals.staying_at(last.local, protocol, remote),
+            None => self.locals.towards(protocol, remote),
+        };
+        let local = face?.local.bound;
         let flow = match (protocol, last) {
             (Protocol::Udp, _) => Flow::Datagrams,
             (Protocol::Tcp, _) => Flow::Opened(0),
@@ -294,7 +299,7 @@ impl Layer {
         let refused = self.no_tcp.iter().any(|(address, _)| *address == target.address);
         let tcp = Target { protocol: Protocol::Tcp, ..target };
         let may_grow = may_grow && !refused && self.locals.is_heard(Protocol::Tcp, target.address);
-        let grown = if may_grow { self.path_to(tcp, hop, None, None) } else { None };
+        let grown = if may_grow { self.path_to(tcp, hop, None, last) } else { None };
         Some(Way { path, grown })
     }
 
