@@ -145,6 +145,12 @@ impl House {
 
         let endpoint = Endpoint::bind(&config.sip.listen, config.sip.tls.clone())
             .map_err(io_error("SIP cannot listen"))?;
+        for (address, error) in endpoint.alone() {
+            tracing::warn!(
+                %address, %error,
+                "no TCP beside this UDP address: long requests leave as datagrams, and nobody reaches it by TCP"
+            );
+        }
         let resolver = Resolver::new(ResolverConfig {
             nameservers: config.sip.nameservers.clone(),
             listening: endpoint.listening(),

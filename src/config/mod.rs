@@ -157,6 +157,17 @@ impl Sip {
         let port = Some(found.address.port()).filter(|port| *port != 0 && is_meant);
         SocketAddr::new(found.address.ip(), port.unwrap_or(bound.address.port()))
     }
+
+    /// The same for TCP that is listened to beside UDP, unasked: if nothing is said of TCP, what is said of UDP.
+    pub fn advertised_beside(&self, bound: Listen) -> SocketAddr {
+        let is_of_tcp = |it: &Advertised| {
+            it.protocol == Some(Protocol::Tcp) && it.address.is_ipv4() == bound.address.is_ipv4()
+        };
+        match self.advertise.iter().any(is_of_tcp) {
+            true => self.advertised(bound),
+            false => self.advertised(Listen::udp(bound.address)),
+        }
+    }
 }
 
 /// `[media]`

@@ -328,6 +328,17 @@ nameservers = ["127.0.0.53", "[::1]:5353"]
     let tls = Listen { protocol: Protocol::Tls, address: "10.0.0.1:5061".parse().expect("an address") };
     assert_eq!(sip.advertised(Listen { protocol: Protocol::Tcp, ..tls }).to_string(), "203.0.113.7:5066");
     assert_eq!(sip.advertised(tls).to_string(), "203.0.113.7:5061");
+    // TCP beside UDP is where UDP is, unless it is said where.
+    let tcp = Listen { protocol: Protocol::Tcp, address: "0.0.0.0:5060".parse().expect("an address") };
+    for (advertise, shown) in [
+        (r#""203.0.113.7""#, "203.0.113.7:5060"),
+        (r#""udp:203.0.113.7:5066""#, "203.0.113.7:5066"),
+        (r#"["udp:203.0.113.7:5066", "tcp:203.0.113.8"]"#, "203.0.113.8:5060"),
+    ] {
+        let text = format!("[sip]\nlisten = [\"udp:0.0.0.0:5060\"]\nadvertise = {advertise}\n");
+        let sip = parse(&text, &[]).expect("valid").sip;
+        assert_eq!(sip.advertised_beside(tcp).to_string(), shown);
+    }
 }
 
 #[test]

@@ -141,6 +141,15 @@ impl UserAgent {
         }
     }
 
+    /// Refuses a caller who has not proven who he is: once, and nothing is remembered of him. His address may be forged, and
+    /// somebody else's (§26.3.2.4).
+    pub(crate) fn turn_away(&mut self, now: Instant, key: Key, status: u16, headers: &[(String, String)]) {
+        let Some(Usage { phase: Phase::Ringing(ringing), .. }) = self.usages.get(key) else { return };
+        let transaction = ringing.transaction;
+        self.turn_down(now, key, status, headers);
+        self.layer.forget(transaction);
+    }
+
     /// The owner hangs up what he has not answered.
     pub(crate) fn hangup_ringing(&mut self, now: Instant, key: Key, reason: Option<&Reason>) {
         let headers: Vec<_> =

@@ -347,3 +347,53 @@ fn a_response_that_is_not_for_us_is_dropped() {
     lone.hear(good);
     lone.event();
 }
+
+/// A call to a name that was found at two places.
+#[track_caller]
+fn call_either(lone: &mut Lone) -> (SocketAddr, Message) {
+    let uri = String::from("sip:callee@trunk.example");
+    lone.ua.invite(lone.now, Invite { uri, ..invite() }).expect("there is room");
+    let query = lone.ua.poll_query().expect("a name needs a question");
+    lone.ua.handle_targets(lone.now, query.id, vec![udp(PEER), udp(OTHER)]);
+    lone.sent_to()
+}
+
+const OTHER: &str = "10.0.0.3:5060";
+
+#[test]
+fn the_next_call_begins_with_the_server_that_answers() {
+    let mut lone = Lone::new();
+    assert_eq!(call_either(&mut lone).0, address(PEER));
+    assert_eq!(call_either(&mut lone).0, address(PEER));
+    // The call that waits goes on to wait; the next one need not.
+    lone.advance(T1 * 7);
+    lone.sent.clear();
+    let (to, request) = call_either(&mut lone);
+    assert_eq!(to, address(OTHER));
+    lone.hear_from(OTHER, respond(&request, 486, "callee"));
+    lone.sent_request(Method::Ack);
+    assert_eq!(lone.failure().status, Some(486));
+    // Timer B: both go on to the other, and it is noted anew.
+    lone.advance(T1 * 57);
+    lone.sent.clear();
+    assert_eq!(call_either(&mut lone).0, address(OTHER));
+    // Whatever comes from there says that it lives.
+    lone.hear(Ask::new("OPTIONS").bytes());
+    lone.sent_response(200);
+    assert_eq!(call_either(&mut lone).0, address(PEER));
+}
+
+#[test]
+fn a_server_that_refuses_connections_is_tried_last_by_the_next_call() {
+    let mut lone = Lone::new();
+    assert_eq!(call_either(&mut lone).0, address(PEER));
+    lone.unreached(PEER);
+    assert_eq!(lone.sent_to().0, address(OTHER));
+    assert_eq!(call_either(&mut lone).0, address(OTHER));
+    // Nobody else is there: it is not left out.
+    lone.unreached(OTHER);
+    lone.sent.clear();
+    let (to, _) = call_either(&mut lone);
+    lone.unreached(&to.to_string());
+    assert_ne!(lone.sent_to().0, to);
+}

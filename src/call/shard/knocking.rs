@@ -10,9 +10,7 @@ use super::super::machine::Call;
 use super::super::party;
 use super::Shard;
 use crate::model::{CallId, Trunk};
-
-/// The realm in which callers prove who they are (RFC 7616 §3.3).
-const REALM: &str = "trunkline";
+use crate::trunk::doors::REALM;
 
 impl Shard {
     /// Turns a call away that knocked.
