@@ -330,7 +330,7 @@ impl Bridge {
         }
         let Some(hearing) = &mut self.hearing else { return };
         let Noticed { tone, verdict, speech_started, speaking, speech_ended } =
-            hearing.listen(callee, made_up);
+            hearing.listen(callee, made_up, self.mouth.is_heard());
         self.events.extend(tone.map(Event::Tone));
         if let Some(verdict) = verdict {
             let class = verdict.class;

@@ -17,7 +17,7 @@ use super::verdict::{Cause, Class, Tone, Verdict};
 /// One call's detector. Never allocates after [`Detector::new`].
 ///
 /// What comes after what: `Ringback` is said once, and anything may follow it. `Human` may be followed, for
-/// `flip_within`, by `Machine`, `Voicemail`, `Fax` or `NetworkAnnouncement`. `Machine`, `NoSpeech` and `Unknown` may be
+/// `flip_within`, by `Machine` (by talk that our side has not begun to answer), `Voicemail`, `Fax` or `NetworkAnnouncement`. `Machine`, `NoSpeech` and `Unknown` may be
 /// followed by `Voicemail`, at every beep. The rest is final.
 #[derive(Clone, Debug)]
 pub struct Detector {
@@ -30,6 +30,8 @@ pub struct Detector {
     heard: u64,
     /// The sample that the answer fell on.
     zero: Option<u64>,
+    /// Our side is heard by whoever answered.
+    ours: bool,
     bank: Bank,
     cadence: Cadence,
     activity: Activity,
@@ -60,6 +62,7 @@ impl Detector {
             partial_made_up: false,
             heard: 0,
             zero: None,
+            ours: false,
             bank: Bank::new(),
             cadence: Cadence::default(),
             activity,
@@ -81,6 +84,12 @@ impl Detector {
             self.cadence.forget();
             self.activity.answered();
         }
+    }
+
+    /// Whether, at the samples that come next, our side speaks or has just ended: by then it is a conversation, and talk
+    /// overturns nothing any more.
+    pub fn our_side(&mut self, speaks: bool) {
+        self.ours = speaks;
     }
 
     /// Takes the next samples, any number of them. At most one verdict is returned; should a very long push hold more,
@@ -171,7 +180,7 @@ impl Detector {
         if rings && undecided {
             self.adaptive.restart();
         }
-        let by_talk = self.adaptive.push(&self.params, sound);
+        let by_talk = self.adaptive.push(&self.params, sound, self.ours);
         let Some((tone, class)) =
             heard.signal.map(|tone| (tone, tone.class())).filter(|&(_, class)| self.may_follow(class, at_ms))
         else {

@@ -141,6 +141,37 @@ fn a_persons_answer_to_us_overturns_nothing() {
     assert_eq!(classes(&line), [Class::Human]);
 }
 
+/// What is said of a line while we speak from and to these milliseconds.
+fn classes_while_we_speak(line: &Line, ours: std::ops::Range<u32>) -> Vec<Class> {
+    let mut detector = Detector::new(Params::default());
+    detector.answered();
+    let told = line.samples().chunks(160).zip((0..).step_by(20)).filter_map(|(packet, at)| {
+        detector.our_side(ours.contains(&at));
+        detector.push(packet)
+    });
+    told.map(|verdict| verdict.class).collect()
+}
+
+#[test]
+fn what_is_said_after_our_first_word_overturns_nothing() {
+    // The verdict falls at 1500 ms.
+    let line = Line::new().silence(400).voice(600).silence(1500).voice(4000).silence(1000);
+    assert_eq!(classes(&line), [Class::Human, Class::Machine]);
+    assert_eq!(classes_while_we_speak(&line, 1500..2400), [Class::Human], "an answer to us");
+    assert_eq!(classes_while_we_speak(&line, 1500..7000), [Class::Human], "our own echo");
+    assert_eq!(classes_while_we_speak(&line, 100..300), [Class::Human], "an answer to our opener");
+    assert_eq!(
+        classes_while_we_speak(&line, 2900..3000),
+        [Class::Human, Class::Machine],
+        "it had begun before"
+    );
+    let beep = line.clone().tone(&[1000.0], 400).silence(1000);
+    assert_eq!(classes_while_we_speak(&beep, 1500..9000), [Class::Human], "too late for a beep");
+    let beep =
+        Line::new().silence(400).voice(600).silence(1500).voice(1000).tone(&[1000.0], 400).silence(1000);
+    assert_eq!(classes_while_we_speak(&beep, 1500..9000), [Class::Human, Class::Voicemail]);
+}
+
 #[test]
 fn a_beep_overturns_a_human_verdict_only_in_time() {
     let line = |wait| Line::new().silence(400).voice(900).silence(wait).tone(&[1000.0], 400).silence(1000);
