@@ -228,7 +228,8 @@ impl Bridge {
         self.started
     }
 
-    /// The source that the leg has locked on to: a socket may be connected to it. Changes only in `handle_*`.
+    /// The source that the leg has locked on to, where the description names it too and nobody else can be meant: a socket
+    /// may be connected to it. Changes only in `handle_*`.
     #[must_use]
     pub fn peer(&self) -> Option<SocketAddr> {
         self.leg.peer()
