@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use sqlx::{Connection, Executor, PgConnection};
 
-use super::super::engine::Engine;
-use super::super::{DatabaseTarget, Store};
+use super::super::engine::{Engine, on};
+use super::super::{DatabaseTarget, Store, StoreError};
 use super::cluster::Cluster;
 use crate::model::Secret;
 
@@ -60,10 +60,14 @@ impl Place {
 /// Runs SQL on the writer's own connection.
 pub async fn execute(store: &Store, sql: &str) {
     let sql = sqlx::AssertSqlSafe(sql.to_owned());
-    match &*store.engine {
-        Engine::Sqlite(engine) => drop(engine.writer.execute(sql).await.expect("valid SQL")),
-        Engine::Postgres(engine) => drop(engine.writer.execute(sql).await.expect("valid SQL")),
-    }
+    executed(&store.engine, sql).await.expect("valid SQL");
+}
+
+async fn executed(engine: &Engine, sql: sqlx::AssertSqlSafe<String>) -> Result<(), StoreError> {
+    on!(engine, writer, |connection| {
+        connection.execute(sql).await?;
+        Ok(())
+    })
 }
 
 /// From now on the database is full: rows that need another page are refused, and so is the probe.
