@@ -110,9 +110,9 @@ impl<'s> Checker<'s> {
 
     /// A rate a second.
     pub fn rate(&mut self, key: &str, value: Option<f64>) -> Option<f64> {
-        let valid = value.is_none_or(|rate| rate.is_finite() && rate > 0.0 && rate <= 100_000.0);
+        let valid = value.is_none_or(|rate| (RATE_MIN..=RATE_MAX).contains(&rate));
         self.that(key, valid, || {
-            "must be above 0 and at most 100000 calls a second; leave it out for no limit".into()
+            format!("must be {RATE_MIN} to {RATE_MAX} calls a second; leave it out for no limit")
         });
         value
     }
@@ -377,6 +377,9 @@ fn keep(path: &str, hours: u64, check: &mut Checker<'_>) -> Duration {
 }
 
 const KEEP_HOURS_MAX: u64 = 8_784;
+/// A call in a thousand seconds is the slowest pace.
+const RATE_MIN: f64 = 0.001;
+const RATE_MAX: f64 = 100_000.0;
 
 /// A network, or one address.
 pub fn network(text: &str) -> Result<IpNet, String> {
