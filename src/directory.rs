@@ -1,8 +1,10 @@
 //! Keys, agents, numbers and trunks in memory, and how a request finds its way through them (seed 000, "How the dialing
 //! number is chosen"). Knows no vendor's JSON and does no I/O: a reload swaps one snapshot for another.
 
+mod claims;
 mod issue;
 mod merge;
+mod refused;
 mod registry;
 mod resolve;
 mod sealed;
@@ -353,6 +355,14 @@ impl Snapshot {
             number: Arc::clone(number),
             agent: Arc::clone(agent),
         })
+    }
+
+    /// Might a call to `called` be answered if its caller proved to be by its tenant's trunk? Its address says that it is by another's.
+    pub fn is_proof_wanted(&self, called: &[PhoneNumber]) -> bool {
+        let is_called = |number: &&Arc<Number>| number.inbound && called.contains(&number.e164);
+        let is_locked = |trunk: &Arc<Trunk>| trunk.enabled && trunk.inbound.username.is_some();
+        let owner = self.numbers.iter().find(is_called).map(|number| number.tenant);
+        self.trunks.iter().any(|trunk| Some(trunk.tenant) == owner && is_locked(trunk))
     }
 
     /// An alias goes first: it is what the owner of the configuration wrote, whatever it looks like.

@@ -357,13 +357,7 @@ fn limits(limits: &file::Limits, check: &mut Checker<'_>) -> Limits {
 }
 
 fn webhooks(webhooks: &file::Webhooks, check: &mut Checker<'_>) -> Webhooks {
-    let mut allow_addresses = Vec::new();
-    for (index, text) in webhooks.allow_addresses.iter().enumerate() {
-        match network(text) {
-            Ok(network) => allow_addresses.push(network),
-            Err(reason) => check.fault(&format!("webhooks.allow_addresses[{index}]"), reason),
-        }
-    }
+    let allow_addresses = networks("webhooks.allow_addresses", &webhooks.allow_addresses, check);
     let keep = keep("webhooks.keep_hours", webhooks.keep_hours, check);
     Webhooks { allow_http: webhooks.allow_http, allow_addresses, keep }
 }
@@ -381,8 +375,20 @@ const KEEP_HOURS_MAX: u64 = 8_784;
 const RATE_MIN: f64 = 0.001;
 const RATE_MAX: f64 = 100_000.0;
 
+/// Networks, or addresses. `path` is their key.
+pub fn networks(path: &str, texts: &[String], check: &mut Checker<'_>) -> Vec<IpNet> {
+    let mut networks = Vec::new();
+    for (index, text) in texts.iter().enumerate() {
+        match network(text) {
+            Ok(network) => networks.push(network),
+            Err(reason) => check.fault(&format!("{path}[{index}]"), reason),
+        }
+    }
+    networks
+}
+
 /// A network, or one address.
-pub fn network(text: &str) -> Result<IpNet, String> {
+fn network(text: &str) -> Result<IpNet, String> {
     let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
     network.map_err(|_| format!("`{text}` is neither an address nor a network such as \"10.0.0.0/8\""))
 }
