@@ -262,6 +262,11 @@ impl Snapshot {
         self.keys.get(public)
     }
 
+    /// May this key still be used? One that is revoked or gone lives on in what it asked for.
+    pub fn is_usable(&self, key: &Key) -> bool {
+        self.keys.get(&key.public).is_some_and(|found| found.id == key.id)
+    }
+
     /// The key with this id.
     pub fn key_by_id(&self, id: KeyId) -> Option<&Arc<Key>> {
         self.key_ids.get(&id)

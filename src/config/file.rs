@@ -138,11 +138,18 @@ impl Default for Media {
     }
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     pub concurrent: Option<u32>,
     pub cps: Option<f64>,
+    pub queue_seconds: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { concurrent: None, cps: None, queue_seconds: 300 }
+    }
 }
 
 #[derive(Deserialize)]

@@ -182,6 +182,8 @@ pub struct Limits {
     pub concurrent: Option<u32>,
     /// New calls a second; `None` is unlimited.
     pub cps: Option<f64>,
+    /// How long a call that was accepted over a limit may wait for room.
+    pub queue: Duration,
 }
 
 /// `[webhooks]`

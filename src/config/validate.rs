@@ -353,6 +353,7 @@ fn limits(limits: &file::Limits, check: &mut Checker<'_>) -> Limits {
     Limits {
         concurrent: check.limit("limits.concurrent", limits.concurrent),
         cps: check.rate("limits.cps", limits.cps),
+        queue: check.seconds("limits.queue_seconds", limits.queue_seconds, 1..=86_400),
     }
 }
 
