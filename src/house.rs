@@ -197,8 +197,10 @@ impl House {
                 reviews: if options.ephemeral { ReviewOffer::default() } else { config.reviews.offer() },
                 advertise: config.media.advertise,
                 rtp_timeout: config.media.rtp_timeout,
+                queue_max: config.limits.queue,
             },
-        });
+        })
+        .await?;
         let doors = doors(directory.snapshot().trunks(), &resolver).await;
         let sip_config = sip_config(&config, &endpoint.listening(), doors.trust());
         let mut shard = Shard::new(sip_config, rand::random(), admission.clone());

@@ -48,6 +48,7 @@ pub use stored::{
     Known, StoredKey, agent, application, described, endpoint, filled, key, number, person, tenant,
     trunk as stored_trunk,
 };
+pub use trunk::tenants::is_within_rules;
 
 /// Everything the house is built from. Valid by construction.
 #[derive(Clone, Debug)]
@@ -192,6 +193,8 @@ pub struct Limits {
     pub concurrent: Option<u32>,
     /// New calls a second; `None` is unlimited.
     pub cps: Option<f64>,
+    /// How long a call that was accepted over a limit may wait for room.
+    pub queue: Duration,
 }
 
 /// `[webhooks]`
@@ -302,6 +305,8 @@ pub struct Rules {
     pub allow_http: bool,
     /// `[amd]`, for agents that say nothing else.
     pub detection: Detection,
+    /// Networks that tenants' trunks may take calls from as a whole; of others, small ones.
+    pub inbound_networks: Vec<IpNet>,
 }
 
 impl Config {

@@ -165,7 +165,7 @@ t.toml:4: sip.listen: listens on every address, so sip.advertise must say which 
 t.toml:5: sip.t1_ms: must be 10 to 60000 ms, not 1
 t.toml:7: media.ports: `30000-20000` is reversed: 30000 is above 20000
 t.toml:9: limits.concurrent: must be at least 1; leave it out for no limit
-t.toml:10: limits.cps: must be above 0 and at most 100000 calls a second; leave it out for no limit
+t.toml:10: limits.cps: must be 0.001 to 100000 calls a second; leave it out for no limit
 t.toml:12: log.filter: `a=b=c` is not a filter: error parsing level filter: expected one of "off", "error", "warn", "info", "debug", "trace", or a number 0-5
 t.toml:14: tts.command: must use {wav_file} in one of its arguments
 t.toml:15: trunk[0]: username and password go together

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::{Mutex, Notify};
 
 use super::merge::{self, ObjectFault};
-use super::{Directory, Snapshot, Sources, sealed};
+use super::{Directory, Snapshot, Sources, refused, sealed};
 use crate::config::{Objects, StoredKey};
 use crate::keyfile::Sealer;
 use crate::model::{
@@ -396,12 +396,10 @@ impl Directory {
             stored.rows = kept;
             let own = merged.faults.iter().find(|fault| fault.id == id && !remove.contains(&id));
             if let Some(fault) = own {
-                return Err(invalid(fault));
+                return Err(refused::own(fault));
             }
             if let Some(broken) = merged.faults.iter().find(|fault| !before.contains(&told(fault))) {
-                return Err(
-                    ObjectProblem::InUse(format!("{} needs it: {}", broken.what, broken.reason)).into()
-                );
+                return Err(refused::other(broken));
             }
             let is_it = |object: &&Arc<Object>| {
                 object.id == id && object.kind == kind && !object.is_managed_by_file()
@@ -417,16 +415,6 @@ fn faults(faults: Vec<ObjectFault>) -> impl Iterator<Item = (u64, String)> {
 
 fn told(fault: &ObjectFault) -> (u64, String) {
     (fault.id, fault.field.clone())
-}
-
-/// What serde says of a field that is not there, in the words of the API.
-fn invalid(fault: &ObjectFault) -> ObjectError {
-    let missing = fault.reason.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
-    match missing {
-        Some(field) if fault.field.is_empty() => ObjectProblem::Missing(field.to_owned()).into(),
-        Some(field) => ObjectProblem::Missing(format!("{}.{field}", fault.field)).into(),
-        None => ObjectError::Invalid { field: fault.field.clone(), reason: fault.reason.clone() },
-    }
 }
 
 fn name_is_taken(row: &StoredObject, file: &Objects, rows: &[StoredObject]) -> bool {

@@ -70,6 +70,14 @@ async fn executed(engine: &Engine, sql: sqlx::AssertSqlSafe<String>) -> Result<(
     })
 }
 
+/// Nothing is written until what this gives is dropped: the writer waits for its connection.
+pub async fn stall(store: &Store) -> Box<dyn std::any::Any + Send> {
+    match &*store.engine {
+        Engine::Sqlite(engine) => Box::new(engine.writer.acquire().await.expect("the writer's connection")),
+        Engine::Postgres(engine) => Box::new(engine.writer.acquire().await.expect("the writer's connection")),
+    }
+}
+
 /// From now on the database is full: rows that need another page are refused, and so is the probe.
 pub async fn fill(store: &Store) {
     match &*store.engine {
