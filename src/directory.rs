@@ -6,6 +6,7 @@ mod merge;
 mod registry;
 mod resolve;
 mod sealed;
+mod settings;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::{Mutex, Notify};
 
 use super::merge::{self, ObjectFault};
-use super::{Directory, Snapshot, Sources, sealed};
+use super::{Directory, Snapshot, Sources, sealed, settings};
 use crate::config::{Objects, StoredKey};
 use crate::keyfile::Sealer;
 use crate::model::{
@@ -117,7 +117,7 @@ impl Registry {
         parts.directory.change(|sources| {
             sources.stored.sealer = Some(Arc::clone(&parts.sealer));
             sources.stored.version = stored.version;
-            sources.stored.rows = stored.objects;
+            sources.stored.rows = settings::lifted(stored.objects);
         });
         Ok(Self(Arc::new(Inner { parts, turn: Mutex::default() })))
     }
@@ -153,7 +153,7 @@ impl Registry {
         let stored = parts.store.read().await?;
         parts.directory.change(|sources| {
             sources.stored.version = stored.version;
-            sources.stored.rows = stored.objects;
+            sources.stored.rows = settings::lifted(stored.objects);
         });
         parts.changed.notify_one();
         Ok(true)

@@ -9,7 +9,8 @@ use crate::switch::Switch;
 fn an_agent_is_made_read_replaced_and_patched() {
     let switch = Switch::start("");
     let api = switch.client();
-    let body = json!({ "name": "Sarah", "prompt": "You are Sarah.", "voice": "amy", "webhook_url": "https://a.example/hook",
+    let body = json!({ "name": "Sarah", "prompt": "You are Sarah.", "voice": "amy", "timezone": "Asia/Dubai",
+        "webhook_url": "https://a.example/hook",
         "voicemail_action": "leave_message", "max_call_duration_seconds": 120 });
     let made = api.post("/v1/agents", &body);
     assert_eq!(made.status, 201, "{made:?}");
@@ -36,9 +37,11 @@ fn an_agent_is_made_read_replaced_and_patched() {
 
     let list = api.get("/v1/agents?limit=1&offset=1").json;
     assert_eq!((&list["count"], &list["agents"][0]["agent_id"]), (&json!(2), &json!(id)));
-    let wrong = api.patch(&path, &json!({ "max_call_duration_seconds": 5 }), &[]);
-    assert_eq!(code(&wrong), (400, "invalid_request"));
-    assert_eq!(wrong.json["error"]["details"]["field"], "max_call_duration_seconds");
+    for (field, value) in [("max_call_duration_seconds", json!(5)), ("timezone", json!("Mars/Olympus"))] {
+        let wrong = api.patch(&path, &json!({ field: value }), &[]);
+        assert_eq!(code(&wrong), (400, "invalid_request"));
+        assert_eq!(wrong.json["error"]["details"]["field"], field);
+    }
     assert_eq!(api.delete(&path).status, 204);
     assert_eq!(code(&api.get(&path)), (404, "agent_not_found"));
 }
