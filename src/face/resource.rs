@@ -106,6 +106,11 @@ impl Shape {
         Ok(draft)
     }
 
+    /// Our fields that the vendor has words for.
+    pub fn own(&self) -> impl Iterator<Item = &'static str> {
+        self.fields.iter().map(|(_, ours)| *ours).chain([KEPT])
+    }
+
     /// The vendor's field for what identifies it.
     pub fn name_field(&self) -> &'static str {
         self.name.unwrap_or("name")

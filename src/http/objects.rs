@@ -112,7 +112,7 @@ pub async fn create(api: Api, headers: HeaderMap, sent: Body, what: Collection) 
     .await
 }
 
-/// `PATCH` and `PUT` of one: what is said anew, or everything.
+/// `PATCH` and `PUT` of one: what is said anew, or everything that its vendor has words for.
 pub async fn update(
     api: Api,
     headers: HeaderMap,
@@ -130,8 +130,8 @@ pub async fn update(
         let draft = collection::parse(key.face, what, fields)?;
         // A key is known by what its owner sends, which does not change.
         let name = draft.name.filter(|_| shape.kind != ObjectKind::Key);
-        let change =
-            Change { name, document: draft.document, is_whole, expect: expect(&headers)?, at: wall_now() };
+        let forgets = if is_whole { shape.own().collect() } else { Vec::new() };
+        let change = Change { name, forgets, ..Change::patch(draft.document, expect(&headers)?, wall_now()) };
         let id = object.id.to_string();
         let changed = api.registry.update(object.tenant, shape.kind, &id, change).await;
         let changed = changed.map_err(|error| refused(&shape, error))?;
@@ -158,7 +158,7 @@ pub async fn rotate(State(api): State<Api>, headers: HeaderMap, id: PathText) ->
         ]);
         // Of two at once one is told to look again: otherwise it would be the other's new secret that is forgotten.
         let expect = Expect::Revision(object.revision);
-        let change = Change { name: None, document, is_whole: false, expect, at };
+        let change = Change::patch(document, expect, at);
         let changed = api.registry.update(object.tenant, shape.kind, &object.id.to_string(), change).await;
         let changed = changed.map_err(|error| refused(&shape, error))?;
         let mut shown = show(&api, key, WHAT, &changed);
@@ -179,7 +179,7 @@ pub async fn rotate_person(State(api): State<Api>, headers: HeaderMap, id: PathT
         let (secret, hash) = person_secret();
         let document = Map::from_iter([(StoredKey::HASH.to_owned(), Value::String(hash))]);
         let expect = Expect::Revision(object.revision);
-        let change = Change { name: None, document, is_whole: false, expect, at: wall_now() };
+        let change = Change::patch(document, expect, wall_now());
         let changed = api.registry.update(object.tenant, shape.kind, &object.id.to_string(), change).await;
         let changed = changed.map_err(|error| refused(&shape, error))?;
         let mut shown = show(&api, key, WHAT, &changed);
@@ -202,7 +202,7 @@ pub async fn remove(api: Api, headers: HeaderMap, id: PathText, what: Collection
         let expect = expect(&headers)?;
         let gone = if kind == ObjectKind::Key {
             let document = Map::from_iter([(StoredKey::REVOKED.to_owned(), Value::Bool(true))]);
-            let change = Change { name: None, document, is_whole: false, expect, at: wall_now() };
+            let change = Change::patch(document, expect, wall_now());
             api.registry.update(tenant, kind, &id, change).await.map(drop)
         } else {
             api.registry.remove(tenant, kind, &id, expect).await
@@ -446,7 +446,7 @@ pub async fn number_webhook(
         let url = fields.remove("webhook_url").ok_or_else(|| missing("webhook_url"))?;
         let object = find(&api.directory.snapshot(), key, shape.kind, &id)?.clone();
         let document = Map::from_iter([("webhook_url".to_owned(), url)]);
-        let change = Change { name: None, document, is_whole: false, expect: Expect::Any, at: wall_now() };
+        let change = Change::patch(document, Expect::Any, wall_now());
         let changed = api.registry.update(object.tenant, shape.kind, &object.id.to_string(), change).await;
         let changed = changed.map_err(|error| refused(&shape, error))?;
         Ok(answer(200, &show(&api, key, Collection::Numbers, &changed)))

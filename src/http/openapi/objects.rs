@@ -136,7 +136,10 @@ impl Described {
 
     fn update(&self, method: &'static str, verb: &str) -> Entry {
         let (summary, about) = match method {
-            "PUT" => ("Replace", "What is left out goes back to its default."),
+            "PUT" => (
+                "Replace",
+                "What is left out goes back to its default; what is said of it elsewhere alone (its model, its people) stays.",
+            ),
             _ => ("Change", "What is left out stays as it was; `null` takes back what was said before."),
         };
         let summary = format!("{summary} {} {}", article(self.word), spaced(self.word));

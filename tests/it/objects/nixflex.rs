@@ -47,6 +47,27 @@ fn an_agent_is_made_read_replaced_and_patched() {
 }
 
 #[test]
+fn replacing_an_agent_leaves_what_nixflex_has_no_words_for() {
+    let switch = Switch::start("");
+    let api = switch.client();
+    let model =
+        json!({ "provider": "openai", "model": "m", "api_key": "sk-hunter2", "prompt": "You are Sarah." });
+    let made = json!({ "name": "sarah", "model": model, "amd": { "greeting": 900 }, "record": true, "greeting": "Hello." });
+    let made = api.post("/v1/native/agents", &made);
+    assert_eq!(made.status, 201, "{made:?}");
+    let path = format!("/v1/agents/{}", made.json["id"]);
+    assert_eq!(api.patch(&path, &json!({ "name": "Sarah", "notes": "old" }), &[]).status, 200);
+    let replaced = api.any("PUT", &path, json!({ "name": "Ann", "voice": "amy" }).to_string().into(), &[]);
+    assert_eq!(replaced.status, 200, "{replaced:?}");
+    assert_eq!((&replaced.json["name"], &replaced.json["notes"]), (&json!("Ann"), &json!(null)));
+    let now = api.get("/v1/native/agents/sarah").json;
+    for field in ["model", "amd", "record"] {
+        assert_eq!(now[field], made.json[field], "{field}");
+    }
+    assert_eq!((&now["greeting"], &now["voice"]), (&json!(null), &json!("amy")));
+}
+
+#[test]
 fn a_number_has_switches_of_its_own_and_its_webhook_goes_first() {
     let switch = Switch::start("");
     let api = switch.client();
