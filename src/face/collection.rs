@@ -44,6 +44,20 @@ pub const fn shape(face: Face, what: Collection) -> Option<Shape> {
     })
 }
 
+/// Has this vendor a collection of this kind of objects?
+pub fn has(face: Face, kind: ObjectKind) -> bool {
+    let vendors = [
+        Collection::Agents,
+        Collection::Numbers,
+        Collection::Connections,
+        Collection::Endpoints,
+        Collection::Trunks,
+        Collection::Applications,
+        Collection::Dids,
+    ];
+    vendors.into_iter().any(|what| shape(face, what).is_some_and(|shape| shape.kind == kind))
+}
+
 /// What a body says of an object of this collection.
 pub fn parse(face: Face, what: Collection, body: Map<String, Value>) -> Result<Draft, Refusal> {
     let shape = shape(face, what).unwrap_or(native::shape(ObjectKind::Tenant));

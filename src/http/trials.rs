@@ -14,7 +14,8 @@ use serde_json::{Map, Value, json};
 use super::calls::{PathText, as_writer, within_limit};
 use super::error::ApiError;
 use super::limits::Kind;
-use super::objects::{answer, find, refused, show};
+use super::objects::{answer, refused, show};
+use super::scope::{find, shape_to_change};
 use super::{Api, auth, body, doctor};
 use crate::clock::wall_now;
 use crate::directory::{Change, Expect};
@@ -133,9 +134,13 @@ pub async fn endpoint(State(api): State<Api>, headers: HeaderMap, id: PathText) 
     .await
 }
 
-/// The same at the native path, for any key of the tenant.
+/// The same at the native path, for keys of the whole tenant.
 pub async fn native_endpoint(State(api): State<Api>, headers: HeaderMap, id: PathText) -> Response {
-    as_writer(&api, &headers, async |key| send(&api, key, &id).await).await
+    as_writer(&api, &headers, async |key| {
+        shape_to_change(Collection::Native(ObjectKind::WebhookEndpoint), key)?;
+        send(&api, key, &id).await
+    })
+    .await
 }
 
 /// Sends `webhook.test` once, signed as its events are, and says what came of it.

@@ -102,6 +102,7 @@ impl Described {
         entry
             .gives_object(200, "A page.", page, example)
             .fails(vec![problems::wrong("limit", "must be a number from 1")])
+            .fails(self.closed())
     }
 
     fn create(&self) -> Entry {
@@ -132,6 +133,13 @@ impl Described {
         self.with_id(entry)
             .gives_object(200, "As it stands.", shown, self.shown_example())
             .fails(problems::of_object(self.shape().kind))
+            .fails(self.closed())
+    }
+
+    /// To keys of one agent or application.
+    fn closed(&self) -> Option<crate::face::Problem> {
+        let is_closed = matches!(self.what, Collection::Native(kind) if kind != model::ObjectKind::Tenant);
+        is_closed.then(|| model::ObjectProblem::Forbidden.into())
     }
 
     fn update(&self, method: &'static str, verb: &str) -> Entry {
