@@ -27,6 +27,17 @@ pub enum Collection {
     Dids,
 }
 
+impl Collection {
+    /// Whose path it is, where one vendor alone documents it.
+    pub const fn only(self) -> Option<Face> {
+        match self {
+            Self::Connections | Self::Endpoints => Some(Face::ThunderPhone),
+            Self::Trunks | Self::Applications | Self::Dids => Some(Face::MiniVoice),
+            Self::Native(_) | Self::Agents | Self::Numbers => None,
+        }
+    }
+}
+
 /// How a collection looks to a client of this face; `None` if its vendor has no such thing.
 pub const fn shape(face: Face, what: Collection) -> Option<Shape> {
     Some(match (face, what) {

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
-use super::calls::{PathText, as_reader, as_writer, unreadable};
+use super::calls::{self, PathText, as_writer, as_writer_of, unreadable};
 use super::error::json;
 use super::place::REPLAYED;
 use super::scope::{self, find, tenant_of, visible};
@@ -39,7 +39,7 @@ const BESIDE_MS: i64 = 24 * 3_600_000;
 
 /// `GET` of a collection.
 pub async fn list(api: Api, headers: HeaderMap, query: Option<String>, what: Collection) -> Response {
-    as_reader(&api, &headers, async |key| {
+    as_reader_on(&api, what, &headers, async |key| {
         let shape = scope::shape(what, key)?;
         let snapshot = api.directory.snapshot();
         let all = visible(&snapshot, key, shape.kind);
@@ -61,7 +61,7 @@ pub async fn list(api: Api, headers: HeaderMap, query: Option<String>, what: Col
 
 /// `GET` of one.
 pub async fn read(api: Api, headers: HeaderMap, id: PathText, what: Collection) -> Response {
-    as_reader(&api, &headers, async |key| {
+    as_reader_on(&api, what, &headers, async |key| {
         let shape = scope::shape(what, key)?;
         let snapshot = api.directory.snapshot();
         let object = find(&snapshot, key, shape.kind, &id)?;
@@ -72,7 +72,7 @@ pub async fn read(api: Api, headers: HeaderMap, id: PathText, what: Collection) 
 
 /// `POST` of a collection.
 pub async fn create(api: Api, headers: HeaderMap, sent: Body, what: Collection) -> Response {
-    as_writer(&api, &headers, async |key| {
+    as_writer_on(&api, what, &headers, async |key| {
         let shape = scope::shape_to_change(what, key)?;
         let sent = body::read(&headers, sent, api.body_max, api.body_timeout).await?;
         let mut fields = face::resource::body(&sent)?;
@@ -115,7 +115,7 @@ pub async fn update(
     sent: Body,
     (what, is_whole): (Collection, bool),
 ) -> Response {
-    as_writer(&api, &headers, async |key| {
+    as_writer_on(&api, what, &headers, async |key| {
         let shape = scope::shape_to_change(what, key)?;
         let sent = body::read(&headers, sent, api.body_max, api.body_timeout).await?;
         let fields = face::resource::body(&sent)?;
@@ -183,7 +183,7 @@ pub async fn rotate_person(State(api): State<Api>, headers: HeaderMap, id: PathT
 
 /// `DELETE` of one. A key is revoked: it goes on signing what its calls still owe.
 pub async fn remove(api: Api, headers: HeaderMap, id: PathText, what: Collection) -> Response {
-    as_writer(&api, &headers, async |key| {
+    as_writer_on(&api, what, &headers, async |key| {
         let shape = scope::shape_to_change(what, key)?;
         let object = find(&api.directory.snapshot(), key, shape.kind, &id)?.clone();
         let (tenant, kind, id) = (object.tenant, shape.kind, object.id.to_string());
@@ -202,6 +202,32 @@ pub async fn remove(api: Api, headers: HeaderMap, id: PathText, what: Collection
         Ok(axum::http::StatusCode::NO_CONTENT.into_response())
     })
     .await
+}
+
+/// Does a reader's work on a collection: where one vendor alone documents it, for that vendor's keys.
+async fn as_reader_on(
+    api: &Api,
+    what: Collection,
+    headers: &HeaderMap,
+    work: impl AsyncFnOnce(&Key) -> Result<Response, Problem>,
+) -> Response {
+    match what.only() {
+        Some(face) => calls::as_reader_of(api, face, headers, work).await,
+        None => calls::as_reader(api, headers, work).await,
+    }
+}
+
+/// The same for who changes something.
+async fn as_writer_on(
+    api: &Api,
+    what: Collection,
+    headers: &HeaderMap,
+    work: impl AsyncFnOnce(&Key) -> Result<Response, Problem>,
+) -> Response {
+    match what.only() {
+        Some(face) => as_writer_of(api, face, headers, work).await,
+        None => as_writer(api, headers, work).await,
+    }
 }
 
 /// The draft of a new object, and the secrets that are shown this once, with their names.
@@ -366,10 +392,7 @@ pub async fn number_webhook(
     id: PathText,
     sent: Body,
 ) -> Response {
-    as_writer(&api, &headers, async |key| {
-        if key.face != Face::Nixflex {
-            return Err(Problem::NoSuchPath);
-        }
+    as_writer_of(&api, Face::Nixflex, &headers, async |key| {
         let shape = scope::shape_to_change(Collection::Numbers, key)?;
         let sent = body::read(&headers, sent, api.body_max, api.body_timeout).await?;
         let mut fields = face::resource::body(&sent)?;

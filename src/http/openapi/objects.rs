@@ -52,8 +52,9 @@ impl Described {
             "change" => self.update("PATCH", "change"),
             _ => self.remove(),
         };
-        // The routes of objects look at the key first and ask for its face later.
-        entry.fails(problems::keyed()).shared()
+        let entry = entry.fails(problems::keyed());
+        // Where several speakers have the path, the key says who answers.
+        if self.what.only().is_none() { entry.shared() } else { entry }
     }
 
     fn face(&self) -> Face {

@@ -66,7 +66,7 @@ fn thunderphones_agents_connections_and_numbers() {
     }
     let gone = api.get("/v1/phone-numbers/77");
     assert_eq!((gone.status, &gone.json["code"]), (404, &json!("phone_number_not_found")), "{gone:?}");
-    assert_eq!(api.get("/v1/applications").status, 404, "another vendor's");
+    assert_eq!(api.get("/v1/applications").status, 401, "another vendor's");
 }
 
 #[test]
