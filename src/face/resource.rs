@@ -92,9 +92,8 @@ impl Shape {
         }
         for (field, value) in body {
             match self.others {
-                Others::Ours if READ_ONLY.contains(&field.as_str()) => {}
+                _ if READ_ONLY.contains(&field.as_str()) => {}
                 Others::Ours => drop(draft.document.insert(field, value)),
-                Others::Kept if READ_ONLY.contains(&field.as_str()) => {}
                 Others::Kept => drop(kept.insert(field, value)),
                 Others::Named(names) if names.contains(&field.as_str()) => drop(kept.insert(field, value)),
                 Others::Named(_) => return Err(wrong(&field, "is not a field of this object")),

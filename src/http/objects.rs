@@ -118,8 +118,10 @@ pub async fn update(
     as_writer_on(&api, what, &headers, async |key| {
         let shape = scope::shape_to_change(what, key)?;
         let sent = body::read(&headers, sent, api.body_max, api.body_timeout).await?;
-        let fields = face::resource::body(&sent)?;
+        let mut fields = face::resource::body(&sent)?;
         let object = find(&api.directory.snapshot(), key, shape.kind, &id)?.clone();
+        // What is sent back as it was read says nothing.
+        fields.retain(|name, value| !is_ours(name) || object.document.get(name) != Some(value));
         forbid_ours(shape.kind, &fields)?;
         let draft = collection::parse(key.face, what, fields)?;
         // A key is known by what its owner sends, which does not change.
@@ -275,14 +277,18 @@ fn forbid_ours(kind: ObjectKind, fields: &Map<String, Value>) -> Result<(), Prob
     if !matches!(kind, ObjectKind::Key | ObjectKind::WebhookEndpoint | ObjectKind::Person) {
         return Ok(());
     }
-    match OURS.into_iter().find(|name| fields.contains_key(*name)) {
+    match fields.keys().find(|name| is_ours(name)) {
         Some(name) => Err(Refusal::InvalidField {
-            field: name.to_owned(),
+            field: name.clone(),
             reason: "is not for a request to say".to_owned(),
         }
         .into()),
         None => Ok(()),
     }
+}
+
+fn is_ours(field: &str) -> bool {
+    OURS.contains(&field)
 }
 
 fn missing(field: &str) -> Problem {

@@ -68,6 +68,25 @@ fn replacing_an_agent_leaves_what_nixflex_has_no_words_for() {
 }
 
 #[test]
+fn what_was_read_may_be_sent_back() {
+    let switch = Switch::start("");
+    let api = switch.client();
+    let agent = json!({ "name": "Sarah", "voice": "amy", "timezone": "Asia/Dubai", "trunk": "t1", "notes": { "a": 1 } });
+    let number =
+        json!({ "phone_number": "+15550000001", "agent_id": "agent_demo", "trunk": "t1", "label": "Desk" });
+    for (collection, id, body) in [("agents", "agent_id", agent), ("phone-numbers", "id", number)] {
+        let made = api.post(&format!("/v1/{collection}"), &body);
+        assert_eq!(made.status, 201, "{made:?}");
+        let path = format!("/v1/{collection}/{}", made.json[id].as_str().expect("an id"));
+        let read = api.get(&path).json;
+        let mut back = api.patch(&path, &read, &[]);
+        assert_eq!(back.status, 200, "{back:?}");
+        back.json["updated_at"] = read["updated_at"].clone();
+        assert_eq!(back.json, read);
+    }
+}
+
+#[test]
 fn a_number_has_switches_of_its_own_and_its_webhook_goes_first() {
     let switch = Switch::start("");
     let api = switch.client();

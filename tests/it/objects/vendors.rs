@@ -70,6 +70,29 @@ fn thunderphones_agents_connections_and_numbers() {
 }
 
 #[test]
+fn what_thunderphone_read_may_be_sent_back() {
+    let switch = Switch::start("");
+    let (api, _) = of(&switch, json!({ "face": "thunderphone" }));
+    let connection =
+        json!({ "name": "mine", "sip_uri": "sip:127.0.0.1:5999", "username": "u", "password": "hidden" });
+    for (collection, body) in [
+        ("agents", json!({ "name": "Front desk", "prompt": "You are kind.", "voice": "amy", "tools": [] })),
+        ("voip-connections", connection),
+        ("phone-numbers", json!({ "number": "+15550000001", "agent_id": "agent_demo", "label": "Desk" })),
+        ("developer/webhook-endpoints", json!({ "url": "https://a.example/hook" })),
+    ] {
+        let made = api.post(&format!("/v1/{collection}"), &body);
+        assert_eq!(made.status, 201, "{made:?}");
+        let path = format!("/v1/{collection}/{}", made.json["id"]);
+        let read = api.get(&path).json;
+        let mut back = api.patch(&path, &read, &[]);
+        assert_eq!(back.status, 200, "{back:?}");
+        back.json["updated_at"] = read["updated_at"].clone();
+        assert_eq!(back.json, read);
+    }
+}
+
+#[test]
 fn a_number_is_verified_by_a_call_and_only_if_it_went_well() {
     let switch = Switch::start("");
     let (api, _) = of(&switch, json!({ "face": "thunderphone" }));
