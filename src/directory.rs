@@ -1,6 +1,7 @@
 //! Keys, agents, numbers and trunks in memory, and how a request finds its way through them (seed 000, "How the dialing
 //! number is chosen"). Knows no vendor's JSON and does no I/O: a reload swaps one snapshot for another.
 
+mod change;
 mod claims;
 mod issue;
 mod merge;
@@ -8,6 +9,7 @@ mod refused;
 mod registry;
 mod resolve;
 mod sealed;
+mod settings;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -20,9 +22,10 @@ use crate::model::{
     NumberId, Object, ObjectKind, Person, PersonId, PhoneNumber, Secret, SpendControl, Tenant, TenantId,
     Timestamp, Trunk, TrunkChoice, TrunkId, WebhookEndpoint, WebhookTarget,
 };
+pub use change::{Change, Expect};
 pub use issue::{Issued, issue, person_secret, signing_secret};
 use merge::{Merged, ObjectFault, Stored};
-pub use registry::{Change, Expect, Idempotent, NewObject, ObjectError, Outcome, Registry, RegistryParts};
+pub use registry::{Idempotent, NewObject, ObjectError, Outcome, Registry, RegistryParts};
 
 /// The current snapshot. Cheap to clone.
 #[derive(Clone)]
