@@ -97,6 +97,8 @@ pub struct House {
     pub directory: Directory,
     /// How text becomes speech.
     pub tts: Tts,
+    /// What is counted.
+    pub metrics: Metrics,
     store: Store,
     cashier: Option<Cashier>,
     media: Arc<Media>,
@@ -223,6 +225,7 @@ impl House {
             journal,
             directory,
             tts,
+            metrics: metrics.clone(),
             store,
             cashier,
             media,

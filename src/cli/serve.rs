@@ -4,8 +4,7 @@ use std::process::ExitCode;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::cli::ConfigArgs;
-use crate::cli::log;
+use crate::cli::{ConfigArgs, log};
 use crate::house::{House, Options};
 
 /// Arguments of `trunkline serve`.
@@ -20,10 +19,12 @@ pub struct Args {
 /// live ones finish; the second ends them.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
-    log::start(&config.log)?;
+    let log = log::start(&config.log)?;
     // Before anything is built: a signal that comes early is not lost.
     let mut signals = Signals::new()?;
     let house = House::build(config, Options::default()).await?;
+    let lost = log.lost();
+    house.metrics.add_source(move |metrics| metrics.export_log(lost()));
     tracing::info!(http = %house.http, sip = ?house.sip, "ready");
     if let Err(error) = house.tts.probe().await {
         tracing::warn!(%error, "no text to speech: calls will end as agent_failed");
