@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::cli::{ConfigArgs, log};
+use crate::cli::{ConfigArgs, descriptors, log};
 use crate::house::{House, Options};
 
 /// Arguments of `trunkline serve`.
@@ -20,6 +20,7 @@ pub struct Args {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     let log = log::start(&config.log)?;
+    descriptors::raise(&config);
     // Before anything is built: a signal that comes early is not lost.
     let mut signals = Signals::new()?;
     let house = House::build(config, Options::default()).await?;
