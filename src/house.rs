@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "a shell: it starts the tasks")]
 
 mod counting;
+mod endings;
 mod keeping;
 mod opening;
 #[cfg(feature = "browser")]
