@@ -1,11 +1,15 @@
 //! Keys, agents, numbers and trunks in memory, and how a request finds its way through them (seed 000, "How the dialing
 //! number is chosen"). Knows no vendor's JSON and does no I/O: a reload swaps one snapshot for another.
 
+mod change;
+mod claims;
 mod issue;
 mod merge;
+mod refused;
 mod registry;
 mod resolve;
 mod sealed;
+mod settings;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -18,9 +22,10 @@ use crate::model::{
     NumberId, Object, ObjectKind, Person, PersonId, PhoneNumber, Secret, SpendControl, Tenant, TenantId,
     Timestamp, Trunk, TrunkChoice, TrunkId, WebhookEndpoint, WebhookTarget,
 };
+pub use change::{Change, Expect};
 pub use issue::{Issued, issue, person_secret, signing_secret};
 use merge::{Merged, ObjectFault, Stored};
-pub use registry::{Change, Expect, Idempotent, NewObject, ObjectError, Outcome, Registry, RegistryParts};
+pub use registry::{Idempotent, NewObject, ObjectError, Outcome, Registry, RegistryParts};
 
 /// The current snapshot. Cheap to clone.
 #[derive(Clone)]
@@ -260,6 +265,11 @@ impl Snapshot {
         self.keys.get(public)
     }
 
+    /// May this key still be used? One that is revoked or gone lives on in what it asked for.
+    pub fn is_usable(&self, key: &Key) -> bool {
+        self.keys.get(&key.public).is_some_and(|found| found.id == key.id)
+    }
+
     /// The key with this id.
     pub fn key_by_id(&self, id: KeyId) -> Option<&Arc<Key>> {
         self.key_ids.get(&id)
@@ -353,6 +363,14 @@ impl Snapshot {
             number: Arc::clone(number),
             agent: Arc::clone(agent),
         })
+    }
+
+    /// Might a call to `called` be answered if its caller proved to be by its tenant's trunk? Its address says that it is by another's.
+    pub fn is_proof_wanted(&self, called: &[PhoneNumber]) -> bool {
+        let is_called = |number: &&Arc<Number>| number.inbound && called.contains(&number.e164);
+        let is_locked = |trunk: &Arc<Trunk>| trunk.enabled && trunk.inbound.username.is_some();
+        let owner = self.numbers.iter().find(is_called).map(|number| number.tenant);
+        self.trunks.iter().any(|trunk| Some(trunk.tenant) == owner && is_locked(trunk))
     }
 
     /// An alias goes first: it is what the owner of the configuration wrote, whatever it looks like.

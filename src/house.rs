@@ -148,6 +148,12 @@ impl House {
 
         let endpoint = Endpoint::bind(&config.sip.listen, config.sip.tls.clone())
             .map_err(io_error("SIP cannot listen"))?;
+        for (address, error) in endpoint.alone() {
+            tracing::warn!(
+                %address, %error,
+                "no TCP beside this UDP address: long requests leave as datagrams, and nobody reaches it by TCP"
+            );
+        }
         let resolver = Resolver::new(ResolverConfig {
             nameservers: config.sip.nameservers.clone(),
             listening: endpoint.listening(),
@@ -194,8 +200,10 @@ impl House {
                 reviews: if options.ephemeral { ReviewOffer::default() } else { config.reviews.offer() },
                 advertise: config.media.advertise,
                 rtp_timeout: config.media.rtp_timeout,
+                queue_max: config.limits.queue,
             },
-        });
+        })
+        .await?;
         let doors = doors(directory.snapshot().trunks(), &resolver).await;
         let sip_config = sip_config(&config, &endpoint.listening(), doors.trust());
         let mut shard = Shard::new(sip_config, rand::random(), admission.clone());

@@ -116,8 +116,9 @@ impl Leg {
         self.negotiated = Some(negotiated);
     }
 
+    /// The only one whose packets are taken.
     pub(crate) fn peer(&self) -> Option<SocketAddr> {
-        self.peer.locked()
+        self.peer.only()
     }
 
     /// Whether the other side may be expected to send.
@@ -260,13 +261,13 @@ impl Leg {
     }
 
     pub(crate) fn receive_rtcp(&mut self, now: Instant, from: SocketAddr, packet: &[u8]) {
-        let locked = self.peer.locked().map(|address| address.ip());
+        let heard = self.peer.last().map(|address| address.ip());
         let negotiated = self
             .negotiated
             .as_ref()
             .and_then(|negotiated| negotiated.remote_rtcp)
             .map(|address| address.ip());
-        if locked != Some(from.ip()) && negotiated != Some(from.ip()) {
+        if heard != Some(from.ip()) && negotiated != Some(from.ip()) {
             self.stats.strangers += 1;
             return;
         }

@@ -93,9 +93,9 @@ impl Dialog {
         self.state.remote = path.remote;
     }
 
-    /// Takes note of a request's CSeq. Gives whether it is in order: lower ones are (§12.2.2).
+    /// Takes note of a request's CSeq. Gives whether it is in order, as lower ones are not (§12.2.2).
     pub fn accept_cseq(&mut self, cseq: u32) -> bool {
-        if self.remote_cseq.is_some_and(|highest| cseq <= highest) {
+        if self.remote_cseq.is_some_and(|highest| cseq < highest) {
             return false;
         }
         self.remote_cseq = Some(cseq);
@@ -186,11 +186,10 @@ fn tag(value: Option<&str>) -> &str {
     value.and_then(NameAddr::parse).and_then(|address| address.tag()).unwrap_or_default()
 }
 
-/// A From or To header up to its parameters.
+/// A From or To header without its parameters; the text itself if it is neither.
 fn without_tag(value: Option<&str>) -> String {
-    let value = value.unwrap_or_default().trim_ascii();
-    let params = NameAddr::parse(value).map_or(0, |address| address.params.as_str().len());
-    value[..value.len() - params].trim_end_matches(';').to_owned()
+    let value = value.unwrap_or_default();
+    NameAddr::parse(value).map_or_else(|| value.to_owned(), |address| address.without_params())
 }
 
 fn contact(message: &Message) -> Option<&str> {
@@ -201,7 +200,10 @@ fn contact(message: &Message) -> Option<&str> {
 fn target(address: &str) -> Option<&str> {
     let uri = uri_of(address);
     let parsed = Uri::parse(uri).filter(Uri::is_sip)?;
-    Some(parsed.headers.map_or(uri, |headers| &uri[..uri.len() - headers.len() - 1]))
+    match parsed.headers {
+        Some(headers) => uri.strip_suffix(headers)?.strip_suffix('?'),
+        None => Some(uri),
+    }
 }
 
 fn routes(message: &Message) -> Vec<String> {

@@ -303,8 +303,12 @@ impl UserAgent {
             Some(usage) => next_cseq(&mut self.usages, usage),
             None => Some(request.dialog.local_cseq.saturating_add(1)),
         };
-        request.dialog.local_cseq = cseq.unwrap_or(request.dialog.local_cseq);
-        cseq.is_some()
+        let Some(cseq) = cseq else { return false };
+        request.dialog.local_cseq = cseq;
+        if let Purpose::Refer(usage) = request.purpose {
+            self.refer_renumbered(usage, cseq);
+        }
+        true
     }
 
     /// Gives whether it was sent: what must be short is not if it is too long for a datagram.

@@ -54,6 +54,23 @@ fn calls_a_second_are_spaced_and_not_saved_up() {
     assert!(!admitted(60_001));
 }
 
+/// A slow pace holds its own trunk up, and nobody else.
+#[test]
+fn the_slowest_pace_is_a_call_in_a_thousand_seconds() {
+    let admission = Admission::new(Limits::default());
+    let t0 = start();
+    for (id, cps) in [(1, 0.001), (2, 1e-20), (3, f64::MIN_POSITIVE), (4, 0.0), (5, f64::NAN)] {
+        let slow = numbered(id, None, Some(cps));
+        let admitted = |at: u64| {
+            admission.admit(t0 + Duration::from_secs(at), None, std::slice::from_ref(&slow)).is_ok()
+        };
+        assert!(admitted(0), "{cps}");
+        assert!(!admitted(999), "{cps}");
+        assert!(admitted(1_000), "{cps}");
+    }
+    assert!(admission.admit(t0, None, &[numbered(9, None, Some(100.0))]).is_ok());
+}
+
 fn sighting(sign: Sign, hold_seconds: Option<u64>) -> Sighting<'static> {
     Sighting { sign, hold: hold_seconds.map(Duration::from_secs), why: "it said so" }
 }

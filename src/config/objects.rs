@@ -15,7 +15,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::file::{self, File};
-use super::validate::Checker;
+use super::validate::{Checker, networks};
 use super::{Objects, Rules, billing, trunk, uri};
 use crate::model::{
     Agent, AgentId, Application, ApplicationId, EventKind, EventSet, Flow, KeyId, Number, NumberId,
@@ -71,7 +71,11 @@ pub fn objects(file: &File, check: &mut Checker<'_>) -> Objects {
             .map(|table| table.name.clone())
             .zip(application_ids.iter().copied())
             .collect(),
-        rules: Rules { allow_http: file.webhooks.allow_http, detection: file.amd.clone() },
+        rules: Rules {
+            allow_http: file.webhooks.allow_http,
+            detection: file.amd.clone(),
+            inbound_networks: networks("sip.inbound_networks", &file.sip.inbound_networks, check),
+        },
     };
     let mut made = Objects { rules: names.rules.clone(), ..Objects::default() };
     let path = |kind: &str, index: usize| format!("{kind}[{index}]");

@@ -17,13 +17,15 @@ use crate::model::{
 use crate::store::StoreError;
 use crate::trunk::route;
 
-/// Settles everything that the store calls unfinished; says how many calls that were.
-pub async fn run(parts: &DialerParts) -> Result<usize, StoreError> {
+/// Settles everything of earlier runs that the store calls unfinished; says how many calls that were. `first` is the first id of
+/// this run: whatever has come in since lives.
+pub async fn run(parts: &DialerParts, first: u64) -> Result<usize, StoreError> {
     let stray = parts.store.release_stray_holds(wall_now()).await?;
     if stray > 0 {
         tracing::warn!(holds = stray, "money was kept back for calls that do not live; it was given back");
     }
-    let unfinished = parts.store.unfinished().await?;
+    let mut unfinished = parts.store.unfinished().await?;
+    unfinished.retain(|(record, _)| record.call.get() < first);
     let count = unfinished.len();
     for (record, dialog) in unfinished {
         if let Some(cashier) = &parts.cashier {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::sealed;
+use super::{claims, sealed};
 use crate::config::{self, Fault, Known, Objects, StoredKey};
 use crate::keyfile::Sealer;
 use crate::model::{
@@ -53,6 +53,8 @@ pub struct ObjectFault {
     pub what: String,
     pub field: String,
     pub reason: String,
+    /// Is it that somebody else has what the object says that it has?
+    pub is_taken: bool,
 }
 
 /// The name of the tenant whom the file's objects belong to.
@@ -81,13 +83,12 @@ pub fn merge(file: &Objects, stored: &mut Stored) -> Merged {
         for row in rows.iter().filter(|row| row.kind == kind) {
             tenants.entry(row.tenant).or_default().push(row);
         }
+        let (mut made, mut faults) = (Vec::new(), Vec::new());
         for (tenant, rows) in tenants {
-            let mut faults = Vec::new();
             let mut fault =
                 |row: &StoredObject, field: &str, reason: &str| faults.push(told(row, field, reason));
             // Objects name nothing of their own kind, so what they may name is looked up once.
             let known = merged.known(tenant);
-            let mut made = Vec::new();
             for row in rows {
                 let is_file_s = tenant == config::FILE_TENANT || kind.is_shared_name();
                 if is_file_s && declared.contains(&(kind, row.name.clone())) {
@@ -103,11 +104,12 @@ pub fn merge(file: &Objects, stored: &mut Stored) -> Merged {
                     None => fault(row, "", "its secrets were sealed under another key"),
                 }
             }
-            merged.faults.extend(faults);
-            for (made, object) in made {
-                merged.add(made);
-                merged.objects.documents.push(Arc::new(object));
-            }
+        }
+        faults.extend(claims::settle(&merged.objects, &mut made));
+        merged.faults.extend(faults);
+        for (made, object) in made {
+            merged.add(made);
+            merged.objects.documents.push(Arc::new(object));
         }
     }
     trunks.retain(|id, _| rows.iter().any(|row| row.id == *id));
@@ -118,7 +120,7 @@ pub fn merge(file: &Objects, stored: &mut Stored) -> Merged {
 }
 
 /// One object of the model.
-enum Thing {
+pub enum Thing {
     Tenant(Tenant),
     Trunk(Box<Trunk>),
     Agent(Box<Agent>),
@@ -177,6 +179,10 @@ fn make(
             Some(made) if made.row == *row => Ok((made.trunk.clone(), made.shown.clone())),
             _ => config::stored_trunk(TrunkId(id), name, document, tenant),
         }
+        .and_then(|(trunk, shown)| {
+            config::is_within_rules(&trunk, known.rules)?;
+            Ok((trunk, shown))
+        })
         .map(|(trunk, shown)| {
             trunks.insert(id, Made { row: row.clone(), trunk: trunk.clone(), shown: shown.clone() });
             (Thing::Trunk(Box::new(trunk)), shown)
@@ -274,12 +280,26 @@ fn loosen(
     }
 }
 
+impl ObjectFault {
+    /// Somebody else has what this object claims.
+    pub fn taken(object: &Object, field: &str, reason: &str) -> Self {
+        Self {
+            id: object.id,
+            what: format!("{} `{}`", object.kind.words(), object.name),
+            field: field.to_owned(),
+            reason: reason.to_owned(),
+            is_taken: true,
+        }
+    }
+}
+
 fn told(row: &StoredObject, field: &str, reason: &str) -> ObjectFault {
     ObjectFault {
         id: row.id,
         what: format!("{} `{}`", row.kind.words(), row.name),
         field: field.to_owned(),
         reason: reason.to_owned(),
+        is_taken: false,
     }
 }
 

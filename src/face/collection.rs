@@ -27,6 +27,17 @@ pub enum Collection {
     Dids,
 }
 
+impl Collection {
+    /// Whose path it is, where one vendor alone documents it.
+    pub const fn only(self) -> Option<Face> {
+        match self {
+            Self::Connections | Self::Endpoints => Some(Face::ThunderPhone),
+            Self::Trunks | Self::Applications | Self::Dids => Some(Face::MiniVoice),
+            Self::Native(_) | Self::Agents | Self::Numbers => None,
+        }
+    }
+}
+
 /// How a collection looks to a client of this face; `None` if its vendor has no such thing.
 pub const fn shape(face: Face, what: Collection) -> Option<Shape> {
     Some(match (face, what) {
@@ -42,6 +53,20 @@ pub const fn shape(face: Face, what: Collection) -> Option<Shape> {
         (Face::MiniVoice, Collection::Dids) => minivoice::resource::DID,
         _ => return None,
     })
+}
+
+/// Has this vendor a collection of this kind of objects?
+pub fn has(face: Face, kind: ObjectKind) -> bool {
+    let vendors = [
+        Collection::Agents,
+        Collection::Numbers,
+        Collection::Connections,
+        Collection::Endpoints,
+        Collection::Trunks,
+        Collection::Applications,
+        Collection::Dids,
+    ];
+    vendors.into_iter().any(|what| shape(face, what).is_some_and(|shape| shape.kind == kind))
 }
 
 /// What a body says of an object of this collection.

@@ -110,13 +110,18 @@ pub(super) fn links(config: &Config) -> Result<Option<Links>, HouseError> {
     Ok(Some(Links::new(base.clone(), key)))
 }
 
+/// What the user agent is told of itself. What is listened on beyond what was asked for stands beside UDP.
 pub(super) fn sip_config(config: &Config, listening: &[Listen], trust: Trust) -> SipConfig {
-    let local = |listen: &Listen| Local {
+    let asked = config.sip.listen.len();
+    let local = |(at, listen): (usize, &Listen)| Local {
         protocol: listen.protocol,
         bound: listen.address,
-        advertised: config.sip.advertised(*listen),
+        advertised: match at < asked {
+            true => config.sip.advertised(*listen),
+            false => config.sip.advertised_beside(*listen),
+        },
     };
-    let locals: Vec<Local> = listening.iter().map(local).collect();
+    let locals: Vec<Local> = listening.iter().enumerate().map(local).collect();
     SipConfig {
         user_agent: config.sip.user_agent.clone(),
         timers: Timers { t1: config.sip.t1, t2: config.sip.t2, t4: config.sip.t4, ..Timers::default() },

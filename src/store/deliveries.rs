@@ -150,7 +150,7 @@ impl Engine {
         before: Option<u64>,
         limit: u32,
     ) -> Result<Vec<DeliveryRecord>, StoreError> {
-        on!(self, readers, |pool| {
+        on!(self, readers, |connection| {
             let mut list = QueryBuilder::new("SELECT ");
             list.push(COLUMNS).push(" FROM outbox AS o WHERE o.tenant = ").push_bind(signed(tenant.0));
             if let Some(endpoint) = filter.endpoint {
@@ -166,7 +166,7 @@ impl Engine {
                 list.push(" AND o.id < ").push_bind(signed(before));
             }
             list.push(" ORDER BY o.id DESC LIMIT ").push_bind(i64::from(limit));
-            let rows = list.build().fetch_all(pool).await?;
+            let rows = list.build().fetch_all(&mut *connection).await?;
             rows.iter().map(read_record).collect()
         })
     }
@@ -179,12 +179,12 @@ impl Engine {
         const TRIES: &str =
             "SELECT attempt, started_at, duration_ms, status, error, response FROM delivery_attempts
             WHERE delivery = $1 ORDER BY attempt";
-        on!(self, readers, |pool| {
+        on!(self, readers, |connection| {
             let mut one = QueryBuilder::new("SELECT ");
             one.push(COLUMNS).push(" FROM outbox AS o WHERE o.tenant = ").push_bind(signed(tenant.0));
             one.push(" AND o.id = ").push_bind(signed(delivery));
-            let Some(row) = one.build().fetch_optional(pool).await? else { return Ok(None) };
-            let tries = sqlx::query(TRIES).bind(signed(delivery)).fetch_all(pool).await?;
+            let Some(row) = one.build().fetch_optional(&mut *connection).await? else { return Ok(None) };
+            let tries = sqlx::query(TRIES).bind(signed(delivery)).fetch_all(&mut *connection).await?;
             let tries: Result<_, StoreError> = tries.iter().map(read_try).collect();
             Ok(Some((read_record(&row)?, tries?)))
         })
@@ -194,14 +194,14 @@ impl Engine {
         const SQL: &str = "UPDATE outbox SET state = 'pending', due_at = $3, replayed_at = $3, reason = NULL, settled_at = NULL
             WHERE id = $1 AND tenant = $2 AND state <> 'pending'";
         const EXISTS: &str = "SELECT 1 FROM outbox WHERE id = $1 AND tenant = $2";
-        on!(self, writer, |pool| {
+        on!(self, writer, |connection| {
             let query = sqlx::query(SQL).bind(signed(delivery)).bind(signed(tenant.0)).bind(now.0);
-            if query.execute(pool).await?.rows_affected() > 0 {
+            if query.execute(&mut *connection).await?.rows_affected() > 0 {
                 self.touched();
                 return Ok(Replayed::Again);
             }
             let exists = sqlx::query(EXISTS).bind(signed(delivery)).bind(signed(tenant.0));
-            Ok(match exists.fetch_optional(pool).await? {
+            Ok(match exists.fetch_optional(&mut *connection).await? {
                 Some(_) => Replayed::StillOwed,
                 None => Replayed::Unknown,
             })
@@ -218,10 +218,10 @@ impl Engine {
         const SQL: &str = "UPDATE outbox SET state = 'pending', due_at = $4, replayed_at = $4, reason = NULL, settled_at = NULL
             WHERE id IN (SELECT id FROM outbox WHERE endpoint = $1 AND endpoint <> 0 AND state = 'dead' AND tenant = $2
               AND created_at >= $3 ORDER BY id LIMIT $5)";
-        on!(self, writer, |pool| {
+        on!(self, writer, |connection| {
             let query = sqlx::query(SQL).bind(signed(endpoint.0)).bind(signed(tenant.0));
             let query = query.bind(since.0).bind(now.0).bind(i64::from(REPLAY_MAX));
-            let done = query.execute(pool).await?;
+            let done = query.execute(&mut *connection).await?;
             self.touched();
             Ok(done.rows_affected())
         })

@@ -1,25 +1,27 @@
 //! PostgreSQL: one connection that writes, a few that read. The writer's session holds an advisory lock, so that a second
 //! switch on the same database is refused: recovery takes every unfinished call for its own.
 
+mod connections;
+
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, Executor, PgPool, Row};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{ConnectOptions, Connection, Executor, Row};
 
 use super::StoreError;
 use super::batch::{Applied, Batch, is_none};
 use super::schema;
+use connections::{Connections, Kind};
 
 /// One writer beside the readers.
 pub(super) struct Postgres {
-    pub writer: PgPool,
-    pub readers: PgPool,
+    pub writer: Connections,
+    pub readers: Connections,
 }
 
-const READERS_MAX: u32 = 4;
-/// For a connection, and for a whole transaction: past it the database is taken for gone.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// For a connection, and for whatever the writer does at once: past it the database is taken for gone.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// "trunkline" in a telephone's letters.
 const LOCK_KEY: i64 = 878_655_463;
 /// SQLSTATE `lock_not_available`.
@@ -27,64 +29,42 @@ const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 impl Postgres {
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        let options = PgConnectOptions::from_str(url)
-            .map_err(|_| StoreError::Open {
-                target: "postgres".to_owned(),
-                reason: "its URL cannot be read".to_owned(),
-            })?
-            .application_name("trunkline")
-            .disable_statement_logging();
+        let options = options(url)?;
         let target = format!("{}:{}", options.get_host(), options.get_port());
         let failed = |error: sqlx::Error| match error.as_database_error().and_then(|error| error.code()) {
             Some(code) if code == LOCK_NOT_AVAILABLE => StoreError::Locked(target.clone()),
             _ => StoreError::Open { target: target.clone(), reason: error.to_string() },
         };
-        // Asked first without the pool, which would hide what is wrong behind its own patience. A second switch must not
-        // touch the schema either, so the lock comes before the migrations.
-        let mut first = options.connect().await.map_err(failed)?;
-        hold(&mut first).await.map_err(failed)?;
-        first.close().await.map_err(failed)?;
-        let writer = pool(1)
-            .after_connect(|connection, _| Box::pin(hold(connection)))
-            .connect_with(options.clone())
-            .await
-            .map_err(failed)?;
+        let writer = Connections::new(options.clone(), Kind::Writer);
+        // A second switch must not touch the schema either, so the lock comes before the migrations, which take their time.
+        let mut first = writer.take().await.map_err(failed)?;
         schema::postgres()
-            .run(&writer)
+            .run_direct(None, first.connection(), false)
             .await
             .map_err(|error| StoreError::Open { target: target.clone(), reason: error.to_string() })?;
-        Ok(Self { writer, readers: pool(READERS_MAX).connect_lazy_with(options) })
+        writer.give_back(first, Ok(())).await?;
+        Ok(Self { writer, readers: Connections::new(options, Kind::Readers) })
     }
 
-    /// One connection to a database that a switch may be using. Its schema is brought up to date if no switch holds the lock.
+    /// A connection to a database that a switch may be using. Its schema is brought up to date if no switch holds the lock.
     pub async fn open_beside(url: &str) -> Result<Self, StoreError> {
         let failed = |error: String| StoreError::Open { target: "postgres".to_owned(), reason: error };
-        let options = PgConnectOptions::from_str(url)
-            .map_err(|_| failed("its URL cannot be read".to_owned()))?
-            .application_name("trunkline")
-            .disable_statement_logging();
+        let options = options(url)?;
         let mut first = options.connect().await.map_err(|error| failed(error.to_string()))?;
         let row = sqlx::query("SELECT pg_try_advisory_lock($1)").bind(LOCK_KEY).fetch_one(&mut first).await?;
         if row.try_get(0)? {
             schema::postgres().run(&mut first).await.map_err(|error| failed(error.to_string()))?;
         }
         first.close().await?;
-        let writer = pool(1).connect_lazy_with(options);
-        Ok(Self { readers: writer.clone(), writer })
+        let beside = || Connections::new(options.clone(), Kind::Beside);
+        Ok(Self { readers: beside(), writer: beside() })
     }
 
     /// Writes a batch in one transaction.
-    pub async fn apply(&self, batch: &Batch) -> Result<Applied, sqlx::Error> {
-        let mut connection = self.writer.acquire().await?;
-        let applied = match tokio::time::timeout(PATIENCE, run(&mut connection, batch)).await {
-            Ok(applied) => applied,
-            Err(_) => Err(sqlx::Error::PoolTimedOut),
-        };
-        if applied.is_err() {
-            // Whatever state the session is in, the next batch gets a new one.
-            let _ = connection.detach().close_hard().await;
-        }
-        applied
+    pub async fn apply(&self, batch: &Batch) -> Result<Applied, StoreError> {
+        let mut taken = self.writer.take().await?;
+        let done = self.writer.bounded(async { Ok(run(taken.connection(), batch).await?) }).await;
+        self.writer.give_back(taken, done).await
     }
 
     /// Closes every connection.
@@ -94,22 +74,24 @@ impl Postgres {
     }
 }
 
-fn pool(connections_max: u32) -> PgPoolOptions {
-    PgPoolOptions::new()
-        .max_connections(connections_max)
-        .acquire_timeout(PATIENCE)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .test_before_acquire(false)
+fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
+    let options = PgConnectOptions::from_str(url).map_err(|_| StoreError::Open {
+        target: "postgres".to_owned(),
+        reason: "its URL cannot be read".to_owned(),
+    })?;
+    Ok(options.application_name("trunkline").disable_statement_logging())
 }
 
 /// Prepares the writer's session, and waits a little for the lock: the server may not have noticed yet that the switch
-/// which held it was killed. The session's updates join small arrays with large tables by their keys; the planner, who guesses
-/// the arrays' sizes, is kept from reading the tables instead.
+/// which held it was killed. One whose host is gone says nothing at all, so the server asks after it: within half a minute, and
+/// not after the two hours that are usual, the lock is another's. The session's updates join small arrays with large tables by
+/// their keys; the planner, who guesses the arrays' sizes, is kept from reading the tables instead.
 async fn hold(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     connection
         .execute(concat!(
             "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; ",
+            "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; ",
+            "SET tcp_user_timeout = 30000; ",
             "SET synchronous_commit = on; SET jit = off; SET lock_timeout = '5s'"
         ))
         .await?;

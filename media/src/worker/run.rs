@@ -195,6 +195,9 @@ impl Worker {
                 }
                 member.bridge.handle_command(now, command);
                 self.out.drain(member);
+                // Whom it is to hear may be another one now, whose packets must not be turned away meanwhile.
+                let peer = member.bridge.peer();
+                member.pair.follow(peer);
                 self.settle(key);
             }
         }

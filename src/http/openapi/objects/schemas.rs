@@ -47,9 +47,7 @@ impl Described {
         }
         if let Others::Ours | Others::Named(_) = shape.others {
             for field in READ_ONLY.into_iter().chain([shape.id.0]) {
-                if matches!(shape.others, Others::Ours) || field == shape.id.0 {
-                    made = made.property(field, any("Shown by reads; ignored here."));
-                }
+                made = made.property(field, any("Shown by reads; ignored here."));
             }
             made = made.additional_properties(Some(AdditionalProperties::FreeForm(false)));
         }
