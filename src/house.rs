@@ -8,6 +8,7 @@ mod opening;
 #[cfg(feature = "browser")]
 pub(crate) mod people;
 mod retention;
+mod vigil;
 mod wiring;
 
 use std::collections::BTreeSet;
@@ -20,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use trunkline_media::{Media, MediaConfig};
-use trunkline_sip::{Endpoint, Resolver, ResolverConfig, ResolverError};
+use trunkline_sip::{Resolver, ResolverConfig, ResolverError};
 
 use crate::admission::{Admission, Limits};
 #[cfg(feature = "browser")]
@@ -50,7 +51,8 @@ use crate::webhook::{Asker, Wake, Webhooks};
 use keeping::{Keeping, doors, watch};
 pub use opening::database;
 pub(crate) use opening::private_folder;
-use opening::{cashier, io_error, links, recordings, registry, sip_config, webhooks};
+use opening::{cashier, endpoint, io_error, links, recordings, registry, sip_config, webhooks};
+use vigil::Vigil;
 use wiring::{errands, events, intents};
 
 /// Why the house could not be built.
@@ -119,6 +121,7 @@ pub struct House {
     #[cfg(feature = "browser")]
     floor: Floor,
     tasks: Vec<(CancellationToken, JoinHandle<()>)>,
+    vigil: Vigil,
 }
 
 /// What trunks' spending is counted by.
@@ -146,14 +149,7 @@ impl House {
         };
         let recordings = recordings(&config)?;
 
-        let endpoint = Endpoint::bind(&config.sip.listen, config.sip.tls.clone())
-            .map_err(io_error("SIP cannot listen"))?;
-        for (address, error) in endpoint.alone() {
-            tracing::warn!(
-                %address, %error,
-                "no TCP beside this UDP address: long requests leave as datagrams, and nobody reaches it by TCP"
-            );
-        }
+        let endpoint = endpoint(&config)?;
         let resolver = Resolver::new(ResolverConfig {
             nameservers: config.sip.nameservers.clone(),
             listening: endpoint.listening(),
@@ -248,8 +244,9 @@ impl House {
             #[cfg(feature = "browser")]
             floor,
             tasks: Vec::new(),
+            vigil: Vigil::default(),
         };
-        house.task(|stop| driver.run(stop));
+        house.vital("sip", |stop| driver.run(stop));
         house.count(&metrics, board.clone(), mailbox.clone());
         // A house for one call is no switch: it neither registers in the switch's place nor asks around.
         let keeps = !options.ephemeral;
@@ -291,6 +288,12 @@ impl House {
     pub async fn drain(&self) {
         self.dialer.drain();
         self.journal.drained().await;
+    }
+
+    /// Resolves when something that the switch cannot do without has ended unasked. The log says what; nothing is left to do but to
+    /// stop and to be started again.
+    pub async fn lost(&self) {
+        self.vigil.lost().await;
     }
 
     /// Resolves when every call that ended is written down and none lives.
@@ -349,6 +352,16 @@ impl House {
         let stop = CancellationToken::new();
         let task = tokio::spawn(run(stop.clone()));
         self.tasks.push((stop, task));
+    }
+
+    /// Starts what the switch cannot do without.
+    fn vital<F>(&mut self, room: &'static str, run: impl FnOnce(CancellationToken) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let stop = CancellationToken::new();
+        let watched = self.vigil.over(room, tokio::spawn(run(stop.clone())), stop.clone());
+        self.tasks.push((stop, tokio::spawn(watched)));
     }
 
     /// What trunks have cost today, before this run: a restart gives nobody a second day.
@@ -423,7 +436,7 @@ impl House {
         let listener =
             TcpListener::bind(listen).await.map_err(io_error(&format!("HTTP cannot listen on {listen}")))?;
         self.http = listener.local_addr().map_err(io_error("HTTP"))?;
-        let (dialer, store) = (self.dialer.clone(), self.store.clone());
+        let (dialer, store, vigil) = (self.dialer.clone(), self.store.clone(), self.vigil.clone());
         let streams = Streams::default();
         let api = Api::from(http::Parts {
             originate: self.dialer.clone().into(),
@@ -453,6 +466,7 @@ impl House {
             practice: Practice::new(config.clone(), self.directory.clone(), self.admission.clone()),
             metrics: metrics.clone(),
             readiness: Readiness::new(move || match (dialer.is_draining(), store.healthy()) {
+                _ if vigil.is_lost() => Err("a part of the switch has died".into()),
                 (true, _) => Err("draining".into()),
                 (false, false) => Err("the database takes no writes at present".into()),
                 (false, true) => Ok(()),
@@ -474,7 +488,7 @@ impl House {
         // A stream has no end of its own: it would be waited for, and cut.
         #[cfg(feature = "browser")]
         let floor = self.floor.clone();
-        self.task(|stop| async move {
+        self.vital("http", |stop| async move {
             let closing = async {
                 stop.cancelled().await;
                 streams.close();

@@ -1,6 +1,7 @@
 //! `trunkline serve`: the switch, until it is told to stop.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -15,8 +16,11 @@ pub struct Args {
     pub config: ConfigArgs,
 }
 
+/// How long what is left of a broken switch may take to close.
+const CLOSING: Duration = Duration::from_secs(20);
+
 /// Runs the switch. SIGHUP reads the configuration's objects again. The first SIGTERM or SIGINT drains it: no new calls,
-/// live ones finish; the second ends them.
+/// live ones finish; the second ends them. A switch that has lost what it cannot do without fails.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     let log = log::start(&config.log)?;
@@ -30,6 +34,22 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Err(error) = house.tts.probe().await {
         tracing::warn!(%error, "no text to speech: calls will end as agent_failed");
     }
+    tokio::select! {
+        () = until_told(&args, &house, &mut signals) => {}
+        () = house.lost() => {
+            if tokio::time::timeout(CLOSING, house.stop()).await.is_err() {
+                tracing::error!("what is left does not close");
+            }
+            anyhow::bail!("a part of the switch has died, and nobody can be called without it: start it again");
+        }
+    }
+    house.stop().await;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Serves until no call lives that may finish.
+async fn until_told(args: &Args, house: &House, signals: &mut Signals) {
     while let Wanted::Reload = signals.next().await {
         match args.config.load() {
             Ok(config) => {
@@ -47,9 +67,6 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             house.hangup_all().await;
         }
     }
-    house.stop().await;
-    tracing::info!("stopped");
-    Ok(ExitCode::SUCCESS)
 }
 
 enum Wanted {

@@ -7,7 +7,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use trunkline_sip::{Config as SipConfig, Listen, Local, Timers, Trust};
+use trunkline_sip::{Config as SipConfig, Endpoint, Listen, Local, Timers, Trust};
 
 use super::{HouseError, Options};
 use crate::cashier::Cashier;
@@ -108,6 +108,19 @@ pub(super) fn links(config: &Config) -> Result<Option<Links>, HouseError> {
     let Some(base) = &config.http.public_url else { return Ok(None) };
     let key = keyfile::link_key(&config.data_dir).map_err(io_error("the key file"))?;
     Ok(Some(Links::new(base.clone(), key)))
+}
+
+/// The sockets that SIP comes in by.
+pub(super) fn endpoint(config: &Config) -> Result<Endpoint, HouseError> {
+    let bound = Endpoint::bind(&config.sip.listen, config.sip.tls.clone());
+    let endpoint = bound.map_err(io_error("SIP cannot listen"))?;
+    for (address, error) in endpoint.alone() {
+        tracing::warn!(
+            %address, %error,
+            "no TCP beside this UDP address: long requests leave as datagrams, and nobody reaches it by TCP"
+        );
+    }
+    Ok(endpoint)
 }
 
 /// What the user agent is told of itself. What is listened on beyond what was asked for stands beside UDP.
