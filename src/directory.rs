@@ -10,6 +10,7 @@ mod registry;
 mod resolve;
 mod sealed;
 mod settings;
+mod unlock;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -26,6 +27,7 @@ pub use change::{Change, Expect};
 pub use issue::{Issued, issue, person_secret, signing_secret};
 use merge::{Merged, ObjectFault, Stored};
 pub use registry::{Idempotent, NewObject, ObjectError, Outcome, Registry, RegistryParts};
+pub use unlock::{UnlockError, adopt, unlock};
 
 /// The current snapshot. Cheap to clone.
 #[derive(Clone)]

@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "a shell: it starts the tasks")]
 
 mod counting;
+mod endings;
 mod keeping;
 mod opening;
 #[cfg(feature = "browser")]
@@ -33,12 +34,12 @@ use crate::cashier::Cashier;
 use crate::clock::wall_now;
 use crate::config::Config;
 use crate::dialer::{self, Dialer, DialerParts, Settings};
-use crate::directory::{Directory, Registry};
+use crate::directory::{Directory, Registry, UnlockError};
 use crate::doctor::Practice;
 use crate::egress::{Egress, EgressError};
 use crate::http::{self, Api, Bounds, RateLimits, Readiness, Rehearse, Streams, Tickets};
 use crate::journal::{self, Journal};
-use crate::keyfile;
+use crate::keyfile::SwitchKey;
 use crate::metrics::Metrics;
 use crate::model::{Review, ReviewOffer, Timestamp, TranscriptBy, numbering};
 use crate::rehearsal::Rehearsal;
@@ -48,9 +49,9 @@ use crate::threads;
 use crate::tts::Tts;
 use crate::webhook::{Asker, Wake, Webhooks};
 use keeping::{Keeping, doors, watch};
-pub use opening::database;
-pub(crate) use opening::private_folder;
-use opening::{cashier, endpoint, io_error, links, recordings, registry, sip_config, webhooks};
+use opening::{
+    cashier, database, endpoint, io_error, links, recordings, registry, sip_config, switch_key, webhooks,
+};
 use vigil::Vigil;
 use wiring::{errands, events, intents};
 
@@ -68,6 +69,9 @@ pub enum HouseError {
     /// The database.
     #[error("the database: {0}")]
     Store(#[from] StoreError),
+    /// The switch's key.
+    #[error(transparent)]
+    Unlock(#[from] UnlockError),
     /// The names of trunks.
     #[error(transparent)]
     Resolver(#[from] ResolverError),
@@ -99,6 +103,8 @@ pub struct House {
     pub directory: Directory,
     /// How text becomes speech.
     pub tts: Tts,
+    /// What is counted.
+    pub metrics: Metrics,
     store: Store,
     cashier: Option<Cashier>,
     media: Arc<Media>,
@@ -134,8 +140,9 @@ impl House {
         let metrics = Metrics::new();
         let directory = Directory::new(config.objects.clone());
         let store = Store::open(&database(&config, options.ephemeral)?).await?;
-        let registry = registry(&config, &store, &directory).await?;
-        let (webhooks, wake, egress) = webhooks(&config, &store, &directory)?;
+        let key = switch_key(&config, &options, &store).await?;
+        let registry = registry(&key, &store, &directory).await?;
+        let (webhooks, wake, egress) = webhooks(&config, &key, &store, &directory)?;
         let cashier = cashier(&config, &options, &store).await?;
         let journal_config =
             journal::Config { data_dir: config.data_dir.clone(), ..journal::Config::default() };
@@ -227,6 +234,7 @@ impl House {
             journal,
             directory,
             tts,
+            metrics: metrics.clone(),
             store,
             cashier,
             media,
@@ -266,7 +274,7 @@ impl House {
         let store = house.store.clone();
         house.task(|stop| retention::run(store, retention, stop));
         let campaigns = house.campaigns(&metrics, options.ephemeral).await?;
-        house.open_http(&config, metrics, campaigns).await?;
+        house.open_http(&config, &key, metrics, campaigns).await?;
         Ok(house)
     }
 
@@ -425,6 +433,7 @@ impl House {
     async fn open_http(
         &mut self,
         config: &Config,
+        key: &SwitchKey,
         metrics: Metrics,
         campaigns: Campaigns,
     ) -> Result<(), HouseError> {
@@ -443,7 +452,7 @@ impl House {
             streams: streams.clone(),
             wake: self.wake.clone(),
             cashier: self.cashier.clone(),
-            operator_token: keyfile::operator_token(&config.data_dir).map_err(io_error("the key file"))?,
+            operator_token: key.operator_token(),
             registry: self.registry.clone(),
             rehearse: {
                 let rehearsal = Rehearsal::new(self.tts.clone());
@@ -454,7 +463,7 @@ impl House {
             },
             egress: self.egress.clone(),
             reception: self.reception.clone(),
-            tickets: Tickets::new(keyfile::stream_key(&config.data_dir).map_err(io_error("the key file"))?),
+            tickets: Tickets::new(key.stream_key()),
             #[cfg(feature = "browser")]
             floor: self.floor.clone(),
             admission: self.admission.clone(),
@@ -469,8 +478,8 @@ impl House {
             }),
             data_dir: config.data_dir.clone(),
             public_url: config.http.public_url.clone(),
-            links: links(config)?,
-            body_hash_key: keyfile::body_hash(&config.data_dir).map_err(io_error("the key file"))?,
+            links: links(config, key),
+            body_hash_key: key.body_hash(),
             body_max: config.http.body_max,
             batch_body_max: config.http.batch_body_max,
             body_timeout: config.http.body_timeout,

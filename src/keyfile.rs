@@ -1,10 +1,9 @@
 //! The switch's own secret: 64 hexadecimal digits in `TRUNKLINE_KEY`, which switches on one database must share, or made at
-//! the first start and kept in `data_dir` with mode 0600. From it follow the keys that hash bodies and seal secrets.
+//! the first start and kept in `data_dir` with mode 0600. From it follow the keys that hash bodies and seal secrets. Whether it is
+//! the one that a database was sealed under is known by its fingerprint (see [`crate::directory::unlock`]).
 
-use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use base64::Engine;
@@ -13,37 +12,115 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use crate::model::Secret;
+use crate::private;
 
 const FILE: &str = "trunkline.key";
-const VARIABLE: &str = "TRUNKLINE_KEY";
+/// Where the key may be said instead.
+pub const VARIABLE: &str = "TRUNKLINE_KEY";
 const LENGTH: usize = 32;
 
-/// The key under which request bodies are hashed for idempotency. The same over restarts.
-pub fn body_hash(data_dir: &Path) -> io::Result<[u8; 32]> {
-    derive(&load(data_dir)?, b"request bodies")
+/// The switch's own secret.
+pub struct SwitchKey([u8; LENGTH]);
+
+impl SwitchKey {
+    /// The one in `TRUNKLINE_KEY`, or the one in its file below this folder; `None` if it is in neither.
+    pub fn find(data_dir: &Path) -> io::Result<Option<Self>> {
+        match variable() {
+            Some(text) => parse(&text).map(Some),
+            None => read(&path(data_dir)),
+        }
+    }
+
+    /// Makes one, in its file below this folder. Of two who make one at once both have the same.
+    pub fn make(data_dir: &Path) -> io::Result<Self> {
+        let (path, fresh) = (path(data_dir), Self::passing());
+        match private::new_file(&path) {
+            Ok(mut file) => {
+                file.write_all(&fresh.0)?;
+                file.sync_all()?;
+                Ok(fresh)
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                read(&path)?.ok_or_else(|| io::ErrorKind::NotFound.into())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// One that is kept nowhere, of a house that keeps nothing.
+    pub fn passing() -> Self {
+        Self(rand::random())
+    }
+
+    /// The key under which request bodies are hashed for idempotency. The same over restarts.
+    pub fn body_hash(&self) -> [u8; 32] {
+        self.derive(b"request bodies")
+    }
+
+    /// What signs links to recordings. The same over restarts and on every node, so that a link outlives both.
+    pub fn link_key(&self) -> [u8; 32] {
+        self.derive(b"recording links")
+    }
+
+    /// What signs the addresses at which bots connect.
+    pub fn stream_key(&self) -> [u8; 32] {
+        self.derive(b"streams of bots")
+    }
+
+    /// What the operator's own requests to the running switch show: whoever can read the key file is the operator.
+    pub fn operator_token(&self) -> String {
+        format!("op_{}", hex::encode(self.derive(b"operator")))
+    }
+
+    /// What a database remembers of the key that its secrets are sealed under. The key does not follow from it.
+    pub fn fingerprint(&self) -> String {
+        hex::encode(self.derive(b"fingerprint"))
+    }
+
+    /// What seals secrets.
+    pub fn sealer(&self) -> Sealer {
+        Sealer::new(&self.derive(b"sealed secrets"))
+    }
+
+    /// One key for each purpose, so that no two uses share one (RFC 5869's expand step, one block).
+    fn derive(&self, purpose: &[u8]) -> [u8; 32] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
+        mac.update(purpose);
+        mac.update(&[1]);
+        mac.finalize().into_bytes().into()
+    }
 }
 
-/// What signs links to recordings. The same over restarts and on every node, so that a link outlives both.
-pub fn link_key(data_dir: &Path) -> io::Result<[u8; 32]> {
-    derive(&load(data_dir)?, b"recording links")
+/// Where the key is kept, if it is in no variable.
+pub fn path(data_dir: &Path) -> PathBuf {
+    data_dir.join(FILE)
 }
 
-/// What signs the addresses at which bots connect.
-pub fn stream_key(data_dir: &Path) -> io::Result<[u8; 32]> {
-    derive(&load(data_dir)?, b"streams of bots")
+/// What `TRUNKLINE_KEY` says, if it says anything.
+pub fn variable() -> Option<String> {
+    std::env::var_os(VARIABLE).map(|text| text.to_string_lossy().into_owned())
 }
 
-/// What the operator's own requests to the running switch show: whoever can read the key file is the operator.
-pub fn operator_token(data_dir: &Path) -> io::Result<String> {
-    Ok(format!("op_{}", hex::encode(derive(&load(data_dir)?, b"operator")?)))
+/// Reads a key as the variable has it.
+pub fn parse(text: &str) -> io::Result<SwitchKey> {
+    let mut key = [0; LENGTH];
+    hex::decode_to_slice(text.trim(), &mut key).map_err(|_| {
+        let reason = format!("{VARIABLE} must be {} hexadecimal digits", 2 * LENGTH);
+        io::Error::new(io::ErrorKind::InvalidInput, reason)
+    })?;
+    Ok(SwitchKey(key))
 }
 
-/// One key for each purpose, so that no two uses share one (RFC 5869's expand step, one block).
-fn derive(secret: &[u8; LENGTH], purpose: &[u8]) -> io::Result<[u8; 32]> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
-    mac.update(purpose);
-    mac.update(&[1]);
-    Ok(mac.finalize().into_bytes().into())
+fn read(path: &Path) -> io::Result<Option<SwitchKey>> {
+    let mut kept = [0; LENGTH];
+    let mut file = match std::fs::File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    file.read_exact(&mut kept).map_err(|error| {
+        io::Error::new(error.kind(), format!("{} is shorter than {LENGTH} bytes", path.display()))
+    })?;
+    Ok(Some(SwitchKey(kept)))
 }
 
 /// Seals secrets that must be read again: AES-256-GCM, each under a nonce of its own, bound to what it belongs to, so that one
@@ -54,11 +131,6 @@ pub struct Sealer(RandomizedNonceKey);
 const SEALED: &str = "v1.";
 
 impl Sealer {
-    /// Under the switch's own key.
-    pub fn load(data_dir: &Path) -> io::Result<Self> {
-        Ok(Self::new(&derive(&load(data_dir)?, b"sealed secrets")?))
-    }
-
     /// Under this key.
     pub fn new(key: &[u8; LENGTH]) -> Self {
         Self(RandomizedNonceKey::new(&AES_256_GCM, key).expect("the key's length is the cipher's"))
@@ -83,43 +155,6 @@ impl Sealer {
     }
 }
 
-fn load(data_dir: &Path) -> io::Result<[u8; LENGTH]> {
-    match std::env::var(VARIABLE) {
-        Ok(text) => from_hex(&text),
-        Err(_) => load_file(data_dir),
-    }
-}
-
-fn from_hex(text: &str) -> io::Result<[u8; LENGTH]> {
-    let mut key = [0; LENGTH];
-    hex::decode_to_slice(text.trim(), &mut key).map_err(|_| {
-        let reason = format!("{VARIABLE} must be {} hexadecimal digits", 2 * LENGTH);
-        io::Error::new(io::ErrorKind::InvalidInput, reason)
-    })?;
-    Ok(key)
-}
-
-fn load_file(data_dir: &Path) -> io::Result<[u8; LENGTH]> {
-    let path = data_dir.join(FILE);
-    let fresh: [u8; LENGTH] = rand::random();
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
-        Ok(mut file) => {
-            file.write_all(&fresh)?;
-            file.sync_all()?;
-            Ok(fresh)
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let mut kept = [0; LENGTH];
-            let mut file = std::fs::File::open(&path)?;
-            file.read_exact(&mut kept).map_err(|error| {
-                io::Error::new(error.kind(), format!("{} is shorter than {LENGTH} bytes", path.display()))
-            })?;
-            Ok(kept)
-        }
-        Err(error) => Err(error),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,9 +163,12 @@ mod tests {
     fn the_key_stays_the_same_over_restarts_and_is_nobody_elses_to_read() {
         use std::os::unix::fs::PermissionsExt;
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let first = body_hash(directory.path()).expect("made");
-        assert_eq!(body_hash(directory.path()).expect("read"), first);
-        let mode = std::fs::metadata(directory.path().join(FILE)).expect("it is there").permissions().mode();
+        assert!(read(&path(directory.path())).expect("readable").is_none(), "nobody makes one by looking");
+        let first = SwitchKey::make(directory.path()).expect("made").body_hash();
+        let again = read(&path(directory.path())).expect("readable").expect("it is there");
+        assert_eq!(again.body_hash(), first);
+        assert_eq!(SwitchKey::make(directory.path()).expect("kept").body_hash(), first);
+        let mode = std::fs::metadata(path(directory.path())).expect("it is there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 
@@ -153,9 +191,9 @@ mod tests {
 
     #[test]
     fn a_key_from_the_environment_has_its_length() {
-        assert_eq!(from_hex(&format!(" {}\n", "ab".repeat(32))).expect("a key"), [0xab; 32]);
+        assert_eq!(parse(&format!(" {}\n", "ab".repeat(32))).expect("a key").0, [0xab; 32]);
         for text in ["", "ab", &"zz".repeat(32), &"ab".repeat(33)] {
-            assert!(from_hex(text).is_err(), "{text}");
+            assert!(parse(text).is_err(), "{text}");
         }
     }
 
@@ -163,6 +201,7 @@ mod tests {
     fn a_damaged_key_file_is_refused_and_not_replaced() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         std::fs::write(directory.path().join(FILE), b"short").expect("written");
-        assert!(body_hash(directory.path()).is_err());
+        assert!(read(&path(directory.path())).is_err());
+        assert!(SwitchKey::make(directory.path()).is_err());
     }
 }

@@ -69,6 +69,7 @@ pub mod metrics;
 pub mod model;
 #[cfg(test)]
 mod patience;
+mod private;
 pub mod rehearsal;
 pub mod review;
 pub mod simulator;

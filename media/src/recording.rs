@@ -174,7 +174,8 @@ impl Writer {
     fn finish(&mut self, mut take: Take, error: Option<io::Error>) {
         let error = error.or_else(|| take.flush().err()).map(|error| error.kind());
         let recorded = take.close(error);
-        self.counters.recordings += 1;
+        // A call that never talked was not recorded.
+        self.counters.recordings += u64::from(recorded.bytes > 0 || error.is_some());
         self.counters.recordings_failed += u64::from(error.is_some());
         self.reports.push(Report { leg: take.leg, token: take.token, event: Event::Recorded(recorded) });
     }

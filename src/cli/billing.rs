@@ -8,13 +8,13 @@ use bytes::Bytes;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
+use super::office::existing;
 use super::reachable;
 use crate::cashier::Cashier;
 use crate::cli::ConfigArgs;
 use crate::config::{Billing, Config};
 use crate::egress::{Egress, EgressError, Policy};
-use crate::house;
-use crate::keyfile;
+use crate::keyfile::SwitchKey;
 use crate::model::{Micros, TenantId};
 use crate::store::Store;
 
@@ -72,9 +72,12 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 async fn ask(config: &Config, args: &CreditArgs) -> anyhow::Result<Option<Value>> {
     let address = reachable(config.http.listen);
     let policy = Policy { allow_http: true, allow_addresses: vec![address.ip().into()] };
-    let token = keyfile::operator_token(&config.data_dir).context("the key file")?;
-    let headers =
-        [("authorization", format!("Bearer {token}")), ("content-type", "application/json".to_owned())];
+    // No switch runs without a key.
+    let Some(key) = SwitchKey::find(&config.data_dir).context("the key file")? else { return Ok(None) };
+    let headers = [
+        ("authorization", format!("Bearer {}", key.operator_token())),
+        ("content-type", "application/json".to_owned()),
+    ];
     let url = format!("http://{address}/v1/native/billing/credits");
     let body =
         json!({ "tenant": args.tenant, "amount": args.amount.to_string(), "reference": args.reference });
@@ -91,7 +94,7 @@ async fn ask(config: &Config, args: &CreditArgs) -> anyhow::Result<Option<Value>
 
 /// Nobody listens. A switch that runs all the same holds the database, and then this is refused.
 async fn write(config: &Config, billing: &Billing, args: &CreditArgs) -> anyhow::Result<Value> {
-    let store = Store::open(&house::database(config, false)?).await?;
+    let store = Store::open(&existing(config)?).await?;
     let cashier = Cashier::open(billing, store.clone(), Egress::new(Policy::default())?).await?;
     let tenant = TenantId(args.tenant.into());
     let credited = cashier.credit(tenant, args.amount, args.reference.clone()).await;

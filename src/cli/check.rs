@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::cli::ConfigArgs;
-use crate::config::{Config, Database};
+use crate::config::Config;
 
 /// Arguments of `trunkline check`.
 #[derive(clap::Args, Debug)]
@@ -21,10 +21,6 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 fn summary(config: &Config) -> String {
     let objects = &config.objects;
     let sip: Vec<_> = config.sip.listen.iter().map(ToString::to_string).collect();
-    let database = match &config.database {
-        Database::Sqlite(path) => format!("SQLite, {}", path.display()),
-        Database::Postgres(_) => "PostgreSQL".to_owned(),
-    };
     let recording = match config.recording.enabled {
         true => config.recording.directory.display().to_string(),
         false => "off".to_owned(),
@@ -42,7 +38,7 @@ fn summary(config: &Config) -> String {
                 config.media.ports.end()
             ),
         ),
-        ("database", database),
+        ("database", config.database.to_string()),
         ("recordings", recording),
         ("calls", config.limits.concurrent.map_or_else(unlimited, |calls| format!("{calls} at once"))),
         ("trunks", names(objects.trunks.iter().map(|trunk| trunk.name.as_str()))),

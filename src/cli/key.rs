@@ -6,12 +6,13 @@ use anyhow::Context;
 use clap::Subcommand;
 use serde_json::{Map, Value, json};
 
-use super::office::{Office, refused};
+use super::office::{Office, existing, refused};
 use crate::cli::ConfigArgs;
 use crate::clock::wall_now;
-use crate::config::StoredKey;
-use crate::directory::{Change, Expect, Issued, NewObject, issue};
+use crate::config::{Config, StoredKey};
+use crate::directory::{self, Change, Expect, Issued, NewObject, issue};
 use crate::model::{Face, Object, ObjectKind, StoredResponse};
+use crate::store::Store;
 
 /// Arguments of `trunkline key`.
 #[derive(clap::Args)]
@@ -39,6 +40,14 @@ enum Command {
     Revoke {
         /// Its id, or its public half.
         id: String,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// Go on without the switch's own key, which is lost: another one is this database's from now on. No switch may run.
+    ///
+    /// It is the one in `TRUNKLINE_KEY` or in `data_dir/trunkline.key`, or else a new one. Whatever was sealed under the lost one must
+    /// be given anew: trunks' passwords, models' keys, the signing secrets of API keys and webhook endpoints.
+    Adopt {
         #[command(flatten)]
         config: ConfigArgs,
     },
@@ -89,20 +98,34 @@ fn face(text: &str) -> Result<Face, String> {
 
 /// Runs one of its commands.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let config = match &args.command {
-        Command::Create(Create { config, .. })
-        | Command::List { config, .. }
-        | Command::Revoke { config, .. } => config,
-    };
-    let config = config.load()?;
-    let office = Office::open(&config).await?;
-    let done = match args.command {
-        Command::Create(create) => make(&office, create).await,
-        Command::List { tenant, json, .. } => list(&office, tenant.as_deref(), json),
-        Command::Revoke { id, .. } => revoke(&office, &id).await,
-    };
-    office.close().await;
-    done.map(|()| ExitCode::SUCCESS)
+    match args.command {
+        Command::Create(create) => {
+            let office = Office::open(&create.config.load()?).await?;
+            let done = make(&office, create).await;
+            office.close(done).await
+        }
+        Command::List { tenant, json, config } => {
+            let office = Office::open(&config.load()?).await?;
+            let done = list(&office, tenant.as_deref(), json);
+            office.close(done).await
+        }
+        Command::Revoke { id, config } => {
+            let office = Office::open(&config.load()?).await?;
+            let done = revoke(&office, &id).await;
+            office.close(done).await
+        }
+        Command::Adopt { config } => adopt(&config.load()?).await,
+    }
+}
+
+/// The store is opened as a switch opens it: it is refused while one runs.
+async fn adopt(config: &Config) -> anyhow::Result<ExitCode> {
+    let store = Store::open(&existing(config)?).await?;
+    let adopted = directory::adopt(&store.objects(), &config.data_dir).await;
+    store.close().await;
+    adopted?;
+    eprintln!("From now on this is the key of {}.", config.database);
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn make(office: &Office, create: Create) -> anyhow::Result<()> {
@@ -146,7 +169,11 @@ async fn make(office: &Office, create: Create) -> anyhow::Result<()> {
             if let Some(secret) = signs {
                 eprintln!("Its webhooks are signed with {secret}");
             }
-            eprintln!("Key {} of tenant {} ({}). It is not shown again.", id.get(), tenant.id, tenant.name);
+            let (id, database) = (id.get(), &office.database);
+            eprintln!(
+                "Key {id} of tenant {} ({}), in {database}. It is not shown again.",
+                tenant.id, tenant.name
+            );
         }
     }
     Ok(())
@@ -209,6 +236,6 @@ async fn revoke(office: &Office, id: &str) -> anyhow::Result<()> {
     let change = Change::patch(document, Expect::Any, wall_now());
     let id = key.id.to_string();
     office.registry.update(key.tenant, ObjectKind::Key, &id, change).await.map_err(refused)?;
-    eprintln!("Key {} is revoked.", key.id);
+    eprintln!("Key {} is revoked, in {}.", key.id, office.database);
     Ok(())
 }

@@ -10,6 +10,7 @@ pub mod campaign;
 pub mod cdr;
 pub mod check;
 pub mod demo;
+mod descriptors;
 pub mod key;
 mod log;
 mod office;

@@ -1,38 +1,35 @@
 //! Where the command line changes objects: in the store, beside a switch that may be running and takes over within a second what
 //! was changed.
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use crate::config::{Config, Database};
-use crate::directory::{Directory, ObjectError, Registry, RegistryParts};
-use crate::keyfile::Sealer;
+use crate::directory::{Directory, ObjectError, Registry, RegistryParts, unlock};
 use crate::model::Tenant;
 use crate::store::{DatabaseTarget, ObjectStore};
 
 /// The objects of one configuration's store.
 pub struct Office {
     pub registry: Registry,
+    /// Which one, for people.
+    pub database: Database,
     store: ObjectStore,
 }
 
 impl Office {
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
-        let target = match &config.database {
-            Database::Sqlite(path) => DatabaseTarget::Sqlite(path.clone()),
-            Database::Postgres(url) => DatabaseTarget::Postgres(url.clone()),
-        };
-        crate::house::private_folder(&config.data_dir)?;
-        let store = ObjectStore::open(&target).await?;
-        let sealer = Sealer::load(&config.data_dir).context("the key file")?;
+        let store = ObjectStore::open(&existing(config)?).await?;
+        let key = unlock(&store, &config.data_dir).await?;
         let parts = RegistryParts {
             store: store.clone(),
-            sealer: Arc::new(sealer),
+            sealer: Arc::new(key.sealer()),
             directory: Directory::new(config.objects.clone()),
             changed: Arc::default(),
         };
-        Ok(Self { registry: Registry::open(parts).await?, store })
+        Ok(Self { registry: Registry::open(parts).await?, database: config.database.clone(), store })
     }
 
     /// A tenant by name or id; without one the file's.
@@ -49,9 +46,26 @@ impl Office {
         found.cloned().with_context(|| format!("no tenant is called {}", text.unwrap_or("default")))
     }
 
-    pub async fn close(self) {
+    /// Whatever was done here.
+    pub async fn close(self, done: anyhow::Result<()>) -> anyhow::Result<ExitCode> {
         self.store.close().await;
+        done.map(|()| ExitCode::SUCCESS)
     }
+}
+
+/// The configuration's database. A switch makes one when it starts; a command that did, too, would change one that no switch uses.
+pub fn existing(config: &Config) -> anyhow::Result<DatabaseTarget> {
+    Ok(match &config.database {
+        Database::Postgres(url) => DatabaseTarget::Postgres(url.clone()),
+        Database::Sqlite(path) if path.exists() => DatabaseTarget::Sqlite(path.clone()),
+        Database::Sqlite(path) => {
+            let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            bail!(
+                "there is no database at {}: name the switch's configuration (--config), or start the switch once",
+                path.display()
+            )
+        }
+    })
 }
 
 /// What the API would say, for people.

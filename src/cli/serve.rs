@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::cli::ConfigArgs;
-use crate::cli::log;
+use crate::cli::{ConfigArgs, descriptors, log};
 use crate::house::{House, Options};
 
 /// Arguments of `trunkline serve`.
@@ -24,10 +23,13 @@ const CLOSING: Duration = Duration::from_secs(20);
 /// live ones finish; the second ends them. A switch that has lost what it cannot do without fails.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
-    log::start(&config.log)?;
+    let log = log::start(&config.log)?;
+    descriptors::raise(&config);
     // Before anything is built: a signal that comes early is not lost.
     let mut signals = Signals::new()?;
     let house = House::build(config, Options::default()).await?;
+    let lost = log.lost();
+    house.metrics.add_source(move |metrics| metrics.export_log(lost()));
     tracing::info!(http = %house.http, sip = ?house.sip, "ready");
     if let Err(error) = house.tts.probe().await {
         tracing::warn!(%error, "no text to speech: calls will end as agent_failed");

@@ -49,8 +49,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = config.load()?;
     let office = Office::open(&config).await?;
     let done = work(&office, args.command).await;
-    office.close().await;
-    done.map(|()| ExitCode::SUCCESS)
+    office.close(done).await
 }
 
 async fn work(office: &Office, command: Command) -> anyhow::Result<()> {
@@ -68,6 +67,7 @@ async fn work(office: &Office, command: Command) -> anyhow::Result<()> {
             match office.registry.create(new, None, render).await.map_err(refused)? {
                 Outcome::New(made) | Outcome::Replayed(made) => println!("{}", made.body),
             }
+            eprintln!("The tenant is in {}.", office.database);
         }
         Command::List { .. } => {
             for tenant in office.registry.snapshot().tenants() {
@@ -78,6 +78,7 @@ async fn work(office: &Office, command: Command) -> anyhow::Result<()> {
             let id = office.tenant(Some(&tenant))?.id;
             let text = id.to_string();
             office.registry.remove(id, ObjectKind::Tenant, &text, Expect::Any).await.map_err(refused)?;
+            eprintln!("The tenant is gone from {}.", office.database);
         }
     }
     Ok(())

@@ -27,6 +27,7 @@ mod uri;
 mod validate;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -92,6 +93,16 @@ pub enum Database {
     Sqlite(PathBuf),
     /// `postgres://…`; may contain a password.
     Postgres(Secret<String>),
+}
+
+impl fmt::Display for Database {
+    /// Without what lets in.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "SQLite, {}", path.display()),
+            Self::Postgres(_) => f.write_str("PostgreSQL"),
+        }
+    }
 }
 
 /// `[http]`

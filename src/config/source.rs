@@ -1,6 +1,7 @@
 //! A tree of values in which each knows where it came from: a line of the file, or an environment variable.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
@@ -87,6 +88,13 @@ impl Source {
                 if secret { "must be a string".to_owned() } else { error.inner().message().to_owned() };
             return Err(vec![self.fault(&key, reason)]);
         }
+    }
+
+    /// A path as the file means it: a relative one begins at the file's own folder, whoever reads it from wherever.
+    pub fn path(&self, text: &str) -> PathBuf {
+        let folder = Path::new(&self.file).parent().unwrap_or(Path::new(""));
+        // `.` in the middle says nothing.
+        folder.join(text).components().collect()
     }
 
     /// A fault at this key, or at the nearest one above it that was written.

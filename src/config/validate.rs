@@ -23,8 +23,7 @@ use crate::model::Secret;
 /// Checks everything, so that one run names every fault.
 pub fn config(file: File, source: &Source) -> Result<Config, ConfigError> {
     let mut check = Checker { source, faults: Vec::new(), is_inline: false };
-    let data_dir = PathBuf::from(file.data_dir.as_deref().unwrap_or("./data"));
-    check.that("data_dir", !data_dir.as_os_str().is_empty(), || "must not be empty".into());
+    let data_dir = check.folder("data_dir", file.data_dir.as_deref().unwrap_or("./data"));
     let objects = objects::objects(&file, &mut check);
     let billing = billing::billing(&file, &mut check);
     let config = Config {
@@ -45,7 +44,10 @@ pub fn config(file: File, source: &Source) -> Result<Config, ConfigError> {
         ),
         recording: Recording {
             enabled: file.recording.enabled,
-            directory: file.recording.directory.map_or_else(|| data_dir.join("recordings"), PathBuf::from),
+            directory: match &file.recording.directory {
+                Some(text) => check.folder("recording.directory", text),
+                None => data_dir.join("recordings"),
+            },
         },
         people: people::people(file.people, rtp_address(&file.media), &mut check),
         log: log(file.log, &mut check),
@@ -92,6 +94,17 @@ impl<'s> Checker<'s> {
             self.fault(key, reason);
             instead
         })
+    }
+
+    /// A path as the file means it (see [`Source::path`]).
+    pub fn path(&self, text: &str) -> PathBuf {
+        self.source.path(text)
+    }
+
+    /// A folder of ours.
+    fn folder(&mut self, key: &str, text: &str) -> PathBuf {
+        self.that(key, !text.trim().is_empty(), || "must not be empty".into());
+        self.path(text)
     }
 
     /// A whole number of seconds within bounds.
@@ -252,7 +265,9 @@ fn server_tls(sip: &file::Sip, listen: &[Listen], check: &mut Checker<'_>) -> Op
         return None;
     };
     let mut read = |key: &str, path: &str| {
-        let bytes = std::fs::read(path).map_err(|error| format!("`{path}` cannot be read: {error}"));
+        let path = check.path(path);
+        let bytes =
+            std::fs::read(&path).map_err(|error| format!("`{}` cannot be read: {error}", path.display()));
         check.or(key, bytes.map(Some), None)
     };
     let (certificate_pem, key_pem) = (read("sip.tls_cert", certificate)?, read("sip.tls_key", key)?);

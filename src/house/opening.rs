@@ -1,9 +1,7 @@
 //! Opens the rooms that have a folder, a key or an address of their own, as the configuration describes them.
 
-use std::fs::DirBuilder;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,15 +11,16 @@ use super::{HouseError, Options};
 use crate::cashier::Cashier;
 use crate::clock::wall_now;
 use crate::config::{Config, Database};
-use crate::directory::{Directory, Registry, RegistryParts};
+use crate::directory::{Directory, Registry, RegistryParts, unlock};
 use crate::egress::{Egress, Policy};
 use crate::face::link::Links;
-use crate::keyfile;
+use crate::keyfile::SwitchKey;
+use crate::private;
 use crate::store::{DatabaseTarget, Store};
 use crate::webhook::{self, Keys, Wake, Webhooks};
 
 /// Where the switch keeps its rows; makes the folder.
-pub fn database(config: &Config, ephemeral: bool) -> Result<DatabaseTarget, HouseError> {
+pub(super) fn database(config: &Config, ephemeral: bool) -> Result<DatabaseTarget, HouseError> {
     private_folder(&config.data_dir)?;
     Ok(match &config.database {
         _ if ephemeral => DatabaseTarget::Memory,
@@ -52,16 +51,27 @@ pub(super) fn policy(config: &Config) -> Policy {
     }
 }
 
+/// The key that this database's secrets are sealed under. What keeps nothing needs none that is kept.
+pub(super) async fn switch_key(
+    config: &Config,
+    options: &Options,
+    store: &Store,
+) -> Result<SwitchKey, HouseError> {
+    match options.ephemeral {
+        true => Ok(SwitchKey::passing()),
+        false => Ok(unlock(&store.objects(), &config.data_dir).await?),
+    }
+}
+
 /// The tenants' objects, from now on beside the file's.
 pub(super) async fn registry(
-    config: &Config,
+    key: &SwitchKey,
     store: &Store,
     directory: &Directory,
 ) -> Result<Registry, HouseError> {
-    let sealer = keyfile::Sealer::load(&config.data_dir).map_err(io_error("the key file"))?;
     let parts = RegistryParts {
         store: store.objects(),
-        sealer: Arc::new(sealer),
+        sealer: Arc::new(key.sealer()),
         directory: directory.clone(),
         changed: Arc::default(),
     };
@@ -77,15 +87,13 @@ pub(super) fn recordings(config: &Config) -> Result<Option<std::path::PathBuf>, 
     Ok(Some(directory.to_owned()))
 }
 
-/// Makes a folder that holds what people said and whom they called: nobody else's to read. One that is there keeps the
-/// permissions that its owner gave it.
-pub(crate) fn private_folder(path: &Path) -> Result<(), HouseError> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(io_error(&format!("the folder {}", path.display())))
+fn private_folder(path: &Path) -> Result<(), HouseError> {
+    private::folder(path).map_err(io_error(&format!("the folder {}", path.display())))
 }
 
 pub(super) fn webhooks(
     config: &Config,
+    key: &SwitchKey,
     store: &Store,
     directory: &Directory,
 ) -> Result<(Arc<Webhooks>, Wake, Egress), HouseError> {
@@ -98,16 +106,14 @@ pub(super) fn webhooks(
     });
     let wake = Wake::default();
     let egress = Egress::new(policy)?;
-    let settings = webhook::Config { links: links(config)?, ..webhook::Config::default() };
+    let settings = webhook::Config { links: links(config, key), ..webhook::Config::default() };
     let webhooks = Webhooks::start(store.clone(), egress.clone(), keys, wake.clone(), settings);
     Ok((Arc::new(webhooks), wake, egress))
 }
 
 /// What recordings are fetched by without a key, if it is known how the world reaches us.
-pub(super) fn links(config: &Config) -> Result<Option<Links>, HouseError> {
-    let Some(base) = &config.http.public_url else { return Ok(None) };
-    let key = keyfile::link_key(&config.data_dir).map_err(io_error("the key file"))?;
-    Ok(Some(Links::new(base.clone(), key)))
+pub(super) fn links(config: &Config, key: &SwitchKey) -> Option<Links> {
+    Some(Links::new(config.http.public_url.clone()?, key.link_key()))
 }
 
 /// The sockets that SIP comes in by.

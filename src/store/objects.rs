@@ -152,6 +152,26 @@ impl ObjectStore {
         })
     }
 
+    /// The fingerprint of the key that secrets are sealed under; `None` before any was seen.
+    pub async fn key_fingerprint(&self) -> Result<Option<String>, StoreError> {
+        const SQL: &str = "SELECT key_fingerprint FROM objects_state";
+        on!(&*self.0, readers, |connection| {
+            Ok(sqlx::query(SQL).fetch_one(&mut *connection).await?.try_get(0)?)
+        })
+    }
+
+    /// Keeps a key's fingerprint, in place of this one; says whether that was still the one that is kept.
+    pub async fn keep_fingerprint(&self, before: Option<&str>, now: &str) -> Result<bool, StoreError> {
+        const SQL: &str =
+            "UPDATE objects_state SET key_fingerprint = $2 WHERE coalesce(key_fingerprint, '') = $1";
+        let written = on!(&*self.0, writer, |connection| {
+            let query = sqlx::query(SQL).bind(before.unwrap_or_default()).bind(now);
+            Ok(query.execute(&mut *connection).await?.rows_affected())
+        })?;
+        self.0.touched();
+        Ok(written == 1)
+    }
+
     /// An id that nothing else has or will have.
     pub async fn lease_id(&self) -> Result<u64, StoreError> {
         const SQL: &str =

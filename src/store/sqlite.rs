@@ -2,8 +2,7 @@
 //! text of several statements, because each trip to sqlx's worker thread costs more than the statements do.
 #![expect(clippy::disallowed_methods, reason = "a shell: it checkpoints from a task of its own")]
 
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +18,7 @@ use sqlx::{ConnectOptions, Either, Executor, Row, SqlitePool};
 use super::StoreError;
 use super::batch::{Applied, Batch, is_none};
 use super::schema;
+use crate::private;
 
 /// One writer beside the readers.
 pub(super) struct Sqlite {
@@ -129,11 +129,8 @@ async fn prepare(path: &Path, wait: Duration) -> Result<File, StoreError> {
         _ => PathBuf::from("."),
     };
     let failed = |error: std::io::Error| open_error(path, &error.to_string());
-    DirBuilder::new().recursive(true).mode(0o700).create(&directory).map_err(failed)?;
-    let file = |path: &Path| {
-        OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path)
-    };
-    let lock = file(&directory.join("trunkline.lock")).map_err(failed)?;
+    private::folder(&directory).map_err(failed)?;
+    let lock = private::file(&directory.join("trunkline.lock")).map_err(failed)?;
     let until = Instant::now() + wait;
     while lock.try_lock().is_err() {
         if Instant::now() >= until {
@@ -141,7 +138,7 @@ async fn prepare(path: &Path, wait: Duration) -> Result<File, StoreError> {
         }
         tokio::time::sleep(LOCK_AGAIN).await;
     }
-    file(path).map_err(failed)?;
+    private::file(path).map_err(failed)?;
     Ok(lock)
 }
 

@@ -14,6 +14,10 @@ use crate::switch::{Client, Reply, Switch};
 
 /// Runs `trunkline` beside the switch, in its folder.
 pub fn trunkline(switch: &Switch, words: &[&str]) -> Output {
+    command(switch, words).output().expect("the program runs")
+}
+
+fn command(switch: &Switch, words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_trunkline"));
     command.args(words).args(["--config", "trunkline.toml"]).current_dir(switch.folder());
     for (name, _) in std::env::vars_os() {
@@ -21,7 +25,7 @@ pub fn trunkline(switch: &Switch, words: &[&str]) -> Output {
             command.env_remove(name);
         }
     }
-    command.output().expect("the program runs")
+    command
 }
 
 /// The same, which must go well; what it prints.

@@ -122,7 +122,7 @@ fn read(
         return check.or(key, held.map(|()| Some(path.as_bytes().to_vec())).map_err(str::to_owned), None);
     }
     let mut bytes = Vec::new();
-    let file = std::fs::File::open(path);
+    let file = std::fs::File::open(check.path(path));
     match file.and_then(|file| file.take(PEM_MAX + 1).read_to_end(&mut bytes)) {
         Ok(length) if length as u64 > PEM_MAX => {
             check.fault(key, format!("`{path}` is longer than {PEM_MAX} bytes"))

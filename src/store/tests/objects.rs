@@ -12,6 +12,7 @@ on_both_engines! {
     of_many_changes_at_once_one_is_committed,
     a_name_is_taken_within_its_tenant_and_a_keys_everywhere,
     object_ids_are_never_leased_twice,
+    the_first_keys_fingerprint_stays_until_it_is_replaced,
     a_promise_is_kept_with_its_object_and_forgotten_in_time,
     a_second_process_writes_beside_the_switch,
     a_stopped_switchs_database_is_made_ready,
@@ -143,6 +144,16 @@ async fn a_promise_is_kept_with_its_object_and_forgotten_in_time(place: Place) {
     assert_eq!(store.read().await.expect("readable").objects.len(), 1, "neither without the other");
     committed(&store, with(1, 3, promise(8, 1, NOW.0 + 8 * 86_400_000))).await;
     assert_eq!(kept(7, 1).await, None, "a week is over");
+}
+
+async fn the_first_keys_fingerprint_stays_until_it_is_replaced(place: Place) {
+    let store = place.open().await.objects();
+    assert_eq!(store.key_fingerprint().await.expect("readable"), None);
+    assert!(store.keep_fingerprint(None, "a").await.expect("writable"));
+    assert!(!store.keep_fingerprint(None, "b").await.expect("writable"), "another one is there");
+    assert_eq!(store.key_fingerprint().await.expect("readable").as_deref(), Some("a"));
+    assert!(store.keep_fingerprint(Some("a"), "b").await.expect("writable"));
+    assert_eq!(store.key_fingerprint().await.expect("readable").as_deref(), Some("b"));
 }
 
 async fn a_second_process_writes_beside_the_switch(place: Place) {

@@ -1,6 +1,9 @@
 //! `trunkline tenant` and `trunkline key`, beside a running switch and without one.
 
-use super::{client, code, told, trunkline};
+use std::path::Path;
+
+use super::{client, code, command, told, trunkline};
+use crate::cli;
 use crate::postgres::{cluster::Cluster, database};
 use crate::switch::{Setup, Switch, eventually, outbound};
 
@@ -49,6 +52,86 @@ fn keys_are_made_while_no_switch_runs() {
         client(&switch, &credentials).post("/v1/calls/outbound", &outbound(serde_json::json!({}))).status,
         201
     );
+}
+
+#[test]
+fn a_database_without_its_own_key_stays_closed_and_is_given_no_other() {
+    let mut switch = Switch::start("");
+    switch.kill();
+    let file = switch.data_dir().join("trunkline.key");
+    let kept = std::fs::read(&file).expect("the switch made it");
+    // Brought back from a backup that had the database alone.
+    std::fs::remove_file(&file).expect("it was there");
+    for words in [&["serve"][..], &["key", "create", "--face", "nixflex"], &["tenant", "list"]] {
+        let output = trunkline(&switch, words);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{words:?}: {said}");
+        assert!(said.contains("the database was sealed under another key"), "{words:?}: {said}");
+        assert!(said.contains("trunkline.key is missing, and TRUNKLINE_KEY is not set"), "{words:?}: {said}");
+        assert!(!file.exists(), "{words:?}");
+    }
+    std::fs::write(&file, kept).expect("written");
+    switch.restart();
+}
+
+#[test]
+fn a_command_changes_the_configurations_database_from_wherever_it_is_given_and_makes_none() {
+    let switch = Switch::start("");
+    let (config, elsewhere) =
+        (switch.folder().join("trunkline.toml"), tempfile::tempdir().expect("a folder"));
+    let config = config.to_str().expect("UTF-8");
+    let at = |folder: &Path, words: &[&str]| {
+        let output = cli::trunkline(folder, words);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned(), said)
+    };
+    let (code, made, said) = at(elsewhere.path(), &["tenant", "create", "acme", "--config", config]);
+    assert_eq!(code, Some(0), "{said}");
+    let path = switch.data_dir().join("trunkline.db");
+    assert!(said.contains(&path.display().to_string()), "{said}");
+    let listed = at(switch.folder(), &["tenant", "list"]).1;
+    assert!(listed.contains(&format!("{}  acme", made.trim())), "{listed}");
+    // Without the switch's configuration there is nothing to change.
+    for words in [
+        &["tenant", "create", "other"][..],
+        &["key", "create", "--face", "nixflex"],
+        &["key", "list"],
+        &["key", "adopt"],
+    ] {
+        let (code, _, said) = at(elsewhere.path(), words);
+        let missing = elsewhere.path().join("data/trunkline.db");
+        assert_eq!(code, Some(1), "{words:?}: {said}");
+        assert!(
+            said.contains(&format!("there is no database at {}", missing.display())),
+            "{words:?}: {said}"
+        );
+    }
+    assert_eq!(std::fs::read_dir(elsewhere.path()).expect("a folder").count(), 0, "nothing was made there");
+}
+
+#[test]
+fn a_shell_that_lacks_the_switchs_variable_makes_no_key_that_nobody_can_use() {
+    let mut switch = Switch::start("");
+    switch.kill();
+    let file = switch.data_dir().join("trunkline.key");
+    let with = |words: &[&str], key: &str| command(&switch, words).env("TRUNKLINE_KEY", key).output();
+    let (own, other) = ("ab".repeat(32), "cd".repeat(32));
+    assert_eq!(
+        with(&["key", "list"], &own).expect("the program runs").status.code(),
+        Some(1),
+        "the file's it is"
+    );
+    std::fs::remove_file(&file).expect("it was there");
+    let adopted = with(&["key", "adopt"], &own).expect("the program runs");
+    assert!(adopted.status.success(), "{adopted:?}");
+    let create = ["key", "create", "--face", "nixflex"];
+    assert!(with(&create, &own).expect("the program runs").status.success());
+    let wrong = with(&create, &other).expect("the program runs");
+    let said = String::from_utf8_lossy(&wrong.stderr);
+    assert!(wrong.status.code() == Some(1) && said.contains("TRUNKLINE_KEY is another one"), "{said}");
+    let without = trunkline(&switch, &create);
+    assert_eq!(without.status.code(), Some(1), "{without:?}");
+    assert!(without.stdout.is_empty() && !file.exists(), "{without:?}");
 }
 
 #[test]

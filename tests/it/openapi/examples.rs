@@ -4,6 +4,7 @@
 use std::cell::Cell;
 
 use serde_json::{Value, json};
+use trunkline::keyfile::SwitchKey;
 
 use super::{document, extra, hook};
 use crate::callees::Callees;
@@ -74,7 +75,8 @@ impl House {
         // The agent of seeds 000 and 001.
         switch.kill();
         switch.restart_with("\"agent_demo\"", "\"agent_125207e452f8714a\"");
-        let operator = trunkline::keyfile::operator_token(&switch.data_dir()).expect("the key file");
+        let key = SwitchKey::find(&switch.data_dir()).expect("the key file").expect("the switch made it");
+        let operator = key.operator_token();
         Self {
             document: document(),
             switch,
