@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::api::Failure;
 use crate::cli::asking::Asking;
+use crate::cli::out;
 use crate::model::PhoneNumber;
 
 /// What a file looks like.
@@ -62,8 +63,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match api.post("/v1/calls/batch", Value::Object(request).to_string().into_bytes()).await {
         Ok(made) => {
             match args.asking.json {
-                true => println!("{made:#}"),
-                false => println!("{}", told(&made)),
+                true => out::line(format_args!("{made:#}"))?,
+                false => out::line(told(&made))?,
             }
             invalid(&made["invalid"]);
             Ok(ExitCode::SUCCESS)
@@ -85,7 +86,11 @@ fn told(made: &Value) -> String {
 fn invalid(listed: &Value) {
     for one in listed.as_array().into_iter().flatten() {
         let phone = one["phone"].as_str().unwrap_or("");
-        eprintln!("recipient {}: `{phone}` is {}", one["index"], one["reason"].as_str().unwrap_or("invalid"));
+        out::note(format_args!(
+            "recipient {}: `{phone}` is {}",
+            one["index"],
+            one["reason"].as_str().unwrap_or("invalid")
+        ));
     }
 }
 

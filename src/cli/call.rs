@@ -2,7 +2,6 @@
 
 mod order;
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,7 +11,7 @@ use anyhow::{Context, bail};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::cli::{ConfigArgs, log, story};
+use crate::cli::{ConfigArgs, log, out, story};
 use crate::config::{Config, Recording};
 use crate::directory::Route;
 use crate::house::{House, Options};
@@ -91,9 +90,9 @@ async fn call(args: Place) -> anyhow::Result<ExitCode> {
             RecordingResult::Saved { path, duration, .. } => {
                 std::fs::copy(path, wanted)
                     .with_context(|| format!("the recording, {}", wanted.display()))?;
-                show(&format!("recorded {} in {}", story::seconds(*duration), wanted.display()));
+                out::show(format_args!("recorded {} in {}", story::seconds(*duration), wanted.display()));
             }
-            RecordingResult::Failed { reason } => eprintln!("the recording failed: {reason}"),
+            RecordingResult::Failed { reason } => out::note(format_args!("the recording failed: {reason}")),
         }
     }
     Ok(ExitCode::from(exit_code(&outcome)))
@@ -137,19 +136,14 @@ async fn watch(house: &House, args: &Place, route: Route) -> anyhow::Result<Outc
 fn print(at: Duration, fact: &CallFact) {
     let at = at.as_secs_f64();
     match fact {
-        CallFact::Message { sent: true, line } => show(&format!("{at:8.3}  ──▶  {line}")),
-        CallFact::Message { sent: false, line } => show(&format!("{at:8.3}  ◀──  {line}")),
+        CallFact::Message { sent: true, line } => out::show(format_args!("{at:8.3}  ──▶  {line}")),
+        CallFact::Message { sent: false, line } => out::show(format_args!("{at:8.3}  ◀──  {line}")),
         fact => {
             if let Some(line) = story::line(fact) {
-                show(&format!("{at:8.3}       {line}"));
+                out::show(format_args!("{at:8.3}       {line}"));
             }
         }
     }
-}
-
-/// Whoever stops reading (`| head -1`) does not end the call with it: a panic would leave the callee on the line.
-fn show(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// Which trunk, from which number, with which agent.

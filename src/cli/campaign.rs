@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Subcommand, ValueEnum};
 
 use crate::cli::asking::{Asking, lines, table};
+use crate::cli::out;
 use crate::model::CampaignId;
 
 /// Arguments of `trunkline campaign`.
@@ -69,8 +70,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             let status = word.map_or_else(String::new, |word| format!("&status={}", word.get_name()));
             let campaigns = asking.api()?.get(&format!("/v1/calls/batch?limit={limit}{status}")).await?;
             match asking.json {
-                true => println!("{campaigns:#}"),
-                false => print!("{}", table(&COLUMNS, &campaigns["campaigns"])),
+                true => out::line(format_args!("{campaigns:#}"))?,
+                false => out::print(table(&COLUMNS, &campaigns["campaigns"]))?,
             }
             return Ok(ExitCode::SUCCESS);
         }
@@ -86,14 +87,14 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Some(order) => api.post(&format!("/v1/calls/batch/{one}/{order}"), Vec::new()).await?,
     };
     match (asking.json, order) {
-        (true, _) => println!("{answer:#}"),
-        (false, Some(_)) => println!(
+        (true, _) => out::line(format_args!("{answer:#}"))?,
+        (false, Some(_)) => out::line(format_args!(
             "{one} is {}: {} of {} recipients are still to be called",
             answer["status"].as_str().unwrap_or("-"),
             answer["queued_count"],
             answer["recipients_count"]
-        ),
-        (false, None) => print!("{}", lines(&answer)),
+        ))?,
+        (false, None) => out::print(lines(&answer))?,
     }
     Ok(ExitCode::SUCCESS)
 }

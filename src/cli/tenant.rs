@@ -6,7 +6,7 @@ use clap::Subcommand;
 use serde_json::Map;
 
 use super::office::{Office, refused};
-use crate::cli::ConfigArgs;
+use crate::cli::{ConfigArgs, out};
 use crate::clock::wall_now;
 use crate::directory::{Expect, NewObject, Outcome};
 use crate::model::{ObjectKind, StoredResponse, TenantId};
@@ -65,20 +65,20 @@ async fn work(office: &Office, command: Command) -> anyhow::Result<()> {
             let render =
                 |object: &crate::model::Object| StoredResponse { status: 201, body: object.id.to_string() };
             match office.registry.create(new, None, render).await.map_err(refused)? {
-                Outcome::New(made) | Outcome::Replayed(made) => println!("{}", made.body),
+                Outcome::New(made) | Outcome::Replayed(made) => out::line(made.body)?,
             }
-            eprintln!("The tenant is in {}.", office.database);
+            out::note(format_args!("The tenant is in {}.", office.database));
         }
         Command::List { .. } => {
             for tenant in office.registry.snapshot().tenants() {
-                println!("{}  {}", tenant.id, tenant.name);
+                out::line(format_args!("{}  {}", tenant.id, tenant.name))?;
             }
         }
         Command::Delete { tenant, .. } => {
             let id = office.tenant(Some(&tenant))?.id;
             let text = id.to_string();
             office.registry.remove(id, ObjectKind::Tenant, &text, Expect::Any).await.map_err(refused)?;
-            eprintln!("The tenant is gone from {}.", office.database);
+            out::note(format_args!("The tenant is gone from {}.", office.database));
         }
     }
     Ok(())

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use serde_json::Value;
 
-use crate::cli::ConfigArgs;
 use crate::cli::api::{Api, Failure};
+use crate::cli::{ConfigArgs, out};
 use crate::config::Config;
 
 /// Arguments of `trunkline trunk list`.
@@ -28,13 +28,16 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let trunks = match ask(&config).await? {
         Some(trunks) => trunks,
         None => {
-            eprintln!("No switch listens on {}: this is what the configuration says.", config.http.listen);
+            out::note(format_args!(
+                "No switch listens on {}: this is what the configuration says.",
+                config.http.listen
+            ));
             declared(&config)
         }
     };
     match args.json {
-        true => println!("{trunks:#}"),
-        false => print!("{}", table(&trunks)),
+        true => out::line(format_args!("{trunks:#}"))?,
+        false => out::print(table(&trunks))?,
     }
     Ok(ExitCode::SUCCESS)
 }
