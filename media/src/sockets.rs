@@ -32,6 +32,11 @@ impl PortPool {
         (!free.is_empty()).then_some(Self { address, free })
     }
 
+    /// Pairs, free or not.
+    pub(crate) fn pairs(&self) -> usize {
+        self.free.capacity()
+    }
+
     /// Binds the next pair that nobody else holds. `Ok(None)`: there is none.
     pub(crate) fn bind(&self) -> io::Result<Option<Pair>> {
         for _ in 0..self.free.capacity() {
