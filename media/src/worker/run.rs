@@ -21,7 +21,7 @@ use crate::{
     datagram::{Channel, DATAGRAM_MAX},
     recording::{Begin, Entry},
     report::{LegId, Report, Reports},
-    sockets::{self, Appetite, Pair, PortPool},
+    sockets::{self, Appetite, Pair, PortPool, Recent},
     stats::Stats,
     tape::RecordingSpec,
 };
@@ -51,8 +51,10 @@ struct Member {
     slot: usize,
     /// Frames given to the recorder, where there is a recording.
     frames: Option<u32>,
-    /// Ticks until RTCP is read and the figures are told.
+    /// Ticks until the figures are told.
     until_second: u32,
+    /// Its sockets were not looked at yet.
+    fresh: bool,
     told: Stats,
     appetite: Appetite,
     closed: bool,
@@ -60,16 +62,22 @@ struct Member {
 
 impl Member {
     /// Gives the bridge what came.
-    fn read(&mut self, now: Instant, buffer: &mut [u8; DATAGRAM_MAX]) {
-        let Member { bridge, pair, appetite, .. } = self;
+    fn read(&mut self, now: Instant, buffer: &mut [u8; DATAGRAM_MAX], recent: &mut Recent) {
+        let Member { bridge, pair, appetite, fresh, .. } = self;
         self.until_second -= 1;
-        // Until the first packet has come, every other tick is soon enough to look for it.
-        if bridge.is_started() || self.until_second.is_multiple_of(2) {
+        if std::mem::take(fresh) {
+            // What came before anything was agreed upon is of the past, but for its end.
+            recent.receive(&pair.rtp, |from, packet| {
+                bridge.handle_message(now, Channel::Rtp, from, packet);
+            });
+            recent.receive(&pair.rtcp, |_, _| {});
+        } else if bridge.is_started() || self.until_second.is_multiple_of(2) {
+            // Until the first packet has come, every other tick is soon enough to look for it.
             sockets::receive(&pair.rtp, appetite, buffer, |from, packet| {
                 bridge.handle_message(now, Channel::Rtp, from, packet);
             });
         }
-        if self.until_second == 0 {
+        if self.until_second.is_multiple_of(RTCP_TICKS) {
             sockets::receive(&pair.rtcp, &mut Appetite::new(), buffer, |from, packet| {
                 bridge.handle_message(now, Channel::Rtcp, from, packet);
             });
@@ -87,6 +95,7 @@ pub(super) struct Worker {
     names: HashMap<LegId, usize>,
     slots: [Vec<usize>; SLOTS],
     buffer: Box<[u8; DATAGRAM_MAX]>,
+    recent: Recent,
     out: Out,
     pool: Arc<PortPool>,
     published: Arc<Published>,
@@ -116,7 +125,10 @@ const ORDERS: usize = 256;
 const EMPTY_SLOTS: usize = 4;
 /// Legs that share a slot before another one is used: a few tenths of a millisecond of work.
 const PACKED: usize = 32;
-/// RTCP and figures wait for a second: reading another socket at every tick would cost as much as the RTP.
+/// RTCP waits for a tenth of a second: reading another socket at every tick would cost as much as the RTP. What it waits is
+/// added to the round-trip time.
+const RTCP_TICKS: u32 = 5;
+/// Figures wait for a second.
 const SECOND: u32 = 50;
 /// For how long a worker that ends tries to hand over what is left.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -139,6 +151,7 @@ impl Worker {
             names: HashMap::new(),
             slots: std::array::from_fn(|_| Vec::new()),
             buffer: Box::new([0; DATAGRAM_MAX]),
+            recent: Recent::new(),
             out: Out { ring, due: VecDeque::new(), reports, counters: Counters::default() },
             pool,
             published,
@@ -260,6 +273,7 @@ impl Worker {
             slot,
             frames,
             until_second,
+            fresh: true,
             told: Stats::default(),
             appetite: Appetite::new(),
             closed: false,
@@ -280,11 +294,11 @@ impl Worker {
         for index in 0..self.slots[slot].len() {
             let key = self.slots[slot][index];
             let member = &mut self.members[key];
-            // A leg that rings without early media costs nothing; what comes too early waits in its socket.
+            // A leg that rings without early media costs nothing.
             if member.bridge.is_idle() {
                 continue;
             }
-            member.read(now, &mut self.buffer);
+            member.read(now, &mut self.buffer, &mut self.recent);
             if member.until_second == 0 {
                 member.until_second = SECOND;
                 self.out.tell(member);
@@ -410,3 +424,6 @@ impl Out {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
