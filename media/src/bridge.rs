@@ -242,9 +242,9 @@ impl Bridge {
     }
 
     fn negotiate(&mut self, now: Instant, negotiated: Negotiated) {
-        let receiving = self.leg.is_receiving();
+        let held = !(self.leg.is_receiving() && self.leg.can_send());
         self.leg.negotiate(negotiated);
-        if !receiving {
+        if held {
             // Off hold: the silence before doesn't count.
             self.watch.restart(now);
         }
