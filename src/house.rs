@@ -171,6 +171,7 @@ impl House {
         let media = Arc::new(media.map_err(io_error("the media threads cannot start"))?);
         let admission =
             Admission::new(Limits { concurrent: config.limits.concurrent, cps: config.limits.cps });
+        admission.limit_tenants(directory.snapshot().tenants());
         let events = events(&journal, &metrics);
         #[cfg(feature = "browser")]
         let floor = people::open(&config.people, &directory, &mailbox, &metrics);
@@ -254,7 +255,8 @@ impl House {
         house.count(&metrics, board.clone(), mailbox.clone());
         // A house for one call is no switch: it neither registers in the switch's place nor asks around.
         let keeps = !options.ephemeral;
-        let keeping = Keeping { directory: house.directory.clone(), resolver: names, mailbox, board, keeps };
+        let (directory, admission) = (house.directory.clone(), house.admission.clone());
+        let keeping = Keeping { directory, resolver: names, mailbox, admission, board, keeps };
         let changed = house.registry.changed();
         house.task(|stop| keeping.run(changed, stop));
         let registry = house.registry.clone();

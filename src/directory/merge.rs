@@ -74,7 +74,8 @@ const ORDER: [ObjectKind; 8] = [
 /// Puts the file's and the store's objects together.
 pub fn merge(file: &Objects, stored: &mut Stored) -> Merged {
     let mut merged = Merged { objects: file.clone(), ..Merged::default() };
-    merged.tenants.push(Tenant { id: config::FILE_TENANT, name: FILE_TENANT_NAME.to_owned() });
+    let name = FILE_TENANT_NAME.to_owned();
+    merged.tenants.push(Tenant { id: config::FILE_TENANT, name, concurrent: None });
     let declared: HashSet<(ObjectKind, String)> =
         file.documents.iter().map(|object| (object.kind, object.name.clone())).collect();
     let Stored { rows, sealer: Some(sealer), trunks, .. } = stored else { return merged };
@@ -173,8 +174,9 @@ fn make(
     loosen(row, &mut document, known, fault);
     let (id, name, tenant) = (row.id, row.name.as_str(), row.tenant);
     let made = match row.kind {
-        ObjectKind::Tenant => config::tenant(name, document)
-            .map(|((), shown)| (Thing::Tenant(Tenant { id: TenantId(id), name: name.to_owned() }), shown)),
+        ObjectKind::Tenant => {
+            config::tenant(TenantId(id), name, document).map(|(tenant, shown)| (Thing::Tenant(tenant), shown))
+        }
         ObjectKind::Trunk => match trunks.get(&id) {
             Some(made) if made.row == *row => Ok((made.trunk.clone(), made.shown.clone())),
             _ => config::stored_trunk(TrunkId(id), name, document, tenant),

@@ -11,6 +11,8 @@ pub struct Tenant {
     pub id: TenantId,
     /// Its name.
     pub name: String,
+    /// Calls at once, those that come in and those that go out; `None`: as many as there is room for.
+    pub concurrent: Option<u32>,
 }
 
 /// A receiver of a tenant's events.

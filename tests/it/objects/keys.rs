@@ -138,9 +138,14 @@ fn a_shell_that_lacks_the_switchs_variable_makes_no_key_that_nobody_can_use() {
 fn what_cannot_be_done_is_said() {
     let switch = Switch::start("");
     told(&switch, &["tenant", "create", "acme"]);
+    told(&switch, &["tenant", "limit", "acme", "--concurrent", "3"]);
+    assert!(told(&switch, &["tenant", "list"]).ends_with("acme  3 calls at once"));
+    told(&switch, &["tenant", "limit", "acme"]);
+    assert!(told(&switch, &["tenant", "list"]).ends_with("acme"));
     for (words, reason) in [
         (&["tenant", "create", "acme"][..], "another one is called `acme`"),
         (&["tenant", "create", " "], "name: must be one line"),
+        (&["tenant", "limit", "acme", "--concurrent", "0"], "concurrent: must be at least 1"),
         (&["tenant", "delete", "nobody"], "no tenant is called nobody"),
         (&["tenant", "delete", "default"], "there is no such tenant"),
         (&["key", "create", "--face", "nixflex", "--tenant", "nobody"], "no tenant is called nobody"),
