@@ -309,6 +309,7 @@ pub struct Number {
     #[serde(default)]
     pub right_to_use: RightToUse,
     pub agent: Option<String>,
+    pub application: Option<String>,
     #[serde(default)]
     pub outbound: bool,
     #[serde(default)]

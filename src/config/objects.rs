@@ -92,7 +92,8 @@ pub fn objects(file: &File, check: &mut Checker<'_>) -> Objects {
         can_answer(&number, |id| made.agents.iter().find(|agent| agent.id == id), &path, check);
         let seen = shown(ObjectKind::Number, id.0, &table.e164, table);
         let trunk = number.trunks.first().map(|choice| choice.trunk);
-        made.documents.push(Arc::new(Object { agent: number.agent, trunk, ..seen }));
+        let (agent, application) = (number.agent, number.application);
+        made.documents.push(Arc::new(Object { agent, trunk, application, ..seen }));
         made.numbers.push(number);
     }
     for (index, (table, id)) in file.key.iter().zip(key_ids).enumerate() {
@@ -124,6 +125,7 @@ fn shown(kind: ObjectKind, id: u64, name: &str, table: &impl serde::Serialize) -
         document: super::stored::document(kind, table),
         agent: None,
         trunk: None,
+        application: None,
         revision: 0,
         created_at: None,
         updated_at: None,
@@ -260,6 +262,7 @@ pub fn number(
     let trunks = choices(table, names, path, check);
     let right_to_use = table.right_to_use;
     let agent = table.agent.as_ref().and_then(|name| agent_named(name, names, path, check));
+    let application = table.application.as_ref().and_then(|name| application_named(name, names, path, check));
     let webhook_url = webhook_url(&table.webhook_url, names, path, check);
     let e164 = phone(&table.e164, &format!("{path}.e164"), check)?;
     Some(Number {
@@ -269,6 +272,7 @@ pub fn number(
         trunks,
         right_to_use,
         agent,
+        application,
         outbound: table.outbound,
         inbound: table.inbound,
         webhook_url,
@@ -311,6 +315,19 @@ pub fn application(
 fn agent_named(name: &str, names: &Names, path: &str, check: &mut Checker<'_>) -> Option<AgentId> {
     let known = names.agents.get(name).copied();
     check.that(&format!("{path}.agent"), known.is_some(), || format!("there is no agent `{name}`"));
+    known
+}
+
+pub fn application_named(
+    name: &str,
+    names: &Names,
+    path: &str,
+    check: &mut Checker<'_>,
+) -> Option<ApplicationId> {
+    let known = names.applications.get(name).copied();
+    check.that(&format!("{path}.application"), known.is_some(), || {
+        format!("there is no application `{name}`")
+    });
     known
 }
 

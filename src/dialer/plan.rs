@@ -129,8 +129,13 @@ pub fn answer(
     record: bool,
     (asked_at, created_at): (Instant, Timestamp),
 ) -> Ticket {
-    let Answerer { number, agent, trunk, key } = answerer;
-    let webhook_url = number.webhook_url.clone().or(agent.webhook_url.clone());
+    let Answerer { number, agent, trunk, key, application } = answerer;
+    let webhook_url = [
+        application.as_ref().and_then(|application| application.webhook_url.as_ref()),
+        number.webhook_url.as_ref(),
+        agent.webhook_url.as_ref(),
+    ];
+    let webhook_url = webhook_url.into_iter().flatten().next().cloned();
     let mut texts = agent.greeting.iter().chain(&agent.steps).map(String::as_str);
     let greeting = texts.next().unwrap_or_default().to_owned();
     let steps: Vec<String> = texts.map(str::to_owned).collect();
@@ -147,6 +152,7 @@ pub fn answer(
     let script = if flow.is_some() { Vec::new() } else { script };
     let row = CallRecord {
         direction: Direction::Inbound,
+        application: application.map(|application| application.id),
         from: caller.as_ref().map_or("anonymous", PhoneNumber::as_str).into(),
         to: number.e164.as_str().into(),
         webhook: target(webhook_url, key.as_deref(), &agent),

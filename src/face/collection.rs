@@ -84,6 +84,7 @@ pub fn show(face: Face, what: Collection, object: &Object) -> Value {
     match (face, what) {
         (_, Collection::Native(_)) => native::show(object),
         (Face::ThunderPhone, Collection::Numbers) => thunderphone::resource::show_number(&shape, object),
+        (Face::MiniVoice, Collection::Dids) => minivoice::resource::show_did(object),
         _ => Value::Object(shape.render(object)),
     }
 }

@@ -27,6 +27,8 @@ pub struct Number {
     pub right_to_use: RightToUse,
     /// The agent it belongs to.
     pub agent: Option<AgentId>,
+    /// Whose calls those to it are; `None`: of the application whose key tells of them.
+    pub application: Option<ApplicationId>,
     /// May it place calls?
     pub outbound: bool,
     /// Does its agent answer calls to it?

@@ -170,7 +170,8 @@ fn minivoices_trunks_applications_and_dids() {
         assert_eq!(reply.status, 201, "{body}: {reply:?}");
         reply.json
     };
-    made("applications", json!({ "name": "first", "agent": "agent_demo", "trunk": "t1" }));
+    let first =
+        made("applications", json!({ "name": "first", "agent": "agent_demo", "trunk": "t1" }))["id"].clone();
     let (api, _) = of(&switch, json!({ "face": "minivoice", "application": "first" }));
     let trunk = api.post(
         "/v1/trunks",
@@ -187,7 +188,13 @@ fn minivoices_trunks_applications_and_dids() {
     assert_eq!(application.json["trunk_id"], trunk.json["id"]);
     let did = api.post("/v1/dids", &json!({ "number": "+15550000001", "trunk_id": trunk.json["id"] }));
     assert_eq!(did.status, 201, "{did:?}");
-    assert_eq!(api.get("/v1/dids").json["dids"].as_array().map(Vec::len), Some(2), "the file's too");
+    let first = format!("app_{first}");
+    assert_eq!(did.json["application_id"], first, "the key's own, if nobody says");
+    let said = json!({ "number": "+15550000002", "application_id": application.json["id"] });
+    assert_eq!(api.post("/v1/dids", &said).json["application_id"], application.json["id"]);
+    let unknown = json!({ "number": "+15550000003", "application_id": "app_77" });
+    assert_eq!(api.post("/v1/dids", &unknown).status, 400);
+    assert_eq!(api.get("/v1/dids").json["dids"].as_array().map(Vec::len), Some(3), "the file's too");
     let wrong = api.post("/v1/trunks", &json!({ "name": "x", "sip_uri": "nowhere" }));
     assert_eq!((wrong.status, &wrong.json["error"]["code"]), (400, &json!("invalid_request")), "{wrong:?}");
     let call = api.post("/v1/calls", &json!({ "from": "+447446466847", "to": number(Persona::Person) }));
