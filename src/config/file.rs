@@ -257,6 +257,8 @@ pub struct Agent {
     #[schema(max_items = 100)]
     pub script: Vec<super::objects::script::Table>,
     pub greeting: Option<String>,
+    #[schema(min_length = 1, max_length = 65536)]
+    pub prompt: Option<String>,
     #[schema(min_length = 1, max_length = 255)]
     pub voice: Option<String>,
     #[serde(default)]

@@ -142,6 +142,10 @@ pub fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check:
     }
     let said = table.greeting.as_ref().is_none_or(|greeting| !greeting.trim().is_empty());
     check.that(&format!("{path}.greeting"), said, || "must not be blank".into());
+    let fits = |prompt: &String| !prompt.trim().is_empty() && prompt.len() <= model::PROMPT_BYTES_MAX;
+    check.that(&format!("{path}.prompt"), table.prompt.as_ref().is_none_or(fits), || {
+        format!("must be 1 to {} bytes, not only blanks", model::PROMPT_BYTES_MAX)
+    });
     one_talks(table, path, check);
     let is_told = table.transcript.0 != TranscriptBy::Agent || table.model.is_some();
     check.that(&format!("{path}.transcript"), is_told, || {
@@ -162,6 +166,7 @@ pub fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check:
         webhook_url: webhook_url(&table.webhook_url, names, path, check),
         webhook_events: events(&table.webhook_events, path, check),
         greeting: table.greeting.clone(),
+        prompt: table.prompt.clone(),
         voice: voice(&table.voice, path, check),
         steps: table.steps.clone(),
         flow: flow(table, names, path, check),
@@ -371,7 +376,7 @@ pub fn can_answer<'a>(
     let agent = number.agent.and_then(agent);
     check.that(&key, number.agent.is_some(), || "needs an agent, who answers".into());
     check.that(&key, agent.is_none_or(Agent::can_answer), || {
-        "needs an agent with a greeting, steps or a script: it would have nothing to say".into()
+        "needs an agent with a greeting, a prompt, steps or a script: it would have nothing to say".into()
     });
 }
 

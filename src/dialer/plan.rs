@@ -136,7 +136,7 @@ pub fn answer(
         agent.webhook_url.as_ref(),
     ];
     let webhook_url = webhook_url.into_iter().flatten().next().cloned();
-    let mut texts = agent.greeting.iter().chain(&agent.steps).map(String::as_str);
+    let mut texts = agent.opening().into_iter().chain(agent.steps.iter().map(String::as_str));
     let greeting = texts.next().unwrap_or_default().to_owned();
     let steps: Vec<String> = texts.map(str::to_owned).collect();
     // The configuration was checked: there is something to say. `{names}` have nobody to fill them in.
@@ -247,7 +247,7 @@ fn as_asked(agent: Arc<Agent>, request: &OutboundRequest) -> Arc<Agent> {
     changed.call_duration_max = request.call_duration_max.unwrap_or(changed.call_duration_max);
     if inline {
         (changed.greeting, changed.steps, changed.voicemail_message) = (None, Vec::new(), None);
-        changed.flow = None;
+        (changed.prompt, changed.flow) = (None, None);
     }
     if let Some(detection) = &request.detection {
         changed.detection = detection.over(&changed.detection);

@@ -26,6 +26,19 @@ fn thunderphones_agents_connections_and_numbers() {
         (&json!("You are kind."), &json!("callee_first"))
     );
     assert!(agent.json["id"].is_u64(), "{agent:?}");
+    let native = switch.get(&format!("/v1/native/agents/{}", agent.json["id"])).json;
+    assert_eq!((&native["prompt"], &native["greeting"]), (&json!("You are kind."), &json!(null)));
+    let greeted =
+        switch.client().post("/v1/native/agents", &json!({ "name": "greets", "greeting": "Hello." }));
+    let path = format!("/v1/agents/{}", greeted.json["id"]);
+    assert_eq!(api.get(&path).json["prompt"], "Hello.", "what a script says first");
+    let told = api.patch(&path, &json!({ "prompt": "Good day." }), &[]).json;
+    assert_eq!(told["prompt"], "Good day.");
+    assert_eq!(
+        switch.get("/v1/native/agents/greets").json["greeting"],
+        json!(null),
+        "it is said in its place"
+    );
     let unknown = api.post("/v1/agents", &json!({ "colour": 1 }));
     assert_eq!(unknown.status, 400, "an unknown key is refused: {unknown:?}");
 
