@@ -392,9 +392,10 @@ impl<'k> Known<'k> {
         self.trunks.get(self.names.trunks.get(text)?).copied()
     }
 
-    /// An application's name, by name or id.
-    pub fn application(&self, text: &str) -> Option<&'k str> {
-        self.applications.get(self.names.applications.get(text)?).copied()
+    /// An application and its name, by name or id.
+    pub fn application(&self, text: &str) -> Option<(ApplicationId, &'k str)> {
+        let id = *self.names.applications.get(text)?;
+        Some((id, self.applications.get(&id)?))
     }
 
     /// An agent by name or id.

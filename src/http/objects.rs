@@ -82,7 +82,7 @@ pub async fn create(api: Api, headers: HeaderMap, sent: Body, what: Collection) 
         let promise = idempotency::promise(&headers, in_body, &hashed, &api.body_hash_key)?;
         let promise = promise.map(|idempotency| Idempotent { key: key.id, idempotency });
         let tenant = tenant_of(&api.directory.snapshot(), key, shape.kind, &mut fields)?;
-        let (draft, secrets) = prepare(key.face, what, &shape, fields)?;
+        let (draft, secrets) = prepare(key, what, &shape, fields)?;
         let new = NewObject {
             tenant,
             kind: shape.kind,
@@ -236,13 +236,16 @@ async fn as_writer_on(
 type Prepared = (Draft, Vec<(&'static str, Secret<String>)>);
 
 fn prepare(
-    face: Face,
+    key: &Key,
     what: Collection,
     shape: &Shape,
     fields: Map<String, Value>,
 ) -> Result<Prepared, Problem> {
     forbid_ours(shape.kind, &fields)?;
-    let mut draft = collection::parse(face, what, fields)?;
+    let mut draft = collection::parse(key.face, what, fields)?;
+    if let (ObjectKind::Number, Some(own)) = (shape.kind, key.application()) {
+        draft.document.entry("application").or_insert_with(|| Value::String(own.to_string()));
+    }
     for (name, value) in shape.defaults {
         draft.document.entry(*name).or_insert(Value::Bool(*value));
     }

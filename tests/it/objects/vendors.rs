@@ -26,6 +26,19 @@ fn thunderphones_agents_connections_and_numbers() {
         (&json!("You are kind."), &json!("callee_first"))
     );
     assert!(agent.json["id"].is_u64(), "{agent:?}");
+    let native = switch.get(&format!("/v1/native/agents/{}", agent.json["id"])).json;
+    assert_eq!((&native["prompt"], &native["greeting"]), (&json!("You are kind."), &json!(null)));
+    let greeted =
+        switch.client().post("/v1/native/agents", &json!({ "name": "greets", "greeting": "Hello." }));
+    let path = format!("/v1/agents/{}", greeted.json["id"]);
+    assert_eq!(api.get(&path).json["prompt"], "Hello.", "what a script says first");
+    let told = api.patch(&path, &json!({ "prompt": "Good day." }), &[]).json;
+    assert_eq!(told["prompt"], "Good day.");
+    assert_eq!(
+        switch.get("/v1/native/agents/greets").json["greeting"],
+        json!(null),
+        "it is said in its place"
+    );
     let unknown = api.post("/v1/agents", &json!({ "colour": 1 }));
     assert_eq!(unknown.status, 400, "an unknown key is refused: {unknown:?}");
 
@@ -170,7 +183,8 @@ fn minivoices_trunks_applications_and_dids() {
         assert_eq!(reply.status, 201, "{body}: {reply:?}");
         reply.json
     };
-    made("applications", json!({ "name": "first", "agent": "agent_demo", "trunk": "t1" }));
+    let first =
+        made("applications", json!({ "name": "first", "agent": "agent_demo", "trunk": "t1" }))["id"].clone();
     let (api, _) = of(&switch, json!({ "face": "minivoice", "application": "first" }));
     let trunk = api.post(
         "/v1/trunks",
@@ -187,7 +201,13 @@ fn minivoices_trunks_applications_and_dids() {
     assert_eq!(application.json["trunk_id"], trunk.json["id"]);
     let did = api.post("/v1/dids", &json!({ "number": "+15550000001", "trunk_id": trunk.json["id"] }));
     assert_eq!(did.status, 201, "{did:?}");
-    assert_eq!(api.get("/v1/dids").json["dids"].as_array().map(Vec::len), Some(2), "the file's too");
+    let first = format!("app_{first}");
+    assert_eq!(did.json["application_id"], first, "the key's own, if nobody says");
+    let said = json!({ "number": "+15550000002", "application_id": application.json["id"] });
+    assert_eq!(api.post("/v1/dids", &said).json["application_id"], application.json["id"]);
+    let unknown = json!({ "number": "+15550000003", "application_id": "app_77" });
+    assert_eq!(api.post("/v1/dids", &unknown).status, 400);
+    assert_eq!(api.get("/v1/dids").json["dids"].as_array().map(Vec::len), Some(3), "the file's too");
     let wrong = api.post("/v1/trunks", &json!({ "name": "x", "sip_uri": "nowhere" }));
     assert_eq!((wrong.status, &wrong.json["error"]["code"]), (400, &json!("invalid_request")), "{wrong:?}");
     let call = api.post("/v1/calls", &json!({ "from": "+447446466847", "to": number(Persona::Person) }));
