@@ -1,11 +1,15 @@
 //! Keys, agents, numbers and trunks in memory, and how a request finds its way through them (seed 000, "How the dialing
 //! number is chosen"). Knows no vendor's JSON and does no I/O: a reload swaps one snapshot for another.
 
+mod change;
+mod claims;
 mod issue;
 mod merge;
+mod refused;
 mod registry;
 mod resolve;
 mod sealed;
+mod settings;
 mod unlock;
 
 use std::collections::HashMap;
@@ -19,9 +23,10 @@ use crate::model::{
     NumberId, Object, ObjectKind, Person, PersonId, PhoneNumber, Secret, SpendControl, Tenant, TenantId,
     Timestamp, Trunk, TrunkChoice, TrunkId, WebhookEndpoint, WebhookTarget,
 };
+pub use change::{Change, Expect};
 pub use issue::{Issued, issue, person_secret, signing_secret};
 use merge::{Merged, ObjectFault, Stored};
-pub use registry::{Change, Expect, Idempotent, NewObject, ObjectError, Outcome, Registry, RegistryParts};
+pub use registry::{Idempotent, NewObject, ObjectError, Outcome, Registry, RegistryParts};
 pub use unlock::{UnlockError, adopt, unlock};
 
 /// The current snapshot. Cheap to clone.
@@ -48,6 +53,7 @@ pub struct Snapshot {
     numbers: Vec<Arc<Number>>,
     first_keys: HashMap<TenantId, Arc<Key>>,
     face_keys: HashMap<(TenantId, Face), Arc<Key>>,
+    application_keys: HashMap<ApplicationId, Arc<Key>>,
     applications: HashMap<ApplicationId, Arc<Application>>,
     people: HashMap<PersonId, Arc<Person>>,
     /// By the hash of what they sign in with.
@@ -89,8 +95,10 @@ pub struct Answerer {
     /// The trunk that brought it.
     pub trunk: Arc<Trunk>,
     /// Whose face and secret the events of such calls take, which no key asked for: the tenant's first, of the number's face
-    /// if it has one.
+    /// or application if it has one.
     pub key: Option<Arc<Key>>,
+    /// Whose call it is: the number's, or else that key's.
+    pub application: Option<Arc<Application>>,
 }
 
 impl Directory {
@@ -167,6 +175,11 @@ impl Snapshot {
             aliases: agents.iter().map(|agent| ((agent.tenant, agent.alias.clone()), agent.id)).collect(),
             agents: agents.iter().map(listed).collect(),
             first_keys: usable.iter().rev().map(|key| (key.tenant, Arc::clone(key))).collect(),
+            application_keys: usable
+                .iter()
+                .rev()
+                .filter_map(|key| Some((key.application()?, Arc::clone(key))))
+                .collect(),
             face_keys: usable.iter().rev().map(|key| ((key.tenant, key.face), Arc::clone(key))).collect(),
             applications: objects.applications.into_iter().map(|made| (made.id, Arc::new(made))).collect(),
             key_ids: keys.iter().map(|key| (key.id, Arc::clone(key))).collect(),
@@ -262,6 +275,11 @@ impl Snapshot {
         self.keys.get(public)
     }
 
+    /// May this key still be used? One that is revoked or gone lives on in what it asked for.
+    pub fn is_usable(&self, key: &Key) -> bool {
+        self.keys.get(&key.public).is_some_and(|found| found.id == key.id)
+    }
+
     /// The key with this id.
     pub fn key_by_id(&self, id: KeyId) -> Option<&Arc<Key>> {
         self.key_ids.get(&id)
@@ -346,15 +364,28 @@ impl Snapshot {
         let agent = self.agents.get(&number.agent?).map(|listed| &listed.agent)?;
         let of_tenant = || trunks.iter().filter(|trunk| trunk.tenant == number.tenant);
         let own = of_tenant().find(|trunk| number.trunks.iter().any(|choice| choice.trunk == trunk.id));
+        let of_application = || self.application_keys.get(&number.application?);
+        let key = match number.face {
+            None | Some(Face::MiniVoice) if number.application.is_some() => of_application(),
+            Some(face) => self.face_keys.get(&(number.tenant, face)),
+            None => self.first_keys.get(&number.tenant),
+        };
+        let application = number.application.or_else(|| key?.application());
         Some(Answerer {
             trunk: Arc::clone(own.or_else(|| of_tenant().next())?),
-            key: match number.face {
-                Some(face) => self.face_keys.get(&(number.tenant, face)).cloned(),
-                None => self.first_keys.get(&number.tenant).cloned(),
-            },
+            key: key.cloned(),
+            application: application.and_then(|id| self.application_by_id(id)).cloned(),
             number: Arc::clone(number),
             agent: Arc::clone(agent),
         })
+    }
+
+    /// Might a call to `called` be answered if its caller proved to be by its tenant's trunk? Its address says that it is by another's.
+    pub fn is_proof_wanted(&self, called: &[PhoneNumber]) -> bool {
+        let is_called = |number: &&Arc<Number>| number.inbound && called.contains(&number.e164);
+        let is_locked = |trunk: &Arc<Trunk>| trunk.enabled && trunk.inbound.username.is_some();
+        let owner = self.numbers.iter().find(is_called).map(|number| number.tenant);
+        self.trunks.iter().any(|trunk| Some(trunk.tenant) == owner && is_locked(trunk))
     }
 
     /// An alias goes first: it is what the owner of the configuration wrote, whatever it looks like.

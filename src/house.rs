@@ -2,11 +2,13 @@
 #![expect(clippy::disallowed_methods, reason = "a shell: it starts the tasks")]
 
 mod counting;
+mod endings;
 mod keeping;
 mod opening;
 #[cfg(feature = "browser")]
 pub(crate) mod people;
 mod retention;
+mod vigil;
 mod wiring;
 
 use std::collections::BTreeSet;
@@ -19,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use trunkline_media::{Media, MediaConfig};
-use trunkline_sip::{Endpoint, Resolver, ResolverConfig, ResolverError};
+use trunkline_sip::{Resolver, ResolverConfig, ResolverError};
 
 use crate::admission::{Admission, Limits};
 #[cfg(feature = "browser")]
@@ -47,7 +49,10 @@ use crate::threads;
 use crate::tts::Tts;
 use crate::webhook::{Asker, Wake, Webhooks};
 use keeping::{Keeping, doors, watch};
-use opening::{cashier, database, io_error, links, recordings, registry, sip_config, switch_key, webhooks};
+use opening::{
+    cashier, database, endpoint, io_error, links, recordings, registry, sip_config, switch_key, webhooks,
+};
+use vigil::Vigil;
 use wiring::{errands, events, intents};
 
 /// Why the house could not be built.
@@ -98,6 +103,8 @@ pub struct House {
     pub directory: Directory,
     /// How text becomes speech.
     pub tts: Tts,
+    /// What is counted.
+    pub metrics: Metrics,
     store: Store,
     cashier: Option<Cashier>,
     media: Arc<Media>,
@@ -117,6 +124,7 @@ pub struct House {
     #[cfg(feature = "browser")]
     floor: Floor,
     tasks: Vec<(CancellationToken, JoinHandle<()>)>,
+    vigil: Vigil,
 }
 
 /// What trunks' spending is counted by.
@@ -145,8 +153,7 @@ impl House {
         };
         let recordings = recordings(&config)?;
 
-        let endpoint = Endpoint::bind(&config.sip.listen, config.sip.tls.clone())
-            .map_err(io_error("SIP cannot listen"))?;
+        let endpoint = endpoint(&config)?;
         let resolver = Resolver::new(ResolverConfig {
             nameservers: config.sip.nameservers.clone(),
             listening: endpoint.listening(),
@@ -164,6 +171,7 @@ impl House {
         let media = Arc::new(media.map_err(io_error("the media threads cannot start"))?);
         let admission =
             Admission::new(Limits { concurrent: config.limits.concurrent, cps: config.limits.cps });
+        admission.limit_tenants(directory.snapshot().tenants());
         let events = events(&journal, &metrics);
         #[cfg(feature = "browser")]
         let floor = people::open(&config.people, &directory, &mailbox, &metrics);
@@ -193,8 +201,10 @@ impl House {
                 reviews: if options.ephemeral { ReviewOffer::default() } else { config.reviews.offer() },
                 advertise: config.media.advertise,
                 rtp_timeout: config.media.rtp_timeout,
+                queue_max: config.limits.queue,
             },
-        });
+        })
+        .await?;
         let doors = doors(directory.snapshot().trunks(), &resolver).await;
         let sip_config = sip_config(&config, &endpoint.listening(), doors.trust());
         let mut shard = Shard::new(sip_config, rand::random(), admission.clone());
@@ -225,6 +235,7 @@ impl House {
             journal,
             directory,
             tts,
+            metrics: metrics.clone(),
             store,
             cashier,
             media,
@@ -238,12 +249,14 @@ impl House {
             #[cfg(feature = "browser")]
             floor,
             tasks: Vec::new(),
+            vigil: Vigil::default(),
         };
-        house.task(|stop| driver.run(stop));
+        house.vital("sip", |stop| driver.run(stop));
         house.count(&metrics, board.clone(), mailbox.clone());
         // A house for one call is no switch: it neither registers in the switch's place nor asks around.
         let keeps = !options.ephemeral;
-        let keeping = Keeping { directory: house.directory.clone(), resolver: names, mailbox, board, keeps };
+        let (directory, admission) = (house.directory.clone(), house.admission.clone());
+        let keeping = Keeping { directory, resolver: names, mailbox, admission, board, keeps };
         let changed = house.registry.changed();
         house.task(|stop| keeping.run(changed, stop));
         let registry = house.registry.clone();
@@ -281,6 +294,12 @@ impl House {
     pub async fn drain(&self) {
         self.dialer.drain();
         self.journal.drained().await;
+    }
+
+    /// Resolves when something that the switch cannot do without has ended unasked. The log says what; nothing is left to do but to
+    /// stop and to be started again.
+    pub async fn lost(&self) {
+        self.vigil.lost().await;
     }
 
     /// Resolves when every call that ended is written down and none lives.
@@ -339,6 +358,16 @@ impl House {
         let stop = CancellationToken::new();
         let task = tokio::spawn(run(stop.clone()));
         self.tasks.push((stop, task));
+    }
+
+    /// Starts what the switch cannot do without.
+    fn vital<F>(&mut self, room: &'static str, run: impl FnOnce(CancellationToken) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let stop = CancellationToken::new();
+        let watched = self.vigil.over(room, tokio::spawn(run(stop.clone())), stop.clone());
+        self.tasks.push((stop, tokio::spawn(watched)));
     }
 
     /// What trunks have cost today, before this run: a restart gives nobody a second day.
@@ -414,7 +443,7 @@ impl House {
         let listener =
             TcpListener::bind(listen).await.map_err(io_error(&format!("HTTP cannot listen on {listen}")))?;
         self.http = listener.local_addr().map_err(io_error("HTTP"))?;
-        let (dialer, store) = (self.dialer.clone(), self.store.clone());
+        let (dialer, store, vigil) = (self.dialer.clone(), self.store.clone(), self.vigil.clone());
         let streams = Streams::default();
         let api = Api::from(http::Parts {
             originate: self.dialer.clone().into(),
@@ -444,6 +473,7 @@ impl House {
             practice: Practice::new(config.clone(), self.directory.clone(), self.admission.clone()),
             metrics: metrics.clone(),
             readiness: Readiness::new(move || match (dialer.is_draining(), store.healthy()) {
+                _ if vigil.is_lost() => Err("a part of the switch has died".into()),
                 (true, _) => Err("draining".into()),
                 (false, false) => Err("the database takes no writes at present".into()),
                 (false, true) => Ok(()),
@@ -465,7 +495,7 @@ impl House {
         // A stream has no end of its own: it would be waited for, and cut.
         #[cfg(feature = "browser")]
         let floor = self.floor.clone();
-        self.task(|stop| async move {
+        self.vital("http", |stop| async move {
             let closing = async {
                 stop.cancelled().await;
                 streams.close();

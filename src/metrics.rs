@@ -21,10 +21,11 @@ use crate::webhook::WebhookCounters;
 use names::{
     AMD_VERDICTS, BILLING_CHARGED, BILLING_HOLDS, BUCKETS, BUILD_INFO, CALL_DEAD_AIR, CALL_DURATION,
     CALL_RING, CALL_SETUP, CALLS_ENDED, CALLS_LIVE, CALLS_QUEUED, CALLS_REFUSED, CALLS_STARTED,
-    CAMPAIGN_RECIPIENTS, CAMPAIGNS, HTTP_CONNECTIONS, HTTP_DURATION, HTTP_REQUESTS, MAILBOX_DROPPED, MEDIA,
-    MEDIA_LEGS, Metric, PEOPLE, PEOPLE_CALLS, PEOPLE_WAITING, REVIEW_SECONDS, REVIEWS, SIP, SIP_CONNECTIONS,
-    SIP_STREAM_MESSAGES, STORE_COMMITS, STORE_FAILURES, STORE_QUEUED, STORE_ROWS, TRUNK_CALLS, TRUNK_CPS,
-    TRUNK_HELD, TRUNK_OPTIONS, TRUNK_STATE, UDP_DATAGRAMS, WEBHOOK_IN_FLIGHT, WEBHOOK_TRIES,
+    CAMPAIGN_RECIPIENTS, CAMPAIGNS, HTTP_CONNECTIONS, HTTP_DURATION, HTTP_REQUESTS, LOG_LINES_DROPPED,
+    MAILBOX_DROPPED, MEDIA, MEDIA_LEGS, Metric, PEOPLE, PEOPLE_CALLS, PEOPLE_WAITING, REVIEW_SECONDS,
+    REVIEWS, SIP, SIP_CONNECTIONS, SIP_STREAM_MESSAGES, STORE_COMMITS, STORE_FAILURES, STORE_QUEUED,
+    STORE_ROWS, TRUNK_CALLS, TRUNK_CPS, TRUNK_HELD, TRUNK_OPTIONS, TRUNK_STATE, UDP_DATAGRAMS,
+    WEBHOOK_IN_FLIGHT, WEBHOOK_TRIES,
 };
 
 /// How often [`Metrics::upkeep`] is to be called: histograms keep every sample until then.
@@ -216,6 +217,11 @@ impl Metrics {
         for (direction, count) in [("received", counters.received), ("sent", counters.sent)] {
             self.counter(&SIP_STREAM_MESSAGES, &[("direction", direction)]).absolute(count);
         }
+    }
+
+    /// The log.
+    pub fn export_log(&self, lines_dropped: u64) {
+        self.counter(&LOG_LINES_DROPPED, &[]).absolute(lines_dropped);
     }
 
     /// What waits for the dialer, and what found no room in front of a shard.

@@ -440,7 +440,7 @@ impl Story<'_> {
                 assert_eq!(*ends, 1, "a call ends once");
                 self.calls.retain(|call| *call != id);
             }
-            Event::Unregistered { id, .. } | Event::RegistrationFailed { id, retry_in: None, .. } => {
+            Event::Unregistered { id, .. } => {
                 let ends = self.unregistered.get_mut(&id).expect("it began");
                 *ends += 1;
                 assert_eq!(*ends, 1, "a registration ends once");

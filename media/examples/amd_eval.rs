@@ -2,8 +2,8 @@
 //!
 //! `cargo run --release -p trunkline-media --example amd_eval -- labels.csv directory`
 //!
-//! The CSV has a header with at least `file,label,sublabel,beep_ms,beep_dur_ms`; files are 8 kHz mono PCM16 WAV, and
-//! their first sample is the answer.
+//! The CSV has a header with at least `file,label,sublabel,beep_ms,beep_dur_ms`; files are 8 kHz mono PCM16 WAV. The answer
+//! is 20 ms before their first sample.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -122,6 +122,8 @@ fn run(recordings: &[Recording], params: &Params) -> Vec<Vec<Verdict>> {
         .map(|recording| {
             let mut detector = Detector::new(params.clone());
             detector.answered();
+            // As on a call: the jitter buffer makes up a frame before the first packet's.
+            detector.push_made_up(&[0; 160]);
             recording.samples.chunks(160).filter_map(|packet| detector.push(packet)).collect()
         })
         .collect()

@@ -31,7 +31,7 @@ use crate::{
     digits::Digits,
     dtmf::Received,
     hearing::{Hearing, Noticed},
-    jitter::FRAME,
+    jitter::{FRAME, Heard},
     leg::Leg,
     rule::{Cue, Rule, Rules, Then, When},
     sdp::Negotiated,
@@ -162,13 +162,13 @@ impl Bridge {
         self.next_tick = Some(due + TICK);
         let mut callee = [0; FRAME];
         let mut agent = [0; FRAME];
-        let (_, digit) = self.leg.pull(now, &mut callee);
+        let (heard, digit) = self.leg.pull(now, &mut callee);
         self.tell_digit(digit);
         self.listen_for_digits(&callee);
         if !self.callee_heard {
             callee = [0; FRAME];
         }
-        self.listen(now, &callee);
+        self.listen(now, &callee, heard != Heard::Audio || !self.callee_heard);
         self.leg.advance();
         if now - due < BURST {
             self.speak(now, &mut agent);
@@ -228,7 +228,8 @@ impl Bridge {
         self.started
     }
 
-    /// The source that the leg has locked on to: a socket may be connected to it. Changes only in `handle_*`.
+    /// The source that the leg has locked on to, where the description names it too and nobody else can be meant: a socket
+    /// may be connected to it. Changes only in `handle_*`.
     #[must_use]
     pub fn peer(&self) -> Option<SocketAddr> {
         self.leg.peer()
@@ -241,9 +242,9 @@ impl Bridge {
     }
 
     fn negotiate(&mut self, now: Instant, negotiated: Negotiated) {
-        let receiving = self.leg.is_receiving();
+        let held = !(self.leg.is_receiving() && self.leg.can_send());
         self.leg.negotiate(negotiated);
-        if !receiving {
+        if held {
             // Off hold: the silence before doesn't count.
             self.watch.restart(now);
         }
@@ -323,13 +324,14 @@ impl Bridge {
         self.events.push_back(Event::Closed(self.stats()));
     }
 
-    fn listen(&mut self, now: Instant, callee: &[i16; FRAME]) {
+    fn listen(&mut self, now: Instant, callee: &[i16; FRAME], made_up: bool) {
         // After the answer the detector's clock runs, packets or not; before it there may be nothing to hear.
         if !self.started && self.phase == Phase::Early {
             return;
         }
         let Some(hearing) = &mut self.hearing else { return };
-        let Noticed { tone, verdict, speech_started, speaking, speech_ended } = hearing.listen(callee);
+        let Noticed { tone, verdict, speech_started, speaking, speech_ended } =
+            hearing.listen(callee, made_up, self.mouth.is_heard());
         self.events.extend(tone.map(Event::Tone));
         if let Some(verdict) = verdict {
             let class = verdict.class;

@@ -51,9 +51,11 @@ impl Hearing {
         self.detector.answered();
     }
 
-    pub(crate) fn listen(&mut self, frame: &[i16; FRAME]) -> Noticed {
+    /// Takes 20 ms, which came or were `made_up`, while our side is heard or not.
+    pub(crate) fn listen(&mut self, frame: &[i16; FRAME], made_up: bool, ours: bool) -> Noticed {
         let mut noticed = Noticed::default();
-        let verdict = self.detector.push(frame);
+        self.detector.our_side(ours);
+        let verdict = if made_up { self.detector.push_made_up(frame) } else { self.detector.push(frame) };
         if self.verdicts {
             // One allocation a verdict, so one or two a call: the packet path makes no other.
             noticed.verdict = verdict.map(Box::new);

@@ -1,6 +1,6 @@
 //! Symmetric RTP (RFC 4961): whose packets a leg takes, and where it sends. Behind a NAT the SDP may name an address
 //! that the other side isn't heard from; so a leg locks on to the first source that it may believe, answers there, and
-//! from then on ignores everyone else. Knows nothing of RTP.
+//! from then on ignores everyone else but the one whom the SDP names. Knows nothing of RTP.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -29,6 +29,10 @@ pub(crate) struct Peer {
     latch: Latch,
     negotiated: Option<SocketAddr>,
     locked: Option<SocketAddr>,
+    /// Whom it was locked on to last, kept after the lock was lost: there it is still reached.
+    last: Option<SocketAddr>,
+    /// Who was heard before the SDP named another address. What it still sends is of the past.
+    left: Option<SocketAddr>,
     /// The address once locked on, kept after the lock was lost: a NAT may change the port, not the host.
     pinned: Option<IpAddr>,
     heard: Option<Instant>,
@@ -36,22 +40,30 @@ pub(crate) struct Peer {
 
 impl Peer {
     pub(crate) fn new(latch: Latch) -> Self {
-        Self { latch, negotiated: None, locked: None, pinned: None, heard: None }
+        Self { latch, negotiated: None, locked: None, last: None, left: None, pinned: None, heard: None }
     }
 
     /// Takes the address of the latest SDP; another one than before ends the lock.
     pub(crate) fn negotiate(&mut self, negotiated: Option<SocketAddr>) {
         if self.negotiated != negotiated && negotiated.is_some() {
-            *self = Self { negotiated, heard: self.heard, ..Self::new(self.latch) };
+            let left = self.last.filter(|last| negotiated != Some(*last));
+            *self = Self { negotiated, left, heard: self.heard, ..Self::new(self.latch) };
         }
     }
 
     /// Whether a packet from there may be the peer's.
     pub(crate) fn admits(&self, from: SocketAddr) -> bool {
+        let Some(negotiated) = self.negotiated else { return false };
+        // It is no NAT's doing then, so whoever else was heard is not the one who was meant.
+        if from == negotiated {
+            return true;
+        }
         if let Some(locked) = self.locked {
             return from == locked;
         }
-        let Some(negotiated) = self.negotiated else { return false };
+        if self.left == Some(from) {
+            return false;
+        }
         match self.latch {
             Latch::Strict => from == negotiated,
             Latch::Address => from.ip() == negotiated.ip(),
@@ -65,14 +77,16 @@ impl Peer {
     /// A valid packet of an admitted source.
     pub(crate) fn hear(&mut self, now: Instant, from: SocketAddr) {
         self.locked = Some(from);
+        self.last = Some(from);
         self.pinned = Some(from.ip());
         self.heard = Some(now);
     }
 
-    /// After a silence a NAT may have forgotten its port: others at the same address are believed again.
+    /// After a silence a NAT may have forgotten its port: others at the same address are believed again, and so is who
+    /// was left, if nobody has taken its place.
     pub(crate) fn expire(&mut self, now: Instant) {
-        if self.locked.is_some() && self.silent_for(now, LOCK) {
-            self.locked = None;
+        if (self.locked.is_some() || self.left.is_some()) && self.silent_for(now, LOCK) {
+            (self.locked, self.left) = (None, None);
         }
     }
 
@@ -80,13 +94,19 @@ impl Peer {
         self.heard.is_none_or(|heard| now.saturating_duration_since(heard) >= duration)
     }
 
-    pub(crate) fn locked(&self) -> Option<SocketAddr> {
-        self.locked
+    /// The only one who is heard, whatever comes: nobody else needs to be listened to.
+    pub(crate) fn only(&self) -> Option<SocketAddr> {
+        self.locked.filter(|locked| self.negotiated == Some(*locked))
     }
 
-    /// Where to send RTP.
+    /// Where it was heard from last.
+    pub(crate) fn last(&self) -> Option<SocketAddr> {
+        self.last
+    }
+
+    /// Where to send RTP: a NAT that has forgotten its port knows no other way in either.
     pub(crate) fn destination(&self) -> Option<SocketAddr> {
-        self.locked.or(self.negotiated)
+        self.last.or(self.negotiated)
     }
 }
 
@@ -151,7 +171,7 @@ mod tests {
         let mut peer = peer(Latch::Any, "10.0.0.1:4000");
         peer.hear(start, address("203.0.113.5:7"));
         assert_eq!(peer.destination(), Some(address("203.0.113.5:7")));
-        assert!(!peer.admits(address("203.0.113.5:8")) && !peer.admits(address("10.0.0.1:4000")));
+        assert!(!peer.admits(address("203.0.113.5:8")) && !peer.admits(address("10.0.0.1:4001")));
         peer.expire(start + Duration::from_secs(1));
         assert!(!peer.admits(address("203.0.113.5:8")));
         peer.expire(start + Duration::from_secs(2));
@@ -165,9 +185,47 @@ mod tests {
         let mut peer = peer(Latch::Address, "203.0.113.5:4000");
         peer.hear(start, address("203.0.113.5:7"));
         peer.negotiate(None);
-        assert_eq!(peer.locked(), Some(address("203.0.113.5:7")));
+        assert_eq!(peer.destination(), Some(address("203.0.113.5:7")));
         peer.negotiate(Some(address("203.0.113.6:4000")));
         assert_eq!(peer.destination(), Some(address("203.0.113.6:4000")));
         assert!(!peer.admits(address("203.0.113.5:7")));
+    }
+
+    #[test]
+    fn who_moves_to_another_port_is_not_taken_for_who_it_was() {
+        let start = Instant::now();
+        let mut peer = peer(Latch::Address, "203.0.113.5:4000");
+        peer.hear(start, address("203.0.113.5:4000"));
+        peer.negotiate(Some(address("203.0.113.5:6000")));
+        assert!(!peer.admits(address("203.0.113.5:4000")), "what it still sends is of the past");
+        assert!(peer.admits(address("203.0.113.5:6000")) && peer.admits(address("203.0.113.5:7")));
+        peer.negotiate(Some(address("203.0.113.5:4000")));
+        assert!(peer.admits(address("203.0.113.5:4000")), "back again");
+        peer.negotiate(Some(address("203.0.113.5:8000")));
+        peer.expire(start + Duration::from_secs(2));
+        assert!(peer.admits(address("203.0.113.5:4000")), "nobody came in its place");
+    }
+
+    #[test]
+    fn whom_the_description_names_is_believed_before_whoever_else_was_heard() {
+        let start = Instant::now();
+        let mut peer = peer(Latch::Address, "203.0.113.5:4000");
+        peer.hear(start, address("203.0.113.5:7"));
+        assert_eq!(peer.only(), None);
+        assert!(peer.admits(address("203.0.113.5:4000")));
+        peer.hear(start, address("203.0.113.5:4000"));
+        assert_eq!(peer.only(), Some(address("203.0.113.5:4000")));
+        assert!(!peer.admits(address("203.0.113.5:7")));
+    }
+
+    #[test]
+    fn a_peer_that_is_silent_is_answered_where_it_was_heard_last() {
+        let start = Instant::now();
+        let mut peer = peer(Latch::Any, "10.0.0.1:4000");
+        peer.hear(start, address("203.0.113.5:7"));
+        peer.expire(start + Duration::from_secs(60));
+        assert_eq!(peer.destination(), Some(address("203.0.113.5:7")));
+        peer.negotiate(Some(address("10.0.0.1:6000")));
+        assert_eq!(peer.destination(), Some(address("10.0.0.1:6000")));
     }
 }

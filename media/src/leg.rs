@@ -116,8 +116,9 @@ impl Leg {
         self.negotiated = Some(negotiated);
     }
 
+    /// The only one whose packets are taken.
     pub(crate) fn peer(&self) -> Option<SocketAddr> {
-        self.peer.locked()
+        self.peer.only()
     }
 
     /// Whether the other side may be expected to send.
@@ -206,9 +207,13 @@ impl Leg {
         let raw = header.timestamp;
         let header =
             Header { timestamp: self.scale_in.narrow(raw, (kind.clock_hz() / 8_000).max(1)), ..header };
-        match self.reception.receive(arrival, &header, quiet) {
+        let timed = !matches!(kind, Format::Events { .. });
+        match self.reception.receive(arrival, &header, quiet, timed) {
             Judgement::Duplicate | Judgement::Doubtful => return Arrival::default(),
-            Judgement::Restarts => self.jitter.reset(),
+            Judgement::Restarts => {
+                self.jitter.reset();
+                self.receiver.restart();
+            }
             Judgement::Continues => {}
         }
         self.peer.hear(now, from);
@@ -260,13 +265,13 @@ impl Leg {
     }
 
     pub(crate) fn receive_rtcp(&mut self, now: Instant, from: SocketAddr, packet: &[u8]) {
-        let locked = self.peer.locked().map(|address| address.ip());
+        let heard = self.peer.last().map(|address| address.ip());
         let negotiated = self
             .negotiated
             .as_ref()
             .and_then(|negotiated| negotiated.remote_rtcp)
             .map(|address| address.ip());
-        if locked != Some(from.ip()) && negotiated != Some(from.ip()) {
+        if heard != Some(from.ip()) && negotiated != Some(from.ip()) {
             self.stats.strangers += 1;
             return;
         }

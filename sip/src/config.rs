@@ -17,7 +17,7 @@ use crate::tls::ClientTls;
 pub struct Config {
     /// The addresses we are at, at least one. Via, Contact and the local end of a path follow the target's transport and
     /// family. Where no address has a connection's transport, one of its family stands in: connections can be opened all
-    /// the same.
+    /// the same, but what is too long for a datagram goes by TCP only where TCP is listened to (RFC 3261 §18.1.1).
     pub locals: Vec<Local>,
     /// The `User-Agent` and `Server` headers.
     pub user_agent: String,
@@ -29,7 +29,7 @@ pub struct Config {
     pub timers: Timers,
     /// The most calls, incoming and outgoing, alive at once.
     pub invites_max: usize,
-    /// The most transactions (client and server together) alive at once.
+    /// The most transactions (client and server together) alive at once. Those of others get three quarters.
     pub transactions_max: usize,
     /// Whose new requests are heard.
     pub trust: Trust,
@@ -95,6 +95,14 @@ pub enum Trust {
     /// Those from these networks, each an address and the length of its prefix; a stranger's request is dropped before a
     /// transaction exists, and counted.
     Only(Vec<(IpAddr, u8)>),
+    /// Everybody's, if he can prove who he is, unless he is from these networks: a stranger's call is challenged before a
+    /// transaction exists, as long as it bears no credentials (RFC 3261 §26.3.2.4).
+    Proven {
+        /// Who need not prove anything: each an address and the length of its prefix.
+        known: Vec<(IpAddr, u8)>,
+        /// Where strangers must be known.
+        realm: String,
+    },
 }
 
 impl Trust {
@@ -102,10 +110,16 @@ impl Trust {
     #[must_use]
     pub fn admits(&self, address: IpAddr) -> bool {
         match self {
-            Self::Anyone => true,
-            Self::Only(networks) => {
-                networks.iter().any(|(network, prefix)| is_within(address, *network, *prefix))
-            }
+            Self::Anyone | Self::Proven { .. } => true,
+            Self::Only(networks) => is_among(address, networks),
+        }
+    }
+
+    /// The realm in which whoever calls from `address` must prove who he is; none if he need not.
+    pub(crate) fn doubts(&self, address: IpAddr) -> Option<&str> {
+        match self {
+            Self::Anyone | Self::Only(_) => None,
+            Self::Proven { known, realm } => (!is_among(address, known)).then_some(realm),
         }
     }
 
@@ -115,6 +129,10 @@ impl Trust {
         let whole = |address: IpAddr| (address, if address.is_ipv4() { 32 } else { 128 });
         Self::Only(addresses.into_iter().map(whole).collect())
     }
+}
+
+fn is_among(address: IpAddr, networks: &[(IpAddr, u8)]) -> bool {
+    networks.iter().any(|(network, prefix)| is_within(address, *network, *prefix))
 }
 
 /// Whether the first `prefix` bits of an address are the network's. A prefix that is longer than the address stands for all of it.

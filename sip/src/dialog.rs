@@ -41,6 +41,8 @@ impl Dialog {
             route_set,
             local_cseq: response.cseq().0,
             remote: path.remote,
+            protocol: path.protocol,
+            tls_host: None,
         };
         Self { state, path, reached: None, remote_cseq: None }
     }
@@ -62,8 +64,16 @@ impl Dialog {
             route_set: routes(request),
             local_cseq: 0,
             remote: path.remote,
+            protocol: path.protocol,
+            tls_host: None,
         };
         Self { state, path, reached: None, remote_cseq: Some(request.cseq().0) }
+    }
+
+    /// What its owner may store.
+    pub fn stored(&self, layer: &Layer) -> DialogState {
+        let peer = layer.tls_peer(&self.path);
+        DialogState { tls_host: peer.map(|peer| peer.host.to_string()), ..self.state.clone() }
     }
 
     /// The way of a request that cannot wait for a name to be looked up: where the ACK of the call went, else to where the last message
@@ -90,12 +100,12 @@ impl Dialog {
     /// Takes note of where a request came from.
     pub fn heard_by(&mut self, path: Path) {
         self.path = path;
-        self.state.remote = path.remote;
+        (self.state.remote, self.state.protocol) = (path.remote, path.protocol);
     }
 
-    /// Takes note of a request's CSeq. Gives whether it is in order: lower ones are (§12.2.2).
+    /// Takes note of a request's CSeq. Gives whether it is in order, as lower ones are not (§12.2.2).
     pub fn accept_cseq(&mut self, cseq: u32) -> bool {
-        if self.remote_cseq.is_some_and(|highest| cseq <= highest) {
+        if self.remote_cseq.is_some_and(|highest| cseq < highest) {
             return false;
         }
         self.remote_cseq = Some(cseq);
@@ -112,6 +122,15 @@ impl Dialog {
 }
 
 impl DialogState {
+    /// The way its last message came, as far as it can be gone again by somebody who knows no more than this.
+    pub(crate) fn way_back(&self, layer: &mut Layer, tls: Option<&Arc<ClientTls>>) -> Option<Path> {
+        let target = Target { protocol: self.protocol, address: self.remote };
+        match &self.tls_host {
+            Some(host) => layer.path_to_host(target, host, tls),
+            None => layer.path_to(target, self.hop(), tls, None),
+        }
+    }
+
     /// The Request-URI and the Route headers of a request within the dialog (§12.2.1.1).
     pub(crate) fn routing(&self) -> (&str, impl Iterator<Item = Cow<'_, str>>) {
         let first = self.route_set.first().map(|route| uri_of(route));
@@ -186,11 +205,10 @@ fn tag(value: Option<&str>) -> &str {
     value.and_then(NameAddr::parse).and_then(|address| address.tag()).unwrap_or_default()
 }
 
-/// A From or To header up to its parameters.
+/// A From or To header without its parameters; the text itself if it is neither.
 fn without_tag(value: Option<&str>) -> String {
-    let value = value.unwrap_or_default().trim_ascii();
-    let params = NameAddr::parse(value).map_or(0, |address| address.params.as_str().len());
-    value[..value.len() - params].trim_end_matches(';').to_owned()
+    let value = value.unwrap_or_default();
+    NameAddr::parse(value).map_or_else(|| value.to_owned(), |address| address.without_params())
 }
 
 fn contact(message: &Message) -> Option<&str> {
@@ -201,7 +219,10 @@ fn contact(message: &Message) -> Option<&str> {
 fn target(address: &str) -> Option<&str> {
     let uri = uri_of(address);
     let parsed = Uri::parse(uri).filter(Uri::is_sip)?;
-    Some(parsed.headers.map_or(uri, |headers| &uri[..uri.len() - headers.len() - 1]))
+    match parsed.headers {
+        Some(headers) => uri.strip_suffix(headers)?.strip_suffix('?'),
+        None => Some(uri),
+    }
 }
 
 fn routes(message: &Message) -> Vec<String> {

@@ -29,13 +29,18 @@ pub struct Endpoint {
     sockets: Vec<UdpSocket>,
     flows: Flows,
     listening: Vec<Listen>,
+    /// How many of them were asked for.
+    asked: usize,
+    /// UDP addresses without TCP beside them, and why.
+    alone: Vec<(SocketAddr, io::Error)>,
     /// Whose turn it is to be read first.
     turn: usize,
     unroutable: u64,
 }
 
 impl Endpoint {
-    /// Binds every address, within a tokio runtime. TLS addresses need a certificate to show.
+    /// Binds every address, within a tokio runtime. TLS addresses need a certificate to show. TCP is listened to beside UDP, at
+    /// the same port (RFC 3261 §18.2.1), where nobody else does.
     ///
     /// # Errors
     /// The system's, for an address that cannot be bound; `InvalidInput` for none, or for TLS without a certificate.
@@ -56,35 +61,85 @@ impl Endpoint {
             sockets: Vec::new(),
             flows: Flows::new(tls, limits),
             listening: Vec::new(),
+            asked: listen.len(),
+            alone: Vec::new(),
             turn: 0,
             unroutable: 0,
         };
+        let mut beside = Vec::new();
         for listen in listen {
             let address = match listen.protocol {
-                Protocol::Udp => {
-                    let socket = UdpSocket::bind(listen.address)?;
-                    let address = socket.local_addr();
-                    endpoint.sockets.push(socket);
-                    address
+                Protocol::Udp if listen.address.port() == 0 => {
+                    let (socket, tcp) = endpoint.bind_any(listen.address)?;
+                    beside.extend(tcp);
+                    endpoint.keep(socket)
                 }
+                Protocol::Udp => endpoint.keep(UdpSocket::bind(listen.address)?),
                 Protocol::Tcp | Protocol::Tls => endpoint.flows.listen(*listen)?,
             };
             endpoint.listening.push(Listen { address, ..*listen });
         }
+        endpoint.listening.extend(beside);
+        endpoint.accompany();
         match endpoint.listening.is_empty() {
             true => Err(io::Error::new(io::ErrorKind::InvalidInput, "no address to listen on")),
             false => Ok(endpoint),
         }
     }
 
-    /// The addresses that are bound, in the order of [`Self::bind`].
-    pub fn local_addrs(&self) -> Vec<SocketAddr> {
-        self.listening.iter().map(|listen| listen.address).collect()
+    /// Any port that is free for both UDP and TCP; at worst one that is free for UDP.
+    fn bind_any(&mut self, address: SocketAddr) -> io::Result<(UdpSocket, Option<Listen>)> {
+        for _ in 0..ANY_TRIES {
+            let socket = UdpSocket::bind(address)?;
+            let tcp = Listen { protocol: Protocol::Tcp, address: socket.local_addr() };
+            if self.flows.listen(tcp).is_ok() {
+                return Ok((socket, Some(tcp)));
+            }
+        }
+        Ok((UdpSocket::bind(address)?, None))
     }
 
-    /// What is listened on, in the order of [`Self::bind`], the ports that the kernel chose included.
+    fn keep(&mut self, socket: UdpSocket) -> SocketAddr {
+        let address = socket.local_addr();
+        self.sockets.push(socket);
+        address
+    }
+
+    /// Listens to TCP beside every UDP address that has none yet. Whoever asked for TCP at that port said where.
+    fn accompany(&mut self) {
+        let alone = |listen: &Listen| {
+            let is_beside = |other: &Listen| {
+                other.protocol == Protocol::Tcp
+                    && other.address.port() == listen.address.port()
+                    && other.address.is_ipv4() == listen.address.is_ipv4()
+            };
+            listen.protocol == Protocol::Udp && !self.listening.iter().any(is_beside)
+        };
+        let alone: Vec<Listen> = self.listening.iter().filter(|listen| alone(listen)).copied().collect();
+        for Listen { address, .. } in alone {
+            let tcp = Listen { protocol: Protocol::Tcp, address };
+            match self.flows.listen(tcp) {
+                Ok(_) => self.listening.push(tcp),
+                Err(error) => self.alone.push((address, error)),
+            }
+        }
+    }
+
+    /// The addresses that are bound, in the order of [`Self::bind`].
+    pub fn local_addrs(&self) -> Vec<SocketAddr> {
+        self.listening.iter().take(self.asked).map(|listen| listen.address).collect()
+    }
+
+    /// What is listened on, in the order of [`Self::bind`], the ports that the kernel chose included; then the TCP that is listened
+    /// to beside UDP.
     pub fn listening(&self) -> Vec<Listen> {
         self.listening.clone()
+    }
+
+    /// UDP addresses beside which TCP could not be listened to, and why not: whoever answers by TCP what is too long for a datagram
+    /// finds nobody there.
+    pub fn alone(&self) -> &[(SocketAddr, io::Error)] {
+        &self.alone
     }
 
     /// The next connection that was lost, or address that datagrams do not reach: for
@@ -195,6 +250,8 @@ impl Endpoint {
 
 /// Datagrams a call of [`Endpoint::receive`]: small enough that timers and the mailbox get their turn.
 const BATCH: usize = 64;
+/// Ports that are tried for one that both UDP and TCP have free.
+const ANY_TRIES: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -240,6 +297,28 @@ mod tests {
             };
             assert_eq!((path.local, path.remote), (remotes[local], locals[remote]));
         }
+    }
+
+    #[tokio::test]
+    async fn tcp_is_listened_to_beside_udp_where_nobody_else_does() {
+        let udp = |port| Listen::udp(SocketAddr::from(([127, 0, 0, 1], port)));
+        let endpoint = bind(1);
+        let address = endpoint.local_addrs()[0];
+        let tcp = Listen { protocol: Protocol::Tcp, address };
+        assert_eq!(endpoint.listening(), [Listen::udp(address), tcp]);
+        std::net::TcpStream::connect(address).expect("somebody listens");
+        drop(endpoint);
+
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = taken.local_addr().expect("bound");
+        let endpoint = Endpoint::bind(&[udp(address.port())], None).expect("UDP has it free");
+        assert_eq!(endpoint.listening(), [Listen::udp(address)]);
+        assert_eq!(endpoint.alone().iter().map(|(alone, _)| *alone).collect::<Vec<_>>(), [address]);
+
+        let both = [udp(0), Listen { protocol: Protocol::Tcp, ..udp(0) }];
+        let endpoint = Endpoint::bind(&both, None).expect("free ports");
+        assert_eq!((endpoint.local_addrs().len(), endpoint.listening().len()), (2, 3));
+        assert_eq!(endpoint.listening()[2].address, endpoint.local_addrs()[0]);
     }
 
     #[tokio::test]

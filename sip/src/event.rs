@@ -69,7 +69,7 @@ impl Query {
     }
 }
 
-/// The number of an early dialog within one INVITE, in the order of appearance.
+/// The number of an early dialog of a call of ours, in the order of appearance.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct Fork(pub u32);
 
@@ -213,8 +213,8 @@ pub enum Event {
         token: u64,
         /// Why.
         failure: Failure,
-        /// When it is tried again by itself (RFC 5626 §4.5). `None`: it has stopped, and the id is dead.
-        retry_in: Option<Duration>,
+        /// When it is tried again by itself (RFC 5626 §4.5): a quarter to half an hour later where credentials were refused.
+        retry_in: Duration,
     },
     /// `unregister` has come to its end: the id is dead, and so is the binding as far as we can know.
     Unregistered {
@@ -436,4 +436,8 @@ pub struct DialogState {
     pub local_cseq: u32,
     /// Where the last message came from: used if the next hop's host is a name.
     pub remote: SocketAddr,
+    /// The transport it came by: the dialog keeps it where no URI names one.
+    pub protocol: Protocol,
+    /// Whose certificate was shown to us, if the connection is one of ours over TLS: an address in a URI does not tell.
+    pub tls_host: Option<String>,
 }

@@ -206,6 +206,7 @@ impl UserAgent {
         }
         self.withdraw(now, key);
         self.end_referral(now, key);
+        self.ack_targets(now, key, &[]);
         let usage = self.usages.get_mut(key)?;
         usage.phase = Phase::Over;
         usage.forget_unsent();
@@ -242,6 +243,7 @@ impl UserAgent {
             usage.armed = None;
         }
         self.repeat_progress(now, key);
+        self.renew_progress(now, key);
         self.repeat_answer(now, key);
         let session = self.usages.get_mut(key).and_then(|usage| usage.session.as_mut());
         match session.map(|session| session.handle_timeout(now)) {

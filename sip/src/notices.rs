@@ -44,7 +44,7 @@ impl UserAgent {
         if UNSOLICITED.iter().any(|known| known.eq_ignore_ascii_case(package)) {
             let tag = self.layer.stateless_tag(request);
             let response = self.response(path, request, 200, Some(&tag)).finish();
-            return self.send_stateless(now, path, request, response);
+            return self.reply(now, path, request, 200, response);
         }
         match package.eq_ignore_ascii_case(PACKAGES) {
             true => self.refuse(now, path, request, 481, &[]),

@@ -8,8 +8,7 @@ use crate::path::Path;
 use crate::user_agent::UserAgent;
 
 impl UserAgent {
-    /// Answers an OPTIONS, in a dialog or out of any, as we would answer an INVITE (§11.2). It changes nothing, so no transaction
-    /// remembers it.
+    /// Answers an OPTIONS, in a dialog or out of any, as we would answer an INVITE (§11.2).
     pub(crate) fn reply_options(&mut self, now: Instant, path: Path, request: &Message) {
         let tag = self.layer.stateless_tag(request);
         let response = self
@@ -19,6 +18,6 @@ impl UserAgent {
             .header(Name::Accept, "application/sdp, text/plain")
             .header(Name::AllowEvents, "refer")
             .header(Name::Supported, SUPPORTED);
-        self.send_stateless(now, path, request, response.finish());
+        self.reply(now, path, request, 200, response.finish());
     }
 }

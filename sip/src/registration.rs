@@ -11,7 +11,7 @@ use crate::digest::Authenticator;
 use crate::event::{Asker, Cause, DialogState, Event, Failure, RegistrationId};
 use crate::invite::loose_route;
 use crate::message::{Message, Method, Name, NameAddr, Uri};
-use crate::path::{FlowLost, Path};
+use crate::path::{FlowLost, Path, Protocol};
 use crate::request::{Outcome, Purpose, Request};
 use crate::targets::{Targets, hop};
 use crate::timers::TimerId;
@@ -209,38 +209,30 @@ impl UserAgent {
         });
     }
 
-    /// Waits before the next try (RFC 5626 §4.5), or stops where another try would only be refused again.
+    /// Waits before the next try (RFC 5626 §4.5): for long where it will most likely be refused again. A registrar that lost its
+    /// database for an hour refuses everybody, and so does one that was told of a new password too late.
     fn registration_failed(&mut self, now: Instant, key: Key, failure: Failure) {
         let Some(registration) = self.registrations.get_mut(key) else { return };
         if registration.is_leaving {
             return self.unregistered(key, failure.status);
         }
         let token = registration.order.token;
-        // A registrar that has seen credentials and says 403 refuses them; it is asked no more (RFC 3261 §21.4.4).
+        // A registrar that has seen credentials and says 403 refuses them (RFC 3261 §21.4.4).
         let is_forbidden = failure.status == Some(403) && !registration.authenticator.is_empty();
-        let retry_in = match failure.cause {
-            Cause::Unauthorized => None,
-            _ if is_forbidden => None,
-            _ => {
-                let upper = RETRY_BASE.saturating_mul(1 << registration.failures.min(16)).min(RETRY_MAX);
-                let wait = upper.mul_f64(self.layer.rng.random_range(0.5..=1.0));
-                Some(wait.max(failure.retry_after.unwrap_or_default()))
-            }
+        let cause = if is_forbidden { Cause::Unauthorized } else { failure.cause };
+        let upper = match cause {
+            Cause::Unauthorized => RETRY_MAX,
+            _ => RETRY_BASE.saturating_mul(1 << registration.failures.min(16)).min(RETRY_MAX),
         };
-        match retry_in {
-            Some(wait) => {
-                registration.failures = registration.failures.saturating_add(1);
-                registration.too_brief = 0;
-                registration.phase = Phase::Waiting(self.layer.wake_registration(now + wait, key));
-            }
-            None => {
-                self.registrations.remove(key);
-            }
+        let wait = upper.mul_f64(self.layer.rng.random_range(0.5..=1.0));
+        let retry_in = wait.max(failure.retry_after.unwrap_or_default());
+        if cause == Cause::Unauthorized {
+            registration.authenticator = Authenticator::new();
         }
-        let failure = match is_forbidden {
-            true => Failure { cause: Cause::Unauthorized, ..failure },
-            false => failure,
-        };
+        registration.failures = registration.failures.saturating_add(1);
+        registration.too_brief = 0;
+        registration.phase = Phase::Waiting(self.layer.wake_registration(now + retry_in, key));
+        let failure = Failure { cause, ..failure };
         let id = RegistrationId(key);
         self.layer.events.push_back(Event::RegistrationFailed { id, token, failure, retry_in });
     }
@@ -270,6 +262,8 @@ impl Registration {
             route_set: order.route.as_deref().map(loose_route).into_iter().collect(),
             local_cseq: self.cseq,
             remote: std::net::SocketAddr::from(([0, 0, 0, 0], 0)),
+            protocol: Protocol::Udp,
+            tls_host: None,
         };
         let expires = if self.is_leaving { 0 } else { self.expires.as_secs() };
         let mut request = Request::new(Method::Register, dialog, Purpose::Registration(key));
@@ -285,7 +279,8 @@ impl Registration {
         request
     }
 
-    /// How long the registrar keeps our binding: what stands at our own among its Contacts, else its Expires (§10.2.4).
+    /// How long the registrar keeps our binding: what stands at our own among its Contacts, else its Expires (§10.2.4). Where a NAT or
+    /// the registrar rewrote our address, the only Contact there is is ours if it is our user's; and some list none at all.
     fn granted(&self, response: &Message, contact: &str) -> Option<Duration> {
         let ours = Uri::parse(contact)?;
         let contacts = || response.values(Name::Contact).filter_map(NameAddr::parse);
@@ -293,10 +288,19 @@ impl Registration {
         let binding = exact.or_else(|| {
             // Registrars add parameters of their own, and write a port that we left out.
             contacts().find(|found| found.to_uri().is_some_and(|uri| uri.is_same_place(&ours)))
-        })?;
+        });
+        let is_our_users = |found: &NameAddr<'_>| {
+            found.to_uri().is_some_and(|uri| uri.user_decoded() == ours.user_decoded())
+        };
+        let is_only = response.values(Name::Contact).nth(1).is_none();
+        let binding = binding.or_else(|| contacts().next().filter(|found| is_only && is_our_users(found)));
         let seconds = |value: &str| value.trim_ascii().parse::<u32>().ok();
-        let granted = binding.params.get("expires").and_then(seconds);
-        let granted = granted.or_else(|| response.header(Name::Expires).and_then(seconds));
+        let expires = response.header(Name::Expires).and_then(seconds);
+        let granted = match binding {
+            Some(binding) => binding.params.get("expires").and_then(seconds).or(expires),
+            None if response.header(Name::Contact).is_none() => Some(expires?),
+            None => return None,
+        };
         let granted = granted.map_or(self.expires, |seconds| Duration::from_secs(seconds.into()));
         (!granted.is_zero()).then_some(granted)
     }

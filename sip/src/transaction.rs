@@ -8,6 +8,7 @@ mod receiving;
 mod sending;
 mod server;
 mod server_invite;
+mod silence;
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
@@ -24,6 +25,7 @@ pub use key::shard_of;
 pub(crate) use receiving::{Arrival, reply_path};
 pub(crate) use sending::Severed;
 pub(crate) use sending::{Length, Outgoing, Passed, Received};
+use silence::Silence;
 
 use crate::arena::{Arena, Key};
 use crate::config::Config;
@@ -31,7 +33,7 @@ use crate::counters::Counters;
 use crate::event::{Direction, Event, Wire};
 use crate::locals::Locals;
 use crate::message::{Message, Uri};
-use crate::path::{Flow, Path, Protocol, Target, Transmit};
+use crate::path::{Flow, Path, Protocol, Target, TlsPeer, Transmit};
 use crate::peers::Peers;
 use crate::targets::{Attempt, Targets};
 use crate::timers::{TimerId, Wheel};
@@ -57,6 +59,7 @@ pub(crate) struct Layer {
     accepted: HashMap<u64, usize>,
     /// Addresses that took no TCP when a long request wanted it, and until when that is believed.
     no_tcp: VecDeque<(SocketAddr, Instant)>,
+    silence: Silence,
 }
 
 type Index = HashMap<key::Fingerprint, Key, BuildHasherDefault<key::Passthrough>>;
@@ -142,6 +145,7 @@ impl Layer {
             peers: Peers::default(),
             accepted: HashMap::new(),
             no_tcp: VecDeque::new(),
+            silence: Silence::default(),
             config,
         }
     }
@@ -230,10 +234,7 @@ impl Layer {
     ) {
         self.counters.messages_out += 1;
         self.trace(now, Direction::Out, &payload, tap);
-        let tls = match path.flow {
-            Flow::Opened(peer) if path.protocol == Protocol::Tls => self.peers.get(peer),
-            _ => None,
-        };
+        let tls = self.tls_peer(&path);
         self.transmits.push_back(Transmit { path, payload, tls, is_grown: length == Length::Grown });
     }
 
@@ -242,8 +243,17 @@ impl Layer {
         self.events.push_back(Event::Traced { token, at, direction, message: Wire(message.clone()) });
     }
 
+    /// Whom a path of ours leads to over TLS.
+    pub fn tls_peer(&self, path: &Path) -> Option<TlsPeer> {
+        match path.flow {
+            Flow::Opened(peer) if path.protocol == Protocol::Tls => self.peers.get(peer),
+            _ => None,
+        }
+    }
+
     /// The path to a target. `hop` is the URI that led there: over TLS the far end must be its host. `last` is a path of the same
-    /// dialog, if there is one: where it leads to the same place it is taken again, connection and all.
+    /// dialog, if there is one: where it leads to the same place it is taken again, connection and all; and a dialog stays at the
+    /// address of ours that it is at.
     pub fn path_to(
         &mut self,
         target: Target,
@@ -256,23 +266,38 @@ impl Layer {
         if let Some(last) = last.filter(is_it) {
             return Some(last);
         }
-        let local = self.locals.towards(protocol, remote)?.local.bound;
+        let Some(last) = last else { return self.path_to_host(target, host(hop), tls) };
+        let local = self.locals.staying_at(last.local, protocol, remote)?.local.bound;
         let flow = match (protocol, last) {
-            (Protocol::Udp, _) => Flow::Datagrams,
-            (Protocol::Tcp, _) => Flow::Opened(0),
             // An address in a Contact proves nothing: there must be the same host that the dialog began with.
-            (Protocol::Tls, Some(Path { protocol: Protocol::Tls, flow: flow @ Flow::Opened(_), .. }))
+            (Protocol::Tls, Path { protocol: Protocol::Tls, flow: flow @ Flow::Opened(_), .. })
                 if is_address(hop) =>
             {
                 flow
             }
-            (Protocol::Tls, _) => Flow::Opened(self.peers.number(host(hop), tls)),
+            _ => self.flow_to(protocol, host(hop), tls),
         };
         Some(Path { protocol, local, remote, flow })
     }
 
-    /// The way of an attempt: its path, and the path by TCP where a request too long for a datagram may take it. None without a local
-    /// address of that family.
+    /// The path to a target. Over TLS the far end must be this host.
+    pub fn path_to_host(&mut self, target: Target, host: &str, tls: Option<&Arc<ClientTls>>) -> Option<Path> {
+        let Target { protocol, address: remote } = target;
+        let local = self.locals.towards(protocol, remote)?.local.bound;
+        let flow = self.flow_to(protocol, host, tls);
+        Some(Path { protocol, local, remote, flow })
+    }
+
+    fn flow_to(&mut self, protocol: Protocol, host: &str, tls: Option<&Arc<ClientTls>>) -> Flow {
+        match protocol {
+            Protocol::Udp => Flow::Datagrams,
+            Protocol::Tcp => Flow::Opened(0),
+            Protocol::Tls => Flow::Opened(self.peers.number(host, tls)),
+        }
+    }
+
+    /// The way of an attempt: its path, and the path by TCP where a request too long for a datagram may take it, and the far end may
+    /// call us back by it (RFC 3261 §18.1.1). None without a local address of that family.
     pub fn way(
         &mut self,
         now: Instant,
@@ -289,7 +314,8 @@ impl Layer {
         self.no_tcp.retain(|(_, until)| *until > now);
         let refused = self.no_tcp.iter().any(|(address, _)| *address == target.address);
         let tcp = Target { protocol: Protocol::Tcp, ..target };
-        let grown = if may_grow && !refused { self.path_to(tcp, hop, None, None) } else { None };
+        let may_grow = may_grow && !refused && self.locals.is_heard(Protocol::Tcp, target.address);
+        let grown = if may_grow { self.path_to(tcp, hop, None, last) } else { None };
         Some(Way { path, grown })
     }
 
@@ -299,6 +325,23 @@ impl Layer {
             self.no_tcp.pop_front();
         }
         self.no_tcp.push_back((address, now + NO_TCP_FOR));
+    }
+
+    /// Something came by a path: its far end lives.
+    pub fn heard(&mut self, path: &Path) {
+        self.silence.end(path);
+    }
+
+    /// A path that we choose leads to nobody.
+    pub fn unheard_by(&mut self, now: Instant, path: &Path) {
+        if !matches!(path.flow, Flow::Accepted(_)) {
+            self.silence.note(now, path);
+        }
+    }
+
+    /// Puts targets that were silent lately behind the others: what one call waited for in vain, the next one need not.
+    pub fn put_silent_last(&self, now: Instant, targets: &mut [Target]) {
+        self.silence.put_last(now, targets);
     }
 
     /// Our Contact in a response to a request that came by `path` (§12.1.1: secure, if the request was).

@@ -83,6 +83,11 @@ impl TransportError {
     pub(crate) fn was_connected(&self) -> bool {
         matches!(self, Self::Closed | Self::Reset | Self::Silent | Self::Idle)
     }
+
+    /// Whether nobody took up a connection.
+    pub(crate) fn is_nobody(&self) -> bool {
+        matches!(self, Self::Refused | Self::Unreachable | Self::TimedOut | Self::HandshakeTimedOut)
+    }
 }
 
 fn names(found: &[String]) -> String {

@@ -66,11 +66,13 @@ impl UserAgent {
 
     /// One message came in by `path`.
     pub fn handle_message(&mut self, now: Instant, path: Path, message: Bytes) {
+        self.layer.heard(&path);
         self.receive(now, path, message);
     }
 
-    /// Where a queried host is to be reached, best first; none if it could not be resolved.
-    pub fn handle_targets(&mut self, now: Instant, query: QueryId, targets: Vec<Target>) {
+    /// Where a queried host is to be reached, best first; none if it could not be resolved. What was silent lately is tried last.
+    pub fn handle_targets(&mut self, now: Instant, query: QueryId, mut targets: Vec<Target>) {
+        self.layer.put_silent_last(now, &mut targets);
         match query.0 {
             Asker::Invite(key) => self.call_targets(now, key, targets),
             Asker::Request(key) => self.request_targets(now, key, targets),
@@ -85,6 +87,9 @@ impl UserAgent {
     pub fn handle_flow_lost(&mut self, now: Instant, lost: &FlowLost) {
         if lost.path.flow == Flow::Datagrams {
             return self.handle_unreached(now, lost);
+        }
+        if lost.error.is_nobody() {
+            self.layer.unheard_by(now, &lost.path);
         }
         self.registrations_severed(now, lost);
         if !self.layer.is_used(&lost.path) {
@@ -289,6 +294,7 @@ impl UserAgent {
         // What was remembered may be older than the last refresh of the session.
         request.dialog.local_cseq = request.dialog.local_cseq.saturating_add(ORPHAN_CSEQ_LEAP);
         request.credentials = credentials;
+        request.last = dialog.way_back(&mut self.layer, tls.as_ref());
         request.tls = tls;
         Ok(RequestId(self.begin_bye(now, request)))
     }

@@ -27,6 +27,8 @@ pub struct Bucket {
 
 /// A bucket may lag so far behind: calls that arrive within one timer's grain of each other are not refused for it.
 const RATE_SLACK: Duration = Duration::from_millis(50);
+/// No pace is slower than this between two calls. Objects with a slower one are refused where they are read.
+const INTERVAL_MAX: Duration = Duration::from_secs(1_000);
 /// Calls wait for a trunk that asked to be left alone for no longer than this, and are refused otherwise.
 const HOLD_WAIT_MAX: Duration = Duration::from_secs(60);
 
@@ -97,8 +99,10 @@ impl Bucket {
     /// Takes one. The next is there an interval later, and none is saved up.
     pub fn take(&mut self, now: Instant, cps: Option<f64>) {
         let Some(cps) = cps else { return };
-        let interval = Duration::from_secs_f64(1.0 / cps);
+        let interval =
+            Duration::try_from_secs_f64(1.0 / cps).map_or(INTERVAL_MAX, |time| time.min(INTERVAL_MAX));
         let earliest = now.checked_sub(RATE_SLACK.min(interval)).unwrap_or(now);
-        self.next = Some(self.next.map_or(now, |next| next.max(earliest)) + interval);
+        let first = self.next.map_or(now, |next| next.max(earliest));
+        self.next = Some(first.checked_add(interval).unwrap_or(first));
     }
 }

@@ -54,6 +54,23 @@ fn calls_a_second_are_spaced_and_not_saved_up() {
     assert!(!admitted(60_001));
 }
 
+/// A slow pace holds its own trunk up, and nobody else.
+#[test]
+fn the_slowest_pace_is_a_call_in_a_thousand_seconds() {
+    let admission = Admission::new(Limits::default());
+    let t0 = start();
+    for (id, cps) in [(1, 0.001), (2, 1e-20), (3, f64::MIN_POSITIVE), (4, 0.0), (5, f64::NAN)] {
+        let slow = numbered(id, None, Some(cps));
+        let admitted = |at: u64| {
+            admission.admit(t0 + Duration::from_secs(at), None, std::slice::from_ref(&slow)).is_ok()
+        };
+        assert!(admitted(0), "{cps}");
+        assert!(!admitted(999), "{cps}");
+        assert!(admitted(1_000), "{cps}");
+    }
+    assert!(admission.admit(t0, None, &[numbered(9, None, Some(100.0))]).is_ok());
+}
+
 fn sighting(sign: Sign, hold_seconds: Option<u64>) -> Sighting<'static> {
     Sighting { sign, hold: hold_seconds.map(Duration::from_secs), why: "it said so" }
 }
@@ -244,6 +261,31 @@ fn a_look_says_how_much_room_there_is_and_takes_none() {
     let _last = admission.admit(t0, Some(&key), &trunks).expect("there is room");
     assert!(matches!(look(), Err(Refusal::Limited { .. })), "the trunks are full");
     assert_eq!(admission.concurrent(), 3);
+}
+
+#[test]
+fn a_tenants_calls_share_one_pool_whichever_way_they_go() {
+    let admission = Admission::new(Limits::default());
+    let (t0, key) = (start(), key(None));
+    let tenant = |concurrent| Tenant { id: TenantId(1), name: "a".into(), concurrent };
+    let mine = numbered(1, None, None);
+    let theirs = Arc::new(Trunk { tenant: TenantId(2), ..Trunk::clone(&numbered(2, None, None)) });
+    admission.limit_tenants(&[tenant(Some(2))]);
+    let came_in = admission.admit_inbound(t0, &mine).expect("room");
+    let _went_out = admission.admit(t0, Some(&key), std::slice::from_ref(&mine)).expect("room");
+    let full = |refused: Option<Refusal>| {
+        matches!(refused, Some(Refusal::Limited { name: "concurrent calls of this tenant", .. }))
+    };
+    assert!(full(admission.admit(t0, Some(&key), std::slice::from_ref(&mine)).err()));
+    assert!(full(admission.admit_inbound(t0, &mine).err()));
+    assert!(full(admission.admit_probe(t0, &key, &mine).err()));
+    assert!(admission.look(t0, &key, std::slice::from_ref(&mine)).is_err());
+    assert!(admission.admit_inbound(t0, &theirs).is_ok(), "nobody else is held up");
+    drop(came_in);
+    let _again = admission.admit_inbound(t0, &mine).expect("room");
+    assert!(full(admission.admit_inbound(t0, &mine).err()));
+    admission.limit_tenants(&[tenant(None)]);
+    assert!(admission.admit_inbound(t0, &mine).is_ok());
 }
 
 fn key(concurrent: Option<u32>) -> Key {

@@ -13,6 +13,8 @@ pub struct Knock {
     pub invite: InviteId,
     /// The trunks that send from where it came: at least one.
     pub trunks: Vec<Arc<Trunk>>,
+    /// Did it prove to be by its trunk? Else its address says so alone.
+    pub is_proven: bool,
     /// What was asked.
     pub incoming: Box<Incoming>,
 }

@@ -2,15 +2,17 @@
 //! intent committed, which moves its recipient, before the INVITE leaves. Whatever it holds in memory may be lost at any moment:
 //! the next start takes claims back and dials nobody who may have been dialled.
 
-use std::collections::VecDeque;
+mod settling;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use self::settling::{Halt, Meaning, meaning};
 use super::lines::{Line, Lines};
 use super::{Campaigns, Inner, window};
 use crate::admission::Admission;
@@ -51,22 +53,6 @@ enum Turn {
     Full(Duration),
 }
 
-/// What a refusal means for its campaign.
-enum Meaning {
-    /// Nobody of it can be called.
-    Campaign(&'static str),
-    /// This recipient cannot be called.
-    Recipient,
-    /// Not now; later.
-    Later(Duration),
-    /// There is no room.
-    Full(Duration),
-    /// There is no money.
-    Unpaid,
-    /// The recipient is no longer ours.
-    Superseded,
-}
-
 /// How often campaigns are read anew though nobody said that one changed: clocks are set, leases lapse (seed 001: "re-checked
 /// each minute").
 const READ_EVERY: Duration = Duration::from_secs(60);
@@ -84,6 +70,8 @@ const CLAIM_MAX: u32 = 50;
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How soon it is looked again whether somebody is free to talk.
 const PEOPLE_AGAIN: Duration = Duration::from_millis(250);
+/// Turns given before anything else is looked at: recipients who cannot be called cost one each, and hold nothing up.
+const TURNS_MAX: u32 = 256;
 /// Intents being committed at once.
 const DIALS_AT_ONCE: usize = 64;
 
@@ -159,11 +147,16 @@ impl Runner {
         }
     }
 
-    /// Gives every line its turns, until none can go on; says for how long.
+    /// Gives every line its turns, until none can go on; says for how long. A few at a time: whoever waits to be heard, a campaign that
+    /// was made or a call that was committed, comes between.
     async fn turns(&mut self) -> Duration {
-        let (mut pause, mut idle) = (READ_EVERY, 0);
+        let (mut pause, mut idle, mut taken) = (READ_EVERY, 0, 0);
         self.waits_for_room = false;
         while idle < self.lines.len() && self.dials.len() < DIALS_AT_ONCE {
+            if taken == TURNS_MAX {
+                return Duration::ZERO;
+            }
+            taken += 1;
             let Some(mut line) = self.lines.next() else { break };
             let turn = match line.campaign.status {
                 CampaignStatus::Running => self.dial(&mut line).await,
@@ -230,7 +223,7 @@ impl Runner {
         }
         let (key, route) = match self.way(line) {
             Ok(found) => found,
-            Err(reason) => return self.fail(line, reason).await,
+            Err(halt) => return self.stop(line, halt).await,
         };
         if !self.has_people(&route.agent).await {
             return Some(Turn::Wait(PEOPLE_AGAIN));
@@ -288,16 +281,19 @@ impl Runner {
     }
 
     /// The key whose limits hold, and the way out; or why there is none any more.
-    fn way(&self, line: &Line) -> Result<(Arc<Key>, Route), &'static str> {
+    fn way(&self, line: &Line) -> Result<(Arc<Key>, Route), Halt> {
         let campaign = &line.campaign;
         let snapshot = self.inner.directory.snapshot();
-        let key = snapshot.key_by_id(campaign.key).cloned().ok_or("key_not_found")?;
+        let key = snapshot.key_by_id(campaign.key).cloned().ok_or(Halt::failed("key_not_found"))?;
+        if !snapshot.is_usable(&key) {
+            return Err(Halt::paused("key_revoked"));
+        }
         let way = snapshot.way(campaign.tenant, &campaign.agent.render(), Some(&campaign.from));
         match way {
             Ok(route) => Ok((key, route)),
             Err(refusal) => match meaning(&refusal) {
-                Meaning::Campaign(reason) => Err(reason),
-                _ => Err("agent_not_found"),
+                Meaning::Campaign(reason) => Err(Halt::failed(reason)),
+                _ => Err(Halt::failed("agent_not_found")),
             },
         }
     }
@@ -331,107 +327,6 @@ impl Runner {
         Ok(())
     }
 
-    /// A call was not started, and so nobody was dialled.
-    async fn refused(
-        &self,
-        line: &mut Line,
-        claimed: Option<ClaimedRecipient>,
-        refusal: &Refusal,
-    ) -> Option<Turn> {
-        let turn = match meaning(refusal) {
-            Meaning::Campaign(reason) => return self.fail(line, reason).await,
-            Meaning::Superseded => return Some(Turn::Went),
-            Meaning::Recipient => {
-                if let Some(claimed) = claimed {
-                    let recipient = RecipientId { campaign: line.campaign.id, position: claimed.position };
-                    self.fail_recipient(recipient, refusal).await;
-                }
-                return Some(Turn::Went);
-            }
-            Meaning::Later(wait) => {
-                line.not_before = Some(Instant::now() + wait);
-                Turn::Wait(wait)
-            }
-            Meaning::Full(wait) => Turn::Full(wait),
-            Meaning::Unpaid => {
-                line.not_before = Some(Instant::now() + READ_EVERY);
-                line.is_unpaid = true;
-                Turn::Wait(READ_EVERY)
-            }
-        };
-        if let Some(claimed) = claimed {
-            line.claimed.push_front(claimed);
-        }
-        Some(turn)
-    }
-
-    /// An intent was committed, or not.
-    async fn dialled(&mut self, done: Result<Dialled, JoinError>) {
-        let tally = &self.inner.tally;
-        let (recipient, result) = match done {
-            Ok(done) => done,
-            // Its lease lapses, and it is dialled if nothing of it is on disk.
-            Err(error) => return tracing::error!(%error, "a campaign's call could not be started"),
-        };
-        let Err(refusal) = result else { return add(&tally.dialled, 1) };
-        match meaning(&refusal) {
-            Meaning::Superseded => {
-                tracing::debug!(campaign = %recipient.campaign, recipient = recipient.position, "stopped before its call");
-            }
-            Meaning::Recipient => self.fail_recipient(recipient, &refusal).await,
-            Meaning::Campaign(_) | Meaning::Later(_) | Meaning::Full(_) | Meaning::Unpaid => {
-                tracing::warn!(campaign = %recipient.campaign, recipient = recipient.position, %refusal,
-                    "a campaign's call was not started; it is tried again");
-                if let Some(line) = self.lines.find(recipient.campaign) {
-                    line.not_before = Some(Instant::now() + RETRY);
-                    line.is_drained = false;
-                }
-                self.give_back(recipient.campaign, vec![recipient.position]).await;
-            }
-        }
-    }
-
-    async fn fail_recipient(&self, recipient: RecipientId, refusal: &Refusal) {
-        add(&self.inner.tally.failed, 1);
-        tracing::warn!(campaign = %recipient.campaign, recipient = recipient.position, %refusal,
-            "a recipient cannot be called; the campaign goes on");
-        let (store, reason) = (&self.inner.store, refusal.to_string());
-        if let Err(error) = store.fail_recipient(recipient, reason, wall_now()).await {
-            tracing::error!(campaign = %recipient.campaign, %error, "a recipient's failure could not be stored");
-        }
-    }
-
-    /// The campaign cannot go on as it is. It keeps its recipients, and can be launched again.
-    async fn fail(&self, line: &Line, reason: &'static str) -> Option<Turn> {
-        let campaign = line.campaign.id;
-        tracing::error!(%campaign, reason, "a campaign cannot go on");
-        let (from, to) = (CampaignStatus::Running, CampaignStatus::Failed);
-        let store = &self.inner.store;
-        match store.move_campaign(campaign, from, to, Some(reason), wall_now()).await {
-            Ok(_) => None,
-            Err(error) => {
-                tracing::error!(%campaign, %error, "that could not be stored");
-                Some(Turn::Wait(RETRY))
-            }
-        }
-    }
-
-    async fn release(&self, line: &mut Line) {
-        line.lease_until = None;
-        let claimed: VecDeque<ClaimedRecipient> = std::mem::take(&mut line.claimed);
-        if !claimed.is_empty() {
-            let positions = claimed.iter().map(|claimed| claimed.position).collect();
-            self.give_back(line.campaign.id, positions).await;
-        }
-    }
-
-    async fn give_back(&self, campaign: crate::model::CampaignId, positions: Vec<u32>) {
-        add(&self.inner.tally.released, positions.len() as u64);
-        if let Err(error) = self.inner.store.release_recipients(campaign, positions).await {
-            tracing::error!(%campaign, %error, "recipients could not be given back; their lease lapses");
-        }
-    }
-
     /// Calls whose intents are being committed are started; everybody else is given back.
     async fn leave(&mut self) {
         while let Some(done) = self.dials.join_next().await {
@@ -458,38 +353,9 @@ fn request(line: &Line, claimed: &ClaimedRecipient) -> OutboundRequest {
     }
 }
 
-fn meaning(refusal: &Refusal) -> Meaning {
-    match refusal {
-        Refusal::AgentNotFound | Refusal::NoAgent => Meaning::Campaign("agent_not_found"),
-        Refusal::FromNumberNotFound | Refusal::NumberNotRegistered | Refusal::OutboundDisabled => {
-            Meaning::Campaign("from_number_not_found")
-        }
-        Refusal::AgentMissingPhoneNumber => Meaning::Campaign("agent_missing_phone_number"),
-        Refusal::NumberHasNoTrunk | Refusal::DemoNumber | Refusal::UnverifiedVoip => {
-            Meaning::Campaign("agent_missing_twilio_credentials")
-        }
-        Refusal::MissingField(_)
-        | Refusal::InvalidField { .. }
-        | Refusal::InvalidPhone { .. }
-        | Refusal::RateNotFound
-        | Refusal::DestinationForbidden { .. } => Meaning::Recipient,
-        // A call ends and gives back what it did not cost, somebody tops up, or the day ends, which nobody is told.
-        Refusal::InsufficientBalance | Refusal::SpendControl => Meaning::Unpaid,
-        Refusal::Limited { retry_after, .. } => Meaning::Full(*retry_after),
-        Refusal::Superseded => Meaning::Superseded,
-        Refusal::TrunkDown { .. } => Meaning::Later(RETRY_TRUNK),
-        Refusal::Overloaded(_) | Refusal::Storage | Refusal::IdempotencyConflict => Meaning::Later(RETRY),
-        Refusal::Draining => Meaning::Later(READ_EVERY),
-    }
-}
-
 /// How long until then; `None` if it is now. What is in no calendar is looked for again.
 fn until(now: Timestamp, then: Option<Timestamp>) -> Option<Duration> {
     let Some(then) = then else { return Some(READ_EVERY) };
     let wait = Duration::from_millis(then.0.saturating_sub(now.0).try_into().unwrap_or(0));
     (!wait.is_zero()).then_some(wait)
-}
-
-fn add(count: &AtomicU64, by: u64) {
-    count.fetch_add(by, Ordering::Relaxed);
 }

@@ -147,6 +147,8 @@ fn dialog() -> DialogRecord {
         route_set: vec![],
         local_cseq: 1,
         remote: "192.0.2.1:5060".parse().expect("an address"),
+        transport: Some("TLS".into()),
+        tls_host: Some("carrier.example".into()),
         trunk: "t1".into(),
         before: None,
     }

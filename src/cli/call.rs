@@ -72,7 +72,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 async fn call(args: Place) -> anyhow::Result<ExitCode> {
     let mut config = args.config.load()?;
-    log::start(&config.log)?;
+    let _log = log::start(&config.log)?;
     let scratch = tempfile::tempdir().context("a temporary folder")?;
     // A switch of its own for one call: beside a running one it needs its own ports, and it keeps nothing.
     config.data_dir = scratch.path().to_owned();

@@ -232,7 +232,7 @@ async fn revoke(office: &Office, id: &str) -> anyhow::Result<()> {
     let key = snapshot.tenants().iter().find_map(|tenant| snapshot.object(tenant.id, ObjectKind::Key, id));
     let key = key.with_context(|| format!("there is no key {id}"))?;
     let document = Map::from_iter([(StoredKey::REVOKED.to_owned(), Value::Bool(true))]);
-    let change = Change { name: None, document, is_whole: false, expect: Expect::Any, at: wall_now() };
+    let change = Change::patch(document, Expect::Any, wall_now());
     let id = key.id.to_string();
     office.registry.update(key.tenant, ObjectKind::Key, &id, change).await.map_err(refused)?;
     out::note(format_args!("Key {} is revoked, in {}.", key.id, office.database));

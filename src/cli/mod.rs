@@ -11,6 +11,7 @@ pub mod cdr;
 pub mod check;
 mod credentials;
 pub mod demo;
+mod descriptors;
 pub mod key;
 mod log;
 mod office;

@@ -1,11 +1,11 @@
 //! `trunkline serve`: the switch, until it is told to stop.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::cli::ConfigArgs;
-use crate::cli::log;
+use crate::cli::{ConfigArgs, descriptors, log};
 use crate::house::{House, Options};
 
 /// Arguments of `trunkline serve`.
@@ -16,18 +16,40 @@ pub struct Args {
     pub config: ConfigArgs,
 }
 
+/// How long what is left of a broken switch may take to close.
+const CLOSING: Duration = Duration::from_secs(20);
+
 /// Runs the switch. SIGHUP reads the configuration's objects again. The first SIGTERM or SIGINT drains it: no new calls,
-/// live ones finish; the second ends them.
+/// live ones finish; the second ends them. A switch that has lost what it cannot do without fails.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
-    log::start(&config.log)?;
+    let log = log::start(&config.log)?;
+    descriptors::raise(&config);
     // Before anything is built: a signal that comes early is not lost.
     let mut signals = Signals::new()?;
     let house = House::build(config, Options::default()).await?;
+    let lost = log.lost();
+    house.metrics.add_source(move |metrics| metrics.export_log(lost()));
     tracing::info!(http = %house.http, sip = ?house.sip, "ready");
     if let Err(error) = house.tts.probe().await {
         tracing::warn!(%error, "no text to speech: calls will end as agent_failed");
     }
+    tokio::select! {
+        () = until_told(&args, &house, &mut signals) => {}
+        () = house.lost() => {
+            if tokio::time::timeout(CLOSING, house.stop()).await.is_err() {
+                tracing::error!("what is left does not close");
+            }
+            anyhow::bail!("a part of the switch has died, and nobody can be called without it: start it again");
+        }
+    }
+    house.stop().await;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Serves until no call lives that may finish.
+async fn until_told(args: &Args, house: &House, signals: &mut Signals) {
     while let Wanted::Reload = signals.next().await {
         match args.config.load() {
             Ok(config) => {
@@ -45,9 +67,6 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             house.hangup_all().await;
         }
     }
-    house.stop().await;
-    tracing::info!("stopped");
-    Ok(ExitCode::SUCCESS)
 }
 
 enum Wanted {

@@ -88,7 +88,7 @@ async fn doctor(args: DoctorArgs) -> anyhow::Result<ExitCode> {
 
 async fn examine(args: &DoctorArgs) -> anyhow::Result<Vec<Finding>> {
     let config = args.config.load()?;
-    log::start(&config.log)?;
+    let _log = log::start(&config.log)?;
     let trunk = config.objects.trunks.iter().find(|trunk| trunk.name == args.name);
     let trunk = trunk.with_context(|| format!("no trunk is called {}", args.name))?;
     let from = Patient::caller(config.objects.numbers.iter(), trunk);

@@ -75,6 +75,7 @@ pub struct Sip {
     pub tls_cert: Option<String>,
     pub tls_key: Option<String>,
     pub nameservers: Vec<String>,
+    pub inbound_networks: Vec<String>,
     pub user_agent: String,
     pub t1_ms: u64,
     pub t2_ms: u64,
@@ -106,6 +107,7 @@ impl Default for Sip {
             tls_cert: None,
             tls_key: None,
             nameservers: Vec::new(),
+            inbound_networks: Vec::new(),
             user_agent: concat!("Trunkline/", env!("CARGO_PKG_VERSION")).into(),
             t1_ms: 500,
             t2_ms: 4_000,
@@ -136,11 +138,18 @@ impl Default for Media {
     }
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     pub concurrent: Option<u32>,
     pub cps: Option<f64>,
+    pub queue_seconds: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { concurrent: None, cps: None, queue_seconds: 300 }
+    }
 }
 
 #[derive(Deserialize)]
@@ -257,6 +266,8 @@ pub struct Agent {
     #[schema(max_items = 100)]
     pub script: Vec<super::objects::script::Table>,
     pub greeting: Option<String>,
+    #[schema(min_length = 1, max_length = 65536)]
+    pub prompt: Option<String>,
     #[schema(min_length = 1, max_length = 255)]
     pub voice: Option<String>,
     #[serde(default)]
@@ -309,6 +320,7 @@ pub struct Number {
     #[serde(default)]
     pub right_to_use: RightToUse,
     pub agent: Option<String>,
+    pub application: Option<String>,
     #[serde(default)]
     pub outbound: bool,
     #[serde(default)]

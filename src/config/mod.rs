@@ -50,6 +50,7 @@ pub use stored::{
     Known, StoredKey, agent, application, described, endpoint, filled, key, number, person, tenant,
     trunk as stored_trunk,
 };
+pub use trunk::tenants::is_within_rules;
 
 /// Everything the house is built from. Valid by construction.
 #[derive(Clone, Debug)]
@@ -169,6 +170,17 @@ impl Sip {
         let port = Some(found.address.port()).filter(|port| *port != 0 && is_meant);
         SocketAddr::new(found.address.ip(), port.unwrap_or(bound.address.port()))
     }
+
+    /// The same for TCP that is listened to beside UDP, unasked: if nothing is said of TCP, what is said of UDP.
+    pub fn advertised_beside(&self, bound: Listen) -> SocketAddr {
+        let is_of_tcp = |it: &Advertised| {
+            it.protocol == Some(Protocol::Tcp) && it.address.is_ipv4() == bound.address.is_ipv4()
+        };
+        match self.advertise.iter().any(is_of_tcp) {
+            true => self.advertised(bound),
+            false => self.advertised(Listen::udp(bound.address)),
+        }
+    }
 }
 
 /// `[media]`
@@ -193,6 +205,8 @@ pub struct Limits {
     pub concurrent: Option<u32>,
     /// New calls a second; `None` is unlimited.
     pub cps: Option<f64>,
+    /// How long a call that was accepted over a limit may wait for room.
+    pub queue: Duration,
 }
 
 /// `[webhooks]`
@@ -303,6 +317,8 @@ pub struct Rules {
     pub allow_http: bool,
     /// `[amd]`, for agents that say nothing else.
     pub detection: Detection,
+    /// Networks that tenants' trunks may take calls from as a whole; of others, small ones.
+    pub inbound_networks: Vec<IpNet>,
 }
 
 impl Config {

@@ -260,7 +260,7 @@ t.toml:4: sip.listen: listens on every address, so sip.advertise must say which 
 t.toml:5: sip.t1_ms: must be 10 to 60000 ms, not 1
 t.toml:7: media.ports: `30000-20000` is reversed: 30000 is above 20000
 t.toml:9: limits.concurrent: must be at least 1; leave it out for no limit
-t.toml:10: limits.cps: must be above 0 and at most 100000 calls a second; leave it out for no limit
+t.toml:10: limits.cps: must be 0.001 to 100000 calls a second; leave it out for no limit
 t.toml:12: log.filter: `a=b=c` is not a filter: error parsing level filter: expected one of "off", "error", "warn", "info", "debug", "trace", or a number 0-5
 t.toml:14: tts.command: must use {wav_file} in one of its arguments
 t.toml:15: trunk[0]: username and password go together
@@ -423,6 +423,17 @@ nameservers = ["127.0.0.53", "[::1]:5353"]
     let tls = Listen { protocol: Protocol::Tls, address: "10.0.0.1:5061".parse().expect("an address") };
     assert_eq!(sip.advertised(Listen { protocol: Protocol::Tcp, ..tls }).to_string(), "203.0.113.7:5066");
     assert_eq!(sip.advertised(tls).to_string(), "203.0.113.7:5061");
+    // TCP beside UDP is where UDP is, unless it is said where.
+    let tcp = Listen { protocol: Protocol::Tcp, address: "0.0.0.0:5060".parse().expect("an address") };
+    for (advertise, shown) in [
+        (r#""203.0.113.7""#, "203.0.113.7:5060"),
+        (r#""udp:203.0.113.7:5066""#, "203.0.113.7:5066"),
+        (r#"["udp:203.0.113.7:5066", "tcp:203.0.113.8"]"#, "203.0.113.8:5060"),
+    ] {
+        let text = format!("[sip]\nlisten = [\"udp:0.0.0.0:5060\"]\nadvertise = {advertise}\n");
+        let sip = parse(&text, &[]).expect("valid").sip;
+        assert_eq!(sip.advertised_beside(tcp).to_string(), shown);
+    }
 }
 
 #[test]

@@ -4,12 +4,13 @@ mod caller;
 mod keys;
 mod limits;
 pub mod table;
+pub mod tenants;
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::uri;
-use super::validate::Checker;
+use super::validate::{Checker, networks};
 use crate::model::{
     AudioCodec, Inbound, Registration, Secret, TenantId, Trunk, TrunkHealth, TrunkId, TrunkMedia,
     TrunkSession, UserPattern,
@@ -160,13 +161,7 @@ fn session(table: &table::Trunk, path: &str, check: &mut Checker<'_>) -> Option<
 
 fn inbound(table: &table::Inbound, path: &str, check: &mut Checker<'_>) -> Inbound {
     credentials(table.username.as_deref(), table.password.as_ref(), path, check);
-    let mut addresses = Vec::new();
-    for (index, text) in table.addresses.iter().enumerate() {
-        match super::validate::network(text) {
-            Ok(network) => addresses.push(network),
-            Err(reason) => check.fault(&format!("{path}.addresses[{index}]"), reason),
-        }
-    }
+    let addresses = networks(&format!("{path}.addresses"), &table.addresses, check);
     Inbound { addresses, username: table.username.clone(), password: table.password.clone() }
 }
 

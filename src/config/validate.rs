@@ -135,9 +135,9 @@ impl<'s> Checker<'s> {
 
     /// A rate a second.
     pub fn rate(&mut self, key: &str, value: Option<f64>) -> Option<f64> {
-        let valid = value.is_none_or(|rate| rate.is_finite() && rate > 0.0 && rate <= 100_000.0);
+        let valid = value.is_none_or(|rate| (RATE_MIN..=RATE_MAX).contains(&rate));
         self.that(key, valid, || {
-            "must be above 0 and at most 100000 calls a second; leave it out for no limit".into()
+            format!("must be {RATE_MIN} to {RATE_MAX} calls a second; leave it out for no limit")
         });
         value
     }
@@ -394,17 +394,12 @@ fn limits(limits: &file::Limits, check: &mut Checker<'_>) -> Limits {
     Limits {
         concurrent: check.limit("limits.concurrent", limits.concurrent),
         cps: check.rate("limits.cps", limits.cps),
+        queue: check.seconds("limits.queue_seconds", limits.queue_seconds, 1..=86_400),
     }
 }
 
 fn webhooks(webhooks: &file::Webhooks, check: &mut Checker<'_>) -> Webhooks {
-    let mut allow_addresses = Vec::new();
-    for (index, text) in webhooks.allow_addresses.iter().enumerate() {
-        match network(text) {
-            Ok(network) => allow_addresses.push(network),
-            Err(reason) => check.fault(&format!("webhooks.allow_addresses[{index}]"), reason),
-        }
-    }
+    let allow_addresses = networks("webhooks.allow_addresses", &webhooks.allow_addresses, check);
     let keep = keep("webhooks.keep_hours", webhooks.keep_hours, check);
     Webhooks { allow_http: webhooks.allow_http, allow_addresses, keep }
 }
@@ -418,9 +413,24 @@ fn keep(path: &str, hours: u64, check: &mut Checker<'_>) -> Duration {
 }
 
 const KEEP_HOURS_MAX: u64 = 8_784;
+/// A call in a thousand seconds is the slowest pace.
+const RATE_MIN: f64 = 0.001;
+const RATE_MAX: f64 = 100_000.0;
+
+/// Networks, or addresses. `path` is their key.
+pub fn networks(path: &str, texts: &[String], check: &mut Checker<'_>) -> Vec<IpNet> {
+    let mut networks = Vec::new();
+    for (index, text) in texts.iter().enumerate() {
+        match network(text) {
+            Ok(network) => networks.push(network),
+            Err(reason) => check.fault(&format!("{path}[{index}]"), reason),
+        }
+    }
+    networks
+}
 
 /// A network, or one address.
-pub fn network(text: &str) -> Result<IpNet, String> {
+fn network(text: &str) -> Result<IpNet, String> {
     let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
     network.map_err(|_| format!("`{text}` is neither an address nor a network such as \"10.0.0.0/8\""))
 }

@@ -16,6 +16,14 @@ impl Ids {
         Self { store, block: Mutex::new(0..0) }
     }
 
+    /// Leases the first block of this run: none of its ids is below what this gives, and every id of an earlier run is.
+    pub async fn begin(&self) -> Result<u64, StoreError> {
+        let leased = self.store.lease_ids().await?;
+        let first = leased.start;
+        *self.block.lock().unwrap_or_else(PoisonError::into_inner) = leased;
+        Ok(first)
+    }
+
     /// The next id. Asks the store once in 65,536 calls.
     pub async fn next(&self) -> Result<CallId, StoreError> {
         loop {

@@ -25,6 +25,8 @@ const RETRY_DRAINING: Duration = Duration::from_secs(30);
 
 /// RFC 3261 §21.4.5: nobody here has that number.
 const NOT_FOUND: Turned = Turned { status: 404, retry_after: None };
+/// §21.4.2: whose number it is may be called by whoever proves to be his trunk.
+const UNPROVEN: Turned = Turned { status: 401, retry_after: None };
 /// §21.5.4: not now, and nothing is said of the number.
 const UNAVAILABLE: Turned = Turned { status: 503, retry_after: Some(RETRY) };
 
@@ -43,7 +45,12 @@ impl Inner {
     async fn receive(&self, mut knock: Knock) -> Result<(), Turned> {
         let (invite, offer) = (knock.invite, knock.incoming.body.take());
         let snapshot = self.parts.directory.snapshot();
-        let answerer = snapshot.answerer(&knock.called(), &knock.trunks).ok_or(NOT_FOUND)?;
+        let called = knock.called();
+        let nobody = || match !knock.is_proven && snapshot.is_proof_wanted(&called) {
+            true => UNPROVEN,
+            false => NOT_FOUND,
+        };
+        let answerer = snapshot.answerer(&called, &knock.trunks).ok_or_else(nobody)?;
         let face = answerer.key.as_ref().map(|key| key.face);
         let endpoints = face.map(|face| snapshot.endpoints_for(answerer.agent.tenant, face));
         let now = Instant::now();

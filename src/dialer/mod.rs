@@ -1,7 +1,7 @@
 //! From a valid request to a call on its way, and from a crash to an end that is told.
 //!
 //! `originate` takes permits, ports and the journal's slot, commits the intent and gives the call to its shard; `queue`
-//! holds calls that wait for room; `inbound` decides about calls that come in; `second` places the parties that calls wish for; `plan` freezes what a call needs, `words` are what it reads in texts; `recovery` settles what an earlier run left.
+//! holds calls that wait for room, and `waiting` says what becomes of them; `inbound` decides about calls that come in; `second` places the parties that calls wish for; `plan` freezes what a call needs, `words` are what it reads in texts; `recovery` settles what an earlier run left.
 #![expect(clippy::disallowed_methods, reason = "a shell reads the clock and starts tasks")]
 
 mod bill;
@@ -14,6 +14,7 @@ mod queue;
 mod recipient;
 mod recovery;
 mod second;
+mod waiting;
 mod words;
 
 use std::net::IpAddr;
@@ -33,17 +34,16 @@ use crate::directory::{Directory, Route};
 use crate::journal::{Journal, Slot};
 use crate::metrics::{Metrics, trunk_label};
 use crate::model::{
-    Accepted, Application, CallEvent, CallFact, CallId, CallPlan, CallRecord, CallState, Dialing, Direction,
-    Disposition, EndedBy, Idempotency, Key, NotDone, OutboundRequest, Outcome, Placed, Refusal, Review,
-    ReviewOffer, Step, StoredResponse, WhenFull,
+    Accepted, Application, CallId, CallPlan, CallRecord, Direction, Disposition, EndedBy, Idempotency, Key,
+    NotDone, OutboundRequest, Outcome, Placed, Refusal, Review, ReviewOffer, Step, StoredResponse, WhenFull,
 };
-use crate::store::{Intended, Replay, Store};
+use crate::store::{Intended, Replay, Store, StoreError};
 use crate::webhook::Asker;
 
 pub(crate) use ids::Ids;
 pub use inbound::callers;
 use leg::OpenLeg;
-use queue::{Queue, Waiting};
+use queue::Queue;
 pub use recipient::Prepared;
 pub use second::{dials, plan_of as plan_of_second};
 
@@ -84,6 +84,8 @@ pub struct Settings {
     pub advertise: Option<IpAddr>,
     /// How long an answered call may be without RTP.
     pub rtp_timeout: Duration,
+    /// How long a call may wait for room.
+    pub queue_max: Duration,
 }
 
 /// Places calls. Cheap to clone.
@@ -93,6 +95,8 @@ pub struct Dialer(Arc<Inner>);
 struct Inner {
     parts: DialerParts,
     ids: Ids,
+    /// Below it are the ids of earlier runs.
+    first: u64,
     queue: Arc<Queue>,
     draining: AtomicBool,
 }
@@ -107,14 +111,16 @@ struct Ticket {
 }
 
 impl Dialer {
-    /// A dialer, and the task that starts queued calls when there is room.
-    pub fn start(parts: DialerParts) -> Self {
+    /// A dialer, and the task that starts queued calls when there is room. From here on calls may come in.
+    pub async fn start(parts: DialerParts) -> Result<Self, StoreError> {
         let ids = Ids::new(parts.store.clone());
+        let first = ids.begin().await?;
         let (queue, admission) = (Arc::<Queue>::default(), parts.admission.clone());
-        let inner = Inner { parts, ids, queue: Arc::clone(&queue), draining: AtomicBool::new(false) };
+        let draining = AtomicBool::new(false);
+        let inner = Inner { parts, ids, first, queue: Arc::clone(&queue), draining };
         let dialer = Self(Arc::new(inner));
         tokio::spawn(queue::run(Arc::downgrade(&dialer.0), queue, admission));
-        dialer
+        Ok(dialer)
     }
 
     /// Places one call: resolves agent, number and trunk, takes permits, commits the intent, starts the call. `render`
@@ -175,25 +181,15 @@ impl Dialer {
 
     /// Ends a call, if it lives: one that waits for room never starts.
     pub async fn hangup(&self, call: CallId) {
-        if self.0.queue.take(call).is_some() {
-            let now = Instant::now();
-            let outcome = Outcome {
-                ended_by: EndedBy::Operator,
-                ..Outcome::by_switch(Disposition::Cancelled, now, "hung up while it waited for room")
-            };
-            return (self.0.parts.events)(CallEvent {
-                call,
-                at: now,
-                fact: CallFact::Ended(Box::new(outcome)),
-            });
+        if !self.0.hang_up_waiting(call) {
+            self.0.hang_up_live(call).await;
         }
-        let (disposition, by) = (Disposition::Cancelled, EndedBy::Operator);
-        self.0.parts.mailbox.send(Command::Hangup { call, disposition, by }).await;
     }
 
-    /// Settles what an earlier run left unfinished. Call it before the first call is placed.
-    pub async fn recover(&self) -> Result<usize, crate::store::StoreError> {
-        recovery::run(&self.0.parts).await
+    /// Settles what an earlier run left unfinished. Call it before the first call is placed; one that comes in meanwhile is this
+    /// run's own.
+    pub async fn recover(&self) -> Result<usize, StoreError> {
+        recovery::run(&self.0.parts, self.0.first).await
     }
 
     /// No new calls from now on; those that still wait for room end as interrupted, live ones go on.
@@ -201,9 +197,7 @@ impl Dialer {
         self.0.draining.store(true, Ordering::Release);
         // See `Inner::reserve`.
         fence(Ordering::SeqCst);
-        for waiting in self.0.queue.take_all() {
-            self.0.never_started(waiting.plan.call, "the switch was stopped before the call could start");
-        }
+        self.0.empty();
     }
 
     /// Ends every live call with a BYE or a CANCEL.
@@ -302,31 +296,6 @@ impl Inner {
         }
     }
 
-    async fn let_wait(&self, mut ticket: Ticket, response: StoredResponse) -> Result<Placed, Refusal> {
-        let place = self.queue.reserve().ok_or(Refusal::Overloaded("the queue of waiting calls is full"))?;
-        let mut slot = self.reserve()?;
-        let held = self.hold(ticket.ask.as_ref())?;
-        bill::write_down(&mut ticket, held.as_ref());
-        slot.keep(held);
-        ticket.record.state = CallState::Accepted;
-        match self.commit(slot, ticket.record, ticket.idempotency, &response).await? {
-            Some(replayed) => Ok(Placed::Replayed(replayed)),
-            None => {
-                place.fill(Waiting { plan: ticket.plan });
-                // A drain that began meanwhile has emptied the queue before this one came.
-                if self.draining.load(Ordering::Acquire) {
-                    for waiting in self.queue.take_all() {
-                        self.never_started(
-                            waiting.plan.call,
-                            "the switch was stopped before the call could start",
-                        );
-                    }
-                }
-                Ok(Placed::New(response))
-            }
-        }
-    }
-
     /// The slot goes first and the look after it, the drain does it the other way round: so a call that does not see the
     /// drain is one that the drain waits for.
     fn reserve(&self) -> Result<Slot, Refusal> {
@@ -356,26 +325,6 @@ impl Inner {
         }
     }
 
-    /// A queued call's turn has come.
-    async fn start_waiting(&self, waiting: Waiting, permit: Permit) {
-        let call = waiting.plan.call;
-        let leg = match OpenLeg::open(&self.parts, &waiting.plan, Direction::Outbound) {
-            Ok(leg) => leg,
-            Err(refusal) => return self.never_started(call, &refusal.to_string()),
-        };
-        let dialing = Dialing {
-            call,
-            trunk: waiting.plan.trunk.name.clone(),
-            sip_call_id: waiting.plan.sip_call_id.clone(),
-            attempts: Vec::new(),
-            started_at: Some(wall_now()),
-        };
-        match self.parts.journal.dialing(dialing).await {
-            Ok(()) => self.launch(waiting.plan, leg, permit),
-            Err(error) => self.never_started(call, &error.to_string()),
-        }
-    }
-
     fn launch(&self, plan: CallPlan, leg: OpenLeg, permit: Permit) {
         // The room goes first: a leg that nobody takes over is closed by being dropped here.
         let Some(room) = self.parts.mailbox.room() else {
@@ -393,12 +342,19 @@ impl Inner {
         } else {
             Disposition::Overloaded
         };
-        let outcome = Outcome::by_switch(disposition, now, why);
-        (self.parts.events)(CallEvent { call, at: now, fact: CallFact::Ended(Box::new(outcome)) });
+        self.end(call, Outcome::by_switch(disposition, now, why));
+    }
+
+    async fn hang_up_live(&self, call: CallId) {
+        let (disposition, by) = (Disposition::Cancelled, EndedBy::Operator);
+        self.parts.mailbox.send(Command::Hangup { call, disposition, by }).await;
     }
 }
 
-fn stored(error: &crate::store::StoreError) -> Refusal {
+fn stored(error: &StoreError) -> Refusal {
     tracing::error!(%error, "the store refused a call");
     Refusal::Storage
 }
+
+#[cfg(test)]
+mod tests;

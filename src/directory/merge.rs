@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::sealed;
+use super::{claims, sealed};
 use crate::config::{self, Fault, Known, Objects, StoredKey};
 use crate::keyfile::Sealer;
 use crate::model::{
@@ -53,6 +53,8 @@ pub struct ObjectFault {
     pub what: String,
     pub field: String,
     pub reason: String,
+    /// Is it that somebody else has what the object says that it has?
+    pub is_taken: bool,
 }
 
 /// The name of the tenant whom the file's objects belong to.
@@ -62,8 +64,8 @@ const ORDER: [ObjectKind; 8] = [
     ObjectKind::Tenant,
     ObjectKind::Trunk,
     ObjectKind::Agent,
-    ObjectKind::Number,
     ObjectKind::Application,
+    ObjectKind::Number,
     ObjectKind::Key,
     ObjectKind::WebhookEndpoint,
     ObjectKind::Person,
@@ -72,7 +74,8 @@ const ORDER: [ObjectKind; 8] = [
 /// Puts the file's and the store's objects together.
 pub fn merge(file: &Objects, stored: &mut Stored) -> Merged {
     let mut merged = Merged { objects: file.clone(), ..Merged::default() };
-    merged.tenants.push(Tenant { id: config::FILE_TENANT, name: FILE_TENANT_NAME.to_owned() });
+    let name = FILE_TENANT_NAME.to_owned();
+    merged.tenants.push(Tenant { id: config::FILE_TENANT, name, concurrent: None });
     let declared: HashSet<(ObjectKind, String)> =
         file.documents.iter().map(|object| (object.kind, object.name.clone())).collect();
     let Stored { rows, sealer: Some(sealer), trunks, .. } = stored else { return merged };
@@ -81,13 +84,12 @@ pub fn merge(file: &Objects, stored: &mut Stored) -> Merged {
         for row in rows.iter().filter(|row| row.kind == kind) {
             tenants.entry(row.tenant).or_default().push(row);
         }
+        let (mut made, mut faults) = (Vec::new(), Vec::new());
         for (tenant, rows) in tenants {
-            let mut faults = Vec::new();
             let mut fault =
                 |row: &StoredObject, field: &str, reason: &str| faults.push(told(row, field, reason));
             // Objects name nothing of their own kind, so what they may name is looked up once.
             let known = merged.known(tenant);
-            let mut made = Vec::new();
             for row in rows {
                 let is_file_s = tenant == config::FILE_TENANT || kind.is_shared_name();
                 if is_file_s && declared.contains(&(kind, row.name.clone())) {
@@ -103,11 +105,12 @@ pub fn merge(file: &Objects, stored: &mut Stored) -> Merged {
                     None => fault(row, "", "its secrets were sealed under another key"),
                 }
             }
-            merged.faults.extend(faults);
-            for (made, object) in made {
-                merged.add(made);
-                merged.objects.documents.push(Arc::new(object));
-            }
+        }
+        faults.extend(claims::settle(&merged.objects, &mut made));
+        merged.faults.extend(faults);
+        for (made, object) in made {
+            merged.add(made);
+            merged.objects.documents.push(Arc::new(object));
         }
     }
     trunks.retain(|id, _| rows.iter().any(|row| row.id == *id));
@@ -118,7 +121,7 @@ pub fn merge(file: &Objects, stored: &mut Stored) -> Merged {
 }
 
 /// One object of the model.
-enum Thing {
+pub enum Thing {
     Tenant(Tenant),
     Trunk(Box<Trunk>),
     Agent(Box<Agent>),
@@ -171,12 +174,17 @@ fn make(
     loosen(row, &mut document, known, fault);
     let (id, name, tenant) = (row.id, row.name.as_str(), row.tenant);
     let made = match row.kind {
-        ObjectKind::Tenant => config::tenant(name, document)
-            .map(|((), shown)| (Thing::Tenant(Tenant { id: TenantId(id), name: name.to_owned() }), shown)),
+        ObjectKind::Tenant => {
+            config::tenant(TenantId(id), name, document).map(|(tenant, shown)| (Thing::Tenant(tenant), shown))
+        }
         ObjectKind::Trunk => match trunks.get(&id) {
             Some(made) if made.row == *row => Ok((made.trunk.clone(), made.shown.clone())),
             _ => config::stored_trunk(TrunkId(id), name, document, tenant),
         }
+        .and_then(|(trunk, shown)| {
+            config::is_within_rules(&trunk, known.rules)?;
+            Ok((trunk, shown))
+        })
         .map(|(trunk, shown)| {
             trunks.insert(id, Made { row: row.clone(), trunk: trunk.clone(), shown: shown.clone() });
             (Thing::Trunk(Box::new(trunk)), shown)
@@ -201,8 +209,8 @@ fn make(
     };
     match made {
         Ok((thing, mut shown)) => {
-            let (agent, trunk) = name_references(known, &mut shown);
-            Some((thing, object(row, shown, agent, trunk)))
+            let names = name_references(known, &mut shown);
+            Some((thing, object(row, shown, names)))
         }
         Err(faults) => {
             for Fault { key, reason, .. } in faults {
@@ -213,8 +221,11 @@ fn make(
     }
 }
 
-/// The store keeps ids; people read names. Which agent and which trunk it was.
-fn name_references(known: &Known<'_>, shown: &mut Map<String, Value>) -> (Option<AgentId>, Option<TrunkId>) {
+/// What an object names: an agent, a trunk, an application.
+type Named = (Option<AgentId>, Option<TrunkId>, Option<ApplicationId>);
+
+/// The store keeps ids; people read names. Which they were.
+fn name_references(known: &Known<'_>, shown: &mut Map<String, Value>) -> Named {
     let trunk = |value: &mut Value| {
         let trunk = known.trunk(value.as_str()?)?;
         *value = Value::String(trunk.name.clone());
@@ -225,20 +236,20 @@ fn name_references(known: &Known<'_>, shown: &mut Map<String, Value>) -> (Option
         let named = choice.get_mut("name").and_then(trunk);
         first = first.or(named);
     }
-    if let Some(value) = shown.get_mut("application")
-        && let Some(name) = value.as_str().and_then(|text| known.application(text))
-    {
+    let application = shown.get_mut("application").and_then(|value| {
+        let (id, name) = known.application(value.as_str()?)?;
         *value = Value::String(name.to_owned());
-    }
+        Some(id)
+    });
     let agent = shown.get_mut("agent").and_then(|value| {
         let agent = known.agent(value.as_str()?)?;
         *value = Value::String(agent.alias.clone());
         Some(agent.id)
     });
-    (agent, first)
+    (agent, first, application)
 }
 
-/// Whatever names an agent or a trunk that is gone loses that alone: its calls are refused by what is missing, and it can still be
+/// Whatever names an agent, a trunk or an application that is gone loses that alone: its calls are refused by what is missing, and it can still be
 /// looked at and mended.
 fn loosen(
     row: &StoredObject,
@@ -258,6 +269,12 @@ fn loosen(
             document.insert("inbound".to_owned(), Value::Bool(false));
         }
     }
+    if let Some(application) =
+        text(document.get("application")).filter(|text| known.application(text).is_none())
+    {
+        fault(row, "application", &format!("there is no application `{application}`"));
+        document.remove("application");
+    }
     if let Some(trunk) = text(document.get("trunk")).filter(|text| known.trunk(text).is_none()) {
         fault(row, "trunk", &format!("there is no trunk `{trunk}`"));
         document.remove("trunk");
@@ -274,21 +291,30 @@ fn loosen(
     }
 }
 
+impl ObjectFault {
+    /// Somebody else has what this object claims.
+    pub fn taken(object: &Object, field: &str, reason: &str) -> Self {
+        Self {
+            id: object.id,
+            what: format!("{} `{}`", object.kind.words(), object.name),
+            field: field.to_owned(),
+            reason: reason.to_owned(),
+            is_taken: true,
+        }
+    }
+}
+
 fn told(row: &StoredObject, field: &str, reason: &str) -> ObjectFault {
     ObjectFault {
         id: row.id,
         what: format!("{} `{}`", row.kind.words(), row.name),
         field: field.to_owned(),
         reason: reason.to_owned(),
+        is_taken: false,
     }
 }
 
-fn object(
-    row: &StoredObject,
-    document: Map<String, Value>,
-    agent: Option<AgentId>,
-    trunk: Option<TrunkId>,
-) -> Object {
+fn object(row: &StoredObject, document: Map<String, Value>, (agent, trunk, application): Named) -> Object {
     Object {
         id: row.id,
         kind: row.kind,
@@ -297,6 +323,7 @@ fn object(
         document,
         agent,
         trunk,
+        application,
         revision: row.revision,
         created_at: Some(row.created_at),
         updated_at: Some(row.updated_at),

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use tokio::sync::{Mutex, Notify};
 
+use super::change::{Change, Expect};
 use super::merge::{self, ObjectFault};
-use super::{Directory, Snapshot, Sources, sealed};
+use super::{Directory, Snapshot, Sources, refused, sealed, settings};
 use crate::config::{Objects, StoredKey};
 use crate::keyfile::Sealer;
 use crate::model::{
@@ -73,15 +74,6 @@ pub enum Outcome {
     Replayed(StoredResponse),
 }
 
-/// Which state of an object a change is meant for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Expect {
-    /// Whatever it is.
-    Any,
-    /// This revision alone.
-    Revision(u64),
-}
-
 /// Why an object was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ObjectError {
@@ -117,7 +109,7 @@ impl Registry {
         parts.directory.change(|sources| {
             sources.stored.sealer = Some(Arc::clone(&parts.sealer));
             sources.stored.version = stored.version;
-            sources.stored.rows = stored.objects;
+            sources.stored.rows = settings::lifted(stored.objects);
         });
         Ok(Self(Arc::new(Inner { parts, turn: Mutex::default() })))
     }
@@ -153,7 +145,7 @@ impl Registry {
         let stored = parts.store.read().await?;
         parts.directory.change(|sources| {
             sources.stored.version = stored.version;
-            sources.stored.rows = stored.objects;
+            sources.stored.rows = settings::lifted(stored.objects);
         });
         parts.changed.notify_one();
         Ok(true)
@@ -203,37 +195,34 @@ impl Registry {
         Err(ObjectProblem::Changed.into())
     }
 
-    /// Changes an object: a merge patch (RFC 7386) over what was said before, or the whole anew. Secrets that are not named stay.
+    /// Changes an object. What is not named stays, secrets too.
     pub async fn update(
         &self,
         tenant: TenantId,
         kind: ObjectKind,
         text: &str,
-        patch: Change,
+        change: Change,
     ) -> Result<Arc<Object>, ObjectError> {
         let _turn = self.0.turn.lock().await;
         for _ in 0..TRIES_MAX {
-            let row = self.row(tenant, kind, text, patch.expect)?;
+            let row = self.row(tenant, kind, text, change.expect)?;
             let mut document = sealed::open(&self.0.parts.sealer, &row).unwrap_or_default();
-            if patch.is_whole {
-                document.retain(|key, _| matches!(key.as_str(), "password" | "secret" | "secret_hash"));
-            }
-            merge_patch(&mut document, &patch.document);
+            change.apply(&mut document);
             refer_by_id(&self.snapshot(), tenant, kind, &mut document);
             let sealed = sealed::seal(&self.0.parts.sealer, row.id, kind, &mut document)?;
-            let (id, name) = (row.id, patch.name.clone().unwrap_or_else(|| row.name.clone()));
+            let (id, name) = (row.id, change.name.clone().unwrap_or_else(|| row.name.clone()));
             let row = StoredObject {
                 name: name.clone(),
                 document: Value::Object(document).to_string(),
                 sealed,
                 revision: row.revision + 1,
-                updated_at: patch.at,
+                updated_at: change.at,
                 ..row
             };
             let (seen, object) =
                 self.0.parts.directory.try_with(std::slice::from_ref(&row), &[], id, kind)?;
-            let change = ObjectChange { seen, put: vec![row], ..ObjectChange::default() };
-            match self.commit(change).await? {
+            let put = ObjectChange { seen, put: vec![row], ..ObjectChange::default() };
+            match self.commit(put).await? {
                 ObjectsChanged::Committed { .. } => return Ok(object.expect("what holds is listed")),
                 ObjectsChanged::Stale => drop(self.look_again().await?),
                 ObjectsChanged::Taken => return Err(ObjectProblem::NameTaken(name).into()),
@@ -347,21 +336,6 @@ impl Registry {
     }
 }
 
-/// A change of an object.
-#[derive(Clone)]
-pub struct Change {
-    /// Another name.
-    pub name: Option<String>,
-    /// What is said anew; `null` takes back what was said.
-    pub document: Map<String, Value>,
-    /// Is it everything that is to hold, rather than what is to be different?
-    pub is_whole: bool,
-    /// Which state it is meant for.
-    pub expect: Expect,
-    /// When.
-    pub at: Timestamp,
-}
-
 impl Directory {
     fn version(&self) -> u64 {
         self.change_nothing(|sources| sources.stored.version)
@@ -396,12 +370,10 @@ impl Directory {
             stored.rows = kept;
             let own = merged.faults.iter().find(|fault| fault.id == id && !remove.contains(&id));
             if let Some(fault) = own {
-                return Err(invalid(fault));
+                return Err(refused::own(fault));
             }
             if let Some(broken) = merged.faults.iter().find(|fault| !before.contains(&told(fault))) {
-                return Err(
-                    ObjectProblem::InUse(format!("{} needs it: {}", broken.what, broken.reason)).into()
-                );
+                return Err(refused::other(broken));
             }
             let is_it = |object: &&Arc<Object>| {
                 object.id == id && object.kind == kind && !object.is_managed_by_file()
@@ -417,16 +389,6 @@ fn faults(faults: Vec<ObjectFault>) -> impl Iterator<Item = (u64, String)> {
 
 fn told(fault: &ObjectFault) -> (u64, String) {
     (fault.id, fault.field.clone())
-}
-
-/// What serde says of a field that is not there, in the words of the API.
-fn invalid(fault: &ObjectFault) -> ObjectError {
-    let missing = fault.reason.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
-    match missing {
-        Some(field) if fault.field.is_empty() => ObjectProblem::Missing(field.to_owned()).into(),
-        Some(field) => ObjectProblem::Missing(format!("{}.{field}", fault.field)).into(),
-        None => ObjectError::Invalid { field: fault.field.clone(), reason: fault.reason.clone() },
-    }
 }
 
 fn name_is_taken(row: &StoredObject, file: &Objects, rows: &[StoredObject]) -> bool {
@@ -469,17 +431,6 @@ fn refer_by_id(snapshot: &Snapshot, tenant: TenantId, kind: ObjectKind, document
     for choice in document.get_mut("trunks").and_then(Value::as_array_mut).into_iter().flatten() {
         if let Some(name) = choice.get_mut("name") {
             refer(name, ObjectKind::Trunk);
-        }
-    }
-}
-
-/// RFC 7386.
-fn merge_patch(target: &mut Map<String, Value>, patch: &Map<String, Value>) {
-    for (key, value) in patch {
-        match (value, target.get_mut(key)) {
-            (Value::Null, _) => drop(target.remove(key)),
-            (Value::Object(inner), Some(Value::Object(table))) => merge_patch(table, inner),
-            (value, _) => drop(target.insert(key.clone(), value.clone())),
         }
     }
 }

@@ -49,9 +49,13 @@ impl Wire {
         let [first, second] = endpoint.local_addrs()[..] else {
             return Err(io::Error::other("two sockets were asked for"));
         };
-        let local = Local { advertised: named(patient.advertise, first), ..Local::new(any.protocol, first) };
+        let beside = endpoint.listening().into_iter().filter(|listen| listen.address == first);
+        let local = |listen: Listen| Local {
+            advertised: named(patient.advertise, first),
+            ..Local::new(listen.protocol, first)
+        };
         let config = Config {
-            locals: vec![local],
+            locals: beside.map(local).collect(),
             user_agent: patient.user_agent.clone(),
             timers: patient.timers,
             trust: Trust::Only(Vec::new()),

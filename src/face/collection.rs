@@ -27,6 +27,17 @@ pub enum Collection {
     Dids,
 }
 
+impl Collection {
+    /// Whose path it is, where one vendor alone documents it.
+    pub const fn only(self) -> Option<Face> {
+        match self {
+            Self::Connections | Self::Endpoints => Some(Face::ThunderPhone),
+            Self::Trunks | Self::Applications | Self::Dids => Some(Face::MiniVoice),
+            Self::Native(_) | Self::Agents | Self::Numbers => None,
+        }
+    }
+}
+
 /// How a collection looks to a client of this face; `None` if its vendor has no such thing.
 pub const fn shape(face: Face, what: Collection) -> Option<Shape> {
     Some(match (face, what) {
@@ -44,10 +55,25 @@ pub const fn shape(face: Face, what: Collection) -> Option<Shape> {
     })
 }
 
+/// Has this vendor a collection of this kind of objects?
+pub fn has(face: Face, kind: ObjectKind) -> bool {
+    let vendors = [
+        Collection::Agents,
+        Collection::Numbers,
+        Collection::Connections,
+        Collection::Endpoints,
+        Collection::Trunks,
+        Collection::Applications,
+        Collection::Dids,
+    ];
+    vendors.into_iter().any(|what| shape(face, what).is_some_and(|shape| shape.kind == kind))
+}
+
 /// What a body says of an object of this collection.
 pub fn parse(face: Face, what: Collection, body: Map<String, Value>) -> Result<Draft, Refusal> {
     let shape = shape(face, what).unwrap_or(native::shape(ObjectKind::Tenant));
     match (face, what) {
+        (Face::ThunderPhone, Collection::Agents) => thunderphone::resource::agent(&shape, body),
         (Face::ThunderPhone, Collection::Numbers) => thunderphone::resource::number(&shape, body),
         _ => shape.parse(body),
     }
@@ -58,7 +84,9 @@ pub fn show(face: Face, what: Collection, object: &Object) -> Value {
     let Some(shape) = shape(face, what) else { return Value::Null };
     match (face, what) {
         (_, Collection::Native(_)) => native::show(object),
+        (Face::ThunderPhone, Collection::Agents) => thunderphone::resource::show_agent(&shape, object),
         (Face::ThunderPhone, Collection::Numbers) => thunderphone::resource::show_number(&shape, object),
+        (Face::MiniVoice, Collection::Dids) => minivoice::resource::show_did(object),
         _ => Value::Object(shape.render(object)),
     }
 }

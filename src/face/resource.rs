@@ -92,9 +92,8 @@ impl Shape {
         }
         for (field, value) in body {
             match self.others {
-                Others::Ours if READ_ONLY.contains(&field.as_str()) => {}
+                _ if READ_ONLY.contains(&field.as_str()) => {}
                 Others::Ours => drop(draft.document.insert(field, value)),
-                Others::Kept if READ_ONLY.contains(&field.as_str()) => {}
                 Others::Kept => drop(kept.insert(field, value)),
                 Others::Named(names) if names.contains(&field.as_str()) => drop(kept.insert(field, value)),
                 Others::Named(_) => return Err(wrong(&field, "is not a field of this object")),
@@ -104,6 +103,11 @@ impl Shape {
             draft.document.insert(KEPT.to_owned(), Value::Object(kept));
         }
         Ok(draft)
+    }
+
+    /// Our fields that the vendor has words for.
+    pub fn own(&self) -> impl Iterator<Item = &'static str> {
+        self.fields.iter().map(|(_, ours)| *ours).chain([KEPT])
     }
 
     /// The vendor's field for what identifies it.

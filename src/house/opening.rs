@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use trunkline_sip::{Config as SipConfig, Listen, Local, Timers, Trust};
+use trunkline_sip::{Config as SipConfig, Endpoint, Listen, Local, Timers, Trust};
 
 use super::{HouseError, Options};
 use crate::cashier::Cashier;
@@ -116,13 +116,31 @@ pub(super) fn links(config: &Config, key: &SwitchKey) -> Option<Links> {
     Some(Links::new(config.http.public_url.clone()?, key.link_key()))
 }
 
+/// The sockets that SIP comes in by.
+pub(super) fn endpoint(config: &Config) -> Result<Endpoint, HouseError> {
+    let bound = Endpoint::bind(&config.sip.listen, config.sip.tls.clone());
+    let endpoint = bound.map_err(io_error("SIP cannot listen"))?;
+    for (address, error) in endpoint.alone() {
+        tracing::warn!(
+            %address, %error,
+            "no TCP beside this UDP address: long requests leave as datagrams, and nobody reaches it by TCP"
+        );
+    }
+    Ok(endpoint)
+}
+
+/// What the user agent is told of itself. What is listened on beyond what was asked for stands beside UDP.
 pub(super) fn sip_config(config: &Config, listening: &[Listen], trust: Trust) -> SipConfig {
-    let local = |listen: &Listen| Local {
+    let asked = config.sip.listen.len();
+    let local = |(at, listen): (usize, &Listen)| Local {
         protocol: listen.protocol,
         bound: listen.address,
-        advertised: config.sip.advertised(*listen),
+        advertised: match at < asked {
+            true => config.sip.advertised(*listen),
+            false => config.sip.advertised_beside(*listen),
+        },
     };
-    let locals: Vec<Local> = listening.iter().map(local).collect();
+    let locals: Vec<Local> = listening.iter().enumerate().map(local).collect();
     SipConfig {
         user_agent: config.sip.user_agent.clone(),
         timers: Timers { t1: config.sip.t1, t2: config.sip.t2, t4: config.sip.t4, ..Timers::default() },

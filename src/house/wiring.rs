@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::endings::Endings;
 use crate::agent::{self, Errand};
 use crate::call::{self, Aside, Command, ErrandOrder, Events, Intents, Speech};
 use crate::clock::wall_now;
@@ -13,7 +14,7 @@ use crate::model::CallFact;
 
 /// Events go to the journal; an end is counted by its trunk, which the journal knows.
 pub(super) fn events(journal: &Journal, metrics: &Metrics) -> Events {
-    let (journal, metrics) = (journal.clone(), metrics.clone());
+    let (journal, metrics, endings) = (journal.clone(), metrics.clone(), Endings::default());
     Arc::new(move |event| {
         if let CallFact::Dialing { after } = &event.fact {
             metrics.call_setup(*after);
@@ -22,13 +23,7 @@ pub(super) fn events(journal: &Journal, metrics: &Metrics) -> Events {
             let record = journal.find(event.call);
             let label = record.as_ref().map(|record| trunk_label(record.tenant, &record.trunk));
             metrics.call_ended(label.as_deref().unwrap_or_default(), outcome);
-            tracing::info!(
-                call = %event.call,
-                disposition = outcome.disposition.as_str(),
-                ended_by = outcome.ended_by.as_str(),
-                sip_status = outcome.sip_status,
-                "call ended"
-            );
+            endings.tell(event.call, record.as_ref(), outcome);
         }
         journal.record(event);
     })

@@ -179,6 +179,19 @@ pub async fn as_writer(
 }
 
 /// The same on a path of one face.
+pub async fn as_writer_of(
+    api: &Api,
+    face: Face,
+    headers: &HeaderMap,
+    work: impl AsyncFnOnce(&Key) -> Result<Response, Problem>,
+) -> Response {
+    match auth::authenticate_as(face, headers, &api.directory.snapshot()) {
+        Ok(key) => within_limit(api, &key, Kind::Write, work).await,
+        Err(problem) => ApiError::new(face, problem).into_response(),
+    }
+}
+
+/// As [`as_reader`], on a path of one face.
 pub async fn as_reader_of(
     api: &Api,
     face: Face,

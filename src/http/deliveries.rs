@@ -9,7 +9,7 @@ use serde_json::json;
 use super::Api;
 use super::calls::{PathText, as_reader, as_writer, shown, unreadable};
 use super::error::json as answer;
-use super::objects::find;
+use super::scope::find;
 use crate::clock::wall_now;
 use crate::face::Problem;
 use crate::face::native::delivery::{Attempt, Shown, brief, full};

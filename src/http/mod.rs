@@ -27,6 +27,7 @@ mod place;
 mod promises;
 mod recording;
 mod routes;
+mod scope;
 mod server;
 mod trials;
 mod trunks;

@@ -9,22 +9,22 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
-use super::calls::{PathText, as_reader, as_writer, unreadable};
+use super::calls::{self, PathText, as_writer, as_writer_of, unreadable};
 use super::error::json;
 use super::place::REPLAYED;
+use super::scope::{self, find, tenant_of, visible};
 use super::{Api, body, idempotency, trunks};
 use crate::clock::wall_now;
 use crate::config::StoredKey;
 use crate::directory::{
-    Change, Expect, Idempotent, Issued, NewObject, ObjectError, Outcome, Snapshot, issue, person_secret,
-    signing_secret,
+    Change, Expect, Idempotent, Issued, NewObject, ObjectError, Outcome, issue, person_secret, signing_secret,
 };
 use crate::face::collection::{self, Collection};
 use crate::face::resource::{Part, Shape};
 use crate::face::{self, Problem};
 use crate::model::{
-    AgentId, Draft, Face, Key, KeyScope, Object, ObjectKind, ObjectProblem, Refusal, Secret, StoredResponse,
-    TenantId, Timestamp, TrunkId,
+    AgentId, Draft, Face, Key, Object, ObjectKind, ObjectProblem, Refusal, Secret, StoredResponse, Timestamp,
+    TrunkId,
 };
 
 /// Objects a page if the client does not say.
@@ -37,15 +37,10 @@ const OURS: [&str; 5] =
 /// For so long a rotated secret signs beside the new one.
 const BESIDE_MS: i64 = 24 * 3_600_000;
 
-/// How a collection looks to this key; an error if its vendor has no such thing.
-pub fn shape(what: Collection, key: &Key) -> Result<Shape, Problem> {
-    collection::shape(key.face, what).ok_or(Problem::NoSuchPath)
-}
-
 /// `GET` of a collection.
 pub async fn list(api: Api, headers: HeaderMap, query: Option<String>, what: Collection) -> Response {
-    as_reader(&api, &headers, async |key| {
-        let shape = self::shape(what, key)?;
+    as_reader_on(&api, what, &headers, async |key| {
+        let shape = scope::shape(what, key)?;
         let snapshot = api.directory.snapshot();
         let all = visible(&snapshot, key, shape.kind);
         let page = Page::parse(query.as_deref().unwrap_or_default())?;
@@ -66,8 +61,8 @@ pub async fn list(api: Api, headers: HeaderMap, query: Option<String>, what: Col
 
 /// `GET` of one.
 pub async fn read(api: Api, headers: HeaderMap, id: PathText, what: Collection) -> Response {
-    as_reader(&api, &headers, async |key| {
-        let shape = self::shape(what, key)?;
+    as_reader_on(&api, what, &headers, async |key| {
+        let shape = scope::shape(what, key)?;
         let snapshot = api.directory.snapshot();
         let object = find(&snapshot, key, shape.kind, &id)?;
         Ok(tagged(answer(200, &show(&api, key, what, object)), object))
@@ -77,8 +72,8 @@ pub async fn read(api: Api, headers: HeaderMap, id: PathText, what: Collection) 
 
 /// `POST` of a collection.
 pub async fn create(api: Api, headers: HeaderMap, sent: Body, what: Collection) -> Response {
-    as_writer(&api, &headers, async |key| {
-        let shape = self::shape(what, key)?;
+    as_writer_on(&api, what, &headers, async |key| {
+        let shape = scope::shape_to_change(what, key)?;
         let sent = body::read(&headers, sent, api.body_max, api.body_timeout).await?;
         let mut fields = face::resource::body(&sent)?;
         let in_body = idempotency::take(&mut fields)?;
@@ -87,7 +82,7 @@ pub async fn create(api: Api, headers: HeaderMap, sent: Body, what: Collection) 
         let promise = idempotency::promise(&headers, in_body, &hashed, &api.body_hash_key)?;
         let promise = promise.map(|idempotency| Idempotent { key: key.id, idempotency });
         let tenant = tenant_of(&api.directory.snapshot(), key, shape.kind, &mut fields)?;
-        let (draft, secrets) = prepare(key.face, what, &shape, fields)?;
+        let (draft, secrets) = prepare(key, what, &shape, fields)?;
         let new = NewObject {
             tenant,
             kind: shape.kind,
@@ -112,7 +107,7 @@ pub async fn create(api: Api, headers: HeaderMap, sent: Body, what: Collection) 
     .await
 }
 
-/// `PATCH` and `PUT` of one: what is said anew, or everything.
+/// `PATCH` and `PUT` of one: what is said anew, or everything that its vendor has words for.
 pub async fn update(
     api: Api,
     headers: HeaderMap,
@@ -120,18 +115,19 @@ pub async fn update(
     sent: Body,
     (what, is_whole): (Collection, bool),
 ) -> Response {
-    as_writer(&api, &headers, async |key| {
-        let shape = self::shape(what, key)?;
+    as_writer_on(&api, what, &headers, async |key| {
+        let shape = scope::shape_to_change(what, key)?;
         let sent = body::read(&headers, sent, api.body_max, api.body_timeout).await?;
-        let fields = face::resource::body(&sent)?;
+        let mut fields = face::resource::body(&sent)?;
         let object = find(&api.directory.snapshot(), key, shape.kind, &id)?.clone();
-        may_change(key, shape.kind)?;
+        // What is sent back as it was read says nothing.
+        fields.retain(|name, value| !is_ours(name) || object.document.get(name) != Some(value));
         forbid_ours(shape.kind, &fields)?;
         let draft = collection::parse(key.face, what, fields)?;
         // A key is known by what its owner sends, which does not change.
         let name = draft.name.filter(|_| shape.kind != ObjectKind::Key);
-        let change =
-            Change { name, document: draft.document, is_whole, expect: expect(&headers)?, at: wall_now() };
+        let forgets = if is_whole { shape.own().collect() } else { Vec::new() };
+        let change = Change { name, forgets, ..Change::patch(draft.document, expect(&headers)?, wall_now()) };
         let id = object.id.to_string();
         let changed = api.registry.update(object.tenant, shape.kind, &id, change).await;
         let changed = changed.map_err(|error| refused(&shape, error))?;
@@ -144,10 +140,9 @@ pub async fn update(
 pub async fn rotate(State(api): State<Api>, headers: HeaderMap, id: PathText) -> Response {
     const WHAT: Collection = Collection::Native(ObjectKind::WebhookEndpoint);
     as_writer(&api, &headers, async |key| {
-        let shape = self::shape(WHAT, key)?;
+        let shape = scope::shape_to_change(WHAT, key)?;
         let snapshot = api.directory.snapshot();
         let object = find(&snapshot, key, shape.kind, &id)?;
-        may_change(key, shape.kind)?;
         let endpoint = snapshot.endpoints(key.tenant).find(|endpoint| endpoint.id.0 == object.id);
         let endpoint = endpoint.ok_or(ObjectProblem::NotFound(shape.kind))?;
         let (secret, at) = (signing_secret(), wall_now());
@@ -158,7 +153,7 @@ pub async fn rotate(State(api): State<Api>, headers: HeaderMap, id: PathText) ->
         ]);
         // Of two at once one is told to look again: otherwise it would be the other's new secret that is forgotten.
         let expect = Expect::Revision(object.revision);
-        let change = Change { name: None, document, is_whole: false, expect, at };
+        let change = Change::patch(document, expect, at);
         let changed = api.registry.update(object.tenant, shape.kind, &object.id.to_string(), change).await;
         let changed = changed.map_err(|error| refused(&shape, error))?;
         let mut shown = show(&api, key, WHAT, &changed);
@@ -173,13 +168,12 @@ pub async fn rotate(State(api): State<Api>, headers: HeaderMap, id: PathText) ->
 pub async fn rotate_person(State(api): State<Api>, headers: HeaderMap, id: PathText) -> Response {
     const WHAT: Collection = Collection::Native(ObjectKind::Person);
     as_writer(&api, &headers, async |key| {
-        let shape = self::shape(WHAT, key)?;
+        let shape = scope::shape_to_change(WHAT, key)?;
         let object = find(&api.directory.snapshot(), key, shape.kind, &id)?.clone();
-        may_change(key, shape.kind)?;
         let (secret, hash) = person_secret();
         let document = Map::from_iter([(StoredKey::HASH.to_owned(), Value::String(hash))]);
         let expect = Expect::Revision(object.revision);
-        let change = Change { name: None, document, is_whole: false, expect, at: wall_now() };
+        let change = Change::patch(document, expect, wall_now());
         let changed = api.registry.update(object.tenant, shape.kind, &object.id.to_string(), change).await;
         let changed = changed.map_err(|error| refused(&shape, error))?;
         let mut shown = show(&api, key, WHAT, &changed);
@@ -191,10 +185,9 @@ pub async fn rotate_person(State(api): State<Api>, headers: HeaderMap, id: PathT
 
 /// `DELETE` of one. A key is revoked: it goes on signing what its calls still owe.
 pub async fn remove(api: Api, headers: HeaderMap, id: PathText, what: Collection) -> Response {
-    as_writer(&api, &headers, async |key| {
-        let shape = self::shape(what, key)?;
+    as_writer_on(&api, what, &headers, async |key| {
+        let shape = scope::shape_to_change(what, key)?;
         let object = find(&api.directory.snapshot(), key, shape.kind, &id)?.clone();
-        may_change(key, shape.kind)?;
         let (tenant, kind, id) = (object.tenant, shape.kind, object.id.to_string());
         if kind == ObjectKind::Agent && api.journal.lives_with(AgentId(object.id)) {
             return Err(ObjectProblem::InUse("the agent has live calls".to_owned()).into());
@@ -202,7 +195,7 @@ pub async fn remove(api: Api, headers: HeaderMap, id: PathText, what: Collection
         let expect = expect(&headers)?;
         let gone = if kind == ObjectKind::Key {
             let document = Map::from_iter([(StoredKey::REVOKED.to_owned(), Value::Bool(true))]);
-            let change = Change { name: None, document, is_whole: false, expect, at: wall_now() };
+            let change = Change::patch(document, expect, wall_now());
             api.registry.update(tenant, kind, &id, change).await.map(drop)
         } else {
             api.registry.remove(tenant, kind, &id, expect).await
@@ -213,78 +206,46 @@ pub async fn remove(api: Api, headers: HeaderMap, id: PathText, what: Collection
     .await
 }
 
-/// What a key may see of a kind: its tenant's; of tenants itself, and the operator's key every one.
-fn visible<'s>(snapshot: &'s Snapshot, key: &Key, kind: ObjectKind) -> Vec<&'s std::sync::Arc<Object>> {
-    match kind {
-        ObjectKind::Tenant => {
-            snapshot.tenant_objects().filter(|object| is_operator(key) || object.id == key.tenant.0).collect()
-        }
-        _ => snapshot.objects(key.tenant, kind).collect(),
+/// Does a reader's work on a collection: where one vendor alone documents it, for that vendor's keys.
+async fn as_reader_on(
+    api: &Api,
+    what: Collection,
+    headers: &HeaderMap,
+    work: impl AsyncFnOnce(&Key) -> Result<Response, Problem>,
+) -> Response {
+    match what.only() {
+        Some(face) => calls::as_reader_of(api, face, headers, work).await,
+        None => calls::as_reader(api, headers, work).await,
     }
 }
 
-/// One of those; another tenant's looks like none.
-pub fn find<'s>(
-    snapshot: &'s Snapshot,
-    key: &Key,
-    kind: ObjectKind,
-    id: &PathText,
-) -> Result<&'s std::sync::Arc<Object>, Problem> {
-    let missing = || Problem::Object(ObjectProblem::NotFound(kind));
-    let text = id.text();
-    let found = match kind {
-        ObjectKind::Tenant => {
-            snapshot.tenant_object(text).filter(|object| is_operator(key) || object.id == key.tenant.0)
-        }
-        _ => snapshot.object(key.tenant, kind, text),
-    };
-    found.ok_or_else(missing)
-}
-
-/// Whoever has a key of the tenant whose objects the configuration file declares runs the switch.
-fn is_operator(key: &Key) -> bool {
-    key.tenant == crate::config::FILE_TENANT && key.is_of_tenant()
-}
-
-/// A key of one agent or application changes nothing but its calls; tenants are the operator's.
-fn may_change(key: &Key, kind: ObjectKind) -> Result<(), Problem> {
-    let may = match kind {
-        ObjectKind::Tenant => is_operator(key),
-        ObjectKind::Key => key.is_of_tenant(),
-        _ => !matches!(key.scope, KeyScope::Agent(_)),
-    };
-    if may { Ok(()) } else { Err(ObjectProblem::Forbidden.into()) }
-}
-
-/// Whose the new object is to be: the key's tenant's. The operator makes the first key of another tenant.
-fn tenant_of(
-    snapshot: &Snapshot,
-    key: &Key,
-    kind: ObjectKind,
-    fields: &mut Map<String, Value>,
-) -> Result<TenantId, Problem> {
-    may_change(key, kind)?;
-    let wanted = fields.remove("tenant").filter(|_| kind == ObjectKind::Key && is_operator(key));
-    let text = match wanted {
-        None | Some(Value::Null) => return Ok(key.tenant),
-        Some(Value::String(text)) => text,
-        Some(other) => other.to_string(),
-    };
-    let found = snapshot.tenants().iter().find(|tenant| tenant.name == text || tenant.id.to_string() == text);
-    Ok(found.ok_or(ObjectProblem::NotFound(ObjectKind::Tenant))?.id)
+/// The same for who changes something.
+async fn as_writer_on(
+    api: &Api,
+    what: Collection,
+    headers: &HeaderMap,
+    work: impl AsyncFnOnce(&Key) -> Result<Response, Problem>,
+) -> Response {
+    match what.only() {
+        Some(face) => as_writer_of(api, face, headers, work).await,
+        None => as_writer(api, headers, work).await,
+    }
 }
 
 /// The draft of a new object, and the secrets that are shown this once, with their names.
 type Prepared = (Draft, Vec<(&'static str, Secret<String>)>);
 
 fn prepare(
-    face: Face,
+    key: &Key,
     what: Collection,
     shape: &Shape,
     fields: Map<String, Value>,
 ) -> Result<Prepared, Problem> {
     forbid_ours(shape.kind, &fields)?;
-    let mut draft = collection::parse(face, what, fields)?;
+    let mut draft = collection::parse(key.face, what, fields)?;
+    if let (ObjectKind::Number, Some(own)) = (shape.kind, key.application()) {
+        draft.document.entry("application").or_insert_with(|| Value::String(own.to_string()));
+    }
     for (name, value) in shape.defaults {
         draft.document.entry(*name).or_insert(Value::Bool(*value));
     }
@@ -319,14 +280,18 @@ fn forbid_ours(kind: ObjectKind, fields: &Map<String, Value>) -> Result<(), Prob
     if !matches!(kind, ObjectKind::Key | ObjectKind::WebhookEndpoint | ObjectKind::Person) {
         return Ok(());
     }
-    match OURS.into_iter().find(|name| fields.contains_key(*name)) {
+    match fields.keys().find(|name| is_ours(name)) {
         Some(name) => Err(Refusal::InvalidField {
-            field: name.to_owned(),
+            field: name.clone(),
             reason: "is not for a request to say".to_owned(),
         }
         .into()),
         None => Ok(()),
     }
+}
+
+fn is_ours(field: &str) -> bool {
+    OURS.contains(&field)
 }
 
 fn missing(field: &str) -> Problem {
@@ -436,17 +401,14 @@ pub async fn number_webhook(
     id: PathText,
     sent: Body,
 ) -> Response {
-    as_writer(&api, &headers, async |key| {
-        if key.face != Face::Nixflex {
-            return Err(Problem::NoSuchPath);
-        }
-        let shape = self::shape(Collection::Numbers, key)?;
+    as_writer_of(&api, Face::Nixflex, &headers, async |key| {
+        let shape = scope::shape_to_change(Collection::Numbers, key)?;
         let sent = body::read(&headers, sent, api.body_max, api.body_timeout).await?;
         let mut fields = face::resource::body(&sent)?;
         let url = fields.remove("webhook_url").ok_or_else(|| missing("webhook_url"))?;
         let object = find(&api.directory.snapshot(), key, shape.kind, &id)?.clone();
         let document = Map::from_iter([("webhook_url".to_owned(), url)]);
-        let change = Change { name: None, document, is_whole: false, expect: Expect::Any, at: wall_now() };
+        let change = Change::patch(document, Expect::Any, wall_now());
         let changed = api.registry.update(object.tenant, shape.kind, &object.id.to_string(), change).await;
         let changed = changed.map_err(|error| refused(&shape, error))?;
         Ok(answer(200, &show(&api, key, Collection::Numbers, &changed)))

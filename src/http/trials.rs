@@ -6,20 +6,19 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
 
-use super::calls::{PathText, as_writer, within_limit};
-use super::error::ApiError;
-use super::limits::Kind;
-use super::objects::{answer, find, refused, show};
-use super::{Api, auth, body, doctor};
+use super::calls::{PathText, as_writer, as_writer_of};
+use super::objects::{answer, refused, show};
+use super::scope::{find, shape_to_change};
+use super::{Api, body, doctor};
 use crate::clock::wall_now;
 use crate::directory::{Change, Expect};
 use crate::doctor::{Probe, Verdict};
-use crate::face::collection::{self, Collection};
+use crate::face::collection::Collection;
 use crate::face::thunderphone::{self, TestBody};
 use crate::face::{self, Problem};
 use crate::model::{
@@ -31,10 +30,9 @@ use crate::webhook;
 /// `POST /v1/phone-numbers/{id}/verify-voip`, of ThunderPhone alone: OPTIONS, REGISTER, and a call by the number's trunk, to `to`
 /// or, if the body says nothing, to the number itself. Only when no step found a fault is the number verified.
 pub async fn verify_voip(State(api): State<Api>, headers: HeaderMap, id: PathText, sent: Body) -> Response {
-    as_writer(&api, &headers, async |key| {
+    as_writer_of(&api, Face::ThunderPhone, &headers, async |key| {
         let what = Collection::Numbers;
-        let shape = collection::shape(key.face, what).filter(|_| key.face == Face::ThunderPhone);
-        let shape = shape.ok_or(Problem::NoSuchPath)?;
+        let shape = shape_to_change(what, key)?;
         let sent = body::read(&headers, sent, api.body_max, api.body_timeout).await?;
         let fields = face::resource::body(&sent)?;
         let snapshot = api.directory.snapshot();
@@ -57,7 +55,7 @@ pub async fn verify_voip(State(api): State<Api>, headers: HeaderMap, id: PathTex
         let document = Map::from_iter([("verified".to_owned(), Value::Bool(true))]);
         // What was proven is that this trunk carries calls: not whatever the number has been given meanwhile.
         let expect = Expect::Revision(number.revision);
-        let change = Change { name: None, document, is_whole: false, expect, at: wall_now() };
+        let change = Change::patch(document, expect, wall_now());
         let id = number.id.to_string();
         let changed = api.registry.update(key.tenant, ObjectKind::Number, &id, change).await;
         let mut shown = show(&api, key, what, &*changed.map_err(|error| refused(&shape, error))?);
@@ -106,10 +104,7 @@ pub async fn test_call(State(api): State<Api>, headers: HeaderMap, sent: Body) -
         let id = format!("test_{:016x}", rand::random::<u64>());
         Ok(answer(201, &thunderphone::test_call(&id, callee, &report)))
     };
-    match auth::authenticate_as(Face::ThunderPhone, &headers, &api.directory.snapshot()) {
-        Ok(key) => within_limit(&api, &key, Kind::Write, work).await,
-        Err(problem) => ApiError::new(Face::ThunderPhone, problem).into_response(),
-    }
+    as_writer_of(&api, Face::ThunderPhone, &headers, work).await
 }
 
 /// Whom to call.
@@ -124,18 +119,16 @@ fn probed(fields: &Map<String, Value>, own: &str) -> Result<PhoneNumber, Refusal
 
 /// `POST /v1/developer/webhook-endpoints/{id}/test`, of ThunderPhone alone.
 pub async fn endpoint(State(api): State<Api>, headers: HeaderMap, id: PathText) -> Response {
+    as_writer_of(&api, Face::ThunderPhone, &headers, async |key| send(&api, key, &id).await).await
+}
+
+/// The same at the native path, for keys of the whole tenant.
+pub async fn native_endpoint(State(api): State<Api>, headers: HeaderMap, id: PathText) -> Response {
     as_writer(&api, &headers, async |key| {
-        if key.face != Face::ThunderPhone {
-            return Err(Problem::NoSuchPath);
-        }
+        shape_to_change(Collection::Native(ObjectKind::WebhookEndpoint), key)?;
         send(&api, key, &id).await
     })
     .await
-}
-
-/// The same at the native path, for any key of the tenant.
-pub async fn native_endpoint(State(api): State<Api>, headers: HeaderMap, id: PathText) -> Response {
-    as_writer(&api, &headers, async |key| send(&api, key, &id).await).await
 }
 
 /// Sends `webhook.test` once, signed as its events are, and says what came of it.

@@ -27,6 +27,8 @@ pub(super) const HTTP_DURATION: Metric =
     Metric("trunkline_http_request_duration_seconds", "From a request's head to its answer's, by route.");
 pub(super) const HTTP_CONNECTIONS: Metric =
     Metric("trunkline_http_connections", "HTTP connections open now.");
+pub(super) const LOG_LINES_DROPPED: Metric =
+    Metric("trunkline_log_lines_dropped_total", "Log lines lost because nobody read standard error.");
 pub(super) const MEDIA_LEGS: Metric = Metric("trunkline_media_legs", "Media legs open now.");
 pub(super) const STORE_COMMITS: Metric =
     Metric("trunkline_store_commits_total", "Transactions that the store committed.");

@@ -56,6 +56,7 @@ fn filled() -> Metrics {
     (streams.received, streams.sent) = (6, 5);
     metrics.export_streams(&streams);
     metrics.export_queues(1, 2);
+    metrics.export_log(3);
     metrics.export_media(&trunkline_media::Counters::default());
     metrics.export_store(&StoreCounters { commits: 5, ..StoreCounters::default() });
     metrics.add_source(|metrics| {
@@ -89,6 +90,7 @@ fn what_was_counted_is_shown() {
         "trunkline_sip_stream_messages_total{direction=\"received\"} 6",
         "trunkline_sip_stream_messages_total{direction=\"sent\"} 5",
         "trunkline_store_commits_total 5",
+        "trunkline_log_lines_dropped_total 3",
         "trunkline_webhook_tries_total{result=\"dead\"} 2",
     ] {
         assert!(text.lines().any(|shown| shown == line), "{line}\n{text}");

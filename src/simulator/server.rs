@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use trunkline_media::{BridgeSpec, Media, MediaConfig, Report};
-use trunkline_sip::{Config, Endpoint, Listen};
+use trunkline_sip::{Config, Endpoint, Listen, Local};
 
 use super::exchange::{Exchange, Order};
 
@@ -56,7 +56,8 @@ impl Server {
         let address: IpAddr = local.ip();
         let media = MediaConfig { address, ports: config.ports, workers: 1, seed: rand::random() };
         let media = Media::start(media, move |report| reports.try_send(report).is_ok())?;
-        let exchange = Exchange::new(Config::new(local), rand::random());
+        let locals = endpoint.listening().iter().map(|it| Local::new(it.protocol, it.address)).collect();
+        let exchange = Exchange::new(Config { locals, ..Config::new(local) }, rand::random());
         let (stop, tally) = (CancellationToken::new(), Arc::<Tally>::default());
         tokio::spawn(run(exchange, endpoint, media, inbox, Arc::clone(&tally), stop.clone()));
         Ok(Self { local, tally, stop })

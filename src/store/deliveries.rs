@@ -14,7 +14,7 @@ use crate::model::{CallId, EventKind, TenantId, Timestamp, WebhookEndpointId};
 /// Where a delivery stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DeliveryState {
-    /// Owed: its next try is due, or under way.
+    /// Owed: its next try is due, or under way, or it waits for an earlier event of its call.
     Pending,
     /// The receiver has it.
     Delivered,
@@ -33,9 +33,15 @@ impl DeliveryState {
     }
 
     fn from_word(word: &str) -> Option<Self> {
+        if word == WAITING {
+            return Some(Self::Pending);
+        }
         [Self::Pending, Self::Delivered, Self::Dead].into_iter().find(|state| state.as_str() == word)
     }
 }
+
+/// In the store: an earlier event of its call is owed to the same endpoint.
+const WAITING: &str = "waiting";
 
 /// One delivery, as the log shows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -150,7 +156,7 @@ impl Engine {
         before: Option<u64>,
         limit: u32,
     ) -> Result<Vec<DeliveryRecord>, StoreError> {
-        on!(self, readers, |pool| {
+        on!(self, readers, |connection| {
             let mut list = QueryBuilder::new("SELECT ");
             list.push(COLUMNS).push(" FROM outbox AS o WHERE o.tenant = ").push_bind(signed(tenant.0));
             if let Some(endpoint) = filter.endpoint {
@@ -160,13 +166,19 @@ impl Engine {
                 list.push(" AND o.call = ").push_bind(signed(call.get()));
             }
             if let Some(state) = filter.state {
-                list.push(" AND o.state = ").push_bind(state.as_str());
+                list.push(" AND o.state IN (").push_bind(state.as_str());
+                list.push(", ").push_bind(if state == DeliveryState::Pending {
+                    WAITING
+                } else {
+                    state.as_str()
+                });
+                list.push(")");
             }
             if let Some(before) = before {
                 list.push(" AND o.id < ").push_bind(signed(before));
             }
             list.push(" ORDER BY o.id DESC LIMIT ").push_bind(i64::from(limit));
-            let rows = list.build().fetch_all(pool).await?;
+            let rows = list.build().fetch_all(&mut *connection).await?;
             rows.iter().map(read_record).collect()
         })
     }
@@ -179,29 +191,32 @@ impl Engine {
         const TRIES: &str =
             "SELECT attempt, started_at, duration_ms, status, error, response FROM delivery_attempts
             WHERE delivery = $1 ORDER BY attempt";
-        on!(self, readers, |pool| {
+        on!(self, readers, |connection| {
             let mut one = QueryBuilder::new("SELECT ");
             one.push(COLUMNS).push(" FROM outbox AS o WHERE o.tenant = ").push_bind(signed(tenant.0));
             one.push(" AND o.id = ").push_bind(signed(delivery));
-            let Some(row) = one.build().fetch_optional(pool).await? else { return Ok(None) };
-            let tries = sqlx::query(TRIES).bind(signed(delivery)).fetch_all(pool).await?;
+            let Some(row) = one.build().fetch_optional(&mut *connection).await? else { return Ok(None) };
+            let tries = sqlx::query(TRIES).bind(signed(delivery)).fetch_all(&mut *connection).await?;
             let tries: Result<_, StoreError> = tries.iter().map(read_try).collect();
             Ok(Some((read_record(&row)?, tries?)))
         })
     }
 
     async fn replay(&self, tenant: TenantId, delivery: u64, now: Timestamp) -> Result<Replayed, StoreError> {
-        const SQL: &str = "UPDATE outbox SET state = 'pending', due_at = $3, replayed_at = $3, reason = NULL, settled_at = NULL
-            WHERE id = $1 AND tenant = $2 AND state <> 'pending'";
+        // What came after it and is being tried goes on; what has not begun waits for it.
+        const SQL: &str = "UPDATE outbox SET due_at = $3, replayed_at = $3, reason = NULL, settled_at = NULL,
+              state = CASE WHEN EXISTS (SELECT 1 FROM outbox AS e WHERE e.call = outbox.call AND e.endpoint = outbox.endpoint
+                AND e.id < outbox.id AND e.state IN ('pending', 'waiting')) THEN 'waiting' ELSE 'pending' END
+            WHERE id = $1 AND tenant = $2 AND state IN ('delivered', 'dead')";
         const EXISTS: &str = "SELECT 1 FROM outbox WHERE id = $1 AND tenant = $2";
-        on!(self, writer, |pool| {
+        on!(self, writer, |connection| {
             let query = sqlx::query(SQL).bind(signed(delivery)).bind(signed(tenant.0)).bind(now.0);
-            if query.execute(pool).await?.rows_affected() > 0 {
+            if query.execute(&mut *connection).await?.rows_affected() > 0 {
                 self.touched();
                 return Ok(Replayed::Again);
             }
             let exists = sqlx::query(EXISTS).bind(signed(delivery)).bind(signed(tenant.0));
-            Ok(match exists.fetch_optional(pool).await? {
+            Ok(match exists.fetch_optional(&mut *connection).await? {
                 Some(_) => Replayed::StillOwed,
                 None => Replayed::Unknown,
             })
@@ -215,13 +230,17 @@ impl Engine {
         since: Timestamp,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        const SQL: &str = "UPDATE outbox SET state = 'pending', due_at = $4, replayed_at = $4, reason = NULL, settled_at = NULL
-            WHERE id IN (SELECT id FROM outbox WHERE endpoint = $1 AND endpoint <> 0 AND state = 'dead' AND tenant = $2
-              AND created_at >= $3 ORDER BY id LIMIT $5)";
-        on!(self, writer, |pool| {
+        const SQL: &str = "UPDATE outbox SET due_at = $4, replayed_at = $4, reason = NULL, settled_at = NULL,
+              state = CASE WHEN d.place > 1 OR EXISTS (SELECT 1 FROM outbox AS e WHERE e.call = outbox.call
+                AND e.endpoint = outbox.endpoint AND e.id < outbox.id AND e.state IN ('pending', 'waiting')) THEN 'waiting' ELSE 'pending' END
+            FROM (SELECT id, row_number() OVER (PARTITION BY call ORDER BY id) AS place FROM (
+              SELECT id, call FROM outbox WHERE endpoint = $1 AND endpoint <> 0 AND state = 'dead' AND tenant = $2
+                AND created_at >= $3 ORDER BY id LIMIT $5) AS first) AS d
+            WHERE outbox.id = d.id";
+        on!(self, writer, |connection| {
             let query = sqlx::query(SQL).bind(signed(endpoint.0)).bind(signed(tenant.0));
             let query = query.bind(since.0).bind(now.0).bind(i64::from(REPLAY_MAX));
-            let done = query.execute(pool).await?;
+            let done = query.execute(&mut *connection).await?;
             self.touched();
             Ok(done.rows_affected())
         })

@@ -1,5 +1,7 @@
 //! The two engines behind one face, and the reads that both answer in the same words.
 
+use std::collections::HashMap;
+
 use sqlx::{QueryBuilder, Row};
 
 use super::StoreError;
@@ -18,23 +20,32 @@ pub(super) enum Engine {
     Postgres(Postgres),
 }
 
-/// The same words to either engine's connections; a row's type is the engine's own.
+/// The same words to a connection of either engine; a row's type is the engine's own. Over a network whatever is said has a
+/// deadline, here and nowhere else: a `return` leaves these words alone.
 macro_rules! on {
-    ($engine:expr, $pool:ident, |$connections:ident| $body:expr) => {
+    ($engine:expr, $pool:ident, |$connection:ident| $body:expr) => {
         match $engine {
             Engine::Sqlite(engine) => {
-                let $connections = &engine.$pool;
-                $body
+                let mut taken = engine.$pool.acquire().await?;
+                let $connection = &mut *taken;
+                $crate::store::engine::said(async { $body }).await
             }
             Engine::Postgres(engine) => {
-                let $connections = &engine.$pool;
-                $body
+                let mut taken = engine.$pool.take().await?;
+                let $connection = taken.connection();
+                let done = engine.$pool.bounded(async { $body }).await;
+                engine.$pool.give_back(taken, done).await
             }
         }
     };
 }
 
 pub(super) use on;
+
+/// Gives the words of [`on`] their type.
+pub(super) async fn said<T>(words: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    words.await
+}
 
 /// A statement over a constant's columns, put together once.
 macro_rules! over_calls {
@@ -91,25 +102,28 @@ impl Engine {
         }
     }
 
-    pub async fn apply(&self, batch: &Batch) -> Result<Applied, sqlx::Error> {
+    pub async fn apply(&self, batch: &Batch) -> Result<Applied, StoreError> {
         match self {
-            Self::Sqlite(engine) => engine.apply(batch).await,
+            Self::Sqlite(engine) => Ok(engine.apply(batch).await?),
             Self::Postgres(engine) => engine.apply(batch).await,
         }
     }
 
     /// Writes something, to learn whether that can be done.
-    pub async fn probe(&self) -> Result<(), sqlx::Error> {
+    pub async fn probe(&self) -> Result<(), StoreError> {
         const SQL: &str = "UPDATE probe SET written = written + 1";
-        on!(self, writer, |pool| sqlx::query(SQL).execute(pool).await.map(drop))
+        on!(self, writer, |connection| {
+            sqlx::query(SQL).execute(&mut *connection).await?;
+            Ok(())
+        })
     }
 
     /// The first of `count` ids below `limit`.
-    pub async fn lease_ids(&self, count: i64, limit: i64) -> Result<Option<i64>, sqlx::Error> {
+    pub async fn lease_ids(&self, count: i64, limit: i64) -> Result<Option<i64>, StoreError> {
         const SQL: &str = "UPDATE call_ids SET next = next + $1 WHERE next + $1 <= $2 RETURNING next - $1";
-        on!(self, writer, |pool| {
-            let row = sqlx::query(SQL).bind(count).bind(limit).fetch_optional(pool).await?;
-            row.map(|row| row.try_get(0)).transpose()
+        on!(self, writer, |connection| {
+            let row = sqlx::query(SQL).bind(count).bind(limit).fetch_optional(&mut *connection).await?;
+            Ok(row.map(|row| row.try_get(0)).transpose()?)
         })
     }
 
@@ -122,26 +136,30 @@ impl Engine {
             WHERE key_id = $1 AND idempotency_key = $2
             UNION ALL SELECT body_hash, response_status, response_body FROM campaigns
             WHERE key_id = $1 AND idempotency_key = $2";
-        on!(self, readers, |pool| {
+        on!(self, readers, |connection| {
             let query = sqlx::query(SQL).bind(signed(key.0)).bind(idempotency.key.as_str());
-            let row = query.fetch_optional(pool).await?;
+            let row = query.fetch_optional(&mut *connection).await?;
             row.map(|row| read_replay(&row, idempotency)).transpose()
         })
     }
 
     pub async fn call(&self, tenant: TenantId, call: CallId) -> Result<Option<CallRecord>, StoreError> {
-        on!(self, readers, |pool| {
+        on!(self, readers, |connection| {
             let query = over_calls!("SELECT", "FROM calls AS c WHERE c.call = $1 AND c.tenant = $2");
-            let row = query.bind(signed(call.get())).bind(signed(tenant.0)).fetch_optional(pool).await?;
+            let row = query
+                .bind(signed(call.get()))
+                .bind(signed(tenant.0))
+                .fetch_optional(&mut *connection)
+                .await?;
             row.map(|row| read_call(&row)).transpose()
         })
     }
 
     pub async fn unfinished(&self) -> Result<Vec<(CallRecord, Option<DialogRecord>)>, StoreError> {
-        on!(self, readers, |pool| {
+        on!(self, readers, |connection| {
             let query =
                 over_calls!("SELECT c.dialog,", "FROM calls AS c WHERE c.state <> 'ended' ORDER BY c.call");
-            let rows = query.fetch_all(pool).await?;
+            let rows = query.fetch_all(&mut *connection).await?;
             rows.iter().map(|row| Ok((read_call(row)?, read_dialog(row)?))).collect()
         })
     }
@@ -161,9 +179,13 @@ impl Engine {
             FROM calls WHERE tenant = $1 AND created_at >= $4 AND answered_at IS NOT NULL AND direction = 'outbound'
               AND (ended_at >= $2 OR ended_at IS NULL)
             GROUP BY trunk";
-        on!(self, readers, |pool| {
+        on!(self, readers, |connection| {
             let query = sqlx::query(SQL).bind(signed(tenant.0)).bind(since.0).bind(now.0);
-            let rows = query.bind(since.0.saturating_sub(DAY_MS)).bind(CALL_MAX_MS).fetch_all(pool).await?;
+            let rows = query
+                .bind(since.0.saturating_sub(DAY_MS))
+                .bind(CALL_MAX_MS)
+                .fetch_all(&mut *connection)
+                .await?;
             let read = |trunk: String, minutes: i64| (trunk, minutes.unsigned_abs());
             rows.iter().map(|row| Ok(read(row.try_get(0)?, row.try_get(1)?))).collect()
         })
@@ -176,7 +198,7 @@ impl Engine {
         limit: u32,
         offset: u64,
     ) -> Result<CallPage, StoreError> {
-        on!(self, readers, |pool| {
+        on!(self, readers, |connection| {
             let mut count = QueryBuilder::new("SELECT count(*) FROM calls AS c WHERE c.tenant = ");
             let mut list = QueryBuilder::new("SELECT ");
             list.push(CALL_COLUMNS).push(" FROM calls AS c WHERE c.tenant = ");
@@ -186,8 +208,8 @@ impl Engine {
             }
             list.push(" ORDER BY c.created_at DESC, c.call DESC LIMIT ").push_bind(i64::from(limit));
             list.push(" OFFSET ").push_bind(signed(offset));
-            let count: i64 = count.build().fetch_one(pool).await?.try_get(0)?;
-            let rows = list.build().fetch_all(pool).await?;
+            let count: i64 = count.build().fetch_one(&mut *connection).await?.try_get(0)?;
+            let rows = list.build().fetch_all(&mut *connection).await?;
             let calls = rows.iter().map(read_call).collect::<Result<_, _>>()?;
             Ok(CallPage { calls, count: count.unsigned_abs() })
         })
@@ -201,17 +223,19 @@ impl Engine {
         };
         let lease = i64::try_from(claim.lease.as_millis()).unwrap_or(i64::MAX);
         let rooms = serde_json::to_string(&claim.rooms).expect("strings and numbers");
-        let claimed: Vec<i64> = on!(self, writer, |pool| {
+        let busy: HashMap<u64, usize> = claim.busy.iter().map(|(tenant, count)| (tenant.0, *count)).collect();
+        let busy = serde_json::to_string(&busy).expect("numbers");
+        let claimed: Vec<i64> = on!(self, writer, |connection| {
             let query = sqlx::query(sql)
                 .bind(claim.now.0)
                 .bind(claim.now.0.saturating_add(lease))
                 .bind(signed(claim.limit as u64))
                 .bind(signed(claim.per_receiver as u64))
-                .bind(rooms);
-            let rows = tokio::time::timeout(postgres::PATIENCE, query.fetch_all(pool));
-            let rows = rows.await.map_err(|_| sqlx::Error::PoolTimedOut)??;
-            rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?
-        });
+                .bind(rooms)
+                .bind(busy);
+            let rows = query.fetch_all(&mut *connection).await?;
+            Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+        })?;
         self.deliveries(&claimed).await
     }
 
@@ -222,31 +246,32 @@ impl Engine {
             return Ok(Vec::new());
         }
         let ids = serde_json::to_string(claimed).expect("numbers");
-        on!(self, writer, |pool| {
+        on!(self, writer, |connection| {
             let query = match self {
                 Self::Sqlite(_) => deliveries!("(SELECT value FROM json_each($1))"),
                 Self::Postgres(_) => deliveries!(
                     "(SELECT text::bigint FROM json_array_elements_text($1::text::json) AS r (text))"
                 ),
             };
-            let rows = query.bind(ids).fetch_all(pool).await?;
+            let rows = query.bind(ids).fetch_all(&mut *connection).await?;
             rows.iter().map(read_delivery).collect()
         })
     }
 
-    /// When the next row is due; hops from receiver to receiver, as a claim does.
+    /// When the next row is due; hops from one tenant's receiver to its next, as a claim does.
     pub async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        const SQL: &str = "WITH RECURSIVE receivers (receiver, due_at) AS (
+        const SQL: &str = "WITH RECURSIVE pairs (tenant, receiver, due_at) AS (
               SELECT * FROM (
-                SELECT receiver, due_at FROM outbox WHERE state = 'pending' ORDER BY receiver, due_at LIMIT 1) AS first
+                SELECT tenant, receiver, due_at FROM outbox WHERE state = 'pending' ORDER BY tenant, receiver, due_at LIMIT 1) AS first
               UNION ALL
-              SELECT o.receiver, (SELECT min(i.due_at) FROM outbox AS i WHERE i.state = 'pending' AND i.receiver = o.receiver)
-                FROM receivers AS r JOIN outbox AS o ON o.id = (
-                  SELECT i.id FROM outbox AS i WHERE i.state = 'pending' AND i.receiver > r.receiver
-                    ORDER BY i.receiver, i.due_at LIMIT 1))
-            SELECT min(due_at) FROM receivers";
-        on!(self, readers, |pool| {
-            let due: Option<i64> = sqlx::query(SQL).fetch_one(pool).await?.try_get(0)?;
+              SELECT o.tenant, o.receiver, o.due_at FROM pairs AS p JOIN outbox AS o ON o.id = coalesce(
+              (SELECT i.id FROM outbox AS i WHERE i.state = 'pending' AND i.tenant = p.tenant AND i.receiver > p.receiver
+                ORDER BY i.receiver, i.due_at LIMIT 1),
+              (SELECT i.id FROM outbox AS i WHERE i.state = 'pending' AND i.tenant > p.tenant
+                ORDER BY i.tenant, i.receiver, i.due_at LIMIT 1)))
+            SELECT min(due_at) FROM pairs";
+        on!(self, readers, |connection| {
+            let due: Option<i64> = sqlx::query(SQL).fetch_one(&mut *connection).await?.try_get(0)?;
             Ok(due.map(Timestamp))
         })
     }

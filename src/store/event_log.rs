@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use sqlx::Row;
+use sqlx::{Connection as _, Row};
 use tokio::sync::watch;
 
 use super::engine::{Engine, on};
@@ -99,14 +99,14 @@ impl Engine {
             "SELECT e.id, e.event, e.created_at AS told_at, {CALL_COLUMNS} FROM events AS e JOIN calls AS c ON c.call = e.call
               WHERE {which}e.id > $1 ORDER BY e.id LIMIT $2"
         );
-        on!(self, readers, |pool| {
+        on!(self, readers, |connection| {
             // Constants, joined.
             let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(signed(after)).bind(i64::from(limit));
             let query = match tenant {
                 Some(tenant) => query.bind(signed(tenant.0)),
                 None => query,
             };
-            let rows = query.fetch_all(pool).await?;
+            let rows = query.fetch_all(&mut *connection).await?;
             rows.iter().map(read_event).collect()
         })
     }
@@ -118,16 +118,17 @@ impl Engine {
             Self::Sqlite(_) => SQL.to_owned(),
             Self::Postgres(_) => SQL.replacen("max(", "greatest(", 1),
         };
-        on!(self, readers, |pool| {
-            let newest: i64 = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_one(pool).await?.try_get(0)?;
+        on!(self, readers, |connection| {
+            let newest: i64 =
+                sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_one(&mut *connection).await?.try_get(0)?;
             Ok(newest.unsigned_abs())
         })
     }
 
     async fn events_forgotten(&self, tenant: TenantId) -> Result<u64, StoreError> {
         const SQL: &str = "SELECT through FROM events_forgotten WHERE tenant = $1";
-        on!(self, readers, |pool| {
-            let row = sqlx::query(SQL).bind(signed(tenant.0)).fetch_optional(pool).await?;
+        on!(self, readers, |connection| {
+            let row = sqlx::query(SQL).bind(signed(tenant.0)).fetch_optional(&mut *connection).await?;
             let through: i64 = row.map_or(Ok(0), |row| row.try_get(0))?;
             Ok(through.unsigned_abs())
         })
@@ -142,9 +143,9 @@ impl Engine {
             SELECT tenant, max(id) FROM events WHERE id <= $1 GROUP BY tenant
             ON CONFLICT (tenant) DO UPDATE SET through = excluded.through";
         const FORGET: &str = "DELETE FROM events WHERE id <= $1";
-        on!(self, writer, |pool| {
+        on!(self, writer, |connection| {
             // Dropped without a commit, it is rolled back.
-            let mut transaction = pool.begin().await?;
+            let mut transaction = connection.begin().await?;
             let oldest = sqlx::query(OLDEST).bind(FORGET_MAX).bind(before.0);
             let last: Option<i64> = oldest.fetch_one(&mut *transaction).await?.try_get(0)?;
             let Some(last) = last else { return Ok(0) };
@@ -158,8 +159,8 @@ impl Engine {
 
     async fn forget_deliveries(&self, before: Timestamp) -> Result<u64, StoreError> {
         const OLD: &str = "SELECT id FROM outbox WHERE state <> 'pending' AND settled_at < $1 ORDER BY settled_at, id LIMIT $2";
-        on!(self, writer, |pool| {
-            let mut transaction = pool.begin().await?;
+        on!(self, writer, |connection| {
+            let mut transaction = connection.begin().await?;
             let tries = sqlx::query(sqlx::AssertSqlSafe(format!(
                 "DELETE FROM delivery_attempts WHERE delivery IN ({OLD})"
             )));

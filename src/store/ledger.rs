@@ -2,7 +2,7 @@
 //! `batch`); what is written here is everything else, each in a transaction of its own. The sums are kept by the database's
 //! own triggers, so that no path can add to a ledger and forget its balance.
 
-use sqlx::Row;
+use sqlx::{Connection as _, Row};
 
 use super::engine::{Engine, on};
 use super::row::{Columns, id, required, signed, word};
@@ -71,8 +71,8 @@ impl Store {
     ) -> Result<Account, StoreError> {
         const OPEN: &str = "INSERT INTO accounts (tenant, currency, created_at) VALUES ($1, $2, $3)
           ON CONFLICT DO NOTHING";
-        on!(&*self.engine, writer, |pool| {
-            let mut transaction = pool.begin().await?;
+        on!(&*self.engine, writer, |connection| {
+            let mut transaction = connection.begin().await?;
             let open = sqlx::query(OPEN).bind(signed(tenant.0)).bind(currency.as_str()).bind(at.0);
             let opened = open.execute(&mut *transaction).await?.rows_affected() == 1;
             if opened && opening.is_positive() {
@@ -93,8 +93,8 @@ impl Store {
 
     /// A tenant's account, if it has one.
     pub async fn account(&self, tenant: TenantId) -> Result<Option<Account>, StoreError> {
-        on!(&*self.engine, readers, |pool| {
-            let row = sqlx::query(ACCOUNT).bind(signed(tenant.0)).fetch_optional(pool).await?;
+        on!(&*self.engine, readers, |connection| {
+            let row = sqlx::query(ACCOUNT).bind(signed(tenant.0)).fetch_optional(&mut *connection).await?;
             row.map(|row| read_account(&row)).transpose()
         })
     }
@@ -102,26 +102,26 @@ impl Store {
     /// Changes when an account is reloaded.
     pub async fn set_reload(&self, tenant: TenantId, reload: Option<AutoReload>) -> Result<(), StoreError> {
         const SQL: &str = "UPDATE accounts SET reload_threshold = $2, reload_amount = $3 WHERE tenant = $1";
-        on!(&*self.engine, writer, |pool| {
+        on!(&*self.engine, writer, |connection| {
             let query = sqlx::query(SQL)
                 .bind(signed(tenant.0))
                 .bind(reload.map(|reload| reload.threshold.0))
                 .bind(reload.map(|reload| reload.amount.0));
-            query.execute(pool).await?;
+            query.execute(&mut *connection).await?;
             Ok(())
         })
     }
 
     /// Adds to a ledger. `false`: an entry of this kind and reference is there already, and nothing was added.
     pub async fn enter(&self, entry: NewEntry) -> Result<bool, StoreError> {
-        on!(&*self.engine, writer, |pool| {
+        on!(&*self.engine, writer, |connection| {
             let query = sqlx::query(ENTER)
                 .bind(signed(entry.tenant.0))
                 .bind(entry.kind.as_str())
                 .bind(entry.amount.0)
                 .bind(entry.reference.as_deref())
                 .bind(entry.at.0);
-            Ok(query.execute(pool).await?.rows_affected() == 1)
+            Ok(query.execute(&mut *connection).await?.rows_affected() == 1)
         })
     }
 
@@ -130,10 +130,11 @@ impl Store {
         const COUNT: &str = "SELECT count(*) FROM ledger WHERE tenant = $1";
         const LIST: &str = "SELECT id, tenant, kind, amount, call, key_id, reference, created_at FROM ledger
           WHERE tenant = $1 ORDER BY id DESC LIMIT $2 OFFSET $3";
-        on!(&*self.engine, readers, |pool| {
-            let count: i64 = sqlx::query(COUNT).bind(signed(tenant.0)).fetch_one(pool).await?.try_get(0)?;
+        on!(&*self.engine, readers, |connection| {
+            let count: i64 =
+                sqlx::query(COUNT).bind(signed(tenant.0)).fetch_one(&mut *connection).await?.try_get(0)?;
             let list = sqlx::query(LIST).bind(signed(tenant.0)).bind(i64::from(limit)).bind(signed(offset));
-            let rows = list.fetch_all(pool).await?;
+            let rows = list.fetch_all(&mut *connection).await?;
             let entries = rows.iter().map(read_entry).collect::<Result<_, _>>()?;
             Ok(EntryPage { entries, count: count.unsigned_abs() })
         })
@@ -145,8 +146,8 @@ impl Store {
             "SELECT l.tenant, l.key_id, c.application, CAST(-sum(l.amount) AS BIGINT) AS charged
           FROM ledger AS l LEFT JOIN calls AS c ON c.call = l.call
           WHERE l.kind = 'charge' AND l.created_at >= $1 GROUP BY l.tenant, l.key_id, c.application";
-        on!(&*self.engine, readers, |pool| {
-            let rows = sqlx::query(SQL).bind(since.0).fetch_all(pool).await?;
+        on!(&*self.engine, readers, |connection| {
+            let rows = sqlx::query(SQL).bind(since.0).fetch_all(&mut *connection).await?;
             rows.iter().map(read_charged).collect()
         })
     }
@@ -156,8 +157,8 @@ impl Store {
         const SQL: &str = "INSERT INTO ledger (tenant, kind, amount, call, key_id, created_at)
           SELECT h.tenant, 'release', h.amount, h.call, h.key_id, $1 FROM holds AS h
             WHERE NOT EXISTS (SELECT 1 FROM calls AS c WHERE c.call = h.call AND c.state <> 'ended')";
-        on!(&*self.engine, writer, |pool| {
-            Ok(sqlx::query(SQL).bind(at.0).execute(pool).await?.rows_affected())
+        on!(&*self.engine, writer, |connection| {
+            Ok(sqlx::query(SQL).bind(at.0).execute(&mut *connection).await?.rows_affected())
         })
     }
 
@@ -173,9 +174,9 @@ impl Store {
             CAST(coalesce(sum((ended_at - answered_at + 59999) / 60000), 0) AS BIGINT) AS minutes,
             CAST(coalesce(sum(charge), 0) AS BIGINT) AS charged
           FROM calls WHERE tenant = $1 AND created_at >= $2 AND created_at < $3 AND state = 'ended'";
-        on!(&*self.engine, readers, |pool| {
+        on!(&*self.engine, readers, |connection| {
             let query = sqlx::query(SQL).bind(signed(tenant.0)).bind(since.0).bind(until.0);
-            read_usage(&query.fetch_one(pool).await?)
+            read_usage(&query.fetch_one(&mut *connection).await?)
         })
     }
 
@@ -183,8 +184,8 @@ impl Store {
     pub async fn rates(&self) -> Result<Vec<ListedRate>, StoreError> {
         const SQL: &str = "SELECT id, tenant, prefix, per_minute, first_interval, next_interval, minimum,
             connection_fee, valid_from, valid_until FROM rates ORDER BY id";
-        on!(&*self.engine, readers, |pool| {
-            let rows = sqlx::query(SQL).fetch_all(pool).await?;
+        on!(&*self.engine, readers, |connection| {
+            let rows = sqlx::query(SQL).fetch_all(&mut *connection).await?;
             rows.iter().map(read_rate).collect()
         })
     }
@@ -201,7 +202,7 @@ impl Store {
             connection_fee, valid_from, valid_until, created_at)
           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id";
         let rate = &listed.rate;
-        on!(&*self.engine, writer, |pool| {
+        on!(&*self.engine, writer, |connection| {
             let query = sqlx::query(SQL)
                 .bind(signed(tenant.0))
                 .bind(rate.prefix.as_str())
@@ -213,7 +214,7 @@ impl Store {
                 .bind(listed.valid_from.map(|at| at.0))
                 .bind(listed.valid_until.map(|at| at.0))
                 .bind(at.0);
-            let id: i64 = query.fetch_one(pool).await?.try_get(0)?;
+            let id: i64 = query.fetch_one(&mut *connection).await?.try_get(0)?;
             Ok(id.unsigned_abs())
         })
     }

@@ -66,11 +66,12 @@ impl Engine {
     async fn forget_recording(&self, tenant: TenantId, call: CallId) -> Result<(), StoreError> {
         const SQL: &str =
             "UPDATE calls SET recording = NULL, recording_error = 'deleted' WHERE call = $1 AND tenant = $2";
-        on!(self, writer, |pool| {
-            sqlx::query(SQL).bind(signed(call.get())).bind(signed(tenant.0)).execute(pool).await?;
-        });
-        self.touched();
-        Ok(())
+        on!(self, writer, |connection| {
+            let query = sqlx::query(SQL).bind(signed(call.get())).bind(signed(tenant.0));
+            query.execute(&mut *connection).await?;
+            self.touched();
+            Ok(())
+        })
     }
 
     async fn calls_after(
@@ -81,7 +82,7 @@ impl Engine {
         after: Option<CallCursor>,
         limit: u32,
     ) -> Result<Vec<CallRecord>, StoreError> {
-        on!(self, readers, |pool| {
+        on!(self, readers, |connection| {
             let mut list = QueryBuilder::new("SELECT ");
             list.push(CALL_COLUMNS).push(" FROM calls AS c WHERE ");
             match &filter.number {
@@ -103,7 +104,7 @@ impl Engine {
                     ordered!(list, order, limit);
                 }
             }
-            let rows = list.build().fetch_all(pool).await?;
+            let rows = list.build().fetch_all(&mut *connection).await?;
             rows.iter().map(read_call).collect()
         })
     }

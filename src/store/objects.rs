@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use sqlx::Row;
+use sqlx::{Connection as _, Row};
 
 use super::engine::{Engine, on};
 use super::row::signed;
@@ -121,9 +121,9 @@ impl ObjectStore {
             "SELECT s.version, o.id, o.kind, o.tenant, o.name, o.document, o.sealed, o.revision,
               o.created_at, o.updated_at
             FROM objects_state AS s LEFT JOIN objects AS o ON true ORDER BY o.id";
-        on!(&*self.0, readers, |pool| {
+        on!(&*self.0, readers, |connection| {
             let mut stored = StoredObjects::default();
-            for row in sqlx::query(SQL).fetch_all(pool).await? {
+            for row in sqlx::query(SQL).fetch_all(&mut *connection).await? {
                 stored.version = row.try_get::<i64, _>("version")?.unsigned_abs();
                 let Some(id) = row.try_get::<Option<i64>, _>("id")? else { continue };
                 let kind: String = row.try_get("kind")?;
@@ -146,8 +146,8 @@ impl ObjectStore {
     /// The version of the whole, to learn cheaply whether somebody changed something.
     pub async fn version(&self) -> Result<u64, StoreError> {
         const SQL: &str = "SELECT version FROM objects_state";
-        on!(&*self.0, readers, |pool| {
-            let version: i64 = sqlx::query(SQL).fetch_one(pool).await?.try_get(0)?;
+        on!(&*self.0, readers, |connection| {
+            let version: i64 = sqlx::query(SQL).fetch_one(&mut *connection).await?.try_get(0)?;
             Ok(version.unsigned_abs())
         })
     }
@@ -155,17 +155,19 @@ impl ObjectStore {
     /// The fingerprint of the key that secrets are sealed under; `None` before any was seen.
     pub async fn key_fingerprint(&self) -> Result<Option<String>, StoreError> {
         const SQL: &str = "SELECT key_fingerprint FROM objects_state";
-        on!(&*self.0, readers, |pool| Ok(sqlx::query(SQL).fetch_one(pool).await?.try_get(0)?))
+        on!(&*self.0, readers, |connection| {
+            Ok(sqlx::query(SQL).fetch_one(&mut *connection).await?.try_get(0)?)
+        })
     }
 
     /// Keeps a key's fingerprint, in place of this one; says whether that was still the one that is kept.
     pub async fn keep_fingerprint(&self, before: Option<&str>, now: &str) -> Result<bool, StoreError> {
         const SQL: &str =
             "UPDATE objects_state SET key_fingerprint = $2 WHERE coalesce(key_fingerprint, '') = $1";
-        let written = on!(&*self.0, writer, |pool| {
+        let written = on!(&*self.0, writer, |connection| {
             let query = sqlx::query(SQL).bind(before.unwrap_or_default()).bind(now);
-            query.execute(pool).await?.rows_affected()
-        });
+            Ok(query.execute(&mut *connection).await?.rows_affected())
+        })?;
         self.0.touched();
         Ok(written == 1)
     }
@@ -174,8 +176,8 @@ impl ObjectStore {
     pub async fn lease_id(&self) -> Result<u64, StoreError> {
         const SQL: &str =
             "UPDATE objects_state SET next_id = next_id + 1 WHERE next_id < $1 RETURNING next_id - 1";
-        on!(&*self.0, writer, |pool| {
-            let row = sqlx::query(SQL).bind(signed(OBJECT_ID_LIMIT)).fetch_optional(pool).await?;
+        on!(&*self.0, writer, |connection| {
+            let row = sqlx::query(SQL).bind(signed(OBJECT_ID_LIMIT)).fetch_optional(&mut *connection).await?;
             let id: i64 = row.ok_or(StoreError::NoIds)?.try_get(0)?;
             Ok(id.unsigned_abs())
         })
@@ -183,8 +185,7 @@ impl ObjectStore {
 
     /// Commits a change, or says why not.
     pub async fn change(&self, change: &ObjectChange) -> Result<ObjectsChanged, StoreError> {
-        let committed = tokio::time::timeout(super::postgres::PATIENCE, self.commit(change)).await;
-        match committed.map_err(|_| StoreError::Unavailable)? {
+        match self.commit(change).await {
             Err(StoreError::Database(error)) if is_taken(&error) => Ok(ObjectsChanged::Taken),
             committed => committed,
         }
@@ -201,9 +202,9 @@ impl ObjectStore {
         const PROMISE: &str =
             "INSERT INTO object_promises (key_id, idempotency_key, body_hash, answer, created_at)
             VALUES ($1, $2, $3, $4, $5)";
-        on!(&*self.0, writer, |pool| {
+        on!(&*self.0, writer, |connection| {
             // Dropped without a commit, it is rolled back.
-            let mut transaction = pool.begin().await?;
+            let mut transaction = connection.begin().await?;
             let moved = sqlx::query(VERSION).bind(signed(change.seen)).execute(&mut *transaction).await?;
             if moved.rows_affected() == 0 {
                 return Ok(ObjectsChanged::Stale);
@@ -237,9 +238,9 @@ impl ObjectStore {
                 query.execute(&mut *transaction).await?;
             }
             transaction.commit().await?;
-        });
-        self.0.touched();
-        Ok(ObjectsChanged::Committed { version: change.seen + 1 })
+            self.0.touched();
+            Ok(ObjectsChanged::Committed { version: change.seen + 1 })
+        })
     }
 
     /// What an earlier create with this idempotency key was answered.
@@ -250,9 +251,9 @@ impl ObjectStore {
     ) -> Result<Option<PromiseKept>, StoreError> {
         const SQL: &str =
             "SELECT body_hash, answer FROM object_promises WHERE key_id = $1 AND idempotency_key = $2";
-        on!(&*self.0, readers, |pool| {
+        on!(&*self.0, readers, |connection| {
             let query = sqlx::query(SQL).bind(signed(key.0)).bind(idempotency.key.as_str());
-            let Some(row) = query.fetch_optional(pool).await? else { return Ok(None) };
+            let Some(row) = query.fetch_optional(&mut *connection).await? else { return Ok(None) };
             let body_hash: String = row.try_get(0)?;
             let is_same = body_hash == hex::encode(idempotency.body_hash);
             Ok(Some(if is_same { PromiseKept::Same(row.try_get(1)?) } else { PromiseKept::Conflict }))

@@ -1,25 +1,27 @@
 //! PostgreSQL: one connection that writes, a few that read. The writer's session holds an advisory lock, so that a second
 //! switch on the same database is refused: recovery takes every unfinished call for its own.
 
+mod connections;
+
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, Executor, PgPool, Row};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{ConnectOptions, Connection, Executor, Row};
 
 use super::StoreError;
 use super::batch::{Applied, Batch, is_none};
 use super::schema;
+use connections::{Connections, Kind};
 
 /// One writer beside the readers.
 pub(super) struct Postgres {
-    pub writer: PgPool,
-    pub readers: PgPool,
+    pub writer: Connections,
+    pub readers: Connections,
 }
 
-const READERS_MAX: u32 = 4;
-/// For a connection, and for a whole transaction: past it the database is taken for gone.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// For a connection, and for whatever the writer does at once: past it the database is taken for gone.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// "trunkline" in a telephone's letters.
 const LOCK_KEY: i64 = 878_655_463;
 /// SQLSTATE `lock_not_available`.
@@ -27,64 +29,42 @@ const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 impl Postgres {
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        let options = PgConnectOptions::from_str(url)
-            .map_err(|_| StoreError::Open {
-                target: "postgres".to_owned(),
-                reason: "its URL cannot be read".to_owned(),
-            })?
-            .application_name("trunkline")
-            .disable_statement_logging();
+        let options = options(url)?;
         let target = format!("{}:{}", options.get_host(), options.get_port());
         let failed = |error: sqlx::Error| match error.as_database_error().and_then(|error| error.code()) {
             Some(code) if code == LOCK_NOT_AVAILABLE => StoreError::Locked(target.clone()),
             _ => StoreError::Open { target: target.clone(), reason: error.to_string() },
         };
-        // Asked first without the pool, which would hide what is wrong behind its own patience. A second switch must not
-        // touch the schema either, so the lock comes before the migrations.
-        let mut first = options.connect().await.map_err(failed)?;
-        hold(&mut first).await.map_err(failed)?;
-        first.close().await.map_err(failed)?;
-        let writer = pool(1)
-            .after_connect(|connection, _| Box::pin(hold(connection)))
-            .connect_with(options.clone())
-            .await
-            .map_err(failed)?;
+        let writer = Connections::new(options.clone(), Kind::Writer);
+        // A second switch must not touch the schema either, so the lock comes before the migrations, which take their time.
+        let mut first = writer.take().await.map_err(failed)?;
         schema::postgres()
-            .run(&writer)
+            .run_direct(None, first.connection(), false)
             .await
             .map_err(|error| StoreError::Open { target: target.clone(), reason: error.to_string() })?;
-        Ok(Self { writer, readers: pool(READERS_MAX).connect_lazy_with(options) })
+        writer.give_back(first, Ok(())).await?;
+        Ok(Self { writer, readers: Connections::new(options, Kind::Readers) })
     }
 
-    /// One connection to a database that a switch may be using. Its schema is brought up to date if no switch holds the lock.
+    /// A connection to a database that a switch may be using. Its schema is brought up to date if no switch holds the lock.
     pub async fn open_beside(url: &str) -> Result<Self, StoreError> {
         let failed = |error: String| StoreError::Open { target: "postgres".to_owned(), reason: error };
-        let options = PgConnectOptions::from_str(url)
-            .map_err(|_| failed("its URL cannot be read".to_owned()))?
-            .application_name("trunkline")
-            .disable_statement_logging();
+        let options = options(url)?;
         let mut first = options.connect().await.map_err(|error| failed(error.to_string()))?;
         let row = sqlx::query("SELECT pg_try_advisory_lock($1)").bind(LOCK_KEY).fetch_one(&mut first).await?;
         if row.try_get(0)? {
             schema::postgres().run(&mut first).await.map_err(|error| failed(error.to_string()))?;
         }
         first.close().await?;
-        let writer = pool(1).connect_lazy_with(options);
-        Ok(Self { readers: writer.clone(), writer })
+        let beside = || Connections::new(options.clone(), Kind::Beside);
+        Ok(Self { readers: beside(), writer: beside() })
     }
 
     /// Writes a batch in one transaction.
-    pub async fn apply(&self, batch: &Batch) -> Result<Applied, sqlx::Error> {
-        let mut connection = self.writer.acquire().await?;
-        let applied = match tokio::time::timeout(PATIENCE, run(&mut connection, batch)).await {
-            Ok(applied) => applied,
-            Err(_) => Err(sqlx::Error::PoolTimedOut),
-        };
-        if applied.is_err() {
-            // Whatever state the session is in, the next batch gets a new one.
-            let _ = connection.detach().close_hard().await;
-        }
-        applied
+    pub async fn apply(&self, batch: &Batch) -> Result<Applied, StoreError> {
+        let mut taken = self.writer.take().await?;
+        let done = self.writer.bounded(async { Ok(run(taken.connection(), batch).await?) }).await;
+        self.writer.give_back(taken, done).await
     }
 
     /// Closes every connection.
@@ -94,22 +74,24 @@ impl Postgres {
     }
 }
 
-fn pool(connections_max: u32) -> PgPoolOptions {
-    PgPoolOptions::new()
-        .max_connections(connections_max)
-        .acquire_timeout(PATIENCE)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .test_before_acquire(false)
+fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
+    let options = PgConnectOptions::from_str(url).map_err(|_| StoreError::Open {
+        target: "postgres".to_owned(),
+        reason: "its URL cannot be read".to_owned(),
+    })?;
+    Ok(options.application_name("trunkline").disable_statement_logging())
 }
 
 /// Prepares the writer's session, and waits a little for the lock: the server may not have noticed yet that the switch
-/// which held it was killed. The session's updates join small arrays with large tables by their keys; the planner, who guesses
-/// the arrays' sizes, is kept from reading the tables instead.
+/// which held it was killed. One whose host is gone says nothing at all, so the server asks after it: within half a minute, and
+/// not after the two hours that are usual, the lock is another's. The session's updates join small arrays with large tables by
+/// their keys; the planner, who guesses the arrays' sizes, is kept from reading the tables instead.
 async fn hold(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     connection
         .execute(concat!(
             "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; ",
+            "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; ",
+            "SET tcp_user_timeout = 30000; ",
             "SET synchronous_commit = on; SET jit = off; SET lock_timeout = '5s'"
         ))
         .await?;
@@ -151,7 +133,10 @@ const EVENTS: &str = "INSERT INTO events (tenant, call, event, created_at)
 
 /// As SQLite's.
 const OWED: &str = "INSERT INTO outbox (tenant, call, event, event_id, endpoint, receiver, state, created_at, due_at, attempts)
-  SELECT tenant, call, wanted, id, endpoint, receiver, 'pending', created_at, coalesce(due, created_at), 0 FROM (
+  SELECT tenant, call, wanted, id, endpoint, receiver,
+    CASE WHEN row_number() OVER (PARTITION BY call, endpoint ORDER BY id) > 1 OR EXISTS (SELECT 1 FROM outbox AS o
+      WHERE o.call = owed.call AND o.endpoint = owed.endpoint AND o.state IN ('pending', 'waiting')) THEN 'waiting' ELSE 'pending' END,
+    created_at, coalesce(due, created_at), 0 FROM (
     SELECT e.id, e.tenant, e.call, e.created_at, (r.value ->> 'due')::bigint AS due, t.endpoint, t.receiver, CASE
         WHEN strpos(t.events, ',' || e.event || ',') > 0 THEN e.event
         WHEN e.event = 'call.failed' AND strpos(t.events, ',call.completed,') > 0 THEN 'call.completed' END AS wanted
@@ -229,24 +214,46 @@ const RELEASED: &str = "INSERT INTO ledger (tenant, kind, amount, call, key_id, 
     AND (r.at IS NOT NULL OR EXISTS (
       SELECT 1 FROM calls AS c WHERE c.call = h.call AND c.state IN ('accepted', 'dialing'))) ORDER BY h.call, k.place";
 
-/// As SQLite's, with `SKIP LOCKED`: rows that another node is taking are its own.
-pub(super) const CLAIM: &str = "WITH RECURSIVE receivers (receiver) AS (
-    (SELECT receiver FROM outbox WHERE state = 'pending' ORDER BY receiver LIMIT 1)
-    UNION ALL
-    SELECT (SELECT o.receiver FROM outbox AS o WHERE o.state = 'pending' AND o.receiver > r.receiver
-        ORDER BY o.receiver LIMIT 1)
-      FROM receivers AS r WHERE r.receiver IS NOT NULL),
-  candidates AS (
-    SELECT o.id, o.due_at FROM receivers AS r
-      LEFT JOIN json_each_text($5::text::json) AS room (receiver, free) ON room.receiver = r.receiver
+/// As SQLite's.
+const NEXT: &str = "UPDATE outbox SET state = 'pending' WHERE id IN (
+    SELECT w.id FROM json_to_recordset($1::text::json) AS r (id bigint) JOIN outbox AS o ON o.id = r.id
       CROSS JOIN LATERAL (
-        SELECT i.id, i.due_at FROM outbox AS i
-          WHERE i.state = 'pending' AND i.receiver = r.receiver AND i.due_at <= $1
-            AND NOT EXISTS (SELECT 1 FROM outbox AS e WHERE e.call = i.call AND e.endpoint = i.endpoint AND e.id < i.id AND e.state = 'pending')
-          ORDER BY i.due_at LIMIT coalesce(room.free::bigint, $4)) AS o
-      ORDER BY o.due_at, o.id LIMIT $3),
+        SELECT i.id, i.call, i.endpoint FROM outbox AS i
+          WHERE i.call = o.call AND i.endpoint = o.endpoint AND i.state = 'waiting' ORDER BY i.id LIMIT 1) AS w
+      WHERE o.state IN ('delivered', 'dead') AND NOT EXISTS (
+        SELECT 1 FROM outbox AS e WHERE e.call = w.call AND e.endpoint = w.endpoint AND e.id < w.id AND e.state = 'pending'))";
+
+/// As SQLite's, with `SKIP LOCKED`: rows that another node is taking are its own.
+pub(super) const CLAIM: &str = "WITH RECURSIVE pairs (tenant, receiver, due_at) AS (
+    (SELECT tenant, receiver, due_at FROM outbox WHERE state = 'pending' ORDER BY tenant, receiver, due_at LIMIT 1)
+    UNION ALL
+    SELECT o.tenant, o.receiver, o.due_at FROM pairs AS p JOIN outbox AS o ON o.id = coalesce(
+      (SELECT i.id FROM outbox AS i WHERE i.state = 'pending' AND i.tenant = p.tenant AND i.receiver > p.receiver
+        ORDER BY i.receiver, i.due_at LIMIT 1),
+      (SELECT i.id FROM outbox AS i WHERE i.state = 'pending' AND i.tenant > p.tenant
+        ORDER BY i.tenant, i.receiver, i.due_at LIMIT 1))),
+  rooms AS MATERIALIZED (SELECT key, value::bigint AS free FROM json_each_text($5::text::json)),
+  heads AS (
+    SELECT tenant, receiver, row_number() OVER (PARTITION BY tenant ORDER BY due_at) AS place FROM pairs
+      WHERE due_at <= $1 AND receiver NOT IN (SELECT key FROM rooms WHERE free = 0)),
+  due AS (
+    SELECT o.id, h.tenant, h.receiver, o.due_at, coalesce(room.free, $4) AS room,
+        row_number() OVER (PARTITION BY h.tenant, h.receiver ORDER BY o.due_at, o.id) AS place
+      FROM heads AS h LEFT JOIN rooms AS room ON room.key = h.receiver
+        CROSS JOIN LATERAL (
+          SELECT i.id, i.due_at FROM outbox AS i WHERE i.state = 'pending' AND i.tenant = h.tenant AND i.receiver = h.receiver
+              AND i.due_at <= $1
+            ORDER BY i.due_at LIMIT coalesce(room.free, $4)) AS o
+      WHERE h.place <= $3),
+  shared AS (
+    SELECT *, row_number() OVER (PARTITION BY receiver ORDER BY place, due_at, id) AS share FROM due),
+  turns AS (
+    SELECT id, due_at, row_number() OVER (PARTITION BY tenant ORDER BY due_at, id)
+        + coalesce((SELECT b.value::bigint FROM json_each_text($6::text::json) AS b WHERE b.key::bigint = shared.tenant), 0) AS turn
+      FROM shared WHERE share <= room),
+  chosen AS (SELECT id, turn + row_number() OVER (ORDER BY turn, due_at, id) - 1 AS needs FROM turns),
   locked AS (
-    SELECT id FROM outbox WHERE id IN (SELECT id FROM candidates) AND state = 'pending' AND due_at <= $1
+    SELECT id FROM outbox WHERE id IN (SELECT id FROM chosen WHERE needs <= $3) AND state = 'pending' AND due_at <= $1
       FOR UPDATE SKIP LOCKED)
 UPDATE outbox SET due_at = $2, attempts = attempts + 1 WHERE id IN (SELECT id FROM locked) RETURNING id";
 
@@ -273,6 +280,7 @@ async fn run(connection: &mut PgConnection, batch: &Batch) -> Result<Applied, sq
         (UNOWED, &batch.withdrawn),
         (WITHDRAWN, &batch.withdrawn),
         (SETTLED, &batch.settled),
+        (NEXT, &batch.settled),
         (ATTEMPTS, &batch.attempts),
     ];
     for (sql, rows) in changes {
@@ -284,6 +292,7 @@ async fn run(connection: &mut PgConnection, batch: &Batch) -> Result<Applied, sq
             EVENTS => applied.events = done.rows_affected(),
             OWED => applied.outbox = done.rows_affected(),
             REVIEWS => applied.reviews = done.rows_affected(),
+            NEXT => applied.next = done.rows_affected(),
             _ => {}
         }
     }

@@ -4,12 +4,12 @@
 
 use std::time::Duration;
 
-use sqlx::Row;
+use sqlx::{Connection as _, Row};
 use tokio::sync::watch;
 
 use super::engine::{Engine, on};
 use super::row::{CALL_COLUMNS, id, json, read_call, required, signed};
-use super::{Store, StoreError, postgres};
+use super::{Store, StoreError};
 use crate::model::transcript::Said;
 use crate::model::{CallId, CallRecord, Review, Timestamp};
 
@@ -139,11 +139,10 @@ impl Engine {
                    JOIN reviews AS v ON v.call = r.text::bigint JOIN calls AS c ON c.call = v.call ORDER BY v.due_at, v.call"
             ),
         };
-        on!(self, writer, |pool| {
+        on!(self, writer, |connection| {
             let claim =
                 sqlx::query(claim).bind(now.0).bind(now.0.saturating_add(lease)).bind(i64::from(free));
-            let rows = tokio::time::timeout(postgres::PATIENCE, claim.fetch_all(pool));
-            let rows = rows.await.map_err(|_| sqlx::Error::PoolTimedOut)??;
+            let rows = claim.fetch_all(&mut *connection).await?;
             let calls: Vec<i64> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
             if calls.is_empty() {
                 return Ok(Vec::new());
@@ -151,7 +150,7 @@ impl Engine {
             self.touched();
             // Constants, joined.
             let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(json(&calls));
-            let rows = query.fetch_all(pool).await?;
+            let rows = query.fetch_all(&mut *connection).await?;
             let read = |row| Ok(ReviewClaim { record: read_call(row)?, attempt: attempt(row)? });
             rows.iter().map(read).collect()
         })
@@ -166,15 +165,15 @@ impl Engine {
             "UPDATE calls SET review = $2, transcript = coalesce($3, transcript) WHERE call = $1";
         // It has not been tried, and its time has not come: it waits for nothing but this.
         const DUE: &str = "UPDATE outbox SET due_at = $2
-            WHERE call = $1 AND state = 'pending' AND attempts = 0 AND due_at > $2";
+            WHERE call = $1 AND state IN ('pending', 'waiting') AND attempts = 0 AND due_at > $2";
         let call = signed(write.call.get());
         let attempt = i64::from(write.attempt);
         let review = object(&write.review);
         let said =
             write.transcript.as_deref().map(|said| if said.is_empty() { None } else { Some(json(said)) });
-        on!(self, writer, |pool| {
+        on!(self, writer, |connection| {
             // Dropped without a commit, it is rolled back.
-            let mut transaction = pool.begin().await?;
+            let mut transaction = connection.begin().await?;
             let (sql, due_at) = match write.next {
                 ReviewNext::Over => (OVER, None),
                 ReviewNext::GoesOn => (GOES_ON, None),
@@ -201,16 +200,18 @@ impl Engine {
 
     async fn release_reviews(&self) -> Result<(), StoreError> {
         const SQL: &str = "UPDATE reviews SET leased_until = 0 WHERE leased_until > 0";
-        on!(self, writer, |pool| sqlx::query(SQL).execute(pool).await.map(drop)?);
-        self.touched();
-        Ok(())
+        on!(self, writer, |connection| {
+            sqlx::query(SQL).execute(&mut *connection).await?;
+            self.touched();
+            Ok(())
+        })
     }
 
     async fn next_review(&self) -> Result<Option<Timestamp>, StoreError> {
         const SQL: &str =
             "SELECT min(CASE WHEN leased_until > due_at THEN leased_until ELSE due_at END) FROM reviews";
-        on!(self, readers, |pool| {
-            let due: Option<i64> = sqlx::query(SQL).fetch_one(pool).await?.try_get(0)?;
+        on!(self, readers, |connection| {
+            let due: Option<i64> = sqlx::query(SQL).fetch_one(&mut *connection).await?.try_get(0)?;
             Ok(due.map(Timestamp))
         })
     }

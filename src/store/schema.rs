@@ -98,6 +98,12 @@ const HISTORY: [(i64, &str, &str, &str); 16] = [
         include_str!("migrations/postgres/0058_fair_reviews.sql"),
     ),
     (
+        59,
+        "delivery turns",
+        include_str!("migrations/sqlite/0059_delivery_turns.sql"),
+        include_str!("migrations/postgres/0059_delivery_turns.sql"),
+    ),
+    (
         70,
         "key fingerprint",
         include_str!("migrations/sqlite/0070_key_fingerprint.sql"),

@@ -1,6 +1,8 @@
 //! Money that was asked of the payment hook. A top-up is written down before the hook is asked, and its word and the credit are
 //! one transaction: however often the hook answers, or the switch dies in between, it is credited once.
 
+use sqlx::Connection as _;
+
 use super::engine::{Engine, on};
 use super::ledger::{micros, tenant};
 use super::row::{Columns, required, signed, word};
@@ -57,7 +59,7 @@ impl Store {
             "INSERT INTO top_ups (id, tenant, amount, source, state, key_id, idempotency_key, body_hash,
             created_at) VALUES ($1, $2, $3, $4, 'pending', $5, $6, $7, $8) ON CONFLICT DO NOTHING";
         let promise = new.promise.as_ref();
-        let begun = on!(&*self.engine, writer, |pool| {
+        let begun = on!(&*self.engine, writer, |connection| {
             let query = sqlx::query(SQL)
                 .bind(new.id.as_str())
                 .bind(signed(new.tenant.0))
@@ -67,8 +69,8 @@ impl Store {
                 .bind(promise.map(|(_, promise)| promise.key.as_str()))
                 .bind(promise.map(|(_, promise)| hex::encode(promise.body_hash)))
                 .bind(new.at.0);
-            query.execute(pool).await?.rows_affected() == 1
-        });
+            Ok(query.execute(&mut *connection).await?.rows_affected() == 1)
+        })?;
         match promise {
             _ if begun => Ok(Begun::New),
             None => Ok(Begun::InFlight),
@@ -89,9 +91,10 @@ impl Store {
     async fn earlier_top_up(&self, key: KeyId, promise: &Idempotency) -> Result<Option<Begun>, StoreError> {
         let sql =
             format!("SELECT {COLUMNS}, body_hash FROM top_ups WHERE key_id = $1 AND idempotency_key = $2");
-        on!(&*self.engine, writer, |pool| {
+        on!(&*self.engine, writer, |connection| {
             let query = sqlx::query(sqlx::AssertSqlSafe(sql));
-            let row = query.bind(signed(key.0)).bind(promise.key.as_str()).fetch_optional(pool).await?;
+            let row =
+                query.bind(signed(key.0)).bind(promise.key.as_str()).fetch_optional(&mut *connection).await?;
             let Some(row) = row else { return Ok(None) };
             let same = Columns::text(&row, "body_hash")? == Some(hex::encode(promise.body_hash));
             Ok(Some(if same { Begun::Same(read_top_up(&row)?) } else { Begun::Conflict }))
@@ -117,8 +120,8 @@ impl Store {
                idempotency_key = CASE $2 WHEN 'declined' THEN NULL ELSE idempotency_key END
              WHERE id = $1 AND state = 'pending' RETURNING {COLUMNS}"
         );
-        on!(&*self.engine, writer, |pool| {
-            let mut transaction = pool.begin().await?;
+        on!(&*self.engine, writer, |connection| {
+            let mut transaction = connection.begin().await?;
             let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).bind(state.as_str());
             let row = query.bind(reason).bind(at.0).fetch_optional(&mut *transaction).await?;
             let Some(row) = row else { return Ok(None) };
@@ -140,8 +143,8 @@ impl Store {
     /// A top-up.
     pub async fn top_up(&self, id: &str) -> Result<Option<TopUp>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM top_ups WHERE id = $1");
-        on!(&*self.engine, writer, |pool| {
-            let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(pool).await?;
+        on!(&*self.engine, writer, |connection| {
+            let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(&mut *connection).await?;
             row.map(|row| read_top_up(&row)).transpose()
         })
     }
@@ -150,8 +153,11 @@ impl Store {
     pub async fn pending_top_ups(&self, limit: u32) -> Result<Vec<TopUp>, StoreError> {
         let sql =
             format!("SELECT {COLUMNS} FROM top_ups WHERE state = 'pending' ORDER BY created_at, id LIMIT $1");
-        on!(&*self.engine, readers, |pool| {
-            let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(i64::from(limit)).fetch_all(pool).await?;
+        on!(&*self.engine, readers, |connection| {
+            let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+                .bind(i64::from(limit))
+                .fetch_all(&mut *connection)
+                .await?;
             rows.iter().map(read_top_up).collect()
         })
     }

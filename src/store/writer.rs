@@ -33,7 +33,7 @@ pub(super) enum Op {
     Intend(Box<Intent>, oneshot::Sender<Result<Intended, StoreError>>),
     Dialing(Box<Dialing>, oneshot::Sender<Result<(), StoreError>>),
     Write(Arc<[Write]>, oneshot::Sender<Result<u64, StoreError>>),
-    Settle(Vec<Settlement>, oneshot::Sender<Result<(), StoreError>>),
+    Settle(Vec<Settlement>, oneshot::Sender<Result<u64, StoreError>>),
     Claim(Claim, oneshot::Sender<Result<Vec<Delivery>, StoreError>>),
     /// Statements of their own, between the transactions.
     Aside(Aside),
@@ -170,20 +170,20 @@ impl Writer {
     async fn commit(&self, ops: Vec<Op>) {
         match self.apply(&ops).await {
             Ok(applied) => self.tell(ops, applied).await,
-            Err(error) if ops.len() > 1 && is_rows_fault(&error) => {
+            Err(error) if ops.len() > 1 && error.is_rows_fault() => {
                 for op in ops {
                     let alone = vec![op];
                     match self.apply(&alone).await {
                         Ok(applied) => self.tell(alone, applied).await,
-                        Err(error) => refuse(alone, &error.into()),
+                        Err(error) => refuse(alone, &error),
                     }
                 }
             }
-            Err(error) => refuse(ops, &error.into()),
+            Err(error) => refuse(ops, &error),
         }
     }
 
-    async fn apply(&self, ops: &[Op]) -> Result<Applied, sqlx::Error> {
+    async fn apply(&self, ops: &[Op]) -> Result<Applied, StoreError> {
         let batch = gather(ops);
         if batch.rows == 0 {
             return Ok(Applied::default());
@@ -208,10 +208,10 @@ impl Writer {
     }
 
     /// Keeps the word on the database's health, and logs when it changes.
-    fn note<T>(&self, result: &Result<T, sqlx::Error>) {
+    fn note<T>(&self, result: &Result<T, StoreError>) {
         let unhealthy = match result {
             Ok(_) => false,
-            Err(error) if is_rows_fault(error) => return,
+            Err(error) if error.is_rows_fault() => return,
             Err(_) => true,
         };
         self.gauges.failures.fetch_add(u64::from(unhealthy), Ordering::Relaxed);
@@ -238,7 +238,7 @@ impl Writer {
                 }
                 Op::Dialing(_, reply) => drop(reply.send(Ok(()))),
                 Op::Write(_, reply) => drop(reply.send(Ok(applied.outbox))),
-                Op::Settle(_, reply) => drop(reply.send(Ok(()))),
+                Op::Settle(_, reply) => drop(reply.send(Ok(applied.next))),
                 Op::Claim(..) | Op::Aside(_) | Op::Close(_) => {
                     unreachable!("they are never in a transaction with others")
                 }

@@ -38,12 +38,13 @@ impl Doors {
         }
     }
 
-    /// Whose requests are heard at all: the trunks', and everybody's once a caller may prove who he is from anywhere.
+    /// Whose requests are heard at all: the trunks', and everybody's who proves who he is once a caller may do so from anywhere.
     pub fn trust(&self) -> Trust {
-        if !self.locked.is_empty() {
-            return Trust::Anyone;
+        let known = self.open.iter().map(|(network, _)| (network.addr(), network.prefix_len())).collect();
+        match self.is_locked() {
+            true => Trust::Proven { known, realm: REALM.to_owned() },
+            false => Trust::Only(known),
         }
-        Trust::Only(self.open.iter().map(|(network, _)| (network.addr(), network.prefix_len())).collect())
     }
 
     /// The trunks that send from there, each once.
@@ -67,6 +68,9 @@ impl Doors {
         self.locked.iter().find(|trunk| trunk.inbound.username.as_deref() == Some(username))
     }
 }
+
+/// The realm in which callers prove who they are (RFC 7616 §3.3).
+pub const REALM: &str = "trunkline";
 
 #[cfg(test)]
 mod tests {
@@ -106,7 +110,9 @@ mod tests {
             trunk.inbound.password = Some(Secret::new("x".into()));
         });
         let doors = Doors::of(&[locked]);
-        assert_eq!(doors.trust(), Trust::Anyone);
+        let trust = doors.trust();
+        assert_eq!(trust, Trust::Proven { known: Vec::new(), realm: REALM.into() });
+        assert!(trust.admits("192.0.2.2".parse().expect("an address")));
         assert!(doors.by_username("carrier").is_some() && doors.by_username("another").is_none());
         assert!(doors.at("192.0.2.1".parse().expect("an address")).is_empty());
     }

@@ -131,9 +131,6 @@ impl Keeper {
             SipEvent::RegistrationFailed { token, failure, retry_in, .. } => {
                 let Some(kept) = self.of(*token) else { return };
                 kept.service_route.clear();
-                if retry_in.is_none() {
-                    kept.registration = None;
-                }
                 let (status, reason) = (failure.status, in_words(failure, *retry_in));
                 gate.registered(now, &kept.trunk, Registration::Failed { status, reason });
             }
@@ -269,7 +266,7 @@ fn address_of_record(trunk: &Trunk) -> String {
     uri::address("sip", user, domain, false)
 }
 
-fn in_words(failure: &Failure, retry_in: Option<Duration>) -> String {
+fn in_words(failure: &Failure, retry_in: Duration) -> String {
     let what = match failure.status {
         Some(status) => format!("{status} {}", failure.phrase).trim_end().to_owned(),
         None => match failure.cause {
@@ -278,9 +275,11 @@ fn in_words(failure: &Failure, retry_in: Option<Duration>) -> String {
             _ => "no answer".to_owned(),
         },
     };
-    match retry_in {
-        Some(_) => what,
-        None => format!("{what}, and it is not tried again before the configuration changes"),
+    match failure.cause {
+        trunkline_sip::Cause::Unauthorized => {
+            format!("{what}: the credentials are refused; tried again in {} min", retry_in.as_secs() / 60)
+        }
+        _ => what,
     }
 }
 

@@ -9,10 +9,12 @@ mod person;
 mod serve;
 
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+
+use rustix::process::{Pid, Signal};
 
 use crate::callees::Callees;
-use crate::switch::{Place, Setup};
+use crate::switch::{Place, Setup, die_with_the_test, eventually};
 
 /// Runs `trunkline` in a folder to its end, with nothing of the tests' own environment.
 pub fn trunkline(folder: &Path, arguments: &[&str]) -> Output {
@@ -28,6 +30,35 @@ fn command(folder: &Path, arguments: &[&str]) -> Command {
     }
     command.args(arguments).current_dir(folder).stdin(Stdio::null());
     command
+}
+
+/// `trunkline serve`, for tests that want its process otherwise than a switch's usually is. Dropping it kills it.
+struct Serving(Child);
+
+impl Serving {
+    /// In this folder, with what the test wants otherwise.
+    fn start(folder: &Path, arrange: impl FnOnce(&mut Command)) -> Self {
+        let mut command = command(folder, &["serve"]);
+        arrange(&mut command);
+        Self(die_with_the_test(&mut command).spawn().expect("the program starts"))
+    }
+
+    fn signal(&self, signal: Signal) {
+        rustix::process::kill_process(Pid::from_child(&self.0), signal).expect("not yet reaped");
+    }
+
+    /// How it ended by itself.
+    fn await_exit(&mut self) -> ExitStatus {
+        eventually("the exit of the switch", || self.0.try_wait().expect("a child can be waited for"))
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // Fails only if it is gone already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 fn text(bytes: &[u8]) -> String {

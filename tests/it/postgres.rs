@@ -2,6 +2,9 @@
 
 #[path = "../../src/store/tests/cluster.rs"]
 pub mod cluster;
+mod wire;
+
+use std::time::Duration;
 
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
@@ -10,8 +13,9 @@ use trunkline::simulator::Persona;
 
 use crate::batch;
 use crate::callees::{number, ring};
-use crate::switch::{Receiver, Setup, eventually};
+use crate::switch::{Receiver, Setup, eventually, within};
 use cluster::Cluster;
+use wire::Wire;
 
 /// A database of its own; its URL.
 pub fn database(cluster: &Cluster) -> String {
@@ -151,6 +155,30 @@ fn a_database_that_goes_away_costs_no_live_call_and_its_end_is_written_when_it_i
     eventually("its end is told", || (receiver.deliveries_of(&call).len() == 1).then_some(()));
     eventually("it is ready again", || (switch.get("/readyz").status == 200).then_some(()));
     switch.call_with(json!({ "to_number": number(Persona::Busy) }));
+}
+
+#[test]
+fn a_connection_that_falls_silent_is_given_up_and_calls_go_on() {
+    let cluster = Cluster::shared();
+    let url = database(&cluster);
+    let wire = Wire::to(&url);
+    let setup = Setup::new().top(&format!("database_url = \"{}\"", wire.url(&url)));
+    let (switch, callees) = ring(setup);
+    let make = |name: &str| {
+        let body = json!({ "name": name }).to_string();
+        switch.client().try_post_with("/v1/native/tenants", body.into(), &[]).ok()
+    };
+    assert_eq!(make("first").expect("an answer").status, 201);
+    wire.fall_silent();
+    // The kernel would send again for a quarter of an hour.
+    let made = within(Duration::from_secs(150), || make("second").filter(|reply| reply.status == 201));
+    assert!(made.is_some(), "whoever met the silence has left the writer to the next");
+    eventually("it is ready", || (switch.get("/readyz").status == 200).then_some(()));
+    switch.call_with(json!({ "to_number": number(Persona::Busy) }));
+    callees.await_over(1);
+    let read = || switch.client().try_get("/v1/calls").filter(|reply| reply.status == 200);
+    let read = within(Duration::from_secs(150), read).expect("reads go on, too");
+    assert_eq!(read.json["count"], 1);
 }
 
 fn administer(cluster: &Cluster, sql: &str) {

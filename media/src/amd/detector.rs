@@ -17,17 +17,21 @@ use super::verdict::{Cause, Class, Tone, Verdict};
 /// One call's detector. Never allocates after [`Detector::new`].
 ///
 /// What comes after what: `Ringback` is said once, and anything may follow it. `Human` may be followed, for
-/// `flip_within`, by `Machine`, `Voicemail`, `Fax` or `NetworkAnnouncement`. `Machine`, `NoSpeech` and `Unknown` may be
+/// `flip_within`, by `Machine` (by talk that our side has not begun to answer), `Voicemail`, `Fax` or `NetworkAnnouncement`. `Machine`, `NoSpeech` and `Unknown` may be
 /// followed by `Voicemail`, at every beep. The rest is final.
 #[derive(Clone, Debug)]
 pub struct Detector {
     params: Params,
     /// Samples of a frame that is not yet whole.
     partial: ArrayVec<i16, FRAME>,
+    /// Some of them were made up.
+    partial_made_up: bool,
     /// Samples in whole frames.
     heard: u64,
     /// The sample that the answer fell on.
     zero: Option<u64>,
+    /// Our side is heard by whoever answered.
+    ours: bool,
     bank: Bank,
     cadence: Cadence,
     activity: Activity,
@@ -55,8 +59,10 @@ impl Detector {
         Self {
             params,
             partial: ArrayVec::new(),
+            partial_made_up: false,
             heard: 0,
             zero: None,
+            ours: false,
             bank: Bank::new(),
             cadence: Cadence::default(),
             activity,
@@ -76,12 +82,29 @@ impl Detector {
         if self.zero.is_none() {
             self.zero = Some(self.heard + self.partial.len() as u64);
             self.cadence.forget();
+            self.activity.answered();
         }
+    }
+
+    /// Whether, at the samples that come next, our side speaks or has just ended: by then it is a conversation, and talk
+    /// overturns nothing any more.
+    pub fn our_side(&mut self, speaks: bool) {
+        self.ours = speaks;
     }
 
     /// Takes the next samples, any number of them. At most one verdict is returned; should a very long push hold more,
     /// the next pushes (empty ones will do) return them in order.
     pub fn push(&mut self, samples: &[i16]) -> Option<Verdict> {
+        self.take(samples, false)
+    }
+
+    /// As [`Detector::push`], of samples that were made up in place of what did not come: silence, comfort noise,
+    /// concealment. Time goes by, and nothing is learnt of the line's noise.
+    pub fn push_made_up(&mut self, samples: &[i16]) -> Option<Verdict> {
+        self.take(samples, true)
+    }
+
+    fn take(&mut self, samples: &[i16], made_up: bool) -> Option<Verdict> {
         let mut rest = samples;
         while !rest.is_empty() {
             // Whole frames, as bridges give them, are heard where they lie.
@@ -89,16 +112,18 @@ impl Detector {
                 && let Some((frame, later)) = rest.split_first_chunk()
             {
                 rest = later;
-                self.hear(&Frame::new(frame));
+                self.hear(&Frame::new(frame), made_up);
                 continue;
             }
             let (now, later) = rest.split_at(rest.len().min(self.partial.remaining_capacity()));
             self.partial.try_extend_from_slice(now).expect("cut to the room that is left");
             rest = later;
+            self.partial_made_up |= made_up;
             if let Ok(pcm) = self.partial.as_slice().try_into() {
                 let frame = Frame::new(pcm);
                 self.partial.clear();
-                self.hear(&frame);
+                let made_up = std::mem::take(&mut self.partial_made_up);
+                self.hear(&frame, made_up);
             }
         }
         self.ready.pop_at(0)
@@ -122,13 +147,13 @@ impl Detector {
         self.tone
     }
 
-    fn hear(&mut self, frame: &Frame) {
+    fn hear(&mut self, frame: &Frame, made_up: bool) {
         self.heard += FRAME as u64;
         let shares = self.bank.shares(frame);
         let loudness = frame.mean_absolute();
         let silent = loudness < self.activity.threshold();
         let heard = self.cadence.push(classify(frame, &shares), silent, self.adaptive.talk().words > 0);
-        let sound = self.activity.push(loudness, heard.sounding.is_some());
+        let sound = self.activity.push(loudness, heard.sounding.is_some(), made_up);
         self.loudness = frame.loudness;
         self.tone = heard.signal.or(self.tone);
         match (heard.sounding, sound) {
@@ -155,7 +180,7 @@ impl Detector {
         if rings && undecided {
             self.adaptive.restart();
         }
-        let by_talk = self.adaptive.push(&self.params, sound);
+        let by_talk = self.adaptive.push(&self.params, sound, self.ours);
         let Some((tone, class)) =
             heard.signal.map(|tone| (tone, tone.class())).filter(|&(_, class)| self.may_follow(class, at_ms))
         else {

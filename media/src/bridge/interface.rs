@@ -26,8 +26,9 @@ pub struct BridgeSpec {
     pub early: bool,
     /// Yield stereo frames from the answer on.
     pub record: bool,
-    /// After this long without RTP since the answer, [`Event::RtpTimeout`]; after four times as long, without RTCP too,
-    /// where the other side has announced its silence (comfort noise, Opus DTX).
+    /// After this long without RTP since the answer, [`Event::RtpTimeout`]; after four times as long where its RTCP comes, or,
+    /// without RTCP too, where it has announced its silence (comfort noise, Opus DTX); after twenty times as long, without
+    /// RTCP too, where the other side holds us.
     pub rtp_timeout: Duration,
     /// From whom RTP is accepted.
     pub latch: Latch,

@@ -31,6 +31,8 @@ pub(super) struct Mouth {
     /// Is what goes through the gate sent, or silence in its place?
     muted: bool,
     voice: Voice,
+    /// Ticks since something was sent that can be heard.
+    unheard: u32,
 }
 
 /// Is the callee spoken to?
@@ -89,7 +91,13 @@ impl Mouth {
             gate: Gate { open: false, since: None, opened: false, speaking: false, quiet: 0 },
             muted: false,
             voice: Voice::default(),
+            unheard: u32::MAX,
         }
+    }
+
+    /// The callee hears us, or has within the last 200 ms.
+    pub(super) fn is_heard(&self) -> bool {
+        self.unheard < PAUSE
     }
 
     pub(super) fn open(&mut self, since: Instant) {
@@ -129,6 +137,7 @@ impl Mouth {
 
     /// Sends this tick's packet.
     pub(super) fn speak(&mut self, mut turn: Turn<'_>) {
+        self.unheard = self.unheard.saturating_add(1);
         if !turn.leg.can_send() {
             self.gate.speaking = false;
             turn.events.extend(self.voice.tick(false, false));
@@ -148,7 +157,11 @@ impl Mouth {
         let mut pcmu = [0; FRAME];
         let clip = self.gate.open && self.next_of_queue(&mut pcmu, &mut turn);
         let spoken = self.gate.open && turn.seats.speak(&mut pcmu, clip);
-        let voiced = spoken && !self.muted && (clip || !pcmu.iter().all(|byte| is_faint(*byte)));
+        let audible = spoken && !self.muted && !pcmu.iter().all(|byte| is_faint(*byte));
+        let voiced = audible || clip && !self.muted;
+        if audible {
+            self.unheard = 0;
+        }
         if spoken && !self.muted {
             self.speak_frame(&mut turn, &pcmu);
         } else if turn.answered {
@@ -200,7 +213,7 @@ impl Mouth {
         let mut pcmu = [0; FRAME];
         Law::Mu.encode(&frame, &mut pcmu);
         turn.leg.send_audio(&pcmu, false);
-        (self.gate.speaking, self.gate.quiet) = (false, 0);
+        (self.gate.speaking, self.gate.quiet, self.unheard) = (false, 0, 0);
         if let Some(recorded) = &mut turn.recorded {
             **recorded = frame;
         }
@@ -222,7 +235,7 @@ impl Mouth {
     }
 }
 
-/// Silence for so many ticks ends what was said: 200 ms.
+/// Silence for so many ticks ends what was said: 200 ms. So long its echo may last, too.
 const PAUSE: u32 = 10;
 /// Ticks of silence that are sent without a gap: 200 ms.
 const QUIET_DENSE: u32 = 10;

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::UdpSocket,
     sync::mpsc::{Receiver, channel},
     time::Duration,
 };
@@ -10,8 +11,10 @@ use super::*;
 use crate::{
     bridge::Event,
     clip::Clip,
+    datagram::DATAGRAM_MAX,
+    rtp::{self, Header},
     rule::{Rule, Then, When},
-    sdp::{self, Capabilities, Offer, Srtp},
+    sdp::{self, Capabilities, Negotiated, Offer, Srtp},
     tape::Recorded,
 };
 
@@ -119,6 +122,77 @@ fn a_recording_may_begin_while_the_leg_talks() {
     media.send(leg, begin()).expect("room");
     until(&reports, vec![(6, |event| matches!(event, Event::Recorded(Recorded { bytes: 0, .. })))]);
     assert!(media.shutdown(Instant::now() + PATIENCE));
+}
+
+/// A telephone that is nothing but a socket.
+struct Phone {
+    socket: UdpSocket,
+    sent: Header,
+}
+
+impl Phone {
+    fn beside(leg: &Opened, ssrc: u32) -> Self {
+        let socket = UdpSocket::bind((leg.local.ip(), 0)).expect("a socket");
+        Self { socket, sent: Header { payload_type: 0, marker: false, sequence: 0, timestamp: 0, ssrc } }
+    }
+
+    /// What comes of the leg's offer if this telephone answers it.
+    fn agrees(&self, leg: &Opened) -> Negotiated {
+        let (offer, pending) = Offer::new(leg.local, 1, &Capabilities::default());
+        let address = self.socket.local_addr().expect("an address");
+        let (answer, _) =
+            sdp::answer(&offer.to_bytes(), address, 2, &Capabilities::default()).expect("an answer");
+        pending.accept(&answer).expect("agreement")
+    }
+
+    fn send(&mut self, leg: &Opened, payload_type: u8, payload: &[u8]) {
+        self.sent.sequence += 1;
+        self.sent.timestamp += 160;
+        let mut packet = [0; DATAGRAM_MAX];
+        let length = rtp::write(&Header { payload_type, ..self.sent }, payload, &mut packet);
+        self.socket.send_to(&packet[..length], leg.local).expect("sent");
+    }
+}
+
+#[test]
+fn media_that_moves_to_another_port_is_followed_though_the_old_one_goes_on() {
+    let (media, reports) = plane(22_070..=22_073);
+    let leg = media.open(BridgeSpec::default(), 7, None).expect("a leg");
+    let (mut old, mut new) = (Phone::beside(&leg, 1), Phone::beside(&leg, 2));
+    media.send(leg.leg, Command::Remote(old.agrees(&leg))).expect("room");
+    old.send(&leg, 0, &[0xff; 160]);
+    until(&reports, vec![(7, |event| matches!(event, Event::Started))]);
+    media.send(leg.leg, Command::Remote(new.agrees(&leg))).expect("room");
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        old.send(&leg, 0, &[0xff; 160]);
+        // The end of a 7 (RFC 4733).
+        new.send(&leg, 101, &[7, 0x8a, 3, 32]);
+        match reports.recv_timeout(Duration::from_millis(5)).map(|report| report.event) {
+            Ok(Event::Dtmf { digit: '7', .. }) => break,
+            _ => assert!(Instant::now() < deadline, "the new place is not heard"),
+        }
+    }
+    assert!(media.shutdown(Instant::now() + PATIENCE));
+}
+
+#[test]
+fn a_leg_is_closed_though_its_worker_s_mailbox_is_full() {
+    let (media, reports) = plane(22_080..=22_083);
+    for _ in 0..20 {
+        let leg = media.open(BridgeSpec::default(), 8, None).expect("a leg").leg;
+        while media.send(leg, Command::Clear).is_ok() {}
+        let begin = Command::StartRecording { token: 8, spec: RecordingSpec { path: "/nonexistent".into() } };
+        let begun = media.send(leg, begin).is_ok();
+        media.send(leg, Command::Close).expect("there is always room");
+        let mut wanted: Vec<Wanted> = vec![(8, |event| matches!(event, Event::Closed(_)))];
+        if begun {
+            wanted.push((8, |event| matches!(event, Event::Recorded(_))));
+        }
+        until(&reports, wanted);
+    }
+    assert!(media.shutdown(Instant::now() + PATIENCE));
+    assert_eq!(reports.try_iter().count(), 0, "what was refused is not recorded");
 }
 
 #[test]

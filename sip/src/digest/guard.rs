@@ -82,10 +82,7 @@ impl Guard {
         request: &Message,
         password: impl FnOnce(&str) -> Option<String>,
     ) -> Verdict {
-        let mut answers = request.lines(Name::Authorization).take(ANSWERS_MAX).filter_map(Answer::parse);
-        let Some(answer) = answers.find(|answer| unescape(answer.realm) == realm) else {
-            return Verdict::Missing;
-        };
+        let Some(answer) = answer_in(realm, request) else { return Verdict::Missing };
         let username = unescape(answer.username).into_owned();
         // The digest first: whether a nonce was good is nobody's business who does not know the password.
         let credentials = match password(&username) {
@@ -114,6 +111,11 @@ impl Guard {
             true => Verdict::Passed { username: credentials.username },
             false => Verdict::Stale,
         }
+    }
+
+    /// Whether a request bears credentials for a realm, right or wrong.
+    pub fn is_answered(realm: &str, request: &Message) -> bool {
+        answer_in(realm, request).is_some()
     }
 
     /// Uses a count of a nonce up. Gives whether it was there to be used.
@@ -192,6 +194,11 @@ impl Used {
         self.seen |= bit;
         is_new
     }
+}
+
+fn answer_in<'a>(realm: &str, request: &'a Message) -> Option<Answer<'a>> {
+    let mut answers = request.lines(Name::Authorization).take(ANSWERS_MAX).filter_map(Answer::parse);
+    answers.find(|answer| unescape(answer.realm) == realm)
 }
 
 const ISSUED_LEN: usize = 12;

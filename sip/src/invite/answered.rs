@@ -57,11 +57,11 @@ impl UserAgent {
     }
 
     fn establish(&mut self, now: Instant, key: Key, path: Path, response: &Message, fork: Fork) {
-        let dialog = self.acknowledge(now, key, path, response);
+        let dialog = self.acknowledge(now, key, path, response, true);
         let (Some(mut dialog), Some(usage)) = (dialog, self.usages.get_mut(key)) else { return };
         usage.hear_allow(response);
         dialog.state.local_cseq = usage.cseq;
-        let state = dialog.state.clone();
+        let state = dialog.stored(&self.layer);
         if let Some(early) = usage.dialog_mut(&state.remote_tag) {
             dialog.carry_on(early);
         }
@@ -81,7 +81,7 @@ impl UserAgent {
 
     /// ACKs an answer nobody wants, and says BYE to it once.
     fn end_fork(&mut self, now: Instant, key: Key, path: Path, response: &Message) {
-        let Some(dialog) = self.acknowledge(now, key, path, response) else { return };
+        let Some(dialog) = self.acknowledge(now, key, path, response, false) else { return };
         let Some(usage) = self.usages.get_mut(key) else { return };
         let tag = &dialog.state.remote_tag;
         if usage.ended_forks.contains(tag) || usage.ended_forks.len() >= FORKS_MAX {
@@ -92,7 +92,14 @@ impl UserAgent {
     }
 
     /// Sends the ACK of a 2xx. The first one is kept, to be sent again whenever its 2xx is.
-    fn acknowledge(&mut self, now: Instant, key: Key, path: Path, response: &Message) -> Option<Dialog> {
+    fn acknowledge(
+        &mut self,
+        now: Instant,
+        key: Key,
+        path: Path,
+        response: &Message,
+        is_wanted: bool,
+    ) -> Option<Dialog> {
         let usage = self.usages.get_mut(key)?;
         let (target, authorizations) = match &mut usage.phase {
             Phase::Calling(calling) => {
@@ -102,14 +109,13 @@ impl UserAgent {
         };
         let dialog = Dialog::from_response(response, usage.tag.letters().as_str(), path, target);
         let state = &dialog.state;
-        let is_first = usage.acked.is_none();
         let (known, question) = match state.next_hop(path.protocol) {
             NextHop::At(target, _) => {
                 let found = self.layer.path_to(target, state.hop(), usage.tls.as_ref(), Some(path));
                 (found.or(Some(path)), None)
             }
-            // Another fork's answer is not wanted: where it came from will do.
-            NextHop::Named(hop) if is_first => (None, Some(hop)),
+            // For an answer that nobody wants, where it came from will do: no call is left to wait for a name.
+            NextHop::Named(hop) if is_wanted => (None, Some(hop)),
             NextHop::Named(_) | NextHop::Last => (Some(path), None),
         };
         let (uri, routes) = state.routing();
@@ -150,7 +156,7 @@ impl UserAgent {
         }
     }
 
-    /// Where an ACK goes is known; to where its 2xx came from, if nobody knows.
+    /// Where an ACK goes is known; to where its 2xx came from, if nobody knows, or the call ends first.
     pub(crate) fn ack_targets(&mut self, now: Instant, key: Key, targets: &[Target]) {
         let Self { layer, usages, .. } = self;
         let Some(usage) = usages.get_mut(key) else { return };

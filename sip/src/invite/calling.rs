@@ -154,6 +154,7 @@ impl UserAgent {
     fn send_invite_by(&mut self, now: Instant, key: Key, way: Way) {
         let Some(calling) = self.calling(key) else { return };
         calling.way = Some(way);
+        calling.forks.forget();
         let length = way.length(&calling.targets);
         if self.send_invite(now, key, way.path, length) {
             return;
@@ -233,7 +234,7 @@ impl UserAgent {
             return;
         }
         let Phase::Calling(calling) = &mut usage.phase else { return };
-        let cancelled = calling.is_cancelled();
+        let (cancelled, is_ringing) = (calling.is_cancelled(), !calling.forks.is_empty());
         let cause = match calling.quitting {
             Some(Quitting::Stalled) => Cause::Timeout,
             Some(Quitting::HungUp(_) | Quitting::Unanswerable) | None => Cause::Response,
@@ -243,8 +244,8 @@ impl UserAgent {
             _ if calling.quitting.is_some() => {}
             401 | 407 => return self.invite_challenged(now, key, response),
             420..=422 if self.invite_revised(now, key, response) => return,
-            // RFC 3263 §4.3: the next address is another server.
-            503 if self.call_next(now, key, Targets::next) => {
+            // RFC 3263 §4.3: the next address is another server. It must not ring where it rang already.
+            503 if !is_ringing && self.call_next(now, key, Targets::next) => {
                 self.layer.counters.failovers += 1;
                 return;
             }

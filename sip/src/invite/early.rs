@@ -35,49 +35,59 @@ impl Early {
 
 /// The early dialogs of one INVITE, in order of appearance.
 #[derive(Default)]
-pub(super) struct Forks(Vec<Early>);
+pub(super) struct Forks {
+    early: Vec<Early>,
+    /// How many the same call's INVITEs before it had: no number is given twice.
+    before: usize,
+}
 
 impl Forks {
     /// Whether none was heard of.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.early.is_empty()
+    }
+
+    /// Forgets them: the INVITE that made them is over, and another leaves.
+    pub fn forget(&mut self) {
+        self.before += self.early.len();
+        self.early.clear();
     }
 
     /// Whether there is an early dialog with this tag.
     pub fn knows(&self, tag: &str) -> bool {
-        self.0.iter().any(|early| early.tag == tag)
+        self.early.iter().any(|early| early.tag == tag)
     }
 
     /// The early dialog with this tag, a new one if it was not heard of before.
     fn early(&mut self, tag: &str) -> Option<(Fork, &mut Early)> {
-        let found = self.0.iter().position(|early| early.tag == tag);
-        let at = found.unwrap_or(self.0.len());
+        let found = self.early.iter().position(|early| early.tag == tag);
+        let at = found.unwrap_or(self.early.len());
         if found.is_none() {
             if at >= FORKS_MAX {
                 return None;
             }
-            self.0.push(Early::new(tag));
+            self.early.push(Early::new(tag));
         }
-        Some((Fork(at as u32), &mut self.0[at]))
+        Some((Fork((self.before + at) as u32), &mut self.early[at]))
     }
 
     /// The number of the early dialog with this tag.
     pub fn number(&mut self, tag: &str) -> Fork {
-        self.early(tag).map_or(Fork(FORKS_MAX as u32), |(fork, _)| fork)
+        self.early(tag).map_or(Fork(u32::MAX), |(fork, _)| fork)
     }
 
     pub fn dialog_mut(&mut self, tag: &str) -> Option<&mut Dialog> {
-        self.0.iter_mut().find(|early| early.tag == tag)?.dialog.as_deref_mut()
+        self.early.iter_mut().find(|early| early.tag == tag)?.dialog.as_deref_mut()
     }
 
     /// Whether the early dialog with this tag may be offered something new.
     pub fn is_settled(&self, tag: &str) -> bool {
-        self.0.iter().any(|early| early.tag == tag && early.is_settled)
+        self.early.iter().any(|early| early.tag == tag && early.is_settled)
     }
 
     /// The latest early dialog that may be offered something new.
     pub fn settled(&self) -> Option<&Dialog> {
-        self.0.iter().rev().find(|early| early.is_settled)?.dialog.as_deref()
+        self.early.iter().rev().find(|early| early.is_settled)?.dialog.as_deref()
     }
 }
 

@@ -1,8 +1,9 @@
 //! Our provisional responses, reliable ones among them until their PRACK comes (RFC 3262 §3), and what else the caller asks before
 //! we answer.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use rand::Rng;
 
 use super::extensions::{self, REL100, lists, supports};
@@ -15,6 +16,17 @@ use crate::event::{Cause, Event, Failure, InviteId};
 use crate::message::{Message, Method, Name};
 use crate::path::Path;
 use crate::user_agent::UserAgent;
+
+/// A provisional response that was sent, and is again as long as it rings.
+pub(crate) struct Progress {
+    status: u16,
+    /// None if it went reliably: another one has to follow it.
+    payload: Option<Bytes>,
+    again_at: Instant,
+}
+
+/// RFC 3261 §13.3.1.1: proxies give up what they hear nothing of for three minutes, and one response may be lost.
+const AGAIN_AFTER: Duration = Duration::from_secs(60);
 
 impl UserAgent {
     /// The owner sends a provisional response.
@@ -50,11 +62,33 @@ impl UserAgent {
         let timers = self.layer.config.timers;
         let Some(usage) = self.usages.get_mut(key) else { return };
         let Phase::Ringing(ringing) = &mut usage.phase else { return };
+        let again = rseq.is_none().then(|| payload.clone());
+        ringing.progress = Some(Progress { status, payload: again, again_at: now + AGAIN_AFTER });
         if let (Some(_), Some(reliably)) = (rseq, &mut ringing.reliably) {
             reliably.sent(now, status, payload, body.is_some(), &timers);
             usage.local = body.cloned().or(usage.local.take());
         }
         self.arm_usage(key);
+    }
+
+    /// It has rung for another minute.
+    pub(crate) fn renew_progress(&mut self, now: Instant, key: Key) {
+        let Some(Usage { phase: Phase::Ringing(ringing), .. }) = self.usages.get_mut(key) else { return };
+        let is_awaited = ringing.reliably.as_ref().is_some_and(|reliably| reliably.awaited().is_some());
+        let Some(progress) = ringing.progress.as_mut().filter(|progress| now >= progress.again_at) else {
+            return;
+        };
+        progress.again_at = now + AGAIN_AFTER;
+        let status = progress.status;
+        match &progress.payload {
+            Some(payload) => {
+                self.layer.counters.response_retransmissions_out += 1;
+                self.layer.respond(now, ringing.transaction, status, payload.clone());
+            }
+            // RFC 3262 §3: what is acknowledged is not sent again. What it described holds, and is not described again.
+            None if !is_awaited => self.ring(now, key, status, None, true),
+            None => {}
+        }
     }
 
     /// Time to send a reliable response again, or to give the call up.
@@ -150,8 +184,10 @@ impl UserAgent {
 }
 
 impl Ringing {
-    /// When a reliable response is sent again.
+    /// When a provisional response is sent again.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.reliably.as_ref()?.poll_timeout()
+        let reliably = self.reliably.as_ref().and_then(Reliably::poll_timeout);
+        let again = self.progress.as_ref().map(|progress| progress.again_at);
+        [reliably, again].into_iter().flatten().min()
     }
 }

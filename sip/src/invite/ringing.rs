@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::answer::Answering;
 use super::extensions;
+use super::progress::Progress;
 use super::reliable::Reliably;
 use super::session_timer::{self, Running, Said, TooSmall, Wish};
 use super::{Phase, Talking, Usage, body_of, fingerprint, finish, reasons, with_headers};
@@ -30,6 +31,8 @@ pub(crate) struct Ringing {
     pub is_settled: bool,
     /// Our answer, which waits for such an acknowledgement (RFC 3262 §3).
     pub answer: Option<Body>,
+    /// What was said last, but for the 100.
+    pub progress: Option<Progress>,
 }
 
 impl Ringing {
@@ -73,6 +76,7 @@ impl UserAgent {
                 reliably: None,
                 is_settled: false,
                 answer: None,
+                progress: None,
             }));
         }
         self.live += 1;
@@ -135,6 +139,15 @@ impl UserAgent {
         if self.respond_finally(now, key, status, headers) {
             self.fail(now, key, Failure { status: Some(status), ..Failure::silent(Cause::Response, false) });
         }
+    }
+
+    /// Refuses a caller who has not proven who he is: once, and nothing is remembered of him. His address may be forged, and
+    /// somebody else's (§26.3.2.4).
+    pub(crate) fn turn_away(&mut self, now: Instant, key: Key, status: u16, headers: &[(String, String)]) {
+        let Some(Usage { phase: Phase::Ringing(ringing), .. }) = self.usages.get(key) else { return };
+        let transaction = ringing.transaction;
+        self.turn_down(now, key, status, headers);
+        self.layer.forget(transaction);
     }
 
     /// The owner hangs up what he has not answered.

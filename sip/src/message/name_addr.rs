@@ -59,6 +59,12 @@ impl<'a> NameAddr<'a> {
         }
     }
 
+    /// The display name as it was written, and the URI in brackets: what comes before the header's parameters.
+    pub fn without_params(&self) -> String {
+        let space = if self.display.is_empty() { "" } else { " " };
+        format!("{}{space}<{}>", self.display, self.uri)
+    }
+
     /// The `tag` of a From or To.
     pub fn tag(&self) -> Option<&'a str> {
         self.params.get("tag").filter(|tag| !tag.is_empty())
@@ -105,6 +111,17 @@ mod tests {
     fn parameters_of_a_bare_address_are_the_headers() {
         assert_eq!(parts("sip:a@b;tag=1;x=<y>"), ("".into(), "sip:a@b", Some("1")));
         assert_eq!(parts("sip:a@b ; tag=1"), ("".into(), "sip:a@b", Some("1")));
+    }
+
+    #[test]
+    fn what_stands_before_the_parameters_does_not_depend_on_what_follows() {
+        let bare = |value: &str| NameAddr::parse(value).expect("a readable address").without_params();
+        for tail in ["", ";", ";tag=x", ";tag=x;", ";é;", " ; é ;; ", ";;;é=\"ü\";"] {
+            assert_eq!(bare(&format!("<sip:a@b;lr>{tail}")), "<sip:a@b;lr>");
+            assert_eq!(bare(&format!("sip:a@b{tail}")), "<sip:a@b>");
+            assert_eq!(bare(&format!(r#""A \"B\"; é"<sip:a@b>{tail}"#)), r#""A \"B\"; é" <sip:a@b>"#);
+            assert_eq!(bare(&format!("José <sip:a@b>{tail}")), "José <sip:a@b>");
+        }
     }
 
     #[test]

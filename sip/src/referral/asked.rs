@@ -14,7 +14,7 @@ use crate::user_agent::UserAgent;
 
 /// A REFER of ours, and the subscription it made.
 pub(crate) struct Asked {
-    /// The REFER's CSeq: the id of its NOTIFYs.
+    /// The CSeq it was sent with last: the id of its NOTIFYs.
     cseq: u32,
     /// Whether its owner knows how it ended; what still comes is answered, and told no more.
     is_told: bool,
@@ -60,6 +60,13 @@ impl UserAgent {
         }
         self.begin_bye(now, request);
         true
+    }
+
+    /// Our REFER is sent anew, as another request of its dialog.
+    pub(crate) fn refer_renumbered(&mut self, key: Key, cseq: u32) {
+        if let Some(asked) = self.usages.get_mut(key).and_then(|usage| usage.referral.ours.as_mut()) {
+            asked.cseq = cseq;
+        }
     }
 
     /// Our REFER was answered, or was not.

@@ -341,3 +341,64 @@ fn header_fields_in_a_contact_do_not_get_into_our_requests() {
     lone.hear(answer);
     assert_eq!(lone.sent_request(Method::Ack).request_uri(), Some("sip:callee@10.0.0.2:5060"));
 }
+
+/// The far end says the same twice, and hears the same twice.
+#[track_caller]
+fn said_twice(lone: &mut Lone, ask: &Ask, status: u16) {
+    lone.hear(ask.bytes());
+    let first = lone.sent_response(status);
+    lone.hear(ask.bytes());
+    assert_eq!(lone.sent_response(status).as_bytes(), first.as_bytes(), "{} {}", ask.method, ask.cseq);
+}
+
+#[test]
+fn what_is_answered_at_once_is_answered_alike_when_it_comes_again() {
+    let mut lone = Lone::new();
+    let (id, request) = talking(&mut lone);
+    assert!(lone.ua.offer(lone.now, id, Body::sdp("v=0 ours")));
+    let reinvite = lone.sent_request(Method::Invite);
+    let glare = offering("INVITE", &request, 5);
+    said_twice(&mut lone, &glare, 491);
+    lone.hear(Ask { branch: glare.branch, ..within("ACK", &request, 5) }.bytes());
+    lone.hear(respond(&reinvite, 488, "callee"));
+    lone.sent_request(Method::Ack);
+    said_twice(&mut lone, &within("OPTIONS", &request, 6), 200);
+    said_twice(&mut lone, &within("PUBLISH", &request, 7), 405);
+    said_twice(&mut lone, &within("DANCE", &request, 8), 501);
+    said_twice(&mut lone, &within("PRACK", &request, 9), 481);
+    said_twice(&mut lone, &within("UPDATE", &request, 10).header("Require", "x-dance"), 420);
+    said_twice(&mut lone, &within("SUBSCRIBE", &request, 11).header("Event", "dialog"), 489);
+    said_twice(&mut lone, &within("NOTIFY", &request, 12).header("Event", "keep-alive"), 200);
+    let binary = latin(&Ask { body: Some("x"), ..within("MESSAGE", &request, 13) }.bytes());
+    for _ in 0..2 {
+        lone.hear(binary.clone());
+        lone.sent_response(415);
+    }
+    lone.ua.hangup(lone.now, id, None);
+    lone.sent_request(Method::Bye);
+    said_twice(&mut lone, &within("INFO", &request, 14), 481);
+    assert_eq!(lone.ua.counters().retransmissions_in, 10);
+}
+
+#[test]
+fn what_is_refused_before_the_answer_is_refused_alike_when_it_comes_again() {
+    let mut lone = Lone::new();
+    let (_, request) = lone.call(invite());
+    lone.hear(respond(&request, 183, "callee"));
+    lone.event();
+    said_twice(&mut lone, &offering("UPDATE", &request, 5), 491);
+    said_twice(&mut lone, &within("OPTIONS", &request, 6), 200);
+    said_twice(&mut lone, &within("BYE", &request, 7), 481);
+}
+
+#[test]
+fn a_full_agent_answers_alike_without_remembering() {
+    let mut config = Config::new(address(OURS));
+    config.transactions_max = 1;
+    let mut lone = Lone::with(config);
+    let (_, request) = talking(&mut lone);
+    assert_eq!(lone.ua.layer.len(), 1, "our INVITE still absorbs what comes");
+    said_twice(&mut lone, &within("OPTIONS", &request, 5), 200);
+    said_twice(&mut lone, &within("PUBLISH", &request, 6), 405);
+    assert_eq!(lone.ua.layer.len(), 1);
+}

@@ -235,6 +235,21 @@ fn a_long_request_leaves_by_tcp_and_where_none_is_taken_by_datagrams_for_a_while
 }
 
 #[test]
+fn a_long_request_stays_a_datagram_where_nobody_listens_for_tcp() {
+    let mut lone = Lone::new();
+    lone.ua.invite(lone.now, long()).expect("there is room");
+    let (transmit, request) = lone.sent_by();
+    assert!(transmit.payload.len() > 1_300);
+    assert_eq!((transmit.path.protocol, transmit.is_grown), (Protocol::Udp, false));
+    assert_eq!(request.header(Name::Contact), Some("<sip:trunkline@10.0.0.1:5060>"));
+    // Who is asked for TCP gets it, and is told where we are heard.
+    lone.ua.invite(lone.now, to("sip:callee@10.0.0.2;transport=tcp")).expect("there is room");
+    let (transmit, request) = lone.sent_by();
+    assert_eq!(transmit.path.protocol, Protocol::Tcp);
+    assert_eq!(request.header(Name::Contact), Some("<sip:trunkline@10.0.0.1:5060>"));
+}
+
+#[test]
 fn a_long_request_by_tcp_that_was_refused_is_not_repeated_by_datagrams() {
     let mut lone = everywhere();
     lone.ua.invite(lone.now, long()).expect("there is room");
@@ -424,6 +439,41 @@ fn each_family_has_its_own_address_and_a_missing_one_is_no_way() {
     lone.ua.invite(lone.now, to("sip:callee@[2001:db8::2]")).expect("there is room");
     let failure = lone.failure();
     assert_eq!((failure.cause, failure.transport), (Cause::Transport, Some(TransportError::NoLocal)));
+}
+
+#[test]
+fn a_dialog_keeps_the_address_it_began_at() {
+    const SECOND: &str = "192.0.2.1:5060";
+    let mut config = Config::new(address(OURS));
+    config.locals.extend([
+        Local::new(Protocol::Udp, address(SECOND)),
+        Local::new(Protocol::Tcp, address(OURS)),
+        Local::new(Protocol::Tcp, address(SECOND)),
+    ]);
+    let mut lone = Lone::with(config);
+    let second = Path::udp(address(SECOND), address("10.0.0.2:40123"));
+    lone.hear_by(second, Ask { body: Some("v=0 offer"), ..Ask::new("INVITE") }.bytes());
+    lone.sent_response(100);
+    let Event::Incoming { id, .. } = lone.event() else { panic!("nobody calls") };
+    lone.ua.answer(lone.now, id, Body::sdp("v=0 answer"));
+    let (transmit, answer) = lone.sent_by();
+    assert_eq!(transmit.path.local, address(SECOND));
+    let ack = Ask { branch: "z9hG4bK-ack".into(), to_tag: Some(to_tag(&answer)), ..Ask::new("ACK") };
+    lone.hear_by(second, ack.bytes());
+    lone.event();
+    // His Contact is another port than he sends from, and we are still where he called.
+    assert!(lone.ua.offer(lone.now, id, Body::sdp("v=0 other")));
+    let (transmit, reinvite) = lone.sent_by();
+    assert_eq!(transmit.path, Path::udp(address(SECOND), address(PEER)));
+    assert_eq!(reinvite.header(Name::Contact), Some("<sip:trunkline@192.0.2.1:5060>"));
+    assert_eq!(reinvite.top_via().map(|via| via.host), Some("192.0.2.1"));
+    lone.hear_by(second, respond(&reinvite, 200, "peer"));
+    lone.sent_request(Method::Ack);
+    lone.event();
+    // What is too long for a datagram leaves from there, too.
+    assert!(lone.ua.offer(lone.now, id, Body::sdp("v".repeat(1_300))));
+    let (transmit, _) = lone.sent_by();
+    assert_eq!((transmit.path.protocol, transmit.path.local), (Protocol::Tcp, address(SECOND)));
 }
 
 #[test]

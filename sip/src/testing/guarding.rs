@@ -62,6 +62,91 @@ fn a_caller_without_credentials_is_challenged_and_passes_with_them() {
     }
 }
 
+/// Whoever is not from the peer's address must prove who he is.
+fn locked() -> Lone {
+    let known = vec![(address(PEER).ip(), 32)];
+    let mut lone = Lone::new();
+    lone.ua.trust(crate::Trust::Proven { known, realm: REALM.to_owned() });
+    lone
+}
+
+const STRANGER: &str = "192.0.2.7:5060";
+
+/// What the stranger sends.
+fn strange(ask: &Ask) -> String {
+    latin(&ask.bytes()).replace(&format!("UDP {PEER}"), &format!("UDP {STRANGER}"))
+}
+
+#[test]
+fn a_stranger_is_challenged_once_and_nothing_is_remembered_of_him() {
+    let mut lone = locked();
+    let ask = Ask { body: Some("v=0"), ..Ask::new("INVITE") };
+    lone.hear_from(STRANGER, strange(&ask));
+    let (to, refusal) = lone.sent_to();
+    assert_eq!((to, refusal.status()), (address(STRANGER), Some(401)));
+    lone.no_event();
+    lone.is_empty();
+    lone.advance(T1 * 64);
+    lone.sent_nothing();
+    let ack = Ask { to_tag: Some(to_tag(&refusal)), ..Ask::new("ACK") };
+    lone.hear_from(STRANGER, strange(&Ask { branch: ask.branch.clone(), ..ack }));
+    lone.sent_nothing();
+    // With credentials he is heard.
+    let challenge = refusal.lines(Name::WwwAuthenticate).flat_map(Challenge::parse_line).next();
+    let answered = answer(&challenge.expect("a challenge"), "secret", 1);
+    let again = Ask { cseq: 2, branch: String::from("z9hG4bK-2"), ..ask };
+    lone.hear_from(STRANGER, strange(&again.header("Authorization", &answered)));
+    lone.sent_response(100);
+    let id = incoming(&mut lone);
+    assert_eq!(judge(&mut lone, id), Authentication::Passed { username: String::from("trunk") });
+}
+
+#[test]
+fn credentials_that_are_wrong_are_refused_once() {
+    let mut lone = locked();
+    let wrong = format!(
+        "Digest username=\"trunk\", realm=\"{REALM}\", nonce=\"1\", uri=\"sip:x\", response=\"{}\", \
+         algorithm=MD5, qop=auth, nc=00000001, cnonce=\"c\"",
+        "0".repeat(32)
+    );
+    let ask = Ask { body: Some("v=0"), ..Ask::new("INVITE") }.header("Authorization", &wrong);
+    lone.hear_from(STRANGER, strange(&ask));
+    lone.sent_response(100);
+    let id = incoming(&mut lone);
+    assert_eq!(judge(&mut lone, id), Authentication::Refused);
+    lone.sent_response(403);
+    lone.failure();
+    lone.is_empty();
+    lone.advance(T1 * 64);
+    lone.sent_nothing();
+}
+
+#[test]
+fn a_flood_leaves_room_for_our_own_calls() {
+    let mut config = Config::new(address(OURS));
+    config.transactions_max = 4;
+    let mut lone = Lone::with(config);
+    for flood in 1..=3 {
+        call(&mut lone, flood, None);
+    }
+    let fourth = Ask { cseq: 4, branch: String::from("z9hG4bK-4"), ..Ask::new("INVITE") };
+    lone.hear(fourth.bytes());
+    lone.sent_response(503);
+    lone.call(invite());
+}
+
+#[test]
+fn a_strangers_text_is_refused_and_a_known_callers_call_is_heard() {
+    let mut lone = locked();
+    lone.hear_from(STRANGER, strange(&Ask::new("MESSAGE")));
+    lone.sent_response(403);
+    lone.no_event();
+    lone.is_empty();
+    lone.hear(Ask { body: Some("v=0"), ..Ask::new("INVITE") }.bytes());
+    lone.sent_response(100);
+    incoming(&mut lone);
+}
+
 #[test]
 fn a_wrong_password_is_refused_and_not_asked_again() {
     let mut lone = Lone::new();

@@ -14,7 +14,12 @@ enum Spoil {
     Line(usize, bool),
     /// A word of one message put into another.
     Word(usize, usize, String),
+    /// Something more at the end of a line.
+    Tail(usize, &'static str),
 }
+
+/// Parameters that end in nothing, and letters longer than a byte among them.
+const TAILS: &[&str] = &[";é;", ";", ";;ü=\"é\";", ";tag=x;", "?é", ","];
 
 fn spoil() -> impl Strategy<Value = Spoil> {
     let word = prop_oneof![
@@ -37,6 +42,7 @@ fn spoil() -> impl Strategy<Value = Spoil> {
             .prop_map(|(at, bytes)| Spoil::Insert(at, bytes)),
         (any::<usize>(), any::<bool>()).prop_map(|(at, twice)| Spoil::Line(at, twice)),
         (any::<usize>(), any::<usize>(), word).prop_map(|(line, at, word)| Spoil::Word(line, at, word)),
+        (any::<usize>(), prop::sample::select(TAILS)).prop_map(|(line, tail)| Spoil::Tail(line, tail)),
     ]
 }
 
@@ -77,6 +83,12 @@ fn apply(spoil: &Spoil, bytes: &mut Vec<u8>) {
                 *line = words.join(" ");
             }
             *bytes = lines.join("\r\n").into_bytes();
+        }
+        Spoil::Tail(line, tail) => {
+            let ends: Vec<usize> = memchr::memmem::find_iter(bytes, b"\r\n").collect();
+            if let Some(at) = ends.get(line % ends.len().max(1)) {
+                bytes.splice(at..at, tail.bytes());
+            }
         }
     }
 }

@@ -123,6 +123,30 @@ fn a_repeated_invite_gets_the_last_response_again_and_no_second_call() {
 }
 
 #[test]
+fn what_rings_for_long_says_so_again_every_minute() {
+    let mut lone = Lone::new();
+    let id = called(&mut lone, &offer());
+    lone.advance(Duration::from_secs(100));
+    lone.sent_nothing();
+    lone.ua.progress(lone.now, id, 180, None, false);
+    lone.sent_response(180);
+    lone.advance(Duration::from_secs(30));
+    lone.ua.progress(lone.now, id, 183, Some(Body::sdp("v=0 early")), false);
+    let last = lone.sent_response(183);
+    for _ in 0..5 {
+        lone.advance(Duration::from_secs(59));
+        lone.sent_nothing();
+        lone.advance(Duration::from_secs(1));
+        assert_eq!(lone.sent_response(183).as_bytes(), last.as_bytes());
+    }
+    lone.ua.answer(lone.now, id, Body::sdp("v=0 answer"));
+    let answer = lone.sent_response(200);
+    lone.hear(further("ACK", &answer, 1).bytes());
+    lone.advance(Duration::from_secs(300));
+    lone.sent_nothing();
+}
+
+#[test]
 fn a_refused_call_is_refused_until_its_ack() {
     let mut lone = Lone::new();
     let id = called(&mut lone, &offer());
@@ -308,4 +332,43 @@ fn whoever_forgot_its_contact_hears_our_bye_at_its_from_without_the_header_field
     lone.ua.hangup(lone.now, id, None);
     let bye = lone.sent_request(Method::Bye);
     assert_eq!(bye.request_uri(), Some("sip:peer@10.0.0.2"));
+}
+
+#[test]
+fn what_ends_a_to_and_a_from_is_no_part_of_our_requests() {
+    for tail in [";é;", ";x=1;", " ; ü ;; "] {
+        let mut lone = Lone::new();
+        let bytes = latin(&offer().bytes())
+            .replace("<sip:us@10.0.0.1>", &format!("<sip:us@10.0.0.1>{tail}"))
+            .replace("<sip:peer@10.0.0.2>;tag=peer", &format!("<sip:peer@10.0.0.2>;tag=peer{tail}"));
+        lone.hear(bytes);
+        lone.sent_response(100);
+        let (id, _) = incoming(&mut lone);
+        lone.ua.adopt(id, TOKEN);
+        lone.ua.answer(lone.now, id, Body::sdp("v=0 answer"));
+        let answer = lone.sent_response(200);
+        lone.hear(further("ACK", &answer, 1).bytes());
+        lone.ua.hangup(lone.now, id, None);
+        let bye = lone.sent_request(Method::Bye);
+        let from = format!("<sip:us@10.0.0.1>;tag={}", to_tag(&answer));
+        assert_eq!(bye.header(Name::From), Some(from.as_str()), "{tail}");
+        assert_eq!(bye.header(Name::To), Some("<sip:peer@10.0.0.2>;tag=peer"), "{tail}");
+    }
+}
+
+#[test]
+fn what_is_refused_while_it_rings_is_refused_alike_when_it_comes_again() {
+    let mut lone = Lone::new();
+    let id = called(&mut lone, &offer());
+    lone.ua.progress(lone.now, id, 180, None, false);
+    let ringing = lone.sent_response(180);
+    for (method, cseq, status) in
+        [("UPDATE", 2, 500), ("OPTIONS", 3, 200), ("PRACK", 4, 481), ("INFO", 5, 405)]
+    {
+        let ask = Ask { body: Some("v=0"), ..further(method, &ringing, cseq) };
+        lone.hear(ask.bytes());
+        let first = lone.sent_response(status);
+        lone.hear(ask.bytes());
+        assert_eq!(lone.sent_response(status).as_bytes(), first.as_bytes(), "{method}");
+    }
 }

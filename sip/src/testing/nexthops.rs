@@ -121,6 +121,49 @@ fn the_ack_of_a_reinvite_follows_a_new_name() {
 }
 
 #[test]
+fn an_answer_that_crosses_our_cancel_is_acked_at_once_though_its_next_hop_is_a_name() {
+    let mut lone = Lone::new();
+    let (id, request) = lone.call(invite());
+    lone.hear(respond(&request, 180, "callee"));
+    lone.event();
+    lone.ua.hangup(lone.now, id, None);
+    lone.sent_request(Method::Cancel);
+    let answer = named(&respond(&request, 200, "callee"), "edge.example");
+    for _ in 0..2 {
+        lone.hear(answer.clone());
+        let (to, ack) = lone.sent_to();
+        assert_eq!((to, ack.method()), (address(PEER), Some(Method::Ack)));
+        assert_eq!(ack.request_uri(), Some("sip:callee@edge.example"));
+    }
+    assert!(lone.failure().cancelled);
+    found(&mut lone, "edge.example", &[(Protocol::Udp, "10.9.0.1:5060")]);
+    let (to, bye) = lone.sent_to();
+    assert_eq!((to, bye.method()), (address("10.9.0.1:5060"), Some(Method::Bye)));
+    lone.sent_nothing();
+    assert!(lone.ua.poll_query().is_none(), "nobody asks where its ACK goes");
+}
+
+#[test]
+fn a_call_that_ends_before_its_peer_is_found_is_acked_all_the_same() {
+    let mut lone = Lone::new();
+    let (_, request) = lone.call(invite());
+    let answer = named(&respond(&request, 200, "callee"), "edge.example");
+    lone.hear(answer.clone());
+    lone.sent_nothing();
+    let query = lone.ua.poll_query().expect("a question");
+    lone.hear(Ask::within("BYE", &request, "callee", 1).bytes());
+    lone.sent_response(200);
+    let (to, ack) = lone.sent_to();
+    assert_eq!((to, ack.method()), (address(PEER), Some(Method::Ack)));
+    lone.ua.handle_targets(lone.now, query.id, vec![udp("10.9.0.1:5060")]);
+    lone.sent_nothing();
+    lone.hear(answer);
+    assert_eq!(lone.sent_request(Method::Ack).as_bytes(), ack.as_bytes());
+    lone.advance(T1 * 65);
+    lone.is_empty();
+}
+
+#[test]
 fn an_offer_whose_call_ends_before_its_peer_is_found_never_leaves() {
     let mut lone = Lone::new();
     let (id, request) = talk_to(&mut lone, "edge.example");

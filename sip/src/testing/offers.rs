@@ -259,7 +259,7 @@ fn their_update_before_the_answer_is_an_offer_and_its_order_counts_on() {
     lone.hear(respond(&request, 200, "callee"));
     lone.sent_request(Method::Ack);
     lone.answered();
-    lone.hear(Ask { branch: "z9hG4bK-old".into(), ..Ask::within("INFO", &request, "callee", 8) }.bytes());
+    lone.hear(Ask { branch: "z9hG4bK-old".into(), ..Ask::within("INFO", &request, "callee", 7) }.bytes());
     lone.sent_response(500);
 }
 

@@ -108,6 +108,12 @@ fn a_refer_is_authorized_like_any_request() {
     assert!(again.header(Name::ProxyAuthorization).is_some_and(|value| value.contains("nc=00000001")));
     lone.hear(respond(&again, 202, "callee"));
     assert_eq!(progress(&mut lone), (202, false));
+    // RFC 3515 §2.4.6: they are those of the REFER that was accepted.
+    notify(&mut lone, &invite, 1, "refer;id=2", "active;expires=60", "SIP/2.0 100 Trying\r\n");
+    lone.sent_response(481);
+    notify(&mut lone, &invite, 2, "refer;id=3", "active;expires=60", "SIP/2.0 180 Ringing\r\n");
+    lone.sent_response(200);
+    assert_eq!(progress(&mut lone), (180, false));
     // What it learnt serves the BYE.
     lone.ua.hangup(lone.now, id, None);
     let bye = lone.sent_request(Method::Bye);

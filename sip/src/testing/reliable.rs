@@ -351,6 +351,30 @@ mod said {
     }
 
     #[test]
+    fn each_minute_of_ringing_another_one_says_so_without_describing_anything_again() {
+        let mut lone = Lone::new();
+        let id = called(&mut lone, &asks("100rel"));
+        lone.ua.progress(lone.now, id, 183, early(), true);
+        let mut last = lone.sent_response(183);
+        for minute in 1..4 {
+            lone.hear(prack(&last, 1 + minute).bytes());
+            lone.sent_response(200);
+            lone.advance(Duration::from_secs(59));
+            lone.sent_nothing();
+            lone.advance(Duration::from_secs(1));
+            let next = lone.sent_response(183);
+            assert_ne!(next.header(Name::RSeq), last.header(Name::RSeq));
+            assert_eq!((next.header(Name::Require), next.body()), (Some("100rel"), &b""[..]));
+            last = next;
+        }
+        lone.ua.reject(lone.now, id, 486, Vec::new());
+        lone.sent_response(486);
+        lone.failure();
+        lone.advance(T1 * 65);
+        lone.is_empty();
+    }
+
+    #[test]
     fn a_prack_for_nothing_is_481() {
         let mut lone = Lone::new();
         let id = called(&mut lone, &asks("100rel"));

@@ -44,6 +44,25 @@ fn a_call_is_invited_acked_and_ended() {
 }
 
 #[test]
+fn what_ends_the_to_of_a_response_is_no_part_of_our_requests() {
+    for tail in [";é;", ";", ";x=\"ü\" ; "] {
+        let mut lone = Lone::new();
+        let (id, request) = lone.call(invite());
+        for status in [180, 200] {
+            let said = latin(&respond(&request, status, "callee"));
+            lone.hear(said.replace(";tag=callee\r\n", &format!(";tag=callee{tail}\r\n")));
+        }
+        let ack = lone.sent_request(Method::Ack);
+        lone.ua.hangup(lone.now, id, None);
+        let bye = lone.sent_request(Method::Bye);
+        for ours in [ack, bye] {
+            assert_eq!(ours.header(Name::To), Some("<sip:callee@10.0.0.2>;tag=callee"), "{tail}");
+            assert_eq!(ours.header(Name::From), request.header(Name::From), "{tail}");
+        }
+    }
+}
+
+#[test]
 fn an_offer_in_the_answer_to_an_invite_without_one_is_acked_and_ended() {
     let mut lone = Lone::new();
     let (_, request) = lone.call(Invite { body: None, ..invite() });
@@ -186,6 +205,44 @@ fn a_host_name_is_asked_for_and_every_address_tried() {
 }
 
 #[test]
+fn what_has_rung_is_not_rung_again_at_another_address() {
+    let mut lone = Lone::new();
+    let uri = String::from("sip:callee@trunk.example.com");
+    lone.ua.invite(lone.now, Invite { uri, ..invite() }).expect("there is room");
+    let query = lone.ua.poll_query().expect("a question");
+    lone.ua.handle_targets(lone.now, query.id, vec![udp(PEER), udp("10.9.0.2:5060")]);
+    let request = lone.sent_request(Method::Invite);
+    lone.hear(respond(&request, 180, "callee"));
+    lone.event();
+    lone.hear(respond(&request, 503, "callee"));
+    lone.sent_request(Method::Ack);
+    lone.sent_nothing();
+    assert_eq!((lone.failure().status, lone.ua.counters().failovers), (Some(503), 0));
+    lone.advance(T1 * 65);
+    lone.is_empty();
+}
+
+#[test]
+fn an_invite_that_is_sent_anew_has_early_dialogs_of_its_own() {
+    let mut lone = Lone::new();
+    let (_, request) = lone.call(Invite { credentials: Some(credentials()), ..invite() });
+    lone.hear(respond(&request, 183, "before"));
+    assert!(matches!(lone.event(), Event::Progress { fork: Fork(0), status: 183, .. }));
+    let challenge = ("WWW-Authenticate", "Digest realm=\"r\", nonce=\"n\"");
+    lone.hear(respond_with(&request, 401, "x", &[challenge]));
+    lone.sent_request(Method::Ack);
+    let again = lone.sent_request(Method::Invite);
+    // Whom the first one reached has no part in the second.
+    lone.hear(Ask::within("INFO", &request, "before", 5).bytes());
+    lone.sent_response(481);
+    lone.hear(respond(&again, 180, "callee"));
+    assert!(matches!(lone.event(), Event::Progress { fork: Fork(1), status: 180, .. }));
+    lone.hear(respond(&again, 200, "callee"));
+    lone.sent_request(Method::Ack);
+    assert!(matches!(lone.event(), Event::Answered { fork: Fork(1), .. }));
+}
+
+#[test]
 fn a_host_without_addresses_is_unresolved() {
     let mut lone = Lone::new();
     lone.ua
@@ -289,4 +346,54 @@ fn a_response_that_is_not_for_us_is_dropped() {
     assert_eq!(lone.ua.counters().stray_responses, 4);
     lone.hear(good);
     lone.event();
+}
+
+/// A call to a name that was found at two places.
+#[track_caller]
+fn call_either(lone: &mut Lone) -> (SocketAddr, Message) {
+    let uri = String::from("sip:callee@trunk.example");
+    lone.ua.invite(lone.now, Invite { uri, ..invite() }).expect("there is room");
+    let query = lone.ua.poll_query().expect("a name needs a question");
+    lone.ua.handle_targets(lone.now, query.id, vec![udp(PEER), udp(OTHER)]);
+    lone.sent_to()
+}
+
+const OTHER: &str = "10.0.0.3:5060";
+
+#[test]
+fn the_next_call_begins_with_the_server_that_answers() {
+    let mut lone = Lone::new();
+    assert_eq!(call_either(&mut lone).0, address(PEER));
+    assert_eq!(call_either(&mut lone).0, address(PEER));
+    // The call that waits goes on to wait; the next one need not.
+    lone.advance(T1 * 7);
+    lone.sent.clear();
+    let (to, request) = call_either(&mut lone);
+    assert_eq!(to, address(OTHER));
+    lone.hear_from(OTHER, respond(&request, 486, "callee"));
+    lone.sent_request(Method::Ack);
+    assert_eq!(lone.failure().status, Some(486));
+    // Timer B: both go on to the other, and it is noted anew.
+    lone.advance(T1 * 57);
+    lone.sent.clear();
+    assert_eq!(call_either(&mut lone).0, address(OTHER));
+    // Whatever comes from there says that it lives.
+    lone.hear(Ask::new("OPTIONS").bytes());
+    lone.sent_response(200);
+    assert_eq!(call_either(&mut lone).0, address(PEER));
+}
+
+#[test]
+fn a_server_that_refuses_connections_is_tried_last_by_the_next_call() {
+    let mut lone = Lone::new();
+    assert_eq!(call_either(&mut lone).0, address(PEER));
+    lone.unreached(PEER);
+    assert_eq!(lone.sent_to().0, address(OTHER));
+    assert_eq!(call_either(&mut lone).0, address(OTHER));
+    // Nobody else is there: it is not left out.
+    lone.unreached(OTHER);
+    lone.sent.clear();
+    let (to, _) = call_either(&mut lone);
+    lone.unreached(&to.to_string());
+    assert_ne!(lone.sent_to().0, to);
 }

@@ -69,9 +69,11 @@ impl Layer {
         }
     }
 
-    /// Opens a server transaction for a new request, if there is room.
+    /// Opens a server transaction for a new request, if there is room. A quarter of the room is for our own requests: whoever
+    /// floods us does not keep us from calling.
     pub fn accept(&mut self, request: &Message, reply: Path, usage: Key, tap: Option<u64>) -> Option<Key> {
-        if self.is_full() {
+        let max = self.config.transactions_max;
+        if self.is_full() || self.servers.len() >= max - max / 4 {
             return None;
         }
         let method = request.method()?;
@@ -121,6 +123,14 @@ impl Layer {
         let (path, tap) = (entry.reply, entry.tap);
         self.transmit(now, path, payload, tap);
         self.arm_server(key);
+    }
+
+    /// Forgets a server transaction, whatever it would still say: the same request is a new one.
+    pub fn forget(&mut self, key: Key) {
+        if let Some(armed) = self.servers.get_mut(key).and_then(|entry| entry.armed.take()) {
+            self.wheel.cancel(armed.timer);
+        }
+        self.remove_server(key);
     }
 
     /// Whether an INVITE still waits for its final response.

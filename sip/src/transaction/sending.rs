@@ -72,6 +72,7 @@ pub(super) struct Entry {
     minted: Minted,
     method: Method,
     path: Path,
+    sent_at: Instant,
     /// The request; once an INVITE was refused, its ACK; once it was answered, nothing.
     payload: Bytes,
     /// The CANCEL of an INVITE, which shares its branch (§9.1).
@@ -184,6 +185,7 @@ impl Layer {
                 minted,
                 method: outgoing.method,
                 path,
+                sent_at: now,
                 payload: write(head, &identity),
                 cancel: None,
                 armed: None,
@@ -229,6 +231,7 @@ impl Layer {
             minted,
             method: Method::Cancel,
             path,
+            sent_at: now,
             payload: payload.clone(),
             cancel: None,
             armed: None,
@@ -265,11 +268,16 @@ impl Layer {
         let timers = self.config.timers;
         let entry = self.clients.get_mut(key)?;
         entry.armed.take_if(|armed| armed.at <= now)?;
-        let owner = entry.owner;
+        let (owner, path) = (entry.owner, entry.path);
+        let is_silent = entry.is_unheard() && now >= entry.sent_at + timers.t1 * SILENT_AFTER_T1;
         let fired = match &mut entry.machine {
             Machine::Invite(machine) => machine.handle_timeout(now),
             Machine::Other(machine) => machine.handle_timeout(now, &timers),
         };
+        if is_silent {
+            self.unheard_by(now, &path);
+        }
+        let entry = self.clients.get_mut(key)?;
         match fired {
             Fired::Retransmit => {
                 let (path, payload, tap) = (entry.path, entry.payload.clone(), entry.tap);
@@ -373,6 +381,10 @@ pub(crate) struct Severed {
     /// It is an INVITE, and something provisional was heard.
     pub heard: bool,
 }
+
+/// A place that has said nothing to a request for so many T1, and to its third repetition, is tried last by later ones. The request
+/// itself goes on until timer B or F.
+const SILENT_AFTER_T1: u32 = 7;
 
 /// The longest request that is sent as a datagram where TCP would do (§18.1.1): longer ones may be fragmented, and fragments
 /// get lost.

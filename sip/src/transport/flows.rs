@@ -46,7 +46,9 @@ pub(crate) struct Flows {
     /// How TLS is spoken to who asks for nothing in particular; made when it is first needed.
     usual: Option<Arc<ClientTls>>,
     open: HashMap<Name, Connection>,
-    /// Connections to us, by whom.
+    /// Connections to us.
+    accepted: usize,
+    /// By whom they are.
     by_address: HashMap<IpAddr, usize>,
     inbox: Inbox,
     happenings: mpsc::Receiver<Happening>,
@@ -78,6 +80,7 @@ impl Flows {
             server,
             usual: None,
             open: HashMap::new(),
+            accepted: 0,
             by_address: HashMap::new(),
             inbox: Inbox { sender, bell: Arc::new(Notify::new()) },
             happenings,
@@ -199,14 +202,14 @@ impl Flows {
         let path = Path { protocol, local, remote, flow };
         let has_many =
             self.by_address.get(&who(remote.ip())).is_some_and(|count| *count >= self.limits.per_address_max);
-        if has_many
-            || self.open.len() >= self.limits.connections_max
-            || tcp::tune(&stream, &self.limits).is_err()
-        {
+        let is_full = self.open.len() >= self.limits.connections_max
+            || self.accepted >= self.limits.connections_max.div_ceil(2);
+        if has_many || is_full || tcp::tune(&stream, &self.limits).is_err() {
             self.counters.turned_away += 1;
             return;
         }
         self.counters.accepted += 1;
+        self.accepted += 1;
         *self.by_address.entry(who(remote.ip())).or_default() += 1;
         let (inbox, limits) = (self.inbox.clone(), Arc::clone(&self.limits));
         let server = self.server.clone().filter(|_| protocol == Protocol::Tls);
@@ -251,6 +254,7 @@ impl Flows {
 
     fn leave(&mut self, path: &Path) {
         let Flow::Accepted(_) = path.flow else { return };
+        self.accepted = self.accepted.saturating_sub(1);
         let whose = who(path.remote.ip());
         if let Some(count) = self.by_address.get_mut(&whose) {
             *count -= 1;

@@ -1,5 +1,5 @@
 //! One connection, once it stands: bytes to messages and back, keep-alives, and the times after which it is given up. Knows
-//! nothing of who opened it, of TLS, or of what the messages say.
+//! nothing of who opened it, of TLS, or of what the messages say, but that they are SIP.
 #![expect(clippy::disallowed_methods, reason = "a shell: it waits")]
 
 use std::hash::{BuildHasher, RandomState};
@@ -14,13 +14,14 @@ use tokio::time::{Instant, timeout};
 
 use super::failure;
 use super::framing::{Frame, Framer};
+use crate::message::Message;
 use crate::path::Path;
 use crate::transport_error::TransportError;
 
 /// What connections may cost, and how long they may take.
 #[derive(Clone, Debug)]
 pub struct StreamLimits {
-    /// Connections at once, both ways.
+    /// Connections at once, both ways. Those that were opened to us get half: strangers leave room for our own.
     pub connections_max: usize,
     /// Connections that one address may have opened to us at once; of IPv6, one /64.
     pub per_address_max: usize,
@@ -37,7 +38,7 @@ pub struct StreamLimits {
     pub half_message: Duration,
     /// How long the far end may take nothing of what we send.
     pub write: Duration,
-    /// How long who connected to us may take to say something.
+    /// How long who connected to us may take to send a SIP message, whatever else he sends.
     pub greeting: Duration,
     /// How long a connection may carry nothing before it is closed. A call's BYE may come after hours: it opens another.
     pub idle: Duration,
@@ -103,6 +104,8 @@ struct Pulse {
     begun: Instant,
     /// When a message or a ping of theirs was carried last, in milliseconds since the beginning.
     active_ms: AtomicU64,
+    /// A SIP message came.
+    is_greeted: AtomicBool,
     /// A ping of ours waits for its pong.
     asked: AtomicBool,
     /// Something came since that ping.
@@ -120,6 +123,7 @@ impl Pulse {
         Self {
             begun: Instant::now(),
             active_ms: AtomicU64::new(0),
+            is_greeted: AtomicBool::new(false),
             asked: AtomicBool::new(false),
             heard: AtomicBool::new(false),
             answers: AtomicBool::new(false),
@@ -130,15 +134,23 @@ impl Pulse {
 
     fn beat(&self) {
         let now = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.active_ms.store(now.max(1), Ordering::Relaxed);
+        self.active_ms.store(now, Ordering::Relaxed);
     }
 
-    fn has_begun(&self) -> bool {
-        self.active_ms.load(Ordering::Relaxed) > 0
+    /// Until when it may carry nothing. Who connected to us is as good as nobody until he has said something in SIP.
+    fn idle_until(&self, is_ours: bool, limits: &StreamLimits) -> Instant {
+        if !is_ours && !self.is_greeted.load(Ordering::Relaxed) {
+            return self.begun + limits.greeting;
+        }
+        self.begun + Duration::from_millis(self.active_ms.load(Ordering::Relaxed)) + limits.idle
     }
 
-    fn active_at(&self) -> Instant {
-        self.begun + Duration::from_millis(self.active_ms.load(Ordering::Relaxed))
+    /// A message came.
+    fn hear(&self, message: &Bytes) {
+        if !self.is_greeted.load(Ordering::Relaxed) && Message::parse(message.clone()).is_ok() {
+            self.is_greeted.store(true, Ordering::Relaxed);
+        }
+        self.beat();
     }
 
     /// A ping leaves.
@@ -199,13 +211,12 @@ async fn read<S: AsyncRead>(
     let (mut blanks, mut begun) = (0u8, None);
     loop {
         buffer.clear();
-        let patience = if is_ours || pulse.has_begun() { limits.idle } else { limits.greeting };
         let deadline =
-            begun.map_or_else(|| pulse.active_at() + patience, |begun| begun + limits.half_message);
+            begun.map_or_else(|| pulse.idle_until(is_ours, limits), |begun| begun + limits.half_message);
         match tokio::time::timeout_at(deadline, stream.read_buf(&mut buffer)).await {
             Err(_) if begun.is_some() => return TransportError::Framing("half a message"),
             // Somebody else may have been active meanwhile.
-            Err(_) if pulse.active_at() + patience > Instant::now() => continue,
+            Err(_) if pulse.idle_until(is_ours, limits) > Instant::now() => continue,
             Err(_) => return TransportError::Idle,
             Ok(Err(error)) => return failure::of(&error),
             Ok(Ok(0)) => return TransportError::Closed,
@@ -218,7 +229,7 @@ async fn read<S: AsyncRead>(
                 Ok(None) => break,
                 Ok(Some(Frame::Message(message))) => {
                     (blanks, begun) = (0, None);
-                    pulse.beat();
+                    pulse.hear(&message);
                     inbox.put(Happening::Message(path, message)).await;
                 }
                 Ok(Some(Frame::Blank)) => pulse.hear_blank(&mut blanks),

@@ -21,7 +21,7 @@ use tokio::io::Interest;
 
 use super::{
     failure,
-    undelivered::{Undelivered, forget_pending, may_be_pending},
+    undelivered::{Undelivered, allow_fragments, forget_pending, may_be_pending},
 };
 use crate::transport_error::TransportError;
 
@@ -77,6 +77,8 @@ impl UdpSocket {
         let _ = socket.set_send_buffer_size(KERNEL_BUFFER_BYTES);
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
+        // Without it long messages are lost on some paths, and the others arrive.
+        let _ = allow_fragments(&socket);
         // Without it a dead host is known by its silence, as ever.
         let undelivered = Undelivered::of(&socket).ok();
         let socket = tokio::net::UdpSocket::from_std(socket.into())?;

@@ -30,8 +30,8 @@ impl Undelivered {
             true => (libc::IPPROTO_IP, libc::IP_RECVERR),
             false => (libc::IPPROTO_IPV6, libc::IPV6_RECVERR),
         };
-        turn_on(socket, level, name)?;
-        turn_on(socket, libc::SOL_SOCKET, libc::SO_SELECT_ERR_QUEUE)?;
+        set(socket, level, name, ON)?;
+        set(socket, libc::SOL_SOCKET, libc::SO_SELECT_ERR_QUEUE, ON)?;
         let twin = socket.as_fd().try_clone_to_owned()?;
         // SAFETY: the descriptor is owned, and stays open until it is dropped with its registration.
         let socket = unsafe { AsyncFd::register_with_interest(twin, Interest::PRIORITY)? };
@@ -97,12 +97,23 @@ const PENDING: [i32; 10] = [
     libc::EMSGSIZE,
 ];
 
-fn turn_on(socket: &Socket, level: libc::c_int, name: libc::c_int) -> io::Result<()> {
-    let on: libc::c_int = 1;
+/// Lets datagrams be fragmented on their way. By itself Linux forbids that (DF), and where a router's word that one was too long is
+/// lost, which is often, so is every long datagram.
+pub(super) fn allow_fragments(socket: &Socket) -> io::Result<()> {
+    match socket.local_addr()?.is_ipv4() {
+        true => set(socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DONT),
+        // Only the sender fragments here: by what he knows of the path, instead of refusing to send.
+        false => set(socket, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_DONT),
+    }
+}
+
+const ON: libc::c_int = 1;
+
+fn set(socket: &Socket, level: libc::c_int, name: libc::c_int, value: libc::c_int) -> io::Result<()> {
     let length = size_of::<libc::c_int>() as libc::socklen_t;
-    // SAFETY: the kernel reads `length` bytes of `on`, which lives until this returns.
+    // SAFETY: the kernel reads `length` bytes of `value`, which lives until this returns.
     let done =
-        unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, ptr::from_ref(&on).cast(), length) };
+        unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, ptr::from_ref(&value).cast(), length) };
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
@@ -189,6 +200,25 @@ mod tests {
             ee_info: 0,
             ee_data: 0,
         })
+    }
+
+    #[test]
+    fn datagrams_may_be_fragmented_on_their_way() {
+        for (address, level, name, value) in [
+            ("127.0.0.1:0", libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DONT),
+            ("[::1]:0", libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_DONT),
+        ] {
+            let address: SocketAddr = address.parse().expect("an address");
+            let socket = Socket::new(socket2::Domain::for_address(address), socket2::Type::DGRAM, None);
+            let socket = socket.expect("a socket");
+            socket.bind(&address.into()).expect("a free port");
+            allow_fragments(&socket).expect("Linux knows how");
+            let (mut found, mut length) = (-1, size_of::<libc::c_int>() as libc::socklen_t);
+            let into: *mut libc::c_int = &raw mut found;
+            // SAFETY: the kernel writes at most `length` bytes into `found`, which lives until this returns.
+            unsafe { libc::getsockopt(socket.as_raw_fd(), level, name, into.cast(), &raw mut length) };
+            assert_eq!(found, value, "{address}");
+        }
     }
 
     #[test]

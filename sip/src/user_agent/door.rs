@@ -6,9 +6,10 @@ use bytes::Bytes;
 
 use super::UserAgent;
 use crate::arena::Key;
+use crate::digest::Guard;
 use crate::event::Direction;
 use crate::invite::{Phase, Usage};
-use crate::message::{Message, Method, ParseError, Uri};
+use crate::message::{Message, Method, Name, ParseError, Uri};
 use crate::path::{Flow, Path};
 use crate::transaction::{Arrival, Minted, Owner, Passed, Received};
 
@@ -89,7 +90,7 @@ impl UserAgent {
             self.layer.counters.malformed += 1;
             // An ACK is never answered, and a stranger gets no answer to garbage.
             if method != Method::Ack && self.is_trusted(&path) {
-                self.refuse_saying(now, path, request, defect.status(), defect.phrase(), &[]);
+                self.refuse_defect(now, path, request, defect);
             }
             return;
         }
@@ -121,6 +122,23 @@ impl UserAgent {
     /// Whether a new request is heard that came by this way. Who is at the other end of a connection we opened, we have chosen.
     fn is_trusted(&self, path: &Path) -> bool {
         matches!(path.flow, Flow::Opened(_)) || self.layer.config.trust.admits(path.remote.ip())
+    }
+
+    /// The realm in which whoever sent a request that came by this way must prove who he is, and says nothing of it.
+    fn doubts(&self, path: &Path, request: &Message) -> Option<String> {
+        let doubts = self.layer.config.trust.doubts(path.remote.ip());
+        let realm = doubts.filter(|_| !matches!(path.flow, Flow::Opened(_)))?;
+        let is_call = request.method() == Some(Method::Invite);
+        (!is_call || !Guard::is_answered(realm, request)).then(|| realm.to_owned())
+    }
+
+    /// Asks a stranger for credentials, once, and remembers nothing of it: what answers a forged address is sent there once at most
+    /// (§26.3.2.4).
+    fn challenge_statelessly(&mut self, now: Instant, path: Path, request: &Message, realm: &str) {
+        let challenges = self.guard.challenges(now, realm, false);
+        let headers: Vec<(Name, &str)> =
+            challenges.iter().map(|challenge| (Name::WwwAuthenticate, challenge.as_str())).collect();
+        self.refuse(now, path, request, 401, &headers);
     }
 
     /// A request within a dialog, found by our tag and the far end's.
@@ -156,6 +174,14 @@ impl UserAgent {
         }
         if self.refuse_required(now, path, request) {
             return;
+        }
+        if let Some(realm) = self.doubts(&path, request) {
+            match method {
+                Method::Invite => return self.challenge_statelessly(now, path, request, &realm),
+                // Nobody here is asked whose text it is.
+                Method::Message => return self.refuse(now, path, request, 403, &[]),
+                _ => {}
+            }
         }
         match method {
             Method::Options => self.reply_options(now, path, request),

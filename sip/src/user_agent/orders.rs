@@ -82,8 +82,8 @@ impl UserAgent {
         }
     }
 
-    /// Asks an incoming call that is not answered for credentials: 401, with SHA-256 and MD5 offered (RFC 8760). `Failed` follows;
-    /// the caller calls again, with credentials that `authenticate` looks at.
+    /// Asks an incoming call that is not answered for credentials: 401, with SHA-256 and MD5 offered (RFC 8760), sent once. `Failed`
+    /// follows; the caller calls again, with credentials that `authenticate` looks at.
     pub fn challenge(&mut self, now: Instant, id: InviteId, realm: &str) {
         self.ask_for_credentials(now, id, realm, false);
     }
@@ -105,7 +105,7 @@ impl UserAgent {
             }
             // Another 401 would only have it guess again (RFC 3261 §21.4.4).
             Verdict::Wrong => {
-                self.reject(now, id, 403, Vec::new());
+                self.turn_away(now, id.0, 403, &[]);
                 Authentication::Refused
             }
         }
@@ -113,8 +113,8 @@ impl UserAgent {
 
     fn ask_for_credentials(&mut self, now: Instant, id: InviteId, realm: &str, stale: bool) {
         let named = |challenge| (Name::WwwAuthenticate.as_str().to_owned(), challenge);
-        let challenges = self.guard.challenges(now, realm, stale).into_iter().map(named).collect();
-        self.reject(now, id, 401, challenges);
+        let challenges: Vec<_> = self.guard.challenges(now, realm, stale).into_iter().map(named).collect();
+        self.turn_away(now, id.0, 401, &challenges);
     }
 }
 

@@ -1,4 +1,5 @@
-//! Responses, and those that need no transaction because the same request always gets the same one (RFC 3261 §8.2.7).
+//! Responses that leave at once: by a transaction within a dialog (RFC 3261 §17.2), by none where the same request always gets the
+//! same one (§8.2.7).
 
 use std::time::Instant;
 
@@ -9,7 +10,7 @@ use super::UserAgent;
 use super::door::Found;
 use crate::arena::Key;
 use crate::invite::extensions::{self, ALLOW};
-use crate::message::{Message, Method, Name, Writer};
+use crate::message::{Defect, Message, Method, Name, Writer};
 use crate::path::Path;
 use crate::transaction::reply_path;
 
@@ -21,6 +22,26 @@ impl UserAgent {
     pub(crate) fn response(&self, path: Path, request: &Message, status: u16, tag: Option<&str>) -> Writer {
         Writer::response_to(request, path.remote, status, "", tag)
             .header(Name::Server, &self.layer.config.user_agent)
+    }
+
+    /// Sends a final response at once. In a dialog a transaction remembers it: a repetition would not be in order any more. Elsewhere
+    /// the same request gets the same answer, as it does where there is no room.
+    pub(crate) fn reply(
+        &mut self,
+        now: Instant,
+        path: Path,
+        request: &Message,
+        status: u16,
+        response: Bytes,
+    ) {
+        let Found::Usage(key) = self.find_dialog(request) else {
+            return self.send_stateless(now, path, request, response);
+        };
+        let tap = self.tap_of(key);
+        match self.layer.accept(request, reply_path(request, path), key, tap) {
+            Some(transaction) => self.layer.respond(now, transaction, status, response),
+            None => self.send_stateless(now, path, request, response),
+        }
     }
 
     /// Sends a response that no transaction remembers.
@@ -41,19 +62,24 @@ impl UserAgent {
         status: u16,
         headers: &[(Name, &str)],
     ) {
-        self.refuse_saying(now, path, request, status, "", headers);
+        let response = self.refusal(path, request, status, "", headers);
+        self.reply(now, path, request, status, response);
     }
 
-    /// Refuses a request in words of our own.
-    pub(crate) fn refuse_saying(
+    /// Refuses what is unfit to be heard, and to be told from its repetitions.
+    pub(crate) fn refuse_defect(&mut self, now: Instant, path: Path, request: &Message, defect: Defect) {
+        let response = self.refusal(path, request, defect.status(), defect.phrase(), &[]);
+        self.send_stateless(now, path, request, response);
+    }
+
+    fn refusal(
         &mut self,
-        now: Instant,
         path: Path,
         request: &Message,
         status: u16,
         phrase: &str,
         headers: &[(Name, &str)],
-    ) {
+    ) -> Bytes {
         self.layer.counters.refused += 1;
         let tag = self.layer.stateless_tag(request);
         let mut response = Writer::response_to(request, path.remote, status, phrase, Some(&tag))
@@ -61,7 +87,7 @@ impl UserAgent {
         for (name, value) in headers {
             response = response.header(name, value);
         }
-        self.send_stateless(now, path, request, response.finish());
+        response.finish()
     }
 
     /// Refuses a method: one we know but do not serve here, or one we never heard of (§8.2.1).

@@ -13,7 +13,11 @@ impl UserAgent {
     /// An ICMP error about what went to some address (RFC 3261 §18.4). Anybody may forge one, so that it ends only what has begun
     /// nothing: a request outside of every dialog, of which nothing was heard. All else has its timers.
     pub(super) fn handle_unreached(&mut self, now: Instant, lost: &FlowLost) {
-        for (owner, key) in self.layer.unheard(lost.path.remote) {
+        let unheard = self.layer.unheard(lost.path.remote);
+        if !unheard.is_empty() {
+            self.layer.unheard_by(now, &lost.path);
+        }
+        for (owner, key) in unheard {
             if self.begins(owner, key)
                 && let Some(severed) = self.layer.give_up(key)
             {

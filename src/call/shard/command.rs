@@ -72,7 +72,7 @@ pub enum Command {
     Turn {
         /// Its INVITE.
         invite: InviteId,
-        /// With what.
+        /// With what; 401 asks for proof.
         status: u16,
         /// When it may try again.
         retry_after: Option<Duration>,

@@ -10,14 +10,16 @@ use super::super::machine::Call;
 use super::super::party;
 use super::Shard;
 use crate::model::{CallId, Trunk};
-
-/// The realm in which callers prove who they are (RFC 7616 §3.3).
-const REALM: &str = "trunkline";
+use crate::trunk::doors::REALM;
 
 impl Shard {
-    /// Turns a call away that knocked.
+    /// Turns a call away that knocked; with 401 it is asked for proof.
     pub(super) fn turn(&mut self, now: Instant, invite: InviteId, status: u16, after: Option<Duration>) {
         self.knocking.remove(&invite);
+        if status == 401 {
+            let _ = self.agent.authenticate(now, invite, REALM, |_| None);
+            return;
+        }
         let seconds = |after: Duration| after.as_millis().div_ceil(1_000).max(1).to_string();
         let headers = after.map(|after| ("Retry-After".to_owned(), seconds(after)));
         self.agent.reject(now, invite, status, headers.into_iter().collect());
@@ -31,15 +33,17 @@ impl Shard {
             return self.agent.reject(now, invite, 415, vec![accept]);
         }
         let mut trunks = self.doors.at(incoming.path.remote.ip());
-        if trunks.is_empty() {
-            trunks.extend(self.proven(now, invite));
+        // Two may send from one network, but a password is one's own: whoever shows one is who he proves to be.
+        let is_proven = trunks.is_empty() || self.doors.is_locked() && shows_credentials(&incoming);
+        if is_proven {
+            trunks = self.proven(now, invite).into_iter().collect();
         }
         if let Some(replaced) = incoming.replaces.filter(|_| !trunks.is_empty()) {
             return self.replaced(now, invite, replaced, &trunks, &incoming);
         }
         if !trunks.is_empty() {
             self.knocking.insert(invite);
-            self.out.knocks.push_back(Knock { invite, trunks, incoming });
+            self.out.knocks.push_back(Knock { invite, trunks, is_proven, incoming });
         }
     }
 
@@ -76,4 +80,10 @@ impl Shard {
             Authentication::Challenged | Authentication::Refused => None,
         }
     }
+}
+
+/// Does a caller say who he is in our realm? What he shows to others is nothing to us.
+fn shows_credentials(incoming: &Incoming) -> bool {
+    let realm = format!("realm=\"{REALM}\"");
+    incoming.headers("Authorization").any(|shown| shown.contains(&realm))
 }

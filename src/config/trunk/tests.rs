@@ -340,6 +340,15 @@ fn keys_and_certificates_are_read_and_looked_at() {
     }
 }
 
+#[test]
+fn a_pace_is_one_that_a_clock_can_keep() {
+    for cps in ["1e-20", "1e-300", "0.0009", "0.0", "-1.0", "100001.0", "inf", "nan"] {
+        let reason = "must be 0.001 to 100000 calls a second; leave it out for no limit";
+        assert_eq!(faults(&format!("cps = {cps}")), [format!("trunk[0].cps: {reason}")], "{cps}");
+    }
+    assert_eq!(trunk("cps = 0.001").cps, Some(0.001));
+}
+
 /// What is not in the README is found by nobody.
 #[test]
 fn every_key_stands_in_the_readme() {

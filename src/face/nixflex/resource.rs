@@ -17,7 +17,7 @@ fn trunk_id(id: u64) -> Value {
     format!("trunk_{id}").into()
 }
 
-/// `/v1/agents`. What an engine of another make would need (voice, model, its saved prompt) is kept as it is.
+/// `/v1/agents`. What an engine of another make would need (its model, its knowledge) is kept as it is.
 pub const AGENT: Shape = Shape {
     kind: ObjectKind::Agent,
     id: ("agent_id", agent_id),
@@ -26,12 +26,15 @@ pub const AGENT: Shape = Shape {
         ("webhook_url", "webhook_url"),
         ("webhook_events", "webhook_events"),
         ("greeting", "greeting"),
+        ("prompt", "prompt"),
+        ("voice", "voice"),
         ("steps", "steps"),
         ("voicemail_action", "voicemail"),
         ("voicemail_message", "voicemail_message"),
         ("max_call_duration_seconds", "max_call_duration_seconds"),
         ("silence_hangup_seconds", "silence_hangup_seconds"),
         ("ring_timeout_seconds", "ring_timeout_seconds"),
+        ("timezone", "timezone"),
         ("barge_in", "barge_in"),
         ("phone_number", "phone_number"),
         ("trunk_id", "trunk"),

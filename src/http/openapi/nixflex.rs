@@ -231,8 +231,7 @@ fn number_webhook() -> Entry {
         .fails(bodied())
         .fails(stored())
         .fails(problems.map(Problem::from))
-        .fails([wrong("webhook_url", "must begin with https://"), Problem::NoSuchPath])
-        .shared()
+        .fails([wrong("webhook_url", "must begin with https://")])
 }
 
 fn collections() -> Vec<Described> {

@@ -52,8 +52,9 @@ impl Described {
             "change" => self.update("PATCH", "change"),
             _ => self.remove(),
         };
-        // The routes of objects look at the key first and ask for its face later.
-        entry.fails(problems::keyed()).shared()
+        let entry = entry.fails(problems::keyed());
+        // Where several speakers have the path, the key says who answers.
+        if self.what.only().is_none() { entry.shared() } else { entry }
     }
 
     fn face(&self) -> Face {
@@ -102,6 +103,7 @@ impl Described {
         entry
             .gives_object(200, "A page.", page, example)
             .fails(vec![problems::wrong("limit", "must be a number from 1")])
+            .fails(self.closed())
     }
 
     fn create(&self) -> Entry {
@@ -132,11 +134,21 @@ impl Described {
         self.with_id(entry)
             .gives_object(200, "As it stands.", shown, self.shown_example())
             .fails(problems::of_object(self.shape().kind))
+            .fails(self.closed())
+    }
+
+    /// To keys of one agent or application.
+    fn closed(&self) -> Option<crate::face::Problem> {
+        let is_closed = matches!(self.what, Collection::Native(kind) if kind != model::ObjectKind::Tenant);
+        is_closed.then(|| model::ObjectProblem::Forbidden.into())
     }
 
     fn update(&self, method: &'static str, verb: &str) -> Entry {
         let (summary, about) = match method {
-            "PUT" => ("Replace", "What is left out goes back to its default."),
+            "PUT" => (
+                "Replace",
+                "What is left out goes back to its default; what is said of it elsewhere alone (its model, its people) stays.",
+            ),
             _ => ("Change", "What is left out stays as it was; `null` takes back what was said before."),
         };
         let summary = format!("{summary} {} {}", article(self.word), spaced(self.word));

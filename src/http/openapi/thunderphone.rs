@@ -227,7 +227,6 @@ fn verify() -> Entry {
             Refusal::DestinationForbidden { reason: "premium numbers".into() }.into(),
             Refusal::Overloaded("no socket for an examination").into(),
         ])
-        .shared()
 }
 
 fn endpoint_test() -> Entry {
@@ -245,7 +244,6 @@ fn endpoint_test() -> Entry {
     )
     .fails(keyed())
     .fails(of_object(ObjectKind::WebhookEndpoint))
-    .shared()
 }
 
 fn collections() -> [Described; 4] {

@@ -10,16 +10,10 @@ use crate::model::{
 };
 use crate::store::StoreError;
 use crate::store::engine::{Engine, on};
-use crate::store::postgres::PATIENCE;
 use crate::store::row::{Columns, id, json, required, signed};
 
 /// Campaigns that the runner looks after at once; more wait for one of them to end.
 const OPEN_MAX: i64 = 10_000;
-
-/// Bounded, as every statement on the writer's connection is.
-async fn patient<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
-    tokio::time::timeout(PATIENCE, work).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
-}
 
 impl Engine {
     /// `false`: its key was used before.
@@ -38,7 +32,7 @@ impl Engine {
         let days = campaign.window.days.map(|days| days.names().collect::<Vec<_>>().join(","));
         let (idempotency, response) = promise.unzip();
         let retry = campaign.retry.as_ref();
-        on!(self, writer, |pool| {
+        on!(self, writer, |connection| {
             let query = sqlx::query(SQL)
                 .bind(signed(campaign.id.0))
                 .bind(signed(campaign.tenant.0))
@@ -64,7 +58,7 @@ impl Engine {
                 .bind(retry.map_or(0, |retry| i64::try_from(retry.wait.as_millis()).unwrap_or(i64::MAX)))
                 .bind(retry.map(retry_on))
                 .bind(campaign.breaker.map(i64::from));
-            Ok(patient(query.execute(pool)).await?.rows_affected() == 1)
+            Ok(query.execute(&mut *connection).await?.rows_affected() == 1)
         })
     }
 
@@ -81,8 +75,8 @@ impl Engine {
               AS r (position bigint, phone text, variables text, prompt text)";
         let rows: Vec<_> = (first..).zip(chunk).map(RecipientRow::from).collect();
         let sql = self.either(SQLITE, POSTGRES);
-        on!(self, writer, |pool| {
-            patient(sqlx::query(sql).bind(signed(campaign.0)).bind(json(&rows)).execute(pool)).await?;
+        on!(self, writer, |connection| {
+            sqlx::query(sql).bind(signed(campaign.0)).bind(json(&rows)).execute(&mut *connection).await?;
             Ok(())
         })
     }
@@ -93,16 +87,16 @@ impl Engine {
         status: CampaignStatus,
     ) -> Result<(), StoreError> {
         const SQL: &str = "UPDATE campaigns SET status = $2 WHERE campaign = $1 AND status = 'creating'";
-        on!(self, writer, |pool| {
-            patient(sqlx::query(SQL).bind(signed(campaign.0)).bind(status.as_str()).execute(pool)).await?;
+        on!(self, writer, |connection| {
+            sqlx::query(SQL).bind(signed(campaign.0)).bind(status.as_str()).execute(&mut *connection).await?;
             Ok(())
         })
     }
 
     pub(in crate::store) async fn campaigns_being_created(&self) -> Result<Vec<CampaignId>, StoreError> {
         const SQL: &str = "SELECT campaign FROM campaigns WHERE status = 'creating'";
-        on!(self, writer, |pool| {
-            let rows = patient(sqlx::query(SQL).fetch_all(pool)).await?;
+        on!(self, writer, |connection| {
+            let rows = sqlx::query(SQL).fetch_all(&mut *connection).await?;
             rows.iter().map(|row| Ok(CampaignId(required(id(row, "campaign")?, "campaign")?))).collect()
         })
     }
@@ -111,16 +105,16 @@ impl Engine {
         const SQL: &str = "WITH first AS MATERIALIZED (
               SELECT position FROM recipients WHERE campaign = $1 ORDER BY position LIMIT $2)
             DELETE FROM recipients WHERE campaign = $1 AND position IN (SELECT position FROM first)";
-        on!(self, writer, |pool| {
+        on!(self, writer, |connection| {
             let query = sqlx::query(SQL).bind(signed(campaign.0)).bind(signed(CHUNK as u64));
-            Ok(patient(query.execute(pool)).await?.rows_affected())
+            Ok(query.execute(&mut *connection).await?.rows_affected())
         })
     }
 
     pub(in crate::store) async fn remove_campaign(&self, campaign: CampaignId) -> Result<(), StoreError> {
         const SQL: &str = "DELETE FROM campaigns WHERE campaign = $1 AND status = 'creating'";
-        on!(self, writer, |pool| {
-            patient(sqlx::query(SQL).bind(signed(campaign.0)).execute(pool)).await?;
+        on!(self, writer, |connection| {
+            sqlx::query(SQL).bind(signed(campaign.0)).execute(&mut *connection).await?;
             Ok(())
         })
     }
@@ -130,11 +124,11 @@ impl Engine {
         tenant: TenantId,
         campaign: CampaignId,
     ) -> Result<Option<Campaign>, StoreError> {
-        on!(self, readers, |pool| {
+        on!(self, readers, |connection| {
             let mut query = sqlx::QueryBuilder::new("SELECT ");
             query.push(COLUMNS).push(" FROM campaigns WHERE campaign = ").push_bind(signed(campaign.0));
             query.push(" AND status <> 'creating' AND tenant = ").push_bind(signed(tenant.0));
-            let row = query.build().fetch_optional(pool).await?;
+            let row = query.build().fetch_optional(&mut *connection).await?;
             row.map(|row| read_campaign(&row)).transpose()
         })
     }
@@ -146,7 +140,7 @@ impl Engine {
         limit: u32,
         offset: u64,
     ) -> Result<(Vec<Campaign>, u64), StoreError> {
-        on!(self, readers, |pool| {
+        on!(self, readers, |connection| {
             let mut count = sqlx::QueryBuilder::new("SELECT count(*) FROM campaigns WHERE tenant = ");
             let mut list = sqlx::QueryBuilder::new("SELECT ");
             list.push(COLUMNS).push(" FROM campaigns WHERE tenant = ");
@@ -158,20 +152,20 @@ impl Engine {
             }
             list.push(" ORDER BY campaign DESC LIMIT ").push_bind(i64::from(limit));
             list.push(" OFFSET ").push_bind(signed(offset));
-            let count: i64 = count.build().fetch_one(pool).await?.try_get(0)?;
-            let rows = list.build().fetch_all(pool).await?;
+            let count: i64 = count.build().fetch_one(&mut *connection).await?.try_get(0)?;
+            let rows = list.build().fetch_all(&mut *connection).await?;
             Ok((rows.iter().map(read_campaign).collect::<Result<_, _>>()?, count.unsigned_abs()))
         })
     }
 
     pub(in crate::store) async fn open_campaigns(&self) -> Result<Vec<Campaign>, StoreError> {
-        on!(self, readers, |pool| {
+        on!(self, readers, |connection| {
             let mut query = sqlx::QueryBuilder::new("SELECT ");
             query.push(COLUMNS).push(
                 " FROM campaigns WHERE status IN ('scheduled', 'running') OR (status = 'cancelled' AND pending > 0)
                   ORDER BY campaign LIMIT ",
             );
-            let rows = query.push_bind(OPEN_MAX).build().fetch_all(pool).await?;
+            let rows = query.push_bind(OPEN_MAX).build().fetch_all(&mut *connection).await?;
             rows.iter().map(read_campaign).collect()
         })
     }
@@ -182,7 +176,7 @@ impl Engine {
         filter: RecipientFilter,
         limit: u32,
     ) -> Result<Vec<Recipient>, StoreError> {
-        on!(self, readers, |pool| {
+        on!(self, readers, |connection| {
             let mut query = sqlx::QueryBuilder::new(
                 "SELECT position, phone, state, call, attempts, due_at, disposition, reason, ended_at FROM recipients WHERE campaign = ",
             );
@@ -192,7 +186,7 @@ impl Engine {
                 query.push(" AND state = ").push_bind(state.as_str());
             }
             query.push(" ORDER BY position LIMIT ").push_bind(i64::from(limit));
-            query.build().fetch_all(pool).await?.iter().map(read_recipient).collect()
+            query.build().fetch_all(&mut *connection).await?.iter().map(read_recipient).collect()
         })
     }
 
@@ -201,8 +195,8 @@ impl Engine {
         campaign: CampaignId,
     ) -> Result<Option<String>, StoreError> {
         const SQL: &str = "SELECT prompt FROM campaigns WHERE campaign = $1";
-        on!(self, readers, |pool| {
-            let row = sqlx::query(SQL).bind(signed(campaign.0)).fetch_optional(pool).await?;
+        on!(self, readers, |connection| {
+            let row = sqlx::query(SQL).bind(signed(campaign.0)).fetch_optional(&mut *connection).await?;
             Ok(row.map(|row| row.text("prompt")).transpose()?.flatten())
         })
     }
@@ -214,9 +208,9 @@ impl Engine {
     ) -> Result<u64, StoreError> {
         const SQL: &str = "SELECT count(*) FROM calls
             WHERE tenant = $1 AND campaign = $2 AND campaign IS NOT NULL AND batch IS NULL";
-        on!(self, readers, |pool| {
+        on!(self, readers, |connection| {
             let query = sqlx::query(SQL).bind(signed(tenant.0)).bind(campaign.to_string());
-            let count: i64 = query.fetch_one(pool).await?.try_get(0)?;
+            let count: i64 = query.fetch_one(&mut *connection).await?.try_get(0)?;
             Ok(count.unsigned_abs())
         })
     }
@@ -235,14 +229,14 @@ impl Engine {
             ended_at = CASE WHEN $3 = 'cancelled' AND pending = 0 AND active = 0 THEN $5 ELSE ended_at END,
             prompt = CASE WHEN $3 = 'cancelled' AND pending = 0 AND active = 0 THEN NULL ELSE prompt END
             WHERE campaign = $1 AND status = $2";
-        on!(self, writer, |pool| {
+        on!(self, writer, |connection| {
             let query = sqlx::query(SQL)
                 .bind(signed(campaign.0))
                 .bind(from.as_str())
                 .bind(to.as_str())
                 .bind(reason)
                 .bind(now.0);
-            Ok(patient(query.execute(pool)).await?.rows_affected() == 1)
+            Ok(query.execute(&mut *connection).await?.rows_affected() == 1)
         })
     }
 
@@ -268,15 +262,15 @@ impl Engine {
         }
         let sql = self.either(claim!(""), claim!("FOR UPDATE SKIP LOCKED"));
         let lease = i64::try_from(claim.lease.as_millis()).unwrap_or(i64::MAX);
-        let mut claimed: Vec<ClaimedRecipient> = on!(self, writer, |pool| {
+        let mut claimed: Vec<ClaimedRecipient> = on!(self, writer, |connection| {
             let query = sqlx::query(sql)
                 .bind(signed(claim.campaign.0))
                 .bind(claim.now.0)
                 .bind(claim.now.0.saturating_add(lease))
                 .bind(i64::from(claim.limit.min(CHUNK as u32)));
-            let rows = patient(query.fetch_all(pool)).await?;
-            rows.iter().map(read_claimed).collect::<Result<_, StoreError>>()?
-        });
+            let rows = query.fetch_all(&mut *connection).await?;
+            rows.iter().map(read_claimed).collect()
+        })?;
         claimed.sort_by_key(|claimed| claimed.position);
         Ok(claimed)
     }
@@ -292,8 +286,8 @@ impl Engine {
             WHERE campaign = $1 AND state = 'claimed' AND position IN (
               SELECT text::bigint FROM json_array_elements_text($2::text::json) AS r (text))";
         let sql = self.either(SQLITE, POSTGRES);
-        on!(self, writer, |pool| {
-            patient(sqlx::query(sql).bind(signed(campaign.0)).bind(json(positions)).execute(pool)).await?;
+        on!(self, writer, |connection| {
+            sqlx::query(sql).bind(signed(campaign.0)).bind(json(positions)).execute(&mut *connection).await?;
             Ok(())
         })
     }
@@ -307,10 +301,12 @@ impl Engine {
         // Every lease is; said for the planner, which would walk the whole campaign otherwise.
         const OF_ONE: &str = "UPDATE recipients SET state = 'pending', lease_until = NULL
             WHERE campaign = $1 AND state = 'claimed' AND lease_until >= 0";
-        on!(self, writer, |pool| {
+        on!(self, writer, |connection| {
             let done = match campaign {
-                Some(campaign) => patient(sqlx::query(OF_ONE).bind(signed(campaign.0)).execute(pool)).await?,
-                None => patient(sqlx::query(SQL).execute(pool)).await?,
+                Some(campaign) => {
+                    sqlx::query(OF_ONE).bind(signed(campaign.0)).execute(&mut *connection).await?
+                }
+                None => sqlx::query(SQL).execute(&mut *connection).await?,
             };
             Ok(done.rows_affected())
         })
@@ -319,9 +315,9 @@ impl Engine {
     pub(in crate::store) async fn release_lapsed(&self, now: Timestamp) -> Result<u64, StoreError> {
         const SQL: &str = "UPDATE recipients SET state = 'pending', lease_until = NULL
             WHERE state = 'claimed' AND lease_until < $1";
-        on!(self, writer, |pool| {
+        on!(self, writer, |connection| {
             let query = sqlx::query(SQL).bind(now.0);
-            Ok(patient(query.execute(pool)).await?.rows_affected())
+            Ok(query.execute(&mut *connection).await?.rows_affected())
         })
     }
 
@@ -334,10 +330,10 @@ impl Engine {
         const SQL: &str =
             "UPDATE recipients SET state = 'failed', lease_until = NULL, reason = $3, ended_at = $4,
             variables = NULL, prompt = NULL WHERE campaign = $1 AND position = $2 AND state = 'claimed'";
-        on!(self, writer, |pool| {
+        on!(self, writer, |connection| {
             let query =
                 sqlx::query(SQL).bind(signed(recipient.campaign.0)).bind(i64::from(recipient.position));
-            patient(query.bind(reason).bind(now.0).execute(pool)).await?;
+            query.bind(reason).bind(now.0).execute(&mut *connection).await?;
             Ok(())
         })
     }
@@ -352,9 +348,9 @@ impl Engine {
             UPDATE recipients SET state = 'cancelled', ended_at = $2, variables = NULL, prompt = NULL
             WHERE campaign = $1 AND position IN (SELECT position FROM left_over)
               AND EXISTS (SELECT 1 FROM campaigns WHERE campaign = $1 AND status = 'cancelled')";
-        on!(self, writer, |pool| {
+        on!(self, writer, |connection| {
             let query = sqlx::query(SQL).bind(signed(campaign.0)).bind(now.0).bind(signed(CHUNK as u64));
-            Ok(patient(query.execute(pool)).await?.rows_affected())
+            Ok(query.execute(&mut *connection).await?.rows_affected())
         })
     }
 

@@ -209,14 +209,17 @@ async fn the_last_end_completes_a_campaign_and_erases_its_prompts(place: Place) 
 
 /// Recipients whose variables or prompt are stored.
 async fn kept(store: &Store) -> i64 {
-    use sqlx::Row;
+    use sqlx::Row as _;
+
+    use crate::store::engine::on;
     const SQL: &str = "SELECT count(*) FROM recipients WHERE variables IS NOT NULL OR prompt IS NOT NULL";
-    match &*store.engine {
-        Engine::Sqlite(engine) => sqlx::query(SQL).fetch_one(&engine.writer).await.expect("readable").get(0),
-        Engine::Postgres(engine) => {
-            sqlx::query(SQL).fetch_one(&engine.writer).await.expect("readable").get(0)
-        }
-    }
+    let counted = async {
+        on!(&*store.engine, writer, |connection| Ok(sqlx::query(SQL)
+            .fetch_one(connection)
+            .await?
+            .try_get(0)?))
+    };
+    counted.await.expect("readable")
 }
 
 async fn a_cancel_ends_who_was_not_dialled_and_no_other(place: Place) {

@@ -20,7 +20,7 @@ use super::*;
 use crate::model::transcript::Said;
 use crate::model::*;
 use deliveries::{claim, settlement};
-pub use place::{Place, execute, fill, make_room};
+pub use place::{Place, execute, fill, make_room, stall};
 
 /// Runs each function once an engine.
 macro_rules! on_both_engines {
@@ -171,6 +171,8 @@ fn dialog() -> DialogRecord {
         route_set: vec!["<sip:proxy;lr>".into()],
         local_cseq: 2,
         remote: "192.0.2.1:5060".parse().expect("an address"),
+        transport: Some("TLS".into()),
+        tls_host: Some("carrier.example".into()),
         trunk: "t1".into(),
         before: None,
     }

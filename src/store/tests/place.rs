@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use sqlx::{Connection, Executor, PgConnection};
 
-use super::super::engine::Engine;
-use super::super::{DatabaseTarget, Store};
+use super::super::engine::{Engine, on};
+use super::super::{DatabaseTarget, Store, StoreError};
 use super::cluster::Cluster;
 use crate::model::Secret;
 
@@ -60,9 +60,21 @@ impl Place {
 /// Runs SQL on the writer's own connection.
 pub async fn execute(store: &Store, sql: &str) {
     let sql = sqlx::AssertSqlSafe(sql.to_owned());
+    executed(&store.engine, sql).await.expect("valid SQL");
+}
+
+async fn executed(engine: &Engine, sql: sqlx::AssertSqlSafe<String>) -> Result<(), StoreError> {
+    on!(engine, writer, |connection| {
+        connection.execute(sql).await?;
+        Ok(())
+    })
+}
+
+/// Nothing is written until what this gives is dropped: the writer waits for its connection.
+pub async fn stall(store: &Store) -> Box<dyn std::any::Any + Send> {
     match &*store.engine {
-        Engine::Sqlite(engine) => drop(engine.writer.execute(sql).await.expect("valid SQL")),
-        Engine::Postgres(engine) => drop(engine.writer.execute(sql).await.expect("valid SQL")),
+        Engine::Sqlite(engine) => Box::new(engine.writer.acquire().await.expect("the writer's connection")),
+        Engine::Postgres(engine) => Box::new(engine.writer.take().await.expect("the writer's connection")),
     }
 }
 

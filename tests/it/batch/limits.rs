@@ -5,7 +5,7 @@ use trunkline::simulator::Persona;
 
 use super::{assert_nobody_twice, body, make, numbers, read, recipients, until};
 use crate::callees::ring;
-use crate::switch::{Client, Setup, eventually};
+use crate::switch::{Client, Setup, Switch, eventually};
 
 #[test]
 fn never_more_calls_at_once_than_the_key_may_have() {
@@ -36,12 +36,8 @@ fn a_small_campaign_of_one_key_does_not_wait_for_a_large_one_of_another() {
     let setup = Setup::new().extra(second).trunk("channels = 1").agent("ring_timeout_seconds = 1");
     let (switch, _callees) = ring(setup);
     let large = make(&switch, &numbers(Persona::NoAnswer, 9), json!({}));
-    let other = Client::new(&format!("http://{}", switch.place.http()));
-    let small = body(&["+19995550103".to_owned(), "+19995550113".to_owned()], json!({})).to_string();
-    let key = [("authorization", "Bearer nxf_second:nxfs_second")];
-    let made = other.post_with("/v1/calls/batch", small.into(), &key);
-    assert_eq!(made.status, 201, "{made:?}");
-    let small = format!("/v1/calls/batch/{}", made.json["campaign_id"].as_str().expect("an id"));
+    let phones = ["+19995550103".to_owned(), "+19995550113".to_owned()];
+    let small = by_another_key(&switch, "nxf_second:nxfs_second", &phones);
     until(&switch, &small, "completed");
     let large_now = read(&switch, &large);
     assert!(large_now["queued_count"].as_u64() > Some(2), "they took turns: {large_now}");
@@ -59,8 +55,8 @@ fn who_cannot_be_called_is_noted_and_the_campaign_goes_on() {
     assert_eq!((&all[1]["status"], &all[1]["call_id"]), (&json!("failed"), &json!(null)));
     assert!(all[1]["reason"].as_str().is_some_and(|reason| reason.contains("not allowed")), "{}", all[1]);
     assert_eq!(callees.rung(), 2);
-    let log = switch.log();
-    assert!(log.contains("a recipient cannot be called") && !log.contains("+447111000001"), "{log}");
+    let log = switch.log_until("a recipient cannot be called");
+    assert!(!log.contains("+447111000001"), "{log}");
 }
 
 #[test]
@@ -77,4 +73,42 @@ fn a_trunk_that_takes_no_calls_keeps_its_campaign_waiting() {
     switch.restart_with("enabled = false", "enabled = true");
     until(&switch, &path, "completed");
     assert_eq!(callees.rung(), 3);
+}
+
+/// Nobody of it can be called, which takes its time.
+#[test]
+fn a_campaign_that_can_call_nobody_holds_no_other_one_up() {
+    let second = "[[key]]\nface = \"nixflex\"\nid = \"nxf_second\"\nsecret = \"nxfs_second\"";
+    let (switch, _callees) = ring(Setup::new().extra(second).trunk("allow = [\"+1\"]"));
+    let nobody: Vec<String> = (0..20_000).map(|number| format!("+4471110{number:05}")).collect();
+    let large = make(&switch, &nobody, json!({}));
+    eventually("it is under way", || {
+        (read(&switch, &large)["failed_count"].as_u64() > Some(0)).then_some(())
+    });
+    let small = by_another_key(&switch, "nxf_second:nxfs_second", &numbers(Persona::Busy, 2));
+    until(&switch, &small, "completed");
+    let large = read(&switch, &large);
+    assert_eq!(large["status"], "running", "{large}");
+    assert!(large["queued_count"].as_u64() > Some(0), "{large}");
+}
+
+#[test]
+fn what_a_key_began_stops_when_it_is_revoked() {
+    let (switch, callees) = ring(Setup::new().trunk("channels = 1").agent("ring_timeout_seconds = 1"));
+    let key = switch.client().post("/v1/native/keys", &json!({ "face": "nixflex" })).json;
+    let path =
+        by_another_key(&switch, key["key"].as_str().expect("shown once"), &numbers(Persona::NoAnswer, 9));
+    eventually("its first call", || (callees.rung() >= 1).then_some(()));
+    assert_eq!(switch.client().delete(&format!("/v1/native/keys/{}", key["id"])).status, 204);
+    let paused = until(&switch, &path, "paused");
+    assert!(paused["queued_count"].as_u64() > Some(0), "{paused}");
+    assert_eq!(paused["status_reason"], "key_revoked", "{paused}");
+}
+
+/// A campaign of this key's; its path.
+fn by_another_key(switch: &Switch, credentials: &str, phones: &[String]) -> String {
+    let client = Client::with(&format!("http://{}", switch.place.http()), &format!("Bearer {credentials}"));
+    let made = client.post("/v1/calls/batch", &body(phones, json!({})));
+    assert_eq!(made.status, 201, "{made:?}");
+    format!("/v1/calls/batch/{}", made.json["campaign_id"].as_str().expect("an id"))
 }

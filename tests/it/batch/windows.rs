@@ -8,7 +8,7 @@ use trunkline::simulator::Persona;
 
 use super::{make, numbers, order, read, until};
 use crate::callees::ring;
-use crate::switch::Setup;
+use crate::switch::{FROM, Setup};
 
 /// A window in UTC that begins and ends so many minutes from now.
 #[expect(
@@ -28,6 +28,17 @@ fn closed() -> Value {
 
 fn open() -> Value {
     window(-60, 60)
+}
+
+/// In the zone of whoever has it: Dubai is four hours ahead of UTC all the year.
+fn open_in_dubai() -> Value {
+    let mut window = open();
+    window["timezone"] = Value::Null;
+    for minutes in ["window_start_minutes", "window_end_minutes"] {
+        let at = window[minutes].as_i64().expect("minutes");
+        window[minutes] = json!((at + 240) % 1_440);
+    }
+    window
 }
 
 fn with(mut fields: Value, more: Value) -> Value {
@@ -59,14 +70,7 @@ fn the_window_gates_every_dial_and_not_only_the_launch() {
 fn a_window_runs_in_the_campaigns_zone_then_the_agents_then_londons() {
     let (switch, callees) = ring(Setup::new().agent("timezone = \"Asia/Dubai\""));
     let own = make(&switch, &numbers(Persona::Busy, 1), open());
-    let mut agents = open();
-    agents["timezone"] = Value::Null;
-    for minutes in ["window_start_minutes", "window_end_minutes"] {
-        // Dubai is four hours ahead of UTC all the year.
-        let at = agents[minutes].as_i64().expect("minutes");
-        agents[minutes] = json!((at + 240) % 1_440);
-    }
-    let agents = make(&switch, &numbers(Persona::Busy, 1), agents);
+    let agents = make(&switch, &numbers(Persona::Busy, 1), open_in_dubai());
     for (path, zone) in [(&own, "UTC"), (&agents, "Asia/Dubai")] {
         assert_eq!(until(&switch, path, "completed")["timezone"], zone);
     }
@@ -74,4 +78,17 @@ fn a_window_runs_in_the_campaigns_zone_then_the_agents_then_londons() {
     let (other, _callees) = ring(Setup::new());
     let path = make(&other, &numbers(Persona::Busy, 1), json!({}));
     assert_eq!(read(&other, &path)["timezone"], "Europe/London");
+}
+
+#[test]
+fn an_agent_that_was_made_over_http_has_a_zone_too() {
+    let (switch, callees) = ring(Setup::new());
+    let agent = json!({ "name": "Layla", "timezone": "Asia/Dubai", "phone_number": FROM, "trunk": "t1" });
+    let made = switch.client().post("/v1/agents", &agent);
+    assert_eq!(made.status, 201, "{made:?}");
+    let mut fields = open_in_dubai();
+    fields["agent_id"] = made.json["agent_id"].clone();
+    let path = make(&switch, &numbers(Persona::Busy, 1), fields);
+    assert_eq!(until(&switch, &path, "completed")["timezone"], "Asia/Dubai");
+    assert_eq!(callees.rung(), 1);
 }

@@ -35,7 +35,12 @@ fn a_path_takes_its_own_faces_key_and_refuses_every_other_in_its_own_words() {
         ("/v1/call", THUNDERPHONE, thunderphone),
         ("/v1alpha1/phone-number/agent_talk/outbound", VOICEFLOW, voiceflow),
         ("/v1/phone-number/agent_talk/outbound", VOICEFLOW, voiceflow),
+        ("/v1/voip-connections", THUNDERPHONE, thunderphone),
+        ("/v1/developer/webhook-endpoints", THUNDERPHONE, thunderphone),
         ("/v1/calls", MINIVOICE, minivoice),
+        ("/v1/trunks", MINIVOICE, minivoice),
+        ("/v1/applications", MINIVOICE, minivoice),
+        ("/v1/dids", MINIVOICE, minivoice),
         (&calls, TWILIO, twilio),
     ] {
         for key in keys.into_iter().chain(others) {
@@ -49,6 +54,30 @@ fn a_path_takes_its_own_faces_key_and_refuses_every_other_in_its_own_words() {
         }
     }
     assert_eq!(house.started(), 0.0);
+}
+
+#[test]
+fn one_objects_path_refuses_other_faces_keys_too() {
+    let house = House::start();
+    let ask = |method: &str, path: &str, key: &str| {
+        house.switch.client().any(method, path, b"{}".to_vec(), &[("authorization", key)])
+    };
+    for (method, path, own, other, field) in [
+        ("GET", "/v1/trunks/77", MINIVOICE, "Bearer mv_live_revoked_0123456", "error"),
+        ("GET", "/v1/applications/77", MINIVOICE, THUNDERPHONE, "error"),
+        ("GET", "/v1/dids/77", MINIVOICE, NIXFLEX, "error"),
+        ("PATCH", "/v1/voip-connections/77", THUNDERPHONE, MINIVOICE, "detail"),
+        ("DELETE", "/v1/developer/webhook-endpoints/77", THUNDERPHONE, NIXFLEX, "detail"),
+        ("POST", "/v1/developer/webhook-endpoints/77/test", THUNDERPHONE, NIXFLEX, "detail"),
+        ("POST", "/v1/phone-numbers/77/verify-voip", THUNDERPHONE, NIXFLEX, "detail"),
+        ("PUT", "/v1/integrations/webhook/number/77", NIXFLEX, THUNDERPHONE, "error"),
+    ] {
+        let refused = ask(method, path, other);
+        assert_eq!(refused.status, 401, "{method} {path}: {refused:?}");
+        let only = ["error", "detail"].map(|name| refused.json.get(name).is_some() == (name == field));
+        assert_eq!(only, [true; 2], "{method} {path}: {refused:?}");
+        assert!([400, 404].contains(&ask(method, path, own).status), "{method} {path}");
+    }
 }
 
 #[test]

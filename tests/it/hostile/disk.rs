@@ -9,7 +9,7 @@ use trunkline::simulator::Persona;
 use super::pid;
 use crate::callees::{number, ring};
 use crate::ledger;
-use crate::switch::{Receiver, Setup, Switch, eventually, outbound};
+use crate::switch::{Metrics, Receiver, Setup, Switch, eventually, outbound};
 
 /// A call that somebody answers, which ends as ever, without a recording and with the reason.
 fn assert_unrecorded(switch: &Switch, call: &str, why: &str) {
@@ -32,9 +32,11 @@ fn assert_unrecorded(switch: &Switch, call: &str, why: &str) {
 #[test]
 fn a_full_disk_costs_the_recording_and_not_the_call() {
     let (switch, callees) = ring(Setup::new());
-    // Where the first calls' recordings will be, no byte finds room.
+    let busy = switch.call_with(json!({ "to_number": number(Persona::Busy) }));
+    assert_eq!(switch.call_until_ended(&busy)["status"], "busy");
+    // Where the next calls' recordings will be, no byte finds room.
     let recordings = switch.data_dir().join("recordings");
-    for id in 1..=2 {
+    for id in 2..=3 {
         symlink("/dev/full", recordings.join(format!("CA{id:032x}.wav"))).expect("a link");
     }
     let calls =
@@ -43,8 +45,18 @@ fn a_full_disk_costs_the_recording_and_not_the_call() {
         assert_unrecorded(&switch, call, "no storage space");
     }
     assert!(switch.call_until_ended(&calls[2])["recording_url"].is_string(), "its neighbour is whole");
-    callees.await_over(3);
-    let metrics = switch.metrics_until("nothing left", |metrics| metrics.is_idle());
+    // One line tells of it, and those that fail soon after are counted.
+    switch.log_until("a call's recording failed");
+    let told = switch.complaints();
+    assert!(told.len() == 1 && told[0].contains("a call's recording failed call="), "{told:?}");
+    assert!(told[0].contains("reason=\"no storage space\""), "{told:?}");
+    callees.await_over(4);
+    let recorded = |metrics: &Metrics| {
+        ["trunkline_recordings_total", "trunkline_recordings_failed_total"].map(|name| metrics.sum(name, &[]))
+    };
+    // Of who did not answer there is none.
+    let metrics =
+        switch.metrics_until("nothing left", |metrics| metrics.is_idle() && recorded(metrics) == [3.0, 2.0]);
     assert_eq!(metrics.ended("callee_hangup"), 3.0);
 }
 

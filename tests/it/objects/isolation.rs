@@ -1,11 +1,14 @@
 //! Nobody sees another tenant's: every route of the router, with another tenant's ids, answers as for ids that nobody has; and
 //! none but the operator's answers without a key.
 
+use std::net::SocketAddrV4;
+
 use serde_json::{Value, json};
 use trunkline::http::{Access, ROUTES, Route};
 
-use super::{client, client_of};
-use crate::switch::{Client, Reply, Switch};
+use super::{client, client_of, code};
+use crate::switch::caller::{self, Told};
+use crate::switch::{Client, FROM, Reply, Setup, Switch, eventually, stranger};
 
 /// What the first tenant has: a path's collection, and every rendering of an id there.
 type Owned = Vec<(&'static str, Vec<String>)>;
@@ -269,4 +272,123 @@ fn a_tenants_key_is_not_the_operators() {
     // A revoked key is out at once.
     assert_eq!(acme.delete(&format!("/v1/native/keys/{}", made["id"])).status, 204);
     assert_eq!(client(&switch, made["key"].as_str().expect("shown once")).get("/v1/calls").status, 401);
+}
+
+/// Another tenant's client.
+fn tenant(switch: &Switch, name: &str) -> Client {
+    let tenant = switch.client().post("/v1/native/tenants", &json!({ "name": name })).json["id"].clone();
+    let key = switch.client().post("/v1/native/keys", &json!({ "face": "nixflex", "tenant": tenant })).json;
+    client(switch, key["key"].as_str().expect("shown once"))
+}
+
+fn made(client: &Client, collection: &str, body: Value) -> Value {
+    let reply = client.post(&format!("/v1/native/{collection}"), &body);
+    assert_eq!(reply.status, 201, "{body}: {reply:?}");
+    reply.json
+}
+
+/// A tenant with an agent that answers and a trunk of its own.
+fn answering(switch: &Switch, name: &str) -> Client {
+    let client = tenant(switch, name);
+    made(
+        &client,
+        "trunks",
+        json!({ "name": "t", "uri": "sip:127.0.0.1:5999", "options_interval_seconds": 0 }),
+    );
+    made(&client, "agents", json!({ "name": "a", "greeting": "Hello [END_CALL]" }));
+    client
+}
+
+#[test]
+fn calls_to_a_number_are_one_tenants_and_nobody_is_told_whose() {
+    let switch = Setup::new().answering("Hello [END_CALL]").start();
+    let (first, second) = (answering(&switch, "first"), answering(&switch, "second"));
+    let refused = |reply: &Reply| {
+        assert_eq!(code(reply), (409, "in_use"), "{reply:?}");
+        for secret in ["first", "agent_demo", "t1", "tenant"] {
+            assert!(!reply.text.contains(secret), "{reply:?}");
+        }
+    };
+    let wanted = |e164: &str| json!({ "e164": e164, "trunk": "t", "agent": "a", "inbound": true });
+    // The file's, and another tenant's.
+    refused(&first.post("/v1/native/numbers", &wanted(FROM)));
+    made(&first, "numbers", wanted("+15550000091"));
+    refused(&second.post("/v1/native/numbers", &wanted("+15550000091")));
+    // To call from it is everybody's own affair; to take its calls afterwards is not.
+    made(&second, "numbers", json!({ "e164": "+15550000091", "trunk": "t", "agent": "a", "outbound": true }));
+    refused(&second.patch("/v1/native/numbers/+15550000091", &json!({ "inbound": true }), &[]));
+    // Who comes first has it until it lets it go; then an older claim does not win either.
+    made(&first, "numbers", json!({ "e164": "+15550000092", "trunk": "t", "agent": "a" }));
+    made(&second, "numbers", wanted("+15550000092"));
+    refused(&first.patch("/v1/native/numbers/+15550000092", &json!({ "inbound": true }), &[]));
+    assert_eq!(first.delete("/v1/native/numbers/+15550000091").status, 204);
+    let taken = second.patch("/v1/native/numbers/+15550000091", &json!({ "inbound": true }), &[]);
+    assert_eq!((taken.status, &taken.json["inbound"]), (200, &json!(true)), "{taken:?}");
+}
+
+#[test]
+fn the_name_that_callers_prove_to_know_is_one_tenants() {
+    let switch = Setup::new().trunk("inbound = { username = \"carrier\", password = \"known\" }").start();
+    let (first, second) = (tenant(&switch, "first"), tenant(&switch, "second"));
+    let trunk = |name: &str, user: &str| {
+        json!({ "name": name, "uri": "sip:127.0.0.1:5999", "options_interval_seconds": 0,
+            "inbound": { "username": user, "password": "guessed" } })
+    };
+    assert_eq!(code(&first.post("/v1/native/trunks", &trunk("secret-name", "carrier"))), (409, "in_use"));
+    made(&first, "trunks", trunk("secret-name", "sbc"));
+    let refused = second.post("/v1/native/trunks", &trunk("t", "sbc"));
+    assert_eq!(code(&refused), (409, "in_use"), "{refused:?}");
+    assert!(!refused.text.contains("secret-name"), "{refused:?}");
+    made(&second, "trunks", trunk("t", "sbc-2"));
+}
+
+#[test]
+fn a_tenants_trunk_takes_no_calls_from_half_the_world() {
+    let switch = Setup::new().sip("inbound_networks = [\"10.0.0.0/8\"]").start();
+    let acme = tenant(&switch, "acme");
+    let trunk = |network: &str| {
+        json!({ "name": format!("t{}", network.len()), "uri": "sip:127.0.0.1:5999", "options_interval_seconds": 0,
+            "inbound": { "addresses": [network] } })
+    };
+    for wide in ["0.0.0.0/0", "::/0", "192.0.0.0/16"] {
+        let refused = acme.post("/v1/native/trunks", &trunk(wide));
+        assert_eq!(refused.status, 400, "{refused:?}");
+        assert!(refused.text.contains("inbound.addresses[0]"), "{refused:?}");
+    }
+    made(&acme, "trunks", trunk("192.0.2.0/24"));
+    made(&acme, "trunks", trunk("10.0.0.0/8"));
+    // The operator's own trunks are the operator's business.
+    made(&switch.client(), "trunks", trunk("192.0.0.0/16"));
+}
+
+/// A network that a tenant's trunk names too is no reason to ask another's caller for no password.
+#[test]
+fn another_tenants_network_shuts_nobodys_door() {
+    let inbound = "inbound = { username = \"carrier\", password = \"known\" }";
+    let switch = Setup::new().answering("Hello [END_CALL]").trunk(inbound).start();
+    let acme = tenant(&switch, "acme");
+    let from = SocketAddrV4::new(stranger(&switch.place), 5080);
+    made(&acme, "agents", json!({ "name": "a", "greeting": "Hello [END_CALL]" }));
+    let addresses = json!({ "addresses": [from.ip().to_string()] });
+    let trunk = json!({ "name": "t", "uri": "sip:127.0.0.1:5999", "options_interval_seconds": 0, "inbound": addresses });
+    made(&acme, "trunks", trunk);
+    made(&acme, "numbers", json!({ "e164": "+15550000093", "trunk": "t", "agent": "a", "inbound": true }));
+    let call = |number: &str, as_whom| caller::call(from, switch.place.sip(), number, as_whom);
+    // It is heard of by now when its own calls need no password any more.
+    eventually("its door is open", || {
+        matches!(call("+15550000093", ("nobody", "none")), Told::Talked).then_some(())
+    });
+    let told = call(FROM, ("carrier", "known"));
+    assert!(matches!(told, Told::Talked), "{told:?}");
+    match call(FROM, ("carrier", "guessed")) {
+        Told::Refused(failure) => assert_eq!(failure.status, Some(403), "{failure:?}"),
+        told => panic!("{told:?}"),
+    }
+    // What nobody has is nobody's, whoever asks.
+    match call("+15550000094", ("carrier", "known")) {
+        Told::Refused(failure) => assert_eq!(failure.status, Some(404), "{failure:?}"),
+        told => panic!("{told:?}"),
+    }
+    let seen = switch.get("/v1/calls?direction=inbound").json;
+    assert_eq!(seen["count"], 1, "{seen}");
 }

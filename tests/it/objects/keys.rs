@@ -157,9 +157,14 @@ fn commands_ask_with_a_key_of_any_vendor_and_with_one_that_no_file_declares() {
 fn what_cannot_be_done_is_said() {
     let switch = Switch::start("");
     told(&switch, &["tenant", "create", "acme"]);
+    told(&switch, &["tenant", "limit", "acme", "--concurrent", "3"]);
+    assert!(told(&switch, &["tenant", "list"]).ends_with("acme  3 calls at once"));
+    told(&switch, &["tenant", "limit", "acme"]);
+    assert!(told(&switch, &["tenant", "list"]).ends_with("acme"));
     for (words, reason) in [
         (&["tenant", "create", "acme"][..], "another one is called `acme`"),
         (&["tenant", "create", " "], "name: must be one line"),
+        (&["tenant", "limit", "acme", "--concurrent", "0"], "concurrent: must be at least 1"),
         (&["tenant", "delete", "nobody"], "no tenant is called nobody"),
         (&["tenant", "delete", "default"], "there is no such tenant"),
         (&["key", "create", "--face", "nixflex", "--tenant", "nobody"], "no tenant is called nobody"),

@@ -9,7 +9,8 @@ use crate::switch::Switch;
 fn an_agent_is_made_read_replaced_and_patched() {
     let switch = Switch::start("");
     let api = switch.client();
-    let body = json!({ "name": "Sarah", "prompt": "You are Sarah.", "voice": "amy", "webhook_url": "https://a.example/hook",
+    let body = json!({ "name": "Sarah", "prompt": "You are Sarah.", "voice": "amy", "timezone": "Asia/Dubai",
+        "webhook_url": "https://a.example/hook",
         "voicemail_action": "leave_message", "max_call_duration_seconds": 120 });
     let made = api.post("/v1/agents", &body);
     assert_eq!(made.status, 201, "{made:?}");
@@ -36,11 +37,53 @@ fn an_agent_is_made_read_replaced_and_patched() {
 
     let list = api.get("/v1/agents?limit=1&offset=1").json;
     assert_eq!((&list["count"], &list["agents"][0]["agent_id"]), (&json!(2), &json!(id)));
-    let wrong = api.patch(&path, &json!({ "max_call_duration_seconds": 5 }), &[]);
-    assert_eq!(code(&wrong), (400, "invalid_request"));
-    assert_eq!(wrong.json["error"]["details"]["field"], "max_call_duration_seconds");
+    for (field, value) in [("max_call_duration_seconds", json!(5)), ("timezone", json!("Mars/Olympus"))] {
+        let wrong = api.patch(&path, &json!({ field: value }), &[]);
+        assert_eq!(code(&wrong), (400, "invalid_request"));
+        assert_eq!(wrong.json["error"]["details"]["field"], field);
+    }
     assert_eq!(api.delete(&path).status, 204);
     assert_eq!(code(&api.get(&path)), (404, "agent_not_found"));
+}
+
+#[test]
+fn replacing_an_agent_leaves_what_nixflex_has_no_words_for() {
+    let switch = Switch::start("");
+    let api = switch.client();
+    let model =
+        json!({ "provider": "openai", "model": "m", "api_key": "sk-hunter2", "prompt": "You are Sarah." });
+    let made = json!({ "name": "sarah", "model": model, "amd": { "greeting": 900 }, "record": true, "greeting": "Hello." });
+    let made = api.post("/v1/native/agents", &made);
+    assert_eq!(made.status, 201, "{made:?}");
+    let path = format!("/v1/agents/{}", made.json["id"]);
+    assert_eq!(api.patch(&path, &json!({ "name": "Sarah", "notes": "old" }), &[]).status, 200);
+    let replaced = api.any("PUT", &path, json!({ "name": "Ann", "voice": "amy" }).to_string().into(), &[]);
+    assert_eq!(replaced.status, 200, "{replaced:?}");
+    assert_eq!((&replaced.json["name"], &replaced.json["notes"]), (&json!("Ann"), &json!(null)));
+    let now = api.get("/v1/native/agents/sarah").json;
+    for field in ["model", "amd", "record"] {
+        assert_eq!(now[field], made.json[field], "{field}");
+    }
+    assert_eq!((&now["greeting"], &now["voice"]), (&json!(null), &json!("amy")));
+}
+
+#[test]
+fn what_was_read_may_be_sent_back() {
+    let switch = Switch::start("");
+    let api = switch.client();
+    let agent = json!({ "name": "Sarah", "voice": "amy", "timezone": "Asia/Dubai", "trunk": "t1", "notes": { "a": 1 } });
+    let number =
+        json!({ "phone_number": "+15550000001", "agent_id": "agent_demo", "trunk": "t1", "label": "Desk" });
+    for (collection, id, body) in [("agents", "agent_id", agent), ("phone-numbers", "id", number)] {
+        let made = api.post(&format!("/v1/{collection}"), &body);
+        assert_eq!(made.status, 201, "{made:?}");
+        let path = format!("/v1/{collection}/{}", made.json[id].as_str().expect("an id"));
+        let read = api.get(&path).json;
+        let mut back = api.patch(&path, &read, &[]);
+        assert_eq!(back.status, 200, "{back:?}");
+        back.json["updated_at"] = read["updated_at"].clone();
+        assert_eq!(back.json, read);
+    }
 }
 
 #[test]

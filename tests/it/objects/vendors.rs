@@ -26,6 +26,19 @@ fn thunderphones_agents_connections_and_numbers() {
         (&json!("You are kind."), &json!("callee_first"))
     );
     assert!(agent.json["id"].is_u64(), "{agent:?}");
+    let native = switch.get(&format!("/v1/native/agents/{}", agent.json["id"])).json;
+    assert_eq!((&native["prompt"], &native["greeting"]), (&json!("You are kind."), &json!(null)));
+    let greeted =
+        switch.client().post("/v1/native/agents", &json!({ "name": "greets", "greeting": "Hello." }));
+    let path = format!("/v1/agents/{}", greeted.json["id"]);
+    assert_eq!(api.get(&path).json["prompt"], "Hello.", "what a script says first");
+    let told = api.patch(&path, &json!({ "prompt": "Good day." }), &[]).json;
+    assert_eq!(told["prompt"], "Good day.");
+    assert_eq!(
+        switch.get("/v1/native/agents/greets").json["greeting"],
+        json!(null),
+        "it is said in its place"
+    );
     let unknown = api.post("/v1/agents", &json!({ "colour": 1 }));
     assert_eq!(unknown.status, 400, "an unknown key is refused: {unknown:?}");
 
@@ -66,7 +79,30 @@ fn thunderphones_agents_connections_and_numbers() {
     }
     let gone = api.get("/v1/phone-numbers/77");
     assert_eq!((gone.status, &gone.json["code"]), (404, &json!("phone_number_not_found")), "{gone:?}");
-    assert_eq!(api.get("/v1/applications").status, 404, "another vendor's");
+    assert_eq!(api.get("/v1/applications").status, 401, "another vendor's");
+}
+
+#[test]
+fn what_thunderphone_read_may_be_sent_back() {
+    let switch = Switch::start("");
+    let (api, _) = of(&switch, json!({ "face": "thunderphone" }));
+    let connection =
+        json!({ "name": "mine", "sip_uri": "sip:127.0.0.1:5999", "username": "u", "password": "hidden" });
+    for (collection, body) in [
+        ("agents", json!({ "name": "Front desk", "prompt": "You are kind.", "voice": "amy", "tools": [] })),
+        ("voip-connections", connection),
+        ("phone-numbers", json!({ "number": "+15550000001", "agent_id": "agent_demo", "label": "Desk" })),
+        ("developer/webhook-endpoints", json!({ "url": "https://a.example/hook" })),
+    ] {
+        let made = api.post(&format!("/v1/{collection}"), &body);
+        assert_eq!(made.status, 201, "{made:?}");
+        let path = format!("/v1/{collection}/{}", made.json["id"]);
+        let read = api.get(&path).json;
+        let mut back = api.patch(&path, &read, &[]);
+        assert_eq!(back.status, 200, "{back:?}");
+        back.json["updated_at"] = read["updated_at"].clone();
+        assert_eq!(back.json, read);
+    }
 }
 
 #[test]
@@ -147,7 +183,8 @@ fn minivoices_trunks_applications_and_dids() {
         assert_eq!(reply.status, 201, "{body}: {reply:?}");
         reply.json
     };
-    made("applications", json!({ "name": "first", "agent": "agent_demo", "trunk": "t1" }));
+    let first =
+        made("applications", json!({ "name": "first", "agent": "agent_demo", "trunk": "t1" }))["id"].clone();
     let (api, _) = of(&switch, json!({ "face": "minivoice", "application": "first" }));
     let trunk = api.post(
         "/v1/trunks",
@@ -164,14 +201,66 @@ fn minivoices_trunks_applications_and_dids() {
     assert_eq!(application.json["trunk_id"], trunk.json["id"]);
     let did = api.post("/v1/dids", &json!({ "number": "+15550000001", "trunk_id": trunk.json["id"] }));
     assert_eq!(did.status, 201, "{did:?}");
-    assert_eq!(api.get("/v1/dids").json["dids"].as_array().map(Vec::len), Some(2), "the file's too");
+    let first = format!("app_{first}");
+    assert_eq!(did.json["application_id"], first, "the key's own, if nobody says");
+    let said = json!({ "number": "+15550000002", "application_id": application.json["id"] });
+    assert_eq!(api.post("/v1/dids", &said).json["application_id"], application.json["id"]);
+    let unknown = json!({ "number": "+15550000003", "application_id": "app_77" });
+    assert_eq!(api.post("/v1/dids", &unknown).status, 400);
+    assert_eq!(api.get("/v1/dids").json["dids"].as_array().map(Vec::len), Some(3), "the file's too");
     let wrong = api.post("/v1/trunks", &json!({ "name": "x", "sip_uri": "nowhere" }));
     assert_eq!((wrong.status, &wrong.json["error"]["code"]), (400, &json!("invalid_request")), "{wrong:?}");
-    let keys = api.post("/v1/native/keys", &json!({ "face": "nixflex" }));
-    assert_eq!((keys.status, &keys.json["error"]["code"]), (403, &json!("forbidden")), "{keys:?}");
     let call = api.post("/v1/calls", &json!({ "from": "+447446466847", "to": number(Persona::Person) }));
     assert_eq!(call.status, 201, "{call:?}");
     callees.await_over(1);
+}
+
+#[test]
+fn a_key_of_one_application_or_agent_has_its_vendors_collections_alone() {
+    let switch = Switch::start("");
+    let made = |collection: &str, body: Value| {
+        let reply = switch.client().post(&format!("/v1/native/{collection}"), &body);
+        assert_eq!(reply.status, 201, "{body}: {reply:?}");
+        reply.json["id"].to_string()
+    };
+    let application = made("applications", json!({ "name": "first", "agent": "agent_demo" }));
+    let objects = [
+        ("agents", made("agents", json!({ "name": "sarah" })), json!({ "greeting": "Hello" })),
+        ("keys", made("keys", json!({ "face": "nixflex" })), json!({ "face": "nixflex" })),
+        ("people", made("people", json!({ "name": "ann" })), json!({ "name": "bob" })),
+        (
+            "webhook-endpoints",
+            made("webhook-endpoints", json!({ "url": "https://a.example/hook" })),
+            json!({ "url": "https://b.example/hook" }),
+        ),
+        ("numbers", made("numbers", json!({ "e164": "+15550000001" })), json!({ "e164": "+15550000002" })),
+        (
+            "trunks",
+            made("trunks", json!({ "name": "t9", "uri": "sip:127.0.0.1:5999" })),
+            json!({ "name": "t8" }),
+        ),
+        ("applications", application, json!({ "name": "second", "agent": "agent_demo" })),
+    ];
+    let (minivoice, _) = of(&switch, json!({ "face": "minivoice", "application": "first" }));
+    let (voiceflow, _) = of(&switch, json!({ "face": "voiceflow", "agent": "agent_demo" }));
+    for (api, reads) in [(minivoice, &["numbers", "trunks", "applications"][..]), (voiceflow, &[])] {
+        for (collection, id, body) in &objects {
+            let (all, one) = (format!("/v1/native/{collection}"), format!("/v1/native/{collection}/{id}"));
+            let read = if reads.contains(collection) { 200 } else { 403 };
+            assert_eq!((api.get(&all).status, api.get(&one).status), (read, read), "{collection}");
+            let changes = [api.post(&all, body), api.patch(&one, body, &[]), api.delete(&one)];
+            assert_eq!(changes.map(|reply| reply.status), [403; 3], "{collection}");
+        }
+        let (_, endpoint, _) = &objects[3];
+        for verb in ["test", "rotate-secret", "replay?since=2026-01-01T00:00:00Z"] {
+            let path = format!("/v1/native/webhook-endpoints/{endpoint}/{verb}");
+            assert_eq!(api.post(&path, &json!({})).status, 403, "{verb}");
+        }
+    }
+    for (collection, id, _) in &objects {
+        let object = switch.get(&format!("/v1/native/{collection}/{id}"));
+        assert_eq!((object.status, &object.json["revision"]), (200, &json!(1)), "{object:?}");
+    }
 }
 
 #[test]

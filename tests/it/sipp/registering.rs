@@ -65,7 +65,7 @@ fn a_registrar_that_challenges_is_told_who_we_are_without_being_asked_again() {
 }
 
 #[test]
-fn a_registrar_that_refuses_our_password_is_not_asked_again() {
+fn a_registrar_that_refuses_our_password_is_not_asked_again_soon() {
     let place = Place::claim();
     let registrar = Sipp::at(&place, "register-wrong-password");
     let switch = registering().at(place).start();
@@ -73,7 +73,7 @@ fn a_registrar_that_refuses_our_password_is_not_asked_again() {
     let down = eventually("it is refused", || Some(trunk(&switch, "t1")).filter(|t| t["state"] == "down"));
     assert_eq!(down["registration"], "failed");
     let why = down["why"].as_str().unwrap_or_default();
-    assert!(why.contains("401 Unauthorized, and it is not tried again"), "{down}");
+    assert!(why.contains("401 Unauthorized: the credentials are refused; tried again in "), "{down}");
     let refused = switch.post_outbound(&outbound(json!({})));
     assert_eq!(
         (refused.status, &refused.json["error"]["details"]["sip_code"]),

@@ -3,10 +3,14 @@
 
 use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use trunkline_media::{Capabilities, sdp::Local, srtp::Secret};
 use trunkline_sip::{Body, Config, Credentials, Event, Failure, Invite, Path, Reliable, UserAgent};
+
+/// How many were made.
+static CALLS: AtomicU8 = AtomicU8::new(5);
 
 /// How a call came out.
 #[derive(Debug)]
@@ -21,7 +25,9 @@ pub enum Told {
 pub fn call(from: SocketAddrV4, switch: SocketAddrV4, number: &str, (user, password): (&str, &str)) -> Told {
     let socket = UdpSocket::bind(from).expect("an address of this machine");
     socket.set_read_timeout(Some(Duration::from_millis(20))).expect("a timeout");
-    let mut agent = UserAgent::new(Config::new(from.into()), [5; 32]);
+    // Each call is another one: its branches, tags and Call-ID too.
+    let seed = CALLS.fetch_add(1, Ordering::Relaxed);
+    let mut agent = UserAgent::new(Config::new(from.into()), [seed; 32]);
     let rtp = SocketAddr::new((*from.ip()).into(), 6_000);
     let offer = Local::new(rtp, 1, Capabilities::default(), Secret::new([6; 32])).offer().0;
     let invite = Invite {

@@ -78,6 +78,11 @@ impl Switch {
         String::from_utf8_lossy(&std::fs::read(self.folder().join("log")).unwrap_or_default()).into_owned()
     }
 
+    /// The log once this stands in it: who logs does not wait until it is written.
+    pub fn log_until(&self, said: &str) -> String {
+        eventually(&format!("`{said}` in the log"), || Some(self.log()).filter(|log| log.contains(said)))
+    }
+
     /// The lines of its log that say that something is wrong with itself: errors and panics.
     pub fn complaints(&self) -> Vec<String> {
         let log = self.log();

@@ -71,6 +71,18 @@ impl Line {
         self
     }
 
+    /// Everything so far, after a gap in which nothing came, not even noise.
+    pub(super) fn after_gap(mut self, ms: u32) -> Self {
+        self.samples.splice(..0, std::iter::repeat_n(0, (ms * 8) as usize));
+        self
+    }
+
+    /// This line, then that one, each with its own noise.
+    pub(super) fn then(mut self, other: &Self) -> Self {
+        self.samples.extend(&other.samples);
+        self
+    }
+
     /// A recording of `media/testdata/amd`.
     pub(super) fn recording(mut self, wav: &[u8]) -> Self {
         let data = wav.windows(4).position(|tag| tag == b"data").expect("a WAV has data") + 8;

@@ -38,6 +38,7 @@ fn the_time_line_is_bounded_and_keeps_its_end() {
     assert_eq!(verdict.class, Class::NoSpeech);
     assert!(verdict.evidence.segments.len() <= Evidence::SEGMENTS_MAX);
     let long = Line::new()
+        .silence(300)
         .voice(3500)
         .cadence(120, &[1000.0], &[(40, 100)])
         .silence(400)

@@ -49,8 +49,10 @@ fn nobody_is_never_a_machine() {
         Line::new().silence(9000).noise(400.0),
         Line::new().silence(9000).noise(4000.0),
     ] {
-        let verdict = verdict(Params::default(), &line);
-        assert_eq!((verdict.class, verdict.at_ms), (Class::NoSpeech, 5000));
+        for gap in [0, 20, 200] {
+            let verdict = verdict(Params::default(), &line.clone().after_gap(gap));
+            assert_eq!((verdict.class, verdict.at_ms), (Class::NoSpeech, 5000), "after {gap} ms");
+        }
     }
 }
 
@@ -63,16 +65,53 @@ fn a_click_is_no_word() {
 
 #[test]
 fn the_noise_floor_follows_the_line() {
-    for noise in [5.0, 50.0, 200.0, 500.0] {
-        let line = Line::new().silence(1000).voice(600).silence(2500).noise(noise);
+    for (noise, gap) in
+        [(5.0, 0), (50.0, 0), (200.0, 0), (500.0, 0), (5.0, 20), (50.0, 20), (200.0, 60), (500.0, 200)]
+    {
+        let line = Line::new().silence(1000).voice(600).silence(2500).noise(noise).after_gap(gap);
         let verdict = verdict(Params::default(), &line);
-        assert_eq!(verdict.class, Class::Human, "noise {noise}");
+        assert_eq!(verdict.class, Class::Human, "noise {noise} after {gap} ms");
         assert!(
             (verdict.evidence.noise_floor / noise as f32 - 1.0).abs() < 0.35,
             "{}",
             verdict.evidence.noise_floor
         );
     }
+}
+
+#[test]
+fn a_gap_in_what_comes_is_no_silence_of_the_lines() {
+    let noisy = |line: Line| line.noise(150.0);
+    let before = noisy(Line::new().silence(600));
+    let gap = Line::new().silence(700);
+    let line = before.clone().then(&gap).then(&noisy(Line::new().silence(8000)));
+    assert_eq!(classes(&line), [Class::NoSpeech]);
+    let beep = before
+        .then(&noisy(Line::new().voice(3500).silence(400)))
+        .then(&gap)
+        .then(&noisy(Line::new().silence(300).tone(&[1000.0], 300).silence(1500)));
+    assert_eq!(classes(&beep), [Class::Machine, Class::Voicemail]);
+}
+
+#[test]
+fn the_silence_of_early_media_is_forgotten_at_the_answer() {
+    let ringing = Line::new().cadence(2, &[440.0, 480.0], &[(2000, 4000)]);
+    let answered = Line::new().silence(8000).noise(150.0);
+    let mut detector = Detector::new(Params::default());
+    assert_eq!(ringing.samples().chunks(160).find_map(|packet| detector.push(packet)), None);
+    detector.answered();
+    let verdict = answered.samples().chunks(160).find_map(|packet| detector.push(packet)).expect("silence");
+    assert_eq!((verdict.class, verdict.at_ms), (Class::NoSpeech, 5000));
+}
+
+#[test]
+fn what_was_made_up_says_nothing_of_the_noise() {
+    let noise = Line::new().silence(8000).noise(150.0);
+    let mut detector = Detector::new(Params::default());
+    detector.answered();
+    let made_up = (0..100).find_map(|_| detector.push_made_up(&[0; 160]));
+    let verdict = made_up.or_else(|| noise.samples().chunks(160).find_map(|packet| detector.push(packet)));
+    assert_eq!(verdict.map(|verdict| (verdict.class, verdict.at_ms)), Some((Class::NoSpeech, 5000)));
 }
 
 #[test]
@@ -100,6 +139,37 @@ fn a_person_who_repeats_hello_stays_a_person() {
 fn a_persons_answer_to_us_overturns_nothing() {
     let line = Line::new().silence(400).voice(500).silence(3500).voice(4000).silence(1000);
     assert_eq!(classes(&line), [Class::Human]);
+}
+
+/// What is said of a line while we speak from and to these milliseconds.
+fn classes_while_we_speak(line: &Line, ours: std::ops::Range<u32>) -> Vec<Class> {
+    let mut detector = Detector::new(Params::default());
+    detector.answered();
+    let told = line.samples().chunks(160).zip((0..).step_by(20)).filter_map(|(packet, at)| {
+        detector.our_side(ours.contains(&at));
+        detector.push(packet)
+    });
+    told.map(|verdict| verdict.class).collect()
+}
+
+#[test]
+fn what_is_said_after_our_first_word_overturns_nothing() {
+    // The verdict falls at 1500 ms.
+    let line = Line::new().silence(400).voice(600).silence(1500).voice(4000).silence(1000);
+    assert_eq!(classes(&line), [Class::Human, Class::Machine]);
+    assert_eq!(classes_while_we_speak(&line, 1500..2400), [Class::Human], "an answer to us");
+    assert_eq!(classes_while_we_speak(&line, 1500..7000), [Class::Human], "our own echo");
+    assert_eq!(classes_while_we_speak(&line, 100..300), [Class::Human], "an answer to our opener");
+    assert_eq!(
+        classes_while_we_speak(&line, 2900..3000),
+        [Class::Human, Class::Machine],
+        "it had begun before"
+    );
+    let beep = line.clone().tone(&[1000.0], 400).silence(1000);
+    assert_eq!(classes_while_we_speak(&beep, 1500..9000), [Class::Human], "too late for a beep");
+    let beep =
+        Line::new().silence(400).voice(600).silence(1500).voice(1000).tone(&[1000.0], 400).silence(1000);
+    assert_eq!(classes_while_we_speak(&beep, 1500..9000), [Class::Human, Class::Voicemail]);
 }
 
 #[test]

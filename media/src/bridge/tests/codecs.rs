@@ -211,6 +211,23 @@ fn digits_keep_their_pace_and_their_place_beside_any_packet_length() {
 }
 
 #[test]
+fn keys_leave_jitter_and_delay_as_they_were() {
+    for codec in codecs() {
+        let mut pair = Spoken::plain(codec, 20).connect(6, Wire::default(), deaf(), deaf());
+        pair.near(Command::OpenGate);
+        pair.near(play(&tone(10_000, 440.0), 1));
+        pair.advance(SECOND);
+        let before = pair.far.bridge.stats();
+        pair.near(Command::SendDtmf { digits: "1234567890".parse().expect("digits") });
+        pair.advance(3 * SECOND);
+        let after = pair.far.bridge.stats();
+        assert_eq!(pair.far.digits(), "1234567890", "{codec:?}");
+        assert_eq!(after.playout_delay, before.playout_delay, "{codec:?}");
+        assert!(after.jitter <= before.jitter + Duration::from_millis(1), "{codec:?}: {:?}", after.jitter);
+    }
+}
+
+#[test]
 #[cfg_attr(not(feature = "opus"), ignore = "needs the feature opus")]
 fn beside_opus_an_event_s_length_is_told_at_8_khz_where_that_was_agreed() {
     let mut pair = Pair::new(18, Wire::default(), deaf(), deaf());

@@ -75,3 +75,34 @@ fn a_callee_who_speaks_up_silences_the_agent() {
     });
     assert!(spoke.is_some_and(|spoke| (800..1_800).contains(&spoke.as_millis())), "{spoke:?}");
 }
+
+fn classes(side: &Side) -> Vec<amd::Class> {
+    let class = |event: &Event| match event {
+        Event::Verdict(verdict) => Some(verdict.class),
+        _ => None,
+    };
+    side.events.iter().filter_map(|(_, event)| class(event)).collect()
+}
+
+/// Hello, a pause of 1.3 s, and three seconds of talk; meanwhile the agent says something from the verdict on, or nothing.
+fn hello_and_then_talk(seed: u64, agent: Option<&Arc<Clip>>) -> Vec<amd::Class> {
+    let mut pair = Pair::connected(seed, Wire::default(), listening(), deaf());
+    pair.near(Command::Arm(Rule { when: When::Human, then: Then::OpenGate, once: true }));
+    if let Some(clip) = agent {
+        pair.near(play(clip, 1));
+    }
+    pair.far(Command::OpenGate);
+    pair.far(play(&greeting(700), 1));
+    pair.advance(2 * SECOND);
+    pair.far(play(&greeting(3_000), 2));
+    pair.advance(5 * SECOND);
+    classes(&pair.near)
+}
+
+#[test]
+fn a_person_who_answers_the_agent_at_length_stays_a_person() {
+    use amd::Class::{Human, Machine};
+    assert_eq!(hello_and_then_talk(23, None), [Human, Machine], "nobody had said anything");
+    assert_eq!(hello_and_then_talk(24, Some(&clip(900, 9_000))), [Human]);
+    assert_eq!(hello_and_then_talk(25, Some(&clip(5_000, 9_000))), [Human], "the agent's own echo");
+}

@@ -1,0 +1,177 @@
+//! What becomes of recipients and campaigns when a call is not started: what a refusal means, whom it is told of, who is given back.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinError;
+
+use super::super::lines::Line;
+use super::{Dialled, READ_EVERY, RETRY, RETRY_TRUNK, Runner, Turn};
+use crate::clock::wall_now;
+use crate::model::{CampaignId, CampaignStatus, ClaimedRecipient, RecipientId, Refusal};
+
+/// A campaign does not go on.
+pub struct Halt {
+    to: CampaignStatus,
+    reason: &'static str,
+}
+
+impl Halt {
+    /// Something that it needs is gone.
+    pub const fn failed(reason: &'static str) -> Self {
+        Self { to: CampaignStatus::Failed, reason }
+    }
+
+    /// Somebody has to say that it may.
+    pub const fn paused(reason: &'static str) -> Self {
+        Self { to: CampaignStatus::Paused, reason }
+    }
+}
+
+/// What a refusal means for its campaign.
+pub enum Meaning {
+    /// Nobody of it can be called.
+    Campaign(&'static str),
+    /// This recipient cannot be called.
+    Recipient,
+    /// Not now; later.
+    Later(Duration),
+    /// There is no room.
+    Full(Duration),
+    /// There is no money.
+    Unpaid,
+    /// The recipient is no longer ours.
+    Superseded,
+}
+
+impl Runner {
+    /// A call was not started, and so nobody was dialled.
+    pub(super) async fn refused(
+        &self,
+        line: &mut Line,
+        claimed: Option<ClaimedRecipient>,
+        refusal: &Refusal,
+    ) -> Option<Turn> {
+        let turn = match meaning(refusal) {
+            Meaning::Campaign(reason) => return self.stop(line, Halt::failed(reason)).await,
+            Meaning::Superseded => return Some(Turn::Went),
+            Meaning::Recipient => {
+                if let Some(claimed) = claimed {
+                    let recipient = RecipientId { campaign: line.campaign.id, position: claimed.position };
+                    self.fail_recipient(recipient, refusal).await;
+                }
+                return Some(Turn::Went);
+            }
+            Meaning::Later(wait) => {
+                line.not_before = Some(Instant::now() + wait);
+                Turn::Wait(wait)
+            }
+            Meaning::Full(wait) => Turn::Full(wait),
+            Meaning::Unpaid => {
+                line.not_before = Some(Instant::now() + READ_EVERY);
+                line.is_unpaid = true;
+                Turn::Wait(READ_EVERY)
+            }
+        };
+        if let Some(claimed) = claimed {
+            line.claimed.push_front(claimed);
+        }
+        Some(turn)
+    }
+
+    /// An intent was committed, or not.
+    pub(super) async fn dialled(&mut self, done: Result<Dialled, JoinError>) {
+        let tally = &self.inner.tally;
+        let (recipient, result) = match done {
+            Ok(done) => done,
+            // Its lease lapses, and it is dialled if nothing of it is on disk.
+            Err(error) => return tracing::error!(%error, "a campaign's call could not be started"),
+        };
+        let Err(refusal) = result else { return add(&tally.dialled, 1) };
+        match meaning(&refusal) {
+            Meaning::Superseded => {
+                tracing::debug!(campaign = %recipient.campaign, recipient = recipient.position, "stopped before its call");
+            }
+            Meaning::Recipient => self.fail_recipient(recipient, &refusal).await,
+            Meaning::Campaign(_) | Meaning::Later(_) | Meaning::Full(_) | Meaning::Unpaid => {
+                tracing::warn!(campaign = %recipient.campaign, recipient = recipient.position, %refusal,
+                    "a campaign's call was not started; it is tried again");
+                if let Some(line) = self.lines.find(recipient.campaign) {
+                    line.not_before = Some(Instant::now() + RETRY);
+                    line.is_drained = false;
+                }
+                self.give_back(recipient.campaign, vec![recipient.position]).await;
+            }
+        }
+    }
+
+    async fn fail_recipient(&self, recipient: RecipientId, refusal: &Refusal) {
+        add(&self.inner.tally.failed, 1);
+        tracing::warn!(campaign = %recipient.campaign, recipient = recipient.position, %refusal,
+            "a recipient cannot be called; the campaign goes on");
+        let (store, reason) = (&self.inner.store, refusal.to_string());
+        if let Err(error) = store.fail_recipient(recipient, reason, wall_now()).await {
+            tracing::error!(campaign = %recipient.campaign, %error, "a recipient's failure could not be stored");
+        }
+    }
+
+    /// The campaign does not go on as it is. It keeps its recipients, and can be launched again.
+    pub(super) async fn stop(&self, line: &Line, halt: Halt) -> Option<Turn> {
+        let (campaign, Halt { to, reason }) = (line.campaign.id, halt);
+        tracing::error!(%campaign, reason, "a campaign cannot go on");
+        let store = &self.inner.store;
+        match store.move_campaign(campaign, CampaignStatus::Running, to, Some(reason), wall_now()).await {
+            Ok(_) => None,
+            Err(error) => {
+                tracing::error!(%campaign, %error, "that could not be stored");
+                Some(Turn::Wait(RETRY))
+            }
+        }
+    }
+
+    pub(super) async fn release(&self, line: &mut Line) {
+        line.lease_until = None;
+        let claimed: VecDeque<ClaimedRecipient> = std::mem::take(&mut line.claimed);
+        if !claimed.is_empty() {
+            let positions = claimed.iter().map(|claimed| claimed.position).collect();
+            self.give_back(line.campaign.id, positions).await;
+        }
+    }
+
+    async fn give_back(&self, campaign: CampaignId, positions: Vec<u32>) {
+        add(&self.inner.tally.released, positions.len() as u64);
+        if let Err(error) = self.inner.store.release_recipients(campaign, positions).await {
+            tracing::error!(%campaign, %error, "recipients could not be given back; their lease lapses");
+        }
+    }
+}
+
+pub fn meaning(refusal: &Refusal) -> Meaning {
+    match refusal {
+        Refusal::AgentNotFound | Refusal::NoAgent => Meaning::Campaign("agent_not_found"),
+        Refusal::FromNumberNotFound | Refusal::NumberNotRegistered | Refusal::OutboundDisabled => {
+            Meaning::Campaign("from_number_not_found")
+        }
+        Refusal::AgentMissingPhoneNumber => Meaning::Campaign("agent_missing_phone_number"),
+        Refusal::NumberHasNoTrunk | Refusal::DemoNumber | Refusal::UnverifiedVoip => {
+            Meaning::Campaign("agent_missing_twilio_credentials")
+        }
+        Refusal::MissingField(_)
+        | Refusal::InvalidField { .. }
+        | Refusal::InvalidPhone { .. }
+        | Refusal::RateNotFound
+        | Refusal::DestinationForbidden { .. } => Meaning::Recipient,
+        // A call ends and gives back what it did not cost, somebody tops up, or the day ends, which nobody is told.
+        Refusal::InsufficientBalance | Refusal::SpendControl => Meaning::Unpaid,
+        Refusal::Limited { retry_after, .. } => Meaning::Full(*retry_after),
+        Refusal::Superseded => Meaning::Superseded,
+        Refusal::TrunkDown { .. } => Meaning::Later(RETRY_TRUNK),
+        Refusal::Overloaded(_) | Refusal::Storage | Refusal::IdempotencyConflict => Meaning::Later(RETRY),
+        Refusal::Draining => Meaning::Later(READ_EVERY),
+    }
+}
+
+fn add(count: &AtomicU64, by: u64) {
+    count.fetch_add(by, Ordering::Relaxed);
+}
