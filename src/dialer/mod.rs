@@ -35,7 +35,8 @@ use crate::journal::{Journal, Slot};
 use crate::metrics::{Metrics, trunk_label};
 use crate::model::{
     Accepted, Application, CallId, CallPlan, CallRecord, Direction, Disposition, EndedBy, Idempotency, Key,
-    KeyId, NotDone, OutboundRequest, Outcome, Placed, Refusal, Review, ReviewOffer, Step, StoredResponse, WhenFull,
+    KeyId, NotDone, OutboundRequest, Outcome, Placed, Refusal, Review, ReviewOffer, Step, StoredResponse,
+    WhenFull,
 };
 use crate::store::{Intended, Replay, Store, StoreError};
 use crate::webhook::Asker;
