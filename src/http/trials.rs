@@ -131,15 +131,16 @@ pub async fn native_endpoint(State(api): State<Api>, headers: HeaderMap, id: Pat
     .await
 }
 
-/// Sends `webhook.test` once, signed as its events are, and says what came of it.
+/// Sends `webhook.test` once, in the words of the key's vendor and signed as its events are, and says what came of it.
 async fn send(api: &Api, key: &Key, id: &PathText) -> Result<Response, Problem> {
     let snapshot = api.directory.snapshot();
     let object = find(&snapshot, key, ObjectKind::WebhookEndpoint, id)?;
     let endpoint = snapshot.endpoints(key.tenant).find(|endpoint| endpoint.id.0 == object.id);
     let endpoint = endpoint.ok_or(ObjectProblem::NotFound(ObjectKind::WebhookEndpoint))?;
-    let body = face::thunderphone::resource::test_event(object.id);
+    let now = wall_now();
+    let body = face::test_event(key, object.id, now);
     let message = format!("evt_test_{:016x}", rand::random::<u64>());
-    let seconds = wall_now().0.div_euclid(1_000);
+    let seconds = now.0.div_euclid(1_000);
     let secret = endpoint.signing.reveal();
     let headers = webhook::signed(key.face, secret, &endpoint.url, message, seconds, body.as_bytes());
     let shown = match api.egress.post(&endpoint.url, &headers, Bytes::from(body)).await {

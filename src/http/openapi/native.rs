@@ -88,6 +88,7 @@ fn endpoint_test() -> Entry {
     )
     .fails(keyed())
     .fails(of_object(ObjectKind::WebhookEndpoint))
+    .fails([ObjectProblem::Forbidden.into()])
 }
 
 fn collections() -> Vec<Described> {

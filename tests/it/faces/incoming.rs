@@ -80,7 +80,8 @@ fn the_config_that_is_answered_answers_the_call() {
 fn it_does_so_in_the_place_of_people_and_of_a_sip_endpoint() {
     let config = r#"{"prompt":"I was configured. [END_CALL]","voice":"nova"}"#;
     for agent in ["people = {}", "sip = { uri = \"+15550100\" }"] {
-        let (spoken, asked, _switch) = call_to(agent, Manner::Say(200, config), &json!(["telephony.incoming"]));
+        let (spoken, asked, _switch) =
+            call_to(agent, Manner::Say(200, config), &json!(["telephony.incoming"]));
         assert_eq!((spoken.as_slice(), asked.len()), (&["I was configured.".to_owned()][..], 1), "{agent}");
     }
 }
