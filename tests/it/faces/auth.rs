@@ -59,6 +59,20 @@ fn a_path_takes_its_own_faces_key_and_refuses_every_other_in_its_own_words() {
 }
 
 #[test]
+fn a_token_may_have_a_colon() {
+    let key = "[[key]]\nface = \"thunderphone\"\nsecret = \"sk_live_with:a_colon_0123\"\n";
+    let house = House::with(|setup, _| setup.extra(key));
+    for (key, status) in [
+        ("Bearer sk_live_with:a_colon_0123", 200),
+        ("Bearer sk_live_with:another_0123", 401),
+        ("Bearer sk_live_with:", 401),
+        (NIXFLEX, 200),
+    ] {
+        assert_eq!(house.get("/v1/calls", key).status, status, "{key}");
+    }
+}
+
+#[test]
 fn one_objects_path_refuses_other_faces_keys_too() {
     let house = House::start();
     let ask = |method: &str, path: &str, key: &str| {
