@@ -135,8 +135,12 @@ fn a_number_is_verified_by_a_call_and_only_if_it_went_well() {
         "{verified:?}"
     );
     assert_eq!(api.get(&path).json["verified"], true);
+    let same = api.patch(&path, &api.get(&path).json, &[]);
+    assert_eq!(same.json["verified"], true, "what was read and sent back has changed nothing: {same:?}");
     // Another connection has shown nothing yet.
-    let moved = api.patch(&path, &json!({ "voip_connection_id": trunk.json["id"] }), &[]);
+    let other =
+        api.post("/v1/voip-connections", &json!({ "name": "other", "sip_uri": "sip:127.0.0.1:5999" }));
+    let moved = api.patch(&path, &json!({ "voip_connection_id": other.json["id"] }), &[]);
     assert_eq!(moved.json["verified"], false, "{moved:?}");
     let file = api.post("/v1/phone-numbers/+447446466847/verify-voip", &json!({}));
     assert_eq!((file.status, &file.json["code"]), (409, &json!("managed_by_file")), "{file:?}");
