@@ -59,7 +59,7 @@ pub struct Args {
 
 /// Makes the campaign.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let api = args.asking.api()?;
+    let api = args.asking.nixflex()?;
     let request = request(&args)?;
     match api.post("/v1/calls/batch", Value::Object(request).to_string().into_bytes()).await {
         Ok(made) => {

@@ -46,7 +46,7 @@ struct List {
 /// Which calls.
 #[derive(clap::Args)]
 pub struct Narrowing {
-    /// Only those that stand so: accepted, dialing, answered or ended.
+    /// Only those that stand so: accepted, dialing (which is shown as ringing once it rings), answered or ended.
     #[arg(long)]
     state: Option<String>,
     /// Only inbound or outbound ones.

@@ -68,7 +68,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::List { status, limit, asking } => {
             let word = status.as_ref().and_then(Status::to_possible_value);
             let status = word.map_or_else(String::new, |word| format!("&status={}", word.get_name()));
-            let campaigns = asking.api()?.get(&format!("/v1/calls/batch?limit={limit}{status}")).await?;
+            let campaigns = asking.nixflex()?.get(&format!("/v1/calls/batch?limit={limit}{status}")).await?;
             match asking.json {
                 true => out::line(format_args!("{campaigns:#}"))?,
                 false => out::print(table(&COLUMNS, &campaigns["campaigns"]))?,
@@ -81,7 +81,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Resume(one) => (one.asking, one.id, Some("resume")),
         Command::Cancel(one) => (one.asking, one.id, Some("cancel")),
     };
-    let api = asking.api()?;
+    let api = asking.nixflex()?;
     let answer = match order {
         None => api.get(&format!("/v1/calls/batch/{one}")).await?,
         Some(order) => api.post(&format!("/v1/calls/batch/{one}/{order}"), Vec::new()).await?,

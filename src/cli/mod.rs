@@ -9,6 +9,7 @@ pub mod calls;
 pub mod campaign;
 pub mod cdr;
 pub mod check;
+mod credentials;
 pub mod demo;
 mod descriptors;
 pub mod key;

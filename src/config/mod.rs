@@ -18,6 +18,7 @@ mod error;
 mod file;
 mod objects;
 mod people;
+mod pruning;
 mod review;
 mod source;
 mod speech;

@@ -75,8 +75,8 @@ pub fn scope(
 ) -> KeyScope {
     let named = |key: &str, name: &Option<String>, wanted: bool, check: &mut Checker<'_>| {
         check.that(&format!("{path}.{key}"), name.is_some() == wanted, || {
-            let verb = if wanted { "must name" } else { "names no" };
-            format!("a {} key {verb} its {key}", face.as_str())
+            let verb = if wanted { "must name its" } else { "names no" };
+            format!("a {} key {verb} {key}", face.as_str())
         });
     };
     named("agent", agent, face == Face::Voiceflow, check);
