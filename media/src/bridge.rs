@@ -17,7 +17,7 @@ mod mouth;
 mod seats;
 mod watch;
 
-pub use self::interface::{BridgeSpec, Command, DtmfMode, Event};
+pub use self::interface::{BridgeSpec, Command, Event};
 pub use self::seats::{Members, PLACES};
 use self::{
     mouth::{Mouth, Turn},
@@ -78,7 +78,7 @@ impl Bridge {
     pub fn new(spec: BridgeSpec, seed: u64) -> Self {
         Self {
             leg: Leg::new(spec.latch, seed),
-            mouth: Mouth::new(spec.dtmf),
+            mouth: Mouth::new(),
             seats: Seats::new(),
             rules: Rules::default(),
             hearing: Hearing::new(spec.detect, spec.speech),

@@ -1,5 +1,6 @@
 //! `trunkline batch`: a file of recipients becomes a campaign of the running switch, by the API's own request.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -101,7 +102,7 @@ fn request(args: &Args) -> anyhow::Result<Map<String, Value>> {
         Some("csv") => Map::from_iter([("recipients".to_owned(), Value::Array(csv(&args.file)?))]),
         Some("json") => {
             let bytes = std::fs::read(&args.file).with_context(|| format!("{shown}"))?;
-            match serde_json::from_slice(&bytes).with_context(|| format!("{shown}"))? {
+            match serde_json::from_slice(unmarked(&bytes)).with_context(|| format!("{shown}"))? {
                 Value::Object(request) => request,
                 recipients @ Value::Array(_) => Map::from_iter([("recipients".to_owned(), recipients)]),
                 _ => bail!("{shown}: neither an array of recipients nor a request"),
@@ -129,6 +130,11 @@ fn request(args: &Args) -> anyhow::Result<Map<String, Value>> {
     Ok(request)
 }
 
+/// Without the byte order mark by which some programs mark UTF-8.
+fn unmarked(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)
+}
+
 fn csv(path: &Path) -> anyhow::Result<Vec<Value>> {
     let shown = path.display();
     let mut reader =
@@ -137,6 +143,10 @@ fn csv(path: &Path) -> anyhow::Result<Vec<Value>> {
     // Spreadsheets mark UTF-8 by a byte order mark, which the parser takes away.
     if !names.iter().any(|name| name == "phone") {
         bail!("{shown}: its first line names no column `phone`");
+    }
+    let (mut named, mut seen) = (names.iter().filter(|name| !name.is_empty()), HashSet::new());
+    if let Some(twice) = named.find(|name| !seen.insert(*name)) {
+        bail!("{shown}: two columns are named `{twice}`: which of them holds is not known");
     }
     let rows = reader.records().map(|row| {
         let row = row.with_context(|| format!("{shown}"))?;
@@ -181,6 +191,13 @@ mod tests {
     }
 
     #[test]
+    fn a_mark_of_utf_8_is_no_part_of_a_document() {
+        for (bytes, plain) in [("\u{feff}{}", "{}"), ("{}", "{}"), ("", "")] {
+            assert_eq!(unmarked(bytes.as_bytes()), plain.as_bytes());
+        }
+    }
+
+    #[test]
     fn a_table_becomes_recipients_and_every_other_column_a_variable() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("people.csv");
@@ -191,7 +208,13 @@ mod tests {
             { "phone": "+447111000002", "variables": { "patient_name": "Ann" }, "prompt_override": "Hi" },
         ]);
         assert_eq!(Value::Array(csv(&path).expect("valid")), expected);
-        for wrong in ["name\nAnn\n", "", "phone,name\n+12\n"] {
+        for wrong in [
+            "name\nAnn\n",
+            "",
+            "phone,name\n+12\n",
+            "phone,name, name\n+12,Ann,Bob\n",
+            "phone,phone\n+12,+13\n",
+        ] {
             std::fs::write(&path, wrong).expect("written");
             assert!(csv(&path).is_err(), "{wrong}");
         }

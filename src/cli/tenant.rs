@@ -88,7 +88,7 @@ async fn work(office: &Office, command: Command) -> anyhow::Result<()> {
         Command::Limit { tenant, concurrent, .. } => {
             let id = office.tenant(Some(&tenant))?.id;
             let document = limits(concurrent);
-            let patch = Change { name: None, document, is_whole: false, expect: Expect::Any, at: wall_now() };
+            let patch = Change::patch(document, Expect::Any, wall_now());
             office.registry.update(id, ObjectKind::Tenant, &id.to_string(), patch).await.map_err(refused)?;
         }
         Command::List { .. } => {

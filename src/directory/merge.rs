@@ -249,8 +249,8 @@ fn name_references(known: &Known<'_>, shown: &mut Map<String, Value>) -> Named {
     (agent, first, application)
 }
 
-/// Whatever names an agent, a trunk or an application that is gone loses that alone: its calls are refused by what is missing, and it can still be
-/// looked at and mended.
+/// Whatever names an agent, a trunk or an application that is gone loses that alone: its calls are refused by what is missing, and
+/// it can still be looked at and mended.
 fn loosen(
     row: &StoredObject,
     document: &mut Map<String, Value>,

@@ -120,8 +120,11 @@ pub async fn update(
         let sent = body::read(&headers, sent, api.body_max, api.body_timeout).await?;
         let mut fields = face::resource::body(&sent)?;
         let object = find(&api.directory.snapshot(), key, shape.kind, &id)?.clone();
-        // What is sent back as it was read says nothing.
-        fields.retain(|name, value| !is_ours(name) || object.document.get(name) != Some(value));
+        if !is_whole {
+            // What is sent back as it was read says nothing.
+            let read = show(&api, key, what, &object);
+            fields.retain(|name, value| read.get(name) != Some(value));
+        }
         forbid_ours(shape.kind, &fields)?;
         let draft = collection::parse(key.face, what, fields)?;
         // A key is known by what its owner sends, which does not change.
@@ -280,18 +283,14 @@ fn forbid_ours(kind: ObjectKind, fields: &Map<String, Value>) -> Result<(), Prob
     if !matches!(kind, ObjectKind::Key | ObjectKind::WebhookEndpoint | ObjectKind::Person) {
         return Ok(());
     }
-    match fields.keys().find(|name| is_ours(name)) {
+    match OURS.into_iter().find(|name| fields.contains_key(*name)) {
         Some(name) => Err(Refusal::InvalidField {
-            field: name.clone(),
+            field: name.to_owned(),
             reason: "is not for a request to say".to_owned(),
         }
         .into()),
         None => Ok(()),
     }
-}
-
-fn is_ours(field: &str) -> bool {
-    OURS.contains(&field)
 }
 
 fn missing(field: &str) -> Problem {

@@ -6,7 +6,7 @@ use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// Versions and names are the same for both engines.
-const HISTORY: [(i64, &str, &str, &str); 16] = [
+const HISTORY: [(i64, &str, &str, &str); 17] = [
     (
         1,
         "calls and outbox",

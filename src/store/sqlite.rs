@@ -2,6 +2,8 @@
 //! text of several statements, because each trip to sqlx's worker thread costs more than the statements do.
 #![expect(clippy::disallowed_methods, reason = "a shell: it checkpoints from a task of its own")]
 
+mod checkpoint;
+
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -35,9 +37,6 @@ const READERS_MAX: u32 = 4;
 /// A killed switch leaves its lock to a child that it was about to start (a speech program), until that one is no longer its copy.
 const LOCK_WAIT: Duration = Duration::from_secs(1);
 const LOCK_AGAIN: Duration = Duration::from_millis(20);
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
-/// Passive checkpoints never make a busy log begin anew; past so many pages (32 MB) one waits for the writer and does.
-const LOG_PAGES_MAX: i64 = 8192;
 
 impl Sqlite {
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
@@ -52,8 +51,8 @@ impl Sqlite {
             .test_before_acquire(false)
             .connect_lazy_with(options.clone().pragma("query_only", "on"));
         let dirty = Arc::new(AtomicBool::new(false));
-        let connection = options.connect().await.map_err(failed)?;
-        let checkpointer = tokio::spawn(checkpoint(connection, Arc::clone(&dirty))).abort_handle();
+        let connection = checkpoint::connect(&options).await.map_err(failed)?;
+        let checkpointer = tokio::spawn(checkpoint::run(connection, Arc::clone(&dirty))).abort_handle();
         Ok(Self { writer, readers, dirty, checkpointer: Some(checkpointer), lock: Mutex::new(Some(lock)) })
     }
 
@@ -165,26 +164,6 @@ fn one_connection() -> SqlitePoolOptions {
 
 fn open_error(path: &Path, reason: &str) -> StoreError {
     StoreError::Open { target: path.display().to_string(), reason: reason.to_owned() }
-}
-
-/// Moves the log into the database, off the writer's connection. A failure (a full disk) is met again by the writer,
-/// which tells of it; the log meanwhile keeps what is committed.
-async fn checkpoint(mut connection: SqliteConnection, dirty: Arc<AtomicBool>) {
-    let mut ticks = tokio::time::interval(CHECKPOINT_EVERY);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        if !dirty.swap(false, Ordering::Relaxed) {
-            continue;
-        }
-        let pages = match connection.fetch_one("PRAGMA wal_checkpoint(PASSIVE)").await {
-            Ok(row) => row.try_get::<i64, _>(1).unwrap_or(0),
-            Err(_) => continue,
-        };
-        if pages > LOG_PAGES_MAX {
-            let _ = connection.execute("PRAGMA wal_checkpoint(RESTART)").await;
-        }
-    }
 }
 
 /// The lock says that nobody else lives: whatever was under way when the last switch died is due again now and not when its

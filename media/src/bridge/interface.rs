@@ -34,18 +34,6 @@ pub struct BridgeSpec {
     pub latch: Latch,
     /// Listen for digits in the audio too; one that comes as a telephone event as well is told once.
     pub inband_dtmf: bool,
-    /// How [`Command::SendDtmf`] sends.
-    pub dtmf: DtmfMode,
-}
-
-/// How digits leave.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum DtmfMode {
-    /// As telephone events (RFC 4733) where they were agreed, else as tones.
-    #[default]
-    Events,
-    /// As tones in the audio, whatever was agreed.
-    Inband,
 }
 
 impl Default for BridgeSpec {
@@ -58,7 +46,6 @@ impl Default for BridgeSpec {
             rtp_timeout: Duration::from_secs(30),
             latch: Latch::Address,
             inband_dtmf: false,
-            dtmf: DtmfMode::Events,
         }
     }
 }
@@ -88,7 +75,7 @@ pub enum Command {
     OpenGate,
     /// Holds the queue.
     CloseGate,
-    /// Sends digits as the [`DtmfMode`] says; meanwhile the queue waits.
+    /// Sends digits as telephone events (RFC 4733) where they were agreed last, else as tones; meanwhile the queue waits.
     SendDtmf {
         /// Which.
         digits: Digits,

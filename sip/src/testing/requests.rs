@@ -181,7 +181,7 @@ fn options_is_answered_with_what_we_can_do() {
     lone.hear(zero.clone());
     let answer = lone.sent_response(200);
     assert!(answer.values(Name::Allow).any(|method| method == "INVITE"));
-    assert_eq!(answer.header(Name::Accept), Some("application/sdp, text/plain"));
+    assert_eq!(answer.header(Name::Accept), Some("application/sdp, multipart/mixed, text/plain"));
     assert!(answer.header(Name::Supported).is_some() && !to_tag(&answer).is_empty());
     lone.hear(zero);
     assert_eq!(to_tag(&lone.sent_response(200)), to_tag(&answer));

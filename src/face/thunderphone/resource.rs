@@ -116,11 +116,6 @@ pub fn show_number(shape: &Shape, object: &Object) -> Value {
     Value::Object(shown)
 }
 
-/// What a receiver is sent to try it.
-pub fn test_event(endpoint: u64) -> String {
-    json!({ "type": "webhook.test", "data": { "webhook_endpoint_id": endpoint } }).to_string()
-}
-
 /// A page of them.
 pub fn page(shown: Vec<Value>, total: usize) -> Value {
     json!({ "total": total, "results": shown })

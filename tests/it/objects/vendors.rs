@@ -135,8 +135,12 @@ fn a_number_is_verified_by_a_call_and_only_if_it_went_well() {
         "{verified:?}"
     );
     assert_eq!(api.get(&path).json["verified"], true);
+    let same = api.patch(&path, &api.get(&path).json, &[]);
+    assert_eq!(same.json["verified"], true, "what was read and sent back has changed nothing: {same:?}");
     // Another connection has shown nothing yet.
-    let moved = api.patch(&path, &json!({ "voip_connection_id": trunk.json["id"] }), &[]);
+    let other =
+        api.post("/v1/voip-connections", &json!({ "name": "other", "sip_uri": "sip:127.0.0.1:5999" }));
+    let moved = api.patch(&path, &json!({ "voip_connection_id": other.json["id"] }), &[]);
     assert_eq!(moved.json["verified"], false, "{moved:?}");
     let file = api.post("/v1/phone-numbers/+447446466847/verify-voip", &json!({}));
     assert_eq!((file.status, &file.json["code"]), (409, &json!("managed_by_file")), "{file:?}");
@@ -173,6 +177,32 @@ fn an_endpoint_is_tried_and_gets_the_events_of_calls_signed_with_its_own_secret(
     callees.await_over(2);
     switch.metrics_until("nothing owed", |metrics| metrics.is_idle());
     assert_eq!(receiver.await_deliveries(2).len(), 2);
+}
+
+#[test]
+fn a_receiver_is_tried_in_the_words_of_whoever_tries_it() {
+    let receiver = Receiver::start();
+    let switch = Switch::start("");
+    let made = switch.client().post("/v1/native/webhook-endpoints", &json!({ "url": receiver.url() }));
+    let secret = made.json["secret"].as_str().expect("shown once").to_owned();
+    let path = format!("/v1/native/webhook-endpoints/{}/test", made.json["id"]);
+    assert_eq!(switch.client().post(&path, &json!({})).json["delivered"], true);
+    let key = switch.client().post("/v1/native/keys", &json!({ "face": "twilio" })).json;
+    let credentials = key["key"].as_str().expect("shown once");
+    let twilio = super::client_of(&switch, "twilio", credentials);
+    assert_eq!(twilio.post(&path, &json!({})).json["delivered"], true);
+
+    let tried = receiver.await_deliveries(2);
+    assert_eq!(tried[0].json, json!({ "event": "webhook.test", "webhook_endpoint_id": made.json["id"] }));
+    let signature = &tried[0].headers["x-nixflex-signature"];
+    let time = signature.split([',', '=']).nth(1).expect("a time");
+    let signed = [time.as_bytes(), b".", &tried[0].bytes].concat();
+    assert_eq!(*signature, format!("t={time},v1={}", hex_hmac(&secret, &signed)));
+    let form = String::from_utf8_lossy(&tried[1].bytes).into_owned();
+    let account = credentials.split(':').next().expect("a SID");
+    assert!(form.starts_with(&format!("AccountSid={account}&")), "{form}");
+    assert_eq!(tried[1].headers["content-type"], "application/x-www-form-urlencoded");
+    assert!(tried[1].headers.contains_key("x-twilio-signature"), "{:?}", tried[1].headers);
 }
 
 #[test]

@@ -403,19 +403,25 @@ fn without_telephone_events_digits_go_as_tones_in_every_codec() {
 }
 
 #[test]
-fn a_trunk_that_wants_tones_gets_tones_though_it_agreed_to_events() {
-    let near = BridgeSpec { dtmf: DtmfMode::Inband, ..deaf() };
-    let mut pair = Spoken::plain(Codec::Pcma, 20).connect(14, Wire::default(), near, with_ears());
+fn digits_leave_as_was_agreed_last() {
+    let spoken = Spoken { events: false, ..Spoken::plain(Codec::Pcma, 20) };
+    let mut pair = spoken.connect(14, Wire::default(), deaf(), with_ears());
     pair.advance(SECOND);
     pair.near(Command::SendDtmf { digits: "42".parse().expect("digits") });
     pair.advance(SECOND);
     assert_eq!((pair.far.digits().as_str(), audio(&pair.near, 101).len()), ("42", 0));
+    let (ours, theirs) = agreement(&Capabilities::default());
+    pair.near(Command::Remote(ours));
+    pair.far(Command::Remote(theirs));
+    pair.near(Command::SendDtmf { digits: "7".parse().expect("a digit") });
+    pair.advance(SECOND);
+    assert_eq!((pair.far.digits().as_str(), audio(&pair.near, 101).len()), ("427", 7));
 }
 
 #[test]
 fn nobody_listens_for_tones_unless_asked() {
-    let near = BridgeSpec { dtmf: DtmfMode::Inband, ..deaf() };
-    let mut pair = Spoken::plain(Codec::Pcmu, 20).connect(15, Wire::default(), near, deaf());
+    let spoken = Spoken { events: false, ..Spoken::plain(Codec::Pcmu, 20) };
+    let mut pair = spoken.connect(15, Wire::default(), deaf(), deaf());
     pair.advance(SECOND);
     pair.near(Command::SendDtmf { digits: "42".parse().expect("digits") });
     pair.advance(SECOND);
