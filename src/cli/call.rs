@@ -20,15 +20,18 @@ use crate::model::{
     RecordingResult, TrunkChoice, Variable,
 };
 
-/// What the exit code says.
-const EXIT_CODES: &str = "\
+/// What stands below the options.
+const AFTER_HELP: &str = "\
+A call that is placed here belongs to a switch of its own, which ends with it: no record, webhook or line of the ledger is left, the running
+switch's limits do not hold for it, and nothing counts what it costs. Where the trunk has [trunk.spend], or [billing] is on, say --unbilled.
+
 Exit codes: 0 the callee and the agent talked; 1 the switch failed; 2 wrong command line or configuration;
 10 voicemail, 11 busy, 12 no answer, 13 declined or blocked, 14 no such number, 15 the trunk failed,
 16 silence, too long or no media, 17 interrupted by hand.";
 
 /// Arguments of `trunkline call`.
 #[derive(clap::Args)]
-#[command(after_help = EXIT_CODES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(after_help = AFTER_HELP, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Args {
     #[command(subcommand)]
     order: Option<order::Order>,
@@ -57,6 +60,9 @@ pub struct Place {
     /// Save the recording here: a stereo WAV file, the callee on the left.
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
+    /// Call although nothing counts what it costs, neither [trunk.spend] nor [billing].
+    #[arg(long)]
+    pub unbilled: bool,
     /// Where the configuration is.
     #[command(flatten)]
     pub config: ConfigArgs,
@@ -81,6 +87,9 @@ async fn call(args: Place) -> anyhow::Result<ExitCode> {
     config.http.listen.set_port(0);
     config.sip.listen.iter_mut().for_each(|listen| listen.address.set_port(0));
     let route = route(&config, &args)?;
+    if !args.unbilled {
+        refuse_uncounted(&config, &route)?;
+    }
     let house = House::build(config, Options { ephemeral: true, ..Options::default() }).await?;
     let ended = watch(&house, &args, route).await;
     house.stop().await;
@@ -171,6 +180,19 @@ fn route(config: &Config, args: &Place) -> anyhow::Result<Route> {
         from,
         trunks: vec![(Arc::new(trunk.clone()), TrunkChoice::only(trunk.id))],
     })
+}
+
+/// What calls may cost is counted by the running switch, which knows nothing of this one.
+fn refuse_uncounted(config: &Config, route: &Route) -> anyhow::Result<()> {
+    let capped = route.trunks.iter().find(|(trunk, _)| trunk.spend.is_some());
+    let what = match capped {
+        Some((trunk, _)) => format!("trunk {} has [trunk.spend]", trunk.name),
+        None if config.billing.is_some() => "[billing] is on".to_owned(),
+        None => return Ok(()),
+    };
+    bail!(
+        "{what}, and nothing would count what this call costs: say --unbilled, or place it at the running switch, by its API"
+    )
 }
 
 /// An agent with every default.

@@ -1,5 +1,7 @@
 //! What is accepted, and the exact words in which the rest is refused.
 
+mod reference;
+
 use super::*;
 use crate::model::{Face, Key, KeyScope, TrunkChoice};
 
