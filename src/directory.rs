@@ -364,12 +364,12 @@ impl Snapshot {
         let agent = self.agents.get(&number.agent?).map(|listed| &listed.agent)?;
         let of_tenant = || trunks.iter().filter(|trunk| trunk.tenant == number.tenant);
         let own = of_tenant().find(|trunk| number.trunks.iter().any(|choice| choice.trunk == trunk.id));
-        let of_application = || self.application_keys.get(&number.application?);
-        let key = match number.face {
-            None | Some(Face::MiniVoice) if number.application.is_some() => of_application(),
+        let of_application = number.application.and_then(|id| self.application_keys.get(&id));
+        let is_told_there = number.face.is_none_or(|face| face == Face::MiniVoice);
+        let key = of_application.filter(|_| is_told_there).or_else(|| match number.face {
             Some(face) => self.face_keys.get(&(number.tenant, face)),
             None => self.first_keys.get(&number.tenant),
-        };
+        });
         let application = number.application.or_else(|| key?.application());
         Some(Answerer {
             trunk: Arc::clone(own.or_else(|| of_tenant().next())?),

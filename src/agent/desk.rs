@@ -17,7 +17,7 @@ pub mod wire;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use crate::model::{CallId, PersonId, Whom};
+use crate::model::{CallId, PersonId};
 
 pub use event::{Act, Event};
 pub use outlook::Outlook;

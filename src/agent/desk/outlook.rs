@@ -14,6 +14,11 @@ pub struct Outlook {
 }
 
 impl Desk {
+    /// How many people would take a call for any of these now.
+    pub fn free(&self, whom: &Whom) -> usize {
+        self.outlook(whom, &[]).free
+    }
+
     /// How things stand for a call for any of these, while nobody talks yet in calls for each of those. People who would not take our
     /// call are reckoned to take the others' first.
     pub fn outlook(&self, whom: &Whom, unattended: &[Whom]) -> Outlook {

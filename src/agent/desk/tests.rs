@@ -3,7 +3,7 @@
 mod storm;
 
 use super::*;
-use crate::model::PATIENCE;
+use crate::model::{PATIENCE, Whom};
 
 const SECOND: Duration = Duration::from_secs(1);
 
