@@ -20,7 +20,7 @@ use spend::{Calendar, Ledger};
 
 use crate::model::{Key, KeyId, Limit, Refusal, Timestamp, Trunk, TrunkId};
 use crate::trunk::choice;
-use crate::trunk::health::{Change, Health, Probe, Registration, Sign, Standing};
+use crate::trunk::health::{self, Change, Health, Probe, Registration, Sign, Standing};
 
 /// The limits of the whole switch; `None` is unlimited.
 #[derive(Clone, Copy, Default, Debug)]
@@ -34,12 +34,12 @@ pub struct Limits {
 /// The gate that every INVITE passes. Cheap to clone.
 #[derive(Clone)]
 pub struct Admission {
-    limits: Limits,
     room: Arc<watch::Sender<()>>,
     state: Arc<Mutex<State>>,
 }
 
 struct State {
+    limits: Limits,
     switch: Gauge,
     bucket: Bucket,
     keys: HashMap<KeyId, Gauge>,
@@ -75,13 +75,20 @@ impl Admission {
     /// A gate with these limits for the whole switch.
     pub fn new(limits: Limits) -> Self {
         let state = State {
+            limits,
             switch: Gauge::default(),
             bucket: Bucket::default(),
             keys: HashMap::new(),
             lanes: HashMap::new(),
             calendar: None,
         };
-        Self { limits, room: Arc::default(), state: Arc::new(Mutex::new(state)) }
+        Self { room: Arc::default(), state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// Other limits for the whole switch from now on. Calls that live keep what they have.
+    pub fn set_limits(&self, limits: Limits) {
+        self.state().limits = limits;
+        self.room.send_replace(());
     }
 
     /// Room for one call of this key through the first of these trunks that has some, and which that is; or what it waits
@@ -110,7 +117,8 @@ impl Admission {
         let chosen = state.choose(now, trunks)?;
         self.has_pace(&state, now)?;
         let paid = pay()?;
-        state.bucket.take(now, self.limits.cps);
+        let cps = state.limits.cps;
+        state.bucket.take(now, cps);
         let lane = state.enter(now, &trunks[chosen]);
         Ok((chosen, self.permit(&state, own, lane), paid))
     }
@@ -133,7 +141,7 @@ impl Admission {
         let full = |gauge: &Gauge, most: Option<u32>| most.is_some_and(|most| gauge.count() >= most);
         let (limit, retry_after) = (Limit::ConcurrentCalls, CONCURRENT_RETRY);
         let limited = |name| Err(Refusal::Limited { limit, name, retry_after });
-        if full(&state.switch, self.limits.concurrent) {
+        if full(&state.switch, state.limits.concurrent) {
             return limited("concurrent calls");
         }
         if own.as_ref().is_some_and(|(gauge, most)| full(gauge, *most)) {
@@ -145,14 +153,15 @@ impl Admission {
     /// Takes one of the switch's calls a second.
     fn pace(&self, state: &mut State, now: Instant) -> Result<(), Refusal> {
         self.has_pace(state, now)?;
-        state.bucket.take(now, self.limits.cps);
+        let cps = state.limits.cps;
+        state.bucket.take(now, cps);
         Ok(())
     }
 
     fn has_pace(&self, state: &State, now: Instant) -> Result<(), Refusal> {
         let (limit, name) = (Limit::CallsPerSecond, "calls per second");
         let limited = |retry_after| Refusal::Limited { limit, name, retry_after };
-        state.bucket.look(now, self.limits.cps).map_err(limited)
+        state.bucket.look(now, state.limits.cps).map_err(limited)
     }
 
     fn permit(&self, state: &State, key: Option<Gauge>, (trunk, spend): (Gauge, Booking)) -> Permit {
@@ -167,7 +176,7 @@ impl Admission {
         let mut state = self.state();
         let limit = Limit::ConcurrentCalls;
         let limited = |name| Err(Refusal::Limited { limit, name, retry_after: CONCURRENT_RETRY });
-        if self.limits.concurrent.is_some_and(|most| state.switch.count() >= most) {
+        if state.limits.concurrent.is_some_and(|most| state.switch.count() >= most) {
             return limited("concurrent calls");
         }
         let lane = state.lane(now, trunk);
@@ -262,7 +271,7 @@ impl Admission {
         let mut state = self.state();
         let left = |most: Option<u32>, used: u32| most.map_or(u32::MAX, |most| most.saturating_sub(used));
         let used = state.keys.get(&key.id).map_or(0, Gauge::count);
-        let own = left(key.concurrent, used).min(left(self.limits.concurrent, state.switch.count()));
+        let own = left(key.concurrent, used).min(left(state.limits.concurrent, state.switch.count()));
         if own == 0 {
             return Err(Refusal::Limited {
                 limit: Limit::ConcurrentCalls,
@@ -271,7 +280,7 @@ impl Admission {
             });
         }
         state.choose(now, trunks)?;
-        if let Err(retry_after) = state.bucket.look(now, self.limits.cps) {
+        if let Err(retry_after) = state.bucket.look(now, state.limits.cps) {
             return Err(Refusal::Limited {
                 limit: Limit::CallsPerSecond,
                 name: "calls per second",
@@ -323,8 +332,11 @@ impl State {
 }
 
 fn log(trunk: &str, change: Option<Change>) {
-    if let Some(Change { from, to, why }) = change {
-        tracing::info!(trunk, from = from.as_str(), to = to.as_str(), why, "the trunk's state changed");
+    let Some(Change { from, to, why }) = change else { return };
+    let (from, state) = (from.as_str(), to.as_str());
+    match to {
+        health::State::Down => tracing::warn!(trunk, from, to = state, why, "the trunk's state changed"),
+        _ => tracing::info!(trunk, from, to = state, why, "the trunk's state changed"),
     }
 }
 

@@ -16,7 +16,19 @@ use crate::model::{Face, Key};
 pub struct Api {
     egress: Egress,
     address: SocketAddr,
+    /// Scheme and address.
+    base: String,
     authorization: String,
+}
+
+/// The way to the running switch, and what its URLs begin with.
+pub fn home(config: &Config) -> anyhow::Result<(Egress, String)> {
+    let address = reachable(config.http.listen);
+    let policy = Policy { allow_http: true, allow_addresses: vec![address.ip().into()] };
+    Ok(match &config.http.tls {
+        Some(https) => (Egress::pinned(policy, https.certificate().clone())?, format!("https://{address}")),
+        None => (Egress::new(policy)?, format!("http://{address}")),
+    })
 }
 
 /// Why there is no answer that helps.
@@ -49,10 +61,9 @@ const POST_TIMEOUT: Duration = Duration::from_secs(300);
 impl Api {
     /// Asks with this key.
     pub fn new(config: &Config, key: &Key) -> anyhow::Result<Self> {
-        let address = reachable(config.http.listen);
-        let policy = Policy { allow_http: true, allow_addresses: vec![address.ip().into()] };
+        let (egress, base) = home(config)?;
         let authorization = format!("Bearer {}:{}", key.public, key.signing.reveal());
-        Ok(Self { egress: Egress::new(policy)?, address, authorization })
+        Ok(Self { egress, address: reachable(config.http.listen), base, authorization })
     }
 
     /// Asks with the Nixflex key of this name, or with the first that the configuration declares.
@@ -95,7 +106,7 @@ impl Api {
     }
 
     fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}{path}", self.base)
     }
 
     fn read(&self, answer: Result<Answer, EgressError>) -> Result<Value, Failure> {

@@ -4,6 +4,7 @@ mod call;
 mod campaign;
 mod configuration;
 mod demo;
+mod https;
 mod person;
 mod serve;
 
