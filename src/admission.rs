@@ -1,4 +1,4 @@
-//! Who may start a call now, and by which trunk: calls at once and calls a second, for the switch, the key and the trunk, and
+//! Who may start a call now, and by which trunk: calls at once and calls a second, for the switch, the tenant, the key and the trunk, and
 //! each trunk's health, and what it costs a day. All or nothing.
 //!
 //! Deciding never waits: counters in memory, under one lock. A permit is given back when it is dropped.
@@ -18,7 +18,7 @@ pub use permit::Permit;
 use permit::{Booked, Booking, Gauge, lock};
 use spend::{Calendar, Ledger};
 
-use crate::model::{Key, KeyId, Limit, Refusal, Timestamp, Trunk, TrunkId};
+use crate::model::{Key, KeyId, Limit, Refusal, Tenant, TenantId, Timestamp, Trunk, TrunkId};
 use crate::trunk::choice;
 use crate::trunk::health::{self, Change, Health, Probe, Registration, Sign, Standing};
 
@@ -42,6 +42,8 @@ struct State {
     limits: Limits,
     switch: Gauge,
     bucket: Bucket,
+    /// A tenant's calls, whichever way they go, and how many there may be.
+    tenants: HashMap<TenantId, (Gauge, Option<u32>)>,
     keys: HashMap<KeyId, Gauge>,
     lanes: HashMap<TrunkId, Lane>,
     calendar: Option<Calendar>,
@@ -78,6 +80,7 @@ impl Admission {
             limits,
             switch: Gauge::default(),
             bucket: Bucket::default(),
+            tenants: HashMap::new(),
             keys: HashMap::new(),
             lanes: HashMap::new(),
             calendar: None,
@@ -113,41 +116,52 @@ impl Admission {
         pay: impl FnOnce() -> Result<T, Refusal>,
     ) -> Result<(usize, Permit, T), Refusal> {
         let mut state = self.state();
-        let own = self.general(&mut state, key)?;
+        let tenant = trunks.first().map(|trunk| trunk.tenant);
+        let own = self.general(&mut state, tenant, key)?;
         let chosen = state.choose(now, trunks)?;
         self.has_pace(&state, now)?;
         let paid = pay()?;
         let cps = state.limits.cps;
         state.bucket.take(now, cps);
         let lane = state.enter(now, &trunks[chosen]);
-        Ok((chosen, self.permit(&state, own, lane), paid))
+        Ok((chosen, self.permit(own, lane), paid))
     }
 
     /// Room for one call that examines this trunk. Its health is not asked, since a trunk that is down is examined too, and not
     /// told: the examination has its own answers.
     pub fn admit_probe(&self, now: Instant, key: &Key, trunk: &Trunk) -> Result<Permit, Refusal> {
         let mut state = self.state();
-        let own = self.general(&mut state, Some(key))?;
+        let own = self.general(&mut state, Some(trunk.tenant), Some(key))?;
         let lane = state.lane(now, trunk);
         choice::choose([lane.space(now, trunk)])?;
         self.pace(&mut state, now)?;
         let lane = state.lane(now, trunk).occupy(now, trunk);
-        Ok(self.permit(&state, own, lane))
+        Ok(self.permit(own, lane))
     }
 
-    /// Calls at once, of the switch and of the key. Gives the key's gauge.
-    fn general(&self, state: &mut State, key: Option<&Key>) -> Result<Option<Gauge>, Refusal> {
-        let own = key.map(|key| (state.keys.entry(key.id).or_default().clone(), key.concurrent));
-        let full = |gauge: &Gauge, most: Option<u32>| most.is_some_and(|most| gauge.count() >= most);
-        let (limit, retry_after) = (Limit::ConcurrentCalls, CONCURRENT_RETRY);
-        let limited = |name| Err(Refusal::Limited { limit, name, retry_after });
-        if full(&state.switch, state.limits.concurrent) {
-            return limited("concurrent calls");
+    /// Calls at once, of the switch, the tenant and the key. Gives the gauges of all three that there are.
+    fn general(
+        &self,
+        state: &mut State,
+        tenant: Option<TenantId>,
+        key: Option<&Key>,
+    ) -> Result<Vec<Gauge>, Refusal> {
+        let tenant = tenant.map(|tenant| state.tenants.entry(tenant).or_default().clone());
+        let key = key.map(|key| (state.keys.entry(key.id).or_default().clone(), key.concurrent));
+        let pools = [
+            Some((state.switch.clone(), state.limits.concurrent, "concurrent calls")),
+            tenant.map(|(gauge, most)| (gauge, most, "concurrent calls of this tenant")),
+            key.map(|(gauge, most)| (gauge, most, "concurrent calls of this key")),
+        ];
+        let mut gauges = Vec::with_capacity(pools.len());
+        for (gauge, most, name) in pools.into_iter().flatten() {
+            if most.is_some_and(|most| gauge.count() >= most) {
+                let (limit, retry_after) = (Limit::ConcurrentCalls, CONCURRENT_RETRY);
+                return Err(Refusal::Limited { limit, name, retry_after });
+            }
+            gauges.push(gauge);
         }
-        if own.as_ref().is_some_and(|(gauge, most)| full(gauge, *most)) {
-            return limited("concurrent calls of this key");
-        }
-        Ok(own.map(|(gauge, _)| gauge))
+        Ok(gauges)
     }
 
     /// Takes one of the switch's calls a second.
@@ -164,36 +178,40 @@ impl Admission {
         state.bucket.look(now, state.limits.cps).map_err(limited)
     }
 
-    fn permit(&self, state: &State, key: Option<Gauge>, (trunk, spend): (Gauge, Booking)) -> Permit {
-        let switch = state.switch.clone();
-        [Some(&switch), key.as_ref()].into_iter().flatten().for_each(Gauge::take);
-        Permit { switch, key, trunk, spend, room: Arc::clone(&self.room) }
+    fn permit(&self, pools: Vec<Gauge>, (trunk, spend): (Gauge, Booking)) -> Permit {
+        pools.iter().for_each(Gauge::take);
+        Permit { pools, trunk, spend, room: Arc::clone(&self.room) }
     }
 
-    /// Room for one call that this trunk brings: of the switch and of the trunk's channels. How fast the trunk calls is its own
-    /// affair, and its health ours only when we dial.
+    /// Room for one call that this trunk brings: of the switch, of the tenant and of the trunk's channels. How fast the trunk calls is
+    /// its own affair, and its health ours only when we dial.
     pub fn admit_inbound(&self, now: Instant, trunk: &Trunk) -> Result<Permit, Refusal> {
         let mut state = self.state();
-        let limit = Limit::ConcurrentCalls;
-        let limited = |name| Err(Refusal::Limited { limit, name, retry_after: CONCURRENT_RETRY });
-        if state.limits.concurrent.is_some_and(|most| state.switch.count() >= most) {
-            return limited("concurrent calls");
-        }
+        let pools = self.general(&mut state, Some(trunk.tenant), None)?;
         let lane = state.lane(now, trunk);
         let (calls, ledger) = (lane.calls.clone(), Arc::clone(&lane.spend));
         if trunk.channels.is_some_and(|most| calls.count() >= most) {
-            return limited("channels of the trunk");
+            let (limit, retry_after) = (Limit::ConcurrentCalls, CONCURRENT_RETRY);
+            return Err(Refusal::Limited { limit, name: "channels of the trunk", retry_after });
         }
-        let switch = state.switch.clone();
-        switch.take();
         calls.take();
         // Whoever calls pays.
-        let spend = Booking { ledger, state: Booked::Settled };
-        Ok(Permit { switch, key: None, trunk: calls, spend, room: Arc::clone(&self.room) })
+        Ok(self.permit(pools, (calls, Booking { ledger, state: Booked::Settled })))
+    }
+
+    /// How many calls at once each of these tenants may have, from now on; of every other as many as there is room for.
+    pub fn limit_tenants(&self, tenants: &[Tenant]) {
+        let mut state = self.state();
+        state.tenants.values_mut().for_each(|(_, most)| *most = None);
+        for tenant in tenants.iter().filter(|tenant| tenant.concurrent.is_some()) {
+            state.tenants.entry(tenant.id).or_default().1 = tenant.concurrent;
+        }
+        // Whoever waits may have room now.
+        self.room.send_replace(());
     }
 
     /// Moves a call's permit to the first of these trunks that has room now, in one step: the call holds a channel of one or of
-    /// the other, never of none or of both. What it holds of the switch and of its key it keeps, and its INVITE counts in the new
+    /// the other, never of none or of both. What it holds of the switch, its tenant and its key it keeps, and its INVITE counts in the new
     /// trunk's calls a second.
     pub fn divert(&self, now: Instant, permit: &mut Permit, trunks: &[Arc<Trunk>]) -> Result<usize, Refusal> {
         let mut state = self.state();
@@ -271,7 +289,10 @@ impl Admission {
         let mut state = self.state();
         let left = |most: Option<u32>, used: u32| most.map_or(u32::MAX, |most| most.saturating_sub(used));
         let used = state.keys.get(&key.id).map_or(0, Gauge::count);
-        let own = left(key.concurrent, used).min(left(state.limits.concurrent, state.switch.count()));
+        let tenants =
+            state.tenants.get(&key.tenant).map_or(u32::MAX, |(gauge, most)| left(*most, gauge.count()));
+        let own =
+            left(key.concurrent, used).min(left(state.limits.concurrent, state.switch.count())).min(tenants);
         if own == 0 {
             return Err(Refusal::Limited {
                 limit: Limit::ConcurrentCalls,

@@ -53,6 +53,7 @@ pub struct Snapshot {
     numbers: Vec<Arc<Number>>,
     first_keys: HashMap<TenantId, Arc<Key>>,
     face_keys: HashMap<(TenantId, Face), Arc<Key>>,
+    application_keys: HashMap<ApplicationId, Arc<Key>>,
     applications: HashMap<ApplicationId, Arc<Application>>,
     people: HashMap<PersonId, Arc<Person>>,
     /// By the hash of what they sign in with.
@@ -94,8 +95,10 @@ pub struct Answerer {
     /// The trunk that brought it.
     pub trunk: Arc<Trunk>,
     /// Whose face and secret the events of such calls take, which no key asked for: the tenant's first, of the number's face
-    /// if it has one.
+    /// or application if it has one.
     pub key: Option<Arc<Key>>,
+    /// Whose call it is: the number's, or else that key's.
+    pub application: Option<Arc<Application>>,
 }
 
 impl Directory {
@@ -172,6 +175,11 @@ impl Snapshot {
             aliases: agents.iter().map(|agent| ((agent.tenant, agent.alias.clone()), agent.id)).collect(),
             agents: agents.iter().map(listed).collect(),
             first_keys: usable.iter().rev().map(|key| (key.tenant, Arc::clone(key))).collect(),
+            application_keys: usable
+                .iter()
+                .rev()
+                .filter_map(|key| Some((key.application()?, Arc::clone(key))))
+                .collect(),
             face_keys: usable.iter().rev().map(|key| ((key.tenant, key.face), Arc::clone(key))).collect(),
             applications: objects.applications.into_iter().map(|made| (made.id, Arc::new(made))).collect(),
             key_ids: keys.iter().map(|key| (key.id, Arc::clone(key))).collect(),
@@ -356,12 +364,17 @@ impl Snapshot {
         let agent = self.agents.get(&number.agent?).map(|listed| &listed.agent)?;
         let of_tenant = || trunks.iter().filter(|trunk| trunk.tenant == number.tenant);
         let own = of_tenant().find(|trunk| number.trunks.iter().any(|choice| choice.trunk == trunk.id));
+        let of_application = number.application.and_then(|id| self.application_keys.get(&id));
+        let is_told_there = number.face.is_none_or(|face| face == Face::MiniVoice);
+        let key = of_application.filter(|_| is_told_there).or_else(|| match number.face {
+            Some(face) => self.face_keys.get(&(number.tenant, face)),
+            None => self.first_keys.get(&number.tenant),
+        });
+        let application = number.application.or_else(|| key?.application());
         Some(Answerer {
             trunk: Arc::clone(own.or_else(|| of_tenant().next())?),
-            key: match number.face {
-                Some(face) => self.face_keys.get(&(number.tenant, face)).cloned(),
-                None => self.first_keys.get(&number.tenant).cloned(),
-            },
+            key: key.cloned(),
+            application: application.and_then(|id| self.application_by_id(id)).cloned(),
             number: Arc::clone(number),
             agent: Arc::clone(agent),
         })

@@ -63,7 +63,7 @@ pub enum EgressError {
     Certificate(String),
     /// What came could not be written where it was to go.
     #[error("what came could not be written: {0}")]
-    Output(String),
+    Output(std::io::ErrorKind),
     /// The client could not be built.
     #[error("the HTTP client cannot be built: {0}")]
     Client(String),
@@ -218,7 +218,7 @@ impl Egress {
         if !response.status().is_success() {
             return read(response, BODY_MAX).await;
         }
-        let failed = |error: std::io::Error| EgressError::Output(error.to_string());
+        let failed = |error: std::io::Error| EgressError::Output(error.kind());
         while let Some(chunk) = response.chunk().await.map_err(failure)? {
             to.write_all(&chunk).await.map_err(failed)?;
         }

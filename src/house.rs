@@ -170,6 +170,7 @@ impl House {
         let media = Media::start(media_config, move |report| sink.report(report));
         let media = Arc::new(media.map_err(io_error("the media threads cannot start"))?);
         let admission = Admission::new(limits(&config));
+        admission.limit_tenants(directory.snapshot().tenants());
         let events = events(&journal, &metrics);
         #[cfg(feature = "browser")]
         let floor = people::open(&config.people, &directory, &mailbox, &metrics);
@@ -255,7 +256,8 @@ impl House {
         house.count(&metrics, board.clone(), mailbox.clone());
         // A house for one call is no switch: it neither registers in the switch's place nor asks around.
         let keeps = !options.ephemeral;
-        let keeping = Keeping { directory: house.directory.clone(), resolver: names, mailbox, board, keeps };
+        let (directory, admission) = (house.directory.clone(), house.admission.clone());
+        let keeping = Keeping { directory, resolver: names, mailbox, admission, board, keeps };
         let changed = house.registry.changed();
         house.task(|stop| keeping.run(changed, stop));
         let registry = house.registry.clone();
@@ -400,7 +402,7 @@ impl House {
         if !is_ephemeral {
             let runner = Runner::new(&campaigns, self.admission.clone(), self.dialer.clone());
             #[cfg(feature = "browser")]
-            let runner = runner.staffed(people::staffing(&self.floor, &self.journal));
+            let runner = runner.staffed(people::staffing(&self.floor, &self.journal, &self.directory));
             self.task(|stop| runner.run(stop));
         }
         let counted = campaigns.counters();

@@ -13,10 +13,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{Notify, broadcast};
 
-use crate::model::{AgentId, CallEvent, CallId, CallRecord, Dialing, Idempotency, StoredResponse, Timestamp};
+use crate::model::{
+    AgentId, CallEvent, CallId, CallRecord, Dialing, Idempotency, KeyId, StoredResponse, TenantId, Timestamp,
+};
 use crate::store::{Intended, Intent, Store, StoreError};
 use crate::webhook;
-use books::Books;
+use books::{Books, Promised};
 pub use slot::Slot;
 use slot::Slots;
 
@@ -54,6 +56,8 @@ struct Shared {
     books: Mutex<Books>,
     /// There is something to write, or the last handle is gone.
     work: Notify,
+    /// A promise is under way no more.
+    settled: Notify,
     news: broadcast::Sender<Arc<CallEvent>>,
 }
 
@@ -84,6 +88,7 @@ impl Journal {
             slots: Slots::new(config.calls_max),
             books: Mutex::default(),
             work: Notify::new(),
+            settled: Notify::new(),
             news: broadcast::Sender::new(NEWS_MAX),
         });
         tokio::spawn(flush::run(Arc::clone(&shared)));
@@ -96,13 +101,18 @@ impl Journal {
     }
 
     /// Commits a call that is about to be placed, and follows it from then on. If it fails, or is dropped before it
-    /// resolves, the call was never started: what may be on disk of it is removed.
+    /// resolves, the call was never started: what may be on disk of it is removed, and until that is certain nobody is told that
+    /// the same request was accepted before.
     pub async fn intend(
         &self,
         slot: Slot,
         record: CallRecord,
         idempotency: Option<(Idempotency, StoredResponse)>,
     ) -> Result<Intended, StoreError> {
+        let promise = record.key.zip(idempotency.as_ref().map(|(idempotency, _)| idempotency.clone()));
+        if let Some((key, idempotency)) = &promise {
+            self.shared.books().promise(record.call, *key, idempotency.key.clone());
+        }
         let mut doubt = Doubt { shared: &self.shared, call: record.call, slot: Some(slot) };
         let intended = self.shared.store.intend(Intent { record: record.clone(), idempotency }).await;
         match &intended {
@@ -128,7 +138,32 @@ impl Journal {
             // A commit that failed may be on disk all the same.
             Err(_) => {}
         }
-        intended
+        drop(doubt);
+        match promise {
+            Some((key, idempotency))
+                if matches!(intended, Ok(Intended::Replay(_)))
+                    && !self.is_certain(key, &idempotency).await =>
+            {
+                Err(StoreError::Unavailable)
+            }
+            _ => intended,
+        }
+    }
+
+    /// Is what the store says of this promise so for good? Waits for a commit that is under way. Not so is one that failed, and
+    /// may be on disk until it is taken back.
+    pub async fn is_certain(&self, key: KeyId, idempotency: &Idempotency) -> bool {
+        loop {
+            let mut settled = std::pin::pin!(self.shared.settled.notified());
+            // Registered before the look, so that none is missed in between.
+            settled.as_mut().enable();
+            let stands = self.shared.books().promised(key, &idempotency.key);
+            match stands {
+                None => return true,
+                Some(Promised::Doubtful) => return false,
+                Some(Promised::UnderWay) => settled.await,
+            }
+        }
     }
 
     /// An INVITE of a call that was committed before is about to leave; resolves when that is on disk. If it fails, the
@@ -176,9 +211,9 @@ impl Journal {
         self.shared.books().lives_with(agent)
     }
 
-    /// The calls of this agent that live, as many as there are people to talk in them.
-    pub fn live_of(&self, agent: AgentId) -> Vec<CallId> {
-        self.shared.books().live_of(agent)
+    /// The calls of this tenant that live, and whose each is.
+    pub fn live_of(&self, tenant: TenantId) -> Vec<(CallId, AgentId)> {
+        self.shared.books().live_of(tenant)
     }
 
     /// How many calls are alive.
@@ -201,10 +236,14 @@ struct Doubt<'a> {
 
 impl Drop for Doubt<'_> {
     fn drop(&mut self) {
-        if let Some(slot) = self.slot.take() {
-            self.shared.books().withdraw(self.call, slot);
-            self.shared.work.notify_one();
+        match self.slot.take() {
+            Some(slot) => {
+                self.shared.books().withdraw(self.call, slot);
+                self.shared.work.notify_one();
+            }
+            None => self.shared.books().settle(self.call),
         }
+        self.shared.settled.notify_waiters();
     }
 }
 

@@ -105,7 +105,7 @@ pub fn variable() -> Option<String> {
 pub fn parse(text: &str) -> io::Result<SwitchKey> {
     let mut key = [0; LENGTH];
     hex::decode_to_slice(text.trim(), &mut key).map_err(|_| {
-        let reason = format!("{VARIABLE} must be {} hexadecimal digits", 2 * LENGTH);
+        let reason = format!("must be {} hexadecimal digits", 2 * LENGTH);
         io::Error::new(io::ErrorKind::InvalidInput, reason)
     })?;
     Ok(SwitchKey(key))

@@ -46,6 +46,8 @@
 //! assert!(answer.payload.starts_with(b"SIP/2.0 200 OK"));
 //! ```
 #![warn(missing_docs)]
+// What commands print goes through `cli::out`, which outlives whoever reads it.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod admission;
 pub mod agent;

@@ -6,7 +6,8 @@
 mod names;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -21,10 +22,10 @@ use crate::webhook::WebhookCounters;
 use names::{
     AMD_VERDICTS, BILLING_CHARGED, BILLING_HOLDS, BUCKETS, BUILD_INFO, CALL_DEAD_AIR, CALL_DURATION,
     CALL_RING, CALL_SETUP, CALLS_ENDED, CALLS_LIVE, CALLS_QUEUED, CALLS_REFUSED, CALLS_STARTED,
-    CAMPAIGN_RECIPIENTS, CAMPAIGNS, HTTP_CONNECTIONS, HTTP_DURATION, HTTP_REQUESTS, LOG_LINES_DROPPED,
-    MAILBOX_DROPPED, MEDIA, MEDIA_LEGS, Metric, PEOPLE, PEOPLE_CALLS, PEOPLE_WAITING, REVIEW_SECONDS,
-    REVIEWS, SIP, SIP_CONNECTIONS, SIP_STREAM_MESSAGES, STORE_COMMITS, STORE_FAILURES, STORE_QUEUED,
-    STORE_ROWS, TRUNK_CALLS, TRUNK_CPS, TRUNK_HELD, TRUNK_OPTIONS, TRUNK_STATE, UDP_DATAGRAMS,
+    CAMPAIGN_RECIPIENTS, CAMPAIGNS, CAMPAIGNS_HELD_BACK, HTTP_CONNECTIONS, HTTP_DURATION, HTTP_REQUESTS,
+    LOG_LINES_DROPPED, MAILBOX_DROPPED, MEDIA, MEDIA_LEGS, Metric, PEOPLE, PEOPLE_CALLS, PEOPLE_WAITING,
+    REVIEW_SECONDS, REVIEWS, SIP, SIP_CONNECTIONS, SIP_STREAM_MESSAGES, STORE_COMMITS, STORE_FAILURES,
+    STORE_QUEUED, STORE_ROWS, TRUNK_CALLS, TRUNK_CPS, TRUNK_HELD, TRUNK_OPTIONS, TRUNK_STATE, UDP_DATAGRAMS,
     WEBHOOK_IN_FLIGHT, WEBHOOK_TRIES,
 };
 
@@ -45,6 +46,8 @@ struct Inner {
     duration: Histogram,
     dead_air: Histogram,
     trunks: RwLock<HashMap<String, Arc<TrunkCalls>>>,
+    /// The trunks as they stand, made anew for each look: a series once made stays in its recorder, and trunks come and go.
+    standing: Mutex<PrometheusRecorder>,
     routes: RwLock<HashMap<String, Arc<Route>>>,
     sources: Mutex<Vec<Source>>,
 }
@@ -52,10 +55,18 @@ struct Inner {
 /// Carries somebody's own counts over before they are shown.
 type Source = Box<dyn Fn(&Metrics) + Send>;
 
-/// One trunk's handles.
+/// What was counted of one trunk.
 struct TrunkCalls {
-    started: Counter,
-    ended: [Counter; Disposition::ALL.len()],
+    started: AtomicU64,
+    ended: [AtomicU64; Disposition::ALL.len()],
+    /// All of it together when it was shown last.
+    shown: AtomicU64,
+}
+
+impl TrunkCalls {
+    fn total(&self) -> u64 {
+        std::iter::once(&self.started).chain(&self.ended).map(|count| count.load(Ordering::Relaxed)).sum()
+    }
 }
 
 /// One route's handles.
@@ -90,6 +101,7 @@ impl Metrics {
             duration: histogram(&recorder, &CALL_DURATION, &[]),
             dead_air: histogram(&recorder, &CALL_DEAD_AIR, &[]),
             trunks: RwLock::default(),
+            standing: Mutex::new(PrometheusBuilder::new().build_recorder()),
             routes: RwLock::default(),
             sources: Mutex::default(),
             recorder,
@@ -101,7 +113,18 @@ impl Metrics {
         for source in self.0.sources.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             source(self);
         }
-        self.0.handle.render()
+        let standing = self.0.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        for (trunk, calls) in &*self.0.trunks.read().unwrap_or_else(PoisonError::into_inner) {
+            let count = |metric: &Metric, labels: &[(&'static str, &str)], count: &AtomicU64| {
+                counter(&standing, metric, labels).absolute(count.load(Ordering::Relaxed));
+            };
+            calls.shown.store(calls.total(), Ordering::Relaxed);
+            count(&CALLS_STARTED, &[("trunk", trunk)], &calls.started);
+            for (disposition, ended) in Disposition::ALL.into_iter().zip(&calls.ended) {
+                count(&CALLS_ENDED, &[("trunk", trunk), ("disposition", disposition.as_str())], ended);
+            }
+        }
+        self.0.handle.render() + &standing.handle().render()
     }
 
     /// Has `source` carry its counts over whenever the metrics are shown. It must not add sources.
@@ -116,7 +139,7 @@ impl Metrics {
 
     /// A call was accepted.
     pub fn call_started(&self, trunk: &str) {
-        self.trunk(trunk).started.increment(1);
+        self.trunk(trunk).started.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A call's INVITE left, so long after the request for it came.
@@ -126,7 +149,7 @@ impl Metrics {
 
     /// A call ended.
     pub fn call_ended(&self, trunk: &str, outcome: &Outcome) {
-        self.trunk(trunk).ended[outcome.disposition as usize].increment(1);
+        self.trunk(trunk).ended[outcome.disposition as usize].fetch_add(1, Ordering::Relaxed);
         let since = |from: Instant, to: Instant| to.saturating_duration_since(from).as_secs_f64();
         if let Some(ringing_at) = outcome.ringing_at {
             self.0.ring.record(since(ringing_at, outcome.answered_at.unwrap_or(outcome.ended_at)));
@@ -235,6 +258,7 @@ impl Metrics {
         for (status, count) in [("running", counters.running), ("scheduled", counters.scheduled)] {
             gauge(&self.0.recorder, &CAMPAIGNS, &[("status", status)]).set(count as f64);
         }
+        gauge(&self.0.recorder, &CAMPAIGNS_HELD_BACK, &[]).set(counters.held_back as f64);
         for (result, count) in [
             ("claimed", counters.claimed),
             ("dialled", counters.dialled),
@@ -272,21 +296,20 @@ impl Metrics {
         }
     }
 
-    /// A trunk as it stands, at `now`.
-    pub fn export_trunk(&self, trunk: &str, report: &Report, now: Instant) {
-        let set =
-            |metric: &Metric, value: f64| gauge(&self.0.recorder, metric, &[("trunk", trunk)]).set(value);
-        for state in State::ALL {
-            let labels = [("trunk", trunk), ("state", state.as_str())];
-            let is = f64::from(u8::from(report.health.state() == state));
-            gauge(&self.0.recorder, &TRUNK_STATE, &labels).set(is);
+    /// Every trunk that there is, as it stands at `now`. Another is shown only as long as something new is counted of it: the ends of
+    /// its last calls.
+    pub fn export_trunks<'a>(&self, trunks: impl Iterator<Item = (Cow<'a, str>, Report)>, now: Instant) {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let mut there = HashSet::new();
+        for (trunk, report) in trunks {
+            stands(&recorder, &trunk, &report, now);
+            there.insert(trunk);
         }
-        set(&TRUNK_CALLS, f64::from(report.calls));
-        set(&TRUNK_CPS, report.cps.unwrap_or(0.0));
-        set(&TRUNK_HELD, report.health.held(now).unwrap_or_default().as_secs_f64());
-        if let Some(probe) = report.health.probe() {
-            set(&TRUNK_OPTIONS, probe.round_trip.as_secs_f64());
-        }
+        let is_shown = |name: &String, calls: &mut Arc<TrunkCalls>| {
+            there.contains(name.as_str()) || calls.total() != calls.shown.load(Ordering::Relaxed)
+        };
+        self.0.trunks.write().unwrap_or_else(PoisonError::into_inner).retain(is_shown);
+        *self.0.standing.lock().unwrap_or_else(PoisonError::into_inner) = recorder;
     }
 
     /// The store.
@@ -315,16 +338,14 @@ impl Metrics {
 
     fn trunk(&self, name: &str) -> Arc<TrunkCalls> {
         find_or_insert(&self.0.trunks, name, || TrunkCalls {
-            started: self.counter(&CALLS_STARTED, &[("trunk", name)]),
-            ended: Disposition::ALL.map(|disposition| {
-                self.counter(&CALLS_ENDED, &[("trunk", name), ("disposition", disposition.as_str())])
-            }),
+            started: AtomicU64::new(0),
+            ended: Disposition::ALL.map(|_| AtomicU64::new(0)),
+            shown: AtomicU64::new(0),
         })
     }
 
     fn counter(&self, metric: &Metric, labels: &[(&'static str, &str)]) -> Counter {
-        self.0.recorder.describe_counter(metric.0.into(), None, metric.1.into());
-        self.0.recorder.register_counter(&key(metric, labels), &METADATA)
+        counter(&self.0.recorder, metric, labels)
     }
 }
 
@@ -335,6 +356,11 @@ impl Default for Metrics {
 }
 
 const METADATA: Metadata<'static> = Metadata::new("trunkline", Level::INFO, None);
+
+fn counter(recorder: &PrometheusRecorder, metric: &Metric, labels: &[(&'static str, &str)]) -> Counter {
+    recorder.describe_counter(metric.0.into(), None, metric.1.into());
+    recorder.register_counter(&key(metric, labels), &METADATA)
+}
 
 fn gauge(recorder: &PrometheusRecorder, metric: &Metric, labels: &[(&'static str, &str)]) -> Gauge {
     recorder.describe_gauge(metric.0.into(), None, metric.1.into());
@@ -349,6 +375,21 @@ fn histogram(recorder: &PrometheusRecorder, metric: &Metric, labels: &[(&'static
 fn key(metric: &Metric, labels: &[(&'static str, &str)]) -> Key {
     let labels = labels.iter().map(|(name, value)| Label::new(*name, (*value).to_owned()));
     Key::from_parts(metric.0, labels.collect::<Vec<_>>())
+}
+
+/// One trunk as it stands.
+fn stands(recorder: &PrometheusRecorder, trunk: &str, report: &Report, now: Instant) {
+    let set = |metric: &Metric, value: f64| gauge(recorder, metric, &[("trunk", trunk)]).set(value);
+    for state in State::ALL {
+        let labels = [("trunk", trunk), ("state", state.as_str())];
+        gauge(recorder, &TRUNK_STATE, &labels).set(f64::from(u8::from(report.health.state() == state)));
+    }
+    set(&TRUNK_CALLS, f64::from(report.calls));
+    set(&TRUNK_CPS, report.cps.unwrap_or(0.0));
+    set(&TRUNK_HELD, report.health.held(now).unwrap_or_default().as_secs_f64());
+    if let Some(probe) = report.health.probe() {
+        set(&TRUNK_OPTIONS, probe.round_trip.as_secs_f64());
+    }
 }
 
 fn find_or_insert<T>(map: &RwLock<HashMap<String, Arc<T>>>, name: &str, make: impl FnOnce() -> T) -> Arc<T> {

@@ -83,6 +83,9 @@ fn read(bytes: Bytes) {
     }
     let _ = (message.phrase(), message.retry_after(), message.warnings().count(), message.content_type());
     assert!(message.body().len() <= message.as_bytes().len());
+    let content_type = message.content_type().unwrap_or_default().to_owned();
+    let body = Body { content_type, bytes: message.body_bytes() };
+    assert!(body.session().is_none_or(|sdp| sdp.len() <= body.bytes.len()), "what is found was there");
     if message.is_request() {
         respond(&message);
     }

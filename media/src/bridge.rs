@@ -17,7 +17,7 @@ mod mouth;
 mod seats;
 mod watch;
 
-pub use self::interface::{BridgeSpec, Command, DtmfMode, Event};
+pub use self::interface::{BridgeSpec, Command, Event};
 pub use self::seats::{Members, PLACES};
 use self::{
     mouth::{Mouth, Turn},
@@ -78,7 +78,7 @@ impl Bridge {
     pub fn new(spec: BridgeSpec, seed: u64) -> Self {
         Self {
             leg: Leg::new(spec.latch, seed),
-            mouth: Mouth::new(spec.dtmf),
+            mouth: Mouth::new(),
             seats: Seats::new(),
             rules: Rules::default(),
             hearing: Hearing::new(spec.detect, spec.speech),
@@ -242,9 +242,9 @@ impl Bridge {
     }
 
     fn negotiate(&mut self, now: Instant, negotiated: Negotiated) {
-        let receiving = self.leg.is_receiving();
+        let held = !(self.leg.is_receiving() && self.leg.can_send());
         self.leg.negotiate(negotiated);
-        if !receiving {
+        if held {
             // Off hold: the silence before doesn't count.
             self.watch.restart(now);
         }

@@ -2,7 +2,7 @@
 //! announce ourselves. Its level alone is followed; the spectrum that may stand after it is left unread, as §3 allows.
 //! Knows nothing of packets.
 
-/// Noise of one level, the same run of numbers for everybody.
+/// Noise, the same run of numbers for everybody. A new level goes on with the run: begun again with each packet it would hum.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Noise {
     /// Largest sample.
@@ -11,13 +11,20 @@ pub(crate) struct Noise {
 }
 
 impl Noise {
-    /// Of the level in a packet's payload, in −dBov (§3.1). None: there is no level.
-    pub(crate) fn read(payload: &[u8]) -> Option<Self> {
+    /// Silence, until a level is announced.
+    pub(crate) fn new() -> Self {
+        Self { peak: 0, state: SEED }
+    }
+
+    /// Takes the level in a packet's payload, in −dBov (§3.1). False: there is none.
+    pub(crate) fn follow(&mut self, payload: &[u8]) -> bool {
+        let Some(first) = payload.first() else { return false };
         // The highest bit is reserved.
-        let level = f32::from(payload.first()? & 0x7f);
+        let level = f32::from(first & 0x7f);
         // 0 dBov is the mean power of a square wave of full scale; that of evenly spread noise is a third of its peak's.
         let rms = 32_767.0 * 10f32.powf(-level.max(LOUDEST) / 20.0);
-        Some(Self { peak: (rms * 3f32.sqrt()).min(32_767.0) as i32, state: SEED })
+        self.peak = (rms * 3f32.sqrt()).min(32_767.0) as i32;
+        true
     }
 
     pub(crate) fn fill(&mut self, samples: &mut [i16]) {
@@ -40,9 +47,15 @@ const SEED: u32 = 0x5eed;
 mod tests {
     use super::*;
 
+    fn noise(payload: &[u8]) -> Noise {
+        let mut noise = Noise::new();
+        assert!(noise.follow(payload));
+        noise
+    }
+
     fn level(payload: u8) -> f64 {
         let mut samples = [0; 8_000];
-        Noise::read(&[payload]).expect("a level").fill(&mut samples);
+        noise(&[payload]).fill(&mut samples);
         let power: f64 = samples.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>() / 8_000.0;
         10.0 * (power.max(1e-9) / 32_767f64.powi(2)).log10()
     }
@@ -58,14 +71,24 @@ mod tests {
     fn no_announcement_is_loud_and_the_lowest_is_silence() {
         assert!(level(0) < -29.0 && level(0x80) < -29.0);
         assert!(level(127) < -90.0);
-        assert!(Noise::read(&[]).is_none());
+        assert!(!Noise::new().follow(&[]));
     }
 
     #[test]
     fn the_spectrum_after_the_level_is_left_unread() {
         let (mut plain, mut shaped) = ([0; 160], [0; 160]);
-        Noise::read(&[50]).expect("a level").fill(&mut plain);
-        Noise::read(&[50, 12, 200, 7]).expect("a level").fill(&mut shaped);
+        noise(&[50]).fill(&mut plain);
+        noise(&[50, 12, 200, 7]).fill(&mut shaped);
         assert_eq!(plain, shaped);
+    }
+
+    #[test]
+    fn a_level_announced_again_does_not_begin_the_noise_anew() {
+        let mut noise = noise(&[50]);
+        let (mut before, mut after) = ([0; 160], [0; 160]);
+        noise.fill(&mut before);
+        assert!(noise.follow(&[50]));
+        noise.fill(&mut after);
+        assert_ne!(before, after);
     }
 }

@@ -45,11 +45,12 @@ impl Digits {
     }
 
     fn once(&mut self, way: Way, received: Received) -> Option<Received> {
-        // Each cancels one: a key pressed twice comes twice by each way.
+        // Each cancels one: a key pressed twice comes twice by each way. Of a key that is held, a gateway may let through no more
+        // than the tone's beginning: it is the same while it is pressed.
+        let pressed_ticks = u32::try_from(received.duration.as_millis() / 20).unwrap_or(u32::MAX);
+        let apart_max = pressed_ticks.saturating_add(APART_TICKS);
         let again = self.last.take_if(|told| {
-            told.digit == received.digit
-                && told.way != way
-                && self.tick.wrapping_sub(told.tick) <= APART_TICKS
+            told.digit == received.digit && told.way != way && self.tick.wrapping_sub(told.tick) <= apart_max
         });
         if again.is_some() {
             return None;
@@ -59,7 +60,7 @@ impl Digits {
     }
 }
 
-/// Both ways tell a digit's end. The tone comes later by the jitter buffer (200 ms at most) and the detector (35 ms), the
+/// Both ways tell a digit's end, hence how long they may lie apart where both are whole. The tone comes later by the jitter buffer (200 ms at most) and the detector (35 ms), the
 /// event by its repetitions, or 100 ms where all of its ends were lost.
 const APART_TICKS: u32 = 15;
 
@@ -114,6 +115,16 @@ mod tests {
             }
             assert_eq!(told, "77", "both: {both}");
         }
+    }
+
+    #[test]
+    fn a_key_that_is_held_is_told_once_though_its_tone_was_cut_short() {
+        let mut digits = Digits::new();
+        let mut frames = tones("5,");
+        frames.extend([[0; FRAME]; 65]);
+        let heard = frames.iter().filter_map(|frame| digits.listen(frame)).count();
+        let held = Received { digit: '5', duration: Duration::from_secs(2) };
+        assert_eq!((heard, digits.event(held)), (1, None));
     }
 
     #[test]

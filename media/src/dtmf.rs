@@ -175,6 +175,8 @@ pub struct Received {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Receiver {
     current: Option<Incoming>,
+    /// Another source has begun, whose timestamps have nothing to do with those before.
+    restarted: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -197,6 +199,7 @@ impl Receiver {
         digit_of(event)?;
         let duration = u16::from_be_bytes([high, low]);
         let mut finished = None;
+        let restarted = std::mem::take(&mut self.restarted);
         match &mut self.current {
             Some(current) if current.timestamp == timestamp => {
                 if current.event == event {
@@ -204,7 +207,7 @@ impl Receiver {
                     current.quiet_ticks = 0;
                 }
             }
-            Some(current) if crate::rtp::timestamp_ahead(timestamp, current.timestamp) < 0 => return None,
+            Some(current) if !restarted && current.is_after(timestamp) => return None,
             Some(current) if current.continues(event, timestamp) => {
                 *current =
                     Incoming { timestamp, before: current.total(), duration, quiet_ticks: 0, ..*current };
@@ -229,6 +232,11 @@ impl Receiver {
         self.current.as_mut().and_then(Incoming::report)
     }
 
+    /// Another source begins, or the same one anew: no event of it is behind those before.
+    pub fn restart(&mut self) {
+        self.restarted = true;
+    }
+
     /// A tick of 20 ms: a digit all of whose end packets were lost is over after 100 ms of nothing (§2.5.1.5).
     pub fn tick(&mut self) -> Option<Received> {
         let current = self.current.as_mut().filter(|current| !current.reported)?;
@@ -239,6 +247,8 @@ impl Receiver {
 
 /// Five times the packet length of most senders.
 const LOST_END_TICKS: u8 = 5;
+/// What is further behind has not come late: the timestamps have begun anew.
+const LATE_SECONDS_MAX: u32 = 2;
 
 impl Incoming {
     /// A long event goes on in a new segment where the last one ended (§2.5.1.3).
@@ -247,6 +257,12 @@ impl Incoming {
             && event == self.event
             && self.duration == u16::MAX
             && timestamp == self.timestamp.wrapping_add(u32::from(self.duration))
+    }
+
+    /// An event of this timestamp was over before.
+    fn is_after(&self, timestamp: u32) -> bool {
+        let behind = self.timestamp.wrapping_sub(timestamp);
+        (1..=self.clock_hz.saturating_mul(LATE_SECONDS_MAX)).contains(&behind)
     }
 
     fn total(&self) -> u32 {
@@ -378,6 +394,18 @@ mod tests {
             })
             .collect();
         assert_eq!(told, [Received { digit: '4', duration: Duration::from_millis(100) }]);
+    }
+
+    #[test]
+    fn what_is_late_gives_nothing_and_a_clock_begun_anew_does() {
+        let mut receiver = Receiver::default();
+        let mut press =
+            |timestamp: u32| receiver.receive(timestamp, 8_000, &[5, END | VOLUME, 3, 32]).is_some();
+        assert!(press(3_000_000));
+        assert!(!press(3_000_000 - 15_000), "late");
+        assert!(press(3_000_000 - 17_000), "another line of timestamps");
+        receiver.restart();
+        assert!(receiver.receive(2_980_000, 8_000, &[5, END | VOLUME, 3, 32]).is_some(), "another source");
     }
 
     #[test]

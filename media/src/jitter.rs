@@ -54,6 +54,7 @@ pub struct Jitter {
     decoder: Decoder,
     stretch: Stretch,
     hush: Hush,
+    noise: Noise,
     figures: Figures,
 }
 
@@ -72,7 +73,7 @@ enum Hush {
     /// By discontinuous transmission.
     Silent,
     /// By comfort noise.
-    Noise(Noise),
+    Noise,
 }
 
 /// What the buffer counts.
@@ -124,6 +125,7 @@ impl Jitter {
             decoder: Decoder::default(),
             stretch: Stretch { samples: Box::new([0; PACKET_SAMPLES_MAX]), played: 0, length: 0 },
             hush: Hush::No,
+            noise: Noise::new(),
             figures: Figures::default(),
         }
     }
@@ -195,17 +197,20 @@ impl Jitter {
         }
         self.wait_for(timestamp);
         self.shelf.place(sequence, timestamp, Content::Audio(codec), samples, payload);
-        self.observe(timestamp, samples);
+        self.observe(timestamp, samples, jitter);
         true
     }
 
     /// Takes comfort noise. False: it says no level, or too much else.
     pub(crate) fn insert_noise(&mut self, sequence: u16, timestamp: u32, payload: &[u8]) -> bool {
-        let Some(noise) = Noise::read(payload).filter(|_| payload.len() <= PAYLOAD_MAX) else { return false };
+        if payload.is_empty() || payload.len() > PAYLOAD_MAX {
+            return false;
+        }
         if self.fits(sequence) && self.shelf.is_due(sequence) {
             self.shelf.place(sequence, timestamp, Content::Noise, 0, payload);
         } else if self.cursor.is_none() {
-            self.hush = Hush::Noise(noise);
+            self.hush = Hush::Noise;
+            self.noise.follow(payload);
         }
         true
     }
@@ -280,14 +285,17 @@ impl Jitter {
         self.watch = Watch::BLANK;
     }
 
-    /// Notes how early this packet came; once a second, decides whether that was more than needed.
-    fn observe(&mut self, timestamp: u32, samples: usize) {
+    /// Notes how early this packet came; once a second, decides whether that was more than needed, and how much of the delay
+    /// the other side's slower clock has eaten.
+    fn observe(&mut self, timestamp: u32, samples: usize, jitter: u32) {
         let Some(cursor) = self.cursor else { return };
         self.watch.samples += samples as u32;
         self.watch.slack = self.watch.slack.min(rtp::timestamp_ahead(timestamp, cursor));
         if self.watch.samples < WATCH_SAMPLES {
             return;
         }
+        let left = self.watch.slack.max(0) as u32 + jitter * 3;
+        self.delay = self.delay.min(left);
         let spare = self.watch.slack - self.target as i32;
         self.surplus = spare.max(0) as u32 / FRAME as u32;
         self.waited = if self.surplus > 0 { self.waited.saturating_add(1) } else { 0 };
@@ -330,8 +338,8 @@ impl Jitter {
 
     /// Nothing is due: silence, or the noise that was announced.
     fn rest(&mut self, out: &mut [i16]) {
-        match &mut self.hush {
-            Hush::Noise(noise) => noise.fill(out),
+        match self.hush {
+            Hush::Noise => self.noise.fill(out),
             Hush::No | Hush::Silent => out.fill(0),
         }
         self.concealer.heard(out);
@@ -373,7 +381,8 @@ impl Jitter {
         let codec = match slot.content {
             Content::Audio(codec) => codec,
             Content::Noise => {
-                self.hush = Noise::read(self.shelf.payloads.of(&slot)).map_or(Hush::No, Hush::Noise);
+                self.hush =
+                    if self.noise.follow(self.shelf.payloads.of(&slot)) { Hush::Noise } else { Hush::No };
                 self.shelf.finish(at);
                 return (0, Heard::Silence);
             }
@@ -421,7 +430,7 @@ impl Jitter {
     /// The buffer ran dry. While the network asks for more delay, the cursor waits; else time goes on.
     fn starve(&mut self, cursor: u32, rest: &mut [i16]) -> Heard {
         let announced = self.is_hushed();
-        if let Hush::Noise(_) = self.hush {
+        if let Hush::Noise = self.hush {
             self.rest(rest);
         } else {
             self.concealer.fill(rest);

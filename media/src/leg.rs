@@ -207,9 +207,13 @@ impl Leg {
         let raw = header.timestamp;
         let header =
             Header { timestamp: self.scale_in.narrow(raw, (kind.clock_hz() / 8_000).max(1)), ..header };
-        match self.reception.receive(arrival, &header, quiet) {
+        let timed = !matches!(kind, Format::Events { .. });
+        match self.reception.receive(arrival, &header, quiet, timed) {
             Judgement::Duplicate | Judgement::Doubtful => return Arrival::default(),
-            Judgement::Restarts => self.jitter.reset(),
+            Judgement::Restarts => {
+                self.jitter.reset();
+                self.receiver.restart();
+            }
             Judgement::Continues => {}
         }
         self.peer.hear(now, from);

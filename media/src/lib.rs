@@ -99,7 +99,7 @@ mod tape;
 mod tone;
 pub mod worker;
 
-pub use bridge::{Bridge, BridgeSpec, Command, DtmfMode, Event};
+pub use bridge::{Bridge, BridgeSpec, Command, Event};
 pub use clip::{Clip, ClipError};
 pub use codec::Codec;
 pub use counters::Counters;

@@ -59,12 +59,12 @@ pub struct Report {
 
 impl Reception {
     /// Judges a packet that arrived at `arrival`, a clock in samples. `quiet`: the source has been silent so long that
-    /// another one is believed at once.
-    pub fn receive(&mut self, arrival: u32, header: &Header, quiet: bool) -> Judgement {
+    /// another one is believed at once. `timed`: its timestamp is that of its sending, as an event's is not.
+    pub fn receive(&mut self, arrival: u32, header: &Header, quiet: bool, timed: bool) -> Judgement {
         match &mut self.source {
             Some(source) if source.ssrc == header.ssrc => {
                 self.candidate = None;
-                let judgement = source.receive(arrival, header);
+                let judgement = source.receive(arrival, header, timed);
                 match judgement {
                     Judgement::Restarts => self.restart(arrival, header),
                     Judgement::Duplicate => self.duplicates += 1,
@@ -129,7 +129,7 @@ impl Source {
         }
     }
 
-    fn receive(&mut self, arrival: u32, header: &Header) -> Judgement {
+    fn receive(&mut self, arrival: u32, header: &Header, timed: bool) -> Judgement {
         let ahead = rtp::sequence_ahead(header.sequence, self.highest as u16);
         if !(-MISORDER_MAX..DROPOUT_MAX).contains(&ahead) {
             if self.far == Some(header.sequence) {
@@ -149,7 +149,11 @@ impl Source {
             self.seen |= bit;
         }
         self.received = self.received.wrapping_add(1);
-        // A.8. A timestamp that leaps (a telephone event, a new spurt of a sloppy sender) says nothing of the network.
+        if !timed {
+            // All packets of a telephone event bear the time of its beginning (RFC 4733 §2.2.1).
+            return Judgement::Continues;
+        }
+        // A.8. A timestamp that leaps (a new spurt of a sloppy sender) says nothing of the network.
         let transit = arrival.wrapping_sub(header.timestamp);
         let difference = rtp::timestamp_ahead(transit, self.transit).unsigned_abs();
         self.transit = transit;
@@ -200,7 +204,7 @@ mod tests {
     }
 
     fn judge(reception: &mut Reception, sequence: u16, ssrc: u32) -> Judgement {
-        reception.receive(u32::from(sequence) * 160, &packet(sequence, ssrc), false)
+        reception.receive(u32::from(sequence) * 160, &packet(sequence, ssrc), false, true)
     }
 
     #[test]
@@ -223,7 +227,7 @@ mod tests {
         assert_eq!(judge(&mut reception, 11, 1), Judgement::Continues);
         assert_eq!(judge(&mut reception, 501, 2), Judgement::Doubtful);
         assert_eq!(judge(&mut reception, 502, 2), Judgement::Restarts);
-        assert_eq!(reception.receive(0, &packet(9, 3), true), Judgement::Restarts);
+        assert_eq!(reception.receive(0, &packet(9, 3), true, true), Judgement::Restarts);
     }
 
     #[test]
@@ -242,7 +246,7 @@ mod tests {
         let mut reception = Reception::default();
         for sequence in 0..2_000u16 {
             let late = if sequence % 2 == 0 { 0 } else { 80 };
-            reception.receive(u32::from(sequence) * 160 + late, &packet(sequence, 1), false);
+            reception.receive(u32::from(sequence) * 160 + late, &packet(sequence, 1), false, true);
         }
         assert!((78..=80).contains(&reception.jitter()), "{}", reception.jitter());
     }

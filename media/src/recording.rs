@@ -11,10 +11,7 @@ use std::{
     io::{self, ErrorKind},
     os::unix::fs::FileExt,
     path::PathBuf,
-    sync::{
-        Arc,
-        mpsc::{Receiver, SyncSender, TryRecvError, sync_channel},
-    },
+    sync::{Arc, mpsc::SyncSender},
     thread,
     time::Duration,
 };
@@ -35,6 +32,8 @@ use crate::{
     reason = "nearly all entries are frames, and a box a frame would allocate"
 )]
 pub(crate) enum Entry {
+    /// A recording begins.
+    Begin(Begin),
     /// The frame of a recording with its number.
     Frame(LegId, u32, StereoFrame),
     /// The recording has so many frames.
@@ -43,7 +42,7 @@ pub(crate) enum Entry {
     Spent(#[expect(dead_code, reason = "it is only dropped")] Arc<Clip>),
 }
 
-/// A recording that begins; told before its leg exists, so before its first frame.
+/// A recording that begins.
 pub(crate) struct Begin {
     pub(crate) leg: LegId,
     pub(crate) token: u64,
@@ -52,41 +51,26 @@ pub(crate) struct Begin {
 
 /// Entries of a worker's ring, 21 MB: 2 s of 300 legs, 0.6 s of 1,000. A disk can stall for as long.
 const RING: usize = 32_768;
-/// Recordings that begin between two rounds of the writer.
-const BEGINS: usize = 4_096;
-
-/// Starts the writer; gives the way to begin recordings and each worker's ring. It ends when all of them are dropped.
+/// Starts the writer; gives each worker's ring. It ends when all of them are dropped.
 pub(crate) fn start(
     workers: usize,
     reports: Reports,
     published: Arc<Published>,
     alive: SyncSender<()>,
-) -> io::Result<(SyncSender<Begin>, Vec<Producer<Entry>>)> {
-    let (begin, begins) = sync_channel(BEGINS);
+) -> io::Result<Vec<Producer<Entry>>> {
     let (producers, rings) = (0..workers).map(|_| RingBuffer::new(RING)).unzip();
-    let writer = Writer {
-        begins,
-        rings,
-        files: HashMap::new(),
-        reports,
-        over: false,
-        counters: Counters::default(),
-        published,
-    };
+    let writer = Writer { rings, files: HashMap::new(), reports, counters: Counters::default(), published };
     thread::Builder::new().name("media-recorder".into()).spawn(move || {
         writer.run();
         drop(alive);
     })?;
-    Ok((begin, producers))
+    Ok(producers)
 }
 
 struct Writer {
-    begins: Receiver<Begin>,
     rings: Vec<Consumer<Entry>>,
     files: HashMap<LegId, Take>,
     reports: Reports,
-    /// No recording can begin any more.
-    over: bool,
     counters: Counters,
     published: Arc<Published>,
 }
@@ -94,9 +78,8 @@ struct Writer {
 impl Writer {
     fn run(mut self) {
         loop {
-            self.begin();
             // Looked at before the round: what was put on a ring before it was abandoned is then taken off.
-            let abandoned = self.over && self.rings.iter().all(Consumer::is_abandoned);
+            let abandoned = self.rings.iter().all(Consumer::is_abandoned);
             let busy = self.round();
             self.reports.flush();
             self.counters.reports_dropped = self.reports.dropped();
@@ -110,21 +93,6 @@ impl Writer {
         let files = std::mem::take(&mut self.files);
         files.into_values().for_each(|take| self.finish(take, None));
         self.reports.flush();
-    }
-
-    fn begin(&mut self) {
-        loop {
-            match self.begins.try_recv() {
-                Ok(Begin { leg, token, spec }) => {
-                    self.files.insert(leg, Take::new(leg, token, spec.path));
-                }
-                Err(TryRecvError::Empty) => return,
-                Err(TryRecvError::Disconnected) => {
-                    self.over = true;
-                    return;
-                }
-            }
-        }
     }
 
     /// Takes off what the rings hold now. False: nothing.
@@ -143,26 +111,21 @@ impl Writer {
     fn take(&mut self, entry: Entry) {
         match entry {
             Entry::Spent(_) => {}
+            Entry::Begin(Begin { leg, token, spec }) => {
+                self.files.insert(leg, Take::new(leg, token, spec.path));
+            }
             Entry::Frame(leg, number, frame) => {
-                let Some(take) = self.find(leg) else { return };
+                // Those of a recording that failed go nowhere.
+                let Some(take) = self.files.get_mut(&leg) else { return };
                 if let Err(error) = take.append(number, &frame) {
                     self.end(leg, Some(error));
                 }
             }
             Entry::End(leg, frames) => {
-                let error = self.find(leg).and_then(|take| take.pad(frames).err());
+                let error = self.files.get_mut(&leg).and_then(|take| take.pad(frames).err());
                 self.end(leg, error);
             }
         }
-    }
-
-    /// A recording that failed is gone, and its later frames go nowhere.
-    fn find(&mut self, leg: LegId) -> Option<&mut Take> {
-        if !self.files.contains_key(&leg) {
-            // It may have begun after this round's look at the beginnings.
-            self.begin();
-        }
-        self.files.get_mut(&leg)
     }
 
     fn end(&mut self, leg: LegId, error: Option<io::Error>) {
@@ -273,7 +236,7 @@ fn header(data: u64) -> [u8; HEADER_BYTES as usize] {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::channel;
+    use std::sync::mpsc::{channel, sync_channel};
 
     use super::*;
 
@@ -282,13 +245,13 @@ mod tests {
         let (told, reports) = channel();
         let sink = Reports::new(Arc::new(move |report| told.send(report).is_ok()));
         let (alive, ended) = sync_channel(1);
-        let (begin, mut rings) = start(1, sink, Arc::default(), alive).expect("a thread");
+        let mut rings = start(1, sink, Arc::default(), alive).expect("a thread");
         let leg = LegId::for_tests(1);
-        assert!(begin.send(Begin { leg, token: 7, spec: RecordingSpec { path } }).is_ok());
-        for entry in entries {
+        let begin = Entry::Begin(Begin { leg, token: 7, spec: RecordingSpec { path } });
+        for entry in std::iter::once(begin).chain(entries) {
             assert!(rings[0].push(entry).is_ok());
         }
-        drop((begin, rings));
+        drop(rings);
         assert!(ended.recv_timeout(Duration::from_secs(10)).is_err());
         let event = |report: Report| match report.event {
             Event::Recorded(recorded) => recorded,

@@ -32,6 +32,11 @@ impl PortPool {
         (!free.is_empty()).then_some(Self { address, free })
     }
 
+    /// Pairs, free or not.
+    pub(crate) fn pairs(&self) -> usize {
+        self.free.capacity()
+    }
+
     /// Binds the next pair that nobody else holds. `Ok(None)`: there is none.
     pub(crate) fn bind(&self) -> io::Result<Option<Pair>> {
         for _ in 0..self.free.capacity() {
@@ -172,6 +177,50 @@ pub(crate) fn receive(
         }
     }
     appetite.hungry = count != 1;
+}
+
+/// Room for the last datagrams of a socket that nobody has read for long.
+pub(crate) struct Recent(Box<[Kept; RECENT]>);
+
+#[derive(Clone, Copy)]
+struct Kept {
+    from: Option<SocketAddr>,
+    length: usize,
+    bytes: [u8; DATAGRAM_MAX],
+}
+
+/// 200 ms of a telephone's.
+const RECENT: usize = 10;
+/// More than a socket's buffer holds.
+const STALE_MAX: usize = 2_048;
+
+impl Recent {
+    pub(crate) fn new() -> Self {
+        Self(Box::new([Kept { from: None, length: 0, bytes: [0; DATAGRAM_MAX] }; RECENT]))
+    }
+
+    /// Reads the socket empty; gives the last datagrams, in order.
+    pub(crate) fn receive(&mut self, socket: &UdpSocket, mut take: impl FnMut(SocketAddr, &[u8])) {
+        self.0.iter_mut().for_each(|kept| kept.from = None);
+        let mut next = 0;
+        for _ in 0..STALE_MAX {
+            let kept = &mut self.0[next % RECENT];
+            match socket.recv_from(&mut kept.bytes) {
+                Ok((length, from)) => {
+                    (kept.from, kept.length) = (Some(from), length);
+                    next += 1;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(_) => {}
+            }
+        }
+        let (newer, older) = self.0.split_at(next % RECENT);
+        for kept in older.iter().chain(newer) {
+            if let Some(from) = kept.from {
+                take(from, &kept.bytes[..kept.length]);
+            }
+        }
+    }
 }
 
 #[cfg(test)]

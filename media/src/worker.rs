@@ -19,13 +19,14 @@ use std::{
     time::Instant,
 };
 
+use crossbeam_queue::ArrayQueue;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use self::run::{Opening, Order, Worker};
 use crate::{
     bridge::{Bridge, BridgeSpec, Command},
     counters::{Counters, Published},
-    recording::{self, Begin},
+    recording,
     report::{LegId, Report, Reports, Sink, WORKERS_MAX},
     sockets::PortPool,
     tape::RecordingSpec,
@@ -62,7 +63,7 @@ pub enum OpenError {
     /// Every port pair is taken.
     #[error("no free port pair")]
     NoPorts,
-    /// The worker's or the recorder's mailbox is full.
+    /// The worker's mailbox is full.
     #[error("the media worker is overloaded")]
     Overloaded,
     /// A socket could not be made.
@@ -70,7 +71,7 @@ pub enum OpenError {
     Io(#[from] io::Error),
 }
 
-/// The worker's mailbox is full: the caller ends that call.
+/// The worker's mailbox is full: the caller ends that call, and [`Command::Close`] finds room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the media worker is overloaded")]
 pub struct Overloaded;
@@ -79,7 +80,6 @@ pub struct Overloaded;
 #[derive(Debug)]
 pub struct Media {
     workers: Vec<Handle>,
-    recorder: SyncSender<Begin>,
     recorder_figures: Arc<Published>,
     pool: Arc<PortPool>,
     serial: AtomicU64,
@@ -91,6 +91,8 @@ pub struct Media {
 #[derive(Debug)]
 struct Handle {
     mailbox: SyncSender<Order>,
+    /// Legs to close when the mailbox is full; it has room for every leg that there can be.
+    closing: Arc<ArrayQueue<LegId>>,
     published: Arc<Published>,
     /// Legs given to it and not yet closed.
     load: Arc<AtomicU64>,
@@ -117,7 +119,7 @@ impl Media {
         let recorder_figures = Arc::<Published>::default();
         // Never sent to: it disconnects when the last thread drops its end.
         let (alive, ended) = sync_channel(1);
-        let (recorder, rings) = recording::start(
+        let rings = recording::start(
             config.workers,
             Reports::new(sink.clone()),
             recorder_figures.clone(),
@@ -126,10 +128,12 @@ impl Media {
         let mut workers = Vec::with_capacity(config.workers);
         for (index, ring) in rings.into_iter().enumerate() {
             let (mailbox, orders) = sync_channel(MAILBOX);
-            let handle = Handle { mailbox, published: Arc::default(), load: Arc::default() };
+            let closing = Arc::new(ArrayQueue::new(pool.pairs()));
+            let handle = Handle { mailbox, closing, published: Arc::default(), load: Arc::default() };
             let reports = Reports::new(sink.clone());
             let worker = Worker::new(
                 orders,
+                handle.closing.clone(),
                 ring,
                 reports,
                 pool.clone(),
@@ -146,7 +150,6 @@ impl Media {
         let seeds = Mutex::new(StdRng::from_seed(config.seed));
         Ok(Media {
             workers,
-            recorder,
             recorder_figures,
             pool,
             serial: AtomicU64::new(1),
@@ -167,26 +170,16 @@ impl Media {
         let local = pair.local;
         let (index, worker) = self.worker_for_another();
         let leg = LegId::new(self.serial.fetch_add(1, Ordering::Relaxed), index);
-        let recorded = recording.is_some();
-        spec.record = recorded;
-        let give_back = || {
-            self.pool.give_back(local.port());
-            OpenError::Overloaded
-        };
-        if let Some(spec) = recording
-            && self.recorder.try_send(Begin { leg, token, spec }).is_err()
-        {
-            drop(pair);
-            return Err(give_back());
-        }
+        spec.record = recording.is_some();
         let seed = self.seeds.lock().expect("nobody panics with the lock").random();
-        let opening = Opening { leg, token, bridge: Box::new(Bridge::new(spec, seed)), pair, recorded };
+        let opening = Opening { leg, token, bridge: Box::new(Bridge::new(spec, seed)), pair, recording };
         worker.load.fetch_add(1, Ordering::Relaxed);
         worker.mailbox.try_send(Order::Open(opening)).map_err(|error| {
             worker.load.fetch_sub(1, Ordering::Relaxed);
             let (TrySendError::Full(order) | TrySendError::Disconnected(order)) = error;
             drop(order);
-            give_back()
+            self.pool.give_back(local.port());
+            OpenError::Overloaded
         })?;
         Ok(Opened { leg, local })
     }
@@ -200,14 +193,17 @@ impl Media {
         })
     }
 
-    /// Gives a command to a leg; one that is gone ignores it.
+    /// Gives a command to a leg; one that is gone ignores it. [`Command::Close`] always finds room, for what is not closed
+    /// keeps its ports and goes on sending.
     pub fn send(&self, leg: LegId, command: Command) -> Result<(), Overloaded> {
         let worker = self.workers.get(leg.worker()).ok_or(Overloaded)?;
-        if let Command::StartRecording { token, spec } = &command {
-            let begin = Begin { leg, token: *token, spec: spec.clone() };
-            self.recorder.try_send(begin).map_err(|_| Overloaded)?;
+        match worker.mailbox.try_send(Order::Command(leg, command)) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(Order::Command(leg, Command::Close))) => {
+                worker.closing.push(leg).map_err(|_| Overloaded)
+            }
+            Err(_) => Err(Overloaded),
         }
-        worker.mailbox.try_send(Order::Command(leg, command)).map_err(|_| Overloaded)
     }
 
     /// Sums over all workers, at most a second old.
@@ -223,8 +219,8 @@ impl Media {
     /// `deadline`; they go on, and end.
     #[must_use]
     pub fn shutdown(self, deadline: Instant) -> bool {
-        let Media { workers, recorder, ended, .. } = self;
-        drop((workers, recorder));
+        let Media { workers, ended, .. } = self;
+        drop(workers);
         let patience = deadline.saturating_duration_since(Instant::now());
         let ended = ended.into_inner().unwrap_or_else(PoisonError::into_inner);
         ended.recv_timeout(patience) == Err(RecvTimeoutError::Disconnected)

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::digest::Credentials;
-use crate::message::Replaces;
+use crate::message::{Replaces, session_of};
 use crate::path::{Local, Protocol};
 use crate::tls::ClientTls;
 
@@ -281,7 +281,7 @@ pub struct Refer {
     pub subscribe: bool,
 }
 
-/// A message body: opaque here. Its Debug is its type and its length: SDP holds the keys of SRTP.
+/// A message body: opaque here, but for where its SDP is. Its Debug is its type and its length: SDP holds the keys of SRTP.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Body {
     /// Its Content-Type, parameters included.
@@ -295,6 +295,13 @@ impl Body {
     #[must_use]
     pub fn sdp(bytes: impl Into<Bytes>) -> Self {
         Self { content_type: String::from("application/sdp"), bytes: bytes.into() }
+    }
+
+    /// The SDP in it: the body itself, or one of its parts (RFC 5621), which gateways put beside ISUP or a caller's place. None as
+    /// well where something beside it must be understood (`handling=required`).
+    #[must_use]
+    pub fn session(&self) -> Option<&[u8]> {
+        session_of(&self.content_type, &self.bytes, "application/sdp")
     }
 }
 

@@ -41,6 +41,8 @@ impl Dialog {
             route_set,
             local_cseq: response.cseq().0,
             remote: path.remote,
+            protocol: path.protocol,
+            tls_host: None,
         };
         Self { state, path, reached: None, remote_cseq: None }
     }
@@ -62,8 +64,16 @@ impl Dialog {
             route_set: routes(request),
             local_cseq: 0,
             remote: path.remote,
+            protocol: path.protocol,
+            tls_host: None,
         };
         Self { state, path, reached: None, remote_cseq: Some(request.cseq().0) }
+    }
+
+    /// What its owner may store.
+    pub fn stored(&self, layer: &Layer) -> DialogState {
+        let peer = layer.tls_peer(&self.path);
+        DialogState { tls_host: peer.map(|peer| peer.host.to_string()), ..self.state.clone() }
     }
 
     /// The way of a request that cannot wait for a name to be looked up: where the ACK of the call went, else to where the last message
@@ -90,7 +100,7 @@ impl Dialog {
     /// Takes note of where a request came from.
     pub fn heard_by(&mut self, path: Path) {
         self.path = path;
-        self.state.remote = path.remote;
+        (self.state.remote, self.state.protocol) = (path.remote, path.protocol);
     }
 
     /// Takes note of a request's CSeq. Gives whether it is in order, as lower ones are not (§12.2.2).
@@ -112,6 +122,15 @@ impl Dialog {
 }
 
 impl DialogState {
+    /// The way its last message came, as far as it can be gone again by somebody who knows no more than this.
+    pub(crate) fn way_back(&self, layer: &mut Layer, tls: Option<&Arc<ClientTls>>) -> Option<Path> {
+        let target = Target { protocol: self.protocol, address: self.remote };
+        match &self.tls_host {
+            Some(host) => layer.path_to_host(target, host, tls),
+            None => layer.path_to(target, self.hop(), tls, None),
+        }
+    }
+
     /// The Request-URI and the Route headers of a request within the dialog (§12.2.1.1).
     pub(crate) fn routing(&self) -> (&str, impl Iterator<Item = Cow<'_, str>>) {
         let first = self.route_set.first().map(|route| uri_of(route));

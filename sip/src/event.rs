@@ -436,4 +436,8 @@ pub struct DialogState {
     pub local_cseq: u32,
     /// Where the last message came from: used if the next hop's host is a name.
     pub remote: SocketAddr,
+    /// The transport it came by: the dialog keeps it where no URI names one.
+    pub protocol: Protocol,
+    /// Whose certificate was shown to us, if the connection is one of ours over TLS: an address in a URI does not tell.
+    pub tls_host: Option<String>,
 }

@@ -8,6 +8,7 @@
 mod defect;
 mod index;
 mod method;
+mod multipart;
 mod name;
 mod name_addr;
 mod params;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+pub(crate) use self::multipart::session_of;
 pub(crate) use self::params::{Split, unquote};
 pub(crate) use self::uri::percent_decode;
 pub(crate) use self::via::COOKIE;

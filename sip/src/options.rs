@@ -15,7 +15,7 @@ impl UserAgent {
             .response(path, request, 200, Some(&tag))
             .header(Name::Contact, self.layer.contact(&path, request))
             .header(Name::Allow, ALLOW)
-            .header(Name::Accept, "application/sdp, text/plain")
+            .header(Name::Accept, "application/sdp, multipart/mixed, text/plain")
             .header(Name::AllowEvents, "refer")
             .header(Name::Supported, SUPPORTED);
         self.reply(now, path, request, 200, response.finish());

@@ -11,7 +11,7 @@ use crate::digest::Authenticator;
 use crate::event::{Asker, Cause, DialogState, Event, Failure, RegistrationId};
 use crate::invite::loose_route;
 use crate::message::{Message, Method, Name, NameAddr, Uri};
-use crate::path::{FlowLost, Path};
+use crate::path::{FlowLost, Path, Protocol};
 use crate::request::{Outcome, Purpose, Request};
 use crate::targets::{Targets, hop};
 use crate::timers::TimerId;
@@ -262,6 +262,8 @@ impl Registration {
             route_set: order.route.as_deref().map(loose_route).into_iter().collect(),
             local_cseq: self.cseq,
             remote: std::net::SocketAddr::from(([0, 0, 0, 0], 0)),
+            protocol: Protocol::Udp,
+            tls_host: None,
         };
         let expires = if self.is_leaving { 0 } else { self.expires.as_secs() };
         let mut request = Request::new(Method::Register, dialog, Purpose::Registration(key));

@@ -118,6 +118,8 @@ impl Request {
             route_set: request.route.as_deref().map(loose_route).into_iter().collect(),
             local_cseq: 1,
             remote,
+            protocol: Protocol::Udp,
+            tls_host: None,
         };
         let mut options = Self::new(Method::Options, dialog, Purpose::Owner { token: request.token });
         options.credentials = request.credentials;
@@ -154,9 +156,8 @@ impl UserAgent {
     /// Finds where a request within a dialog goes.
     pub(crate) fn locate_in_dialog(&mut self, now: Instant, key: Key) {
         let Some(request) = self.requests.get_mut(key) else { return };
-        let usual = request.last.map_or(Protocol::Udp, |last| last.protocol);
-        let remembered = self.layer.path_to(Target::udp(request.dialog.remote), "", None, None);
-        request.targets = Targets::none().or_by(request.last.or(remembered));
+        let usual = request.last.map_or(request.dialog.protocol, |last| last.protocol);
+        request.targets = Targets::none().or_by(request.last);
         match request.dialog.next_hop(usual) {
             NextHop::Last => self.request_targets(now, key, Vec::new()),
             NextHop::At(target, may_grow) => {

@@ -33,7 +33,7 @@ use crate::counters::Counters;
 use crate::event::{Direction, Event, Wire};
 use crate::locals::Locals;
 use crate::message::{Message, Uri};
-use crate::path::{Flow, Path, Protocol, Target, Transmit};
+use crate::path::{Flow, Path, Protocol, Target, TlsPeer, Transmit};
 use crate::peers::Peers;
 use crate::targets::{Attempt, Targets};
 use crate::timers::{TimerId, Wheel};
@@ -234,16 +234,21 @@ impl Layer {
     ) {
         self.counters.messages_out += 1;
         self.trace(now, Direction::Out, &payload, tap);
-        let tls = match path.flow {
-            Flow::Opened(peer) if path.protocol == Protocol::Tls => self.peers.get(peer),
-            _ => None,
-        };
+        let tls = self.tls_peer(&path);
         self.transmits.push_back(Transmit { path, payload, tls, is_grown: length == Length::Grown });
     }
 
     pub fn trace(&mut self, at: Instant, direction: Direction, message: &Bytes, tap: Option<u64>) {
         let Some(token) = tap else { return };
         self.events.push_back(Event::Traced { token, at, direction, message: Wire(message.clone()) });
+    }
+
+    /// Whom a path of ours leads to over TLS.
+    pub fn tls_peer(&self, path: &Path) -> Option<TlsPeer> {
+        match path.flow {
+            Flow::Opened(peer) if path.protocol == Protocol::Tls => self.peers.get(peer),
+            _ => None,
+        }
     }
 
     /// The path to a target. `hop` is the URI that led there: over TLS the far end must be its host. `last` is a path of the same
@@ -261,23 +266,34 @@ impl Layer {
         if let Some(last) = last.filter(is_it) {
             return Some(last);
         }
-        let face = match last {
-            Some(last) => self.locals.staying_at(last.local, protocol, remote),
-            None => self.locals.towards(protocol, remote),
-        };
-        let local = face?.local.bound;
+        let Some(last) = last else { return self.path_to_host(target, host(hop), tls) };
+        let local = self.locals.staying_at(last.local, protocol, remote)?.local.bound;
         let flow = match (protocol, last) {
-            (Protocol::Udp, _) => Flow::Datagrams,
-            (Protocol::Tcp, _) => Flow::Opened(0),
             // An address in a Contact proves nothing: there must be the same host that the dialog began with.
-            (Protocol::Tls, Some(Path { protocol: Protocol::Tls, flow: flow @ Flow::Opened(_), .. }))
+            (Protocol::Tls, Path { protocol: Protocol::Tls, flow: flow @ Flow::Opened(_), .. })
                 if is_address(hop) =>
             {
                 flow
             }
-            (Protocol::Tls, _) => Flow::Opened(self.peers.number(host(hop), tls)),
+            _ => self.flow_to(protocol, host(hop), tls),
         };
         Some(Path { protocol, local, remote, flow })
+    }
+
+    /// The path to a target. Over TLS the far end must be this host.
+    pub fn path_to_host(&mut self, target: Target, host: &str, tls: Option<&Arc<ClientTls>>) -> Option<Path> {
+        let Target { protocol, address: remote } = target;
+        let local = self.locals.towards(protocol, remote)?.local.bound;
+        let flow = self.flow_to(protocol, host, tls);
+        Some(Path { protocol, local, remote, flow })
+    }
+
+    fn flow_to(&mut self, protocol: Protocol, host: &str, tls: Option<&Arc<ClientTls>>) -> Flow {
+        match protocol {
+            Protocol::Udp => Flow::Datagrams,
+            Protocol::Tcp => Flow::Opened(0),
+            Protocol::Tls => Flow::Opened(self.peers.number(host, tls)),
+        }
     }
 
     /// The way of an attempt: its path, and the path by TCP where a request too long for a datagram may take it, and the far end may

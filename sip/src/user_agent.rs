@@ -294,6 +294,7 @@ impl UserAgent {
         // What was remembered may be older than the last refresh of the session.
         request.dialog.local_cseq = request.dialog.local_cseq.saturating_add(ORPHAN_CSEQ_LEAP);
         request.credentials = credentials;
+        request.last = dialog.way_back(&mut self.layer, tls.as_ref());
         request.tls = tls;
         Ok(RequestId(self.begin_bye(now, request)))
     }

@@ -10,8 +10,8 @@ use super::spend::Ledger;
 
 /// Room for one call, given back when it is dropped.
 pub struct Permit {
-    pub(super) switch: Gauge,
-    pub(super) key: Option<Gauge>,
+    /// The switch's, its tenant's and its key's calls at once.
+    pub(super) pools: Vec<Gauge>,
     pub(super) trunk: Gauge,
     pub(super) spend: Booking,
     pub(super) room: Arc<watch::Sender<()>>,
@@ -87,10 +87,7 @@ impl Drop for Booking {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        [Some(&self.switch), self.key.as_ref(), Some(&self.trunk)]
-            .into_iter()
-            .flatten()
-            .for_each(Gauge::give);
+        self.pools.iter().chain([&self.trunk]).for_each(Gauge::give);
         self.room.send_replace(());
     }
 }

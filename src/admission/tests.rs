@@ -263,6 +263,31 @@ fn a_look_says_how_much_room_there_is_and_takes_none() {
     assert_eq!(admission.concurrent(), 3);
 }
 
+#[test]
+fn a_tenants_calls_share_one_pool_whichever_way_they_go() {
+    let admission = Admission::new(Limits::default());
+    let (t0, key) = (start(), key(None));
+    let tenant = |concurrent| Tenant { id: TenantId(1), name: "a".into(), concurrent };
+    let mine = numbered(1, None, None);
+    let theirs = Arc::new(Trunk { tenant: TenantId(2), ..Trunk::clone(&numbered(2, None, None)) });
+    admission.limit_tenants(&[tenant(Some(2))]);
+    let came_in = admission.admit_inbound(t0, &mine).expect("room");
+    let _went_out = admission.admit(t0, Some(&key), std::slice::from_ref(&mine)).expect("room");
+    let full = |refused: Option<Refusal>| {
+        matches!(refused, Some(Refusal::Limited { name: "concurrent calls of this tenant", .. }))
+    };
+    assert!(full(admission.admit(t0, Some(&key), std::slice::from_ref(&mine)).err()));
+    assert!(full(admission.admit_inbound(t0, &mine).err()));
+    assert!(full(admission.admit_probe(t0, &key, &mine).err()));
+    assert!(admission.look(t0, &key, std::slice::from_ref(&mine)).is_err());
+    assert!(admission.admit_inbound(t0, &theirs).is_ok(), "nobody else is held up");
+    drop(came_in);
+    let _again = admission.admit_inbound(t0, &mine).expect("room");
+    assert!(full(admission.admit_inbound(t0, &mine).err()));
+    admission.limit_tenants(&[tenant(None)]);
+    assert!(admission.admit_inbound(t0, &mine).is_ok());
+}
+
 fn key(concurrent: Option<u32>) -> Key {
     let file = "[[key]]\nface = \"nixflex\"\nid = \"nxf_a\"\nsecret = \"nxfs_secret\"\n";
     let mut keys = crate::config::Config::parse("t", file, []).expect("valid").objects.keys;

@@ -138,6 +138,8 @@ pub fn dialog(dialog: DialogState, trunk: &str) -> DialogRecord {
         route_set: dialog.route_set,
         local_cseq: dialog.local_cseq,
         remote: dialog.remote,
+        transport: Some(dialog.protocol.token().to_owned()),
+        tls_host: dialog.tls_host,
         trunk: trunk.into(),
         before: None,
     }

@@ -88,7 +88,8 @@ impl Party {
 
     /// The callee's new offer within the dialog, and our answer to it (RFC 3264 §8).
     pub fn renegotiate(&mut self, offer: &Body) -> Result<(Body, Negotiated), SdpError> {
-        let (answer, negotiated) = self.local.answer(&offer.bytes)?;
+        let offer = offer.session().ok_or(SdpError::NoAudio { offered: Vec::new() })?;
+        let (answer, negotiated) = self.local.answer(offer)?;
         if let OfferState::Pending { early, .. } = &self.offer
             && let Some((fork, _)) = early.last()
         {
@@ -185,9 +186,7 @@ impl Origin<'_> {
     }
 }
 
-/// The SDP of a body, if that is what it is.
+/// The SDP of a body, if there is any.
 pub fn sdp(body: Option<&Body>) -> Option<&[u8]> {
-    let body = body?;
-    let kind = body.content_type.split(';').next().unwrap_or_default().trim();
-    kind.eq_ignore_ascii_case("application/sdp").then_some(&body.bytes[..])
+    body?.session()
 }

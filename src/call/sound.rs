@@ -3,7 +3,7 @@
 use std::f64::consts::TAU;
 use std::sync::{Arc, LazyLock};
 
-use trunkline_media::{BridgeSpec, Capabilities, Clip, Codec, DtmfMode as Leaving, Srtp};
+use trunkline_media::{BridgeSpec, Capabilities, Clip, Codec, Srtp};
 
 use crate::model::{AudioCodec, CallPlan, DtmfMode, PhoneNumber, SrtpPolicy, Trunk};
 
@@ -17,7 +17,7 @@ pub fn capabilities(trunk: &Trunk) -> Capabilities {
     let media = &trunk.media;
     Capabilities {
         codecs: media.codecs.iter().map(|codec| self::codec(*codec)).collect(),
-        // Who is offered telephone events sends digits as nothing else.
+        // Who is offered telephone events sends digits as nothing else, and is sent them so; who is not, as tones.
         telephone_event: media.dtmf == DtmfMode::Rfc4733,
         ptime_ms: media.ptime_ms,
         srtp: match media.srtp {
@@ -33,11 +33,7 @@ pub fn capabilities(trunk: &Trunk) -> Capabilities {
 /// A call's leg is opened once, for whichever of its trunks carries it: it listens for tones if one of them may send some.
 pub fn over(plan: &CallPlan, spec: BridgeSpec) -> BridgeSpec {
     let is_inband = |trunk: &Trunk| trunk.media.dtmf == DtmfMode::Inband;
-    BridgeSpec {
-        inband_dtmf: plan.trunks.iter().any(|trunk| is_inband(trunk)),
-        dtmf: if is_inband(&plan.trunk) { Leaving::Inband } else { Leaving::Events },
-        ..spec
-    }
+    BridgeSpec { inband_dtmf: plan.trunks.iter().any(|trunk| is_inband(trunk)), ..spec }
 }
 
 /// What a caller from this number hears while it rings: North America's cadence (440 and 480 Hz, two seconds of six), or else the

@@ -22,6 +22,6 @@ pub enum Tie {
     HangUp,
     /// A key was pressed there.
     Pressed(char),
-    /// The far end there holds us (RFC 3264 §8.4), and does not say anything meanwhile; or takes us back.
+    /// The far end there holds us (RFC 3264 §8.4), and is not heard meanwhile; or takes us back.
     Held(bool),
 }

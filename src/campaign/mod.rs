@@ -5,10 +5,13 @@
 //! |---|---|
 //! | [`window`] | when a campaign may dial. Pure |
 //! | `step` | what an order makes of a campaign's status. Pure |
+//! | `desks` | room for the requests of those that are being made |
 //! | `lines` | whose turn it is: round robin by key, then by campaign. Pure |
 //! | `runner` | the task that claims and dials |
 #![expect(clippy::disallowed_methods, reason = "a shell reads the clock and starts tasks")]
 
+mod abandonment;
+mod desks;
 mod lines;
 mod runner;
 mod step;
@@ -18,8 +21,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, Notify};
 
+use desks::{Desk, Desks};
 pub use runner::{Runner, Staffing};
 pub use step::Order;
 
@@ -47,7 +51,7 @@ struct Inner {
     /// One is stored at a time, so that equal requests are told apart.
     making: Mutex<()>,
     /// Room for the requests of those that are being made, whose recipients are in memory until they are stored.
-    desks: Arc<Semaphore>,
+    desks: Desks,
 }
 
 /// What the runner did since the start.
@@ -59,13 +63,12 @@ struct Tally {
     released: AtomicU64,
     running: AtomicU64,
     scheduled: AtomicU64,
+    held_back: AtomicU64,
 }
 
 /// Renders the answer that is stored with the campaign.
 type Render = fn(&Campaign, &[InvalidRecipient], Option<u64>) -> StoredResponse;
 
-/// Requests for campaigns in memory at once; each is as long as its body may be.
-const DESKS: usize = 8;
 /// An order is decided anew so often when the campaign moves under it.
 const DECISIONS_MAX: usize = 8;
 
@@ -79,7 +82,7 @@ impl Campaigns {
             wake: Notify::new(),
             tally: Tally::default(),
             making: Mutex::new(()),
-            desks: Arc::new(Semaphore::new(DESKS)),
+            desks: Desks::default(),
         }))
     }
 
@@ -94,10 +97,10 @@ impl Campaigns {
         Ok(())
     }
 
-    /// Room for one request, to be had before its body is read and held until it is answered. Waits for so long.
-    pub async fn desk(&self, patience: Duration) -> Result<OwnedSemaphorePermit, Refusal> {
-        let desk = tokio::time::timeout(patience, Arc::clone(&self.0.desks).acquire_owned()).await;
-        desk.ok().and_then(Result::ok).ok_or(Refusal::Overloaded("too many campaigns are being made"))
+    /// Room for one request of a tenant's, to be had before its body is read and held until it is answered. Waits for so long.
+    pub async fn desk(&self, tenant: TenantId, patience: Duration) -> Result<Desk, Refusal> {
+        let desk = self.0.desks.take(tenant, patience).await;
+        desk.ok_or(Refusal::Overloaded("too many campaigns are being made"))
     }
 
     /// Makes a campaign: resolves agent and number, checks schedule, zone and window, stores it with its recipients. It is made
@@ -232,6 +235,7 @@ impl Tally {
             released: read(&self.released),
             running: read(&self.running),
             scheduled: read(&self.scheduled),
+            held_back: read(&self.held_back),
         }
     }
 }

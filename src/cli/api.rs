@@ -1,16 +1,16 @@
-//! The running switch's API, as a terminal asks it: at `[http] listen`, with a key that the configuration declares.
+//! The running switch's API, as a terminal asks it: at `[http] listen`, with a key.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::Context;
 use serde_json::Value;
 use tokio::io::AsyncWrite;
 
+use super::credentials::authorization;
 use super::reachable;
 use crate::config::Config;
 use crate::egress::{Answer, Egress, EgressError, Policy};
-use crate::model::{Face, Key};
+use crate::model::Face;
 
 /// One switch, one key.
 pub struct Api {
@@ -59,18 +59,11 @@ pub enum Failure {
 const POST_TIMEOUT: Duration = Duration::from_secs(300);
 
 impl Api {
-    /// Asks with this key.
-    pub fn new(config: &Config, key: &Key) -> anyhow::Result<Self> {
+    /// Asks with the key of this name, with this key, or with the first that will do (see [`authorization`]).
+    pub fn new(config: &Config, key: Option<&str>, only: Option<Face>) -> anyhow::Result<Self> {
         let (egress, base) = home(config)?;
-        let authorization = format!("Bearer {}:{}", key.public, key.signing.reveal());
+        let authorization = authorization(config, key, only)?;
         Ok(Self { egress, address: reachable(config.http.listen), base, authorization })
-    }
-
-    /// Asks with the Nixflex key of this name, or with the first that the configuration declares.
-    pub fn nixflex(config: &Config, name: Option<&str>) -> anyhow::Result<Self> {
-        let mut keys = config.objects.keys.iter().filter(|key| key.face == Face::Nixflex);
-        let key = keys.find(|key| name.is_none_or(|name| key.public == name));
-        Self::new(config, key.context("the configuration declares no such Nixflex key to ask with")?)
     }
 
     /// `GET` of a path.

@@ -4,12 +4,14 @@ use serde_json::Value;
 
 use super::ConfigArgs;
 use super::api::Api;
+use crate::model::Face;
 
 /// Whom to ask.
 #[derive(clap::Args)]
 pub struct Whom {
-    /// The key to ask with, by its id; without it the first Nixflex key of the configuration.
-    #[arg(long, value_name = "ID")]
+    /// The key to ask with: the id of one that the configuration declares, or what `trunkline key create` printed. Without it
+    /// the configuration's first, Nixflex's before others'.
+    #[arg(long, value_name = "KEY", env = "TRUNKLINE_API_KEY", hide_env_values = true)]
     key: Option<String>,
     #[command(flatten)]
     config: ConfigArgs,
@@ -28,7 +30,7 @@ pub struct Asking {
 impl Whom {
     /// The running switch.
     pub fn api(&self) -> anyhow::Result<Api> {
-        Api::nixflex(&self.config.load()?, self.key.as_deref())
+        Api::new(&self.config.load()?, self.key.as_deref(), None)
     }
 }
 
@@ -36,6 +38,11 @@ impl Asking {
     /// The running switch.
     pub fn api(&self) -> anyhow::Result<Api> {
         self.whom.api()
+    }
+
+    /// The same, where it answers Nixflex's clients alone.
+    pub fn nixflex(&self) -> anyhow::Result<Api> {
+        Api::new(&self.whom.config.load()?, self.whom.key.as_deref(), Some(Face::Nixflex))
     }
 }
 

@@ -1,5 +1,6 @@
 //! `trunkline batch`: a file of recipients becomes a campaign of the running switch, by the API's own request.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -8,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::api::Failure;
 use crate::cli::asking::Asking;
+use crate::cli::out;
 use crate::model::PhoneNumber;
 
 /// What a file looks like.
@@ -57,13 +59,13 @@ pub struct Args {
 
 /// Makes the campaign.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let api = args.asking.api()?;
+    let api = args.asking.nixflex()?;
     let request = request(&args)?;
     match api.post("/v1/calls/batch", Value::Object(request).to_string().into_bytes()).await {
         Ok(made) => {
             match args.asking.json {
-                true => println!("{made:#}"),
-                false => println!("{}", told(&made)),
+                true => out::line(format_args!("{made:#}"))?,
+                false => out::line(told(&made))?,
             }
             invalid(&made["invalid"]);
             Ok(ExitCode::SUCCESS)
@@ -85,7 +87,11 @@ fn told(made: &Value) -> String {
 fn invalid(listed: &Value) {
     for one in listed.as_array().into_iter().flatten() {
         let phone = one["phone"].as_str().unwrap_or("");
-        eprintln!("recipient {}: `{phone}` is {}", one["index"], one["reason"].as_str().unwrap_or("invalid"));
+        out::note(format_args!(
+            "recipient {}: `{phone}` is {}",
+            one["index"],
+            one["reason"].as_str().unwrap_or("invalid")
+        ));
     }
 }
 
@@ -96,7 +102,7 @@ fn request(args: &Args) -> anyhow::Result<Map<String, Value>> {
         Some("csv") => Map::from_iter([("recipients".to_owned(), Value::Array(csv(&args.file)?))]),
         Some("json") => {
             let bytes = std::fs::read(&args.file).with_context(|| format!("{shown}"))?;
-            match serde_json::from_slice(&bytes).with_context(|| format!("{shown}"))? {
+            match serde_json::from_slice(unmarked(&bytes)).with_context(|| format!("{shown}"))? {
                 Value::Object(request) => request,
                 recipients @ Value::Array(_) => Map::from_iter([("recipients".to_owned(), recipients)]),
                 _ => bail!("{shown}: neither an array of recipients nor a request"),
@@ -124,6 +130,11 @@ fn request(args: &Args) -> anyhow::Result<Map<String, Value>> {
     Ok(request)
 }
 
+/// Without the byte order mark by which some programs mark UTF-8.
+fn unmarked(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)
+}
+
 fn csv(path: &Path) -> anyhow::Result<Vec<Value>> {
     let shown = path.display();
     let mut reader =
@@ -132,6 +143,10 @@ fn csv(path: &Path) -> anyhow::Result<Vec<Value>> {
     // Spreadsheets mark UTF-8 by a byte order mark, which the parser takes away.
     if !names.iter().any(|name| name == "phone") {
         bail!("{shown}: its first line names no column `phone`");
+    }
+    let (mut named, mut seen) = (names.iter().filter(|name| !name.is_empty()), HashSet::new());
+    if let Some(twice) = named.find(|name| !seen.insert(*name)) {
+        bail!("{shown}: two columns are named `{twice}`: which of them holds is not known");
     }
     let rows = reader.records().map(|row| {
         let row = row.with_context(|| format!("{shown}"))?;
@@ -176,6 +191,13 @@ mod tests {
     }
 
     #[test]
+    fn a_mark_of_utf_8_is_no_part_of_a_document() {
+        for (bytes, plain) in [("\u{feff}{}", "{}"), ("{}", "{}"), ("", "")] {
+            assert_eq!(unmarked(bytes.as_bytes()), plain.as_bytes());
+        }
+    }
+
+    #[test]
     fn a_table_becomes_recipients_and_every_other_column_a_variable() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("people.csv");
@@ -186,7 +208,13 @@ mod tests {
             { "phone": "+447111000002", "variables": { "patient_name": "Ann" }, "prompt_override": "Hi" },
         ]);
         assert_eq!(Value::Array(csv(&path).expect("valid")), expected);
-        for wrong in ["name\nAnn\n", "", "phone,name\n+12\n"] {
+        for wrong in [
+            "name\nAnn\n",
+            "",
+            "phone,name\n+12\n",
+            "phone,name, name\n+12,Ann,Bob\n",
+            "phone,phone\n+12,+13\n",
+        ] {
             std::fs::write(&path, wrong).expect("written");
             assert!(csv(&path).is_err(), "{wrong}");
         }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::api::home;
 use super::office::existing;
+use super::out;
 use crate::cashier::Cashier;
 use crate::cli::ConfigArgs;
 use crate::config::{Billing, Config};
@@ -62,9 +63,14 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
     if answer["credited"] == false {
-        println!("nothing was credited: this reference was credited before");
+        out::line("nothing was credited: this reference was credited before")?;
     }
-    println!("tenant {} has {} {} available", args.tenant, text("available"), text("currency"));
+    out::line(format_args!(
+        "tenant {} has {} {} available",
+        args.tenant,
+        text("available"),
+        text("currency")
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -2,7 +2,6 @@
 
 mod order;
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,7 +11,7 @@ use anyhow::{Context, bail};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::cli::{ConfigArgs, log, story};
+use crate::cli::{ConfigArgs, log, out, story};
 use crate::config::{Config, Recording};
 use crate::directory::Route;
 use crate::house::{House, Options};
@@ -21,15 +20,18 @@ use crate::model::{
     RecordingResult, TrunkChoice, Variable,
 };
 
-/// What the exit code says.
-const EXIT_CODES: &str = "\
+/// What stands below the options.
+const AFTER_HELP: &str = "\
+A call that is placed here belongs to a switch of its own, which ends with it: no record, webhook or line of the ledger is left, the running
+switch's limits do not hold for it, and nothing counts what it costs. Where the trunk has [trunk.spend], or [billing] is on, say --unbilled.
+
 Exit codes: 0 the callee and the agent talked; 1 the switch failed; 2 wrong command line or configuration;
 10 voicemail, 11 busy, 12 no answer, 13 declined or blocked, 14 no such number, 15 the trunk failed,
 16 silence, too long or no media, 17 interrupted by hand.";
 
 /// Arguments of `trunkline call`.
 #[derive(clap::Args)]
-#[command(after_help = EXIT_CODES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(after_help = AFTER_HELP, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Args {
     #[command(subcommand)]
     order: Option<order::Order>,
@@ -58,6 +60,9 @@ pub struct Place {
     /// Save the recording here: a stereo WAV file, the callee on the left.
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
+    /// Call although nothing counts what it costs, neither [trunk.spend] nor [billing].
+    #[arg(long)]
+    pub unbilled: bool,
     /// Where the configuration is.
     #[command(flatten)]
     pub config: ConfigArgs,
@@ -82,6 +87,9 @@ async fn call(args: Place) -> anyhow::Result<ExitCode> {
     config.http.listen.set_port(0);
     config.sip.listen.iter_mut().for_each(|listen| listen.address.set_port(0));
     let route = route(&config, &args)?;
+    if !args.unbilled {
+        refuse_uncounted(&config, &route)?;
+    }
     let house = House::build(config, Options { ephemeral: true, ..Options::default() }).await?;
     let ended = watch(&house, &args, route).await;
     house.stop().await;
@@ -91,9 +99,9 @@ async fn call(args: Place) -> anyhow::Result<ExitCode> {
             RecordingResult::Saved { path, duration, .. } => {
                 std::fs::copy(path, wanted)
                     .with_context(|| format!("the recording, {}", wanted.display()))?;
-                show(&format!("recorded {} in {}", story::seconds(*duration), wanted.display()));
+                out::show(format_args!("recorded {} in {}", story::seconds(*duration), wanted.display()));
             }
-            RecordingResult::Failed { reason } => eprintln!("the recording failed: {reason}"),
+            RecordingResult::Failed { reason } => out::note(format_args!("the recording failed: {reason}")),
         }
     }
     Ok(ExitCode::from(exit_code(&outcome)))
@@ -137,19 +145,14 @@ async fn watch(house: &House, args: &Place, route: Route) -> anyhow::Result<Outc
 fn print(at: Duration, fact: &CallFact) {
     let at = at.as_secs_f64();
     match fact {
-        CallFact::Message { sent: true, line } => show(&format!("{at:8.3}  ──▶  {line}")),
-        CallFact::Message { sent: false, line } => show(&format!("{at:8.3}  ◀──  {line}")),
+        CallFact::Message { sent: true, line } => out::show(format_args!("{at:8.3}  ──▶  {line}")),
+        CallFact::Message { sent: false, line } => out::show(format_args!("{at:8.3}  ◀──  {line}")),
         fact => {
             if let Some(line) = story::line(fact) {
-                show(&format!("{at:8.3}       {line}"));
+                out::show(format_args!("{at:8.3}       {line}"));
             }
         }
     }
-}
-
-/// Whoever stops reading (`| head -1`) does not end the call with it: a panic would leave the callee on the line.
-fn show(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// Which trunk, from which number, with which agent.
@@ -177,6 +180,19 @@ fn route(config: &Config, args: &Place) -> anyhow::Result<Route> {
         from,
         trunks: vec![(Arc::new(trunk.clone()), TrunkChoice::only(trunk.id))],
     })
+}
+
+/// What calls may cost is counted by the running switch, which knows nothing of this one.
+fn refuse_uncounted(config: &Config, route: &Route) -> anyhow::Result<()> {
+    let capped = route.trunks.iter().find(|(trunk, _)| trunk.spend.is_some());
+    let what = match capped {
+        Some((trunk, _)) => format!("trunk {} has [trunk.spend]", trunk.name),
+        None if config.billing.is_some() => "[billing] is on".to_owned(),
+        None => return Ok(()),
+    };
+    bail!(
+        "{what}, and nothing would count what this call costs: say --unbilled, or place it at the running switch, by its API"
+    )
 }
 
 /// An agent with every default.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use crate::cli::asking::{Asking, lines, query, table};
+use crate::cli::out;
 use crate::model::CallId;
 
 /// Arguments of `trunkline calls`.
@@ -45,7 +46,7 @@ struct List {
 /// Which calls.
 #[derive(clap::Args)]
 pub struct Narrowing {
-    /// Only those that stand so: accepted, dialing, answered or ended.
+    /// Only those that stand so: accepted, dialing (which is shown as ringing once it rings), answered or ended.
     #[arg(long)]
     state: Option<String>,
     /// Only inbound or outbound ones.
@@ -99,19 +100,19 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             let path = format!("/v1/native/calls?{}", query(&parameters));
             let calls = list.asking.api()?.get(&path).await?;
             if list.asking.json {
-                println!("{calls:#}");
+                out::line(format_args!("{calls:#}"))?;
                 return Ok(ExitCode::SUCCESS);
             }
-            print!("{}", table(&COLUMNS, &calls["data"]));
+            out::print(table(&COLUMNS, &calls["data"]))?;
             if let Some(next) = calls["next_cursor"].as_str() {
-                eprintln!("More: --after {next}");
+                out::note(format_args!("More: --after {next}"));
             }
         }
         Command::Show { id, asking } => {
             let call = asking.api()?.get(&format!("/v1/native/calls/{id}")).await?;
             match asking.json {
-                true => println!("{call:#}"),
-                false => print!("{}", lines(&call)),
+                true => out::line(format_args!("{call:#}"))?,
+                false => out::print(lines(&call))?,
             }
         }
     }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Subcommand, ValueEnum};
 
 use crate::cli::asking::{Asking, lines, table};
+use crate::cli::out;
 use crate::model::CampaignId;
 
 /// Arguments of `trunkline campaign`.
@@ -67,10 +68,10 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::List { status, limit, asking } => {
             let word = status.as_ref().and_then(Status::to_possible_value);
             let status = word.map_or_else(String::new, |word| format!("&status={}", word.get_name()));
-            let campaigns = asking.api()?.get(&format!("/v1/calls/batch?limit={limit}{status}")).await?;
+            let campaigns = asking.nixflex()?.get(&format!("/v1/calls/batch?limit={limit}{status}")).await?;
             match asking.json {
-                true => println!("{campaigns:#}"),
-                false => print!("{}", table(&COLUMNS, &campaigns["campaigns"])),
+                true => out::line(format_args!("{campaigns:#}"))?,
+                false => out::print(table(&COLUMNS, &campaigns["campaigns"]))?,
             }
             return Ok(ExitCode::SUCCESS);
         }
@@ -80,20 +81,20 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Resume(one) => (one.asking, one.id, Some("resume")),
         Command::Cancel(one) => (one.asking, one.id, Some("cancel")),
     };
-    let api = asking.api()?;
+    let api = asking.nixflex()?;
     let answer = match order {
         None => api.get(&format!("/v1/calls/batch/{one}")).await?,
         Some(order) => api.post(&format!("/v1/calls/batch/{one}/{order}"), Vec::new()).await?,
     };
     match (asking.json, order) {
-        (true, _) => println!("{answer:#}"),
-        (false, Some(_)) => println!(
+        (true, _) => out::line(format_args!("{answer:#}"))?,
+        (false, Some(_)) => out::line(format_args!(
             "{one} is {}: {} of {} recipients are still to be called",
             answer["status"].as_str().unwrap_or("-"),
             answer["queued_count"],
             answer["recipients_count"]
-        ),
-        (false, None) => print!("{}", lines(&answer)),
+        ))?,
+        (false, None) => out::print(lines(&answer))?,
     }
     Ok(ExitCode::SUCCESS)
 }

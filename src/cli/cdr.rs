@@ -1,15 +1,19 @@
 //! `trunkline cdr`: call detail records of the running switch, to a file or a pipe, as they are read.
 
-use std::io;
+use std::fs::Permissions;
+use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::ValueEnum;
 
+use crate::cli::api::{Api, Failure};
 use crate::cli::asking::{Asking, query};
 use crate::cli::calls::Narrowing;
+use crate::egress::EgressError;
 
 /// Arguments of `trunkline cdr`.
 #[derive(clap::Args)]
@@ -42,10 +46,43 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     parameters.push(("format", word));
     let path = format!("/v1/native/cdr?{}", query(&parameters));
     let api = args.asking.api()?;
-    let to = |path: &PathBuf| std::fs::File::create(path).with_context(|| path.display().to_string());
-    // A copy of standard output, so that closing it closes nothing of ours.
-    let output =
-        args.output.as_ref().map_or_else(|| Ok(io::stdout().as_fd().try_clone_to_owned()?.into()), to)?;
-    api.copy(&path, &mut tokio::fs::File::from_std(output)).await?;
+    match &args.output {
+        Some(file) => to_file(&api, &path, file).await?,
+        None => to_output(&api, &path).await?,
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Beside the file and then in its place, so that an export that comes to nothing leaves the last one as it was.
+async fn to_file(api: &Api, path: &str, file: &Path) -> anyhow::Result<()> {
+    let named = || file.display().to_string();
+    let last = file.metadata().ok();
+    // A device or a pipe is written to: it holds nothing that could be lost.
+    if last.as_ref().is_some_and(|last| !last.is_file()) {
+        let output = std::fs::File::options().write(true).open(file).with_context(named)?;
+        return Ok(api.copy(path, &mut tokio::fs::File::from_std(output)).await?);
+    }
+    let place = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+    let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // With the permissions of the last one, or those that a file made here has.
+    let mut beside = tempfile::Builder::new();
+    let beside = beside.prefix(".trunkline-cdr-").permissions(Permissions::from_mode(0o666));
+    let beside = beside.tempfile_in(folder).with_context(named)?;
+    if let Some(last) = last {
+        beside.as_file().set_permissions(last.permissions()).with_context(named)?;
+    }
+    api.copy(path, &mut tokio::fs::File::from_std(beside.as_file().try_clone()?)).await?;
+    beside.as_file().sync_all().with_context(named)?;
+    beside.persist(&place).with_context(named)?;
+    Ok(())
+}
+
+/// Whoever stops reading has what he wanted.
+async fn to_output(api: &Api, path: &str) -> anyhow::Result<()> {
+    // A copy of standard output, so that closing it closes nothing of ours.
+    let output = std::fs::File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    match api.copy(path, &mut tokio::fs::File::from_std(output)).await {
+        Err(Failure::Egress(EgressError::Output(ErrorKind::BrokenPipe))) => Ok(()),
+        copied => Ok(copied?),
+    }
 }

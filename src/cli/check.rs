@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::cli::ConfigArgs;
+use crate::cli::{ConfigArgs, out};
 use crate::config::Config;
 
 /// Arguments of `trunkline check`.
@@ -14,7 +14,7 @@ pub struct Args {
 
 /// Exits with 0 and a summary, or with 2 and the faults.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    print!("{}", summary(&args.config.load()?));
+    out::print(summary(&args.config.load()?))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -15,7 +15,7 @@ use serde_json::json;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::cli::story;
+use crate::cli::{out, story};
 use crate::config::Config;
 use crate::house::{House, Options};
 use crate::model::{CallEvent, CallFact, CallId};
@@ -66,13 +66,17 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Err(error) = &voice {
         tts.preload(SPOKEN, simulator::agent_prompt());
         tts.preload(GOODBYE, simulator::agent_goodbye());
-        eprintln!("No text to speech here ({error}): the agent speaks the prompts that ship with Trunkline.");
-        eprintln!("For any text, install one: apt-get install flite (or see [tts] command in the README).\n");
+        out::note(format_args!(
+            "No text to speech here ({error}): the agent speaks the prompts that ship with Trunkline."
+        ));
+        out::note(format_args!(
+            "For any text, install one: apt-get install flite (or see [tts] command in the README).\n"
+        ));
     }
     let house = House::build(config, Options { tts: Some(tts), ..Options::default() }).await?;
     let reports = play(&house, &args).await;
     if let (Ok(_), true) = (&reports, args.stay) {
-        println!("\nRunning until Ctrl-C.");
+        out::show(format_args!("\nRunning until Ctrl-C."));
         tokio::signal::ctrl_c().await?;
     }
     house.hangup_all().await;
@@ -91,7 +95,7 @@ async fn play(house: &House, args: &Args) -> anyhow::Result<Vec<Report>> {
     house.drained_to_disk().await;
     screen.summary(&reports, &args.data_dir);
     if !args.json {
-        println!("\n{}", curl(house.http, args));
+        out::show(format_args!("\n{}", curl(house.http, args)));
     }
     Ok(reports)
 }

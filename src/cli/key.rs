@@ -7,7 +7,7 @@ use clap::Subcommand;
 use serde_json::{Map, Value, json};
 
 use super::office::{Office, existing, refused};
-use crate::cli::ConfigArgs;
+use crate::cli::{ConfigArgs, out};
 use crate::clock::wall_now;
 use crate::config::{Config, StoredKey};
 use crate::directory::{self, Change, Expect, Issued, NewObject, issue};
@@ -124,7 +124,7 @@ async fn adopt(config: &Config) -> anyhow::Result<ExitCode> {
     let adopted = directory::adopt(&store.objects(), &config.data_dir).await;
     store.close().await;
     adopted?;
-    eprintln!("From now on this is the key of {}.", config.database);
+    out::note(format_args!("From now on this is the key of {}.", config.database));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -159,21 +159,20 @@ async fn make(office: &Office, create: Create) -> anyhow::Result<()> {
     office.registry.create(new, None, render).await.map_err(refused)?;
     let signs = webhook_secret.as_ref().map(|secret| secret.reveal().as_str());
     match create.json {
-        true => println!(
-            "{}",
+        true => out::line(
             json!({ "id": id.get(), "tenant": tenant.id.0, "face": create.face, "key": credentials.reveal(),
-                "webhook_secret": signs })
-        ),
+                "webhook_secret": signs }),
+        )?,
         false => {
-            println!("{}", credentials.reveal());
+            out::line(credentials.reveal())?;
             if let Some(secret) = signs {
-                eprintln!("Its webhooks are signed with {secret}");
+                out::note(format_args!("Its webhooks are signed with {secret}"));
             }
             let (id, database) = (id.get(), &office.database);
-            eprintln!(
+            out::note(format_args!(
                 "Key {id} of tenant {} ({}), in {database}. It is not shown again.",
                 tenant.id, tenant.name
-            );
+            ));
         }
     }
     Ok(())
@@ -189,7 +188,7 @@ fn list(office: &Office, tenant: Option<&str>, as_json: bool) -> anyhow::Result<
         })
         .collect();
     if as_json {
-        println!("{:#}", Value::Array(keys));
+        out::line(format_args!("{:#}", Value::Array(keys)))?;
         return Ok(());
     }
     let mut rows = vec![["ID", "TENANT", "FACE", "KEY", "NAME", "STATE"].map(String::from)];
@@ -213,7 +212,7 @@ fn list(office: &Office, tenant: Option<&str>, as_json: bool) -> anyhow::Result<
         std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
     for row in &rows {
         let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        println!("{}", cells.join("  ").trim_end());
+        out::line(cells.join("  ").trim_end())?;
     }
     Ok(())
 }
@@ -236,6 +235,6 @@ async fn revoke(office: &Office, id: &str) -> anyhow::Result<()> {
     let change = Change::patch(document, Expect::Any, wall_now());
     let id = key.id.to_string();
     office.registry.update(key.tenant, ObjectKind::Key, &id, change).await.map_err(refused)?;
-    eprintln!("Key {} is revoked, in {}.", key.id, office.database);
+    out::note(format_args!("Key {} is revoked, in {}.", key.id, office.database));
     Ok(())
 }

@@ -9,11 +9,13 @@ pub mod calls;
 pub mod campaign;
 pub mod cdr;
 pub mod check;
+mod credentials;
 pub mod demo;
 mod descriptors;
 pub mod key;
 mod log;
 mod office;
+mod out;
 pub mod person;
 pub mod serve;
 mod story;
@@ -127,23 +129,26 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Tenant(args) => tenant::run(args).await,
         Command::Person(args) => person::run(args).await,
         Command::Key(args) => key::run(args).await,
-        Command::Openapi => {
-            print!("{}", crate::http::openapi::text());
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Openapi => printed(crate::http::openapi::text()),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "trunkline", &mut std::io::stdout());
-            Ok(ExitCode::SUCCESS)
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "trunkline", &mut script);
+            printed(String::from_utf8_lossy(&script))
         }
     };
     result.unwrap_or_else(|error| {
         if let Some(refused) = error.downcast_ref::<ConfigError>() {
-            eprintln!("{refused}");
+            out::note(refused);
             return ExitCode::from(EXIT_USAGE);
         }
-        eprintln!("error: {error:#}");
+        out::note(format_args!("error: {error:#}"));
         ExitCode::FAILURE
     })
+}
+
+fn printed(text: impl std::fmt::Display) -> anyhow::Result<ExitCode> {
+    out::print(text)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 #[cfg(test)]

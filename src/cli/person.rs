@@ -6,6 +6,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::asking::{Asking, table};
+use super::out;
 
 /// Arguments of `trunkline person`.
 #[derive(clap::Args)]
@@ -56,28 +57,25 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Create { name, queues, asking } => {
             let body = json!({ "name": name, "queues": queues }).to_string().into();
-            told(&asking, &asking.api()?.post(PATH, body).await?);
+            told(&asking, &asking.api()?.post(PATH, body).await?)?;
         }
         Command::Rotate { person, asking } => {
             let path = format!("{}/rotate-secret", path_of(&person));
-            told(&asking, &asking.api()?.post(&path, b"{}".to_vec()).await?);
+            told(&asking, &asking.api()?.post(&path, b"{}".to_vec()).await?)?;
         }
         Command::List { asking } => {
             let people = everybody(&asking).await?;
             match asking.json {
-                true => println!("{people:#}"),
-                false => print!(
-                    "{}",
-                    table(
-                        &[
-                            ("ID", "/id"),
-                            ("NAME", "/name"),
-                            ("QUEUES", "/queues"),
-                            ("IN THE FILE", "/managed_by_file")
-                        ],
-                        &people
-                    )
-                ),
+                true => out::line(format_args!("{people:#}"))?,
+                false => out::print(table(
+                    &[
+                        ("ID", "/id"),
+                        ("NAME", "/name"),
+                        ("QUEUES", "/queues"),
+                        ("IN THE FILE", "/managed_by_file"),
+                    ],
+                    &people,
+                ))?,
             }
         }
         Command::Delete { person, asking } => asking.api()?.delete(&path_of(&person)).await?,
@@ -105,13 +103,14 @@ fn path_of(person: &str) -> String {
 }
 
 /// The secret goes where a program reads it, everything else to whoever looks on.
-fn told(asking: &Asking, made: &Value) {
+fn told(asking: &Asking, made: &Value) -> std::io::Result<()> {
     if asking.json {
-        return println!("{made}");
+        return out::line(made);
     }
-    println!("{}", made["secret"].as_str().unwrap_or_default());
-    eprintln!(
+    out::line(made["secret"].as_str().unwrap_or_default())?;
+    out::note(format_args!(
         "{} signs in with it at /console/. It is not shown again.",
         made["name"].as_str().unwrap_or_default()
-    );
+    ));
+    Ok(())
 }

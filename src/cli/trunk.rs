@@ -2,14 +2,13 @@
 
 mod list;
 
-use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Subcommand;
 
-use crate::cli::{ConfigArgs, EXIT_USAGE, log};
+use crate::cli::{ConfigArgs, EXIT_USAGE, log, out};
 use crate::doctor::{self, Finding, Patient, Probe, Verdict};
 use crate::model::PhoneNumber;
 
@@ -69,7 +68,7 @@ async fn doctor(args: DoctorArgs) -> anyhow::Result<ExitCode> {
         Ok(findings) => findings,
         Err(error) if error.is::<crate::config::ConfigError>() => return Err(error),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            out::note(format_args!("error: {error:#}"));
             return Ok(ExitCode::from(EXIT_USAGE));
         }
     };
@@ -80,9 +79,9 @@ async fn doctor(args: DoctorArgs) -> anyhow::Result<ExitCode> {
             let verdict = if faults > 0 { Verdict::Fault } else { Verdict::Ok };
             let document =
                 serde_json::json!({ "trunk": args.name, "verdict": verdict, "findings": findings });
-            show(&format!("{document:#}"));
+            out::show(format_args!("{document:#}"));
         }
-        false => show(&format!("faults: {faults}, warnings: {warnings}")),
+        false => out::show(format_args!("faults: {faults}, warnings: {warnings}")),
     }
     Ok(if faults > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -97,20 +96,15 @@ async fn examine(args: &DoctorArgs) -> anyhow::Result<Vec<Finding>> {
     let patient =
         Patient { probe, ..Patient::new(&config, Arc::new(trunk.clone()), from, args.call.clone()) };
     if let Some(number) = args.call.as_ref().filter(|_| !args.json) {
-        show(&format!(
+        out::show(format_args!(
             "{number} is going to ring: once, and at most {} times more if the trunk refuses the call",
             doctor::REMEDIES_MAX
         ));
     }
     let tell = |finding: &Finding| {
         if !args.json {
-            show(&finding.to_string());
+            out::show(finding);
         }
     };
     Ok(doctor::examine(patient, None, tell).await?)
-}
-
-/// Whoever stops reading ends the lines, not the examination.
-fn show(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{line}");
 }

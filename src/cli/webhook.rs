@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use crate::cli::asking::{Asking, lines, query, table};
+use crate::cli::out;
 
 /// Arguments of `trunkline webhook`.
 #[derive(clap::Args)]
@@ -77,23 +78,23 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             let found =
                 asking.api()?.get(&format!("/v1/native/webhook-deliveries?{}", query(&parameters))).await?;
             if asking.json {
-                println!("{found:#}");
+                out::line(format_args!("{found:#}"))?;
                 return Ok(ExitCode::SUCCESS);
             }
-            print!("{}", table(&COLUMNS, &found["data"]));
+            out::print(table(&COLUMNS, &found["data"]))?;
             if let Some(next) = found["next_cursor"].as_str() {
-                eprintln!("More: --after {next}");
+                out::note(format_args!("More: --after {next}"));
             }
         }
         Command::Show { id, asking } => {
             let mut found = asking.api()?.get(&format!("/v1/native/webhook-deliveries/{id}")).await?;
             if asking.json {
-                println!("{found:#}");
+                out::line(format_args!("{found:#}"))?;
                 return Ok(ExitCode::SUCCESS);
             }
             let attempts = found["attempts"].take();
             found.as_object_mut().and_then(|fields| fields.remove("attempts"));
-            print!("{}\n{}", lines(&found), table(&ATTEMPTS, &attempts));
+            out::print(format_args!("{}\n{}", lines(&found), table(&ATTEMPTS, &attempts)))?;
         }
         Command::Replay { id, endpoint, since, asking } => {
             let path = match (id, endpoint) {
@@ -105,9 +106,11 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             };
             let answer = asking.api()?.post(&path, Vec::new()).await?;
             match (asking.json, &answer["replayed"]) {
-                (true, _) => println!("{answer:#}"),
-                (false, serde_json::Value::Null) => println!("{} is owed again", answer["id"]),
-                (false, replayed) => println!("{replayed} deliveries are owed again"),
+                (true, _) => out::line(format_args!("{answer:#}"))?,
+                (false, serde_json::Value::Null) => {
+                    out::line(format_args!("{} is owed again", answer["id"]))?
+                }
+                (false, replayed) => out::line(format_args!("{replayed} deliveries are owed again"))?,
             }
         }
     }

@@ -270,6 +270,8 @@ pub struct Agent {
     #[schema(max_items = 100)]
     pub script: Vec<super::objects::script::Table>,
     pub greeting: Option<String>,
+    #[schema(min_length = 1, max_length = 65536)]
+    pub prompt: Option<String>,
     #[schema(min_length = 1, max_length = 255)]
     pub voice: Option<String>,
     #[serde(default)]
@@ -322,6 +324,7 @@ pub struct Number {
     #[serde(default)]
     pub right_to_use: RightToUse,
     pub agent: Option<String>,
+    pub application: Option<String>,
     #[serde(default)]
     pub outbound: bool,
     #[serde(default)]

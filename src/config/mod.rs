@@ -19,6 +19,7 @@ mod file;
 mod https;
 mod objects;
 mod people;
+mod pruning;
 mod review;
 mod settings;
 mod source;

@@ -96,7 +96,8 @@ pub fn objects(file: &File, check: &mut Checker<'_>) -> Objects {
         can_answer(&number, |id| made.agents.iter().find(|agent| agent.id == id), &path, check);
         let seen = shown(ObjectKind::Number, id.0, &table.e164, table);
         let trunk = number.trunks.first().map(|choice| choice.trunk);
-        made.documents.push(Arc::new(Object { agent: number.agent, trunk, ..seen }));
+        let (agent, application) = (number.agent, number.application);
+        made.documents.push(Arc::new(Object { agent, trunk, application, ..seen }));
         made.numbers.push(number);
     }
     for (index, (table, id)) in file.key.iter().zip(key_ids).enumerate() {
@@ -128,6 +129,7 @@ fn shown(kind: ObjectKind, id: u64, name: &str, table: &impl serde::Serialize) -
         document: super::stored::document(kind, table),
         agent: None,
         trunk: None,
+        application: None,
         revision: 0,
         created_at: None,
         updated_at: None,
@@ -144,6 +146,10 @@ pub fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check:
     }
     let said = table.greeting.as_ref().is_none_or(|greeting| !greeting.trim().is_empty());
     check.that(&format!("{path}.greeting"), said, || "must not be blank".into());
+    let fits = |prompt: &String| !prompt.trim().is_empty() && prompt.len() <= model::PROMPT_BYTES_MAX;
+    check.that(&format!("{path}.prompt"), table.prompt.as_ref().is_none_or(fits), || {
+        format!("must be 1 to {} bytes, not only blanks", model::PROMPT_BYTES_MAX)
+    });
     one_talks(table, path, check);
     let is_told = table.transcript.0 != TranscriptBy::Agent || table.model.is_some();
     check.that(&format!("{path}.transcript"), is_told, || {
@@ -164,6 +170,7 @@ pub fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check:
         webhook_url: webhook_url(&table.webhook_url, names, path, check),
         webhook_events: events(&table.webhook_events, path, check),
         greeting: table.greeting.clone(),
+        prompt: table.prompt.clone(),
         voice: voice(&table.voice, path, check),
         steps: table.steps.clone(),
         flow: flow(table, names, path, check),
@@ -264,6 +271,7 @@ pub fn number(
     let trunks = choices(table, names, path, check);
     let right_to_use = table.right_to_use;
     let agent = table.agent.as_ref().and_then(|name| agent_named(name, names, path, check));
+    let application = table.application.as_ref().and_then(|name| application_named(name, names, path, check));
     let webhook_url = webhook_url(&table.webhook_url, names, path, check);
     let e164 = phone(&table.e164, &format!("{path}.e164"), check)?;
     Some(Number {
@@ -273,6 +281,7 @@ pub fn number(
         trunks,
         right_to_use,
         agent,
+        application,
         outbound: table.outbound,
         inbound: table.inbound,
         webhook_url,
@@ -318,6 +327,19 @@ fn agent_named(name: &str, names: &Names, path: &str, check: &mut Checker<'_>) -
     known
 }
 
+pub fn application_named(
+    name: &str,
+    names: &Names,
+    path: &str,
+    check: &mut Checker<'_>,
+) -> Option<ApplicationId> {
+    let known = names.applications.get(name).copied();
+    check.that(&format!("{path}.application"), known.is_some(), || {
+        format!("there is no application `{name}`")
+    });
+    known
+}
+
 pub fn trunk_named(
     name: &Option<String>,
     names: &Names,
@@ -358,7 +380,7 @@ pub fn can_answer<'a>(
     let agent = number.agent.and_then(agent);
     check.that(&key, number.agent.is_some(), || "needs an agent, who answers".into());
     check.that(&key, agent.is_none_or(Agent::can_answer), || {
-        "needs an agent with a greeting, steps or a script: it would have nothing to say".into()
+        "needs an agent with a greeting, a prompt, steps or a script: it would have nothing to say".into()
     });
 }
 

@@ -10,9 +10,14 @@ use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
 use super::Fault;
+use super::pruning::Pruning;
+use crate::keyfile;
 
 /// What variables begin with; their parts are parted by the same two underscores.
 const PREFIX: &str = "TRUNKLINE__";
+
+/// Each is found by reading the whole once more, so there is an end to them.
+const FAULTS_MAX: usize = 100;
 
 /// Keys whose values no error may quote.
 const SECRETS: [&str; 6] = ["password", "secret", "authorization", "api_key", "credential", "database_url"];
@@ -24,6 +29,8 @@ pub struct Source {
     origins: HashMap<String, Origin>,
     /// Scalars from variables as they were written, by key path.
     words: HashMap<String, String>,
+    /// The switch's own key, if a variable has it.
+    pub switch_key: Option<String>,
 }
 
 /// Where a value came from. The file's lines come before the variables.
@@ -52,7 +59,7 @@ impl Source {
         let mut origins = HashMap::new();
         trace_table(text, "", spans.get_ref(), &mut origins);
         let mut source =
-            Self { file: file.to_owned(), values: Value::Table(values), origins, words: HashMap::new() };
+            Self { file: file.to_owned(), values: Value::Table(values), origins, ..Self::nowhere() };
         source.overlay(environment)?;
         Ok(source)
     }
@@ -64,30 +71,41 @@ impl Source {
             values: Value::Table(Table::new()),
             origins: HashMap::new(),
             words: HashMap::new(),
+            switch_key: None,
         }
     }
 
-    /// Fills a shape. Stops at the first value that does not fit, and names it.
+    /// Fills a shape, or names every value that does not fit.
     ///
     /// A variable's value is read as TOML, so a password of digits alone looks like a number. Where a text is wanted and
     /// a variable gave something else, the text is what was written.
     pub fn fill<T: DeserializeOwned>(&mut self) -> Result<T, Vec<Fault>> {
+        let (mut pruning, mut faults) = (Pruning::default(), Vec::new());
         loop {
             let error = match serde_path_to_error::deserialize(self.values.clone()) {
-                Ok(filled) => return Ok(filled),
+                Ok(filled) if faults.is_empty() => return Ok(filled),
+                Ok(_) => break,
                 Err(error) => error,
             };
-            let key = path_text(error.path());
-            let wants_text = error.inner().message().contains("expected a string");
-            if wants_text && let Some(word) = self.words.remove(&key) {
+            let (key, message) = (pruning.key(error.path()), error.inner().message());
+            if message.contains("expected a string")
+                && let Some(word) = self.words.remove(&key)
+            {
                 replace(&mut self.values, error.path(), Value::String(word));
                 continue;
             }
-            let secret = is_secret(&key);
-            let reason =
-                if secret { "must be a string".to_owned() } else { error.inner().message().to_owned() };
-            return Err(vec![self.fault(&key, reason)]);
+            // What follows from a fault that was told is none of its own.
+            let missing = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
+            if !missing.is_some_and(|field| pruning.has_taken(&key, field)) {
+                let reason = if is_secret(&key) { "must be a string" } else { message };
+                faults.push((self.origin(&key).cloned(), self.fault(&key, reason)));
+            }
+            if faults.len() == FAULTS_MAX || !pruning.take(&mut self.values, error.path()) {
+                break;
+            }
         }
+        faults.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Err(faults.into_iter().map(|(_, fault)| fault).collect())
     }
 
     /// A path as the file means it: a relative one begins at the file's own folder, whoever reads it from wherever.
@@ -125,13 +143,14 @@ impl Source {
 
     /// Puts each variable in its place, in the order of their names (an index as a number, so that 10 follows 9).
     fn overlay(&mut self, environment: impl IntoIterator<Item = (String, String)>) -> Result<(), Vec<Fault>> {
-        let mut variables: Vec<(Vec<Part>, String, String)> = environment
-            .into_iter()
-            .filter_map(|(name, word)| {
-                let path = name.strip_prefix(PREFIX)?.split("__").map(Part::new).collect();
-                Some((path, name, word))
-            })
-            .collect();
+        let mut variables: Vec<(Vec<Part>, String, String)> = Vec::new();
+        for (name, word) in environment {
+            if name == keyfile::VARIABLE {
+                self.switch_key = Some(word);
+            } else if let Some(path) = name.strip_prefix(PREFIX) {
+                variables.push((path.split("__").map(Part::new).collect(), name, word));
+            }
+        }
         variables.sort();
         let mut faults = Vec::new();
         for (path, name, word) in variables {
@@ -237,11 +256,6 @@ fn replace(values: &mut Value, path: &serde_path_to_error::Path, value: Value) {
     if let Some(target) = target {
         *target = value;
     }
-}
-
-/// The path as our keys are written; empty for the whole file.
-fn path_text(path: &serde_path_to_error::Path) -> String {
-    if path.iter().len() == 0 { String::new() } else { path.to_string() }
 }
 
 fn trace_table(text: &str, above: &str, table: &DeTable<'_>, origins: &mut HashMap<String, Origin>) {

@@ -17,7 +17,7 @@ use super::validate::Checker;
 use super::{Rules, billing, file, uri};
 use crate::model::{
     Agent, AgentId, Application, ApplicationId, Face, Key, KeyId, Number, NumberId, ObjectKind, Person,
-    PersonId, Secret, TenantId, Timestamp, Trunk, TrunkId, WebhookEndpoint, WebhookEndpointId,
+    PersonId, Secret, Tenant, TenantId, Timestamp, Trunk, TrunkId, WebhookEndpoint, WebhookEndpointId,
 };
 
 /// What the objects of one tenant may name.
@@ -232,10 +232,13 @@ pub fn key(id: KeyId, public: &str, document: Map<String, Value>, known: &Known<
 #[serde(deny_unknown_fields)]
 struct TenantTable {
     name: String,
+    /// Calls at once, those that come in and those that go out.
+    #[schema(minimum = 1)]
+    concurrent: Option<u32>,
 }
 
 /// A tenant.
-pub fn tenant(name: &str, document: Map<String, Value>) -> Checked<()> {
+pub fn tenant(id: TenantId, name: &str, document: Map<String, Value>) -> Checked<Tenant> {
     check(ObjectKind::Tenant, name, document, |table: &TenantTable, path, check| {
         let valid = !table.name.trim().is_empty()
             && table.name.chars().count() <= NAME_MAX
@@ -243,7 +246,8 @@ pub fn tenant(name: &str, document: Map<String, Value>) -> Checked<()> {
         check.that(&format!("{path}.name"), valid, || {
             format!("must be one line of 1 to {NAME_MAX} characters")
         });
-        Some(())
+        let concurrent = check.limit(&format!("{path}.concurrent"), table.concurrent);
+        Some(Tenant { id, name: name.to_owned(), concurrent })
     })
 }
 
@@ -388,9 +392,10 @@ impl<'k> Known<'k> {
         self.trunks.get(self.names.trunks.get(text)?).copied()
     }
 
-    /// An application's name, by name or id.
-    pub fn application(&self, text: &str) -> Option<&'k str> {
-        self.applications.get(self.names.applications.get(text)?).copied()
+    /// An application and its name, by name or id.
+    pub fn application(&self, text: &str) -> Option<(ApplicationId, &'k str)> {
+        let id = *self.names.applications.get(text)?;
+        Some((id, self.applications.get(&id)?))
     }
 
     /// An agent by name or id.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use trunkline_media::amd;
 use trunkline_sip::{Listen, Protocol, ServerTls, ServerTlsConfig};
 
 use super::billing;
@@ -19,14 +20,17 @@ use super::{
     Advertised, Config, ConfigError, Database, Events, Fault, Http, Limits, Log, Media, Recording, Settings,
     Sip, Webhooks,
 };
-use crate::model::Secret;
+use crate::keyfile;
+use crate::model::{Detection, Secret};
 
 /// Checks everything, so that one run names every fault.
 pub fn config(file: File, source: &Source) -> Result<Config, ConfigError> {
     let mut check = Checker { source, faults: Vec::new(), is_inline: false };
+    check.switch_key();
     let data_dir = check.folder("data_dir", file.data_dir.as_deref().unwrap_or("./data"));
     let objects = objects::objects(&file, &mut check);
     let billing = billing::billing(&file, &mut check);
+    detection(&file, &mut check);
     let config = Config {
         database: database(file.database_url, &data_dir, &mut check),
         http: http(&file.http, &mut check),
@@ -98,6 +102,14 @@ impl<'s> Checker<'s> {
         })
     }
 
+    /// The variable that has the switch's own key is no part of the tree.
+    fn switch_key(&mut self) {
+        let Some(Err(error)) = self.source.switch_key.as_deref().map(keyfile::parse) else { return };
+        let place = keyfile::VARIABLE.to_owned();
+        let fault = Fault { place: place.clone(), key: String::new(), reason: error.to_string() };
+        self.faults.push((Some(Origin::Variable(place)), fault));
+    }
+
     /// A path as the file means it (see [`Source::path`]).
     pub fn path(&self, text: &str) -> PathBuf {
         self.source.path(text)
@@ -151,8 +163,17 @@ impl<'s> Checker<'s> {
 fn database(url: Option<Secret<String>>, data_dir: &std::path::Path, check: &mut Checker<'_>) -> Database {
     let Some(url) = url else { return Database::Sqlite(data_dir.join("trunkline.db")) };
     let scheme = url.reveal().split_once("://").map(|(scheme, _)| scheme);
-    check.that("database_url", matches!(scheme, Some("postgres" | "postgresql")), || {
+    let is_postgres = matches!(scheme, Some("postgres" | "postgresql"));
+    check.that("database_url", is_postgres, || {
         "must begin with postgres://; for SQLite leave it out and set data_dir".into()
+    });
+    // A socket's folder has no place in a URL but among the parameters.
+    let has_host = url::Url::parse(url.reveal()).is_ok_and(|url| {
+        url.host_str().is_some_and(|host| !host.is_empty())
+            || url.query_pairs().any(|(name, _)| matches!(&*name, "host" | "hostaddr"))
+    });
+    check.that("database_url", !is_postgres || has_host, || {
+        "must name a host: postgres://user:password@host/database".into()
     });
     Database::Postgres(url)
 }
@@ -206,6 +227,11 @@ fn sip(sip: &file::Sip, check: &mut Checker<'_>) -> Sip {
             check.or(&format!("sip.listen[{index}]"), sip_listen(text), Listen::udp(NOWHERE))
         })
         .collect();
+    for (index, again) in listen.iter().enumerate() {
+        // Port 0 is another one each time; what cannot be read was told already.
+        let is_again = again.address.port() != 0 && listen[..index].contains(again);
+        check.that(&format!("sip.listen[{index}]"), !is_again, || "is listened on already".into());
+    }
     let advertise: Vec<Advertised> = sip
         .advertise
         .iter()
@@ -417,6 +443,20 @@ fn log(log: file::Log, check: &mut Checker<'_>) -> Log {
         check.fault("log.filter", format!("`{}` is not a filter: {error}", log.filter));
     }
     Log { format: log.format, filter: log.filter }
+}
+
+/// A verdict that falls by the end of the analysis never hears a greeting that is longer.
+fn detection(file: &File, check: &mut Checker<'_>) {
+    let own = amd::Params::default().total_analysis_time.as_millis();
+    let mut fits = |key: String, table: &Detection, others: &Detection| {
+        let total = table.over(others).total_analysis_time.map_or(own, u128::from);
+        let Some(greeting) = table.greeting.filter(|greeting| u128::from(*greeting) > total) else { return };
+        check.fault(&key, format!("{greeting} ms are longer than total_analysis_time, {total} ms"));
+    };
+    fits("amd.greeting".into(), &file.amd, &Detection::default());
+    for (index, agent) in file.agent.iter().enumerate() {
+        fits(format!("agent[{index}].amd.greeting"), &agent.amd, &file.amd);
+    }
 }
 
 const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);

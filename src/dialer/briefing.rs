@@ -27,7 +27,7 @@ pub fn outbound(
         return Some(told(bot, prompt, &request.variables, account));
     }
     let model = agent.model.as_ref()?;
-    let saved = model.prompt.as_deref().map(|prompt| fill(prompt, &request.variables, unknown));
+    let saved = saved(agent, model).map(|prompt| fill(prompt, &request.variables, unknown));
     let greeting = agent.greeting.as_deref().map(|text| fill(text, &request.variables, unknown));
     let order = request.speak_order.unwrap_or(agent.speak_order);
     let prompts = [saved, prompt];
@@ -41,9 +41,14 @@ pub fn inbound(agent: &Agent, account: &str, key: Option<&Arc<Key>>) -> Option<E
         return Some(told(bot, None, &[], account));
     }
     let model = agent.model.as_ref()?;
-    let prompts = [model.prompt.clone(), None];
+    let prompts = [saved(agent, model).map(str::to_owned), None];
     let order = SpeakOrder::AgentFirst;
     Some(engaged(brief(agent, model, prompts, agent.greeting.clone(), &[], order, key), account))
+}
+
+/// What a model is told before any call's own prompt.
+fn saved<'a>(agent: &'a Agent, model: &'a Model) -> Option<&'a str> {
+    model.prompt.as_deref().or(agent.prompt.as_deref())
 }
 
 /// A bot is told its own parameters, then the call's prompt, then its variables, of which a later one wins.
@@ -155,6 +160,19 @@ mod tests {
         agent.greeting = Some("Hello. [END_CALL] never".into());
         assert_eq!(briefed(&agent, "x", &[]).greeting.as_deref(), Some("Hello."));
         assert_eq!(briefed(&agent, "x", &[]).instructions, "x");
+    }
+
+    #[test]
+    fn the_agents_prompt_is_its_models_unless_that_has_one() {
+        let instructions = |agent: &Agent| match inbound(agent, "AC1", None) {
+            Some(Engaged { bot: Talker::Model(briefed), .. }) => briefed.instructions,
+            _ => panic!("a model"),
+        };
+        let mut agent = agent("You are Sarah.");
+        agent.prompt = Some("You are Ann.".into());
+        assert_eq!(instructions(&agent), "You are Sarah.");
+        Arc::make_mut(agent.model.as_mut().expect("a model")).prompt = None;
+        assert_eq!(instructions(&agent), "You are Ann.");
     }
 
     #[test]

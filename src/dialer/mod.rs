@@ -35,7 +35,8 @@ use crate::journal::{Journal, Slot};
 use crate::metrics::{Metrics, trunk_label};
 use crate::model::{
     Accepted, Application, CallId, CallPlan, CallRecord, Direction, Disposition, EndedBy, Idempotency, Key,
-    NotDone, OutboundRequest, Outcome, Placed, Refusal, Review, ReviewOffer, Step, StoredResponse, WhenFull,
+    KeyId, NotDone, OutboundRequest, Outcome, Placed, Refusal, Review, ReviewOffer, Step, StoredResponse,
+    WhenFull,
 };
 use crate::store::{Intended, Replay, Store, StoreError};
 use crate::webhook::Asker;
@@ -219,11 +220,22 @@ impl Dialer {
     /// Looked up before anything is taken. Two first requests at once are told apart by the commit.
     async fn replay(&self, request: &OutboundRequest) -> Result<Option<StoredResponse>, Refusal> {
         let Some(idempotency) = &request.idempotency else { return Ok(None) };
+        self.certain(request.key, idempotency).await?;
         let found = self.0.parts.store.find_replay(request.key, idempotency).await;
+        // It may have come meanwhile.
+        self.certain(request.key, idempotency).await?;
         match found.map_err(|error| stored(&error))? {
             Some(Replay::Same(response)) => Ok(Some(response)),
             Some(Replay::Conflict) => Err(Refusal::IdempotencyConflict),
             None => Ok(None),
+        }
+    }
+
+    /// Refuses while what the store says of an earlier request may be taken back.
+    async fn certain(&self, key: KeyId, idempotency: &Idempotency) -> Result<(), Refusal> {
+        match self.0.parts.journal.is_certain(key, idempotency).await {
+            true => Ok(()),
+            false => Err(Refusal::Overloaded("the database")),
         }
     }
 

@@ -129,9 +129,14 @@ pub fn answer(
     record: bool,
     (asked_at, created_at): (Instant, Timestamp),
 ) -> Ticket {
-    let Answerer { number, agent, trunk, key } = answerer;
-    let webhook_url = number.webhook_url.clone().or(agent.webhook_url.clone());
-    let mut texts = agent.greeting.iter().chain(&agent.steps).map(String::as_str);
+    let Answerer { number, agent, trunk, key, application } = answerer;
+    let webhook_url = [
+        application.as_ref().and_then(|application| application.webhook_url.as_ref()),
+        number.webhook_url.as_ref(),
+        agent.webhook_url.as_ref(),
+    ];
+    let webhook_url = webhook_url.into_iter().flatten().next().cloned();
+    let mut texts = agent.opening().into_iter().chain(agent.steps.iter().map(String::as_str));
     let greeting = texts.next().unwrap_or_default().to_owned();
     let steps: Vec<String> = texts.map(str::to_owned).collect();
     // The configuration was checked: there is something to say. `{names}` have nobody to fill them in.
@@ -147,6 +152,7 @@ pub fn answer(
     let script = if flow.is_some() { Vec::new() } else { script };
     let row = CallRecord {
         direction: Direction::Inbound,
+        application: application.map(|application| application.id),
         from: caller.as_ref().map_or("anonymous", PhoneNumber::as_str).into(),
         to: number.e164.as_str().into(),
         webhook: target(webhook_url, key.as_deref(), &agent),
@@ -241,7 +247,7 @@ fn as_asked(agent: Arc<Agent>, request: &OutboundRequest) -> Arc<Agent> {
     changed.call_duration_max = request.call_duration_max.unwrap_or(changed.call_duration_max);
     if inline {
         (changed.greeting, changed.steps, changed.voicemail_message) = (None, Vec::new(), None);
-        changed.flow = None;
+        (changed.prompt, changed.flow) = (None, None);
     }
     if let Some(detection) = &request.detection {
         changed.detection = detection.over(&changed.detection);

@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use trunkline_sip::DialogState;
+use trunkline_sip::{DialogState, Protocol};
 
 use super::DialerParts;
 use crate::call::{Command, Orphan};
@@ -67,10 +67,13 @@ async fn settle(parts: &DialerParts, record: CallRecord, dialog: Option<DialogRe
     (parts.events)(CallEvent { call, at: now, fact: CallFact::Ended(Box::new(outcome)) });
 }
 
-/// A dialog to be ended as its trunk wants it: by its credentials, and by its TLS. A trunk that is gone wants nothing.
+/// A dialog to be ended as its trunk wants it: by its credentials, and by its TLS. A trunk that is gone wants nothing. Who had
+/// called us over TLS, and showed no certificate, shows the trunk's when called back.
 fn orphan(call: CallId, dialog: DialogRecord, trunk: Option<&Trunk>) -> Orphan {
     let (credentials, tls) = (trunk.and_then(route::credentials), trunk.and_then(route::tls));
-    Orphan { call, dialog: state(dialog), credentials, tls }
+    let mut dialog = state(dialog);
+    dialog.tls_host = dialog.tls_host.or_else(|| Some(route::host(trunk?).to_owned()));
+    Orphan { call, dialog, credentials, tls }
 }
 
 fn state(dialog: DialogRecord) -> DialogState {
@@ -84,7 +87,14 @@ fn state(dialog: DialogRecord) -> DialogState {
         route_set: dialog.route_set,
         local_cseq: dialog.local_cseq,
         remote: dialog.remote,
+        protocol: protocol(dialog.transport.as_deref()),
+        tls_host: dialog.tls_host,
     }
+}
+
+fn protocol(transport: Option<&str>) -> Protocol {
+    let known = [Protocol::Tls, Protocol::Tcp].into_iter().find(|known| transport == Some(known.token()));
+    known.unwrap_or(Protocol::Udp)
 }
 
 #[cfg(test)]
@@ -105,6 +115,8 @@ mod tests {
             route_set: Vec::new(),
             local_cseq: 3,
             remote: ([10, 0, 0, 2], 5061).into(),
+            transport: Some("TLS".into()),
+            tls_host: Some("carrier.example".into()),
             trunk: "t".into(),
             before: None,
         }
@@ -123,5 +135,23 @@ mod tests {
         assert!(ended.credentials.is_some());
         let ended = orphan(call, dialog(), None);
         assert!(ended.tls.is_none() && ended.credentials.is_none());
+        let came_in = DialogRecord { tls_host: None, ..dialog() };
+        let ended = orphan(call, came_in.clone(), Some(trunk));
+        assert_eq!(ended.dialog.tls_host.as_deref(), Some("carrier.example"));
+        assert_eq!(orphan(call, came_in, None).dialog.tls_host, None);
+    }
+
+    #[test]
+    fn a_dialog_keeps_the_transport_it_was_stored_with_and_one_of_an_older_row_has_datagrams() {
+        let read = |dialog: &DialogRecord| {
+            let text = serde_json::to_string(dialog).unwrap_or_else(|error| panic!("{error}"));
+            let dialog = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}"));
+            (text, state(dialog))
+        };
+        let (_, kept) = read(&DialogRecord { tls_host: Some("edge.example".into()), ..dialog() });
+        assert_eq!((kept.protocol, kept.tls_host.as_deref()), (Protocol::Tls, Some("edge.example")));
+        let (text, older) = read(&DialogRecord { transport: None, tls_host: None, ..dialog() });
+        assert!(!text.contains("transport") && !text.contains("tls_host"), "as they were written: {text}");
+        assert_eq!((older.protocol, older.tls_host), (Protocol::Udp, None));
     }
 }

@@ -54,6 +54,7 @@ impl Inner {
         let mut ticket = Ticket { plan, record, idempotency: None, ask: None };
         let parent = self.parts.journal.find(order.parent.call);
         let application = parent.and_then(|parent| parent.application);
+        ticket.record.application = application;
         let application = application.and_then(|id| snapshot.application_by_id(id));
         ticket.ask = rate.map(|rate| bill::ask(&ticket, rate, face, application.map(|one| &**one)));
         let (permit, held) = self.admit(&mut ticket.plan, ticket.ask.as_ref())?;

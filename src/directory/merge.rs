@@ -64,8 +64,8 @@ const ORDER: [ObjectKind; 8] = [
     ObjectKind::Tenant,
     ObjectKind::Trunk,
     ObjectKind::Agent,
-    ObjectKind::Number,
     ObjectKind::Application,
+    ObjectKind::Number,
     ObjectKind::Key,
     ObjectKind::WebhookEndpoint,
     ObjectKind::Person,
@@ -74,7 +74,8 @@ const ORDER: [ObjectKind; 8] = [
 /// Puts the file's and the store's objects together.
 pub fn merge(file: &Objects, stored: &mut Stored) -> Merged {
     let mut merged = Merged { objects: file.clone(), ..Merged::default() };
-    merged.tenants.push(Tenant { id: config::FILE_TENANT, name: FILE_TENANT_NAME.to_owned() });
+    let name = FILE_TENANT_NAME.to_owned();
+    merged.tenants.push(Tenant { id: config::FILE_TENANT, name, concurrent: None });
     let declared: HashSet<(ObjectKind, String)> =
         file.documents.iter().map(|object| (object.kind, object.name.clone())).collect();
     let Stored { rows, sealer: Some(sealer), trunks, .. } = stored else { return merged };
@@ -173,8 +174,9 @@ fn make(
     loosen(row, &mut document, known, fault);
     let (id, name, tenant) = (row.id, row.name.as_str(), row.tenant);
     let made = match row.kind {
-        ObjectKind::Tenant => config::tenant(name, document)
-            .map(|((), shown)| (Thing::Tenant(Tenant { id: TenantId(id), name: name.to_owned() }), shown)),
+        ObjectKind::Tenant => {
+            config::tenant(TenantId(id), name, document).map(|(tenant, shown)| (Thing::Tenant(tenant), shown))
+        }
         ObjectKind::Trunk => match trunks.get(&id) {
             Some(made) if made.row == *row => Ok((made.trunk.clone(), made.shown.clone())),
             _ => config::stored_trunk(TrunkId(id), name, document, tenant),
@@ -207,8 +209,8 @@ fn make(
     };
     match made {
         Ok((thing, mut shown)) => {
-            let (agent, trunk) = name_references(known, &mut shown);
-            Some((thing, object(row, shown, agent, trunk)))
+            let names = name_references(known, &mut shown);
+            Some((thing, object(row, shown, names)))
         }
         Err(faults) => {
             for Fault { key, reason, .. } in faults {
@@ -219,8 +221,11 @@ fn make(
     }
 }
 
-/// The store keeps ids; people read names. Which agent and which trunk it was.
-fn name_references(known: &Known<'_>, shown: &mut Map<String, Value>) -> (Option<AgentId>, Option<TrunkId>) {
+/// What an object names: an agent, a trunk, an application.
+type Named = (Option<AgentId>, Option<TrunkId>, Option<ApplicationId>);
+
+/// The store keeps ids; people read names. Which they were.
+fn name_references(known: &Known<'_>, shown: &mut Map<String, Value>) -> Named {
     let trunk = |value: &mut Value| {
         let trunk = known.trunk(value.as_str()?)?;
         *value = Value::String(trunk.name.clone());
@@ -231,21 +236,21 @@ fn name_references(known: &Known<'_>, shown: &mut Map<String, Value>) -> (Option
         let named = choice.get_mut("name").and_then(trunk);
         first = first.or(named);
     }
-    if let Some(value) = shown.get_mut("application")
-        && let Some(name) = value.as_str().and_then(|text| known.application(text))
-    {
+    let application = shown.get_mut("application").and_then(|value| {
+        let (id, name) = known.application(value.as_str()?)?;
         *value = Value::String(name.to_owned());
-    }
+        Some(id)
+    });
     let agent = shown.get_mut("agent").and_then(|value| {
         let agent = known.agent(value.as_str()?)?;
         *value = Value::String(agent.alias.clone());
         Some(agent.id)
     });
-    (agent, first)
+    (agent, first, application)
 }
 
-/// Whatever names an agent or a trunk that is gone loses that alone: its calls are refused by what is missing, and it can still be
-/// looked at and mended.
+/// Whatever names an agent, a trunk or an application that is gone loses that alone: its calls are refused by what is missing, and
+/// it can still be looked at and mended.
 fn loosen(
     row: &StoredObject,
     document: &mut Map<String, Value>,
@@ -263,6 +268,12 @@ fn loosen(
         if row.kind == ObjectKind::Number {
             document.insert("inbound".to_owned(), Value::Bool(false));
         }
+    }
+    if let Some(application) =
+        text(document.get("application")).filter(|text| known.application(text).is_none())
+    {
+        fault(row, "application", &format!("there is no application `{application}`"));
+        document.remove("application");
     }
     if let Some(trunk) = text(document.get("trunk")).filter(|text| known.trunk(text).is_none()) {
         fault(row, "trunk", &format!("there is no trunk `{trunk}`"));
@@ -303,12 +314,7 @@ fn told(row: &StoredObject, field: &str, reason: &str) -> ObjectFault {
     }
 }
 
-fn object(
-    row: &StoredObject,
-    document: Map<String, Value>,
-    agent: Option<AgentId>,
-    trunk: Option<TrunkId>,
-) -> Object {
+fn object(row: &StoredObject, document: Map<String, Value>, (agent, trunk, application): Named) -> Object {
     Object {
         id: row.id,
         kind: row.kind,
@@ -317,6 +323,7 @@ fn object(
         document,
         agent,
         trunk,
+        application,
         revision: row.revision,
         created_at: Some(row.created_at),
         updated_at: Some(row.updated_at),

@@ -195,6 +195,42 @@ impl Registry {
         Err(ObjectProblem::Changed.into())
     }
 
+    /// Does what makes no object, once for each promise: a repetition gets the answer of the first. One at a time, like changes.
+    pub async fn once<E>(
+        &self,
+        promise: Option<Idempotent>,
+        at: Timestamp,
+        work: impl AsyncFnOnce() -> Result<StoredResponse, E>,
+    ) -> Result<Result<Outcome, E>, ObjectError> {
+        let _turn = self.0.turn.lock().await;
+        if let Some(kept) = self.kept(promise.as_ref()).await? {
+            return Ok(Ok(Outcome::Replayed(kept)));
+        }
+        let answer = match work().await {
+            Ok(answer) => answer,
+            Err(error) => return Ok(Err(error)),
+        };
+        if let Some(promise) = self.promise(promise.as_ref(), &answer, at)? {
+            // It was done: who cannot be promised the answer again has it at least now.
+            if let Err(error) = self.keep(promise).await {
+                tracing::error!(%error, "an answer could not be kept for a repetition");
+            }
+        }
+        Ok(Ok(Outcome::New(answer)))
+    }
+
+    async fn keep(&self, promise: ObjectPromise) -> Result<(), StoreError> {
+        for _ in 0..TRIES_MAX {
+            let seen = self.0.parts.directory.version();
+            let change = ObjectChange { seen, promise: Some(promise.clone()), ..ObjectChange::default() };
+            match self.commit(change).await? {
+                ObjectsChanged::Committed { .. } | ObjectsChanged::Taken => break,
+                ObjectsChanged::Stale => drop(self.look_again().await?),
+            }
+        }
+        Ok(())
+    }
+
     /// Changes an object. What is not named stays, secrets too.
     pub async fn update(
         &self,

@@ -9,7 +9,8 @@ use crate::store::StoredObject;
 /// A field that was kept once, and whether what was kept would be taken today.
 type Field = (&'static str, fn(&str) -> bool);
 
-const FIELDS: [Field; 2] = [
+const FIELDS: [Field; 3] = [
+    ("prompt", |text| !text.trim().is_empty() && text.len() <= PROMPT_BYTES_MAX),
     ("timezone", |text| text.parse::<Zone>().is_ok()),
     ("voice", |text| !text.trim().is_empty() && text.len() <= VOICE_BYTES_MAX),
 ];
@@ -18,6 +19,8 @@ const FIELDS: [Field; 2] = [
 const KEPT: &str = "settings";
 /// As the configuration has it.
 const VOICE_BYTES_MAX: usize = 255;
+/// The same of a prompt.
+const PROMPT_BYTES_MAX: usize = 64 * 1024;
 
 /// The rows, each agent's fields in their places.
 pub fn lifted(mut rows: Vec<StoredObject>) -> Vec<StoredObject> {
@@ -59,8 +62,8 @@ mod tests {
 
     #[test]
     fn what_was_kept_and_is_a_field_now_is_in_its_place() {
-        let kept = json!({ "settings": { "timezone": "Asia/Dubai", "voice": "amy", "name": "Sarah" } });
-        let expected = json!({ "timezone": "Asia/Dubai", "voice": "amy", "settings": { "name": "Sarah" } });
+        let kept = json!({ "settings": { "timezone": "Asia/Dubai", "voice": "amy", "prompt": "P", "name": "Sarah" } });
+        let expected = json!({ "timezone": "Asia/Dubai", "voice": "amy", "prompt": "P", "settings": { "name": "Sarah" } });
         assert_eq!(after(kept), expected);
     }
 

@@ -97,7 +97,8 @@ impl Call<'_> {
             let until = began + if is_given_up { wait + self.patient.patience() } else { wait };
             match wire.turn(Some(line), until).await? {
                 Some(Event::Progress { body: Some(body), .. }) => {
-                    let preview = self.pending.as_ref().map(|pending| pending.fork().preview(&body.bytes));
+                    let preview = self.pending.as_ref().zip(body.session());
+                    let preview = preview.map(|(pending, sdp)| pending.fork().preview(sdp));
                     if let Some(Ok(negotiated)) = preview {
                         self.seen.has_early_media = true;
                         self.seen.answer = Some(Ok(negotiated.clone()));
@@ -109,8 +110,9 @@ impl Call<'_> {
                         permit.answered(Instant::now());
                     }
                     let pending = self.pending.take();
-                    self.seen.answer = match (body, pending) {
-                        (Some(body), Some(pending)) => Some(pending.accept(&body.bytes)),
+                    let sdp = body.as_ref().and_then(Body::session);
+                    self.seen.answer = match (sdp, pending) {
+                        (Some(sdp), Some(pending)) => Some(pending.accept(sdp)),
                         // The early answer holds, if there was one (RFC 3261 §13.2.1, as gateways do it).
                         _ => self.seen.answer.take().or(Some(Err(SdpError::NoAudio { offered: Vec::new() }))),
                     };
@@ -194,7 +196,7 @@ impl Call<'_> {
         let outcome = loop {
             match wire.turn(Some(line), until).await? {
                 Some(Event::Reanswered { body, .. }) => {
-                    let said = body.and_then(|body| sdp::inspect(&body.bytes).ok());
+                    let said = body.and_then(|body| sdp::inspect(body.session()?).ok());
                     break Reoffered::Taken(said.map(|said| said.direction));
                 }
                 Some(Event::OfferRefused { status, .. }) => break Reoffered::Refused(status),

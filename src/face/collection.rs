@@ -73,6 +73,7 @@ pub fn has(face: Face, kind: ObjectKind) -> bool {
 pub fn parse(face: Face, what: Collection, body: Map<String, Value>) -> Result<Draft, Refusal> {
     let shape = shape(face, what).unwrap_or(native::shape(ObjectKind::Tenant));
     match (face, what) {
+        (Face::ThunderPhone, Collection::Agents) => thunderphone::resource::agent(&shape, body),
         (Face::ThunderPhone, Collection::Numbers) => thunderphone::resource::number(&shape, body),
         _ => shape.parse(body),
     }
@@ -83,7 +84,9 @@ pub fn show(face: Face, what: Collection, object: &Object) -> Value {
     let Some(shape) = shape(face, what) else { return Value::Null };
     match (face, what) {
         (_, Collection::Native(_)) => native::show(object),
+        (Face::ThunderPhone, Collection::Agents) => thunderphone::resource::show_agent(&shape, object),
         (Face::ThunderPhone, Collection::Numbers) => thunderphone::resource::show_number(&shape, object),
+        (Face::MiniVoice, Collection::Dids) => minivoice::resource::show_did(object),
         _ => Value::Object(shape.render(object)),
     }
 }

@@ -110,6 +110,17 @@ pub fn event(key: &Key, kind: EventKind, at: Timestamp, record: &CallRecord) -> 
     }
 }
 
+/// The body of an event that is about no call: it tries the receiver with this id.
+pub fn test_event(key: &Key, endpoint: u64, at: Timestamp) -> String {
+    match key.face {
+        Face::Nixflex => nixflex::test_event(endpoint),
+        Face::ThunderPhone => thunderphone::test_event(endpoint),
+        Face::Voiceflow => voiceflow::test_event(endpoint, at),
+        Face::MiniVoice => minivoice::test_event(endpoint, at),
+        Face::Twilio => twilio::test_event(endpoint, at, &key.public),
+    }
+}
+
 /// The body of the request that asks a call's guide what to do; `None` for a vendor without one.
 pub fn question(
     (face, key): (Face, &Key),

@@ -30,13 +30,11 @@ impl House {
                 metrics.export_billing(charged, holds);
             }
             let now = Instant::now();
-            for trunk in directory.snapshot().trunks() {
-                metrics.export_trunk(
-                    &trunk_label(trunk.tenant, &trunk.name),
-                    &admission.report(now, trunk),
-                    now,
-                );
-            }
+            let snapshot = directory.snapshot();
+            let trunks = snapshot.trunks().iter();
+            let standing =
+                trunks.map(|trunk| (trunk_label(trunk.tenant, &trunk.name), admission.report(now, trunk)));
+            metrics.export_trunks(standing, now);
             if let Some(media) = media.upgrade() {
                 metrics.export_media(&media.counters());
             }

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use trunkline_sip::{Query, Resolver};
 
+use crate::admission::Admission;
 use crate::call::{Board, Command, Mailbox};
 use crate::directory::{Directory, Registry};
 use crate::model::Trunk;
@@ -19,6 +20,7 @@ pub struct Keeping {
     pub directory: Directory,
     pub resolver: Resolver,
     pub mailbox: Mailbox,
+    pub admission: Admission,
     pub board: Board,
     /// Are trunks asked and registered at?
     pub keeps: bool,
@@ -43,6 +45,7 @@ impl Keeping {
                 () = pause => false,
             };
             if is_reloaded {
+                self.admission.limit_tenants(self.directory.snapshot().tenants());
                 trunks = self.directory.snapshot().trunks().to_vec();
                 self.keep(&trunks).await;
             }

@@ -28,6 +28,13 @@ struct Shown {
     way: Way,
 }
 
+impl Shown {
+    /// What looks like a pair may be a token that has a colon.
+    fn whole(&self) -> Option<Self> {
+        (self.way == Way::Pair).then(|| token(&format!("{}:{}", self.public, self.secret), Way::Token))
+    }
+}
+
 /// How it was shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Way {
@@ -58,6 +65,7 @@ pub fn authenticate(headers: &HeaderMap, directory: &Snapshot) -> Result<Arc<Key
     let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let header = header.map(str::trim).filter(|text| !text.is_empty() && text.len() <= CREDENTIALS_MAX);
     let shown = shown(header.ok_or(Problem::InvalidApiKey)?).ok_or(Problem::InvalidApiKey)?;
+    let shown = shown.whole().filter(|whole| directory.key(&whole.public).is_some()).unwrap_or(shown);
     // Said of every key, known or not: whether a key exists is not told to who has no secret.
     if shown.secret.is_empty() {
         return Err(Problem::KeySecretRequired);

@@ -22,7 +22,7 @@ pub async fn create(State(api): State<Api>, headers: HeaderMap, body: Body) -> R
 }
 
 async fn make(api: &Api, key: &Key, headers: &HeaderMap, body: Body) -> Result<Response, Problem> {
-    let _desk = refused(api, api.campaigns.desk(api.body_timeout).await)?;
+    let _desk = refused(api, api.campaigns.desk(key.tenant, api.body_timeout).await)?;
     let body = body::read(headers, body, api.batch_body_max, api.body_timeout).await?;
     let (owner, bytes) = (key.clone(), body.clone());
     // Some 100,000 recipients take their time; other requests need not wait for it.

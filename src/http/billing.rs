@@ -16,6 +16,7 @@ use super::limits::Kind;
 use super::{Api, auth, body, idempotency};
 use crate::cashier::{Cashier, RateError, TopUpError, TopUpRequest};
 use crate::clock::wall_now;
+use crate::directory::{Idempotent, ObjectError, Outcome};
 use crate::face::money::BillingProblem;
 use crate::face::{Problem, minivoice, thunderphone};
 use crate::model::{Account, Face, Key, Limit, Micros, Refusal, StoredResponse, TenantId, TopUpState};
@@ -103,10 +104,21 @@ pub async fn add_rate(State(api): State<Api>, headers: HeaderMap, body: Body) ->
     as_writer(&api, Face::MiniVoice, &headers, body, async |key, bytes| {
         let cashier = cashier(&api)?;
         let listed = minivoice::billing::parse_rate(&bytes)?;
-        match cashier.add_rate(key.tenant, listed).await {
-            Ok(listed) => Ok(json(minivoice::billing::created(&listed))),
-            Err(RateError::NotAllowed) => Err(BillingProblem::NotAllowed.into()),
+        let in_body = idempotency::in_body(&bytes)?;
+        // The same words for something else are another request.
+        let hashed = [&b"rate\0"[..], &bytes].concat();
+        let promise = idempotency::promise(&headers, in_body, &hashed, &api.body_hash_key)?;
+        let promise = promise.map(|idempotency| Idempotent { key: key.id, idempotency });
+        let add = async || match cashier.add_rate(key.tenant, listed).await {
+            Ok(listed) => Ok(minivoice::billing::created(&listed)),
+            Err(RateError::NotAllowed) => Err(Problem::from(BillingProblem::NotAllowed)),
             Err(RateError::Store(error)) => Err(failed(error)),
+        };
+        match api.registry.once(promise, wall_now(), add).await.map_err(unkept)?? {
+            Outcome::New(made) => Ok(json(made)),
+            Outcome::Replayed(made) => {
+                Ok(([(REPLAYED, HeaderValue::from_static("true"))], json(made)).into_response())
+            }
         }
     })
     .await
@@ -235,6 +247,17 @@ fn top_up_failed(error: TopUpError) -> Problem {
             Refusal::Limited { limit, name, retry_after: TOP_UP_RETRY }.into()
         }
         TopUpError::Store(error) => failed(error),
+    }
+}
+
+fn unkept(error: ObjectError) -> Problem {
+    match error {
+        ObjectError::IdempotencyConflict => Refusal::IdempotencyConflict.into(),
+        ObjectError::Store(error) => failed(error),
+        error => {
+            tracing::error!(%error, "a promise could not be read");
+            Problem::Internal
+        }
     }
 }
 

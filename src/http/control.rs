@@ -21,8 +21,8 @@ use crate::dialer::Dialer;
 use crate::face::native::control::{self, Control as Asked};
 use crate::face::{Problem, minivoice};
 use crate::model::{
-    CallId, CallRecord, CallState, Face, Key, Meanwhile, NotDone, Refusal, Sound, Step, StoredResponse,
-    Whisper,
+    CallId, CallRecord, CallState, Face, Idempotency, Key, Meanwhile, NotDone, Refusal, Sound, Step,
+    StoredResponse, Whisper,
 };
 
 type Give = dyn Fn(CallId, Step, bool) -> BoxFuture<'static, Result<(), NotDone>> + Send + Sync;
@@ -173,7 +173,7 @@ pub async fn once(
 ) -> Result<Response, Problem> {
     // The same key for another order is another request.
     let hashed = [&order.join(&b"\n"[..])[..], body].join(&b"\n"[..]);
-    let Some(promise) = idempotency::promise(headers, None, &hashed, &api.body_hash_key)? else {
+    let Some(promise) = promised(api, headers, body, &hashed)? else {
         return Ok(json(work().await?));
     };
     match api.control.promises.begin(key.id, &promise)? {
@@ -184,6 +184,15 @@ pub async fn once(
             Ok(json(answer))
         }
     }
+}
+
+fn promised(
+    api: &Api,
+    headers: &HeaderMap,
+    body: &[u8],
+    hashed: &[u8],
+) -> Result<Option<Idempotency>, Refusal> {
+    idempotency::promise(headers, idempotency::in_body(body)?, hashed, &api.body_hash_key)
 }
 
 /// What a step asks for from outside, by the names of its fields.

@@ -1,6 +1,6 @@
 //! The only place that knows which HTTP status and headers a problem has.
 
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
@@ -21,6 +21,16 @@ enum Audience {
     Face(Face),
     /// Nobody knows whose client.
     Shared,
+}
+
+impl Audience {
+    /// The scheme that it takes (RFC 7617, RFC 6750).
+    const fn challenge(self) -> &'static str {
+        match self {
+            Self::Face(Face::Twilio) => "Basic realm=\"Twilio API\"",
+            Self::Face(_) | Self::Shared => "Bearer",
+        }
+    }
 }
 
 /// A client may try again after so many seconds when the switch has no room.
@@ -52,6 +62,11 @@ impl IntoResponse for ApiError {
             Problem::Refused(Refusal::Overloaded(_) | Refusal::Draining) => Some(RETRY_AFTER_SECONDS),
             _ => None,
         };
+        // How to show a key (RFC 9110 §15.5.2).
+        if response.status() == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static(self.audience.challenge());
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }

@@ -34,6 +34,11 @@ pub fn take(fields: &mut serde_json::Map<String, serde_json::Value>) -> Result<O
     }
 }
 
+/// The promise that a body makes whose parser passes over it. What is no JSON object makes none.
+pub fn in_body(body: &[u8]) -> Result<Option<String>, Refusal> {
+    take(&mut serde_json::from_slice(body).unwrap_or_default())
+}
+
 fn key(headers: &HeaderMap, in_body: Option<String>) -> Result<Option<String>, Refusal> {
     let mut values = headers.get_all(HEADER).iter();
     let Some(value) = values.next() else { return Ok(in_body) };
@@ -71,6 +76,19 @@ mod tests {
         assert_eq!(key(promised(&["k"], None, "b")).as_deref(), Some("k"));
         assert_eq!(key(promised(&[], Some("k"), "b")).as_deref(), Some("k"));
         assert_eq!(key(promised(&["k"], Some("k"), "b")).as_deref(), Some("k"));
+    }
+
+    #[test]
+    fn a_body_may_promise_beside_whatever_else_it_says() {
+        for (body, key) in [
+            (r#"{"action":"start","idempotency_key":"k"}"#, Some("k")),
+            ("{}", None),
+            ("[]", None),
+            ("", None),
+        ] {
+            assert_eq!(in_body(body.as_bytes()), Ok(key.map(str::to_owned)), "{body}");
+        }
+        assert!(in_body(br#"{"idempotency_key":1}"#).is_err());
     }
 
     #[test]

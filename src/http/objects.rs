@@ -82,7 +82,7 @@ pub async fn create(api: Api, headers: HeaderMap, sent: Body, what: Collection) 
         let promise = idempotency::promise(&headers, in_body, &hashed, &api.body_hash_key)?;
         let promise = promise.map(|idempotency| Idempotent { key: key.id, idempotency });
         let tenant = tenant_of(&api.directory.snapshot(), key, shape.kind, &mut fields)?;
-        let (draft, secrets) = prepare(key.face, what, &shape, fields)?;
+        let (draft, secrets) = prepare(key, what, &shape, fields)?;
         let new = NewObject {
             tenant,
             kind: shape.kind,
@@ -120,8 +120,11 @@ pub async fn update(
         let sent = body::read(&headers, sent, api.body_max, api.body_timeout).await?;
         let mut fields = face::resource::body(&sent)?;
         let object = find(&api.directory.snapshot(), key, shape.kind, &id)?.clone();
-        // What is sent back as it was read says nothing.
-        fields.retain(|name, value| !is_ours(name) || object.document.get(name) != Some(value));
+        if !is_whole {
+            // What is sent back as it was read says nothing.
+            let read = show(&api, key, what, &object);
+            fields.retain(|name, value| read.get(name) != Some(value));
+        }
         forbid_ours(shape.kind, &fields)?;
         let draft = collection::parse(key.face, what, fields)?;
         // A key is known by what its owner sends, which does not change.
@@ -236,13 +239,16 @@ async fn as_writer_on(
 type Prepared = (Draft, Vec<(&'static str, Secret<String>)>);
 
 fn prepare(
-    face: Face,
+    key: &Key,
     what: Collection,
     shape: &Shape,
     fields: Map<String, Value>,
 ) -> Result<Prepared, Problem> {
     forbid_ours(shape.kind, &fields)?;
-    let mut draft = collection::parse(face, what, fields)?;
+    let mut draft = collection::parse(key.face, what, fields)?;
+    if let (ObjectKind::Number, Some(own)) = (shape.kind, key.application()) {
+        draft.document.entry("application").or_insert_with(|| Value::String(own.to_string()));
+    }
     for (name, value) in shape.defaults {
         draft.document.entry(*name).or_insert(Value::Bool(*value));
     }
@@ -277,18 +283,14 @@ fn forbid_ours(kind: ObjectKind, fields: &Map<String, Value>) -> Result<(), Prob
     if !matches!(kind, ObjectKind::Key | ObjectKind::WebhookEndpoint | ObjectKind::Person) {
         return Ok(());
     }
-    match fields.keys().find(|name| is_ours(name)) {
+    match OURS.into_iter().find(|name| fields.contains_key(*name)) {
         Some(name) => Err(Refusal::InvalidField {
-            field: name.clone(),
+            field: name.to_owned(),
             reason: "is not for a request to say".to_owned(),
         }
         .into()),
         None => Ok(()),
     }
-}
-
-fn is_ours(field: &str) -> bool {
-    OURS.contains(&field)
 }
 
 fn missing(field: &str) -> Problem {

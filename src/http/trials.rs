@@ -12,6 +12,7 @@ use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
 
 use super::calls::{PathText, as_writer, as_writer_of};
+use super::control::once;
 use super::objects::{answer, refused, show};
 use super::scope::{find, shape_to_change};
 use super::{Api, body, doctor};
@@ -22,8 +23,8 @@ use crate::face::collection::Collection;
 use crate::face::thunderphone::{self, TestBody};
 use crate::face::{self, Problem};
 use crate::model::{
-    Agent, AgentChoice, Face, Key, ObjectKind, ObjectProblem, PhoneNumber, Refusal, TestCall, TestReport,
-    TrunkId,
+    Agent, AgentChoice, Face, Key, ObjectKind, ObjectProblem, PhoneNumber, Refusal, StoredResponse, TestCall,
+    TestReport, TrunkId,
 };
 use crate::webhook;
 
@@ -99,10 +100,14 @@ pub async fn test_call(State(api): State<Api>, headers: HeaderMap, sent: Body) -
             _ => return Err(Refusal::AgentNotFound.into()),
         };
         let test = TestCall { agent, inline, variables, callee };
-        // It is played to its end even if nobody waits for the answer any more: what it has opened is closed.
-        let report = tokio::spawn((api.rehearse.0)(test)).await.map_err(|_| Problem::Internal)??;
-        let id = format!("test_{:016x}", rand::random::<u64>());
-        Ok(answer(201, &thunderphone::test_call(&id, callee, &report)))
+        once(&api, key, &headers, &sent, &[b"test-call"], async || {
+            // It is played to its end even if nobody waits for the answer any more: what it has opened is closed.
+            let report = tokio::spawn((api.rehearse.0)(test)).await.map_err(|_| Problem::Internal)??;
+            let id = format!("test_{:016x}", rand::random::<u64>());
+            let body = thunderphone::test_call(&id, callee, &report).to_string();
+            Ok(StoredResponse { status: 201, body })
+        })
+        .await
     };
     as_writer_of(&api, Face::ThunderPhone, &headers, work).await
 }
@@ -131,15 +136,16 @@ pub async fn native_endpoint(State(api): State<Api>, headers: HeaderMap, id: Pat
     .await
 }
 
-/// Sends `webhook.test` once, signed as its events are, and says what came of it.
+/// Sends `webhook.test` once, in the words of the key's vendor and signed as its events are, and says what came of it.
 async fn send(api: &Api, key: &Key, id: &PathText) -> Result<Response, Problem> {
     let snapshot = api.directory.snapshot();
     let object = find(&snapshot, key, ObjectKind::WebhookEndpoint, id)?;
     let endpoint = snapshot.endpoints(key.tenant).find(|endpoint| endpoint.id.0 == object.id);
     let endpoint = endpoint.ok_or(ObjectProblem::NotFound(ObjectKind::WebhookEndpoint))?;
-    let body = face::thunderphone::resource::test_event(object.id);
+    let now = wall_now();
+    let body = face::test_event(key, object.id, now);
     let message = format!("evt_test_{:016x}", rand::random::<u64>());
-    let seconds = wall_now().0.div_euclid(1_000);
+    let seconds = now.0.div_euclid(1_000);
     let secret = endpoint.signing.reveal();
     let headers = webhook::signed(key.face, secret, &endpoint.url, message, seconds, body.as_bytes());
     let shown = match api.egress.post(&endpoint.url, &headers, Bytes::from(body)).await {

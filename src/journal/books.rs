@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::{Clock, Slot};
 use crate::billing;
 use crate::model::{
-    AgentId, CallEvent, CallFact, CallId, CallRecord, CallState, Dialing, EventKind, EventSet, Heard,
-    Outcome, RecordingResult, Timestamp,
+    AgentId, CallEvent, CallFact, CallId, CallRecord, CallState, Dialing, EventKind, EventSet, Heard, KeyId,
+    Outcome, RecordingResult, TenantId, Timestamp,
 };
 use crate::store::Write;
 
@@ -19,6 +19,8 @@ pub(super) struct Books {
     /// In the order in which they happened: at most three for each slot.
     pending: VecDeque<Pending>,
     alive: usize,
+    /// The promises of requests whose fate is not known.
+    promises: HashMap<CallId, Promise>,
     /// Nobody will add anything any more.
     pub closed: bool,
 }
@@ -29,6 +31,22 @@ struct Entry {
     slot: Slot,
     /// When its party left for one that is paid for apart.
     paid_until: Option<Timestamp>,
+}
+
+/// That a request which comes again is the same.
+struct Promise {
+    key: KeyId,
+    word: String,
+    stands: Promised,
+}
+
+/// How a promise stands whose fate is not known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Promised {
+    /// Its commit is under way.
+    UnderWay,
+    /// Its commit may be on disk or not, and is taken back.
+    Doubtful,
 }
 
 /// A row to be written.
@@ -52,13 +70,39 @@ impl Books {
         self.calls.values().any(lives)
     }
 
-    /// The calls of this agent that live. Asked when a campaign looks whom it may dial for.
-    pub fn live_of(&self, agent: AgentId) -> Vec<CallId> {
-        let lives = |entry: &&Entry| entry.record.agent == agent && entry.record.state != CallState::Ended;
-        self.calls.values().filter(lives).map(|entry| entry.record.call).collect()
+    /// The calls of this tenant that live, and whose each is. Asked when a campaign looks whom it may dial for.
+    pub fn live_of(&self, tenant: TenantId) -> Vec<(CallId, AgentId)> {
+        let records = self.calls.values().map(|entry| &entry.record);
+        let live = records.filter(|record| record.tenant == tenant && record.state != CallState::Ended);
+        live.map(|record| (record.call, record.agent)).collect()
+    }
+
+    /// A call is about to be committed with this promise.
+    pub fn promise(&mut self, call: CallId, key: KeyId, word: String) {
+        self.promises.insert(call, Promise { key, word, stands: Promised::UnderWay });
+    }
+
+    /// What became of a call's promise is known.
+    pub fn settle(&mut self, call: CallId) {
+        self.promises.remove(&call);
+    }
+
+    /// How a promise stands, if that is not known for certain.
+    pub fn promised(&self, key: KeyId, word: &str) -> Option<Promised> {
+        let same = |promise: &&Promise| promise.key == key && promise.word == word;
+        let mut open = self.promises.values().filter(same).map(|promise| promise.stands).peekable();
+        open.peek()?;
+        Some(if open.any(|stands| stands == Promised::Doubtful) {
+            Promised::Doubtful
+        } else {
+            Promised::UnderWay
+        })
     }
 
     pub fn withdraw(&mut self, call: CallId, slot: Slot) {
+        if let Some(promise) = self.promises.get_mut(&call) {
+            promise.stands = Promised::Doubtful;
+        }
         self.pending.push_back(Pending { write: Write::Withdrawn(call), _slot: Some(slot) });
     }
 
@@ -181,8 +225,10 @@ impl Books {
     /// These rows are on disk, or were given up: their calls are the store's alone.
     pub fn forget(&mut self, written: &[Pending]) {
         for pending in written {
-            if let Write::Ended(record) = &pending.write {
-                self.calls.remove(&record.call);
+            match &pending.write {
+                Write::Ended(record) => drop(self.calls.remove(&record.call)),
+                Write::Withdrawn(call) => self.settle(*call),
+                Write::Answered { .. } | Write::Told { .. } => {}
             }
         }
     }

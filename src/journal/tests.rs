@@ -14,6 +14,7 @@ on_both_engines! {
     ends_outlive_a_full_database,
     an_intent_that_nobody_awaits_leaves_nothing,
     a_repeated_request_starts_nothing,
+    a_request_whose_commit_may_have_failed_is_not_told_to_have_been_accepted,
     a_call_of_an_earlier_run_is_adopted,
     listeners_hear_every_fact_of_every_call,
 }
@@ -43,6 +44,8 @@ fn dialog() -> Box<DialogRecord> {
         route_set: vec![],
         local_cseq: 1,
         remote: "192.0.2.1:5060".parse().expect("an address"),
+        transport: Some("TLS".into()),
+        tls_host: Some("carrier.example".into()),
         trunk: "t1".into(),
         before: None,
     })
@@ -184,6 +187,36 @@ async fn a_repeated_request_starts_nothing(place: Place) {
         Some(Some(KeyId(7)))
     );
     journal.record(event(1, CallFact::Ended(outcome(Instant::now()))));
+    journal.drained().await;
+}
+
+async fn a_request_whose_commit_may_have_failed_is_not_told_to_have_been_accepted(place: Place) {
+    let store = place.open().await;
+    let (journal, _) = start(&store, 10);
+    let promised = Idempotency { key: "k".into(), body_hash: [1; 32] };
+    let response = StoredResponse { status: 201, body: "{}".into() };
+    let promise = || Some((promised.clone(), response.clone()));
+    assert!(journal.is_certain(KeyId(7), &promised).await, "nobody asked yet");
+    {
+        let mut intent =
+            std::pin::pin!(journal.intend(journal.reserve().expect("room"), record(1), promise()));
+        assert!(futures_util::poll!(intent.as_mut()).is_pending());
+        let mut asked = std::pin::pin!(journal.is_certain(KeyId(7), &promised));
+        assert!(futures_util::poll!(asked.as_mut()).is_pending(), "its commit is under way");
+    }
+    // It comes to the disk before it is taken back.
+    assert!(!journal.is_certain(KeyId(7), &promised).await);
+    let other = Idempotency { key: "other".into(), ..promised.clone() };
+    assert!(journal.is_certain(KeyId(7), &other).await && journal.is_certain(KeyId(8), &promised).await);
+    journal.drained().await;
+    assert!(journal.is_certain(KeyId(7), &promised).await, "it is gone");
+    assert_eq!(store.call(TenantId(1), call(1)).await.expect("readable"), None);
+    let first = journal.intend(journal.reserve().expect("room"), record(2), promise()).await;
+    assert_eq!(first.expect("stored"), Intended::Committed);
+    assert!(journal.is_certain(KeyId(7), &promised).await);
+    let again = journal.intend(journal.reserve().expect("room"), record(3), promise()).await;
+    assert_eq!(again.expect("stored"), Intended::Replay(response.clone()));
+    journal.record(event(2, CallFact::Ended(outcome(Instant::now()))));
     journal.drained().await;
 }
 

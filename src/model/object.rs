@@ -27,6 +27,8 @@ pub struct Number {
     pub right_to_use: RightToUse,
     /// The agent it belongs to.
     pub agent: Option<AgentId>,
+    /// Whose calls those to it are; `None`: of the application whose key tells of them.
+    pub application: Option<ApplicationId>,
     /// May it place calls?
     pub outbound: bool,
     /// Does its agent answer calls to it?
@@ -72,6 +74,8 @@ pub struct Agent {
     pub webhook_events: Option<EventSet>,
     /// What it says first to whoever calls it; `None` begins with its steps.
     pub greeting: Option<String>,
+    /// What it is told of itself before any call's own prompt. Without a greeting a script says it to whoever gets no other.
+    pub prompt: Option<String>,
     /// Whose voice it has, if the speech program knows that one; else the usual one.
     pub voice: Option<Arc<str>>,
     /// What it says next, each after the callee's turn, once the call's own prompt was spoken.
@@ -132,6 +136,7 @@ impl Agent {
             webhook_url: None,
             webhook_events: None,
             greeting: None,
+            prompt: None,
             voice: None,
             steps: Vec::new(),
             flow: None,
@@ -159,10 +164,15 @@ impl Agent {
         }
     }
 
+    /// What a script begins with, where nobody asks for other words.
+    pub fn opening(&self) -> Option<&str> {
+        self.greeting.as_deref().or(self.prompt.as_deref())
+    }
+
     /// Has it anything to say to whoever calls it?
     pub fn can_answer(&self) -> bool {
         let beside = self.bot.is_some() || self.model.is_some() || self.sip.is_some() || self.staff.is_some();
-        beside || self.greeting.is_some() || !self.steps.is_empty() || self.flow.is_some()
+        beside || self.opening().is_some() || !self.steps.is_empty() || self.flow.is_some()
     }
 }
 

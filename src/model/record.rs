@@ -85,6 +85,12 @@ pub struct DialogRecord {
     pub local_cseq: u32,
     /// The address the 2xx came from.
     pub remote: std::net::SocketAddr,
+    /// The transport it came by, as a Via names it: datagrams if none is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transport: Option<String>,
+    /// Whose certificate was shown, over TLS: the addresses above do not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_host: Option<String>,
     /// Whose credentials answer a challenge.
     pub trunk: String,
     /// The dialog that this one took the place of, if it is not known to be over.

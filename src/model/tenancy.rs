@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{AgentId, Secret, TenantId, Timestamp, TrunkId, WebhookEndpointId};
+use super::{AgentId, ApplicationId, Secret, TenantId, Timestamp, TrunkId, WebhookEndpointId};
 
 /// Whose calls, keys and objects are kept apart from everybody else's.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -11,6 +11,8 @@ pub struct Tenant {
     pub id: TenantId,
     /// Its name.
     pub name: String,
+    /// Calls at once, those that come in and those that go out; `None`: as many as there is room for.
+    pub concurrent: Option<u32>,
 }
 
 /// A receiver of a tenant's events.
@@ -129,6 +131,8 @@ pub struct Object {
     pub agent: Option<AgentId>,
     /// The trunk that it names, or the first of several.
     pub trunk: Option<TrunkId>,
+    /// The application that it names.
+    pub application: Option<ApplicationId>,
     /// From 1, one more with every change. The file's objects have none.
     pub revision: u64,
     /// When it was made; `None` for the file's.

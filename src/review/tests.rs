@@ -171,8 +171,8 @@ impl House {
 
     /// The event, if it waits no longer.
     async fn owed(&self) -> Option<Delivery> {
-        let (lease, rooms) = (Duration::from_secs(60), Default::default());
-        let claim = Claim { now: wall_now(), lease, limit: 10, per_receiver: 10, rooms };
+        let (lease, rooms, busy) = (Duration::from_secs(60), Default::default(), Default::default());
+        let claim = Claim { now: wall_now(), lease, limit: 10, per_receiver: 10, rooms, busy };
         self.store.claim(claim).await.expect("readable").pop()
     }
 }

@@ -48,6 +48,8 @@ pub(super) struct Applied {
     pub outbox: u64,
     /// How many calls it brought to be gone over.
     pub reviews: u64,
+    /// How many outbox rows it made wait no more.
+    pub next: u64,
 }
 
 /// Collects changes until they are sent.

@@ -14,7 +14,7 @@ use crate::model::{CallId, EventKind, TenantId, Timestamp, WebhookEndpointId};
 /// Where a delivery stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DeliveryState {
-    /// Owed: its next try is due, or under way.
+    /// Owed: its next try is due, or under way, or it waits for an earlier event of its call.
     Pending,
     /// The receiver has it.
     Delivered,
@@ -33,9 +33,15 @@ impl DeliveryState {
     }
 
     fn from_word(word: &str) -> Option<Self> {
+        if word == WAITING {
+            return Some(Self::Pending);
+        }
         [Self::Pending, Self::Delivered, Self::Dead].into_iter().find(|state| state.as_str() == word)
     }
 }
+
+/// In the store: an earlier event of its call is owed to the same endpoint.
+const WAITING: &str = "waiting";
 
 /// One delivery, as the log shows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -160,7 +166,13 @@ impl Engine {
                 list.push(" AND o.call = ").push_bind(signed(call.get()));
             }
             if let Some(state) = filter.state {
-                list.push(" AND o.state = ").push_bind(state.as_str());
+                list.push(" AND o.state IN (").push_bind(state.as_str());
+                list.push(", ").push_bind(if state == DeliveryState::Pending {
+                    WAITING
+                } else {
+                    state.as_str()
+                });
+                list.push(")");
             }
             if let Some(before) = before {
                 list.push(" AND o.id < ").push_bind(signed(before));
@@ -191,8 +203,11 @@ impl Engine {
     }
 
     async fn replay(&self, tenant: TenantId, delivery: u64, now: Timestamp) -> Result<Replayed, StoreError> {
-        const SQL: &str = "UPDATE outbox SET state = 'pending', due_at = $3, replayed_at = $3, reason = NULL, settled_at = NULL
-            WHERE id = $1 AND tenant = $2 AND state <> 'pending'";
+        // What came after it and is being tried goes on; what has not begun waits for it.
+        const SQL: &str = "UPDATE outbox SET due_at = $3, replayed_at = $3, reason = NULL, settled_at = NULL,
+              state = CASE WHEN EXISTS (SELECT 1 FROM outbox AS e WHERE e.call = outbox.call AND e.endpoint = outbox.endpoint
+                AND e.id < outbox.id AND e.state IN ('pending', 'waiting')) THEN 'waiting' ELSE 'pending' END
+            WHERE id = $1 AND tenant = $2 AND state IN ('delivered', 'dead')";
         const EXISTS: &str = "SELECT 1 FROM outbox WHERE id = $1 AND tenant = $2";
         on!(self, writer, |connection| {
             let query = sqlx::query(SQL).bind(signed(delivery)).bind(signed(tenant.0)).bind(now.0);
@@ -215,9 +230,13 @@ impl Engine {
         since: Timestamp,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        const SQL: &str = "UPDATE outbox SET state = 'pending', due_at = $4, replayed_at = $4, reason = NULL, settled_at = NULL
-            WHERE id IN (SELECT id FROM outbox WHERE endpoint = $1 AND endpoint <> 0 AND state = 'dead' AND tenant = $2
-              AND created_at >= $3 ORDER BY id LIMIT $5)";
+        const SQL: &str = "UPDATE outbox SET due_at = $4, replayed_at = $4, reason = NULL, settled_at = NULL,
+              state = CASE WHEN d.place > 1 OR EXISTS (SELECT 1 FROM outbox AS e WHERE e.call = outbox.call
+                AND e.endpoint = outbox.endpoint AND e.id < outbox.id AND e.state IN ('pending', 'waiting')) THEN 'waiting' ELSE 'pending' END
+            FROM (SELECT id, row_number() OVER (PARTITION BY call ORDER BY id) AS place FROM (
+              SELECT id, call FROM outbox WHERE endpoint = $1 AND endpoint <> 0 AND state = 'dead' AND tenant = $2
+                AND created_at >= $3 ORDER BY id LIMIT $5) AS first) AS d
+            WHERE outbox.id = d.id";
         on!(self, writer, |connection| {
             let query = sqlx::query(SQL).bind(signed(endpoint.0)).bind(signed(tenant.0));
             let query = query.bind(since.0).bind(now.0).bind(i64::from(REPLAY_MAX));

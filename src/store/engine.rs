@@ -1,5 +1,7 @@
 //! The two engines behind one face, and the reads that both answer in the same words.
 
+use std::collections::HashMap;
+
 use sqlx::{QueryBuilder, Row};
 
 use super::StoreError;
@@ -223,13 +225,16 @@ impl Engine {
         };
         let lease = i64::try_from(claim.lease.as_millis()).unwrap_or(i64::MAX);
         let rooms = serde_json::to_string(&claim.rooms).expect("strings and numbers");
+        let busy: HashMap<u64, usize> = claim.busy.iter().map(|(tenant, count)| (tenant.0, *count)).collect();
+        let busy = serde_json::to_string(&busy).expect("numbers");
         let claimed: Vec<i64> = on!(self, writer, |connection| {
             let query = sqlx::query(sql)
                 .bind(claim.now.0)
                 .bind(claim.now.0.saturating_add(lease))
                 .bind(signed(claim.limit as u64))
                 .bind(signed(claim.per_receiver as u64))
-                .bind(rooms);
+                .bind(rooms)
+                .bind(busy);
             let rows = query.fetch_all(&mut *connection).await?;
             Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
         })?;
@@ -255,17 +260,18 @@ impl Engine {
         })
     }
 
-    /// When the next row is due; hops from receiver to receiver, as a claim does.
+    /// When the next row is due; hops from one tenant's receiver to its next, as a claim does.
     pub async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        const SQL: &str = "WITH RECURSIVE receivers (receiver, due_at) AS (
+        const SQL: &str = "WITH RECURSIVE pairs (tenant, receiver, due_at) AS (
               SELECT * FROM (
-                SELECT receiver, due_at FROM outbox WHERE state = 'pending' ORDER BY receiver, due_at LIMIT 1) AS first
+                SELECT tenant, receiver, due_at FROM outbox WHERE state = 'pending' ORDER BY tenant, receiver, due_at LIMIT 1) AS first
               UNION ALL
-              SELECT o.receiver, (SELECT min(i.due_at) FROM outbox AS i WHERE i.state = 'pending' AND i.receiver = o.receiver)
-                FROM receivers AS r JOIN outbox AS o ON o.id = (
-                  SELECT i.id FROM outbox AS i WHERE i.state = 'pending' AND i.receiver > r.receiver
-                    ORDER BY i.receiver, i.due_at LIMIT 1))
-            SELECT min(due_at) FROM receivers";
+              SELECT o.tenant, o.receiver, o.due_at FROM pairs AS p JOIN outbox AS o ON o.id = coalesce(
+              (SELECT i.id FROM outbox AS i WHERE i.state = 'pending' AND i.tenant = p.tenant AND i.receiver > p.receiver
+                ORDER BY i.receiver, i.due_at LIMIT 1),
+              (SELECT i.id FROM outbox AS i WHERE i.state = 'pending' AND i.tenant > p.tenant
+                ORDER BY i.tenant, i.receiver, i.due_at LIMIT 1)))
+            SELECT min(due_at) FROM pairs";
         on!(self, readers, |connection| {
             let due: Option<i64> = sqlx::query(SQL).fetch_one(&mut *connection).await?.try_get(0)?;
             Ok(due.map(Timestamp))

@@ -156,13 +156,14 @@ impl Store {
         self.engine.minutes_by_trunk(tenant, since, now).await
     }
 
-    /// Takes due outbox rows under a lease, oldest first; of one call only the oldest that is still owed.
+    /// Takes due outbox rows under a lease, tenants by turns, each its oldest first; of one call and endpoint only the oldest that
+    /// is still owed.
     pub async fn claim(&self, claim: Claim) -> Result<Vec<Delivery>, StoreError> {
         self.ask(|reply| Op::Claim(claim, reply)).await
     }
 
-    /// Writes how tries went.
-    pub async fn settle(&self, settlements: Vec<Settlement>) -> Result<(), StoreError> {
+    /// Writes how tries went; gives how many rows waited for one of them and are next.
+    pub async fn settle(&self, settlements: Vec<Settlement>) -> Result<u64, StoreError> {
         self.ask(|reply| Op::Settle(settlements, reply)).await
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::model::{CallId, CallRecord, EventKind, Timestamp, WebhookEndpointId, WebhookTarget};
+use crate::model::{CallId, CallRecord, EventKind, TenantId, Timestamp, WebhookEndpointId, WebhookTarget};
 
 /// Which due rows to take, and for how long.
 #[derive(Clone, Debug)]
@@ -12,12 +12,15 @@ pub struct Claim {
     pub now: Timestamp,
     /// Nobody else takes them for so long; past it they are due again.
     pub lease: Duration,
-    /// At most so many.
+    /// So many places are free. A tenant's n-th, those under way included, is given only while n are: one tenant has half of them
+    /// at most, and there is room for the next.
     pub limit: usize,
     /// At most so many for one receiver.
     pub per_receiver: usize,
     /// Receivers that take fewer at present.
     pub rooms: HashMap<String, usize>,
+    /// What is under way for a tenant.
+    pub busy: HashMap<TenantId, usize>,
 }
 
 /// A claimed row: one event to be delivered to one receiver.

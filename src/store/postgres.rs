@@ -136,7 +136,10 @@ const EVENTS: &str = "INSERT INTO events (tenant, call, event, created_at)
 
 /// As SQLite's.
 const OWED: &str = "INSERT INTO outbox (tenant, call, event, event_id, endpoint, receiver, state, created_at, due_at, attempts)
-  SELECT tenant, call, wanted, id, endpoint, receiver, 'pending', created_at, coalesce(due, created_at), 0 FROM (
+  SELECT tenant, call, wanted, id, endpoint, receiver,
+    CASE WHEN row_number() OVER (PARTITION BY call, endpoint ORDER BY id) > 1 OR EXISTS (SELECT 1 FROM outbox AS o
+      WHERE o.call = owed.call AND o.endpoint = owed.endpoint AND o.state IN ('pending', 'waiting')) THEN 'waiting' ELSE 'pending' END,
+    created_at, coalesce(due, created_at), 0 FROM (
     SELECT e.id, e.tenant, e.call, e.created_at, (r.value ->> 'due')::bigint AS due, t.endpoint, t.receiver, CASE
         WHEN strpos(t.events, ',' || e.event || ',') > 0 THEN e.event
         WHEN e.event = 'call.failed' AND strpos(t.events, ',call.completed,') > 0 THEN 'call.completed' END AS wanted
@@ -214,24 +217,46 @@ const RELEASED: &str = "INSERT INTO ledger (tenant, kind, amount, call, key_id, 
     AND (r.at IS NOT NULL OR EXISTS (
       SELECT 1 FROM calls AS c WHERE c.call = h.call AND c.state IN ('accepted', 'dialing'))) ORDER BY h.call, k.place";
 
-/// As SQLite's, with `SKIP LOCKED`: rows that another node is taking are its own.
-pub(super) const CLAIM: &str = "WITH RECURSIVE receivers (receiver) AS (
-    (SELECT receiver FROM outbox WHERE state = 'pending' ORDER BY receiver LIMIT 1)
-    UNION ALL
-    SELECT (SELECT o.receiver FROM outbox AS o WHERE o.state = 'pending' AND o.receiver > r.receiver
-        ORDER BY o.receiver LIMIT 1)
-      FROM receivers AS r WHERE r.receiver IS NOT NULL),
-  candidates AS (
-    SELECT o.id, o.due_at FROM receivers AS r
-      LEFT JOIN json_each_text($5::text::json) AS room (receiver, free) ON room.receiver = r.receiver
+/// As SQLite's.
+const NEXT: &str = "UPDATE outbox SET state = 'pending' WHERE id IN (
+    SELECT w.id FROM json_to_recordset($1::text::json) AS r (id bigint) JOIN outbox AS o ON o.id = r.id
       CROSS JOIN LATERAL (
-        SELECT i.id, i.due_at FROM outbox AS i
-          WHERE i.state = 'pending' AND i.receiver = r.receiver AND i.due_at <= $1
-            AND NOT EXISTS (SELECT 1 FROM outbox AS e WHERE e.call = i.call AND e.endpoint = i.endpoint AND e.id < i.id AND e.state = 'pending')
-          ORDER BY i.due_at LIMIT coalesce(room.free::bigint, $4)) AS o
-      ORDER BY o.due_at, o.id LIMIT $3),
+        SELECT i.id, i.call, i.endpoint FROM outbox AS i
+          WHERE i.call = o.call AND i.endpoint = o.endpoint AND i.state = 'waiting' ORDER BY i.id LIMIT 1) AS w
+      WHERE o.state IN ('delivered', 'dead') AND NOT EXISTS (
+        SELECT 1 FROM outbox AS e WHERE e.call = w.call AND e.endpoint = w.endpoint AND e.id < w.id AND e.state = 'pending'))";
+
+/// As SQLite's, with `SKIP LOCKED`: rows that another node is taking are its own.
+pub(super) const CLAIM: &str = "WITH RECURSIVE pairs (tenant, receiver, due_at) AS (
+    (SELECT tenant, receiver, due_at FROM outbox WHERE state = 'pending' ORDER BY tenant, receiver, due_at LIMIT 1)
+    UNION ALL
+    SELECT o.tenant, o.receiver, o.due_at FROM pairs AS p JOIN outbox AS o ON o.id = coalesce(
+      (SELECT i.id FROM outbox AS i WHERE i.state = 'pending' AND i.tenant = p.tenant AND i.receiver > p.receiver
+        ORDER BY i.receiver, i.due_at LIMIT 1),
+      (SELECT i.id FROM outbox AS i WHERE i.state = 'pending' AND i.tenant > p.tenant
+        ORDER BY i.tenant, i.receiver, i.due_at LIMIT 1))),
+  rooms AS MATERIALIZED (SELECT key, value::bigint AS free FROM json_each_text($5::text::json)),
+  heads AS (
+    SELECT tenant, receiver, row_number() OVER (PARTITION BY tenant ORDER BY due_at) AS place FROM pairs
+      WHERE due_at <= $1 AND receiver NOT IN (SELECT key FROM rooms WHERE free = 0)),
+  due AS (
+    SELECT o.id, h.tenant, h.receiver, o.due_at, coalesce(room.free, $4) AS room,
+        row_number() OVER (PARTITION BY h.tenant, h.receiver ORDER BY o.due_at, o.id) AS place
+      FROM heads AS h LEFT JOIN rooms AS room ON room.key = h.receiver
+        CROSS JOIN LATERAL (
+          SELECT i.id, i.due_at FROM outbox AS i WHERE i.state = 'pending' AND i.tenant = h.tenant AND i.receiver = h.receiver
+              AND i.due_at <= $1
+            ORDER BY i.due_at LIMIT coalesce(room.free, $4)) AS o
+      WHERE h.place <= $3),
+  shared AS (
+    SELECT *, row_number() OVER (PARTITION BY receiver ORDER BY place, due_at, id) AS share FROM due),
+  turns AS (
+    SELECT id, due_at, row_number() OVER (PARTITION BY tenant ORDER BY due_at, id)
+        + coalesce((SELECT b.value::bigint FROM json_each_text($6::text::json) AS b WHERE b.key::bigint = shared.tenant), 0) AS turn
+      FROM shared WHERE share <= room),
+  chosen AS (SELECT id, turn + row_number() OVER (ORDER BY turn, due_at, id) - 1 AS needs FROM turns),
   locked AS (
-    SELECT id FROM outbox WHERE id IN (SELECT id FROM candidates) AND state = 'pending' AND due_at <= $1
+    SELECT id FROM outbox WHERE id IN (SELECT id FROM chosen WHERE needs <= $3) AND state = 'pending' AND due_at <= $1
       FOR UPDATE SKIP LOCKED)
 UPDATE outbox SET due_at = $2, attempts = attempts + 1 WHERE id IN (SELECT id FROM locked) RETURNING id";
 
@@ -258,6 +283,7 @@ async fn run(connection: &mut PgConnection, batch: &Batch) -> Result<Applied, sq
         (UNOWED, &batch.withdrawn),
         (WITHDRAWN, &batch.withdrawn),
         (SETTLED, &batch.settled),
+        (NEXT, &batch.settled),
         (ATTEMPTS, &batch.attempts),
     ];
     for (sql, rows) in changes {
@@ -269,6 +295,7 @@ async fn run(connection: &mut PgConnection, batch: &Batch) -> Result<Applied, sq
             EVENTS => applied.events = done.rows_affected(),
             OWED => applied.outbox = done.rows_affected(),
             REVIEWS => applied.reviews = done.rows_affected(),
+            NEXT => applied.next = done.rows_affected(),
             _ => {}
         }
     }

@@ -165,7 +165,7 @@ impl Engine {
             "UPDATE calls SET review = $2, transcript = coalesce($3, transcript) WHERE call = $1";
         // It has not been tried, and its time has not come: it waits for nothing but this.
         const DUE: &str = "UPDATE outbox SET due_at = $2
-            WHERE call = $1 AND state = 'pending' AND attempts = 0 AND due_at > $2";
+            WHERE call = $1 AND state IN ('pending', 'waiting') AND attempts = 0 AND due_at > $2";
         let call = signed(write.call.get());
         let attempt = i64::from(write.attempt);
         let review = object(&write.review);

@@ -2,6 +2,8 @@
 //! text of several statements, because each trip to sqlx's worker thread costs more than the statements do.
 #![expect(clippy::disallowed_methods, reason = "a shell: it checkpoints from a task of its own")]
 
+mod checkpoint;
+
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -35,9 +37,6 @@ const READERS_MAX: u32 = 4;
 /// A killed switch leaves its lock to a child that it was about to start (a speech program), until that one is no longer its copy.
 const LOCK_WAIT: Duration = Duration::from_secs(1);
 const LOCK_AGAIN: Duration = Duration::from_millis(20);
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
-/// Passive checkpoints never make a busy log begin anew; past so many pages (32 MB) one waits for the writer and does.
-const LOG_PAGES_MAX: i64 = 8192;
 
 impl Sqlite {
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
@@ -52,8 +51,8 @@ impl Sqlite {
             .test_before_acquire(false)
             .connect_lazy_with(options.clone().pragma("query_only", "on"));
         let dirty = Arc::new(AtomicBool::new(false));
-        let connection = options.connect().await.map_err(failed)?;
-        let checkpointer = tokio::spawn(checkpoint(connection, Arc::clone(&dirty))).abort_handle();
+        let connection = checkpoint::connect(&options).await.map_err(failed)?;
+        let checkpointer = tokio::spawn(checkpoint::run(connection, Arc::clone(&dirty))).abort_handle();
         Ok(Self { writer, readers, dirty, checkpointer: Some(checkpointer), lock: Mutex::new(Some(lock)) })
     }
 
@@ -167,26 +166,6 @@ fn open_error(path: &Path, reason: &str) -> StoreError {
     StoreError::Open { target: path.display().to_string(), reason: reason.to_owned() }
 }
 
-/// Moves the log into the database, off the writer's connection. A failure (a full disk) is met again by the writer,
-/// which tells of it; the log meanwhile keeps what is committed.
-async fn checkpoint(mut connection: SqliteConnection, dirty: Arc<AtomicBool>) {
-    let mut ticks = tokio::time::interval(CHECKPOINT_EVERY);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        if !dirty.swap(false, Ordering::Relaxed) {
-            continue;
-        }
-        let pages = match connection.fetch_one("PRAGMA wal_checkpoint(PASSIVE)").await {
-            Ok(row) => row.try_get::<i64, _>(1).unwrap_or(0),
-            Err(_) => continue,
-        };
-        if pages > LOG_PAGES_MAX {
-            let _ = connection.execute("PRAGMA wal_checkpoint(RESTART)").await;
-        }
-    }
-}
-
 /// The lock says that nobody else lives: whatever was under way when the last switch died is due again now and not when its
 /// lease lapses. A row that has failed before can't be told from one that waits for its next try, and is left to its time.
 const RELEASE: &str =
@@ -229,10 +208,12 @@ const EVENTS: &str = "INSERT INTO events (tenant, call, event, created_at)
   ORDER BY r.key";
 
 /// Each event for each receiver that wants it: the call's own, and its tenant's endpoints. Who doesn't tell a call that failed
-/// from one that is over gets the latter.
+/// from one that is over gets the latter. An endpoint has a call's events in their order: what is behind another one waits.
 const OWED: &str = "INSERT INTO outbox (tenant, call, event, event_id, endpoint, receiver, state, created_at, due_at, attempts)
-  SELECT tenant, call, CASE WHEN instr(events, ',' || event || ',') > 0 THEN event ELSE 'call.completed' END, id, endpoint,
-    receiver, 'pending', created_at, coalesce(due, created_at), 0 FROM (
+  SELECT tenant, call, CASE WHEN instr(events, ',' || event || ',') > 0 THEN event ELSE 'call.completed' END, id, endpoint, receiver,
+    CASE WHEN row_number() OVER (PARTITION BY call, endpoint ORDER BY id) > 1 OR EXISTS (SELECT 1 FROM outbox AS o
+      WHERE o.call = t.call AND o.endpoint = t.endpoint AND o.state IN ('pending', 'waiting')) THEN 'waiting' ELSE 'pending' END,
+    created_at, coalesce(due, created_at), 0 FROM (
     SELECT e.id, e.tenant, e.call, e.event, e.created_at, r.value ->> 'due' AS due, 0 AS endpoint,
         coalesce(c.webhook_receiver, c.webhook_url) AS receiver, ',' || coalesce(c.webhook_events, 'call.completed') || ',' AS events
       FROM json_each($7) AS r CROSS JOIN calls AS c ON c.call = r.value ->> 'call'
@@ -302,24 +283,48 @@ const RELEASED: &str = "INSERT INTO ledger (tenant, kind, amount, call, key_id, 
     AND (r.value ->> 'at' IS NOT NULL OR EXISTS (
       SELECT 1 FROM calls AS c WHERE c.call = h.call AND c.state IN ('accepted', 'dialing'))) ORDER BY h.call, k.key";
 
-/// Claims due rows. `receivers` hops from receiver to receiver along the index, so that a dead receiver's backlog is
-/// never walked; of each the oldest rows are taken, up to its room, unless an earlier event of the same call is still owed to
-/// the same endpoint.
-/// (`+ 0` hides the parameter from the planner, which would prepare the statement anew for each value.)
-pub(super) const CLAIM: &str = "WITH RECURSIVE receivers (receiver) AS (
-    SELECT min(receiver) FROM outbox WHERE state = 'pending'
+/// What waited for a row that is over comes next, unless an earlier one that was replayed is still owed.
+const NEXT: &str = "UPDATE outbox SET state = 'pending' WHERE id IN (
+    SELECT w.id FROM json_each($6) AS r CROSS JOIN outbox AS o ON o.id = r.value ->> 'id'
+      CROSS JOIN outbox AS w ON w.id = (
+        SELECT min(i.id) FROM outbox AS i WHERE i.call = o.call AND i.endpoint = o.endpoint AND i.state = 'waiting')
+      WHERE o.state IN ('delivered', 'dead') AND NOT EXISTS (
+        SELECT 1 FROM outbox AS e WHERE e.call = w.call AND e.endpoint = w.endpoint AND e.id < w.id AND e.state = 'pending'))";
+
+/// Claims due rows. `pairs` hops from one tenant's receiver to its next along the index, so that a dead receiver's backlog is
+/// never walked; of the pairs with the oldest rows, as many as there are places, the oldest rows are taken, and tenants that share
+/// a receiver share its room. Of what has room, tenants take turns as reviews do: a tenant's n-th place, those under way included,
+/// is given only while n are free. (`+ 0` hides the parameter from the planner, which would prepare the statement anew for each
+/// value; what is looked up by `IN` is sorted once, where a join would walk it for every row.)
+pub(super) const CLAIM: &str = "WITH RECURSIVE pairs (tenant, receiver, due_at) AS (
+    SELECT * FROM (
+      SELECT tenant, receiver, due_at FROM outbox WHERE state = 'pending' ORDER BY tenant, receiver, due_at LIMIT 1) AS first
     UNION ALL
-    SELECT (SELECT min(receiver) FROM outbox WHERE state = 'pending' AND receiver > r.receiver)
-      FROM receivers AS r WHERE r.receiver IS NOT NULL),
-  candidates AS (
-    SELECT o.id, o.receiver, o.due_at, row_number() OVER (PARTITION BY o.receiver ORDER BY o.due_at, o.id) AS place
-      FROM receivers AS r CROSS JOIN outbox AS o WHERE o.id IN (
-        SELECT i.id FROM outbox AS i WHERE i.state = 'pending' AND i.receiver = r.receiver AND i.due_at <= $1
-          AND NOT EXISTS (SELECT 1 FROM outbox AS e WHERE e.call = i.call AND e.endpoint = i.endpoint AND e.id < i.id AND e.state = 'pending')
-        ORDER BY i.due_at LIMIT $4 + 0))
-UPDATE outbox SET due_at = $2, attempts = attempts + 1 WHERE id IN (
-  SELECT c.id FROM candidates AS c LEFT JOIN json_each($5) AS room ON room.key = c.receiver
-    WHERE c.place <= coalesce(room.value, $4) ORDER BY c.due_at, c.id LIMIT $3 + 0)
+    SELECT o.tenant, o.receiver, o.due_at FROM pairs AS p CROSS JOIN outbox AS o ON o.id = coalesce(
+      (SELECT i.id FROM outbox AS i WHERE i.state = 'pending' AND i.tenant = p.tenant AND i.receiver > p.receiver
+        ORDER BY i.receiver, i.due_at LIMIT 1),
+      (SELECT i.id FROM outbox AS i WHERE i.state = 'pending' AND i.tenant > p.tenant
+        ORDER BY i.tenant, i.receiver, i.due_at LIMIT 1))),
+  places (place) AS (SELECT 1 UNION ALL SELECT place + 1 FROM places WHERE place < $4),
+  heads AS (
+    SELECT tenant, receiver, row_number() OVER (PARTITION BY tenant ORDER BY due_at) AS place FROM pairs
+      WHERE due_at <= $1 AND receiver NOT IN (SELECT key FROM json_each($5) WHERE value = 0)),
+  due AS (
+    SELECT o.id, o.tenant, o.receiver, o.due_at,
+        row_number() OVER (PARTITION BY o.tenant, o.receiver ORDER BY o.due_at, o.id) AS place
+      FROM heads AS h CROSS JOIN outbox AS o WHERE h.place <= $3 AND o.id IN (
+        SELECT i.id FROM outbox AS i WHERE i.state = 'pending' AND i.tenant = h.tenant AND i.receiver = h.receiver
+            AND i.due_at <= $1
+          ORDER BY i.due_at LIMIT $4 + 0)),
+  shared AS (
+    SELECT *, row_number() OVER (PARTITION BY receiver ORDER BY place, due_at, id) AS share FROM due),
+  turns AS (
+    SELECT id, due_at, row_number() OVER (PARTITION BY tenant ORDER BY due_at, id)
+        + coalesce((SELECT value FROM json_each($6) WHERE key = CAST(tenant AS TEXT)), 0) AS turn
+      FROM shared WHERE share <= $4
+        AND share || ' ' || receiver NOT IN (SELECT place || ' ' || key FROM json_each($5) CROSS JOIN places WHERE place > value)),
+  chosen AS (SELECT id, turn + row_number() OVER (ORDER BY turn, due_at, id) - 1 AS needs FROM turns)
+UPDATE outbox SET due_at = $2, attempts = attempts + 1 WHERE id IN (SELECT id FROM chosen WHERE needs <= $3)
 RETURNING id";
 
 /// Only what has rows is in the text: every statement's result is a trip between threads. A statement alone is a
@@ -339,6 +344,7 @@ async fn run(connection: &mut SqliteConnection, batch: &Batch) -> Result<Applied
         (UNOWED, &batch.withdrawn),
         (WITHDRAWN, &batch.withdrawn),
         (SETTLED, &batch.settled),
+        (NEXT, &batch.settled),
         (ATTEMPTS, &batch.attempts),
     ];
     let mut statements: Vec<&str> =
@@ -348,7 +354,7 @@ async fn run(connection: &mut SqliteConnection, batch: &Batch) -> Result<Applied
         statements.push("COMMIT");
     }
     let place = |wanted: &str| statements.iter().position(|sql| *sql == wanted);
-    let (events, outbox, reviews) = (place(EVENTS), place(OWED), place(REVIEWS));
+    let (events, outbox, reviews, next) = (place(EVENTS), place(OWED), place(REVIEWS), place(NEXT));
     // Constants, joined.
     let text = sqlx::AssertSqlSafe(statements.join(";\n"));
     let query = sqlx::query(text)
@@ -378,6 +384,9 @@ async fn run(connection: &mut SqliteConnection, batch: &Batch) -> Result<Applied
                 }
                 if reviews == Some(finished) {
                     applied.reviews = done.rows_affected();
+                }
+                if next == Some(finished) {
+                    applied.next = done.rows_affected();
                 }
                 finished += 1;
             }

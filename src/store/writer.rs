@@ -35,7 +35,7 @@ pub(super) enum Op {
     Intend(Box<Intent>, oneshot::Sender<Result<Intended, StoreError>>),
     Dialing(Box<Dialing>, oneshot::Sender<Result<(), StoreError>>),
     Write(Arc<[Write]>, oneshot::Sender<Result<u64, StoreError>>),
-    Settle(Vec<Settlement>, oneshot::Sender<Result<(), StoreError>>),
+    Settle(Vec<Settlement>, oneshot::Sender<Result<u64, StoreError>>),
     Claim(Claim, oneshot::Sender<Result<Vec<Delivery>, StoreError>>),
     /// Statements of their own, between the transactions.
     Aside(Aside),
@@ -250,7 +250,7 @@ impl Writer {
                 }
                 Op::Dialing(_, reply) => drop(reply.send(Ok(()))),
                 Op::Write(_, reply) => drop(reply.send(Ok(applied.outbox))),
-                Op::Settle(_, reply) => drop(reply.send(Ok(()))),
+                Op::Settle(_, reply) => drop(reply.send(Ok(applied.next))),
                 Op::Claim(..) | Op::Aside(_) | Op::Close(_) => {
                     unreachable!("they are never in a transaction with others")
                 }

@@ -119,6 +119,11 @@ pub fn proxy(trunk: &Trunk) -> Option<String> {
     trunk.outbound_proxy.as_deref().map(|proxy| Target::of(proxy).route())
 }
 
+/// The host that this trunk's requests go to first: over TLS the certificate is its.
+pub fn host(trunk: &Trunk) -> &str {
+    Target::of(trunk.outbound_proxy.as_deref().unwrap_or(&trunk.uri)).host()
+}
+
 /// How TLS is spoken to this trunk; `None`: as to everybody.
 pub fn tls(trunk: &Trunk) -> Option<Arc<ClientTls>> {
     trunk.tls.as_ref().map(|tls| Arc::clone(&tls.client))

@@ -1,7 +1,7 @@
 //! Delivery of events from the outbox: at least once, in order for each call, for 24 hours. An event is rendered by its
-//! key's face at the first try; should that fail, its bytes are kept for every later one. Bounded are the tries at once,
-//! and those to one receiver, so that a receiver that is down delays nobody else's events. All state is in the store, so a
-//! restart, or another node, goes on where this one stopped.
+//! key's face at the first try; should that fail, its bytes are kept for every later one. Bounded are the tries at once, those
+//! for one tenant, and those to one receiver, so that a receiver that is down, or many of one tenant's, delay nobody else's
+//! events. All state is in the store, so a restart, or another node, goes on where this one stopped.
 #![expect(clippy::disallowed_methods, reason = "a shell: it runs the worker and reads the clock")]
 
 mod ask;
@@ -62,7 +62,7 @@ impl From<Arc<Key>> for Signer {
 /// Bounds and times of delivery.
 #[derive(Clone)]
 pub struct Config {
-    /// At most so many tries at once.
+    /// At most so many tries at once; half of them for one tenant.
     pub concurrency: usize,
     /// At most so many tries at once for one receiver.
     pub per_receiver: usize,
@@ -81,7 +81,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            concurrency: 64,
+            concurrency: 128,
             per_receiver: 8,
             backoff_first: Duration::from_secs(5),
             backoff_max: Duration::from_secs(3600),

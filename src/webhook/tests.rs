@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::egress::Policy;
 use crate::face::nixflex;
-use crate::model::{CallRecord, EventKind, Face, WebhookTarget};
+use crate::model::{CallRecord, EventKind, Face, TenantId, WebhookTarget};
 use crate::patience::eventually;
 use crate::store::Intent;
 use crate::store::tests::{KEY, Place, completed, end, ended, execute, intend, key, on_both_engines, record};
@@ -21,6 +21,7 @@ on_both_engines! {
     a_restart_delivers_what_was_owed,
     gone_is_given_up_at_once,
     a_dead_receiver_delays_nobody_else,
+    a_tenants_dead_receivers_delay_no_other_tenant,
     events_of_one_call_arrive_in_order,
     an_event_without_its_key_waits_for_it,
     what_could_not_be_settled_is_delivered_again,
@@ -116,11 +117,16 @@ fn start(store: &Store, wake: &Wake, config: Config) -> Webhooks {
 
 /// A call that ended and owes its event to `target`.
 async fn owe(store: &Store, call: u64, target: Option<WebhookTarget>) -> CallRecord {
+    owe_of(store, record(call).tenant, call, target).await
+}
+
+/// The same, of this tenant.
+async fn owe_of(store: &Store, tenant: TenantId, call: u64, target: Option<WebhookTarget>) -> CallRecord {
     // The event's age counts from the end.
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
     let ended_at = Some(crate::model::Timestamp(i64::try_from(now.as_millis()).expect("this age")));
-    intend(store, CallRecord { webhook: target.clone(), ..record(call) }).await;
-    let ended = CallRecord { webhook: target, ended_at, ..ended(call) };
+    intend(store, CallRecord { tenant, webhook: target.clone(), ..record(call) }).await;
+    let ended = CallRecord { tenant, webhook: target, ended_at, ..ended(call) };
     assert_eq!(end(store, ended.clone()).await, 1);
     ended
 }
@@ -195,7 +201,7 @@ async fn a_dead_receiver_delays_nobody_else(place: Place) {
         owe(&store, call, dead.target("/silent")).await;
     }
     let wake = Wake::default();
-    let webhooks = start(&store, &wake, Config { concurrency: 4, per_receiver: 2, ..quick() });
+    let webhooks = start(&store, &wake, Config { concurrency: 8, per_receiver: 2, ..quick() });
     dead.next().await;
     dead.next().await;
     for call in 21..=30 {
@@ -209,14 +215,38 @@ async fn a_dead_receiver_delays_nobody_else(place: Place) {
     drop(webhooks);
 }
 
+async fn a_tenants_dead_receivers_delay_no_other_tenant(place: Place) {
+    let mut alive = Receiver::start(&[]).await;
+    let store = place.open().await;
+    // Each a host of its own, which takes what it is sent and says nothing.
+    let mut dead = Vec::new();
+    for call in 1..=20 {
+        let receiver = Receiver::start(&[]).await;
+        owe_of(&store, TenantId(2), call, receiver.target("/silent")).await;
+        dead.push(receiver);
+    }
+    let wake = Wake::default();
+    let webhooks = start(&store, &wake, Config { concurrency: 8, ..quick() });
+    eventually("one tenant has half", async || webhooks.counters().in_flight == 4).await;
+    for call in 21..=30 {
+        owe(&store, call, alive.target("/hook")).await;
+        wake.wake();
+    }
+    for _ in 21..=30 {
+        assert_eq!(alive.next().await.path, "/hook");
+    }
+    eventually("and no more than half", async || webhooks.counters().in_flight == 4).await;
+    drop((webhooks, dead));
+}
+
 async fn events_of_one_call_arrive_in_order(place: Place) {
     let mut receiver = Receiver::start(&[("/hook", &[503, 503])]).await;
     let store = place.open().await;
     owe(&store, 1, receiver.target("/hook")).await;
     execute(
         &store,
-        "INSERT INTO outbox (call, event, receiver, state, created_at, due_at, attempts)
-           SELECT call, event, receiver, state, created_at, due_at, attempts FROM outbox",
+        "INSERT INTO outbox (tenant, call, event, receiver, state, created_at, due_at, attempts)
+           SELECT tenant, call, event, receiver, 'waiting', created_at, due_at, attempts FROM outbox",
     )
     .await;
     let webhooks = start(&store, &Wake::default(), quick());

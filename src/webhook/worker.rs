@@ -2,6 +2,7 @@
 //! first: the journal's word, the next due time, a try's end, a commit.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use super::{Config, Keys, Wake, retry, sign};
 use crate::clock::wall_now as now;
 use crate::egress::{Answer, Egress, EgressError};
 use crate::face;
-use crate::model::{Key, Timestamp};
+use crate::model::{Key, TenantId, Timestamp};
 use crate::store::{Claim, Delivery, Settled, Settlement, Store, StoreError, Tried as Logged};
 
 /// Without any word, the outbox is looked at so often: another node's rows may have come due.
@@ -54,17 +55,20 @@ struct Receiver {
 
 /// A try that is over.
 struct Tried {
+    tenant: TenantId,
     receiver: String,
     settlement: Settlement,
 }
 
 /// How a commit went; what it could not write comes back.
-type Written = (Result<(), StoreError>, Vec<Settlement>);
+type Written = (Result<u64, StoreError>, Vec<Settlement>);
 
 pub(super) struct Worker {
     context: Arc<Context>,
     tries: FuturesUnordered<BoxFuture<'static, Tried>>,
     receivers: HashMap<String, Receiver>,
+    /// What is under way for a tenant.
+    busy: HashMap<TenantId, usize>,
     /// Not written yet.
     settlements: Vec<Settlement>,
     writing: Option<BoxFuture<'static, Written>>,
@@ -82,6 +86,7 @@ impl Worker {
             context,
             tries: FuturesUnordered::new(),
             receivers: HashMap::new(),
+            busy: HashMap::new(),
             settlements: Vec::new(),
             writing: None,
             look: true,
@@ -133,26 +138,28 @@ impl Worker {
                 .iter()
                 .map(|(name, receiver)| (name.clone(), receiver.room(config)))
                 .collect(),
+            busy: self.busy.clone(),
         };
         let Ok(deliveries) = self.context.store.claim(claim).await else {
             // The store tells of it when its writes fail too.
             self.next = later(now, PAUSE);
             return;
         };
-        self.left_some = deliveries.len() == room;
         for delivery in deliveries {
             self.begin(delivery);
         }
-        self.left_some |= self.receivers.values().any(|receiver| receiver.room(&self.context.config) == 0);
-        if let Ok(Some(due)) = self.context.store.next_due().await {
-            // What was due and was not taken waits for room, or for an earlier event of its call.
-            let due = if due <= now { later(now, PAUSE) } else { due };
-            self.next = self.next.min(due);
+        match self.context.store.next_due().await {
+            // What was due and was not taken waits for room, which the end of a try makes.
+            Ok(Some(due)) if due <= now => self.left_some = true,
+            Ok(Some(due)) => self.next = self.next.min(due),
+            Ok(None) => {}
+            Err(_) => self.next = later(now, PAUSE),
         }
     }
 
     fn begin(&mut self, delivery: Delivery) {
         self.receivers.entry(delivery.receiver.clone()).or_default().in_flight += 1;
+        *self.busy.entry(delivery.record.tenant).or_default() += 1;
         self.context.counters.in_flight.fetch_add(1, Ordering::Relaxed);
         self.tries.push(attempt(Arc::clone(&self.context), delivery).boxed());
     }
@@ -171,6 +178,12 @@ impl Worker {
             receiver.failing = failing;
             if receiver.in_flight == 0 && !failing {
                 self.receivers.remove(&tried.receiver);
+            }
+        }
+        if let Entry::Occupied(mut busy) = self.busy.entry(tried.tenant) {
+            *busy.get_mut() -= 1;
+            if *busy.get() == 0 {
+                busy.remove();
             }
         }
         if self.receivers.len() > RECEIVERS_MAX {
@@ -200,9 +213,11 @@ impl Worker {
     }
 
     /// What could not be written is written with the next; on the way out it is left to its lease, and delivered again.
-    fn written(&mut self, result: Result<(), StoreError>, settlements: Vec<Settlement>, stopping: bool) {
+    fn written(&mut self, result: Result<u64, StoreError>, settlements: Vec<Settlement>, stopping: bool) {
         match result {
-            Ok(()) => {
+            Ok(next) => {
+                // The next event of a call whose last one is over.
+                self.look |= next > 0;
                 let retries = settlements.iter().filter_map(|settlement| match &settlement.settled {
                     Settled::Retry { due_at, .. } => Some(*due_at),
                     Settled::Delivered | Settled::Dead { .. } => None,
@@ -271,7 +286,7 @@ async fn attempt(context: Arc<Context>, mut delivery: Delivery) -> Tried {
     note(&delivery, &settled);
     let settlement =
         Settlement { id: delivery.id, attempt: delivery.attempt, settled, at: now(), body, tried };
-    Tried { receiver: delivery.receiver, settlement }
+    Tried { tenant: delivery.record.tenant, receiver: delivery.receiver, settlement }
 }
 
 /// The try as the delivery log keeps it.

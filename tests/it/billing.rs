@@ -250,6 +250,23 @@ fn a_call_talks_no_longer_than_its_money_lasts() {
 }
 
 #[test]
+fn a_rate_is_set_once_however_often_it_is_asked_for() {
+    let (mut switch, _callees) = paid("5.00");
+    let rate = json!({ "prefix": "+44", "per_minute_micros": 20_000, "idempotency_key": "rate-1" });
+    let first = voice(&switch).post("/v1/rates", &rate);
+    assert_eq!(first.status, 201, "{first:?}");
+    assert!(!first.headers.contains_key("idempotent-replayed"));
+    switch.kill();
+    switch.restart();
+    let again = voice(&switch).post("/v1/rates", &rate);
+    assert_eq!((again.status, &again.text), (201, &first.text));
+    assert_eq!(again.headers["idempotent-replayed"], "true");
+    let other = json!({ "prefix": "+44", "per_minute_micros": 30_000, "idempotency_key": "rate-1" });
+    refused(&voice(&switch).post("/v1/rates", &other), 409, "idempotency_conflict");
+    assert_eq!(voice(&switch).get("/v1/rates").json["count"], 2, "the file's, and one");
+}
+
+#[test]
 fn a_number_without_a_price_is_not_called() {
     let (switch, callees) = paid("5.00");
     refused(&switch.post_outbound(&outbound(json!({}))), 400, "rate_not_found");

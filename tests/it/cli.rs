@@ -5,6 +5,7 @@ mod campaign;
 mod configuration;
 mod demo;
 mod https;
+mod output;
 mod person;
 mod serve;
 

@@ -233,6 +233,30 @@ fn a_model_that_came_by_the_api_talks_after_a_restart_and_its_key_is_not_shown()
     assert_eq!(switch.call_until_ended(&call)["ended_reason"], "completed");
 }
 
+#[test]
+fn a_prompt_that_a_vendors_client_saved_reaches_the_model() {
+    let place = Place::claim();
+    let (_callees, oracle) = (Callees::at(&place), Oracle::start(&place));
+    let url = format!("ws://{}:{}/v1/realtime", place.http().ip(), oracle.port);
+    let switch = Setup::new().at(place).start();
+    let model = json!({ "provider": "openai", "model": "the-model", "url": url, "api_key": KEY });
+    let agent = switch.client().post(
+        "/v1/native/agents",
+        &json!({ "name": "sarah", "model": model, "amd": {}, "phone_number": switch::FROM, "trunk": "t1" }),
+    );
+    assert_eq!(agent.status, 201, "{agent:?}");
+    let path = format!("/v1/agents/{}", agent.json["id"]);
+    let saved = switch.client().patch(&path, &json!({ "prompt": "You are Sarah." }), &[]);
+    assert_eq!((saved.status, &saved.json["prompt"]), (200, &json!("You are Sarah.")), "{saved:?}");
+    let call = switch.call_with(json!({
+        "agent_id": "sarah", "to_number": number(Persona::Person), "prompt": "Talk.\nthen end_call {}"
+    }));
+    let session = oracle.next("session");
+    let instructions = session["instructions"].as_str().expect("text");
+    assert!(instructions.starts_with("You are Sarah.\n\nTalk.\n"), "{instructions}");
+    assert_eq!(switch.call_until_ended(&call)["ended_reason"], "completed");
+}
+
 /// Is this text in any file of the switch's?
 fn holds(switch: &Switch, text: &str) -> bool {
     let files = std::fs::read_dir(switch.data_dir()).expect("a folder");

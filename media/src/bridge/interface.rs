@@ -26,25 +26,14 @@ pub struct BridgeSpec {
     pub early: bool,
     /// Yield stereo frames from the answer on.
     pub record: bool,
-    /// After this long without RTP since the answer, [`Event::RtpTimeout`]; after four times as long, without RTCP too,
-    /// where the other side has announced its silence (comfort noise, Opus DTX).
+    /// After this long without RTP since the answer, [`Event::RtpTimeout`]; after four times as long where its RTCP comes, or,
+    /// without RTCP too, where it has announced its silence (comfort noise, Opus DTX); after twenty times as long, without
+    /// RTCP too, where the other side holds us.
     pub rtp_timeout: Duration,
     /// From whom RTP is accepted.
     pub latch: Latch,
     /// Listen for digits in the audio too; one that comes as a telephone event as well is told once.
     pub inband_dtmf: bool,
-    /// How [`Command::SendDtmf`] sends.
-    pub dtmf: DtmfMode,
-}
-
-/// How digits leave.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum DtmfMode {
-    /// As telephone events (RFC 4733) where they were agreed, else as tones.
-    #[default]
-    Events,
-    /// As tones in the audio, whatever was agreed.
-    Inband,
 }
 
 impl Default for BridgeSpec {
@@ -57,7 +46,6 @@ impl Default for BridgeSpec {
             rtp_timeout: Duration::from_secs(30),
             latch: Latch::Address,
             inband_dtmf: false,
-            dtmf: DtmfMode::Events,
         }
     }
 }
@@ -87,7 +75,7 @@ pub enum Command {
     OpenGate,
     /// Holds the queue.
     CloseGate,
-    /// Sends digits as the [`DtmfMode`] says; meanwhile the queue waits.
+    /// Sends digits as telephone events (RFC 4733) where they were agreed last, else as tones; meanwhile the queue waits.
     SendDtmf {
         /// Which.
         digits: Digits,

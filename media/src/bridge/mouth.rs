@@ -7,10 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    interface::{DtmfMode, Event},
-    seats::Seats,
-};
+use super::{interface::Event, seats::Seats};
 use crate::{
     clip::Clip,
     dtmf::{self, Sent},
@@ -26,7 +23,6 @@ use crate::{
 pub(super) struct Mouth {
     playout: Playout,
     tones: tone::Sender,
-    dtmf: DtmfMode,
     gate: Gate,
     /// Is what goes through the gate sent, or silence in its place?
     muted: bool,
@@ -83,11 +79,10 @@ pub(super) struct Turn<'a> {
 }
 
 impl Mouth {
-    pub(super) fn new(dtmf: DtmfMode) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             playout: Playout::new(),
             tones: tone::Sender::default(),
-            dtmf,
             gate: Gate { open: false, since: None, opened: false, speaking: false, quiet: 0 },
             muted: false,
             voice: Voice::default(),
@@ -128,10 +123,10 @@ impl Mouth {
 
     /// False: too many are queued, or nothing was agreed upon yet.
     pub(super) fn push_digits(&mut self, leg: &mut Leg, digits: &dtmf::Digits) -> bool {
-        match self.dtmf {
+        match leg.takes_events() {
             _ if leg.is_idle() => false,
-            DtmfMode::Events if leg.takes_events() => leg.push_digits(digits),
-            DtmfMode::Events | DtmfMode::Inband => self.tones.push(digits),
+            true => leg.push_digits(digits),
+            false => self.tones.push(digits),
         }
     }
 

@@ -12,6 +12,8 @@ mod judged;
 mod recorded;
 mod seated;
 mod secured;
+mod silent;
+mod sources;
 
 const NEAR: &str = "192.0.2.1:20000";
 const FAR: &str = "192.0.2.2:30000";

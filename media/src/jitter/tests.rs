@@ -311,6 +311,28 @@ fn a_clock_that_leaps_is_followed() {
 }
 
 #[test]
+fn a_slower_clock_costs_a_frame_for_each_that_it_loses() {
+    // 200 parts in a million: a packet of 20 ms is lost in 100 s.
+    let mut line = Line::new();
+    let mut sent = 0u64;
+    let ticks = 50 * 3_600;
+    for tick in 1..=ticks {
+        let now_us = tick * 20_000;
+        while 7_000 + sent * 20_004 <= now_us {
+            line.put_at((sent % 65_536) as u16, sent as u32 * 160, 160, 0);
+            sent += 1;
+        }
+        line.pull();
+    }
+    let eaten = ticks - sent;
+    let figures = line.jitter.figures();
+    assert!((30..=40).contains(&eaten), "{eaten}");
+    assert!(figures.concealed <= eaten + 4, "{figures:?} for {eaten}");
+    assert!(figures.late <= 1, "{figures:?}");
+    assert!(line.jitter.delay() <= 2 * 160, "{}", line.jitter.delay());
+}
+
+#[test]
 fn the_delay_grows_with_jitter_and_comes_back() {
     let mut line = Line::new();
     let mut waiting: Vec<(u32, u16)> = Vec::new();

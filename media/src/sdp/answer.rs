@@ -47,13 +47,9 @@ pub(super) fn draft(
         ours.attributes.push("rtcp", u32::from(address.port()) + 1);
     }
     // As many m= lines as were offered, in their order; what we don't take has port 0 (RFC 3264 §6).
-    let mut streams: Vec<Stream> = theirs.streams.iter().map(refusal).collect();
+    let mut streams: Vec<Stream> = theirs.streams.iter().map(draft::refusal).collect();
     streams[chosen] = ours;
-    Ok((Draft { times: theirs.times, streams }, negotiated))
-}
-
-fn refusal(offered: &Stream) -> Stream {
-    Stream { port: 0, connection: None, attributes: Attributes::default(), ..offered.clone() }
+    Ok((Draft { times: theirs.times, streams, ours: chosen }, negotiated))
 }
 
 struct Choice {

@@ -12,6 +12,13 @@ use super::{
 pub(super) struct Draft {
     pub(super) times: Vec<(u64, u64)>,
     pub(super) streams: Vec<Stream>,
+    /// Which of the streams is ours.
+    pub(super) ours: usize,
+}
+
+/// A stream that is not taken, or not any more (RFC 3264 §6, §8.2).
+pub(super) fn refusal(offered: &Stream) -> Stream {
+    Stream { port: 0, connection: None, attributes: Attributes::default(), ..offered.clone() }
 }
 
 /// A stream of ours, without keys and without RTCP's place.

@@ -11,7 +11,7 @@ use super::{
     draft::Draft,
     error::SdpError,
     negotiated::Negotiated,
-    offer::{Offer, PendingOffer, draft as draft_offer},
+    offer::{Lines, Offer, PendingOffer, draft as draft_offer},
     syntax::{self, Identity},
 };
 use crate::srtp::Secret;
@@ -26,6 +26,7 @@ pub struct Local {
     secret: Secret,
     /// We hold the other side: it is to send nothing.
     holds: bool,
+    lines: Lines,
     last: Option<Sent>,
 }
 
@@ -58,7 +59,7 @@ impl Local {
         capabilities: Capabilities,
         secret: Secret,
     ) -> Self {
-        Self { address, origin, capabilities, secret, holds: false, last: None }
+        Self { address, origin, capabilities, secret, holds: false, lines: Lines::default(), last: None }
     }
 
     /// Whether every description from now on holds the other side (RFC 3264 §8.4).
@@ -79,8 +80,8 @@ impl Local {
 
     /// An offer that says who is to send: [`Direction::SendOnly`] puts the other side on hold (RFC 3264 §8.4).
     pub fn offer_as(&mut self, direction: Direction) -> (Offer, PendingOffer) {
-        let draft = draft_offer(self.address, &self.capabilities, &self.secret, direction);
-        let pending = PendingOffer::new(self.capabilities.clone(), self.secret.clone());
+        let draft = draft_offer(self.address, &self.capabilities, &self.secret, direction, &self.lines);
+        let pending = PendingOffer::new(self.capabilities.clone(), self.secret.clone(), draft.ours);
         (Offer::new_sent(self.write(&draft)), pending)
     }
 
@@ -88,6 +89,7 @@ impl Local {
     pub fn answer(&mut self, offer: &[u8]) -> Result<(Bytes, Negotiated), SdpError> {
         let (draft, negotiated) =
             draft_answer(offer, self.address, &self.capabilities, &self.secret, self.holds)?;
+        self.lines = Lines::of(&draft);
         Ok((self.write(&draft), negotiated))
     }
 

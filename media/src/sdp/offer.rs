@@ -41,12 +41,14 @@ impl Offer {
     }
 }
 
-/// One stream: everything that we can.
+/// One stream: everything that we can. It takes its place among those that the session has, which stay refused: an offer has no
+/// fewer m= lines than the description before (RFC 3264 §8).
 pub(super) fn draft(
     address: SocketAddr,
     capabilities: &Capabilities,
     secret: &Secret,
     direction: Direction,
+    session: &Lines,
 ) -> Draft {
     let protocol = if capabilities.srtp == Srtp::Required { "RTP/SAVP" } else { "RTP/AVP" };
     let formats = formats::offered(capabilities);
@@ -59,7 +61,34 @@ pub(super) fn draft(
     if capabilities.rtcp_mux {
         stream.attributes.flag("rtcp-mux");
     }
-    Draft { times: Vec::new(), streams: vec![stream] }
+    let mut streams = session.refused.clone();
+    match streams.get_mut(session.ours) {
+        Some(place) => *place = stream,
+        None => streams = vec![stream],
+    }
+    Draft { times: Vec::new(), streams, ours: session.ours }
+}
+
+/// The m= lines of a session, of which one is ours.
+#[derive(Default)]
+pub(super) struct Lines {
+    /// All of them as they stand where they are refused, ours too: it has keys that are not kept here. None: no description
+    /// was exchanged.
+    refused: Vec<Stream>,
+    pub(super) ours: usize,
+}
+
+impl Lines {
+    /// Those of a description of ours.
+    pub(super) fn of(draft: &Draft) -> Self {
+        Self { refused: draft.streams.iter().map(draft::refusal).collect(), ours: draft.ours }
+    }
+}
+
+impl fmt::Debug for Lines {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Lines({} of {})", self.ours + 1, self.refused.len().max(1))
+    }
 }
 
 /// The token of an offer whose answer is due. Not `Clone`: [`PendingOffer::fork`] it for each early dialog, spend it
@@ -68,28 +97,30 @@ pub(super) fn draft(
 pub struct PendingOffer {
     capabilities: Capabilities,
     secret: Secret,
+    /// Which m= line of it is our stream.
+    ours: usize,
 }
 
 impl PendingOffer {
-    pub(super) fn new(capabilities: Capabilities, secret: Secret) -> Self {
-        Self { capabilities, secret }
+    pub(super) fn new(capabilities: Capabilities, secret: Secret, ours: usize) -> Self {
+        Self { capabilities, secret, ours }
     }
 
     /// Another token, for another early dialog of the same INVITE (RFC 3261 §13.2.2.4). Each of them has its own key for
     /// what it sends, and ours.
     #[must_use]
     pub fn fork(&self) -> PendingOffer {
-        PendingOffer { capabilities: self.capabilities.clone(), secret: self.secret.clone() }
+        PendingOffer { capabilities: self.capabilities.clone(), secret: self.secret.clone(), ours: self.ours }
     }
 
     /// Reads an answer that doesn't bind yet: that of an unreliable 18x (RFC 3261 §13.2.1).
     pub fn preview(&self, answer: &[u8]) -> Result<Negotiated, SdpError> {
         let description = syntax::decode(answer)?;
-        // Our offer has one m= line, so the first of the answer is its counterpart (RFC 3264 §6).
+        // The answer's m= lines stand in the order of the offer's (RFC 3264 §6).
         let offered = || description.streams.iter().map(read::label).collect();
         let stream = description
             .streams
-            .first()
+            .get(self.ours)
             .filter(|stream| read::is_audio(stream))
             .ok_or_else(|| SdpError::NoAudio { offered: offered() })?;
         if stream.port == 0 {

@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crossbeam_queue::ArrayQueue;
 use rtrb::Producer;
 use slab::Slab;
 
@@ -18,10 +19,11 @@ use crate::{
     bridge::{Bridge, Command, Event},
     counters::{Counters, Published},
     datagram::{Channel, DATAGRAM_MAX},
-    recording::Entry,
+    recording::{Begin, Entry},
     report::{LegId, Report, Reports},
-    sockets::{self, Appetite, Pair, PortPool},
+    sockets::{self, Appetite, Pair, PortPool, Recent},
     stats::Stats,
+    tape::RecordingSpec,
 };
 
 /// What a worker is told.
@@ -38,7 +40,7 @@ pub(super) struct Opening {
     pub(super) token: u64,
     pub(super) bridge: Box<Bridge>,
     pub(super) pair: Pair,
-    pub(super) recorded: bool,
+    pub(super) recording: Option<RecordingSpec>,
 }
 
 struct Member {
@@ -49,8 +51,10 @@ struct Member {
     slot: usize,
     /// Frames given to the recorder, where there is a recording.
     frames: Option<u32>,
-    /// Ticks until RTCP is read and the figures are told.
+    /// Ticks until the figures are told.
     until_second: u32,
+    /// Its sockets were not looked at yet.
+    fresh: bool,
     told: Stats,
     appetite: Appetite,
     closed: bool,
@@ -58,16 +62,22 @@ struct Member {
 
 impl Member {
     /// Gives the bridge what came.
-    fn read(&mut self, now: Instant, buffer: &mut [u8; DATAGRAM_MAX]) {
-        let Member { bridge, pair, appetite, .. } = self;
+    fn read(&mut self, now: Instant, buffer: &mut [u8; DATAGRAM_MAX], recent: &mut Recent) {
+        let Member { bridge, pair, appetite, fresh, .. } = self;
         self.until_second -= 1;
-        // Until the first packet has come, every other tick is soon enough to look for it.
-        if bridge.is_started() || self.until_second.is_multiple_of(2) {
+        if std::mem::take(fresh) {
+            // What came before anything was agreed upon is of the past, but for its end.
+            recent.receive(&pair.rtp, |from, packet| {
+                bridge.handle_message(now, Channel::Rtp, from, packet);
+            });
+            recent.receive(&pair.rtcp, |_, _| {});
+        } else if bridge.is_started() || self.until_second.is_multiple_of(2) {
+            // Until the first packet has come, every other tick is soon enough to look for it.
             sockets::receive(&pair.rtp, appetite, buffer, |from, packet| {
                 bridge.handle_message(now, Channel::Rtp, from, packet);
             });
         }
-        if self.until_second == 0 {
+        if self.until_second.is_multiple_of(RTCP_TICKS) {
             sockets::receive(&pair.rtcp, &mut Appetite::new(), buffer, |from, packet| {
                 bridge.handle_message(now, Channel::Rtcp, from, packet);
             });
@@ -77,21 +87,34 @@ impl Member {
 
 pub(super) struct Worker {
     orders: Receiver<Order>,
+    /// Legs to close whose order found the mailbox full.
+    closing: Arc<ArrayQueue<LegId>>,
+    /// Of those, the ones that have not been opened yet: that order is in the mailbox, or they are gone.
+    early: Vec<LegId>,
     members: Slab<Member>,
     names: HashMap<LegId, usize>,
     slots: [Vec<usize>; SLOTS],
     buffer: Box<[u8; DATAGRAM_MAX]>,
+    recent: Recent,
     out: Out,
     pool: Arc<PortPool>,
     published: Arc<Published>,
     load: Arc<AtomicU64>,
 }
 
+/// How many of the orders that waited were obeyed.
+enum Obeyed {
+    All,
+    Some,
+    /// All, and whoever gave them is gone.
+    Last,
+}
+
 /// Where things go that a leg gives.
 struct Out {
     ring: Producer<Entry>,
-    /// Ends of recordings that found the ring full: they must arrive.
-    ends: VecDeque<Entry>,
+    /// Begins and ends of recordings that found the ring full: they must arrive.
+    due: VecDeque<Entry>,
     reports: Reports,
     counters: Counters,
 }
@@ -102,7 +125,10 @@ const ORDERS: usize = 256;
 const EMPTY_SLOTS: usize = 4;
 /// Legs that share a slot before another one is used: a few tenths of a millisecond of work.
 const PACKED: usize = 32;
-/// RTCP and figures wait for a second: reading another socket at every tick would cost as much as the RTP.
+/// RTCP waits for a tenth of a second: reading another socket at every tick would cost as much as the RTP. What it waits is
+/// added to the round-trip time.
+const RTCP_TICKS: u32 = 5;
+/// Figures wait for a second.
 const SECOND: u32 = 50;
 /// For how long a worker that ends tries to hand over what is left.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -110,6 +136,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 impl Worker {
     pub(super) fn new(
         orders: Receiver<Order>,
+        closing: Arc<ArrayQueue<LegId>>,
         ring: Producer<Entry>,
         reports: Reports,
         pool: Arc<PortPool>,
@@ -118,11 +145,14 @@ impl Worker {
     ) -> Self {
         Self {
             orders,
+            closing,
+            early: Vec::new(),
             members: Slab::new(),
             names: HashMap::new(),
             slots: std::array::from_fn(|_| Vec::new()),
             buffer: Box::new([0; DATAGRAM_MAX]),
-            out: Out { ring, ends: VecDeque::new(), reports, counters: Counters::default() },
+            recent: Recent::new(),
+            out: Out { ring, due: VecDeque::new(), reports, counters: Counters::default() },
             pool,
             published,
             load,
@@ -142,8 +172,10 @@ impl Worker {
             let (slot, deadline) = self.next_slot(&mut cycle);
             cycle.sleep_until(deadline);
             let now = Instant::now();
-            if !self.obey_all(now) {
-                return self.farewell(cycle);
+            match self.obey_all(now) {
+                Obeyed::All => self.close_all(now, true),
+                Obeyed::Some => self.close_all(now, false),
+                Obeyed::Last => return self.farewell(cycle),
             }
             self.serve(slot, deadline, now);
             self.out.flush();
@@ -166,47 +198,72 @@ impl Worker {
         }
     }
 
-    /// False: whoever gave orders is gone.
-    fn obey_all(&mut self, now: Instant) -> bool {
+    fn obey_all(&mut self, now: Instant) -> Obeyed {
         for _ in 0..ORDERS {
             match self.orders.try_recv() {
                 Ok(order) => self.obey(now, order),
-                Err(TryRecvError::Empty) => break,
-                Err(TryRecvError::Disconnected) => return false,
+                Err(TryRecvError::Empty) => return Obeyed::All,
+                Err(TryRecvError::Disconnected) => return Obeyed::Last,
             }
         }
-        true
+        Obeyed::Some
+    }
+
+    /// Closes legs whose order found no room in the mailbox. `all`: no order was left there just now, so a leg that was to be
+    /// closed before and is still unknown is gone.
+    fn close_all(&mut self, now: Instant, all: bool) {
+        let early = std::mem::take(&mut self.early);
+        for leg in early {
+            let is_known = self.names.contains_key(&leg);
+            if is_known {
+                self.obey(now, Order::Command(leg, Command::Close));
+            } else if !all {
+                self.early.push(leg);
+            }
+        }
+        while let Some(leg) = self.closing.pop() {
+            if self.names.contains_key(&leg) {
+                self.obey(now, Order::Command(leg, Command::Close));
+            } else {
+                self.early.push(leg);
+            }
+        }
     }
 
     fn obey(&mut self, now: Instant, order: Order) {
-        match order {
-            Order::Open(opening) => self.open(opening),
-            Order::Command(leg, command) => {
-                let begins = matches!(command, Command::StartRecording { .. });
-                let Some(key) = self.names.get(&leg).copied() else {
-                    // The recorder waits for its end all the same.
-                    return if begins {
-                        self.out.ends.push_back(Entry::End(leg, 0))
-                    };
-                };
-                let member = &mut self.members[key];
-                if begins {
-                    member.frames.get_or_insert(0);
+        let (leg, command) = match order {
+            Order::Open(opening) => return self.open(opening),
+            Order::Command(leg, command) => (leg, command),
+        };
+        let key = self.names.get(&leg).copied();
+        let command = match command {
+            Command::StartRecording { token, spec } => {
+                self.out.insist(Entry::Begin(Begin { leg, token, spec }));
+                match key {
+                    Some(key) => _ = self.members[key].frames.get_or_insert(0),
+                    None => self.out.insist(Entry::End(leg, 0)),
                 }
-                member.bridge.handle_command(now, command);
-                self.out.drain(member);
-                // Whom it is to hear may be another one now, whose packets must not be turned away meanwhile.
-                let peer = member.bridge.peer();
-                member.pair.follow(peer);
-                self.settle(key);
+                Command::Record(true)
             }
-        }
+            command => command,
+        };
+        let Some(key) = key else { return };
+        let member = &mut self.members[key];
+        member.bridge.handle_command(now, command);
+        self.out.drain(member);
+        // Whom it is to hear may be another one now, whose packets must not be turned away meanwhile.
+        let peer = member.bridge.peer();
+        member.pair.follow(peer);
+        self.settle(key);
     }
 
     fn open(&mut self, opening: Opening) {
-        let Opening { leg, token, bridge, pair, recorded } = opening;
+        let Opening { leg, token, bridge, pair, recording } = opening;
         let slot = self.slot_for_another();
-        let frames = recorded.then_some(0);
+        let frames = recording.is_some().then_some(0);
+        if let Some(spec) = recording {
+            self.out.insist(Entry::Begin(Begin { leg, token, spec }));
+        }
         let until_second = 1 + (self.members.len() as u32 % SECOND);
         let key = self.members.insert(Member {
             leg,
@@ -216,6 +273,7 @@ impl Worker {
             slot,
             frames,
             until_second,
+            fresh: true,
             told: Stats::default(),
             appetite: Appetite::new(),
             closed: false,
@@ -236,11 +294,11 @@ impl Worker {
         for index in 0..self.slots[slot].len() {
             let key = self.slots[slot][index];
             let member = &mut self.members[key];
-            // A leg that rings without early media costs nothing; what comes too early waits in its socket.
+            // A leg that rings without early media costs nothing.
             if member.bridge.is_idle() {
                 continue;
             }
-            member.read(now, &mut self.buffer);
+            member.read(now, &mut self.buffer, &mut self.recent);
             if member.until_second == 0 {
                 member.until_second = SECOND;
                 self.out.tell(member);
@@ -269,7 +327,7 @@ impl Worker {
         self.names.remove(&member.leg);
         self.slots[member.slot].retain(|other| *other != key);
         if let Some(frames) = member.frames {
-            self.out.ends.push_back(Entry::End(member.leg, frames));
+            self.out.insist(Entry::End(member.leg, frames));
         }
         let port = member.pair.local.port();
         drop(member.pair);
@@ -342,17 +400,30 @@ impl Out {
     }
 
     fn is_empty(&self) -> bool {
-        self.ends.is_empty() && self.reports.is_empty()
+        self.due.is_empty() && self.reports.is_empty()
+    }
+
+    /// Gives the recorder what must arrive, in its order.
+    fn insist(&mut self, entry: Entry) {
+        self.due.push_back(entry);
+        self.flush_due();
     }
 
     /// Tries again what found no room.
     fn flush(&mut self) {
         self.reports.flush();
-        while let Some(end) = self.ends.pop_front() {
-            if let Err(rtrb::PushError::Full(end)) = self.ring.push(end) {
-                self.ends.push_front(end);
+        self.flush_due();
+    }
+
+    fn flush_due(&mut self) {
+        while let Some(entry) = self.due.pop_front() {
+            if let Err(rtrb::PushError::Full(entry)) = self.ring.push(entry) {
+                self.due.push_front(entry);
                 return;
             }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

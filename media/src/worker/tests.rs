@@ -177,6 +177,25 @@ fn media_that_moves_to_another_port_is_followed_though_the_old_one_goes_on() {
 }
 
 #[test]
+fn a_leg_is_closed_though_its_worker_s_mailbox_is_full() {
+    let (media, reports) = plane(22_080..=22_083);
+    for _ in 0..20 {
+        let leg = media.open(BridgeSpec::default(), 8, None).expect("a leg").leg;
+        while media.send(leg, Command::Clear).is_ok() {}
+        let begin = Command::StartRecording { token: 8, spec: RecordingSpec { path: "/nonexistent".into() } };
+        let begun = media.send(leg, begin).is_ok();
+        media.send(leg, Command::Close).expect("there is always room");
+        let mut wanted: Vec<Wanted> = vec![(8, |event| matches!(event, Event::Closed(_)))];
+        if begun {
+            wanted.push((8, |event| matches!(event, Event::Recorded(_))));
+        }
+        until(&reports, wanted);
+    }
+    assert!(media.shutdown(Instant::now() + PATIENCE));
+    assert_eq!(reports.try_iter().count(), 0, "what was refused is not recorded");
+}
+
+#[test]
 fn ports_run_out_and_come_back() {
     let (media, reports) = plane(22_020..=22_023);
     let open = || media.open(BridgeSpec::default(), 5, None);

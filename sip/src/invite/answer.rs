@@ -107,7 +107,7 @@ impl UserAgent {
             usage.remote = Some(fingerprint(0, ack.body()));
         }
         if unacked.is_first || unacked.is_offer {
-            let (id, token, dialog) = (InviteId(key), usage.token, talking.dialog.state.clone());
+            let (id, token, dialog) = (InviteId(key), usage.token, talking.dialog.stored(&self.layer));
             self.layer.events.push_back(Event::Confirmed { id, token, dialog, body: body_of(ack) });
         }
         if let Hangup::AfterAck(reason) = &mut talking.hangup {

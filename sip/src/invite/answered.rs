@@ -61,7 +61,7 @@ impl UserAgent {
         let (Some(mut dialog), Some(usage)) = (dialog, self.usages.get_mut(key)) else { return };
         usage.hear_allow(response);
         dialog.state.local_cseq = usage.cseq;
-        let state = dialog.state.clone();
+        let state = dialog.stored(&self.layer);
         if let Some(early) = usage.dialog_mut(&state.remote_tag) {
             dialog.carry_on(early);
         }

@@ -71,11 +71,6 @@ impl<'a> Via<'a> {
         self.params.get("ttl")?.parse().ok()
     }
 
-    /// Whether two Vias name the same sender: transactions match by branch and sent-by (RFC 3261 §17.2.3).
-    pub fn same_sent_by(&self, other: &Via<'_>) -> bool {
-        self.host.eq_ignore_ascii_case(other.host) && self.port.unwrap_or(PORT) == other.port.unwrap_or(PORT)
-    }
-
     /// Where, over UDP, the response to a request that came from `source` goes (RFC 3261 §18.2.2, RFC 3581 §4). A `maddr`
     /// is not followed: it would let a stranger aim our answers at anybody.
     pub fn reply_to(&self, source: SocketAddr) -> SocketAddr {

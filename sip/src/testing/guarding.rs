@@ -122,6 +122,20 @@ fn credentials_that_are_wrong_are_refused_once() {
 }
 
 #[test]
+fn a_flood_leaves_room_for_our_own_calls() {
+    let mut config = Config::new(address(OURS));
+    config.transactions_max = 4;
+    let mut lone = Lone::with(config);
+    for flood in 1..=3 {
+        call(&mut lone, flood, None);
+    }
+    let fourth = Ask { cseq: 4, branch: String::from("z9hG4bK-4"), ..Ask::new("INVITE") };
+    lone.hear(fourth.bytes());
+    lone.sent_response(503);
+    lone.call(invite());
+}
+
+#[test]
 fn a_strangers_text_is_refused_and_a_known_callers_call_is_heard() {
     let mut lone = locked();
     lone.hear_from(STRANGER, strange(&Ask::new("MESSAGE")));

@@ -1,6 +1,7 @@
 //! Requests outside of calls: OPTIONS, the BYE of an orphan, and what is refused at the door (RFC 3261 §8.2, §11).
 
 use super::*;
+use crate::path::{Local, Protocol};
 use crate::{DialogState, OptionsRequest, Trust};
 
 fn probe(uri: &str) -> OptionsRequest {
@@ -25,6 +26,8 @@ fn orphan() -> DialogState {
         route_set: Vec::new(),
         local_cseq: 4,
         remote: address(PEER),
+        protocol: Protocol::Udp,
+        tls_host: None,
     }
 }
 
@@ -114,6 +117,60 @@ fn an_orphan_is_ended_with_credentials() {
     assert_eq!(reply(&mut lone), Some(481));
 }
 
+/// A user agent that speaks TLS too.
+fn over_tls() -> Lone {
+    let mut config = Config::new(address(OURS));
+    config.locals.push(Local::new(Protocol::Tls, address("10.0.0.1:5061")));
+    Lone::with(config)
+}
+
+#[test]
+fn an_orphan_over_tls_is_ended_over_tls_with_whom_it_was_begun() {
+    let mut lone = over_tls();
+    let uri = String::from("sips:callee@trunk.example");
+    lone.ua.invite(lone.now, Invite { uri, ..invite() }).expect("there is room");
+    let query = lone.ua.poll_query().expect("a name");
+    let gateway = Target { protocol: Protocol::Tls, address: address("10.0.0.2:5061") };
+    lone.ua.handle_targets(lone.now, query.id, vec![gateway]);
+    let (transmit, request) = lone.sent_by();
+    // Its proxy names itself by an address, which no certificate bears.
+    let route = ("Record-Route", "<sip:10.0.0.2:5061;transport=tls;lr>");
+    lone.hear_by(transmit.path, respond_with(&request, 200, "callee", &[route]));
+    lone.sent_request(Method::Ack);
+    let dialog = lone.answered();
+    assert_eq!((dialog.protocol, dialog.tls_host.as_deref()), (Protocol::Tls, Some("trunk.example")));
+
+    let mut risen = over_tls();
+    risen.ua.bye_orphan(risen.now, &dialog, None, None, TOKEN).expect("there is room");
+    for _ in 0..2 {
+        let (transmit, bye) = risen.sent_by();
+        assert_eq!(bye.method(), Some(Method::Bye));
+        assert_eq!((transmit.path.protocol, transmit.path.remote), (Protocol::Tls, gateway.address));
+        assert_eq!(transmit.tls.map(|peer| peer.host.to_string()).as_deref(), Some("trunk.example"));
+        risen.lose(transmit.path, TransportError::Reset);
+    }
+    risen.sent_nothing();
+    assert_eq!(reply(&mut risen), None, "and not in the clear");
+}
+
+#[test]
+fn an_orphan_whose_next_hop_nobody_knows_keeps_its_transport() {
+    let mut lone = over_tls();
+    let dialog = DialogState {
+        protocol: Protocol::Tls,
+        tls_host: Some(String::from("trunk.example")),
+        remote: address("10.0.0.2:5061"),
+        ..orphan()
+    };
+    lone.ua.bye_orphan(lone.now, &dialog, None, None, TOKEN).expect("there is room");
+    let query = lone.ua.poll_query().expect("a name");
+    assert_eq!((query.host.as_str(), query.protocol), ("gw.example", Some(Protocol::Tls)));
+    lone.ua.handle_targets(lone.now, query.id, Vec::new());
+    let (transmit, _) = lone.sent_by();
+    assert_eq!((transmit.path.protocol, transmit.path.remote), (Protocol::Tls, dialog.remote));
+    assert_eq!(transmit.tls.map(|peer| peer.host.to_string()).as_deref(), Some("trunk.example"));
+}
+
 #[test]
 fn options_is_answered_with_what_we_can_do() {
     let mut lone = Lone::new();
@@ -124,7 +181,7 @@ fn options_is_answered_with_what_we_can_do() {
     lone.hear(zero.clone());
     let answer = lone.sent_response(200);
     assert!(answer.values(Name::Allow).any(|method| method == "INVITE"));
-    assert_eq!(answer.header(Name::Accept), Some("application/sdp, text/plain"));
+    assert_eq!(answer.header(Name::Accept), Some("application/sdp, multipart/mixed, text/plain"));
     assert!(answer.header(Name::Supported).is_some() && !to_tag(&answer).is_empty());
     lone.hear(zero);
     assert_eq!(to_tag(&lone.sent_response(200)), to_tag(&answer));

@@ -29,6 +29,8 @@ fn compare(datagram: &[u8], depth: Depth) -> Result<bool, TestCaseError> {
         Ok(ours) => ours,
         // A sent-by that is written like no host: rsip takes anything for a name.
         Err(ParseError::Missing(Name::Via)) => return Ok(false),
+        // A status that is none (RFC 3261 §7.2): rsip takes any three digits.
+        Err(ParseError::StartLine) if is_beyond_statuses(&theirs) => return Ok(false),
         Err(error) => {
             return Err(TestCaseError::fail(format!("{error}: {}", String::from_utf8_lossy(datagram))));
         }
@@ -42,6 +44,13 @@ fn compare(datagram: &[u8], depth: Depth) -> Result<bool, TestCaseError> {
         }
     }
     Ok(true)
+}
+
+fn is_beyond_statuses(message: &rsip::SipMessage) -> bool {
+    match message {
+        rsip::SipMessage::Request(_) => false,
+        rsip::SipMessage::Response(response) => !(100..700).contains(&response.status_code.code()),
+    }
 }
 
 fn compare_start(ours: &Message, theirs: &rsip::SipMessage) -> Result<(), TestCaseError> {
@@ -153,6 +162,13 @@ fn message() -> impl Strategy<Value = String> {
 
 fn uri() -> impl Strategy<Value = String> {
     "sips?:([a-z0-9+]{1,9}@)?([a-z]{1,9}\\.example\\.com|192\\.0\\.2\\.7)(:[1-9][0-9]{3})?(;transport=(UDP|TCP))?(;lr)?"
+}
+
+#[test]
+fn a_status_below_100_is_none() {
+    let (_, fields) = INVITE.split_once("\r\n").expect("a start line");
+    let response = format!("SIP/2.0 000 x\r\n{fields}");
+    assert!(matches!(compare(response.as_bytes(), Depth::Lines), Ok(false)), "{response}");
 }
 
 proptest! {

@@ -130,6 +130,7 @@ impl Inward {
         self.next = header.sequence;
         self.held.clear();
         self.rest.clear();
+        self.digits.restart();
     }
 
     /// Keeps a packet that is ahead of its turn; too many of them, and what is missing is lost.

@@ -265,9 +265,10 @@ impl Call {
         Ok(())
     }
 
-    fn say_who_is_heard(&self, cx: &mut Context<'_>) {
+    pub(super) fn say_who_is_heard(&self, cx: &mut Context<'_>) {
         let Control { agent_muted, callee_muted, held_by, .. } = &self.control;
-        self.order(cx, Media::Heard { agent: !agent_muted, callee: !callee_muted && held_by.is_none() });
+        let callee = !callee_muted && held_by.is_none() && !self.is_played_for();
+        self.order(cx, Media::Heard { agent: !agent_muted, callee });
         if self.is_attended_by_person() && !self.is_handing() {
             self.hear_again(cx);
         }

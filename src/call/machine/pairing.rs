@@ -332,11 +332,13 @@ impl Call {
         }
     }
 
-    /// The far end holds us, or takes us back: whoever it talks with hears music meanwhile.
+    /// The far end holds us (by `sendonly`, `inactive` or 0.0.0.0), or takes us back: whoever it talks with hears our music
+    /// meanwhile, and nothing of what it may send.
     pub(super) fn relay_hold(&mut self, cx: &mut Context<'_>, holds: bool) {
         if std::mem::replace(&mut self.pairs.holds, holds) == holds {
             return;
         }
+        self.say_who_is_heard(cx);
         if let Some(second) = &self.plan.second {
             return cx.out.tie(second.of, self.id(), Tie::Held(holds));
         }
@@ -345,6 +347,12 @@ impl Call {
                 cx.out.tie(called.call, self.id(), Tie::Held(holds));
             }
         }
+    }
+
+    /// The far end holds us, and another party hears music for it.
+    pub(super) fn is_played_for(&self) -> bool {
+        let joined = (0..PARTIES as u8).any(|place| matches!(self.stage(place), Some(Stage::Joined(_))));
+        self.pairs.holds && (self.plan.second.is_some() || joined)
     }
 
     /// Somebody is called, or there, who is no agent: how long they are silent is their own affair.

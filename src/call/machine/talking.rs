@@ -48,7 +48,7 @@ impl Call {
         };
         match party.renegotiate(offer) {
             Ok((answer, negotiated)) => {
-                let holds = !negotiated.receive;
+                let holds = !negotiated.send;
                 self.order(cx, Media::Remote(negotiated));
                 cx.agent.answer_offer(cx.now, invite, answer);
                 if self.is_talking() {

@@ -29,7 +29,7 @@ impl Shard {
     pub(super) fn knocked(&mut self, now: Instant, invite: InviteId, incoming: Box<Incoming>) {
         let is_sdp = |body: &Body| party::sdp(Some(body)).is_some();
         if !incoming.body.as_ref().is_none_or(is_sdp) {
-            let accept = ("Accept".to_owned(), "application/sdp".to_owned());
+            let accept = ("Accept".to_owned(), "application/sdp, multipart/mixed".to_owned());
             return self.agent.reject(now, invite, 415, vec![accept]);
         }
         let mut trunks = self.doors.at(incoming.path.remote.ip());

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::cli::asking::Whom;
+use crate::cli::out;
 use crate::model::PhoneNumber;
 
 /// What is done, and to which call.
@@ -85,7 +86,7 @@ pub async fn run(order: Order) -> anyhow::Result<ExitCode> {
         to.id
     );
     api.post(&format!("/v1/native/calls/{}/{verb}", to.id), body.to_string().into_bytes()).await?;
-    println!("{verb}: accepted");
+    out::line(format_args!("{verb}: accepted"))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::cast::Role;
-use crate::cli::story;
+use crate::cli::{out, story};
 use crate::model::{Outcome, RecordingResult};
 
 /// How one call ended.
@@ -87,7 +87,9 @@ impl Screen {
     /// Before the first call.
     pub fn opening(&self, http: SocketAddr, sip: SocketAddr) {
         if !self.json {
-            println!("The switch: API on http://{http}, SIP on udp:{sip}. Five calls, all at once:\n");
+            out::show(format_args!(
+                "The switch: API on http://{http}, SIP on udp:{sip}. Five calls, all at once:\n"
+            ));
         }
     }
 
@@ -99,26 +101,33 @@ impl Screen {
         let since = at.saturating_duration_since(*self.started.get_or_init(|| at)).as_secs_f64();
         match self.colour {
             // One colour a callee, so that the eye can follow one call through all of them.
-            true => println!("{since:6.2}  \x1b[3{}m{:<10}\x1b[0m {line}", role.position() + 2, role.name),
-            false => println!("{since:6.2}  {:<10} {line}", role.name),
+            true => out::show(format_args!(
+                "{since:6.2}  \x1b[3{}m{:<10}\x1b[0m {line}",
+                role.position() + 2,
+                role.name
+            )),
+            false => out::show(format_args!("{since:6.2}  {:<10} {line}", role.name)),
         }
     }
 
     /// All is over.
     pub fn summary(&self, reports: &[Report], data_dir: &Path) {
         if self.json {
-            return reports.iter().for_each(|report| println!("{}", report.json()));
+            return reports.iter().for_each(|report| out::show(report.json()));
         }
-        println!(
+        out::show(format_args!(
             "\n{:<10}   {:<20} {:<9} {:>9} {:>9}  recording",
             "callee", "outcome", "verdict", "dead air", "talked"
-        );
-        reports.iter().for_each(|report| println!("{}", report.row()));
+        ));
+        reports.iter().for_each(|report| out::show(report.row()));
         let as_meant = reports.iter().filter(|report| report.is_as_meant()).count();
-        println!("\n{as_meant} of {} calls ended as their callee was meant to end them.", reports.len());
-        println!(
+        out::show(format_args!(
+            "\n{as_meant} of {} calls ended as their callee was meant to end them.",
+            reports.len()
+        ));
+        out::show(format_args!(
             "Recordings (stereo: the callee left, the agent right): {}",
             super::shown(&data_dir.join("recordings"))
-        );
+        ));
     }
 }

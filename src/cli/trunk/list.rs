@@ -1,15 +1,14 @@
 //! `trunkline trunk list`: how the running switch's trunks stand, or, when none runs, which the configuration declares.
 //!
-//! The state lives in the running switch, so it is asked over its own API: at `[http] listen`, with the first key that the
+//! The state lives in the running switch, so it is asked over its own API: at `[http] listen`, with a key that the
 //! configuration declares. Where nobody listens there, nothing is known but what is written.
 
 use std::process::ExitCode;
 
-use anyhow::Context;
 use serde_json::Value;
 
-use crate::cli::ConfigArgs;
 use crate::cli::api::{Api, Failure};
+use crate::cli::{ConfigArgs, out};
 use crate::config::Config;
 
 /// Arguments of `trunkline trunk list`.
@@ -28,21 +27,23 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let trunks = match ask(&config).await? {
         Some(trunks) => trunks,
         None => {
-            eprintln!("No switch listens on {}: this is what the configuration says.", config.http.listen);
+            out::note(format_args!(
+                "No switch listens on {}: this is what the configuration says.",
+                config.http.listen
+            ));
             declared(&config)
         }
     };
     match args.json {
-        true => println!("{trunks:#}"),
-        false => print!("{}", table(&trunks)),
+        true => out::line(format_args!("{trunks:#}"))?,
+        false => out::print(table(&trunks))?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// What the running switch says; `None` if there is none.
 async fn ask(config: &Config) -> anyhow::Result<Option<Value>> {
-    let key = config.objects.keys.first().context("the configuration declares no key to ask with")?;
-    match Api::new(config, key)?.get("/v1/native/trunks?limit=200").await {
+    match Api::new(config, None, None)?.get("/v1/native/trunks?limit=200").await {
         Ok(answer) => {
             let trunks: Vec<Value> = answer["data"].as_array().into_iter().flatten().map(stands).collect();
             Ok(Some(serde_json::json!({ "trunks": trunks })))

@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::validate::Checker;
 use super::super::{billing, file};
-use super::{FILE_TENANT, Names, agent_named};
+use super::{FILE_TENANT, Names, agent_named, application_named};
 use crate::model::{Face, Key, KeyId, KeyScope, Secret};
 
 /// A secret half that is shorter could be guessed over the network.
@@ -75,8 +75,8 @@ pub fn scope(
 ) -> KeyScope {
     let named = |key: &str, name: &Option<String>, wanted: bool, check: &mut Checker<'_>| {
         check.that(&format!("{path}.{key}"), name.is_some() == wanted, || {
-            let verb = if wanted { "must name" } else { "names no" };
-            format!("a {} key {verb} its {key}", face.as_str())
+            let verb = if wanted { "must name its" } else { "names no" };
+            format!("a {} key {verb} {key}", face.as_str())
         });
     };
     named("agent", agent, face == Face::Voiceflow, check);
@@ -86,11 +86,7 @@ pub fn scope(
             agent_named(name, names, path, check).map_or(KeyScope::Tenant, KeyScope::Agent)
         }
         (Face::MiniVoice, _, Some(name)) => {
-            let known = names.applications.get(name).copied();
-            check.that(&format!("{path}.application"), known.is_some(), || {
-                format!("there is no application `{name}`")
-            });
-            known.map_or(KeyScope::Tenant, KeyScope::Application)
+            application_named(name, names, path, check).map_or(KeyScope::Tenant, KeyScope::Application)
         }
         _ => KeyScope::Tenant,
     }

@@ -12,7 +12,7 @@ use super::super::validate::Checker;
 use crate::model::{Model, PhoneNumber, Provider, Secret, Tools, WebhookTool};
 
 /// Bytes of a saved prompt.
-const PROMPT_BYTES_MAX: usize = 64 * 1024;
+pub const PROMPT_BYTES_MAX: usize = 64 * 1024;
 /// Tools of somebody's server, and numbers to put callees through to.
 const TOOLS_MAX: usize = 16;
 const TRANSFER_MAX: usize = 32;

@@ -7,7 +7,7 @@ use crate::model::{
     Agent, AgentChoice, InlineAgent, Line, LineEnd, OutboundRequest, Refusal, Said, Scripted, Variable,
 };
 
-/// What is said: the request's prompt or the inline agent's, else the agent's greeting; then the agent's steps.
+/// What is said: the request's prompt or the inline agent's, else the agent's greeting or saved prompt; then the agent's steps.
 pub(super) fn said(
     agent: &Agent,
     request: &OutboundRequest,
@@ -24,22 +24,23 @@ pub(super) fn said(
     if let Some(prompt) = prompt {
         return script(prompt, &agent.steps, &request.variables, unknown);
     }
-    let texts: Vec<String> = agent.greeting.iter().chain(&agent.steps).cloned().collect();
+    let own = agent.steps.iter().map(String::as_str);
+    let texts: Vec<String> = agent.opening().into_iter().chain(own).map(str::to_owned).collect();
     let Some((first, steps)) = texts.split_first() else {
-        let reason = "has nothing to say: give it a greeting, steps or a script".to_owned();
+        let reason = "has nothing to say: give it a greeting, a prompt, steps or a script".to_owned();
         return Err(Refusal::InvalidField { field: "agent".into(), reason });
     };
     script(first, steps, &request.variables, unknown)
 }
 
-/// The agent's script of steps, if it has one, and the words that the request adds to it, or else its greeting.
+/// The agent's script of steps, if it has one, and the words that the request adds to it, or else its greeting or saved prompt.
 pub(super) fn scripted(
     agent: &Agent,
     request: &OutboundRequest,
     unknown: &mut Vec<String>,
 ) -> Result<Option<Scripted>, Refusal> {
     let Some(flow) = &agent.flow else { return Ok(None) };
-    let words = request.prompt.as_ref().or(agent.greeting.as_ref());
+    let words = request.prompt.as_deref().or(agent.opening());
     let lines = words.map(|words| script(words, &[], &request.variables, unknown)).transpose()?;
     let prompt = lines.and_then(|lines| lines.into_iter().next());
     // What it gathers itself is known by the time that it is said.
@@ -57,11 +58,14 @@ pub fn described(agent: &Agent, inline: InlineAgent) -> Option<Agent> {
     let voice = Some(inline.voice.into());
     Some(Agent {
         greeting: Some(inline.prompt),
+        prompt: None,
         steps: Vec::new(),
         flow: None,
         voice,
         bot: None,
         model: None,
+        staff: None,
+        sip: None,
         ..agent.clone()
     })
 }

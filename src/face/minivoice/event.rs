@@ -32,6 +32,15 @@ pub fn event(kind: EventKind, at: Timestamp, record: &CallRecord) -> String {
     })
 }
 
+/// The body of `webhook.test`: there is no call.
+pub fn test_event(endpoint: u64, at: Timestamp) -> String {
+    let data = serde_json::json!({ "webhook_endpoint_id": endpoint });
+    let test = serde_json::json!({
+        "event": "webhook.test", "created_at": at, "call": null, "variables": {}, "data": data,
+    });
+    test.to_string()
+}
+
 #[derive(Serialize)]
 struct Envelope<'a, D> {
     event: &'static str,

@@ -12,7 +12,7 @@ pub(crate) mod schema;
 
 pub use actions::{question, steps};
 pub use error::error;
-pub use event::{event, sign};
+pub use event::{event, sign, test_event};
 pub use record::{call, calls, created};
 pub use recording::{parse_recording, recording};
 pub use request::parse;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::face::resource::{Others, Shape};
-use crate::model::ObjectKind;
+use crate::model::{Object, ObjectKind};
 
 fn trunk_id(id: u64) -> Value {
     format!("trunk_{id}").into()
@@ -57,6 +57,7 @@ pub const DID: Shape = Shape {
     name: Some("number"),
     fields: &[
         ("agent_id", "agent"),
+        ("application_id", "application"),
         ("trunk_id", "trunk"),
         ("inbound", "inbound"),
         ("outbound", "outbound"),
@@ -66,6 +67,14 @@ pub const DID: Shape = Shape {
     refers: [agent_id, trunk_id],
     others: Others::Named(&["label"]),
 };
+
+/// A number, and whose calls those to it are.
+pub fn show_did(object: &Object) -> Value {
+    let mut shown = DID.render(object);
+    let application = object.application.map_or(Value::Null, |id| id.render().into());
+    shown.insert("application_id".to_owned(), application);
+    Value::Object(shown)
+}
 
 /// All of them.
 pub fn page(name: &'static str, shown: Vec<Value>) -> Value {

@@ -56,6 +56,8 @@ pub struct RateRequest {
     valid_from: Option<String>,
     #[schema(format = "date-time")]
     valid_until: Option<String>,
+    /// As the header.
+    idempotency_key: Option<String>,
 }
 
 /// What a minute costs.

@@ -40,6 +40,11 @@ pub fn event(kind: EventKind, record: &CallRecord) -> String {
     })
 }
 
+/// The body of `webhook.test`.
+pub fn test_event(endpoint: u64) -> String {
+    serde_json::json!({ "event": "webhook.test", "webhook_endpoint_id": endpoint }).to_string()
+}
+
 /// What post-call analysis finds is null without one, and where it failed or took longer than the event waits. `campaign_id` and `metadata` stand here only if the
 /// request had them.
 #[derive(Serialize)]

@@ -16,7 +16,7 @@ pub use campaign::{
     parse_campaign_list, parse_recipient_list, recipients,
 };
 pub use error::{error, error_with_detail};
-pub use event::{SIGNATURE_HEADER, event, sign};
+pub use event::{SIGNATURE_HEADER, event, sign, test_event};
 #[cfg(test)]
 pub(crate) use record::tests::record as record_for_tests;
 pub use record::{call, calls};

@@ -17,7 +17,7 @@ fn trunk_id(id: u64) -> Value {
     format!("trunk_{id}").into()
 }
 
-/// `/v1/agents`. What an engine of another make would need (its model, its saved prompt) is kept as it is.
+/// `/v1/agents`. What an engine of another make would need (its model, its knowledge) is kept as it is.
 pub const AGENT: Shape = Shape {
     kind: ObjectKind::Agent,
     id: ("agent_id", agent_id),
@@ -26,6 +26,7 @@ pub const AGENT: Shape = Shape {
         ("webhook_url", "webhook_url"),
         ("webhook_events", "webhook_events"),
         ("greeting", "greeting"),
+        ("prompt", "prompt"),
         ("voice", "voice"),
         ("steps", "steps"),
         ("voicemail_action", "voicemail"),

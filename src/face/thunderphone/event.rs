@@ -34,6 +34,11 @@ pub fn completed(record: &CallRecord) -> String {
     .to_string()
 }
 
+/// The body of `webhook.test`.
+pub fn test_event(endpoint: u64) -> String {
+    json!({ "type": "webhook.test", "data": { "webhook_endpoint_id": endpoint } }).to_string()
+}
+
 /// `X-ThunderPhone-Signature`: hex HMAC-SHA256 of the raw body.
 pub fn sign(secret: &str, body: &[u8]) -> Vec<(&'static str, String)> {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");

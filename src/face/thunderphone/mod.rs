@@ -11,7 +11,7 @@ pub(crate) mod schema;
 mod test_call;
 
 pub use error::error;
-pub use event::{completed, sign};
+pub use event::{completed, sign, test_event};
 pub use incoming::{incoming, parse_incoming};
 pub use record::{call, calls, transcript};
 pub use request::parse;

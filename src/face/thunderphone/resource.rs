@@ -15,8 +15,7 @@ pub const AGENT: Shape = Shape {
         ("silence_hangup_seconds", "silence_hangup_seconds"),
         ("ring_timeout_seconds", "ring_timeout_seconds"),
         ("outbound_speak_order", "outbound_speak_order"),
-        // As with a config: what the script agent says is its prompt.
-        ("prompt", "greeting"),
+        ("prompt", "prompt"),
         ("voice", "voice"),
         ("steps", "steps"),
         ("webhook_url", "webhook_url"),
@@ -76,6 +75,25 @@ pub const ENDPOINT: Shape = Shape {
     others: Others::Named(&[]),
 };
 
+/// What a body says of an agent. Its prompt stands for whatever it was to say before: this vendor has no word for a greeting.
+pub fn agent(shape: &Shape, body: Map<String, Value>) -> Result<Draft, Refusal> {
+    let mut draft = shape.parse(body)?;
+    if draft.document.get("prompt").is_some_and(|prompt| !prompt.is_null()) {
+        draft.document.insert("greeting".to_owned(), Value::Null);
+    }
+    Ok(draft)
+}
+
+/// An agent. What a script says first is its prompt; a model has one of its own, and may greet besides.
+pub fn show_agent(shape: &Shape, object: &Object) -> Value {
+    let mut shown = shape.render(object);
+    let field = |name: &str| object.document.get(name).cloned().unwrap_or_default();
+    if field("prompt").is_null() && field("model").is_null() {
+        shown.insert("prompt".to_owned(), field("greeting"));
+    }
+    Value::Object(shown)
+}
+
 /// What a body says of a number. Another connection is not verified yet; what is shown is not for a client to say.
 pub fn number(shape: &Shape, mut body: Map<String, Value>) -> Result<Draft, Refusal> {
     for shown in ["verified", "source"] {
@@ -96,11 +114,6 @@ pub fn show_number(shape: &Shape, object: &Object) -> Value {
     shown.insert("source".to_owned(), source.into());
     shown.insert("verified".to_owned(), verified.into());
     Value::Object(shown)
-}
-
-/// What a receiver is sent to try it.
-pub fn test_event(endpoint: u64) -> String {
-    json!({ "type": "webhook.test", "data": { "webhook_endpoint_id": endpoint } }).to_string()
 }
 
 /// A page of them.

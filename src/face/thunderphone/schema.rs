@@ -278,6 +278,8 @@ pub struct TestCallRequest {
     config: Option<Config>,
     variables: Option<BTreeMap<String, Scalar>>,
     callee: Option<TestCallee>,
+    /// As the header.
+    idempotency_key: Option<String>,
 }
 
 /// Who answers a dry run: without a word, a person.

@@ -9,6 +9,17 @@ use url::form_urlencoded::Serializer;
 use super::record::{answered_by, direction, rfc_2822, status};
 use crate::model::{CallRecord, DialStatus, EventKind, Occasion, Timestamp};
 
+/// The form that tries a receiver: there is no call.
+pub fn test_event(endpoint: u64, at: Timestamp, account: &str) -> String {
+    let mut form = Serializer::new(String::new());
+    form.append_pair("AccountSid", account)
+        .append_pair("ApiVersion", "2010-04-01")
+        .append_pair("CallbackSource", "webhook-test")
+        .append_pair("WebhookEndpointId", &endpoint.to_string())
+        .append_pair("Timestamp", &rfc_2822(at));
+    form.finish()
+}
+
 /// The form of a callback.
 pub fn event(kind: EventKind, at: Timestamp, record: &CallRecord, account: &str) -> String {
     let (word, sequence) = match kind {

@@ -11,7 +11,7 @@ mod twiml;
 mod xml;
 
 pub use error::error;
-pub use event::{event, question, sign};
+pub use event::{event, question, sign, test_event};
 pub use record::{call, calls, created};
 pub use request::{Change, parse, parse_change};
 

@@ -6,7 +6,7 @@ mod request;
 pub(crate) mod schema;
 
 pub use error::error;
-pub use record::{call, calls, event};
+pub use record::{call, calls, event, test_event};
 pub use request::parse;
 
 use serde_json::json;

@@ -35,6 +35,11 @@ pub fn event(kind: EventKind, at: Timestamp, record: &CallRecord) -> String {
     json!({ "type": name, "time": at, "data": data }).to_string()
 }
 
+/// The body of `webhook.test`.
+pub fn test_event(endpoint: u64, at: Timestamp) -> String {
+    json!({ "type": "webhook.test", "time": at, "data": { "webhookEndpointId": endpoint } }).to_string()
+}
+
 fn shown(record: &CallRecord, base: &str) -> Value {
     let recorded = record.state == CallState::Ended && record.recording.is_some();
     let id = format!("call_{}", record.call);

@@ -117,6 +117,7 @@ fn rates() -> Entry {
 fn add_rate() -> Entry {
     Entry::new(ME, ("POST", "/v1/rates"), "createRate", "Set what calls to a prefix cost")
         .about("The operator's tenant's alone.")
+        .header("Idempotency-Key", "The same request again is answered as the first time.", text(None))
         .takes::<RateRequest>(json!({ "prefix": "+44", "per_minute_micros": 12_000 }))
         .gives::<Rate>(201, "The rate.", rate())
         .fails(keyed())
@@ -127,6 +128,7 @@ fn add_rate() -> Entry {
             missing("prefix"),
             wrong("prefix", "must be the beginning of an E.164 number"),
             Problem::Billing(BillingProblem::NotAllowed),
+            Refusal::IdempotencyConflict.into(),
         ])
 }
 

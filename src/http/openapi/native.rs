@@ -10,7 +10,7 @@ use crate::doctor::Finding;
 use crate::face::Problem;
 use crate::face::collection::Collection;
 use crate::face::thunderphone::schema::TestDelivery;
-use crate::model::{ObjectKind, Refusal};
+use crate::model::{ObjectKind, ObjectProblem, Refusal};
 
 const ME: Speaker = Speaker::Native;
 
@@ -88,6 +88,7 @@ fn endpoint_test() -> Entry {
     )
     .fails(keyed())
     .fails(of_object(ObjectKind::WebhookEndpoint))
+    .fails([ObjectProblem::Forbidden.into()])
 }
 
 fn collections() -> Vec<Described> {

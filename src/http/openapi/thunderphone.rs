@@ -76,6 +76,7 @@ fn test_call() -> Entry {
     });
     Entry::new(ME, ("POST", "/v1/test-calls"), "createTestCall", "Try an agent against a simulated callee")
         .about("Answered once it is over. No carrier is called, nothing is charged, and nothing of it is kept.")
+        .header("Idempotency-Key", "The same request again is answered as the first time.", text(None))
         .takes::<TestCallRequest>(json!({
             "config": { "prompt": "Hi {name}, this is Acme. [END_CALL]", "voice": "amy" }, "variables": { "name": "Ann" },
             "callee": "person",
@@ -88,6 +89,7 @@ fn test_call() -> Entry {
             wrong("config", "excludes agent_id: send one of them"),
             Refusal::AgentNotFound.into(),
             Refusal::Overloaded("too many agents are being tried").into(),
+            Refusal::IdempotencyConflict.into(),
         ])
 }
 

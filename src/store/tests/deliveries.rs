@@ -10,6 +10,9 @@ on_both_engines! {
     a_claim_leaves_room_and_keeps_order,
     a_retry_keeps_its_first_bytes,
     what_is_owed_follows_a_calls_life_and_its_receivers_wish,
+    what_is_behind_an_event_that_failed_is_not_looked_at_before_its_time,
+    events_that_are_replayed_come_in_their_order,
+    tenants_take_turns_and_share_a_receiver,
 }
 
 pub(super) async fn claim(store: &Store, now: i64, limit: usize) -> Vec<Delivery> {
@@ -19,6 +22,7 @@ pub(super) async fn claim(store: &Store, now: i64, limit: usize) -> Vec<Delivery
         limit,
         per_receiver: 8,
         rooms: Default::default(),
+        busy: Default::default(),
     };
     store.claim(claim).await.expect("claimed")
 }
@@ -68,17 +72,19 @@ async fn a_claim_leaves_room_and_keeps_order(place: Place) {
     // A second event of call 21 must wait for its first.
     execute(
         &store,
-        "INSERT INTO outbox (call, event, receiver, state, created_at, due_at, attempts)
-           SELECT call, event, receiver, state, created_at, 0, 0 FROM outbox WHERE call = 21",
+        "INSERT INTO outbox (tenant, call, event, receiver, state, created_at, due_at, attempts)
+           SELECT tenant, call, event, receiver, 'waiting', created_at, 0, 0 FROM outbox WHERE call = 21",
     )
     .await;
     let calls = |deliveries: &[Delivery]| deliveries.iter().map(|row| row.call.get()).collect::<Vec<_>>();
     let with_room = Claim {
         now: Timestamp(NOW.0 + 100),
         lease: Duration::from_secs(60),
-        limit: 6,
+        // Half of them for one tenant.
+        limit: 11,
         per_receiver: 8,
         rooms: [("https://busy.example".to_owned(), 2)].into(),
+        busy: Default::default(),
     };
     let first = store.claim(with_room.clone()).await.expect("claimed");
     assert_eq!(calls(&first), [1, 2, 21, 22, 23, 24]);
@@ -185,4 +191,93 @@ async fn what_is_owed_follows_a_calls_life_and_its_receivers_wish(place: Place) 
         assert_eq!(owed[&call], expected, "call {call}");
     }
     assert!(!owed.contains_key(&6), "{owed:?}");
+}
+
+/// A call whose beginning is owed twice: that it was asked for, and that it is being placed.
+fn begun(call: u64) -> CallRecord {
+    let mut record = record(call);
+    let events = [EventKind::Created, EventKind::Started].into_iter().collect();
+    record.webhook = record.webhook.map(|to| WebhookTarget { events, ..to });
+    record
+}
+
+async fn what_is_behind_an_event_that_failed_is_not_looked_at_before_its_time(place: Place) {
+    let store = place.open().await;
+    intend(&store, begun(1)).await;
+    let listed = DeliveryFilter { state: Some(DeliveryState::Pending), ..DeliveryFilter::default() };
+    let listed = store.deliveries_before(TENANT, listed, None, 10).await.expect("readable");
+    assert_eq!(listed.len(), 2, "both are owed: {listed:?}");
+    let first = claim(&store, NOW.0 + 1, 10).await.remove(0);
+    assert_eq!(first.event, EventKind::Created);
+    let due = Timestamp(NOW.0 + 90_000);
+    let retry = Settled::Retry { due_at: due, reason: "503".into() };
+    assert_eq!(store.settle(settlement(&first, retry)).await.expect("stored"), 0);
+    assert_eq!(store.next_due().await.expect("readable"), Some(due), "the other waits for it");
+    assert_eq!(claim(&store, due.0 - 1, 10).await, []);
+
+    let again = claim(&store, due.0, 10).await;
+    assert_eq!((again.len(), again[0].id), (1, first.id));
+    assert_eq!(store.settle(settlement(&again[0], Settled::Delivered)).await.expect("stored"), 1, "its turn");
+    let second = claim(&store, due.0, 10).await;
+    assert_eq!((second.len(), second[0].event), (1, EventKind::Started));
+    assert_eq!(store.settle(settlement(&second[0], Settled::Delivered)).await.expect("stored"), 0);
+    assert_eq!(store.next_due().await.expect("readable"), None);
+}
+
+async fn events_that_are_replayed_come_in_their_order(place: Place) {
+    let store = place.open().await;
+    let endpoint = WebhookEndpointId(9);
+    for call in 1..=2 {
+        let target = begun(call).webhook.map(|to| WebhookTarget { key: KeyId(endpoint.0), ..to });
+        intend(&store, CallRecord { webhook: None, endpoints: target.into_iter().collect(), ..begun(call) })
+            .await;
+    }
+    for _ in 0..2 {
+        for delivery in claim(&store, NOW.0 + 10, 10).await {
+            let dead = Settled::Dead { reason: "410".into() };
+            store.settle(settlement(&delivery, dead)).await.expect("stored");
+        }
+    }
+    assert_eq!(store.next_due().await.expect("readable"), None, "all are given up");
+    let now = Timestamp(NOW.0 + 1_000);
+    assert_eq!(store.replay_dead(TENANT, endpoint, NOW, now).await.expect("stored"), 4);
+    assert_eq!(claim(&store, now.0, 10).await.len(), 2, "one of each call at once");
+    let owed = owed(&store).await;
+    assert_eq!(owed[&1], [EventKind::Created, EventKind::Started]);
+    assert_eq!(owed[&2], [EventKind::Created, EventKind::Started]);
+}
+
+async fn tenants_take_turns_and_share_a_receiver(place: Place) {
+    let store = place.open().await;
+    // The second tenant is late: the first one's calls are all older.
+    for call in 1..=40 {
+        let tenant = TenantId(if call <= 30 { 1 } else { 2 });
+        let host = if call % 2 == 0 { "shared".to_owned() } else { format!("own-{call}") };
+        let target = record(call)
+            .webhook
+            .map(|to| WebhookTarget { url: format!("https://{host}.example/hook"), ..to });
+        intend(&store, CallRecord { tenant, webhook: target.clone(), ..record(call) }).await;
+        let ended_at = Some(Timestamp(NOW.0 + i64::try_from(call).expect("small")));
+        end(&store, CallRecord { tenant, webhook: target, ended_at, ..ended(call) }).await;
+    }
+    let claim = |limit, busy: &[(u64, usize)]| Claim {
+        now: Timestamp(NOW.0 + 100),
+        lease: Duration::from_secs(60),
+        limit,
+        per_receiver: 4,
+        rooms: Default::default(),
+        busy: busy.iter().map(|(tenant, count)| (TenantId(*tenant), *count)).collect(),
+    };
+    let taken = store.claim(claim(12, &[])).await.expect("claimed");
+    let of = |tenant| taken.iter().filter(|row| row.record.tenant == TenantId(tenant)).count();
+    assert_eq!((of(1), of(2)), (4, 4), "by turns, and room is left for a third");
+    let shared = |tenant| {
+        let at = |row: &&Delivery| row.record.tenant == TenantId(tenant) && row.receiver.contains("shared");
+        taken.iter().filter(at).count()
+    };
+    assert_eq!((shared(1), shared(2)), (2, 2), "neither takes all of a receiver's room");
+    let next = store.claim(claim(4, &[(1, 4), (2, 4)])).await.expect("claimed");
+    assert_eq!(next, [], "what is under way counts");
+    let next = store.claim(claim(4, &[(1, 4)])).await.expect("claimed");
+    assert!(!next.is_empty() && next.iter().all(|row| row.record.tenant == TenantId(2)), "{next:?}");
 }

@@ -171,6 +171,8 @@ fn dialog() -> DialogRecord {
         route_set: vec!["<sip:proxy;lr>".into()],
         local_cseq: 2,
         remote: "192.0.2.1:5060".parse().expect("an address"),
+        transport: Some("TLS".into()),
+        tls_host: Some("carrier.example".into()),
         trunk: "t1".into(),
         before: None,
     }

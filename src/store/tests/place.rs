@@ -74,7 +74,7 @@ async fn executed(engine: &Engine, sql: sqlx::AssertSqlSafe<String>) -> Result<(
 pub async fn stall(store: &Store) -> Box<dyn std::any::Any + Send> {
     match &*store.engine {
         Engine::Sqlite(engine) => Box::new(engine.writer.acquire().await.expect("the writer's connection")),
-        Engine::Postgres(engine) => Box::new(engine.writer.acquire().await.expect("the writer's connection")),
+        Engine::Postgres(engine) => Box::new(engine.writer.take().await.expect("the writer's connection")),
     }
 }
 

@@ -70,10 +70,11 @@ fn end_call_is_never_spoken_and_nothing_after_it() {
 fn the_prompt_is_stored_nowhere() {
     let (switch, _callees) = ring(Setup::new());
     let call = switch.call_with(json!({
-        "to_number": number(Persona::Busy), "prompt": "Zanzibar {place}", "dynamic_vars": { "place": "Timbuktu" },
+        "to_number": number(Persona::Busy), "prompt": "Zanzibar {place} {\"sea\": \"Zanzibar\"} {Speak of Zanzibar}",
+        "dynamic_vars": { "place": "Timbuktu" },
         "idempotency_key": "k", "voicemail_message": "Ouagadougou",
     }));
-    switch.call_until_ended(&call);
+    assert_eq!(switch.call_until_ended(&call)["warnings"], json!([]));
     switch.metrics_until("everything is written", |metrics| metrics.is_idle());
     for entry in walk(switch.folder()) {
         let bytes = std::fs::read(&entry).expect("a file of the switch");

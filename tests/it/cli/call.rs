@@ -96,6 +96,26 @@ fn a_call_that_cannot_be_placed_says_why() {
 }
 
 #[test]
+fn a_call_that_nothing_would_count_is_placed_only_if_that_is_meant() {
+    let capped = Setup::new().trunk("spend = { per_day = \"1.00\", per_minute = \"0.01\" }");
+    let billed = Setup::new().extra("[billing]\nenabled = true");
+    for (setup, why) in [(capped, "trunk t1 has [trunk.spend]"), (billed, "[billing] is on")] {
+        let (folder, callees) = at_callees(setup);
+        let number = number(Persona::Busy);
+        let output = trunkline(folder.path(), &["call", &number, "--say", "hello"]);
+        let said = text(&output.stderr);
+        assert!(
+            output.status.code() == Some(1) && said.contains(why) && said.contains("--unbilled"),
+            "{said}"
+        );
+        assert_eq!(callees.rung(), 0);
+        let output = trunkline(folder.path(), &["call", &number, "--say", "hello", "--unbilled"]);
+        assert_eq!(output.status.code(), Some(11), "{output:?}");
+        callees.await_over(1);
+    }
+}
+
+#[test]
 fn a_call_that_is_interrupted_hangs_up_first() {
     let (folder, callees) = at_callees(Setup::new());
     for (rung, (persona, kind)) in (1..).zip([

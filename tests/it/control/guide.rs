@@ -153,14 +153,18 @@ fn a_call_is_recorded_from_when_it_is_asked_for() {
     let again = post(&switch, &path, &json!({ "action": "start" }));
     assert_eq!((again.status, &again.json["error"]["code"]), (409, &json!("call_not_active")), "{again:?}");
     receiver.await_deliveries(3);
+    let stop = json!({ "action": "stop", "idempotency_key": "stop-1" });
     let stopped = eventually("half a second of it", || {
         let seconds = eventually("the file", || {
             let file = std::fs::read_dir(switch.data_dir().join("recordings")).ok()?.next()?.ok()?;
             file.metadata().ok().map(|data| data.len())
         });
-        (seconds > 16_000).then(|| post(&switch, &path, &json!({ "action": "stop" })))
+        (seconds > 16_000).then(|| post(&switch, &path, &stop))
     });
     assert_eq!((stopped.status, &stopped.json["status"]), (200, &json!("stopped")), "{stopped:?}");
+    let again = post(&switch, &path, &stop);
+    assert_eq!((again.status, &again.text), (200, &stopped.text), "{again:?}");
+    assert_eq!(again.headers["idempotent-replayed"], "true");
     assert_eq!(post(&switch, &path, &json!({ "action": "pause" })).status, 400);
     assert_eq!(post(&switch, &format!("/v1/native/calls/{call}/hangup"), &json!({})).status, 202);
     let end = ended(&switch, &call);

@@ -50,10 +50,26 @@ fn a_path_takes_its_own_faces_key_and_refuses_every_other_in_its_own_words() {
             } else {
                 assert_eq!(reply.status, 401, "{path} {key}: {reply:?}");
                 assert!(is_it(&reply.json), "{path} {key}: {reply:?}");
+                let scheme = if own == TWILIO { "Basic realm=\"Twilio API\"" } else { "Bearer" };
+                assert_eq!(reply.headers["www-authenticate"], scheme, "{path} {key}");
             }
         }
     }
     assert_eq!(house.started(), 0.0);
+}
+
+#[test]
+fn a_token_may_have_a_colon() {
+    let key = "[[key]]\nface = \"thunderphone\"\nsecret = \"sk_live_with:a_colon_0123\"\n";
+    let house = House::with(|setup, _| setup.extra(key));
+    for (key, status) in [
+        ("Bearer sk_live_with:a_colon_0123", 200),
+        ("Bearer sk_live_with:another_0123", 401),
+        ("Bearer sk_live_with:", 401),
+        (NIXFLEX, 200),
+    ] {
+        assert_eq!(house.get("/v1/calls", key).status, status, "{key}");
+    }
 }
 
 #[test]
@@ -85,7 +101,7 @@ fn a_shared_path_answers_in_the_keys_face_and_without_one_in_everybodys() {
     let house = House::start();
     for key in ["", "Bearer unknown", "Basic YTpi", "sk_live_0123456789abcdef"] {
         let reply = house.get("/v1/calls/1", key);
-        assert_eq!(reply.status, 401);
+        assert_eq!((reply.status, reply.headers["www-authenticate"].as_str()), (401, "Bearer"));
         assert!(reply.json["error"]["code"].is_string() && reply.json["detail"].is_string(), "{reply:?}");
     }
     for (key, code) in [(NIXFLEX, json!("call_not_found")), (MINIVOICE, json!("call_not_found"))] {

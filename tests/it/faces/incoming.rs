@@ -22,9 +22,18 @@ fn noting(notes: &Path) -> String {
 
 /// A call to the usual number, while the receiver is in this manner: what was spoken, and what the receiver was asked.
 fn call_while(manner: Manner, events: &Value) -> (Vec<String>, Vec<crate::switch::Delivery>, Switch) {
+    call_to("", manner, events)
+}
+
+/// The same, where the number's agent has these lines.
+fn call_to(
+    agent: &str,
+    manner: Manner,
+    events: &Value,
+) -> (Vec<String>, Vec<crate::switch::Delivery>, Switch) {
     let (notes, receiver) = (tempfile::tempdir().expect("a folder"), Receiver::start());
     let setup = Setup::new().sip("t1_ms = 1000").tts(&noting(notes.path()));
-    let switch = setup.answering("I am the number's own. [END_CALL]").extra(KEY).start();
+    let switch = setup.answering("I am the number's own. [END_CALL]").agent(agent).extra(KEY).start();
     let client = Client::with(&format!("http://{}", switch.place.http()), THUNDERPHONE);
     let endpoint = json!({ "url": receiver.url(), "events": events });
     let made = client.post("/v1/developer/webhook-endpoints", &endpoint);
@@ -64,6 +73,16 @@ fn the_config_that_is_answered_answers_the_call() {
         );
         assert!(asked[0].headers.contains_key("x-thunderphone-signature"));
         assert!(asked[0].headers["webhook-signature"].starts_with("v1,"));
+    }
+}
+
+#[test]
+fn it_does_so_in_the_place_of_people_and_of_a_sip_endpoint() {
+    let config = r#"{"prompt":"I was configured. [END_CALL]","voice":"nova"}"#;
+    for agent in ["people = {}", "sip = { uri = \"+15550100\" }"] {
+        let (spoken, asked, _switch) =
+            call_to(agent, Manner::Say(200, config), &json!(["telephony.incoming"]));
+        assert_eq!((spoken.as_slice(), asked.len()), (&["I was configured.".to_owned()][..], 1), "{agent}");
     }
 }
 

@@ -5,6 +5,7 @@ use trunkline::simulator::Persona;
 
 use super::{House, MINIVOICE, SIGNING, assert_idempotent, hmac_sha256, hostile, over, too_large};
 use crate::callees::number;
+use crate::switch::{Client, Receiver, Setup, Sipp, Switch, eventually};
 
 const PATH: &str = "/v1/calls";
 
@@ -184,4 +185,69 @@ fn too_many_calls_a_second_are_429_too() {
     let refused =
         codes.iter().find(|reply| reply.status == 429).expect("twelve at once are more than one a second");
     assert_eq!(refused.json["error"]["code"], "cps_limit_reached");
+}
+
+/// A switch with two applications, the usual number with these lines, and a call to it: as these two keys see it once it is over.
+fn called_in(number: &str, receiver: &Receiver, keys: [&str; 2]) -> (Switch, [Value; 2]) {
+    let extra = format!(
+        r#"
+[[application]]
+name = "another"
+agent = "agent_demo"
+[[application]]
+name = "reminders"
+agent = "agent_demo"
+webhook_url = "{}"
+[[key]]
+face = "minivoice"
+secret = "mv_live_another_0123456"
+application = "another"
+[[key]]
+face = "minivoice"
+secret = "mv_live_0123456789abcdef"
+application = "reminders"
+webhook_secret = "{SIGNING}"
+"#,
+        receiver.url()
+    );
+    let setup = Setup::new().sip("t1_ms = 1000").number(number).extra(&extra);
+    let switch = setup.answering("Hello. [END_CALL]").start();
+    Sipp::towards(&switch.place, switch.place.trunk, "inbound-answered").succeed(1);
+    let clients = keys.map(|key| Client::with(&format!("http://{}", switch.place.http()), key));
+    eventually("the call's end", || {
+        let list = clients[0].get("/v1/calls").json;
+        (!list["calls"][0]["ended_at"].is_null()).then_some(())
+    });
+    let lists = clients.map(|client| client.get("/v1/calls").json["calls"].clone());
+    (switch, lists)
+}
+
+const ANOTHER: &str = "Bearer mv_live_another_0123456";
+
+#[test]
+fn a_call_that_comes_in_to_an_applications_number_is_its_own() {
+    let receiver = Receiver::start();
+    let (switch, [own, others]) = called_in("application = \"reminders\"", &receiver, [MINIVOICE, ANOTHER]);
+    assert_eq!((own.as_array().map(Vec::len), &others), (Some(1), &json!([])));
+    let call = &own[0];
+    assert_eq!(call["direction"], "inbound", "{call}");
+    assert!(call["application_id"].as_str().is_some_and(|id| id.starts_with("app_")), "{call}");
+    let path = format!("/v1/calls/{}", call["id"].as_str().expect("an id"));
+    for (key, status) in [(MINIVOICE, 200), (ANOTHER, 404)] {
+        assert_eq!(switch.client().get_with(&path, &[("authorization", key)]).status, status);
+    }
+    let told = eventually("the end's event", || {
+        receiver.deliveries().into_iter().find(|told| told.json["event"] == "call.completed")
+    });
+    assert_eq!(told.json["call"]["application_id"], call["application_id"]);
+    let time = &told.headers["x-minivoice-timestamp"];
+    let signed = hmac_sha256(SIGNING, &[time.as_bytes(), b".", &told.bytes]);
+    assert_eq!(told.headers["x-minivoice-signature"], format!("v1={signed}"));
+}
+
+#[test]
+fn without_one_it_is_the_application_whose_key_tells_of_it() {
+    let receiver = Receiver::start();
+    let (_switch, [own, others]) = called_in("face = \"minivoice\"", &receiver, [ANOTHER, MINIVOICE]);
+    assert_eq!((own.as_array().map(Vec::len), &others), (Some(1), &json!([])));
 }

@@ -50,6 +50,18 @@ fn an_agent_is_tried_without_a_carrier_and_nothing_is_kept_of_it() {
 }
 
 #[test]
+fn a_repeated_request_tries_nobody_again() {
+    let house = House::start();
+    let body = json!({ "agent_id": "agent_talk", "callee": "busy", "idempotency_key": "try-1" });
+    let (first, again) = (try_out(&house, &body), try_out(&house, &body));
+    assert_eq!((first.status, &again.text), (201, &first.text), "{again:?}");
+    assert_eq!(again.headers["idempotent-replayed"], "true");
+    let other = json!({ "agent_id": "agent_talk", "callee": "person", "idempotency_key": "try-1" });
+    let other = try_out(&house, &other);
+    assert_eq!((other.status, &other.json["code"]), (409, &json!("idempotency_conflict")), "{other:?}");
+}
+
+#[test]
 fn a_script_of_steps_is_tried_as_it_would_be_followed() {
     let house = House::start();
     let script = json!([{ "listen": { "prompt": "How are you?", "repeats": 0 } }, { "hangup": true }]);

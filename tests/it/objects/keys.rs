@@ -135,12 +135,36 @@ fn a_shell_that_lacks_the_switchs_variable_makes_no_key_that_nobody_can_use() {
 }
 
 #[test]
+fn commands_ask_with_a_key_of_any_vendor_and_with_one_that_no_file_declares() {
+    let switch = Switch::start("");
+    let call = switch.call();
+    for face in ["thunderphone", "twilio", "nixflex"] {
+        let key = told(&switch, &["key", "create", "--face", face]);
+        let listed = eventually("the new key", || {
+            let output = trunkline(&switch, &["calls", "list", "--key", &key]);
+            output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+        });
+        assert!(listed.contains(&call), "{face}: {listed}");
+        let given = command(&switch, &["calls", "show", &call]).env("TRUNKLINE_API_KEY", &key).output();
+        assert!(given.expect("the program runs").status.success(), "{face}");
+    }
+    let unknown = trunkline(&switch, &["calls", "list", "--key", "nxf_unknown"]);
+    let said = String::from_utf8_lossy(&unknown.stderr);
+    assert!(unknown.status.code() == Some(1) && said.contains("TRUNKLINE_API_KEY"), "{said}");
+}
+
+#[test]
 fn what_cannot_be_done_is_said() {
     let switch = Switch::start("");
     told(&switch, &["tenant", "create", "acme"]);
+    told(&switch, &["tenant", "limit", "acme", "--concurrent", "3"]);
+    assert!(told(&switch, &["tenant", "list"]).ends_with("acme  3 calls at once"));
+    told(&switch, &["tenant", "limit", "acme"]);
+    assert!(told(&switch, &["tenant", "list"]).ends_with("acme"));
     for (words, reason) in [
         (&["tenant", "create", "acme"][..], "another one is called `acme`"),
         (&["tenant", "create", " "], "name: must be one line"),
+        (&["tenant", "limit", "acme", "--concurrent", "0"], "concurrent: must be at least 1"),
         (&["tenant", "delete", "nobody"], "no tenant is called nobody"),
         (&["tenant", "delete", "default"], "there is no such tenant"),
         (&["key", "create", "--face", "nixflex", "--tenant", "nobody"], "no tenant is called nobody"),

@@ -26,6 +26,19 @@ fn thunderphones_agents_connections_and_numbers() {
         (&json!("You are kind."), &json!("callee_first"))
     );
     assert!(agent.json["id"].is_u64(), "{agent:?}");
+    let native = switch.get(&format!("/v1/native/agents/{}", agent.json["id"])).json;
+    assert_eq!((&native["prompt"], &native["greeting"]), (&json!("You are kind."), &json!(null)));
+    let greeted =
+        switch.client().post("/v1/native/agents", &json!({ "name": "greets", "greeting": "Hello." }));
+    let path = format!("/v1/agents/{}", greeted.json["id"]);
+    assert_eq!(api.get(&path).json["prompt"], "Hello.", "what a script says first");
+    let told = api.patch(&path, &json!({ "prompt": "Good day." }), &[]).json;
+    assert_eq!(told["prompt"], "Good day.");
+    assert_eq!(
+        switch.get("/v1/native/agents/greets").json["greeting"],
+        json!(null),
+        "it is said in its place"
+    );
     let unknown = api.post("/v1/agents", &json!({ "colour": 1 }));
     assert_eq!(unknown.status, 400, "an unknown key is refused: {unknown:?}");
 
@@ -122,8 +135,12 @@ fn a_number_is_verified_by_a_call_and_only_if_it_went_well() {
         "{verified:?}"
     );
     assert_eq!(api.get(&path).json["verified"], true);
+    let same = api.patch(&path, &api.get(&path).json, &[]);
+    assert_eq!(same.json["verified"], true, "what was read and sent back has changed nothing: {same:?}");
     // Another connection has shown nothing yet.
-    let moved = api.patch(&path, &json!({ "voip_connection_id": trunk.json["id"] }), &[]);
+    let other =
+        api.post("/v1/voip-connections", &json!({ "name": "other", "sip_uri": "sip:127.0.0.1:5999" }));
+    let moved = api.patch(&path, &json!({ "voip_connection_id": other.json["id"] }), &[]);
     assert_eq!(moved.json["verified"], false, "{moved:?}");
     let file = api.post("/v1/phone-numbers/+447446466847/verify-voip", &json!({}));
     assert_eq!((file.status, &file.json["code"]), (409, &json!("managed_by_file")), "{file:?}");
@@ -163,6 +180,32 @@ fn an_endpoint_is_tried_and_gets_the_events_of_calls_signed_with_its_own_secret(
 }
 
 #[test]
+fn a_receiver_is_tried_in_the_words_of_whoever_tries_it() {
+    let receiver = Receiver::start();
+    let switch = Switch::start("");
+    let made = switch.client().post("/v1/native/webhook-endpoints", &json!({ "url": receiver.url() }));
+    let secret = made.json["secret"].as_str().expect("shown once").to_owned();
+    let path = format!("/v1/native/webhook-endpoints/{}/test", made.json["id"]);
+    assert_eq!(switch.client().post(&path, &json!({})).json["delivered"], true);
+    let key = switch.client().post("/v1/native/keys", &json!({ "face": "twilio" })).json;
+    let credentials = key["key"].as_str().expect("shown once");
+    let twilio = super::client_of(&switch, "twilio", credentials);
+    assert_eq!(twilio.post(&path, &json!({})).json["delivered"], true);
+
+    let tried = receiver.await_deliveries(2);
+    assert_eq!(tried[0].json, json!({ "event": "webhook.test", "webhook_endpoint_id": made.json["id"] }));
+    let signature = &tried[0].headers["x-nixflex-signature"];
+    let time = signature.split([',', '=']).nth(1).expect("a time");
+    let signed = [time.as_bytes(), b".", &tried[0].bytes].concat();
+    assert_eq!(*signature, format!("t={time},v1={}", hex_hmac(&secret, &signed)));
+    let form = String::from_utf8_lossy(&tried[1].bytes).into_owned();
+    let account = credentials.split(':').next().expect("a SID");
+    assert!(form.starts_with(&format!("AccountSid={account}&")), "{form}");
+    assert_eq!(tried[1].headers["content-type"], "application/x-www-form-urlencoded");
+    assert!(tried[1].headers.contains_key("x-twilio-signature"), "{:?}", tried[1].headers);
+}
+
+#[test]
 fn minivoices_trunks_applications_and_dids() {
     let (switch, callees) = ring(Setup::new().agent("greeting = \"Hello. [END_CALL]\""));
     let made = |collection: &str, body: Value| {
@@ -170,7 +213,8 @@ fn minivoices_trunks_applications_and_dids() {
         assert_eq!(reply.status, 201, "{body}: {reply:?}");
         reply.json
     };
-    made("applications", json!({ "name": "first", "agent": "agent_demo", "trunk": "t1" }));
+    let first =
+        made("applications", json!({ "name": "first", "agent": "agent_demo", "trunk": "t1" }))["id"].clone();
     let (api, _) = of(&switch, json!({ "face": "minivoice", "application": "first" }));
     let trunk = api.post(
         "/v1/trunks",
@@ -187,7 +231,13 @@ fn minivoices_trunks_applications_and_dids() {
     assert_eq!(application.json["trunk_id"], trunk.json["id"]);
     let did = api.post("/v1/dids", &json!({ "number": "+15550000001", "trunk_id": trunk.json["id"] }));
     assert_eq!(did.status, 201, "{did:?}");
-    assert_eq!(api.get("/v1/dids").json["dids"].as_array().map(Vec::len), Some(2), "the file's too");
+    let first = format!("app_{first}");
+    assert_eq!(did.json["application_id"], first, "the key's own, if nobody says");
+    let said = json!({ "number": "+15550000002", "application_id": application.json["id"] });
+    assert_eq!(api.post("/v1/dids", &said).json["application_id"], application.json["id"]);
+    let unknown = json!({ "number": "+15550000003", "application_id": "app_77" });
+    assert_eq!(api.post("/v1/dids", &unknown).status, 400);
+    assert_eq!(api.get("/v1/dids").json["dids"].as_array().map(Vec::len), Some(3), "the file's too");
     let wrong = api.post("/v1/trunks", &json!({ "name": "x", "sip_uri": "nowhere" }));
     assert_eq!((wrong.status, &wrong.json["error"]["code"]), (400, &json!("invalid_request")), "{wrong:?}");
     let call = api.post("/v1/calls", &json!({ "from": "+447446466847", "to": number(Persona::Person) }));

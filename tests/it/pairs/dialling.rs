@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use trunkline::simulator::Persona;
 
-use super::setting::{Stage, ended, party};
+use super::setting::{MINIVOICE, Stage, ended, party};
 use crate::ledger;
 use crate::switch::{Setup, Sipp, eventually, spoken_ms};
 
@@ -37,6 +37,22 @@ fn who_is_busy_declines_or_does_not_come_is_told_to_the_program() {
     comes_to("busy-486", "busy", "busy");
     comes_to("decline-603", "busy", "rejected");
     comes_to("desk-rings", "no-answer", "no_answer");
+}
+
+#[test]
+fn a_party_belongs_to_the_application_whose_call_wished_for_it() {
+    let stage = Stage::start(Setup::new(), BRIDGE);
+    let desk = Sipp::run(stage.switch.place.second_sip(), "busy-486", &["-m", "1"]);
+    let call = stage.call(Persona::Silent);
+    desk.succeed(1);
+    let (own, parties) = ended(&stage.switch, &call);
+    let [own, party] = [&own, &parties[0]].map(|call| {
+        let path = format!("/v1/calls/{}", call["call_id"].as_str().expect("an id"));
+        let read = stage.switch.client().get_with(&path, &[("authorization", MINIVOICE)]);
+        assert_eq!(read.status, 200, "{read:?}");
+        read.json["application_id"].as_str().expect("an application").to_owned()
+    });
+    assert_eq!(own, party);
 }
 
 #[test]

@@ -8,7 +8,8 @@ use crate::callees::{Callees, number};
 use crate::control::Answerer;
 use crate::switch::{Place, Setup, Switch, eventually};
 
-const MINIVOICE: &str = "Bearer mv_live_0123456789abcdef";
+/// The application's key.
+pub const MINIVOICE: &str = "Bearer mv_live_0123456789abcdef";
 
 /// Everything that a test's call meets.
 pub struct Stage {

@@ -21,6 +21,11 @@ fn the_answer_of_a_183_holds_when_the_200_has_none() {
 }
 
 #[test]
+fn an_answer_beside_isup_is_an_answer() {
+    play("answer-multipart", COMPLETED);
+}
+
+#[test]
 fn a_200_that_comes_again_is_acknowledged_again() {
     let told = play("lost-ack", COMPLETED);
     assert!(told.metrics.sip("acks_repeated_total") >= 1.0);

@@ -100,6 +100,18 @@ fn an_offer_that_we_cannot_meet_is_refused() {
 }
 
 #[test]
+fn an_offer_beside_isup_is_an_offer() {
+    let (switch, record) = play(answering(), "inbound-multipart", "completed", "completed");
+    let recording = switch.recording(&record).expect("an answered call is recorded");
+    assert!(spoken_ms(&recording.agent) >= 200, "{} ms", spoken_ms(&recording.agent));
+}
+
+#[test]
+fn an_offer_beside_what_must_be_understood_is_turned_away() {
+    turned_away(&answering().start(), "inbound-multipart-required");
+}
+
+#[test]
 fn no_free_channel_is_busy() {
     let switch = usual().answering("Hello").trunk("channels = 1").start();
     let held = Sipp::towards(&switch.place, switch.place.trunk, "inbound-held");

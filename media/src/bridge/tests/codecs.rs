@@ -211,6 +211,23 @@ fn digits_keep_their_pace_and_their_place_beside_any_packet_length() {
 }
 
 #[test]
+fn keys_leave_jitter_and_delay_as_they_were() {
+    for codec in codecs() {
+        let mut pair = Spoken::plain(codec, 20).connect(6, Wire::default(), deaf(), deaf());
+        pair.near(Command::OpenGate);
+        pair.near(play(&tone(10_000, 440.0), 1));
+        pair.advance(SECOND);
+        let before = pair.far.bridge.stats();
+        pair.near(Command::SendDtmf { digits: "1234567890".parse().expect("digits") });
+        pair.advance(3 * SECOND);
+        let after = pair.far.bridge.stats();
+        assert_eq!(pair.far.digits(), "1234567890", "{codec:?}");
+        assert_eq!(after.playout_delay, before.playout_delay, "{codec:?}");
+        assert!(after.jitter <= before.jitter + Duration::from_millis(1), "{codec:?}: {:?}", after.jitter);
+    }
+}
+
+#[test]
 #[cfg_attr(not(feature = "opus"), ignore = "needs the feature opus")]
 fn beside_opus_an_event_s_length_is_told_at_8_khz_where_that_was_agreed() {
     let mut pair = Pair::new(18, Wire::default(), deaf(), deaf());
@@ -386,19 +403,25 @@ fn without_telephone_events_digits_go_as_tones_in_every_codec() {
 }
 
 #[test]
-fn a_trunk_that_wants_tones_gets_tones_though_it_agreed_to_events() {
-    let near = BridgeSpec { dtmf: DtmfMode::Inband, ..deaf() };
-    let mut pair = Spoken::plain(Codec::Pcma, 20).connect(14, Wire::default(), near, with_ears());
+fn digits_leave_as_was_agreed_last() {
+    let spoken = Spoken { events: false, ..Spoken::plain(Codec::Pcma, 20) };
+    let mut pair = spoken.connect(14, Wire::default(), deaf(), with_ears());
     pair.advance(SECOND);
     pair.near(Command::SendDtmf { digits: "42".parse().expect("digits") });
     pair.advance(SECOND);
     assert_eq!((pair.far.digits().as_str(), audio(&pair.near, 101).len()), ("42", 0));
+    let (ours, theirs) = agreement(&Capabilities::default());
+    pair.near(Command::Remote(ours));
+    pair.far(Command::Remote(theirs));
+    pair.near(Command::SendDtmf { digits: "7".parse().expect("a digit") });
+    pair.advance(SECOND);
+    assert_eq!((pair.far.digits().as_str(), audio(&pair.near, 101).len()), ("427", 7));
 }
 
 #[test]
 fn nobody_listens_for_tones_unless_asked() {
-    let near = BridgeSpec { dtmf: DtmfMode::Inband, ..deaf() };
-    let mut pair = Spoken::plain(Codec::Pcmu, 20).connect(15, Wire::default(), near, deaf());
+    let spoken = Spoken { events: false, ..Spoken::plain(Codec::Pcmu, 20) };
+    let mut pair = spoken.connect(15, Wire::default(), deaf(), deaf());
     pair.advance(SECOND);
     pair.near(Command::SendDtmf { digits: "42".parse().expect("digits") });
     pair.advance(SECOND);

@@ -63,6 +63,30 @@ fn the_version_grows_only_when_something_changed() {
 }
 
 #[test]
+fn a_later_offer_has_every_line_of_the_session() {
+    let mut local = ours(&Capabilities::default());
+    let theirs = wire(
+        "m=video 5000 RTP/AVP 96\na=rtpmap:96 H264/90000\nm=audio 4000 RTP/AVP 0\nm=image 6000 udptl t38\n",
+    );
+    local.answer(&theirs).expect("an answer");
+    let (offer, pending) = local.offer();
+    let text = String::from_utf8(offer.to_bytes().to_vec()).expect("text");
+    assert_eq!(
+        lines(&text, "m="),
+        ["m=video 0 RTP/AVP 96", "m=audio 20000 RTP/AVP 0 8 101", "m=image 0 udptl t38"],
+        "RFC 3264 §8"
+    );
+    let answer = wire("m=video 0 RTP/AVP 96\nm=audio 4002 RTP/AVP 8\nm=image 0 udptl t38\n");
+    let agreed = pending.accept(&answer).expect("agreement");
+    assert_eq!((agreed.codec, agreed.remote), (Codec::Pcma, "198.51.100.9:4002".parse().ok()));
+    assert_eq!(local.offer().0.to_bytes(), offer.to_bytes(), "the same again");
+    // Once they have but one line, so have we.
+    local.answer(&wire("m=audio 4000 RTP/AVP 0\n")).expect("an answer");
+    let text = String::from_utf8(local.offer().0.to_bytes().to_vec()).expect("text");
+    assert_eq!(lines(&text, "m="), ["m=audio 20000 RTP/AVP 0 8 101"]);
+}
+
+#[test]
 fn an_ipv6_description_says_so_and_is_read() {
     let address = "[2001:db8::1]:20000".parse().expect("an address");
     let (offer, pending) = Offer::new(address, 7, &Capabilities::default());

@@ -1,5 +1,4 @@
 //! What connections carry besides messages, and what they may cost: pieces, pings, deadlines, maxima.
-#![expect(clippy::disallowed_methods, reason = "real sockets need a real deadline")]
 
 use tokio::io::AsyncReadExt;
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Described;
 use crate::config;
 use crate::face::collection::{self, Collection};
-use crate::model::{self, AgentId, Draft, ObjectKind, TenantId, Timestamp, TrunkId};
+use crate::model::{self, AgentId, ApplicationId, Draft, ObjectKind, TenantId, Timestamp, TrunkId};
 
 impl Described {
     /// An object as a read shows it.
@@ -18,8 +18,9 @@ impl Described {
         for (field, value) in shape.defaults {
             document.entry(*field).or_insert(Value::Bool(*value));
         }
-        let (agent, trunk) = (document.contains_key("agent"), document.contains_key("trunk"));
-        for field in ["agent", "trunk"] {
+        let named = ["agent", "trunk", "application"];
+        let [agent, trunk, application] = named.map(|field| document.contains_key(field));
+        for field in named {
             // By whatever it was named, the store keeps its id.
             if let Some(value) = document.get_mut(field) {
                 *value = Value::String("1".into());
@@ -35,6 +36,7 @@ impl Described {
             document,
             agent: agent.then_some(AgentId(1)),
             trunk: trunk.then_some(TrunkId(1)),
+            application: application.then_some(ApplicationId(1)),
             revision: 1,
             created_at: Some(Timestamp(1_780_056_000_000)),
             updated_at: Some(Timestamp(1_780_056_000_000)),

@@ -74,7 +74,7 @@ impl Described {
         for (theirs, ours) in shape.fields {
             let property = match *ours {
                 // By id in any rendering, or by name.
-                "agent" | "trunk" => reference(),
+                "agent" | "trunk" | "application" => reference(),
                 _ => table.properties.get(*ours).cloned().unwrap_or_else(|| any("")),
             };
             all.insert((*theirs).to_owned(), property);
@@ -174,7 +174,7 @@ const fn own_name(kind: ObjectKind) -> &'static str {
     }
 }
 
-/// An agent or a trunk: by id, as a number or in any rendering, or by name.
+/// An agent, a trunk or an application: by id, as a number or in any rendering, or by name.
 fn reference() -> RefOr<Schema> {
     let both = SchemaType::Array(vec![Type::String, Type::Integer]);
     Schema::Object(ObjectBuilder::new().schema_type(both).build()).into()

@@ -6,7 +6,7 @@ use trunkline::simulator::Persona;
 use super::{Fault, curl, line, prove, prove_order};
 use crate::callees::number;
 use crate::faces::{House, OURS, VOICEFLOW};
-use crate::switch::{Receiver, Sipp, eventually};
+use crate::switch::{Client, FROM, Receiver, Setup, Sipp, eventually};
 
 const PATH: &str = "/v1alpha1/phone-number/agent_talk/outbound";
 
@@ -111,5 +111,39 @@ fn a_call_that_came_in_takes_the_place_of_one_that_goes_out() {
     let full = switch.client().post_with(PATH, body.into(), &[("authorization", VOICEFLOW)]);
     assert_eq!((full.status, &full.json["code"]), (429, &json!("too_many_requests")), "{full:?}");
     assert!(full.headers.contains_key("retry-after"));
+    caller.succeed(1);
+}
+
+/// The same, of one tenant of several.
+#[test]
+fn a_tenants_calls_share_its_own_pool_whichever_way_they_go() {
+    let mut switch = Setup::new().start();
+    let made = |client: &Client, collection: &str, body: Value| {
+        let reply = client.post(&format!("/v1/native/{collection}"), &body);
+        assert_eq!(reply.status, 201, "{body}: {reply:?}");
+        reply.json
+    };
+    let tenant = made(&switch.client(), "tenants", json!({ "name": "acme", "concurrent": 1 }));
+    let key = made(&switch.client(), "keys", json!({ "face": "nixflex", "tenant": tenant["id"] }));
+    let bearer = format!("Bearer {}", key["key"].as_str().expect("shown once"));
+    let acme = Client::with(&format!("http://{}", switch.place.http()), &bearer);
+    let uri = format!("sip:{}", switch.place.trunk_sip());
+    made(&acme, "trunks", json!({ "name": "t", "uri": uri, "options_interval_seconds": 0 }));
+    made(&acme, "agents", json!({ "name": "a", "greeting": "Hello", "silence_hangup_seconds": 6 }));
+    let called = json!({ "e164": FROM, "trunk": "t", "agent": "a", "inbound": true, "outbound": true });
+    made(&acme, "numbers", called);
+    let own = made(&acme, "keys", json!({ "face": "voiceflow", "agent": "a" }));
+    // From its start on the switch knows by whom calls come in.
+    switch.kill();
+    switch.restart();
+    let caller = Sipp::towards(&switch.place, switch.place.trunk, "inbound-answered");
+    eventually("a call that came in", || {
+        (acme.get("/v1/calls?direction=inbound").json["count"] == 1).then_some(())
+    });
+    let authorization = format!("Bearer {}", own["key"].as_str().expect("shown once"));
+    let body = json!({ "to": number(Persona::Busy) }).to_string();
+    let path = "/v1alpha1/phone-number/a/outbound";
+    let full = acme.post_with(path, body.into(), &[("authorization", &authorization)]);
+    assert_eq!((full.status, &full.json["code"]), (429, &json!("too_many_requests")), "{full:?}");
     caller.succeed(1);
 }
