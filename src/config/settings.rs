@@ -13,13 +13,14 @@ use super::source::Source;
 pub struct Settings(BTreeMap<String, Value>);
 
 /// What is taken over while the switch runs: these, and what is below them.
-const LIVE: [&str; 8] = [
+const LIVE: [&str; 9] = [
     "amd",
     "billing",
     "http.tls_cert",
     "http.tls_key",
     "limits",
     "log.filter",
+    "sip.inbound_networks",
     "sip.tls_cert",
     "sip.tls_key",
 ];
