@@ -88,7 +88,7 @@ mod tests {
     fn what_is_taken_over_does_not_wait() {
         let before = "[limits]\nconcurrent = 5\n[log]\nfilter = \"info\"\nformat = \"text\"\n";
         let after = "[limits]\ncps = 2.0\n[log]\nfilter = \"debug\"\nformat = \"json\"\n[amd]\ninitial_silence = 2000\n\
-            [billing]\nenabled = true\ndefault_balance = \"5\"\n[[agent]]\nid = \"agent_a\"\n[[rate]]\nprefix = \"44\"\nper_minute = \"1\"\n";
+            [billing]\nenabled = true\ndefault_balance = \"5\"\n[[rate]]\nprefix = \"44\"\nper_minute = \"1\"\n";
         assert_eq!(waiting(before, after), ["billing.enabled", "log.format"]);
     }
 

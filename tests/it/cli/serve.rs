@@ -66,6 +66,13 @@ fn a_log_that_nobody_reads_holds_up_nothing() {
     assert!(shown.contains("trunkline_log_lines_dropped_total "), "{shown}");
     switch.signal(Signal::TERM);
     assert!(switch.await_exit().success());
+    // Nor does what a start fails of.
+    let _taken = TcpListener::bind(place.http()).expect("the place is ours alone");
+    let (_unread, full) = full_pipe();
+    let mut refused = Serving::start(folder.path(), |command| {
+        command.stderr(full);
+    });
+    assert_eq!(refused.await_exit().code(), Some(1));
 }
 
 #[test]
