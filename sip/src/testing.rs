@@ -8,6 +8,7 @@ mod dialogs;
 mod extensions;
 mod flows;
 mod forks;
+mod growing;
 mod guarding;
 mod hostile;
 mod incoming;

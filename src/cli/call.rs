@@ -184,7 +184,7 @@ fn route(config: &Config, args: &Place) -> anyhow::Result<Route> {
 
 /// What calls may cost is counted by the running switch, which knows nothing of this one.
 fn refuse_uncounted(config: &Config, route: &Route) -> anyhow::Result<()> {
-    let capped = route.trunks.iter().find(|(trunk, _)| trunk.spend.is_some());
+    let capped = route.trunks.iter().find(|(trunk, _)| trunk.destinations.spend.is_some());
     let what = match capped {
         Some((trunk, _)) => format!("trunk {} has [trunk.spend]", trunk.name),
         None if config.billing.is_some() => "[billing] is on".to_owned(),
