@@ -20,7 +20,7 @@ use spend::{Calendar, Ledger};
 
 use crate::model::{Key, KeyId, Limit, Refusal, Tenant, TenantId, Timestamp, Trunk, TrunkId};
 use crate::trunk::choice;
-use crate::trunk::health::{Change, Health, Probe, Registration, Sign, Standing};
+use crate::trunk::health::{self, Change, Health, Probe, Registration, Sign, Standing};
 
 /// The limits of the whole switch; `None` is unlimited.
 #[derive(Clone, Copy, Default, Debug)]
@@ -34,12 +34,12 @@ pub struct Limits {
 /// The gate that every INVITE passes. Cheap to clone.
 #[derive(Clone)]
 pub struct Admission {
-    limits: Limits,
     room: Arc<watch::Sender<()>>,
     state: Arc<Mutex<State>>,
 }
 
 struct State {
+    limits: Limits,
     switch: Gauge,
     bucket: Bucket,
     /// A tenant's calls, whichever way they go, and how many there may be.
@@ -77,6 +77,7 @@ impl Admission {
     /// A gate with these limits for the whole switch.
     pub fn new(limits: Limits) -> Self {
         let state = State {
+            limits,
             switch: Gauge::default(),
             bucket: Bucket::default(),
             tenants: HashMap::new(),
@@ -84,7 +85,13 @@ impl Admission {
             lanes: HashMap::new(),
             calendar: None,
         };
-        Self { limits, room: Arc::default(), state: Arc::new(Mutex::new(state)) }
+        Self { room: Arc::default(), state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// Other limits for the whole switch from now on. Calls that live keep what they have.
+    pub fn set_limits(&self, limits: Limits) {
+        self.state().limits = limits;
+        self.room.send_replace(());
     }
 
     /// Room for one call of this key through the first of these trunks that has some, and which that is; or what it waits
@@ -110,11 +117,11 @@ impl Admission {
     ) -> Result<(usize, Permit, T), Refusal> {
         let mut state = self.state();
         let tenant = trunks.first().map(|trunk| trunk.tenant);
-        let own = self.general(&mut state, tenant, key)?;
+        let own = state.general(tenant, key)?;
         let chosen = state.choose(now, trunks)?;
-        self.has_pace(&state, now)?;
+        state.look(now)?;
         let paid = pay()?;
-        state.bucket.take(now, self.limits.cps);
+        state.take(now);
         let lane = state.enter(now, &trunks[chosen]);
         Ok((chosen, self.permit(own, lane), paid))
     }
@@ -123,50 +130,13 @@ impl Admission {
     /// told: the examination has its own answers.
     pub fn admit_probe(&self, now: Instant, key: &Key, trunk: &Trunk) -> Result<Permit, Refusal> {
         let mut state = self.state();
-        let own = self.general(&mut state, Some(trunk.tenant), Some(key))?;
+        let own = state.general(Some(trunk.tenant), Some(key))?;
         let lane = state.lane(now, trunk);
         choice::choose([lane.space(now, trunk)])?;
-        self.pace(&mut state, now)?;
+        state.look(now)?;
+        state.take(now);
         let lane = state.lane(now, trunk).occupy(now, trunk);
         Ok(self.permit(own, lane))
-    }
-
-    /// Calls at once, of the switch, the tenant and the key. Gives the gauges of all three that there are.
-    fn general(
-        &self,
-        state: &mut State,
-        tenant: Option<TenantId>,
-        key: Option<&Key>,
-    ) -> Result<Vec<Gauge>, Refusal> {
-        let tenant = tenant.map(|tenant| state.tenants.entry(tenant).or_default().clone());
-        let key = key.map(|key| (state.keys.entry(key.id).or_default().clone(), key.concurrent));
-        let pools = [
-            Some((state.switch.clone(), self.limits.concurrent, "concurrent calls")),
-            tenant.map(|(gauge, most)| (gauge, most, "concurrent calls of this tenant")),
-            key.map(|(gauge, most)| (gauge, most, "concurrent calls of this key")),
-        ];
-        let mut gauges = Vec::with_capacity(pools.len());
-        for (gauge, most, name) in pools.into_iter().flatten() {
-            if most.is_some_and(|most| gauge.count() >= most) {
-                let (limit, retry_after) = (Limit::ConcurrentCalls, CONCURRENT_RETRY);
-                return Err(Refusal::Limited { limit, name, retry_after });
-            }
-            gauges.push(gauge);
-        }
-        Ok(gauges)
-    }
-
-    /// Takes one of the switch's calls a second.
-    fn pace(&self, state: &mut State, now: Instant) -> Result<(), Refusal> {
-        self.has_pace(state, now)?;
-        state.bucket.take(now, self.limits.cps);
-        Ok(())
-    }
-
-    fn has_pace(&self, state: &State, now: Instant) -> Result<(), Refusal> {
-        let (limit, name) = (Limit::CallsPerSecond, "calls per second");
-        let limited = |retry_after| Refusal::Limited { limit, name, retry_after };
-        state.bucket.look(now, self.limits.cps).map_err(limited)
     }
 
     fn permit(&self, pools: Vec<Gauge>, (trunk, spend): (Gauge, Booking)) -> Permit {
@@ -178,7 +148,7 @@ impl Admission {
     /// its own affair, and its health ours only when we dial.
     pub fn admit_inbound(&self, now: Instant, trunk: &Trunk) -> Result<Permit, Refusal> {
         let mut state = self.state();
-        let pools = self.general(&mut state, Some(trunk.tenant), None)?;
+        let pools = state.general(Some(trunk.tenant), None)?;
         let lane = state.lane(now, trunk);
         let (calls, ledger) = (lane.calls.clone(), Arc::clone(&lane.spend));
         if trunk.channels.is_some_and(|most| calls.count() >= most) {
@@ -283,7 +253,7 @@ impl Admission {
         let tenants =
             state.tenants.get(&key.tenant).map_or(u32::MAX, |(gauge, most)| left(*most, gauge.count()));
         let own =
-            left(key.concurrent, used).min(left(self.limits.concurrent, state.switch.count())).min(tenants);
+            left(key.concurrent, used).min(left(state.limits.concurrent, state.switch.count())).min(tenants);
         if own == 0 {
             return Err(Refusal::Limited {
                 limit: Limit::ConcurrentCalls,
@@ -292,13 +262,7 @@ impl Admission {
             });
         }
         state.choose(now, trunks)?;
-        if let Err(retry_after) = state.bucket.look(now, self.limits.cps) {
-            return Err(Refusal::Limited {
-                limit: Limit::CallsPerSecond,
-                name: "calls per second",
-                retry_after,
-            });
-        }
+        state.look(now)?;
         let channels = trunks.iter().map(|trunk| left(trunk.channels, state.lane(now, trunk).calls.count()));
         Ok(own.min(channels.fold(0, u32::saturating_add)))
     }
@@ -316,6 +280,38 @@ impl Admission {
 }
 
 impl State {
+    /// Calls at once, of the switch, the tenant and the key. Gives the gauges of all three that there are.
+    fn general(&mut self, tenant: Option<TenantId>, key: Option<&Key>) -> Result<Vec<Gauge>, Refusal> {
+        let tenant = tenant.map(|tenant| self.tenants.entry(tenant).or_default().clone());
+        let key = key.map(|key| (self.keys.entry(key.id).or_default().clone(), key.concurrent));
+        let pools = [
+            Some((self.switch.clone(), self.limits.concurrent, "concurrent calls")),
+            tenant.map(|(gauge, most)| (gauge, most, "concurrent calls of this tenant")),
+            key.map(|(gauge, most)| (gauge, most, "concurrent calls of this key")),
+        ];
+        let mut gauges = Vec::with_capacity(pools.len());
+        for (gauge, most, name) in pools.into_iter().flatten() {
+            if most.is_some_and(|most| gauge.count() >= most) {
+                let (limit, retry_after) = (Limit::ConcurrentCalls, CONCURRENT_RETRY);
+                return Err(Refusal::Limited { limit, name, retry_after });
+            }
+            gauges.push(gauge);
+        }
+        Ok(gauges)
+    }
+
+    /// Is there one of the switch's calls a second?
+    fn look(&self, now: Instant) -> Result<(), Refusal> {
+        let (limit, name) = (Limit::CallsPerSecond, "calls per second");
+        let limited = |retry_after| Refusal::Limited { limit, name, retry_after };
+        self.bucket.look(now, self.limits.cps).map_err(limited)
+    }
+
+    /// Takes it.
+    fn take(&mut self, now: Instant) {
+        self.bucket.take(now, self.limits.cps);
+    }
+
     fn lane(&mut self, now: Instant, trunk: &Trunk) -> &mut Lane {
         // Nobody has told the date: then all is one day.
         let calendar = self.calendar.unwrap_or(Calendar { at: now, on: Timestamp(0) });
@@ -344,8 +340,11 @@ impl State {
 }
 
 fn log(trunk: &str, change: Option<Change>) {
-    if let Some(Change { from, to, why }) = change {
-        tracing::info!(trunk, from = from.as_str(), to = to.as_str(), why, "the trunk's state changed");
+    let Some(Change { from, to, why }) = change else { return };
+    let (from, state) = (from.as_str(), to.as_str());
+    match to {
+        health::State::Down => tracing::warn!(trunk, from, to = state, why, "the trunk's state changed"),
+        _ => tracing::info!(trunk, from, to = state, why, "the trunk's state changed"),
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod dial;
 mod guard;
+mod pinned;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -92,8 +93,24 @@ const IDLE_MAX: usize = 8;
 impl Egress {
     /// Builds the client.
     pub fn new(policy: Policy) -> Result<Egress, EgressError> {
+        Self::build(policy, |client| client)
+    }
+
+    /// Believes whoever shows this certificate, and nobody else: for commands that ask the switch they belong to.
+    pub fn pinned(
+        policy: Policy,
+        certificate: rustls_pki_types::CertificateDer<'static>,
+    ) -> Result<Egress, EgressError> {
+        let tls = pinned::tls(certificate).map_err(|error| EgressError::Client(chain(&error)))?;
+        Self::build(policy, |client| client.tls_backend_preconfigured(tls))
+    }
+
+    fn build(
+        policy: Policy,
+        tls: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+    ) -> Result<Egress, EgressError> {
         let guard = Arc::new(Guard::new(policy.allow_addresses));
-        let client = reqwest::Client::builder()
+        let client = tls(reqwest::Client::builder())
             .dns_resolver(Arc::clone(&guard))
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())

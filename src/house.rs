@@ -1,6 +1,7 @@
 //! Builds the house from its configuration, room by room, and takes it down in the order that loses nothing.
 #![expect(clippy::disallowed_methods, reason = "a shell: it starts the tasks")]
 
+mod api;
 mod counting;
 mod endings;
 mod keeping;
@@ -8,6 +9,7 @@ mod opening;
 #[cfg(feature = "browser")]
 pub(crate) mod people;
 mod retention;
+mod sockets;
 mod vigil;
 mod wiring;
 
@@ -17,13 +19,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use trunkline_media::{Media, MediaConfig};
-use trunkline_sip::{Resolver, ResolverConfig, ResolverError};
+use trunkline_sip::{Resolver, ResolverConfig, ResolverError, ServerTls};
 
-use crate::admission::{Admission, Limits};
+use crate::admission::Admission;
 #[cfg(feature = "browser")]
 use crate::agent::floor::Floor;
 use crate::agent::line::Lanes;
@@ -35,23 +36,19 @@ use crate::clock::wall_now;
 use crate::config::Config;
 use crate::dialer::{self, Dialer, DialerParts, Settings};
 use crate::directory::{Directory, Registry, UnlockError};
-use crate::doctor::Practice;
 use crate::egress::{Egress, EgressError};
-use crate::http::{self, Api, Bounds, RateLimits, Readiness, Rehearse, Streams, Tickets};
+use crate::http::Tls;
 use crate::journal::{self, Journal};
-use crate::keyfile::SwitchKey;
 use crate::metrics::Metrics;
 use crate::model::{Review, ReviewOffer, Timestamp, TranscriptBy, numbering};
-use crate::rehearsal::Rehearsal;
 use crate::review::{ReviewParts, Reviews};
 use crate::store::{Retention, Store, StoreError};
 use crate::threads;
 use crate::tts::Tts;
 use crate::webhook::{Asker, Wake, Webhooks};
 use keeping::{Keeping, doors, watch};
-use opening::{
-    cashier, database, endpoint, io_error, links, recordings, registry, sip_config, switch_key, webhooks,
-};
+use opening::{cashier, database, io_error, limits, recordings, registry, sip_config, switch_key, webhooks};
+use sockets::Sockets;
 use vigil::Vigil;
 use wiring::{errands, events, intents};
 
@@ -67,7 +64,7 @@ pub enum HouseError {
         error: io::Error,
     },
     /// The database.
-    #[error("the database: {0}")]
+    #[error(transparent)]
     Store(#[from] StoreError),
     /// The switch's key.
     #[error(transparent)]
@@ -105,6 +102,10 @@ pub struct House {
     pub tts: Tts,
     /// What is counted.
     pub metrics: Metrics,
+    /// What the API is encrypted with.
+    https: Tls,
+    /// What SIP shows to those who connect by TLS.
+    sip_tls: Option<Arc<ServerTls>>,
     store: Store,
     cashier: Option<Cashier>,
     media: Arc<Media>,
@@ -131,15 +132,15 @@ pub struct House {
 const DAY_MS: i64 = 86_400_000;
 /// How long a stopping house waits for each of its rooms.
 const ROOM_DEADLINE: Duration = Duration::from_secs(10);
-/// How long requests under way may take once the API is told to stop.
-const HTTP_DRAIN: Duration = Duration::from_secs(5);
 
 impl House {
-    /// Builds everything, settles what an earlier run left, and opens the doors: SIP first, HTTP last.
+    /// Builds everything, settles what an earlier run left, and opens the doors: SIP first, HTTP last. Their
+    /// addresses are taken before.
     pub async fn build(config: Config, options: Options) -> Result<Self, HouseError> {
         let metrics = Metrics::new();
         let directory = Directory::new(config.objects.clone());
         let store = Store::open(&database(&config, options.ephemeral)?).await?;
+        let Sockets { http, sip: endpoint } = Sockets::bind(&config).await?;
         let key = switch_key(&config, &options, &store).await?;
         let registry = registry(&key, &store, &directory).await?;
         let (webhooks, wake, egress) = webhooks(&config, &key, &store, &directory)?;
@@ -153,7 +154,6 @@ impl House {
         };
         let recordings = recordings(&config)?;
 
-        let endpoint = endpoint(&config)?;
         let resolver = Resolver::new(ResolverConfig {
             nameservers: config.sip.nameservers.clone(),
             listening: endpoint.listening(),
@@ -169,8 +169,7 @@ impl House {
         };
         let media = Media::start(media_config, move |report| sink.report(report));
         let media = Arc::new(media.map_err(io_error("the media threads cannot start"))?);
-        let admission =
-            Admission::new(Limits { concurrent: config.limits.concurrent, cps: config.limits.cps });
+        let admission = Admission::new(limits(&config));
         admission.limit_tenants(directory.snapshot().tenants());
         let events = events(&journal, &metrics);
         #[cfg(feature = "browser")]
@@ -229,8 +228,10 @@ impl House {
             board: board.clone(),
         });
         let mut house = Self {
-            http: config.http.listen,
+            http: http.local_addr().map_err(io_error("HTTP"))?,
             sip,
+            https: Tls::new(config.http.tls.clone()),
+            sip_tls: config.sip.tls.clone(),
             dialer,
             journal,
             directory,
@@ -276,13 +277,19 @@ impl House {
         let store = house.store.clone();
         house.task(|stop| retention::run(store, retention, stop));
         let campaigns = house.campaigns(&metrics, options.ephemeral).await?;
-        house.open_http(&config, &key, metrics, campaigns).await?;
+        house.open_api(http, &config, &key, campaigns);
         Ok(house)
     }
 
-    /// Reads the objects of a new configuration; live calls keep theirs.
+    /// Takes over what another reading of the configuration says of objects, limits, prices and certificates; live calls keep
+    /// theirs. What else it says waits (see [`crate::config::Settings::waiting`]).
     pub async fn reload(&self, config: &Config) {
         self.registry.replace_file(config.objects.clone());
+        self.admission.set_limits(limits(config));
+        self.https.replace(config.http.tls.clone());
+        if let Some((shown, newer)) = self.sip_tls.as_ref().zip(config.sip.tls.as_ref()) {
+            shown.replace(newer);
+        }
         if let Some((cashier, billing)) = self.cashier.as_ref().zip(config.billing.as_ref())
             && let Err(error) = cashier.replace(billing).await
         {
@@ -430,80 +437,5 @@ impl House {
             wake: self.wake.clone(),
             metrics: metrics.clone(),
         })
-    }
-
-    async fn open_http(
-        &mut self,
-        config: &Config,
-        key: &SwitchKey,
-        metrics: Metrics,
-        campaigns: Campaigns,
-    ) -> Result<(), HouseError> {
-        let listen = config.http.listen;
-        let listener =
-            TcpListener::bind(listen).await.map_err(io_error(&format!("HTTP cannot listen on {listen}")))?;
-        self.http = listener.local_addr().map_err(io_error("HTTP"))?;
-        let (dialer, store, vigil) = (self.dialer.clone(), self.store.clone(), self.vigil.clone());
-        let streams = Streams::default();
-        let api = Api::from(http::Parts {
-            originate: self.dialer.clone().into(),
-            control: self.dialer.clone().into(),
-            directory: self.directory.clone(),
-            store: self.store.clone(),
-            journal: self.journal.clone(),
-            streams: streams.clone(),
-            wake: self.wake.clone(),
-            cashier: self.cashier.clone(),
-            operator_token: key.operator_token(),
-            registry: self.registry.clone(),
-            rehearse: {
-                let rehearsal = Rehearsal::new(self.tts.clone());
-                Rehearse::new(move |test| {
-                    let rehearsal = rehearsal.clone();
-                    async move { rehearsal.run(test).await }
-                })
-            },
-            egress: self.egress.clone(),
-            reception: self.reception.clone(),
-            tickets: Tickets::new(key.stream_key()),
-            #[cfg(feature = "browser")]
-            floor: self.floor.clone(),
-            admission: self.admission.clone(),
-            campaigns,
-            practice: Practice::new(config.clone(), self.directory.clone(), self.admission.clone()),
-            metrics: metrics.clone(),
-            readiness: Readiness::new(move || match (dialer.is_draining(), store.healthy()) {
-                _ if vigil.is_lost() => Err("a part of the switch has died".into()),
-                (true, _) => Err("draining".into()),
-                (false, false) => Err("the database takes no writes at present".into()),
-                (false, true) => Ok(()),
-            }),
-            data_dir: config.data_dir.clone(),
-            public_url: config.http.public_url.clone(),
-            links: links(config, key),
-            body_hash_key: key.body_hash(),
-            body_max: config.http.body_max,
-            batch_body_max: config.http.batch_body_max,
-            body_timeout: config.http.body_timeout,
-            limits: RateLimits::default(),
-        });
-        let bounds = Bounds {
-            connections_max: config.http.connections_max,
-            header_timeout: config.http.header_timeout,
-            drain: HTTP_DRAIN,
-        };
-        // A stream has no end of its own: it would be waited for, and cut.
-        #[cfg(feature = "browser")]
-        let floor = self.floor.clone();
-        self.vital("http", |stop| async move {
-            let closing = async {
-                stop.cancelled().await;
-                streams.close();
-                #[cfg(feature = "browser")]
-                floor.close().await;
-            };
-            tokio::join!(http::serve(listener, http::router(api), metrics, bounds, stop.clone()), closing);
-        });
-        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! The `trunkline` program.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use trunkline::cli::{self, Cli};
@@ -8,6 +9,9 @@ use trunkline::threads;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// How long the end waits for threads that are still at work.
+const LEFT_MAX: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -18,7 +22,12 @@ fn main() -> ExitCode {
         runtime.worker_threads(threads::for_short_turns());
     }
     match runtime.enable_all().build() {
-        Ok(runtime) => runtime.block_on(cli::run(cli)),
+        Ok(runtime) => {
+            let code = runtime.block_on(cli::run(cli));
+            // A name that is asked for, or a disk that is written to, may block a thread for as long as it likes.
+            runtime.shutdown_timeout(LEFT_MAX);
+            code
+        }
         Err(error) => {
             eprintln!("error: the runtime cannot start: {error}");
             ExitCode::FAILURE

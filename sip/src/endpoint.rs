@@ -43,7 +43,7 @@ impl Endpoint {
     /// the same port (RFC 3261 §18.2.1), where nobody else does.
     ///
     /// # Errors
-    /// The system's, for an address that cannot be bound; `InvalidInput` for none, or for TLS without a certificate.
+    /// The system's, for an address that cannot be bound, which it names; `InvalidInput` for none, or for TLS without a certificate.
     pub fn bind(listen: &[Listen], tls: Option<Arc<ServerTls>>) -> io::Result<Self> {
         Self::bind_with(listen, tls, StreamLimits::default())
     }
@@ -68,15 +68,8 @@ impl Endpoint {
         };
         let mut beside = Vec::new();
         for listen in listen {
-            let address = match listen.protocol {
-                Protocol::Udp if listen.address.port() == 0 => {
-                    let (socket, tcp) = endpoint.bind_any(listen.address)?;
-                    beside.extend(tcp);
-                    endpoint.keep(socket)
-                }
-                Protocol::Udp => endpoint.keep(UdpSocket::bind(listen.address)?),
-                Protocol::Tcp | Protocol::Tls => endpoint.flows.listen(*listen)?,
-            };
+            let named = |error: io::Error| io::Error::new(error.kind(), format!("{listen}: {error}"));
+            let address = endpoint.open(*listen, &mut beside).map_err(named)?;
             endpoint.listening.push(Listen { address, ..*listen });
         }
         endpoint.listening.extend(beside);
@@ -84,6 +77,18 @@ impl Endpoint {
         match endpoint.listening.is_empty() {
             true => Err(io::Error::new(io::ErrorKind::InvalidInput, "no address to listen on")),
             false => Ok(endpoint),
+        }
+    }
+
+    fn open(&mut self, listen: Listen, beside: &mut Vec<Listen>) -> io::Result<SocketAddr> {
+        match listen.protocol {
+            Protocol::Udp if listen.address.port() == 0 => {
+                let (socket, tcp) = self.bind_any(listen.address)?;
+                beside.extend(tcp);
+                Ok(self.keep(socket))
+            }
+            Protocol::Udp => UdpSocket::bind(listen.address).map(|socket| self.keep(socket)),
+            Protocol::Tcp | Protocol::Tls => self.flows.listen(listen),
         }
     }
 

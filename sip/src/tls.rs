@@ -2,7 +2,7 @@
 //! `transport/tls.rs` that names rustls. Opaque to the core.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use rustls::client::WebPkiServerVerifier;
@@ -56,7 +56,7 @@ pub struct ServerTlsConfig {
 
 /// What a [`ServerTlsConfig`] became.
 pub struct ServerTls {
-    pub(crate) config: Arc<ServerConfig>,
+    config: RwLock<Arc<ServerConfig>>,
 }
 
 /// Certificates or keys that cannot be used.
@@ -148,7 +148,17 @@ impl ServerTls {
         let server = builder
             .with_single_cert(chain, private_key(&config.key_pem)?)
             .map_err(|error| TlsError::Pair(error.to_string()))?;
-        Ok(Arc::new(Self { config: Arc::new(server) }))
+        Ok(Arc::new(Self { config: RwLock::new(Arc::new(server)) }))
+    }
+
+    /// Shows what another one shows, to those who connect from now on.
+    pub fn replace(&self, other: &Self) {
+        let newer = other.current();
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = newer;
+    }
+
+    pub(crate) fn current(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -16,6 +16,7 @@ use super::knock::Knock;
 use super::mailbox::{Input, Mailbox};
 use super::outbox::{DialOrder, ErrandOrder, SpeechOrder};
 use super::shard::{Command, Shard};
+use super::wire;
 use crate::agent::fate::{Errand, Fate};
 use crate::agent::line::Lanes;
 use crate::agent::stream::Reception;
@@ -169,7 +170,10 @@ impl Driver {
     fn receive(&mut self, readable: std::io::Result<()>) {
         let shard = &mut self.parts.shard;
         let received = readable.and_then(|()| {
-            self.parts.endpoint.receive(|path, message| shard.handle_message(Instant::now(), path, message))
+            self.parts.endpoint.receive(|path, message| {
+                wire::received(&path, &message);
+                shard.handle_message(Instant::now(), path, message);
+            })
         });
         if let Err(error) = received {
             tracing::warn!(%error, "the SIP socket could not be read");
@@ -254,6 +258,7 @@ impl Driver {
             }
         }
         while let Some(transmit) = self.parts.shard.poll_transmit() {
+            wire::sent(&transmit.path, &transmit.payload);
             self.parts.endpoint.queue(transmit);
         }
         if let Err(error) = self.parts.endpoint.flush() {

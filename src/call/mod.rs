@@ -19,6 +19,7 @@ mod tape;
 mod tie;
 mod timer;
 mod verdict;
+mod wire;
 
 pub use driver::{Board, Callers, Counts, Dials, Driver, DriverParts, Errands, Events, Intents, People};
 pub use knock::Knock;

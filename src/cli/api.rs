@@ -16,7 +16,19 @@ use crate::model::Face;
 pub struct Api {
     egress: Egress,
     address: SocketAddr,
+    /// Scheme and address.
+    base: String,
     authorization: String,
+}
+
+/// The way to the running switch, and what its URLs begin with.
+pub fn home(config: &Config) -> anyhow::Result<(Egress, String)> {
+    let address = reachable(config.http.listen);
+    let policy = Policy { allow_http: true, allow_addresses: vec![address.ip().into()] };
+    Ok(match &config.http.tls {
+        Some(https) => (Egress::pinned(policy, https.certificate().clone())?, format!("https://{address}")),
+        None => (Egress::new(policy)?, format!("http://{address}")),
+    })
 }
 
 /// Why there is no answer that helps.
@@ -49,10 +61,9 @@ const POST_TIMEOUT: Duration = Duration::from_secs(300);
 impl Api {
     /// Asks with the key of this name, with this key, or with the first that will do (see [`authorization`]).
     pub fn new(config: &Config, key: Option<&str>, only: Option<Face>) -> anyhow::Result<Self> {
-        let address = reachable(config.http.listen);
-        let policy = Policy { allow_http: true, allow_addresses: vec![address.ip().into()] };
+        let (egress, base) = home(config)?;
         let authorization = authorization(config, key, only)?;
-        Ok(Self { egress: Egress::new(policy)?, address, authorization })
+        Ok(Self { egress, address: reachable(config.http.listen), base, authorization })
     }
 
     /// `GET` of a path.
@@ -88,7 +99,7 @@ impl Api {
     }
 
     fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}{path}", self.base)
     }
 
     fn read(&self, answer: Result<Answer, EgressError>) -> Result<Value, Failure> {

@@ -8,8 +8,9 @@ use bytes::Bytes;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
+use super::api::home;
 use super::office::existing;
-use super::{out, reachable};
+use super::out;
 use crate::cashier::Cashier;
 use crate::cli::ConfigArgs;
 use crate::config::{Billing, Config};
@@ -75,18 +76,17 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 /// Has the running switch do it; `None` if there is none.
 async fn ask(config: &Config, args: &CreditArgs) -> anyhow::Result<Option<Value>> {
-    let address = reachable(config.http.listen);
-    let policy = Policy { allow_http: true, allow_addresses: vec![address.ip().into()] };
     // No switch runs without a key.
     let Some(key) = SwitchKey::find(&config.data_dir).context("the key file")? else { return Ok(None) };
     let headers = [
         ("authorization", format!("Bearer {}", key.operator_token())),
         ("content-type", "application/json".to_owned()),
     ];
-    let url = format!("http://{address}/v1/native/billing/credits");
+    let (egress, base) = home(config)?;
+    let url = format!("{base}/v1/native/billing/credits");
     let body =
         json!({ "tenant": args.tenant, "amount": args.amount.to_string(), "reference": args.reference });
-    let answer = match Egress::new(policy)?.post(&url, &headers, Bytes::from(body.to_string())).await {
+    let answer = match egress.post(&url, &headers, Bytes::from(body.to_string())).await {
         Ok(answer) => answer,
         Err(EgressError::Connection(_)) => return Ok(None),
         Err(error) => return Err(error.into()),

@@ -24,7 +24,7 @@ pub mod trunk;
 pub mod webhook;
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -91,6 +91,11 @@ impl ConfigArgs {
     /// Reads it.
     pub fn load(&self) -> Result<Config, ConfigError> {
         Config::load(self.config.as_deref())
+    }
+
+    /// Where it is read, if it is there.
+    fn path(&self) -> &Path {
+        self.config.as_deref().unwrap_or(Path::new("trunkline.toml"))
     }
 }
 

@@ -3,6 +3,12 @@
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+/// How long a note may take to be written.
+const NOTE_MAX: Duration = Duration::from_secs(2);
 
 /// A line of the answer.
 pub fn line(text: impl Display) -> io::Result<()> {
@@ -23,7 +29,15 @@ pub fn show(text: impl Display) {
     let _ = line(text);
 }
 
-/// A line for whoever looks on, beside the answer.
+/// A line for whoever looks on, beside the answer. Whoever does not read it keeps nobody from the end.
 pub fn note(text: impl Display) {
-    let _ = writeln!(io::stderr(), "{text}");
+    let line = format!("{text}\n");
+    let (written, done) = mpsc::channel::<()>();
+    let write = move || {
+        let _ = io::stderr().write_all(line.as_bytes());
+        drop(written);
+    };
+    if thread::Builder::new().spawn(write).is_ok() {
+        let _ = done.recv_timeout(NOTE_MAX);
+    }
 }

@@ -1,12 +1,17 @@
 //! `trunkline serve`: the switch, until it is told to stop.
+#![expect(clippy::disallowed_methods, reason = "a shell: it starts what runs beside the switch")]
 
 use std::process::ExitCode;
 use std::time::Duration;
 
+use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::cli::log::Logging;
 use crate::cli::{ConfigArgs, descriptors, log};
+use crate::config::{Config, Settings};
 use crate::house::{House, Options};
+use crate::tts::Tts;
 
 /// Arguments of `trunkline serve`.
 #[derive(clap::Args, Debug)]
@@ -19,23 +24,37 @@ pub struct Args {
 /// How long what is left of a broken switch may take to close.
 const CLOSING: Duration = Duration::from_secs(20);
 
-/// Runs the switch. SIGHUP reads the configuration's objects again. The first SIGTERM or SIGINT drains it: no new calls,
-/// live ones finish; the second ends them. A switch that has lost what it cannot do without fails.
+/// Runs the switch. SIGHUP reads the configuration again. The first SIGTERM or SIGINT drains it: no new calls, live ones finish;
+/// the second ends them. Before it is ready the first ends it. A switch that has lost what it cannot do without fails.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = args.config.load()?;
     let log = log::start(&config.log)?;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        config = %args.config.path().display(),
+        database = %config.database,
+        "starting"
+    );
     descriptors::raise(&config);
+    warn_if_plain(&config);
     // Before anything is built: a signal that comes early is not lost.
     let mut signals = Signals::new()?;
-    let house = House::build(config, Options::default()).await?;
+    let settings = config.settings.clone();
+    let house = tokio::select! {
+        house = House::build(config, Options::default()) => house?,
+        () = signals.stop() => {
+            tracing::info!("stopped before it was ready");
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
     let lost = log.lost();
     house.metrics.add_source(move |metrics| metrics.export_log(lost()));
     tracing::info!(http = %house.http, sip = ?house.sip, "ready");
-    if let Err(error) = house.tts.probe().await {
-        tracing::warn!(%error, "no text to speech: calls will end as agent_failed");
-    }
+    tell_supervisor(NotifyState::Ready);
+    tokio::spawn(try_speech(house.tts.clone()));
+    let serving = Serving { args, log, settings };
     tokio::select! {
-        () = until_told(&args, &house, &mut signals) => {}
+        () = serving.run(&house, &mut signals) => {}
         () = house.lost() => {
             if tokio::time::timeout(CLOSING, house.stop()).await.is_err() {
                 tracing::error!("what is left does not close");
@@ -48,24 +67,72 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Serves until no call lives that may finish.
-async fn until_told(args: &Args, house: &House, signals: &mut Signals) {
-    while let Wanted::Reload = signals.next().await {
-        match args.config.load() {
-            Ok(config) => {
-                house.reload(&config).await;
-                tracing::info!("trunks, numbers, agents and keys were read again");
+/// Whoever started us may want to know (sd_notify(3)); mostly nobody does.
+fn tell_supervisor(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "the service manager could not be told how the switch stands");
+    }
+}
+
+/// Keys, prompts and recordings pass by the API. Behind a proxy that encrypts, or within a container's own network, plain is well.
+fn warn_if_plain(config: &Config) {
+    let listen = config.http.listen;
+    if config.http.tls.is_none() && !listen.ip().is_loopback() {
+        tracing::warn!(
+            %listen,
+            "the API is not encrypted, and may be reached from elsewhere: set http.tls_cert and http.tls_key, or let a reverse \
+             proxy speak HTTPS for it"
+        );
+    }
+}
+
+async fn try_speech(tts: Tts) {
+    if let Err(error) = tts.probe().await {
+        tracing::warn!(%error, "no text to speech: calls will end as agent_failed");
+    }
+}
+
+/// What is needed while it runs.
+struct Serving {
+    args: Args,
+    log: Logging,
+    /// What the switch was started with.
+    settings: Settings,
+}
+
+impl Serving {
+    /// Serves until no call lives that may finish.
+    async fn run(&self, house: &House, signals: &mut Signals) {
+        while let Wanted::Reload = signals.next().await {
+            self.reload(house).await;
+        }
+        tell_supervisor(NotifyState::Stopping);
+        tracing::info!(
+            calls = house.journal.live(),
+            "draining: no new calls; signal again to end the live ones"
+        );
+        tokio::select! {
+            () = house.drain() => {}
+            () = signals.stop() => {
+                tracing::warn!(calls = house.journal.live(), "ending the live calls");
+                house.hangup_all().await;
             }
-            Err(refused) => tracing::error!(%refused, "the configuration stays as it was"),
         }
     }
-    tracing::info!(calls = house.journal.live(), "draining: no new calls; signal again to end the live ones");
-    tokio::select! {
-        () = house.drain() => {}
-        () = signals.stop() => {
-            tracing::warn!(calls = house.journal.live(), "ending the live calls");
-            house.hangup_all().await;
+
+    async fn reload(&self, house: &House) {
+        let config = match self.args.config.load() {
+            Ok(config) => config,
+            Err(refused) => return tracing::error!(%refused, "the configuration stays as it was"),
+        };
+        house.reload(&config).await;
+        if let Err(error) = self.log.refilter(&config.log) {
+            tracing::error!(%error, "the log's filter stays as it was");
         }
+        for key in self.settings.waiting(&config.settings) {
+            tracing::warn!("{key} changed: takes effect at the next start");
+        }
+        tracing::info!("objects, limits, prices, certificates and the log's filter were read again");
     }
 }
 

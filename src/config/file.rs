@@ -44,6 +44,8 @@ pub struct File {
 #[serde(deny_unknown_fields, default)]
 pub struct Http {
     pub listen: String,
+    pub tls_cert: Option<String>,
+    pub tls_key: Option<String>,
     pub public_url: Option<String>,
     pub body_max: u64,
     pub batch_body_max: u64,
@@ -56,6 +58,8 @@ impl Default for Http {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:8080".into(),
+            tls_cert: None,
+            tls_key: None,
             public_url: None,
             body_max: 1 << 20,
             batch_body_max: 32 << 20,

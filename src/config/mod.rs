@@ -16,10 +16,12 @@
 mod billing;
 mod error;
 mod file;
+mod https;
 mod objects;
 mod people;
 mod pruning;
 mod review;
+mod settings;
 mod source;
 mod speech;
 mod stored;
@@ -43,9 +45,11 @@ use crate::model::{Agent, Application, Detection, Key, Number, Object, Person, S
 
 pub use billing::{Billing, PaymentHook};
 pub use error::{ConfigError, Fault};
+pub use https::Https;
 pub use objects::FILE_TENANT;
 pub use people::{IceServer, People};
 pub use review::{Analyst, Reviews, Transcriber};
+pub use settings::Settings;
 pub use stored::{
     Known, StoredKey, agent, application, described, endpoint, filled, key, number, person, tenant,
     trunk as stored_trunk,
@@ -85,6 +89,8 @@ pub struct Config {
     pub log: Log,
     /// What the file declares: trunks, agents, numbers, applications, keys.
     pub objects: Objects,
+    /// The same as it was written, but for the objects: tells what another reading changes.
+    pub settings: Settings,
 }
 
 /// Which database.
@@ -111,6 +117,8 @@ impl fmt::Display for Database {
 pub struct Http {
     /// Where the API listens.
     pub listen: SocketAddr,
+    /// What it is encrypted with; `None`: nothing.
+    pub tls: Option<Https>,
     /// Scheme and host, and what may stand before `/v1`, by which the world reaches it; without a slash at its end.
     pub public_url: Option<String>,
     /// The longest request body, in bytes.

@@ -115,6 +115,11 @@ impl Source {
         folder.join(text).components().collect()
     }
 
+    /// Everything, as it was written.
+    pub fn values(&self) -> &Value {
+        &self.values
+    }
+
     /// A fault at this key, or at the nearest one above it that was written.
     pub fn fault(&self, key: &str, reason: impl Into<String>) -> Fault {
         let place = match self.origin(key) {

@@ -450,6 +450,17 @@ fn tls_needs_its_files() {
 }
 
 #[test]
+fn https_needs_both_its_files() {
+    let with = |lines: &str| refused(&format!("[http]\n{lines}"), &[]);
+    assert!(
+        with("tls_cert = \"a\"\n").starts_with("t.toml:2: http.tls_cert: tls_cert and tls_key go together")
+    );
+    let missing = with("tls_cert = \"/nowhere/a.pem\"\ntls_key = \"/nowhere/b.pem\"\n");
+    assert!(missing.starts_with("t.toml:2: http.tls_cert: `/nowhere/a.pem` cannot be read: "), "{missing}");
+    assert!(missing.contains("t.toml:3: http.tls_key: `/nowhere/b.pem` cannot be read: "), "{missing}");
+}
+
+#[test]
 fn a_key_has_what_its_vendor_gives_it_and_nothing_else() {
     let whole = r#"
         [[agent]]

@@ -12,12 +12,13 @@ use trunkline_sip::{Listen, Protocol, ServerTls, ServerTlsConfig};
 
 use super::billing;
 use super::file::{self, File};
+use super::https::https;
 use super::objects;
 use super::people;
 use super::source::{Origin, Source};
 use super::{
-    Advertised, Config, ConfigError, Database, Events, Fault, Http, Limits, Log, Media, Recording, Sip,
-    Webhooks,
+    Advertised, Config, ConfigError, Database, Events, Fault, Http, Limits, Log, Media, Recording, Settings,
+    Sip, Webhooks,
 };
 use crate::keyfile;
 use crate::model::{Detection, Secret};
@@ -57,6 +58,7 @@ pub fn config(file: File, source: &Source) -> Result<Config, ConfigError> {
         log: log(file.log, &mut check),
         objects,
         data_dir,
+        settings: Settings::of(source),
     };
     check.finish(config)
 }
@@ -190,6 +192,7 @@ fn http(http: &file::Http, check: &mut Checker<'_>) -> Http {
     });
     Http {
         listen: check.or("http.listen", socket_address(&http.listen), NOWHERE),
+        tls: https(http, check),
         public_url: http.public_url.as_deref().and_then(|text| public_url(text, check)),
         body_max: usize::try_from(http.body_max).unwrap_or(usize::MAX),
         batch_body_max: usize::try_from(http.batch_body_max).unwrap_or(usize::MAX),

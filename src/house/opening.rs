@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use trunkline_sip::{Config as SipConfig, Endpoint, Listen, Local, Timers, Trust};
+use trunkline_sip::{Config as SipConfig, Listen, Local, Timers, Trust};
 
 use super::{HouseError, Options};
+use crate::admission::Limits;
 use crate::cashier::Cashier;
 use crate::clock::wall_now;
 use crate::config::{Config, Database};
@@ -78,6 +79,11 @@ pub(super) async fn registry(
     Ok(Registry::open(parts).await?)
 }
 
+/// Of the whole switch.
+pub(super) fn limits(config: &Config) -> Limits {
+    Limits { concurrent: config.limits.concurrent, cps: config.limits.cps }
+}
+
 pub(super) fn recordings(config: &Config) -> Result<Option<std::path::PathBuf>, HouseError> {
     let directory: &Path = &config.recording.directory;
     if !config.recording.enabled {
@@ -114,19 +120,6 @@ pub(super) fn webhooks(
 /// What recordings are fetched by without a key, if it is known how the world reaches us.
 pub(super) fn links(config: &Config, key: &SwitchKey) -> Option<Links> {
     Some(Links::new(config.http.public_url.clone()?, key.link_key()))
-}
-
-/// The sockets that SIP comes in by.
-pub(super) fn endpoint(config: &Config) -> Result<Endpoint, HouseError> {
-    let bound = Endpoint::bind(&config.sip.listen, config.sip.tls.clone());
-    let endpoint = bound.map_err(io_error("SIP cannot listen"))?;
-    for (address, error) in endpoint.alone() {
-        tracing::warn!(
-            %address, %error,
-            "no TCP beside this UDP address: long requests leave as datagrams, and nobody reaches it by TCP"
-        );
-    }
-    Ok(endpoint)
 }
 
 /// What the user agent is told of itself. What is listened on beyond what was asked for stands beside UDP.

@@ -24,6 +24,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use super::calls::{PathText, base, find};
 use super::error::ApiError;
 use super::limits::Kind;
+use super::tls::Secured;
 use super::{Api, auth};
 use crate::agent::line::Link;
 use crate::agent::stream::reception::{Place, Unwelcome};
@@ -175,7 +176,14 @@ async fn link(upgraded: Upgraded) -> Link {
             let _ = egress::as_line(&stream);
             Link::accepted(stream, &parts.read_buf)
         }
-        Err(upgraded) => Link::accepted(TokioIo::new(upgraded), &[]),
+        Err(upgraded) => match upgraded.downcast::<TokioIo<Secured>>() {
+            Ok(parts) => {
+                let stream = parts.io.into_inner();
+                let _ = egress::as_line(stream.get_ref().0);
+                Link::accepted(stream, &parts.read_buf)
+            }
+            Err(upgraded) => Link::accepted(TokioIo::new(upgraded), &[]),
+        },
     }
 }
 

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::error::{ApiError, json};
 use super::limits::Kind;
+use super::server::FORWARDED_PROTO;
 use super::{Api, auth};
 use crate::face::{self, Problem, Reader, thunderphone};
 use crate::model::{CallId, CallRecord, CallState, Direction, Face, Key, KeyScope, Refusal, StoredResponse};
@@ -233,7 +234,7 @@ pub fn unreadable(error: crate::store::StoreError) -> Problem {
 pub fn base(headers: &HeaderMap) -> String {
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let Some(host) = text(&HOST).filter(|host| host.bytes().all(is_authority)) else { return String::new() };
-    let scheme = match text(&HeaderName::from_static("x-forwarded-proto")) {
+    let scheme = match text(&FORWARDED_PROTO) {
         Some("https") => "https",
         _ => "http",
     };

@@ -29,6 +29,7 @@ mod recording;
 mod routes;
 mod scope;
 mod server;
+mod tls;
 mod trials;
 mod trunks;
 mod twilio;
@@ -64,6 +65,7 @@ pub use limits::RateLimits;
 pub use originate::Originate;
 pub use routes::{Access, ROUTES, Route};
 pub use server::{Bounds, serve};
+pub use tls::Tls;
 pub use trials::Rehearse;
 
 use error::ApiError;

@@ -1,16 +1,23 @@
 //! Accepts connections and serves them, each within bounds; stops when told, by a deadline.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::header::HeaderName;
+use axum::http::{HeaderValue, Request};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::{Service, ServiceExt};
 
+use super::tls::{Tls, secure};
 use crate::metrics::Metrics;
 
 /// A request's head, in bytes: its line and all its headers.
@@ -18,12 +25,15 @@ const HEAD_MAX: usize = 64 << 10;
 /// The wait after `accept` failed, which it does when the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// What is read to know how a client reached us.
+pub(super) const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
 /// A server's bounds.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
     /// Connections open at once; more wait in the kernel's backlog.
     pub connections_max: usize,
-    /// How long a client may take to send a request's head, and how long a connection may idle before one.
+    /// How long a client may take to shake hands, how long to send a request's head, and how long a connection may idle before one.
     pub header_timeout: Duration,
     /// How long requests under way may take once the server is told to stop.
     pub drain: Duration,
@@ -33,6 +43,7 @@ pub struct Bounds {
 /// [`Bounds::drain`], and the rest is cut off.
 pub async fn serve(
     listener: TcpListener,
+    tls: Tls,
     router: Router,
     metrics: Metrics,
     bounds: Bounds,
@@ -57,11 +68,12 @@ pub async fn serve(
             },
         };
         let (router, metrics, stop, cut) = (router.clone(), metrics.clone(), stop.clone(), cut.clone());
+        let tls = tls.clone();
         let counted = Counted::new(metrics);
         connections.spawn(async move {
             tokio::select! {
                 () = cut.cancelled() => {}
-                () = connection(stream, router, bounds.header_timeout, stop) => {}
+                () = connection(stream, tls, router, bounds.header_timeout, stop) => {}
             }
             drop((counted, room));
         });
@@ -74,14 +86,49 @@ pub async fn serve(
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, header_timeout: Duration, stop: CancellationToken) {
+async fn connection(
+    stream: TcpStream,
+    tls: Tls,
+    router: Router,
+    header_timeout: Duration,
+    stop: CancellationToken,
+) {
     // Answers are short and awaited; a socket that refuses this only waits longer.
     let _ = stream.set_nodelay(true);
+    let Some(acceptor) = tls.acceptor() else { return speak(stream, router, header_timeout, stop).await };
+    let secured = tokio::select! {
+        () = stop.cancelled() => return,
+        secured = secure(stream, &acceptor, header_timeout) => secured,
+    };
+    match secured {
+        Ok(stream) => speak(stream, router.map_request(by_https), header_timeout, stop).await,
+        Err(error) => tracing::debug!(%error, "a handshake failed"),
+    }
+}
+
+/// What a proxy would say of a request that came to it by HTTPS.
+fn by_https(mut request: Request<Incoming>) -> Request<Incoming> {
+    request.headers_mut().insert(FORWARDED_PROTO, HeaderValue::from_static("https"));
+    request
+}
+
+async fn speak<S>(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    service: S,
+    header_timeout: Duration,
+    stop: CancellationToken,
+) where
+    S: Service<Request<Incoming>, Response = axum::response::Response, Error = Infallible>
+        + Clone
+        + Send
+        + 'static,
+    S::Future: Send + 'static,
+{
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(header_timeout)
         .max_buf_size(HEAD_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
         // What a connection has become by then is not this room's any more: its call bounds it.
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
@@ -132,11 +179,20 @@ mod tests {
         header_timeout: Duration,
         drain: Duration,
     ) -> (SocketAddr, CancellationToken, JoinHandle<()>, Metrics) {
+        serving(Tls::default(), router, header_timeout, drain).await
+    }
+
+    async fn serving(
+        tls: Tls,
+        router: Router,
+        header_timeout: Duration,
+        drain: Duration,
+    ) -> (SocketAddr, CancellationToken, JoinHandle<()>, Metrics) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let (address, stop, metrics) =
             (listener.local_addr().expect("bound"), CancellationToken::new(), Metrics::new());
         let bounds = Bounds { connections_max: 2, header_timeout, drain };
-        let server = tokio::spawn(serve(listener, router, metrics.clone(), bounds, stop.clone()));
+        let server = tokio::spawn(serve(listener, tls, router, metrics.clone(), bounds, stop.clone()));
         (address, stop, server, metrics)
     }
 
@@ -156,6 +212,35 @@ mod tests {
         assert_eq!(exchange(address, "").await, "");
         assert!(!exchange(address, "GET / HTTP/1.1\r\nHos").await.contains("hello"));
         assert!(exchange(address, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.ends_with("hello"));
+    }
+
+    /// A certificate of nobody's.
+    fn https() -> crate::config::Https {
+        let folder = tempfile::tempdir().expect("a folder");
+        let issued = rcgen::generate_simple_self_signed(vec!["127.0.0.1".into()]).expect("a certificate");
+        let write = |name: &str, pem: String| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, pem).expect("written");
+            path.display().to_string()
+        };
+        let (certificate, key) =
+            (write("c.pem", issued.cert.pem()), write("k.pem", issued.signing_key.serialize_pem()));
+        let text = format!("[http]\ntls_cert = {certificate:?}\ntls_key = {key:?}\n");
+        crate::config::Config::parse("t", &text, []).expect("valid").http.tls.expect("it is there")
+    }
+
+    #[tokio::test]
+    async fn who_does_not_shake_hands_is_closed_and_plain_words_are_not_answered() {
+        let router = Router::new().route("/", get(async || "hello"));
+        let tls = Tls::new(Some(https()));
+        let (address, _stop, _server, _) = serving(tls, router, Duration::from_millis(50), PATIENT).await;
+        assert_eq!(exchange(address, "").await, "");
+        let mut plain = TcpStream::connect(address).await.expect("accepted");
+        plain.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("sent");
+        let mut got = Vec::new();
+        // An alert, and an end in order or not.
+        let _ = plain.read_to_end(&mut got).await;
+        assert!(!String::from_utf8_lossy(&got).contains("hello"));
     }
 
     #[tokio::test]

@@ -449,7 +449,14 @@ async fn a_client_that_sends_too_much_still_reads_its_answer() {
     let minute = Duration::from_secs(60);
     let bounds = Bounds { connections_max: 9, header_timeout: minute, drain: minute };
     let stop = tokio_util::sync::CancellationToken::new();
-    let server = tokio::spawn(serve(listener, house.router.clone(), Metrics::new(), bounds, stop.clone()));
+    let server = tokio::spawn(serve(
+        listener,
+        Tls::default(),
+        house.router.clone(),
+        Metrics::new(),
+        bounds,
+        stop.clone(),
+    ));
 
     let mut stream = tokio::net::TcpStream::connect(address).await.expect("accepted");
     let length = 4 << 20;

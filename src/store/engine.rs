@@ -112,10 +112,12 @@ impl Engine {
     /// Writes something, to learn whether that can be done.
     pub async fn probe(&self) -> Result<(), StoreError> {
         const SQL: &str = "UPDATE probe SET written = written + 1";
-        on!(self, writer, |connection| {
+        let written = on!(self, writer, |connection| {
             sqlx::query(SQL).execute(&mut *connection).await?;
             Ok(())
-        })
+        });
+        self.touched();
+        written
     }
 
     /// The first of `count` ids below `limit`.

@@ -177,7 +177,8 @@ impl Store {
         ObjectStore::new(Arc::clone(&self.engine))
     }
 
-    /// Does the database take writes? For readiness. While it does not, the writer tries it twice a second.
+    /// Does the database take writes? For readiness. The writer tries it when there is nothing to
+    /// write, too: every five seconds, and twice a second while it does not.
     pub fn healthy(&self) -> bool {
         !self.gauges.unhealthy.load(Ordering::Relaxed)
     }

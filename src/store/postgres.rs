@@ -33,6 +33,9 @@ impl Postgres {
         let target = format!("{}:{}", options.get_host(), options.get_port());
         let failed = |error: sqlx::Error| match error.as_database_error().and_then(|error| error.code()) {
             Some(code) if code == LOCK_NOT_AVAILABLE => StoreError::Locked(target.clone()),
+            None if matches!(error, sqlx::Error::PoolTimedOut) => {
+                StoreError::Open { target: target.clone(), reason: format!("no answer within {PATIENCE:?}") }
+            }
             _ => StoreError::Open { target: target.clone(), reason: error.to_string() },
         };
         let writer = Connections::new(options.clone(), Kind::Writer);

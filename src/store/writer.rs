@@ -27,6 +27,8 @@ const LINGER: Duration = Duration::from_millis(20);
 const RIDE_ALONG: Duration = Duration::from_millis(6);
 /// While the database takes no writes, it is tried so often.
 const PROBE_EVERY: Duration = Duration::from_millis(500);
+/// While nothing is written, so often: it may go away while nobody calls.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// One change and who waits for it.
 pub(super) enum Op {
@@ -59,7 +61,7 @@ pub(super) struct Gauges {
 
 /// Runs until it is told to close, or every handle is gone.
 pub(super) async fn run(engine: Arc<Engine>, mut queue: mpsc::Receiver<Op>, gauges: Arc<Gauges>) {
-    let writer = Writer { engine, gauges };
+    let mut writer = Writer { engine, gauges, tried_at: Instant::now() };
     let mut waiting = Waiting::default();
     loop {
         let op = match (queue.try_recv(), waiting.deadline()) {
@@ -151,23 +153,30 @@ impl Waiting {
 struct Writer {
     engine: Arc<Engine>,
     gauges: Arc<Gauges>,
+    /// When a transaction or a probe told last whether the database takes writes.
+    tried_at: Instant,
 }
 
 impl Writer {
-    /// The next change; meanwhile a database that takes no writes is tried now and then.
-    async fn wait(&self, queue: &mut mpsc::Receiver<Op>) -> Option<Op> {
-        while self.gauges.unhealthy.load(Ordering::Relaxed) {
-            match timeout_at(Instant::now() + PROBE_EVERY, queue.recv()).await {
+    /// The next change; meanwhile the database is tried now and then.
+    async fn wait(&mut self, queue: &mut mpsc::Receiver<Op>) -> Option<Op> {
+        loop {
+            let pause = if self.gauges.unhealthy.load(Ordering::Relaxed) { PROBE_EVERY } else { LOOK_EVERY };
+            match timeout_at(self.tried_at + pause, queue.recv()).await {
                 Ok(op) => return op,
-                Err(_) => self.note(&self.engine.probe().await),
+                Err(_) => self.try_it().await,
             }
         }
-        queue.recv().await
+    }
+
+    async fn try_it(&mut self) {
+        self.note(&self.engine.probe().await);
+        self.tried_at = Instant::now();
     }
 
     /// One transaction for all of them. If a row is at fault, and not the database, each is tried on its own, so that
     /// it fails alone.
-    async fn commit(&self, ops: Vec<Op>) {
+    async fn commit(&mut self, ops: Vec<Op>) {
         match self.apply(&ops).await {
             Ok(applied) => self.tell(ops, applied).await,
             Err(error) if ops.len() > 1 && error.is_rows_fault() => {
@@ -183,7 +192,7 @@ impl Writer {
         }
     }
 
-    async fn apply(&self, ops: &[Op]) -> Result<Applied, StoreError> {
+    async fn apply(&mut self, ops: &[Op]) -> Result<Applied, StoreError> {
         let batch = gather(ops);
         if batch.rows == 0 {
             return Ok(Applied::default());
@@ -191,8 +200,11 @@ impl Writer {
         let result = self.engine.apply(&batch).await;
         match &result {
             // It may have found nothing to change (an intent withdrawn that never came): a full disk takes that, too.
-            Ok(_) if self.gauges.unhealthy.load(Ordering::Relaxed) => self.note(&self.engine.probe().await),
-            result => self.note(result),
+            Ok(_) if self.gauges.unhealthy.load(Ordering::Relaxed) => self.try_it().await,
+            result => {
+                self.note(result);
+                self.tried_at = Instant::now();
+            }
         }
         if let Ok(applied) = &result {
             if applied.events > 0 {

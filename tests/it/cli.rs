@@ -4,6 +4,7 @@ mod call;
 mod campaign;
 mod configuration;
 mod demo;
+mod https;
 mod output;
 mod person;
 mod serve;

@@ -141,6 +141,30 @@ fn sighup_reads_numbers_and_agents_again_and_live_calls_go_on() {
 }
 
 #[test]
+fn sighup_takes_over_limits_and_the_logs_filter_and_names_what_waits_for_the_next_start() {
+    let quiet = "[limits]\nconcurrent = 1\n[log]\nfilter = \"warn\"";
+    let (switch, _callees) = ring(Setup::new().agent("silence_hangup_seconds = 45").extra(quiet));
+    let live = talking(&switch, Persona::Silent);
+    let waiting = switch.call_with(json!({ "to_number": number(Persona::Busy) }));
+    switch.metrics_until("it waits", |metrics| metrics.sum("trunkline_calls_queued", &[]) == 1.0);
+    assert!(!switch.log().contains(" INFO "), "{}", switch.log());
+    let path = switch.folder().join("trunkline.toml");
+    let before = std::fs::read_to_string(&path).expect("the configuration");
+    let loud = "[limits]\nconcurrent = 2\n[log]\nfilter = \"info\"";
+    assert!(before.contains(quiet) && before.contains("workers = 1\n"), "{before}");
+    std::fs::write(&path, before.replace(quiet, loud).replace("workers = 1\n", "workers = 2\n"))
+        .expect("written");
+    switch.signal(Signal::HUP);
+    assert_eq!(switch.call_until_ended(&waiting)["status"], "busy");
+    let log = switch.log_until("were read again");
+    let waits: Vec<&str> =
+        log.lines().filter(|line| line.contains("takes effect at the next start")).collect();
+    assert!(waits.len() == 1 && waits[0].contains(" WARN "), "{waits:?}");
+    assert!(waits[0].ends_with("media.workers changed: takes effect at the next start"), "{waits:?}");
+    assert_eq!(switch.get(&format!("/v1/calls/{live}")).json["status"], "in_progress");
+}
+
+#[test]
 fn what_is_accepted_while_the_drain_begins_is_over_before_the_exit() {
     let (mut switch, callees) = ring(Setup::new());
     let base = format!("http://{}", switch.place.http());

@@ -158,6 +158,27 @@ fn a_database_that_goes_away_costs_no_live_call_and_its_end_is_written_when_it_i
 }
 
 #[test]
+fn a_database_that_goes_away_while_nobody_calls_is_noticed() {
+    let cluster = Cluster::shared();
+    let url = database(&cluster);
+    let switch = Setup::new().top(&format!("database_url = \"{url}\"")).start();
+    let name = url.split(['/', '?']).nth(3).expect("a name").to_owned();
+    administer(&cluster, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
+    administer(
+        &cluster,
+        &format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"),
+    );
+    let ready =
+        eventually("it is not ready", || Some(switch.get("/readyz")).filter(|reply| reply.status == 503));
+    assert_eq!(ready.json["reason"], "the database takes no writes at present");
+    let lines = |log: &str| log.lines().filter(|line| line.contains("the database takes no writes")).count();
+    assert_eq!(lines(&switch.log_until("the database takes no writes")), 1);
+    administer(&cluster, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"));
+    eventually("it is ready again", || (switch.get("/readyz").status == 200).then_some(()));
+    assert_eq!(lines(&switch.log_until("the database takes writes again")), 1);
+}
+
+#[test]
 fn a_connection_that_falls_silent_is_given_up_and_calls_go_on() {
     let cluster = Cluster::shared();
     let url = database(&cluster);

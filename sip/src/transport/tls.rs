@@ -34,7 +34,7 @@ pub(super) async fn accept(
     tls: &ServerTls,
     limits: &StreamLimits,
 ) -> Result<server::TlsStream<TcpStream>, TransportError> {
-    let acceptor = TlsAcceptor::from(Arc::clone(&tls.config));
+    let acceptor = TlsAcceptor::from(tls.current());
     match timeout(limits.handshake, acceptor.accept(stream)).await {
         Err(_) => Err(TransportError::HandshakeTimedOut),
         Ok(result) => result.map_err(|error| failure::of(&error)),

@@ -1,6 +1,8 @@
 //! `trunkline serve`: how it comes, and how it does not (see `drain` for how it goes).
 
 use std::io::{ErrorKind, PipeReader, PipeWriter, Write, pipe};
+use std::net::TcpListener;
+use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::CommandExt;
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
@@ -10,24 +12,21 @@ use trunkline::simulator::Persona;
 
 use super::{Serving, folder_with, text, trunkline};
 use crate::callees::{Callees, number};
-use crate::switch::{Client, Place, Setup, eventually, outbound};
+use crate::switch::{Client, DEADLINE, Place, Setup, eventually, outbound};
 
 #[test]
 fn a_switch_that_cannot_start_says_why() {
     let switch = Setup::new().start();
     let second = trunkline(switch.folder(), &["serve"]);
     assert_eq!(second.status.code(), Some(1));
-    assert!(text(&second.stderr).contains("another switch is using ./data"), "{second:?}");
+    assert_eq!(text(&second.stderr).matches("another switch is using ./data").count(), 1, "{second:?}");
     // Another folder, the same ports.
     let elsewhere =
         folder_with(&std::fs::read_to_string(switch.folder().join("trunkline.toml")).expect("read"));
     let third = trunkline(elsewhere.path(), &["serve"]);
     assert_eq!(third.status.code(), Some(1));
-    let address = switch.place.switch;
-    assert!(
-        text(&third.stderr).contains("SIP cannot listen") && text(&third.stderr).contains("in use"),
-        "{address} {third:?}"
-    );
+    let said = format!("SIP cannot listen: udp:{}: Address already in use", switch.place.sip());
+    assert!(text(&third.stderr).contains(&said), "{said}: {third:?}");
     std::fs::write(elsewhere.path().join("file"), "").expect("written");
     let config = "data_dir = \"./file/data\"\n";
     std::fs::write(elsewhere.path().join("trunkline.toml"), config).expect("written");
@@ -67,6 +66,13 @@ fn a_log_that_nobody_reads_holds_up_nothing() {
     assert!(shown.contains("trunkline_log_lines_dropped_total "), "{shown}");
     switch.signal(Signal::TERM);
     assert!(switch.await_exit().success());
+    // Nor does what a start fails of.
+    let _taken = TcpListener::bind(place.http()).expect("the place is ours alone");
+    let (_unread, full) = full_pipe();
+    let mut refused = Serving::start(folder.path(), |command| {
+        command.stderr(full);
+    });
+    assert_eq!(refused.await_exit().code(), Some(1));
 }
 
 #[test]
@@ -100,4 +106,93 @@ fn a_low_soft_limit_of_descriptors_costs_no_recording() {
     }
     callees.await_over(30);
     assert_eq!(client.get("/readyz").status, 200);
+}
+
+#[test]
+fn a_port_of_the_api_that_is_taken_ends_the_start_before_anybody_is_told() {
+    let place = Place::claim();
+    let trunk = place.silent_trunk();
+    let _taken = TcpListener::bind(place.http()).expect("the place is ours alone");
+    let setup = Setup::new().trunk("options_interval_seconds = 5\nregister = true");
+    let folder = folder_with(&setup.config(&place));
+    let ended = trunkline(folder.path(), &["serve"]);
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(text(&ended.stderr).contains(&format!("HTTP cannot listen on {}", place.http())), "{ended:?}");
+    trunk.set_nonblocking(true).expect("a socket");
+    let heard = trunk.recv(&mut [0; 2_048]).map_err(|error| error.kind());
+    assert_eq!(heard, Err(ErrorKind::WouldBlock), "nothing was sent");
+}
+
+#[test]
+fn an_address_for_media_that_is_not_ours_ends_the_start() {
+    let place = Place::claim();
+    let config = Setup::new().config(&place);
+    let ours = format!("address = \"{}\"", place.switch);
+    assert_eq!(config.matches(&ours).count(), 1, "{config}");
+    let folder = folder_with(&config.replace(&ours, "address = \"192.0.2.9\""));
+    let ended = trunkline(folder.path(), &["serve"]);
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(text(&ended.stderr).contains("media.address = \"192.0.2.9\": Cannot assign"), "{ended:?}");
+}
+
+/// Whoever connects waits for its first word.
+fn mute_database() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.set_nonblocking(true).expect("a socket");
+    let address = listener.local_addr().expect("bound");
+    (listener, format!("database_url = \"postgres://trunkline:hush@{address}/trunkline\""))
+}
+
+#[test]
+fn a_database_that_says_nothing_ends_the_start() {
+    let (_mute, database) = mute_database();
+    let folder = folder_with(&Setup::new().top(&database).config(&Place::claim()));
+    let ended = trunkline(folder.path(), &["serve"]);
+    assert_eq!(ended.status.code(), Some(1));
+    let said = text(&ended.stderr);
+    assert!(said.contains("cannot be opened: no answer within 10s"), "{said}");
+    // What it was about to do stands before.
+    let first = said.lines().next().expect("a line");
+    for word in
+        ["starting", concat!("version=\"", env!("CARGO_PKG_VERSION"), "\""), "trunkline.toml", "PostgreSQL"]
+    {
+        assert!(first.contains(word), "{word}: {first}");
+    }
+    assert!(!said.contains("hush"), "{said}");
+}
+
+#[test]
+fn who_is_told_to_stop_before_it_is_ready_stops_at_once() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let (mute, database) = mute_database();
+        let folder = folder_with(&Setup::new().top(&database).config(&Place::claim()));
+        let mut switch = Serving::start(folder.path(), |_| {});
+        // Held open, unanswered.
+        let _asked = eventually("it asks the database", || mute.accept().ok());
+        switch.signal(signal);
+        assert!(switch.await_exit().success(), "{signal:?}");
+    }
+}
+
+#[test]
+fn a_service_manager_hears_when_it_is_ready_and_when_it_stops() {
+    let place = Place::claim();
+    let folder = folder_with(&Setup::new().config(&place));
+    let path = folder.path().join("notify");
+    let manager = UnixDatagram::bind(&path).expect("a socket");
+    manager.set_read_timeout(Some(DEADLINE)).expect("a socket");
+    let told = || {
+        let mut word = [0; 256];
+        let length = manager.recv(&mut word).expect("a word");
+        text(&word[..length]).trim().to_owned()
+    };
+    let mut switch = Serving::start(folder.path(), |command| {
+        command.env("NOTIFY_SOCKET", &path);
+    });
+    assert_eq!(told(), "READY=1");
+    let client = Client::new(&format!("http://{}", place.http()));
+    assert_eq!(client.get("/readyz").status, 200);
+    switch.signal(Signal::TERM);
+    assert_eq!(told(), "STOPPING=1");
+    assert!(switch.await_exit().success());
 }

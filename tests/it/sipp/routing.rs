@@ -225,7 +225,10 @@ fn options_tell_whether_a_trunk_is_down_or_up() {
     let up = eventually("somebody is there", || Some(trunk(&switch, "t1")).filter(|t| t["state"] == "up"));
     assert_eq!(up["options"]["status"], 200, "{up}");
     sipp.succeed(1);
-    switch.log_until("the trunk's state changed");
+    let log = switch.log_until("to=\"up\"");
+    let down =
+        log.lines().find(|line| line.contains("the trunk's state changed") && line.contains("to=\"down\""));
+    assert!(down.is_some_and(|line| line.contains(" WARN ")), "{log}");
 }
 
 #[test]

@@ -33,11 +33,26 @@ impl Client {
         Self::with(base, &format!("Bearer nxf_demo:{}", super::SECRET))
     }
 
+    /// With the usual key, by HTTPS: this certificate is believed, and no other.
+    pub fn believing(base: &str, certificate_pem: &str) -> Self {
+        let certificate = reqwest::Certificate::from_pem(certificate_pem.as_bytes()).expect("a certificate");
+        let usual = format!("Bearer nxf_demo:{}", super::SECRET);
+        Self::build(base, &usual, |http| http.tls_certs_only([certificate]))
+    }
+
     /// With these credentials.
     pub fn with(base: &str, authorization: &str) -> Self {
+        Self::build(base, authorization, |http| http)
+    }
+
+    fn build(
+        base: &str,
+        authorization: &str,
+        tls: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+    ) -> Self {
         // A program with two TLS back ends in its tree must name one, even to speak plain HTTP.
         // The switch closes what idles for some seconds, which a client that runs only while it asks would not notice in time.
-        let http = reqwest::Client::builder()
+        let http = tls(reqwest::Client::builder())
             .no_proxy()
             .timeout(Duration::from_secs(30))
             .pool_idle_timeout(Duration::from_secs(1));

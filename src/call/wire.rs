@@ -1,0 +1,158 @@
+//! SIP messages in the log, for whoever asks for them: `[log] filter = "info,trunkline_sip=trace"`. What may be read there is the start
+//! line and the headers, on one line: whom they name is masked as everywhere in the log, and what is neither known to be harmless nor
+//! an address (credentials, identities, headers of somebody's own) is only named. A body is not shown: it holds keys.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use tracing::Level;
+use trunkline_sip::Path;
+
+/// What the log's filter calls these lines.
+const TARGET: &str = "trunkline_sip";
+
+/// Headers that are shown as they are, in their long and short forms.
+const SHOWN: &str = "accept allow allow-events c call-id content-disposition content-length content-type cseq date event expires i k l \
+                     max-forwards min-expires min-se o privacy proxy-authenticate proxy-require rack reason require retry-after \
+                     rseq server session-expires subscription-state supported timestamp unsupported user-agent v via warning \
+                     www-authenticate x";
+/// Headers that name somebody.
+const MASKED: &str = "b contact diversion f from history-info m p-asserted-identity p-called-party-id p-charge-info \
+                      p-preferred-identity path r record-route refer-to referred-by remote-party-id route service-route t to";
+/// So many digits in a row are a number's; a port has fewer.
+const NUMBER_MIN: usize = 6;
+
+/// A message came.
+pub fn received(path: &Path, message: &[u8]) {
+    if tracing::enabled!(target: TARGET, Level::TRACE) {
+        let (from, transport) = (path.remote, path.protocol);
+        tracing::trace!(target: TARGET, %from, ?transport, "received {}", head(message));
+    }
+}
+
+/// A message leaves.
+pub fn sent(path: &Path, message: &[u8]) {
+    if tracing::enabled!(target: TARGET, Level::TRACE) {
+        let (to, transport) = (path.remote, path.protocol);
+        tracing::trace!(target: TARGET, %to, ?transport, "sent {}", head(message));
+    }
+}
+
+/// Start line and headers as they may be read.
+fn head(message: &[u8]) -> String {
+    let text = String::from_utf8_lossy(message);
+    let mut lines =
+        text.split('\n').map(|line| line.trim_end_matches('\r')).take_while(|line| !line.is_empty());
+    let mut head = masked(lines.next().unwrap_or_default()).into_owned();
+    let mut above = Manner::Named;
+    for line in lines {
+        head.push_str(" | ");
+        // A line that begins with a space goes on with the header above it (RFC 3261 §7.3.1).
+        if line.starts_with([' ', '\t']) {
+            head.push_str(&above.shown(line));
+            continue;
+        }
+        let (name, value) = line.split_once(':').unwrap_or((line, ""));
+        above = Manner::of(name.trim());
+        let _ = write!(head, "{}: {}", name.trim(), above.shown(value.trim_start()));
+    }
+    // What comes from a wire forges no line.
+    head.replace(char::is_control, "·")
+}
+
+/// What is shown of a header.
+#[derive(Clone, Copy)]
+enum Manner {
+    Whole,
+    Masked,
+    Named,
+}
+
+impl Manner {
+    fn of(name: &str) -> Self {
+        let is_in = |names: &str| names.split(' ').any(|known| known.eq_ignore_ascii_case(name));
+        match (is_in(SHOWN), is_in(MASKED)) {
+            (true, _) => Self::Whole,
+            (_, true) => Self::Masked,
+            _ => Self::Named,
+        }
+    }
+
+    fn shown(self, value: &str) -> Cow<'_, str> {
+        match self {
+            Self::Whole => value.into(),
+            Self::Masked => masked(value),
+            Self::Named => "…".into(),
+        }
+    }
+}
+
+/// Numbers as [`crate::model::PhoneNumber`] shows them: their beginning. A tag is nobody's.
+fn masked(text: &str) -> Cow<'_, str> {
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
+        let (before, run) = rest.split_at(start);
+        let length = run.find(|c: char| !c.is_ascii_digit()).unwrap_or(run.len());
+        let (run, after) = run.split_at(length);
+        shown.push_str(before);
+        let is_tag =
+            text[..text.len() - rest.len() + start].rsplit([';', ',', '>']).next().is_some_and(|parameter| {
+                parameter.trim_start().get(..4).is_some_and(|name| name.eq_ignore_ascii_case("tag="))
+            });
+        if length < NUMBER_MIN || is_tag {
+            shown.push_str(run);
+        } else {
+            let kept = (length / 2).min(4);
+            shown.push_str(&run[..kept]);
+            shown.extend(std::iter::repeat_n('*', length - kept));
+        }
+        rest = after;
+    }
+    if shown.is_empty() {
+        return text.into();
+    }
+    shown.push_str(rest);
+    shown.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INVITE: &str = "INVITE sip:+447386172392@192.0.2.2:50600;user=phone SIP/2.0\r\n\
+        Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1234567890\r\n\
+        From: \"+447446466847\" <sip:+447446466847@192.0.2.1>;tag=1234567890\r\n\
+        t: <tel:07386172392>\r\nCall-ID: 1234567890@a\r\nCSeq: 314159 INVITE\r\n\
+        Proxy-Authorization: Digest username=\"ann\",\r\n response=\"secret\"\r\n\
+        Identity: eyJ.secret.sig;info=<https://c.example/c.pem>\r\nX-Prompt: secret\r\n\
+        Contact: <sip:192.0.2.1:5060>\r\nContent-Length: 12\r\n\r\na=crypto:secret";
+
+    #[test]
+    fn a_message_is_one_line_that_names_nobody_and_holds_no_secret() {
+        let shown = head(INVITE.as_bytes());
+        for part in [
+            "INVITE sip:+4473********@192.0.2.2:50600;user=phone SIP/2.0 | Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1234567890 | ",
+            "| From: \"+4474********\" <sip:+4474********@192.0.2.1>;tag=1234567890 |",
+            "| t: <tel:0738*******> | Call-ID: 1234567890@a | CSeq: 314159 INVITE |",
+            "| Proxy-Authorization: … | … | Identity: … | X-Prompt: … |",
+            "| Contact: <sip:192.0.2.1:5060> | Content-Length: 12",
+        ] {
+            assert!(shown.contains(part), "{part}\n{shown}");
+        }
+        for hidden in ["secret", "7386172392", "7446466847", "crypto", "\n"] {
+            assert!(!shown.contains(hidden), "{hidden}\n{shown}");
+        }
+    }
+
+    #[test]
+    fn what_comes_from_a_wire_forges_no_line_and_breaks_nothing() {
+        assert_eq!(
+            head(b"OPTIONS sip:a SIP/2.0\rforged\r\nTo: \xff\r\n\r\n"),
+            "OPTIONS sip:a SIP/2.0·forged | To: \u{fffd}"
+        );
+        for odd in [&b""[..], b"\r\n", b"\0\0", b" : : :\r\n \r\n", "é1234567".as_bytes()] {
+            let _ = head(odd);
+        }
+    }
+}

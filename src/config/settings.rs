@@ -1,0 +1,102 @@
+//! What the file and the environment say of the switch itself: everything but the objects, key by key, as it was written. Two readings
+//! differ in what somebody changed meanwhile.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use toml::Value;
+
+use super::source::Source;
+
+/// Values by key: `http.listen`.
+#[derive(Clone, Default, PartialEq)]
+pub struct Settings(BTreeMap<String, Value>);
+
+/// What is taken over while the switch runs: these, and what is below them.
+const LIVE: [&str; 9] = [
+    "amd",
+    "billing",
+    "http.tls_cert",
+    "http.tls_key",
+    "limits",
+    "log.filter",
+    "sip.inbound_networks",
+    "sip.tls_cert",
+    "sip.tls_key",
+];
+/// What is not, though it is below one of those.
+const NOT_LIVE: [&str; 1] = ["billing.enabled"];
+
+impl Settings {
+    pub(super) fn of(source: &Source) -> Self {
+        let mut settings = BTreeMap::new();
+        for (name, value) in source.values().as_table().into_iter().flatten() {
+            match value {
+                Value::Table(keys) => {
+                    settings.extend(keys.iter().map(|(key, value)| (format!("{name}.{key}"), value.clone())));
+                }
+                // Objects and prices are always read again.
+                Value::Array(_) => {}
+                value => drop(settings.insert(name.clone(), value.clone())),
+            }
+        }
+        Self(settings)
+    }
+
+    /// The keys in which another reading differs, and which wait for the next start.
+    pub fn waiting(&self, newer: &Self) -> Vec<String> {
+        let mut keys: Vec<&String> = self.0.keys().chain(newer.0.keys()).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let waits = |key: &&String| self.0.get(*key) != newer.0.get(*key) && !is_live(key);
+        keys.into_iter().filter(waits).cloned().collect()
+    }
+}
+
+/// Values may be secret.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+fn is_live(key: &str) -> bool {
+    let is_below =
+        |live: &&str| key.strip_prefix(*live).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    LIVE.iter().any(|live| is_below(&live)) && !NOT_LIVE.contains(&key)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+
+    fn waiting(before: &str, after: &str) -> Vec<String> {
+        let read = |text: &str| Config::parse("t", text, []).expect("valid").settings;
+        read(before).waiting(&read(after))
+    }
+
+    #[test]
+    fn what_was_changed_and_is_not_taken_over_waits_for_the_next_start() {
+        let before =
+            "data_dir = \"a\"\n[http]\nlisten = \"127.0.0.1:8080\"\n[media]\nports = \"20000-20099\"\n";
+        assert_eq!(waiting(before, before), [] as [String; 0]);
+        let after = "data_dir = \"b\"\n[http]\nlisten = \"127.0.0.1:9090\"\n[webhooks]\nallow_http = true\n";
+        assert_eq!(waiting(before, after), ["data_dir", "http.listen", "media.ports", "webhooks.allow_http"]);
+    }
+
+    #[test]
+    fn what_is_taken_over_does_not_wait() {
+        let before = "[limits]\nconcurrent = 5\n[log]\nfilter = \"info\"\nformat = \"text\"\n";
+        let after = "[limits]\ncps = 2.0\n[log]\nfilter = \"debug\"\nformat = \"json\"\n[amd]\ninitial_silence = 2000\n\
+            [billing]\nenabled = true\ndefault_balance = \"5\"\n[[rate]]\nprefix = \"44\"\nper_minute = \"1\"\n";
+        assert_eq!(waiting(before, after), ["billing.enabled", "log.format"]);
+    }
+
+    #[test]
+    fn values_are_not_printed() {
+        let settings =
+            Config::parse("t", "database_url = \"postgres://u:hush@db/x\"\n", []).expect("valid").settings;
+        let printed = format!("{settings:?}");
+        assert!(printed.contains("database_url") && !printed.contains("hush"), "{printed}");
+    }
+}
