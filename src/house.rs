@@ -368,7 +368,7 @@ impl House {
         if !is_ephemeral {
             let runner = Runner::new(&campaigns, self.admission.clone(), self.dialer.clone());
             #[cfg(feature = "browser")]
-            let runner = runner.staffed(people::staffing(&self.floor, &self.journal));
+            let runner = runner.staffed(people::staffing(&self.floor, &self.journal, &self.directory));
             self.task(|stop| runner.run(stop));
         }
         let counted = campaigns.counters();

@@ -13,7 +13,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{Notify, broadcast};
 
-use crate::model::{AgentId, CallEvent, CallId, CallRecord, Dialing, Idempotency, StoredResponse, Timestamp};
+use crate::model::{
+    AgentId, CallEvent, CallId, CallRecord, Dialing, Idempotency, StoredResponse, TenantId, Timestamp,
+};
 use crate::store::{Intended, Intent, Store, StoreError};
 use crate::webhook;
 use books::Books;
@@ -176,9 +178,9 @@ impl Journal {
         self.shared.books().lives_with(agent)
     }
 
-    /// The calls of this agent that live, as many as there are people to talk in them.
-    pub fn live_of(&self, agent: AgentId) -> Vec<CallId> {
-        self.shared.books().live_of(agent)
+    /// The calls of this tenant that live, and whose each is.
+    pub fn live_of(&self, tenant: TenantId) -> Vec<(CallId, AgentId)> {
+        self.shared.books().live_of(tenant)
     }
 
     /// How many calls are alive.

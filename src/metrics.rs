@@ -21,10 +21,11 @@ use crate::webhook::WebhookCounters;
 use names::{
     AMD_VERDICTS, BILLING_CHARGED, BILLING_HOLDS, BUCKETS, BUILD_INFO, CALL_DEAD_AIR, CALL_DURATION,
     CALL_RING, CALL_SETUP, CALLS_ENDED, CALLS_LIVE, CALLS_QUEUED, CALLS_REFUSED, CALLS_STARTED,
-    CAMPAIGN_RECIPIENTS, CAMPAIGNS, HTTP_CONNECTIONS, HTTP_DURATION, HTTP_REQUESTS, MAILBOX_DROPPED, MEDIA,
-    MEDIA_LEGS, Metric, PEOPLE, PEOPLE_CALLS, PEOPLE_WAITING, REVIEW_SECONDS, REVIEWS, SIP, SIP_CONNECTIONS,
-    SIP_STREAM_MESSAGES, STORE_COMMITS, STORE_FAILURES, STORE_QUEUED, STORE_ROWS, TRUNK_CALLS, TRUNK_CPS,
-    TRUNK_HELD, TRUNK_OPTIONS, TRUNK_STATE, UDP_DATAGRAMS, WEBHOOK_IN_FLIGHT, WEBHOOK_TRIES,
+    CAMPAIGN_RECIPIENTS, CAMPAIGNS, CAMPAIGNS_HELD_BACK, HTTP_CONNECTIONS, HTTP_DURATION, HTTP_REQUESTS,
+    MAILBOX_DROPPED, MEDIA, MEDIA_LEGS, Metric, PEOPLE, PEOPLE_CALLS, PEOPLE_WAITING, REVIEW_SECONDS,
+    REVIEWS, SIP, SIP_CONNECTIONS, SIP_STREAM_MESSAGES, STORE_COMMITS, STORE_FAILURES, STORE_QUEUED,
+    STORE_ROWS, TRUNK_CALLS, TRUNK_CPS, TRUNK_HELD, TRUNK_OPTIONS, TRUNK_STATE, UDP_DATAGRAMS,
+    WEBHOOK_IN_FLIGHT, WEBHOOK_TRIES,
 };
 
 /// How often [`Metrics::upkeep`] is to be called: histograms keep every sample until then.
@@ -229,6 +230,7 @@ impl Metrics {
         for (status, count) in [("running", counters.running), ("scheduled", counters.scheduled)] {
             gauge(&self.0.recorder, &CAMPAIGNS, &[("status", status)]).set(count as f64);
         }
+        gauge(&self.0.recorder, &CAMPAIGNS_HELD_BACK, &[]).set(counters.held_back as f64);
         for (result, count) in [
             ("claimed", counters.claimed),
             ("dialled", counters.dialled),

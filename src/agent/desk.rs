@@ -7,6 +7,7 @@
 
 mod away;
 mod event;
+mod outlook;
 mod person;
 #[cfg(test)]
 mod tests;
@@ -16,9 +17,10 @@ pub mod wire;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use crate::model::{CallId, PersonId, Whom};
+use crate::model::{CallId, PersonId};
 
 pub use event::{Act, Event};
+pub use outlook::Outlook;
 use person::Present;
 pub use person::{Quit, State};
 use waiting::Waiting;
@@ -237,11 +239,6 @@ impl Desk {
     /// Where a person stands, and since when. `None`: not here.
     pub fn state(&self, person: PersonId) -> Option<(State, Instant)> {
         self.people.get(&person).map(|present| (present.state, present.since))
-    }
-
-    /// How many people would take a call for any of these now.
-    pub fn free(&self, whom: &Whom) -> usize {
-        self.idle.iter().filter(|(_, person)| self.people[person].takes(whom)).count()
     }
 
     /// How many calls nobody talks to yet.

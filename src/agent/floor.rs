@@ -15,7 +15,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use super::browser::{self, Legs, OpenError};
 use super::desk::wire::{About, IceServer, Told};
-use super::desk::{Act, Wanted};
+use super::desk::{Act, Outlook, Wanted};
 pub use super::fate::{Errand, Fate};
 use crate::model::{CallId, Person, PersonId, TenantId, Whom};
 use hall::Hall;
@@ -113,15 +113,6 @@ pub struct Figures {
     pub waiting: usize,
 }
 
-/// What somebody who is about to dial wants to know.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Outlook {
-    /// People who would take such a call now.
-    pub free: usize,
-    /// Of the calls that were asked about, those that somebody talks in.
-    pub attended: usize,
-}
-
 /// The floor's handle.
 #[derive(Clone)]
 pub struct Floor {
@@ -148,7 +139,7 @@ enum Command {
     End(CallId),
     Close,
     Failed(CallId, String, Option<bool>),
-    Look(TenantId, Whom, Vec<CallId>, oneshot::Sender<Outlook>),
+    Look(TenantId, Whom, Vec<(CallId, Whom)>, oneshot::Sender<Outlook>),
 }
 
 /// What a page with a session asks for.
@@ -276,9 +267,9 @@ impl Floor {
         self.commands.try_send(command).is_ok()
     }
 
-    /// How many of a tenant's people would take a call for these now, and in which of its calls somebody talks. Nothing when the
-    /// floor is closed.
-    pub async fn look(&self, tenant: TenantId, whom: Whom, calls: Vec<CallId>) -> Outlook {
+    /// How things stand for another call of a tenant's for these people: `calls` are those that are under way, and whom they are for.
+    /// Nothing when the floor is closed.
+    pub async fn look(&self, tenant: TenantId, whom: Whom, calls: Vec<(CallId, Whom)>) -> Outlook {
         let (tell, told) = oneshot::channel();
         let sent = self.commands.send(Command::Look(tenant, whom, calls, tell)).await;
         if sent.is_err() { Outlook::default() } else { told.await.unwrap_or_default() }
@@ -365,7 +356,7 @@ impl Shell {
             // Closes the shell itself.
             Command::Close => {}
             Command::Failed(call, why, held) => hall.failed(call, why, held),
-            Command::Look(tenant, whom, calls, reply) => drop(reply.send(hall.look(tenant, &whom, &calls))),
+            Command::Look(tenant, whom, calls, reply) => drop(reply.send(hall.look(tenant, &whom, calls))),
         }
     }
 }

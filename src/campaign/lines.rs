@@ -25,6 +25,10 @@ pub struct Line {
     pub closed_until: Option<Timestamp>,
     /// Nobody is due until it is read again.
     pub is_drained: bool,
+    /// It dials no further ahead of its people: too many callees heard nobody.
+    pub is_held_back: bool,
+    /// When that is looked at again.
+    pub abandonment_due: Option<Instant>,
 }
 
 /// All of them.
@@ -44,6 +48,8 @@ impl Line {
             is_unpaid: false,
             closed_until: None,
             is_drained: false,
+            is_held_back: false,
+            abandonment_due: None,
         }
     }
 }

@@ -9,6 +9,7 @@
 //! | `runner` | the task that claims and dials |
 #![expect(clippy::disallowed_methods, reason = "a shell reads the clock and starts tasks")]
 
+mod abandonment;
 mod lines;
 mod runner;
 mod step;
@@ -59,6 +60,7 @@ struct Tally {
     released: AtomicU64,
     running: AtomicU64,
     scheduled: AtomicU64,
+    held_back: AtomicU64,
 }
 
 /// Renders the answer that is stored with the campaign.
@@ -232,6 +234,7 @@ impl Tally {
             released: read(&self.released),
             running: read(&self.running),
             scheduled: read(&self.scheduled),
+            held_back: read(&self.held_back),
         }
     }
 }

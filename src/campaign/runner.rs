@@ -3,6 +3,7 @@
 //! the next start takes claims back and dials nobody who may have been dialled.
 
 mod settling;
+mod staffing;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,8 +21,8 @@ use crate::clock::wall_now;
 use crate::dialer::Dialer;
 use crate::directory::Route;
 use crate::model::{
-    Agent, AgentChoice, AgentId, CallId, CampaignStatus, ClaimedRecipient, Key, OutboundRequest, RecipientId,
-    Refusal, TenantId, Timestamp, Whom,
+    AgentChoice, CallId, CampaignStatus, ClaimedRecipient, Key, OutboundRequest, RecipientId, Refusal,
+    TenantId, Timestamp, Whom,
 };
 use crate::store::{RecipientClaim, StoreError};
 
@@ -36,9 +37,8 @@ pub struct Runner {
     staffing: Option<Staffing>,
 }
 
-/// For an agent whose calls are people's: how many of them are free, and how many of its calls are under way that nobody talks in
-/// yet.
-pub type Staffing = Arc<dyn Fn(TenantId, AgentId, Whom) -> BoxFuture<'static, (usize, usize)> + Send + Sync>;
+/// For an agent whose calls are people's: how many of them are free, and how many calls are under way that will need one of them.
+pub type Staffing = Arc<dyn Fn(TenantId, Whom) -> BoxFuture<'static, (usize, usize)> + Send + Sync>;
 
 /// What became of one recipient's call.
 type Dialled = (RecipientId, Result<CallId, Refusal>);
@@ -176,6 +176,8 @@ impl Runner {
             }
             self.lines.push(line);
         }
+        let held_back = self.lines.iter().filter(|line| line.is_held_back).count();
+        self.inner.tally.held_back.store(held_back as u64, Ordering::Relaxed);
         pause
     }
 
@@ -225,7 +227,7 @@ impl Runner {
             Ok(found) => found,
             Err(halt) => return self.stop(line, halt).await,
         };
-        if !self.has_people(&route.agent).await {
+        if !self.has_people(line, &route.agent).await {
             return Some(Turn::Wait(PEOPLE_AGAIN));
         }
         let trunks: Vec<_> = route.trunks.into_iter().map(|(trunk, _)| trunk).collect();
@@ -247,16 +249,6 @@ impl Runner {
             }
             Err(refusal) => self.refused(line, Some(claimed), &refusal).await,
         }
-    }
-
-    /// Nobody is called for whom there would be nobody to talk: of an agent whose calls are people's, no more calls are under way than
-    /// so many for each who is free.
-    async fn has_people(&self, agent: &Agent) -> bool {
-        let (Some(staff), Some(staffing)) = (&agent.staff, &self.staffing) else { return true };
-        let (free, unattended) = staffing(agent.tenant, agent.id, staff.whom.clone()).await;
-        // Those whose intents are being committed live nowhere yet.
-        let under_way = (unattended + self.dials.len()) as u64;
-        under_way * 100 < free as u64 * u64::from(staff.calls_per_person)
     }
 
     /// For how long a running campaign is left alone, if it is.

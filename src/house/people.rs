@@ -60,16 +60,21 @@ pub fn finder(floor: &Floor) -> People {
     Arc::new(move |errand| floor.run(errand))
 }
 
-/// How campaigns learn for whom there is somebody to dial: people who are free, without those whom a call that is under way will
-/// need.
-pub fn staffing(floor: &Floor, journal: &Journal) -> Staffing {
-    let (floor, journal) = (floor.clone(), journal.clone());
-    Arc::new(move |tenant, agent, whom| {
-        let (floor, live) = (floor.clone(), journal.live_of(agent));
+/// How campaigns learn for whom there is somebody to dial: people who are free, without those whom calls that are under way will
+/// need, whichever agent's and whichever campaign's they are.
+pub fn staffing(floor: &Floor, journal: &Journal, directory: &Directory) -> Staffing {
+    let (floor, journal, directory) = (floor.clone(), journal.clone(), directory.clone());
+    Arc::new(move |tenant, whom| {
+        let snapshot = directory.snapshot();
+        let wanted = |(call, agent)| {
+            let staff = snapshot.agent_by_id(agent)?.staff.as_ref()?;
+            Some((call, staff.whom.clone()))
+        };
+        let live: Vec<_> = journal.live_of(tenant).into_iter().filter_map(wanted).collect();
+        let floor = floor.clone();
         Box::pin(async move {
-            let under_way = live.len();
             let outlook = floor.look(tenant, whom, live).await;
-            (outlook.free, under_way.saturating_sub(outlook.attended))
+            (outlook.free, outlook.needed)
         })
     })
 }

@@ -8,7 +8,7 @@ use super::{Clock, Slot};
 use crate::billing;
 use crate::model::{
     AgentId, CallEvent, CallFact, CallId, CallRecord, CallState, Dialing, EventKind, EventSet, Heard,
-    Outcome, RecordingResult, Timestamp,
+    Outcome, RecordingResult, TenantId, Timestamp,
 };
 use crate::store::Write;
 
@@ -52,10 +52,11 @@ impl Books {
         self.calls.values().any(lives)
     }
 
-    /// The calls of this agent that live. Asked when a campaign looks whom it may dial for.
-    pub fn live_of(&self, agent: AgentId) -> Vec<CallId> {
-        let lives = |entry: &&Entry| entry.record.agent == agent && entry.record.state != CallState::Ended;
-        self.calls.values().filter(lives).map(|entry| entry.record.call).collect()
+    /// The calls of this tenant that live, and whose each is. Asked when a campaign looks whom it may dial for.
+    pub fn live_of(&self, tenant: TenantId) -> Vec<(CallId, AgentId)> {
+        let records = self.calls.values().map(|entry| &entry.record);
+        let live = records.filter(|record| record.tenant == tenant && record.state != CallState::Ended);
+        live.map(|record| (record.call, record.agent)).collect()
     }
 
     pub fn withdraw(&mut self, call: CallId, slot: Slot) {

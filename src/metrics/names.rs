@@ -208,6 +208,11 @@ pub(super) const CAMPAIGNS: Metric = Metric(
     "trunkline_campaigns",
     "Campaigns that something is to be done for now, by status: running or scheduled.",
 );
+pub(super) const CAMPAIGNS_HELD_BACK: Metric = Metric(
+    "trunkline_campaigns_held_back",
+    "Running campaigns that dial one call for each person who is free, though they might dial ahead: nearly 3 % of their callees \
+     heard nobody.",
+);
 pub(super) const CAMPAIGN_RECIPIENTS: Metric = Metric(
     "trunkline_campaign_recipients_total",
     "Campaigns' recipients, by what was done: claimed, dialled, failed (could not be called) or released (given back).",

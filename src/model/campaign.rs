@@ -267,6 +267,15 @@ pub struct ClaimedRecipient {
     pub recipient: NewRecipient,
 }
 
+/// Calls of a campaign in which a person answered, and which are over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Abandonment {
+    /// All of them.
+    pub answered: u64,
+    /// Those in which none of our people was free to talk.
+    pub abandoned: u64,
+}
+
 /// What the runner of campaigns did since the start, for metrics.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct CampaignCounters {
@@ -282,6 +291,8 @@ pub struct CampaignCounters {
     pub running: u64,
     /// Campaigns that wait for their date or window now.
     pub scheduled: u64,
+    /// Running ones that would dial ahead of their people, and do not, since they have abandoned too many calls.
+    pub held_back: u64,
 }
 
 #[cfg(test)]

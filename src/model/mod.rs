@@ -52,8 +52,8 @@ pub use bot::{
 };
 pub use caller::{IdentityHeader, NumberFormat, NumberStyle, RightToUse, SpendLimit, Stir, UnsignedCalls};
 pub use campaign::{
-    Campaign, CampaignCounters, CampaignId, CampaignStatus, ClaimedRecipient, Counts, Days, NewCampaign,
-    NewRecipient, Recipient, RecipientId, RecipientState, Window,
+    Abandonment, Campaign, CampaignCounters, CampaignId, CampaignStatus, ClaimedRecipient, Counts, Days,
+    NewCampaign, NewRecipient, Recipient, RecipientId, RecipientState, Window,
 };
 pub use dial::{
     CallAt, DESTINATIONS_MAX, Destination, Dial, DialStatus, Dialled, HEADERS_MAX, Handover, Header,

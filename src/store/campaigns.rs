@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::{Replay, Store, StoreError};
 use crate::model::{
-    Campaign, CampaignId, CampaignStatus, ClaimedRecipient, Idempotency, NewCampaign, NewRecipient,
-    Recipient, RecipientId, RecipientState, StoredResponse, TenantId, Timestamp,
+    Abandonment, Campaign, CampaignId, CampaignStatus, ClaimedRecipient, Idempotency, NewCampaign,
+    NewRecipient, Recipient, RecipientId, RecipientState, StoredResponse, TenantId, Timestamp,
 };
 
 /// Rows that one statement inserts or changes.
@@ -151,6 +151,15 @@ impl Store {
     /// How many calls named this campaign without being made for one of its recipients.
     pub async fn single_calls_of(&self, tenant: TenantId, campaign: CampaignId) -> Result<u64, StoreError> {
         self.engine.single_calls_of(tenant, campaign).await
+    }
+
+    /// This campaign's calls since then that a person answered, and those of them that nobody of ours had time for.
+    pub async fn abandonment(
+        &self,
+        campaign: CampaignId,
+        since: Timestamp,
+    ) -> Result<Abandonment, StoreError> {
+        self.engine.abandonment(campaign, since).await
     }
 
     /// Moves a campaign from one status to another, and takes back whoever was claimed unless it goes on running. `false`: it

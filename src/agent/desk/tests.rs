@@ -3,7 +3,7 @@
 mod storm;
 
 use super::*;
-use crate::model::PATIENCE;
+use crate::model::{PATIENCE, Whom};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -369,4 +369,34 @@ fn only_who_is_named_is_asked() {
     assert_eq!(place.told(), []);
     let named = place.available(2);
     assert_eq!(place.told(), [Event::Assigned { person: named, call }]);
+}
+
+#[test]
+fn calls_of_others_for_the_same_people_are_calls_for_them() {
+    let mut place = Place::new();
+    let queue = |name: &str| Whom::Queue(name.to_owned());
+    let (sales, support) = (queue("sales"), queue("support"));
+    place.serving(1, &["sales"]);
+    place.serving(2, &["support"]);
+    let looks = |place: &Place, whom: &Whom, under_way: &[&Whom]| {
+        let under_way: Vec<Whom> = under_way.iter().map(|whom| (*whom).clone()).collect();
+        let outlook = place.desk.outlook(whom, &under_way);
+        (outlook.free, outlook.needed)
+    };
+    // Each queue has its own.
+    assert_eq!(looks(&place, &sales, &[]), (1, 0));
+    assert_eq!(looks(&place, &sales, &[&support, &support]), (1, 0));
+    assert_eq!(looks(&place, &sales, &[&sales, &sales]), (1, 2));
+    // Whoever anybody may talk to is talked to by the one who could not take ours, as far as that goes.
+    assert_eq!(looks(&place, &sales, &[&Whom::Anybody]), (1, 0));
+    assert_eq!(looks(&place, &sales, &[&Whom::Anybody, &Whom::Anybody]), (1, 1));
+    assert_eq!(looks(&place, &Whom::Anybody, &[&sales, &support]), (2, 2));
+    // Who serves both is needed by both.
+    place.serving(3, &["sales", "support"]);
+    assert_eq!(looks(&place, &sales, &[&support]), (2, 0));
+    assert_eq!(looks(&place, &sales, &[&support, &support, &sales]), (2, 2));
+    // By name or by queue, it is the same person.
+    let named = Whom::Named(vec!["Person 1".to_owned()]);
+    assert_eq!(looks(&place, &named, &[&sales, &sales]), (1, 0));
+    assert_eq!(looks(&place, &named, &[&sales, &sales, &sales]), (1, 1));
 }

@@ -86,12 +86,11 @@ impl Hall {
         }
     }
 
-    pub(super) fn look(&self, tenant: TenantId, whom: &Whom, calls: &[CallId]) -> Outlook {
-        let attended = |call: &&CallId| self.calls.get(call).is_some_and(|known| known.with.is_some());
-        Outlook {
-            free: self.desks.get(&tenant).map_or(0, |desk| desk.free(whom)),
-            attended: calls.iter().filter(attended).count(),
-        }
+    pub(super) fn look(&self, tenant: TenantId, whom: &Whom, calls: Vec<(CallId, Whom)>) -> Outlook {
+        let Some(desk) = self.desks.get(&tenant) else { return Outlook::default() };
+        let is_attended = |call: &CallId| self.calls.get(call).is_some_and(|known| known.with.is_some());
+        let alone = calls.into_iter().filter(|(call, _)| !is_attended(call));
+        desk.outlook(whom, &alone.map(|(_, whom)| whom).collect::<Vec<_>>())
     }
 
     /// Everybody who is signed in.

@@ -5,8 +5,8 @@ use sqlx::Row;
 use super::rows::{COLUMNS, RecipientRow, read_campaign, read_claimed, read_recipient, retry_on};
 use super::{CHUNK, RecipientClaim, RecipientFilter};
 use crate::model::{
-    Campaign, CampaignId, CampaignStatus, ClaimedRecipient, Idempotency, NewCampaign, NewRecipient,
-    Recipient, RecipientId, StoredResponse, TenantId, Timestamp,
+    Abandonment, Campaign, CampaignId, CampaignStatus, ClaimedRecipient, Idempotency, NewCampaign,
+    NewRecipient, Recipient, RecipientId, StoredResponse, TenantId, Timestamp,
 };
 use crate::store::StoreError;
 use crate::store::engine::{Engine, on};
@@ -218,6 +218,22 @@ impl Engine {
             let query = sqlx::query(SQL).bind(signed(tenant.0)).bind(campaign.to_string());
             let count: i64 = query.fetch_one(pool).await?.try_get(0)?;
             Ok(count.unsigned_abs())
+        })
+    }
+
+    /// By the index of its calls.
+    pub(in crate::store) async fn abandonment(
+        &self,
+        campaign: CampaignId,
+        since: Timestamp,
+    ) -> Result<Abandonment, StoreError> {
+        const SQL: &str = "SELECT count(*), count(CASE WHEN disposition = 'abandoned' THEN 1 END) FROM calls
+            WHERE batch = $1 AND batch IS NOT NULL AND created_at >= $2
+              AND state = 'ended' AND answered_at IS NOT NULL AND disposition <> 'voicemail_detected'";
+        on!(self, readers, |pool| {
+            let row = sqlx::query(SQL).bind(signed(campaign.0)).bind(since.0).fetch_one(pool).await?;
+            let (answered, abandoned): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+            Ok(Abandonment { answered: answered.unsigned_abs(), abandoned: abandoned.unsigned_abs() })
         })
     }
 

@@ -157,6 +157,9 @@ async fn a_recipient_moves_with_its_call(place: Place) {
         ..Counts::default()
     };
     assert_eq!(counts(&store, id).await, expected);
+    let abandonment = async |since| store.abandonment(id, Timestamp(since)).await.expect("readable");
+    assert_eq!(abandonment(NOW.0).await, Abandonment { answered: 1, abandoned: 1 });
+    assert_eq!(abandonment(NOW.0 + 1_000).await, Abandonment::default(), "what was before counts no more");
     let states = states(&store, id).await;
     use RecipientState::{Ended, Indeterminate, Pending};
     assert_eq!(states, [Ended, Ended, Indeterminate, Pending]);

@@ -9,9 +9,14 @@ use crate::switch::{Place, Setup, Switch, eventually};
 
 /// A campaign to so many.
 fn campaign(switch: &Switch, people: usize) -> String {
+    campaign_of(switch, "agent_demo", people)
+}
+
+/// The same, of this agent's.
+fn campaign_of(switch: &Switch, agent: &str, people: usize) -> String {
     let recipients: Vec<Value> =
         (0..people).map(|number| json!({ "phone": format!("+4470000000{number:02}") })).collect();
-    let body = json!({ "agent_id": "agent_demo", "prompt": "Sell a boat.", "recipients": recipients });
+    let body = json!({ "agent_id": agent, "prompt": "Sell a boat.", "recipients": recipients });
     let reply = switch.client().post("/v1/calls/batch", &body);
     assert_eq!(reply.status, 201, "{reply:?}");
     format!("/v1/calls/batch/{}", reply.json["campaign_id"].as_str().expect("an id"))
@@ -71,4 +76,32 @@ fn whoever_is_called_for_somebody_who_has_left_by_then_counts_as_abandoned() {
     let row = &switch.get(&format!("{path}/recipients")).json["recipients"][0];
     assert_eq!(row["ended_reason"], "abandoned", "{row}");
     callees.await_over(1);
+}
+
+#[test]
+fn campaigns_that_share_a_person_call_one_for_her_together() {
+    let place = Place::claim();
+    let callees = Callees::at(&place);
+    let second = "[[agent]]\nid = \"second\"\nphone_number = \"+447446466848\"\ntrunk = \"t1\"\namd = {}\n[agent.people]\n\
+                  wrap_up_seconds = 0";
+    let setup = Setup::new().agent("amd = {}").extra(second);
+    let switch = staffed(setup, "wrap_up_seconds = 0").at(place).start();
+    let secret = hired(&switch, "Ada");
+    let paths = ["agent_demo", "second"].map(|agent| campaign_of(&switch, agent, 2));
+    for path in &paths {
+        until(&switch, path, "it runs", |shown| shown["status"] == "running");
+    }
+    let mut ada = Person::at_aiortc(&switch.place, &secret, PERSON_HZ);
+    ada.takes_calls();
+    for turn in 1..=4 {
+        let call = call_of(&ada.is("talking"));
+        assert_eq!(callees.called(), turn, "nobody else is called while she talks");
+        assert_eq!(ada.does(&format!("calls/{call}/hangup"))["status"], 204);
+        ada.is("available");
+    }
+    for path in &paths {
+        let over = until(&switch, path, "its end", |shown| shown["status"] == "completed");
+        assert_eq!((&over["answered_count"], &over["abandoned_count"]), (&json!(2), &json!(0)), "{over}");
+    }
+    assert_eq!(switch.complaints(), [""; 0]);
 }
