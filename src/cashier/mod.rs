@@ -36,8 +36,9 @@ struct Inner {
     accounts: Accounts,
     terms: RwLock<Terms>,
     egress: Egress,
-    /// What today's calls of an earlier run have cost, until their tenant's account is seated.
+    /// What calls of an earlier run have cost on the day that this one began on, until their tenant's account is seated.
     spent: Mutex<HashMap<TenantId, Spent>>,
+    opened_at: Timestamp,
     /// A top-up was begun.
     begun: Notify,
 }
@@ -72,8 +73,16 @@ const DAY_MS: i64 = 86_400_000;
 impl Cashier {
     /// Reads prices and what today has cost.
     pub async fn open(billing: &Billing, store: Store, egress: Egress) -> Result<Self, StoreError> {
-        let now = wall_now();
-        let midnight = Timestamp(now.0 - now.0.rem_euclid(DAY_MS));
+        Self::open_at(wall_now(), billing, store, egress).await
+    }
+
+    async fn open_at(
+        opened_at: Timestamp,
+        billing: &Billing,
+        store: Store,
+        egress: Egress,
+    ) -> Result<Self, StoreError> {
+        let midnight = Timestamp(opened_at.0 - opened_at.0.rem_euclid(DAY_MS));
         let mut spent: HashMap<TenantId, Spent> = HashMap::new();
         for charged in store.charged_since(midnight).await? {
             let spenders = Spender::of(charged.key, charged.application).collect();
@@ -83,7 +92,7 @@ impl Cashier {
         accounts.set_control(billing.tenants);
         let terms = RwLock::new(Terms::new(billing, store.rates().await?));
         let (spent, begun) = (Mutex::new(spent), Notify::new());
-        Ok(Self(Arc::new(Inner { store, accounts, terms, egress, spent, begun })))
+        Ok(Self(Arc::new(Inner { store, accounts, terms, egress, spent, opened_at, begun })))
     }
 
     /// Takes another configuration's prices, limits and hook. The currency of an account that was opened stays.
@@ -113,7 +122,8 @@ impl Cashier {
         let account = self.0.store.open_account(tenant, currency, opening, wall_now()).await?;
         self.0.accounts.seat(Seat { tenant, available: account.available, reload: account.reload });
         for (spenders, charged) in spent.remove(&tenant).unwrap_or_default() {
-            self.0.accounts.restore_spend(tenant, &spenders, charged, wall_now());
+            // It may be another day by now, which that is none of.
+            self.0.accounts.restore_spend(tenant, &spenders, charged, self.0.opened_at);
         }
         Ok(())
     }

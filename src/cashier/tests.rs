@@ -27,6 +27,7 @@ on_both_engines! {
     a_hold_without_a_living_call_is_released_at_the_start,
     a_repeated_request_holds_nothing,
     a_days_spending_outlives_a_restart,
+    what_was_spent_before_midnight_is_not_charged_to_the_next_day,
     the_ledger_is_only_added_to,
     a_reference_is_credited_once,
     a_top_up_is_credited_once_however_often_it_is_confirmed,
@@ -295,6 +296,21 @@ async fn a_days_spending_outlives_a_restart(place: Place) {
         assert_eq!(till.cashier.accounts().look(now, &most(limit(19_999))), Err(Refusal::SpendControl));
         assert_eq!(till.cashier.accounts().look(now, &most(limit(20_000))), Ok(()));
     }
+}
+
+async fn what_was_spent_before_midnight_is_not_charged_to_the_next_day(place: Place) {
+    let till = Till::open(place.open().await).await;
+    till.dial(1, 300).await.expect("covered");
+    till.answer(1);
+    till.end(1, Some(Duration::from_secs(1)));
+    till.journal.drained().await;
+    // A switch that began on the day before, and sees the tenant's first call today.
+    let yesterday = Timestamp(wall_now().0 - DAY_MS);
+    let egress = Egress::new(Policy::default()).expect("a client");
+    let cashier = Cashier::open_at(yesterday, &billing(""), till.store.clone(), egress).await.expect("opens");
+    cashier.seat(US).await.expect("stored");
+    let spent = |at| cashier.accounts().standing(US, at).expect("seated").spent_today;
+    assert_eq!((spent(yesterday), spent(wall_now())), (Micros(10_000), Micros::ZERO));
 }
 
 async fn the_ledger_is_only_added_to(place: Place) {
