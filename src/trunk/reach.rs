@@ -66,7 +66,7 @@ mod tests {
     fn a_tenants_name_leads_to_public_addresses_and_to_those_that_are_allowed() {
         let reach = Reach::default();
         let mut proxied = Trunk::clone(&trunk(3, TenantId(7), "sip:carrier.example"));
-        proxied.outbound_proxy = Some("sip:Edge.Inner.example.:5070".to_owned());
+        proxied.outbound_proxy = Some("sip:Edge.Inner.example:5070".to_owned());
         let trunks = [
             trunk(1, OPERATOR, "sip:sbc.operator.example"),
             trunk(2, TenantId(7), "sip:sbc.operator.example"),
