@@ -20,7 +20,9 @@ mod tie;
 mod timer;
 mod verdict;
 
-pub use driver::{Board, Callers, Counts, Dials, Driver, DriverParts, Errands, Events, Intents, People};
+pub use driver::{
+    Board, Callers, Counts, Dials, Driver, DriverParts, Errands, Events, Intents, People, Reachable,
+};
 pub use knock::Knock;
 pub use machine::{Origination, Reception};
 pub use mailbox::{Input, Mailbox, Room};
