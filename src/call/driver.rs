@@ -1,6 +1,7 @@
 //! The shell of a shard: one task with its sockets, its mailbox and the clock. It selects, feeds, drains and sends.
 #![expect(clippy::disallowed_methods, reason = "a shell reads the clock and starts tasks")]
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,13 +23,15 @@ use crate::agent::line::Lanes;
 use crate::agent::stream::Reception;
 use crate::egress::Egress;
 use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy, MovedLeg};
-use crate::trunk::reach::Reach;
 use crate::tts::Tts;
 
 /// Inputs taken at one turn, so that the sockets are not left waiting.
 const TURN: usize = 512;
 /// Without anything else to do, the driver looks up so often, and publishes its counts.
 const LOOK_UP: Duration = Duration::from_secs(1);
+
+/// Whether what is sent to a host may go to an address, as things stand now.
+pub type Reachable = Arc<dyn Fn(&str, IpAddr) -> bool + Send + Sync>;
 
 /// Where the events of calls go: counted, logged, written down.
 pub type Events = Arc<dyn Fn(CallEvent) + Send + Sync>;
@@ -57,7 +60,7 @@ pub struct DriverParts {
     /// Finds where hosts are.
     pub resolver: Resolver,
     /// Where they may be.
-    pub reach: Reach,
+    pub reachable: Reachable,
     /// The way in, for tasks that the driver starts.
     pub mailbox: Mailbox,
     /// The end of it.
@@ -318,10 +321,10 @@ impl Driver {
 
     fn resolve(&self, query: Query) {
         let (mailbox, resolver) = (self.parts.mailbox.clone(), self.parts.resolver.clone());
-        let reach = self.parts.reach.clone();
+        let reachable = Arc::clone(&self.parts.reachable);
         tokio::spawn(async move {
             let mut targets = resolver.resolve(&query).await;
-            targets.retain(|target| reach.allows(&query.host, target.address.ip()));
+            targets.retain(|target| reachable(&query.host, target.address.ip()));
             mailbox.resolved(query.id, targets).await;
         });
     }

@@ -21,7 +21,9 @@ mod timer;
 mod verdict;
 mod wire;
 
-pub use driver::{Board, Callers, Counts, Dials, Driver, DriverParts, Errands, Events, Intents, People};
+pub use driver::{
+    Board, Callers, Counts, Dials, Driver, DriverParts, Errands, Events, Intents, People, Reachable,
+};
 pub use knock::Knock;
 pub use machine::{Origination, Reception};
 pub use mailbox::{Input, Mailbox, Room};

@@ -1,16 +1,19 @@
 //! What a call wants done outside its shard, handed to the rooms that do it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::endings::Endings;
 use crate::agent::{self, Errand};
-use crate::call::{self, Aside, Command, ErrandOrder, Events, Intents, Speech};
+use crate::call::{self, Aside, Command, ErrandOrder, Events, Intents, Reachable, Speech};
 use crate::clock::wall_now;
+use crate::config::FILE_TENANT;
 use crate::dialer::Dialer;
+use crate::directory::{Directory, Snapshot};
 use crate::egress::Egress;
 use crate::journal::Journal;
 use crate::metrics::{Metrics, trunk_label};
 use crate::model::CallFact;
+use crate::trunk::reach::Reach;
 
 /// Events go to the journal; an end is counted by its trunk, which the journal knows.
 pub(super) fn events(journal: &Journal, metrics: &Metrics) -> Events {
@@ -26,6 +29,27 @@ pub(super) fn events(journal: &Journal, metrics: &Metrics) -> Events {
             endings.tell(event.call, record.as_ref(), outcome);
         }
         journal.record(event);
+    })
+}
+
+/// Where trunks may lead, by what is declared at that moment: a tenant's trunk is guarded from its first call on.
+pub(super) fn reachable(directory: &Directory) -> Reachable {
+    let directory = directory.clone();
+    let known: Mutex<Option<(Arc<Snapshot>, Arc<Reach>)>> = Mutex::new(None);
+    Arc::new(move |host, address| {
+        let snapshot = directory.snapshot();
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        let reach = match &*known {
+            Some((of, reach)) if Arc::ptr_eq(of, &snapshot) => Arc::clone(reach),
+            _ => {
+                let rules = snapshot.rules();
+                let reach = Arc::new(Reach::of(snapshot.trunks(), FILE_TENANT, &rules.sip_addresses));
+                *known = Some((Arc::clone(&snapshot), Arc::clone(&reach)));
+                reach
+            }
+        };
+        drop(known);
+        reach.allows(host, address)
     })
 }
 

@@ -3,44 +3,38 @@
 
 use std::collections::HashSet;
 use std::net::IpAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use trunkline_sip::Query;
 
 use crate::model::{TenantId, Trunk, is_reachable};
 
-/// What is known of names. Cheap to clone.
-#[derive(Clone, Default)]
-pub struct Reach(Arc<RwLock<State>>);
-
-#[derive(Default)]
-struct State {
+/// What is known of names.
+#[derive(Debug, Default)]
+pub struct Reach {
     /// Hosts that tenants name, and the operator does not.
     guarded: HashSet<String>,
     allowed: Vec<IpNet>,
 }
 
 impl Reach {
-    /// These are the trunks from now on; the operator's may lead anywhere, the others' to public addresses and to these networks.
-    pub fn set(&self, trunks: &[Arc<Trunk>], operator: TenantId, allowed: &[IpNet]) {
+    /// Of these trunks the operator's may lead anywhere, the others' to public addresses and to these networks.
+    pub fn of(trunks: &[Arc<Trunk>], operator: TenantId, allowed: &[IpNet]) -> Self {
         let (own, others): (Vec<_>, Vec<_>) = trunks.iter().partition(|trunk| trunk.tenant == operator);
         let own: HashSet<String> = own.into_iter().flat_map(|trunk| hosts(trunk)).collect();
         let guarded = others.into_iter().flat_map(|trunk| hosts(trunk));
-        let guarded = guarded.filter(|host| !own.contains(host)).collect();
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) =
-            State { guarded, allowed: allowed.to_vec() };
+        Self { guarded: guarded.filter(|host| !own.contains(host)).collect(), allowed: allowed.to_vec() }
     }
 
     /// May what is sent to this host go to this address?
     pub fn allows(&self, host: &str, address: IpAddr) -> bool {
-        let state = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        !state.guarded.contains(&folded(host)) || is_reachable(address, &state.allowed)
+        !self.guarded.contains(&folded(host)) || is_reachable(address, &self.allowed)
     }
 }
 
 /// The hosts that a trunk's URIs name.
-pub fn hosts(trunk: &Trunk) -> Vec<String> {
+fn hosts(trunk: &Trunk) -> Vec<String> {
     let registrar = trunk.registration.as_ref().and_then(|registration| registration.registrar.as_deref());
     let uris = [Some(trunk.uri.as_str()), trunk.outbound_proxy.as_deref(), registrar];
     uris.into_iter().flatten().filter_map(Query::of).map(|query| folded(&query.host)).collect()
@@ -64,7 +58,6 @@ mod tests {
 
     #[test]
     fn a_tenants_name_leads_to_public_addresses_and_to_those_that_are_allowed() {
-        let reach = Reach::default();
         let mut proxied = Trunk::clone(&trunk(3, TenantId(7), "sip:carrier.example"));
         proxied.outbound_proxy = Some("sip:Edge.Inner.example:5070".to_owned());
         let trunks = [
@@ -72,7 +65,7 @@ mod tests {
             trunk(2, TenantId(7), "sip:sbc.operator.example"),
             Arc::new(proxied),
         ];
-        reach.set(&trunks, OPERATOR, &["10.9.0.0/16".parse().expect("a network")]);
+        let reach = Reach::of(&trunks, OPERATOR, &["10.9.0.0/16".parse().expect("a network")]);
         let allows = |host: &str, address: &str| reach.allows(host, address.parse().expect("an address"));
         for host in ["carrier.example", "edge.inner.example", "EDGE.inner.example."] {
             assert!(allows(host, "8.8.8.8") && allows(host, "10.9.1.1"), "{host}");
