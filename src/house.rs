@@ -275,9 +275,14 @@ impl House {
             let reviews = house.reviews(&config, &metrics)?;
             house.task(|stop| reviews.run(stop));
         }
-        let retention = Retention { events: config.events.keep, deliveries: config.webhooks.keep };
+        let kept = retention::Kept {
+            told: Retention { events: config.events.keep, deliveries: config.webhooks.keep },
+            calls: config.retention.calls,
+            recordings: config.retention.recordings,
+            data_dir: config.data_dir.clone(),
+        };
         let store = house.store.clone();
-        house.task(|stop| retention::run(store, retention, stop));
+        house.task(|stop| retention::run(store, kept, stop));
         let campaigns = house.campaigns(&metrics, options.ephemeral).await?;
         house.open_api(http, &config, &key, campaigns);
         Ok(house)

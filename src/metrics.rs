@@ -306,7 +306,11 @@ impl Metrics {
             there.insert(trunk);
         }
         let is_shown = |name: &String, calls: &mut Arc<TrunkCalls>| {
-            there.contains(name.as_str()) || calls.total() != calls.shown.load(Ordering::Relaxed)
+            // What ended before a trunk was chosen has none, and stays.
+            let is_nobodys = name.is_empty() || name.starts_with('@');
+            is_nobodys
+                || there.contains(name.as_str())
+                || calls.total() != calls.shown.load(Ordering::Relaxed)
         };
         self.0.trunks.write().unwrap_or_else(PoisonError::into_inner).retain(is_shown);
         *self.0.standing.lock().unwrap_or_else(PoisonError::into_inner) = recorder;

@@ -25,6 +25,7 @@ pub struct File {
     pub rate: Vec<billing::RateTable>,
     pub webhooks: Webhooks,
     pub events: Events,
+    pub retention: Retention,
     pub tts: Tts,
     pub transcription: Transcription,
     pub analysis: Analysis,
@@ -183,6 +184,13 @@ impl Default for Events {
     fn default() -> Self {
         Self { keep_hours: KEEP_HOURS }
     }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retention {
+    pub calls_days: u64,
+    pub recordings_days: u64,
 }
 
 /// A week.

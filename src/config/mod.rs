@@ -77,6 +77,8 @@ pub struct Config {
     pub webhooks: Webhooks,
     /// `[events]`
     pub events: Events,
+    /// `[retention]`
+    pub retention: Retention,
     /// How text becomes speech.
     pub tts: Tts,
     /// What becomes of calls that are over.
@@ -233,6 +235,15 @@ pub struct Webhooks {
 pub struct Events {
     /// For so long a listener may ask for events that it has missed.
     pub keep: Duration,
+}
+
+/// `[retention]`
+#[derive(Clone, Copy, Debug)]
+pub struct Retention {
+    /// Calls that are over are kept for so long; `None` is for ever.
+    pub calls: Option<Duration>,
+    /// Their recordings; `None` is as long as the call.
+    pub recordings: Option<Duration>,
 }
 
 /// `[tts]`

@@ -466,3 +466,16 @@ fn people_that_cannot_be_are_told_where() {
         assert!(refused.contains(&format!("{key}: ")), "{key} in:\n{refused}");
     }
 }
+
+#[test]
+fn calls_are_kept_for_ever_or_for_longer_than_their_events() {
+    let parse = |text: &str| Config::parse("t.toml", text, std::iter::empty());
+    let kept = parse("").expect("valid").retention;
+    assert_eq!((kept.calls, kept.recordings), (None, None));
+    let kept = parse("[retention]\ncalls_days = 30\nrecordings_days = 7").expect("valid").retention;
+    let days = |days: u64| Some(Duration::from_secs(days * 86_400));
+    assert_eq!((kept.calls, kept.recordings), (days(30), days(7)));
+    assert!(parse("[retention]\ncalls_days = 6").is_err(), "events are kept for seven");
+    assert!(parse("[retention]\ncalls_days = 6\n[events]\nkeep_hours = 144").is_ok());
+    assert!(parse("[retention]\nrecordings_days = 40000").is_err());
+}

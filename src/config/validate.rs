@@ -17,8 +17,8 @@ use super::objects;
 use super::people;
 use super::source::{Origin, Source};
 use super::{
-    Advertised, Config, ConfigError, Database, Events, Fault, Http, Limits, Log, Media, Recording, Settings,
-    Sip, Webhooks,
+    Advertised, Config, ConfigError, Database, Events, Fault, Http, Limits, Log, Media, Recording, Retention,
+    Settings, Sip, Webhooks,
 };
 use crate::keyfile;
 use crate::model::{Detection, Secret};
@@ -40,6 +40,7 @@ pub fn config(file: File, source: &Source) -> Result<Config, ConfigError> {
         billing,
         webhooks: webhooks(&file.webhooks, &mut check),
         events: Events { keep: keep("events.keep_hours", file.events.keep_hours, &mut check) },
+        retention: retention(&file.retention, file.events.keep_hours, &mut check),
         tts: super::speech::tts(file.tts, &mut check),
         reviews: super::review::reviews(
             file.transcription,
@@ -431,6 +432,25 @@ pub fn networks(path: &str, texts: &[String], check: &mut Checker<'_>) -> Vec<Ip
     }
     networks
 }
+
+fn retention(table: &file::Retention, keep_hours: u64, check: &mut Checker<'_>) -> Retention {
+    let mut days = |path: &str, days: u64| {
+        check.that(path, days <= DAYS_MAX, || format!("must be at most {DAYS_MAX}, in days; 0 is for ever"));
+        (days > 0).then(|| Duration::from_secs(days.min(DAYS_MAX) * 86_400))
+    };
+    let retention = Retention {
+        calls: days("retention.calls_days", table.calls_days),
+        recordings: days("retention.recordings_days", table.recordings_days),
+    };
+    // A listener is told of events with their calls.
+    let told = Duration::from_secs(keep_hours.min(KEEP_HOURS_MAX) * 3600);
+    check.that("retention.calls_days", retention.calls.is_none_or(|calls| calls >= told), || {
+        "must be as long as `events.keep_hours` at least".into()
+    });
+    retention
+}
+
+const DAYS_MAX: u64 = 36_500;
 
 /// A network, or one address.
 fn network(text: &str) -> Result<IpNet, String> {

@@ -126,7 +126,11 @@ fn a_trunk_that_is_gone_is_shown_no_more() {
     let ended = look(&["t1"]);
     assert!(ended.contains("trunkline_calls_ended_total{trunk=\"gone\",disposition=\"busy\"} 1"), "{ended}");
     assert!(!ended.contains("trunkline_trunk_calls{trunk=\"gone\"}"), "{ended}");
+    metrics.call_ended("", &outcome(Disposition::Cancelled, now));
     assert!(!look(&["t1"]).contains("gone"));
+    let nobodys = look(&["t1"]);
+    let line = "trunkline_calls_ended_total{trunk=\"\",disposition=\"cancelled\"} 1";
+    assert!(nobodys.contains(line), "who had none stays: {nobodys}");
     metrics.call_started("gone");
     assert!(look(&["t1", "gone"]).contains("trunkline_calls_started_total{trunk=\"gone\"} 1"));
 }

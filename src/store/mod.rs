@@ -13,6 +13,7 @@ mod engine;
 mod error;
 mod event_log;
 mod filter;
+mod forgetting;
 mod ledger;
 mod listing;
 mod objects;
@@ -38,6 +39,7 @@ pub use campaigns::{Made, RecipientClaim, RecipientFilter};
 pub use deliveries::{DeliveryFilter, DeliveryRecord, DeliveryState, REPLAY_MAX, Replayed};
 pub use error::StoreError;
 pub use event_log::{Retention, StoredEvent};
+pub use forgetting::OldRecording;
 pub use ledger::{Charged, EntryPage, NewEntry};
 pub use listing::Order;
 pub use objects::{

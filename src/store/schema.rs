@@ -6,7 +6,7 @@ use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// Versions and names are the same for both engines.
-const HISTORY: [(i64, &str, &str, &str); 17] = [
+const HISTORY: [(i64, &str, &str, &str); 18] = [
     (
         1,
         "calls and outbox",
@@ -102,6 +102,12 @@ const HISTORY: [(i64, &str, &str, &str); 17] = [
         "delivery turns",
         include_str!("migrations/sqlite/0059_delivery_turns.sql"),
         include_str!("migrations/postgres/0059_delivery_turns.sql"),
+    ),
+    (
+        60,
+        "retention",
+        include_str!("migrations/sqlite/0060_retention.sql"),
+        include_str!("migrations/postgres/0060_retention.sql"),
     ),
     (
         70,

@@ -1,0 +1,118 @@
+//! Calls that are older than they are kept, and their recordings. What is still owed to a webhook, waits for its review or can be
+//! asked for as an event keeps its call.
+
+use sqlx::{Connection as _, Row};
+
+use super::engine::{Engine, on};
+use super::row::{Columns, id, json, required, signed};
+use super::{Store, StoreError};
+use crate::model::{CallId, TenantId, Timestamp};
+
+/// A recording of a call that is over.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OldRecording {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Of which call.
+    pub call: CallId,
+    /// When that ended.
+    pub ended_at: Timestamp,
+    /// Where it is, relative to the data directory.
+    pub path: String,
+}
+
+/// Calls that one transaction forgets, so that others' writes pass in between.
+const FORGET_MAX: i64 = 200;
+
+impl Store {
+    /// At most `limit` recordings of calls that ended before then, the oldest first, after this one.
+    pub async fn recordings_before(
+        &self,
+        before: Timestamp,
+        after: Option<&OldRecording>,
+        limit: u32,
+    ) -> Result<Vec<OldRecording>, StoreError> {
+        self.engine.recordings_before(before, after, limit).await
+    }
+
+    /// Forgets calls that ended before then and have no recording, with what was told of them and how; gives how many. Their ledger
+    /// entries and campaigns stay.
+    pub async fn forget_calls(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let mut forgotten = 0;
+        loop {
+            let some = self.aside(move |engine| async move { engine.forget_calls(before).await }).await?;
+            forgotten += some;
+            if some == 0 {
+                return Ok(forgotten);
+            }
+        }
+    }
+}
+
+impl Engine {
+    async fn recordings_before(
+        &self,
+        before: Timestamp,
+        after: Option<&OldRecording>,
+        limit: u32,
+    ) -> Result<Vec<OldRecording>, StoreError> {
+        const SQL: &str = "SELECT call, tenant, ended_at, recording FROM calls
+            WHERE recording IS NOT NULL AND state = 'ended' AND ended_at < $1 AND (ended_at, call) > ($2, $3)
+              AND NOT EXISTS (SELECT 1 FROM reviews AS v WHERE v.call = calls.call)
+            ORDER BY ended_at, call LIMIT $4";
+        let (ended_at, call) = after.map_or((i64::MIN, 0), |last| (last.ended_at.0, signed(last.call.get())));
+        on!(self, readers, |connection| {
+            let query = sqlx::query(SQL).bind(before.0).bind(ended_at).bind(call).bind(i64::from(limit));
+            let rows = query.fetch_all(&mut *connection).await?;
+            rows.iter().map(read_recording).collect()
+        })
+    }
+
+    async fn forget_calls(&self, before: Timestamp) -> Result<u64, StoreError> {
+        const OLD: &str = "SELECT c.call FROM calls AS c
+            WHERE c.state = 'ended' AND c.ended_at < $1 AND c.recording IS NULL
+              AND NOT EXISTS (SELECT 1 FROM outbox AS o WHERE o.call = c.call AND o.state IN ('pending', 'waiting'))
+              AND NOT EXISTS (SELECT 1 FROM reviews AS v WHERE v.call = c.call)
+              AND NOT EXISTS (SELECT 1 FROM events AS e WHERE e.call = c.call)
+            ORDER BY c.ended_at, c.call LIMIT $2";
+        let ids = match self {
+            Self::Sqlite(_) => "(SELECT value FROM json_each($1))",
+            Self::Postgres(_) => {
+                "(SELECT text::bigint FROM json_array_elements_text($1::text::json) AS r (text))"
+            }
+        };
+        let forget = [
+            format!(
+                "DELETE FROM delivery_attempts WHERE delivery IN (SELECT id FROM outbox WHERE call IN {ids})"
+            ),
+            format!("DELETE FROM outbox WHERE call IN {ids}"),
+            format!("DELETE FROM calls WHERE call IN {ids}"),
+        ];
+        on!(self, writer, |connection| {
+            // Dropped without a commit, it is rolled back.
+            let mut transaction = connection.begin().await?;
+            let old = sqlx::query(OLD).bind(before.0).bind(FORGET_MAX).fetch_all(&mut *transaction).await?;
+            let old: Vec<i64> = old.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+            if old.is_empty() {
+                return Ok(0);
+            }
+            for sql in forget {
+                // Constants, joined.
+                let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(json(&old));
+                query.execute(&mut *transaction).await?;
+            }
+            transaction.commit().await?;
+            self.touched();
+            Ok(old.len() as u64)
+        })
+    }
+}
+
+fn read_recording(row: &impl Columns) -> Result<OldRecording, StoreError> {
+    Ok(OldRecording {
+        tenant: TenantId(required(id(row, "tenant")?, "tenant")?),
+        call: id(row, "call")?.and_then(CallId::new).ok_or(StoreError::Corrupt("call id"))?,
+        ended_at: Timestamp(required(row.integer("ended_at")?, "ended_at")?),
+        path: required(row.text("recording")?, "recording")?,
+    })
+}
