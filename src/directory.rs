@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use sha2::{Digest, Sha256};
 
-use crate::config::Objects;
+use crate::config::{Objects, Rules};
 use crate::model::{
     Agent, AgentId, Application, ApplicationId, EventKind, EventSet, Face, Key, KeyId, KeyScope, Number,
     NumberId, Object, ObjectKind, Person, PersonId, PhoneNumber, Secret, SpendControl, Tenant, TenantId,
@@ -61,6 +61,7 @@ pub struct Snapshot {
     trunks: Vec<Arc<Trunk>>,
     trunk_ids: HashMap<TrunkId, Arc<Trunk>>,
     tenants: Vec<Tenant>,
+    rules: Rules,
     endpoints: Vec<Arc<WebhookEndpoint>>,
     /// Every object as its owner sees it: the file's first, then the store's by age.
     objects: Vec<Arc<Object>>,
@@ -190,6 +191,7 @@ impl Snapshot {
             numbers,
             trunks,
             tenants: Vec::new(),
+            rules: objects.rules,
             endpoints: Vec::new(),
             objects: objects.documents,
         }
@@ -198,6 +200,11 @@ impl Snapshot {
     /// Every tenant, the file's first.
     pub fn tenants(&self) -> &[Tenant] {
         &self.tenants
+    }
+
+    /// What the file says of every tenant's objects.
+    pub const fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     /// A tenant's receivers of events, oldest first.

@@ -44,9 +44,10 @@ use crate::model::{Review, ReviewOffer, Timestamp, TranscriptBy, numbering};
 use crate::review::{ReviewParts, Reviews};
 use crate::store::{Retention, Store, StoreError};
 use crate::threads;
+use crate::trunk::reach::Reach;
 use crate::tts::Tts;
 use crate::webhook::{Asker, Wake, Webhooks};
-use keeping::{Keeping, doors, watch};
+use keeping::{Keeping, doors, guard, watch};
 use opening::{cashier, database, io_error, limits, recordings, registry, sip_config, switch_key, webhooks};
 use sockets::Sockets;
 use vigil::Vigil;
@@ -204,7 +205,9 @@ impl House {
             },
         })
         .await?;
-        let doors = doors(directory.snapshot().trunks(), &resolver).await;
+        let reach = Reach::default();
+        guard(&reach, &directory.snapshot());
+        let doors = doors(directory.snapshot().trunks(), &resolver, &reach).await;
         let sip_config = sip_config(&config, &endpoint.listening(), doors.trust());
         let mut shard = Shard::new(sip_config, rand::random(), admission.clone());
         shard.handle_command(Instant::now(), Command::Doors(doors));
@@ -212,6 +215,7 @@ impl House {
             shard,
             endpoint,
             resolver,
+            reach: reach.clone(),
             mailbox: mailbox.clone(),
             inputs,
             media: Arc::clone(&media),
@@ -257,7 +261,7 @@ impl House {
         // A house for one call is no switch: it neither registers in the switch's place nor asks around.
         let keeps = !options.ephemeral;
         let (directory, admission) = (house.directory.clone(), house.admission.clone());
-        let keeping = Keeping { directory, resolver: names, mailbox, admission, board, keeps };
+        let keeping = Keeping { directory, resolver: names, mailbox, admission, reach, board, keeps };
         let changed = house.registry.changed();
         house.task(|stop| keeping.run(changed, stop));
         let registry = house.registry.clone();

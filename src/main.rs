@@ -11,7 +11,7 @@ use trunkline::threads;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// How long the end waits for threads that are still at work.
-const LEFT_MAX: Duration = Duration::from_secs(1);
+const LEFT_MAX: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

@@ -22,6 +22,7 @@ use crate::agent::line::Lanes;
 use crate::agent::stream::Reception;
 use crate::egress::Egress;
 use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy, MovedLeg};
+use crate::trunk::reach::Reach;
 use crate::tts::Tts;
 
 /// Inputs taken at one turn, so that the sockets are not left waiting.
@@ -55,6 +56,8 @@ pub struct DriverParts {
     pub endpoint: Endpoint,
     /// Finds where hosts are.
     pub resolver: Resolver,
+    /// Where they may be.
+    pub reach: Reach,
     /// The way in, for tasks that the driver starts.
     pub mailbox: Mailbox,
     /// The end of it.
@@ -315,8 +318,10 @@ impl Driver {
 
     fn resolve(&self, query: Query) {
         let (mailbox, resolver) = (self.parts.mailbox.clone(), self.parts.resolver.clone());
+        let reach = self.parts.reach.clone();
         tokio::spawn(async move {
-            let targets = resolver.resolve(&query).await;
+            let mut targets = resolver.resolve(&query).await;
+            targets.retain(|target| reach.allows(&query.host, target.address.ip()));
             mailbox.resolved(query.id, targets).await;
         });
     }

@@ -327,6 +327,8 @@ pub struct Rules {
     pub detection: Detection,
     /// Networks that tenants' trunks may take calls from as a whole; of others, small ones.
     pub inbound_networks: Vec<IpNet>,
+    /// Networks that tenants' trunks may be in, beside public ones.
+    pub sip_addresses: Vec<IpNet>,
 }
 
 impl Config {

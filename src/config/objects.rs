@@ -75,6 +75,7 @@ pub fn objects(file: &File, check: &mut Checker<'_>) -> Objects {
             allow_http: file.webhooks.allow_http,
             detection: file.amd.clone(),
             inbound_networks: networks("sip.inbound_networks", &file.sip.inbound_networks, check),
+            sip_addresses: networks("sip.allow_addresses", &file.sip.allow_addresses, check),
         },
     };
     let mut made = Objects { rules: names.rules.clone(), ..Objects::default() };

@@ -1,6 +1,6 @@
 //! The URIs a configuration holds: where a trunk is, and where events go.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A trunk's URI, brought to the form `sip:host[:port][;transport=…]` or `sips:host[:port]` (RFC 3261 §19.1.1). Whatever would silently
 /// be ignored is refused.
@@ -37,6 +37,13 @@ pub fn trunk(text: &str) -> Result<String, String> {
             _ => wrong(&format!("has no valid port: `{port}` is not 1 to 65535")),
         },
     }
+}
+
+/// The address that stands in a trunk's URI, if it is one and no name.
+pub fn address(trunk: &str) -> Option<IpAddr> {
+    let (_, rest) = trunk.split_once(':')?;
+    let (host, _) = host_and_port(rest.split_once(';').map_or(rest, |(hostport, _)| hostport));
+    host.trim_matches(['[', ']']).parse().ok()
 }
 
 /// A webhook's receiver.

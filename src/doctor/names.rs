@@ -12,14 +12,16 @@ use tokio::time::timeout;
 use trunkline_sip::{Protocol, Query, Resolver, ResolverConfig};
 
 use super::observation::{Answer, Asked, Names, RecordKind};
+use super::patient::Within;
 
 /// How long one question may take.
 const WAIT: Duration = Duration::from_secs(2);
 /// Records of one answer that are shown.
 const RECORDS_MAX: usize = 8;
 
-/// Where a URI leads, and what every question about it says.
-pub async fn look(uri: &str, nameservers: &[SocketAddr]) -> Names {
+/// Where a URI leads, as far as requests may go there, and what every question about it says; of a name that leads elsewhere too,
+/// nothing.
+pub async fn look(uri: &str, nameservers: &[SocketAddr], within: &Within) -> Names {
     let config = ResolverConfig { nameservers: nameservers.to_vec(), ..ResolverConfig::default() };
     let Some(query) = Query::of(uri) else {
         return Names { host: uri.to_owned(), asked: Vec::new(), hops: Vec::new() };
@@ -29,8 +31,11 @@ pub async fn look(uri: &str, nameservers: &[SocketAddr]) -> Names {
         Ok(resolver) => resolver.resolve(&query).await,
         Err(_) => Vec::new(),
     };
+    let found = hops.len();
+    let hops = within.reachable(hops);
     let asked = match host.parse::<IpAddr>() {
         Ok(_) => Vec::new(),
+        Err(_) if hops.len() < found => Vec::new(),
         Err(_) => ask(&host, &query, nameservers).await,
     };
     Names { host, asked, hops }

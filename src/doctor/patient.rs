@@ -5,10 +5,11 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use trunkline_sip::{Protocol, Timers};
+use ipnet::IpNet;
+use trunkline_sip::{Protocol, Target, Timers};
 
-use crate::config::Config;
-use crate::model::{Number, PhoneNumber, Trunk};
+use crate::config::{Config, FILE_TENANT};
+use crate::model::{Number, PhoneNumber, Trunk, is_reachable};
 
 /// A trunk, the switch around it, and how far the examination may go.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub struct Patient {
     pub advertise: Option<IpAddr>,
     /// The name servers; none: the system's.
     pub nameservers: Vec<SocketAddr>,
+    /// Where its names may lead.
+    pub within: Within,
     /// The `User-Agent` header.
     pub user_agent: String,
     /// T1, T2, T4.
@@ -37,6 +40,20 @@ pub struct Patient {
     pub call: Option<PhoneNumber>,
     /// What else is tried in that call.
     pub probe: Probe,
+}
+
+/// To public addresses and into these networks; `None`: anywhere, since the trunk is the operator's own.
+#[derive(Clone, Debug)]
+pub struct Within(Option<Vec<IpNet>>);
+
+impl Within {
+    /// Those of these that requests may go to.
+    pub fn reachable(&self, mut targets: Vec<Target>) -> Vec<Target> {
+        if let Some(allowed) = &self.0 {
+            targets.retain(|target| is_reachable(target.address.ip(), allowed));
+        }
+        targets
+    }
 }
 
 /// What else a call may try, of what not every callee can do.
@@ -73,6 +90,7 @@ impl Patient {
             sip: sip.address,
             advertise: (advertised != sip.address.ip()).then_some(advertised),
             nameservers: config.sip.nameservers.clone(),
+            within: Within((trunk.tenant != FILE_TENANT).then(|| config.objects.rules.sip_addresses.clone())),
             user_agent: config.sip.user_agent.clone(),
             timers: Timers { t1: config.sip.t1, t2: config.sip.t2, t4: config.sip.t4, ..Timers::default() },
             media: config.media.address,

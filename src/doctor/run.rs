@@ -71,7 +71,9 @@ pub async fn examine(
             continue;
         }
         let observation = match order {
-            Order::Look(uri) => Observation::Names(names::look(&uri, &patient.nameservers).await),
+            Order::Look(uri) => {
+                Observation::Names(names::look(&uri, &patient.nameservers, &patient.within).await)
+            }
             Order::Knock(hop) => Observation::Knocked(knock::knock(patient.sip, hop).await),
             Order::Options(hops) => {
                 wire.lead(hops);

@@ -15,7 +15,7 @@ use trunkline_sip::{
 
 use super::line::Line;
 use super::observation::{Exchange, Seen};
-use super::patient::Patient;
+use super::patient::{Patient, Within};
 use crate::model::{Registration, Trunk};
 use crate::trunk::route;
 
@@ -27,6 +27,7 @@ pub struct Wire {
     agent: UserAgent,
     endpoint: Endpoint,
     resolver: Resolver,
+    within: Within,
     /// The UDP socket that Via and Contact do not name.
     other: SocketAddr,
     /// Where the trunk is, best first.
@@ -69,6 +70,7 @@ impl Wire {
                 ..ResolverConfig::default()
             })
             .map_err(io::Error::other)?,
+            within: patient.within.clone(),
             other: second,
             hops: Vec::new(),
             exchange: Exchange::new(Method::Options),
@@ -172,7 +174,11 @@ impl Wire {
     /// Where a URI leads.
     pub async fn whereabouts(&self, uri: &str) -> Vec<SocketAddr> {
         let Some(query) = Query::of(uri) else { return Vec::new() };
-        self.resolver.resolve(&query).await.into_iter().map(|target| target.address).collect()
+        self.resolve(&query).await.into_iter().map(|target| target.address).collect()
+    }
+
+    async fn resolve(&self, query: &Query) -> Vec<Target> {
+        self.within.reachable(self.resolver.resolve(query).await)
     }
 
     /// Offers another session within a call: an exchange of its own, until [`Wire::reoffered`].
@@ -252,7 +258,7 @@ impl Wire {
                 let is_first = self.exchange.seen.is_empty() && !self.hops.is_empty() && !self.is_within;
                 let targets = match is_first {
                     true => self.hops.clone(),
-                    false => self.resolver.resolve(&query).await,
+                    false => self.resolve(&query).await,
                 };
                 self.agent.handle_targets(Instant::now(), query.id, targets);
             }

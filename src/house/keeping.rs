@@ -11,9 +11,11 @@ use trunkline_sip::{Query, Resolver};
 
 use crate::admission::Admission;
 use crate::call::{Board, Command, Mailbox};
-use crate::directory::{Directory, Registry};
+use crate::config::FILE_TENANT;
+use crate::directory::{Directory, Registry, Snapshot};
 use crate::model::Trunk;
 use crate::trunk::doors::Doors;
+use crate::trunk::reach::Reach;
 
 /// What is needed to keep trunks.
 pub struct Keeping {
@@ -21,6 +23,7 @@ pub struct Keeping {
     pub resolver: Resolver,
     pub mailbox: Mailbox,
     pub admission: Admission,
+    pub reach: Reach,
     pub board: Board,
     /// Are trunks asked and registered at?
     pub keeps: bool,
@@ -45,14 +48,16 @@ impl Keeping {
                 () = pause => false,
             };
             if is_reloaded {
-                self.admission.limit_tenants(self.directory.snapshot().tenants());
-                trunks = self.directory.snapshot().trunks().to_vec();
+                let snapshot = self.directory.snapshot();
+                self.admission.limit_tenants(snapshot.tenants());
+                guard(&self.reach, &snapshot);
+                trunks = snapshot.trunks().to_vec();
                 self.keep(&trunks).await;
             }
             // Resolving may take long; stopping need not wait for it.
             tokio::select! {
                 () = stop.cancelled() => break,
-                doors = doors(&trunks, &self.resolver) => drop(self.mailbox.send(Command::Doors(doors)).await),
+                doors = doors(&trunks, &self.resolver, &self.reach) => drop(self.mailbox.send(Command::Doors(doors)).await),
             }
         }
         if self.keeps && trunks.iter().any(|trunk| trunk.registration.is_some()) {
@@ -81,17 +86,24 @@ impl Keeping {
 
 /// By which ways calls come in, and who may open anything new towards us (OPTIONS pings, calls to our numbers): the trunks and
 /// whoever proves to be one. A name that cannot be resolved now is tried again with the next look.
-pub async fn doors(trunks: &[Arc<Trunk>], resolver: &Resolver) -> Doors {
+pub async fn doors(trunks: &[Arc<Trunk>], resolver: &Resolver, reach: &Reach) -> Doors {
     let mut doors = Doors::of(trunks);
     for trunk in trunks {
         let hops = [Some(trunk.uri.as_str()), trunk.outbound_proxy.as_deref()];
         for query in hops.into_iter().flatten().filter_map(Query::of) {
             for target in resolver.resolve(&query).await {
-                doors.open(target.address.ip(), trunk);
+                if reach.allows(&query.host, target.address.ip()) {
+                    doors.open(target.address.ip(), trunk);
+                }
             }
         }
     }
     doors
+}
+
+/// Whom the operator trusts to lead anywhere, and to where everybody else may lead.
+pub fn guard(reach: &Reach, snapshot: &Snapshot) {
+    reach.set(snapshot.trunks(), FILE_TENANT, &snapshot.rules().sip_addresses);
 }
 
 /// How often it is looked whether another process has changed an object.

@@ -16,7 +16,7 @@ use crate::store::Write;
 #[derive(Default)]
 pub(super) struct Books {
     calls: HashMap<CallId, Entry>,
-    /// In the order in which they happened: at most three for each slot.
+    /// In the order in which they happened: a few for each slot.
     pending: VecDeque<Pending>,
     alive: usize,
     /// The promises of requests whose fate is not known.
@@ -155,12 +155,12 @@ impl Books {
                 return false;
             }
             CallFact::RecordingStarted => {
-                let (event, at) = (EventKind::RecordingStarted, clock.civil(event.at));
-                let wanted = entry.record.webhook.as_ref().is_some_and(|to| to.events.has(event));
-                if !wanted {
-                    return false;
+                // Once a call. Who wants to hear it, the store knows.
+                Write::Told {
+                    call: event.call,
+                    event: EventKind::RecordingStarted,
+                    at: clock.civil(event.at),
                 }
-                Write::Told { call: entry.record.call, event, at }
             }
             CallFact::Diverted { .. }
             | CallFact::Controlled { .. }

@@ -2,14 +2,16 @@
 
 use super::*;
 use crate::model::{
-    AgentId, CallFact, CallState, DialogRecord, Disposition, EndedBy, Heard, KeyId, Outcome, RecordingResult,
-    Takes, TenantId,
+    AgentId, CallFact, CallRecord, CallState, DialogRecord, Disposition, EndedBy, EventKind, Heard, KeyId,
+    Outcome, RecordingResult, Takes, TenantId, WebhookEndpointId, WebhookTarget,
 };
 use crate::patience::eventually;
+use crate::store::DeliveryFilter;
 use crate::store::tests::{Place, fill, make_room, on_both_engines, record};
 
 on_both_engines! {
     a_call_becomes_a_row_and_an_event,
+    a_recording_begun_in_mid_call_is_told_to_whoever_wants_to_know,
     slots_are_given_back_when_the_end_is_on_disk,
     ends_outlive_a_full_database,
     an_intent_that_nobody_awaits_leaves_nothing,
@@ -113,6 +115,27 @@ async fn a_call_becomes_a_row_and_an_event(place: Place) {
     assert_eq!(row.answered_at.map(|at| at.0 - row.ringing_at.expect("rang").0), Some(500));
     assert!(store.next_due().await.expect("readable").is_some(), "its event is owed");
     assert_eq!(journal.find(call(1)), None, "the store knows it now");
+}
+
+async fn a_recording_begun_in_mid_call_is_told_to_whoever_wants_to_know(place: Place) {
+    let store = place.open().await;
+    let (journal, _) = start(&store, 10);
+    // The call's own receiver wants nothing but the end.
+    let events = [EventKind::RecordingStarted].into_iter().collect();
+    let endpoint = record(1).webhook.map(|to| WebhookTarget { key: KeyId(9), events, ..to });
+    let record = CallRecord { endpoints: endpoint.into_iter().collect(), ..record(1) };
+    let slot = journal.reserve().expect("room");
+    assert_eq!(journal.intend(slot, record, None).await.expect("stored"), Intended::Committed);
+    journal.record(event(1, CallFact::Answered { dialog: dialog(), recorded: false }));
+    journal.record(event(1, CallFact::RecordingStarted));
+    journal.record(event(1, CallFact::Ended(outcome(Instant::now()))));
+    journal.drained().await;
+    let told = store.events_after(Some(TenantId(1)), 0, 100).await.expect("readable");
+    assert_eq!(told.iter().filter(|told| told.kind == EventKind::RecordingStarted).count(), 1, "{told:?}");
+    let filter = DeliveryFilter { endpoint: Some(WebhookEndpointId(9)), ..DeliveryFilter::default() };
+    let owed = store.deliveries_before(TenantId(1), filter, None, 100).await.expect("readable");
+    let owed: Vec<_> = owed.iter().map(|owed| owed.event).collect();
+    assert_eq!(owed, [EventKind::RecordingStarted]);
 }
 
 async fn slots_are_given_back_when_the_end_is_on_disk(place: Place) {

@@ -3,6 +3,7 @@
 //! Values only. Nothing here does I/O, reads a clock or knows HTTP, SIP, SQL or a vendor's JSON.
 
 mod account;
+mod address;
 mod application;
 mod arrival;
 mod attempt;
@@ -42,6 +43,7 @@ mod trunk;
 mod zone;
 
 pub use account::{Account, AutoReload, Entry, EntryKind, TopUp, TopUpState, Usage};
+pub use address::is_reachable;
 pub use application::Application;
 pub use arrival::Arrival;
 pub use attempt::{Attempt, Dialing, MovedLeg};

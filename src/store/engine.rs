@@ -11,7 +11,7 @@ use super::outbox::{Claim, Delivery};
 use super::postgres::{self, Postgres};
 use super::row::{CALL_COLUMNS, read_call, read_delivery, read_dialog, read_replay, signed};
 use super::sqlite::{self, Sqlite};
-use super::types::{CallFilter, CallPage, DatabaseTarget, Replay};
+use super::types::{CallFilter, DatabaseTarget, Replay};
 use crate::model::{CallId, CallRecord, DialogRecord, Idempotency, KeyId, TenantId, Timestamp};
 
 /// One of two.
@@ -199,21 +199,25 @@ impl Engine {
         filter: &CallFilter,
         limit: u32,
         offset: u64,
-    ) -> Result<CallPage, StoreError> {
+    ) -> Result<Vec<CallRecord>, StoreError> {
         on!(self, readers, |connection| {
-            let mut count = QueryBuilder::new("SELECT count(*) FROM calls AS c WHERE c.tenant = ");
             let mut list = QueryBuilder::new("SELECT ");
-            list.push(CALL_COLUMNS).push(" FROM calls AS c WHERE c.tenant = ");
-            for query in [&mut count, &mut list] {
-                query.push_bind(signed(tenant.0));
-                narrow!(*query, filter);
-            }
+            list.push(CALL_COLUMNS).push(" FROM calls AS c WHERE c.tenant = ").push_bind(signed(tenant.0));
+            narrow!(list, filter);
             list.push(" ORDER BY c.created_at DESC, c.call DESC LIMIT ").push_bind(i64::from(limit));
             list.push(" OFFSET ").push_bind(signed(offset));
-            let count: i64 = count.build().fetch_one(&mut *connection).await?.try_get(0)?;
             let rows = list.build().fetch_all(&mut *connection).await?;
-            let calls = rows.iter().map(read_call).collect::<Result<_, _>>()?;
-            Ok(CallPage { calls, count: count.unsigned_abs() })
+            rows.iter().map(read_call).collect()
+        })
+    }
+
+    pub async fn count_calls(&self, tenant: TenantId, filter: &CallFilter) -> Result<u64, StoreError> {
+        on!(self, readers, |connection| {
+            let mut count = QueryBuilder::new("SELECT count(*) FROM calls AS c WHERE c.tenant = ");
+            count.push_bind(signed(tenant.0));
+            narrow!(count, filter);
+            let count: i64 = count.build().fetch_one(&mut *connection).await?.try_get(0)?;
+            Ok(count.unsigned_abs())
         })
     }
 

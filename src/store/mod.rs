@@ -3,10 +3,11 @@
 //! Changes go through one writer (see [`Store::write`]), which groups them into transactions; what is awaited resolves
 //! after COMMIT, on a disk that was told to keep it. Reads have connections of their own. The words of both engines stand
 //! in one file each; what they share is written once.
-#![expect(clippy::disallowed_methods, reason = "a shell: it starts its writer")]
+#![expect(clippy::disallowed_methods, reason = "a shell: it starts its writer, and reads the clock")]
 
 mod batch;
 mod campaigns;
+mod counting;
 mod deliveries;
 mod engine;
 mod error;
@@ -29,6 +30,7 @@ mod writer;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -47,6 +49,7 @@ pub use top_ups::{Begun, NewTopUp, Verdict};
 pub use types::{CallFilter, CallPage, DatabaseTarget, Intended, Intent, Replay, Write};
 
 use crate::model::{CallId, CallRecord, Dialing, DialogRecord, Idempotency, KeyId, TenantId, Timestamp};
+use counting::Counting;
 use engine::Engine;
 use writer::{Gauges, Op};
 
@@ -56,6 +59,7 @@ pub struct Store {
     engine: Arc<Engine>,
     queue: mpsc::Sender<Op>,
     gauges: Arc<Gauges>,
+    counts: Arc<Counting>,
 }
 
 /// What the store did since it was opened; for metrics.
@@ -83,7 +87,7 @@ impl Store {
         let gauges = Arc::new(Gauges::default());
         let (queue, waiting) = mpsc::channel(writer::QUEUE_MAX);
         tokio::spawn(writer::run(Arc::clone(&engine), waiting, Arc::clone(&gauges)));
-        Ok(Store { engine, queue, gauges })
+        Ok(Store { engine, queue, gauges, counts: Arc::new(Counting::new()) })
     }
 
     /// 65,536 call ids that nobody else gets.
@@ -129,7 +133,7 @@ impl Store {
         self.engine.call(tenant, call).await
     }
 
-    /// A tenant's calls, newest first.
+    /// A tenant's calls, newest first, and how many there are in all: of 10,000 and more, how many there were some seconds ago.
     pub async fn calls(
         &self,
         tenant: TenantId,
@@ -137,7 +141,22 @@ impl Store {
         limit: u32,
         offset: u64,
     ) -> Result<CallPage, StoreError> {
-        self.engine.calls(tenant, filter, limit, offset).await
+        let calls = self.engine.calls(tenant, filter, limit, offset).await?;
+        Ok(CallPage { calls, count: self.count(tenant, filter).await? })
+    }
+
+    async fn count(&self, tenant: TenantId, filter: &CallFilter) -> Result<u64, StoreError> {
+        if let Some(count) = self.counts.recall(Instant::now(), tenant, filter) {
+            return Ok(count);
+        }
+        let _turn = self.counts.turn().await;
+        // Whoever had the turn before may have counted the same.
+        if let Some(count) = self.counts.recall(Instant::now(), tenant, filter) {
+            return Ok(count);
+        }
+        let count = self.engine.count_calls(tenant, filter).await?;
+        self.counts.keep(Instant::now(), tenant, filter, count);
+        Ok(count)
     }
 
     /// Calls that have not ended, as an earlier run left them, with the dialogs of the answered ones.

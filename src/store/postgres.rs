@@ -180,6 +180,10 @@ const UNTOLD: &str =
     "DELETE FROM events USING json_array_elements_text($1::text::json) AS r (call), calls AS c
   WHERE c.call = r.call::bigint AND c.state IN ('accepted', 'dialing') AND events.call = c.call";
 
+const UNTRIED: &str =
+    "DELETE FROM delivery_attempts USING json_array_elements_text($1::text::json) AS r (call), calls AS c, outbox AS o
+  WHERE c.call = r.call::bigint AND c.state IN ('accepted', 'dialing') AND o.call = c.call AND delivery_attempts.delivery = o.id";
+
 const UNOWED: &str =
     "DELETE FROM outbox USING json_array_elements_text($1::text::json) AS r (call), calls AS c
   WHERE c.call = r.call::bigint AND c.state IN ('accepted', 'dialing') AND outbox.call = c.call";
@@ -280,6 +284,7 @@ async fn run(connection: &mut PgConnection, batch: &Batch) -> Result<Applied, sq
         (ENDED, &batch.ended),
         (RELEASED, &batch.released),
         (UNTOLD, &batch.withdrawn),
+        (UNTRIED, &batch.withdrawn),
         (UNOWED, &batch.withdrawn),
         (WITHDRAWN, &batch.withdrawn),
         (SETTLED, &batch.settled),

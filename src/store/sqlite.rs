@@ -246,9 +246,13 @@ const ENDED: &str = "UPDATE calls NOT INDEXED SET state = 'ended', dialog = NULL
     review = r.value ->> 'review', people = r.value ->> 'people'
   FROM json_each($4) AS r WHERE calls.call = r.value ->> 'call' AND state <> 'ended'";
 
-/// What was told of a call that never was goes with it, and what was owed for it.
+/// What was told of a call that never was goes with it, and what was owed for it, and how that was tried.
 const UNTOLD: &str = "DELETE FROM events WHERE call IN (SELECT c.call FROM json_each($5) AS r CROSS JOIN calls AS c ON c.call = r.value
     WHERE c.state IN ('accepted', 'dialing'))";
+
+const UNTRIED: &str = "DELETE FROM delivery_attempts WHERE delivery IN (
+    SELECT o.id FROM json_each($5) AS r CROSS JOIN calls AS c ON c.call = r.value CROSS JOIN outbox AS o ON o.call = c.call
+      WHERE c.state IN ('accepted', 'dialing'))";
 
 const UNOWED: &str = "DELETE FROM outbox WHERE call IN (SELECT c.call FROM json_each($5) AS r CROSS JOIN calls AS c ON c.call = r.value
     WHERE c.state IN ('accepted', 'dialing'))";
@@ -341,6 +345,7 @@ async fn run(connection: &mut SqliteConnection, batch: &Batch) -> Result<Applied
         (ENDED, &batch.ended),
         (RELEASED, &batch.released),
         (UNTOLD, &batch.withdrawn),
+        (UNTRIED, &batch.withdrawn),
         (UNOWED, &batch.withdrawn),
         (WITHDRAWN, &batch.withdrawn),
         (SETTLED, &batch.settled),

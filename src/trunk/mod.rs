@@ -9,6 +9,7 @@ pub mod doors;
 pub mod health;
 mod identity;
 pub mod keeper;
+pub mod reach;
 pub mod redirect;
 pub mod route;
 mod stir;

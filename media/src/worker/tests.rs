@@ -102,7 +102,7 @@ fn talk(ports: RangeInclusive<u16>, capabilities: &Capabilities) {
 
 #[test]
 fn a_recording_may_begin_while_the_leg_talks() {
-    let (media, reports) = plane(22_050..=22_053);
+    let (media, reports) = plane(22_090..=22_093);
     let path = std::env::temp_dir().join(format!("trunkline-later-{}.wav", std::process::id()));
     let leg = media.open(BridgeSpec::default(), 6, None).expect("a leg").leg;
     let begin = || Command::StartRecording { token: 6, spec: RecordingSpec { path: path.clone() } };

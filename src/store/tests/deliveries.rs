@@ -12,6 +12,7 @@ on_both_engines! {
     what_is_owed_follows_a_calls_life_and_its_receivers_wish,
     what_is_behind_an_event_that_failed_is_not_looked_at_before_its_time,
     events_that_are_replayed_come_in_their_order,
+    nothing_is_left_of_what_was_owed_for_a_call_that_never_was,
     tenants_take_turns_and_share_a_receiver,
 }
 
@@ -245,6 +246,39 @@ async fn events_that_are_replayed_come_in_their_order(place: Place) {
     let owed = owed(&store).await;
     assert_eq!(owed[&1], [EventKind::Created, EventKind::Started]);
     assert_eq!(owed[&2], [EventKind::Created, EventKind::Started]);
+}
+
+async fn nothing_is_left_of_what_was_owed_for_a_call_that_never_was(place: Place) {
+    let store = place.open().await;
+    intend(&store, begun(1)).await;
+    let tried = claim(&store, NOW.0 + 1, 10).await.remove(0);
+    let mut settlements = settlement(&tried, Settled::Retry { due_at: NOW, reason: "503".into() });
+    settlements[0].tried = Some(Tried {
+        started_at: NOW,
+        duration: Duration::from_millis(5),
+        status: Some(503),
+        error: None,
+        response: None,
+    });
+    store.settle(settlements).await.expect("stored");
+    assert_eq!(tries(&store).await, 1);
+    store.write([Write::Withdrawn(CallId::new(1).expect("a valid id"))].into()).await.expect("stored");
+    assert_eq!(tries(&store).await, 0);
+    assert_eq!(store.next_due().await.expect("readable"), None);
+}
+
+/// Tries that the log has.
+async fn tries(store: &Store) -> i64 {
+    use sqlx::Row as _;
+
+    use crate::store::engine::on;
+    const SQL: &str = "SELECT count(*) FROM delivery_attempts";
+    let counted = async {
+        on!(&*store.engine, writer, |connection| {
+            Ok(sqlx::query(SQL).fetch_one(connection).await?.try_get(0)?)
+        })
+    };
+    counted.await.expect("readable")
 }
 
 async fn tenants_take_turns_and_share_a_receiver(place: Place) {

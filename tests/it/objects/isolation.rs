@@ -392,3 +392,26 @@ fn another_tenants_network_shuts_nobodys_door() {
     let seen = switch.get("/v1/calls?direction=inbound").json;
     assert_eq!(seen["count"], 1, "{seen}");
 }
+
+#[test]
+fn a_tenants_trunk_leads_to_nothing_that_only_the_switch_can_reach() {
+    let switch = Setup::new().sip("allow_addresses = [\"127.9.0.0/16\"]").start();
+    let acme = tenant(&switch, "acme");
+    let trunk = |name: &str, uri: &str| json!({ "name": name, "uri": uri, "options_interval_seconds": 0 });
+    for inner in
+        ["sip:169.254.169.254", "sip:127.0.0.1:5999", "sip:10.0.0.1;transport=tcp", "sips:[::1]:5061"]
+    {
+        let refused = acme.post("/v1/native/trunks", &trunk("inner", inner));
+        assert_eq!(refused.status, 400, "{refused:?}");
+        assert!(refused.text.contains("no public address"), "{refused:?}");
+        // The operator's may.
+        let name = format!("t{}", inner.len());
+        made(&switch.client(), "trunks", trunk(&name, inner));
+    }
+    made(&acme, "trunks", trunk("allowed", "sip:127.9.0.1"));
+    // What a name leads to is seen when it is resolved: nobody is asked there, and nothing of it is told.
+    made(&acme, "trunks", trunk("named", "sip:localhost:5999"));
+    let told = acme.post("/v1/native/trunks/named/doctor", &json!({}));
+    assert_eq!(told.status, 200, "{told:?}");
+    assert!(!told.text.contains("127.0.0.1") && !told.text.contains("[::1]"), "{told:?}");
+}

@@ -136,6 +136,8 @@ impl Setup {
         // What is not asked for is not counted: tests of OPTIONS ask for them.
         let trunk = with_default(trunk, "options_interval_seconds", "options_interval_seconds = 0");
         let sip = with_default(sip, "t1_ms", "t1_ms = 200\nt2_ms = 800\nt4_ms = 1000");
+        // Tenants' trunks are here too.
+        let sip = with_default(&sip, "allow_addresses", "allow_addresses = [\"127.0.0.0/8\"]");
         let credentials = match self.is_anonymous {
             true => "",
             false => "username = \"trunkuser\"\npassword = \"trunkpass\"",
