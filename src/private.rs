@@ -15,7 +15,11 @@ pub fn folder(path: &Path) -> io::Result<()> {
         folder(above)?;
     }
     match DirBuilder::new().mode(0o700).create(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        // Somebody else was faster, or something else has the name.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match path.is_dir() {
+            true => Ok(()),
+            false => Err(io::ErrorKind::NotADirectory.into()),
+        },
         made => made.and_then(|()| hand_over(path)),
     }
 }
