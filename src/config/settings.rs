@@ -63,7 +63,7 @@ impl fmt::Debug for Settings {
 fn is_live(key: &str) -> bool {
     let is_below =
         |live: &&str| key.strip_prefix(*live).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-    LIVE.iter().any(|live| is_below(&live)) && !NOT_LIVE.contains(&key)
+    LIVE.iter().any(is_below) && !NOT_LIVE.contains(&key)
 }
 
 #[cfg(test)]

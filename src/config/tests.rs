@@ -94,7 +94,7 @@ fn syntax_shape_and_typos_name_line_and_key() {
         ("[http]\nlisten = \"127.0.0.1:80\"\nlisten = \"127.0.0.1:81\"\n", "t.toml:3: duplicate key"),
         (
             "[http]\nlisten = \"127.0.0.1:80\"\nbodymax = 5\n",
-            "t.toml:3: http.bodymax: unknown field `bodymax`, expected one of `listen`, `public_url`, `body_max`, `batch_body_max`, \
+            "t.toml:3: http.bodymax: unknown field `bodymax`, expected one of `listen`, `tls_cert`, `tls_key`, `public_url`, `body_max`, `batch_body_max`, \
              `connections_max`, `header_timeout_seconds`, `body_timeout_seconds`",
         ),
         (

@@ -125,14 +125,14 @@ impl Queue {
     }
 
     /// The call whose turn had come goes back to the head of its lane, with its place; it comes back here if it was hung up.
-    pub fn put_back(&self, waiting: Waiting) -> Result<(), Waiting> {
+    pub fn put_back(&self, waiting: Waiting) -> Option<Waiting> {
         let mut lines = self.lines();
         if lines.starting.take().is_some_and(|starting| starting.is_hung_up) {
             lines.free(&waiting);
-            return Err(waiting);
+            return Some(waiting);
         }
         lines.lane(waiting.lane).push_front(waiting);
-        Ok(())
+        None
     }
 
     /// Was the call whose turn has come hung up since?

@@ -142,7 +142,8 @@ fn ended_as(record: &CallRecord, disposition: Disposition, by: EndedBy, why: &st
 
 #[tokio::test]
 async fn a_call_that_came_in_before_the_recovery_is_none_of_an_earlier_runs() {
-    let store = Place::sqlite().await.open().await;
+    let place = Place::sqlite().await;
+    let store = place.open().await;
     let left = record(store.lease_ids().await.expect("ids").start);
     let intent = Intent { record: left.clone(), idempotency: None };
     assert_eq!(store.intend(intent).await.expect("stored"), Intended::Committed);
@@ -159,7 +160,8 @@ async fn a_call_that_came_in_before_the_recovery_is_none_of_an_earlier_runs() {
 
 #[tokio::test]
 async fn a_database_that_fails_for_a_while_costs_no_call_that_waits() {
-    let store = Place::sqlite().await.open().await;
+    let place = Place::sqlite().await;
+    let store = place.open().await;
     let mut stand = Stand::open(&store).await;
     stand.place().await;
     let (live, waiting) = (stand.leaves().await, stand.place().await);
@@ -175,7 +177,8 @@ async fn a_database_that_fails_for_a_while_costs_no_call_that_waits() {
 
 #[tokio::test]
 async fn calls_wait_on_while_there_are_no_ports() {
-    let store = Place::sqlite().await.open().await;
+    let place = Place::sqlite().await;
+    let store = place.open().await;
     let mut stand = Stand::open(&store).await;
     stand.place().await;
     let (live, waiting) = (stand.leaves().await, stand.place().await);
@@ -192,7 +195,8 @@ async fn calls_wait_on_while_there_are_no_ports() {
 
 #[tokio::test]
 async fn a_call_that_is_hung_up_while_it_starts_does_not_ring() {
-    let store = Place::sqlite().await.open().await;
+    let place = Place::sqlite().await;
+    let store = place.open().await;
     let mut stand = Stand::open(&store).await;
     stand.place().await;
     let (live, waiting) = (stand.leaves().await, stand.place().await);
@@ -213,7 +217,8 @@ async fn a_call_that_is_hung_up_while_it_starts_does_not_ring() {
 
 #[tokio::test]
 async fn nobody_waits_for_ever() {
-    let store = Place::sqlite().await.open().await;
+    let place = Place::sqlite().await;
+    let store = place.open().await;
     let mut stand = Stand::with(&store, Duration::ZERO).await;
     stand.place().await;
     let (_live, waiting) = (stand.leaves().await, stand.place().await);
@@ -223,7 +228,8 @@ async fn nobody_waits_for_ever() {
 
 #[tokio::test]
 async fn what_a_revoked_key_asked_for_does_not_start_any_more() {
-    let store = Place::sqlite().await.open().await;
+    let place = Place::sqlite().await;
+    let store = place.open().await;
     let mut stand = Stand::open(&store).await;
     stand.place().await;
     let (_live, waiting) = (stand.leaves().await, stand.place().await);

@@ -70,8 +70,8 @@ impl Inner {
                 tracing::debug!(%call, %why, "a call that has room cannot start yet; it waits on");
                 drop(permit);
                 match self.queue.put_back(waiting) {
-                    Ok(()) => self.empty_if_draining(),
-                    Err(_) => self.hung_up(call),
+                    None => self.empty_if_draining(),
+                    Some(_) => self.hung_up(call),
                 }
                 false
             }

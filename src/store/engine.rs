@@ -15,6 +15,7 @@ use super::types::{CallFilter, DatabaseTarget, Replay};
 use crate::model::{CallId, CallRecord, DialogRecord, Idempotency, KeyId, TenantId, Timestamp};
 
 /// One of two.
+#[expect(clippy::large_enum_variant, reason = "there is one in a process")]
 pub(super) enum Engine {
     Sqlite(Sqlite),
     Postgres(Postgres),

@@ -20,6 +20,7 @@ const TABLES: [(&str, &str, &str); 39] = [
     (CONFIGURATION, "## `[transcription]`, `[analysis]`", "[analysis]"),
     (CONFIGURATION, "## `[webhooks]`, `[events]`", "[webhooks]"),
     (CONFIGURATION, "## `[webhooks]`, `[events]`", "[events]"),
+    (CONFIGURATION, "## `[retention]`", "[retention]"),
     (CONFIGURATION, "## `[people]`", "[people]"),
     (CONFIGURATION, "## `[people]`", "[[people.ice_servers]]"),
     (CONFIGURATION, "## `[billing]`, `[billing.topup]`, `[[rate]]`", "[billing]"),
