@@ -6,7 +6,7 @@ const CONFIGURATION: &str = include_str!("../../../CONFIGURATION.md");
 const README: &str = include_str!("../../../README.md");
 
 /// Where a table's keys are told, and the beginning of a file that has the table.
-const TABLES: [(&str, &str, &str); 39] = [
+const TABLES: [(&str, &str, &str); 40] = [
     (CONFIGURATION, "## The file itself", ""),
     (CONFIGURATION, "## `[http]`", "[http]"),
     (CONFIGURATION, "## `[sip]`", "[sip]"),

@@ -358,7 +358,7 @@ fn a_tenants_trunk_takes_no_calls_from_half_the_world() {
     made(&acme, "trunks", trunk("192.0.2.0/24"));
     made(&acme, "trunks", trunk("10.0.0.0/8"));
     // The operator's own trunks are the operator's business.
-    made(&switch.client(), "trunks", trunk("192.0.0.0/16"));
+    made(switch.client(), "trunks", trunk("192.0.0.0/16"));
 }
 
 /// A network that a tenant's trunk names too is no reason to ask another's caller for no password.
@@ -406,7 +406,7 @@ fn a_tenants_trunk_leads_to_nothing_that_only_the_switch_can_reach() {
         assert!(refused.text.contains("no public address"), "{refused:?}");
         // The operator's may.
         let name = format!("t{}", inner.len());
-        made(&switch.client(), "trunks", trunk(&name, inner));
+        made(switch.client(), "trunks", trunk(&name, inner));
     }
     made(&acme, "trunks", trunk("allowed", "sip:127.9.0.1"));
     // What a name leads to is seen when it is resolved: nobody is asked there, and nothing of it is told.

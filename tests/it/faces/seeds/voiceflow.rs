@@ -123,8 +123,8 @@ fn a_tenants_calls_share_its_own_pool_whichever_way_they_go() {
         assert_eq!(reply.status, 201, "{body}: {reply:?}");
         reply.json
     };
-    let tenant = made(&switch.client(), "tenants", json!({ "name": "acme", "concurrent": 1 }));
-    let key = made(&switch.client(), "keys", json!({ "face": "nixflex", "tenant": tenant["id"] }));
+    let tenant = made(switch.client(), "tenants", json!({ "name": "acme", "concurrent": 1 }));
+    let key = made(switch.client(), "keys", json!({ "face": "nixflex", "tenant": tenant["id"] }));
     let bearer = format!("Bearer {}", key["key"].as_str().expect("shown once"));
     let acme = Client::with(&format!("http://{}", switch.place.http()), &bearer);
     let uri = format!("sip:{}", switch.place.trunk_sip());
