@@ -6,7 +6,7 @@ use trunkline::simulator::Persona;
 use super::{Fault, curl, line, prove, prove_order};
 use crate::callees::number;
 use crate::faces::{House, OURS, VOICEFLOW};
-use crate::switch::{Client, FROM, Receiver, Setup, Sipp, eventually};
+use crate::switch::{Client, FROM, Receiver, Setup, Sipp, Switch, eventually};
 
 const PATH: &str = "/v1alpha1/phone-number/agent_talk/outbound";
 
@@ -126,7 +126,8 @@ fn a_tenants_calls_share_its_own_pool_whichever_way_they_go() {
     let tenant = made(switch.client(), "tenants", json!({ "name": "acme", "concurrent": 1 }));
     let key = made(switch.client(), "keys", json!({ "face": "nixflex", "tenant": tenant["id"] }));
     let bearer = format!("Bearer {}", key["key"].as_str().expect("shown once"));
-    let acme = Client::with(&format!("http://{}", switch.place.http()), &bearer);
+    let client = |switch: &Switch| Client::with(&format!("http://{}", switch.place.http()), &bearer);
+    let acme = client(&switch);
     let uri = format!("sip:{}", switch.place.trunk_sip());
     made(&acme, "trunks", json!({ "name": "t", "uri": uri, "options_interval_seconds": 0 }));
     made(&acme, "agents", json!({ "name": "a", "greeting": "Hello", "silence_hangup_seconds": 6 }));
@@ -136,6 +137,7 @@ fn a_tenants_calls_share_its_own_pool_whichever_way_they_go() {
     // From its start on the switch knows by whom calls come in.
     switch.kill();
     switch.restart();
+    let acme = client(&switch);
     let caller = Sipp::towards(&switch.place, switch.place.trunk, "inbound-answered");
     eventually("a call that came in", || {
         (acme.get("/v1/calls?direction=inbound").json["count"] == 1).then_some(())
