@@ -60,7 +60,7 @@ pub struct Place {
     /// Save the recording here: a stereo WAV file, the callee on the left.
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
-    /// Call although nothing counts what it costs, neither [trunk.spend] nor [billing].
+    /// Call although nothing counts what it costs, neither `[trunk.spend]` nor `[billing]`.
     #[arg(long)]
     pub unbilled: bool,
     /// Where the configuration is.
