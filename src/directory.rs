@@ -10,6 +10,7 @@ mod registry;
 mod resolve;
 mod sealed;
 mod settings;
+mod thing;
 mod unlock;
 
 use std::collections::HashMap;
@@ -25,8 +26,10 @@ use crate::model::{
 };
 pub use change::{Change, Expect};
 pub use issue::{Issued, issue, person_secret, signing_secret};
-use merge::{Merged, ObjectFault, Stored};
-pub use registry::{Idempotent, NewObject, ObjectError, Outcome, Registry, RegistryParts};
+use merge::{Merged, Stored};
+pub use refused::ObjectError;
+pub use registry::{Idempotent, NewObject, Outcome, Registry, RegistryParts};
+use thing::ObjectFault;
 pub use unlock::{UnlockError, adopt, unlock};
 
 /// The current snapshot. Cheap to clone.

@@ -4,8 +4,7 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 
-use super::file::File;
-use super::validate::Checker;
+use super::checker::Checker;
 use crate::model::{Currency, ListedRate, Micros, Rate, Secret, SpendControl, Timestamp};
 
 /// `[billing]`, `[[rate]]`.
@@ -95,8 +94,12 @@ fn nothing() -> String {
 }
 
 /// Everything is checked, whether it is turned on or not.
-pub fn billing(file: &File, check: &mut Checker<'_>) -> Option<Billing> {
-    let table = &file.billing;
+pub fn billing(
+    table: &Table,
+    rate: &[RateTable],
+    allow_http: bool,
+    check: &mut Checker<'_>,
+) -> Option<Billing> {
     let currency = table.currency.parse().map_err(|()| {
         format!("`{}` is not a currency's code: three capital letters such as \"EUR\"", table.currency)
     });
@@ -104,9 +107,9 @@ pub fn billing(file: &File, check: &mut Checker<'_>) -> Option<Billing> {
         currency: check.or("billing.currency", currency, Currency::USD),
         default_balance: amount("billing.default_balance", &table.default_balance, check),
         tenants: control("billing", &table.spend_per_day, &table.spend_per_call, check),
-        rates: rates(&file.rate, check),
+        rates: rates(rate, check),
         tenant_rates: table.tenant_rates,
-        hook: hook(&table.topup, file.webhooks.allow_http, check),
+        hook: hook(&table.topup, allow_http, check),
     };
     table.enabled.then_some(made)
 }

@@ -8,8 +8,8 @@ use rustls::crypto::aws_lc_rs;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::checker::Checker;
 use super::file;
-use super::validate::Checker;
 
 /// A certificate with its chain and its key. Cheap to clone; has no Debug of its content.
 #[derive(Clone)]

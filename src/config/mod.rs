@@ -14,9 +14,12 @@
 //! ```
 
 mod billing;
+mod checker;
+mod document;
 mod error;
 mod file;
 mod https;
+mod name;
 mod objects;
 mod people;
 mod pruning;

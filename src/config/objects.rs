@@ -14,8 +14,10 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::checker::{Checker, networks};
+use super::document::document;
 use super::file::{self, File};
-use super::validate::{Checker, networks};
+use super::name::is_name;
 use super::{Objects, Rules, billing, trunk, uri};
 use crate::model::{
     Agent, AgentId, Application, ApplicationId, EventKind, EventSet, Flow, KeyId, Number, NumberId,
@@ -127,7 +129,7 @@ fn shown(kind: ObjectKind, id: u64, name: &str, table: &impl serde::Serialize) -
         kind,
         tenant: FILE_TENANT,
         name: name.to_owned(),
-        document: super::stored::document(kind, table),
+        document: document(kind, table),
         agent: None,
         trunk: None,
         application: None,
@@ -439,10 +441,6 @@ fn events(words: &Option<Vec<String>>, path: &str, check: &mut Checker<'_>) -> O
 
 fn phone(text: &str, key: &str, check: &mut Checker<'_>) -> Option<PhoneNumber> {
     text.parse().map_err(|error| check.fault(key, format!("`{text}` is {error}"))).ok()
-}
-
-pub fn is_name(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
 }
 
 /// Ids that follow from kind and name: the same on every start and every node, below 2^53, and above those that the store gives

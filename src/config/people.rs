@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::validate::Checker;
+use super::checker::Checker;
 use crate::model::Secret;
 
 /// ICE servers, at most.

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use super::checker::Checker;
 use super::file;
 use super::objects::review::{language, service, text};
-use super::validate::Checker;
 use crate::model::ReviewOffer;
 use crate::model::review::{Service, TranscriptFormat};
 

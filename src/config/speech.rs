@@ -2,8 +2,8 @@
 
 use url::Url;
 
+use super::checker::Checker;
 use super::file;
-use super::validate::Checker;
 use super::{Speaker, SpeechEndpoint, Tts};
 
 /// flite, in a voice that it has built in.

@@ -9,11 +9,13 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
 
+use super::checker::Checker;
+use super::document::{REVOKED, document, name_key};
 use super::error::Fault;
+use super::name::is_name;
 use super::objects::{self, Names};
 use super::source::{Source, is_secret};
 use super::trunk;
-use super::validate::Checker;
 use super::{Rules, billing, file, uri};
 use crate::model::{
     Agent, AgentId, Application, ApplicationId, Face, Key, KeyId, Number, NumberId, ObjectKind, Person,
@@ -37,35 +39,6 @@ type Checked<T> = Result<(T, Map<String, Value>), Vec<Fault>>;
 const NAME_MAX: usize = 64;
 /// Kinds of events that one receiver may choose.
 const EVENTS_MAX: usize = 64;
-
-/// The key under which a table of this kind has its name.
-const fn name_key(kind: ObjectKind) -> &'static str {
-    match kind {
-        ObjectKind::Agent | ObjectKind::Key => "id",
-        ObjectKind::Number => "e164",
-        ObjectKind::Tenant
-        | ObjectKind::Trunk
-        | ObjectKind::Application
-        | ObjectKind::WebhookEndpoint
-        | ObjectKind::Person => "name",
-    }
-}
-
-/// A table as its owner sees it: without the name, which stands beside it.
-pub fn document(kind: ObjectKind, table: &impl Serialize) -> Map<String, Value> {
-    match serde_json::to_value(table) {
-        Ok(Value::Object(mut map)) => {
-            map.remove(name_key(kind));
-            if kind == ObjectKind::Key {
-                // The file's keys have neither, and are shown like the others.
-                map.entry("name").or_insert(Value::Null);
-                map.entry(StoredKey::REVOKED).or_insert(Value::Bool(false));
-            }
-            map
-        }
-        _ => Map::new(),
-    }
-}
 
 /// A kind of table as the API's description has it, under the key of its name too; and what it is made of, by name.
 pub fn described(kind: ObjectKind) -> (RefOr<Schema>, Vec<(String, RefOr<Schema>)>) {
@@ -196,7 +169,7 @@ impl StoredKey {
     /// What signs.
     pub const SIGNING: &'static str = "secret";
     /// True once nobody may use it any more. It goes on signing the events of its calls.
-    pub const REVOKED: &'static str = "revoked";
+    pub const REVOKED: &'static str = REVOKED;
 }
 
 /// An API key.
@@ -303,9 +276,8 @@ pub fn endpoint(
         if let Err(reason) = uri::webhook(&table.url, rules.allow_http) {
             check.fault(&format!("{path}.url"), reason);
         }
-        let is_word = |event: &String| {
-            (1..=64).contains(&event.len()) && event.chars().all(|c| objects::is_name(c) || c == '*')
-        };
+        let is_word =
+            |event: &String| (1..=64).contains(&event.len()) && event.chars().all(|c| is_name(c) || c == '*');
         let valid = table.events.len() <= EVENTS_MAX && table.events.iter().all(is_word);
         check.that(&format!("{path}.events"), valid, || {
             format!("must be at most {EVENTS_MAX} names of events, such as \"telephony.complete\"")

@@ -9,8 +9,8 @@ pub mod tenants;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::checker::{Checker, networks};
 use super::uri;
-use super::validate::{Checker, networks};
 use crate::model::{
     AudioCodec, Inbound, Registration, Secret, TenantId, Trunk, TrunkHealth, TrunkId, TrunkMedia,
     TrunkSession, UserPattern,
@@ -35,7 +35,7 @@ pub fn trunk(
 ) -> Trunk {
     let key = |name: &str| format!("{path}.{name}");
     let valid =
-        !table.name.is_empty() && table.name.len() <= 64 && table.name.chars().all(super::objects::is_name);
+        !table.name.is_empty() && table.name.len() <= 64 && table.name.chars().all(super::name::is_name);
     check.that(&key("name"), valid, || {
         format!("`{}` must be 1 to 64 letters, digits, `.`, `_` or `-`", table.name)
     });

@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry;
 
 use serde_json::{Value, json};
 
-use super::merge::{ObjectFault, Thing};
+use super::thing::{ObjectFault, Thing};
 use crate::config::Objects;
 use crate::model::{Number, Object, TenantId, Trunk};
 

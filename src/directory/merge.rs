@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::thing::{ObjectFault, Thing};
 use super::{claims, sealed};
 use crate::config::{self, Fault, Known, Objects, StoredKey};
 use crate::keyfile::Sealer;
 use crate::model::{
-    Agent, AgentId, Application, ApplicationId, Key, KeyId, Number, NumberId, Object, ObjectKind, Person,
-    PersonId, Tenant, TenantId, Trunk, TrunkId, WebhookEndpoint, WebhookEndpointId,
+    AgentId, ApplicationId, KeyId, NumberId, Object, ObjectKind, PersonId, Tenant, TenantId, Trunk, TrunkId,
+    WebhookEndpoint, WebhookEndpointId,
 };
 use crate::store::StoredObject;
 
@@ -43,18 +44,6 @@ pub struct Merged {
     pub endpoints: Vec<WebhookEndpoint>,
     pub revoked: HashSet<KeyId>,
     pub faults: Vec<ObjectFault>,
-}
-
-/// What is wrong with one object.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ObjectFault {
-    pub id: u64,
-    /// The kind and the name, for people.
-    pub what: String,
-    pub field: String,
-    pub reason: String,
-    /// Is it that somebody else has what the object says that it has?
-    pub is_taken: bool,
 }
 
 /// The name of the tenant whom the file's objects belong to.
@@ -118,18 +107,6 @@ pub fn merge(file: &Objects, stored: &mut Stored) -> Merged {
     let of_file = file.documents.len();
     merged.objects.documents[of_file..].sort_by_key(|object| object.id);
     merged
-}
-
-/// One object of the model.
-pub enum Thing {
-    Tenant(Tenant),
-    Trunk(Box<Trunk>),
-    Agent(Box<Agent>),
-    Number(Box<Number>),
-    Application(Application),
-    Key(Box<Key>, bool),
-    Endpoint(WebhookEndpoint),
-    Person(Person),
 }
 
 impl Merged {
@@ -288,19 +265,6 @@ fn loosen(
             }
             is_there
         });
-    }
-}
-
-impl ObjectFault {
-    /// Somebody else has what this object claims.
-    pub fn taken(object: &Object, field: &str, reason: &str) -> Self {
-        Self {
-            id: object.id,
-            what: format!("{} `{}`", object.kind.words(), object.name),
-            field: field.to_owned(),
-            reason: reason.to_owned(),
-            is_taken: true,
-        }
     }
 }
 

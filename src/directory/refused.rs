@@ -1,8 +1,35 @@
-//! What a fault means for whoever asked for the change that would make it.
+//! Why an object is not changed; what a fault means for whoever asked for the change that would make it.
 
-use super::merge::ObjectFault;
-use super::registry::ObjectError;
+use std::io;
+
+use super::thing::ObjectFault;
 use crate::model::ObjectProblem;
+use crate::store::StoreError;
+
+/// Why an object was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ObjectError {
+    /// For a reason that its owner can do something about.
+    #[error(transparent)]
+    Refused(#[from] ObjectProblem),
+    /// A field does not hold.
+    #[error("{field}: {reason}")]
+    Invalid {
+        /// Which; empty for the whole.
+        field: String,
+        /// Why.
+        reason: String,
+    },
+    /// The same idempotency key was used with another body.
+    #[error("the idempotency key was used with another body")]
+    IdempotencyConflict,
+    /// The secrets could not be sealed.
+    #[error("secrets cannot be sealed: {0}")]
+    Sealing(#[from] io::Error),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
 
 /// The object itself would not hold. What serde says of a field that is not there, in the words of the API.
 pub fn own(fault: &ObjectFault) -> ObjectError {

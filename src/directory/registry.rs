@@ -9,7 +9,9 @@ use serde_json::{Map, Value, json};
 use tokio::sync::{Mutex, Notify};
 
 use super::change::{Change, Expect};
-use super::merge::{self, ObjectFault};
+use super::merge;
+use super::refused::ObjectError;
+use super::thing::ObjectFault;
 use super::{Directory, Snapshot, Sources, refused, sealed, settings};
 use crate::config::{Objects, StoredKey};
 use crate::keyfile::Sealer;
@@ -72,31 +74,6 @@ pub enum Outcome {
     New(StoredResponse),
     /// The same request made it before.
     Replayed(StoredResponse),
-}
-
-/// Why an object was not changed.
-#[derive(Debug, thiserror::Error)]
-pub enum ObjectError {
-    /// For a reason that its owner can do something about.
-    #[error(transparent)]
-    Refused(#[from] ObjectProblem),
-    /// A field does not hold.
-    #[error("{field}: {reason}")]
-    Invalid {
-        /// Which; empty for the whole.
-        field: String,
-        /// Why.
-        reason: String,
-    },
-    /// The same idempotency key was used with another body.
-    #[error("the idempotency key was used with another body")]
-    IdempotencyConflict,
-    /// The secrets could not be sealed.
-    #[error("secrets cannot be sealed: {0}")]
-    Sealing(#[from] io::Error),
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 /// So often a change is tried when other processes change something first.

@@ -51,6 +51,16 @@ impl From<sqlx::Error> for StoreError {
 impl StoreError {
     /// Would the same row fail again on a healthy database?
     pub fn is_rows_fault(&self) -> bool {
-        matches!(self, Self::Database(error) if super::writer::is_rows_fault(error))
+        matches!(self, Self::Database(error) if is_rows_fault(error))
     }
+}
+
+/// Would another row have been taken? Constraint violations and unfit values (SQLSTATE classes 22 and 23; SQLite's
+/// ERROR, TOOBIG, CONSTRAINT and MISMATCH) are the row's fault, everything else is the database's.
+pub(super) fn is_rows_fault(error: &sqlx::Error) -> bool {
+    let Some(code) = error.as_database_error().and_then(|error| error.code()) else { return false };
+    if code.len() == 5 {
+        return code.starts_with("22") || code.starts_with("23");
+    }
+    matches!(code.parse::<u32>().map(|code| code & 0xff), Ok(1 | 18 | 19 | 20))
 }

@@ -315,13 +315,3 @@ fn refuse(ops: Vec<Op>, error: &StoreError) {
         }
     }
 }
-
-/// Would another row have been taken? Constraint violations and unfit values (SQLSTATE classes 22 and 23; SQLite's
-/// ERROR, TOOBIG, CONSTRAINT and MISMATCH) are the row's fault, everything else is the database's.
-pub(super) fn is_rows_fault(error: &sqlx::Error) -> bool {
-    let Some(code) = error.as_database_error().and_then(|error| error.code()) else { return false };
-    if code.len() == 5 {
-        return code.starts_with("22") || code.starts_with("23");
-    }
-    matches!(code.parse::<u32>().map(|code| code & 0xff), Ok(1 | 18 | 19 | 20))
-}

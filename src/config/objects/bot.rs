@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 use utoipa::openapi::{Object, ObjectBuilder, Type};
 
-use super::super::validate::Checker;
+use super::super::checker::Checker;
 use crate::model::{Bot, CallAt, Dialect, Encoding, PARAMETERS_BYTES_MAX, PARAMETERS_MAX, Secret};
 
 /// Somebody's bot that talks in an agent's place.

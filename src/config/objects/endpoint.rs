@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::validate::Checker;
+use super::super::checker::Checker;
 use crate::model::{CallAt, Destination, Dial, HEADERS_MAX, Header, Meanwhile, RING_MAX, SipAgent};
 
 /// A SIP endpoint that talks in an agent's place.

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::super::validate::Checker;
+use super::super::checker::Checker;
 use super::super::{billing, file};
 use super::{FILE_TENANT, Names, agent_named, application_named};
 use crate::model::{Face, Key, KeyId, KeyScope, Secret};

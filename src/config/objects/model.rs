@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use url::Url;
 use utoipa::openapi::{Object, ObjectBuilder, Type};
 
+use super::super::checker::Checker;
 use super::super::uri;
-use super::super::validate::Checker;
 use crate::model::{Model, PhoneNumber, Provider, Secret, Tools, WebhookTool};
 
 /// Bytes of a saved prompt.

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use sha2::{Digest, Sha256};
 
+use super::super::checker::Checker;
 use super::super::file;
-use super::super::validate::Checker;
-use super::is_name;
+use crate::config::name::queue;
 use crate::model::{Person, PersonId, TenantId};
 
 /// A secret has nothing beside it to be looked up by, so it alone must be hard to guess.
@@ -58,12 +58,6 @@ pub fn named(
         queue(name, &format!("{path}.queues[{index}]"), check);
     }
     Person { id, tenant, name: name.to_owned(), queues: queues.to_vec(), secret_hash }
-}
-
-/// The name of a queue.
-pub fn queue(name: &str, key: &str, check: &mut Checker<'_>) {
-    let valid = (1..=NAME_MAX).contains(&name.len()) && name.chars().all(is_name);
-    check.that(key, valid, || format!("`{name}` must be 1 to {NAME_MAX} letters, digits, `.`, `_` or `-`"));
 }
 
 /// Whoever signs in is known by its secret alone.

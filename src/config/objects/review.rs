@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::super::checker::Checker;
 use super::super::uri;
-use super::super::validate::Checker;
 use super::model::short;
 use crate::model::review::{
     Analysis, Field, FieldKind, Service, ServiceChoice, TranscriptFormat, Transcription,

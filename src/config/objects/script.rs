@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::super::validate::Checker;
+use super::super::checker::Checker;
 use crate::model::{Branch, CASES_MAX, DIGITS_MAX, Flow, FlowAct, FlowStep, is_flow_name};
 use table::BranchTable;
 pub use table::Table;

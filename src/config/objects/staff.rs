@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::{uri, validate::Checker};
+use super::super::{checker::Checker, uri};
 use super::Names;
 use crate::model::{Music, Notice, Staff, Whom};
 
@@ -92,7 +92,7 @@ pub fn staff(table: &Table, names: &Names, path: &str, check: &mut Checker<'_>) 
         .that(&key("names"), table.names.len() <= NAMES_MAX, || format!("must be at most {NAMES_MAX} names"));
     let whom = match (&table.queue, table.names.is_empty()) {
         (Some(queue), _) => {
-            super::person::queue(queue, &key("queue"), check);
+            super::super::name::queue(queue, &key("queue"), check);
             Whom::Queue(queue.clone())
         }
         (None, false) => Whom::Named(table.names.clone()),

@@ -2,7 +2,7 @@
 
 use super::table::{Format, Trunk};
 use super::{one_line, one_line_reason};
-use crate::config::validate::Checker;
+use crate::config::checker::Checker;
 use crate::model::{CallerId, Country, FromUser, IdentityHeader, NumberFormat, NumberStyle, ShownNumber};
 
 /// Headers of the customer's own, at most.

@@ -10,8 +10,8 @@ use trunkline_sip::{ClientTls, ClientTlsConfig};
 use uuid::Uuid;
 
 use super::table;
+use crate::config::checker::Checker;
 use crate::config::uri;
-use crate::config::validate::Checker;
 use crate::model::{Secret, SigningKey, Stir, TrunkTls};
 
 /// A PEM file, in bytes: a chain is a few KiB, all of the web's CAs are a quarter of this.

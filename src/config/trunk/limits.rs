@@ -1,7 +1,7 @@
 //! Where a trunk may dial, for how long and for how much.
 
 use super::table::{Spend, Trunk};
-use crate::config::validate::Checker;
+use crate::config::checker::Checker;
 use crate::model::{Destinations, Micros, SpendLimit};
 
 /// An entry more would be a database; prefixes are compared one by one.

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::{PATIENCE, hold};
 use crate::store::StoreError;
-use crate::store::writer::is_rows_fault;
+use crate::store::error::is_rows_fault;
 
 /// A few connections to one database.
 pub struct Connections {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::super::validate::Checker;
+use super::super::super::checker::Checker;
 use super::table::{Gather, Listen};
 use crate::model::{
     CHOICES_MAX, DIGITS_MAX, HEARD_VARIABLE, Menu, MenuKeys, PROMPT_VARIABLE, REPEATS_MAX, Turn, is_flow_name,

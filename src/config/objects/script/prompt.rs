@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::openapi::Schema;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, SchemaType, Type};
 
+use super::super::super::checker::Checker;
 use super::super::super::uri;
-use super::super::super::validate::Checker;
 use crate::model::{PROMPT_PARTS_MAX, Prompt, SPOKEN_BYTES_MAX, URL_BYTES_MAX};
 
 /// The longest pause.
