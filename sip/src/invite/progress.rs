@@ -3,12 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use rand::Rng;
 
 use super::extensions::{self, REL100, lists, supports};
 use super::reliable::{Due, Rack, Reliably};
-use super::ringing::Ringing;
+use super::ringing::{Progress, Ringing};
 use super::{Phase, Usage, body_of, finish};
 use crate::arena::Key;
 use crate::config::Body;
@@ -16,14 +15,6 @@ use crate::event::{Cause, Event, Failure, InviteId};
 use crate::message::{Message, Method, Name};
 use crate::path::Path;
 use crate::user_agent::UserAgent;
-
-/// A provisional response that was sent, and is again as long as it rings.
-pub(crate) struct Progress {
-    status: u16,
-    /// None if it went reliably: another one has to follow it.
-    payload: Option<Bytes>,
-    again_at: Instant,
-}
 
 /// RFC 3261 §13.3.1.1: proxies give up what they hear nothing of for three minutes, and one response may be lost.
 const AGAIN_AFTER: Duration = Duration::from_secs(60);

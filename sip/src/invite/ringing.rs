@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
+use bytes::Bytes;
+
 use super::answer::Answering;
 use super::extensions;
-use super::progress::Progress;
 use super::reliable::Reliably;
 use super::session_timer::{self, Running, Said, TooSmall, Wish};
 use super::{Phase, Talking, Usage, body_of, fingerprint, finish, reasons, with_headers};
@@ -33,6 +34,14 @@ pub(crate) struct Ringing {
     pub answer: Option<Body>,
     /// What was said last, but for the 100.
     pub progress: Option<Progress>,
+}
+
+/// A provisional response that was sent, and is again as long as it rings.
+pub(crate) struct Progress {
+    pub status: u16,
+    /// None if it went reliably: another one has to follow it.
+    pub payload: Option<Bytes>,
+    pub again_at: Instant,
 }
 
 impl Ringing {
