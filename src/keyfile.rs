@@ -34,6 +34,7 @@ impl SwitchKey {
     /// Makes one, in its file below this folder. Of two who make one at once both have the same.
     pub fn make(data_dir: &Path) -> io::Result<Self> {
         let (path, fresh) = (path(data_dir), Self::passing());
+        private::folder(data_dir)?;
         match private::new_file(&path) {
             Ok(mut file) => {
                 file.write_all(&fresh.0)?;

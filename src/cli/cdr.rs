@@ -1,9 +1,9 @@
 //! `trunkline cdr`: call detail records of the running switch, to a file or a pipe, as they are read.
 
-use std::fs::Permissions;
-use std::io::{self, ErrorKind};
+use std::fs::{File, Permissions};
+use std::io::{self, ErrorKind, Seek};
 use std::os::fd::AsFd;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -59,7 +59,7 @@ async fn to_file(api: &Api, path: &str, file: &Path) -> anyhow::Result<()> {
     let last = file.metadata().ok();
     // A device or a pipe is written to: it holds nothing that could be lost.
     if last.as_ref().is_some_and(|last| !last.is_file()) {
-        let output = std::fs::File::options().write(true).open(file).with_context(named)?;
+        let output = File::options().write(true).open(file).with_context(named)?;
         return Ok(api.copy(path, &mut tokio::fs::File::from_std(output)).await?);
     }
     let place = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
@@ -67,8 +67,15 @@ async fn to_file(api: &Api, path: &str, file: &Path) -> anyhow::Result<()> {
     // With the permissions of the last one, or those that a file made here has.
     let mut beside = tempfile::Builder::new();
     let beside = beside.prefix(".trunkline-cdr-").permissions(Permissions::from_mode(0o666));
-    let beside = beside.tempfile_in(folder).with_context(named)?;
+    let beside = match beside.tempfile_in(folder) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied && last.is_some() => {
+            return over(api, path, file).await;
+        }
+        made => made.with_context(named)?,
+    };
     if let Some(last) = last {
+        // Only root can give it away; anybody else's stays his.
+        let _ = fchown(beside.as_file(), Some(last.uid()), Some(last.gid()));
         beside.as_file().set_permissions(last.permissions()).with_context(named)?;
     }
     api.copy(path, &mut tokio::fs::File::from_std(beside.as_file().try_clone()?)).await?;
@@ -77,10 +84,20 @@ async fn to_file(api: &Api, path: &str, file: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Into the file itself, in whose folder nothing can be made: once all of it is here.
+async fn over(api: &Api, path: &str, file: &Path) -> anyhow::Result<()> {
+    let mut whole = tempfile::tempfile().context("a temporary file")?;
+    api.copy(path, &mut tokio::fs::File::from_std(whole.try_clone()?)).await?;
+    whole.rewind()?;
+    let written = File::create(file).and_then(|mut file| io::copy(&mut whole, &mut file));
+    written.with_context(|| file.display().to_string())?;
+    Ok(())
+}
+
 /// Whoever stops reading has what he wanted.
 async fn to_output(api: &Api, path: &str) -> anyhow::Result<()> {
     // A copy of standard output, so that closing it closes nothing of ours.
-    let output = std::fs::File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    let output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     match api.copy(path, &mut tokio::fs::File::from_std(output)).await {
         Err(Failure::Egress(EgressError::Output(ErrorKind::BrokenPipe))) => Ok(()),
         copied => Ok(copied?),

@@ -19,7 +19,7 @@ const REMEDY: &str = "declare one in the configuration ([[key]]), or give what `
 /// and a tenant's before an agent's. Where only one vendor's client is answered, the key must be that one's.
 pub fn authorization(config: &Config, given: Option<&str>, only: Option<Face>) -> anyhow::Result<String> {
     let keys = &config.objects.keys;
-    let Some(given) = given.map(str::trim) else {
+    let Some(given) = given.map(str::trim).filter(|given| !given.is_empty()) else {
         let mut able: Vec<&Key> = keys.iter().filter(|key| will_do(key, only) && is_whole(key)).collect();
         able.sort_by_key(|key| (key.face != Face::Nixflex, key.scope != KeyScope::Tenant));
         let vendor = only.map_or("", Face::as_str);

@@ -1,6 +1,7 @@
 //! `trunkline serve`: the switch, until it is told to stop.
 #![expect(clippy::disallowed_methods, reason = "a shell: it starts what runs beside the switch")]
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::log::Logging;
 use crate::cli::{ConfigArgs, descriptors, log};
-use crate::config::{Config, Settings};
+use crate::config::{Config, Database, Settings};
 use crate::house::{House, Options};
 use crate::tts::Tts;
 
@@ -37,6 +38,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     );
     descriptors::raise(&config);
     warn_if_plain(&config);
+    warn_if_elsewhere(&config);
     // Before anything is built: a signal that comes early is not lost.
     let mut signals = Signals::new()?;
     let settings = config.settings.clone();
@@ -86,6 +88,20 @@ fn warn_if_plain(config: &Config) {
     }
 }
 
+/// Until relative paths began at the file's folder, they began where the switch was started.
+fn warn_if_elsewhere(config: &Config) {
+    let left = Path::new("data/trunkline.db");
+    if let Database::Sqlite(path) = &config.database
+        && !path.exists()
+        && left.exists()
+    {
+        tracing::warn!(
+            database = %path.display(),
+            "a new database is made here, and there is one in ./data: relative paths begin at the configuration's own folder"
+        );
+    }
+}
+
 async fn try_speech(tts: Tts) {
     if let Err(error) = tts.probe().await {
         tracing::warn!(%error, "no text to speech: calls will end as agent_failed");
@@ -126,6 +142,7 @@ impl Serving {
             Err(refused) => return tracing::error!(%refused, "the configuration stays as it was"),
         };
         house.reload(&config).await;
+        warn_if_plain(&config);
         if let Err(error) = self.log.refilter(&config.log) {
             tracing::error!(%error, "the log's filter stays as it was");
         }

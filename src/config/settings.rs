@@ -13,19 +13,20 @@ use super::source::Source;
 pub struct Settings(BTreeMap<String, Value>);
 
 /// What is taken over while the switch runs: these, and what is below them.
-const LIVE: [&str; 9] = [
+const LIVE: [&str; 10] = [
     "amd",
     "billing",
     "http.tls_cert",
     "http.tls_key",
     "limits",
     "log.filter",
+    "sip.allow_addresses",
     "sip.inbound_networks",
     "sip.tls_cert",
     "sip.tls_key",
 ];
 /// What is not, though it is below one of those.
-const NOT_LIVE: [&str; 1] = ["billing.enabled"];
+const NOT_LIVE: [&str; 2] = ["billing.enabled", "limits.queue_seconds"];
 
 impl Settings {
     pub(super) fn of(source: &Source) -> Self {

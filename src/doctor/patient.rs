@@ -8,7 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use trunkline_sip::{Protocol, Target, Timers};
 
-use crate::config::{Config, FILE_TENANT};
+use crate::config::{Config, FILE_TENANT, Rules};
 use crate::model::{Number, PhoneNumber, Trunk, is_reachable};
 
 /// A trunk, the switch around it, and how far the examination may go.
@@ -47,6 +47,11 @@ pub struct Patient {
 pub struct Within(Option<Vec<IpNet>>);
 
 impl Within {
+    /// Where this trunk's names may lead by these rules.
+    pub fn of(trunk: &Trunk, rules: &Rules) -> Self {
+        Self((trunk.tenant != FILE_TENANT).then(|| rules.sip_addresses.clone()))
+    }
+
     /// Those of these that requests may go to.
     pub fn reachable(&self, mut targets: Vec<Target>) -> Vec<Target> {
         if let Some(allowed) = &self.0 {
@@ -90,7 +95,7 @@ impl Patient {
             sip: sip.address,
             advertise: (advertised != sip.address.ip()).then_some(advertised),
             nameservers: config.sip.nameservers.clone(),
-            within: Within((trunk.tenant != FILE_TENANT).then(|| config.objects.rules.sip_addresses.clone())),
+            within: Within::of(&trunk, &config.objects.rules),
             user_agent: config.sip.user_agent.clone(),
             timers: Timers { t1: config.sip.t1, t2: config.sip.t2, t4: config.sip.t4, ..Timers::default() },
             media: config.media.address,

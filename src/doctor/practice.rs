@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::gate::Gate;
-use super::patient::{Patient, Probe};
+use super::patient::{Patient, Probe, Within};
 use super::run::{self, DoctorError, Findings};
 use crate::admission::Admission;
 use crate::config::Config;
@@ -53,7 +53,9 @@ impl Practice {
         let visit = Visit::begin(&self.busy, trunk.id).ok_or(PracticeError::Busy)?;
         let snapshot = self.directory.snapshot();
         let from = Patient::caller(snapshot.numbers().iter().map(Arc::as_ref), trunk);
-        let patient = Patient { probe, ..Patient::new(&self.config, Arc::clone(trunk), from, call) };
+        // The rules may have been read again since the start.
+        let within = Within::of(trunk, snapshot.rules());
+        let patient = Patient { probe, within, ..Patient::new(&self.config, Arc::clone(trunk), from, call) };
         let gate = Gate { admission: self.admission.clone(), key: key.clone() };
         let task = tokio::spawn(async move {
             let _visit = visit;

@@ -90,7 +90,10 @@ pub(super) fn recordings(config: &Config) -> Result<Option<std::path::PathBuf>, 
         return Ok(None);
     }
     private_folder(directory)?;
-    Ok(Some(directory.to_owned()))
+    // A recording's path is kept as it is from `data_dir`; where it is not below that, it is kept whole.
+    let whole = || std::path::absolute(directory).map_err(io_error("the folder of recordings"));
+    let is_below = directory.starts_with(&config.data_dir);
+    Ok(Some(if is_below { directory.to_owned() } else { whole()? }))
 }
 
 fn private_folder(path: &Path) -> Result<(), HouseError> {
