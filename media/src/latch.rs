@@ -46,7 +46,8 @@ impl Peer {
     /// Takes the address of the latest SDP; another one than before ends the lock.
     pub(crate) fn negotiate(&mut self, negotiated: Option<SocketAddr>) {
         if self.negotiated != negotiated && negotiated.is_some() {
-            let left = self.last.filter(|last| negotiated != Some(*last));
+            // Who never was where the SDP said may well be the same again.
+            let left = self.last.filter(|last| self.negotiated == Some(*last) && negotiated != Some(*last));
             *self = Self { negotiated, left, heard: self.heard, ..Self::new(self.latch) };
         }
     }

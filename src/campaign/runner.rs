@@ -71,7 +71,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How soon it is looked again whether somebody is free to talk.
 const PEOPLE_AGAIN: Duration = Duration::from_millis(250);
 /// Turns given before anything else is looked at: recipients who cannot be called cost one each, and hold nothing up.
-const TURNS_MAX: u32 = 256;
+const TURNS_MAX: usize = 256;
 /// Intents being committed at once.
 const DIALS_AT_ONCE: usize = 64;
 
@@ -153,7 +153,8 @@ impl Runner {
         let (mut pause, mut idle, mut taken) = (READ_EVERY, 0, 0);
         self.waits_for_room = false;
         while idle < self.lines.len() && self.dials.len() < DIALS_AT_ONCE {
-            if taken == TURNS_MAX {
+            // A round in which nobody goes on is never cut short: it says for how long.
+            if taken >= self.lines.len().max(TURNS_MAX) {
                 return Duration::ZERO;
             }
             taken += 1;

@@ -107,6 +107,17 @@ pub async fn create(api: Api, headers: HeaderMap, sent: Body, what: Collection) 
     .await
 }
 
+/// Whether a field says that something is not so, which may be stored as if it were: what does not hold any more (a claim that another
+/// has, a name of what is gone) is shown as not said, and is taken back only by saying so.
+fn mends(shape: &Shape, field: &str, value: &Value) -> bool {
+    let ours = shape.fields.iter().find(|(theirs, _)| *theirs == field).map_or(field, |(_, ours)| ours);
+    match ours {
+        "inbound" => true,
+        "agent" | "trunk" | "application" => value.is_null(),
+        _ => false,
+    }
+}
+
 /// `PATCH` and `PUT` of one: what is said anew, or everything that its vendor has words for.
 pub async fn update(
     api: Api,
@@ -123,7 +134,7 @@ pub async fn update(
         if !is_whole {
             // What is sent back as it was read says nothing.
             let read = show(&api, key, what, &object);
-            fields.retain(|name, value| read.get(name) != Some(value));
+            fields.retain(|name, value| mends(&shape, name, value) || read.get(name) != Some(value));
         }
         forbid_ours(shape.kind, &fields)?;
         let draft = collection::parse(key.face, what, fields)?;

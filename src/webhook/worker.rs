@@ -150,7 +150,8 @@ impl Worker {
         }
         match self.context.store.next_due().await {
             // What was due and was not taken waits for room, which the end of a try makes.
-            Ok(Some(due)) if due <= now => self.left_some = true,
+            // Meanwhile it hides when others' are due.
+            Ok(Some(due)) if due <= now => (self.left_some, self.next) = (true, later(now, PAUSE)),
             Ok(Some(due)) => self.next = self.next.min(due),
             Ok(None) => {}
             Err(_) => self.next = later(now, PAUSE),

@@ -77,9 +77,11 @@ impl Activity {
         sound
     }
 
-    /// The loudness from which a frame is sound now. Nothing is, until the line has been heard.
+    /// The loudness from which a frame is sound now.
     pub(super) fn threshold(&self) -> f32 {
-        self.threshold_min.max(1.0).max(self.floor * OVER_FLOOR).max(self.peak * OF_PEAK)
+        // What was heard for less than a block may be a word as well as noise.
+        let floor = if self.frames < BLOCK_FRAMES { self.floor.min(EARLY_FLOOR_MAX) } else { self.floor };
+        self.threshold_min.max(1.0).max(floor * OVER_FLOOR).max(self.peak * OF_PEAK)
     }
 
     /// Whether a frame says how loud the line's own noise is.
@@ -133,6 +135,8 @@ impl Activity {
 
 /// Sound is this much louder than the floor (9.5 dB),
 const OVER_FLOOR: f32 = 3.0;
+/// of which no more than this (about -44 dBov) is believed before a block was heard,
+const EARLY_FLOOR_MAX: f32 = 200.0;
 /// and not this much softer than the loudest so far (26 dB): the room behind a speaker, the tail of an echo.
 const OF_PEAK: f32 = 0.05;
 /// Twelve blocks of 300 ms: longer than any talk without a gap, shorter than a change of noise matters.

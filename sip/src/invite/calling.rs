@@ -30,6 +30,8 @@ pub(crate) struct Calling {
     /// Why it could not be sent, the last time it could not.
     pub transport: Option<TransportError>,
     pub(super) forks: Forks,
+    /// Whether somebody was heard to ring, or was heard.
+    pub rang: bool,
     pub quitting: Option<Quitting>,
     /// Whether anything at all was heard.
     pub heard: bool,
@@ -75,6 +77,7 @@ impl Calling {
             way: None,
             transport: None,
             forks: Forks::default(),
+            rang: false,
             quitting: None,
             heard: false,
             revisions: 0,
@@ -234,7 +237,7 @@ impl UserAgent {
             return;
         }
         let Phase::Calling(calling) = &mut usage.phase else { return };
-        let (cancelled, is_ringing) = (calling.is_cancelled(), !calling.forks.is_empty());
+        let (cancelled, rang) = (calling.is_cancelled(), calling.rang);
         let cause = match calling.quitting {
             Some(Quitting::Stalled) => Cause::Timeout,
             Some(Quitting::HungUp(_) | Quitting::Unanswerable) | None => Cause::Response,
@@ -245,7 +248,7 @@ impl UserAgent {
             401 | 407 => return self.invite_challenged(now, key, response),
             420..=422 if self.invite_revised(now, key, response) => return,
             // RFC 3263 §4.3: the next address is another server. It must not ring where it rang already.
-            503 if !is_ringing && self.call_next(now, key, Targets::next) => {
+            503 if !rang && self.call_next(now, key, Targets::next) => {
                 self.layer.counters.failovers += 1;
                 return;
             }

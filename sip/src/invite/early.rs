@@ -103,6 +103,8 @@ impl UserAgent {
         }
         let Some(status) = response.status().filter(|status| *status > 100) else { return };
         let tag = response.to().and_then(|to| to.tag()).unwrap_or_default();
+        // Ringing back or early media: a telephone rings, or somebody hears us.
+        calling.rang |= status == 180 || !response.body().is_empty();
         let offered = calling.invite.body.is_some();
         let target = calling.invite.uri.clone();
         let Some((fork, early)) = calling.forks.early(tag) else { return };

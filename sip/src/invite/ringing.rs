@@ -91,7 +91,9 @@ impl UserAgent {
         self.live += 1;
         self.layer.counters.invites_in += 1;
         // At once, so that nobody waits for the 200 ms of §17.2.1.
-        self.layer.respond(now, transaction, 100, self.response(path, request, 100, None).finish());
+        if !self.is_doubted(&path) {
+            self.say_trying(now, key);
+        }
         let header = |name| request.header(name).unwrap_or_default().to_owned();
         let incoming = Incoming {
             uri: request.request_uri().unwrap_or_default().to_owned(),
@@ -104,6 +106,25 @@ impl UserAgent {
             message: request.clone(),
         };
         self.layer.events.push_back(Event::Incoming { id: InviteId(key), incoming: Box::new(incoming) });
+    }
+
+    /// Whether who calls from there has to prove first who he is.
+    fn is_doubted(&self, path: &Path) -> bool {
+        self.layer.config.trust.doubts(path.remote.ip()).is_some()
+    }
+
+    fn say_trying(&mut self, now: Instant, key: Key) {
+        let Some(Usage { phase: Phase::Ringing(ringing), .. }) = self.usages.get(key) else { return };
+        let trying = self.response(ringing.path, &ringing.request, 100, None).finish();
+        self.layer.respond(now, ringing.transaction, 100, trying);
+    }
+
+    /// A stranger has proven who he is. Until then he has heard nothing, and asks again if what refuses him is lost.
+    pub(crate) fn let_in(&mut self, now: Instant, key: Key) {
+        let Some(Usage { phase: Phase::Ringing(ringing), .. }) = self.usages.get(key) else { return };
+        if self.is_doubted(&ringing.path) {
+            self.say_trying(now, key);
+        }
     }
 
     /// The owner answers: the dialog begins, and the 2xx is sent until its ACK comes.
@@ -154,9 +175,12 @@ impl UserAgent {
     /// somebody else's (§26.3.2.4).
     pub(crate) fn turn_away(&mut self, now: Instant, key: Key, status: u16, headers: &[(String, String)]) {
         let Some(Usage { phase: Phase::Ringing(ringing), .. }) = self.usages.get(key) else { return };
-        let transaction = ringing.transaction;
+        let (transaction, is_doubted) = (ringing.transaction, self.is_doubted(&ringing.path));
         self.turn_down(now, key, status, headers);
-        self.layer.forget(transaction);
+        // Who is known by his address has heard a 100, and would wait for an answer that was lost.
+        if is_doubted {
+            self.layer.forget(transaction);
+        }
     }
 
     /// The owner hangs up what he has not answered.

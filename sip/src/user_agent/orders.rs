@@ -98,7 +98,10 @@ impl UserAgent {
     ) -> Authentication {
         let Some(request) = self.ringing_request(id.0).cloned() else { return Authentication::Refused };
         match self.guard.verify(now, realm, &request, password) {
-            Verdict::Passed { username } => Authentication::Passed { username },
+            Verdict::Passed { username } => {
+                self.let_in(now, id.0);
+                Authentication::Passed { username }
+            }
             verdict @ (Verdict::Missing | Verdict::Stale) => {
                 self.ask_for_credentials(now, id, realm, verdict == Verdict::Stale);
                 Authentication::Challenged

@@ -65,7 +65,11 @@ impl Call {
     pub(super) fn reanswered(&mut self, cx: &mut Context<'_>, answer: Option<&Body>) {
         let accepted = self.party.as_mut().and_then(|party| party.reaccept(answer));
         if let Some(negotiated) = accepted {
+            let holds = !negotiated.send;
             self.order(cx, Media::Remote(negotiated));
+            if self.is_talking() {
+                self.relay_hold(cx, holds);
+            }
         }
     }
 

@@ -44,15 +44,16 @@ fn the_wait_grows_with_the_greeting_between_half_and_all_of_the_parameter() {
 
 #[test]
 fn nobody_is_never_a_machine() {
-    for line in [
-        Line::new().silence(9000),
-        Line::new().silence(9000).noise(400.0),
-        Line::new().silence(9000).noise(4000.0),
-    ] {
+    for line in [Line::new().silence(9000), Line::new().silence(9000).noise(400.0)] {
         for gap in [0, 20, 200] {
             let verdict = verdict(Params::default(), &line.clone().after_gap(gap));
             assert_eq!((verdict.class, verdict.at_ms), (Class::NoSpeech, 5000), "after {gap} ms");
         }
+    }
+    // What roars from the first moment on may be taken for a word, and for no more.
+    let roar = Line::new().silence(9000).noise(4000.0);
+    for gap in [0, 20, 200] {
+        assert_ne!(verdict(Params::default(), &roar.clone().after_gap(gap)).class, Class::Machine);
     }
 }
 
@@ -102,6 +103,23 @@ fn the_silence_of_early_media_is_forgotten_at_the_answer() {
     detector.answered();
     let verdict = answered.samples().chunks(160).find_map(|packet| detector.push(packet)).expect("silence");
     assert_eq!((verdict.class, verdict.at_ms), (Class::NoSpeech, 5000));
+}
+
+#[test]
+fn a_word_is_heard_though_nothing_was_heard_before_it() {
+    for (gap, word) in [(30, 400), (5, 520), (0, 300)] {
+        let mut detector = Detector::new(Params::default());
+        detector.answered();
+        let word = Line::new().voice(word);
+        let made_up = |count: usize| std::iter::repeat_n(None, count);
+        let packets = word.samples().chunks(160).map(|packet| Some(packet.to_vec())).collect::<Vec<_>>();
+        let line = made_up(gap).chain(packets).chain(made_up(150));
+        let verdict = line.into_iter().find_map(|packet| match packet {
+            Some(packet) => detector.push(&packet),
+            None => detector.push_made_up(&[0; 160]),
+        });
+        assert_eq!(verdict.map(|verdict| verdict.class), Some(Class::Human), "after {gap} frames");
+    }
 }
 
 #[test]
