@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use trunkline_media::{Capabilities, sdp::Local, srtp::Secret};
 use trunkline_sip::{Body, Config, Credentials, Event, Failure, Invite, Path, Reliable, UserAgent};
 
+use super::eventually;
+
 /// How many were made.
 static CALLS: AtomicU8 = AtomicU8::new(5);
 
@@ -23,7 +25,8 @@ pub enum Told {
 
 /// Calls this number at the switch as this user, and stays until it is over.
 pub fn call(from: SocketAddrV4, switch: SocketAddrV4, number: &str, (user, password): (&str, &str)) -> Told {
-    let socket = UdpSocket::bind(from).expect("an address of this machine");
+    // A process that another test is just starting may hold the last call's socket for a moment.
+    let socket = eventually("the address is free", || UdpSocket::bind(from).ok());
     socket.set_read_timeout(Some(Duration::from_millis(20))).expect("a timeout");
     // Each call is another one: its branches, tags and Call-ID too.
     let seed = CALLS.fetch_add(1, Ordering::Relaxed);
