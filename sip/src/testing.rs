@@ -220,6 +220,17 @@ impl Lone {
         (id, request)
     }
 
+    /// Calls the peer, which rings, and hangs up. Gives the INVITE that was cancelled.
+    #[track_caller]
+    pub fn quit(&mut self) -> Message {
+        let (id, request) = self.call(invite());
+        self.hear(respond(&request, 180, "callee"));
+        self.event();
+        self.ua.hangup(self.now, id, None);
+        self.sent_request(Method::Cancel);
+        request
+    }
+
     /// Calls the peer, which answers with 200 at once.
     #[track_caller]
     pub fn talk(&mut self) -> (InviteId, Message) {

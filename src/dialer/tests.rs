@@ -99,6 +99,12 @@ impl Stand {
         call.expect("rendered")
     }
 
+    /// A call that lives, and one that waits for its room.
+    async fn one_waits(&mut self) -> (Box<Origination>, CallId) {
+        self.place().await;
+        (self.leaves().await, self.place().await)
+    }
+
     /// The next call that leaves.
     async fn leaves(&mut self) -> Box<Origination> {
         loop {
@@ -163,8 +169,7 @@ async fn a_database_that_fails_for_a_while_costs_no_call_that_waits() {
     let place = Place::sqlite().await;
     let store = place.open().await;
     let mut stand = Stand::open(&store).await;
-    stand.place().await;
-    let (live, waiting) = (stand.leaves().await, stand.place().await);
+    let (live, waiting) = stand.one_waits().await;
     close(&stand, &live);
     execute(&store, "PRAGMA query_only = 1").await;
     drop(live);
@@ -179,8 +184,7 @@ async fn calls_wait_on_while_there_are_no_ports() {
     let place = Place::sqlite().await;
     let store = place.open().await;
     let mut stand = Stand::open(&store).await;
-    stand.place().await;
-    let (live, waiting) = (stand.leaves().await, stand.place().await);
+    let (live, waiting) = stand.one_waits().await;
     let leg = live.leg;
     // Its key has room again, and its ports are still in use.
     drop(live);
@@ -197,8 +201,7 @@ async fn a_call_that_is_hung_up_while_it_starts_does_not_ring() {
     let place = Place::sqlite().await;
     let store = place.open().await;
     let mut stand = Stand::open(&store).await;
-    stand.place().await;
-    let (live, waiting) = (stand.leaves().await, stand.place().await);
+    let (live, waiting) = stand.one_waits().await;
     close(&stand, &live);
     let stalled = stall(&store).await;
     drop(live);
@@ -219,8 +222,7 @@ async fn nobody_waits_for_ever() {
     let place = Place::sqlite().await;
     let store = place.open().await;
     let mut stand = Stand::with(&store, Duration::ZERO).await;
-    stand.place().await;
-    let (_live, waiting) = (stand.leaves().await, stand.place().await);
+    let (_live, waiting) = stand.one_waits().await;
     let ended = stand.ended(waiting).await;
     ended_as(&ended, Disposition::Overloaded, EndedBy::Switch, "no room within 0 s (limits.queue_seconds)");
 }
@@ -230,8 +232,7 @@ async fn what_a_revoked_key_asked_for_does_not_start_any_more() {
     let place = Place::sqlite().await;
     let store = place.open().await;
     let mut stand = Stand::open(&store).await;
-    stand.place().await;
-    let (_live, waiting) = (stand.leaves().await, stand.place().await);
+    let (_live, waiting) = stand.one_waits().await;
     let (kept, _) = FILE.split_once("[[key]]").expect("the last one");
     stand.parts().directory.replace(Config::parse("t", kept, []).expect("valid").objects);
     let ended = stand.ended(waiting).await;

@@ -161,10 +161,7 @@ pub async fn as_reader(
     headers: &HeaderMap,
     work: impl AsyncFnOnce(&Key) -> Result<Response, Problem>,
 ) -> Response {
-    match auth::authenticate(headers, &api.directory.snapshot()) {
-        Ok(key) => within_limit(api, &key, Kind::Read, work).await,
-        Err(problem) => ApiError::shared(problem).into_response(),
-    }
+    with_key(api, None, Kind::Read, headers, work).await
 }
 
 /// The same for who changes something.
@@ -173,23 +170,7 @@ pub async fn as_writer(
     headers: &HeaderMap,
     work: impl AsyncFnOnce(&Key) -> Result<Response, Problem>,
 ) -> Response {
-    match auth::authenticate(headers, &api.directory.snapshot()) {
-        Ok(key) => within_limit(api, &key, Kind::Write, work).await,
-        Err(problem) => ApiError::shared(problem).into_response(),
-    }
-}
-
-/// The same on a path of one face.
-pub async fn as_writer_of(
-    api: &Api,
-    face: Face,
-    headers: &HeaderMap,
-    work: impl AsyncFnOnce(&Key) -> Result<Response, Problem>,
-) -> Response {
-    match auth::authenticate_as(face, headers, &api.directory.snapshot()) {
-        Ok(key) => within_limit(api, &key, Kind::Write, work).await,
-        Err(problem) => ApiError::new(face, problem).into_response(),
-    }
+    with_key(api, None, Kind::Write, headers, work).await
 }
 
 /// As [`as_reader`], on a path of one face.
@@ -199,9 +180,37 @@ pub async fn as_reader_of(
     headers: &HeaderMap,
     work: impl AsyncFnOnce(&Key) -> Result<Response, Problem>,
 ) -> Response {
-    match auth::authenticate_as(face, headers, &api.directory.snapshot()) {
-        Ok(key) => within_limit(api, &key, Kind::Read, work).await,
-        Err(problem) => ApiError::new(face, problem).into_response(),
+    with_key(api, Some(face), Kind::Read, headers, work).await
+}
+
+/// As [`as_writer`], on a path of one face.
+pub async fn as_writer_of(
+    api: &Api,
+    face: Face,
+    headers: &HeaderMap,
+    work: impl AsyncFnOnce(&Key) -> Result<Response, Problem>,
+) -> Response {
+    with_key(api, Some(face), Kind::Write, headers, work).await
+}
+
+/// Does the work of a key: on a path that one vendor alone documents, of that vendor's.
+pub async fn with_key(
+    api: &Api,
+    only: Option<Face>,
+    kind: Kind,
+    headers: &HeaderMap,
+    work: impl AsyncFnOnce(&Key) -> Result<Response, Problem>,
+) -> Response {
+    let directory = api.directory.snapshot();
+    let key = match only {
+        None => auth::authenticate(headers, &directory).map_err(ApiError::shared),
+        Some(face) => {
+            auth::authenticate_as(face, headers, &directory).map_err(|problem| ApiError::new(face, problem))
+        }
+    };
+    match key {
+        Ok(key) => within_limit(api, &key, kind, work).await,
+        Err(refused) => refused.into_response(),
     }
 }
 

@@ -9,8 +9,9 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
-use super::calls::{self, PathText, as_writer, as_writer_of, unreadable};
+use super::calls::{PathText, as_writer, as_writer_of, unreadable, with_key};
 use super::error::json;
+use super::limits::Kind;
 use super::place::REPLAYED;
 use super::scope::{self, find, tenant_of, visible};
 use super::{Api, body, idempotency, trunks};
@@ -39,7 +40,7 @@ const BESIDE_MS: i64 = 24 * 3_600_000;
 
 /// `GET` of a collection.
 pub async fn list(api: Api, headers: HeaderMap, query: Option<String>, what: Collection) -> Response {
-    as_reader_on(&api, what, &headers, async |key| {
+    with_key(&api, what.only(), Kind::Read, &headers, async |key| {
         let shape = scope::shape(what, key)?;
         let snapshot = api.directory.snapshot();
         let all = visible(&snapshot, key, shape.kind);
@@ -61,7 +62,7 @@ pub async fn list(api: Api, headers: HeaderMap, query: Option<String>, what: Col
 
 /// `GET` of one.
 pub async fn read(api: Api, headers: HeaderMap, id: PathText, what: Collection) -> Response {
-    as_reader_on(&api, what, &headers, async |key| {
+    with_key(&api, what.only(), Kind::Read, &headers, async |key| {
         let shape = scope::shape(what, key)?;
         let snapshot = api.directory.snapshot();
         let object = find(&snapshot, key, shape.kind, &id)?;
@@ -72,7 +73,7 @@ pub async fn read(api: Api, headers: HeaderMap, id: PathText, what: Collection) 
 
 /// `POST` of a collection.
 pub async fn create(api: Api, headers: HeaderMap, sent: Body, what: Collection) -> Response {
-    as_writer_on(&api, what, &headers, async |key| {
+    with_key(&api, what.only(), Kind::Write, &headers, async |key| {
         let shape = scope::shape_to_change(what, key)?;
         let sent = body::read(&headers, sent, api.body_max, api.body_timeout).await?;
         let mut fields = face::resource::body(&sent)?;
@@ -126,7 +127,7 @@ pub async fn update(
     sent: Body,
     (what, is_whole): (Collection, bool),
 ) -> Response {
-    as_writer_on(&api, what, &headers, async |key| {
+    with_key(&api, what.only(), Kind::Write, &headers, async |key| {
         let shape = scope::shape_to_change(what, key)?;
         let sent = body::read(&headers, sent, api.body_max, api.body_timeout).await?;
         let mut fields = face::resource::body(&sent)?;
@@ -199,7 +200,7 @@ pub async fn rotate_person(State(api): State<Api>, headers: HeaderMap, id: PathT
 
 /// `DELETE` of one. A key is revoked: it goes on signing what its calls still owe.
 pub async fn remove(api: Api, headers: HeaderMap, id: PathText, what: Collection) -> Response {
-    as_writer_on(&api, what, &headers, async |key| {
+    with_key(&api, what.only(), Kind::Write, &headers, async |key| {
         let shape = scope::shape_to_change(what, key)?;
         let object = find(&api.directory.snapshot(), key, shape.kind, &id)?.clone();
         let (tenant, kind, id) = (object.tenant, shape.kind, object.id.to_string());
@@ -218,32 +219,6 @@ pub async fn remove(api: Api, headers: HeaderMap, id: PathText, what: Collection
         Ok(axum::http::StatusCode::NO_CONTENT.into_response())
     })
     .await
-}
-
-/// Does a reader's work on a collection: where one vendor alone documents it, for that vendor's keys.
-async fn as_reader_on(
-    api: &Api,
-    what: Collection,
-    headers: &HeaderMap,
-    work: impl AsyncFnOnce(&Key) -> Result<Response, Problem>,
-) -> Response {
-    match what.only() {
-        Some(face) => calls::as_reader_of(api, face, headers, work).await,
-        None => calls::as_reader(api, headers, work).await,
-    }
-}
-
-/// The same for who changes something.
-async fn as_writer_on(
-    api: &Api,
-    what: Collection,
-    headers: &HeaderMap,
-    work: impl AsyncFnOnce(&Key) -> Result<Response, Problem>,
-) -> Response {
-    match what.only() {
-        Some(face) => as_writer_of(api, face, headers, work).await,
-        None => as_writer(api, headers, work).await,
-    }
 }
 
 /// The draft of a new object, and the secrets that are shown this once, with their names.

@@ -15,8 +15,9 @@ use tower::ServiceExt;
 use tower_http::services::ServeFile;
 
 use super::Api;
-use super::calls::{PathText, as_reader, as_reader_of, as_writer, find, may_see, unreadable};
+use super::calls::{PathText, as_writer, find, may_see, unreadable, with_key};
 use super::error::ApiError;
+use super::limits::Kind;
 use crate::clock::wall_now;
 use crate::face::Problem;
 use crate::face::link::{self, Shown};
@@ -32,10 +33,7 @@ pub fn reader(face: Option<Face>) -> MethodRouter<Api> {
             }
             let send =
                 async |key: &Key| whole_or_part(&api, &headers, find(&api, key, id.text()).await?).await;
-            match face {
-                None => as_reader(&api, &headers, send).await,
-                Some(face) => as_reader_of(&api, face, &headers, send).await,
-            }
+            with_key(&api, face, Kind::Read, &headers, send).await
         },
     )
 }

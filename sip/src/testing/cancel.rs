@@ -87,11 +87,7 @@ fn a_call_cancelled_while_its_host_is_looked_up_never_leaves() {
 #[test]
 fn cancel_after_200_sends_ack_then_bye() {
     let mut lone = Lone::new();
-    let (id, request) = lone.call(invite());
-    lone.hear(respond(&request, 180, "callee"));
-    lone.event();
-    lone.ua.hangup(lone.now, id, None);
-    lone.sent_request(Method::Cancel);
+    let request = lone.quit();
     lone.hear(respond(&request, 200, "callee"));
     let ack = lone.sent_request(Method::Ack);
     let bye = lone.sent_request(Method::Bye);

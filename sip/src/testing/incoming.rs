@@ -20,6 +20,12 @@ fn offer() -> Ask {
 #[track_caller]
 fn called(lone: &mut Lone, ask: &Ask) -> InviteId {
     lone.hear(ask.bytes());
+    tried(lone)
+}
+
+/// The peer has called: we say 100.
+#[track_caller]
+fn tried(lone: &mut Lone) -> InviteId {
     lone.sent_response(100);
     let (id, _) = incoming(lone);
     lone.ua.adopt(id, TOKEN);
@@ -32,6 +38,17 @@ fn picked_up(lone: &mut Lone, ask: &Ask) -> (InviteId, Message) {
     let id = called(lone, ask);
     lone.ua.answer(lone.now, id, Body::sdp("v=0 answer"));
     (id, lone.sent_response(200))
+}
+
+/// The peer has called: we answer, and hang up. Gives our 200 and our BYE.
+#[track_caller]
+fn hung_up_on(lone: &mut Lone) -> (Message, Message) {
+    let id = tried(lone);
+    lone.ua.answer(lone.now, id, Body::sdp("v=0 answer"));
+    let answer = lone.sent_response(200);
+    lone.hear(further("ACK", &answer, 1).bytes());
+    lone.ua.hangup(lone.now, id, None);
+    (answer, lone.sent_request(Method::Bye))
 }
 
 /// A further request of the caller's in the dialog of our answer.
@@ -323,14 +340,7 @@ fn whoever_forgot_its_contact_hears_our_bye_at_its_from_without_the_header_field
     let bytes = text(&Message::parse(ask.bytes()).expect("a request"));
     let bytes = bytes.replace("<sip:peer@10.0.0.2>", "<sip:peer@10.0.0.2?Subject=hello>");
     lone.hear(Bytes::from(bytes));
-    lone.sent_response(100);
-    let (id, _) = incoming(&mut lone);
-    lone.ua.adopt(id, TOKEN);
-    lone.ua.answer(lone.now, id, Body::sdp("v=0 answer"));
-    let answer = lone.sent_response(200);
-    lone.hear(further("ACK", &answer, 1).bytes());
-    lone.ua.hangup(lone.now, id, None);
-    let bye = lone.sent_request(Method::Bye);
+    let (_, bye) = hung_up_on(&mut lone);
     assert_eq!(bye.request_uri(), Some("sip:peer@10.0.0.2"));
 }
 
@@ -342,14 +352,7 @@ fn what_ends_a_to_and_a_from_is_no_part_of_our_requests() {
             .replace("<sip:us@10.0.0.1>", &format!("<sip:us@10.0.0.1>{tail}"))
             .replace("<sip:peer@10.0.0.2>;tag=peer", &format!("<sip:peer@10.0.0.2>;tag=peer{tail}"));
         lone.hear(bytes);
-        lone.sent_response(100);
-        let (id, _) = incoming(&mut lone);
-        lone.ua.adopt(id, TOKEN);
-        lone.ua.answer(lone.now, id, Body::sdp("v=0 answer"));
-        let answer = lone.sent_response(200);
-        lone.hear(further("ACK", &answer, 1).bytes());
-        lone.ua.hangup(lone.now, id, None);
-        let bye = lone.sent_request(Method::Bye);
+        let (answer, bye) = hung_up_on(&mut lone);
         let from = format!("<sip:us@10.0.0.1>;tag={}", to_tag(&answer));
         assert_eq!(bye.header(Name::From), Some(from.as_str()), "{tail}");
         assert_eq!(bye.header(Name::To), Some("<sip:peer@10.0.0.2>;tag=peer"), "{tail}");

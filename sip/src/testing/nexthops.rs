@@ -123,11 +123,7 @@ fn the_ack_of_a_reinvite_follows_a_new_name() {
 #[test]
 fn an_answer_that_crosses_our_cancel_is_acked_at_once_though_its_next_hop_is_a_name() {
     let mut lone = Lone::new();
-    let (id, request) = lone.call(invite());
-    lone.hear(respond(&request, 180, "callee"));
-    lone.event();
-    lone.ua.hangup(lone.now, id, None);
-    lone.sent_request(Method::Cancel);
+    let request = lone.quit();
     let answer = named(&respond(&request, 200, "callee"), "edge.example");
     for _ in 0..2 {
         lone.hear(answer.clone());
