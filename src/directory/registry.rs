@@ -109,7 +109,12 @@ impl Registry {
 
     /// Takes over what other processes have changed; says whether they had.
     pub async fn refresh(&self) -> Result<bool, StoreError> {
-        let _turn = self.0.turn.lock().await;
+        // Mostly nothing has changed; whoever makes or changes something need not wait until that is known.
+        let Inner { parts, turn } = &*self.0;
+        if parts.store.version().await? == parts.directory.version() {
+            return Ok(false);
+        }
+        let _turn = turn.lock().await;
         self.look_again().await
     }
 

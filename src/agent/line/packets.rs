@@ -71,9 +71,14 @@ impl Packets {
         drain(&mut self.connection, &mut self.outward, cx)
     }
 
+    /// Sends what is left, ends our side, and waits for the end of theirs. A connection that is closed over what still comes is
+    /// reset (RFC 9293 §3.10.4, RFC 1122 §4.2.2.13), and with that the server may lose what was sent last: that the call is over.
     pub(super) async fn close(mut self) {
         let _ = std::future::poll_fn(|cx| self.poll_flush(cx)).await;
         let _ = self.connection.shutdown().await;
+        while let Ok(1..) = self.connection.read_buf(&mut self.inward).await {
+            self.inward.clear();
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! Connections that nobody waits for without an end. sqlx's own pool asks each one that comes back whether it lives, and keeps
 //! its place until it answers: one whose other end fell silent without a word takes a place for as long as the kernel sends again
 //! what it was told last, which is a quarter of an hour. Here whatever is done with one has a deadline, and one that misses it
-//! is closed at once and leaves its place to the next.
+//! is closed at once and leaves its place to the next. So do those that lie idle beside it: what has become of one of them has
+//! mostly become of all, and each would cost a deadline more.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -117,6 +118,8 @@ impl Connections {
         let Some(connection) = taken.connection.take() else { return done };
         if is_well {
             self.idle.keep(connection).await;
+        } else {
+            self.idle.lock().clear();
         }
         done
     }
@@ -155,8 +158,12 @@ impl Idle {
     /// Keeps one that is ready for the next: a transaction that was dropped is rolled back by now, and an answer that nobody
     /// waited for is read. Mostly there is neither, and nothing is said.
     async fn keep(&self, mut connection: PgConnection) {
-        if matches!(timeout(PATIENCE, connection.flush()).await, Ok(Ok(()))) {
-            self.lock().push(connection);
+        let is_ready = matches!(timeout(PATIENCE, connection.flush()).await, Ok(Ok(())));
+        let mut idle = self.lock();
+        if is_ready {
+            idle.push(connection);
+        } else {
+            idle.clear();
         }
     }
 

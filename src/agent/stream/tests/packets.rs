@@ -85,3 +85,21 @@ async fn a_server_that_fails_says_so_and_a_call_that_is_over_says_goodbye() {
     while packet(&mut bot).await != (0x00, vec![]) {}
     assert_eq!(patiently(bot.read(&mut [0; 1])).await.expect("read"), 0);
 }
+
+#[tokio::test]
+async fn a_server_that_is_still_talking_when_the_call_ends_hears_of_the_end() {
+    let (listener, url) = listener("tcp").await;
+    let mut side = Side::open(spec(Dialect::AudioSocket, &url));
+    let (mut bot, _) = patiently(listener.accept()).await.expect("a connection");
+    assert_eq!(side.event().await, Event::Connected);
+    side.over();
+    assert_eq!(side.ended().await.why, Why::CallOver);
+    bot.write_all(&linear(WORD)).await.expect("sent");
+    assert_eq!(packet(&mut bot).await.0, 0x01);
+    while packet(&mut bot).await != (0x00, vec![]) {}
+    assert_eq!(patiently(bot.read(&mut [0; 1])).await.expect("read"), 0);
+    for _ in 0..2 {
+        bot.write_all(&linear(WORD)).await.expect("whoever leaves waits for the end of our side");
+    }
+    drop(bot);
+}
