@@ -103,7 +103,7 @@ impl Store {
     }
 
     async fn remove_campaign(&self, id: CampaignId) -> Result<(), StoreError> {
-        while self.aside(move |engine| async move { engine.remove_recipients(id).await }).await? > 0 {}
+        self.aside_until_none(move |engine| async move { engine.remove_recipients(id).await }).await?;
         self.aside(move |engine| async move { engine.remove_campaign(id).await }).await
     }
 

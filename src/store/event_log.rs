@@ -68,22 +68,12 @@ impl Store {
             Timestamp(now.0.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX)))
         };
         let (events, deliveries) = (before(retention.events), before(retention.deliveries));
-        let mut forgotten = 0;
-        loop {
-            let some = self.aside(move |engine| async move { engine.forget_events(events).await }).await?;
-            forgotten += some;
-            if some == 0 {
-                break;
-            }
-        }
-        loop {
-            let some =
-                self.aside(move |engine| async move { engine.forget_deliveries(deliveries).await }).await?;
-            forgotten += some;
-            if some == 0 {
-                return Ok(forgotten);
-            }
-        }
+        let events =
+            self.aside_until_none(move |engine| async move { engine.forget_events(events).await }).await?;
+        let deliveries = self
+            .aside_until_none(move |engine| async move { engine.forget_deliveries(deliveries).await })
+            .await?;
+        Ok(events + deliveries)
     }
 }
 

@@ -38,14 +38,7 @@ impl Store {
     /// Forgets calls that ended before then and have no recording, with what was told of them and how; gives how many. Their ledger
     /// entries and campaigns stay.
     pub async fn forget_calls(&self, before: Timestamp) -> Result<u64, StoreError> {
-        let mut forgotten = 0;
-        loop {
-            let some = self.aside(move |engine| async move { engine.forget_calls(before).await }).await?;
-            forgotten += some;
-            if some == 0 {
-                return Ok(forgotten);
-            }
-        }
+        self.aside_until_none(move |engine| async move { engine.forget_calls(before).await }).await
     }
 }
 

@@ -253,6 +253,23 @@ impl Store {
         .await
     }
 
+    /// Does, as [`Store::aside`] does it, what takes a few at a time, until none is left; gives how many there were.
+    async fn aside_until_none<F>(
+        &self,
+        take: impl Fn(Arc<Engine>) -> F + Copy + Send + Sync + 'static,
+    ) -> Result<u64, StoreError>
+    where
+        F: Future<Output = Result<u64, StoreError>> + Send + 'static,
+    {
+        let mut taken = 0;
+        loop {
+            match self.aside(take).await? {
+                0 => return Ok(taken),
+                some => taken += some,
+            }
+        }
+    }
+
     async fn ask<T>(
         &self,
         op: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Op,
