@@ -3,13 +3,12 @@
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
-use super::calls::{PathText, shown, within_limit};
-use super::error::ApiError;
-use super::limits::Kind;
+use super::calls::{PathText, shown};
+use super::keyed::{as_reader_of, as_writer_of};
 use super::place::{answer, counted, refused};
-use super::{Api, auth, body, idempotency};
+use super::{Api, body, idempotency};
 use crate::campaign::Order;
 use crate::face::{Problem, nixflex};
 use crate::model::{BatchRefusal, CampaignId, Face, Key};
@@ -18,7 +17,7 @@ use crate::store::RecipientFilter;
 /// `POST /v1/calls/batch`
 pub async fn create(State(api): State<Api>, headers: HeaderMap, body: Body) -> Response {
     let work = async |key: &Key| make(&api, key, &headers, body).await;
-    as_nixflex(&api, &headers, Kind::Write, work).await
+    as_writer_of(&api, Face::Nixflex, &headers, work).await
 }
 
 async fn make(api: &Api, key: &Key, headers: &HeaderMap, body: Body) -> Result<Response, Problem> {
@@ -42,7 +41,7 @@ pub async fn list(State(api): State<Api>, headers: HeaderMap, RawQuery(query): R
         let (campaigns, count) = api.campaigns.list(key.tenant, list.status, list.limit, list.offset).await?;
         Ok(shown(nixflex::campaigns(&campaigns, count, &list)))
     };
-    as_nixflex(&api, &headers, Kind::Read, show).await
+    as_reader_of(&api, Face::Nixflex, &headers, show).await
 }
 
 /// `GET /v1/calls/batch/{id}`
@@ -52,7 +51,7 @@ pub async fn read(State(api): State<Api>, headers: HeaderMap, path: PathText) ->
         let single_calls = api.campaigns.single_calls(&campaign).await?;
         Ok(shown(nixflex::campaign(&campaign, single_calls)))
     };
-    as_nixflex(&api, &headers, Kind::Read, show).await
+    as_reader_of(&api, Face::Nixflex, &headers, show).await
 }
 
 /// `GET /v1/calls/batch/{id}/recipients`
@@ -68,7 +67,7 @@ pub async fn recipients(
         let page = api.campaigns.recipients(key.tenant, id(&path)?, filter, list.limit).await?;
         Ok(shown(nixflex::recipients(&page, &list)))
     };
-    as_nixflex(&api, &headers, Kind::Read, show).await
+    as_reader_of(&api, Face::Nixflex, &headers, show).await
 }
 
 /// `POST /v1/calls/batch/{id}/launch`
@@ -96,20 +95,7 @@ async fn order(api: Api, headers: HeaderMap, path: PathText, order: Order) -> Re
         let campaign = api.campaigns.order(key.tenant, id(&path)?, order).await?;
         Ok(shown(nixflex::campaign_standing(&campaign)))
     };
-    as_nixflex(&api, &headers, Kind::Write, work).await
-}
-
-/// Does the work for a Nixflex key that has requests left.
-async fn as_nixflex(
-    api: &Api,
-    headers: &HeaderMap,
-    kind: Kind,
-    work: impl AsyncFnOnce(&Key) -> Result<Response, Problem>,
-) -> Response {
-    match auth::authenticate_as(Face::Nixflex, headers, &api.directory.snapshot()) {
-        Ok(key) => within_limit(api, &key, kind, work).await,
-        Err(problem) => ApiError::new(Face::Nixflex, problem).into_response(),
-    }
+    as_writer_of(&api, Face::Nixflex, &headers, work).await
 }
 
 /// What is no id is nobody's campaign.

@@ -10,10 +10,10 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::calls::{as_reader_of, shown, within_limit};
+use super::calls::shown;
 use super::error::{ApiError, json};
-use super::limits::Kind;
-use super::{Api, auth, body, idempotency};
+use super::keyed::{as_reader_of, as_writer_of};
+use super::{Api, body, idempotency};
 use crate::cashier::{Cashier, RateError, TopUpError, TopUpRequest};
 use crate::clock::wall_now;
 use crate::directory::{Idempotent, ObjectError, Outcome};
@@ -40,7 +40,7 @@ pub async fn account(State(api): State<Api>, headers: HeaderMap) -> Response {
 
 /// `PATCH /v1/billing`
 pub async fn change(State(api): State<Api>, headers: HeaderMap, body: Body) -> Response {
-    as_writer(&api, Face::ThunderPhone, &headers, body, async |key, bytes| {
+    as_writer_with(&api, Face::ThunderPhone, &headers, body, async |key, bytes| {
         let cashier = cashier(&api)?;
         let now = standing(cashier, key.tenant).await?;
         let asked = thunderphone::billing::parse_settings(&bytes, now.reload)?;
@@ -58,7 +58,7 @@ pub async fn change(State(api): State<Api>, headers: HeaderMap, body: Body) -> R
 
 /// `POST /v1/billing/top-up`
 pub async fn top_up(State(api): State<Api>, headers: HeaderMap, body: Body) -> Response {
-    as_writer(&api, Face::ThunderPhone, &headers, body, async |key, bytes| {
+    as_writer_with(&api, Face::ThunderPhone, &headers, body, async |key, bytes| {
         let cashier = cashier(&api)?;
         let asked = thunderphone::billing::parse_top_up(&bytes)?;
         let idempotency = idempotency::promise(&headers, asked.idempotency_key, &bytes, &api.body_hash_key)?;
@@ -101,7 +101,7 @@ pub async fn rates(State(api): State<Api>, headers: HeaderMap) -> Response {
 
 /// `POST /v1/rates`
 pub async fn add_rate(State(api): State<Api>, headers: HeaderMap, body: Body) -> Response {
-    as_writer(&api, Face::MiniVoice, &headers, body, async |key, bytes| {
+    as_writer_with(&api, Face::MiniVoice, &headers, body, async |key, bytes| {
         let cashier = cashier(&api)?;
         let listed = minivoice::billing::parse_rate(&bytes)?;
         let in_body = idempotency::in_body(&bytes)?;
@@ -214,18 +214,14 @@ async fn standing(cashier: &Cashier, tenant: TenantId) -> Result<Account, Proble
 }
 
 /// Reads the body once the key is known and has requests left, and does its work.
-async fn as_writer(
+async fn as_writer_with(
     api: &Api,
     face: Face,
     headers: &HeaderMap,
     body: Body,
     work: impl AsyncFnOnce(&Key, Bytes) -> Result<Response, Problem>,
 ) -> Response {
-    let key = match auth::authenticate_as(face, headers, &api.directory.snapshot()) {
-        Ok(key) => key,
-        Err(problem) => return ApiError::new(face, problem).into_response(),
-    };
-    within_limit(api, &key, Kind::Write, async |key| {
+    as_writer_of(api, face, headers, async |key| {
         let bytes = body::read(headers, body, api.body_max, api.body_timeout).await?;
         work(key, bytes).await
     })

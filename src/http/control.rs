@@ -11,12 +11,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, post};
 use futures_util::future::BoxFuture;
 
-use super::calls::{PathText, as_writer, find, within_limit};
-use super::error::{ApiError, json};
-use super::limits::Kind;
+use super::calls::{PathText, find};
+use super::error::json;
+use super::keyed::{as_writer, as_writer_of};
 use super::place::REPLAYED;
 use super::promises::Promises;
-use super::{Api, auth, body, idempotency};
+use super::{Api, body, idempotency};
 use crate::dialer::Dialer;
 use crate::face::native::control::{self, Control as Asked};
 use crate::face::{Problem, minivoice};
@@ -125,10 +125,6 @@ pub fn stop_stream(body: &[u8]) -> Result<Asked, Refusal> {
 
 /// `POST /v1/calls/{id}/recordings`, of MiniVoice alone.
 pub async fn recordings(State(api): State<Api>, headers: HeaderMap, id: PathText, body: Body) -> Response {
-    let key = match auth::authenticate_as(Face::MiniVoice, &headers, &api.directory.snapshot()) {
-        Ok(key) => key,
-        Err(problem) => return ApiError::new(Face::MiniVoice, problem).into_response(),
-    };
     let work = async |key: &Key| {
         let record = find(&api, key, id.text()).await?;
         let body = body::read(&headers, body, api.body_max, api.body_timeout).await?;
@@ -140,7 +136,7 @@ pub async fn recordings(State(api): State<Api>, headers: HeaderMap, id: PathText
         })
         .await
     };
-    within_limit(&api, &key, Kind::Write, work).await
+    as_writer_of(&api, Face::MiniVoice, &headers, work).await
 }
 
 async fn give(

@@ -7,8 +7,9 @@ use axum::response::Response;
 use serde_json::json;
 
 use super::Api;
-use super::calls::{PathText, as_reader, as_writer, shown, unreadable};
+use super::calls::{PathText, shown, unreadable};
 use super::error::json as answer;
+use super::keyed::{as_reader, as_writer};
 use super::scope::find;
 use crate::clock::wall_now;
 use crate::face::Problem;

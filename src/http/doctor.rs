@@ -4,13 +4,12 @@ use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Deserialize;
 
-use super::calls::within_limit;
-use super::error::{ApiError, json};
-use super::limits::Kind;
-use super::{Api, auth, body};
+use super::error::json;
+use super::keyed::as_writer;
+use super::{Api, body};
 use crate::doctor::{DoctorError, Finding, PracticeError, Probe, Verdict};
 use crate::face::Problem;
 use crate::model::{Key, PhoneNumber, Refusal, StoredResponse};
@@ -38,13 +37,7 @@ pub async fn examine(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    match auth::authenticate(&headers, &api.directory.snapshot()) {
-        Ok(key) => {
-            let work = async |key: &Key| findings(&api, key, wanted, &headers, body).await;
-            within_limit(&api, &key, Kind::Write, work).await
-        }
-        Err(problem) => ApiError::shared(problem).into_response(),
-    }
+    as_writer(&api, &headers, async |key| findings(&api, key, wanted, &headers, body).await).await
 }
 
 async fn findings(

@@ -17,7 +17,8 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::bots::invited;
-use super::calls::{as_reader, may_see, unreadable};
+use super::calls::{may_see, unreadable};
+use super::keyed::as_reader;
 use super::{Api, auth};
 use crate::face::native::query::{self, EventQuery};
 use crate::face::{self, Problem};

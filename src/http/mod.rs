@@ -15,6 +15,7 @@ mod error;
 mod events;
 mod health;
 mod idempotency;
+mod keyed;
 mod limits;
 mod native;
 mod objects;

@@ -10,7 +10,8 @@ use futures_util::stream;
 
 use super::Api;
 use super::bots::invite;
-use super::calls::{PathText, as_reader, base, find, shown, unreadable};
+use super::calls::{PathText, base, find, shown, unreadable};
+use super::keyed::as_reader;
 use crate::clock::wall_now;
 use crate::face::Problem;
 use crate::face::native::cdr::CdrFormat;

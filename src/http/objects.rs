@@ -9,8 +9,9 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
-use super::calls::{PathText, as_writer, as_writer_of, unreadable, with_key};
+use super::calls::{PathText, unreadable};
 use super::error::json;
+use super::keyed::{as_writer, as_writer_of, with_key};
 use super::limits::Kind;
 use super::place::REPLAYED;
 use super::scope::{self, find, tenant_of, visible};

@@ -7,10 +7,10 @@ use axum::http::header::HeaderName;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 
-use super::calls::{PathText, within_limit};
-use super::error::{ApiError, json};
-use super::limits::Kind;
-use super::{Api, auth, body, idempotency};
+use super::calls::PathText;
+use super::error::json;
+use super::keyed::as_writer_of;
+use super::{Api, body, idempotency};
 use crate::face::{self, Outbound, Problem, minivoice, nixflex, thunderphone, twilio, voiceflow};
 use crate::model::{Face, Key, KeyScope, Placed, Refusal};
 
@@ -64,16 +64,12 @@ async fn place(
     body: Body,
     parse: impl FnOnce(&Key, &Bytes) -> Result<Outbound, Problem>,
 ) -> Response {
-    let key = match auth::authenticate_as(face, headers, &api.directory.snapshot()) {
-        Ok(key) => key,
-        Err(problem) => return ApiError::new(face, problem).into_response(),
-    };
     let work = async |key: &Key| {
         let body = body::read(headers, body, api.body_max, api.body_timeout).await?;
         let outbound = counted(api, parse(key, &body))?;
         dial(api, key, headers, &body, outbound).await
     };
-    within_limit(api, &key, Kind::Write, work).await
+    as_writer_of(api, face, headers, work).await
 }
 
 async fn dial(

@@ -15,8 +15,9 @@ use tower::ServiceExt;
 use tower_http::services::ServeFile;
 
 use super::Api;
-use super::calls::{PathText, as_writer, find, may_see, unreadable, with_key};
+use super::calls::{PathText, find, may_see, unreadable};
 use super::error::ApiError;
+use super::keyed::{as_writer, with_key};
 use super::limits::Kind;
 use crate::clock::wall_now;
 use crate::face::Problem;

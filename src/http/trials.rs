@@ -11,8 +11,9 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
 
-use super::calls::{PathText, as_writer, as_writer_of};
+use super::calls::PathText;
 use super::control::once;
+use super::keyed::{as_writer, as_writer_of};
 use super::objects::{answer, refused, show};
 use super::scope::{find, shape_to_change};
 use super::{Api, body, doctor};

@@ -3,12 +3,11 @@
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
-use super::calls::{PathTexts, find, reading, shown, within_limit};
-use super::error::ApiError;
-use super::limits::Kind;
-use super::{Api, auth, body};
+use super::calls::{PathTexts, find, reading, shown};
+use super::keyed::{as_reader_of, as_writer_of};
+use super::{Api, body};
 use crate::face::native::control::Control;
 use crate::face::twilio::{Change, parse_change};
 use crate::face::{self, Problem};
@@ -20,7 +19,7 @@ pub async fn read(State(api): State<Api>, headers: HeaderMap, path: PathTexts) -
         let record = call(&api, key, &path).await?;
         Ok(show(&api, key, &headers, &record))
     };
-    with_account(&api, &headers, Kind::Read, work).await
+    as_reader_of(&api, Face::Twilio, &headers, work).await
 }
 
 /// `POST`: `Status=completed` hangs up, `Status=canceled` too if nobody answered yet, `Url` sends it to another document, `Twiml` is one.
@@ -45,7 +44,7 @@ pub async fn change(State(api): State<Api>, headers: HeaderMap, path: PathTexts,
         }
         Ok(show(&api, key, &headers, &record))
     };
-    with_account(&api, &headers, Kind::Write, work).await
+    as_writer_of(&api, Face::Twilio, &headers, work).await
 }
 
 fn show(api: &Api, key: &Key, headers: &HeaderMap, record: &CallRecord) -> Response {
@@ -59,16 +58,4 @@ async fn call(api: &Api, key: &Key, path: &PathTexts) -> Result<CallRecord, Prob
         return Err(Problem::InvalidApiKey);
     }
     find(api, key, file.strip_suffix(".json").unwrap_or(file)).await
-}
-
-async fn with_account(
-    api: &Api,
-    headers: &HeaderMap,
-    kind: Kind,
-    work: impl AsyncFnOnce(&Key) -> Result<Response, Problem>,
-) -> Response {
-    match auth::authenticate_as(Face::Twilio, headers, &api.directory.snapshot()) {
-        Ok(key) => within_limit(api, &key, kind, work).await,
-        Err(problem) => ApiError::new(Face::Twilio, problem).into_response(),
-    }
 }
