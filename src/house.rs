@@ -255,13 +255,26 @@ impl House {
             vigil: Vigil::default(),
         };
         house.vital("sip", |stop| driver.run(stop));
+        for (room, over) in [
+            ("store", house.store.over()),
+            ("journal", house.journal.over()),
+            ("dialer", house.dialer.over()),
+            ("webhooks", house.webhooks.over()),
+        ] {
+            house.vital(room, |stop| async move {
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = over.cancelled() => {}
+                }
+            });
+        }
         house.count(&metrics, board.clone(), mailbox.clone());
         // A house for one call is no switch: it neither registers in the switch's place nor asks around.
         let keeps = !options.ephemeral;
         let (directory, admission) = (house.directory.clone(), house.admission.clone());
         let keeping = Keeping { directory, resolver: names, mailbox, admission, reachable, board, keeps };
         let changed = house.registry.changed();
-        house.task(|stop| keeping.run(changed, stop));
+        house.vital("trunks", |stop| keeping.run(changed, stop));
         let registry = house.registry.clone();
         house.task(|stop| watch(registry, stop));
         // The numbering plan's first look is slow; nobody's first call should wait for it.
@@ -410,7 +423,7 @@ impl House {
             let runner = Runner::new(&campaigns, self.admission.clone(), self.dialer.clone());
             #[cfg(feature = "browser")]
             let runner = runner.staffed(people::staffing(&self.floor, &self.journal, &self.directory));
-            self.task(|stop| runner.run(stop));
+            self.vital("campaigns", |stop| runner.run(stop));
         }
         let counted = campaigns.counters();
         metrics.add_source(move |metrics| metrics.export_campaigns(&counted()));

@@ -12,11 +12,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{Notify, broadcast};
+use tokio_util::sync::CancellationToken;
 
 use crate::model::{
     AgentId, CallEvent, CallId, CallRecord, Dialing, Idempotency, KeyId, StoredResponse, TenantId, Timestamp,
 };
 use crate::store::{Intended, Intent, Store, StoreError};
+use crate::watched::watched;
 use crate::webhook;
 use books::{Books, Promised};
 pub use slot::Slot;
@@ -42,6 +44,8 @@ impl Default for Config {
 pub struct Journal {
     shared: Arc<Shared>,
     _open: Arc<Open>,
+    /// The task.
+    over: CancellationToken,
 }
 
 /// Facts that a slow listener may be behind with, before it loses the oldest.
@@ -91,8 +95,14 @@ impl Journal {
             settled: Notify::new(),
             news: broadcast::Sender::new(NEWS_MAX),
         });
-        tokio::spawn(flush::run(Arc::clone(&shared)));
-        Journal { _open: Arc::new(Open(Arc::clone(&shared))), shared }
+        let (flush, over) = watched(flush::run(Arc::clone(&shared)));
+        tokio::spawn(flush);
+        Journal { _open: Arc::new(Open(Arc::clone(&shared))), shared, over }
+    }
+
+    /// Cancelled when the task is no more: all is written and nobody is left, or it died.
+    pub fn over(&self) -> CancellationToken {
+        self.over.clone()
     }
 
     /// Room for one call's end; `None` when there is none, and admission refuses.

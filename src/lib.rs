@@ -79,4 +79,5 @@ pub mod store;
 pub mod threads;
 pub mod trunk;
 pub mod tts;
+mod watched;
 pub mod webhook;

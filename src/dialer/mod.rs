@@ -19,11 +19,13 @@ mod words;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use trunkline_media::Media;
+
+use tokio_util::sync::CancellationToken;
 
 use crate::admission::{Admission, Permit};
 use crate::billing::{Ask, Held};
@@ -39,6 +41,7 @@ use crate::model::{
     WhenFull,
 };
 use crate::store::{Intended, Replay, Store, StoreError};
+use crate::watched::watched;
 use crate::webhook::Asker;
 
 pub(crate) use ids::Ids;
@@ -100,6 +103,8 @@ struct Inner {
     first: u64,
     queue: Arc<Queue>,
     draining: AtomicBool,
+    /// Who starts queued calls.
+    over: CancellationToken,
 }
 
 /// A call that is decided but not yet accepted.
@@ -118,10 +123,19 @@ impl Dialer {
         let first = ids.begin().await?;
         let (queue, admission) = (Arc::<Queue>::default(), parts.admission.clone());
         let draining = AtomicBool::new(false);
-        let inner = Inner { parts, ids, first, queue: Arc::clone(&queue), draining };
-        let dialer = Self(Arc::new(inner));
-        tokio::spawn(queue::run(Arc::downgrade(&dialer.0), queue, admission));
+        let mut starter = None;
+        let dialer = Self(Arc::new_cyclic(|dialer| {
+            let (run, over) = watched(queue::run(Weak::clone(dialer), Arc::clone(&queue), admission));
+            starter = Some(run);
+            Inner { parts, ids, first, queue, draining, over }
+        }));
+        starter.map(tokio::spawn);
         Ok(dialer)
+    }
+
+    /// Cancelled when nobody starts queued calls any more: the dialer is gone, or who did it died.
+    pub fn over(&self) -> CancellationToken {
+        self.0.over.clone()
     }
 
     /// Places one call: resolves agent, number and trunk, takes permits, commits the intent, starts the call. `render`

@@ -34,6 +34,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 pub use campaigns::{Made, RecipientClaim, RecipientFilter};
 pub use deliveries::{DeliveryFilter, DeliveryRecord, DeliveryState, REPLAY_MAX, Replayed};
@@ -51,6 +52,7 @@ pub use top_ups::{Begun, NewTopUp, Verdict};
 pub use types::{CallFilter, CallPage, DatabaseTarget, Intended, Intent, Replay, Write};
 
 use crate::model::{CallId, CallRecord, Dialing, DialogRecord, Idempotency, KeyId, TenantId, Timestamp};
+use crate::watched::watched;
 use counting::Counting;
 use engine::Engine;
 use writer::{Gauges, Op};
@@ -62,6 +64,8 @@ pub struct Store {
     queue: mpsc::Sender<Op>,
     gauges: Arc<Gauges>,
     counts: Arc<Counting>,
+    /// The writer.
+    over: CancellationToken,
 }
 
 /// What the store did since it was opened; for metrics.
@@ -88,8 +92,14 @@ impl Store {
         let engine = Arc::new(Engine::open(target).await?);
         let gauges = Arc::new(Gauges::default());
         let (queue, waiting) = mpsc::channel(writer::QUEUE_MAX);
-        tokio::spawn(writer::run(Arc::clone(&engine), waiting, Arc::clone(&gauges)));
-        Ok(Store { engine, queue, gauges, counts: Arc::new(Counting::new()) })
+        let (writer, over) = watched(writer::run(Arc::clone(&engine), waiting, Arc::clone(&gauges)));
+        tokio::spawn(writer);
+        Ok(Store { engine, queue, gauges, counts: Arc::new(Counting::new()), over })
+    }
+
+    /// Cancelled when the writer is no more: closed, or dead.
+    pub fn over(&self) -> CancellationToken {
+        self.over.clone()
     }
 
     /// 65,536 call ids that nobody else gets.

@@ -14,11 +14,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use crate::egress::Egress;
 use crate::face::link::Links;
 use crate::model::{Key, KeyId, Secret};
 use crate::store::Store;
+use crate::watched::watched;
 pub use ask::Asker;
 pub use sign::{message_id_of, signed};
 use worker::{Context, Counters, Worker};
@@ -97,6 +99,7 @@ pub struct Webhooks {
     context: Arc<Context>,
     stop: Arc<Notify>,
     task: tokio::task::JoinHandle<()>,
+    over: CancellationToken,
 }
 
 impl Webhooks {
@@ -105,8 +108,13 @@ impl Webhooks {
         let context = Arc::new(Context { store, egress, keys, config, counters: Counters::default() });
         let stop = Arc::new(Notify::new());
         let worker = Worker::new(Arc::clone(&context));
-        let task = tokio::spawn(worker.run(wake, Arc::clone(&stop)));
-        Webhooks { context, stop, task }
+        let (work, over) = watched(worker.run(wake, Arc::clone(&stop)));
+        Webhooks { context, stop, task: tokio::spawn(work), over }
+    }
+
+    /// Cancelled when nothing is delivered any more: it was told to stop, or it died.
+    pub fn over(&self) -> CancellationToken {
+        self.over.clone()
     }
 
     /// What it did since it was started.
