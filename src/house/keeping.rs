@@ -2,9 +2,11 @@
 //! then, since what a trunk's name resolves to changes. And looks whether another process has changed what is stored.
 #![expect(clippy::disallowed_methods, reason = "a shell: it waits")]
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use trunkline_sip::{Query, Resolver};
@@ -29,6 +31,8 @@ pub struct Keeping {
 
 /// How often names are resolved anew. The resolver's cache knows their TTLs.
 const RESOLVE_EVERY: Duration = Duration::from_secs(60);
+/// Names that are resolved at once.
+const AT_ONCE: usize = 32;
 /// How long registrars get to hear that we are gone.
 const LEAVE_MAX: Duration = Duration::from_secs(2);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -36,35 +40,41 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 impl Keeping {
     /// Runs until `stop`, then unregisters.
     pub async fn run(self, reloaded: Arc<Notify>, stop: CancellationToken) {
-        let mut trunks = self.directory.snapshot().trunks().to_vec();
-        self.keep(&trunks).await;
-        loop {
-            let pause = tokio::time::sleep(RESOLVE_EVERY);
-            let is_reloaded = tokio::select! {
-                () = stop.cancelled() => break,
-                () = reloaded.notified() => true,
-                () = pause => false,
-            };
-            if is_reloaded {
-                let snapshot = self.directory.snapshot();
-                self.admission.limit_tenants(snapshot.tenants());
-                trunks = snapshot.trunks().to_vec();
-                self.keep(&trunks).await;
-            }
-            // Resolving may take long; stopping need not wait for it.
-            tokio::select! {
-                () = stop.cancelled() => break,
-                doors = doors(&trunks, &self.resolver, &self.reachable) => drop(self.mailbox.send(Command::Doors(doors)).await),
-            }
+        self.keep().await;
+        // A name's server may be silent for long; neither stopping nor what was changed waits for it.
+        let changed = Notify::new();
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.take_over(&reloaded, &changed) => {}
+            () = self.look_round(&changed) => {}
         }
-        if self.keeps && trunks.iter().any(|trunk| trunk.registration.is_some()) {
+        if self.keeps {
             self.leave().await;
         }
     }
 
-    async fn keep(&self, trunks: &[Arc<Trunk>]) {
+    async fn take_over(&self, reloaded: &Notify, changed: &Notify) {
+        loop {
+            reloaded.notified().await;
+            self.admission.limit_tenants(self.directory.snapshot().tenants());
+            self.keep().await;
+            changed.notify_one();
+        }
+    }
+
+    async fn look_round(&self, changed: &Notify) {
+        loop {
+            let _ = tokio::time::timeout(RESOLVE_EVERY, changed.notified()).await;
+            let snapshot = self.directory.snapshot();
+            let doors = doors(snapshot.trunks(), &self.resolver, &self.reachable).await;
+            self.mailbox.send(Command::Doors(doors)).await;
+        }
+    }
+
+    async fn keep(&self) {
         if self.keeps {
-            self.mailbox.send(Command::Trunks(trunks.to_vec())).await;
+            let trunks = self.directory.snapshot().trunks().to_vec();
+            self.mailbox.send(Command::Trunks(trunks)).await;
         }
     }
 
@@ -85,13 +95,21 @@ impl Keeping {
 /// whoever proves to be one. A name that cannot be resolved now is tried again with the next look.
 pub async fn doors(trunks: &[Arc<Trunk>], resolver: &Resolver, reachable: &Reachable) -> Doors {
     let mut doors = Doors::of(trunks);
+    let mut hops = Vec::new();
     for trunk in trunks {
-        let hops = [Some(trunk.uri.as_str()), trunk.outbound_proxy.as_deref()];
-        for query in hops.into_iter().flatten().filter_map(Query::of) {
-            for target in resolver.resolve(&query).await {
-                if reachable(&query.host, target.address.ip()) {
-                    doors.open(target.address.ip(), trunk);
-                }
+        let uris = [Some(trunk.uri.as_str()), trunk.outbound_proxy.as_deref()];
+        hops.extend(uris.into_iter().flatten().filter_map(Query::of).map(|query| (Arc::clone(trunk), query)));
+    }
+    let resolved = hops.into_iter().map(async |(trunk, query)| {
+        let targets = resolver.resolve(&query).await;
+        (trunk, query, targets)
+    });
+    // In their order: of two trunks at one address the first is who calls.
+    let mut resolved = pin!(stream::iter(resolved).buffered(AT_ONCE));
+    while let Some((trunk, query, targets)) = resolved.next().await {
+        for target in targets {
+            if reachable(&query.host, target.address.ip()) {
+                doors.open(target.address.ip(), &trunk);
             }
         }
     }
