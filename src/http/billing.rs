@@ -109,12 +109,17 @@ pub async fn add_rate(State(api): State<Api>, headers: HeaderMap, body: Body) ->
         let hashed = [&b"rate\0"[..], &bytes].concat();
         let promise = idempotency::promise(&headers, in_body, &hashed, &api.body_hash_key)?;
         let promise = promise.map(|idempotency| Idempotent { key: key.id, idempotency });
-        let add = async || match cashier.add_rate(key.tenant, listed).await {
-            Ok(listed) => Ok(minivoice::billing::created(&listed)),
-            Err(RateError::NotAllowed) => Err(Problem::from(BillingProblem::NotAllowed)),
-            Err(RateError::Store(error)) => Err(failed(error)),
-        };
-        match api.registry.once(promise, wall_now(), add).await.map_err(unkept)?? {
+        let (registry, cashier, tenant) = (api.registry.clone(), cashier.clone(), key.tenant);
+        // Stored, in force and promised, even if the client goes away in between.
+        let made = tokio::spawn(async move {
+            let add = async || match cashier.add_rate(tenant, listed).await {
+                Ok(listed) => Ok(minivoice::billing::created(&listed)),
+                Err(RateError::NotAllowed) => Err(Problem::from(BillingProblem::NotAllowed)),
+                Err(RateError::Store(error)) => Err(failed(error)),
+            };
+            registry.once(promise, wall_now(), add).await
+        });
+        match made.await.map_err(|_| Problem::Internal)?.map_err(unkept)?? {
             Outcome::New(made) => Ok(json(made)),
             Outcome::Replayed(made) => {
                 Ok(([(REPLAYED, HeaderValue::from_static("true"))], json(made)).into_response())
