@@ -81,6 +81,7 @@ async fn remove_recordings(store: &Store, data_dir: &Path, before: Timestamp) ->
         if batch.is_empty() {
             return Ok(removed);
         }
+        let mut gone = Vec::with_capacity(batch.len());
         for old in &batch {
             match tokio::fs::remove_file(data_dir.join(&old.path)).await {
                 Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -89,9 +90,10 @@ async fn remove_recordings(store: &Store, data_dir: &Path, before: Timestamp) ->
                 }
                 Ok(()) | Err(_) => {}
             }
-            store.forget_recording(old.tenant, old.call).await?;
-            removed += 1;
+            gone.push(old.call);
         }
+        removed += gone.len() as u64;
+        store.forget_recordings(gone).await?;
         last = batch.into_iter().next_back();
     }
 }

@@ -35,6 +35,14 @@ impl Store {
         self.engine.recordings_before(before, after, limit).await
     }
 
+    /// These calls' recordings are gone, because they were kept for as long as they were to be.
+    pub async fn forget_recordings(&self, calls: Vec<CallId>) -> Result<(), StoreError> {
+        if calls.is_empty() {
+            return Ok(());
+        }
+        self.aside(move |engine| async move { engine.forget_recordings(&calls).await }).await
+    }
+
     /// Forgets calls that ended before then and have no recording, with what was told of them and how; gives how many. Their ledger
     /// entries and campaigns stay.
     pub async fn forget_calls(&self, before: Timestamp) -> Result<u64, StoreError> {
@@ -61,6 +69,30 @@ impl Engine {
         })
     }
 
+    async fn forget_recordings(&self, calls: &[CallId]) -> Result<(), StoreError> {
+        let sql = format!(
+            "UPDATE calls SET recording = NULL, recording_error = 'deleted' WHERE call IN {}",
+            self.ids()
+        );
+        let calls: Vec<u64> = calls.iter().map(|call| call.get()).collect();
+        on!(self, writer, |connection| {
+            // Constants, joined.
+            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(json(&calls)).execute(&mut *connection).await?;
+            self.touched();
+            Ok(())
+        })
+    }
+
+    /// Those of a JSON array that is bound first.
+    fn ids(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "(SELECT value FROM json_each($1))",
+            Self::Postgres(_) => {
+                "(SELECT text::bigint FROM json_array_elements_text($1::text::json) AS r (text))"
+            }
+        }
+    }
+
     async fn forget_calls(&self, before: Timestamp) -> Result<u64, StoreError> {
         const OLD: &str = "SELECT c.call FROM calls AS c
             WHERE c.state = 'ended' AND c.ended_at < $1 AND c.recording IS NULL
@@ -68,12 +100,7 @@ impl Engine {
               AND NOT EXISTS (SELECT 1 FROM reviews AS v WHERE v.call = c.call)
               AND NOT EXISTS (SELECT 1 FROM events AS e WHERE e.call = c.call)
             ORDER BY c.ended_at, c.call LIMIT $2";
-        let ids = match self {
-            Self::Sqlite(_) => "(SELECT value FROM json_each($1))",
-            Self::Postgres(_) => {
-                "(SELECT text::bigint FROM json_array_elements_text($1::text::json) AS r (text))"
-            }
-        };
+        let ids = self.ids();
         let forget = [
             format!(
                 "DELETE FROM delivery_attempts WHERE delivery IN (SELECT id FROM outbox WHERE call IN {ids})"
