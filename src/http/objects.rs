@@ -33,6 +33,8 @@ use crate::model::{
 const LIMIT_DEFAULT: usize = 50;
 /// Objects a page at most; who asks for more gets so many.
 const LIMIT_MAX: usize = 200;
+/// So often a patch is read anew when its object was changed meanwhile.
+const TRIES_MAX: usize = 8;
 /// What a client may not say of a key or a receiver: the switch makes it.
 const OURS: [&str; 5] =
     [StoredKey::SIGNING, StoredKey::HASH, StoredKey::REVOKED, "previous_secret", "previous_secret_until"];
@@ -131,22 +133,35 @@ pub async fn update(
     with_key(&api, what.only(), Kind::Write, &headers, async |key| {
         let shape = scope::shape_to_change(what, key)?;
         let sent = body::read(&headers, sent, api.body_max, api.body_timeout).await?;
-        let mut fields = face::resource::body(&sent)?;
-        let object = find(&api.directory.snapshot(), key, shape.kind, &id)?.clone();
-        if !is_whole {
-            // What is sent back as it was read says nothing.
-            let read = show(&api, key, what, &object);
-            fields.retain(|name, value| mends(&shape, name, value) || read.get(name) != Some(value));
-        }
-        forbid_ours(shape.kind, &fields)?;
-        let draft = collection::parse(key.face, what, fields)?;
-        // A key is known by what its owner sends, which does not change.
-        let name = draft.name.filter(|_| shape.kind != ObjectKind::Key);
-        let forgets = if is_whole { shape.own().collect() } else { Vec::new() };
-        let change = Change { name, forgets, ..Change::patch(draft.document, expect(&headers)?, wall_now()) };
-        let id = object.id.to_string();
-        let changed = api.registry.update(object.tenant, shape.kind, &id, change).await;
-        let changed = changed.map_err(|error| refused(&shape, error))?;
+        let fields = face::resource::body(&sent)?;
+        let expected = expect(&headers)?;
+        let mut tries = TRIES_MAX;
+        let changed = loop {
+            let object = find(&api.directory.snapshot(), key, shape.kind, &id)?.clone();
+            let mut fields = fields.clone();
+            let sent = fields.len();
+            if !is_whole {
+                // What is sent back as it was read says nothing.
+                let read = show(&api, key, what, &object);
+                fields.retain(|name, value| mends(&shape, name, value) || read.get(name) != Some(value));
+            }
+            // That it says nothing holds of what was read just now.
+            let holds = match expected {
+                Expect::Any if fields.len() < sent => Expect::Revision(object.revision),
+                expected => expected,
+            };
+            forbid_ours(shape.kind, &fields)?;
+            let draft = collection::parse(key.face, what, fields)?;
+            // A key is known by what its owner sends, which does not change.
+            let name = draft.name.filter(|_| shape.kind != ObjectKind::Key);
+            let forgets = if is_whole { shape.own().collect() } else { Vec::new() };
+            let change = Change { name, forgets, ..Change::patch(draft.document, holds, wall_now()) };
+            tries -= 1;
+            match api.registry.update(object.tenant, shape.kind, &object.id.to_string(), change).await {
+                Err(ObjectError::Refused(ObjectProblem::Changed)) if holds != expected && tries > 0 => {}
+                changed => break changed.map_err(|error| refused(&shape, error))?,
+            }
+        };
         Ok(tagged(answer(200, &show(&api, key, what, &changed)), &changed))
     })
     .await

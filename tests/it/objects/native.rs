@@ -357,3 +357,17 @@ fn the_doctor_answers_at_the_native_path_too() {
     assert_eq!(code(&reply), (404, "not_found"));
     assert!(told(&switch, &["trunk", "list"]).contains("t1"));
 }
+
+#[test]
+fn what_is_sent_back_as_it_was_is_said_anew_where_a_command_has_changed_it_meanwhile() {
+    let switch = Switch::start("");
+    let made = switch.client().post("/v1/native/tenants", &json!({ "name": "acme", "concurrent": 10 }));
+    assert_eq!(made.status, 201, "{made:?}");
+    let path = format!("/v1/native/tenants/{}", id(&made.json));
+    // The switch looks once a second what commands have changed.
+    for other in ["3", "5", "7"] {
+        told(&switch, &["tenant", "limit", "acme", "--concurrent", other]);
+        let patched = switch.client().patch(&path, &json!({ "concurrent": 10 }), &[]);
+        assert_eq!((patched.status, &patched.json["concurrent"]), (200, &json!(10)), "{other}");
+    }
+}
