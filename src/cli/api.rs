@@ -37,6 +37,11 @@ pub enum Failure {
     /// Nobody listens there.
     #[error("no switch listens on {0}")]
     Nobody(SocketAddr),
+    /// Somebody does, and is not known by its certificate.
+    #[error(
+        "who listens on {0} shows another certificate than http.tls_cert: a switch takes over a new one after SIGHUP"
+    )]
+    Stranger(SocketAddr),
     /// It refused, and says why.
     #[error("the switch answers {status}: {message}")]
     Refused {
@@ -53,6 +58,17 @@ pub enum Failure {
     /// No JSON, or more than is read.
     #[error("the switch's answer is no JSON, or too long")]
     Unreadable,
+}
+
+impl Failure {
+    /// Why nothing came from there.
+    pub fn unanswered(error: EgressError, address: SocketAddr) -> Self {
+        match error {
+            EgressError::Nobody(_) => Self::Nobody(address),
+            EgressError::Certificate(_) => Self::Stranger(address),
+            error => Self::Egress(error),
+        }
+    }
 }
 
 /// Many recipients take their time to be sent and stored.
@@ -103,10 +119,7 @@ impl Api {
     }
 
     fn read(&self, answer: Result<Answer, EgressError>) -> Result<Value, Failure> {
-        let answer = answer.map_err(|error| match error {
-            EgressError::Connection(_) => Failure::Nobody(self.address),
-            error => Failure::Egress(error),
-        })?;
+        let answer = answer.map_err(|error| Failure::unanswered(error, self.address))?;
         let body: Result<Value, _> = serde_json::from_slice(&answer.body);
         if (200..300).contains(&answer.status) {
             return body.map_err(|_| Failure::Unreadable);
