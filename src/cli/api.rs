@@ -31,6 +31,17 @@ pub fn home(config: &Config) -> anyhow::Result<(Egress, String)> {
     })
 }
 
+/// Does anybody listen there? Who asks only that needs no key.
+pub async fn listens(config: &Config) -> anyhow::Result<bool> {
+    let (egress, base) = home(config)?;
+    let answer = egress.get(&format!("{base}/livez"), &[]).await;
+    match answer.map_err(|error| Failure::unanswered(error, reachable(config.http.listen))) {
+        Ok(_) => Ok(true),
+        Err(Failure::Nobody(_)) => Ok(false),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
 /// Why there is no answer that helps.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {

@@ -8,6 +8,7 @@ mod https;
 mod output;
 mod person;
 mod serve;
+mod trunks;
 
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
