@@ -1,16 +1,15 @@
 //! `trunkline serve`: how it comes, and how it does not (see `drain` for how it goes).
 
-use std::io::{ErrorKind, PipeReader, PipeWriter, Write, pipe};
+use std::io::ErrorKind;
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::CommandExt;
 
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use serde_json::json;
 use trunkline::simulator::Persona;
 
-use super::{Serving, folder_with, text, trunkline};
+use super::{Serving, folder_with, full_pipe, text, trunkline};
 use crate::callees::{Callees, number};
 use crate::switch::{Client, DEADLINE, Place, Setup, eventually, outbound};
 
@@ -33,21 +32,6 @@ fn a_switch_that_cannot_start_says_why() {
     let fourth = trunkline(elsewhere.path(), &["serve"]);
     assert_eq!(fourth.status.code(), Some(1));
     assert!(text(&fourth.stderr).contains("the folder ./file/data"), "{fourth:?}");
-}
-
-/// A pipe that takes no byte more.
-fn full_pipe() -> (PipeReader, PipeWriter) {
-    let (reader, mut writer) = pipe().expect("a pipe");
-    let flags = fcntl_getfl(&writer).expect("ours");
-    fcntl_setfl(&writer, flags | OFlags::NONBLOCK).expect("ours");
-    let refused = loop {
-        if let Err(refused) = writer.write(&[b'x'; 4_096]) {
-            break refused;
-        }
-    };
-    assert_eq!(refused.kind(), ErrorKind::WouldBlock);
-    fcntl_setfl(&writer, flags).expect("ours");
-    (reader, writer)
 }
 
 #[test]
