@@ -173,21 +173,23 @@ impl Egress {
         body: Bytes,
         bytes_max: usize,
     ) -> Result<Answer, EgressError> {
-        let request = self.client.post(self.parse(url)?).timeout(timeout).body(body);
-        let answer = self.send_for(request, headers, bytes_max + 1).await.map_err(|error| match error {
-            // The one that was given, and not the usual one.
-            EgressError::Timeout(TIMEOUT) => EgressError::Timeout(timeout),
-            error => error,
-        })?;
-        if answer.body.len() > bytes_max { Err(EgressError::TooLong { bytes_max }) } else { Ok(answer) }
+        self.whole(self.client.post(self.parse(url)?).body(body), timeout, headers, bytes_max).await
     }
 
     /// Gets a file of at most so many bytes; a longer one is no answer.
     pub async fn fetch(&self, timeout: Duration, url: &str, bytes_max: usize) -> Result<Answer, EgressError> {
-        let request = self.client.get(self.parse(url)?).timeout(timeout);
-        // One byte more tells a file that just fits from one that does not.
-        let answer = self.send_for(request, &[], bytes_max + 1).await?;
-        if answer.body.len() > bytes_max { Err(EgressError::TooLong { bytes_max }) } else { Ok(answer) }
+        self.fetch_with(timeout, url, &[], bytes_max).await
+    }
+
+    /// As [`Egress::fetch`], for who must say something; headers are names and values.
+    pub async fn fetch_with(
+        &self,
+        timeout: Duration,
+        url: &str,
+        headers: &[(&'static str, String)],
+        bytes_max: usize,
+    ) -> Result<Answer, EgressError> {
+        self.whole(self.client.get(self.parse(url)?), timeout, headers, bytes_max).await
     }
 
     /// Sends a GET; headers are names and values.
@@ -237,6 +239,23 @@ impl Egress {
         headers: &[(&'static str, String)],
     ) -> Result<Answer, EgressError> {
         self.send_for(request, headers, BODY_MAX).await
+    }
+
+    async fn whole(
+        &self,
+        request: reqwest::RequestBuilder,
+        timeout: Duration,
+        headers: &[(&'static str, String)],
+        bytes_max: usize,
+    ) -> Result<Answer, EgressError> {
+        // One byte more tells what just fits from what does not.
+        let read = self.send_for(request.timeout(timeout), headers, bytes_max + 1).await;
+        let answer = read.map_err(|error| match error {
+            // The one that was given, and not the usual one.
+            EgressError::Timeout(TIMEOUT) => EgressError::Timeout(timeout),
+            error => error,
+        })?;
+        if answer.body.len() > bytes_max { Err(EgressError::TooLong { bytes_max }) } else { Ok(answer) }
     }
 
     async fn send_for(

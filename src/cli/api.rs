@@ -66,8 +66,8 @@ pub enum Failure {
     /// The way there failed.
     #[error(transparent)]
     Egress(EgressError),
-    /// No JSON, or more than is read.
-    #[error("the switch's answer is no JSON, or too long")]
+    /// No JSON.
+    #[error("the switch's answer is no JSON")]
     Unreadable,
 }
 
@@ -84,6 +84,9 @@ impl Failure {
 
 /// Many recipients take their time to be sent and stored.
 const POST_TIMEOUT: Duration = Duration::from_secs(300);
+const GET_TIMEOUT: Duration = Duration::from_secs(10);
+/// What is read of an answer, in bytes: a million recipients may be invalid, each with its reason.
+const ANSWER_MAX: usize = 128 << 20;
 
 impl Api {
     /// Asks with the key of this name, with this key, or with the first that will do (see [`authorization`]).
@@ -96,7 +99,7 @@ impl Api {
     /// `GET` of a path.
     pub async fn get(&self, path: &str) -> Result<Value, Failure> {
         let headers = [("authorization", self.authorization.clone())];
-        self.read(self.egress.get(&self.url(path), &headers).await)
+        self.read(self.egress.fetch_with(GET_TIMEOUT, &self.url(path), &headers, ANSWER_MAX).await)
     }
 
     /// `POST` to a path.
@@ -104,7 +107,7 @@ impl Api {
         let headers =
             [("authorization", self.authorization.clone()), ("content-type", "application/json".to_owned())];
         let url = self.url(path);
-        self.read(self.egress.post_within(POST_TIMEOUT, &url, &headers, body.into()).await)
+        self.read(self.egress.exchange(POST_TIMEOUT, &url, &headers, body.into(), ANSWER_MAX).await)
     }
 
     /// `DELETE` of a path.
