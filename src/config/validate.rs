@@ -189,13 +189,8 @@ fn server_tls(sip: &file::Sip, listen: &[Listen], check: &mut Checker<'_>) -> Op
         check.that("sip.listen", !wants || is_half, || "tls: needs tls_cert and tls_key".into());
         return None;
     };
-    let mut read = |key: &str, path: &str| {
-        let path = check.path(path);
-        let bytes =
-            std::fs::read(&path).map_err(|error| format!("`{}` cannot be read: {error}", path.display()));
-        check.or(key, bytes.map(Some), None)
-    };
-    let (certificate_pem, key_pem) = (read("sip.tls_cert", certificate)?, read("sip.tls_key", key)?);
+    let (certificate, key) = (check.pem("sip.tls_cert", certificate), check.pem("sip.tls_key", key));
+    let (certificate_pem, key_pem) = (certificate?, key?);
     let made = ServerTls::new(ServerTlsConfig { certificate_pem, key_pem, client_ca_pem: None });
     check.or("sip.tls_cert", made.map(Some).map_err(|error| error.to_string()), None)
 }

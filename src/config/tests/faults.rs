@@ -90,6 +90,20 @@ fn what_could_never_work_is_refused_before_it_is_started() {
 }
 
 #[test]
+fn a_file_that_is_too_long_for_certificates_or_keys_is_not_read_to_its_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let long = folder.path().join("long.pem");
+    std::fs::File::create(&long).and_then(|file| file.set_len((1 << 20) + 1)).expect("written");
+    for section in ["http", "sip"] {
+        let text = format!("[{section}]\ntls_cert = {long:?}\ntls_key = {long:?}\n");
+        let too_long = |line: u32, key: &str| {
+            format!("t.toml:{line}: {section}.{key}: `{}` is longer than 1048576 bytes", long.display())
+        };
+        assert_eq!(refused(&text, &[]), [too_long(2, "tls_cert"), too_long(3, "tls_key")].join("\n"));
+    }
+}
+
+#[test]
 fn relative_paths_begin_at_the_files_folder() {
     let text = "data_dir = \"./data\"\n[recording]\ndirectory = \"../wavs\"\n";
     let config = Config::parse("/etc/trunkline/./trunkline.toml", text, []).expect("valid");
