@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "a shell: a date in an answer is read against the clock")]
 
 mod dial;
+mod failure;
 mod guard;
 mod pinned;
 
@@ -17,6 +18,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use url::{Host, Url};
 
 pub use dial::{Connection, as_line};
+use failure::chain;
 use guard::Guard;
 
 /// Where requests may go.
@@ -55,7 +57,10 @@ pub enum EgressError {
         /// What is read, in bytes.
         bytes_max: usize,
     },
-    /// The connection failed.
+    /// Nobody listens there.
+    #[error("{0}")]
+    Nobody(String),
+    /// The connection failed, before an answer came or while it did.
     #[error("{0}")]
     Connection(String),
     /// Who answered could not prove to be whom the URL names.
@@ -168,21 +173,23 @@ impl Egress {
         body: Bytes,
         bytes_max: usize,
     ) -> Result<Answer, EgressError> {
-        let request = self.client.post(self.parse(url)?).timeout(timeout).body(body);
-        let answer = self.send_for(request, headers, bytes_max + 1).await.map_err(|error| match error {
-            // The one that was given, and not the usual one.
-            EgressError::Timeout(TIMEOUT) => EgressError::Timeout(timeout),
-            error => error,
-        })?;
-        if answer.body.len() > bytes_max { Err(EgressError::TooLong { bytes_max }) } else { Ok(answer) }
+        self.whole(self.client.post(self.parse(url)?).body(body), timeout, headers, bytes_max).await
     }
 
     /// Gets a file of at most so many bytes; a longer one is no answer.
     pub async fn fetch(&self, timeout: Duration, url: &str, bytes_max: usize) -> Result<Answer, EgressError> {
-        let request = self.client.get(self.parse(url)?).timeout(timeout);
-        // One byte more tells a file that just fits from one that does not.
-        let answer = self.send_for(request, &[], bytes_max + 1).await?;
-        if answer.body.len() > bytes_max { Err(EgressError::TooLong { bytes_max }) } else { Ok(answer) }
+        self.fetch_with(timeout, url, &[], bytes_max).await
+    }
+
+    /// As [`Egress::fetch`], for who must say something; headers are names and values.
+    pub async fn fetch_with(
+        &self,
+        timeout: Duration,
+        url: &str,
+        headers: &[(&'static str, String)],
+        bytes_max: usize,
+    ) -> Result<Answer, EgressError> {
+        self.whole(self.client.get(self.parse(url)?), timeout, headers, bytes_max).await
     }
 
     /// Sends a GET; headers are names and values.
@@ -218,11 +225,11 @@ impl Egress {
         if !response.status().is_success() {
             return read(response, BODY_MAX).await;
         }
-        let failed = |error: std::io::Error| EgressError::Output(error.kind());
-        while let Some(chunk) = response.chunk().await.map_err(failure)? {
-            to.write_all(&chunk).await.map_err(failed)?;
+        let unwritten = |error: std::io::Error| EgressError::Output(error.kind());
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            to.write_all(&chunk).await.map_err(unwritten)?;
         }
-        to.flush().await.map_err(failed)?;
+        to.flush().await.map_err(unwritten)?;
         Ok(Answer { status: response.status().as_u16(), retry_after: None, body: Bytes::new() })
     }
 
@@ -232,6 +239,23 @@ impl Egress {
         headers: &[(&'static str, String)],
     ) -> Result<Answer, EgressError> {
         self.send_for(request, headers, BODY_MAX).await
+    }
+
+    async fn whole(
+        &self,
+        request: reqwest::RequestBuilder,
+        timeout: Duration,
+        headers: &[(&'static str, String)],
+        bytes_max: usize,
+    ) -> Result<Answer, EgressError> {
+        // One byte more tells what just fits from what does not.
+        let read = self.send_for(request.timeout(timeout), headers, bytes_max + 1).await;
+        let answer = read.map_err(|error| match error {
+            // The one that was given, and not the usual one.
+            EgressError::Timeout(TIMEOUT) => EgressError::Timeout(timeout),
+            error => error,
+        })?;
+        if answer.body.len() > bytes_max { Err(EgressError::TooLong { bytes_max }) } else { Ok(answer) }
     }
 
     async fn send_for(
@@ -253,7 +277,7 @@ impl Egress {
             let value = HeaderValue::from_str(value).expect("callers give printable ASCII");
             map.insert(HeaderName::from_static(name), value);
         }
-        request.headers(map).send().await.map_err(failure)
+        request.headers(map).send().await.map_err(failed)
     }
 
     /// A literal address needs no resolver, so it is checked here.
@@ -280,7 +304,7 @@ async fn read(mut response: reqwest::Response, bytes_max: usize) -> Result<Answe
     let status = response.status().as_u16();
     let mut body = BytesMut::new();
     // What is over the bound is never read: dropping the response closes its connection.
-    while let Some(chunk) = response.chunk().await.map_err(failure)? {
+    while let Some(chunk) = response.chunk().await.map_err(failed)? {
         let room = bytes_max - body.len();
         body.extend_from_slice(&chunk[..chunk.len().min(room)]);
         if body.len() == bytes_max {
@@ -301,22 +325,11 @@ fn retry_after(value: &HeaderValue) -> Option<Duration> {
 }
 
 /// The error in words that name no URL: its query may hold a token.
-fn failure(error: reqwest::Error) -> EgressError {
+fn failed(error: reqwest::Error) -> EgressError {
     if error.is_timeout() {
         return EgressError::Timeout(if error.is_connect() { CONNECT_TIMEOUT } else { TIMEOUT });
     }
-    let error = error.without_url();
-    if guard::refused(&error) { EgressError::Address } else { EgressError::Connection(chain(&error)) }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
+    failure::kind(&error.without_url())
 }
 
 #[cfg(test)]

@@ -304,7 +304,10 @@ impl House {
     /// Takes over what another reading of the configuration says of objects, limits, prices and certificates; live calls keep
     /// theirs. What else it says waits (see [`crate::config::Settings::waiting`]).
     pub async fn reload(&self, config: &Config) {
-        self.registry.replace_file(config.objects.clone());
+        let mut objects = config.objects.clone();
+        // It waits, since who sends was made by it: what may be declared is what is sent.
+        objects.rules.allow_http = self.directory.snapshot().rules().allow_http;
+        self.registry.replace_file(objects);
         self.admission.set_limits(limits(config));
         self.https.replace(config.http.tls.clone());
         if let Some((shown, newer)) = self.sip_tls.as_ref().zip(config.sip.tls.as_ref()) {

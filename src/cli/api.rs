@@ -31,12 +31,28 @@ pub fn home(config: &Config) -> anyhow::Result<(Egress, String)> {
     })
 }
 
+/// Does anybody listen there? Who asks only that needs no key.
+pub async fn listens(config: &Config) -> anyhow::Result<bool> {
+    let (egress, base) = home(config)?;
+    let answer = egress.get(&format!("{base}/livez"), &[]).await;
+    match answer.map_err(|error| Failure::unanswered(error, reachable(config.http.listen))) {
+        Ok(_) => Ok(true),
+        Err(Failure::Nobody(_)) => Ok(false),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
 /// Why there is no answer that helps.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// Nobody listens there.
     #[error("no switch listens on {0}")]
     Nobody(SocketAddr),
+    /// Somebody does, and is not known by its certificate.
+    #[error(
+        "who listens on {0} shows another certificate than http.tls_cert: a switch takes over a new one after SIGHUP"
+    )]
+    Stranger(SocketAddr),
     /// It refused, and says why.
     #[error("the switch answers {status}: {message}")]
     Refused {
@@ -50,13 +66,27 @@ pub enum Failure {
     /// The way there failed.
     #[error(transparent)]
     Egress(EgressError),
-    /// No JSON, or more than is read.
-    #[error("the switch's answer is no JSON, or too long")]
+    /// No JSON.
+    #[error("the switch's answer is no JSON")]
     Unreadable,
+}
+
+impl Failure {
+    /// Why nothing came from there.
+    pub fn unanswered(error: EgressError, address: SocketAddr) -> Self {
+        match error {
+            EgressError::Nobody(_) => Self::Nobody(address),
+            EgressError::Certificate(_) => Self::Stranger(address),
+            error => Self::Egress(error),
+        }
+    }
 }
 
 /// Many recipients take their time to be sent and stored.
 const POST_TIMEOUT: Duration = Duration::from_secs(300);
+const GET_TIMEOUT: Duration = Duration::from_secs(10);
+/// What is read of an answer, in bytes: a million recipients may be invalid, each with its reason.
+const ANSWER_MAX: usize = 128 << 20;
 
 impl Api {
     /// Asks with the key of this name, with this key, or with the first that will do (see [`authorization`]).
@@ -69,7 +99,7 @@ impl Api {
     /// `GET` of a path.
     pub async fn get(&self, path: &str) -> Result<Value, Failure> {
         let headers = [("authorization", self.authorization.clone())];
-        self.read(self.egress.get(&self.url(path), &headers).await)
+        self.read(self.egress.fetch_with(GET_TIMEOUT, &self.url(path), &headers, ANSWER_MAX).await)
     }
 
     /// `POST` to a path.
@@ -77,7 +107,7 @@ impl Api {
         let headers =
             [("authorization", self.authorization.clone()), ("content-type", "application/json".to_owned())];
         let url = self.url(path);
-        self.read(self.egress.post_within(POST_TIMEOUT, &url, &headers, body.into()).await)
+        self.read(self.egress.exchange(POST_TIMEOUT, &url, &headers, body.into(), ANSWER_MAX).await)
     }
 
     /// `DELETE` of a path.
@@ -103,10 +133,7 @@ impl Api {
     }
 
     fn read(&self, answer: Result<Answer, EgressError>) -> Result<Value, Failure> {
-        let answer = answer.map_err(|error| match error {
-            EgressError::Connection(_) => Failure::Nobody(self.address),
-            error => Failure::Egress(error),
-        })?;
+        let answer = answer.map_err(|error| Failure::unanswered(error, self.address))?;
         let body: Result<Value, _> = serde_json::from_slice(&answer.body);
         if (200..300).contains(&answer.status) {
             return body.map_err(|_| Failure::Unreadable);

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::ConfigArgs;
 use super::api::Api;
+use crate::config::Config;
 use crate::model::Face;
 
 /// Whom to ask.
@@ -23,14 +24,25 @@ pub struct Asking {
     /// The API's JSON instead of lines.
     #[arg(long)]
     pub json: bool,
+    /// Of them all.
     #[command(flatten)]
-    whom: Whom,
+    pub whom: Whom,
 }
 
 impl Whom {
+    /// The configuration that the switch has, too.
+    pub fn config(&self) -> anyhow::Result<Config> {
+        Ok(self.config.load()?)
+    }
+
     /// The running switch.
     pub fn api(&self) -> anyhow::Result<Api> {
-        Api::new(&self.config.load()?, self.key.as_deref(), None)
+        self.api_of(&self.config()?)
+    }
+
+    /// The running switch of this configuration.
+    pub fn api_of(&self, config: &Config) -> anyhow::Result<Api> {
+        Api::new(config, self.key.as_deref(), None)
     }
 }
 

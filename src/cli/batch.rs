@@ -85,13 +85,13 @@ fn told(made: &Value) -> String {
 }
 
 fn invalid(listed: &Value) {
-    for one in listed.as_array().into_iter().flatten() {
-        let phone = one["phone"].as_str().unwrap_or("");
-        out::note(format_args!(
-            "recipient {}: `{phone}` is {}",
-            one["index"],
-            one["reason"].as_str().unwrap_or("invalid")
-        ));
+    let told = |one: &Value| {
+        let (phone, reason) = (one["phone"].as_str().unwrap_or(""), one["reason"].as_str());
+        format!("recipient {}: `{phone}` is {}", one["index"], reason.unwrap_or("invalid"))
+    };
+    let lines: Vec<String> = listed.as_array().into_iter().flatten().map(told).collect();
+    if !lines.is_empty() {
+        out::note(lines.join("\n"));
     }
 }
 

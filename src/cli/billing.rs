@@ -8,13 +8,13 @@ use bytes::Bytes;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::api::home;
+use super::api::{Failure, home};
 use super::office::existing;
-use super::out;
+use super::{out, reachable};
 use crate::cashier::Cashier;
 use crate::cli::ConfigArgs;
 use crate::config::{Billing, Config};
-use crate::egress::{Egress, EgressError, Policy};
+use crate::egress::{Egress, Policy};
 use crate::keyfile::SwitchKey;
 use crate::model::{Micros, TenantId};
 use crate::store::Store;
@@ -88,8 +88,10 @@ async fn ask(config: &Config, args: &CreditArgs) -> anyhow::Result<Option<Value>
         json!({ "tenant": args.tenant, "amount": args.amount.to_string(), "reference": args.reference });
     let answer = match egress.post(&url, &headers, Bytes::from(body.to_string())).await {
         Ok(answer) => answer,
-        Err(EgressError::Connection(_)) => return Ok(None),
-        Err(error) => return Err(error.into()),
+        Err(error) => match Failure::unanswered(error, reachable(config.http.listen)) {
+            Failure::Nobody(_) => return Ok(None),
+            failure => return Err(failure.into()),
+        },
     };
     if !matches!(answer.status, 200 | 201) {
         bail!("{url} answers {}: {}", answer.status, String::from_utf8_lossy(&answer.body));

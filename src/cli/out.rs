@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-/// How long a note may take to be written.
+/// How long a line of a note may take to be written.
 const NOTE_MAX: Duration = Duration::from_secs(2);
 
 /// A line of the answer.
@@ -29,15 +29,18 @@ pub fn show(text: impl Display) {
     let _ = line(text);
 }
 
-/// A line for whoever looks on, beside the answer. Whoever does not read it keeps nobody from the end.
+/// Lines for whoever looks on, beside the answer. Whoever does not read them keeps nobody from the end.
 pub fn note(text: impl Display) {
-    let line = format!("{text}\n");
-    let (written, done) = mpsc::channel::<()>();
+    let text = format!("{text}\n");
+    let (written, reads) = mpsc::channel::<()>();
     let write = move || {
-        let _ = io::stderr().write_all(line.as_bytes());
-        drop(written);
+        for line in text.split_inclusive('\n') {
+            let _ = io::stderr().write_all(line.as_bytes());
+            let _ = written.send(());
+        }
     };
     if thread::Builder::new().spawn(write).is_ok() {
-        let _ = done.recv_timeout(NOTE_MAX);
+        // Many lines take their time, as long as they are read.
+        while reads.recv_timeout(NOTE_MAX).is_ok() {}
     }
 }

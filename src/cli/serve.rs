@@ -28,6 +28,8 @@ const CLOSING: Duration = Duration::from_secs(20);
 /// Runs the switch. SIGHUP reads the configuration again. The first SIGTERM or SIGINT drains it: no new calls, live ones finish;
 /// the second ends them. Before it is ready the first ends it. A switch that has lost what it cannot do without fails.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    // Before anything is read: what is written meanwhile, with a signal, is read again.
+    let mut signals = Signals::new()?;
     let config = args.config.load()?;
     let log = log::start(&config.log)?;
     tracing::info!(
@@ -39,8 +41,6 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     descriptors::raise(&config);
     warn_if_plain(&config);
     warn_if_elsewhere(&config);
-    // Before anything is built: a signal that comes early is not lost.
-    let mut signals = Signals::new()?;
     let settings = config.settings.clone();
     let house = tokio::select! {
         house = House::build(config, Options::default()) => house?,
@@ -185,7 +185,11 @@ impl Signals {
         }
     }
 
+    /// A hangup that comes meanwhile waits for [`Signals::next`].
     async fn stop(&mut self) {
-        while let Wanted::Reload = self.next().await {}
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }

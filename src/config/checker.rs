@@ -1,5 +1,7 @@
 //! Collects every fault of a configuration, each at its key, and reads the values that several sections have.
 
+use std::fs::File;
+use std::io::Read;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -14,6 +16,9 @@ use crate::keyfile;
 /// A call in a thousand seconds is the slowest pace.
 const RATE_MIN: f64 = 0.001;
 const RATE_MAX: f64 = 100_000.0;
+
+/// A PEM file, in bytes: a chain is a few KiB, all of the web's CAs are a quarter of this.
+const PEM_MAX: u64 = 1 << 20;
 
 /// Collects faults.
 pub struct Checker<'s> {
@@ -76,6 +81,26 @@ impl<'s> Checker<'s> {
     pub fn folder(&mut self, key: &str, text: &str) -> PathBuf {
         self.that(key, !text.trim().is_empty(), || "must not be empty".into());
         self.path(text)
+    }
+
+    /// What a file of certificates or keys holds, or the text itself where that is written.
+    pub fn pem(&mut self, key: &str, text: &str) -> Option<Vec<u8>> {
+        if self.is_inline {
+            let fits = text.len() as u64 <= PEM_MAX;
+            self.that(key, fits, || "is too long".into());
+            return fits.then(|| text.as_bytes().to_vec());
+        }
+        let path = self.path(text);
+        let mut bytes = Vec::new();
+        let file = File::open(&path);
+        match file.and_then(|file| file.take(PEM_MAX + 1).read_to_end(&mut bytes)) {
+            Ok(length) if length as u64 > PEM_MAX => {
+                self.fault(key, format!("`{}` is longer than {PEM_MAX} bytes", path.display()));
+            }
+            Ok(_) => return Some(bytes),
+            Err(error) => self.fault(key, format!("`{}` cannot be read: {error}", path.display())),
+        }
+        None
     }
 
     /// A whole number of seconds within bounds.

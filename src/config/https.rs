@@ -44,26 +44,25 @@ pub fn https(http: &file::Http, check: &mut Checker<'_>) -> Option<Https> {
         });
         return None;
     };
-    let chain = read(certificate, check).and_then(|pem| chain(certificate, &pem));
-    let chain = check.or("http.tls_cert", chain.map(Some), None);
-    let private = read(key, check).and_then(|pem| {
-        PrivateKeyDer::from_pem_slice(&pem).map_err(|_| format!("`{key}` holds no private key in PEM"))
-    });
-    let private = check.or("http.tls_key", private.map(Some), None);
+    let chain = check
+        .pem("http.tls_cert", certificate)
+        .and_then(|pem| check.or("http.tls_cert", chain(certificate, &pem).map(Some), None));
+    let private = check
+        .pem("http.tls_key", key)
+        .and_then(|pem| check.or("http.tls_key", private(key, &pem).map(Some), None));
     let made =
         made(chain?, private?).map_err(|error| format!("`{key}` is no key of the certificate: {error}"));
     check.or("http.tls_key", made.map(Some), None)
-}
-
-fn read(path: &str, check: &Checker<'_>) -> Result<Vec<u8>, String> {
-    let path = check.path(path);
-    std::fs::read(&path).map_err(|error| format!("`{}` cannot be read: {error}", path.display()))
 }
 
 fn chain(path: &str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let found = chain.ok().filter(|chain| !chain.is_empty());
     found.ok_or_else(|| format!("`{path}` holds no certificate in PEM"))
+}
+
+fn private(path: &str, pem: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
+    PrivateKeyDer::from_pem_slice(pem).map_err(|_| format!("`{path}` holds no private key in PEM"))
 }
 
 fn made(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Https, rustls::Error> {

@@ -65,18 +65,12 @@ pub fn config(file: File, source: &Source) -> Result<Config, ConfigError> {
 fn database(url: Option<Secret<String>>, data_dir: &std::path::Path, check: &mut Checker<'_>) -> Database {
     let Some(url) = url else { return Database::Sqlite(data_dir.join("trunkline.db")) };
     let scheme = url.reveal().split_once("://").map(|(scheme, _)| scheme);
-    let is_postgres = matches!(scheme, Some("postgres" | "postgresql"));
-    check.that("database_url", is_postgres, || {
-        "must begin with postgres://; for SQLite leave it out and set data_dir".into()
-    });
-    // A socket's folder has no place in a URL but among the parameters.
-    let has_host = url::Url::parse(url.reveal()).is_ok_and(|url| {
-        url.host_str().is_some_and(|host| !host.is_empty())
-            || url.query_pairs().any(|(name, _)| matches!(&*name, "host" | "hostaddr"))
-    });
-    check.that("database_url", !is_postgres || has_host, || {
-        "must name a host: postgres://user:password@host/database".into()
-    });
+    if !matches!(scheme, Some("postgres" | "postgresql")) {
+        let reason = "must begin with postgres://; for SQLite leave it out and set data_dir";
+        check.fault("database_url", reason);
+    } else if let Err(error) = url::Url::parse(url.reveal()) {
+        check.fault("database_url", format!("cannot be read: {error}"));
+    }
     Database::Postgres(url)
 }
 
@@ -195,13 +189,8 @@ fn server_tls(sip: &file::Sip, listen: &[Listen], check: &mut Checker<'_>) -> Op
         check.that("sip.listen", !wants || is_half, || "tls: needs tls_cert and tls_key".into());
         return None;
     };
-    let mut read = |key: &str, path: &str| {
-        let path = check.path(path);
-        let bytes =
-            std::fs::read(&path).map_err(|error| format!("`{}` cannot be read: {error}", path.display()));
-        check.or(key, bytes.map(Some), None)
-    };
-    let (certificate_pem, key_pem) = (read("sip.tls_cert", certificate)?, read("sip.tls_key", key)?);
+    let (certificate, key) = (check.pem("sip.tls_cert", certificate), check.pem("sip.tls_key", key));
+    let (certificate_pem, key_pem) = (certificate?, key?);
     let made = ServerTls::new(ServerTlsConfig { certificate_pem, key_pem, client_ca_pem: None });
     check.or("sip.tls_cert", made.map(Some).map_err(|error| error.to_string()), None)
 }

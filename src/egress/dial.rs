@@ -17,7 +17,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use url::{Host, Url};
 
-use super::{Egress, EgressError, chain};
+use super::failure::{chain, kind};
+use super::{Egress, EgressError};
 
 /// What a kernel may hold back of what we send, in bytes: enough for the widest audio over the longest way, and little of the
 /// narrow kind, which goes stale there where nobody can drop it.
@@ -62,16 +63,16 @@ impl Egress {
     async fn dial_now(&self, url: &Url) -> Result<Connection, EgressError> {
         let secured = self.secured(url)?;
         let (host, port) = place(url)?;
-        let found = tokio::net::lookup_host((host.as_str(), port)).await.map_err(failure)?;
-        let mut failed = EgressError::Address;
+        let found = tokio::net::lookup_host((host.as_str(), port)).await.map_err(failed)?;
+        let mut last = EgressError::Address;
         for address in found.filter(|address| self.guard.allows(address.ip())).take(ADDRESSES_MAX) {
             match connect(address).await {
                 Ok(stream) if secured => return self.encrypt(&host, stream).await,
                 Ok(stream) => return Ok(Connection::Plain(stream)),
-                Err(error) => failed = failure(error),
+                Err(error) => last = failed(error),
             }
         }
-        Err(failed)
+        Err(last)
     }
 
     /// Is the scheme an encrypted one? An error if it is none of ours, or not allowed.
@@ -88,7 +89,7 @@ impl Egress {
         let name =
             ServerName::try_from(host.to_owned()).map_err(|_| EgressError::Url("its host has no name"))?;
         let connector = TlsConnector::from(Arc::clone(&self.tls));
-        let stream = connector.connect(name, stream).await.map_err(encryption)?;
+        let stream = connector.connect(name, stream).await.map_err(failed)?;
         Ok(Connection::Tls(Box::new(stream)))
     }
 }
@@ -124,17 +125,8 @@ pub fn as_line(stream: &TcpStream) -> io::Result<()> {
     socket.set_tcp_keepalive(&keepalive)
 }
 
-fn failure(error: io::Error) -> EgressError {
-    EgressError::Connection(chain(&error))
-}
-
-/// A certificate that is not believed will not be believed in a second either; anything else may pass.
-fn encryption(error: io::Error) -> EgressError {
-    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
-    match cause {
-        Some(rustls::Error::InvalidCertificate(_)) => EgressError::Certificate(chain(&error)),
-        _ => failure(error),
-    }
+fn failed(error: io::Error) -> EgressError {
+    kind(&error)
 }
 
 /// TLS as a client that believes the system's authorities.

@@ -16,7 +16,7 @@ pub(super) struct Guard {
 /// A name none of whose addresses is allowed.
 #[derive(Debug, thiserror::Error)]
 #[error("the address is not allowed")]
-struct Refused;
+pub(super) struct Refused;
 
 impl Guard {
     pub fn new(allowed: Vec<IpNet>) -> Self {
@@ -41,18 +41,6 @@ impl Resolve for Guard {
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
     }
-}
-
-/// Was it this guard that said no?
-pub(super) fn refused(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if error.is::<Refused>() {
-            return true;
-        }
-        next = error.source();
-    }
-    false
 }
 
 #[cfg(test)]

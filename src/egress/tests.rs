@@ -1,6 +1,7 @@
 use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::routing::post;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::*;
 
@@ -78,8 +79,50 @@ async fn a_closed_port_is_told_without_the_urls_secrets() {
     let address = listener.local_addr().expect("bound");
     drop(listener);
     let answer = loopback().post(&format!("http://u:pw@{address}/hook?token=abc"), &[], Bytes::new()).await;
-    let Err(EgressError::Connection(reason)) = answer else { panic!("{answer:?}") };
+    let Err(EgressError::Nobody(reason)) = answer else { panic!("{answer:?}") };
     assert!(!reason.contains("abc") && !reason.contains("pw"), "{reason}");
+}
+
+/// Shakes hands with whoever comes, by a certificate of its own, and hangs up; its URL, and the certificate.
+async fn shakes_hands() -> (String, CertificateDer<'static>) {
+    let issued = rcgen::generate_simple_self_signed(vec!["127.0.0.1".into()]).expect("a certificate");
+    let certificate = issued.cert.der().clone();
+    let key = PrivateKeyDer::Pkcs8(issued.signing_key.serialize_der().into());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.clone()], key)
+        .expect("a server");
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("bound");
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.expect("a connection");
+            // Whoever does not believe it is gone before the end.
+            drop(acceptor.accept(stream).await);
+        }
+    });
+    (format!("https://{address}"), certificate)
+}
+
+#[tokio::test]
+async fn who_listens_and_is_not_believed_is_not_taken_for_nobody() {
+    let ((first, certificate), (second, _)) = (shakes_hands().await, shakes_hands().await);
+    let allow_addresses = vec!["127.0.0.0/8".parse().expect("a network")];
+    let pinned = Egress::pinned(Policy { allow_http: true, allow_addresses }, certificate).expect("a client");
+    let believed = pinned.get(&first, &[]).await;
+    assert!(matches!(believed, Err(EgressError::Connection(_))), "it hung up: {believed:?}");
+    for egress in [&pinned, &loopback()] {
+        let answer = egress.get(&second, &[]).await;
+        let Err(EgressError::Certificate(reason)) = answer else { panic!("{answer:?}") };
+        assert!(reason.contains("certificate"), "{reason}");
+    }
+    let url = Url::parse(&second.replace("https", "wss")).expect("a URL");
+    let dialled = loopback().dial(&url, Duration::from_secs(5)).await.map(drop);
+    assert!(matches!(dialled, Err(EgressError::Certificate(_))), "{dialled:?}");
 }
 
 #[test]

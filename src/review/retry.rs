@@ -64,15 +64,14 @@ pub fn body(tried: Result<Answer, EgressError>) -> Result<bytes::Bytes, Failure>
     let answer = tried.map_err(|error| {
         let why = error.to_string();
         match error {
-            EgressError::Timeout(_) | EgressError::Connection(_) => {
-                Failure::Passing { why, retry_after: None }
-            }
+            EgressError::Timeout(_)
+            | EgressError::Nobody(_)
+            | EgressError::Connection(_)
+            | EgressError::Certificate(_) => Failure::Passing { why, retry_after: None },
             EgressError::TooLong { .. } => Failure::Unusable(why),
-            EgressError::Url(_)
-            | EgressError::Address
-            | EgressError::Certificate(_)
-            | EgressError::Output(_)
-            | EgressError::Client(_) => Failure::Final(why),
+            EgressError::Url(_) | EgressError::Address | EgressError::Output(_) | EgressError::Client(_) => {
+                Failure::Final(why)
+            }
         }
     })?;
     match answer.status {

@@ -8,10 +8,13 @@ mod https;
 mod output;
 mod person;
 mod serve;
+mod trunks;
 
+use std::io::{ErrorKind, PipeReader, PipeWriter, Write, pipe};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, Signal};
 
 use crate::callees::Callees;
@@ -70,6 +73,21 @@ fn folder_with(config: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::fs::write(folder.path().join("trunkline.toml"), config).expect("written");
     folder
+}
+
+/// A pipe that takes no byte more.
+fn full_pipe() -> (PipeReader, PipeWriter) {
+    let (reader, mut writer) = pipe().expect("a pipe");
+    let flags = fcntl_getfl(&writer).expect("ours");
+    fcntl_setfl(&writer, flags | OFlags::NONBLOCK).expect("ours");
+    let refused = loop {
+        if let Err(refused) = writer.write(&[b'x'; 4_096]) {
+            break refused;
+        }
+    };
+    assert_eq!(refused.kind(), ErrorKind::WouldBlock);
+    fcntl_setfl(&writer, flags).expect("ours");
+    (reader, writer)
 }
 
 /// A folder whose configuration leads to simulated callees.

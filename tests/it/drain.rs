@@ -195,3 +195,23 @@ fn what_is_accepted_while_the_drain_begins_is_over_before_the_exit() {
     }
     assert_eq!(callees.rung(), accepted.len() as u64);
 }
+
+#[test]
+fn sighup_leaves_whether_urls_may_be_plain_to_the_next_start() {
+    let switch = Switch::start("");
+    let endpoint = |url: &str| {
+        let made = switch.client().post("/v1/native/webhook-endpoints", &json!({ "url": url }));
+        assert_eq!(made.status, 201, "{made:?}");
+    };
+    endpoint("http://127.0.0.1:9/before");
+    let path = switch.folder().join("trunkline.toml");
+    let before = std::fs::read_to_string(&path).expect("the configuration");
+    assert!(before.contains("allow_http = true"), "{before}");
+    std::fs::write(&path, before.replace("allow_http = true", "allow_http = false")).expect("written");
+    switch.signal(Signal::HUP);
+    let log = switch.log_until("were read again");
+    assert!(log.contains("webhooks.allow_http changed: takes effect at the next start"), "{log}");
+    // What is declared already is no fault, and what is sent may be declared.
+    assert_eq!(switch.complaints(), [""; 0]);
+    endpoint("http://127.0.0.1:9/after");
+}

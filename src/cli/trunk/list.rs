@@ -1,56 +1,48 @@
 //! `trunkline trunk list`: how the running switch's trunks stand, or, when none runs, which the configuration declares.
 //!
-//! The state lives in the running switch, so it is asked over its own API: at `[http] listen`, with a key that the
-//! configuration declares. Where nobody listens there, nothing is known but what is written.
+//! The state lives in the running switch, so it is asked over its own API: at `[http] listen`, with a key. Where nobody listens
+//! there, nothing is known but what is written, and no key is needed.
 
 use std::process::ExitCode;
 
 use serde_json::Value;
 
-use crate::cli::api::{Api, Failure};
-use crate::cli::{ConfigArgs, out};
+use crate::cli::api::{Api, listens};
+use crate::cli::asking::Asking;
+use crate::cli::out;
 use crate::config::Config;
 
 /// Arguments of `trunkline trunk list`.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    config: ConfigArgs,
-    /// The API's JSON instead of a table.
-    #[arg(long)]
-    json: bool,
+    asking: Asking,
 }
 
 /// Exits with 0, or with 1 if the switch would not tell.
-pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let config = args.config.load()?;
-    let trunks = match ask(&config).await? {
-        Some(trunks) => trunks,
-        None => {
-            out::note(format_args!(
-                "No switch listens on {}: this is what the configuration says.",
-                config.http.listen
-            ));
-            declared(&config)
-        }
+pub async fn run(Args { asking }: Args) -> anyhow::Result<ExitCode> {
+    let config = asking.whom.config()?;
+    let trunks = if listens(&config).await? {
+        ask(&asking.whom.api_of(&config)?).await?
+    } else {
+        out::note(format_args!(
+            "No switch listens on {}: this is what the configuration says.",
+            config.http.listen
+        ));
+        declared(&config)
     };
-    match args.json {
+    match asking.json {
         true => out::line(format_args!("{trunks:#}"))?,
         false => out::print(table(&trunks))?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the running switch says; `None` if there is none.
-async fn ask(config: &Config) -> anyhow::Result<Option<Value>> {
-    match Api::new(config, None, None)?.get("/v1/native/trunks?limit=200").await {
-        Ok(answer) => {
-            let trunks: Vec<Value> = answer["data"].as_array().into_iter().flatten().map(stands).collect();
-            Ok(Some(serde_json::json!({ "trunks": trunks })))
-        }
-        Err(Failure::Nobody(_)) => Ok(None),
-        Err(failure) => Err(failure.into()),
-    }
+/// What the running switch says.
+async fn ask(api: &Api) -> anyhow::Result<Value> {
+    let answer = api.get("/v1/native/trunks?limit=200").await?;
+    let trunks: Vec<Value> = answer["data"].as_array().into_iter().flatten().map(stands).collect();
+    Ok(serde_json::json!({ "trunks": trunks }))
 }
 
 /// How one stands, and which it is.

@@ -58,9 +58,9 @@ fn what_could_never_work_is_refused_before_it_is_started() {
         ("[recording]\ndirectory = \"\"\n", &[], "t.toml:2: recording.directory: must not be empty"),
         ("data_dir = \"\"\n", &[], "t.toml:1: data_dir: must not be empty"),
         (
-            "database_url = \"postgres:///trunkline\"\n",
+            "database_url = \"postgres://trunkline:pass/word@db/trunkline\"\n",
             &[],
-            "t.toml:1: database_url: must name a host: postgres://user:password@host/database",
+            "t.toml:1: database_url: cannot be read: invalid port number",
         ),
         (
             "[amd]\ngreeting = 9000\n",
@@ -78,12 +78,28 @@ fn what_could_never_work_is_refused_before_it_is_started() {
     }
     for (text, environment) in [
         ("[sip]\nlisten = [\"udp:127.0.0.1:0\", \"udp:127.0.0.1:0\"]\n", &[][..]),
+        ("database_url = \"postgres:///trunkline\"\n", &[]),
+        ("database_url = \"postgres://%2Frun%2Fpostgresql/trunkline\"\n", &[]),
         ("database_url = \"postgres:///trunkline?host=/run/postgresql\"\n", &[]),
         ("[amd]\ngreeting = 9000\ntotal_analysis_time = 9000\n", &[]),
         ("[[agent]]\nid = \"a\"\namd = { total_analysis_time = 400 }\n", &[]),
         ("", &[("TRUNKLINE_KEY", "ABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABABAB")]),
     ] {
         parse(text, environment).expect(text);
+    }
+}
+
+#[test]
+fn a_file_that_is_too_long_for_certificates_or_keys_is_not_read_to_its_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let long = folder.path().join("long.pem");
+    std::fs::File::create(&long).and_then(|file| file.set_len((1 << 20) + 1)).expect("written");
+    for section in ["http", "sip"] {
+        let text = format!("[{section}]\ntls_cert = {long:?}\ntls_key = {long:?}\n");
+        let too_long = |line: u32, key: &str| {
+            format!("t.toml:{line}: {section}.{key}: `{}` is longer than 1048576 bytes", long.display())
+        };
+        assert_eq!(refused(&text, &[]), [too_long(2, "tls_cert"), too_long(3, "tls_key")].join("\n"));
     }
 }
 

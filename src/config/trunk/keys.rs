@@ -1,7 +1,6 @@
 //! Certificates and keys: files that are read once, when the configuration is, so that what is wrong with them is told
 //! before a call needs them.
 
-use std::io::Read;
 use std::sync::{Arc, Once};
 
 use rustls_pki_types::pem::PemObject;
@@ -14,8 +13,6 @@ use crate::config::checker::Checker;
 use crate::config::uri;
 use crate::model::{Secret, SigningKey, Stir, TrunkTls};
 
-/// A PEM file, in bytes: a chain is a few KiB, all of the web's CAs are a quarter of this.
-const PEM_MAX: u64 = 1 << 20;
 /// A certificate's URL, in bytes: it goes into every INVITE twice.
 const URL_MAX: usize = 512;
 
@@ -77,8 +74,7 @@ pub fn stir(table: &table::Stir, path: &str, check: &mut Checker<'_>) -> Option<
     let signing = match SigningKey::from_pem(&pem) {
         Ok(signing) => signing,
         Err(reason) => {
-            let named = if check.is_inline { String::new() } else { format!("`{}` ", table.key) };
-            check.fault(&key("key"), format!("{named}{reason}"));
+            check.fault(&key("key"), format!("{}{reason}", named(&table.key, check)));
             return None;
         }
     };
@@ -117,23 +113,17 @@ fn read(
     check: &mut Checker<'_>,
 ) -> Option<Vec<u8>> {
     let path = path?;
-    if check.is_inline {
-        let held = if path.len() as u64 > PEM_MAX { Err("is too long") } else { holds(path.as_bytes()) };
-        return check.or(key, held.map(|()| Some(path.as_bytes().to_vec())).map_err(str::to_owned), None);
+    let bytes = check.pem(key, path)?;
+    if let Err(reason) = holds(&bytes) {
+        check.fault(key, format!("{}{reason}", named(path, check)));
+        return None;
     }
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(check.path(path));
-    match file.and_then(|file| file.take(PEM_MAX + 1).read_to_end(&mut bytes)) {
-        Ok(length) if length as u64 > PEM_MAX => {
-            check.fault(key, format!("`{path}` is longer than {PEM_MAX} bytes"))
-        }
-        Ok(_) => match holds(&bytes) {
-            Ok(()) => return Some(bytes),
-            Err(reason) => check.fault(key, format!("`{path}` {reason}")),
-        },
-        Err(error) => check.fault(key, format!("`{path}` cannot be read: {error}")),
-    }
-    None
+    Some(bytes)
+}
+
+/// The file before what is wrong with it; text has no name.
+fn named(path: &str, check: &Checker<'_>) -> String {
+    if check.is_inline { String::new() } else { format!("`{path}` ") }
 }
 
 fn has_certificate(pem: &[u8]) -> Result<(), &'static str> {

@@ -3,9 +3,9 @@
 use serde_json::Value;
 use trunkline::simulator::Persona;
 
-use super::{text, trunkline};
+use super::{command, full_pipe, text, trunkline};
 use crate::callees::ring;
-use crate::switch::{Setup, eventually};
+use crate::switch::{Setup, Switch, die_with_the_test, eventually};
 
 #[test]
 fn a_file_becomes_a_campaign_that_is_listed_ordered_and_shown() {
@@ -50,6 +50,21 @@ fn a_file_becomes_a_campaign_that_is_listed_ordered_and_shown() {
     assert_eq!(code, Some(1));
     assert!(said.contains("campaign_already_completed"), "{said}");
     assert_eq!(callees.rung(), 2);
+}
+
+#[test]
+fn who_does_not_read_what_is_wrong_with_thousands_of_recipients_is_not_waited_for_thousands_of_times() {
+    let switch = Switch::start("");
+    let people = "phone\n".to_owned() + &"0744\n".repeat(2_000);
+    std::fs::write(switch.folder().join("people.csv"), people).expect("written");
+    let words = ["batch", "people.csv", "--agent", "agent_demo", "--prompt", "Hello"];
+    let read = trunkline(switch.folder(), &words);
+    assert_eq!(text(&read.stderr).matches("`0744` is not a valid").count(), 2_000);
+    let (_unread, full) = full_pipe();
+    let mut command = command(switch.folder(), &words);
+    let mut unread = die_with_the_test(command.stderr(full)).spawn().expect("the program starts");
+    let status = eventually("its end", || unread.try_wait().expect("a child can be waited for"));
+    assert_eq!(status.code(), Some(1));
 }
 
 #[test]

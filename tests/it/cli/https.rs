@@ -51,6 +51,11 @@ fn the_api_is_served_by_https_and_a_renewed_certificate_is_shown_after_sighup() 
     assert!(listed.status.success(), "{listed:?}");
 
     let second = issue(&place, folder.path());
+    // Until it is told, the switch shows the old one: it is there, and cannot be known.
+    let early = trunkline(folder.path(), &["trunk", "list"]);
+    assert_eq!((early.status.code(), text(&early.stdout).as_str()), (Some(1), ""), "{early:?}");
+    let said = "shows another certificate than http.tls_cert: a switch takes over a new one after SIGHUP";
+    assert!(text(&early.stderr).contains(said), "{early:?}");
     switch.signal(Signal::HUP);
     let renewed = Client::believing(&base, &second);
     eventually("the new certificate", || renewed.try_get("/readyz").filter(|reply| reply.status == 200));

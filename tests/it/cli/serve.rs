@@ -1,16 +1,15 @@
 //! `trunkline serve`: how it comes, and how it does not (see `drain` for how it goes).
 
-use std::io::{ErrorKind, PipeReader, PipeWriter, Write, pipe};
-use std::net::TcpListener;
+use std::io::ErrorKind;
+use std::net::{TcpListener, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::CommandExt;
 
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use serde_json::json;
 use trunkline::simulator::Persona;
 
-use super::{Serving, folder_with, text, trunkline};
+use super::{Serving, folder_with, full_pipe, text, trunkline};
 use crate::callees::{Callees, number};
 use crate::switch::{Client, DEADLINE, Place, Setup, eventually, outbound};
 
@@ -33,21 +32,6 @@ fn a_switch_that_cannot_start_says_why() {
     let fourth = trunkline(elsewhere.path(), &["serve"]);
     assert_eq!(fourth.status.code(), Some(1));
     assert!(text(&fourth.stderr).contains("the folder ./file/data"), "{fourth:?}");
-}
-
-/// A pipe that takes no byte more.
-fn full_pipe() -> (PipeReader, PipeWriter) {
-    let (reader, mut writer) = pipe().expect("a pipe");
-    let flags = fcntl_getfl(&writer).expect("ours");
-    fcntl_setfl(&writer, flags | OFlags::NONBLOCK).expect("ours");
-    let refused = loop {
-        if let Err(refused) = writer.write(&[b'x'; 4_096]) {
-            break refused;
-        }
-    };
-    assert_eq!(refused.kind(), ErrorKind::WouldBlock);
-    fcntl_setfl(&writer, flags).expect("ours");
-    (reader, writer)
 }
 
 #[test]
@@ -172,6 +156,25 @@ fn who_is_told_to_stop_before_it_is_ready_stops_at_once() {
         switch.signal(signal);
         assert!(switch.await_exit().success(), "{signal:?}");
     }
+}
+
+#[test]
+fn what_is_written_during_the_start_is_taken_over_after_sighup() {
+    let place = Place::claim();
+    let names = UdpSocket::bind((place.neighbour(53), 5353)).expect("the place is ours alone");
+    names.set_read_timeout(Some(DEADLINE)).expect("a socket");
+    let server = format!("nameservers = [\"{}\"]", names.local_addr().expect("bound"));
+    let setup = || Setup::new().sip(&server).trunk_uri("sip:carrier.example");
+    let folder = folder_with(&setup().config(&place));
+    let switch = Serving::start(folder.path(), |_| {});
+    // The start waits for the trunk's name.
+    names.recv(&mut [0; 512]).expect("a question");
+    let newer = setup().extra("[[key]]\nface = \"nixflex\"\nid = \"nxf_late\"\nsecret = \"nxfs_late\"");
+    std::fs::write(folder.path().join("trunkline.toml"), newer.config(&place)).expect("written");
+    switch.signal(Signal::HUP);
+    drop(names);
+    let client = Client::with(&format!("http://{}", place.http()), "Bearer nxf_late:nxfs_late");
+    eventually("the new key", || client.try_get("/v1/native/calls").filter(|reply| reply.status == 200));
 }
 
 #[test]
