@@ -82,8 +82,8 @@ impl UserAgent {
         }
     }
 
-    /// Asks an incoming call that is not answered for credentials: 401, with SHA-256 and MD5 offered (RFC 8760), sent once. `Failed`
-    /// follows; the caller calls again, with credentials that `authenticate` looks at.
+    /// Asks an incoming call that is not answered for credentials: 401, with SHA-256 and MD5 offered (RFC 8760), sent as `reject`
+    /// does. `Failed` follows; the caller calls again, with credentials that `authenticate` looks at.
     pub fn challenge(&mut self, now: Instant, id: InviteId, realm: &str) {
         self.ask_for_credentials(now, id, realm, false);
     }
@@ -108,7 +108,7 @@ impl UserAgent {
             }
             // Another 401 would only have it guess again (RFC 3261 §21.4.4).
             Verdict::Wrong => {
-                self.turn_away(now, id.0, 403, &[]);
+                self.turn_down(now, id.0, 403, &[]);
                 Authentication::Refused
             }
         }
@@ -117,7 +117,7 @@ impl UserAgent {
     fn ask_for_credentials(&mut self, now: Instant, id: InviteId, realm: &str, stale: bool) {
         let named = |challenge| (Name::WwwAuthenticate.as_str().to_owned(), challenge);
         let challenges: Vec<_> = self.guard.challenges(now, realm, stale).into_iter().map(named).collect();
-        self.turn_away(now, id.0, 401, &challenges);
+        self.turn_down(now, id.0, 401, &challenges);
     }
 }
 
