@@ -17,8 +17,9 @@ use super::verdict::{Cause, Class, Tone, Verdict};
 /// One call's detector. Never allocates after [`Detector::new`].
 ///
 /// What comes after what: `Ringback` is said once, and anything may follow it. `Human` may be followed, for
-/// `flip_within`, by `Machine` (by talk that our side has not begun to answer), `Voicemail`, `Fax` or `NetworkAnnouncement`. `Machine`, `NoSpeech` and `Unknown` may be
-/// followed by `Voicemail`, at every beep. The rest is final.
+/// `flip_within`, by `Machine` (as long as our side has not begun to answer), `Voicemail`, `Fax` or
+/// `NetworkAnnouncement`. `Machine`, `NoSpeech` and `Unknown` may be followed by `Voicemail`, at every beep. The rest is
+/// final.
 #[derive(Clone, Debug)]
 pub struct Detector {
     params: Params,
