@@ -177,6 +177,24 @@ fn a_call_by_a_connection_of_our_own_need_not_prove_anything() {
 }
 
 #[test]
+fn credentials_are_known_by_their_realm_however_it_is_written() {
+    let shown = |authorization: &str| {
+        let mut lone = Lone::new();
+        let id = call(&mut lone, 1, Some(authorization));
+        lone.ua.shows_credentials(id, REALM)
+    };
+    let digest = |realm: &str| {
+        format!("Digest username=\"trunk\", {realm}, nonce=\"1\", uri=\"sip:x\", response=\"0\"")
+    };
+    for realm in ["realm=\"trunkline\"", "realm = \"trunkline\"", "Realm=\"trunkline\""] {
+        assert!(shown(&digest(realm)), "{realm}");
+    }
+    for other in [&digest("realm=\"other\""), "Basic realm=\"trunkline\"", "Digest realm=\"trunkline\""] {
+        assert!(!shown(other), "{other}");
+    }
+}
+
+#[test]
 fn a_flood_leaves_room_for_our_own_calls() {
     let mut config = Config::new(address(OURS));
     config.transactions_max = 4;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{UserAgent, check_name_addr, refusing, usable_hop};
 use crate::config::{Body, Refer, Register};
-use crate::digest::Verdict;
+use crate::digest::{Guard, Verdict};
 use crate::error::Error;
 use crate::event::{InviteId, RegistrationId};
 use crate::message::{Name, Uri};
@@ -86,6 +86,13 @@ impl UserAgent {
     /// does. `Failed` follows; the caller calls again, with credentials that `authenticate` looks at.
     pub fn challenge(&mut self, now: Instant, id: InviteId, realm: &str) {
         self.ask_for_credentials(now, id, realm, false);
+    }
+
+    /// Whether an incoming call that is not answered bears credentials for a realm, right or wrong. What it shows to others is nothing
+    /// to us.
+    #[must_use]
+    pub fn shows_credentials(&self, id: InviteId, realm: &str) -> bool {
+        self.ringing_request(id.0).is_some_and(|request| Guard::is_answered(realm, request))
     }
 
     /// Looks at the credentials of an incoming call. `password` is asked for the password of a user name.
