@@ -100,7 +100,7 @@ impl Detector {
     }
 
     /// As [`Detector::push`], of samples that were made up in place of what did not come: silence, comfort noise,
-    /// concealment. Time goes by, and nothing is learnt of the line's noise.
+    /// concealment. Time goes by, and nothing is learnt of the line's noise, unless it lasts and no noise was heard before.
     pub fn push_made_up(&mut self, samples: &[i16]) -> Option<Verdict> {
         self.take(samples, true)
     }
