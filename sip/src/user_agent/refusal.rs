@@ -34,14 +34,14 @@ impl UserAgent {
         status: u16,
         response: Bytes,
     ) {
-        let Found::Usage(key) = self.find_dialog(request) else {
-            return self.send_stateless(now, path, request, response);
-        };
-        let tap = self.tap_of(key);
-        match self.layer.accept(request, reply_path(request, path), key, tap) {
-            Some(transaction) => self.layer.respond(now, transaction, status, response),
-            None => self.send_stateless(now, path, request, response),
+        let mut tap = None;
+        if let Found::Usage(key) = self.find_dialog(request) {
+            tap = self.tap_of(key);
+            if let Some(transaction) = self.layer.accept(request, reply_path(request, path), key, tap) {
+                return self.layer.respond(now, transaction, status, response);
+            }
         }
+        self.layer.transmit(now, reply_path(request, path), response, tap);
     }
 
     /// Sends a response that no transaction remembers.
