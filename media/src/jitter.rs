@@ -201,16 +201,15 @@ impl Jitter {
         true
     }
 
-    /// Takes comfort noise. False: it says no level, or too much else.
+    /// Takes comfort noise: its level, for the spectrum that may stand after it is left unread, as RFC 3389 §3 allows. False: it
+    /// says none, or too much else.
     pub(crate) fn insert_noise(&mut self, sequence: u16, timestamp: u32, payload: &[u8]) -> bool {
-        if payload.is_empty() || payload.len() > PAYLOAD_MAX {
-            return false;
-        }
+        let Some(&level) = payload.first().filter(|_| payload.len() <= PAYLOAD_MAX) else { return false };
         if self.fits(sequence) && self.shelf.is_due(sequence) {
             self.shelf.place(sequence, timestamp, Content::Noise, 0, payload);
         } else if self.cursor.is_none() {
             self.hush = Hush::Noise;
-            self.noise.follow(payload);
+            self.noise.follow(level);
         }
         true
     }
@@ -381,8 +380,10 @@ impl Jitter {
         let codec = match slot.content {
             Content::Audio(codec) => codec,
             Content::Noise => {
-                self.hush =
-                    if self.noise.follow(self.shelf.payloads.of(&slot)) { Hush::Noise } else { Hush::No };
+                if let Some(&level) = self.shelf.payloads.of(&slot).first() {
+                    self.noise.follow(level);
+                }
+                self.hush = Hush::Noise;
                 self.shelf.finish(at);
                 return (0, Heard::Silence);
             }

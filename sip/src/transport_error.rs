@@ -84,7 +84,7 @@ impl TransportError {
         matches!(self, Self::Closed | Self::Reset | Self::Silent | Self::Idle)
     }
 
-    /// Whether nobody took up a connection.
+    /// Whether nobody takes up a connection, or takes anything off one.
     pub(crate) fn is_nobody(&self) -> bool {
         matches!(self, Self::Refused | Self::Unreachable | Self::TimedOut | Self::HandshakeTimedOut)
     }

@@ -235,7 +235,8 @@ impl UserAgent {
         self.pick_up(now, id.0, body);
     }
 
-    /// Refuses an incoming call with 300 to 699; anything else becomes 500. `Failed` follows.
+    /// Refuses an incoming call with 300 to 699; anything else becomes 500. Who has still to prove who he is hears it once, whatever
+    /// becomes of it (`Trust::Proven`). `Failed` follows.
     pub fn reject(&mut self, now: Instant, id: InviteId, status: u16, headers: Vec<(String, String)>) {
         self.turn_down(now, id.0, refusing(status), &headers);
     }

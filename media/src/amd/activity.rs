@@ -61,7 +61,7 @@ impl Activity {
     }
 
     /// Whether a frame of this loudness is sound. `tone` frames move neither the floor nor the turn; of one that was `made_up`
-    /// in place of what didn't come the floor learns nothing.
+    /// in place of what didn't come the floor learns nothing, unless such frames last and no noise was heard before.
     pub(super) fn push(&mut self, loudness: f32, tone: bool, made_up: bool) -> bool {
         let blank = made_up || loudness <= IDLE;
         if !tone && self.is_telling(blank, made_up) {

@@ -36,8 +36,8 @@ pub(super) struct Adaptive {
     word: Word,
     turn: Option<Turn>,
     talk: Talk,
-    /// When our side was heard first.
-    our_first: Option<u32>,
+    /// Whether our side was heard.
+    we_spoke: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -70,17 +70,15 @@ struct Word {
 impl Adaptive {
     /// Takes a frame of sound or of silence. `ours`: our side speaks meanwhile, or has just ended.
     pub(super) fn push(&mut self, params: &Params, sound: bool, ours: bool) -> Option<Decision> {
-        if ours {
-            self.our_first.get_or_insert(self.now);
-        }
-        if ours && matches!(self.state, State::Human(_)) {
-            // Our echo, or what a person says into our words.
-            self.now += FRAME_MS;
-        } else {
-            self.listen(params, sound);
-        }
+        self.we_spoke |= ours;
+        self.listen(params, sound);
         match self.state {
             State::Settled => None,
+            // It is a conversation: our echo, an answer to us, what a person goes on saying into our words.
+            State::Human(_) if self.we_spoke => {
+                self.settle();
+                None
+            }
             State::Human(since) => self.reconsider(params, since),
             State::Listening => self.conclude(params),
         }
@@ -91,7 +89,7 @@ impl Adaptive {
         *self = Self::default();
     }
 
-    /// A tone said more than talk can.
+    /// Nothing that is said from now on tells anything.
     pub(super) fn settle(&mut self) {
         self.state = State::Settled;
     }
@@ -155,8 +153,7 @@ impl Adaptive {
         over.then(|| self.settled(Class::Unknown, Cause::TotalAnalysisTime, self.now, params))
     }
 
-    /// After a human verdict: a person waits for our word now; a machine goes on with its second sentence. What begins after
-    /// our first word is a conversation, which says nothing.
+    /// After a human verdict: a person waits for our word now; a machine goes on with its second sentence.
     fn reconsider(&mut self, params: &Params, since: u32) -> Option<Decision> {
         if self.now - since > milliseconds(params.flip_within) {
             self.state = State::Settled;
@@ -167,8 +164,7 @@ impl Adaptive {
             self.turn = None;
             return None;
         }
-        let unasked = self.our_first.is_none_or(|our_first| from < our_first);
-        let talks_on = unasked && from.saturating_sub(since) <= TALK_ON_WITHIN_MS && sound_ms >= TALK_ON_MS;
+        let talks_on = from.saturating_sub(since) <= TALK_ON_WITHIN_MS && sound_ms >= TALK_ON_MS;
         talks_on.then(|| self.settled(Class::Machine, Cause::TalkedOn, sound_ms, params))
     }
 

@@ -17,8 +17,9 @@ use super::verdict::{Cause, Class, Tone, Verdict};
 /// One call's detector. Never allocates after [`Detector::new`].
 ///
 /// What comes after what: `Ringback` is said once, and anything may follow it. `Human` may be followed, for
-/// `flip_within`, by `Machine` (by talk that our side has not begun to answer), `Voicemail`, `Fax` or `NetworkAnnouncement`. `Machine`, `NoSpeech` and `Unknown` may be
-/// followed by `Voicemail`, at every beep. The rest is final.
+/// `flip_within`, by `Machine` (as long as our side has not begun to answer), `Voicemail`, `Fax` or
+/// `NetworkAnnouncement`. `Machine`, `NoSpeech` and `Unknown` may be followed by `Voicemail`, at every beep. The rest is
+/// final.
 #[derive(Clone, Debug)]
 pub struct Detector {
     params: Params,
@@ -99,7 +100,7 @@ impl Detector {
     }
 
     /// As [`Detector::push`], of samples that were made up in place of what did not come: silence, comfort noise,
-    /// concealment. Time goes by, and nothing is learnt of the line's noise.
+    /// concealment. Time goes by, and nothing is learnt of the line's noise, unless it lasts and no noise was heard before.
     pub fn push_made_up(&mut self, samples: &[i16]) -> Option<Verdict> {
         self.take(samples, true)
     }

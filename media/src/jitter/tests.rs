@@ -225,7 +225,8 @@ fn noise_that_is_renewed_gets_louder_or_softer() {
     };
     assert!(line.jitter.insert_noise(1, 160, &[40]));
     let loud = loudness(&mut line);
-    assert!(line.jitter.insert_noise(2, 4_000, &[60]));
+    // What stands after the level changes nothing.
+    assert!(line.jitter.insert_noise(2, 4_000, &[60, 12, 200, 7]));
     let soft = loudness(&mut line);
     // 20 dB.
     assert!(loud > 8 * soft && loud < 12 * soft, "{loud}, {soft}");

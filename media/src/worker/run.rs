@@ -89,8 +89,6 @@ pub(super) struct Worker {
     orders: Receiver<Order>,
     /// Legs to close whose order found the mailbox full.
     closing: Arc<ArrayQueue<LegId>>,
-    /// Of those, the ones that have not been opened yet: that order is in the mailbox, or they are gone.
-    early: Vec<LegId>,
     members: Slab<Member>,
     names: HashMap<LegId, usize>,
     slots: [Vec<usize>; SLOTS],
@@ -146,7 +144,6 @@ impl Worker {
         Self {
             orders,
             closing,
-            early: Vec::new(),
             members: Slab::new(),
             names: HashMap::new(),
             slots: std::array::from_fn(|_| Vec::new()),
@@ -172,9 +169,10 @@ impl Worker {
             let (slot, deadline) = self.next_slot(&mut cycle);
             cycle.sleep_until(deadline);
             let now = Instant::now();
+            let closing = self.closing.len();
             match self.obey_all(now) {
-                Obeyed::All => self.close_all(now, true),
-                Obeyed::Some => self.close_all(now, false),
+                Obeyed::All => self.close_first(now, closing),
+                Obeyed::Some => {}
                 Obeyed::Last => return self.farewell(cycle),
             }
             self.serve(slot, deadline, now);
@@ -209,24 +207,12 @@ impl Worker {
         Obeyed::Some
     }
 
-    /// Closes legs whose order found no room in the mailbox. `all`: no order was left there just now, so a leg that was to be
-    /// closed before and is still unknown is gone.
-    fn close_all(&mut self, now: Instant, all: bool) {
-        let early = std::mem::take(&mut self.early);
-        for leg in early {
-            let is_known = self.names.contains_key(&leg);
-            if is_known {
-                self.obey(now, Order::Command(leg, Command::Close));
-            } else if !all {
-                self.early.push(leg);
-            }
-        }
-        while let Some(leg) = self.closing.pop() {
-            if self.names.contains_key(&leg) {
-                self.obey(now, Order::Command(leg, Command::Close));
-            } else {
-                self.early.push(leg);
-            }
+    /// Closes the first `count` legs whose order found no room in the mailbox. They waited before it was emptied, so that whatever
+    /// was ordered of them before, their opening among it, has been obeyed; one that is unknown is gone.
+    fn close_first(&mut self, now: Instant, count: usize) {
+        for _ in 0..count {
+            let Some(leg) = self.closing.pop() else { return };
+            self.obey(now, Order::Command(leg, Command::Close));
         }
     }
 

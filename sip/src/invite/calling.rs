@@ -30,8 +30,6 @@ pub(crate) struct Calling {
     /// Why it could not be sent, the last time it could not.
     pub transport: Option<TransportError>,
     pub(super) forks: Forks,
-    /// Whether somebody was heard to ring, or was heard.
-    pub rang: bool,
     pub quitting: Option<Quitting>,
     /// Whether anything at all was heard.
     pub heard: bool,
@@ -77,7 +75,6 @@ impl Calling {
             way: None,
             transport: None,
             forks: Forks::default(),
-            rang: false,
             quitting: None,
             heard: false,
             revisions: 0,
@@ -237,7 +234,7 @@ impl UserAgent {
             return;
         }
         let Phase::Calling(calling) = &mut usage.phase else { return };
-        let (cancelled, rang) = (calling.is_cancelled(), calling.rang);
+        let (cancelled, rang) = (calling.is_cancelled(), calling.forks.rang);
         let cause = match calling.quitting {
             Some(Quitting::Stalled) => Cause::Timeout,
             Some(Quitting::HungUp(_) | Quitting::Unanswerable) | None => Cause::Response,
@@ -353,8 +350,8 @@ impl UserAgent {
         let Phase::Calling(calling) = &mut usage.phase else { return };
         calling.transport = Some(error.clone());
         let (is_quitting, cancelled) = (calling.quitting.is_some(), calling.is_cancelled());
-        // Somebody may be ringing already: a second one must not.
-        let is_ringing = severed.heard && !calling.forks.is_empty();
+        // Of what is no longer heard any early dialog may be ringing by now: a second telephone must not.
+        let is_ringing = !calling.forks.is_empty();
         if let Some(datagrams) = calling.targets.datagrams() {
             self.layer.avoid_tcp(now, datagrams.address);
         }

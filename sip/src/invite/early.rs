@@ -39,6 +39,8 @@ pub(super) struct Forks {
     early: Vec<Early>,
     /// How many the same call's INVITEs before it had: no number is given twice.
     before: usize,
+    /// Whether one of them was heard to ring, or somebody was heard.
+    pub rang: bool,
 }
 
 impl Forks {
@@ -51,6 +53,7 @@ impl Forks {
     pub fn forget(&mut self) {
         self.before += self.early.len();
         self.early.clear();
+        self.rang = false;
     }
 
     /// Whether there is an early dialog with this tag.
@@ -104,7 +107,7 @@ impl UserAgent {
         let Some(status) = response.status().filter(|status| *status > 100) else { return };
         let tag = response.to().and_then(|to| to.tag()).unwrap_or_default();
         // Ringing back or early media: a telephone rings, or somebody hears us.
-        calling.rang |= status == 180 || !response.body().is_empty();
+        calling.forks.rang |= status == 180 || !response.body().is_empty();
         let offered = calling.invite.body.is_some();
         let target = calling.invite.uri.clone();
         let Some((fork, early)) = calling.forks.early(tag) else { return };

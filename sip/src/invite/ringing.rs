@@ -26,6 +26,8 @@ pub(crate) struct Ringing {
     pub request: Message,
     pub path: Path,
     pub dialog: Dialog,
+    /// Whether he has still to prove who he is: his address may be forged, and somebody else's (RFC 3261 §26.3.2.4).
+    pub is_doubted: bool,
     /// Our reliable provisional responses, once there was one.
     pub reliably: Option<Reliably>,
     /// One of them carried a description, and is acknowledged.
@@ -52,8 +54,8 @@ impl Ringing {
 }
 
 impl UserAgent {
-    /// A new call comes in; the door has let it pass.
-    pub(crate) fn hear_invite(&mut self, now: Instant, path: Path, request: &Message) {
+    /// A new call comes in; the door has let it pass, and says whether the caller has still to prove who he is.
+    pub(crate) fn hear_invite(&mut self, now: Instant, path: Path, request: &Message, is_doubted: bool) {
         if self.live >= self.layer.config.invites_max {
             return self.refuse_overloaded(now, path, request);
         }
@@ -82,6 +84,7 @@ impl UserAgent {
                 request: request.clone(),
                 path,
                 dialog: Dialog::from_request(request, usage.tag.letters().as_str(), path),
+                is_doubted,
                 reliably: None,
                 is_settled: false,
                 answer: None,
@@ -91,7 +94,7 @@ impl UserAgent {
         self.live += 1;
         self.layer.counters.invites_in += 1;
         // At once, so that nobody waits for the 200 ms of §17.2.1.
-        if !self.is_doubted(&path) {
+        if !is_doubted {
             self.say_trying(now, key);
         }
         let header = |name| request.header(name).unwrap_or_default().to_owned();
@@ -108,11 +111,6 @@ impl UserAgent {
         self.layer.events.push_back(Event::Incoming { id: InviteId(key), incoming: Box::new(incoming) });
     }
 
-    /// Whether who calls from there has to prove first who he is.
-    fn is_doubted(&self, path: &Path) -> bool {
-        self.layer.config.trust.doubts(path.remote.ip()).is_some()
-    }
-
     fn say_trying(&mut self, now: Instant, key: Key) {
         let Some(Usage { phase: Phase::Ringing(ringing), .. }) = self.usages.get(key) else { return };
         let trying = self.response(ringing.path, &ringing.request, 100, None).finish();
@@ -121,8 +119,8 @@ impl UserAgent {
 
     /// A stranger has proven who he is. Until then he has heard nothing, and asks again if what refuses him is lost.
     pub(crate) fn let_in(&mut self, now: Instant, key: Key) {
-        let Some(Usage { phase: Phase::Ringing(ringing), .. }) = self.usages.get(key) else { return };
-        if self.is_doubted(&ringing.path) {
+        let Some(Usage { phase: Phase::Ringing(ringing), .. }) = self.usages.get_mut(key) else { return };
+        if std::mem::take(&mut ringing.is_doubted) {
             self.say_trying(now, key);
         }
     }
@@ -168,18 +166,6 @@ impl UserAgent {
     pub(crate) fn turn_down(&mut self, now: Instant, key: Key, status: u16, headers: &[(String, String)]) {
         if self.respond_finally(now, key, status, headers) {
             self.fail(now, key, Failure { status: Some(status), ..Failure::silent(Cause::Response, false) });
-        }
-    }
-
-    /// Refuses a caller who has not proven who he is: once, and nothing is remembered of him. His address may be forged, and
-    /// somebody else's (§26.3.2.4).
-    pub(crate) fn turn_away(&mut self, now: Instant, key: Key, status: u16, headers: &[(String, String)]) {
-        let Some(Usage { phase: Phase::Ringing(ringing), .. }) = self.usages.get(key) else { return };
-        let (transaction, is_doubted) = (ringing.transaction, self.is_doubted(&ringing.path));
-        self.turn_down(now, key, status, headers);
-        // Who is known by his address has heard a 100, and would wait for an answer that was lost.
-        if is_doubted {
-            self.layer.forget(transaction);
         }
     }
 
@@ -230,6 +216,8 @@ impl UserAgent {
         }
     }
 
+    /// The last word to an INVITE that rings, unless it is an answer. Whoever has not proven who he is hears it once, and nothing is
+    /// remembered of him; who is not doubted has heard a 100, and would wait for a word that was lost.
     pub(crate) fn respond_finally(
         &mut self,
         now: Instant,
@@ -242,8 +230,11 @@ impl UserAgent {
         };
         let response = self.response(ringing.path, &ringing.request, status, Some(tag.letters().as_str()));
         let response = with_headers(response, headers);
-        let (transaction, payload) = (ringing.transaction, response.finish());
+        let (transaction, is_doubted, payload) = (ringing.transaction, ringing.is_doubted, response.finish());
         self.layer.respond(now, transaction, status, payload);
+        if is_doubted {
+            self.layer.forget(transaction);
+        }
         true
     }
 }

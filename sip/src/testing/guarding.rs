@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::digest::{Challenge, Signed};
+use crate::path::{Flow, Protocol};
 use crate::{Authentication, Cause};
 
 const REALM: &str = "trunkline";
@@ -102,15 +103,20 @@ fn a_stranger_is_challenged_once_and_nothing_is_remembered_of_him() {
     lone.sent_response(100);
 }
 
-#[test]
-fn credentials_that_are_wrong_are_refused_once() {
-    let mut lone = locked();
+/// A call with credentials that are wrong.
+fn forged() -> Ask {
     let wrong = format!(
         "Digest username=\"trunk\", realm=\"{REALM}\", nonce=\"1\", uri=\"sip:x\", response=\"{}\", \
          algorithm=MD5, qop=auth, nc=00000001, cnonce=\"c\"",
         "0".repeat(32)
     );
-    let ask = Ask { body: Some("v=0"), ..Ask::new("INVITE") }.header("Authorization", &wrong);
+    Ask { body: Some("v=0"), ..Ask::new("INVITE") }.header("Authorization", &wrong)
+}
+
+#[test]
+fn credentials_that_are_wrong_are_refused_once() {
+    let mut lone = locked();
+    let ask = forged();
     // Who heard nothing of it asks again, since no 100 has told him to wait.
     for _ in 0..2 {
         lone.hear_from(STRANGER, strange(&ask));
@@ -122,6 +128,69 @@ fn credentials_that_are_wrong_are_refused_once() {
         lone.is_empty();
         lone.advance(T1 * 64);
         lone.sent_nothing();
+    }
+}
+
+#[test]
+fn a_stranger_is_refused_once_before_anybody_looks_at_his_credentials() {
+    let mut lone = locked();
+    for _ in 0..2 {
+        lone.hear_from(STRANGER, strange(&forged()));
+        lone.sent_nothing();
+        let id = incoming(&mut lone);
+        lone.ua.reject(lone.now, id, 415, Vec::new());
+        lone.sent_response(415);
+        lone.failure();
+        lone.is_empty();
+        lone.advance(T1 * 64);
+        lone.sent_nothing();
+    }
+}
+
+#[test]
+fn a_stranger_who_cancels_is_refused_once() {
+    let mut lone = locked();
+    let ask = forged();
+    lone.hear_from(STRANGER, strange(&ask));
+    incoming(&mut lone);
+    lone.hear_from(STRANGER, strange(&Ask { branch: ask.branch, ..Ask::new("CANCEL") }));
+    lone.sent_response(200);
+    lone.sent_response(487);
+    lone.ended();
+    lone.is_empty();
+    lone.advance(T1 * 64);
+    lone.sent_nothing();
+}
+
+#[test]
+fn a_call_by_a_connection_of_our_own_need_not_prove_anything() {
+    let mut lone = locked();
+    let path = Path { protocol: Protocol::Tcp, ..Path::udp(address(OURS), address(STRANGER)) };
+    let ask = Ask { body: Some("v=0"), ..Ask::new("INVITE") };
+    lone.hear_by(Path { flow: Flow::Opened(0), ..path }, strange(&ask).replace("SIP/2.0/UDP", "SIP/2.0/TCP"));
+    lone.sent_response(100);
+    let id = incoming(&mut lone);
+    lone.ua.reject(lone.now, id, 486, Vec::new());
+    lone.sent_response(486);
+    lone.failure();
+    assert_eq!(lone.ua.layer.len(), 1, "its ACK is awaited");
+}
+
+#[test]
+fn credentials_are_known_by_their_realm_however_it_is_written() {
+    let shown = |authorization: &str| {
+        let mut lone = Lone::new();
+        let id = call(&mut lone, 1, Some(authorization));
+        lone.ua.shows_credentials(id, REALM)
+    };
+    let digest = |realm: &str| {
+        format!("Digest username=\"trunk\", {realm}, nonce=\"1\", uri=\"sip:x\", response=\"0\"")
+    };
+    for realm in ["realm=\"trunkline\"", "realm = \"trunkline\"", "Realm=\"trunkline\""] {
+        assert!(shown(&digest(realm)), "{realm}");
+    }
+    for other in [&digest("realm=\"other\""), "Basic realm=\"trunkline\"", "Digest realm=\"trunkline\""] {
+        assert!(!shown(other), "{other}");
     }
 }
 

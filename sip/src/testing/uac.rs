@@ -223,6 +223,27 @@ fn what_has_rung_is_not_rung_again_at_another_address() {
 }
 
 #[test]
+fn what_rang_before_it_was_challenged_may_ring_at_another_address() {
+    let mut lone = Lone::new();
+    let uri = String::from("sip:callee@trunk.example.com");
+    let call = Invite { uri, credentials: Some(credentials()), ..invite() };
+    lone.ua.invite(lone.now, call).expect("there is room");
+    let query = lone.ua.poll_query().expect("a question");
+    lone.ua.handle_targets(lone.now, query.id, vec![udp(PEER), udp("10.9.0.2:5060")]);
+    let request = lone.sent_request(Method::Invite);
+    lone.hear(respond(&request, 180, "callee"));
+    lone.event();
+    let challenge = ("WWW-Authenticate", "Digest realm=\"server\", nonce=\"n1\", qop=\"auth\"");
+    lone.hear(respond_with(&request, 401, "x", &[challenge]));
+    lone.sent_request(Method::Ack);
+    let request = lone.sent_request(Method::Invite);
+    lone.hear(respond(&request, 503, "callee"));
+    lone.sent_request(Method::Ack);
+    let (to, _) = lone.sent_to();
+    assert_eq!((to, lone.ua.counters().failovers), (address("10.9.0.2:5060"), 1));
+}
+
+#[test]
 fn an_invite_that_is_sent_anew_has_early_dialogs_of_its_own() {
     let mut lone = Lone::new();
     let (_, request) = lone.call(Invite { credentials: Some(credentials()), ..invite() });

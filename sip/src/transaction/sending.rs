@@ -382,8 +382,8 @@ pub(crate) struct Severed {
     pub heard: bool,
 }
 
-/// A place that has said nothing to a request for so many T1, and to its third repetition, is tried last by later ones. The request
-/// itself goes on until timer B or F.
+/// A place that has said nothing to a request for so many T1, in which it was said again twice, is tried last by later ones. The
+/// request itself goes on until timer B or F.
 const SILENT_AFTER_T1: u32 = 7;
 
 /// The longest request that is sent as a datagram where TCP would do (§18.1.1): longer ones may be fragmented, and fragments

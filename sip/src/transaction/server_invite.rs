@@ -15,7 +15,7 @@ pub(crate) struct ServerInvite {
 
 #[derive(Debug)]
 enum State {
-    /// Nothing final was sent. A 100 was, at once, so that nobody waits for the 200 ms of §17.2.1.
+    /// Nothing final was sent. A 100 was, at once, so that nobody waits for the 200 ms of §17.2.1; not to a caller who is in doubt.
     Proceeding,
     /// A non-2xx final was sent. Timers G and H.
     Completed {

@@ -124,12 +124,10 @@ impl UserAgent {
         matches!(path.flow, Flow::Opened(_)) || self.layer.config.trust.admits(path.remote.ip())
     }
 
-    /// The realm in which whoever sent a request that came by this way must prove who he is, and says nothing of it.
-    fn doubts(&self, path: &Path, request: &Message) -> Option<String> {
+    /// The realm in which whoever sends a new request by this way must prove who he is; none if he need not.
+    fn doubts(&self, path: &Path) -> Option<&str> {
         let doubts = self.layer.config.trust.doubts(path.remote.ip());
-        let realm = doubts.filter(|_| !matches!(path.flow, Flow::Opened(_)))?;
-        let is_call = request.method() == Some(Method::Invite);
-        (!is_call || !Guard::is_answered(realm, request)).then(|| realm.to_owned())
+        doubts.filter(|_| !matches!(path.flow, Flow::Opened(_)))
     }
 
     /// Asks a stranger for credentials, once, and remembers nothing of it: what answers a forged address is sent there once at most
@@ -175,9 +173,12 @@ impl UserAgent {
         if self.refuse_required(now, path, request) {
             return;
         }
-        if let Some(realm) = self.doubts(&path, request) {
+        let doubts = self.doubts(&path).map(str::to_owned);
+        if let Some(realm) = &doubts {
             match method {
-                Method::Invite => return self.challenge_statelessly(now, path, request, &realm),
+                Method::Invite if !Guard::is_answered(realm, request) => {
+                    return self.challenge_statelessly(now, path, request, realm);
+                }
                 // Nobody here is asked whose text it is.
                 Method::Message => return self.refuse(now, path, request, 403, &[]),
                 _ => {}
@@ -188,7 +189,7 @@ impl UserAgent {
             Method::Message => self.hear_message(now, path, request, None),
             Method::Notify => self.hear_notify_outside(now, path, request),
             Method::Subscribe => self.refuse_event(now, path, request),
-            _ => self.hear_invite(now, path, request),
+            _ => self.hear_invite(now, path, request, doubts.is_some()),
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{UserAgent, check_name_addr, refusing, usable_hop};
 use crate::config::{Body, Refer, Register};
-use crate::digest::Verdict;
+use crate::digest::{Guard, Verdict};
 use crate::error::Error;
 use crate::event::{InviteId, RegistrationId};
 use crate::message::{Name, Uri};
@@ -82,10 +82,17 @@ impl UserAgent {
         }
     }
 
-    /// Asks an incoming call that is not answered for credentials: 401, with SHA-256 and MD5 offered (RFC 8760), sent once. `Failed`
-    /// follows; the caller calls again, with credentials that `authenticate` looks at.
+    /// Asks an incoming call that is not answered for credentials: 401, with SHA-256 and MD5 offered (RFC 8760), sent as `reject`
+    /// does. `Failed` follows; the caller calls again, with credentials that `authenticate` looks at.
     pub fn challenge(&mut self, now: Instant, id: InviteId, realm: &str) {
         self.ask_for_credentials(now, id, realm, false);
+    }
+
+    /// Whether an incoming call that is not answered bears credentials for a realm, right or wrong. What it shows to others is nothing
+    /// to us.
+    #[must_use]
+    pub fn shows_credentials(&self, id: InviteId, realm: &str) -> bool {
+        self.ringing_request(id.0).is_some_and(|request| Guard::is_answered(realm, request))
     }
 
     /// Looks at the credentials of an incoming call. `password` is asked for the password of a user name.
@@ -108,7 +115,7 @@ impl UserAgent {
             }
             // Another 401 would only have it guess again (RFC 3261 §21.4.4).
             Verdict::Wrong => {
-                self.turn_away(now, id.0, 403, &[]);
+                self.turn_down(now, id.0, 403, &[]);
                 Authentication::Refused
             }
         }
@@ -117,7 +124,7 @@ impl UserAgent {
     fn ask_for_credentials(&mut self, now: Instant, id: InviteId, realm: &str, stale: bool) {
         let named = |challenge| (Name::WwwAuthenticate.as_str().to_owned(), challenge);
         let challenges: Vec<_> = self.guard.challenges(now, realm, stale).into_iter().map(named).collect();
-        self.turn_away(now, id.0, 401, &challenges);
+        self.turn_down(now, id.0, 401, &challenges);
     }
 }
 

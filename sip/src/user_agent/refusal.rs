@@ -1,5 +1,5 @@
 //! Responses that leave at once: by a transaction within a dialog (RFC 3261 §17.2), by none where the same request always gets the
-//! same one (§8.2.7).
+//! same one (§8.2.7), or another that does as well: a challenge has a nonce of its own each time.
 
 use std::time::Instant;
 
@@ -24,8 +24,8 @@ impl UserAgent {
             .header(Name::Server, &self.layer.config.user_agent)
     }
 
-    /// Sends a final response at once. In a dialog a transaction remembers it: a repetition would not be in order any more. Elsewhere
-    /// the same request gets the same answer, as it does where there is no room.
+    /// Sends a final response at once. In a dialog a transaction remembers it: a repetition would not be in order any more. Elsewhere,
+    /// and where there is no room, a request that comes again is simply answered again.
     pub(crate) fn reply(
         &mut self,
         now: Instant,
@@ -34,14 +34,14 @@ impl UserAgent {
         status: u16,
         response: Bytes,
     ) {
-        let Found::Usage(key) = self.find_dialog(request) else {
-            return self.send_stateless(now, path, request, response);
-        };
-        let tap = self.tap_of(key);
-        match self.layer.accept(request, reply_path(request, path), key, tap) {
-            Some(transaction) => self.layer.respond(now, transaction, status, response),
-            None => self.send_stateless(now, path, request, response),
+        let mut tap = None;
+        if let Found::Usage(key) = self.find_dialog(request) {
+            tap = self.tap_of(key);
+            if let Some(transaction) = self.layer.accept(request, reply_path(request, path), key, tap) {
+                return self.layer.respond(now, transaction, status, response);
+            }
         }
+        self.layer.transmit(now, reply_path(request, path), response, tap);
     }
 
     /// Sends a response that no transaction remembers.

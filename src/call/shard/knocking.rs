@@ -34,7 +34,8 @@ impl Shard {
         }
         let mut trunks = self.doors.at(incoming.path.remote.ip());
         // Two may send from one network, but a password is one's own: whoever shows one is who he proves to be.
-        let is_proven = trunks.is_empty() || self.doors.is_locked() && shows_credentials(&incoming);
+        let is_proven =
+            trunks.is_empty() || self.doors.is_locked() && self.agent.shows_credentials(invite, REALM);
         if is_proven {
             trunks = self.proven(now, invite).into_iter().collect();
         }
@@ -80,10 +81,4 @@ impl Shard {
             Authentication::Challenged | Authentication::Refused => None,
         }
     }
-}
-
-/// Does a caller say who he is in our realm? What he shows to others is nothing to us.
-fn shows_credentials(incoming: &Incoming) -> bool {
-    let realm = format!("realm=\"{REALM}\"");
-    incoming.headers("Authorization").any(|shown| shown.contains(&realm))
 }

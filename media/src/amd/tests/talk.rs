@@ -178,10 +178,19 @@ fn what_is_said_after_our_first_word_overturns_nothing() {
     assert_eq!(classes_while_we_speak(&line, 1500..2400), [Class::Human], "an answer to us");
     assert_eq!(classes_while_we_speak(&line, 1500..7000), [Class::Human], "our own echo");
     assert_eq!(classes_while_we_speak(&line, 100..300), [Class::Human], "an answer to our opener");
+    assert_eq!(classes_while_we_speak(&line, 2900..3000), [Class::Human], "it goes on into our words");
     assert_eq!(
-        classes_while_we_speak(&line, 2900..3000),
+        classes_while_we_speak(&line, 4600..5000),
         [Class::Human, Class::Machine],
-        "it had begun before"
+        "it had talked on before"
+    );
+    let again =
+        Line::new().silence(400).voice(600).silence(700).voice(300).silence(700).voice(1900).silence(1000);
+    assert_eq!(classes(&again), [Class::Human, Class::Machine]);
+    assert_eq!(
+        classes_while_we_speak(&again, 2000..2700),
+        [Class::Human],
+        "hello again, and an answer to us"
     );
     let beep = line.clone().tone(&[1000.0], 400).silence(1000);
     assert_eq!(classes_while_we_speak(&beep, 1500..9000), [Class::Human], "too late for a beep");
