@@ -19,7 +19,7 @@ impl Runner {
         let (Some(staff), Some(staffing)) = (&agent.staff, &self.staffing) else { return true };
         let (free, needed) = staffing(agent.tenant, staff.whom.clone()).await;
         // Those whose intents are being committed live nowhere yet.
-        let under_way = (needed + self.dials.len()) as u64;
+        let under_way = (needed + self.dials.for_people_of(agent.tenant)) as u64;
         let is_room = |for_each: u32| under_way * 100 < free as u64 * u64::from(for_each);
         if staff.calls_per_person <= ONE_EACH || !is_room(staff.calls_per_person) {
             return is_room(staff.calls_per_person);
