@@ -79,17 +79,18 @@ fn a_trunk_that_takes_no_calls_keeps_its_campaign_waiting() {
 #[test]
 fn a_campaign_that_can_call_nobody_holds_no_other_one_up() {
     let second = "[[key]]\nface = \"nixflex\"\nid = \"nxf_second\"\nsecret = \"nxfs_second\"";
-    let (switch, _callees) = ring(Setup::new().extra(second).trunk("allow = [\"+1\"]"));
+    let (switch, callees) = ring(Setup::new().extra(second).trunk("allow = [\"+1\"]"));
     let nobody: Vec<String> = (0..20_000).map(|number| format!("+4471110{number:05}")).collect();
     let large = make(&switch, &nobody, json!({}));
     eventually("it is under way", || {
         (read(&switch, &large)["failed_count"].as_u64() > Some(0)).then_some(())
     });
     let small = by_another_key(&switch, "nxf_second:nxfs_second", &numbers(Persona::Busy, 2));
-    until(&switch, &small, "completed");
+    eventually("the small one's first call", || (callees.rung() >= 1).then_some(()));
     let large = read(&switch, &large);
     assert_eq!(large["status"], "running", "{large}");
     assert!(large["queued_count"].as_u64() > Some(0), "{large}");
+    until(&switch, &small, "completed");
 }
 
 #[test]
