@@ -16,6 +16,9 @@ on_both_engines! {
     tenants_take_turns_and_share_a_receiver,
 }
 
+/// Tries that the log has.
+const TRIES: &str = "SELECT count(*) FROM delivery_attempts";
+
 pub(super) async fn claim(store: &Store, now: i64, limit: usize) -> Vec<Delivery> {
     let claim = Claim {
         now: Timestamp(now),
@@ -261,24 +264,10 @@ async fn nothing_is_left_of_what_was_owed_for_a_call_that_never_was(place: Place
         response: None,
     });
     store.settle(settlements).await.expect("stored");
-    assert_eq!(tries(&store).await, 1);
+    assert_eq!(count(&store, TRIES).await, 1);
     store.write([Write::Withdrawn(CallId::new(1).expect("a valid id"))].into()).await.expect("stored");
-    assert_eq!(tries(&store).await, 0);
+    assert_eq!(count(&store, TRIES).await, 0);
     assert_eq!(store.next_due().await.expect("readable"), None);
-}
-
-/// Tries that the log has.
-async fn tries(store: &Store) -> i64 {
-    use sqlx::Row as _;
-
-    use crate::store::engine::on;
-    const SQL: &str = "SELECT count(*) FROM delivery_attempts";
-    let counted = async {
-        on!(&*store.engine, writer, |connection| {
-            Ok(sqlx::query(SQL).fetch_one(connection).await?.try_get(0)?)
-        })
-    };
-    counted.await.expect("readable")
 }
 
 async fn tenants_take_turns_and_share_a_receiver(place: Place) {
