@@ -386,11 +386,12 @@ impl Directory {
         said: &Map<String, Value>,
     ) -> Result<(u64, Option<Arc<Object>>), ObjectError> {
         self.change_nothing(|sources| {
-            let Sources { file, stored, .. } = sources;
+            // Those of what is committed: whatever changes it merges it under this lock.
+            let Sources { file, stored, faults } = sources;
             if let Some(row) = put.iter().find(|row| name_is_taken(row, file, &stored.rows)) {
                 return Err(ObjectProblem::NameTaken(row.name.clone()).into());
             }
-            let before: HashSet<_> = faults(merge::merge(file, stored).faults).collect();
+            let before: HashSet<_> = faults.iter().map(told).collect();
             let rows = with(&stored.rows, put, remove);
             let kept = std::mem::replace(&mut stored.rows, rows);
             let merged = merge::merge(file, stored);
@@ -412,10 +413,6 @@ impl Directory {
             Ok((stored.version, merged.objects.documents.iter().find(is_it).cloned()))
         })
     }
-}
-
-fn faults(faults: Vec<ObjectFault>) -> impl Iterator<Item = (u64, String)> {
-    faults.into_iter().map(|fault| told(&fault))
 }
 
 fn told(fault: &ObjectFault) -> (u64, String) {
