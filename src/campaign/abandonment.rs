@@ -3,20 +3,14 @@
 //! At most 3 % of the calls of a campaign that a person answers may be abandoned, over 30 days (16 CFR 310.4(b)(4)(i); Ofcom's policy on
 //! persistent misuse says 3 % too). A campaign that comes near dials one call for each person who is free, until it is well below again.
 
-use std::time::Duration;
-
 use crate::model::{Abandonment, Timestamp};
 
 /// Of a thousand calls that a person answered: near enough to 30, since others are under way.
 const NEAR_PER_MILLE: u64 = 25;
-/// One call for each person, in hundredths.
-pub const ONE_EACH: u32 = 100;
-/// What is counted.
-const SPAN: Duration = Duration::from_secs(30 * 86_400);
 
 /// From when on calls count.
 pub fn since(now: Timestamp) -> Timestamp {
-    Timestamp(now.0.saturating_sub(i64::try_from(SPAN.as_millis()).unwrap_or(i64::MAX)))
+    Timestamp(now.0.saturating_sub(i64::try_from(Abandonment::SPAN.as_millis()).unwrap_or(i64::MAX)))
 }
 
 /// Has it abandoned too many to dial ahead?

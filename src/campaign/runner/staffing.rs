@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::super::abandonment::{self, ONE_EACH};
+use super::super::abandonment;
 use super::super::lines::Line;
 use super::Runner;
 use crate::clock::wall_now;
-use crate::model::Agent;
+use crate::model::{Agent, Staff};
 
 /// How often the calls that a campaign has abandoned are counted anew, while it may dial ahead of its people.
 const COUNT_EVERY: Duration = Duration::from_secs(15);
@@ -21,11 +21,11 @@ impl Runner {
         // Those whose intents are being committed live nowhere yet.
         let under_way = (needed + self.dials.for_people_of(agent.tenant)) as u64;
         let is_room = |for_each: u32| under_way * 100 < free as u64 * u64::from(for_each);
-        if staff.calls_per_person <= ONE_EACH || !is_room(staff.calls_per_person) {
+        if !staff.dials_ahead() || !is_room(staff.calls_per_person) {
             return is_room(staff.calls_per_person);
         }
         self.count_abandoned(line).await;
-        is_room(if line.is_held_back { ONE_EACH } else { staff.calls_per_person })
+        is_room(if line.is_held_back { Staff::ONE_EACH } else { staff.calls_per_person })
     }
 
     /// Looks whether a campaign may dial ahead of its people, if it is time to. What cannot be read holds it back.
