@@ -156,7 +156,8 @@ impl Runner {
         while idle < self.lines.len() && self.dials.len() < DIALS_AT_ONCE {
             // A round in which nobody goes on is never cut short: it says for how long.
             if taken >= self.lines.len().max(TURNS_MAX) {
-                return Duration::ZERO;
+                pause = Duration::ZERO;
+                break;
             }
             taken += 1;
             let Some(mut line) = self.lines.next() else { break };
