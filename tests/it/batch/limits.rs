@@ -3,7 +3,7 @@
 use serde_json::json;
 use trunkline::simulator::Persona;
 
-use super::{assert_nobody_twice, body, make, numbers, read, recipients, until};
+use super::{assert_nobody_twice, body, make, numbers, order, read, recipients, until};
 use crate::callees::ring;
 use crate::switch::{Client, Setup, Switch, eventually};
 
@@ -104,6 +104,14 @@ fn what_a_key_began_stops_when_it_is_revoked() {
     let paused = until(&switch, &path, "paused");
     assert!(paused["queued_count"].as_u64() > Some(0), "{paused}");
     assert_eq!(paused["status_reason"], "key_revoked", "{paused}");
+    for verb in ["resume", "launch"] {
+        let refused = order(&switch, &path, verb);
+        let code = &refused.json["error"]["code"];
+        assert_eq!((refused.status, code), (400, &json!("campaign_key_revoked")), "{verb}: {refused:?}");
+    }
+    assert_eq!(read(&switch, &path)["status_reason"], "key_revoked", "nothing has moved");
+    let cancelled = order(&switch, &path, "cancel");
+    assert_eq!((cancelled.status, &cancelled.json["status"]), (200, &json!("cancelled")), "{cancelled:?}");
 }
 
 /// A campaign of this key's; its path.
