@@ -68,12 +68,10 @@ impl Engine {
               AND NOT EXISTS (SELECT 1 FROM reviews AS v WHERE v.call = c.call)
               AND NOT EXISTS (SELECT 1 FROM events AS e WHERE e.call = c.call)
             ORDER BY c.ended_at, c.call LIMIT $2";
-        let ids = match self {
-            Self::Sqlite(_) => "(SELECT value FROM json_each($1))",
-            Self::Postgres(_) => {
-                "(SELECT text::bigint FROM json_array_elements_text($1::text::json) AS r (text))"
-            }
-        };
+        let ids = self.either(
+            "(SELECT value FROM json_each($1))",
+            "(SELECT text::bigint FROM json_array_elements_text($1::text::json) AS r (text))",
+        );
         let forget = [
             format!(
                 "DELETE FROM delivery_attempts WHERE delivery IN (SELECT id FROM outbox WHERE call IN {ids})"

@@ -6,7 +6,7 @@ use super::super::abandonment;
 use super::super::lines::Line;
 use super::Runner;
 use crate::clock::wall_now;
-use crate::model::{Agent, Staff};
+use crate::model::{Abandonment, Agent, Staff};
 
 /// How often the calls that a campaign has abandoned are counted anew, while it may dial ahead of its people.
 const COUNT_EVERY: Duration = Duration::from_secs(15);
@@ -38,7 +38,8 @@ impl Runner {
             return;
         }
         let campaign = line.campaign.id;
-        let is_near = match self.inner.store.abandonment(campaign, abandonment::since(wall_now())).await {
+        let is_near = match self.inner.store.abandonment(campaign, wall_now().before(Abandonment::SPAN)).await
+        {
             Ok(calls) => abandonment::is_near(calls),
             Err(error) => {
                 tracing::error!(%campaign, %error, "the calls that a campaign has abandoned could not be counted");
