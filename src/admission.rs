@@ -249,18 +249,9 @@ impl Admission {
     pub fn look(&self, now: Instant, key: &Key, trunks: &[Arc<Trunk>]) -> Result<u32, Refusal> {
         let mut state = self.state();
         let left = |most: Option<u32>, used: u32| most.map_or(u32::MAX, |most| most.saturating_sub(used));
-        let used = state.keys.get(&key.id).map_or(0, Gauge::count);
-        let tenants =
-            state.tenants.get(&key.tenant).map_or(u32::MAX, |(gauge, most)| left(*most, gauge.count()));
-        let own =
-            left(key.concurrent, used).min(left(state.limits.concurrent, state.switch.count())).min(tenants);
-        if own == 0 {
-            return Err(Refusal::Limited {
-                limit: Limit::ConcurrentCalls,
-                name: "concurrent calls",
-                retry_after: CONCURRENT_RETRY,
-            });
-        }
+        state.general(Some(key.tenant), Some(key))?;
+        let pools = state.pools(Some(key.tenant), Some(key));
+        let own = pools.map(|(gauge, most, _)| left(most, gauge.count())).min().unwrap_or(u32::MAX);
         state.choose(now, trunks)?;
         state.look(now)?;
         let channels = trunks.iter().map(|trunk| left(trunk.channels, state.lane(now, trunk).calls.count()));
@@ -280,8 +271,13 @@ impl Admission {
 }
 
 impl State {
-    /// Calls at once, of the switch, the tenant and the key. Gives the gauges of all three that there are.
-    fn general(&mut self, tenant: Option<TenantId>, key: Option<&Key>) -> Result<Vec<Gauge>, Refusal> {
+    /// Calls at once, of the switch, the tenant and the key, of all three that there are: how many, how many there may be, and what that
+    /// is called.
+    fn pools(
+        &mut self,
+        tenant: Option<TenantId>,
+        key: Option<&Key>,
+    ) -> impl Iterator<Item = (Gauge, Option<u32>, &'static str)> + use<> {
         let tenant = tenant.map(|tenant| self.tenants.entry(tenant).or_default().clone());
         let key = key.map(|key| (self.keys.entry(key.id).or_default().clone(), key.concurrent));
         let pools = [
@@ -289,8 +285,13 @@ impl State {
             tenant.map(|(gauge, most)| (gauge, most, "concurrent calls of this tenant")),
             key.map(|(gauge, most)| (gauge, most, "concurrent calls of this key")),
         ];
-        let mut gauges = Vec::with_capacity(pools.len());
-        for (gauge, most, name) in pools.into_iter().flatten() {
+        pools.into_iter().flatten()
+    }
+
+    /// Room in each of them. Gives their gauges.
+    fn general(&mut self, tenant: Option<TenantId>, key: Option<&Key>) -> Result<Vec<Gauge>, Refusal> {
+        let mut gauges = Vec::new();
+        for (gauge, most, name) in self.pools(tenant, key) {
             if most.is_some_and(|most| gauge.count() >= most) {
                 let (limit, retry_after) = (Limit::ConcurrentCalls, CONCURRENT_RETRY);
                 return Err(Refusal::Limited { limit, name, retry_after });

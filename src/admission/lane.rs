@@ -22,7 +22,8 @@ pub struct Lane {
 /// A token bucket that holds one token: calls leave evenly spaced, never as a burst on the second.
 #[derive(Default)]
 pub struct Bucket {
-    next: Option<Instant>,
+    /// When the last one left, or should have. How long the next waits is asked with the pace of that moment, which may have changed.
+    last: Option<Instant>,
 }
 
 /// A bucket may lag so far behind: calls that arrive within one timer's grain of each other are not refused for it.
@@ -90,7 +91,7 @@ impl Lane {
 impl Bucket {
     /// Is there a token? If not, how long until there is.
     pub fn look(&self, now: Instant, cps: Option<f64>) -> Result<(), Duration> {
-        match self.next.filter(|_| cps.is_some()).and_then(|next| next.checked_duration_since(now)) {
+        match cps.and_then(|cps| self.next(cps)).and_then(|next| next.checked_duration_since(now)) {
             Some(wait) if !wait.is_zero() => Err(wait),
             _ => Ok(()),
         }
@@ -99,10 +100,16 @@ impl Bucket {
     /// Takes one. The next is there an interval later, and none is saved up.
     pub fn take(&mut self, now: Instant, cps: Option<f64>) {
         let Some(cps) = cps else { return };
-        let interval =
-            Duration::try_from_secs_f64(1.0 / cps).map_or(INTERVAL_MAX, |time| time.min(INTERVAL_MAX));
-        let earliest = now.checked_sub(RATE_SLACK.min(interval)).unwrap_or(now);
-        let first = self.next.map_or(now, |next| next.max(earliest));
-        self.next = Some(first.checked_add(interval).unwrap_or(first));
+        let earliest = now.checked_sub(RATE_SLACK.min(interval(cps))).unwrap_or(now);
+        self.last = Some(self.next(cps).map_or(now, |next| next.max(earliest)));
     }
+
+    fn next(&self, cps: f64) -> Option<Instant> {
+        self.last?.checked_add(interval(cps))
+    }
+}
+
+/// The time between two calls.
+fn interval(cps: f64) -> Duration {
+    Duration::try_from_secs_f64(1.0 / cps).map_or(INTERVAL_MAX, |time| time.min(INTERVAL_MAX))
 }

@@ -71,6 +71,28 @@ fn the_slowest_pace_is_a_call_in_a_thousand_seconds() {
     assert!(admission.admit(t0, None, &[numbered(9, None, Some(100.0))]).is_ok());
 }
 
+#[test]
+fn a_faster_pace_holds_for_whoever_waits_already() {
+    let admission = Admission::new(Limits { concurrent: None, cps: Some(0.002) });
+    let t0 = start();
+    let (slow, fast) = (trunk(None, Some(0.001)), trunk(None, Some(100.0)));
+    let asked = |at: u64, trunk: &Arc<Trunk>| {
+        admission.admit(t0 + Duration::from_secs(at), None, std::slice::from_ref(trunk)).map(|_| ())
+    };
+    let wait = |asked: Result<(), Refusal>| match asked {
+        Err(Refusal::Limited { retry_after, .. }) => retry_after.as_secs(),
+        other => panic!("limited: {other:?}"),
+    };
+    assert_eq!(asked(0, &slow), Ok(()));
+    assert_eq!(wait(asked(1, &slow)), 999);
+    assert_eq!(wait(asked(1, &fast)), 499, "the trunk's is changed, the switch's is not");
+    admission.set_limits(Limits { concurrent: None, cps: Some(50.0) });
+    assert_eq!(asked(1, &fast), Ok(()));
+    // And a slower one too, from the last call on.
+    admission.set_limits(Limits { concurrent: None, cps: Some(0.01) });
+    assert_eq!(wait(asked(2, &fast)), 98);
+}
+
 fn sighting(sign: Sign, hold_seconds: Option<u64>) -> Sighting<'static> {
     Sighting { sign, hold: hold_seconds.map(Duration::from_secs), why: "it said so" }
 }
@@ -279,7 +301,7 @@ fn a_tenants_calls_share_one_pool_whichever_way_they_go() {
     assert!(full(admission.admit(t0, Some(&key), std::slice::from_ref(&mine)).err()));
     assert!(full(admission.admit_inbound(t0, &mine).err()));
     assert!(full(admission.admit_probe(t0, &key, &mine).err()));
-    assert!(admission.look(t0, &key, std::slice::from_ref(&mine)).is_err());
+    assert!(full(admission.look(t0, &key, std::slice::from_ref(&mine)).err()));
     assert!(admission.admit_inbound(t0, &theirs).is_ok(), "nobody else is held up");
     drop(came_in);
     let _again = admission.admit_inbound(t0, &mine).expect("room");

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`window`] | when a campaign may dial. Pure |
 //! | `step` | what an order makes of a campaign's status. Pure |
+//! | `abandonment` | how many callees nobody had time for, and whether it may dial ahead. Pure |
 //! | `desks` | room for the requests of those that are being made |
 //! | `lines` | whose turn it is: round robin by key, then by campaign. Pure |
 //! | `runner` | the task that claims and dials |
@@ -170,6 +171,9 @@ impl Campaigns {
         for _ in 0..DECISIONS_MAX {
             let campaign = self.read(tenant, id).await?;
             let Some(next) = step::next(&campaign, order)? else { return Ok(campaign) };
+            if matches!(order, Order::Launch | Order::Resume) && !self.has_key(&campaign) {
+                return Err(BatchRefusal::KeyRevoked);
+            }
             let now = wall_now();
             if !store.move_campaign(id, campaign.status, next, None, now).await.map_err(stored)? {
                 continue;
@@ -183,6 +187,12 @@ impl Campaigns {
             return self.read(tenant, id).await;
         }
         Err(Refusal::Overloaded("the campaign changes faster than it can be read").into())
+    }
+
+    /// Whose limits hold for its calls. A key that is revoked does not come back.
+    fn has_key(&self, campaign: &Campaign) -> bool {
+        let snapshot = self.0.directory.snapshot();
+        snapshot.key_by_id(campaign.key).is_some_and(|key| snapshot.is_usable(key))
     }
 
     /// A tenant's campaign.

@@ -2,6 +2,7 @@
 //! intent committed, which moves its recipient, before the INVITE leaves. Whatever it holds in memory may be lost at any moment:
 //! the next start takes claims back and dials nobody who may have been dialled.
 
+mod dials;
 mod settling;
 mod staffing;
 
@@ -10,9 +11,9 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use self::dials::Dials;
 use self::settling::{Halt, Meaning, meaning};
 use super::lines::{Line, Lines};
 use super::{Campaigns, Inner, window};
@@ -32,7 +33,7 @@ pub struct Runner {
     admission: Admission,
     dialer: Dialer,
     lines: Lines,
-    dials: JoinSet<Dialled>,
+    dials: Dials<Dialled>,
     waits_for_room: bool,
     staffing: Option<Staffing>,
 }
@@ -83,7 +84,7 @@ impl Runner {
             admission,
             dialer,
             lines: Lines::default(),
-            dials: JoinSet::new(),
+            dials: Dials::new(),
             waits_for_room: false,
             staffing: None,
         }
@@ -155,7 +156,8 @@ impl Runner {
         while idle < self.lines.len() && self.dials.len() < DIALS_AT_ONCE {
             // A round in which nobody goes on is never cut short: it says for how long.
             if taken >= self.lines.len().max(TURNS_MAX) {
-                return Duration::ZERO;
+                pause = Duration::ZERO;
+                break;
             }
             taken += 1;
             let Some(mut line) = self.lines.next() else { break };
@@ -245,7 +247,8 @@ impl Runner {
         match self.dialer.prepare(request(line, &claimed)).await {
             Ok(prepared) => {
                 let recipient = RecipientId { campaign: line.campaign.id, position: claimed.position };
-                self.dials.spawn(async move { (recipient, prepared.start().await) });
+                let people = route.agent.staff.as_ref().map(|_| line.campaign.tenant);
+                self.dials.spawn(people, async move { (recipient, prepared.start().await) });
                 Some(Turn::Went)
             }
             Err(refusal) => self.refused(line, Some(claimed), &refusal).await,

@@ -49,7 +49,7 @@ use crate::model::{Agent, Application, Detection, Key, Number, Object, Person, S
 pub use billing::{Billing, PaymentHook};
 pub use error::{ConfigError, Fault};
 pub use https::Https;
-pub use objects::FILE_TENANT;
+pub use objects::{FILE_TENANT, is_prompt, is_voice};
 pub use people::{IceServer, People};
 pub use review::{Analyst, Reviews, Transcriber};
 pub use settings::Settings;

@@ -149,8 +149,7 @@ pub fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check:
     }
     let said = table.greeting.as_ref().is_none_or(|greeting| !greeting.trim().is_empty());
     check.that(&format!("{path}.greeting"), said, || "must not be blank".into());
-    let fits = |prompt: &String| !prompt.trim().is_empty() && prompt.len() <= model::PROMPT_BYTES_MAX;
-    check.that(&format!("{path}.prompt"), table.prompt.as_ref().is_none_or(fits), || {
+    check.that(&format!("{path}.prompt"), table.prompt.as_deref().is_none_or(is_prompt), || {
         format!("must be 1 to {} bytes, not only blanks", model::PROMPT_BYTES_MAX)
     });
     one_talks(table, path, check);
@@ -256,9 +255,19 @@ fn opener(table: &file::Agent, path: &str, check: &mut Checker<'_>) -> Option<St
     opener
 }
 
+/// May an agent's prompt be this?
+pub fn is_prompt(text: &str) -> bool {
+    !text.trim().is_empty() && text.len() <= model::PROMPT_BYTES_MAX
+}
+
+/// May a voice be called so?
+pub fn is_voice(name: &str) -> bool {
+    !name.trim().is_empty() && name.len() <= VOICE_BYTES_MAX
+}
+
 fn voice(name: &Option<String>, path: &str, check: &mut Checker<'_>) -> Option<Arc<str>> {
     let name = name.as_deref()?;
-    check.that(&format!("{path}.voice"), !name.trim().is_empty() && name.len() <= VOICE_BYTES_MAX, || {
+    check.that(&format!("{path}.voice"), is_voice(name), || {
         format!("must be 1 to {VOICE_BYTES_MAX} bytes, not only blanks")
     });
     Some(name.into())

@@ -479,3 +479,17 @@ fn calls_are_kept_for_ever_or_for_longer_than_their_events() {
     assert!(parse("[retention]\ncalls_days = 6\n[events]\nkeep_hours = 144").is_ok());
     assert!(parse("[retention]\nrecordings_days = 40000").is_err());
 }
+
+/// Over thirty days, and what is forgotten is in no count.
+#[test]
+fn who_dials_ahead_keeps_calls_for_as_long_as_abandoned_ones_are_counted() {
+    let parse = |days: u64, ahead: f64| {
+        let text = format!(
+            "[retention]\ncalls_days = {days}\n[[agent]]\nid = \"a\"\n[agent.people]\ncalls_per_person = {ahead:?}\n"
+        );
+        Config::parse("t.toml", &text, std::iter::empty())
+    };
+    assert!(parse(29, 1.0).is_ok() && parse(30, 1.5).is_ok() && parse(0, 3.0).is_ok());
+    let refused = parse(29, 1.5).expect_err("a day short").to_string();
+    assert!(refused.contains("retention.calls_days: must be at least 30"), "{refused}");
+}

@@ -19,7 +19,7 @@ use super::{
     Advertised, Config, ConfigError, Database, Events, Http, Limits, Log, Media, Recording, Retention,
     Settings, Sip, Webhooks,
 };
-use crate::model::{Detection, Secret};
+use crate::model::{Abandonment, Agent, Detection, Secret};
 
 /// Checks everything, so that one run names every fault.
 pub fn config(file: File, source: &Source) -> Result<Config, ConfigError> {
@@ -38,7 +38,7 @@ pub fn config(file: File, source: &Source) -> Result<Config, ConfigError> {
         billing,
         webhooks: webhooks(&file.webhooks, &mut check),
         events: Events { keep: keep("events.keep_hours", file.events.keep_hours, &mut check) },
-        retention: retention(&file.retention, file.events.keep_hours, &mut check),
+        retention: retention(&file.retention, file.events.keep_hours, &objects.agents, &mut check),
         tts: super::speech::tts(file.tts, &mut check),
         reviews: super::review::reviews(
             file.transcription,
@@ -308,7 +308,12 @@ fn keep(path: &str, hours: u64, check: &mut Checker<'_>) -> Duration {
 
 const KEEP_HOURS_MAX: u64 = 8_784;
 
-fn retention(table: &file::Retention, keep_hours: u64, check: &mut Checker<'_>) -> Retention {
+fn retention(
+    table: &file::Retention,
+    keep_hours: u64,
+    agents: &[Agent],
+    check: &mut Checker<'_>,
+) -> Retention {
     let mut days = |path: &str, days: u64| {
         check.that(path, days <= DAYS_MAX, || format!("must be at most {DAYS_MAX}, in days; 0 is for ever"));
         (days > 0).then(|| Duration::from_secs(days.min(DAYS_MAX) * 86_400))
@@ -321,6 +326,12 @@ fn retention(table: &file::Retention, keep_hours: u64, check: &mut Checker<'_>) 
     let told = Duration::from_secs(keep_hours.min(KEEP_HOURS_MAX) * 3600);
     check.that("retention.calls_days", retention.calls.is_none_or(|calls| calls >= told), || {
         "must be as long as `events.keep_hours` at least".into()
+    });
+    // Calls that are forgotten are in no count of those that were abandoned.
+    let dials_ahead = |agent: &Agent| agent.staff.as_ref().is_some_and(|staff| staff.dials_ahead());
+    let is_counted = retention.calls.is_none_or(|calls| calls >= Abandonment::SPAN);
+    check.that("retention.calls_days", is_counted || !agents.iter().any(dials_ahead), || {
+        "must be at least 30 where an agent's `calls_per_person` is more than 1: abandoned calls are counted over 30 days".into()
     });
     retention
 }

@@ -156,15 +156,13 @@ fn make(
         }
         ObjectKind::Trunk => match trunks.get(&id) {
             Some(made) if made.row == *row => Ok((made.trunk.clone(), made.shown.clone())),
-            _ => config::stored_trunk(TrunkId(id), name, document, tenant),
+            _ => config::stored_trunk(TrunkId(id), name, document, tenant).inspect(|(trunk, shown)| {
+                trunks.insert(id, Made { row: row.clone(), trunk: trunk.clone(), shown: shown.clone() });
+            }),
         }
         .and_then(|(trunk, shown)| {
             config::is_within_rules(&trunk, known.rules)?;
-            Ok((trunk, shown))
-        })
-        .map(|(trunk, shown)| {
-            trunks.insert(id, Made { row: row.clone(), trunk: trunk.clone(), shown: shown.clone() });
-            (Thing::Trunk(Box::new(trunk)), shown)
+            Ok((Thing::Trunk(Box::new(trunk)), shown))
         }),
         ObjectKind::Agent => config::agent(AgentId(id), name, document, known)
             .map(|(agent, shown)| (Thing::Agent(Box::new(agent)), shown)),

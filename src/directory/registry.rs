@@ -163,8 +163,12 @@ impl Registry {
                 created_at: new.at,
                 updated_at: new.at,
             };
-            let (seen, object) =
-                self.0.parts.directory.try_with(std::slice::from_ref(&row), &[], id, new.kind)?;
+            let (seen, object) = self.0.parts.directory.try_with(
+                std::slice::from_ref(&row),
+                &[],
+                (id, new.kind),
+                &new.document,
+            )?;
             let answer = render(object.as_deref().expect("what holds is listed"));
             let promise = self.promise(promise.as_ref(), &answer, new.at)?;
             let change = ObjectChange { seen, put: vec![row], promise, ..ObjectChange::default() };
@@ -237,8 +241,12 @@ impl Registry {
                 updated_at: change.at,
                 ..row
             };
-            let (seen, object) =
-                self.0.parts.directory.try_with(std::slice::from_ref(&row), &[], id, kind)?;
+            let (seen, object) = self.0.parts.directory.try_with(
+                std::slice::from_ref(&row),
+                &[],
+                (id, kind),
+                &change.document,
+            )?;
             let put = ObjectChange { seen, put: vec![row], ..ObjectChange::default() };
             match self.commit(put).await? {
                 ObjectsChanged::Committed { .. } => return Ok(object.expect("what holds is listed")),
@@ -264,7 +272,7 @@ impl Registry {
             if kind == ObjectKind::Tenant {
                 ids.extend(self.left_over(TenantId(row.id))?);
             }
-            let (seen, _) = self.0.parts.directory.try_with(&[], &ids, row.id, kind)?;
+            let (seen, _) = self.0.parts.directory.try_with(&[], &ids, (row.id, kind), &Map::new())?;
             let change = ObjectChange { seen, remove: ids, ..ObjectChange::default() };
             match self.commit(change).await? {
                 ObjectsChanged::Committed { .. } => return Ok(()),
@@ -368,25 +376,31 @@ impl Directory {
     }
 
     /// Whether everything would hold with these rows in place and without those; the version that this was looked up in, and the
-    /// object in question as it would be.
+    /// object in question as it would be, of which this is said. What somebody else has taken from it meanwhile holds nothing else
+    /// of it up.
     fn try_with(
         &self,
         put: &[StoredObject],
         remove: &[u64],
-        id: u64,
-        kind: ObjectKind,
+        (id, kind): (u64, ObjectKind),
+        said: &Map<String, Value>,
     ) -> Result<(u64, Option<Arc<Object>>), ObjectError> {
         self.change_nothing(|sources| {
-            let Sources { file, stored, .. } = sources;
+            // Those of what is committed: whatever changes it merges it under this lock.
+            let Sources { file, stored, faults } = sources;
             if let Some(row) = put.iter().find(|row| name_is_taken(row, file, &stored.rows)) {
                 return Err(ObjectProblem::NameTaken(row.name.clone()).into());
             }
-            let before: HashSet<_> = faults(merge::merge(file, stored).faults).collect();
+            let before: HashSet<_> = faults.iter().map(told).collect();
             let rows = with(&stored.rows, put, remove);
             let kept = std::mem::replace(&mut stored.rows, rows);
             let merged = merge::merge(file, stored);
             stored.rows = kept;
-            let own = merged.faults.iter().find(|fault| fault.id == id && !remove.contains(&id));
+            let is_lost = |fault: &ObjectFault| {
+                fault.is_taken && before.contains(&told(fault)) && !says(said, &fault.field)
+            };
+            let is_own = |fault: &&ObjectFault| fault.id == id && !remove.contains(&id) && !is_lost(fault);
+            let own = merged.faults.iter().find(is_own);
             if let Some(fault) = own {
                 return Err(refused::own(fault));
             }
@@ -401,12 +415,15 @@ impl Directory {
     }
 }
 
-fn faults(faults: Vec<ObjectFault>) -> impl Iterator<Item = (u64, String)> {
-    faults.into_iter().map(|fault| told(&fault))
-}
-
 fn told(fault: &ObjectFault) -> (u64, String) {
     (fault.id, fault.field.clone())
+}
+
+/// Is this field, `a.b` of the object `a`, among what is said?
+fn says(said: &Map<String, Value>, field: &str) -> bool {
+    let mut path = field.split('.');
+    let first = path.next().and_then(|key| said.get(key));
+    path.fold(first, |value, key| value?.get(key)).is_some()
 }
 
 fn name_is_taken(row: &StoredObject, file: &Objects, rows: &[StoredObject]) -> bool {

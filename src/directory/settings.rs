@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::config;
 use crate::model::{ObjectKind, Zone};
 use crate::store::StoredObject;
 
@@ -10,17 +11,13 @@ use crate::store::StoredObject;
 type Field = (&'static str, fn(&str) -> bool);
 
 const FIELDS: [Field; 3] = [
-    ("prompt", |text| !text.trim().is_empty() && text.len() <= PROMPT_BYTES_MAX),
+    ("prompt", config::is_prompt),
     ("timezone", |text| text.parse::<Zone>().is_ok()),
-    ("voice", |text| !text.trim().is_empty() && text.len() <= VOICE_BYTES_MAX),
+    ("voice", config::is_voice),
 ];
 
 /// Where an agent's table has what is kept.
 const KEPT: &str = "settings";
-/// As the configuration has it.
-const VOICE_BYTES_MAX: usize = 255;
-/// The same of a prompt.
-const PROMPT_BYTES_MAX: usize = 64 * 1024;
 
 /// The rows, each agent's fields in their places.
 pub fn lifted(mut rows: Vec<StoredObject>) -> Vec<StoredObject> {

@@ -69,6 +69,11 @@ pub enum BatchRefusal {
     /// It has nobody to call.
     #[error("the campaign has no recipients")]
     NoRecipients,
+    /// It calls with the limits and the signature of a key that is gone.
+    #[error(
+        "the key that the campaign was made with is revoked or gone: cancel it, and make another one for whoever is left"
+    )]
+    KeyRevoked,
 }
 
 /// Why there can be no such campaign.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use super::{AgentId, CallId, Disposition, KeyId, PhoneNumber, Retry, TenantId, Timestamp, Variable, Zone};
 
@@ -274,6 +275,11 @@ pub struct Abandonment {
     pub answered: u64,
     /// Those in which none of our people was free to talk.
     pub abandoned: u64,
+}
+
+impl Abandonment {
+    /// Over how long calls are counted (16 CFR 310.4(b)(4)(i)).
+    pub const SPAN: Duration = Duration::from_secs(30 * 86_400);
 }
 
 /// What the runner of campaigns did since the start, for metrics.

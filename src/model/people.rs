@@ -72,6 +72,16 @@ pub struct Staff {
     pub brief: Option<String>,
 }
 
+impl Staff {
+    /// One call for each person, in hundredths.
+    pub const ONE_EACH: u32 = 100;
+
+    /// May more calls be under way than there are people who are free?
+    pub const fn dials_ahead(&self) -> bool {
+        self.calls_per_person > Self::ONE_EACH
+    }
+}
+
 /// Bytes of a prompt that a person reads.
 pub const BRIEF_BYTES_MAX: usize = 4_096;
 

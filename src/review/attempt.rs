@@ -19,7 +19,7 @@ use crate::clock::wall_now;
 use crate::egress::Egress;
 use crate::model::review::{Asked, Findings, Progress, ServiceChoice, TranscriptFormat, Tried};
 use crate::model::transcript::Said;
-use crate::model::{Agent, CallRecord, Review, Timestamp, TranscriptBy};
+use crate::model::{Agent, CallRecord, Review, TranscriptBy};
 use crate::store::{ReviewClaim, ReviewNext, ReviewWrite};
 
 /// How long one try may take, whatever it is made of.
@@ -214,9 +214,7 @@ impl Attempt<'_> {
     async fn missed(&mut self, next: Next, fail: impl FnOnce(&mut Review, &str)) {
         match next {
             Next::Again(wait) => {
-                let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
-                let then = Timestamp(wall_now().0.saturating_add(wait));
-                self.write(None, ReviewNext::Again(then)).await;
+                self.write(None, ReviewNext::Again(wall_now().after(wait))).await;
             }
             Next::Never(why) => {
                 fail(&mut self.review, &why);

@@ -96,6 +96,14 @@ impl Engine {
         }
     }
 
+    /// The words of this engine, of the two.
+    pub const fn either(&self, sqlite: &'static str, postgres: &'static str) -> &'static str {
+        match self {
+            Self::Sqlite(_) => sqlite,
+            Self::Postgres(_) => postgres,
+        }
+    }
+
     pub async fn close(&self) {
         match self {
             Self::Sqlite(engine) => engine.close().await,
@@ -224,10 +232,7 @@ impl Engine {
 
     /// Leases due rows. On either engine one statement, and so one transaction.
     pub async fn claim(&self, claim: &Claim) -> Result<Vec<Delivery>, StoreError> {
-        let sql = match self {
-            Self::Sqlite(_) => sqlite::CLAIM,
-            Self::Postgres(_) => postgres::CLAIM,
-        };
+        let sql = self.either(sqlite::CLAIM, postgres::CLAIM);
         let lease = i64::try_from(claim.lease.as_millis()).unwrap_or(i64::MAX);
         let rooms = serde_json::to_string(&claim.rooms).expect("strings and numbers");
         let busy: HashMap<u64, usize> = claim.busy.iter().map(|(tenant, count)| (tenant.0, *count)).collect();

@@ -64,10 +64,7 @@ impl Store {
 
     /// Forgets events and deliveries that are older than they are kept; gives how many.
     pub async fn forget(&self, now: Timestamp, retention: Retention) -> Result<u64, StoreError> {
-        let before = |keep: Duration| {
-            Timestamp(now.0.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX)))
-        };
-        let (events, deliveries) = (before(retention.events), before(retention.deliveries));
+        let (events, deliveries) = (now.before(retention.events), now.before(retention.deliveries));
         let events =
             self.aside_until_none(move |engine| async move { engine.forget_events(events).await }).await?;
         let deliveries = self

@@ -85,12 +85,10 @@ impl Engine {
 
     /// Those of a JSON array that is bound first.
     fn ids(&self) -> &'static str {
-        match self {
-            Self::Sqlite(_) => "(SELECT value FROM json_each($1))",
-            Self::Postgres(_) => {
-                "(SELECT text::bigint FROM json_array_elements_text($1::text::json) AS r (text))"
-            }
-        }
+        self.either(
+            "(SELECT value FROM json_each($1))",
+            "(SELECT text::bigint FROM json_array_elements_text($1::text::json) AS r (text))",
+        )
     }
 
     async fn forget_calls(&self, before: Timestamp) -> Result<u64, StoreError> {

@@ -1,4 +1,4 @@
-//! SQLite and PostgreSQL behind one `Store`: the calls, the ids, the outbox. Knows no HTTP, no SIP and no clock.
+//! SQLite and PostgreSQL behind one `Store`: the calls, the ids, the outbox. Knows no HTTP and no SIP.
 //!
 //! Changes go through one writer (see [`Store::write`]), which groups them into transactions; what is awaited resolves
 //! after COMMIT, on a disk that was told to keep it. Reads have connections of their own. The words of both engines stand

@@ -124,10 +124,7 @@ impl Engine {
         lease: Duration,
         free: u32,
     ) -> Result<Vec<ReviewClaim>, StoreError> {
-        let claim = match self {
-            Self::Sqlite(_) => CLAIM_SQLITE,
-            Self::Postgres(_) => CLAIM_POSTGRES,
-        };
+        let claim = self.either(CLAIM_SQLITE, CLAIM_POSTGRES);
         let lease = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
         let sql = match self {
             Self::Sqlite(_) => format!(

@@ -124,7 +124,7 @@ impl Worker {
         let room = config.concurrency.saturating_sub(self.tries.len());
         self.look = false;
         self.left_some = room == 0;
-        self.next = later(now, LOOK_EVERY);
+        self.next = now.after(LOOK_EVERY);
         if room == 0 {
             return;
         }
@@ -142,7 +142,7 @@ impl Worker {
         };
         let Ok(deliveries) = self.context.store.claim(claim).await else {
             // The store tells of it when its writes fail too.
-            self.next = later(now, PAUSE);
+            self.next = now.after(PAUSE);
             return;
         };
         for delivery in deliveries {
@@ -151,10 +151,10 @@ impl Worker {
         match self.context.store.next_due().await {
             // What was due and was not taken waits for room, which the end of a try makes.
             // Meanwhile it hides when others' are due.
-            Ok(Some(due)) if due <= now => (self.left_some, self.next) = (true, later(now, PAUSE)),
+            Ok(Some(due)) if due <= now => (self.left_some, self.next) = (true, now.after(PAUSE)),
             Ok(Some(due)) => self.next = self.next.min(due),
             Ok(None) => {}
-            Err(_) => self.next = later(now, PAUSE),
+            Err(_) => self.next = now.after(PAUSE),
         }
     }
 
@@ -323,8 +323,4 @@ fn masked(url: &str) -> String {
         Ok(url) => format!("{}{}", url.origin().ascii_serialization(), url.path()),
         Err(_) => "unreadable".to_owned(),
     }
-}
-
-fn later(now: Timestamp, span: Duration) -> Timestamp {
-    Timestamp(now.0.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
 }

@@ -102,7 +102,7 @@ impl Scene {
     }
 
     fn nobody_finds_the_words_or_the_key(&self) {
-        let log = self.switch.log();
+        let log = self.switch.whole_log();
         assert!(
             !log.contains(KEY) && !log.contains("Something loud") && !log.contains("They booked"),
             "{log}"

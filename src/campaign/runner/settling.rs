@@ -23,7 +23,7 @@ impl Halt {
         Self { to: CampaignStatus::Failed, reason }
     }
 
-    /// Somebody has to say that it may.
+    /// Somebody has to say what becomes of it.
     pub const fn paused(reason: &'static str) -> Self {
         Self { to: CampaignStatus::Paused, reason }
     }

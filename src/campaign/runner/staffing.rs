@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::super::abandonment::{self, ONE_EACH};
+use super::super::abandonment;
 use super::super::lines::Line;
 use super::Runner;
 use crate::clock::wall_now;
-use crate::model::Agent;
+use crate::model::{Abandonment, Agent, Staff};
 
 /// How often the calls that a campaign has abandoned are counted anew, while it may dial ahead of its people.
 const COUNT_EVERY: Duration = Duration::from_secs(15);
@@ -16,16 +16,19 @@ const COUNT_SHARE: u32 = 50;
 impl Runner {
     /// Of an agent whose calls are people's, no more calls are under way than so many for each who is free.
     pub(super) async fn has_people(&self, line: &mut Line, agent: &Agent) -> bool {
+        if !agent.staff.as_ref().is_some_and(|staff| staff.dials_ahead()) {
+            // It may have been held back before it was set so.
+            (line.is_held_back, line.abandonment_due) = (false, None);
+        }
         let (Some(staff), Some(staffing)) = (&agent.staff, &self.staffing) else { return true };
         let (free, needed) = staffing(agent.tenant, staff.whom.clone()).await;
         // Those whose intents are being committed live nowhere yet.
-        let under_way = (needed + self.dials.len()) as u64;
+        let under_way = (needed + self.dials.for_people_of(agent.tenant)) as u64;
         let is_room = |for_each: u32| under_way * 100 < free as u64 * u64::from(for_each);
-        if staff.calls_per_person <= ONE_EACH || !is_room(staff.calls_per_person) {
-            return is_room(staff.calls_per_person);
+        if staff.dials_ahead() && is_room(staff.calls_per_person) {
+            self.count_abandoned(line).await;
         }
-        self.count_abandoned(line).await;
-        is_room(if line.is_held_back { ONE_EACH } else { staff.calls_per_person })
+        is_room(if line.is_held_back { Staff::ONE_EACH } else { staff.calls_per_person })
     }
 
     /// Looks whether a campaign may dial ahead of its people, if it is time to. What cannot be read holds it back.
@@ -35,7 +38,8 @@ impl Runner {
             return;
         }
         let campaign = line.campaign.id;
-        let is_near = match self.inner.store.abandonment(campaign, abandonment::since(wall_now())).await {
+        let is_near = match self.inner.store.abandonment(campaign, wall_now().before(Abandonment::SPAN)).await
+        {
             Ok(calls) => abandonment::is_near(calls),
             Err(error) => {
                 tracing::error!(%campaign, %error, "the calls that a campaign has abandoned could not be counted");

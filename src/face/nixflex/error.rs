@@ -115,6 +115,7 @@ fn classify_batch(refusal: &BatchRefusal) -> (u16, &'static str, Value) {
         BatchRefusal::NotFound => (404, "campaign_not_found", json!({})),
         BatchRefusal::Over(status) => (400, "campaign_already_completed", json!({ "status": status })),
         BatchRefusal::NoRecipients => (400, "campaign_no_recipients", json!({})),
+        BatchRefusal::KeyRevoked => (400, "campaign_key_revoked", json!({})),
     }
 }
 
@@ -268,6 +269,7 @@ mod tests {
                 json!({ "status": "cancelled" }),
             ),
             (BatchRefusal::NoRecipients, 400, "invalid_request", "campaign_no_recipients", json!({})),
+            (BatchRefusal::KeyRevoked, 400, "invalid_request", "campaign_key_revoked", json!({})),
             (Refusal::IdempotencyConflict.into(), 409, "conflict", "idempotency_conflict", json!({})),
         ] {
             assert_eq!(shown(refusal), (status, kind.into(), code.into(), details));

@@ -369,11 +369,4 @@ impl Engine {
             Ok(query.execute(&mut *connection).await?.rows_affected())
         })
     }
-
-    const fn either(&self, sqlite: &'static str, postgres: &'static str) -> &'static str {
-        match self {
-            Self::Sqlite(_) => sqlite,
-            Self::Postgres(_) => postgres,
-        }
-    }
 }

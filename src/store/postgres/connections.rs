@@ -108,13 +108,11 @@ impl Connections {
         timeout(self.kind.patience(), work).await.unwrap_or(Err(sqlx::Error::PoolTimedOut.into()))
     }
 
-    /// Keeps one for the next, unless what was done with it failed: whatever state its session is in, the next gets a new one.
+    /// Keeps one for the next, unless the database failed in what was done with it: whatever state its session is in, the next gets
+    /// a new one.
     pub async fn give_back<T>(&self, mut taken: Taken, done: Result<T, StoreError>) -> Result<T, StoreError> {
-        let is_well = match &done {
-            Ok(_) => true,
-            Err(StoreError::Database(error)) => is_rows_fault(error),
-            Err(_) => false,
-        };
+        // Rows that came and cannot be read are no fault of the connection's.
+        let is_well = !matches!(&done, Err(StoreError::Database(error)) if !is_rows_fault(error));
         let Some(connection) = taken.connection.take() else { return done };
         if is_well {
             self.idle.keep(connection).await;

@@ -14,6 +14,9 @@ on_both_engines! {
     many_recipients_are_added_in_chunks,
 }
 
+/// Recipients whose variables or prompt are stored.
+const KEPT: &str = "SELECT count(*) FROM recipients WHERE variables IS NOT NULL OR prompt IS NOT NULL";
+
 pub(super) fn campaign(id: u64, total: u64) -> Campaign {
     Campaign {
         id: CampaignId(id),
@@ -207,22 +210,7 @@ async fn the_last_end_completes_a_campaign_and_erases_its_prompts(place: Place) 
     assert_eq!(over.counts, Counts { total: 3, answered: 2, failed: 1, ..Counts::default() });
     assert_eq!(over.ended_at, ended(1).ended_at);
     assert_eq!(store.campaign_prompt(id).await.expect("readable"), None);
-    assert_eq!(kept(&store).await, 0, "and so are the recipients'");
-}
-
-/// Recipients whose variables or prompt are stored.
-async fn kept(store: &Store) -> i64 {
-    use sqlx::Row as _;
-
-    use crate::store::engine::on;
-    const SQL: &str = "SELECT count(*) FROM recipients WHERE variables IS NOT NULL OR prompt IS NOT NULL";
-    let counted = async {
-        on!(&*store.engine, writer, |connection| Ok(sqlx::query(SQL)
-            .fetch_one(connection)
-            .await?
-            .try_get(0)?))
-    };
-    counted.await.expect("readable")
+    assert_eq!(count(&store, KEPT).await, 0, "and so are the recipients'");
 }
 
 async fn a_cancel_ends_who_was_not_dialled_and_no_other(place: Place) {
@@ -246,7 +234,7 @@ async fn a_cancel_ends_who_was_not_dialled_and_no_other(place: Place) {
     end(&store, CallRecord { recipient: Some(last), ..ended(1) }).await;
     let over = store.campaign(TENANT, id).await.expect("readable").expect("there");
     assert_eq!((over.status, over.counts.answered), (CampaignStatus::Cancelled, 1));
-    assert_eq!((store.campaign_prompt(id).await.expect("readable"), kept(&store).await), (None, 0));
+    assert_eq!((store.campaign_prompt(id).await.expect("readable"), count(&store, KEPT).await), (None, 0));
     assert!(store.open_campaigns().await.expect("readable").is_empty());
 }
 

@@ -13,19 +13,26 @@ on_both_engines! {
     what_is_behind_an_event_that_failed_is_not_looked_at_before_its_time,
     events_that_are_replayed_come_in_their_order,
     nothing_is_left_of_what_was_owed_for_a_call_that_never_was,
+    a_row_that_cannot_be_read_costs_no_connection,
     tenants_take_turns_and_share_a_receiver,
 }
 
+/// Tries that the log has.
+const TRIES: &str = "SELECT count(*) FROM delivery_attempts";
+
 pub(super) async fn claim(store: &Store, now: i64, limit: usize) -> Vec<Delivery> {
-    let claim = Claim {
+    store.claim(due(now, limit)).await.expect("claimed")
+}
+
+fn due(now: i64, limit: usize) -> Claim {
+    Claim {
         now: Timestamp(now),
         lease: Duration::from_secs(60),
         limit,
         per_receiver: 8,
         rooms: Default::default(),
         busy: Default::default(),
-    };
-    store.claim(claim).await.expect("claimed")
+    }
 }
 
 pub(super) fn settlement(delivery: &Delivery, settled: Settled) -> Vec<Settlement> {
@@ -261,24 +268,23 @@ async fn nothing_is_left_of_what_was_owed_for_a_call_that_never_was(place: Place
         response: None,
     });
     store.settle(settlements).await.expect("stored");
-    assert_eq!(tries(&store).await, 1);
+    assert_eq!(count(&store, TRIES).await, 1);
     store.write([Write::Withdrawn(CallId::new(1).expect("a valid id"))].into()).await.expect("stored");
-    assert_eq!(tries(&store).await, 0);
+    assert_eq!(count(&store, TRIES).await, 0);
     assert_eq!(store.next_due().await.expect("readable"), None);
 }
 
-/// Tries that the log has.
-async fn tries(store: &Store) -> i64 {
-    use sqlx::Row as _;
-
-    use crate::store::engine::on;
-    const SQL: &str = "SELECT count(*) FROM delivery_attempts";
-    let counted = async {
-        on!(&*store.engine, writer, |connection| {
-            Ok(sqlx::query(SQL).fetch_one(connection).await?.try_get(0)?)
-        })
-    };
-    counted.await.expect("readable")
+/// With the writer's the lock would go, and another switch might have it.
+async fn a_row_that_cannot_be_read_costs_no_connection(place: Place) {
+    let store = place.open().await;
+    intend(&store, record(1)).await;
+    end(&store, ended(1)).await;
+    execute(&store, "UPDATE calls SET unknown_variables = 'no list'").await;
+    // What lasts as long as the connection.
+    execute(&store, "CREATE TEMPORARY TABLE mark (at BIGINT)").await;
+    let unread = store.claim(due(NOW.0 + 3, 10)).await;
+    assert!(matches!(unread, Err(StoreError::Corrupt("unknown_variables"))), "{unread:?}");
+    assert_eq!(count(&store, "SELECT count(*) FROM mark").await, 0);
 }
 
 async fn tenants_take_turns_and_share_a_receiver(place: Place) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::{Connection, Executor, PgConnection, Row};
 
 use super::super::engine::{Engine, on};
 use super::super::{DatabaseTarget, Store, StoreError};
@@ -68,6 +68,15 @@ async fn executed(engine: &Engine, sql: sqlx::AssertSqlSafe<String>) -> Result<(
         connection.execute(sql).await?;
         Ok(())
     })
+}
+
+/// What SQL counts, on the same connection.
+pub async fn count(store: &Store, sql: &'static str) -> i64 {
+    counted(&store.engine, sql).await.expect("valid SQL")
+}
+
+async fn counted(engine: &Engine, sql: &'static str) -> Result<i64, StoreError> {
+    on!(engine, writer, |connection| Ok(sqlx::query(sql).fetch_one(connection).await?.try_get(0)?))
 }
 
 /// Nothing is written until what this gives is dropped: the writer waits for its connection.

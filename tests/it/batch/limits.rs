@@ -3,7 +3,7 @@
 use serde_json::json;
 use trunkline::simulator::Persona;
 
-use super::{assert_nobody_twice, body, make, numbers, read, recipients, until};
+use super::{assert_nobody_twice, body, make, numbers, order, read, recipients, until};
 use crate::callees::ring;
 use crate::switch::{Client, Setup, Switch, eventually};
 
@@ -79,17 +79,18 @@ fn a_trunk_that_takes_no_calls_keeps_its_campaign_waiting() {
 #[test]
 fn a_campaign_that_can_call_nobody_holds_no_other_one_up() {
     let second = "[[key]]\nface = \"nixflex\"\nid = \"nxf_second\"\nsecret = \"nxfs_second\"";
-    let (switch, _callees) = ring(Setup::new().extra(second).trunk("allow = [\"+1\"]"));
+    let (switch, callees) = ring(Setup::new().extra(second).trunk("allow = [\"+1\"]"));
     let nobody: Vec<String> = (0..20_000).map(|number| format!("+4471110{number:05}")).collect();
     let large = make(&switch, &nobody, json!({}));
     eventually("it is under way", || {
         (read(&switch, &large)["failed_count"].as_u64() > Some(0)).then_some(())
     });
     let small = by_another_key(&switch, "nxf_second:nxfs_second", &numbers(Persona::Busy, 2));
-    until(&switch, &small, "completed");
+    eventually("the small one's first call", || (callees.rung() >= 1).then_some(()));
     let large = read(&switch, &large);
     assert_eq!(large["status"], "running", "{large}");
     assert!(large["queued_count"].as_u64() > Some(0), "{large}");
+    until(&switch, &small, "completed");
 }
 
 #[test]
@@ -103,6 +104,14 @@ fn what_a_key_began_stops_when_it_is_revoked() {
     let paused = until(&switch, &path, "paused");
     assert!(paused["queued_count"].as_u64() > Some(0), "{paused}");
     assert_eq!(paused["status_reason"], "key_revoked", "{paused}");
+    for verb in ["resume", "launch"] {
+        let refused = order(&switch, &path, verb);
+        let code = &refused.json["error"]["code"];
+        assert_eq!((refused.status, code), (400, &json!("campaign_key_revoked")), "{verb}: {refused:?}");
+    }
+    assert_eq!(read(&switch, &path)["status_reason"], "key_revoked", "nothing has moved");
+    let cancelled = order(&switch, &path, "cancel");
+    assert_eq!((cancelled.status, &cancelled.json["status"]), (200, &json!("cancelled")), "{cancelled:?}");
 }
 
 /// A campaign of this key's; its path.

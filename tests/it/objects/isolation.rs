@@ -327,6 +327,31 @@ fn calls_to_a_number_are_one_tenants_and_nobody_is_told_whose() {
 }
 
 #[test]
+fn what_the_file_has_taken_from_an_object_holds_nothing_else_of_it_up() {
+    let switch = Setup::new().answering("Hello [END_CALL]").start();
+    let first = answering(&switch, "first");
+    made(&first, "agents", json!({ "name": "b", "greeting": "Hello [END_CALL]" }));
+    let path = "/v1/native/numbers/+15550000093";
+    made(&first, "numbers", json!({ "e164": "+15550000093", "trunk": "t", "agent": "a", "inbound": true }));
+    let file = switch.folder().join("trunkline.toml");
+    let mut config = std::fs::read_to_string(&file).expect("readable");
+    config.push_str(
+        "[[number]]\ne164 = \"+15550000093\"\ntrunk = \"t1\"\nagent = \"agent_demo\"\ninbound = true\n",
+    );
+    std::fs::write(&file, config).expect("writable");
+    switch.signal(rustix::process::Signal::HUP);
+    eventually("the file has its calls", || (first.get(path).json["inbound"] == false).then_some(()));
+    let changed = first.patch(path, &json!({ "agent": "b" }), &[]);
+    assert_eq!(
+        (changed.status, &changed.json["agent"], &changed.json["inbound"]),
+        (200, &json!("b"), &json!(false)),
+        "{changed:?}"
+    );
+    assert_eq!(code(&first.patch(path, &json!({ "inbound": true }), &[])), (409, "in_use"));
+    assert_eq!(first.patch(path, &json!({ "inbound": false }), &[]).status, 200);
+}
+
+#[test]
 fn the_name_that_callers_prove_to_know_is_one_tenants() {
     let switch = Setup::new().trunk("inbound = { username = \"carrier\", password = \"known\" }").start();
     let (first, second) = (tenant(&switch, "first"), tenant(&switch, "second"));

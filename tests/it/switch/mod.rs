@@ -38,6 +38,9 @@ pub use sipp::{Report, Sipp};
 /// How long anything may take on a machine that is busy with everything else.
 pub const DEADLINE: Duration = Duration::from_secs(40);
 
+/// What it says once it has read its configuration again.
+const READ_AGAIN: &str = "were read again";
+
 /// A running switch. Dropping it kills it.
 pub struct Switch {
     /// The addresses that nobody else has.
@@ -83,9 +86,21 @@ impl Switch {
         eventually(&format!("`{said}` in the log"), || Some(self.log()).filter(|log| log.contains(said)))
     }
 
+    /// The log with all that it has said until now, for whoever looks that something is not there: a switch that runs is made to say
+    /// one thing more, and lines are written in their order. One that has ended has written all.
+    pub fn whole_log(&self) -> String {
+        if self.client.try_get("/livez").is_none() {
+            return self.log();
+        }
+        let said = |log: &str| log.matches(READ_AGAIN).count();
+        let before = said(&self.log());
+        self.signal(Signal::HUP);
+        eventually("the log's last line", || Some(self.log()).filter(|log| said(log) > before))
+    }
+
     /// The lines of its log that say that something is wrong with itself: errors and panics.
     pub fn complaints(&self) -> Vec<String> {
-        let log = self.log();
+        let log = self.whole_log();
         let wrong = log.lines().filter(|line| line.contains(" ERROR ") || line.contains("panicked at"));
         wrong.map(String::from).collect()
     }
