@@ -6,13 +6,11 @@ use sqlx::{Connection as _, Row};
 use super::engine::{Engine, on};
 use super::row::{Columns, id, json, required, signed};
 use super::{Store, StoreError};
-use crate::model::{CallId, TenantId, Timestamp};
+use crate::model::{CallId, Timestamp};
 
 /// A recording of a call that is over.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OldRecording {
-    /// Whose.
-    pub tenant: TenantId,
     /// Of which call.
     pub call: CallId,
     /// When that ended.
@@ -57,7 +55,7 @@ impl Engine {
         after: Option<&OldRecording>,
         limit: u32,
     ) -> Result<Vec<OldRecording>, StoreError> {
-        const SQL: &str = "SELECT call, tenant, ended_at, recording FROM calls
+        const SQL: &str = "SELECT call, ended_at, recording FROM calls
             WHERE recording IS NOT NULL AND state = 'ended' AND ended_at < $1 AND (ended_at, call) > ($2, $3)
               AND NOT EXISTS (SELECT 1 FROM reviews AS v WHERE v.call = calls.call)
             ORDER BY ended_at, call LIMIT $4";
@@ -128,7 +126,6 @@ impl Engine {
 
 fn read_recording(row: &impl Columns) -> Result<OldRecording, StoreError> {
     Ok(OldRecording {
-        tenant: TenantId(required(id(row, "tenant")?, "tenant")?),
         call: id(row, "call")?.and_then(CallId::new).ok_or(StoreError::Corrupt("call id"))?,
         ended_at: Timestamp(required(row.integer("ended_at")?, "ended_at")?),
         path: required(row.text("recording")?, "recording")?,
