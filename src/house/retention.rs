@@ -49,22 +49,19 @@ pub async fn run(store: Store, kept: Kept, stop: CancellationToken) {
 
 impl Kept {
     async fn look(&self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
-        let before = |keep: Duration| {
-            Timestamp(now.0.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX)))
-        };
         let rows = store.forget(now, self.told).await?;
         if rows > 0 {
             tracing::info!(rows, "old events and deliveries were forgotten");
         }
         // A call does not outlive its recording's file: nothing would know of that any more.
         if let Some(keep) = self.recordings.into_iter().chain(self.calls).min() {
-            let recordings = remove_recordings(store, &self.data_dir, before(keep)).await?;
+            let recordings = remove_recordings(store, &self.data_dir, now.before(keep)).await?;
             if recordings > 0 {
                 tracing::info!(recordings, "old recordings were removed");
             }
         }
         if let Some(keep) = self.calls {
-            let calls = store.forget_calls(before(keep)).await?;
+            let calls = store.forget_calls(now.before(keep)).await?;
             if calls > 0 {
                 tracing::info!(calls, "old calls were forgotten");
             }

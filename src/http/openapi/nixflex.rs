@@ -164,6 +164,8 @@ fn orders() -> impl Iterator<Item = Entry> {
     ];
     all.into_iter().map(|(path, id, summary, status)| {
         let refused = [BatchRefusal::NotFound, BatchRefusal::Over("completed"), BatchRefusal::NoRecipients];
+        // Only what is begun or goes on needs the key that began it.
+        let key = (status == "running").then_some(BatchRefusal::KeyRevoked);
         let queued = if status == "cancelled" { 0 } else { 3 };
         Entry::new(ME, ("POST", path), id, summary)
             .about("Takes no body. An order that changes nothing is answered in the same way.")
@@ -171,7 +173,7 @@ fn orders() -> impl Iterator<Item = Entry> {
             .gives::<CampaignStanding>(200, "How it stands now.", json!({
                 "campaign_id": CAMPAIGN_ID, "status": status, "recipients_count": 3, "queued_count": queued,
             }))
-            .fails(keyed()).fails(stored()).fails(refused.map(Problem::Batch))
+            .fails(keyed()).fails(stored()).fails(refused.into_iter().chain(key).map(Problem::Batch))
     })
 }
 
