@@ -24,6 +24,11 @@ impl World {
         self.callees_hear[&call.get()].has(Members::at(Role::Talker.place()))
     }
 
+    /// Is a call's callee heard, by whoever sits with it?
+    pub fn is_callee_heard(&self, call: CallId) -> bool {
+        self.callees_heard.get(&call.get()).is_none_or(|is_heard| *is_heard)
+    }
+
     /// Which calls wanted an opener said.
     pub fn openers(&self) -> &[CallId] {
         &self.openers
