@@ -21,9 +21,7 @@ mod timer;
 mod verdict;
 mod wire;
 
-pub use driver::{
-    Board, Callers, Counts, Dials, Driver, DriverParts, Errands, Events, Intents, People, Reachable,
-};
+pub use driver::{Board, Callers, Counts, Dials, Driver, DriverParts, Errands, Events, Intents, People};
 pub use knock::Knock;
 pub use machine::{Origination, Reception};
 pub use mailbox::{Input, Mailbox, Room};
@@ -34,3 +32,5 @@ pub use party::Seed;
 pub use shard::{Command, Orphan, Shard, Told};
 pub use sound::{capabilities, over as spec_for};
 pub use verdict::parameters as detection;
+
+pub use crate::trunk::reach::Reachable;
