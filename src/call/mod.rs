@@ -29,7 +29,7 @@ pub use outbox::{
     Aside, BotOrder, DialOrder, Engagement, ErrandOrder, Hand, MediaOrder, Part, Role, Speech, SpeechOrder,
 };
 pub use party::Seed;
-pub use shard::{Command, Orphan, Shard, Told};
+pub use shard::{Command, Inquiry, Orphan, Shard, Told};
 pub use sound::{capabilities, over as spec_for};
 pub use verdict::parameters as detection;
 

@@ -73,6 +73,12 @@ impl World {
         self.admission.report(self.now, trunk).health.state()
     }
 
+    /// The names that the switch has asked for, and for calls by which trunk.
+    pub fn names_asked(&mut self) -> Vec<(String, Option<String>)> {
+        let asked = std::iter::from_fn(|| self.shard.poll_query());
+        asked.map(|asked| (asked.query.host, asked.trunk.map(|trunk| trunk.name.clone()))).collect()
+    }
+
     /// Channels in use, of the usual trunk and of the carrier.
     pub fn channels(&self) -> (u32, u32) {
         let (carrier, _) = self.carrier.as_ref().expect("there is a carrier");
