@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
+use tempfile::NamedTempFile;
 
 use crate::model::Secret;
 use crate::private;
@@ -35,16 +36,20 @@ impl SwitchKey {
     pub fn make(data_dir: &Path) -> io::Result<Self> {
         let (path, fresh) = (path(data_dir), Self::passing());
         private::folder(data_dir)?;
-        match private::new_file(&path) {
-            Ok(mut file) => {
-                file.write_all(&fresh.0)?;
-                file.sync_all()?;
-                Ok(fresh)
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+        if let Some(kept) = read(&path)? {
+            return Ok(kept);
+        }
+        // Whole before it has its name, so that nobody ever finds a part of it.
+        let mut draft = NamedTempFile::new_in(data_dir)?;
+        draft.write_all(&fresh.0)?;
+        draft.as_file().sync_all()?;
+        private::hand_over(draft.as_file(), &path)?;
+        match draft.persist_noclobber(&path) {
+            Ok(_) => Ok(fresh),
+            Err(taken) if taken.error.kind() == io::ErrorKind::AlreadyExists => {
                 read(&path)?.ok_or_else(|| io::ErrorKind::NotFound.into())
             }
-            Err(error) => Err(error),
+            Err(failed) => Err(failed.error),
         }
     }
 
@@ -171,6 +176,19 @@ mod tests {
         assert_eq!(SwitchKey::make(directory.path()).expect("kept").body_hash(), first);
         let mode = std::fs::metadata(path(directory.path())).expect("it is there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn of_many_who_make_one_at_once_all_have_the_same() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let keys: Vec<_> = std::thread::scope(|scope| {
+            let make = || SwitchKey::make(directory.path()).expect("made").fingerprint();
+            let makers: Vec<_> = (0..16).map(|_| scope.spawn(make)).collect();
+            makers.into_iter().map(|maker| maker.join().expect("it made one")).collect()
+        });
+        assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
+        let left = std::fs::read_dir(directory.path()).expect("readable").count();
+        assert_eq!(left, 1, "the key, and nothing else");
     }
 
     #[test]

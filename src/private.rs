@@ -3,7 +3,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown, lchown};
 use std::path::Path;
 
 /// Makes a folder and those above it. One that is there keeps its owner and the permissions that it was given.
@@ -20,7 +20,7 @@ pub fn folder(path: &Path) -> io::Result<()> {
             true => Ok(()),
             false => Err(io::ErrorKind::NotADirectory.into()),
         },
-        made => made.and_then(|()| hand_over(path)),
+        made => made.and_then(|()| give(path, |user, group| lchown(path, user, group))),
     }
 }
 
@@ -39,7 +39,7 @@ pub fn file(path: &Path) -> io::Result<File> {
 /// Makes a file that must not be there yet.
 pub fn new_file(path: &Path) -> io::Result<File> {
     let made = options().create_new(true).mode(0o600).open(path)?;
-    hand_over(path)?;
+    hand_over(&made, path)?;
     Ok(made)
 }
 
@@ -49,14 +49,19 @@ fn options() -> OpenOptions {
     options
 }
 
-/// Gives what root has just made to whoever owns the folder that it is in.
-fn hand_over(made: &Path) -> io::Result<()> {
+/// Gives a file that root has just made to whoever owns the folder that it is in.
+pub fn hand_over(made: &File, path: &Path) -> io::Result<()> {
+    give(path, |user, group| fchown(made, user, group))
+}
+
+/// What is given is what was made, and never what its name leads to by now: whoever owns the folder may have put a link there.
+fn give(path: &Path, to: impl FnOnce(Option<u32>, Option<u32>) -> io::Result<()>) -> io::Result<()> {
     if !rustix::process::geteuid().is_root() {
         return Ok(());
     }
-    let above = made.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let owner = above.metadata()?;
-    match chown(made, Some(owner.uid()), Some(owner.gid())) {
+    match to(Some(owner.uid()), Some(owner.gid())) {
         // A root that may not give away, as in a container: it stays root's.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
         given => given,
@@ -65,7 +70,7 @@ fn hand_over(made: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
 
     use super::*;
 
@@ -103,5 +108,24 @@ mod tests {
             let made = path.metadata().expect("it is there");
             assert_eq!((made.uid(), made.gid()), (4_711, 4_712), "{}", path.display());
         }
+    }
+
+    #[test]
+    fn what_a_link_in_its_place_leads_to_stays_with_its_owner() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let (scratch, elsewhere) =
+            (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        chown(scratch.path(), Some(4_711), Some(4_712)).expect("we are root");
+        let (path, secret) = (scratch.path().join("trunkline.lock"), elsewhere.path().join("shadow"));
+        let secrets = File::create(&secret).expect("made").metadata().expect("it is there").uid();
+        let made = options().create_new(true).open(&path).expect("made");
+        std::fs::remove_file(&path).expect("it is there");
+        symlink(&secret, &path).expect("its name is free");
+        hand_over(&made, &path).expect("given");
+        let owner = |file: &File| file.metadata().expect("it is there").uid();
+        assert_eq!(owner(&made), 4_711);
+        assert_eq!(owner(&File::open(&secret).expect("it is there")), secrets);
     }
 }

@@ -17,7 +17,7 @@ use super::browser::{self, Legs, OpenError};
 use super::desk::wire::{About, IceServer, Told};
 use super::desk::{Act, Outlook, Wanted};
 pub use super::fate::{Errand, Fate};
-use crate::model::{CallId, Person, PersonId, TenantId, Whom};
+use crate::model::{CallId, Person, PersonId, Staff, TenantId, Whom};
 use hall::Hall;
 
 /// How long people may be away.
@@ -139,7 +139,7 @@ enum Command {
     End(CallId),
     Close,
     Failed(CallId, String, Option<bool>),
-    Look(TenantId, Whom, Vec<(CallId, Whom)>, oneshot::Sender<Outlook>),
+    Look(TenantId, Whom, Vec<(CallId, Arc<Staff>)>, oneshot::Sender<Outlook>),
 }
 
 /// What a page with a session asks for.
@@ -269,7 +269,7 @@ impl Floor {
 
     /// How things stand for another call of a tenant's for these people: `calls` are those that are under way, and whom they are for.
     /// Nothing when the floor is closed.
-    pub async fn look(&self, tenant: TenantId, whom: Whom, calls: Vec<(CallId, Whom)>) -> Outlook {
+    pub async fn look(&self, tenant: TenantId, whom: Whom, calls: Vec<(CallId, Arc<Staff>)>) -> Outlook {
         let (tell, told) = oneshot::channel();
         let sent = self.commands.send(Command::Look(tenant, whom, calls, tell)).await;
         if sent.is_err() { Outlook::default() } else { told.await.unwrap_or_default() }
@@ -356,7 +356,7 @@ impl Shell {
             // Closes the shell itself.
             Command::Close => {}
             Command::Failed(call, why, held) => hall.failed(call, why, held),
-            Command::Look(tenant, whom, calls, reply) => drop(reply.send(hall.look(tenant, &whom, calls))),
+            Command::Look(tenant, whom, calls, reply) => drop(reply.send(hall.look(tenant, &whom, &calls))),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! The shell of a shard: one task with its sockets, its mailbox and the clock. It selects, feeds, drains and sends.
 #![expect(clippy::disallowed_methods, reason = "a shell reads the clock and starts tasks")]
 
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,28 +9,26 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use trunkline_media::Media;
 use trunkline_sip::transport::{StreamCounters, UdpCounters};
-use trunkline_sip::{Counters, Endpoint, FlowLost, Protocol, Query, Resolver};
+use trunkline_sip::{Counters, Endpoint, FlowLost, Protocol, Resolver};
 
 use super::bots::Bots;
 use super::knock::Knock;
 use super::mailbox::{Input, Mailbox};
 use super::outbox::{DialOrder, ErrandOrder, SpeechOrder};
-use super::shard::{Command, Shard};
+use super::shard::{Command, Inquiry, Shard};
 use super::wire;
 use crate::agent::fate::{Errand, Fate};
 use crate::agent::line::Lanes;
 use crate::agent::stream::Reception;
 use crate::egress::Egress;
 use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy, MovedLeg};
+use crate::trunk::reach::{self, Reachable};
 use crate::tts::Tts;
 
 /// Inputs taken at one turn, so that the sockets are not left waiting.
 const TURN: usize = 512;
 /// Without anything else to do, the driver looks up so often, and publishes its counts.
 const LOOK_UP: Duration = Duration::from_secs(1);
-
-/// Whether what is sent to a host may go to an address, as things stand now.
-pub type Reachable = Arc<dyn Fn(&str, IpAddr) -> bool + Send + Sync>;
 
 /// Where the events of calls go: counted, logged, written down.
 pub type Events = Arc<dyn Fn(CallEvent) + Send + Sync>;
@@ -132,7 +129,8 @@ pub struct Driver {
 
 impl Driver {
     /// A driver at rest.
-    pub fn new(parts: DriverParts) -> Self {
+    pub fn new(mut parts: DriverParts) -> Self {
+        parts.shard.guard(Arc::clone(&parts.reachable));
         let (egress, lanes) = (parts.egress.clone(), parts.lanes.clone());
         let bots = Bots::new(
             egress,
@@ -256,8 +254,8 @@ impl Driver {
             while let Some(dial) = self.parts.shard.poll_dial() {
                 (self.parts.dials)(dial);
             }
-            while let Some(query) = self.parts.shard.poll_query() {
-                self.resolve(query);
+            while let Some(inquiry) = self.parts.shard.poll_query() {
+                self.resolve(inquiry);
             }
             while let Some(event) = self.parts.shard.poll_event() {
                 (self.parts.events)(event);
@@ -319,12 +317,22 @@ impl Driver {
         });
     }
 
-    fn resolve(&self, query: Query) {
+    fn resolve(&self, Inquiry { query, trunk }: Inquiry) {
         let (mailbox, resolver) = (self.parts.mailbox.clone(), self.parts.resolver.clone());
         let reachable = Arc::clone(&self.parts.reachable);
         tokio::spawn(async move {
             let mut targets = resolver.resolve(&query).await;
-            targets.retain(|target| reachable(&query.host, target.address.ip()));
+            let found = targets.len();
+            targets.retain(|target| {
+                let address = target.address.ip();
+                let is_led_there =
+                    trunk.as_ref().is_none_or(|trunk| reach::leads(trunk, address, &reachable));
+                is_led_there && reachable(&query.host, address)
+            });
+            if targets.is_empty() && found > 0 {
+                let trunk = trunk.as_ref().map(|trunk| trunk.name.as_str());
+                tracing::warn!(host = %query.host, trunk, "leads to addresses that are not for tenants: [sip] allow_addresses");
+            }
             mailbox.resolved(query.id, targets).await;
         });
     }

@@ -43,9 +43,10 @@ use super::timer::{CallWheel, Timer, Timers};
 use crate::admission::{Admission, Permit};
 use crate::agent::{Program, Script, Walk};
 use crate::model::{
-    CallEvent, CallFact, CallId, CallPlan, DialogRecord, Disposition, EndedBy, MovedLeg, PhoneNumber,
+    CallEvent, CallFact, CallId, CallPlan, DialogRecord, Disposition, EndedBy, MovedLeg, PhoneNumber, Trunk,
 };
 use crate::trunk::keeper::Keeper;
+use crate::trunk::reach::Reachable;
 use controlling::Control;
 use engaging::Presence;
 use inviting::{Dialled, Way};
@@ -170,6 +171,8 @@ pub struct Context<'a> {
     pub wheel: &'a mut CallWheel,
     pub admission: &'a Admission,
     pub keeper: &'a Keeper,
+    /// Where trunks may lead.
+    pub reachable: &'a Reachable,
     pub out: &'a mut Outbox,
 }
 
@@ -177,6 +180,11 @@ impl Call {
     /// Its id.
     pub fn id(&self) -> CallId {
         self.plan.call
+    }
+
+    /// The trunk that it goes by now.
+    pub fn trunk(&self) -> &Arc<Trunk> {
+        &self.plan.trunk
     }
 
     /// Its end was told; it can be forgotten.

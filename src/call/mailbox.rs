@@ -25,7 +25,8 @@ pub enum Input {
 
 /// Inputs that may wait at once. What repeats itself is dropped when it is full; anything else dooms its own call.
 const MAILBOX: usize = 8_192;
-/// The way into a shard. Cheap to clone; never waits.
+
+/// The way into a shard. Cheap to clone; waits for room only where that is said.
 #[derive(Clone)]
 pub struct Mailbox {
     inputs: mpsc::Sender<Input>,

@@ -21,9 +21,7 @@ mod timer;
 mod verdict;
 mod wire;
 
-pub use driver::{
-    Board, Callers, Counts, Dials, Driver, DriverParts, Errands, Events, Intents, People, Reachable,
-};
+pub use driver::{Board, Callers, Counts, Dials, Driver, DriverParts, Errands, Events, Intents, People};
 pub use knock::Knock;
 pub use machine::{Origination, Reception};
 pub use mailbox::{Input, Mailbox, Room};
@@ -31,6 +29,8 @@ pub use outbox::{
     Aside, BotOrder, DialOrder, Engagement, ErrandOrder, Hand, MediaOrder, Part, Role, Speech, SpeechOrder,
 };
 pub use party::Seed;
-pub use shard::{Command, Orphan, Shard, Told};
+pub use shard::{Command, Inquiry, Orphan, Shard, Told};
 pub use sound::{capabilities, over as spec_for};
 pub use verdict::parameters as detection;
+
+pub use crate::trunk::reach::Reachable;

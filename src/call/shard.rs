@@ -3,7 +3,8 @@
 //! A SIP event reaches its call by a function call. What the outside has to do comes out by the `poll_*`: messages to
 //! send, names to resolve, commands for media legs, texts to render, and the events of calls.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -20,9 +21,10 @@ use super::outbox::{BotOrder, DialOrder, ErrandOrder, MediaOrder, Outbox, Speech
 use super::timer::CallWheel;
 use crate::admission::Admission;
 use crate::agent::fate::Errand;
-use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy, NotDone, Outcome};
+use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy, NotDone, Outcome, Trunk};
 use crate::trunk::doors::Doors;
 use crate::trunk::keeper::Keeper;
+use crate::trunk::reach::Reachable;
 
 mod command;
 mod knocking;
@@ -37,7 +39,18 @@ pub struct Shard {
     wheel: CallWheel,
     admission: Admission,
     keeper: Keeper,
+    /// Where trunks may lead.
+    reachable: Reachable,
+    queries: VecDeque<Inquiry>,
     out: Outbox,
+}
+
+/// A name to resolve, for whom.
+pub struct Inquiry {
+    /// The name.
+    pub query: Query,
+    /// By which trunk the call goes that asks for it by itself; none if it is a trunk's own affair.
+    pub trunk: Option<Arc<Trunk>>,
 }
 
 impl Shard {
@@ -51,8 +64,15 @@ impl Shard {
             wheel: CallWheel::new(),
             admission,
             keeper: Keeper::default(),
+            reachable: Arc::new(|_, _| true),
+            queries: VecDeque::new(),
             out: Outbox::default(),
         }
+    }
+
+    /// Its trunks lead there and nowhere else from now on; before, they lead anywhere.
+    pub fn guard(&mut self, reachable: Reachable) {
+        self.reachable = reachable;
     }
 
     /// A SIP message came in.
@@ -162,8 +182,9 @@ impl Shard {
     }
 
     /// The next name to resolve.
-    pub fn poll_query(&mut self) -> Option<Query> {
-        self.agent.poll_query()
+    pub fn poll_query(&mut self) -> Option<Inquiry> {
+        self.take_queries(None);
+        self.queries.pop_front()
     }
 
     /// The next command for a leg.
@@ -274,6 +295,7 @@ impl Shard {
             wheel: &mut self.wheel,
             admission: &self.admission,
             keeper: &self.keeper,
+            reachable: &self.reachable,
             out: &mut self.out,
         }
     }
@@ -284,6 +306,13 @@ impl Shard {
         self.settle_ties(now);
     }
 
+    /// What the user agent asks since it was looked last, it asks for a call by this trunk.
+    fn take_queries(&mut self, trunk: Option<&Arc<Trunk>>) {
+        while let Some(query) = self.agent.poll_query() {
+            self.queries.push_back(Inquiry { query, trunk: trunk.cloned() });
+        }
+    }
+
     /// What calls have told each other meanwhile. It ends: a call answers a tie with none but its own end.
     fn settle_ties(&mut self, now: Instant) {
         while let Some((to, from, tie)) = self.out.ties.pop_front() {
@@ -292,6 +321,7 @@ impl Shard {
     }
 
     fn give(&mut self, now: Instant, id: CallId, input: impl FnOnce(&mut Call, &mut Context<'_>)) {
+        self.take_queries(None);
         let Some(call) = self.calls.get_mut(&id) else { return };
         let mut cx = Context {
             now,
@@ -299,10 +329,13 @@ impl Shard {
             wheel: &mut self.wheel,
             admission: &self.admission,
             keeper: &self.keeper,
+            reachable: &self.reachable,
             out: &mut self.out,
         };
         input(call, &mut cx);
-        if call.is_over() {
+        let (trunk, is_over) = (Arc::clone(call.trunk()), call.is_over());
+        self.take_queries(Some(&trunk));
+        if is_over {
             self.calls.remove(&id);
         }
     }

@@ -1,6 +1,7 @@
 //! SIP messages in the log, for whoever asks for them: `[log] filter = "info,trunkline_sip=trace"`. What may be read there is the start
 //! line and the headers, on one line: whom they name is masked as everywhere in the log, and what is neither known to be harmless nor
-//! an address (credentials, identities, headers of somebody's own) is only named. A body is not shown: it holds keys.
+//! an address (credentials, identities, headers of somebody's own) is only named. A body is not shown: it holds keys. Users that are
+//! no numbers are shown: trunks are told apart by them.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -43,7 +44,7 @@ fn head(message: &[u8]) -> String {
     let text = String::from_utf8_lossy(message);
     let mut lines =
         text.split('\n').map(|line| line.trim_end_matches('\r')).take_while(|line| !line.is_empty());
-    let mut head = masked(lines.next().unwrap_or_default()).into_owned();
+    let mut head = masked(&without_passwords(lines.next().unwrap_or_default())).into_owned();
     let mut above = Manner::Named;
     for line in lines {
         head.push_str(" | ");
@@ -81,10 +82,70 @@ impl Manner {
     fn shown(self, value: &str) -> Cow<'_, str> {
         match self {
             Self::Whole => value.into(),
-            Self::Masked => masked(value),
+            Self::Masked => masked(&nameless(value)).into_owned().into(),
             Self::Named => "…".into(),
         }
     }
+}
+
+/// An address, or several, without the names that stand before `<`, whatever is quoted, and passwords. What is not closed is not
+/// shown.
+fn nameless(text: &str) -> String {
+    let mut shown = String::new();
+    // Where what may turn out to be a name begins.
+    let mut name = Some(0);
+    let (mut in_uri, mut in_quotes, mut is_escaped) = (false, false, false);
+    for c in text.chars() {
+        if in_quotes {
+            in_quotes = is_escaped || c != '"';
+            is_escaped = c == '\\' && !is_escaped;
+            continue;
+        }
+        match c {
+            '"' => {
+                in_quotes = true;
+                shown.push_str("\"…\"");
+                continue;
+            }
+            '<' => {
+                in_uri = true;
+                let start = name.take().unwrap_or(shown.len());
+                if !shown[start..].trim().is_empty() {
+                    shown.truncate(start);
+                    shown.push_str(if start == 0 { "… " } else { " … " });
+                }
+            }
+            '>' => in_uri = false,
+            _ => {}
+        }
+        shown.push(c);
+        if c == ',' && !in_uri {
+            name = Some(shown.len());
+        }
+    }
+    without_passwords(&shown)
+}
+
+/// What stands between a user and its host (RFC 3261 §19.1.1).
+fn without_passwords(text: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('@') {
+        let start = before.rfind(['<', ' ', ',']).map_or(0, |at| at + 1);
+        let mut colons = before[start..].match_indices(':').map(|(at, _)| start + at);
+        // The scheme's, and the one that a password follows.
+        match colons.nth(1) {
+            Some(at) => {
+                shown.push_str(&before[..=at]);
+                shown.push('…');
+            }
+            None => shown.push_str(before),
+        }
+        shown.push('@');
+        rest = after;
+    }
+    shown.push_str(rest);
+    shown
 }
 
 /// Numbers as [`crate::model::PhoneNumber`] shows them: their beginning. A tag is nobody's.
@@ -93,19 +154,22 @@ fn masked(text: &str) -> Cow<'_, str> {
     let mut rest = text;
     while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
         let (before, run) = rest.split_at(start);
-        let length = run.find(|c: char| !c.is_ascii_digit()).unwrap_or(run.len());
-        let (run, after) = run.split_at(length);
+        let ahead = &text[..text.len() - run.len()];
+        let (run, after) = run.split_at(number(run, ahead));
         shown.push_str(before);
-        let is_tag =
-            text[..text.len() - rest.len() + start].rsplit([';', ',', '>']).next().is_some_and(|parameter| {
-                parameter.trim_start().get(..4).is_some_and(|name| name.eq_ignore_ascii_case("tag="))
-            });
-        if length < NUMBER_MIN || is_tag {
+        let is_tag = ahead.rsplit([';', ',', '>']).next().is_some_and(|parameter| {
+            parameter.trim_start().get(..4).is_some_and(|name| name.eq_ignore_ascii_case("tag="))
+        });
+        let digits = run.chars().filter(char::is_ascii_digit).count();
+        if digits < NUMBER_MIN || is_tag {
             shown.push_str(run);
         } else {
-            let kept = (length / 2).min(4);
-            shown.push_str(&run[..kept]);
-            shown.extend(std::iter::repeat_n('*', length - kept));
+            let mut kept = (digits / 2).min(4);
+            shown.extend(run.chars().map(|c| {
+                let is_kept = kept > 0;
+                kept -= usize::from(is_kept && c.is_ascii_digit());
+                if is_kept { c } else { '*' }
+            }));
         }
         rest = after;
     }
@@ -114,6 +178,15 @@ fn masked(text: &str) -> Cow<'_, str> {
     }
     shown.push_str(rest);
     shown.into()
+}
+
+/// How long the number is that begins here: visual separators are part of it (RFC 3966 §5.1.1), but of no host's name. A dot is not:
+/// it would make numbers of addresses.
+fn number(run: &str, ahead: &str) -> usize {
+    let is_host = ahead.rsplit(['<', '>', ' ', ',', ';']).next().is_some_and(|word| word.contains('@'));
+    let is_separator = |c: char| !is_host && matches!(c, '-' | '(' | ')');
+    let end = run.find(|c: char| !c.is_ascii_digit() && !is_separator(c)).unwrap_or(run.len());
+    run[..end].trim_end_matches(is_separator).len()
 }
 
 #[cfg(test)]
@@ -133,7 +206,7 @@ mod tests {
         let shown = head(INVITE.as_bytes());
         for part in [
             "INVITE sip:+4473********@192.0.2.2:50600;user=phone SIP/2.0 | Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1234567890 | ",
-            "| From: \"+4474********\" <sip:+4474********@192.0.2.1>;tag=1234567890 |",
+            "| From: … <sip:+4474********@192.0.2.1>;tag=1234567890 |",
             "| t: <tel:0738*******> | Call-ID: 1234567890@a | CSeq: 314159 INVITE |",
             "| Proxy-Authorization: … | … | Identity: … | X-Prompt: … |",
             "| Contact: <sip:192.0.2.1:5060> | Content-Length: 12",
@@ -143,6 +216,28 @@ mod tests {
         for hidden in ["secret", "7386172392", "7446466847", "crypto", "\n"] {
             assert!(!shown.contains(hidden), "{hidden}\n{shown}");
         }
+    }
+
+    #[test]
+    fn nobodys_name_nor_password_nor_number_with_separators_is_shown() {
+        for (value, shown) in [
+            ("<tel:+1-201-555-0123>", "<tel:+1-201*********>"),
+            ("tel:+1(201)555-0123;tag=4711471147", "tel:+1(201*********;tag=4711471147"),
+            ("\"Ann \\\" Smith, <x>\" <sip:ann@h>", "… <sip:ann@h>"),
+            ("Ann Smith <sip:ann@h>;a=b, Bob <sip:bob@h>", "… <sip:ann@h>;a=b, … <sip:bob@h>"),
+            ("<sip:ann:secret@h:5060>;note=\"Ann, <y>\"", "<sip:ann:…@h:5060>;note=\"…\""),
+            ("sip:ann:se:cret@192.0.2.1", "sip:ann:…@192.0.2.1"),
+            ("<sip:ann@ip-10-20-30-40.c.example>", "<sip:ann@ip-10-20-30-40.c.example>"),
+            (
+                "<sip:[2001:db8::1]:5060;lr>, sip:192.0.2.1:5060",
+                "<sip:[2001:db8::1]:5060;lr>, sip:192.0.2.1:5060",
+            ),
+            ("\"Ann", "\"…\""),
+            ("*", "*"),
+        ] {
+            assert_eq!(head(format!("A\r\nt: {value}\r\n").as_bytes()), format!("A | t: {shown}"));
+        }
+        assert_eq!(head(b"INVITE sip:ann:secret@h SIP/2.0\r\n"), "INVITE sip:ann:…@h SIP/2.0");
     }
 
     #[test]

@@ -43,12 +43,15 @@ pub fn freeze(
     let sip = endpoint(&agent, &request);
     let staff = staff(&agent, &request, &mut unknown);
     let flow = scripted(&agent, &request, &mut unknown)?;
-    let script = match said(&agent, &request, &mut unknown) {
-        _ if flow.is_some() => Vec::new(),
-        // Its guide has the first word; who has nothing to say is then only no help if that fails.
-        Err(_) if guide.is_some() => Vec::new(),
-        _ if bot.is_some() || sip.is_some() || staff.is_some() => Vec::new(),
-        script => script?,
+    let talks_otherwise = flow.is_some() || bot.is_some() || sip.is_some() || staff.is_some();
+    let script = if talks_otherwise {
+        Vec::new()
+    } else {
+        match said(&agent, &request, &mut unknown) {
+            // Its guide has the first word; who has nothing to say is then only no help if that fails.
+            Err(_) if guide.is_some() => Vec::new(),
+            script => script?,
+        }
     };
     let message = request.voicemail_message.as_deref().or(agent.voicemail_message.as_deref());
     let voicemail_message: Option<Arc<str>> =
@@ -285,7 +288,27 @@ pub fn ways(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Detection, KeyId};
+    use crate::model::{CallAt, Detection, KeyId, TrunkId};
+
+    #[test]
+    fn names_in_a_prompt_that_nobody_says_are_unknown_to_nobody() {
+        let own = Agent { prompt: Some("Hello {nobody}.".to_owned()), ..Agent::plain(TenantId(1)) };
+        let dial = Arc::new(Dial::new(vec!["+12025550100".parse().expect("E.164")]));
+        let endpoint = SipAgent { dial, variables: Vec::new(), call_at: CallAt::Ringing };
+        let elsewhere = Agent { sip: Some(Arc::new(endpoint)), ..own.clone() };
+        for (agent, unknown) in [(own, &["nobody"][..]), (elsewhere, &[][..])] {
+            let caller: PhoneNumber = "+447446466847".parse().expect("E.164");
+            let callee = "+447386172392".parse().expect("E.164");
+            let trunk = Trunk::new(TrunkId(1), TenantId(1), "t", "sip:carrier.example");
+            let choice = TrunkChoice { trunk: TrunkId(1), priority: 1, weight: 1 };
+            let trunks = vec![(Arc::new(trunk), choice)];
+            let route = Route { agent: Arc::new(agent), number: None, from: caller, trunks };
+            let request = OutboundRequest::new(TenantId(1), KeyId(1), AgentChoice::OfNumber, callee);
+            let (call, at) = (CallId::new(1).expect("an id"), (Instant::now(), Timestamp(0)));
+            let ticket = freeze(call, request, route, None, None, false, at).expect("a plan");
+            assert_eq!(ticket.record.unknown_variables, unknown);
+        }
+    }
 
     #[test]
     fn what_a_request_says_of_detection_stands_over_what_the_agent_says() {

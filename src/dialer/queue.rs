@@ -96,11 +96,11 @@ impl Queue {
     }
 
     /// Those at the heads of their lines for whom waiting is over, and why.
-    pub fn take_over<T>(&self, is_over: impl Fn(&CallPlan) -> Option<T>) -> Vec<(Waiting, T)> {
+    pub fn take_over<T>(&self, is_over: impl Fn(&mut CallPlan) -> Option<T>) -> Vec<(Waiting, T)> {
         let mut lines = self.lines();
         let mut over = Vec::new();
         for (_, lane) in &mut lines.lanes {
-            while let Some(why) = lane.front().and_then(|waiting| is_over(&waiting.plan)) {
+            while let Some(why) = lane.front_mut().and_then(|waiting| is_over(&mut waiting.plan)) {
                 over.extend(lane.pop_front().map(|waiting| (waiting, why)));
             }
         }

@@ -239,6 +239,22 @@ async fn what_a_revoked_key_asked_for_does_not_start_any_more() {
     ended_as(&ended, Disposition::Cancelled, EndedBy::Operator, "its key was revoked");
 }
 
+#[tokio::test]
+async fn what_waits_for_a_trunk_that_is_disabled_or_removed_does_not_start_any_more() {
+    let disabled = FILE.replace("uri =", "enabled = false\n    uri =");
+    let renamed = FILE.replace("\"t\"", "\"other\"");
+    for file in [disabled, renamed] {
+        let place = Place::sqlite().await;
+        let store = place.open().await;
+        let mut stand = Stand::open(&store).await;
+        let (_live, waiting) = stand.one_waits().await;
+        stand.parts().directory.replace(Config::parse("t", &file, []).expect("valid").objects);
+        let ended = stand.ended(waiting).await;
+        ended_as(&ended, Disposition::Cancelled, EndedBy::Operator, "its trunks were disabled or removed");
+        assert_eq!(stand.left_over(), 0, "nothing leaves");
+    }
+}
+
 /// Its ports are free again.
 fn close(stand: &Stand, live: &Origination) {
     stand.parts().media.send(live.leg, trunkline_media::Command::Close).expect("room");

@@ -1,6 +1,7 @@
 //! What becomes of calls that wait for room: accepted over a limit, they start when their turn has come, and end when somebody hangs
 //! them up, when they have waited for too long, or when their key is gone.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -11,7 +12,7 @@ use crate::admission::Permit;
 use crate::clock::wall_now;
 use crate::model::{
     CallEvent, CallFact, CallId, CallPlan, CallState, Dialing, Direction, Disposition, EndedBy, Outcome,
-    Placed, Refusal, StoredResponse,
+    Placed, Refusal, StoredResponse, Trunk,
 };
 use crate::store::StoreError;
 
@@ -104,13 +105,19 @@ impl Inner {
         Ok(leg)
     }
 
-    /// Ends those that have waited for too long, and those whose key nobody may use any more.
+    /// Ends those that have waited for too long, and those whose key nobody may use any more, or none of whose trunks.
     pub(super) fn end_overdue(&self) {
         let (now, most) = (Instant::now(), self.parts.settings.queue_max);
         let snapshot = self.parts.directory.snapshot();
         let overdue = self.queue.take_over(|plan| {
             if plan.key.as_ref().is_some_and(|key| !snapshot.is_usable(key)) {
                 let why = "its key was revoked while it waited for room".to_owned();
+                return Some((Disposition::Cancelled, EndedBy::Operator, why));
+            }
+            let is_there = |trunk: &Arc<Trunk>| snapshot.trunk_by_id(trunk.id).is_some_and(|now| now.enabled);
+            plan.trunks.retain(is_there);
+            if plan.trunks.is_empty() {
+                let why = "its trunks were disabled or removed while it waited for room".to_owned();
                 return Some((Disposition::Cancelled, EndedBy::Operator, why));
             }
             let is_old = now.saturating_duration_since(plan.asked_at) >= most;

@@ -68,7 +68,7 @@ pub fn staffing(floor: &Floor, journal: &Journal, directory: &Directory) -> Staf
         let snapshot = directory.snapshot();
         let wanted = |(call, agent)| {
             let staff = snapshot.agent_by_id(agent)?.staff.as_ref()?;
-            Some((call, staff.whom.clone()))
+            Some((call, Arc::clone(staff)))
         };
         let live: Vec<_> = journal.live_of(tenant).into_iter().filter_map(wanted).collect();
         let floor = floor.clone();

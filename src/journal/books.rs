@@ -19,8 +19,10 @@ pub(super) struct Books {
     /// In the order in which they happened: a few for each slot.
     pending: VecDeque<Pending>,
     alive: usize,
-    /// The promises of requests whose fate is not known.
-    promises: HashMap<CallId, Promise>,
+    /// The promises of requests whose fate is not known, by their word, which few share.
+    promises: HashMap<Arc<str>, Vec<Promise>>,
+    /// The word that each call was promised by.
+    words: HashMap<CallId, Arc<str>>,
     /// Nobody will add anything any more.
     pub closed: bool,
 }
@@ -35,8 +37,8 @@ struct Entry {
 
 /// That a request which comes again is the same.
 struct Promise {
+    call: CallId,
     key: KeyId,
-    word: String,
     stands: Promised,
 }
 
@@ -79,18 +81,25 @@ impl Books {
 
     /// A call is about to be committed with this promise.
     pub fn promise(&mut self, call: CallId, key: KeyId, word: String) {
-        self.promises.insert(call, Promise { key, word, stands: Promised::UnderWay });
+        let word: Arc<str> = word.into();
+        self.words.insert(call, Arc::clone(&word));
+        self.promises.entry(word).or_default().push(Promise { call, key, stands: Promised::UnderWay });
     }
 
     /// What became of a call's promise is known.
     pub fn settle(&mut self, call: CallId) {
-        self.promises.remove(&call);
+        let Some(word) = self.words.remove(&call) else { return };
+        let Some(promises) = self.promises.get_mut(&word) else { return };
+        promises.retain(|promise| promise.call != call);
+        if promises.is_empty() {
+            self.promises.remove(&word);
+        }
     }
 
     /// How a promise stands, if that is not known for certain.
     pub fn promised(&self, key: KeyId, word: &str) -> Option<Promised> {
-        let same = |promise: &&Promise| promise.key == key && promise.word == word;
-        let mut open = self.promises.values().filter(same).map(|promise| promise.stands).peekable();
+        let same = self.promises.get(word)?.iter().filter(|promise| promise.key == key);
+        let mut open = same.map(|promise| promise.stands).peekable();
         open.peek()?;
         Some(if open.any(|stands| stands == Promised::Doubtful) {
             Promised::Doubtful
@@ -100,7 +109,8 @@ impl Books {
     }
 
     pub fn withdraw(&mut self, call: CallId, slot: Slot) {
-        if let Some(promise) = self.promises.get_mut(&call) {
+        let promises = self.words.get(&call).and_then(|word| self.promises.get_mut(word));
+        if let Some(promise) = promises.into_iter().flatten().find(|promise| promise.call == call) {
             promise.stands = Promised::Doubtful;
         }
         self.pending.push_back(Pending { write: Write::Withdrawn(call), _slot: Some(slot) });
@@ -285,4 +295,26 @@ fn ended(record: &mut CallRecord, outcome: &Outcome, clock: &Clock, data_dir: &P
         None => {}
     }
     record.begin_review();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_promise_stands_until_the_last_who_gave_it_is_known_of() {
+        let (mut books, key) = (Books::default(), KeyId(7));
+        let calls = [1, 2].map(|id| CallId::new(id).expect("an id"));
+        for call in calls {
+            books.promise(call, key, "word".to_owned());
+        }
+        books.promise(CallId::new(3).expect("an id"), KeyId(8), "word".to_owned());
+        for call in calls {
+            assert_eq!(books.promised(key, "word"), Some(Promised::UnderWay));
+            books.settle(call);
+        }
+        assert_eq!(books.promised(key, "word"), None);
+        assert_eq!(books.promised(KeyId(8), "word"), Some(Promised::UnderWay), "another's by the same word");
+        assert_eq!(books.promised(KeyId(8), "other"), None);
+    }
 }

@@ -59,6 +59,8 @@ fn filled() -> Metrics {
     metrics.export_queues(1, 2);
     metrics.export_log(3);
     metrics.export_media(&trunkline_media::Counters::default());
+    let report = Report { health: Health::new(start), calls: 1, cps: Some(5.0) };
+    metrics.export_trunks([("t1".into(), report)].into_iter(), start);
     metrics.export_store(&StoreCounters { commits: 5, ..StoreCounters::default() });
     metrics.add_source(|metrics| {
         #[cfg(feature = "browser")]

@@ -10,6 +10,9 @@ use trunkline_sip::Query;
 
 use crate::model::{TenantId, Trunk, is_reachable};
 
+/// Whether what is sent to a host may go to an address, as things stand now.
+pub type Reachable = Arc<dyn Fn(&str, IpAddr) -> bool + Send + Sync>;
+
 /// What is known of names.
 #[derive(Debug, Default)]
 pub struct Reach {
@@ -33,11 +36,22 @@ impl Reach {
     }
 }
 
+/// May a trunk's requests go to this address, whatever host its carrier names for them?
+pub fn leads(trunk: &Trunk, address: IpAddr, reachable: &Reachable) -> bool {
+    hosts(trunk).all(|host| reachable(&host, address))
+}
+
+/// Is it one of the trunk's own hosts?
+pub fn is_home(trunk: &Trunk, host: &str) -> bool {
+    let host = folded(host);
+    hosts(trunk).any(|own| own == host)
+}
+
 /// The hosts that a trunk's URIs name.
-fn hosts(trunk: &Trunk) -> Vec<String> {
+fn hosts(trunk: &Trunk) -> impl Iterator<Item = String> {
     let registrar = trunk.registration.as_ref().and_then(|registration| registration.registrar.as_deref());
     let uris = [Some(trunk.uri.as_str()), trunk.outbound_proxy.as_deref(), registrar];
-    uris.into_iter().flatten().filter_map(Query::of).map(|query| folded(&query.host)).collect()
+    uris.into_iter().flatten().filter_map(Query::of).map(|query| folded(&query.host))
 }
 
 /// Names are the same in any case, and with the dot of the root.
@@ -75,5 +89,25 @@ mod tests {
         }
         assert!(allows("sbc.operator.example", "10.0.0.1"), "the operator's own");
         assert!(allows("elsewhere.example", "10.0.0.1"), "no trunk's: within a call of somebody's");
+    }
+
+    #[test]
+    fn wherever_a_tenants_carrier_sends_its_calls_they_reach_nothing_within() {
+        let mut shared = Trunk::clone(&trunk(3, TenantId(7), "sip:sbc.operator.example"));
+        shared.outbound_proxy = Some("sip:carrier.example".to_owned());
+        let trunks = [
+            trunk(1, OPERATOR, "sip:sbc.operator.example"),
+            trunk(2, TenantId(7), "sip:192.0.2.7"),
+            Arc::new(shared),
+        ];
+        let reach = Reach::of(&trunks, OPERATOR, &[]);
+        let reachable: Reachable = Arc::new(move |host, address| reach.allows(host, address));
+        let leads =
+            |trunk: &Trunk, address: &str| leads(trunk, address.parse().expect("an address"), &reachable);
+        let [operators, tenants, shared] = &trunks;
+        assert!(leads(operators, "10.0.0.1"));
+        for trunk in [tenants, shared] {
+            assert!(leads(trunk, "8.8.8.8") && !leads(trunk, "10.0.0.1"), "{}", trunk.name);
+        }
     }
 }

@@ -1,13 +1,17 @@
 //! Where a 3xx may send a call (RFC 3261 §8.1.3.4, §21.3). Pure.
 //!
-//! Only to a number that the trunk may dial, or to the same number at another host, never to where the call has been; and
+//! Only to a number that the trunk may dial, or to the same number at another host, never to where the call has been, nor to an
+//! address that is none of the trunk's owner's business (what a name leads to is asked when it is resolved); and
 //! credentials, the client certificate and what a trunk's owner tells the trunk alone (identity headers) go to the trunk's own
 //! hosts and to nobody else's. Of several contacts the one with the highest `q` that may be dialled is taken, and only that one.
+
+use std::net::IpAddr;
 
 use trunkline_sip::message::{NameAddr, Uri};
 use trunkline_sip::{Invite, Query};
 
 use super::destination;
+use super::reach::{self, Reachable};
 use crate::model::{PhoneNumber, Trunk};
 
 /// A redirection that may be followed.
@@ -46,6 +50,7 @@ pub fn follow(
     to: &PhoneNumber,
     contacts: &[String],
     been: &[String],
+    reachable: &Reachable,
 ) -> Result<Redirection, String> {
     let mut ranked: Vec<(u16, &str)> =
         contacts.iter().filter_map(|contact| Some((rank(contact), NameAddr::parse(contact)?.uri))).collect();
@@ -53,7 +58,7 @@ pub fn follow(
     ranked.sort_by_key(|(rank, _)| std::cmp::Reverse(*rank));
     let mut refused = None;
     for (_, uri) in ranked {
-        match check(trunk, to, uri, been) {
+        match check(trunk, to, uri, been, reachable) {
             Ok(is_home) => return Ok(Redirection { uri: uri.to_owned(), is_home }),
             Err(reason) => refused = refused.or(Some(reason)),
         }
@@ -68,7 +73,13 @@ fn rank(contact: &str) -> u16 {
 }
 
 /// May it be followed, and is it one of the trunk's own hosts?
-fn check(trunk: &Trunk, to: &PhoneNumber, text: &str, been: &[String]) -> Result<bool, String> {
+fn check(
+    trunk: &Trunk,
+    to: &PhoneNumber,
+    text: &str,
+    been: &[String],
+    reachable: &Reachable,
+) -> Result<bool, String> {
     let uri = Uri::parse(text).filter(Uri::is_sip).ok_or_else(|| format!("`{text}` is no SIP URI"))?;
     if uri.headers.is_some() {
         return Err("the redirection wants headers of its own in our request".to_owned());
@@ -84,7 +95,12 @@ fn check(trunk: &Trunk, to: &PhoneNumber, text: &str, been: &[String]) -> Result
         destination::may_dial(trunk, &number)
             .map_err(|reason| format!("the redirection's number: {reason}"))?;
     }
-    Ok(is_home(trunk, uri.host))
+    // Where it is sent, which is not what it names if there is a `maddr` (RFC 3261 §19.1.1).
+    let host = Query::of(text).ok_or_else(|| format!("`{text}` cannot be called"))?.host;
+    if host.parse::<IpAddr>().is_ok_and(|address| !reach::leads(trunk, address, reachable)) {
+        return Err("the redirection leads to no public address: the operator may allow it".to_owned());
+    }
+    Ok(reach::is_home(trunk, &host))
 }
 
 /// A user part as a number: with its plus, or without where the trunk writes numbers so.
@@ -101,26 +117,32 @@ fn is_same(one: &Uri<'_>, other: &Uri<'_>) -> bool {
         && one.port.unwrap_or(5060) == other.port.unwrap_or(5060)
 }
 
-fn is_home(trunk: &Trunk, host: &str) -> bool {
-    let registrar = trunk.registration.as_ref().and_then(|registration| registration.registrar.as_deref());
-    let own = [Some(trunk.uri.as_str()), trunk.outbound_proxy.as_deref(), registrar];
-    own.into_iter().flatten().filter_map(Query::of).any(|query| query.host.eq_ignore_ascii_case(host))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::model::{NumberStyle, TenantId, TrunkId};
+    use crate::model::{NumberStyle, TenantId, TrunkId, is_reachable};
 
     fn trunk() -> Trunk {
         Trunk::new(TrunkId(1), TenantId(1), "t", "sip:carrier.example:5070")
     }
 
     fn followed(trunk: &Trunk, contacts: &[&str]) -> Result<(String, bool), String> {
+        let anywhere: Reachable = Arc::new(|_, _| true);
+        followed_within(trunk, contacts, &anywhere)
+    }
+
+    fn followed_within(
+        trunk: &Trunk,
+        contacts: &[&str],
+        reachable: &Reachable,
+    ) -> Result<(String, bool), String> {
         let to = "+447386172392".parse().expect("valid");
         let been = ["sip:+447386172392@carrier.example:5070".to_owned()];
         let contacts: Vec<_> = contacts.iter().map(|contact| String::from(*contact)).collect();
-        follow(trunk, &to, &contacts, &been).map(|redirection| (redirection.uri, redirection.is_home))
+        let followed = follow(trunk, &to, &contacts, &been, reachable);
+        followed.map(|redirection| (redirection.uri, redirection.is_home))
     }
 
     #[test]
@@ -161,14 +183,37 @@ mod tests {
     }
 
     #[test]
+    fn a_tenants_carrier_sends_nobody_to_an_address_that_only_the_switch_reaches() {
+        let guarded: Reachable =
+            Arc::new(|host, address| host != "carrier.example" || is_reachable(address, &[]));
+        for inner in [
+            "10.0.0.1",
+            "127.0.0.1:5080",
+            "169.254.169.254",
+            "[::1]",
+            "[::ffff:10.0.0.1]:5060",
+            "8.8.8.8;maddr=10.0.0.1",
+        ] {
+            let contact = format!("<sip:+447386172392@{inner}>");
+            let refused = followed_within(&trunk(), &[&contact], &guarded).expect_err(inner);
+            assert!(refused.contains("no public address"), "{inner}: {refused}");
+            let public = "<sip:+447386172392@8.8.8.8>;q=0.1";
+            let followed = followed_within(&trunk(), &[&contact, public], &guarded);
+            assert_eq!(followed, Ok(("sip:+447386172392@8.8.8.8".to_owned(), false)), "{inner}");
+        }
+    }
+
+    #[test]
     fn only_the_trunks_own_hosts_hear_its_secrets() {
         let mut trunk = trunk();
         trunk.outbound_proxy = Some("sip:edge.carrier.example".into());
         for (contact, home) in [
             ("<sip:+12025550123@Carrier.Example>", true),
             ("<sip:+12025550123@edge.carrier.example:5080>", true),
+            ("<sip:+12025550123@carrier.example.>", true),
             ("<sip:+12025550123@carrier.example.evil.test>", false),
             ("<sip:+12025550123@192.0.2.7>", false),
+            ("<sip:+12025550123@carrier.example;maddr=192.0.2.7>", false),
         ] {
             assert_eq!(followed(&trunk, &[contact]).map(|(_, home)| home), Ok(home), "{contact}");
         }

@@ -1,5 +1,7 @@
 //! For how many calls more there would be somebody: asked before a campaign dials.
 
+use std::iter;
+
 use super::Desk;
 use super::person::Present;
 use crate::model::Whom;
@@ -16,23 +18,29 @@ pub struct Outlook {
 impl Desk {
     /// How many people would take a call for any of these now.
     pub fn free(&self, whom: &Whom) -> usize {
-        self.outlook(whom, &[]).free
+        self.outlook(whom, iter::empty()).free
     }
 
     /// How things stand for a call for any of these, while nobody talks yet in calls for each of those. People who would not take our
-    /// call are reckoned to take the others' first.
-    pub fn outlook(&self, whom: &Whom, unattended: &[Whom]) -> Outlook {
-        let idle = self.idle.iter().filter_map(|(_, person)| self.people.get(person));
-        let (ours, mut others): (Vec<&Present>, Vec<&Present>) = idle.partition(|person| person.takes(whom));
+    /// call are reckoned to take the others' first, and calls that few would take to be served before those that many would.
+    pub fn outlook<'w>(&self, whom: &Whom, unattended: impl Iterator<Item = &'w Whom>) -> Outlook {
+        let idle: Vec<&Present> =
+            self.idle.iter().filter_map(|(_, person)| self.people.get(person)).collect();
+        let (ours, mut others): (Vec<_>, Vec<_>) =
+            idle.iter().copied().partition(|person| person.takes(whom));
+        let rivals = |wanted: &Whom| wanted == whom || ours.iter().any(|person| person.takes(wanted));
+        let takers = |wanted: &Whom| idle.iter().filter(|person| person.takes(wanted)).count();
+        let mut wishes = by_whom(unattended);
+        wishes.sort_by_key(|(wanted, _)| (takers(wanted), rivals(wanted)));
         let mut needed = 0;
-        for (wanted, count) in by_whom(unattended) {
+        for (wanted, count) in wishes {
             let mut left = count;
             others.retain(|person| {
                 let is_taken = left > 0 && person.takes(wanted);
                 left -= usize::from(is_taken);
                 !is_taken
             });
-            if wanted == whom || ours.iter().any(|person| person.takes(wanted)) {
+            if rivals(wanted) {
                 needed += left;
             }
         }
@@ -41,7 +49,7 @@ impl Desk {
 }
 
 /// How many want whom. There are few queues, and many calls.
-fn by_whom(unattended: &[Whom]) -> Vec<(&Whom, usize)> {
+fn by_whom<'w>(unattended: impl Iterator<Item = &'w Whom>) -> Vec<(&'w Whom, usize)> {
     let mut counted: Vec<(&Whom, usize)> = Vec::new();
     for wanted in unattended {
         match counted.iter_mut().find(|(known, _)| *known == wanted) {

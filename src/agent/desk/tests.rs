@@ -379,8 +379,7 @@ fn calls_of_others_for_the_same_people_are_calls_for_them() {
     place.serving(1, &["sales"]);
     place.serving(2, &["support"]);
     let looks = |place: &Place, whom: &Whom, under_way: &[&Whom]| {
-        let under_way: Vec<Whom> = under_way.iter().map(|whom| (*whom).clone()).collect();
-        let outlook = place.desk.outlook(whom, &under_way);
+        let outlook = place.desk.outlook(whom, under_way.iter().copied());
         (outlook.free, outlook.needed)
     };
     // Each queue has its own.
@@ -391,6 +390,9 @@ fn calls_of_others_for_the_same_people_are_calls_for_them() {
     assert_eq!(looks(&place, &sales, &[&Whom::Anybody]), (1, 0));
     assert_eq!(looks(&place, &sales, &[&Whom::Anybody, &Whom::Anybody]), (1, 1));
     assert_eq!(looks(&place, &Whom::Anybody, &[&sales, &support]), (2, 2));
+    // In whatever order they are told of, whoever can be had for one alone is kept for that one.
+    assert_eq!(looks(&place, &sales, &[&Whom::Anybody, &support]), (1, 1));
+    assert_eq!(looks(&place, &sales, &[&support, &Whom::Anybody]), (1, 1));
     // Who serves both is needed by both.
     place.serving(3, &["sales", "support"]);
     assert_eq!(looks(&place, &sales, &[&support]), (2, 0));

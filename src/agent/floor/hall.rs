@@ -3,6 +3,7 @@
 mod audio;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
@@ -12,7 +13,7 @@ use super::{Config, Entered, Fate, Figures, Outlook, Refused, STREAM};
 use crate::agent::browser::Leg;
 use crate::agent::desk::wire::{About, StateName, Told, Why};
 use crate::agent::desk::{Act, Desk, Event, Quit, State, Wanted};
-use crate::model::{CallId, Person, PersonId, TenantId, Whom};
+use crate::model::{CallId, Person, PersonId, Staff, TenantId, Whom};
 
 /// A session whose page does not listen for so long is over.
 const AWAY_MAX: Duration = Duration::from_secs(10 * 60);
@@ -86,11 +87,11 @@ impl Hall {
         }
     }
 
-    pub(super) fn look(&self, tenant: TenantId, whom: &Whom, calls: Vec<(CallId, Whom)>) -> Outlook {
+    pub(super) fn look(&self, tenant: TenantId, whom: &Whom, calls: &[(CallId, Arc<Staff>)]) -> Outlook {
         let Some(desk) = self.desks.get(&tenant) else { return Outlook::default() };
         let is_attended = |call: &CallId| self.calls.get(call).is_some_and(|known| known.with.is_some());
-        let alone = calls.into_iter().filter(|(call, _)| !is_attended(call));
-        desk.outlook(whom, &alone.map(|(_, whom)| whom).collect::<Vec<_>>())
+        let alone = calls.iter().filter(|(call, _)| !is_attended(call));
+        desk.outlook(whom, alone.map(|(_, staff)| &staff.whom))
     }
 
     /// Everybody who is signed in.

@@ -156,10 +156,10 @@ impl Call {
             cx.out.media(called.call, called.leg, Media::Clear);
             self.seat(cx, place, called);
         }
-        self.wait_no_more(cx);
         if !stays {
             self.let_agents_go(cx, place);
         }
+        self.wait_for_holders(cx);
         self.hear_again(cx);
         if let Some(pairing) = self.pairs.at[usize::from(place)].take() {
             self.told(cx, &pairing, 200, true);
@@ -191,7 +191,7 @@ impl Call {
 
     /// The agent goes on where it was.
     pub(super) fn came_back(&mut self, cx: &mut Context<'_>, pairing: &Pairing, status: u16) {
-        self.wait_no_more(cx);
+        self.wait_for_holders(cx);
         self.told(cx, pairing, status, true);
         self.hear_again(cx);
         self.go_on(cx);

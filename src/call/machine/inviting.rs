@@ -374,7 +374,8 @@ impl Call {
         if self.plan.second.as_ref().is_some_and(|second| second.uri.is_some()) {
             return Err("a SIP URI is dialled where its trunk is, and nowhere else".to_owned());
         }
-        let redirection = redirect::follow(&trunk, &self.plan.to, &failure.contacts, &self.dialled.uris)?;
+        let redirection =
+            redirect::follow(&trunk, &self.plan.to, &failure.contacts, &self.dialled.uris, cx.reachable)?;
         self.sight(cx, Sign::Carried, None, "it sent the call elsewhere");
         self.intend(cx, Way { trunk, redirection: Some(redirection) }, ruling);
         Ok(())

@@ -76,9 +76,9 @@ impl Call {
         }
         let is_agent = matches!(purpose, Purpose::Agent);
         let stage = Stage::Calling { is_heard: false };
-        let (whisper, best) = (Told::Nothing, Dialled::FAILED);
+        let (whisper, holds, best) = (Told::Nothing, false, Dialled::FAILED);
         let pairing =
-            Pairing { purpose, dial: Arc::clone(&dial), wished, stage, whisper, dialog: None, best };
+            Pairing { purpose, dial: Arc::clone(&dial), wished, stage, whisper, holds, dialog: None, best };
         self.told(cx, &pairing, 100, false);
         self.pairs.at[usize::from(place)] = Some(Box::new(pairing));
         if !is_agent {
@@ -147,12 +147,7 @@ impl Call {
                     let _ = self.send_digits(cx, digit.encode_utf8(&mut [0; 4]));
                 }
             }
-            Tie::Held(true) => {
-                if matches!(self.stage(place), Some(Stage::Joined(_))) {
-                    self.let_wait(cx, sound::hold_music());
-                }
-            }
-            Tie::Held(false) => self.wait_no_more(cx),
+            Tie::Held(holds) => self.party_holds(cx, place, holds),
             Tie::HangUp => {}
         }
     }
@@ -209,6 +204,23 @@ impl Call {
         }
     }
 
+    /// Who waits for the agent hears something already, whatever the one whom the agent consults does.
+    fn party_holds(&mut self, cx: &mut Context<'_>, place: u8, holds: bool) {
+        let Some(pairing) = &mut self.pairs.at[usize::from(place)] else { return };
+        pairing.holds = holds;
+        if pairing.is_joined() {
+            self.wait_for_holders(cx);
+        }
+    }
+
+    /// The far end hears music as long as one of those who talk with it holds us, and no longer.
+    pub(super) fn wait_for_holders(&mut self, cx: &mut Context<'_>) {
+        match self.pairs.at.iter().flatten().any(|pairing| pairing.holds && pairing.is_joined()) {
+            true => self.let_wait(cx, sound::hold_music()),
+            false => self.wait_no_more(cx),
+        }
+    }
+
     pub(super) fn party_over(&mut self, cx: &mut Context<'_>, place: u8, from: CallId, dialled: Dialled) {
         let Some(pairing) = &mut self.pairs.at[usize::from(place)] else { return };
         if pairing.partner().is_none() {
@@ -226,7 +238,7 @@ impl Call {
             pairing.wished.clear();
             self.order(cx, Media::Part { place });
             if !self.is_referred_to(place) {
-                self.wait_no_more(cx);
+                self.wait_for_holders(cx);
             }
             self.pairing_over(cx, place, &pairing, dialled);
         }
@@ -239,7 +251,7 @@ impl Call {
             return;
         }
         let Some(pairing) = self.pairs.at[usize::from(place)].take() else { return };
-        self.wait_no_more(cx);
+        self.wait_for_holders(cx);
         let best = pairing.best;
         self.pairing_over(cx, place, &pairing, best);
     }
@@ -349,7 +361,7 @@ impl Call {
         }
     }
 
-    /// The far end holds us, and another party hears music for it.
+    /// The far end holds us, and another party hears music for it, or will as soon as it is put through.
     pub(super) fn is_played_for(&self) -> bool {
         let joined = (0..PARTIES as u8).any(|place| matches!(self.stage(place), Some(Stage::Joined(_))));
         self.pairs.holds && (self.plan.second.is_some() || joined)

@@ -35,6 +35,8 @@ pub(super) struct Pairing {
     pub(super) wished: Vec<Wished>,
     pub(super) stage: Stage,
     pub(super) whisper: Told,
+    /// It does not want to hear us now.
+    pub(super) holds: bool,
     /// By which trunk it answered, and in which dialog.
     pub(super) dialog: Option<(TrunkId, Box<DialogRecord>)>,
     /// The most that came of those who did not come.

@@ -133,11 +133,10 @@ impl Call {
             return;
         }
         match self.party.as_mut().and_then(|party| party.reaccept(body)) {
+            Some(negotiated) if is_move => self.heed(cx, negotiated),
             Some(negotiated) => {
                 self.order(cx, Media::Remote(negotiated));
-                if !is_move {
-                    self.order(cx, Media::OpenGate);
-                }
+                self.order(cx, Media::OpenGate);
             }
             None => {
                 self.facts.detail = Some("the ACK had no answer to our offer".into());

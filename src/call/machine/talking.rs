@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use trunkline_media::{Clip, Command as Media, Rule, Then, When, amd};
+use trunkline_media::{Clip, Command as Media, Negotiated, Rule, Then, When, amd};
 use trunkline_sip::Body;
 
 use super::super::outbox::{BotOrder, Hand};
@@ -48,12 +48,8 @@ impl Call {
         };
         match party.renegotiate(offer) {
             Ok((answer, negotiated)) => {
-                let holds = !negotiated.send;
-                self.order(cx, Media::Remote(negotiated));
+                self.heed(cx, negotiated);
                 cx.agent.answer_offer(cx.now, invite, answer);
-                if self.is_talking() {
-                    self.relay_hold(cx, holds);
-                }
             }
             // RFC 3261 §14.2: what cannot be met is refused with 488 and the session goes on as it was.
             Err(_) => cx.agent.refuse_offer(cx.now, invite, 488),
@@ -65,11 +61,16 @@ impl Call {
     pub(super) fn reanswered(&mut self, cx: &mut Context<'_>, answer: Option<&Body>) {
         let accepted = self.party.as_mut().and_then(|party| party.reaccept(answer));
         if let Some(negotiated) = accepted {
-            let holds = !negotiated.send;
-            self.order(cx, Media::Remote(negotiated));
-            if self.is_talking() {
-                self.relay_hold(cx, holds);
-            }
+            self.heed(cx, negotiated);
+        }
+    }
+
+    /// What the far end, or who takes its place, says of itself while the call talks: where it is heard, and whether it holds us.
+    pub(super) fn heed(&mut self, cx: &mut Context<'_>, negotiated: Negotiated) {
+        let holds = !negotiated.send;
+        self.order(cx, Media::Remote(negotiated));
+        if self.is_talking() {
+            self.relay_hold(cx, holds);
         }
     }
 

@@ -7,7 +7,7 @@
 
 use std::time::Instant;
 
-use trunkline_media::{Command as Media, Negotiated};
+use trunkline_media::Negotiated;
 use trunkline_sip::{Body, Cause, DialogState, Event as SipEvent, Failure, Fork, InviteId, Replaces};
 
 use super::super::disposition::Hangup;
@@ -249,7 +249,7 @@ impl Call {
         let is_answer = answer.is_none();
         let body = match answer.map(|answer| *answer) {
             Some((body, negotiated)) => {
-                self.order(cx, Media::Remote(negotiated));
+                self.heed(cx, negotiated);
                 body
             }
             None => party.reoffer(),
@@ -316,7 +316,7 @@ impl Call {
         permit.answered(cx.now);
         match party.accept(fork, body) {
             Ok(negotiated) => {
-                self.order(cx, Media::Remote(negotiated));
+                self.heed(cx, negotiated);
                 self.change_party(cx, party, permit);
                 self.moved(cx, dialog);
                 self.leg_talks(cx);

@@ -119,6 +119,13 @@ impl World {
         self.drain();
     }
 
+    /// The phone puts the other side of its latest call on hold, or takes it back.
+    pub fn phone_holds(&mut self, on: bool) {
+        let phone = self.phone.as_mut().expect("there is a phone");
+        phone.hold(self.now, on);
+        self.drain();
+    }
+
     /// Ends a call as an operator would.
     pub fn hangup(&mut self, call: CallId) {
         let (disposition, by) = (Disposition::Cancelled, EndedBy::Operator);

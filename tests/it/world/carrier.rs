@@ -12,6 +12,8 @@ pub enum Carrier {
     Says(u16),
     /// After a second of ringing, with this.
     RingsThenSays(u16),
+    /// With 302, to this URI.
+    Redirects(&'static str),
     /// With 503, and the wish to be left alone for so long.
     Holds { seconds: u32 },
     /// With 100 and nothing more.
@@ -73,6 +75,10 @@ impl Gateway {
         self.agent.adopt(id, 1);
         match self.carrier {
             Carrier::Says(status) => self.agent.reject(now, id, status, Vec::new()),
+            Carrier::Redirects(uri) => {
+                let contact = vec![("Contact".to_owned(), format!("<{uri}>"))];
+                self.agent.reject(now, id, 302, contact);
+            }
             Carrier::Holds { seconds } => {
                 let retry_after = vec![("Retry-After".to_owned(), seconds.to_string())];
                 self.agent.reject(now, id, 503, retry_after);

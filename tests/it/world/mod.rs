@@ -4,6 +4,7 @@
 mod calling;
 mod carrier;
 mod control;
+mod holds;
 mod network;
 mod pairs;
 mod people;
@@ -82,6 +83,8 @@ pub struct World {
     said: Vec<(CallId, String)>,
     /// Whom callees were last told to hear.
     callees_hear: BTreeMap<u64, Members>,
+    /// Whether callees were last let to be heard.
+    callees_heard: BTreeMap<u64, bool>,
     /// Whose opener was rendered.
     openers: Vec<CallId>,
     /// How often something that was to be heard was thrown away.
@@ -134,6 +137,7 @@ impl World {
             rendered: BTreeMap::new(),
             said: Vec::new(),
             callees_hear: BTreeMap::new(),
+            callees_heard: BTreeMap::new(),
             openers: Vec::new(),
             thrown_away: 0,
             voice: simulator::agent_goodbye(),

@@ -22,11 +22,15 @@ pub enum Deed {
     RefersAndLeaves(&'static str),
     /// Calls again, to take its own call's place.
     Replaces,
+    /// Puts the other side on hold, and does this afterwards.
+    Holds(&'static Deed),
 }
 
 pub struct Phone {
     agent: UserAgent,
     calls: HashMap<u64, (InviteId, Deed, Option<DialogState>)>,
+    /// How it describes itself in each of them.
+    locals: HashMap<u64, Local>,
     due: Vec<(Instant, u64)>,
     next: u64,
     began: u64,
@@ -42,11 +46,11 @@ const LATER: Duration = Duration::from_millis(1_500);
 
 impl Phone {
     pub fn new(config: Config, seed: [u8; 32]) -> Self {
-        let (calls, due) = (HashMap::new(), Vec::new());
         Self {
             agent: UserAgent::new(config, seed),
-            calls,
-            due,
+            calls: HashMap::new(),
+            locals: HashMap::new(),
+            due: Vec::new(),
             next: 1,
             began: 0,
             ended: 0,
@@ -57,10 +61,7 @@ impl Phone {
 
     /// Calls, and does this with the call.
     pub fn call(&mut self, now: Instant, uri: &str, deed: Deed, replaces: Option<String>) {
-        let token = self.next;
-        self.next += 1;
-        let rtp = "192.0.2.4:20000".parse().expect("an address");
-        let mut local = Local::new(rtp, token, Capabilities::default(), Secret::new([9; 32]));
+        let (token, mut local) = self.next_call();
         let headers = replaces.map(|value| ("Replaces".to_owned(), value)).into_iter().collect();
         let invite = Invite {
             token,
@@ -80,6 +81,13 @@ impl Phone {
         let id = self.agent.invite(now, invite).expect("a phone has room");
         self.began += 1;
         self.calls.insert(token, (id, deed, None));
+        self.locals.insert(token, local);
+    }
+
+    /// Puts the other side of its latest call on hold, or takes it back.
+    pub fn hold(&mut self, now: Instant, on: bool) {
+        self.offer_to_hold(now, self.next - 1, on);
+        self.drain(now);
     }
 
     /// Calls that began, and calls that ended.
@@ -134,6 +142,7 @@ impl Phone {
                     assert!(self.calls.remove(&token).is_some(), "ended twice");
                     self.ended += 1;
                 }
+                Event::Incoming { id, incoming } => self.answer(now, id, incoming.body.as_ref()),
                 Event::Offer { id, .. } => self.agent.refuse_offer(now, id, 488),
                 Event::Refer { id, refer_to, replaces, .. } => {
                     self.replaced.extend(replaces.map(|replaces| (refer_to, replaces.call_id)));
@@ -144,6 +153,32 @@ impl Phone {
                 _ => {}
             }
         }
+    }
+
+    /// It answers at once, and stays.
+    fn answer(&mut self, now: Instant, id: InviteId, offer: Option<&Body>) {
+        let (token, mut local) = self.next_call();
+        let offer = offer.and_then(Body::session).expect("the switch offers");
+        let (answer, _) = local.answer(offer).expect("what the switch offers can be met");
+        self.agent.adopt(id, token);
+        self.agent.answer(now, id, Body::sdp(answer));
+        self.began += 1;
+        self.calls.insert(token, (id, Deed::Stays, None));
+        self.locals.insert(token, local);
+    }
+
+    fn next_call(&mut self) -> (u64, Local) {
+        let token = self.next;
+        self.next += 1;
+        let rtp = "192.0.2.4:20000".parse().expect("an address");
+        (token, Local::new(rtp, token, Capabilities::default(), Secret::new([9; 32])))
+    }
+
+    fn offer_to_hold(&mut self, now: Instant, token: u64, on: bool) {
+        let ((id, ..), local) = (&self.calls[&token], self.locals.get_mut(&token).expect("it has called"));
+        local.hold(on);
+        let offer = Body::sdp(local.offer().0.to_bytes());
+        assert!(self.agent.offer(now, *id, offer), "nothing else is being offered");
     }
 
     fn act(&mut self, now: Instant, token: u64) {
@@ -159,6 +194,11 @@ impl Phone {
             Deed::RefersAndLeaves(number) => {
                 assert!(self.agent.refer(now, id, refer(number)));
                 self.calls.insert(token, (id, Deed::HangsUp, Some(dialog)));
+                self.due.push((now + LATER, token));
+            }
+            Deed::Holds(then) => {
+                self.offer_to_hold(now, token, true);
+                self.calls.insert(token, (id, *then, Some(dialog)));
                 self.due.push((now + LATER, token));
             }
             Deed::Replaces => {

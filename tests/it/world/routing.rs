@@ -43,6 +43,19 @@ fn a_callee_that_is_busy_on_the_first_trunk_is_not_rung_by_the_second() {
 }
 
 #[test]
+fn the_name_that_a_redirection_leads_to_is_asked_for_by_the_trunk_that_led_there() {
+    let led = Carrier::Redirects("sip:+15550100001@inner.example");
+    let mut world = World::new(2, Weather::CALM).with_carrier(led);
+    let call = world.call(Persona::Person);
+    world.advance(Duration::from_secs(1));
+    assert_eq!(world.names_asked(), [("inner.example".to_owned(), Some("carrier".to_owned()))]);
+    world.hangup(call);
+    world.run_out();
+    assert_eq!(world.end(call), (Disposition::Cancelled, EndedBy::Operator));
+    world.assert_quiet();
+}
+
+#[test]
 fn a_trunk_that_fails_after_it_rang_is_not_followed() {
     let mut world = World::new(3, Weather::CALM).with_carrier(Carrier::RingsThenSays(503));
     let call = world.call(Persona::Person);

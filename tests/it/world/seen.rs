@@ -24,6 +24,11 @@ impl World {
         self.callees_hear[&call.get()].has(Members::at(Role::Talker.place()))
     }
 
+    /// Is a call's callee heard, by whoever sits with it?
+    pub fn is_callee_heard(&self, call: CallId) -> bool {
+        self.callees_heard.get(&call.get()).is_none_or(|is_heard| *is_heard)
+    }
+
     /// Which calls wanted an opener said.
     pub fn openers(&self) -> &[CallId] {
         &self.openers
@@ -66,6 +71,12 @@ impl World {
     pub fn carrier_state(&self) -> State {
         let (trunk, _) = self.carrier.as_ref().expect("there is a carrier");
         self.admission.report(self.now, trunk).health.state()
+    }
+
+    /// The names that the switch has asked for, and for calls by which trunk.
+    pub fn names_asked(&mut self) -> Vec<(String, Option<String>)> {
+        let asked = std::iter::from_fn(|| self.shard.poll_query());
+        asked.map(|asked| (asked.query.host, asked.trunk.map(|trunk| trunk.name.clone()))).collect()
     }
 
     /// Channels in use, of the usual trunk and of the carrier.

@@ -119,6 +119,9 @@ impl World {
             {
                 self.callees_hear.insert(order.call.get(), *whom);
             }
+            if let trunkline_media::Command::Heard { callee, .. } = &order.command {
+                self.callees_heard.insert(order.call.get(), *callee);
+            }
             self.ours.handle_command(self.now, order.leg, order.command);
         }
         while let Some(order) = self.shard.poll_speech() {

@@ -90,7 +90,7 @@ impl Place {
     }
 
     fn free(&self) -> usize {
-        self.hall.look(TenantId(1), &Whom::Anybody, Vec::new()).free
+        self.hall.look(TenantId(1), &Whom::Anybody, &[]).free
     }
 
     fn fates(&self) -> Vec<(CallId, Fate)> {
@@ -122,7 +122,7 @@ fn without_audio_nobody_is_available() {
     place.audio(guest.id);
     assert_eq!(place.act(&guest, Act::Available), Ok(()));
     assert_eq!((guest.state(), place.free()), (Some(StateName::Available), 1));
-    assert_eq!(place.hall.look(TenantId(2), &Whom::Anybody, Vec::new()).free, 0);
+    assert_eq!(place.hall.look(TenantId(2), &Whom::Anybody, &[]).free, 0);
 }
 
 #[test]
