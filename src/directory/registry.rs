@@ -392,12 +392,17 @@ impl Directory {
                 return Err(ObjectProblem::NameTaken(row.name.clone()).into());
             }
             let before: HashSet<_> = faults.iter().map(told).collect();
+            // Under another number its claim is another.
+            let is_renamed = |row: &StoredObject| {
+                stored.rows.iter().any(|known| known.id == row.id && known.name != row.name)
+            };
+            let is_another = kind == ObjectKind::Number && put.iter().any(is_renamed);
             let rows = with(&stored.rows, put, remove);
             let kept = std::mem::replace(&mut stored.rows, rows);
             let merged = merge::merge(file, stored);
             stored.rows = kept;
             let is_lost = |fault: &ObjectFault| {
-                fault.is_taken && before.contains(&told(fault)) && !says(said, &fault.field)
+                fault.is_taken && !is_another && before.contains(&told(fault)) && !says(said, &fault.field)
             };
             let is_own = |fault: &&ObjectFault| fault.id == id && !remove.contains(&id) && !is_lost(fault);
             let own = merged.faults.iter().find(is_own);

@@ -348,6 +348,10 @@ fn what_the_file_has_taken_from_an_object_holds_nothing_else_of_it_up() {
         "{changed:?}"
     );
     assert_eq!(code(&first.patch(path, &json!({ "inbound": true }), &[])), (409, "in_use"));
+    // Under another number it would take other calls.
+    let second = answering(&switch, "second");
+    made(&second, "numbers", json!({ "e164": "+15550000094", "trunk": "t", "agent": "a", "inbound": true }));
+    assert_eq!(code(&first.patch(path, &json!({ "e164": "+15550000094" }), &[])), (409, "in_use"));
     assert_eq!(first.patch(path, &json!({ "inbound": false }), &[]).status, 200);
 }
 
