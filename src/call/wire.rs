@@ -44,21 +44,32 @@ fn head(message: &[u8]) -> String {
     let text = String::from_utf8_lossy(message);
     let mut lines =
         text.split('\n').map(|line| line.trim_end_matches('\r')).take_while(|line| !line.is_empty());
-    let mut head = masked(&without_passwords(lines.next().unwrap_or_default())).into_owned();
-    let mut above = Manner::Named;
-    for line in lines {
-        head.push_str(" | ");
-        // A line that begins with a space goes on with the header above it (RFC 3261 §7.3.1).
-        if line.starts_with([' ', '\t']) {
-            head.push_str(&above.shown(line));
-            continue;
-        }
-        let (name, value) = line.split_once(':').unwrap_or((line, ""));
-        above = Manner::of(name.trim());
-        let _ = write!(head, "{}: {}", name.trim(), above.shown(value.trim_start()));
+    let mut head = masked(&without_passwords(lines.next().unwrap_or_default(), &[' '])).into_owned();
+    for (name, value) in headers(lines) {
+        let _ = write!(head, " | {name}: {}", Manner::of(name).shown(&value));
     }
     // What comes from a wire forges no line.
     head.replace(char::is_control, "·")
+}
+
+/// Names and values. A line that begins with a space goes on with the header above it (RFC 3261 §7.3.1), and where there is none,
+/// with one that has no name.
+fn headers<'m>(lines: impl Iterator<Item = &'m str>) -> Vec<(&'m str, String)> {
+    let mut headers: Vec<(&str, String)> = Vec::new();
+    for line in lines {
+        match headers.last_mut() {
+            Some((_, value)) if line.starts_with([' ', '\t']) => {
+                value.push(' ');
+                value.push_str(line.trim());
+            }
+            None if line.starts_with([' ', '\t']) => headers.push(("", line.trim().to_owned())),
+            _ => {
+                let (name, value) = line.split_once(':').unwrap_or((line, ""));
+                headers.push((name.trim(), value.trim().to_owned()));
+            }
+        }
+    }
+    headers
 }
 
 /// What is shown of a header.
@@ -123,15 +134,17 @@ fn nameless(text: &str) -> String {
             name = Some(shown.len());
         }
     }
-    without_passwords(&shown)
+    without_passwords(&shown, &[' ', ','])
 }
 
-/// What stands between a user and its host (RFC 3261 §19.1.1).
-fn without_passwords(text: &str) -> String {
+/// Without what stands between a user and its host (RFC 3261 §19.1.1). Outside of brackets an address ends with one of these, within
+/// them a comma is part of it (§20.10).
+fn without_passwords(text: &str, ends: &[char]) -> String {
     let mut shown = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('@') {
-        let start = before.rfind(['<', ' ', ',']).map_or(0, |at| at + 1);
+        let bracket = before.rfind('<').filter(|at| !before[*at..].contains('>'));
+        let start = bracket.or_else(|| before.rfind(ends)).map_or(0, |at| at + 1);
         let mut colons = before[start..].match_indices(':').map(|(at, _)| start + at);
         // The scheme's, and the one that a password follows.
         match colons.nth(1) {
@@ -183,8 +196,11 @@ fn masked(text: &str) -> Cow<'_, str> {
 /// How long the number is that begins here: visual separators are part of it (RFC 3966 §5.1.1), but of no host's name. A dot is not:
 /// it would make numbers of addresses.
 fn number(run: &str, ahead: &str) -> usize {
-    let is_host = ahead.rsplit(['<', '>', ' ', ',', ';']).next().is_some_and(|word| word.contains('@'));
-    let is_separator = |c: char| !is_host && matches!(c, '-' | '(' | ')');
+    let ends = ['<', '>', ' ', ',', ';'];
+    let before = ahead.rsplit(ends).next().unwrap_or_default();
+    let is_tel = before.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("tel:"));
+    let is_user = !before.contains('@') && run.split(ends).next().is_some_and(|word| word.contains('@'));
+    let is_separator = |c: char| (is_tel || is_user) && matches!(c, '-' | '(' | ')');
     let end = run.find(|c: char| !c.is_ascii_digit() && !is_separator(c)).unwrap_or(run.len());
     run[..end].trim_end_matches(is_separator).len()
 }
@@ -208,7 +224,7 @@ mod tests {
             "INVITE sip:+4473********@192.0.2.2:50600;user=phone SIP/2.0 | Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1234567890 | ",
             "| From: … <sip:+4474********@192.0.2.1>;tag=1234567890 |",
             "| t: <tel:0738*******> | Call-ID: 1234567890@a | CSeq: 314159 INVITE |",
-            "| Proxy-Authorization: … | … | Identity: … | X-Prompt: … |",
+            "| Proxy-Authorization: … | Identity: … | X-Prompt: … |",
             "| Contact: <sip:192.0.2.1:5060> | Content-Length: 12",
         ] {
             assert!(shown.contains(part), "{part}\n{shown}");
@@ -228,6 +244,13 @@ mod tests {
             ("<sip:ann:secret@h:5060>;note=\"Ann, <y>\"", "<sip:ann:…@h:5060>;note=\"…\""),
             ("sip:ann:se:cret@192.0.2.1", "sip:ann:…@192.0.2.1"),
             ("<sip:ann@ip-10-20-30-40.c.example>", "<sip:ann@ip-10-20-30-40.c.example>"),
+            ("<sip:ip-10-20-30-40.c.example;lr>", "<sip:ip-10-20-30-40.c.example;lr>"),
+            ("<sip:1-201-555-0123@h>", "<sip:1-201*********@h>"),
+            ("<sip:ann:sec,ret@h>", "<sip:ann:…@h>"),
+            ("<sip:ann,x:secret@h>, <sip:bob:secret@h>", "<sip:ann,x:…@h>, <sip:bob:…@h>"),
+            ("sip:ann@h, sip:bob:secret@h", "sip:ann@h, sip:bob:…@h"),
+            ("\"Ann\r\n Smith\" <sip:ann@h>", "… <sip:ann@h>"),
+            ("Ann\r\n\tSmith <sip:ann@h>", "… <sip:ann@h>"),
             (
                 "<sip:[2001:db8::1]:5060;lr>, sip:192.0.2.1:5060",
                 "<sip:[2001:db8::1]:5060;lr>, sip:192.0.2.1:5060",
@@ -237,7 +260,10 @@ mod tests {
         ] {
             assert_eq!(head(format!("A\r\nt: {value}\r\n").as_bytes()), format!("A | t: {shown}"));
         }
-        assert_eq!(head(b"INVITE sip:ann:secret@h SIP/2.0\r\n"), "INVITE sip:ann:…@h SIP/2.0");
+        assert_eq!(
+            head(b"INVITE sip:ann:sec,ret@h SIP/2.0\r\n secret\r\n"),
+            "INVITE sip:ann:…@h SIP/2.0 | : …"
+        );
     }
 
     #[test]
