@@ -22,7 +22,7 @@ use crate::agent::line::Lanes;
 use crate::agent::stream::Reception;
 use crate::egress::Egress;
 use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy, MovedLeg};
-use crate::trunk::reach::{self, Reachable};
+use crate::trunk::reach::Reachable;
 use crate::tts::Tts;
 
 /// Inputs taken at one turn, so that the sockets are not left waiting.
@@ -323,12 +323,7 @@ impl Driver {
         tokio::spawn(async move {
             let mut targets = resolver.resolve(&query).await;
             let found = targets.len();
-            targets.retain(|target| {
-                let address = target.address.ip();
-                let is_led_there =
-                    trunk.as_ref().is_none_or(|trunk| reach::leads(trunk, address, &reachable));
-                is_led_there && reachable(&query.host, address)
-            });
+            targets.retain(|target| reachable(trunk.as_deref(), &query.host, target.address.ip()));
             if targets.is_empty() && found > 0 {
                 let trunk = trunk.as_ref().map(|trunk| trunk.name.as_str());
                 tracing::warn!(host = %query.host, trunk, "leads to addresses that are not for tenants: [sip] allow_addresses");

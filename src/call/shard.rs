@@ -64,7 +64,7 @@ impl Shard {
             wheel: CallWheel::new(),
             admission,
             keeper: Keeper::default(),
-            reachable: Arc::new(|_, _| true),
+            reachable: Arc::new(|_, _, _| true),
             queries: VecDeque::new(),
             out: Outbox::default(),
         }
@@ -267,12 +267,15 @@ impl Shard {
             }
             Some(_) => false,
         };
+        self.take_queries(None);
+        let trunk = Arc::clone(&origination.plan.trunk);
         let mut cx = self.context(now);
         if !is_wanted {
             Call::unwanted(origination, &mut cx);
         } else if let Some(call) = Call::start(origination, &mut cx) {
             self.calls.insert(id, call);
         }
+        self.take_queries(Some(&trunk));
         self.settle_ties(now);
     }
 

@@ -108,7 +108,7 @@ pub async fn doors(trunks: &[Arc<Trunk>], resolver: &Resolver, reachable: &Reach
     let mut resolved = pin!(stream::iter(resolved).buffered(AT_ONCE));
     while let Some((trunk, query, targets)) = resolved.next().await {
         for target in targets {
-            if reachable(&query.host, target.address.ip()) {
+            if reachable(Some(&*trunk), &query.host, target.address.ip()) {
                 doors.open(target.address.ip(), &trunk);
             }
         }

@@ -36,7 +36,7 @@ pub(super) fn events(journal: &Journal, metrics: &Metrics) -> Events {
 pub(super) fn reachable(directory: &Directory) -> Reachable {
     let directory = directory.clone();
     let known: Mutex<Option<(Arc<Snapshot>, Arc<Reach>)>> = Mutex::new(None);
-    Arc::new(move |host, address| {
+    Arc::new(move |trunk, host, address| {
         let snapshot = directory.snapshot();
         let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
         let reach = match &*known {
@@ -49,7 +49,7 @@ pub(super) fn reachable(directory: &Directory) -> Reachable {
             }
         };
         drop(known);
-        reach.allows(host, address)
+        reach.allows(trunk, host, address)
     })
 }
 

@@ -10,12 +10,15 @@ use trunkline_sip::Query;
 
 use crate::model::{TenantId, Trunk, is_reachable};
 
-/// Whether what is sent to a host may go to an address, as things stand now.
-pub type Reachable = Arc<dyn Fn(&str, IpAddr) -> bool + Send + Sync>;
+/// Whether what is sent to a host may go to an address, as things stand now: by a call of this trunk, or by whoever else.
+pub type Reachable = Arc<dyn Fn(Option<&Trunk>, &str, IpAddr) -> bool + Send + Sync>;
 
-/// What is known of names.
-#[derive(Debug, Default)]
+/// Whose names lead where.
+#[derive(Debug)]
 pub struct Reach {
+    operator: TenantId,
+    /// Hosts that the operator names.
+    own: HashSet<String>,
     /// Hosts that tenants name, and the operator does not.
     guarded: HashSet<String>,
     allowed: Vec<IpNet>,
@@ -27,18 +30,27 @@ impl Reach {
         let (own, others): (Vec<_>, Vec<_>) = trunks.iter().partition(|trunk| trunk.tenant == operator);
         let own: HashSet<String> = own.into_iter().flat_map(|trunk| hosts(trunk)).collect();
         let guarded = others.into_iter().flat_map(|trunk| hosts(trunk));
-        Self { guarded: guarded.filter(|host| !own.contains(host)).collect(), allowed: allowed.to_vec() }
+        let guarded = guarded.filter(|host| !own.contains(host)).collect();
+        Self { operator, own, guarded, allowed: allowed.to_vec() }
     }
 
-    /// May what is sent to this host go to this address?
-    pub fn allows(&self, host: &str, address: IpAddr) -> bool {
-        !self.guarded.contains(&folded(host)) || is_reachable(address, &self.allowed)
+    /// May what is sent to this host go to this address? A call of a tenant's trunk, wherever its carrier sends it and whatever has
+    /// become of the trunk meanwhile, comes to the operator's hosts only by those that the trunk itself names.
+    pub fn allows(&self, trunk: Option<&Trunk>, host: &str, address: IpAddr) -> bool {
+        let host = folded(host);
+        let is_guarded = match trunk {
+            Some(trunk) => {
+                trunk.tenant != self.operator && !(self.own.contains(&host) && is_home(trunk, &host))
+            }
+            None => self.guarded.contains(&host),
+        };
+        !is_guarded || is_reachable(address, &self.allowed)
     }
 }
 
-/// May a trunk's requests go to this address, whatever host its carrier names for them?
-pub fn leads(trunk: &Trunk, address: IpAddr, reachable: &Reachable) -> bool {
-    hosts(trunk).all(|host| reachable(&host, address))
+/// May a trunk's call be sent to this host? What a name leads to is asked when it is resolved.
+pub fn may_send(trunk: &Trunk, host: &str, reachable: &Reachable) -> bool {
+    host.parse().ok().is_none_or(|address| reachable(Some(trunk), host, address))
 }
 
 /// Is it one of the trunk's own hosts?
@@ -80,7 +92,8 @@ mod tests {
             Arc::new(proxied),
         ];
         let reach = Reach::of(&trunks, OPERATOR, &["10.9.0.0/16".parse().expect("a network")]);
-        let allows = |host: &str, address: &str| reach.allows(host, address.parse().expect("an address"));
+        let allows =
+            |host: &str, address: &str| reach.allows(None, host, address.parse().expect("an address"));
         for host in ["carrier.example", "edge.inner.example", "EDGE.inner.example."] {
             assert!(allows(host, "8.8.8.8") && allows(host, "10.9.1.1"), "{host}");
             for inner in ["169.254.169.254", "10.0.0.1", "127.0.0.1", "::1", "::ffff:127.0.0.1", "fd00::1"] {
@@ -101,13 +114,26 @@ mod tests {
             Arc::new(shared),
         ];
         let reach = Reach::of(&trunks, OPERATOR, &[]);
-        let reachable: Reachable = Arc::new(move |host, address| reach.allows(host, address));
-        let leads =
-            |trunk: &Trunk, address: &str| leads(trunk, address.parse().expect("an address"), &reachable);
+        let leads = |trunk: &Trunk, host: &str, address: &str| {
+            reach.allows(Some(trunk), host, address.parse().expect("an address"))
+        };
         let [operators, tenants, shared] = &trunks;
-        assert!(leads(operators, "10.0.0.1"));
-        for trunk in [tenants, shared] {
-            assert!(leads(trunk, "8.8.8.8") && !leads(trunk, "10.0.0.1"), "{}", trunk.name);
+        assert!(leads(operators, "elsewhere.example", "10.0.0.1"));
+        for host in ["192.0.2.7", "carrier.example", "elsewhere.example"] {
+            for trunk in [tenants, shared] {
+                assert!(leads(trunk, host, "8.8.8.8") && !leads(trunk, host, "10.0.0.1"), "{}", trunk.name);
+            }
         }
+        // The operator's own host is for whoever was given it.
+        assert!(leads(shared, "SBC.operator.example", "10.0.0.1"));
+        assert!(!leads(tenants, "sbc.operator.example", "10.0.0.1"));
+        // A call outlives its trunk.
+        let nobodys = Reach::of(&trunks[..1], OPERATOR, &[]);
+        assert!(!nobodys.allows(Some(tenants), "192.0.2.7", "10.0.0.1".parse().expect("an address")));
+        let reachable: Reachable = Arc::new(move |trunk, host, address| nobodys.allows(trunk, host, address));
+        assert!(
+            may_send(tenants, "elsewhere.example", &reachable) && may_send(tenants, "8.8.8.8", &reachable)
+        );
+        assert!(!may_send(tenants, "10.0.0.1", &reachable) && may_send(operators, "10.0.0.1", &reachable));
     }
 }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use trunkline_sip::message::NameAddr;
-use trunkline_sip::{Body, ClientTls, Credentials, Invite, Refresher, Reliable, SessionTimer};
+use trunkline_sip::{Body, ClientTls, Credentials, Invite, Query, Refresher, Reliable, SessionTimer};
 
 use super::custom;
 use super::identity::Caller;
+use super::reach::{self, Reachable};
 use super::stir;
 use super::uri::{Target, address, name_addr};
 use crate::model::{
@@ -61,12 +62,18 @@ pub fn invite(plan: &CallPlan, trunk: &Trunk, now: Instant, offer: Body) -> Resu
     })
 }
 
-/// Sends an INVITE by the way that the registrar named (RFC 3608 §6.1), behind the trunk's own proxy if it has one.
-pub fn by(invite: &mut Invite, service_route: &[String]) {
+/// Sends an INVITE by the way that the registrar named (RFC 3608 §6.1), behind the trunk's own proxy if it has one. A way that begins
+/// where the trunk may not lead is none.
+pub fn by(invite: &mut Invite, trunk: &Trunk, service_route: &[String], reachable: &Reachable) {
     let mut hops = service_route.iter();
-    if invite.route.is_none() {
-        let first = hops.next().and_then(|value| NameAddr::parse(value));
-        invite.route = first.map(|address| address.uri.to_owned());
+    if invite.route.is_none()
+        && let Some(first) = hops.next().and_then(|value| NameAddr::parse(value))
+    {
+        let host = Query::of(first.uri).map(|query| query.host);
+        if !host.is_some_and(|host| reach::may_send(trunk, &host, reachable)) {
+            return;
+        }
+        invite.route = Some(first.uri.to_owned());
     }
     invite.headers.splice(0..0, hops.map(|value| ("Route".to_owned(), value.clone())));
 }

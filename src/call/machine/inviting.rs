@@ -189,7 +189,8 @@ impl Call {
             Ok(invite) => invite,
             Err(error) => return self.unsent(cx, Disposition::TrunkFailed, &error.to_string()),
         };
-        route::by(&mut invite, cx.keeper.service_route(self.plan.trunk.id));
+        let trunk = &self.plan.trunk;
+        route::by(&mut invite, trunk, cx.keeper.service_route(trunk.id), cx.reachable);
         if let Some(redirection) = redirection {
             redirection.apply(&mut invite);
         }

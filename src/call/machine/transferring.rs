@@ -222,7 +222,7 @@ impl Call {
         let composed = route::invite(&plan, &plan.trunk, cx.now, offer).map_err(|error| error.to_string());
         let left = composed.and_then(|mut invite| {
             invite.headers.extend(headers);
-            route::by(&mut invite, cx.keeper.service_route(plan.trunk.id));
+            route::by(&mut invite, &plan.trunk, cx.keeper.service_route(plan.trunk.id), cx.reachable);
             cx.agent.invite(cx.now, invite).map_err(|error| error.to_string())
         });
         match left {
