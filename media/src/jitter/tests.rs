@@ -387,9 +387,12 @@ proptest! {
         let lengths: Vec<u32> = grains.iter().map(|grain| grain * 80).collect();
         let (jitter, played) = mixed(&lengths, 200, |number| number > 100 && lost[usize::from(number)]);
         let steady = &played[played.len() / 3..];
-        for pair in steady.windows(2).filter(|pair| pair.iter().all(|(heard, _)| *heard == Heard::Audio)) {
-            prop_assert!(place(&pair[1].1).is_some());
-        }
+        let torn = steady
+            .windows(2)
+            .filter(|pair| pair.iter().all(|(heard, _)| *heard == Heard::Audio) && place(&pair[1].1).is_none())
+            .count() as u64;
+        // What was waited for too long is caught up with by frames that lead from one place to another.
+        prop_assert!(torn <= jitter.figures().skipped, "{} of {} skipped", torn, jitter.figures().skipped);
         let audio = steady.iter().filter(|(heard, _)| *heard == Heard::Audio).count();
         prop_assert!(audio * 10 >= steady.len() * 5, "{} of {}", audio, steady.len());
         prop_assert!(jitter.shelf.held <= SLOTS);
