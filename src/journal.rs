@@ -95,8 +95,8 @@ impl Journal {
             settled: Notify::new(),
             news: broadcast::Sender::new(NEWS_MAX),
         });
-        let (flush, over) = watched(flush::run(Arc::clone(&shared)));
-        tokio::spawn(flush);
+        let over = CancellationToken::new();
+        tokio::spawn(watched(&over, flush::run(Arc::clone(&shared))));
         Journal { _open: Arc::new(Open(Arc::clone(&shared))), shared, over }
     }
 

@@ -3,15 +3,16 @@
 
 use tokio_util::sync::CancellationToken;
 
-/// The same work, and what is cancelled when it is over, however it ends.
-pub fn watched(work: impl Future<Output = ()>) -> (impl Future<Output = ()>, CancellationToken) {
-    let over = CancellationToken::new();
+/// The same work, with which the token is cancelled when it is over, however it ends.
+pub fn watched<W: Future<Output = ()>>(
+    over: &CancellationToken,
+    work: W,
+) -> impl Future<Output = ()> + use<W> {
     let guard = over.clone().drop_guard();
-    let work = async move {
+    async move {
         work.await;
         drop(guard);
-    };
-    (work, over)
+    }
 }
 
 #[cfg(test)]
@@ -21,17 +22,19 @@ mod tests {
 
     #[tokio::test]
     async fn work_is_over_when_it_is_done_when_it_dies_and_when_it_is_dropped() {
-        let (done, over) = watched(async {});
+        let over = CancellationToken::new();
+        let done = watched(&over, async {});
         assert!(!over.is_cancelled());
         tokio::spawn(done).await.expect("it is done");
         over.cancelled().await;
 
-        let (dies, over) = watched(async { panic!("it dies") });
+        let over = CancellationToken::new();
+        let dies = watched(&over, async { panic!("it dies") });
         assert!(tokio::spawn(dies).await.expect_err("it died").is_panic());
         over.cancelled().await;
 
-        let (dropped, over) = watched(std::future::pending());
-        drop(dropped);
+        let over = CancellationToken::new();
+        drop(watched(&over, std::future::pending()));
         over.cancelled().await;
     }
 }

@@ -32,5 +32,3 @@ pub use party::Seed;
 pub use shard::{Command, Inquiry, Orphan, Shard, Told};
 pub use sound::{capabilities, over as spec_for};
 pub use verdict::parameters as detection;
-
-pub use crate::trunk::reach::Reachable;

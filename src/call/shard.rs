@@ -183,7 +183,7 @@ impl Shard {
 
     /// The next name to resolve.
     pub fn poll_query(&mut self) -> Option<Inquiry> {
-        self.take_queries(None);
+        take_queries(&mut self.agent, &mut self.queries, None);
         self.queries.pop_front()
     }
 
@@ -267,7 +267,7 @@ impl Shard {
             }
             Some(_) => false,
         };
-        self.take_queries(None);
+        take_queries(&mut self.agent, &mut self.queries, None);
         let trunk = Arc::clone(&origination.plan.trunk);
         let mut cx = self.context(now);
         if !is_wanted {
@@ -275,7 +275,7 @@ impl Shard {
         } else if let Some(call) = Call::start(origination, &mut cx) {
             self.calls.insert(id, call);
         }
-        self.take_queries(Some(&trunk));
+        take_queries(&mut self.agent, &mut self.queries, Some(&trunk));
         self.settle_ties(now);
     }
 
@@ -309,13 +309,6 @@ impl Shard {
         self.settle_ties(now);
     }
 
-    /// What the user agent asks since it was looked last, it asks for a call by this trunk.
-    fn take_queries(&mut self, trunk: Option<&Arc<Trunk>>) {
-        while let Some(query) = self.agent.poll_query() {
-            self.queries.push_back(Inquiry { query, trunk: trunk.cloned() });
-        }
-    }
-
     /// What calls have told each other meanwhile. It ends: a call answers a tie with none but its own end.
     fn settle_ties(&mut self, now: Instant) {
         while let Some((to, from, tie)) = self.out.ties.pop_front() {
@@ -324,7 +317,7 @@ impl Shard {
     }
 
     fn give(&mut self, now: Instant, id: CallId, input: impl FnOnce(&mut Call, &mut Context<'_>)) {
-        self.take_queries(None);
+        take_queries(&mut self.agent, &mut self.queries, None);
         let Some(call) = self.calls.get_mut(&id) else { return };
         let mut cx = Context {
             now,
@@ -336,9 +329,8 @@ impl Shard {
             out: &mut self.out,
         };
         input(call, &mut cx);
-        let (trunk, is_over) = (Arc::clone(call.trunk()), call.is_over());
-        self.take_queries(Some(&trunk));
-        if is_over {
+        take_queries(&mut self.agent, &mut self.queries, Some(call.trunk()));
+        if call.is_over() {
             self.calls.remove(&id);
         }
     }
@@ -361,6 +353,13 @@ impl Shard {
                 }
             }
         }
+    }
+}
+
+/// What the user agent asks since it was looked last, it asks for a call by this trunk.
+fn take_queries(agent: &mut UserAgent, queries: &mut VecDeque<Inquiry>, trunk: Option<&Arc<Trunk>>) {
+    while let Some(query) = agent.poll_query() {
+        queries.push_back(Inquiry { query, trunk: trunk.cloned() });
     }
 }
 

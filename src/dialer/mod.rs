@@ -19,8 +19,8 @@ mod words;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
-use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use trunkline_media::Media;
@@ -123,13 +123,10 @@ impl Dialer {
         let first = ids.begin().await?;
         let (queue, admission) = (Arc::<Queue>::default(), parts.admission.clone());
         let draining = AtomicBool::new(false);
-        let mut starter = None;
-        let dialer = Self(Arc::new_cyclic(|dialer| {
-            let (run, over) = watched(queue::run(Weak::clone(dialer), Arc::clone(&queue), admission));
-            starter = Some(run);
-            Inner { parts, ids, first, queue, draining, over }
-        }));
-        starter.map(tokio::spawn);
+        let over = CancellationToken::new();
+        let inner = Inner { parts, ids, first, queue: Arc::clone(&queue), draining, over: over.clone() };
+        let dialer = Self(Arc::new(inner));
+        tokio::spawn(watched(&over, queue::run(Arc::downgrade(&dialer.0), queue, admission)));
         Ok(dialer)
     }
 

@@ -12,10 +12,11 @@ use tokio_util::sync::CancellationToken;
 use trunkline_sip::{Query, Resolver};
 
 use crate::admission::Admission;
-use crate::call::{Board, Command, Mailbox, Reachable};
+use crate::call::{Board, Command, Mailbox};
 use crate::directory::{Directory, Registry};
 use crate::model::Trunk;
 use crate::trunk::doors::Doors;
+use crate::trunk::reach::Reachable;
 
 /// What is needed to keep trunks.
 pub struct Keeping {

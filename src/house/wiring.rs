@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::endings::Endings;
 use crate::agent::{self, Errand};
-use crate::call::{self, Aside, Command, ErrandOrder, Events, Intents, Reachable, Speech};
+use crate::call::{self, Aside, Command, ErrandOrder, Events, Intents, Speech};
 use crate::clock::wall_now;
 use crate::config::FILE_TENANT;
 use crate::dialer::Dialer;
@@ -13,7 +13,7 @@ use crate::egress::Egress;
 use crate::journal::Journal;
 use crate::metrics::{Metrics, trunk_label};
 use crate::model::CallFact;
-use crate::trunk::reach::Reach;
+use crate::trunk::reach::{Reach, Reachable};
 
 /// Events go to the journal; an end is counted by its trunk, which the journal knows.
 pub(super) fn events(journal: &Journal, metrics: &Metrics) -> Events {

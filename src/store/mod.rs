@@ -92,8 +92,8 @@ impl Store {
         let engine = Arc::new(Engine::open(target).await?);
         let gauges = Arc::new(Gauges::default());
         let (queue, waiting) = mpsc::channel(writer::QUEUE_MAX);
-        let (writer, over) = watched(writer::run(Arc::clone(&engine), waiting, Arc::clone(&gauges)));
-        tokio::spawn(writer);
+        let over = CancellationToken::new();
+        tokio::spawn(watched(&over, writer::run(Arc::clone(&engine), waiting, Arc::clone(&gauges))));
         Ok(Store { engine, queue, gauges, counts: Arc::new(Counting::new()), over })
     }
 

@@ -108,8 +108,9 @@ impl Webhooks {
         let context = Arc::new(Context { store, egress, keys, config, counters: Counters::default() });
         let stop = Arc::new(Notify::new());
         let worker = Worker::new(Arc::clone(&context));
-        let (work, over) = watched(worker.run(wake, Arc::clone(&stop)));
-        Webhooks { context, stop, task: tokio::spawn(work), over }
+        let over = CancellationToken::new();
+        let task = tokio::spawn(watched(&over, worker.run(wake, Arc::clone(&stop))));
+        Webhooks { context, stop, task, over }
     }
 
     /// Cancelled when nothing is delivered any more: it was told to stop, or it died.
