@@ -26,6 +26,10 @@ view.bind({
   decline: () => attempt(() => wire.act(now.call, "decline")),
   "hang-up": () => attempt(() => wire.act(now.call, "hangup")),
   "transfer-form": ({ to }) => attempt(() => wire.transfer(now.call, to.trim())),
+  object: () => attempt(async () => {
+    await wire.act(now.call, "do-not-call");
+    view.objected();
+  }),
   mute: () => mute(!isMuted),
   hold: () => attempt(async () => {
     const before = isHeld;

@@ -81,6 +81,11 @@ export function held(is) {
   at("hold").setAttribute("aria-pressed", String(is));
 }
 
+export function objected() {
+  at("object").disabled = true;
+  notice("This number is not called any more.");
+}
+
 /** The person's state, as the switch told it. */
 export function state(told) {
   const { state, about, call } = told;
@@ -101,7 +106,7 @@ export function state(told) {
   at("call-details").replaceChildren(...(about?.details ?? []).map(detail));
   if (state === "ringing") at("accept").focus();
   if (!on) {
-    at("keypad").open = at("transfer").open = false;
+    at("keypad").open = at("transfer").open = at("objection").open = at("object").disabled = false;
     at("transfer-form").reset();
   }
   run(told);

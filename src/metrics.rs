@@ -419,6 +419,7 @@ fn reason(refusal: &Refusal) -> &'static str {
         Refusal::InsufficientBalance => "insufficient_balance",
         Refusal::SpendControl => "spend_control",
         Refusal::DestinationForbidden { .. } => "destination_forbidden",
+        Refusal::DoNotCall => "do_not_call",
         Refusal::TrunkDown { .. } => "trunk_down",
         Refusal::Limited { .. } => "limited",
         Refusal::Overloaded(_) => "overloaded",

@@ -190,7 +190,7 @@ fn session_of(provider: Provider) -> (realtime::life::Life, Seat, Instant) {
         speed: None,
         listener: None,
         thinker: None,
-        tools: Tools { end_call: true, send_dtmf: false, transfer: vec![], webhooks: vec![] },
+        tools: Tools { end_call: true, ..Tools::default() },
         connect_within: Duration::from_secs(10),
         reconnect_within: None,
     };

@@ -52,6 +52,8 @@ pub enum Fate {
     Transfer(String),
     /// The person puts the far end on hold, or takes it back.
     Hold(bool),
+    /// The far end has told the person that it wants no more such calls.
+    Objected,
     /// The person is cut off, and may come back for a while.
     Lost,
     /// It is back, at another seat.

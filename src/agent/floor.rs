@@ -150,6 +150,7 @@ enum Request {
     Act(Act, Reply<()>),
     Transfer(CallId, String, Reply<()>),
     Hold(CallId, bool, Reply<()>),
+    Object(CallId, Reply<()>),
     Speak(Box<browser::Opened>, Reply<u64>),
     Mute(u64, Reply<()>),
 }
@@ -243,6 +244,14 @@ impl Floor {
     /// There is no such session, or the call is not its.
     pub async fn hold(&self, session: &str, call: CallId, on: bool) -> Result<(), Refused> {
         self.page(session, |reply| Request::Hold(call, on, reply)).await
+    }
+
+    /// Whoever the person talks with wants no more such calls.
+    ///
+    /// # Errors
+    /// There is no such session, or the call is not its.
+    pub async fn object(&self, session: &str, call: CallId) -> Result<(), Refused> {
+        self.page(session, |reply| Request::Object(call, reply)).await
     }
 
     /// Ends a page's audio.
@@ -378,6 +387,7 @@ fn serve(
         Request::Act(act, reply) => answer(reply, hall.act(now, person, act)),
         Request::Transfer(call, to, reply) => answer(reply, hall.transfer(now, person, call, to)),
         Request::Hold(call, on, reply) => answer(reply, hall.hold(person, call, on)),
+        Request::Object(call, reply) => answer(reply, hall.object(person, call)),
         Request::Speak(opened, reply) => {
             let browser::Opened { leg, events, .. } = *opened;
             let number = hall.speak(now, person, leg);
@@ -396,6 +406,7 @@ impl Request {
             Self::Act(_, reply)
             | Self::Transfer(_, _, reply)
             | Self::Hold(_, _, reply)
+            | Self::Object(_, reply)
             | Self::Mute(_, reply) => answer(reply, Err(why)),
             Self::Speak(_, reply) => answer(reply, Err(why)),
         }

@@ -427,6 +427,7 @@ impl Program {
             Step::StopRecording => self.orders.push_back(Order::Record(false)),
             Step::StartStream(listener) => self.orders.push_back(Order::StartStream(listener)),
             Step::StopStream => self.orders.push_back(Order::StopStream),
+            Step::DoNotCall => self.orders.push_back(Order::DoNotCall),
             // What is done by hand alone is given to the call itself, and no face reads it from a document.
             Step::HandOver(_) | Step::CompleteTransfer | Step::CancelTransfer => {}
             Step::Say(_) | Step::Play(_) | Step::Gather(_) | Step::Document(_) => {

@@ -146,7 +146,7 @@ impl Walk {
                     open.extend(branch.cases.iter().map(|(_, to)| *to));
                     open.push_back(branch.otherwise.unwrap_or(next + 1));
                 }
-                FlowAct::Record(_) => open.push_back(next + 1),
+                FlowAct::Record(_) | FlowAct::DoNotCall => open.push_back(next + 1),
                 FlowAct::SendDigits(_) | FlowAct::Transfer(_) | FlowAct::Hangup => {}
             }
         }
@@ -193,6 +193,7 @@ impl Walk {
                 }
                 FlowAct::Record(true) => steps.push(Step::StartRecording),
                 FlowAct::Record(false) => steps.push(Step::StopRecording),
+                FlowAct::DoNotCall => steps.push(Step::DoNotCall),
                 FlowAct::SendDigits(digits) => steps.push(Step::SendDigits(digits.clone())),
                 FlowAct::Transfer(to) => steps.push(Step::Transfer(to.clone())),
                 FlowAct::Hangup => self.end(&mut steps),

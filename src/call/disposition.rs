@@ -34,8 +34,8 @@ pub struct Ruling {
     pub retry: bool,
     /// May another gateway be tried now? Never once the callee has spoken or its telephone has rung.
     pub next_trunk: bool,
-    /// What should not be used any more.
-    pub suppress: Suppress,
+    /// Does whoever has the number want no such calls at all?
+    pub is_unwanted: bool,
     /// How long the trunk asks to be left alone. What a callee asks by the same header is not here.
     pub hold: Option<Duration>,
     /// What it says of the trunk.
@@ -46,17 +46,6 @@ pub struct Ruling {
     pub why: &'static str,
     /// The place in [`TABLE`].
     pub row: usize,
-}
-
-/// What should not be used any more.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Suppress {
-    /// Nothing.
-    Nothing,
-    /// The number called: it does not exist, or whoever has it wants no such calls.
-    Number,
-    /// The number that calls: the networks take it for an unwanted caller's, whomever it calls.
-    CallerId,
 }
 
 /// How far the call had come.
@@ -113,8 +102,8 @@ pub struct Fate {
     pub retry: bool,
     /// See [`Ruling::next_trunk`].
     pub next_trunk: bool,
-    /// See [`Ruling::suppress`].
-    pub suppress: Suppress,
+    /// See [`Ruling::is_unwanted`].
+    pub is_unwanted: bool,
 }
 
 /// What kind of failure a row is about.
@@ -171,7 +160,7 @@ pub fn judge(failure: &Failure, progress: Progress) -> Ruling {
         retry: row.fate.retry,
         // Whatever the row says: a telephone that has rung is not rung by a second gateway.
         next_trunk: row.fate.next_trunk && progress < Progress::Alerting,
-        suppress: row.fate.suppress,
+        is_unwanted: row.fate.is_unwanted,
         hold: failure.retry_after.filter(|_| row.holds).map(|hold| hold.min(HOLD_MAX)),
         sign: row.sign,
         by: if failure.cause == Cause::Response { EndedBy::Callee } else { EndedBy::Switch },

@@ -244,6 +244,10 @@ impl Runner {
             return turn;
         }
         let claimed = line.claimed.pop_front()?;
+        // Known before anything is taken for a call; the commit asks again.
+        if claimed.is_forbidden {
+            return self.refused(line, Some(claimed), &Refusal::DoNotCall).await;
+        }
         match self.dialer.prepare(request(line, &claimed)).await {
             Ok(prepared) => {
                 let recipient = RecipientId { campaign: line.campaign.id, position: claimed.position };

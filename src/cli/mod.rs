@@ -12,6 +12,7 @@ pub mod check;
 mod credentials;
 pub mod demo;
 mod descriptors;
+pub mod dnc;
 pub mod key;
 mod log;
 mod office;
@@ -59,6 +60,9 @@ enum Command {
     Batch(batch::Args),
     /// Look after the running switch's campaigns.
     Campaign(campaign::Args),
+    /// Look after the numbers that nobody is to call any more.
+    #[command(alias = "do-not-call")]
+    Dnc(dnc::Args),
     /// Look after tenants' money.
     Billing(billing::Args),
     /// Look after a trunk.
@@ -124,6 +128,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Webhook(args) => webhook::run(args).await,
         Command::Batch(args) => batch::run(args).await,
         Command::Campaign(args) => campaign::run(args).await,
+        Command::Dnc(args) => dnc::run(args).await,
         Command::Billing(args) => billing::run(args).await,
         Command::Trunk(args) => trunk::run(args).await,
         Command::Tenant(args) => tenant::run(args).await,
@@ -182,6 +187,11 @@ mod tests {
             "trunkline campaign list --status running",
             "trunkline campaign show batchcall_7f8fe206a5522cb7",
             "trunkline campaign cancel batchcall_7f8fe206a5522cb7 --key nxf_demo",
+            "trunkline dnc add +447386172392 +15551234567 --note letter",
+            "trunkline dnc add --file list.csv",
+            "trunkline do-not-call list --after +447386172392",
+            "trunkline dnc show +447386172392 --json",
+            "trunkline dnc remove +447386172392 --key nxf_demo",
             "trunkline billing credit 1 25.00 --reference invoice --config trunkline.toml",
             "trunkline calls list --state ended --number +447386172392 --since 2026-01-31 --limit 5",
             "trunkline calls show CA000000000000000000000000000000ff --json",
@@ -218,6 +228,8 @@ mod tests {
             "trunkline batch",
             "trunkline batch people.csv --window 9-18",
             "trunkline campaign launch",
+            "trunkline dnc add",
+            "trunkline dnc remove 07386172392",
             "trunkline billing credit 1 0",
             "trunkline billing credit 1 1e3",
             "trunkline trunk doctor",

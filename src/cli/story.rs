@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::model::{CallFact, Disposition, EndedBy, Outcome};
+use crate::model::{CallFact, Disposition, EndedBy, Objection, Outcome};
 
 /// One fact as a line; `None` for those that say nothing to people.
 pub fn line(fact: &CallFact) -> Option<String> {
@@ -26,6 +26,10 @@ pub fn line(fact: &CallFact) -> Option<String> {
         }
         CallFact::Controlled { what, failed: None } => format!("{what}: done"),
         CallFact::Controlled { what, failed: Some(why) } => format!("{what}: {why}"),
+        CallFact::Objected { reason: Objection::Unwanted } => {
+            "refused as unwanted: this number is not called any more".into()
+        }
+        CallFact::Objected { .. } => "this number is not called any more".into(),
         CallFact::RecordingStarted => "recorded from now on".into(),
         CallFact::Answer { step, came: "digits" } => format!("{step}: keys that count"),
         CallFact::Answer { step, came: "invalid" } => format!("{step}: keys that lead nowhere"),

@@ -345,6 +345,7 @@ impl Inner {
             Intended::Replay(replayed) => Ok(Some(replayed)),
             Intended::Conflict => Err(Refusal::IdempotencyConflict),
             Intended::Superseded => Err(Refusal::Superseded),
+            Intended::DoNotCall => Err(Refusal::DoNotCall),
         }
     }
 

@@ -290,6 +290,7 @@ pub fn object_problem(problem: &ObjectProblem) -> (u16, &'static str) {
         ObjectProblem::Changed => (412, "changed_meanwhile"),
         ObjectProblem::Forbidden => (403, "forbidden"),
         ObjectProblem::DeliveryNotFound => (404, "delivery_not_found"),
+        ObjectProblem::NotListed => (404, "not_listed"),
         ObjectProblem::DeliveryPending => (409, "delivery_pending"),
     }
 }

@@ -107,6 +107,10 @@ pub fn start_recording(body: &[u8]) -> Result<Asked, Refusal> {
     control::plain(Step::StartRecording, body)
 }
 
+pub fn do_not_call(body: &[u8]) -> Result<Asked, Refusal> {
+    control::plain(Step::DoNotCall, body)
+}
+
 pub fn complete_transfer(body: &[u8]) -> Result<Asked, Refusal> {
     control::plain(Step::CompleteTransfer, body)
 }

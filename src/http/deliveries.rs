@@ -10,12 +10,12 @@ use super::Api;
 use super::calls::{PathText, shown, unreadable};
 use super::error::json as answer;
 use super::keyed::{as_reader, as_writer};
-use super::scope::find;
+use super::scope::{find, of_tenant};
 use crate::clock::wall_now;
 use crate::face::Problem;
 use crate::face::native::delivery::{Attempt, Shown, brief, full};
 use crate::face::native::query::{self, DELIVERY_STATES};
-use crate::model::{Key, ObjectKind, ObjectProblem, StoredResponse, WebhookEndpointId};
+use crate::model::{ObjectKind, ObjectProblem, StoredResponse, WebhookEndpointId};
 use crate::store::{DeliveryFilter, DeliveryRecord, DeliveryState, REPLAY_MAX, Replayed};
 use crate::webhook::message_id_of;
 
@@ -112,11 +112,6 @@ pub async fn replay_failed(
         Ok(answer(StoredResponse { status: 202, body }))
     })
     .await
-}
-
-/// A key of one agent or application knows nothing of the others' deliveries.
-fn of_tenant(key: &Key) -> Result<(), ObjectProblem> {
-    if key.is_of_tenant() { Ok(()) } else { Err(ObjectProblem::Forbidden) }
 }
 
 fn number(id: &PathText) -> Result<u64, Problem> {

@@ -10,6 +10,7 @@ mod bots;
 mod calls;
 mod control;
 mod deliveries;
+mod do_not_call;
 mod doctor;
 mod error;
 mod events;

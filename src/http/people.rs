@@ -164,6 +164,18 @@ async fn set_hold(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// `POST /v1/people/calls/{call}/do-not-call`
+pub async fn object(
+    State(floor): State<Floor>,
+    headers: HeaderMap,
+    Path(call): Path<String>,
+) -> Result<StatusCode, Failure> {
+    let session = session(&floor, &headers).await?;
+    let call = call.parse().map_err(|()| Refused::Call)?;
+    floor.object(&session, call).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// `POST /v1/people/calls/{call}/transfer`
 pub async fn transfer(
     State(floor): State<Floor>,

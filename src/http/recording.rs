@@ -54,7 +54,7 @@ pub async fn remove(State(api): State<Api>, headers: HeaderMap, id: PathText) ->
             }
             Ok(()) | Err(_) => {}
         }
-        api.store.forget_recording(key.tenant, id).await.map_err(unreadable)?;
+        api.store.forget_recordings(vec![id]).await.map_err(unreadable)?;
         Ok(StatusCode::NO_CONTENT.into_response())
     })
     .await

@@ -11,8 +11,8 @@ use super::calls::PathText;
 #[cfg(feature = "browser")]
 use super::people;
 use super::{
-    Api, batch, billing, bots, calls, control, deliveries, doctor, events, health, native, objects, openapi,
-    place, recording, trials, twilio,
+    Api, batch, billing, bots, calls, control, deliveries, do_not_call, doctor, events, health, native,
+    objects, openapi, place, recording, trials, twilio,
 };
 use crate::face::collection::Collection;
 use crate::face::native::control as orders;
@@ -131,6 +131,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/native/calls/{id}/unmute", Key, || control::order(orders::unmute)),
     route("POST", "/v1/native/calls/{id}/hold", Key, || control::order(control::hold)),
     route("POST", "/v1/native/calls/{id}/resume", Key, || control::order(control::resume)),
+    route("POST", "/v1/native/calls/{id}/do-not-call", Key, || control::order(control::do_not_call)),
     route("POST", "/v1/native/calls/{id}/transfer", Key, || control::order(orders::hand_over)),
     route("POST", "/v1/native/calls/{id}/transfer/complete", Key, || {
         control::order(control::complete_transfer)
@@ -190,6 +191,10 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/v1/native/webhook-deliveries", Key, || get(deliveries::list)),
     route("GET", "/v1/native/webhook-deliveries/{id}", Key, || get(deliveries::read)),
     route("POST", "/v1/native/webhook-deliveries/{id}/replay", Key, || post(deliveries::replay)),
+    route("GET", "/v1/native/do-not-call", Key, || get(do_not_call::list)),
+    route("POST", "/v1/native/do-not-call", Key, || post(do_not_call::add)),
+    route("GET", "/v1/native/do-not-call/{number}", Key, || get(do_not_call::read)),
+    route("DELETE", "/v1/native/do-not-call/{number}", Key, || delete(do_not_call::remove)),
     route("GET", "/v1/native/calls", Key, || get(native::list)),
     route("GET", "/v1/native/calls/{id}", Key, || get(native::read)),
     route("GET", "/v1/native/calls/{id}/recording", Key, || recording::reader(None)),
@@ -224,6 +229,8 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/people/calls/{call}/hold", Person, || post(people::hold)),
     #[cfg(feature = "browser")]
     route("POST", "/v1/people/calls/{call}/resume", Person, || post(people::resume)),
+    #[cfg(feature = "browser")]
+    route("POST", "/v1/people/calls/{call}/do-not-call", Person, || post(people::object)),
     #[cfg(feature = "browser")]
     route("POST", "/v1/people/calls/{call}/transfer", Person, || post(people::transfer)),
     #[cfg(feature = "browser")]

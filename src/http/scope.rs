@@ -78,6 +78,11 @@ pub fn tenant_of(
     Ok(found.ok_or(ObjectProblem::NotFound(ObjectKind::Tenant))?.id)
 }
 
+/// A key of one agent or application has nothing to do with what is the whole tenant's.
+pub fn of_tenant(key: &Key) -> Result<(), ObjectProblem> {
+    if key.is_of_tenant() { Ok(()) } else { Err(ObjectProblem::Forbidden) }
+}
+
 /// Whoever has a key of the tenant whose objects the configuration file declares runs the switch.
 fn is_operator(key: &Key) -> bool {
     key.tenant == crate::config::FILE_TENANT && key.is_of_tenant()

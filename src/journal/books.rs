@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::{Clock, Slot};
 use crate::billing;
 use crate::model::{
-    AgentId, CallEvent, CallFact, CallId, CallRecord, CallState, Dialing, EventKind, EventSet, Heard, KeyId,
-    Outcome, RecordingResult, TenantId, Timestamp,
+    AgentId, CallEvent, CallFact, CallId, CallRecord, CallState, Dialing, DoNotCall, EventKind, EventSet,
+    Heard, KeyId, Outcome, RecordingResult, TenantId, Timestamp,
 };
 use crate::store::Write;
 
@@ -172,6 +172,18 @@ impl Books {
                     at: clock.civil(event.at),
                 }
             }
+            CallFact::Objected { reason } => {
+                // Whoever hides its number cannot be called again anyway.
+                let Ok(number) = entry.record.far_number().parse() else { return false };
+                Write::DoNotCall(DoNotCall {
+                    tenant: entry.record.tenant,
+                    number,
+                    reason: *reason,
+                    note: None,
+                    call: Some(event.call),
+                    at: clock.civil(event.at),
+                })
+            }
             CallFact::Diverted { .. }
             | CallFact::Controlled { .. }
             | CallFact::Transfer { .. }
@@ -238,7 +250,7 @@ impl Books {
             match &pending.write {
                 Write::Ended(record) => drop(self.calls.remove(&record.call)),
                 Write::Withdrawn(call) => self.settle(*call),
-                Write::Answered { .. } | Write::Told { .. } => {}
+                Write::Answered { .. } | Write::Told { .. } | Write::DoNotCall(_) => {}
             }
         }
     }

@@ -54,10 +54,14 @@ async fn one(shared: &Shared, row: Pending) -> Result<(), StoreError> {
     match persist(shared, [row.write.clone()].into()).await {
         Err(error) if error.is_rows_fault() => {
             let call = match &row.write {
-                Write::Answered { call, .. } | Write::Told { call, .. } | Write::Withdrawn(call) => *call,
-                Write::Ended(record) => record.call,
+                Write::Answered { call, .. } | Write::Told { call, .. } | Write::Withdrawn(call) => {
+                    Some(*call)
+                }
+                Write::Ended(record) => Some(record.call),
+                Write::DoNotCall(entry) => entry.call,
             };
-            tracing::error!(%call, %error, "the database refuses this row for good; it is dropped");
+            let call = call.map(tracing::field::display);
+            tracing::error!(call, %error, "the database refuses this row for good; it is dropped");
         }
         result => result?,
     }

@@ -266,6 +266,8 @@ pub struct ClaimedRecipient {
     pub position: u32,
     /// Who is called, and what about.
     pub recipient: NewRecipient,
+    /// Does the number stand on its tenant's do-not-call list?
+    pub is_forbidden: bool,
 }
 
 /// Calls of a campaign in which a person answered, and which are over.

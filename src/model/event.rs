@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{CallId, DialogRecord, Heard, Outcome};
+use super::{CallId, DialogRecord, Heard, Objection, Outcome};
 
 /// One fact of one call's life.
 #[derive(Clone, Debug)]
@@ -100,6 +100,11 @@ pub enum CallFact {
         sent: bool,
         /// Its start line.
         line: String,
+    },
+    /// Whoever is at the other end wants no more such calls.
+    Objected {
+        /// How that is known.
+        reason: Objection,
     },
     /// The call is over. Told exactly once, and nothing follows it.
     Ended(Box<Outcome>),

@@ -57,6 +57,8 @@ pub enum FlowAct<T> {
     Menu(Box<Menu<T>>),
     /// What is heard is recorded from now on, or not any more.
     Record(bool),
+    /// The callee is not called any more.
+    DoNotCall,
     /// Digits are sent, as [`crate::model::Step::SendDigits`] sends them.
     SendDigits(String),
     /// The callee is put through. If that comes to nothing, the next step follows.
@@ -299,6 +301,7 @@ fn resolved(
     let act = match step.act {
         FlowAct::Heard(prompt) => FlowAct::Heard(prompt),
         FlowAct::Record(on) => FlowAct::Record(on),
+        FlowAct::DoNotCall => FlowAct::DoNotCall,
         FlowAct::SendDigits(digits) => FlowAct::SendDigits(digits),
         FlowAct::Transfer(to) => FlowAct::Transfer(to),
         FlowAct::Hangup => FlowAct::Hangup,

@@ -12,6 +12,7 @@ mod bot;
 mod caller;
 mod campaign;
 mod dial;
+mod do_not_call;
 mod event;
 mod face;
 mod flow;
@@ -61,6 +62,7 @@ pub use dial::{
     CallAt, DESTINATIONS_MAX, Destination, Dial, DialStatus, Dialled, HEADERS_MAX, Handover, Header,
     InvalidDestination, Meanwhile, RING_MAX, RING_USUAL, Second, SipAgent, SipUri, UserPattern, Whisper,
 };
+pub use do_not_call::{DoNotCall, NOTE_BYTES_MAX, Objection};
 pub use event::{CallEvent, CallFact};
 pub use face::{EventKind, EventSet, Face};
 pub use flow::{

@@ -91,6 +91,8 @@ pub struct Tools {
     pub end_call: bool,
     /// It may press keys.
     pub send_dtmf: bool,
+    /// It may put the callee's number on the do-not-call list.
+    pub do_not_call: bool,
     /// It may put the callee through to these.
     pub transfer: Vec<PhoneNumber>,
     /// What somebody's server does for it.

@@ -108,6 +108,9 @@ pub enum Refusal {
         /// Which rule.
         reason: String,
     },
+    /// The number stands on the tenant's do-not-call list.
+    #[error("the number is on the do-not-call list")]
+    DoNotCall,
     /// No INVITE could leave.
     #[error("the trunk cannot place this call: {reason}")]
     TrunkDown {

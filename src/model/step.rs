@@ -66,6 +66,8 @@ pub enum Step {
     StopStream,
     /// From now on the callee's speech stops what is said, or does not.
     BargeIn(bool),
+    /// The far end's number is not called any more, in whatever call.
+    DoNotCall,
     /// The call ends.
     Hangup,
 }
@@ -95,6 +97,7 @@ impl Step {
             Self::StartStream(_) => "start_stream",
             Self::StopStream => "stop_stream",
             Self::BargeIn(_) => "barge_in",
+            Self::DoNotCall => "do_not_call",
             Self::Hangup => "hangup",
         }
     }

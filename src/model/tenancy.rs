@@ -184,6 +184,9 @@ pub enum ObjectProblem {
     /// There is no such delivery, or it is another tenant's, or it is not kept any more.
     #[error("there is no such delivery, or it is not kept any more")]
     DeliveryNotFound,
+    /// The tenant's do-not-call list does not have this number.
+    #[error("this number is not on the do-not-call list")]
+    NotListed,
     /// A delivery that is tried anyway is not replayed.
     #[error("this delivery is still owed: it is tried again by itself")]
     DeliveryPending,

@@ -400,7 +400,7 @@ async fn without_words_there_is_nothing_to_analyse_and_both_say_why() {
     let house = House::new(HEARD, []).await;
     house.call(Some(conversation())).await;
     let call = house.read().await;
-    house.store.forget_recording(call.tenant, call.call).await.expect("stored");
+    house.store.forget_recordings(vec![call.call]).await.expect("stored");
     let deleted = house.works().await;
     assert_eq!(deleted.transcription().and_then(Progress::error), Some("the recording was deleted"));
     let house = House::new(HEARD, []).await;

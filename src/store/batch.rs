@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
+use super::do_not_call::DoNotCallRow;
 use super::outbox::Settlement;
 use super::row::{
     AnsweredRow, AttemptRow, DialingRow, EndedRow, EventRow, HoldRow, IntentRow, ReleaseRow, ReviewRow,
@@ -33,6 +34,8 @@ pub(super) struct Batch {
     pub released: String,
     /// Calls that end and are to be gone over.
     pub reviews: String,
+    /// Numbers that are not to be called any more.
+    pub do_not_call: String,
     /// How many rows all of them are.
     pub rows: usize,
 }
@@ -71,6 +74,7 @@ impl Changes<'_> {
         let mut withdrawn = Vec::new();
         let mut released = Vec::new();
         let mut reviews = Vec::new();
+        let mut do_not_call = Vec::new();
         let mut events = Vec::new();
         for intent in &self.intents {
             begun(&intent.record, &mut events);
@@ -107,6 +111,7 @@ impl Changes<'_> {
                     withdrawn.push(call.get());
                     released.push(ReleaseRow::nothing(*call));
                 }
+                Write::DoNotCall(entry) => do_not_call.push(DoNotCallRow::from(entry)),
             }
         }
         let intents: Vec<_> = self.intents.iter().map(|intent| IntentRow::from(*intent)).collect();
@@ -129,6 +134,7 @@ impl Changes<'_> {
             holds: array(&holds),
             released: array(&released),
             reviews: array(&reviews),
+            do_not_call: array(&do_not_call),
         }
     }
 }

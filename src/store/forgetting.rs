@@ -33,7 +33,7 @@ impl Store {
         self.engine.recordings_before(before, after, limit).await
     }
 
-    /// These calls' recordings are gone, because they were kept for as long as they were to be.
+    /// These calls' recordings are gone: their owner wanted it so, or they were kept for as long as they were to be.
     pub async fn forget_recordings(&self, calls: Vec<CallId>) -> Result<(), StoreError> {
         if calls.is_empty() {
             return Ok(());

@@ -7,7 +7,7 @@ use super::filter::narrow;
 use super::row::{CALL_COLUMNS, read_call, signed};
 use super::types::CallFilter;
 use super::{Store, StoreError};
-use crate::model::{CallCursor, CallId, CallRecord, TenantId};
+use crate::model::{CallCursor, CallRecord, TenantId};
 
 /// The conditions of a page, its order and its length.
 macro_rules! page {
@@ -55,25 +55,7 @@ impl Store {
     }
 }
 
-impl Store {
-    /// A call's recording is gone, because its owner wanted it so.
-    pub async fn forget_recording(&self, tenant: TenantId, call: CallId) -> Result<(), StoreError> {
-        self.aside(move |engine| async move { engine.forget_recording(tenant, call).await }).await
-    }
-}
-
 impl Engine {
-    async fn forget_recording(&self, tenant: TenantId, call: CallId) -> Result<(), StoreError> {
-        const SQL: &str =
-            "UPDATE calls SET recording = NULL, recording_error = 'deleted' WHERE call = $1 AND tenant = $2";
-        on!(self, writer, |connection| {
-            let query = sqlx::query(SQL).bind(signed(call.get())).bind(signed(tenant.0));
-            query.execute(&mut *connection).await?;
-            self.touched();
-            Ok(())
-        })
-    }
-
     async fn calls_after(
         &self,
         tenant: TenantId,

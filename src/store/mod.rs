@@ -9,6 +9,7 @@ mod batch;
 mod campaigns;
 mod counting;
 mod deliveries;
+mod do_not_call;
 mod engine;
 mod error;
 mod event_log;

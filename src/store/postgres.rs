@@ -110,9 +110,11 @@ const INTENTS: &str = "INSERT INTO calls (call, parent, tenant, key_id, agent, d
     direction text, from_number text, to_number text, trunk text, sip_call_id text, campaign text, batch bigint, recipient bigint, metadata text,
     unknown_variables text, webhook_url text, webhook_face text, webhook_key bigint, webhook_events text,
     webhook_receiver text, webhook_endpoints text, application bigint, hold text, review text, state text, created_at bigint, idempotency_key text, body_hash text, response_status bigint, response_body text)
-  WHERE r.recipient IS NULL OR EXISTS (
+  WHERE (r.recipient IS NULL OR EXISTS (
     SELECT 1 FROM recipients AS t JOIN campaigns AS c ON c.campaign = t.campaign
-      WHERE t.campaign = r.batch AND t.position = r.recipient AND t.state = 'claimed' AND c.status = 'running')
+      WHERE t.campaign = r.batch AND t.position = r.recipient AND t.state = 'claimed' AND c.status = 'running'))
+    AND (r.direction <> 'outbound' OR r.parent IS NOT NULL OR NOT EXISTS (
+      SELECT 1 FROM do_not_call AS d WHERE d.tenant = r.tenant AND d.number = r.to_number))
   ON CONFLICT DO NOTHING RETURNING call";
 
 const DIALING: &str = "UPDATE calls SET state = CASE state WHEN 'answered' THEN state ELSE 'dialing' END, trunk = r.trunk, sip_call_id = r.sip_call_id,
@@ -264,6 +266,10 @@ pub(super) const CLAIM: &str = "WITH RECURSIVE pairs (tenant, receiver, due_at) 
       FOR UPDATE SKIP LOCKED)
 UPDATE outbox SET due_at = $2, attempts = attempts + 1 WHERE id IN (SELECT id FROM locked) RETURNING id";
 
+const DO_NOT_CALL: &str = "INSERT INTO do_not_call (tenant, number, reason, note, call, created_at)
+  SELECT * FROM json_to_recordset($1::text::json) AS r (tenant bigint, number text, reason text, note text, call bigint, at bigint)
+  ON CONFLICT DO NOTHING";
+
 async fn run(connection: &mut PgConnection, batch: &Batch) -> Result<Applied, sqlx::Error> {
     let mut applied = Applied::default();
     let mut transaction = connection.begin().await?;
@@ -290,6 +296,7 @@ async fn run(connection: &mut PgConnection, batch: &Batch) -> Result<Applied, sq
         (SETTLED, &batch.settled),
         (NEXT, &batch.settled),
         (ATTEMPTS, &batch.attempts),
+        (DO_NOT_CALL, &batch.do_not_call),
     ];
     for (sql, rows) in changes {
         if is_none(rows) {

@@ -6,7 +6,7 @@ use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// Versions and names are the same for both engines.
-const HISTORY: [(i64, &str, &str, &str); 18] = [
+const HISTORY: [(i64, &str, &str, &str); 19] = [
     (
         1,
         "calls and outbox",
@@ -114,6 +114,12 @@ const HISTORY: [(i64, &str, &str, &str); 18] = [
         "key fingerprint",
         include_str!("migrations/sqlite/0070_key_fingerprint.sql"),
         include_str!("migrations/postgres/0070_key_fingerprint.sql"),
+    ),
+    (
+        75,
+        "do not call",
+        include_str!("migrations/sqlite/0075_do_not_call.sql"),
+        include_str!("migrations/postgres/0075_do_not_call.sql"),
     ),
 ];
 

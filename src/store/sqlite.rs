@@ -171,7 +171,8 @@ fn open_error(path: &Path, reason: &str) -> StoreError {
 const RELEASE: &str =
     "UPDATE outbox SET due_at = created_at WHERE state = 'pending' AND attempts > 0 AND reason IS NULL";
 
-/// `ON CONFLICT DO NOTHING` passes over repeated requests, `EXISTS` over recipients who are not to be dialled any more;
+/// `ON CONFLICT DO NOTHING` passes over repeated requests, `EXISTS` over recipients who are not to be dialled any more, `NOT EXISTS`
+/// over numbers that are not to be called (but as parties of a call that is there: whom to consult is the agent's affair);
 /// `RETURNING` names the others.
 const INTENTS: &str = "INSERT INTO calls (call, parent, tenant, key_id, agent, direction, from_number, to_number, trunk, sip_call_id, campaign, batch, recipient, metadata,
     unknown_variables, webhook_url, webhook_face, webhook_key, webhook_events, webhook_receiver, webhook_endpoints, application, hold, review, state,
@@ -181,10 +182,12 @@ const INTENTS: &str = "INSERT INTO calls (call, parent, tenant, key_id, agent, d
     value ->> 'batch', value ->> 'recipient', value ->> 'metadata', value ->> 'unknown_variables', value ->> 'webhook_url', value ->> 'webhook_face',
     value ->> 'webhook_key', value ->> 'webhook_events', value ->> 'webhook_receiver', value ->> 'webhook_endpoints', value ->> 'application', value ->> 'hold', value ->> 'review', value ->> 'state', value ->> 'created_at', value ->> 'idempotency_key',
     value ->> 'body_hash', value ->> 'response_status', value ->> 'response_body'
-  FROM json_each($1) WHERE value ->> 'recipient' IS NULL OR EXISTS (
+  FROM json_each($1) WHERE (value ->> 'recipient' IS NULL OR EXISTS (
     SELECT 1 FROM recipients AS t CROSS JOIN campaigns AS c ON c.campaign = t.campaign
       WHERE t.campaign = value ->> 'batch' AND t.position = value ->> 'recipient' AND t.state = 'claimed'
-        AND c.status = 'running')
+        AND c.status = 'running'))
+    AND (value ->> 'direction' <> 'outbound' OR value ->> 'parent' IS NOT NULL OR NOT EXISTS (
+      SELECT 1 FROM do_not_call AS d WHERE d.tenant = value ->> 'tenant' AND d.number = value ->> 'to_number'))
   ON CONFLICT DO NOTHING RETURNING call";
 
 /// `NOT INDEXED`, here and below, leaves the look-up by rowid and keeps the planner from walking the index of unfinished
@@ -331,6 +334,10 @@ pub(super) const CLAIM: &str = "WITH RECURSIVE pairs (tenant, receiver, due_at) 
 UPDATE outbox SET due_at = $2, attempts = attempts + 1 WHERE id IN (SELECT id FROM chosen WHERE needs <= $3)
 RETURNING id";
 
+const DO_NOT_CALL: &str = "INSERT INTO do_not_call (tenant, number, reason, note, call, created_at)
+  SELECT value ->> 'tenant', value ->> 'number', value ->> 'reason', value ->> 'note', value ->> 'call', value ->> 'at'
+  FROM json_each($12) WHERE true ON CONFLICT DO NOTHING";
+
 /// Only what has rows is in the text: every statement's result is a trip between threads. A statement alone is a
 /// transaction by itself. There are few different texts, and each is prepared once.
 async fn run(connection: &mut SqliteConnection, batch: &Batch) -> Result<Applied, sqlx::Error> {
@@ -351,6 +358,7 @@ async fn run(connection: &mut SqliteConnection, batch: &Batch) -> Result<Applied
         (SETTLED, &batch.settled),
         (NEXT, &batch.settled),
         (ATTEMPTS, &batch.attempts),
+        (DO_NOT_CALL, &batch.do_not_call),
     ];
     let mut statements: Vec<&str> =
         kinds.into_iter().filter(|(_, rows)| !is_none(rows)).map(|(sql, _)| sql).collect();
@@ -373,7 +381,8 @@ async fn run(connection: &mut SqliteConnection, batch: &Batch) -> Result<Applied
         .bind(batch.holds.as_str())
         .bind(batch.released.as_str())
         .bind(batch.attempts.as_str())
-        .bind(batch.reviews.as_str());
+        .bind(batch.reviews.as_str())
+        .bind(batch.do_not_call.as_str());
     let mut applied = Applied::default();
     let mut results = connection.fetch_many(query);
     let mut finished = 0;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::model::{
     AgentId, ApplicationId, CallId, CallRecord, CallState, CampaignId, DialogRecord, Direction, Disposition,
-    EventKind, EventSet, Idempotency, Secret, StoredResponse, Timestamp,
+    DoNotCall, EventKind, EventSet, Idempotency, Secret, StoredResponse, Timestamp,
 };
 
 /// Which database.
@@ -41,6 +41,8 @@ pub enum Intended {
     /// It was for a campaign's recipient who is not to be dialled any more: the campaign was paused or cancelled, or the lease
     /// lapsed. Nothing was written.
     Superseded,
+    /// The tenant does not call this number any more. Nothing was written.
+    DoNotCall,
 }
 
 /// What an earlier request with the same idempotency key left.
@@ -52,7 +54,7 @@ pub enum Replay {
     Conflict,
 }
 
-/// A change of a call that was committed before. Changes of one call take effect in the order they are given.
+/// A change of a call that was committed before, or what a call has brought. Changes of one call take effect in the order they are given.
 #[derive(Clone, Debug)]
 pub enum Write {
     /// The callee answered.
@@ -82,6 +84,8 @@ pub enum Write {
     Ended(Arc<CallRecord>),
     /// The call was never started, and its client was told so: its intent, should it be on disk after all, is removed.
     Withdrawn(CallId),
+    /// A number is not to be called any more. One that is on the list stays there as it was.
+    DoNotCall(DoNotCall),
 }
 
 /// Which calls to list. `None` does not filter.

@@ -259,17 +259,19 @@ impl Writer {
     }
 
     async fn why_not_inserted(&self, intent: &Intent) -> Result<Intended, StoreError> {
-        if intent.record.recipient.is_some() {
-            return Ok(Intended::Superseded);
+        if let (Some(key), Some((idempotency, _))) = (intent.record.key, &intent.idempotency) {
+            match self.engine.find_replay(key, idempotency).await? {
+                Some(Replay::Same(response)) => return Ok(Intended::Replay(response)),
+                Some(Replay::Conflict) => return Ok(Intended::Conflict),
+                None => {}
+            }
         }
-        let duplicate = StoreError::Duplicate(intent.record.call);
-        let (Some(key), Some((idempotency, _))) = (intent.record.key, &intent.idempotency) else {
-            return Err(duplicate);
-        };
-        match self.engine.find_replay(key, idempotency).await? {
-            Some(Replay::Same(response)) => Ok(Intended::Replay(response)),
-            Some(Replay::Conflict) => Ok(Intended::Conflict),
-            None => Err(duplicate),
+        if self.engine.forbids(&intent.record).await? {
+            return Ok(Intended::DoNotCall);
+        }
+        match intent.record.recipient {
+            Some(_) => Ok(Intended::Superseded),
+            None => Err(StoreError::Duplicate(intent.record.call)),
         }
     }
 }

@@ -13,6 +13,7 @@ mod cli;
 mod control;
 mod crash;
 mod deliveries;
+mod do_not_call;
 mod doctor;
 mod drain;
 mod events;

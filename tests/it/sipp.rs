@@ -100,7 +100,7 @@ fn every_scenario_is_played_and_listed() {
     let read = |path: &std::path::Path| std::fs::read_to_string(path).expect("a text file of the repository");
     let list = |folder: &str| std::fs::read_dir(root.join(folder)).expect("a folder of the repository");
     let paths = |folder: &str| list(folder).map(|entry| entry.expect("a readable entry").path());
-    let others = [root.join("tests/it/scripts.rs")];
+    let others = ["tests/it/scripts.rs", "tests/it/do_not_call.rs"].map(|path| root.join(path));
     let folders = ["tests/it/sipp", "tests/it/pairs", "tests/it/browser"];
     let tests: String = folders.into_iter().flat_map(paths).chain(others).map(|path| read(&path)).collect();
     let readme = read(&root.join("sipp-scenarios/README.md"));

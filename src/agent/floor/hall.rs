@@ -216,6 +216,11 @@ impl Hall {
         Ok(())
     }
 
+    pub(super) fn object(&self, person: PersonId, call: CallId) -> Result<(), Refused> {
+        let is_its = self.calls.get(&call).is_some_and(|known| known.with == Some(person));
+        if is_its && (self.tell)(call, Fate::Objected) { Ok(()) } else { Err(Refused::Call) }
+    }
+
     /// What a person wanted done with its call was not done. If that was a hold, or its end, so it is `held` now.
     pub(super) fn failed(&mut self, call: CallId, why: String, held: Option<bool>) {
         let Some(known) = self.calls.get_mut(&call) else { return };

@@ -66,6 +66,8 @@ pub enum Order {
     StartStream(Arc<Listener>),
     /// Let nobody listen in.
     StopStream,
+    /// The callee is not to be called any more.
+    DoNotCall,
     /// The call is to end.
     Hangup,
     /// Every step is done.

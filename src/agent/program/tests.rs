@@ -54,6 +54,7 @@ fn told(order: Order) -> String {
         Order::Connect(bot) => format!("connect {}", place(&bot)),
         Order::StartStream(listener) => format!("stream {}", place(&listener.bot)),
         Order::StopStream => "unstream".to_owned(),
+        Order::DoNotCall => "do not call".to_owned(),
         Order::Hangup => "hangup".to_owned(),
         Order::Done => "done".to_owned(),
         Order::Fail(why) => format!("fail {why}"),

@@ -45,6 +45,12 @@ pub(super) fn told(tools: &Tools) -> Vec<Told<'_>> {
         let description = "Presses keys of the telephone, for a menu.";
         all.push(Told { name: "send_dtmf", description, parameters });
     }
+    if tools.do_not_call {
+        let parameters = json!({ "type": "object", "properties": {} });
+        let description =
+            "Sees to it that the other party is never called again. Only if that is what it asks for.";
+        all.push(Told { name: "do_not_call", description, parameters });
+    }
     if !tools.transfer.is_empty() {
         let numbers: Vec<&str> = tools.transfer.iter().map(PhoneNumber::as_str).collect();
         let to = json!({ "type": "string", "enum": numbers });
@@ -79,6 +85,7 @@ pub(super) fn deed(tools: &Tools, name: &str, arguments: &str) -> Result<Deed, S
                 Err(format!("digits must be 1 to {DIGITS_MAX} of 0-9 * # A-D and commas"))
             }
         }
+        "do_not_call" if tools.do_not_call => Ok(Deed::Step(Step::DoNotCall)),
         "transfer" if !tools.transfer.is_empty() => {
             let to = word("to");
             let known = tools.transfer.iter().find(|number| number.as_str() == to);
@@ -108,16 +115,19 @@ mod tests {
             deadline: Duration::from_secs(8),
         };
         let transfer = vec!["+15550100".parse().expect("a number")];
-        Tools { end_call: true, send_dtmf: true, transfer, webhooks: vec![webhook] }
+        Tools { end_call: true, send_dtmf: true, do_not_call: true, transfer, webhooks: vec![webhook] }
     }
 
     #[test]
     fn a_model_is_told_of_what_it_may_do_and_of_nothing_else() {
         let all = tools();
         let names: Vec<_> = told(&all).iter().map(|tool| tool.name).collect();
-        assert_eq!(names, ["end_call", "send_dtmf", "transfer", "book"]);
+        assert_eq!(names, ["end_call", "send_dtmf", "do_not_call", "transfer", "book"]);
         assert!(told(&Tools::default()).is_empty());
-        assert_eq!(deed(&Tools::default(), "end_call", ""), Err("there is no such tool".into()));
+        for own in ["end_call", "do_not_call"] {
+            assert_eq!(deed(&Tools::default(), own, ""), Err("there is no such tool".into()));
+        }
+        assert_eq!(deed(&all, "do_not_call", "{}"), Ok(Deed::Step(Step::DoNotCall)));
     }
 
     #[test]

@@ -5,22 +5,20 @@ use trunkline_sip::Cause;
 
 use super::Came::{Anything, Cause as Local, Status};
 use super::Progress::{Alerting, Progressing, Silent};
-use super::{Fate, Mark, Row, Suppress};
+use super::{Fate, Mark, Row};
 use crate::model::Disposition::{
     self, Busy, Cancelled, NetworkBlocked, NoAnswer, Rejected, TrunkFailed, Unreachable,
 };
 use crate::trunk::health::Sign;
 
 /// Nobody was reached, or not now: the number may be dialled again later, by nobody else now.
-const LATER: Fate = Fate { retry: true, next_trunk: false, suppress: Suppress::Nothing };
+const LATER: Fate = Fate { retry: true, next_trunk: false, is_unwanted: false };
 /// It was refused: asking again changes nothing.
-const NEVER: Fate = Fate { retry: false, next_trunk: false, suppress: Suppress::Nothing };
+const NEVER: Fate = Fate { retry: false, next_trunk: false, is_unwanted: false };
 /// The trunk's own trouble: another one may do better, now.
-const ELSEWHERE: Fate = Fate { retry: true, next_trunk: true, suppress: Suppress::Nothing };
-/// The number is nobody's, or its owner wants no such calls.
-const GONE: Fate = Fate { retry: false, next_trunk: false, suppress: Suppress::Number };
-/// The caller's number is known for unwanted calls, or may not be used.
-const UNWANTED: Fate = Fate { retry: false, next_trunk: false, suppress: Suppress::CallerId };
+const ELSEWHERE: Fate = Fate { retry: true, next_trunk: true, is_unwanted: false };
+/// Whoever has the number wants no such calls at all.
+const UNWANTED: Fate = Fate { retry: false, next_trunk: false, is_unwanted: true };
 
 /// Statuses that leave the cause open: a Q.850 cause beside them says more. 486 and the 6xx say it all by themselves.
 const OPEN: super::Came =
@@ -82,18 +80,18 @@ pub static TABLE: &[Row] = &[
         mark: Mark::Words { phrase: "Network Blocked", text: "v=analytics1" },
         ..row(
             NetworkBlocked,
-            UNWANTED,
+            NEVER,
             "a network's analytics blocked the caller's number",
             "ATIS-1000099 (603+)",
         )
     },
     Row {
         came: Status(&[608..=608]),
-        ..row(NetworkBlocked, UNWANTED, "a network's analytics rejected the caller's number", "RFC 8688 §3")
+        ..row(NetworkBlocked, NEVER, "a network's analytics rejected the caller's number", "RFC 8688 §3")
     },
     Row {
         came: Status(&[607..=607]),
-        ..row(NetworkBlocked, GONE, "the callee calls this unwanted", "RFC 8197 §4")
+        ..row(NetworkBlocked, UNWANTED, "the callee calls this unwanted", "RFC 8197 §4")
     },
     // Carriers' own marks, which say more than the status that carries them.
     Row {
@@ -101,7 +99,7 @@ pub static TABLE: &[Row] = &[
         sign: Sign::Nothing,
         ..row(
             TrunkFailed,
-            Fate { suppress: Suppress::CallerId, ..ELSEWHERE },
+            ELSEWHERE,
             "the carrier does not let this number call",
             "Telnyx SIP response codes",
         )
@@ -132,12 +130,12 @@ pub static TABLE: &[Row] = &[
     Row {
         came: Status(&[403..=403]),
         mark: Mark::Provider(&["D11"]),
-        ..row(Unreachable, GONE, "the carrier calls the number invalid", "Telnyx SIP response codes")
+        ..row(Unreachable, NEVER, "the carrier calls the number invalid", "Telnyx SIP response codes")
     },
     Row {
         came: Status(&[400..=499]),
         mark: Mark::Provider(&["13223", "13224"]),
-        ..row(Unreachable, GONE, "the carrier calls the number invalid", "Twilio error dictionary")
+        ..row(Unreachable, NEVER, "the carrier calls the number invalid", "Twilio error dictionary")
     },
     Row {
         came: Status(&[400..=499]),
@@ -149,12 +147,7 @@ pub static TABLE: &[Row] = &[
         came: Status(&[400..=499]),
         mark: Mark::Provider(&["21210"]),
         sign: Sign::Nothing,
-        ..row(
-            TrunkFailed,
-            Fate { suppress: Suppress::CallerId, ..ELSEWHERE },
-            "the carrier does not let this number call",
-            "Twilio error dictionary",
-        )
+        ..row(TrunkFailed, ELSEWHERE, "the carrier does not let this number call", "Twilio error dictionary")
     },
     // What only the callee, or somebody who speaks for all of its devices, can have said.
     Row {
@@ -163,7 +156,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         came: Status(&[604..=604]),
-        ..row(Unreachable, GONE, "the number does not exist anywhere", "RFC 3261 §21.6.3")
+        ..row(Unreachable, NEVER, "the number does not exist anywhere", "RFC 3261 §21.6.3")
     },
     Row { came: Status(&[603..=603]), ..row(Rejected, NEVER, "the callee declined", "RFC 3261 §21.6.2") },
     Row {
@@ -178,12 +171,12 @@ pub static TABLE: &[Row] = &[
     Row {
         came: OPEN,
         q850: &[1],
-        ..row(Unreachable, GONE, "the number is not allocated", "Q.850 cause 1, RFC 3398 §7.2.4.1")
+        ..row(Unreachable, NEVER, "the number is not allocated", "Q.850 cause 1, RFC 3398 §7.2.4.1")
     },
     Row {
         came: OPEN,
         q850: &[22],
-        ..row(Unreachable, GONE, "the number has changed", "Q.850 cause 22, RFC 3398 §7.2.4.1")
+        ..row(Unreachable, NEVER, "the number has changed", "Q.850 cause 22, RFC 3398 §7.2.4.1")
     },
     Row { came: OPEN, q850: &[17], ..row(Busy, LATER, "the callee is busy", "Q.850 cause 17") },
     Row { came: OPEN, q850: &[18, 19], ..row(NoAnswer, LATER, "nobody answered", "Q.850 causes 18 and 19") },
@@ -233,9 +226,9 @@ pub static TABLE: &[Row] = &[
     // The statuses by themselves.
     Row {
         came: Status(&[404..=404]),
-        ..row(Unreachable, GONE, "the number does not exist", "RFC 3261 §21.4.5")
+        ..row(Unreachable, NEVER, "the number does not exist", "RFC 3261 §21.4.5")
     },
-    Row { came: Status(&[410..=410]), ..row(Unreachable, GONE, "the number is gone", "RFC 3261 §21.4.8") },
+    Row { came: Status(&[410..=410]), ..row(Unreachable, NEVER, "the number is gone", "RFC 3261 §21.4.8") },
     Row {
         came: Status(&[484..=485]),
         ..row(Unreachable, NEVER, "the number is incomplete or ambiguous", "RFC 3261 §21.4.22, §21.4.23")

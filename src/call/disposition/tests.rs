@@ -14,12 +14,8 @@ enum Then {
     Never,
     /// Another gateway, now.
     NextTrunk,
-    /// Never: the number is to be struck off.
-    StrikeNumber,
-    /// Never with this caller's number.
-    StrikeCaller,
-    /// Another gateway, now; this one does not let the caller's number call.
-    NextTrunkStrikeCaller,
+    /// Never, and nobody of the same tenant either: such calls are unwanted there.
+    Unwanted,
 }
 
 /// A failure, as a test writes it.
@@ -73,13 +69,11 @@ impl Fails {
 }
 
 fn then(ruling: &Ruling) -> Then {
-    match (ruling.retry, ruling.next_trunk, ruling.suppress) {
-        (true, false, Suppress::Nothing) => Then::Later,
-        (false, false, Suppress::Nothing) => Then::Never,
-        (true, true, Suppress::Nothing) => Then::NextTrunk,
-        (false, false, Suppress::Number) => Then::StrikeNumber,
-        (false, false, Suppress::CallerId) => Then::StrikeCaller,
-        (true, true, Suppress::CallerId) => Then::NextTrunkStrikeCaller,
+    match (ruling.retry, ruling.next_trunk, ruling.is_unwanted) {
+        (true, false, false) => Then::Later,
+        (false, false, false) => Then::Never,
+        (true, true, false) => Then::NextTrunk,
+        (false, false, true) => Then::Unwanted,
         other => panic!("no such fate: {other:?}"),
     }
 }
@@ -126,18 +120,18 @@ expect! {
     silence_after_183: without_word(Cause::Timeout).after(Progressing) => NoAnswer, Later, Carried;
     silence_after_180: without_word(Cause::Timeout).after(Alerting) => NoAnswer, Later, Carried;
     // Blocked as unwanted.
-    six_oh_three_plus_by_phrase: says(603).phrase("Network Blocked") => NetworkBlocked, StrikeCaller, Carried;
-    six_oh_three_plus_by_reason: says(603).phrase("Decline").text("v=analytics1;url=https://a.example") => NetworkBlocked, StrikeCaller, Carried;
-    unwanted_607: says(607) => NetworkBlocked, StrikeNumber, Carried;
-    rejected_608: says(608) => NetworkBlocked, StrikeCaller, Carried;
+    six_oh_three_plus_by_phrase: says(603).phrase("Network Blocked") => NetworkBlocked, Never, Carried;
+    six_oh_three_plus_by_reason: says(603).phrase("Decline").text("v=analytics1;url=https://a.example") => NetworkBlocked, Never, Carried;
+    unwanted_607: says(607) => NetworkBlocked, Unwanted, Carried;
+    rejected_608: says(608) => NetworkBlocked, Never, Carried;
     // The carriers' own marks.
-    telnyx_caller_id_invalid: says(403).phrase("Caller Origination Number is Invalid D35") => TrunkFailed, NextTrunkStrikeCaller, Nothing;
+    telnyx_caller_id_invalid: says(403).phrase("Caller Origination Number is Invalid D35") => TrunkFailed, NextTrunk, Nothing;
     telnyx_channels_exceeded: says(403).phrase("User channel limit exceeded D1") => TrunkFailed, NextTrunk, Overloaded;
     telnyx_account_blocked: says(404).phrase("Not Found D19") => TrunkFailed, NextTrunk, Refused;
-    telnyx_number_invalid: says(403).phrase("Destination Number +1 is invalid D11") => Unreachable, StrikeNumber, Carried;
-    twilio_number_invalid: says(400).twilio("13224 invalid phone number") => Unreachable, StrikeNumber, Carried;
+    telnyx_number_invalid: says(403).phrase("Destination Number +1 is invalid D11") => Unreachable, Never, Carried;
+    twilio_number_invalid: says(400).twilio("13224 invalid phone number") => Unreachable, Never, Carried;
     twilio_geography: says(403).twilio("32205 Geo Permission") => TrunkFailed, NextTrunk, Nothing;
-    twilio_caller_id: says(403).twilio("21210 not verified") => TrunkFailed, NextTrunkStrikeCaller, Nothing;
+    twilio_caller_id: says(403).twilio("21210 not verified") => TrunkFailed, NextTrunk, Nothing;
     twilio_unknown_code: says(486).twilio("99999 whatever") => Busy, Later, Carried;
     // The callee's own word.
     busy_here: says(486) => Busy, Later, Carried;
@@ -145,14 +139,14 @@ expect! {
     busy_whatever_the_cause: says(486).q850(21) => Busy, Later, Carried;
     declined: says(603) => Rejected, Never, Carried;
     declined_whatever_the_cause: says(603).q850(17) => Rejected, Never, Carried;
-    exists_nowhere: says(604) => Unreachable, StrikeNumber, Carried;
+    exists_nowhere: says(604) => Unreachable, Never, Carried;
     not_acceptable_606: says(606) => Rejected, Never, Carried;
     anonymous_not_wanted: says(433) => Rejected, Never, Carried;
     // What Q.850 says where the status does not.
-    unallocated: says(404).q850(1) => Unreachable, StrikeNumber, Carried;
-    unallocated_behind_480: says(480).q850(1) => Unreachable, StrikeNumber, Carried;
-    unallocated_behind_403: says(403).q850(1) => Unreachable, StrikeNumber, Carried;
-    number_changed: says(410).q850(22) => Unreachable, StrikeNumber, Carried;
+    unallocated: says(404).q850(1) => Unreachable, Never, Carried;
+    unallocated_behind_480: says(480).q850(1) => Unreachable, Never, Carried;
+    unallocated_behind_403: says(403).q850(1) => Unreachable, Never, Carried;
+    number_changed: says(410).q850(22) => Unreachable, Never, Carried;
     busy_behind_500: says(500).q850(17) => Busy, Later, Carried;
     busy_behind_503: says(503).q850(17) => Busy, Later, Carried;
     no_answer_behind_404: says(404).q850(19) => NoAnswer, Later, Carried;
@@ -170,8 +164,8 @@ expect! {
     cleared_normally_says_nothing: says(480).q850(16) => NoAnswer, Later, Carried;
     a_cause_beside_488_says_nothing: says(488).q850(17) => TrunkFailed, NextTrunk, Refused;
     // The statuses alone.
-    not_found: says(404) => Unreachable, StrikeNumber, Carried;
-    gone: says(410) => Unreachable, StrikeNumber, Carried;
+    not_found: says(404) => Unreachable, Never, Carried;
+    gone: says(410) => Unreachable, Never, Carried;
     incomplete: says(484) => Unreachable, Never, Carried;
     ambiguous: says(485) => Unreachable, Never, Carried;
     forbidden_by_the_trunk: says(403) => TrunkFailed, NextTrunk, Refused;

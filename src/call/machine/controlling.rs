@@ -15,7 +15,7 @@ use super::super::timer::Timer;
 use super::{Call, Context, Phase};
 use crate::agent::Act;
 use crate::model::{
-    CallFact, DIGITS_MAX, Disposition, DtmfMode, EndedBy, NotDone, STEPS_MAX, Side, Step, Takes,
+    CallFact, DIGITS_MAX, Disposition, DtmfMode, EndedBy, NotDone, Objection, STEPS_MAX, Side, Step, Takes,
 };
 
 /// How long a key is said to be pressed in an INFO, and when the next one follows: gateways play them one after the other.
@@ -140,6 +140,10 @@ impl Call {
             Step::StopStream => self.stop_stream(cx),
             Step::BargeIn(on) => {
                 self.allow_barge_in(cx, on);
+                Ok(())
+            }
+            Step::DoNotCall => {
+                self.object(cx);
                 Ok(())
             }
             _ if matches!(self.phase, Phase::LeavingMessage) => Err(NotDone::NotTalking),
@@ -297,6 +301,12 @@ impl Call {
         }
         self.controlled(cx, if on { "start_recording" } else { "stop_recording" }, None);
         Ok(())
+    }
+
+    /// Whoever is at the other end has said that it wants no more such calls.
+    pub(super) fn object(&self, cx: &mut Context<'_>) {
+        self.tell(cx, CallFact::Objected { reason: Objection::Asked });
+        self.controlled(cx, "do_not_call", None);
     }
 
     /// By events or tones as the leg agreed, or by INFO where the trunk wants that.

@@ -200,6 +200,7 @@ impl Call {
             Order::Ask { link, occasion } => self.ask(cx, hand, link, occasion),
             Order::Summon(bot) => self.summon(cx, bot),
             Order::Connect(bot) => self.connect(cx, bot),
+            Order::DoNotCall => self.object(cx),
             Order::Hangup if self.is_abandoned() => self.close(cx, Disposition::Abandoned, EndedBy::Switch),
             Order::Hangup => self.close(cx, Disposition::Completed, EndedBy::Agent),
             Order::Done => self.done(cx, hand),

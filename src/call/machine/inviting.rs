@@ -26,7 +26,7 @@ use super::{Call, Context, Control, Origination, Phase};
 use crate::admission::Sighting;
 use crate::agent::{Program, Script};
 use crate::model::{
-    Attempt, CallFact, Dialing, Disposition, EndedBy, Speak, Trunk, TrunkId, VoicemailAction,
+    Attempt, CallFact, Dialing, Disposition, EndedBy, Objection, Speak, Trunk, TrunkId, VoicemailAction,
 };
 use crate::trunk::health::Sign;
 use crate::trunk::redirect::{self, Redirection};
@@ -305,6 +305,9 @@ impl Call {
                 Ok(()) => return,
                 Err(refused) => self.facts.detail = Some(refused),
             }
+        }
+        if ruling.is_unwanted {
+            self.tell(cx, CallFact::Objected { reason: Objection::Unwanted });
         }
         self.sight(cx, ruling.sign, ruling.hold, ruling.why);
         self.elsewhere(cx, ruling);

@@ -149,6 +149,7 @@ impl Call {
                     self.unheld(cx, why.to_string());
                 }
             }
+            Fate::Objected => self.object(cx),
             Fate::Lost => self.person_lost(cx),
             Fate::Returned(seat) => self.person_returned(cx, seat),
             Fate::Left(why) => self.person_left(cx, why),

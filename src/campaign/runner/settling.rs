@@ -161,7 +161,8 @@ pub fn meaning(refusal: &Refusal) -> Meaning {
         | Refusal::InvalidField { .. }
         | Refusal::InvalidPhone { .. }
         | Refusal::RateNotFound
-        | Refusal::DestinationForbidden { .. } => Meaning::Recipient,
+        | Refusal::DestinationForbidden { .. }
+        | Refusal::DoNotCall => Meaning::Recipient,
         // A call ends and gives back what it did not cost, somebody tops up, or the day ends, which nobody is told.
         Refusal::InsufficientBalance | Refusal::SpendControl => Meaning::Unpaid,
         Refusal::Limited { retry_after, .. } => Meaning::Full(*retry_after),

@@ -20,7 +20,7 @@ const TRANSFER_MAX: usize = 32;
 const DESCRIPTION_BYTES_MAX: usize = 1_024;
 const PARAMETERS_BYTES_MAX: usize = 8 * 1024;
 /// Names that are the switch's own.
-const OWN: [&str; 3] = ["end_call", "send_dtmf", "transfer"];
+const OWN: [&str; 4] = ["end_call", "send_dtmf", "do_not_call", "transfer"];
 
 /// A hosted speech-to-speech model that talks in an agent's place.
 #[derive(Deserialize, Serialize, utoipa::ToSchema)]
@@ -82,6 +82,8 @@ struct ToolsTable {
     end_call: bool,
     /// Press keys.
     send_dtmf: bool,
+    /// Put the callee's number on the do-not-call list.
+    do_not_call: bool,
     /// Put the callee through to one of these numbers, in E.164.
     #[schema(max_items = 32)]
     transfer: Vec<String>,
@@ -92,7 +94,13 @@ struct ToolsTable {
 
 impl Default for ToolsTable {
     fn default() -> Self {
-        Self { end_call: true, send_dtmf: false, transfer: Vec::new(), webhooks: Vec::new() }
+        Self {
+            end_call: true,
+            send_dtmf: false,
+            do_not_call: false,
+            transfer: Vec::new(),
+            webhooks: Vec::new(),
+        }
     }
 }
 
@@ -227,7 +235,8 @@ fn tools(table: &ToolsTable, allow_plain: bool, path: &str, check: &mut Checker<
         check.that(&format!("{path}.name"), is_new, || format!("`{}` is another tool's", table.name));
         webhooks.push(webhook(table, allow_plain, &path, check));
     }
-    Tools { end_call: table.end_call, send_dtmf: table.send_dtmf, transfer, webhooks }
+    let ToolsTable { end_call, send_dtmf, do_not_call, .. } = *table;
+    Tools { end_call, send_dtmf, do_not_call, transfer, webhooks }
 }
 
 fn webhook(table: &WebhookTable, allow_plain: bool, path: &str, check: &mut Checker<'_>) -> WebhookTool {

@@ -72,6 +72,7 @@ fn step(table: &Table, allow_http: bool, path: &str, check: &mut Checker<'_>) ->
         ("gather", table.gather.is_some()),
         ("listen", table.listen.is_some()),
         ("record", table.record.is_some()),
+        ("do_not_call", table.do_not_call.is_some()),
         ("send_digits", table.send_digits.is_some()),
         ("transfer", table.transfer.is_some()),
         ("branch", table.branch.is_some()),
@@ -123,6 +124,10 @@ fn act(table: &Table, allow_http: bool, path: &str, check: &mut Checker<'_>) -> 
     }
     if let Some(on) = table.record {
         return Some(FlowAct::Record(on));
+    }
+    if let Some(on) = table.do_not_call {
+        check.that(&key("do_not_call"), on, || "must be true, or not be there".into());
+        return Some(FlowAct::DoNotCall);
     }
     if let Some(digits) = &table.send_digits {
         let is_key = |byte: u8| matches!(byte.to_ascii_uppercase(), b'0'..=b'9' | b'*' | b'#' | b'A'..=b'D' | b',' | b'W');

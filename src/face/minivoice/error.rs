@@ -44,6 +44,7 @@ fn refused(refusal: &Refusal) -> (u16, &'static str) {
         Refusal::InsufficientBalance => (402, "insufficient_balance"),
         Refusal::SpendControl => (403, "spend_control_exceeded"),
         Refusal::DestinationForbidden { .. } => (403, "destination_forbidden"),
+        Refusal::DoNotCall => (403, "do_not_call"),
         Refusal::Limited { limit: Limit::ConcurrentCalls, .. } => (429, "concurrent_call_limit_reached"),
         Refusal::Limited { limit: Limit::CallsPerSecond, .. } => (429, "cps_limit_reached"),
         Refusal::Limited { limit: Limit::Requests, .. } => (429, "rate_limit_exceeded"),

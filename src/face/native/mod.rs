@@ -2,6 +2,7 @@
 
 pub mod cdr;
 pub mod delivery;
+pub mod do_not_call;
 pub mod query;
 pub mod record;
 pub mod review;

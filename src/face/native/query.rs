@@ -2,7 +2,8 @@
 //! not show what it should have hidden.
 
 use crate::model::{
-    CallCursor, CallId, CallState, CampaignId, Direction, Disposition, EventKind, Refusal, Timestamp,
+    CallCursor, CallId, CallState, CampaignId, Direction, Disposition, EventKind, PhoneNumber, Refusal,
+    Timestamp,
 };
 
 use super::cdr::CdrFormat;
@@ -119,6 +120,20 @@ pub fn deliveries(query: &str) -> Result<DeliveryQuery, Refusal> {
         }
     }
     Ok(list)
+}
+
+/// Parses the query of the do-not-call list: numbers a page, and the last one of the page before.
+pub fn do_not_call(query: &str) -> Result<(u32, Option<PhoneNumber>), Refusal> {
+    let (mut most, mut after) = (LIMIT_DEFAULT, None);
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        match &*name {
+            "limit" => most = limit(&name, &value)?,
+            // A plus that was not escaped is read as a blank.
+            "after" => after = Some(value.replace(' ', "+").parse().map_err(|_| wrong(&name, CURSOR))?),
+            _ => return Err(wrong(&name, "is no parameter of this path")),
+        }
+    }
+    Ok((most, after))
 }
 
 /// Parses `since` of a replay, which must be there.

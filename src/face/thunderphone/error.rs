@@ -53,6 +53,7 @@ fn refused(refusal: &Refusal) -> (u16, Value) {
         Refusal::UnverifiedVoip => (403, "unverified_voip"),
         Refusal::OutboundDisabled => (403, "outbound_disabled"),
         Refusal::DestinationForbidden { .. } => (403, "destination_forbidden"),
+        Refusal::DoNotCall => (403, "do_not_call"),
         Refusal::NumberNotRegistered | Refusal::FromNumberNotFound | Refusal::AgentMissingPhoneNumber => {
             (404, "number_not_registered")
         }

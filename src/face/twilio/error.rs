@@ -55,6 +55,7 @@ fn refused(refusal: &Refusal) -> (u16, u32) {
         | Refusal::NumberHasNoTrunk => (400, 21210),
         Refusal::AgentNotFound | Refusal::NoAgent => (400, 21205),
         Refusal::DestinationForbidden { .. } | Refusal::RateNotFound => (400, 21215),
+        Refusal::DoNotCall => (400, 21216),
         Refusal::InsufficientBalance | Refusal::SpendControl => (402, 20402),
         Refusal::IdempotencyConflict | Refusal::Superseded => (409, 20409),
         Refusal::Limited { .. } => (429, 20429),

@@ -48,6 +48,7 @@ fn refused(refusal: &Refusal) -> (u16, &'static str) {
         Refusal::SpendControl => (402, "spend_limit_reached"),
         // Seed 003: "If you're seeing a 500 error, your Twilio number may not have outbound permissions for the region."
         Refusal::DestinationForbidden { .. } => (500, "destination_forbidden"),
+        Refusal::DoNotCall => (403, "do_not_call"),
         Refusal::IdempotencyConflict | Refusal::Superseded => (409, "idempotency_conflict"),
         Refusal::Limited { .. } => (429, "too_many_requests"),
         Refusal::TrunkDown { .. } => (502, "trunk_unavailable"),

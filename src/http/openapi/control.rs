@@ -22,6 +22,7 @@ pub fn entries() -> Vec<Entry> {
         ("/v1/native/calls/{id}/hangup", "hangUpNative", "End a call"),
         ("/v1/native/calls/{id}/hold", "holdCall", "Put the callee on hold"),
         ("/v1/native/calls/{id}/resume", "resumeCall", "Take the callee back"),
+        ("/v1/native/calls/{id}/do-not-call", "objectInCall", "Never call the far end again"),
         ("/v1/native/calls/{id}/stream/stop", "stopStream", "Stream no more"),
         ("/v1/native/calls/{id}/recording/start", "startRecording", "Record from now on"),
         ("/v1/native/calls/{id}/recording/stop", "stopRecording", "Record no more"),

@@ -4,6 +4,7 @@
 mod answers;
 mod bots;
 mod control;
+mod do_not_call;
 mod entry;
 mod minivoice;
 mod native;

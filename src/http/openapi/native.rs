@@ -23,6 +23,7 @@ pub fn entries() -> Vec<Entry> {
     ];
     all.extend(super::control::entries());
     all.extend(super::observed::entries());
+    all.extend(super::do_not_call::entries());
     for described in collections() {
         all.extend(described.entries(&["list", "create", "read", "change", "remove"]));
         if described.what == Collection::Native(ObjectKind::WebhookEndpoint) {

@@ -46,6 +46,7 @@ pub fn entries() -> Vec<Entry> {
         ("hangup", "hangUpAsPerson", "End the call that is on"),
         ("hold", "holdAsPerson", "Put the far end on hold"),
         ("resume", "resumeAsPerson", "Take it back"),
+        ("do-not-call", "objectAsPerson", "Never call the far end again"),
     ] {
         all.push(
             of_call(verb, id, what).gives_nothing(204, "It is asked for; events tell what comes of it."),
@@ -78,6 +79,7 @@ fn of_call(verb: &str, id: &str, what: &str) -> Entry {
         "decline" => "/v1/people/calls/{call}/decline",
         "hangup" => "/v1/people/calls/{call}/hangup",
         "hold" => "/v1/people/calls/{call}/hold",
+        "do-not-call" => "/v1/people/calls/{call}/do-not-call",
         "resume" => "/v1/people/calls/{call}/resume",
         _ => "/v1/people/calls/{call}/transfer",
     };

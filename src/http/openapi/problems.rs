@@ -92,6 +92,7 @@ pub fn crowded() -> Vec<Problem> {
         limited(Limit::CallsPerSecond, "calls per second"),
         Refusal::TrunkDown { reason: "no address of the trunk answers".into(), sip_code: Some(503) }.into(),
         Refusal::DestinationForbidden { reason: "premium numbers".into() }.into(),
+        Refusal::DoNotCall.into(),
         Refusal::InsufficientBalance.into(),
         Refusal::SpendControl.into(),
         Refusal::RateNotFound.into(),

@@ -6,7 +6,11 @@ use super::{FlowAct, FlowFault, FlowStep};
 fn followers(steps: &[FlowStep<usize>], place: usize) -> Vec<usize> {
     let next = place + 1;
     let mut after = match &steps[place].act {
-        FlowAct::Heard(_) | FlowAct::Record(_) | FlowAct::SendDigits(_) | FlowAct::Transfer(_) => vec![next],
+        FlowAct::Heard(_)
+        | FlowAct::Record(_)
+        | FlowAct::DoNotCall
+        | FlowAct::SendDigits(_)
+        | FlowAct::Transfer(_) => vec![next],
         FlowAct::Hangup => Vec::new(),
         FlowAct::Goto(to) => vec![*to],
         FlowAct::Branch(branch) => {

@@ -272,7 +272,9 @@ impl Engine {
                     ") UPDATE recipients SET state = 'claimed', lease_until = $3
                      WHERE campaign = $1 AND position IN (SELECT position FROM due)
                        AND EXISTS (SELECT 1 FROM campaigns WHERE campaign = $1 AND status = 'running')
-                     RETURNING position, phone, variables, prompt"
+                     RETURNING position, phone, variables, prompt, CASE WHEN EXISTS (SELECT 1 FROM do_not_call AS d
+                       WHERE d.tenant = (SELECT tenant FROM campaigns WHERE campaign = $1) AND d.number = recipients.phone)
+                       THEN CAST(1 AS BIGINT) ELSE 0 END AS forbidden"
                 )
             };
         }

@@ -4,6 +4,7 @@ mod campaigns;
 mod cluster;
 mod cost;
 mod deliveries;
+mod do_not_call;
 mod event_log;
 mod objects;
 mod place;
@@ -284,7 +285,9 @@ async fn one_of_many_equal_requests_is_committed(place: Place) {
             Intended::Committed => committed += 1,
             Intended::Replay(response) => assert!(response.body.contains(if other_body { "2" } else { "1" })),
             Intended::Conflict => {}
-            Intended::Superseded => panic!("no recipient was named"),
+            Intended::Superseded | Intended::DoNotCall => {
+                panic!("no recipient was named, and nobody is listed")
+            }
         }
     }
     assert_eq!(committed, 1);

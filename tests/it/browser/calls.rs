@@ -56,10 +56,14 @@ fn a_person_takes_calls_in_chromium() {
     hears_the_callee(&person.says("back"));
     callees.await_tone(0, PERSON_HZ);
     person.go_on();
+    person.says("objected");
+    person.go_on();
     person.says("hung up");
     callees.await_over(1);
     let record = switch.call_until_ended(&call);
     assert_eq!(record["ended_reason"], "completed", "{record}");
+    let number = record["to"].as_str().expect("a number");
+    assert_eq!(switch.get(&format!("/v1/native/do-not-call/{number}")).json["reason"], "asked");
     person.go_on();
     assert_eq!(person.says("reloaded")["state"], "Offline");
     person.go_on();

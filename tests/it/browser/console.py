@@ -201,6 +201,10 @@ async def at_the_console(page, url, secret):
         if abs(heard["hz"] - 1_000) < 15:
             break
     await step("back", heard=heard)
+    await page.click("#objection summary")
+    await page.click("#object")
+    await page.until("document.getElementById('notice').textContent.startsWith('This number is not called')")
+    await step("objected")
     await page.click("#hang-up")
     await page.state("Wrap-up")
     await step("hung up")

@@ -53,7 +53,10 @@ fn a_person_hears_the_agent_and_the_agent_ends_the_call() {
     assert_eq!((metrics.ended("completed"), metrics.ended_all()), (1.0, 1.0));
     assert_eq!(metrics.sum("trunkline_call_dead_air_seconds_count", &[]), 1.0);
 
-    let row = ledger::ended(&switch, &call);
+    // That its event was taken is written down after the receiver has answered.
+    let row = eventually("the delivery", || {
+        Some(ledger::ended(&switch, &call)).filter(|row| row["delivered"] != json!(0))
+    });
     assert_eq!(
         [&row["state"], &row["ended_by"], &row["verdict"]],
         [&json!("ended"), &json!("agent"), &json!("human")]

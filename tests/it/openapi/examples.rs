@@ -192,7 +192,8 @@ impl House {
     fn target(&self, path: &str, operation: &Value, tag: &str) -> String {
         let mut target = path.replace("{account}", ACCOUNT);
         if target.contains('{') {
-            target = target.replace("{file}", "{id}.json").replace("{id}", &self.id(path, tag));
+            let target_of_id = target.replace("{file}", "{id}.json").replace("{number}", "{id}");
+            target = target_of_id.replace("{id}", &self.id(path, tag));
         }
         let needed = operation["parameters"].as_array().into_iter().flatten();
         let needed = needed.filter(|parameter| parameter["in"] == "query" && parameter["required"] == true);
@@ -216,6 +217,7 @@ impl House {
             "/2010-04-01/Accounts" => self.call(path, tag),
             "/v1alpha1/phone-number" | "/v1/phone-number" => "agent_talk".into(),
             "/v1/native/webhook-deliveries" => self.delivery(),
+            "/v1/native/do-not-call" => self.listed(),
             "/v1/trunks" | "/v1/native/trunks" if path.ends_with("/doctor") => "t1".into(),
             "/v1/integrations/webhook/number" => self.object("/v1/phone-numbers", tag),
             collection => self.object(collection, tag),
@@ -275,7 +277,13 @@ impl House {
     fn call(&self, path: &str, tag: &str) -> String {
         let lives = path.contains("{id}/") && !path.ends_with("/transcript");
         let client = self.client(tag);
-        let to = crate::callees::number(trunkline::simulator::Persona::Person);
+        let person = trunkline::simulator::Persona::Person;
+        let to = if path.ends_with("/do-not-call") {
+            // Called once, and by nobody after it.
+            format!("+1555020000{}", person.digit())
+        } else {
+            crate::callees::number(person)
+        };
         let (path_of, body) = match tag {
             "MiniVoice" => {
                 let own = json!({ "campaign": "dev" });
@@ -316,6 +324,14 @@ impl House {
             assert_eq!(started.status, 202, "{started:?}");
         }
         id
+    }
+
+    /// A number that nobody calls.
+    fn listed(&self) -> String {
+        let number = "+15557654321";
+        let listed = self.client("Native").post("/v1/native/do-not-call", &json!({ "numbers": [number] }));
+        assert_eq!(listed.status, 200, "{listed:?}");
+        number.to_owned()
     }
 
     /// A call that talks and is not recorded.

@@ -41,6 +41,7 @@ pub fn briefed(provider: Provider) -> Briefed {
         tools: Tools {
             end_call: true,
             send_dtmf: true,
+            do_not_call: false,
             transfer: vec!["+15550100".parse().expect("a number")],
             webhooks: vec![webhook],
         },

@@ -36,6 +36,9 @@ pub struct Table {
     /// Recorded from now on (`true`), or not any more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) record: Option<bool>,
+    /// `true`: the callee's number stands on the do-not-call list from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) do_not_call: Option<bool>,
     /// These keys are pressed: `0-9 * # A-D`, and `,` for half a second of pause.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(pattern = "^[0-9*#A-Da-d,wW]{1,64}$")]

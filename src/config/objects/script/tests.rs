@@ -124,7 +124,7 @@ hangup = false
         "t.toml:9: agent[0].script[1].say: holds [END_CALL]: in a script a step with hangup = true ends the call",
         "t.toml:12: agent[0].script[2].play: say and play: one of them must go",
         "t.toml:13: agent[0].script[3]: does nothing: name one of say, play, pause_ms, gather, listen, record, \
-         send_digits, transfer, branch, goto, hangup",
+         do_not_call, send_digits, transfer, branch, goto, hangup",
         "t.toml:16: agent[0].script[4].play: `ftp://a.example/` must begin with https://",
         "t.toml:18: agent[0].script[5].pause_ms: must be 1 to 60000 ms, not 0",
         "t.toml:19: agent[0].script[5].barge_in: goes with say, play, gather and listen",

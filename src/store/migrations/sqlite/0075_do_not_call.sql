@@ -1,0 +1,13 @@
+-- Numbers that a tenant calls no more. Looked up with every call's commit.
+CREATE TABLE do_not_call (
+    tenant INTEGER NOT NULL,
+    -- E.164, with its plus.
+    number TEXT NOT NULL,
+    -- How it came here: listed, asked, unwanted.
+    reason TEXT NOT NULL,
+    note TEXT,
+    -- In which call, if in one; it may be forgotten by now.
+    call INTEGER,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (tenant, number)
+) STRICT, WITHOUT ROWID;
