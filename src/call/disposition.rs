@@ -30,8 +30,6 @@ pub struct Hangup {
 pub struct Ruling {
     /// What it makes of the call, if nothing else is tried.
     pub disposition: Disposition,
-    /// May the number be dialled again later?
-    pub retry: bool,
     /// May another gateway be tried now? Never once the callee has spoken or its telephone has rung.
     pub next_trunk: bool,
     /// Does whoever has the number want no such calls at all?
@@ -98,8 +96,6 @@ pub struct Row {
 /// What may be tried, and what not any more.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Fate {
-    /// See [`Ruling::retry`].
-    pub retry: bool,
     /// See [`Ruling::next_trunk`].
     pub next_trunk: bool,
     /// See [`Ruling::is_unwanted`].
@@ -157,7 +153,6 @@ pub fn judge(failure: &Failure, progress: Progress) -> Ruling {
         TABLE.iter().enumerate().find(|(_, row)| fits(row)).expect("the last row takes everything");
     Ruling {
         disposition: row.disposition,
-        retry: row.fate.retry,
         // Whatever the row says: a telephone that has rung is not rung by a second gateway.
         next_trunk: row.fate.next_trunk && progress < Progress::Alerting,
         is_unwanted: row.fate.is_unwanted,

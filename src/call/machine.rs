@@ -136,6 +136,8 @@ pub struct Call {
     dialog: Option<Box<DialogRecord>>,
     /// The number of ours in it: whoever else is called for it sees this one.
     ours: PhoneNumber,
+    /// Theirs, if it is known: not of a caller who withholds it, of a SIP endpoint, or of whoever the call was transferred to.
+    theirs: Option<PhoneNumber>,
     keys: Keys,
     timers: Timers,
     facts: Facts,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use trunkline_media::amd;
 use trunkline_media::{Rule, Then, When};
 
-use crate::model::{Detection, Heard, Speak, SpeakOrder, VoicemailAction};
+use crate::model::{Detection, Disposition, Heard, Speak, SpeakOrder, VoicemailAction};
 
 /// The detector's parameters: its own, but for those that the agent names.
 pub fn parameters(detection: &Detection) -> amd::Params {
@@ -66,9 +66,16 @@ pub fn is_ringing(class: &str) -> bool {
     class == word(amd::Class::Ringback)
 }
 
-/// Is it a line on which nobody will ever listen?
-pub fn is_hopeless(class: amd::Class) -> bool {
-    matches!(class, amd::Class::Fax | amd::Class::NetworkAnnouncement | amd::Class::Busy)
+/// What a call comes to on whose line nobody will ever listen; `None`: somebody may.
+pub fn hopeless(class: amd::Class, cause: amd::Cause) -> Option<Disposition> {
+    match (class, cause) {
+        (amd::Class::Busy, _) => Some(Disposition::Busy),
+        (_, amd::Cause::Tone(amd::Tone::Sit(amd::Sit::Intercept | amd::Sit::VacantCode))) => {
+            Some(Disposition::InvalidNumber)
+        }
+        (amd::Class::Fax | amd::Class::NetworkAnnouncement, _) => Some(Disposition::Unreachable),
+        _ => None,
+    }
 }
 
 /// For the outcome, the journal and whoever watches.
@@ -93,5 +100,28 @@ fn word(class: amd::Class) -> &'static str {
         amd::Class::Busy => "busy",
         amd::Class::NoSpeech => "no_speech",
         amd::Class::Unknown => "unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use amd::{Cause, Class, FaxTone, Sit, Tone};
+
+    #[test]
+    fn what_nobody_listens_to_ends_a_call_and_says_why() {
+        let told = |tone| hopeless(Class::NetworkAnnouncement, Cause::Tone(Tone::Sit(tone)));
+        for gone in [Sit::Intercept, Sit::VacantCode] {
+            assert_eq!(told(gone), Some(Disposition::InvalidNumber), "{gone:?}");
+        }
+        for busy in [Sit::Reorder, Sit::NoCircuit, Sit::Unspecified] {
+            assert_eq!(told(busy), Some(Disposition::Unreachable), "{busy:?}");
+        }
+        let fax = Cause::Tone(Tone::Fax(FaxTone::Ced));
+        assert_eq!(hopeless(Class::Fax, fax), Some(Disposition::Unreachable));
+        assert_eq!(hopeless(Class::Busy, Cause::Tone(Tone::Busy)), Some(Disposition::Busy));
+        for class in [Class::Human, Class::Machine, Class::Voicemail, Class::Ringback, Class::NoSpeech] {
+            assert_eq!(hopeless(class, Cause::InitialSilence), None, "{class:?}");
+        }
     }
 }

@@ -23,10 +23,10 @@ use crate::model::{
 /// What stands below the options.
 const AFTER_HELP: &str = "\
 A call that is placed here belongs to a switch of its own, which ends with it: no record, webhook or line of the ledger is left, the running
-switch's limits do not hold for it, and nothing counts what it costs. Where the trunk has [trunk.spend], or [billing] is on, say --unbilled.
+switch's limits do not hold for it, and nothing counts what it costs. Do-not-call lists are neither asked nor written. Where the trunk has [trunk.spend], or [billing] is on, say --unbilled.
 
 Exit codes: 0 the callee and the agent talked; 1 the switch failed; 2 wrong command line or configuration;
-10 voicemail, 11 busy, 12 no answer, 13 declined or blocked, 14 no such number, 15 the trunk failed,
+10 voicemail, 11 busy, 12 no answer, 13 declined or blocked, 14 no such number, or unreachable, 15 the trunk failed,
 16 silence, too long or no media, 17 interrupted by hand.";
 
 /// Arguments of `trunkline call`.
@@ -210,7 +210,7 @@ fn exit_code(outcome: &Outcome) -> u8 {
         Disposition::Busy => 11,
         Disposition::NoAnswer => 12,
         Disposition::Rejected | Disposition::NetworkBlocked => 13,
-        Disposition::Unreachable => 14,
+        Disposition::Unreachable | Disposition::InvalidNumber => 14,
         Disposition::TrunkFailed => 15,
         Disposition::SilenceTimeout
         | Disposition::MaxDuration

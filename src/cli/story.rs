@@ -26,10 +26,8 @@ pub fn line(fact: &CallFact) -> Option<String> {
         }
         CallFact::Controlled { what, failed: None } => format!("{what}: done"),
         CallFact::Controlled { what, failed: Some(why) } => format!("{what}: {why}"),
-        CallFact::Objected { reason: Objection::Unwanted } => {
-            "refused as unwanted: this number is not called any more".into()
-        }
-        CallFact::Objected { .. } => "this number is not called any more".into(),
+        CallFact::Objected { reason: Objection::Unwanted, .. } => "such calls are unwanted there".into(),
+        CallFact::Objected { .. } => "asked not to be called again".into(),
         CallFact::RecordingStarted => "recorded from now on".into(),
         CallFact::Answer { step, came: "digits" } => format!("{step}: keys that count"),
         CallFact::Answer { step, came: "invalid" } => format!("{step}: keys that lead nowhere"),
@@ -44,18 +42,23 @@ pub fn line(fact: &CallFact) -> Option<String> {
 fn ended(outcome: &Outcome) -> String {
     let what = outcome.disposition.as_str().replace('_', " ");
     let who = match (outcome.disposition, outcome.ended_by) {
-        (Disposition::Busy | Disposition::Rejected | Disposition::Unreachable, EndedBy::Callee) => {
-            outcome.sip_status.map_or_else(String::new, |status| format!(" ({status})"))
-        }
+        (
+            Disposition::Busy | Disposition::Rejected | Disposition::Unreachable | Disposition::InvalidNumber,
+            EndedBy::Callee,
+        ) => outcome.sip_status.map_or_else(String::new, |status| format!(" ({status})")),
         (_, EndedBy::Callee) => ", the callee hung up".into(),
         (_, EndedBy::Agent) => ", the agent hung up".into(),
         (_, EndedBy::Operator) => ", hung up by hand".into(),
         (_, EndedBy::Switch) => ", the switch hung up".into(),
     };
     let detail = match (&outcome.detail, outcome.disposition) {
-        (Some(detail), Disposition::TrunkFailed | Disposition::AgentFailed | Disposition::Unreachable) => {
-            format!(": {detail}")
-        }
+        (
+            Some(detail),
+            Disposition::TrunkFailed
+            | Disposition::AgentFailed
+            | Disposition::Unreachable
+            | Disposition::InvalidNumber,
+        ) => format!(": {detail}"),
         _ => String::new(),
     };
     match duration(outcome) {

@@ -61,8 +61,7 @@ pub fn asks_the_price_first(face: Option<Face>) -> bool {
 pub fn ask(ticket: &Ticket, rate: Rate, face: Option<Face>, application: Option<&Application>) -> Ask {
     let plan = &ticket.plan;
     let own = plan.agent.call_duration_max;
-    let by_trunk =
-        plan.trunks.iter().map(|trunk| trunk.destinations.call_max.map_or(own, |most| most.min(own)));
+    let by_trunk = plan.trunks.iter().map(|trunk| trunk.destinations.longest(own));
     Ask {
         tenant: ticket.record.tenant,
         spenders: spenders(plan.key.as_deref(), application),

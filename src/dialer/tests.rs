@@ -12,10 +12,10 @@ use crate::call::{Input, Origination};
 use crate::config::Config;
 use crate::egress::{Egress, Policy};
 use crate::journal;
-use crate::model::{AgentChoice, CallState, TenantId};
+use crate::model::{AgentChoice, CallState, DoNotCall, Objection, TenantId};
 use crate::patience::{eventually, patiently};
-use crate::store::Intent;
 use crate::store::tests::{Place, execute, record, stall};
+use crate::store::{Intent, Write};
 use crate::webhook::Wake;
 
 const TENANT: TenantId = TenantId(1);
@@ -215,6 +215,28 @@ async fn a_call_that_is_hung_up_while_it_starts_does_not_ring() {
     ended_as(&ended, Disposition::Cancelled, EndedBy::Operator, "hung up while it waited");
     assert_eq!(stand.left_over(), 0, "nothing leaves");
     eventually("its room is given back", async || stand.parts().admission.concurrent() == 0).await;
+}
+
+#[tokio::test]
+async fn who_objects_while_a_call_to_it_waits_is_not_called() {
+    let place = Place::sqlite().await;
+    let store = place.open().await;
+    let mut stand = Stand::open(&store).await;
+    let (live, waiting) = stand.one_waits().await;
+    let entry = DoNotCall {
+        tenant: TENANT,
+        number: live.plan.to.clone(),
+        reason: Objection::Asked,
+        note: None,
+        call: None,
+        at: wall_now(),
+    };
+    store.write(Arc::from([Write::DoNotCall(entry)])).await.expect("stored");
+    close(&stand, &live);
+    drop(live);
+    let ended = stand.ended(waiting).await;
+    ended_as(&ended, Disposition::Cancelled, EndedBy::Operator, "its number was put on the do-not-call list");
+    assert_eq!(stand.left_over(), 0, "nothing leaves");
 }
 
 #[tokio::test]

@@ -16,12 +16,16 @@ use crate::model::{
 };
 use crate::store::StoreError;
 
+const HUNG_UP: &str = "hung up while it waited for room";
+
 /// Why a call could not start though there was room.
 enum Hitch {
     /// It may be otherwise soon.
     Passing(String),
     /// It will not.
     Lasting(String),
+    /// Nobody calls this number any more.
+    DoNotCall,
 }
 
 impl Inner {
@@ -55,7 +59,7 @@ impl Inner {
         let ready = self.make_ready(&waiting.plan).await;
         if self.queue.is_hung_up() {
             self.queue.left(tenant);
-            self.hung_up(call);
+            self.cancelled(call, HUNG_UP);
             return true;
         }
         match ready {
@@ -72,7 +76,7 @@ impl Inner {
                 drop(permit);
                 match self.queue.put_back(waiting) {
                     None => self.empty_if_draining(),
-                    Some(_) => self.hung_up(call),
+                    Some(_) => self.cancelled(call, HUNG_UP),
                 }
                 false
             }
@@ -81,14 +85,24 @@ impl Inner {
                 self.never_started(call, &why);
                 true
             }
+            Err(Hitch::DoNotCall) => {
+                self.queue.left(tenant);
+                self.cancelled(call, "its number was put on the do-not-call list while it waited for room");
+                true
+            }
         }
     }
 
-    /// Ports, and the intent on disk.
+    /// Ports, and the intent on disk, unless somebody has objected meanwhile.
     async fn make_ready(&self, plan: &CallPlan) -> Result<OpenLeg, Hitch> {
         // Ports and media threads are given back by calls that end.
         let leg = OpenLeg::open(&self.parts, plan, Direction::Outbound)
             .map_err(|refusal| Hitch::Passing(refusal.to_string()))?;
+        // It was not listed when it was accepted.
+        let listed = self.parts.store.do_not_call(plan.agent.tenant, &plan.to).await;
+        if listed.map_err(|error| Hitch::Passing(error.to_string()))?.is_some() {
+            return Err(Hitch::DoNotCall);
+        }
         let dialing = Dialing {
             call: plan.call,
             trunk: plan.trunk.name.clone(),
@@ -136,7 +150,7 @@ impl Inner {
     pub(super) fn hang_up_waiting(&self, call: CallId) -> bool {
         match self.queue.hang_up(call) {
             Found::Waiting => {
-                self.hung_up(call);
+                self.cancelled(call, HUNG_UP);
                 true
             }
             Found::Starting => true,
@@ -144,8 +158,7 @@ impl Inner {
         }
     }
 
-    fn hung_up(&self, call: CallId) {
-        let why = "hung up while it waited for room";
+    fn cancelled(&self, call: CallId, why: &str) {
         let outcome = Outcome::by_switch(Disposition::Cancelled, Instant::now(), why);
         self.end(call, Outcome { ended_by: EndedBy::Operator, ..outcome });
     }

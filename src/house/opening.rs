@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use trunkline_sip::{Config as SipConfig, Listen, Local, Timers, Trust};
 
@@ -16,6 +17,7 @@ use crate::directory::{Directory, Registry, RegistryParts, unlock};
 use crate::egress::{Egress, Policy};
 use crate::face::link::Links;
 use crate::keyfile::SwitchKey;
+use crate::model::RING_MAX;
 use crate::private;
 use crate::store::{DatabaseTarget, Store};
 use crate::webhook::{self, Keys, Wake, Webhooks};
@@ -139,7 +141,13 @@ pub(super) fn sip_config(config: &Config, listening: &[Listen], trust: Trust) ->
     let locals: Vec<Local> = listening.iter().enumerate().map(local).collect();
     SipConfig {
         user_agent: config.sip.user_agent.clone(),
-        timers: Timers { t1: config.sip.t1, t2: config.sip.t2, t4: config.sip.t4, ..Timers::default() },
+        timers: Timers {
+            t1: config.sip.t1,
+            t2: config.sip.t2,
+            t4: config.sip.t4,
+            // Every call has a ring timeout of its own: this one is for what would ring beyond the longest.
+            c: RING_MAX + Duration::from_secs(30),
+        },
         trust,
         locals,
         ..SipConfig::new(SocketAddr::from(([0, 0, 0, 0], 0)))
@@ -149,4 +157,15 @@ pub(super) fn sip_config(config: &Config, listening: &[Listen], trust: Trust) ->
 pub(super) fn io_error(what: &str) -> impl FnOnce(io::Error) -> HouseError {
     let what = what.to_owned();
     move |error| HouseError::Io { what, error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_stops_a_call_from_ringing_for_as_long_as_its_agent_may_say() {
+        let config = Config::parse("t", "", []).expect("valid");
+        assert!(sip_config(&config, &[], Trust::Anyone).timers.c > RING_MAX);
+    }
 }

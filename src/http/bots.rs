@@ -21,7 +21,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::calls::{PathText, base, find};
+use super::calls::{PathText, find, home};
 use super::error::ApiError;
 use super::limits::Kind;
 use super::tls::Secured;
@@ -192,7 +192,7 @@ pub fn invite(api: &Api, headers: &HeaderMap, record: &mut CallRecord) {
     if !record.awaits_bot || record.state == CallState::Ended {
         return;
     }
-    let base = api.public_url.clone().unwrap_or_else(|| base(headers));
+    let base = home(api, headers);
     // `http` becomes `ws`, and `https` `wss`.
     let Some(rest) = base.strip_prefix("http") else { return };
     let ticket = api.tickets.issue(record.call, record.tenant, rand::random(), wall_now());

@@ -92,7 +92,7 @@ pub fn reading(
 ) -> Response {
     let snapshot = api.directory.snapshot();
     let application = key.application().and_then(|id| snapshot.application_by_id(id));
-    let base = api.public_url.clone().unwrap_or_else(|| base(headers));
+    let base = home(api, headers);
     show(Reader { key, application: application.map(|application| &**application), base: &base })
 }
 
@@ -158,9 +158,14 @@ pub fn unreadable(error: crate::store::StoreError) -> Problem {
     Problem::Refused(Refusal::Storage)
 }
 
+/// Where the world reaches the API: as the configuration says, else as the client did.
+pub fn home(api: &Api, headers: &HeaderMap) -> String {
+    api.public_url.clone().unwrap_or_else(|| base(headers))
+}
+
 /// Scheme and host as the client used them; a proxy says by `X-Forwarded-Proto` whether it was https. Only the client's
 /// own answer depends on it.
-pub fn base(headers: &HeaderMap) -> String {
+fn base(headers: &HeaderMap) -> String {
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let Some(host) = text(&HOST).filter(|host| host.bytes().all(is_authority)) else { return String::new() };
     let scheme = match text(&FORWARDED_PROTO) {

@@ -15,11 +15,8 @@ use super::{Api, body};
 use crate::clock::wall_now;
 use crate::face::Problem;
 use crate::face::native::{do_not_call, query};
-use crate::model::{DoNotCall, ObjectProblem, Objection, PhoneNumber};
+use crate::model::{DoNotCall, Key, ObjectProblem, Objection, PhoneNumber, Refusal};
 use crate::store::Write;
-
-/// Numbers of one transaction.
-const CHUNK: usize = 1_000;
 
 /// `GET /v1/native/do-not-call`
 pub async fn list(State(api): State<Api>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
@@ -32,7 +29,7 @@ pub async fn list(State(api): State<Api>, headers: HeaderMap, RawQuery(query): R
     .await
 }
 
-/// `POST /v1/native/do-not-call`: from the answer on none of them is called. Those that are on the list stay as they are.
+/// `POST /v1/native/do-not-call`: all of them, or none; from the answer on none of them is called. Those that are on the list stay as they are.
 pub async fn add(State(api): State<Api>, headers: HeaderMap, body: Body) -> Response {
     as_writer(&api, &headers, async |key| {
         of_tenant(key)?;
@@ -47,10 +44,8 @@ pub async fn add(State(api): State<Api>, headers: HeaderMap, body: Body) -> Resp
             call: None,
             at,
         };
-        let writes: Vec<_> = numbers.into_iter().map(entry).map(Write::DoNotCall).collect();
-        for chunk in writes.chunks(CHUNK) {
-            api.store.write(Arc::from(chunk)).await.map_err(unreadable)?;
-        }
+        let writes: Arc<[Write]> = numbers.into_iter().map(entry).map(Write::DoNotCall).collect();
+        api.store.write(writes).await.map_err(unreadable)?;
         Ok(shown(json!({ "count": count }).to_string()))
     })
     .await
@@ -76,6 +71,14 @@ pub async fn remove(State(api): State<Api>, headers: HeaderMap, number: PathText
         }
     })
     .await
+}
+
+/// Refuses where this number is on the tenant's list: for calls that no intent is committed for.
+pub async fn forbid(api: &Api, key: &Key, number: &PhoneNumber) -> Result<(), Problem> {
+    match api.store.do_not_call(key.tenant, number).await.map_err(unreadable)? {
+        Some(_) => Err(Refusal::DoNotCall.into()),
+        None => Ok(()),
+    }
 }
 
 /// What is no number is on no list.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::error::json;
 use super::keyed::as_writer;
-use super::{Api, body};
+use super::{Api, body, do_not_call};
 use crate::doctor::{DoctorError, Finding, PracticeError, Probe, Verdict};
 use crate::face::Problem;
 use crate::model::{Key, PhoneNumber, Refusal, StoredResponse};
@@ -55,6 +55,9 @@ async fn findings(
     let named = own().find(|trunk| trunk.name == wanted);
     let found = named.or_else(|| own().find(|trunk| trunk.id.to_string() == wanted));
     let trunk = found.ok_or(Problem::NoSuchPath)?;
+    if let Some(to) = &call {
+        do_not_call::forbid(api, key, to).await?;
+    }
     let findings = api.practice.examine(key, trunk, call, probe).await.map_err(refused)?;
     Ok(json(StoredResponse { status: 200, body: document(&trunk.name, &findings) }))
 }

@@ -10,7 +10,7 @@ use futures_util::stream;
 
 use super::Api;
 use super::bots::invite;
-use super::calls::{PathText, base, find, shown, unreadable};
+use super::calls::{PathText, find, home, shown, unreadable};
 use super::keyed::as_reader;
 use crate::clock::wall_now;
 use crate::face::Problem;
@@ -28,7 +28,7 @@ pub async fn list(State(api): State<Api>, headers: HeaderMap, RawQuery(query): R
     as_reader(&api, &headers, async |key| {
         let query = query::calls(query.as_deref().unwrap_or_default(), false)?;
         let (calls, next) = page(&api, key, &query, false).await?;
-        Ok(shown(record::calls(&calls, next, &base(&headers))))
+        Ok(shown(record::calls(&calls, next, &home(&api, &headers))))
     })
     .await
 }
@@ -38,7 +38,7 @@ pub async fn recordings(State(api): State<Api>, headers: HeaderMap, RawQuery(que
     as_reader(&api, &headers, async |key| {
         let query = query::calls(query.as_deref().unwrap_or_default(), false)?;
         let (calls, next) = page(&api, key, &query, true).await?;
-        Ok(shown(record::recordings(&calls, next, &base(&headers)).to_string()))
+        Ok(shown(record::recordings(&calls, next, &home(&api, &headers)).to_string()))
     })
     .await
 }
@@ -48,7 +48,7 @@ pub async fn read(State(api): State<Api>, headers: HeaderMap, id: PathText) -> R
     as_reader(&api, &headers, async |key| {
         let mut call = find(&api, key, id.text()).await?;
         invite(&api, &headers, &mut call);
-        Ok(shown(record::call(&call, &base(&headers))))
+        Ok(shown(record::call(&call, &home(&api, &headers))))
     })
     .await
 }
@@ -67,7 +67,7 @@ pub async fn export(State(api): State<Api>, headers: HeaderMap, RawQuery(query):
             key: key.clone(),
             filter,
             format,
-            base: base(&headers),
+            base: home(&api, &headers),
             at: Place::Head,
         };
         let day = now.to_string();

@@ -16,7 +16,7 @@ use super::control::once;
 use super::keyed::{as_writer, as_writer_of};
 use super::objects::{answer, refused, show};
 use super::scope::{find, shape_to_change};
-use super::{Api, body, doctor};
+use super::{Api, body, do_not_call, doctor};
 use crate::clock::wall_now;
 use crate::directory::{Change, Expect};
 use crate::doctor::{Probe, Verdict};
@@ -45,6 +45,7 @@ pub async fn verify_voip(State(api): State<Api>, headers: HeaderMap, id: PathTex
         let trunk =
             number.trunk.and_then(|id: TrunkId| snapshot.trunk_by_id(id)).ok_or(Refusal::DemoNumber)?;
         let to = probed(&fields, &number.name)?;
+        do_not_call::forbid(&api, key, &to).await?;
         let probe = Probe::default();
         let findings = api.practice.examine(key, trunk, Some(to), probe).await.map_err(doctor::refused)?;
         if let Some(fault) = findings.iter().find(|finding| finding.verdict == Verdict::Fault) {

@@ -33,6 +33,8 @@ struct Entry {
     slot: Slot,
     /// When its party left for one that is paid for apart.
     paid_until: Option<Timestamp>,
+    /// Whoever is at the other end wants no more such calls, and that is written.
+    has_objected: bool,
 }
 
 /// That a request which comes again is the same.
@@ -61,7 +63,11 @@ pub(super) struct Pending {
 impl Books {
     pub fn follow(&mut self, record: CallRecord, slot: Slot) {
         let call = record.call;
-        if self.calls.insert(call, Entry { record: Arc::new(record), slot, paid_until: None }).is_none() {
+        if self
+            .calls
+            .insert(call, Entry { record: Arc::new(record), slot, paid_until: None, has_objected: false })
+            .is_none()
+        {
             self.alive += 1;
         }
     }
@@ -172,12 +178,13 @@ impl Books {
                     at: clock.civil(event.at),
                 }
             }
-            CallFact::Objected { reason } => {
-                // Whoever hides its number cannot be called again anyway.
-                let Ok(number) = entry.record.far_number().parse() else { return false };
+            // Once is enough, however often it is said.
+            CallFact::Objected { .. } if entry.has_objected => return false,
+            CallFact::Objected { number, reason } => {
+                entry.has_objected = true;
                 Write::DoNotCall(DoNotCall {
                     tenant: entry.record.tenant,
-                    number,
+                    number: number.clone(),
                     reason: *reason,
                     note: None,
                     call: Some(event.call),

@@ -74,15 +74,15 @@ fn filled() -> Metrics {
 fn what_was_counted_is_shown() {
     let text = filled().render();
     for line in [
-        "trunkline_calls_started_total{trunk=\"t1\"} 19",
+        "trunkline_calls_started_total{trunk=\"t1\"} 20",
         "trunkline_calls_ended_total{trunk=\"t1\",disposition=\"busy\"} 1",
         "trunkline_calls_ended_total{trunk=\"t1\",disposition=\"indeterminate\"} 1",
         "trunkline_calls_refused_total{reason=\"agent_not_found\"} 1",
         "trunkline_calls_live 3",
-        "trunkline_call_dead_air_seconds_bucket{le=\"0.02\"} 19",
-        "trunkline_call_ring_seconds_sum 38",
-        "trunkline_call_duration_seconds_sum 190",
-        "trunkline_amd_verdicts_total{class=\"human\"} 19",
+        "trunkline_call_dead_air_seconds_bucket{le=\"0.02\"} 20",
+        "trunkline_call_ring_seconds_sum 40",
+        "trunkline_call_duration_seconds_sum 200",
+        "trunkline_amd_verdicts_total{class=\"human\"} 20",
         "trunkline_http_requests_total{route=\"/v1/calls\",status=\"200\"} 2",
         "trunkline_http_connections 1",
         "trunkline_sip_invites_sent_total{shard=\"0\"} 7",

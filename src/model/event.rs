@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{CallId, DialogRecord, Heard, Objection, Outcome};
+use super::{CallId, DialogRecord, Heard, Objection, Outcome, PhoneNumber};
 
 /// One fact of one call's life.
 #[derive(Clone, Debug)]
@@ -103,6 +103,8 @@ pub enum CallFact {
     },
     /// Whoever is at the other end wants no more such calls.
     Objected {
+        /// Its number.
+        number: PhoneNumber,
         /// How that is known.
         reason: Objection,
     },

@@ -33,8 +33,10 @@ pub enum Disposition {
     NoAnswer,
     /// The callee, or its network for it, declined.
     Rejected,
-    /// The number does not exist, or cannot be reached now.
+    /// The number cannot be reached now, or only what cannot listen answers there.
     Unreachable,
+    /// There is no such number, or not any more.
+    InvalidNumber,
     /// The network blocked the call as unwanted (603+, 607, 608).
     NetworkBlocked,
     /// The trunk would not or could not carry the call.
@@ -53,7 +55,7 @@ pub enum Disposition {
 
 impl Disposition {
     /// Every value, for tables and tests.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Completed,
         Self::CalleeHangup,
         Self::SilenceTimeout,
@@ -66,6 +68,7 @@ impl Disposition {
         Self::NoAnswer,
         Self::Rejected,
         Self::Unreachable,
+        Self::InvalidNumber,
         Self::NetworkBlocked,
         Self::TrunkFailed,
         Self::MediaLost,
@@ -90,6 +93,7 @@ impl Disposition {
             Self::NoAnswer => "no_answer",
             Self::Rejected => "rejected",
             Self::Unreachable => "unreachable",
+            Self::InvalidNumber => "invalid_number",
             Self::NetworkBlocked => "network_blocked",
             Self::TrunkFailed => "trunk_failed",
             Self::MediaLost => "media_lost",

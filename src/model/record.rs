@@ -229,14 +229,6 @@ pub struct CallRecord {
 }
 
 impl CallRecord {
-    /// Who is at the other end: of a call that came in, what the trunk said of it.
-    pub fn far_number(&self) -> &str {
-        match self.direction {
-            Direction::Inbound => &self.from,
-            Direction::Outbound => &self.to,
-        }
-    }
-
     /// Its place in a list by time.
     pub const fn cursor(&self) -> CallCursor {
         CallCursor { created_at: self.created_at, call: self.call }

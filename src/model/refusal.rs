@@ -41,6 +41,9 @@ pub enum NotDone {
     /// Nobody listens in.
     #[error("the call is not being streamed")]
     NotStreaming,
+    /// A caller who withholds it, a SIP endpoint, or whoever the call was transferred to.
+    #[error("the number of whoever is at the other end is not known")]
+    NoNumber,
     /// Nobody reads what it is told as fast as it is told.
     #[error("too much waits to be heard on this call")]
     Full,

@@ -83,11 +83,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_may_have_been_a_person_or_a_block_is_never_called_again() {
+    fn what_may_have_been_a_person_a_block_or_nobodys_number_is_never_called_again() {
         let never = [
             Disposition::CalleeHangup,
             Disposition::Indeterminate,
             Disposition::NetworkBlocked,
+            Disposition::InvalidNumber,
             Disposition::Completed,
         ];
         let all: Vec<_> = RetryReason::ALL.iter().flat_map(|reason| reason.dispositions()).collect();

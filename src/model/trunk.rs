@@ -327,6 +327,13 @@ pub struct Destinations {
     pub spend: Option<SpendLimit>,
 }
 
+impl Destinations {
+    /// How long a call may last that would last so long by itself.
+    pub fn longest(&self, own: Duration) -> Duration {
+        self.call_max.map_or(own, |most| most.min(own))
+    }
+}
+
 /// How a trunk's health is asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TrunkHealth {

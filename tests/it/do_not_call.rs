@@ -34,6 +34,8 @@ fn who_is_listed_is_called_by_nobody_until_it_is_taken_off() {
         switch.client().post(LIST, &json!({ "numbers": [phones[0], phones[1]], "note": "by letter" }));
     assert_eq!((added.status, &added.json), (200, &json!({ "count": 2 })));
     is_refused(&switch, &phones[0]);
+    let examined = switch.client().post("/v1/native/trunks/t1/doctor", &json!({ "to": phones[0] }));
+    assert_eq!((examined.status, &examined.json["error"]["code"]), (403, &json!("do_not_call")));
     let campaign = make(&switch, &phones, json!({}));
     let over = until(&switch, &campaign, "completed");
     assert_eq!((&over["failed_count"], &over["unanswered_count"]), (&json!(2), &json!(1)), "{over}");

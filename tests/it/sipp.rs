@@ -46,6 +46,11 @@ fn usual() -> Setup {
 
 /// As [`play`], with this setup, and these fields in the request.
 fn play_with(setup: Setup, scenario: &str, fields: Value, ended: (&str, &str)) -> Told {
+    play_as(setup, scenario, fields, ended, disposition(ended.1))
+}
+
+/// As [`play_with`], where the switch's own word for the end is another.
+fn play_as(setup: Setup, scenario: &str, fields: Value, ended: (&str, &str), disposition: &str) -> Told {
     let receiver = Receiver::start();
     let switch = setup.webhook(&receiver.url()).start();
     let sipp = Sipp::at(&switch.place, scenario);
@@ -70,7 +75,7 @@ fn play_with(setup: Setup, scenario: &str, fields: Value, ended: (&str, &str)) -
     for key in ["call_id", "status", "ended_reason", "duration_seconds", "ended_at"] {
         assert_eq!(event[key], record[key], "{key}");
     }
-    assert_eq!(metrics.ended(disposition(ended.1)), 1.0, "{metrics:?}");
+    assert_eq!(metrics.ended(disposition), 1.0, "{metrics:?}");
     assert_eq!(metrics.ended_all(), 1.0, "{metrics:?}");
     assert_eq!(metrics.sip("malformed_total"), 0.0);
     switch.await_no_media_ports();

@@ -7,18 +7,16 @@ use super::Came::{Anything, Cause as Local, Status};
 use super::Progress::{Alerting, Progressing, Silent};
 use super::{Fate, Mark, Row};
 use crate::model::Disposition::{
-    self, Busy, Cancelled, NetworkBlocked, NoAnswer, Rejected, TrunkFailed, Unreachable,
+    self, Busy, Cancelled, InvalidNumber, NetworkBlocked, NoAnswer, Rejected, TrunkFailed, Unreachable,
 };
 use crate::trunk::health::Sign;
 
-/// Nobody was reached, or not now: the number may be dialled again later, by nobody else now.
-const LATER: Fate = Fate { retry: true, next_trunk: false, is_unwanted: false };
-/// It was refused: asking again changes nothing.
-const NEVER: Fate = Fate { retry: false, next_trunk: false, is_unwanted: false };
+/// No other trunk is tried.
+const FINAL: Fate = Fate { next_trunk: false, is_unwanted: false };
 /// The trunk's own trouble: another one may do better, now.
-const ELSEWHERE: Fate = Fate { retry: true, next_trunk: true, is_unwanted: false };
+const ELSEWHERE: Fate = Fate { next_trunk: true, is_unwanted: false };
 /// Whoever has the number wants no such calls at all.
-const UNWANTED: Fate = Fate { retry: false, next_trunk: false, is_unwanted: true };
+const UNWANTED: Fate = Fate { next_trunk: false, is_unwanted: true };
 
 /// Statuses that leave the cause open: a Q.850 cause beside them says more. 486 and the 6xx say it all by themselves.
 const OPEN: super::Came =
@@ -46,7 +44,7 @@ pub static TABLE: &[Row] = &[
     Row {
         came: Local(Cause::Abandoned),
         sign: Sign::Nothing,
-        ..row(Cancelled, LATER, "we hung up before anything answered", "RFC 3261 §9.1")
+        ..row(Cancelled, FINAL, "we hung up before anything answered", "RFC 3261 §9.1")
     },
     Row {
         came: Local(Cause::Unauthorized),
@@ -72,7 +70,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         came: Local(Cause::Timeout),
-        ..row(NoAnswer, LATER, "nobody answered", "RFC 3261 §16.8 (timer C)")
+        ..row(NoAnswer, FINAL, "nobody answered", "RFC 3261 §16.8 (timer C)")
     },
     // Calls that the networks block as unwanted.
     Row {
@@ -80,14 +78,14 @@ pub static TABLE: &[Row] = &[
         mark: Mark::Words { phrase: "Network Blocked", text: "v=analytics1" },
         ..row(
             NetworkBlocked,
-            NEVER,
+            FINAL,
             "a network's analytics blocked the caller's number",
             "ATIS-1000099 (603+)",
         )
     },
     Row {
         came: Status(&[608..=608]),
-        ..row(NetworkBlocked, NEVER, "a network's analytics rejected the caller's number", "RFC 8688 §3")
+        ..row(NetworkBlocked, FINAL, "a network's analytics rejected the caller's number", "RFC 8688 §3")
     },
     Row {
         came: Status(&[607..=607]),
@@ -130,12 +128,12 @@ pub static TABLE: &[Row] = &[
     Row {
         came: Status(&[403..=403]),
         mark: Mark::Provider(&["D11"]),
-        ..row(Unreachable, NEVER, "the carrier calls the number invalid", "Telnyx SIP response codes")
+        ..row(InvalidNumber, FINAL, "the carrier calls the number invalid", "Telnyx SIP response codes")
     },
     Row {
         came: Status(&[400..=499]),
         mark: Mark::Provider(&["13223", "13224"]),
-        ..row(Unreachable, NEVER, "the carrier calls the number invalid", "Twilio error dictionary")
+        ..row(InvalidNumber, FINAL, "the carrier calls the number invalid", "Twilio error dictionary")
     },
     Row {
         came: Status(&[400..=499]),
@@ -152,44 +150,44 @@ pub static TABLE: &[Row] = &[
     // What only the callee, or somebody who speaks for all of its devices, can have said.
     Row {
         came: Status(&[486..=486, 600..=600]),
-        ..row(Busy, LATER, "the callee is busy", "RFC 3261 §21.4.24, §21.6.1")
+        ..row(Busy, FINAL, "the callee is busy", "RFC 3261 §21.4.24, §21.6.1")
     },
     Row {
         came: Status(&[604..=604]),
-        ..row(Unreachable, NEVER, "the number does not exist anywhere", "RFC 3261 §21.6.3")
+        ..row(InvalidNumber, FINAL, "the number does not exist anywhere", "RFC 3261 §21.6.3")
     },
-    Row { came: Status(&[603..=603]), ..row(Rejected, NEVER, "the callee declined", "RFC 3261 §21.6.2") },
+    Row { came: Status(&[603..=603]), ..row(Rejected, FINAL, "the callee declined", "RFC 3261 §21.6.2") },
     Row {
         came: Status(&[601..=602, 605..=606, 609..=699]),
-        ..row(Rejected, NEVER, "the callee refused", "RFC 3261 §21.6")
+        ..row(Rejected, FINAL, "the callee refused", "RFC 3261 §21.6")
     },
     Row {
         came: Status(&[433..=433]),
-        ..row(Rejected, NEVER, "the callee takes no anonymous calls", "RFC 5079 §5")
+        ..row(Rejected, FINAL, "the callee takes no anonymous calls", "RFC 5079 §5")
     },
     // A cause of the network's, where the status leaves it open.
     Row {
         came: OPEN,
         q850: &[1],
-        ..row(Unreachable, NEVER, "the number is not allocated", "Q.850 cause 1, RFC 3398 §7.2.4.1")
+        ..row(InvalidNumber, FINAL, "the number is not allocated", "Q.850 cause 1, RFC 3398 §7.2.4.1")
     },
     Row {
         came: OPEN,
         q850: &[22],
-        ..row(Unreachable, NEVER, "the number has changed", "Q.850 cause 22, RFC 3398 §7.2.4.1")
+        ..row(InvalidNumber, FINAL, "the number has changed", "Q.850 cause 22, RFC 3398 §7.2.4.1")
     },
-    Row { came: OPEN, q850: &[17], ..row(Busy, LATER, "the callee is busy", "Q.850 cause 17") },
-    Row { came: OPEN, q850: &[18, 19], ..row(NoAnswer, LATER, "nobody answered", "Q.850 causes 18 and 19") },
+    Row { came: OPEN, q850: &[17], ..row(Busy, FINAL, "the callee is busy", "Q.850 cause 17") },
+    Row { came: OPEN, q850: &[18, 19], ..row(NoAnswer, FINAL, "nobody answered", "Q.850 causes 18 and 19") },
     Row {
         came: OPEN,
         q850: &[20, 27],
-        ..row(Unreachable, LATER, "the callee cannot be reached now", "Q.850 causes 20 and 27")
+        ..row(Unreachable, FINAL, "the callee cannot be reached now", "Q.850 causes 20 and 27")
     },
-    Row { came: OPEN, q850: &[21], ..row(Rejected, NEVER, "the callee rejected the call", "Q.850 cause 21") },
+    Row { came: OPEN, q850: &[21], ..row(Rejected, FINAL, "the callee rejected the call", "Q.850 cause 21") },
     Row {
         came: OPEN,
         q850: &[28],
-        ..row(Unreachable, NEVER, "the number is incomplete or malformed", "Q.850 cause 28")
+        ..row(InvalidNumber, FINAL, "the number is incomplete or malformed", "Q.850 cause 28")
     },
     Row {
         came: OPEN,
@@ -226,12 +224,14 @@ pub static TABLE: &[Row] = &[
     // The statuses by themselves.
     Row {
         came: Status(&[404..=404]),
-        ..row(Unreachable, NEVER, "the number does not exist", "RFC 3261 §21.4.5")
+        ..row(InvalidNumber, FINAL, "the number does not exist", "RFC 3261 §21.4.5")
     },
-    Row { came: Status(&[410..=410]), ..row(Unreachable, NEVER, "the number is gone", "RFC 3261 §21.4.8") },
+    Row {
+        came: Status(&[410..=410]), ..row(InvalidNumber, FINAL, "the number is gone", "RFC 3261 §21.4.8")
+    },
     Row {
         came: Status(&[484..=485]),
-        ..row(Unreachable, NEVER, "the number is incomplete or ambiguous", "RFC 3261 §21.4.22, §21.4.23")
+        ..row(InvalidNumber, FINAL, "the number is incomplete or ambiguous", "RFC 3261 §21.4.22, §21.4.23")
     },
     Row {
         came: Status(&[403..=403]),
@@ -241,7 +241,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         came: Status(&[403..=403]),
-        ..row(Rejected, NEVER, "the callee refused, having been reached", "RFC 3261 §21.4.4")
+        ..row(Rejected, FINAL, "the callee refused, having been reached", "RFC 3261 §21.4.4")
     },
     Row {
         came: Status(&[408..=408]),
@@ -251,7 +251,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         came: Status(&[408..=408, 480..=480, 487..=487]),
-        ..row(NoAnswer, LATER, "nobody answered", "RFC 3261 §21.4.9, §21.4.18, §21.4.25")
+        ..row(NoAnswer, FINAL, "nobody answered", "RFC 3261 §21.4.9, §21.4.18, §21.4.25")
     },
     Row {
         came: Status(&[500..=500, 503..=504]),
@@ -269,7 +269,7 @@ pub static TABLE: &[Row] = &[
         came: Status(&[500..=500, 503..=504]),
         sign: Sign::Overloaded,
         holds: true,
-        ..row(TrunkFailed, LATER, "the trunk lost the call while it rang", "RFC 3261 §21.5")
+        ..row(TrunkFailed, FINAL, "the trunk lost the call while it rang", "RFC 3261 §21.5")
     },
     Row {
         came: Status(&[501..=502, 505..=599]),
@@ -280,7 +280,7 @@ pub static TABLE: &[Row] = &[
     Row {
         came: Status(&[501..=502, 505..=599]),
         sign: Sign::Refused,
-        ..row(TrunkFailed, LATER, "the trunk lost the call while it rang", "RFC 3261 §21.5")
+        ..row(TrunkFailed, FINAL, "the trunk lost the call while it rang", "RFC 3261 §21.5")
     },
     // Where a call goes is its owner's decision: what was not followed within the trunk's limits ends here.
     Row {
@@ -295,7 +295,7 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         came: Status(&[300..=304, 306..=399]),
-        ..row(Unreachable, NEVER, "the call was sent elsewhere, where it may not go", "RFC 3261 §21.3")
+        ..row(Unreachable, FINAL, "the call was sent elsewhere, where it may not go", "RFC 3261 §21.3")
     },
     // What is left of 4xx says that request and trunk do not fit: credentials, codecs, extensions, signature, syntax.
     Row {
@@ -306,12 +306,12 @@ pub static TABLE: &[Row] = &[
     },
     Row {
         came: Status(&[400..=499]),
-        ..row(TrunkFailed, LATER, "the far end does not take such a request", "RFC 3261 §21.4")
+        ..row(TrunkFailed, FINAL, "the far end does not take such a request", "RFC 3261 §21.4")
     },
     // A 2xx that raced our CANCEL, which nobody but a hang-up explains; or what has no row yet.
     Row {
         came: Anything,
         sign: Sign::Nothing,
-        ..row(TrunkFailed, LATER, "the answer is none", "RFC 3261 §7.2")
+        ..row(TrunkFailed, FINAL, "the answer is none", "RFC 3261 §7.2")
     },
 ];

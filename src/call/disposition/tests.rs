@@ -3,7 +3,10 @@
 
 use super::Progress::{Alerting, Progressing, Silent};
 use super::*;
-use Disposition::{Busy, Cancelled, NetworkBlocked, NoAnswer, Rejected, TrunkFailed, Unreachable};
+use crate::model::RetryReason;
+use Disposition::{
+    Busy, Cancelled, InvalidNumber, NetworkBlocked, NoAnswer, Rejected, TrunkFailed, Unreachable,
+};
 
 /// What may be tried after it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,7 +72,9 @@ impl Fails {
 }
 
 fn then(ruling: &Ruling) -> Then {
-    match (ruling.retry, ruling.next_trunk, ruling.is_unwanted) {
+    let again =
+        RetryReason::USUAL.into_iter().any(|reason| reason.dispositions().contains(&ruling.disposition));
+    match (again, ruling.next_trunk, ruling.is_unwanted) {
         (true, false, false) => Then::Later,
         (false, false, false) => Then::Never,
         (true, true, false) => Then::NextTrunk,
@@ -112,7 +117,7 @@ macro_rules! expect {
 
 expect! {
     // Without the far end's word.
-    hung_up_before_anything: without_word(Cause::Abandoned) => Cancelled, Later, Nothing;
+    hung_up_before_anything: without_word(Cause::Abandoned) => Cancelled, Never, Nothing;
     credentials_refused: without_word(Cause::Unauthorized) => TrunkFailed, NextTrunk, Refused;
     not_sent: without_word(Cause::Transport) => TrunkFailed, NextTrunk, Dead;
     no_address: without_word(Cause::Unresolved) => TrunkFailed, NextTrunk, Dead;
@@ -128,8 +133,8 @@ expect! {
     telnyx_caller_id_invalid: says(403).phrase("Caller Origination Number is Invalid D35") => TrunkFailed, NextTrunk, Nothing;
     telnyx_channels_exceeded: says(403).phrase("User channel limit exceeded D1") => TrunkFailed, NextTrunk, Overloaded;
     telnyx_account_blocked: says(404).phrase("Not Found D19") => TrunkFailed, NextTrunk, Refused;
-    telnyx_number_invalid: says(403).phrase("Destination Number +1 is invalid D11") => Unreachable, Never, Carried;
-    twilio_number_invalid: says(400).twilio("13224 invalid phone number") => Unreachable, Never, Carried;
+    telnyx_number_invalid: says(403).phrase("Destination Number +1 is invalid D11") => InvalidNumber, Never, Carried;
+    twilio_number_invalid: says(400).twilio("13224 invalid phone number") => InvalidNumber, Never, Carried;
     twilio_geography: says(403).twilio("32205 Geo Permission") => TrunkFailed, NextTrunk, Nothing;
     twilio_caller_id: says(403).twilio("21210 not verified") => TrunkFailed, NextTrunk, Nothing;
     twilio_unknown_code: says(486).twilio("99999 whatever") => Busy, Later, Carried;
@@ -139,14 +144,14 @@ expect! {
     busy_whatever_the_cause: says(486).q850(21) => Busy, Later, Carried;
     declined: says(603) => Rejected, Never, Carried;
     declined_whatever_the_cause: says(603).q850(17) => Rejected, Never, Carried;
-    exists_nowhere: says(604) => Unreachable, Never, Carried;
+    exists_nowhere: says(604) => InvalidNumber, Never, Carried;
     not_acceptable_606: says(606) => Rejected, Never, Carried;
     anonymous_not_wanted: says(433) => Rejected, Never, Carried;
     // What Q.850 says where the status does not.
-    unallocated: says(404).q850(1) => Unreachable, Never, Carried;
-    unallocated_behind_480: says(480).q850(1) => Unreachable, Never, Carried;
-    unallocated_behind_403: says(403).q850(1) => Unreachable, Never, Carried;
-    number_changed: says(410).q850(22) => Unreachable, Never, Carried;
+    unallocated: says(404).q850(1) => InvalidNumber, Never, Carried;
+    unallocated_behind_480: says(480).q850(1) => InvalidNumber, Never, Carried;
+    unallocated_behind_403: says(403).q850(1) => InvalidNumber, Never, Carried;
+    number_changed: says(410).q850(22) => InvalidNumber, Never, Carried;
     busy_behind_500: says(500).q850(17) => Busy, Later, Carried;
     busy_behind_503: says(503).q850(17) => Busy, Later, Carried;
     no_answer_behind_404: says(404).q850(19) => NoAnswer, Later, Carried;
@@ -155,7 +160,7 @@ expect! {
     destination_out_of_order: says(502).q850(27) => Unreachable, Later, Carried;
     rejected_behind_403: says(403).q850(21) => Rejected, Never, Carried;
     rejected_behind_480: says(480).q850(21) => Rejected, Never, Carried;
-    number_malformed: says(484).q850(28) => Unreachable, Never, Carried;
+    number_malformed: says(484).q850(28) => InvalidNumber, Never, Carried;
     no_route: says(404).q850(3) => Unreachable, NextTrunk, Nothing;
     no_circuit: says(503).q850(34) => TrunkFailed, NextTrunk, Overloaded;
     no_circuit_behind_480: says(480).q850(34) => TrunkFailed, NextTrunk, Overloaded;
@@ -164,10 +169,10 @@ expect! {
     cleared_normally_says_nothing: says(480).q850(16) => NoAnswer, Later, Carried;
     a_cause_beside_488_says_nothing: says(488).q850(17) => TrunkFailed, NextTrunk, Refused;
     // The statuses alone.
-    not_found: says(404) => Unreachable, Never, Carried;
-    gone: says(410) => Unreachable, Never, Carried;
-    incomplete: says(484) => Unreachable, Never, Carried;
-    ambiguous: says(485) => Unreachable, Never, Carried;
+    not_found: says(404) => InvalidNumber, Never, Carried;
+    gone: says(410) => InvalidNumber, Never, Carried;
+    incomplete: says(484) => InvalidNumber, Never, Carried;
+    ambiguous: says(485) => InvalidNumber, Never, Carried;
     forbidden_by_the_trunk: says(403) => TrunkFailed, NextTrunk, Refused;
     forbidden_after_183: says(403).after(Progressing) => Rejected, Never, Carried;
     forbidden_by_the_callee: says(403).after(Alerting) => Rejected, Never, Carried;
@@ -183,9 +188,9 @@ expect! {
     bad_gateway: says(502) => TrunkFailed, NextTrunk, Refused;
     not_implemented: says(501) => TrunkFailed, NextTrunk, Refused;
     bad_gateway_after_ringing: says(502).after(Alerting) => TrunkFailed, Later, Refused;
-    moved_and_not_followed: says(302) => Unreachable, Never, Carried;
+    moved_and_not_followed: says(302) => Unreachable, Later, Carried;
     use_proxy: says(305) => TrunkFailed, NextTrunk, Refused;
-    alternative_service: says(380) => Unreachable, Never, Carried;
+    alternative_service: says(380) => Unreachable, Later, Carried;
     payment_required: says(402) => TrunkFailed, NextTrunk, Refused;
     not_acceptable_here: says(488) => TrunkFailed, NextTrunk, Refused;
     not_acceptable_after_ringing: says(488).after(Alerting) => TrunkFailed, Later, Carried;
@@ -203,7 +208,6 @@ fn every_final_status_is_ruled_on_and_only_trunks_trouble_goes_elsewhere() {
     for status in 300..=699 {
         let ruling = says(status).ruling();
         assert_eq!(ruling.next_trunk, elsewhere(status), "{status}: {}", ruling.why);
-        assert!(!ruling.next_trunk || ruling.retry, "{status}");
         assert_eq!(ruling.by, EndedBy::Callee);
     }
 }

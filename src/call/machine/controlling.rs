@@ -142,10 +142,7 @@ impl Call {
                 self.allow_barge_in(cx, on);
                 Ok(())
             }
-            Step::DoNotCall => {
-                self.object(cx);
-                Ok(())
-            }
+            Step::DoNotCall => self.object(cx),
             _ if matches!(self.phase, Phase::LeavingMessage) => Err(NotDone::NotTalking),
             // From now on the bot talks, and nobody else.
             Step::Connect(bot) => {
@@ -304,9 +301,11 @@ impl Call {
     }
 
     /// Whoever is at the other end has said that it wants no more such calls.
-    pub(super) fn object(&self, cx: &mut Context<'_>) {
-        self.tell(cx, CallFact::Objected { reason: Objection::Asked });
+    pub(super) fn object(&self, cx: &mut Context<'_>) -> Result<(), NotDone> {
+        let number = self.theirs.clone().ok_or(NotDone::NoNumber)?;
+        self.tell(cx, CallFact::Objected { number, reason: Objection::Asked });
         self.controlled(cx, "do_not_call", None);
+        Ok(())
     }
 
     /// By events or tones as the leg agreed, or by INFO where the trunk wants that.

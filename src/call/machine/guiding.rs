@@ -200,7 +200,11 @@ impl Call {
             Order::Ask { link, occasion } => self.ask(cx, hand, link, occasion),
             Order::Summon(bot) => self.summon(cx, bot),
             Order::Connect(bot) => self.connect(cx, bot),
-            Order::DoNotCall => self.object(cx),
+            Order::DoNotCall => {
+                if let Err(why) = self.object(cx) {
+                    self.controlled(cx, "do_not_call", Some(why.to_string()));
+                }
+            }
             Order::Hangup if self.is_abandoned() => self.close(cx, Disposition::Abandoned, EndedBy::Switch),
             Order::Hangup => self.close(cx, Disposition::Completed, EndedBy::Agent),
             Order::Done => self.done(cx, hand),

@@ -102,6 +102,13 @@ impl Call {
     /// A call of which nothing happened yet.
     pub(super) fn new(origination: Origination, now: Instant, phase: Phase) -> Self {
         let Origination { plan, leg, local, recording, seed, permit } = origination;
+        // Of a call that came in, ours is the number that was called; a caller who withholds its own has ours.
+        let (ours, theirs) = match phase {
+            Phase::Ringing { .. } => (&plan.to, &plan.from),
+            _ => (&plan.from, &plan.to),
+        };
+        let is_number = theirs != ours && plan.second.as_ref().is_none_or(|second| second.uri.is_none());
+        let (ours, theirs) = (ours.clone(), is_number.then(|| theirs.clone()));
         Self {
             walk: None,
             is_spoken_to: false,
@@ -125,8 +132,8 @@ impl Call {
             referral: None,
             is_unheard: false,
             dialog: None,
-            // Of a call that came in, ours is the number that was called.
-            ours: if matches!(phase, Phase::Ringing { .. }) { plan.to.clone() } else { plan.from.clone() },
+            ours,
+            theirs,
             keys: Keys::default(),
             timers: Timers::default(),
             facts: Facts::default(),
@@ -258,8 +265,7 @@ impl Call {
                 self.tell_bot(cx, BotOrder::Answered(self.id()));
                 self.phase = Phase::Judging;
                 self.tell_first_of_answer(cx);
-                let own = self.plan.agent.call_duration_max;
-                let most = self.plan.trunk.destinations.call_max.map_or(own, |trunks| trunks.min(own));
+                let most = self.plan.trunk.destinations.longest(self.plan.agent.call_duration_max);
                 self.set(cx, Timer::Duration, most);
                 if self.plan.speak == Speak::Answer {
                     self.ask_guide(cx);
@@ -306,8 +312,9 @@ impl Call {
                 Err(refused) => self.facts.detail = Some(refused),
             }
         }
-        if ruling.is_unwanted {
-            self.tell(cx, CallFact::Objected { reason: Objection::Unwanted });
+        // What a colleague thinks of being consulted is no objection to the tenant's calls.
+        if let (true, None, Some(number)) = (ruling.is_unwanted, &self.plan.second, self.theirs.clone()) {
+            self.tell(cx, CallFact::Objected { number, reason: Objection::Unwanted });
         }
         self.sight(cx, ruling.sign, ruling.hold, ruling.why);
         self.elsewhere(cx, ruling);

@@ -111,7 +111,8 @@ impl Call {
         self.timers.clear(cx.wheel, Timer::Ring);
         self.order(cx, Media::Answered);
         self.tell_bot(cx, BotOrder::Answered(self.id()));
-        self.set(cx, Timer::Duration, self.plan.agent.call_duration_max);
+        let most = self.plan.trunk.destinations.longest(self.plan.agent.call_duration_max);
+        self.set(cx, Timer::Duration, most);
         self.await_words(cx);
         self.begin_walk(cx);
     }

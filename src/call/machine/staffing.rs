@@ -149,7 +149,11 @@ impl Call {
                     self.unheld(cx, why.to_string());
                 }
             }
-            Fate::Objected => self.object(cx),
+            Fate::Objected => {
+                if let Err(why) = self.object(cx) {
+                    self.tell_person(cx, why.to_string());
+                }
+            }
             Fate::Lost => self.person_lost(cx),
             Fate::Returned(seat) => self.person_returned(cx, seat),
             Fate::Left(why) => self.person_left(cx, why),

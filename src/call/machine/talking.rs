@@ -84,11 +84,7 @@ impl Call {
         if matches!(self.phase, Phase::Judging) {
             self.await_words(cx);
         }
-        if verdict::is_hopeless(verdict.class) {
-            let disposition = match verdict.class {
-                amd::Class::Busy => Disposition::Busy,
-                _ => Disposition::Unreachable,
-            };
+        if let Some(disposition) = verdict::hopeless(verdict.class, verdict.cause) {
             return self.close(cx, disposition, EndedBy::Switch);
         }
         if verdict.class != amd::Class::Ringback {

@@ -385,6 +385,7 @@ impl Call {
         }
         std::mem::replace(&mut self.permit, permit).ended(cx.now);
         self.is_unheard = false;
+        self.theirs = None;
         self.release(cx);
         self.await_words(cx);
     }
@@ -440,7 +441,7 @@ impl Call {
         let talked =
             self.facts.answered_at.map_or_else(Default::default, |at| cx.now.saturating_duration_since(at));
         let left = self.plan.agent.call_duration_max.saturating_sub(talked);
-        let most = self.plan.trunk.destinations.call_max.map_or(left, |trunks| trunks.min(left));
+        let most = self.plan.trunk.destinations.longest(left);
         let paid = self.legs.talking.as_ref().map(|(leg, _)| leg.lasts);
         self.set(cx, Timer::Duration, paid.map_or(most, |paid| paid.min(most)));
     }

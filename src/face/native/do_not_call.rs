@@ -6,8 +6,8 @@ use utoipa::ToSchema;
 
 use crate::model::{CallId, DoNotCall, NOTE_BYTES_MAX, PhoneNumber, Refusal};
 
-/// Numbers of one request.
-pub const NUMBERS_MAX: usize = 10_000;
+/// Numbers of one request, which one transaction writes.
+pub const NUMBERS_MAX: usize = 1_000;
 
 /// What is put on the list. An unknown field is a mistake, and is refused.
 #[derive(Deserialize, ToSchema)]
@@ -15,7 +15,7 @@ pub const NUMBERS_MAX: usize = 10_000;
 #[serde(deny_unknown_fields)]
 pub struct Listing {
     /// In E.164.
-    #[schema(required, nullable = false, min_items = 1, max_items = 10_000)]
+    #[schema(required, nullable = false, min_items = 1, max_items = 1_000)]
     numbers: Option<Vec<String>>,
     /// What is to be remembered of them.
     #[schema(max_length = 256)]

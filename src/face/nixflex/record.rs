@@ -173,7 +173,7 @@ pub(super) const fn end(disposition: Disposition) -> (&'static str, &'static str
         Disposition::Busy => ("busy", "busy"),
         Disposition::NoAnswer => ("no_answer", "no_answer"),
         Disposition::Rejected => ("rejected", "rejected"),
-        Disposition::Unreachable => ("unreachable", "unreachable"),
+        Disposition::Unreachable | Disposition::InvalidNumber => ("unreachable", "unreachable"),
         Disposition::NetworkBlocked => ("network_blocked", "network_blocked"),
         Disposition::TrunkFailed => ("failed", "trunk_failed"),
         Disposition::MediaLost => ("failed", "media_lost"),
@@ -342,14 +342,17 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn every_end_has_words_and_no_two_share_a_reason() {
+    fn every_end_has_words_and_no_two_share_a_reason_but_the_two_ways_of_not_being_reached() {
         let mut reasons: Vec<_> = Disposition::ALL.map(|disposition| end(disposition).1).to_vec();
         reasons.sort_unstable();
         reasons.dedup();
-        assert_eq!(reasons.len(), Disposition::ALL.len());
+        assert_eq!(reasons.len() + 1, Disposition::ALL.len());
+        assert_eq!(end(Disposition::InvalidNumber), end(Disposition::Unreachable));
         for disposition in Disposition::ALL {
             let (status, reason) = end(disposition);
-            assert!(reason == disposition.as_str() || disposition == Disposition::CalleeHangup);
+            let has_words_of_its_own =
+                matches!(disposition, Disposition::CalleeHangup | Disposition::InvalidNumber);
+            assert!(reason == disposition.as_str() || has_words_of_its_own);
             assert!(status == reason || status == "completed" || status == "failed");
         }
     }

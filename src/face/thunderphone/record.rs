@@ -85,6 +85,7 @@ pub(super) fn reason(disposition: Disposition) -> &'static str {
         | Disposition::NoAnswer
         | Disposition::Rejected
         | Disposition::Unreachable
+        | Disposition::InvalidNumber
         | Disposition::NetworkBlocked
         | Disposition::TrunkFailed
         | Disposition::MediaLost

@@ -70,6 +70,7 @@ fn doctor(path: &'static str, id: &str) -> Entry {
             Problem::NoSuchPath,
             Problem::ExaminationRunning,
             Refusal::DestinationForbidden { reason: "premium numbers".into() }.into(),
+            Refusal::DoNotCall.into(),
             Refusal::Overloaded("no socket for an examination").into(),
         ])
 }

@@ -227,6 +227,7 @@ fn verify() -> Entry {
             ObjectProblem::Changed.into(),
             Problem::ExaminationRunning,
             Refusal::DestinationForbidden { reason: "premium numbers".into() }.into(),
+            Refusal::DoNotCall.into(),
             Refusal::Overloaded("no socket for an examination").into(),
         ])
 }

@@ -74,9 +74,9 @@ async fn who_was_not_reached_waits_for_the_next_call_and_then_it_is_over(place: 
 
 async fn who_answered_and_whose_fate_is_unknown_is_never_called_again(place: Place) {
     let store = place.open().await;
-    let id = make(&store, 4, 5, None).await;
+    let id = make(&store, 5, 5, None).await;
     take(&store, id, 9).await;
-    for position in 0..4 {
+    for position in 0..5 {
         dial(&store, 10 + u64::from(position), id, position).await;
     }
     let ends = [
@@ -85,10 +85,11 @@ async fn who_answered_and_whose_fate_is_unknown_is_never_called_again(place: Pla
         over(12, id, 2, Disposition::Rejected, false),
         // It was answered before it failed.
         over(13, id, 3, Disposition::TrunkFailed, true),
+        over(14, id, 4, Disposition::InvalidNumber, false),
     ];
     store.write(ends.into()).await.expect("stored");
     use RecipientState::{Ended, Indeterminate};
-    assert_eq!(states(&store, id).await, [Ended, Indeterminate, Ended, Ended]);
+    assert_eq!(states(&store, id).await, [Ended, Indeterminate, Ended, Ended, Ended]);
     assert!(later(&store, id).await.is_empty());
 }
 

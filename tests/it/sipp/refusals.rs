@@ -1,6 +1,8 @@
 //! Refusals, and what each makes of the call.
 
-use super::{TRUNK_FAILED, play, play_with};
+use serde_json::json;
+
+use super::{TRUNK_FAILED, play, play_as, play_with, usual};
 use crate::switch::Setup;
 
 #[test]
@@ -21,13 +23,13 @@ fn a_603_of_the_network_is_a_block() {
 }
 
 #[test]
-fn a_404_is_unreachable() {
-    play("not-found-404", ("unreachable", "unreachable"));
+fn a_404_is_nobodys_number() {
+    play_as(usual(), "not-found-404", json!({}), ("unreachable", "unreachable"), "invalid_number");
 }
 
 #[test]
 fn a_480_yields_to_the_networks_cause() {
-    play("unavailable-480", ("unreachable", "unreachable"));
+    play_as(usual(), "unavailable-480", json!({}), ("unreachable", "unreachable"), "invalid_number");
 }
 
 #[test]
@@ -51,7 +53,7 @@ fn another_service_is_not_what_was_asked_for() {
 fn a_trunk_that_never_says_a_word_has_failed() {
     // Timer B: 64 × T1 (RFC 3261 §17.1.1.2).
     let setup = Setup::new().sip("t1_ms = 20\nt2_ms = 80\nt4_ms = 100");
-    let told = play_with(setup, "silent", serde_json::json!({}), TRUNK_FAILED);
+    let told = play_with(setup, "silent", json!({}), TRUNK_FAILED);
     // Timer A doubles: 7 INVITEs at most, fewer where timers fire late, and each the same.
     let invites = told.report.requests("INVITE");
     assert!((5..=7).contains(&invites.len()), "{} INVITEs", invites.len());

@@ -11,7 +11,7 @@ use trunkline::model::{
 use trunkline::simulator::Persona;
 use trunkline_media::BridgeSpec;
 
-use super::phone::Deed;
+use super::phone::{Deed, NUMBER};
 use super::{EXCHANGE, OURS, World};
 
 impl World {
@@ -46,7 +46,7 @@ impl World {
         let call = self.next_call();
         let mut plan = self.plan(call, Persona::Silent);
         plan.trunks = vec![Arc::clone(&self.trunk)];
-        plan.to = "+15550107777".parse().expect("E.164");
+        (plan.from, plan.to) = (NUMBER.parse().expect("E.164"), "+15550107777".parse().expect("E.164"));
         plan.sip = self.endpoint.clone();
         plan.flow = self.script.clone();
         plan.staff = self.staff.clone();

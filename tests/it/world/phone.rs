@@ -41,6 +41,8 @@ pub struct Phone {
     replaced: Vec<(String, String)>,
 }
 
+/// Its number.
+pub const NUMBER: &str = "+15550109999";
 /// So long after the answer it does what it does.
 const LATER: Duration = Duration::from_millis(1_500);
 
@@ -66,7 +68,7 @@ impl Phone {
         let invite = Invite {
             token,
             uri: uri.to_owned(),
-            from: "<sip:+15550109999@192.0.2.4>".to_owned(),
+            from: format!("<sip:{NUMBER}@192.0.2.4>"),
             to: format!("<{uri}>"),
             route: None,
             credentials: None,

@@ -5,9 +5,12 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
-use trunkline::model::{CallFact, CallId, Disposition, EndedBy, NotDone, ReferPolicy, Trunk};
+use trunkline::model::{
+    CallFact, CallId, Disposition, EndedBy, NotDone, Objection, ReferPolicy, Step, Trunk,
+};
 use trunkline::simulator::Persona;
 
+use super::phone::NUMBER;
 use super::{Deed, Weather, World};
 
 /// Callees of the exchange, by their last digit.
@@ -57,6 +60,16 @@ fn a_call_that_comes_in_is_answered_and_ends_once() {
             "{outcome:#?}"
         );
     }
+}
+
+#[test]
+fn a_call_that_comes_in_lasts_no_longer_than_its_trunk_allows() {
+    let most = Duration::from_secs(5);
+    let (world, call) = after(Deed::Stays, |trunk| trunk.destinations.call_max = Some(most));
+    let outcome = world.outcome(call);
+    assert_eq!(outcome.disposition, Disposition::MaxDuration, "{outcome:#?}");
+    let answered_at = outcome.answered_at.expect("it was answered");
+    assert_eq!(outcome.ended_at.saturating_duration_since(answered_at).as_secs(), most.as_secs());
 }
 
 #[test]
@@ -152,6 +165,27 @@ fn an_invite_with_replaces_takes_the_call_over() {
     let (world, call) = after(Deed::Replaces, |_| {});
     assert_eq!(transfers(&world, call), (vec![], 0));
     assert_eq!(world.outcome(call).disposition, Disposition::SilenceTimeout);
+}
+
+#[test]
+fn whoever_objects_is_known_by_number_until_the_call_moves() {
+    let mut world = open(5, Weather::CALM);
+    world.phone_calls(Deed::Replaces);
+    let mut answers = Vec::new();
+    for _ in 0..600 {
+        world.advance(Duration::from_millis(100));
+        let living = world.calls().first().copied().filter(|call| world.lives(*call));
+        answers.extend(living.map(|call| world.control(call, Step::DoNotCall)));
+    }
+    world.run_out();
+    answers.retain(|answer| *answer != Err(NotDone::NotTalking));
+    answers.dedup();
+    assert_eq!(answers, [Ok(()), Err(NotDone::NoNumber)]);
+    let call = world.calls()[0];
+    let objected = world.facts(call).iter().any(|fact| {
+        matches!(fact, CallFact::Objected { number, reason: Objection::Asked } if number.as_str() == NUMBER)
+    });
+    assert!(objected);
 }
 
 #[test]
