@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::ConfigArgs;
 use super::api::Api;
+use super::{ConfigArgs, out};
 use crate::config::Config;
 use crate::model::Face;
 
@@ -55,6 +55,24 @@ impl Asking {
     /// The same, where it answers Nixflex's clients alone.
     pub fn nixflex(&self) -> anyhow::Result<Api> {
         Api::new(&self.whom.config.load()?, self.whom.key.as_deref(), Some(Face::Nixflex))
+    }
+}
+
+impl Asking {
+    /// Prints a page of a list, and how to ask for the next one.
+    pub fn print_page<const N: usize>(
+        &self,
+        columns: &[(&str, &str); N],
+        page: &Value,
+    ) -> std::io::Result<()> {
+        if self.json {
+            return out::line(format_args!("{page:#}"));
+        }
+        out::print(table(columns, &page["data"]))?;
+        if let Some(next) = page["next_cursor"].as_str() {
+            out::note(format_args!("More: --after {next}"));
+        }
+        Ok(())
     }
 }
 

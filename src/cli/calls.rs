@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use crate::cli::asking::{Asking, lines, query, table};
+use crate::cli::asking::{Asking, lines, query};
 use crate::cli::out;
 use crate::model::CallId;
 
@@ -99,14 +99,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             parameters.extend([("limit", Some(list.limit.to_string())), ("after", list.after)]);
             let path = format!("/v1/native/calls?{}", query(&parameters));
             let calls = list.asking.api()?.get(&path).await?;
-            if list.asking.json {
-                out::line(format_args!("{calls:#}"))?;
-                return Ok(ExitCode::SUCCESS);
-            }
-            out::print(table(&COLUMNS, &calls["data"]))?;
-            if let Some(next) = calls["next_cursor"].as_str() {
-                out::note(format_args!("More: --after {next}"));
-            }
+            list.asking.print_page(&COLUMNS, &calls)?;
         }
         Command::Show { id, asking } => {
             let call = asking.api()?.get(&format!("/v1/native/calls/{id}")).await?;

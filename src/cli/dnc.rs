@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 use serde_json::json;
 
-use super::asking::{Asking, lines, query, table};
+use super::asking::{Asking, lines, query};
 use super::out;
 use crate::face::native::do_not_call::NUMBERS_MAX;
 use crate::model::PhoneNumber;
@@ -79,14 +79,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             let after = after.map(|number| number.as_str().to_owned());
             let parameters = query(&[("limit", Some(limit.to_string())), ("after", after)]);
             let found = asking.api()?.get(&format!("{PATH}?{parameters}")).await?;
-            if asking.json {
-                out::line(format_args!("{found:#}"))?;
-                return Ok(ExitCode::SUCCESS);
-            }
-            out::print(table(&COLUMNS, &found["data"]))?;
-            if let Some(next) = found["next_cursor"].as_str() {
-                out::note(format_args!("More: --after {next}"));
-            }
+            asking.print_page(&COLUMNS, &found)?;
         }
         Command::Show { number, asking } => {
             let found = asking.api()?.get(&format!("{PATH}/{}", number.as_str())).await?;
@@ -105,9 +98,10 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
                 let body = json!({ "numbers": some, "note": note }).to_string();
                 api.post(PATH, body.into()).await?;
             }
-            match asking.json {
-                true => out::line(json!({ "count": numbers.len() }))?,
-                false => out::line(format_args!("{} numbers are called no more", numbers.len()))?,
+            match (asking.json, numbers.len()) {
+                (true, count) => out::line(json!({ "count": count }))?,
+                (false, 1) => out::line("1 number is called no more")?,
+                (false, count) => out::line(format_args!("{count} numbers are called no more"))?,
             }
         }
         Command::Remove { number, asking } => {

@@ -77,14 +77,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             ];
             let found =
                 asking.api()?.get(&format!("/v1/native/webhook-deliveries?{}", query(&parameters))).await?;
-            if asking.json {
-                out::line(format_args!("{found:#}"))?;
-                return Ok(ExitCode::SUCCESS);
-            }
-            out::print(table(&COLUMNS, &found["data"]))?;
-            if let Some(next) = found["next_cursor"].as_str() {
-                out::note(format_args!("More: --after {next}"));
-            }
+            asking.print_page(&COLUMNS, &found)?;
         }
         Command::Show { id, asking } => {
             let mut found = asking.api()?.get(&format!("/v1/native/webhook-deliveries/{id}")).await?;
