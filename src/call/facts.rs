@@ -22,7 +22,6 @@ pub struct Facts {
     pub sip_status: Option<u16>,
     pub q850: Option<u16>,
     pub detail: Option<String>,
-    pub retry_after: Option<Duration>,
     pub heard: Option<Heard>,
     pub dead_air: Option<Duration>,
     pub recording: Option<RecordingResult>,
@@ -36,7 +35,6 @@ impl Facts {
     pub fn refused(&mut self, failure: &Failure) {
         self.sip_status = failure.status;
         self.q850 = disposition::q850(failure);
-        self.retry_after = failure.retry_after;
         let reason = failure.reasons.iter().find_map(|reason| reason.text.as_deref());
         let phrase = (!failure.phrase.is_empty()).then_some(failure.phrase.as_str());
         let blocked = failure.status.and_then(|status| {
@@ -60,7 +58,7 @@ impl Facts {
 
     /// Another INVITE left: what was said of the last one is no longer the call's.
     pub fn begin_again(&mut self) {
-        (self.sip_status, self.q850, self.retry_after, self.detail) = (None, None, None, None);
+        (self.sip_status, self.q850, self.detail) = (None, None, None);
     }
 
     /// All of it, for the one who is told the end.
@@ -71,7 +69,6 @@ impl Facts {
             sip_status: self.sip_status,
             q850: self.q850,
             detail: self.detail,
-            retry_after: self.retry_after,
             attempts: Vec::new(),
             heard: self.heard,
             dead_air: self.dead_air,

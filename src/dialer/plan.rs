@@ -96,7 +96,7 @@ pub fn freeze(
         voicemail,
         max_hold: request.max_hold,
         speak_order: request.speak_order.unwrap_or(agent.speak_order),
-        speak: agent.speak,
+        speak: request.speak.unwrap_or(agent.speak),
         opener,
         record: record && request.record.unwrap_or(agent.record),
         agent,

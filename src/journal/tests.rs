@@ -60,7 +60,6 @@ fn outcome(at: Instant) -> Box<Outcome> {
         sip_status: Some(200),
         q850: Some(16),
         detail: None,
-        retry_after: None,
         attempts: Vec::new(),
         heard: None,
         dead_air: None,

@@ -14,7 +14,6 @@ fn outcome(disposition: Disposition, start: Instant) -> Outcome {
         sip_status: Some(200),
         q850: None,
         detail: None,
-        retry_after: None,
         attempts: vec![],
         heard: Some(Heard {
             class: "human",

@@ -209,8 +209,6 @@ pub struct Outcome {
     pub q850: Option<u16>,
     /// The phrase, Warning or Reason text that came with it.
     pub detail: Option<String>,
-    /// For how long the trunk asked to be left alone (Retry-After).
-    pub retry_after: Option<Duration>,
     /// Every INVITE, if there was more than one.
     pub attempts: Vec<Attempt>,
     /// The last verdict.
@@ -242,7 +240,6 @@ impl Outcome {
             sip_status: None,
             q850: None,
             detail: Some(why.into()),
-            retry_after: None,
             attempts: Vec::new(),
             heard: None,
             dead_air: None,

@@ -167,6 +167,8 @@ pub struct OutboundRequest {
     pub call_duration_max: Option<Duration>,
     /// Who speaks first; `None`: as the agent says.
     pub speak_order: Option<SpeakOrder>,
+    /// When it begins to speak; `None`: as the agent says.
+    pub speak: Option<Speak>,
     /// How the answer is judged, where it differs from the agent's way.
     pub detection: Option<Detection>,
     /// Who says what is done once somebody answered, before the application's.
@@ -200,6 +202,7 @@ impl OutboundRequest {
             ring_timeout: None,
             call_duration_max: None,
             speak_order: None,
+            speak: None,
             detection: None,
             guide: None,
             callback: None,

@@ -7,7 +7,7 @@ use crate::face::Outbound;
 use crate::face::body::{TEXT_BYTES_MAX, wrong};
 use crate::model::{
     AgentChoice, Callback, Detection, EventKind, EventSet, Face, FromPolicy, Guide, Key, Link,
-    OutboundRequest, PhoneNumber, Refusal, Step, URL_BYTES_MAX, Verb, VoicemailAction, WhenFull,
+    OutboundRequest, PhoneNumber, Refusal, Speak, Step, URL_BYTES_MAX, Verb, VoicemailAction, WhenFull,
 };
 
 use super::twiml;
@@ -40,7 +40,7 @@ pub fn parse(key: &Key, body: &[u8]) -> Result<Outbound, Refusal> {
     form.verb("Method")?;
     let record = form.flag("Record")?;
     let detection = detection(&form)?;
-    form.flag("AsyncAmd")?;
+    let is_aside = form.flag("AsyncAmd")?;
     if form.text("AsyncAmdStatusCallback").is_some() {
         let reason = "is not called by this switch: AnsweredBy comes with the StatusCallback";
         return Err(wrong("AsyncAmdStatusCallback", reason));
@@ -56,6 +56,8 @@ pub fn parse(key: &Key, body: &[u8]) -> Result<Outbound, Refusal> {
             record: Some(record),
             when_full: WhenFull::Refuse,
             ring_timeout: form.seconds("Timeout", TIMEOUT_SECONDS)?,
+            // The document begins at the answer, unless it is to wait for the detector's word.
+            speak: (detection.is_none() || is_aside).then_some(Speak::Answer),
             detection,
             call_duration_max: limit.map(|limit| limit.min(CALL_DURATION_MAX)),
             callback: callback(&form)?,
@@ -245,6 +247,10 @@ mod tests {
     use crate::model::{KeyId, KeyScope, Secret, SpendControl, TenantId};
 
     fn detected(more: &str) -> Option<Detection> {
+        asked(more).detection
+    }
+
+    fn asked(more: &str) -> OutboundRequest {
         let key = Key {
             id: KeyId(7),
             tenant: TenantId(1),
@@ -259,7 +265,20 @@ mod tests {
             spend: SpendControl::default(),
         };
         let form = format!("To=%2B12&From=%2B13&Url=https://a.example/{more}");
-        parse(&key, form.as_bytes()).expect("valid").request.detection
+        parse(&key, form.as_bytes()).expect("valid").request
+    }
+
+    #[test]
+    fn a_document_waits_for_nobodys_word_unless_it_was_asked_for() {
+        for (more, speak) in [
+            ("", Some(Speak::Answer)),
+            ("&MachineDetection=none", Some(Speak::Answer)),
+            ("&MachineDetection=Enable", None),
+            ("&MachineDetection=DetectMessageEnd&AsyncAmd=false", None),
+            ("&MachineDetection=Enable&AsyncAmd=true", Some(Speak::Answer)),
+        ] {
+            assert_eq!(asked(more).speak, speak, "{more}");
+        }
     }
 
     #[test]
