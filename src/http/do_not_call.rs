@@ -29,7 +29,8 @@ pub async fn list(State(api): State<Api>, headers: HeaderMap, RawQuery(query): R
     .await
 }
 
-/// `POST /v1/native/do-not-call`: all of them, or none; from the answer on none of them is called. Those that are on the list stay as they are.
+/// `POST /v1/native/do-not-call`: all of them, or none; from the answer on none of them is called. Those that are on the list stay as
+/// they are.
 pub async fn add(State(api): State<Api>, headers: HeaderMap, body: Body) -> Response {
     as_writer(&api, &headers, async |key| {
         of_tenant(key)?;

@@ -63,11 +63,8 @@ pub(super) struct Pending {
 impl Books {
     pub fn follow(&mut self, record: CallRecord, slot: Slot) {
         let call = record.call;
-        if self
-            .calls
-            .insert(call, Entry { record: Arc::new(record), slot, paid_until: None, has_objected: false })
-            .is_none()
-        {
+        let entry = Entry { record: Arc::new(record), slot, paid_until: None, has_objected: false };
+        if self.calls.insert(call, entry).is_none() {
             self.alive += 1;
         }
     }

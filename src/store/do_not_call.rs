@@ -43,11 +43,7 @@ impl Store {
         tenant: TenantId,
         number: &PhoneNumber,
     ) -> Result<Option<DoNotCall>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM do_not_call WHERE tenant = $1 AND number = $2");
-        on!(&*self.engine, readers, |connection| {
-            let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(signed(tenant.0)).bind(number.as_str());
-            query.fetch_optional(&mut *connection).await?.map(|row| read(&row)).transpose()
-        })
+        self.engine.do_not_call(tenant, number.as_str()).await
     }
 
     /// At most `limit` of a tenant's list, in the order of their digits, after this one.
@@ -76,6 +72,14 @@ impl Store {
 }
 
 impl Engine {
+    async fn do_not_call(&self, tenant: TenantId, number: &str) -> Result<Option<DoNotCall>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM do_not_call WHERE tenant = $1 AND number = $2");
+        on!(self, readers, |connection| {
+            let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(signed(tenant.0)).bind(number);
+            query.fetch_optional(&mut *connection).await?.map(|row| read(&row)).transpose()
+        })
+    }
+
     async fn take_off(&self, tenant: TenantId, number: &PhoneNumber) -> Result<bool, StoreError> {
         const SQL: &str = "DELETE FROM do_not_call WHERE tenant = $1 AND number = $2";
         on!(self, writer, |connection| {
@@ -88,14 +92,8 @@ impl Engine {
 
     /// Is this a call to somebody who is not to be called? The same question as the statements' that commit intents.
     pub(super) async fn forbids(&self, record: &CallRecord) -> Result<bool, StoreError> {
-        const SQL: &str = "SELECT 1 FROM do_not_call WHERE tenant = $1 AND number = $2";
-        if record.direction != Direction::Outbound || record.parent.is_some() {
-            return Ok(false);
-        }
-        on!(self, writer, |connection| {
-            let query = sqlx::query(SQL).bind(signed(record.tenant.0)).bind(record.to.as_str());
-            Ok(query.fetch_optional(&mut *connection).await?.is_some())
-        })
+        let is_asked = record.direction == Direction::Outbound && record.parent.is_none();
+        Ok(is_asked && self.do_not_call(record.tenant, &record.to).await?.is_some())
     }
 }
 

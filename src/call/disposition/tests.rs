@@ -71,10 +71,13 @@ impl Fails {
     }
 }
 
+/// Is the number called again by whoever does not say when?
+fn again(ruling: &Ruling) -> bool {
+    RetryReason::USUAL.into_iter().any(|reason| reason.dispositions().contains(&ruling.disposition))
+}
+
 fn then(ruling: &Ruling) -> Then {
-    let again =
-        RetryReason::USUAL.into_iter().any(|reason| reason.dispositions().contains(&ruling.disposition));
-    match (again, ruling.next_trunk, ruling.is_unwanted) {
+    match (again(ruling), ruling.next_trunk, ruling.is_unwanted) {
         (true, false, false) => Then::Later,
         (false, false, false) => Then::Never,
         (true, true, false) => Then::NextTrunk,
@@ -208,6 +211,7 @@ fn every_final_status_is_ruled_on_and_only_trunks_trouble_goes_elsewhere() {
     for status in 300..=699 {
         let ruling = says(status).ruling();
         assert_eq!(ruling.next_trunk, elsewhere(status), "{status}: {}", ruling.why);
+        assert!(!ruling.next_trunk || again(&ruling), "{status}");
         assert_eq!(ruling.by, EndedBy::Callee);
     }
 }

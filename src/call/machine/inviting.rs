@@ -313,7 +313,10 @@ impl Call {
             }
         }
         // What a colleague thinks of being consulted is no objection to the tenant's calls.
-        if let (true, None, Some(number)) = (ruling.is_unwanted, &self.plan.second, self.theirs.clone()) {
+        if ruling.is_unwanted
+            && self.plan.second.is_none()
+            && let Some(number) = self.theirs.clone()
+        {
             self.tell(cx, CallFact::Objected { number, reason: Objection::Unwanted });
         }
         self.sight(cx, ruling.sign, ruling.hold, ruling.why);

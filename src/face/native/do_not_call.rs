@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::control::{read, wrong};
 use crate::model::{CallId, DoNotCall, NOTE_BYTES_MAX, PhoneNumber, Refusal};
 
 /// Numbers of one request, which one transaction writes.
@@ -24,8 +25,7 @@ pub struct Listing {
 
 /// `{"numbers":["+15551234567"],"note":"…"}`: all of them, or none.
 pub fn parse(body: &[u8]) -> Result<(Vec<PhoneNumber>, Option<String>), Refusal> {
-    let Listing { numbers, note } =
-        serde_json::from_slice(body).map_err(|error| wrong("body", format!("is not valid JSON: {error}")))?;
+    let Listing { numbers, note } = read(body)?;
     let texts = numbers.ok_or(Refusal::MissingField("numbers"))?;
     if !(1..=NUMBERS_MAX).contains(&texts.len()) {
         return Err(wrong("numbers", format!("must be 1 to {NUMBERS_MAX}, not {}", texts.len())));
@@ -55,10 +55,6 @@ pub fn page(entries: &[DoNotCall], limit: u32) -> Value {
     let is_full = u32::try_from(entries.len()) == Ok(limit);
     let next = entries.last().filter(|_| is_full).map(|last| last.number.as_str());
     json!({ "data": entries.iter().map(show).collect::<Vec<_>>(), "next_cursor": next })
-}
-
-fn wrong(field: &str, reason: String) -> Refusal {
-    Refusal::InvalidField { field: field.to_owned(), reason }
 }
 
 #[cfg(test)]
