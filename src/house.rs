@@ -30,7 +30,7 @@ use crate::agent::floor::Floor;
 use crate::agent::line::Lanes;
 use crate::agent::stream::Reception;
 use crate::call::{Board, Command, Driver, DriverParts, Mailbox, Shard};
-use crate::campaign::{Campaigns, Runner};
+use crate::campaign::{Campaigns, Pace, Runner};
 use crate::cashier::Cashier;
 use crate::clock::wall_now;
 use crate::config::Config;
@@ -171,11 +171,12 @@ impl House {
         let media = Arc::new(media.map_err(io_error("the media threads cannot start"))?);
         let admission = Admission::new(limits(&config));
         admission.limit_tenants(directory.snapshot().tenants());
-        let events = events(&journal, &metrics);
+        let pace = Pace::default();
+        let events = events(&journal, &metrics, &pace, &directory);
         #[cfg(feature = "browser")]
         let floor = people::open(&config.people, &directory, &mailbox, &metrics);
         #[cfg(feature = "browser")]
-        let finder = people::finder(&floor);
+        let finder = people::finder(&floor, &pace);
         // Whoever was built without them has nobody.
         #[cfg(not(feature = "browser"))]
         let finder: crate::call::People = Arc::new(|_| false);
@@ -296,7 +297,7 @@ impl House {
         };
         let store = house.store.clone();
         house.task(|stop| retention::run(store, kept, stop));
-        let campaigns = house.campaigns(&metrics, options.ephemeral).await?;
+        let campaigns = house.campaigns(&metrics, pace, options.ephemeral).await?;
         house.open_api(http, &config, &key, campaigns);
         Ok(house)
     }
@@ -419,8 +420,13 @@ impl House {
     }
 
     /// Campaigns are dialled after what an earlier run left was settled. A house for one call dials nobody else.
-    async fn campaigns(&mut self, metrics: &Metrics, is_ephemeral: bool) -> Result<Campaigns, HouseError> {
-        let campaigns = Campaigns::new(self.store.clone(), self.directory.clone());
+    async fn campaigns(
+        &mut self,
+        metrics: &Metrics,
+        pace: Pace,
+        is_ephemeral: bool,
+    ) -> Result<Campaigns, HouseError> {
+        let campaigns = Campaigns::new(self.store.clone(), self.directory.clone(), pace);
         campaigns.settle().await?;
         if !is_ephemeral {
             let runner = Runner::new(&campaigns, self.admission.clone(), self.dialer.clone());

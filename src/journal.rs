@@ -15,7 +15,8 @@ use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 
 use crate::model::{
-    AgentId, CallEvent, CallId, CallRecord, Dialing, Idempotency, KeyId, StoredResponse, TenantId, Timestamp,
+    AgentId, CallEvent, CallId, CallRecord, CampaignId, Dialing, Idempotency, KeyId, StoredResponse,
+    TenantId, Timestamp,
 };
 use crate::store::{Intended, Intent, Store, StoreError};
 use crate::watched::watched;
@@ -214,6 +215,11 @@ impl Journal {
     /// A call whose end is not on disk yet, as it stands now: fresher than the store's.
     pub fn find(&self, call: CallId) -> Option<CallRecord> {
         self.shared.books().find(call)
+    }
+
+    /// Who talks in a call that lives, and whose recipient it is for; `None`: no campaign's.
+    pub fn campaign_of(&self, call: CallId) -> Option<(AgentId, CampaignId)> {
+        self.shared.books().campaign_of(call)
     }
 
     /// Does a call of this agent live?

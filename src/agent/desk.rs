@@ -20,7 +20,6 @@ use std::time::{Duration, Instant};
 use crate::model::{CallId, PersonId};
 
 pub use event::{Act, Event};
-pub use outlook::Outlook;
 use person::Present;
 pub use person::{Quit, State};
 use waiting::Waiting;

@@ -15,9 +15,9 @@ use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use super::browser::{self, Legs, OpenError};
 use super::desk::wire::{About, IceServer, Told};
-use super::desk::{Act, Outlook, Wanted};
+use super::desk::{Act, Wanted};
 pub use super::fate::{Errand, Fate};
-use crate::model::{CallId, Person, PersonId, Staff, TenantId, Whom};
+use crate::model::{CallId, Outlook, Person, PersonId, Staff, TenantId, Whom};
 use hall::Hall;
 
 /// How long people may be away.

@@ -31,4 +31,4 @@ pub use outbox::{
 pub use party::Seed;
 pub use shard::{Command, Inquiry, Orphan, Shard, Told};
 pub use sound::{capabilities, over as spec_for};
-pub use verdict::parameters as detection;
+pub use verdict::{is_automated, parameters as detection};

@@ -8,23 +8,26 @@
 //! | `abandonment` | how many callees nobody had time for, and whether it may dial ahead. Pure |
 //! | `desks` | room for the requests of those that are being made |
 //! | `lines` | whose turn it is: round robin by key, then by campaign. Pure |
+//! | [`pacing`] | how far one of people's dials ahead of them. Pure |
 //! | `runner` | the task that claims and dials |
 #![expect(clippy::disallowed_methods, reason = "a shell reads the clock and starts tasks")]
 
 mod abandonment;
 mod desks;
 mod lines;
+pub mod pacing;
 mod runner;
 mod step;
 pub mod window;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, Notify};
 
 use desks::{Desk, Desks};
+pub use pacing::Pace;
 pub use runner::{Runner, Staffing};
 pub use step::Order;
 
@@ -33,8 +36,8 @@ use crate::dialer::Ids;
 use crate::directory::{Directory, Route};
 use crate::model::{
     Agent, BatchRefusal, BatchRequest, Campaign, CampaignCounters, CampaignId, CampaignStatus, Counts,
-    CreationFault, InvalidRecipient, NewCampaign, Placed, Recipient, Refusal, StoredResponse, TenantId,
-    Timestamp,
+    CreationFault, InvalidRecipient, Learned, NewCampaign, Placed, Recipient, Refusal, StoredResponse,
+    TenantId, Timestamp,
 };
 use crate::store::{Made, RecipientFilter, Replay, Store, StoreError};
 
@@ -46,6 +49,8 @@ struct Inner {
     store: Store,
     directory: Directory,
     ids: Ids,
+    /// What was learned of the calls of those that dial ahead of their people.
+    pace: Pace,
     /// Something is to be done that the runner has not seen.
     wake: Notify,
     tally: Tally,
@@ -74,12 +79,13 @@ type Render = fn(&Campaign, &[InvalidRecipient], Option<u64>) -> StoredResponse;
 const DECISIONS_MAX: usize = 8;
 
 impl Campaigns {
-    /// Campaigns kept here, of these agents and numbers. A [`Runner`] dials them.
-    pub fn new(store: Store, directory: Directory) -> Self {
+    /// Campaigns kept here, of these agents and numbers. A [`Runner`] dials them, as this paces it.
+    pub fn new(store: Store, directory: Directory, pace: Pace) -> Self {
         Self(Arc::new(Inner {
             ids: Ids::new(store.clone()),
             store,
             directory,
+            pace,
             wake: Notify::new(),
             tally: Tally::default(),
             making: Mutex::new(()),
@@ -203,6 +209,11 @@ impl Campaigns {
     /// How many single calls named this campaign, besides its own.
     pub async fn single_calls(&self, campaign: &Campaign) -> Result<u64, BatchRefusal> {
         self.0.store.single_calls_of(campaign.tenant, campaign.id).await.map_err(stored)
+    }
+
+    /// What a campaign that dials ahead of its people has learned. `None`: it does not, or has called nobody yet.
+    pub fn learned(&self, campaign: &Campaign) -> Option<Learned> {
+        self.0.pace.lock().learned(Instant::now(), campaign.id)
     }
 
     /// A tenant's campaigns, newest first, and how many there are in all.

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::dials::Dials;
 use self::settling::{Halt, Meaning, meaning};
+pub use self::staffing::{COUNT_EVERY, is_room};
 use super::lines::{Line, Lines};
 use super::{Campaigns, Inner, window};
 use crate::admission::Admission;
@@ -22,8 +23,8 @@ use crate::clock::wall_now;
 use crate::dialer::Dialer;
 use crate::directory::Route;
 use crate::model::{
-    AgentChoice, CallId, CampaignStatus, ClaimedRecipient, Key, OutboundRequest, RecipientId, Refusal,
-    TenantId, Timestamp, Whom,
+    AgentChoice, CallId, CampaignStatus, ClaimedRecipient, Key, OutboundRequest, Outlook, RecipientId,
+    Refusal, TenantId, Timestamp, Whom,
 };
 use crate::store::{RecipientClaim, StoreError};
 
@@ -38,8 +39,8 @@ pub struct Runner {
     staffing: Option<Staffing>,
 }
 
-/// For an agent whose calls are people's: how many of them are free, and how many calls are under way that will need one of them.
-pub type Staffing = Arc<dyn Fn(TenantId, Whom) -> BoxFuture<'static, (usize, usize)> + Send + Sync>;
+/// For an agent whose calls are people's: how things stand with them.
+pub type Staffing = Arc<dyn Fn(TenantId, Whom) -> BoxFuture<'static, Outlook> + Send + Sync>;
 
 /// What became of one recipient's call.
 type Dialled = (RecipientId, Result<CallId, Refusal>);
@@ -70,7 +71,7 @@ const CLAIM_MAX: u32 = 50;
 /// How often it is looked whether somebody who is to be called again is due.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How soon it is looked again whether somebody is free to talk.
-const PEOPLE_AGAIN: Duration = Duration::from_millis(250);
+pub const PEOPLE_AGAIN: Duration = Duration::from_millis(250);
 /// Turns given before anything else is looked at: recipients who cannot be called cost one each, and hold nothing up.
 const TURNS_MAX: usize = 256;
 /// Intents being committed at once.
@@ -90,7 +91,7 @@ impl Runner {
         }
     }
 
-    /// Who knows how many people are free. Without it campaigns of people dial as others do.
+    /// Who knows how things stand with people. Without it campaigns of people dial as others do.
     #[must_use]
     pub fn staffed(self, staffing: Staffing) -> Self {
         Self { staffing: Some(staffing), ..self }
@@ -231,7 +232,8 @@ impl Runner {
             Err(halt) => return self.stop(line, halt).await,
         };
         if !self.has_people(line, &route.agent).await {
-            return Some(Turn::Wait(PEOPLE_AGAIN));
+            // A call that ends needs nobody any more.
+            return Some(Turn::Full(PEOPLE_AGAIN));
         }
         let trunks: Vec<_> = route.trunks.into_iter().map(|(trunk, _)| trunk).collect();
         let left = match self.admission.look(Instant::now(), &key, &trunks) {

@@ -17,6 +17,7 @@ pub mod key;
 mod log;
 mod office;
 mod out;
+pub mod pacing;
 pub mod person;
 pub mod serve;
 mod story;
@@ -60,6 +61,8 @@ enum Command {
     Batch(batch::Args),
     /// Look after the running switch's campaigns.
     Campaign(campaign::Args),
+    /// Try how far campaigns had better dial ahead of people, without calling anybody.
+    Pacing(pacing::Args),
     /// Look after the numbers that nobody is to call any more.
     #[command(alias = "do-not-call")]
     Dnc(dnc::Args),
@@ -128,6 +131,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Webhook(args) => webhook::run(args).await,
         Command::Batch(args) => batch::run(args).await,
         Command::Campaign(args) => campaign::run(args).await,
+        Command::Pacing(args) => pacing::run(args),
         Command::Dnc(args) => dnc::run(args).await,
         Command::Billing(args) => billing::run(args).await,
         Command::Trunk(args) => trunk::run(args).await,
@@ -187,6 +191,7 @@ mod tests {
             "trunkline campaign list --status running",
             "trunkline campaign show batchcall_7f8fe206a5522cb7",
             "trunkline campaign cancel batchcall_7f8fe206a5522cb7 --key nxf_demo",
+            "trunkline pacing --people 20 --humans 15 --talk 180 --json",
             "trunkline dnc add +447386172392 +15551234567 --note letter",
             "trunkline dnc add --file list.csv",
             "trunkline do-not-call list --after +447386172392",

@@ -4,7 +4,7 @@ mod faults;
 mod reference;
 
 use super::*;
-use crate::model::{Face, Key, KeyScope, TrunkChoice};
+use crate::model::{Face, Key, KeyScope, Pacing, TrunkChoice};
 
 /// Issue 2's own example.
 const EXAMPLE: &str = r#"data_dir = "./data"                            # SQLite and recordings; or database_url = "postgres://…"
@@ -436,10 +436,26 @@ fn people_take_an_agents_calls_in_its_own_words() {
     assert_eq!((config.people.address, &config.people.ports), (config.media.address, &(40_000..=40_010)));
     assert!(!format!("{config:?}").contains("the-secret-of-ada"), "only its hash is kept");
     let staff = config.objects.agents[0].staff.as_ref().expect("people");
-    assert_eq!((&staff.whom, staff.calls_per_person), (&crate::model::Whom::Queue("sales".into()), 150));
+    assert_eq!((&staff.whom, staff.pacing), (&crate::model::Whom::Queue("sales".into()), Pacing::Ratio(150)));
     assert_eq!(staff.patience, crate::model::PATIENCE);
     assert!(config.objects.agents[0].can_answer());
     assert_eq!(config.objects.people[0].queues, ["sales"]);
+}
+
+#[test]
+fn people_are_dialled_ahead_of_by_a_ratio_or_by_a_share_that_may_hear_nobody() {
+    let pacing = |keys: &str| {
+        let text = format!("[[agent]]\nid = \"a\"\n[agent.people]\n{keys}");
+        let config = Config::parse("t.toml", &text, std::iter::empty());
+        config.map(|config| config.objects.agents[0].staff.as_ref().expect("people").pacing)
+    };
+    assert_eq!(pacing("").expect("valid"), Pacing::ONE_EACH);
+    assert_eq!(pacing("abandoned_percent = 2").expect("valid"), Pacing::Predictive(20));
+    assert_eq!(pacing("abandoned_percent = 0.1").expect("valid"), Pacing::Predictive(1));
+    for wrong in ["0", "0.05", "3", "-1", "nan", "2\ncalls_per_person = 2"] {
+        let refused = pacing(&format!("abandoned_percent = {wrong}")).expect_err("refused").to_string();
+        assert!(refused.contains("agent[0].people.abandoned_percent: "), "{wrong}: {refused}");
+    }
 }
 
 #[test]
@@ -492,4 +508,7 @@ fn who_dials_ahead_keeps_calls_for_as_long_as_abandoned_ones_are_counted() {
     assert!(parse(29, 1.0).is_ok() && parse(30, 1.5).is_ok() && parse(0, 3.0).is_ok());
     let refused = parse(29, 1.5).expect_err("a day short").to_string();
     assert!(refused.contains("retention.calls_days: must be at least 30"), "{refused}");
+    let predicts =
+        "[retention]\ncalls_days = 29\n[[agent]]\nid = \"a\"\n[agent.people]\nabandoned_percent = 2";
+    assert!(Config::parse("t.toml", predicts, std::iter::empty()).is_err());
 }

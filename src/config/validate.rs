@@ -328,10 +328,10 @@ fn retention(
         "must be as long as `events.keep_hours` at least".into()
     });
     // Calls that are forgotten are in no count of those that were abandoned.
-    let dials_ahead = |agent: &Agent| agent.staff.as_ref().is_some_and(|staff| staff.dials_ahead());
+    let dials_ahead = |agent: &Agent| agent.staff.as_ref().is_some_and(|staff| staff.pacing.dials_ahead());
     let is_counted = retention.calls.is_none_or(|calls| calls >= Abandonment::SPAN);
     check.that("retention.calls_days", is_counted || !agents.iter().any(dials_ahead), || {
-        "must be at least 30 where an agent's `calls_per_person` is more than 1: abandoned calls are counted over 30 days".into()
+        "must be at least 30 where an agent dials ahead of its people: abandoned calls are counted over 30 days".into()
     });
     retention
 }

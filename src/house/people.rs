@@ -2,12 +2,13 @@
 //! shard.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::agent::browser::{self, Legs};
 use crate::agent::desk::wire::IceServer;
-use crate::agent::floor::{self, Floor, Roster};
+use crate::agent::floor::{self, Errand, Floor, Roster};
 use crate::call::{Mailbox, People};
-use crate::campaign::Staffing;
+use crate::campaign::{Pace, Staffing};
 use crate::config;
 use crate::directory::Directory;
 use crate::journal::Journal;
@@ -54,10 +55,15 @@ pub fn open(config: &config::People, directory: &Directory, mailbox: &Mailbox, m
     floor
 }
 
-/// How calls reach it.
-pub fn finder(floor: &Floor) -> People {
-    let floor = floor.clone();
-    Arc::new(move |errand| floor.run(errand))
+/// How calls reach it. Campaigns that dial ahead learn who wants a person.
+pub fn finder(floor: &Floor, pace: &Pace) -> People {
+    let (floor, pace) = (floor.clone(), pace.clone());
+    Arc::new(move |errand| {
+        if let Errand::Want { call, .. } = &errand {
+            pace.lock().handle_wanted(Instant::now(), *call);
+        }
+        floor.run(errand)
+    })
 }
 
 /// How campaigns learn for whom there is somebody to dial: people who are free, without those whom calls that are under way will
@@ -72,9 +78,6 @@ pub fn staffing(floor: &Floor, journal: &Journal, directory: &Directory) -> Staf
         };
         let live: Vec<_> = journal.live_of(tenant).into_iter().filter_map(wanted).collect();
         let floor = floor.clone();
-        Box::pin(async move {
-            let outlook = floor.look(tenant, whom, live).await;
-            (outlook.free, outlook.needed)
-        })
+        Box::pin(async move { floor.look(tenant, whom, live).await })
     })
 }

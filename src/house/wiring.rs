@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::endings::Endings;
 use crate::agent::{self, Errand};
-use crate::call::{self, Aside, Command, ErrandOrder, Events, Intents, Speech};
+use crate::call::{self, Aside, Command, ErrandOrder, Events, Intents, Speech, is_automated};
+use crate::campaign::Pace;
 use crate::clock::wall_now;
 use crate::config::FILE_TENANT;
 use crate::dialer::Dialer;
@@ -12,13 +13,15 @@ use crate::directory::{Directory, Snapshot};
 use crate::egress::Egress;
 use crate::journal::Journal;
 use crate::metrics::{Metrics, trunk_label};
-use crate::model::CallFact;
+use crate::model::{CallEvent, CallFact, Pacing};
 use crate::trunk::reach::{Reach, Reachable};
 
-/// Events go to the journal; an end is counted by its trunk, which the journal knows.
-pub(super) fn events(journal: &Journal, metrics: &Metrics) -> Events {
+/// Events go to the journal; an end is counted by its trunk, which the journal knows. Who paces campaigns learns from them.
+pub(super) fn events(journal: &Journal, metrics: &Metrics, pace: &Pace, directory: &Directory) -> Events {
     let (journal, metrics, endings) = (journal.clone(), metrics.clone(), Endings::default());
+    let (pace, directory) = (pace.clone(), directory.clone());
     Arc::new(move |event| {
+        learn(&pace, &journal, &directory, &event);
         if let CallFact::Dialing { after } = &event.fact {
             metrics.call_setup(*after);
         }
@@ -30,6 +33,25 @@ pub(super) fn events(journal: &Journal, metrics: &Metrics) -> Events {
         }
         journal.record(event);
     })
+}
+
+/// What a campaign that dials ahead of its people learns of a call; that it wants one of them is told elsewhere.
+fn learn(pace: &Pace, journal: &Journal, directory: &Directory, event: &CallEvent) {
+    let (call, at) = (event.call, event.at);
+    match &event.fact {
+        CallFact::Dialing { .. } => {
+            let Some((agent, campaign)) = journal.campaign_of(call) else { return };
+            let snapshot = directory.snapshot();
+            let staff = snapshot.agent_by_id(agent).and_then(|agent| agent.staff.as_ref());
+            if staff.is_some_and(|staff| matches!(staff.pacing, Pacing::Predictive(_))) {
+                pace.lock().handle_dialled(at, call, campaign);
+            }
+        }
+        CallFact::Answered { .. } => pace.lock().handle_answered(at, call),
+        CallFact::Verdict(heard) if is_automated(heard.class) => pace.lock().handle_automated(call),
+        CallFact::Ended(outcome) => pace.lock().handle_ended(at, call, !outcome.people.is_empty()),
+        _ => {}
+    }
 }
 
 /// Where trunks may lead, by what is declared at that moment: a tenant's trunk is guarded from its first call on.

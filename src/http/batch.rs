@@ -49,7 +49,7 @@ pub async fn read(State(api): State<Api>, headers: HeaderMap, path: PathText) ->
     let show = async |key: &Key| {
         let campaign = api.campaigns.read(key.tenant, id(&path)?).await?;
         let single_calls = api.campaigns.single_calls(&campaign).await?;
-        Ok(shown(nixflex::campaign(&campaign, single_calls)))
+        Ok(shown(nixflex::campaign(&campaign, single_calls, api.campaigns.learned(&campaign))))
     };
     as_reader_of(&api, Face::Nixflex, &headers, show).await
 }

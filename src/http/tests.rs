@@ -16,7 +16,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::admission::Limits;
-use crate::campaign::Campaigns;
+use crate::campaign::{Campaigns, Pace};
 use crate::config::Config;
 use crate::directory::RegistryParts;
 use crate::egress::Policy;
@@ -137,7 +137,7 @@ impl House {
             tickets: Tickets::new([5; 32]),
             registry: Registry::open(registry).await.expect("readable"),
             originate: Originate::new(place),
-            campaigns: Campaigns::new(store.clone(), Directory::new(config.objects.clone())),
+            campaigns: Campaigns::new(store.clone(), Directory::new(config.objects.clone()), Pace::default()),
             control: Control::nobody(),
             practice: Practice::new(
                 config.clone(),

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::{Clock, Slot};
 use crate::billing;
 use crate::model::{
-    AgentId, CallEvent, CallFact, CallId, CallRecord, CallState, Dialing, DoNotCall, EventKind, EventSet,
-    Heard, KeyId, Outcome, RecordingResult, TenantId, Timestamp,
+    AgentId, CallEvent, CallFact, CallId, CallRecord, CallState, CampaignId, Dialing, DoNotCall, EventKind,
+    EventSet, Heard, KeyId, Outcome, RecordingResult, TenantId, Timestamp,
 };
 use crate::store::Write;
 
@@ -73,6 +73,12 @@ impl Books {
     pub fn lives_with(&self, agent: AgentId) -> bool {
         let lives = |entry: &Entry| entry.record.agent == agent && entry.record.state != CallState::Ended;
         self.calls.values().any(lives)
+    }
+
+    /// Who talks in a call, and whose recipient it is for.
+    pub fn campaign_of(&self, call: CallId) -> Option<(AgentId, CampaignId)> {
+        let record = &self.calls.get(&call)?.record;
+        record.recipient.map(|recipient| (record.agent, recipient.campaign))
     }
 
     /// The calls of this tenant that live, and whose each is. Asked when a campaign looks whom it may dial for.

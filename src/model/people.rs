@@ -66,19 +66,41 @@ pub struct Staff {
     pub music: Option<Music>,
     /// What is heard when nobody came.
     pub notice: Option<Notice>,
-    /// Calls of a campaign under way for each person who is free, in hundredths.
-    pub calls_per_person: u32,
+    /// How far a campaign dials ahead of them.
+    pub pacing: Pacing,
     /// What this call is about: its request's prompt, filled in, of which whoever takes it reads at most [`BRIEF_BYTES_MAX`].
     pub brief: Option<String>,
 }
 
-impl Staff {
-    /// One call for each person, in hundredths.
-    pub const ONE_EACH: u32 = 100;
+/// How many calls of a campaign may be under way while only so many people are free.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pacing {
+    /// So many for each who is free, in hundredths.
+    Ratio(u32),
+    /// As many as what was learned from the campaign's calls allows, if of a thousand callees who answer so many may hear nobody.
+    Predictive(u32),
+}
+
+impl Pacing {
+    /// One call for each person.
+    pub const ONE_EACH: Self = Self::Ratio(100);
+
+    /// So many calls for each who is free: from 1 to 3.
+    pub fn ratio(calls: f64) -> Option<Self> {
+        (1.0..=3.0).contains(&calls).then(|| Self::Ratio((calls * 100.0).round() as u32))
+    }
+
+    /// So many of a hundred callees may hear nobody: from 0.1 to 2.5.
+    pub fn predictive(percent: f64) -> Option<Self> {
+        (0.1..=2.5).contains(&percent).then(|| Self::Predictive((percent * 10.0).round() as u32))
+    }
 
     /// May more calls be under way than there are people who are free?
-    pub const fn dials_ahead(&self) -> bool {
-        self.calls_per_person > Self::ONE_EACH
+    pub const fn dials_ahead(self) -> bool {
+        match self {
+            Self::Ratio(hundredths) => hundredths > 100,
+            Self::Predictive(_) => true,
+        }
     }
 }
 

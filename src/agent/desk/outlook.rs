@@ -3,17 +3,8 @@
 use std::iter;
 
 use super::Desk;
-use super::person::Present;
-use crate::model::Whom;
-
-/// What somebody who is about to dial wants to know.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Outlook {
-    /// People who would take such a call now.
-    pub free: usize,
-    /// Calls under way that will need one of them.
-    pub needed: usize,
-}
+use super::person::{Present, State};
+use crate::model::{Busy, CallId, Outlook, Whom};
 
 impl Desk {
     /// How many people would take a call for any of these now.
@@ -23,7 +14,7 @@ impl Desk {
 
     /// How things stand for a call for any of these, while nobody talks yet in calls for each of those. People who would not take our
     /// call are reckoned to take the others' first, and calls that few would take to be served before those that many would.
-    pub fn outlook<'w>(&self, whom: &Whom, unattended: impl Iterator<Item = &'w Whom>) -> Outlook {
+    pub fn outlook<'w>(&self, whom: &Whom, unattended: impl Iterator<Item = (CallId, &'w Whom)>) -> Outlook {
         let idle: Vec<&Present> =
             self.idle.iter().filter_map(|(_, person)| self.people.get(person)).collect();
         let (ours, mut others): (Vec<_>, Vec<_>) =
@@ -32,30 +23,37 @@ impl Desk {
         let takers = |wanted: &Whom| idle.iter().filter(|person| person.takes(wanted)).count();
         let mut wishes = by_whom(unattended);
         wishes.sort_by_key(|(wanted, _)| (takers(wanted), rivals(wanted)));
-        let mut needed = 0;
-        for (wanted, count) in wishes {
-            let mut left = count;
-            others.retain(|person| {
-                let is_taken = left > 0 && person.takes(wanted);
-                left -= usize::from(is_taken);
-                !is_taken
-            });
+        let mut needed = Vec::new();
+        for (wanted, mut calls) in wishes {
+            others.retain(|person| !(person.takes(wanted) && calls.pop().is_some()));
             if rivals(wanted) {
-                needed += left;
+                needed.append(&mut calls);
             }
         }
-        Outlook { free: ours.len(), needed }
+        Outlook { free: ours.len(), needed, busy: self.busy(whom) }
+    }
+
+    /// Who would take a call for any of these, if it had none.
+    fn busy(&self, whom: &Whom) -> Vec<Busy> {
+        let stays = |present: &&Present| present.takes(whom) && !present.leaves_after;
+        let busy = |present: &Present| match present.state {
+            State::Talking { call } => Some(Busy::Talking { call, since: present.since }),
+            State::WrapUp { until } => Some(Busy::WrapUp { until }),
+            // Who was cut off, or does not answer, may be gone.
+            State::Offline | State::Available | State::Ringing { .. } | State::Away { .. } => None,
+        };
+        self.people.values().filter(stays).filter_map(busy).collect()
     }
 }
 
-/// How many want whom. There are few queues, and many calls.
-fn by_whom<'w>(unattended: impl Iterator<Item = &'w Whom>) -> Vec<(&'w Whom, usize)> {
-    let mut counted: Vec<(&Whom, usize)> = Vec::new();
-    for wanted in unattended {
-        match counted.iter_mut().find(|(known, _)| *known == wanted) {
-            Some((_, count)) => *count += 1,
-            None => counted.push((wanted, 1)),
+/// Which calls want whom. There are few queues, and many calls.
+fn by_whom<'w>(unattended: impl Iterator<Item = (CallId, &'w Whom)>) -> Vec<(&'w Whom, Vec<CallId>)> {
+    let mut wishes: Vec<(&Whom, Vec<CallId>)> = Vec::new();
+    for (call, wanted) in unattended {
+        match wishes.iter_mut().find(|(known, _)| *known == wanted) {
+            Some((_, calls)) => calls.push(call),
+            None => wishes.push((wanted, vec![call])),
         }
     }
-    counted
+    wishes
 }

@@ -379,8 +379,9 @@ fn calls_of_others_for_the_same_people_are_calls_for_them() {
     place.serving(1, &["sales"]);
     place.serving(2, &["support"]);
     let looks = |place: &Place, whom: &Whom, under_way: &[&Whom]| {
-        let outlook = place.desk.outlook(whom, under_way.iter().copied());
-        (outlook.free, outlook.needed)
+        let calls = (100..).map(|call| CallId::new(call).expect("an id"));
+        let outlook = place.desk.outlook(whom, calls.zip(under_way.iter().copied()));
+        (outlook.free, outlook.needed.len())
     };
     // Each queue has its own.
     assert_eq!(looks(&place, &sales, &[]), (1, 0));

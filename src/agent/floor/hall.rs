@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
-use super::{Config, Entered, Fate, Figures, Outlook, Refused, STREAM};
+use super::{Config, Entered, Fate, Figures, Refused, STREAM};
 use crate::agent::browser::Leg;
 use crate::agent::desk::wire::{About, StateName, Told, Why};
 use crate::agent::desk::{Act, Desk, Event, Quit, State, Wanted};
-use crate::model::{CallId, Person, PersonId, Staff, TenantId, Whom};
+use crate::model::{CallId, Outlook, Person, PersonId, Staff, TenantId, Whom};
 
 /// A session whose page does not listen for so long is over.
 const AWAY_MAX: Duration = Duration::from_secs(10 * 60);
@@ -91,7 +91,7 @@ impl Hall {
         let Some(desk) = self.desks.get(&tenant) else { return Outlook::default() };
         let is_attended = |call: &CallId| self.calls.get(call).is_some_and(|known| known.with.is_some());
         let alone = calls.iter().filter(|(call, _)| !is_attended(call));
-        desk.outlook(whom, alone.map(|(_, staff)| &staff.whom))
+        desk.outlook(whom, alone.map(|(call, staff)| (*call, &staff.whom)))
     }
 
     /// Everybody who is signed in.

@@ -4,38 +4,55 @@ use std::time::{Duration, Instant};
 
 use super::super::abandonment;
 use super::super::lines::Line;
+use super::super::pacing::Next;
 use super::Runner;
 use crate::clock::wall_now;
-use crate::model::{Abandonment, Agent, Staff};
+use crate::model::{Abandonment, Agent, Pacing};
 
 /// How often the calls that a campaign has abandoned are counted anew, while it may dial ahead of its people.
-const COUNT_EVERY: Duration = Duration::from_secs(15);
+pub const COUNT_EVERY: Duration = Duration::from_secs(15);
 /// And so many times as long as it took: a large campaign is counted more rarely.
 const COUNT_SHARE: u32 = 50;
 
+/// May one more call be under way, with so many calls for each who is free, in hundredths?
+pub const fn is_room(under_way: usize, free: usize, for_each: u32) -> bool {
+    (under_way as u64) * 100 < free as u64 * for_each as u64
+}
+
 impl Runner {
-    /// Of an agent whose calls are people's, no more calls are under way than so many for each who is free.
+    /// Of an agent whose calls are people's, no more calls are under way than its pacing allows.
     pub(super) async fn has_people(&self, line: &mut Line, agent: &Agent) -> bool {
-        if !agent.staff.as_ref().is_some_and(|staff| staff.dials_ahead()) {
+        if !agent.staff.as_ref().is_some_and(|staff| staff.pacing.dials_ahead()) {
             // It may have been held back before it was set so.
             (line.is_held_back, line.abandonment_due) = (false, None);
         }
         let (Some(staff), Some(staffing)) = (&agent.staff, &self.staffing) else { return true };
-        let (free, needed) = staffing(agent.tenant, staff.whom.clone()).await;
+        let outlook = staffing(agent.tenant, staff.whom.clone()).await;
         // Those whose intents are being committed live nowhere yet.
-        let under_way = (needed + self.dials.for_people_of(agent.tenant)) as u64;
-        let is_room = |for_each: u32| under_way * 100 < free as u64 * u64::from(for_each);
-        if staff.dials_ahead() && is_room(staff.calls_per_person) {
-            self.count_abandoned(line).await;
+        let begun = self.dials.for_people_of(agent.tenant);
+        let is_room = |for_each| is_room(outlook.needed.len() + begun, outlook.free, for_each);
+        match staff.pacing {
+            _ if is_room(100) => true,
+            Pacing::Ratio(for_each) => for_each > 100 && is_room(for_each) && !self.is_held_back(line).await,
+            Pacing::Predictive(per_mille) => {
+                let next = Next {
+                    campaign: line.campaign.id,
+                    outlook: &outlook,
+                    begun,
+                    patience: staff.patience,
+                    wrap_up: staff.wrap_up,
+                };
+                let share = f64::from(per_mille) / 1_000.0;
+                self.inner.pace.lock().allows(Instant::now(), &next, share) && !self.is_held_back(line).await
+            }
         }
-        is_room(if line.is_held_back { Staff::ONE_EACH } else { staff.calls_per_person })
     }
 
-    /// Looks whether a campaign may dial ahead of its people, if it is time to. What cannot be read holds it back.
-    async fn count_abandoned(&self, line: &mut Line) {
+    /// Has it abandoned too many to dial ahead of its people? Counted if it is time to; what cannot be read holds it back.
+    async fn is_held_back(&self, line: &mut Line) -> bool {
         let begun = Instant::now();
         if line.abandonment_due.is_some_and(|due| begun < due) {
-            return;
+            return line.is_held_back;
         }
         let campaign = line.campaign.id;
         let is_near = match self.inner.store.abandonment(campaign, wall_now().before(Abandonment::SPAN)).await
@@ -50,5 +67,6 @@ impl Runner {
         if is_near != std::mem::replace(&mut line.is_held_back, is_near) {
             tracing::warn!(%campaign, is_held_back = is_near, "nearly 3 % abandoned calls keep a campaign from dialling ahead");
         }
+        is_near
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::{checker::Checker, uri};
 use super::Names;
-use crate::model::{Music, Notice, Staff, Whom};
+use crate::model::{Music, Notice, Pacing, Staff, Whom};
 
 /// Names of one agent's people, at most.
 const NAMES_MAX: usize = 100;
@@ -56,9 +56,13 @@ pub struct Table {
     /// A WAV file that is played in its place.
     notice_url: Option<String>,
     /// Calls of a campaign under way for each person who is free: more than 1 dials ahead of people, and abandons more calls.
-    #[serde(default = "calls_per_person")]
+    /// 1 if neither this nor `abandoned_percent` is said.
     #[schema(minimum = 1, maximum = 3)]
-    calls_per_person: f64,
+    calls_per_person: Option<f64>,
+    /// Of a hundred callees who answer a campaign, about so many may hear nobody: it dials ahead of people as far as its own figures
+    /// allow, of who answers, how soon, and how long is talked.
+    #[schema(minimum = 0.1, maximum = 2.5)]
+    abandoned_percent: Option<f64>,
 }
 
 fn ring() -> u64 {
@@ -75,10 +79,6 @@ fn patience() -> u64 {
 
 fn wait() -> u64 {
     60
-}
-
-fn calls_per_person() -> f64 {
-    1.0
 }
 
 /// The people that a table describes.
@@ -101,10 +101,6 @@ pub fn staff(table: &Table, names: &Names, path: &str, check: &mut Checker<'_>) 
     check.that(&key("patience_ms"), table.patience_ms <= PATIENCE_MS_MAX, || {
         format!("must be at most {PATIENCE_MS_MAX} ms")
     });
-    let ahead = table.calls_per_person;
-    check.that(&key("calls_per_person"), (1.0..=3.0).contains(&ahead), || {
-        format!("must be from 1 to 3, not {ahead}")
-    });
     Arc::new(Staff {
         whom,
         ring: check.seconds(&key("ring_seconds"), table.ring_seconds, 3..=120),
@@ -113,11 +109,24 @@ pub fn staff(table: &Table, names: &Names, path: &str, check: &mut Checker<'_>) 
         wait: check.seconds(&key("wait_seconds"), table.wait_seconds, 1..=WAIT_SECONDS_MAX),
         music: music(table, names, &path, check),
         notice: notice(table, names, &path, check),
-        // From 100 to 300, as was looked at above.
-        calls_per_person: (ahead.clamp(1.0, 3.0) * 100.0).round() as u32,
+        pacing: pacing(table, &path, check),
         // Each call has its own.
         brief: None,
     })
+}
+
+fn pacing(table: &Table, path: &str, check: &mut Checker<'_>) -> Pacing {
+    let key = format!("{path}.abandoned_percent");
+    check.that(&key, table.calls_per_person.is_none() || table.abandoned_percent.is_none(), || {
+        "calls_per_person and abandoned_percent: one of them must go".into()
+    });
+    let (pacing, key, range, said) = match (table.abandoned_percent, table.calls_per_person) {
+        (Some(percent), _) => (Pacing::predictive(percent), key, "0.1 to 2.5", percent),
+        (None, Some(calls)) => (Pacing::ratio(calls), format!("{path}.calls_per_person"), "1 to 3", calls),
+        (None, None) => return Pacing::ONE_EACH,
+    };
+    check.that(&key, pacing.is_some(), || format!("must be from {range}, not {said}"));
+    pacing.unwrap_or(Pacing::ONE_EACH)
 }
 
 fn music(table: &Table, names: &Names, path: &str, check: &mut Checker<'_>) -> Option<Music> {

@@ -1,14 +1,16 @@
 //! Campaigns as the API shows them, and the queries of their lists. Seed 001 documents the answer to a new one, the vendor that to
 //! a launch; the reads are ours.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::json;
 use super::record::end;
 use crate::model::{
-    Campaign, CampaignStatus, InvalidRecipient, Recipient, RecipientState, Refusal, Retry, StoredResponse,
-    Timestamp,
+    Campaign, CampaignStatus, InvalidRecipient, Learned, Recipient, RecipientState, Refusal, Retry,
+    StoredResponse, Timestamp,
 };
 
 /// Entries a page if the client does not say.
@@ -76,11 +78,59 @@ pub struct Report<'a> {
     #[serde(flatten)]
     full: Full<'a>,
     single_calls_count: u64,
+    /// Of a campaign that dials ahead of its people, once it has called somebody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pacing: Option<Pacing>,
 }
 
 /// One campaign: `GET /v1/calls/batch/{id}`. `single_calls` named it without being its own.
-pub fn campaign(campaign: &Campaign, single_calls: u64) -> String {
-    json(&Report { full: Full::of(campaign), single_calls_count: single_calls })
+pub fn campaign(campaign: &Campaign, single_calls: u64, learned: Option<Learned>) -> String {
+    let pacing = learned.map(|learned| Pacing::of(&learned));
+    json(&Report { full: Full::of(campaign), single_calls_count: single_calls, pacing })
+}
+
+/// What such a campaign has learned of its calls since the switch started, and what becomes of its next one.
+#[derive(Serialize, ToSchema)]
+#[schema(as = nixflex::CampaignPacing)]
+pub struct Pacing {
+    /// From so many calls.
+    calls: u64,
+    /// Of a hundred calls, so many are answered, by persons or machines.
+    answered_percent: f64,
+    /// Of a hundred who answer, so many want a person.
+    wanted_percent: f64,
+    /// From the INVITE until a person is wanted: the median.
+    #[schema(required)]
+    lead_seconds: Option<f64>,
+    /// How long is talked: the median.
+    #[schema(required)]
+    talk_seconds: Option<f64>,
+    /// Of a hundred who wanted a person, so many heard nobody, of late.
+    abandoned_percent: f64,
+    /// With what chance whoever answers the next call would hear nobody, as it was weighed last.
+    #[schema(required)]
+    risk_percent: Option<f64>,
+    /// With what chance it may: the next call leaves while its risk is not more.
+    #[schema(required)]
+    risk_percent_max: Option<f64>,
+}
+
+impl Pacing {
+    fn of(learned: &Learned) -> Self {
+        let rounded = |value: f64| (value * 100.0).round() / 100.0;
+        let percent = |share: f64| rounded(share * 100.0);
+        let seconds = |time: Duration| rounded(time.as_secs_f64());
+        Self {
+            calls: learned.calls,
+            answered_percent: percent(learned.answered),
+            wanted_percent: percent(learned.wanted),
+            lead_seconds: learned.lead.map(seconds),
+            talk_seconds: learned.talk.map(seconds),
+            abandoned_percent: percent(learned.abandoned),
+            risk_percent: learned.risk.map(|(risk, _)| percent(risk)),
+            risk_percent_max: learned.risk.map(|(_, allowed)| percent(allowed)),
+        }
+    }
 }
 
 /// A page of campaigns.

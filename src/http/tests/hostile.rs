@@ -111,7 +111,7 @@ async fn rows(house: &House) -> (u64, u64) {
     let tenant = TenantId(1);
     let calls =
         house.store.calls(tenant, &crate::store::CallFilter::default(), 1, 0).await.expect("readable").count;
-    let campaigns = Campaigns::new(house.store.clone(), house.directory.clone());
+    let campaigns = Campaigns::new(house.store.clone(), house.directory.clone(), Pace::default());
     let (_, campaigns) = campaigns.list(tenant, None, 1, 0).await.expect("readable");
     (calls, campaigns)
 }

@@ -1,7 +1,9 @@
 //! Campaigns of people: nobody is called for whom there is nobody to talk.
 
 use serde_json::{Value, json};
+use trunkline::simulator::Persona;
 
+use super::super::callees;
 use super::callee::Callees;
 use super::person::Person;
 use super::{COLLEAGUE_HZ, PERSON_HZ, call_of, hired, staffed};
@@ -14,8 +16,12 @@ fn campaign(switch: &Switch, people: usize) -> String {
 
 /// The same, of this agent's.
 fn campaign_of(switch: &Switch, agent: &str, people: usize) -> String {
-    let recipients: Vec<Value> =
-        (0..people).map(|number| json!({ "phone": format!("+4470000000{number:02}") })).collect();
+    campaign_to(switch, agent, (0..people).map(|number| format!("+4470000000{number:02}")))
+}
+
+/// A campaign of this agent's to these numbers.
+fn campaign_to(switch: &Switch, agent: &str, numbers: impl Iterator<Item = String>) -> String {
+    let recipients: Vec<Value> = numbers.map(|phone| json!({ "phone": phone })).collect();
     let body = json!({ "agent_id": agent, "prompt": "Sell a boat.", "recipients": recipients });
     let reply = switch.client().post("/v1/calls/batch", &body);
     assert_eq!(reply.status, 201, "{reply:?}");
@@ -104,4 +110,55 @@ fn campaigns_that_share_a_person_call_one_for_her_together() {
         assert_eq!((&over["answered_count"], &over["abandoned_count"]), (&json!(2), &json!(0)), "{over}");
     }
     assert_eq!(switch.complaints(), [""; 0]);
+}
+
+#[test]
+fn whoever_will_be_back_in_time_is_called_for_while_she_writes_down() {
+    let place = Place::claim();
+    let callees = Callees::at(&place);
+    let people = "wrap_up_seconds = 9\npatience_ms = 10000\nabandoned_percent = 1";
+    let switch = staffed(Setup::new().agent("amd = {}"), people).at(place).start();
+    let mut ada = Person::free(&switch.place, &hired(&switch, "Ada"), PERSON_HZ);
+    let path = campaign(&switch, 2);
+    let first = call_of(&ada.is("talking"));
+    callees.await_tone(0, PERSON_HZ);
+    assert_eq!(callees.called(), 1, "she talks, and nobody knows for how long");
+    assert_eq!(ada.does(&format!("calls/{first}/hangup"))["status"], 204);
+    ada.is("wrap_up");
+    eventually("the second call", || (callees.called() == 2).then_some(()));
+    ada.does("hear");
+    ada.saw_nothing_of("available");
+    assert_eq!(ada.does("available")["status"], 204);
+    let second = call_of(&ada.is("talking"));
+    assert_eq!(ada.does(&format!("calls/{second}/hangup"))["status"], 204);
+    let over = until(&switch, &path, "its end", |shown| shown["status"] == "completed");
+    assert_eq!((&over["answered_count"], &over["abandoned_count"]), (&json!(2), &json!(0)), "{over}");
+    let pacing = &over["pacing"];
+    assert_eq!((&pacing["calls"], &pacing["wanted_percent"]), (&json!(2), &json!(100.0)), "{pacing}");
+    assert!(pacing["talk_seconds"].as_f64() > Some(0.0), "{pacing}");
+    assert_eq!(switch.complaints(), [""; 0]);
+}
+
+#[test]
+fn who_has_learned_that_hardly_anybody_answers_lets_more_than_one_ring() {
+    let place = Place::claim();
+    let callees = callees::Callees::at(&place);
+    let switch = staffed(Setup::new().agent("amd = {}"), "abandoned_percent = 2.5").at(place).start();
+    let _ada = Person::free(&switch.place, &hired(&switch, "Ada"), PERSON_HZ);
+    let to = |number: usize, persona: Persona| format!("+44700000{number:03}{}", persona.digit());
+    let busy = (0..90).map(|number| to(number, Persona::Busy));
+    let path =
+        campaign_to(&switch, "agent_demo", busy.chain((90..94).map(|number| to(number, Persona::NoAnswer))));
+    let shown = until(&switch, &path, "two that ring", |shown| shown["active_count"] == 2);
+    assert_eq!((&shown["unanswered_count"], &shown["queued_count"]), (&json!(90), &json!(2)), "{shown}");
+    assert_eq!(callees.most_at_once(), 2, "one each until enough is known");
+    let pacing = &shown["pacing"];
+    let percent = |key: &str| pacing[key].as_f64().unwrap_or_else(|| panic!("{key}: {pacing}"));
+    assert_eq!((&pacing["calls"], &pacing["talk_seconds"]), (&json!(90), &json!(null)));
+    assert!(
+        percent("answered_percent") < 1.0 && percent("risk_percent") > percent("risk_percent_max"),
+        "{pacing}"
+    );
+    let reply = switch.client().post(&format!("{path}/cancel"), &json!({}));
+    assert_eq!(reply.status, 200, "{reply:?}");
 }

@@ -11,7 +11,7 @@ use trunkline::agent::desk::{Act, Desk, Event, Quit, State};
 use trunkline::agent::fate::{Errand, Fate};
 use trunkline::call::Command;
 use trunkline::model::{
-    Bot, CallFact, CallId, CallPlan, Dialect, Disposition, EndedBy, Handover, Music, NotDone, Notice,
+    Bot, CallFact, CallId, CallPlan, Dialect, Disposition, EndedBy, Handover, Music, NotDone, Notice, Pacing,
     PersonId, Staff, Step, Whom,
 };
 use trunkline::simulator::Persona;
@@ -183,7 +183,7 @@ fn staff(music: Option<Music>) -> Staff {
         wait: 60 * SECOND,
         music,
         notice: None,
-        calls_per_person: 100,
+        pacing: Pacing::ONE_EACH,
         brief: None,
     }
 }
