@@ -40,7 +40,7 @@ use crate::egress::{Egress, EgressError};
 use crate::http::Tls;
 use crate::journal::{self, Journal};
 use crate::metrics::Metrics;
-use crate::model::{Review, ReviewOffer, Timestamp, TranscriptBy, numbering};
+use crate::model::{Review, ReviewOffer, Timestamp, TranscriptBy, numbering, whereabouts};
 use crate::review::{ReviewParts, Reviews};
 use crate::store::{Retention, Store, StoreError};
 use crate::threads;
@@ -174,7 +174,7 @@ impl House {
         let pace = Pace::default();
         let events = events(&journal, &metrics, &pace, &directory);
         #[cfg(feature = "browser")]
-        let floor = people::open(&config.people, &directory, &mailbox, &metrics);
+        let floor = people::open(&config.people, &directory, &mailbox, &pace, &metrics);
         #[cfg(feature = "browser")]
         let finder = people::finder(&floor, &pace);
         // Whoever was built without them has nobody.
@@ -280,6 +280,7 @@ impl House {
         house.task(|stop| watch(registry, stop));
         // The numbering plan's first look is slow; nobody's first call should wait for it.
         tokio::task::spawn_blocking(numbering::warm);
+        tokio::task::spawn_blocking(whereabouts::warm);
         house.restore_spend().await?;
         house.dialer.recover().await?;
         if let Some(cashier) = house.cashier.clone() {
@@ -426,12 +427,12 @@ impl House {
         pace: Pace,
         is_ephemeral: bool,
     ) -> Result<Campaigns, HouseError> {
-        let campaigns = Campaigns::new(self.store.clone(), self.directory.clone(), pace);
+        let campaigns = Campaigns::new(self.store.clone(), self.directory.clone(), pace.clone());
         campaigns.settle().await?;
         if !is_ephemeral {
             let runner = Runner::new(&campaigns, self.admission.clone(), self.dialer.clone());
             #[cfg(feature = "browser")]
-            let runner = runner.staffed(people::staffing(&self.floor, &self.journal, &self.directory));
+            let runner = runner.staffed(people::staffing(&self.floor, &self.journal, &self.directory, &pace));
             self.vital("campaigns", |stop| runner.run(stop));
         }
         let counted = campaigns.counters();

@@ -278,7 +278,7 @@ impl Call {
                 self.set(cx, timer, self.plan.agent.silence_hangup)
             }
             Timer::Silence => self.close(cx, Disposition::SilenceTimeout, EndedBy::Switch),
-            Timer::Beep => self.order(cx, Media::OpenGate),
+            Timer::Beep => self.beep_timed_out(cx),
             Timer::Turn => {
                 self.script.turn_ended();
                 self.act(cx);

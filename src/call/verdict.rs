@@ -40,8 +40,10 @@ pub fn rules(voicemail: VoicemailAction, speak_order: SpeakOrder, speak: Speak) 
     if speak_order == SpeakOrder::AgentFirst {
         opening.extend([When::NoSpeech, When::Unknown]);
     }
-    if voicemail == VoicemailAction::Ignore {
-        opening.push(When::Machine);
+    match voicemail {
+        VoicemailAction::Ignore => opening.push(When::Machine),
+        VoicemailAction::SpeakAfterBeep => opening.push(When::Beep),
+        VoicemailAction::Hangup | VoicemailAction::LeaveMessage => {}
     }
     opening.into_iter().map(|when| Rule { when, then: Then::OpenGate, once: true }).collect()
 }
@@ -53,8 +55,22 @@ pub fn is_machine(class: amd::Class) -> bool {
 
 /// The same of a verdict that was written down.
 pub fn is_automated(class: &str) -> bool {
-    class == word(amd::Class::Machine) || class == word(amd::Class::Voicemail)
+    is_greeting(class) || class == word(amd::Class::Voicemail) || class == GREETING_OVER
 }
+
+/// Does an automated voice talk that may beep yet?
+pub fn is_greeting(class: &str) -> bool {
+    class == word(amd::Class::Machine)
+}
+
+/// A machine whose greeting came to its end, so long after the answer, without a beep.
+pub fn greeting_over(greeting: &Heard, at: Duration) -> Heard {
+    let reason = format!("{}; no beep was heard by {:.1} s", greeting.reason, at.as_secs_f64());
+    Heard { class: GREETING_OVER, reason, at, ..greeting.clone() }
+}
+
+/// The word for that: none of the detector's.
+const GREETING_OVER: &str = "machine_end";
 
 /// Has nobody been heard to speak?
 pub fn is_wordless(class: &str) -> bool {

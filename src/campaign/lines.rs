@@ -23,6 +23,8 @@ pub struct Line {
     pub is_unpaid: bool,
     /// Its window is closed until then.
     pub closed_until: Option<Timestamp>,
+    /// Of whom was claimed last, some may not be called yet by their own clocks: others may be the same.
+    pub is_sifting: bool,
     /// Nobody is due until it is read again.
     pub is_drained: bool,
     /// It dials no further ahead of its people: too many callees heard nobody.
@@ -47,6 +49,7 @@ impl Line {
             not_before: None,
             is_unpaid: false,
             closed_until: None,
+            is_sifting: false,
             is_drained: false,
             is_held_back: false,
             abandonment_due: None,
@@ -136,6 +139,7 @@ mod tests {
             reason: None,
             zone: Zone::default(),
             window: Window::default(),
+            callee_window: Window::default(),
             due_at: Timestamp(0),
             retry: None,
             breaker: None,

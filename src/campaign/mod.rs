@@ -4,6 +4,7 @@
 //! | file | what |
 //! |---|---|
 //! | [`window`] | when a campaign may dial. Pure |
+//! | `hours` | when a recipient may be called, by its own clock. Pure |
 //! | `step` | what an order makes of a campaign's status. Pure |
 //! | `abandonment` | how many callees nobody had time for, and whether it may dial ahead. Pure |
 //! | `desks` | room for the requests of those that are being made |
@@ -14,6 +15,7 @@
 
 mod abandonment;
 mod desks;
+mod hours;
 mod lines;
 pub mod pacing;
 mod runner;
@@ -49,7 +51,7 @@ struct Inner {
     store: Store,
     directory: Directory,
     ids: Ids,
-    /// What was learned of the calls of those that dial ahead of their people.
+    /// What was learned of the calls of those that need people.
     pace: Pace,
     /// Something is to be done that the runner has not seen.
     wake: Notify,
@@ -211,7 +213,7 @@ impl Campaigns {
         self.0.store.single_calls_of(campaign.tenant, campaign.id).await.map_err(stored)
     }
 
-    /// What a campaign that dials ahead of its people has learned. `None`: it does not, or has called nobody yet.
+    /// What a campaign of people's has learned of its calls. `None`: it is none, or has called nobody yet.
     pub fn learned(&self, campaign: &Campaign) -> Option<Learned> {
         self.0.pace.lock().learned(Instant::now(), campaign.id)
     }
@@ -266,6 +268,7 @@ fn planned(request: &BatchRequest, route: &Route, now: Timestamp) -> Result<Camp
     let date = request.date.map_err(CreationFault::InvalidSchedule)?;
     let zone = request.zone.clone().map_err(|()| CreationFault::InvalidTimezone)?;
     let window = request.window.map_err(CreationFault::InvalidWindow)?;
+    let callee_window = request.callee_window.map_err(CreationFault::InvalidWindow)?;
     let agent: &Agent = &route.agent;
     let zone = zone.or_else(|| agent.timezone.clone()).unwrap_or_default();
     let due_at = match date {
@@ -285,6 +288,7 @@ fn planned(request: &BatchRequest, route: &Route, now: Timestamp) -> Result<Camp
         reason: None,
         zone,
         window,
+        callee_window,
         due_at,
         retry: request.retry.clone(),
         breaker: request.breaker,

@@ -24,7 +24,7 @@ use self::chance::Count;
 use self::habits::{Chances, Habits};
 use crate::model::{Busy, CallId, CampaignId, Learned, Outlook};
 
-/// What is known of the calls of campaigns that dial ahead. Cheap to clone.
+/// What is known of the calls of campaigns that need people. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Pace(Arc<Mutex<Pacer>>);
 
@@ -58,6 +58,10 @@ enum Stage {
     Automated,
     /// A person has, or is to, since then.
     Wanted(Instant),
+    /// It needs nobody any more: it was talked to for so long, if anybody came.
+    Served {
+        talk: Duration,
+    },
 }
 
 #[derive(Debug)]
@@ -75,8 +79,8 @@ pub struct Next<'a> {
     pub campaign: CampaignId,
     /// The people whom it would need.
     pub outlook: &'a Outlook,
-    /// Calls that are as good as under way, and in no outlook yet.
-    pub begun: usize,
+    /// Whose calls are as good as under way for these people, and in no outlook yet: a campaign for each.
+    pub begun: &'a [CampaignId],
     /// How long whoever answers may hear nobody.
     pub patience: Duration,
     /// What people have after each call.
@@ -111,7 +115,7 @@ impl Pacer {
         }
     }
 
-    /// By a machine.
+    /// By a machine, which nobody is to talk to.
     pub fn handle_automated(&mut self, call: CallId) {
         let Some((known, habits)) = self.find(call) else { return };
         if let Stage::Answered = known.stage {
@@ -124,13 +128,25 @@ impl Pacer {
     pub fn handle_wanted(&mut self, now: Instant, call: CallId) {
         let Some((known, habits)) = self.find(call) else { return };
         match known.stage {
-            // Of a machine that is to be talked to as well, both are known.
-            Stage::Answered | Stage::Automated => {
+            Stage::Answered => {
                 known.stage = Stage::Wanted(now);
                 habits.handle_known(Some(now.saturating_duration_since(known.dialled_at)));
             }
-            Stage::Ringing | Stage::Wanted(_) => {}
+            Stage::Ringing | Stage::Automated | Stage::Wanted(_) | Stage::Served { .. } => {}
         }
+    }
+
+    /// It needs nobody any more, though it may go on: nobody came, or it went on to somebody else.
+    pub fn handle_served(&mut self, now: Instant, call: CallId) {
+        let Some((known, _)) = self.find(call) else { return };
+        if let Stage::Wanted(then) = known.stage {
+            known.stage = Stage::Served { talk: now.saturating_duration_since(then) };
+        }
+    }
+
+    /// Does a call that lives need nobody any more?
+    pub fn is_served(&self, call: CallId) -> bool {
+        matches!(self.calls.get(&call), Some(Call { stage: Stage::Served { .. }, .. }))
     }
 
     /// It is over. Did one of our people talk?
@@ -142,6 +158,7 @@ impl Pacer {
                 Stage::Answered => habits.handle_known(None),
                 Stage::Automated => {}
                 Stage::Wanted(then) => habits.handle_served(talked.then(|| since(then))),
+                Stage::Served { talk } => habits.handle_served(talked.then_some(talk)),
             }
         }
         self.calls.remove(&call);
@@ -156,7 +173,7 @@ impl Pacer {
         risk <= allowed
     }
 
-    /// What a campaign has taught. `None`: it has called nobody, or does not dial ahead.
+    /// What a campaign has taught. `None`: it has called nobody, or nobody for people.
     pub fn learned(&self, now: Instant, campaign: CampaignId) -> Option<Learned> {
         let Known { habits, risk, .. } = self.campaigns.get(&campaign)?;
         Some(Learned { risk: *risk, ..habits.learned(self.ringing(now, campaign)) })
@@ -165,7 +182,7 @@ impl Pacer {
     /// With what chance whoever answers this call hears nobody: from 0 to 1.
     pub fn risk(&self, now: Instant, next: &Next<'_>) -> f64 {
         let Outlook { free, needed, busy } = next.outlook;
-        if needed.len() + next.begun < *free {
+        if needed.len() + next.begun.len() < *free {
             return 0.0;
         }
         let leads = self.habits(next.campaign).map_or_else(|| vec![Duration::ZERO], Habits::leads);
@@ -193,12 +210,12 @@ impl Pacer {
                     of(*campaign, Some(now.saturating_duration_since(*dialled_at)))
                 }
                 Some(Call { campaign, stage: Stage::Answered, .. }) => of(*campaign, None),
-                Some(Call { stage: Stage::Automated, .. }) => 0.0,
+                Some(Call { stage: Stage::Automated | Stage::Served { .. }, .. }) => 0.0,
                 // Of a call that is no campaign's, or whose INVITE has not left, nothing is known.
                 Some(Call { stage: Stage::Wanted(_), .. }) | None => 1.0,
             });
         }
-        (0..next.begun).for_each(|_| wanted.add(of(next.campaign, Some(Duration::ZERO))));
+        next.begun.iter().for_each(|campaign| wanted.add(of(*campaign, Some(Duration::ZERO))));
         wanted
     }
 

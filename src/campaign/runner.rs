@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use self::dials::Dials;
 use self::settling::{Halt, Meaning, meaning};
 pub use self::staffing::{COUNT_EVERY, is_room};
+use super::hours;
 use super::lines::{Line, Lines};
 use super::{Campaigns, Inner, window};
 use crate::admission::Admission;
@@ -24,7 +25,7 @@ use crate::dialer::Dialer;
 use crate::directory::Route;
 use crate::model::{
     AgentChoice, CallId, CampaignStatus, ClaimedRecipient, Key, OutboundRequest, Outlook, RecipientId,
-    Refusal, TenantId, Timestamp, Whom,
+    Refusal, TenantId, Timestamp, Whom, Window,
 };
 use crate::store::{RecipientClaim, StoreError};
 
@@ -232,8 +233,7 @@ impl Runner {
             Err(halt) => return self.stop(line, halt).await,
         };
         if !self.has_people(line, &route.agent).await {
-            // A call that ends needs nobody any more.
-            return Some(Turn::Full(PEOPLE_AGAIN));
+            return Some(Turn::Wait(PEOPLE_AGAIN));
         }
         let trunks: Vec<_> = route.trunks.into_iter().map(|(trunk, _)| trunk).collect();
         let left = match self.admission.look(Instant::now(), &key, &trunks) {
@@ -246,6 +246,11 @@ impl Runner {
             return turn;
         }
         let claimed = line.claimed.pop_front()?;
+        // Looked at for every call, as the campaign's own window is.
+        if !hours::are_open(&line.campaign, &claimed.recipient, wall_now()) {
+            line.claimed.push_front(claimed);
+            return self.sift(line).await;
+        }
         // Known before anything is taken for a call; the commit asks again.
         if claimed.is_forbidden {
             return self.refused(line, Some(claimed), &Refusal::DoNotCall).await;
@@ -253,7 +258,7 @@ impl Runner {
         match self.dialer.prepare(request(line, &claimed)).await {
             Ok(prepared) => {
                 let recipient = RecipientId { campaign: line.campaign.id, position: claimed.position };
-                let people = route.agent.staff.as_ref().map(|_| line.campaign.tenant);
+                let people = route.agent.staff.as_ref().map(|_| (line.campaign.tenant, line.campaign.id));
                 self.dials.spawn(people, async move { (recipient, prepared.start().await) });
                 Some(Turn::Went)
             }
@@ -312,15 +317,15 @@ impl Runner {
             let prompt = store.campaign_prompt(campaign).await.map_err(failed)?.ok_or(None)?;
             line.prompt = Some(prompt.into());
         }
-        let limit = left.min(CLAIM_MAX);
+        let limit = if std::mem::take(&mut line.is_sifting) { CLAIM_MAX } else { left.min(CLAIM_MAX) };
         let claim = RecipientClaim { campaign, now: wall_now(), lease: LEASE, limit };
         let taken_at = Instant::now();
         line.claimed = store.claim_recipients(claim).await.map_err(failed)?.into();
         line.lease_until = Some(taken_at + LEASE_USED);
         self.inner.tally.claimed.fetch_add(line.claimed.len() as u64, Ordering::Relaxed);
         if line.claimed.is_empty() {
-            // Whoever is to be called again comes due by the clock, and nobody says so.
-            let again = line.campaign.retry.is_some();
+            // Whoever is to be called again, or by its own clock, comes due by the clock, and nobody says so.
+            let again = line.campaign.retry.is_some() || line.campaign.callee_window != Window::default();
             line.is_drained = !again;
             line.not_before = again.then(|| taken_at + LOOK_AGAIN);
             line.prompt = None;

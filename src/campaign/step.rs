@@ -33,7 +33,7 @@ pub fn next(campaign: &Campaign, order: Order) -> Result<Option<CampaignStatus>,
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use crate::model::{AgentId, CampaignId, Counts, KeyId, TenantId, Timestamp, Window, Zone};
 
@@ -49,6 +49,7 @@ mod tests {
             reason: None,
             zone: Zone::default(),
             window: Window::default(),
+            callee_window: Window::default(),
             due_at: Timestamp(0),
             retry: None,
             breaker: None,

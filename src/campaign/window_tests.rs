@@ -136,6 +136,24 @@ fn windows() -> impl Strategy<Value = Window> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Zones whose offsets are whole minutes again.
+    #[test]
+    fn an_hour_that_zones_have_in_common_is_the_first_minute_at_which_all_are_open(
+        window in windows(),
+        minutes in 0_i64..500_000,
+        names in prop::sample::subsequence(vec!["Asia/Tokyo", "America/New_York", "Asia/Kathmandu", "Europe/London"], 1..=4),
+    ) {
+        let zones: Vec<Zone> = names.into_iter().map(zone).collect();
+        let now = Timestamp(at("2026-01-01T00:00:00Z").0 + minutes * MINUTE_MS);
+        let mut every_minute = (0..DAYS_AHEAD as i64 * 1_440).map(|minute| Timestamp(now.0 + minute * MINUTE_MS));
+        let first = every_minute.find(|at| zones.iter().all(|zone| is_open(&window, zone, *at)));
+        prop_assert_eq!(next_open_in_all(&window, &zones, now), first);
+    }
+}
+
+proptest! {
     #![proptest_config(ProptestConfig::with_cases(192))]
 
     /// Openings fall on whole minutes in all these zones, so that looking at every minute finds the first one.

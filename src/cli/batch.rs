@@ -14,8 +14,8 @@ use crate::model::PhoneNumber;
 
 /// What a file looks like.
 const FILES: &str = "\
-A CSV file has a line of names, of which one is `phone`; `prompt_override` is the recipient's own prompt, and every other column
-is a variable. A JSON file holds an array of recipients as the API takes them, or a whole request, which the options lie over.
+A CSV file has a line of names, of which one is `phone`; `prompt_override` is the recipient's own prompt, `timezone` the zone of its
+own clock, and every other column is a variable. A JSON file holds an array of recipients as the API takes them, or a whole request, which the options lie over.
 
 Exit codes: 0 the campaign was made; 1 it was refused, or no switch answers; 2 wrong command line or configuration.";
 
@@ -50,6 +50,12 @@ pub struct Args {
     /// On which days, `mon,tue,wed`.
     #[arg(long, value_name = "DAYS", value_delimiter = ',')]
     days: Vec<String>,
+    /// When callees may be called by their own clocks, `08:00-21:00`, within the window.
+    #[arg(long, value_name = "FROM-UNTIL", value_parser = window)]
+    callee_window: Option<(u16, u16)>,
+    /// On which days of their calendars, `mon,tue,wed`.
+    #[arg(long, value_name = "DAYS", value_delimiter = ',')]
+    callee_days: Vec<String>,
     /// Call the valid numbers though others are invalid.
     #[arg(long)]
     skip_invalid: bool,
@@ -126,6 +132,9 @@ fn request(args: &Args) -> anyhow::Result<Map<String, Value>> {
     over("window_start_minutes", args.window.map(|(start, _)| json!(start)));
     over("window_end_minutes", args.window.map(|(_, end)| json!(end)));
     over("window_days", (!args.days.is_empty()).then(|| json!(args.days)));
+    over("callee_window_start_minutes", args.callee_window.map(|(start, _)| json!(start)));
+    over("callee_window_end_minutes", args.callee_window.map(|(_, end)| json!(end)));
+    over("callee_window_days", (!args.callee_days.is_empty()).then(|| json!(args.callee_days)));
     over("skip_invalid", args.skip_invalid.then_some(json!(true)));
     Ok(request)
 }
@@ -153,8 +162,8 @@ fn csv(path: &Path) -> anyhow::Result<Vec<Value>> {
         let mut recipient = Map::new();
         let mut variables = Map::new();
         for (name, value) in names.iter().zip(&row).filter(|(name, _)| !name.is_empty()) {
-            let place =
-                if matches!(name, "phone" | "prompt_override") { &mut recipient } else { &mut variables };
+            let is_own = matches!(name, "phone" | "prompt_override" | "timezone");
+            let place = if is_own { &mut recipient } else { &mut variables };
             place.insert(name.to_owned(), json!(value));
         }
         if !variables.is_empty() {
@@ -201,11 +210,11 @@ mod tests {
     fn a_table_becomes_recipients_and_every_other_column_a_variable() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("people.csv");
-        let text = "\u{feff}phone,patient_name,prompt_override\n+447111000001,\"Doe, John\",\n +447111000002 ,Ann,Hi\n";
+        let text = "\u{feff}phone,patient_name,prompt_override,timezone\n+447111000001,\"Doe, John\",,\n +447111000002 ,Ann,Hi,Asia/Dubai\n";
         std::fs::write(&path, text).expect("written");
         let expected = json!([
-            { "phone": "+447111000001", "variables": { "patient_name": "Doe, John" }, "prompt_override": "" },
-            { "phone": "+447111000002", "variables": { "patient_name": "Ann" }, "prompt_override": "Hi" },
+            { "phone": "+447111000001", "variables": { "patient_name": "Doe, John" }, "prompt_override": "", "timezone": "" },
+            { "phone": "+447111000002", "variables": { "patient_name": "Ann" }, "prompt_override": "Hi", "timezone": "Asia/Dubai" },
         ]);
         assert_eq!(Value::Array(csv(&path).expect("valid")), expected);
         for wrong in [

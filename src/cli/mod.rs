@@ -188,6 +188,7 @@ mod tests {
             "trunkline trunk doctor t1 --call +447386172392",
             "trunkline batch people.csv --agent agent_demo --prompt hello --window 09:00-18:00 --days mon,tue --date 2026-06-15",
             "trunkline batch people.json --name reminders --timezone Europe/London --skip-invalid --json",
+            "trunkline batch people.csv --callee-window 08:00-21:00 --callee-days mon,tue",
             "trunkline campaign list --status running",
             "trunkline campaign show batchcall_7f8fe206a5522cb7",
             "trunkline campaign cancel batchcall_7f8fe206a5522cb7 --key nxf_demo",

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::agent::browser::{self, Legs};
 use crate::agent::desk::wire::IceServer;
-use crate::agent::floor::{self, Errand, Floor, Roster};
+use crate::agent::floor::{self, Errand, Fate, Floor, Roster};
 use crate::call::{Mailbox, People};
 use crate::campaign::{Pace, Staffing};
 use crate::config;
@@ -29,7 +29,13 @@ impl Roster for Declared {
 }
 
 /// Opens the floor.
-pub fn open(config: &config::People, directory: &Directory, mailbox: &Mailbox, metrics: &Metrics) -> Floor {
+pub fn open(
+    config: &config::People,
+    directory: &Directory,
+    mailbox: &Mailbox,
+    pace: &Pace,
+    metrics: &Metrics,
+) -> Floor {
     let ice_server = |server: &config::IceServer| IceServer {
         urls: server.urls.clone(),
         username: server.username.clone(),
@@ -46,8 +52,11 @@ pub fn open(config: &config::People, directory: &Directory, mailbox: &Mailbox, m
         return_within: config.return_within,
         ..floor::Config::default()
     };
-    let mailbox = mailbox.clone();
+    let (mailbox, pace) = (mailbox.clone(), pace.clone());
     let floor = Floor::start(settings, legs, Arc::new(Declared(directory.clone())), move |call, fate| {
+        if matches!(fate, Fate::Nobody) {
+            pace.lock().handle_served(Instant::now(), call);
+        }
         mailbox.tell(call, fate)
     });
     let counted = floor.clone();
@@ -55,12 +64,14 @@ pub fn open(config: &config::People, directory: &Directory, mailbox: &Mailbox, m
     floor
 }
 
-/// How calls reach it. Campaigns that dial ahead learn who wants a person.
+/// How calls reach it. Who paces campaigns learns who wants a person, and who needs none any more.
 pub fn finder(floor: &Floor, pace: &Pace) -> People {
     let (floor, pace) = (floor.clone(), pace.clone());
     Arc::new(move |errand| {
-        if let Errand::Want { call, .. } = &errand {
-            pace.lock().handle_wanted(Instant::now(), *call);
+        match &errand {
+            Errand::Want { call, .. } => pace.lock().handle_wanted(Instant::now(), *call),
+            Errand::End(call) => pace.lock().handle_served(Instant::now(), *call),
+            Errand::Failed { .. } => {}
         }
         floor.run(errand)
     })
@@ -68,15 +79,21 @@ pub fn finder(floor: &Floor, pace: &Pace) -> People {
 
 /// How campaigns learn for whom there is somebody to dial: people who are free, without those whom calls that are under way will
 /// need, whichever agent's and whichever campaign's they are.
-pub fn staffing(floor: &Floor, journal: &Journal, directory: &Directory) -> Staffing {
+pub fn staffing(floor: &Floor, journal: &Journal, directory: &Directory, pace: &Pace) -> Staffing {
     let (floor, journal, directory) = (floor.clone(), journal.clone(), directory.clone());
+    let pace = pace.clone();
     Arc::new(move |tenant, whom| {
         let snapshot = directory.snapshot();
         let wanted = |(call, agent)| {
             let staff = snapshot.agent_by_id(agent)?.staff.as_ref()?;
             Some((call, Arc::clone(staff)))
         };
-        let live: Vec<_> = journal.live_of(tenant).into_iter().filter_map(wanted).collect();
+        let mut live: Vec<_> = journal.live_of(tenant).into_iter().filter_map(wanted).collect();
+        // Who hears that nobody came, or went on to somebody else, needs nobody any more. Of the others the latest are the least certain.
+        let pacer = pace.lock();
+        live.retain(|(call, _)| !pacer.is_served(*call));
+        drop(pacer);
+        live.sort_unstable_by_key(|(call, _)| *call);
         let floor = floor.clone();
         Box::pin(async move { floor.look(tenant, whom, live).await })
     })

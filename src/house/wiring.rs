@@ -13,7 +13,7 @@ use crate::directory::{Directory, Snapshot};
 use crate::egress::Egress;
 use crate::journal::Journal;
 use crate::metrics::{Metrics, trunk_label};
-use crate::model::{CallEvent, CallFact, Pacing};
+use crate::model::{Agent, CallEvent, CallFact};
 use crate::trunk::reach::{Reach, Reachable};
 
 /// Events go to the journal; an end is counted by its trunk, which the journal knows. Who paces campaigns learns from them.
@@ -35,20 +35,29 @@ pub(super) fn events(journal: &Journal, metrics: &Metrics, pace: &Pace, director
     })
 }
 
-/// What a campaign that dials ahead of its people learns of a call; that it wants one of them is told elsewhere.
+/// What whoever paces campaigns of people learns of a call; that it wants one of them, and needs none any more, is told elsewhere.
 fn learn(pace: &Pace, journal: &Journal, directory: &Directory, event: &CallEvent) {
     let (call, at) = (event.call, event.at);
     match &event.fact {
         CallFact::Dialing { .. } => {
             let Some((agent, campaign)) = journal.campaign_of(call) else { return };
-            let snapshot = directory.snapshot();
-            let staff = snapshot.agent_by_id(agent).and_then(|agent| agent.staff.as_ref());
-            if staff.is_some_and(|staff| matches!(staff.pacing, Pacing::Predictive(_))) {
+            let is_peoples = |agent: &Arc<Agent>| agent.staff.is_some();
+            if directory.snapshot().agent_by_id(agent).is_some_and(is_peoples) {
                 pace.lock().handle_dialled(at, call, campaign);
             }
         }
         CallFact::Answered { .. } => pace.lock().handle_answered(at, call),
-        CallFact::Verdict(heard) if is_automated(heard.class) => pace.lock().handle_automated(call),
+        CallFact::Verdict(heard) if is_automated(heard.class) => {
+            let agent = journal.campaign_of(call).map(|(agent, _)| agent);
+            let snapshot = directory.snapshot();
+            // A campaign's calls do with machines what its agent says. People may have to talk to one yet.
+            if agent
+                .and_then(|agent| snapshot.agent_by_id(agent))
+                .is_some_and(|agent| !agent.voicemail.talks())
+            {
+                pace.lock().handle_automated(call);
+            }
+        }
         CallFact::Ended(outcome) => pace.lock().handle_ended(at, call, !outcome.people.is_empty()),
         _ => {}
     }

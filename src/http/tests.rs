@@ -130,6 +130,7 @@ impl House {
                 &config.people,
                 &directory,
                 &crate::call::Mailbox::new().0,
+                &Pace::default(),
                 &metrics,
             ),
             egress: Egress::new(Policy::default()).expect("a client"),

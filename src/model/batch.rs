@@ -27,6 +27,8 @@ pub struct BatchRequest {
     pub zone: Result<Option<Zone>, ()>,
     /// When it may dial.
     pub window: Result<Window, &'static str>,
+    /// When a callee may be called, by its own clock.
+    pub callee_window: Result<Window, &'static str>,
     /// Who is called again.
     pub retry: Option<Retry>,
     /// After how many calls in succession that could not be carried it pauses itself.

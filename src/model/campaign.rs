@@ -200,6 +200,8 @@ pub struct Campaign {
     pub zone: Zone,
     /// When it may dial.
     pub window: Window,
+    /// When a callee may be called, by the clock where its number lies.
+    pub callee_window: Window,
     /// When a scheduled one becomes due.
     pub due_at: Timestamp,
     /// Who is called again, if anybody is.
@@ -235,6 +237,8 @@ pub struct NewRecipient {
     pub variables: Vec<Variable>,
     /// In place of the campaign's prompt.
     pub prompt: Option<String>,
+    /// The zone of its own clock, where the number does not tell it.
+    pub zone: Option<Zone>,
 }
 
 /// A recipient as it stands.

@@ -42,6 +42,7 @@ mod test_call;
 mod time;
 pub mod transcript;
 mod trunk;
+pub mod whereabouts;
 mod zone;
 
 pub use account::{Account, AutoReload, Entry, EntryKind, TopUp, TopUpState, Usage};

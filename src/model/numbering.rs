@@ -97,6 +97,19 @@ pub fn cost_class_of(number: &PhoneNumber) -> Option<CostClass> {
     }
 }
 
+/// Was this number given out for a place, so that its beginning tells where it lies? Those of mobile telephones were in a few countries.
+pub fn is_of_a_place(number: &PhoneNumber) -> bool {
+    let Ok(number) = phonenumber::parse(None, number.as_str()) else { return false };
+    match number.number_type(&DATABASE) {
+        Type::FixedLine | Type::FixedLineOrMobile => true,
+        Type::Mobile => PLACED_MOBILES.contains(&number.code().value()),
+        _ => false,
+    }
+}
+
+/// Mexico, Argentina, Brazil, Indonesia, China.
+const PLACED_MOBILES: [u16; 5] = [52, 54, 55, 62, 86];
+
 /// The first look at the plans costs some 90 ms: take it before the first call does.
 pub fn warm() {
     let number = "+12025550123".parse().expect("a valid number");

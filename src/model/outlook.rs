@@ -32,7 +32,7 @@ pub enum Busy {
     },
 }
 
-/// What a campaign that dials ahead of its people has learned of its calls since the switch started. Shares are from 0 to 1.
+/// What a campaign of people's has learned of its calls since the switch started. Shares are from 0 to 1.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Learned {
     /// From so many calls.
@@ -47,6 +47,7 @@ pub struct Learned {
     pub talk: Option<Duration>,
     /// The share of those who wanted a person and heard nobody, of late.
     pub abandoned: f64,
-    /// With what chance whoever answers the call that was weighed last hears nobody, and with what chance it may.
+    /// With what chance whoever answers the call that was weighed last hears nobody, and with what chance it may; `None`: none was, as
+    /// its pacing is a ratio, or people were free.
     pub risk: Option<(f64, f64)>,
 }

@@ -20,6 +20,15 @@ pub enum VoicemailAction {
     LeaveMessage,
     /// Speak as if a human had answered.
     Ignore,
+    /// Speak as if a human had answered, once its beep was heard or its greeting is over.
+    SpeakAfterBeep,
+}
+
+impl VoicemailAction {
+    /// Is a machine talked to as a human is, at once or in the end?
+    pub const fn talks(self) -> bool {
+        matches!(self, Self::Ignore | Self::SpeakAfterBeep)
+    }
 }
 
 /// One `{name}` and what stands in its place. Numbers and booleans were rendered as JSON writes them.

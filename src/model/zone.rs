@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::tz::TimeZone;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 /// A zone that the bundled database knows. Displays as its name (`Europe/London`).
 #[derive(Clone, PartialEq, Eq)]
@@ -44,7 +44,9 @@ impl FromStr for Zone {
         if text.len() > NAME_BYTES_MAX {
             return Err(UnknownZone);
         }
-        let rules = TimeZone::get(text).map_err(|_| UnknownZone)?;
+        // The machine's own edition is newer, and may lack names.
+        let rules = TimeZone::get(text).or_else(|_| TimeZoneDatabase::bundled().get(text));
+        let rules = rules.map_err(|_| UnknownZone)?;
         rules.iana_name().is_some().then(|| Self(rules.clone())).ok_or(UnknownZone)
     }
 }

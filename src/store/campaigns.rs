@@ -197,6 +197,15 @@ impl Store {
         self.aside(move |engine| async move { engine.release(campaign, &positions).await }).await
     }
 
+    /// Gives claimed recipients back, each until it is due.
+    pub async fn postpone(
+        &self,
+        campaign: CampaignId,
+        later: Vec<(u32, Timestamp)>,
+    ) -> Result<(), StoreError> {
+        self.aside(move |engine| async move { engine.postpone(campaign, &later).await }).await
+    }
+
     /// Gives back whoever an earlier run had claimed: no INVITE has left for them. For the start.
     pub async fn release_claimed(&self) -> Result<u64, StoreError> {
         self.aside(|engine| async move { engine.release_all(None).await }).await

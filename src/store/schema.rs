@@ -6,7 +6,7 @@ use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// Versions and names are the same for both engines.
-const HISTORY: [(i64, &str, &str, &str); 19] = [
+const HISTORY: [(i64, &str, &str, &str); 20] = [
     (
         1,
         "calls and outbox",
@@ -120,6 +120,12 @@ const HISTORY: [(i64, &str, &str, &str); 19] = [
         "do not call",
         include_str!("migrations/sqlite/0075_do_not_call.sql"),
         include_str!("migrations/postgres/0075_do_not_call.sql"),
+    ),
+    (
+        80,
+        "callee window",
+        include_str!("migrations/sqlite/0080_callee_window.sql"),
+        include_str!("migrations/postgres/0080_callee_window.sql"),
     ),
 ];
 

@@ -14,9 +14,7 @@ use crate::agent::desk::wire::{About, Detail};
 use crate::agent::desk::{Manner, Quit, Times, Wanted};
 use crate::agent::fate::{Errand, Fate};
 use crate::agent::{self, Program};
-use crate::model::{
-    Direction, Disposition, EndedBy, Music, Notice, PersonId, Sound, Staff, Step, Variable, VoicemailAction,
-};
+use crate::model::{Direction, Disposition, EndedBy, Music, Notice, PersonId, Sound, Staff, Step, Variable};
 
 /// Why the call has nobody to talk, for its record.
 const NOBODY: &str = "nobody was free in time";
@@ -88,7 +86,7 @@ impl Call {
 
     /// It is known who answered. True: people see to the call, whatever else is heard of it.
     pub(super) fn call_people(&mut self, cx: &mut Context<'_>, class: amd::Class) -> bool {
-        let is_message_s = verdict::is_machine(class) && self.plan.voicemail != VoicemailAction::Ignore;
+        let is_message_s = verdict::is_machine(class) && !self.plan.voicemail.talks();
         let is_early = class == amd::Class::Ringback;
         if self.attendance == Attendance::None
             && !self.is_handed()

@@ -20,8 +20,10 @@ const TURN_SILENCE: Duration = Duration::from_millis(600);
 /// Speech of the callee's that stops the agent's: longer than a cough or a "mm-hm".
 const BARGE_IN_MIN: Duration = Duration::from_millis(280);
 const INTERRUPTED: When = When::Speech { min: BARGE_IN_MIN };
-/// How long a machine's greeting may go on before the message is left without a beep.
+/// How long a machine's greeting may go on before it is spoken to without a beep.
 const BEEP_WAIT: Duration = Duration::from_secs(30);
+/// After so much silence a greeting is over.
+const GREETING_SILENCE: Duration = Duration::from_secs(4);
 
 /// May the callee's speech stop what is said?
 pub struct BargeIn {
@@ -87,26 +89,63 @@ impl Call {
         if let Some(disposition) = verdict::hopeless(verdict.class, verdict.cause) {
             return self.close(cx, disposition, EndedBy::Switch);
         }
-        if verdict.class != amd::Class::Ringback {
+        match self.awaits_beep() {
+            true => self.await_beep(cx, BEEP_WAIT),
+            false => self.meet(cx, verdict.class),
+        }
+    }
+
+    /// Does it listen to a machine's greeting, to speak after it?
+    fn awaits_beep(&self) -> bool {
+        let greets = self.facts.heard.as_ref().is_some_and(|heard| verdict::is_greeting(heard.class));
+        greets
+            && self.plan.voicemail == VoicemailAction::SpeakAfterBeep
+            && self.plan.speak != Speak::Answer
+            && matches!(self.phase, Phase::Judging)
+    }
+
+    /// At most so much longer, and no longer than any greeting lasts.
+    fn await_beep(&mut self, cx: &mut Context<'_>, wait: Duration) {
+        let begun =
+            self.facts.answered_at.zip(self.facts.heard.as_ref()).map(|(then, heard)| then + heard.at);
+        let waited = begun.map_or(Duration::ZERO, |begun| cx.now.saturating_duration_since(begun));
+        self.timers.clear(cx.wheel, Timer::Silence);
+        self.set(cx, Timer::Beep, wait.min(BEEP_WAIT.saturating_sub(waited)));
+    }
+
+    /// No beep came: whoever waits for one opens its mouth, and what waits for the greeting's end begins.
+    pub(super) fn beep_timed_out(&mut self, cx: &mut Context<'_>) {
+        self.order(cx, Media::OpenGate);
+        let greeting = self.facts.heard.clone().filter(|_| self.awaits_beep());
+        let Some((greeting, answered_at)) = greeting.zip(self.facts.answered_at) else { return };
+        let heard = verdict::greeting_over(&greeting, cx.now.saturating_duration_since(answered_at));
+        self.facts.heard = Some(heard.clone());
+        self.tell(cx, CallFact::Verdict(Box::new(heard)));
+        self.meet(cx, amd::Class::Voicemail);
+    }
+
+    /// It is known who is there: what is done about it.
+    fn meet(&mut self, cx: &mut Context<'_>, class: amd::Class) {
+        if class != amd::Class::Ringback {
             self.ask_guide(cx);
         }
-        if self.call_people(cx, verdict.class) {
+        if self.call_people(cx, class) {
             return;
         }
         if !matches!(self.phase, Phase::Judging | Phase::Talking) {
             return;
         }
         match self.plan.voicemail {
-            VoicemailAction::Hangup if verdict::is_machine(verdict.class) => {
+            VoicemailAction::Hangup if verdict::is_machine(class) => {
                 self.close(cx, Disposition::VoicemailDetected, EndedBy::Switch);
             }
-            VoicemailAction::LeaveMessage if verdict::is_machine(verdict.class) => {
-                self.leave_message(cx, verdict.class);
+            VoicemailAction::LeaveMessage if verdict::is_machine(class) => {
+                self.leave_message(cx, class);
             }
             _ => {
                 self.engage(cx);
                 self.speak_on(cx);
-                if verdict.class != amd::Class::Ringback {
+                if class != amd::Class::Ringback {
                     self.begin_walk_in_turn(cx);
                 }
             }
@@ -225,6 +264,9 @@ impl Call {
     pub(super) fn callee_speaks(&mut self, cx: &mut Context<'_>) {
         self.timers.clear(cx.wheel, Timer::Turn);
         self.timers.clear(cx.wheel, Timer::Silence);
+        if self.awaits_beep() {
+            self.await_beep(cx, BEEP_WAIT);
+        }
         // What it says before it is known who it is answers nobody.
         if matches!(self.phase, Phase::Talking) {
             self.guided.callee_speaks();
@@ -260,6 +302,7 @@ impl Call {
                 self.order(cx, Media::OpenGate);
                 self.begin_walk(cx);
             }
+            Phase::Judging if self.awaits_beep() => self.await_beep(cx, GREETING_SILENCE),
             // Judged, and the agent's first words are late.
             Phase::Judging if self.facts.heard.is_some() => {
                 self.await_words(cx);

@@ -64,33 +64,36 @@ impl Place {
     }
 
     fn risk(&self) -> f64 {
-        self.pacer.risk(self.now, &self.next(0))
+        self.pacer.risk(self.now, &self.next(&[]))
     }
 
-    fn allows(&mut self, begun: usize, share: f64) -> bool {
-        let outlook = self.outlook.clone();
-        let next = Next { outlook: &outlook, ..self.next(begun) };
-        self.pacer.allows(self.now, &next, share)
+    fn allows(&mut self, begun: &[CampaignId], share: f64) -> bool {
+        let Self { now, pacer, outlook, .. } = self;
+        pacer.allows(*now, &next(outlook, begun), share)
     }
 
-    fn next(&self, begun: usize) -> Next<'_> {
-        Next { campaign: OURS, outlook: &self.outlook, begun, patience: 2 * SECOND, wrap_up: 5 * SECOND }
+    fn next<'p>(&'p self, begun: &'p [CampaignId]) -> Next<'p> {
+        next(&self.outlook, begun)
     }
+}
+
+fn next<'p>(outlook: &'p Outlook, begun: &'p [CampaignId]) -> Next<'p> {
+    Next { campaign: OURS, outlook, begun, patience: 2 * SECOND, wrap_up: 5 * SECOND }
 }
 
 #[test]
 fn who_knows_nothing_dials_one_for_each_who_is_free() {
     let mut place = Place::new(2);
-    for begun in 0..2 {
+    for begun in [&[][..], &[OURS]] {
         assert_eq!(place.pacer.risk(place.now, &place.next(begun)), 0.0);
     }
-    assert_eq!(place.pacer.risk(place.now, &place.next(2)), 1.0);
+    assert_eq!(place.pacer.risk(place.now, &place.next(&[OURS, OURS])), 1.0);
     place.dials();
     assert_eq!(place.risk(), 0.0);
     let call = place.dials();
     assert_eq!(place.risk(), 1.0);
     place.ends(call, false);
-    assert!(place.allows(0, 0.02) && !place.allows(1, 0.02));
+    assert!(place.allows(&[], 0.02) && !place.allows(&[OURS], 0.02));
 }
 
 #[test]
@@ -104,7 +107,7 @@ fn who_has_learned_that_few_answer_dials_more() {
     });
     assert!((0.08..0.16).contains(&one), "one of ten wants the person: {one}");
     assert!(two > one * 1.8 && two < one * 2.0, "{one}, {two}");
-    assert!(place.allows(0, two) && !place.allows(0, 0.01));
+    assert!(place.allows(&[], two) && !place.allows(&[], 0.01));
 }
 
 #[test]
@@ -118,7 +121,7 @@ fn what_was_learned_is_told_with_the_risk_that_was_weighed_last() {
     assert_eq!((learned.abandoned, learned.risk), (0.0, None));
     place.dials();
     let (risk, share) = (place.risk(), 0.02);
-    assert!(!place.allows(0, share));
+    assert!(!place.allows(&[], share));
     let (weighed, allowed) =
         place.pacer.learned(place.now, OURS).and_then(|learned| learned.risk).expect("one");
     assert_eq!(weighed, risk);
@@ -139,8 +142,6 @@ fn a_call_is_worth_what_is_known_of_it() {
     assert!(place.risk() > 0.9, "all who answered wanted a person: {}", place.risk());
     place.pacer.handle_automated(call);
     assert_eq!(place.risk(), 0.0, "a machine does not");
-    place.wants(call);
-    assert_eq!(place.risk(), 1.0, "unless it is to be talked to as well");
 }
 
 #[test]
@@ -165,6 +166,39 @@ fn whoever_will_be_back_in_time_is_as_good_as_free() {
     assert!(place.risk() < 0.05, "{}", place.risk());
     place.outlook.busy = vec![Busy::Talking { call: CallId::new(9_999).expect("an id"), since: place.now }];
     assert_eq!(place.risk(), 1.0, "of somebody else's call nothing is known");
+}
+
+#[test]
+fn a_call_that_goes_on_to_somebody_else_needs_nobody_and_was_talked_to_until_then() {
+    let mut place = Place::new(1);
+    let call = place.dials();
+    place.after(10 * SECOND);
+    place.wants(call);
+    assert_eq!(place.risk(), 1.0);
+    place.after(40 * SECOND);
+    place.pacer.handle_served(place.now, call);
+    assert!(place.pacer.is_served(call));
+    assert_eq!(place.risk(), 0.0);
+    place.after(600 * SECOND);
+    place.ends(call, true);
+    let learned = place.pacer.learned(place.now, OURS).expect("it has called");
+    assert_eq!((learned.talk, learned.abandoned), (Some(40 * SECOND), 0.0));
+    // And one to whom nobody came, while it hears the notice.
+    let call = place.dials();
+    place.wants(call);
+    place.pacer.handle_served(place.now, call);
+    place.ends(call, false);
+    let learned = place.pacer.learned(place.now, OURS).expect("it has called");
+    assert!((0.4..0.6).contains(&learned.abandoned), "{learned:?}");
+}
+
+#[test]
+fn calls_that_are_begun_are_worth_what_their_own_campaigns_are() {
+    let mut place = Place::new(1);
+    place.learns(400);
+    let risk = |begun: &[CampaignId]| place.pacer.risk(place.now, &place.next(begun));
+    assert!(risk(&[OURS]) < 0.2);
+    assert_eq!(risk(&[CampaignId(2)]), 1.0, "of the other one nothing is known");
 }
 
 #[test]

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use tokio::task::{Id, JoinError, JoinSet};
 
-use crate::model::TenantId;
+use crate::model::{CampaignId, TenantId};
 
 /// What is under way; each comes to one of these.
 pub struct Dials<T> {
     set: JoinSet<T>,
-    /// Those that will need one of this tenant's people.
-    for_people: HashMap<Id, TenantId>,
+    /// Those that will need one of this tenant's people, and whose they are.
+    for_people: HashMap<Id, (TenantId, CampaignId)>,
 }
 
 impl<T: Send + 'static> Dials<T> {
@@ -19,10 +19,14 @@ impl<T: Send + 'static> Dials<T> {
         Self { set: JoinSet::new(), for_people: HashMap::new() }
     }
 
-    /// One more, which needs one of this tenant's people, or nobody.
-    pub fn spawn(&mut self, people: Option<TenantId>, dial: impl Future<Output = T> + Send + 'static) {
+    /// One more, of a campaign that needs one of this tenant's people, or of one that needs nobody.
+    pub fn spawn(
+        &mut self,
+        people: Option<(TenantId, CampaignId)>,
+        dial: impl Future<Output = T> + Send + 'static,
+    ) {
         let id = self.set.spawn(dial).id();
-        self.for_people.extend(people.map(|tenant| (id, tenant)));
+        self.for_people.extend(people.map(|whose| (id, whose)));
     }
 
     /// What one of them came to; `None`: there are none. Whoever stops waiting loses nothing.
@@ -38,9 +42,10 @@ impl<T: Send + 'static> Dials<T> {
         self.set.len()
     }
 
-    /// How many of them need one of this tenant's people.
-    pub fn for_people_of(&self, tenant: TenantId) -> usize {
-        self.for_people.values().filter(|whose| **whose == tenant).count()
+    /// Whose those are that need one of this tenant's people.
+    pub fn for_people_of(&self, tenant: TenantId) -> Vec<CampaignId> {
+        let ours = self.for_people.values().filter(|(whose, _)| *whose == tenant);
+        ours.map(|(_, campaign)| *campaign).collect()
     }
 }
 
@@ -54,12 +59,12 @@ mod tests {
         for _ in 0..63 {
             dials.spawn(None, std::future::pending::<()>());
         }
-        dials.spawn(Some(TenantId(2)), std::future::pending());
-        assert_eq!((dials.len(), dials.for_people_of(TenantId(1))), (64, 0));
-        dials.spawn(Some(TenantId(1)), async {});
-        assert_eq!(dials.for_people_of(TenantId(1)), 1);
+        dials.spawn(Some((TenantId(2), CampaignId(1))), std::future::pending());
+        assert_eq!((dials.len(), dials.for_people_of(TenantId(1))), (64, vec![]));
+        dials.spawn(Some((TenantId(1), CampaignId(2))), async {});
+        assert_eq!(dials.for_people_of(TenantId(1)), [CampaignId(2)]);
         assert!(dials.join_next().await.expect("there are some").is_ok());
-        assert_eq!((dials.len(), dials.for_people_of(TenantId(1))), (64, 0));
-        assert_eq!(dials.for_people_of(TenantId(2)), 1);
+        assert_eq!((dials.len(), dials.for_people_of(TenantId(1))), (64, vec![]));
+        assert_eq!(dials.for_people_of(TenantId(2)), [CampaignId(1)]);
     }
 }

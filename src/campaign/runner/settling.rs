@@ -1,15 +1,20 @@
 //! What becomes of recipients and campaigns when a call is not started: what a refusal means, whom it is told of, who is given back.
 
 use std::collections::VecDeque;
+use std::fmt::Display;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinError;
 
+use super::super::hours::{self, Hours};
 use super::super::lines::Line;
 use super::{Dialled, READ_EVERY, RETRY, RETRY_TRUNK, Runner, Turn};
 use crate::clock::wall_now;
 use crate::model::{CampaignId, CampaignStatus, ClaimedRecipient, RecipientId, Refusal};
+
+/// Why somebody is never called for whom there is no hour.
+const NO_HOUR: &str = "its number may lie in time zones that have no hour of the callees' window in common within a fortnight: say its timezone";
 
 /// A campaign does not go on.
 pub struct Halt {
@@ -106,11 +111,38 @@ impl Runner {
         }
     }
 
-    async fn fail_recipient(&self, recipient: RecipientId, refusal: &Refusal) {
+    /// Whoever of those that are claimed may not be called now, by its own clock, is given back until it may.
+    pub(super) async fn sift(&self, line: &mut Line) -> Option<Turn> {
+        let (campaign, now) = (line.campaign.id, wall_now());
+        let (mut open, mut later) = (VecDeque::new(), Vec::new());
+        let hours = hours::of(&line.campaign, line.claimed.iter().map(|claimed| &claimed.recipient), now);
+        for (claimed, hours) in std::mem::take(&mut line.claimed).into_iter().zip(hours) {
+            match hours {
+                Hours::Open => open.push_back(claimed),
+                Hours::Later(at) => later.push((claimed.position, at)),
+                Hours::Never => {
+                    let recipient = RecipientId { campaign, position: claimed.position };
+                    self.fail_recipient(recipient, &NO_HOUR).await;
+                }
+            }
+        }
+        (line.claimed, line.is_sifting) = (open, true);
+        if later.is_empty() {
+            return Some(Turn::Went);
+        }
+        add(&self.inner.tally.released, later.len() as u64);
+        if let Err(error) = self.inner.store.postpone(campaign, later).await {
+            tracing::error!(%campaign, %error, "recipients could not be put off; their lease lapses");
+            return Some(Turn::Wait(RETRY));
+        }
+        Some(Turn::Went)
+    }
+
+    async fn fail_recipient(&self, recipient: RecipientId, why: &(impl Display + Sync)) {
         add(&self.inner.tally.failed, 1);
-        tracing::warn!(campaign = %recipient.campaign, recipient = recipient.position, %refusal,
+        tracing::warn!(campaign = %recipient.campaign, recipient = recipient.position, %why,
             "a recipient cannot be called; the campaign goes on");
-        let (store, reason) = (&self.inner.store, refusal.to_string());
+        let (store, reason) = (&self.inner.store, why.to_string());
         if let Err(error) = store.fail_recipient(recipient, reason, wall_now()).await {
             tracing::error!(campaign = %recipient.campaign, %error, "a recipient's failure could not be stored");
         }

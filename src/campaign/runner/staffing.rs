@@ -30,7 +30,7 @@ impl Runner {
         let outlook = staffing(agent.tenant, staff.whom.clone()).await;
         // Those whose intents are being committed live nowhere yet.
         let begun = self.dials.for_people_of(agent.tenant);
-        let is_room = |for_each| is_room(outlook.needed.len() + begun, outlook.free, for_each);
+        let is_room = |for_each| is_room(outlook.needed.len() + begun.len(), outlook.free, for_each);
         match staff.pacing {
             _ if is_room(100) => true,
             Pacing::Ratio(for_each) => for_each > 100 && is_room(for_each) && !self.is_held_back(line).await,
@@ -38,7 +38,7 @@ impl Runner {
                 let next = Next {
                     campaign: line.campaign.id,
                     outlook: &outlook,
-                    begun,
+                    begun: &begun,
                     patience: staff.patience,
                     wrap_up: staff.wrap_up,
                 };

@@ -4,12 +4,46 @@
 use serde_json::value::RawValue;
 
 use crate::face::body::{Body, PROMPT_BYTES_MAX, TEXT_BYTES_MAX, bounded, can_be_said, placeholders, wrong};
-use crate::model::{BatchRefusal, BatchRequest, Days, InvalidRecipient, Key, NewRecipient, Refusal, Window};
+use crate::model::{
+    BatchRefusal, BatchRequest, Days, InvalidRecipient, Key, NewRecipient, Refusal, Window, Zone,
+};
 
 /// Recipients of one campaign.
 const RECIPIENTS_MAX: usize = 1_000_000;
 /// Minutes of a day.
 const DAY_MINUTES: i64 = 1_440;
+
+/// What a window's fields are called, and what is said of them.
+struct WindowWords {
+    start: &'static str,
+    end: &'static str,
+    days: &'static str,
+    unpaired: &'static str,
+    equal: &'static str,
+    no_days: &'static str,
+}
+
+/// The words of the fields that begin so.
+macro_rules! window_words {
+    ($with:literal) => {
+        WindowWords {
+            start: concat!($with, "window_start_minutes"),
+            end: concat!($with, "window_end_minutes"),
+            days: concat!($with, "window_days"),
+            unpaired: concat!($with, "window_start_minutes and ", $with, "window_end_minutes go together"),
+            equal: concat!($with, "window_start_minutes and ", $with, "window_end_minutes are equal"),
+            no_days: concat!(
+                $with,
+                "window_days must name at least one of mon, tue, wed, thu, fri, sat, sun, and nothing else"
+            ),
+        }
+    };
+}
+
+/// When the campaign may call, by its own clock.
+const WINDOW: WindowWords = window_words!("");
+/// The same by its callees'.
+const CALLEE_WINDOW: WindowWords = window_words!("callee_");
 
 /// A valid body.
 pub struct Batch {
@@ -45,7 +79,7 @@ pub fn parse_batch(key: &Key, body: &[u8]) -> Result<Batch, BatchRefusal> {
     let skip_invalid = body.typed("skip_invalid", "must be a boolean")?.unwrap_or(false);
     let date = date(schedule.as_deref(), body.text("scheduled_date", TEXT_BYTES_MAX)?.as_deref());
     let zone = body.text("timezone", TEXT_BYTES_MAX)?;
-    let window = window(&body)?;
+    let (window, callee_window) = (window(&body, WINDOW)?, window(&body, CALLEE_WINDOW)?);
     let idempotency_key = body.text("idempotency_key", TEXT_BYTES_MAX)?;
     let retry = super::persistence::retry(&body)?;
     let breaker = super::persistence::breaker(&body)?;
@@ -67,6 +101,7 @@ pub fn parse_batch(key: &Key, body: &[u8]) -> Result<Batch, BatchRefusal> {
         date,
         zone: zone.map(|text| text.parse().map_err(drop)).transpose(),
         window,
+        callee_window,
         retry,
         breaker,
         duplicates,
@@ -89,20 +124,19 @@ fn date(schedule: Option<&str>, date: Option<&str>) -> Result<Option<jiff::civil
 }
 
 /// The outer result is the types', the inner one the meaning's, which is judged later.
-fn window(body: &Body<'_>) -> Result<Result<Window, &'static str>, Refusal> {
-    let start: Option<i64> = body.typed("window_start_minutes", "must be an integer")?;
-    let end: Option<i64> = body.typed("window_end_minutes", "must be an integer")?;
-    let days: Option<Vec<String>> = body.typed("window_days", "must be an array of strings")?;
+fn window(body: &Body<'_>, words: WindowWords) -> Result<Result<Window, &'static str>, Refusal> {
+    let start: Option<i64> = body.typed(words.start, "must be an integer")?;
+    let end: Option<i64> = body.typed(words.end, "must be an integer")?;
+    let days: Option<Vec<String>> = body.typed(words.days, "must be an array of strings")?;
     let minutes = match (start, end) {
         (None, None) => Ok(None),
+        (Some(start), Some(end)) if start == end => Err(words.equal),
         (Some(start), Some(end)) => minutes(start, end).map(Some),
-        _ => Err("window_start_minutes and window_end_minutes go together"),
+        _ => Err(words.unpaired),
     };
     let days = match days {
         None => Ok(None),
-        Some(names) => Days::from_names(names.iter().map(String::as_str)).map(Some).ok_or(
-            "window_days must name at least one of mon, tue, wed, thu, fri, sat, sun, and nothing else",
-        ),
+        Some(names) => Days::from_names(names.iter().map(String::as_str)).map(Some).ok_or(words.no_days),
     };
     Ok(minutes.and_then(|minutes| Ok(Window { minutes, days: days? })))
 }
@@ -110,9 +144,6 @@ fn window(body: &Body<'_>) -> Result<Result<Window, &'static str>, Refusal> {
 fn minutes(start: i64, end: i64) -> Result<(u16, u16), &'static str> {
     if !(0..DAY_MINUTES).contains(&start) || !(0..=DAY_MINUTES).contains(&end) {
         return Err("minutes since midnight are 0 to 1439, and 1440 for the end of the day");
-    }
-    if start == end {
-        return Err("window_start_minutes and window_end_minutes are equal");
     }
     let small = |minutes: i64| u16::try_from(minutes).map_err(|_| "minutes are out of range");
     Ok((small(start)?, small(end)?))
@@ -140,8 +171,11 @@ fn recipients(
         if !can_be_said(bytes, names, &variables) {
             return Err(wrong(&format!("{path}.variables"), "would make the prompt too long"));
         }
+        let zone = fields.text("timezone", TEXT_BYTES_MAX).map_err(within)?;
+        let zone = zone.filter(|name| !name.trim().is_empty()).map(|name| name.parse::<Zone>()).transpose();
+        let zone = zone.map_err(|unknown| wrong(&format!("{path}.timezone"), unknown.to_string()))?;
         match phone(&fields) {
-            Ok(phone) => valid.push(NewRecipient { phone, variables, prompt: own }),
+            Ok(phone) => valid.push(NewRecipient { phone, variables, prompt: own, zone }),
             Err((phone, reason)) => invalid.push(InvalidRecipient { index, phone, reason }),
         }
     }

@@ -116,6 +116,10 @@ fn wrong_types_are_refused_by_name() {
             json!({ "recipients": [{ "phone": "+447111000001", "prompt_override": 5 }] }),
             "recipients[0].prompt_override",
         ),
+        (
+            json!({ "recipients": [{ "phone": "+447111000001", "timezone": "Mars/Olympus" }] }),
+            "recipients[0].timezone",
+        ),
         (json!({ "agent_id": 5 }), "agent_id"),
         (json!({ "prompt": {} }), "prompt"),
         (json!({ "name": 5 }), "name"),
@@ -126,6 +130,7 @@ fn wrong_types_are_refused_by_name() {
         (json!({ "window_start_minutes": "540", "window_end_minutes": 1_080 }), "window_start_minutes"),
         (json!({ "window_start_minutes": 540.5, "window_end_minutes": 1_080 }), "window_start_minutes"),
         (json!({ "window_days": "mon" }), "window_days"),
+        (json!({ "callee_window_end_minutes": "540" }), "callee_window_end_minutes"),
         (json!({ "idempotency_key": 1 }), "idempotency_key"),
     ] {
         match refusal(fields.clone()) {
@@ -164,6 +169,10 @@ fn schedules_zones_and_windows_are_judged_later_and_read_here() {
     ] {
         assert_eq!(request(fields.clone()).window.ok().map(|window| window.minutes), minutes, "{fields}");
     }
+    let callees = request(json!({ "callee_window_start_minutes": 480, "callee_window_end_minutes": 1_260 }));
+    assert_eq!(callees.callee_window.map(|window| window.minutes), Ok(Some((480, 1_260))));
+    assert_eq!(callees.window, Ok(Window::default()), "the campaign's own is another");
+    assert!(request(json!({ "callee_window_start_minutes": 480 })).callee_window.is_err());
     let from = |text: &str| request(json!({ "from_number": text })).from.map(|from| from.is_ok());
     assert_eq!((from("+447446466847"), from("0744"), from("")), (Some(true), Some(false), Some(false)));
 }

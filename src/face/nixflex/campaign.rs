@@ -78,7 +78,7 @@ pub struct Report<'a> {
     #[serde(flatten)]
     full: Full<'a>,
     single_calls_count: u64,
-    /// Of a campaign that dials ahead of its people, once it has called somebody.
+    /// Of a campaign whose calls are people's, once it has called somebody.
     #[serde(skip_serializing_if = "Option::is_none")]
     pacing: Option<Pacing>,
 }
@@ -195,6 +195,12 @@ pub struct Full<'a> {
     #[schema(required)]
     window_days: Option<Vec<&'static str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    callee_window_start_minutes: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    callee_window_end_minutes: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    callee_window_days: Option<Vec<&'static str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     retry: Option<RetryShown>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pause_after_failures: Option<u32>,
@@ -219,7 +225,7 @@ pub struct Full<'a> {
 
 impl<'a> Full<'a> {
     fn of(campaign: &'a Campaign) -> Self {
-        let (counts, window) = (&campaign.counts, &campaign.window);
+        let (counts, window, callees) = (&campaign.counts, &campaign.window, &campaign.callee_window);
         Self {
             campaign_id: campaign.id.to_string(),
             name: campaign.name.as_deref(),
@@ -231,6 +237,9 @@ impl<'a> Full<'a> {
             window_start_minutes: window.minutes.map(|(start, _)| start),
             window_end_minutes: window.minutes.map(|(_, end)| end),
             window_days: window.days.map(|days| days.names().collect()),
+            callee_window_start_minutes: callees.minutes.map(|(start, _)| start),
+            callee_window_end_minutes: callees.minutes.map(|(_, end)| end),
+            callee_window_days: callees.days.map(|days| days.names().collect()),
             retry: campaign.retry.as_ref().map(RetryShown::of),
             pause_after_failures: campaign.breaker,
             due_at: campaign.due_at,
@@ -280,7 +289,7 @@ pub struct Row<'a> {
     /// The last one.
     call_id: Option<String>,
     attempts: u32,
-    /// When it is called again, if it is.
+    /// When it is called, or called again, if that is not now.
     next_attempt_at: Option<Timestamp>,
     ended_reason: Option<&'static str>,
     /// Why it could not be called.

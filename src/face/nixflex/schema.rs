@@ -98,6 +98,14 @@ pub struct BatchRequest {
     window_end_minutes: Option<i64>,
     #[schema(min_items = 1)]
     window_days: Option<Vec<Weekday>>,
+    /// When a callee may be called by its own clock, in minutes since midnight; within the campaign's window.
+    #[schema(minimum = 0, maximum = 1439)]
+    callee_window_start_minutes: Option<i64>,
+    /// Minutes since midnight, exclusive; less than the start is the day after.
+    #[schema(minimum = 0, maximum = 1440)]
+    callee_window_end_minutes: Option<i64>,
+    #[schema(min_items = 1)]
+    callee_window_days: Option<Vec<Weekday>>,
     /// The IANA time zone of window and date.
     #[schema(max_length = 255)]
     timezone: Option<String>,
@@ -149,6 +157,9 @@ pub struct Recipient {
     /// Replaces the campaign's prompt for this recipient alone.
     #[schema(max_length = 65536)]
     prompt_override: Option<String>,
+    /// The IANA time zone of its clock, if its number does not tell it.
+    #[schema(max_length = 255)]
+    timezone: Option<String>,
 }
 
 #[derive(ToSchema)]

@@ -88,6 +88,7 @@ pub(super) fn answered_by(verdict: &str) -> &'static str {
         "human" => "human",
         "machine" | "network_announcement" => "machine_start",
         "voicemail" => "machine_end_beep",
+        "machine_end" => "machine_end_silence",
         "fax" => "fax",
         _ => "unknown",
     }

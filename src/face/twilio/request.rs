@@ -52,7 +52,7 @@ pub fn parse(key: &Key, body: &[u8]) -> Result<Outbound, Refusal> {
         request: OutboundRequest {
             from: Some(from),
             from_policy: FromPolicy::OfTenant,
-            voicemail: Some(VoicemailAction::Ignore),
+            voicemail: Some(voicemail(&form)),
             record: Some(record),
             when_full: WhenFull::Refuse,
             ring_timeout: form.seconds("Timeout", TIMEOUT_SECONDS)?,
@@ -95,6 +95,13 @@ pub fn parse_change(body: &[u8]) -> Result<Change, Refusal> {
             (None, None) => Err(Refusal::MissingField("Status")),
         },
     }
+}
+
+/// A document waits for a machine's message to end if it was asked to.
+fn voicemail(form: &Form) -> VoicemailAction {
+    let waits =
+        form.text("MachineDetection").is_some_and(|word| word.eq_ignore_ascii_case("DetectMessageEnd"));
+    if waits { VoicemailAction::SpeakAfterBeep } else { VoicemailAction::Ignore }
 }
 
 /// What the detector is told for this call. Its parameters are looked at even if they are not asked for.
@@ -278,6 +285,17 @@ mod tests {
             ("&MachineDetection=Enable&AsyncAmd=true", Some(Speak::Answer)),
         ] {
             assert_eq!(asked(more).speak, speak, "{more}");
+        }
+    }
+
+    #[test]
+    fn a_document_waits_for_the_beep_if_it_was_asked_to() {
+        for (more, voicemail) in [
+            ("", VoicemailAction::Ignore),
+            ("&MachineDetection=Enable", VoicemailAction::Ignore),
+            ("&MachineDetection=DetectMessageEnd", VoicemailAction::SpeakAfterBeep),
+        ] {
+            assert_eq!(asked(more).voicemail, Some(voicemail), "{more}");
         }
     }
 

@@ -7,13 +7,13 @@ use serde::Serialize;
 use crate::model::{
     AgentId, CallId, Campaign, CampaignId, CampaignStatus, ClaimedRecipient, Counts, Days, Disposition,
     KeyId, NewRecipient, PhoneNumber, Recipient, RecipientState, Retry, RetryReason, TenantId, Timestamp,
-    Variable, Window,
+    Variable, Window, Zone,
 };
 use crate::store::StoreError;
 use crate::store::row::{Columns, id, json, required, word};
 
 /// The columns that [`read_campaign`] wants.
-pub const COLUMNS: &str = "campaign, tenant, key_id, agent, from_number, name, status, reason, zone, window_start, window_end, window_days, due_at,
+pub const COLUMNS: &str = "campaign, tenant, key_id, agent, from_number, name, status, reason, zone, window_start, window_end, window_days, callee_window_start, callee_window_end, callee_window_days, due_at,
     created_at, launched_at, ended_at, retry_max, retry_wait_ms, retry_on, breaker_max, invalid, total, pending, active, answered, abandoned, unanswered, failed, indeterminate,
     cancelled";
 
@@ -26,6 +26,8 @@ pub struct RecipientRow<'a> {
     variables: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     prompt: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    zone: Option<&'a str>,
 }
 
 impl<'a> From<(usize, &'a NewRecipient)> for RecipientRow<'a> {
@@ -37,6 +39,7 @@ impl<'a> From<(usize, &'a NewRecipient)> for RecipientRow<'a> {
             phone: recipient.phone.as_str(),
             variables: (!pairs.is_empty()).then(|| json(&pairs)),
             prompt: recipient.prompt.as_deref(),
+            zone: recipient.zone.as_ref().map(Zone::name),
         }
     }
 }
@@ -63,6 +66,10 @@ pub fn read_campaign(row: &impl Columns) -> Result<Campaign, StoreError> {
         window: Window {
             minutes: minute("window_start")?.zip(minute("window_end")?),
             days: row.text("window_days")?.map(days).transpose()?,
+        },
+        callee_window: Window {
+            minutes: minute("callee_window_start")?.zip(minute("callee_window_end")?),
+            days: row.text("callee_window_days")?.map(days).transpose()?,
         },
         due_at: Timestamp(required(row.integer("due_at")?, "due_at")?),
         retry: read_retry(row)?,
@@ -110,14 +117,15 @@ pub fn read_recipient(row: &impl Columns) -> Result<Recipient, StoreError> {
     let call = id(row, "call")?.map(|call| CallId::new(call).ok_or(StoreError::Corrupt("call id")));
     let attempts = required(id(row, "attempts")?, "attempts")?;
     let state = word(row.text("state")?, RecipientState::from_word)?.ok_or(StoreError::Corrupt("state"))?;
-    let waits = attempts > 0 && matches!(state, RecipientState::Pending | RecipientState::Claimed);
+    let waits = matches!(state, RecipientState::Pending | RecipientState::Claimed);
     Ok(Recipient {
         position: position(row)?,
         phone: phone(row.text("phone")?)?,
         state,
         call: call.transpose()?,
         attempts: u32::try_from(attempts).map_err(|_| StoreError::Corrupt("attempts"))?,
-        due_at: row.integer("due_at")?.filter(|_| waits).map(Timestamp),
+        // 0 is from the beginning on.
+        due_at: row.integer("due_at")?.filter(|due| waits && *due > 0).map(Timestamp),
         disposition: word(row.text("disposition")?, Disposition::from_word)?,
         reason: row.text("reason")?,
         ended_at: row.integer("ended_at")?.map(Timestamp),
@@ -133,8 +141,10 @@ pub fn read_claimed(row: &impl Columns) -> Result<ClaimedRecipient, StoreError> 
             .map(|(name, value)| Variable { name, value })
             .collect(),
     };
+    let zone =
+        row.text("zone")?.map(|name| name.parse().map_err(|_| StoreError::Corrupt("zone"))).transpose()?;
     let recipient =
-        NewRecipient { phone: phone(row.text("phone")?)?, variables, prompt: row.text("prompt")? };
+        NewRecipient { phone: phone(row.text("phone")?)?, variables, prompt: row.text("prompt")?, zone };
     let is_forbidden = row.integer("forbidden")? == Some(1);
     Ok(ClaimedRecipient { position: position(row)?, recipient, is_forbidden })
 }

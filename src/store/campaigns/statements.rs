@@ -6,7 +6,7 @@ use super::rows::{COLUMNS, RecipientRow, read_campaign, read_claimed, read_recip
 use super::{CHUNK, RecipientClaim, RecipientFilter};
 use crate::model::{
     Abandonment, Campaign, CampaignId, CampaignStatus, ClaimedRecipient, Idempotency, NewCampaign,
-    NewRecipient, Recipient, RecipientId, StoredResponse, TenantId, Timestamp,
+    NewRecipient, Recipient, RecipientId, StoredResponse, TenantId, Timestamp, Window,
 };
 use crate::store::StoreError;
 use crate::store::engine::{Engine, on};
@@ -24,12 +24,14 @@ impl Engine {
     ) -> Result<bool, StoreError> {
         const SQL: &str = "INSERT INTO campaigns (campaign, tenant, key_id, agent, from_number, name, prompt, status, zone,
               window_start, window_end, window_days, due_at, created_at, launched_at, invalid, total, pending,
-              idempotency_key, body_hash, response_status, response_body, retry_max, retry_wait_ms, retry_on, breaker_max)
+              idempotency_key, body_hash, response_status, response_body, retry_max, retry_wait_ms, retry_on, breaker_max,
+              callee_window_start, callee_window_end, callee_window_days)
             VALUES ($1, $2, $3, $4, $5, $6, $7, 'creating', $8, $9, $10, $11, $12, $13, $14, $15, $16, $16, $17, $18, $19,
-              $20, $21, $22, $23, $24) ON CONFLICT DO NOTHING";
+              $20, $21, $22, $23, $24, $25, $26, $27) ON CONFLICT DO NOTHING";
         let campaign = &new.campaign;
         let (start, end) = campaign.window.minutes.unzip();
-        let days = campaign.window.days.map(|days| days.names().collect::<Vec<_>>().join(","));
+        let (callee_start, callee_end) = campaign.callee_window.minutes.unzip();
+        let days = |window: &Window| window.days.map(|days| days.names().collect::<Vec<_>>().join(","));
         let (idempotency, response) = promise.unzip();
         let retry = campaign.retry.as_ref();
         on!(self, writer, |connection| {
@@ -44,7 +46,7 @@ impl Engine {
                 .bind(campaign.zone.name())
                 .bind(start.map(i64::from))
                 .bind(end.map(i64::from))
-                .bind(days)
+                .bind(days(&campaign.window))
                 .bind(campaign.due_at.0)
                 .bind(campaign.created_at.0)
                 .bind(campaign.launched_at.map(|at| at.0))
@@ -57,7 +59,10 @@ impl Engine {
                 .bind(retry.map_or(1, |retry| i64::from(retry.attempts_max)))
                 .bind(retry.map_or(0, |retry| i64::try_from(retry.wait.as_millis()).unwrap_or(i64::MAX)))
                 .bind(retry.map(retry_on))
-                .bind(campaign.breaker.map(i64::from));
+                .bind(campaign.breaker.map(i64::from))
+                .bind(callee_start.map(i64::from))
+                .bind(callee_end.map(i64::from))
+                .bind(days(&campaign.callee_window));
             Ok(query.execute(&mut *connection).await?.rows_affected() == 1)
         })
     }
@@ -68,11 +73,12 @@ impl Engine {
         first: usize,
         chunk: &[NewRecipient],
     ) -> Result<(), StoreError> {
-        const SQLITE: &str = "INSERT INTO recipients (campaign, position, phone, variables, prompt)
-            SELECT $1, value ->> 'position', value ->> 'phone', value ->> 'variables', value ->> 'prompt' FROM json_each($2)";
-        const POSTGRES: &str = "INSERT INTO recipients (campaign, position, phone, variables, prompt)
+        const SQLITE: &str = "INSERT INTO recipients (campaign, position, phone, variables, prompt, zone)
+            SELECT $1, value ->> 'position', value ->> 'phone', value ->> 'variables', value ->> 'prompt', value ->> 'zone'
+              FROM json_each($2)";
+        const POSTGRES: &str = "INSERT INTO recipients (campaign, position, phone, variables, prompt, zone)
             SELECT $1, r.* FROM json_to_recordset($2::text::json)
-              AS r (position bigint, phone text, variables text, prompt text)";
+              AS r (position bigint, phone text, variables text, prompt text, zone text)";
         let rows: Vec<_> = (first..).zip(chunk).map(RecipientRow::from).collect();
         let sql = self.either(SQLITE, POSTGRES);
         on!(self, writer, |connection| {
@@ -272,7 +278,7 @@ impl Engine {
                     ") UPDATE recipients SET state = 'claimed', lease_until = $3
                      WHERE campaign = $1 AND position IN (SELECT position FROM due)
                        AND EXISTS (SELECT 1 FROM campaigns WHERE campaign = $1 AND status = 'running')
-                     RETURNING position, phone, variables, prompt, CASE WHEN EXISTS (SELECT 1 FROM do_not_call AS d
+                     RETURNING position, phone, variables, prompt, zone, CASE WHEN EXISTS (SELECT 1 FROM do_not_call AS d
                        WHERE d.tenant = (SELECT tenant FROM campaigns WHERE campaign = $1) AND d.number = recipients.phone)
                        THEN CAST(1 AS BIGINT) ELSE 0 END AS forbidden"
                 )
@@ -306,6 +312,28 @@ impl Engine {
         let sql = self.either(SQLITE, POSTGRES);
         on!(self, writer, |connection| {
             sqlx::query(sql).bind(signed(campaign.0)).bind(json(positions)).execute(&mut *connection).await?;
+            Ok(())
+        })
+    }
+
+    pub(in crate::store) async fn postpone(
+        &self,
+        campaign: CampaignId,
+        later: &[(u32, Timestamp)],
+    ) -> Result<(), StoreError> {
+        const SQLITE: &str =
+            "UPDATE recipients SET state = 'pending', lease_until = NULL, due_at = later.due_at
+            FROM (SELECT value ->> 0 AS position, value ->> 1 AS due_at FROM json_each($2)) AS later
+            WHERE campaign = $1 AND state = 'claimed' AND recipients.position = later.position";
+        const POSTGRES: &str =
+            "UPDATE recipients SET state = 'pending', lease_until = NULL, due_at = later.due_at
+            FROM (SELECT (value ->> 0)::bigint AS position, (value ->> 1)::bigint AS due_at
+              FROM json_array_elements($2::text::json)) AS later
+            WHERE campaign = $1 AND state = 'claimed' AND recipients.position = later.position";
+        let sql = self.either(SQLITE, POSTGRES);
+        let rows: Vec<_> = later.iter().map(|(position, due_at)| (*position, due_at.0)).collect();
+        on!(self, writer, |connection| {
+            sqlx::query(sql).bind(signed(campaign.0)).bind(json(&rows)).execute(&mut *connection).await?;
             Ok(())
         })
     }

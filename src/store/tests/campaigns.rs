@@ -6,6 +6,7 @@ on_both_engines! {
     a_campaign_reads_back_as_it_was_made,
     of_equal_requests_one_campaign_is_made,
     recipients_are_claimed_in_order_and_once,
+    who_is_put_off_is_claimed_when_that_is_over,
     a_recipient_moves_with_its_call,
     who_was_claimed_is_not_dialled_after_a_pause_or_a_cancel,
     the_last_end_completes_a_campaign_and_erases_its_prompts,
@@ -29,6 +30,7 @@ pub(super) fn campaign(id: u64, total: u64) -> Campaign {
         reason: None,
         zone: "Asia/Dubai".parse().expect("a zone"),
         window: Window { minutes: Some((540, 1_080)), days: Days::from_names(["mon", "fri"]) },
+        callee_window: Window { minutes: Some((1_320, 60)), days: Days::from_names(["sat"]) },
         due_at: NOW,
         retry: None,
         breaker: None,
@@ -45,6 +47,7 @@ pub(super) fn recipients(count: u64) -> Vec<NewRecipient> {
         phone: format!("+4471110{number:05}").parse().expect("valid"),
         variables: vec![Variable { name: "n".into(), value: number.to_string() }],
         prompt: (number == 1).then(|| "Only for one".to_owned()),
+        zone: (number == 1).then(|| "America/New_York".parse().expect("a zone")),
     };
     (0..count).map(one).collect()
 }
@@ -89,7 +92,11 @@ async fn a_campaign_reads_back_as_it_was_made(place: Place) {
     let claimed = store.claim_recipients(claim).await.expect("stored");
     assert_eq!(claimed[2].recipient.variables[0].value, "2");
     assert_eq!(claimed[1].recipient.prompt.as_deref(), Some("Only for one"));
-    let bare = Campaign { window: Window::default(), name: None, launched_at: None, ..campaign(6, 1) };
+    assert_eq!(claimed[1].recipient.zone.as_ref().map(Zone::name), Some("America/New_York"));
+    assert_eq!(claimed[2].recipient.zone, None);
+    let none = Window::default();
+    let bare =
+        Campaign { window: none, callee_window: none, name: None, launched_at: None, ..campaign(6, 1) };
     let new = NewCampaign { campaign: bare.clone(), prompt: "p".into() };
     store.create_campaign(new, recipients(1), None).await.expect("stored");
     assert_eq!(store.campaign(TENANT, CampaignId(6)).await.expect("readable"), Some(bare));
@@ -111,6 +118,23 @@ async fn of_equal_requests_one_campaign_is_made(place: Place) {
     let (known, _) = promise("k", 1).expect("given");
     assert_eq!(store.find_replay(KEY, &known).await.expect("readable"), Some(Replay::Same(response)));
     assert_eq!(store.campaigns(TENANT, None, 10, 0).await.expect("readable").1, 1);
+}
+
+async fn who_is_put_off_is_claimed_when_that_is_over(place: Place) {
+    let store = place.open().await;
+    let id = make(&store, 1, 4).await;
+    assert_eq!(take(&store, id, 3).await, [0, 1, 2]);
+    let (soon, later) = (Timestamp(NOW.0 + 1_000), Timestamp(NOW.0 + 2_000));
+    // The fourth is not claimed, and so is not ours to put off.
+    store.postpone(id, vec![(0, later), (2, soon), (3, later)]).await.expect("stored");
+    let all = store.recipients(id, RecipientFilter::default(), 9).await.expect("readable");
+    let due: Vec<_> = all.iter().map(|recipient| recipient.due_at).collect();
+    assert_eq!(due, [Some(later), None, Some(soon), None]);
+    assert_eq!(counts(&store, id).await.pending, 4);
+    assert_eq!(take(&store, id, 9).await, [3], "the others are ours, or not due");
+    let claim = RecipientClaim { campaign: id, now: soon, lease: Duration::from_secs(60), limit: 9 };
+    let claimed = store.claim_recipients(claim).await.expect("stored");
+    assert_eq!(claimed.iter().map(|claimed| claimed.position).collect::<Vec<_>>(), [2]);
 }
 
 async fn recipients_are_claimed_in_order_and_once(place: Place) {

@@ -6,9 +6,9 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 use trunkline::simulator::Persona;
 
-use super::{make, numbers, order, read, until};
+use super::{make, numbers, order, read, recipients as recipients_of, until};
 use crate::callees::ring;
-use crate::switch::{FROM, Setup};
+use crate::switch::{FROM, Setup, eventually};
 
 /// A window in UTC that begins and ends so many minutes from now.
 #[expect(
@@ -91,4 +91,35 @@ fn an_agent_that_was_made_over_http_has_a_zone_too() {
     let path = make(&switch, &numbers(Persona::Busy, 1), fields);
     assert_eq!(until(&switch, &path, "completed")["timezone"], "Asia/Dubai");
     assert_eq!(callees.rung(), 1);
+}
+
+/// Dubai and Tokyo are four and nine hours ahead of UTC all the year.
+#[test]
+fn callees_are_called_by_their_own_clocks() {
+    let (switch, callees) = ring(Setup::new());
+    let dubai = open_in_dubai();
+    let busy = Persona::Busy.digit();
+    let tokyo = format!("+8131234567{busy}");
+    let recipients = json!([
+        { "phone": format!("+97141234567{busy}") },
+        { "phone": tokyo },
+        { "phone": format!("+8131234568{busy}"), "timezone": "Asia/Dubai" },
+        // Anywhere in North America and its islands: it is nowhere evening while it is morning elsewhere.
+        { "phone": format!("+1800555012{busy}") },
+    ]);
+    let fields = json!({ "recipients": recipients, "callee_window_start_minutes": dubai["window_start_minutes"],
+        "callee_window_end_minutes": dubai["window_end_minutes"] });
+    let path = make(&switch, &[], fields);
+    let stands = eventually("all who may be called are", || {
+        Some(read(&switch, &path)).filter(|now| now["unanswered_count"] == 2 && now["failed_count"] == 1)
+    });
+    assert_eq!((&stands["status"], &stands["queued_count"]), (&json!("running"), &json!(1)), "{stands}");
+    assert_eq!(stands["callee_window_start_minutes"], dubai["window_start_minutes"]);
+    assert_eq!(callees.rung_by_number().get(&tokyo), None);
+    let rows = recipients_of(&switch, &path);
+    let is_due = |row: &Value| !row["next_attempt_at"].is_null();
+    assert_eq!(rows.iter().map(is_due).collect::<Vec<_>>(), [false, true, false, false], "{rows:?}");
+    let reason = rows[3]["reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("no hour of the callees' window in common"), "{reason}");
+    assert_eq!(callees.rung(), 2);
 }

@@ -7,7 +7,8 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use trunkline::model::{
-    Agent, CallFact, CallPlan, Disposition, EndedBy, Line, LineEnd, Said, Speak, SpeakOrder, VoicemailAction,
+    Agent, CallFact, CallId, CallPlan, Disposition, EndedBy, Line, LineEnd, Said, Speak, SpeakOrder,
+    VoicemailAction,
 };
 use trunkline::simulator::{Persona, agent_goodbye, agent_prompt};
 use trunkline_media::Clip;
@@ -184,6 +185,40 @@ fn a_message_is_left_after_the_beep() {
     let heard = outcome.heard.as_ref().expect("a verdict");
     assert_eq!(heard.class, "voicemail", "the beep was heard: {}", heard.reason);
     world.assert_quiet();
+}
+
+/// What was found out about whoever answered, and when it was spoken to.
+fn verdicts_and_words(world: &World, call: CallId) -> Vec<&'static str> {
+    let told = |fact: &CallFact| match fact {
+        CallFact::Verdict(heard) => Some(heard.class),
+        CallFact::AgentSpoke { .. } => Some("spoke"),
+        _ => None,
+    };
+    world.facts(call).iter().filter_map(told).collect()
+}
+
+#[test]
+fn an_agent_that_is_to_speak_after_the_beep_does_and_to_a_person_at_once() {
+    for (persona, expected) in [
+        (Persona::Voicemail, vec!["machine", "voicemail", "spoke"]),
+        (Persona::Ivr, vec!["machine", "machine_end", "spoke"]),
+        (Persona::Person, vec!["human", "spoke"]),
+    ] {
+        let mut world = World::new(3, Weather::CALM);
+        let call = world.call_with(persona, |plan| {
+            plan.voicemail = VoicemailAction::SpeakAfterBeep;
+            plan.script = vec![Line { said: Said::Text("please call back".into()), then: LineEnd::EndCall }];
+        });
+        world.run_out();
+        let outcome = world.outcome(call);
+        assert_eq!(
+            (outcome.disposition, outcome.ended_by),
+            (Disposition::Completed, EndedBy::Agent),
+            "{persona:?}: {outcome:#?}"
+        );
+        assert_eq!(verdicts_and_words(&world, call), expected, "{persona:?}");
+        world.assert_quiet();
+    }
 }
 
 #[test]
