@@ -3,7 +3,12 @@
 //! At most 3 % of the calls of a campaign that a person answers may be abandoned, over 30 days (16 CFR 310.4(b)(4)(i); Ofcom's policy on
 //! persistent misuse says 3 % too). A campaign that comes near dials one call for each person who is free, until it is well below again.
 
+use std::time::Duration;
+
 use crate::model::Abandonment;
+
+/// How often the calls that a campaign has abandoned are counted anew, while it may dial ahead of its people.
+pub const COUNT_EVERY: Duration = Duration::from_secs(15);
 
 /// Of a thousand calls that a person answered: near enough to 30, since others are under way.
 const NEAR_PER_MILLE: u64 = 25;

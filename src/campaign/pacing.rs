@@ -87,10 +87,17 @@ pub struct Next<'a> {
     pub wrap_up: Duration,
 }
 
+/// How often it is looked whether somebody may be called.
+pub const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Campaigns that are remembered; the one that has called nobody for longest goes.
 const CAMPAIGNS_MAX: usize = 256;
 /// Busy people who are reckoned with: those who are likeliest to come back.
 const BUSY_MAX: usize = 128;
+
+/// May one more call be under way, with so many calls for each who is free, in hundredths?
+pub const fn is_room(under_way: usize, free: usize, for_each: u32) -> bool {
+    (under_way as u64) * 100 < free as u64 * for_each as u64
+}
 
 impl Pacer {
     /// A call's INVITE left.

@@ -15,9 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 use self::dials::Dials;
 use self::settling::{Halt, Meaning, meaning};
-pub use self::staffing::{COUNT_EVERY, is_room};
 use super::hours;
 use super::lines::{Line, Lines};
+use super::pacing::LOOK_EVERY;
 use super::{Campaigns, Inner, window};
 use crate::admission::Admission;
 use crate::clock::wall_now;
@@ -71,8 +71,6 @@ const LEASE_USED: Duration = Duration::from_secs(40);
 const CLAIM_MAX: u32 = 50;
 /// How often it is looked whether somebody who is to be called again is due.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// How soon it is looked again whether somebody is free to talk.
-pub const PEOPLE_AGAIN: Duration = Duration::from_millis(250);
 /// Turns given before anything else is looked at: recipients who cannot be called cost one each, and hold nothing up.
 const TURNS_MAX: usize = 256;
 /// Intents being committed at once.
@@ -233,7 +231,7 @@ impl Runner {
             Err(halt) => return self.stop(line, halt).await,
         };
         if !self.has_people(line, &route.agent).await {
-            return Some(Turn::Wait(PEOPLE_AGAIN));
+            return Some(Turn::Wait(LOOK_EVERY));
         }
         let trunks: Vec<_> = route.trunks.into_iter().map(|(trunk, _)| trunk).collect();
         let left = match self.admission.look(Instant::now(), &key, &trunks) {

@@ -112,7 +112,7 @@ fn write_lines(out: &mut String, before: &str, object: &Value) {
     for (name, value) in object.as_object().into_iter().flatten() {
         match value {
             Value::Object(_) => write_lines(out, &format!("{before}{name}."), value),
-            value => out.push_str(&format!("{:24}{}\n", format!("{before}{name}"), shown(value))),
+            value => out.push_str(&format!("{:23} {}\n", format!("{before}{name}"), shown(value))),
         }
     }
 }
@@ -142,6 +142,7 @@ mod tests {
             "ID     SIP\n7      486\n12345  -\n"
         );
         assert_eq!(lines(&json!({ "sip": { "status": 486 } })), "sip.status              486\n");
+        assert_eq!(lines(&json!({ "callee_window_end_minutes": 1_080 })), "callee_window_end_minutes 1080\n");
         assert_eq!(query(&[("a", Some("+1 2".into())), ("b", None)]), "a=%2B1+2");
     }
 }

@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::{Next, Pacer};
-use crate::campaign::abandonment;
-use crate::campaign::runner::{COUNT_EVERY, PEOPLE_AGAIN, is_room};
+use super::{LOOK_EVERY, Next, Pacer, is_room};
+use crate::campaign::abandonment::{self, COUNT_EVERY};
 use crate::model::{Abandonment, Busy, CallId, CampaignId, Outlook, Pacing};
 
 /// Who calls whom, and for how long.
@@ -162,7 +161,7 @@ impl<'a> Trial<'a> {
                 while self.may_dial() {
                     self.dial();
                 }
-                self.put(PEOPLE_AGAIN, Event::Dial);
+                self.put(LOOK_EVERY, Event::Dial);
             }
             Event::Count => {
                 self.is_held_back = abandonment::is_near(self.counted);

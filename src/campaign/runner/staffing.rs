@@ -1,23 +1,16 @@
 //! Campaigns whose calls are people's: nobody is called for whom there would be nobody to talk.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::super::abandonment;
+use super::super::abandonment::{self, COUNT_EVERY};
 use super::super::lines::Line;
-use super::super::pacing::Next;
+use super::super::pacing::{Next, is_room};
 use super::Runner;
 use crate::clock::wall_now;
 use crate::model::{Abandonment, Agent, Pacing};
 
-/// How often the calls that a campaign has abandoned are counted anew, while it may dial ahead of its people.
-pub const COUNT_EVERY: Duration = Duration::from_secs(15);
-/// And so many times as long as it took: a large campaign is counted more rarely.
+/// Counting takes one part in so many of the time at most: a large campaign is counted more rarely.
 const COUNT_SHARE: u32 = 50;
-
-/// May one more call be under way, with so many calls for each who is free, in hundredths?
-pub const fn is_room(under_way: usize, free: usize, for_each: u32) -> bool {
-    (under_way as u64) * 100 < free as u64 * for_each as u64
-}
 
 impl Runner {
     /// Of an agent whose calls are people's, no more calls are under way than its pacing allows.
