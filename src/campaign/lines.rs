@@ -124,31 +124,11 @@ impl Lines {
 
 #[cfg(test)]
 mod tests {
+    use super::super::step;
     use super::*;
-    use crate::model::{AgentId, Counts, TenantId, Window, Zone};
 
     fn campaign(id: u64, key: u64, status: CampaignStatus) -> Campaign {
-        Campaign {
-            id: CampaignId(id),
-            tenant: TenantId(1),
-            key: KeyId(key),
-            agent: AgentId(1),
-            from: "+447446466847".parse().expect("valid"),
-            name: None,
-            status,
-            reason: None,
-            zone: Zone::default(),
-            window: Window::default(),
-            callee_window: Window::default(),
-            due_at: Timestamp(0),
-            retry: None,
-            breaker: None,
-            invalid: 0,
-            counts: Counts::default(),
-            created_at: Timestamp(0),
-            launched_at: None,
-            ended_at: None,
-        }
+        Campaign { id: CampaignId(id), key: KeyId(key), ..step::tests::campaign(status, false, 0) }
     }
 
     fn turns(lines: &mut Lines, count: usize) -> Vec<u64> {
