@@ -8,7 +8,7 @@
 //! | [`directory`], [`admission`] | tenants and what is theirs, from the file and the store; who may call now |
 //! | [`billing`] | what calls cost, and who can pay for them |
 //! | [`cashier`] | accounts and ledger, prices, top-ups by the payment hook |
-//! | [`campaign`] | batch campaigns: orders, windows, and the runner that claims recipients and has them dialled |
+//! | [`campaign`] | batch campaigns: orders, windows, pacing, and the runner that claims recipients and has them dialled |
 //! | [`dialer`] | from a request to a call on its way: permits, ports, the committed intent; queue, recovery |
 //! | [`call`] | one call's machine, its SIP party, the table of its ends; the shard that holds many, and its driver |
 //! | [`agent`], [`tts`] | who talks: scripts, programs of steps, bots over [media streams](agent::stream), [realtime models](agent::realtime) (one [line](agent::line) carries both), people in a browser; who is free; how text becomes speech |
