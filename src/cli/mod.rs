@@ -28,15 +28,17 @@ pub mod webhook;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError};
+use crate::threads;
 
 /// A self-hosted outbound dialer: its own SIP, its own media, no PBX beside it.
 #[derive(Parser)]
 #[command(name = "trunkline", version, about, propagate_version = true)]
-pub struct Cli {
+struct Cli {
     #[command(subcommand)]
     command: Command,
 }
@@ -119,8 +121,34 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
 /// What a wrong configuration ends with; so does a wrong command line.
 pub const EXIT_USAGE: u8 = 2;
 
+/// How long the end waits for threads that are still at work.
+const LEFT_MAX: Duration = Duration::from_secs(5);
+
+/// The program: reads the command line, and runs its command.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    // A call is some twenty short turns of HTTP, SIP and storage. One thread carries over a thousand calls a second; media and the
+    // database have threads of their own.
+    if std::env::var_os("TOKIO_WORKER_THREADS").is_none() {
+        runtime.worker_threads(threads::for_short_turns());
+    }
+    let runtime = match runtime.enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            out::note(format_args!("error: the runtime cannot start: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(run(cli));
+    // A name that is asked for, or a disk that is written to, may block a thread for as long as it likes.
+    runtime.shutdown_timeout(LEFT_MAX);
+    code
+}
+
 /// Runs a command. What it returns as an error is printed here, once.
-pub async fn run(cli: Cli) -> ExitCode {
+async fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
         Command::Serve(args) => serve::run(args).await,
         Command::Check(args) => check::run(args).await,
