@@ -1,4 +1,5 @@
-//! The query of `GET /v1/calls`, which every vendor has and none forbids what another one names.
+//! The query of `GET /v1/calls`, which every vendor has and none forbids what another one names; and where the next page of a list
+//! begins.
 
 use crate::model::{Refusal, Timestamp};
 
@@ -83,6 +84,11 @@ pub(super) fn time(text: &str) -> Option<Timestamp> {
         Some(date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
     })?;
     Some(Timestamp(moment.as_millisecond()))
+}
+
+/// Where the next page begins: behind the last of one that is full. `None`: nothing comes after it.
+pub fn last_of_full<T>(page: &[T], limit: u32) -> Option<&T> {
+    page.last().filter(|_| u32::try_from(page.len()) == Ok(limit))
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use crate::model::{
 };
 
 pub use body::must_be_object;
-pub use list::{List, parse_list};
+pub use list::{List, last_of_full, parse_list};
 pub(crate) use nixflex::schema::ErrorWithDetail;
 
 /// A valid body of a request for one call.

@@ -12,9 +12,9 @@ use super::error::json as answer;
 use super::keyed::{as_reader, as_writer};
 use super::scope::{find, of_tenant};
 use crate::clock::wall_now;
-use crate::face::Problem;
 use crate::face::native::delivery::{Attempt, Shown, brief, full};
 use crate::face::native::query::{self, DELIVERY_STATES};
+use crate::face::{Problem, last_of_full};
 use crate::model::{ObjectKind, ObjectProblem, StoredResponse, WebhookEndpointId};
 use crate::store::{DeliveryFilter, DeliveryRecord, DeliveryState, REPLAY_MAX, Replayed};
 use crate::webhook::message_id_of;
@@ -44,8 +44,7 @@ pub async fn list(State(api): State<Api>, headers: HeaderMap, RawQuery(query): R
         let filter = DeliveryFilter { endpoint, call: query.call, state };
         let found = api.store.deliveries_before(key.tenant, filter, query.after, query.limit).await;
         let found = found.map_err(unreadable)?;
-        let is_full = u32::try_from(found.len()) == Ok(query.limit);
-        let next = found.last().filter(|_| is_full).map(|last| last.id.to_string());
+        let next = last_of_full(&found, query.limit).map(|last| last.id.to_string());
         let data: Vec<_> = found.iter().map(|record| brief(&show(record))).collect();
         Ok(shown(json!({ "data": data, "next_cursor": next }).to_string()))
     })

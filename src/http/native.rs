@@ -13,10 +13,10 @@ use super::bots::invite;
 use super::calls::{PathText, find, home, shown, unreadable};
 use super::keyed::as_reader;
 use crate::clock::wall_now;
-use crate::face::Problem;
 use crate::face::native::cdr::CdrFormat;
 use crate::face::native::query::{self, CallQuery};
 use crate::face::native::record;
+use crate::face::{Problem, last_of_full};
 use crate::model::{CallCursor, CallRecord, CallState, Key, KeyScope};
 use crate::store::{CallFilter, Order, Store};
 
@@ -93,8 +93,7 @@ async fn page(
     let Some(filter) = filter(api, key, query, recorded) else { return Ok((Vec::new(), None)) };
     let calls = api.store.calls_after(key.tenant, &filter, Order::NewestFirst, query.after, query.limit);
     let mut calls = calls.await.map_err(unreadable)?;
-    let is_full = u32::try_from(calls.len()) == Ok(query.limit);
-    let next = calls.last().filter(|_| is_full).map(|call| call.cursor().to_string());
+    let next = last_of_full(&calls, query.limit).map(|call| call.cursor().to_string());
     for call in calls.iter_mut().filter(|call| call.state != CallState::Ended) {
         if let Some(fresher) = api.journal.find(call.call) {
             *call = fresher;
@@ -167,9 +166,11 @@ impl Export {
             tracing::error!(%error, "an export broke off");
             std::io::Error::other("the store could not be read")
         })?;
-        let Some(last) = calls.last() else { return Ok(None) };
-        let is_full = u32::try_from(calls.len()) == Ok(EXPORT_PAGE);
-        self.at = if is_full { Place::After(Some(last.cursor())) } else { Place::End };
+        if calls.is_empty() {
+            return Ok(None);
+        }
+        let next = last_of_full(&calls, EXPORT_PAGE).map(CallRecord::cursor);
+        self.at = next.map_or(Place::End, |next| Place::After(Some(next)));
         let rows = self.format.calls(&calls, &self.base);
         Ok(Some((rows.into(), self)))
     }

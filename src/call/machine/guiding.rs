@@ -10,7 +10,7 @@ use super::super::timer::Timer;
 use super::controlling::Cut;
 use super::{Call, Context, Phase};
 use crate::agent::{Errand, Order, Program, Script};
-use crate::model::{CallFact, Disposition, EndedBy, Link, Occasion, Step};
+use crate::model::{CallFact, Disposition, EndedBy, Link, NotDone, Occasion, Step};
 
 /// How often a guide is asked in one call: one that sends us round in circles wants something else.
 const ASKED_MAX: u32 = 200;
@@ -160,39 +160,34 @@ impl Call {
             Order::Tell(occasion) => self.answer_walk(cx, &occasion),
             Order::BargeIn(on) => self.allow_barge_in(cx, on),
             Order::SendDigits(digits) => {
-                if let Err(why) = self.send_digits(cx, &digits) {
-                    self.controlled(cx, "dtmf", Some(why.to_string()));
+                let done = self.send_digits(cx, &digits);
+                if !self.check_done(cx, "dtmf", done) {
                     self.program(hand).digits_sent();
                 }
             }
             Order::Hold(on) => match self.hold(cx, hand, on) {
                 Ok(true) => {}
-                Ok(false) => self.program(hand).hold_over(),
-                Err(why) => {
-                    self.controlled(cx, if on { "hold" } else { "resume" }, Some(why.to_string()));
+                done => {
+                    self.check_done(cx, if on { "hold" } else { "resume" }, done.map(drop));
                     self.program(hand).hold_over();
                 }
             },
             Order::Mute(side, on) => drop(self.mute(cx, side, on)),
             Order::Record(on) => {
-                if let Err(why) = self.record(cx, on) {
-                    let what = if on { "start_recording" } else { "stop_recording" };
-                    self.controlled(cx, what, Some(why.to_string()));
-                }
+                let done = self.record(cx, on);
+                self.check_done(cx, if on { "start_recording" } else { "stop_recording" }, done);
             }
             Order::StartStream(listener) => {
-                if let Err(why) = self.start_stream(cx, &listener) {
-                    self.controlled(cx, "start_stream", Some(why.to_string()));
-                }
+                let done = self.start_stream(cx, &listener);
+                self.check_done(cx, "start_stream", done);
             }
             Order::StopStream => {
-                if let Err(why) = self.stop_stream(cx) {
-                    self.controlled(cx, "stop_stream", Some(why.to_string()));
-                }
+                let done = self.stop_stream(cx);
+                self.check_done(cx, "stop_stream", done);
             }
             Order::Transfer(to) => {
-                if let Err(why) = self.handle_transfer(cx, to) {
-                    self.controlled(cx, "transfer", Some(why.to_string()));
+                let done = self.handle_transfer(cx, to);
+                if !self.check_done(cx, "transfer", done) {
                     self.program(hand).untransferred();
                 }
             }
@@ -201,9 +196,8 @@ impl Call {
             Order::Summon(bot) => self.summon(cx, bot),
             Order::Connect(bot) => self.connect(cx, bot),
             Order::DoNotCall => {
-                if let Err(why) = self.object(cx) {
-                    self.controlled(cx, "do_not_call", Some(why.to_string()));
-                }
+                let done = self.object(cx);
+                self.check_done(cx, "do_not_call", done);
             }
             Order::Hangup if self.is_abandoned() => self.close(cx, Disposition::Abandoned, EndedBy::Switch),
             Order::Hangup => self.close(cx, Disposition::Completed, EndedBy::Agent),
@@ -213,6 +207,14 @@ impl Call {
                 Hand::Operator => self.controlled(cx, "play", Some(why)),
             },
         }
+    }
+
+    /// Tells why something was not done. Was it?
+    fn check_done(&self, cx: &mut Context<'_>, what: &'static str, done: Result<(), NotDone>) -> bool {
+        if let Err(why) = &done {
+            self.controlled(cx, what, Some(why.to_string()));
+        }
+        done.is_ok()
     }
 
     /// Whoever is left on hold is somebody else's to take back.

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::control::{read, wrong};
+use crate::face::last_of_full;
 use crate::model::{CallId, DoNotCall, NOTE_BYTES_MAX, PhoneNumber, Refusal};
 
 /// Numbers of one request, which one transaction writes.
@@ -52,8 +53,7 @@ pub fn show(entry: &DoNotCall) -> Value {
 
 /// A page, and the cursor of the next one if there may be one.
 pub fn page(entries: &[DoNotCall], limit: u32) -> Value {
-    let is_full = u32::try_from(entries.len()) == Ok(limit);
-    let next = entries.last().filter(|_| is_full).map(|last| last.number.as_str());
+    let next = last_of_full(entries, limit).map(|last| last.number.as_str());
     json!({ "data": entries.iter().map(show).collect::<Vec<_>>(), "next_cursor": next })
 }
 
