@@ -1,6 +1,7 @@
 //! Keys, agents, numbers and trunks in memory, and how a request finds its way through them (seed 000, "How the dialing
 //! number is chosen"). Knows no vendor's JSON and does no I/O: a reload swaps one snapshot for another.
 
+mod caller_ids;
 mod change;
 mod claims;
 mod issue;

@@ -15,18 +15,19 @@ use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 use crate::admission::Report;
+use crate::agent::line::Tally;
 use crate::model::{CampaignCounters, Disposition, Outcome, Refusal, TenantId};
 use crate::store::StoreCounters;
 use crate::trunk::health::State;
 use crate::webhook::WebhookCounters;
 use names::{
-    AMD_VERDICTS, BILLING_CHARGED, BILLING_HOLDS, BUCKETS, BUILD_INFO, CALL_DEAD_AIR, CALL_DURATION,
-    CALL_RING, CALL_SETUP, CALLS_ENDED, CALLS_LIVE, CALLS_QUEUED, CALLS_REFUSED, CALLS_STARTED,
-    CAMPAIGN_RECIPIENTS, CAMPAIGNS, CAMPAIGNS_HELD_BACK, HTTP_CONNECTIONS, HTTP_DURATION, HTTP_REQUESTS,
-    LOG_LINES_DROPPED, MAILBOX_DROPPED, MEDIA, MEDIA_LEGS, Metric, PEOPLE, PEOPLE_CALLS, PEOPLE_WAITING,
-    REVIEW_SECONDS, REVIEWS, SIP, SIP_CONNECTIONS, SIP_STREAM_MESSAGES, STORE_COMMITS, STORE_FAILURES,
-    STORE_QUEUED, STORE_ROWS, TRUNK_CALLS, TRUNK_CPS, TRUNK_HELD, TRUNK_OPTIONS, TRUNK_STATE, UDP_DATAGRAMS,
-    WEBHOOK_IN_FLIGHT, WEBHOOK_TRIES,
+    AGENT_LINES, AGENT_LINES_ENDED, AMD_VERDICTS, BILLING_CHARGED, BILLING_HOLDS, BUCKETS, BUILD_INFO,
+    CALL_DEAD_AIR, CALL_DURATION, CALL_RING, CALL_SETUP, CALLS_ENDED, CALLS_LIVE, CALLS_QUEUED,
+    CALLS_REFUSED, CALLS_STARTED, CAMPAIGN_RECIPIENTS, CAMPAIGNS, CAMPAIGNS_HELD_BACK, HTTP_CONNECTIONS,
+    HTTP_DURATION, HTTP_REQUESTS, LOG_LINES_DROPPED, MAILBOX_DROPPED, MEDIA, MEDIA_LEGS, Metric, PEOPLE,
+    PEOPLE_CALLS, PEOPLE_WAITING, REVIEW_SECONDS, REVIEWS, SIP, SIP_CONNECTIONS, SIP_STREAM_MESSAGES,
+    STORE_COMMITS, STORE_FAILURES, STORE_QUEUED, STORE_ROWS, TRUNK_CALLS, TRUNK_CPS, TRUNK_HELD,
+    TRUNK_OPTIONS, TRUNK_STATE, UDP_DATAGRAMS, WEBHOOK_IN_FLIGHT, WEBHOOK_TRIES,
 };
 
 /// How often [`Metrics::upkeep`] is to be called: histograms keep every sample until then.
@@ -293,6 +294,16 @@ impl Metrics {
         gauge(&self.0.recorder, &MEDIA_LEGS, &[]).set(counters.legs as f64);
         for (metric, count) in &MEDIA {
             self.counter(metric, &[]).absolute(count(counters));
+        }
+    }
+
+    /// What bots' and models' lines did.
+    pub fn export_lines(&self, lines: &Tally) {
+        for (reason, count) in lines.ends() {
+            self.counter(&AGENT_LINES_ENDED, &[("reason", reason)]).absolute(count);
+        }
+        for (metric, count) in &AGENT_LINES {
+            self.counter(metric, &[]).absolute(count(lines.counters()));
         }
     }
 

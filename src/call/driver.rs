@@ -18,7 +18,7 @@ use super::outbox::{DialOrder, ErrandOrder, SpeechOrder};
 use super::shard::{Command, Inquiry, Shard};
 use super::wire;
 use crate::agent::fate::{Errand, Fate};
-use crate::agent::line::Lanes;
+use crate::agent::line::{Lanes, Tally};
 use crate::agent::stream::Reception;
 use crate::egress::Egress;
 use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy, MovedLeg};
@@ -97,6 +97,8 @@ pub struct Counts {
     pub endpoint: UdpCounters,
     /// The connections'.
     pub streams: StreamCounters,
+    /// What bots' and models' lines did.
+    pub lines: Tally,
     /// Calls alive.
     pub calls: usize,
     /// Registrations that hold, are under way, or are being given up.
@@ -346,6 +348,7 @@ impl Driver {
             sip: *self.parts.shard.counters(),
             endpoint: self.parts.endpoint.counters(),
             streams: self.parts.endpoint.stream_counters(),
+            lines: *self.parts.shard.lines(),
             calls: self.parts.shard.calls(),
             registered: self.parts.shard.registered(),
         };

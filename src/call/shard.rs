@@ -21,6 +21,7 @@ use super::outbox::{BotOrder, DialOrder, ErrandOrder, MediaOrder, Outbox, Speech
 use super::timer::CallWheel;
 use crate::admission::Admission;
 use crate::agent::fate::Errand;
+use crate::agent::line::{self, Tally};
 use crate::model::{CallEvent, CallId, Dialing, Disposition, EndedBy, NotDone, Outcome, Trunk};
 use crate::trunk::doors::Doors;
 use crate::trunk::keeper::Keeper;
@@ -43,6 +44,7 @@ pub struct Shard {
     reachable: Reachable,
     queries: VecDeque<Inquiry>,
     out: Outbox,
+    lines: Tally,
 }
 
 /// A name to resolve, for whom.
@@ -67,6 +69,7 @@ impl Shard {
             reachable: Arc::new(|_, _, _| true),
             queries: VecDeque::new(),
             out: Outbox::default(),
+            lines: Tally::default(),
         }
     }
 
@@ -112,6 +115,9 @@ impl Shard {
                 told(done);
             }
             Command::Bot { call, role, event } => {
+                if let line::Event::Ended(ended) = &event {
+                    self.lines.add(ended);
+                }
                 self.with(now, call, |call, cx| call.handle_bot(cx, role, event));
             }
             Command::Person { call, fate } => {
@@ -248,6 +254,11 @@ impl Shard {
     /// How many calls live here.
     pub fn calls(&self) -> usize {
         self.calls.len()
+    }
+
+    /// What bots' and models' lines did.
+    pub fn lines(&self) -> &Tally {
+        &self.lines
     }
 
     /// The user agent's counts.

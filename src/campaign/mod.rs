@@ -37,9 +37,9 @@ use crate::clock::wall_now;
 use crate::dialer::Ids;
 use crate::directory::{Directory, Route};
 use crate::model::{
-    Agent, BatchRefusal, BatchRequest, Campaign, CampaignCounters, CampaignId, CampaignStatus, Counts,
-    CreationFault, InvalidRecipient, Learned, NewCampaign, Placed, Recipient, Refusal, StoredResponse,
-    TenantId, Timestamp,
+    Agent, BatchRefusal, BatchRequest, CallerIds, Campaign, CampaignCounters, CampaignId, CampaignStatus,
+    Counts, CreationFault, InvalidRecipient, Learned, NewCampaign, Placed, Recipient, Refusal,
+    StoredResponse, TenantId, Timestamp,
 };
 use crate::store::{Made, RecipientFilter, Replay, Store, StoreError};
 
@@ -150,17 +150,20 @@ impl Campaigns {
         }
     }
 
-    /// Agent, number, trunk, in the document's order. The number is fixed from now on.
+    /// Agent, number, trunk, in the document's order. The number is fixed from now on, unless the agent chooses one for each callee.
     fn route(&self, request: &BatchRequest) -> Result<Route, CreationFault> {
         let snapshot = self.0.directory.snapshot();
         let agent = snapshot.agent(request.tenant, &request.agent).ok_or(CreationFault::AgentNotFound)?;
-        let from = match &request.from {
-            Some(Ok(from)) => Some(from),
+        let way = match &request.from {
+            Some(Ok(from)) => snapshot.way(request.tenant, &request.agent, Some(from)),
             Some(Err(())) => return Err(CreationFault::FromNumberNotFound),
+            None if agent.caller_ids != CallerIds::First => {
+                snapshot.way_to_anybody(request.tenant, &request.agent)
+            }
             None if snapshot.outbound_numbers(agent.id) > 1 => return Err(CreationFault::FromNumberRequired),
-            None => None,
+            None => snapshot.way(request.tenant, &request.agent, None),
         };
-        snapshot.way(request.tenant, &request.agent, from).map_err(|refusal| match refusal {
+        way.map_err(|refusal| match refusal {
             Refusal::AgentMissingPhoneNumber => CreationFault::AgentMissingPhoneNumber,
             Refusal::FromNumberNotFound => CreationFault::FromNumberNotFound,
             Refusal::NumberHasNoTrunk => CreationFault::NumberHasNoTrunk,
@@ -283,6 +286,7 @@ fn planned(request: &BatchRequest, route: &Route, now: Timestamp) -> Result<Camp
         key: request.key,
         agent: agent.id,
         from: route.from.clone(),
+        number_per_callee: request.from.is_none() && agent.caller_ids != CallerIds::First,
         name: request.name.clone(),
         status: if date.is_some() { CampaignStatus::Scheduled } else { CampaignStatus::Running },
         reason: None,

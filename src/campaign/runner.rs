@@ -24,8 +24,8 @@ use crate::clock::wall_now;
 use crate::dialer::Dialer;
 use crate::directory::Route;
 use crate::model::{
-    AgentChoice, CallId, CampaignStatus, ClaimedRecipient, Key, OutboundRequest, Outlook, RecipientId,
-    Refusal, TenantId, Timestamp, Whom, Window,
+    AgentChoice, CallId, Campaign, CampaignStatus, ClaimedRecipient, Key, OutboundRequest, Outlook,
+    PhoneNumber, RecipientId, Refusal, TenantId, Timestamp, Whom, Window,
 };
 use crate::store::{RecipientClaim, StoreError};
 
@@ -253,7 +253,8 @@ impl Runner {
         if claimed.is_forbidden {
             return self.refused(line, Some(claimed), &Refusal::DoNotCall).await;
         }
-        match self.dialer.prepare(request(line, &claimed)).await {
+        let from = self.shown_to(&claimed.recipient.phone, &line.campaign, &key);
+        match self.dialer.prepare(request(line, &claimed, from)).await {
             Ok(prepared) => {
                 let recipient = RecipientId { campaign: line.campaign.id, position: claimed.position };
                 let people = route.agent.staff.as_ref().map(|_| (line.campaign.tenant, line.campaign.id));
@@ -293,7 +294,11 @@ impl Runner {
         if !snapshot.is_usable(&key) {
             return Err(Halt::paused("key_revoked"));
         }
-        let way = snapshot.way(campaign.tenant, &campaign.agent.render(), Some(&campaign.from));
+        let agent = campaign.agent.render();
+        let way = match campaign.number_per_callee {
+            true => snapshot.way_to_anybody(campaign.tenant, &agent),
+            false => snapshot.way(campaign.tenant, &agent, Some(&campaign.from)),
+        };
         match way {
             Ok(route) => Ok((key, route)),
             Err(refusal) => match meaning(&refusal) {
@@ -301,6 +306,20 @@ impl Runner {
                 _ => Err(Halt::failed("agent_not_found")),
             },
         }
+    }
+
+    /// The number that a callee sees; `None` is for its agent to say.
+    fn shown_to(&self, to: &PhoneNumber, campaign: &Campaign, key: &Key) -> Option<PhoneNumber> {
+        if !campaign.number_per_callee {
+            return Some(campaign.from.clone());
+        }
+        // A trunk that is full is waited for.
+        let is_up = |route: &Route| {
+            let trunks: Vec<_> = route.trunks.iter().map(|(trunk, _)| Arc::clone(trunk)).collect();
+            !matches!(self.admission.look(Instant::now(), key, &trunks), Err(Refusal::TrunkDown { .. }))
+        };
+        let snapshot = self.inner.directory.snapshot();
+        snapshot.way_to(to, campaign.tenant, &campaign.agent.render(), is_up).map(|route| route.from)
     }
 
     /// Takes recipients for as many calls as there is room for, and no more than a few.
@@ -343,12 +362,12 @@ impl Runner {
     }
 }
 
-fn request(line: &Line, claimed: &ClaimedRecipient) -> OutboundRequest {
+fn request(line: &Line, claimed: &ClaimedRecipient, from: Option<PhoneNumber>) -> OutboundRequest {
     let (campaign, recipient) = (&line.campaign, &claimed.recipient);
     let common = line.prompt.as_deref().unwrap_or_default();
     let agent = AgentChoice::Own(campaign.agent);
     OutboundRequest {
-        from: Some(campaign.from.clone()),
+        from,
         prompt: Some(recipient.prompt.clone().unwrap_or_else(|| common.to_owned())),
         variables: recipient.variables.clone(),
         campaign: Some(campaign.id.to_string()),

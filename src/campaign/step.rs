@@ -44,6 +44,7 @@ pub mod tests {
             key: KeyId(1),
             agent: AgentId(1),
             from: "+447446466847".parse().expect("valid"),
+            number_per_callee: false,
             name: None,
             status,
             reason: None,

@@ -32,7 +32,7 @@ pub struct Args {
     /// What every call is about. `{name}` stands for a variable, `[END_CALL]` ends the call.
     #[arg(long, value_name = "TEXT")]
     prompt: Option<String>,
-    /// The number that calls, in E.164 form; may be left out if the agent has only one.
+    /// The number that calls, in E.164 form; may be left out if the agent has only one, or gives each callee one (`caller_ids`).
     #[arg(long, value_name = "NUMBER")]
     from: Option<PhoneNumber>,
     /// What the campaign is called.

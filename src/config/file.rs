@@ -9,7 +9,7 @@ use super::LogFormat;
 use super::billing;
 use super::trunk::table::{Choice, Trunk};
 use crate::model::review::TranscriptFormat;
-use crate::model::{Detection, Face, RightToUse, Secret, Speak, SpeakOrder, VoicemailAction};
+use crate::model::{CallerIds, Detection, Face, RightToUse, Secret, Speak, SpeakOrder, VoicemailAction};
 
 /// The whole file.
 #[derive(Deserialize, Default)]
@@ -303,6 +303,8 @@ pub struct Agent {
     pub amd: Detection,
     pub phone_number: Option<String>,
     pub trunk: Option<String>,
+    #[serde(default)]
+    pub caller_ids: CallerIds,
     /// What a vendor's client says of an agent and this switch has no use for: kept, and shown to it again.
     #[serde(default)]
     pub settings: serde_json::Map<String, serde_json::Value>,

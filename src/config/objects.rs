@@ -198,6 +198,7 @@ pub fn agent(table: &file::Agent, id: AgentId, names: &Names, path: &str, check:
         detection: table.amd.over(&names.rules.detection),
         phone_number,
         trunk: trunk_named(&table.trunk, names, path, check),
+        caller_ids: table.caller_ids,
         speak_order: table.outbound_speak_order,
         speak: table.speak,
         opener: opener(table, path, check),

@@ -3,11 +3,13 @@
 
 use std::sync::Arc;
 
+use super::caller_ids::ranked;
 use super::{Listed, Route, Snapshot};
 use crate::model::{
-    Agent, AgentChoice, FromPolicy, Number, OutboundRequest, PhoneNumber, Refusal, TenantId, Trunk,
-    TrunkChoice,
+    Agent, AgentChoice, CallerIds, FromPolicy, Number, OutboundRequest, PhoneNumber, Refusal, TenantId,
+    Trunk, TrunkChoice,
 };
+use crate::trunk::destination;
 
 impl Snapshot {
     /// Everything that a call needs of what is declared; the first failure wins.
@@ -31,12 +33,73 @@ impl Snapshot {
             | AgentChoice::Inline(_)
             | AgentChoice::Script(_) => None,
         };
-        self.way_of(listed, request.from.as_ref())
+        let of_callee = match request.from {
+            Some(_) => None,
+            None => listed.and_then(|listed| self.way_seen_by(&request.to, listed, |_| true)),
+        };
+        of_callee.map_or_else(|| self.way_of(listed, request.from.as_ref()), Ok)
     }
 
     /// The way out from this number of this agent, or from its first.
     pub fn way(&self, tenant: TenantId, agent: &str, from: Option<&PhoneNumber>) -> Result<Route, Refusal> {
         self.way_of(self.listed(tenant, agent), from)
+    }
+
+    /// The way out of an agent whose callees see one of its numbers each, before it is known who is called: the first number's, with every
+    /// number's trunks.
+    pub fn way_to_anybody(&self, tenant: TenantId, agent: &str) -> Result<Route, Refusal> {
+        let listed = self.listed(tenant, agent);
+        let pool = listed.map_or_else(Vec::new, |listed| self.pool(listed));
+        let mut numbers = pool.into_iter();
+        let Some(mut route) = numbers.next() else { return self.way_of(listed, None) };
+        for (trunk, choice) in numbers.flat_map(|other| other.trunks) {
+            if route.trunks.iter().all(|(known, _)| known.id != trunk.id) {
+                route.trunks.push((trunk, choice));
+            }
+        }
+        Ok(route)
+    }
+
+    /// The way out to this callee, by the one of the agent's numbers that it is to see, or else by the next one whose trunks are up. `None`:
+    /// the agent calls everybody from the same one.
+    pub fn way_to(
+        &self,
+        to: &PhoneNumber,
+        tenant: TenantId,
+        agent: &str,
+        is_up: impl Fn(&Route) -> bool,
+    ) -> Option<Route> {
+        self.way_seen_by(to, self.listed(tenant, agent)?, is_up)
+    }
+
+    fn way_seen_by(
+        &self,
+        to: &PhoneNumber,
+        listed: &Listed,
+        is_up: impl Fn(&Route) -> bool,
+    ) -> Option<Route> {
+        let all = ranked(listed.agent.caller_ids, to, self.pool(listed), |route| &route.from);
+        let first = all.first().cloned();
+        let mut allowed = all.into_iter().filter_map(|mut route| {
+            route.trunks.retain(|(trunk, _)| destination::check(trunk, &route.from, to).is_ok());
+            (!route.trunks.is_empty()).then_some(route)
+        });
+        // Where it may be called by none, whoever tries says why; where none is up, the wait is for its own.
+        let Some(best) = allowed.next() else { return first };
+        if is_up(&best) { Some(best) } else { allowed.find(is_up).or(Some(best)) }
+    }
+
+    /// The numbers of which each callee sees one: those that may call, and have a trunk.
+    fn pool(&self, listed: &Listed) -> Vec<Route> {
+        if listed.agent.caller_ids == CallerIds::First {
+            return vec![];
+        }
+        let route = |number: &Arc<Number>| {
+            let (agent, from) = (Arc::clone(&listed.agent), number.e164.clone());
+            let trunks = self.usable(number.trunks.clone()).ok()?;
+            Some(Route { agent, number: Some(Arc::clone(number)), from, trunks })
+        };
+        listed.numbers.iter().filter(|number| number.outbound).filter_map(route).collect()
     }
 
     fn way_of(&self, listed: Option<&Listed>, from: Option<&PhoneNumber>) -> Result<Route, Refusal> {

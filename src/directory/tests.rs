@@ -134,6 +134,81 @@ fn agent_then_number_then_trunk() {
 }
 
 #[test]
+fn an_agent_of_mnumber_per_callees_shows_its_callee_the_nearest_and_by_that_one_s_trunk() {
+    const POOL: &str = r#"
+        [[trunk]]
+        name = "west"
+        uri = "sip:192.0.2.1"
+        allow_countries = ["US"]
+        [[trunk]]
+        name = "east"
+        uri = "sip:192.0.2.2"
+        [[agent]]
+        id = "pool"
+        caller_ids = "nearest"
+        [[agent]]
+        id = "single"
+        [[agent]]
+        id = "bare"
+        caller_ids = "spread"
+        [[agent]]
+        id = "stored"
+        caller_ids = "spread"
+        phone_number = "+15550000008"
+        trunk = "east"
+        [[number]]
+        e164 = "+16465550100"
+        agent = "pool"
+        outbound = true
+        [[number]]
+        e164 = "+14155550100"
+        agent = "pool"
+        trunk = "west"
+        outbound = true
+        [[number]]
+        e164 = "+12125550100"
+        agent = "pool"
+        trunk = "east"
+        outbound = true
+        [[number]]
+        e164 = "+13125550100"
+        agent = "pool"
+        trunk = "east"
+    "#;
+    let snapshot = Directory::new(Config::parse("t", POOL, []).expect("valid").objects).snapshot();
+    let shown = |to: &str, from: Option<&str>| {
+        let to = to.parse().expect("E.164");
+        let route = snapshot.resolve(&OutboundRequest { to, ..request("pool", from) }).expect("a way");
+        (route.from.as_str().to_owned(), route.trunks[0].0.name.clone())
+    };
+    let way = |from: &str, trunk: &str| (from.to_owned(), trunk.to_owned());
+    let (west, east) = (way("+14155550100", "west"), way("+12125550100", "east"));
+    assert_eq!(shown("+14155559999", None), west);
+    assert_eq!(shown("+12125559999", None), east);
+    assert_eq!(shown("+12125559999", Some("+14155550100")), west, "who names a number gets it");
+    // 312 may not call, 646 has no trunk, and the western trunk does not dial Mexico.
+    assert!([&west, &east].contains(&&shown("+13125559999", None)));
+    assert!([&west, &east].contains(&&shown("+16465559999", None)));
+    for n in 0..20 {
+        assert_eq!(shown(&format!("+5255123456{n:02}"), None), east);
+    }
+    let anybody = snapshot.way_to_anybody(TenantId(1), "pool").expect("a way");
+    let names: Vec<_> = anybody.trunks.iter().map(|(trunk, _)| trunk.name.as_str()).collect();
+    assert_eq!((anybody.from.as_str(), names), ("+14155550100", vec!["west", "east"]));
+    let is_up = |route: &Route| route.trunks[0].0.name == "east";
+    let to = "+14155559999".parse().expect("E.164");
+    let route = snapshot.way_to(&to, TenantId(1), "pool", is_up).expect("a way");
+    assert_eq!(route.from.as_str(), "+12125550100", "while the western trunk is down");
+    let route = snapshot.way_to(&to, TenantId(1), "pool", |_| false).expect("a way");
+    assert_eq!(route.from.as_str(), "+14155550100", "while both are");
+    assert!(snapshot.way_to(&to, TenantId(1), "single", |_| true).is_none(), "everybody sees the same");
+    let bare = snapshot.way_to_anybody(TenantId(1), "bare").map(|route| route.from);
+    assert_eq!(bare, Err(Refusal::AgentMissingPhoneNumber));
+    let stored = snapshot.resolve(&request("stored", None)).expect("a way");
+    assert_eq!(stored.from.as_str(), "+15550000008", "which has no number but this");
+}
+
+#[test]
 fn an_agent_is_found_by_every_rendering_and_only_by_its_tenant() {
     let snapshot = directory().snapshot();
     let id = snapshot.agent(TenantId(1), "agent_a").expect("by alias").id;

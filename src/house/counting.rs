@@ -22,6 +22,7 @@ impl House {
             metrics.export_sip(0, &counts.sip);
             metrics.export_udp(&counts.endpoint);
             metrics.export_streams(&counts.streams);
+            metrics.export_lines(&counts.lines);
             metrics.calls_live(counts.calls);
             metrics.export_queues(queued(), mailbox.dropped());
             metrics.export_store(&store.counters());

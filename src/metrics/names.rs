@@ -66,6 +66,33 @@ pub(super) const CALLS_QUEUED: Metric =
 pub(super) const MAILBOX_DROPPED: Metric =
     Metric("trunkline_mailbox_dropped_total", "Inputs lost because a shard's mailbox was full.");
 
+pub(super) const AGENT_LINES_ENDED: Metric = Metric(
+    "trunkline_agent_lines_ended_total",
+    "Lines to bots, models and listeners that have ended, by why. What else they did is counted then.",
+);
+
+/// Where a line's count stands in its counters.
+pub(super) type LineCount = fn(&crate::agent::line::Counters) -> u64;
+
+pub(super) const AGENT_LINES: [(Metric, LineCount); 8] = [
+    (Metric("trunkline_agent_frames_received_total", "20 ms that bots and models said."), |c| c.frames_in),
+    (Metric("trunkline_agent_frames_sent_total", "20 ms of calls that they were sent."), |c| c.frames_out),
+    (Metric("trunkline_agent_frames_late_total", "20 ms of calls that they were too slow to take."), |c| {
+        c.passed_over
+    }),
+    (Metric("trunkline_agent_marks_total", "Marks that bots set."), |c| c.marks),
+    (Metric("trunkline_agent_clears_total", "Times that what was said was taken back."), |c| c.clears),
+    (Metric("trunkline_agent_messages_malformed_total", "Messages that could not be read."), |c| c.malformed),
+    (
+        Metric(
+            "trunkline_agent_digits_dropped_total",
+            "Digits dropped, either way, because too many waited.",
+        ),
+        |c| c.digits_dropped,
+    ),
+    (Metric("trunkline_agent_reconnections_total", "Connections after a line's first."), |c| c.reconnections),
+];
+
 /// Where a SIP count stands in the user agent's counters.
 pub(super) type SipCount = fn(&trunkline_sip::Counters) -> u64;
 

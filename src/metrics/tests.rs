@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use super::*;
+use crate::agent::line::{Counters, Ended, Why};
 use crate::model::{EndedBy, Heard};
 use crate::trunk::health::Health;
 
@@ -55,6 +56,9 @@ fn filled() -> Metrics {
     (streams.opened, streams.accepted, streams.turned_away, streams.lost) = (4, 3, 2, 1);
     (streams.received, streams.sent) = (6, 5);
     metrics.export_streams(&streams);
+    let mut lines = Tally::default();
+    lines.add(&Ended { why: Why::NotReading, counters: Counters { passed_over: 9, ..Counters::default() } });
+    metrics.export_lines(&lines);
     metrics.export_queues(1, 2);
     metrics.export_log(3);
     metrics.export_media(&trunkline_media::Counters::default());
@@ -91,6 +95,8 @@ fn what_was_counted_is_shown() {
         "trunkline_sip_connections_total{result=\"lost\"} 1",
         "trunkline_sip_stream_messages_total{direction=\"received\"} 6",
         "trunkline_sip_stream_messages_total{direction=\"sent\"} 5",
+        "trunkline_agent_lines_ended_total{reason=\"not_reading\"} 1",
+        "trunkline_agent_frames_late_total 9",
         "trunkline_store_commits_total 5",
         "trunkline_log_lines_dropped_total 3",
         "trunkline_webhook_tries_total{result=\"dead\"} 2",

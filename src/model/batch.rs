@@ -85,7 +85,9 @@ pub enum CreationFault {
     #[error("agent_not_found: the agent does not exist or does not belong to this key")]
     AgentNotFound,
     /// Several numbers could call, and none was chosen.
-    #[error("from_number_required: the agent has several outbound-enabled numbers; say which by from_number")]
+    #[error(
+        "from_number_required: the agent has several outbound-enabled numbers; say which by from_number, or set its caller_ids"
+    )]
     FromNumberRequired,
     /// No number could call.
     #[error("agent_missing_phone_number: the agent has no outbound-enabled phone number")]

@@ -188,8 +188,11 @@ pub struct Campaign {
     pub key: KeyId,
     /// Who talks.
     pub agent: AgentId,
-    /// The number that calls, fixed at creation.
+    /// The number that calls, fixed at creation; or the first of them, if each callee sees one of its own.
     pub from: PhoneNumber,
+    /// Each callee sees the one of the agent's numbers that its `caller_ids` says. Fixed at creation, too; which one that is follows from
+    /// the agent as it is when the call leaves.
+    pub number_per_callee: bool,
     /// For display.
     pub name: Option<String>,
     /// Where it stands.

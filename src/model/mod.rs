@@ -76,7 +76,7 @@ pub use id::{
 };
 pub use money::{Currency, InvalidAmount, Micros};
 pub use numbering::{CostClass, Country};
-pub use object::{Agent, Detection, Key, KeyScope, Number, TrunkChoice};
+pub use object::{Agent, CallerIds, Detection, Key, KeyScope, Number, TrunkChoice};
 pub use outcome::{Disposition, EndedBy, Heard, MediaCounters, Outcome, PEOPLE_MAX, RecordingResult};
 pub use outlook::{Busy, Learned, Outlook};
 pub use people::{BRIEF_BYTES_MAX, Music, Notice, PATIENCE, Pacing, Person, Staff, Whom};

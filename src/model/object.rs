@@ -59,6 +59,21 @@ impl TrunkChoice {
     }
 }
 
+/// Which of its numbers an agent calls from, where nobody says which.
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize, serde::Serialize, utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum CallerIds {
+    /// The oldest.
+    #[default]
+    First,
+    /// Its callees are spread over all of them; each sees the same one every time.
+    Spread,
+    /// The one that begins most like the callee's; among equals as above.
+    Nearest,
+}
+
 /// Who talks.
 #[derive(Clone, Debug)]
 pub struct Agent {
@@ -102,6 +117,8 @@ pub struct Agent {
     pub phone_number: Option<PhoneNumber>,
     /// That number's trunk.
     pub trunk: Option<TrunkId>,
+    /// Which of its numbers its callees see.
+    pub caller_ids: CallerIds,
     /// Who speaks first on its outbound calls.
     pub speak_order: SpeakOrder,
     /// When it begins to speak on them.
@@ -150,6 +167,7 @@ impl Agent {
             detection: Detection::default(),
             phone_number: None,
             trunk: None,
+            caller_ids: CallerIds::default(),
             speak_order: SpeakOrder::default(),
             speak: Speak::default(),
             opener: None,

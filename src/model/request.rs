@@ -80,7 +80,7 @@ pub struct InlineAgent {
 /// Which numbers may call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum FromPolicy {
-    /// The agent's outbound-enabled numbers; without a choice its first.
+    /// The agent's outbound-enabled numbers; without a choice its first, or the callee's by [`CallerIds`](super::CallerIds).
     #[default]
     OfAgent,
     /// Any number of the tenant's; one must be chosen.

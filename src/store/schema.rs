@@ -6,7 +6,7 @@ use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// Versions and names are the same for both engines.
-const HISTORY: [(i64, &str, &str, &str); 20] = [
+const HISTORY: [(i64, &str, &str, &str); 21] = [
     (
         1,
         "calls and outbox",
@@ -126,6 +126,12 @@ const HISTORY: [(i64, &str, &str, &str); 20] = [
         "callee window",
         include_str!("migrations/sqlite/0080_callee_window.sql"),
         include_str!("migrations/postgres/0080_callee_window.sql"),
+    ),
+    (
+        85,
+        "number per callee",
+        include_str!("migrations/sqlite/0085_number_per_callee.sql"),
+        include_str!("migrations/postgres/0085_number_per_callee.sql"),
     ),
 ];
 

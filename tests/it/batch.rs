@@ -1,5 +1,6 @@
 //! `/v1/calls/batch`: campaigns through the real binary, against simulated callees.
 
+mod caller_ids;
 mod document;
 mod limits;
 mod orders;

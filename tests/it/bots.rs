@@ -197,6 +197,11 @@ fn a_bot_is_heard_hears_the_callee_and_hangs_up() {
     let crossings = recording.agent.windows(2).filter(|pair| (pair[0] < 0) != (pair[1] < 0)).count();
     assert!((980..=1_020).contains(&crossings), "{crossings} crossings of 500 Hz");
     assert!(spoken_ms(&recording.callee) > 200);
+    let metrics = switch.metrics_until("what it said is counted", |metrics| {
+        metrics.sum("trunkline_agent_frames_received_total", &[]) == 50.0
+    });
+    assert_eq!(metrics.sum("trunkline_agent_lines_ended_total", &[("reason", "closed")]), 1.0);
+    assert!(metrics.sum("trunkline_agent_frames_sent_total", &[]) > 10.0);
 }
 
 #[test]
@@ -237,6 +242,9 @@ fn without_its_bot_a_call_ends_and_says_why() {
     assert_eq!(bot.next()["event"], "start");
     let end = switch.call_until_ended(&call);
     assert_eq!(end["ended_reason"], "agent_failed", "{end}");
+    switch.metrics_until("the line to it is counted", |metrics| {
+        metrics.sum("trunkline_agent_lines_ended_total", &[("reason", "closed")]) == 1.0
+    });
 }
 
 #[test]

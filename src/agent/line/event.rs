@@ -74,6 +74,42 @@ pub enum Why {
     NotReading,
 }
 
+impl Why {
+    /// A word for each, for whoever counts.
+    pub const WORDS: [&'static str; 12] = [
+        "call_over",
+        "closed",
+        "hung_up",
+        "failed",
+        "lost",
+        "unreachable",
+        "refused",
+        "protocol",
+        "too_long",
+        "gibberish",
+        "unresponsive",
+        "not_reading",
+    ];
+
+    /// One of [`Self::WORDS`].
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::CallOver => "call_over",
+            Self::Closed { .. } => "closed",
+            Self::HungUp => "hung_up",
+            Self::Failed(_) => "failed",
+            Self::Lost(_) => "lost",
+            Self::Unreachable(_) => "unreachable",
+            Self::Refused(_) => "refused",
+            Self::Protocol(_) => "protocol",
+            Self::TooLong => "too_long",
+            Self::Gibberish => "gibberish",
+            Self::Unresponsive => "unresponsive",
+            Self::NotReading => "not_reading",
+        }
+    }
+}
+
 /// What a stream did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -93,4 +129,21 @@ pub struct Counters {
     pub digits_dropped: u64,
     /// Connections after the first.
     pub reconnections: u64,
+}
+
+impl Counters {
+    /// Both together.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            frames_in: self.frames_in + other.frames_in,
+            frames_out: self.frames_out + other.frames_out,
+            passed_over: self.passed_over + other.passed_over,
+            marks: self.marks + other.marks,
+            clears: self.clears + other.clears,
+            malformed: self.malformed + other.malformed,
+            digits_dropped: self.digits_dropped + other.digits_dropped,
+            reconnections: self.reconnections + other.reconnections,
+        }
+    }
 }

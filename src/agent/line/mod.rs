@@ -19,6 +19,7 @@
 //! | `backlog` | what has been said and nobody has heard yet |
 //! | `outbox` | messages on their way, in one buffer |
 //! | `told`, [`event`] | what the call learns: of things that happen, and of the end |
+//! | [`tally`] | what all lines did, for whoever counts |
 
 pub(super) mod backlog;
 mod beat;
@@ -39,6 +40,7 @@ pub(super) mod outbox;
 pub(super) mod packets;
 pub mod shell;
 pub mod source;
+pub mod tally;
 mod threshold;
 pub(super) mod told;
 mod vigil;
@@ -55,3 +57,4 @@ pub use link::Link;
 pub use message::{Incoming, Message};
 pub use shell::Sink;
 pub use source::Source;
+pub use tally::Tally;

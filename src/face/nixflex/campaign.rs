@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::json;
 use super::record::end;
+use crate::face::last_of_full;
 use crate::model::{
     Campaign, CampaignStatus, InvalidRecipient, Learned, Recipient, RecipientState, Refusal, Retry,
     StoredResponse, Timestamp,
@@ -160,8 +161,7 @@ pub struct RecipientPage<'a> {
 
 /// A page of recipients: `GET /v1/calls/batch/{id}/recipients`.
 pub fn recipients(recipients: &[Recipient], list: &RecipientList) -> String {
-    let is_full = recipients.len() == list.limit as usize;
-    let last = recipients.last().filter(|_| is_full).map(|last| last.position.to_string());
+    let last = last_of_full(recipients, list.limit).map(|last| last.position.to_string());
     json(&RecipientPage {
         recipients: recipients.iter().map(Row::of).collect(),
         limit: list.limit,
@@ -182,6 +182,7 @@ pub struct Full<'a> {
     #[schema(required)]
     name: Option<&'a str>,
     agent_id: String,
+    /// The first of them, where each recipient sees one of its own: its call tells which.
     from_number: &'a str,
     status: &'static str,
     /// Why it failed.

@@ -30,7 +30,8 @@ pub struct OutboundRequest {
     /// What stands in the prompt's `{places}`.
     #[schema(value_type = Option<BTreeMap<String, Value>>)]
     dynamic_vars: Option<BTreeMap<String, Scalar>>,
-    /// Which number to dial from: an outbound-enabled one of this agent. Without it the agent's first.
+    /// Which number to dial from: an outbound-enabled one of this agent. Without it the agent's first, or the one that its `caller_ids` gives
+    /// this callee.
     #[schema(max_length = 255)]
     from_number: Option<String>,
     /// The campaign in whose report this call counts.
@@ -79,7 +80,8 @@ pub struct BatchRequest {
     /// For display.
     #[schema(max_length = 255)]
     name: Option<String>,
-    /// The number to dial from. It may be left out where the agent has exactly one that may call.
+    /// The number to dial from. It may be left out where the agent has exactly one that may call, or where its `caller_ids` gives each
+    /// callee one.
     #[schema(max_length = 255)]
     from_number: Option<String>,
     #[schema(min_items = 1, max_items = 1000000)]

@@ -13,7 +13,7 @@ use crate::store::StoreError;
 use crate::store::row::{Columns, id, json, required, word};
 
 /// The columns that [`read_campaign`] wants.
-pub const COLUMNS: &str = "campaign, tenant, key_id, agent, from_number, name, status, reason, zone, window_start, window_end, window_days, callee_window_start, callee_window_end, callee_window_days, due_at,
+pub const COLUMNS: &str = "campaign, tenant, key_id, agent, from_number, number_per_callee, name, status, reason, zone, window_start, window_end, window_days, callee_window_start, callee_window_end, callee_window_days, due_at,
     created_at, launched_at, ended_at, retry_max, retry_wait_ms, retry_on, breaker_max, invalid, total, pending, active, answered, abandoned, unanswered, failed, indeterminate,
     cancelled";
 
@@ -59,6 +59,7 @@ pub fn read_campaign(row: &impl Columns) -> Result<Campaign, StoreError> {
         key: KeyId(count("key_id")?),
         agent: AgentId(count("agent")?),
         from: phone(row.text("from_number")?)?,
+        number_per_callee: count("number_per_callee")? != 0,
         name: row.text("name")?,
         status: word(row.text("status")?, CampaignStatus::from_word)?.ok_or(StoreError::Corrupt("status"))?,
         reason: row.text("reason")?,

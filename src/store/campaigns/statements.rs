@@ -25,9 +25,9 @@ impl Engine {
         const SQL: &str = "INSERT INTO campaigns (campaign, tenant, key_id, agent, from_number, name, prompt, status, zone,
               window_start, window_end, window_days, due_at, created_at, launched_at, invalid, total, pending,
               idempotency_key, body_hash, response_status, response_body, retry_max, retry_wait_ms, retry_on, breaker_max,
-              callee_window_start, callee_window_end, callee_window_days)
+              callee_window_start, callee_window_end, callee_window_days, number_per_callee)
             VALUES ($1, $2, $3, $4, $5, $6, $7, 'creating', $8, $9, $10, $11, $12, $13, $14, $15, $16, $16, $17, $18, $19,
-              $20, $21, $22, $23, $24, $25, $26, $27) ON CONFLICT DO NOTHING";
+              $20, $21, $22, $23, $24, $25, $26, $27, $28) ON CONFLICT DO NOTHING";
         let campaign = &new.campaign;
         let (start, end) = campaign.window.minutes.unzip();
         let (callee_start, callee_end) = campaign.callee_window.minutes.unzip();
@@ -62,7 +62,8 @@ impl Engine {
                 .bind(campaign.breaker.map(i64::from))
                 .bind(callee_start.map(i64::from))
                 .bind(callee_end.map(i64::from))
-                .bind(days(&campaign.callee_window));
+                .bind(days(&campaign.callee_window))
+                .bind(i64::from(campaign.number_per_callee));
             Ok(query.execute(&mut *connection).await?.rows_affected() == 1)
         })
     }

@@ -25,6 +25,7 @@ pub(super) fn campaign(id: u64, total: u64) -> Campaign {
         key: KEY,
         agent: AgentId(3),
         from: "+447446466847".parse().expect("valid"),
+        number_per_callee: true,
         name: Some("Tuesday".into()),
         status: CampaignStatus::Running,
         reason: None,
@@ -95,8 +96,14 @@ async fn a_campaign_reads_back_as_it_was_made(place: Place) {
     assert_eq!(claimed[1].recipient.zone.as_ref().map(Zone::name), Some("America/New_York"));
     assert_eq!(claimed[2].recipient.zone, None);
     let none = Window::default();
-    let bare =
-        Campaign { window: none, callee_window: none, name: None, launched_at: None, ..campaign(6, 1) };
+    let bare = Campaign {
+        window: none,
+        callee_window: none,
+        number_per_callee: false,
+        name: None,
+        launched_at: None,
+        ..campaign(6, 1)
+    };
     let new = NewCampaign { campaign: bare.clone(), prompt: "p".into() };
     store.create_campaign(new, recipients(1), None).await.expect("stored");
     assert_eq!(store.campaign(TENANT, CampaignId(6)).await.expect("readable"), Some(bare));

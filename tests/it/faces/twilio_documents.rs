@@ -25,8 +25,14 @@ fn post(house: &House, path: &str, fields: &[(&str, &str)]) -> Reply {
 
 /// A call whose document is at this URL; its path.
 fn place(house: &House, persona: Persona, url: &str) -> String {
+    place_with(house, persona, url, &[])
+}
+
+/// The same, with more in the form.
+fn place_with(house: &House, persona: Persona, url: &str, more: &[(&str, &str)]) -> String {
     let calls = format!("/2010-04-01/Accounts/{ACCOUNT}/Calls.json");
-    let reply = post(house, &calls, &[("To", &number(persona)), ("From", OURS), ("Url", url)]);
+    let to = number(persona);
+    let reply = post(house, &calls, &[&[("To", to.as_str()), ("From", OURS), ("Url", url)], more].concat());
     assert_eq!(reply.status, 201, "{reply:?}");
     format!("/2010-04-01/Accounts/{ACCOUNT}/Calls/{}.json", reply.json["sid"].as_str().expect("a SID"))
 }
@@ -81,6 +87,19 @@ fn the_document_is_fetched_once_somebody_answered_and_done() {
     }
     assert_eq!(asked[0].headers["content-type"], FORM);
     assert_eq!(asked[0].headers["x-twilio-signature"], signature(&bot.url(), &asked[0]));
+}
+
+#[test]
+fn a_document_may_wait_for_the_end_of_a_machines_greeting() {
+    let (house, bot) = (House::start(), Receiver::start());
+    bot.set(Manner::Say(200, "<Response><Say>Please call back.</Say><Hangup/></Response>"));
+    for (persona, who) in [(Persona::Voicemail, "machine_end_beep"), (Persona::Person, "human")] {
+        let path = place_with(&house, persona, &bot.url(), &[("MachineDetection", "DetectMessageEnd")]);
+        let end = ended(&house, &path);
+        assert_eq!((&end["status"], &end["answered_by"]), (&json!("completed"), &json!(who)), "{end}");
+        let asked = bot.deliveries();
+        assert_eq!(field(asked.last().expect("it was asked"), "AnsweredBy"), who);
+    }
 }
 
 #[test]
