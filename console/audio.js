@@ -105,8 +105,9 @@ export class Audio {
     clearTimeout(this.#patience);
     const [connection, end] = [this.#connection, this.#end];
     [this.#connection, this.#end] = [null, null];
+    const told = end?.();
     connection?.close();
-    return end?.();
+    return told;
   }
 
   /** For good. Gives a promise if the switch is still to be told. */

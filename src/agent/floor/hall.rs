@@ -42,6 +42,8 @@ struct Present {
     /// When the page was last listening, if it is not.
     away_since: Option<Instant>,
     leg: Option<Audio>,
+    /// The audio that ended last: its page may say so still.
+    ended_leg: Option<u64>,
 }
 
 struct Audio {
@@ -138,6 +140,7 @@ impl Hall {
             stream: None,
             away_since: Some(now),
             leg: None,
+            ended_leg: None,
             person,
         };
         self.people.insert(present.person.id, present);

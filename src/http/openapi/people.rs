@@ -38,7 +38,7 @@ pub fn entries() -> Vec<Entry> {
         asked("DELETE", "/v1/people/whip/{number}", "endAudio", "End the page's audio")
             .path("number", "As `Location` had it.", "1")
             .gives_nothing(200, "It is over.")
-            .gives::<Wrong>(404, "It was over.", wrong("no_such_audio")),
+            .gives::<Wrong>(404, "No such audio, or long over.", wrong("no_such_audio")),
     ];
     for (verb, id, what) in [
         ("accept", "acceptAsPerson", "Take the call that rings"),

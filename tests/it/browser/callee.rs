@@ -1,4 +1,5 @@
-//! Callees with ears: they answer a trunk's calls, say hello and then a tone, and keep what they hear and which keys are pressed.
+//! Callees with ears: they answer a trunk's calls, say hello, and a tone once somebody speaks to them; they keep what they hear and
+//! which keys are pressed.
 //! Their audio is the media plane's own; what they say and hear goes by a seat at their own bridge.
 
 #![expect(clippy::disallowed_methods, reason = "callees of their own are threads of their own, with clocks")]
@@ -24,8 +25,9 @@ pub const CALLEE_HZ: u32 = 1_000;
 const KEPT: usize = tone::RATE_HZ as usize;
 /// The pace of frames.
 const TICK: Duration = Duration::from_millis(20);
-/// A callee says hello, and listens for so long; then it says its tone.
-const QUIET: Duration = Duration::from_millis(2_500);
+/// A sample of this size is somebody speaking. Until then a callee says no more than hello, however long it takes: a tone too early
+/// could be an answering machine's.
+const SPEECH: u16 = 1_000;
 /// A tone that has this much of the loudest moment is the tone, in spite of codecs and echo cancellers.
 const MOST: f64 = 0.7;
 
@@ -244,21 +246,22 @@ fn directed(answer: &str, direction: &str) -> String {
 
 /// Everybody's mouths and ears, 20 ms at a time.
 fn talk(seated: &mpsc::Receiver<Port>, known: &Mutex<Known>, stop: &AtomicBool) {
-    let mut ports: Vec<(Port, Instant)> = Vec::new();
+    let mut ports: Vec<(Port, bool)> = Vec::new();
     let (mut at, mut next) = (0, Instant::now());
     while !stop.load(Ordering::Relaxed) {
-        ports.extend(seated.try_iter().map(|port| (port, Instant::now())));
+        ports.extend(seated.try_iter().map(|port| (port, false)));
         let samples: [i16; 160] = std::array::from_fn(|offset| tone::sample(CALLEE_HZ, at + offset));
         at += samples.len();
         let mut frame: Frame = [Law::Mu.silence(); 160];
         Law::Mu.encode(&samples, &mut frame);
-        for (which, (port, since)) in ports.iter_mut().enumerate() {
-            if since.elapsed() > QUIET {
+        for (which, (port, is_spoken_to)) in ports.iter_mut().enumerate() {
+            if *is_spoken_to {
                 port.say(&frame);
             }
             while let Some(said) = port.hear() {
                 let mut samples = [0; 160];
                 Law::Mu.decode(&said, &mut samples);
+                *is_spoken_to |= samples.iter().any(|sample: &i16| sample.unsigned_abs() > SPEECH);
                 let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
                 let heard = &mut known.heard[which];
                 heard.extend(samples);

@@ -16,7 +16,9 @@ use trunkline::simulator::Persona;
 fn a_person_takes_calls_in_chromium() {
     let place = Place::claim();
     let callees = Callees::at(&place);
-    let setup = staffed(Setup::new().number("inbound = true").agent("amd = {}"), "wrap_up_seconds = 60");
+    let setup =
+        Setup::new().number("inbound = true").agent("amd = {}").extra("[people]\nreturn_seconds = 60");
+    let setup = staffed(setup, "wrap_up_seconds = 60");
     let switch = setup.at(place).start();
     let (secret, microphone) = (hired(&switch, "Ada"), tone::pulses(PERSON_HZ));
     let path = microphone.path().display().to_string();

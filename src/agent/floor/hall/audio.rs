@@ -23,17 +23,19 @@ impl Hall {
         number
     }
 
+    /// A page ends its audio. That has often ended already: the connection says goodbye by a way of its own.
     pub(in super::super) fn mute(
         &mut self,
         now: Instant,
         person: PersonId,
         number: u64,
     ) -> Result<(), Refused> {
-        let audio = self.people.get(&person).and_then(|present| present.leg.as_ref());
-        if audio.is_none_or(|audio| audio.number != number) {
+        let present = self.people.get(&person).ok_or(Refused::Leg)?;
+        if present.leg.as_ref().is_some_and(|audio| audio.number == number) {
+            self.silence(now, person);
+        } else if present.ended_leg != Some(number) {
             return Err(Refused::Leg);
         }
-        self.silence(now, person);
         Ok(())
     }
 
@@ -116,6 +118,7 @@ impl Hall {
         let Some(present) = self.people.get_mut(&person) else { return };
         let tenant = present.person.tenant;
         if let Some(audio) = present.leg.take() {
+            present.ended_leg = Some(audio.number);
             audio.leg.close();
         }
         if let Some(desk) = self.desks.get_mut(&tenant) {

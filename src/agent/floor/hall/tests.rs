@@ -117,12 +117,26 @@ fn without_audio_nobody_is_available() {
     let mut place = Place::new();
     let mut guest = place.guest(1);
     place.hall.mute(place.now, guest.id, guest.leg).expect("there");
-    assert_eq!(place.hall.mute(place.now, guest.id, guest.leg), Err(Refused::Leg));
     assert_eq!(place.act(&guest, Act::Available), Err(Refused::NoAudio));
     place.audio(guest.id);
     assert_eq!(place.act(&guest, Act::Available), Ok(()));
     assert_eq!((guest.state(), place.free()), (Some(StateName::Available), 1));
     assert_eq!(place.hall.look(TenantId(2), &Whom::Anybody, &[]).free, 0);
+}
+
+#[test]
+fn a_page_may_end_audio_that_has_just_ended_and_no_other() {
+    let mut place = Place::new();
+    let (guest, other) = (place.guest(1), place.guest(2));
+    let gone = browser::Event::Gone(Gone::Left, Stats::default());
+    place.hall.leg_told(place.now, guest.id, guest.leg, gone);
+    assert_eq!(place.hall.mute(place.now, guest.id, guest.leg), Ok(()), "it says so itself, a moment later");
+    // It ends nothing that came afterwards.
+    let next = place.audio(guest.id);
+    assert_eq!(place.hall.mute(place.now, guest.id, guest.leg), Ok(()));
+    assert_eq!(place.act(&guest, Act::Available), Ok(()));
+    assert_eq!(place.hall.mute(place.now, guest.id, other.leg), Err(Refused::Leg));
+    assert_eq!(place.hall.mute(place.now, other.id, next), Err(Refused::Leg));
 }
 
 #[test]
