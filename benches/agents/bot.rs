@@ -1,22 +1,22 @@
-//! Voice bots, as many as call: a server of Twilio's media streams, whose bots do one thing. Their CPU time is this process's, not the
-//! switch's. One thread is all of them, in slots of 1 ms, and sleeps in between: on loopback whoever sends is charged with waking up
-//! whoever waits for it, and bots that are somewhere else are woken by another machine.
+//! Voice bots, as many as call: a server of Twilio's media streams, whose bots do one thing. Its CPU time is this process's, not the
+//! switch's.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use tokio::net::TcpStream;
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{WebSocketStream, accept_async};
 
 use crate::mark::{Arrival, BYTES, FRAME, Mark};
-use crate::socket::{Over, Socket};
 
 const TICK: Duration = Duration::from_millis(20);
-const SLOT: Duration = Duration::from_millis(1);
 /// Frames in what is interrupted: four seconds.
 const SPEECH: u32 = 200;
 /// Messages of 40 ms in a turn.
@@ -52,27 +52,27 @@ pub struct Told {
 pub struct Bots {
     pub address: SocketAddr,
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Default)]
 struct Shared {
     there: AtomicUsize,
     counts: AtomicBool,
-    over: AtomicBool,
     told: Mutex<Told>,
 }
 
 impl Bots {
-    pub fn start(does: Does) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        listener.set_nonblocking(true).expect("set");
+    pub async fn start(does: Does) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound");
         let shared = Arc::<Shared>::default();
-        let room = Room { listener, does, bots: vec![], shared: Arc::clone(&shared) };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().expect("a runtime");
-        let thread = Some(thread::spawn(move || runtime.block_on(room.run())));
-        Self { address, shared, thread }
+        let serving = Arc::clone(&shared);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, does, Arc::clone(&serving)));
+            }
+        });
+        Self { address, shared }
     }
 
     /// Bots that were told of their call.
@@ -90,162 +90,142 @@ impl Bots {
     }
 }
 
-impl Drop for Bots {
-    fn drop(&mut self) {
-        self.shared.over.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            eprintln!("the bots broke off");
+async fn serve(stream: TcpStream, does: Does, shared: Arc<Shared>) {
+    stream.set_nodelay(true).expect("set");
+    let Ok(mut socket) = accept_async(stream).await else { return };
+    let stream = loop {
+        let Some(Ok(Message::Text(text))) = socket.next().await else { return };
+        if text.contains(r#""event":"start""#) {
+            break between(&text, r#""streamSid":""#, "\"").unwrap_or_default().to_owned();
+        }
+    };
+    let source = shared.there.fetch_add(1, Ordering::Relaxed) as u16;
+    let mut bot = Bot {
+        socket,
+        does,
+        stream,
+        source,
+        said: 0,
+        speech: 0,
+        beats: u32::from(source) * 7,
+        has_heard: false,
+        shared,
+    };
+    if does == Does::Greets && bot.speak(SPEECH / 2).await.is_none() {
+        return;
+    }
+    if matches!(does, Does::Talks | Does::Converses) {
+        while !bot.has_heard {
+            let message = bot.socket.next().await;
+            if bot.hear(message).is_none() {
+                return;
+            }
         }
     }
-}
-
-/// Where all bots are.
-struct Room {
-    listener: TcpListener,
-    does: Does,
-    bots: Vec<Bot>,
-    shared: Arc<Shared>,
-}
-
-impl Room {
-    async fn run(mut self) {
-        let mut next = Instant::now();
-        while !self.shared.over.load(Ordering::Relaxed) {
-            next += SLOT;
-            thread::sleep(next.saturating_duration_since(Instant::now()));
-            // What has come in the meantime is looked for here, and nowhere waited for.
-            tokio::task::yield_now().await;
-            while let Ok((stream, _)) = self.listener.accept() {
-                stream.set_nonblocking(true).expect("set");
-                self.bots.push(Bot::new(TcpStream::from_std(stream).expect("a socket"), self.does));
-            }
-            let (now, shared) = (Instant::now(), &self.shared);
-            self.bots.retain_mut(|bot| bot.live(now, shared).is_ok());
+    let mut clock = bot.clock();
+    loop {
+        let alive = tokio::select! {
+            message = bot.socket.next() => bot.hear(message),
+            _ = clock.tick(), if does != Does::Greets => bot.act(&mut clock).await,
+        };
+        if alive.is_none() {
+            return;
         }
     }
 }
 
 struct Bot {
-    socket: Socket,
+    socket: WebSocketStream<TcpStream>,
     does: Does,
-    call: Option<Call>,
-}
-
-/// What a bot knows once it was told of its call.
-struct Call {
     stream: String,
     source: u16,
     said: u32,
     speech: u32,
     /// Messages of 40 ms that fell into this call so far, said or not.
     beats: u32,
-    /// It says nothing until it has heard the callee.
-    waits: bool,
-    /// When it acts next, if it does.
-    next: Option<Instant>,
+    /// The callee was heard.
+    has_heard: bool,
+    shared: Arc<Shared>,
 }
 
 impl Bot {
-    fn new(stream: TcpStream, does: Does) -> Self {
-        Self { socket: Socket::new(stream), does, call: None }
+    fn clock(&self) -> Interval {
+        let period = match self.does {
+            Does::Interrupts => Duration::from_millis(1_000 + u64::from(self.source) % 97),
+            Does::Converses => 2 * TICK,
+            _ => TICK,
+        };
+        let mut clock = interval(period);
+        clock.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        clock
     }
 
-    /// Hears what has come, and does what is due.
-    fn live(&mut self, now: Instant, shared: &Shared) -> Result<(), Over> {
-        let Self { socket, does, call } = self;
-        let counts = shared.counts.load(Ordering::Relaxed);
-        socket.hear(|text| match call {
-            None => *call = Call::told(text, *does, now, shared),
-            Some(call) => call.hear(text, now, counts, shared),
-        })?;
-        if let Some(call) = call {
-            while call.next.is_some_and(|next| next <= now) {
-                call.act(*does, socket, shared);
-            }
-        }
-        socket.write()
-    }
-}
-
-impl Call {
-    fn told(text: &str, does: Does, now: Instant, shared: &Shared) -> Option<Self> {
-        if !text.contains(r#""event":"start""#) {
-            return None;
-        }
-        let stream = between(text, r#""streamSid":""#, "\"")?.to_owned();
-        let source = shared.there.fetch_add(1, Ordering::Relaxed) as u16;
-        let waits = matches!(does, Does::Talks | Does::Converses);
-        let next = (!waits).then_some(now);
-        Some(Self { stream, source, said: 0, speech: 0, beats: u32::from(source) * 7, waits, next })
-    }
-
-    fn hear(&mut self, text: &str, now: Instant, counts: bool, shared: &Shared) {
-        if (counts || self.waits)
-            && let Some(payload) = between(text, r#""payload":""#, "\"")
-            && let Some(beginning) = payload.get(..BYTES / 3 * 4)
-            && let Ok(bytes) = STANDARD.decode(beginning)
-            && let Some(mark) = Mark::read(&bytes)
-        {
-            if std::mem::replace(&mut self.waits, false) {
-                self.next = Some(now);
-            }
-            if counts {
-                let mut told = shared.told.lock().expect("never poisoned");
-                told.arrivals.push(Arrival { mark, at: Instant::now() });
-            }
-        }
-    }
-
-    fn act(&mut self, does: Does, socket: &mut Socket, shared: &Shared) {
-        match does {
-            Does::Greets => self.speak(SPEECH / 2, socket, shared),
-            Does::Talks | Does::Marks => self.speak(1, socket, shared),
+    /// None: the connection is gone.
+    async fn act(&mut self, clock: &mut Interval) -> Option<()> {
+        match self.does {
+            Does::Greets => Some(()),
+            Does::Talks => self.speak(1).await,
             Does::Converses => {
                 self.beats += 1;
-                if (self.beats / BEATS).is_multiple_of(2) {
-                    self.speak(2, socket, shared);
-                }
+                if (self.beats / BEATS).is_multiple_of(2) { self.speak(2).await } else { Some(()) }
             }
-            Does::Interrupts if self.said.is_multiple_of(SPEECHES) => self.speak(SPEECH, socket, shared),
-            Does::Interrupts => self.take_back(socket, shared),
+            Does::Marks => {
+                clock.reset_after(Duration::from_micros(rand::random_range(90_000..190_000)));
+                self.speak(1).await
+            }
+            Does::Interrupts if self.said.is_multiple_of(SPEECHES) => self.speak(SPEECH).await,
+            Does::Interrupts => {
+                let clear = format!(r#"{{"event":"clear","streamSid":"{}"}}"#, self.stream);
+                let at = Instant::now();
+                self.socket.send(Message::text(clear)).await.ok()?;
+                if self.shared.counts.load(Ordering::Relaxed) {
+                    let mut told = self.shared.told.lock().expect("never poisoned");
+                    told.clears.push((self.source, self.speech, at));
+                }
+                self.speech += 1;
+                self.said = self.speech * SPEECHES;
+                Some(())
+            }
         }
-        let pause = match does {
-            Does::Greets => None,
-            Does::Talks => Some(TICK),
-            Does::Converses => Some(2 * TICK),
-            Does::Marks => Some(Duration::from_micros(rand::random_range(90_000..190_000))),
-            Does::Interrupts => Some(Duration::from_millis(1_000 + u64::from(self.source) % 97)),
-        };
-        self.next = self.next.zip(pause).map(|(due, pause)| due + pause);
     }
 
-    fn take_back(&mut self, socket: &mut Socket, shared: &Shared) {
-        let at = Instant::now();
-        socket.say(&format!(r#"{{"event":"clear","streamSid":"{}"}}"#, self.stream));
-        if shared.counts.load(Ordering::Relaxed) {
-            let mut told = shared.told.lock().expect("never poisoned");
-            told.clears.push((self.source, self.speech, at));
-        }
-        self.speech += 1;
-        self.said = self.speech * SPEECHES;
-    }
-
-    fn speak(&mut self, frames: u32, socket: &mut Socket, shared: &Shared) {
+    async fn speak(&mut self, frames: u32) -> Option<()> {
         let mut sound = Vec::with_capacity(frames as usize * FRAME);
         for _ in 0..frames {
             let mark = Mark { source: self.source, number: self.said, sent: Instant::now() };
             sound.extend_from_slice(&mark.frame());
             self.said += 1;
         }
-        if shared.counts.load(Ordering::Relaxed) {
-            shared.told.lock().expect("never poisoned").said += u64::from(frames);
+        if self.shared.counts.load(Ordering::Relaxed) {
+            self.shared.told.lock().expect("never poisoned").said += u64::from(frames);
         }
         let payload = STANDARD.encode(sound);
         let stream = &self.stream;
-        socket
-            .say(&format!(r#"{{"event":"media","streamSid":"{stream}","media":{{"payload":"{payload}"}}}}"#));
+        let media =
+            format!(r#"{{"event":"media","streamSid":"{stream}","media":{{"payload":"{payload}"}}}}"#);
+        self.socket.send(Message::text(media)).await.ok()
+    }
+
+    fn hear(
+        &mut self,
+        message: Option<Result<Message, tokio_tungstenite::tungstenite::Error>>,
+    ) -> Option<()> {
+        let message = message?.ok()?;
+        let counts = self.shared.counts.load(Ordering::Relaxed);
+        if (counts || !self.has_heard)
+            && let Message::Text(text) = message
+            && let Some(payload) = between(&text, r#""payload":""#, "\"")
+            && let Some(beginning) = payload.get(..BYTES / 3 * 4)
+            && let Ok(bytes) = STANDARD.decode(beginning)
+            && let Some(mark) = Mark::read(&bytes)
+        {
+            self.has_heard = true;
+            let at = Instant::now();
+            if counts {
+                self.shared.told.lock().expect("never poisoned").arrivals.push(Arrival { mark, at });
+            }
+        }
+        Some(())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Agents in calls, through the real binary: how long a callee waits for the first word, what a bot's word costs on its way to the
 //! callee, how soon it stops when it is taken back, and what a streamed call costs.
 //!
-//! This process is the trunk with its callees, and the bots, who look once a millisecond; both stamp by one clock. On a machine of two cores it takes its share of
+//! This process is the trunk with its callees, and the bots; both stamp by one clock. On a machine of two cores it takes its share of
 //! them: times are what a busy machine shows. The switch's CPU time is its process's own.
 //!
 //! `cargo bench --bench agents [-- dead-air | delay | barge-in | cost [calls [seconds]]]`. Another binary is measured if `TRUNKLINE_BIN`
@@ -17,7 +17,6 @@ mod client;
 mod mark;
 #[path = "../switch/process.rs"]
 mod process;
-mod socket;
 mod switch;
 
 use std::collections::{HashMap, HashSet};
@@ -98,7 +97,7 @@ impl Stage {
     async fn set(all: &Path, says: Says, does: Option<Does>, manner: Manner) -> Self {
         let folder = tempfile::Builder::new().prefix("run").tempdir_in(all).expect("a folder").keep();
         let callees = Callees::start(says);
-        let bots = Bots::start(does.unwrap_or(Does::Greets));
+        let bots = Bots::start(does.unwrap_or(Does::Greets)).await;
         let agent = does.map_or(Agent::Script, |_| Agent::Bot(bots.address));
         let switch = Switch::start(&folder, callees.address, agent, manner).await;
         let empty = switch.resident();

@@ -16,7 +16,8 @@ pub(super) fn one_tone(frame: &Frame) -> Option<f32> {
     // cos w solves 2 r1 c² - r2 c - r1 = 0; this form of the root holds at a quarter of the sample rate too, where r1 = 0.
     let rough = f64::from((2.0 * r1 / ((r2 * r2 + 8.0 * r1 * r1).sqrt() - r2)).clamp(-1.0, 1.0)).acos();
     let half = FRAME / 2;
-    let [first, second] = project(&frame.samples, rough);
+    let first = project(&frame.samples[..half], rough);
+    let second = project(&frame.samples[half..], rough);
     let power = first.0.powi(2) + first.1.powi(2) + second.0.powi(2) + second.1.powi(2);
     if power * 2.0 < PURITY_MIN * half as f64 * f64::from(frame.energy) {
         return None;
@@ -70,7 +71,7 @@ pub(super) fn two_tones(frame: &Frame) -> Option<(f32, f32)> {
     let (low, high) = (in_range(angle(cosine(1.0))?)?, in_range(angle(cosine(-1.0))?)?);
     // Angles fold beyond 1333 Hz: only what is found where the angles point counts.
     let found = |hz: f32| {
-        let [(re, im)] = project(&frame.samples, TAU * f64::from(hz) / f64::from(SAMPLE_RATE));
+        let (re, im) = project(&frame.samples, TAU * f64::from(hz) / f64::from(SAMPLE_RATE));
         (re * re + im * im) * 2.0 / (FRAME as f64 * f64::from(frame.energy))
     };
     (high - low >= APART_HZ_MIN && found(low) + found(high) >= TWO_TONES_SHARE_MIN).then_some((low, high))
@@ -81,26 +82,18 @@ fn in_range(radians: f64) -> Option<f32> {
     (HZ_MIN..=HZ_MAX).contains(&hz).then_some(hz as f32)
 }
 
-/// The sum of `x[n]·e^(-jwn)`, by Goertzel, over each of so many parts of these samples. Every step waits for the one before it: two parts
-/// side by side take hardly longer than one.
-fn project<const PARTS: usize>(samples: &[f32; FRAME], w: f64) -> [(f64, f64); PARTS] {
-    let length = FRAME / PARTS;
-    let coefficient = (2.0 * w.cos()) as f32;
-    let (mut s1, mut s2) = ([0.0f32; PARTS], [0.0f32; PARTS]);
-    for n in 0..length {
-        for part in 0..PARTS {
-            let s0 = (samples[part * length + n] - s2[part]) + coefficient * s1[part];
-            s2[part] = s1[part];
-            s1[part] = s0;
-        }
+/// The sum of `x[n]·e^(-jwn)`, by Goertzel.
+fn project(samples: &[f32], w: f64) -> (f64, f64) {
+    let (coefficient, mut s1, mut s2) = ((2.0 * w.cos()) as f32, 0.0f32, 0.0f32);
+    for &x in samples {
+        let s0 = (x - s2) + coefficient * s1;
+        s2 = s1;
+        s1 = s0;
     }
     // s1 - s2·e^(-jw) is the sum of x[n]·e^(jw(N-1-n)): turn its phase from the last sample to the first.
-    let (sin, cos) = (-w * (length - 1) as f64).sin_cos();
-    std::array::from_fn(|part| {
-        let (s1, s2) = (f64::from(s1[part]), f64::from(s2[part]));
-        let (re, im) = (s1 - s2 * w.cos(), s2 * w.sin());
-        (re * cos - im * sin, re * sin + im * cos)
-    })
+    let (re, im) = (f64::from(s1) - f64::from(s2) * w.cos(), f64::from(s2) * w.sin());
+    let (sin, cos) = (-w * (samples.len() - 1) as f64).sin_cos();
+    (re * cos - im * sin, re * sin + im * cos)
 }
 
 /// How far the second lag may stray from a single tone's before the estimate is not worth its cost.

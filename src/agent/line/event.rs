@@ -75,7 +75,7 @@ pub enum Why {
 }
 
 impl Why {
-    /// A word for each, for whoever counts.
+    /// What whoever counts calls each of them, by its [place](Self::place).
     pub const WORDS: [&'static str; 12] = [
         "call_over",
         "closed",
@@ -91,21 +91,21 @@ impl Why {
         "not_reading",
     ];
 
-    /// One of [`Self::WORDS`].
-    pub const fn word(&self) -> &'static str {
+    /// Where its word stands.
+    pub const fn place(&self) -> usize {
         match self {
-            Self::CallOver => "call_over",
-            Self::Closed { .. } => "closed",
-            Self::HungUp => "hung_up",
-            Self::Failed(_) => "failed",
-            Self::Lost(_) => "lost",
-            Self::Unreachable(_) => "unreachable",
-            Self::Refused(_) => "refused",
-            Self::Protocol(_) => "protocol",
-            Self::TooLong => "too_long",
-            Self::Gibberish => "gibberish",
-            Self::Unresponsive => "unresponsive",
-            Self::NotReading => "not_reading",
+            Self::CallOver => 0,
+            Self::Closed { .. } => 1,
+            Self::HungUp => 2,
+            Self::Failed(_) => 3,
+            Self::Lost(_) => 4,
+            Self::Unreachable(_) => 5,
+            Self::Refused(_) => 6,
+            Self::Protocol(_) => 7,
+            Self::TooLong => 8,
+            Self::Gibberish => 9,
+            Self::Unresponsive => 10,
+            Self::NotReading => 11,
         }
     }
 }

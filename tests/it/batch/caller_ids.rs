@@ -12,12 +12,12 @@ use crate::switch::{FROM, Setup, Switch};
 const SAN_FRANCISCO: &str = "+14155550100";
 const NEW_YORK: &str = "+12125550100";
 
+/// A number of the agent's that may call, by this trunk.
+fn number(e164: &str, trunk: &str) -> String {
+    format!("[[number]]\ne164 = \"{e164}\"\ntrunk = \"{trunk}\"\nagent = \"agent_demo\"\noutbound = true\n")
+}
+
 fn pool(caller_ids: &str) -> Setup {
-    let number = |e164: &str, trunk: &str| {
-        format!(
-            "[[number]]\ne164 = \"{e164}\"\ntrunk = \"{trunk}\"\nagent = \"agent_demo\"\noutbound = true\n"
-        )
-    };
     let setup = Setup::new().agent(&format!("caller_ids = \"{caller_ids}\""));
     setup.extra(&number(SAN_FRANCISCO, "t1")).extra(&number(NEW_YORK, "t1"))
 }
@@ -74,11 +74,6 @@ fn callees_are_spread_over_all_numbers() {
 /// The second trunk leads nowhere, and is known to be down.
 #[test]
 fn while_a_numbers_trunk_is_down_its_callees_see_the_next() {
-    let number = |e164: &str, trunk: &str| {
-        format!(
-            "[[number]]\ne164 = \"{e164}\"\ntrunk = \"{trunk}\"\nagent = \"agent_demo\"\noutbound = true\n"
-        )
-    };
     let setup = Setup::new().agent("caller_ids = \"nearest\"").second("enabled = false");
     let setup = setup.extra(&number(SAN_FRANCISCO, "t1")).extra(&number(NEW_YORK, "t2"));
     let (switch, callees) = ring(setup);
