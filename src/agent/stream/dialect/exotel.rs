@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::super::spec::{Call, Encoding};
 use super::{
-    Asked, Incoming, Interpreter, Malformed, Moment, Outbox, Payload, Sound, addressed, hz, label, object,
-    quoted,
+    Asked, Incoming, Interpreter, Malformed, Moment, Outbox, Payload, Sound, StreamId, addressed, hz, label,
+    object, quoted,
 };
 
 #[derive(Debug)]
@@ -130,7 +130,7 @@ impl Interpreter for Exotel {
         let Incoming::Text(text) = message else { return Err(Malformed) };
         let said: Said<'a> = serde_json::from_str(text)?;
         match &*said.event {
-            "media" | "mark" | "clear" => addressed(&said.stream, &self.call.stream)?,
+            "media" | "mark" | "clear" => addressed(said.stream, &self.call.stream)?,
             "" => return Err(Malformed),
             _ => return Ok(Asked::Nothing),
         }
@@ -149,8 +149,8 @@ impl Interpreter for Exotel {
 struct Said<'a> {
     #[serde(borrow)]
     event: Cow<'a, str>,
-    #[serde(borrow, default, rename = "stream_sid")]
-    stream: Cow<'a, str>,
+    #[serde(borrow, rename = "stream_sid")]
+    stream: Option<StreamId<'a>>,
     #[serde(borrow, default)]
     media: Option<Media<'a>>,
     #[serde(borrow, default)]

@@ -12,6 +12,8 @@ mod vonage;
 use std::borrow::Cow;
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use super::spec::{Dialect, Encoding, Spec};
 use crate::agent::line::Incoming;
 use crate::agent::line::message::Malformed;
@@ -117,9 +119,16 @@ fn label(name: Cow<'_, str>) -> Result<Cow<'_, str>, Malformed> {
     if name.is_empty() || name.len() > MARK_MAX { Err(Malformed) } else { Ok(name) }
 }
 
+/// A stream's id, as a bot says it. One that speaks before it has read what its stream is called says null.
+#[derive(Deserialize)]
+struct StreamId<'a>(#[serde(borrow)] Cow<'a, str>);
+
 /// A stream's id that came, if it came, must be the one that was given.
-fn addressed(came: &str, given: &str) -> Result<(), Malformed> {
-    if came.is_empty() || came == given { Ok(()) } else { Err(Malformed) }
+fn addressed(came: Option<StreamId<'_>>, given: &str) -> Result<(), Malformed> {
+    match came {
+        Some(StreamId(came)) if !came.is_empty() && came != given => Err(Malformed),
+        _ => Ok(()),
+    }
 }
 
 /// Text as a JSON string.

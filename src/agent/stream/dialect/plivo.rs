@@ -12,7 +12,8 @@ use trunkline_media::Rate;
 
 use super::super::spec::{Call, Encoding};
 use super::{
-    Asked, Incoming, Interpreter, Malformed, Moment, Outbox, Payload, Sound, addressed, hz, label, quoted,
+    Asked, Incoming, Interpreter, Malformed, Moment, Outbox, Payload, Sound, StreamId, addressed, hz, label,
+    quoted,
 };
 
 #[derive(Debug)]
@@ -135,7 +136,7 @@ impl Interpreter for Plivo {
         let Incoming::Text(text) = message else { return Err(Malformed) };
         let said: Said<'a> = serde_json::from_str(text)?;
         match &*said.event {
-            "playAudio" | "checkpoint" | "clearAudio" => addressed(&said.stream, &self.call.stream)?,
+            "playAudio" | "checkpoint" | "clearAudio" => addressed(said.stream, &self.call.stream)?,
             _ => {}
         }
         Ok(match &*said.event {
@@ -167,8 +168,8 @@ impl Plivo {
 struct Said<'a> {
     #[serde(borrow)]
     event: Cow<'a, str>,
-    #[serde(borrow, default, rename = "streamId")]
-    stream: Cow<'a, str>,
+    #[serde(borrow, rename = "streamId")]
+    stream: Option<StreamId<'a>>,
     #[serde(borrow, default)]
     media: Option<Media<'a>>,
     #[serde(borrow, default)]

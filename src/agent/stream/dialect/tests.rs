@@ -131,6 +131,7 @@ fn twilio_bots_say_media_mark_and_clear() {
                 Some(Asked::Mark("my label".into())),
             ),
             (r#"{"event":"clear","streamSid":"MZ1"}"#, Some(Asked::Clear)),
+            (r#"{"event":"clear","streamSid":null}"#, Some(Asked::Clear)),
             (r#"{"event":"toast","streamSid":5}"#, None),
             (r#"{"event":"toast"}"#, Some(Asked::Nothing)),
             (r#"{"event":"clear","streamSid":"MZ2"}"#, None),
@@ -284,6 +285,7 @@ fn plivo_bots_name_the_encoding_of_what_they_say() {
                 Some(Asked::Mark("customer greeting audio".into())),
             ),
             (r#"{"event":"clearAudio","streamId":"20170ada"}"#, Some(Asked::Clear)),
+            (r#"{"event":"clearAudio","streamId":null}"#, Some(Asked::Clear)),
             (r#"{"event":"sendDTMF","dtmf":"1*9"}"#, Some(Asked::Digits("1*9".into()))),
             (r#"{"event":"clearAudio","streamId":"other"}"#, None),
             (r#"{"event":"checkpoint","streamId":"20170ada"}"#, None),
@@ -377,6 +379,7 @@ fn exotel_is_told_in_snake_case_and_strings() {
             ),
             (r#"{"event":"mark","stream_sid":"MZ1","mark":{"name":"m"}}"#, Some(Asked::Mark("m".into()))),
             (r#"{"event":"clear","stream_sid":"MZ1"}"#, Some(Asked::Clear)),
+            (r#"{"event":"clear","stream_sid":null}"#, Some(Asked::Clear)),
             (r#"{"event":"clear","stream_sid":"MZ2"}"#, None),
         ],
     );

@@ -10,7 +10,8 @@ use serde_json::json;
 
 use super::super::spec::{Call, Encoding};
 use super::{
-    Asked, Incoming, Interpreter, Malformed, Moment, Outbox, Payload, Sound, addressed, label, object, quoted,
+    Asked, Incoming, Interpreter, Malformed, Moment, Outbox, Payload, Sound, StreamId, addressed, label,
+    object, quoted,
 };
 
 #[derive(Debug)]
@@ -123,7 +124,7 @@ impl Interpreter for Twilio {
         let Incoming::Text(text) = message else { return Err(Malformed) };
         let said: Said<'a> = serde_json::from_str(text)?;
         match &*said.event {
-            "media" | "mark" | "clear" => addressed(&said.stream, &self.call.stream)?,
+            "media" | "mark" | "clear" => addressed(said.stream, &self.call.stream)?,
             "" => return Err(Malformed),
             _ => return Ok(Asked::Nothing),
         }
@@ -142,8 +143,8 @@ impl Interpreter for Twilio {
 struct Said<'a> {
     #[serde(borrow)]
     event: Cow<'a, str>,
-    #[serde(borrow, default, rename = "streamSid")]
-    stream: Cow<'a, str>,
+    #[serde(borrow, rename = "streamSid")]
+    stream: Option<StreamId<'a>>,
     #[serde(borrow, default)]
     media: Option<Media<'a>>,
     #[serde(borrow, default)]
