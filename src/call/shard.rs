@@ -19,6 +19,7 @@ use super::knock::Knock;
 use super::machine::{Call, Context, Origination, Reception};
 use super::outbox::{BotOrder, DialOrder, ErrandOrder, MediaOrder, Outbox, Speech, SpeechOrder};
 use super::timer::CallWheel;
+use super::wire;
 use crate::admission::Admission;
 use crate::agent::fate::Errand;
 use crate::agent::line::{self, Tally};
@@ -350,6 +351,10 @@ impl Shard {
         while let Some(event) = self.agent.poll_event() {
             if let SipEvent::Ended { id, .. } | SipEvent::Failed { id, .. } = &event {
                 self.knocking.remove(id);
+            }
+            if let SipEvent::Message { from, body, .. } = &event {
+                wire::wrote(from, body.as_ref());
+                continue;
             }
             match token(&event) {
                 Some(token) if Keeper::owns(token) => self.keeper.handle_event(now, &self.admission, &event),

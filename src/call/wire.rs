@@ -1,13 +1,15 @@
 //! SIP messages in the log, for whoever asks for them: `[log] filter = "info,trunkline_sip=trace"`. What may be read there is the start
 //! line and the headers, on one line: whom they name is masked as everywhere in the log, and what is neither known to be harmless nor
 //! an address (credentials, identities, headers of somebody's own) is only named. A body is not shown: it holds keys. Users that are
-//! no numbers are shown: trunks are told apart by them.
+//! no numbers are shown: trunks are told apart by them. What a carrier writes to us is shown unasked.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
 use tracing::Level;
-use trunkline_sip::Path;
+use trunkline_sip::{Body, Path};
+
+use crate::model::masked;
 
 /// What the log's filter calls these lines.
 const TARGET: &str = "trunkline_sip";
@@ -20,8 +22,8 @@ const SHOWN: &str = "accept allow allow-events c call-id content-disposition con
 /// Headers that name somebody.
 const MASKED: &str = "b contact diversion f from history-info m p-asserted-identity p-called-party-id p-charge-info \
                       p-preferred-identity path r record-route refer-to referred-by remote-party-id route service-route t to";
-/// So many digits in a row are a number's; a port has fewer.
-const NUMBER_MIN: usize = 6;
+/// Of a text so much is shown, in characters.
+const TEXT_MAX: usize = 200;
 
 /// A message came.
 pub fn received(path: &Path, message: &[u8]) {
@@ -37,6 +39,13 @@ pub fn sent(path: &Path, message: &[u8]) {
         let (to, transport) = (path.remote, path.protocol);
         tracing::trace!(target: TARGET, %to, ?transport, "sent {}", head(message));
     }
+}
+
+/// A carrier wrote to us (RFC 3428). There is nobody else to show it to, and it may be that the account runs dry.
+pub fn wrote(from: &str, body: Option<&Body>) {
+    let text = body.map(|body| String::from_utf8_lossy(&body.bytes)).unwrap_or_default();
+    let text: String = text.chars().take(TEXT_MAX).collect();
+    tracing::info!(from = &*Manner::Masked.shown(from), text = &*masked(&text), "a carrier sent a message");
 }
 
 /// Start line and headers as they may be read.
@@ -159,50 +168,6 @@ fn without_passwords(text: &str, ends: &[char]) -> String {
     }
     shown.push_str(rest);
     shown
-}
-
-/// Numbers as [`crate::model::PhoneNumber`] shows them: their beginning. A tag is nobody's.
-fn masked(text: &str) -> Cow<'_, str> {
-    let mut shown = String::new();
-    let mut rest = text;
-    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
-        let (before, run) = rest.split_at(start);
-        let ahead = &text[..text.len() - run.len()];
-        let (run, after) = run.split_at(number(run, ahead));
-        shown.push_str(before);
-        let is_tag = ahead.rsplit([';', ',', '>']).next().is_some_and(|parameter| {
-            parameter.trim_start().get(..4).is_some_and(|name| name.eq_ignore_ascii_case("tag="))
-        });
-        let digits = run.chars().filter(char::is_ascii_digit).count();
-        if digits < NUMBER_MIN || is_tag {
-            shown.push_str(run);
-        } else {
-            let mut kept = (digits / 2).min(4);
-            shown.extend(run.chars().map(|c| {
-                let is_kept = kept > 0;
-                kept -= usize::from(is_kept && c.is_ascii_digit());
-                if is_kept { c } else { '*' }
-            }));
-        }
-        rest = after;
-    }
-    if shown.is_empty() {
-        return text.into();
-    }
-    shown.push_str(rest);
-    shown.into()
-}
-
-/// How long the number is that begins here: visual separators are part of it (RFC 3966 §5.1.1), but of no host's name. A dot is not:
-/// it would make numbers of addresses.
-fn number(run: &str, ahead: &str) -> usize {
-    let ends = ['<', '>', ' ', ',', ';'];
-    let before = ahead.rsplit(ends).next().unwrap_or_default();
-    let is_tel = before.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("tel:"));
-    let is_user = !before.contains('@') && run.split(ends).next().is_some_and(|word| word.contains('@'));
-    let is_separator = |c: char| (is_tel || is_user) && matches!(c, '-' | '(' | ')');
-    let end = run.find(|c: char| !c.is_ascii_digit() && !is_separator(c)).unwrap_or(run.len());
-    run[..end].trim_end_matches(is_separator).len()
 }
 
 #[cfg(test)]

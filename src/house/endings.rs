@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::model::{CallId, CallRecord, Outcome, RecordingResult};
+use crate::model::{CallId, CallRecord, Outcome, RecordingResult, masked};
 
 /// After a recording that failed was told, those that fail within so long are only counted: on a full disk all of them do.
 const QUIET: Duration = Duration::from_secs(30);
@@ -24,6 +24,7 @@ impl Endings {
             disposition = outcome.disposition.as_str(),
             ended_by = outcome.ended_by.as_str(),
             sip_status = outcome.sip_status,
+            why = outcome.detail.as_deref().map(masked).as_deref(),
             "call ended"
         );
         let Some(RecordingResult::Failed { reason }) = &outcome.recording else { return };

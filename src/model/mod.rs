@@ -17,6 +17,7 @@ mod event;
 mod face;
 mod flow;
 mod id;
+mod masking;
 mod money;
 pub mod numbering;
 mod object;
@@ -74,6 +75,7 @@ pub use flow::{
 pub use id::{
     AgentId, ApplicationId, CallId, KeyId, NumberId, PersonId, TenantId, TrunkId, WebhookEndpointId,
 };
+pub use masking::masked;
 pub use money::{Currency, InvalidAmount, Micros};
 pub use numbering::{CostClass, Country};
 pub use object::{Agent, CallerIds, Detection, Key, KeyScope, Number, TrunkChoice};

@@ -245,6 +245,12 @@ fn without_its_bot_a_call_ends_and_says_why() {
     switch.metrics_until("the line to it is counted", |metrics| {
         metrics.sum("trunkline_agent_lines_ended_total", &[("reason", "closed")]) == 1.0
     });
+    let detail = switch.get(&format!("/v1/native/calls/{call}")).json["sip"]["detail"].clone();
+    assert_eq!(
+        detail, "the bot closed the connection with code 4000",
+        "and not what is answered to our CANCEL"
+    );
+    switch.log_until("why=\"the bot closed the connection with code 4000\"");
 }
 
 #[test]

@@ -294,7 +294,10 @@ impl Call {
                 None
             }
         };
+        // Why we hung up says more than the answer to that.
+        let ours = hangup.and(self.facts.detail.take());
         self.facts.refused(failure);
+        self.facts.detail = ours.or(self.facts.detail.take());
         let (status, q850) = (failure.status, disposition::q850(failure));
         // Our own hang-up decides, whatever answer raced it.
         if let Some(end) = hangup {

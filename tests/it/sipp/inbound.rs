@@ -15,8 +15,12 @@ fn what_we_do_not_do_is_refused() {
 }
 
 #[test]
-fn a_text_is_taken() {
-    towards("unasked-message");
+fn a_text_is_taken_and_stands_in_the_log_on_one_line_and_names_nobody() {
+    let switch = towards("unasked-message");
+    let log = switch.log_until("a carrier sent a message");
+    let line = log.lines().find(|line| line.contains("a carrier sent a message")).expect("it is there");
+    assert!(line.contains("Your balance is low.\\r\\nCall 0800*******."), "{line}");
+    assert!(line.contains("<sip:+4420********@") && !line.contains("Accounts"), "{line}");
 }
 
 #[test]
@@ -29,13 +33,14 @@ fn a_subscription_is_refused() {
     towards("unasked-subscribe");
 }
 
-/// Requests by this scenario, which start no call.
-fn towards(scenario: &str) {
+/// Requests by this scenario, which start no call, to the switch that is given.
+fn towards(scenario: &str) -> Switch {
     let switch = Switch::start("");
     Sipp::towards(&switch.place, switch.place.trunk, scenario).succeed(1);
     let metrics = switch.metrics_until("nothing of it", |metrics| metrics.is_idle());
     assert_eq!((metrics.ended_all(), metrics.sip("malformed_total")), (0.0, 0.0));
     assert_eq!(switch.complaints(), [""; 0]);
+    switch
 }
 
 #[test]
