@@ -9,7 +9,7 @@ use crate::switch::Setup;
 #[test]
 fn odd_prompts_are_spoken_as_far_as_they_can_be() {
     let flite = "[\"flite\", \"-voice\", \"slt\", \"-f\", \"{text_file}\", \"-o\", \"{wav_file}\"]";
-    let (switch, callees) = ring(Setup::new().tts(flite).agent("silence_hangup_seconds = 5"));
+    let (switch, callees) = ring(Setup::new().tts(flite).agent("silence_hangup_seconds = 30"));
     let prompts = [
         "... [END_CALL]",
         "\u{1F600} [END_CALL]",
