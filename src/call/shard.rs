@@ -352,21 +352,17 @@ impl Shard {
             if let SipEvent::Ended { id, .. } | SipEvent::Failed { id, .. } = &event {
                 self.knocking.remove(id);
             }
-            if let SipEvent::Message { from, body, .. } = &event {
-                wire::wrote(from, body.as_ref());
-                continue;
-            }
             match token(&event) {
                 Some(token) if Keeper::owns(token) => self.keeper.handle_event(now, &self.admission, &event),
                 Some(token) => {
                     let Some(call) = CallId::new(token) else { continue };
                     self.with(now, call, |call, cx| call.handle_sip(cx, event));
                 }
-                None => {
-                    if let SipEvent::Incoming { id, incoming } = event {
-                        self.knocked(now, id, incoming);
-                    }
-                }
+                None => match event {
+                    SipEvent::Incoming { id, incoming } => self.knocked(now, id, incoming),
+                    SipEvent::Message { from, body, .. } => wire::wrote(&from, body.as_ref()),
+                    _ => {}
+                },
             }
         }
     }
@@ -390,7 +386,6 @@ fn token(event: &SipEvent) -> Option<u64> {
         | SipEvent::Reanswered { token, .. }
         | SipEvent::OfferRefused { token, .. }
         | SipEvent::Info { token, .. }
-        | SipEvent::Message { token, .. }
         | SipEvent::Refer { token, .. }
         | SipEvent::ReferProgress { token, .. }
         | SipEvent::Traced { token, .. } => Some(*token),
@@ -399,6 +394,7 @@ fn token(event: &SipEvent) -> Option<u64> {
         | SipEvent::Registered { token, .. }
         | SipEvent::RegistrationFailed { token, .. }
         | SipEvent::Unregistered { token, .. } => Some(*token),
-        SipEvent::Incoming { .. } => None,
+        // Nobody's yet, or nobody's at all.
+        SipEvent::Incoming { .. } | SipEvent::Message { .. } => None,
     }
 }

@@ -45,5 +45,5 @@ fn connects(service: &str, encoding: &str) {
     callee.succeed(1);
     assert_eq!(switch.complaints(), [""; 0]);
     let echo = Recording::parse(&switch.get(&format!("/v1/calls/{call}/recording")).bytes).echo();
-    assert!(echo > 0.9, "{echo} alike");
+    assert!(echo > 0.95, "{echo} alike");
 }
