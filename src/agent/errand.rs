@@ -10,6 +10,15 @@ use crate::egress::Egress;
 use crate::face;
 use crate::model::{CallRecord, Face, Key, Link, Occasion, Sound, Step, Timestamp, Verb};
 
+/// A party's place at the bridge, and whose it was when something was fetched: another party may sit there by then.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// Which place.
+    pub at: u8,
+    /// Which of those who sat there: the call's own count. People in browsers are 0.
+    pub party: u32,
+}
+
 /// Something to be fetched.
 pub enum Errand {
     /// A sound.
@@ -24,12 +33,14 @@ pub enum Errand {
         /// Where it is, or what it is made of.
         from: Sound,
         /// Where it is heard.
-        place: u8,
+        place: Place,
         /// By the party itself, and by nobody else.
         whispered: bool,
     },
     /// What is to be done next.
     Steps {
+        /// Which of the call's questions this is.
+        question: u32,
         /// Who is asked.
         link: Link,
         /// Why.
@@ -49,6 +60,8 @@ const SOUND_DEADLINE: Duration = Duration::from_secs(15);
 const SOUND_MAX: Duration = Duration::from_secs(900);
 /// How long a guide may think: somebody listens to nothing meanwhile.
 const STEPS_DEADLINE: Duration = Duration::from_secs(8);
+/// What Twilio grants, for which such guides were written.
+const TWILIOS_DEADLINE: Duration = Duration::from_secs(15);
 
 /// Runs errands. Cheap to clone.
 #[derive(Clone)]
@@ -101,18 +114,20 @@ impl Errands {
         let seconds = at.0.div_euclid(1_000);
         let sign =
             |url: &str, body: &str| face::sign(face, key.signing.reveal(), url, seconds, body.as_bytes());
-        let url = link.url.as_str();
+        let deadline = if face == Face::Twilio { TWILIOS_DEADLINE } else { STEPS_DEADLINE };
+        // Who is asked never sees what stands behind a `#` (RFC 9110 §7.1), and could not check a signature over it.
+        let url = link.url.split_once('#').map_or(link.url.as_str(), |(url, _)| url);
         let asked = match link.verb {
             Verb::Post => {
                 let mut headers = sign(url, &body);
                 headers.push(("content-type", face::content_type(face).to_owned()));
-                self.egress.post_within(STEPS_DEADLINE, url, &headers, body.into()).await
+                self.egress.post_within(deadline, url, &headers, body.into()).await
             }
             // Only a face whose questions are forms asks so.
             Verb::Get => {
                 let mark = if url.contains('?') { '&' } else { '?' };
                 let whole = format!("{url}{mark}{body}");
-                self.egress.get_within(STEPS_DEADLINE, &whole, &sign(&whole, "")).await
+                self.egress.get_within(deadline, &whole, &sign(&whole, "")).await
             }
         };
         let answer = asked.map_err(|error| format!("the answer URL: {error}"))?;

@@ -15,7 +15,7 @@ mod script;
 pub mod stream;
 mod walk;
 
-pub use errand::{Errand, Errands};
+pub use errand::{Errand, Errands, Place};
 pub use program::{Order, Program};
 pub use script::{Act, Script};
 pub use walk::Walk;

@@ -34,6 +34,8 @@ pub struct Program {
     summoned: bool,
     /// Nobody has answered, or it is not known who: what is said first may be queued behind the gate, and nothing else is done.
     is_gated: bool,
+    /// Each of its steps was wanted for itself: one that cannot be done is no reason to leave the next.
+    is_piecemeal: bool,
     /// The callee speaks.
     callee_speaks: bool,
     /// It may interrupt.
@@ -113,26 +115,35 @@ enum State {
 }
 
 impl Program {
-    /// One whose first steps are to be asked for.
-    pub fn asking() -> Self {
-        let mut program = Self::default();
-        program.ask(None, Occasion::Answered);
-        program
+    /// Begins anew: what comes of sounds that it had before is nobody's.
+    pub fn renew(&mut self) {
+        *self = Self { next: self.next, is_piecemeal: self.is_piecemeal, ..Self::default() };
     }
 
-    /// One whose first steps are known before anybody answers: what they need is made ready. [`Program::begin`] does them.
-    pub fn prepared(steps: Vec<Step>) -> Self {
-        let mut program = Self { state: State::Waiting, ..Self::default() };
-        program.push(steps);
-        program
+    /// One of steps that are each wanted for themselves, as by hand.
+    pub fn piecemeal() -> Self {
+        Self { is_piecemeal: true, ..Self::default() }
     }
 
-    /// One whose first words are queued as soon as they are ready, behind the leg's gate: they leave in the packet after the
+    /// Begins anew: its first steps are to be asked for.
+    pub fn inquire(&mut self) {
+        self.renew();
+        self.ask(None, Occasion::Answered);
+    }
+
+    /// Begins anew, with first steps that are known before anybody answers: what they need is made ready. [`Program::begin`] does them.
+    pub fn prepare(&mut self, steps: Vec<Step>) {
+        self.renew();
+        self.state = State::Waiting;
+        self.push(steps);
+    }
+
+    /// Begins anew: its first words are queued as soon as they are ready, behind the leg's gate, and leave in the packet after the
     /// verdict. Everything else waits for [`Program::begin`].
-    pub fn gated(steps: Vec<Step>) -> Self {
-        let mut program = Self { is_gated: true, ..Self::default() };
-        program.push(steps);
-        program
+    pub fn gate(&mut self, steps: Vec<Step>) {
+        self.renew();
+        self.is_gated = true;
+        self.push(steps);
     }
 
     /// Somebody has answered.
@@ -202,9 +213,20 @@ impl Program {
         self.tasks.len()
     }
 
+    /// Is something left to do once whoever talks has gone?
+    pub fn has_more(&self) -> bool {
+        self.state == State::Talking && !self.tasks.is_empty()
+    }
+
+    /// Is it the next steps that it waits for?
+    pub fn is_asking(&self) -> bool {
+        self.state == State::Asking
+    }
+
     /// Is something being done or awaited?
     pub fn is_busy(&self) -> bool {
-        !self.is_gated && !matches!(self.state, State::Idle | State::Failed | State::Stopped)
+        let is_idle = matches!(self.state, State::Idle | State::Waiting | State::Failed | State::Stopped);
+        !self.is_gated && !is_idle
     }
 
     /// A sound is there, or cannot be had.
@@ -333,11 +355,6 @@ impl Program {
                 }
                 self.tasks.push_back(Task::Await);
             }
-            Step::Document(steps) => {
-                for step in steps {
-                    self.append(step);
-                }
-            }
             step => self.tasks.push_back(Task::Step(step)),
         }
     }
@@ -379,6 +396,7 @@ impl Program {
                 self.orders.push_back(Order::Play { clip, mark: number });
                 self.state = State::Playing(number);
             }
+            Ready::Failed(why) if self.is_piecemeal => self.orders.push_back(Order::Fail(why)),
             Ready::Failed(why) => self.fail(why),
             ready @ (Ready::NotAsked | Ready::Asked) => {
                 self.tasks.push_front(Task::Sound { number, from, ready });
@@ -429,8 +447,8 @@ impl Program {
             Step::StopStream => self.orders.push_back(Order::StopStream),
             Step::DoNotCall => self.orders.push_back(Order::DoNotCall),
             // What is done by hand alone is given to the call itself, and no face reads it from a document.
-            Step::HandOver(_) | Step::CompleteTransfer | Step::CancelTransfer => {}
-            Step::Say(_) | Step::Play(_) | Step::Gather(_) | Step::Document(_) => {
+            Step::HandOver(_) | Step::CompleteTransfer | Step::CancelTransfer | Step::Follow(_) => {}
+            Step::Say(_) | Step::Play(_) | Step::Gather(_) => {
                 unreachable!("these were taken apart when they were given")
             }
         }
@@ -470,6 +488,10 @@ impl Program {
 impl Program {
     /// Calls the bot that talks next, once the steps before it are all that is left.
     fn summon(&mut self) {
+        // Whoever talks now has the place.
+        if self.state == State::Talking {
+            return;
+        }
         let next = self.tasks.iter().find_map(|task| match task {
             Task::Step(Step::Connect(bot)) => Some(Some(bot)),
             // Whatever asks somebody else may never come back to this document.

@@ -8,7 +8,7 @@ use trunkline_media::bridge::Members;
 use trunkline_media::{Command as Media, LegId, Media as MediaPlane, Port, port};
 
 use super::mailbox::Mailbox;
-use super::outbox::{BotOrder, Engagement, Part, Role};
+use super::outbox::{BotId, BotOrder, Engagement, Part, Role};
 use super::shard::Command;
 use crate::agent::line::Lanes;
 use crate::agent::realtime;
@@ -24,10 +24,17 @@ pub struct Bots {
     reception: Reception,
     media: Arc<MediaPlane>,
     mailbox: Mailbox,
-    engaged: HashMap<(CallId, Role), (LegId, Handle)>,
+    engaged: HashMap<(CallId, Role), Engaged>,
 }
 
-/// Who is engaged, and how it is told.
+/// A bot that is there, or is being called.
+struct Engaged {
+    id: BotId,
+    leg: LegId,
+    handle: Handle,
+}
+
+/// How it is told.
 enum Handle {
     Bot(stream::Handle),
     /// One that comes to us.
@@ -75,28 +82,25 @@ impl Bots {
     pub fn obey(&mut self, order: BotOrder) -> Option<Command> {
         match order {
             BotOrder::Call(engagement) => {
-                let (call, role) = (engagement.call, engagement.part.role());
-                self.engage(*engagement).err().map(|why| lost(call, role, why))
+                let id = engagement.id;
+                self.engage(*engagement).err().map(|why| lost(id, why))
             }
             BotOrder::Hear(call) => {
-                let leg = self.talker(call).map(|(leg, _)| *leg)?;
+                let Engaged { id, leg, .. } = *self.talker(call)?;
                 let why = || Why::Failed("the media threads are overloaded".to_owned());
-                self.media
-                    .send(leg, callee_hears(Members::ALL))
-                    .err()
-                    .map(|_| lost(call, Role::Talker, why()))
+                self.media.send(leg, callee_hears(Members::ALL)).err().map(|_| lost(id, why()))
             }
             // A stream that has ended says so itself.
             BotOrder::Answered(call) => {
-                let _ = self.talker(call).map(|(_, bot)| bot.answered());
+                let _ = self.talker(call).map(|bot| bot.handle.answered());
                 None
             }
             BotOrder::Digit(call, digit, held) => {
-                let _ = self.talker(call).map(|(_, bot)| bot.digit(digit, held));
+                let _ = self.talker(call).map(|bot| bot.handle.digit(digit, held));
                 None
             }
             BotOrder::Untransferred(call, why) => {
-                let _ = self.talker(call).map(|(_, bot)| bot.untransferred(why));
+                let _ = self.talker(call).map(|bot| bot.handle.untransferred(why));
                 None
             }
             BotOrder::Dismiss(call, role) => {
@@ -106,20 +110,20 @@ impl Bots {
         }
     }
 
-    fn talker(&self, call: CallId) -> Option<&(LegId, Handle)> {
+    fn talker(&self, call: CallId) -> Option<&Engaged> {
         self.engaged.get(&(call, Role::Talker))
     }
 
     fn engage(&mut self, engagement: Engagement) -> Result<(), Why> {
-        let (call, leg, part) = (engagement.call, engagement.leg, engagement.part);
-        let role = part.role();
+        let (id, leg, part) = (engagement.id, engagement.leg, engagement.part);
+        let BotId { call, role, .. } = id;
         let (carrier, seat) = port::pair(port::Pace::Queued);
         let join = Media::Join { place: role.place(), seat: Box::new(seat) };
         for command in [join, heard(part)] {
             self.media.send(leg, command).map_err(|full| Why::Failed(full.to_string()))?;
         }
         let mailbox = self.mailbox.clone();
-        let sink = Box::new(move |event: Event| mailbox.offer(call, role, event));
+        let sink = Box::new(move |event: Event| mailbox.offer(id, event));
         let handle = match &engagement.bot.bot {
             Talker::Bot(bot) => self.stream(bot, spec(bot, &engagement), call, carrier, sink)?,
             Talker::Model(briefed) => {
@@ -132,7 +136,7 @@ impl Bots {
         if role == Role::Listener {
             handle.answered();
         }
-        self.engaged.insert((call, role), (leg, handle));
+        self.engaged.insert((call, role), Engaged { id, leg, handle });
         Ok(())
     }
 }
@@ -159,9 +163,9 @@ impl Bots {
 }
 
 /// A bot that could not be had.
-fn lost(call: CallId, role: Role, why: Why) -> Command {
+fn lost(bot: BotId, why: Why) -> Command {
     let ended = Ended { why, counters: stream::Counters::default() };
-    Command::Bot { call, role, event: Event::Ended(ended) }
+    Command::Bot { bot, event: Event::Ended(ended) }
 }
 
 /// Who hears whom with this bot at the bridge.
@@ -185,7 +189,7 @@ fn callee_hears(whom: Members) -> Media {
 }
 
 fn spec(bot: &Bot, engagement: &Engagement) -> stream::Spec {
-    let Engagement { call, bot: engaged, from, to, key, part, .. } = engagement;
+    let Engagement { id, bot: engaged, from, to, key, part, .. } = engagement;
     let authorization = |value| Header { name: "Authorization".to_owned(), value };
     let authorization = bot.authorization.clone().map(authorization);
     let signed = bot.url.as_ref().zip(key.as_ref());
@@ -197,7 +201,7 @@ fn spec(bot: &Bot, engagement: &Engagement) -> stream::Spec {
         headers: authorization.into_iter().chain(signature).collect(),
         call: stream::Call {
             account: engaged.account.clone(),
-            call: call.ca(),
+            call: id.call.ca(),
             stream: bot.dialect.stream_id(rand::random()),
             from: from.as_str().to_owned(),
             to: to.as_str().to_owned(),

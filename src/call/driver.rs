@@ -311,11 +311,11 @@ impl Driver {
     }
 
     fn intend(&self, dialing: Dialing) {
-        let (call, mailbox) = (dialing.call, self.parts.mailbox.clone());
+        let (call, attempt, mailbox) = (dialing.call, dialing.attempts.len(), self.parts.mailbox.clone());
         let written = (self.parts.intents)(dialing);
         tokio::spawn(async move {
             let (is_on_disk, leg) = written.await;
-            mailbox.send(Command::Intended { call, is_on_disk, leg }).await;
+            mailbox.send(Command::Intended { call, attempt, is_on_disk, leg }).await;
         });
     }
 

@@ -90,6 +90,8 @@ pub struct Call {
     /// What its offers say: where its RTP comes in.
     local: SocketAddr,
     seed: Seed,
+    /// It is theirs, and not ours: nobody listens for a machine.
+    came_in: bool,
     recording: Option<PathBuf>,
     /// The far end's leg: by the last INVITE that left, none before the first, or by the one that came in. Another INVITE's takes
     /// its place.
@@ -105,8 +107,12 @@ pub struct Call {
     operator: Program,
     /// Is its bot there, if it has one?
     presence: Presence,
+    /// How many bots it has had, whoever listened in included.
+    engaged: u32,
     /// Is the person there who talks, if one does?
     attendance: Attendance,
+    /// Whoever talked has left the callee to one who is being called to take its place.
+    has_left: bool,
     /// Who else was called for it.
     pairs: Pairs,
     /// Does somebody listen in?
@@ -119,8 +125,11 @@ pub struct Call {
     barge_in: BargeIn,
     /// How often its guide was asked.
     asked: u32,
-    /// What is left on a voicemail, once it is rendered.
-    message: Option<Arc<Clip>>,
+    /// How long its guide waits for something, and how long it has to do so anew because time stood still meanwhile.
+    awaited_for: Option<Duration>,
+    overdue: Option<Duration>,
+    /// What is left on a voicemail.
+    message: Message,
     phase: Phase,
     /// The ACK that our answer waits for, if the call came in.
     awaited: Option<Awaited>,
@@ -143,6 +152,15 @@ pub struct Call {
     facts: Facts,
     /// Held until the call is over; it moves from trunk to trunk with the call.
     permit: Permit,
+}
+
+/// What is left on a voicemail.
+enum Message {
+    /// It is not rendered yet, or there is none.
+    Awaited,
+    Ready(Arc<Clip>),
+    /// It cannot be rendered.
+    Failed,
 }
 
 /// Where the call stands.
@@ -257,9 +275,9 @@ impl Call {
     /// The message for a voicemail was rendered, or cannot be.
     pub fn handle_message(&mut self, cx: &mut Context<'_>, clip: Option<Arc<Clip>>) {
         match (clip, &self.phase) {
-            (None, _) => self.close(cx, Disposition::AgentFailed, EndedBy::Switch),
+            (None, Phase::LeavingMessage) => self.close(cx, Disposition::AgentFailed, EndedBy::Switch),
             (Some(clip), Phase::LeavingMessage) => self.queue_message(cx, clip),
-            (Some(clip), _) => self.message = Some(clip),
+            (clip, _) => self.message = clip.map_or(Message::Failed, Message::Ready),
         }
     }
 
@@ -294,7 +312,17 @@ impl Call {
     }
 
     /// The intent of its next INVITE is on disk, or cannot be.
-    pub fn handle_intended(&mut self, cx: &mut Context<'_>, is_on_disk: bool, leg: Option<MovedLeg>) {
+    pub fn handle_intended(
+        &mut self,
+        cx: &mut Context<'_>,
+        attempt: usize,
+        is_on_disk: bool,
+        leg: Option<MovedLeg>,
+    ) {
+        // It was given up, and the next one's is not on disk yet.
+        if attempt != self.dialled.invites() {
+            return self.leg_unwanted(cx, leg);
+        }
         self.legs.coming = leg;
         if self.transfer.is_some() {
             self.transfer_intended(cx, is_on_disk);

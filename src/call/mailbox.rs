@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use trunkline_media::{Event as MediaEvent, Report};
 use trunkline_sip::{QueryId, Target};
 
-use super::outbox::Role;
+use super::outbox::BotId;
 use super::shard::Command;
 use crate::agent::fate::Fate;
 use crate::agent::stream::Event as BotEvent;
@@ -74,10 +74,10 @@ impl Mailbox {
     }
 
     /// Gives what a bot says of itself, without waiting; it comes back if there is no room.
-    pub fn offer(&self, call: CallId, role: Role, event: BotEvent) -> Result<(), BotEvent> {
+    pub fn offer(&self, bot: BotId, event: BotEvent) -> Result<(), BotEvent> {
         match self.inputs.try_reserve() {
             Ok(room) => {
-                room.send(Input::Command(Command::Bot { call, role, event }));
+                room.send(Input::Command(Command::Bot { bot, event }));
                 Ok(())
             }
             Err(_) => Err(event),

@@ -26,7 +26,8 @@ pub use knock::Knock;
 pub use machine::{Origination, Reception};
 pub use mailbox::{Input, Mailbox, Room};
 pub use outbox::{
-    Aside, BotOrder, DialOrder, Engagement, ErrandOrder, Hand, MediaOrder, Part, Role, Speech, SpeechOrder,
+    Aside, BotId, BotOrder, DialOrder, Engagement, ErrandOrder, Hand, MediaOrder, Part, Role, Speech,
+    SpeechOrder,
 };
 pub use party::Seed;
 pub use shard::{Command, Inquiry, Orphan, Shard, Told};

@@ -8,8 +8,8 @@ use trunkline_media::{Command as Media, LegId};
 
 use super::knock::Knock;
 use super::tie::Tie;
-use crate::agent::Errand;
 use crate::agent::fate::Errand as PersonErrand;
+use crate::agent::{Errand, Place};
 use crate::model::{
     CallEvent, CallFact, CallId, CallPlan, Destination, Dial, Dialing, Engaged, Key, Outcome, PhoneNumber,
     Track,
@@ -32,13 +32,13 @@ pub enum Speech {
     Ahead,
 }
 
-/// What is heard while a party is called, by the party's place at the bridge.
+/// What is heard while a party is called.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Aside {
     /// What the far end hears meanwhile.
-    Music(u8),
+    Music(Place),
     /// What the party is told, and the far end is not.
-    Whisper(u8),
+    Whisper(Place),
 }
 
 /// Whose program it is.
@@ -117,10 +117,21 @@ impl Role {
     }
 }
 
+/// Which bot: a call may have several, one after the other, and the last word of one comes when the next is there.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct BotId {
+    /// Whose.
+    pub call: CallId,
+    /// What it does there.
+    pub role: Role,
+    /// Which of the call's, from 1 on.
+    pub number: u32,
+}
+
 /// A bot that is to be called.
 pub struct Engagement {
-    /// For which call.
-    pub call: CallId,
+    /// Which.
+    pub id: BotId,
     /// Whom the bot talks with.
     pub leg: LegId,
     /// The bot, and what it is told.

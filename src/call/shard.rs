@@ -115,17 +115,17 @@ impl Shard {
                 self.with(now, call, |call, cx| done = call.handle_control(cx, step, interrupt));
                 told(done);
             }
-            Command::Bot { call, role, event } => {
+            Command::Bot { bot, event } => {
                 if let line::Event::Ended(ended) = &event {
                     self.lines.add(ended);
                 }
-                self.with(now, call, |call, cx| call.handle_bot(cx, role, event));
+                self.with(now, bot.call, |call, cx| call.handle_bot(cx, bot, event));
             }
             Command::Person { call, fate } => {
                 self.with(now, call, |call, cx| call.handle_person(cx, fate));
             }
-            Command::Guided { call, steps } => {
-                self.with(now, call, |call, cx| call.handle_guided(cx, steps));
+            Command::Guided { call, question, steps } => {
+                self.with(now, call, |call, cx| call.handle_guided(cx, question, steps));
             }
             Command::HangupAll => {
                 for call in self.calls.keys().copied().collect::<Vec<_>>() {
@@ -159,8 +159,8 @@ impl Shard {
                 let outcome = Outcome::by_switch(Disposition::Cancelled, now, "its call was over before it");
                 self.out.ended(leg.call, outcome);
             }
-            Command::Intended { call, is_on_disk, leg } => {
-                self.with(now, call, |call, cx| call.handle_intended(cx, is_on_disk, leg));
+            Command::Intended { call, attempt, is_on_disk, leg } => {
+                self.with(now, call, |call, cx| call.handle_intended(cx, attempt, is_on_disk, leg));
             }
             // Best effort: a far end that is gone has ended its side long ago.
             Command::End(orphan) => {

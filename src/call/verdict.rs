@@ -38,14 +38,25 @@ pub fn rules(voicemail: VoicemailAction, speak_order: SpeakOrder, speak: Speak) 
         opening.push(When::Answered);
     }
     if speak_order == SpeakOrder::AgentFirst {
-        opening.extend([When::NoSpeech, When::Unknown]);
+        opening.extend(UNHEARD);
     }
     match voicemail {
         VoicemailAction::Ignore => opening.push(When::Machine),
         VoicemailAction::SpeakAfterBeep => opening.push(When::Beep),
         VoicemailAction::Hangup | VoicemailAction::LeaveMessage => {}
     }
-    opening.into_iter().map(|when| Rule { when, then: Then::OpenGate, once: true }).collect()
+    opening.into_iter().map(opens).collect()
+}
+
+/// What it does besides, once nobody has to wait for the callee's words any more.
+pub fn unheard() -> impl Iterator<Item = Rule> {
+    UNHEARD.into_iter().map(opens)
+}
+
+const UNHEARD: [When; 2] = [When::NoSpeech, When::Unknown];
+
+fn opens(when: When) -> Rule {
+    Rule { when, then: Then::OpenGate, once: true }
 }
 
 /// Is it an automated voice?

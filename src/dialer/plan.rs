@@ -15,8 +15,8 @@ use crate::directory::{Answerer, Route};
 use crate::model::{
     Agent, AgentChoice, Application, BRIEF_BYTES_MAX, CallId, CallPlan, CallRecord, Callback, Dial,
     Direction, Engaged, EventSet, Face, Guide, HEADERS_MAX, Header, Key, Notice, OutboundRequest,
-    PhoneNumber, Refusal, Scripted, SipAgent, Speak, Staff, TenantId, Timestamp, Trunk, TrunkChoice,
-    VoicemailAction, WebhookTarget,
+    PhoneNumber, Refusal, Scripted, SipAgent, Speak, SpeakOrder, Staff, TenantId, Timestamp, Trunk,
+    TrunkChoice, VoicemailAction, WebhookTarget,
 };
 use crate::trunk::{choice, destination};
 
@@ -225,7 +225,7 @@ fn account(tenant: TenantId, key: Option<&Key>) -> String {
 fn guide(request: &OutboundRequest, application: Option<&Application>) -> Option<Guide> {
     let is_own = matches!(request.agent, AgentChoice::OfApplication(_));
     let url = application.filter(|_| is_own)?.answer_url.clone()?;
-    Some(Guide { link: url.into(), face: Face::MiniVoice, first: Vec::new() })
+    Some(Guide { link: url.into(), face: Face::MiniVoice, key: None, first: Vec::new() })
 }
 
 /// Where a call's events go, if anybody renders and signs them, and which its agent wants told.
@@ -250,7 +250,12 @@ fn as_asked(agent: Arc<Agent>, request: &OutboundRequest) -> Arc<Agent> {
     changed.call_duration_max = request.call_duration_max.unwrap_or(changed.call_duration_max);
     if inline {
         (changed.greeting, changed.steps, changed.voicemail_message) = (None, Vec::new(), None);
-        (changed.prompt, changed.flow) = (None, None);
+        (changed.prompt, changed.flow, changed.opener) = (None, None, None);
+        changed.speak = if changed.speak == Speak::Opener { Speak::Verdict } else { changed.speak };
+    }
+    // Nor does a document's call begin as the agent's do.
+    if matches!(request.agent, AgentChoice::Script(_)) {
+        (changed.speak, changed.speak_order) = (Speak::Verdict, SpeakOrder::AgentFirst);
     }
     if let Some(detection) = &request.detection {
         changed.detection = detection.over(&changed.detection);
@@ -308,6 +313,21 @@ mod tests {
             let ticket = freeze(call, request, route, None, None, false, at).expect("a plan");
             assert_eq!(ticket.record.unknown_variables, unknown);
         }
+    }
+
+    #[test]
+    fn a_call_that_brings_its_own_words_begins_as_no_agent_does() {
+        let own = Agent {
+            opener: Some("Hello, this is Acme.".to_owned()),
+            speak: Speak::Opener,
+            speak_order: SpeakOrder::CalleeFirst,
+            ..Agent::plain(TenantId(1))
+        };
+        let to = "+447386172392".parse().expect("E.164");
+        let request = OutboundRequest::new(TenantId(1), KeyId(1), AgentChoice::Script(Vec::new()), to);
+        let asked = as_asked(Arc::new(own), &request);
+        let begins = (asked.opener.as_deref(), asked.speak, asked.speak_order);
+        assert_eq!(begins, (None, Speak::Verdict, SpeakOrder::AgentFirst));
     }
 
     #[test]

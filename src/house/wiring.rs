@@ -101,7 +101,7 @@ pub(super) fn errands(egress: &Egress, journal: &Journal) -> call::Errands {
                     let aside = if whispered { Aside::Whisper(place) } else { Aside::Music(place) };
                     Command::Rendered { call, speech: Speech::Aside(aside), clip }
                 }
-                Errand::Steps { link, occasion, face, key } => {
+                Errand::Steps { question, link, occasion, face, key } => {
                     let steps = match journal.find(call).zip(key) {
                         Some((record, key)) => {
                             runner.steps((&link, face), &occasion, &key, &record, wall_now()).await
@@ -111,7 +111,7 @@ pub(super) fn errands(egress: &Egress, journal: &Journal) -> call::Errands {
                     if let Err(why) = &steps {
                         tracing::info!(%call, why, "a call's guide is of no help");
                     }
-                    Command::Guided { call, steps }
+                    Command::Guided { call, question, steps }
                 }
             }
         })

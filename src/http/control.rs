@@ -198,6 +198,14 @@ fn promised(
 /// What a step asks for from outside, by the names of its fields.
 fn urls(step: &Step) -> Vec<(&'static str, &str)> {
     let mut urls = Vec::new();
+    if let Step::Follow(guide) = step
+        && guide.first.is_empty()
+    {
+        urls.push(("Url", guide.link.url.as_str()));
+    }
+    if let Step::Redirect(link) = step {
+        urls.push(("Url", link.url.as_str()));
+    }
     if let Step::Play(Sound::Url(url)) = step {
         urls.push(("url", url.as_str()));
     }
@@ -213,13 +221,16 @@ fn urls(step: &Step) -> Vec<(&'static str, &str)> {
 }
 
 /// May what a step asks for be had from outside, as far as its URLs tell?
-fn may_go_there(api: &Api, step: &Step) -> Result<(), Refusal> {
+pub fn may_go_there(api: &Api, step: &Step) -> Result<(), Refusal> {
     let refused = |field: &str, error: crate::egress::EgressError| Refusal::InvalidField {
         field: field.to_owned(),
         reason: format!("is refused: {error}"),
     };
     for (field, url) in urls(step) {
         api.egress.check(url).map_err(|error| refused(field, error))?;
+    }
+    if let Step::Follow(guide) = step {
+        return guide.first.iter().try_for_each(|step| may_go_there(api, step));
     }
     let bot = match step {
         Step::Connect(bot) => bot,

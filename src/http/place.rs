@@ -1,6 +1,8 @@
 //! The requests that place a call: auth, limit, body, parse, dialer, in this order; the first failure answers. Each path is one
 //! face's.
 
+use std::sync::Arc;
+
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::header::HeaderName;
@@ -10,9 +12,9 @@ use axum::response::{IntoResponse, Response};
 use super::calls::PathText;
 use super::error::json;
 use super::keyed::as_writer_of;
-use super::{Api, body, idempotency};
+use super::{Api, body, control, idempotency};
 use crate::face::{self, Outbound, Problem, minivoice, nixflex, thunderphone, twilio, voiceflow};
-use crate::model::{Face, Key, KeyScope, Placed, Refusal};
+use crate::model::{Face, Key, KeyScope, Placed, Refusal, Step};
 
 pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
@@ -52,7 +54,11 @@ pub async fn twilio(State(api): State<Api>, headers: HeaderMap, account: PathTex
         if account.text() != key.public {
             return Err(Problem::InvalidApiKey);
         }
-        Ok(twilio::parse(key, body)?)
+        let outbound = twilio::parse(key, body)?;
+        if let Some(guide) = &outbound.request.guide {
+            control::may_go_there(&api, &Step::Follow(Arc::new(guide.clone())))?;
+        }
+        Ok(outbound)
     };
     place(&api, Face::Twilio, &headers, body, parse).await
 }

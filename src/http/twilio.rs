@@ -1,5 +1,7 @@
 //! `/2010-04-01/Accounts/{account}/Calls/{sid}.json`: what Twilio's clients ask of a call that there is.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -7,11 +9,11 @@ use axum::response::Response;
 
 use super::calls::{PathTexts, find, reading, shown};
 use super::keyed::{as_reader_of, as_writer_of};
-use super::{Api, body};
+use super::{Api, body, control};
 use crate::face::native::control::Control;
 use crate::face::twilio::{Change, parse_change};
 use crate::face::{self, Problem};
-use crate::model::{CallRecord, CallState, Face, Key, NotDone, Step};
+use crate::model::{CallRecord, CallState, Face, Guide, Key, NotDone, Step};
 
 /// `GET`
 pub async fn read(State(api): State<Api>, headers: HeaderMap, path: PathTexts) -> Response {
@@ -30,13 +32,16 @@ pub async fn change(State(api): State<Api>, headers: HeaderMap, path: PathTexts,
         let change = parse_change(&body)?;
         let answered = record.state == CallState::Answered;
         match (record.state, change) {
-            (CallState::Ended, _) => return Err(Problem::CallNotLive(NotDone::NotTalking)),
-            (_, Change::Redirect(link)) => {
-                let asked = Control { step: Step::Redirect(link), interrupt: true };
-                api.control.act(record.call, asked).await.map_err(Problem::CallNotLive)?;
+            (CallState::Ended, Change::Follow(_)) => {
+                return Err(Problem::CallNotLive(NotDone::NotTalking));
             }
-            (_, Change::Document(steps)) => {
-                let asked = Control { step: Step::Document(steps), interrupt: true };
+            // As Twilio's clients know a call that is over: they hang up in any case, whoever was first.
+            (CallState::Ended, _) => return Err(Problem::CallNotFound),
+            (_, Change::Follow(guide)) => {
+                let guide = Guide { key: Some(Arc::new(key.clone())), ..guide };
+                let step = Step::Follow(Arc::new(guide));
+                control::may_go_there(&api, &step)?;
+                let asked = Control { step, interrupt: true };
                 api.control.act(record.call, asked).await.map_err(Problem::CallNotLive)?;
             }
             (_, Change::Cancel) if answered => {}

@@ -153,6 +153,12 @@ impl CallPlan {
         }
     }
 
+    /// Whoever was to talk does not: the call is somebody else's.
+    pub fn forget_agent(&mut self) {
+        self.script.clear();
+        (self.flow, self.bot, self.staff, self.sip, self.guide) = (None, None, None, None, None);
+    }
+
     /// What the calendar says at `now`.
     pub fn date(&self, now: Instant) -> Timestamp {
         let since = now.saturating_duration_since(self.asked_at).as_millis();

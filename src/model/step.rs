@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Bot, Dial, Dialled, Face, Handover, Listener, PhoneNumber, Turn};
+use super::{Bot, Dial, Dialled, Face, Handover, Key, Listener, PhoneNumber, Turn};
 
 /// Steps of one document; a longer one is refused as a whole.
 pub const STEPS_MAX: usize = 64;
@@ -56,8 +56,8 @@ pub enum Step {
     CancelTransfer,
     /// What follows is asked for there.
     Redirect(Link),
-    /// These take the place of whatever is left.
-    Document(Vec<Step>),
+    /// From now on this guide says what is done, whoever talked before. By hand alone: a document redirects.
+    Follow(Arc<Guide>),
     /// A bot talks. When it has hung up, the next step follows.
     Connect(Arc<Bot>),
     /// A bot listens in from now on, whoever talks; one at a time.
@@ -92,7 +92,7 @@ impl Step {
             Self::CompleteTransfer => "complete_transfer",
             Self::CancelTransfer => "cancel_transfer",
             Self::Redirect(_) => "redirect",
-            Self::Document(_) => "document",
+            Self::Follow(_) => "follow",
             Self::Connect(_) => "connect",
             Self::StartStream(_) => "start_stream",
             Self::StopStream => "stop_stream",
@@ -230,15 +230,27 @@ impl GatherEnd {
 }
 
 /// Who says what is done with a call once somebody answered it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Guide {
     /// Where it is asked.
     pub link: Link,
     /// Whose words are spoken there.
     pub face: Face,
+    /// Whose secret signs what it is asked; without one, that of the key that asked for the call.
+    pub key: Option<Arc<Key>>,
     /// What it has said beforehand, with the request itself: then it is not asked first.
     pub first: Vec<Step>,
 }
+
+/// Keys are the same by their ids.
+impl PartialEq for Guide {
+    fn eq(&self, other: &Self) -> bool {
+        let key = |guide: &Self| guide.key.as_ref().map(|key| key.id);
+        (&self.link, self.face, key(self), &self.first) == (&other.link, other.face, key(other), &other.first)
+    }
+}
+
+impl Eq for Guide {}
 
 /// Why a guide is asked.
 #[derive(Clone, PartialEq, Eq)]

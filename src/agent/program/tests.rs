@@ -224,9 +224,15 @@ fn whoever_is_dialled_is_awaited_and_what_came_of_it_is_told_or_the_next_step_fo
     assert_eq!(orders(&mut program), ["ask https://bot.example/done failed"]);
 }
 
+fn asking() -> Program {
+    let mut program = Program::default();
+    program.inquire();
+    program
+}
+
 #[test]
 fn a_guide_is_asked_first_and_again_where_it_sends_us() {
-    let mut program = Program::asking();
+    let mut program = asking();
     assert_eq!(orders(&mut program), ["ask  answered"]);
     program.load(vec![Step::Redirect("https://bot.example/b".to_owned().into()), say("never")]);
     assert_eq!(orders(&mut program), ["ask https://bot.example/b redirected", "render 0 never"]);
@@ -238,7 +244,7 @@ fn a_guide_is_asked_first_and_again_where_it_sends_us() {
 fn a_document_takes_the_place_of_what_is_left() {
     let mut program = running(vec![Step::Pause(Duration::from_secs(9)), say("never")]);
     assert_eq!(orders(&mut program), ["wait 9", "render 0 never"]);
-    program.load(vec![Step::Document(vec![say("a"), Step::Hangup])]);
+    program.load(vec![say("a"), Step::Hangup]);
     assert_eq!(orders(&mut program), ["render 1 a"]);
     program.timed_out();
     program.ready(0, clip());
@@ -246,6 +252,32 @@ fn a_document_takes_the_place_of_what_is_left() {
     program.ready(1, clip());
     program.marked(1);
     assert_eq!(orders(&mut program), ["play 1", "hangup"]);
+}
+
+#[test]
+fn what_comes_of_a_sound_that_was_given_up_is_not_the_next_ones() {
+    let mut program = running(vec![say("never")]);
+    assert_eq!(orders(&mut program), ["render 0 never"]);
+    program.renew();
+    program.push(vec![say("a")]);
+    program.ready(0, clip());
+    assert_eq!(orders(&mut program), ["render 1 a"]);
+    program.ready(1, clip());
+    program.marked(0);
+    assert_eq!(orders(&mut program), ["play 1"], "it is heard still");
+    program.marked(1);
+    assert_eq!(orders(&mut program), ["done"]);
+}
+
+#[test]
+fn of_two_bots_the_second_is_called_when_the_first_has_gone() {
+    let mut program = running(vec![connect(), say("One more."), connect()]);
+    assert_eq!(orders(&mut program), ["connect wss://bot.example/", "render 0 One more."]);
+    program.ready(0, clip());
+    program.bot_left(None);
+    assert_eq!(orders(&mut program), ["play 0", "summon wss://bot.example/"]);
+    program.marked(0);
+    assert_eq!(orders(&mut program), ["connect wss://bot.example/"]);
 }
 
 #[test]
@@ -257,11 +289,22 @@ fn what_cannot_be_had_fails_once_and_what_follows_is_not_done() {
     program.push(vec![Step::Hold]);
     assert_eq!(orders(&mut program), ["hold true"], "an operator may go on");
 
-    let mut program = Program::asking();
+    let mut program = asking();
     program.fail("HTTP 500".to_owned());
     program.stop();
     program.load(vec![say("late")]);
     assert!(orders(&mut program).is_empty(), "who was told to stop does nothing more");
+}
+
+#[test]
+fn what_is_wanted_for_itself_is_done_though_what_was_wanted_before_it_cannot_be() {
+    let mut program = Program::piecemeal();
+    program.push(vec![say("a")]);
+    program.push(vec![say("b")]);
+    program.ready(0, Err("HTTP 404".to_owned()));
+    assert_eq!(orders(&mut program), ["render 0 a", "fail HTTP 404", "render 1 b"]);
+    program.ready(1, clip());
+    assert_eq!(orders(&mut program), ["play 1"]);
 }
 
 #[test]
@@ -286,7 +329,8 @@ fn connect() -> Step {
 
 #[test]
 fn what_is_known_before_the_answer_is_made_ready_and_not_done() {
-    let mut program = Program::prepared(vec![say("hello"), connect(), Step::Hangup]);
+    let mut program = Program::default();
+    program.prepare(vec![say("hello"), connect(), Step::Hangup]);
     assert_eq!(orders(&mut program), ["summon wss://bot.example/", "render 0 hello"]);
     program.ready(0, clip());
     assert!(orders(&mut program).is_empty(), "nobody has answered");

@@ -83,6 +83,11 @@ impl Control {
         self.interrupted = None;
     }
 
+    /// What is being said is cut short, and not said again.
+    pub fn interrupt(&mut self) {
+        self.interrupted = Some(Cut::Interrupted);
+    }
+
     /// What is being said is cut short, and said again when its hearer is back.
     pub fn put_off(&mut self) {
         self.interrupted = Some(Cut::Held);
@@ -99,6 +104,11 @@ impl Control {
 
     pub fn is_held(&self) -> bool {
         self.held_by.is_some()
+    }
+
+    /// Is the callee not heard?
+    pub fn is_unheard(&self) -> bool {
+        self.is_held() || self.callee_muted
     }
 
     /// Will it be, if the offer of ours that has no answer yet is agreed to?
@@ -144,29 +154,21 @@ impl Call {
             }
             Step::DoNotCall => self.object(cx),
             _ if matches!(self.phase, Phase::LeavingMessage) => Err(NotDone::NotTalking),
+            Step::Follow(guide) => self.follow(cx, &guide),
             // From now on the bot talks, and nobody else.
             Step::Connect(bot) => {
                 self.hand_over(cx, bot);
                 Ok(())
             }
             _ if self.operator.left() >= STEPS_MAX => Err(NotDone::Full),
-            // Whoever guides the call is elsewhere from now on: what it has said is over.
-            Step::Redirect(_) | Step::Document(_) if self.plan.guide.is_some() => {
-                self.control.interrupted = Some(Cut::Interrupted);
-                self.order(cx, Media::Clear);
-                self.guided.load(vec![step]);
-                self.run(cx, Hand::Guide);
-                Ok(())
-            }
             step @ (Step::Say(_)
             | Step::Play(_)
             | Step::Pause(_)
             | Step::Gather(_)
             | Step::Dial(_)
-            | Step::Redirect(_)
-            | Step::Document(_)) => {
+            | Step::Redirect(_)) => {
                 if interrupt {
-                    self.control.interrupted = Some(Cut::Interrupted);
+                    self.control.interrupt();
                     self.operator.interrupt();
                 }
                 self.operator.push(vec![step]);

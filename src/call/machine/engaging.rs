@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use trunkline_media::{Command as Media, Digits};
 
-use super::super::outbox::{BotOrder, Engagement, Hand, Part, Role};
+use super::super::outbox::{BotId, BotOrder, Engagement, Hand, Part, Role};
 use super::super::verdict;
 use super::{Call, Context, Phase};
 use crate::agent::stream::{Event, Why};
@@ -20,16 +20,26 @@ pub enum Presence {
     /// Not called, or not wanted.
     #[default]
     None,
-    /// It is being called, or is there.
-    Engaged,
+    /// It is being called, or is there: the one of this number.
+    Engaged(u32),
     /// It has gone, or was sent away.
     Gone,
 }
 
+impl Presence {
+    /// Is one being called, or there?
+    pub const fn is_engaged(self) -> bool {
+        matches!(self, Self::Engaged(_))
+    }
+}
+
 impl Call {
     /// Somebody may answer soon, or did, or is known: whoever's time has come is called. While it rings, so that the first words wait
-    /// for the callee. Once.
+    /// for the callee. Once, and not as long as its guide says what is done.
     pub(super) fn engage(&mut self, cx: &mut Context<'_>) {
+        if self.plan.guide.is_some() || self.is_closing() {
+            return;
+        }
         self.engage_endpoint(cx);
         let is_time = |engaged: &Engaged| match &engaged.bot {
             Talker::Bot(bot) => self.is_time(bot.call_at),
@@ -57,57 +67,69 @@ impl Call {
     /// Its guide wants this bot to talk soon: it is called, and not heard yet.
     pub(super) fn summon(&mut self, cx: &mut Context<'_>, bot: Arc<Bot>) {
         self.dismiss(cx);
-        let bot = self.engaged(bot);
+        let bot = self.briefed(bot);
         self.call_bot(cx, bot, Part::Prepares);
     }
 
     /// It is this bot's turn.
     pub(super) fn connect(&mut self, cx: &mut Context<'_>, bot: Arc<Bot>) {
-        if self.presence == Presence::Engaged {
+        if self.presence.is_engaged() {
             return self.tell_bot(cx, BotOrder::Hear(self.id()));
         }
-        let bot = self.engaged(bot);
+        let bot = self.briefed(bot);
         self.call_bot(cx, bot, Part::Talks);
     }
 
     /// The call is this bot's from now on, whoever talked before.
     pub(super) fn hand_over(&mut self, cx: &mut Context<'_>, bot: Arc<Bot>) {
-        self.script.stop();
-        self.guided.stop();
-        self.operator.interrupt();
-        self.run(cx, Hand::Operator);
-        self.order(cx, Media::Clear);
-        self.dismiss(cx);
-        self.release_people(cx);
-        self.let_parties_go(cx);
-        let bot = self.engaged(bot);
+        self.clear_the_line(cx);
+        let bot = self.briefed(bot);
         self.plan.bot = Some(bot.clone());
+        // Whether speech interrupts depends on who talks.
+        self.allow_barge_in(cx, self.plan.agent.barge_in);
         self.call_bot(cx, bot, Part::Talks);
     }
 
-    pub(super) fn engaged(&self, bot: Arc<Bot>) -> Engaged {
+    /// Whoever talks for us goes, and what was to be said and done with it: the call is somebody else's.
+    pub(super) fn clear_the_line(&mut self, cx: &mut Context<'_>) {
+        self.control.interrupt();
+        self.operator.interrupt();
+        self.run(cx, Hand::Operator);
+        self.let_agents_go(cx, None);
+        // Who takes over knows nothing of a hold. At worst it has no answer yet: then by hand.
+        if self.control.is_held() {
+            let _ = self.hold(cx, Hand::Operator, false);
+        }
+        self.wait_no_more(cx);
+        self.hear_again(cx);
+        self.plan.forget_agent();
+        self.walk = None;
+    }
+
+    pub(super) fn briefed(&self, bot: Arc<Bot>) -> Engaged {
         let account = self.plan.account.clone();
         Engaged { account, parameters: bot.parameters.clone(), bot: Talker::Bot(bot) }
     }
 
     fn call_bot(&mut self, cx: &mut Context<'_>, bot: Engaged, part: Part) {
-        self.presence = Presence::Engaged;
-        self.order_bot(cx, bot, part);
+        self.presence = self.order_bot(cx, bot, part);
         if self.facts.answered_at.is_some() {
             self.tell_bot(cx, BotOrder::Answered(self.id()));
         }
     }
 
-    pub(super) fn order_bot(&self, cx: &mut Context<'_>, bot: Engaged, part: Part) {
+    pub(super) fn order_bot(&mut self, cx: &mut Context<'_>, bot: Engaged, part: Part) -> Presence {
+        self.engaged += 1;
+        let id = BotId { call: self.id(), role: part.role(), number: self.engaged };
         let (from, to) = (self.plan.from.clone(), self.plan.to.clone());
-        let key = self.plan.key.clone();
-        let engagement = Engagement { call: self.id(), leg: self.leg, bot, from, to, key, part };
+        let engagement = Engagement { id, leg: self.leg, bot, from, to, key: self.signer(), part };
         cx.out.bots.push_back(BotOrder::Call(Box::new(engagement)));
+        Presence::Engaged(id.number)
     }
 
     /// Tells the bot, if there is one.
     pub(super) fn tell_bot(&self, cx: &mut Context<'_>, order: BotOrder) {
-        if self.presence == Presence::Engaged {
+        if self.presence.is_engaged() {
             cx.out.bots.push_back(order);
         }
     }
@@ -115,7 +137,7 @@ impl Call {
     /// Nobody needs the bot any more; what it has said and was not heard yet goes with it.
     pub(super) fn dismiss(&mut self, cx: &mut Context<'_>) {
         self.dismiss_endpoint(cx);
-        if self.presence == Presence::Engaged {
+        if self.presence.is_engaged() {
             self.presence = Presence::Gone;
             self.send_away(cx, Role::Talker);
         }
@@ -126,19 +148,23 @@ impl Call {
         cx.out.bots.push_back(BotOrder::Dismiss(self.id(), role));
     }
 
-    /// A bot has something to say of itself.
-    pub fn handle_bot(&mut self, cx: &mut Context<'_>, role: Role, event: Event) {
-        if role == Role::Listener {
-            return self.handle_listener(cx, event);
-        }
-        match event {
+    /// A bot has something to say of itself. What one has heard and said stands in the transcript; of nothing else has a say who was
+    /// sent away, though somebody else be there by now.
+    pub fn handle_bot(&mut self, cx: &mut Context<'_>, bot: BotId, event: Event) {
+        let presence = match bot.role {
+            Role::Talker => self.presence,
+            Role::Listener => self.listener,
+        };
+        match (bot.role, event) {
+            (Role::Talker, Event::Said(line)) => self.facts.transcript.add(line),
+            (Role::Talker, Event::Corrected(line)) => self.facts.transcript.correct(line.text),
+            _ if presence != Presence::Engaged(bot.number) => {}
+            (Role::Listener, event) => self.handle_listener(cx, event),
             // Whoever calls in hears ringing until somebody is there.
-            Event::Connected => self.pick_up(cx),
-            Event::Digits(digits) => self.order_digits(cx, *digits),
-            Event::Asked(step) => self.bot_asks(cx, step),
-            Event::Said(line) => self.facts.transcript.add(line),
-            Event::Corrected(line) => self.facts.transcript.correct(line.text),
-            Event::Ended(ended) => self.bot_left(cx, &ended.why),
+            (Role::Talker, Event::Connected) => self.pick_up(cx),
+            (Role::Talker, Event::Digits(digits)) => self.order_digits(cx, *digits),
+            (Role::Talker, Event::Asked(step)) => self.bot_asks(cx, step),
+            (Role::Talker, Event::Ended(ended)) => self.bot_left(cx, &ended.why),
         }
     }
 
@@ -154,7 +180,8 @@ impl Call {
 
     /// Does somebody talk who knows by itself when it is interrupted?
     pub(super) fn knows_its_turn(&self) -> bool {
-        self.plan.bot.as_ref().is_some_and(|engaged| match &engaged.bot {
+        let is_its_turn = self.plan.guide.is_none();
+        self.plan.bot.as_ref().filter(|_| is_its_turn).is_some_and(|engaged| match &engaged.bot {
             // As on the services that they were written for: marks that came back for words that somebody else threw away would
             // say that these were heard.
             Talker::Bot(bot) => bot.dialect.clears(),
@@ -170,15 +197,14 @@ impl Call {
 
     /// Without its bot a call has nobody to talk: it ends, as the bot wished or because it was lost.
     fn bot_left(&mut self, cx: &mut Context<'_>, why: &Why) {
-        if std::mem::replace(&mut self.presence, Presence::Gone) != Presence::Engaged {
-            return;
-        }
+        self.presence = Presence::Gone;
         self.send_away(cx, Role::Talker);
         if self.plan.bot.is_none() {
             return self.guides_bot_left(cx, why);
         }
         match why {
             Why::CallOver => {}
+            _ if self.is_left_to_another(cx) => {}
             // RFC 6455 §7.4.1: done, or going away; any other code is a complaint.
             Why::Closed { code: None | Some(1000 | 1001 | 1005) } | Why::HungUp => {
                 self.close(cx, Disposition::Completed, EndedBy::Agent);
@@ -194,6 +220,11 @@ impl Call {
         let lost = match why {
             Why::CallOver => return,
             Why::Closed { code: None | Some(1000 | 1001 | 1005) } | Why::HungUp => None,
+            // It has talked, and the document may say what is done once it does not any more.
+            Why::Closed { .. } | Why::Lost(_) if self.guided.has_more() => {
+                self.controlled(cx, "connect", Some(why.to_string()));
+                None
+            }
             why => Some(why.to_string()),
         };
         self.guided.bot_left(lost);

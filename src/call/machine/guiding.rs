@@ -7,10 +7,14 @@ use trunkline_media::{Clip, Command as Media};
 
 use super::super::outbox::{BotOrder, ErrandOrder, Hand, Speech};
 use super::super::timer::Timer;
+use super::super::verdict;
 use super::controlling::Cut;
+use super::staffing::Attendance;
 use super::{Call, Context, Phase};
 use crate::agent::{Errand, Order, Program, Script};
-use crate::model::{CallFact, Disposition, EndedBy, Link, NotDone, Occasion, Step};
+use crate::model::{
+    CallFact, Disposition, EndedBy, Guide, Key, Link, NotDone, Occasion, Speak, SpeakOrder, Step,
+};
 
 /// How often a guide is asked in one call: one that sends us round in circles wants something else.
 const ASKED_MAX: u32 = 200;
@@ -39,14 +43,16 @@ fn mark_of(hand: Hand, sound: u32) -> u32 {
 impl Call {
     /// It is time to talk: its guide is asked, once.
     pub(super) fn ask_guide(&mut self, cx: &mut Context<'_>) {
-        let is_asked = self.plan.guide.is_none() || self.asked > 0;
-        if is_asked || !matches!(self.phase, Phase::Judging) {
-            return;
+        if self.plan.guide.is_some() && matches!(self.phase, Phase::Judging) {
+            self.phase = Phase::Talking;
+            self.begin_guide(cx);
         }
-        self.phase = Phase::Talking;
+    }
+
+    fn begin_guide(&mut self, cx: &mut Context<'_>) {
         match self.is_told_beforehand() {
             true => self.guided.begin(),
-            false => self.guided = Program::asking(),
+            false => self.guided.inquire(),
         }
         self.run(cx, Hand::Guide);
     }
@@ -54,7 +60,7 @@ impl Call {
     /// What its guide has said with the request is made ready while it rings.
     pub(super) fn prepare_guide(&mut self, cx: &mut Context<'_>) {
         let Some(guide) = self.plan.guide.as_ref().filter(|guide| !guide.first.is_empty()) else { return };
-        self.guided = Program::prepared(guide.first.clone());
+        self.guided.prepare(guide.first.clone());
         self.run(cx, Hand::Guide);
     }
 
@@ -62,8 +68,54 @@ impl Call {
         self.plan.guide.as_ref().is_some_and(|guide| !guide.first.is_empty())
     }
 
-    /// What its guide wants next, or why that cannot be had.
-    pub fn handle_guided(&mut self, cx: &mut Context<'_>, steps: Result<Vec<Step>, String>) {
+    /// Somebody else says from now on what is done, whoever has until now. Where it is not known yet who is there, and nobody was to
+    /// speak before, that is who will be asked.
+    pub(super) fn follow(&mut self, cx: &mut Context<'_>, guide: &Guide) -> Result<(), NotDone> {
+        if self.plan.second.is_some() {
+            return Err(NotDone::NoTransfer("this call was made for another one: change that one"));
+        }
+        if self.is_abandoned() {
+            return Err(NotDone::NotTalking);
+        }
+        if self.is_referred() {
+            return Err(NotDone::UnderWay);
+        }
+        self.clear_the_line(cx);
+        self.attendance = Attendance::None;
+        // A document is said to its end, whoever talks meanwhile.
+        self.allow_barge_in(cx, false);
+        self.plan.guide = Some(guide.clone());
+        let before = std::mem::replace(&mut self.plan.speak_order, SpeakOrder::AgentFirst);
+        self.guided.renew();
+        self.overdue = None;
+        self.prepare_guide(cx);
+        match self.phase {
+            Phase::Judging if !self.is_time_to_speak() => {
+                if before == SpeakOrder::CalleeFirst {
+                    verdict::unheard().for_each(|rule| self.order(cx, Media::Arm(rule)));
+                }
+            }
+            Phase::Judging => {
+                self.order(cx, Media::OpenGate);
+                self.ask_guide(cx);
+            }
+            _ => self.begin_guide(cx),
+        }
+        Ok(())
+    }
+
+    /// Is it known who is there, or need it not be?
+    fn is_time_to_speak(&self) -> bool {
+        let is_known = self.facts.heard.as_ref().is_some_and(|heard| !verdict::is_ringing(heard.class));
+        self.came_in || self.plan.speak == Speak::Answer || is_known && !self.awaits_beep()
+    }
+
+    /// What its guide wants next, or why that cannot be had. An answer that came after somebody else took over, or to a question that
+    /// was given up, is nobody's word any more.
+    pub fn handle_guided(&mut self, cx: &mut Context<'_>, question: u32, steps: Result<Vec<Step>, String>) {
+        if question != self.asked || !self.guided.is_asking() {
+            return;
+        }
         match steps {
             Ok(steps) => self.guided.load(steps),
             Err(why) => self.guided.fail(why),
@@ -99,7 +151,12 @@ impl Call {
         self.run(cx, hand);
     }
 
+    /// Time stands still for who is on hold by hand, or waits for another: what was waited for is waited for anew afterwards.
     pub(super) fn step_timed_out(&mut self, cx: &mut Context<'_>, hand: Hand) {
+        if hand == Hand::Guide && self.is_guide_still() {
+            self.overdue = self.awaited_for;
+            return;
+        }
         self.program(hand).timed_out();
         self.run(cx, hand);
     }
@@ -115,18 +172,28 @@ impl Call {
 
     /// Does what a program wants, until it waits for something.
     pub(super) fn run(&mut self, cx: &mut Context<'_>, hand: Hand) {
+        if hand == Hand::Guide
+            && !self.is_guide_still()
+            && let Some(time) = self.overdue.take()
+        {
+            self.set(cx, Timer::Guide, time);
+        }
         while let Some(order) = self.next_order(hand) {
             self.obey(cx, hand, order);
         }
     }
 
     fn next_order(&mut self, hand: Hand) -> Option<Order> {
-        let waits = hand == Hand::Guide && (self.control.is_held_by_hand() || self.is_parked());
-        match waits {
+        match hand == Hand::Guide && self.is_guide_still() {
             true => None,
             false if hand == Hand::Guide && self.is_opening() => self.guided.poll_beforehand(),
             false => self.program(hand).poll_order(),
         }
+    }
+
+    /// Has its guide to wait, for whoever is on hold by hand or talks with another?
+    fn is_guide_still(&self) -> bool {
+        self.control.is_held_by_hand() || self.is_parked()
     }
 
     pub(super) fn program(&mut self, hand: Hand) -> &mut Program {
@@ -154,6 +221,9 @@ impl Call {
             }
             Order::Clear => self.order(cx, Media::Clear),
             Order::Wait(time) => {
+                if hand == Hand::Guide {
+                    self.awaited_for = Some(time);
+                }
                 self.set(cx, timer, time);
                 self.render_ahead(cx);
             }
@@ -228,15 +298,21 @@ impl Call {
     }
 
     fn ask(&mut self, cx: &mut Context<'_>, hand: Hand, link: Option<Link>, occasion: Occasion) {
-        let Some(guide) = &self.plan.guide else {
+        let Some(guide) = self.plan.guide.as_ref().filter(|_| hand == Hand::Guide) else {
             return self.program(hand).fail("nobody can be asked what to do".to_owned());
         };
         let (link, face) = (link.unwrap_or_else(|| guide.link.clone()), guide.face);
-        let key = self.plan.key.clone();
         if let Err(why) = self.ask_once_more() {
             return self.program(hand).fail(why);
         }
-        self.send_for(cx, hand, Errand::Steps { link, occasion, face, key });
+        let (question, key) = (self.asked, self.signer());
+        self.send_for(cx, hand, Errand::Steps { question, link, occasion, face, key });
+    }
+
+    /// Whose secret signs what is asked for this call.
+    pub(super) fn signer(&self) -> Option<Arc<Key>> {
+        let guides = self.plan.guide.as_ref().and_then(|guide| guide.key.clone());
+        guides.or_else(|| self.plan.key.clone())
     }
 
     /// Counts a question to whoever guides the call; too many are refused.
@@ -255,13 +331,14 @@ impl Call {
     /// Its guide is of no help: the agent talks in its place, if there is one.
     fn unguided(&mut self, cx: &mut Context<'_>, why: String) {
         self.guided.stop();
+        self.dismiss(cx);
+        self.plan.guide = None;
         self.controlled(cx, "guide", Some(why.clone()));
         if self.is_abandoned() {
             self.facts.detail = Some(why);
             return self.close(cx, Disposition::Abandoned, EndedBy::Switch);
         }
-        let is_alone = self.plan.script.is_empty() && (self.plan.flow.is_none() || self.walk.is_some());
-        if is_alone {
+        if self.is_alone() {
             self.facts.detail = Some(why);
             return self.close(cx, Disposition::AgentFailed, EndedBy::Switch);
         }
@@ -275,6 +352,16 @@ impl Call {
         }
         self.script = Script::new(self.plan.script.clone());
         self.let_barge_in(cx);
+        self.prepare_notice(cx);
+        self.engage(cx);
+        self.call_people_instead(cx);
         self.act(cx);
+    }
+
+    /// Has it nobody who could talk in its guide's place?
+    fn is_alone(&self) -> bool {
+        let plan = &self.plan;
+        let is_spoken_for = plan.bot.is_some() || plan.sip.is_some() || plan.staff.is_some();
+        plan.script.is_empty() && (plan.flow.is_none() || self.walk.is_some()) && !is_spoken_for
     }
 }

@@ -8,11 +8,10 @@ use trunkline_media::bridge::Members;
 
 use super::super::outbox::{Aside, Hand, Speech};
 use super::super::timer::Timer;
-use super::engaging::Presence;
 use super::pairs::{AGENT_PLACE, PARTIES, Pairing, Purpose, Stage, TABLE, Told};
 use super::{Call, Context, Phase, WHISPER_MARK};
-use crate::agent::Errand;
-use crate::model::{Attended, Handover, NotDone, Whisper};
+use crate::agent::{Errand, Place};
+use crate::model::{Attended, Disposition, EndedBy, Handover, NotDone, Whisper};
 
 impl Call {
     /// Somebody is to take the agent's place.
@@ -43,12 +42,13 @@ impl Call {
         }
         if let (Some(whisper), Some(pairing)) = (whisper, &mut self.pairs.at[usize::from(place)]) {
             pairing.whisper = Told::Awaited;
+            let place = pairing.at(place);
             self.ask_for_whisper(cx, place, whisper);
         }
         Ok(())
     }
 
-    pub(super) fn ask_for_whisper(&self, cx: &mut Context<'_>, place: u8, whisper: Whisper) {
+    fn ask_for_whisper(&self, cx: &mut Context<'_>, place: Place, whisper: Whisper) {
         match whisper {
             Whisper::Say(text) => cx.out.speech(&self.plan, Speech::Aside(Aside::Whisper(place)), text),
             Whisper::Play(from) => {
@@ -129,8 +129,9 @@ impl Call {
             return;
         };
         let Stage::Whispering(called) = pairing.stage else { return };
+        let is_there = !self.has_left;
         match &pairing.purpose {
-            Purpose::HandOver(handover) if handover.consult => {
+            Purpose::HandOver(handover) if handover.consult && is_there => {
                 pairing.stage = Stage::Consulting(called);
                 self.seat(cx, place, called);
                 let (agents, party) = (self.agents(), Members::at(place));
@@ -157,7 +158,7 @@ impl Call {
             self.seat(cx, place, called);
         }
         if !stays {
-            self.let_agents_go(cx, place);
+            self.let_agents_go(cx, Some(place));
         }
         self.wait_for_holders(cx);
         self.hear_again(cx);
@@ -174,8 +175,8 @@ impl Call {
         }
     }
 
-    /// Everybody who talked for us, but for the one at this place.
-    pub(super) fn let_agents_go(&mut self, cx: &mut Context<'_>, place: u8) {
+    /// Everybody who talked for us goes, but for the one at this place.
+    pub(super) fn let_agents_go(&mut self, cx: &mut Context<'_>, place: Option<u8>) {
         self.script.stop();
         self.guided.stop();
         self.dismiss(cx);
@@ -184,15 +185,28 @@ impl Call {
         }
         self.release_people(cx);
         self.plan.bot = None;
-        for other in (0..PARTIES as u8).filter(|other| *other != place) {
+        for other in (0..PARTIES as u8).filter(|other| Some(*other) != place) {
             drop(self.take_pairing(cx, other));
         }
     }
 
-    /// The agent goes on where it was.
+    /// Whoever talked leaves. Does another one take its place? Whom it consults with is put through; who is called yet is waited for.
+    pub(super) fn is_left_to_another(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(place) = self.handing() else { return false };
+        self.has_left = true;
+        if matches!(self.stage(place), Some(Stage::Consulting(_))) && !self.complete_there(cx, place) {
+            self.put_party_through(cx, place);
+        }
+        true
+    }
+
+    /// The agent goes on where it was, if it is there still.
     pub(super) fn came_back(&mut self, cx: &mut Context<'_>, pairing: &Pairing, status: u16) {
         self.wait_for_holders(cx);
         self.told(cx, pairing, status, true);
+        if self.has_left {
+            return self.close(cx, Disposition::Completed, EndedBy::Agent);
+        }
         self.hear_again(cx);
         self.go_on(cx);
     }
@@ -212,7 +226,7 @@ impl Call {
 
     /// Whoever sits here and talks for us, but for people in browsers: those are consulted by nobody.
     pub(super) fn agents(&self) -> Members {
-        let is_bot = self.presence == Presence::Engaged;
+        let is_bot = self.presence.is_engaged();
         let seated = self
             .pairs
             .at

@@ -22,7 +22,7 @@ use super::super::verdict;
 use super::engaging::Presence;
 use super::staffing::Attendance;
 use super::talking::BargeIn;
-use super::{Call, Context, Control, Origination, Phase};
+use super::{Call, Context, Control, Message, Origination, Phase};
 use crate::admission::Sighting;
 use crate::agent::{Program, Script};
 use crate::model::{
@@ -103,10 +103,8 @@ impl Call {
     pub(super) fn new(origination: Origination, now: Instant, phase: Phase) -> Self {
         let Origination { plan, leg, local, recording, seed, permit } = origination;
         // Of a call that came in, ours is the number that was called; a caller who withholds its own has ours.
-        let (ours, theirs) = match phase {
-            Phase::Ringing { .. } => (&plan.to, &plan.from),
-            _ => (&plan.from, &plan.to),
-        };
+        let came_in = matches!(phase, Phase::Ringing { .. });
+        let (ours, theirs) = if came_in { (&plan.to, &plan.from) } else { (&plan.from, &plan.to) };
         let is_number = theirs != ours && plan.second.as_ref().is_none_or(|second| second.uri.is_none());
         let (ours, theirs) = (ours.clone(), is_number.then(|| theirs.clone()));
         Self {
@@ -116,16 +114,20 @@ impl Call {
             // What a guide fails to say is rendered when it has failed.
             script: Script::new(if plan.guide.is_some() { Vec::new() } else { plan.script.clone() }),
             guided: Program::default(),
-            operator: Program::default(),
+            operator: Program::piecemeal(),
             presence: Presence::default(),
+            engaged: 0,
             attendance: Attendance::default(),
+            has_left: false,
             pairs: Default::default(),
             listener: Presence::default(),
             control: Control::new(plan.record && recording.is_some()),
             asked: 0,
+            awaited_for: None,
+            overdue: None,
             party: None,
             dialled: Dialled::since(now),
-            message: None,
+            message: Message::Awaited,
             awaited: None,
             transfer: None,
             legs: Default::default(),
@@ -140,6 +142,7 @@ impl Call {
             phase,
             permit,
             recording,
+            came_in,
             seed,
             leg,
             local,

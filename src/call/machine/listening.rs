@@ -12,18 +12,17 @@ use crate::model::{Listener, NotDone};
 impl Call {
     /// Somebody listens in from now on. How that goes is told as a fact.
     pub(super) fn start_stream(&mut self, cx: &mut Context<'_>, listener: &Listener) -> Result<(), NotDone> {
-        if self.listener == Presence::Engaged {
+        if self.listener.is_engaged() {
             return Err(NotDone::Streaming);
         }
-        self.listener = Presence::Engaged;
-        let bot = self.engaged(Arc::new(listener.bot.clone()));
-        self.order_bot(cx, bot, Part::Listens(listener.track));
+        let bot = self.briefed(Arc::new(listener.bot.clone()));
+        self.listener = self.order_bot(cx, bot, Part::Listens(listener.track));
         Ok(())
     }
 
     /// Nobody listens in any more.
     pub(super) fn stop_stream(&mut self, cx: &mut Context<'_>) -> Result<(), NotDone> {
-        if self.listener != Presence::Engaged {
+        if !self.listener.is_engaged() {
             return Err(NotDone::NotStreaming);
         }
         self.leave_unheard(cx);
@@ -33,15 +32,12 @@ impl Call {
 
     /// The call is over, for whoever listens in.
     pub(super) fn leave_unheard(&mut self, cx: &mut Context<'_>) {
-        if std::mem::replace(&mut self.listener, Presence::Gone) == Presence::Engaged {
+        if std::mem::replace(&mut self.listener, Presence::Gone).is_engaged() {
             self.send_away(cx, Role::Listener);
         }
     }
 
     pub(super) fn handle_listener(&mut self, cx: &mut Context<'_>, event: Event) {
-        if self.listener != Presence::Engaged {
-            return;
-        }
         match event {
             Event::Connected => self.controlled(cx, "start_stream", None),
             // It was not asked.

@@ -21,7 +21,6 @@ use trunkline_media::{Command as Media, LegId, port};
 use super::super::outbox::{DialOrder, Hand};
 use super::super::sound;
 use super::super::tie::Tie;
-use super::engaging::Presence;
 use super::pairs::{AGENT_PLACE, Called, PARTIES, Pairing, Purpose, Stage, Told, Wished};
 use super::{Call, Context};
 use crate::model::{CallFact, CallId, Dial, DialStatus, Dialled, Disposition, EndedBy, SipAgent};
@@ -61,6 +60,7 @@ impl Call {
         if count == 0 || self.pairs.tickets.saturating_add(count) > TICKETS_MAX {
             return false;
         }
+        let number = self.pairs.tickets + 1;
         let mut wished = Vec::with_capacity(dial.to.len());
         for to in &dial.to {
             self.pairs.tickets += 1;
@@ -77,12 +77,14 @@ impl Call {
         let is_agent = matches!(purpose, Purpose::Agent);
         let stage = Stage::Calling { is_heard: false };
         let (whisper, holds, best) = (Told::Nothing, false, Dialled::FAILED);
+        let dialog = None;
         let pairing =
-            Pairing { purpose, dial: Arc::clone(&dial), wished, stage, whisper, holds, dialog: None, best };
+            Pairing { number, purpose, dial: Arc::clone(&dial), wished, stage, whisper, holds, dialog, best };
         self.told(cx, &pairing, 100, false);
+        let here = pairing.at(place);
         self.pairs.at[usize::from(place)] = Some(Box::new(pairing));
         if !is_agent {
-            self.comfort(cx, place, &dial);
+            self.comfort(cx, here, &dial);
         }
         true
     }
@@ -274,6 +276,7 @@ impl Call {
                 self.run(cx, *hand);
                 self.go_on(cx);
             }
+            Purpose::Agent if is_reached && self.is_left_to_another(cx) => {}
             // As with a bot: it has done, or was lost.
             Purpose::Agent if is_reached && self.facts.answered_at.is_some() => {
                 self.close(cx, Disposition::Completed, EndedBy::Agent);
@@ -285,7 +288,11 @@ impl Call {
             // Its place is being taken, by the far end itself.
             Purpose::HandOver(_) if self.is_referred_to(place) => {}
             Purpose::HandOver(_) if !pairing.is_joined() => self.came_back(cx, pairing, status),
-            Purpose::HandOver(handover) if handover.agent_stays && !self.is_left_alone() => self.go_on(cx),
+            Purpose::HandOver(handover)
+                if handover.agent_stays && !self.has_left && !self.is_left_alone() =>
+            {
+                self.go_on(cx)
+            }
             Purpose::HandOver(_) => self.close(cx, Disposition::Completed, EndedBy::Agent),
         }
     }
@@ -387,20 +394,11 @@ impl Call {
 
     /// Beside the agent's, or the agent's own where nobody sits.
     pub(super) fn free_place(&self) -> Option<u8> {
-        let is_agents = self.presence == Presence::Engaged || self.wants_people();
+        let is_agents = self.presence.is_engaged() || self.wants_people();
         let is_free = |place: &u8| {
             self.pairs.at[usize::from(*place)].is_none() && !(is_agents && *place == AGENT_PLACE)
         };
         [AGENT_PLACE + 1, AGENT_PLACE].into_iter().find(is_free)
-    }
-
-    /// A bot takes the call: whoever else talked goes.
-    pub(super) fn let_parties_go(&mut self, cx: &mut Context<'_>) {
-        self.wait_no_more(cx);
-        for place in 0..PARTIES as u8 {
-            drop(self.take_pairing(cx, place));
-        }
-        self.hear_again(cx);
     }
 
     pub(super) fn told(&self, cx: &mut Context<'_>, pairing: &Pairing, status: u16, is_final: bool) {

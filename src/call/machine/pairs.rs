@@ -7,6 +7,7 @@ use trunkline_media::bridge::Members;
 use trunkline_media::{Clip, LegId};
 
 use super::super::outbox::{Hand, Role};
+use crate::agent::Place;
 use crate::model::{CallId, Dial, Dialled, DialogRecord, Handover, TrunkId};
 
 /// The bot's place, which is the agent's, whatever it is; the listener's is none of a party's.
@@ -30,6 +31,8 @@ pub struct Pairs {
 
 /// Somebody who is called, or there.
 pub(super) struct Pairing {
+    /// The first of its tickets.
+    pub(super) number: u32,
     pub(super) purpose: Purpose,
     pub(super) dial: Arc<Dial>,
     pub(super) wished: Vec<Wished>,
@@ -93,6 +96,11 @@ impl Pairing {
             Stage::Calling { .. } => None,
             Stage::Whispering(called) | Stage::Consulting(called) | Stage::Joined(called) => Some(called),
         }
+    }
+
+    /// Which of those who sit, or sat, at this place.
+    pub(super) fn at(&self, place: u8) -> Place {
+        Place { at: place, party: self.number }
     }
 
     pub(super) fn is_joined(&self) -> bool {

@@ -9,11 +9,12 @@ use trunkline_media::{Clip, Command as Media, Seat, amd};
 use super::super::outbox::{Hand, Role};
 use super::super::{sound, verdict};
 use super::pairs::TABLE;
+use super::waiting::PEOPLES;
 use super::{Call, Context, Phase};
+use crate::agent;
 use crate::agent::desk::wire::{About, Detail};
 use crate::agent::desk::{Manner, Quit, Times, Wanted};
 use crate::agent::fate::{Errand, Fate};
-use crate::agent::{self, Program};
 use crate::model::{Direction, Disposition, EndedBy, Music, Notice, PersonId, Sound, Staff, Step, Variable};
 
 /// Why the call has nobody to talk, for its record.
@@ -42,12 +43,13 @@ pub enum Attendance {
 impl Call {
     /// What is heard if nobody is free is made ready beforehand: two seconds are no time to render it.
     pub(super) fn prepare_notice(&mut self, cx: &mut Context<'_>) {
-        let Some(notice) = self.plan.staff.as_ref().and_then(|staff| staff.notice.clone()) else { return };
+        let staff = self.plan.staff.as_ref().filter(|_| self.plan.guide.is_none());
+        let Some(notice) = staff.and_then(|staff| staff.notice.clone()) else { return };
         let step = match notice {
             Notice::Text(text) => Step::Say(text.into()),
             Notice::Url(url) => Step::Play(Sound::Url(url)),
         };
-        self.guided = Program::prepared(vec![step, Step::Hangup]);
+        self.guided.prepare(vec![step, Step::Hangup]);
         self.run(cx, Hand::Guide);
     }
 
@@ -67,8 +69,7 @@ impl Call {
         match music {
             Music::Own => self.entertain(cx, sound::hold_music()),
             Music::Url(url) => {
-                let place = Role::Talker.place();
-                let errand = agent::Errand::Aside { from: Sound::Url(url), place, whispered: false };
+                let errand = agent::Errand::Aside { from: Sound::Url(url), place: PEOPLES, whispered: false };
                 self.send_for(cx, Hand::Operator, errand);
             }
         }
@@ -89,6 +90,7 @@ impl Call {
         let is_message_s = verdict::is_machine(class) && !self.plan.voicemail.talks();
         let is_early = class == amd::Class::Ringback;
         if self.attendance == Attendance::None
+            && self.plan.guide.is_none()
             && !self.is_handed()
             && !is_message_s
             && !is_early
@@ -97,6 +99,13 @@ impl Call {
             self.want_person(cx, Manner::AtOnce);
         }
         self.attendance != Attendance::None
+    }
+
+    /// Its guide is of no help: if it is not known yet who answered, people are called as soon as it is.
+    pub(super) fn call_people_instead(&mut self, cx: &mut Context<'_>) {
+        if self.facts.heard.is_some() {
+            self.want_person(cx, Manner::AtOnce);
+        }
     }
 
     fn want_person(&mut self, cx: &mut Context<'_>, manner: Manner) {
@@ -141,6 +150,8 @@ impl Call {
                     self.tell_person(cx, why);
                 }
             }
+            // Who was put through meanwhile holds and sends elsewhere nobody any more.
+            Fate::Transfer(_) | Fate::Hold(_) if !self.is_attended_by_person() => {}
             Fate::Transfer(to) => self.person_transfers(cx, &to),
             Fate::Hold(on) => {
                 if let Err(why) = self.hold(cx, Hand::Operator, on) {
@@ -317,7 +328,7 @@ impl Call {
         self.order(cx, Media::Part { place: Role::Talker.place() });
         // The far end goes where it was asked to go, or has somebody else to talk with. What it has asked for itself excuses nobody:
         // it waits here until that has come to pass.
-        if self.is_referred() || self.is_handed() {
+        if self.is_referred() || self.is_handed() || self.is_left_to_another(cx) {
             return;
         }
         match why {

@@ -10,7 +10,7 @@ use super::super::outbox::{BotOrder, Hand};
 use super::super::timer::Timer;
 use super::super::verdict;
 use super::controlling::Cut;
-use super::{Call, Context, MESSAGE_MARK, OPENER_MARK, Phase, WAITING_MARK, WHISPER_MARK, guiding};
+use super::{Call, Context, MESSAGE_MARK, Message, OPENER_MARK, Phase, WAITING_MARK, WHISPER_MARK, guiding};
 use crate::agent::Act;
 use crate::call::Speech;
 use crate::model::{CallFact, Disposition, EndedBy, Speak, SpeakOrder, VoicemailAction};
@@ -96,7 +96,7 @@ impl Call {
     }
 
     /// Does it listen to a machine's greeting, to speak after it?
-    fn awaits_beep(&self) -> bool {
+    pub(super) fn awaits_beep(&self) -> bool {
         let greets = self.facts.heard.as_ref().is_some_and(|heard| verdict::is_greeting(heard.class));
         greets
             && self.plan.voicemail == VoicemailAction::SpeakAfterBeep
@@ -126,7 +126,7 @@ impl Call {
 
     /// It is known who is there: what is done about it.
     fn meet(&mut self, cx: &mut Context<'_>, class: amd::Class) {
-        if class != amd::Class::Ringback {
+        if class != amd::Class::Ringback && (self.plan.speak != Speak::Verdict || !self.waits_for_words()) {
             self.ask_guide(cx);
         }
         if self.call_people(cx, class) {
@@ -154,7 +154,9 @@ impl Call {
 
     /// Who spoke at the answer goes on now that it is known who is there.
     fn speak_on(&mut self, cx: &mut Context<'_>) {
-        if self.plan.speak == Speak::Verdict {
+        // Its guide has not been asked yet: whoever is there rings still.
+        let is_guides = self.plan.guide.is_some() && matches!(self.phase, Phase::Judging);
+        if self.plan.speak == Speak::Verdict || is_guides {
             return;
         }
         if self.facts.dead_air.is_some() && matches!(self.phase, Phase::Judging) {
@@ -190,12 +192,17 @@ impl Call {
         self.guided.stop();
         self.dismiss(cx);
         self.phase = Phase::LeavingMessage;
+        // Who speaks over the message interrupts nobody.
+        self.barge_in.is_due = false;
+        self.heed_speech(cx);
         self.timers.clear(cx.wheel, Timer::Silence);
         self.timers.clear(cx.wheel, Timer::Turn);
         self.order(cx, Media::CloseGate);
         self.order(cx, Media::Clear);
-        if let Some(clip) = self.message.take() {
-            self.queue_message(cx, clip);
+        match std::mem::replace(&mut self.message, Message::Awaited) {
+            Message::Ready(clip) => self.queue_message(cx, clip),
+            Message::Failed => return self.close(cx, Disposition::AgentFailed, EndedBy::Switch),
+            Message::Awaited => {}
         }
         match class {
             amd::Class::Voicemail => self.order(cx, Media::OpenGate),
@@ -295,11 +302,15 @@ impl Call {
         match self.phase {
             Phase::Talking => {
                 self.guided.callee_pauses();
-                self.set(cx, Timer::Turn, self.guided.turn_silence().unwrap_or(TURN_SILENCE));
+                // Who is not heard has no turn.
+                if !self.control.is_unheard() {
+                    self.set(cx, Timer::Turn, self.guided.turn_silence().unwrap_or(TURN_SILENCE));
+                }
                 self.await_words(cx);
             }
             Phase::Judging if self.waits_for_words() => {
                 self.order(cx, Media::OpenGate);
+                self.ask_guide(cx);
                 self.begin_walk(cx);
             }
             Phase::Judging if self.awaits_beep() => self.await_beep(cx, GREETING_SILENCE),

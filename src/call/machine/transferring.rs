@@ -427,6 +427,14 @@ impl Call {
         cx.out.ended(leg.call, outcome);
     }
 
+    /// Whoever was to be paid for apart is not called: its transfer was given up before that was settled.
+    pub(super) fn leg_unwanted(&self, cx: &mut Context<'_>, leg: Option<MovedLeg>) {
+        let Some(leg) = leg else { return };
+        let outcome =
+            Outcome::by_switch(Disposition::Cancelled, cx.now, "its transfer was given up before it");
+        cx.out.ended(leg.call, outcome);
+    }
+
     /// Nobody talks any more who is paid for apart.
     pub(super) fn leg_left(&mut self, cx: &mut Context<'_>) {
         let Some((leg, since)) = self.legs.talking.take() else { return };

@@ -8,16 +8,18 @@ use super::super::outbox::{Aside, Hand, Role};
 use super::super::sound;
 use super::pairs::{Stage, Told};
 use super::{Call, Context, WAITING_MARK};
-use crate::agent::Errand;
+use crate::agent::{Errand, Place};
 use crate::model::{Dial, Meanwhile};
 
+/// Where people sit, who are no party that was called.
+pub(super) const PEOPLES: Place = Place { at: Role::Talker.place(), party: 0 };
 /// How often what is heard meanwhile begins again: 10,000 times six seconds are more than any call lasts.
 const ROUNDS_MAX: u16 = 10_000;
 
 impl Call {
     /// The far end hears something while it waits.
-    pub(super) fn comfort(&mut self, cx: &mut Context<'_>, place: u8, dial: &Dial) {
-        let is_handed = self.handing() == Some(place);
+    pub(super) fn comfort(&mut self, cx: &mut Context<'_>, place: Place, dial: &Dial) {
+        let is_handed = self.handing() == Some(place.at);
         match &dial.meanwhile {
             Meanwhile::Silence => {}
             Meanwhile::Music(Some(from)) => {
@@ -61,12 +63,11 @@ impl Call {
     pub fn handle_aside(&mut self, cx: &mut Context<'_>, aside: Aside, clip: Result<Arc<Clip>, String>) {
         let (Aside::Music(place) | Aside::Whisper(place)) = aside;
         let is_people_s = self.awaits_person() || self.lacks_person();
-        if is_people_s && matches!(aside, Aside::Music(_)) && place == Role::Talker.place() {
+        if is_people_s && aside == Aside::Music(PEOPLES) {
             return self.entertain(cx, clip.unwrap_or_else(|_| sound::hold_music()));
         }
-        let Some(pairing) = self.pairs.at.get_mut(usize::from(place)).and_then(Option::as_mut) else {
-            return;
-        };
+        let here = self.pairs.at.get_mut(usize::from(place.at)).and_then(Option::as_mut);
+        let Some(pairing) = here.filter(|pairing| pairing.number == place.party) else { return };
         match (aside, clip) {
             (Aside::Music(_), clip) => {
                 if matches!(pairing.stage, Stage::Calling { is_heard: false }) {
@@ -75,12 +76,12 @@ impl Call {
             }
             (Aside::Whisper(_), Ok(clip)) => {
                 pairing.whisper = Told::Ready(clip);
-                self.whisper(cx, place);
+                self.whisper(cx, place.at);
             }
             (Aside::Whisper(_), Err(why)) => {
                 pairing.whisper = Told::Nothing;
                 self.controlled(cx, "whisper", Some(why));
-                self.whisper(cx, place);
+                self.whisper(cx, place.at);
             }
         }
     }

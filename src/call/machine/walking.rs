@@ -2,7 +2,7 @@
 
 use super::super::outbox::{Hand, Speech};
 use super::{Call, Context, Phase};
-use crate::agent::{Program, Walk};
+use crate::agent::Walk;
 use crate::model::{CallFact, Occasion, Speak, Step};
 
 impl Call {
@@ -11,7 +11,7 @@ impl Call {
         if self.plan.guide.is_none()
             && let Some(steps) = self.set_out()
         {
-            self.guided = Program::gated(steps);
+            self.guided.gate(steps);
             self.run(cx, Hand::Guide);
         }
     }
@@ -41,7 +41,7 @@ impl Call {
     pub(super) fn walk_instead(&mut self, cx: &mut Context<'_>) -> bool {
         let is_walking = self.walk.is_some();
         let Some(steps) = self.set_out().filter(|_| !is_walking) else { return false };
-        self.guided = Program::default();
+        self.guided.renew();
         self.guided.push(steps);
         self.let_barge_in(cx);
         self.run(cx, Hand::Guide);

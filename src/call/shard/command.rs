@@ -7,7 +7,7 @@ use trunkline_media::Clip;
 use trunkline_sip::{ClientTls, Credentials, DialogState, InviteId};
 
 use super::super::machine::{Origination, Reception};
-use super::super::outbox::{Role, Speech};
+use super::super::outbox::{BotId, Speech};
 use crate::agent::fate::Fate;
 use crate::agent::stream::Event as BotEvent;
 use crate::model::{CallId, Disposition, EndedBy, MovedLeg, NotDone, Step, Trunk};
@@ -39,10 +39,8 @@ pub enum Command {
     },
     /// A call's bot has something to say of itself.
     Bot {
-        /// What that bot does there.
-        role: Role,
-        /// Whose bot.
-        call: CallId,
+        /// Which.
+        bot: BotId,
         /// What.
         event: BotEvent,
     },
@@ -57,6 +55,8 @@ pub enum Command {
     Guided {
         /// Whose guide.
         call: CallId,
+        /// Which of the call's questions this answers.
+        question: u32,
         /// What.
         steps: Result<Vec<Step>, String>,
     },
@@ -99,6 +99,8 @@ pub enum Command {
     Intended {
         /// Whose.
         call: CallId,
+        /// Which of its INVITEs: how many there were when it was to be written down, itself included.
+        attempt: usize,
         /// May it leave?
         is_on_disk: bool,
         /// What is paid apart for it.

@@ -16,6 +16,11 @@ const RING_SECONDS: u64 = 30;
 /// Whom a `<Dial>` calls, and how.
 pub fn dial(base: Option<&Url>, element: &Element) -> Result<Dial, String> {
     only_post(element)?;
+    for name in ["sequential", "recordingStatusCallback"] {
+        if element.attribute(name).is_some_and(|value| value != "false") {
+            return Err(format!("has a <Dial> with {name}, which this switch does not do"));
+        }
+    }
     let (to, headers) = destinations(element)?;
     let longest = RING_MAX.as_secs();
     let seconds =
@@ -52,7 +57,7 @@ fn destinations(element: &Element) -> Result<(Vec<Destination>, Vec<Header>), St
                 grandchild.name, child.name
             ));
         }
-        for name in ["url", "sendDigits", "statusCallback", "username", "password"] {
+        for name in ["url", "sendDigits", "statusCallback", "machineDetection", "username", "password"] {
             if child.attribute(name).is_some() {
                 return Err(format!("has a <{}> with {name}, which this switch does not do", child.name));
             }

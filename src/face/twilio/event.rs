@@ -43,6 +43,8 @@ pub fn event(kind: EventKind, at: Timestamp, record: &CallRecord, account: &str)
         .append_pair("Timestamp", &rfc_2822(at));
     if let Some(duration) = record.duration() {
         form.append_pair("CallDuration", &duration.as_secs_f64().round().to_string());
+        // Minutes begun.
+        form.append_pair("Duration", &record.billable_minutes().unwrap_or_default().to_string());
         if let Some(status) = record.sip_status {
             form.append_pair("SipResponseCode", &status.to_string());
         }

@@ -61,6 +61,7 @@ fn shown(record: &CallRecord, account: &str) -> Value {
 pub(super) fn direction(record: &CallRecord) -> &'static str {
     match record.direction {
         Direction::Inbound => "inbound",
+        Direction::Outbound if record.parent.is_some() => "outbound-dial",
         Direction::Outbound => "outbound-api",
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::face::Outbound;
 use crate::face::body::{TEXT_BYTES_MAX, wrong};
 use crate::model::{
-    AgentChoice, Callback, Detection, EventKind, EventSet, Face, FromPolicy, Guide, Key, Link,
+    AgentChoice, Callback, DIGITS_MAX, Detection, EventKind, EventSet, Face, FromPolicy, Guide, Key, Link,
     OutboundRequest, PhoneNumber, Refusal, Speak, Step, URL_BYTES_MAX, Verb, VoicemailAction, WhenFull,
 };
 
@@ -29,21 +29,21 @@ pub fn parse(key: &Key, body: &[u8]) -> Result<Outbound, Refusal> {
     }
     let to = form.number("To")?;
     let from = form.number("From")?;
-    let guide = match (form.text("Twiml"), form.text("Url")) {
-        (Some(text), _) => {
-            let first = twiml::parse(None, text).map_err(|reason| wrong("Twiml", reason))?;
-            Guide { link: Link::default(), face: Face::Twilio, first }
-        }
-        (None, Some(_)) => Guide { link: form.link()?, face: Face::Twilio, first: Vec::new() },
-        (None, None) => return Err(Refusal::MissingField("Url")),
-    };
+    let guide = with_digits(&form, first_guide(&form)?.ok_or(Refusal::MissingField("Url"))?)?;
     form.verb("Method")?;
     let record = form.flag("Record")?;
     let detection = detection(&form)?;
     let is_aside = form.flag("AsyncAmd")?;
-    if form.text("AsyncAmdStatusCallback").is_some() {
-        let reason = "is not called by this switch: AnsweredBy comes with the StatusCallback";
-        return Err(wrong("AsyncAmdStatusCallback", reason));
+    for (name, reason) in [
+        ("AsyncAmdStatusCallback", "is not called by this switch: AnsweredBy comes with the StatusCallback"),
+        (
+            "RecordingStatusCallback",
+            "is not called by this switch: RecordingUrl comes with the StatusCallback",
+        ),
+    ] {
+        if form.text(name).is_some() {
+            return Err(wrong(name, reason));
+        }
     }
     let limit = form.seconds("TimeLimit", TIME_LIMIT_SECONDS)?;
     Ok(Outbound {
@@ -59,7 +59,7 @@ pub fn parse(key: &Key, body: &[u8]) -> Result<Outbound, Refusal> {
             // The document begins at the answer, unless it is to wait for the detector's word.
             speak: (detection.is_none() || is_aside).then_some(Speak::Answer),
             detection,
-            call_duration_max: limit.map(|limit| limit.min(CALL_DURATION_MAX)),
+            call_duration_max: Some(limit.unwrap_or(CALL_DURATION_MAX).min(CALL_DURATION_MAX)),
             callback: callback(&form)?,
             guide: Some(guide),
             ..OutboundRequest::new(key.tenant, key.id, AgentChoice::Script(Vec::new()), to)
@@ -73,10 +73,8 @@ pub enum Change {
     Complete,
     /// Hang up if nobody answered yet.
     Cancel,
-    /// Do what the document there says, from now on.
-    Redirect(Link),
-    /// Do what this one says.
-    Document(Vec<Step>),
+    /// Do from now on what this document says, or the one that is there.
+    Follow(Guide),
 }
 
 /// Reads the form of a change.
@@ -86,15 +84,49 @@ pub fn parse_change(body: &[u8]) -> Result<Change, Refusal> {
         (Some("completed"), _) => Ok(Change::Complete),
         (Some("canceled"), _) => Ok(Change::Cancel),
         (Some(_), _) => Err(wrong("Status", "must be \"completed\" or \"canceled\"")),
-        (None, url) => match (form.text("Twiml"), url) {
-            (Some(text), _) => {
-                let steps = twiml::parse(None, text).map_err(|reason| wrong("Twiml", reason))?;
-                Ok(Change::Document(steps))
-            }
-            (None, Some(_)) => form.link().map(Change::Redirect),
-            (None, None) => Err(Refusal::MissingField("Status")),
+        (None, _) => match next_guide(&form)? {
+            Some(guide) => Ok(Change::Follow(guide)),
+            None => Err(Refusal::MissingField("Status")),
         },
     }
+}
+
+/// Who says what a new call does: `Url` is where its document is. Beside it `Twiml` is not looked at, as Twilio's SDKs say.
+fn first_guide(form: &Form) -> Result<Option<Guide>, Refusal> {
+    match form.text("Url") {
+        Some(_) => Ok(Some(guide(form.link()?, Vec::new()))),
+        None => document(form),
+    }
+}
+
+/// Who says what a live call does from now on: `Twiml`, or `Url`. Twilio takes one of them; beside a document the URL is not looked at.
+fn next_guide(form: &Form) -> Result<Option<Guide>, Refusal> {
+    match (document(form)?, form.text("Url")) {
+        (None, Some(_)) => Ok(Some(guide(form.link()?, Vec::new()))),
+        (document, _) => Ok(document),
+    }
+}
+
+fn document(form: &Form) -> Result<Option<Guide>, Refusal> {
+    let Some(text) = form.text("Twiml") else { return Ok(None) };
+    let steps = twiml::parse(None, text).map_err(|reason| wrong("Twiml", reason))?;
+    Ok(Some(guide(Link::default(), steps)))
+}
+
+const fn guide(link: Link, first: Vec<Step>) -> Guide {
+    Guide { link, face: Face::Twilio, key: None, first }
+}
+
+/// `SendDigits` are sent before anything else is done.
+fn with_digits(form: &Form, mut guide: Guide) -> Result<Guide, Refusal> {
+    let Some(text) = form.text("SendDigits") else { return Ok(guide) };
+    let reason = || wrong("SendDigits", format!("must be 1 to {DIGITS_MAX} of 0-9 * # w W"));
+    let digits = twiml::keys(text).ok_or_else(reason)?;
+    if guide.first.is_empty() {
+        guide.first.push(Step::Redirect(guide.link.clone()));
+    }
+    guide.first.insert(0, Step::SendDigits(digits));
+    Ok(guide)
 }
 
 /// A document waits for a machine's message to end if it was asked to.
@@ -257,8 +289,8 @@ mod tests {
         asked(more).detection
     }
 
-    fn asked(more: &str) -> OutboundRequest {
-        let key = Key {
+    fn key() -> Key {
+        Key {
             id: KeyId(7),
             tenant: TenantId(1),
             face: Face::Twilio,
@@ -270,9 +302,12 @@ mod tests {
             reads_per_minute: None,
             writes_per_minute: None,
             spend: SpendControl::default(),
-        };
+        }
+    }
+
+    fn asked(more: &str) -> OutboundRequest {
         let form = format!("To=%2B12&From=%2B13&Url=https://a.example/{more}");
-        parse(&key, form.as_bytes()).expect("valid").request
+        parse(&key(), form.as_bytes()).expect("valid").request
     }
 
     #[test]
@@ -286,6 +321,27 @@ mod tests {
         ] {
             assert_eq!(asked(more).speak, speak, "{more}");
         }
+    }
+
+    #[test]
+    fn keys_are_pressed_before_the_document_is_asked_for_or_done() {
+        let names = |more: &str| {
+            let guide = asked(more).guide.expect("there is one");
+            guide.first.iter().map(Step::name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(""), [""; 0], "it is asked at once");
+        assert_eq!(names("&SendDigits=ww12%23"), ["dtmf", "redirect"]);
+        let refused = parse(&key(), b"To=%2B12&From=%2B13&Url=https://a.example/&SendDigits=call");
+        assert!(matches!(refused, Err(Refusal::InvalidField { .. })));
+    }
+
+    #[test]
+    fn beside_its_url_a_new_calls_document_is_not_looked_at_and_it_may_last_half_an_hour() {
+        let asked = asked("&Twiml=<Other/>");
+        assert!(
+            asked.guide.is_some_and(|guide| guide.link.url == "https://a.example/" && guide.first.is_empty())
+        );
+        assert_eq!(asked.call_duration_max, Some(CALL_DURATION_MAX));
     }
 
     #[test]
@@ -321,8 +377,10 @@ mod tests {
         let told = |form: &str| match parse_change(form.as_bytes()) {
             Ok(Change::Complete) => "complete".to_owned(),
             Ok(Change::Cancel) => "cancel".to_owned(),
-            Ok(Change::Redirect(Link { url, verb })) => format!("{verb:?} {url}"),
-            Ok(Change::Document(steps)) => format!("{} steps", steps.len()),
+            Ok(Change::Follow(Guide { link: Link { url, verb }, first, .. })) if first.is_empty() => {
+                format!("{verb:?} {url}")
+            }
+            Ok(Change::Follow(Guide { first, .. })) => format!("{} steps", first.len()),
             Err(refusal) => format!("{refusal:?}").chars().take_while(|c| c.is_alphabetic()).collect(),
         };
         const DOCUMENT: &str = "Twiml=<Response><Say>a</Say><Hangup/></Response>";

@@ -18,13 +18,16 @@ pub struct CallRequest {
     /// One of the tenant's numbers.
     #[schema(pattern = r"^\+[1-9][0-9]{1,14}$")]
     from: String,
-    /// What is done once somebody answers: this document, or that behind `Url`.
+    /// What is done once somebody answers: this document, or that behind `Url`. Not looked at beside `Url`.
     twiml: Option<String>,
-    /// An http(s) URL of at most 2048 bytes. Not looked at beside `Twiml`.
+    /// An http(s) URL of at most 2048 bytes.
     url: Option<String>,
     /// How `Url` is asked.
     #[schema(pattern = "^([Pp][Oo][Ss][Tt]|[Gg][Ee][Tt])?$")]
     method: Option<String>,
+    /// Keys that are pressed before anything else is done; `w` is half a second of pause.
+    #[schema(pattern = "^([0-9*#A-DwW,]{1,64})?$")]
+    send_digits: Option<String>,
     record: Option<Flag>,
     machine_detection: Option<MachineDetection>,
     /// Seconds until the verdict at the latest, if detection is asked for, as with the three below.
@@ -42,7 +45,7 @@ pub struct CallRequest {
     /// Seconds of ringing.
     #[schema(minimum = 1, maximum = 600)]
     timeout: Option<u32>,
-    /// Seconds of talking.
+    /// Seconds of talking: 1800 at most, and where it is not said.
     #[schema(minimum = 1, maximum = 14400)]
     time_limit: Option<u32>,
     /// Where the call's events go.

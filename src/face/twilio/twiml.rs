@@ -38,8 +38,9 @@ pub fn parse(base: Option<&Url>, text: &str) -> Result<Vec<Step>, String> {
             break;
         }
     }
+    // Nothing to do is something to say: the call is over.
     if steps.is_empty() {
-        return Err("says nothing: it needs a verb".to_owned());
+        steps.push(Step::Hangup);
     }
     Ok(steps)
 }
@@ -172,6 +173,9 @@ fn only_stream(element: &Element) -> Result<&Element, String> {
 }
 
 fn stream(stream: &Element) -> Result<Bot, String> {
+    if stream.attribute("statusCallback").is_some() {
+        return Err("has a <Stream> with statusCallback, which this switch does not call".to_owned());
+    }
     let url = Dialect::Twilio.address(stream.attribute("url").unwrap_or_default());
     let url = url.map_err(|_| "has a <Stream> without a usable URL: wss://…".to_owned())?;
     let parameter = |child: &Element| match (child.name.as_str(), child.attribute("name")) {
@@ -189,10 +193,15 @@ fn stream(stream: &Element) -> Result<Bot, String> {
 
 fn digits(element: &Element) -> Result<String, String> {
     let digits = element.attribute("digits").unwrap_or_default();
-    let is_one = |digit: char| digit.is_ascii_digit() || "*#ABCD,wW".contains(digit);
-    let valid = !digits.is_empty() && digits.len() <= DIGITS_MAX && digits.chars().all(is_one);
     let reason = || format!("has a <Play> whose digits are not 1 to {DIGITS_MAX} of 0-9 * # A-D w");
-    valid.then(|| digits.replace('W', "ww")).ok_or_else(reason)
+    keys(digits).ok_or_else(reason)
+}
+
+/// Digits to send: `w` is half a second of pause, `W` a whole one.
+pub fn keys(text: &str) -> Option<String> {
+    let is_one = |digit: char| digit.is_ascii_digit() || "*#ABCD,wW".contains(digit);
+    let keys = text.replace('W', "ww");
+    (!keys.is_empty() && keys.len() <= DIGITS_MAX && text.chars().all(is_one)).then_some(keys)
 }
 
 fn verb_of(element: &Element) -> Result<Verb, String> {
@@ -207,6 +216,14 @@ fn verb_of(element: &Element) -> Result<Verb, String> {
 mod tests {
     use super::*;
     use crate::model::Action;
+
+    #[test]
+    fn a_document_without_a_verb_is_over() {
+        for text in ["<Response/>", "<Response></Response>", "<Response><Say/></Response>"] {
+            let steps = parse(None, text).expect("a document");
+            assert_eq!(steps.iter().map(told).collect::<Vec<_>>(), ["hangup"], "{text}");
+        }
+    }
 
     fn told(step: &Step) -> String {
         match step {
@@ -326,6 +343,11 @@ mod tests {
             ("<Response><Dial record=\"perhaps\">+12</Dial></Response>", "record"),
             ("<Response><Dial hangupOnStar=\"1\">+12</Dial></Response>", "hangupOnStar"),
             ("<Response><Dial timeout=\"601\">+12</Dial></Response>", "timeout"),
+            ("<Response><Dial sequential=\"true\"><Number>+12</Number></Dial></Response>", "sequential"),
+            (
+                "<Response><Dial><Number machineDetection=\"Enable\">+12</Number></Dial></Response>",
+                "machineDetection",
+            ),
             ("<Response><Dial method=\"GET\" action=\"/a\">+12</Dial></Response>", "POST"),
             ("<Response><Dial>12</Dial></Response>", "E.164"),
             ("<Response><Gather input=\"speech\"/></Response>", "dtmf"),
@@ -336,7 +358,6 @@ mod tests {
             ("<Response><Say>a<break/></Say></Response>", "<break>"),
             ("<Response><Say loop=\"0\">a</Say></Response>", "loop"),
             ("<Response><Play>ftp://a/b</Play></Response>", "URL"),
-            ("<Response/>", "says nothing"),
             ("<Response><Say>a</Say>", "one <Response>"),
             ("<Response><Say>a</Response>", "well-formed"),
             ("<Other><Say>a</Say></Other>", "one <Response>"),

@@ -13,7 +13,7 @@ use url::form_urlencoded::{Serializer, parse};
 use super::{ACCOUNT, House, OURS, TWILIO};
 use crate::bots::{self, BotServer};
 use crate::callees::number;
-use crate::switch::{Delivery, Manner, Receiver, Reply, eventually};
+use crate::switch::{Delivery, Manner, Place, Receiver, Reply, eventually};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
@@ -176,6 +176,55 @@ fn a_live_call_goes_on_with_a_document_that_is_sent() {
     assert_eq!(reply.json["status"], "in-progress", "{reply:?}");
     let end = ended(&house, &path);
     assert_eq!((&end["status"], bot.deliveries().len()), (&json!("completed"), 1), "{end}");
+}
+
+/// What bots that were written for Twilio do to pass a call on: they change it while it is theirs.
+#[test]
+fn a_call_that_a_bot_has_is_sent_elsewhere_and_the_bot_is_told_to_stop() {
+    let house = House::start();
+    let first = BotServer::start(&house.switch.place, bots::Manner::Listens);
+    let second = BotServer::start(&house.switch.place, bots::Manner::Leaves(1000));
+    let hands_to = |bot: &BotServer| format!("<Connect><Stream url=\"ws://{}/bot\"/></Connect>", bot.address);
+    let text = format!("<Response>{}<Say>Never.</Say></Response>", hands_to(&first));
+    let calls = format!("/2010-04-01/Accounts/{ACCOUNT}/Calls.json");
+    let to = number(Persona::Silent);
+    let reply = post(&house, &calls, &[("To", &to), ("From", OURS), ("Twiml", &text)]);
+    assert_eq!(reply.status, 201, "{reply:?}");
+    let path =
+        format!("/2010-04-01/Accounts/{ACCOUNT}/Calls/{}.json", reply.json["sid"].as_str().expect("a SID"));
+    assert_eq!(first.next()["event"], "start");
+    assert_eq!(first.next()["mark"]["name"], "said");
+    let text = format!("<Response><Say>One moment.</Say>{}<Say>Goodbye.</Say></Response>", hands_to(&second));
+    let changed = post(&house, &path, &[("Twiml", &text)]);
+    assert_eq!((changed.status, &changed.json["status"]), (200, &json!("in-progress")), "{changed:?}");
+    assert_eq!(first.next()["event"], "stop");
+    assert_eq!(first.next()["event"], "gone", "its connection is closed");
+    assert_eq!(second.next()["start"]["callSid"], reply.json["sid"]);
+    let end = ended(&house, &path);
+    assert_eq!(end["status"], "completed", "{end}");
+}
+
+/// The same of a call that another key asked for, whose agent is a bot: its document is asked for, and signed for, as the key does
+/// that sent it there.
+#[test]
+fn a_call_of_an_agents_bot_is_sent_elsewhere_too() {
+    let (place, document) = (Place::claim(), Receiver::start());
+    let bot = BotServer::start(&place, bots::Manner::Listens);
+    let stream = format!("stream = {{ url = \"ws://{}/bot\", dialect = \"twilio\" }}", bot.address);
+    let house = House::with(|setup, _| setup.agent(&stream));
+    document.set(Manner::Say(200, "<Response><Say>Goodbye.</Say></Response>"));
+    let call = house.switch.call_with(json!({ "to_number": number(Persona::Silent) }));
+    assert_eq!(bot.next()["event"], "start");
+    assert_eq!(bot.next()["mark"]["name"], "said");
+    let path = format!("/2010-04-01/Accounts/{ACCOUNT}/Calls/{call}.json");
+    let changed = post(&house, &path, &[("Url", &document.url())]);
+    assert_eq!(changed.status, 200, "{changed:?}");
+    assert_eq!(bot.next()["event"], "stop");
+    let asked = document.await_deliveries(1);
+    assert_eq!((field(&asked[0], "CallSid"), field(&asked[0], "AccountSid")), (call, ACCOUNT.to_owned()));
+    assert_eq!(asked[0].headers["x-twilio-signature"], signature(&document.url(), &asked[0]));
+    let end = ended(&house, &path);
+    assert_eq!(end["status"], "completed", "{end}");
 }
 
 /// A bot that is not there talks to nobody, and half a document is none: the call says that it failed, and why.

@@ -29,8 +29,12 @@ fn controlled(world: &World, call: CallId) -> Vec<String> {
 
 /// A person who is called by an agent with this to say.
 fn guided(plan: &mut CallPlan) {
-    plan.guide =
-        Some(Guide { link: "https://bot.example/answer".into(), face: Face::MiniVoice, first: Vec::new() });
+    plan.guide = Some(guide());
+}
+
+fn guide() -> Guide {
+    let link = "https://bot.example/answer".into();
+    Guide { link, face: Face::MiniVoice, key: None, first: Vec::new() }
 }
 
 fn say(text: &str) -> Step {
@@ -324,7 +328,7 @@ fn storm(seed: u64, weather: Weather) {
     for _ in 0..60 {
         world.advance(Duration::from_millis(dice.random_range(0..400)));
         let call = *calls.choose(&mut dice).expect("there is a call");
-        let step = match dice.random_range(0..12) {
+        let step = match dice.random_range(0..14) {
             0 => Step::Hold,
             1 => Step::Resume,
             2 => Step::Mute(Side::Callee),
@@ -333,7 +337,8 @@ fn storm(seed: u64, weather: Weather) {
             5 => Step::StartRecording,
             6 => Step::StopRecording,
             7 => Step::Transfer("+15550100001".parse().expect("E.164")),
-            8 => {
+            8 => Step::Follow(Arc::new(guide())),
+            9 => {
                 world.hangup(call);
                 continue;
             }

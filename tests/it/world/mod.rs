@@ -4,6 +4,7 @@
 mod calling;
 mod carrier;
 mod control;
+mod follows;
 mod holds;
 mod network;
 mod pairs;
@@ -25,7 +26,9 @@ use std::time::{Duration, Instant};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use trunkline::admission::{Admission, Limits};
-use trunkline::call::{Command, DialOrder, Shard};
+use trunkline::agent::Place;
+use trunkline::agent::stream::Event as BotEvent;
+use trunkline::call::{Aside, BotId, Command, DialOrder, ErrandOrder, Role, Shard, Speech};
 use trunkline::model::{
     CallFact, CallId, NotDone, Scripted, SipAgent, Staff, Step, TenantId, Trunk, TrunkId,
 };
@@ -65,8 +68,13 @@ pub struct World {
     /// What guides answer, in the order of their being asked, and what they were asked.
     guides: VecDeque<Result<Vec<Step>, String>>,
     asked: Vec<String>,
+    /// What was asked of guides and has no answer yet, if that is held.
+    questions: Option<Vec<ErrandOrder>>,
+    /// Bots that were called, and that were sent away.
+    bots: Vec<(BotId, String)>,
+    dismissed: Vec<(CallId, Role)>,
     /// Intents that are not answered, if they are held.
-    intents: Option<Vec<CallId>>,
+    intents: Option<Vec<(CallId, usize)>>,
     /// Parties that calls wish for and that are not placed yet, if they are held.
     dials: Option<Vec<DialOrder>>,
     /// Who talks with whoever calls in, if that is a SIP endpoint.
@@ -85,6 +93,8 @@ pub struct World {
     callees_hear: BTreeMap<u64, Members>,
     /// Whether callees were last let to be heard.
     callees_heard: BTreeMap<u64, bool>,
+    /// Whose speech stops what is said.
+    interruptible: BTreeMap<u64, bool>,
     /// Whose opener was rendered.
     openers: Vec<CallId>,
     /// How often something that was to be heard was thrown away.
@@ -127,6 +137,9 @@ impl World {
             carrier: None,
             guides: VecDeque::new(),
             asked: Vec::new(),
+            questions: None,
+            bots: Vec::new(),
+            dismissed: Vec::new(),
             intents: None,
             dials: None,
             endpoint: None,
@@ -138,6 +151,7 @@ impl World {
             said: Vec::new(),
             callees_hear: BTreeMap::new(),
             callees_heard: BTreeMap::new(),
+            interruptible: BTreeMap::new(),
             openers: Vec::new(),
             thrown_away: 0,
             voice: simulator::agent_goodbye(),
@@ -218,9 +232,16 @@ impl World {
     }
 
     pub fn release_intents(&mut self, is_on_disk: bool) {
-        for call in self.intents.take().unwrap_or_default() {
-            self.shard.handle_command(self.now, Command::Intended { call, is_on_disk, leg: None });
+        for (call, attempt) in self.intents.take().unwrap_or_default() {
+            let intended = Command::Intended { call, attempt, is_on_disk, leg: None };
+            self.shard.handle_command(self.now, intended);
         }
+        self.drain();
+    }
+
+    /// The intent of one of a call's INVITEs, by how many there were then, is on disk.
+    pub fn intended(&mut self, call: CallId, attempt: usize) {
+        self.shard.handle_command(self.now, Command::Intended { call, attempt, is_on_disk: true, leg: None });
         self.drain();
     }
 
@@ -246,6 +267,38 @@ impl World {
     /// Guides answer these, one after the other.
     pub fn guide(&mut self, answers: impl IntoIterator<Item = Result<Vec<Step>, String>>) {
         self.guides.extend(answers);
+    }
+
+    /// Guides think about what they are asked until they are released.
+    pub fn hold_guides(&mut self) {
+        self.questions = Some(Vec::new());
+    }
+
+    pub fn release_guides(&mut self) {
+        for order in self.questions.take().unwrap_or_default() {
+            self.fetch(order);
+        }
+        self.drain();
+    }
+
+    /// A bot has something to say of itself.
+    pub fn bot(&mut self, bot: BotId, event: BotEvent) {
+        self.shard.handle_command(self.now, Command::Bot { bot, event });
+        self.drain();
+    }
+
+    /// A text could not be rendered.
+    pub fn unrendered(&mut self, call: CallId, speech: Speech) {
+        let clip = Err("no voice".to_owned());
+        self.shard.handle_command(self.now, Command::Rendered { call, speech, clip });
+        self.drain();
+    }
+
+    /// What a party is to be told was rendered.
+    pub fn whisper(&mut self, call: CallId, place: Place) {
+        let (speech, clip) = (Speech::Aside(Aside::Whisper(place)), Ok(Arc::clone(&self.voice)));
+        self.shard.handle_command(self.now, Command::Rendered { call, speech, clip });
+        self.drain();
     }
 
     /// Every callee presses these keys.

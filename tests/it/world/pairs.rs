@@ -7,6 +7,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
+use trunkline::agent::Place;
 use trunkline::model::{
     Attended, CallAt, CallFact, CallId, CallPlan, Destination, Dial, Disposition, EndedBy, Face, Guide,
     Handover, Meanwhile, NotDone, SipAgent, Speak, Step, Whisper,
@@ -20,7 +21,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const MOMENT: Duration = Duration::from_millis(6_600);
 const URL: &str = "https://bot.example/answer";
 
-fn number(persona: Persona) -> Destination {
+pub(super) fn number(persona: Persona) -> Destination {
     format!("+1555010000{}", persona.digit()).parse().expect("E.164")
 }
 
@@ -32,8 +33,8 @@ fn dials(persona: Persona) -> Step {
     Step::Dial(Arc::new(dial(persona)))
 }
 
-fn guided(plan: &mut CallPlan) {
-    plan.guide = Some(Guide { link: URL.into(), face: Face::Twilio, first: Vec::new() });
+pub(super) fn guided(plan: &mut CallPlan) {
+    plan.guide = Some(Guide { link: URL.into(), face: Face::Twilio, key: None, first: Vec::new() });
 }
 
 fn endpoint(persona: Persona) -> impl Fn(&mut CallPlan) {
@@ -301,6 +302,28 @@ fn a_warm_transfer_whispers_and_lets_the_agent_go() {
     assert_eq!(world.end(agent), (Disposition::Completed, EndedBy::Agent));
     assert_eq!(world.end(newcomer).1, EndedBy::Callee);
     assert_eq!(world.end(call), (Disposition::Completed, EndedBy::Agent));
+    world.assert_quiet();
+}
+
+#[test]
+fn a_whisper_that_comes_late_is_not_whispered_to_the_next() {
+    let mut world = World::new(12, Weather::CALM);
+    let call = world.call_with(Persona::Silent, endpoint(Persona::Silent));
+    world.advance(10 * SECOND);
+    assert_eq!(world.control(call, Step::HandOver(Arc::new(hand_over(Persona::NoAnswer)))), Ok(()));
+    assert_eq!(world.control(call, Step::CancelTransfer), Ok(()));
+    let told_nothing = Handover { whisper: None, ..hand_over(Persona::Silent) };
+    assert_eq!(world.control(call, Step::HandOver(Arc::new(told_nothing))), Ok(()));
+    // The agent was the first party, and the one who was to hear it the second.
+    world.whisper(call, Place { at: 1, party: 2 });
+    let [.., newcomer] = world.seconds(call)[..] else { panic!("somebody was called") };
+    while !world.facts(newcomer).iter().any(|fact| matches!(fact, CallFact::Answered { .. })) {
+        world.advance(SECOND / 10);
+    }
+    world.advance(SECOND / 10);
+    assert_eq!(told(&world, call).last(), Some(&(200, true)), "it talks with the callee at once");
+    world.hangup(call);
+    world.run_out();
     world.assert_quiet();
 }
 

@@ -174,7 +174,7 @@ fn staffed(plan: &mut CallPlan) {
     plan.staff = Some(Arc::new(staff(None)));
 }
 
-fn staff(music: Option<Music>) -> Staff {
+pub(super) fn staff(music: Option<Music>) -> Staff {
     Staff {
         whom: Whom::Anybody,
         ring: 15 * SECOND,

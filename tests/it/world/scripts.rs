@@ -315,7 +315,7 @@ fn it_takes_over_from_a_guide_that_is_of_no_help() {
     let call = world.call_with(Persona::Silent, |plan| {
         follows(MENU)(plan);
         let link = "https://bot.example/answer".into();
-        plan.guide = Some(Guide { link, face: Face::MiniVoice, first: Vec::new() });
+        plan.guide = Some(Guide { link, face: Face::MiniVoice, key: None, first: Vec::new() });
     });
     world.run_out();
     assert_eq!(world.said(call), ["Press 1.", "Hello?", "Press 1.", "Bye."]);

@@ -29,6 +29,11 @@ impl World {
         self.callees_heard.get(&call.get()).is_none_or(|is_heard| *is_heard)
     }
 
+    /// Does a callee's speech stop what is said to it?
+    pub fn is_interruptible(&self, call: CallId) -> bool {
+        self.interruptible.get(&call.get()).is_some_and(|is_so| *is_so)
+    }
+
     /// Which calls wanted an opener said.
     pub fn openers(&self) -> &[CallId] {
         &self.openers

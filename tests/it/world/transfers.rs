@@ -144,11 +144,13 @@ fn without_its_intent_on_disk_no_invite_leaves_and_the_call_goes_on() {
         world.hold_intents();
         world.phone_calls(Deed::Refers(PERSON));
         world.advance(Duration::from_secs(3));
+        // What was written down before this INVITE says nothing of it.
+        let call = world.calls()[0];
+        world.intended(call, 1);
         assert_eq!(world.exchange_rung(), 0);
         world.release_intents(is_on_disk);
         world.run_out();
         world.assert_quiet();
-        let call = world.calls()[0];
         let expected = if is_on_disk { (vec![], 1) } else { (vec![503], 0) };
         assert_eq!(transfers(&world, call), expected);
         assert_eq!(world.exchange_rung(), u64::from(is_on_disk));

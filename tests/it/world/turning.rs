@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use trunkline::agent::Errand;
-use trunkline::call::{Aside, Command, ErrandOrder, Speech};
-use trunkline::model::{CallId, Occasion};
+use trunkline::call::{Aside, BotOrder, Command, ErrandOrder, Speech};
+use trunkline::model::{CallId, Occasion, Talker};
 use trunkline::simulator::Order;
 use trunkline_media::bridge::Members;
-use trunkline_media::{BridgeSpec, Event as MediaEvent};
+use trunkline_media::{BridgeSpec, Command as Media, Event as MediaEvent, Rule, Then, When};
 use trunkline_sip::Path;
 
 use super::network::Datagram;
@@ -122,6 +122,13 @@ impl World {
             if let trunkline_media::Command::Heard { callee, .. } = &order.command {
                 self.callees_heard.insert(order.call.get(), *callee);
             }
+            match &order.command {
+                Media::Arm(Rule { then: Then::Clear, .. }) => {
+                    self.interruptible.insert(order.call.get(), true)
+                }
+                Media::Disarm(When::Speech { .. }) => self.interruptible.insert(order.call.get(), false),
+                _ => None,
+            };
             self.ours.handle_command(self.now, order.leg, order.command);
         }
         while let Some(order) = self.shard.poll_speech() {
@@ -138,7 +145,22 @@ impl World {
         }
         while let Some(order) = self.shard.poll_errand() {
             moved = true;
-            self.fetch(order);
+            match &mut self.questions {
+                Some(held) if matches!(order.errand, Errand::Steps { .. }) => held.push(order),
+                _ => self.fetch(order),
+            }
+        }
+        while let Some(order) = self.shard.poll_bot() {
+            moved = true;
+            match order {
+                BotOrder::Call(engagement) => {
+                    let Talker::Bot(bot) = &engagement.bot.bot else { continue };
+                    let url = bot.url.as_ref().map(ToString::to_string).unwrap_or_default();
+                    self.bots.push((engagement.id, url));
+                }
+                BotOrder::Dismiss(call, role) => self.dismissed.push((call, role)),
+                _ => {}
+            }
         }
         while let Some(errand) = self.shard.poll_person() {
             moved = true;
@@ -150,10 +172,11 @@ impl World {
         }
         while let Some(dialing) = self.shard.poll_intent() {
             moved = true;
+            let (call, attempt) = (dialing.call, dialing.attempts.len());
             match &mut self.intents {
-                Some(held) => held.push(dialing.call),
+                Some(held) => held.push((call, attempt)),
                 None => {
-                    let intended = Command::Intended { call: dialing.call, is_on_disk: true, leg: None };
+                    let intended = Command::Intended { call, attempt, is_on_disk: true, leg: None };
                     self.shard.handle_command(self.now, intended);
                 }
             }
@@ -228,7 +251,7 @@ impl World {
         moved
     }
 
-    fn fetch(&mut self, order: ErrandOrder) {
+    pub(super) fn fetch(&mut self, order: ErrandOrder) {
         let ErrandOrder { call, hand, errand } = order;
         let command = match errand {
             Errand::Sound { number, .. } => {
@@ -240,7 +263,7 @@ impl World {
                 let clip = Ok(Arc::clone(&self.voice));
                 Command::Rendered { call, speech: Speech::Aside(aside), clip }
             }
-            Errand::Steps { link, occasion, .. } => {
+            Errand::Steps { question, link, occasion, .. } => {
                 let url = link.url;
                 self.asked.push(match occasion {
                     Occasion::Answered => "answered".to_owned(),
@@ -249,7 +272,7 @@ impl World {
                     Occasion::Gathered { digits, end } => format!("{url} {digits} {}", end.as_str()),
                 });
                 let steps = self.guides.pop_front().unwrap_or_else(|| Err("nobody answers".to_owned()));
-                Command::Guided { call, steps }
+                Command::Guided { call, question, steps }
             }
         };
         self.shard.handle_command(self.now, command);

@@ -11,9 +11,16 @@ fn question(prompt: Vec<Step>, digits_max: usize, turn: bool) -> Step {
     Step::Gather(asked)
 }
 
+/// One whose first steps wait behind the gate.
+fn gated(steps: Vec<Step>) -> Program {
+    let mut program = Program::default();
+    program.gate(steps);
+    program
+}
+
 #[test]
 fn the_first_words_are_queued_before_the_answer_and_nothing_else_is_done() {
-    let mut program = Program::gated(vec![Step::BargeIn(true), question(vec![say("a"), say("b")], 1, false)]);
+    let mut program = gated(vec![Step::BargeIn(true), question(vec![say("a"), say("b")], 1, false)]);
     assert_eq!(orders(&mut program), ["barge in true", "render 0 a"]);
     assert!(!program.is_busy(), "nobody has answered: silence still ends the call");
     program.ready(0, clip());
@@ -30,12 +37,12 @@ fn the_first_words_are_queued_before_the_answer_and_nothing_else_is_done() {
 #[test]
 fn what_does_not_speak_waits_for_the_answer() {
     for first in [Step::Hangup, Step::Pause(Duration::from_secs(3)), question(Vec::new(), 1, false)] {
-        let mut program = Program::gated(vec![first]);
+        let mut program = gated(vec![first]);
         assert!(orders(&mut program).is_empty() && !program.is_about_to_speak());
         program.begin();
         assert_eq!(orders(&mut program).len(), 1);
     }
-    let mut program = Program::gated(Vec::new());
+    let mut program = gated(Vec::new());
     assert!(orders(&mut program).is_empty());
     program.begin();
     assert_eq!(orders(&mut program), ["done"]);
@@ -43,7 +50,7 @@ fn what_does_not_speak_waits_for_the_answer() {
 
 #[test]
 fn while_something_else_is_said_nothing_is_done_but_made_ready() {
-    let mut program = Program::gated(vec![Step::BargeIn(false), say("a"), say("b")]);
+    let mut program = gated(vec![Step::BargeIn(false), say("a"), say("b")]);
     let beforehand = |program: &mut Program| {
         std::iter::from_fn(|| program.poll_beforehand()).map(told).collect::<Vec<_>>()
     };
