@@ -15,6 +15,8 @@ pub struct Line {
     pub prompt: Option<Arc<str>>,
     /// Who is claimed and not dialled.
     pub claimed: VecDeque<ClaimedRecipient>,
+    /// Who is claimed, and makes way: by the trunks that may dial it there are no calls now, by others there are.
+    pub put_off: Vec<u32>,
     /// Until when they are ours.
     pub lease_until: Option<Instant>,
     /// It is left alone until then.
@@ -25,6 +27,8 @@ pub struct Line {
     pub closed_until: Option<Timestamp>,
     /// Of whom was claimed last, some may not be called yet by their own clocks: others may be the same.
     pub is_sifting: bool,
+    /// Somebody of it has made way, and comes due by the clock.
+    pub has_put_off: bool,
     /// Nobody is due until it is read again.
     pub is_drained: bool,
     /// It dials no further ahead of its people: too many callees heard nobody.
@@ -45,11 +49,13 @@ impl Line {
             campaign,
             prompt: None,
             claimed: VecDeque::new(),
+            put_off: Vec::new(),
             lease_until: None,
             not_before: None,
             is_unpaid: false,
             closed_until: None,
             is_sifting: false,
+            has_put_off: false,
             is_drained: false,
             is_held_back: false,
             abandonment_due: None,

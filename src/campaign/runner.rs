@@ -63,6 +63,10 @@ const READ_EVERY: Duration = Duration::from_secs(60);
 const RETRY: Duration = Duration::from_secs(1);
 /// How soon a trunk that takes no calls is looked at again.
 const RETRY_TRUNK: Duration = Duration::from_secs(5);
+/// How soon a recipient is tried again for whom there is no trunk, while there are some for others.
+const RETRY_RECIPIENT: Duration = Duration::from_secs(60);
+/// What each of them costs its campaign: so many a second make way at most, however many there are.
+const PUT_OFF_EVERY: Duration = Duration::from_millis(20);
 /// How long claimed recipients are ours.
 const LEASE: Duration = Duration::from_secs(60);
 /// Claims older than this are given back rather than dialled, so that none lapses under way.
@@ -226,6 +230,9 @@ impl Runner {
         if let Some(wait) = self.rests(line).await {
             return Some(Turn::Wait(wait));
         }
+        if line.claimed.is_empty() && !line.put_off.is_empty() {
+            return self.put_off(line).await;
+        }
         let (key, route) = match self.way(line) {
             Ok(found) => found,
             Err(halt) => return self.stop(line, halt).await,
@@ -341,8 +348,10 @@ impl Runner {
         line.lease_until = Some(taken_at + LEASE_USED);
         self.inner.tally.claimed.fetch_add(line.claimed.len() as u64, Ordering::Relaxed);
         if line.claimed.is_empty() {
-            // Whoever is to be called again, or by its own clock, comes due by the clock, and nobody says so.
-            let again = line.campaign.retry.is_some() || line.campaign.callee_window != Window::default();
+            // Whoever is to be called again, or by its own clock, or has made way, comes due by the clock, and nobody says so.
+            let campaign = &line.campaign;
+            let is_waited_for = campaign.retry.is_some() || campaign.callee_window != Window::default();
+            let again = is_waited_for || line.has_put_off;
             line.is_drained = !again;
             line.not_before = again.then(|| taken_at + LOOK_AGAIN);
             line.prompt = None;
@@ -383,3 +392,6 @@ fn until(now: Timestamp, then: Option<Timestamp>) -> Option<Duration> {
     let wait = Duration::from_millis(then.0.saturating_sub(now.0).try_into().unwrap_or(0));
     (!wait.is_zero()).then_some(wait)
 }
+
+#[cfg(test)]
+mod tests;

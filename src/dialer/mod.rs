@@ -381,4 +381,4 @@ fn stored(error: &StoreError) -> Refusal {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -38,18 +38,19 @@ const FILE: &str = r#"
     concurrent = 1
 "#;
 
-struct Stand {
-    dialer: Dialer,
+/// A dialer of its own, and what it gives a shard.
+pub(crate) struct Stand {
+    pub(crate) dialer: Dialer,
     inputs: mpsc::Receiver<Input>,
 }
 
 impl Stand {
     async fn open(store: &Store) -> Self {
-        Self::with(store, Duration::from_secs(300)).await
+        Self::of(FILE, store, Duration::from_secs(300)).await
     }
 
     /// Ports for one call, and so long may a call wait.
-    async fn with(store: &Store, queue_max: Duration) -> Self {
+    pub(crate) async fn of(file: &str, store: &Store, queue_max: Duration) -> Self {
         let journal = Journal::start(store.clone(), journal::Config::default(), Wake::default());
         let (mailbox, inputs) = Mailbox::new();
         let sink = mailbox.clone();
@@ -58,7 +59,7 @@ impl Stand {
         let media = Media::start(media, move |report| sink.report(report)).expect("media threads");
         let told = journal.clone();
         let parts = DialerParts {
-            directory: Directory::new(Config::parse("t", FILE, []).expect("valid").objects),
+            directory: Directory::new(Config::parse("t", file, []).expect("valid").objects),
             admission: Admission::new(Limits::default()),
             journal,
             store: store.clone(),
@@ -106,7 +107,7 @@ impl Stand {
     }
 
     /// The next call that leaves.
-    async fn leaves(&mut self) -> Box<Origination> {
+    pub(crate) async fn leaves(&mut self) -> Box<Origination> {
         loop {
             match patiently(self.inputs.recv()).await.expect("open") {
                 Input::Command(Command::Originate(origination)) => return origination,
@@ -127,7 +128,7 @@ impl Stand {
         read().await
     }
 
-    fn parts(&self) -> &DialerParts {
+    pub(crate) fn parts(&self) -> &DialerParts {
         &self.dialer.0.parts
     }
 }
@@ -243,7 +244,7 @@ async fn who_objects_while_a_call_to_it_waits_is_not_called() {
 async fn nobody_waits_for_ever() {
     let place = Place::sqlite().await;
     let store = place.open().await;
-    let mut stand = Stand::with(&store, Duration::ZERO).await;
+    let mut stand = Stand::of(FILE, &store, Duration::ZERO).await;
     let (_live, waiting) = stand.one_waits().await;
     let ended = stand.ended(waiting).await;
     ended_as(&ended, Disposition::Overloaded, EndedBy::Switch, "no room within 0 s (limits.queue_seconds)");

@@ -9,7 +9,7 @@ use tokio::task::JoinError;
 
 use super::super::hours::{self, Hours};
 use super::super::lines::Line;
-use super::{Dialled, READ_EVERY, RETRY, RETRY_TRUNK, Runner, Turn};
+use super::{Dialled, PUT_OFF_EVERY, READ_EVERY, RETRY, RETRY_RECIPIENT, RETRY_TRUNK, Runner, Turn};
 use crate::clock::wall_now;
 use crate::model::{CampaignId, CampaignStatus, ClaimedRecipient, RecipientId, Refusal};
 
@@ -58,6 +58,11 @@ impl Runner {
         claimed: Option<ClaimedRecipient>,
         refusal: &Refusal,
     ) -> Option<Turn> {
+        // There was room a moment ago: it is the trunks by which this one may be dialled that take no calls.
+        if let (Some(claimed), Refusal::TrunkDown { .. }) = (&claimed, refusal) {
+            line.put_off.push(claimed.position);
+            return Some(Turn::Went);
+        }
         let turn = match meaning(refusal) {
             Meaning::Campaign(reason) => return self.stop(line, Halt::failed(reason)).await,
             Meaning::Superseded => return Some(Turn::Went),
@@ -138,6 +143,24 @@ impl Runner {
         Some(Turn::Went)
     }
 
+    /// Whoever of those that were claimed can be dialled by no trunk that takes calls is called later, and the others first.
+    pub(super) async fn put_off(&self, line: &mut Line) -> Option<Turn> {
+        let (campaign, due_at) = (line.campaign.id, wall_now().after(RETRY_RECIPIENT));
+        let later: Vec<_> = line.put_off.drain(..).map(|position| (position, due_at)).collect();
+        let count = u32::try_from(later.len()).unwrap_or(u32::MAX);
+        tracing::debug!(%campaign, count, "recipients make way: the trunks that may dial them take no calls");
+        let rest = PUT_OFF_EVERY * count;
+        // Whoever comes next may be the same.
+        (line.is_sifting, line.has_put_off) = (true, true);
+        line.not_before = Some(Instant::now() + rest);
+        add(&self.inner.tally.released, u64::from(count));
+        if let Err(error) = self.inner.store.postpone(campaign, later).await {
+            tracing::error!(%campaign, %error, "recipients could not be put off; their lease lapses");
+            return Some(Turn::Wait(RETRY));
+        }
+        Some(Turn::Wait(rest))
+    }
+
     async fn fail_recipient(&self, recipient: RecipientId, why: &(impl Display + Sync)) {
         add(&self.inner.tally.failed, 1);
         tracing::warn!(campaign = %recipient.campaign, recipient = recipient.position, %why,
@@ -164,9 +187,9 @@ impl Runner {
 
     pub(super) async fn release(&self, line: &mut Line) {
         line.lease_until = None;
-        let claimed: VecDeque<ClaimedRecipient> = std::mem::take(&mut line.claimed);
-        if !claimed.is_empty() {
-            let positions = claimed.iter().map(|claimed| claimed.position).collect();
+        let claimed = line.claimed.drain(..).map(|claimed| claimed.position);
+        let positions: Vec<u32> = claimed.chain(line.put_off.drain(..)).collect();
+        if !positions.is_empty() {
             self.give_back(line.campaign.id, positions).await;
         }
     }
