@@ -7,9 +7,10 @@ mod statements;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::engine::Engine;
 use super::{Replay, Store, StoreError};
 use crate::model::{
-    Abandonment, Campaign, CampaignId, CampaignStatus, ClaimedRecipient, Idempotency, NewCampaign,
+    Abandonment, Campaign, CampaignId, CampaignStatus, ClaimedRecipient, Idempotency, KeyId, NewCampaign,
     NewRecipient, Recipient, RecipientId, RecipientState, StoredResponse, TenantId, Timestamp,
 };
 
@@ -51,7 +52,9 @@ pub struct RecipientFilter {
 
 impl Store {
     /// Makes a campaign with all its recipients, a chunk at a time, so that calls' writes pass in between. It exists once the
-    /// last chunk is there: whatever a crash leaves of it before is removed by [`Store::remove_unfinished_campaigns`].
+    /// last chunk is there: whatever a crash leaves of it before is removed by [`Store::remove_unfinished_campaigns`], and whatever a
+    /// failure leaves of one by the next with its idempotency key, too. Of
+    /// those that have one, whoever calls this makes one of each [`KeyId`]'s at a time.
     pub async fn create_campaign(
         &self,
         new: NewCampaign,
@@ -60,6 +63,9 @@ impl Store {
     ) -> Result<Made, StoreError> {
         let (id, key, status) = (new.campaign.id, new.campaign.key, new.campaign.status);
         let idempotency = promise.as_ref().map(|(idempotency, _)| idempotency.clone());
+        if let Some(idempotency) = idempotency.clone() {
+            self.remove_leftover(key, idempotency).await?;
+        }
         if !self.aside(move |engine| async move { engine.begin_campaign(&new, promise).await }).await? {
             let Some(idempotency) = idempotency else { return Err(StoreError::Corrupt("campaign id")) };
             return Ok(match self.find_replay(key, &idempotency).await? {
@@ -91,6 +97,15 @@ impl Store {
             .await?;
         }
         self.aside(move |engine| async move { engine.finish_campaign(id, status).await }).await
+    }
+
+    /// Removes the campaign that an attempt with this idempotency key has begun and not finished: nobody was told of it.
+    async fn remove_leftover(&self, key: KeyId, idempotency: Idempotency) -> Result<(), StoreError> {
+        let left = move |engine: Arc<Engine>| async move { engine.leftover(key, &idempotency).await };
+        match self.aside(left).await? {
+            Some(left) => self.remove_campaign(left).await,
+            None => Ok(()),
+        }
     }
 
     /// Removes what crashes left of campaigns that were being made. For the start, before anybody makes one.

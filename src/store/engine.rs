@@ -146,7 +146,7 @@ impl Engine {
         const SQL: &str = "SELECT body_hash, response_status, response_body FROM calls
             WHERE key_id = $1 AND idempotency_key = $2
             UNION ALL SELECT body_hash, response_status, response_body FROM campaigns
-            WHERE key_id = $1 AND idempotency_key = $2";
+            WHERE key_id = $1 AND idempotency_key = $2 AND status <> 'creating'";
         on!(self, readers, |connection| {
             let query = sqlx::query(SQL).bind(signed(key.0)).bind(idempotency.key.as_str());
             let row = query.fetch_optional(&mut *connection).await?;

@@ -5,7 +5,7 @@ use sqlx::Row;
 use super::rows::{COLUMNS, RecipientRow, read_campaign, read_claimed, read_recipient, retry_on};
 use super::{CHUNK, RecipientClaim, RecipientFilter};
 use crate::model::{
-    Abandonment, Campaign, CampaignId, CampaignStatus, ClaimedRecipient, Idempotency, NewCampaign,
+    Abandonment, Campaign, CampaignId, CampaignStatus, ClaimedRecipient, Idempotency, KeyId, NewCampaign,
     NewRecipient, Recipient, RecipientId, StoredResponse, TenantId, Timestamp, Window,
 };
 use crate::store::StoreError;
@@ -105,6 +105,20 @@ impl Engine {
         on!(self, writer, |connection| {
             let rows = sqlx::query(SQL).fetch_all(&mut *connection).await?;
             rows.iter().map(|row| Ok(CampaignId(required(id(row, "campaign")?, "campaign")?))).collect()
+        })
+    }
+
+    pub(in crate::store) async fn leftover(
+        &self,
+        key: KeyId,
+        idempotency: &Idempotency,
+    ) -> Result<Option<CampaignId>, StoreError> {
+        const SQL: &str = "SELECT campaign FROM campaigns
+            WHERE key_id = $1 AND idempotency_key = $2 AND status = 'creating'";
+        on!(self, writer, |connection| {
+            let query = sqlx::query(SQL).bind(signed(key.0)).bind(idempotency.key.as_str());
+            let row = query.fetch_optional(&mut *connection).await?;
+            row.map(|row| Ok(CampaignId(required(id(&row, "campaign")?, "campaign")?))).transpose()
         })
     }
 

@@ -5,6 +5,7 @@ use super::*;
 on_both_engines! {
     a_campaign_reads_back_as_it_was_made,
     of_equal_requests_one_campaign_is_made,
+    a_campaign_that_was_not_finished_is_no_answer_and_in_nobodys_way,
     recipients_are_claimed_in_order_and_once,
     who_is_put_off_is_claimed_when_that_is_over,
     a_recipient_moves_with_its_call,
@@ -125,6 +126,24 @@ async fn of_equal_requests_one_campaign_is_made(place: Place) {
     let (known, _) = promise("k", 1).expect("given");
     assert_eq!(store.find_replay(KEY, &known).await.expect("readable"), Some(Replay::Same(response)));
     assert_eq!(store.campaigns(TENANT, None, 10, 0).await.expect("readable").1, 1);
+}
+
+async fn a_campaign_that_was_not_finished_is_no_answer_and_in_nobodys_way(place: Place) {
+    let store = place.open().await;
+    let new = |id| NewCampaign { campaign: campaign(id, 3), prompt: "p".into() };
+    let (left, some) = (new(1), recipients(2));
+    let begin = |engine: Arc<Engine>| async move { engine.begin_campaign(&left, promise("k", 1)).await };
+    assert!(store.aside(begin).await.expect("stored"));
+    let add = |engine: Arc<Engine>| async move { engine.add_recipients(CampaignId(1), 0, &some).await };
+    store.aside(add).await.expect("stored");
+    let (known, response) = promise("k", 1).expect("given");
+    assert_eq!(store.find_replay(KEY, &known).await.expect("readable"), None, "nobody dials it");
+    let made = store.create_campaign(new(2), recipients(3), promise("k", 1)).await;
+    assert_eq!(made.expect("stored"), Made::Created);
+    assert_eq!(store.find_replay(KEY, &known).await.expect("readable"), Some(Replay::Same(response)));
+    assert!(states(&store, CampaignId(1)).await.is_empty(), "nothing is left of the first");
+    assert_eq!(store.remove_unfinished_campaigns().await.expect("stored"), 0);
+    assert_eq!(states(&store, CampaignId(2)).await.len(), 3);
 }
 
 async fn who_is_put_off_is_claimed_when_that_is_over(place: Place) {
