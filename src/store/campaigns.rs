@@ -73,12 +73,13 @@ impl Store {
                 Some(Replay::Conflict) | None => Made::Conflict,
             });
         }
-        let filled = self.fill_campaign(id, status, recipients).await;
-        if filled.is_err() {
-            // Best effort: the next start removes what stays.
-            let _ = self.remove_campaign(id).await;
+        let Err(error) = self.fill_campaign(id, status, recipients).await else { return Ok(Made::Created) };
+        match self.remove_campaign(id).await {
+            // It is made: only the answer of its last commit was lost.
+            Ok(false) => Ok(Made::Created),
+            // If it could not be removed, the next with its key removes it, or the next start.
+            Ok(true) | Err(_) => Err(error),
         }
-        filled.map(|()| Made::Created)
     }
 
     async fn fill_campaign(
@@ -103,7 +104,7 @@ impl Store {
     async fn remove_leftover(&self, key: KeyId, idempotency: Idempotency) -> Result<(), StoreError> {
         let left = move |engine: Arc<Engine>| async move { engine.leftover(key, &idempotency).await };
         match self.aside(left).await? {
-            Some(left) => self.remove_campaign(left).await,
+            Some(left) => self.remove_campaign(left).await.map(drop),
             None => Ok(()),
         }
     }
@@ -117,7 +118,8 @@ impl Store {
         Ok(left.len())
     }
 
-    async fn remove_campaign(&self, id: CampaignId) -> Result<(), StoreError> {
+    /// Removes a campaign that is being made. `false`: it is made, and stays as it is.
+    pub(super) async fn remove_campaign(&self, id: CampaignId) -> Result<bool, StoreError> {
         self.aside_until_none(move |engine| async move { engine.remove_recipients(id).await }).await?;
         self.aside(move |engine| async move { engine.remove_campaign(id).await }).await
     }

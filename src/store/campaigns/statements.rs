@@ -125,18 +125,20 @@ impl Engine {
     pub(in crate::store) async fn remove_recipients(&self, campaign: CampaignId) -> Result<u64, StoreError> {
         const SQL: &str = "WITH first AS MATERIALIZED (
               SELECT position FROM recipients WHERE campaign = $1 ORDER BY position LIMIT $2)
-            DELETE FROM recipients WHERE campaign = $1 AND position IN (SELECT position FROM first)";
+            DELETE FROM recipients WHERE campaign = $1 AND position IN (SELECT position FROM first)
+              AND EXISTS (SELECT 1 FROM campaigns WHERE campaign = $1 AND status = 'creating')";
         on!(self, writer, |connection| {
             let query = sqlx::query(SQL).bind(signed(campaign.0)).bind(signed(CHUNK as u64));
             Ok(query.execute(&mut *connection).await?.rows_affected())
         })
     }
 
-    pub(in crate::store) async fn remove_campaign(&self, campaign: CampaignId) -> Result<(), StoreError> {
+    /// `false`: it is not one that is being made.
+    pub(in crate::store) async fn remove_campaign(&self, campaign: CampaignId) -> Result<bool, StoreError> {
         const SQL: &str = "DELETE FROM campaigns WHERE campaign = $1 AND status = 'creating'";
         on!(self, writer, |connection| {
-            sqlx::query(SQL).bind(signed(campaign.0)).execute(&mut *connection).await?;
-            Ok(())
+            let removed = sqlx::query(SQL).bind(signed(campaign.0)).execute(&mut *connection).await?;
+            Ok(removed.rows_affected() == 1)
         })
     }
 

@@ -6,6 +6,7 @@ on_both_engines! {
     a_campaign_reads_back_as_it_was_made,
     of_equal_requests_one_campaign_is_made,
     a_campaign_that_was_not_finished_is_no_answer_and_in_nobodys_way,
+    what_is_made_is_not_removed_for_an_answer_that_was_lost,
     recipients_are_claimed_in_order_and_once,
     who_is_put_off_is_claimed_when_that_is_over,
     a_recipient_moves_with_its_call,
@@ -144,6 +145,18 @@ async fn a_campaign_that_was_not_finished_is_no_answer_and_in_nobodys_way(place:
     assert!(states(&store, CampaignId(1)).await.is_empty(), "nothing is left of the first");
     assert_eq!(store.remove_unfinished_campaigns().await.expect("stored"), 0);
     assert_eq!(states(&store, CampaignId(2)).await.len(), 3);
+}
+
+async fn what_is_made_is_not_removed_for_an_answer_that_was_lost(place: Place) {
+    let store = place.open().await;
+    let id = make(&store, 1, 3).await;
+    assert!(!store.remove_campaign(id).await.expect("stored"), "it runs");
+    assert_eq!(states(&store, id).await, [RecipientState::Pending; 3]);
+    assert_eq!(counts(&store, id).await.pending, 3);
+    let begun = NewCampaign { campaign: campaign(2, 1), prompt: "p".into() };
+    let begin = |engine: Arc<Engine>| async move { engine.begin_campaign(&begun, None).await };
+    assert!(store.aside(begin).await.expect("stored"));
+    assert!(store.remove_campaign(CampaignId(2)).await.expect("stored"));
 }
 
 async fn who_is_put_off_is_claimed_when_that_is_over(place: Place) {
