@@ -12,18 +12,18 @@ pub enum Hours {
     Open,
     /// From then on.
     Later(Timestamp),
-    /// The zones in which its number may lie have no hour in common.
+    /// The zones in which its number may lie have no hour in common, with each other or with the campaign's own window.
     Never,
 }
 
-/// May this recipient of a campaign be called now?
+/// May this recipient of a campaign be called now, while the campaign's own window is open?
 pub fn are_open(campaign: &Campaign, recipient: &NewRecipient, now: Timestamp) -> bool {
     let window = &campaign.callee_window;
     *window == Window::default()
         || zones(campaign, recipient).iter().all(|zone| window::is_open(window, zone, now))
 }
 
-/// When each of these recipients may be called.
+/// When each of these recipients may be called: by its own clock, within the campaign's window.
 pub fn of<'r>(
     campaign: &'r Campaign,
     recipients: impl Iterator<Item = &'r NewRecipient>,
@@ -35,7 +35,10 @@ pub fn of<'r>(
         let zones = zones(campaign, recipient);
         let names = zones.iter().map(Zone::name).collect();
         *known.entry(names).or_insert_with(|| {
-            match window::next_open_in_all(&campaign.callee_window, zones, now) {
+            let own = std::iter::once((&campaign.window, &campaign.zone));
+            let windows: Vec<_> =
+                own.chain(zones.iter().map(|zone| (&campaign.callee_window, zone))).collect();
+            match window::next_open_in_all(&windows, now) {
                 Some(at) if at <= now => Hours::Open,
                 Some(at) => Hours::Later(at),
                 None => Hours::Never,
@@ -108,6 +111,19 @@ mod tests {
         let found = hours(&from_nine_to_eight(), &recipients, NOON);
         // It is nine on the Cocos Islands at 02:30 UTC, and eight on Lord Howe at 09:30.
         assert_eq!(found, [Hours::Never, Hours::Later(Timestamp(NOON.0 + 14 * HOUR_MS + HOUR_MS / 2))]);
+    }
+
+    #[test]
+    fn the_campaigns_own_window_holds_beside_the_callees() {
+        // From 13 to 18 in London, where it is 13: in New York that is from 8 on, in Los Angeles 5, and 21 in Tokyo.
+        let window = Window { minutes: Some((780, 1_080)), days: None };
+        let afternoons = Campaign { window, ..from_nine_to_eight() };
+        let recipients = ["+12125551234", "+14155551234", "+81312345678"].map(|phone| recipient(phone, None));
+        let hour = |hours: i64| Hours::Later(Timestamp(NOON.0 + hours * HOUR_MS));
+        assert_eq!(hours(&afternoons, &recipients, NOON), [hour(1), hour(4), Hours::Never]);
+        let tuesdays = Window { minutes: window.minutes, days: Days::from_names(["tue"]) };
+        let found = of(&Campaign { window: tuesdays, ..afternoons }, recipients.iter(), NOON);
+        assert_eq!(found, [hour(25), hour(28), Hours::Never]);
     }
 
     #[test]

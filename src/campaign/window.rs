@@ -35,13 +35,13 @@ pub fn next_open(window: &Window, zone: &Zone, now: Timestamp) -> Option<Timesta
     Some(Timestamp(opening.as_millisecond()))
 }
 
-/// When the clocks of all these zones show an hour of the window next: now, if they do. `None`: not within a fortnight.
-pub fn next_open_in_all(window: &Window, zones: &[Zone], now: Timestamp) -> Option<Timestamp> {
+/// When all these windows are open next, each in its zone: now, if they are. `None`: not within a fortnight.
+pub fn next_open_in_all(windows: &[(&Window, &Zone)], now: Timestamp) -> Option<Timestamp> {
     let horizon = Timestamp(now.0.saturating_add(i64::from(DAYS_AHEAD) * 86_400_000));
     let mut at = now;
     while at <= horizon {
-        // Nobody's is open before the last of those that are closed opens.
-        let mut openings = zones.iter().map(|zone| next_open(window, zone, at));
+        // They are not before the last of those that are closed opens.
+        let mut openings = windows.iter().map(|(window, zone)| next_open(window, zone, at));
         let last = openings.try_fold(at, |last, opening| opening.map(|opening| last.max(opening)))?;
         if last == at {
             return Some(at);

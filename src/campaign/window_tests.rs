@@ -140,16 +140,19 @@ proptest! {
 
     /// Zones whose offsets are whole minutes again.
     #[test]
-    fn an_hour_that_zones_have_in_common_is_the_first_minute_at_which_all_are_open(
+    fn an_hour_that_windows_have_in_common_is_the_first_minute_at_which_all_are_open(
         window in windows(),
+        own in windows(),
         minutes in 0_i64..500_000,
         names in prop::sample::subsequence(vec!["Asia/Tokyo", "America/New_York", "Asia/Kathmandu", "Europe/London"], 1..=4),
     ) {
         let zones: Vec<Zone> = names.into_iter().map(zone).collect();
+        let callees = zones.iter().map(|zone| (&window, zone));
+        let windows: Vec<_> = callees.chain([(&own, &zones[0])]).collect();
         let now = Timestamp(at("2026-01-01T00:00:00Z").0 + minutes * MINUTE_MS);
         let mut every_minute = (0..DAYS_AHEAD as i64 * 1_440).map(|minute| Timestamp(now.0 + minute * MINUTE_MS));
-        let first = every_minute.find(|at| zones.iter().all(|zone| is_open(&window, zone, *at)));
-        prop_assert_eq!(next_open_in_all(&window, &zones, now), first);
+        let first = every_minute.find(|at| windows.iter().all(|(window, zone)| is_open(window, zone, *at)));
+        prop_assert_eq!(next_open_in_all(&windows, now), first);
     }
 }
 

@@ -14,7 +14,7 @@ use crate::clock::wall_now;
 use crate::model::{CampaignId, CampaignStatus, ClaimedRecipient, RecipientId, Refusal};
 
 /// Why somebody is never called for whom there is no hour.
-const NO_HOUR: &str = "its number may lie in time zones that have no hour of the callees' window in common within a fortnight: say its timezone";
+const NO_HOUR: &str = "its number may lie in time zones that have no hour of the callees' window in common, or none with the campaign's window, within a fortnight: say its timezone";
 
 /// A campaign does not go on.
 pub struct Halt {
