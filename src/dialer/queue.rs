@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::Inner;
 use crate::admission::Admission;
-use crate::model::{CallId, CallPlan, KeyId, Refusal, TenantId, TrunkId};
+use crate::model::{CallId, CallPlan, KeyId, Refusal, TenantId, Timestamp, TrunkId};
 
 /// Calls that may wait. Over it, requests are refused.
 const WAITING_MAX: usize = 10_000;
@@ -24,6 +24,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// A call that waits.
 pub struct Waiting {
     pub plan: CallPlan,
+    /// When its life began, once it was first tried: whether that is on disk may not be known, and what is written again is not told
+    /// again.
+    pub started_at: Option<Timestamp>,
     lane: Lane,
 }
 
@@ -213,7 +216,7 @@ impl Place<'_> {
         // It is given back when the call leaves the queue.
         self.is_filled = true;
         let lane = (plan.key.as_ref().map(|key| key.id), plan.trunk.id);
-        self.queue.lines().lane(lane).push_back(Waiting { plan, lane });
+        self.queue.lines().lane(lane).push_back(Waiting { plan, started_at: None, lane });
         self.queue.arrived.notify_one();
     }
 }

@@ -14,7 +14,7 @@ use crate::egress::{Egress, Policy};
 use crate::journal;
 use crate::model::{AgentChoice, CallState, DoNotCall, Objection, TenantId};
 use crate::patience::{eventually, patiently};
-use crate::store::tests::{Place, execute, record, stall};
+use crate::store::tests::{Place, count, execute, record, stall};
 use crate::store::{Intent, Write};
 use crate::webhook::Wake;
 
@@ -176,8 +176,12 @@ async fn a_database_that_fails_for_a_while_costs_no_call_that_waits() {
     drop(live);
     eventually("it was tried in vain", async || store.counters().failures > 1).await;
     assert_eq!(stand.parts().journal.find(waiting).expect("alive").state, CallState::Accepted);
+    let tried = wall_now();
     execute(&store, "PRAGMA query_only = 0").await;
     assert_eq!(stand.leaves().await.plan.call, waiting);
+    // Any try may be the one that is on disk: all write the same, which is told once.
+    let started = count(&store, "SELECT max(created_at) FROM events WHERE event = 'call.started'").await;
+    assert!(started <= tried.0, "its life began when it was first tried");
 }
 
 #[tokio::test]

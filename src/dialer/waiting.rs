@@ -11,8 +11,8 @@ use super::{Inner, Ticket, bill};
 use crate::admission::Permit;
 use crate::clock::wall_now;
 use crate::model::{
-    CallEvent, CallFact, CallId, CallPlan, CallState, Dialing, Direction, Disposition, EndedBy, Outcome,
-    Placed, Refusal, StoredResponse, Trunk,
+    CallEvent, CallFact, CallId, CallState, Dialing, Direction, Disposition, EndedBy, Outcome, Placed,
+    Refusal, StoredResponse, Trunk,
 };
 use crate::store::StoreError;
 
@@ -54,9 +54,9 @@ impl Inner {
     }
 
     /// A queued call's turn has come. False: it could not start now, and waits on.
-    pub(super) async fn start_waiting(&self, waiting: Waiting, permit: Permit) -> bool {
+    pub(super) async fn start_waiting(&self, mut waiting: Waiting, permit: Permit) -> bool {
         let (call, tenant) = (waiting.plan.call, waiting.plan.agent.tenant);
-        let ready = self.make_ready(&waiting.plan).await;
+        let ready = self.make_ready(&mut waiting).await;
         if self.queue.is_hung_up() {
             self.queue.left(tenant);
             self.cancelled(call, HUNG_UP);
@@ -94,7 +94,8 @@ impl Inner {
     }
 
     /// Ports, and the intent on disk, unless somebody has objected meanwhile.
-    async fn make_ready(&self, plan: &CallPlan) -> Result<OpenLeg, Hitch> {
+    async fn make_ready(&self, waiting: &mut Waiting) -> Result<OpenLeg, Hitch> {
+        let plan = &waiting.plan;
         // Ports and media threads are given back by calls that end.
         let leg = OpenLeg::open(&self.parts, plan, Direction::Outbound)
             .map_err(|refusal| Hitch::Passing(refusal.to_string()))?;
@@ -108,7 +109,7 @@ impl Inner {
             trunk: plan.trunk.name.clone(),
             sip_call_id: plan.sip_call_id.clone(),
             attempts: Vec::new(),
-            started_at: Some(wall_now()),
+            started_at: Some(*waiting.started_at.get_or_insert_with(wall_now)),
         };
         self.parts.journal.dialing(dialing).await.map_err(|error| match error {
             StoreError::QueueFull | StoreError::Unavailable | StoreError::Database(_) => {
