@@ -90,10 +90,17 @@ impl Engine {
         })
     }
 
-    /// Is this a call to somebody who is not to be called? The same question as the statements' that commit intents.
+    /// Is this a call to somebody who is not to be called? The same question as the statements' that commit intents, for the writer, by
+    /// its own connection.
     pub(super) async fn forbids(&self, record: &CallRecord) -> Result<bool, StoreError> {
-        let is_asked = record.direction == Direction::Outbound && record.parent.is_none();
-        Ok(is_asked && self.do_not_call(record.tenant, &record.to).await?.is_some())
+        const SQL: &str = "SELECT 1 FROM do_not_call WHERE tenant = $1 AND number = $2";
+        if record.direction != Direction::Outbound || record.parent.is_some() {
+            return Ok(false);
+        }
+        on!(self, writer, |connection| {
+            let query = sqlx::query(SQL).bind(signed(record.tenant.0)).bind(record.to.as_str());
+            Ok(query.fetch_optional(&mut *connection).await?.is_some())
+        })
     }
 }
 

@@ -71,6 +71,21 @@ macro_rules! deliveries {
     };
 }
 
+/// What an earlier request with this key left, by a connection of one of the pools.
+macro_rules! replay {
+    ($engine:expr, $pool:ident, $key:expr, $idempotency:expr) => {{
+        const SQL: &str = "SELECT body_hash, response_status, response_body FROM calls
+            WHERE key_id = $1 AND idempotency_key = $2
+            UNION ALL SELECT body_hash, response_status, response_body FROM campaigns
+            WHERE key_id = $1 AND idempotency_key = $2 AND status <> 'creating'";
+        on!($engine, $pool, |connection| {
+            let query = sqlx::query(SQL).bind(signed($key.0)).bind($idempotency.key.as_str());
+            let row = query.fetch_optional(&mut *connection).await?;
+            row.map(|row| read_replay(&row, $idempotency)).transpose()
+        })
+    }};
+}
+
 impl Engine {
     pub async fn open(target: &DatabaseTarget) -> Result<Self, StoreError> {
         Ok(match target {
@@ -143,15 +158,16 @@ impl Engine {
         key: KeyId,
         idempotency: &Idempotency,
     ) -> Result<Option<Replay>, StoreError> {
-        const SQL: &str = "SELECT body_hash, response_status, response_body FROM calls
-            WHERE key_id = $1 AND idempotency_key = $2
-            UNION ALL SELECT body_hash, response_status, response_body FROM campaigns
-            WHERE key_id = $1 AND idempotency_key = $2 AND status <> 'creating'";
-        on!(self, readers, |connection| {
-            let query = sqlx::query(SQL).bind(signed(key.0)).bind(idempotency.key.as_str());
-            let row = query.fetch_optional(&mut *connection).await?;
-            row.map(|row| read_replay(&row, idempotency)).transpose()
-        })
+        replay!(self, readers, key, idempotency)
+    }
+
+    /// The same for the writer, by its own connection.
+    pub async fn find_replay_by_writer(
+        &self,
+        key: KeyId,
+        idempotency: &Idempotency,
+    ) -> Result<Option<Replay>, StoreError> {
+        replay!(self, writer, key, idempotency)
     }
 
     pub async fn call(&self, tenant: TenantId, call: CallId) -> Result<Option<CallRecord>, StoreError> {

@@ -258,9 +258,10 @@ impl Writer {
         }
     }
 
+    /// Asked by the writer's own connection: whoever keeps the readers busy holds up no commit.
     async fn why_not_inserted(&self, intent: &Intent) -> Result<Intended, StoreError> {
         if let (Some(key), Some((idempotency, _))) = (intent.record.key, &intent.idempotency) {
-            match self.engine.find_replay(key, idempotency).await? {
+            match self.engine.find_replay_by_writer(key, idempotency).await? {
                 Some(Replay::Same(response)) => return Ok(Intended::Replay(response)),
                 Some(Replay::Conflict) => return Ok(Intended::Conflict),
                 None => {}

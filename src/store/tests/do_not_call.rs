@@ -6,6 +6,7 @@ use super::*;
 on_both_engines! {
     who_is_on_the_list_is_not_called_and_everybody_else_is,
     a_request_that_was_accepted_before_keeps_its_answer,
+    who_keeps_the_readers_busy_holds_up_no_commit,
     a_campaign_knows_whom_it_may_not_call,
     a_list_reads_back_by_pages_as_it_was_written,
 }
@@ -68,6 +69,18 @@ async fn a_request_that_was_accepted_before_keeps_its_answer(place: Place) {
     assert_eq!(store.intend(again(2)).await.expect("stored"), Intended::Replay(response));
     let other = Intent { idempotency: promise("other", 1), ..again(3) };
     assert_eq!(store.intend(other).await.expect("stored"), Intended::DoNotCall);
+}
+
+async fn who_keeps_the_readers_busy_holds_up_no_commit(place: Place) {
+    let store = place.open().await;
+    let again = |call| Intent { record: outbound(call), idempotency: promise("k", 1) };
+    assert_eq!(store.intend(again(1)).await.expect("stored"), Intended::Committed);
+    list(&store, entry("+12025550100")).await;
+    let _busy = keep_readers_busy(&store).await;
+    let (_, response) = promise("k", 1).expect("given");
+    assert_eq!(store.intend(again(2)).await.expect("stored"), Intended::Replay(response));
+    let listed = CallRecord { to: "+12025550100".into(), ..outbound(3) };
+    assert_eq!(intend(&store, listed).await, Intended::DoNotCall);
 }
 
 async fn a_campaign_knows_whom_it_may_not_call(place: Place) {

@@ -21,7 +21,7 @@ use super::*;
 use crate::model::transcript::Said;
 use crate::model::*;
 use deliveries::{claim, settlement};
-pub use place::{Place, count, execute, fill, make_room, stall};
+pub use place::{Place, count, execute, fill, keep_readers_busy, make_room, stall};
 
 /// Runs each function once an engine.
 macro_rules! on_both_engines {

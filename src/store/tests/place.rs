@@ -9,6 +9,9 @@ use super::super::{DatabaseTarget, Store, StoreError};
 use super::cluster::Cluster;
 use crate::model::Secret;
 
+/// As many as either engine has.
+const READERS: usize = 4;
+
 /// One database of one engine.
 pub struct Place {
     pub target: DatabaseTarget,
@@ -85,6 +88,18 @@ pub async fn stall(store: &Store) -> Box<dyn std::any::Any + Send> {
         Engine::Sqlite(engine) => Box::new(engine.writer.acquire().await.expect("the writer's connection")),
         Engine::Postgres(engine) => Box::new(engine.writer.take().await.expect("the writer's connection")),
     }
+}
+
+/// Every reader is busy until what this gives is dropped.
+pub async fn keep_readers_busy(store: &Store) -> Vec<Box<dyn std::any::Any + Send>> {
+    let mut busy: Vec<Box<dyn std::any::Any + Send>> = Vec::new();
+    for _ in 0..READERS {
+        busy.push(match &*store.engine {
+            Engine::Sqlite(engine) => Box::new(engine.readers.acquire().await.expect("a reader")),
+            Engine::Postgres(engine) => Box::new(engine.readers.take().await.expect("a reader")),
+        });
+    }
+    busy
 }
 
 /// From now on the database is full: rows that need another page are refused, and so is the probe.
