@@ -37,6 +37,8 @@ pub struct Runner {
     lines: Lines,
     dials: Dials<Dialled>,
     waits_for_room: bool,
+    /// There are as many campaigns as are looked after at once.
+    is_full: bool,
     staffing: Option<Staffing>,
 }
 
@@ -59,6 +61,8 @@ enum Turn {
 /// How often campaigns are read anew though nobody said that one changed: clocks are set, leases lapse (seed 001: "re-checked
 /// each minute").
 const READ_EVERY: Duration = Duration::from_secs(60);
+/// Campaigns that are due so soon are read; they are read anew several times before that.
+const READ_AHEAD: Duration = Duration::from_secs(300);
 /// How soon a database that failed is asked again.
 const RETRY: Duration = Duration::from_secs(1);
 /// How soon a trunk that takes no calls is looked at again.
@@ -90,6 +94,7 @@ impl Runner {
             lines: Lines::default(),
             dials: Dials::new(),
             waits_for_room: false,
+            is_full: false,
             staffing: None,
         }
     }
@@ -133,16 +138,22 @@ impl Runner {
         let store = &self.inner.store;
         let read = async {
             store.release_lapsed(wall_now()).await?;
-            store.open_campaigns().await
+            store.open_campaigns(wall_now().after(READ_AHEAD)).await
         };
         match read.await {
             Ok(open) => {
-                self.lines.refresh(open);
+                let (later, is_full) = (open.later, open.is_full());
+                if !std::mem::replace(&mut self.is_full, is_full) && is_full {
+                    tracing::warn!(
+                        "no more campaigns are looked after at once: newer ones wait for one of them to end"
+                    );
+                }
+                self.lines.refresh(open.campaigns);
                 let count =
                     |status| self.lines.iter().filter(|line| line.campaign.status == status).count() as u64;
                 let tally = &self.inner.tally;
                 tally.running.store(count(CampaignStatus::Running), Ordering::Relaxed);
-                tally.scheduled.store(count(CampaignStatus::Scheduled), Ordering::Relaxed);
+                tally.scheduled.store(count(CampaignStatus::Scheduled) + later, Ordering::Relaxed);
                 true
             }
             Err(error) => {

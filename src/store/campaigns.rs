@@ -17,6 +17,9 @@ use crate::model::{
 /// Rows that one statement inserts or changes.
 const CHUNK: usize = 1_000;
 
+/// Campaigns that the runner looks after at once.
+const OPEN_MAX: u32 = 10_000;
+
 /// What became of a campaign to be made.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Made {
@@ -26,6 +29,22 @@ pub enum Made {
     Replay(StoredResponse),
     /// The same idempotency key was used with another body, or its first use is not over; nothing was written.
     Conflict,
+}
+
+/// What the runner looks after.
+#[derive(Debug)]
+pub struct OpenCampaigns {
+    /// In their order, at most 10,000.
+    pub campaigns: Vec<Campaign>,
+    /// How many are scheduled for later.
+    pub later: u64,
+}
+
+impl OpenCampaigns {
+    /// Are there as many as are looked after at once? More wait for one of them to end.
+    pub fn is_full(&self) -> bool {
+        self.campaigns.len() >= OPEN_MAX as usize
+    }
 }
 
 /// Which recipients to take, and for how long.
@@ -144,10 +163,10 @@ impl Store {
         self.engine.campaigns(tenant, status, limit, offset).await
     }
 
-    /// Every tenant's campaigns that something is to be done for: scheduled and running ones, and cancelled ones whose
-    /// recipients are not all told so.
-    pub async fn open_campaigns(&self) -> Result<Vec<Campaign>, StoreError> {
-        self.engine.open_campaigns().await
+    /// Every tenant's campaigns that something is to be done for: running ones, scheduled ones that are due by then, and cancelled
+    /// ones whose recipients are not all told so.
+    pub async fn open_campaigns(&self, by: Timestamp) -> Result<OpenCampaigns, StoreError> {
+        self.engine.open_campaigns(by).await
     }
 
     /// A campaign's recipients, in their order.

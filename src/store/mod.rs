@@ -37,7 +37,7 @@ use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-pub use campaigns::{Made, RecipientClaim, RecipientFilter};
+pub use campaigns::{Made, OpenCampaigns, RecipientClaim, RecipientFilter};
 pub use deliveries::{DeliveryFilter, DeliveryRecord, DeliveryState, REPLAY_MAX, Replayed};
 pub use error::StoreError;
 pub use event_log::{Retention, StoredEvent};

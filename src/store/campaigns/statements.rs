@@ -3,7 +3,7 @@
 use sqlx::Row;
 
 use super::rows::{COLUMNS, RecipientRow, read_campaign, read_claimed, read_recipient, retry_on};
-use super::{CHUNK, RecipientClaim, RecipientFilter};
+use super::{CHUNK, OPEN_MAX, OpenCampaigns, RecipientClaim, RecipientFilter};
 use crate::model::{
     Abandonment, Campaign, CampaignId, CampaignStatus, ClaimedRecipient, Idempotency, KeyId, NewCampaign,
     NewRecipient, Recipient, RecipientId, StoredResponse, TenantId, Timestamp, Window,
@@ -11,9 +11,6 @@ use crate::model::{
 use crate::store::StoreError;
 use crate::store::engine::{Engine, on};
 use crate::store::row::{Columns, id, json, required, signed};
-
-/// Campaigns that the runner looks after at once; more wait for one of them to end.
-const OPEN_MAX: i64 = 10_000;
 
 impl Engine {
     /// `false`: its key was used before.
@@ -181,15 +178,20 @@ impl Engine {
         })
     }
 
-    pub(in crate::store) async fn open_campaigns(&self) -> Result<Vec<Campaign>, StoreError> {
+    pub(in crate::store) async fn open_campaigns(&self, by: Timestamp) -> Result<OpenCampaigns, StoreError> {
+        // In the words of their index.
+        const OPEN: &str = " FROM campaigns
+            WHERE (status IN ('scheduled', 'running') OR (status = 'cancelled' AND pending > 0))";
         on!(self, readers, |connection| {
-            let mut query = sqlx::QueryBuilder::new("SELECT ");
-            query.push(COLUMNS).push(
-                " FROM campaigns WHERE status IN ('scheduled', 'running') OR (status = 'cancelled' AND pending > 0)
-                  ORDER BY campaign LIMIT ",
-            );
-            let rows = query.push_bind(OPEN_MAX).build().fetch_all(&mut *connection).await?;
-            rows.iter().map(read_campaign).collect()
+            let mut open = sqlx::QueryBuilder::new("SELECT ");
+            open.push(COLUMNS).push(OPEN).push(" AND (status <> 'scheduled' OR due_at <= ").push_bind(by.0);
+            open.push(") ORDER BY campaign LIMIT ").push_bind(i64::from(OPEN_MAX));
+            let mut later = sqlx::QueryBuilder::new("SELECT count(*)");
+            later.push(OPEN).push(" AND status = 'scheduled' AND due_at > ").push_bind(by.0);
+            let rows = open.build().fetch_all(&mut *connection).await?;
+            let later: i64 = later.build().fetch_one(&mut *connection).await?.try_get(0)?;
+            let campaigns = rows.iter().map(read_campaign).collect::<Result<_, _>>()?;
+            Ok(OpenCampaigns { campaigns, later: later.unsigned_abs() })
         })
     }
 

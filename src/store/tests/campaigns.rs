@@ -15,6 +15,7 @@ on_both_engines! {
     a_cancel_ends_who_was_not_dialled_and_no_other,
     a_crash_while_a_campaign_is_made_leaves_nothing,
     many_recipients_are_added_in_chunks,
+    a_campaign_is_looked_after_once_it_is_nearly_due,
 }
 
 /// Recipients whose variables or prompt are stored.
@@ -85,6 +86,12 @@ pub(super) async fn states(store: &Store, id: CampaignId) -> Vec<RecipientState>
     all.into_iter().map(|recipient| recipient.state).collect()
 }
 
+/// Those that something is to be done for now.
+async fn open(store: &Store) -> Vec<u64> {
+    let open = store.open_campaigns(NOW).await.expect("readable");
+    open.campaigns.iter().map(|campaign| campaign.id.0).collect()
+}
+
 async fn a_campaign_reads_back_as_it_was_made(place: Place) {
     let store = place.open().await;
     let id = make(&store, 5, 3).await;
@@ -111,7 +118,7 @@ async fn a_campaign_reads_back_as_it_was_made(place: Place) {
     assert_eq!(store.campaign(TENANT, CampaignId(6)).await.expect("readable"), Some(bare));
     let (listed, count) = store.campaigns(TENANT, None, 1, 0).await.expect("readable");
     assert_eq!((listed[0].id, count), (CampaignId(6), 2));
-    assert_eq!(store.open_campaigns().await.expect("readable").len(), 2);
+    assert_eq!(open(&store).await.len(), 2);
 }
 
 async fn of_equal_requests_one_campaign_is_made(place: Place) {
@@ -245,7 +252,7 @@ async fn who_was_claimed_is_not_dialled_after_a_pause_or_a_cancel(place: Place) 
     assert!(!store.move_campaign(id, Running, Paused, None, NOW).await.expect("stored"), "it did not run");
     assert_eq!(dial(&store, 1, id, 0).await, Intended::Superseded);
     assert!(take(&store, id, 9).await.is_empty(), "nobody is claimed of a paused campaign");
-    assert!(store.open_campaigns().await.expect("readable").is_empty());
+    assert!(open(&store).await.is_empty());
     assert!(store.move_campaign(id, Paused, Running, None, NOW).await.expect("stored"));
     assert_eq!(take(&store, id, 9).await, [0, 1]);
     assert!(store.move_campaign(id, Running, Cancelled, None, NOW).await.expect("stored"));
@@ -284,7 +291,7 @@ async fn a_cancel_ends_who_was_not_dialled_and_no_other(place: Place) {
     let (from, to) = (CampaignStatus::Running, CampaignStatus::Cancelled);
     assert_eq!(store.cancel_recipients(id, NOW).await.expect("stored"), 0, "it runs");
     assert!(store.move_campaign(id, from, to, None, NOW).await.expect("stored"));
-    assert_eq!(store.open_campaigns().await.expect("readable").len(), 1, "a restart goes on with it");
+    assert_eq!(open(&store).await.len(), 1, "a restart goes on with it");
     for count in [1_000, 502, 0] {
         assert_eq!(store.cancel_recipients(id, NOW).await.expect("stored"), count);
     }
@@ -298,7 +305,7 @@ async fn a_cancel_ends_who_was_not_dialled_and_no_other(place: Place) {
     let over = store.campaign(TENANT, id).await.expect("readable").expect("there");
     assert_eq!((over.status, over.counts.answered), (CampaignStatus::Cancelled, 1));
     assert_eq!((store.campaign_prompt(id).await.expect("readable"), count(&store, KEPT).await), (None, 0));
-    assert!(store.open_campaigns().await.expect("readable").is_empty());
+    assert!(open(&store).await.is_empty());
 }
 
 async fn a_crash_while_a_campaign_is_made_leaves_nothing(place: Place) {
@@ -335,4 +342,21 @@ async fn many_recipients_are_added_in_chunks(place: Place) {
     let page = page.expect("readable");
     assert_eq!((page.len(), page[0].position, page[44].position), (45, 2_300, 2_344));
     assert_eq!(store.counters().rows, before, "calls' writes pass in between");
+}
+
+async fn a_campaign_is_looked_after_once_it_is_nearly_due(place: Place) {
+    let store = place.open().await;
+    let soon = Timestamp(NOW.0 + 1);
+    for (id, due_at) in [(1, Timestamp(NOW.0 + 2)), (2, soon), (3, NOW)] {
+        let scheduled = Campaign { status: CampaignStatus::Scheduled, due_at, ..campaign(id, 1) };
+        let new = NewCampaign { campaign: scheduled, prompt: "p".into() };
+        store.create_campaign(new, recipients(1), None).await.expect("stored");
+    }
+    // Who is told to run runs, whatever its date.
+    let late = Campaign { due_at: Timestamp(NOW.0 + 9), ..campaign(4, 1) };
+    let new = NewCampaign { campaign: late, prompt: "p".into() };
+    store.create_campaign(new, recipients(1), None).await.expect("stored");
+    assert_eq!(open(&store).await, [3, 4]);
+    let all = store.open_campaigns(soon).await.expect("readable");
+    assert_eq!((all.campaigns.len(), all.later, all.is_full()), (3, 1, false));
 }
