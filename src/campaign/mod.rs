@@ -8,6 +8,7 @@
 //! | `step` | what an order makes of a campaign's status. Pure |
 //! | `abandonment` | how many callees nobody had time for, and whether it may dial ahead. Pure |
 //! | `desks` | room for the requests of those that are being made |
+//! | `turns` | which keys' are being stored, one of each at a time |
 //! | `lines` | whose turn it is: round robin by key, then by campaign. Pure |
 //! | [`pacing`] | how far one of people's dials ahead of them. Pure |
 //! | `runner` | the task that claims and dials |
@@ -20,18 +21,20 @@ mod lines;
 pub mod pacing;
 mod runner;
 mod step;
+mod turns;
 pub mod window;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Notify;
 
 use desks::{Desk, Desks};
 pub use pacing::Pace;
 pub use runner::{Runner, Staffing};
 pub use step::Order;
+use turns::Turns;
 
 use crate::clock::wall_now;
 use crate::dialer::Ids;
@@ -56,8 +59,8 @@ struct Inner {
     /// Something is to be done that the runner has not seen.
     wake: Notify,
     tally: Tally,
-    /// One is stored at a time, so that equal requests are told apart.
-    making: Mutex<()>,
+    /// Of those that may be repeated, each key's are stored one at a time.
+    making: Turns,
     /// Room for the requests of those that are being made, whose recipients are in memory until they are stored.
     desks: Desks,
 }
@@ -90,7 +93,7 @@ impl Campaigns {
             pace,
             wake: Notify::new(),
             tally: Tally::default(),
-            making: Mutex::new(()),
+            making: Turns::default(),
             desks: Desks::default(),
         }))
     }
@@ -125,7 +128,11 @@ impl Campaigns {
 
     async fn make(&self, request: BatchRequest, render: Render) -> Result<Placed, BatchRefusal> {
         let store = &self.0.store;
-        let _alone = self.0.making.lock().await;
+        // Only what may be repeated has to wait for its equal.
+        let _turn = match request.idempotency {
+            Some(_) => Some(self.0.making.take(request.key).await),
+            None => None,
+        };
         if let Some(idempotency) = &request.idempotency {
             match store.find_replay(request.key, idempotency).await.map_err(stored)? {
                 Some(Replay::Same(response)) => return Ok(Placed::Replayed(response)),
