@@ -3,7 +3,7 @@
 //!
 //! Money is taken in memory before it is taken on disk, and given in memory after it was given on disk, so memory never
 //! promises what the ledger does not have.
-#![expect(clippy::disallowed_methods, reason = "a shell: it reads the clock")]
+#![expect(clippy::disallowed_methods, reason = "a shell: it reads the clock and starts tasks")]
 
 mod hook;
 mod reload;
@@ -147,8 +147,20 @@ impl Cashier {
         Ok((standing, currency))
     }
 
-    /// Gives a tenant money, in the operator's name. `false`: this reference was given before, and nothing is given twice.
+    /// Gives a tenant money, in the operator's name, on disk and in memory even if nobody waits for the answer any more. `false`: this
+    /// reference was given before, and nothing is given twice.
     pub async fn credit(
+        &self,
+        tenant: TenantId,
+        amount: Micros,
+        reference: Option<String>,
+    ) -> Result<bool, StoreError> {
+        let this = self.clone();
+        let given = tokio::spawn(async move { this.give(tenant, amount, reference).await });
+        given.await.map_err(|_| StoreError::Closed)?
+    }
+
+    async fn give(
         &self,
         tenant: TenantId,
         amount: Micros,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use proptest::prelude::*;
 
 use super::*;
@@ -17,7 +18,7 @@ use crate::model::{
     Idempotency, KeyId, Outcome, SpendControl, Spender, TopUpState,
 };
 use crate::patience::eventually;
-use crate::store::tests::{Place, execute, on_both_engines, record};
+use crate::store::tests::{Place, execute, on_both_engines, record, stall};
 use crate::store::{Begun, NewTopUp, Verdict};
 use crate::webhook::Wake;
 
@@ -30,6 +31,7 @@ on_both_engines! {
     what_was_spent_before_midnight_is_not_charged_to_the_next_day,
     the_ledger_is_only_added_to,
     a_reference_is_credited_once,
+    what_is_credited_is_there_even_if_nobody_waits_for_it,
     a_top_up_is_credited_once_however_often_it_is_confirmed,
     one_reload_at_a_time,
     a_rate_that_a_tenant_set_outlives_a_restart,
@@ -336,6 +338,16 @@ async fn a_reference_is_credited_once(place: Place) {
     assert!(!credit(Some("invoice 7")).await);
     assert!(credit(None).await && credit(None).await);
     assert_eq!(till.available(), OPENING + 15);
+    check(&till.store).await;
+}
+
+async fn what_is_credited_is_there_even_if_nobody_waits_for_it(place: Place) {
+    let till = Till::open(place.open().await).await;
+    let stalled = stall(&till.store).await;
+    // The operator goes away while the database takes its time.
+    assert!(till.cashier.credit(US, Micros(5), None).now_or_never().is_none());
+    drop(stalled);
+    eventually("it is there", async || till.available() == OPENING + 5).await;
     check(&till.store).await;
 }
 
