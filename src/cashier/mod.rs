@@ -41,6 +41,8 @@ struct Inner {
     opened_at: Timestamp,
     /// A top-up was begun.
     begun: Notify,
+    /// The top-up that the store failed over when it was settled, until it is known whether it was. Locked while one is settled.
+    doubtful: Mutex<Option<String>>,
 }
 
 /// What a tenant's calls cost, by who spent it.
@@ -91,8 +93,8 @@ impl Cashier {
         let accounts = Accounts::default();
         accounts.set_control(billing.tenants);
         let terms = RwLock::new(Terms::new(billing, store.rates().await?));
-        let (spent, begun) = (Mutex::new(spent), Notify::new());
-        Ok(Self(Arc::new(Inner { store, accounts, terms, egress, spent, opened_at, begun })))
+        let (spent, begun, doubtful) = (Mutex::new(spent), Notify::new(), Mutex::default());
+        Ok(Self(Arc::new(Inner { store, accounts, terms, egress, spent, opened_at, begun, doubtful })))
     }
 
     /// Takes another configuration's prices, limits and hook. The currency of an account that was opened stays.

@@ -55,6 +55,8 @@ impl Cashier {
     }
 
     async fn round(&self, agenda: &mut Agenda) -> Result<(), StoreError> {
+        // An account may be low only because nobody knows of its last reload.
+        self.clear_up(&mut self.0.doubtful.lock().await).await?;
         if !self.has_hook() {
             return Ok(());
         }

@@ -33,6 +33,7 @@ on_both_engines! {
     a_reference_is_credited_once,
     what_is_credited_is_there_even_if_nobody_waits_for_it,
     a_top_up_is_credited_once_however_often_it_is_confirmed,
+    a_top_up_whose_commit_had_no_answer_is_credited_once,
     one_reload_at_a_time,
     a_rate_that_a_tenant_set_outlives_a_restart,
     usage_counts_what_ended,
@@ -385,6 +386,36 @@ async fn a_top_up_is_credited_once_however_often_it_is_confirmed(place: Place) {
     let fourth = NewTopUp { id: "tu_4".into(), ..third };
     assert_eq!(till.store.begin_top_up(&fourth).await.expect("stored"), Begun::New);
     assert_eq!(till.store.pending_top_ups(10).await.expect("readable").len(), 1);
+}
+
+async fn a_top_up_whose_commit_had_no_answer_is_credited_once(place: Place) {
+    let till = Till::open(place.open().await).await;
+    for id in ["tu_1", "tu_2"] {
+        till.store.begin_top_up(&new_top_up(id, false)).await.expect("stored");
+    }
+    let waiting = till.store.pending_top_ups(10).await.expect("readable");
+    let settle = async |index: usize| till.cashier.settle(waiting[index].clone(), &Verdict::Confirmed).await;
+    execute(&till.store, "ALTER TABLE ledger RENAME TO elsewhere").await;
+    assert!(settle(0).await.is_err());
+    execute(&till.store, "ALTER TABLE elsewhere RENAME TO ledger").await;
+    // It went through all the same.
+    execute(&till.store, "UPDATE top_ups SET state = 'confirmed', settled_at = 1 WHERE id = 'tu_1'").await;
+    let credit = "INSERT INTO ledger (tenant, kind, amount, reference, created_at) VALUES (1, 'top_up', 1000, 'tu_1', 1)";
+    execute(&till.store, credit).await;
+    assert_eq!(settle(1).await.expect("stored").state, TopUpState::Confirmed);
+    assert_eq!(till.available(), OPENING + 2_000, "the first is entered before the next is settled");
+    assert_eq!(settle(0).await.expect("readable").state, TopUpState::Confirmed);
+    assert_eq!(till.available(), OPENING + 2_000);
+    check(&till.store).await;
+    // It did not go through.
+    till.store.begin_top_up(&new_top_up("tu_3", false)).await.expect("stored");
+    let third = till.store.top_up("tu_3").await.expect("readable").expect("there");
+    execute(&till.store, "ALTER TABLE ledger RENAME TO elsewhere").await;
+    assert!(till.cashier.settle(third.clone(), &Verdict::Confirmed).await.is_err());
+    execute(&till.store, "ALTER TABLE elsewhere RENAME TO ledger").await;
+    till.cashier.settle(third, &Verdict::Confirmed).await.expect("stored");
+    assert_eq!(till.available(), OPENING + 3_000);
+    check(&till.store).await;
 }
 
 async fn one_reload_at_a_time(place: Place) {

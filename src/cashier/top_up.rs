@@ -106,16 +106,43 @@ impl Cashier {
 
     /// Writes the hook's word down. Of several answers to one top-up the first counts.
     pub(super) async fn settle(&self, top_up: TopUp, verdict: &Verdict) -> Result<TopUp, StoreError> {
-        match self.0.store.settle_top_up(&top_up.id, verdict, wall_now()).await? {
-            Some(settled) => {
-                if settled.state == TopUpState::Confirmed {
-                    self.0.accounts.enter(settled.tenant, settled.amount);
-                }
-                tracing::info!(id = %settled.id, state = settled.state.as_str(), "a top-up was settled");
+        // What an account is seated with is what was on disk before.
+        self.seat(top_up.tenant).await?;
+        let mut doubtful = self.0.doubtful.lock().await;
+        self.clear_up(&mut doubtful).await?;
+        let stands = self.0.store.top_up(&top_up.id).await?.unwrap_or(top_up);
+        if stands.state != TopUpState::Pending {
+            return Ok(stands);
+        }
+        match self.0.store.settle_top_up(&stands.id, verdict, wall_now()).await {
+            Ok(Some(settled)) => {
+                self.enter(&settled);
                 Ok(settled)
             }
-            None => Ok(self.0.store.top_up(&top_up.id).await?.unwrap_or(top_up)),
+            Ok(None) => Ok(stands),
+            Err(error) => {
+                *doubtful = Some(stands.id);
+                Err(error)
+            }
         }
+    }
+
+    /// A commit whose answer was lost may have gone through: what it brought is entered before anything more is asked for.
+    pub(super) async fn clear_up(&self, doubtful: &mut Option<String>) -> Result<(), StoreError> {
+        let Some(id) = doubtful.as_deref() else { return Ok(()) };
+        let stands = self.0.store.top_up(id).await?;
+        *doubtful = None;
+        if let Some(settled) = stands.filter(|top_up| top_up.state != TopUpState::Pending) {
+            self.enter(&settled);
+        }
+        Ok(())
+    }
+
+    fn enter(&self, settled: &TopUp) {
+        if settled.state == TopUpState::Confirmed {
+            self.0.accounts.enter(settled.tenant, settled.amount);
+        }
+        tracing::info!(id = %settled.id, state = settled.state.as_str(), "a top-up was settled");
     }
 }
 
