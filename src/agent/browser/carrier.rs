@@ -36,6 +36,8 @@ pub(super) struct Carrier {
     sender: Arc<dyn RtpSender>,
     events: mpsc::Sender<Event>,
     port: Option<Box<Port>>,
+    /// By which whoever attached it knows the call.
+    number: u64,
     refused: u64,
     digits: u64,
     connected: bool,
@@ -58,6 +60,7 @@ impl Carrier {
             sender,
             events,
             port: None,
+            number: 0,
             refused: 0,
             digits: 0,
             connected: false,
@@ -85,8 +88,8 @@ impl Carrier {
         loop {
             tokio::select! {
                 command = commands.recv() => match command {
-                    Some(Command::Attach(port)) => {
-                        self.port = Some(port);
+                    Some(Command::Attach(number, port)) => {
+                        (self.number, self.port) = (number, Some(port));
                         pace.reset_immediately();
                     }
                     Some(Command::Detach) => self.port = None,
@@ -189,13 +192,13 @@ impl Carrier {
         }
         if self.port.as_ref().is_some_and(|port| port.is_over()) {
             self.port = None;
-            self.tell(Event::Parted);
+            self.tell(Event::Parted(self.number));
         }
     }
 
     fn pressed(&mut self, digit: char) {
         self.digits += 1;
-        self.tell(Event::Digit(digit));
+        self.tell(Event::Digit(self.number, digit));
     }
 
     /// An event for which there is no room is lost: its receiver has stopped.

@@ -24,10 +24,10 @@ pub enum OpenError {
 pub enum Event {
     /// Audio may pass.
     Connected,
-    /// The person pressed a key while a call was on.
-    Digit(char),
-    /// The call's end of the port is gone: the call is over. The connection waits for the next.
-    Parted,
+    /// The person pressed a key while the call of this number was on.
+    Digit(u64, char),
+    /// That call's end of the port is gone: the call is over. The connection waits for the next.
+    Parted(u64),
     /// The connection is over.
     Gone(Gone, Stats),
 }
@@ -52,17 +52,18 @@ pub struct Leg {
 
 /// What its task is told.
 pub(super) enum Command {
-    Attach(Box<Port>),
+    Attach(u64, Box<Port>),
     Detach,
     Stats(oneshot::Sender<Stats>),
     Close,
 }
 
 impl Leg {
-    /// From now on this call is on. Whatever was on before is not. False: the connection is gone, or held up.
+    /// From now on this call is on. Whatever was on before is not; what is still told of it bears another number. False: the
+    /// connection is gone, or held up.
     #[must_use]
-    pub fn attach(&self, port: Port) -> bool {
-        self.commands.try_send(Command::Attach(Box::new(port))).is_ok()
+    pub fn attach(&self, number: u64, port: Port) -> bool {
+        self.commands.try_send(Command::Attach(number, Box::new(port))).is_ok()
     }
 
     /// No call is on any more. False: the connection is gone, or held up.

@@ -75,7 +75,7 @@ async fn there_are_so_many_rooms_and_no_more() {
 async fn the_call_knows_when_the_connection_is_gone() {
     let opened = legs(1).open(OFFER).await.expect("answered");
     let (port, seat) = trunkline_media::port::pair(trunkline_media::port::Pace::Live);
-    assert!(opened.leg.attach(port));
+    assert!(opened.leg.attach(7, port));
     let mut events = opened.events;
     drop(opened.leg);
     assert!(matches!(events.recv().await, Some(Event::Gone(Gone::Closed, _))));
@@ -86,9 +86,9 @@ async fn the_call_knows_when_the_connection_is_gone() {
 async fn the_connection_knows_when_the_call_is_over_and_waits_for_the_next() {
     let mut opened = legs(1).open(OFFER).await.expect("answered");
     let (port, seat) = trunkline_media::port::pair(trunkline_media::port::Pace::Live);
-    assert!(opened.leg.attach(port));
+    assert!(opened.leg.attach(7, port));
     drop(seat);
-    assert_eq!(opened.events.recv().await, Some(Event::Parted));
+    assert_eq!(opened.events.recv().await, Some(Event::Parted(7)));
     assert_eq!(opened.leg.stats().await, Some(Stats::default()));
 }
 

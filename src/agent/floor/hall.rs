@@ -50,6 +50,8 @@ struct Audio {
     number: u64,
     leg: Leg,
     connected: bool,
+    /// Calls that it was attached to so far: the number of the last.
+    attached: u64,
 }
 
 struct Call {

@@ -18,7 +18,7 @@ impl Hall {
             self.silence(now, person);
         }
         if let Some(present) = self.people.get_mut(&person) {
-            present.leg = Some(Audio { number, leg, connected: false });
+            present.leg = Some(Audio { number, leg, connected: false, attached: 0 });
         }
         number
     }
@@ -57,12 +57,14 @@ impl Hall {
                 }
                 self.show(now, person);
             }
-            browser::Event::Digit(digit) => {
+            // A connection tells in its own time: the call that this is of may be over, and the next one on.
+            browser::Event::Digit(of, _) | browser::Event::Parted(of) if of != audio.attached => {}
+            browser::Event::Digit(_, digit) => {
                 if let Some(call) = self.call_of(person) {
                     let _ = (self.tell)(call, Fate::Digit(digit));
                 }
             }
-            browser::Event::Parted => {
+            browser::Event::Parted(_) => {
                 if let Some(call) = self.call_of(person) {
                     self.end(now, call);
                 }
@@ -108,9 +110,12 @@ impl Hall {
     }
 
     /// False: its audio is gone, or held up.
-    fn attach(&self, person: PersonId, port: Port) -> bool {
-        let audio = self.people.get(&person).and_then(|present| present.leg.as_ref());
-        audio.is_some_and(|audio| audio.leg.attach(port))
+    fn attach(&mut self, person: PersonId, port: Port) -> bool {
+        let audio = self.people.get_mut(&person).and_then(|present| present.leg.as_mut());
+        audio.is_some_and(|audio| {
+            audio.attached += 1;
+            audio.leg.attach(audio.attached, port)
+        })
     }
 
     /// A person's audio is gone, or is to go: it cannot take calls any more, and has a while to come back into one that is on.

@@ -157,7 +157,7 @@ fn a_call_rings_is_taken_and_given_a_seat_that_knows_its_end() {
     assert_eq!((of, guest.state()), (call, Some(StateName::Talking)));
     // The bridge is gone: its connection says so.
     drop(seat);
-    place.hall.leg_told(place.now, guest.id, guest.leg, browser::Event::Parted);
+    place.hall.leg_told(place.now, guest.id, guest.leg, browser::Event::Parted(1));
     place.hall.settle(place.now);
     let told = guest.told();
     assert!(told.contains(&Told::Over { call: call.to_string(), why: Why::Ended }), "{told:?}");
@@ -170,14 +170,35 @@ fn keys_and_transfers_reach_the_call_that_is_on_and_no_other() {
     let mut place = Place::new();
     let (guest, other) = (place.guest(1), place.guest(2));
     place.act(&guest, Act::Available).expect("available");
-    place.hall.leg_told(place.now, guest.id, guest.leg, browser::Event::Digit('1'));
+    place.hall.leg_told(place.now, guest.id, guest.leg, browser::Event::Digit(0, '1'));
     let call = place.want(10, Manner::AtOnce);
     place.fates();
-    place.hall.leg_told(place.now, guest.id, guest.leg, browser::Event::Digit('5'));
+    place.hall.leg_told(place.now, guest.id, guest.leg, browser::Event::Digit(1, '5'));
     assert!(matches!(place.fates()[..], [(of, Fate::Digit('5'))] if of == call));
     assert_eq!(place.hall.transfer(place.now, other.id, call, "+1555".to_owned()), Err(Refused::Call));
     place.hall.transfer(place.now, guest.id, call, "+1555".to_owned()).expect("its own");
     assert!(matches!(&place.fates()[..], [(_, Fate::Transfer(to))] if to == "+1555"));
+}
+
+#[test]
+fn what_is_told_late_of_a_call_that_is_over_does_nothing_to_the_next() {
+    let mut place = Place::new();
+    let guest = place.guest(1);
+    place.act(&guest, Act::Available).expect("available");
+    let over = place.want(10, Manner::AtOnce);
+    // The switch knows of its end before her connection says so.
+    place.hall.end(place.now, over);
+    place.hall.settle(place.now);
+    place.act(&guest, Act::Available).expect("available");
+    let next = place.want(11, Manner::AtOnce);
+    place.fates();
+    for late in [browser::Event::Digit(1, '5'), browser::Event::Parted(1)] {
+        place.hall.leg_told(place.now, guest.id, guest.leg, late);
+    }
+    place.hall.settle(place.now);
+    assert_eq!((place.fates().len(), place.hall.call_of(guest.id)), (0, Some(next)));
+    place.hall.leg_told(place.now, guest.id, guest.leg, browser::Event::Parted(2));
+    assert_eq!(place.hall.call_of(guest.id), None);
 }
 
 #[test]
