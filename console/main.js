@@ -80,6 +80,15 @@ function end() {
   view.signedOut();
 }
 
+/** Another page shows the session: this one leaves it alone, and does not end it. */
+function giveWay() {
+  stopListening();
+  audio?.stop();
+  audio = null;
+  bell.quiet();
+  view.elsewhere();
+}
+
 function told(event) {
   switch (event.type) {
     case "state": return changed(event);
@@ -88,6 +97,9 @@ function told(event) {
     case "failed":
       hold(event.held === true);
       return view.notice(`That was not done: ${event.why}.`);
+    case "replaced":
+      giveWay();
+      return view.notice("The console was opened in another tab. Close this one, or load it again to work here.");
     case "signed_out":
       end();
       return view.notice("You were signed out: the session was opened elsewhere, or is over.");

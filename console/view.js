@@ -59,6 +59,12 @@ export function signedOut() {
   at("token").focus();
 }
 
+/** Another page shows the session. */
+export function elsewhere() {
+  at("sign-in").hidden = at("desk").hidden = at("who").hidden = at("sign-out").hidden = true;
+  document.title = "Trunkline console";
+}
+
 export const link = (heard) => { at("link").textContent = heard ? "connected" : "reconnecting"; };
 
 export function audio(state) {

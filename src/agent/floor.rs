@@ -202,7 +202,7 @@ impl Floor {
         self.page(session, Request::Check).await
     }
 
-    /// What the person's page is to show, from now on. An earlier stream of the session ends.
+    /// What the person's page is to show, from now on. An earlier stream of the session is told so, and ends.
     ///
     /// # Errors
     /// There is no such session.

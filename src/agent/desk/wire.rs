@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | `POST /v1/people/session` | [`SignIn`] | 201 [`Session`]: its `session` is the bearer of everything below |
 //! | `DELETE /v1/people/session` | | 204: signed out |
-//! | `GET /v1/people/events` | | `text/event-stream`; the first event is [`Told::State`]; a second stream ends the first |
+//! | `GET /v1/people/events` | | `text/event-stream`; the first event is [`Told::State`]; a second stream ends the first, whose last event is [`Told::Replaced`] |
 //! | `POST /v1/people/whip` | an SDP offer | 201, an SDP answer and `Location` (RFC 9725); `DELETE` there ends the audio |
 //! | `POST /v1/people/availability` | [`Availability`] | 204, or 409 without audio |
 //! | `POST /v1/people/calls/{call}/accept`, `decline`, `hangup` | | 204; without effect if the call is elsewhere by now |
@@ -116,6 +116,8 @@ pub enum Told {
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         held: bool,
     },
+    /// The session is shown by another page from now on: a tab that was duplicated has its session, too.
+    Replaced,
     /// The session ended: it was opened elsewhere, or the person may not sign in any more.
     SignedOut,
 }

@@ -177,7 +177,11 @@ impl Hall {
     pub(super) fn listen(&mut self, now: Instant, person: PersonId) -> mpsc::Receiver<Told> {
         let (stream, told) = mpsc::channel(STREAM);
         if let Some(present) = self.people.get_mut(&person) {
-            (present.stream, present.away_since) = (Some(stream), None);
+            present.away_since = None;
+            // Else two pages of one session would take it from each other for ever. Of one that was loaded anew nobody reads this.
+            if let Some(before) = present.stream.replace(stream) {
+                let _ = before.try_send(Told::Replaced);
+            }
             self.show(now, person);
         }
         told

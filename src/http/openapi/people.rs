@@ -26,7 +26,7 @@ pub fn entries() -> Vec<Entry> {
         sign_in(),
         asked("DELETE", "/v1/people/session", "signOut", "Sign out").gives_nothing(204, "Signed out."),
         asked("GET", "/v1/people/events", "listenAsPerson", "What the page is to show, as it changes")
-            .about("A second stream ends the first. The first event says where the person stands.")
+            .about("A second stream ends the first, whose last event is `replaced`. The first event says where the person stands.")
             .gives_raw(200, "Server-sent events, JSON each.", "text/event-stream", false),
         asked("POST", "/v1/people/availability", "setAvailability", "Take calls from now on, or no more")
             .takes::<Availability>(json!({ "available": true }))

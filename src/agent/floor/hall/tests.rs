@@ -334,6 +334,18 @@ fn who_signs_in_elsewhere_is_signed_out_here() {
 }
 
 #[test]
+fn a_page_whose_session_another_one_shows_is_told_so_and_the_session_goes_on() {
+    let mut place = Place::new();
+    let mut guest = place.guest(1);
+    place.act(&guest, Act::Available).expect("available");
+    let mut second = place.hall.listen(place.now, guest.id);
+    assert_eq!(guest.told().last(), Some(&Told::Replaced));
+    assert_eq!(guest.told.try_recv(), Err(mpsc::error::TryRecvError::Disconnected));
+    assert!(matches!(second.try_recv(), Ok(Told::State { state: StateName::Available, .. })));
+    assert_eq!(place.hall.who(&guest.session), Some(guest.id));
+}
+
+#[test]
 fn a_page_that_is_away_for_too_long_takes_no_calls_and_then_is_signed_out() {
     let mut place = Place::new();
     let mut guest = place.guest(1);
