@@ -19,6 +19,7 @@ export class Audio {
   #microphone = null;
   #connection = null;
   #end = null;
+  #muted = false;
   #stopped = false;
   #wait = FIRST_WAIT_MS;
   #timer = 0;
@@ -30,15 +31,16 @@ export class Audio {
   }
 
   async start() {
+    if (this.#stopped) return;
     this.#changed("connecting");
     try {
-      this.#microphone ??= await navigator.mediaDevices.getUserMedia({
-        audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 },
-      });
+      if (this.#microphone?.getAudioTracks()[0].readyState !== "live") this.#microphone = await this.#plug();
       // Signed out while the person was asked.
       if (this.#stopped) return this.stop();
     } catch {
       this.#changed("no microphone");
+      // One that is plugged in is tried.
+      navigator.mediaDevices?.addEventListener("devicechange", () => this.start(), { once: true });
       return;
     }
     let connection = null;
@@ -63,6 +65,22 @@ export class Audio {
       this.#drop();
       this.start();
     }
+  }
+
+  /** A microphone. When a headset is pulled out it ends for good, and whatever else is there takes its place. */
+  async #plug() {
+    const microphone = await navigator.mediaDevices.getUserMedia({
+      audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 },
+    });
+    const [track] = microphone.getAudioTracks();
+    track.enabled = !this.#muted;
+    track.onended = () => {
+      if (this.#microphone !== microphone) return;
+      this.#microphone = null;
+      this.#drop();
+      this.start();
+    };
+    return microphone;
   }
 
   async #connect(connection) {
@@ -119,6 +137,7 @@ export class Audio {
   }
 
   mute(muted) {
+    this.#muted = muted;
     this.#microphone?.getAudioTracks().forEach((track) => { track.enabled = !muted; });
   }
 

@@ -69,7 +69,7 @@ export const link = (heard) => { at("link").textContent = heard ? "connected" : 
 
 export function audio(state) {
   at("audio").textContent = state;
-  if (state === "no microphone") notice("The page needs the microphone. Allow it, and load the page again.");
+  if (state === "no microphone") notice("The page needs a microphone. Plug one in; or allow it, and load the page again.");
 }
 
 export function notice(text) {
