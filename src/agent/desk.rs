@@ -129,9 +129,12 @@ impl Desk {
     pub fn handle_act(&mut self, now: Instant, person: PersonId, act: Act) {
         let Some(present) = self.people.get_mut(&person) else { return };
         match (act, present.state) {
-            (Act::Available, State::Offline | State::WrapUp { .. }) => {
-                self.set(now, person, State::Available)
+            (Act::Available, State::Offline) => {
+                // Whoever comes back takes what it missed, too, if that still waits.
+                self.waiting.values_mut().for_each(|waiting| waiting.ask_again(person));
+                self.set(now, person, State::Available);
             }
+            (Act::Available, State::WrapUp { .. }) => self.set(now, person, State::Available),
             (Act::Available, State::Talking { .. } | State::Away { .. }) => present.leaves_after = false,
             (Act::Offline, State::Available | State::WrapUp { .. }) => self.set(now, person, State::Offline),
             (Act::Offline, State::Talking { .. } | State::Away { .. }) => present.leaves_after = true,

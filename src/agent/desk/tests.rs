@@ -117,6 +117,29 @@ fn who_declines_stays_available_and_is_not_asked_again_for_it() {
 }
 
 #[test]
+fn who_missed_a_call_and_comes_back_is_rung_for_it_while_it_waits() {
+    let mut place = Place::new();
+    let person = place.available(1);
+    let call = CallId::new(10).expect("an id");
+    let (whom, times) = (Whom::Anybody, Times::default());
+    let patience = times.wait_max;
+    place.desk.want(place.now, call, Wanted { whom, manner: Manner::Ring, patience, times });
+    place.after(15 * SECOND);
+    assert_eq!(place.state(person), State::Offline);
+    place.told();
+    place.act(person, Act::Available);
+    assert_eq!(place.told(), [Event::Ring { person, call }]);
+    // Who declines stays where it is, and is asked again once it has been away.
+    place.act(person, Act::Decline(call));
+    assert_eq!(place.told(), [Event::Unring { person, call, why: Quit::Declined }]);
+    place.act(person, Act::Available);
+    assert_eq!(place.told(), []);
+    place.act(person, Act::Offline);
+    place.act(person, Act::Available);
+    assert_eq!(place.told(), [Event::Ring { person, call }]);
+}
+
+#[test]
 fn nobody_free_within_two_seconds_abandons_and_not_before() {
     let mut place = Place::new();
     let call = place.want(10, Manner::AtOnce);

@@ -38,7 +38,7 @@ pub(super) struct Waiting {
     pub(super) patient_until: Instant,
     pub(super) over: Instant,
     pub(super) rings: Option<PersonId>,
-    /// Who did not take it.
+    /// Who did not take it, and has not come back since.
     pub(super) tried: HashSet<PersonId>,
 }
 
@@ -47,6 +47,11 @@ impl Waiting {
         let over = now + wanted.times.wait_max;
         let patient_until = (now + wanted.patience).min(over);
         Self { wanted, since: now, number, patient_until, over, rings: None, tried: HashSet::new() }
+    }
+
+    /// Whatever this person did before, it takes calls again.
+    pub(super) fn ask_again(&mut self, person: PersonId) {
+        self.tried.remove(&person);
     }
 
     /// The first time it has to be looked at.
