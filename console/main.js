@@ -21,7 +21,7 @@ view.bind({
     await audio?.stop();
     await wire.signOut().finally(end);
   }),
-  available: () => attempt(() => wire.available(!["available", "ringing", "talking", "away"].includes(now.state))),
+  available: () => attempt(() => wire.available(!view.takesCalls(now))),
   accept: () => attempt(() => wire.act(now.call, "accept")),
   decline: () => attempt(() => wire.act(now.call, "decline")),
   "hang-up": () => attempt(() => wire.act(now.call, "hangup")),

@@ -92,12 +92,15 @@ export function objected() {
   notice("This number is not called any more.");
 }
 
+/** Is the person there for the next call, once this one is over? */
+export const takesCalls = ({ state, leaves }) => ["available", "ringing", "talking", "away"].includes(state) && !leaves;
+
 /** The person's state, as the switch told it. */
 export function state(told) {
   const { state, about, call } = told;
   at("state").textContent = STATES[state];
   document.title = state === "ringing" ? `☎ ${about?.number ?? "Call"}` : `${STATES[state]} · Trunkline`;
-  const takes = ["available", "ringing", "talking", "away"].includes(state);
+  const takes = takesCalls(told);
   at("available").classList.toggle("takes", takes);
   at("available").textContent = { wrap_up: "Ready for the next call" }[state] ?? (takes ? "Take no more calls" : "Take calls");
   at("available").disabled = !told.audio;

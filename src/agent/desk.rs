@@ -127,7 +127,7 @@ impl Desk {
 
     /// A person does something. What does not fit its state is without effect: the page lags behind what happens.
     pub fn handle_act(&mut self, now: Instant, person: PersonId, act: Act) {
-        let Some(present) = self.people.get_mut(&person) else { return };
+        let Some(present) = self.people.get(&person) else { return };
         match (act, present.state) {
             (Act::Available, State::Offline) => {
                 // Whoever comes back takes what it missed, too, if that still waits.
@@ -135,9 +135,9 @@ impl Desk {
                 self.set(now, person, State::Available);
             }
             (Act::Available, State::WrapUp { .. }) => self.set(now, person, State::Available),
-            (Act::Available, State::Talking { .. } | State::Away { .. }) => present.leaves_after = false,
+            (Act::Available, State::Talking { .. } | State::Away { .. }) => self.leaves(person, false),
             (Act::Offline, State::Available | State::WrapUp { .. }) => self.set(now, person, State::Offline),
-            (Act::Offline, State::Talking { .. } | State::Away { .. }) => present.leaves_after = true,
+            (Act::Offline, State::Talking { .. } | State::Away { .. }) => self.leaves(person, true),
             (Act::Offline, State::Ringing { call, .. }) => {
                 self.unring(now, person, call, Quit::Declined, State::Offline);
             }
@@ -243,6 +243,11 @@ impl Desk {
         self.people.get(&person).map(|present| (present.state, present.since))
     }
 
+    /// Does a person take no more calls once the one that is on is over?
+    pub fn leaves_after(&self, person: PersonId) -> bool {
+        self.people.get(&person).is_some_and(|present| present.leaves_after)
+    }
+
     /// How many calls nobody talks to yet.
     pub fn waiting(&self) -> usize {
         self.waiting.len()
@@ -343,6 +348,13 @@ impl Desk {
             false => State::WrapUp { until: now + wrap_up },
         };
         self.set(now, person, then);
+    }
+
+    fn leaves(&mut self, person: PersonId, after: bool) {
+        let present = self.people.get_mut(&person).expect("who acts is here");
+        if std::mem::replace(&mut present.leaves_after, after) != after {
+            self.events.push_back(Event::Changed(person));
+        }
     }
 
     fn leave(&mut self, now: Instant, person: PersonId, state: State) {

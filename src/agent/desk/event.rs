@@ -23,7 +23,8 @@ pub enum Act {
 /// What the desk decided.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Event {
-    /// This person's place changed; [`Desk::state`](super::Desk::state) says to what.
+    /// This person's place changed, or what follows on it; [`Desk::state`](super::Desk::state) and
+    /// [`Desk::leaves_after`](super::Desk::leaves_after) say to what.
     Changed(PersonId),
     /// Rings at this person.
     Ring {

@@ -194,9 +194,26 @@ fn who_goes_offline_while_talking_keeps_the_call_and_gets_no_other() {
     let person = place.available(1);
     let call = place.want(10, Manner::AtOnce);
     place.act(person, Act::Offline);
-    assert_eq!(place.state(person), State::Talking { call });
+    assert_eq!((place.state(person), place.desk.leaves_after(person)), (State::Talking { call }, true));
     place.desk.end(place.now, call);
-    assert_eq!(place.state(person), State::Offline);
+    assert_eq!((place.state(person), place.desk.leaves_after(person)), (State::Offline, false));
+}
+
+#[test]
+fn that_no_more_calls_are_taken_is_told_once_and_can_be_taken_back() {
+    let mut place = Place::new();
+    let person = place.available(1);
+    let call = place.want(10, Manner::AtOnce);
+    place.told();
+    let mut does = |act| {
+        place.act(person, act);
+        std::iter::from_fn(|| place.desk.poll_event()).collect::<Vec<_>>()
+    };
+    assert_eq!(does(Act::Offline), [Event::Changed(person)]);
+    assert_eq!(does(Act::Offline), []);
+    assert_eq!(does(Act::Available), [Event::Changed(person)]);
+    place.desk.end(place.now, call);
+    assert!(matches!(place.state(person), State::WrapUp { .. }));
 }
 
 #[test]

@@ -98,6 +98,9 @@ pub enum Told {
         /// Has it put the far end on hold?
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         held: bool,
+        /// Takes no more calls once this one is over.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        leaves: bool,
     },
     /// The call is over for this person.
     Over {
@@ -220,6 +223,7 @@ mod tests {
             about: None,
             audio: true,
             held: false,
+            leaves: false,
         };
         assert_eq!(
             serde_json::to_value(told).expect("JSON"),

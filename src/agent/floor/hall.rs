@@ -41,6 +41,8 @@ struct Present {
     stream: Option<mpsc::Sender<Told>>,
     /// When the page was last listening, if it is not.
     away_since: Option<Instant>,
+    /// It takes no more calls after this one because the page was away, not because its person said so.
+    leaves_as_away: bool,
     leg: Option<Audio>,
     /// The audio that ended last: its page may say so still.
     ended_leg: Option<u64>,
@@ -130,6 +132,7 @@ impl Hall {
 
     pub(super) fn enter(&mut self, now: Instant, person: Person) -> Result<Entered, Refused> {
         self.make_way(now, &person);
+        let leaves_as_away = self.people.get(&person.id).is_some_and(|present| present.leaves_as_away);
         let desk = self.desks.entry(person.tenant).or_default();
         desk.arrive(now, person.id, person.name.clone(), person.queues.clone()).map_err(|_| Refused::Full)?;
         desk.know(now, person.id, person.name.clone(), person.queues.clone());
@@ -141,6 +144,7 @@ impl Hall {
             expires: now + self.config.session_max,
             stream: None,
             away_since: Some(now),
+            leaves_as_away,
             leg: None,
             ended_leg: None,
             person,
@@ -176,11 +180,16 @@ impl Hall {
 
     pub(super) fn listen(&mut self, now: Instant, person: PersonId) -> mpsc::Receiver<Told> {
         let (stream, told) = mpsc::channel(STREAM);
+        let is_on = self.is_on(person);
         if let Some(present) = self.people.get_mut(&person) {
             present.away_since = None;
+            let stays = std::mem::take(&mut present.leaves_as_away) && is_on;
             // Else two pages of one session would take it from each other for ever. Of one that was loaded anew nobody reads this.
             if let Some(before) = present.stream.replace(stream) {
                 let _ = before.try_send(Told::Replaced);
+            }
+            if stays {
+                self.do_act(now, person, Act::Available);
             }
             self.show(now, person);
         }
@@ -188,9 +197,14 @@ impl Hall {
     }
 
     pub(super) fn act(&mut self, now: Instant, person: PersonId, act: Act) -> Result<(), Refused> {
-        let audio = self.people.get(&person).and_then(|present| present.leg.as_ref());
+        let present = self.people.get_mut(&person);
+        let audio = present.as_ref().and_then(|present| present.leg.as_ref());
         if act == Act::Available && !audio.is_some_and(|audio| audio.connected) {
             return Err(Refused::NoAudio);
+        }
+        // Its own word holds, whatever its page being away had meant.
+        if let Some(present) = present {
+            present.leaves_as_away = false;
         }
         self.do_act(now, person, act);
         Ok(())
@@ -284,9 +298,9 @@ impl Hall {
             }
         }
         for (person, away) in away.into_iter().filter(|(_, away)| *away >= grace) {
-            if matches!(self.state(person), Some((State::Talking { .. } | State::Away { .. }, _))) {
+            if self.is_on(person) {
                 // Its audio may outlive its page; that it is heard is worth more than what it sees.
-                self.do_act(now, person, Act::Offline);
+                self.let_leave(now, person);
             } else if away >= AWAY_MAX {
                 self.turn_out(now, person);
             } else if self.people.get(&person).is_some_and(|present| present.leg.is_some()) {
@@ -364,6 +378,16 @@ impl Hall {
         }
     }
 
+    /// Takes no more calls after this one, until its page is back.
+    fn let_leave(&mut self, now: Instant, person: PersonId) {
+        let Some(present) = self.people.get_mut(&person) else { return };
+        let desk = self.desks.get(&present.person.tenant);
+        if !desk.is_some_and(|desk| desk.leaves_after(person)) {
+            present.leaves_as_away = true;
+            self.do_act(now, person, Act::Offline);
+        }
+    }
+
     fn do_act(&mut self, now: Instant, person: PersonId, act: Act) {
         let Some(tenant) = self.people.get(&person).map(|present| present.person.tenant) else { return };
         if let Some(desk) = self.desks.get_mut(&tenant) {
@@ -374,6 +398,11 @@ impl Hall {
     fn state(&self, person: PersonId) -> Option<(State, Instant)> {
         let tenant = self.people.get(&person)?.person.tenant;
         self.desks.get(&tenant)?.state(person)
+    }
+
+    /// Is a call on, heard or not?
+    fn is_on(&self, person: PersonId) -> bool {
+        matches!(self.state(person), Some((State::Talking { .. } | State::Away { .. }, _)))
     }
 
     /// The call in which a person talks.
@@ -407,7 +436,10 @@ impl Hall {
             State::Away { call, until } => (StateName::Away, Some(call), Some(until)),
             State::WrapUp { until } => (StateName::WrapUp, None, Some(until)),
         };
-        let audio = self.people.get(&person).and_then(|present| present.leg.as_ref());
+        let present = self.people.get(&person);
+        let audio = present.and_then(|present| present.leg.as_ref());
+        let desk = present.and_then(|present| self.desks.get(&present.person.tenant));
+        let leaves = desk.is_some_and(|desk| desk.leaves_after(person));
         let told = Told::State {
             state: name,
             since_ms: millis(now.saturating_duration_since(since)),
@@ -416,6 +448,7 @@ impl Hall {
             about: call.and_then(|call| self.calls.get(&call)).map(|call| call.about.clone()),
             audio: audio.is_some_and(|audio| audio.connected),
             held: call.and_then(|call| self.calls.get(&call)).is_some_and(|call| call.held),
+            leaves,
         };
         self.say(person, told);
     }

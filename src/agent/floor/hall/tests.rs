@@ -378,6 +378,29 @@ fn who_talks_keeps_the_call_though_its_page_is_away() {
 }
 
 #[test]
+fn a_page_that_is_back_in_its_call_takes_calls_after_it_unless_its_person_said_otherwise() {
+    for says_so in [false, true] {
+        let mut place = Place::new();
+        let mut guest = place.guest(1);
+        place.act(&guest, Act::Available).expect("available");
+        place.want(10, Manner::AtOnce);
+        if says_so {
+            place.act(&guest, Act::Offline).expect("there");
+        }
+        guest.told.close();
+        place.after(Duration::from_secs(1));
+        place.after(Duration::from_secs(10));
+        guest.told = place.hall.listen(place.now, guest.id);
+        place.hall.settle(place.now);
+        let leaves = guest.told().into_iter().rev().find_map(|told| match told {
+            Told::State { leaves, .. } => Some(leaves),
+            _ => None,
+        });
+        assert_eq!(leaves, Some(says_so));
+    }
+}
+
+#[test]
 fn a_page_that_does_not_read_loses_its_stream_and_not_its_call() {
     let mut place = Place::new();
     let mut guest = place.guest(1);
