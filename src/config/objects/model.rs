@@ -52,7 +52,7 @@ pub struct Table {
     /// How freely it chooses its words (`deepgram`).
     #[schema(minimum = 0, maximum = 2)]
     temperature: Option<f64>,
-    /// How fast it talks; 1 is as usual.
+    /// How fast it talks; 1 is as usual. `openai`: 0.25 to 1.5, `deepgram`: 0.25 to 2, `elevenlabs`: 0.7 to 1.2.
     #[schema(minimum = 0.25, maximum = 2)]
     speed: Option<f64>,
     /// The model that understands the callee in words (`openai`, `deepgram`).
@@ -170,7 +170,6 @@ pub fn model(table: &Table, allow_plain: bool, path: &str, check: &mut Checker<'
         "must be one word of ASCII".into()
     });
     between(table.temperature, (0.0, 2.0), &path, "temperature", check);
-    between(table.speed, (0.25, 2.0), &path, "speed", check);
     let seconds = |key: &str| format!("{path}.{key}");
     let connect_within =
         check.seconds(&seconds("connect_timeout_seconds"), table.connect_timeout_seconds, 1..=60);
@@ -179,6 +178,7 @@ pub fn model(table: &Table, allow_plain: bool, path: &str, check: &mut Checker<'
     let tools = tools(&table.tools, allow_plain, &format!("{path}.tools"), check);
     let provider = provider?;
     only_where_it_is(table, provider, &path, check);
+    between(table.speed, speeds(provider), &path, "speed", check);
     let url = url(table.url.as_deref().unwrap_or(provider.url()), allow_plain)
         .map_err(|reason| check.fault(&format!("{path}.url"), reason))
         .ok()?;
@@ -211,6 +211,15 @@ fn only_where_it_is(table: &Table, provider: Provider, path: &str, check: &mut C
         check.that(&format!("{path}.{name}"), !is_set || has_place, || {
             format!("`{}` does not take it", provider.as_str())
         });
+    }
+}
+
+/// How fast a provider's models talk, at least and at most: it refuses a session that says otherwise, while a callee waits.
+fn speeds(provider: Provider) -> (f64, f64) {
+    match provider {
+        Provider::OpenAi => (0.25, 1.5),
+        Provider::Deepgram => (0.25, 2.0),
+        Provider::ElevenLabs => (0.7, 1.2),
     }
 }
 

@@ -53,7 +53,7 @@ fn what_cannot_be_is_refused_with_its_reason() {
         ("url = \"wss://a:b@example.com/\"".to_owned(), "there is api_key"),
         ("temperature = 0.5".to_owned(), "`openai` does not take it"),
         ("thinker = \"open_ai\"".to_owned(), "`openai` does not take it"),
-        ("speed = 9.0".to_owned(), "must be 0.25 to 2"),
+        ("speed = 1.6".to_owned(), "must be 0.25 to 1.5"),
         ("voice = \"\"".to_owned(), "one line of 1 to 128 bytes"),
         ("connect_timeout_seconds = 0".to_owned(), "connect_timeout_seconds"),
         ("wobble = 1".to_owned(), "wobble"),
@@ -69,6 +69,22 @@ fn what_cannot_be_is_refused_with_its_reason() {
         let told = refused(&table);
         assert!(told.contains(reason), "{table}: {told}");
         assert!(!told.contains("hunter2"), "{told}");
+    }
+}
+
+#[test]
+fn a_model_talks_as_fast_as_its_provider_lets_it() {
+    for (provider, slowest, fastest) in
+        [("openai", 0.25, 1.5), ("deepgram", 0.25, 2.0), ("elevenlabs", 0.7, 1.2)]
+    {
+        let takes = |speed: f64| {
+            let text = format!(
+                "[[agent]]\nid = \"a\"\n[agent.model]\nprovider = \"{provider}\"\nmodel = \"m\"\nspeed = {speed:?}"
+            );
+            Config::parse("t.toml", &text, std::iter::empty()).is_ok()
+        };
+        assert!(takes(slowest) && takes(fastest), "{provider}");
+        assert!(!takes(slowest - 0.05) && !takes(fastest + 0.05), "{provider}");
     }
 }
 
