@@ -12,30 +12,59 @@ const BYTES_MAX: usize = 8 * 1024;
 /// Lines, by the time at which they began.
 #[derive(Debug, Default)]
 pub(super) struct Before {
-    lines: VecDeque<(Instant, String)>,
+    lines: VecDeque<Line>,
     bytes: usize,
+}
+
+#[derive(Debug)]
+struct Line {
+    at: Instant,
+    by: Speaker,
+    text: String,
 }
 
 impl Before {
     /// Somebody said this.
     pub fn said(&mut self, by: Speaker, at: Instant, text: &str) {
-        let mut line = format!("{}: {text}\n", by.as_str());
-        let over = line.len().saturating_sub(BYTES_MAX);
-        line.drain(..line.ceil_char_boundary(over));
-        self.bytes += line.len();
-        let place = self.lines.partition_point(|(began, _)| *began <= at);
-        self.lines.insert(place, (at, line));
+        let text = line(by, text);
+        self.bytes += text.len();
+        let place = self.lines.partition_point(|line| line.at <= at);
+        self.lines.insert(place, Line { at, by, text });
+        self.bound();
+    }
+
+    /// Of the agent's last line no more than this was heard.
+    pub fn correct(&mut self, text: &str) {
+        let Some(place) = self.lines.iter().rposition(|line| line.by == Speaker::Agent) else { return };
+        if text.is_empty() {
+            self.bytes -= self.lines.remove(place).map_or(0, |line| line.text.len());
+            return;
+        }
+        let told = std::mem::replace(&mut self.lines[place].text, line(Speaker::Agent, text));
+        self.bytes = self.bytes - told.len() + self.lines[place].text.len();
+        self.bound();
+    }
+
+    fn bound(&mut self) {
         while self.bytes > BYTES_MAX
-            && let Some((_, first)) = self.lines.pop_front()
+            && let Some(first) = self.lines.pop_front()
         {
-            self.bytes -= first.len();
+            self.bytes -= first.text.len();
         }
     }
 
     /// All of it.
     pub fn text(&self) -> String {
-        self.lines.iter().map(|(_, line)| line.as_str()).collect()
+        self.lines.iter().map(|line| line.text.as_str()).collect()
     }
+}
+
+/// Of one that is too long, its end.
+fn line(by: Speaker, text: &str) -> String {
+    let mut line = format!("{}: {text}\n", by.as_str());
+    let over = line.len().saturating_sub(BYTES_MAX);
+    line.drain(..line.ceil_char_boundary(over));
+    line
 }
 
 #[cfg(test)]
@@ -55,6 +84,19 @@ mod tests {
         before.said(Speaker::Callee, at(5), "Tuesday.");
         let lines = "agent: Hello.\ncallee: A table, please.\nagent: Which day?\ncallee: Tuesday.\n";
         assert_eq!(before.text(), lines);
+    }
+
+    #[test]
+    fn a_correction_is_of_the_agents_last_line() {
+        let (mut before, start) = (Before::default(), Instant::now());
+        before.correct("Nothing was said.");
+        before.said(Speaker::Agent, start, "Hello.");
+        before.said(Speaker::Agent, start, "I will tell you everything.");
+        before.said(Speaker::Callee, start, "Wait!");
+        before.correct("I will tell");
+        assert_eq!(before.text(), "agent: Hello.\nagent: I will tell\ncallee: Wait!\n");
+        before.correct("");
+        assert_eq!((before.text().as_str(), before.bytes), ("agent: Hello.\ncallee: Wait!\n", 28));
     }
 
     #[test]

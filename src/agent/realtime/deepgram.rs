@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::driver::{Asked, Driver, Malformed, Opening, Sound, ToolCall, ToolResult, instructions, words};
+use super::speech::Heard;
 use super::tools;
 use crate::agent::line::Incoming;
 use crate::agent::line::outbox::Outbox;
@@ -115,7 +116,9 @@ impl Driver for Deepgram {
         send(out, &json!({ "type": "InjectUserMessage", "content": content }));
     }
 
-    fn truncated(&mut self, _utterance: u64, _heard_ms: u64, _out: &mut Outbox) {}
+    fn truncated(&mut self, _utterance: u64, _heard: Heard, _out: &mut Outbox) -> Option<String> {
+        None
+    }
 
     fn cut(&mut self, _utterance: u64, by_model: bool, _out: &mut Outbox) {
         self.is_cut = self.speaks && !by_model;

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::time::Instant;
 
+use super::speech::Heard;
 use crate::agent::line::Incoming;
 pub(super) use crate::agent::line::message::Malformed;
 use crate::agent::line::outbox::Outbox;
@@ -78,8 +79,9 @@ pub(super) trait Driver: Send + std::fmt::Debug {
     fn idle(&mut self, out: &mut Outbox);
     /// The callee has pressed these keys.
     fn digits(&mut self, digits: &str, out: &mut Outbox);
-    /// Of this utterance no more than so many milliseconds were heard. Told of each that was cut short, oldest first.
-    fn truncated(&mut self, utterance: u64, heard_ms: u64, out: &mut Outbox);
+    /// Of this utterance no more than so much was heard. Told of each that was cut short, oldest first. Gives what was heard of its
+    /// words, if those were told already and the provider will not correct them.
+    fn truncated(&mut self, utterance: u64, heard: Heard, out: &mut Outbox) -> Option<String>;
     /// All up to this utterance was thrown away; `by_model`: as it said itself. No more of it is to be said.
     fn cut(&mut self, utterance: u64, by_model: bool, out: &mut Outbox);
     /// What came of a tool; nothing else that was asked for with it is under way if it is the last.

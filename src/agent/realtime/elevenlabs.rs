@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use trunkline_media::Rate;
 
 use super::driver::{Asked, Driver, Malformed, Opening, Sound, ToolCall, ToolResult, instructions};
+use super::speech::Heard;
 use crate::agent::line::Incoming;
 use crate::agent::line::outbox::Outbox;
 use crate::model::{Briefed, Encoding, Speaker};
@@ -134,7 +135,9 @@ impl Driver for ElevenLabs {
         send(out, &json!({ "type": "user_message", "text": text }));
     }
 
-    fn truncated(&mut self, _utterance: u64, _heard_ms: u64, _out: &mut Outbox) {}
+    fn truncated(&mut self, _utterance: u64, _heard: Heard, _out: &mut Outbox) -> Option<String> {
+        None
+    }
 
     fn cut(&mut self, _utterance: u64, by_model: bool, _out: &mut Outbox) {
         self.is_cut = self.speaks && !by_model;

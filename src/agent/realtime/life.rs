@@ -233,7 +233,7 @@ impl Core for Life {
             return self.handle_over();
         }
         if self.mouth.take_flush() {
-            self.throw_away(false);
+            self.throw_away(now, false);
         }
         self.mouth.tick();
         match self.stage {

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::driver::{Asked, Driver, Malformed, Opening, Sound, ToolCall, ToolResult, instructions, words};
+use super::speech::Heard;
 use super::tools;
 use crate::agent::line::Incoming;
 use crate::agent::line::outbox::Outbox;
@@ -20,6 +21,8 @@ use crate::model::{Briefed, Encoding, Speaker};
 const LISTENER: &str = "gpt-4o-mini-transcribe";
 /// Items of the model's whose audio may still be heard, and of the callee's that are not understood yet.
 const ITEMS_MAX: usize = 64;
+/// Bytes of an item's words that are kept while it may be cut short; longer ones stay as they were told.
+const WORDS_KEPT: usize = 16 * 1024;
 /// How our wish for a response is known when it is refused.
 const WISH: &str = "trunkline_response";
 
@@ -43,6 +46,10 @@ struct Item {
     id: String,
     content: u32,
     utterance: u64,
+    /// What it says in words, once that is known.
+    words: Option<String>,
+    /// It was cut short.
+    heard: Option<Heard>,
 }
 
 /// There is one response at a time.
@@ -124,12 +131,7 @@ impl OpenAi {
         if said.item_id.is_empty() || said.delta.is_empty() {
             return Err(Malformed);
         }
-        let known = self
-            .items
-            .iter()
-            .rev()
-            .find(|item| item.id == said.item_id && item.content == said.content_index);
-        let utterance = match known {
+        let utterance = match self.item(&said) {
             Some(item) => item.utterance,
             None => {
                 self.utterance += 1;
@@ -137,8 +139,9 @@ impl OpenAi {
                     self.items.pop_front();
                 }
                 let (id, content) = (said.item_id.into_owned(), said.content_index);
-                self.items.push_back(Item { id, content, utterance: self.utterance });
-                self.utterance
+                let utterance = self.utterance;
+                self.items.push_back(Item { id, content, utterance, words: None, heard: None });
+                utterance
             }
         };
         // What was on its way when it was thrown away.
@@ -146,6 +149,27 @@ impl OpenAi {
             return Ok(Asked::Nothing);
         }
         Ok(Asked::Say { utterance, sound: Sound::Base64(said.delta) })
+    }
+
+    fn item(&mut self, said: &Event<'_>) -> Option<&mut Item> {
+        let is_it = |item: &&mut Item| item.id == said.item_id && item.content == said.content_index;
+        self.items.iter_mut().rev().find(is_it)
+    }
+
+    /// The words of an item. They come before it was heard, or when it was cut short: of what nobody heard none are told.
+    fn worded<'a>(&mut self, now: Instant, mut said: Event<'a>) -> Asked<'a> {
+        let mut text = std::mem::take(&mut said.transcript);
+        if let Some(item) = self.item(&said) {
+            match item.heard {
+                Some(heard) => text = heard.of(&text).into(),
+                // What has no words is no line either, that could be taken back.
+                None if !text.trim().is_empty() && text.len() <= WORDS_KEPT => {
+                    item.words = Some(text.clone().into_owned());
+                }
+                None => {}
+            }
+        }
+        Asked::Said { by: Speaker::Agent, at: now, text }
     }
 
     fn done(&mut self, response: Option<&RawValue>, out: &mut Outbox) -> Result<Asked<'static>, Malformed> {
@@ -241,15 +265,17 @@ impl Driver for OpenAi {
         self.want_response(out);
     }
 
-    fn truncated(&mut self, utterance: u64, heard_ms: u64, out: &mut Outbox) {
-        let Some(item) = self.items.iter().find(|item| item.utterance == utterance) else { return };
+    fn truncated(&mut self, utterance: u64, heard: Heard, out: &mut Outbox) -> Option<String> {
+        let item = self.items.iter_mut().find(|item| item.utterance == utterance)?;
         send(
             out,
             &json!({
                 "type": "conversation.item.truncate", "item_id": item.id, "content_index": item.content,
-                "audio_end_ms": heard_ms,
+                "audio_end_ms": heard.ms,
             }),
         );
+        item.heard = Some(heard);
+        item.words.take().map(|words| heard.of(&words))
     }
 
     fn cut(&mut self, utterance: u64, by_model: bool, out: &mut Outbox) {
@@ -301,9 +327,7 @@ impl Driver for OpenAi {
                 Ok(Asked::Nothing)
             }
             "response.done" => self.done(said.response, out),
-            "response.output_audio_transcript.done" => {
-                Ok(Asked::Said { by: Speaker::Agent, at: now, text: said.transcript })
-            }
+            "response.output_audio_transcript.done" => Ok(self.worded(now, said)),
             "conversation.item.input_audio_transcription.completed" => Ok(self.understood(now, said)),
             "error" => self.error(said.error, out),
             _ => Ok(Asked::Nothing),

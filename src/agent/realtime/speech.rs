@@ -14,6 +14,31 @@ pub(super) struct Speech {
     utterances: VecDeque<Utterance>,
 }
 
+/// How much of an utterance was heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Heard {
+    pub ms: u64,
+    /// Of so many.
+    pub of_ms: u64,
+}
+
+impl Heard {
+    /// The same share of its words, as far as that can be told: a word that was cut in two was not heard.
+    pub fn of(self, words: &str) -> String {
+        let all = words.chars().count() as u64;
+        let share = all * self.ms.min(self.of_ms) / self.of_ms.max(1);
+        let end = words.char_indices().nth(share as usize).map_or(words.len(), |(at, _)| at);
+        let (heard, rest) = words.split_at(end);
+        let is_between = rest.is_empty() || rest.starts_with(char::is_whitespace);
+        // Not every language parts its words.
+        let end = match words.contains(char::is_whitespace) {
+            true if !is_between => heard.rfind(char::is_whitespace).unwrap_or(0),
+            _ => end,
+        };
+        words[..end].trim_end().to_owned()
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Utterance {
     number: u64,
@@ -43,12 +68,18 @@ impl Speech {
         }
     }
 
-    /// What is not heard yet will not be: how many milliseconds of each utterance that is cut short were heard.
-    pub fn cut(&mut self, position: u64) -> impl Iterator<Item = (u64, u64)> {
+    /// What is not heard yet will not be: how much was heard of each utterance that is cut short.
+    pub fn cut(&mut self, position: u64) -> impl Iterator<Item = (u64, Heard)> {
         let all = std::mem::take(&mut self.utterances);
         all.into_iter()
             .filter(move |one| one.end > position)
-            .map(move |one| (one.number, position.saturating_sub(one.start) / MS))
+            .map(move |one| (one.number, one.heard(position)))
+    }
+}
+
+impl Utterance {
+    fn heard(self, position: u64) -> Heard {
+        Heard { ms: position.saturating_sub(self.start) / MS, of_ms: (self.end - self.start) / MS }
     }
 }
 
@@ -65,8 +96,22 @@ mod tests {
         speech.said(3, 4_000, 8_000);
         speech.heard(1_600);
         let cut: Vec<_> = speech.cut(2_400).collect();
-        assert_eq!(cut, [(2, 100), (3, 0)]);
+        assert_eq!(cut, [(2, Heard { ms: 100, of_ms: 300 }), (3, Heard { ms: 0, of_ms: 500 })]);
         assert_eq!(speech.cut(0).count(), 0);
+    }
+
+    #[test]
+    fn of_words_the_whole_ones_were_heard() {
+        let of = |ms, words| Heard { ms, of_ms: 1_000 }.of(words);
+        let words = "We are open from nine to five.";
+        assert_eq!(of(0, words), "");
+        assert_eq!(of(500, words), "We are open");
+        assert_eq!(of(560, words), "We are open from");
+        assert_eq!(of(1_000, words), words);
+        assert_eq!(of(900, "Yes."), "Yes");
+        assert_eq!(of(500, "ありがとう。"), "ありが");
+        assert_eq!(of(200, "Hello there"), "");
+        assert_eq!(Heard { ms: 0, of_ms: 0 }.of(words), "");
     }
 
     #[test]

@@ -24,16 +24,10 @@ impl Life {
             Asked::Interrupted if matches!(self.stage, Stage::Leaving { .. }) => {}
             Asked::Interrupted => {
                 self.counters.clears += 1;
-                self.throw_away(true);
+                self.throw_away(now, true);
             }
             Asked::Said { by, at, text } => self.note(now, by, at, text.into_owned()),
-            Asked::Corrected(text) => {
-                let text = text.into_owned();
-                if self.spec.briefed.transcript {
-                    let line = Utterance { by: Speaker::Agent, at: now, text };
-                    self.tell(Event::Corrected(line));
-                }
-            }
+            Asked::Corrected(text) => self.correct(now, &text),
             Asked::Call(calls) => self.use_tools(now, calls)?,
             Asked::Expired => self.expired = true,
             Asked::Failed(why) => self.fail(Why::Failed(why)),
@@ -77,20 +71,34 @@ impl Life {
     }
 
     /// What was said and nobody has heard yet is gone, and the model learns how much was heard.
-    pub(super) fn throw_away(&mut self, by_model: bool) {
-        let heard = self.mouth.heard();
-        for (utterance, heard_ms) in self.speech.cut(heard) {
-            self.driver.truncated(utterance, heard_ms, &mut self.outbox);
+    pub(super) fn throw_away(&mut self, now: Instant, by_model: bool) {
+        let (heard, mut words) = (self.mouth.heard(), Vec::new());
+        for (utterance, heard) in self.speech.cut(heard) {
+            words.extend(self.driver.truncated(utterance, heard, &mut self.outbox));
         }
         self.mouth.throw_away();
         self.driver.cut(self.utterance, by_model, &mut self.outbox);
+        // Each is of the last line that stands: what nobody heard any of goes first.
+        for words in words.into_iter().rev() {
+            self.correct(now, &words);
+        }
+    }
+
+    /// Of the model's last words no more than these were heard.
+    fn correct(&mut self, now: Instant, text: &str) {
+        let (text, _) = spoken(text);
+        self.before.correct(text);
+        if self.spec.briefed.transcript {
+            self.tell(Event::Corrected(Utterance { by: Speaker::Agent, at: now, text: text.to_owned() }));
+        }
     }
 
     fn note(&mut self, now: Instant, by: Speaker, at: Instant, text: String) {
-        let (text, ends) = match text.split_once(END_CALL) {
-            Some((before, _)) if by == Speaker::Agent => (before.trim_end().to_owned(), true),
-            _ => (text, false),
+        let (text, ends) = match by {
+            Speaker::Agent => spoken(&text),
+            Speaker::Callee => (text.as_str(), false),
         };
+        let text = text.to_owned();
         if self.spec.briefed.model.reconnect_within.is_some() && !text.is_empty() {
             self.before.said(by, at, &text);
         }
@@ -144,4 +152,9 @@ impl Life {
             self.driver.result(&tool.call, result, is_last, &mut self.outbox);
         }
     }
+}
+
+/// What of a model's words is spoken, and whether they end the call.
+fn spoken(text: &str) -> (&str, bool) {
+    text.split_once(END_CALL).map_or((text, false), |(before, _)| (before.trim_end(), true))
 }

@@ -137,6 +137,53 @@ fn an_item_that_nobody_heard_any_of_is_told_so_and_one_that_was_heard_whole_is_n
     assert_eq!(told, [(json!("b"), json!(100)), (json!("c"), json!(0))]);
 }
 
+fn worded(item: &str, words: &str) -> Value {
+    json!({
+        "type": "response.output_audio_transcript.done", "event_id": "e", "response_id": "r", "item_id": item,
+        "output_index": 0, "content_index": 0, "transcript": words,
+    })
+}
+
+#[test]
+fn of_what_is_cut_short_the_words_that_nobody_heard_are_taken_back() {
+    let mut pair = ready(reconnecting());
+    pair.answer();
+    pair.says(&delta("a", 600));
+    pair.says(&worded("a", "We are open from nine to five."));
+    pair.says(&delta("b", 400));
+    pair.says(&worded("b", "And on Sundays?"));
+    pair.says(&delta("laughs", 100));
+    pair.says(&worded("laughs", ""));
+    pair.says(&delta("c", 400));
+    pair.tick(17);
+    pair.says(&speech_started());
+    // Its words come when it was cut short already.
+    pair.says(&worded("c", "I will see."));
+    let lines: Vec<_> = pair
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Said(line) => Some(("said", line.text.as_str())),
+            Event::Corrected(line) => Some(("corrected", line.text.as_str())),
+            _ => None,
+        })
+        .collect();
+    let told = [
+        ("said", "We are open from nine to five."),
+        ("said", "And on Sundays?"),
+        ("corrected", ""),
+        ("corrected", "We are open from"),
+    ];
+    assert_eq!(lines, told, "the last line goes, and then the one before is the last");
+    pair.told();
+    pair.life.handle_lost();
+    pair.life.handle_connected(pair.now);
+    pair.drain();
+    let told = pair.told();
+    let instructions = told[0]["session"]["instructions"].as_str().expect("text");
+    assert!(instructions.ends_with(":\nagent: We are open from\n"), "{instructions}");
+}
+
 #[test]
 fn who_may_not_be_interrupted_says_so_to_the_session_and_is_not() {
     let mut pair = ready(Briefed { barge_in: false, ..openai() });
