@@ -7,7 +7,9 @@ use std::time::Instant;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::driver::{Asked, Driver, Malformed, Opening, Sound, ToolCall, ToolResult, instructions, words};
+use super::driver::{
+    Asked, Driver, GO_ON, Malformed, Opening, Sound, TOOL, ToolCall, ToolResult, instructions, words,
+};
 use super::speech::Heard;
 use super::tools;
 use crate::agent::line::Incoming;
@@ -25,18 +27,28 @@ const BEGIN: &str = "(The callee has picked up the telephone. Begin the call.)";
 pub(super) struct Deepgram {
     briefed: Briefed,
     ready: bool,
-    /// It is to be asked to speak once the settings are applied.
-    begins: bool,
+    /// So it is asked to speak once the settings are applied.
+    prompt: Option<&'static str>,
     utterance: u64,
     /// Some of its turn has come, and not the end.
     speaks: bool,
+    /// The callee spoke last.
+    is_asked: bool,
     /// What still comes of this turn was thrown away.
     is_cut: bool,
 }
 
 impl Deepgram {
     pub fn new(briefed: Briefed) -> Self {
-        Self { briefed, ready: false, begins: false, utterance: 0, speaks: false, is_cut: false }
+        Self {
+            briefed,
+            ready: false,
+            prompt: None,
+            utterance: 0,
+            speaks: false,
+            is_asked: false,
+            is_cut: false,
+        }
     }
 
     fn settings(&self, opening: Opening<'_>) -> Value {
@@ -80,7 +92,7 @@ impl Deepgram {
     }
 
     fn say<'a>(&mut self, bytes: &'a [u8]) -> Asked<'a> {
-        self.speaks = true;
+        (self.speaks, self.is_asked) = (true, false);
         if self.is_cut {
             return Asked::Nothing;
         }
@@ -95,9 +107,13 @@ impl Deepgram {
 
 impl Driver for Deepgram {
     fn open(&mut self, opening: Opening<'_>, out: &mut Outbox) {
-        self.ready = false;
+        let owes = opening.before.is_some() && (self.speaks || self.is_asked);
+        (self.ready, self.is_asked) = (false, false);
         self.over();
-        self.begins = opening.speaks && self.briefed.greeting.is_none();
+        self.prompt = match opening.speaks {
+            true => self.briefed.greeting.is_none().then_some(BEGIN),
+            false => owes.then_some(GO_ON),
+        };
         send(out, &self.settings(opening));
     }
 
@@ -111,9 +127,8 @@ impl Driver for Deepgram {
         });
     }
 
-    fn digits(&mut self, digits: &str, out: &mut Outbox) {
-        let content = format!("(The callee pressed these keys of the telephone: {digits})");
-        send(out, &json!({ "type": "InjectUserMessage", "content": content }));
+    fn note(&mut self, text: &str, out: &mut Outbox) {
+        send(out, &json!({ "type": "InjectUserMessage", "content": text }));
     }
 
     fn truncated(&mut self, _utterance: u64, _heard: Heard, _out: &mut Outbox) -> Option<String> {
@@ -147,20 +162,22 @@ impl Driver for Deepgram {
             "" => Err(Malformed),
             "SettingsApplied" => {
                 self.ready = true;
-                if std::mem::take(&mut self.begins) {
-                    send(out, &json!({ "type": "InjectUserMessage", "content": BEGIN }));
+                if let Some(prompt) = self.prompt.take() {
+                    self.note(prompt, out);
                 }
                 Ok(Asked::Ready { speaks: Encoding::Pcmu, hears: Encoding::Pcmu })
             }
             "UserStartedSpeaking" => {
                 self.over();
+                self.is_asked = true;
                 Ok(if self.briefed.barge_in { Asked::Interrupted } else { Asked::Nothing })
             }
             "AgentAudioDone" => {
                 self.over();
                 Ok(Asked::Nothing)
             }
-            "ConversationText" if said.content == BEGIN => Ok(Asked::Nothing),
+            // What we have put into the callee's mouth.
+            "ConversationText" if is_ours(&said.content) => Ok(Asked::Nothing),
             "ConversationText" => {
                 let by = match &*said.role {
                     "assistant" => Speaker::Agent,
@@ -178,6 +195,10 @@ impl Driver for Deepgram {
             _ => Ok(Asked::Nothing),
         }
     }
+}
+
+fn is_ours(content: &str) -> bool {
+    matches!(content, BEGIN | GO_ON) || content.starts_with(TOOL)
 }
 
 fn send(out: &mut Outbox, message: &Value) {

@@ -77,8 +77,9 @@ pub(super) trait Driver: Send + std::fmt::Debug {
     fn voice(&mut self, bytes: &[u8], out: &mut Outbox);
     /// Nothing was sent for some seconds.
     fn idle(&mut self, out: &mut Outbox);
-    /// The callee has pressed these keys.
-    fn digits(&mut self, digits: &str, out: &mut Outbox);
+    /// Something has happened that the model is to know and to act on. It is said in the callee's place, where the protocol has no
+    /// other.
+    fn note(&mut self, text: &str, out: &mut Outbox);
     /// Of this utterance no more than so much was heard. Told of each that was cut short, oldest first. Gives what was heard of its
     /// words, if those were told already and the provider will not correct them.
     fn truncated(&mut self, utterance: u64, heard: Heard, out: &mut Outbox) -> Option<String>;
@@ -94,6 +95,11 @@ pub(super) trait Driver: Send + std::fmt::Debug {
         out: &mut Outbox,
     ) -> Result<Asked<'a>, Malformed>;
 }
+
+/// A model whose session was lost while it was its turn is told this in the callee's place.
+pub(super) const GO_ON: &str = "(The connection was lost for a moment. Go on with the call.)";
+/// So begins what a model is told in the callee's place of tools that a session before had asked for.
+pub(super) const TOOL: &str = "(The tool ";
 
 /// Bytes of a provider's own words about a failure.
 const WORDS_MAX: usize = 200;

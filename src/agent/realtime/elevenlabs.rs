@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use trunkline_media::Rate;
 
-use super::driver::{Asked, Driver, Malformed, Opening, Sound, ToolCall, ToolResult, instructions};
+use super::driver::{Asked, Driver, GO_ON, Malformed, Opening, Sound, ToolCall, ToolResult, instructions};
 use super::speech::Heard;
 use crate::agent::line::Incoming;
 use crate::agent::line::outbox::Outbox;
@@ -24,13 +24,26 @@ pub(super) struct ElevenLabs {
     interrupted: i64,
     /// Some of its turn has come.
     speaks: bool,
+    /// The callee spoke last.
+    is_asked: bool,
+    /// It is to be asked to go on, once the session stands.
+    owes: bool,
     /// What still comes of this turn was thrown away.
     is_cut: bool,
 }
 
 impl ElevenLabs {
     pub fn new(briefed: Briefed) -> Self {
-        Self { briefed, utterance: 0, event: 0, interrupted: 0, speaks: false, is_cut: false }
+        Self {
+            briefed,
+            utterance: 0,
+            event: 0,
+            interrupted: 0,
+            speaks: false,
+            is_asked: false,
+            owes: false,
+            is_cut: false,
+        }
     }
 
     /// An agent allows what its owner lets be said over it, and refuses a session that says more: nothing is said needlessly.
@@ -63,7 +76,7 @@ impl ElevenLabs {
     fn audio<'a>(&mut self, audio: Option<Audio<'a>>) -> Result<Asked<'a>, Malformed> {
         let audio = audio.ok_or(Malformed)?;
         self.event = self.event.max(audio.event_id);
-        self.speaks = true;
+        (self.speaks, self.is_asked) = (true, false);
         if audio.event_id <= self.interrupted || self.is_cut || audio.audio_base_64.is_empty() {
             return Ok(Asked::Nothing);
         }
@@ -102,6 +115,8 @@ impl ElevenLabs {
 
 impl Driver for ElevenLabs {
     fn open(&mut self, opening: Opening<'_>, out: &mut Outbox) {
+        let is_asked = std::mem::take(&mut self.is_asked);
+        self.owes = opening.before.is_some() && is_asked;
         (self.event, self.interrupted) = (0, 0);
         self.turn();
         let variables = self.briefed.variables.iter();
@@ -130,8 +145,7 @@ impl Driver for ElevenLabs {
         });
     }
 
-    fn digits(&mut self, digits: &str, out: &mut Outbox) {
-        let text = format!("(The callee pressed these keys of the telephone: {digits})");
+    fn note(&mut self, text: &str, out: &mut Outbox) {
         send(out, &json!({ "type": "user_message", "text": text }));
     }
 
@@ -165,7 +179,12 @@ impl Driver for ElevenLabs {
         match &*said.kind {
             "" => Err(Malformed),
             "audio" => self.audio(said.audio_event),
-            "conversation_initiation_metadata" => Self::begun(said.conversation_initiation_metadata_event),
+            "conversation_initiation_metadata" => {
+                if std::mem::take(&mut self.owes) {
+                    self.note(GO_ON, out);
+                }
+                Self::begun(said.conversation_initiation_metadata_event)
+            }
             "ping" => {
                 let id = said.ping_event.ok_or(Malformed)?.event_id;
                 send(out, &json!({ "type": "pong", "event_id": id }));
@@ -189,6 +208,7 @@ impl Driver for ElevenLabs {
                 }
             }
             "user_transcript" => {
+                self.is_asked = true;
                 let event = said.user_transcription_event.ok_or(Malformed)?;
                 Self::said(Speaker::Callee, now, event, "user_transcript")
             }

@@ -64,6 +64,8 @@ pub struct Life {
     outbox: Outbox,
     told: Told,
     work: Work,
+    /// What a lost session's tools came to, before another one was ready.
+    late: Vec<String>,
     stage: Stage,
     /// It was there at least once.
     connected: bool,
@@ -116,6 +118,7 @@ impl Life {
             outbox: Outbox::default(),
             told: Told::new(),
             work: Work::default(),
+            late: Vec::new(),
             stage: Stage::Absent,
             connected: false,
             announced: false,
@@ -148,17 +151,19 @@ impl Core for Life {
         self.mouth.begin();
         // Who has said something already lets the callee speak.
         let speaks = self.spec.briefed.speaks_first && self.mouth.said() == 0;
-        let before = (again && self.has_media()).then(|| self.before.text());
+        let under_way = self.work.under_way();
+        let has_before = again && (self.has_media() || !under_way.is_empty());
+        let before = has_before.then(|| self.before.text() + &under_way);
         self.driver.open(Opening { before: before.as_deref(), speaks }, &mut self.outbox);
         self.sent = now;
     }
 
-    /// What was said is still heard; nobody waits for tools.
+    /// What was said is still heard, and its tools go on.
     fn handle_lost(&mut self) {
         self.stage = Stage::Absent;
         self.expired = false;
         self.outbox.clear();
-        self.work.forget();
+        self.work.outlive();
     }
 
     fn handle_gone(&mut self, why: Why, in_good_order: bool) {
@@ -350,7 +355,8 @@ impl Life {
         self.keep_alive(now, writable);
         if !self.keys.is_empty() && now.duration_since(self.pressed) >= KEYS_PAUSE {
             let keys = std::mem::take(&mut self.keys);
-            self.driver.digits(&keys, &mut self.outbox);
+            let text = format!("(The callee pressed these keys of the telephone: {keys})");
+            self.driver.note(&text, &mut self.outbox);
         }
         while let Some(late) = self.work.expire(now) {
             self.tell_result(&late, &failed("nothing is known of it"));

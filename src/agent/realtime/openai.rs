@@ -37,6 +37,8 @@ pub(super) struct OpenAi {
     /// When the callee began what is not understood yet.
     began: VecDeque<(String, Instant)>,
     response: Response,
+    /// The callee spoke last.
+    is_asked: bool,
     failures: u32,
 }
 
@@ -71,6 +73,7 @@ impl OpenAi {
             cut: 0,
             began: VecDeque::new(),
             response: Response::None,
+            is_asked: false,
             failures: 0,
         }
     }
@@ -238,13 +241,15 @@ impl OpenAi {
 
 impl Driver for OpenAi {
     fn open(&mut self, opening: Opening<'_>, out: &mut Outbox) {
-        (self.ready, self.response) = (false, Response::None);
+        // The session before was in the middle of its turn, or was to begin it.
+        let owes = opening.before.is_some() && (self.response != Response::None || self.is_asked);
+        (self.ready, self.response, self.is_asked) = (false, Response::None, false);
         // Items of a session before are nobody's any more.
         self.cut = self.utterance;
         self.items.clear();
         self.began.clear();
         send(out, &json!({ "type": "session.update", "session": self.session(opening) }));
-        if opening.speaks {
+        if opening.speaks || owes {
             self.want_response(out);
         }
     }
@@ -257,8 +262,7 @@ impl Driver for OpenAi {
 
     fn idle(&mut self, _out: &mut Outbox) {}
 
-    fn digits(&mut self, digits: &str, out: &mut Outbox) {
-        let text = format!("(The callee pressed these keys of the telephone: {digits})");
+    fn note(&mut self, text: &str, out: &mut Outbox) {
         let content = json!([{ "type": "input_text", "text": text }]);
         let item = json!({ "type": "message", "role": "user", "content": content });
         send(out, &json!({ "type": "conversation.item.create", "item": item }));
@@ -317,10 +321,12 @@ impl Driver for OpenAi {
                 Ok(Asked::Ready { speaks: Encoding::Pcmu, hears: Encoding::Pcmu })
             }
             "input_audio_buffer.speech_started" => {
+                self.is_asked = true;
                 self.began(now, said.item_id);
                 Ok(if self.briefed.barge_in { Asked::Interrupted } else { Asked::Nothing })
             }
             "response.created" => {
+                self.is_asked = false;
                 if self.response == Response::None {
                     self.response = Response::UnderWay;
                 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value, json};
 
 use super::Spec;
-use super::driver::{ToolCall, ToolResult};
+use super::driver::{TOOL, ToolCall, ToolResult};
 use super::tools::{self, Deed};
 use crate::model::Step;
 
@@ -26,6 +26,8 @@ pub struct Errand {
 /// Tools of one call in all, and at the same time.
 pub(super) const TOOLS_MAX: u32 = 200;
 const PENDING_MAX: usize = 8;
+/// Bytes of arguments that the next session is told.
+const ARGUMENTS_TOLD: usize = 1_024;
 /// How long a transfer may take until the model hears that nothing is known of it.
 const TRANSFER_MAX: Duration = Duration::from_secs(120);
 /// Who asks a webhook tool has its deadline, and so much longer to say so.
@@ -50,7 +52,24 @@ pub(super) struct Pending {
     pub batch: u32,
     slot: u64,
     is_transfer: bool,
+    /// The session that asked for it is lost: no other knows its call by its id.
+    is_of_before: bool,
     until: Instant,
+}
+
+impl Pending {
+    /// Was it asked for in a session that is lost?
+    pub fn is_of_before(&self) -> bool {
+        self.is_of_before
+    }
+
+    /// What has come of it, for a session that did not ask for it.
+    pub fn late(&self, result: &ToolResult) -> String {
+        format!(
+            "{TOOL}{}, asked for before the connection was lost, has answered: {})",
+            self.call.name, result.text
+        )
+    }
 }
 
 /// What the use of a tool has come to.
@@ -110,7 +129,8 @@ impl Work {
 
     fn wait(&mut self, call: &ToolCall, is_transfer: bool, until: Instant) -> u64 {
         let slot = u64::from(self.used);
-        self.pending.push(Pending { call: call.clone(), batch: self.batch, slot, is_transfer, until });
+        let (call, batch) = (call.clone(), self.batch);
+        self.pending.push(Pending { call, batch, slot, is_transfer, is_of_before: false, until });
         slot
     }
 
@@ -144,9 +164,19 @@ impl Work {
         self.errands.len() >= PENDING_MAX
     }
 
-    /// Nobody waits for results any more.
-    pub fn forget(&mut self) {
-        self.pending.clear();
+    /// The session is lost. What it asked for is done all the same, and the next one is told what came of it.
+    pub fn outlive(&mut self) {
+        self.pending.iter_mut().for_each(|pending| pending.is_of_before = true);
+    }
+
+    /// What is under way, for a session that did not ask for it and shall not ask for it again.
+    pub fn under_way(&self) -> String {
+        let told = |pending: &Pending| {
+            let ToolCall { name, arguments, .. } = &pending.call;
+            let with = if arguments.len() <= ARGUMENTS_TOLD { arguments } else { "" };
+            format!("{TOOL}{name} was asked for: {with} Its answer is yet to come.)\n")
+        };
+        self.pending.iter().map(told).collect()
     }
 
     pub fn pop(&mut self) -> Option<Errand> {

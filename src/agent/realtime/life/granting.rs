@@ -39,6 +39,9 @@ impl Life {
         if let Stage::Opening { .. } = self.stage {
             self.stage = Stage::Ready { since: now };
         }
+        for late in std::mem::take(&mut self.late) {
+            self.driver.note(&late, &mut self.outbox);
+        }
         self.mouth.begin();
         (self.speaks, self.voice) = (speaks, Voice::new(hears));
         // Nobody's first words are waited for.
@@ -147,9 +150,16 @@ impl Life {
     }
 
     pub(super) fn tell_result(&mut self, tool: &Pending, result: &ToolResult) {
-        if let Stage::Ready { .. } = self.stage {
-            let is_last = self.work.is_done(tool.batch);
-            self.driver.result(&tool.call, result, is_last, &mut self.outbox);
+        match self.stage {
+            Stage::Ready { .. } if tool.is_of_before() => {
+                self.driver.note(&tool.late(result), &mut self.outbox)
+            }
+            Stage::Ready { .. } => {
+                let is_last = self.work.is_done(tool.batch);
+                self.driver.result(&tool.call, result, is_last, &mut self.outbox);
+            }
+            Stage::Absent | Stage::Opening { .. } => self.late.push(tool.late(result)),
+            Stage::Leaving { .. } | Stage::Gone(_) => {}
         }
     }
 }

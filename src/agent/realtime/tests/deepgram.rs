@@ -176,6 +176,29 @@ fn words_are_told_but_not_those_that_we_put_into_its_mouth() {
 }
 
 #[test]
+fn a_second_session_goes_on_where_it_is_its_turn() {
+    let (spoke, over) = (json!({ "type": "UserStartedSpeaking" }), json!({ "type": "AgentAudioDone" }));
+    for (before, is_its_turn) in [(vec![], true), (vec![&over], false), (vec![&over, &spoke], true)] {
+        let mut pair = ready(deepgram());
+        pair.answer();
+        pair.binary(&[0x10; 800]);
+        pair.tick(10);
+        before.into_iter().for_each(|message| pair.says(message));
+        pair.told();
+        pair.life.handle_lost();
+        pair.life.handle_connected(pair.now);
+        pair.says(&json!({ "type": "SettingsApplied" }));
+        let told = pair.told();
+        assert_eq!(told.len(), 1 + usize::from(is_its_turn), "{told:?}");
+        let Some(asked) = told.get(1) else { continue };
+        assert_eq!(asked["type"], "InjectUserMessage");
+        pair.events.clear();
+        pair.says(&json!({ "type": "ConversationText", "role": "user", "content": asked["content"] }));
+        assert_eq!(pair.events, [], "the callee has said nothing of the kind");
+    }
+}
+
+#[test]
 fn an_error_is_the_sessions_end_with_its_words() {
     let mut pair = ready(deepgram());
     pair.says(&json!({ "type": "Warning", "code": "W", "description": "Slow." }));

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::pair::{Pair, briefed, sound};
+use crate::agent::line::Core as _;
 use crate::agent::stream::{Event, Why};
 use crate::model::{Briefed, Provider, Speaker};
 
@@ -120,6 +121,24 @@ fn tools_are_used_and_answered_with_their_fate() {
     assert_eq!((&told[1]["tool_call_id"], &told[1]["is_error"]), (&json!("t2"), &json!(true)));
     let wanted = pair.events.iter().filter(|event| matches!(event, Event::Asked(_))).count();
     assert_eq!(wanted, 1);
+}
+
+#[test]
+fn a_second_session_answers_what_the_callee_said_last() {
+    let said = json!({ "type": "user_transcript", "user_transcription_event": { "user_transcript": "Hm?" } });
+    for (before, is_its_turn) in [(vec![said.clone()], true), (vec![said, audio(2, 100)], false)] {
+        let mut pair = ready(elevenlabs());
+        pair.answer();
+        pair.says(&audio(1, 100));
+        pair.tick(10);
+        before.iter().for_each(|message| pair.says(message));
+        pair.life.handle_lost();
+        pair.told();
+        pair.life.handle_connected(pair.now);
+        pair.says(&metadata("ulaw_8000", "ulaw_8000"));
+        let told = pair.told();
+        assert_eq!(told.iter().filter(|message| message["type"] == "user_message").count() == 1, is_its_turn);
+    }
 }
 
 #[test]

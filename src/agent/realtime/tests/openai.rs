@@ -315,6 +315,7 @@ fn a_second_session_is_told_what_was_said_and_speaks_only_if_nothing_was() {
         "type": "response.output_audio_transcript.done", "event_id": "e", "response_id": "r", "item_id": "a",
         "output_index": 0, "content_index": 0, "transcript": "Hello, Ann.",
     }));
+    pair.says(&done(&json!([])));
     pair.tick(10);
     pair.told();
     pair.life.handle_lost();
@@ -329,6 +330,38 @@ fn a_second_session_is_told_what_was_said_and_speaks_only_if_nothing_was() {
     pair.tick(6);
     assert_eq!(pair.heard.len(), 10);
     assert_eq!(pair.life.counters().reconnections, 1);
+}
+
+#[test]
+fn a_second_session_goes_on_where_it_is_its_turn() {
+    let created = json!({ "type": "response.created", "event_id": "e", "response": {} });
+    let (started, done) = (speech_started(), done(&json!([])));
+    for (before, is_its_turn) in [
+        (vec![], true),
+        (vec![&done], false),
+        (vec![&done, &started], true),
+        (vec![&done, &started, &created], true),
+        (vec![&done, &started, &created, &done], false),
+    ] {
+        let mut pair = ready(reconnecting());
+        pair.answer();
+        pair.says(&delta("a", 100));
+        pair.tick(10);
+        before.into_iter().for_each(|message| pair.says(message));
+        lose(&mut pair);
+        let told = pair.told();
+        assert_eq!(kinds(&told)[1..] == ["response.create"], is_its_turn, "{told:?}");
+        lose(&mut pair);
+        assert_eq!(kinds(&pair.told()).len(), 1 + usize::from(is_its_turn), "it has not done so yet");
+    }
+}
+
+/// The session is lost, and another one opened.
+fn lose(pair: &mut Pair) {
+    pair.told();
+    pair.life.handle_lost();
+    pair.life.handle_connected(pair.now);
+    pair.drain();
 }
 
 #[test]

@@ -128,6 +128,44 @@ fn a_webhook_tool_is_called_and_its_answer_told_once() {
 }
 
 #[test]
+fn what_a_lost_session_asked_for_is_told_the_next_and_not_asked_for_twice() {
+    for is_early in [true, false] {
+        let mut pair = ready(reconnecting());
+        pair.answer();
+        pair.says(&delta("a", 100));
+        pair.says(&done(&json!([])));
+        pair.tick(10);
+        pair.says(&calls(&[("c1", "book", r#"{"people":2}"#)]));
+        let slot = pair.errands[0].slot;
+        lose(&mut pair);
+        let told = pair.told();
+        let instructions = told[0]["session"]["instructions"].as_str().expect("text");
+        assert!(instructions.contains(r#"(The tool book was asked for: {"people":2} "#), "{instructions}");
+        let result = |pair: &mut Pair| {
+            pair.life.handle_input(pair.now, Input::Result(slot, Ok("{\"table\":4}".into())));
+            pair.drain();
+        };
+        if is_early {
+            result(&mut pair);
+            assert_eq!(pair.told(), [] as [Value; 0], "it is not ready to be told");
+        }
+        pair.says(&json!({ "type": "session.updated", "event_id": "e", "session": {} }));
+        if !is_early {
+            result(&mut pair);
+        }
+        let told = pair.told();
+        assert_eq!(kinds(&told), ["conversation.item.create", "response.create"]);
+        assert_eq!(told[0]["item"]["type"], "message", "it knows of no call of this id");
+        let text = told[0]["item"]["content"][0]["text"].as_str().expect("text");
+        assert!(text.ends_with(r#"has answered: {"table":4})"#), "{text}");
+        lose(&mut pair);
+        let told = pair.told();
+        let instructions = told[0]["session"]["instructions"].as_str().expect("text");
+        assert!(!instructions.contains("The tool"), "{instructions}");
+    }
+}
+
+#[test]
 fn a_quick_tool_does_not_wait_for_a_slow_one_that_was_asked_for_before() {
     let mut pair = ready(openai());
     pair.says(&done(&json!([])));
