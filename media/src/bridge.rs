@@ -175,6 +175,7 @@ impl Bridge {
         } else {
             self.ticks_missed += 1;
         }
+        self.seats.sweep();
         let is_heard = matches!(self.phase, Phase::Answered(_)) || self.early && self.started;
         if is_heard && !self.seats.is_empty() {
             self.seats.listen(&callee, &agent);

@@ -257,13 +257,26 @@ impl Seat {
 
     /// Throws away what waits, and has the carrier do so too.
     pub fn flush(&mut self) {
-        while let Ok(word) = self.said.pop() {
+        self.drop_before(u64::MAX);
+        self.shared.flushes.fetch_add(1, Ordering::Release);
+    }
+
+    /// Lets go of what the carrier took back, in a tick in which nobody asks what is said here: its marks come back, and what is said
+    /// instead finds room.
+    pub fn sweep(&mut self) {
+        let cut = self.shared.cut.load(Ordering::Acquire);
+        self.drop_before(cut);
+    }
+
+    fn drop_before(&mut self, cut: u64) {
+        while self.taken < cut
+            && let Ok(word) = self.said.pop()
+        {
             self.taken += 1;
             if let Word::Mark(mark) = word {
                 self.come_back(Marked { mark, cleared: true });
             }
         }
-        self.shared.flushes.fetch_add(1, Ordering::Release);
     }
 
     fn come_back(&mut self, marked: Marked) {
@@ -334,6 +347,20 @@ mod tests {
         let marks: Vec<_> = std::iter::from_fn(|| port.poll_marked()).collect();
         let marked = |mark, cleared| Marked { mark, cleared };
         assert_eq!(marks, [marked(1, false), marked(2, true), marked(3, false)]);
+    }
+
+    #[test]
+    fn what_was_taken_back_leaves_though_nobody_asks_and_nothing_else_does() {
+        let (mut port, mut seat) = pair(Pace::Queued);
+        assert!(port.say(&frame(1)) && port.mark(1) && port.say(&frame(2)));
+        seat.sweep();
+        assert_eq!((port.poll_marked(), port.room()), (None, WORDS_MAX - 3));
+        port.clear();
+        assert!(port.say(&frame(3)) && port.mark(3));
+        seat.sweep();
+        assert_eq!(port.poll_marked(), Some(Marked { mark: 1, cleared: true }));
+        assert_eq!((port.poll_marked(), port.room()), (None, WORDS_MAX - 2));
+        assert_eq!((pulled(&mut seat), pulled(&mut seat), port.played()), (Some(3), None, 1));
     }
 
     #[test]

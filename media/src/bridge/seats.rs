@@ -135,6 +135,15 @@ impl Seats {
             .for_each(|taken| taken.seat.flush());
     }
 
+    /// Whoever was not asked lets go of what its carrier took back.
+    pub(super) fn sweep(&mut self) {
+        for taken in self.places.iter_mut().flatten() {
+            if matches!(taken.said, Said::NotAsked) {
+                taken.seat.sweep();
+            }
+        }
+    }
+
     /// Adds what the callee hears of those who sit to `frame`, which holds a clip's words if `spoken`. True: there is
     /// something to hear. One voice alone passes as it came.
     pub(super) fn speak(&mut self, frame: &mut Frame, spoken: bool) -> bool {

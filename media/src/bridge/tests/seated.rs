@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::g711::Law;
-use crate::port::{self, Frame, Pace, Port, WORDS_MAX};
+use crate::port::{self, Frame, Marked, Pace, Port, WORDS_MAX};
 
 fn tone(value: i16) -> Frame {
     let mut frame = [0; FRAME];
@@ -49,6 +49,24 @@ fn a_bots_words_wait_for_the_gate_and_pass_as_they_came() {
     assert!(said.windows(words.len()).any(|window| window == words), "untouched and without a gap");
     assert_eq!(pair.near.count(|event| matches!(event, Event::Opened { .. })), 1);
     assert_eq!(pair.near.count(|event| matches!(event, Event::Drained)), 1, "it has fallen silent");
+}
+
+#[test]
+fn what_a_bot_takes_back_before_the_gate_opens_makes_room_at_once_for_what_it_says_instead() {
+    let (mut pair, mut port) = seated(Pace::Queued);
+    for _ in 1..WORDS_MAX {
+        assert!(port.say(&tone(1_000)));
+    }
+    assert!(port.mark(7));
+    pair.advance(SECOND);
+    assert_eq!((port.room(), port.poll_marked()), (0, None));
+    port.clear();
+    pair.advance(Duration::from_millis(20));
+    assert_eq!((port.room(), port.poll_marked()), (WORDS_MAX, Some(Marked { mark: 7, cleared: true })));
+    assert!(port.say(&tone(2_000)));
+    pair.near(Command::OpenGate);
+    pair.advance(Duration::from_millis(20));
+    assert_eq!(port.played(), 1, "in the gate's first tick");
 }
 
 #[test]
