@@ -56,7 +56,9 @@ impl Cashier {
 
     async fn round(&self, agenda: &mut Agenda) -> Result<(), StoreError> {
         // An account may be low only because nobody knows of its last reload.
-        self.clear_up(&mut self.0.doubtful.lock().await).await?;
+        let mut doubtful = self.0.doubtful.lock().await;
+        self.clear_up(&mut doubtful).await?;
+        drop(doubtful);
         if !self.has_hook() {
             return Ok(());
         }

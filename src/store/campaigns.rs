@@ -72,8 +72,8 @@ pub struct RecipientFilter {
 impl Store {
     /// Makes a campaign with all its recipients, a chunk at a time, so that calls' writes pass in between. It exists once the
     /// last chunk is there: whatever a crash leaves of it before is removed by [`Store::remove_unfinished_campaigns`], and whatever a
-    /// failure leaves of one by the next with its idempotency key, too. Of
-    /// those that have one, whoever calls this makes one of each [`KeyId`]'s at a time.
+    /// failure leaves of one by the next with its idempotency key, too. Of those that have one, whoever calls this makes one of
+    /// each [`KeyId`]'s at a time.
     pub async fn create_campaign(
         &self,
         new: NewCampaign,
