@@ -154,6 +154,7 @@ impl UserAgent {
                 layer.transmit(now, last, acked.ack.clone(), *tap);
             }
         }
+        self.sever_reinvite_acks(now, lost);
     }
 
     /// Where an ACK goes is known; to where its 2xx came from, if nobody knows, or the call ends first.

@@ -333,10 +333,12 @@ impl UserAgent {
         asked.dialog.heard_by(path);
         asked.dialog.refresh_target(response);
         let next_hop = asked.dialog.state.next_hop(path.protocol);
-        let (known, question) = match (next_hop, asked.dialog.reached) {
+        let (known, question) = match (asked.dialog.reached, next_hop) {
+            // The way that the re-INVITE went: its next hop may have taken no connection.
+            (Some(way), _) => (Some(way), None),
             // Its Contact is a new name.
-            (NextHop::Named(hop), None) => (None, Some(hop)),
-            _ => (Some(asked.dialog.way(layer, usage.tls.as_ref())), None),
+            (None, NextHop::Named(hop)) => (None, Some(hop)),
+            (None, _) => (Some(asked.dialog.way(layer, usage.tls.as_ref())), None),
         };
         let dialog = &asked.dialog.state;
         let (uri, routes) = dialog.routing();
@@ -364,6 +366,20 @@ impl UserAgent {
         let path = found.unwrap_or(last);
         *known = Some(path);
         layer.transmit(now, path, ack.clone(), *tap);
+    }
+
+    /// A connection is gone: the ACK of a re-INVITE that went by it goes to where its 2xx came from.
+    pub(super) fn sever_reinvite_acks(&mut self, now: Instant, lost: &Path) {
+        let Self { layer, usages, .. } = self;
+        for Usage { asked, tap, .. } in usages.iter_mut() {
+            for Asked { dialog, acked, .. } in asked {
+                let Some((Some(path), ack)) = acked else { continue };
+                if path.is_same_flow(lost) && !dialog.path.is_same_flow(lost) {
+                    *path = dialog.path;
+                    layer.transmit(now, *path, ack.clone(), *tap);
+                }
+            }
+        }
     }
 
     /// No response to a request within a dialog.

@@ -316,6 +316,29 @@ fn a_bye_goes_back_by_the_callers_connection_where_his_contact_takes_none() {
 }
 
 #[test]
+fn the_ack_of_a_reinvite_goes_by_the_callers_connection_where_his_contact_takes_none() {
+    let mut lone = everywhere();
+    lone.hear_by(accepted(), by_tcp(&Ask { body: Some("v=0 offer"), ..Ask::new("INVITE") }));
+    lone.sent_response(100);
+    let Event::Incoming { id, .. } = lone.event() else { panic!("nobody calls") };
+    lone.ua.answer(lone.now, id, Body::sdp("v=0 answer"));
+    let answer = lone.sent_response(200);
+    let ack = Ask { branch: "z9hG4bK-ack".into(), to_tag: Some(to_tag(&answer)), ..Ask::new("ACK") };
+    lone.hear_by(accepted(), by_tcp(&ack));
+    lone.event();
+    assert!(lone.ua.offer(lone.now, id, Body::sdp("v=0 other")));
+    let (first, _) = lone.sent_by();
+    lone.lose(first.path, TransportError::Refused);
+    let (second, reinvite) = lone.sent_by();
+    assert_eq!((second.path, reinvite.method()), (accepted(), Some(Method::Invite)));
+    for _ in 0..2 {
+        lone.hear_by(accepted(), respond(&reinvite, 200, "peer"));
+        let (ack, message) = lone.sent_by();
+        assert_eq!((ack.path, message.method()), (accepted(), Some(Method::Ack)));
+    }
+}
+
+#[test]
 fn a_probe_goes_to_the_next_target_and_says_why_it_came_to_nothing() {
     let mut lone = everywhere();
     let probe = OptionsRequest {
@@ -448,5 +471,24 @@ fn an_ack_that_no_connection_takes_goes_to_where_its_answer_came_from() {
     let (bye, _) = lone.sent_by();
     assert_eq!(bye.path.protocol, Protocol::Tcp);
     lone.lose(bye.path, TransportError::Refused);
+    assert_eq!(lone.sent_by().0.path.protocol, Protocol::Udp);
+}
+
+#[test]
+fn the_ack_of_a_reinvite_that_no_connection_takes_goes_to_where_its_answer_came_from() {
+    let mut lone = everywhere();
+    let (id, _) = lone.talk();
+    assert!(lone.ua.offer(lone.now, id, Body::sdp("v=0 other")));
+    let reinvite = lone.sent_request(Method::Invite);
+    let answer = respond(&reinvite, 200, "callee");
+    let moved = latin(&answer).replace(&format!("@{PEER}>"), "@10.0.0.2;transport=tcp>");
+    lone.hear(moved.clone());
+    let (ack, _) = lone.sent_by();
+    assert_eq!(ack.path.protocol, Protocol::Tcp);
+    lone.lose(ack.path, TransportError::Refused);
+    let (again, message) = lone.sent_by();
+    assert_eq!((again.path.protocol, again.path.remote), (Protocol::Udp, address(PEER)));
+    assert_eq!((message.method(), again.payload), (Some(Method::Ack), ack.payload));
+    lone.hear(moved);
     assert_eq!(lone.sent_by().0.path.protocol, Protocol::Udp);
 }
