@@ -114,9 +114,10 @@ impl UserAgent {
         let status = sipfrag_status(request);
         match status {
             _ if is_told => {}
-            Some(status) => self.tell_refer(key, status, status >= 200 || is_over),
-            // It ends without having said how.
-            None if is_over => self.tell_refer(key, 500, true),
+            Some(status @ 200..) => self.tell_refer(key, status, true),
+            // It ends without having said how (RFC 3515 §2.4.5: what is provisional is no outcome).
+            _ if is_over => self.tell_refer(key, 500, true),
+            Some(status) => self.tell_refer(key, status, false),
             None => {}
         }
         if is_over {

@@ -133,6 +133,20 @@ fn a_notify_that_outruns_the_202_is_heard() {
 }
 
 #[test]
+fn a_subscription_that_ends_while_the_transfer_is_under_way_tells_no_outcome() {
+    for fragment in ["SIP/2.0 100 Trying", "SIP/2.0 180 Ringing"] {
+        let mut lone = Lone::new();
+        let (_, invite, refer) = referring(&mut lone, blind());
+        lone.hear(respond(&refer, 202, "callee"));
+        progress(&mut lone);
+        notify(&mut lone, &invite, 1, "refer", "terminated;reason=timeout", fragment);
+        lone.sent_response(200);
+        assert_eq!(progress(&mut lone), (500, true), "{fragment}");
+        lone.no_event();
+    }
+}
+
+#[test]
 fn silence_ends_a_transfer_with_408() {
     let mut lone = Lone::new();
     let (_, _, refer) = referring(&mut lone, blind());
