@@ -280,7 +280,7 @@ impl Registration {
     }
 
     /// How long the registrar keeps our binding: what stands at our own among its Contacts, else its Expires (§10.2.4). Where a NAT or
-    /// the registrar rewrote our address, the only Contact there is is ours if it is our user's; and some list none at all.
+    /// the registrar rewrote our address, ours is one of our user's; and some list none at all.
     fn granted(&self, response: &Message, contact: &str) -> Option<Duration> {
         let ours = Uri::parse(contact)?;
         let contacts = || response.values(Name::Contact).filter_map(NameAddr::parse);
@@ -292,16 +292,20 @@ impl Registration {
         let is_our_users = |found: &NameAddr<'_>| {
             found.to_uri().is_some_and(|uri| uri.user_decoded() == ours.user_decoded())
         };
-        let is_only = response.values(Name::Contact).nth(1).is_none();
-        let binding = binding.or_else(|| contacts().next().filter(|found| is_only && is_our_users(found)));
-        let seconds = |value: &str| value.trim_ascii().parse::<u32>().ok();
-        let expires = response.header(Name::Expires).and_then(seconds);
-        let granted = match binding {
-            Some(binding) => binding.params.get("expires").and_then(seconds).or(expires),
-            None if response.header(Name::Contact).is_none() => Some(expires?),
-            None => return None,
+        let seconds = |value: &str| {
+            let seconds = value.trim_ascii().parse::<u32>().ok();
+            seconds.map(|seconds| Duration::from_secs(seconds.into()))
         };
-        let granted = granted.map_or(self.expires, |seconds| Duration::from_secs(seconds.into()));
+        let expires = response.header(Name::Expires).and_then(seconds);
+        let lasts = |found: NameAddr<'_>| {
+            found.params.get("expires").and_then(seconds).or(expires).unwrap_or(self.expires)
+        };
+        let granted = match binding {
+            Some(binding) => lasts(binding),
+            None if response.header(Name::Contact).is_none() => expires?,
+            // The youngest lasts longest; none that we did not ask for is ours.
+            None => contacts().filter(is_our_users).map(lasts).max()?.min(self.expires),
+        };
         (!granted.is_zero()).then_some(granted)
     }
 

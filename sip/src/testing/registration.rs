@@ -125,7 +125,7 @@ fn what_is_granted_stands_at_our_contact_else_in_expires() {
 fn a_200_that_does_not_list_us_is_a_failure_and_is_tried_again() {
     let mut lone = Lone::new();
     let (_, mut request) = register(&mut lone);
-    let others = "<sip:trunk@10.0.0.9:5060>;expires=9, <sip:trunk@10.0.0.8:5060>;expires=9";
+    let others = "<sip:desk@10.0.0.9:5060>;expires=9, <sip:hall@10.0.0.8:5060>;expires=9";
     for listed in [&[("Contact", others)][..], &[("Contact", "<sip:desk@10.0.0.9>;expires=9")], &[]] {
         lone.hear(respond_with(&request, 200, "r", listed));
         let (failure, retry_in) = refused(&mut lone);
@@ -151,6 +151,23 @@ fn a_contact_that_was_rewritten_is_ours_where_it_is_the_only_one() {
     let request = next(&mut lone);
     lone.hear(respond_with(&request, 200, "r", &[("Expires", "0")]));
     refused(&mut lone);
+}
+
+#[test]
+fn of_several_contacts_that_were_rewritten_the_youngest_is_ours() {
+    let mut lone = Lone::new();
+    let (_, mut request) = register(&mut lone);
+    let stale = "<sip:trunk@203.0.113.9:40122>;expires=9";
+    let fresh = "<sip:trunk@203.0.113.9:40123>;expires=90";
+    let desk = "<sip:desk@203.0.113.9:40124>;expires=95";
+    for listed in [[stale, fresh, desk], [desk, fresh, stale]] {
+        lone.hear(respond_with(&request, 200, "r", &[("Contact", &listed.join(", "))]));
+        assert_eq!(registered(&mut lone), Duration::from_secs(90));
+        request = next(&mut lone);
+    }
+    let longer = "<sip:trunk@203.0.113.9:40125>;expires=86400";
+    lone.hear(respond_with(&request, 200, "r", &[("Contact", stale), ("Contact", longer)]));
+    assert_eq!(registered(&mut lone), ASKED, "none is kept for longer than we asked");
 }
 
 #[test]
