@@ -59,6 +59,9 @@ struct Families {
 const DEADLINE: Duration = Duration::from_secs(5);
 /// What NAPTR may take of it: most domains have none, and some name servers never answer what they do not know.
 const NAPTR_DEADLINE: Duration = Duration::from_millis(1_500);
+/// What SRV may take of it. The rest is enough to ask for addresses, which are there where nobody answers for anything else (RFC 3263
+/// §4.2).
+const SRV_DEADLINE: Duration = Duration::from_secs(2);
 /// One try at one name server.
 const TRY: Duration = Duration::from_millis(1_200);
 /// Targets one call may try.
@@ -165,9 +168,9 @@ impl Inner {
     /// The servers of some services, those of the first service first.
     async fn servers(&self, services: Vec<Service>) -> Vec<Target> {
         let mut targets = Vec::new();
-        let lookups = services.iter().map(|service| self.srvs(&service.name));
+        let lookups = services.iter().map(|service| timeout(SRV_DEADLINE, self.srvs(&service.name)));
         for (service, srvs) in services.iter().zip(join_all(lookups).await) {
-            let srvs = services::in_order(srvs, random);
+            let srvs = services::in_order(srvs.unwrap_or_default(), random);
             let addresses =
                 srvs.iter().take(TARGETS_MAX).map(|srv| self.at(&srv.host, service.protocol, srv.port));
             targets.extend(join_all(addresses).await.into_iter().flatten());

@@ -16,6 +16,8 @@ use trunkline_sip::{Listen, Protocol, Query, Resolver, ResolverConfig};
 struct Zone {
     records: HashMap<(String, RecordType), Vec<Record>>,
     asked: Mutex<Vec<(String, RecordType)>>,
+    /// What it never answers.
+    ignored: Vec<RecordType>,
 }
 
 /// How long answers live, unless said otherwise.
@@ -68,6 +70,13 @@ impl Zone {
             let mut buffer = [0; 4_096];
             while let Ok((length, from)) = socket.recv_from(&mut buffer).await {
                 let Ok(question) = Message::from_vec(&buffer[..length]) else { continue };
+                if served
+                    .ignored
+                    .iter()
+                    .any(|kind| question.queries.iter().any(|it| it.query_type() == *kind))
+                {
+                    continue;
+                }
                 let answer = served.answer(question).to_vec().expect("an answer can be written");
                 socket.send_to(&answer, from).await.expect("sent");
             }
@@ -230,6 +239,13 @@ async fn literals_and_the_hosts_file_need_no_name_server() {
     assert!(found.contains(&"udp 127.0.0.1:5060".to_owned()), "{found:?}");
     assert_eq!(zone.asked.lock().expect("nobody panicked").len(), 0);
     assert_eq!(targets(&resolver, "sip:nobody.example").await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_name_server_that_answers_neither_naptr_nor_srv_is_asked_for_addresses() {
+    let zone = Zone { ignored: vec![RecordType::NAPTR, RecordType::SRV], ..Zone::default() };
+    let (resolver, _) = zone.a("t.example", "192.0.2.1").serve(&[]).await;
+    assert_eq!(targets(&resolver, "sip:t.example").await, ["udp 192.0.2.1:5060"]);
 }
 
 #[tokio::test]
