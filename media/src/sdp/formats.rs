@@ -84,9 +84,15 @@ pub(super) fn names(stream: &Stream) -> Vec<String> {
     names
 }
 
+/// The numbers on the `m=` line, each once: no more than 128, however many a hostile one has.
 pub(super) fn payload_types(stream: &Stream) -> impl Iterator<Item = u8> + '_ {
     let numbers = stream.formats.split_ascii_whitespace().filter_map(|number| number.parse().ok());
-    numbers.filter(|number| *number < 128)
+    let mut seen = 0_u128;
+    numbers.filter(|number| *number < 128).filter(move |number| {
+        let is_new = seen & (1_u128 << number) == 0;
+        seen |= 1_u128 << number;
+        is_new
+    })
 }
 
 fn format(stream: &Stream, number: u8) -> Option<Format> {

@@ -298,6 +298,15 @@ fn an_answer_that_cannot_work_says_why() {
 }
 
 #[test]
+fn no_number_is_read_twice_however_often_it_is_written() {
+    let numbers = "0 101 8 200 -1 101 ".repeat(500);
+    let offer = wire(&format!("m=audio 4000 RTP/AVP {numbers}\na=rtpmap:101 telephone-event/8000\n"));
+    let description = syntax::decode(&offer).expect("it can be read");
+    let stream = &description.streams[0];
+    assert_eq!(formats::payload_types(stream).collect::<Vec<_>>(), [0, 101, 8]);
+}
+
+#[test]
 fn sloppy_senders_are_read() {
     for text in [
         "v=0\nc=IN IP4 198.51.100.9\nm=audio 4000 RTP/AVP 0\n",
