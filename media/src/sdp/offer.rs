@@ -50,7 +50,12 @@ pub(super) fn draft(
     direction: Direction,
     session: &Lines,
 ) -> Draft {
-    let protocol = if capabilities.srtp == Srtp::Required { "RTP/SAVP" } else { "RTP/AVP" };
+    let protocol = match session.refused.get(session.ours) {
+        // A stream keeps its transport (RFC 3264 §8.3.1): who offered it secured may take nothing else.
+        Some(stream) if read::transport(stream) == Transport::Secured => stream.protocol.as_str(),
+        _ if capabilities.srtp == Srtp::Required => "RTP/SAVP",
+        _ => "RTP/AVP",
+    };
     let formats = formats::offered(capabilities);
     let mut stream = draft::audio(address.port(), protocol, &formats, capabilities.ptime_ms, direction);
     if capabilities.srtp != Srtp::Off {

@@ -141,6 +141,21 @@ fn our_key_stays_over_a_reinvite_and_theirs_may_change() {
 }
 
 #[test]
+fn what_they_secured_is_offered_again_as_they_did() {
+    let key = line(1, "AES_CM_128_HMAC_SHA1_80");
+    for (protocol, ours_is) in [("RTP/SAVP", "RTP/SAVP"), ("RTP/SAVPF", "RTP/SAVPF"), ("RTP/AVP", "RTP/AVP")]
+    {
+        let mut local = ours(&secured(Srtp::Offered));
+        let offer = format!("m=audio 4000 {protocol} 0\n{key}");
+        local.answer(&wire(&offer)).expect("an answer");
+        let again = String::from_utf8(local.offer().0.to_bytes().to_vec()).expect("text");
+        let begin = format!("m=audio 20000 {ours_is} ");
+        assert!(lines(&again, "m=")[0].starts_with(&begin), "{again}");
+        assert!(!lines(&again, "a=crypto:").is_empty());
+    }
+}
+
+#[test]
 fn each_early_dialog_has_its_own_key() {
     let (_, pending) = ours(&secured(Srtp::Offered)).offer();
     let answer =
