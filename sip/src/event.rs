@@ -150,7 +150,8 @@ pub enum Event {
         /// The offer; none means that we are asked for one.
         body: Option<Body>,
     },
-    /// The far end took the offer that `offer` made.
+    /// The far end took the offer that `offer` made; or had to wait for it, and has since offered something itself: then what it was
+    /// answered tells it what our owner wants, and the offer is not made again.
     Reanswered {
         /// Which call.
         id: InviteId,

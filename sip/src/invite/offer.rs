@@ -139,6 +139,9 @@ impl UserAgent {
         }
         let payload = finish(response, body);
         self.layer.respond(now, transaction, status, payload.clone());
+        if is_accepted && body.is_some() {
+            self.offer_overtaken(key);
+        }
         if is_accepted && method == Method::Invite {
             let path = reply_path(&request, path);
             let refuge = self.layer.refuge(&request, path);

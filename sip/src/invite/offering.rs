@@ -1,5 +1,5 @@
 //! Our offers within a dialog, and our refreshes of its session (RFC 3261 §14.1, RFC 3311 §5.1, RFC 4028 §7.4): one at a time, when
-//! nothing else is open, and again after a glare.
+//! nothing else is open, and again after a glare, unless they offer meanwhile.
 
 use std::time::{Duration, Instant};
 
@@ -83,6 +83,14 @@ impl Offering {
         if let Some(next) = self.next.take_if(|_| self.wanted.is_none()) {
             self.want(next);
         }
+    }
+
+    /// Our owner has answered an offer of theirs. What it offered before is older than that answer, and would take the session back
+    /// (RFC 3264 §8). Gives whether something was, and leaves no more.
+    pub fn is_overtaken(&mut self) -> bool {
+        let met_theirs =
+            |wanted: &mut Wanted| wanted.offer.is_some() && wanted.tries > 0 && wanted.state != State::Sent;
+        self.wanted.take_if(met_theirs).is_some() | self.next.take().is_some()
     }
 
     fn want_refresh(&mut self) {
@@ -243,6 +251,16 @@ impl UserAgent {
         }
         if let Some(wanted) = usage.offering.wanted.take() {
             self.offer_refused(key, &wanted, None);
+        }
+    }
+
+    /// Our owner has described the session anew, in answer to the far end. An offer of ours that waits has nothing to add: the far
+    /// end has what our owner wants now.
+    pub(crate) fn offer_overtaken(&mut self, key: Key) {
+        let Some(usage) = self.usages.get_mut(key) else { return };
+        if usage.offering.is_overtaken() {
+            let (id, token) = (InviteId(key), usage.token);
+            self.layer.events.push_back(Event::Reanswered { id, token, body: None });
         }
     }
 

@@ -83,6 +83,51 @@ fn glare_is_tried_again_after_the_wait_of_whoever_made_the_call_id() {
 }
 
 #[test]
+fn an_offer_that_met_theirs_is_not_made_again_once_theirs_was_answered() {
+    for tried in 0..2 {
+        let mut lone = Lone::new();
+        let (id, request, mut reinvite) = offering(&mut lone, invite());
+        for _ in 0..tried {
+            lone.hear(respond(&reinvite, 491, "callee"));
+            lone.sent_request(Method::Ack);
+            lone.advance(Duration::from_secs(4));
+            reinvite = lone.sent_request(Method::Invite);
+            lone.sent.clear();
+        }
+        lone.hear(respond(&reinvite, 491, "callee"));
+        lone.sent_request(Method::Ack);
+        lone.hear(Ask { body: Some("v=0 theirs"), ..Ask::within("INVITE", &request, "callee", 1) }.bytes());
+        lone.sent_response(100);
+        assert!(matches!(lone.event(), Event::Offer { .. }));
+        lone.ua.answer_offer(lone.now, id, Body::sdp("v=0 ours, as we want it now"));
+        lone.sent_response(200);
+        assert_eq!(reanswered(&mut lone), None);
+        lone.hear(Ask::within("ACK", &request, "callee", 1).bytes());
+        lone.advance(Duration::from_secs(10));
+        lone.sent_nothing();
+        lone.no_event();
+        assert!(lone.ua.offer(lone.now, id, new_offer()), "there is room for the next");
+    }
+}
+
+#[test]
+fn an_offer_that_met_theirs_is_made_again_where_theirs_was_refused() {
+    let mut lone = Lone::new();
+    let (id, request, reinvite) = offering(&mut lone, invite());
+    lone.hear(respond(&reinvite, 491, "callee"));
+    lone.sent_request(Method::Ack);
+    lone.hear(Ask { body: Some("v=0 theirs"), ..Ask::within("INVITE", &request, "callee", 1) }.bytes());
+    lone.sent_response(100);
+    lone.event();
+    lone.ua.refuse_offer(lone.now, id, 488);
+    lone.sent_response(488);
+    let ack = Ask { branch: "z9hG4bK-INVITE-1".into(), ..Ask::within("ACK", &request, "callee", 1) };
+    lone.hear(ack.bytes());
+    lone.advance(Duration::from_secs(5));
+    assert_eq!(lone.sent_request(Method::Invite).body(), b"v=0 our new offer");
+}
+
+#[test]
 fn who_did_not_make_the_call_id_waits_less() {
     let mut lone = Lone::new();
     lone.hear(Ask { body: Some("v=0 offer"), ..Ask::new("INVITE") }.bytes());
