@@ -168,6 +168,13 @@ impl Authenticator {
         self.realms.iter_mut().map(answer).collect()
     }
 
+    /// The request that these lines were for did not leave: the next one bears the same counts (RFC 7616 §3.4).
+    pub fn take_back(&mut self) {
+        for realm in &mut self.realms {
+            realm.nonce_count = realm.nonce_count.saturating_sub(1);
+        }
+    }
+
     fn take_up(&mut self, is_proxy: bool, challenge: Challenge, cnonce: &str) -> bool {
         let known = self.realms.iter().position(|realm| realm.is_of(is_proxy, &challenge.realm));
         let known = known.map(|at| self.realms.remove(at));

@@ -353,6 +353,8 @@ impl UserAgent {
         if transaction.is_some() {
             request.contact = contact;
             request.transaction = transaction;
+        } else {
+            request.authenticator.take_back();
         }
         transaction.is_some()
     }

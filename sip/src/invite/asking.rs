@@ -258,6 +258,8 @@ impl UserAgent {
         if transaction.is_some() {
             asked.transaction = transaction;
             asked.authorizations = authorizations;
+        } else {
+            usage.authenticator.take_back();
         }
         transaction.is_some()
     }

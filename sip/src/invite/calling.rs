@@ -210,6 +210,8 @@ impl UserAgent {
         if transaction.is_some() {
             usage.invite = transaction;
             calling.authorizations = authorizations;
+        } else {
+            usage.authenticator.take_back();
         }
         transaction.is_some()
     }

@@ -2,6 +2,7 @@
 
 use super::flows::{everywhere, to};
 use super::*;
+use crate::Refer;
 use crate::path::Protocol;
 
 /// An INVITE too long for a datagram.
@@ -64,12 +65,36 @@ fn credentials_that_make_a_request_long_move_it_to_tcp() {
     lone.ua.invite(lone.now, call).expect("there is room");
     let (transmit, request) = lone.sent_by();
     assert_eq!(transmit.path.protocol, Protocol::Udp);
-    let challenge = format!("Digest realm=\"r\", nonce=\"{}\"", "n".repeat(200));
+    let challenge = format!("Digest realm=\"r\", nonce=\"{}\", qop=\"auth\"", "n".repeat(200));
     lone.hear(respond_with(&request, 401, "x", &[("WWW-Authenticate", &challenge)]));
     lone.sent_request(Method::Ack);
     let (transmit, request) = lone.sent_by();
-    assert!(transmit.payload.len() > 1_300 && request.header(Name::Authorization).is_some());
+    assert!(transmit.payload.len() > 1_300);
+    assert!(request.header(Name::Authorization).is_some_and(|it| it.contains("nc=00000001")));
     assert_eq!((transmit.path.protocol, transmit.is_grown), (Protocol::Tcp, true));
+}
+
+#[test]
+fn a_count_of_a_nonce_is_spent_by_what_leaves_alone() {
+    let mut lone = everywhere();
+    let challenge = ("WWW-Authenticate", "Digest realm=\"r\", nonce=\"n\", qop=\"auth\"");
+    let (id, request) = lone.call(Invite { credentials: Some(credentials()), ..invite() });
+    lone.hear(respond_with(&request, 401, "x", &[challenge]));
+    lone.sent_request(Method::Ack);
+    let request = lone.sent_request(Method::Invite);
+    lone.hear(respond(&request, 200, "callee"));
+    lone.sent_request(Method::Ack);
+    lone.answered();
+    let to = format!("sip:desk@10.0.0.9;x={}", "x".repeat(1_200));
+    assert!(lone.ua.refer(lone.now, id, Refer { to, replaces: None, referred_by: None, subscribe: true }));
+    let (by, refer) = lone.sent_by();
+    assert!(lone.ua.offer(lone.now, id, Body::sdp("v".repeat(1_200))));
+    let (also_by, reinvite) = lone.sent_by();
+    assert_eq!((by.path.protocol, also_by.path.protocol), (Protocol::Tcp, Protocol::Tcp));
+    for (request, count) in [(&request, 1), (&refer, 2), (&reinvite, 3)] {
+        let authorization = request.header(Name::Authorization).expect("a nonce is known");
+        assert!(authorization.contains(&format!("nc={count:08x}")), "{count}: {authorization}");
+    }
 }
 
 #[test]
