@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -150,14 +151,17 @@ impl Driver {
         tokio::pin!(timer);
         loop {
             let look_up = Instant::now() + LOOK_UP;
-            let due = self.parts.shard.poll_timeout().map_or(look_up, |next| next.min(look_up)).into();
-            if timer.deadline() != due {
-                timer.as_mut().reset(due);
+            let due = self.parts.shard.poll_timeout().map_or(look_up, |next| next.min(look_up));
+            if timer.deadline() != due.into() {
+                timer.as_mut().reset(due.into());
             }
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                readable = self.parts.endpoint.readable() => self.receive(readable),
+                readable = self.parts.endpoint.readable() => {
+                    self.receive(readable);
+                    self.take_waiting();
+                }
                 taken = self.parts.inputs.recv_many(&mut self.turn, TURN) => {
                     if taken == 0 {
                         break;
@@ -166,10 +170,15 @@ impl Driver {
                 }
                 // What the kernel would not take leaves with the drain below.
                 _ = self.parts.endpoint.writable() => {}
-                () = &mut timer => self.parts.shard.handle_timeout(Instant::now()),
+                () = &mut timer => {}
             }
             self.hear_losses();
-            self.drain();
+            // Whatever came first: sockets that are never empty keep no timer waiting.
+            let now = Instant::now();
+            if due <= now {
+                self.parts.shard.handle_timeout(now);
+            }
+            self.drain(now);
         }
     }
 
@@ -201,6 +210,13 @@ impl Driver {
         }
     }
 
+    /// Takes what waits in the mailbox already: sockets that are never empty do not keep it waiting.
+    fn take_waiting(&mut self) {
+        if self.parts.inputs.recv_many(&mut self.turn, TURN).now_or_never().is_some() {
+            self.take_inputs();
+        }
+    }
+
     fn take_inputs(&mut self) {
         let now = Instant::now();
         for input in self.turn.drain(..) {
@@ -220,8 +236,7 @@ impl Driver {
     }
 
     /// Empties every queue of the shard. What one queue's work puts into another is taken in the next round.
-    fn drain(&mut self) {
-        let now = Instant::now();
+    fn drain(&mut self, now: Instant) {
         let mut busy = true;
         while std::mem::take(&mut busy) {
             while let Some(order) = self.parts.shard.poll_media() {
@@ -355,3 +370,6 @@ impl Driver {
         self.parts.board.publish(counts);
     }
 }
+
+#[cfg(test)]
+mod tests;
