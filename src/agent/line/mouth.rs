@@ -1,6 +1,6 @@
 //! What is said from afar, at the bridge's port: decoded, queued before the port, taken back; and the ear beside it.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use base64::Engine as _;
 use trunkline_media::port::{Frame, Marked, WORDS_MAX};
@@ -19,8 +19,6 @@ const SHORT: usize = 2 * 1024;
 const SCRATCH_KEPT: usize = 32 * 1024;
 /// Bytes of 20 ms.
 const FRAME: u64 = 160;
-/// The callee is kept from whoever speaks first for so long after the answer at most.
-const FIRST_WORDS_MAX: Duration = Duration::from_secs(5);
 
 /// A port, and what waits before it.
 #[derive(Debug)]
@@ -175,12 +173,7 @@ impl Mouth {
         (self.played() * FRAME + self.unheard).min(self.backlog.taken())
     }
 
-    /// Is there anything that was said and not heard yet?
-    pub fn waits(&self) -> bool {
-        self.heard() < self.put()
-    }
-
-    /// Has all that was said left for the callee, and what was thrown away left the port?
+    /// Has all that was said left for the callee?
     pub fn is_heard(&self) -> bool {
         self.backlog.is_empty() && self.port.room() == WORDS_MAX
     }
@@ -193,13 +186,6 @@ impl Mouth {
     /// Frames that the callee got so far.
     pub fn played(&self) -> u64 {
         self.port.played()
-    }
-
-    /// Whoever speaks first does so before it is interrupted: are its first words still awaited by a callee who answered then? They
-    /// wait behind the gate while the answer is judged, and his "Hello?" would make it take them back.
-    pub fn owes_first_words(&self, answered: Instant, now: Instant) -> bool {
-        // The counter is the bridge's, which writes to it every 20 ms: it is left alone for the rest of the call.
-        now.saturating_duration_since(answered) < FIRST_WORDS_MAX && self.played() == 0
     }
 
     /// The bridge is gone.

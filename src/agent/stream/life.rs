@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-use trunkline_media::g711::{Law, is_faint};
+use trunkline_media::g711::Law;
 use trunkline_media::{Digits, Port};
 
 use super::dialect::{self, Amiss, Asked, Interpreter, Moment, Payload, Sound};
@@ -22,7 +22,7 @@ use crate::agent::line::{Core, Counters, Event, Incoming, Message, Why};
 /// What the call tells its stream.
 #[derive(Clone, Copy, Debug)]
 pub enum Input {
-    /// The callee has answered: from now on the bot hears him, unless what it said before he did waits to be heard.
+    /// The callee has answered: from now on the bot hears him.
     Answered,
     /// The callee has pressed a key, for so long.
     Digit(char, Duration),
@@ -48,9 +48,7 @@ pub struct Life {
     bot: Bot,
     /// The bot was there at least once.
     connected: bool,
-    answered: Option<Instant>,
-    /// It has heard the callee speak.
-    was_spoken_to: bool,
+    answered: bool,
     /// It only hears: what it says and asks for is nobody's concern.
     only_listens: bool,
     /// The clock's two hands at the beginning.
@@ -85,8 +83,7 @@ impl Life {
             told: Told::new(),
             bot: Bot::Absent,
             connected: false,
-            answered: None,
-            was_spoken_to: false,
+            answered: false,
             only_listens: spec.call.listens.is_some(),
             began: now,
             began_unix: unix,
@@ -135,9 +132,7 @@ impl Core for Life {
 
     fn handle_input(&mut self, now: Instant, input: Input) {
         match (input, &self.bot) {
-            (Input::Answered, _) => {
-                self.answered.get_or_insert(now);
-            }
+            (Input::Answered, _) => self.answered = true,
             (Input::Digit(digit, held), &Bot::Present { since }) => {
                 let at = self.moment(now, since);
                 self.interpreter.digit(at, digit, held, &mut self.outbox);
@@ -179,10 +174,9 @@ impl Core for Life {
             self.throw_away();
         }
         self.mouth.tick();
-        let listens = self.listens(now);
         match self.bot {
-            Bot::Present { since } if listens && writable => self.speak(now, since),
-            Bot::Present { .. } if listens => self.mouth.pass_over(),
+            Bot::Present { since } if self.answered && writable => self.speak(now, since),
+            Bot::Present { .. } if self.answered => self.mouth.pass_over(),
             Bot::Present { since } => {
                 self.mouth.ignore();
                 if writable {
@@ -293,22 +287,13 @@ impl Life {
             let now_passed = self.mouth.passed_over();
             self.stamp_ms += FRAME_MS * (now_passed - std::mem::replace(&mut passed, now_passed));
             let at = self.stamp(now, since);
-            self.was_spoken_to = self.was_spoken_to || !frame.iter().all(|byte| is_faint(*byte));
             let bytes = self.voice.bytes(&frame);
             self.interpreter.voice(at, bytes, &mut self.outbox);
             self.counters.frames_out += 1;
         }
     }
 
-    /// Does it hear the callee? One whose greeting waits is heard before it is interrupted. One that he spoke to first may answer
-    /// while he still speaks, and hears him to the end.
-    fn listens(&self, now: Instant) -> bool {
-        self.answered.is_some_and(|at| {
-            self.was_spoken_to || !self.mouth.owes_first_words(at, now) || !self.mouth.waits()
-        })
-    }
-
-    /// Until it hears the callee a bot hears silence, as it would hear from its own service what comes before the first word: some begin
+    /// Until the answer a bot hears silence, as it would hear from its own service what comes before the first word: some begin
     /// with the first audio only, and recognisers leave whom they hear nothing from.
     fn be_silent(&mut self, now: Instant, since: Instant) {
         let at = self.stamp(now, since);

@@ -119,7 +119,9 @@ fn a_call_is_ended_by_its_status_and_only_while_it_lives() {
         assert_eq!(reply.status, 200, "{reply:?}");
         assert_eq!(house.until(&one, TWILIO, "end_time")["status"], end);
         let over = post(&house, &one, &[("Status", status)]);
-        assert_eq!((over.status, &over.json["code"]), (400, &json!(21220)), "{over:?}");
+        assert_eq!((over.status, &over.json["code"]), (404, &json!(20404)), "{over:?}");
+        let elsewhere = post(&house, &one, &[("Twiml", SAY)]);
+        assert_eq!((elsewhere.status, &elsewhere.json["code"]), (400, &json!(21220)), "{elsewhere:?}");
     }
     let gone = format!("/2010-04-01/Accounts/{ACCOUNT}/Calls/CA{:032x}.json", 7);
     assert_eq!(post(&house, &gone, &[("Status", "completed")]).status, 404);

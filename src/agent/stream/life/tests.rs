@@ -15,7 +15,6 @@ use crate::agent::line::outbox::WAITING_MAX;
 use crate::agent::line::told::GIBBERISH_MAX;
 
 mod clips;
-mod greeting;
 mod lull;
 mod marks;
 
@@ -108,6 +107,36 @@ impl Stage {
     fn why(&mut self) -> Option<Why> {
         self.life.ended().cloned()
     }
+}
+
+#[test]
+fn first_words_wait_behind_the_gate_and_the_callee_is_heard_from_the_answer_on() {
+    let mut stage = Stage::new(Dialect::Twilio, None);
+    stage.life.handle_connected(stage.now);
+    assert_eq!(stage.events(), [Event::Connected]);
+    assert_eq!(stage.sent().len(), 2, "connected and start");
+    stage.say(&[0x11; 160 * 30]);
+    for _ in 0..100 {
+        stage.seat.offer(&[9; 160]);
+        stage.tick();
+    }
+    let silence = json!(BASE64.encode([0xff; 160]));
+    let heard = stage.sent();
+    assert_eq!(heard.len(), 100);
+    let silent = |message: &Value| message["media"]["payload"] == silence;
+    assert!(heard.iter().all(silent), "what is heard while it rings is not the callee");
+    assert_eq!(stage.life.counters().frames_out, 0);
+    stage.life.handle_input(stage.now, Input::Answered);
+    stage.seat.offer(&[9; 160]);
+    stage.tick();
+    let heard = stage.sent();
+    assert_eq!((heard.len(), &heard[0]["media"]["timestamp"]), (1, &json!("2000")));
+    assert_eq!(heard[0]["media"]["payload"], BASE64.encode([9; 160]));
+    for _ in 0..30 {
+        assert_eq!(stage.pulled(), Some(0x11), "not one frame too late");
+        stage.tick();
+    }
+    assert_eq!((stage.pulled(), stage.life.counters().frames_in), (None, 30));
 }
 
 #[test]
