@@ -131,7 +131,9 @@ impl Desk {
         match (act, present.state) {
             (Act::Available, State::Offline) => {
                 // Whoever comes back takes what it missed, too, if that still waits.
-                self.waiting.values_mut().for_each(|waiting| waiting.ask_again(person));
+                for waiting in self.waiting.values_mut() {
+                    waiting.tried.remove(&person);
+                }
                 self.set(now, person, State::Available);
             }
             (Act::Available, State::WrapUp { .. }) => self.set(now, person, State::Available),

@@ -3,8 +3,9 @@
 //! Sans-IO. It is told what happened (a sound is ready, a clip was heard, a digit came, time is up) and says what is to be
 //! done; it knows clips and marks, and nothing of SIP, RTP, HTTP or how text becomes speech. The sound after the one that is
 //! heard is asked for beforehand, so that they follow each other without a gap. `gathering` is how it asks: keys, and the
-//! callee's turns.
+//! callee's turns; `ahead` is what it makes ready beforehand.
 
+mod ahead;
 mod gathering;
 mod order;
 
@@ -324,14 +325,6 @@ impl Program {
         }
     }
 
-    /// The next thing to do beforehand, while something else is said.
-    pub fn poll_beforehand(&mut self) -> Option<Order> {
-        let is_so = |order: &mut Order| {
-            matches!(order, Order::Render { .. } | Order::Fetch { .. } | Order::BargeIn(_))
-        };
-        self.orders.pop_front_if(is_so)
-    }
-
     /// The next thing to do.
     pub fn poll_order(&mut self) -> Option<Order> {
         self.orders.pop_front()
@@ -467,44 +460,6 @@ impl Program {
     fn ask(&mut self, link: Option<Link>, occasion: Occasion) {
         self.state = State::Asking;
         self.orders.push_back(Order::Ask { link, occasion });
-    }
-
-    /// Asks for what comes next and takes time to be there, if nobody has: a sound, a bot.
-    fn look_ahead(&mut self) {
-        self.summon();
-        let next = self.tasks.iter_mut().find_map(|task| match task {
-            Task::Sound { number, from, ready } => Some((*number, from, ready)),
-            _ => None,
-        });
-        let Some((sound, from, ready @ Ready::NotAsked)) = next else { return };
-        *ready = Ready::Asked;
-        self.orders.push_back(match from {
-            Source::Text(text) => Order::Render { sound, text: Arc::clone(text) },
-            Source::Sound(from) => Order::Fetch { sound, from: from.clone() },
-        });
-    }
-}
-
-impl Program {
-    /// Calls the bot that talks next, once the steps before it are all that is left.
-    fn summon(&mut self) {
-        // Whoever talks now has the place.
-        if self.state == State::Talking {
-            return;
-        }
-        let next = self.tasks.iter().find_map(|task| match task {
-            Task::Step(Step::Connect(bot)) => Some(Some(bot)),
-            // Whatever asks somebody else may never come back to this document.
-            Task::Await
-            | Task::Step(Step::Redirect(_) | Step::Transfer(_) | Step::Dial(_) | Step::Hangup) => Some(None),
-            _ => None,
-        });
-        if let Some(Some(bot)) = next
-            && !self.summoned
-        {
-            self.summoned = true;
-            self.orders.push_back(Order::Summon(Arc::clone(bot)));
-        }
     }
 }
 

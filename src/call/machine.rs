@@ -4,8 +4,8 @@
 //! tells `Ended` exactly once. `inviting` is its life until the answer, over as many INVITEs as it takes, or `receiving` if it
 //! came in; `talking` what follows it, with `engaging` where a bot talks, `staffing` where a person does, `pairing`, `handing`,
 //! `waiting` and `seconding` where another call of ours talks with it, with `guiding`, `walking` and `controlling` where programs of steps
-//! say what is done, and `transferring`
-//! and `referring` where its far end becomes another one's; `closing` its end.
+//! say what is done, and `transferring` and `referring` where its far end becomes another one's, for which `legs` has
+//! records of their own; `closing` its end.
 
 mod closing;
 mod controlling;
@@ -13,6 +13,7 @@ mod engaging;
 mod guiding;
 mod handing;
 mod inviting;
+mod legs;
 mod listening;
 mod pairing;
 mod pairs;
@@ -50,13 +51,14 @@ use crate::trunk::reach::Reachable;
 use controlling::Control;
 use engaging::Presence;
 use inviting::{Dialled, Way};
+use legs::Legs;
 use pairs::Pairs;
 use receiving::Awaited;
 pub use receiving::Reception;
 use referring::Referral;
 use staffing::Attendance;
 use talking::BargeIn;
-use transferring::{Legs, Transfer, Wish};
+use transferring::{Transfer, Wish};
 
 /// A call that may start: its intent is on disk, its permits and its media ports are taken.
 pub struct Origination {

@@ -18,10 +18,11 @@ use super::place::REPLAYED;
 use super::promises::Promises;
 use super::{Api, body, idempotency};
 use crate::dialer::Dialer;
+use crate::egress::EgressError;
 use crate::face::native::control::{self, Control as Asked};
 use crate::face::{Problem, minivoice};
 use crate::model::{
-    CallId, CallRecord, CallState, Face, Idempotency, Key, Meanwhile, NotDone, Refusal, Sound, Step,
+    CallId, CallRecord, CallState, Face, Guide, Idempotency, Key, Meanwhile, NotDone, Refusal, Sound, Step,
     StoredResponse, Whisper,
 };
 
@@ -198,11 +199,6 @@ fn promised(
 /// What a step asks for from outside, by the names of its fields.
 fn urls(step: &Step) -> Vec<(&'static str, &str)> {
     let mut urls = Vec::new();
-    if let Step::Follow(guide) = step
-        && guide.first.is_empty()
-    {
-        urls.push(("Url", guide.link.url.as_str()));
-    }
     if let Step::Redirect(link) = step {
         urls.push(("Url", link.url.as_str()));
     }
@@ -220,25 +216,33 @@ fn urls(step: &Step) -> Vec<(&'static str, &str)> {
     urls
 }
 
+/// May whoever says what a call does be asked, and what it says first be had, as far as the URLs tell?
+pub fn may_follow(api: &Api, guide: &Guide) -> Result<(), Refusal> {
+    if guide.first.is_empty() {
+        may_fetch(api, "Url", &guide.link.url)?;
+    }
+    guide.first.iter().try_for_each(|step| may_go_there(api, step))
+}
+
+fn may_fetch(api: &Api, field: &str, url: &str) -> Result<(), Refusal> {
+    api.egress.check(url).map_err(|error| refused(field, &error))
+}
+
+fn refused(field: &str, error: &EgressError) -> Refusal {
+    Refusal::InvalidField { field: field.to_owned(), reason: format!("is refused: {error}") }
+}
+
 /// May what a step asks for be had from outside, as far as its URLs tell?
-pub fn may_go_there(api: &Api, step: &Step) -> Result<(), Refusal> {
-    let refused = |field: &str, error: crate::egress::EgressError| Refusal::InvalidField {
-        field: field.to_owned(),
-        reason: format!("is refused: {error}"),
-    };
-    for (field, url) in urls(step) {
-        api.egress.check(url).map_err(|error| refused(field, error))?;
-    }
-    if let Step::Follow(guide) = step {
-        return guide.first.iter().try_for_each(|step| may_go_there(api, step));
-    }
+fn may_go_there(api: &Api, step: &Step) -> Result<(), Refusal> {
+    urls(step).into_iter().try_for_each(|(field, url)| may_fetch(api, field, url))?;
     let bot = match step {
+        Step::Follow(guide) => return may_follow(api, guide),
         Step::Connect(bot) => bot,
         Step::StartStream(listener) => &listener.bot,
         _ => return Ok(()),
     };
     let Some(url) = &bot.url else { return Ok(()) };
-    api.egress.check_dial(url.as_str()).map(drop).map_err(|error| refused("url", error))
+    api.egress.check_dial(url.as_str()).map(drop).map_err(|error| refused("url", &error))
 }
 
 /// Has it done to a call that this key may see.

@@ -1,8 +1,6 @@
 //! The requests that place a call: auth, limit, body, parse, dialer, in this order; the first failure answers. Each path is one
 //! face's.
 
-use std::sync::Arc;
-
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::header::HeaderName;
@@ -14,7 +12,7 @@ use super::error::json;
 use super::keyed::as_writer_of;
 use super::{Api, body, control, idempotency};
 use crate::face::{self, Outbound, Problem, minivoice, nixflex, thunderphone, twilio, voiceflow};
-use crate::model::{Face, Key, KeyScope, Placed, Refusal, Step};
+use crate::model::{Face, Key, KeyScope, Placed, Refusal};
 
 pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
@@ -56,7 +54,7 @@ pub async fn twilio(State(api): State<Api>, headers: HeaderMap, account: PathTex
         }
         let outbound = twilio::parse(key, body)?;
         if let Some(guide) = &outbound.request.guide {
-            control::may_go_there(&api, &Step::Follow(Arc::new(guide.clone())))?;
+            control::may_follow(&api, guide)?;
         }
         Ok(outbound)
     };

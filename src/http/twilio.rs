@@ -13,7 +13,7 @@ use super::{Api, body, control};
 use crate::face::native::control::Control;
 use crate::face::twilio::{Change, parse_change};
 use crate::face::{self, Problem};
-use crate::model::{CallRecord, CallState, Face, Guide, Key, NotDone, Step};
+use crate::model::{CallRecord, CallState, Face, Guide, Key, Step};
 
 /// `GET`
 pub async fn read(State(api): State<Api>, headers: HeaderMap, path: PathTexts) -> Response {
@@ -32,18 +32,13 @@ pub async fn change(State(api): State<Api>, headers: HeaderMap, path: PathTexts,
         let change = parse_change(&body)?;
         let answered = record.state == CallState::Answered;
         match (record.state, change) {
-            (CallState::Ended, Change::Follow(_)) => {
-                return Err(Problem::CallNotLive(NotDone::NotTalking));
+            (_, Change::Follow(guide)) => {
+                let guide = Guide { key: Some(Arc::new(key.clone())), ..guide };
+                let asked = Control { step: Step::Follow(Arc::new(guide)), interrupt: true };
+                control::obey(&api, &record, asked).await?;
             }
             // As Twilio's clients know a call that is over: they hang up in any case, whoever was first.
             (CallState::Ended, _) => return Err(Problem::CallNotFound),
-            (_, Change::Follow(guide)) => {
-                let guide = Guide { key: Some(Arc::new(key.clone())), ..guide };
-                let step = Step::Follow(Arc::new(guide));
-                control::may_go_there(&api, &step)?;
-                let asked = Control { step, interrupt: true };
-                api.control.act(record.call, asked).await.map_err(Problem::CallNotLive)?;
-            }
             (_, Change::Cancel) if answered => {}
             (_, Change::Complete | Change::Cancel) => api.control.hangup(record.call).await,
         }

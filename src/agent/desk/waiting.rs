@@ -49,11 +49,6 @@ impl Waiting {
         Self { wanted, since: now, number, patient_until, over, rings: None, tried: HashSet::new() }
     }
 
-    /// Whatever this person did before, it takes calls again.
-    pub(super) fn ask_again(&mut self, person: PersonId) {
-        self.tried.remove(&person);
-    }
-
     /// The first time it has to be looked at.
     pub(super) fn deadline(&self) -> Instant {
         self.patient_until

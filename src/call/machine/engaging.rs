@@ -180,13 +180,13 @@ impl Call {
 
     /// Does somebody talk who knows by itself when it is interrupted?
     pub(super) fn knows_its_turn(&self) -> bool {
-        let is_its_turn = self.plan.guide.is_none();
-        self.plan.bot.as_ref().filter(|_| is_its_turn).is_some_and(|engaged| match &engaged.bot {
+        let knows = |engaged: &Engaged| match &engaged.bot {
             // As on the services that they were written for: marks that came back for words that somebody else threw away would
             // say that these were heard.
             Talker::Bot(bot) => bot.dialect.clears(),
             Talker::Model(_) => true,
-        })
+        };
+        self.plan.guide.is_none() && self.plan.bot.as_ref().is_some_and(knows)
     }
 
     fn order_digits(&self, cx: &mut Context<'_>, digits: Digits) {

@@ -86,7 +86,6 @@ impl Call {
         self.allow_barge_in(cx, false);
         self.plan.guide = Some(guide.clone());
         let before = std::mem::replace(&mut self.plan.speak_order, SpeakOrder::AgentFirst);
-        self.guided.renew();
         self.overdue = None;
         self.prepare_guide(cx);
         match self.phase {

@@ -5,8 +5,6 @@
 //! The media leg and the script stay where they are. The old party is on the line until the new one is, and stays if it does
 //! not come; if it leaves before, the call is the new party's or over.
 
-use std::time::Instant;
-
 use trunkline_media::Negotiated;
 use trunkline_sip::{Body, Cause, DialogState, Event as SipEvent, Failure, Fork, InviteId, Replaces};
 
@@ -17,10 +15,7 @@ use super::super::timer::Timer;
 use super::receiving::Awaited;
 use super::{Call, Context, Phase};
 use crate::admission::Permit;
-use crate::model::{
-    Attempt, CallEvent, CallFact, CallPlan, Dialing, Disposition, EndedBy, MovedLeg, Outcome, ReferPolicy,
-    Refusal,
-};
+use crate::model::{Attempt, CallFact, CallPlan, Dialing, Disposition, EndedBy, ReferPolicy, Refusal};
 use crate::trunk::{called, destination, route};
 
 /// INVITEs of one call, the transfers' included. A far end that asks for more wants something else.
@@ -45,15 +40,6 @@ pub struct Transfer {
     coming: Coming,
     /// The new party's; the call's own once it has moved.
     permit: Permit,
-}
-
-/// What is paid apart for parties that take the far end's place, where calls cost anything: records of their own.
-#[derive(Default)]
-pub struct Legs {
-    /// Of the one who is called.
-    pub coming: Option<MovedLeg>,
-    /// Of the one who talks, and since when.
-    talking: Option<(MovedLeg, Instant)>,
 }
 
 /// How far the new party is.
@@ -402,56 +388,13 @@ impl Call {
         self.tell(cx, CallFact::Moved { dialog: record, paid_apart });
     }
 
-    /// Whoever is paid for apart is there, and whoever was so before is not.
-    fn leg_talks(&mut self, cx: &mut Context<'_>) {
-        let Some(leg) = self.legs.coming.take() else { return };
-        self.leg_left(cx);
-        self.legs.talking = Some((leg, cx.now));
-        if let Some(dialog) = self.dialog.clone() {
-            let fact = CallFact::Answered { dialog, recorded: false };
-            cx.out.event(CallEvent { call: leg.call, at: cx.now, fact });
-        }
-    }
-
-    /// Whoever was to be paid for apart did not come.
-    pub(super) fn leg_failed(&mut self, cx: &mut Context<'_>, status: Option<u16>) {
-        let Some(leg) = self.legs.coming.take() else { return };
-        let disposition = match status {
-            Some(486 | 600) => Disposition::Busy,
-            Some(408 | 480) => Disposition::NoAnswer,
-            Some(603) => Disposition::Rejected,
-            None | Some(487) => Disposition::Cancelled,
-            Some(_) => Disposition::TrunkFailed,
-        };
-        let outcome = Outcome { sip_status: status, ..Outcome::by_switch(disposition, cx.now, "a transfer") };
-        cx.out.ended(leg.call, outcome);
-    }
-
-    /// Whoever was to be paid for apart is not called: its transfer was given up before that was settled.
-    pub(super) fn leg_unwanted(&self, cx: &mut Context<'_>, leg: Option<MovedLeg>) {
-        let Some(leg) = leg else { return };
-        let outcome =
-            Outcome::by_switch(Disposition::Cancelled, cx.now, "its transfer was given up before it");
-        cx.out.ended(leg.call, outcome);
-    }
-
-    /// Nobody talks any more who is paid for apart.
-    pub(super) fn leg_left(&mut self, cx: &mut Context<'_>) {
-        let Some((leg, since)) = self.legs.talking.take() else { return };
-        let ended =
-            Outcome::by_switch(Disposition::Completed, self.facts.ended_at.unwrap_or(cx.now), "a transfer");
-        let outcome = Outcome { answered_at: Some(since), sip_status: Some(200), ..ended };
-        cx.out.ended(leg.call, outcome);
-    }
-
     /// We dialled the new party: the trunk's longest call begins with it, and the agent's does not begin anew.
     fn shorten(&mut self, cx: &mut Context<'_>) {
         let talked =
             self.facts.answered_at.map_or_else(Default::default, |at| cx.now.saturating_duration_since(at));
         let left = self.plan.agent.call_duration_max.saturating_sub(talked);
         let most = self.plan.trunk.destinations.longest(left);
-        let paid = self.legs.talking.as_ref().map(|(leg, _)| leg.lasts);
-        self.set(cx, Timer::Duration, paid.map_or(most, |paid| paid.min(most)));
+        self.set(cx, Timer::Duration, self.legs.lasts().map_or(most, |paid| paid.min(most)));
     }
 
     /// The far end has left while somebody is to take its place: then the call is the newcomer's. Says whether that is so.

@@ -11,7 +11,7 @@ use super::super::hours::{self, Hours};
 use super::super::lines::Line;
 use super::{Dialled, PUT_OFF_EVERY, READ_EVERY, RETRY, RETRY_RECIPIENT, RETRY_TRUNK, Runner, Turn};
 use crate::clock::wall_now;
-use crate::model::{CampaignId, CampaignStatus, ClaimedRecipient, RecipientId, Refusal};
+use crate::model::{CampaignId, CampaignStatus, ClaimedRecipient, RecipientId, Refusal, Timestamp};
 
 /// Why somebody is never called for whom there is no hour.
 const NO_HOUR: &str = "its number may lie in time zones that have no hour of the callees' window in common, or none with the campaign's window, within a fortnight: say its timezone";
@@ -42,6 +42,8 @@ pub enum Meaning {
     Recipient,
     /// Not now; later.
     Later(Duration),
+    /// The trunks by which the callee may be dialled take no calls.
+    Down,
     /// There is no room.
     Full(Duration),
     /// There is no money.
@@ -58,11 +60,6 @@ impl Runner {
         claimed: Option<ClaimedRecipient>,
         refusal: &Refusal,
     ) -> Option<Turn> {
-        // There was room a moment ago: it is the trunks by which this one may be dialled that take no calls.
-        if let (Some(claimed), Refusal::TrunkDown { .. }) = (&claimed, refusal) {
-            line.put_off.push(claimed.position);
-            return Some(Turn::Went);
-        }
         let turn = match meaning(refusal) {
             Meaning::Campaign(reason) => return self.stop(line, Halt::failed(reason)).await,
             Meaning::Superseded => return Some(Turn::Went),
@@ -73,10 +70,13 @@ impl Runner {
                 }
                 return Some(Turn::Went);
             }
-            Meaning::Later(wait) => {
-                line.not_before = Some(Instant::now() + wait);
-                Turn::Wait(wait)
+            Meaning::Down if let Some(claimed) = &claimed => {
+                // There was room a moment ago: it is this one's trunks alone.
+                line.put_off.push(claimed.position);
+                return Some(Turn::Went);
             }
+            Meaning::Down => later(line, RETRY_TRUNK),
+            Meaning::Later(wait) => later(line, wait),
             Meaning::Full(wait) => Turn::Full(wait),
             Meaning::Unpaid => {
                 line.not_before = Some(Instant::now() + READ_EVERY);
@@ -104,7 +104,7 @@ impl Runner {
                 tracing::debug!(campaign = %recipient.campaign, recipient = recipient.position, "stopped before its call");
             }
             Meaning::Recipient => self.fail_recipient(recipient, &refusal).await,
-            Meaning::Campaign(_) | Meaning::Later(_) | Meaning::Full(_) | Meaning::Unpaid => {
+            Meaning::Campaign(_) | Meaning::Down | Meaning::Later(_) | Meaning::Full(_) | Meaning::Unpaid => {
                 tracing::warn!(campaign = %recipient.campaign, recipient = recipient.position, %refusal,
                     "a campaign's call was not started; it is tried again");
                 if let Some(line) = self.lines.find(recipient.campaign) {
@@ -135,12 +135,7 @@ impl Runner {
         if later.is_empty() {
             return Some(Turn::Went);
         }
-        add(&self.inner.tally.released, later.len() as u64);
-        if let Err(error) = self.inner.store.postpone(campaign, later).await {
-            tracing::error!(%campaign, %error, "recipients could not be put off; their lease lapses");
-            return Some(Turn::Wait(RETRY));
-        }
-        Some(Turn::Went)
+        Some(self.postpone(campaign, later, Turn::Went).await)
     }
 
     /// Whoever of those that were claimed can be dialled by no trunk that takes calls is called later, and the others first.
@@ -153,12 +148,19 @@ impl Runner {
         // Whoever comes next may be the same.
         (line.is_sifting, line.has_put_off) = (true, true);
         line.not_before = Some(Instant::now() + rest);
-        add(&self.inner.tally.released, u64::from(count));
-        if let Err(error) = self.inner.store.postpone(campaign, later).await {
-            tracing::error!(%campaign, %error, "recipients could not be put off; their lease lapses");
-            return Some(Turn::Wait(RETRY));
+        Some(self.postpone(campaign, later, Turn::Wait(rest)).await)
+    }
+
+    /// Gives back recipients until each one's time, and then does this.
+    async fn postpone(&self, campaign: CampaignId, later: Vec<(u32, Timestamp)>, then: Turn) -> Turn {
+        add(&self.inner.tally.released, later.len() as u64);
+        match self.inner.store.postpone(campaign, later).await {
+            Ok(()) => then,
+            Err(error) => {
+                tracing::error!(%campaign, %error, "recipients could not be put off; their lease lapses");
+                Turn::Wait(RETRY)
+            }
         }
-        Some(Turn::Wait(rest))
     }
 
     async fn fail_recipient(&self, recipient: RecipientId, why: &(impl Display + Sync)) {
@@ -202,6 +204,12 @@ impl Runner {
     }
 }
 
+/// Nothing of this campaign for so long.
+fn later(line: &mut Line, wait: Duration) -> Turn {
+    line.not_before = Some(Instant::now() + wait);
+    Turn::Wait(wait)
+}
+
 pub fn meaning(refusal: &Refusal) -> Meaning {
     match refusal {
         Refusal::AgentNotFound | Refusal::NoAgent => Meaning::Campaign("agent_not_found"),
@@ -222,7 +230,7 @@ pub fn meaning(refusal: &Refusal) -> Meaning {
         Refusal::InsufficientBalance | Refusal::SpendControl => Meaning::Unpaid,
         Refusal::Limited { retry_after, .. } => Meaning::Full(*retry_after),
         Refusal::Superseded => Meaning::Superseded,
-        Refusal::TrunkDown { .. } => Meaning::Later(RETRY_TRUNK),
+        Refusal::TrunkDown { .. } => Meaning::Down,
         Refusal::Overloaded(_) | Refusal::Storage | Refusal::IdempotencyConflict => Meaning::Later(RETRY),
         Refusal::Draining => Meaning::Later(READ_EVERY),
     }
