@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::Message as Sent;
 use trunkline::agent::line::{Core, Incoming, Lanes};
 use trunkline::agent::{realtime, stream};
 use trunkline::egress::{Egress, Policy};
-use trunkline::model::{Briefed, CallId, Dialect, Encoding, Model, Provider, Tools};
+use trunkline::model::{Briefed, CallId, Dialect, Encoding, HearsFrom, Model, Provider, Tools};
 use trunkline_media::Seat;
 use trunkline_media::port::{Pace, pair};
 
@@ -151,6 +151,7 @@ fn spec_of(dialect: Dialect, encoding: Encoding, url: &str) -> stream::Spec {
         encoding: Some(encoding),
         headers: vec![],
         call: stream::Call { stream, ..stream::Call::default() },
+        hears_from: HearsFrom::Answer,
         connect_within: Duration::from_secs(10),
         reconnect_within: None,
     }

@@ -212,6 +212,7 @@ fn spec(bot: &Bot, engagement: &Engagement) -> stream::Spec {
             },
         },
         connect_within: bot.connect_within,
+        hears_from: bot.hears_from,
         reconnect_within: bot.reconnect_within,
     }
 }

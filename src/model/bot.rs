@@ -158,6 +158,20 @@ pub const PARAMETERS_MAX: usize = 32;
 /// As above.
 pub const PARAMETERS_BYTES_MAX: usize = 4_096;
 
+/// From when on a bot hears the callee; before, it hears silence.
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize, serde::Serialize, utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum HearsFrom {
+    /// From the answer, as on the hosted services.
+    #[default]
+    Answer,
+    /// From its own first words, which wait behind the gate while the answer is judged: the callee's "Hello?" does not make it take
+    /// them back.
+    FirstWords,
+}
+
 /// A voice bot.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Bot {
@@ -173,6 +187,8 @@ pub struct Bot {
     pub parameters: Vec<(String, String)>,
     /// When it is called.
     pub call_at: CallAt,
+    /// From when on it hears the callee.
+    pub hears_from: HearsFrom,
     /// How long it may take to be there.
     pub connect_within: Duration,
     /// How long it is tried again when it is lost in mid-call; `None`: not at all.
@@ -189,6 +205,7 @@ impl Bot {
             authorization: None,
             parameters: Vec::new(),
             call_at: CallAt::Ringing,
+            hears_from: HearsFrom::Answer,
             connect_within: CONNECT_WITHIN,
             reconnect_within: None,
         }

@@ -53,8 +53,8 @@ pub use arrival::Arrival;
 pub use attempt::{Attempt, Dialing, MovedLeg};
 pub use batch::{BatchRefusal, BatchRequest, CreationFault, InvalidRecipient};
 pub use bot::{
-    Bot, CONNECT_WITHIN, Dialect, Encoding, Engaged, Listener, PARAMETERS_BYTES_MAX, PARAMETERS_MAX, Talker,
-    Track,
+    Bot, CONNECT_WITHIN, Dialect, Encoding, Engaged, HearsFrom, Listener, PARAMETERS_BYTES_MAX,
+    PARAMETERS_MAX, Talker, Track,
 };
 pub use caller::{IdentityHeader, NumberFormat, NumberStyle, RightToUse, SpendLimit, Stir, UnsignedCalls};
 pub use campaign::{

@@ -42,6 +42,8 @@ pub struct BotServer {
 pub enum Manner {
     /// Says a second of a tone, waits until it was heard and the callee has spoken, and hangs up.
     Talks,
+    /// The same, and takes back what was not heard yet when it hears the callee.
+    Yields,
     /// Closes at once, with this code.
     Leaves(u16),
     /// Says something all the time, and listens until it is told that it is over.
@@ -94,7 +96,7 @@ async fn serve(mut socket: Socket, manner: Manner, tell: Sender<Value>) {
             Some("start") => {
                 let _ = tell.send(event.clone());
                 match manner {
-                    Manner::Talks => talk(&mut socket, &event["streamSid"]).await,
+                    Manner::Talks | Manner::Yields => talk(&mut socket, &event["streamSid"]).await,
                     Manner::Listens => talk(&mut socket, &event["streamSid"]).await,
                     Manner::Leaves(code) => {
                         let frame = tokio_tungstenite::tungstenite::protocol::CloseFrame {
@@ -107,6 +109,11 @@ async fn serve(mut socket: Socket, manner: Manner, tell: Sender<Value>) {
             }
             Some("media") => {
                 heard += usize::from(is_loud(&event));
+                if matches!(manner, Manner::Yields) && heard == 3 && !marked {
+                    let clear = json!({ "event": "clear", "streamSid": event["streamSid"] });
+                    socket.send(Message::text(clear.to_string())).await.expect("the switch reads");
+                    let _ = tell.send(json!({ "event": "interrupted" }));
+                }
                 if matches!(manner, Manner::Listens) && heard == 10 {
                     let _ = tell.send(json!({ "event": "loud", "track": event["media"]["track"] }));
                 }
@@ -233,6 +240,20 @@ fn a_bot_that_is_called_at_the_answer_is_told_of_nobody_who_does_not_answer_and_
     assert_eq!(bot.next()["mark"]["name"], "said");
     assert_eq!(bot.next()["event"], "heard");
     assert_eq!(switch.call_until_ended(&call)["ended_reason"], "completed");
+}
+
+/// Pipecat's pipelines do so.
+#[test]
+fn a_bot_that_yields_to_whoever_speaks_keeps_its_greeting_if_it_hears_from_its_first_words_on() {
+    let (switch, _callees, bot) = engaged_so(Manner::Yields, "hears_from = \"first_words\"");
+    let call = switch.call_with(json!({ "to_number": number(Persona::Person) }));
+    assert_eq!(bot.next()["start"]["callSid"], json!(call));
+    assert_eq!(bot.next()["mark"]["name"], "said", "the callee's first word did not interrupt it");
+    assert_eq!(switch.client().post(&format!("/v1/native/calls/{call}/hangup"), &json!({})).status, 202);
+    assert_eq!(switch.call_until_ended(&call)["ended_reason"], "cancelled");
+    let recording = Recording::parse(&switch.get(&format!("/v1/calls/{call}/recording")).bytes);
+    let spoken = spoken_ms(&recording.agent);
+    assert!((980..=1_040).contains(&spoken), "{spoken} ms of a second");
 }
 
 #[test]

@@ -16,6 +16,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 use trunkline::agent::line::Lanes;
 use trunkline::agent::stream::{self, Call, Dialect, Encoding, Event, Handle, Spec, Why};
 use trunkline::egress::{Egress, Policy};
+use trunkline::model::HearsFrom;
 use trunkline_media::g711::Law;
 use trunkline_media::port::{Pace, pair};
 use trunkline_media::{Rate, Seat};
@@ -205,6 +206,7 @@ impl Side {
             encoding,
             headers: vec![],
             call,
+            hears_from: HearsFrom::Answer,
             connect_within: Duration::from_secs(10),
             reconnect_within: None,
         };

@@ -48,6 +48,14 @@ impl Backlog {
         self.put -= bytes as u64;
     }
 
+    /// So many bytes of silence stand before the last ones that wait.
+    pub fn pause_before(&mut self, last: usize, bytes: u64) {
+        let words = self.sound.split_off(self.sound.len() - last);
+        self.sound.extend(std::iter::repeat_n(Law::Mu.silence(), bytes as usize));
+        self.sound.extend(words);
+        self.put += bytes;
+    }
+
     /// Adds a mark behind all that was added. It is reached with the frame that its last byte is in.
     pub fn mark(&mut self, mark: u32) {
         self.marks.push_back((self.put, mark));

@@ -1,6 +1,6 @@
 //! What is said from afar, at the bridge's port: decoded, queued before the port, taken back; and the ear beside it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use trunkline_media::port::{Frame, Marked, WORDS_MAX};
@@ -9,7 +9,7 @@ use trunkline_media::{Clip, Port};
 use super::backlog::Backlog;
 use super::event::Counters;
 use super::intake::Intake;
-use super::lull::Lull;
+use super::lull::{Heard, Lull};
 use super::message::{BASE64, Malformed};
 use crate::model::Encoding;
 
@@ -19,6 +19,8 @@ const SHORT: usize = 2 * 1024;
 const SCRATCH_KEPT: usize = 32 * 1024;
 /// Bytes of 20 ms.
 const FRAME: u64 = 160;
+/// The callee is kept from whoever speaks first for so long after the answer at most.
+const FIRST_WORDS_MAX: Duration = Duration::from_secs(5);
 
 /// A port, and what waits before it.
 #[derive(Debug)]
@@ -59,21 +61,22 @@ impl Mouth {
         let Self { backlog, intake, .. } = self;
         let before = backlog.put();
         intake.push(encoding, bytes, |pcmu| backlog.push(pcmu));
-        let bytes = self.backlog.put() - before;
-        if self.is_lull(now, bytes as usize) {
-            self.backlog.take_back(bytes as usize);
-        } else {
-            self.said += bytes;
-        }
+        self.without_time(now, (self.backlog.put() - before) as usize);
+        self.said += self.backlog.put() - before;
     }
 
-    fn is_lull(&mut self, now: Instant, last: usize) -> bool {
-        let Some(lull) = &mut self.lull else { return false };
+    /// What was said last, of one who is not heard yet.
+    fn without_time(&mut self, now: Instant, last: usize) {
+        let Some(lull) = &mut self.lull else { return };
         if self.port.played() > 0 {
             self.lull = None;
-            return false;
+            return;
         }
-        lull.is_only_time(now, self.backlog.last(last))
+        match lull.hear(now, self.backlog.last(last)) {
+            Heard::Time => self.backlog.take_back(last),
+            Heard::Words { paused: 0 } | Heard::Pause => {}
+            Heard::Words { paused } => self.backlog.pause_before(last, paused),
+        }
     }
 
     /// Says bytes in base64.
@@ -186,6 +189,13 @@ impl Mouth {
     /// Frames that the callee got so far.
     pub fn played(&self) -> u64 {
         self.port.played()
+    }
+
+    /// Whoever speaks first does so before it is interrupted: are its first words still awaited by a callee who answered then? They
+    /// wait behind the gate while the answer is judged, and his "Hello?" would make it take them back.
+    pub fn owes_first_words(&self, answered: Instant, now: Instant) -> bool {
+        // The counter is the bridge's, which writes to it every 20 ms: it is left alone for the rest of the call.
+        now.saturating_duration_since(answered) < FIRST_WORDS_MAX && self.played() == 0
     }
 
     /// The bridge is gone.

@@ -40,8 +40,6 @@ pub enum Input {
 /// When a model has said so much that nobody has heard yet, its socket is not read: bytes of five minutes. Less would keep back
 /// its word that the callee interrupts.
 const AHEAD_MAX: usize = 300 * 8_000;
-/// A model that speaks first and does not is given the callee to hear after so long.
-const FIRST_WORDS_MAX: Duration = Duration::from_secs(5);
 /// So long after the session stands somebody who rings is answered, although nothing was said yet.
 const PICK_UP_MAX: Duration = Duration::from_secs(3);
 /// A model that is sent no audio is told so often that we are there.
@@ -374,11 +372,8 @@ impl Life {
 
     /// Does it hear the callee? Whoever speaks first does so before it is interrupted.
     fn listens(&self, now: Instant) -> bool {
-        self.answered.is_some_and(|at| {
-            !self.spec.briefed.speaks_first
-                || self.mouth.played() > 0
-                || now.duration_since(at) >= FIRST_WORDS_MAX
-        })
+        self.answered
+            .is_some_and(|at| !self.spec.briefed.speaks_first || !self.mouth.owes_first_words(at, now))
     }
 
     /// Ends if it has gone and been heard.

@@ -11,7 +11,7 @@ use trunkline_media::{Digits, Port};
 
 use super::dialect::{self, Amiss, Asked, Interpreter, Moment, Payload, Sound};
 use super::marks::{Kind, Marks};
-use super::spec::Spec;
+use super::spec::{HearsFrom, Spec};
 use crate::agent::line::message::Malformed;
 use crate::agent::line::mouth::Mouth;
 use crate::agent::line::outbox::Outbox;
@@ -22,7 +22,7 @@ use crate::agent::line::{Core, Counters, Event, Incoming, Message, Why};
 /// What the call tells its stream.
 #[derive(Clone, Copy, Debug)]
 pub enum Input {
-    /// The callee has answered: from now on the bot hears him.
+    /// The callee has answered: from now on the bot hears him, or from its own first words on.
     Answered,
     /// The callee has pressed a key, for so long.
     Digit(char, Duration),
@@ -48,7 +48,8 @@ pub struct Life {
     bot: Bot,
     /// The bot was there at least once.
     connected: bool,
-    answered: bool,
+    answered: Option<Instant>,
+    hears_from: HearsFrom,
     /// It only hears: what it says and asks for is nobody's concern.
     only_listens: bool,
     /// The clock's two hands at the beginning.
@@ -83,7 +84,8 @@ impl Life {
             told: Told::new(),
             bot: Bot::Absent,
             connected: false,
-            answered: false,
+            answered: None,
+            hears_from: spec.hears_from,
             only_listens: spec.call.listens.is_some(),
             began: now,
             began_unix: unix,
@@ -132,7 +134,9 @@ impl Core for Life {
 
     fn handle_input(&mut self, now: Instant, input: Input) {
         match (input, &self.bot) {
-            (Input::Answered, _) => self.answered = true,
+            (Input::Answered, _) => {
+                self.answered.get_or_insert(now);
+            }
             (Input::Digit(digit, held), &Bot::Present { since }) => {
                 let at = self.moment(now, since);
                 self.interpreter.digit(at, digit, held, &mut self.outbox);
@@ -174,9 +178,10 @@ impl Core for Life {
             self.throw_away();
         }
         self.mouth.tick();
+        let listens = self.listens(now);
         match self.bot {
-            Bot::Present { since } if self.answered && writable => self.speak(now, since),
-            Bot::Present { .. } if self.answered => self.mouth.pass_over(),
+            Bot::Present { since } if listens && writable => self.speak(now, since),
+            Bot::Present { .. } if listens => self.mouth.pass_over(),
             Bot::Present { since } => {
                 self.mouth.ignore();
                 if writable {
@@ -293,7 +298,15 @@ impl Life {
         }
     }
 
-    /// Until the answer a bot hears silence, as it would hear from its own service what comes before the first word: some begin
+    /// Does it hear the callee?
+    fn listens(&self, now: Instant) -> bool {
+        self.answered.is_some_and(|at| match self.hears_from {
+            HearsFrom::Answer => true,
+            HearsFrom::FirstWords => !self.mouth.owes_first_words(at, now),
+        })
+    }
+
+    /// Until it hears the callee a bot hears silence, as it would hear from its own service what comes before the first word: some begin
     /// with the first audio only, and recognisers leave whom they hear nothing from.
     fn be_silent(&mut self, now: Instant, since: Instant) {
         let at = self.stamp(now, since);

@@ -13,8 +13,9 @@
 //! The connection, its shell and what waits before the port are the [line](super::line)'s, which models share.
 //!
 //! The stream is opened while the callee rings. The bot hears at once that the call has begun, and its first words wait behind
-//! the gate. It is sent audio every 20 ms: silence until the answer, then the callee; what is late is passed over. Towards the
-//! callee nothing is lost: bots speak faster than the ear, so five minutes are taken, and then the socket is not read.
+//! the gate. It is sent audio every 20 ms: silence until the answer, or until its own first words are heard;
+//! then the callee. What is late is passed over. Towards the callee nothing is lost: bots speak faster than the ear, so five
+//! minutes are taken, and then the socket is not read.
 
 mod dialect;
 pub mod handle;

@@ -7,7 +7,7 @@ use url::Url;
 use crate::agent::line::Door;
 pub use crate::agent::line::Header;
 use crate::face;
-pub use crate::model::{Dialect, Encoding, Track};
+pub use crate::model::{Dialect, Encoding, HearsFrom, Track};
 use crate::model::{Face, Key, Secret};
 
 /// What a bot may be told about a call.
@@ -53,6 +53,8 @@ pub struct Spec {
     pub headers: Vec<Header>,
     /// What the bot is told.
     pub call: Call,
+    /// From when on the bot hears the callee.
+    pub hears_from: HearsFrom,
     /// How long the bot may take to be there, all tries together.
     pub connect_within: Duration,
     /// How long to try again when the bot is lost after it has been heard or has heard something; none is not at all.
@@ -187,6 +189,7 @@ mod tests {
             encoding: None,
             headers: vec![],
             call: Call { stream: dialect.stream_id(7), ..Call::default() },
+            hears_from: HearsFrom::Answer,
             connect_within: Duration::from_secs(10),
             reconnect_within: None,
         }

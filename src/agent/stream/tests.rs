@@ -25,7 +25,7 @@ use trunkline_media::port::{Frame, Pace, pair};
 use super::*;
 use crate::agent::line::Lanes;
 use crate::egress::{Egress, Policy};
-use crate::model::Secret;
+use crate::model::{HearsFrom, Secret};
 use crate::patience::patiently;
 
 type Socket = WebSocketStream<TcpStream>;
@@ -123,6 +123,7 @@ fn spec(dialect: Dialect, url: &str) -> Spec {
         encoding: None,
         headers: vec![],
         call,
+        hears_from: HearsFrom::Answer,
         connect_within: Duration::from_secs(10),
         reconnect_within: None,
     }

@@ -9,7 +9,7 @@ use url::Url;
 use utoipa::openapi::{Object, ObjectBuilder, Type};
 
 use super::super::checker::Checker;
-use crate::model::{Bot, CallAt, Dialect, Encoding, PARAMETERS_BYTES_MAX, PARAMETERS_MAX, Secret};
+use crate::model::{Bot, CallAt, Dialect, Encoding, HearsFrom, PARAMETERS_BYTES_MAX, PARAMETERS_MAX, Secret};
 
 /// Somebody's bot that talks in an agent's place.
 #[derive(Deserialize, Serialize, utoipa::ToSchema)]
@@ -38,6 +38,9 @@ pub struct Table {
     /// When it is called: while the callee's phone rings, once somebody answered, or once it is known who.
     #[serde(default)]
     call_at: CallAt,
+    /// From when on it hears the callee: from the answer, or from when its own first words are heard, within five seconds.
+    #[serde(default)]
+    hears_from: HearsFrom,
     /// How long it may take to be there.
     #[serde(default = "connect_timeout")]
     #[schema(minimum = 1, maximum = 60)]
@@ -108,6 +111,7 @@ pub fn bot(table: &Table, allow_plain: bool, path: &str, check: &mut Checker<'_>
         authorization,
         parameters,
         call_at: table.call_at,
+        hears_from: table.hears_from,
         connect_within,
         reconnect_within,
     }))

@@ -5,7 +5,7 @@ use trunkline_media::Rate;
 
 use super::*;
 use crate::agent::line::Message;
-use crate::agent::stream::spec::Call;
+use crate::agent::stream::spec::{Call, HearsFrom};
 
 const AT: Moment = Moment { stream_ms: 1_240, unix_ms: 1_705_312_200_000 };
 const HELD: Duration = Duration::from_millis(260);
@@ -29,6 +29,7 @@ fn speaks(dialect: Dialect, encoding: Option<Encoding>, stream: &str) -> Box<dyn
         encoding,
         headers: vec![],
         call: call(stream),
+        hears_from: HearsFrom::Answer,
         connect_within: Duration::from_secs(1),
         reconnect_within: None,
     })

@@ -7,7 +7,7 @@ use trunkline_media::port::{Frame, Pace, WORDS_MAX, pair};
 use trunkline_media::{Rate, Seat};
 
 use super::super::marks::MARKS_MAX;
-use super::super::spec::{Call, Dialect, Encoding, Track};
+use super::super::spec::{Call, Dialect, Encoding, HearsFrom, Track};
 use super::*;
 use crate::agent::line::Ended;
 use crate::agent::line::message::BASE64;
@@ -15,6 +15,7 @@ use crate::agent::line::outbox::WAITING_MAX;
 use crate::agent::line::told::GIBBERISH_MAX;
 
 mod clips;
+mod greeting;
 mod lull;
 mod marks;
 
@@ -42,6 +43,7 @@ impl Stage {
             encoding,
             headers: vec![],
             call: Call { stream, listens, ..Call::default() },
+            hears_from: HearsFrom::Answer,
             connect_within: Duration::from_secs(10),
             reconnect_within: None,
         };

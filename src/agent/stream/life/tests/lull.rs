@@ -67,6 +67,27 @@ fn a_pause_in_a_greeting_that_came_at_once_is_heard() {
 }
 
 #[test]
+fn a_pause_in_a_greeting_that_came_as_it_is_spoken_is_heard() {
+    let mut stage = ringing();
+    streams(&mut stage, SILENCE, 50);
+    streams(&mut stage, WORD, 10);
+    streams(&mut stage, SILENCE, 20);
+    streams(&mut stage, WORD, 10);
+    streams(&mut stage, SILENCE, 400);
+    streams(&mut stage, WORD, 10);
+    streams(&mut stage, SILENCE, 400);
+    stage.life.handle_input(stage.now, Input::Answered);
+    let pause = |frames| vec![0xff; frames];
+    let words = vec![0x11; 10];
+    let greeting = [words.clone(), pause(20), words.clone(), pause(30), words].concat();
+    assert_eq!(
+        heard(&mut stage),
+        greeting,
+        "eight seconds are no pause, but for as much as there is between sentences"
+    );
+}
+
+#[test]
 fn once_it_is_heard_every_silence_is() {
     let mut stage = ringing();
     stage.say(&WORD);
