@@ -66,7 +66,7 @@ pub fn run_sdp(dice: &mut Dice, transcript: &mut Transcript) {
             let theirs = description(dice);
             transcript.bytes("description", &theirs);
             let _ = sdp::inspect(&theirs);
-            if let Ok((answer, _)) = ours.answer(&theirs) {
+            if let Ok((answer, ..)) = ours.answer(&theirs) {
                 transcript.bytes("answered", &answer);
                 assert!(sdp::inspect(&answer).is_ok(), "our own answer can be read");
             }
@@ -124,7 +124,7 @@ fn command(dice: &mut Dice, bridge: &mut Bridge, ours: &mut Local, now: Instant)
         0..=2 => {
             let theirs = description(dice);
             match ours.answer(&theirs) {
-                Ok((_, negotiated)) => Command::Remote(negotiated),
+                Ok((_, negotiated, _)) => Command::Remote(negotiated),
                 Err(_) => return,
             }
         }

@@ -1,6 +1,6 @@
 //! One call, from its INVITE to its end, and the shard that holds many.
 //!
-//! `machine` is the policy of a call, `party` its SIP leg, `disposition` the table of its ends; `shard` joins them to one
+//! `machine` is the policy of a call, `party` its SIP leg with its `offers` and answers, `disposition` the table of its ends; `shard` joins them to one
 //! user agent, sans-IO. `driver` is the shell: one task with sockets, a `mailbox` and a clock.
 
 mod bots;
@@ -11,6 +11,7 @@ mod keys;
 mod knock;
 mod machine;
 mod mailbox;
+mod offers;
 mod outbox;
 mod party;
 mod shard;

@@ -106,7 +106,9 @@ impl Callee {
         self.leg = Some(leg);
         let mut local = Local::new(local, 1, Capabilities::default(), Secret::random());
         match local.answer(&self.offer) {
-            Ok(answer) => (self.local, self.answer) = (Some(local), Some(answer)),
+            Ok((answer, negotiated, _)) => {
+                (self.local, self.answer) = (Some(local), Some((answer, negotiated)));
+            }
             Err(_) => {
                 cx.agent.reject(cx.now, self.invite, 488, Vec::new());
                 self.stop();
@@ -118,7 +120,7 @@ impl Callee {
     pub fn handle_offer(&mut self, cx: &mut Context<'_>, offer: Option<&Body>) {
         let answer =
             self.local.as_mut().zip(offer).and_then(|(local, offer)| local.answer(&offer.bytes).ok());
-        let Some((answer, negotiated)) = answer else {
+        let Some((answer, negotiated, _)) = answer else {
             return cx.agent.refuse_offer(cx.now, self.invite, 488);
         };
         self.held = !negotiated.send;

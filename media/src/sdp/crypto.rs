@@ -43,10 +43,19 @@ pub(super) fn answer(line: &Line, secret: &Secret, attributes: &mut Attributes) 
     key
 }
 
-/// The key that we offered under a tag (§5.1.3: the answer has the offer's tag and suite).
-pub(super) fn ours(line: &Line, secret: &Secret) -> Option<MasterKey> {
-    let suite = *OFFERED.get(usize::try_from(line.tag).ok()?.checked_sub(1)?)?;
-    (suite == line.key.suite()).then(|| secret.master_key(suite))
+/// The key that we offered under a tag, among those that stand in our description (§5.1.3: the answer has the offer's tag and suite).
+pub(super) fn ours(line: &Line, offered: &[(u32, Suite)], secret: &Secret) -> Option<MasterKey> {
+    let suite = line.key.suite();
+    offered.contains(&(line.tag, suite)).then(|| secret.master_key(suite))
+}
+
+/// The tags and suites in a description of ours.
+pub(super) fn tags(attributes: &Attributes) -> Vec<(u32, Suite)> {
+    let tag = |value: &str| {
+        let mut words = value.split_ascii_whitespace();
+        Some((words.next()?.parse().ok()?, Suite::named(words.next()?)?))
+    };
+    attributes.values("crypto").filter_map(tag).collect()
 }
 
 fn push(attributes: &mut Attributes, tag: u32, name: &str, key: &MasterKey) {

@@ -12,7 +12,7 @@ use super::{
     error::SdpError,
     negotiated::Negotiated,
     offer::{Lines, Offer, PendingOffer, draft as draft_offer},
-    syntax::{self, Identity},
+    syntax::{self, Identity, Stream},
 };
 use crate::srtp::Secret;
 
@@ -81,16 +81,22 @@ impl Local {
     /// An offer that says who is to send: [`Direction::SendOnly`] puts the other side on hold (RFC 3264 §8.4).
     pub fn offer_as(&mut self, direction: Direction) -> (Offer, PendingOffer) {
         let draft = draft_offer(self.address, &self.capabilities, &self.secret, direction, &self.lines);
-        let pending = PendingOffer::new(self.capabilities.clone(), self.secret.clone(), draft.ours);
+        let pending = self.token(draft.ours, &draft.streams[draft.ours]);
         (Offer::new_sent(self.write(&draft)), pending)
     }
 
-    /// The answer to an offer of theirs. An error sends nothing and changes nothing.
-    pub fn answer(&mut self, offer: &[u8]) -> Result<(Bytes, Negotiated), SdpError> {
+    fn token(&self, ours: usize, stream: &Stream) -> PendingOffer {
+        PendingOffer::new(self.capabilities.clone(), self.secret.clone(), ours, stream)
+    }
+
+    /// The answer to an offer of theirs, with the token of what it is once it is repeated to refresh the session (RFC 4028 §7.4): an
+    /// offer. An error sends nothing and changes nothing.
+    pub fn answer(&mut self, offer: &[u8]) -> Result<(Bytes, Negotiated, PendingOffer), SdpError> {
         let (draft, negotiated) =
             draft_answer(offer, self.address, &self.capabilities, &self.secret, self.holds)?;
         self.lines = Lines::of(&draft);
-        Ok((self.write(&draft), negotiated))
+        let repeated = self.token(draft.ours, &draft.streams[draft.ours]);
+        Ok((self.write(&draft), negotiated, repeated))
     }
 
     /// The version grows by one with each description that differs from the one before, and only then (RFC 3264 §8).
@@ -126,5 +132,6 @@ pub fn answer(
     origin: u64,
     capabilities: &Capabilities,
 ) -> Result<(Bytes, Negotiated), SdpError> {
-    Local::new(address, origin, capabilities.clone(), Secret::random()).answer(offer)
+    let mut local = Local::new(address, origin, capabilities.clone(), Secret::random());
+    local.answer(offer).map(|(answer, negotiated, _)| (answer, negotiated))
 }

@@ -12,11 +12,11 @@ use super::{
     draft::{self, Draft},
     error::SdpError,
     formats,
-    negotiated::Negotiated,
+    negotiated::{Format, Negotiated},
     read::{self, Transport},
     syntax::{self, Stream},
 };
-use crate::srtp::{Secret, Security};
+use crate::srtp::{Secret, Security, Suite};
 
 /// An offer that was or will be sent.
 #[derive(Clone)]
@@ -104,18 +104,26 @@ pub struct PendingOffer {
     secret: Secret,
     /// Which m= line of it is our stream.
     ours: usize,
+    /// What the numbers in it stand for.
+    numbered: Vec<(u8, Format)>,
+    /// The keys in it: all are made of the secret.
+    keys: Vec<(u32, Suite)>,
 }
 
 impl PendingOffer {
-    pub(super) fn new(capabilities: Capabilities, secret: Secret, ours: usize) -> Self {
-        Self { capabilities, secret, ours }
+    /// Of a description with this stream of ours, at this place among its m= lines.
+    pub(super) fn new(capabilities: Capabilities, secret: Secret, ours: usize, stream: &Stream) -> Self {
+        let (numbered, keys) = (formats::read(stream), crypto::tags(&stream.attributes));
+        Self { capabilities, secret, ours, numbered, keys }
     }
 
     /// Another token, for another early dialog of the same INVITE (RFC 3261 §13.2.2.4). Each of them has its own key for
     /// what it sends, and ours.
     #[must_use]
     pub fn fork(&self) -> PendingOffer {
-        PendingOffer { capabilities: self.capabilities.clone(), secret: self.secret.clone(), ours: self.ours }
+        let Self { capabilities, secret, ours, numbered, keys } = self;
+        let (capabilities, secret) = (capabilities.clone(), secret.clone());
+        PendingOffer { capabilities, secret, ours: *ours, numbered: numbered.clone(), keys: keys.clone() }
     }
 
     /// Reads an answer that doesn't bind yet: that of an unreliable 18x (RFC 3261 §13.2.1).
@@ -137,7 +145,7 @@ impl PendingOffer {
             ours: agree::our_codecs(&self.capabilities),
         })?;
         // They send under the numbers that we offered, we under theirs (RFC 3264 §5.1, §6.1).
-        let numbered = formats::offered(&self.capabilities);
+        let numbered = self.numbered.clone();
         let rtcp_mux = self.capabilities.rtcp_mux && stream.attributes.has("rtcp-mux");
         agree::negotiate(&description, stream, agreed, &self.capabilities, numbered, rtcp_mux, security)
     }
@@ -162,7 +170,7 @@ impl PendingOffer {
         }
         let (lines, mut refused) = crypto::read(&stream.attributes);
         for line in lines {
-            if let Some(send) = crypto::ours(&line, &self.secret) {
+            if let Some(send) = crypto::ours(&line, &self.keys, &self.secret) {
                 return Ok(Some(Security { send, receive: line.key }));
             }
             refused.push(format!("{} has a tag that was not offered", line.key.suite().name()));

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use trunkline_media::bridge::Members;
 use trunkline_media::{Command as Media, RecordingSpec};
 
 use super::super::outbox::Hand;
@@ -221,7 +222,7 @@ impl Call {
     pub(super) fn hold_refused(&mut self, cx: &mut Context<'_>, status: Option<u16>) {
         let Some(on) = self.control.holding.take() else { return };
         if let Some(party) = &mut self.party {
-            party.hold_refused(on);
+            party.offers.hold_refused(on);
         }
         let why = match status {
             Some(status) => format!("the far end answered {status}"),
@@ -272,7 +273,8 @@ impl Call {
         let Control { agent_muted, callee_muted, held_by, .. } = &self.control;
         let callee = !callee_muted && held_by.is_none() && !self.is_played_for();
         self.order(cx, Media::Heard { agent: !agent_muted, callee });
-        if self.is_attended_by_person() && !self.is_handing() {
+        let is_accompanied = self.is_attended_by_person() || self.agents() != Members::NOBODY;
+        if is_accompanied && !self.is_handing() {
             self.hear_again(cx);
         }
     }

@@ -230,7 +230,7 @@ impl Call {
     }
 
     pub(super) fn progress(&mut self, cx: &mut Context<'_>, fork: Fork, status: u16, body: Option<&Body>) {
-        let previewed = self.party.as_mut().and_then(|party| party.hear_early(fork, body));
+        let previewed = self.party.as_mut().and_then(|party| party.offers.hear_early(fork, body));
         if let Some(negotiated) = previewed {
             self.order(cx, Media::Remote(negotiated));
         }
@@ -260,7 +260,7 @@ impl Call {
         self.timers.clear(cx.wheel, Timer::Ring);
         self.timers.clear(cx.wheel, Timer::Silent);
         let Some(party) = &mut self.party else { return };
-        match party.accept(fork, body) {
+        match party.offers.accept(fork, body) {
             Ok(negotiated) => {
                 self.order(cx, Media::Remote(negotiated));
                 self.order(cx, Media::Answered);

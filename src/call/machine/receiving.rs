@@ -42,7 +42,7 @@ impl Call {
         cx.agent.adopt(invite, call.plan.call.get());
         call.dialled.push(Attempt::new(&*call.plan.trunk.name, &*call.plan.sip_call_id));
         let mut party = Party::called(invite, call.origin().local());
-        let answer = offer.as_ref().map(|offer| party.renegotiate(offer)).transpose();
+        let answer = offer.as_ref().map(|offer| party.offers.renegotiate(offer)).transpose();
         call.party = Some(party);
         match answer {
             Ok(answer) => call.ring(cx, invite, answer),
@@ -102,7 +102,7 @@ impl Call {
     pub(super) fn pick_up(&mut self, cx: &mut Context<'_>) {
         let (Phase::Ringing { answer }, Some(party)) = (&mut self.phase, &mut self.party) else { return };
         let is_answer = answer.is_none();
-        let body = answer.take().unwrap_or_else(|| party.reoffer());
+        let body = answer.take().unwrap_or_else(|| party.offers.reoffer());
         cx.agent.answer(cx.now, party.invite(), body);
         self.awaited = Some(Awaited { answered_at: cx.now, is_answer, is_move: false });
         self.facts.answered_at = Some(cx.now);
@@ -133,7 +133,7 @@ impl Call {
         if !is_answer {
             return;
         }
-        match self.party.as_mut().and_then(|party| party.reaccept(body)) {
+        match self.party.as_mut().and_then(|party| party.offers.reaccept(body)) {
             Some(negotiated) if is_move => self.heed(cx, negotiated),
             Some(negotiated) => {
                 self.order(cx, Media::Remote(negotiated));

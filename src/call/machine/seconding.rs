@@ -5,7 +5,7 @@ use trunkline_media::{Command as Media, Rule, Then, When};
 use trunkline_sip::Body;
 
 use super::super::disposition::Hangup;
-use super::super::party;
+use super::super::offers;
 use super::super::sound;
 use super::super::tie::Tie;
 use super::{Call, Context, Origination, Phase};
@@ -26,7 +26,7 @@ impl Call {
 
     pub(super) fn tell_first_of_ringing(&self, cx: &mut Context<'_>, status: u16, body: Option<&Body>) {
         if let Some(second) = &self.plan.second {
-            let early = party::sdp(body).is_some();
+            let early = offers::sdp(body).is_some();
             cx.out.tie(second.of, self.id(), Tie::Ringing { status, early });
         }
     }

@@ -45,10 +45,10 @@ impl Call {
         let Some(party) = &mut self.party else { return };
         let invite = party.invite();
         let Some(offer) = offer else {
-            let offer = party.reoffer();
+            let offer = party.offers.reoffer();
             return cx.agent.answer_offer(cx.now, invite, offer);
         };
-        match party.renegotiate(offer) {
+        match party.offers.renegotiate(offer) {
             Ok((answer, negotiated)) => {
                 self.heed(cx, negotiated);
                 cx.agent.answer_offer(cx.now, invite, answer);
@@ -61,7 +61,7 @@ impl Call {
     /// The ACK came of a 200 that carried our offer, or a refresh of the session was answered anew. Without an answer in it the
     /// session goes on as it was.
     pub(super) fn reanswered(&mut self, cx: &mut Context<'_>, answer: Option<&Body>) {
-        let accepted = self.party.as_mut().and_then(|party| party.reaccept(answer));
+        let accepted = self.party.as_mut().and_then(|party| party.offers.reaccept(answer));
         if let Some(negotiated) = accepted {
             self.heed(cx, negotiated);
         }

@@ -120,7 +120,7 @@ impl Call {
         let transfer = Some(call_id.to_owned());
         self.dialled.push(Attempt { transfer, ..Attempt::new(&*self.plan.trunk.name, call_id) });
         let mut party = Party::called(invite, self.origin().local());
-        match offer.map(|offer| party.renegotiate(offer)).transpose() {
+        match offer.map(|offer| party.offers.renegotiate(offer)).transpose() {
             Ok(answer) => {
                 cx.agent.adopt(invite, self.plan.call.get());
                 let coming = Coming::Calls { party, answer: answer.map(Box::new) };
@@ -238,7 +238,7 @@ impl Call {
                 self.heed(cx, negotiated);
                 body
             }
-            None => party.reoffer(),
+            None => party.offers.reoffer(),
         };
         cx.agent.answer(cx.now, party.invite(), body);
         self.note(|attempt| attempt.sip_status = Some(200));
@@ -270,7 +270,7 @@ impl Call {
     fn newcomer_rings(&mut self, cx: &mut Context<'_>, fork: Fork, status: u16, body: Option<&Body>) {
         let Some(Transfer { to, coming: Coming::Called(party), .. }) = &mut self.transfer else { return };
         // Nobody hears it yet: the old party is on the line.
-        let _ = party.hear_early(fork, body);
+        let _ = party.offers.hear_early(fork, body);
         let to = to.clone();
         if let Some(party) = &self.party {
             cx.agent.notify_refer(cx.now, party.invite(), status, "");
@@ -280,7 +280,7 @@ impl Call {
 
     fn newcomer_offers(&mut self, cx: &mut Context<'_>, invite: InviteId, offer: Option<&Body>) {
         let Some(Transfer { coming: Coming::Called(party), .. }) = &mut self.transfer else { return };
-        match offer.map(|offer| party.renegotiate(offer)) {
+        match offer.map(|offer| party.offers.renegotiate(offer)) {
             Some(Ok((answer, _))) => cx.agent.answer_offer(cx.now, invite, answer),
             Some(Err(_)) | None => cx.agent.refuse_offer(cx.now, invite, 488),
         }
@@ -300,7 +300,7 @@ impl Call {
         self.timers.clear(cx.wheel, Timer::Transfer);
         self.note(|attempt| attempt.sip_status = Some(200));
         permit.answered(cx.now);
-        match party.accept(fork, body) {
+        match party.offers.accept(fork, body) {
             Ok(negotiated) => {
                 self.heed(cx, negotiated);
                 self.change_party(cx, party, permit);

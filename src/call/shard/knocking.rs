@@ -7,7 +7,7 @@ use trunkline_sip::{Authentication, Body, Incoming, InviteId};
 
 use super::super::knock::Knock;
 use super::super::machine::Call;
-use super::super::party;
+use super::super::offers;
 use super::Shard;
 use crate::model::{CallId, Trunk};
 use crate::trunk::doors::REALM;
@@ -27,7 +27,7 @@ impl Shard {
 
     /// Somebody calls: who may he be?
     pub(super) fn knocked(&mut self, now: Instant, invite: InviteId, incoming: Box<Incoming>) {
-        let is_sdp = |body: &Body| party::sdp(Some(body)).is_some();
+        let is_sdp = |body: &Body| offers::sdp(Some(body)).is_some();
         if !incoming.body.as_ref().is_none_or(is_sdp) {
             let accept = ("Accept".to_owned(), "application/sdp, multipart/mixed".to_owned());
             return self.agent.reject(now, invite, 415, vec![accept]);

@@ -7,8 +7,8 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use trunkline::model::{
-    CallFact, CallId, CallPlan, Disposition, DtmfMode, EndedBy, Face, Gather, Guide, LineEnd, NotDone,
-    RecordingResult, Side, Sound, Step, Trunk,
+    Bot, CallFact, CallId, CallPlan, Dial, Dialect, Disposition, DtmfMode, EndedBy, Face, Gather, Guide,
+    LineEnd, NotDone, RecordingResult, Side, Sound, Step, Trunk,
 };
 use trunkline::simulator::Persona;
 
@@ -58,6 +58,28 @@ fn who_is_on_hold_is_told_so_and_missed_by_nobody() {
     assert_eq!(world.exchange_held(), 0, "and the next one took it back");
     assert_eq!(world.outcome(call).disposition, Disposition::SilenceTimeout);
     world.assert_quiet();
+}
+
+#[test]
+fn who_is_on_hold_hears_neither_bot_nor_endpoint() {
+    let bot = Bot::at("wss://bot.example/audio".parse().expect("a URL"), Dialect::Twilio);
+    let to = format!("+1555010000{}", Persona::Silent.digit()).parse().expect("E.164");
+    let endpoint = Dial { ring_timeout: 10 * SECOND, ..Dial::new(vec![to]) };
+    for step in [Step::Connect(Arc::new(bot)), Step::Dial(Arc::new(endpoint))] {
+        let mut world = World::new(18, Weather::CALM);
+        let call = world.call(Persona::Silent);
+        world.advance(8 * SECOND);
+        assert_eq!(world.control(call, step.clone()), Ok(()));
+        world.advance(8 * SECOND);
+        for on in [true, false, true] {
+            assert_eq!(world.control(call, if on { Step::Hold } else { Step::Resume }), Ok(()));
+            world.advance(SECOND);
+            assert_eq!(world.hears_talker(call), !on, "{}", step.name());
+        }
+        world.hangup(call);
+        world.run_out();
+        world.assert_quiet();
+    }
 }
 
 #[test]

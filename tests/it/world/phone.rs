@@ -161,7 +161,7 @@ impl Phone {
     fn answer(&mut self, now: Instant, id: InviteId, offer: Option<&Body>) {
         let (token, mut local) = self.next_call();
         let offer = offer.and_then(Body::session).expect("the switch offers");
-        let (answer, _) = local.answer(offer).expect("what the switch offers can be met");
+        let (answer, ..) = local.answer(offer).expect("what the switch offers can be met");
         self.agent.adopt(id, token);
         self.agent.answer(now, id, Body::sdp(answer));
         self.began += 1;

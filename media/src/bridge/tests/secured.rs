@@ -27,7 +27,7 @@ impl Dialog {
     /// Offer and answer; what each side comes to, the near one's first.
     fn agree(&mut self) -> (Negotiated, Negotiated) {
         let (offer, pending): (Offer, PendingOffer) = self.near.offer();
-        let (answer, theirs) = self.far.answer(&offer.to_bytes()).expect("an answer");
+        let (answer, theirs, _) = self.far.answer(&offer.to_bytes()).expect("an answer");
         (pending.accept(&answer).expect("agreement"), theirs)
     }
 
@@ -171,7 +171,7 @@ fn a_fork_that_answers_is_heard_under_its_own_key() {
         let mut callee = Local::new(address(FAR), 2, capabilities.clone(), Secret::new([secret; 32]));
         callee.answer(&offer.to_bytes()).expect("an answer")
     };
-    let ((early, _), (answer, theirs)) = (fork(2), fork(3));
+    let ((early, ..), (answer, theirs, _)) = (fork(2), fork(3));
     let mut pair = Pair::new(8, Wire::default(), deaf(), deaf());
     pair.near(Command::Remote(pending.fork().preview(&early).expect("a preview")));
     pair.advance(SECOND);

@@ -61,7 +61,7 @@ fn whom_we_hold_is_held_whatever_it_offers() {
     assert!(held.contains("a=sendonly\r\n") && held.contains("o=- 7 2 IN"), "{held}");
     for (theirs, ours, receive) in [("sendrecv", "sendonly", false), ("sendonly", "inactive", false)] {
         let offer = wire(&format!("m=audio 4000 RTP/AVP 0\na={theirs}\n"));
-        let (answer, negotiated) = local.answer(&offer).expect("an answer");
+        let (answer, negotiated, _) = local.answer(&offer).expect("an answer");
         assert!(text(&answer).contains(&format!("a={ours}\r\n")), "{theirs}");
         assert_eq!(negotiated.receive, receive, "{theirs}");
     }

@@ -59,7 +59,8 @@ fn check_mirror(ours: &Negotiated, theirs: &Negotiated) -> Result<(), TestCaseEr
 proptest! {
     #[test]
     fn both_sides_come_to_the_same(near in capabilities(), other in capabilities()) {
-        let (offer, pending) = ours(&near).offer();
+        let mut caller = ours(&near);
+        let (offer, pending) = caller.offer();
         let mut callee = Local::of_any_codec(far(), 9, other.clone(), Secret::new([8; 32]));
         let in_common = near.codecs.iter().find(|codec| other.codecs.contains(codec));
         let expected = match (near.srtp, other.srtp, in_common) {
@@ -69,7 +70,7 @@ proptest! {
             _ => "",
         };
         match callee.answer(&offer.to_bytes()) {
-            Ok((answer, theirs)) => {
+            Ok((answer, theirs, repeated)) => {
                 prop_assert_eq!(expected, "");
                 let ours = pending.accept(&answer).expect("agreement");
                 check_mirror(&ours, &theirs)?;
@@ -82,9 +83,12 @@ proptest! {
                     _ => ptime,
                 };
                 prop_assert_eq!((ours.ptime_ms, theirs.ptime_ms), (length(other.ptime_ms), length(near.ptime_ms)));
+                // What was an answer is an offer once it refreshes the session.
+                let (refreshed, ours, _) = caller.answer(&answer).expect("an answer");
+                check_mirror(&ours, &repeated.accept(&refreshed).expect("agreement"))?;
                 // And back again, in a re-INVITE of theirs.
                 let (offer, pending) = callee.offer();
-                let (answer, ours) = Local::of_any_codec(local(), 7, near, Secret::new([3; 32])).answer(&offer.to_bytes()).expect("an answer");
+                let (answer, ours, _) = Local::of_any_codec(local(), 7, near, Secret::new([3; 32])).answer(&offer.to_bytes()).expect("an answer");
                 check_mirror(&ours, &pending.accept(&answer).expect("agreement"))?;
             }
             Err(error) => {
@@ -116,7 +120,7 @@ proptest! {
         let text = format!("v=0\r\nc=IN IP4 192.0.2.8\r\n{}\r\n", lines.join("\r\n"));
         let _ = ours(&capabilities).offer().1.preview(text.as_bytes());
         let _ = inspect(text.as_bytes());
-        if let Ok((sdp, negotiated)) = ours(&capabilities).answer(text.as_bytes()) {
+        if let Ok((sdp, negotiated, _)) = ours(&capabilities).answer(text.as_bytes()) {
             let again = inspect(&sdp).expect("our own answer can be read");
             prop_assert_eq!(again.address, Some(local().ip()));
             prop_assert!(negotiated.payload_type < 128 && (10..=60).contains(&negotiated.ptime_ms));

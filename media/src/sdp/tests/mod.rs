@@ -46,7 +46,7 @@ fn accept(answer: &str) -> Result<Negotiated, SdpError> {
 
 /// Our answer to their offer, and what it comes to.
 fn answer_with(capabilities: &Capabilities, offer: &str) -> Result<(String, Negotiated), SdpError> {
-    let (answer, negotiated) = ours(capabilities).answer(&wire(offer))?;
+    let (answer, negotiated, _) = ours(capabilities).answer(&wire(offer))?;
     Ok((String::from_utf8(answer.to_vec()).expect("text"), negotiated))
 }
 

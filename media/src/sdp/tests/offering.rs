@@ -54,7 +54,7 @@ fn the_version_grows_only_when_something_changed() {
     let first = local.offer().0.to_bytes();
     assert_eq!(local.offer().0.to_bytes(), first, "the same again (RFC 3264 §8)");
     let hold = wire("m=audio 4000 RTP/AVP 0\na=sendonly\n");
-    let (held, _) = local.answer(&hold).expect("an answer");
+    let (held, _, _) = local.answer(&hold).expect("an answer");
     assert!(std::str::from_utf8(&held).expect("text").contains("o=- 7 2 IN IP4"));
     assert_eq!(local.answer(&hold).expect("an answer").0, held, "a refresh");
     assert!(local.answer(&wire("m=audio 4000 RTP/AVP 18\n")).is_err());

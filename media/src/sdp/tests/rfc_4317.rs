@@ -49,7 +49,7 @@ fn section_3_1_hold_and_unhold() {
     for (version, direction, send, our_version) in
         [(1, "", true, 1), (2, "a=sendonly\n", false, 2), (3, "", true, 3), (3, "", true, 3)]
     {
-        let (answer, negotiated) = bob.answer(&offer(version, direction)).expect("an answer");
+        let (answer, negotiated, _) = bob.answer(&offer(version, direction)).expect("an answer");
         assert_eq!((negotiated.send, negotiated.receive), (send, true));
         let text = String::from_utf8(answer.to_vec()).expect("text");
         assert!(text.contains(&format!("o=- 7 {our_version} ")), "{text}");
@@ -60,9 +60,9 @@ fn section_3_1_hold_and_unhold() {
 fn section_4_1_a_second_stream_is_added_and_refused() {
     let mut bob = ours(&Capabilities::default());
     let first = format!("{ALICE}m=audio 49170 RTP/AVP 0\na=rtpmap:0 PCMU/8000\n");
-    let (_, before) = bob.answer(&wire(&first)).expect("an answer");
+    let (_, before, _) = bob.answer(&wire(&first)).expect("an answer");
     let second = format!("{first}m=video 49172 RTP/AVP 31\na=rtpmap:31 H261/90000\n");
-    let (answer, after) = bob.answer(&wire(&second)).expect("an answer");
+    let (answer, after, _) = bob.answer(&wire(&second)).expect("an answer");
     assert_eq!(before, after);
     let text = String::from_utf8(answer.to_vec()).expect("text");
     assert_eq!(lines(&text, "m="), ["m=audio 20000 RTP/AVP 0", "m=video 0 RTP/AVP 31"]);
