@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 use ipnet::IpNet;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use url::{Host, Url};
 
@@ -81,8 +81,21 @@ pub struct Answer {
     pub status: u16,
     /// When to come again (RFC 9110 §10.2.3).
     pub retry_after: Option<Duration>,
+    /// `Location`, as it was written: nobody goes there unless the caller does.
+    pub location: Option<String>,
     /// At most the first 64 KB of the body.
     pub body: Bytes,
+}
+
+impl Answer {
+    /// The absolute URL to which a redirection (RFC 9110 §15.4) sends whoever asked at this one, without a fragment.
+    pub fn moved(&self, from: &str) -> Option<String> {
+        let location =
+            self.location.as_ref().filter(|_| matches!(self.status, 301 | 302 | 303 | 307 | 308))?;
+        let mut to = Url::parse(from).ok()?.join(location).ok()?;
+        to.set_fragment(None);
+        Some(to.into())
+    }
 }
 
 /// For the connection, its TLS handshake included.
@@ -230,7 +243,12 @@ impl Egress {
             to.write_all(&chunk).await.map_err(unwritten)?;
         }
         to.flush().await.map_err(unwritten)?;
-        Ok(Answer { status: response.status().as_u16(), retry_after: None, body: Bytes::new() })
+        Ok(Answer {
+            status: response.status().as_u16(),
+            retry_after: None,
+            location: None,
+            body: Bytes::new(),
+        })
     }
 
     async fn send(
@@ -301,6 +319,7 @@ impl Egress {
 
 async fn read(mut response: reqwest::Response, bytes_max: usize) -> Result<Answer, EgressError> {
     let retry_after = response.headers().get(RETRY_AFTER).and_then(retry_after);
+    let location = response.headers().get(LOCATION).and_then(|value| Some(value.to_str().ok()?.to_owned()));
     let status = response.status().as_u16();
     let mut body = BytesMut::new();
     // What is over the bound is never read: dropping the response closes its connection.
@@ -311,7 +330,7 @@ async fn read(mut response: reqwest::Response, bytes_max: usize) -> Result<Answe
             break;
         }
     }
-    Ok(Answer { status, retry_after, body: body.freeze() })
+    Ok(Answer { status, retry_after, location, body: body.freeze() })
 }
 
 /// Seconds, or a date (RFC 9110 §5.6.7).

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::timeout;
 use trunkline_media::Clip;
 
-use crate::egress::Egress;
+use crate::egress::{Answer, Egress, EgressError};
 use crate::face;
 use crate::model::{CallRecord, Face, Key, Link, Occasion, Sound, Step, Timestamp, Verb};
 
@@ -63,6 +64,9 @@ const STEPS_DEADLINE: Duration = Duration::from_secs(8);
 /// What Twilio grants, for which such guides were written.
 const TWILIOS_DEADLINE: Duration = Duration::from_secs(15);
 
+/// So many redirections are followed.
+const REDIRECTS_MAX: usize = 5;
+
 /// Runs errands. Cheap to clone.
 #[derive(Clone)]
 pub struct Errands {
@@ -80,7 +84,7 @@ impl Errands {
         let wav: Arc<[u8]> = match from {
             Sound::Wav(bytes) => bytes,
             Sound::Url(url) => {
-                let fetched = self.egress.fetch(SOUND_DEADLINE, &url, SOUND_BYTES_MAX).await;
+                let fetched = within(SOUND_DEADLINE, self.fetched(url)).await;
                 let answer = fetched.map_err(|error| format!("a sound could not be fetched: {error}"))?;
                 if answer.status != 200 {
                     return Err(format!("a sound could not be fetched: HTTP {}", answer.status));
@@ -111,29 +115,112 @@ impl Errands {
     ) -> Result<Vec<Step>, String> {
         let body =
             face::question((face, key), occasion, at, record).ok_or("nobody can be asked what to do")?;
-        let seconds = at.0.div_euclid(1_000);
-        let sign =
-            |url: &str, body: &str| face::sign(face, key.signing.reveal(), url, seconds, body.as_bytes());
-        let deadline = if face == Face::Twilio { TWILIOS_DEADLINE } else { STEPS_DEADLINE };
+        let question = Question { face, key, seconds: at.0.div_euclid(1_000), body };
         // Who is asked never sees what stands behind a `#` (RFC 9110 §7.1), and could not check a signature over it.
-        let url = link.url.split_once('#').map_or(link.url.as_str(), |(url, _)| url);
-        let asked = match link.verb {
-            Verb::Post => {
-                let mut headers = sign(url, &body);
-                headers.push(("content-type", face::content_type(face).to_owned()));
-                self.egress.post_within(deadline, url, &headers, body.into()).await
-            }
-            // Only a face whose questions are forms asks so.
-            Verb::Get => {
-                let mark = if url.contains('?') { '&' } else { '?' };
-                let whole = format!("{url}{mark}{body}");
-                self.egress.get_within(deadline, &whole, &sign(&whole, "")).await
-            }
-        };
-        let answer = asked.map_err(|error| format!("the answer URL: {error}"))?;
+        let url = link.url.split_once('#').map_or(link.url.as_str(), |(url, _)| url).to_owned();
+        let asked = within(question.deadline(), self.asked(&question, url, link.verb)).await;
+        let (url, answer) = asked.map_err(|error| format!("the answer URL: {error}"))?;
         if answer.status != 200 {
             return Err(format!("the answer URL: HTTP {}", answer.status));
         }
-        face::steps(face, url, &answer.body).map_err(|error| format!("the answer URL: {error}"))
+        face::steps(face, &url, &answer.body).map_err(|error| format!("the answer URL: {error}"))
+    }
+
+    /// What comes from this URL, or from where that sends us.
+    async fn fetched(&self, mut url: String) -> Result<Answer, EgressError> {
+        for _ in 0..REDIRECTS_MAX {
+            let answer = self.egress.fetch(SOUND_DEADLINE, &url, SOUND_BYTES_MAX).await?;
+            let Some(moved) = answer.moved(&url) else { return Ok(answer) };
+            url = moved;
+        }
+        self.egress.fetch(SOUND_DEADLINE, &url, SOUND_BYTES_MAX).await
+    }
+
+    /// The answer, and whose it is in the end: Twilio's guides may send us elsewhere, as they may there.
+    async fn asked(
+        &self,
+        question: &Question<'_>,
+        mut url: String,
+        verb: Verb,
+    ) -> Result<(String, Answer), EgressError> {
+        let redirects_max = if question.face == Face::Twilio { REDIRECTS_MAX } else { 0 };
+        let mut manner = if verb == Verb::Post { Manner::Posted } else { Manner::Appended };
+        for _ in 0..redirects_max {
+            let answer = self.ask(question, &url, manner).await?;
+            let Some(moved) = answer.moved(&url) else { return Ok((url, answer)) };
+            (url, manner) = (moved, manner.once_moved(answer.status));
+        }
+        let answer = self.ask(question, &url, manner).await?;
+        Ok((url, answer))
+    }
+
+    async fn ask(&self, question: &Question<'_>, url: &str, manner: Manner) -> Result<Answer, EgressError> {
+        let Question { face, body, .. } = question;
+        let get =
+            async |url: &str| self.egress.get_within(question.deadline(), url, &question.sign(url, "")).await;
+        match manner {
+            Manner::Posted => {
+                let mut headers = question.sign(url, body);
+                headers.push(("content-type", face::content_type(*face).to_owned()));
+                self.egress.post_within(question.deadline(), url, &headers, body.clone().into()).await
+            }
+            Manner::Appended => {
+                let mark = if url.contains('?') { '&' } else { '?' };
+                get(&format!("{url}{mark}{body}")).await
+            }
+            Manner::Bare => get(url).await,
+        }
     }
 }
+
+/// Where a question stands in its request.
+#[derive(Clone, Copy)]
+enum Manner {
+    /// In its body.
+    Posted,
+    /// In its URL, behind what stands there: only a face whose questions are forms asks so.
+    Appended,
+    /// Nowhere: the URL is whole, from who was asked before.
+    Bare,
+}
+
+impl Manner {
+    /// What was posted is got, unless it is said that it is to be posted again (RFC 9110 §15.4.8).
+    fn once_moved(self, status: u16) -> Self {
+        match self {
+            Self::Posted if matches!(status, 307 | 308) => Self::Posted,
+            Self::Posted => Self::Appended,
+            Self::Appended | Self::Bare => Self::Bare,
+        }
+    }
+}
+
+/// What a guide is asked.
+struct Question<'a> {
+    face: Face,
+    key: &'a Key,
+    /// When, in seconds of Unix time.
+    seconds: i64,
+    body: String,
+}
+
+impl Question<'_> {
+    fn deadline(&self) -> Duration {
+        if self.face == Face::Twilio { TWILIOS_DEADLINE } else { STEPS_DEADLINE }
+    }
+
+    fn sign(&self, url: &str, body: &str) -> Vec<(&'static str, String)> {
+        face::sign(self.face, self.key.signing.reveal(), url, self.seconds, body.as_bytes())
+    }
+}
+
+/// All that is asked for on the way has this time together.
+async fn within<T>(
+    deadline: Duration,
+    work: impl Future<Output = Result<T, EgressError>>,
+) -> Result<T, EgressError> {
+    timeout(deadline, work).await.unwrap_or(Err(EgressError::Timeout(deadline)))
+}
+
+#[cfg(test)]
+mod tests;

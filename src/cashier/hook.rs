@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     fn said(status: u16, body: &'static str) -> Result<Verdict, String> {
-        read(&Answer { status, retry_after: None, body: Bytes::from_static(body.as_bytes()) })
+        read(&Answer { status, retry_after: None, location: None, body: Bytes::from_static(body.as_bytes()) })
     }
 
     #[test]

@@ -118,7 +118,7 @@ mod tests {
 
     fn answer(status: u16, body: &str) -> Result<Answer, EgressError> {
         let retry_after = Some(Duration::from_secs(90));
-        Ok(Answer { status, retry_after, body: body.to_owned().into() })
+        Ok(Answer { status, retry_after, location: None, body: body.to_owned().into() })
     }
 
     fn passing(why: &str, seconds: Option<u64>) -> Failure {

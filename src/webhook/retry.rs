@@ -84,7 +84,12 @@ mod tests {
     }
 
     fn answered(status: u16, retry_after: Option<u64>) -> Result<Answer, EgressError> {
-        Ok(Answer { status, retry_after: retry_after.map(Duration::from_secs), body: bytes::Bytes::new() })
+        Ok(Answer {
+            status,
+            retry_after: retry_after.map(Duration::from_secs),
+            location: None,
+            body: bytes::Bytes::new(),
+        })
     }
 
     /// Seconds until the next try.

@@ -22,11 +22,15 @@ pub fn test_event(endpoint: u64, at: Timestamp, account: &str) -> String {
 
 /// The form of a callback.
 pub fn event(kind: EventKind, at: Timestamp, record: &CallRecord, account: &str) -> String {
+    // How many events came before it, of a call that may never have rung or been answered.
+    let rang = u8::from(record.ringing_at.is_some());
     let (word, sequence) = match kind {
-        EventKind::Created | EventKind::Started => ("initiated", "0"),
-        EventKind::Ringing => ("ringing", "1"),
-        EventKind::Answered | EventKind::RecordingStarted => ("in-progress", "2"),
-        EventKind::RecordingCompleted | EventKind::Failed | EventKind::Completed => (status(record), "3"),
+        EventKind::Created | EventKind::Started => ("initiated", 0),
+        EventKind::Ringing => ("ringing", 1),
+        EventKind::Answered | EventKind::RecordingStarted => ("in-progress", 1 + rang),
+        EventKind::RecordingCompleted | EventKind::Failed | EventKind::Completed => {
+            (status(record), 1 + rang + u8::from(record.answered_at.is_some()))
+        }
     };
     let mut form = Serializer::new(String::new());
     form.append_pair("CallSid", &record.call.ca())
@@ -39,7 +43,7 @@ pub fn event(kind: EventKind, at: Timestamp, record: &CallRecord, account: &str)
         .append_pair("ApiVersion", "2010-04-01")
         .append_pair("Direction", direction(record))
         .append_pair("CallbackSource", "call-progress-events")
-        .append_pair("SequenceNumber", sequence)
+        .append_pair("SequenceNumber", &sequence.to_string())
         .append_pair("Timestamp", &rfc_2822(at));
     if let Some(duration) = record.duration() {
         form.append_pair("CallDuration", &duration.as_secs_f64().round().to_string());
