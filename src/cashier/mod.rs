@@ -149,8 +149,7 @@ impl Cashier {
         Ok((standing, currency))
     }
 
-    /// Gives a tenant money, in the operator's name, on disk and in memory even if nobody waits for the answer any more. `false`: this
-    /// reference was given before, and nothing is given twice.
+    /// Gives a tenant money, in the operator's name. `false`: this reference was given before, and nothing is given twice.
     pub async fn credit(
         &self,
         tenant: TenantId,
@@ -158,8 +157,7 @@ impl Cashier {
         reference: Option<String>,
     ) -> Result<bool, StoreError> {
         let this = self.clone();
-        let given = tokio::spawn(async move { this.give(tenant, amount, reference).await });
-        given.await.map_err(|_| StoreError::Closed)?
+        to_its_end(async move { this.give(tenant, amount, reference).await }).await
     }
 
     async fn give(
@@ -179,10 +177,14 @@ impl Cashier {
 
     /// From now on this account is reloaded so.
     pub async fn set_reload(&self, tenant: TenantId, reload: Option<AutoReload>) -> Result<(), StoreError> {
-        self.seat(tenant).await?;
-        self.0.store.set_reload(tenant, reload).await?;
-        self.0.accounts.set_reload(tenant, reload);
-        Ok(())
+        let this = self.clone();
+        let work = async move {
+            this.seat(tenant).await?;
+            this.0.store.set_reload(tenant, reload).await?;
+            this.0.accounts.set_reload(tenant, reload);
+            Ok(())
+        };
+        to_its_end(work).await
     }
 
     /// Is there anybody to confirm a payment?
@@ -201,14 +203,25 @@ impl Cashier {
             return Err(RateError::NotAllowed);
         }
         listed.tenant = Some(tenant);
-        listed.id = self.0.store.add_rate(tenant, &listed, wall_now()).await?;
-        self.0.terms.write().unwrap_or_else(PoisonError::into_inner).rates.add(listed.clone());
-        Ok(listed)
+        let this = self.clone();
+        let work = async move {
+            listed.id = this.0.store.add_rate(tenant, &listed, wall_now()).await?;
+            this.0.terms.write().unwrap_or_else(PoisonError::into_inner).rates.add(listed.clone());
+            Ok(listed)
+        };
+        Ok(to_its_end(work).await?)
     }
 
     fn terms<T>(&self, look: impl FnOnce(&Terms) -> T) -> T {
         look(&self.0.terms.read().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// Does what changes disk and memory, both, even if nobody waits for the answer any more.
+async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::spawn(work).await.map_err(|_| StoreError::Closed)?
 }
 
 impl Terms {

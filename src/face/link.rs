@@ -76,7 +76,7 @@ pub fn shown(query: &str) -> Option<(TenantId, i64, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::face::nixflex::record_for_tests as record;
+    use crate::face::nixflex::ended_call as record;
 
     const NOW: Timestamp = Timestamp(1_700_000_000_000);
 

@@ -17,8 +17,6 @@ pub use campaign::{
 };
 pub use error::{error, error_with_detail};
 pub use event::{SIGNATURE_HEADER, event, sign, test_event};
-#[cfg(test)]
-pub(crate) use record::tests::record as record_for_tests;
 pub use record::{call, calls};
 pub use request::parse_outbound;
 
