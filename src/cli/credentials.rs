@@ -31,6 +31,9 @@ pub fn authorization(config: &Config, given: Option<&str>, only: Option<Face>) -
             ),
         };
     };
+    // It becomes a header.
+    let is_key = given.bytes().all(|byte| byte.is_ascii_graphic());
+    ensure!(is_key, "the key has characters that no key has: {REMEDY}");
     if let Some(key) = keys.iter().find(|key| key.public == given) {
         ensure!(will_do(key, only), "only a {} key is answered here", only.map_or("", Face::as_str));
         ensure!(
@@ -76,6 +79,14 @@ mod tests {
 
     fn config(more: &str) -> Config {
         Config::parse("t", &format!("{KEYS}{more}"), []).expect("valid")
+    }
+
+    #[test]
+    fn a_key_that_can_be_no_header_is_refused() {
+        for given in ["nxf_a:nxfs\u{2013}b", "nxf_a:nxfs b", "nxf_a:nxfs\nb"] {
+            let refused = authorization(&config(""), Some(given), None).expect_err("refused").to_string();
+            assert!(refused.starts_with("the key has characters"), "{refused}");
+        }
     }
 
     #[test]

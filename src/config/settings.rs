@@ -27,6 +27,8 @@ const LIVE: [&str; 10] = [
 ];
 /// What is not, though it is below one of those.
 const NOT_LIVE: [&str; 2] = ["billing.enabled", "limits.queue_seconds"];
+/// What is where there was something before, and still is: what listens by TLS does not begin to, or cease.
+const REPLACED: [&str; 2] = ["sip.tls_cert", "sip.tls_key"];
 
 impl Settings {
     pub(super) fn of(source: &Source) -> Self {
@@ -49,7 +51,11 @@ impl Settings {
         let mut keys: Vec<&String> = self.0.keys().chain(newer.0.keys()).collect();
         keys.sort_unstable();
         keys.dedup();
-        let waits = |key: &&String| self.0.get(*key) != newer.0.get(*key) && !is_live(key);
+        let waits = |key: &&String| match (self.0.get(*key), newer.0.get(*key)) {
+            (before, after) if before == after => false,
+            (Some(_), Some(_)) => !is_live(key),
+            _ => !is_live(key) || REPLACED.contains(&key.as_str()),
+        };
         keys.into_iter().filter(waits).cloned().collect()
     }
 }
@@ -69,6 +75,7 @@ fn is_live(key: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::config::Config;
 
     fn waiting(before: &str, after: &str) -> Vec<String> {
@@ -91,6 +98,22 @@ mod tests {
         let after = "[limits]\ncps = 2.0\n[log]\nfilter = \"debug\"\nformat = \"json\"\n[amd]\ninitial_silence = 2000\n\
             [billing]\nenabled = true\ndefault_balance = \"5\"\n[[rate]]\nprefix = \"44\"\nper_minute = \"1\"\n";
         assert_eq!(waiting(before, after), ["billing.enabled", "log.format"]);
+    }
+
+    #[test]
+    fn certificates_of_sip_are_replaced_and_neither_added_nor_taken_away() {
+        let settings = |name: Option<&str>| {
+            let keys = ["sip.tls_cert", "sip.tls_key"].into_iter();
+            let values = name.into_iter().flat_map(|name| {
+                keys.clone().map(move |key| (key.to_owned(), Value::String(name.to_owned())))
+            });
+            Settings(values.collect())
+        };
+        let (none, one, other) = (settings(None), settings(Some("a")), settings(Some("b")));
+        assert_eq!(one.waiting(&other), [] as [String; 0]);
+        for (before, after) in [(&none, &one), (&one, &none)] {
+            assert_eq!(before.waiting(after), ["sip.tls_cert", "sip.tls_key"]);
+        }
     }
 
     #[test]

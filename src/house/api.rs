@@ -13,6 +13,8 @@ use crate::http::{self, Api, Bounds, RateLimits, Readiness, Rehearse, Streams, T
 use crate::keyfile::SwitchKey;
 use crate::rehearsal::Rehearsal;
 
+/// A client that takes nothing of an answer for so long is left: its place is another one's.
+const UNREAD_MAX: Duration = Duration::from_secs(30);
 /// How long requests under way may take once the API is told to stop.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -72,6 +74,7 @@ impl House {
         let bounds = Bounds {
             connections_max: config.http.connections_max,
             header_timeout: config.http.header_timeout,
+            unread_max: UNREAD_MAX,
             drain: DRAIN,
         };
         let (tls, metrics) = (self.https.clone(), self.metrics.clone());

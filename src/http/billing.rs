@@ -192,10 +192,9 @@ fn read_credit(bytes: &[u8]) -> Result<Credit, Refusal> {
     if !amount.is_positive() {
         return Err(wrong("amount", "must be above zero".into()));
     }
-    let fits =
-        asked.reference.as_ref().is_none_or(|text| (1..=REFERENCE_MAX).contains(&text.chars().count()));
-    if !fits {
-        return Err(wrong("reference", format!("must have 1 to {REFERENCE_MAX} characters")));
+    let is_one = |text: &String| (1..=REFERENCE_MAX).contains(&text.chars().count()) && !text.contains('\0');
+    if !asked.reference.as_ref().is_none_or(is_one) {
+        return Err(wrong("reference", format!("must have 1 to {REFERENCE_MAX} characters, and no NUL")));
     }
     Ok(Credit { tenant: TenantId(asked.tenant.into()), amount, reference: asked.reference })
 }

@@ -106,11 +106,11 @@ impl PathText {
     }
 }
 
-impl FromRequestParts<Api> for PathText {
+impl<S: Send + Sync> FromRequestParts<S> for PathText {
     type Rejection = std::convert::Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Self::Rejection> {
-        let path: Result<Path<String>, PathRejection> = Path::from_request_parts(parts, api).await;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let path: Result<Path<String>, PathRejection> = Path::from_request_parts(parts, state).await;
         Ok(Self(path.ok().map(|Path(text)| text)))
     }
 }

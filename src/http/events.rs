@@ -201,15 +201,19 @@ impl Reader {
                 biased;
                 () = closing.cancelled() => return,
                 () = gone.closed() => return,
-                changed = told.changed() => if changed.is_err() { return },
+                // First: on a busy switch there is something to tell at any moment.
                 _ = looked.tick() => if !self.is_welcome() { return },
+                changed = told.changed() => if changed.is_err() { return },
             }
         }
     }
 
-    /// Tells everything up to now. Is there anybody left to tell?
+    /// Tells everything up to now, page by page. Is there anybody left who may be told?
     async fn catch_up(&mut self, told: &mut watch::Receiver<u64>) -> bool {
         loop {
+            if !self.is_welcome() {
+                return false;
+            }
             told.mark_unchanged();
             let events = match self.api.store.events_after(Some(self.key.tenant), self.position, PAGE).await {
                 Ok(events) => events,

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRef, Path, State};
+use axum::extract::{FromRef, State};
 use axum::http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
 };
@@ -16,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::de::DeserializeOwned;
 
+use super::calls::PathText;
 use super::{Api, body};
 use crate::agent::browser::{OFFER_MAX, OpenError};
 use crate::agent::desk::Act;
@@ -96,70 +97,50 @@ pub async fn availability(
 }
 
 /// `POST /v1/people/calls/{call}/accept`
-pub async fn accept(
-    floor: State<Floor>,
-    headers: HeaderMap,
-    call: Path<String>,
-) -> Result<StatusCode, Failure> {
+pub async fn accept(floor: State<Floor>, headers: HeaderMap, call: PathText) -> Result<StatusCode, Failure> {
     act(floor, headers, call, Act::Accept).await
 }
 
 /// `POST /v1/people/calls/{call}/decline`
-pub async fn decline(
-    floor: State<Floor>,
-    headers: HeaderMap,
-    call: Path<String>,
-) -> Result<StatusCode, Failure> {
+pub async fn decline(floor: State<Floor>, headers: HeaderMap, call: PathText) -> Result<StatusCode, Failure> {
     act(floor, headers, call, Act::Decline).await
 }
 
 /// `POST /v1/people/calls/{call}/hangup`
-pub async fn hang_up(
-    floor: State<Floor>,
-    headers: HeaderMap,
-    call: Path<String>,
-) -> Result<StatusCode, Failure> {
+pub async fn hang_up(floor: State<Floor>, headers: HeaderMap, call: PathText) -> Result<StatusCode, Failure> {
     act(floor, headers, call, Act::HangUp).await
 }
 
 async fn act(
     State(floor): State<Floor>,
     headers: HeaderMap,
-    Path(call): Path<String>,
+    call: PathText,
     act: fn(CallId) -> Act,
 ) -> Result<StatusCode, Failure> {
     let session = session(&floor, &headers).await?;
-    let call = call.parse().map_err(|()| Refused::Call)?;
+    let call = call.text().parse().map_err(|()| Refused::Call)?;
     floor.act(&session, act(call)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// `POST /v1/people/calls/{call}/hold`
-pub async fn hold(
-    floor: State<Floor>,
-    headers: HeaderMap,
-    call: Path<String>,
-) -> Result<StatusCode, Failure> {
+pub async fn hold(floor: State<Floor>, headers: HeaderMap, call: PathText) -> Result<StatusCode, Failure> {
     set_hold(floor, headers, call, true).await
 }
 
 /// `POST /v1/people/calls/{call}/resume`
-pub async fn resume(
-    floor: State<Floor>,
-    headers: HeaderMap,
-    call: Path<String>,
-) -> Result<StatusCode, Failure> {
+pub async fn resume(floor: State<Floor>, headers: HeaderMap, call: PathText) -> Result<StatusCode, Failure> {
     set_hold(floor, headers, call, false).await
 }
 
 async fn set_hold(
     State(floor): State<Floor>,
     headers: HeaderMap,
-    Path(call): Path<String>,
+    call: PathText,
     on: bool,
 ) -> Result<StatusCode, Failure> {
     let session = session(&floor, &headers).await?;
-    let call = call.parse().map_err(|()| Refused::Call)?;
+    let call = call.text().parse().map_err(|()| Refused::Call)?;
     floor.hold(&session, call, on).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -168,10 +149,10 @@ async fn set_hold(
 pub async fn object(
     State(floor): State<Floor>,
     headers: HeaderMap,
-    Path(call): Path<String>,
+    call: PathText,
 ) -> Result<StatusCode, Failure> {
     let session = session(&floor, &headers).await?;
-    let call = call.parse().map_err(|()| Refused::Call)?;
+    let call = call.text().parse().map_err(|()| Refused::Call)?;
     floor.object(&session, call).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -180,11 +161,11 @@ pub async fn object(
 pub async fn transfer(
     State(floor): State<Floor>,
     headers: HeaderMap,
-    Path(call): Path<String>,
+    call: PathText,
     body: Body,
 ) -> Result<StatusCode, Failure> {
     let session = session(&floor, &headers).await?;
-    let call = call.parse().map_err(|()| Refused::Call)?;
+    let call = call.text().parse().map_err(|()| Refused::Call)?;
     let Transfer { to } = json(&headers, body).await?;
     let to = to.trim();
     if to.is_empty() || to.len() > DESTINATION_MAX || to.chars().any(char::is_control) {
@@ -217,10 +198,10 @@ pub async fn whip_options() -> Response {
 pub async fn whip_end(
     State(floor): State<Floor>,
     headers: HeaderMap,
-    Path(number): Path<String>,
+    number: PathText,
 ) -> Result<StatusCode, Failure> {
     let session = session(&floor, &headers).await?;
-    let number = number.parse().map_err(|_| Refused::Leg)?;
+    let number = number.text().parse().map_err(|_| Refused::Leg)?;
     floor.mute(&session, number).await?;
     Ok(StatusCode::OK)
 }

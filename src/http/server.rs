@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -35,6 +36,9 @@ pub struct Bounds {
     pub connections_max: usize,
     /// How long a client may take to shake hands, how long to send a request's head, and how long a connection may idle before one.
     pub header_timeout: Duration,
+    /// A client that takes nothing of an answer for so long is gone, though its machine may say that it is there (RFC 5482; Linux
+    /// counts the probes of a closed window in it).
+    pub unread_max: Duration,
     /// How long requests under way may take once the server is told to stop.
     pub drain: Duration,
 }
@@ -73,7 +77,7 @@ pub async fn serve(
         connections.spawn(async move {
             tokio::select! {
                 () = cut.cancelled() => {}
-                () = connection(stream, tls, router, bounds.header_timeout, stop) => {}
+                () = connection(stream, tls, router, bounds, stop) => {}
             }
             drop((counted, room));
         });
@@ -90,11 +94,14 @@ async fn connection(
     stream: TcpStream,
     tls: Tls,
     router: Router,
-    header_timeout: Duration,
+    Bounds { header_timeout, unread_max, .. }: Bounds,
     stop: CancellationToken,
 ) {
     // Answers are short and awaited; a socket that refuses this only waits longer.
     let _ = stream.set_nodelay(true);
+    if let Err(error) = SockRef::from(&stream).set_tcp_user_timeout(Some(unread_max)) {
+        return tracing::debug!(%error, "a connection failed");
+    }
     let Some(acceptor) = tls.acceptor() else { return speak(stream, router, header_timeout, stop).await };
     let secured = tokio::select! {
         () = stop.cancelled() => return,
@@ -191,7 +198,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let (address, stop, metrics) =
             (listener.local_addr().expect("bound"), CancellationToken::new(), Metrics::new());
-        let bounds = Bounds { connections_max: 2, header_timeout, drain };
+        let unread_max = Duration::from_millis(200);
+        let bounds = Bounds { connections_max: 2, header_timeout, unread_max, drain };
         let server = tokio::spawn(serve(listener, tls, router, metrics.clone(), bounds, stop.clone()));
         (address, stop, server, metrics)
     }
@@ -212,6 +220,22 @@ mod tests {
         assert_eq!(exchange(address, "").await, "");
         assert!(!exchange(address, "GET / HTTP/1.1\r\nHos").await.contains("hello"));
         assert!(exchange(address, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.ends_with("hello"));
+    }
+
+    #[tokio::test]
+    async fn who_does_not_read_makes_way_for_who_does() {
+        let router = Router::new()
+            .route("/", get(async || "hello"))
+            .route("/long", get(async || vec![b'x'; 16 << 20]));
+        let (address, _stop, _server, _) = started(router, PATIENT, PATIENT).await;
+        let mut silent = Vec::new();
+        for _ in 0..2 {
+            let mut stream = TcpStream::connect(address).await.expect("accepted");
+            stream.write_all(b"GET /long HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("sent");
+            silent.push(stream);
+        }
+        let short = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        assert!(exchange(address, short).await.ends_with("hello"), "both places were taken");
     }
 
     /// A certificate of nobody's.

@@ -448,7 +448,7 @@ async fn a_client_that_sends_too_much_still_reads_its_answer() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("bound");
     let minute = Duration::from_secs(60);
-    let bounds = Bounds { connections_max: 9, header_timeout: minute, drain: minute };
+    let bounds = Bounds { connections_max: 9, header_timeout: minute, unread_max: minute, drain: minute };
     let stop = tokio_util::sync::CancellationToken::new();
     let server = tokio::spawn(serve(
         listener,

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::control::{read, wrong};
+use crate::face::body::bounded;
 use crate::face::last_of_full;
 use crate::model::{CallId, DoNotCall, NOTE_BYTES_MAX, PhoneNumber, Refusal};
 
@@ -31,9 +32,7 @@ pub fn parse(body: &[u8]) -> Result<(Vec<PhoneNumber>, Option<String>), Refusal>
     if !(1..=NUMBERS_MAX).contains(&texts.len()) {
         return Err(wrong("numbers", format!("must be 1 to {NUMBERS_MAX}, not {}", texts.len())));
     }
-    if note.as_ref().is_some_and(|note| note.len() > NOTE_BYTES_MAX) {
-        return Err(wrong("note", format!("is longer than {NOTE_BYTES_MAX} bytes")));
-    }
+    let note = note.map(|note| bounded("note", note, NOTE_BYTES_MAX)).transpose()?;
     let number = |(place, text): (usize, &String)| {
         text.trim().parse().map_err(|error| wrong(&format!("numbers[{place}]"), format!("is {error}")))
     };
@@ -80,6 +79,7 @@ mod tests {
             (many.as_str(), "numbers"),
             (r#"{"numbers":["+15551234567","5551234567"]}"#, "numbers[1]"),
             (long.as_str(), "note"),
+            (r#"{"numbers":["+15551234567"],"note":"a\u0000b"}"#, "note"),
         ] {
             let Err(Refusal::InvalidField { field: named, .. }) = parse(body.as_bytes()) else {
                 panic!("{field}");

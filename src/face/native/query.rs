@@ -66,6 +66,9 @@ pub fn calls(query: &str, is_export: bool) -> Result<CallQuery, Refusal> {
     let mut list = CallQuery { limit: LIMIT_DEFAULT, ..CallQuery::default() };
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         let wrong = |reason: &str| wrong(&name, reason);
+        if value.contains('\0') {
+            return Err(wrong("contains a NUL"));
+        }
         match &*name {
             "state" => list.state = Some(CallState::from_word(&value).ok_or_else(|| wrong(STATES))?),
             "direction" => {
@@ -214,6 +217,16 @@ fn wrong(name: &str, reason: &str) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_no_database_can_hold_is_refused_by_its_name() {
+        for name in ["number", "campaign", "agent"] {
+            let Err(Refusal::InvalidField { field, .. }) = calls(&format!("{name}=a%00b"), false) else {
+                panic!("{name}")
+            };
+            assert_eq!(field, name);
+        }
+    }
 
     #[test]
     fn every_parameter_of_calls_is_read() {

@@ -1,12 +1,13 @@
 //! The console's files, as they were when the switch was built. They load nothing from elsewhere, and the browser is told to
 //! see to that.
 
-use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::response::{IntoResponse, Redirect, Response};
+
+use crate::http::calls::PathText;
 
 /// Nothing but what the switch itself serves, no inline script, and nobody frames the page.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
@@ -38,8 +39,8 @@ pub async fn index() -> Response {
 }
 
 /// `GET /console/{file}`
-pub async fn file(Path(name): Path<String>) -> Response {
-    match FILES.iter().find(|(known, ..)| *known == name) {
+pub async fn file(name: PathText) -> Response {
+    match FILES.iter().find(|(known, ..)| *known == name.text()) {
         Some(file) => served(file),
         None => StatusCode::NOT_FOUND.into_response(),
     }

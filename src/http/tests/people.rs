@@ -98,6 +98,7 @@ async fn who_has_no_session_gets_nowhere() {
         ("GET", "/v1/people/events", ""),
         ("POST", "/v1/people/availability", r#"{"available":true}"#),
         ("POST", "/v1/people/calls/1/accept", ""),
+        ("POST", "/v1/people/calls/%ff/accept", ""),
         ("POST", "/v1/people/calls/1/decline", ""),
         ("POST", "/v1/people/calls/1/hangup", ""),
         ("POST", "/v1/people/calls/1/transfer", r#"{"to":"+15550100"}"#),

@@ -160,3 +160,22 @@ async fn a_slow_reader_is_cut_off_and_a_stopping_switch_ends_every_stream() {
     while stream.next().await.is_some() {}
     assert_eq!(house.streams.listening(), 0);
 }
+
+#[tokio::test]
+async fn a_key_that_is_revoked_hears_nothing_more_of_a_backlog() {
+    let house = House::new().await;
+    for call in 1..=200 {
+        intend(&house.store, record(call)).await;
+    }
+    let response = house.stream("/v1/native/events", Some("0")).await;
+    let mut stream = response.into_body().into_data_stream();
+    assert_eq!(take(&mut stream, 1).await[0].1, 1);
+    let without = FILE.replace("nxfs_demo", "nxfs_other");
+    house.directory.replace(Config::parse("t", &without, []).expect("valid").objects);
+    let mut told = 0;
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.expect("readable");
+        told += String::from_utf8_lossy(&chunk).matches("event:").count();
+    }
+    assert!(told < 300, "what was read before it was revoked, and not all of 400: {told}");
+}
