@@ -209,8 +209,8 @@ impl Receiver {
             }
             Some(current) if !restarted && current.is_after(timestamp) => return None,
             Some(current) if current.continues(event, timestamp) => {
-                *current =
-                    Incoming { timestamp, before: current.total(), duration, quiet_ticks: 0, ..*current };
+                let before = current.before.saturating_add(SEGMENT);
+                *current = Incoming { timestamp, before, duration, quiet_ticks: 0, ..*current };
             }
             current => {
                 finished = current.as_mut().and_then(Incoming::report);
@@ -247,16 +247,15 @@ impl Receiver {
 
 /// Five times the packet length of most senders.
 const LOST_END_TICKS: u8 = 5;
+/// The longest that a segment of an event lasts, by its own clock.
+const SEGMENT: u32 = u16::MAX as u32;
 /// What is further behind has not come late: the timestamps have begun anew.
 const LATE_SECONDS_MAX: u32 = 2;
 
 impl Incoming {
-    /// A long event goes on in a new segment where the last one ended (§2.5.1.3).
+    /// A long event goes on in a new segment where the last one ended (§2.5.1.3), however much of that was heard, and told.
     fn continues(&self, event: u8, timestamp: u32) -> bool {
-        !self.reported
-            && event == self.event
-            && self.duration == u16::MAX
-            && timestamp == self.timestamp.wrapping_add(u32::from(self.duration))
+        event == self.event && timestamp == self.timestamp.wrapping_add(SEGMENT)
     }
 
     /// An event of this timestamp was over before.
@@ -380,6 +379,24 @@ mod tests {
         };
         let received = heard([segment(0, 8000, 10), segment(0, 65_535, 10), segment(65_535, 800, 10 | END)]);
         assert_eq!(received, [Received { digit: '#', duration: Duration::from_micros(66_335 * 125) }]);
+    }
+
+    #[test]
+    fn a_long_event_whose_seam_is_lost_is_one_digit_still() {
+        let mut receiver = Receiver::default();
+        let mut hear = |timestamp: u32, duration: u16, flags: u8| {
+            let [high, low] = duration.to_be_bytes();
+            receiver.receive(timestamp, 8_000, &[11, flags, high, low])
+        };
+        assert_eq!(hear(0, 8_000, 10), None);
+        assert_eq!(hear(65_535, 160, 10), None, "the packet that said 65,535 was lost");
+        let whole = Some(Received { digit: '#', duration: Duration::from_micros(66_335 * 125) });
+        assert_eq!(hear(65_535, 800, 10 | END), whole);
+        // So much was lost that it was told already.
+        let mut receiver = Receiver::default();
+        assert_eq!(receiver.receive(0, 8_000, &[11, 10, 0x1f, 0x40]), None);
+        let told = (0..=LOST_END_TICKS).filter_map(|_| receiver.tick()).count();
+        assert_eq!((told, receiver.receive(65_535, 8_000, &[11, 10 | END, 3, 32])), (1, None));
     }
 
     #[test]

@@ -99,6 +99,12 @@ impl Leg {
 
     pub(crate) fn negotiate(&mut self, negotiated: Negotiated) {
         self.peer.negotiate(negotiated.remote);
+        // Who is elsewhere now is told of it there (RFC 3264 §8.3.1), not where reports came from before.
+        let places = |negotiated: &Negotiated| (negotiated.remote, negotiated.remote_rtcp);
+        let was = self.negotiated.as_ref().map(places);
+        if negotiated.remote.is_some() && was.is_some_and(|was| was != places(&negotiated)) {
+            self.rtcp_from = None;
+        }
         for (_, format) in negotiated.incoming.iter() {
             if let Format::Audio(codec) = format {
                 self.jitter.prepare(codec);
@@ -200,6 +206,9 @@ impl Leg {
         };
         let Some(kind) = self.kind(header.payload_type) else {
             self.stats.unknown += 1;
+            if self.reception.pass(&header) {
+                self.jitter.insert_event(header.sequence);
+            }
             return Arrival::default();
         };
         let quiet = self.peer.silent_for(now, QUIET);
@@ -319,7 +328,7 @@ impl Leg {
             && let Some(negotiated) = &self.negotiated
             && let Some(payload_type) = negotiated.telephone_event
         {
-            let times = negotiated.telephone_event_hz() / 8_000;
+            let times = negotiated.telephone_event_hz / 8_000;
             let payload = event.scaled(times);
             // Audio that waits for its packet is older than the event.
             self.flush();

@@ -83,6 +83,13 @@ impl Reception {
         }
     }
 
+    /// A packet with something in it that was not agreed upon came: it is ignored (RFC 3550 §5.1), and not lost (appendix A.3 counts
+    /// whatever it brings). False: it is not the source's next, more or less.
+    pub fn pass(&mut self, header: &Header) -> bool {
+        let source = self.source.as_mut().filter(|source| source.ssrc == header.ssrc);
+        source.is_some_and(|source| source.number(header.sequence) == Some(true))
+    }
+
     fn restart(&mut self, arrival: u32, header: &Header) {
         self.lost_before = self.lost();
         self.candidate = None;
@@ -130,25 +137,15 @@ impl Source {
     }
 
     fn receive(&mut self, arrival: u32, header: &Header, timed: bool) -> Judgement {
-        let ahead = rtp::sequence_ahead(header.sequence, self.highest as u16);
-        if !(-MISORDER_MAX..DROPOUT_MAX).contains(&ahead) {
-            if self.far == Some(header.sequence) {
-                return Judgement::Restarts;
+        match self.number(header.sequence) {
+            None if self.far == Some(header.sequence) => return Judgement::Restarts,
+            None => {
+                self.far = Some(header.sequence.wrapping_add(1));
+                return Judgement::Doubtful;
             }
-            self.far = Some(header.sequence.wrapping_add(1));
-            return Judgement::Doubtful;
+            Some(false) => return Judgement::Duplicate,
+            Some(true) => {}
         }
-        if ahead > 0 {
-            self.highest = self.highest.wrapping_add(u32::from(ahead.unsigned_abs()));
-            self.seen = self.seen.checked_shl(u32::from(ahead.unsigned_abs())).unwrap_or(0) | 1;
-        } else {
-            let bit = 1u64.checked_shl(u32::from(ahead.unsigned_abs())).unwrap_or(0);
-            if self.seen & bit != 0 {
-                return Judgement::Duplicate;
-            }
-            self.seen |= bit;
-        }
-        self.received = self.received.wrapping_add(1);
         if !timed {
             // All packets of a telephone event bear the time of its beginning (RFC 4733 §2.2.1).
             return Judgement::Continues;
@@ -161,6 +158,26 @@ impl Source {
             self.jitter = self.jitter + difference - ((self.jitter + 8) >> 4);
         }
         Judgement::Continues
+    }
+
+    /// Counts a packet by its number. `false`: it came before; `None`: the number is far off.
+    fn number(&mut self, sequence: u16) -> Option<bool> {
+        let ahead = rtp::sequence_ahead(sequence, self.highest as u16);
+        if !(-MISORDER_MAX..DROPOUT_MAX).contains(&ahead) {
+            return None;
+        }
+        if ahead > 0 {
+            self.highest = self.highest.wrapping_add(u32::from(ahead.unsigned_abs()));
+            self.seen = self.seen.checked_shl(u32::from(ahead.unsigned_abs())).unwrap_or(0) | 1;
+        } else {
+            let bit = 1u64.checked_shl(u32::from(ahead.unsigned_abs())).unwrap_or(0);
+            if self.seen & bit != 0 {
+                return Some(false);
+            }
+            self.seen |= bit;
+        }
+        self.received = self.received.wrapping_add(1);
+        Some(true)
     }
 
     fn expected(&self) -> u32 {

@@ -24,8 +24,8 @@ pub struct Rtcp {
     epoch: Option<Instant>,
     next: Option<Instant>,
     packets_reported: u32,
-    /// The middle of the last sender report's NTP time, and when it came.
-    heard: Option<(u32, Instant)>,
+    /// Their last sender report.
+    heard: Option<Heard>,
     remote: Remote,
 }
 
@@ -134,8 +134,10 @@ impl Rtcp {
     }
 
     fn block(&self, now: Instant, report: &reception::Report) -> ReportBlockBuilder {
+        // §6.4.1: of this source's reports, or none.
+        let heard = self.heard.filter(|heard| heard.ssrc == report.ssrc);
         let (last, delay) =
-            self.heard.map_or((0, 0), |(middle, at)| (middle, units(now.saturating_duration_since(at))));
+            heard.map_or((0, 0), |heard| (heard.middle, units(now.saturating_duration_since(heard.at))));
         ReportBlock::builder(report.ssrc)
             .fraction_lost(report.fraction_lost)
             .cumulative_lost(report.lost)
@@ -157,7 +159,8 @@ impl Rtcp {
         for packet in compound {
             match packet {
                 Ok(Packet::Sr(report)) => {
-                    self.heard = Some(((report.ntp_timestamp() >> 16) as u32, now));
+                    let (ssrc, middle) = (report.ssrc(), (report.ntp_timestamp() >> 16) as u32);
+                    self.heard = Some(Heard { ssrc, middle, at: now });
                     self.remote.reports = self.remote.reports.saturating_add(1);
                     report.report_blocks().for_each(|block| self.learn(now, &block));
                 }
@@ -177,7 +180,7 @@ impl Rtcp {
             return;
         }
         self.remote.mentions = self.remote.mentions.saturating_add(1);
-        self.remote.lost = block.cumulative_lost();
+        self.remote.lost = lost(block.cumulative_lost());
         self.remote.jitter = block.interarrival_jitter();
         let last = block.last_sender_report_timestamp();
         if last == 0 {
@@ -192,7 +195,21 @@ impl Rtcp {
     }
 }
 
+/// A sender report that came.
+#[derive(Clone, Copy, Debug)]
+struct Heard {
+    ssrc: u32,
+    /// The middle of its NTP timestamp.
+    middle: u32,
+    at: Instant,
+}
+
 const INTERVAL: Duration = Duration::from_secs(5);
+
+/// 24 bits with a sign (§6.4.1): where more came than was sent, as duplicates did, nothing was lost.
+fn lost(cumulative: u32) -> u32 {
+    (((cumulative << 8) as i32) >> 8).max(0).unsigned_abs()
+}
 
 /// In 1/65,536 of a second.
 fn units(duration: Duration) -> u32 {
@@ -244,6 +261,33 @@ mod tests {
         assert_eq!((remote.lost, remote.jitter), (12, 40));
         let trip = remote.round_trip.expect("a round trip").as_micros();
         assert!((99_900..100_100).contains(&trip), "{trip}");
+    }
+
+    #[test]
+    fn who_got_more_than_was_sent_lost_nothing() {
+        for (told, lost) in [(0, 0), (12, 12), (0x7f_ffff, 0x7f_ffff), (0xff_ffff, 0), (0x80_0000, 0)] {
+            assert_eq!(super::lost(told), lost, "{told:x}");
+        }
+    }
+
+    #[test]
+    fn a_block_repeats_the_time_of_its_own_sources_report() {
+        let start = Instant::now();
+        let (mut near, mut far) = (rtcp(1), rtcp(2));
+        near.is_due(start);
+        let sent = Sent { packets: 50, octets: 8_000, timestamp: 8_000 };
+        let mut out = [0; COMPOUND_MAX];
+        let length = near.write(start, &sent, None, false, &mut out);
+        assert!(far.receive(start, &out[..length]));
+        for (ssrc, is_repeated) in [(1, true), (3, false)] {
+            let length = far.write(start, &Sent::default(), reported(ssrc), false, &mut out);
+            let Some(Ok(Packet::Rr(report))) = Compound::parse(&out[..length]).expect("a compound").next()
+            else {
+                panic!("a receiver report")
+            };
+            let block = report.report_blocks().next().expect("a block");
+            assert_eq!(block.last_sender_report_timestamp() != 0, is_repeated, "{ssrc}");
+        }
     }
 
     #[test]

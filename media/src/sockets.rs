@@ -78,9 +78,10 @@ impl Pair {
     }
 
     /// Connects the RTP socket to the peer, or dissolves that. What cannot be done changes nothing: the bridge looks at
-    /// every sender anyway.
+    /// every sender anyway. A socket that listens on every address would hear from now on what comes to one of them alone, and not
+    /// always to the one that our description names.
     pub(crate) fn follow(&mut self, peer: Option<SocketAddr>) {
-        if self.connected == peer {
+        if self.connected == peer || self.local.ip().is_unspecified() {
             return;
         }
         self.connected = match peer {
@@ -103,13 +104,17 @@ impl Pair {
     }
 }
 
+/// Expedited forwarding (RFC 3246), as it stands in IPv4's type of service and in IPv6's traffic class.
+const EXPEDITED: u32 = 0xb8;
+
 fn socket(local: SocketAddr) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
-    if local.is_ipv4() {
-        // Expedited forwarding (RFC 3246). A host that forbids it still carries voice.
-        let _ = socket.set_tos_v4(0xb8);
-    }
+    // A host that forbids it still carries voice.
+    let _ = match local {
+        SocketAddr::V4(_) => socket.set_tos_v4(EXPEDITED),
+        SocketAddr::V6(_) => socket.set_tclass_v6(EXPEDITED),
+    };
     socket.bind(&local.into())?;
     Ok(socket.into())
 }
@@ -294,6 +299,30 @@ mod tests {
         pair.follow(None);
         stranger.send_to(b"y", pair.local).expect("sent");
         assert_eq!(hear(&pair), [(stranger.local_addr().expect("an address"), b"y".to_vec())]);
+    }
+
+    #[test]
+    fn who_listens_everywhere_is_reached_at_whichever_address_was_named() {
+        let pool = PortPool::new([0, 0, 0, 0].into(), &(21_100..=21_139)).expect("a pair");
+        let mut pair = pool.bind().expect("sockets").expect("a pair");
+        let peer = UdpSocket::bind((loopback(), 0)).expect("a socket");
+        pair.follow(Some(peer.local_addr().expect("an address")));
+        let named = ([127, 0, 0, 1], pair.local.port());
+        peer.send_to(b"x", SocketAddr::from(named)).expect("sent");
+        let mut heard = 0;
+        receive(&pair.rtp, &mut Appetite::new(), &mut [0; DATAGRAM_MAX], |_, _| heard += 1);
+        assert_eq!(heard, 1, "not at the address by which its packets would leave alone");
+    }
+
+    #[test]
+    fn voice_is_marked_in_both_families() {
+        for address in [IpAddr::from([127, 0, 0, 1]), IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])] {
+            // A machine without the family has nothing to mark.
+            let Ok(socket) = socket(SocketAddr::new(address, 0)) else { continue };
+            let socket = socket2::SockRef::from(&socket);
+            let mark = if address.is_ipv4() { socket.tos_v4() } else { socket.tclass_v6() };
+            assert_eq!(mark.expect("readable"), EXPEDITED);
+        }
     }
 
     #[test]

@@ -37,6 +37,7 @@ use trunkline_sip::{Body, Event as SipEvent, InviteId, UserAgent};
 use super::disposition::{Hangup, Ruling};
 use super::facts::{self, Facts};
 use super::keys::{Keys, Road};
+use super::offers::Reach;
 use super::outbox::{BotOrder, Hand, Outbox};
 use super::party::{Origin, Party, Seed};
 use super::sound;
@@ -361,6 +362,11 @@ impl Call {
         let leg = u32::try_from(self.dialled.invites()).unwrap_or(u32::MAX);
         let capabilities = sound::capabilities(&self.plan.trunk);
         Origin { address: self.local, id: self.plan.call.get(), seed: &self.seed, leg, capabilities }
+    }
+
+    /// Where the media of its legs may go.
+    fn reach(&self, cx: &Context<'_>) -> Reach {
+        Reach { trunk: Arc::clone(&self.plan.trunk), reachable: Arc::clone(cx.reachable) }
     }
 
     fn traced(&self, cx: &mut Context<'_>, direction: trunkline_sip::Direction, message: &[u8]) {

@@ -1,8 +1,34 @@
 //! The offers and answers of one SIP leg (RFC 3264): ours, whose answer is due; theirs; and what was agreed on last, which is repeated to
 //! refresh the session.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+
 use trunkline_media::{Negotiated, PendingOffer, SdpError, sdp::Local};
 use trunkline_sip::{Body, Fork};
+
+use crate::model::Trunk;
+use crate::trunk::reach::{Reachable, may_stream};
+
+/// Where a leg's media may go: where the signalling of its trunk's calls may.
+#[derive(Clone)]
+pub struct Reach {
+    /// The leg's.
+    pub trunk: Arc<Trunk>,
+    /// Whose calls may go where.
+    pub reachable: Reachable,
+}
+
+impl Reach {
+    /// What was agreed upon, unless the far end would have our packets sent to where they may not go. Of reports it is told less.
+    fn checked(&self, negotiated: Negotiated) -> Result<Negotiated, SdpError> {
+        let may_go = |place: &SocketAddr| may_stream(&self.trunk, place.ip().to_canonical(), &self.reachable);
+        match negotiated.remote.filter(|place| !may_go(place)) {
+            Some(place) => Err(SdpError::NoAddress { found: Some(place.ip().to_string()) }),
+            None => Ok(Negotiated { remote_rtcp: negotiated.remote_rtcp.filter(may_go), ..negotiated }),
+        }
+    }
+}
 
 /// What was offered and answered on a leg.
 pub struct Offers {
@@ -12,17 +38,20 @@ pub struct Offers {
     settled: Option<PendingOffer>,
     /// Our description, which a re-INVITE that asks for an offer gets again.
     local: Local,
+    reach: Reach,
 }
 
 struct Offered {
     pending: PendingOffer,
+    /// It began the dialog: whatever is agreed on before its answer comes, that comes.
+    is_first: bool,
     /// Early answers, the latest of each early dialog.
     early: Vec<(Fork, Negotiated)>,
 }
 
 impl Offered {
-    fn new(pending: PendingOffer) -> Self {
-        Self { pending, early: Vec::new() }
+    fn new(pending: PendingOffer, is_first: bool) -> Self {
+        Self { pending, is_first, early: Vec::new() }
     }
 
     /// The latest early dialog stands last.
@@ -39,13 +68,13 @@ const EARLY_MAX: usize = 16;
 
 impl Offers {
     /// Of a leg to which our offer has just left: `pending` awaits the answer.
-    pub fn ours(pending: PendingOffer, local: Local) -> Self {
-        Self { offered: Some(Offered::new(pending)), settled: None, local }
+    pub fn ours(pending: PendingOffer, local: Local, reach: Reach) -> Self {
+        Self { offered: Some(Offered::new(pending, true)), settled: None, local, reach }
     }
 
     /// Of a leg that called us.
-    pub fn theirs(local: Local) -> Self {
-        Self { offered: None, settled: None, local }
+    pub fn theirs(local: Local, reach: Reach) -> Self {
+        Self { offered: None, settled: None, local, reach }
     }
 
     /// Early media: an 18x with an answer in it. An unreliable one is a preview (RFC 3261 §13.2.1); a reliable one is the answer of
@@ -53,6 +82,7 @@ impl Offers {
     pub fn hear_early(&mut self, fork: Fork, body: Option<&Body>) -> Option<Negotiated> {
         let offered = self.offered.as_mut()?;
         let negotiated = offered.pending.preview(sdp(body)?).ok()?;
+        let negotiated = self.reach.checked(negotiated).ok()?;
         offered.keep_early(fork, &negotiated);
         Some(negotiated)
     }
@@ -60,13 +90,14 @@ impl Offers {
     /// The 2xx. Without a body the early answer of its own dialog holds, or else the latest: some gateways describe themselves in
     /// the 183 alone.
     pub fn accept(&mut self, fork: Fork, body: Option<&Body>) -> Result<Negotiated, SdpError> {
-        let Offered { pending, early } = self.offered.take().ok_or(SdpError::NoOffer)?;
+        let Offered { pending, early, .. } = self.offered.take().ok_or(SdpError::NoOffer)?;
         let own = early.iter().find(|(known, _)| *known == fork).or(early.last());
         match (sdp(body), own) {
             (Some(answer), _) => {
                 let negotiated = pending.preview(answer);
-                self.settled = Some(pending);
-                negotiated
+                // Where they have offered since, it is our answer to that which is repeated.
+                self.settled.get_or_insert(pending);
+                self.reach.checked(negotiated?)
             }
             (None, Some((_, negotiated))) => {
                 self.settled.get_or_insert(pending);
@@ -78,10 +109,11 @@ impl Offers {
 
     /// The ACK of a 2xx that carried our offer, or the answer to one of ours within the dialog, or to what we repeated.
     pub fn reaccept(&mut self, body: Option<&Body>) -> Option<Negotiated> {
-        if let Some(Offered { pending, .. }) = self.offered.take() {
-            self.settled = Some(pending);
-        }
-        let negotiated = self.settled.as_ref()?.preview(sdp(body)?).ok()?;
+        let offered = self.offered.take();
+        let answer = sdp(body)?;
+        self.settled = offered.map(|offered| offered.pending).or(self.settled.take());
+        let negotiated = self.settled.as_ref()?.preview(answer).ok()?;
+        let negotiated = self.reach.checked(negotiated).ok()?;
         // Who is held is not heard, whatever it answers.
         Some(Negotiated { receive: negotiated.receive && !self.local.holds(), ..negotiated })
     }
@@ -89,8 +121,12 @@ impl Offers {
     /// The callee's new offer within the dialog, and our answer to it (RFC 3264 §8).
     pub fn renegotiate(&mut self, offer: &Body) -> Result<(Body, Negotiated), SdpError> {
         let offer = offer.session().ok_or(SdpError::NoAudio { offered: Vec::new() })?;
-        let (answer, negotiated, repeated) = self.local.answer(offer)?;
+        let Self { local, reach, .. } = self;
+        let (answer, negotiated, repeated) =
+            local.answer_if(offer, |negotiated| reach.checked(negotiated))?;
         self.settled = Some(repeated);
+        // Theirs has overtaken an offer of ours within the dialog, whose answer does not come any more.
+        self.offered.take_if(|offered| !offered.is_first);
         if let Some(offered) = &mut self.offered
             && let Some((fork, _)) = offered.early.last()
         {
@@ -104,18 +140,21 @@ impl Offers {
     /// [`Offers::reaccept`].
     pub fn reoffer(&mut self) -> Body {
         let (offer, pending) = self.local.offer();
-        self.offered = Some(Offered::new(pending));
+        self.offered = Some(Offered::new(pending, false));
         Body::sdp(offer.to_bytes())
     }
 
-    /// Every description from now on holds the other side, or takes it back (RFC 3264 §8.4); the next is this offer. None: another one
-    /// has no answer yet (§4).
-    pub fn hold(&mut self, holds: bool) -> Option<Body> {
-        if self.offered.is_some() {
-            return None;
-        }
+    /// Every description from now on holds the other side, or takes it back (RFC 3264 §8.4), if the offer that says so may `leave`. Gives
+    /// whether it may.
+    pub fn hold(&mut self, holds: bool, leave: impl FnOnce(Body) -> bool) -> bool {
         self.local.hold(holds);
-        Some(self.reoffer())
+        let before = self.offered.take();
+        let leaves = leave(self.reoffer());
+        if !leaves {
+            self.local.hold(!holds);
+            self.offered = before;
+        }
+        leaves
     }
 
     /// The offer to hold it, or to take it back, was refused: what was agreed on before holds.
@@ -136,14 +175,27 @@ mod tests {
     use trunkline_media::srtp::Secret;
 
     use super::*;
+    use crate::model::{TenantId, TrunkId, is_reachable};
 
     /// Their description, with RTP at this port.
     fn theirs(port: u16, formats: &str) -> Body {
         let text = format!(
-            "v=0\r\no=- 1 {port} IN IP4 192.0.2.2\r\ns=-\r\nc=IN IP4 192.0.2.2\r\nt=0 0\r\nm=audio {port} RTP/AVP {formats}\r\n\
-             a=rtpmap:96 telephone-event/8000\r\n"
+            "v=0\r\no=- 1 {port} IN IP4 8.8.8.8\r\ns=-\r\nc=IN IP4 8.8.8.8\r\nt=0 0\r\nm=audio {port} RTP/AVP {formats}\r\n\
+             a=rtpmap:96 telephone-event/8000\r\na=rtpmap:97 telephone-event/8000\r\n"
         );
         Body::sdp(text)
+    }
+
+    /// The same from there, or with this besides.
+    fn within(line: &str) -> Body {
+        let theirs = theirs(30_000, "8 96").bytes;
+        Body::sdp(String::from_utf8(theirs.to_vec()).expect("text").replace("c=IN IP4 8.8.8.8", line))
+    }
+
+    /// Of a tenant's trunk, whose calls go to public addresses.
+    fn reach() -> Reach {
+        let trunk = Trunk::new(TrunkId(1), TenantId(7), "t".to_owned(), "sip:carrier.example");
+        Reach { trunk: Arc::new(trunk), reachable: Arc::new(|_, _, address| is_reachable(address, &[])) }
     }
 
     fn local() -> Local {
@@ -164,7 +216,7 @@ mod tests {
 
     #[test]
     fn the_answer_to_a_refresh_moves_the_media_of_a_call_that_came_in() {
-        let mut offers = Offers::theirs(local());
+        let mut offers = Offers::theirs(local(), reach());
         offers.renegotiate(&theirs(30_000, "8 96")).expect("an answer");
         for port in [30_000, 30_002, 30_004] {
             assert_eq!(moved_to(&refreshed(&mut offers, port)), port);
@@ -175,15 +227,73 @@ mod tests {
     fn and_after_they_have_offered_anew_or_refused_what_we_offered() {
         let mut local = local();
         let (_, pending) = local.offer();
-        let mut offers = Offers::ours(pending, local);
+        let mut offers = Offers::ours(pending, local, reach());
         offers.accept(Fork(0), Some(&theirs(30_000, "8 96"))).expect("an answer");
         assert_eq!(moved_to(&refreshed(&mut offers, 30_002)), 30_002);
         offers.renegotiate(&theirs(30_004, "8 96")).expect("an answer");
         assert_eq!(moved_to(&refreshed(&mut offers, 30_006)), 30_006);
-        assert!(offers.hold(true).is_some());
-        assert!(offers.hold(false).is_none(), "one after the other");
+        assert!(!offers.hold(true, |_| false) && offers.hold(true, |_| true));
         offers.hold_refused(true);
         let refreshed = refreshed(&mut offers, 30_008);
         assert_eq!((moved_to(&refreshed), refreshed.receive), (30_008, true));
+    }
+
+    #[test]
+    fn nobody_has_packets_sent_to_what_stands_within() {
+        let mut offers = Offers::theirs(local(), reach());
+        let (_, before) = offers.renegotiate(&theirs(30_000, "8 96")).expect("an answer");
+        for address in ["IP4 127.0.0.1", "IP4 169.254.169.254", "IP6 ::ffff:10.0.0.1", "IP6 ::1"] {
+            let body = within(&format!("c=IN {address}"));
+            let refused = offers.renegotiate(&body).err();
+            assert!(
+                matches!(refused, Some(SdpError::NoAddress { found: Some(_) })),
+                "{address}: {refused:?}"
+            );
+            assert!(offers.reaccept(Some(&body)).is_none());
+            let mut local = local();
+            let (_, pending) = local.offer();
+            let mut called = Offers::ours(pending, local, reach());
+            assert!(called.hear_early(Fork(0), Some(&body)).is_none());
+            assert!(matches!(called.accept(Fork(0), Some(&body)), Err(SdpError::NoAddress { .. })));
+        }
+        let reports = [&theirs(30_000, "8 96").bytes[..], b"a=rtcp:9 IN IP4 10.0.0.1\r\n"].concat();
+        let (_, unreported) = offers.renegotiate(&Body::sdp(reports)).expect("an answer");
+        assert_eq!((unreported.remote, unreported.remote_rtcp), (before.remote, None), "nor reports");
+        assert_eq!(refreshed(&mut offers, 30_000).remote, before.remote, "all is as it was");
+        assert!(offers.renegotiate(&within("c=IN IP4 0.0.0.0")).is_ok(), "a hold is no place");
+    }
+
+    #[test]
+    fn what_is_repeated_is_what_was_said_last_whoever_offered() {
+        let mut local = local();
+        let (_, pending) = local.offer();
+        let mut offers = Offers::ours(pending, local, reach());
+        // By UPDATE before the 2xx, which says again what was agreed on before.
+        offers.hear_early(Fork(0), Some(&theirs(30_000, "8 96"))).expect("a preview");
+        offers.renegotiate(&theirs(30_002, "8 97")).expect("an answer");
+        offers.accept(Fork(0), Some(&theirs(30_000, "8 96"))).expect("an answer");
+        let repeated = |offers: &mut Offers| {
+            let negotiated = offers.reaccept(Some(&theirs(30_004, "8 97"))).expect("understood");
+            negotiated.incoming.of(101).is_none()
+        };
+        assert!(repeated(&mut offers));
+        // Our offer meets theirs: 491, theirs goes first, and ours is not made again.
+        assert!(offers.hold(true, |_| true));
+        offers.renegotiate(&theirs(30_006, "8 97")).expect("an answer");
+        assert!(offers.reaccept(None).is_none());
+        assert!(repeated(&mut offers));
+    }
+
+    #[test]
+    fn who_was_given_the_operators_own_host_is_heard_there() {
+        let theirs = within("c=IN IP4 10.0.0.1");
+        let named = |uri: &str| {
+            let trunk = Trunk::new(TrunkId(1), TenantId(7), "t".to_owned(), uri);
+            let reachable: Reachable =
+                Arc::new(|_, host, address| host == "sbc.operator.example" || is_reachable(address, &[]));
+            Offers::theirs(local(), Reach { trunk: Arc::new(trunk), reachable })
+        };
+        assert!(named("sip:sbc.operator.example").renegotiate(&theirs).is_ok());
+        assert!(named("sip:carrier.example").renegotiate(&theirs).is_err());
     }
 }

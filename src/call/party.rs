@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use trunkline_media::{Capabilities, PendingOffer, sdp::Local, srtp::Secret};
 use trunkline_sip::{Body, InviteId, Reason, UserAgent};
 
-use super::offers::Offers;
+use super::offers::{Offers, Reach};
 
 /// A leg that we called, or that called us.
 pub struct Party {
@@ -17,13 +17,13 @@ pub struct Party {
 
 impl Party {
     /// A leg whose INVITE, with the offer that `pending` awaits the answer of, has just left.
-    pub fn new(invite: InviteId, pending: PendingOffer, local: Local) -> Self {
-        Self { invite, offers: Offers::ours(pending, local) }
+    pub fn new(invite: InviteId, pending: PendingOffer, local: Local, reach: Reach) -> Self {
+        Self { invite, offers: Offers::ours(pending, local, reach) }
     }
 
     /// A leg that called us.
-    pub fn called(invite: InviteId, local: Local) -> Self {
-        Self { invite, offers: Offers::theirs(local) }
+    pub fn called(invite: InviteId, local: Local, reach: Reach) -> Self {
+        Self { invite, offers: Offers::theirs(local, reach) }
     }
 
     /// The leg's name in the user agent.
@@ -33,12 +33,8 @@ impl Party {
 
     /// Offers to hold the other side, or to take it back. Gives whether the offer may leave.
     pub fn hold(&mut self, now: Instant, agent: &mut UserAgent, holds: bool) -> bool {
-        let Some(offer) = self.offers.hold(holds) else { return false };
-        let leaves = agent.offer(now, self.invite, offer);
-        if !leaves {
-            self.offers.hold_refused(holds);
-        }
-        leaves
+        let invite = self.invite;
+        self.offers.hold(holds, |offer| agent.offer(now, invite, offer))
     }
 
     /// Ends the leg as its state asks: CANCEL or BYE.

@@ -53,6 +53,11 @@ pub fn may_send(trunk: &Trunk, host: &str, reachable: &Reachable) -> bool {
     host.parse().ok().is_none_or(|address| reachable(Some(trunk), host, address))
 }
 
+/// May the audio of a trunk's call be sent there? To where its calls may, and to where its own hosts are.
+pub fn may_stream(trunk: &Trunk, to: IpAddr, reachable: &Reachable) -> bool {
+    reachable(Some(trunk), &to.to_string(), to) || hosts(trunk).any(|host| reachable(Some(trunk), &host, to))
+}
+
 /// Is it one of the trunk's own hosts?
 pub fn is_home(trunk: &Trunk, host: &str) -> bool {
     let host = folded(host);

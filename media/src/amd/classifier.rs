@@ -125,8 +125,10 @@ impl Adaptive {
 
     fn conclude(&mut self, params: &Params) -> Option<Decision> {
         let Some(Turn { from, end, .. }) = self.turn else {
-            let over = self.now >= milliseconds(params.initial_silence) && self.word.silence_ms > 0;
-            return over.then(|| self.settled(Class::NoSpeech, Cause::InitialSilence, self.now, params));
+            if self.now >= milliseconds(params.initial_silence) && self.word.silence_ms > 0 {
+                return Some(self.settled(Class::NoSpeech, Cause::InitialSilence, self.now, params));
+            }
+            return self.out_of_time(params);
         };
         let (spoke, silence) = (end - from, self.now - end);
         if spoke >= milliseconds(params.greeting) {
@@ -149,6 +151,10 @@ impl Adaptive {
             let (class, cause) = (Class::Human, Cause::AfterGreetingSilence);
             return Some(Decision { class, cause, measured: silence, threshold: wait, confidence });
         }
+        self.out_of_time(params)
+    }
+
+    fn out_of_time(&mut self, params: &Params) -> Option<Decision> {
         let over = self.now >= milliseconds(params.total_analysis_time);
         over.then(|| self.settled(Class::Unknown, Cause::TotalAnalysisTime, self.now, params))
     }

@@ -199,8 +199,8 @@ impl Cause {
     /// The parameter's name if one decided, else nothing.
     pub(super) fn parameter(self) -> &'static str {
         match self {
-            Self::TalkedOn => "flip_within",
-            Self::Tone(_) => "",
+            // That is no parameter, and what tones are made of neither.
+            Self::TalkedOn | Self::Tone(_) => "",
             cause => cause.name(),
         }
     }

@@ -76,6 +76,9 @@ pub(super) fn negotiate(
         payload_type: agreed.payload_type,
         opus: formats::opus(stream, agreed.payload_type),
         telephone_event: companions.events.map(|(number, _)| number),
+        telephone_event_hz: companions
+            .events
+            .map_or(agreed.codec.clock_hz(), |(_, format)| format.clock_hz()),
         comfort_noise: companions.comfort_noise,
         incoming: numbered.into_iter().chain(theirs).collect(),
         // They take what we send, and send what we take.

@@ -9,6 +9,7 @@ use super::{
     direction::Direction,
     draft::{self, Draft},
     error::SdpError,
+    formats,
     negotiated::{Format, Negotiated},
     read::{self, Transport},
     syntax::{self, Attributes, Description, Stream},
@@ -34,22 +35,23 @@ pub(super) fn draft(
 
     // Who is held stays so, whatever it offers (RFC 3264 §8.4).
     negotiated.receive &= !holds;
-    let mut formats = vec![(agreed.payload_type, Format::Audio(agreed.codec))];
+    let mut taken = vec![(agreed.payload_type, Format::Audio(agreed.codec))];
     let companions = agree::companions(&negotiated.incoming.iter().collect::<Vec<_>>(), agreed.codec);
-    formats.extend(companions.comfort_noise.map(|number| (number, Format::ComfortNoise)));
-    formats.extend(companions.events);
+    taken.extend(companions.comfort_noise.map(|number| (number, Format::ComfortNoise)));
+    taken.extend(companions.events);
     let direction = Direction::new(negotiated.send, negotiated.receive);
-    let mut ours = draft::audio(address.port(), &stream.protocol, &formats, capabilities.ptime_ms, direction);
+    let mut ours = draft::audio(address.port(), &stream.protocol, &taken, capabilities.ptime_ms, direction);
     ours.attributes.extend(keys);
     if rtcp_mux {
         ours.attributes.flag("rtcp-mux");
     } else {
         ours.attributes.push("rtcp", u32::from(address.port()) + 1);
     }
+    let numbers = formats::all(stream);
     // As many m= lines as were offered, in their order; what we don't take has port 0 (RFC 3264 §6).
     let mut streams: Vec<Stream> = theirs.streams.iter().map(draft::refusal).collect();
     streams[chosen] = ours;
-    Ok((Draft { times: theirs.times, streams, ours: chosen }, negotiated))
+    Ok((Draft { times: theirs.times, streams, ours: chosen, numbers }, negotiated))
 }
 
 struct Choice {

@@ -14,6 +14,8 @@ pub(super) struct Draft {
     pub(super) streams: Vec<Stream>,
     /// Which of the streams is ours.
     pub(super) ours: usize,
+    /// The numbers in it, and in the offer that it answers.
+    pub(super) numbers: Vec<(u8, Option<Format>)>,
 }
 
 /// A stream that is not taken, or not any more (RFC 3264 §6, §8.2).

@@ -31,6 +31,53 @@ pub(super) fn offered(capabilities: &Capabilities) -> Vec<(u8, Format)> {
     formats
 }
 
+/// Which numbers stand for what in a session, ours and theirs; nothing where theirs is nothing that we know of.
+#[derive(Debug, Default)]
+pub(super) struct Numbers(Vec<(u8, Option<Format>)>);
+
+impl Numbers {
+    /// What we offer now: a dynamic number means the same for as long as the session lasts (RFC 3264 §8.3.2).
+    pub(super) fn offered(&self, capabilities: &Capabilities) -> Vec<(u8, Format)> {
+        let mut formats: Vec<(u8, Format)> = Vec::new();
+        for (usual, format) in offered(capabilities) {
+            let is_taken = |number: u8| {
+                self.meaning(number).is_some() || formats.iter().any(|(other, _)| *other == number)
+            };
+            let given =
+                self.0.iter().find(|(_, meaning)| *meaning == Some(format)).map(|(number, _)| *number);
+            let number = match given {
+                None if usual >= DYNAMIC && is_taken(usual) => {
+                    (DYNAMIC..128).find(|number| !is_taken(*number))
+                }
+                given => given.or(Some(usual)),
+            };
+            formats.extend(number.map(|number| (number, format)));
+        }
+        formats
+    }
+
+    /// They stand in a description of this session.
+    pub(super) fn learn(&mut self, numbers: impl IntoIterator<Item = (u8, Option<Format>)>) {
+        for (number, format) in numbers {
+            if self.meaning(number).is_none() {
+                self.0.push((number, format));
+            }
+        }
+    }
+
+    fn meaning(&self, number: u8) -> Option<Option<Format>> {
+        self.0.iter().find(|(known, _)| *known == number).map(|(_, format)| *format)
+    }
+}
+
+/// From here on numbers mean what a session says (RFC 3551 §3).
+const DYNAMIC: u8 = 96;
+
+/// All numbers of a stream, with what we know of.
+pub(super) fn all(stream: &Stream) -> Vec<(u8, Option<Format>)> {
+    payload_types(stream).map(|number| (number, format(stream, number))).collect()
+}
+
 /// The numbers for the `m=` line.
 pub(super) fn numbers(formats: &[(u8, Format)]) -> String {
     formats.iter().map(|(number, _)| number.to_string()).collect::<Vec<_>>().join(" ")

@@ -81,6 +81,7 @@ impl Local {
     /// An offer that says who is to send: [`Direction::SendOnly`] puts the other side on hold (RFC 3264 §8.4).
     pub fn offer_as(&mut self, direction: Direction) -> (Offer, PendingOffer) {
         let draft = draft_offer(self.address, &self.capabilities, &self.secret, direction, &self.lines);
+        self.lines.offered(&draft);
         let pending = self.token(draft.ours, &draft.streams[draft.ours]);
         (Offer::new_sent(self.write(&draft)), pending)
     }
@@ -92,9 +93,19 @@ impl Local {
     /// The answer to an offer of theirs, with the token of what it is once it is repeated to refresh the session (RFC 4028 §7.4): an
     /// offer. An error sends nothing and changes nothing.
     pub fn answer(&mut self, offer: &[u8]) -> Result<(Bytes, Negotiated, PendingOffer), SdpError> {
+        self.answer_if(offer, Ok)
+    }
+
+    /// As [`Local::answer`], if what would be agreed upon is wanted.
+    pub fn answer_if(
+        &mut self,
+        offer: &[u8],
+        wanted: impl FnOnce(Negotiated) -> Result<Negotiated, SdpError>,
+    ) -> Result<(Bytes, Negotiated, PendingOffer), SdpError> {
         let (draft, negotiated) =
             draft_answer(offer, self.address, &self.capabilities, &self.secret, self.holds)?;
-        self.lines = Lines::of(&draft);
+        let negotiated = wanted(negotiated)?;
+        self.lines.answered(&draft);
         let repeated = self.token(draft.ours, &draft.streams[draft.ours]);
         Ok((self.write(&draft), negotiated, repeated))
     }

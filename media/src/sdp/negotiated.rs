@@ -23,6 +23,8 @@ pub struct Negotiated {
     pub opus: OpusReceiver,
     /// The payload type under which we send telephone events beside `codec`, if they were agreed.
     pub telephone_event: Option<u8>,
+    /// The clock in which we say how long such an event lasts: the codec's, except towards those who know of 8,000 alone.
+    pub telephone_event_hz: u32,
     /// The payload type under which we may send comfort noise beside `codec` (RFC 3389), if it was agreed.
     pub comfort_noise: Option<u8>,
     /// What they may send us, by payload type: they may change between these at any time (RFC 3264 §6.1).
@@ -36,18 +38,6 @@ pub struct Negotiated {
     pub ptime_ms: u16,
     /// Keys of both directions. None: plain RTP. In a box, so that moving this leaves no copies of them behind.
     pub security: Option<Box<Security>>,
-}
-
-impl Negotiated {
-    /// The clock in which we say how long an event lasts: its own, which is the codec's except towards those who know of
-    /// 8,000 alone.
-    #[must_use]
-    pub fn telephone_event_hz(&self) -> u32 {
-        match self.telephone_event.and_then(|number| self.incoming.of(number)) {
-            Some(Format::Events { clock_hz }) => clock_hz,
-            _ => self.codec.clock_hz(),
-        }
-    }
 }
 
 /// What a payload type stands for.

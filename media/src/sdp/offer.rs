@@ -11,7 +11,7 @@ use super::{
     direction::Direction,
     draft::{self, Draft},
     error::SdpError,
-    formats,
+    formats::{self, Numbers},
     negotiated::{Format, Negotiated},
     read::{self, Transport},
     syntax::{self, Stream},
@@ -56,7 +56,7 @@ pub(super) fn draft(
         _ if capabilities.srtp == Srtp::Required => "RTP/SAVP",
         _ => "RTP/AVP",
     };
-    let formats = formats::offered(capabilities);
+    let formats = session.numbers.offered(capabilities);
     let mut stream = draft::audio(address.port(), protocol, &formats, capabilities.ptime_ms, direction);
     if capabilities.srtp != Srtp::Off {
         crypto::offer(secret, &mut stream.attributes);
@@ -71,7 +71,8 @@ pub(super) fn draft(
         Some(place) => *place = stream,
         None => streams = vec![stream],
     }
-    Draft { times: Vec::new(), streams, ours: session.ours }
+    let numbers = formats.into_iter().map(|(number, format)| (number, Some(format))).collect();
+    Draft { times: Vec::new(), streams, ours: session.ours, numbers }
 }
 
 /// The m= lines of a session, of which one is ours.
@@ -80,13 +81,20 @@ pub(super) struct Lines {
     /// All of them as they stand where they are refused, ours too: it has keys that are not kept here. None: no description
     /// was exchanged.
     refused: Vec<Stream>,
-    pub(super) ours: usize,
+    ours: usize,
+    numbers: Numbers,
 }
 
 impl Lines {
-    /// Those of a description of ours.
-    pub(super) fn of(draft: &Draft) -> Self {
-        Self { refused: draft.streams.iter().map(draft::refusal).collect(), ours: draft.ours }
+    /// An offer of ours.
+    pub(super) fn offered(&mut self, draft: &Draft) {
+        self.numbers.learn(draft.numbers.iter().copied());
+    }
+
+    /// An answer of ours: the session has its lines from now on.
+    pub(super) fn answered(&mut self, draft: &Draft) {
+        (self.refused, self.ours) = (draft.streams.iter().map(draft::refusal).collect(), draft.ours);
+        self.numbers.learn(draft.numbers.iter().copied());
     }
 }
 

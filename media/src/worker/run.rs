@@ -16,7 +16,7 @@ use slab::Slab;
 
 use super::cycle::{Cycle, SLOTS};
 use crate::{
-    bridge::{Bridge, Command, Event},
+    bridge::{Bridge, Command, Event, TICK},
     counters::{Counters, Published},
     datagram::{Channel, DATAGRAM_MAX},
     recording::{Begin, Entry},
@@ -65,6 +65,10 @@ impl Member {
     fn read(&mut self, now: Instant, buffer: &mut [u8; DATAGRAM_MAX], recent: &mut Recent) {
         let Member { bridge, pair, appetite, fresh, .. } = self;
         self.until_second -= 1;
+        // We were held up: what the ticks want that are made up for now waits in the kernel, 320 ms of it at least.
+        if bridge.poll_timeout().is_some_and(|due| due + TICK <= now) {
+            *appetite = Appetite::new();
+        }
         if std::mem::take(fresh) {
             // What came before anything was agreed upon is of the past, but for its end.
             recent.receive(&pair.rtp, |from, packet| {

@@ -144,6 +144,8 @@ impl Mouth {
 
     /// What was said and nobody has heard yet is gone. Gives the first of the marks that did not reach the port.
     pub fn throw_away(&mut self) -> Option<u32> {
+        // What is said next follows nothing.
+        self.lull = self.lull.take().map(|_| Lull::default());
         self.port.clear();
         self.intake.reset();
         self.unheard = self.backlog.taken().saturating_sub(self.played() * FRAME);

@@ -207,7 +207,7 @@ impl Call {
         self.dialled.uris.push(invite.uri.clone());
         match cx.agent.invite(cx.now, invite) {
             Ok(invite) => {
-                self.party = Some(Party::new(invite, pending, description));
+                self.party = Some(Party::new(invite, pending, description, self.reach(cx)));
                 self.dialled.progress = Progress::Silent;
                 self.facts.begin_again();
                 self.phase = Phase::Inviting { hangup: None };

@@ -41,7 +41,7 @@ impl Call {
         let mut call = Self::new(origination, cx.now, Phase::Ringing { answer: None });
         cx.agent.adopt(invite, call.plan.call.get());
         call.dialled.push(Attempt::new(&*call.plan.trunk.name, &*call.plan.sip_call_id));
-        let mut party = Party::called(invite, call.origin().local());
+        let mut party = Party::called(invite, call.origin().local(), call.reach(cx));
         let answer = offer.as_ref().map(|offer| party.offers.renegotiate(offer)).transpose();
         call.party = Some(party);
         match answer {

@@ -119,7 +119,7 @@ impl Call {
         };
         let transfer = Some(call_id.to_owned());
         self.dialled.push(Attempt { transfer, ..Attempt::new(&*self.plan.trunk.name, call_id) });
-        let mut party = Party::called(invite, self.origin().local());
+        let mut party = Party::called(invite, self.origin().local(), self.reach(cx));
         match offer.map(|offer| party.offers.renegotiate(offer)).transpose() {
             Ok(answer) => {
                 cx.agent.adopt(invite, self.plan.call.get());
@@ -214,7 +214,7 @@ impl Call {
         match left {
             Ok(invite) => {
                 self.set(cx, Timer::Transfer, self.plan.agent.ring_timeout);
-                let coming = Coming::Called(Party::new(invite, pending, description));
+                let coming = Coming::Called(Party::new(invite, pending, description, self.reach(cx)));
                 self.transfer = Some(Transfer { to, coming, permit });
             }
             Err(why) => {

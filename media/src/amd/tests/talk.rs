@@ -209,6 +209,16 @@ fn a_beep_overturns_a_human_verdict_only_in_time() {
 }
 
 #[test]
+fn time_is_up_also_while_nobody_speaks() {
+    let hasty = Params { total_analysis_time: Duration::from_secs(3), ..Params::default() };
+    let verdict = verdict(hasty, &Line::new().silence(9_000));
+    assert_eq!(
+        (verdict.class, verdict.cause, verdict.at_ms),
+        (Class::Unknown, Cause::TotalAnalysisTime, 3_000)
+    );
+}
+
+#[test]
 fn word_limits_count_when_they_are_set() {
     let words = (0..4).fold(Line::new().silence(400), |line, _| line.voice(200).silence(120)).silence(2000);
     assert_eq!(classes(&words), [Class::Human]);

@@ -25,6 +25,7 @@ fn with(negotiated: Negotiated, codec: Codec, ptime_ms: u16, comfort_noise: bool
         incoming,
         ptime_ms,
         comfort_noise: comfort_noise.then_some(13),
+        telephone_event_hz: clock_hz,
         ..negotiated
     }
 }
@@ -234,6 +235,7 @@ fn beside_opus_an_event_s_length_is_told_at_8_khz_where_that_was_agreed() {
     let (ours, theirs) = agreement(&Capabilities::default());
     let agree = |negotiated| Negotiated {
         telephone_event: Some(101),
+        telephone_event_hz: 8_000,
         incoming: [(111, Format::Audio(Codec::Opus)), (101, Format::Events { clock_hz: 8_000 })]
             .into_iter()
             .collect(),

@@ -45,3 +45,48 @@ fn keys_are_heard_of_another_source_whose_timestamps_are_behind() {
     press(&mut pair, 3, 40_000, 1_000, 8);
     assert_eq!(pair.near.digits(), "5678");
 }
+
+#[test]
+fn what_was_not_agreed_upon_is_ignored_and_not_lost() {
+    let mut pair = pressed_at();
+    for index in 0..100u16 {
+        let payload_type = if index % 10 == 5 { 19 } else { 0 };
+        let bytes = packet(1, index, u32::from(index) * 160, payload_type, &[0xff; FRAME]);
+        pair.near.bridge.handle_message(pair.now, Channel::Rtp, address(FAR), &bytes);
+        pair.advance(TICK);
+    }
+    // A stranger's numbers are none of this source's.
+    let bytes = packet(2, 5_000, 0, 19, &[0xff; FRAME]);
+    pair.near.bridge.handle_message(pair.now, Channel::Rtp, address(FAR), &bytes);
+    let stats = pair.near.bridge.stats();
+    assert_eq!((stats.unknown, stats.packets_in, stats.lost), (11, 90, 0), "{stats:?}");
+}
+
+#[test]
+fn reports_go_to_where_the_far_end_is_now() {
+    let mut pair = pressed_at();
+    // An empty receiver report (RFC 3550 §6.4.2), from where it was.
+    let report = [0x80, 201, 0, 1, 0, 0, 0, 1];
+    let beside = |at: SocketAddr| SocketAddr::new(at.ip(), at.port() + 1);
+    pair.near.bridge.handle_message(pair.now, Channel::Rtcp, beside(address(FAR)), &report);
+    let negotiated = agreement(&Capabilities::default()).0;
+    let there = "198.51.100.77:7000".parse().expect("an address");
+    let moved = Negotiated { remote: Some(there), remote_rtcp: Some(beside(there)), ..negotiated.clone() };
+    let mut reports_to = |negotiated: Negotiated| {
+        pair.near(Command::Remote(negotiated));
+        let mut places = Vec::new();
+        for _ in 0..500 {
+            pair.now += TICK;
+            pair.near.bridge.handle_timeout(pair.now);
+            while let Some(transmit) = pair.near.bridge.poll_transmit() {
+                if matches!(transmit.channel, Channel::Rtcp) {
+                    places.push(transmit.to);
+                }
+            }
+        }
+        places.dedup();
+        places
+    };
+    assert_eq!(reports_to(negotiated), [beside(address(FAR))]);
+    assert_eq!(reports_to(moved), [beside(there)]);
+}

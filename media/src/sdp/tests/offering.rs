@@ -167,14 +167,14 @@ fn telephone_events_have_the_clock_of_their_codec_or_the_one_there_is() {
         "a=rtpmap:96 opus/48000/2\na=rtpmap:101 telephone-event/8000\na=rtpmap:110 telephone-event/48000\n";
     let opus =
         accept_with(&capabilities, &format!("m=audio 4000 RTP/AVP 96 101 110\n{both}")).expect("agreement");
-    assert_eq!((opus.telephone_event, opus.telephone_event_hz()), (Some(110), 48_000));
+    assert_eq!((opus.telephone_event, opus.telephone_event_hz), (Some(110), 48_000));
     let pcmu =
         accept_with(&capabilities, &format!("m=audio 4000 RTP/AVP 0 110 101\n{both}")).expect("agreement");
     assert_eq!(pcmu.telephone_event, Some(101));
     let narrow =
         accept_with(&capabilities, &format!("m=audio 4000 RTP/AVP 96 101\n{both}")).expect("agreement");
     assert_eq!(
-        (narrow.telephone_event, narrow.telephone_event_hz()),
+        (narrow.telephone_event, narrow.telephone_event_hz),
         (Some(101), 8_000),
         "many know of 8,000 alone"
     );
@@ -338,4 +338,41 @@ fn what_this_build_has_not_is_neither_offered_nor_taken() {
     assert_eq!(pending.preview(&wire(answer)).map(|negotiated| negotiated.codec), Ok(taken));
     let alone = pending.preview(&wire("m=audio 4000 RTP/AVP 96\na=rtpmap:96 opus/48000/2\n"));
     assert_eq!(alone.is_ok(), Codec::Opus.is_available(), "{alone:?}");
+}
+
+#[test]
+fn a_number_means_the_same_for_as_long_as_the_session_lasts() {
+    let mut local = ours(&with(&[Codec::Opus, Codec::Pcmu]));
+    // As Linphone offers, and with something of its own where our Opus would be.
+    let theirs = wire(
+        "m=audio 4000 RTP/AVP 97 0 101 100 111\na=rtpmap:97 speex/16000\na=rtpmap:101 telephone-event/48000\n\
+         a=rtpmap:100 telephone-event/8000\na=rtpmap:111 G726-32/8000\n",
+    );
+    local.answer(&theirs).expect("an answer");
+    let (offer, pending) = local.offer();
+    let text = String::from_utf8(offer.to_bytes().to_vec()).expect("text");
+    assert_eq!(lines(&text, "m="), ["m=audio 20000 RTP/AVP 96 0 100 101"], "RFC 3264 §8.3.2");
+    assert_eq!(
+        lines(&text, "a=rtpmap:"),
+        [
+            "a=rtpmap:96 opus/48000/2",
+            "a=rtpmap:0 PCMU/8000",
+            "a=rtpmap:100 telephone-event/8000",
+            "a=rtpmap:101 telephone-event/48000"
+        ]
+    );
+    assert_eq!(local.offer().0.to_bytes(), offer.to_bytes(), "the same again");
+    let answer = wire("m=audio 4000 RTP/AVP 0 100\na=rtpmap:100 telephone-event/8000\n");
+    let negotiated = pending.accept(&answer).expect("agreement");
+    assert_eq!(negotiated.incoming.of(96), Some(Format::Audio(Codec::Opus)));
+    assert_eq!((negotiated.telephone_event, negotiated.telephone_event_hz), (Some(100), 8_000));
+}
+
+#[test]
+fn an_event_lasts_by_the_clock_that_they_gave_its_number() {
+    let capabilities = with(&[Codec::Opus, Codec::Pcmu]);
+    let answer =
+        "m=audio 4000 RTP/AVP 111 101\na=rtpmap:111 opus/48000/2\na=rtpmap:101 telephone-event/48000\n";
+    let agreed = accept_with(&capabilities, answer).expect("agreement");
+    assert_eq!((agreed.telephone_event, agreed.telephone_event_hz), (Some(101), 48_000));
 }

@@ -100,3 +100,29 @@ fn reports_wait_for_a_tenth_of_a_second() {
     }
     assert_eq!(scene.member.bridge.stats().remote_reports, 1);
 }
+
+#[test]
+fn what_came_while_we_were_held_up_is_heard_and_nothing_is_made_up() {
+    let mut scene = Scene::on(21_080);
+    scene.agree();
+    scene.member.bridge.handle_command(scene.now, Command::Answered);
+    let (mut sequence, mut stalled) = (0, 0);
+    scene.member.bridge.handle_timeout(scene.now);
+    for round in 0..200 {
+        // Now and then the thread gets no turn for a tenth of a second, in which the telephone talks on.
+        let ticks = if round > 50 && round % 20 == 0 { 5 } else { 1 };
+        stalled += usize::from(ticks > 1);
+        scene.now += Duration::from_millis(20 * (ticks - 1));
+        for _ in 0..ticks {
+            scene.send(sequence);
+            sequence += 1;
+        }
+        scene.tick();
+        while scene.member.bridge.poll_timeout().is_some_and(|due| due <= scene.now) {
+            scene.member.bridge.handle_timeout(scene.now);
+        }
+    }
+    let stats = scene.member.bridge.stats();
+    assert_eq!((stalled, stats.packets_in), (7, u64::from(sequence)));
+    assert_eq!((stats.lost, stats.late, stats.concealed), (0, 0, 0), "{stats:?}");
+}
