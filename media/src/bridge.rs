@@ -121,8 +121,9 @@ impl Bridge {
                     self.events.push_back(Event::DtmfSent { sent: false });
                 }
             }
-            Command::Heard { agent, callee } => {
+            Command::Heard { agent, seated, callee } => {
                 self.mouth.mute(!agent);
+                self.seats.set_apart(!seated);
                 self.callee_heard = callee;
             }
             Command::Join { place, seat } => self.seats.join(place, *seat),

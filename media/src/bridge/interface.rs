@@ -80,11 +80,14 @@ pub enum Command {
         /// Which.
         digits: Digits,
     },
-    /// Who is heard. Of an agent that is not, the queue goes on and silence is sent in its place; what a callee that is not says
-    /// reaches neither the detector, nor the rules, nor the recording. Keys are no speech: they are told all the same.
+    /// Who is heard. Of an agent that is not, the queue goes on and silence is sent in its place; of those who sit at the bridge and are
+    /// not heard, what the callee would hear is said to nobody, while clips go on; what a callee that is not heard says reaches neither
+    /// the detector, nor the rules, nor the recording. Keys are no speech: they are told all the same.
     Heard {
         /// Is the agent?
         agent: bool,
+        /// Are those who sit at the bridge, by the callee?
+        seated: bool,
         /// Is the callee?
         callee: bool,
     },

@@ -54,6 +54,8 @@ impl Members {
 pub(super) struct Seats {
     places: [Option<Taken>; PLACES],
     callee_hears: Members,
+    /// What it would hear of them is said to nobody.
+    apart: bool,
 }
 
 /// Somebody at a place.
@@ -89,7 +91,7 @@ impl Taken {
 
 impl Seats {
     pub(super) fn new() -> Self {
-        Self { places: [const { None }; PLACES], callee_hears: Members::ALL }
+        Self { places: [const { None }; PLACES], callee_hears: Members::ALL, apart: false }
     }
 
     /// Somebody sits down, in the place of whoever sat there: the callee and it hear each other.
@@ -97,6 +99,11 @@ impl Seats {
         let Some(taken) = self.places.get_mut(usize::from(place)) else { return };
         *taken = Some(Taken { seat, hears: Members::CALLEE, said: Said::NotAsked, linear: None });
         self.callee_hears = self.callee_hears.and(Members::at(place));
+    }
+
+    /// Does the callee hear nobody of them, whoever it would hear?
+    pub(super) fn set_apart(&mut self, apart: bool) {
+        self.apart = apart;
     }
 
     pub(super) fn part(&mut self, place: u8) {
@@ -153,6 +160,9 @@ impl Seats {
         for (place, taken) in (0..).zip(&mut self.places) {
             let Some(taken) = taken.as_mut().filter(|_| hears.has(Members::at(place))) else { continue };
             taken.ask();
+            if self.apart {
+                continue;
+            }
             let Said::Frame(said) = &taken.said else { continue };
             voices += 1;
             if voices == 1 {

@@ -407,14 +407,14 @@ fn a_hold_sends_nothing_and_expects_nothing() {
 #[test]
 fn an_agent_that_is_not_heard_goes_on_in_silence() {
     let mut pair = Pair::connected(14, Wire::default(), deaf(), deaf());
-    pair.near(Command::Heard { agent: false, callee: true });
+    pair.near(Command::Heard { agent: false, seated: true, callee: true });
     pair.near(Command::OpenGate);
     pair.near(play(&clip(500, 8_000), 1));
     pair.advance(SECOND);
     assert_eq!(pair.near.marks(), [(1, false)], "its words are over all the same");
     assert!(pair.near.agent_side().iter().all(|sample| *sample == 0), "nor are they recorded");
     assert!(pair.far.callee_side().iter().all(|sample| sample.unsigned_abs() < 100));
-    pair.near(Command::Heard { agent: true, callee: true });
+    pair.near(Command::Heard { agent: true, seated: true, callee: true });
     pair.near(play(&clip(500, 8_000), 2));
     pair.advance(SECOND);
     assert!(pair.far.callee_side().iter().any(|sample| *sample > 5_000));

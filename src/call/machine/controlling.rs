@@ -7,7 +7,6 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use trunkline_media::bridge::Members;
 use trunkline_media::{Command as Media, RecordingSpec};
 
 use super::super::outbox::Hand;
@@ -272,11 +271,8 @@ impl Call {
     pub(super) fn say_who_is_heard(&self, cx: &mut Context<'_>) {
         let Control { agent_muted, callee_muted, held_by, .. } = &self.control;
         let callee = !callee_muted && held_by.is_none() && !self.is_played_for();
-        self.order(cx, Media::Heard { agent: !agent_muted, callee });
-        let is_accompanied = self.is_attended_by_person() || self.agents() != Members::NOBODY;
-        if is_accompanied && !self.is_handing() {
-            self.hear_again(cx);
-        }
+        // A far end that agrees to be held listens still (RFC 3264 §8.4), while a person's microphone is open and a bot talks on.
+        self.order(cx, Media::Heard { agent: !agent_muted, seated: held_by.is_none(), callee });
     }
 
     /// One recording a call: what is heard while it rests is in no file.

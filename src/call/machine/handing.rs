@@ -211,18 +211,9 @@ impl Call {
         self.go_on(cx);
     }
 
-    /// Everybody hears everybody, as before. But a far end that agrees to be held listens still (RFC 3264 §8.4), while a person's
-    /// microphone is open and a bot talks on.
+    /// Everybody hears everybody, as before.
     pub(super) fn hear_again(&self, cx: &mut Context<'_>) {
         self.hear(cx, TABLE, TABLE);
-        self.hear_nobody_on_hold(cx);
-    }
-
-    /// Who is on hold hears what is played to it, and nobody who sits there.
-    pub(super) fn hear_nobody_on_hold(&self, cx: &mut Context<'_>) {
-        if self.control.is_held() {
-            self.hear(cx, Members::CALLEE, Members::NOBODY);
-        }
     }
 
     pub(super) fn hear(&self, cx: &mut Context<'_>, who: Members, whom: Members) {

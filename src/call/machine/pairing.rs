@@ -95,7 +95,6 @@ impl Call {
         self.order(cx, Media::Join { place, seat: Box::new(ours) });
         let seat = Box::new(theirs);
         cx.out.media(called.call, called.leg, Media::Join { place: AGENT_PLACE, seat });
-        self.hear_nobody_on_hold(cx);
     }
 
     /// Does the call still wish for it?

@@ -74,7 +74,7 @@ fn who_is_on_hold_hears_neither_bot_nor_endpoint() {
         for on in [true, false, true] {
             assert_eq!(world.control(call, if on { Step::Hold } else { Step::Resume }), Ok(()));
             world.advance(SECOND);
-            assert_eq!(world.hears_talker(call), !on, "{}", step.name());
+            assert_eq!(world.is_apart(call), on, "{}", step.name());
         }
         world.hangup(call);
         world.run_out();

@@ -93,6 +93,8 @@ pub struct World {
     callees_hear: BTreeMap<u64, Members>,
     /// Whether callees were last let to be heard.
     callees_heard: BTreeMap<u64, bool>,
+    /// Of which calls the callee hears nobody who sits with it.
+    apart: BTreeMap<u64, bool>,
     /// Whose speech stops what is said.
     interruptible: BTreeMap<u64, bool>,
     /// Whose opener was rendered.
@@ -151,6 +153,7 @@ impl World {
             said: Vec::new(),
             callees_hear: BTreeMap::new(),
             callees_heard: BTreeMap::new(),
+            apart: BTreeMap::new(),
             interruptible: BTreeMap::new(),
             openers: Vec::new(),
             thrown_away: 0,

@@ -21,7 +21,12 @@ impl World {
 
     /// Does a call's callee hear whoever talks for us?
     pub fn hears_talker(&self, call: CallId) -> bool {
-        self.callees_hear[&call.get()].has(Members::at(Role::Talker.place()))
+        self.callees_hear[&call.get()].has(Members::at(Role::Talker.place())) && !self.is_apart(call)
+    }
+
+    /// Does a call's callee hear nobody who sits with it, whoever that is?
+    pub fn is_apart(&self, call: CallId) -> bool {
+        self.apart.get(&call.get()).is_some_and(|is_apart| *is_apart)
     }
 
     /// Is a call's callee heard, by whoever sits with it?

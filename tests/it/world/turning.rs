@@ -119,8 +119,9 @@ impl World {
             {
                 self.callees_hear.insert(order.call.get(), *whom);
             }
-            if let trunkline_media::Command::Heard { callee, .. } = &order.command {
+            if let trunkline_media::Command::Heard { callee, seated, .. } = &order.command {
                 self.callees_heard.insert(order.call.get(), *callee);
+                self.apart.insert(order.call.get(), !seated);
             }
             match &order.command {
                 Media::Arm(Rule { then: Then::Clear, .. }) => {

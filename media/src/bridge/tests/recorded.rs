@@ -47,7 +47,7 @@ fn a_recording_begins_with_the_answer_and_skips_no_tick_in_a_stall() {
 #[test]
 fn a_callee_that_is_not_heard_is_neither_noticed_nor_recorded_but_its_keys_are() {
     let mut pair = Pair::connected(15, Wire::default(), listening(), deaf());
-    pair.near(Command::Heard { agent: true, callee: false });
+    pair.near(Command::Heard { agent: true, seated: true, callee: false });
     pair.far(Command::OpenGate);
     pair.advance(SECOND);
     let before = pair.near.frames.len();

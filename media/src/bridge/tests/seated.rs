@@ -124,11 +124,29 @@ fn barge_in_takes_back_what_the_bot_has_said_before_its_time() {
 fn a_muted_agent_goes_on_unheard() {
     let (mut pair, mut port) = seated(Pace::Queued);
     pair.near(Command::OpenGate);
-    pair.near(Command::Heard { agent: false, callee: true });
+    pair.near(Command::Heard { agent: false, seated: true, callee: true });
     assert!((0..5).all(|_| port.say(&tone(5_000))));
     pair.advance(SECOND);
     assert_eq!(port.played(), 5);
     assert!(pair.near.agent_side().iter().all(|sample| *sample == 0));
+}
+
+#[test]
+fn who_is_apart_hears_clips_and_of_those_who_sit_there_what_they_say_afterwards() {
+    let (mut pair, mut port) = seated(Pace::Queued);
+    pair.near(Command::OpenGate);
+    pair.near(Command::Heard { agent: true, seated: false, callee: false });
+    assert!((0..5).all(|_| port.say(&tone(5_000))) && port.mark(3));
+    pair.near(play(&clip(40, 9_000), 1));
+    pair.advance(SECOND);
+    assert_eq!((port.played(), port.poll_marked().map(|marked| marked.cleared)), (5, Some(false)));
+    let said = pair.near.agent_side();
+    let loud = |least: i16, said: &[i16]| said.iter().filter(|sample| **sample > least).count();
+    assert_eq!((loud(8_000, &said), loud(9_500, &said)), (320, 0), "the clip, and nobody with it");
+    pair.near(Command::Heard { agent: true, seated: true, callee: true });
+    assert!(port.say(&tone(5_000)));
+    pair.advance(SECOND);
+    assert!(loud(4_000, &pair.near.agent_side()) > 320, "who sits there is heard again");
 }
 
 #[test]
