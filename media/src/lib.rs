@@ -107,6 +107,7 @@ pub use datagram::{Channel, Transmit};
 pub use dtmf::Digits;
 pub use latch::Latch;
 pub use port::{Port, Seat};
+pub use recording::recorded_duration;
 pub use report::{LegId, Report};
 pub use resample::{Downsampler, Rate, Upsampler};
 pub use rule::{Rule, Then, When};

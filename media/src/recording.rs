@@ -219,9 +219,14 @@ impl Take {
             }
             return Recorded { duration: Duration::ZERO, bytes: 0, error };
         }
-        let duration = Duration::from_millis(self.written * 1_000 / BYTES_A_SECOND);
-        Recorded { duration, bytes: HEADER_BYTES + self.written, error }
+        let bytes = HEADER_BYTES + self.written;
+        Recorded { duration: recorded_duration(bytes), bytes, error }
     }
+}
+
+/// How much audio a recording of so many bytes holds: none, if there is but its header, or not even that.
+pub fn recorded_duration(bytes: u64) -> Duration {
+    Duration::from_millis(bytes.saturating_sub(HEADER_BYTES).saturating_mul(1_000) / BYTES_A_SECOND)
 }
 
 /// The header of a WAV file: PCM, two channels, 8,000 Hz, 16 bits. Sizes beyond 4 GB, 37 hours, stay at the limit.

@@ -101,15 +101,20 @@ pub fn counters(stats: &Stats) -> MediaCounters {
     }
 }
 
-/// What became of the recording; nothing, if nothing was to be recorded.
+/// What became of the recording; nothing, if nothing was to be recorded. Of one that failed half-way the file stays.
 pub fn recording(path: Option<PathBuf>, recorded: &Recorded, takes: Takes) -> Option<RecordingResult> {
-    match (path, recorded.error) {
-        (_, Some(error)) => Some(RecordingResult::Failed { reason: error.to_string() }),
-        (Some(path), None) if !recorded.duration.is_zero() => {
-            Some(RecordingResult::Saved { path, duration: recorded.duration, takes })
-        }
-        (_, None) => None,
+    let reason = recorded.error.map(|error| error.to_string());
+    match (path.filter(|_| recorded.bytes > 0), reason) {
+        (Some(path), None) => Some(RecordingResult::Saved { path, duration: recorded.duration, takes }),
+        (Some(path), Some(reason)) => Some(RecordingResult::Cut { path, takes, reason }),
+        (None, Some(reason)) => Some(RecordingResult::Failed { reason }),
+        (None, None) => None,
     }
+}
+
+/// What is said of a recording whose recorder has not told its end in time: it may be whole, and somebody has to know of the file.
+pub fn untold(path: PathBuf, takes: Takes) -> RecordingResult {
+    RecordingResult::Cut { path, takes, reason: "the recorder did not say in time that it is whole".into() }
 }
 
 /// The Reason header of our CANCEL or BYE (RFC 3326): the far end's records then say why.
@@ -139,5 +144,30 @@ pub fn dialog(dialog: DialogState, trunk: &str) -> DialogRecord {
         tls_host: dialog.tls_host,
         trunk: trunk.into(),
         before: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn a_recording_that_failed_half_way_is_kept_with_its_reason() {
+        let came_to = |bytes, error| {
+            let recorded = Recorded { duration: Duration::from_secs(bytes / 32_000), bytes, error };
+            recording(Some("r.wav".into()), &recorded, Takes::default())
+        };
+        let takes = Takes::default;
+        let (path, reason) = (PathBuf::from("r.wav"), ErrorKind::StorageFull.to_string());
+        let second = Duration::from_secs(1);
+        let saved = RecordingResult::Saved { path: path.clone(), duration: second, takes: takes() };
+        assert_eq!(came_to(32_044, None), Some(saved));
+        let cut = RecordingResult::Cut { path, takes: takes(), reason: reason.clone() };
+        assert_eq!(came_to(32_044, Some(ErrorKind::StorageFull)), Some(cut));
+        let failed = RecordingResult::Failed { reason };
+        assert_eq!(came_to(0, Some(ErrorKind::StorageFull)), Some(failed));
+        assert_eq!(came_to(0, None), None);
     }
 }

@@ -101,6 +101,12 @@ async fn call(args: Place) -> anyhow::Result<ExitCode> {
                     .with_context(|| format!("the recording, {}", wanted.display()))?;
                 out::show(format_args!("recorded {} in {}", story::seconds(*duration), wanted.display()));
             }
+            RecordingResult::Cut { path, reason, .. } => {
+                out::note(format_args!("the recording is not whole: {reason}"));
+                std::fs::copy(path, wanted)
+                    .with_context(|| format!("the recording, {}", wanted.display()))?;
+                out::show(format_args!("what there is of it is in {}", wanted.display()));
+            }
             RecordingResult::Failed { reason } => out::note(format_args!("the recording failed: {reason}")),
         }
     }

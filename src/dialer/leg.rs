@@ -9,7 +9,7 @@ use trunkline_media::{BridgeSpec, Command as Media, LegId, Media as MediaPlane, 
 use super::DialerParts;
 use crate::admission::Permit;
 use crate::call::{Origination, Seed, detection, spec_for};
-use crate::model::{CallPlan, Direction, Refusal};
+use crate::model::{CallId, CallPlan, Direction, Refusal};
 
 /// An open leg.
 pub struct OpenLeg {
@@ -34,11 +34,7 @@ impl OpenLeg {
             ..BridgeSpec::default()
         };
         let spec = spec_for(plan, spec);
-        let recording = parts
-            .settings
-            .recordings
-            .as_ref()
-            .map(|directory| directory.join(format!("{}.wav", plan.call.ca())));
+        let recording = recording(parts, plan.call);
         let file = recording.clone().filter(|_| plan.record).map(|path| RecordingSpec { path });
         let opened = parts.media.open(spec, plan.call.get(), file).map_err(|error| match error {
             OpenError::NoPorts => Refusal::Overloaded("every media port is in use"),
@@ -61,6 +57,11 @@ impl OpenLeg {
         let seed = Seed::new(rand::random());
         Origination { plan, leg, local: self.local, recording: self.recording.take(), seed, permit }
     }
+}
+
+/// Where the recording of a call goes, if there are any.
+pub fn recording(parts: &DialerParts, call: CallId) -> Option<PathBuf> {
+    Some(parts.settings.recordings.as_ref()?.join(format!("{}.wav", call.ca())))
 }
 
 impl Drop for OpenLeg {

@@ -2,17 +2,20 @@
 //!
 //! An attempt found `accepted` never left (its prompt lived in memory alone). One found `dialing` may or may not have
 //! rung: its fate is unknown and is said to be. One found `answered` gets a BYE from its stored dialog, and has cost what it
-//! would have cost had it ended only now, but no more than was held: the line was open until that BYE.
+//! would have cost had it ended only now, but no more than was held: the line was open until that BYE. What was recorded of it is
+//! its recording.
 
+use std::fs::Metadata;
 use std::time::Instant;
 
 use trunkline_sip::{DialogState, Protocol};
 
-use super::DialerParts;
+use super::{DialerParts, leg};
 use crate::call::{Command, Orphan};
 use crate::clock::wall_now;
 use crate::model::{
-    CallEvent, CallFact, CallId, CallRecord, CallState, DialogRecord, Disposition, Outcome, Trunk,
+    CallEvent, CallFact, CallId, CallRecord, CallState, DialogRecord, Disposition, Outcome, RecordingResult,
+    Takes, Trunk,
 };
 use crate::store::StoreError;
 use crate::trunk::route;
@@ -63,8 +66,18 @@ async fn settle(parts: &DialerParts, record: CallRecord, dialog: Option<DialogRe
     };
     slot.keep(parts.cashier.as_ref().and_then(|cashier| cashier.accounts().adopt(&record)));
     parts.journal.adopt(slot, record);
-    let outcome = Outcome::by_switch(disposition, now, why);
+    let recording = recorded(parts, call).await;
+    let outcome = Outcome { recording, ..Outcome::by_switch(disposition, now, why) };
     (parts.events)(CallEvent { call, at: now, fact: CallFact::Ended(Box::new(outcome)) });
+}
+
+/// What an earlier run has recorded of a call, up to its last second: the header is right whenever it died, so that the file can be
+/// played. Whether the answer was on disk by then does not matter: a file that no row names would lie there for ever.
+async fn recorded(parts: &DialerParts, call: CallId) -> Option<RecordingResult> {
+    let path = leg::recording(parts, call)?;
+    let file = tokio::fs::metadata(&path).await.ok().filter(Metadata::is_file)?;
+    let duration = trunkline_media::recorded_duration(file.len());
+    (!duration.is_zero()).then(|| RecordingResult::Saved { path, duration, takes: Takes::default() })
 }
 
 /// A dialog to be ended as its trunk wants it: by its credentials, and by its TLS. A trunk that is gone wants nothing. Who had

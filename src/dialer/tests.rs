@@ -51,6 +51,10 @@ impl Stand {
 
     /// Ports for one call, and so long may a call wait.
     pub(crate) async fn of(file: &str, store: &Store, queue_max: Duration) -> Self {
+        Self::with(file, store, Settings { queue_max, ..settings() }).await
+    }
+
+    async fn with(file: &str, store: &Store, settings: Settings) -> Self {
         let journal = Journal::start(store.clone(), journal::Config::default(), Wake::default());
         let (mailbox, inputs) = Mailbox::new();
         let sink = mailbox.clone();
@@ -69,13 +73,7 @@ impl Stand {
             metrics: Metrics::new(),
             events: Arc::new(move |event| told.record(event)),
             asker: Asker::new(Egress::new(Policy::default()).expect("a client")),
-            settings: Settings {
-                recordings: None,
-                reviews: ReviewOffer::default(),
-                advertise: None,
-                rtp_timeout: Duration::from_secs(10),
-                queue_max,
-            },
+            settings,
         };
         Self { dialer: Dialer::start(parts).await.expect("ids"), inputs }
     }
@@ -133,6 +131,16 @@ impl Stand {
     }
 }
 
+fn settings() -> Settings {
+    Settings {
+        recordings: None,
+        reviews: ReviewOffer::default(),
+        advertise: None,
+        rtp_timeout: Duration::from_secs(10),
+        queue_max: Duration::from_secs(300),
+    }
+}
+
 /// An address that no other test has at this time.
 fn loopback() -> Ipv4Addr {
     static NEXT: AtomicU8 = AtomicU8::new(1);
@@ -163,6 +171,29 @@ async fn a_call_that_came_in_before_the_recovery_is_none_of_an_earlier_runs() {
     let ended = stand.ended(left.call).await;
     ended_as(&ended, Disposition::Indeterminate, EndedBy::Switch, "the switch stopped");
     assert_eq!(journal.find(own.call).expect("alive").state, CallState::Dialing);
+}
+
+#[tokio::test]
+async fn what_an_earlier_run_recorded_of_a_call_is_its_recording() {
+    let place = Place::sqlite().await;
+    let store = place.open().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let first = store.lease_ids().await.expect("ids").start;
+    // Of the last one there is nothing but a header.
+    for (id, bytes) in [(first, 44 + 640), (first + 1, 44)] {
+        let left = record(id);
+        std::fs::write(folder.path().join(format!("{}.wav", left.call.ca())), vec![0; bytes])
+            .expect("written");
+        let intent = Intent { record: left, idempotency: None };
+        assert_eq!(store.intend(intent).await.expect("stored"), Intended::Committed);
+    }
+    let settings = Settings { recordings: Some(folder.path().to_owned()), ..settings() };
+    let stand = Stand::with(FILE, &store, settings).await;
+    assert_eq!(stand.dialer.recover().await.expect("settled"), 2);
+    let recording = async |id| stand.ended(record(id).call).await.recording;
+    let kept = recording(first).await.expect("it is the call's");
+    assert!(kept.ends_with(&format!("{}.wav", record(first).call.ca())), "{kept}");
+    assert_eq!(recording(first + 1).await, None);
 }
 
 #[tokio::test]

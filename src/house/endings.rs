@@ -27,7 +27,11 @@ impl Endings {
             why = outcome.detail.as_deref().map(masked).as_deref(),
             "call ended"
         );
-        let Some(RecordingResult::Failed { reason }) = &outcome.recording else { return };
+        let Some(RecordingResult::Failed { reason } | RecordingResult::Cut { reason, .. }) =
+            &outcome.recording
+        else {
+            return;
+        };
         let before =
             self.failures.lock().unwrap_or_else(PoisonError::into_inner).handle_failure(outcome.ended_at);
         match before {

@@ -8,7 +8,7 @@ use super::{Clock, Slot};
 use crate::billing;
 use crate::model::{
     AgentId, CallEvent, CallFact, CallId, CallRecord, CallState, CampaignId, Dialing, DoNotCall, EventKind,
-    EventSet, Heard, KeyId, Outcome, RecordingResult, TenantId, Timestamp,
+    EventSet, Heard, KeyId, Outcome, RecordingResult, Takes, TenantId, Timestamp,
 };
 use crate::store::Write;
 
@@ -306,17 +306,24 @@ fn ended(record: &mut CallRecord, outcome: &Outcome, clock: &Clock, data_dir: &P
     record.transcript = outcome.transcript.said(outcome.answered_at);
     record.people.clone_from(&outcome.people);
     match &outcome.recording {
-        Some(RecordingResult::Saved { path, takes, .. }) => {
-            let below = path.strip_prefix(data_dir).unwrap_or(path);
-            if let Some(review) = &mut record.review {
-                review.takes.clone_from(takes);
-            }
-            record.recording = Some(below.to_string_lossy().into_owned());
+        Some(RecordingResult::Saved { path, takes, .. }) => recorded(record, path, takes, data_dir),
+        Some(RecordingResult::Cut { path, takes, reason }) => {
+            recorded(record, path, takes, data_dir);
+            record.recording_error = Some(reason.clone());
         }
         Some(RecordingResult::Failed { reason }) => record.recording_error = Some(reason.clone()),
         None => {}
     }
     record.begin_review();
+}
+
+/// Where its recording is, and what of the call that holds.
+fn recorded(record: &mut CallRecord, path: &Path, takes: &Takes, data_dir: &Path) {
+    let below = path.strip_prefix(data_dir).unwrap_or(path);
+    if let Some(review) = &mut record.review {
+        review.takes.clone_from(takes);
+    }
+    record.recording = Some(below.to_string_lossy().into_owned());
 }
 
 #[cfg(test)]

@@ -162,7 +162,16 @@ pub enum RecordingResult {
         /// When it was taken.
         takes: Takes,
     },
-    /// The disk refused; the call went on without.
+    /// Not all of it is on disk, or nobody knows whether it is. What there is can be played, and the file is the call's as any other.
+    Cut {
+        /// Where.
+        path: PathBuf,
+        /// When it was taken.
+        takes: Takes,
+        /// Why, in the system's words.
+        reason: String,
+    },
+    /// The disk took nothing; the call went on without.
     Failed {
         /// Why, in the system's words.
         reason: String,

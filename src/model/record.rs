@@ -212,7 +212,7 @@ pub struct CallRecord {
     pub media: Option<MediaCounters>,
     /// The recording's path below the data directory.
     pub recording: Option<String>,
-    /// Why there is none, if one was asked for.
+    /// Why there is none, if one was asked for, or not all of it.
     pub recording_error: Option<String>,
     /// What was said, where somebody told it and the agent has it kept.
     pub transcript: Vec<Said>,

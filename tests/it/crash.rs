@@ -69,6 +69,26 @@ fn killed_while_they_talk_a_bye_ends_it_after_the_restart() {
 }
 
 #[test]
+fn killed_while_they_talk_what_was_recorded_is_there_to_be_heard_and_to_be_removed() {
+    let (mut switch, _callees) = ring(Setup::new());
+    let call = switch.call_with(json!({ "to_number": number(Persona::Silent) }));
+    let file = switch.data_dir().join("recordings").join(format!("{call}.wav"));
+    eventually("a part of it is on disk", || {
+        let is_begun = std::fs::metadata(&file).is_ok_and(|file| file.len() > 44);
+        (is_begun && ledger::row(&switch, &call)["state"] == "answered").then_some(())
+    });
+    switch.kill();
+    switch.restart();
+    let end = ends_as(&switch, &call, "failed", "interrupted");
+    let recording = switch.recording(&end).expect("it names the recording");
+    assert!(!recording.callee.is_empty(), "what was said until then");
+    let path = format!("/v1/native/calls/{call}/recording");
+    eventually("it is removed", || (switch.client().delete(&path).status == 204).then_some(()));
+    assert!(!file.exists());
+    assert_eq!(switch.get(&format!("/v1/calls/{call}/recording")).status, 404);
+}
+
+#[test]
 fn killed_while_it_waits_for_room_a_call_ends_as_never_started() {
     let receiver = Receiver::start();
     let (mut switch, callees) = ring(Setup::new().webhook(&receiver.url()).trunk("channels = 1"));

@@ -156,6 +156,10 @@ impl Call {
             }
         };
         self.timers.clear_all(cx.wheel);
+        if self.is_recording() {
+            self.facts.recording =
+                self.recording.take().map(|path| facts::untold(path, self.control.takes()));
+        }
         self.permit.ended(self.facts.ended_at.unwrap_or(cx.now));
         self.leg_left(cx);
         let mut outcome = std::mem::take(&mut self.facts).outcome(end, cx.now);

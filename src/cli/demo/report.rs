@@ -36,7 +36,7 @@ impl Report {
 
     fn recording(&self) -> Option<&Path> {
         match &self.outcome.recording {
-            Some(RecordingResult::Saved { path, .. }) => Some(path),
+            Some(RecordingResult::Saved { path, .. } | RecordingResult::Cut { path, .. }) => Some(path),
             Some(RecordingResult::Failed { .. }) | None => None,
         }
     }

@@ -111,6 +111,39 @@ fn a_disk_that_takes_nothing_more_refuses_new_calls_and_keeps_the_end_of_live_on
 }
 
 #[test]
+fn a_disk_that_fills_during_a_call_leaves_what_it_took_of_the_recording() {
+    let (switch, _callees) = ring(Setup::new());
+    let call = switch.call_with(json!({ "to_number": number(Persona::Silent) }));
+    let file = switch.data_dir().join("recordings").join(format!("{call}.wav"));
+    eventually("a part of it is on disk", || {
+        let is_begun = std::fs::metadata(&file).is_ok_and(|file| file.len() > 44);
+        (is_begun && ledger::row(&switch, &call)["state"] == "answered").then_some(())
+    });
+    limit(&switch, Some(1));
+    switch.metrics_until("the recording failed", |metrics| {
+        metrics.sum("trunkline_recordings_failed_total", &[]) == 1.0
+    });
+    limit(&switch, None);
+    assert_eq!(
+        switch.client().post(&format!("/v1/native/calls/{call}/hangup"), &json!({})).status,
+        202,
+        "the call went on"
+    );
+    let end = switch.call_until_ended(&call);
+    let warned = end["warnings"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .any(|warning| warning.as_str().is_some_and(|text| text.starts_with("the recording failed")));
+    assert!(warned, "{end}");
+    let recording = switch.recording(&end).expect("what was recorded before is to be had");
+    assert!(!recording.callee.is_empty());
+    let path = format!("/v1/native/calls/{call}/recording");
+    eventually("it is removed", || (switch.client().delete(&path).status == 204).then_some(()));
+    assert!(!file.exists());
+}
+
+#[test]
 fn the_folder_of_the_data_is_nobody_elses_to_read() {
     let switch = Switch::start("");
     let mode =

@@ -238,6 +238,20 @@ fn a_recording_begins_once_and_rests_when_it_is_told_to() {
 }
 
 #[test]
+fn a_recording_whose_recorder_says_nothing_in_time_is_the_calls_no_less() {
+    let mut world = World::new(8, Weather::CALM);
+    let call = world.call(Persona::Silent);
+    world.advance(6 * SECOND);
+    assert_eq!(world.control(call, Step::StartRecording), Ok(()));
+    world.advance(2 * SECOND);
+    world.hangup(call);
+    world.run_out();
+    let outcome = world.outcome(call);
+    assert!(matches!(&outcome.recording, Some(RecordingResult::Cut { .. })), "{outcome:?}");
+    world.assert_quiet();
+}
+
+#[test]
 fn a_guide_is_asked_after_the_verdict_and_its_steps_are_done() {
     let gather = Gather {
         prompt: vec![say("Your code?")],
