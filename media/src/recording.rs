@@ -7,10 +7,10 @@
 
 use std::{
     collections::HashMap,
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io::{self, ErrorKind},
-    os::unix::fs::FileExt,
-    path::PathBuf,
+    os::unix::fs::{FileExt, OpenOptionsExt},
+    path::{Path, PathBuf},
     sync::{Arc, mpsc::SyncSender},
     thread,
     time::Duration,
@@ -197,7 +197,7 @@ impl Take {
         }
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(File::create(&self.path)?),
+            none => none.insert(create(&self.path)?),
         };
         file.write_all_at(&self.gathered, HEADER_BYTES + self.written)?;
         self.written += self.gathered.len() as u64;
@@ -224,6 +224,11 @@ impl Take {
     }
 }
 
+/// What people said is nobody else's to read, wherever the folder is and whoever may look into that.
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+}
+
 /// How much audio a recording of so many bytes holds: none, if there is but its header, or not even that.
 pub fn recorded_duration(bytes: u64) -> Duration {
     Duration::from_millis(bytes.saturating_sub(HEADER_BYTES).saturating_mul(1_000) / BYTES_A_SECOND)
@@ -241,6 +246,7 @@ fn header(data: u64) -> [u8; HEADER_BYTES as usize] {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
     use std::sync::mpsc::{channel, sync_channel};
 
     use super::*;
@@ -335,6 +341,15 @@ mod tests {
             [Recorded { duration: Duration::ZERO, bytes: 0, error: None }]
         );
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_recording_is_nobody_elses_to_read() {
+        let path = temporary("private");
+        written(path.clone(), (0..60).map(|number| frame(number, 1)).chain([end(60)]));
+        let mode = fs::metadata(&path).expect("a file").permissions().mode() & 0o777;
+        fs::remove_file(&path).expect("removed");
+        assert_eq!(mode, 0o600);
     }
 
     #[test]

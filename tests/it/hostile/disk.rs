@@ -138,6 +138,8 @@ fn a_disk_that_fills_during_a_call_leaves_what_it_took_of_the_recording() {
     assert!(warned, "{end}");
     let recording = switch.recording(&end).expect("what was recorded before is to be had");
     assert!(!recording.callee.is_empty());
+    let mode = std::fs::metadata(&file).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600, "what people say is nobody else's to read");
     let path = format!("/v1/native/calls/{call}/recording");
     eventually("it is removed", || (switch.client().delete(&path).status == 204).then_some(()));
     assert!(!file.exists());
