@@ -38,7 +38,7 @@ pub struct Delivery {
     pub endpoint: Option<WebhookEndpointId>,
     /// Where it goes, frozen when the call was accepted.
     pub target: WebhookTarget,
-    /// Scheme, host and port of the target: whose rooms it takes.
+    /// Scheme, host and port of the target, and a part of the paths there: whose rooms it takes.
     pub receiver: String,
     /// When the event was written.
     pub created_at: Timestamp,

@@ -1,6 +1,7 @@
 //! Whom a call's events go to, in its row: its own receiver in columns of their own, its tenant's endpoints as one JSON array.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::StoreError;
 use super::row::{Columns, id, json, required, word};
@@ -54,12 +55,33 @@ pub(super) fn read_target(row: &impl Columns) -> Result<Option<WebhookTarget>, S
     }))
 }
 
-/// Scheme, host and port: whose rooms a delivery takes. A URL that cannot be read is its own receiver.
+/// Whose rooms a delivery takes: scheme, host and port, and which of the [`PARTS`] of that host's paths. Many receivers share a
+/// host that others run for them, and one that hangs there is nobody's fault but its own. Who has a path for every call still has
+/// no more receivers than there are parts: a claim goes over each that is owed something. A URL that cannot be read is its own
+/// receiver, and rows of earlier releases have no part: they are delivered as they are.
 pub(super) fn receiver(url: &str) -> String {
     match url::Url::parse(url) {
-        Ok(parsed) if parsed.has_host() => parsed.origin().ascii_serialization(),
+        Ok(parsed) if parsed.has_host() => {
+            format!("{}{PART}{:03x}", parsed.origin().ascii_serialization(), part(parsed.path()))
+        }
         _ => url.to_owned(),
     }
+}
+
+/// Scheme, host and port of a receiver, for those who look on.
+pub(super) fn origin(receiver: &str) -> &str {
+    receiver.split_once(PART).map_or(receiver, |(origin, _)| origin)
+}
+
+/// Of a host's paths.
+const PARTS: u16 = 1024;
+/// What stands before the part: no origin has it.
+const PART: char = '#';
+
+/// The path may be a secret, so that no more of it is told than this.
+fn part(path: &str) -> u16 {
+    let digest = Sha256::digest(path);
+    u16::from_be_bytes([digest[0], digest[1]]) % PARTS
 }
 
 #[cfg(test)]
@@ -67,9 +89,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_receiver_is_scheme_host_and_port() {
-        assert_eq!(receiver("https://user:pw@Example.com/hook?token=1"), "https://example.com");
-        assert_eq!(receiver("http://127.0.0.1:9000/hook"), "http://127.0.0.1:9000");
+    fn a_receiver_is_scheme_host_and_port_and_a_part_of_its_paths() {
+        let of_hook = receiver("https://example.com/hook");
+        assert_eq!(receiver("https://user:pw@Example.com/hook?token=1#there"), of_hook);
+        assert_eq!(origin(&of_hook), "https://example.com");
+        assert_ne!(receiver("https://example.com/other"), of_hook);
+        assert_ne!(receiver("https://example.com:8443/hook"), of_hook);
+        assert_eq!(origin(&receiver("http://127.0.0.1:9000/hook")), "http://127.0.0.1:9000");
         assert_eq!(receiver("no url"), "no url");
+        assert_eq!(origin("https://example.com"), "https://example.com", "of an earlier release");
+    }
+
+    #[test]
+    fn a_host_has_so_many_receivers_and_no_more() {
+        let parts = (0..20_000).map(|call| receiver(&format!("https://example.com/calls/{call}")));
+        let parts: std::collections::HashSet<_> = parts.collect();
+        assert_eq!(parts.len(), usize::from(PARTS));
     }
 }

@@ -21,6 +21,7 @@ on_both_engines! {
     a_restart_delivers_what_was_owed,
     gone_is_given_up_at_once,
     a_dead_receiver_delays_nobody_else,
+    a_dead_url_delays_no_other_of_its_host,
     a_tenants_dead_receivers_delay_no_other_tenant,
     events_of_one_call_arrive_in_order,
     an_event_without_its_key_waits_for_it,
@@ -212,6 +213,27 @@ async fn a_dead_receiver_delays_nobody_else(place: Place) {
         assert_eq!(alive.next().await.path, "/hook");
     }
     assert!(dead.seen.try_recv().is_err(), "two at a time");
+    drop(webhooks);
+}
+
+async fn a_dead_url_delays_no_other_of_its_host(place: Place) {
+    let mut host = Receiver::start(&[]).await;
+    let store = place.open().await;
+    for call in 1..=20 {
+        owe_of(&store, TenantId(2), call, host.target("/silent?tenant=2")).await;
+    }
+    let wake = Wake::default();
+    let webhooks = start(&store, &wake, Config { concurrency: 8, per_receiver: 2, ..quick() });
+    for _ in 0..2 {
+        assert_eq!(host.next().await.path, "/silent");
+    }
+    for call in 21..=30 {
+        owe(&store, call, host.target("/hook")).await;
+        wake.wake();
+    }
+    for _ in 21..=30 {
+        assert_eq!(host.next().await.path, "/hook", "two at a time of the other");
+    }
     drop(webhooks);
 }
 

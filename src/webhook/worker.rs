@@ -168,16 +168,15 @@ impl Worker {
     fn tried(&mut self, tried: Tried) {
         let counters = &self.context.counters;
         counters.in_flight.fetch_sub(1, Ordering::Relaxed);
-        let (counter, failing) = match &tried.settlement.settled {
-            Settled::Delivered => (&counters.delivered, false),
-            Settled::Retry { .. } => (&counters.retried, true),
-            Settled::Dead { .. } => (&counters.dead, false),
+        let counter = match &tried.settlement.settled {
+            Settled::Delivered => &counters.delivered,
+            Settled::Retry { .. } => &counters.retried,
+            Settled::Dead { .. } => &counters.dead,
         };
         counter.fetch_add(1, Ordering::Relaxed);
         if let Some(receiver) = self.receivers.get_mut(&tried.receiver) {
-            receiver.in_flight -= 1;
-            receiver.failing = failing;
-            if receiver.in_flight == 0 && !failing {
+            receiver.tried(&tried.settlement);
+            if receiver.in_flight == 0 && !receiver.failing {
                 self.receivers.remove(&tried.receiver);
             }
         }
@@ -237,6 +236,14 @@ impl Receiver {
     fn room(&self, config: &Config) -> usize {
         let max = if self.failing { 1 } else { config.per_receiver };
         max.saturating_sub(self.in_flight)
+    }
+
+    /// A try is over. One that sent nothing says nothing of who would have had it.
+    fn tried(&mut self, settlement: &Settlement) {
+        self.in_flight -= 1;
+        if settlement.tried.is_some() {
+            self.failing = matches!(settlement.settled, Settled::Retry { .. });
+        }
     }
 }
 
@@ -322,5 +329,43 @@ fn masked(url: &str) -> String {
     match url::Url::parse(url) {
         Ok(url) => format!("{}{}", url.origin().ascii_serialization(), url.path()),
         Err(_) => "unreadable".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settlement(settled: Settled, is_sent: bool) -> Settlement {
+        let logged = Logged {
+            started_at: Timestamp(0),
+            duration: Duration::ZERO,
+            status: None,
+            error: None,
+            response: None,
+        };
+        Settlement {
+            id: 1,
+            attempt: 1,
+            settled,
+            at: Timestamp(0),
+            body: None,
+            tried: is_sent.then_some(logged),
+        }
+    }
+
+    #[test]
+    fn a_receiver_that_was_sent_nothing_has_not_failed() {
+        let config = Config::default();
+        let again = || Settled::Retry { due_at: Timestamp(0), reason: "no key".into() };
+        let mut receiver = Receiver { in_flight: 4, failing: false };
+        receiver.tried(&settlement(again(), false));
+        assert_eq!((receiver.failing, receiver.room(&config)), (false, config.per_receiver - 3));
+        receiver.tried(&settlement(again(), true));
+        assert_eq!((receiver.failing, receiver.room(&config)), (true, 0));
+        receiver.tried(&settlement(again(), false));
+        assert!(receiver.failing, "nor has it come back");
+        receiver.tried(&settlement(Settled::Delivered, true));
+        assert_eq!((receiver.failing, receiver.room(&config)), (false, config.per_receiver));
     }
 }

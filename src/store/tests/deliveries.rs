@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::*;
+use crate::store::receivers::receiver;
 
 on_both_engines! {
     a_lapsed_lease_is_due_again_and_its_late_word_is_not_heard,
@@ -15,6 +16,7 @@ on_both_engines! {
     nothing_is_left_of_what_was_owed_for_a_call_that_never_was,
     a_row_that_cannot_be_read_costs_no_connection,
     tenants_take_turns_and_share_a_receiver,
+    urls_of_one_host_have_rooms_of_their_own_and_rows_of_before_are_claimed,
 }
 
 /// Tries that the log has.
@@ -47,7 +49,7 @@ async fn a_lapsed_lease_is_due_again_and_its_late_word_is_not_heard(place: Place
     assert_eq!(claim(&store, NOW.0, 10).await, [], "not due yet");
     let first = claim(&store, NOW.0 + 3, 10).await.remove(0);
     assert_eq!((first.attempt, &first.record, first.body.as_deref()), (1, &ended(1), None));
-    assert_eq!(first.receiver, "https://hooks.example.com");
+    assert!(first.receiver.starts_with("https://hooks.example.com#"), "{}", first.receiver);
     assert_eq!(claim(&store, NOW.0 + 60_002, 10).await, [], "leased");
     assert_eq!(store.next_due().await.expect("readable"), Some(Timestamp(NOW.0 + 60_003)));
 
@@ -85,18 +87,19 @@ async fn a_claim_leaves_room_and_keeps_order(place: Place) {
     )
     .await;
     let calls = |deliveries: &[Delivery]| deliveries.iter().map(|row| row.call.get()).collect::<Vec<_>>();
+    let busy = receiver("https://busy.example/hook");
     let with_room = Claim {
         now: Timestamp(NOW.0 + 100),
         lease: Duration::from_secs(60),
         // Half of them for one tenant.
         limit: 11,
         per_receiver: 8,
-        rooms: [("https://busy.example".to_owned(), 2)].into(),
+        rooms: [(busy.clone(), 2)].into(),
         busy: Default::default(),
     };
     let first = store.claim(with_room.clone()).await.expect("claimed");
     assert_eq!(calls(&first), [1, 2, 21, 22, 23, 24]);
-    let full = Claim { rooms: [("https://busy.example".to_owned(), 0)].into(), ..with_room };
+    let full = Claim { rooms: [(busy, 0)].into(), ..with_room };
     assert_eq!(calls(&store.claim(full).await.expect("claimed")), [25]);
     assert_eq!(
         calls(&claim(&store, NOW.0 + 100, 64).await),
@@ -320,4 +323,25 @@ async fn tenants_take_turns_and_share_a_receiver(place: Place) {
     assert_eq!(next, [], "what is under way counts");
     let next = store.claim(claim(4, &[(1, 4)])).await.expect("claimed");
     assert!(!next.is_empty() && next.iter().all(|row| row.record.tenant == TenantId(2)), "{next:?}");
+}
+
+async fn urls_of_one_host_have_rooms_of_their_own_and_rows_of_before_are_claimed(place: Place) {
+    let store = place.open().await;
+    let url =
+        |call: u64| format!("https://hooks.example.com/{}", if call <= 3 { "hangs?call=1" } else { "lives" });
+    for call in 1..=6 {
+        let target = record(call).webhook.map(|to| WebhookTarget { url: url(call), ..to });
+        intend(&store, CallRecord { webhook: target.clone(), ..record(call) }).await;
+        end(&store, CallRecord { webhook: target, ..ended(call) }).await;
+    }
+    // What an earlier release owed had its host alone.
+    execute(&store, "UPDATE outbox SET receiver = 'https://hooks.example.com' WHERE call = 3").await;
+    let mut full = due(NOW.0 + 100, 64);
+    full.rooms = [(receiver(&url(1)), 0)].into();
+    let calls = |deliveries: Vec<Delivery>| deliveries.iter().map(|row| row.call.get()).collect::<Vec<_>>();
+    assert_eq!(calls(store.claim(full).await.expect("claimed")), [3, 4, 5, 6]);
+    assert_eq!(calls(claim(&store, NOW.0 + 100, 64).await), [1, 2]);
+    let shown = store.deliveries_before(record(1).tenant, DeliveryFilter::default(), None, 10).await;
+    let shown = shown.expect("readable");
+    assert!(shown.len() == 6 && shown.iter().all(|row| row.receiver == "https://hooks.example.com"));
 }
