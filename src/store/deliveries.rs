@@ -1,5 +1,5 @@
 //! The delivery log: what is owed to receivers, what they were sent, and how each try went; and its replay. A replay is the same
-//! row, so the same bytes and id; only its tries go on.
+//! row, so the same bytes and id; only its tries go on, with waits that begin anew.
 
 use std::time::Duration;
 

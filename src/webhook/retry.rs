@@ -42,17 +42,20 @@ pub(super) fn again(
         return Settled::Dead { reason };
     }
     let asked = retry_after.unwrap_or_default().min(config.backoff_max);
-    let wait = backoff(config, delivery.attempt, unit).max(asked);
+    let age = Duration::from_millis(now.0.saturating_sub(delivery.owed_since.0).max(0).unsigned_abs());
+    let wait = backoff(config, delivery.attempt, age, unit).max(asked);
     let due_at = Timestamp(now.0.saturating_add(millis(wait)).min(last));
     Settled::Retry { due_at, reason }
 }
 
 /// The wait after the `attempt`th try: doubled each time, up to its bound, a fifth more or less, so that the events that
-/// failed together do not come back together.
-fn backoff(config: &Config, attempt: u32, unit: f64) -> Duration {
+/// failed together do not come back together. What is owed anew is so old only, however often it was tried before: waits that
+/// double have taken as long as the next one is, but for the first, and each may have been a fifth shorter.
+fn backoff(config: &Config, attempt: u32, age: Duration, unit: f64) -> Duration {
     let doublings = attempt.saturating_sub(1).min(30);
-    let wait = config.backoff_first.saturating_mul(1 << doublings).min(config.backoff_max);
-    wait.mul_f64(0.8 + 0.4 * unit)
+    let wait = config.backoff_first.saturating_mul(1 << doublings);
+    let grown = config.backoff_first.saturating_add(age.saturating_mul(5) / 4);
+    wait.min(grown).min(config.backoff_max).mul_f64(0.8 + 0.4 * unit)
 }
 
 fn millis(span: Duration) -> i64 {
@@ -116,11 +119,21 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_an_hour() {
-        let waits =
-            [1, 2, 3, 8, 11, 12, 4_000_000_000].map(|attempt| wait(attempt, answered(500, None), 0, 0.5));
+        // As old as it is after the shortest waits.
+        let waits = [(1, 0), (2, 4), (3, 12), (8, 508), (11, 4_092), (12, 7_000), (4_000_000_000, 10_000)]
+            .map(|(attempt, age)| wait(attempt, answered(500, None), age, 0.5));
         assert_eq!(waits, [5, 10, 20, 640, 3600, 3600, 3600].map(Some));
+        // Others were tried before it: it is old, and has failed once.
+        assert_eq!(wait(1, answered(500, None), 40_000, 0.5), Some(5));
         assert_eq!(wait(1, Err(EgressError::Address), 0, 0.0), Some(4));
         assert_eq!(wait(1, answered(302, None), 0, 1.0), Some(6));
+    }
+
+    #[test]
+    fn what_is_replayed_waits_as_if_it_had_never_been_tried() {
+        let waits = [0, 5, 16].map(|age| wait(20, answered(500, None), age, 0.5));
+        assert_eq!(waits, [5, 11, 25].map(Some));
+        assert_eq!(wait(28, answered(500, None), 20_000, 0.5), Some(3600));
     }
 
     #[test]
