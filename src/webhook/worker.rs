@@ -314,20 +314,23 @@ fn snippet(body: &[u8]) -> Option<String> {
 
 /// An event that is given up is told once; its tries are for those who look closely.
 fn note(delivery: &Delivery, settled: &Settled) {
-    let (call, attempt, url) = (delivery.call, delivery.attempt, masked(&delivery.target.url));
+    let (id, call, attempt) = (delivery.id, delivery.call, delivery.attempt);
+    let to = masked(&delivery.target.url);
     match settled {
-        Settled::Delivered => tracing::debug!(%call, attempt, url, "event delivered"),
+        Settled::Delivered => tracing::debug!(delivery = id, %call, attempt, to, "event delivered"),
         Settled::Retry { reason, due_at, .. } => {
-            tracing::debug!(%call, attempt, url, reason, %due_at, "event not delivered, to be tried again");
+            tracing::debug!(delivery = id, %call, attempt, to, reason, %due_at, "event not delivered, to be tried again");
         }
-        Settled::Dead { reason } => tracing::warn!(%call, attempt, url, reason, "event given up"),
+        Settled::Dead { reason } => {
+            tracing::warn!(delivery = id, %call, attempt, to, reason, "event given up");
+        }
     }
 }
 
-/// The URL without what may be secret in it: user, password, query and fragment.
+/// The URL without what may be secret in it, which with many is the path: scheme, host and port. The delivery's id finds the rest.
 fn masked(url: &str) -> String {
     match url::Url::parse(url) {
-        Ok(url) => format!("{}{}", url.origin().ascii_serialization(), url.path()),
+        Ok(url) => url.origin().ascii_serialization(),
         Err(_) => "unreadable".to_owned(),
     }
 }
@@ -352,6 +355,15 @@ mod tests {
             body: None,
             tried: is_sent.then_some(logged),
         }
+    }
+
+    #[test]
+    fn of_a_url_the_log_has_scheme_host_and_port() {
+        assert_eq!(
+            masked("https://u:p@hooks.example.com:8443/T0/B0/secret?a=b#c"),
+            "https://hooks.example.com:8443"
+        );
+        assert_eq!(masked("no url"), "unreadable");
     }
 
     #[test]

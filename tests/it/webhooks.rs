@@ -111,6 +111,20 @@ fn a_receiver_that_fails_is_tried_again_until_it_takes_it() {
 }
 
 #[test]
+fn the_log_tells_of_an_event_that_is_given_up_and_not_the_path_which_may_be_a_secret() {
+    let receiver = Receiver::start();
+    receiver.set(Manner::Answer(410));
+    let (switch, _callees) = ring(Setup::new().webhook(&receiver.url()));
+    busy(&switch);
+    switch.log_until("event given up");
+    let log = switch.whole_log();
+    let told = log.lines().find(|line| line.contains("event given up")).expect("it was said just now");
+    let host = receiver.url().replace("/hook", "");
+    assert!(told.contains("delivery=1 ") && told.contains(&host), "{told}");
+    assert!(!log.contains("/hook"), "{log}");
+}
+
+#[test]
 fn a_receiver_that_is_down_across_a_restart_hears_of_the_call_when_it_is_up() {
     let mut receiver = Receiver::start();
     receiver.stop();
