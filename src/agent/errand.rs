@@ -116,7 +116,7 @@ impl Errands {
         let body =
             face::question((face, key), occasion, at, record).ok_or("nobody can be asked what to do")?;
         let question = Question { face, key, seconds: at.0.div_euclid(1_000), body };
-        // Who is asked never sees what stands behind a `#` (RFC 9110 §7.1), and could not check a signature over it.
+        // What is asked may be appended, and behind a `#` it would never arrive (RFC 9110 §7.1).
         let url = link.url.split_once('#').map_or(link.url.as_str(), |(url, _)| url).to_owned();
         let asked = within(question.deadline(), self.asked(&question, url, link.verb)).await;
         let (url, answer) = asked.map_err(|error| format!("the answer URL: {error}"))?;

@@ -85,6 +85,15 @@ mod tests {
         assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }
 
+    /// The example of Twilio's documentation, at a URL with a fragment, which its receiver is never told.
+    #[test]
+    fn what_stands_behind_a_hash_is_not_signed() {
+        let url = "https://mycompany.com/myapp.php?foo=1&bar=2#there";
+        let body = "CallSid=CA1234567890ABCDE&Caller=%2B14158675309&Digits=1234&From=%2B14158675309&To=%2B18005551212";
+        let headers = signed(Face::Twilio, "12345", url, "evt_1_2".into(), 0, body.as_bytes());
+        assert_eq!(headers[0], ("x-twilio-signature", "RSOYDt4T1cUTdK1PDd93/VVr8B8=".to_owned()));
+    }
+
     /// Checked against `printf 'evt_1_2.1700000000.{"a":1}' | openssl dgst -sha256 -hmac nxfs_demo -binary | base64`.
     #[test]
     fn a_signature_is_what_openssl_makes_of_it() {
