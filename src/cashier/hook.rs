@@ -1,17 +1,14 @@
 //! The payment hook: one POST that says whether a top-up is paid. The same id on every try, so that whoever answers can tell a
 //! repetition; only the word `confirmed` credits anything.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
 
 use crate::config::PaymentHook;
 use crate::egress::{Answer, Egress};
 use crate::model::{Currency, Micros, Secret, Timestamp, TopUp};
 use crate::store::Verdict;
+use crate::webhook;
 
 pub(super) struct Hook {
     url: String,
@@ -79,11 +76,7 @@ impl Hook {
             ("webhook-timestamp", unix_seconds.to_string()),
         ];
         if let Some(secret) = &self.secret {
-            let key = secret.reveal().as_bytes();
-            let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
-            mac.update(format!("{id}.{unix_seconds}.").as_bytes());
-            mac.update(body);
-            let signature = format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()));
+            let signature = webhook::standard(secret.reveal(), id, unix_seconds, body);
             headers.push(("webhook-signature", signature));
         }
         headers
@@ -141,6 +134,16 @@ mod tests {
         assert_eq!(said(200, r#"{"status":"declined","reason":"card expired"}"#), declined("card expired"));
         assert_eq!(said(402, r#"{"status":"declined","reason":"no\nmoney"}"#), declined("nomoney"));
         assert_eq!(said(404, "<html>"), declined("declined by the payment hook"));
+    }
+
+    /// The example of the Standard Webhooks reference libraries.
+    #[test]
+    fn a_secret_of_standard_webhooks_is_the_key_that_it_stands_for() {
+        let secret = Some(Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned()));
+        let hook = Hook { url: String::new(), secret };
+        let headers = hook.headers("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, br#"{"test": 2432232314}"#);
+        let signature = &headers.last().expect("signed").1;
+        assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }
 
     /// Checked against `printf 'tu_1.1700000000.{"a":1}' | openssl dgst -sha256 -hmac hush -binary | base64`.

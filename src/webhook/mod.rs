@@ -22,7 +22,7 @@ use crate::model::{Key, KeyId, Secret};
 use crate::store::Store;
 use crate::watched::watched;
 pub use ask::Asker;
-pub use sign::{message_id_of, signed};
+pub use sign::{message_id_of, signed, standard};
 use worker::{Context, Counters, Worker};
 
 /// Tells the worker that there is work. Cheap to clone.

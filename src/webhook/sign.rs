@@ -63,8 +63,9 @@ pub fn message_id_of(call: CallId, event: u64) -> String {
     format!("evt_{call}_{event}")
 }
 
-/// `v1,` and the Base64 of HMAC-SHA256 over id, timestamp and body, joined by dots.
-fn standard(secret: &str, id: &str, unix_seconds: i64, body: &[u8]) -> String {
+/// Standard Webhooks' signature: `v1,` and the Base64 of HMAC-SHA256 over id, timestamp and body, joined by dots. The key of a secret in
+/// its form is what the Base64 behind `whsec_` says.
+pub fn standard(secret: &str, id: &str, unix_seconds: i64, body: &[u8]) -> String {
     let decoded = secret.strip_prefix("whsec_").and_then(|text| STANDARD.decode(text).ok());
     let key = decoded.as_deref().unwrap_or(secret.as_bytes());
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
