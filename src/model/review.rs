@@ -248,9 +248,10 @@ pub struct Review {
 
 /// What matters of the tries so far for those that follow. A part that is done leaves the next one all of its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct Tried {
-    /// Tries that were over before this part was begun.
-    pub before: u32,
+    /// Tries of this part that came to nothing. One that ended with the switch is none of them.
+    pub failed: u32,
     /// Answers of no use that this part has had.
     pub unusable: u32,
 }

@@ -79,7 +79,7 @@ impl Attempt<'_> {
             match self.counted("transcription", began, heard) {
                 Ok(lines) => {
                     self.review.transcription = Some(Progress::Done);
-                    self.review.tried = Tried { before: self.number.saturating_sub(1), unusable: 0 };
+                    self.review.tried = Tried::default();
                     if lines.is_empty() {
                         self.review.nothing_was_said();
                     }
@@ -193,9 +193,9 @@ impl Attempt<'_> {
     ) -> Result<T, Next> {
         let tried = &mut self.review.tried;
         let next = came.map_err(|failure| {
+            tried.failed += 1;
             tried.unusable += u32::from(matches!(failure, Failure::Unusable(_)));
-            let attempt = self.number.saturating_sub(tried.before);
-            retry::next(failure, attempt, tried.unusable, rand::random())
+            retry::next(failure, tried.failed, tried.unusable, rand::random())
         });
         let result = match &next {
             Ok(_) => "done",

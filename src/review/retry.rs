@@ -97,7 +97,7 @@ fn told(answer: &Answer) -> String {
     }
 }
 
-/// What follows the `attempt`th try of a part, by which so many answers were `unusable`. `unit` is random, from 0 to 1.
+/// What follows the `attempt`th try of a part that came to nothing, by which so many answers were `unusable`. `unit` is random, from 0 to 1.
 pub fn next(failure: Failure, attempt: u32, unusable: u32, unit: f64) -> Next {
     let (why, is_enough, asked) = match failure {
         Failure::Final(why) => return Next::Never(why),

@@ -12,6 +12,8 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+mod restarts;
+
 use super::*;
 use crate::clock::wall_now;
 use crate::config::Config;
@@ -159,8 +161,15 @@ impl House {
         self.store.call(record.tenant, record.call).await.expect("readable").expect("there")
     }
 
-    /// It was tried so often before.
-    async fn tried(&self, attempts: u32) {
+    /// Its part that is under way came to nothing so often before.
+    async fn failed(&self, tries: u32) {
+        let tried = format!("json_object('failed', {tries}, 'unusable', 0)");
+        execute(&self.store, &format!("UPDATE calls SET review = json_set(review, '$.tried', {tried})"))
+            .await;
+    }
+
+    /// It was claimed so often before.
+    async fn claimed(&self, attempts: u32) {
         execute(&self.store, &format!("UPDATE reviews SET attempts = {attempts}")).await;
     }
 
@@ -311,7 +320,7 @@ async fn whatever_is_wrong_for_good_is_told_and_the_event_goes_without() {
     ] {
         let house = House::new(TOLD, [reply]).await;
         house.call(None).await;
-        house.tried(tries).await;
+        house.failed(tries).await;
         let call = house.works().await;
         assert_eq!(error(&call), why);
         assert_eq!(call.findings(), None);
@@ -446,7 +455,7 @@ async fn what_an_agent_does_not_want_any_more_is_not_sent() {
 async fn a_call_that_the_switch_died_over_again_and_again_is_left_alone() {
     let house = House::new(TOLD, []).await;
     house.call(None).await;
-    house.tried(99).await;
+    house.claimed(99).await;
     assert_eq!(error(&house.works().await), "the switch was stopped over it too often");
     assert!(house.owed().await.is_some());
 }
