@@ -90,10 +90,21 @@ type Key = [u8; 32];
 
 #[derive(Default)]
 struct Cache {
-    clips: HashMap<Key, Arc<OnceCell<Arc<Clip>>>>,
+    clips: HashMap<Key, Arc<Rendering>>,
     /// Finished clips, oldest first.
-    order: VecDeque<Key>,
+    order: VecDeque<Kept>,
+    /// Of all in `order`.
     held_ms: u128,
+}
+
+/// One attempt at a text, for all who ask for it meanwhile.
+type Rendering = OnceCell<Result<Arc<Clip>, Arc<TtsError>>>;
+
+/// A clip that is counted.
+struct Kept {
+    key: Key,
+    rendering: Arc<Rendering>,
+    ms: u128,
 }
 
 impl Tts {
@@ -110,29 +121,30 @@ impl Tts {
     /// Puts a clip into the cache, as if it had been rendered with the usual voice.
     pub fn preload(&self, text: &str, clip: Arc<Clip>) {
         let key = key(text, self.0.word(None));
-        self.0.cache().clips.insert(key, Arc::new(OnceCell::new_with(Some(clip))));
+        self.0.cache().clips.insert(key, Arc::new(OnceCell::new_with(Some(Ok(clip)))));
     }
 
     /// The speech of a text that was rendered before with this voice.
     pub fn cached(&self, text: &str, voice: Option<&str>) -> Option<Arc<Clip>> {
-        self.0.cache().clips.get(&key(text, self.0.word(voice)))?.get().cloned()
+        self.0.cache().clips.get(&key(text, self.0.word(voice)))?.get()?.as_ref().ok().cloned()
     }
 
     /// The speech of a text; a voice that the configuration does not know is the usual one. The same asked for twice at once is
-    /// rendered once.
-    pub async fn render(&self, text: &str, voice: Option<&str>) -> Result<Arc<Clip>, TtsError> {
+    /// rendered once, and if that fails it has failed for both: whoever asks after that has it tried anew.
+    pub async fn render(&self, text: &str, voice: Option<&str>) -> Result<Arc<Clip>, Arc<TtsError>> {
         let word = self.0.word(voice);
         let key = key(text, word);
-        let cell = Arc::clone(self.0.cache().clips.entry(key).or_default());
-        let rendered = cell.get_or_try_init(|| self.0.run_and_keep(key, text, word)).await.cloned();
+        let rendering = Arc::clone(self.0.cache().clips.entry(key).or_default());
+        let rendered =
+            rendering.get_or_init(|| self.0.run_and_keep(key, text, word, &rendering)).await.clone();
         if rendered.is_err() {
-            self.0.cache().clips.remove(&key);
+            self.0.cache().forget(&key, &rendering);
         }
         rendered
     }
 
     /// Does it work? Renders a word to find out.
-    pub async fn probe(&self) -> Result<(), TtsError> {
+    pub async fn probe(&self) -> Result<(), Arc<TtsError>> {
         self.render("ready", None).await.map(drop)
     }
 }
@@ -148,30 +160,55 @@ impl Inner {
         named.or(self.voice.as_ref()).map_or("", String::as_str)
     }
 
-    async fn run_and_keep(&self, key: Key, text: &str, voice: &str) -> Result<Arc<Clip>, TtsError> {
+    async fn run_and_keep(
+        &self,
+        key: Key,
+        text: &str,
+        voice: &str,
+        rendering: &Arc<Rendering>,
+    ) -> Result<Arc<Clip>, Arc<TtsError>> {
+        let clip = Arc::new(self.run(text, voice).await?);
+        self.cache().keep(key, rendering, &clip);
+        Ok(clip)
+    }
+
+    async fn run(&self, text: &str, voice: &str) -> Result<Clip, TtsError> {
         let permit = self.busy.acquire().await.expect("the semaphore is never closed");
         let wav = match &self.source {
             Source::Program(program) => program.speak(text, voice).await?,
             Source::Endpoint(endpoint) => endpoint.speak(text, voice).await?.into(),
         };
-        let clip = Arc::new(Clip::from_wav(&wav)?);
+        let clip = Clip::from_wav(&wav)?;
         drop(permit);
-        self.cache().keep(key, &clip);
         Ok(clip)
     }
 }
 
 impl Cache {
-    /// Counts a finished clip in, and drops the oldest when there are too many.
-    fn keep(&mut self, key: Key, clip: &Clip) {
-        self.order.push_back(key);
-        self.held_ms += clip.duration().as_millis();
+    /// Counts a finished clip in, if it is the one that is given out, and drops the oldest when there are too many.
+    fn keep(&mut self, key: Key, rendering: &Arc<Rendering>, clip: &Clip) {
+        if !self.gives_out(&key, rendering) {
+            return;
+        }
+        let ms = clip.duration().as_millis();
+        self.order.push_back(Kept { key, rendering: Arc::clone(rendering), ms });
+        self.held_ms += ms;
         while self.held_ms > CACHE_MS && self.order.len() > 1 {
             let Some(oldest) = self.order.pop_front() else { return };
-            if let Some(dropped) = self.clips.remove(&oldest).as_ref().and_then(|cell| cell.get()) {
-                self.held_ms = self.held_ms.saturating_sub(dropped.duration().as_millis());
-            }
+            self.held_ms -= oldest.ms;
+            self.forget(&oldest.key, &oldest.rendering);
         }
+    }
+
+    /// No more of this one; what has taken its place stays.
+    fn forget(&mut self, key: &Key, rendering: &Arc<Rendering>) {
+        if self.gives_out(key, rendering) {
+            self.clips.remove(key);
+        }
+    }
+
+    fn gives_out(&self, key: &Key, rendering: &Arc<Rendering>) -> bool {
+        self.clips.get(key).is_some_and(|there| Arc::ptr_eq(there, rendering))
     }
 }
 
@@ -181,6 +218,8 @@ fn key(text: &str, voice: &str) -> Key {
 
 #[cfg(test)]
 pub(in crate::tts) mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     /// A "renderer" that copies a WAV of ours, chosen by what it is asked to read.
@@ -228,6 +267,75 @@ pub(in crate::tts) mod tests {
         assert!(Arc::ptr_eq(&clip, &tts.render("hello", None).await.expect("from the cache")));
         assert!(tts.render("other", None).await.is_err(), "a failure is told");
         assert!(tts.cached("other", None).is_none(), "and not kept");
+    }
+
+    /// That what is counted is what is there.
+    fn assert_counted(tts: &Tts, clips: usize, held: Duration) {
+        let cache = tts.0.cache();
+        assert_eq!((cache.clips.len(), cache.order.len()), (clips, clips));
+        assert_eq!(cache.held_ms, held.as_millis());
+    }
+
+    #[tokio::test]
+    async fn a_speech_that_fails_fails_for_all_who_wait_for_it_and_is_tried_anew_by_who_comes_then() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let (file, failed) = (directory.path().join("a.wav"), directory.path().join("failed"));
+        std::fs::write(&file, wav(8000)).expect("written");
+        let failed = failed.display();
+        let script = format!(
+            "test -e {failed} || {{ touch {failed}; exit 1; }}; cat {} > {{wav_file}}",
+            file.display()
+        );
+        let tts = renderer(&script, &[]);
+        let (one, other) = tokio::join!(tts.render("hello", None), tts.render("hello", None));
+        let (one, other) = (one.expect_err("it failed"), other.expect_err("for both"));
+        assert!(Arc::ptr_eq(&one, &other), "once");
+        assert_counted(&tts, 0, Duration::ZERO);
+        let clip = tts.render("hello", None).await.expect("rendered");
+        assert!(tts.cached("hello", None).is_some_and(|kept| Arc::ptr_eq(&kept, &clip)));
+        assert_counted(&tts, 1, Duration::from_secs(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_a_speech_that_hangs_waits_for_one_and_not_for_each_before() {
+        let tts = renderer("exec sleep 1000", &[]);
+        let both = async { tokio::join!(tts.render("hello", None), tts.render("hello", None)) };
+        let (one, other) = tokio::time::timeout(DEADLINE * 3 / 2, both).await.expect("in one render's time");
+        assert!(one.is_err() && other.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_failure_that_is_told_late_takes_nothing_away() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let file = directory.path().join("a.wav");
+        let tts = copier(&file);
+        // It is polled once, so that the attempt that fails is its own.
+        let mut late = Box::pin(tts.render("hello", None));
+        assert!((&mut late).now_or_never().is_none());
+        let failed = Arc::clone(tts.0.cache().clips.values().next().expect("under way"));
+        let clip = Arc::new(Clip::from_wav(&wav(8000)).expect("a WAV file"));
+        tts.preload("hello", Arc::clone(&clip));
+        assert!(late.await.is_err());
+        assert!(failed.get().is_some_and(Result::is_err));
+        assert!(tts.cached("hello", None).is_some_and(|kept| Arc::ptr_eq(&kept, &clip)));
+    }
+
+    #[test]
+    fn the_oldest_make_room_and_nothing_is_counted_that_is_not_given_out() {
+        let mut cache = Cache::default();
+        let clip = Clip::from_wav(&wav(8000)).expect("a WAV file");
+        let mut keep = |text: &str, is_there: bool| {
+            let (key, rendering) = (key(text, ""), Arc::new(Rendering::new()));
+            if is_there {
+                cache.clips.insert(key, Arc::clone(&rendering));
+            }
+            cache.keep(key, &rendering, &clip);
+        };
+        keep("gone", false);
+        let most = usize::try_from(CACHE_MS / 1_000).expect("few");
+        (0..most + 5).for_each(|text| keep(&text.to_string(), true));
+        assert_eq!((cache.clips.len(), cache.order.len(), cache.held_ms), (most, most, CACHE_MS));
+        assert!(!cache.clips.contains_key(&key("4", "")) && cache.clips.contains_key(&key("5", "")));
     }
 
     #[tokio::test]

@@ -77,7 +77,7 @@ async fn whoever_refuses_or_sends_no_audio_is_told_of_and_tried_again() {
     }
     let (address, _asked) = endpoint(200, b"<html>".to_vec()).await;
     let error = renderer(address).render("hello", None).await.expect_err("that is no audio");
-    assert!(matches!(error, TtsError::Wav(_)), "{error}");
+    assert!(matches!(*error, TtsError::Wav(_)), "{error}");
 }
 
 #[tokio::test]
