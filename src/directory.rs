@@ -12,6 +12,7 @@ mod resolve;
 mod sealed;
 mod settings;
 mod thing;
+mod trial;
 mod unlock;
 
 use std::collections::HashMap;
