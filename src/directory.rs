@@ -207,6 +207,12 @@ impl Snapshot {
         &self.tenants
     }
 
+    /// One of them, by id, which goes first (an earlier release let a name look like another's id), or by name.
+    pub fn tenant(&self, text: &str) -> Option<&Tenant> {
+        let by_id = self.tenants.iter().find(|tenant| tenant.id.to_string() == text);
+        by_id.or_else(|| self.tenants.iter().find(|tenant| tenant.name == text))
+    }
+
     /// What the file says of every tenant's objects.
     pub const fn rules(&self) -> &Rules {
         &self.rules
@@ -269,10 +275,10 @@ impl Snapshot {
         self.objects.iter().filter(|object| object.kind == ObjectKind::Tenant)
     }
 
-    /// One of them, by name or id.
+    /// One of them, found as [`Snapshot::tenant`] finds it.
     pub fn tenant_object(&self, text: &str) -> Option<&Arc<Object>> {
-        let named = self.tenant_objects().find(|object| object.name == text);
-        named.or_else(|| self.tenant_objects().find(|object| object.id.to_string() == text))
+        let id = self.tenant(text)?.id;
+        self.tenant_objects().find(|object| object.id == id.0)
     }
 
     /// A tenant's object by its name, which goes first, or by any rendering of its id.

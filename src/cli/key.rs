@@ -233,8 +233,7 @@ async fn revoke(office: &Office, id: &str) -> anyhow::Result<()> {
     let key = key.with_context(|| format!("there is no key {id}"))?;
     let document = Map::from_iter([(StoredKey::REVOKED.to_owned(), Value::Bool(true))]);
     let change = Change::patch(document, Expect::Any, wall_now());
-    let id = key.id.to_string();
-    office.registry.update(key.tenant, ObjectKind::Key, &id, change).await.map_err(refused)?;
+    office.registry.update(key.tenant, ObjectKind::Key, key.id, change).await.map_err(refused)?;
     out::note(format_args!("Key {} is revoked, in {}.", key.id, office.database));
     Ok(())
 }

@@ -35,14 +35,7 @@ impl Office {
     /// A tenant by name or id; without one the file's.
     pub fn tenant(&self, text: Option<&str>) -> anyhow::Result<Tenant> {
         let snapshot = self.registry.snapshot();
-        let tenants = snapshot.tenants();
-        let found = match text {
-            None => tenants.first(),
-            Some(text) => {
-                let named = tenants.iter().find(|tenant| tenant.name == text);
-                named.or_else(|| tenants.iter().find(|tenant| tenant.id.to_string() == text))
-            }
-        };
+        let found = text.map_or_else(|| snapshot.tenants().first(), |text| snapshot.tenant(text));
         found.cloned().with_context(|| format!("no tenant is called {}", text.unwrap_or("default")))
     }
 

@@ -89,7 +89,7 @@ async fn work(office: &Office, command: Command) -> anyhow::Result<()> {
             let id = office.tenant(Some(&tenant))?.id;
             let document = limits(concurrent);
             let patch = Change::patch(document, Expect::Any, wall_now());
-            office.registry.update(id, ObjectKind::Tenant, &id.to_string(), patch).await.map_err(refused)?;
+            office.registry.update(id, ObjectKind::Tenant, id.0, patch).await.map_err(refused)?;
         }
         Command::List { .. } => {
             for tenant in office.registry.snapshot().tenants() {
@@ -100,8 +100,7 @@ async fn work(office: &Office, command: Command) -> anyhow::Result<()> {
         }
         Command::Delete { tenant, .. } => {
             let id = office.tenant(Some(&tenant))?.id;
-            let text = id.to_string();
-            office.registry.remove(id, ObjectKind::Tenant, &text, Expect::Any).await.map_err(refused)?;
+            office.registry.remove(id, ObjectKind::Tenant, id.0, Expect::Any).await.map_err(refused)?;
             out::note(format_args!("The tenant is gone from {}.", office.database));
         }
     }

@@ -49,13 +49,13 @@ use crate::model::{Agent, Application, Detection, Key, Number, Object, Person, S
 pub use billing::{Billing, PaymentHook};
 pub use error::{ConfigError, Fault};
 pub use https::Https;
-pub use objects::{FILE_TENANT, is_prompt, is_voice};
+pub use objects::{FILE_TENANT, FILE_TENANT_NAME, is_prompt, is_voice};
 pub use people::{IceServer, People};
 pub use review::{Analyst, Reviews, Transcriber};
 pub use settings::Settings;
 pub use stored::{
-    Known, StoredKey, agent, application, described, endpoint, filled, key, number, person, tenant,
-    trunk as stored_trunk,
+    Known, StoredKey, agent, application, described, endpoint, filled, is_tenant_name, key, number, person,
+    tenant, trunk as stored_trunk,
 };
 pub use trunk::tenants::is_within_rules;
 

@@ -27,6 +27,8 @@ use crate::model::{
 
 /// Whose the file's objects are.
 pub const FILE_TENANT: TenantId = TenantId(1);
+/// And what it is called.
+pub const FILE_TENANT_NAME: &str = "default";
 
 /// Ways out of one number, at most.
 const TRUNKS_MAX: usize = 16;

@@ -210,6 +210,17 @@ struct TenantTable {
     concurrent: Option<u32>,
 }
 
+/// May a tenant be called so from now on? If not, why.
+pub fn is_tenant_name(name: &str) -> Result<(), String> {
+    if !name.is_empty() && looks_like_an_id(name) {
+        return Err(id_like(name));
+    }
+    if name == objects::FILE_TENANT_NAME {
+        return Err(format!("`{name}` is the tenant whom the configuration file's objects belong to"));
+    }
+    Ok(())
+}
+
 /// A tenant.
 pub fn tenant(id: TenantId, name: &str, document: Map<String, Value>) -> Checked<Tenant> {
     check(ObjectKind::Tenant, name, document, |table: &TenantTable, path, check| {
@@ -425,8 +436,15 @@ fn listed_table(filled: &Map<String, Value>) -> Option<String> {
 
 /// References are by name or by id: what is one must not look like the other.
 fn not_an_id(name: &str, key: &str, check: &mut Checker<'_>) {
-    let digits = name.strip_prefix("agent_").map_or(name.bytes().all(|byte| byte.is_ascii_digit()), |hex| {
+    check.that(key, !looks_like_an_id(name), || id_like(name));
+}
+
+fn looks_like_an_id(name: &str) -> bool {
+    name.strip_prefix("agent_").map_or(name.bytes().all(|byte| byte.is_ascii_digit()), |hex| {
         hex.len() == 16 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
-    });
-    check.that(key, !digits, || format!("`{name}` looks like an id: choose another name"));
+    })
+}
+
+fn id_like(name: &str) -> String {
+    format!("`{name}` looks like an id: choose another name")
 }

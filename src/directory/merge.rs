@@ -46,8 +46,6 @@ pub struct Merged {
     pub faults: Vec<ObjectFault>,
 }
 
-/// The name of the tenant whom the file's objects belong to.
-const FILE_TENANT_NAME: &str = "default";
 /// Kinds in an order in which each names only what came before.
 const ORDER: [ObjectKind; 8] = [
     ObjectKind::Tenant,
@@ -63,7 +61,7 @@ const ORDER: [ObjectKind; 8] = [
 /// Puts the file's and the store's objects together.
 pub fn merge(file: &Objects, stored: &mut Stored) -> Merged {
     let mut merged = Merged { objects: file.clone(), ..Merged::default() };
-    let name = FILE_TENANT_NAME.to_owned();
+    let name = config::FILE_TENANT_NAME.to_owned();
     merged.tenants.push(Tenant { id: config::FILE_TENANT, name, concurrent: None });
     let declared: HashSet<(ObjectKind, String)> =
         file.documents.iter().map(|object| (object.kind, object.name.clone())).collect();

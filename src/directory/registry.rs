@@ -11,7 +11,7 @@ use super::change::{Change, Expect};
 use super::refused::ObjectError;
 use super::trial::{refer_by_id, with};
 use super::{Directory, Snapshot, sealed, settings};
-use crate::config::{Objects, StoredKey};
+use crate::config::{self, Objects, StoredKey};
 use crate::keyfile::Sealer;
 use crate::model::{
     Idempotency, KeyId, Object, ObjectKind, ObjectProblem, StoredResponse, TenantId, Timestamp,
@@ -145,6 +145,7 @@ impl Registry {
         let store = &self.0.parts.store;
         let id = store.lease_id().await?;
         let name = new.name.clone().unwrap_or_else(|| default_name(new.kind, id));
+        may_be_called(new.kind, &name)?;
         let tenant = if new.kind == ObjectKind::Tenant { TenantId(id) } else { new.tenant };
         for _ in 0..TRIES_MAX {
             let mut document = new.document.clone();
@@ -215,17 +216,20 @@ impl Registry {
         Ok(())
     }
 
-    /// Changes an object. What is not named stays, secrets too.
+    /// Changes the object with this id. What is not named stays, secrets too.
     pub async fn update(
         &self,
         tenant: TenantId,
         kind: ObjectKind,
-        text: &str,
+        id: u64,
         change: Change,
     ) -> Result<Arc<Object>, ObjectError> {
         let _turn = self.0.turn.lock().await;
         for _ in 0..TRIES_MAX {
-            let row = self.row(tenant, kind, text, change.expect)?;
+            let row = self.row(tenant, kind, id, change.expect)?;
+            if let Some(name) = change.name.as_ref().filter(|name| **name != row.name) {
+                may_be_called(kind, name)?;
+            }
             let mut document = sealed::open(&self.0.parts.sealer, &row).unwrap_or_default();
             change.apply(&mut document);
             refer_by_id(&self.snapshot(), tenant, kind, &mut document);
@@ -255,17 +259,17 @@ impl Registry {
         Err(ObjectProblem::Changed.into())
     }
 
-    /// Removes an object that nothing else names.
+    /// Removes the object with this id, which nothing else names.
     pub async fn remove(
         &self,
         tenant: TenantId,
         kind: ObjectKind,
-        text: &str,
+        id: u64,
         expect: Expect,
     ) -> Result<(), ObjectError> {
         let _turn = self.0.turn.lock().await;
         for _ in 0..TRIES_MAX {
-            let row = self.row(tenant, kind, text, expect)?;
+            let row = self.row(tenant, kind, id, expect)?;
             let mut ids = vec![row.id];
             if kind == ObjectKind::Tenant {
                 ids.extend(self.left_over(TenantId(row.id))?);
@@ -300,13 +304,13 @@ impl Registry {
         &self,
         tenant: TenantId,
         kind: ObjectKind,
-        text: &str,
+        id: u64,
         expect: Expect,
     ) -> Result<StoredObject, ObjectError> {
         let snapshot = self.snapshot();
         let object = match kind {
-            ObjectKind::Tenant => snapshot.tenant_object(text),
-            _ => snapshot.object(tenant, kind, text),
+            ObjectKind::Tenant => snapshot.tenant_objects().find(|object| object.id == id),
+            _ => snapshot.objects(tenant, kind).find(|object| object.id == id),
         };
         let object = object.ok_or(ObjectProblem::NotFound(kind))?;
         if object.is_managed_by_file() {
@@ -358,6 +362,14 @@ impl Registry {
         let answer = self.0.parts.sealer.seal(&promised(*key, idempotency), &plain)?;
         Ok(Some(ObjectPromise { key: *key, idempotency: idempotency.clone(), answer, at }))
     }
+}
+
+/// Only what gets a name is asked: a tenant that an earlier release let be called like another's id keeps it.
+fn may_be_called(kind: ObjectKind, name: &str) -> Result<(), ObjectError> {
+    if kind != ObjectKind::Tenant {
+        return Ok(());
+    }
+    config::is_tenant_name(name).map_err(|reason| ObjectError::Invalid { field: "name".to_owned(), reason })
 }
 
 fn default_name(kind: ObjectKind, id: u64) -> String {

@@ -1,3 +1,5 @@
+mod registry;
+
 use super::*;
 use crate::config::Config;
 use crate::model::{AgentChoice, OutboundRequest, Refusal};

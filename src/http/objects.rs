@@ -157,7 +157,7 @@ pub async fn update(
             let forgets = if is_whole { shape.own().collect() } else { Vec::new() };
             let change = Change { name, forgets, ..Change::patch(draft.document, holds, wall_now()) };
             tries -= 1;
-            match api.registry.update(object.tenant, shape.kind, &object.id.to_string(), change).await {
+            match api.registry.update(object.tenant, shape.kind, object.id, change).await {
                 Err(ObjectError::Refused(ObjectProblem::Changed)) if holds != expected && tries > 0 => {}
                 changed => break changed.map_err(|error| refused(&shape, error))?,
             }
@@ -185,7 +185,7 @@ pub async fn rotate(State(api): State<Api>, headers: HeaderMap, id: PathText) ->
         // Of two at once one is told to look again: otherwise it would be the other's new secret that is forgotten.
         let expect = Expect::Revision(object.revision);
         let change = Change::patch(document, expect, at);
-        let changed = api.registry.update(object.tenant, shape.kind, &object.id.to_string(), change).await;
+        let changed = api.registry.update(object.tenant, shape.kind, object.id, change).await;
         let changed = changed.map_err(|error| refused(&shape, error))?;
         let mut shown = show(&api, key, WHAT, &changed);
         shown["secret"] = Value::String(secret.reveal().clone());
@@ -205,7 +205,7 @@ pub async fn rotate_person(State(api): State<Api>, headers: HeaderMap, id: PathT
         let document = Map::from_iter([(StoredKey::HASH.to_owned(), Value::String(hash))]);
         let expect = Expect::Revision(object.revision);
         let change = Change::patch(document, expect, wall_now());
-        let changed = api.registry.update(object.tenant, shape.kind, &object.id.to_string(), change).await;
+        let changed = api.registry.update(object.tenant, shape.kind, object.id, change).await;
         let changed = changed.map_err(|error| refused(&shape, error))?;
         let mut shown = show(&api, key, WHAT, &changed);
         shown["secret"] = Value::String(secret.reveal().clone());
@@ -219,7 +219,7 @@ pub async fn remove(api: Api, headers: HeaderMap, id: PathText, what: Collection
     with_key(&api, what.only(), Kind::Write, &headers, async |key| {
         let shape = scope::shape_to_change(what, key)?;
         let object = find(&api.directory.snapshot(), key, shape.kind, &id)?.clone();
-        let (tenant, kind, id) = (object.tenant, shape.kind, object.id.to_string());
+        let (tenant, kind, id) = (object.tenant, shape.kind, object.id);
         if kind == ObjectKind::Agent && api.journal.lives_with(AgentId(object.id)) {
             return Err(ObjectProblem::InUse("the agent has live calls".to_owned()).into());
         }
@@ -227,9 +227,9 @@ pub async fn remove(api: Api, headers: HeaderMap, id: PathText, what: Collection
         let gone = if kind == ObjectKind::Key {
             let document = Map::from_iter([(StoredKey::REVOKED.to_owned(), Value::Bool(true))]);
             let change = Change::patch(document, expect, wall_now());
-            api.registry.update(tenant, kind, &id, change).await.map(drop)
+            api.registry.update(tenant, kind, id, change).await.map(drop)
         } else {
-            api.registry.remove(tenant, kind, &id, expect).await
+            api.registry.remove(tenant, kind, id, expect).await
         };
         gone.map_err(|error| refused(&shape, error))?;
         Ok(axum::http::StatusCode::NO_CONTENT.into_response())
@@ -410,7 +410,7 @@ pub async fn number_webhook(
         let object = find(&api.directory.snapshot(), key, shape.kind, &id)?.clone();
         let document = Map::from_iter([("webhook_url".to_owned(), url)]);
         let change = Change::patch(document, Expect::Any, wall_now());
-        let changed = api.registry.update(object.tenant, shape.kind, &object.id.to_string(), change).await;
+        let changed = api.registry.update(object.tenant, shape.kind, object.id, change).await;
         let changed = changed.map_err(|error| refused(&shape, error))?;
         Ok(answer(200, &show(&api, key, Collection::Numbers, &changed)))
     })

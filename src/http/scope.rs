@@ -74,8 +74,7 @@ pub fn tenant_of(
         Some(Value::String(text)) => text,
         Some(other) => other.to_string(),
     };
-    let found = snapshot.tenants().iter().find(|tenant| tenant.name == text || tenant.id.to_string() == text);
-    Ok(found.ok_or(ObjectProblem::NotFound(ObjectKind::Tenant))?.id)
+    Ok(snapshot.tenant(&text).ok_or(ObjectProblem::NotFound(ObjectKind::Tenant))?.id)
 }
 
 /// A key of one agent or application has nothing to do with what is the whole tenant's.

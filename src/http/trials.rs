@@ -59,8 +59,7 @@ pub async fn verify_voip(State(api): State<Api>, headers: HeaderMap, id: PathTex
         // What was proven is that this trunk carries calls: not whatever the number has been given meanwhile.
         let expect = Expect::Revision(number.revision);
         let change = Change::patch(document, expect, wall_now());
-        let id = number.id.to_string();
-        let changed = api.registry.update(key.tenant, ObjectKind::Number, &id, change).await;
+        let changed = api.registry.update(key.tenant, ObjectKind::Number, number.id, change).await;
         let mut shown = show(&api, key, what, &*changed.map_err(|error| refused(&shape, error))?);
         shown["status"] = json!("verified");
         Ok(answer(200, &shown))
