@@ -9,7 +9,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::api::{Failure, home};
-use super::office::existing;
+use super::office::{Office, existing};
 use super::{out, reachable};
 use crate::cashier::Cashier;
 use crate::cli::ConfigArgs;
@@ -34,9 +34,9 @@ enum Command {
 
 #[derive(clap::Args)]
 struct CreditArgs {
-    /// The tenant's number; whoever the configuration's keys belong to is 1.
+    /// The tenant, by name or id; whoever the configuration's keys belong to is `default`, or 1.
     #[arg(value_name = "TENANT")]
-    tenant: u32,
+    tenant: String,
     /// How much, in units of the currency: 25.00.
     #[arg(value_name = "AMOUNT", value_parser = amount)]
     amount: Micros,
@@ -101,9 +101,9 @@ async fn ask(config: &Config, args: &CreditArgs) -> anyhow::Result<Option<Value>
 
 /// Nobody listens. A switch that runs all the same holds the database, and then this is refused.
 async fn write(config: &Config, billing: &Billing, args: &CreditArgs) -> anyhow::Result<Value> {
+    let tenant = tenant(config, &args.tenant).await?;
     let store = Store::open(&existing(config)?).await?;
     let cashier = Cashier::open(billing, store.clone(), Egress::new(Policy::default())?).await?;
-    let tenant = TenantId(args.tenant.into());
     let credited = cashier.credit(tenant, args.amount, args.reference.clone()).await;
     let standing = cashier.standing(tenant).await;
     store.close().await;
@@ -111,4 +111,12 @@ async fn write(config: &Config, billing: &Billing, args: &CreditArgs) -> anyhow:
     Ok(json!({
         "credited": credited, "currency": currency.as_str(), "available": standing.available.to_string(),
     }))
+}
+
+/// Whose account it is: nobody has one who is no tenant.
+async fn tenant(config: &Config, text: &str) -> anyhow::Result<TenantId> {
+    let office = Office::open(config).await?;
+    let found = office.tenant(Some(text));
+    office.close(Ok(())).await?;
+    Ok(found?.id)
 }

@@ -19,7 +19,10 @@ use crate::clock::wall_now;
 use crate::directory::{Idempotent, ObjectError, Outcome};
 use crate::face::money::BillingProblem;
 use crate::face::{Problem, minivoice, thunderphone};
-use crate::model::{Account, Face, Key, Limit, Micros, Refusal, StoredResponse, TenantId, TopUpState};
+use crate::model::{
+    Account, Face, Key, Limit, Micros, ObjectKind, ObjectProblem, Refusal, StoredResponse, TenantId,
+    TopUpState,
+};
 use crate::store::StoreError;
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -148,11 +151,12 @@ pub async fn credit(State(api): State<Api>, headers: HeaderMap, body: Body) -> R
         }
         let bytes = body::read(&headers, body, api.body_max, api.body_timeout).await?;
         let asked = read_credit(&bytes)?;
+        let tenant = credited_tenant(&api, &asked.tenant).await?;
         let cashier = cashier(&api)?;
-        let credited = cashier.credit(asked.tenant, asked.amount, asked.reference).await.map_err(failed)?;
-        let account = standing(cashier, asked.tenant).await?;
+        let credited = cashier.credit(tenant, asked.amount, asked.reference).await.map_err(failed)?;
+        let account = standing(cashier, tenant).await?;
         let body = serde_json::json!({
-            "tenant": asked.tenant.0, "credited": credited, "currency": account.currency.as_str(),
+            "tenant": tenant.0, "credited": credited, "currency": account.currency.as_str(),
             "available": account.available.to_string(), "available_micros": account.available,
         });
         Ok(json(StoredResponse { status: if credited { 201 } else { 200 }, body: body.to_string() }))
@@ -160,8 +164,19 @@ pub async fn credit(State(api): State<Api>, headers: HeaderMap, body: Body) -> R
     credited.await.unwrap_or_else(|problem| ApiError::shared(problem).into_response())
 }
 
+/// Whose account it is: nobody has one who is no tenant. A command may have made the tenant a moment ago, beside this switch.
+async fn credited_tenant(api: &Api, text: &str) -> Result<TenantId, Problem> {
+    let find = || api.directory.snapshot().tenant(text).map(|tenant| tenant.id);
+    if let Some(known) = find() {
+        return Ok(known);
+    }
+    api.registry.refresh().await.map_err(failed)?;
+    Ok(find().ok_or(ObjectProblem::NotFound(ObjectKind::Tenant))?)
+}
+
 struct Credit {
-    tenant: TenantId,
+    /// Its id or name.
+    tenant: String,
     amount: Micros,
     reference: Option<String>,
 }
@@ -171,13 +186,33 @@ struct Credit {
 #[schema(as = operator::CreditRequest)]
 #[serde(deny_unknown_fields)]
 pub struct Asked {
-    tenant: u32,
+    tenant: Whose,
     /// Units of the currency, above zero, with at most six places.
     #[schema(pattern = r"^[0-9]{1,9}(\.[0-9]{1,6})?$")]
     amount: String,
     /// Credits once: the same reference again changes nothing.
     #[schema(min_length = 1, max_length = 128)]
     reference: Option<String>,
+}
+
+/// A tenant, as the operator names it.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = operator::Whose)]
+#[serde(untagged)]
+pub enum Whose {
+    /// Its id.
+    Id(u64),
+    /// Its id or name.
+    Text(String),
+}
+
+impl From<Whose> for String {
+    fn from(whose: Whose) -> Self {
+        match whose {
+            Whose::Id(id) => id.to_string(),
+            Whose::Text(text) => text,
+        }
+    }
 }
 
 fn read_credit(bytes: &[u8]) -> Result<Credit, Refusal> {
@@ -196,7 +231,7 @@ fn read_credit(bytes: &[u8]) -> Result<Credit, Refusal> {
     if !asked.reference.as_ref().is_none_or(is_one) {
         return Err(wrong("reference", format!("must have 1 to {REFERENCE_MAX} characters, and no NUL")));
     }
-    Ok(Credit { tenant: TenantId(asked.tenant.into()), amount, reference: asked.reference })
+    Ok(Credit { tenant: asked.tenant.into(), amount, reference: asked.reference })
 }
 
 /// Compared by their hashes, so that how much of a guess was right takes no time to tell.

@@ -2,6 +2,7 @@
 
 mod documents;
 mod hostile;
+mod operator;
 #[cfg(feature = "browser")]
 mod people;
 mod reads;

@@ -7,6 +7,7 @@ use super::entry::{Entry, Speaker};
 use super::problems::{bodied, stored, wrong};
 use crate::face::Problem;
 use crate::face::money::BillingProblem;
+use crate::model::{ObjectKind, ObjectProblem};
 
 /// All of them.
 pub fn entries() -> Vec<Entry> {
@@ -102,6 +103,7 @@ fn credit() -> Entry {
     .gives::<Credited>(200, "It had been credited under this reference.", example(false))
     .fails([
         Problem::InvalidApiKey,
+        ObjectProblem::NotFound(ObjectKind::Tenant).into(),
         Problem::Billing(BillingProblem::Off),
         wrong("amount", "must be above zero"),
     ])

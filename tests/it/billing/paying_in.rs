@@ -160,10 +160,18 @@ fn without_a_hook_only_the_operator_credits() {
     assert_eq!(available(&switch), 5_000_000);
     let again = run(&credit);
     assert!(again.0 && again.1.contains("nothing was credited"), "{again:?}");
+    // Whom nobody made has no account, and a name will do.
+    assert!(run(&["tenant", "create", "acme"]).0);
+    let said = run(&["billing", "credit", "acme", "1.00"]);
+    assert!(said.0 && said.1.contains("tenant acme has 1.00 USD available"), "{said:?}");
+    assert!(!run(&["billing", "credit", "77", "1.00"]).0);
     // With nobody running, the ledger is written directly.
     switch.kill();
     let said = run(&["billing", "credit", "1", "0.50"]);
     assert!(said.0 && said.1.contains("tenant 1 has 5.50 USD available"), "{said:?}");
+    let said = run(&["billing", "credit", "acme", "0.25"]);
+    assert!(said.0 && said.1.contains("tenant acme has 1.25 USD available"), "{said:?}");
+    assert!(!run(&["billing", "credit", "77", "1.00"]).0);
     switch.restart();
     settled(&switch, 5_500_000);
     assert_eq!(account(&switch)["balance"], "5.50");
