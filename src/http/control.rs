@@ -18,6 +18,7 @@ use super::place::REPLAYED;
 use super::promises::Promises;
 use super::{Api, body, idempotency};
 use crate::dialer::Dialer;
+use crate::directory::Outcome;
 use crate::egress::EgressError;
 use crate::face::native::control::{self, Control as Asked};
 use crate::face::{Problem, minivoice};
@@ -135,11 +136,14 @@ pub async fn recordings(State(api): State<Api>, headers: HeaderMap, id: PathText
         let body = body::read(&headers, body, api.body_max, api.body_timeout).await?;
         let step = minivoice::parse_recording(&body)?;
         let order = [id.text().as_bytes(), step.name().as_bytes()];
-        once(&api, key, &headers, &body, &order, async || {
-            obey(&api, &record, step.clone().into()).await?;
-            Ok(minivoice::recording(&record, &step))
-        })
-        .await
+        let work = {
+            let (api, step) = (api.clone(), step.clone());
+            async move {
+                obey(&api, &record, step.clone().into()).await?;
+                Ok(minivoice::recording(&record, &step))
+            }
+        };
+        once(&api, key, &headers, &body, &order, work).await
     };
     as_writer_of(&api, Face::MiniVoice, &headers, work).await
 }
@@ -156,11 +160,12 @@ async fn give(
     let body = body::read(headers, body, api.body_max, api.body_timeout).await?;
     let asked = parse(&body)?;
     let order = [id.as_bytes(), asked.step.name().as_bytes()];
-    once(api, key, headers, &body, &order, async || {
-        obey(api, &record, asked).await?;
+    let its_own = api.clone();
+    let work = async move {
+        obey(&its_own, &record, asked).await?;
         Ok(control::accepted(record.call))
-    })
-    .await
+    };
+    once(api, key, headers, &body, &order, work).await
 }
 
 /// Does it, unless the same request has had its answer.
@@ -170,19 +175,15 @@ pub async fn once(
     headers: &HeaderMap,
     body: &Bytes,
     order: &[&[u8]],
-    work: impl AsyncFnOnce() -> Result<StoredResponse, Problem>,
+    work: impl Future<Output = Result<StoredResponse, Problem>> + Send + 'static,
 ) -> Result<Response, Problem> {
     // The same key for another order is another request.
     let hashed = [&order.join(&b"\n"[..])[..], body].join(&b"\n"[..]);
-    let Some(promise) = promised(api, headers, body, &hashed)? else {
-        return Ok(json(work().await?));
-    };
-    match api.control.promises.begin(key.id, &promise)? {
-        Ok(answer) => Ok(([(REPLAYED, HeaderValue::from_static("true"))], json(answer)).into_response()),
-        Err(held) => {
-            let answer = work().await?;
-            held.keep(answer.clone());
-            Ok(json(answer))
+    let promise = promised(api, headers, body, &hashed)?;
+    match api.control.promises.once(key.id, promise.as_ref(), work).await? {
+        Outcome::New(answer) => Ok(json(answer)),
+        Outcome::Replayed(answer) => {
+            Ok(([(REPLAYED, HeaderValue::from_static("true"))], json(answer)).into_response())
         }
     }
 }

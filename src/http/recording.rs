@@ -14,15 +14,16 @@ use axum::routing::{MethodRouter, get};
 use tower::ServiceExt;
 use tower_http::services::ServeFile;
 
-use super::Api;
-use super::calls::{PathText, find, may_see, unreadable};
+use super::calls::{PathText, find, unreadable};
 use super::error::ApiError;
 use super::keyed::{as_writer, with_key};
 use super::limits::Kind;
+use super::{Api, scope};
 use crate::clock::wall_now;
 use crate::face::Problem;
 use crate::face::link::{self, Shown};
 use crate::model::{CallId, CallRecord, CallState, Face, Key};
+use crate::store::Store;
 
 /// `GET`: the recording of a call that has ended, for a key of its tenant, or of this face alone, or by a link that an event has
 /// brought.
@@ -39,25 +40,33 @@ pub fn reader(face: Option<Face>) -> MethodRouter<Api> {
     )
 }
 
-/// `DELETE /v1/native/calls/{id}/recording`: the file goes first, so that a recording that is said to be gone is gone.
+/// `DELETE /v1/native/calls/{id}/recording`, for keys of the whole tenant: the file goes first, so that a recording that is said
+/// to be gone is gone.
 pub async fn remove(State(api): State<Api>, headers: HeaderMap, id: PathText) -> Response {
     as_writer(&api, &headers, async |key| {
+        scope::of_tenant(key)?;
         let id: CallId = id.text().parse().map_err(|()| Problem::CallNotFound)?;
         // The store's own row: what the journal has yet to write would name the recording again.
         let record = api.store.call(key.tenant, id).await.map_err(unreadable)?;
-        let record = record.filter(|record| may_see(key, record)).ok_or(Problem::CallNotFound)?;
-        let path = path(&api, &record)?;
-        match tokio::fs::remove_file(&path).await {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                tracing::error!(call = %id, path = %path.display(), %error, "a recording cannot be removed");
-                return Err(Problem::Internal);
-            }
-            Ok(()) | Err(_) => {}
-        }
-        api.store.forget_recordings(vec![id]).await.map_err(unreadable)?;
+        let path = path(&api, &record.ok_or(Problem::CallNotFound)?)?;
+        // Both, even if nobody waits for the answer any more.
+        let gone = tokio::spawn(forget(api.store.clone(), id, path)).await;
+        gone.map_err(|_| Problem::Internal)??;
         Ok(StatusCode::NO_CONTENT.into_response())
     })
     .await
+}
+
+async fn forget(store: Store, id: CallId, path: PathBuf) -> Result<(), Problem> {
+    match tokio::fs::remove_file(&path).await {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            tracing::error!(call = %id, path = %path.display(), %error, "a recording cannot be removed");
+            return Err(Problem::Internal);
+        }
+        Ok(()) | Err(_) => {}
+    }
+    store.forget_recordings(vec![id]).await.map_err(unreadable)?;
+    Ok(())
 }
 
 fn path(api: &Api, record: &CallRecord) -> Result<PathBuf, Problem> {

@@ -101,14 +101,15 @@ pub async fn test_call(State(api): State<Api>, headers: HeaderMap, sent: Body) -
             _ => return Err(Refusal::AgentNotFound.into()),
         };
         let test = TestCall { agent, inline, variables, callee };
-        once(&api, key, &headers, &sent, &[b"test-call"], async || {
-            // It is played to its end even if nobody waits for the answer any more: what it has opened is closed.
-            let report = tokio::spawn((api.rehearse.0)(test)).await.map_err(|_| Problem::Internal)??;
+        // It is played to its end even if nobody waits for the answer any more: what it has opened is closed.
+        let rehearse = api.rehearse.clone();
+        let work = async move {
+            let report = (rehearse.0)(test).await?;
             let id = format!("test_{:016x}", rand::random::<u64>());
             let body = thunderphone::test_call(&id, callee, &report).to_string();
             Ok(StoredResponse { status: 201, body })
-        })
-        .await
+        };
+        once(&api, key, &headers, &sent, &[b"test-call"], work).await
     };
     as_writer_of(&api, Face::ThunderPhone, &headers, work).await
 }

@@ -97,7 +97,11 @@ fn remove_recording() -> Entry {
         .gives_nothing(204, "It is gone.")
         .fails(keyed())
         .fails(stored())
-        .fails([Problem::CallNotFound, Problem::RecordingNotFound])
+        .fails([
+            Problem::CallNotFound,
+            Problem::RecordingNotFound,
+            crate::model::ObjectProblem::Forbidden.into(),
+        ])
 }
 
 /// Where a recording is.

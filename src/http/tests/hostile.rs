@@ -10,7 +10,7 @@ use super::*;
 use crate::model::{Face, ObjectKind};
 
 /// A key of every face, each of the first tenant.
-const ALL: &str = r#"
+pub(super) const ALL: &str = r#"
     [[trunk]]
     name = "t1"
     uri = "sip:127.0.0.1:5999"
@@ -48,7 +48,7 @@ const ALL: &str = r#"
     secret = "0123456789abcdef0123456789abcdef"
 "#;
 
-const KEYS: [(Face, &str); 5] = [
+pub(super) const KEYS: [(Face, &str); 5] = [
     (Face::Nixflex, KEY),
     (Face::ThunderPhone, "Bearer sk_live_0123456789abcdef"),
     (Face::Voiceflow, "Bearer vf_0123456789abcdef0123"),

@@ -1,6 +1,7 @@
 //! What is read: calls, lists, recordings, trunks.
 
 use super::*;
+use crate::model::{ApplicationId, ObjectKind};
 
 #[tokio::test]
 async fn a_call_is_read_by_every_rendering_of_its_id() {
@@ -87,6 +88,25 @@ async fn a_recording_is_sent_whole_or_in_part_once_the_call_has_ended() {
         let answer = house.get(&format!("/v1/calls/{call}/recording")).await;
         assert_eq!((answer.status, answer.code().as_str()), (404, "recording_not_found"), "{call}");
     }
+}
+
+#[tokio::test]
+async fn a_recording_is_ended_by_keys_of_the_whole_tenant_alone() {
+    let house = House::of(super::hostile::ALL, Ok(()), (BODY_MAX, BATCH_BODY_MAX)).await;
+    let file = house.data_dir.path().join("a.wav");
+    std::fs::write(&file, [0; 44]).expect("written");
+    let own =
+        house.directory.snapshot().objects(TenantId(1), ObjectKind::Application).next().expect("one").id;
+    let application = Some(ApplicationId(own));
+    house.keep(CallRecord { recording: Some("a.wav".into()), application, ..ended_call() }).await;
+    let path = "/v1/native/calls/255/recording";
+    let end = async |key| house.send("DELETE", path, &[("authorization", key)], Body::empty()).await;
+    let (_, minivoice) = super::hostile::KEYS[3];
+    let may_read = house.send("GET", path, &[("authorization", minivoice)], Body::empty()).await;
+    assert_eq!(may_read.status, 200, "the call is its application's");
+    assert_eq!((end(minivoice).await.status, file.exists()), (403, true));
+    assert_eq!((end(KEY).await.status, file.exists()), (204, false));
+    assert_eq!(end(KEY).await.status, 404);
 }
 
 #[tokio::test]

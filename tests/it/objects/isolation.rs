@@ -255,6 +255,20 @@ fn no_route_but_the_operators_answers_without_a_key() {
 }
 
 #[test]
+fn a_key_of_one_application_ends_no_recording() {
+    let switch = Switch::start("");
+    let api = switch.client();
+    assert_eq!(
+        api.post("/v1/native/applications", &json!({ "name": "app", "agent": "agent_demo" })).status,
+        201
+    );
+    let key = api.post("/v1/native/keys", &json!({ "face": "minivoice", "application": "app" })).json;
+    let part = client_of(&switch, "minivoice", key["key"].as_str().expect("shown once"));
+    let call = switch.call();
+    assert_eq!(part.delete(&format!("/v1/native/calls/{call}/recording")).status, 403);
+}
+
+#[test]
 fn a_tenants_key_is_not_the_operators() {
     let switch = Switch::start("");
     let tenant = switch.client().post("/v1/native/tenants", &json!({ "name": "acme" })).json["id"].clone();
