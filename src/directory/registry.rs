@@ -231,7 +231,9 @@ impl Registry {
                 may_be_called(kind, name)?;
             }
             let mut document = sealed::open(&self.0.parts.sealer, &row).unwrap_or_default();
+            let way = way_of(kind, &document);
             change.apply(&mut document);
+            let is_moved = way_of(kind, &document) != way;
             refer_by_id(&self.snapshot(), tenant, kind, &mut document);
             let sealed = sealed::seal(&self.0.parts.sealer, row.id, kind, &mut document)?;
             let (id, name) = (row.id, change.name.clone().unwrap_or_else(|| row.name.clone()));
@@ -243,13 +245,12 @@ impl Registry {
                 updated_at: change.at,
                 ..row
             };
-            let (seen, object) = self.0.parts.directory.try_with(
-                std::slice::from_ref(&row),
-                &[],
-                (id, kind),
-                &change.document,
-            )?;
-            let put = ObjectChange { seen, put: vec![row], ..ObjectChange::default() };
+            let mut put = vec![row];
+            if is_moved {
+                put.extend(self.0.parts.directory.unproven(id, change.at));
+            }
+            let (seen, object) = self.0.parts.directory.try_with(&put, &[], (id, kind), &change.document)?;
+            let put = ObjectChange { seen, put, ..ObjectChange::default() };
             match self.commit(put).await? {
                 ObjectsChanged::Committed { .. } => return Ok(object.expect("what holds is listed")),
                 ObjectsChanged::Stale => drop(self.look_again().await?),
@@ -362,6 +363,11 @@ impl Registry {
         let answer = self.0.parts.sealer.seal(&promised(*key, idempotency), &plain)?;
         Ok(Some(ObjectPromise { key: *key, idempotency: idempotency.clone(), answer, at }))
     }
+}
+
+/// Where a trunk leads: what was proven of one holds for no other place.
+fn way_of(kind: ObjectKind, document: &Map<String, Value>) -> Option<[Option<Value>; 2]> {
+    (kind == ObjectKind::Trunk).then(|| ["uri", "proxy"].map(|field| document.get(field).cloned()))
 }
 
 /// Only what gets a name is asked: a tenant that an earlier release let be called like another's id keeps it.

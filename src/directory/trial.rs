@@ -11,7 +11,7 @@ use super::refused::{self, ObjectError};
 use super::thing::ObjectFault;
 use super::{Directory, Snapshot, Sources};
 use crate::config::Objects;
-use crate::model::{Object, ObjectKind, ObjectProblem, TenantId};
+use crate::model::{Object, ObjectKind, ObjectProblem, TenantId, Timestamp};
 use crate::store::StoredObject;
 
 impl Directory {
@@ -21,6 +21,15 @@ impl Directory {
 
     pub(super) fn row(&self, id: u64) -> Option<StoredObject> {
         self.change_nothing(|sources| sources.stored.rows.iter().find(|row| row.id == id).cloned())
+    }
+
+    /// The numbers of which a call by this trunk has proven that it carries calls, as they are once nothing is proven of it any
+    /// more. Of those that nobody ever had to verify nothing is taken.
+    pub(super) fn unproven(&self, trunk: u64, at: Timestamp) -> Vec<StoredObject> {
+        self.change_nothing(|sources| {
+            let rows = sources.stored.rows.iter().filter(|row| row.kind == ObjectKind::Number);
+            rows.filter_map(|row| unverified(row, trunk, at)).collect()
+        })
     }
 
     fn change_nothing<T>(&self, look: impl FnOnce(&mut Sources) -> T) -> T {
@@ -70,6 +79,25 @@ impl Directory {
             Ok((stored.version, merged.objects.documents.iter().find(is_it).cloned()))
         })
     }
+}
+
+/// A number that dials through this trunk and is verified, as one that is not.
+fn unverified(row: &StoredObject, trunk: u64, at: Timestamp) -> Option<StoredObject> {
+    let Ok(Value::Object(mut document)) = serde_json::from_str(&row.document) else { return None };
+    // The store keeps references by id.
+    let trunk = Value::String(trunk.to_string());
+    let choices = document.get("trunks").and_then(Value::as_array).into_iter().flatten();
+    let mut named = document.get("trunk").into_iter().chain(choices.filter_map(|choice| choice.get("name")));
+    let is_proven = document.get("verified") == Some(&Value::Bool(true)) && named.any(|name| *name == trunk);
+    is_proven.then(|| {
+        document.insert("verified".to_owned(), Value::Bool(false));
+        StoredObject {
+            document: Value::Object(document).to_string(),
+            revision: row.revision + 1,
+            updated_at: at,
+            ..row.clone()
+        }
+    })
 }
 
 fn told(fault: &ObjectFault) -> (u64, String) {

@@ -24,8 +24,8 @@ use crate::face::collection::Collection;
 use crate::face::thunderphone::{self, TestBody};
 use crate::face::{self, Problem};
 use crate::model::{
-    Agent, AgentChoice, Face, Key, ObjectKind, ObjectProblem, PhoneNumber, Refusal, StoredResponse, TestCall,
-    TestReport, TrunkId,
+    Agent, AgentChoice, Face, Key, Object, ObjectKind, ObjectProblem, PhoneNumber, Refusal, StoredResponse,
+    TestCall, TestReport, Trunk, TrunkId,
 };
 use crate::webhook;
 
@@ -34,7 +34,7 @@ use crate::webhook;
 pub async fn verify_voip(State(api): State<Api>, headers: HeaderMap, id: PathText, sent: Body) -> Response {
     as_writer_of(&api, Face::ThunderPhone, &headers, async |key| {
         let what = Collection::Numbers;
-        let shape = shape_to_change(what, key)?;
+        shape_to_change(what, key)?;
         let sent = body::read(&headers, sent, api.body_max, api.body_timeout).await?;
         let fields = face::resource::body(&sent)?;
         let snapshot = api.directory.snapshot();
@@ -46,25 +46,43 @@ pub async fn verify_voip(State(api): State<Api>, headers: HeaderMap, id: PathTex
             number.trunk.and_then(|id: TrunkId| snapshot.trunk_by_id(id)).ok_or(Refusal::DemoNumber)?;
         let to = probed(&fields, &number.name)?;
         do_not_call::forbid(&api, key, &to).await?;
-        let probe = Probe::default();
-        let findings = api.practice.examine(key, trunk, Some(to), probe).await.map_err(doctor::refused)?;
-        if let Some(fault) = findings.iter().find(|finding| finding.verdict == Verdict::Fault) {
-            let mut shown = show(&api, key, what, &number);
-            shown["status"] = json!("failed");
-            shown["detail"] = json!(fault.to_string());
-            shown["findings"] = json!(findings);
-            return Ok(answer(200, &shown));
-        }
-        let document = Map::from_iter([("verified".to_owned(), Value::Bool(true))]);
-        // What was proven is that this trunk carries calls: not whatever the number has been given meanwhile.
-        let expect = Expect::Revision(number.revision);
-        let change = Change::patch(document, expect, wall_now());
-        let changed = api.registry.update(key.tenant, ObjectKind::Number, number.id, change).await;
-        let mut shown = show(&api, key, what, &*changed.map_err(|error| refused(&shape, error))?);
-        shown["status"] = json!("verified");
-        Ok(answer(200, &shown))
+        // What a call has proven is kept, even if nobody waits for the answer any more.
+        let proof = prove(api.clone(), key.clone(), number, Arc::clone(trunk), to);
+        tokio::spawn(proof).await.map_err(|_| Problem::Internal)?
     })
     .await
+}
+
+async fn prove(
+    api: Api,
+    key: Key,
+    number: Arc<Object>,
+    trunk: Arc<Trunk>,
+    to: PhoneNumber,
+) -> Result<Response, Problem> {
+    let what = Collection::Numbers;
+    let probe = Probe::default();
+    let findings = api.practice.examine(&key, &trunk, Some(to), probe).await.map_err(doctor::refused)?;
+    if let Some(fault) = findings.iter().find(|finding| finding.verdict == Verdict::Fault) {
+        let mut shown = show(&api, &key, what, &number);
+        shown["status"] = json!("failed");
+        shown["detail"] = json!(fault.to_string());
+        shown["findings"] = json!(findings);
+        return Ok(answer(200, &shown));
+    }
+    // What was proven is that this trunk carries calls: not whatever it has become or the number has been given meanwhile.
+    let leads_there = |now: &Arc<Trunk>| now.uri == trunk.uri && now.outbound_proxy == trunk.outbound_proxy;
+    if !api.directory.snapshot().trunk_by_id(trunk.id).is_some_and(leads_there) {
+        return Err(ObjectProblem::Changed.into());
+    }
+    let document = Map::from_iter([("verified".to_owned(), Value::Bool(true))]);
+    let change = Change::patch(document, Expect::Revision(number.revision), wall_now());
+    let changed = api.registry.update(key.tenant, ObjectKind::Number, number.id, change).await;
+    let shape = shape_to_change(what, &key)?;
+    let changed = changed.map_err(|error| refused(&shape, error))?;
+    let mut shown = show(&api, &key, what, &changed);
+    shown["status"] = json!("verified");
+    Ok(answer(200, &shown))
 }
 
 /// Tries an agent. All that the API knows of it is this one function.

@@ -71,6 +71,40 @@ async fn a_tenant_is_not_called_like_another_s_id_nor_like_the_file_s() {
 }
 
 #[tokio::test]
+async fn what_a_call_has_proven_of_a_trunk_goes_with_where_it_led() {
+    let registry = registry().await;
+    let uri = json!({ "uri": "sip:192.0.2.1", "options_interval_seconds": 0 });
+    let trunk = make(&registry, new(OWN, ObjectKind::Trunk, "mine", uri.clone())).await.expect("made");
+    make(&registry, new(OWN, ObjectKind::Trunk, "other", uri)).await.expect("made");
+    let verified = |e164: &str, way: Value| {
+        let mut document = way;
+        document["verified"] = json!(true);
+        new(OWN, ObjectKind::Number, e164, document)
+    };
+    make(&registry, verified("+15550000001", json!({ "trunk": "mine" }))).await.expect("made");
+    let choices = json!({ "trunks": [{ "name": "other" }, { "name": "mine", "priority": 2 }] });
+    make(&registry, verified("+15550000002", choices)).await.expect("made");
+    make(&registry, verified("+15550000003", json!({ "trunk": "other" }))).await.expect("made");
+    let nobodys = new(OWN, ObjectKind::Number, "+15550000004", json!({ "trunk": "mine" }));
+    make(&registry, nobodys).await.expect("made");
+    let are_verified = || {
+        let snapshot = registry.snapshot();
+        let all = snapshot.numbers().iter().map(|number| number.verified);
+        all.collect::<Vec<_>>()
+    };
+    let change = async |document: Value| {
+        registry.update(OWN, ObjectKind::Trunk, trunk, patch(document)).await.expect("changed")
+    };
+    change(json!({ "channels": 4, "uri": "sip:192.0.2.1" })).await;
+    assert_eq!(are_verified(), [true; 4], "it leads where it led");
+    change(json!({ "uri": "sip:192.0.2.2" })).await;
+    assert_eq!(are_verified(), [false, false, true, true], "nobody had to verify the last one");
+    let snapshot = registry.snapshot();
+    let first = snapshot.object(OWN, ObjectKind::Number, "+15550000001").expect("there");
+    assert_eq!(first.revision, 2, "what was proven meanwhile is refused");
+}
+
+#[tokio::test]
 async fn what_is_changed_is_the_object_that_was_found_whatever_another_is_called() {
     let registry = registry().await;
     let endpoint = |name: &str| {

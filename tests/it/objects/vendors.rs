@@ -137,6 +137,12 @@ fn a_number_is_verified_by_a_call_and_only_if_it_went_well() {
     assert_eq!(api.get(&path).json["verified"], true);
     let same = api.patch(&path, &api.get(&path).json, &[]);
     assert_eq!(same.json["verified"], true, "what was read and sent back has changed nothing: {same:?}");
+    // Nor has its connection, once it leads elsewhere.
+    let connection = format!("/v1/voip-connections/{}", trunk.json["id"]);
+    let elsewhere = api.patch(&connection, &json!({ "sip_uri": "sip:127.0.0.1:5999" }), &[]);
+    assert_eq!((elsewhere.status, &api.get(&path).json["verified"]), (200, &json!(false)), "{elsewhere:?}");
+    assert_eq!(api.patch(&connection, &json!({ "sip_uri": uri }), &[]).status, 200);
+    assert_eq!(verify().json["verified"], true);
     // Another connection has shown nothing yet.
     let other =
         api.post("/v1/voip-connections", &json!({ "name": "other", "sip_uri": "sip:127.0.0.1:5999" }));
