@@ -56,7 +56,7 @@ pub struct NewObject {
     pub at: Timestamp,
 }
 
-/// A create that may be repeated.
+/// A create, or a change, that may be repeated.
 #[derive(Clone)]
 pub struct Idempotent {
     /// Whose promise.
@@ -65,12 +65,12 @@ pub struct Idempotent {
     pub idempotency: Idempotency,
 }
 
-/// What became of a create.
+/// What became of what may be repeated.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Outcome {
-    /// It was made.
+    /// It was done.
     New(StoredResponse),
-    /// The same request made it before.
+    /// The same request did it before.
     Replayed(StoredResponse),
 }
 
@@ -225,6 +225,35 @@ impl Registry {
         change: Change,
     ) -> Result<Arc<Object>, ObjectError> {
         let _turn = self.0.turn.lock().await;
+        self.change((tenant, kind, id), &change, |_| Ok(None)).await
+    }
+
+    /// The same, once for each promise. `render` makes the answer, which a repeated request gets again.
+    pub async fn update_once(
+        &self,
+        whose: (TenantId, ObjectKind, u64),
+        change: Change,
+        promise: Option<Idempotent>,
+        render: impl Fn(&Object) -> StoredResponse,
+    ) -> Result<Outcome, ObjectError> {
+        let _turn = self.0.turn.lock().await;
+        if let Some(kept) = self.kept(promise.as_ref()).await? {
+            return Ok(Outcome::Replayed(kept));
+        }
+        let promised = |object: &Object| self.promise(promise.as_ref(), &render(object), change.at);
+        match self.change(whose, &change, promised).await {
+            Ok(changed) => Ok(Outcome::New(render(&changed))),
+            // By the same request at another process, it may be.
+            Err(error) => self.kept(promise.as_ref()).await?.map(Outcome::Replayed).ok_or(error),
+        }
+    }
+
+    async fn change(
+        &self,
+        (tenant, kind, id): (TenantId, ObjectKind, u64),
+        change: &Change,
+        promised: impl Fn(&Object) -> io::Result<Option<ObjectPromise>>,
+    ) -> Result<Arc<Object>, ObjectError> {
         for _ in 0..TRIES_MAX {
             let row = self.row(tenant, kind, id, change.expect)?;
             if let Some(name) = change.name.as_ref().filter(|name| **name != row.name) {
@@ -236,7 +265,7 @@ impl Registry {
             let is_moved = way_of(kind, &document) != way;
             refer_by_id(&self.snapshot(), tenant, kind, &mut document);
             let sealed = sealed::seal(&self.0.parts.sealer, row.id, kind, &mut document)?;
-            let (id, name) = (row.id, change.name.clone().unwrap_or_else(|| row.name.clone()));
+            let name = change.name.clone().unwrap_or_else(|| row.name.clone());
             let row = StoredObject {
                 name: name.clone(),
                 document: Value::Object(document).to_string(),
@@ -250,9 +279,11 @@ impl Registry {
                 put.extend(self.0.parts.directory.unproven(id, change.at));
             }
             let (seen, object) = self.0.parts.directory.try_with(&put, &[], (id, kind), &change.document)?;
-            let put = ObjectChange { seen, put, ..ObjectChange::default() };
+            let object = object.expect("what holds is listed");
+            let promise = promised(&object)?;
+            let put = ObjectChange { seen, put, promise, ..ObjectChange::default() };
             match self.commit(put).await? {
-                ObjectsChanged::Committed { .. } => return Ok(object.expect("what holds is listed")),
+                ObjectsChanged::Committed { .. } => return Ok(object),
                 ObjectsChanged::Stale => drop(self.look_again().await?),
                 ObjectsChanged::Taken => return Err(ObjectProblem::NameTaken(name).into()),
             }

@@ -185,12 +185,9 @@ pub async fn rotate(State(api): State<Api>, headers: HeaderMap, id: PathText) ->
         // Of two at once one is told to look again: otherwise it would be the other's new secret that is forgotten.
         let expect = Expect::Revision(object.revision);
         let change = Change::patch(document, expect, at);
-        let changed = api.registry.update(object.tenant, shape.kind, object.id, change).await;
-        let changed = changed.map_err(|error| refused(&shape, error))?;
-        let mut shown = show(&api, key, WHAT, &changed);
-        shown["secret"] = Value::String(secret.reveal().clone());
-        shown["previous_secret_until"] = Value::String(Timestamp(at.0 + BESIDE_MS).to_string());
-        Ok(tagged(answer(200, &shown), &changed))
+        let until = Timestamp(at.0 + BESIDE_MS).to_string();
+        let shown = [("secret", secret.reveal().clone()), ("previous_secret_until", until)];
+        renew(&api, key, &headers, (WHAT, object), change, &shown).await
     })
     .await
 }
@@ -205,13 +202,48 @@ pub async fn rotate_person(State(api): State<Api>, headers: HeaderMap, id: PathT
         let document = Map::from_iter([(StoredKey::HASH.to_owned(), Value::String(hash))]);
         let expect = Expect::Revision(object.revision);
         let change = Change::patch(document, expect, wall_now());
-        let changed = api.registry.update(object.tenant, shape.kind, object.id, change).await;
-        let changed = changed.map_err(|error| refused(&shape, error))?;
-        let mut shown = show(&api, key, WHAT, &changed);
-        shown["secret"] = Value::String(secret.reveal().clone());
-        Ok(tagged(answer(200, &shown), &changed))
+        renew(&api, key, &headers, (WHAT, &object), change, &[("secret", secret.reveal().clone())]).await
     })
     .await
+}
+
+/// Gives an object a new secret, and shows it and what else there is to show this once. The same request again is answered as the
+/// first time: whoever lost that answer has no other way to the secret.
+async fn renew(
+    api: &Api,
+    key: &Key,
+    headers: &HeaderMap,
+    (what, object): (Collection, &Object),
+    change: Change,
+    shown_once: &[(&'static str, String)],
+) -> Result<Response, Problem> {
+    let shape = scope::shape_to_change(what, key)?;
+    // The same words for another object are another request.
+    let hashed = format!("rotate\0{what:?}\0{}", object.id);
+    let promise = idempotency::promise(headers, None, hashed.as_bytes(), &api.body_hash_key)?;
+    let promise = promise.map(|idempotency| Idempotent { key: key.id, idempotency });
+    let render = |object: &Object| {
+        let mut shown = show(api, key, what, object);
+        for (field, value) in shown_once {
+            shown[*field] = Value::String(value.clone());
+        }
+        StoredResponse { status: 200, body: shown.to_string() }
+    };
+    let whose = (object.tenant, shape.kind, object.id);
+    let done = api.registry.update_once(whose, change, promise, render).await;
+    Ok(match done.map_err(|error| refused(&shape, error))? {
+        Outcome::New(made) => tagged_as(revision_of(&made), json(made)),
+        Outcome::Replayed(made) => {
+            let replayed = [(REPLAYED, HeaderValue::from_static("true"))];
+            tagged_as(revision_of(&made), (replayed, json(made)).into_response())
+        }
+    })
+}
+
+/// Which revision an answer shows.
+fn revision_of(answer: &StoredResponse) -> u64 {
+    let shown: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+    shown["revision"].as_u64().unwrap_or_default()
 }
 
 /// `DELETE` of one. A key is revoked: it goes on signing what its calls still owe.
@@ -331,8 +363,12 @@ pub fn answer(status: u16, body: &Value) -> Response {
 }
 
 /// The revision, for `If-Match` (RFC 9110 §13.1.1).
-fn tagged(mut response: Response, object: &Object) -> Response {
-    if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", object.revision)) {
+fn tagged(response: Response, object: &Object) -> Response {
+    tagged_as(object.revision, response)
+}
+
+fn tagged_as(revision: u64, mut response: Response) -> Response {
+    if let Ok(tag) = HeaderValue::from_str(&format!("\"{revision}\"")) {
         response.headers_mut().insert(ETAG, tag);
     }
     response

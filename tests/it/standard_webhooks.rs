@@ -66,9 +66,15 @@ fn the_libraries_of_two_other_languages_verify_what_is_delivered_and_nothing_els
     // A secret of another form is given to them in theirs.
     let in_their_form = format!("whsec_{}", STANDARD.encode(SECRET));
     deliveries.push(shown(&own.await_deliveries(1)[0], &in_their_form));
-    // Rotated, the new secret verifies at once, and the old one for a day yet.
-    let rotated =
-        switch.client().post(&format!("/v1/native/webhook-endpoints/{id}/rotate-secret"), &json!({}));
+    // Rotated, the new secret verifies at once, and the old one for a day yet: whoever lost the answer asks again.
+    let rotate = || {
+        let path = format!("/v1/native/webhook-endpoints/{id}/rotate-secret");
+        switch.client().post_with(&path, b"{}".to_vec(), &[("idempotency-key", "r1")])
+    };
+    let rotated = rotate();
+    let again = rotate();
+    assert_eq!((again.status, &again.json), (200, &rotated.json), "{again:?}");
+    assert_eq!(again.headers.get("idempotent-replayed").map(String::as_str), Some("true"));
     let new_secret = rotated.json["secret"].as_str().expect("shown once").to_owned();
     assert_ne!(new_secret, secret);
     switch.call_with(json!({ "to_number": number(Persona::Busy) }));

@@ -192,6 +192,7 @@ impl Described {
         let schema = entry.types.keep(&self.name("Rotated"), Schema::Object(schema));
         self.with_id(entry)
             .about("The new secret is shown this once. Whoever is signed in with the old one is signed out.")
+            .header("Idempotency-Key", "The same request again is answered as the first time.", short())
             .gives_object(200, "As it stands now, with its new secret.", schema, self.made_example())
             .fails(self.rotating())
             .shared()
@@ -204,6 +205,7 @@ impl Described {
             model::ObjectProblem::ManagedByFile.into(),
             model::ObjectProblem::Changed.into(),
             model::ObjectProblem::Forbidden.into(),
+            model::Refusal::IdempotencyConflict.into(),
             model::Refusal::Storage.into(),
         ]);
         all
@@ -224,6 +226,7 @@ impl Described {
         example["previous_secret_until"] = json!("2026-05-30T12:00:00.000Z");
         self.with_id(entry)
             .about("The new secret is shown this once. For a day the old one signs beside it.")
+            .header("Idempotency-Key", "The same request again is answered as the first time.", short())
             .gives_object(200, "As it stands now, with its new secret.", schema, example)
             .fails(self.rotating())
             .shared()
