@@ -9,6 +9,7 @@ mod merge;
 mod refused;
 mod registry;
 mod resolve;
+mod room;
 mod sealed;
 mod settings;
 mod thing;
@@ -51,6 +52,8 @@ struct Sources {
 
 /// Everything that is declared, as it was at one moment. A call keeps what it took from its snapshot.
 pub struct Snapshot {
+    /// Which state of the store it is of.
+    version: u64,
     keys: HashMap<String, Arc<Key>>,
     key_ids: HashMap<KeyId, Arc<Key>>,
     agents: HashMap<AgentId, Listed>,
@@ -149,6 +152,7 @@ impl Sources {
         }
         self.faults = faults;
         let mut snapshot = Snapshot::new(objects, &revoked);
+        snapshot.version = self.stored.version;
         snapshot.tenants = tenants;
         snapshot.endpoints = endpoints.into_iter().map(Arc::new).collect();
         snapshot
@@ -178,6 +182,7 @@ impl Snapshot {
             (agent.id, Listed { agent: Arc::clone(agent), numbers: own })
         };
         Self {
+            version: 0,
             aliases: agents.iter().map(|agent| ((agent.tenant, agent.alias.clone()), agent.id)).collect(),
             agents: agents.iter().map(listed).collect(),
             first_keys: usable.iter().rev().map(|key| (key.tenant, Arc::clone(key))).collect(),

@@ -309,7 +309,9 @@ impl House {
         let mut objects = config.objects.clone();
         // It waits, since who sends was made by it: what may be declared is what is sent.
         objects.rules.allow_http = self.directory.snapshot().rules().allow_http;
-        self.registry.replace_file(objects);
+        if let Err(error) = self.registry.replace_file(objects).await {
+            tracing::error!(%error, "objects stay as they were");
+        }
         self.admission.set_limits(limits(config));
         self.https.replace(config.http.tls.clone());
         if let Some((shown, newer)) = self.sip_tls.as_ref().zip(config.sip.tls.as_ref()) {

@@ -100,7 +100,8 @@ pub fn merge(file: &Objects, stored: &mut Stored) -> Merged {
             merged.objects.documents.push(Arc::new(object));
         }
     }
-    trunks.retain(|id, _| rows.iter().any(|row| row.id == *id));
+    let there: HashSet<u64> = rows.iter().map(|row| row.id).collect();
+    trunks.retain(|id, _| there.contains(id));
     // Rows came kind by kind; their owners see them by age.
     let of_file = file.documents.len();
     merged.objects.documents[of_file..].sort_by_key(|object| object.id);

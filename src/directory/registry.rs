@@ -10,7 +10,7 @@ use tokio::sync::{Mutex, Notify};
 use super::change::{Change, Expect};
 use super::refused::ObjectError;
 use super::trial::{refer_by_id, with};
-use super::{Directory, Snapshot, sealed, settings};
+use super::{Directory, Snapshot, Sources, sealed, settings};
 use crate::config::{self, Objects, StoredKey};
 use crate::keyfile::Sealer;
 use crate::model::{
@@ -100,9 +100,10 @@ impl Registry {
     }
 
     /// The file's objects, read again.
-    pub fn replace_file(&self, file: Objects) {
-        self.0.parts.directory.replace(file);
+    pub async fn replace_file(&self, file: Objects) -> Result<(), StoreError> {
+        self.aside(move |directory| directory.replace(file)).await?;
         self.0.parts.changed.notify_one();
+        Ok(())
     }
 
     /// Takes over what other processes have changed; says whether they had.
@@ -123,10 +124,11 @@ impl Registry {
             return Ok(false);
         }
         let stored = parts.store.read().await?;
-        parts.directory.change(|sources| {
+        let take_over = move |sources: &mut Sources| {
             sources.stored.version = stored.version;
             sources.stored.rows = settings::lifted(stored.objects);
-        });
+        };
+        self.aside(move |directory| directory.change(take_over)).await?;
         parts.changed.notify_one();
         Ok(true)
     }
@@ -162,15 +164,10 @@ impl Registry {
                 created_at: new.at,
                 updated_at: new.at,
             };
-            let (seen, object) = self.0.parts.directory.try_with(
-                std::slice::from_ref(&row),
-                &[],
-                (id, new.kind),
-                &new.document,
-            )?;
+            let put = (vec![row], Vec::new());
+            let (mut change, object) = self.tried(put, (id, new.kind), new.document.clone()).await?;
             let answer = render(object.as_deref().expect("what holds is listed"));
-            let promise = self.promise(promise.as_ref(), &answer, new.at)?;
-            let change = ObjectChange { seen, put: vec![row], promise, ..ObjectChange::default() };
+            change.promise = self.promise(promise.as_ref(), &answer, new.at)?;
             match self.commit(change).await? {
                 ObjectsChanged::Committed { .. } => return Ok(Outcome::New(answer)),
                 ObjectsChanged::Stale => drop(self.look_again().await?),
@@ -255,7 +252,7 @@ impl Registry {
         promised: impl Fn(&Object) -> io::Result<Option<ObjectPromise>>,
     ) -> Result<Arc<Object>, ObjectError> {
         for _ in 0..TRIES_MAX {
-            let row = self.row(tenant, kind, id, change.expect)?;
+            let row = self.row(tenant, kind, id, change.expect).await?;
             if let Some(name) = change.name.as_ref().filter(|name| **name != row.name) {
                 may_be_called(kind, name)?;
             }
@@ -276,13 +273,14 @@ impl Registry {
             };
             let mut put = vec![row];
             if is_moved {
-                put.extend(self.0.parts.directory.unproven(id, change.at));
+                let at = change.at;
+                put.extend(self.aside(move |directory| directory.unproven(id, at)).await?);
             }
-            let (seen, object) = self.0.parts.directory.try_with(&put, &[], (id, kind), &change.document)?;
+            let (mut made, object) =
+                self.tried((put, Vec::new()), (id, kind), change.document.clone()).await?;
             let object = object.expect("what holds is listed");
-            let promise = promised(&object)?;
-            let put = ObjectChange { seen, put, promise, ..ObjectChange::default() };
-            match self.commit(put).await? {
+            made.promise = promised(&object)?;
+            match self.commit(made).await? {
                 ObjectsChanged::Committed { .. } => return Ok(object),
                 ObjectsChanged::Stale => drop(self.look_again().await?),
                 ObjectsChanged::Taken => return Err(ObjectProblem::NameTaken(name).into()),
@@ -301,13 +299,12 @@ impl Registry {
     ) -> Result<(), ObjectError> {
         let _turn = self.0.turn.lock().await;
         for _ in 0..TRIES_MAX {
-            let row = self.row(tenant, kind, id, expect)?;
+            let row = self.row(tenant, kind, id, expect).await?;
             let mut ids = vec![row.id];
             if kind == ObjectKind::Tenant {
                 ids.extend(self.left_over(TenantId(row.id))?);
             }
-            let (seen, _) = self.0.parts.directory.try_with(&[], &ids, (row.id, kind), &Map::new())?;
-            let change = ObjectChange { seen, remove: ids, ..ObjectChange::default() };
+            let (change, _) = self.tried((Vec::new(), ids), (row.id, kind), Map::new()).await?;
             match self.commit(change).await? {
                 ObjectsChanged::Committed { .. } => return Ok(()),
                 ObjectsChanged::Stale | ObjectsChanged::Taken => drop(self.look_again().await?),
@@ -332,7 +329,7 @@ impl Registry {
         Ok(revoked)
     }
 
-    fn row(
+    async fn row(
         &self,
         tenant: TenantId,
         kind: ObjectKind,
@@ -351,17 +348,41 @@ impl Registry {
         if expect != Expect::Any && expect != Expect::Revision(object.revision) {
             return Err(ObjectProblem::Changed.into());
         }
-        let row = self.0.parts.directory.row(object.id);
+        let row = self.aside(move |directory| directory.row(id)).await?;
         Ok(row.ok_or(ObjectProblem::NotFound(kind))?)
+    }
+
+    /// A change that puts these rows and removes those, as it may be committed, and the object that it is about as it would be.
+    async fn tried(
+        &self,
+        (put, remove): (Vec<StoredObject>, Vec<u64>),
+        which: (u64, ObjectKind),
+        said: Map<String, Value>,
+    ) -> Result<(ObjectChange, Option<Arc<Object>>), ObjectError> {
+        self.aside(move |directory| {
+            let (seen, object) = directory.try_with(&put, &remove, which, &said)?;
+            Ok((ObjectChange { seen, put, remove, promise: None }, object))
+        })
+        .await?
+    }
+
+    /// What puts all tenants' objects together, or waits for it, takes as long as there are objects: no worker is held up by it.
+    async fn aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Directory) -> T + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let directory = self.0.parts.directory.clone();
+        tokio::task::spawn_blocking(move || work(&directory)).await.map_err(|_| StoreError::Closed)
     }
 
     async fn commit(&self, change: ObjectChange) -> Result<ObjectsChanged, StoreError> {
         let outcome = self.0.parts.store.change(&change).await?;
         if let ObjectsChanged::Committed { version } = outcome {
-            self.0.parts.directory.change(|sources| {
+            let take_over = move |sources: &mut Sources| {
                 sources.stored.version = version;
                 sources.stored.rows = with(&sources.stored.rows, &change.put, &change.remove);
-            });
+            };
+            self.aside(move |directory| directory.change(take_over)).await?;
             self.0.parts.changed.notify_one();
         }
         Ok(outcome)

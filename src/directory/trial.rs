@@ -6,17 +6,17 @@ use std::sync::{Arc, PoisonError};
 
 use serde_json::{Map, Value};
 
-use super::merge;
 use super::refused::{self, ObjectError};
 use super::thing::ObjectFault;
 use super::{Directory, Snapshot, Sources};
+use super::{merge, room};
 use crate::config::Objects;
 use crate::model::{Object, ObjectKind, ObjectProblem, TenantId, Timestamp};
 use crate::store::StoredObject;
 
 impl Directory {
     pub(super) fn version(&self) -> u64 {
-        self.change_nothing(|sources| sources.stored.version)
+        self.snapshot().version
     }
 
     pub(super) fn row(&self, id: u64) -> Option<StoredObject> {
@@ -59,6 +59,9 @@ impl Directory {
             };
             let is_another = kind == ObjectKind::Number && put.iter().any(is_renamed);
             let rows = with(&stored.rows, put, remove);
+            if let Some(row) = put.first() {
+                room::is_enough(&stored.rows, &rows, row.tenant)?;
+            }
             let kept = std::mem::replace(&mut stored.rows, rows);
             let merged = merge::merge(file, stored);
             stored.rows = kept;

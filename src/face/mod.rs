@@ -288,6 +288,7 @@ pub fn object_problem(problem: &ObjectProblem) -> (u16, &'static str) {
         ObjectProblem::ManagedByFile => (409, "managed_by_file"),
         ObjectProblem::Missing(_) => (400, "missing_field"),
         ObjectProblem::NameTaken(_) => (409, "already_exists"),
+        ObjectProblem::TooMany(_) => (409, "too_many_objects"),
         ObjectProblem::InUse(_) => (409, "in_use"),
         ObjectProblem::Changed => (412, "changed_meanwhile"),
         ObjectProblem::Forbidden => (403, "forbidden"),

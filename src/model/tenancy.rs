@@ -172,6 +172,9 @@ pub enum ObjectProblem {
     /// Another object has this name.
     #[error("another one is called `{0}`")]
     NameTaken(String),
+    /// Its tenant has as much as it may.
+    #[error("{0}")]
+    TooMany(String),
     /// Something else needs it as it is.
     #[error("{0}")]
     InUse(String),

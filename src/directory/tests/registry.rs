@@ -5,14 +5,18 @@ use serde_json::{Map, Value, json};
 use super::super::*;
 use crate::keyfile::Sealer;
 use crate::model::{ObjectProblem, StoredResponse};
-use crate::store::{DatabaseTarget, Store};
+use crate::store::{DatabaseTarget, ObjectChange, ObjectStore, Store, StoredObject};
 
 const OWN: TenantId = TenantId(1);
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
 async fn registry() -> Registry {
+    registry_of(Store::open(&DatabaseTarget::Memory).await.expect("memory").objects()).await
+}
+
+async fn registry_of(store: ObjectStore) -> Registry {
     let parts = RegistryParts {
-        store: Store::open(&DatabaseTarget::Memory).await.expect("memory").objects(),
+        store,
         sealer: Arc::new(Sealer::new(&[7; 32])),
         directory: Directory::new(Objects::default()),
         changed: Arc::default(),
@@ -102,6 +106,35 @@ async fn what_a_call_has_proven_of_a_trunk_goes_with_where_it_led() {
     let snapshot = registry.snapshot();
     let first = snapshot.object(OWN, ObjectKind::Number, "+15550000001").expect("there");
     assert_eq!(first.revision, 2, "what was proven meanwhile is refused");
+}
+
+#[tokio::test]
+async fn a_tenant_that_has_all_that_it_may_makes_no_more_and_stops_nobody_else() {
+    let store = Store::open(&DatabaseTarget::Memory).await.expect("memory").objects();
+    let first = store.lease_id().await.expect("an id");
+    let row = |id: u64| StoredObject {
+        id,
+        kind: ObjectKind::Person,
+        tenant: TenantId(7),
+        name: format!("person {id}"),
+        document: json!({ "secret_hash": hex::encode([0; 32]) }).to_string(),
+        sealed: None,
+        revision: 1,
+        created_at: NOW,
+        updated_at: NOW,
+    };
+    // Ids that are leased afterwards are others.
+    let put = (0..room::OBJECTS_MAX as u64).map(|n| row((1 << 40) | n)).collect();
+    store.change(&ObjectChange { put, ..ObjectChange::default() }).await.expect("written");
+    let registry = registry_of(store).await;
+    let person = |tenant: u64| {
+        new(TenantId(tenant), ObjectKind::Person, "Ann", json!({ "secret_hash": hex::encode([0; 32]) }))
+    };
+    let refused = make(&registry, person(7)).await.expect_err("refused");
+    assert!(matches!(refused, ObjectError::Refused(ObjectProblem::TooMany(_))), "{refused}");
+    make(&registry, person(8)).await.expect("another tenant's");
+    registry.remove(TenantId(7), ObjectKind::Person, 1 << 40, Expect::Any).await.expect("removed");
+    assert!(make(&registry, person(7)).await.expect("there is room again") > first);
 }
 
 #[tokio::test]

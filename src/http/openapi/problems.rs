@@ -124,6 +124,7 @@ pub fn of_change(kind: ObjectKind) -> Vec<Problem> {
         ObjectProblem::Missing("name".into()),
         ObjectProblem::ManagedByFile,
         ObjectProblem::NameTaken("reminders".into()),
+        ObjectProblem::TooMany("a tenant has 10000 objects at most".into()),
         ObjectProblem::InUse("a number dials through it".into()),
         ObjectProblem::Changed,
         ObjectProblem::Forbidden,
