@@ -85,6 +85,8 @@ impl Failure {
 /// Many recipients take their time to be sent and stored.
 const POST_TIMEOUT: Duration = Duration::from_secs(300);
 const GET_TIMEOUT: Duration = Duration::from_secs(10);
+/// Objects of one page: the most that the API gives.
+const PAGE: &str = "limit=200";
 /// What is read of an answer, in bytes: a million recipients may be invalid, each with its reason.
 const ANSWER_MAX: usize = 128 << 20;
 
@@ -100,6 +102,21 @@ impl Api {
     pub async fn get(&self, path: &str) -> Result<Value, Failure> {
         let headers = [("authorization", self.authorization.clone())];
         self.read(self.egress.fetch_with(GET_TIMEOUT, &self.url(path), &headers, ANSWER_MAX).await)
+    }
+
+    /// All of a native collection, page by page.
+    pub async fn all(&self, path: &str) -> Result<Vec<Value>, Failure> {
+        let (mut all, mut after) = (Vec::new(), String::new());
+        loop {
+            let mut page = self.get(&format!("{path}?{PAGE}{after}")).await?;
+            if let Some(data) = page["data"].as_array_mut() {
+                all.append(data);
+            }
+            match page["next_cursor"].as_str() {
+                Some(cursor) => after = format!("&cursor={cursor}"),
+                None => return Ok(all),
+            }
+        }
     }
 
     /// `POST` to a path.

@@ -1,9 +1,12 @@
 //! `trunkline campaign`: the running switch's campaigns, by its API.
 
+use std::collections::HashSet;
 use std::process::ExitCode;
 
 use clap::{Subcommand, ValueEnum};
+use serde_json::Value;
 
+use crate::cli::api::{Api, Failure};
 use crate::cli::asking::{Asking, lines, table};
 use crate::cli::out;
 use crate::model::CampaignId;
@@ -22,9 +25,9 @@ enum Command {
         /// Only those that stand so.
         #[arg(long)]
         status: Option<Status>,
-        /// At most so many.
-        #[arg(long, default_value_t = LIMIT, value_parser = clap::value_parser!(u32).range(1..=i64::from(LIMIT)))]
-        limit: u32,
+        /// At most so many; without it all of them.
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+        limit: Option<u32>,
         #[command(flatten)]
         asking: Asking,
     },
@@ -59,16 +62,14 @@ struct One {
     asking: Asking,
 }
 
-/// Campaigns of one list: what one answer can hold.
-const LIMIT: u32 = 50;
+/// Campaigns of one page.
+const PAGE: usize = 50;
 
 /// Asks, and prints the answer.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let (asking, one, order) = match args.command {
         Command::List { status, limit, asking } => {
-            let word = status.as_ref().and_then(Status::to_possible_value);
-            let status = word.map_or_else(String::new, |word| format!("&status={}", word.get_name()));
-            let campaigns = asking.nixflex()?.get(&format!("/v1/calls/batch?limit={limit}{status}")).await?;
+            let campaigns = list(&asking.nixflex()?, status, limit).await?;
             match asking.json {
                 true => out::line(format_args!("{campaigns:#}"))?,
                 false => out::print(table(&COLUMNS, &campaigns["campaigns"]))?,
@@ -99,6 +100,35 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The newest campaigns, so many or all, in the form of the API's page. Their number is that of all there are.
+async fn list(api: &Api, status: Option<Status>, limit: Option<u32>) -> Result<Value, Failure> {
+    let word = status.as_ref().and_then(Status::to_possible_value);
+    let status = word.map_or_else(String::new, |word| format!("&status={}", word.get_name()));
+    let limit = limit.map_or(usize::MAX, |limit| limit as usize);
+    let (mut all, mut offset) = (Vec::new(), 0);
+    loop {
+        let size = PAGE.min(limit - all.len());
+        let mut page = api.get(&format!("/v1/calls/batch?limit={size}&offset={offset}{status}")).await?;
+        let found = page["campaigns"].as_array_mut().map(std::mem::take).unwrap_or_default();
+        offset += found.len();
+        let is_last = found.len() < size;
+        all.extend(found);
+        once_each(&mut all);
+        if is_last || all.len() >= limit {
+            page["limit"] = all.len().into();
+            page["offset"] = 0.into();
+            page["campaigns"] = Value::Array(all);
+            return Ok(page);
+        }
+    }
+}
+
+/// One that is made meanwhile moves the others on by one, onto the next page again.
+fn once_each(campaigns: &mut Vec<Value>) {
+    let mut seen = HashSet::new();
+    campaigns.retain(|campaign| seen.insert(campaign["campaign_id"].to_string()));
+}
+
 fn id(text: &str) -> Result<CampaignId, &'static str> {
     text.parse().map_err(|()| "must be `batchcall_` and 16 hexadecimal digits")
 }
@@ -120,6 +150,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_campaign_that_moved_onto_the_next_page_is_listed_once() {
+        let mut all = ["a", "b", "b", "c"].map(|id| json!({ "campaign_id": id })).to_vec();
+        once_each(&mut all);
+        let ids: Vec<_> = all.iter().map(|campaign| campaign["campaign_id"].as_str().expect("one")).collect();
+        assert_eq!(ids, ["a", "b", "c"]);
+    }
 
     #[test]
     fn a_table_says_how_each_campaign_stands() {

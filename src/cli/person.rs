@@ -49,8 +49,6 @@ enum Command {
 }
 
 const PATH: &str = "/v1/native/people";
-/// People of one page: the most that the API gives.
-const PAGE: &str = "limit=200";
 
 /// Asks, and prints the answer.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -64,7 +62,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             told(&asking, &asking.api()?.post(&path, b"{}".to_vec()).await?)?;
         }
         Command::List { asking } => {
-            let people = everybody(&asking).await?;
+            let people = Value::Array(asking.api()?.all(PATH).await?);
             match asking.json {
                 true => out::line(format_args!("{people:#}"))?,
                 false => out::print(table(
@@ -81,20 +79,6 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Delete { person, asking } => asking.api()?.delete(&path_of(&person)).await?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-async fn everybody(asking: &Asking) -> anyhow::Result<Value> {
-    let (api, mut all, mut after) = (asking.api()?, Vec::new(), String::new());
-    loop {
-        let mut page = api.get(&format!("{PATH}?{PAGE}{after}")).await?;
-        if let Some(data) = page["data"].as_array_mut() {
-            all.append(data);
-        }
-        match page["next_cursor"].as_str() {
-            Some(cursor) => after = format!("&cursor={cursor}"),
-            None => return Ok(Value::Array(all)),
-        }
-    }
 }
 
 /// A name may have anything in it.

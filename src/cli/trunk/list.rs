@@ -40,8 +40,8 @@ pub async fn run(Args { asking }: Args) -> anyhow::Result<ExitCode> {
 
 /// What the running switch says.
 async fn ask(api: &Api) -> anyhow::Result<Value> {
-    let answer = api.get("/v1/native/trunks?limit=200").await?;
-    let trunks: Vec<Value> = answer["data"].as_array().into_iter().flatten().map(stands).collect();
+    let all = api.all("/v1/native/trunks").await?;
+    let trunks: Vec<Value> = all.iter().map(stands).collect();
     Ok(serde_json::json!({ "trunks": trunks }))
 }
 

@@ -53,6 +53,31 @@ fn a_file_becomes_a_campaign_that_is_listed_ordered_and_shown() {
 }
 
 #[test]
+fn all_campaigns_are_listed_and_not_a_page_of_them() {
+    let switch = Switch::start("");
+    let later = serde_json::json!({
+        "agent_id": "agent_demo", "prompt": "Hello", "recipients": [{ "phone": "+15550000078" }],
+        "schedule_type": "schedule", "scheduled_date": "2099-01-01",
+    });
+    for _ in 0..51 {
+        let made = switch.client().post("/v1/calls/batch", &later);
+        assert_eq!(made.status, 201, "{made:?}");
+    }
+    let listed = |words: &[&str]| {
+        let output = trunkline(switch.folder(), &[&["campaign", "list"], words].concat());
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        text(&output.stdout)
+    };
+    for (words, count) in [(&[][..], 51), (&["--limit", "51"], 51), (&["--limit", "3"], 3)] {
+        assert_eq!(listed(words).matches("batchcall_").count(), count, "{words:?}");
+    }
+    let page: Value = serde_json::from_str(&listed(&["--json"])).expect("JSON");
+    let counts = (page["campaigns"].as_array().map(Vec::len), &page["count"], &page["limit"]);
+    assert_eq!(counts, (Some(51), &51.into(), &51.into()));
+    assert_eq!(listed(&["--status", "paused"]).matches("batchcall_").count(), 0);
+}
+
+#[test]
 fn who_does_not_read_what_is_wrong_with_thousands_of_recipients_is_not_waited_for_thousands_of_times() {
     let switch = Switch::start("");
     let people = "phone\n".to_owned() + &"0744\n".repeat(2_000);

@@ -29,3 +29,18 @@ fn trunks_are_listed_with_a_key_that_the_configuration_does_not_declare_or_as_it
     assert!(text(&declared.stdout).contains("\nt1  "), "{declared:?}");
     assert!(text(&declared.stderr).contains("this is what the configuration says"), "{declared:?}");
 }
+
+#[test]
+fn all_trunks_are_listed_and_not_a_page_of_them() {
+    let switch = Switch::start("");
+    for n in 0..201 {
+        let trunk = serde_json::json!({ "name": format!("trunk-{n:03}"), "uri": "sip:127.0.0.1:5999", "enabled": false,
+            "options_interval_seconds": 0 });
+        let made = switch.client().post("/v1/native/trunks", &trunk);
+        assert_eq!(made.status, 201, "{made:?}");
+    }
+    let listed = trunkline(switch.folder(), &["trunk", "list"]);
+    assert_eq!(listed.status.code(), Some(0), "{listed:?}");
+    let listed = text(&listed.stdout);
+    assert_eq!(listed.matches("\ntrunk-").count(), 201, "{listed}");
+}
