@@ -36,6 +36,11 @@ impl Collection {
             Self::Native(_) | Self::Agents | Self::Numbers => None,
         }
     }
+
+    /// Is whoever asks for no page given all? Its vendor documents no pages of it, so that its clients know of none.
+    pub const fn is_whole(self) -> bool {
+        matches!(self, Self::Trunks | Self::Applications | Self::Dids)
+    }
 }
 
 /// How a collection looks to a client of this face; `None` if its vendor has no such thing.
@@ -96,9 +101,9 @@ pub fn page(face: Face, what: Collection, shown: Vec<Value>, part: &Part) -> Val
     match (face, what) {
         (_, Collection::Native(_)) => native::page(shown, part.next),
         (Face::Nixflex, _) => nixflex::resource::page(what == Collection::Agents, shown, part),
-        (Face::MiniVoice, Collection::Trunks) => minivoice::resource::page("trunks", shown),
-        (Face::MiniVoice, Collection::Applications) => minivoice::resource::page("applications", shown),
-        (Face::MiniVoice, _) => minivoice::resource::page("dids", shown),
+        (Face::MiniVoice, Collection::Trunks) => minivoice::resource::page("trunks", shown, part),
+        (Face::MiniVoice, Collection::Applications) => minivoice::resource::page("applications", shown, part),
+        (Face::MiniVoice, _) => minivoice::resource::page("dids", shown, part),
         // The others have no collections.
         (Face::ThunderPhone | Face::Voiceflow | Face::Twilio, _) => {
             thunderphone::resource::page(shown, part.total)

@@ -29,7 +29,7 @@ use crate::model::{
     TrunkId,
 };
 
-/// Objects a page if the client does not say.
+/// Objects a page if the client does not say, and its vendor has pages.
 const LIMIT_DEFAULT: usize = 50;
 /// Objects a page at most; who asks for more gets so many.
 const LIMIT_MAX: usize = 200;
@@ -48,15 +48,16 @@ pub async fn list(api: Api, headers: HeaderMap, query: Option<String>, what: Col
         let snapshot = api.directory.snapshot();
         let all = visible(&snapshot, key, shape.kind);
         let page = Page::parse(query.as_deref().unwrap_or_default())?;
+        let limit = page.limit.unwrap_or(if what.is_whole() { all.len() } else { LIMIT_DEFAULT });
         let rest = all.get(page.start(&all)..).unwrap_or_default();
-        let taken = &rest[..page.limit.min(rest.len())];
+        let taken = &rest[..limit.min(rest.len())];
         let shown: Vec<Value> = taken.iter().map(|object| show(&api, key, what, object)).collect();
         let next = taken.last().filter(|_| taken.len() < rest.len()).map(|object| object.id);
         let page = collection::page(
             key.face,
             what,
             shown,
-            &Part { limit: page.limit, offset: page.offset, total: all.len(), next },
+            &Part { limit, offset: page.offset, total: all.len(), next },
         );
         Ok(answer(200, &page))
     })
@@ -391,7 +392,7 @@ fn expect(headers: &HeaderMap) -> Result<Expect, Problem> {
 
 /// Which part of a list: by cursor (native), or by offset (the vendors).
 struct Page {
-    limit: usize,
+    limit: Option<usize>,
     offset: usize,
     /// After this object.
     cursor: Option<u64>,
@@ -399,13 +400,13 @@ struct Page {
 
 impl Page {
     fn parse(query: &str) -> Result<Self, Refusal> {
-        let mut page = Self { limit: LIMIT_DEFAULT, offset: 0, cursor: None };
+        let mut page = Self { limit: None, offset: 0, cursor: None };
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             let wrong =
                 |reason: &str| Refusal::InvalidField { field: name.to_string(), reason: reason.to_owned() };
             match &*name {
                 "limit" => match value.parse::<usize>() {
-                    Ok(limit) if limit > 0 => page.limit = limit.min(LIMIT_MAX),
+                    Ok(limit) if limit > 0 => page.limit = Some(limit.min(LIMIT_MAX)),
                     _ => return Err(wrong("must be a number from 1")),
                 },
                 "offset" => page.offset = value.parse().map_err(|_| wrong("must be a number from 0"))?,

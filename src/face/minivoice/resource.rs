@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::face::resource::{Others, Shape};
+use crate::face::resource::{Others, Part, Shape};
 use crate::model::{Object, ObjectKind};
 
 fn trunk_id(id: u64) -> Value {
@@ -76,7 +76,7 @@ pub fn show_did(object: &Object) -> Value {
     Value::Object(shown)
 }
 
-/// All of them.
-pub fn page(name: &'static str, shown: Vec<Value>) -> Value {
-    json!({ name: shown })
+/// All of them, or the part that was asked for, and where in the whole that is, as a page of calls says it.
+pub fn page(name: &'static str, shown: Vec<Value>, part: &Part) -> Value {
+    json!({ name: shown, "count": part.total, "limit": part.limit, "offset": part.offset })
 }

@@ -88,7 +88,11 @@ impl Described {
         let id = format!("{}s", self.operation_id("list"));
         let route = ("GET", self.path);
         let mut entry = Entry::new(self.speaker, route, id, format!("List {}s", spaced(self.word)));
-        entry = entry.query("limit", "Objects a page; who asks for more than 200 gets 200.", schema::from(1));
+        let limit = match self.what.is_whole() {
+            true => "Objects a page, at most 200; without it all of them are given.",
+            false => "Objects a page; who asks for more than 200 gets 200.",
+        };
+        entry = entry.query("limit", limit, schema::from(1));
         let shown = self.shown(&mut entry.types);
         let one = self.shown_example();
         let native = matches!(self.what, Collection::Native(_));

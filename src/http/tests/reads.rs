@@ -91,6 +91,29 @@ async fn a_recording_is_sent_whole_or_in_part_once_the_call_has_ended() {
 }
 
 #[tokio::test]
+async fn a_collection_whose_vendor_has_no_pages_is_given_whole() {
+    let house = House::of(super::hostile::ALL, Ok(()), (BODY_MAX, BATCH_BODY_MAX)).await;
+    let (_, minivoice) = super::hostile::KEYS[3];
+    let send = async |method: &str, path: &str, body: String| {
+        house.send(method, path, &[("authorization", minivoice)], body).await
+    };
+    for n in 0..60 {
+        let made = json!({ "number": format!("+155500010{n:02}") }).to_string();
+        assert_eq!(send("POST", "/v1/dids", made).await.status, 201);
+    }
+    for (query, shown, limit, offset) in
+        [("", 61, 61, 0), ("?limit=7&offset=58", 3, 7, 58), ("?offset=60", 1, 61, 60)]
+    {
+        let page = send("GET", &format!("/v1/dids{query}"), String::new()).await.json();
+        assert_eq!(page["dids"].as_array().map(Vec::len), Some(shown), "{query}");
+        let told = (&page["count"], &page["limit"], &page["offset"]);
+        assert_eq!(told, (&json!(61), &json!(limit), &json!(offset)), "{query}");
+    }
+    let agents = house.get("/v1/agents").await.json();
+    assert_eq!((&agents["count"], &agents["limit"]), (&json!(1), &json!(50)), "Nixflex has pages");
+}
+
+#[tokio::test]
 async fn a_recording_is_ended_by_keys_of_the_whole_tenant_alone() {
     let house = House::of(super::hostile::ALL, Ok(()), (BODY_MAX, BATCH_BODY_MAX)).await;
     let file = house.data_dir.path().join("a.wav");

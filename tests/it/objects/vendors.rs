@@ -244,6 +244,21 @@ fn minivoices_trunks_applications_and_dids() {
     let unknown = json!({ "number": "+15550000003", "application_id": "app_77" });
     assert_eq!(api.post("/v1/dids", &unknown).status, 400);
     assert_eq!(api.get("/v1/dids").json["dids"].as_array().map(Vec::len), Some(3), "the file's too");
+    // All of them, unless a part is asked for.
+    for n in 3..60 {
+        let more = json!({ "number": format!("+155500001{n:02}") });
+        assert_eq!(api.post("/v1/dids", &more).status, 201);
+    }
+    let counted = |query: &str| {
+        let page = api.get(&format!("/v1/dids{query}")).json;
+        let shown = page["dids"].as_array().map_or(0, Vec::len);
+        (shown, page["count"].clone(), page["limit"].clone(), page["offset"].clone())
+    };
+    assert_eq!(counted(""), (60, json!(60), json!(60), json!(0)));
+    assert_eq!(counted("?limit=7&offset=55"), (5, json!(60), json!(7), json!(55)));
+    for (collection, count) in [("trunks", 2), ("applications", 2)] {
+        assert_eq!(api.get(&format!("/v1/{collection}")).json["count"], count, "{collection}");
+    }
     let wrong = api.post("/v1/trunks", &json!({ "name": "x", "sip_uri": "nowhere" }));
     assert_eq!((wrong.status, &wrong.json["error"]["code"]), (400, &json!("invalid_request")), "{wrong:?}");
     let call = api.post("/v1/calls", &json!({ "from": "+447446466847", "to": number(Persona::Person) }));
