@@ -3,7 +3,7 @@
 
 use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
-use axum::http::header::{AUTHORIZATION, HeaderName};
+use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -12,6 +12,7 @@ use subtle::ConstantTimeEq;
 
 use super::calls::shown;
 use super::error::{ApiError, json};
+use super::idempotency::REPLAYED;
 use super::keyed::{as_reader_of, as_writer_of};
 use super::{Api, body, idempotency};
 use crate::cashier::{Cashier, RateError, TopUpError, TopUpRequest};
@@ -25,7 +26,6 @@ use crate::model::{
 };
 use crate::store::StoreError;
 
-const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// When a tenant whose top-ups wait for the hook should try again.
 const TOP_UP_RETRY: std::time::Duration = std::time::Duration::from_secs(60);
 /// A reference's length, in characters.

@@ -13,8 +13,8 @@ use futures_util::future::BoxFuture;
 
 use super::calls::{PathText, find};
 use super::error::json;
+use super::idempotency::REPLAYED;
 use super::keyed::{as_writer, as_writer_of};
-use super::place::REPLAYED;
 use super::promises::Promises;
 use super::{Api, body, idempotency};
 use crate::dialer::Dialer;

@@ -1,10 +1,14 @@
 //! A client's promise that a repeated request is the same request: `Idempotency-Key`, or `idempotency_key` in the body.
 
 use axum::http::HeaderMap;
+use axum::http::header::HeaderName;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use crate::model::{Idempotency, Refusal};
+
+/// On an answer that was given before.
+pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 const HEADER: &str = "idempotency-key";
 const KEY_BYTES_MAX: usize = 255;

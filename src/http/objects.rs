@@ -11,9 +11,9 @@ use serde_json::{Map, Value};
 
 use super::calls::{PathText, unreadable};
 use super::error::json;
+use super::idempotency::REPLAYED;
 use super::keyed::{as_writer, as_writer_of, with_key};
 use super::limits::Kind;
-use super::place::REPLAYED;
 use super::scope::{self, find, tenant_of, visible};
 use super::{Api, body, idempotency, trunks};
 use crate::clock::wall_now;

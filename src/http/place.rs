@@ -3,18 +3,16 @@
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::header::HeaderName;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 
 use super::calls::PathText;
 use super::error::json;
+use super::idempotency::REPLAYED;
 use super::keyed::as_writer_of;
 use super::{Api, body, control, idempotency};
 use crate::face::{self, Outbound, Problem, minivoice, nixflex, thunderphone, twilio, voiceflow};
 use crate::model::{Face, Key, KeyScope, Placed, Refusal};
-
-pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// `POST /v1/calls/outbound`
 pub async fn nixflex(State(api): State<Api>, headers: HeaderMap, body: Body) -> Response {
