@@ -70,7 +70,7 @@ pub fn run_sdp(dice: &mut Dice, transcript: &mut Transcript) {
                 transcript.bytes("answered", &answer);
                 assert!(sdp::inspect(&answer).is_ok(), "our own answer can be read");
             }
-            let _ = (pending.fork().preview(&theirs), pending.fork().accept(&theirs));
+            let _ = pending.preview(&theirs);
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     reception::{Judgement, Reception, Report},
     rtcp::{self, Rtcp},
     rtp::{self, Header, Scale},
-    sdp::{COMFORT_NOISE, Format, Negotiated},
+    sdp::{COMFORT_NOISE, DYNAMIC_MIN, Format, Negotiated},
     srtp::{Protection, Rejected},
     stats::Stats,
 };
@@ -482,7 +482,5 @@ impl Leg {
     }
 }
 
-/// The lowest dynamic payload type (RFC 3551 §3).
-const DYNAMIC_MIN: u8 = 96;
 /// After this silence another source is believed without a second packet.
 const QUIET: Duration = Duration::from_millis(100);

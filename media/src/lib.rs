@@ -15,7 +15,7 @@
 //! Everything but the shell is sans-IO: it takes `now` and bytes, is seeded, and gives datagrams, events and frames. A
 //! [`Bridge`] has five verbs, `handle_command`, `handle_message`, `handle_timeout`, `poll_*` and `poll_timeout`; mutate,
 //! then drain every poll to `None`. Time is 20 ms frames of 8 kHz audio. Input from the network never panics, and every
-//! queue has a bound. SDP is the caller's to carry: [`Offer`] and [`PendingOffer`] make it a token that is spent once.
+//! queue has a bound. SDP is the caller's to carry: whoever sends an [`Offer`] keeps its [`PendingOffer`], which reads the answers.
 //!
 //! The shell is a [`Media`]: it opens legs from a port pool, takes [`Command`]s and gives [`Report`]s.
 //!

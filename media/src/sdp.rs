@@ -1,6 +1,6 @@
 //! Offer and answer (RFC 3264) in SDP (RFC 8866): one audio stream, plain or by SRTP with keys in the SDP (RFC 4568). Pure.
-//! Knows nothing of SIP: who may answer when is the dialog's affair, the token [`PendingOffer`] only keeps one offer from
-//! being accepted twice.
+//! Knows nothing of SIP: who may answer when is the dialog's affair, the token [`PendingOffer`] only knows what its
+//! answer answers.
 //!
 //! | what | module |
 //! |---|---|
@@ -25,6 +25,7 @@ mod offer;
 mod read;
 mod syntax;
 
+pub(crate) use self::capabilities::DYNAMIC_MIN;
 pub use self::{
     capabilities::{
         COMFORT_NOISE, Capabilities, OPUS, PTIME_MS_MAX, PTIME_MS_MIN, Srtp, TELEPHONE_EVENT,

@@ -127,31 +127,32 @@ impl Errands {
     }
 
     /// What comes from this URL, or from where that sends us.
-    async fn fetched(&self, mut url: String) -> Result<Answer, EgressError> {
-        for _ in 0..REDIRECTS_MAX {
-            let answer = self.egress.fetch(SOUND_DEADLINE, &url, SOUND_BYTES_MAX).await?;
-            let Some(moved) = answer.moved(&url) else { return Ok(answer) };
-            url = moved;
+    async fn fetched(&self, url: String) -> Result<Answer, EgressError> {
+        let mut trail = Trail { url, left: REDIRECTS_MAX };
+        loop {
+            let answer = self.egress.fetch(SOUND_DEADLINE, &trail.url, SOUND_BYTES_MAX).await?;
+            if !trail.leads_on(&answer) {
+                return Ok(answer);
+            }
         }
-        self.egress.fetch(SOUND_DEADLINE, &url, SOUND_BYTES_MAX).await
     }
 
     /// The answer, and whose it is in the end: Twilio's guides may send us elsewhere, as they may there.
     async fn asked(
         &self,
         question: &Question<'_>,
-        mut url: String,
+        url: String,
         verb: Verb,
     ) -> Result<(String, Answer), EgressError> {
-        let redirects_max = if question.face == Face::Twilio { REDIRECTS_MAX } else { 0 };
+        let mut trail = Trail { url, left: if question.face == Face::Twilio { REDIRECTS_MAX } else { 0 } };
         let mut manner = if verb == Verb::Post { Manner::Posted } else { Manner::Appended };
-        for _ in 0..redirects_max {
-            let answer = self.ask(question, &url, manner).await?;
-            let Some(moved) = answer.moved(&url) else { return Ok((url, answer)) };
-            (url, manner) = (moved, manner.once_moved(answer.status));
+        loop {
+            let answer = self.ask(question, &trail.url, manner).await?;
+            if !trail.leads_on(&answer) {
+                return Ok((trail.url, answer));
+            }
+            manner = manner.once_moved(answer.status);
         }
-        let answer = self.ask(question, &url, manner).await?;
-        Ok((url, answer))
     }
 
     async fn ask(&self, question: &Question<'_>, url: &str, manner: Manner) -> Result<Answer, EgressError> {
@@ -170,6 +171,22 @@ impl Errands {
             }
             Manner::Bare => get(url).await,
         }
+    }
+}
+
+/// Where something is, as far as it is known.
+struct Trail {
+    url: String,
+    /// Redirections that may be followed yet.
+    left: usize,
+}
+
+impl Trail {
+    /// Goes where an answer sends us. `false`: it is the last.
+    fn leads_on(&mut self, answer: &Answer) -> bool {
+        let Some(moved) = answer.moved(&self.url).filter(|_| self.left > 0) else { return false };
+        (self.url, self.left) = (moved, self.left - 1);
+        true
     }
 }
 

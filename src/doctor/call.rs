@@ -98,7 +98,7 @@ impl Call<'_> {
             match wire.turn(Some(line), until).await? {
                 Some(Event::Progress { body: Some(body), .. }) => {
                     let preview = self.pending.as_ref().zip(body.session());
-                    let preview = preview.map(|(pending, sdp)| pending.fork().preview(sdp));
+                    let preview = preview.map(|(pending, sdp)| pending.preview(sdp));
                     if let Some(Ok(negotiated)) = preview {
                         self.seen.has_early_media = true;
                         self.seen.answer = Some(Ok(negotiated.clone()));

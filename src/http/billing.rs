@@ -3,8 +3,8 @@
 
 use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
+use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
-use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -12,12 +12,11 @@ use subtle::ConstantTimeEq;
 
 use super::calls::shown;
 use super::error::{ApiError, json};
-use super::idempotency::REPLAYED;
 use super::keyed::{as_reader_of, as_writer_of};
 use super::{Api, body, idempotency};
 use crate::cashier::{Cashier, RateError, TopUpError, TopUpRequest};
 use crate::clock::wall_now;
-use crate::directory::{Idempotent, ObjectError, Outcome};
+use crate::directory::{Idempotent, ObjectError};
 use crate::face::money::BillingProblem;
 use crate::face::{Problem, minivoice, thunderphone};
 use crate::model::{
@@ -74,11 +73,8 @@ pub async fn top_up(State(api): State<Api>, headers: HeaderMap, body: Body) -> R
             return Err(BillingProblem::Declined(top_up.reason.unwrap_or_default()).into());
         }
         let account = standing(cashier, key.tenant).await?;
-        let mut response = json(thunderphone::billing::top_up(&top_up, &account));
-        if repeated {
-            response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-        }
-        Ok(response)
+        let response = json(thunderphone::billing::top_up(&top_up, &account));
+        Ok(if repeated { idempotency::replayed(response) } else { response })
     })
     .await
 }
@@ -122,12 +118,7 @@ pub async fn add_rate(State(api): State<Api>, headers: HeaderMap, body: Body) ->
             };
             registry.once(promise, wall_now(), add).await
         });
-        match made.await.map_err(|_| Problem::Internal)?.map_err(unkept)?? {
-            Outcome::New(made) => Ok(json(made)),
-            Outcome::Replayed(made) => {
-                Ok(([(REPLAYED, HeaderValue::from_static("true"))], json(made)).into_response())
-            }
-        }
+        Ok(idempotency::answer(made.await.map_err(|_| Problem::Internal)?.map_err(unkept)??))
     })
     .await
 }

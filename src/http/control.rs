@@ -6,19 +6,16 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use axum::routing::{MethodRouter, post};
 use futures_util::future::BoxFuture;
 
 use super::calls::{PathText, find};
-use super::error::json;
-use super::idempotency::REPLAYED;
 use super::keyed::{as_writer, as_writer_of};
 use super::promises::Promises;
 use super::{Api, body, idempotency};
 use crate::dialer::Dialer;
-use crate::directory::Outcome;
 use crate::egress::EgressError;
 use crate::face::native::control::{self, Control as Asked};
 use crate::face::{Problem, minivoice};
@@ -180,12 +177,7 @@ pub async fn once(
     // The same key for another order is another request.
     let hashed = [&order.join(&b"\n"[..])[..], body].join(&b"\n"[..]);
     let promise = promised(api, headers, body, &hashed)?;
-    match api.control.promises.once(key.id, promise.as_ref(), work).await? {
-        Outcome::New(answer) => Ok(json(answer)),
-        Outcome::Replayed(answer) => {
-            Ok(([(REPLAYED, HeaderValue::from_static("true"))], json(answer)).into_response())
-        }
-    }
+    Ok(idempotency::answer(api.control.promises.once(key.id, promise.as_ref(), work).await?))
 }
 
 fn promised(

@@ -201,9 +201,9 @@ impl Reader {
                 biased;
                 () = closing.cancelled() => return,
                 () = gone.closed() => return,
-                // First: on a busy switch there is something to tell at any moment.
-                _ = looked.tick() => if !self.is_welcome() { return },
                 changed = told.changed() => if changed.is_err() { return },
+                // Nothing to tell; whether it may still listen is asked all the same.
+                _ = looked.tick() => {}
             }
         }
     }

@@ -1,17 +1,32 @@
 //! A client's promise that a repeated request is the same request: `Idempotency-Key`, or `idempotency_key` in the body.
 
-use axum::http::HeaderMap;
 use axum::http::header::HeaderName;
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::Response;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
+use super::error::json;
+use crate::directory::Outcome;
 use crate::model::{Idempotency, Refusal};
 
-/// On an answer that was given before.
-pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
-
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const HEADER: &str = "idempotency-key";
 const KEY_BYTES_MAX: usize = 255;
+
+/// An answer that was given before, which says so.
+pub fn replayed(mut answer: Response) -> Response {
+    answer.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    answer
+}
+
+/// What came of a request, now or when it came first.
+pub fn answer(outcome: Outcome) -> Response {
+    match outcome {
+        Outcome::New(made) => json(made),
+        Outcome::Replayed(made) => replayed(json(made)),
+    }
+}
 
 /// The promise, if the request makes one. The body is kept as a keyed hash only.
 pub fn promise(

@@ -11,7 +11,6 @@ use serde_json::{Map, Value};
 
 use super::calls::{PathText, unreadable};
 use super::error::json;
-use super::idempotency::REPLAYED;
 use super::keyed::{as_writer, as_writer_of, with_key};
 use super::limits::Kind;
 use super::scope::{self, find, tenant_of, visible};
@@ -102,12 +101,8 @@ pub async fn create(api: Api, headers: HeaderMap, sent: Body, what: Collection) 
             }
             StoredResponse { status: 201, body: shown.to_string() }
         };
-        match api.registry.create(new, promise, render).await.map_err(|error| refused(&shape, error))? {
-            Outcome::New(made) => Ok(json(made)),
-            Outcome::Replayed(made) => {
-                Ok(([(REPLAYED, HeaderValue::from_static("true"))], json(made)).into_response())
-            }
-        }
+        let made = api.registry.create(new, promise, render).await;
+        Ok(idempotency::answer(made.map_err(|error| refused(&shape, error))?))
     })
     .await
 }
@@ -232,13 +227,9 @@ async fn renew(
     };
     let whose = (object.tenant, shape.kind, object.id);
     let done = api.registry.update_once(whose, change, promise, render).await;
-    Ok(match done.map_err(|error| refused(&shape, error))? {
-        Outcome::New(made) => tagged_as(revision_of(&made), json(made)),
-        Outcome::Replayed(made) => {
-            let replayed = [(REPLAYED, HeaderValue::from_static("true"))];
-            tagged_as(revision_of(&made), (replayed, json(made)).into_response())
-        }
-    })
+    let outcome = done.map_err(|error| refused(&shape, error))?;
+    let (Outcome::New(made) | Outcome::Replayed(made)) = &outcome;
+    Ok(tagged_as(revision_of(made), idempotency::answer(outcome)))
 }
 
 /// Which revision an answer shows.

@@ -3,12 +3,11 @@
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 
 use super::calls::PathText;
 use super::error::json;
-use super::idempotency::REPLAYED;
 use super::keyed::as_writer_of;
 use super::{Api, body, control, idempotency};
 use crate::face::{self, Outbound, Problem, minivoice, nixflex, thunderphone, twilio, voiceflow};
@@ -99,9 +98,7 @@ async fn dial(
 pub fn answer(placed: Placed) -> Response {
     match placed {
         Placed::New(stored) => json(stored),
-        Placed::Replayed(stored) => {
-            ([(REPLAYED, HeaderValue::from_static("true"))], json(stored)).into_response()
-        }
+        Placed::Replayed(stored) => idempotency::replayed(json(stored)),
     }
 }
 

@@ -21,6 +21,7 @@ use crate::clock::wall_now;
 use crate::directory::{Change, Expect};
 use crate::doctor::{Probe, Verdict};
 use crate::face::collection::Collection;
+use crate::face::resource::Shape;
 use crate::face::thunderphone::{self, TestBody};
 use crate::face::{self, Problem};
 use crate::model::{
@@ -33,8 +34,7 @@ use crate::webhook;
 /// or, if the body says nothing, to the number itself. Only when no step found a fault is the number verified.
 pub async fn verify_voip(State(api): State<Api>, headers: HeaderMap, id: PathText, sent: Body) -> Response {
     as_writer_of(&api, Face::ThunderPhone, &headers, async |key| {
-        let what = Collection::Numbers;
-        shape_to_change(what, key)?;
+        let shape = shape_to_change(Collection::Numbers, key)?;
         let sent = body::read(&headers, sent, api.body_max, api.body_timeout).await?;
         let fields = face::resource::body(&sent)?;
         let snapshot = api.directory.snapshot();
@@ -47,7 +47,7 @@ pub async fn verify_voip(State(api): State<Api>, headers: HeaderMap, id: PathTex
         let to = probed(&fields, &number.name)?;
         do_not_call::forbid(&api, key, &to).await?;
         // What a call has proven is kept, even if nobody waits for the answer any more.
-        let proof = prove(api.clone(), key.clone(), number, Arc::clone(trunk), to);
+        let proof = prove(api.clone(), key.clone(), (shape, number), Arc::clone(trunk), to);
         tokio::spawn(proof).await.map_err(|_| Problem::Internal)?
     })
     .await
@@ -56,7 +56,7 @@ pub async fn verify_voip(State(api): State<Api>, headers: HeaderMap, id: PathTex
 async fn prove(
     api: Api,
     key: Key,
-    number: Arc<Object>,
+    (shape, number): (Shape, Arc<Object>),
     trunk: Arc<Trunk>,
     to: PhoneNumber,
 ) -> Result<Response, Problem> {
@@ -78,7 +78,6 @@ async fn prove(
     let document = Map::from_iter([("verified".to_owned(), Value::Bool(true))]);
     let change = Change::patch(document, Expect::Revision(number.revision), wall_now());
     let changed = api.registry.update(key.tenant, ObjectKind::Number, number.id, change).await;
-    let shape = shape_to_change(what, &key)?;
     let changed = changed.map_err(|error| refused(&shape, error))?;
     let mut shown = show(&api, &key, what, &changed);
     shown["status"] = json!("verified");

@@ -51,6 +51,8 @@ pub const TELEPHONE_EVENT: u8 = 101;
 pub const TELEPHONE_EVENT_WIDE: u8 = 110;
 /// The payload type under which we offer Opus.
 pub const OPUS: u8 = 111;
+/// The lowest dynamic payload type: from here on numbers mean what a session says (RFC 3551 §3).
+pub(crate) const DYNAMIC_MIN: u8 = 96;
 /// The static payload type of comfort noise (RFC 3389 §4).
 pub const COMFORT_NOISE: u8 = 13;
 

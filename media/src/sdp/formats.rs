@@ -1,7 +1,7 @@
 //! Payload types: which number stands for what, and what its `fmtp` says (RFC 3551, 4733, 3389, 7587).
 
 use super::{
-    capabilities::{COMFORT_NOISE, Capabilities, OPUS, TELEPHONE_EVENT, TELEPHONE_EVENT_WIDE},
+    capabilities::{COMFORT_NOISE, Capabilities, DYNAMIC_MIN, OPUS, TELEPHONE_EVENT, TELEPHONE_EVENT_WIDE},
     negotiated::{Format, OpusReceiver},
     syntax::{Attributes, Stream},
 };
@@ -46,8 +46,8 @@ impl Numbers {
             let given =
                 self.0.iter().find(|(_, meaning)| *meaning == Some(format)).map(|(number, _)| *number);
             let number = match given {
-                None if usual >= DYNAMIC && is_taken(usual) => {
-                    (DYNAMIC..128).find(|number| !is_taken(*number))
+                None if usual >= DYNAMIC_MIN && is_taken(usual) => {
+                    (DYNAMIC_MIN..128).find(|number| !is_taken(*number))
                 }
                 given => given.or(Some(usual)),
             };
@@ -69,9 +69,6 @@ impl Numbers {
         self.0.iter().find(|(known, _)| *known == number).map(|(_, format)| *format)
     }
 }
-
-/// From here on numbers mean what a session says (RFC 3551 §3).
-const DYNAMIC: u8 = 96;
 
 /// All numbers of a stream, with what we know of.
 pub(super) fn all(stream: &Stream) -> Vec<(u8, Option<Format>)> {

@@ -104,8 +104,8 @@ impl fmt::Debug for Lines {
     }
 }
 
-/// The token of an offer whose answer is due. Not `Clone`: [`PendingOffer::fork`] it for each early dialog, spend it
-/// once with [`PendingOffer::accept`].
+/// The token of a description of ours that offers something: it reads the answers, of each early dialog and of each repetition to
+/// refresh the session. Their keys for what they send are their own, for what we send there is ours alone.
 #[derive(Debug)]
 pub struct PendingOffer {
     capabilities: Capabilities,
@@ -125,16 +125,7 @@ impl PendingOffer {
         Self { capabilities, secret, ours, numbered, keys }
     }
 
-    /// Another token, for another early dialog of the same INVITE (RFC 3261 §13.2.2.4). Each of them has its own key for
-    /// what it sends, and ours.
-    #[must_use]
-    pub fn fork(&self) -> PendingOffer {
-        let Self { capabilities, secret, ours, numbered, keys } = self;
-        let (capabilities, secret) = (capabilities.clone(), secret.clone());
-        PendingOffer { capabilities, secret, ours: *ours, numbered: numbered.clone(), keys: keys.clone() }
-    }
-
-    /// Reads an answer that doesn't bind yet: that of an unreliable 18x (RFC 3261 §13.2.1).
+    /// Reads an answer, one that doesn't bind yet too: that of an unreliable 18x (RFC 3261 §13.2.1).
     pub fn preview(&self, answer: &[u8]) -> Result<Negotiated, SdpError> {
         let description = syntax::decode(answer)?;
         // The answer's m= lines stand in the order of the offer's (RFC 3264 §6).
@@ -158,7 +149,7 @@ impl PendingOffer {
         agree::negotiate(&description, stream, agreed, &self.capabilities, numbered, rtcp_mux, security)
     }
 
-    /// Reads the answer and spends the token.
+    /// Reads the answer, the only one that there is.
     pub fn accept(self, answer: &[u8]) -> Result<Negotiated, SdpError> {
         self.preview(answer)
     }

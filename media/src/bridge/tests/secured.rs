@@ -173,7 +173,7 @@ fn a_fork_that_answers_is_heard_under_its_own_key() {
     };
     let ((early, ..), (answer, theirs, _)) = (fork(2), fork(3));
     let mut pair = Pair::new(8, Wire::default(), deaf(), deaf());
-    pair.near(Command::Remote(pending.fork().preview(&early).expect("a preview")));
+    pair.near(Command::Remote(pending.preview(&early).expect("a preview")));
     pair.advance(SECOND);
     pair.near(Command::Remote(pending.accept(&answer).expect("agreement")));
     pair.far(Command::Remote(theirs));

@@ -161,9 +161,9 @@ fn each_early_dialog_has_its_own_key() {
     let (_, pending) = ours(&secured(Srtp::Offered)).offer();
     let answer =
         |key: &str| wire(&format!("m=audio 4000 RTP/AVP 0\na=crypto:1 AES_CM_128_HMAC_SHA1_80 {key}\n"));
-    let one = pending.fork().preview(&answer(KEY)).expect("agreement").security.expect("keys");
+    let one = pending.preview(&answer(KEY)).expect("agreement").security.expect("keys");
     let two = answer("inline:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
-    let two = pending.fork().preview(&two).expect("agreement").security.expect("keys");
+    let two = pending.preview(&two).expect("agreement").security.expect("keys");
     assert_ne!(one.receive, two.receive);
     assert_eq!(one.send, two.send);
 }
