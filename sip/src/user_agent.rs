@@ -223,7 +223,8 @@ impl UserAgent {
     }
 
     /// A provisional response, 101 to 199, to an incoming call: sent again until its PRACK comes if it is to go `reliably` and
-    /// the caller can do that (RFC 3262). SDP that goes reliably is the answer, and need not be said again.
+    /// the caller can do that (RFC 3262). SDP that goes reliably is the answer, and need not be said again. To an INVITE without an
+    /// offer the first one goes reliably only with SDP (§5); without it, whoever requires reliability hears nothing but the 100.
     pub fn progress(&mut self, now: Instant, id: InviteId, status: u16, body: Option<Body>, reliably: bool) {
         if (101..200).contains(&status) {
             self.ring(now, id.0, status, body, reliably);

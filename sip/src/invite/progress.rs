@@ -26,7 +26,12 @@ impl UserAgent {
         let Some(Usage { phase: Phase::Ringing(ringing), .. }) = usages.get_mut(key) else { return };
         // §3: whoever requires it gets nothing else.
         let is_required = lists(&ringing.request, Name::Require, REL100);
-        let is_reliable = is_required || reliably && supports(&ringing.request, REL100);
+        // §5: where the INVITE offered nothing, the first reliable response has to.
+        let lacks_offer = ringing.request.body().is_empty() && ringing.reliably.is_none() && body.is_none();
+        if is_required && lacks_offer {
+            return;
+        }
+        let is_reliable = is_required || reliably && !lacks_offer && supports(&ringing.request, REL100);
         if !is_reliable {
             return self.say_progress(now, key, status, body.as_ref(), None);
         }

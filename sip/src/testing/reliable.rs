@@ -334,6 +334,32 @@ mod said {
     }
 
     #[test]
+    fn the_first_one_offers_where_the_invite_did_not_or_is_not_sent_reliably() {
+        for (option, answers) in [("Require", vec![200]), ("Supported", vec![180, 200])] {
+            let mut lone = Lone::new();
+            let id = called(&mut lone, &Ask::new("INVITE").header(option, "100rel"));
+            lone.ua.progress(lone.now, id, 180, None, true);
+            lone.ua.answer(lone.now, id, Body::sdp("v=0 our offer"));
+            for status in answers {
+                let response = lone.sent_response(status);
+                assert_eq!((response.header(Name::Require), response.header(Name::RSeq)), (None, None));
+            }
+        }
+        let mut lone = Lone::new();
+        let id = called(&mut lone, &Ask::new("INVITE").header("Require", "100rel"));
+        lone.ua.progress(lone.now, id, 183, Some(Body::sdp("v=0 our offer")), false);
+        lone.ua.progress(lone.now, id, 180, None, false);
+        let offer = lone.sent_response(183);
+        lone.hear(Ask { body: Some("v=0 their answer"), ..prack(&offer, 2) }.bytes());
+        lone.sent_response(200);
+        assert_eq!(
+            lone.sent_response(180).header(Name::Require),
+            Some("100rel"),
+            "its offer was made before"
+        );
+    }
+
+    #[test]
     fn a_second_one_waits_for_the_prack_of_the_first_and_has_the_next_number() {
         let mut lone = Lone::new();
         let id = called(&mut lone, &asks("100rel"));
