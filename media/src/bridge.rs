@@ -25,7 +25,7 @@ use self::{
     watch::Watch,
 };
 use crate::{
-    amd,
+    amd::{self, Origin},
     clip::Clip,
     datagram::{Channel, Transmit},
     digits::Digits,
@@ -169,7 +169,7 @@ impl Bridge {
         if !self.callee_heard {
             callee = [0; FRAME];
         }
-        self.listen(now, &callee, heard != Heard::Audio || !self.callee_heard);
+        self.listen(now, &callee, self.origin(heard));
         self.leg.advance();
         if now - due < BURST {
             self.speak(now, &mut agent);
@@ -258,6 +258,7 @@ impl Bridge {
         }
         self.phase = Phase::Answered(now);
         self.watch.restart(now);
+        self.leg.answered();
         if let Some(hearing) = &mut self.hearing {
             hearing.answered();
         }
@@ -326,14 +327,23 @@ impl Bridge {
         self.events.push_back(Event::Closed(self.stats()));
     }
 
-    fn listen(&mut self, now: Instant, callee: &[i16; FRAME], made_up: bool) {
+    /// Where the detector's next frame is from.
+    fn origin(&self, heard: Heard) -> Origin {
+        match heard {
+            Heard::Audio if self.callee_heard => Origin::Sent,
+            Heard::Silence if self.callee_heard && self.leg.is_steady() => Origin::Missing,
+            Heard::Audio | Heard::Silence | Heard::Concealed => Origin::MadeUp,
+        }
+    }
+
+    fn listen(&mut self, now: Instant, callee: &[i16; FRAME], origin: Origin) {
         // After the answer the detector's clock runs, packets or not; before it there may be nothing to hear.
         if !self.started && self.phase == Phase::Early {
             return;
         }
         let Some(hearing) = &mut self.hearing else { return };
         let Noticed { tone, verdict, speech_started, speaking, speech_ended } =
-            hearing.listen(callee, made_up, self.mouth.is_heard());
+            hearing.listen(callee, origin, self.mouth.is_heard());
         self.events.extend(tone.map(Event::Tone));
         if let Some(verdict) = verdict {
             let class = verdict.class;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::{
-    amd::{Detector, Params, Tone, Verdict},
+    amd::{Detector, Origin, Params, Tone, Verdict},
     jitter::FRAME,
 };
 
@@ -51,11 +51,11 @@ impl Hearing {
         self.detector.answered();
     }
 
-    /// Takes 20 ms, which came or were `made_up`, while our side is heard or not.
-    pub(crate) fn listen(&mut self, frame: &[i16; FRAME], made_up: bool, ours: bool) -> Noticed {
+    /// Takes 20 ms, while our side is heard or not.
+    pub(crate) fn listen(&mut self, frame: &[i16; FRAME], origin: Origin, ours: bool) -> Noticed {
         let mut noticed = Noticed::default();
         self.detector.our_side(ours);
-        let verdict = if made_up { self.detector.push_made_up(frame) } else { self.detector.push(frame) };
+        let verdict = self.detector.take(frame, origin);
         if self.verdicts {
             // One allocation a verdict, so one or two a call: the packet path makes no other.
             noticed.verdict = verdict.map(Box::new);

@@ -146,6 +146,15 @@ impl Leg {
         self.jitter.is_hushed()
     }
 
+    pub(crate) fn answered(&mut self) {
+        self.reception.answered();
+    }
+
+    /// Nothing says that the other side is silent by sending nothing: what does not come is missing.
+    pub(crate) fn is_steady(&self) -> bool {
+        self.is_receiving() && !self.is_hushed() && !self.reception.pauses()
+    }
+
     /// When the peer's RTCP came last.
     pub(crate) fn rtcp_at(&self) -> Option<Instant> {
         self.rtcp_at

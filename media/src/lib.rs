@@ -93,6 +93,7 @@ pub mod rtp;
 pub mod rule;
 pub mod sdp;
 mod sockets;
+mod spurts;
 pub mod srtp;
 mod stats;
 mod tape;

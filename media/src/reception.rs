@@ -1,7 +1,10 @@
 //! What is known of the packets of one source (RFC 3550 appendices A.1, A.3 and A.8): order, duplicates, loss, jitter.
 //! Knows nothing of payloads.
 
-use crate::rtp::{self, Header};
+use crate::{
+    rtp::{self, Header},
+    spurts::Spurts,
+};
 
 /// The books of one source; another takes its place when it really takes over.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +29,7 @@ struct Source {
     transit: u32,
     /// Sixteen times the jitter, in samples.
     jitter: u32,
+    spurts: Spurts,
     reported: (u32, u32),
 }
 
@@ -87,13 +91,29 @@ impl Reception {
     /// whatever it brings). False: it is not the source's next, more or less.
     pub fn pass(&mut self, header: &Header) -> bool {
         let source = self.source.as_mut().filter(|source| source.ssrc == header.ssrc);
-        source.is_some_and(|source| source.number(header.sequence) == Some(true))
+        source.is_some_and(|source| {
+            source.spurts.pass();
+            source.number(header.sequence) == Some(true)
+        })
     }
 
     fn restart(&mut self, arrival: u32, header: &Header) {
         self.lost_before = self.lost();
         self.candidate = None;
         self.source = Some(Source::new(arrival, header));
+    }
+
+    /// The call was answered: who sends from now on may be another behind the same source.
+    pub fn answered(&mut self) {
+        if let Some(source) = &mut self.source {
+            source.spurts = Spurts::default();
+        }
+    }
+
+    /// Whether the source may be silent by sending nothing, as it has shown.
+    #[must_use]
+    pub fn pauses(&self) -> bool {
+        self.source.as_ref().is_some_and(|source| source.spurts.pauses())
     }
 
     /// Packets that never came, of all sources.
@@ -132,6 +152,7 @@ impl Source {
             far: None,
             transit: arrival.wrapping_sub(header.timestamp),
             jitter: 0,
+            spurts: Spurts::default(),
             reported: (0, 0),
         }
     }
@@ -148,8 +169,10 @@ impl Source {
         }
         if !timed {
             // All packets of a telephone event bear the time of its beginning (RFC 4733 §2.2.1).
+            self.spurts.pass();
             return Judgement::Continues;
         }
+        self.spurts.hear(arrival, header);
         // A.8. A timestamp that leaps (a new spurt of a sloppy sender) says nothing of the network.
         let transit = arrival.wrapping_sub(header.timestamp);
         let difference = rtp::timestamp_ahead(transit, self.transit).unsigned_abs();

@@ -4,8 +4,15 @@
 //! is a machine, and a silence in proportion to its length makes it a human: 80 % of the turn, but never less than half
 //! of `after_greeting_silence` nor more than the whole. (After "Hello?" half a second is a wait; after two seconds of
 //! talk it may be the comma in "Hi, this is Laura. … I'm away".)
+//!
+//! Of what is missing nobody knows whether it was talk or silence, so the clocks stand still meanwhile: a network that stalls in
+//! the midst of a greeting makes nobody a person. What comes next tells: what was sent, that the network was late; silence that
+//! was announced, that it was silence all the while. A second of nothing is believed to be silence. A network that comes back
+//! does so sooner, and a person whose telephone sends no silence, or whose line has died, waits no longer than after a long turn.
 
-use super::features::FRAME_MS;
+use std::cmp::Ordering;
+
+use super::features::{FRAME_MS, Origin};
 use super::params::{Params, milliseconds};
 use super::verdict::{Cause, Class};
 
@@ -32,6 +39,10 @@ pub(super) struct Talk {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Adaptive {
     now: u32,
+    /// How long `now` has stood still.
+    stood: u32,
+    /// For how long nothing has come.
+    missing: u32,
     state: State,
     word: Word,
     turn: Option<Turn>,
@@ -69,8 +80,17 @@ struct Word {
 
 impl Adaptive {
     /// Takes a frame of sound or of silence. `ours`: our side speaks meanwhile, or has just ended.
-    pub(super) fn push(&mut self, params: &Params, sound: bool, ours: bool) -> Option<Decision> {
+    pub(super) fn push(
+        &mut self,
+        params: &Params,
+        sound: bool,
+        origin: Origin,
+        ours: bool,
+    ) -> Option<Decision> {
         self.we_spoke |= ours;
+        if matches!(self.state, State::Listening) && self.stands_still(sound, origin) {
+            return self.out_of_time(params);
+        }
         self.listen(params, sound);
         match self.state {
             State::Settled => None,
@@ -96,6 +116,31 @@ impl Adaptive {
 
     pub(super) fn talk(&self) -> Talk {
         self.talk
+    }
+
+    /// Whether time goes by that says nothing. What it was is known at its end.
+    fn stands_still(&mut self, sound: bool, origin: Origin) -> bool {
+        if origin == Origin::Missing && !sound {
+            self.missing += FRAME_MS;
+            match self.missing.cmp(&MISSING_MS_MAX) {
+                Ordering::Less => self.stood += FRAME_MS,
+                Ordering::Equal => self.believe_silent(MISSING_MS_MAX - FRAME_MS),
+                Ordering::Greater => {}
+            }
+            return self.missing < MISSING_MS_MAX;
+        }
+        let missing = std::mem::take(&mut self.missing);
+        if origin == Origin::MadeUp && missing < MISSING_MS_MAX {
+            self.believe_silent(missing);
+        }
+        false
+    }
+
+    /// So much of what was missing was silence.
+    fn believe_silent(&mut self, missing: u32) {
+        self.stood -= missing;
+        self.now += missing;
+        self.word.silence_ms += missing;
     }
 
     fn listen(&mut self, params: &Params, sound: bool) {
@@ -155,8 +200,9 @@ impl Adaptive {
     }
 
     fn out_of_time(&mut self, params: &Params) -> Option<Decision> {
-        let over = self.now >= milliseconds(params.total_analysis_time);
-        over.then(|| self.settled(Class::Unknown, Cause::TotalAnalysisTime, self.now, params))
+        let passed = self.now + self.stood;
+        let over = passed >= milliseconds(params.total_analysis_time);
+        over.then(|| self.settled(Class::Unknown, Cause::TotalAnalysisTime, passed, params))
     }
 
     /// After a human verdict: a person waits for our word now; a machine goes on with its second sentence.
@@ -202,6 +248,8 @@ impl Decision {
     }
 }
 
+/// What is missing for so long is silence.
+const MISSING_MS_MAX: u32 = 1000;
 /// How long the silence after a turn must be, in percent of the turn.
 const WAIT_PERCENT: u32 = 80;
 /// What had looked like a person resumes within this time,

@@ -9,7 +9,7 @@ use super::asterisk::Asterisk;
 use super::cadence::{Cadence, Heard};
 use super::classifier::{Adaptive, Decision, Talk};
 use super::evidence::{Evidence, SegmentKind, Timeline};
-use super::features::{FRAME, FRAME_MS, Frame};
+use super::features::{FRAME, FRAME_MS, Frame, Origin};
 use super::params::{Params, Rule, milliseconds};
 use super::tones::{Bank, classify};
 use super::verdict::{Cause, Class, Tone, Verdict};
@@ -25,12 +25,13 @@ pub struct Detector {
     params: Params,
     /// Samples of a frame that is not yet whole.
     partial: ArrayVec<i16, FRAME>,
-    /// Some of them were made up.
-    partial_made_up: bool,
+    partial_origin: Origin,
     /// Samples in whole frames.
     heard: u64,
     /// The sample that the answer fell on.
     zero: Option<u64>,
+    /// Something has come since the answer.
+    began: bool,
     /// Our side is heard by whoever answered.
     ours: bool,
     bank: Bank,
@@ -60,9 +61,10 @@ impl Detector {
         Self {
             params,
             partial: ArrayVec::new(),
-            partial_made_up: false,
+            partial_origin: Origin::Sent,
             heard: 0,
             zero: None,
+            began: false,
             ours: false,
             bank: Bank::new(),
             cadence: Cadence::default(),
@@ -82,6 +84,7 @@ impl Detector {
     pub fn answered(&mut self) {
         if self.zero.is_none() {
             self.zero = Some(self.heard + self.partial.len() as u64);
+            self.began = false;
             self.cadence.forget();
             self.activity.answered();
         }
@@ -96,16 +99,23 @@ impl Detector {
     /// Takes the next samples, any number of them. At most one verdict is returned; should a very long push hold more,
     /// the next pushes (empty ones will do) return them in order.
     pub fn push(&mut self, samples: &[i16]) -> Option<Verdict> {
-        self.take(samples, false)
+        self.take(samples, Origin::Sent)
     }
 
     /// As [`Detector::push`], of samples that were made up in place of what did not come: silence, comfort noise,
     /// concealment. Time goes by, and nothing is learnt of the line's noise, unless it lasts and no noise was heard before.
     pub fn push_made_up(&mut self, samples: &[i16]) -> Option<Verdict> {
-        self.take(samples, true)
+        self.take(samples, Origin::MadeUp)
     }
 
-    fn take(&mut self, samples: &[i16], made_up: bool) -> Option<Verdict> {
+    /// As [`Detector::push_made_up`], of silence in place of what should have come: the other side sends its silence too, as far
+    /// as is known. So nobody knows whether it speaks, and what was heard of its turn stands still: for a second at most, and
+    /// never beyond `total_analysis_time`. What comes after it says what it was: silence, if that is made up too.
+    pub fn push_missing(&mut self, samples: &[i16]) -> Option<Verdict> {
+        self.take(samples, Origin::Missing)
+    }
+
+    pub(crate) fn take(&mut self, samples: &[i16], origin: Origin) -> Option<Verdict> {
         let mut rest = samples;
         while !rest.is_empty() {
             // Whole frames, as bridges give them, are heard where they lie.
@@ -113,18 +123,18 @@ impl Detector {
                 && let Some((frame, later)) = rest.split_first_chunk()
             {
                 rest = later;
-                self.hear(&Frame::new(frame), made_up);
+                self.hear(&Frame::new(frame), origin);
                 continue;
             }
             let (now, later) = rest.split_at(rest.len().min(self.partial.remaining_capacity()));
             self.partial.try_extend_from_slice(now).expect("cut to the room that is left");
             rest = later;
-            self.partial_made_up |= made_up;
+            self.partial_origin = self.partial_origin.max(origin);
             if let Ok(pcm) = self.partial.as_slice().try_into() {
                 let frame = Frame::new(pcm);
                 self.partial.clear();
-                let made_up = std::mem::take(&mut self.partial_made_up);
-                self.hear(&frame, made_up);
+                let origin = std::mem::take(&mut self.partial_origin);
+                self.hear(&frame, origin);
             }
         }
         self.ready.pop_at(0)
@@ -148,13 +158,16 @@ impl Detector {
         self.tone
     }
 
-    fn hear(&mut self, frame: &Frame, made_up: bool) {
+    fn hear(&mut self, frame: &Frame, origin: Origin) {
         self.heard += FRAME as u64;
+        self.began |= origin == Origin::Sent;
+        // Whoever has sent nothing yet is missed by nobody.
+        let origin = if self.began { origin } else { origin.min(Origin::MadeUp) };
         let shares = self.bank.shares(frame);
         let loudness = frame.mean_absolute();
         let silent = loudness < self.activity.threshold();
         let heard = self.cadence.push(classify(frame, &shares), silent, self.adaptive.talk().words > 0);
-        let sound = self.activity.push(loudness, heard.sounding.is_some(), made_up);
+        let sound = self.activity.push(loudness, heard.sounding.is_some(), origin != Origin::Sent);
         self.loudness = frame.loudness;
         self.tone = heard.signal.or(self.tone);
         match (heard.sounding, sound) {
@@ -162,12 +175,13 @@ impl Detector {
                 self.timeline.push(SegmentKind::Tone { hz: tone.hz }, tone.lasted_ms / FRAME_MS - 1);
             }
             (None, true) => self.timeline.push(SegmentKind::Speech, 0),
+            (None, false) if origin == Origin::Missing => self.timeline.push(SegmentKind::Missing, 0),
             (None, false) => self.timeline.push(SegmentKind::Silence, 0),
         }
         let Some(zero) = self.zero.filter(|&zero| zero < self.heard) else { return };
         let at_ms = u32::try_from((self.heard - zero) / 8).unwrap_or(u32::MAX);
         let decision = match self.params.rule {
-            Rule::Adaptive => self.decide(&heard, sound, at_ms),
+            Rule::Adaptive => self.decide(&heard, sound, origin, at_ms),
             Rule::Asterisk => self.asterisk.push(&self.params, loudness),
         };
         if let Some(decision) = decision {
@@ -175,13 +189,13 @@ impl Detector {
         }
     }
 
-    fn decide(&mut self, heard: &Heard, sound: bool, at_ms: u32) -> Option<Decision> {
+    fn decide(&mut self, heard: &Heard, sound: bool, origin: Origin, at_ms: u32) -> Option<Decision> {
         let undecided = self.said.is_none_or(|said| said.class == Class::Ringback);
         let rings = heard.sounding.is_some_and(|tone| tone.network && RING_MS.contains(&tone.lasted_ms));
         if rings && undecided {
             self.adaptive.restart();
         }
-        let by_talk = self.adaptive.push(&self.params, sound, self.ours);
+        let by_talk = self.adaptive.push(&self.params, sound, origin, self.ours);
         let Some((tone, class)) =
             heard.signal.map(|tone| (tone, tone.class())).filter(|&(_, class)| self.may_follow(class, at_ms))
         else {

@@ -9,7 +9,7 @@ use super::features::{FRAME, FRAME_MS};
 /// What was heard until the verdict.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
-    /// Speech, silence and tones in order; the latest [`Evidence::SEGMENTS_MAX`] of them.
+    /// Speech, silence, tones and what is missing in order; the latest [`Evidence::SEGMENTS_MAX`] of them.
     pub segments: ArrayVec<Segment, { Evidence::SEGMENTS_MAX }>,
     /// Earlier segments that found no room.
     pub dropped: u32,
@@ -43,6 +43,8 @@ pub struct Segment {
 pub enum SegmentKind {
     /// Below the threshold.
     Silence,
+    /// Nothing came, and nobody knows whether anything was said.
+    Missing,
     /// Above it, and no tone.
     Speech,
     /// A tone: of one frequency, or a pair named by the lower.
@@ -74,6 +76,7 @@ impl Evidence {
             let Segment { kind, from_ms, to_ms } = segment;
             match kind {
                 SegmentKind::Silence => write!(json, r#"{comma}{{"kind":"silence""#)?,
+                SegmentKind::Missing => write!(json, r#"{comma}{{"kind":"missing""#)?,
                 SegmentKind::Speech => write!(json, r#"{comma}{{"kind":"speech""#)?,
                 SegmentKind::Tone { hz } => write!(json, r#"{comma}{{"kind":"tone","hz":{hz}"#)?,
             }

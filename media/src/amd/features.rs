@@ -9,6 +9,18 @@ pub(super) const FRAME_MS: u32 = 20;
 /// Lanes of a vector.
 pub(super) const LANES: usize = 16;
 
+/// How a frame came about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Origin {
+    /// The other side sent it.
+    #[default]
+    Sent,
+    /// It stands for what the other side did not send, or for what was lost of it.
+    MadeUp,
+    /// Nothing came, though the other side sends its silence too.
+    Missing,
+}
+
 /// A frame and what was measured of it. Samples are scaled to ±1.0.
 #[derive(Clone, Debug)]
 pub(super) struct Frame {

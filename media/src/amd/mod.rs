@@ -41,6 +41,7 @@ mod tests;
 
 pub use detector::Detector;
 pub use evidence::{Evidence, Segment, SegmentKind};
+pub(crate) use features::Origin;
 pub use params::{Params, Rule};
 pub use tones::Bank;
 pub use verdict::{Cause, Class, FaxTone, Sit, Tone, Verdict};

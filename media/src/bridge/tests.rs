@@ -14,6 +14,7 @@ mod seated;
 mod secured;
 mod silent;
 mod sources;
+mod stalled;
 
 const NEAR: &str = "192.0.2.1:20000";
 const FAR: &str = "192.0.2.2:30000";

@@ -1,6 +1,7 @@
 //! Facts about the detector, told on a synthesised line.
 
 mod line;
+mod missing;
 mod properties;
 mod talk;
 mod tones;
