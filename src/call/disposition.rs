@@ -34,8 +34,10 @@ pub struct Ruling {
     pub next_trunk: bool,
     /// Does whoever has the number want no such calls at all?
     pub is_unwanted: bool,
-    /// How long the trunk asks to be left alone. What a callee asks by the same header is not here.
+    /// How long the trunk asks to be left alone.
     pub hold: Option<Duration>,
+    /// How long the callee does, by the same header.
+    pub callee_hold: Option<Duration>,
     /// What it says of the trunk.
     pub sign: Sign,
     /// Who ended it.
@@ -132,6 +134,9 @@ pub enum Mark {
 /// The longest that a trunk's Retry-After is believed: what is still overloaded then says so again.
 pub const HOLD_MAX: Duration = Duration::from_secs(3_600);
 
+/// The longest that a callee's Retry-After is believed.
+pub const CALLEE_HOLD_MAX: Duration = Duration::from_secs(86_400);
+
 /// What a failed INVITE means, given how far it had come.
 pub fn judge(failure: &Failure, progress: Progress) -> Ruling {
     let (q850, provider) = (q850(failure), provider_code(failure));
@@ -157,6 +162,7 @@ pub fn judge(failure: &Failure, progress: Progress) -> Ruling {
         next_trunk: row.fate.next_trunk && progress < Progress::Alerting,
         is_unwanted: row.fate.is_unwanted,
         hold: failure.retry_after.filter(|_| row.holds).map(|hold| hold.min(HOLD_MAX)),
+        callee_hold: failure.retry_after.filter(|_| !row.holds).map(|hold| hold.min(CALLEE_HOLD_MAX)),
         sign: row.sign,
         by: if failure.cause == Cause::Response { EndedBy::Callee } else { EndedBy::Switch },
         why: row.why,

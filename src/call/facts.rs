@@ -22,6 +22,7 @@ pub struct Facts {
     pub sip_status: Option<u16>,
     pub q850: Option<u16>,
     pub detail: Option<String>,
+    pub callee_hold: Option<Duration>,
     pub heard: Option<Heard>,
     pub dead_air: Option<Duration>,
     pub recording: Option<RecordingResult>,
@@ -58,7 +59,7 @@ impl Facts {
 
     /// Another INVITE left: what was said of the last one is no longer the call's.
     pub fn begin_again(&mut self) {
-        (self.sip_status, self.q850, self.detail) = (None, None, None);
+        (self.sip_status, self.q850, self.detail, self.callee_hold) = (None, None, None, None);
     }
 
     /// All of it, for the one who is told the end.
@@ -69,6 +70,7 @@ impl Facts {
             sip_status: self.sip_status,
             q850: self.q850,
             detail: self.detail,
+            callee_hold: self.callee_hold,
             attempts: Vec::new(),
             heard: self.heard,
             dead_air: self.dead_air,

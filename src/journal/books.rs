@@ -295,6 +295,7 @@ fn ended(record: &mut CallRecord, outcome: &Outcome, clock: &Clock, data_dir: &P
     record.sip_status = outcome.sip_status;
     record.q850 = outcome.q850;
     record.detail.clone_from(&outcome.detail);
+    record.not_again_before = outcome.callee_hold.map(|hold| clock.civil(outcome.ended_at).after(hold));
     if !outcome.attempts.is_empty() {
         record.attempts.clone_from(&outcome.attempts);
     }

@@ -60,6 +60,7 @@ fn outcome(at: Instant) -> Box<Outcome> {
         sip_status: Some(200),
         q850: Some(16),
         detail: None,
+        callee_hold: None,
         attempts: Vec::new(),
         heard: None,
         dead_air: None,

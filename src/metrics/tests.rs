@@ -15,6 +15,7 @@ fn outcome(disposition: Disposition, start: Instant) -> Outcome {
         sip_status: Some(200),
         q850: None,
         detail: None,
+        callee_hold: None,
         attempts: vec![],
         heard: Some(Heard {
             class: "human",

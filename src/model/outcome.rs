@@ -218,6 +218,8 @@ pub struct Outcome {
     pub q850: Option<u16>,
     /// The phrase, Warning or Reason text that came with it.
     pub detail: Option<String>,
+    /// How long the callee, or the network for it, asks not to be called again (RFC 3261 §20.33).
+    pub callee_hold: Option<Duration>,
     /// Every INVITE, if there was more than one.
     pub attempts: Vec<Attempt>,
     /// The last verdict.
@@ -249,6 +251,7 @@ impl Outcome {
             sip_status: None,
             q850: None,
             detail: Some(why.into()),
+            callee_hold: None,
             attempts: Vec::new(),
             heard: None,
             dead_air: None,

@@ -222,6 +222,8 @@ pub struct CallRecord {
     pub review: Option<Review>,
     /// Where whoever hears of it can fetch it without a key. Stored nowhere: made when an event is rendered.
     pub recording_link: Option<String>,
+    /// Its callee asks not to be called again before. Stored nowhere: its recipient's next call is put off until then.
+    pub not_again_before: Option<Timestamp>,
     /// Does its bot connect to us? Stored nowhere: known while it lives.
     pub awaits_bot: bool,
     /// Where its bot may connect, once, without a key. Stored nowhere: made when it is shown.

@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::do_not_call::DoNotCallRow;
 use super::outbox::Settlement;
 use super::row::{
-    AnsweredRow, AttemptRow, DialingRow, EndedRow, EventRow, HoldRow, IntentRow, ReleaseRow, ReviewRow,
-    SettledRow, json,
+    AnsweredRow, AttemptRow, DialingRow, EndedRow, EventRow, HoldRow, IntentRow, LaterRow, ReleaseRow,
+    ReviewRow, SettledRow, json,
 };
 use super::types::{Intent, Write};
 use crate::model::{CallRecord, CallState, Dialing, EventKind};
@@ -24,6 +24,8 @@ pub(super) struct Batch {
     pub events: String,
     pub answered: String,
     pub ended: String,
+    /// Recipients whose next call is put off.
+    pub later: String,
     pub withdrawn: String,
     pub settled: String,
     /// The tries of what was settled.
@@ -73,6 +75,7 @@ impl Changes<'_> {
         let mut ended = Vec::new();
         let mut withdrawn = Vec::new();
         let mut released = Vec::new();
+        let mut later = Vec::new();
         let mut reviews = Vec::new();
         let mut do_not_call = Vec::new();
         let mut events = Vec::new();
@@ -104,6 +107,7 @@ impl Changes<'_> {
                 Write::Ended(record) => {
                     over(record, &mut events);
                     ended.push(EndedRow::from(&**record));
+                    later.extend(LaterRow::of(record));
                     released.extend(ReleaseRow::of(record));
                     reviews.extend(ReviewRow::of(record));
                 }
@@ -133,6 +137,7 @@ impl Changes<'_> {
             attempts: array(&attempts),
             holds: array(&holds),
             released: array(&released),
+            later: array(&later),
             reviews: array(&reviews),
             do_not_call: array(&do_not_call),
         }

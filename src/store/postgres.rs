@@ -178,6 +178,12 @@ const ENDED: &str = "UPDATE calls SET state = 'ended', dialog = NULL, ringing_at
   WHERE calls.call = r.call AND calls.state <> 'ended'";
 
 /// As SQLite's.
+const LATER: &str = "UPDATE recipients SET due_at = greatest(recipients.due_at, r.due_at)
+  FROM json_to_recordset($1::text::json) AS r (campaign bigint, position bigint, call bigint, due_at bigint)
+  WHERE recipients.campaign = r.campaign AND recipients.position = r.position
+    AND recipients.call = r.call AND recipients.state = 'pending'";
+
+/// As SQLite's.
 const UNTOLD: &str =
     "DELETE FROM events USING json_array_elements_text($1::text::json) AS r (call), calls AS c
   WHERE c.call = r.call::bigint AND c.state IN ('accepted', 'dialing') AND events.call = c.call";
@@ -288,6 +294,7 @@ async fn run(connection: &mut PgConnection, batch: &Batch) -> Result<Applied, sq
         (ANSWERED, &batch.answered),
         (REVIEWS, &batch.reviews),
         (ENDED, &batch.ended),
+        (LATER, &batch.later),
         (RELEASED, &batch.released),
         (UNTOLD, &batch.withdrawn),
         (UNTRIED, &batch.withdrawn),

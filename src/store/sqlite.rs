@@ -249,6 +249,12 @@ const ENDED: &str = "UPDATE calls NOT INDEXED SET state = 'ended', dialog = NULL
     review = r.value ->> 'review', people = r.value ->> 'people'
   FROM json_each($4) AS r WHERE calls.call = r.value ->> 'call' AND state <> 'ended'";
 
+/// Whoever is to be called again by then: its own campaign's wait holds, too.
+const LATER: &str =
+    "UPDATE recipients SET due_at = max(recipients.due_at, r.value ->> 'due_at') FROM json_each($13) AS r
+  WHERE recipients.campaign = r.value ->> 'campaign' AND recipients.position = r.value ->> 'position'
+    AND recipients.call = r.value ->> 'call' AND recipients.state = 'pending'";
+
 /// What was told of a call that never was goes with it, and what was owed for it, and how that was tried.
 const UNTOLD: &str = "DELETE FROM events WHERE call IN (SELECT c.call FROM json_each($5) AS r CROSS JOIN calls AS c ON c.call = r.value
     WHERE c.state IN ('accepted', 'dialing'))";
@@ -350,6 +356,7 @@ async fn run(connection: &mut SqliteConnection, batch: &Batch) -> Result<Applied
         (ANSWERED, &batch.answered),
         (REVIEWS, &batch.reviews),
         (ENDED, &batch.ended),
+        (LATER, &batch.later),
         (RELEASED, &batch.released),
         (UNTOLD, &batch.withdrawn),
         (UNTRIED, &batch.withdrawn),
@@ -382,7 +389,8 @@ async fn run(connection: &mut SqliteConnection, batch: &Batch) -> Result<Applied
         .bind(batch.released.as_str())
         .bind(batch.attempts.as_str())
         .bind(batch.reviews.as_str())
-        .bind(batch.do_not_call.as_str());
+        .bind(batch.do_not_call.as_str())
+        .bind(batch.later.as_str());
     let mut applied = Applied::default();
     let mut results = connection.fetch_many(query);
     let mut finished = 0;

@@ -221,16 +221,19 @@ fn retry_after_holds_the_trunk_only_where_it_is_the_trunks() {
     let asks = |fails: Fails, seconds: u64| {
         let mut fails = fails;
         fails.failure.retry_after = Some(Duration::from_secs(seconds));
-        fails.ruling().hold
+        let ruling = fails.ruling();
+        (ruling.hold, ruling.callee_hold)
     };
-    assert_eq!(asks(says(503), 120), Some(Duration::from_secs(120)));
-    assert_eq!(asks(says(500), 7), Some(Duration::from_secs(7)));
-    assert_eq!(asks(says(503), 1_000_000), Some(HOLD_MAX));
+    let after = |seconds| Some(Duration::from_secs(seconds));
+    assert_eq!(asks(says(503), 120), (after(120), None));
+    assert_eq!(asks(says(500), 7), (after(7), None));
+    assert_eq!(asks(says(503), 1_000_000), (Some(HOLD_MAX), None));
     // RFC 3261 §20.33: here the called party says when it is back.
     for status in [404, 480, 486, 600, 603] {
-        assert_eq!(asks(says(status), 120), None, "{status}");
+        assert_eq!(asks(says(status), 120), (None, after(120)), "{status}");
     }
-    assert_eq!(asks(says(503).q850(17), 120), None, "a busy callee behind 503");
+    assert_eq!(asks(says(503).q850(17), 120), (None, after(120)), "a busy callee behind 503");
+    assert_eq!(asks(says(486), 1_000_000), (None, Some(CALLEE_HOLD_MAX)));
 }
 
 #[test]

@@ -308,6 +308,7 @@ impl Call {
             return self.end_as(cx, end);
         }
         let ruling = disposition::judge(failure, self.dialled.progress);
+        self.facts.callee_hold = ruling.callee_hold;
         self.note(|attempt| {
             (attempt.sip_status, attempt.q850) = (status, q850);
             attempt.why = Some(ruling.why.to_owned());

@@ -4,7 +4,10 @@ use super::*;
 use crate::campaign::step::tests::campaign;
 use crate::campaign::{Campaigns, Pace};
 use crate::dialer::tests::Stand;
-use crate::model::{Campaign, CampaignId, NewCampaign, NewRecipient, Recipient, RecipientState, Trunk};
+use crate::model::{
+    CallEvent, CallFact, Campaign, CampaignId, Disposition, NewCampaign, NewRecipient, Outcome, Recipient,
+    RecipientState, Retry, RetryReason, Trunk,
+};
 use crate::patience::eventually;
 use crate::store::tests::Place;
 use crate::store::{RecipientFilter, Store};
@@ -65,11 +68,16 @@ async fn listed(store: &Store) -> Vec<Recipient> {
 
 /// A campaign that calls these, and its runner.
 async fn run(store: &Store, stand: &Stand, phones: &[&str]) -> CancellationToken {
+    run_with(None, store, stand, phones).await
+}
+
+/// The same, and it calls again so.
+async fn run_with(retry: Option<Retry>, store: &Store, stand: &Stand, phones: &[&str]) -> CancellationToken {
     let directory = &stand.parts().directory;
     let key = directory.snapshot().key("nxf_a").expect("declared").id;
     let agent = directory.snapshot().agent(TenantId(1), "a").expect("declared").id;
     let total = phones.len() as u64;
-    let campaign = Campaign { key, agent, ..campaign(CampaignStatus::Running, true, total) };
+    let campaign = Campaign { key, agent, retry, ..campaign(CampaignStatus::Running, true, total) };
     let recipient = |phone: &&str| NewRecipient {
         phone: phone.parse().expect("a number"),
         variables: Vec::new(),
@@ -132,4 +140,22 @@ async fn whose_only_trunk_is_full_holds_up_nobody_else_and_goes_first_once_it_ha
     for first in &waiting[..9] {
         assert_eq!(leaves().await, *first);
     }
+}
+
+#[tokio::test]
+async fn who_asks_not_to_be_called_before_is_called_again_no_earlier() {
+    let place = Place::sqlite().await;
+    let store = place.open().await;
+    let mut stand = Stand::of(NARROW, &store, Duration::ZERO).await;
+    let (wait, hold) = (Duration::from_secs(1), Duration::from_secs(900));
+    let retry = Retry { attempts_max: 2, wait, on: RetryReason::USUAL.to_vec() };
+    let _stop = run_with(Some(retry), &store, &stand, &["+12125550100"]).await;
+    let call = stand.leaves().await.plan.call;
+    let (at, earliest) = (Instant::now(), wall_now().after(hold));
+    let busy = Outcome { callee_hold: Some(hold), ..Outcome::by_switch(Disposition::Busy, at, "busy") };
+    stand.parts().journal.record(CallEvent { call, at, fact: CallFact::Ended(Box::new(busy)) });
+    eventually("it waits", async || listed(&store).await[0].state == RecipientState::Pending).await;
+    let due = listed(&store).await[0].due_at.expect("it is to be called again");
+    // Less what its end, of the monotonic clock, may differ by.
+    assert!(due.after(wait) >= earliest && due <= wall_now().after(hold + wait), "{due}");
 }

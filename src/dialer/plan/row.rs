@@ -50,6 +50,7 @@ pub(super) fn blank(
         recording: None,
         recording_error: None,
         recording_link: None,
+        not_again_before: None,
         awaits_bot: false,
         stream_link: None,
         review: None,

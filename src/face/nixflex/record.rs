@@ -254,6 +254,7 @@ pub(crate) mod tests {
             recording: Some("recordings/a.wav".into()),
             recording_error: None,
             recording_link: None,
+            not_again_before: None,
             awaits_bot: false,
             stream_link: None,
             review: None,

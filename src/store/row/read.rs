@@ -82,6 +82,7 @@ pub(in crate::store) fn read_call(row: &impl Columns) -> Result<CallRecord, Stor
             None => None,
         },
         recording_link: None,
+        not_again_before: None,
         awaits_bot: false,
         stream_link: None,
         review: match row.text("review")? {

@@ -217,6 +217,23 @@ impl ReviewRow {
     }
 }
 
+/// A recipient whose next call is put off, since its callee asks for it.
+#[derive(Serialize)]
+pub(in crate::store) struct LaterRow {
+    campaign: u64,
+    position: u32,
+    call: u64,
+    due_at: i64,
+}
+
+impl LaterRow {
+    pub fn of(record: &CallRecord) -> Option<Self> {
+        let (recipient, due_at) = record.recipient.zip(record.not_again_before)?;
+        let (campaign, position) = (recipient.campaign.0, recipient.position);
+        Some(Self { campaign, position, call: record.call.get(), due_at: due_at.0 })
+    }
+}
+
 /// An ended call.
 #[derive(Serialize)]
 pub(in crate::store) struct EndedRow<'a> {

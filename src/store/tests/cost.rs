@@ -57,6 +57,7 @@ async fn place_calls(journal: &Journal, webhook: Option<WebhookTarget>) -> Durat
                 sip_status: Some(200),
                 q850: Some(16),
                 detail: Some("Normal call clearing".into()),
+                callee_hold: None,
                 attempts: Vec::new(),
                 heard: Some(heard),
                 dead_air: Some(Duration::from_millis(15)),

@@ -105,6 +105,7 @@ pub fn record(call: u64) -> CallRecord {
         recording: None,
         recording_error: None,
         recording_link: None,
+        not_again_before: None,
         awaits_bot: false,
         stream_link: None,
         review: None,

@@ -5,6 +5,7 @@ use super::*;
 
 on_both_engines! {
     who_was_not_reached_waits_for_the_next_call_and_then_it_is_over,
+    who_asks_not_to_be_called_before_is_called_no_earlier,
     who_answered_and_whose_fate_is_unknown_is_never_called_again,
     a_cancel_calls_nobody_again,
     failures_in_succession_pause_a_campaign_and_a_carried_call_starts_the_count_anew,
@@ -71,6 +72,24 @@ async fn who_was_not_reached_waits_for_the_next_call_and_then_it_is_over(place: 
     let campaign = store.campaign(TENANT, id).await.expect("readable").expect("there");
     assert_eq!((campaign.status, campaign.counts.unanswered), (CampaignStatus::Completed, 1));
     assert_eq!(store.campaign_prompt(id).await.expect("readable"), None);
+}
+
+async fn who_asks_not_to_be_called_before_is_called_no_earlier(place: Place) {
+    let store = place.open().await;
+    let id = make(&store, 3, 2, None).await;
+    take(&store, id, 9).await;
+    let ended_at = ended(1).ended_at.expect("it ended");
+    for (position, hold) in [(0, Some(900)), (1, Some(60)), (2, None)] {
+        let call = u64::from(position) + 1;
+        dial(&store, call, id, position).await;
+        let Write::Ended(record) = over(call, id, position, Disposition::Busy, false) else { unreachable!() };
+        let not_again_before = hold.map(|seconds| ended_at.after(Duration::from_secs(seconds)));
+        let record = CallRecord { not_again_before, ..CallRecord::clone(&record) };
+        store.write([Write::Ended(Arc::new(record))].into()).await.expect("stored");
+    }
+    let due: Vec<_> = all(&store, id).await.iter().map(|one| one.due_at).collect();
+    let own = Some(ended_at.after(WAIT));
+    assert_eq!(due, [Some(ended_at.after(Duration::from_secs(900))), own, own]);
 }
 
 async fn who_answered_and_whose_fate_is_unknown_is_never_called_again(place: Place) {
