@@ -15,8 +15,8 @@ use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 
 use crate::model::{
-    AgentId, CallEvent, CallId, CallRecord, CampaignId, Dialing, Idempotency, KeyId, StoredResponse,
-    TenantId, Timestamp,
+    AgentId, CallEvent, CallId, CallRecord, CallState, CampaignId, Dialing, Idempotency, KeyId,
+    StoredResponse, TenantId, Timestamp,
 };
 use crate::store::{Intended, Intent, Store, StoreError};
 use crate::watched::watched;
@@ -63,6 +63,8 @@ struct Shared {
     work: Notify,
     /// A promise is under way no more.
     settled: Notify,
+    /// Some rows are on disk.
+    written: Notify,
     news: broadcast::Sender<Arc<CallEvent>>,
 }
 
@@ -94,6 +96,7 @@ impl Journal {
             books: Mutex::default(),
             work: Notify::new(),
             settled: Notify::new(),
+            written: Notify::new(),
             news: broadcast::Sender::new(NEWS_MAX),
         });
         let over = CancellationToken::new();
@@ -215,6 +218,19 @@ impl Journal {
     /// A call whose end is not on disk yet, as it stands now: fresher than the store's.
     pub fn find(&self, call: CallId) -> Option<CallRecord> {
         self.shared.books().find(call)
+    }
+
+    /// Resolves when no end of this call waits to be written: at once if it lives, or is on disk.
+    pub async fn written(&self, call: CallId) {
+        loop {
+            let mut written = std::pin::pin!(self.shared.written.notified());
+            // Registered before the look, so that none is missed in between.
+            written.as_mut().enable();
+            if self.find(call).is_none_or(|record| record.state != CallState::Ended) {
+                return;
+            }
+            written.await;
+        }
     }
 
     /// Who talks in a call that lives, and whose recipient it is for; `None`: no campaign's.

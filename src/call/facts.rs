@@ -24,6 +24,8 @@ pub struct Facts {
     pub detail: Option<String>,
     pub callee_hold: Option<Duration>,
     pub heard: Option<Heard>,
+    /// Was it told that this is what the call waited for?
+    pub is_judged: bool,
     pub dead_air: Option<Duration>,
     pub recording: Option<RecordingResult>,
     pub media: Option<MediaCounters>,

@@ -35,7 +35,7 @@ pub fn line(fact: &CallFact) -> Option<String> {
         CallFact::BargeIn => "the callee interrupts the agent".into(),
         CallFact::Dtmf { digit } => format!("the callee presses {digit}"),
         CallFact::Ended(outcome) => ended(outcome),
-        CallFact::Message { .. } => return None,
+        CallFact::Judged | CallFact::Message { .. } => return None,
     })
 }
 

@@ -69,10 +69,12 @@ pub fn freeze(
         number.as_ref().and_then(|number| number.webhook_url.as_ref()),
         agent.webhook_url.as_ref(),
     ];
+    let callbacks = match &key {
+        Some(key) => request.callbacks.into_iter().map(|callback| asked_for(callback, key)).collect(),
+        None => Vec::new(),
+    };
     let webhook = match (request.callback, &key) {
-        (Some(Callback { url, events }), Some(key)) => {
-            Some(WebhookTarget { url, face: key.face, key: key.id, events })
-        }
+        (Some(callback), Some(key)) => Some(asked_for(callback, key)),
         (_, key) => target(webhook_url.into_iter().flatten().next().cloned(), key.as_deref(), &agent),
     };
     let row = CallRecord {
@@ -85,6 +87,7 @@ pub fn freeze(
         metadata: request.metadata,
         unknown_variables: unknown,
         webhook,
+        callbacks,
         awaits_bot: bot.as_ref().is_some_and(Engaged::is_awaited),
         ..blank(call, &agent, &trunks[0], sip_call_id.clone(), created_at)
     };
@@ -226,6 +229,11 @@ fn guide(request: &OutboundRequest, application: Option<&Application>) -> Option
     let is_own = matches!(request.agent, AgentChoice::OfApplication(_));
     let url = application.filter(|_| is_own)?.answer_url.clone()?;
     Some(Guide { link: url.into(), face: Face::MiniVoice, key: None, first: Vec::new() })
+}
+
+/// Where those events go that the call's request named a receiver for.
+fn asked_for(callback: Callback, key: &Key) -> WebhookTarget {
+    WebhookTarget { url: callback.url, face: key.face, key: key.id, events: callback.events }
 }
 
 /// Where a call's events go, if anybody renders and signs them, and which its agent wants told.

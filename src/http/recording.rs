@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
@@ -11,6 +12,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_RANGE, LAST_MODIF
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
+use tokio::time::timeout;
 use tower::ServiceExt;
 use tower_http::services::ServeFile;
 
@@ -43,18 +45,25 @@ pub fn reader(face: Option<Face>) -> MethodRouter<Api> {
 /// `DELETE /v1/native/calls/{id}/recording`, for keys of the whole tenant: the file goes first, so that a recording that is said
 /// to be gone is gone.
 pub async fn remove(State(api): State<Api>, headers: HeaderMap, id: PathText) -> Response {
-    as_writer(&api, &headers, async |key| {
-        scope::of_tenant(key)?;
-        let id: CallId = id.text().parse().map_err(|()| Problem::CallNotFound)?;
-        // The store's own row: what the journal has yet to write would name the recording again.
-        let record = api.store.call(key.tenant, id).await.map_err(unreadable)?;
-        let path = path(&api, &record.ok_or(Problem::CallNotFound)?)?;
-        // Both, even if nobody waits for the answer any more.
-        let gone = tokio::spawn(forget(api.store.clone(), id, path)).await;
-        gone.map_err(|_| Problem::Internal)??;
-        Ok(StatusCode::NO_CONTENT.into_response())
-    })
-    .await
+    as_writer(&api, &headers, async |key| erase(&api, key, id.text()).await).await
+}
+
+/// For so long a removal waits for the end of its call.
+const WRITING_MAX: Duration = Duration::from_secs(5);
+
+/// Takes the recording of this call away.
+pub async fn erase(api: &Api, key: &Key, id: &str) -> Result<Response, Problem> {
+    scope::of_tenant(key)?;
+    let id: CallId = id.parse().map_err(|()| Problem::CallNotFound)?;
+    // The store's own row: what the journal has yet to write would name the recording again. Who was shown a call's end before it is
+    // on disk waits for that a little.
+    let _ = timeout(WRITING_MAX, api.journal.written(id)).await;
+    let record = api.store.call(key.tenant, id).await.map_err(unreadable)?;
+    let path = path(api, &record.ok_or(Problem::CallNotFound)?)?;
+    // Both, even if nobody waits for the answer any more.
+    let gone = tokio::spawn(forget(api.store.clone(), id, path)).await;
+    gone.map_err(|_| Problem::Internal)??;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 async fn forget(store: Store, id: CallId, path: PathBuf) -> Result<(), Problem> {
@@ -97,7 +106,8 @@ async fn by_link(api: &Api, headers: &HeaderMap, found: Result<CallRecord, Probl
     sent.unwrap_or_else(|problem| ApiError::shared(problem).into_response())
 }
 
-async fn whole_or_part(api: &Api, headers: &HeaderMap, record: CallRecord) -> Result<Response, Problem> {
+/// The file of this call, or the range of it that these headers ask for.
+pub async fn whole_or_part(api: &Api, headers: &HeaderMap, record: CallRecord) -> Result<Response, Problem> {
     let path = path(api, &record)?;
     let mut asked = headers.clone();
     if !is_range_wanted(&asked, &path).await {

@@ -69,6 +69,13 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/2010-04-01/Accounts/{account}/Calls.json", Key, || post(place::twilio)),
     route("GET", "/2010-04-01/Accounts/{account}/Calls/{file}", Key, || get(twilio::read)),
     route("POST", "/2010-04-01/Accounts/{account}/Calls/{file}", Key, || post(twilio::change)),
+    route("GET", "/2010-04-01/Accounts/{account}/Calls/{sid}/Recordings.json", Key, || {
+        get(twilio::recordings)
+    }),
+    route("GET", "/2010-04-01/Accounts/{account}/Recordings/{file}", Key, || get(twilio::recording)),
+    route("DELETE", "/2010-04-01/Accounts/{account}/Recordings/{file}", Key, || {
+        delete(twilio::erase_recording)
+    }),
     // Shared: the face of the API key answers.
     route("GET", "/v1/calls", Key, || get(calls::list)),
     route("GET", "/v1/calls/{id}", Key, || get(calls::read)),

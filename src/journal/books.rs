@@ -35,6 +35,8 @@ struct Entry {
     paid_until: Option<Timestamp>,
     /// Whoever is at the other end wants no more such calls, and that is written.
     has_objected: bool,
+    /// That it is known who answered is written.
+    is_judged: bool,
 }
 
 /// That a request which comes again is the same.
@@ -63,7 +65,8 @@ pub(super) struct Pending {
 impl Books {
     pub fn follow(&mut self, record: CallRecord, slot: Slot) {
         let call = record.call;
-        let entry = Entry { record: Arc::new(record), slot, paid_until: None, has_objected: false };
+        let entry =
+            Entry { record: Arc::new(record), slot, paid_until: None, has_objected: false, is_judged: false };
         if self.calls.insert(call, entry).is_none() {
             self.alive += 1;
         }
@@ -169,6 +172,10 @@ impl Books {
                 heard(Arc::make_mut(&mut entry.record), verdict);
                 return false;
             }
+            CallFact::Judged => {
+                entry.is_judged = true;
+                Write::Judged { record: Arc::clone(&entry.record), at: clock.civil(event.at) }
+            }
             CallFact::AgentSpoke { dead_air } => {
                 Arc::make_mut(&mut entry.record).dead_air.get_or_insert(*dead_air);
                 return false;
@@ -241,6 +248,13 @@ impl Books {
                 };
                 entry.slot.settle(record);
                 self.alive -= 1;
+                // Who asked for nothing but this hears that it was not found out.
+                let waits = record.callbacks.iter().any(|callback| callback.events.has(EventKind::Judged));
+                if waits && !entry.is_judged && record.answered_at.is_some() {
+                    let at = clock.civil(event.at);
+                    let write = Write::Judged { record: Arc::clone(&entry.record), at };
+                    self.pending.push_back(Pending { write, _slot: None });
+                }
                 Write::Ended(Arc::clone(&entry.record))
             }
         };
@@ -260,7 +274,7 @@ impl Books {
             match &pending.write {
                 Write::Ended(record) => drop(self.calls.remove(&record.call)),
                 Write::Withdrawn(call) => self.settle(*call),
-                Write::Answered { .. } | Write::Told { .. } | Write::DoNotCall(_) => {}
+                Write::Answered { .. } | Write::Judged { .. } | Write::Told { .. } | Write::DoNotCall(_) => {}
             }
         }
     }

@@ -35,7 +35,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
 async fn write(shared: &Shared, rows: Vec<Pending>) -> Result<(), StoreError> {
     let writes: Arc<[Write]> = rows.iter().map(|pending| pending.write.clone()).collect();
     match persist(shared, writes).await {
-        Ok(()) => shared.books().forget(&rows),
+        Ok(()) => forget(shared, &rows),
         Err(error) if error.is_rows_fault() => {
             for row in rows {
                 one(shared, row).await?;
@@ -57,7 +57,7 @@ async fn one(shared: &Shared, row: Pending) -> Result<(), StoreError> {
                 Write::Answered { call, .. } | Write::Told { call, .. } | Write::Withdrawn(call) => {
                     Some(*call)
                 }
-                Write::Ended(record) => Some(record.call),
+                Write::Judged { record, .. } | Write::Ended(record) => Some(record.call),
                 Write::DoNotCall(entry) => entry.call,
             };
             let call = call.map(tracing::field::display);
@@ -65,8 +65,13 @@ async fn one(shared: &Shared, row: Pending) -> Result<(), StoreError> {
         }
         result => result?,
     }
-    shared.books().forget(&[row]);
+    forget(shared, &[row]);
     Ok(())
+}
+
+fn forget(shared: &Shared, rows: &[Pending]) {
+    shared.books().forget(rows);
+    shared.written.notify_waiters();
 }
 
 async fn persist(shared: &Shared, writes: Arc<[Write]>) -> Result<(), StoreError> {

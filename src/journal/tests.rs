@@ -12,6 +12,7 @@ use crate::store::tests::{Place, fill, make_room, on_both_engines, record};
 on_both_engines! {
     a_call_becomes_a_row_and_an_event,
     a_recording_begun_in_mid_call_is_told_to_whoever_wants_to_know,
+    who_answered_is_on_disk_and_told_as_soon_as_it_is_known,
     slots_are_given_back_when_the_end_is_on_disk,
     ends_outlive_a_full_database,
     an_intent_that_nobody_awaits_leaves_nothing,
@@ -136,6 +137,50 @@ async fn a_recording_begun_in_mid_call_is_told_to_whoever_wants_to_know(place: P
     let owed = store.deliveries_before(TenantId(1), filter, None, 100).await.expect("readable");
     let owed: Vec<_> = owed.iter().map(|owed| owed.event).collect();
     assert_eq!(owed, [EventKind::RecordingStarted]);
+}
+
+async fn who_answered_is_on_disk_and_told_as_soon_as_it_is_known(place: Place) {
+    let store = place.open().await;
+    let (journal, _) = start(&store, 10);
+    let heard = Heard {
+        class: "machine",
+        reason: "a long greeting".into(),
+        confidence: 0.9,
+        at: Duration::from_millis(2_600),
+        evidence: "{}".into(),
+    };
+    let owed = async || {
+        let owed = store.deliveries_before(TenantId(1), DeliveryFilter::default(), None, 100).await;
+        let mut owed = owed.expect("readable");
+        owed.reverse();
+        owed.iter().map(|owed| (owed.call.get(), owed.event, owed.endpoint)).collect::<Vec<_>>()
+    };
+    // The second one ends before anything is known.
+    for id in [1, 2] {
+        let events = [EventKind::Judged].into_iter().collect();
+        let callback = record(id).webhook.map(|to| WebhookTarget { events, ..to });
+        let record = CallRecord { callbacks: callback.into_iter().collect(), webhook: None, ..record(id) };
+        let slot = journal.reserve().expect("room");
+        assert_eq!(journal.intend(slot, record, None).await.expect("stored"), Intended::Committed);
+        journal.record(event(id, CallFact::Answered { dialog: dialog(), recorded: false }));
+    }
+    journal.record(event(1, CallFact::Verdict(Box::new(heard))));
+    journal.record(event(1, CallFact::Judged));
+    let written = async {
+        while owed().await.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), written).await.expect("it is written");
+    let row = store.call(TenantId(1), call(1)).await.expect("readable").expect("there");
+    assert_eq!((row.state, row.verdict.as_deref()), (CallState::Answered, Some("machine")));
+    assert_eq!(row.callbacks.len(), 1);
+    assert_eq!(owed().await, [(1, EventKind::Judged, None)]);
+    for id in [1, 2] {
+        journal.record(event(id, CallFact::Ended(outcome(Instant::now()))));
+    }
+    journal.drained().await;
+    assert_eq!(owed().await, [(1, EventKind::Judged, None), (2, EventKind::Judged, None)], "each once");
 }
 
 async fn slots_are_given_back_when_the_end_is_on_disk(place: Place) {

@@ -66,6 +66,8 @@ pub enum CallFact {
     },
     /// The detector decided.
     Verdict(Box<Heard>),
+    /// The last verdict is the one that the call waited for. At most once.
+    Judged,
     /// The agent's first packet left, so long after the verdict.
     AgentSpoke {
         /// From the verdict, or from the answer when nothing was awaited.

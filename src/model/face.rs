@@ -74,8 +74,12 @@ pub enum EventKind {
     Answered,
     /// Its recording began.
     RecordingStarted,
+    /// It is known who answered. Where the end of a machine's greeting is waited for, that came, too.
+    Judged,
     /// Its recording is complete.
     RecordingCompleted,
+    /// It was recorded, and there is no recording.
+    RecordingFailed,
     /// It is over and was never answered. Told in the place of [`Completed`](Self::Completed) to whoever asked for it.
     Failed,
     /// It is over.
@@ -84,13 +88,15 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind, in the order of a call's life.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Created,
         Self::Started,
         Self::Ringing,
         Self::Answered,
         Self::RecordingStarted,
+        Self::Judged,
         Self::RecordingCompleted,
+        Self::RecordingFailed,
         Self::Failed,
         Self::Completed,
     ];
@@ -103,7 +109,9 @@ impl EventKind {
             Self::Ringing => "call.ringing",
             Self::Answered => "call.answered",
             Self::RecordingStarted => "recording.started",
+            Self::Judged => "call.judged",
             Self::RecordingCompleted => "recording.completed",
+            Self::RecordingFailed => "recording.failed",
             Self::Failed => "call.failed",
             Self::Completed => "call.completed",
         }

@@ -25,6 +25,11 @@ impl CallId {
     pub fn ca(self) -> String {
         format!("CA{:032x}", self.0)
     }
+
+    /// `RE` and 32 hexadecimal digits: its recording's, as Twilio names it.
+    pub fn re(self) -> String {
+        format!("RE{:032x}", self.0)
+    }
 }
 
 impl fmt::Display for CallId {

@@ -86,7 +86,7 @@ pub use phone::{InvalidPhoneNumber, PhoneNumber};
 pub use plan::{CallPlan, Line, LineEnd, Said, Scripted};
 pub use rate::{Hold, ListedRate, Rate, SpendControl, Spender};
 pub use realtime::{Briefed, Model, Provider, Tools, WebhookTool};
-pub use record::{CallCursor, CallRecord, CallState, DialogRecord, Direction, WebhookTarget};
+pub use record::{CALLBACKS_MAX, CallCursor, CallRecord, CallState, DialogRecord, Direction, WebhookTarget};
 pub use refusal::{Limit, NotDone, Refusal};
 pub use request::{
     AgentChoice, Callback, FromPolicy, Idempotency, InlineAgent, OutboundRequest, Speak, SpeakOrder,

@@ -124,6 +124,9 @@ impl std::str::FromStr for CallCursor {
     }
 }
 
+/// How many receivers a request may name beside the one of all its call's events.
+pub const CALLBACKS_MAX: usize = 4;
+
 /// Where a call's events go.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct WebhookTarget {
@@ -176,6 +179,8 @@ pub struct CallRecord {
     pub webhook: Option<WebhookTarget>,
     /// Its tenant's endpoints, which get its events too, frozen likewise; each one's key is itself.
     pub endpoints: Vec<WebhookTarget>,
+    /// Receivers that its request named for some of its events, beside `webhook`: at most [`CALLBACKS_MAX`].
+    pub callbacks: Vec<WebhookTarget>,
     /// What is kept back for it, and at which price; `None` while billing is off.
     pub hold: Option<Hold>,
     /// What it cost, once it ended; `None` if nothing was kept back for it.
@@ -248,11 +253,17 @@ impl CallRecord {
                 }
             }
             EventKind::Answered | EventKind::RecordingStarted => then.state = CallState::Answered,
-            EventKind::RecordingCompleted | EventKind::Failed | EventKind::Completed => return then,
+            EventKind::Judged => then.state = CallState::Answered,
+            EventKind::RecordingCompleted
+            | EventKind::RecordingFailed
+            | EventKind::Failed
+            | EventKind::Completed => return then,
         }
         (then.ended_at, then.disposition, then.ended_by) = (None, None, None);
         (then.sip_status, then.q850, then.detail) = (None, None, None);
-        (then.verdict, then.verdict_reason, then.verdict_evidence) = (None, None, None);
+        if kind != EventKind::Judged {
+            (then.verdict, then.verdict_reason, then.verdict_evidence) = (None, None, None);
+        }
         (then.recording, then.recording_error, then.dead_air) = (None, None, None);
         then.media = None;
         then.transcript = Vec::new();

@@ -184,6 +184,8 @@ pub struct OutboundRequest {
     pub guide: Option<Guide>,
     /// Where its events go, before number, agent and application.
     pub callback: Option<Callback>,
+    /// Where some of them go besides: at most [`CALLBACKS_MAX`](super::CALLBACKS_MAX).
+    pub callbacks: Vec<Callback>,
     /// Present when the client may repeat itself.
     pub idempotency: Option<Idempotency>,
 }
@@ -215,6 +217,7 @@ impl OutboundRequest {
             detection: None,
             guide: None,
             callback: None,
+            callbacks: Vec::new(),
             idempotency: None,
         }
     }

@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::do_not_call::DoNotCallRow;
 use super::outbox::Settlement;
 use super::row::{
-    AnsweredRow, AttemptRow, DialingRow, EndedRow, EventRow, HoldRow, IntentRow, LaterRow, ReleaseRow,
-    ReviewRow, SettledRow, json,
+    AnsweredRow, AttemptRow, DialingRow, EndedRow, EventRow, HoldRow, IntentRow, JudgedRow, LaterRow,
+    ReleaseRow, ReviewRow, SettledRow, json,
 };
 use super::types::{Intent, Write};
 use crate::model::{CallRecord, CallState, Dialing, EventKind};
@@ -23,6 +23,7 @@ pub(super) struct Batch {
     pub dialing: String,
     pub events: String,
     pub answered: String,
+    pub judged: String,
     pub ended: String,
     /// Recipients whose next call is put off.
     pub later: String,
@@ -72,6 +73,7 @@ impl Changes<'_> {
         let mut answered: Vec<AnsweredRow> = Vec::new();
         // A call that moved has answered twice: the statement takes each call once, and the last dialog is the one that counts.
         let mut places: HashMap<u64, usize> = HashMap::new();
+        let mut judged = Vec::new();
         let mut ended = Vec::new();
         let mut withdrawn = Vec::new();
         let mut released = Vec::new();
@@ -103,6 +105,10 @@ impl Changes<'_> {
                         }
                     }
                 }
+                Write::Judged { record, at } => {
+                    events.push(EventRow::new(record.call, EventKind::Judged, *at));
+                    judged.push(JudgedRow::from(&**record));
+                }
                 Write::Told { call, event, at } => events.push(EventRow::new(*call, *event, *at)),
                 Write::Ended(record) => {
                     over(record, &mut events);
@@ -131,6 +137,7 @@ impl Changes<'_> {
             dialing: array(&dialing),
             events: array(&events),
             answered: array(&answered),
+            judged: array(&judged),
             ended: array(&ended),
             withdrawn: array(&withdrawn),
             settled: array(&settled),
@@ -154,10 +161,14 @@ fn begun(record: &CallRecord, events: &mut Vec<EventRow>) {
 /// What is told of a call that ended. One that nobody answered has failed; for a receiver who doesn't tell the two apart it is
 /// over like any other.
 fn over(record: &CallRecord, events: &mut Vec<EventRow>) {
-    let saved = record.recording.is_some().then_some(EventKind::RecordingCompleted);
+    let recorded = match (&record.recording, &record.recording_error) {
+        (Some(_), _) => Some(EventKind::RecordingCompleted),
+        (None, Some(_)) if record.answered_at.is_some() => Some(EventKind::RecordingFailed),
+        (None, _) => None,
+    };
     let end = if record.answered_at.is_none() { EventKind::Failed } else { EventKind::Completed };
     let at = record.ended_at.unwrap_or(record.created_at);
-    events.extend(saved.map(|kind| EventRow::new(record.call, kind, at)));
+    events.extend(recorded.map(|kind| EventRow::new(record.call, kind, at)));
     events.push(EventRow::new(record.call, end, at).waiting(record.event_waits()));
 }
 

@@ -7,7 +7,7 @@ use sqlx::QueryBuilder;
 
 use super::engine::{Engine, on};
 use super::outbox::Tried;
-use super::receivers::origin;
+use super::receivers::{self, origin};
 use super::row::{Columns, id, required, signed, small, word};
 use super::{Store, StoreError};
 use crate::model::{CallId, EventKind, TenantId, Timestamp, WebhookEndpointId};
@@ -255,7 +255,7 @@ fn read_record(row: &impl Columns) -> Result<DeliveryRecord, StoreError> {
         event_id: id(row, "event_id")?,
         call: id(row, "call")?.and_then(CallId::new).ok_or(StoreError::Corrupt("call id"))?,
         event: word(row.text("event")?, EventKind::from_word)?.ok_or(StoreError::Corrupt("event"))?,
-        endpoint: (endpoint != 0).then_some(WebhookEndpointId(endpoint)),
+        endpoint: receivers::endpoint(endpoint),
         receiver: origin(&required(row.text("receiver")?, "receiver")?).to_owned(),
         state: word(row.text("state")?, DeliveryState::from_word)?.ok_or(StoreError::Corrupt("state"))?,
         created_at: Timestamp(required(row.integer("created_at")?, "created_at")?),

@@ -164,6 +164,10 @@ const REVIEWS: &str = "INSERT INTO reviews (call, tenant, due_at, leased_until, 
     JOIN calls AS c ON c.call = r.call
   WHERE c.state <> 'ended' ON CONFLICT DO NOTHING";
 
+const JUDGED: &str = "UPDATE calls SET verdict = r.verdict, verdict_reason = r.verdict_reason, verdict_evidence = r.verdict_evidence
+  FROM json_to_recordset($1::text::json) AS r (call bigint, verdict text, verdict_reason text, verdict_evidence text)
+  WHERE calls.call = r.call AND state <> 'ended'";
+
 const ENDED: &str = "UPDATE calls SET state = 'ended', dialog = NULL, ringing_at = r.ringing_at, answered_at = r.answered_at,
     ended_at = r.ended_at, disposition = r.disposition, ended_by = r.ended_by, sip_status = r.sip_status,
     q850 = r.q850, detail = r.detail, verdict = r.verdict, verdict_reason = r.verdict_reason,
@@ -292,6 +296,7 @@ async fn run(connection: &mut PgConnection, batch: &Batch) -> Result<Applied, sq
         (EVENTS, &batch.events),
         (OWED, &batch.events),
         (ANSWERED, &batch.answered),
+        (JUDGED, &batch.judged),
         (REVIEWS, &batch.reviews),
         (ENDED, &batch.ended),
         (LATER, &batch.later),

@@ -1,16 +1,24 @@
-//! Whom a call's events go to, in its row: its own receiver in columns of their own, its tenant's endpoints as one JSON array.
+//! Whom a call's events go to, in its row: its own receiver in columns of their own; the receivers that its request named for some
+//! of them, and its tenant's endpoints, as one JSON array. The outbox knows each by a number: 0 is the call's own, then come those
+//! of the request in their order, and above [`CALLBACKS_MAX`] an endpoint's number is its id (they begin at 1001).
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::StoreError;
 use super::row::{Columns, id, json, required, word};
-use crate::model::{EventKind, EventSet, Face, KeyId, WebhookTarget};
+use crate::model::{
+    CALLBACKS_MAX, CallRecord, EventKind, EventSet, Face, KeyId, WebhookEndpointId, WebhookTarget,
+};
 
-/// One of a tenant's endpoints in the column `webhook_endpoints`.
+/// One of them in the column `webhook_endpoints`.
 #[derive(Serialize, Deserialize)]
 struct EndpointRow {
+    /// Its number.
     endpoint: u64,
+    /// Who signs, of those that the request named; an endpoint does so itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<u64>,
     url: String,
     face: Face,
     events: String,
@@ -18,27 +26,51 @@ struct EndpointRow {
 }
 
 /// The column's text; `None` if there are none.
-pub(super) fn endpoints(targets: &[WebhookTarget]) -> Option<String> {
-    let row = |target: &WebhookTarget| EndpointRow {
-        endpoint: target.key.0,
+pub(super) fn others(record: &CallRecord) -> Option<String> {
+    let row = |endpoint: u64, key: Option<u64>, target: &WebhookTarget| EndpointRow {
+        endpoint,
+        key,
         url: target.url.clone(),
         face: target.face,
         events: target.events.words(),
         receiver: receiver(&target.url),
     };
-    (!targets.is_empty()).then(|| json(&targets.iter().map(row).collect::<Vec<_>>()))
+    let named = record.callbacks.iter().take(CALLBACKS_MAX).zip(1..);
+    let named = named.map(|(target, number)| row(number, Some(target.key.0), target));
+    let endpoints = record.endpoints.iter().map(|target| row(target.key.0, None, target));
+    let rows: Vec<_> = named.chain(endpoints).collect();
+    (!rows.is_empty()).then(|| json(&rows))
 }
 
-/// What stands in it.
-pub(super) fn read_endpoints(row: &impl Columns) -> Result<Vec<WebhookTarget>, StoreError> {
+/// What stands in it: the receivers that the request named, and the endpoints.
+pub(super) fn read_others(
+    row: &impl Columns,
+) -> Result<(Vec<WebhookTarget>, Vec<WebhookTarget>), StoreError> {
     const COLUMN: &str = "webhook_endpoints";
-    let Some(text) = row.text(COLUMN)? else { return Ok(Vec::new()) };
+    let (mut named, mut endpoints) = (Vec::new(), Vec::new());
+    let Some(text) = row.text(COLUMN)? else { return Ok((named, endpoints)) };
     let rows: Vec<EndpointRow> = serde_json::from_str(&text).map_err(|_| StoreError::Corrupt(COLUMN))?;
-    let target = |row: EndpointRow| {
+    for row in rows {
         let events = EventSet::from_words(&row.events).ok_or(StoreError::Corrupt(COLUMN))?;
-        Ok(WebhookTarget { url: row.url, face: row.face, key: KeyId(row.endpoint), events })
-    };
-    rows.into_iter().map(target).collect()
+        let key = KeyId(row.key.unwrap_or(row.endpoint));
+        let target = WebhookTarget { url: row.url, face: row.face, key, events };
+        if row.key.is_some() { &mut named } else { &mut endpoints }.push(target);
+    }
+    Ok((named, endpoints))
+}
+
+/// Whom the outbox knows by this number.
+pub(super) fn numbered(record: &CallRecord, number: u64) -> Option<&WebhookTarget> {
+    match usize::try_from(number).ok()? {
+        0 => record.webhook.as_ref(),
+        place @ 1..=CALLBACKS_MAX => record.callbacks.get(place - 1),
+        _ => record.endpoints.iter().find(|target| target.key.0 == number),
+    }
+}
+
+/// The endpoint with this number; `None`: it is the call's own receiver, or one that its request named.
+pub(super) fn endpoint(number: u64) -> Option<WebhookEndpointId> {
+    (number > CALLBACKS_MAX as u64).then_some(WebhookEndpointId(number))
 }
 
 /// The call's own receiver.

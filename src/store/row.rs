@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::StoreError;
 pub(super) use read::{CALL_COLUMNS, read_call, read_delivery, read_dialog, read_replay};
 pub(super) use written::{
-    AnsweredRow, AttemptRow, DialingRow, EndedRow, EventRow, HoldRow, IntentRow, LaterRow, ReleaseRow,
-    ReviewRow, SettledRow,
+    AnsweredRow, AttemptRow, DialingRow, EndedRow, EventRow, HoldRow, IntentRow, JudgedRow, LaterRow,
+    ReleaseRow, ReviewRow, SettledRow,
 };
 
 /// Rows as one JSON array, which one statement takes apart, however many they are.

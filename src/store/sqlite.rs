@@ -238,6 +238,10 @@ const REVIEWS: &str = "INSERT INTO reviews (call, tenant, due_at, leased_until, 
   SELECT c.call, c.tenant, r.value ->> 'at', 0, 0 FROM json_each($11) AS r CROSS JOIN calls AS c ON c.call = r.value ->> 'call'
   WHERE c.state <> 'ended' ON CONFLICT DO NOTHING";
 
+const JUDGED: &str = "UPDATE calls NOT INDEXED SET verdict = r.value ->> 'verdict', verdict_reason = r.value ->> 'verdict_reason',
+    verdict_evidence = r.value ->> 'verdict_evidence'
+  FROM json_each($14) AS r WHERE calls.call = r.value ->> 'call' AND state <> 'ended'";
+
 const ENDED: &str = "UPDATE calls NOT INDEXED SET state = 'ended', dialog = NULL,
     ringing_at = r.value ->> 'ringing_at', answered_at = r.value ->> 'answered_at', ended_at = r.value ->> 'ended_at',
     disposition = r.value ->> 'disposition', ended_by = r.value ->> 'ended_by', sip_status = r.value ->> 'sip_status',
@@ -354,6 +358,7 @@ async fn run(connection: &mut SqliteConnection, batch: &Batch) -> Result<Applied
         (EVENTS, &batch.events),
         (OWED, &batch.events),
         (ANSWERED, &batch.answered),
+        (JUDGED, &batch.judged),
         (REVIEWS, &batch.reviews),
         (ENDED, &batch.ended),
         (LATER, &batch.later),
@@ -390,7 +395,8 @@ async fn run(connection: &mut SqliteConnection, batch: &Batch) -> Result<Applied
         .bind(batch.attempts.as_str())
         .bind(batch.reviews.as_str())
         .bind(batch.do_not_call.as_str())
-        .bind(batch.later.as_str());
+        .bind(batch.later.as_str())
+        .bind(batch.judged.as_str());
     let mut applied = Applied::default();
     let mut results = connection.fetch_many(query);
     let mut finished = 0;

@@ -70,6 +70,13 @@ pub enum Write {
         /// What is told of it.
         told: EventSet,
     },
+    /// It is known who answered: the record's verdict, which is kept from then on.
+    Judged {
+        /// The call.
+        record: Arc<CallRecord>,
+        /// When that was known.
+        at: Timestamp,
+    },
     /// Something happened to a call that changes nothing but what is told of it.
     Told {
         /// Whose event it is.

@@ -1,4 +1,4 @@
-"""Twilio's own library against a switch: places a call, watches it, ends it. Only the host of its requests is another one."""
+"""Twilio's own library against a switch: places calls, watches and ends them, fetches what was recorded. Only the host of its requests is another one."""
 
 import json
 import sys
@@ -29,7 +29,7 @@ def until(call, done):
     raise AssertionError(f"the call stays {now.status}")
 
 
-base, account, token, ours, rings, answers = sys.argv[1:]
+base, account, token, ours, rings, answers, hook = sys.argv[1:]
 client = Client(account, token, http_client=AtTheSwitch(base))
 told = {}
 
@@ -39,9 +39,27 @@ told["ended"] = [client.calls(call.sid).update(status="completed").sid == call.s
 told["canceled"] = until(client.calls(call.sid), lambda now: now.end_time).status
 
 call = client.calls.create(
-    to=answers, from_=ours, twiml="<Response><Say>Hello.</Say></Response>", machine_detection="Enable"
+    to=answers,
+    from_=ours,
+    twiml="<Response><Say>Hello.</Say><Pause length='5'/></Response>",
+    machine_detection="DetectMessageEnd",
+    async_amd="true",
+    async_amd_status_callback=hook,
+    async_amd_status_callback_method="POST",
+    record=True,
+    recording_status_callback=hook,
+    recording_status_callback_event=["in-progress", "completed", "absent"],
 )
 over = until(client.calls(call.sid), lambda now: now.end_time)
+for _ in range(100):
+    recordings = client.calls(call.sid).recordings.list()
+    if recordings:
+        break
+    time.sleep(0.1)
+recording = client.recordings(recordings[0].sid).fetch()
+audio = client.http_client.request("GET", f"https://api.twilio.com{recording.media_url}.wav", auth=(account, token))
+told["recorded"] = [recording.call_sid == call.sid, recording.status, int(recording.channels), audio.status_code]
+told["removed"] = [client.recordings(recording.sid).delete(), client.calls(call.sid).recordings.list()]
 told["completed"] = [over.status, over.answered_by, over.start_time is not None, int(over.duration) >= 0]
 
 try:

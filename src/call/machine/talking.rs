@@ -83,25 +83,42 @@ impl Call {
         }
         self.facts.heard = Some(heard.clone());
         self.tell(cx, CallFact::Verdict(Box::new(heard)));
+        self.conclude(cx);
         if matches!(self.phase, Phase::Judging) {
             self.await_words(cx);
         }
         if let Some(disposition) = verdict::hopeless(verdict.class, verdict.cause) {
             return self.close(cx, disposition, EndedBy::Switch);
         }
-        match self.awaits_beep() {
-            true => self.await_beep(cx, BEEP_WAIT),
-            false => self.meet(cx, verdict.class),
+        if self.follows_greeting() {
+            self.await_beep(cx, BEEP_WAIT);
+        }
+        if !self.awaits_beep() {
+            self.meet(cx, verdict.class);
+        }
+    }
+
+    /// Tells, once, that it is known who answered: of a machine whose greeting's end is waited for, when that has come.
+    fn conclude(&mut self, cx: &mut Context<'_>) {
+        let is_known = self.facts.heard.as_ref().is_some_and(|heard| !verdict::is_ringing(heard.class));
+        if is_known && !self.follows_greeting() && !std::mem::replace(&mut self.facts.is_judged, true) {
+            self.tell(cx, CallFact::Judged);
         }
     }
 
     /// Does it listen to a machine's greeting, to speak after it?
     pub(super) fn awaits_beep(&self) -> bool {
+        self.follows_greeting() && self.plan.speak != Speak::Answer
+    }
+
+    /// Does it listen to a machine's greeting for its end, be it that it speaks already?
+    pub(super) fn follows_greeting(&self) -> bool {
+        let is_time = match self.plan.speak {
+            Speak::Answer => matches!(self.phase, Phase::Judging | Phase::Talking),
+            Speak::Verdict | Speak::Opener => matches!(self.phase, Phase::Judging),
+        };
         let greets = self.facts.heard.as_ref().is_some_and(|heard| verdict::is_greeting(heard.class));
-        greets
-            && self.plan.voicemail == VoicemailAction::SpeakAfterBeep
-            && self.plan.speak != Speak::Answer
-            && matches!(self.phase, Phase::Judging)
+        greets && is_time && self.plan.voicemail == VoicemailAction::SpeakAfterBeep
     }
 
     /// At most so much longer, and no longer than any greeting lasts.
@@ -109,19 +126,27 @@ impl Call {
         let begun =
             self.facts.answered_at.zip(self.facts.heard.as_ref()).map(|(then, heard)| then + heard.at);
         let waited = begun.map_or(Duration::ZERO, |begun| cx.now.saturating_duration_since(begun));
-        self.timers.clear(cx.wheel, Timer::Silence);
+        if self.awaits_beep() {
+            self.timers.clear(cx.wheel, Timer::Silence);
+        }
         self.set(cx, Timer::Beep, wait.min(BEEP_WAIT.saturating_sub(waited)));
     }
 
     /// No beep came: whoever waits for one opens its mouth, and what waits for the greeting's end begins.
     pub(super) fn beep_timed_out(&mut self, cx: &mut Context<'_>) {
-        self.order(cx, Media::OpenGate);
-        let greeting = self.facts.heard.clone().filter(|_| self.awaits_beep());
+        let (follows, awaits) = (self.follows_greeting(), self.awaits_beep());
+        if awaits || !follows {
+            self.order(cx, Media::OpenGate);
+        }
+        let greeting = self.facts.heard.clone().filter(|_| follows);
         let Some((greeting, answered_at)) = greeting.zip(self.facts.answered_at) else { return };
         let heard = verdict::greeting_over(&greeting, cx.now.saturating_duration_since(answered_at));
         self.facts.heard = Some(heard.clone());
         self.tell(cx, CallFact::Verdict(Box::new(heard)));
-        self.meet(cx, amd::Class::Voicemail);
+        self.conclude(cx);
+        if awaits {
+            self.meet(cx, amd::Class::Voicemail);
+        }
     }
 
     /// It is known who is there: what is done about it.
@@ -271,7 +296,7 @@ impl Call {
     pub(super) fn callee_speaks(&mut self, cx: &mut Context<'_>) {
         self.timers.clear(cx.wheel, Timer::Turn);
         self.timers.clear(cx.wheel, Timer::Silence);
-        if self.awaits_beep() {
+        if self.follows_greeting() {
             self.await_beep(cx, BEEP_WAIT);
         }
         // What it says before it is known who it is answers nobody.
@@ -301,6 +326,9 @@ impl Call {
     pub(super) fn callee_is_silent(&mut self, cx: &mut Context<'_>) {
         match self.phase {
             Phase::Talking => {
+                if self.follows_greeting() {
+                    self.await_beep(cx, GREETING_SILENCE);
+                }
                 self.guided.callee_pauses();
                 // Who is not heard has no turn.
                 if !self.control.is_unheard() {
@@ -313,7 +341,7 @@ impl Call {
                 self.ask_guide(cx);
                 self.begin_walk(cx);
             }
-            Phase::Judging if self.awaits_beep() => self.await_beep(cx, GREETING_SILENCE),
+            Phase::Judging if self.follows_greeting() => self.await_beep(cx, GREETING_SILENCE),
             // Judged, and the agent's first words are late.
             Phase::Judging if self.facts.heard.is_some() => {
                 self.await_words(cx);

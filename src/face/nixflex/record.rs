@@ -235,6 +235,7 @@ pub(crate) mod tests {
             unknown_variables: vec![],
             webhook: None,
             endpoints: Vec::new(),
+            callbacks: Vec::new(),
             hold: None,
             charge: None,
             state: CallState::Ended,

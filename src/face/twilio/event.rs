@@ -1,5 +1,7 @@
 //! Twilio's status callbacks: a form, and its signature.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
@@ -22,20 +24,37 @@ pub fn test_event(endpoint: u64, at: Timestamp, account: &str) -> String {
 
 /// The form of a callback.
 pub fn event(kind: EventKind, at: Timestamp, record: &CallRecord, account: &str) -> String {
-    // How many events came before it, of a call that may never have rung or been answered.
-    let rang = u8::from(record.ringing_at.is_some());
-    let (word, sequence) = match kind {
-        EventKind::Created | EventKind::Started => ("initiated", 0),
-        EventKind::Ringing => ("ringing", 1),
-        EventKind::Answered | EventKind::RecordingStarted => ("in-progress", 1 + rang),
-        EventKind::RecordingCompleted | EventKind::Failed | EventKind::Completed => {
-            (status(record), 1 + rang + u8::from(record.answered_at.is_some()))
-        }
-    };
     let mut form = Serializer::new(String::new());
-    form.append_pair("CallSid", &record.call.ca())
-        .append_pair("AccountSid", account)
-        .append_pair("From", &record.from)
+    form.append_pair("CallSid", &record.call.ca()).append_pair("AccountSid", account);
+    match kind {
+        EventKind::Judged => judged(&mut form, at, record),
+        EventKind::RecordingStarted => recording(&mut form, "in-progress", record),
+        EventKind::RecordingCompleted => recording(&mut form, "completed", record),
+        EventKind::RecordingFailed => recording(&mut form, "absent", record),
+        EventKind::Created | EventKind::Started => progress(&mut form, ("initiated", 0), at, record),
+        EventKind::Ringing => progress(&mut form, ("ringing", 1), at, record),
+        EventKind::Answered => progress(&mut form, ("in-progress", 1 + rang(record)), at, record),
+        EventKind::Failed | EventKind::Completed => {
+            let before = 1 + rang(record) + u8::from(record.answered_at.is_some());
+            progress(&mut form, (status(record), before), at, record);
+        }
+    }
+    form.finish()
+}
+
+/// A call may be answered without having rung.
+fn rang(record: &CallRecord) -> u8 {
+    u8::from(record.ringing_at.is_some())
+}
+
+/// Of a `StatusCallback`: the word for it, and how many of them came before.
+fn progress(
+    form: &mut Serializer<'_, String>,
+    (word, sequence): (&str, u8),
+    at: Timestamp,
+    record: &CallRecord,
+) {
+    form.append_pair("From", &record.from)
         .append_pair("To", &record.to)
         .append_pair("Caller", &record.from)
         .append_pair("Called", &record.to)
@@ -46,7 +65,7 @@ pub fn event(kind: EventKind, at: Timestamp, record: &CallRecord, account: &str)
         .append_pair("SequenceNumber", &sequence.to_string())
         .append_pair("Timestamp", &rfc_2822(at));
     if let Some(duration) = record.duration() {
-        form.append_pair("CallDuration", &duration.as_secs_f64().round().to_string());
+        form.append_pair("CallDuration", &seconds(duration));
         // Minutes begun.
         form.append_pair("Duration", &record.billable_minutes().unwrap_or_default().to_string());
         if let Some(status) = record.sip_status {
@@ -59,7 +78,36 @@ pub fn event(kind: EventKind, at: Timestamp, record: &CallRecord, account: &str)
             form.append_pair("RecordingUrl", link);
         }
     }
-    form.finish()
+}
+
+/// Of an `AsyncAmdStatusCallback`: who answered, and how long after the answer that was known. Of a call that ended before, nobody
+/// knows.
+fn judged(form: &mut Serializer<'_, String>, at: Timestamp, record: &CallRecord) {
+    let took = record.answered_at.map_or(0, |answered| (at.0 - answered.0).max(0));
+    form.append_pair("AnsweredBy", record.verdict.as_deref().map_or("unknown", answered_by))
+        .append_pair("MachineDetectionDuration", &took.to_string());
+}
+
+/// Of a `RecordingStatusCallback`.
+fn recording(form: &mut Serializer<'_, String>, word: &str, record: &CallRecord) {
+    form.append_pair("RecordingSid", &record.call.re())
+        .append_pair("RecordingStatus", word)
+        .append_pair("RecordingChannels", "2")
+        .append_pair("RecordingTrack", "both")
+        .append_pair("RecordingSource", "OutboundAPI");
+    if let Some(answered_at) = record.answered_at {
+        form.append_pair("RecordingStartTime", &rfc_2822(answered_at));
+    }
+    if let Some(duration) = record.duration().filter(|_| record.recording.is_some()) {
+        form.append_pair("RecordingDuration", &seconds(duration));
+    }
+    if let Some(link) = record.recording_link.as_ref().filter(|_| record.recording.is_some()) {
+        form.append_pair("RecordingUrl", link);
+    }
+}
+
+fn seconds(duration: Duration) -> String {
+    duration.as_secs_f64().round().to_string()
 }
 
 /// The form that asks for TwiML, once somebody answered or digits were gathered.

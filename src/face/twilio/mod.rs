@@ -1,10 +1,13 @@
 //! The verbs of Twilio's REST API that voice bots call by themselves: place a call, look at it, end it.
 
 mod attribute;
+mod callbacks;
 mod dial;
 mod error;
 mod event;
+mod form;
 mod record;
+mod recording;
 mod request;
 pub(crate) mod schema;
 mod twiml;
@@ -13,6 +16,7 @@ mod xml;
 pub use error::error;
 pub use event::{event, question, sign, test_event};
 pub use record::{call, calls, created};
+pub use recording::{recording, recordings};
 pub use request::{Change, parse, parse_change};
 
 use crate::face::UnreadableSteps;

@@ -1,16 +1,16 @@
 //! The form of `POST …/Calls.json`, and of `POST …/Calls/{sid}.json`.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::face::Outbound;
-use crate::face::body::{TEXT_BYTES_MAX, wrong};
+use crate::face::body::wrong;
 use crate::model::{
-    AgentChoice, Callback, DIGITS_MAX, Detection, EventKind, EventSet, Face, FromPolicy, Guide, Key, Link,
-    OutboundRequest, PhoneNumber, Refusal, Speak, Step, URL_BYTES_MAX, Verb, VoicemailAction, WhenFull,
+    AgentChoice, DIGITS_MAX, Detection, Face, FromPolicy, Guide, Key, Link, OutboundRequest, Refusal, Speak,
+    Step, VoicemailAction, WhenFull,
 };
 
-use super::twiml;
+use super::form::Form;
+use super::{callbacks, twiml};
 
 /// Seconds of ringing: `Timeout`.
 const TIMEOUT_SECONDS: std::ops::RangeInclusive<u64> = 1..=600;
@@ -33,18 +33,7 @@ pub fn parse(key: &Key, body: &[u8]) -> Result<Outbound, Refusal> {
     form.verb("Method")?;
     let record = form.flag("Record")?;
     let detection = detection(&form)?;
-    let is_aside = form.flag("AsyncAmd")?;
-    for (name, reason) in [
-        ("AsyncAmdStatusCallback", "is not called by this switch: AnsweredBy comes with the StatusCallback"),
-        (
-            "RecordingStatusCallback",
-            "is not called by this switch: RecordingUrl comes with the StatusCallback",
-        ),
-    ] {
-        if form.text(name).is_some() {
-            return Err(wrong(name, reason));
-        }
-    }
+    let is_aside = form.flag("AsyncAmd")? && detection.is_some();
     let limit = form.seconds("TimeLimit", TIME_LIMIT_SECONDS)?;
     Ok(Outbound {
         idempotency_key: None,
@@ -60,7 +49,8 @@ pub fn parse(key: &Key, body: &[u8]) -> Result<Outbound, Refusal> {
             speak: (detection.is_none() || is_aside).then_some(Speak::Answer),
             detection,
             call_duration_max: Some(limit.unwrap_or(CALL_DURATION_MAX).min(CALL_DURATION_MAX)),
-            callback: callback(&form)?,
+            callback: callbacks::of_status(&form)?,
+            callbacks: callbacks::others(&form, is_aside, record)?,
             guide: Some(guide),
             ..OutboundRequest::new(key.tenant, key.id, AgentChoice::Script(Vec::new()), to)
         },
@@ -150,134 +140,6 @@ fn detection(form: &Form) -> Result<Option<Detection>, Refusal> {
     };
     let is_wanted = form.text("MachineDetection").is_some_and(|word| !word.eq_ignore_ascii_case("none"));
     Ok(is_wanted.then_some(detection))
-}
-
-fn callback(form: &Form) -> Result<Option<Callback>, Refusal> {
-    if form.text("StatusCallback").is_none() {
-        return Ok(None);
-    }
-    let url = form.url("StatusCallback")?;
-    form.only_post("StatusCallbackMethod")?;
-    let named = form.all("StatusCallbackEvent").flat_map(str::split_ascii_whitespace);
-    let events: Result<EventSet, Refusal> = named
-        .map(|name| match name {
-            "initiated" => Ok(EventKind::Started),
-            "ringing" => Ok(EventKind::Ringing),
-            "answered" => Ok(EventKind::Answered),
-            "completed" => Ok(EventKind::Completed),
-            _ => Err(wrong("StatusCallbackEvent", "must be initiated, ringing, answered or completed")),
-        })
-        .collect();
-    let chosen = events?;
-    let none = chosen == EventSet::default();
-    let events = if none { [EventKind::Completed].into_iter().collect() } else { chosen };
-    Ok(Some(Callback { url, events }))
-}
-
-/// `application/x-www-form-urlencoded`; a name may stand there several times.
-struct Form(HashMap<String, Vec<String>>);
-
-impl Form {
-    fn parse(body: &[u8]) -> Result<Self, Refusal> {
-        if std::str::from_utf8(body).is_err() {
-            return Err(wrong("body", "is not UTF-8"));
-        }
-        let mut fields: HashMap<String, Vec<String>> = HashMap::new();
-        for (name, value) in url::form_urlencoded::parse(body) {
-            if value.contains('\0') {
-                return Err(wrong(&name, "contains a NUL"));
-            }
-            fields.entry(name.into_owned()).or_default().push(value.into_owned());
-        }
-        Ok(Self(fields))
-    }
-
-    fn all(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.0.get(name).into_iter().flatten().map(String::as_str)
-    }
-
-    /// The last one that says something.
-    fn text(&self, name: &str) -> Option<&str> {
-        self.all(name).last().map(str::trim).filter(|text| !text.is_empty())
-    }
-
-    fn number(&self, field: &'static str) -> Result<PhoneNumber, Refusal> {
-        let text = self.text(field).filter(|text| text.len() <= TEXT_BYTES_MAX).unwrap_or_default();
-        // A `+` that was not escaped is a space, which the trim took away.
-        let escaped = if text.starts_with('+') { text.to_owned() } else { format!("+{text}") };
-        let parsed = if self.all(field).last().is_some_and(|raw| raw.starts_with(' ')) {
-            escaped.parse()
-        } else {
-            text.parse()
-        };
-        parsed.map_err(|_| Refusal::InvalidPhone { field })
-    }
-
-    /// An absolute URL.
-    fn url(&self, name: &str) -> Result<String, Refusal> {
-        let text = self.text(name).unwrap_or_default();
-        let usable =
-            url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        if !usable || text.len() > URL_BYTES_MAX {
-            return Err(wrong(name, format!("must be an http(s) URL of at most {URL_BYTES_MAX} bytes")));
-        }
-        Ok(text.to_owned())
-    }
-
-    /// `Url`, and how it is asked.
-    fn link(&self) -> Result<Link, Refusal> {
-        Ok(Link { url: self.url("Url")?, verb: self.verb("Method")? })
-    }
-
-    fn verb(&self, name: &str) -> Result<Verb, Refusal> {
-        match self.text(name).map(str::to_ascii_uppercase).as_deref() {
-            None | Some("POST") => Ok(Verb::Post),
-            Some("GET") => Ok(Verb::Get),
-            Some(_) => Err(wrong(name, "must be POST or GET")),
-        }
-    }
-
-    fn only_post(&self, name: &str) -> Result<(), Refusal> {
-        match self.text(name) {
-            Some(method) if !method.eq_ignore_ascii_case("POST") => Err(wrong(name, "must be POST")),
-            _ => Ok(()),
-        }
-    }
-
-    fn flag(&self, name: &str) -> Result<bool, Refusal> {
-        match self.text(name).map(str::to_ascii_lowercase).as_deref() {
-            None | Some("false") => Ok(false),
-            Some("true") => Ok(true),
-            Some(_) => Err(wrong(name, "must be true or false")),
-        }
-    }
-
-    fn one_of(&self, name: &str, words: &[&str]) -> Result<(), Refusal> {
-        match self.text(name) {
-            Some(word) if !words.iter().any(|known| known.eq_ignore_ascii_case(word)) => {
-                Err(wrong(name, format!("must be one of {}", words.join(", "))))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn number_in(&self, name: &str, bounds: std::ops::RangeInclusive<u32>) -> Result<Option<u32>, Refusal> {
-        let Some(text) = self.text(name) else { return Ok(None) };
-        let value = text.parse().ok().filter(|value| bounds.contains(value));
-        let reason = || wrong(name, format!("must be {} to {}", bounds.start(), bounds.end()));
-        value.map(Some).ok_or_else(reason)
-    }
-
-    fn seconds(
-        &self,
-        name: &str,
-        bounds: std::ops::RangeInclusive<u64>,
-    ) -> Result<Option<Duration>, Refusal> {
-        let Some(text) = self.text(name) else { return Ok(None) };
-        let seconds = text.parse().ok().filter(|seconds| bounds.contains(seconds));
-        let reason = || wrong(name, format!("must be {} to {} seconds", bounds.start(), bounds.end()));
-        seconds.map(|seconds| Some(Duration::from_secs(seconds))).ok_or_else(reason)
-    }
 }
 
 #[cfg(test)]

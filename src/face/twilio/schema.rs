@@ -29,7 +29,20 @@ pub struct CallRequest {
     #[schema(pattern = "^([0-9*#A-DwW,]{1,64})?$")]
     send_digits: Option<String>,
     record: Option<Flag>,
+    /// Who is told of the recording, if there is to be one.
+    #[schema(max_length = 2048, pattern = "^(https?://[a-z0-9]|$)")]
+    recording_status_callback: Option<String>,
+    recording_status_callback_event: Option<RecordingEvent>,
+    #[schema(pattern = "^([Pp][Oo][Ss][Tt])?$")]
+    recording_status_callback_method: Option<String>,
     machine_detection: Option<MachineDetection>,
+    /// The document begins at the answer, and does not wait until it is known who answered.
+    async_amd: Option<Flag>,
+    /// Who is then told who answered.
+    #[schema(max_length = 2048, pattern = "^(https?://[a-z0-9]|$)")]
+    async_amd_status_callback: Option<String>,
+    #[schema(pattern = "^([Pp][Oo][Ss][Tt])?$")]
+    async_amd_status_callback_method: Option<String>,
     /// Seconds until the verdict at the latest, if detection is asked for, as with the three below.
     #[schema(minimum = 3, maximum = 59)]
     machine_detection_timeout: Option<u32>,
@@ -81,6 +94,15 @@ pub enum CallbackEvent {
     Ringing,
     Answered,
     Completed,
+}
+
+#[derive(ToSchema)]
+#[schema(as = twilio::RecordingEvent)]
+#[serde(rename_all = "kebab-case")]
+pub enum RecordingEvent {
+    InProgress,
+    Completed,
+    Absent,
 }
 
 /// `POST …/Calls/{sid}.json`
@@ -173,4 +195,45 @@ pub struct Error {
     message: String,
     more_info: String,
     status: u16,
+}
+
+/// A recording resource.
+#[derive(ToSchema)]
+#[schema(as = twilio::Recording)]
+pub struct Recording {
+    #[schema(pattern = "^RE[0-9a-f]{32}$")]
+    sid: String,
+    account_sid: String,
+    #[schema(pattern = "^CA[0-9a-f]{32}$")]
+    call_sid: String,
+    conference_sid: Option<String>,
+    api_version: String,
+    /// RFC 2822.
+    date_created: Option<String>,
+    date_updated: Option<String>,
+    start_time: Option<String>,
+    /// Seconds.
+    duration: Option<String>,
+    status: String,
+    channels: u8,
+    track: String,
+    source: String,
+    error_code: Option<String>,
+    price: Option<String>,
+    price_unit: String,
+    #[schema(value_type = Option<Object>)]
+    encryption_details: Option<Value>,
+    uri: String,
+    /// Where the audio is, a WAV file.
+    media_url: String,
+    #[schema(value_type = Object)]
+    subresource_uris: Value,
+}
+
+/// The recordings of a call.
+#[derive(ToSchema)]
+#[schema(as = twilio::RecordingPage)]
+pub struct RecordingPage {
+    #[schema(max_items = 1)]
+    recordings: Vec<Recording>,
 }

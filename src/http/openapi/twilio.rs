@@ -4,10 +4,11 @@ use serde_json::{Value, json};
 
 use super::entry::{Entry, Speaker};
 use super::problems::{bodied, crowded, keyed, missing, stored, wrong};
+use super::schema::text;
 use super::shared;
 use crate::face::Problem;
-use crate::face::twilio::schema::{Call, CallChange, CallPage, CallRequest};
-use crate::model::{Face, NotDone, Refusal};
+use crate::face::twilio::schema::{Call, CallChange, CallPage, CallRequest, Recording, RecordingPage};
+use crate::model::{Face, NotDone, ObjectProblem, Refusal};
 
 const ME: Speaker = Speaker::Face(Face::Twilio);
 const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
@@ -20,6 +21,9 @@ pub fn entries() -> Vec<Entry> {
         create(),
         read(),
         change(),
+        recordings(),
+        recording(),
+        erase(),
         shared::list_calls(ME).gives::<CallPage>(200, "A page.", page),
         shared::read_call(ME).gives::<Call>(200, "The call.", call()),
         shared::recording(ME),
@@ -73,6 +77,56 @@ fn change() -> Entry {
         .fails(stored())
         .fails([Problem::CallNotFound, Problem::CallNotLive(NotDone::NotTalking), missing("Status")])
         .fails([wrong("Url", "must be an http(s) URL of at most 2048 bytes")])
+}
+
+fn recordings() -> Entry {
+    const PATH: &str = "/2010-04-01/Accounts/{account}/Calls/{sid}/Recordings.json";
+    Entry::new(ME, ("GET", PATH), "listTwilioRecordings", "List a call's recordings")
+        .path("account", "The key's id.", ACCOUNT)
+        .path("sid", "The call's SID.", "CA00000000000000000000001234567890")
+        .gives::<RecordingPage>(200, "One, or none.", json!({ "recordings": [recorded()] }))
+        .fails(keyed())
+        .fails(stored())
+        .fails([Problem::CallNotFound])
+}
+
+const RECORDING: &str = "/2010-04-01/Accounts/{account}/Recordings/{file}";
+
+fn recording() -> Entry {
+    Entry::new(ME, ("GET", RECORDING), "readTwilioRecording", "Look at a recording, or listen to it")
+        .path("account", "The key's id.", ACCOUNT)
+        .path("file", "The recording's SID, and `.json`; without that, or with `.wav`, its audio.", RECORDED)
+        .header("Range", "One range of bytes of the audio (RFC 9110).", text(None))
+        .gives::<Recording>(200, "The recording.", recorded())
+        .gives_raw(200, "Its WAV file: the callee left, the agent right.", "audio/wav", true)
+        .gives_raw(206, "That range of it.", "audio/wav", true)
+        .gives_nothing(416, "It is not so long.")
+        .fails(keyed())
+        .fails(stored())
+        .fails([Problem::CallNotFound, Problem::RecordingNotFound])
+}
+
+fn erase() -> Entry {
+    Entry::new(ME, ("DELETE", RECORDING), "deleteTwilioRecording", "Remove a recording")
+        .path("account", "The key's id.", ACCOUNT)
+        .path("file", "The recording's SID, and `.json`.", RECORDED)
+        .gives_nothing(204, "It is gone.")
+        .fails(keyed())
+        .fails(stored())
+        .fails([Problem::CallNotFound, Problem::RecordingNotFound, ObjectProblem::Forbidden.into()])
+}
+
+const RECORDED: &str = "RE00000000000000000000001234567890.json";
+
+fn recorded() -> Value {
+    let uri = format!("/2010-04-01/Accounts/{ACCOUNT}/Recordings/RE00000000000000000000001234567890");
+    json!({
+        "sid": "RE00000000000000000000001234567890", "account_sid": ACCOUNT, "call_sid": "CA00000000000000000000001234567890",
+        "conference_sid": null, "api_version": "2010-04-01", "date_created": "Fri, 29 May 2026 12:01:00 +0000",
+        "date_updated": "Fri, 29 May 2026 12:01:00 +0000", "start_time": "Fri, 29 May 2026 12:00:00 +0000", "duration": "60",
+        "status": "completed", "channels": 2, "track": "both", "source": "OutboundAPI", "error_code": null, "price": null,
+        "price_unit": "USD", "encryption_details": null, "uri": format!("{uri}.json"), "media_url": uri, "subresource_uris": {},
+    })
 }
 
 const PATH: &str = "/2010-04-01/Accounts/{account}/Calls/{file}";

@@ -11,7 +11,7 @@ use crate::store::tests::{NOW, end, ended, intend, record};
 
 /// Ended, and not recorded.
 fn over(call: u64) -> CallRecord {
-    CallRecord { recording: None, ..ended(call) }
+    CallRecord { recording: None, recording_error: None, ..ended(call) }
 }
 
 impl House {

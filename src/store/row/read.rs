@@ -4,10 +4,10 @@ use super::{Columns, id, required, small, word};
 use crate::model::{
     AgentId, ApplicationId, Attempt, CallId, CallRecord, CallState, CampaignId, DialogRecord, Direction,
     Disposition, EventKind, Idempotency, KeyId, Micros, PersonId, RecipientId, StoredResponse, TenantId,
-    Timestamp, WebhookEndpointId,
+    Timestamp,
 };
 use crate::store::outbox::Delivery;
-use crate::store::receivers::{read_endpoints, read_target};
+use crate::store::receivers::{self, numbered, read_others, read_target};
 use crate::store::{Replay, StoreError};
 
 /// The columns that [`read_call`] wants, of a table or alias `c`.
@@ -20,6 +20,7 @@ pub(in crate::store) const CALL_COLUMNS: &str = "c.call, c.parent, c.tenant, c.d
 
 /// A row of `calls`.
 pub(in crate::store) fn read_call(row: &impl Columns) -> Result<CallRecord, StoreError> {
+    let (callbacks, endpoints) = read_others(row)?;
     Ok(CallRecord {
         call: call_id(row)?,
         parent: id(row, "parent")?.and_then(CallId::new),
@@ -43,7 +44,8 @@ pub(in crate::store) fn read_call(row: &impl Columns) -> Result<CallRecord, Stor
             None => Vec::new(),
         },
         webhook: read_target(row)?,
-        endpoints: read_endpoints(row)?,
+        endpoints,
+        callbacks,
         hold: match row.text("hold")? {
             Some(text) => Some(serde_json::from_str(&text).map_err(|_| StoreError::Corrupt("hold"))?),
             None => None,
@@ -108,18 +110,14 @@ pub(in crate::store) fn read_dialog(row: &impl Columns) -> Result<Option<DialogR
 pub(in crate::store) fn read_delivery(row: &impl Columns) -> Result<Delivery, StoreError> {
     let record = read_call(row)?;
     let endpoint = required(id(row, "endpoint")?, "endpoint")?;
-    let target = match endpoint {
-        0 => record.webhook.as_ref(),
-        endpoint => record.endpoints.iter().find(|target| target.key.0 == endpoint),
-    };
     let created_at = Timestamp(required(row.integer("outbox_created_at")?, "created_at")?);
     Ok(Delivery {
         id: required(id(row, "id")?, "id")?,
         event_id: id(row, "event_id")?,
         call: record.call,
         event: word(row.text("event")?, EventKind::from_word)?.ok_or(StoreError::Corrupt("event"))?,
-        endpoint: (endpoint != 0).then_some(WebhookEndpointId(endpoint)),
-        target: target.cloned().ok_or(StoreError::Corrupt("webhook_endpoints"))?,
+        endpoint: receivers::endpoint(endpoint),
+        target: numbered(&record, endpoint).cloned().ok_or(StoreError::Corrupt("webhook_endpoints"))?,
         receiver: required(row.text("receiver")?, "receiver")?,
         created_at,
         owed_since: row.integer("replayed_at")?.map_or(created_at, Timestamp),

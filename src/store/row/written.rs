@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::json;
 use crate::model::{Attempt, CallId, CallRecord, Dialing, Disposition, EventKind, Timestamp};
 use crate::store::outbox::{Settled, Settlement, Tried};
-use crate::store::receivers::{endpoints, receiver};
+use crate::store::receivers::{others, receiver};
 use crate::store::reviews;
 use crate::store::types::Intent;
 
@@ -94,7 +94,7 @@ impl<'a> From<&'a Intent> for IntentRow<'a> {
             review: record.review.as_ref().map(reviews::object),
             webhook_events: record.webhook.as_ref().map(|target| target.events.words()),
             webhook_receiver: record.webhook.as_ref().map(|target| receiver(&target.url)),
-            webhook_endpoints: endpoints(&record.endpoints),
+            webhook_endpoints: others(record),
             application: record.application.map(|application| application.0),
             state: record.state.as_str(),
             created_at: record.created_at.0,
@@ -177,6 +177,29 @@ pub(in crate::store) struct AnsweredRow {
     pub ringing_at: Option<i64>,
     pub answered_at: i64,
     pub dialog: String,
+}
+
+/// A call of which it is known who answered.
+#[derive(Serialize)]
+pub(in crate::store) struct JudgedRow<'a> {
+    call: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict_reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict_evidence: Option<&'a str>,
+}
+
+impl<'a> From<&'a CallRecord> for JudgedRow<'a> {
+    fn from(record: &'a CallRecord) -> Self {
+        Self {
+            call: record.call.get(),
+            verdict: record.verdict.as_deref(),
+            verdict_reason: record.verdict_reason.as_deref(),
+            verdict_evidence: record.verdict_evidence.as_deref(),
+        }
+    }
 }
 
 /// An event that is owed, if the call's receiver wants it.

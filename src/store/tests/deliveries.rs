@@ -184,12 +184,17 @@ async fn what_is_owed_follows_a_calls_life_and_its_receivers_wish(place: Place) 
     intend(&store, wishing(all, CallRecord { state: CallState::Accepted, ..record(5) })).await;
     store.dialing(Dialing { started_at: Some(NOW), ..dialing(&record(5)) }).await.expect("stored");
     store.dialing(dialing(&record(5))).await.expect("stored");
+    // It was recorded, and the disk was full.
+    let lost = CallRecord { recording: None, ..wishing(all, ended(7)) };
+    intend(&store, wishing(all, record(7))).await;
+    store.write([Write::Ended(Arc::new(lost))].into()).await.expect("stored");
     // Nothing is owed for a call that never was.
     intend(&store, wishing(all, record(6))).await;
     store.write([Write::Withdrawn(CallId::new(6).expect("a valid id"))].into()).await.expect("stored");
 
     use EventKind::{
-        Answered, Completed, Created, Failed, RecordingCompleted, RecordingStarted, Ringing, Started,
+        Answered, Completed, Created, Failed, RecordingCompleted, RecordingFailed, RecordingStarted, Ringing,
+        Started,
     };
     let owed = owed(&store).await;
     for (call, expected) in [
@@ -198,6 +203,7 @@ async fn what_is_owed_follows_a_calls_life_and_its_receivers_wish(place: Place) 
         (3, &[Created, Started, Ringing, Completed]),
         (4, &[Completed]),
         (5, &[Created, Started]),
+        (7, &[Created, Started, RecordingFailed, Completed]),
     ] {
         assert_eq!(owed[&call], expected, "call {call}");
     }

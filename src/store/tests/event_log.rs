@@ -29,7 +29,7 @@ fn kinds(events: &[(u64, u64, EventKind)]) -> Vec<(u64, EventKind)> {
 
 /// Ended, and not recorded.
 fn over(call: u64) -> CallRecord {
-    CallRecord { recording: None, ..ended(call) }
+    CallRecord { recording: None, recording_error: None, ..ended(call) }
 }
 
 fn of_other(record: CallRecord) -> CallRecord {

@@ -86,6 +86,7 @@ pub fn record(call: u64) -> CallRecord {
             events: completed(),
         }),
         endpoints: Vec::new(),
+        callbacks: Vec::new(),
         hold: None,
         charge: None,
         state: CallState::Dialing,

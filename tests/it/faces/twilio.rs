@@ -9,7 +9,7 @@ use url::form_urlencoded::{Serializer, parse};
 
 use super::{ACCOUNT, House, OURS, TWILIO, assert_idempotent};
 use crate::callees::number;
-use crate::switch::{Delivery, Reply};
+use crate::switch::{Delivery, Reply, eventually};
 
 /// A form, and what it comes to.
 type Row<'a> = (&'a [(&'a str, &'a str)], u16, u32);
@@ -90,6 +90,97 @@ fn a_call_with_twiml_is_placed_read_and_told_step_by_step() {
     assert!(!field(&told[3], "CallDuration").is_empty() && field(&told[2], "CallDuration").is_empty());
 }
 
+/// Where the document does not wait for it, who answered is told apart, while the call goes on; and so is the recording.
+#[test]
+fn who_answered_and_the_recording_are_told_where_they_are_asked_for() {
+    let house = House::start();
+    let base = house.receiver.url();
+    let (amd, recording) = (format!("{base}/amd"), format!("{base}/recording"));
+    for (persona, who) in [(Persona::Person, "human"), (Persona::Voicemail, "machine_end_beep")] {
+        let before = house.receiver.deliveries().len();
+        let reply = post(
+            &house,
+            &path(),
+            &[
+                ("To", &number(persona)),
+                ("From", OURS),
+                ("Twiml", "<Response><Say>Hello.</Say><Pause length=\"60\"/></Response>"),
+                ("MachineDetection", "DetectMessageEnd"),
+                ("AsyncAmd", "true"),
+                ("AsyncAmdStatusCallback", &amd),
+                ("AsyncAmdStatusCallbackMethod", "POST"),
+                ("Record", "true"),
+                ("RecordingStatusCallback", &recording),
+                ("RecordingStatusCallbackEvent", "in-progress completed absent"),
+            ],
+        );
+        assert_eq!(reply.status, 201, "{reply:?}");
+        let sid = reply.json["sid"].as_str().expect("a SID").to_owned();
+        let one = format!("/2010-04-01/Accounts/{ACCOUNT}/Calls/{sid}.json");
+        let told = eventually("who answered", || {
+            house.receiver.deliveries().into_iter().skip(before).find(|told| told.path.ends_with("/amd"))
+        });
+        assert_eq!(field(&told, "AnsweredBy"), who);
+        assert_eq!((field(&told, "CallSid"), field(&told, "AccountSid")), (sid.clone(), ACCOUNT.to_owned()));
+        let took: u32 = field(&told, "MachineDetectionDuration").parse().expect("milliseconds");
+        assert!((200..30_000).contains(&took), "{took} ms");
+        assert_eq!(told.headers["x-twilio-signature"], signature(&amd, &told));
+        assert_eq!(house.get(&one, TWILIO).json["status"], "in-progress", "it is told while the call lives");
+        post(&house, &one, &[("Status", "completed")]);
+        house.until(&one, TWILIO, "end_time");
+        let all = house.told(before + 3);
+        let words: Vec<_> = all[before..]
+            .iter()
+            .map(|told| field(told, "RecordingStatus"))
+            .filter(|word| !word.is_empty())
+            .collect();
+        assert_eq!(words, ["in-progress", "completed"]);
+        let saved = all.iter().rfind(|told| field(told, "RecordingStatus") == "completed").expect("told");
+        assert_eq!(field(saved, "RecordingSid"), format!("RE{}", &sid[2..]));
+        assert!(!field(saved, "RecordingDuration").is_empty() && saved.path.ends_with("/recording"));
+    }
+}
+
+#[test]
+fn a_recording_is_found_by_its_call_read_heard_and_removed() {
+    let house = House::start();
+    let to = number(Persona::Person);
+    let reply = post(&house, &path(), &[("To", &to), ("From", OURS), ("Twiml", SAY), ("Record", "true")]);
+    assert_eq!(reply.status, 201, "{reply:?}");
+    let sid = reply.json["sid"].as_str().expect("a SID").to_owned();
+    let list = reply.json["subresource_uris"]["recordings"].as_str().expect("a path").to_owned();
+    assert_eq!(house.get(&list, TWILIO).json, json!({ "recordings": [] }), "it is made yet");
+    house.until(&format!("/2010-04-01/Accounts/{ACCOUNT}/Calls/{sid}.json"), TWILIO, "end_time");
+    let one = eventually("the recording is on disk", || {
+        let page = house.get(&list, TWILIO);
+        assert_eq!(page.status, 200, "{page:?}");
+        Some(page.json["recordings"][0].clone()).filter(|one| one.is_object())
+    });
+    let recording = format!("/2010-04-01/Accounts/{ACCOUNT}/Recordings/RE{}", &sid[2..]);
+    for (name, value) in [
+        ("call_sid", json!(sid)),
+        ("account_sid", json!(ACCOUNT)),
+        ("status", json!("completed")),
+        ("channels", json!(2)),
+        ("media_url", json!(recording)),
+        ("uri", json!(format!("{recording}.json"))),
+    ] {
+        assert_eq!(one[name], value, "{name}");
+    }
+    let read = house.get(one["uri"].as_str().expect("a path"), TWILIO);
+    assert_eq!((read.status, read.json), (200, one.clone()));
+    for path in [recording.clone(), format!("{recording}.wav")] {
+        let audio = house.get(&path, TWILIO);
+        let kind = audio.headers["content-type"].as_str();
+        assert_eq!((audio.status, kind, &audio.bytes[..4]), (200, "audio/wav", &b"RIFF"[..]), "{path}");
+    }
+    assert_eq!(house.get(&format!("{recording}.mp3"), TWILIO).json["code"], 20404);
+    let removal =
+        || house.switch.client().any("DELETE", &recording, Vec::new(), &[("authorization", TWILIO)]).status;
+    assert_eq!((removal(), removal()), (204, 404));
+    assert_eq!(house.get(&list, TWILIO).json, json!({ "recordings": [] }), "it is gone");
+}
+
 /// As Twilio's `RequestValidator` computes it.
 fn signature(url: &str, delivery: &Delivery) -> String {
     let mut fields = fields(delivery);
@@ -141,7 +232,7 @@ fn each_failure_has_its_code_and_the_first_one_wins() {
         (&[("To", &to), ("From", OURS), ("Url", "ftp://a.example/twiml")], 400, 20001),
         (&[("To", &to), ("From", OURS), ("Url", "https://a.example"), ("Method", "PUT")], 400, 20001),
         (&[("To", &to), ("From", OURS), ("Twiml", SAY), ("AsyncAmd", "maybe")], 400, 20001),
-        (&[("To", &to), ("From", OURS), ("Twiml", SAY), ("AsyncAmdStatusCallback", "https://a")], 400, 20001),
+        (&[("To", &to), ("From", OURS), ("Twiml", SAY), ("AsyncAmdStatusCallback", "a")], 400, 20001),
         (&[("To", &to), ("From", OURS), ("Twiml", record)], 400, 20001),
         (&[("To", &to), ("From", OURS), ("Twiml", "<Response>")], 400, 20001),
         (&[("To", &to), ("From", OURS), ("Twiml", SAY), ("Record", "perhaps")], 400, 20001),

@@ -276,7 +276,10 @@ fn twilios_own_library_places_watches_and_ends_calls() {
     python.env("PYTHONPATH", library()).env("NO_PROXY", "*");
     python.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/twilio_client.py"));
     let (rings, answers) = (number(Persona::NoAnswer), number(Persona::Person));
-    let output = python.args([&base, ACCOUNT, TOKEN, OURS, &rings, &answers]).output().expect("python3 runs");
+    let output = python
+        .args([&base, ACCOUNT, TOKEN, OURS, &rings, &answers, &house.receiver.url()])
+        .output()
+        .expect("python3 runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let created = told["created"].as_array().expect("a list");
@@ -284,5 +287,11 @@ fn twilios_own_library_places_watches_and_ends_calls() {
     assert_eq!(created[1..], [json!("queued"), json!("outbound-api"), json!(rings), json!(OURS)]);
     assert_eq!((&told["ended"], &told["canceled"]), (&json!([true]), &json!("canceled")));
     assert_eq!(told["completed"], json!(["completed", "human", true, true]));
+    assert_eq!(
+        (&told["recorded"], &told["removed"]),
+        (&json!([true, "completed", 2, 200]), &json!([true, []]))
+    );
+    let heard: Vec<_> = house.told(3).iter().map(|told| field(told, "AnsweredBy")).collect();
+    assert_eq!(heard.iter().filter(|word| *word == "human").count(), 1, "{heard:?}");
     assert_eq!((&told["refused"], &told["missing"]), (&json!([400, 21210]), &json!([404, 20404])));
 }

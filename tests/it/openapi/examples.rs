@@ -12,7 +12,7 @@ use crate::faces::{self, ACCOUNT, MINIVOICE, NIXFLEX, THUNDERPHONE, TWILIO, VOIC
 use crate::switch::{Client, Place, Reply, Switch, eventually};
 
 /// What has no end, is not JSON, or needs an agent who consults; the tests of events, recordings, exports and transfers have it.
-const ELSEWHERE: [&str; 10] = [
+const ELSEWHERE: [&str; 11] = [
     "/v1/stream/{call}",
     "/v1/native/calls/{id}/transfer/complete",
     "/v1/events",
@@ -21,6 +21,7 @@ const ELSEWHERE: [&str; 10] = [
     "/v1/calls/{id}/recording",
     "/v1/calls/{id}/audio",
     "/v1/native/calls/{id}/recording",
+    "/2010-04-01/Accounts/{account}/Recordings/{file}",
     "/metrics",
     "/docs",
 ];
@@ -192,7 +193,8 @@ impl House {
     fn target(&self, path: &str, operation: &Value, tag: &str) -> String {
         let mut target = path.replace("{account}", ACCOUNT);
         if target.contains('{') {
-            let target_of_id = target.replace("{file}", "{id}.json").replace("{number}", "{id}");
+            let target_of_id =
+                target.replace("{file}", "{id}.json").replace("{number}", "{id}").replace("{sid}", "{id}");
             target = target_of_id.replace("{id}", &self.id(path, tag));
         }
         let needed = operation["parameters"].as_array().into_iter().flatten();

@@ -191,6 +191,7 @@ fn a_message_is_left_after_the_beep() {
 fn verdicts_and_words(world: &World, call: CallId) -> Vec<&'static str> {
     let told = |fact: &CallFact| match fact {
         CallFact::Verdict(heard) => Some(heard.class),
+        CallFact::Judged => Some("judged"),
         CallFact::AgentSpoke { .. } => Some("spoke"),
         _ => None,
     };
@@ -200,9 +201,9 @@ fn verdicts_and_words(world: &World, call: CallId) -> Vec<&'static str> {
 #[test]
 fn an_agent_that_is_to_speak_after_the_beep_does_and_to_a_person_at_once() {
     for (persona, expected) in [
-        (Persona::Voicemail, vec!["machine", "voicemail", "spoke"]),
-        (Persona::Ivr, vec!["machine", "machine_end", "spoke"]),
-        (Persona::Person, vec!["human", "spoke"]),
+        (Persona::Voicemail, vec!["machine", "voicemail", "judged", "spoke"]),
+        (Persona::Ivr, vec!["machine", "machine_end", "judged", "spoke"]),
+        (Persona::Person, vec!["human", "judged", "spoke"]),
     ] {
         let mut world = World::new(3, Weather::CALM);
         let call = world.call_with(persona, |plan| {
@@ -219,6 +220,28 @@ fn an_agent_that_is_to_speak_after_the_beep_does_and_to_a_person_at_once() {
         assert_eq!(verdicts_and_words(&world, call), expected, "{persona:?}");
         world.assert_quiet();
     }
+}
+
+#[test]
+fn who_speaks_at_the_answer_is_told_who_it_was_and_how_a_greeting_ended() {
+    let heard = |persona: Persona, voicemail: VoicemailAction| {
+        let mut world = World::new(3, Weather::CALM);
+        let call = world.call_with(persona, |plan| {
+            (plan.voicemail, plan.speak) = (voicemail, Speak::Answer);
+            plan.script = vec![Line { said: Said::Text("hello".into()), then: LineEnd::Listen }; 40];
+        });
+        world.run_out();
+        world.assert_quiet();
+        verdicts_and_words(&world, call)
+    };
+    for (persona, expected) in [
+        (Persona::Voicemail, vec!["spoke", "machine", "voicemail", "judged"]),
+        (Persona::Ivr, vec!["spoke", "machine", "machine_end", "judged"]),
+        (Persona::Person, vec!["spoke", "human", "judged"]),
+    ] {
+        assert_eq!(heard(persona, VoicemailAction::SpeakAfterBeep), expected, "{persona:?}");
+    }
+    assert_eq!(heard(Persona::Ivr, VoicemailAction::Ignore), ["spoke", "machine", "judged"]);
 }
 
 #[test]
