@@ -116,7 +116,7 @@ async fn who_may_be_dialled_only_by_a_trunk_that_is_down_holds_up_nobody_else() 
 async fn whose_only_trunk_is_full_holds_up_nobody_else_and_goes_first_once_it_has_room() {
     let place = Place::sqlite().await;
     let store = place.open().await;
-    let mut stand = Stand::of(NARROW, &store, Duration::ZERO).await;
+    let mut stand = Stand::wide(NARROW, &store).await;
     let way = stand.parts().directory.snapshot().way(TenantId(1), "a", None).expect("declared");
     let is_narrow = |trunk: &Arc<Trunk>| trunk.name == "narrow";
     let narrow: Vec<_> = way.trunks.into_iter().map(|(trunk, _)| trunk).filter(is_narrow).collect();
