@@ -273,11 +273,10 @@ impl Bridge {
         };
         match already.filter(|(cue, _)| rule.when.matches(*cue)) {
             Some((_, at)) => {
-                let then = rule.then.clone();
                 if !rule.once {
                     self.keep(rule);
                 }
-                self.apply(then, at);
+                self.apply(rule.then, at);
             }
             None => self.keep(rule),
         }
@@ -298,9 +297,7 @@ impl Bridge {
     fn apply(&mut self, then: Then, at: Instant) {
         match then {
             Then::OpenGate => self.open(at),
-            Then::CloseGate => self.mouth.close(),
             Then::Clear => self.clear(),
-            Then::Play { clip, mark } => self.play(clip, mark),
         }
     }
 

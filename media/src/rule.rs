@@ -1,14 +1,14 @@
 //! Armed rules: what a bridge does by itself, within the tick, when it hears something. Knows nothing of why: policy
 //! arms them, and learns afterwards by events that they fired.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use arrayvec::ArrayVec;
 
-use crate::{amd::Class, clip::Clip};
+use crate::amd::Class;
 
 /// When `when` happens, do `then`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// The condition. A verdict or an answer that is there already fires the rule as it is armed.
     pub when: When,
@@ -41,21 +41,12 @@ pub enum When {
 }
 
 /// What a rule causes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
     /// As [`Command::OpenGate`](crate::Command::OpenGate).
     OpenGate,
-    /// As [`Command::CloseGate`](crate::Command::CloseGate).
-    CloseGate,
     /// As [`Command::Clear`](crate::Command::Clear).
     Clear,
-    /// As [`Command::Play`](crate::Command::Play).
-    Play {
-        /// What to play.
-        clip: Arc<Clip>,
-        /// Reported when it has been played.
-        mark: Option<u32>,
-    },
 }
 
 /// Rules that can be armed at a time.
@@ -99,7 +90,7 @@ impl Rules {
             if !armed.matches(cue) {
                 return true;
             }
-            effects.push(armed.rule.then.clone());
+            effects.push(armed.rule.then);
             armed.fired_in_spurt = true;
             !armed.rule.once
         });
