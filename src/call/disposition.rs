@@ -162,7 +162,10 @@ pub fn judge(failure: &Failure, progress: Progress) -> Ruling {
         next_trunk: row.fate.next_trunk && progress < Progress::Alerting,
         is_unwanted: row.fate.is_unwanted,
         hold: failure.retry_after.filter(|_| row.holds).map(|hold| hold.min(HOLD_MAX)),
-        callee_hold: failure.retry_after.filter(|_| !row.holds).map(|hold| hold.min(CALLEE_HOLD_MAX)),
+        callee_hold: failure
+            .retry_after
+            .filter(|_| row.sign == Sign::Carried)
+            .map(|hold| hold.min(CALLEE_HOLD_MAX)),
         sign: row.sign,
         by: if failure.cause == Cause::Response { EndedBy::Callee } else { EndedBy::Switch },
         why: row.why,

@@ -5,7 +5,6 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::passed::Passed;
 use crate::model::{Campaign, CampaignId, CampaignStatus, ClaimedRecipient, KeyId, Timestamp};
 
 /// One campaign in hand.
@@ -18,8 +17,6 @@ pub struct Line {
     pub claimed: VecDeque<ClaimedRecipient>,
     /// Who is claimed, and makes way: by the trunks that may dial it there are no calls now, by others there are.
     pub put_off: Vec<u32>,
-    /// Who was passed over, since others have room and the trunks that may dial it have none.
-    pub passed: Passed,
     /// Until when they are ours.
     pub lease_until: Option<Instant>,
     /// It is left alone until then.
@@ -53,7 +50,6 @@ impl Line {
             prompt: None,
             claimed: VecDeque::new(),
             put_off: Vec::new(),
-            passed: Passed::default(),
             lease_until: None,
             not_before: None,
             is_unpaid: false,

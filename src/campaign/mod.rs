@@ -9,7 +9,6 @@
 //! | `abandonment` | how many callees nobody had time for, and whether it may dial ahead. Pure |
 //! | `desks` | room for the requests of those that are being made |
 //! | `turns` | which keys' are being stored, one of each at a time |
-//! | `passed` | who was passed over while the trunks that may dial it were full. Pure |
 //! | `lines` | whose turn it is: round robin by key, then by campaign. Pure |
 //! | [`pacing`] | how far one of people's dials ahead of them. Pure |
 //! | `runner` | the task that claims and dials |
@@ -20,7 +19,6 @@ mod desks;
 mod hours;
 mod lines;
 pub mod pacing;
-mod passed;
 mod runner;
 mod step;
 mod turns;

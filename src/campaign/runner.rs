@@ -3,7 +3,6 @@
 //! the next start takes claims back and dials nobody who may have been dialled.
 
 mod dials;
-mod passing;
 mod settling;
 mod staffing;
 
@@ -15,7 +14,7 @@ use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use self::dials::Dials;
-use self::settling::{Halt, Meaning, later, meaning};
+use self::settling::{Halt, Meaning, meaning};
 use super::hours;
 use super::lines::{Line, Lines};
 use super::pacing::LOOK_EVERY;
@@ -26,7 +25,7 @@ use crate::dialer::Dialer;
 use crate::directory::Route;
 use crate::model::{
     AgentChoice, CallId, Campaign, CampaignStatus, ClaimedRecipient, Key, OutboundRequest, Outlook,
-    PhoneNumber, Rank, RecipientId, Refusal, TenantId, Timestamp, Whom, Window,
+    PhoneNumber, RecipientId, Refusal, TenantId, Timestamp, Whom, Window,
 };
 use crate::store::{RecipientClaim, StoreError};
 
@@ -72,8 +71,6 @@ const RETRY_TRUNK: Duration = Duration::from_secs(5);
 const RETRY_RECIPIENT: Duration = Duration::from_secs(60);
 /// What each of them costs its campaign: so many a second make way at most, however many there are.
 const PUT_OFF_EVERY: Duration = Duration::from_millis(20);
-/// What each of those costs its campaign who is passed over, since its trunks are full.
-const PASS_EVERY: Duration = Duration::from_micros(500);
 /// How long claimed recipients are ours.
 const LEASE: Duration = Duration::from_secs(60);
 /// Claims older than this are given back rather than dialled, so that none lapses under way.
@@ -247,11 +244,6 @@ impl Runner {
         if line.claimed.is_empty() && !line.put_off.is_empty() {
             return self.put_off(line).await;
         }
-        if line.claimed.is_empty()
-            && let Some(rest) = self.make_way(line).await
-        {
-            return Some(later(line, rest));
-        }
         let (key, route) = match self.way(line) {
             Ok(found) => found,
             Err(halt) => return self.stop(line, halt).await,
@@ -264,16 +256,10 @@ impl Runner {
             Ok(left) => left,
             Err(refusal) => return self.refused(line, None, &refusal).await,
         };
-        if let Err(turn) = self.catch_up(line, &key).await {
+        if line.claimed.is_empty()
+            && let Err(turn) = self.claim(line, left).await
+        {
             return turn;
-        }
-        if line.claimed.is_empty() {
-            if let Some(wait) = self.waits_for_trunks(line, &key) {
-                return Some(Turn::Full(wait));
-            }
-            if let Err(turn) = self.claim(line, left).await {
-                return turn;
-            }
         }
         let claimed = line.claimed.pop_front()?;
         // Looked at for every call, as the campaign's own window is.
@@ -286,18 +272,12 @@ impl Runner {
             return self.refused(line, Some(claimed), &Refusal::DoNotCall).await;
         }
         let from = self.shown_to(&claimed.recipient.phone, &line.campaign, &key);
-        if self.would_overtake(line, &claimed, from.as_ref()) {
-            return Some(self.pass_over(line, claimed, from.as_ref()));
-        }
-        match self.dialer.prepare(request(line, &claimed, from.clone())).await {
+        match self.dialer.prepare(request(line, &claimed, from)).await {
             Ok(prepared) => {
                 let recipient = RecipientId { campaign: line.campaign.id, position: claimed.position };
                 let people = route.agent.staff.as_ref().map(|_| (line.campaign.tenant, line.campaign.id));
                 self.dials.spawn(people, async move { (recipient, prepared.start().await) });
                 Some(Turn::Went)
-            }
-            Err(refusal @ Refusal::Limited { .. }) => {
-                self.limited(line, claimed, from.as_ref(), (&key, &trunks), refusal).await
             }
             Err(refusal) => self.refused(line, Some(claimed), &refusal).await,
         }
@@ -360,36 +340,8 @@ impl Runner {
         snapshot.way_to(to, campaign.tenant, &campaign.agent.render(), is_up).map(|route| route.from)
     }
 
-    /// Takes recipients who were never looked at, for as many calls as there is room for, and no more than a few.
+    /// Takes recipients for as many calls as there is room for, and no more than a few.
     async fn claim(&self, line: &mut Line, left: u32) -> Result<(), Option<Turn>> {
-        let limit = if std::mem::take(&mut line.is_sifting) { CLAIM_MAX } else { left.min(CLAIM_MAX) };
-        let (from, taken_at) = (line.passed.fresh(), Instant::now());
-        line.claimed = self.take(line, from, limit).await?.into();
-        // Whoever is to be called again, or by its own clock, or has made way, comes due by the clock, and nobody says so.
-        let campaign = &line.campaign;
-        let is_waited_for = campaign.retry.is_some() || campaign.callee_window != Window::default();
-        let again = is_waited_for || line.has_put_off;
-        let wait = if again { LOOK_AGAIN } else { READ_EVERY };
-        line.passed.handle_fresh(from, line.claimed.back().map(ClaimedRecipient::rank), taken_at + wait);
-        if !line.claimed.is_empty() {
-            return Ok(());
-        }
-        if !line.passed.is_empty() {
-            return Err(Some(Turn::Went));
-        }
-        line.is_drained = !again;
-        line.not_before = again.then(|| taken_at + LOOK_AGAIN);
-        line.prompt = None;
-        Err(Some(Turn::Wait(wait)))
-    }
-
-    /// Takes so many recipients who are due, from this one on, in their order.
-    async fn take(
-        &self,
-        line: &mut Line,
-        from: Rank,
-        limit: u32,
-    ) -> Result<Vec<ClaimedRecipient>, Option<Turn>> {
         let (store, campaign) = (&self.inner.store, line.campaign.id);
         let failed = |error: StoreError| {
             tracing::error!(%campaign, %error, "recipients could not be claimed");
@@ -400,14 +352,23 @@ impl Runner {
             let prompt = store.campaign_prompt(campaign).await.map_err(failed)?.ok_or(None)?;
             line.prompt = Some(prompt.into());
         }
-        let claim = RecipientClaim { campaign, from, now: wall_now(), lease: LEASE, limit };
+        let limit = if std::mem::take(&mut line.is_sifting) { CLAIM_MAX } else { left.min(CLAIM_MAX) };
+        let claim = RecipientClaim { campaign, now: wall_now(), lease: LEASE, limit };
         let taken_at = Instant::now();
-        let claimed = store.claim_recipients(claim).await.map_err(failed)?;
+        line.claimed = store.claim_recipients(claim).await.map_err(failed)?.into();
+        line.lease_until = Some(taken_at + LEASE_USED);
+        self.inner.tally.claimed.fetch_add(line.claimed.len() as u64, Ordering::Relaxed);
         if line.claimed.is_empty() {
-            line.lease_until = Some(taken_at + LEASE_USED);
+            // Whoever is to be called again, or by its own clock, or has made way, comes due by the clock, and nobody says so.
+            let campaign = &line.campaign;
+            let is_waited_for = campaign.retry.is_some() || campaign.callee_window != Window::default();
+            let again = is_waited_for || line.has_put_off;
+            line.is_drained = !again;
+            line.not_before = again.then(|| taken_at + LOOK_AGAIN);
+            line.prompt = None;
+            return Err(Some(Turn::Wait(if again { LOOK_AGAIN } else { READ_EVERY })));
         }
-        self.inner.tally.claimed.fetch_add(claimed.len() as u64, Ordering::Relaxed);
-        Ok(claimed)
+        Ok(())
     }
 
     /// Calls whose intents are being committed are started; everybody else is given back.

@@ -1,7 +1,6 @@
 //! The dialer over a real store and real ports, without a shard: what would reach one is read here.
 
 use std::net::Ipv4Addr;
-use std::ops::RangeInclusive;
 use std::sync::atomic::AtomicU8;
 
 use tokio::sync::mpsc;
@@ -55,20 +54,12 @@ impl Stand {
         Self::with(file, store, Settings { queue_max, ..settings() }).await
     }
 
-    /// Ports for many calls.
-    pub(crate) async fn wide(file: &str, store: &Store) -> Self {
-        Self::by_ports(30_000..=30_063, file, store, settings()).await
-    }
-
     async fn with(file: &str, store: &Store, settings: Settings) -> Self {
-        Self::by_ports(30_000..=30_001, file, store, settings).await
-    }
-
-    async fn by_ports(ports: RangeInclusive<u16>, file: &str, store: &Store, settings: Settings) -> Self {
         let journal = Journal::start(store.clone(), journal::Config::default(), Wake::default());
         let (mailbox, inputs) = Mailbox::new();
         let sink = mailbox.clone();
-        let media = MediaConfig { address: loopback().into(), ports, workers: 1, seed: [7; 32] };
+        let media =
+            MediaConfig { address: loopback().into(), ports: 30_000..=30_001, workers: 1, seed: [7; 32] };
         let media = Media::start(media, move |report| sink.report(report)).expect("media threads");
         let told = journal.clone();
         let parts = DialerParts {

@@ -65,8 +65,10 @@ pub(super) struct Pending {
 impl Books {
     pub fn follow(&mut self, record: CallRecord, slot: Slot) {
         let call = record.call;
-        let entry =
-            Entry { record: Arc::new(record), slot, paid_until: None, has_objected: false, is_judged: false };
+        // Of a call that an earlier run left it stands in the row, if it was written.
+        let is_judged = record.verdict.is_some();
+        let record = Arc::new(record);
+        let entry = Entry { record, slot, paid_until: None, has_objected: false, is_judged };
         if self.calls.insert(call, entry).is_none() {
             self.alive += 1;
         }

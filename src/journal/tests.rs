@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::{
     AgentId, CallFact, CallRecord, CallState, DialogRecord, Disposition, EndedBy, EventKind, Heard, KeyId,
-    Outcome, RecordingResult, Takes, TenantId, WebhookEndpointId, WebhookTarget,
+    Outcome, RecordingResult, Takes, TenantId, Timestamp, WebhookEndpointId, WebhookTarget,
 };
 use crate::patience::eventually;
 use crate::store::DeliveryFilter;
@@ -181,6 +181,25 @@ async fn who_answered_is_on_disk_and_told_as_soon_as_it_is_known(place: Place) {
     }
     journal.drained().await;
     assert_eq!(owed().await, [(1, EventKind::Judged, None), (2, EventKind::Judged, None)], "each once");
+
+    // A third one is known who it is, and an earlier run left it: its end does not tell that again.
+    let events = [EventKind::Judged].into_iter().collect();
+    let callback = record(3).webhook.map(|to| WebhookTarget { events, ..to });
+    let left = CallRecord {
+        callbacks: callback.into_iter().collect(),
+        webhook: None,
+        state: CallState::Answered,
+        answered_at: Some(Timestamp(1)),
+        verdict: Some("human".into()),
+        ..record(3)
+    };
+    let slot = journal.reserve().expect("room");
+    let begun = CallRecord { verdict: None, answered_at: None, ..left.clone() };
+    assert_eq!(journal.intend(slot, begun, None).await.expect("stored"), Intended::Committed);
+    journal.adopt(journal.reserve().expect("room"), left);
+    journal.record(event(3, CallFact::Ended(outcome(Instant::now()))));
+    journal.drained().await;
+    assert!(!owed().await.contains(&(3, EventKind::Judged, None)));
 }
 
 async fn slots_are_given_back_when_the_end_is_on_disk(place: Place) {

@@ -267,42 +267,14 @@ pub struct Recipient {
     pub ended_at: Option<Timestamp>,
 }
 
-/// Where a recipient stands among those of its campaign that wait: whoever is due first is called first.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Rank {
-    /// When it is due.
-    pub due_at: Timestamp,
-    /// Among those who are due at once, its place in the list.
-    pub position: u32,
-}
-
-impl Rank {
-    /// Nobody stands before it.
-    pub const FIRST: Self = Self { due_at: Timestamp(i64::MIN), position: 0 };
-
-    /// The next one.
-    pub fn next(self) -> Self {
-        Self { position: self.position.saturating_add(1), ..self }
-    }
-}
-
 /// A recipient that the runner took to dial it.
 pub struct ClaimedRecipient {
     /// Which one.
     pub position: u32,
-    /// When it was due.
-    pub due_at: Timestamp,
     /// Who is called, and what about.
     pub recipient: NewRecipient,
     /// Does the number stand on its tenant's do-not-call list?
     pub is_forbidden: bool,
-}
-
-impl ClaimedRecipient {
-    /// Where it stood.
-    pub fn rank(&self) -> Rank {
-        Rank { due_at: self.due_at, position: self.position }
-    }
 }
 
 /// Calls of a campaign in which a person answered, and which are over.

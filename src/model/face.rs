@@ -78,7 +78,7 @@ pub enum EventKind {
     Judged,
     /// Its recording is complete.
     RecordingCompleted,
-    /// It was recorded, and there is no recording.
+    /// It was recorded, and the recorder failed before anything was kept.
     RecordingFailed,
     /// It is over and was never answered. Told in the place of [`Completed`](Self::Completed) to whoever asked for it.
     Failed,

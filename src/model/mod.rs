@@ -59,7 +59,7 @@ pub use bot::{
 pub use caller::{IdentityHeader, NumberFormat, NumberStyle, RightToUse, SpendLimit, Stir, UnsignedCalls};
 pub use campaign::{
     Abandonment, Campaign, CampaignCounters, CampaignId, CampaignStatus, ClaimedRecipient, Counts, Days,
-    NewCampaign, NewRecipient, Rank, Recipient, RecipientId, RecipientState, Window,
+    NewCampaign, NewRecipient, Recipient, RecipientId, RecipientState, Window,
 };
 pub use dial::{
     CallAt, DESTINATIONS_MAX, Destination, Dial, DialStatus, Dialled, HEADERS_MAX, Handover, Header,

@@ -11,7 +11,7 @@ use super::engine::Engine;
 use super::{Replay, Store, StoreError};
 use crate::model::{
     Abandonment, Campaign, CampaignId, CampaignStatus, ClaimedRecipient, Idempotency, KeyId, NewCampaign,
-    NewRecipient, Rank, Recipient, RecipientId, RecipientState, StoredResponse, TenantId, Timestamp,
+    NewRecipient, Recipient, RecipientId, RecipientState, StoredResponse, TenantId, Timestamp,
 };
 
 /// Rows that one statement inserts or changes.
@@ -52,8 +52,6 @@ impl OpenCampaigns {
 pub struct RecipientClaim {
     /// Of this campaign.
     pub campaign: CampaignId,
-    /// This one and those behind it.
-    pub from: Rank,
     /// Those due by then.
     pub now: Timestamp,
     /// Nobody else takes them for so long.

@@ -234,6 +234,9 @@ fn retry_after_holds_the_trunk_only_where_it_is_the_trunks() {
     }
     assert_eq!(asks(says(503).q850(17), 120), (None, after(120)), "a busy callee behind 503");
     assert_eq!(asks(says(486), 1_000_000), (None, Some(CALLEE_HOLD_MAX)));
+    for status in [502, 504] {
+        assert_eq!(asks(says(status), 120).1, None, "{status} is nobody's word but the network's");
+    }
 }
 
 #[test]

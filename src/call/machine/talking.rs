@@ -250,7 +250,10 @@ impl Call {
             self.tell(cx, CallFact::AgentSpoke { dead_air });
         }
         self.timers.clear(cx.wheel, Timer::Silence);
-        self.timers.clear(cx.wheel, Timer::Beep);
+        // Who speaks while a greeting is followed goes on following it.
+        if self.plan.speak != Speak::Answer || !self.follows_greeting() {
+            self.timers.clear(cx.wheel, Timer::Beep);
+        }
         // A menu or a queue that the agent speaks into is nobody yet.
         if !self.facts.heard.as_ref().is_some_and(|heard| verdict::is_automated(heard.class)) {
             self.timers.clear(cx.wheel, Timer::Hold);
@@ -326,7 +329,9 @@ impl Call {
     pub(super) fn callee_is_silent(&mut self, cx: &mut Context<'_>) {
         match self.phase {
             Phase::Talking => {
-                if self.follows_greeting() {
+                // Who is not heard has not fallen silent.
+                let is_heard = !self.control.is_unheard() && !self.is_played_for();
+                if self.follows_greeting() && is_heard {
                     self.await_beep(cx, GREETING_SILENCE);
                 }
                 self.guided.callee_pauses();
@@ -341,7 +346,13 @@ impl Call {
                 self.ask_guide(cx);
                 self.begin_walk(cx);
             }
-            Phase::Judging if self.follows_greeting() => self.await_beep(cx, GREETING_SILENCE),
+            Phase::Judging if self.follows_greeting() => {
+                self.await_beep(cx, GREETING_SILENCE);
+                // Who waits for nothing may still be silent.
+                if !self.awaits_beep() {
+                    self.await_words(cx);
+                }
+            }
             // Judged, and the agent's first words are late.
             Phase::Judging if self.facts.heard.is_some() => {
                 self.await_words(cx);

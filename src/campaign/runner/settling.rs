@@ -110,7 +110,6 @@ impl Runner {
                 if let Some(line) = self.lines.find(recipient.campaign) {
                     line.not_before = Some(Instant::now() + RETRY);
                     line.is_drained = false;
-                    line.passed.handle_given_back(None);
                 }
                 self.give_back(recipient.campaign, vec![recipient.position]).await;
             }
@@ -190,19 +189,14 @@ impl Runner {
 
     pub(super) async fn release(&self, line: &mut Line) {
         line.lease_until = None;
-        if !line.claimed.is_empty() || !line.put_off.is_empty() {
-            let first = line.claimed.front().filter(|_| line.put_off.is_empty());
-            line.passed.handle_given_back(first.map(ClaimedRecipient::rank));
-        }
         let claimed = line.claimed.drain(..).map(|claimed| claimed.position);
-        let waiting = line.put_off.drain(..).chain(line.passed.take_positions());
-        let positions: Vec<u32> = claimed.chain(waiting).collect();
+        let positions: Vec<u32> = claimed.chain(line.put_off.drain(..)).collect();
         if !positions.is_empty() {
             self.give_back(line.campaign.id, positions).await;
         }
     }
 
-    pub(super) async fn give_back(&self, campaign: CampaignId, positions: Vec<u32>) {
+    async fn give_back(&self, campaign: CampaignId, positions: Vec<u32>) {
         add(&self.inner.tally.released, positions.len() as u64);
         if let Err(error) = self.inner.store.release_recipients(campaign, positions).await {
             tracing::error!(%campaign, %error, "recipients could not be given back; their lease lapses");
@@ -211,7 +205,7 @@ impl Runner {
 }
 
 /// Nothing of this campaign for so long.
-pub fn later(line: &mut Line, wait: Duration) -> Turn {
+fn later(line: &mut Line, wait: Duration) -> Turn {
     line.not_before = Some(Instant::now() + wait);
     Turn::Wait(wait)
 }

@@ -6,7 +6,7 @@ use crate::campaign::{Campaigns, Pace};
 use crate::dialer::tests::Stand;
 use crate::model::{
     CallEvent, CallFact, Campaign, CampaignId, Disposition, NewCampaign, NewRecipient, Outcome, Recipient,
-    RecipientState, Retry, RetryReason, Trunk,
+    RecipientState, Retry, RetryReason,
 };
 use crate::patience::eventually;
 use crate::store::tests::Place;
@@ -28,31 +28,6 @@ const FILE: &str = r#"
     [[number]]
     e164 = "+447446466847"
     trunks = [{ name = "up" }, { name = "down" }]
-    agent = "a"
-    outbound = true
-    [[key]]
-    face = "nixflex"
-    id = "nxf_a"
-    secret = "nxfs_secret"
-    concurrent = 1
-"#;
-
-/// Two trunks, each for a country, and one of them takes one call at a time.
-const NARROW: &str = r#"
-    [[trunk]]
-    name = "wide"
-    uri = "sip:127.0.0.1:5999"
-    allow = ["+1"]
-    [[trunk]]
-    name = "narrow"
-    uri = "sip:127.0.0.1:5998"
-    channels = 1
-    allow = ["+44"]
-    [[agent]]
-    id = "a"
-    [[number]]
-    e164 = "+447446466847"
-    trunks = [{ name = "wide" }, { name = "narrow" }]
     agent = "a"
     outbound = true
     [[key]]
@@ -113,40 +88,10 @@ async fn who_may_be_dialled_only_by_a_trunk_that_is_down_holds_up_nobody_else() 
 }
 
 #[tokio::test]
-async fn whose_only_trunk_is_full_holds_up_nobody_else_and_goes_first_once_it_has_room() {
-    let place = Place::sqlite().await;
-    let store = place.open().await;
-    let mut stand = Stand::wide(NARROW, &store).await;
-    let way = stand.parts().directory.snapshot().way(TenantId(1), "a", None).expect("declared");
-    let is_narrow = |trunk: &Arc<Trunk>| trunk.name == "narrow";
-    let narrow: Vec<_> = way.trunks.into_iter().map(|(trunk, _)| trunk).filter(is_narrow).collect();
-    let busy = stand.parts().admission.admit(Instant::now(), None, &narrow).expect("room for one");
-    // More of them than are claimed at once.
-    let waiting: Vec<_> = (0..120).map(|n| format!("+447111000{n:03}")).collect();
-    let mut phones: Vec<&str> = waiting.iter().map(String::as_str).collect();
-    phones.extend(["+12125550100", "+447111000999", "+12125550101"]);
-    let _stop = run(&store, &stand, &phones).await;
-    // Each is let go as soon as it has left.
-    let mut leaves = async || stand.leaves().await.plan.to.as_str().to_owned();
-    assert_eq!([leaves().await, leaves().await], ["+12125550100", "+12125550101"]);
-    let have_been_given_back = async || {
-        let all = listed(&store).await;
-        all.iter().filter(|one| one.state == RecipientState::Pending).count() == 121
-    };
-    eventually("the others wait", have_been_given_back).await;
-    let all = listed(&store).await;
-    assert!(all[..120].iter().all(|one| (one.attempts, one.due_at) == (0, None)), "nobody is put off");
-    drop(busy);
-    for first in &waiting[..9] {
-        assert_eq!(leaves().await, *first);
-    }
-}
-
-#[tokio::test]
 async fn who_asks_not_to_be_called_before_is_called_again_no_earlier() {
     let place = Place::sqlite().await;
     let store = place.open().await;
-    let mut stand = Stand::of(NARROW, &store, Duration::ZERO).await;
+    let mut stand = Stand::of(FILE, &store, Duration::ZERO).await;
     let (wait, hold) = (Duration::from_secs(1), Duration::from_secs(900));
     let retry = Retry { attempts_max: 2, wait, on: RetryReason::USUAL.to_vec() };
     let _stop = run_with(Some(retry), &store, &stand, &["+12125550100"]).await;

@@ -147,8 +147,7 @@ pub fn read_claimed(row: &impl Columns) -> Result<ClaimedRecipient, StoreError> 
     let recipient =
         NewRecipient { phone: phone(row.text("phone")?)?, variables, prompt: row.text("prompt")?, zone };
     let is_forbidden = row.integer("forbidden")? == Some(1);
-    let due_at = Timestamp(required(row.integer("due_at")?, "due_at")?);
-    Ok(ClaimedRecipient { position: position(row)?, due_at, recipient, is_forbidden })
+    Ok(ClaimedRecipient { position: position(row)?, recipient, is_forbidden })
 }
 
 fn position(row: &impl Columns) -> Result<u32, StoreError> {

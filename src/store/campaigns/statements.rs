@@ -292,13 +292,12 @@ impl Engine {
                 concat!(
                     "WITH due AS MATERIALIZED (
                        SELECT position FROM recipients WHERE campaign = $1 AND state = 'pending' AND due_at <= $2
-                         AND (due_at, position) >= ($5, $6)
                        ORDER BY due_at, position LIMIT $4 ",
                     $lock,
                     ") UPDATE recipients SET state = 'claimed', lease_until = $3
                      WHERE campaign = $1 AND position IN (SELECT position FROM due)
                        AND EXISTS (SELECT 1 FROM campaigns WHERE campaign = $1 AND status = 'running')
-                     RETURNING position, due_at, phone, variables, prompt, zone, CASE WHEN EXISTS (SELECT 1 FROM do_not_call AS d
+                     RETURNING position, phone, variables, prompt, zone, CASE WHEN EXISTS (SELECT 1 FROM do_not_call AS d
                        WHERE d.tenant = (SELECT tenant FROM campaigns WHERE campaign = $1) AND d.number = recipients.phone)
                        THEN CAST(1 AS BIGINT) ELSE 0 END AS forbidden"
                 )
@@ -311,13 +310,11 @@ impl Engine {
                 .bind(signed(claim.campaign.0))
                 .bind(claim.now.0)
                 .bind(claim.now.0.saturating_add(lease))
-                .bind(i64::from(claim.limit.min(CHUNK as u32)))
-                .bind(claim.from.due_at.0)
-                .bind(i64::from(claim.from.position));
+                .bind(i64::from(claim.limit.min(CHUNK as u32)));
             let rows = query.fetch_all(&mut *connection).await?;
             rows.iter().map(read_claimed).collect()
         })?;
-        claimed.sort_by_key(ClaimedRecipient::rank);
+        claimed.sort_by_key(|claimed| claimed.position);
         Ok(claimed)
     }
 

@@ -9,7 +9,6 @@ on_both_engines! {
     what_is_made_is_not_removed_for_an_answer_that_was_lost,
     recipients_are_claimed_in_order_and_once,
     who_is_put_off_is_claimed_when_that_is_over,
-    who_stands_before_the_first_that_is_asked_for_is_not_claimed,
     a_recipient_moves_with_its_call,
     who_was_claimed_is_not_dialled_after_a_pause_or_a_cancel,
     the_last_end_completes_a_campaign_and_erases_its_prompts,
@@ -64,8 +63,7 @@ async fn make(store: &Store, id: u64, count: u64) -> CampaignId {
 }
 
 pub(super) async fn take(store: &Store, campaign: CampaignId, limit: u32) -> Vec<u32> {
-    let claim =
-        RecipientClaim { campaign, from: Rank::FIRST, now: NOW, lease: Duration::from_secs(60), limit };
+    let claim = RecipientClaim { campaign, now: NOW, lease: Duration::from_secs(60), limit };
     let claimed = store.claim_recipients(claim).await.expect("stored");
     claimed.into_iter().map(|claimed| claimed.position).collect()
 }
@@ -100,13 +98,7 @@ async fn a_campaign_reads_back_as_it_was_made(place: Place) {
     assert_eq!(store.campaign(TENANT, id).await.expect("readable"), Some(campaign(5, 3)));
     assert_eq!(store.campaign(TenantId(2), id).await.expect("readable"), None, "another tenant's is none");
     assert_eq!(store.campaign_prompt(id).await.expect("readable").as_deref(), Some("Hello {n}"));
-    let claim = RecipientClaim {
-        campaign: id,
-        from: Rank::FIRST,
-        now: NOW,
-        lease: Duration::from_secs(60),
-        limit: 9,
-    };
+    let claim = RecipientClaim { campaign: id, now: NOW, lease: Duration::from_secs(60), limit: 9 };
     let claimed = store.claim_recipients(claim).await.expect("stored");
     assert_eq!(claimed[2].recipient.variables[0].value, "2");
     assert_eq!(claimed[1].recipient.prompt.as_deref(), Some("Only for one"));
@@ -186,33 +178,9 @@ async fn who_is_put_off_is_claimed_when_that_is_over(place: Place) {
     assert_eq!(due, [Some(later), None, Some(soon), None]);
     assert_eq!(counts(&store, id).await.pending, 4);
     assert_eq!(take(&store, id, 9).await, [3], "the others are ours, or not due");
-    let claim = RecipientClaim {
-        campaign: id,
-        from: Rank::FIRST,
-        now: soon,
-        lease: Duration::from_secs(60),
-        limit: 9,
-    };
+    let claim = RecipientClaim { campaign: id, now: soon, lease: Duration::from_secs(60), limit: 9 };
     let claimed = store.claim_recipients(claim).await.expect("stored");
     assert_eq!(claimed.iter().map(|claimed| claimed.position).collect::<Vec<_>>(), [2]);
-}
-
-async fn who_stands_before_the_first_that_is_asked_for_is_not_claimed(place: Place) {
-    let store = place.open().await;
-    let id = make(&store, 1, 5).await;
-    assert_eq!(take(&store, id, 1).await, [0]);
-    store.postpone(id, vec![(0, Timestamp(NOW.0 - 1))]).await.expect("stored");
-    let claim = async |position| {
-        let from = Rank { due_at: Timestamp(0), position };
-        let claim = RecipientClaim { campaign: id, from, now: NOW, lease: Duration::from_secs(60), limit: 2 };
-        store.claim_recipients(claim).await.expect("stored")
-    };
-    let claimed = claim(3).await;
-    assert_eq!(claimed.iter().map(|one| one.position).collect::<Vec<_>>(), [3, 4]);
-    assert_eq!(claimed[1].rank(), Rank { due_at: Timestamp(0), position: 4 });
-    let claimed = claim(2).await;
-    assert_eq!(claimed.iter().map(|one| one.position).collect::<Vec<_>>(), [2, 0], "due later, though first");
-    assert_eq!(take(&store, id, 9).await, [1]);
 }
 
 async fn recipients_are_claimed_in_order_and_once(place: Place) {

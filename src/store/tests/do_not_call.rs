@@ -90,13 +90,7 @@ async fn a_campaign_knows_whom_it_may_not_call(place: Place) {
     let new = NewCampaign { campaign: campaign(1, 3), prompt: "Hello".into() };
     store.create_campaign(new, people, None).await.expect("stored");
     list(&store, entry(listed.as_str())).await;
-    let claim = RecipientClaim {
-        campaign: id,
-        from: Rank::FIRST,
-        now: NOW,
-        lease: Duration::from_secs(60),
-        limit: 9,
-    };
+    let claim = RecipientClaim { campaign: id, now: NOW, lease: Duration::from_secs(60), limit: 9 };
     let claimed = store.claim_recipients(claim).await.expect("stored");
     assert_eq!(claimed.iter().map(|one| one.is_forbidden).collect::<Vec<_>>(), [false, true, false]);
 

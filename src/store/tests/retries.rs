@@ -38,8 +38,7 @@ async fn all(store: &Store, id: CampaignId) -> Vec<Recipient> {
 
 async fn later(store: &Store, campaign: CampaignId) -> Vec<u32> {
     let due = Timestamp(ended(1).ended_at.expect("it ended").0 + 300_000);
-    let claim =
-        RecipientClaim { campaign, from: Rank::FIRST, now: due, lease: Duration::from_secs(60), limit: 9 };
+    let claim = RecipientClaim { campaign, now: due, lease: Duration::from_secs(60), limit: 9 };
     store.claim_recipients(claim).await.expect("stored").into_iter().map(|one| one.position).collect()
 }
 
