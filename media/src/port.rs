@@ -46,8 +46,16 @@ pub fn pair(pace: Pace) -> (Port, Seat) {
     let (ears, heard) = RingBuffer::new(HEARD_MAX);
     let (marks, marked) = RingBuffer::new(MARKS_MAX);
     let shared = Arc::<Shared>::default();
-    let port =
-        Port { words, heard, marked, shared: Arc::clone(&shared), given: 0, flushes: 0, passed_over: 0 };
+    let port = Port {
+        words,
+        heard,
+        marked,
+        shared: Arc::clone(&shared),
+        given: 0,
+        flushes: 0,
+        passed_over: 0,
+        stale: STALE,
+    };
     (port, Seat { said, ears, marks: Some(marks), shared, pace, taken: 0, lost: 0 })
 }
 
@@ -88,6 +96,8 @@ struct Apart(AtomicU64);
 #[derive(Debug)]
 enum Word {
     Frame(Frame),
+    /// Another sound of the same 20 ms as the frame before it.
+    Beside(Frame),
     Mark(u32),
 }
 
@@ -113,6 +123,8 @@ pub struct Port {
     flushes: u64,
     /// Frames that were too old to be heard.
     passed_over: u64,
+    /// Words that wait at most.
+    stale: usize,
 }
 
 impl Port {
@@ -152,18 +164,32 @@ impl Port {
     /// The next 20 ms of the call, if they are there.
     pub fn hear(&mut self) -> Option<Frame> {
         self.pass_over();
-        // What waits here is said live, and sets no marks.
-        match self.heard.pop().ok()? {
-            Word::Frame(frame) => Some(frame),
-            Word::Mark(_) => None,
+        loop {
+            match self.heard.pop().ok()? {
+                Word::Frame(frame) => return Some(frame),
+                // Of one who did not ask for it.
+                Word::Beside(_) => {}
+                // What waits here is said live, and sets no marks.
+                Word::Mark(_) => return None,
+            }
         }
+    }
+
+    /// What else was heard in the 20 ms that [`Port::hear`] gave last: for one who hears [beside](crate::bridge::Members::BESIDE).
+    pub fn hear_beside(&mut self) -> Option<Frame> {
+        let Word::Beside(frame) = *self.heard.peek().ok()? else { return None };
+        let _ = self.heard.pop();
+        // Two words for the same time.
+        self.stale = 2 * STALE;
+        Some(frame)
     }
 
     /// Drops what has got too old. For a carrier that cannot take anything now.
     pub fn pass_over(&mut self) {
         // Whatever else waits is younger.
-        while self.heard.slots() > STALE && self.heard.pop().is_ok() {
+        while self.heard.slots() > self.stale && self.heard.pop().is_ok() {
             self.passed_over += 1;
+            self.hear_beside();
         }
     }
 
@@ -234,7 +260,7 @@ impl Seat {
                     self.reach_marks(cut);
                     return true;
                 }
-                Word::Frame(_) => {}
+                Word::Frame(_) | Word::Beside(_) => {}
             }
         }
         false
@@ -253,6 +279,17 @@ impl Seat {
     /// Gives 20 ms to whoever listens here.
     pub fn offer(&mut self, frame: &Frame) {
         self.lost += u64::from(self.ears.push(Word::Frame(*frame)).is_err());
+    }
+
+    /// Gives 20 ms, and beside them another sound of the same time: both, or none of them.
+    pub fn offer_both(&mut self, frame: &Frame, beside: &Frame) {
+        if self.ears.slots() < 2 {
+            self.lost += 1;
+            return;
+        }
+        for word in [Word::Frame(*frame), Word::Beside(*beside)] {
+            self.lost += u64::from(self.ears.push(word).is_err());
+        }
     }
 
     /// Throws away what waits, and has the carrier do so too.

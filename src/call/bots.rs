@@ -119,7 +119,8 @@ impl Bots {
         let BotId { call, role, .. } = id;
         let (carrier, seat) = port::pair(port::Pace::Queued);
         let join = Media::Join { place: role.place(), seat: Box::new(seat) };
-        for command in [join, heard(part)] {
+        let apart = matches!(&engagement.bot.bot, Talker::Bot(bot) if bot.dialect.names_tracks());
+        for command in [join, heard(part, apart)] {
             self.media.send(leg, command).map_err(|full| Why::Failed(full.to_string()))?;
         }
         let mailbox = self.mailbox.clone();
@@ -168,8 +169,8 @@ fn lost(bot: BotId, why: Why) -> Command {
     Command::Bot { bot, event: Event::Ended(ended) }
 }
 
-/// Who hears whom with this bot at the bridge.
-fn heard(part: Part) -> Media {
+/// Who hears whom with this bot at the bridge; of two tracks, each for itself if `apart`.
+fn heard(part: Part, apart: bool) -> Media {
     match part {
         Part::Talks => callee_hears(Members::ALL),
         Part::Prepares => callee_hears(Members::NOBODY),
@@ -177,6 +178,7 @@ fn heard(part: Part) -> Media {
             let whom = match track {
                 Track::Callee => Members::CALLEE,
                 Track::Agent => Members::PLAYED,
+                Track::Both if apart => Members::CALLEE.and(Members::BESIDE),
                 Track::Both => Members::CALLEE.and(Members::PLAYED),
             };
             Media::Hear { who: Members::at(part.role().place()), whom }

@@ -53,6 +53,11 @@ impl Dialect {
         }
     }
 
+    /// Is a bot told of each frame whose it is? Then it may hear both sides, each for itself.
+    pub const fn names_tracks(self) -> bool {
+        matches!(self, Self::Twilio | Self::Telnyx | Self::Plivo)
+    }
+
     /// What the service sends if nobody asks for anything else.
     pub fn usual(self) -> Encoding {
         match self {
@@ -226,7 +231,7 @@ pub enum Track {
     Callee,
     /// What the callee is sent.
     Agent,
-    /// Both, as one sound.
+    /// Both: each for itself where the dialect [names](Dialect::names_tracks) the track of each frame, else as one sound.
     Both,
 }
 
@@ -256,14 +261,6 @@ pub struct Listener {
     pub bot: Bot,
     /// What it hears.
     pub track: Track,
-}
-
-impl Listener {
-    /// Dialects that name the track of each frame have no name for both.
-    pub fn is_possible(&self) -> bool {
-        self.track != Track::Both
-            || !matches!(self.bot.dialect, Dialect::Twilio | Dialect::Telnyx | Dialect::Plivo)
-    }
 }
 
 /// How long a bot may take to be there, if nobody says.

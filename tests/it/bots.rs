@@ -6,6 +6,7 @@ mod guest;
 mod guests;
 mod pipecat;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
@@ -89,6 +90,7 @@ impl BotServer {
 
 async fn serve(mut socket: Socket, manner: Manner, tell: Sender<Value>) {
     let (mut heard, mut marked) = (0, false);
+    let mut tracks = BTreeSet::new();
     while let Some(Ok(message)) = socket.next().await {
         let Message::Text(text) = message else { continue };
         let event: Value = serde_json::from_str(&text).expect("the switch sends JSON");
@@ -109,13 +111,14 @@ async fn serve(mut socket: Socket, manner: Manner, tell: Sender<Value>) {
             }
             Some("media") => {
                 heard += usize::from(is_loud(&event));
+                tracks.extend(event["media"]["track"].as_str().map(str::to_owned));
                 if matches!(manner, Manner::Yields) && heard == 3 && !marked {
                     let clear = json!({ "event": "clear", "streamSid": event["streamSid"] });
                     socket.send(Message::text(clear.to_string())).await.expect("the switch reads");
                     let _ = tell.send(json!({ "event": "interrupted" }));
                 }
                 if matches!(manner, Manner::Listens) && heard == 10 {
-                    let _ = tell.send(json!({ "event": "loud", "track": event["media"]["track"] }));
+                    let _ = tell.send(json!({ "event": "loud", "tracks": tracks }));
                 }
             }
             Some("mark" | "dtmf" | "stop") => {
@@ -294,10 +297,16 @@ fn a_bot_listens_in_is_sent_away_and_another_takes_the_call_over() {
     assert_eq!(order("stream/start", json!({ "url": at(&listener) })), 409, "one at a time");
     let start = listener.next();
     assert_eq!((&start["event"], &start["start"]["tracks"]), (&json!("start"), &json!(["outbound"])));
-    assert_eq!(listener.next(), json!({ "event": "loud", "track": "outbound" }), "it hears the agent");
+    assert_eq!(listener.next(), json!({ "event": "loud", "tracks": ["outbound"] }), "it hears the agent");
     assert_eq!(order("stream/stop", json!({})), 202);
     assert_eq!(listener.next()["event"], "stop");
     assert_eq!(order("stream/stop", json!({})), 409);
+    assert_eq!(listener.next()["event"], "gone");
+    assert_eq!(order("stream/start", json!({ "url": at(&listener), "track": "both" })), 202);
+    assert_eq!(listener.next()["start"]["tracks"], json!(["inbound", "outbound"]));
+    assert_eq!(listener.next()["tracks"], json!(["inbound", "outbound"]), "each for itself");
+    assert_eq!(order("stream/stop", json!({})), 202);
+    assert_eq!(listener.next()["event"], "stop");
     assert_eq!(order("connect", json!({ "url": at(&talker), "parameters": { "desk": "7" } })), 202);
     assert_eq!(talker.next()["start"]["customParameters"]["desk"], "7");
     assert_eq!(talker.next()["mark"]["name"], "said", "what it says is heard");

@@ -23,6 +23,8 @@ impl Members {
     pub const ALL: Self = Self((1 << (PLACES + 1)) - 1);
     /// Nobody in particular: whatever the callee is sent, clips and digits too. For one who listens in.
     pub const PLAYED: Self = Self(1 << (PLACES + 1));
+    /// The same, beside what else is heard instead of in one sound with it ([`Port::hear_beside`](crate::Port::hear_beside)).
+    pub const BESIDE: Self = Self(1 << (PLACES + 2));
 
     /// Who sits at a place, below [`PLACES`].
     #[must_use]
@@ -126,7 +128,8 @@ impl Seats {
 
     /// Does anybody hear what the callee is sent?
     pub(super) fn hear_played(&self) -> bool {
-        self.places.iter().flatten().any(|taken| taken.hears.has(Members::PLAYED))
+        let hears = |taken: &Taken| taken.hears.has(Members::PLAYED) || taken.hears.has(Members::BESIDE);
+        self.places.iter().flatten().any(hears)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -215,7 +218,12 @@ impl Seats {
         }
         let mut frame = [0; FRAME];
         Law::Mu.encode(&sum, &mut frame);
-        if let Some(taken) = &mut self.places[place] {
+        let Some(taken) = &mut self.places[place] else { return };
+        if hears.has(Members::BESIDE) {
+            let mut beside = [0; FRAME];
+            Law::Mu.encode(played, &mut beside);
+            taken.seat.offer_both(&frame, &beside);
+        } else {
             taken.seat.offer(&frame);
         }
     }

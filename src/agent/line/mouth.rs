@@ -219,6 +219,11 @@ impl Mouth {
         self.port.hear()
     }
 
+    /// What else there was in the same 20 ms, for one who hears both sides each for itself.
+    pub fn hear_beside(&mut self) -> Option<Frame> {
+        self.port.hear_beside()
+    }
+
     /// Nobody is to hear what the call has to say.
     pub fn ignore(&mut self) {
         while self.port.hear().is_some() {}

@@ -18,6 +18,7 @@ use crate::agent::line::outbox::Outbox;
 use crate::agent::line::told::{EVENTS_MAX, Told};
 use crate::agent::line::voice::Voice;
 use crate::agent::line::{Core, Counters, Event, Incoming, Message, Why};
+use crate::model::Side;
 
 /// What the call tells its stream.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +43,10 @@ pub struct Life {
     interpreter: Box<dyn Interpreter>,
     mouth: Mouth,
     voice: Voice,
+    /// The agent's, of one who hears both sides each for itself.
+    beside: Option<Box<Voice>>,
+    /// Whose voice it hears, or hears first.
+    whose: Side,
     marks: Marks,
     outbox: Outbox,
     told: Told,
@@ -79,6 +84,8 @@ impl Life {
             interpreter: dialect::interpreter(spec),
             mouth: Mouth::new(port, spec.encoding()).without_lulls(),
             voice: Voice::new(spec.encoding()),
+            beside: spec.call.hears_beside(spec.dialect).then(|| Box::new(Voice::new(spec.encoding()))),
+            whose: spec.call.whose(),
             marks: Marks::default(),
             outbox: Outbox::default(),
             told: Told::new(),
@@ -293,8 +300,13 @@ impl Life {
             self.stamp_ms += FRAME_MS * (now_passed - std::mem::replace(&mut passed, now_passed));
             let at = self.stamp(now, since);
             let bytes = self.voice.bytes(&frame);
-            self.interpreter.voice(at, bytes, &mut self.outbox);
+            self.interpreter.voice(self.whose, at, bytes, &mut self.outbox);
             self.counters.frames_out += 1;
+            if let Some(voice) = &mut self.beside
+                && let Some(frame) = self.mouth.hear_beside()
+            {
+                self.interpreter.voice(Side::Agent, at, voice.bytes(&frame), &mut self.outbox);
+            }
         }
     }
 
@@ -312,7 +324,7 @@ impl Life {
         let at = self.stamp(now, since);
         let silence = [Law::Mu.silence(); FRAME as usize];
         let bytes = self.voice.bytes(&silence);
-        self.interpreter.voice(at, bytes, &mut self.outbox);
+        self.interpreter.voice(self.whose, at, bytes, &mut self.outbox);
     }
 
     /// Where the next 20 ms stand: right behind those before, unless the clock says that some are missing.

@@ -8,7 +8,7 @@ use crate::agent::line::Door;
 pub use crate::agent::line::Header;
 use crate::face;
 pub use crate::model::{Dialect, Encoding, HearsFrom, Track};
-use crate::model::{Face, Key, Secret};
+use crate::model::{Face, Key, Secret, Side};
 
 /// What a bot may be told about a call.
 #[derive(Clone, Debug, Default)]
@@ -30,12 +30,31 @@ pub struct Call {
 }
 
 impl Call {
-    /// The track that the bot is sent, in the word of Twilio and of those who took it over.
-    pub(super) fn track(&self) -> &'static str {
+    /// Whose voice the bot is sent, or is sent first of both.
+    pub(super) fn whose(&self) -> Side {
         match self.listens {
-            Some(Track::Agent) => "outbound",
-            None | Some(Track::Callee | Track::Both) => "inbound",
+            Some(Track::Agent) => Side::Agent,
+            None | Some(Track::Callee | Track::Both) => Side::Callee,
         }
+    }
+
+    /// Does it hear both sides, each for itself?
+    pub(super) fn hears_beside(&self, dialect: Dialect) -> bool {
+        self.listens == Some(Track::Both) && dialect.names_tracks()
+    }
+
+    /// The tracks that the bot is sent, in [their words](track), of a dialect that names them.
+    pub(super) fn tracks(&self) -> Vec<&'static str> {
+        let both = (self.listens == Some(Track::Both)).then_some(Side::Agent);
+        std::iter::once(self.whose()).chain(both).map(track).collect()
+    }
+}
+
+/// A side's track, in the word of Twilio and of those who took it over.
+pub(super) const fn track(whose: Side) -> &'static str {
+    match whose {
+        Side::Callee => "inbound",
+        Side::Agent => "outbound",
     }
 }
 

@@ -238,9 +238,7 @@ impl<'a> Action<'a> {
             None => Track::Callee,
             Some(word) => word.parse().map_err(|()| wrong("`track` must be callee, agent or both"))?,
         };
-        let listener = Listener { bot: Bot::at(url, dialect), track };
-        let problem = || wrong("`track` cannot be both in this dialect");
-        listener.is_possible().then_some(listener).ok_or_else(problem)
+        Ok(Listener { bot: Bot::at(url, dialect), track })
     }
 
     fn gather(&self) -> Result<Gather, UnreadableSteps> {
@@ -443,8 +441,8 @@ mod tests {
                 "action 0: `url` must begin with wss:// for this dialect",
             ),
             (
-                r#"[{"start_stream":{"url":"wss://a.example","track":"both"}}]"#,
-                "action 0: `track` cannot be both in this dialect",
+                r#"[{"start_stream":{"url":"wss://a.example","track":"left"}}]"#,
+                "action 0: `track` must be callee, agent or both",
             ),
             (
                 r#"[{"gather":{"prompt":[{"gather":{}}]}}]"#,

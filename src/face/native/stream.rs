@@ -35,7 +35,8 @@ pub struct BotStream {
     /// How long it may take to be there.
     #[schema(minimum = 1, maximum = 60)]
     connect_timeout_seconds: Option<u64>,
-    /// What it hears if it listens in: `callee` (the default), `agent` or `both`.
+    /// What it hears if it listens in: `callee` (the default), `agent` or `both`; both each for itself where the dialect names the track of
+    /// each frame (`twilio`, `telnyx`, `plivo`), else as one sound.
     #[schema(pattern = "^(callee|agent|both)$")]
     track: Option<String>,
 }
@@ -45,9 +46,6 @@ pub fn start_stream(body: &[u8]) -> Result<Control, Refusal> {
     let asked: BotStream = read(body)?;
     let track = word(asked.track.as_deref(), "track")?.unwrap_or_default();
     let listener = Listener { bot: bot(asked)?, track };
-    if !listener.is_possible() {
-        return Err(wrong("track", "cannot be both in this dialect, which names the track of each frame"));
-    }
     Ok(Step::StartStream(Arc::new(listener)).into())
 }
 
@@ -121,7 +119,6 @@ mod tests {
             (r#"{"url":"tcp://bot.example","dialect":"audiosocket"}"#, "url"),
             (r#"{"url":"wss://bot.example","dialect":"morse"}"#, "dialect"),
             (r#"{"url":"wss://bot.example","encoding":"l16_8000"}"#, "encoding"),
-            (r#"{"url":"wss://bot.example","track":"both"}"#, "track"),
             (r#"{"url":"wss://bot.example","track":"left"}"#, "track"),
             (r#"{"url":"wss://bot.example","authorization":"a\r\nb: c"}"#, "authorization"),
             (r#"{"url":"wss://bot.example","connect_timeout_seconds":0}"#, "connect_timeout_seconds"),

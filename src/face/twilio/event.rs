@@ -1,14 +1,13 @@
 //! Twilio's status callbacks: a form, and its signature.
 
-use std::time::Duration;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
 use sha1::Sha1;
 use url::form_urlencoded::Serializer;
 
-use super::record::{answered_by, direction, rfc_2822, status};
+use super::record::{answered_by, direction, rfc_2822, seconds, status};
+use super::recording::source;
 use crate::model::{CallRecord, DialStatus, EventKind, Occasion, Timestamp};
 
 /// The form that tries a receiver: there is no call.
@@ -94,7 +93,7 @@ fn recording(form: &mut Serializer<'_, String>, word: &str, record: &CallRecord)
         .append_pair("RecordingStatus", word)
         .append_pair("RecordingChannels", "2")
         .append_pair("RecordingTrack", "both")
-        .append_pair("RecordingSource", "OutboundAPI");
+        .append_pair("RecordingSource", source(record));
     if let Some(answered_at) = record.answered_at {
         form.append_pair("RecordingStartTime", &rfc_2822(answered_at));
     }
@@ -104,10 +103,6 @@ fn recording(form: &mut Serializer<'_, String>, word: &str, record: &CallRecord)
     if let Some(link) = record.recording_link.as_ref().filter(|_| record.recording.is_some()) {
         form.append_pair("RecordingUrl", link);
     }
-}
-
-fn seconds(duration: Duration) -> String {
-    duration.as_secs_f64().round().to_string()
 }
 
 /// The form that asks for TwiML, once somebody answered or digits were gathered.

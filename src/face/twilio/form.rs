@@ -1,6 +1,9 @@
 //! Reading of forms: each field as what it is to be, or why it is not.
 
 use std::collections::HashMap;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::face::body::{TEXT_BYTES_MAX, wrong};
@@ -93,25 +96,23 @@ impl Form {
         }
     }
 
-    pub fn number_in(
-        &self,
-        name: &str,
-        bounds: std::ops::RangeInclusive<u32>,
-    ) -> Result<Option<u32>, Refusal> {
-        let Some(text) = self.text(name) else { return Ok(None) };
-        let value = text.parse().ok().filter(|value| bounds.contains(value));
-        let reason = || wrong(name, format!("must be {} to {}", bounds.start(), bounds.end()));
-        value.map(Some).ok_or_else(reason)
+    pub fn number_in(&self, name: &str, bounds: RangeInclusive<u32>) -> Result<Option<u32>, Refusal> {
+        self.within(name, bounds, "")
     }
 
-    pub fn seconds(
+    pub fn seconds(&self, name: &str, bounds: RangeInclusive<u64>) -> Result<Option<Duration>, Refusal> {
+        Ok(self.within(name, bounds, " seconds")?.map(Duration::from_secs))
+    }
+
+    fn within<N: FromStr + PartialOrd + Display>(
         &self,
         name: &str,
-        bounds: std::ops::RangeInclusive<u64>,
-    ) -> Result<Option<Duration>, Refusal> {
+        bounds: RangeInclusive<N>,
+        unit: &str,
+    ) -> Result<Option<N>, Refusal> {
         let Some(text) = self.text(name) else { return Ok(None) };
-        let seconds = text.parse().ok().filter(|seconds| bounds.contains(seconds));
-        let reason = || wrong(name, format!("must be {} to {} seconds", bounds.start(), bounds.end()));
-        seconds.map(|seconds| Some(Duration::from_secs(seconds))).ok_or_else(reason)
+        let value = text.parse().ok().filter(|value| bounds.contains(value));
+        let reason = || wrong(name, format!("must be {} to {}{unit}", bounds.start(), bounds.end()));
+        value.map(Some).ok_or_else(reason)
     }
 }

@@ -1,5 +1,7 @@
 //! A call resource as Twilio shows it. Its key's id is the account's SID.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::model::{
@@ -26,7 +28,6 @@ pub fn calls(records: &[CallRecord], account: &str) -> String {
 fn shown(record: &CallRecord, account: &str) -> Value {
     let sid = record.call.ca();
     let uri = format!("/2010-04-01/Accounts/{account}/Calls/{sid}");
-    let duration = record.duration().map(|duration| duration.as_secs_f64().round().to_string());
     json!({
         "sid": sid,
         "account_sid": account,
@@ -41,7 +42,7 @@ fn shown(record: &CallRecord, account: &str) -> Value {
         "date_updated": rfc_2822(record.ended_at.or(record.answered_at).unwrap_or(record.created_at)),
         "start_time": record.answered_at.map(rfc_2822),
         "end_time": record.ended_at.map(rfc_2822),
-        "duration": duration,
+        "duration": record.duration().map(seconds),
         "answered_by": record.verdict.as_deref().map(answered_by),
         "price": null,
         "price_unit": "USD",
@@ -99,4 +100,9 @@ pub(super) fn answered_by(verdict: &str) -> &'static str {
 pub(super) fn rfc_2822(at: Timestamp) -> String {
     let moment = jiff::Timestamp::from_millisecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     moment.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
+}
+
+/// Whole seconds, as text.
+pub(super) fn seconds(duration: Duration) -> String {
+    duration.as_secs_f64().round().to_string()
 }

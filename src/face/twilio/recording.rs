@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::record::rfc_2822;
+use super::record::{rfc_2822, seconds};
 use crate::model::{CallRecord, CallState, Direction};
 
 /// The resource; `None`: there is no recording, or none yet.
@@ -20,11 +20,6 @@ fn shown(record: &CallRecord, account: &str) -> Option<Value> {
     record.recording.as_ref().filter(|_| record.state == CallState::Ended)?;
     let sid = record.call.re();
     let uri = format!("/2010-04-01/Accounts/{account}/Recordings/{sid}");
-    let duration = record.duration().map(|duration| duration.as_secs_f64().round().to_string());
-    let source = match record.direction {
-        Direction::Outbound => "OutboundAPI",
-        Direction::Inbound => "RecordVerb",
-    };
     Some(json!({
         "sid": sid,
         "account_sid": account,
@@ -34,11 +29,11 @@ fn shown(record: &CallRecord, account: &str) -> Option<Value> {
         "date_created": record.ended_at.map(rfc_2822),
         "date_updated": record.ended_at.map(rfc_2822),
         "start_time": record.answered_at.map(rfc_2822),
-        "duration": duration,
+        "duration": record.duration().map(seconds),
         "status": "completed",
         "channels": 2,
         "track": "both",
-        "source": source,
+        "source": source(record),
         "error_code": null,
         "price": null,
         "price_unit": "USD",
@@ -47,4 +42,12 @@ fn shown(record: &CallRecord, account: &str) -> Option<Value> {
         "media_url": uri,
         "subresource_uris": {},
     }))
+}
+
+/// What had it recorded, in Twilio's words.
+pub(super) fn source(record: &CallRecord) -> &'static str {
+    match record.direction {
+        Direction::Outbound => "OutboundAPI",
+        Direction::Inbound => "RecordVerb",
+    }
 }

@@ -56,7 +56,14 @@ fn verb(base: Option<&Url>, element: &Element, steps: &mut Vec<Step>) -> Result<
         }
         // The call is answered by now: there is nothing left to reject but what follows.
         "Hangup" | "Reject" => steps.push(Step::Hangup),
-        "Connect" => steps.push(Step::Connect(Arc::new(connected(element)?))),
+        "Connect" => {
+            steps.push(Step::Connect(Arc::new(stream(only_stream(element)?)?)));
+            // When the stream is over its program says what follows, and nothing else of this document does.
+            if let Some(action) = element.attribute("action").filter(|action| !action.is_empty()) {
+                let url = url(base, action, "Connect")?;
+                steps.push(Step::Redirect(Link { url, verb: verb_of(element)? }));
+            }
+        }
         "Start" => steps.push(Step::StartStream(Arc::new(started(element)?))),
         "Stop" => {
             only_stream(element)?;
@@ -139,24 +146,17 @@ fn gather(base: Option<&Url>, element: &Element) -> Result<Gather, String> {
     })
 }
 
-/// A `<Connect>` of one `<Stream>`, which talks both ways.
-fn connected(element: &Element) -> Result<Bot, String> {
-    if element.attribute("action").is_some() {
-        return Err(
-            "has a <Connect> with an action: the next verb follows when the stream is over".to_owned()
-        );
-    }
-    stream(only_stream(element)?)
-}
-
 /// A `<Start>` of one `<Stream>`, which listens. Twilio's default is the inbound track.
 fn started(element: &Element) -> Result<Listener, String> {
     let element = only_stream(element)?;
     let track = match element.attribute("track") {
         None | Some("inbound_track") => Track::Callee,
         Some("outbound_track") => Track::Agent,
+        Some("both_tracks") => Track::Both,
         Some(_) => {
-            return Err("has a <Stream> whose track is neither inbound_track nor outbound_track".to_owned());
+            return Err(
+                "has a <Stream> whose track is not inbound_track, outbound_track or both_tracks".to_owned()
+            );
         }
     };
     Ok(Listener { bot: stream(element)?, track })
@@ -308,6 +308,31 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_hears_both_sides() {
+        let text =
+            "<Response><Start><Stream url=\"wss://a.example\" track=\"both_tracks\"/></Start></Response>";
+        let steps = parse(None, text).expect("valid");
+        let [Step::StartStream(listener)] = &steps[..] else { panic!("{steps:?}") };
+        assert_eq!(listener.track, Track::Both);
+    }
+
+    #[test]
+    fn what_follows_a_stream_is_asked_for_where_its_connect_says() {
+        let connect = |attributes: &str| {
+            format!(
+                "<Response><Connect {attributes}><Stream url=\"wss://a.example\"/></Connect><Say>never</Say></Response>"
+            )
+        };
+        assert_eq!(
+            shown(&connect("action=\"/over\" method=\"GET\"")).expect("valid"),
+            ["connect", "redirect https://a.example/over Get"],
+            "and nothing else of the document is done"
+        );
+        assert_eq!(shown(&connect("")).expect("valid"), ["connect", "say never"]);
+        assert!(parse(None, &connect("action=\"/over\"")).is_err(), "relative to nothing");
+    }
+
+    #[test]
     fn digits_are_gathered_as_twilio_does_by_default() {
         let plain = shown("<Response><Gather><Say>Press 1</Say></Gather></Response>").expect("valid");
         assert_eq!(
@@ -330,7 +355,7 @@ mod tests {
         for (text, word) in [
             ("<Response><Connect><Stream url=\"https://a\"/></Connect></Response>", "wss://"),
             ("<Response><Connect><Room>a</Room></Connect></Response>", "<Room>"),
-            ("<Response><Start><Stream url=\"wss://a\" track=\"both_tracks\"/></Start></Response>", "track"),
+            ("<Response><Start><Stream url=\"wss://a\" track=\"left\"/></Start></Response>", "track"),
             ("<Response><Start><Siprec/></Start></Response>", "<Siprec> in a <Start>"),
             ("<Response><Record/></Response>", "<Record>"),
             ("<Response><Dial><Sip>sip:a</Sip></Dial></Response>", "no SIP URI"),

@@ -44,15 +44,19 @@ pub fn recording(speaker: Speaker) -> Entry {
 
 /// The WAV file, whole or one range of it.
 pub fn audio(entry: Entry, speaker: Speaker) -> Entry {
-    entry
-        .path("id", CALL_ID, example_id(speaker))
-        .header("Range", "One range of bytes (RFC 9110).", text(None))
-        .gives_raw(200, "A WAV file: the callee left, the agent right.", "audio/wav", true)
-        .gives_raw(206, "That range of it.", "audio/wav", true)
-        .gives_nothing(416, "It is not so long.")
+    ranged(entry.path("id", CALL_ID, example_id(speaker)))
         .fails(keyed())
         .fails(stored())
         .fails([Problem::CallNotFound, Problem::RecordingNotFound])
+}
+
+/// A WAV file, of which a part may be asked for.
+pub fn ranged(entry: Entry) -> Entry {
+    entry
+        .header("Range", "One range of the file's bytes (RFC 9110).", text(None))
+        .gives_raw(200, "A WAV file: the callee left, the agent right.", "audio/wav", true)
+        .gives_raw(206, "That range of it.", "audio/wav", true)
+        .gives_nothing(416, "It is not so long.")
 }
 
 const CALL_ID: &str = "The call's id, in any rendering.";

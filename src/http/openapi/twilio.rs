@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use super::entry::{Entry, Speaker};
 use super::problems::{bodied, crowded, keyed, missing, stored, wrong};
-use super::schema::text;
 use super::shared;
 use crate::face::Problem;
 use crate::face::twilio::schema::{Call, CallChange, CallPage, CallRequest, Recording, RecordingPage};
@@ -93,14 +92,16 @@ fn recordings() -> Entry {
 const RECORDING: &str = "/2010-04-01/Accounts/{account}/Recordings/{file}";
 
 fn recording() -> Entry {
-    Entry::new(ME, ("GET", RECORDING), "readTwilioRecording", "Look at a recording, or listen to it")
-        .path("account", "The key's id.", ACCOUNT)
-        .path("file", "The recording's SID, and `.json`; without that, or with `.wav`, its audio.", RECORDED)
-        .header("Range", "One range of bytes of the audio (RFC 9110).", text(None))
-        .gives::<Recording>(200, "The recording.", recorded())
-        .gives_raw(200, "Its WAV file: the callee left, the agent right.", "audio/wav", true)
-        .gives_raw(206, "That range of it.", "audio/wav", true)
-        .gives_nothing(416, "It is not so long.")
+    let entry =
+        Entry::new(ME, ("GET", RECORDING), "readTwilioRecording", "Look at a recording, or listen to it")
+            .path("account", "The key's id.", ACCOUNT)
+            .path(
+                "file",
+                "The recording's SID, and `.json`; without that, or with `.wav`, its audio.",
+                RECORDED,
+            )
+            .gives::<Recording>(200, "The recording.", recorded());
+    shared::ranged(entry)
         .fails(keyed())
         .fails(stored())
         .fails([Problem::CallNotFound, Problem::RecordingNotFound])

@@ -179,10 +179,9 @@ pub(in crate::store) struct AnsweredRow {
     pub dialog: String,
 }
 
-/// A call of which it is known who answered.
+/// Who answered, and why that was said.
 #[derive(Serialize)]
-pub(in crate::store) struct JudgedRow<'a> {
-    call: u64,
+struct Verdict<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     verdict: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -191,14 +190,27 @@ pub(in crate::store) struct JudgedRow<'a> {
     verdict_evidence: Option<&'a str>,
 }
 
-impl<'a> From<&'a CallRecord> for JudgedRow<'a> {
+impl<'a> From<&'a CallRecord> for Verdict<'a> {
     fn from(record: &'a CallRecord) -> Self {
         Self {
-            call: record.call.get(),
             verdict: record.verdict.as_deref(),
             verdict_reason: record.verdict_reason.as_deref(),
             verdict_evidence: record.verdict_evidence.as_deref(),
         }
+    }
+}
+
+/// A call of which it is known who answered.
+#[derive(Serialize)]
+pub(in crate::store) struct JudgedRow<'a> {
+    call: u64,
+    #[serde(flatten)]
+    verdict: Verdict<'a>,
+}
+
+impl<'a> From<&'a CallRecord> for JudgedRow<'a> {
+    fn from(record: &'a CallRecord) -> Self {
+        Self { call: record.call.get(), verdict: Verdict::from(record) }
     }
 }
 
@@ -276,12 +288,8 @@ pub(in crate::store) struct EndedRow<'a> {
     q850: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    verdict: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    verdict_reason: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    verdict_evidence: Option<&'a str>,
+    #[serde(flatten)]
+    verdict: Verdict<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     invites: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -315,9 +323,7 @@ impl<'a> From<&'a CallRecord> for EndedRow<'a> {
             sip_status: record.sip_status,
             q850: record.q850,
             detail: record.detail.as_deref(),
-            verdict: record.verdict.as_deref(),
-            verdict_reason: record.verdict_reason.as_deref(),
-            verdict_evidence: record.verdict_evidence.as_deref(),
+            verdict: Verdict::from(record),
             invites: invites(&record.attempts),
             dead_air_ms: record.dead_air.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX >> 1)),
             recording: record.recording.as_deref(),

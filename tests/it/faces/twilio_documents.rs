@@ -143,6 +143,28 @@ fn a_document_hands_the_call_to_a_bot_whose_handshake_is_signed() {
 }
 
 #[test]
+fn when_a_bot_has_done_its_program_says_what_follows() {
+    let (house, program) = (House::start(), Receiver::start());
+    program.set(Manner::Say(200, "<Response><Say>Somebody will call you back.</Say></Response>"));
+    let bot = BotServer::start(&house.switch.place, bots::Manner::Talks);
+    let text = format!(
+        "<Response><Connect action=\"{}\"><Stream url=\"ws://{}/bot\"/></Connect><Say>Never.</Say></Response>",
+        program.url(),
+        bot.address
+    );
+    let calls = format!("/2010-04-01/Accounts/{ACCOUNT}/Calls.json");
+    let reply = post(&house, &calls, &[("To", &number(Persona::Person)), ("From", OURS), ("Twiml", &text)]);
+    assert_eq!(reply.status, 201, "{reply:?}");
+    let sid = reply.json["sid"].as_str().expect("a SID");
+    let end = ended(&house, &format!("/2010-04-01/Accounts/{ACCOUNT}/Calls/{sid}.json"));
+    assert_eq!(end["status"], "completed", "{end}");
+    let asked = program.deliveries();
+    assert_eq!(asked.len(), 1, "once, when the bot had hung up");
+    let asked = String::from_utf8_lossy(&asked[0].bytes);
+    assert!(asked.contains(&format!("CallSid={sid}")) && asked.contains("CallStatus=in-progress"), "{asked}");
+}
+
+#[test]
 fn a_live_call_is_sent_to_another_document() {
     let (house, bot, other) = (House::start(), Receiver::start(), Receiver::start());
     bot.set(Manner::Say(200, "<Response><Pause length=\"500\"/></Response>"));

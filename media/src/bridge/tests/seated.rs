@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::g711::Law;
-use crate::port::{self, Frame, Marked, Pace, Port, WORDS_MAX};
+use crate::port::{self, Frame, Marked, Pace, Port, STALE, WORDS_MAX};
 
 fn tone(value: i16) -> Frame {
     let mut frame = [0; FRAME];
@@ -203,6 +203,30 @@ fn whoever_listens_in_hears_the_side_that_it_asked_for() {
         assert!(heard.len() >= 10 && close, "{whom:?}: {heard:?}");
         assert!(pair.near.agent_side().iter().any(|sample| *sample > 3_700), "the call goes on as before");
     }
+}
+
+#[test]
+fn whoever_hears_both_sides_beside_each_other_hears_them_of_the_same_time() {
+    let (mut pair, mut listener) = seated(Pace::Queued);
+    pair.near(Command::OpenGate);
+    pair.near(Command::Hear { who: Members::at(0), whom: Members::CALLEE.and(Members::BESIDE) });
+    pair.near(play(&clip(1_000, 4_000), 1));
+    pair.far(play(&clip(1_000, 9_000), 1));
+    // What nobody took for so long is too old: of either side.
+    pair.advance(Duration::from_millis(600));
+    let (mut callee, mut played) = (Vec::new(), Vec::new());
+    while let Some(frame) = listener.hear() {
+        callee.push(linear(&frame));
+        played.push(linear(&listener.hear_beside().expect("each has its other side")));
+    }
+    assert_eq!((callee.len(), listener.hear_beside()), (STALE, None));
+    let close = |heard: &[i16], level: i16| heard.iter().all(|sample| (sample - level).abs() < 300);
+    assert!(close(&callee, 9_000) && close(&played, 4_000), "{callee:?} {played:?}");
+    assert!(listener.passed_over() > 0);
+    // Whoever does not ask for what is beside does not get it instead.
+    pair.advance(Duration::from_millis(100));
+    let heard = all_heard(&mut listener);
+    assert!(heard.len() >= 4 && heard.iter().all(|sample| (sample - 9_000).abs() < 300), "{heard:?}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use trunkline_media::Rate;
 use uuid::Uuid;
 
 use super::super::spec::{Call, Encoding};
-use super::{Asked, Incoming, Interpreter, Malformed, Moment, Outbox, Payload, Sound};
+use super::{Asked, Incoming, Interpreter, Malformed, Moment, Outbox, Payload, Side, Sound};
 use crate::agent::line::packets::HEADER;
 
 const HANG_UP: u8 = 0x00;
@@ -46,7 +46,7 @@ impl Interpreter for AudioSocket {
         packet(UUID, self.stream.as_bytes(), out);
     }
 
-    fn voice(&mut self, _at: Moment, bytes: &[u8], out: &mut Outbox) {
+    fn voice(&mut self, _whose: Side, _at: Moment, bytes: &[u8], out: &mut Outbox) {
         packet(self.kind, bytes, out);
     }
 

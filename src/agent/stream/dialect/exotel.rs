@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::super::spec::{Call, Encoding};
 use super::{
-    Asked, Incoming, Interpreter, Malformed, Moment, Outbox, Payload, Sound, StreamId, addressed, hz, label,
-    object, quoted,
+    Asked, Incoming, Interpreter, Malformed, Moment, Outbox, Payload, Side, Sound, StreamId, addressed, hz,
+    label, object, quoted,
 };
 
 #[derive(Debug)]
@@ -65,7 +65,7 @@ impl Interpreter for Exotel {
         });
     }
 
-    fn voice(&mut self, at: Moment, bytes: &[u8], out: &mut Outbox) {
+    fn voice(&mut self, _whose: Side, at: Moment, bytes: &[u8], out: &mut Outbox) {
         let sequence = self.sequence();
         self.chunk += 1;
         out.text(|text| {

@@ -10,7 +10,9 @@ use serde_json::json;
 use trunkline_media::Rate;
 
 use super::super::spec::{Call, Encoding};
-use super::{Asked, Incoming, Interpreter, Malformed, Moment, Outbox, Payload, Sound, hz, label, object};
+use super::{
+    Asked, Incoming, Interpreter, Malformed, Moment, Outbox, Payload, Side, Sound, hz, label, object,
+};
 
 /// How a label is told from another: those of marks, and those of clips. One of a clip without an id is nothing but this.
 const OF_MARK: char = 'm';
@@ -84,7 +86,7 @@ impl Interpreter for Jambonz {
         });
     }
 
-    fn voice(&mut self, _at: Moment, bytes: &[u8], out: &mut Outbox) {
+    fn voice(&mut self, _whose: Side, _at: Moment, bytes: &[u8], out: &mut Outbox) {
         out.binary(&[bytes]);
     }
 

@@ -18,6 +18,7 @@ use super::spec::{Dialect, Encoding, Spec};
 use crate::agent::line::Incoming;
 use crate::agent::line::message::Malformed;
 use crate::agent::line::outbox::Outbox;
+use crate::model::Side;
 
 /// A bot's message, read.
 #[derive(Debug, PartialEq)]
@@ -77,12 +78,30 @@ pub(super) struct Moment {
     pub unix_ms: u64,
 }
 
+/// Pieces of either track, numbered from 1: those of the same 20 ms have the same number.
+#[derive(Debug, Default)]
+struct Chunks {
+    callee: u64,
+    agent: u64,
+}
+
+impl Chunks {
+    fn next(&mut self, whose: Side) -> u64 {
+        let chunk = match whose {
+            Side::Callee => &mut self.callee,
+            Side::Agent => &mut self.agent,
+        };
+        *chunk += 1;
+        *chunk
+    }
+}
+
 /// Speaks with one bot in its dialect.
 pub(super) trait Interpreter: Send + std::fmt::Debug {
     /// The connection stands: the bot is told of the call. Numbering begins anew.
     fn open(&mut self, out: &mut Outbox);
-    /// The callee's next 20 ms, encoded.
-    fn voice(&mut self, at: Moment, bytes: &[u8], out: &mut Outbox);
+    /// Somebody's next 20 ms, encoded.
+    fn voice(&mut self, whose: Side, at: Moment, bytes: &[u8], out: &mut Outbox);
     /// The callee has pressed a key.
     fn digit(&mut self, at: Moment, digit: char, held: Duration, out: &mut Outbox);
     /// A mark that the bot set was heard, or cleared.

@@ -10,10 +10,10 @@ use serde::Deserialize;
 use serde_json::json;
 use trunkline_media::Rate;
 
-use super::super::spec::{Call, Encoding};
+use super::super::spec::{Call, Encoding, track};
 use super::{
-    Asked, Incoming, Interpreter, Malformed, Moment, Outbox, Payload, Sound, StreamId, addressed, hz, label,
-    quoted,
+    Asked, Chunks, Incoming, Interpreter, Malformed, Moment, Outbox, Payload, Side, Sound, StreamId,
+    addressed, hz, label, quoted,
 };
 
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(super) struct Plivo {
     stream: String,
     headers: String,
     sequence: u64,
-    chunk: u64,
+    chunks: Chunks,
 }
 
 impl Plivo {
@@ -35,7 +35,7 @@ impl Plivo {
             write!(headers, "{comma}{name}={value}").expect("a string grows");
         }
         let (stream, headers) = (quoted(&call.stream), quoted(&headers));
-        Self { call, encoding, stream, headers, sequence: 0, chunk: 0 }
+        Self { call, encoding, stream, headers, sequence: 0, chunks: Chunks::default() }
     }
 
     fn sequence(&mut self) -> u64 {
@@ -50,13 +50,13 @@ impl Plivo {
 
 impl Interpreter for Plivo {
     fn open(&mut self, out: &mut Outbox) {
-        (self.sequence, self.chunk) = (0, 0);
+        (self.sequence, self.chunks) = (0, Chunks::default());
         let sequence = self.sequence();
         let start = json!({
             "callId": self.call.call,
             "streamId": self.call.stream,
             "accountId": self.call.account,
-            "tracks": [self.call.track()],
+            "tracks": self.call.tracks(),
             "mediaFormat": { "encoding": self.content_type(), "sampleRate": hz(self.encoding) },
         });
         out.text(|text| {
@@ -70,20 +70,20 @@ impl Interpreter for Plivo {
         });
     }
 
-    fn voice(&mut self, at: Moment, bytes: &[u8], out: &mut Outbox) {
+    fn voice(&mut self, whose: Side, at: Moment, bytes: &[u8], out: &mut Outbox) {
         let sequence = self.sequence();
-        self.chunk += 1;
+        let chunk = self.chunks.next(whose);
         out.text(|text| {
             text.raw(r#"{"event":"media","sequenceNumber":"#)
                 .number(sequence)
                 .raw(r#","streamId":"#)
                 .raw(&self.stream)
                 .raw(r#","media":{"track":""#)
-                .raw(self.call.track())
+                .raw(track(whose))
                 .raw(r#"","timestamp":""#)
                 .number(at.unix_ms)
                 .raw(r#"","chunk":"#)
-                .number(self.chunk)
+                .number(chunk)
                 .raw(r#","payload":""#)
                 .base64(bytes)
                 .raw(r#""},"extra_headers":"#)

@@ -8,9 +8,10 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::super::spec::{Call, Encoding};
+use super::super::spec::{Call, Encoding, track};
 use super::{
-    Amiss, Asked, Incoming, Interpreter, Malformed, Moment, Outbox, Payload, Sound, label, object, quoted,
+    Amiss, Asked, Chunks, Incoming, Interpreter, Malformed, Moment, Outbox, Payload, Side, Sound, label,
+    object, quoted,
 };
 
 /// The parameter that is the client's state (base64, as Telnyx has it) rather than one of the custom parameters.
@@ -23,12 +24,12 @@ pub(super) struct Telnyx {
     /// The stream's id as JSON.
     stream: String,
     sequence: u64,
-    chunk: u64,
+    chunks: Chunks,
 }
 
 impl Telnyx {
     pub fn new(call: Call, encoding: Encoding) -> Self {
-        Self { stream: quoted(&call.stream), call, encoding, sequence: 0, chunk: 0 }
+        Self { stream: quoted(&call.stream), call, encoding, sequence: 0, chunks: Chunks::default() }
     }
 
     fn sequence(&mut self) -> u64 {
@@ -61,7 +62,7 @@ impl Telnyx {
 
 impl Interpreter for Telnyx {
     fn open(&mut self, out: &mut Outbox) {
-        (self.sequence, self.chunk) = (0, 0);
+        (self.sequence, self.chunks) = (0, Chunks::default());
         out.text(|text| {
             text.raw(r#"{"event":"connected","version":"1.0.0"}"#);
         });
@@ -71,16 +72,16 @@ impl Interpreter for Telnyx {
         });
     }
 
-    fn voice(&mut self, at: Moment, bytes: &[u8], out: &mut Outbox) {
+    fn voice(&mut self, whose: Side, at: Moment, bytes: &[u8], out: &mut Outbox) {
         let sequence = self.sequence();
-        self.chunk += 1;
+        let chunk = self.chunks.next(whose);
         out.text(|text| {
             text.raw(r#"{"event":"media","sequence_number":""#)
                 .number(sequence)
                 .raw(r#"","media":{"track":""#)
-                .raw(self.call.track())
+                .raw(track(whose))
                 .raw(r#"","chunk":""#)
-                .number(self.chunk)
+                .number(chunk)
                 .raw(r#"","timestamp":""#)
                 .number(at.stream_ms)
                 .raw(r#"","payload":""#)

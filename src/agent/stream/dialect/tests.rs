@@ -51,8 +51,8 @@ fn sent(out: &mut Outbox) -> Vec<Value> {
 fn said(interpreter: &mut dyn Interpreter, mark: &str) -> Vec<Value> {
     let mut out = Outbox::default();
     interpreter.open(&mut out);
-    interpreter.voice(AT, &[0xff, 0x7f, 0x00], &mut out);
-    interpreter.voice(Moment { stream_ms: 1_260, unix_ms: AT.unix_ms + 20 }, &[1, 2], &mut out);
+    interpreter.voice(Side::Callee, AT, &[0xff, 0x7f, 0x00], &mut out);
+    interpreter.voice(Side::Callee, Moment { stream_ms: 1_260, unix_ms: AT.unix_ms + 20 }, &[1, 2], &mut out);
     interpreter.digit(AT, '#', HELD, &mut out);
     interpreter.marked(mark, false, &mut out);
     interpreter.marked(mark, true, &mut out);

@@ -8,10 +8,10 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::super::spec::{Call, Encoding};
+use super::super::spec::{Call, Encoding, track};
 use super::{
-    Asked, Incoming, Interpreter, Malformed, Moment, Outbox, Payload, Sound, StreamId, addressed, label,
-    object, quoted,
+    Asked, Chunks, Incoming, Interpreter, Malformed, Moment, Outbox, Payload, Side, Sound, StreamId,
+    addressed, label, object, quoted,
 };
 
 #[derive(Debug)]
@@ -20,12 +20,12 @@ pub(super) struct Twilio {
     /// The stream's id as JSON.
     stream: String,
     sequence: u64,
-    chunk: u64,
+    chunks: Chunks,
 }
 
 impl Twilio {
     pub fn new(call: Call) -> Self {
-        Self { stream: quoted(&call.stream), call, sequence: 0, chunk: 0 }
+        Self { stream: quoted(&call.stream), call, sequence: 0, chunks: Chunks::default() }
     }
 
     fn sequence(&mut self) -> u64 {
@@ -36,7 +36,7 @@ impl Twilio {
 
 impl Interpreter for Twilio {
     fn open(&mut self, out: &mut Outbox) {
-        (self.sequence, self.chunk) = (0, 0);
+        (self.sequence, self.chunks) = (0, Chunks::default());
         out.text(|text| {
             text.raw(r#"{"event":"connected","protocol":"Call","version":"1.0.0"}"#);
         });
@@ -49,7 +49,7 @@ impl Interpreter for Twilio {
                 "accountSid": call.account,
                 "streamSid": call.stream,
                 "callSid": call.call,
-                "tracks": [call.track()],
+                "tracks": call.tracks(),
                 "mediaFormat": { "encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1 },
                 "customParameters": object(&call.parameters),
             },
@@ -60,16 +60,16 @@ impl Interpreter for Twilio {
         });
     }
 
-    fn voice(&mut self, at: Moment, bytes: &[u8], out: &mut Outbox) {
+    fn voice(&mut self, whose: Side, at: Moment, bytes: &[u8], out: &mut Outbox) {
         let sequence = self.sequence();
-        self.chunk += 1;
+        let chunk = self.chunks.next(whose);
         out.text(|text| {
             text.raw(r#"{"event":"media","sequenceNumber":""#)
                 .number(sequence)
                 .raw(r#"","media":{"track":""#)
-                .raw(self.call.track())
+                .raw(track(whose))
                 .raw(r#"","chunk":""#)
-                .number(self.chunk)
+                .number(chunk)
                 .raw(r#"","timestamp":""#)
                 .number(at.stream_ms)
                 .raw(r#"","payload":""#)

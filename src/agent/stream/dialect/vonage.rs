@@ -10,7 +10,9 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::super::spec::{Call, Encoding};
-use super::{Asked, Incoming, Interpreter, Malformed, Moment, Outbox, Payload, Sound, hz, label, object};
+use super::{
+    Asked, Incoming, Interpreter, Malformed, Moment, Outbox, Payload, Side, Sound, hz, label, object,
+};
 
 #[derive(Debug)]
 pub(super) struct Vonage {
@@ -34,7 +36,7 @@ impl Interpreter for Vonage {
         });
     }
 
-    fn voice(&mut self, _at: Moment, bytes: &[u8], out: &mut Outbox) {
+    fn voice(&mut self, _whose: Side, _at: Moment, bytes: &[u8], out: &mut Outbox) {
         out.binary(&[bytes]);
     }
 

@@ -457,6 +457,37 @@ proptest! {
 }
 
 #[test]
+fn a_bot_that_hears_both_sides_is_told_of_each_frame_whose_it_is() {
+    for dialect in [Dialect::Twilio, Dialect::Telnyx, Dialect::Plivo] {
+        let mut stage = Stage::with(dialect, None, Some(Track::Both));
+        stage.life.handle_connected(stage.now);
+        stage.life.handle_input(stage.now, Input::Answered);
+        let opening = stage.sent();
+        if dialect != Dialect::Telnyx {
+            let start = opening.last().expect("it is told of the call");
+            assert_eq!(start["start"]["tracks"], json!(["inbound", "outbound"]), "{dialect:?}");
+        }
+        for _ in 0..2 {
+            stage.seat.offer_both(&[7; 160], &[9; 160]);
+        }
+        stage.tick();
+        let sent = stage.sent();
+        let told = |message: &Value| {
+            let media = &message["media"];
+            let first = BASE64.decode(media["payload"].as_str().expect("audio")).expect("base64")[0];
+            let (track, chunk) = (media["track"].as_str().expect("a word"), media["chunk"].clone());
+            (track.to_owned(), chunk.to_string().replace('"', ""), first)
+        };
+        let heard: Vec<_> = sent.iter().map(told).collect();
+        let piece = |track: &str, chunk: &str, byte| (track.to_owned(), chunk.to_owned(), byte);
+        let (callee, agent) = (|chunk| piece("inbound", chunk, 7), |chunk| piece("outbound", chunk, 9));
+        assert_eq!(heard, [callee("1"), agent("1"), callee("2"), agent("2")], "{dialect:?}");
+        assert_eq!(sent[0]["media"]["timestamp"], sent[1]["media"]["timestamp"]);
+        assert_ne!(sent[1]["media"]["timestamp"], sent[2]["media"]["timestamp"]);
+    }
+}
+
+#[test]
 fn a_bot_that_only_listens_is_told_which_side_it_hears_and_is_not_heard() {
     for (dialect, track) in [
         (Dialect::Twilio, Track::Agent),
