@@ -110,14 +110,16 @@ async fn serve(mut socket: Socket, manner: Manner, tell: Sender<Value>) {
                 }
             }
             Some("media") => {
-                heard += usize::from(is_loud(&event));
+                let loud = is_loud(&event);
+                heard += usize::from(loud);
                 tracks.extend(event["media"]["track"].as_str().map(str::to_owned));
                 if matches!(manner, Manner::Yields) && heard == 3 && !marked {
                     let clear = json!({ "event": "clear", "streamSid": event["streamSid"] });
                     socket.send(Message::text(clear.to_string())).await.expect("the switch reads");
                     let _ = tell.send(json!({ "event": "interrupted" }));
                 }
-                if matches!(manner, Manner::Listens) && heard == 10 {
+                // Once: what is silent counts nothing.
+                if matches!(manner, Manner::Listens) && loud && heard == 10 {
                     let _ = tell.send(json!({ "event": "loud", "tracks": tracks }));
                 }
             }
