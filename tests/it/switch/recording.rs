@@ -21,7 +21,7 @@ impl Recording {
     }
 
     /// How much the agent says the callee's words over again within four seconds: 1 is the same. Who says them is late by whole
-    /// packets, and on a busy machine some are missing: of the pieces that are looked for, this is the middle one's likeness.
+    /// packets, and on a busy machine some are missing: of the pieces that are looked for, this is the likeness that a quarter reach.
     pub fn echo(&self) -> f64 {
         let dot =
             |a: &[i16], b: &[i16]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
@@ -34,7 +34,7 @@ impl Recording {
         let is_spoken = |(_, piece): &(usize, &[i16])| piece.chunks(FRAME).all(is_loud);
         let mut found: Vec<f64> = pieces.filter(is_spoken).map(found).collect();
         found.sort_by(f64::total_cmp);
-        found.get(found.len() / 2).copied().unwrap_or_default()
+        found.get(found.len() * 3 / 4).copied().unwrap_or_default()
     }
 }
 
